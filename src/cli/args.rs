@@ -1,0 +1,296 @@
+//! What can be typed. The doc comments are the help texts.
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Audits and costs Amazon Quick (Quick Sight) cross-account Athena access.
+///
+/// Reads CloudTrail logs of the hub and the consumer accounts and stitches
+/// AssumeRole -> AssumeRole -> StartQueryExecution into chain records.
+#[derive(Debug, Parser)]
+#[command(
+    name = "qs-audit",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  \
+        qs-audit demo\n  \
+        qs-audit chains --logs AWSLogs --since 7d\n  \
+        qs-audit show latest --logs AWSLogs\n\n\
+        Exit status: 0 clean, 1 internal error, 2 usage or configuration, 3 no logs in\n\
+        the window, 4 incomplete under --strict, 10 findings at or above --fail-on."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Settings; qs-audit.toml in the working folder is used if it is there.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Read these logs instead of the configured ones: a folder, a file, or -
+    /// for standard input. May be given more than once.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) logs: Vec<String>,
+
+    /// Start of the window: a duration back from now (90s, 30m, 12h, 7d, 2w) or a
+    /// date.
+    #[arg(long, global = true, value_name = "WHEN", conflicts_with = "from")]
+    pub(super) since: Option<String>,
+
+    /// Start of the window, included: a date or an RFC 3339 time, UTC.
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(super) from: Option<String>,
+
+    /// End of the window, excluded: a date or an RFC 3339 time, UTC.
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(super) to: Option<String>,
+
+    /// The time to take for now, so that a run can be repeated.
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(super) now: Option<String>,
+
+    /// A table for people, or one of the versioned machine formats.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = Format::Table)]
+    pub(super) format: Format,
+
+    /// Write there instead of standard output, whole or not at all.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
+    /// Exit with status 4 if anything was unread or ambiguous.
+    #[arg(long, global = true)]
+    pub(super) strict: bool,
+
+    /// How many threads read; 0 means one for each processor.
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    pub(super) threads: usize,
+
+    /// Show no progress, even on a terminal.
+    #[arg(long, global = true)]
+    pub(super) no_progress: bool,
+
+    /// When to use colour. NO_COLOR is honoured.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
+    pub(super) color: ColorWhen,
+
+    /// Say nothing on standard error but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Say more on standard error.
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people: fits the terminal.
+    Table,
+    /// One JSON document with window, coverage and totals.
+    Json,
+    /// One JSON object per line.
+    Jsonl,
+    /// Comma-separated values, safe to open in a spreadsheet.
+    Csv,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the chains that ran.
+    ///
+    /// Shows every chain that touched Role A or a Role B, declared or discovered;
+    /// the last 7 days unless a window is given.
+    #[command(after_help = "Examples:\n  \
+        qs-audit chains --logs AWSLogs --since 7d\n  \
+        qs-audit chains --logs AWSLogs --consumer retail --status partial --status denied\n  \
+        qs-audit chains --logs AWSLogs --path any --format csv -o chains.csv")]
+    Chains(ChainsArgs),
+    /// Show one chain: hops, policies, queries, and a timeline.
+    #[command(after_help = "Examples:\n  \
+        qs-audit show c-3f9a1b2c4d5e --logs AWSLogs\n  \
+        qs-audit show c-3f9 --logs AWSLogs\n  \
+        qs-audit show latest --logs AWSLogs --raw")]
+    Show(ShowArgs),
+    /// Write a synthetic organisation to a folder and run on it.
+    #[command(after_help = "Examples:\n  \
+        qs-audit demo\n  \
+        qs-audit demo my-demo --seed 7")]
+    Demo(DemoArgs),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  \
+        qs-audit completions bash > /etc/bash_completion.d/qs-audit")]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command into a folder.
+    #[command(after_help = "Examples:\n  \
+        qs-audit man | man -l -\n  \
+        qs-audit man --dir /usr/local/share/man/man1")]
+    Man(ManArgs),
+}
+
+/// Options of `chains`.
+#[derive(Debug, Args, Default)]
+pub(super) struct ChainsArgs {
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+
+    /// What to sort by.
+    #[arg(long, value_enum, value_name = "KEY", default_value_t = SortKey::Started)]
+    pub(super) sort: SortKey,
+
+    /// Show at most so many, after sorting.
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+
+    /// One row per query instead of one per chain.
+    #[arg(long)]
+    pub(super) flat: bool,
+
+    /// Also list role sessions that have nothing to do with Quick or Athena.
+    #[arg(long)]
+    pub(super) all_sessions: bool,
+}
+
+/// Which chains are wanted. Names may hold * for any text.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Filters (each may be given more than once)")]
+pub(super) struct FilterArgs {
+    /// A consumer: declared name or account id.
+    #[arg(long, value_name = "NAME")]
+    pub(super) consumer: Vec<String>,
+
+    /// A declared business unit.
+    #[arg(long, value_name = "NAME")]
+    pub(super) business_unit: Vec<String>,
+
+    /// A Quick data source: ARN or id.
+    #[arg(long, value_name = "ARN")]
+    pub(super) data_source: Vec<String>,
+
+    /// A work group that one of its queries ran in.
+    #[arg(long, value_name = "NAME")]
+    pub(super) work_group: Vec<String>,
+
+    /// A Quick user.
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Vec<String>,
+
+    /// How much of the chain was seen.
+    #[arg(long, value_enum, value_name = "STATUS")]
+    pub(super) status: Vec<StatusArg>,
+
+    /// What kind of chain; any shows all that end in Athena.
+    #[arg(long, value_enum, value_name = "PATH")]
+    pub(super) path: Vec<PathArg>,
+
+    /// At least so many bytes scanned: 500MB, 2GB, 1TB (needs query statistics).
+    #[arg(long, value_name = "SIZE")]
+    pub(super) min_bytes: Option<String>,
+}
+
+/// Statuses as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum StatusArg {
+    Complete,
+    Partial,
+    Idle,
+    Denied,
+}
+
+/// Paths as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PathArg {
+    QuickRoleChain,
+    RoleChain,
+    ServiceRole,
+    Direct,
+    Session,
+    Any,
+}
+
+/// Sort keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum SortKey {
+    /// Earliest first.
+    #[default]
+    Started,
+    /// Latest first.
+    Latest,
+    /// Most bytes scanned first.
+    Bytes,
+    /// Most queries first.
+    Queries,
+    /// Most calls first.
+    Calls,
+    /// Longest first.
+    Duration,
+    /// By consumer, then time.
+    Consumer,
+}
+
+/// Options of `show`.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// A chain id, a unique start of one, or latest.
+    #[arg(value_name = "CHAIN_ID")]
+    pub(super) chain_id: String,
+
+    /// Print the events themselves as JSON lines, secrets replaced.
+    #[arg(long)]
+    pub(super) raw: bool,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Where to write; must not exist yet, or hold an earlier demo.
+    #[arg(value_name = "DIR", default_value = "qs-audit-demo")]
+    pub(super) dir: PathBuf,
+
+    /// Another organisation for another number.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Write the pages of all commands into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// The command as clap knows it, for completions, pages and documentation.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,97 @@
+//! `qs-audit chains`.
+
+use super::args::{ChainsArgs, Format, Global};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::inputs::Inputs;
+use super::moments::DefaultWindow;
+use super::select::Selection;
+use super::terminal::{page, say, write_out};
+use crate::model::audit::Audit;
+use crate::model::chain::Chain;
+use crate::output::json::v1::{self, Shape};
+use crate::output::{chain_table, csv, flat_table};
+
+const DEFAULT_SECONDS: i64 = 7 * 86_400;
+
+pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
+    let mut selection = Selection::new(args)?;
+    let mut inputs = Inputs::gather(global, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    inputs.plan.all_sessions = args.all_sessions;
+    let audit = inputs.run(global)?;
+    if let Some(exit) = nothing_to_read(&audit) {
+        return Ok(exit);
+    }
+    let chains = selection.of(&audit.chains);
+    print(global, args, &audit, &chains)?;
+    if !global.quiet {
+        for remark in selection.remarks(&audit.chains, &chains) {
+            say(&format!("{remark}\n"));
+        }
+    }
+    Ok(exit_of(global, &audit, &chains))
+}
+
+/// Says so if there were no logs in the window.
+pub(super) fn nothing_to_read(audit: &Audit) -> Option<Exit> {
+    let coverage = &audit.coverage;
+    if coverage.records_in_window > 0 {
+        return None;
+    }
+    let window = &audit.window;
+    let bound = |moment: Option<crate::model::time::UtcSecond>, open: &str| {
+        moment.map_or_else(|| open.to_owned(), |moment| moment.to_string())
+    };
+    let from = bound(window.from, "the beginning");
+    let to = bound(window.to, "the end");
+    let hint = match (coverage.span(), coverage.objects_outside_window) {
+        (Some((first, last)), _) => {
+            format!(
+                "the logs read go from {first} to {last}: choose a window with --since or --from and --to"
+            )
+        }
+        (None, 0) if coverage.rejects.total() > 0 => "nothing could be read: see above".to_owned(),
+        (None, 0) => "the folder holds no CloudTrail logs: check --logs".to_owned(),
+        (None, outside) => {
+            format!(
+                "{outside} files are of other days: choose a window with --since or --from and --to"
+            )
+        }
+    };
+    say(&format!("no logs from {from} to {to}\n  hint: {hint}\n"));
+    Some(Exit::NoLogs)
+}
+
+/// Clean, or incomplete under `--strict`.
+pub(super) fn exit_of(global: &Global, audit: &Audit, chains: &[&Chain]) -> Exit {
+    let unread = audit.coverage.rejects.total() + audit.coverage.conflicts;
+    let ambiguous = chains.iter().any(|chain| chain.is_ambiguous());
+    if global.strict && (unread > 0 || ambiguous) {
+        say("incomplete: something was unread or ambiguous, and --strict was asked for\n");
+        Exit::Incomplete
+    } else {
+        Exit::Clean
+    }
+}
+
+fn print(
+    global: &Global,
+    args: &ChainsArgs,
+    audit: &Audit,
+    chains: &[&Chain],
+) -> Result<(), Failure> {
+    let page = page(global);
+    let shape = if args.flat {
+        Shape::Flat
+    } else {
+        Shape::Chains
+    };
+    write_out(global, |out| match (global.format, shape) {
+        (Format::Table, Shape::Chains) => chain_table::write(chains, &page, out),
+        (Format::Table, Shape::Flat) => flat_table::write(chains, &page, out),
+        (Format::Json, shape) => v1::write_json(audit, chains, shape, out),
+        (Format::Jsonl, shape) => v1::write_jsonl(chains, shape, out),
+        (Format::Csv, Shape::Chains) => csv::write_chains(chains, out),
+        (Format::Csv, Shape::Flat) => csv::write_queries(chains, out),
+    })
+}

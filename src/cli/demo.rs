@@ -1,0 +1,95 @@
+//! `qs-audit demo`.
+
+use super::args::{DemoArgs, Global};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::inputs::Inputs;
+use super::terminal::{page, say, write_out};
+use crate::config::Settings;
+use crate::demo::{self, Plan};
+use crate::model::chain::Chain;
+use crate::model::window::TimeWindow;
+use crate::output::chain_table::{self, is_listed_by_default};
+use std::fs;
+use std::path::Path;
+
+/// Chains shown; the rest is a command away.
+const CHAINS_SHOWN: usize = 20;
+/// Tells a folder that a demo wrote from one that it must not touch.
+const MARKER: &str = "ground-truth.json";
+
+pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
+    prepare(&args.dir)?;
+    let plan = Plan::demo(args.seed);
+    let organisation = demo::generate(&plan);
+    let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", args.dir.display()));
+    demo::write_to(&args.dir, &organisation.logs).map_err(cannot)?;
+    demo::write_to(&args.dir, &organisation.extras).map_err(cannot)?;
+    if !global.quiet {
+        say(&format!(
+            "wrote {} days of a synthetic organisation to {}: {} log files, and the truth beside them\n",
+            plan.days,
+            args.dir.display(),
+            organisation.logs.len()
+        ));
+    }
+    let settings = Settings::load(&args.dir.join("qs-audit.toml"))?;
+    let window = TimeWindow {
+        from: Some(plan.start),
+        to: Some(plan.end()),
+    };
+    let logs = [args.dir.join("AWSLogs")];
+    let inputs = Inputs::new(global, &logs, settings, window)?;
+    let audit = inputs.run(global)?;
+    let listed: Vec<&Chain> = audit
+        .chains
+        .iter()
+        .filter(|chain| is_listed_by_default(chain))
+        .collect();
+    let page = page(global);
+    write_out(global, |out| {
+        let latest = &listed[listed.len().saturating_sub(CHAINS_SHOWN)..];
+        chain_table::write_part(latest, &listed, &page, out)?;
+        write!(out, "\n{}", next_steps(&args.dir, &plan, &listed))
+    })?;
+    Ok(Exit::Clean)
+}
+
+/// Makes room for the demo, without touching anything else.
+fn prepare(dir: &Path) -> Result<(), Failure> {
+    let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", dir.display()));
+    let is_empty = match fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(cannot(error)),
+    };
+    if is_empty {
+        return Ok(());
+    }
+    if !dir.join(MARKER).exists() {
+        return Err(Failure::usage(format!("{} is not empty", dir.display()))
+            .hint("choose a folder that does not exist yet: qs-audit demo DIR"));
+    }
+    // An earlier demo: its logs must not mix with the new ones.
+    fs::remove_dir_all(dir.join("AWSLogs"))
+        .or_else(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+        .map_err(cannot)
+}
+
+fn next_steps(dir: &Path, plan: &Plan, listed: &[&Chain]) -> String {
+    let dir = dir.display();
+    let config = format!("-c {dir}/qs-audit.toml");
+    let window = format!("--from {} --to {}", plan.start.day(), plan.end().day());
+    let denied = listed.iter().find(|chain| !chain.queries.is_empty());
+    let id = denied.map_or("latest", |chain| chain.chain_id.as_str());
+    format!(
+        "What to try next:\n  \
+         qs-audit show {id} {config}\n  \
+         qs-audit chains {config} {window} --status denied --status partial\n  \
+         qs-audit chains {config} {window} --path any --format csv -o chains.csv\n  \
+         qs-audit chains --logs {dir}/AWSLogs {window}      (no configuration: roles are discovered)\n"
+    )
+}

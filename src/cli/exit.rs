@@ -1,0 +1,54 @@
+//! Exit statuses (`docs/exit-codes.md`). They are forever.
+
+use std::process::ExitCode;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All is well.
+    Clean = 0,
+    /// An error of this program, or of the machine it runs on.
+    Internal = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// There are no logs in the window.
+    NoLogs = 3,
+    /// Something was unread or ambiguous, under `--strict`.
+    Incomplete = 4,
+    /// There are findings at or above `--fail-on`.
+    Findings = 10,
+}
+
+impl Exit {
+    /// All statuses with what they mean, for the documentation.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Clean, "clean"),
+        (
+            Self::Internal,
+            "internal error: a failure of the program or the machine",
+        ),
+        (
+            Self::Usage,
+            "the command line or the configuration is wrong",
+        ),
+        (Self::NoLogs, "no logs in the window"),
+        (
+            Self::Incomplete,
+            "something was unread or ambiguous, under --strict",
+        ),
+        (Self::Findings, "findings at or above --fail-on"),
+    ];
+
+    /// The number.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,100 @@
+//! Errors as the person at the terminal sees them: what, where, what next.
+
+use super::exit::Exit;
+use crate::config::ConfigError;
+use crate::local::LocalLogsError;
+use crate::pipeline::PipelineError;
+use std::io;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn internal(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Internal,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The message and the hint, for standard error.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("error: {}\n", self.message);
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("  hint: {hint}\n"));
+        }
+        text
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let hint = match &error {
+            ConfigError::Unreadable { .. } => {
+                "give the configuration with --config FILE, or leave it out: \
+                 roles and accounts are then discovered from the logs"
+            }
+            ConfigError::Syntax { .. } | ConfigError::Value { .. } => {
+                "README.md lists every key; unknown keys are errors so that a typo cannot hide"
+            }
+        };
+        Self::usage(error.to_string()).hint(hint)
+    }
+}
+
+impl From<LocalLogsError> for Failure {
+    fn from(error: LocalLogsError) -> Self {
+        match error {
+            LocalLogsError::Unopenable { .. } => Self::usage(error.to_string())
+                .hint("--logs takes a folder, a file, or - for standard input"),
+            LocalLogsError::StandardInput(_) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<PipelineError> for Failure {
+    fn from(error: PipelineError) -> Self {
+        let hint = match &error {
+            PipelineError::Threads { .. } => Some("try a smaller --threads"),
+            PipelineError::Unaccounted { .. } => None,
+        };
+        let failure = Self::internal(error.to_string());
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // Whoever reads the output has seen enough: that is no failure.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self {
+                exit: Exit::Clean,
+                message: String::new(),
+                hint: None,
+            };
+        }
+        Self::internal(format!("cannot write the output: {error}"))
+    }
+}

@@ -1,0 +1,126 @@
+//! Configuration, logs and window of a run, from options and files.
+
+use super::args::Global;
+use super::failure::Failure;
+use super::moments::{self, DefaultWindow};
+use super::progress::{self, Progress};
+use super::terminal::say;
+use crate::config::{LogLocation, Settings};
+use crate::decode::Reading;
+use crate::local::LocalLogs;
+use crate::model::audit::Audit;
+use crate::model::coverage::Limits;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use crate::output::summary;
+use crate::pipeline::{self, Plan, Unwatched};
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+
+const CONFIG_FILE: &str = "qs-audit.toml";
+
+/// A run that is ready to go.
+pub(super) struct Inputs {
+    pub(super) plan: Plan,
+    pub(super) logs: LocalLogs,
+}
+
+/// Now: the clock, or what `--now` says instead.
+pub(super) fn now(global: &Global) -> Result<UtcSecond, Failure> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the clock comes in"
+    )]
+    let clock = || UtcSecond::from_unix(Timestamp::now().as_second());
+    match &global.now {
+        Some(now) => moments::moment("--now", now),
+        None => Ok(clock()),
+    }
+}
+
+fn settings(global: &Global) -> Result<Settings, Failure> {
+    match &global.config {
+        Some(path) => Ok(Settings::load(path)?),
+        None if Path::new(CONFIG_FILE).exists() => Ok(Settings::load(Path::new(CONFIG_FILE))?),
+        None => Ok(Settings::default()),
+    }
+}
+
+fn log_paths(global: &Global, settings: &Settings) -> Result<Vec<PathBuf>, Failure> {
+    let s3 = |url: &str| {
+        Failure::usage(format!("{url}: this version does not read from S3 itself")).hint(format!(
+            "copy what you need with: aws s3 sync {url} AWSLogs"
+        ))
+    };
+    if !global.logs.is_empty() {
+        return global
+            .logs
+            .iter()
+            .map(|logs| match logs.starts_with("s3://") {
+                true => Err(s3(logs)),
+                false => Ok(PathBuf::from(logs)),
+            })
+            .collect();
+    }
+    let configured = settings.logs.iter().map(|location| match location {
+        LogLocation::Path(path) => Ok(path.clone()),
+        LogLocation::S3 { url, .. } => Err(s3(url)),
+    });
+    let configured: Vec<PathBuf> = configured.collect::<Result<_, _>>()?;
+    if configured.is_empty() {
+        return Err(Failure::usage("no logs to read").hint(
+            "give a folder with --logs DIR, or [[logs]] path = \"DIR\" in qs-audit.toml; \
+             `qs-audit demo` needs neither",
+        ));
+    }
+    Ok(configured)
+}
+
+impl Inputs {
+    pub(super) fn gather(global: &Global, default: DefaultWindow) -> Result<Self, Failure> {
+        let window = moments::window(global, now(global)?, default)?;
+        let settings = settings(global)?;
+        let paths = log_paths(global, &settings)?;
+        Self::new(global, &paths, settings, window)
+    }
+
+    pub(super) fn new(
+        global: &Global,
+        paths: &[PathBuf],
+        settings: Settings,
+        window: TimeWindow,
+    ) -> Result<Self, Failure> {
+        let mut stdin = std::io::stdin();
+        let measure = progress::is_wanted(global);
+        let logs = LocalLogs::open(paths, &window, &mut stdin, measure)?;
+        Ok(Self {
+            plan: Plan {
+                window,
+                topology: settings.topology,
+                threads: global.threads,
+                all_sessions: false,
+                limits: Limits::DEFAULT,
+                reading: Reading::Fast,
+            },
+            logs,
+        })
+    }
+
+    /// Reads and stitches, and says on standard error what was read.
+    pub(super) fn run(&self, global: &Global) -> Result<Audit, Failure> {
+        let audit = if progress::is_wanted(global) {
+            let progress = Progress::new(&self.logs);
+            let audit = pipeline::run(&self.plan, &self.logs, &progress);
+            progress.finish();
+            audit?
+        } else {
+            pipeline::run(&self.plan, &self.logs, &Unwatched)?
+        };
+        if !global.quiet {
+            let mut text = Vec::new();
+            summary::write(&audit.coverage, &mut text)?;
+            say(&String::from_utf8_lossy(&text));
+        }
+        Ok(audit)
+    }
+}

@@ -1,0 +1,110 @@
+//! Moments and windows as people type them.
+
+use super::args::Global;
+use super::failure::Failure;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use jiff::civil::Date;
+
+/// A date (its midnight) or an RFC 3339 time.
+pub(super) fn moment(option: &str, text: &str) -> Result<UtcSecond, Failure> {
+    let day: Option<Date> = text.parse().ok().filter(|_| text.len() == 10);
+    let midnight = day.and_then(UtcSecond::midnight);
+    midnight.or_else(|| UtcSecond::parse(text)).ok_or_else(|| {
+        Failure::usage(format!(
+            "{option} {text:?} is neither a date nor an RFC 3339 time"
+        ))
+        .hint("write 2026-11-01 or 2026-11-01T10:00:00Z")
+    })
+}
+
+/// `90s`, `30m`, `12h`, `7d`, `2w` in seconds.
+fn duration_seconds(text: &str) -> Option<i64> {
+    let unit = text.chars().last()?;
+    let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        _ => return None,
+    };
+    (number >= 0).then_some(number)?.checked_mul(seconds)
+}
+
+/// What a command without a window looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum DefaultWindow {
+    /// So many seconds up to now.
+    Last(i64),
+    /// Everything there is.
+    All,
+}
+
+/// The window that was asked for.
+pub(super) fn window(
+    global: &Global,
+    now: UtcSecond,
+    default: DefaultWindow,
+) -> Result<TimeWindow, Failure> {
+    let from = match (&global.since, &global.from) {
+        (Some(since), _) => Some(match duration_seconds(since) {
+            Some(seconds) => now.plus(-seconds),
+            None => moment("--since", since).map_err(|failure| {
+                failure.hint("write a duration such as 90s, 30m, 12h, 7d or 2w, or a date")
+            })?,
+        }),
+        (None, Some(from)) => Some(moment("--from", from)?),
+        (None, None) => None,
+    };
+    let to = match &global.to {
+        Some(to) => Some(moment("--to", to)?),
+        None => None,
+    };
+    if let (Some(from), Some(to)) = (from, to)
+        && to <= from
+    {
+        return Err(Failure::usage(format!(
+            "the window is empty: it ends at {to} and starts at {from}"
+        ))
+        .hint("--to is the first moment after the window"));
+    }
+    let asked = from.is_some() || to.is_some();
+    Ok(match default {
+        DefaultWindow::Last(seconds) if !asked => TimeWindow {
+            from: Some(now.plus(-seconds)),
+            to: Some(now.plus(1)),
+        },
+        // An event of this very second is still inside.
+        _ if global.since.is_some() && to.is_none() => TimeWindow {
+            from,
+            to: Some(now.plus(1)),
+        },
+        _ => TimeWindow { from, to },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_one_unit() {
+        assert_eq!(duration_seconds("90s"), Some(90));
+        assert_eq!(duration_seconds("7d"), Some(604_800));
+        assert_eq!(duration_seconds("2w"), Some(1_209_600));
+        for text in ["", "d", "7", "-1d", "7 d", "7days", "999999999999999999w"] {
+            assert_eq!(duration_seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_its_midnight() {
+        assert_eq!(
+            moment("--from", "2026-11-01").unwrap().to_string(),
+            "2026-11-01T00:00:00Z"
+        );
+        assert!(moment("--from", "tomorrow").is_err());
+    }
+}

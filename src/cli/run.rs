@@ -1,0 +1,46 @@
+//! From arguments to an exit status.
+
+use super::args::{Cli, Command};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::terminal::say;
+use super::{chains, demo, glue, show};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; that nobody reads them neither.
+            let _ = error.print();
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Clean
+            };
+            return exit.into();
+        }
+    };
+    match run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if failure.exit != Exit::Clean {
+                say(&failure.text());
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Chains(args) => chains::run(&cli.global, args),
+        Command::Show(args) => show::run(&cli.global, args),
+        Command::Demo(args) => demo::run(&cli.global, args),
+        Command::Completions(args) => glue::completions(&cli.global, args),
+        Command::Man(args) => glue::man(&cli.global, args),
+    }
+}

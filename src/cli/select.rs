@@ -1,0 +1,310 @@
+//! Which chains are wanted, and in which order.
+
+use super::args::{ChainsArgs, FilterArgs, PathArg, SortKey, StatusArg};
+use super::failure::Failure;
+use crate::model::chain::{Chain, ChainPath, ChainStatus};
+use crate::output::chain_table::is_listed_by_default;
+use crate::output::human::{count, plural, tail};
+use std::collections::BTreeSet;
+
+/// The wish of a command line.
+pub(super) struct Selection<'a> {
+    args: &'a ChainsArgs,
+    bytes_min: Option<u64>,
+    /// How many there were before `--limit`.
+    found: usize,
+}
+
+impl<'a> Selection<'a> {
+    pub(super) fn new(args: &'a ChainsArgs) -> Result<Self, Failure> {
+        let bytes_min = args.filter.min_bytes.as_deref().map(bytes).transpose()?;
+        Ok(Self {
+            args,
+            bytes_min,
+            found: 0,
+        })
+    }
+
+    /// The wanted chains, sorted and limited.
+    pub(super) fn of<'c>(&mut self, chains: &'c [Chain]) -> Vec<&'c Chain> {
+        let mut wanted: Vec<&Chain> = chains.iter().filter(|chain| self.wants(chain)).collect();
+        self.found = wanted.len();
+        sort(&mut wanted, self.args.sort);
+        wanted.truncate(self.args.limit.unwrap_or(usize::MAX));
+        wanted
+    }
+
+    fn wants(&self, chain: &Chain) -> bool {
+        let filter = &self.args.filter;
+        // Nothing is known of the bytes of a chain without statistics.
+        self.wants_path(chain)
+            && (filter.status.is_empty()
+                || filter.status.iter().any(|&arg| status(arg) == chain.status))
+            && any_matches(&filter.consumer, consumers(chain))
+            && any_matches(&filter.business_unit, chain.business_unit.as_deref())
+            && any_matches(&filter.data_source, data_sources(chain))
+            && any_matches(&filter.work_group, work_groups(chain))
+            && any_matches(&filter.user, users(chain))
+            && self.bytes_min.is_none()
+    }
+
+    fn wants_path(&self, chain: &Chain) -> bool {
+        let paths = &self.args.filter.path;
+        if paths.is_empty() {
+            return is_listed_by_default(chain) || self.args.all_sessions;
+        }
+        paths.iter().any(|&arg| match path(arg) {
+            Some(path) => chain.path == path,
+            None => chain.path != ChainPath::Session,
+        })
+    }
+
+    /// What the reader should know about what is not listed.
+    pub(super) fn remarks(&self, all: &[Chain], shown: &[&Chain]) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if shown.len() < self.found {
+            let found = plural(self.found as u64, "chain");
+            remarks.push(format!(
+                "showing {} of {found}; leave out --limit for all",
+                count(shown.len() as u64)
+            ));
+        }
+        if self.bytes_min.is_some() {
+            remarks.push(
+                "--min-bytes: no query statistics were read, so nothing is known of any chain's bytes"
+                    .to_owned(),
+            );
+        }
+        let unlisted = all
+            .iter()
+            .filter(|chain| !is_listed_by_default(chain))
+            .count();
+        let is_default = self.args.filter.path.is_empty() && !self.args.all_sessions;
+        if is_default && unlisted > 0 {
+            let these = plural(unlisted as u64, "other chain");
+            remarks.push(format!(
+                "{these} end in Athena without Role A or Role B: --path any lists them"
+            ));
+        }
+        if shown.is_empty() {
+            remarks.extend(near_misses(&self.args.filter, all));
+        }
+        remarks
+    }
+}
+
+/// For filters that match nothing at all, what was probably meant.
+fn near_misses(filter: &FilterArgs, all: &[Chain]) -> Vec<String> {
+    fn values<'c, I: IntoIterator<Item = &'c str>>(
+        all: &'c [Chain],
+        of: impl Fn(&'c Chain) -> I,
+    ) -> BTreeSet<&'c str> {
+        all.iter().flat_map(of).collect()
+    }
+    let known = [
+        ("--consumer", &filter.consumer, values(all, consumers)),
+        (
+            "--business-unit",
+            &filter.business_unit,
+            values(all, |chain| chain.business_unit.as_deref()),
+        ),
+        (
+            "--data-source",
+            &filter.data_source,
+            values(all, data_sources),
+        ),
+        ("--work-group", &filter.work_group, values(all, work_groups)),
+        ("--user", &filter.user, values(all, users)),
+    ];
+    let mut remarks = Vec::new();
+    for (option, asked, known) in known {
+        for asked in asked {
+            if known.iter().any(|known| matches(asked, known)) {
+                continue;
+            }
+            let near = nearest(asked, known.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+            remarks.push(format!(
+                "{option} {asked:?} is in none of the chains read{near}"
+            ));
+        }
+    }
+    remarks
+}
+
+/// The most similar of some names, if any is similar at all.
+pub(super) fn nearest<'n>(asked: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    const SIMILAR: f64 = 0.75;
+    let asked = asked.to_lowercase();
+    names
+        .map(|name| (strsim::jaro_winkler(&asked, &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness >= SIMILAR)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, name)| name)
+}
+
+fn consumers(chain: &Chain) -> impl Iterator<Item = &str> {
+    let name = chain.consumer_name.as_deref();
+    name.into_iter().chain(chain.consumer_account_id.as_deref())
+}
+
+fn data_sources(chain: &Chain) -> impl Iterator<Item = &str> {
+    let arn = chain.data_source_arn.as_deref();
+    arn.into_iter().flat_map(|arn| [arn, tail(arn)])
+}
+
+fn work_groups(chain: &Chain) -> impl Iterator<Item = &str> {
+    let queries = chain.queries.iter();
+    queries.filter_map(|query| query.work_group.as_deref())
+}
+
+fn users(chain: &Chain) -> impl Iterator<Item = &str> {
+    let name = chain.quick_user.as_ref().map(|user| &*user.name);
+    name.into_iter().flat_map(|name| [name, tail(name)])
+}
+
+fn any_matches<'v>(asked: &[String], values: impl IntoIterator<Item = &'v str>) -> bool {
+    asked.is_empty()
+        || values
+            .into_iter()
+            .any(|value| asked.iter().any(|asked| matches(asked, value)))
+}
+
+/// Whether the value is the asked one, in any case; `*` stands for any text.
+fn matches(asked: &str, value: &str) -> bool {
+    let (asked, value) = (asked.to_lowercase(), value.to_lowercase());
+    let mut parts = asked.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = value.strip_prefix(first) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        last = Some(part);
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    match last {
+        None => rest.is_empty(),
+        // The last part may have matched too early: it has to stand at the end.
+        Some(part) => value.ends_with(part),
+    }
+}
+
+fn status(arg: StatusArg) -> ChainStatus {
+    match arg {
+        StatusArg::Complete => ChainStatus::Complete,
+        StatusArg::Partial => ChainStatus::Partial,
+        StatusArg::Idle => ChainStatus::Idle,
+        StatusArg::Denied => ChainStatus::Denied,
+    }
+}
+
+fn path(arg: PathArg) -> Option<ChainPath> {
+    match arg {
+        PathArg::QuickRoleChain => Some(ChainPath::QuickRoleChain),
+        PathArg::RoleChain => Some(ChainPath::RoleChain),
+        PathArg::ServiceRole => Some(ChainPath::ServiceRole),
+        PathArg::Direct => Some(ChainPath::Direct),
+        PathArg::Session => Some(ChainPath::Session),
+        PathArg::Any => None,
+    }
+}
+
+/// Sorts, with start and id to settle the rest, which is the order they come in.
+fn sort(chains: &mut [&Chain], key: SortKey) {
+    match key {
+        // No statistics: all bytes are unknown, and equal.
+        SortKey::Started | SortKey::Bytes => {}
+        SortKey::Latest => chains.reverse(),
+        SortKey::Queries => chains.sort_by_key(|chain| std::cmp::Reverse(chain.queries.len())),
+        SortKey::Calls => chains.sort_by_key(|chain| std::cmp::Reverse(chain.call_count())),
+        SortKey::Duration => chains.sort_by_key(|chain| {
+            std::cmp::Reverse(chain.started_at.distance(chain.last_activity_at))
+        }),
+        SortKey::Consumer => chains.sort_by(|left, right| {
+            let name = |chain: &Chain| {
+                (
+                    chain.consumer_name.clone(),
+                    chain.consumer_account_id.clone(),
+                )
+            };
+            name(left).cmp(&name(right))
+        }),
+    }
+}
+
+/// `500MB`, `2 GB`, `1TB`, `10MiB`, or plain bytes.
+fn bytes(text: &str) -> Result<u64, Failure> {
+    let digits = text
+        .trim()
+        .trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = text.trim()[digits.len()..].to_ascii_lowercase();
+    let scale: Option<u64> = match unit.as_str() {
+        "" | "b" => Some(1),
+        "kb" | "k" => Some(1000),
+        "mb" | "m" => Some(1_000_000),
+        "gb" | "g" => Some(1_000_000_000),
+        "tb" | "t" => Some(1_000_000_000_000),
+        "kib" => Some(1 << 10),
+        "mib" => Some(1 << 20),
+        "gib" => Some(1 << 30),
+        "tib" => Some(1 << 40),
+        _ => None,
+    };
+    let number: Option<u64> = digits.trim().parse().ok();
+    number
+        .zip(scale)
+        .and_then(|(number, scale)| number.checked_mul(scale))
+        .ok_or_else(|| {
+            Failure::usage(format!("--min-bytes {text:?} is not a size"))
+                .hint("write a whole number and a unit: 500MB, 2GB, 1TiB")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_match_in_any_case_and_with_stars() {
+        for (asked, value) in [
+            ("retail", "Retail"),
+            ("*", ""),
+            ("quick-*", "quick-retail"),
+            ("*retail", "quick-retail"),
+            ("q*k*l", "quick-retail"),
+            ("a*a", "abaa"),
+        ] {
+            assert!(matches(asked, value), "{asked} {value}");
+        }
+        for (asked, value) in [
+            ("retail", "retail-2"),
+            ("quick-*", "slow"),
+            ("a*b", "abc"),
+            ("", "x"),
+        ] {
+            assert!(!matches(asked, value), "{asked} {value}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        let read = |text: &str| bytes(text).ok();
+        assert_eq!(read("10"), Some(10));
+        assert_eq!(read("2 GB"), Some(2_000_000_000));
+        assert_eq!(read("10MiB"), Some(10 << 20));
+        for text in ["", "GB", "1.5GB", "-1", "1XB", "99999999999TB"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_a_similar_one() {
+        let names = ["retail", "wholesale"];
+        assert_eq!(nearest("retial", names.into_iter()), Some("retail"));
+        assert_eq!(nearest("zzz", names.into_iter()), None);
+    }
+}

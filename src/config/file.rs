@@ -1,0 +1,59 @@
+//! The file as it is written (design.md section 2). Unknown keys are errors.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawConfig {
+    pub(super) hub: Option<RawHub>,
+    pub(super) consumers: Vec<RawConsumer>,
+    pub(super) logs: Vec<Spanned<RawLogs>>,
+    pub(super) pricing: RawPricing,
+    /// Options of rules: read by the rules themselves.
+    pub(super) rules: BTreeMap<String, toml::Table>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHub {
+    pub(super) account_id: Spanned<String>,
+    #[serde(default)]
+    pub(super) run_as_roles: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConsumer {
+    pub(super) name: Spanned<String>,
+    pub(super) account_id: Spanned<String>,
+    pub(super) business_unit: Option<String>,
+    #[serde(default)]
+    pub(super) roles: Vec<Spanned<String>>,
+    pub(super) work_groups: Option<Vec<String>>,
+    pub(super) data_sources: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLogs {
+    pub(super) path: Option<String>,
+    pub(super) s3: Option<String>,
+    pub(super) role_arn: Option<String>,
+    pub(super) region: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPricing {
+    pub(super) tb: Option<RawBase>,
+    pub(super) usd_per_tb: BTreeMap<String, Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawBase {
+    Decimal,
+    Binary,
+}

@@ -1,0 +1,288 @@
+//! Stored bytes to text, within limits.
+//!
+//! A whole gzip member is inflated at once by libdeflate; anything unusual
+//! (several members, damage, an untrue length) goes to flate2, which reads as a
+//! stream and can say what is wrong. A member that fails its checksum or its
+//! format is proof of corruption, and nothing of it is trusted; a member that
+//! merely stops early gives what came whole.
+
+use super::lanes::BLOCK;
+use crate::model::coverage::{Limits, RejectReason};
+use flate2::bufread::GzDecoder;
+use libdeflater::Decompressor;
+use memchr::memmem::Finder;
+use std::io::{ErrorKind, Read};
+
+/// Zero bytes kept behind the text, so that the scanner may look a block ahead.
+pub(super) const PADDING: usize = BLOCK;
+
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b, 0x08];
+/// The smallest gzip member: 10 bytes of header, 2 of data, 8 of trailer.
+const GZIP_BYTES_MIN: usize = 20;
+/// Deflate cannot do better than 1 to 1032: a larger claim is a lie.
+const DEFLATE_RATIO_MAX: usize = 1032;
+const CHUNK: usize = 64 << 10;
+
+/// What is wrong with a stored object as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) reason: RejectReason,
+    /// Byte offset in the stored object.
+    pub(super) offset: usize,
+    pub(super) detail: String,
+}
+
+/// Inflates objects one after the other into one buffer.
+pub(super) struct Inflater {
+    decompressor: Decompressor,
+    magic: Finder<'static>,
+    buffer: Vec<u8>,
+    length: usize,
+}
+
+impl Inflater {
+    pub(super) fn new() -> Self {
+        Self {
+            decompressor: Decompressor::new(),
+            magic: Finder::new(GZIP_MAGIC),
+            buffer: Vec::new(),
+            length: 0,
+        }
+    }
+
+    /// The text of the last object and [`PADDING`] zero bytes.
+    pub(super) fn padded(&self) -> &[u8] {
+        &self.buffer[..self.length + PADDING]
+    }
+
+    /// Takes the next object. What can be read of it is the new text.
+    pub(super) fn load(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
+        self.length = 0;
+        let fault = if body.starts_with(GZIP_MAGIC) {
+            self.gunzip(body, limits)
+        } else {
+            self.plain(body, limits)
+        };
+        self.reserve(self.length);
+        self.buffer[self.length..self.length + PADDING].fill(0);
+        fault
+    }
+
+    /// Makes room for so many bytes of text and the padding. The buffer never
+    /// shrinks: clearing it for every object would cost as much as inflating.
+    fn reserve(&mut self, length: usize) {
+        if self.buffer.len() < length + PADDING {
+            self.buffer.resize(length + PADDING, 0);
+        }
+    }
+
+    fn plain(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
+        if body.len() > limits.object_bytes_max {
+            return Some(too_large(limits, 0));
+        }
+        self.reserve(body.len());
+        self.buffer[..body.len()].copy_from_slice(body);
+        self.length = body.len();
+        None
+    }
+
+    fn gunzip(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
+        if self.gunzip_single(body, limits).is_some() {
+            return None;
+        }
+        self.gunzip_members(body, limits)
+    }
+
+    /// The common case: one sound member, within the limit, and nothing else.
+    fn gunzip_single(&mut self, body: &[u8], limits: &Limits) -> Option<()> {
+        let trailer = body.last_chunk::<4>()?;
+        let claimed = usize::try_from(u32::from_le_bytes(*trailer)).ok()?;
+        let believable = body.len() >= GZIP_BYTES_MIN
+            && claimed <= limits.object_bytes_max
+            && claimed / DEFLATE_RATIO_MAX <= body.len();
+        if !believable || self.has_second_member(body) {
+            return None;
+        }
+        self.reserve(claimed);
+        let room = &mut self.buffer[..claimed];
+        let inflated = self.decompressor.gzip_decompress(body, room).ok()?;
+        (inflated == claimed).then(|| self.length = claimed)
+    }
+
+    /// Whether another member may start inside: libdeflate would stop before it
+    /// without a word. May say so wrongly; may not miss one.
+    fn has_second_member(&self, body: &[u8]) -> bool {
+        const RESERVED_FLAGS: u8 = 0xe0;
+        self.magic.find_iter(&body[GZIP_MAGIC.len()..]).any(|at| {
+            match body.get(at + 2 * GZIP_MAGIC.len()) {
+                Some(flags) => flags & RESERVED_FLAGS == 0,
+                None => true,
+            }
+        })
+    }
+
+    fn gunzip_members(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
+        let mut rest = body;
+        while rest.starts_with(GZIP_MAGIC) {
+            let offset = body.len() - rest.len();
+            let member = self.length;
+            let mut decoder = GzDecoder::new(rest);
+            match self.append(&mut decoder, limits) {
+                Ok(true) => rest = decoder.into_inner(),
+                Ok(false) => {
+                    self.length = 0;
+                    return Some(too_large(limits, offset));
+                }
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    return Some(Fault {
+                        reason: RejectReason::TruncatedGzip,
+                        offset,
+                        detail: "the gzip member ends early; records that came whole are kept"
+                            .to_owned(),
+                    });
+                }
+                Err(error) => {
+                    self.length = member;
+                    return Some(Fault {
+                        reason: RejectReason::CorruptGzip,
+                        offset,
+                        detail: format!("gzip: {error}; nothing of the member is trusted"),
+                    });
+                }
+            }
+        }
+        // Zero bytes may pad a gzip file (RFC 1952 leaves that to the medium).
+        let offset = body.len() - rest.len();
+        rest.iter().any(|&byte| byte != 0).then(|| Fault {
+            reason: RejectReason::TrailingBytes,
+            offset,
+            detail: format!("{} bytes after the last gzip member", rest.len()),
+        })
+    }
+
+    /// Appends what the decoder gives; false where that is over the limit.
+    fn append(&mut self, decoder: &mut impl Read, limits: &Limits) -> std::io::Result<bool> {
+        loop {
+            self.reserve(self.length + CHUNK);
+            let room = &mut self.buffer[self.length..self.length + CHUNK];
+            match decoder.read(room) {
+                Ok(0) => return Ok(true),
+                Ok(count) => self.length += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if self.length > limits.object_bytes_max {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+fn too_large(limits: &Limits, offset: usize) -> Fault {
+    Fault {
+        reason: RejectReason::TooLarge,
+        offset,
+        detail: format!(
+            "holds more than {} bytes, the limit for one object",
+            limits.object_bytes_max
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn load(body: &[u8], limits: &Limits) -> (Vec<u8>, Option<RejectReason>) {
+        let mut inflater = Inflater::new();
+        let fault = inflater.load(body, limits);
+        let padded = inflater.padded();
+        let (text, padding) = padded.split_at(padded.len() - PADDING);
+        assert_eq!(padding, [0; PADDING]);
+        (text.to_vec(), fault.map(|fault| fault.reason))
+    }
+
+    fn limit(bytes: usize) -> Limits {
+        Limits {
+            object_bytes_max: bytes,
+            ..Limits::DEFAULT
+        }
+    }
+
+    #[test]
+    fn one_member_several_members_and_plain_text_read_alike() {
+        let text = b"{\"Records\":[]}".repeat(9);
+        let halves = [gzip(&text[..50]), gzip(&text[50..])].concat();
+        for body in [gzip(&text), halves, text.clone()] {
+            assert_eq!(load(&body, &Limits::DEFAULT), (text.clone(), None));
+        }
+    }
+
+    #[test]
+    fn two_equal_members_are_two() {
+        let both = [gzip(b"same"), gzip(b"same")].concat();
+        assert_eq!(load(&both, &Limits::DEFAULT), (b"samesame".to_vec(), None));
+    }
+
+    #[test]
+    fn a_truncated_member_gives_what_came() {
+        let text: Vec<u8> = (0..40_000u32).flat_map(u32::to_le_bytes).collect();
+        let whole = gzip(&text);
+        let (kept, fault) = load(&whole[..whole.len() / 2], &Limits::DEFAULT);
+        assert_eq!(fault, Some(RejectReason::TruncatedGzip));
+        assert!(!kept.is_empty() && text.starts_with(&kept));
+    }
+
+    #[test]
+    fn a_member_with_a_wrong_checksum_gives_nothing() {
+        let mut body = [gzip(b"good "), gzip(b"bad")].concat();
+        let crc = body.len() - 8;
+        body[crc] ^= 1;
+        let (kept, fault) = load(&body, &Limits::DEFAULT);
+        assert_eq!(fault, Some(RejectReason::CorruptGzip));
+        assert_eq!(kept, b"good ");
+    }
+
+    #[test]
+    fn bytes_after_the_last_member_are_named_and_zero_padding_is_not() {
+        let padded = [gzip(b"text"), vec![0; 9]].concat();
+        assert_eq!(load(&padded, &Limits::DEFAULT), (b"text".to_vec(), None));
+        let trailed = [gzip(b"text"), b"junk".to_vec()].concat();
+        let (kept, fault) = load(&trailed, &Limits::DEFAULT);
+        assert_eq!(kept, b"text");
+        assert_eq!(fault, Some(RejectReason::TrailingBytes));
+    }
+
+    #[test]
+    fn the_limit_is_the_last_size_that_is_read() {
+        let bomb = gzip(&vec![b' '; 1_000_000]);
+        for (bytes, fits) in [(999_999, false), (1_000_000, true), (1_000_001, true)] {
+            let (text, fault) = load(&bomb, &limit(bytes));
+            assert_eq!(fault.is_none(), fits, "{bytes}");
+            assert_eq!(text.len(), if fits { 1_000_000 } else { 0 });
+        }
+        let plain = vec![b' '; 100];
+        assert_eq!(load(&plain, &limit(99)).1, Some(RejectReason::TooLarge));
+        assert_eq!(load(&plain, &limit(100)).1, None);
+    }
+
+    #[test]
+    fn a_length_that_lies_is_not_believed() {
+        let mut body = gzip(&vec![b'x'; 5000]);
+        let at = body.len() - 4;
+        body[at..].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(
+            load(&body, &Limits::DEFAULT).1,
+            Some(RejectReason::CorruptGzip)
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! Which records matter, decided from their header alone.
+
+use crate::model::interest::{Interest, SessionMark};
+
+/// What to do with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Keep it, whoever made it.
+    Keep,
+    /// Keep it only if its role session is of interest, and it is so far.
+    Candidate,
+    /// The same, and it is not so far; the marks stand for session and role.
+    Unresolved([SessionMark; 2]),
+    /// Nobody will ask for it.
+    Pass,
+}
+
+/// The header as bytes, from either reading.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Facts<'a> {
+    pub(super) source: &'a [u8],
+    pub(super) name: &'a [u8],
+    pub(super) source_ip: Option<&'a [u8]>,
+    pub(super) principal_id: Option<&'a [u8]>,
+    pub(super) invoked_by: Option<&'a [u8]>,
+}
+
+const ATHENA: &[u8] = b"athena.amazonaws.com";
+
+/// What becomes of a record (facts.md 2 to 6).
+pub(super) fn decide(facts: &Facts<'_>, interest: &Interest) -> Decision {
+    let always = match facts.source {
+        b"athena.amazonaws.com" | b"quicksight.amazonaws.com" => true,
+        b"sts.amazonaws.com" => issues_credentials(facts.name),
+        b"iam.amazonaws.com" => changes_a_role(facts.name),
+        b"cloudtrail.amazonaws.com" => !is_read(facts.name),
+        _ => false,
+    };
+    if always || facts.invoked_by == Some(ATHENA) || facts.source_ip == Some(ATHENA) {
+        return Decision::Keep;
+    }
+    match facts.principal_id {
+        Some(principal) if is_role_session(principal) => {
+            if interest.all_sessions {
+                Decision::Keep
+            } else if interest.holds_bytes(principal) {
+                Decision::Candidate
+            } else {
+                Decision::Unresolved(SessionMark::of_session_and_role(principal))
+            }
+        }
+        _ => Decision::Pass,
+    }
+}
+
+fn issues_credentials(name: &[u8]) -> bool {
+    name.starts_with(b"AssumeRo") || matches!(name, b"GetFederationToken" | b"GetSessionToken")
+}
+
+/// Changes to a role, its trust, or what it may do.
+fn changes_a_role(name: &[u8]) -> bool {
+    let names_a_role = memchr::memmem::find(name, b"Role").is_some();
+    let names_a_policy = memchr::memmem::find(name, b"PolicyVersion").is_some();
+    (names_a_role || names_a_policy) && !is_read(name) && !name.starts_with(b"Simulate")
+}
+
+fn is_read(name: &[u8]) -> bool {
+    [&b"Get"[..], b"List", b"Describe", b"Lookup"]
+        .iter()
+        .any(|verb| name.starts_with(verb))
+}
+
+/// `AROA...:name`; not `123456789012:name`, which is a federated user.
+fn is_role_session(principal: &[u8]) -> bool {
+    !principal.first().is_some_and(u8::is_ascii_digit)
+        && memchr::memchr(b':', principal).is_some_and(|at| at + 1 < principal.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(source: &str, name: &str, principal: Option<&str>) -> Decision {
+        let facts = Facts {
+            source: source.as_bytes(),
+            name: name.as_bytes(),
+            principal_id: principal.map(str::as_bytes),
+            ..Facts::default()
+        };
+        decide(&facts, &Interest::default())
+    }
+
+    #[test]
+    fn what_makes_or_changes_a_chain_is_always_kept() {
+        for (source, name) in [
+            ("sts.amazonaws.com", "AssumeRole"),
+            ("sts.amazonaws.com", "AssumeRoleWithSAML"),
+            ("sts.amazonaws.com", "AssumeRoot"),
+            ("sts.amazonaws.com", "GetSessionToken"),
+            ("athena.amazonaws.com", "ListWorkGroups"),
+            ("quicksight.amazonaws.com", "QueryDatabase"),
+            ("iam.amazonaws.com", "UpdateAssumeRolePolicy"),
+            ("iam.amazonaws.com", "CreatePolicyVersion"),
+            ("cloudtrail.amazonaws.com", "StopLogging"),
+        ] {
+            assert_eq!(
+                decision(source, name, None),
+                Decision::Keep,
+                "{source} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_only_looks_is_passed() {
+        for (source, name) in [
+            ("sts.amazonaws.com", "GetCallerIdentity"),
+            ("iam.amazonaws.com", "ListRoles"),
+            ("iam.amazonaws.com", "GetPolicyVersion"),
+            ("cloudtrail.amazonaws.com", "LookupEvents"),
+            ("ec2.amazonaws.com", "RunInstances"),
+        ] {
+            assert_eq!(
+                decision(source, name, None),
+                Decision::Pass,
+                "{source} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_role_session_waits_until_its_interest_is_known() {
+        let id = "AROAX:session";
+        let marks = SessionMark::of_session_and_role(id.as_bytes());
+        let waiting = Decision::Unresolved(marks);
+        assert_eq!(decision("s3.amazonaws.com", "GetObject", Some(id)), waiting);
+        let user = decision("s3.amazonaws.com", "GetObject", Some("AIDAX"));
+        assert_eq!(user, Decision::Pass);
+        let federated = decision("s3.amazonaws.com", "GetObject", Some("111122223333:bob"));
+        assert_eq!(federated, Decision::Pass);
+    }
+}

@@ -1,0 +1,600 @@
+//! Stored objects to slim events: bounded inflation, tolerant of AWS, never
+//! failing the run.
+//!
+//! An object is inflated ([`inflate`]), cut into records ([`split`], with
+//! [`scan`] as its fast path), and each record is judged by its header
+//! ([`interest`]) before it is parsed ([`record`]), so that only what matters
+//! costs a parse. Whatever cannot be read becomes a located reject.
+
+mod header;
+mod inflate;
+mod interest;
+mod intern;
+mod lanes;
+mod record;
+mod redact;
+mod scan;
+mod sightings;
+mod split;
+
+pub use record::quick_query_id;
+pub use split::Reading;
+
+use crate::model::coverage::{Coverage, Limits, Reject, RejectReason, Sibling};
+use crate::model::event::{Event, Place};
+use crate::model::interest::{Interest, SessionMark};
+use crate::model::text::Text;
+use crate::model::window::TimeWindow;
+use header::Header;
+use inflate::{Inflater, PADDING};
+use interest::{Decision, Facts};
+use intern::Interner;
+use record::{NoEvent, Read};
+use scan::{HeaderField, Sound};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use sightings::Sightings;
+use split::Found;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// What came of a record of a role session that may or may not be of interest.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The assumed role id it was called with.
+    pub assumed_role_id: Text,
+    /// The object it is in.
+    pub object: u32,
+    /// What to count it as, once the session is of interest.
+    pub outcome: Outcome,
+}
+
+/// What a relevant record turned out to be.
+#[derive(Debug)]
+pub enum Outcome {
+    /// An event.
+    Event(Box<Event>),
+    /// A record of a sibling.
+    Sibling(Sibling),
+    /// Unreadable.
+    Reject(Reject),
+}
+
+/// Role sessions passed over in an object.
+#[derive(Debug)]
+pub struct Unresolved {
+    /// The object.
+    pub object: u32,
+    /// How many records it had.
+    pub records: u64,
+    /// Marks of the sessions and their roles, sorted.
+    pub marks: Box<[SessionMark]>,
+}
+
+/// What one decoder read.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    /// Events that matter in themselves.
+    pub events: Vec<Event>,
+    /// Calls of role sessions that were of interest when they went by, counted
+    /// as not relevant until that is settled.
+    pub candidates: Vec<Candidate>,
+    /// Calls of other role sessions, by object.
+    pub unresolved: Vec<Unresolved>,
+    /// What was read and what not.
+    pub coverage: Coverage,
+}
+
+/// How much was in an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectSize {
+    /// Bytes after inflation.
+    pub inflated_bytes: u64,
+    /// Records found.
+    pub records: u64,
+}
+
+/// Reads objects, one after the other, on one thread.
+pub struct Decoder {
+    /// Put aside while an object is being read from it.
+    inflater: Option<Inflater>,
+    interner: Interner,
+    sightings: Sightings,
+    limits: Limits,
+    reading: Reading,
+    window: TimeWindow,
+    marks: Vec<SessionMark>,
+    decoded: Decoded,
+}
+
+impl Decoder {
+    /// A decoder for a run over this window.
+    #[must_use]
+    pub fn new(window: TimeWindow, limits: Limits, reading: Reading) -> Self {
+        Self {
+            inflater: None,
+            interner: Interner::default(),
+            sightings: Sightings::new(&window),
+            limits,
+            reading,
+            window,
+            marks: Vec::new(),
+            decoded: Decoded::default(),
+        }
+    }
+
+    /// How many events were read so far.
+    #[must_use]
+    pub fn event_count(&self) -> usize {
+        self.decoded.events.len()
+    }
+
+    /// The events read so far, from the one at `from` on.
+    #[must_use]
+    pub fn events_since(&self, from: usize) -> &[Event] {
+        self.decoded.events.get(from..).unwrap_or_default()
+    }
+
+    /// Ends the decoder and gives out what it read.
+    #[must_use]
+    pub fn finish(mut self) -> Decoded {
+        self.sightings.finish(&mut self.decoded.coverage);
+        self.decoded
+    }
+
+    /// Reads one object: its stored bytes, at its position in the listing, with
+    /// what is known to be of interest so far.
+    pub fn object(
+        &mut self,
+        object: u32,
+        key: &Text,
+        body: &[u8],
+        interest: &Interest,
+    ) -> ObjectSize {
+        self.decoded.coverage.bytes_read += body.len() as u64;
+        let mut inflater = self.inflater.take().unwrap_or_else(Inflater::new);
+        let fault = inflater.load(body, &self.limits);
+        let padded = inflater.padded();
+        let length = padded.len() - PADDING;
+        self.decoded.coverage.bytes_inflated += length as u64;
+
+        let mut reader = ObjectReader {
+            decoder: self,
+            key,
+            object,
+            padded,
+            interest,
+            next_record: 0,
+            tally: Tally::default(),
+            sibling: None,
+        };
+        let is_empty = padded[..length].iter().all(u8::is_ascii_whitespace);
+        if let Some(fault) = &fault {
+            let offset = fault.offset as u64;
+            reader.reject_object(fault.reason, Some(offset), fault.detail.clone());
+        } else if is_empty {
+            reader.reject_object(RejectReason::Empty, None, "nothing in it".to_owned());
+        }
+        if !is_empty {
+            reader.read(length);
+        }
+        let records = reader.close(fault.is_some() || is_empty);
+        self.inflater = Some(inflater);
+        ObjectSize {
+            inflated_bytes: length as u64,
+            records,
+        }
+    }
+
+    /// Counts an object that its source could not give.
+    pub fn unreadable(&mut self, key: &Text, reason: RejectReason, detail: String) {
+        let coverage = &mut self.decoded.coverage;
+        coverage.objects_failed += 1;
+        coverage.rejects.add(Reject {
+            object: Text::clone(key),
+            record: None,
+            offset: None,
+            reason,
+            detail,
+        });
+    }
+
+    /// The wanted records of an object as JSON, secrets replaced.
+    #[must_use]
+    pub fn raw(&mut self, body: &[u8], wanted: &BTreeSet<u32>) -> Vec<(u32, Value)> {
+        let inflater = self.inflater.get_or_insert_with(Inflater::new);
+        let _ = inflater.load(body, &self.limits);
+        let padded = inflater.padded();
+        let length = padded.len() - PADDING;
+        let mut found = Vec::new();
+        let mut next = 0;
+        split::split(padded, length, Reading::Plain, &mut |item| {
+            let counts = match item {
+                Found::Element { start, end } => {
+                    let text = std::str::from_utf8(&padded[start..end]);
+                    if let (true, Ok(text)) = (wanted.contains(&next), text)
+                        && let Some(mut value) = whole_record(text)
+                    {
+                        redact::redact(&mut value);
+                        found.push((next, value));
+                    }
+                    true
+                }
+                Found::Sound(_) => true,
+                Found::Damage {
+                    in_place_of_record, ..
+                } => in_place_of_record,
+            };
+            next += u32::from(counts);
+        });
+        found
+    }
+}
+
+/// A record as JSON, out of whatever envelope it stands in.
+fn whole_record(text: &str) -> Option<Value> {
+    match Envelope::of(text) {
+        Envelope::LookupEvent(inner) => serde_json::from_str(&inner).ok(),
+        Envelope::Delivered(inner) => serde_json::from_str(inner).ok(),
+        Envelope::Digest | Envelope::None => serde_json::from_str(text).ok(),
+    }
+}
+
+/// What a JSON object that is no record itself may carry (facts.md 1.2).
+enum Envelope<'a> {
+    /// `LookupEvents`: the record is a JSON string in it.
+    LookupEvent(Cow<'a, str>),
+    /// `EventBridge`: the record is its `detail`.
+    Delivered(&'a str),
+    /// A digest file.
+    Digest,
+    None,
+}
+
+impl<'a> Envelope<'a> {
+    fn of(text: &'a str) -> Self {
+        #[derive(Deserialize)]
+        struct Probe<'a> {
+            #[serde(rename = "CloudTrailEvent", borrow)]
+            lookup: Option<Cow<'a, str>>,
+            #[serde(rename = "detail-type", borrow)]
+            detail_type: Option<Cow<'a, str>>,
+            #[serde(borrow)]
+            detail: Option<&'a RawValue>,
+            #[serde(rename = "digestS3Object", borrow)]
+            digest: Option<&'a RawValue>,
+        }
+        let Ok(probe) = serde_json::from_str::<Probe<'a>>(text) else {
+            return Self::None;
+        };
+        let via_cloudtrail = |kind: &str| kind.ends_with("via CloudTrail");
+        match probe {
+            Probe {
+                lookup: Some(inner),
+                ..
+            } => Self::LookupEvent(inner),
+            Probe {
+                detail_type: Some(kind),
+                detail: Some(detail),
+                ..
+            } if via_cloudtrail(&kind) => Self::Delivered(detail.get()),
+            Probe {
+                digest: Some(_), ..
+            } => Self::Digest,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Records of one object, by what became of them.
+#[derive(Default)]
+struct Tally {
+    records: u64,
+    kept: u64,
+    not_relevant: u64,
+    rejected: u64,
+}
+
+/// The reading of one object.
+struct ObjectReader<'a> {
+    decoder: &'a mut Decoder,
+    key: &'a Text,
+    object: u32,
+    padded: &'a [u8],
+    interest: &'a Interest,
+    next_record: u32,
+    tally: Tally,
+    /// What the first record says that the object is, if it is no log.
+    sibling: Option<Sibling>,
+}
+
+impl ObjectReader<'_> {
+    fn read(&mut self, length: usize) {
+        let (padded, reading) = (self.padded, self.decoder.reading);
+        split::split(padded, length, reading, &mut |found| match found {
+            Found::Sound(sound) => self.sound(&sound),
+            Found::Element { start, end } => self.element(start, end),
+            Found::Damage {
+                offset,
+                reason,
+                detail,
+                in_place_of_record,
+            } => self.damage(offset, reason, detail, in_place_of_record),
+        });
+    }
+
+    fn close(mut self, failed: bool) -> u64 {
+        let coverage = &mut self.decoder.decoded.coverage;
+        coverage.records += self.tally.records;
+        coverage.records_kept += self.tally.kept;
+        coverage.records_not_relevant += self.tally.not_relevant;
+        coverage.records_rejected += self.tally.rejected;
+        match self.sibling.take() {
+            Some(sibling) => *coverage.objects_passed_over.entry(sibling).or_default() += 1,
+            None if failed && self.tally.records == 0 => coverage.objects_failed += 1,
+            None => coverage.objects_read += 1,
+        }
+        let marks = &mut self.decoder.marks;
+        if !marks.is_empty() {
+            marks.sort_unstable();
+            marks.dedup();
+            self.decoder.decoded.unresolved.push(Unresolved {
+                object: self.object,
+                records: self.tally.records,
+                marks: marks.as_slice().into(),
+            });
+            marks.clear();
+        }
+        self.tally.records
+    }
+
+    fn place(&mut self) -> Place {
+        let record = self.next_record;
+        self.next_record += 1;
+        self.tally.records += 1;
+        Place {
+            object: self.object,
+            record,
+        }
+    }
+
+    /// A record that the scanner vouches for.
+    fn sound(&mut self, sound: &Sound) {
+        let bytes = &self.padded[sound.start..sound.end];
+        let header = &sound.header;
+        let needs_parse = header.from(self.padded, HeaderField::EventSource).is_none()
+            || bytes.len() > self.decoder.limits.record_bytes_max
+            || (sound.non_ascii && std::str::from_utf8(bytes).is_err());
+        if needs_parse {
+            return self.element(sound.start, sound.end);
+        }
+        let place = self.place();
+        let member = |field| header.get(self.padded, field);
+        self.decoder.sightings.add(
+            member(HeaderField::RecipientAccountId),
+            member(HeaderField::AwsRegion),
+            member(HeaderField::EventTime),
+        );
+        let facts = Facts {
+            source: member(HeaderField::EventSource).unwrap_or_default(),
+            name: member(HeaderField::EventName).unwrap_or_default(),
+            source_ip: member(HeaderField::SourceIpAddress),
+            principal_id: member(HeaderField::PrincipalId),
+            invoked_by: member(HeaderField::InvokedBy),
+        };
+        if self.passes(&facts) {
+            self.tally.not_relevant += 1;
+        } else if let Ok(text) = std::str::from_utf8(bytes) {
+            self.relevant(text, place, sound.start, &facts);
+        }
+    }
+
+    /// Whether the record needs no parse; notes whose it is, if that may matter.
+    fn passes(&mut self, facts: &Facts<'_>) -> bool {
+        match interest::decide(facts, self.interest) {
+            Decision::Keep | Decision::Candidate => false,
+            Decision::Pass => true,
+            Decision::Unresolved(marks) => {
+                self.decoder.marks.extend(marks);
+                true
+            }
+        }
+    }
+
+    /// Something that only a parse can judge.
+    fn element(&mut self, start: usize, end: usize) {
+        let bytes = &self.padded[start..end];
+        let place = self.place();
+        let limits = self.decoder.limits;
+        if bytes.len() > limits.record_bytes_max {
+            let detail = format!(
+                "{} bytes; the limit is {}",
+                bytes.len(),
+                limits.record_bytes_max
+            );
+            return self.reject(place, start, RejectReason::RecordTooLarge, detail);
+        }
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let detail = format!("byte {} of the record", error.valid_up_to());
+                return self.reject(place, start, RejectReason::InvalidUtf8, detail);
+            }
+        };
+        if split::nesting(bytes) > limits.nesting_max {
+            let detail = format!("more than {} levels", limits.nesting_max);
+            return self.reject(place, start, RejectReason::NestedTooDeep, detail);
+        }
+        self.parse(text, place, start, true);
+    }
+
+    /// Judges and reads a record by full parses.
+    fn parse(&mut self, text: &str, place: Place, offset: usize, may_be_envelope: bool) {
+        let header: Header<'_> = match serde_json::from_str(text) {
+            Ok(header) => header,
+            Err(error) => return self.no_event(record::reject_of(&error), place, offset),
+        };
+        let Some(source) = &header.source else {
+            if may_be_envelope {
+                return self.envelope(text, place, offset);
+            }
+            return self.not_a_record(place, offset);
+        };
+        self.decoder.sightings.add(
+            header.recipient_account_id.as_deref().map(str::as_bytes),
+            header.region.as_deref().map(str::as_bytes),
+            header.time.as_deref().map(str::as_bytes),
+        );
+        let facts = Facts {
+            source: source.as_bytes(),
+            name: header.name.as_deref().unwrap_or_default().as_bytes(),
+            source_ip: header.source_ip.as_deref().map(str::as_bytes),
+            principal_id: header.identity.principal_id.as_deref().map(str::as_bytes),
+            invoked_by: header.identity.invoked_by.as_deref().map(str::as_bytes),
+        };
+        if self.passes(&facts) {
+            self.tally.not_relevant += 1;
+        } else {
+            self.relevant(text, place, offset, &facts);
+        }
+    }
+
+    fn envelope(&mut self, text: &str, place: Place, offset: usize) {
+        match Envelope::of(text) {
+            Envelope::LookupEvent(inner) => self.parse(&inner, place, offset, false),
+            Envelope::Delivered(inner) => self.parse(inner, place, offset, false),
+            Envelope::Digest => {
+                self.sibling.get_or_insert(Sibling::Digest);
+                self.sibling_record(Sibling::Digest);
+            }
+            Envelope::None => match sibling_without_source(text) {
+                Some(sibling) => {
+                    self.mark_sibling(place, sibling);
+                    self.sibling_record(sibling);
+                }
+                None => self.not_a_record(place, offset),
+            },
+        }
+    }
+
+    fn not_a_record(&mut self, place: Place, offset: usize) {
+        let detail = "no eventSource: not a CloudTrail record".to_owned();
+        self.reject(place, offset, RejectReason::NotARecord, detail);
+    }
+
+    /// A record that matters, or that may.
+    fn relevant(&mut self, text: &str, place: Place, offset: usize, facts: &Facts<'_>) {
+        let read = record::read(text, place, &mut self.decoder.interner);
+        if let Err(NoEvent::Sibling(sibling)) = &read {
+            self.mark_sibling(place, *sibling);
+        }
+        if let Decision::Candidate = interest::decide(facts, self.interest) {
+            self.tally.not_relevant += 1;
+            let id = facts
+                .principal_id
+                .and_then(|id| std::str::from_utf8(id).ok());
+            let outcome = match read {
+                Ok(read) if !self.decoder.window.needs(read.event.time) => return,
+                Ok(read) => Outcome::Event(Box::new(read.event)),
+                Err(NoEvent::Sibling(sibling)) => Outcome::Sibling(sibling),
+                Err(NoEvent::Reject(reason, detail)) => {
+                    Outcome::Reject(self.reject_at(place, offset, reason, detail))
+                }
+            };
+            let id = self.decoder.interner.text(id.unwrap_or_default());
+            self.decoder.decoded.candidates.push(Candidate {
+                assumed_role_id: id,
+                object: self.object,
+                outcome,
+            });
+            return;
+        }
+        match read {
+            Ok(read) => self.keep(read),
+            Err(no_event) => self.no_event(no_event, place, offset),
+        }
+    }
+
+    fn keep(&mut self, read: Read) {
+        let decoded = &mut self.decoder.decoded;
+        decoded.coverage.records_of_unknown_version += u64::from(!read.known_version);
+        if self.decoder.window.needs(read.event.time) {
+            self.tally.kept += 1;
+            decoded.events.push(read.event);
+        } else {
+            self.tally.not_relevant += 1;
+        }
+    }
+
+    fn no_event(&mut self, no_event: NoEvent, place: Place, offset: usize) {
+        match no_event {
+            NoEvent::Sibling(sibling) => self.sibling_record(sibling),
+            NoEvent::Reject(reason, detail) => self.reject(place, offset, reason, detail),
+        }
+    }
+
+    fn mark_sibling(&mut self, place: Place, sibling: Sibling) {
+        if place.record == 0 {
+            self.sibling.get_or_insert(sibling);
+        }
+    }
+
+    fn sibling_record(&mut self, sibling: Sibling) {
+        self.tally.not_relevant += 1;
+        let siblings = &mut self.decoder.decoded.coverage.records_of_siblings;
+        *siblings.entry(sibling).or_default() += 1;
+    }
+
+    fn damage(&mut self, offset: usize, reason: RejectReason, detail: &str, is_record: bool) {
+        if is_record {
+            let place = self.place();
+            self.reject(place, offset, reason, detail.to_owned());
+        } else {
+            self.reject_object(reason, Some(offset as u64), detail.to_owned());
+        }
+    }
+
+    fn reject(&mut self, place: Place, offset: usize, reason: RejectReason, detail: String) {
+        self.tally.rejected += 1;
+        let reject = self.reject_at(place, offset, reason, detail);
+        self.decoder.decoded.coverage.rejects.add(reject);
+    }
+
+    fn reject_at(&self, place: Place, at: usize, reason: RejectReason, detail: String) -> Reject {
+        Reject {
+            object: Text::clone(self.key),
+            record: Some(place.record),
+            offset: Some(at as u64),
+            reason,
+            detail,
+        }
+    }
+
+    fn reject_object(&mut self, reason: RejectReason, offset: Option<u64>, detail: String) {
+        self.decoder.decoded.coverage.rejects.add(Reject {
+            object: Text::clone(self.key),
+            record: None,
+            offset,
+            reason,
+            detail,
+        });
+    }
+}
+
+/// Aggregated and Insight records may come without an `eventSource`.
+fn sibling_without_source(text: &str) -> Option<Sibling> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Kind<'a> {
+        #[serde(borrow)]
+        event_type: Option<Cow<'a, str>>,
+    }
+    let kind: Kind<'_> = serde_json::from_str(text).ok()?;
+    match kind.event_type.as_deref()? {
+        "AwsAggregatedEvent" => Some(Sibling::Aggregated),
+        "AwsCloudTrailInsight" => Some(Sibling::Insight),
+        "AwsVpceEvents" => Some(Sibling::NetworkActivity),
+        _ => None,
+    }
+}

@@ -1,0 +1,528 @@
+//! A record's JSON to a slim event. Unknown members are ignored, secrets are
+//! dropped here and exist nowhere else.
+
+use super::intern::Interner;
+use crate::model::coverage::{RejectReason, Sibling};
+use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
+use crate::model::identity::Identity;
+use crate::model::text::{OpaqueId, Text};
+use crate::model::time::UtcSecond;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A record that was read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) event: Event,
+    /// Its event version is one this program was written for.
+    pub(super) known_version: bool,
+}
+
+/// Why a record gives no event.
+#[derive(Debug)]
+pub(super) enum NoEvent {
+    /// It belongs to a sibling of the logs.
+    Sibling(Sibling),
+    /// It cannot be read.
+    Reject(RejectReason, String),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawRecord<'a> {
+    #[serde(borrow)]
+    event_version: Option<&'a RawValue>,
+    #[serde(rename = "eventID", borrow)]
+    event_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event_time: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event_source: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event_name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event_type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event_category: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    aws_region: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    recipient_account_id: Option<Cow<'a, str>>,
+    #[serde(rename = "sourceIPAddress", borrow)]
+    source_ip: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user_agent: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    error_code: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    error_message: Option<Cow<'a, str>>,
+    #[serde(rename = "requestID", borrow)]
+    request_id: Option<Cow<'a, str>>,
+    #[serde(rename = "sharedEventID", borrow)]
+    shared_event_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user_identity: Option<RawIdentity<'a>>,
+    #[serde(borrow)]
+    request_parameters: Option<&'a RawValue>,
+    #[serde(borrow)]
+    response_elements: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_event_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resources: Option<&'a RawValue>,
+    #[serde(borrow)]
+    addendum: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct RawIdentity<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    principal_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    arn: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    account_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    access_key_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user_name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    invoked_by: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    session_context: Option<&'a RawValue>,
+    #[serde(borrow)]
+    on_behalf_of: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawSessionContext {
+    attributes: RawAttributes,
+    session_issuer: RawIssuer,
+    source_identity: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawAttributes {
+    creation_date: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawIssuer {
+    arn: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawAddendum {
+    reason: Option<String>,
+    #[serde(rename = "originalEventID")]
+    original_event_id: Option<String>,
+}
+
+/// Reads one record, which is valid UTF-8 and not nested too deep.
+pub(super) fn read(text: &str, place: Place, interner: &mut Interner) -> Result<Read, NoEvent> {
+    let raw: RawRecord<'_> = serde_json::from_str(text).map_err(|error| reject_of(&error))?;
+    if let Some(sibling) = sibling_of(&raw) {
+        return Err(NoEvent::Sibling(sibling));
+    }
+    let known_version = is_known_version(raw.event_version);
+    let (Some(source), Some(name)) = (&raw.event_source, &raw.event_name) else {
+        return Err(bad("eventSource or eventName is missing"));
+    };
+    let time = raw.event_time.as_deref();
+    let time = time.ok_or_else(|| bad("eventTime is missing"))?;
+    let time = UtcSecond::parse(time).ok_or_else(|| bad("eventTime is not an RFC 3339 time"))?;
+    let id = match raw.event_id.as_deref() {
+        Some(id) if !id.is_empty() => OpaqueId::new(id),
+        _ => digest_id(text),
+    };
+    let detail = detail_of(&raw, source, name, interner);
+    let identity = identity_of(raw.user_identity.unwrap_or_default(), interner);
+    let recipient = interner.maybe(raw.recipient_account_id.as_deref());
+    let content = Content {
+        id,
+        time,
+        recipient_account_id: recipient.or_else(|| identity.account_id.clone()),
+        region: interner.maybe(raw.aws_region.as_deref()),
+        source: interner.text(source),
+        name: interner.text(name),
+        identity,
+        source_ip: interner.maybe(raw.source_ip.as_deref()),
+        user_agent: interner.maybe(raw.user_agent.as_deref()),
+        error_code: interner.maybe(raw.error_code.as_deref()),
+        error_message: interner.maybe(raw.error_message.as_deref()),
+        detail,
+        replaces: replaced_by(raw.addendum),
+    };
+    Ok(Read {
+        event: Event { place, content },
+        known_version,
+    })
+}
+
+fn bad(detail: &str) -> NoEvent {
+    NoEvent::Reject(RejectReason::BadMember, detail.to_owned())
+}
+
+/// The reject for a JSON error. Its message has no text from the log but
+/// position and expectation.
+pub(super) fn reject_of(error: &serde_json::Error) -> NoEvent {
+    use serde_json::error::Category;
+    match error.classify() {
+        Category::Data => {
+            // serde quotes the offending value: leave that out.
+            let place = format!("at byte {} of the record", error.column());
+            NoEvent::Reject(
+                RejectReason::WrongType,
+                format!(
+                    "a member has a type that CloudTrail never gives it, or stands twice, {place}"
+                ),
+            )
+        }
+        Category::Eof => NoEvent::Reject(
+            RejectReason::InvalidJson,
+            "the record ends before its JSON does".to_owned(),
+        ),
+        Category::Syntax | Category::Io => {
+            NoEvent::Reject(RejectReason::InvalidJson, error.to_string())
+        }
+    }
+}
+
+/// Records that are CloudTrail's but not of calls, told by their content.
+fn sibling_of(raw: &RawRecord<'_>) -> Option<Sibling> {
+    match (raw.event_category.as_deref(), raw.event_type.as_deref()) {
+        (Some("Insight"), _) | (_, Some("AwsCloudTrailInsight")) => Some(Sibling::Insight),
+        (Some("NetworkActivity"), _) | (_, Some("AwsVpceEvents")) => Some(Sibling::NetworkActivity),
+        (Some("Aggregated"), _) | (_, Some("AwsAggregatedEvent")) => Some(Sibling::Aggregated),
+        _ => None,
+    }
+}
+
+/// Whether the version is 1.x, or absent (facts.md 1.4). Others are read too,
+/// but said.
+fn is_known_version(version: Option<&RawValue>) -> bool {
+    version.is_none_or(|version| {
+        let version = version.get().trim_matches('"');
+        let major = version.split('.').next().unwrap_or_default();
+        version == "null" || major.parse() == Ok(1u32)
+    })
+}
+
+/// An id for a record without one: the digest of its text as compact JSON.
+fn digest_id(text: &str) -> OpaqueId {
+    let canonical = serde_json::from_str::<Value>(text).map(|mut value| {
+        value.sort_all_objects();
+        value.to_string()
+    });
+    let digest = Sha256::digest(canonical.as_deref().unwrap_or(text).as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    OpaqueId::new(&format!("sha256:{hex}"))
+}
+
+fn identity_of(raw: RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> {
+    let context: RawSessionContext = raw.session_context.and_then(object).unwrap_or_default();
+    let on_behalf_of: Option<Map<String, Value>> = raw.on_behalf_of.and_then(object);
+    let on_behalf_of = on_behalf_of.as_ref().and_then(|map| map.get("userId"));
+    let created = context.attributes.creation_date.as_deref();
+    let identity = Identity {
+        kind: interner.maybe(raw.kind.as_deref()),
+        principal_id: interner.maybe(raw.principal_id.as_deref()),
+        arn: interner.maybe(raw.arn.as_deref()),
+        account_id: interner.maybe(raw.account_id.as_deref()),
+        access_key_id: interner.maybe(raw.access_key_id.as_deref()),
+        user_name: interner.maybe(raw.user_name.as_deref()),
+        invoked_by: interner.maybe(raw.invoked_by.as_deref()),
+        session_created_at: created.and_then(UtcSecond::parse),
+        issuer_arn: interner.maybe(context.session_issuer.arn.as_deref()),
+        source_identity: interner.maybe(context.source_identity.as_deref()),
+        on_behalf_of: interner.maybe(on_behalf_of.and_then(Value::as_str)),
+    };
+    interner.identity(identity)
+}
+
+/// The event that an `UPDATED_DATA` addendum replaces.
+fn replaced_by(addendum: Option<&RawValue>) -> Option<OpaqueId> {
+    let addendum: RawAddendum = object(addendum?)?;
+    let is_update = addendum.reason.as_deref() == Some("UPDATED_DATA");
+    let original = addendum.original_event_id.filter(|id| !id.is_empty())?;
+    is_update.then(|| OpaqueId::new(&original))
+}
+
+/// An object, or a JSON string that holds one (facts.md 1.4). `None` where it
+/// is neither, or a member has another type: then nothing is known of it.
+fn object<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
+    let text = raw.get();
+    if text.starts_with('"') {
+        let inner: String = serde_json::from_str(text).ok()?;
+        return serde_json::from_str(&inner).ok();
+    }
+    serde_json::from_str(text).ok()
+}
+
+/// `requestParameters` or `responseElements`, member by member, so that one of
+/// an odd type does not hide the others.
+#[derive(Default)]
+struct Parameters(Map<String, Value>);
+
+impl Parameters {
+    fn new(raw: Option<&RawValue>) -> Self {
+        Self(raw.and_then(object).unwrap_or_default())
+    }
+
+    fn get(&self, path: &[&str]) -> Option<&Value> {
+        let (last, parents) = path.split_last()?;
+        let mut map = &self.0;
+        for parent in parents {
+            map = map.get(*parent)?.as_object()?;
+        }
+        map.get(*last)
+    }
+
+    fn text(&self, path: &[&str]) -> Option<&str> {
+        self.get(path)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// Left out for size (facts.md 1.3): unknown, not empty.
+    fn are_omitted(&self) -> bool {
+        self.0.contains_key("omitted")
+    }
+}
+
+fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Interner) -> Detail {
+    let named = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+    match source {
+        "sts.amazonaws.com" if name.starts_with("AssumeRo") || name.ends_with("Token") => {
+            Detail::Issue(Box::new(issue_of(raw, interner)))
+        }
+        "athena.amazonaws.com" if name == "StartQueryExecution" => {
+            Detail::StartQuery(Box::new(query_of(raw, interner)))
+        }
+        "athena.amazonaws.com" => query_reference(raw),
+        "lakeformation.amazonaws.com" if name == "GetDataAccess" => data_access(raw),
+        "quicksight.amazonaws.com" if named("QueryDatabase") => {
+            Detail::QueryDatabase(Box::new(query_database(raw, interner)))
+        }
+        "quicksight.amazonaws.com" | "iam.amazonaws.com" | "cloudtrail.amazonaws.com"
+            if !name.starts_with("Get") && !name.starts_with("List") =>
+        {
+            change_of(raw)
+        }
+        _ => Detail::None,
+    }
+}
+
+fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Issue {
+    let asked = Parameters::new(raw.request_parameters);
+    let got = Parameters::new(raw.response_elements);
+    let session_arn = got.text(&["assumedRoleUser", "arn"]);
+    let refused = raw.error_message.as_deref().and_then(refused_role);
+    let role_arn = asked
+        .text(&["roleArn"])
+        .map(str::to_owned)
+        .or_else(|| role_in_resources(raw.resources))
+        .or_else(|| session_arn.map(str::to_owned))
+        .or_else(|| refused.map(str::to_owned));
+    let session_name = asked
+        .text(&["roleSessionName"])
+        .or_else(|| session_arn.and_then(crate::model::identity::session_name_in_arn));
+    let policy_arns = asked.get(&["policyArns"]).and_then(Value::as_array);
+    let policy_arns = policy_arns.into_iter().flatten().filter_map(|entry| {
+        let arn = entry.get("arn").unwrap_or(entry);
+        arn.as_str().map(|arn| interner.text(arn))
+    });
+    let policy_arns: Box<[Text]> = policy_arns.collect();
+    let expiration = got.text(&["credentials", "expiration"]);
+    Issue {
+        role_arn: role_arn.map(|arn| interner.text(&arn)),
+        session_name: interner.maybe(session_name),
+        external_id: interner.maybe(asked.text(&["externalId"])),
+        duration_seconds: asked.get(&["durationSeconds"]).and_then(number),
+        policy: interner.maybe(asked.text(&["policy"])),
+        policy_arns,
+        source_identity: interner.maybe(asked.text(&["sourceIdentity"])),
+        issued_key_id: interner.maybe(got.text(&["credentials", "accessKeyId"])),
+        assumed_role_id: interner.maybe(got.text(&["assumedRoleUser", "assumedRoleId"])),
+        expires_at: expiration.and_then(UtcSecond::parse_expiration),
+        parameters_omitted: asked.are_omitted(),
+        shared_event_id: raw.shared_event_id.as_deref().map(OpaqueId::new),
+        request_id: raw.request_id.as_deref().map(OpaqueId::new),
+    }
+}
+
+/// A number, or a string that spells one.
+fn number(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// The role among `resources[].ARN`.
+fn role_in_resources(raw: Option<&RawValue>) -> Option<String> {
+    let resources: Vec<Map<String, Value>> = serde_json::from_str(raw?.get()).ok()?;
+    resources.iter().find_map(|resource| {
+        let arn = resource
+            .get("ARN")
+            .or_else(|| resource.get("arn"))?
+            .as_str()?;
+        arn.contains(":role/").then(|| arn.to_owned())
+    })
+}
+
+/// The role in `... on resource: arn:aws:iam::...:role/...`, which is all that a
+/// refused AssumeRole says of it (facts.md 2.4).
+fn refused_role(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("on resource: ")?;
+    let arn = rest.split_whitespace().next()?;
+    arn.starts_with("arn:")
+        .then(|| arn.trim_end_matches(['.', ',']))
+}
+
+fn query_of(raw: &RawRecord<'_>, interner: &mut Interner) -> StartQuery {
+    let asked = Parameters::new(raw.request_parameters);
+    let got = Parameters::new(raw.response_elements);
+    let output = asked.text(&["resultConfiguration", "outputLocation"]);
+    let comment = asked.text(&["queryString"]).and_then(quick_query_id);
+    StartQuery {
+        query_execution_id: got.text(&["queryExecutionId"]).map(OpaqueId::new),
+        work_group: interner.maybe(asked.text(&["workGroup"])),
+        catalog: interner.maybe(asked.text(&["queryExecutionContext", "catalog"])),
+        database: interner.maybe(asked.text(&["queryExecutionContext", "database"])),
+        output_location: interner.maybe(output),
+        quick_query_id: comment.map(OpaqueId::new),
+        parameters_omitted: asked.are_omitted(),
+    }
+}
+
+/// The id in a leading `/* QuickSight <uuid> */` (facts.md 5.3).
+#[must_use]
+pub fn quick_query_id(sql: &str) -> Option<&str> {
+    let (comment, _) = sql.strip_prefix("/*")?.split_once("*/")?;
+    let id = comment.trim().strip_prefix("QuickSight")?.trim();
+    uuid::Uuid::try_parse(id).is_ok().then_some(id)
+}
+
+fn query_reference(raw: &RawRecord<'_>) -> Detail {
+    let asked = Parameters::new(raw.request_parameters);
+    let one = asked.text(&["queryExecutionId"]).map(OpaqueId::new);
+    let many = asked.get(&["queryExecutionIds"]).and_then(Value::as_array);
+    let many = many.into_iter().flatten().filter_map(Value::as_str);
+    let ids: Box<[OpaqueId]> = one.into_iter().chain(many.map(OpaqueId::new)).collect();
+    if ids.is_empty() {
+        Detail::None
+    } else {
+        Detail::QueryReference(ids)
+    }
+}
+
+/// The query id in Lake Formation's audit context: loose text, not JSON
+/// (facts.md 6).
+fn data_access(raw: &RawRecord<'_>) -> Detail {
+    let asked = Parameters::new(raw.request_parameters);
+    let context = asked.text(&["auditContext", "additionalAuditContext"]);
+    let id = context.and_then(|context| {
+        let mut words = context.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
+        words.find(|word| word.len() == 36 && uuid::Uuid::try_parse(word).is_ok())
+    });
+    id.map_or(Detail::None, |id| {
+        Detail::QueryReference(Box::new([OpaqueId::new(id)]))
+    })
+}
+
+fn query_database(raw: &RawRecord<'_>, interner: &mut Interner) -> QueryDatabase {
+    let details = Parameters::new(raw.service_event_details);
+    let member = |name| details.text(&["eventRequestDetails", name]);
+    QueryDatabase {
+        data_source: interner.maybe(member("dataSourceId")),
+        query_id: member("queryId").map(last_segment).map(OpaqueId::new),
+        resource: interner.maybe(member("resourceId")),
+        data_set: interner.maybe(member("dataSetId")),
+        mode: interner.maybe(member("dataSetMode")),
+    }
+}
+
+fn last_segment(text: &str) -> &str {
+    text.rsplit('/').next().unwrap_or(text)
+}
+
+fn change_of(raw: &RawRecord<'_>) -> Detail {
+    let details = raw.request_parameters.or(raw.service_event_details);
+    match details.and_then(object::<Map<String, Value>>) {
+        Some(map) if !map.is_empty() => {
+            let mut value = Value::Object(map);
+            super::redact::redact(&mut value);
+            Detail::Change(value.to_string().into())
+        }
+        _ => Detail::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refused_role_is_found_in_the_message() {
+        let message = "User: arn:aws:sts::1:assumed-role/a/b is not authorized to perform: \
+            sts:AssumeRole on resource: arn:aws:iam::2:role/p/c because no identity-based policy";
+        assert_eq!(refused_role(message), Some("arn:aws:iam::2:role/p/c"));
+        assert_eq!(refused_role("Access denied"), None);
+        assert_eq!(refused_role("on resource: everything"), None);
+    }
+
+    #[test]
+    fn the_quick_query_id_is_only_taken_from_a_leading_comment() {
+        let id = "0a0a0a0a-0000-4000-8000-000000000001";
+        assert_eq!(
+            quick_query_id(&format!("/* QuickSight {id} */ SELECT 1")),
+            Some(id)
+        );
+        assert_eq!(quick_query_id("/* QuickSight */ SELECT 1"), None);
+        assert_eq!(quick_query_id("***OMITTED***"), None);
+        assert_eq!(
+            quick_query_id(&format!("SELECT '/* QuickSight {id} */'")),
+            None
+        );
+    }
+
+    #[test]
+    fn an_omitted_parameter_object_is_unknown_not_empty() {
+        let text = r#"{"eventVersion":"1.08","eventID":"e","eventTime":"2026-07-01T10:00:00Z",
+            "eventSource":"sts.amazonaws.com","eventName":"AssumeRole","userIdentity":{"type":"AWSService","invokedBy":"x"},
+            "requestParameters":{"reason":"requestParameters too large","omitted":"true","originalSize":"149893"}}"#;
+        let place = Place {
+            object: 0,
+            record: 0,
+        };
+        let event = read(text, place, &mut Interner::default()).unwrap().event;
+        let Detail::Issue(issue) = &event.detail else {
+            panic!("not an issue");
+        };
+        assert!(issue.parameters_omitted);
+        assert_eq!(issue.role_arn, None);
+    }
+
+    #[test]
+    fn a_record_without_an_id_gets_the_same_one_in_any_spelling() {
+        let compact = r#"{"eventTime":"2026-07-01T10:00:00Z","eventSource":"athena.amazonaws.com","eventName":"X"}"#;
+        let spaced = compact.replace(',', " , \n");
+        let place = Place {
+            object: 0,
+            record: 0,
+        };
+        let mut interner = Interner::default();
+        let one = read(compact, place, &mut interner).unwrap().event;
+        let other = read(&spaced, place, &mut interner).unwrap().event;
+        assert_eq!(one.id, other.id);
+        assert!(one.id.to_string().starts_with("sha256:"));
+    }
+}

@@ -1,0 +1,411 @@
+//! The fast reading of a `{"Records":[...]}`: every record is checked and its
+//! deciding fields are found without building anything from it.
+//!
+//! The scanner may only err on one side. A record it calls sound is one that a
+//! full JSON parse accepts and from which it reads the same [`HeaderSpans`].
+//! Whatever it is not sure of (white space, escapes in a deciding level,
+//! fractions, anything malformed) it leaves to the plain reading.
+//! `tests/integration/decode.rs` holds the one against the other.
+
+use super::lanes::{BLOCK, Baseline, Lanes};
+use memchr::memchr;
+
+/// Nesting the scanner follows; deeper records go to the plain reading, which
+/// has its own, named limit.
+const SCAN_DEPTH_MAX: u32 = 60;
+
+/// A field that decides what becomes of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum HeaderField {
+    EventSource,
+    EventName,
+    EventTime,
+    AwsRegion,
+    RecipientAccountId,
+    SourceIpAddress,
+    PrincipalId,
+    InvokedBy,
+}
+
+/// How many [`HeaderField`]s there are.
+const HEADER_FIELDS: usize = 8;
+
+/// Where the values of the deciding fields start in the text of the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HeaderSpans([u32; HEADER_FIELDS]);
+
+impl HeaderSpans {
+    const EMPTY: Self = Self([Self::ABSENT; HEADER_FIELDS]);
+    const ABSENT: u32 = 0;
+    const NULL: u32 = 1;
+
+    /// The text from the first byte of the field's value on (its end is the next
+    /// quote: the scanner takes no escapes there); `None` where the field is
+    /// absent or null.
+    pub(super) fn from<'a>(&self, text: &'a [u8], field: HeaderField) -> Option<&'a [u8]> {
+        match self.0[field as usize] {
+            Self::ABSENT | Self::NULL => None,
+            start => text.get(start as usize..),
+        }
+    }
+
+    /// The bytes of the field's value.
+    pub(super) fn get<'a>(&self, text: &'a [u8], field: HeaderField) -> Option<&'a [u8]> {
+        let value = self.from(text, field)?;
+        value.get(..memchr(b'"', value)?)
+    }
+}
+
+/// A record that needs no parse unless its header makes it interesting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sound {
+    pub(super) start: usize,
+    /// The byte after its closing brace.
+    pub(super) end: usize,
+    pub(super) header: HeaderSpans,
+    /// There are non-ASCII bytes: UTF-8 is still to be checked.
+    pub(super) non_ascii: bool,
+}
+
+/// Scans records from `at` on, which stands on the `{` of one, as long as they
+/// are sound and separated by single commas. Gives back where it stopped: after
+/// the last sound record, or `at`.
+pub(super) fn scan(text: &[u8], at: usize, sink: &mut dyn FnMut(Sound)) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(v4) = pulp::x86::V4::try_new() {
+            return v4.vectorize(Run(Scanner::new(v4, text), at, sink));
+        }
+        if let Some(v3) = pulp::x86::V3::try_new() {
+            return v3.vectorize(Run(Scanner::new(v3, text), at, sink));
+        }
+    }
+    Scanner::new(Baseline, text).run(at, sink)
+}
+
+/// A run of the scanner as `pulp` wants it: inlined whole, so that every part of
+/// it is compiled for the wider instructions.
+#[cfg(target_arch = "x86_64")]
+struct Run<'a, 's, L>(Scanner<'a, L>, usize, &'s mut dyn FnMut(Sound));
+
+#[cfg(target_arch = "x86_64")]
+impl<L: Lanes> pulp::NullaryFnOnce for Run<'_, '_, L> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn call(self) -> usize {
+        self.0.run(self.1, self.2)
+    }
+}
+
+struct Scanner<'a, L> {
+    lanes: L,
+    text: &'a [u8],
+    non_ascii: bool,
+}
+
+/// One `"key":value` of an object.
+struct Member {
+    /// First byte of the value.
+    value: usize,
+    /// Where to go on: behind the value if it was read whole, else at it.
+    after: usize,
+    whole: bool,
+}
+
+/// The containers a value stands in, innermost in the lowest bit: 1 is an object.
+struct Nesting {
+    containers: u64,
+    depth: u32,
+}
+
+impl Nesting {
+    #[inline(always)]
+    fn push(&mut self, object: bool) -> Option<()> {
+        self.containers = self.containers << 1 | u64::from(object);
+        self.depth += 1;
+        (self.depth <= SCAN_DEPTH_MAX).then_some(())
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) {
+        self.containers >>= 1;
+        self.depth -= 1;
+    }
+
+    #[inline(always)]
+    fn in_object(&self) -> bool {
+        self.containers & 1 == 1
+    }
+}
+
+impl<'a, L: Lanes> Scanner<'a, L> {
+    fn new(lanes: L, text: &'a [u8]) -> Self {
+        Self {
+            lanes,
+            text,
+            non_ascii: false,
+        }
+    }
+
+    #[inline(always)]
+    fn run(mut self, mut at: usize, sink: &mut dyn FnMut(Sound)) -> usize {
+        let mut done = at;
+        while let Some(sound) = self.record(at) {
+            done = sound.end;
+            sink(sound);
+            if !self.text[done..].starts_with(b",{") {
+                break;
+            }
+            at = done + 1;
+        }
+        done
+    }
+
+    #[inline(always)]
+    fn byte(&self, at: usize) -> u8 {
+        self.text.get(at).copied().unwrap_or(0)
+    }
+
+    /// The record at `start`, if it is sound.
+    #[inline(always)]
+    fn record(&mut self, start: usize) -> Option<Sound> {
+        if self.byte(start) != b'{' {
+            return None;
+        }
+        self.non_ascii = false;
+        let mut header = HeaderSpans::EMPTY;
+        let mut nesting = Nesting {
+            containers: 1,
+            depth: 1,
+        };
+        // Depth of `userIdentity` while inside it: the other level that counts.
+        let mut identity_seen = false;
+        let mut in_identity = false;
+        let mut at = start + 1;
+        loop {
+            let mut whole = false;
+            if nesting.in_object() {
+                let watched = nesting.depth == 1 || in_identity && nesting.depth == 2;
+                let mut member = self.member(at)?;
+                if watched {
+                    let key = &self.text[at..member.value];
+                    let value = self.byte(member.value);
+                    if nesting.depth == 1 && key == b"\"userIdentity\":" {
+                        if identity_seen || value != b'{' {
+                            return None;
+                        }
+                        identity_seen = true;
+                        in_identity = true;
+                    } else if let Some(field) = header_field(key, nesting.depth) {
+                        let slot = &mut header.0[field as usize];
+                        if *slot != HeaderSpans::ABSENT {
+                            return None;
+                        }
+                        *slot = match value {
+                            b'"' => u32::try_from(member.value + 1).ok()?,
+                            b'n' => HeaderSpans::NULL,
+                            _ => return None,
+                        };
+                        if value == b'"' && !member.whole {
+                            member.after = self.plain_string(member.value + 1)?;
+                            member.whole = true;
+                        }
+                    }
+                }
+                at = member.after;
+                if member.whole && self.byte(at) == b',' {
+                    at += 1;
+                    continue;
+                }
+                whole = member.whole;
+            }
+            match self.byte(at) {
+                _ if whole => {}
+                b'"' => at = self.string(at + 1)?,
+                b'{' => {
+                    nesting.push(true)?;
+                    at += 1;
+                    if self.byte(at) != b'}' {
+                        continue;
+                    }
+                }
+                b'[' => {
+                    nesting.push(false)?;
+                    at += 1;
+                    if self.byte(at) != b']' {
+                        continue;
+                    }
+                }
+                _ => at += plain_scalar(self.text.get(at..)?)?,
+            }
+            // Close what ends here, up to the next comma.
+            loop {
+                match self.byte(at) {
+                    b',' => {
+                        at += 1;
+                        break;
+                    }
+                    b'}' if nesting.in_object() => nesting.pop(),
+                    b']' if !nesting.in_object() => nesting.pop(),
+                    _ => return None,
+                }
+                at += 1;
+                if nesting.depth < 2 {
+                    in_identity = false;
+                    if nesting.depth == 0 {
+                        return Some(Sound {
+                            start,
+                            end: at,
+                            header,
+                            non_ascii: self.non_ascii,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The key at `at` and, where it fits into the same block, its string value.
+    #[inline(always)]
+    fn member(&mut self, at: usize) -> Option<Member> {
+        let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
+        let marks = self.lanes.special(block);
+        let rest = marks & marks.wrapping_sub(1);
+        if marks & 1 == 0 || rest == 0 || block[0] != b'"' {
+            return None;
+        }
+        let key_end = rest.trailing_zeros() as usize;
+        let rest = rest & rest.wrapping_sub(1);
+        if block[key_end] != b'"' || self.byte(at + key_end + 1) != b':' {
+            return None;
+        }
+        let value = key_end + 2;
+        let in_value = rest & rest.wrapping_sub(1);
+        if in_value != 0 && rest.trailing_zeros() as usize == value && block[value & 63] == b'"' {
+            let value_end = in_value.trailing_zeros() as usize;
+            if block[value_end] == b'"' {
+                return Some(Member {
+                    value: at + value,
+                    after: at + value_end + 1,
+                    whole: true,
+                });
+            }
+        }
+        Some(Member {
+            value: at + value,
+            after: at + value,
+            whole: false,
+        })
+    }
+
+    /// The byte after the closing quote of a string with nothing special in it.
+    #[inline(always)]
+    fn plain_string(&self, mut at: usize) -> Option<usize> {
+        loop {
+            let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
+            let special = self.lanes.special(block);
+            if special != 0 {
+                at += special.trailing_zeros() as usize;
+                return (self.byte(at) == b'"').then_some(at + 1);
+            }
+            at += BLOCK;
+        }
+    }
+
+    /// The byte after the closing quote of a string.
+    #[inline(always)]
+    fn string(&mut self, mut at: usize) -> Option<usize> {
+        loop {
+            let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
+            let special = self.lanes.special(block);
+            if special == 0 {
+                at += BLOCK;
+                continue;
+            }
+            at += special.trailing_zeros() as usize;
+            match self.byte(at) {
+                b'"' => return Some(at + 1),
+                b'\\' => at = self.escape(at + 1)?,
+                0x80.. => {
+                    self.non_ascii = true;
+                    at += 1;
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// The byte after an escape whose backslash stands before `at`.
+    fn escape(&self, at: usize) -> Option<usize> {
+        match self.byte(at) {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
+            b'u' => {
+                let digits = self.text.get(at + 1..at + 5)?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 5)
+            }
+            _ => None,
+        }
+    }
+}
+
+#[inline(always)]
+fn header_field(key: &[u8], depth: u32) -> Option<HeaderField> {
+    let (field, name): (HeaderField, &[u8]) = match (depth, key.len()) {
+        (1, 14) => (HeaderField::EventSource, b"\"eventSource\":"),
+        (1, 12) if key[6] == b'N' => (HeaderField::EventName, b"\"eventName\":"),
+        (1, 12) if key[6] == b'T' => (HeaderField::EventTime, b"\"eventTime\":"),
+        (1, 12) => (HeaderField::AwsRegion, b"\"awsRegion\":"),
+        (1, 21) => (HeaderField::RecipientAccountId, b"\"recipientAccountId\":"),
+        (1, 18) => (HeaderField::SourceIpAddress, b"\"sourceIPAddress\":"),
+        (2, 14) => (HeaderField::PrincipalId, b"\"principalId\":"),
+        (2, 12) => (HeaderField::InvokedBy, b"\"invokedBy\":"),
+        _ => return None,
+    };
+    (key == name).then_some(field)
+}
+
+/// Length of `true`, `false`, `null`, or a number without fraction or exponent,
+/// followed by what may end it. Other numbers are for the parse.
+#[inline(always)]
+fn plain_scalar(text: &[u8]) -> Option<usize> {
+    let literal = |word: &[u8]| text.starts_with(word).then_some(word.len());
+    let length = match text.first()? {
+        b't' => literal(b"true"),
+        b'f' => literal(b"false"),
+        b'n' => literal(b"null"),
+        b'-' | b'0'..=b'9' => number(text),
+        _ => None,
+    }?;
+    matches!(text.get(length)?, b',' | b'}' | b']').then_some(length)
+}
+
+/// Length of a JSON number.
+fn number(text: &[u8]) -> Option<usize> {
+    let digits = |at: usize| {
+        let run = text[at..].iter().take_while(|byte| byte.is_ascii_digit());
+        at + run.count()
+    };
+    let integer = usize::from(text[0] == b'-');
+    let mut end = digits(integer);
+    if end == integer || text[integer] == b'0' && end > integer + 1 {
+        return None;
+    }
+    if text.get(end) == Some(&b'.') {
+        let fraction = end + 1;
+        end = digits(fraction);
+        if end == fraction {
+            return None;
+        }
+    }
+    if let Some(b'e' | b'E') = text.get(end) {
+        let sign = usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
+        let exponent = end + 1 + sign;
+        end = digits(exponent.min(text.len()));
+        if end <= exponent {
+            return None;
+        }
+    }
+    Some(end)
+}

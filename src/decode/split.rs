@@ -1,0 +1,290 @@
+//! Cuts a text into records by its brackets alone, so that a damaged record
+//! costs only itself.
+//!
+//! This is the plain reading: byte by byte, easy to check, and the reference
+//! that the fast one ([`super::scan`]) is held against. It knows the containers
+//! of facts.md 1.2: `{"Records":[...]}`, `{"Events":[...]}`, a bare array, one
+//! object after the other, with or without white space.
+
+use super::scan;
+use crate::model::coverage::RejectReason;
+use memchr::{memchr, memchr2};
+
+/// How records are found. Both give the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Scan what is plain; cut and parse the rest.
+    Fast,
+    /// Cut and parse everything.
+    Plain,
+}
+
+/// Something found in a text.
+pub(super) enum Found {
+    /// `text[start..end]` is one element: a record, or what stands in its place.
+    Element { start: usize, end: usize },
+    /// The same, already checked by the scanner.
+    Sound(scan::Sound),
+    /// No element can be read here.
+    Damage {
+        offset: usize,
+        reason: RejectReason,
+        detail: &'static str,
+        /// It stands where a record should be, and counts as one.
+        in_place_of_record: bool,
+    },
+}
+
+/// Cuts the text, which ends where `padded` has its padding.
+pub(super) fn split(padded: &[u8], length: usize, reading: Reading, sink: &mut dyn FnMut(Found)) {
+    Splitter {
+        padded,
+        text: &padded[..length],
+        reading,
+        sink,
+    }
+    .run();
+}
+
+struct Splitter<'a, 's> {
+    padded: &'a [u8],
+    text: &'a [u8],
+    reading: Reading,
+    sink: &'s mut dyn FnMut(Found),
+}
+
+/// The text ends inside a value.
+struct Cut;
+
+impl Splitter<'_, '_> {
+    fn run(&mut self) {
+        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+        let start = if self.text.starts_with(BYTE_ORDER_MARK) {
+            BYTE_ORDER_MARK.len()
+        } else {
+            0
+        };
+        let mut at = self.skip_space(start);
+        let first = at;
+        while let Some(byte) = self.text.get(at) {
+            let after = match byte {
+                b'{' => self.object(at),
+                b'[' => self.array(at),
+                _ if at == first => {
+                    self.damage(at, RejectReason::NotJson, "neither gzip nor JSON", false);
+                    return;
+                }
+                _ => Ok(self.garbage(at)),
+            };
+            match after {
+                Ok(after) => at = self.skip_space(after),
+                Err(Cut) => return,
+            }
+        }
+    }
+
+    /// Something between top-level values: passed over up to the next line.
+    fn garbage(&mut self, at: usize) -> usize {
+        let detail = "expected a JSON object or array";
+        self.damage(at, RejectReason::InvalidJson, detail, true);
+        memchr(b'\n', &self.text[at..]).map_or(self.text.len(), |line| at + line)
+    }
+
+    /// A top-level object: an envelope of records, or a record itself.
+    fn object(&mut self, start: usize) -> Result<usize, Cut> {
+        let mut at = start + 1;
+        let mut is_envelope = false;
+        loop {
+            at = self.skip_space(at);
+            match self.text.get(at) {
+                Some(b'}') => {
+                    at += 1;
+                    break;
+                }
+                Some(b',') => at += 1,
+                Some(b'"') => {
+                    let after_key = self.value_end(at, start, is_envelope)?;
+                    let key = &self.text[at..after_key];
+                    let colon = self.skip_space(after_key);
+                    if self.text.get(colon) != Some(&b':') {
+                        at = after_key;
+                        continue;
+                    }
+                    let value = self.skip_space(colon + 1);
+                    let holds_records = matches!(key, b"\"Records\"" | b"\"Events\"");
+                    if holds_records && self.text.get(value) == Some(&b'[') {
+                        is_envelope = true;
+                        at = self.array(value)?;
+                    } else {
+                        at = self.value_end(value, start, is_envelope)?;
+                    }
+                }
+                // Not an object's grammar: the parse of the whole will say so.
+                Some(_) => at = self.value_end(at, start, is_envelope)?.max(at + 1),
+                None => return Err(self.cut(start, is_envelope)),
+            }
+        }
+        if !is_envelope {
+            (self.sink)(Found::Element { start, end: at });
+        }
+        Ok(at)
+    }
+
+    /// The elements of an array whose `[` is at `at`.
+    fn array(&mut self, at: usize) -> Result<usize, Cut> {
+        let mut at = at + 1;
+        let mut expects_element = true;
+        let mut is_first = true;
+        loop {
+            at = self.skip_space(at);
+            match self.text.get(at) {
+                None => {
+                    return Err(self.cut(self.text.len(), true));
+                }
+                Some(b']') => {
+                    if expects_element && !is_first {
+                        let detail = "a comma with no record behind it";
+                        self.damage(at, RejectReason::InvalidJson, detail, false);
+                    }
+                    return Ok(at + 1);
+                }
+                Some(b',') => {
+                    if expects_element {
+                        let detail = "a comma with no record before it";
+                        self.damage(at, RejectReason::InvalidJson, detail, false);
+                    }
+                    expects_element = true;
+                    at += 1;
+                }
+                Some(_) => {
+                    if !expects_element {
+                        let detail = "no comma between two records";
+                        self.damage(at, RejectReason::InvalidJson, detail, false);
+                    }
+                    at = self.elements(at)?;
+                    expects_element = false;
+                }
+            }
+            is_first = false;
+        }
+    }
+
+    /// One element, or a run of sound ones.
+    fn elements(&mut self, at: usize) -> Result<usize, Cut> {
+        if self.reading == Reading::Fast {
+            let sink = &mut *self.sink;
+            let done = scan::scan(self.padded, at, &mut |sound| sink(Found::Sound(sound)));
+            if done > at {
+                return Ok(done);
+            }
+        }
+        let end = self.value_end(at, at, false)?;
+        (self.sink)(Found::Element { start: at, end });
+        // Whatever stands here, go on behind at least one byte of it.
+        Ok(end.max(at + 1))
+    }
+
+    /// The byte after the value at `at`, by brackets and quotes alone.
+    fn value_end(&mut self, at: usize, element: usize, is_envelope: bool) -> Result<usize, Cut> {
+        value_end(self.text, at).ok_or_else(|| self.cut(element, is_envelope))
+    }
+
+    fn cut(&mut self, element: usize, between_records: bool) -> Cut {
+        let (detail, in_place) = if between_records {
+            ("the text ends before its records do", false)
+        } else {
+            ("the text ends inside a record", true)
+        };
+        self.damage(element, RejectReason::TruncatedJson, detail, in_place);
+        Cut
+    }
+
+    fn damage(
+        &mut self,
+        offset: usize,
+        reason: RejectReason,
+        detail: &'static str,
+        in_place_of_record: bool,
+    ) {
+        (self.sink)(Found::Damage {
+            offset,
+            reason,
+            detail,
+            in_place_of_record,
+        });
+    }
+
+    fn skip_space(&self, at: usize) -> usize {
+        let rest = self.text.get(at..).unwrap_or_default();
+        let space = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+        at + space.count()
+    }
+}
+
+/// The byte after the value at `at`; `None` where the text ends inside it.
+fn value_end(text: &[u8], mut at: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    loop {
+        match *text.get(at)? {
+            b'"' => at = string_end(text, at + 1)?,
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' if depth > 0 => {
+                depth -= 1;
+                at += 1;
+            }
+            b'}' | b']' => return Some(at),
+            _ => {
+                at += 1;
+                if depth == 0 {
+                    let rest = &text[at..];
+                    let ends = |byte: &u8| b",:]}[{\" \t\r\n".contains(byte);
+                    return Some(
+                        rest.iter()
+                            .position(ends)
+                            .map_or(text.len(), |end| at + end),
+                    );
+                }
+            }
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// The byte after the closing quote of a string that starts before `at`.
+fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+/// How deep the containers of a value go, by brackets alone.
+pub(super) fn nesting(value: &[u8]) -> u32 {
+    let (mut depth, mut deepest, mut at) = (0u32, 0u32, 0);
+    while let Some(byte) = value.get(at) {
+        at += 1;
+        match byte {
+            b'"' => match string_end(value, at) {
+                Some(end) => at = end,
+                None => break,
+            },
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}

@@ -1,0 +1,20 @@
+//! A synthetic organisation: its logs in CloudTrail's own layout, and the ground
+//! truth beside them.
+//!
+//! Everything is made from a seed, so that the same seed gives the same bytes.
+//! It feeds `qs-audit demo`, `sample-logs/org-small`, property tests and
+//! benchmarks. Shapes follow facts.md sections 1 to 6; ids are made up.
+
+mod cast;
+mod chance;
+mod extras;
+mod layout;
+mod noise;
+mod organisation;
+mod records;
+mod scenes;
+mod truth;
+
+pub use layout::{GeneratedFile, write_to};
+pub use organisation::{Organisation, Plan, generate};
+pub use truth::{TrueChain, Truth};

@@ -1,0 +1,146 @@
+//! The whole organisation: a plan of days and scenes, played from a seed.
+
+use super::cast::CONSUMERS;
+use super::extras;
+use super::layout::{self, GeneratedFile};
+use super::noise;
+use super::scenes::{Scene, SideScene, Stage};
+use super::truth::Truth;
+use crate::model::time::UtcSecond;
+
+/// Seconds from one chain of a consumer to its next: far enough that no two
+/// chains of a data source can be taken for one another.
+const SLOT_SECONDS: i64 = 300;
+
+/// What to generate.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The same seed gives the same bytes.
+    pub seed: u64,
+    /// The first day, at midnight UTC.
+    pub start: UtcSecond,
+    /// How many days.
+    pub days: u32,
+    /// How many of the five consumers take part.
+    pub consumers: usize,
+    /// Quick chains per consumer and day.
+    pub chains_per_day: usize,
+    /// Records of other things per account and day.
+    pub noise_per_day: usize,
+    /// Whether the oddities of real logs occur.
+    pub oddities: bool,
+    /// Minutes of delivery that go into one file.
+    pub minutes_per_file: i64,
+}
+
+impl Plan {
+    /// The demo: two weeks of five consumers.
+    #[must_use]
+    pub fn demo(seed: u64) -> Self {
+        Self {
+            seed,
+            // Sunday, 1 November 2026.
+            start: UtcSecond::from_unix(1_793_491_200),
+            days: 14,
+            consumers: CONSUMERS.len(),
+            chains_per_day: 6,
+            noise_per_day: 150,
+            oddities: true,
+            minutes_per_file: 360,
+        }
+    }
+
+    /// The checked-in sample: two days of two consumers.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self {
+            days: 2,
+            consumers: 2,
+            chains_per_day: 8,
+            noise_per_day: 12,
+            minutes_per_file: 720,
+            ..Self::demo(20_261_101)
+        }
+    }
+
+    /// The end of the last day.
+    #[must_use]
+    pub fn end(&self) -> UtcSecond {
+        self.start.plus(i64::from(self.days) * 86_400)
+    }
+}
+
+/// A generated organisation.
+#[derive(Debug, Clone)]
+pub struct Organisation {
+    /// Log files by key, compressed.
+    pub logs: Vec<GeneratedFile>,
+    /// Query statistics, costs, inventory and configuration, and the truth.
+    pub extras: Vec<GeneratedFile>,
+    /// What really happened.
+    pub truth: Truth,
+}
+
+/// Plays the plan.
+#[must_use]
+pub fn generate(plan: &Plan) -> Organisation {
+    let mut stage = Stage::new(plan.seed);
+    let consumers = &CONSUMERS[..plan.consumers.clamp(1, CONSUMERS.len())];
+    let mut scenes = Scene::ALL.iter().copied().cycle();
+    let mut side_scenes = SideScene::ALL.iter().copied().cycle();
+    for day in 0..plan.days {
+        let midnight = plan.start.plus(i64::from(day) * 86_400);
+        for consumer in consumers {
+            for slot in slots(&mut stage, plan.chains_per_day) {
+                let is_odd = plan.oddities && stage.chance.once_in(2);
+                let scene = if is_odd { scenes.next() } else { None };
+                let at = midnight.plus(slot * SLOT_SECONDS);
+                stage.quick(scene.unwrap_or(Scene::Plain), consumer, at);
+            }
+            if plan.oddities {
+                let at = midnight.plus(43_200 + stage.chance.seconds(0, 3600));
+                if let Some(scene) = side_scenes.next() {
+                    stage.side(scene, consumer, at);
+                }
+            }
+        }
+        if plan.oddities {
+            // A session that outlives its day.
+            stage.quick(Scene::Plain, &consumers[0], midnight.plus(86_393));
+        }
+        for place in noise::places() {
+            noise::day(&mut stage, place, midnight, plan.noise_per_day);
+        }
+    }
+    finish(stage, plan)
+}
+
+/// Different slots of a day for so many chains, never the first or the last.
+fn slots(stage: &mut Stage, count: usize) -> Vec<i64> {
+    let slots_per_day = 86_400 / SLOT_SECONDS - 2;
+    let mut slots: Vec<i64> = (1..slots_per_day).collect();
+    stage.chance.shuffle(&mut slots);
+    slots.truncate(count);
+    slots.sort_unstable();
+    slots
+}
+
+fn finish(mut stage: Stage, plan: &Plan) -> Organisation {
+    let mut truth = std::mem::take(&mut stage.truth);
+    truth.chains.sort();
+    let extras = extras::extras(&mut stage, plan, &truth);
+    let laid = layout::lay_out(stage, plan);
+    truth.record_count = laid.record_count;
+    truth.duplicate_count = laid.duplicate_count;
+    let mut extras = extras;
+    extras.push(GeneratedFile {
+        key: "ground-truth.json".into(),
+        body: extras::pretty(&truth),
+    });
+    extras.sort_by(|left, right| left.key.cmp(&right.key));
+    Organisation {
+        logs: laid.files,
+        extras,
+        truth,
+    }
+}

@@ -1,0 +1,849 @@
+//! What happens: chains of Quick in all their oddities, and Athena use that is
+//! not Quick's. Each scene writes its records and the truth about them.
+
+use super::cast::{self, CATALOG_OWNER, CONSUMERS, ConsumerCast, HUB, QUICK_REGION, STRANGER};
+use super::chance::Chance;
+use super::records::{self, HopStyle, QueryCast, SessionCast, Signed};
+use super::truth::{TrueChain, Truth};
+use crate::model::time::UtcSecond;
+use serde_json::{Value, json};
+
+/// A record on its way into a log file.
+pub(super) struct Written {
+    pub(super) time: UtcSecond,
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) record: Value,
+    /// Delivered so much later than usual.
+    pub(super) late_seconds: i64,
+}
+
+/// Everything written so far.
+pub(super) struct Stage {
+    pub(super) chance: Chance,
+    pub(super) written: Vec<Written>,
+    pub(super) truth: Truth,
+    /// Keys of earlier sessions: STS gives the same id out again.
+    old_keys: Vec<String>,
+}
+
+/// What is special about a Quick chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scene {
+    Plain,
+    NoFirstHop,
+    NoFirstHopPlainClient,
+    HubCopyOnly,
+    ConsumerCopyOnly,
+    NoSecondHop,
+    NoAssumedRoleUserFirst,
+    NoAssumedRoleUserSecond,
+    OmittedParameters,
+    ParametersAsText,
+    RegionElsewhere,
+    CompactDates,
+    OldExpiration,
+    ClockSkew,
+    RecurringKey,
+    RecurringName,
+    KeylessQuery,
+    PlainClient,
+    LongSession,
+    TwoUsers,
+    BareIds,
+    RefusedQuery,
+    StoppedQuery,
+    SharedTable,
+    Idle,
+    Denied,
+    DeniedBurst,
+    Updated,
+    LateDelivery,
+    TwinsTold,
+    TwinsAlike,
+    TwinsUndecided,
+}
+
+impl Scene {
+    pub(super) const ALL: [Self; 32] = [
+        Self::Plain,
+        Self::NoFirstHop,
+        Self::NoFirstHopPlainClient,
+        Self::HubCopyOnly,
+        Self::ConsumerCopyOnly,
+        Self::NoSecondHop,
+        Self::NoAssumedRoleUserFirst,
+        Self::NoAssumedRoleUserSecond,
+        Self::OmittedParameters,
+        Self::ParametersAsText,
+        Self::RegionElsewhere,
+        Self::CompactDates,
+        Self::OldExpiration,
+        Self::ClockSkew,
+        Self::RecurringKey,
+        Self::RecurringName,
+        Self::KeylessQuery,
+        Self::PlainClient,
+        Self::LongSession,
+        Self::TwoUsers,
+        Self::BareIds,
+        Self::RefusedQuery,
+        Self::StoppedQuery,
+        Self::SharedTable,
+        Self::Idle,
+        Self::Denied,
+        Self::DeniedBurst,
+        Self::Updated,
+        Self::LateDelivery,
+        Self::TwinsTold,
+        Self::TwinsAlike,
+        Self::TwinsUndecided,
+    ];
+}
+
+/// Athena use, and role use, that is not Quick's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SideScene {
+    Lambda,
+    LambdaAcross,
+    StepFunctions,
+    Person,
+    User,
+    Spoof,
+    QuickServiceRole,
+}
+
+impl SideScene {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Lambda,
+        Self::LambdaAcross,
+        Self::StepFunctions,
+        Self::Person,
+        Self::User,
+        Self::Spoof,
+        Self::QuickServiceRole,
+    ];
+}
+
+/// A Quick chain on stage.
+struct Play<'a> {
+    scene: Scene,
+    consumer: &'a ConsumerCast,
+    data_source: &'a str,
+    user: &'a str,
+    run_as: SessionCast,
+    session: SessionCast,
+    calls: u64,
+    queries: Vec<String>,
+}
+
+impl Stage {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            chance: Chance::new(seed),
+            written: Vec::new(),
+            truth: Truth::default(),
+            old_keys: Vec::new(),
+        }
+    }
+
+    pub(super) fn put(&mut self, record: Value) {
+        self.put_late(record, 0);
+    }
+
+    fn put_late(&mut self, record: Value, late_seconds: i64) {
+        let text = |member: &str| record[member].as_str().unwrap_or_default().to_owned();
+        self.written.push(Written {
+            time: UtcSecond::parse(&text("eventTime")).unwrap_or(UtcSecond::from_unix(0)),
+            account: text("recipientAccountId"),
+            region: text("awsRegion"),
+            record,
+            late_seconds,
+        });
+    }
+
+    /// Quick reaches a consumer at this time.
+    pub(super) fn quick(&mut self, scene: Scene, consumer: &ConsumerCast, at: UtcSecond) {
+        let data_source = *self.chance.pick(&consumer.data_sources);
+        let user = *self.chance.pick(&cast::USERS);
+        let run_as = records::run_as_session(at, &mut self.chance);
+        let second = at.plus(self.chance.seconds(0, 2));
+        let mut session = records::consumer_session(consumer, second, &mut self.chance);
+        match scene {
+            Scene::CompactDates => session.compact_date = true,
+            Scene::ClockSkew => session.skew_seconds = 1,
+            Scene::RecurringName => session.name = "quick".into(),
+            Scene::RecurringKey if !self.old_keys.is_empty() => {
+                session.key = self.chance.pick(&self.old_keys).clone();
+            }
+            _ => {}
+        }
+        self.old_keys.push(session.key.clone());
+        let mut play = Play {
+            scene,
+            consumer,
+            data_source,
+            user,
+            run_as,
+            session,
+            calls: 0,
+            queries: Vec::new(),
+        };
+        match scene {
+            Scene::Denied => self.denied(&play, 1),
+            Scene::DeniedBurst => self.denied(&play, 4),
+            Scene::TwinsTold | Scene::TwinsAlike | Scene::TwinsUndecided => self.twins(play),
+            _ => {
+                self.hops(&play);
+                self.work(&mut play);
+                self.tell(&play);
+            }
+        }
+    }
+
+    fn style(scene: Scene, hop: u8) -> HopStyle {
+        HopStyle {
+            without_assumed_role_user: matches!(
+                (scene, hop),
+                (Scene::NoAssumedRoleUserFirst, 1) | (Scene::NoAssumedRoleUserSecond, 2)
+            ),
+            omitted_parameters: scene == Scene::OmittedParameters && hop == 2,
+            expiration_without_comma: scene == Scene::OldExpiration,
+            plain_client: matches!(scene, Scene::PlainClient | Scene::NoFirstHopPlainClient),
+            parameters_as_text: scene == Scene::ParametersAsText,
+        }
+    }
+
+    fn hops(&mut self, play: &Play<'_>) {
+        let scene = play.scene;
+        if !matches!(scene, Scene::NoFirstHop | Scene::NoFirstHopPlainClient) {
+            let style = Self::style(scene, 1);
+            let role = &play.session.role_arn;
+            let hop = records::hop_one(&play.run_as, role, style, &mut self.chance);
+            self.put(hop);
+        }
+        if scene == Scene::NoSecondHop {
+            return;
+        }
+        let [hub, consumer] = self.second_hop(play);
+        if scene != Scene::ConsumerCopyOnly {
+            self.put(hub);
+        }
+        if scene != Scene::HubCopyOnly {
+            self.put(consumer);
+        }
+    }
+
+    fn second_hop(&mut self, play: &Play<'_>) -> [Value; 2] {
+        let region = if play.scene == Scene::RegionElsewhere {
+            "us-west-2"
+        } else {
+            QUICK_REGION
+        };
+        let external_id = cast::data_source_arn(play.data_source);
+        let style = Self::style(play.scene, 2);
+        records::hop_two(
+            &play.run_as,
+            &play.session,
+            Some(&external_id),
+            region,
+            style,
+            true,
+            &mut self.chance,
+        )
+    }
+
+    /// Queries, and what belongs to them.
+    fn work(&mut self, play: &mut Play<'_>) {
+        let count = match play.scene {
+            Scene::Idle => 0,
+            Scene::LongSession => 4,
+            Scene::Plain => 1 + self.chance.below(3),
+            _ => 1,
+        };
+        for number in 0..count {
+            // Off the beat of the slots: see `organisation::SLOT_SECONDS`.
+            let pause = if play.scene == Scene::LongSession {
+                720
+            } else {
+                15
+            };
+            let number = i64::try_from(number).unwrap_or(0);
+            let wait = 5 + number * pause + self.chance.seconds(0, 4);
+            self.query(play, play.session.created.plus(wait));
+        }
+    }
+
+    fn query(&mut self, play: &mut Play<'_>, time: UtcSecond) {
+        let scene = play.scene;
+        let bare = scene == Scene::BareIds;
+        let seen = records::query_database(
+            play.user,
+            play.data_source,
+            bare,
+            time.plus(-1),
+            &mut self.chance,
+        );
+        self.put(seen);
+        if scene == Scene::TwoUsers {
+            let others = cast::USERS.iter().filter(|user| **user != play.user);
+            let other = *self.chance.pick(&others.copied().collect::<Vec<_>>());
+            let seen = records::query_database(
+                other,
+                play.data_source,
+                bare,
+                time.plus(1),
+                &mut self.chance,
+            );
+            self.put(seen);
+        }
+        let address = self.chance.address();
+        let id = self.chance.uuid();
+        let query = records::quick_query(play.consumer, id, time, &address);
+        let session = play.session.clone();
+        let signed = if scene == Scene::KeylessQuery {
+            Signed::OnBehalf("quicksight.amazonaws.com")
+        } else {
+            Signed::Own
+        };
+        let account = session.account.as_str();
+        let start =
+            records::start_query(session.identity(signed), account, &query, &mut self.chance);
+        play.calls += 1;
+        if scene == Scene::RefusedQuery {
+            self.put(records::refuse_query(start));
+            play.queries.push("refused".into());
+            return;
+        }
+        play.queries.push(query.id.clone());
+        self.put_query(scene, start);
+        self.follow_up(play, &session, &query);
+    }
+
+    /// The query itself, perhaps replaced by an update, perhaps late.
+    fn put_query(&mut self, scene: Scene, start: Value) {
+        match scene {
+            Scene::Updated => {
+                let mut update = start.clone();
+                let mut first = start;
+                if let Some(parameters) = first["requestParameters"].as_object_mut() {
+                    parameters.shift_remove("workGroup");
+                }
+                update["addendum"] = json!({
+                    "reason": "UPDATED_DATA",
+                    "updatedFields": "requestParameters",
+                    "originalRequestID": first["requestID"],
+                    "originalEventID": first["eventID"],
+                });
+                update["eventID"] = self.chance.uuid().into();
+                self.put(first);
+                self.put_late(update, 1800);
+                self.truth.replaced_count += 1;
+            }
+            Scene::LateDelivery => {
+                let mut late = start;
+                late["addendum"] = json!({
+                    "reason": "DELIVERY_DELAY",
+                    "originalRequestID": late["requestID"],
+                    "originalEventID": late["eventID"],
+                });
+                self.put_late(late, 30 * 3600);
+            }
+            _ => self.put(start),
+        }
+    }
+
+    fn follow_up(&mut self, play: &mut Play<'_>, session: &SessionCast, query: &QueryCast<'_>) {
+        let own = || session.identity(Signed::Own);
+        let account = session.account.as_str();
+        let polls = 1 + self.chance.below(2);
+        for poll in 0..polls {
+            let delay = 2 + i64::try_from(poll).unwrap_or(0);
+            let get = records::about_query(
+                "GetQueryExecution",
+                own(),
+                account,
+                query,
+                delay,
+                &mut self.chance,
+            );
+            self.put(get);
+            play.calls += 1;
+        }
+        let last = if play.scene == Scene::StoppedQuery {
+            "StopQueryExecution"
+        } else {
+            "GetQueryResults"
+        };
+        let get = records::about_query(last, own(), account, query, 6, &mut self.chance);
+        self.put(get);
+        let glue = records::catalogue_read(session, query, &mut self.chance);
+        self.put(glue);
+        play.calls += 2;
+        if play.scene == Scene::SharedTable {
+            let lent = records::data_access(session, query, CATALOG_OWNER, &mut self.chance);
+            self.put(lent);
+            play.calls += 1;
+        }
+    }
+
+    fn true_chain(session: &SessionCast, path: &str, status: &str, story: &str) -> TrueChain {
+        TrueChain {
+            consumer_account_id: Some(session.account.clone()),
+            consumer_role: Some(session.role.clone()),
+            consumer_session_name: Some(session.name.clone()),
+            started_at: session.created.to_string(),
+            consumer_access_key_id: Some(session.key.clone()),
+            path: path.into(),
+            status: status.into(),
+            missing: Vec::new(),
+            confidence: "proven".into(),
+            run_as_access_key_id: None,
+            data_source_arn: None,
+            quick_user: None,
+            query_execution_ids: Vec::new(),
+            call_count: 0,
+            story: story.into(),
+        }
+    }
+
+    /// The truth about a chain that was played to its end.
+    fn tell(&mut self, play: &Play<'_>) {
+        let scene = play.scene;
+        let story = format!("{scene:?}");
+        let status = if play.queries.is_empty() {
+            "idle"
+        } else {
+            "complete"
+        };
+        let mut truth = Self::true_chain(&play.session, "quick-role-chain", status, &story);
+        truth.run_as_access_key_id = Some(play.run_as.key.clone());
+        truth.data_source_arn = Some(cast::data_source_arn(play.data_source));
+        truth.quick_user = Some(play.user.to_owned()).filter(|_| !play.queries.is_empty());
+        truth.query_execution_ids.clone_from(&play.queries);
+        truth.query_execution_ids.sort();
+        truth.call_count = play.calls;
+        match scene {
+            Scene::NoFirstHop | Scene::NoFirstHopPlainClient => {
+                truth.status = "partial".into();
+                truth.missing = vec!["run-as-session".into()];
+            }
+            Scene::HubCopyOnly => truth.missing = vec!["consumer-copy".into()],
+            Scene::ConsumerCopyOnly => {
+                truth.missing = vec!["hub-copy".into()];
+                truth.confidence = "probable".into();
+            }
+            Scene::OmittedParameters => {
+                truth.data_source_arn = None;
+                truth.quick_user = None;
+            }
+            Scene::KeylessQuery => truth.confidence = "probable".into(),
+            Scene::TwoUsers => truth.quick_user = None,
+            Scene::NoSecondHop => {
+                self.tell_lone_run_as(play);
+                truth.path = "role-chain".into();
+                truth.status = "partial".into();
+                truth.missing = vec!["consumer-session".into(), "run-as-session".into()];
+                truth.confidence = "probable".into();
+                truth.run_as_access_key_id = None;
+                truth.data_source_arn = None;
+                truth.quick_user = None;
+            }
+            _ => {}
+        }
+        self.truth.chains.push(truth);
+    }
+
+    fn tell_lone_run_as(&mut self, play: &Play<'_>) {
+        let story = "the first hop of a chain whose second hop is lost";
+        let mut lone = Self::true_chain(&play.run_as, "quick-role-chain", "partial", story);
+        lone.run_as_access_key_id = lone.consumer_access_key_id.take();
+        lone.consumer_account_id = None;
+        lone.consumer_role = None;
+        lone.consumer_session_name = None;
+        lone.missing = vec!["consumer-session".into()];
+        self.truth.chains.push(lone);
+    }
+
+    fn denied(&mut self, play: &Play<'_>, attempts: i64) {
+        let style = HopStyle::default();
+        let role = &play.session.role_arn;
+        let hop = records::hop_one(&play.run_as, role, style, &mut self.chance);
+        self.put(hop);
+        let first = play.run_as.created.plus(1);
+        for attempt in 0..attempts {
+            let time = first.plus(attempt * 2);
+            let refused = records::refused(&play.run_as, role, time, &mut self.chance);
+            self.put(refused);
+        }
+        let story = format!("{:?}", play.scene);
+        let mut truth = Self::true_chain(&play.session, "quick-role-chain", "denied", &story);
+        truth.started_at = first.to_string();
+        truth.consumer_session_name = None;
+        truth.consumer_access_key_id = None;
+        truth.run_as_access_key_id = Some(play.run_as.key.clone());
+        self.truth.chains.push(truth);
+    }
+
+    /// Two sessions of one name in one second, told apart by their keys alone.
+    fn twins(&mut self, play: Play<'_>) {
+        let scene = play.scene;
+        let style = HopStyle::default();
+        let hop = records::hop_one(
+            &play.run_as,
+            &play.session.role_arn,
+            style,
+            &mut self.chance,
+        );
+        self.put(hop);
+        let mut other = Play {
+            run_as: play.run_as.clone(),
+            session: play.session.clone(),
+            queries: Vec::new(),
+            ..play
+        };
+        other.session.key = self.chance.temporary_key();
+        if scene != Scene::TwinsAlike {
+            let [one, two] = play.consumer.data_sources;
+            other.data_source = if play.data_source == one { two } else { one };
+        }
+        let mut first_ids = Vec::new();
+        let mut twins = [play, other];
+        for twin in &mut twins {
+            let copies = self.second_hop(twin);
+            let ids = copies.iter().filter_map(|copy| copy["eventID"].as_str());
+            first_ids.push(ids.min().unwrap_or_default().to_owned());
+            let [hub, consumer] = copies;
+            self.put(hub);
+            self.put(consumer);
+            self.keyed_query(twin);
+        }
+        // A call without a key: whose it is, nobody can tell.
+        let keyless = (scene != Scene::TwinsTold).then(|| self.keyless_read(&twins[0]));
+        let earlier = usize::from(first_ids[1] < first_ids[0]);
+        if let (Scene::TwinsAlike, Some(())) = (scene, keyless) {
+            twins[earlier].calls += 1;
+        }
+        for twin in &twins {
+            self.tell(twin);
+        }
+        if scene == Scene::TwinsUndecided {
+            let session = &twins[0].session;
+            let story = "a call that may be of either of two sessions";
+            let mut open = Self::true_chain(session, "quick-role-chain", "idle", story);
+            open.consumer_access_key_id = None;
+            open.confidence = "ambiguous".into();
+            open.call_count = 1;
+            self.truth.chains.push(open);
+        }
+    }
+
+    fn keyed_query(&mut self, twin: &mut Play<'_>) {
+        let time = twin.session.created.plus(8);
+        let seen = records::query_database(
+            twin.user,
+            twin.data_source,
+            false,
+            time.plus(-1),
+            &mut self.chance,
+        );
+        self.put(seen);
+        let address = self.chance.address();
+        let id = self.chance.uuid();
+        let query = records::quick_query(twin.consumer, id, time, &address);
+        let identity = twin.session.identity(Signed::Own);
+        let start = records::start_query(identity, twin.consumer.account, &query, &mut self.chance);
+        twin.queries.push(query.id.clone());
+        twin.calls += 1;
+        self.put(start);
+    }
+
+    fn keyless_read(&mut self, twin: &Play<'_>) {
+        let address = self.chance.address();
+        let time = twin.session.created.plus(9);
+        let query = records::quick_query(twin.consumer, String::new(), time, &address);
+        let glue = records::catalogue_read(&twin.session, &query, &mut self.chance);
+        self.put(glue);
+    }
+
+    /// Something that is not a Quick chain.
+    pub(super) fn side(&mut self, scene: SideScene, consumer: &ConsumerCast, at: UtcSecond) {
+        match scene {
+            SideScene::Lambda => self.service(
+                consumer,
+                at,
+                "lambda.amazonaws.com",
+                "etl-lambda",
+                "AROAEXAMPLELAMBDAETL1",
+            ),
+            SideScene::StepFunctions => self.service(
+                consumer,
+                at,
+                "states.amazonaws.com",
+                "etl-states",
+                "AROAEXAMPLESTATESETL1",
+            ),
+            SideScene::QuickServiceRole => {
+                let hub = ConsumerCast {
+                    account: HUB,
+                    region: QUICK_REGION,
+                    work_group: "primary",
+                    ..CONSUMERS[0]
+                };
+                let role = "aws-quicksight-service-role-v0";
+                self.service(
+                    &hub,
+                    at,
+                    "quicksight.amazonaws.com",
+                    role,
+                    "AROAEXAMPLEQUICKSVC01",
+                );
+            }
+            SideScene::LambdaAcross => self.lambda_across(consumer, at),
+            SideScene::Person => self.person(consumer, at),
+            SideScene::User => self.user(consumer, at),
+            SideScene::Spoof => self.spoof(consumer, at),
+        }
+    }
+
+    fn plain_session(
+        account: &str,
+        role: &str,
+        role_id: &str,
+        name: String,
+        at: UtcSecond,
+        chance: &mut Chance,
+    ) -> SessionCast {
+        SessionCast {
+            account: account.into(),
+            role_arn: format!("arn:aws:iam::{account}:role/service-role/{role}"),
+            role: role.into(),
+            role_id: role_id.into(),
+            name,
+            key: chance.temporary_key(),
+            created: at,
+            compact_date: false,
+            skew_seconds: 0,
+        }
+    }
+
+    /// One query by a session, with its truth.
+    fn plain_query(
+        &mut self,
+        identity: Value,
+        consumer: &ConsumerCast,
+        time: UtcSecond,
+        truth: &mut TrueChain,
+    ) {
+        let address = self.chance.address();
+        let query = QueryCast {
+            id: self.chance.uuid(),
+            time,
+            region: consumer.region,
+            work_group: None,
+            database: consumer.database,
+            from: &address,
+            agent: "Boto3/1.40.2 md/Botocore#1.40.2",
+        };
+        let start = records::start_query(identity, consumer.account, &query, &mut self.chance);
+        self.put(start);
+        truth.query_execution_ids.push(query.id);
+        truth.call_count += 1;
+    }
+
+    fn service(
+        &mut self,
+        consumer: &ConsumerCast,
+        at: UtcSecond,
+        service: &'static str,
+        role: &str,
+        role_id: &str,
+    ) {
+        let name = format!("{role}-{}", self.chance.below(3));
+        let session =
+            Self::plain_session(consumer.account, role, role_id, name, at, &mut self.chance);
+        let style = HopStyle::default();
+        let hop = records::assumed_by_service(
+            &session,
+            service,
+            consumer.region,
+            None,
+            style,
+            &mut self.chance,
+        );
+        self.put(hop);
+        let mut truth = Self::true_chain(&session, "service-role", "complete", service);
+        let signed = if service == "states.amazonaws.com" {
+            truth.confidence = "probable".into();
+            Signed::OnBehalf("states.amazonaws.com")
+        } else {
+            Signed::Own
+        };
+        self.plain_query(session.identity(signed), consumer, at.plus(7), &mut truth);
+        self.truth.chains.push(truth);
+    }
+
+    fn lambda_across(&mut self, consumer: &ConsumerCast, at: UtcSecond) {
+        let chance = &mut self.chance;
+        let caller = Self::plain_session(
+            CATALOG_OWNER,
+            "reporting-lambda",
+            "AROAEXAMPLEREPORTING1",
+            "reporting".into(),
+            at,
+            chance,
+        );
+        let session = Self::plain_session(
+            consumer.account,
+            "report-reader",
+            "AROAEXAMPLEREPREADER1",
+            "reporting".into(),
+            at.plus(3),
+            chance,
+        );
+        let style = HopStyle::default();
+        let first = records::assumed_by_service(
+            &caller,
+            "lambda.amazonaws.com",
+            consumer.region,
+            None,
+            style,
+            chance,
+        );
+        let copies = records::hop_two(
+            &caller,
+            &session,
+            None,
+            consumer.region,
+            style,
+            false,
+            chance,
+        );
+        self.put(first);
+        copies.into_iter().for_each(|copy| self.put(copy));
+        let mut truth = Self::true_chain(
+            &session,
+            "role-chain",
+            "complete",
+            "a Lambda's role assumes a role in another account",
+        );
+        truth.run_as_access_key_id = Some(caller.key.clone());
+        self.plain_query(
+            session.identity(Signed::Own),
+            consumer,
+            at.plus(9),
+            &mut truth,
+        );
+        self.truth.chains.push(truth);
+    }
+
+    fn person(&mut self, consumer: &ConsumerCast, at: UtcSecond) {
+        let session = Self::plain_session(
+            consumer.account,
+            "analyst",
+            "AROAEXAMPLEANALYST001",
+            "ana@example.com".into(),
+            at,
+            &mut self.chance,
+        );
+        let style = HopStyle::default();
+        let mut hop = records::assumed_by_service(
+            &session,
+            "signin.amazonaws.com",
+            consumer.region,
+            None,
+            style,
+            &mut self.chance,
+        );
+        hop["eventName"] = "AssumeRoleWithSAML".into();
+        hop["userIdentity"] = json!({
+            "type": "SAMLUser",
+            "principalId": "exampleidp:ana@example.com",
+            "userName": "ana@example.com",
+            "identityProvider": "exampleidp",
+        });
+        self.put(hop);
+        let mut truth = Self::true_chain(
+            &session,
+            "direct",
+            "complete",
+            "a person signs in and queries",
+        );
+        self.plain_query(
+            session.identity(Signed::Own),
+            consumer,
+            at.plus(30),
+            &mut truth,
+        );
+        self.truth.chains.push(truth);
+    }
+
+    fn user(&mut self, consumer: &ConsumerCast, at: UtcSecond) {
+        let mut session = Self::plain_session(
+            consumer.account,
+            "",
+            "",
+            String::new(),
+            at,
+            &mut self.chance,
+        );
+        session.key = format!("AKIA{}", &session.key[4..]);
+        let identity = json!({
+            "type": "IAMUser",
+            "principalId": "AIDAEXAMPLEUSER000001",
+            "arn": format!("arn:aws:iam::{}:user/batch", consumer.account),
+            "accountId": consumer.account,
+            "accessKeyId": session.key,
+            "userName": "batch",
+        });
+        let mut truth = Self::true_chain(&session, "direct", "complete", "a user's own key");
+        truth.consumer_role = None;
+        truth.consumer_session_name = None;
+        self.plain_query(identity, consumer, at, &mut truth);
+        self.truth.chains.push(truth);
+    }
+
+    /// A role of an account that nobody knows assumes Role B with the external id
+    /// of a data source. Its own logs are not among ours.
+    fn spoof(&mut self, consumer: &ConsumerCast, at: UtcSecond) {
+        let chance = &mut self.chance;
+        let caller = Self::plain_session(
+            STRANGER,
+            "unknown",
+            "AROAEXAMPLESTRANGER01",
+            "probe".into(),
+            at.plus(-60),
+            chance,
+        );
+        let mut session = records::consumer_session(consumer, at, chance);
+        session.name = "probe".into();
+        let external_id = cast::data_source_arn(consumer.data_sources[0]);
+        let style = HopStyle::default();
+        let [_, copy] = records::hop_two(
+            &caller,
+            &session,
+            Some(&external_id),
+            consumer.region,
+            style,
+            false,
+            chance,
+        );
+        self.put(copy);
+        let mut truth = Self::true_chain(
+            &session,
+            "role-chain",
+            "partial",
+            "a stranger uses a data source's external id",
+        );
+        truth.missing = vec!["hub-copy".into(), "run-as-session".into()];
+        truth.confidence = "probable".into();
+        truth.data_source_arn = Some(external_id);
+        self.plain_query(
+            session.identity(Signed::Own),
+            consumer,
+            at.plus(20),
+            &mut truth,
+        );
+        self.truth.chains.push(truth);
+    }
+}

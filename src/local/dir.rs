@@ -1,0 +1,181 @@
+//! Folders, single files, and `-` for standard input, as one source of objects.
+
+use crate::model::key::KeyFacts;
+use crate::model::text::Text;
+use crate::model::window::TimeWindow;
+use crate::ports::{Listing, LogSource, SourceError};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use walkdir::WalkDir;
+
+/// The name that stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// Why local logs cannot be opened at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalLogsError {
+    /// There is no such file or folder, or it may not be looked at.
+    #[error("{}: {source}", path.display())]
+    Unopenable {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Standard input could not be put aside to be read more than once.
+    #[error("standard input could not be read into a temporary file: {0}")]
+    StandardInput(#[source] io::Error),
+}
+
+enum Object {
+    File(PathBuf),
+    /// Standard input, put aside in an unnamed temporary file.
+    Spool(Mutex<File>),
+}
+
+/// Objects on this machine, in the order of their paths.
+pub struct LocalLogs {
+    objects: Vec<Object>,
+    listing: Listing,
+}
+
+impl LocalLogs {
+    /// Lists what is under the given paths. Folders are walked, symbolic links
+    /// followed, siblings of the logs and days outside the window left out and
+    /// counted. `measure` asks for the sizes too, for progress.
+    ///
+    /// # Errors
+    ///
+    /// When one of the paths themselves cannot be opened. What cannot be opened
+    /// below them is part of the listing instead.
+    pub fn open(
+        paths: &[PathBuf],
+        window: &TimeWindow,
+        stdin: &mut dyn Read,
+        measure: bool,
+    ) -> Result<Self, LocalLogsError> {
+        let mut logs = Self {
+            objects: Vec::new(),
+            listing: Listing::default(),
+        };
+        let mut files = Vec::new();
+        let mut spool = None;
+        for path in paths {
+            if path.as_os_str() == STANDARD_INPUT {
+                spool = Some(put_aside(stdin).map_err(LocalLogsError::StandardInput)?);
+                continue;
+            }
+            let unopenable = |source| LocalLogsError::Unopenable {
+                path: path.clone(),
+                source,
+            };
+            if std::fs::metadata(path).map_err(unopenable)?.is_dir() {
+                std::fs::read_dir(path).map_err(unopenable)?;
+                logs.walk(path, window, &mut files);
+            } else {
+                files.push(path.clone());
+            }
+        }
+        files.sort_unstable();
+        if measure {
+            let sizes = files.iter().filter_map(|path| path.metadata().ok());
+            logs.listing.bytes = Some(sizes.map(|data| data.len()).sum());
+        }
+        logs.objects.extend(files.into_iter().map(Object::File));
+        logs.objects
+            .extend(spool.map(|file| Object::Spool(Mutex::new(file))));
+        Ok(logs)
+    }
+
+    fn walk(&mut self, root: &Path, window: &TimeWindow, files: &mut Vec<PathBuf>) {
+        // Objects of one folder share all of the key that is looked at.
+        let mut folder: Option<(PathBuf, bool, KeyFacts)> = None;
+        for entry in WalkDir::new(root).follow_links(true) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let path = error.path().unwrap_or(root).to_string_lossy();
+                    let why = match error.io_error() {
+                        Some(why) => why.to_string(),
+                        None => "a link that leads back to a folder above it".to_owned(),
+                    };
+                    self.listing.failed.push((path.into(), why));
+                    continue;
+                }
+            };
+            if entry.file_type().is_dir() {
+                continue;
+            }
+            let parent = entry.path().parent().unwrap_or(root);
+            let is_same = folder.as_ref().is_some_and(|(known, ..)| known == parent);
+            if !is_same {
+                let facts = KeyFacts::of(&entry.path().to_string_lossy());
+                let day = facts.delivery_day;
+                let needed = day.is_none_or(|day| window.needs_delivery_day(day));
+                folder = Some((parent.to_owned(), needed, facts));
+            }
+            let Some((_, needed, facts)) = &folder else {
+                continue;
+            };
+            if let Some(sibling) = facts.sibling {
+                *self.listing.passed_over.entry(sibling).or_default() += 1;
+            } else if *needed {
+                files.push(entry.into_path());
+            } else {
+                self.listing.outside_window += 1;
+            }
+        }
+    }
+}
+
+fn put_aside(stdin: &mut dyn Read) -> io::Result<File> {
+    let mut spool = tempfile::tempfile()?;
+    io::copy(stdin, &mut spool)?;
+    Ok(spool)
+}
+
+fn read_file(path: &Path, body: &mut Vec<u8>) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    file.read_to_end(body)?;
+    Ok(())
+}
+
+fn read_spool(spool: &Mutex<File>, body: &mut Vec<u8>) -> io::Result<()> {
+    let mut file = spool
+        .lock()
+        .map_err(|_| io::Error::other("another reader of it failed"))?;
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(body)?;
+    Ok(())
+}
+
+impl LogSource for LocalLogs {
+    fn object_count(&self) -> u32 {
+        u32::try_from(self.objects.len()).unwrap_or(u32::MAX)
+    }
+
+    fn key(&self, object: u32) -> Text {
+        match self.objects.get(object as usize) {
+            Some(Object::File(path)) => path.to_string_lossy().into(),
+            Some(Object::Spool(_)) | None => STANDARD_INPUT.into(),
+        }
+    }
+
+    fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
+        body.clear();
+        let outcome = match self.objects.get(object as usize) {
+            Some(Object::File(path)) => read_file(path, body),
+            Some(Object::Spool(spool)) => read_spool(spool, body),
+            None => Err(io::Error::from(io::ErrorKind::NotFound)),
+        };
+        outcome.map_err(|error| SourceError {
+            message: error.to_string(),
+        })
+    }
+
+    fn listing(&self) -> &Listing {
+        &self.listing
+    }
+}

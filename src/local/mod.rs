@@ -1,0 +1,5 @@
+//! Logs on this machine: folders, files and standard input.
+
+mod dir;
+
+pub use dir::{LocalLogs, LocalLogsError};

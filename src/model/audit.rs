@@ -1,0 +1,25 @@
+//! The one result of a run.
+
+use super::chain::Chain;
+use super::coverage::Coverage;
+use super::event::Event;
+use super::text::Text;
+use super::window::TimeWindow;
+use std::collections::BTreeMap;
+
+/// What a run found, and how much it saw.
+#[derive(Debug, Clone, Default)]
+pub struct Audit {
+    /// What the run answers for.
+    pub window: TimeWindow,
+    /// What was read.
+    pub coverage: Coverage,
+    /// Chains, by start and id.
+    pub chains: Vec<Chain>,
+    /// The events kept, which chains point into.
+    pub events: Vec<Event>,
+    /// What a reader of the whole result has to know.
+    pub notes: Vec<String>,
+    /// Keys of the objects that events came from, by position.
+    pub objects: BTreeMap<u32, Text>,
+}

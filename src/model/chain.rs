@@ -1,0 +1,304 @@
+//! The chain record: AssumeRole -> AssumeRole -> StartQueryExecution (design 3).
+
+use super::text::{OpaqueId, Text};
+use super::time::UtcSecond;
+
+/// What kind of chain it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChainPath {
+    /// Quick -> Role A -> Role B: the feature.
+    QuickRoleChain,
+    /// Another AssumeRole chain that ends in Athena, or touches Role A or B.
+    RoleChain,
+    /// An AWS service assumed one role and queried.
+    ServiceRole,
+    /// A person or user queried without a chain.
+    Direct,
+    /// A role session that has nothing to do with Quick or Athena.
+    Session,
+}
+
+impl ChainPath {
+    /// All paths, in the order of the documentation.
+    pub const ALL: [Self; 5] = [
+        Self::QuickRoleChain,
+        Self::RoleChain,
+        Self::ServiceRole,
+        Self::Direct,
+        Self::Session,
+    ];
+
+    /// The path as the outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::QuickRoleChain => "quick-role-chain",
+            Self::RoleChain => "role-chain",
+            Self::ServiceRole => "service-role",
+            Self::Direct => "direct",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// How much of the chain was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChainStatus {
+    /// Every hop and at least one query.
+    Complete,
+    /// Something is missing; `missing` says what and why.
+    Partial,
+    /// Every hop, no query yet.
+    Idle,
+    /// The role was refused.
+    Denied,
+}
+
+impl ChainStatus {
+    /// All statuses, in the order of the documentation.
+    pub const ALL: [Self; 4] = [Self::Complete, Self::Partial, Self::Idle, Self::Denied];
+
+    /// The status as the outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Idle => "idle",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+/// How sure a link is; the least sure link is the chain's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// Several candidates remain; they are listed, none is chosen.
+    Ambiguous,
+    /// Principal and creation time agree; the key is absent or another one.
+    Probable,
+    /// Key, assumed role id and creation time agree.
+    Proven,
+}
+
+impl Confidence {
+    /// The confidence as the outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "ambiguous",
+            Self::Probable => "probable",
+            Self::Proven => "proven",
+        }
+    }
+}
+
+/// What part of a chain was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MissingPart {
+    /// The AssumeRole that made the session before the consumer session.
+    RunAsSession,
+    /// The hub's copy of the hop into the consumer.
+    HubCopy,
+    /// The consumer's copy of the hop into the consumer.
+    ConsumerCopy,
+    /// The AssumeRole that made the consumer session.
+    ConsumerSession,
+}
+
+impl MissingPart {
+    /// The part as the outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RunAsSession => "run-as-session",
+            Self::HubCopy => "hub-copy",
+            Self::ConsumerCopy => "consumer-copy",
+            Self::ConsumerSession => "consumer-session",
+        }
+    }
+}
+
+/// A gap in a chain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Missing {
+    /// What was not read.
+    pub part: MissingPart,
+    /// Why, where that is known.
+    pub why: Option<String>,
+}
+
+/// A session of a role, from the AssumeRole that made it and from its calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoleSession {
+    /// The role, with its IAM path where that was logged.
+    pub role_arn: Option<Text>,
+    /// The account the role is in.
+    pub account_id: Option<Text>,
+    /// `roleSessionName`.
+    pub role_session_name: Option<Text>,
+    /// `AROA...:session-name`.
+    pub assumed_role_id: Option<Text>,
+    /// The issued access key id.
+    pub access_key_id: Option<Text>,
+    /// When it was made.
+    pub assumed_at: Option<UtcSecond>,
+    /// When its credentials end.
+    pub expires_at: Option<UtcSecond>,
+    /// Who made it: a service, the caller's ARN, or its principal id where only
+    /// that was logged. `None` where the AssumeRole was not read.
+    pub assumed_by: Option<Text>,
+    /// The account it was assumed from, where a session or user of an account
+    /// did; `None` for a service.
+    pub source_account_id: Option<Text>,
+    /// `sourceIPAddress` of the AssumeRole.
+    pub source_ip: Option<Text>,
+    /// `externalId` of the AssumeRole.
+    pub external_id: Option<Text>,
+    /// The inline policy of the AssumeRole.
+    pub scope_down: ScopeDown,
+    /// Event ids of the AssumeRole copies, sorted.
+    pub event_ids: Vec<OpaqueId>,
+}
+
+/// The inline session policy of an AssumeRole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScopeDown {
+    /// Whether there was one; `None` where the parameters were not logged.
+    pub present: Option<bool>,
+    /// Its resources, sorted; empty where the policy cannot be read as JSON.
+    pub resources: Vec<Text>,
+}
+
+/// An Athena query execution, as CloudTrail tells it; what it scanned and cost
+/// is joined in from query statistics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryExecution {
+    /// Athena's id; `None` where the call was refused.
+    pub query_execution_id: Option<OpaqueId>,
+    /// When it was submitted.
+    pub started_at: UtcSecond,
+    /// The Region it ran in.
+    pub region: Option<Text>,
+    /// The work group; `primary` where the call named none.
+    pub work_group: Option<Text>,
+    /// The data catalogue.
+    pub catalog: Option<Text>,
+    /// The database.
+    pub database: Option<Text>,
+    /// Why the call was refused.
+    pub error_code: Option<Text>,
+    /// The StartQueryExecution event.
+    pub event_id: OpaqueId,
+    /// How sure the link to the session is.
+    pub confidence: Confidence,
+}
+
+/// Who used Quick, where anything says so (facts.md 5.2 and 5.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuickUser {
+    /// The best name the event has.
+    pub name: Text,
+    /// `Proven` by query id, else `Probable`.
+    pub confidence: Confidence,
+    /// The dashboard or analysis.
+    pub resource_arn: Option<Text>,
+    /// The data set.
+    pub data_set_arn: Option<Text>,
+    /// Quick's own query id.
+    pub query_id: Option<OpaqueId>,
+}
+
+/// An event of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChainEvent {
+    /// Position in the run's events.
+    pub event: u32,
+    /// Whose event it is.
+    pub session: ChainPart,
+    /// How sure the link is.
+    pub confidence: Confidence,
+}
+
+/// Which part of a chain an event belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChainPart {
+    /// A call of the session before the consumer session, or its making.
+    RunAs,
+    /// A call of the consumer session, or its making.
+    Consumer,
+    /// An event of Quick itself.
+    Quick,
+}
+
+impl ChainPart {
+    /// The part as the outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RunAs => "run-as",
+            Self::Consumer => "consumer",
+            Self::Quick => "quick",
+        }
+    }
+}
+
+/// One session of the consumer role, with its queries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// `c-` and 12 hex digits; the same whatever window, order or copy was read.
+    pub chain_id: String,
+    /// What kind of chain it is.
+    pub path: ChainPath,
+    /// Whether it touched Role A or a Role B, declared or discovered.
+    pub touches_quick: bool,
+    /// How much of it was seen.
+    pub status: ChainStatus,
+    /// What was not seen.
+    pub missing: Vec<Missing>,
+    /// The least sure of its links.
+    pub confidence: Confidence,
+    /// When its consumer session was made (else its first event).
+    pub started_at: UtcSecond,
+    /// Its last event.
+    pub last_activity_at: UtcSecond,
+    /// The hub.
+    pub hub_account_id: Option<Text>,
+    /// The consumer.
+    pub consumer_account_id: Option<Text>,
+    /// The consumer's declared name.
+    pub consumer_name: Option<Text>,
+    /// The consumer's declared business unit.
+    pub business_unit: Option<Text>,
+    /// The Quick data source, from the external id.
+    pub data_source_arn: Option<Text>,
+    /// The session before the consumer session.
+    pub run_as_session: Option<RoleSession>,
+    /// The consumer session.
+    pub consumer_session: Option<RoleSession>,
+    /// Queries submitted in the window, by time.
+    pub queries: Vec<QueryExecution>,
+    /// Events linked to the consumer session, counted by `service:EventName`
+    /// and sorted by it.
+    pub calls: Vec<(Text, u64)>,
+    /// Who used Quick.
+    pub quick_user: Option<QuickUser>,
+    /// What a reader has to know besides.
+    pub notes: Vec<String>,
+    /// Every event of its sessions, by time.
+    pub events: Vec<ChainEvent>,
+}
+
+impl Chain {
+    /// How many events are linked to the consumer session.
+    #[must_use]
+    pub fn call_count(&self) -> u64 {
+        self.calls.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Whether any link of it could not be decided.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        self.confidence == Confidence::Ambiguous
+    }
+}

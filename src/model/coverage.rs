@@ -1,0 +1,338 @@
+//! What was read and what could not be: counted, located, in every output.
+
+use super::text::Text;
+use super::time::UtcSecond;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Limits on what one object may hold, each with its reason. AWS's own limits
+/// are far below (facts.md 1.2 and 1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Inflated bytes of one object. CloudTrail writes at most 50 MB; exports
+    /// may be larger; a gzip bomb is larger still.
+    pub object_bytes_max: usize,
+    /// Inflated bytes of all objects of a run together.
+    pub run_bytes_max: u64,
+    /// Bytes of one record. CloudTrail's are at most 256 KB, CloudTrail Lake's 1 MB.
+    pub record_bytes_max: usize,
+    /// Nested containers in one record, counting the record itself.
+    pub nesting_max: u32,
+}
+
+impl Limits {
+    /// The limits of a normal run.
+    pub const DEFAULT: Self = Self {
+        object_bytes_max: 256 << 20,
+        run_bytes_max: 16 << 40,
+        record_bytes_max: 4 << 20,
+        nesting_max: 100,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Why something was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RejectReason {
+    /// The object could not be opened or read from its source.
+    Unreadable,
+    /// The object holds nothing.
+    Empty,
+    /// The object is neither gzip nor JSON.
+    NotJson,
+    /// A gzip member fails its checksum or its format: nothing of it is trusted.
+    CorruptGzip,
+    /// The object ends inside a gzip member: what came whole is kept.
+    TruncatedGzip,
+    /// There are bytes after the last gzip member.
+    TrailingBytes,
+    /// The object, or the run, inflates past its limit.
+    TooLarge,
+    /// The object ends inside a record.
+    TruncatedJson,
+    /// A record, or what stands between records, is not JSON.
+    InvalidJson,
+    /// A record is not UTF-8.
+    InvalidUtf8,
+    /// A record is nested deeper than the limit.
+    NestedTooDeep,
+    /// A record is longer than the limit.
+    RecordTooLarge,
+    /// JSON, but not a CloudTrail record.
+    NotARecord,
+    /// A member of the record has a type that CloudTrail never gives it.
+    WrongType,
+    /// A needed member is missing or does not make sense.
+    BadMember,
+    /// The object changed between two readings of one run.
+    Changed,
+}
+
+impl RejectReason {
+    /// The reason as the outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Empty => "empty",
+            Self::NotJson => "not-json",
+            Self::CorruptGzip => "corrupt-gzip",
+            Self::TruncatedGzip => "truncated-gzip",
+            Self::TrailingBytes => "trailing-bytes",
+            Self::TooLarge => "too-large",
+            Self::TruncatedJson => "truncated-json",
+            Self::InvalidJson => "invalid-json",
+            Self::InvalidUtf8 => "invalid-utf8",
+            Self::NestedTooDeep => "nested-too-deep",
+            Self::RecordTooLarge => "record-too-large",
+            Self::NotARecord => "not-a-record",
+            Self::WrongType => "wrong-type",
+            Self::BadMember => "bad-member",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// Something that was not read: what, where and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Reject {
+    /// Key or path of the object.
+    pub object: Text,
+    /// Position of the record in the object, from 0; absent where the object
+    /// itself, or the space between records, is at fault.
+    pub record: Option<u32>,
+    /// Byte offset in the inflated object.
+    pub offset: Option<u64>,
+    /// Why.
+    pub reason: RejectReason,
+    /// The reason in words; never text from the log.
+    pub detail: String,
+}
+
+/// How many examples of each reason are shown.
+pub const REJECT_EXAMPLES_MAX: usize = 5;
+
+/// Rejects, counted by reason, with the first few of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rejects {
+    by_reason: BTreeMap<RejectReason, (u64, Vec<Reject>)>,
+}
+
+impl Rejects {
+    /// Counts one. The first examples by object, record and offset are kept,
+    /// whatever the order they come in.
+    pub fn add(&mut self, reject: Reject) {
+        let (count, examples) = self.by_reason.entry(reject.reason).or_default();
+        *count += 1;
+        if examples.len() < REJECT_EXAMPLES_MAX || examples.last() > Some(&reject) {
+            let at = examples.partition_point(|known| *known <= reject);
+            examples.insert(at, reject);
+            examples.truncate(REJECT_EXAMPLES_MAX);
+        }
+    }
+
+    /// Counts all of another's.
+    pub fn merge(&mut self, other: Self) {
+        for (reason, (count, examples)) in other.by_reason {
+            for example in examples {
+                self.add(example);
+            }
+            let (total, kept) = self.by_reason.entry(reason).or_default();
+            // `add` counted the examples; the rest were only counted.
+            *total += count - count.min(REJECT_EXAMPLES_MAX as u64);
+            debug_assert!(kept.len() <= REJECT_EXAMPLES_MAX);
+        }
+    }
+
+    /// How many in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.by_reason.values().map(|(count, _)| count).sum()
+    }
+
+    /// Reasons with their counts and first examples, in a fixed order.
+    pub fn iter(&self) -> impl Iterator<Item = (RejectReason, u64, &[Reject])> {
+        self.by_reason
+            .iter()
+            .map(|(reason, (count, examples))| (*reason, *count, examples.as_slice()))
+    }
+}
+
+/// Sibling folders and record kinds that are CloudTrail's but no log of calls
+/// (facts.md 1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sibling {
+    /// Digest files.
+    Digest,
+    /// Insight events.
+    Insight,
+    /// Network activity events.
+    NetworkActivity,
+    /// Aggregated events.
+    Aggregated,
+}
+
+impl Sibling {
+    /// The sibling as the outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Digest => "digest",
+            Self::Insight => "insight",
+            Self::NetworkActivity => "network-activity",
+            Self::Aggregated => "aggregated",
+        }
+    }
+}
+
+/// Records seen of one account and Region on one UTC day of event time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// How many records.
+    pub records: u64,
+    /// The first event.
+    pub first: UtcSecond,
+    /// The last event.
+    pub last: UtcSecond,
+}
+
+impl Seen {
+    /// Both sightings together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            records: self.records + other.records,
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+        }
+    }
+}
+
+/// Account id, Region, UTC day.
+pub type SeenKey = (Text, Text, jiff::civil::Date);
+
+/// What a run read, and what it did not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Objects read, whole or in part.
+    pub objects_read: u64,
+    /// Objects of which nothing could be read.
+    pub objects_failed: u64,
+    /// Objects not read because the date in their key is outside the window.
+    pub objects_outside_window: u64,
+    /// Objects passed over as siblings, by key or by content.
+    pub objects_passed_over: BTreeMap<Sibling, u64>,
+    /// Bytes of the objects as stored.
+    pub bytes_read: u64,
+    /// Bytes after inflation.
+    pub bytes_inflated: u64,
+    /// Records found.
+    pub records: u64,
+    /// Records kept: relevant, or part of a session of interest.
+    pub records_kept: u64,
+    /// Records read whole and not needed.
+    pub records_not_relevant: u64,
+    /// Records that could not be read.
+    pub records_rejected: u64,
+    /// Records among the not relevant that belong to a sibling.
+    pub records_of_siblings: BTreeMap<Sibling, u64>,
+    /// Kept records whose event version is not 1.x: read as if it were.
+    pub records_of_unknown_version: u64,
+    /// Kept records that were delivered before.
+    pub duplicates: u64,
+    /// Deliveries of one event that do not agree.
+    pub conflicts: u64,
+    /// Events replaced by an `UPDATED_DATA` addendum.
+    pub replaced: u64,
+    /// Records whose event time is inside the window.
+    pub records_in_window: u64,
+    /// What was not read, and why.
+    pub rejects: Rejects,
+    /// Accounts, Regions and days seen.
+    pub seen: BTreeMap<SeenKey, Seen>,
+}
+
+impl Coverage {
+    /// Whether every record is accounted for: in = kept + not relevant + rejected.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        self.records == self.records_kept + self.records_not_relevant + self.records_rejected
+    }
+
+    /// First and last event time seen.
+    #[must_use]
+    pub fn span(&self) -> Option<(UtcSecond, UtcSecond)> {
+        let all = self.seen.values().copied().reduce(Seen::and)?;
+        Some((all.first, all.last))
+    }
+
+    /// Adds what another part of the run read.
+    pub fn merge(&mut self, other: Self) {
+        self.objects_read += other.objects_read;
+        self.objects_failed += other.objects_failed;
+        self.objects_outside_window += other.objects_outside_window;
+        for (sibling, count) in other.objects_passed_over {
+            *self.objects_passed_over.entry(sibling).or_default() += count;
+        }
+        self.bytes_read += other.bytes_read;
+        self.bytes_inflated += other.bytes_inflated;
+        self.records += other.records;
+        self.records_kept += other.records_kept;
+        self.records_not_relevant += other.records_not_relevant;
+        self.records_rejected += other.records_rejected;
+        for (sibling, count) in other.records_of_siblings {
+            *self.records_of_siblings.entry(sibling).or_default() += count;
+        }
+        self.records_of_unknown_version += other.records_of_unknown_version;
+        self.duplicates += other.duplicates;
+        self.conflicts += other.conflicts;
+        self.replaced += other.replaced;
+        self.records_in_window += other.records_in_window;
+        self.rejects.merge(other.rejects);
+        for (key, seen) in other.seen {
+            self.seen
+                .entry(key)
+                .and_modify(|known| *known = known.and(seen))
+                .or_insert(seen);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reject(object: &str, record: u32) -> Reject {
+        Reject {
+            object: object.into(),
+            record: Some(record),
+            offset: None,
+            reason: RejectReason::InvalidJson,
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_same_examples_are_kept_in_any_order() {
+        let all: Vec<Reject> = (0..40).map(|n| reject(&format!("o{}", n % 7), n)).collect();
+        let mut forward = Rejects::default();
+        all.iter().cloned().for_each(|one| forward.add(one));
+        let mut halves = [Rejects::default(), Rejects::default()];
+        for (index, one) in all.iter().rev().enumerate() {
+            halves[index % 2].add(one.clone());
+        }
+        let [mut left, right] = halves;
+        left.merge(right);
+        assert_eq!(left, forward);
+        assert_eq!(left.total(), 40);
+        let (_, _, examples) = left.iter().next().unwrap();
+        assert_eq!(examples.len(), REJECT_EXAMPLES_MAX);
+    }
+}

@@ -1,0 +1,170 @@
+//! The slim event: what is kept of a CloudTrail record.
+
+use super::identity::Identity;
+use super::text::{OpaqueId, Text};
+use super::time::UtcSecond;
+use std::sync::Arc;
+
+/// Where an event was read: which object of the run, and which record in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Position of the object in the run's listing.
+    pub object: u32,
+    /// Position of the record in the object, from 0.
+    pub record: u32,
+}
+
+/// What is kept of a CloudTrail record (facts.md 1.4).
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Where it was read.
+    pub place: Place,
+    /// Everything else. Two deliveries of one event differ in `place` alone.
+    pub content: Content,
+}
+
+impl std::ops::Deref for Event {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        &self.content
+    }
+}
+
+/// An event without its place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Content {
+    /// `eventID`; where a record has none, `sha256:` and the digest of its text.
+    pub id: OpaqueId,
+    /// `eventTime`.
+    pub time: UtcSecond,
+    /// `recipientAccountId`: whose trail got this copy; the caller's account
+    /// where the record does not say.
+    pub recipient_account_id: Option<Text>,
+    /// `awsRegion`.
+    pub region: Option<Text>,
+    /// `eventSource`, such as `athena.amazonaws.com`.
+    pub source: Text,
+    /// `eventName`, such as `StartQueryExecution`.
+    pub name: Text,
+    /// `userIdentity`.
+    pub identity: Arc<Identity>,
+    /// `sourceIPAddress`: an address or a service name.
+    pub source_ip: Option<Text>,
+    /// `userAgent`.
+    pub user_agent: Option<Text>,
+    /// `errorCode`.
+    pub error_code: Option<Text>,
+    /// `errorMessage`.
+    pub error_message: Option<Text>,
+    /// What this kind of event says beyond that.
+    pub detail: Detail,
+    /// The event this one replaces, if it is an `UPDATED_DATA` addendum.
+    pub replaces: Option<OpaqueId>,
+}
+
+impl Content {
+    /// `service:EventName`, the short form used in call counts.
+    #[must_use]
+    pub fn action(&self) -> String {
+        let service = self
+            .source
+            .strip_suffix(".amazonaws.com")
+            .unwrap_or(&self.source);
+        format!("{service}:{}", self.name)
+    }
+
+    /// Whether this is a submitted Athena query.
+    #[must_use]
+    pub fn is_query(&self) -> bool {
+        matches!(self.detail, Detail::StartQuery(_))
+    }
+}
+
+/// The members of `requestParameters`, `responseElements` and the rest that
+/// matter for this kind of event.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Nothing beyond the common members.
+    None,
+    /// Credentials were asked for: `AssumeRole*`, `AssumeRoot`,
+    /// `GetFederationToken`, `GetSessionToken`.
+    Issue(Box<Issue>),
+    /// `athena:StartQueryExecution`.
+    StartQuery(Box<StartQuery>),
+    /// Another call that names query executions (`GetQueryResults`,
+    /// `StopQueryExecution`, `lakeformation:GetDataAccess`, ...).
+    QueryReference(Box<[OpaqueId]>),
+    /// Quick's `QueryDatabase`.
+    QueryDatabase(Box<QueryDatabase>),
+    /// A change to a role, a trail or a data source, or a bucket: its
+    /// `requestParameters` as compact JSON, secrets dropped.
+    Change(Box<str>),
+}
+
+/// What a call that issues credentials asked for and got (facts.md 2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Issue {
+    /// The role asked for: from the parameters, the response, `resources`, or
+    /// the text of the refusal. With its IAM path where that was logged.
+    pub role_arn: Option<Text>,
+    /// `roleSessionName`, or the session in the response's ARN.
+    pub session_name: Option<Text>,
+    /// `externalId`.
+    pub external_id: Option<Text>,
+    /// `durationSeconds`.
+    pub duration_seconds: Option<i64>,
+    /// The inline scope-down `policy`, verbatim.
+    pub policy: Option<Text>,
+    /// `policyArns`.
+    pub policy_arns: Box<[Text]>,
+    /// `sourceIdentity`.
+    pub source_identity: Option<Text>,
+    /// Issued `accessKeyId`. The secret and the token are never kept.
+    pub issued_key_id: Option<Text>,
+    /// `assumedRoleUser.assumedRoleId`; absent in 6 % of real service hops.
+    pub assumed_role_id: Option<Text>,
+    /// `credentials.expiration`.
+    pub expires_at: Option<UtcSecond>,
+    /// `requestParameters` were left out for size.
+    pub parameters_omitted: bool,
+    /// `sharedEventID`.
+    pub shared_event_id: Option<OpaqueId>,
+    /// `requestID`.
+    pub request_id: Option<OpaqueId>,
+}
+
+/// What `athena:StartQueryExecution` asked for (facts.md 4.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StartQuery {
+    /// `queryExecutionId`; absent where the call was refused.
+    pub query_execution_id: Option<OpaqueId>,
+    /// `workGroup`; absent means the default, `primary`.
+    pub work_group: Option<Text>,
+    /// `queryExecutionContext.catalog`.
+    pub catalog: Option<Text>,
+    /// `queryExecutionContext.database`.
+    pub database: Option<Text>,
+    /// `resultConfiguration.outputLocation`.
+    pub output_location: Option<Text>,
+    /// The Quick query id in the SQL's leading comment, in old logs that still
+    /// hold SQL (facts.md 5.3). The SQL itself is never kept.
+    pub quick_query_id: Option<OpaqueId>,
+    /// `requestParameters` were left out for size.
+    pub parameters_omitted: bool,
+}
+
+/// What Quick's `QueryDatabase` says (facts.md 5.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueryDatabase {
+    /// `dataSourceId`: an ARN or a bare id.
+    pub data_source: Option<Text>,
+    /// `queryId`.
+    pub query_id: Option<OpaqueId>,
+    /// `resourceId`: the dashboard or analysis.
+    pub resource: Option<Text>,
+    /// `dataSetId`.
+    pub data_set: Option<Text>,
+    /// `dataSetMode`.
+    pub mode: Option<Text>,
+}

@@ -1,0 +1,210 @@
+//! Who made a call, as `userIdentity` tells it (facts.md 1.4, 2 and 3).
+
+use super::text::Text;
+use super::time::UtcSecond;
+
+/// The slim `userIdentity` of an event. Absent, null and empty members are all
+/// `None`; nothing here is a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// `type`: `AssumedRole`, `AWSService`, `AWSAccount`, `IAMUser`, ...
+    pub kind: Option<Text>,
+    /// `principalId`; `AROA...:session-name` for a role session.
+    pub principal_id: Option<Text>,
+    /// `arn`; for a role session the STS ARN without the role's IAM path.
+    pub arn: Option<Text>,
+    /// `accountId` of the caller.
+    pub account_id: Option<Text>,
+    /// `accessKeyId` the call was signed with: an id, not a secret.
+    pub access_key_id: Option<Text>,
+    /// `userName`.
+    pub user_name: Option<Text>,
+    /// `invokedBy`: the AWS service that made the call.
+    pub invoked_by: Option<Text>,
+    /// `sessionContext.attributes.creationDate`.
+    pub session_created_at: Option<UtcSecond>,
+    /// `sessionContext.sessionIssuer.arn`: the role, with its IAM path.
+    pub issuer_arn: Option<Text>,
+    /// `sessionContext.sourceIdentity`.
+    pub source_identity: Option<Text>,
+    /// `onBehalfOf.userId`: the Identity Center user.
+    pub on_behalf_of: Option<Text>,
+}
+
+impl Identity {
+    /// The assumed role id (`AROA...:session-name`) of a role session, in the
+    /// session's own events and in the target account's copy of a hop.
+    #[must_use]
+    pub fn assumed_role_id(&self) -> Option<&Text> {
+        let kind = self.kind.as_deref()?;
+        let principal = self.principal_id.as_ref()?;
+        let (role_id, session) = principal.split_once(':')?;
+        // `123456789012:name` is a federated user, not a role session.
+        let is_role = !role_id.starts_with(|letter: char| letter.is_ascii_digit());
+        let may_be_role = matches!(kind, "AssumedRole" | "AWSAccount" | "Role");
+        (may_be_role && is_role && !session.is_empty()).then_some(principal)
+    }
+
+    /// Whether an AWS service itself, not a session, made the call.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.kind.as_deref() == Some("AWSService")
+            || (self.principal_id.is_none() && self.arn.is_none() && self.invoked_by.is_some())
+    }
+
+    /// Whether the calling service is Quick (facts.md 2.9).
+    #[must_use]
+    pub fn is_invoked_by_quick(&self) -> bool {
+        self.invoked_by
+            .as_deref()
+            .is_some_and(|service| service.ends_with("quicksight.amazonaws.com"))
+    }
+
+    /// What names the caller best: its ARN, else its principal id, else the
+    /// service, the user name, the account.
+    #[must_use]
+    pub fn best_name(&self) -> Option<&Text> {
+        let of_service = self.is_service().then_some(self.invoked_by.as_ref());
+        of_service
+            .flatten()
+            .or(self.arn.as_ref())
+            .or(self.principal_id.as_ref())
+            .or(self.user_name.as_ref())
+            .or(self.invoked_by.as_ref())
+            .or(self.account_id.as_ref())
+    }
+}
+
+/// An IAM role as ARNs name it, without the IAM path, which some ARNs drop
+/// (facts.md 2.7): compare roles by this, show the ARN as it was logged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleName {
+    /// The account the role is in.
+    pub account_id: Text,
+    /// The last path segment.
+    pub name: Text,
+}
+
+impl RoleName {
+    /// Reads `arn:P:iam::ACCOUNT:role/[PATH/]NAME` and
+    /// `arn:P:sts::ACCOUNT:assumed-role/NAME/SESSION`.
+    #[must_use]
+    pub fn from_arn(arn: &str) -> Option<Self> {
+        let mut parts = arn.splitn(6, ':');
+        let prefix = parts.next()?;
+        let _partition = parts.next()?;
+        let service = parts.next()?;
+        let _region = parts.next()?;
+        let account = parts.next()?;
+        let resource = parts.next()?;
+        if prefix != "arn" || account.is_empty() {
+            return None;
+        }
+        let name = match (service, resource.split_once('/')?) {
+            ("iam", ("role", path)) => path.rsplit('/').next()?,
+            ("sts", ("assumed-role", rest)) => rest.split('/').next()?,
+            _ => return None,
+        };
+        (!name.is_empty()).then(|| Self {
+            account_id: account.into(),
+            name: name.into(),
+        })
+    }
+}
+
+/// The session name in an assumed-role ARN.
+#[must_use]
+pub fn session_name_in_arn(arn: &str) -> Option<&str> {
+    arn.split_once(":assumed-role/")?
+        .1
+        .split_once('/')
+        .map(|(_, name)| name)
+}
+
+/// Whether the text is an ARN of a Quick data source
+/// (`arn:P:quicksight:REGION:ACCOUNT:datasource/ID`).
+#[must_use]
+pub fn is_data_source_arn(text: &str) -> bool {
+    let mut parts = text.splitn(6, ':');
+    parts.next() == Some("arn")
+        && parts.nth(1) == Some("quicksight")
+        && parts
+            .nth(2)
+            .is_some_and(|resource| resource.starts_with("datasource/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_the_same_with_and_without_its_path() {
+        let with_path = RoleName::from_arn("arn:aws:iam::111122223333:role/a/b/reader").unwrap();
+        let session =
+            RoleName::from_arn("arn:aws:sts::111122223333:assumed-role/reader/session").unwrap();
+        assert_eq!(with_path, session);
+        assert_eq!(&*with_path.name, "reader");
+    }
+
+    #[test]
+    fn what_is_not_a_role_is_not_taken_for_one() {
+        for arn in [
+            "arn:aws:iam::111122223333:user/role/reader",
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:iam:::role/reader",
+            "reader",
+            "",
+        ] {
+            assert_eq!(RoleName::from_arn(arn), None, "{arn}");
+        }
+    }
+
+    #[test]
+    fn data_source_arns_are_told_from_other_external_ids() {
+        assert!(is_data_source_arn(
+            "arn:aws:quicksight:us-east-1:111122223333:datasource/ds"
+        ));
+        assert!(is_data_source_arn(
+            "arn:aws-cn:quicksight:cn-north-1:111122223333:datasource/ds"
+        ));
+        assert!(!is_data_source_arn(
+            "arn:aws:quicksight:us-east-1:111122223333:dataset/ds"
+        ));
+        assert!(!is_data_source_arn("ds-retail-01"));
+    }
+
+    #[test]
+    fn only_role_sessions_have_an_assumed_role_id() {
+        let identity = |kind: &str, principal: &str| Identity {
+            kind: Some(kind.into()),
+            principal_id: Some(principal.into()),
+            ..Identity::default()
+        };
+        assert!(
+            identity("AssumedRole", "AROAX:name")
+                .assumed_role_id()
+                .is_some()
+        );
+        assert!(
+            identity("AWSAccount", "AROAX:name")
+                .assumed_role_id()
+                .is_some()
+        );
+        assert!(identity("AWSAccount", "AIDAX").assumed_role_id().is_none());
+        assert!(
+            identity("FederatedUser", "111122223333:bob")
+                .assumed_role_id()
+                .is_none()
+        );
+        assert!(
+            identity("AWSAccount", "111122223333:bob")
+                .assumed_role_id()
+                .is_none()
+        );
+        assert!(
+            identity("Unknown", "AROAX:name")
+                .assumed_role_id()
+                .is_none()
+        );
+    }
+}

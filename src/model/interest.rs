@@ -1,0 +1,101 @@
+//! The role sessions whose every call is kept.
+//!
+//! Which sessions matter may be known only after their events went by. So a
+//! first pass keeps what matters in itself and, for each object, marks of the
+//! role sessions it passed over; when the interest is known, only objects with a
+//! mark of it are read again (ARCHITECTURE.md, "Events known to matter too late").
+
+use super::text::Text;
+use hashbrown::HashSet;
+
+/// A role session's assumed role id, hashed: enough to find candidates again,
+/// which are then compared in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionMark(u32);
+
+impl SessionMark {
+    /// The mark of an assumed role id (`AROA...:session-name`).
+    #[must_use]
+    pub fn new(assumed_role_id: &[u8]) -> Self {
+        // FNV-1a: stable, and good enough for a filter that is checked later.
+        let wide = assumed_role_id
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        #[expect(clippy::cast_possible_truncation, reason = "the fold is the point")]
+        Self((wide ^ (wide >> 32)) as u32)
+    }
+
+    /// The marks of a session and of its role.
+    #[must_use]
+    pub fn of_session_and_role(assumed_role_id: &[u8]) -> [Self; 2] {
+        let role = assumed_role_id.split(|&byte| byte == b':').next();
+        [
+            Self::new(assumed_role_id),
+            Self::new(role.unwrap_or_default()),
+        ]
+    }
+}
+
+/// The role sessions whose every call is kept.
+#[derive(Debug, Clone, Default)]
+pub struct Interest {
+    /// Keep the calls of all role sessions.
+    pub all_sessions: bool,
+    /// Assumed role ids of interest.
+    pub sessions: HashSet<Text>,
+    /// Role ids (`AROA...`) all of whose sessions are of interest.
+    pub roles: HashSet<Text>,
+}
+
+impl Interest {
+    /// Whether the calls of this role session are kept.
+    #[must_use]
+    pub fn holds(&self, assumed_role_id: &str) -> bool {
+        self.all_sessions
+            || self.sessions.contains(assumed_role_id)
+            || assumed_role_id
+                .split_once(':')
+                .is_some_and(|(role, _)| self.roles.contains(role))
+    }
+
+    /// The same for an id that may not be UTF-8.
+    #[must_use]
+    pub fn holds_bytes(&self, assumed_role_id: &[u8]) -> bool {
+        if self.all_sessions {
+            return true;
+        }
+        if self.sessions.is_empty() && self.roles.is_empty() {
+            return false;
+        }
+        std::str::from_utf8(assumed_role_id).is_ok_and(|id| self.holds(id))
+    }
+}
+
+impl Interest {
+    /// The marks by which objects that hold calls of these sessions are found.
+    #[must_use]
+    pub fn marks(&self) -> HashSet<SessionMark> {
+        let ids = self.sessions.iter().chain(&self.roles);
+        ids.map(|id| SessionMark::new(id.as_bytes())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interest_in_a_role_is_interest_in_its_sessions() {
+        let interest = Interest {
+            roles: [Text::from("AROAX")].into_iter().collect(),
+            ..Interest::default()
+        };
+        assert!(interest.holds("AROAX:any"));
+        assert!(!interest.holds("AROAY:any"));
+        assert!(!interest.holds("AROAX"));
+        let [_, role] = SessionMark::of_session_and_role(b"AROAX:any");
+        assert!(interest.marks().contains(&role));
+    }
+}

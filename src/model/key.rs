@@ -1,0 +1,118 @@
+//! What the key of a stored object says (facts.md 1.1).
+//!
+//! Keys are used to leave objects out and to name them, never as a source of
+//! facts: account and Region come from the records themselves.
+
+use super::coverage::Sibling;
+use jiff::civil::Date;
+
+/// What can be told from a key in CloudTrail's layout,
+/// `[prefix/]AWSLogs/[o-id/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/FILE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyFacts {
+    /// The object is in a sibling folder of the logs.
+    pub sibling: Option<Sibling>,
+    /// The UTC day it was delivered.
+    pub delivery_day: Option<Date>,
+}
+
+impl KeyFacts {
+    /// Reads a key. Other layouts tell nothing.
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        let parts: Vec<&str> = key.split(['/', '\\']).collect();
+        let is_account =
+            |part: &str| part.len() == 12 && part.bytes().all(|byte| byte.is_ascii_digit());
+        // The last match counts: a prefix may look like the layout too.
+        for at in (1..parts.len()).rev() {
+            if !is_account(parts[at - 1]) {
+                continue;
+            }
+            let sibling = match parts[at] {
+                "CloudTrail" => None,
+                "CloudTrail-Digest" => Some(Sibling::Digest),
+                "CloudTrail-Insight" => Some(Sibling::Insight),
+                "CloudTrail-NetworkActivity" => Some(Sibling::NetworkActivity),
+                "CloudTrail-Aggregated" => Some(Sibling::Aggregated),
+                _ => continue,
+            };
+            return Self {
+                sibling,
+                delivery_day: day(&parts[at + 1..]),
+            };
+        }
+        Self::default()
+    }
+}
+
+/// The day in `REGION/YYYY/MM/DD/FILE`.
+fn day(parts: &[&str]) -> Option<Date> {
+    let [_region, year, month, day, _file] = parts else {
+        return None;
+    };
+    let well_formed = year.len() == 4 && month.len() == 2 && day.len() == 2;
+    let date = Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+    date.ok().filter(|_| well_formed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn organisation_and_account_layouts_are_read() {
+        let file = "444455556666_CloudTrail_us-east-1_20260701T1005Z_AAAAAAAAAAAAAAAA.json.gz";
+        for prefix in [
+            "",
+            "some/prefix/",
+            "AWSLogs/111122223333/CloudTrail/us-east-1/2020/01/01/",
+        ] {
+            for organisation in ["", "o-exampleorgid/"] {
+                let key = format!(
+                    "{prefix}AWSLogs/{organisation}444455556666/CloudTrail/us-east-1/2026/07/01/{file}"
+                );
+                let facts = KeyFacts::of(&key);
+                assert_eq!(facts.sibling, None, "{key}");
+                assert_eq!(
+                    facts.delivery_day,
+                    Some("2026-07-01".parse().unwrap()),
+                    "{key}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn siblings_are_told_from_logs() {
+        let of = |folder: &str| {
+            KeyFacts::of(&format!(
+                "AWSLogs/444455556666/{folder}/us-east-1/2026/07/01/f.json.gz"
+            ))
+        };
+        assert_eq!(of("CloudTrail-Digest").sibling, Some(Sibling::Digest));
+        assert_eq!(of("CloudTrail-Insight").sibling, Some(Sibling::Insight));
+        assert_eq!(
+            of("CloudTrail-NetworkActivity").sibling,
+            Some(Sibling::NetworkActivity)
+        );
+        assert_eq!(
+            of("CloudTrail-Aggregated").sibling,
+            Some(Sibling::Aggregated)
+        );
+        assert_eq!(of("CloudTrail").sibling, None);
+        assert_eq!(of("Config"), KeyFacts::default());
+    }
+
+    #[test]
+    fn other_layouts_tell_nothing() {
+        for key in [
+            "events.json",
+            "CloudTrail/us-east-1/2026/07/01/f.json.gz",
+            "444455556666/CloudTrail/us-east-1/2026/7/1/f.json.gz",
+            "444455556666/CloudTrail/us-east-1/2026/13/01/f.json.gz",
+            "",
+        ] {
+            assert_eq!(KeyFacts::of(key).delivery_day, None, "{key}");
+        }
+    }
+}

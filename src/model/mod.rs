@@ -1,0 +1,15 @@
+//! The nouns: what every other part of the program speaks about.
+//!
+//! Nothing in here reads, writes, or knows where data comes from.
+
+pub mod audit;
+pub mod chain;
+pub mod coverage;
+pub mod event;
+pub mod identity;
+pub mod interest;
+pub mod key;
+pub mod text;
+pub mod time;
+pub mod topology;
+pub mod window;

@@ -1,0 +1,154 @@
+//! UTC seconds: the granularity of CloudTrail (facts.md 1.4).
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use std::fmt;
+
+/// A moment in UTC, to the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcSecond(i64);
+
+impl UtcSecond {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_unix(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn unix(self) -> i64 {
+        self.0
+    }
+
+    /// Reads the spellings that CloudTrail uses for event and session times:
+    /// `2026-07-01T10:00:00Z` and `20260701T100000Z`, with or without a fraction
+    /// (which is dropped). `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let moment: Timestamp = text.parse().ok()?;
+        Some(Self(moment.as_second()))
+    }
+
+    /// Reads the `expiration` of issued credentials: `Jul 1, 2026, 11:00:00 AM`,
+    /// the same without the comma after the year, or one of [`Self::parse`]
+    /// (facts.md 2.1). Times there are UTC.
+    #[must_use]
+    pub fn parse_expiration(text: &str) -> Option<Self> {
+        if let Some(moment) = Self::parse(text) {
+            return Some(moment);
+        }
+        let plain: String = text
+            .chars()
+            .filter(|&letter| letter != ',')
+            .map(|letter| if letter == '\u{202f}' { ' ' } else { letter })
+            .collect();
+        let parsed = strtime::parse("%b %d %Y %I:%M:%S %p", &plain).ok()?;
+        let moment: DateTime = parsed.to_datetime().ok()?;
+        let moment = moment.to_zoned(TimeZone::UTC).ok()?;
+        Some(Self(moment.timestamp().as_second()))
+    }
+
+    /// Midnight at the start of a UTC day.
+    #[must_use]
+    pub fn midnight(day: Date) -> Option<Self> {
+        let moment = day.to_zoned(TimeZone::UTC).ok()?;
+        Some(Self(moment.timestamp().as_second()))
+    }
+
+    /// The UTC day it falls on.
+    #[must_use]
+    pub fn day(self) -> Date {
+        self.timestamp().to_zoned(TimeZone::UTC).date()
+    }
+
+    /// So many seconds later (earlier, if negative).
+    #[must_use]
+    pub const fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// Seconds between two moments, always positive.
+    #[must_use]
+    pub const fn distance(self, other: Self) -> u64 {
+        self.0.abs_diff(other.0)
+    }
+
+    fn timestamp(self) -> Timestamp {
+        let bounded = self
+            .0
+            .clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+        Timestamp::from_second(bounded).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for UtcSecond {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.timestamp().fmt(formatter)
+    }
+}
+
+impl serde::Serialize for UtcSecond {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> UtcSecond {
+        UtcSecond::parse(text).unwrap()
+    }
+
+    #[test]
+    fn both_spellings_of_a_session_time_are_read() {
+        assert_eq!(at("20131102T010628Z"), at("2013-11-02T01:06:28Z"));
+        assert_eq!(at("2013-11-02T01:06:28.999Z"), at("2013-11-02T01:06:28Z"));
+        assert_eq!(
+            at("2013-11-02T01:06:28Z").to_string(),
+            "2013-11-02T01:06:28Z"
+        );
+    }
+
+    #[test]
+    fn every_spelling_of_an_expiration_is_read() {
+        let wanted = Some(at("2023-07-10T12:09:47Z"));
+        for text in [
+            "Jul 10, 2023, 12:09:47 PM",
+            "Jul 10, 2023 12:09:47 PM",
+            "Jul 10, 2023, 12:09:47\u{202f}PM",
+            "2023-07-10T12:09:47Z",
+        ] {
+            assert_eq!(UtcSecond::parse_expiration(text), wanted, "{text}");
+        }
+        assert_eq!(
+            UtcSecond::parse_expiration("Jul 1, 2021 1:06:03 AM"),
+            Some(at("2021-07-01T01:06:03Z"))
+        );
+    }
+
+    #[test]
+    fn nonsense_is_not_a_time() {
+        for text in [
+            "",
+            "yesterday",
+            "2026-13-01T00:00:00Z",
+            "Jul 41, 2023, 12:09:47 PM",
+        ] {
+            assert_eq!(UtcSecond::parse(text), None, "{text}");
+            assert_eq!(UtcSecond::parse_expiration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_starts_at_midnight() {
+        let late = at("2026-07-01T23:59:59Z");
+        let midnight = UtcSecond::midnight(late.day()).unwrap();
+        assert_eq!(midnight, at("2026-07-01T00:00:00Z"));
+        assert_eq!(midnight.distance(late), 86_399);
+    }
+}

@@ -1,0 +1,100 @@
+//! The half-open UTC window that a run answers for.
+
+use super::time::UtcSecond;
+
+/// Longest life of a role session, in seconds: a chained one lives an hour,
+/// one that a service made up to twelve (facts.md 2.1). Events this much earlier
+/// than the window are read so that its chains find their hops.
+pub const LOOK_BACK_SECONDS: i64 = 12 * 3600;
+
+/// How much later than its events a file may be delivered and still be found,
+/// in days, when files are chosen by the date in their key (facts.md 1.1).
+pub const DELIVERY_SLACK_DAYS: i64 = 1;
+
+/// `[from, to)` in UTC; an absent end is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeWindow {
+    /// First second inside.
+    pub from: Option<UtcSecond>,
+    /// First second after.
+    pub to: Option<UtcSecond>,
+}
+
+impl TimeWindow {
+    /// The window that holds everything.
+    pub const ALL: Self = Self {
+        from: None,
+        to: None,
+    };
+
+    /// Whether the moment is inside.
+    #[must_use]
+    pub fn contains(&self, moment: UtcSecond) -> bool {
+        self.from.is_none_or(|from| from <= moment) && self.to.is_none_or(|to| moment < to)
+    }
+
+    /// Whether an event of this time is needed to tell what happened inside:
+    /// inside, or at most [`LOOK_BACK_SECONDS`] before.
+    #[must_use]
+    pub fn needs(&self, moment: UtcSecond) -> bool {
+        self.to.is_none_or(|to| moment < to)
+            && self
+                .from
+                .is_none_or(|from| from.plus(-LOOK_BACK_SECONDS) <= moment)
+    }
+
+    /// Whether files delivered on this day may hold needed events.
+    #[must_use]
+    pub fn needs_delivery_day(&self, day: jiff::civil::Date) -> bool {
+        let Some(midnight) = UtcSecond::midnight(day) else {
+            return true;
+        };
+        let next_midnight = midnight.plus(86_400);
+        let slack = DELIVERY_SLACK_DAYS * 86_400;
+        self.from
+            .is_none_or(|from| from.plus(-LOOK_BACK_SECONDS) < next_midnight)
+            && self.to.is_none_or(|to| midnight < to.plus(slack))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> UtcSecond {
+        UtcSecond::parse(text).unwrap()
+    }
+
+    fn window() -> TimeWindow {
+        TimeWindow {
+            from: Some(at("2026-07-02T00:00:00Z")),
+            to: Some(at("2026-07-03T00:00:00Z")),
+        }
+    }
+
+    #[test]
+    fn the_window_is_half_open() {
+        assert!(window().contains(at("2026-07-02T00:00:00Z")));
+        assert!(window().contains(at("2026-07-02T23:59:59Z")));
+        assert!(!window().contains(at("2026-07-03T00:00:00Z")));
+        assert!(!window().contains(at("2026-07-01T23:59:59Z")));
+        assert!(TimeWindow::ALL.contains(at("1970-01-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn hops_before_the_window_are_needed_and_events_after_it_are_not() {
+        assert!(window().needs(at("2026-07-01T12:00:00Z")));
+        assert!(!window().needs(at("2026-07-01T11:59:59Z")));
+        assert!(!window().needs(at("2026-07-03T00:00:00Z")));
+    }
+
+    #[test]
+    fn days_are_chosen_with_slack_on_both_sides() {
+        let needs = |day: &str| window().needs_delivery_day(day.parse().unwrap());
+        assert!(!needs("2026-06-30"));
+        assert!(needs("2026-07-01"));
+        assert!(needs("2026-07-02"));
+        assert!(needs("2026-07-03"));
+        assert!(!needs("2026-07-04"));
+    }
+}

@@ -1,0 +1,239 @@
+//! Comma-separated values, safe to open in a spreadsheet.
+//!
+//! A cell that a spreadsheet would take for a formula starts with an apostrophe
+//! instead; columns are part of version 1 and only ever added at the end.
+
+use crate::model::chain::{Chain, QueryExecution, RoleSession};
+use csv::Writer;
+use std::io::{self, Write};
+
+const CHAIN_COLUMNS: [&str; 35] = [
+    "chain_id",
+    "path",
+    "status",
+    "missing",
+    "confidence",
+    "started_at",
+    "last_activity_at",
+    "hub_account_id",
+    "consumer_account_id",
+    "consumer_name",
+    "business_unit",
+    "data_source_arn",
+    "run_as_role_arn",
+    "run_as_session_name",
+    "run_as_access_key_id",
+    "run_as_assumed_at",
+    "run_as_assumed_by",
+    "consumer_role_arn",
+    "consumer_session_name",
+    "consumer_access_key_id",
+    "consumer_assumed_at",
+    "consumer_assumed_by",
+    "source_account_id",
+    "source_ip",
+    "external_id",
+    "scope_down_present",
+    "scope_down_resources",
+    "query_count",
+    "bytes_scanned",
+    "bytes_billed",
+    "estimated_cost_usd",
+    "call_count",
+    "quick_user",
+    "quick_user_confidence",
+    "notes",
+];
+
+const QUERY_COLUMNS: [&str; 25] = [
+    "chain_id",
+    "path",
+    "status",
+    "confidence",
+    "hub_account_id",
+    "consumer_account_id",
+    "consumer_name",
+    "business_unit",
+    "data_source_arn",
+    "quick_user",
+    "query_execution_id",
+    "started_at",
+    "region",
+    "work_group",
+    "catalog",
+    "database",
+    "state",
+    "statement_type",
+    "bytes_scanned",
+    "bytes_billed",
+    "result_reused",
+    "estimated_cost_usd",
+    "error_code",
+    "event_id",
+    "schema",
+];
+
+/// Text that no spreadsheet takes for a formula.
+#[must_use]
+pub fn guarded(text: &str) -> String {
+    // Spreadsheets also skip leading white space and full-width signs.
+    let first = text.trim_start().chars().next();
+    let is_formula = matches!(
+        first,
+        Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
+    );
+    if is_formula || text.starts_with(['\t', '\r', '\n']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A row in the making.
+#[derive(Default)]
+struct Row(Vec<String>);
+
+impl Row {
+    fn text(&mut self, text: &str) {
+        self.0.push(guarded(text));
+    }
+
+    fn maybe<T: AsRef<str>>(&mut self, text: Option<T>) {
+        self.text(text.as_ref().map_or("", AsRef::as_ref));
+    }
+
+    fn value(&mut self, value: Option<impl ToString>) {
+        self.text(&value.map_or_else(String::new, |value| value.to_string()));
+    }
+
+    fn unknown(&mut self, columns: usize) {
+        self.0.extend(std::iter::repeat_n(String::new(), columns));
+    }
+}
+
+/// Writes one row per chain.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_chains(chains: &[&Chain], writer: &mut dyn Write) -> io::Result<()> {
+    let mut csv = Writer::from_writer(writer);
+    csv.write_record(CHAIN_COLUMNS)?;
+    for chain in chains {
+        csv.write_record(&chain_row(chain).0)?;
+    }
+    csv.flush()
+}
+
+/// Writes one row per query.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_queries(chains: &[&Chain], writer: &mut dyn Write) -> io::Result<()> {
+    let mut csv = Writer::from_writer(writer);
+    csv.write_record(QUERY_COLUMNS)?;
+    for chain in chains {
+        for query in &chain.queries {
+            csv.write_record(&query_row(chain, query).0)?;
+        }
+    }
+    csv.flush()
+}
+
+fn joined<T: AsRef<str>>(items: impl Iterator<Item = T>) -> String {
+    let items: Vec<T> = items.collect();
+    let texts: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    texts.join("; ")
+}
+
+fn chain_row(chain: &Chain) -> Row {
+    let mut row = Row::default();
+    row.text(&chain.chain_id);
+    row.text(chain.path.as_str());
+    row.text(chain.status.as_str());
+    row.text(&joined(
+        chain.missing.iter().map(|missing| missing.part.as_str()),
+    ));
+    row.text(chain.confidence.as_str());
+    row.value(Some(chain.started_at));
+    row.value(Some(chain.last_activity_at));
+    row.maybe(chain.hub_account_id.as_deref());
+    row.maybe(chain.consumer_account_id.as_deref());
+    row.maybe(chain.consumer_name.as_deref());
+    row.maybe(chain.business_unit.as_deref());
+    row.maybe(chain.data_source_arn.as_deref());
+    for session in [&chain.run_as_session, &chain.consumer_session] {
+        session_cells(&mut row, session.as_ref());
+    }
+    let last = chain.consumer_session.as_ref();
+    let last_text = |member: fn(&RoleSession) -> Option<&str>| last.and_then(member);
+    row.maybe(last_text(|session| session.source_account_id.as_deref()));
+    row.maybe(last_text(|session| session.source_ip.as_deref()));
+    row.maybe(last_text(|session| session.external_id.as_deref()));
+    let first = chain
+        .run_as_session
+        .as_ref()
+        .map(|session| &session.scope_down);
+    row.value(first.and_then(|policy| policy.present));
+    row.text(&joined(first.iter().flat_map(|policy| &policy.resources)));
+    row.value(Some(chain.queries.len()));
+    row.unknown(3);
+    row.value(Some(chain.call_count()));
+    row.maybe(chain.quick_user.as_ref().map(|user| &user.name));
+    row.maybe(
+        chain
+            .quick_user
+            .as_ref()
+            .map(|user| user.confidence.as_str()),
+    );
+    row.text(&joined(chain.notes.iter()));
+    row
+}
+
+fn session_cells(row: &mut Row, session: Option<&RoleSession>) {
+    row.maybe(session.and_then(|session| session.role_arn.as_deref()));
+    row.maybe(session.and_then(|session| session.role_session_name.as_deref()));
+    row.maybe(session.and_then(|session| session.access_key_id.as_deref()));
+    row.value(session.and_then(|session| session.assumed_at));
+    row.maybe(session.and_then(|session| session.assumed_by.as_deref()));
+}
+
+fn query_row(chain: &Chain, query: &QueryExecution) -> Row {
+    let mut row = Row::default();
+    row.text(&chain.chain_id);
+    row.text(chain.path.as_str());
+    row.text(chain.status.as_str());
+    row.text(chain.confidence.min(query.confidence).as_str());
+    row.maybe(chain.hub_account_id.as_deref());
+    row.maybe(chain.consumer_account_id.as_deref());
+    row.maybe(chain.consumer_name.as_deref());
+    row.maybe(chain.business_unit.as_deref());
+    row.maybe(chain.data_source_arn.as_deref());
+    row.maybe(chain.quick_user.as_ref().map(|user| &user.name));
+    row.value(query.query_execution_id.as_ref());
+    row.value(Some(query.started_at));
+    row.maybe(query.region.as_deref());
+    row.maybe(query.work_group.as_deref());
+    row.maybe(query.catalog.as_deref());
+    row.maybe(query.database.as_deref());
+    row.unknown(6);
+    row.maybe(query.error_code.as_deref());
+    row.value(Some(&query.event_id));
+    row.text("qs-audit/chain-query/v1");
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1"] {
+            assert!(guarded(formula).starts_with('\''), "{formula:?}");
+        }
+        assert_eq!(guarded("arn:aws:iam::1:role/x"), "arn:aws:iam::1:role/x");
+        assert_eq!(guarded(""), "");
+    }
+}

@@ -1,0 +1,60 @@
+//! One line per query, for people.
+
+use super::Page;
+use super::chain_table::{consumer, new_table, title, write_table};
+use super::human::{count, plural, safe, tail};
+use crate::model::chain::{Chain, QueryExecution};
+use comfy_table::Cell;
+use std::io::{self, Write};
+
+/// Narrowest page on which work group and database are shown.
+const WIDE: u16 = 110;
+
+/// Writes the table and its total.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write(chains: &[&Chain], page: &Page, writer: &mut dyn Write) -> io::Result<()> {
+    let mut table = new_table(page);
+    let wide = page.width >= WIDE;
+    let mut titles = vec!["Submitted (UTC)", "Consumer", "Query execution", "Chain"];
+    if wide {
+        titles.extend(["Work group", "Database", "Data source"]);
+    }
+    table.set_header(titles.into_iter().map(title));
+    let mut rows = 0u64;
+    for chain in chains {
+        for query in &chain.queries {
+            rows += 1;
+            table.add_row(row(chain, query, wide));
+        }
+    }
+    if rows > 0 {
+        write_table(&table, writer)?;
+    }
+    let queries = if rows == 1 { "query" } else { "queries" };
+    let chains = plural(chains.len() as u64, "chain");
+    writeln!(writer, "{} {queries} in {chains}", count(rows))
+}
+
+fn row(chain: &Chain, query: &QueryExecution, wide: bool) -> Vec<Cell> {
+    let text = |text: Option<&str>| Cell::new(text.map_or_else(|| "–".into(), safe));
+    let id = query.query_execution_id.as_ref().map(ToString::to_string);
+    let refused = query
+        .error_code
+        .as_deref()
+        .map(|code| format!("refused: {code}"));
+    let mut row = vec![
+        Cell::new(query.started_at.to_string()),
+        Cell::new(consumer(chain)),
+        text(id.or(refused).as_deref()),
+        Cell::new(&chain.chain_id),
+    ];
+    if wide {
+        row.push(text(query.work_group.as_deref()));
+        row.push(text(query.database.as_deref()));
+        row.push(text(chain.data_source_arn.as_deref().map(tail)));
+    }
+    row
+}

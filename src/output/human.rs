@@ -1,0 +1,173 @@
+//! Sizes, times and names as people read them, and log text made harmless.
+
+use crate::model::identity::RoleName;
+use crate::model::time::UtcSecond;
+use std::borrow::Cow;
+
+/// Text from a log, safe for a terminal: control codes, bidirectional overrides
+/// and invisible characters are spelled out.
+#[must_use]
+pub fn safe(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_treacherous) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if is_treacherous(letter) {
+            safe.extend(letter.escape_unicode());
+        } else {
+            safe.push(letter);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+fn is_treacherous(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// At most `letters` characters, with the middle left out.
+#[must_use]
+pub fn shortened(text: &str, letters: usize) -> Cow<'_, str> {
+    let count = text.chars().count();
+    if count <= letters || letters < 3 {
+        return Cow::Borrowed(text);
+    }
+    let front = letters / 2;
+    let back = letters - front - 1;
+    let start: String = text.chars().take(front).collect();
+    let end: String = text.chars().skip(count - back).collect();
+    Cow::Owned(format!("{start}…{end}"))
+}
+
+/// A count with thousands separators: `1,234,567`.
+#[must_use]
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `1 chain`, `2 chains`.
+#[must_use]
+pub fn plural(number: u64, one: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {one}{ending}", count(number))
+}
+
+/// Bytes in decimal units with three figures, as AWS bills them: `1.24 GB`.
+#[must_use]
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut unit = 0;
+    let mut scale: u64 = 1;
+    while unit + 1 < UNITS.len() && number / scale >= 1000 {
+        scale = scale.saturating_mul(1000);
+        unit += 1;
+    }
+    let whole = number / scale;
+    let hundredths = u128::from(number % scale) * 100 / u128::from(scale);
+    match (unit, whole) {
+        (0, _) | (_, 100..) => format!("{whole} {}", UNITS[unit]),
+        (_, 10..) => format!("{whole}.{} {}", hundredths / 10, UNITS[unit]),
+        _ => format!("{whole}.{hundredths:02} {}", UNITS[unit]),
+    }
+}
+
+/// `2026-11-01 10:00`, in UTC.
+#[must_use]
+pub fn minute(moment: UtcSecond) -> String {
+    let text = moment.to_string();
+    text.get(..16).unwrap_or(&text).replace('T', " ")
+}
+
+/// `11-01 10:00`, in UTC.
+#[must_use]
+pub fn minute_of_year(moment: UtcSecond) -> String {
+    let text = minute(moment);
+    text.get(5..).unwrap_or(&text).to_owned()
+}
+
+/// A duration in its two largest units: `1 h 2 min`.
+#[must_use]
+pub fn duration(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds % 86_400 / 3600);
+    let (minutes, rest) = (seconds % 3600 / 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min {rest} s"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// The part of an ARN or id that tells it apart: what follows the last `/`.
+#[must_use]
+pub fn tail(arn: &str) -> &str {
+    arn.rsplit('/')
+        .next()
+        .filter(|tail| !tail.is_empty())
+        .unwrap_or(arn)
+}
+
+/// A role as `name (account)`.
+#[must_use]
+pub fn role(arn: &str) -> String {
+    match RoleName::from_arn(arn) {
+        Some(role) => format!("{} ({})", safe(&role.name), safe(&role.account_id)),
+        None => safe(arn).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_codes_and_overrides_are_spelled_out() {
+        let hostile = "a\u{1b}[31mb\u{202e}c\nd\u{9b}e\u{200b}";
+        let safe = safe(hostile);
+        assert_eq!(safe, "a\\u{1b}[31mb\\u{202e}c\\u{a}d\\u{9b}e\\u{200b}");
+        assert_eq!(super::safe("naïve 名"), "naïve 名");
+    }
+
+    #[test]
+    fn bytes_have_three_figures() {
+        for (number, wanted) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (123_456_789, "123 MB"),
+            (12_345_678_901, "12.3 GB"),
+            (1_999_999_999_999, "1.99 TB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(bytes(number), wanted);
+        }
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(plural(1, "chain"), "1 chain");
+        assert_eq!(plural(1000, "chain"), "1,000 chains");
+    }
+
+    #[test]
+    fn the_middle_of_long_text_is_left_out() {
+        assert_eq!(shortened("abcdefghij", 5), "ab…ij");
+        assert_eq!(shortened("short", 5), "short");
+    }
+}

@@ -1,0 +1,5 @@
+//! Machine output, version 1. Its structs are its own: what the program keeps
+//! inside may change, this may only grow (`docs/output-v1.md`).
+
+pub mod coverage;
+pub mod v1;

@@ -1,0 +1,21 @@
+//! One file per format. Outputs know the model; the model knows no output.
+//!
+//! Text from logs is hostile wherever it is shown: each format escapes for where
+//! it goes.
+
+pub mod chain_table;
+pub mod csv;
+pub mod flat_table;
+pub mod human;
+pub mod json;
+pub mod show;
+pub mod summary;
+
+/// How wide and colourful text for people may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Columns of the terminal.
+    pub width: u16,
+    /// Whether colour codes may be written.
+    pub color: bool,
+}

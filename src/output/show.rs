@@ -1,0 +1,239 @@
+//! One chain, for people: hops, policies, queries, timeline.
+
+use super::Page;
+use super::chain_table::{consumer, new_table, title, write_table};
+use super::human::{count, duration, plural, role, safe, tail};
+use crate::model::audit::Audit;
+use crate::model::chain::{Chain, Confidence, QueryExecution, RoleSession};
+use comfy_table::Cell;
+use std::io::{self, Write};
+
+/// Most timeline lines shown; `--raw` and JSON give all.
+const TIMELINE_LINES_MAX: usize = 200;
+
+/// Writes everything known of a chain.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write(audit: &Audit, chain: &Chain, page: &Page, writer: &mut dyn Write) -> io::Result<()> {
+    heading(chain, writer)?;
+    hop(
+        "Run-as session (Role A)",
+        chain.run_as_session.as_ref(),
+        writer,
+    )?;
+    hop(
+        "Consumer session (Role B)",
+        chain.consumer_session.as_ref(),
+        writer,
+    )?;
+    queries(chain, page, writer)?;
+    calls(chain, writer)?;
+    timeline(audit, chain, page, writer)?;
+    for missing in &chain.missing {
+        let why = missing.why.as_deref().unwrap_or("reason unknown");
+        writeln!(writer, "Missing: {} ({})", missing.part.as_str(), safe(why))?;
+    }
+    for note in &chain.notes {
+        writeln!(writer, "Note: {}", safe(note))?;
+    }
+    Ok(())
+}
+
+fn field(name: &str, value: &str, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, "  {name:<16}{}", safe(value))
+}
+
+fn heading(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        writer,
+        "{}  {}, {}, {}",
+        chain.chain_id,
+        chain.path.as_str(),
+        chain.status.as_str(),
+        chain.confidence.as_str()
+    )?;
+    let lasted = chain.started_at.distance(chain.last_activity_at);
+    let active = format!(
+        "{} to {} ({})",
+        chain.started_at,
+        chain.last_activity_at,
+        duration(lasted)
+    );
+    field("Active", &active, writer)?;
+    if let Some(hub) = &chain.hub_account_id {
+        field("Hub", hub, writer)?;
+    }
+    if let Some(account) = &chain.consumer_account_id {
+        let unit = chain.business_unit.as_deref();
+        let unit = unit.map_or_else(String::new, |unit| format!(", {unit}"));
+        let name = consumer(chain);
+        let named = if name == **account {
+            name
+        } else {
+            format!("{name} ({account}{unit})")
+        };
+        field("Consumer", &named, writer)?;
+    }
+    if let Some(source) = &chain.data_source_arn {
+        field("Data source", source, writer)?;
+    }
+    if let Some(user) = &chain.quick_user {
+        let place = user.resource_arn.as_deref().map(tail);
+        let place = place.map_or_else(String::new, |place| format!(", {place}"));
+        let text = format!("{} ({}{place})", user.name, user.confidence.as_str());
+        field("Quick user", &text, writer)?;
+    }
+    Ok(())
+}
+
+fn hop(name: &str, session: Option<&RoleSession>, writer: &mut dyn Write) -> io::Result<()> {
+    let Some(session) = session else {
+        return Ok(());
+    };
+    writeln!(writer, "\n{name}")?;
+    let mut show = |name: &str, value: Option<&str>| match value {
+        Some(value) => field(name, value, writer),
+        None => Ok(()),
+    };
+    show("Role", session.role_arn.as_deref().map(role).as_deref())?;
+    show("Session", session.role_session_name.as_deref())?;
+    show("Role id", session.assumed_role_id.as_deref())?;
+    show("Key", session.access_key_id.as_deref())?;
+    let made = session.assumed_at.map(|at| match session.expires_at {
+        Some(end) => format!("{at}, valid until {end}"),
+        None => at.to_string(),
+    });
+    show("Assumed at", made.as_deref())?;
+    let by = session
+        .assumed_by
+        .as_deref()
+        .map(|by| match &session.source_account_id {
+            Some(account) if !by.contains(&**account) => format!("{by} (account {account})"),
+            _ => by.to_owned(),
+        });
+    show("Assumed by", by.as_deref())?;
+    show("From", session.source_ip.as_deref())?;
+    show("External id", session.external_id.as_deref())?;
+    let scope = match (
+        session.scope_down.present,
+        &session.scope_down.resources[..],
+    ) {
+        (Some(true), []) => Some("present, its resources cannot be read".to_owned()),
+        (Some(true), resources) => Some(resources.join(", ")),
+        (Some(false), _) => Some("none".to_owned()),
+        (None, _) => None,
+    };
+    show("Scope-down", scope.as_deref())?;
+    let ids: Vec<String> = session.event_ids.iter().map(ToString::to_string).collect();
+    show(
+        "Events",
+        (!ids.is_empty()).then(|| ids.join(", ")).as_deref(),
+    )
+}
+
+fn queries(chain: &Chain, page: &Page, writer: &mut dyn Write) -> io::Result<()> {
+    if chain.queries.is_empty() {
+        return Ok(());
+    }
+    let number = chain.queries.len();
+    let heading = if number == 1 { "Query" } else { "Queries" };
+    writeln!(writer, "\n{heading}")?;
+    let mut table = new_table(page);
+    let titles = [
+        "Submitted (UTC)",
+        "Query execution",
+        "Work group",
+        "Database",
+        "Region",
+    ];
+    table.set_header(titles.map(title));
+    for query in &chain.queries {
+        table.add_row(query_cells(query));
+    }
+    write_table(&table, writer)
+}
+
+fn query_cells(query: &QueryExecution) -> [Cell; 5] {
+    let text = |text: Option<&str>| Cell::new(text.map_or_else(|| "–".into(), safe));
+    let id = query.query_execution_id.as_ref().map(ToString::to_string);
+    let refused = query
+        .error_code
+        .as_deref()
+        .map(|code| format!("refused: {code}"));
+    let database = query
+        .database
+        .as_deref()
+        .map(|database| match &query.catalog {
+            Some(catalog) => format!("{catalog}.{database}"),
+            None => database.to_owned(),
+        });
+    [
+        Cell::new(query.started_at.to_string()),
+        text(id.or(refused).as_deref()),
+        text(query.work_group.as_deref()),
+        text(database.as_deref()),
+        text(query.region.as_deref()),
+    ]
+}
+
+fn calls(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
+    if chain.calls.is_empty() {
+        return Ok(());
+    }
+    writeln!(writer, "\nCalls ({})", count(chain.call_count()))?;
+    for (action, number) in &chain.calls {
+        writeln!(writer, "  {:>6}  {}", count(*number), safe(action))?;
+    }
+    Ok(())
+}
+
+fn timeline(audit: &Audit, chain: &Chain, page: &Page, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        writer,
+        "\nTimeline ({})",
+        plural(chain.events.len() as u64, "event")
+    )?;
+    let mut table = new_table(page);
+    let wide = page.width >= 120;
+    let mut titles = vec!["Time (UTC)", "Session", "Call", "Account", "Region"];
+    if wide {
+        titles.extend(["From", "Event id"]);
+    }
+    table.set_header(titles.into_iter().map(title));
+    for entry in chain.events.iter().take(TIMELINE_LINES_MAX) {
+        let event = &audit.events[entry.event as usize];
+        let text = |text: Option<&str>| Cell::new(text.map_or_else(|| "–".into(), safe));
+        let doubt = if entry.confidence == Confidence::Proven {
+            ""
+        } else {
+            " ?"
+        };
+        let error = event.error_code.as_deref();
+        let error = error.map_or_else(String::new, |code| format!(" → {}", safe(code)));
+        let call = format!("{}{error}", safe(&event.action()));
+        let mut row = vec![
+            Cell::new(event.time.to_string()),
+            Cell::new(format!("{}{doubt}", entry.session.as_str())),
+            Cell::new(call),
+            text(event.recipient_account_id.as_deref()),
+            text(event.region.as_deref()),
+        ];
+        if wide {
+            row.push(text(event.source_ip.as_deref()));
+            row.push(Cell::new(event.id.to_string()));
+        }
+        table.add_row(row);
+    }
+    write_table(&table, writer)?;
+    if let Some(more) = chain
+        .events
+        .len()
+        .checked_sub(TIMELINE_LINES_MAX)
+        .filter(|&more| more > 0)
+    {
+        writeln!(writer, "… and {} more; --raw gives all", count(more as u64))?;
+    }
+    Ok(())
+}

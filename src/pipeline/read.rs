@@ -1,0 +1,238 @@
+//! Reads all objects on many threads, in two passes.
+//!
+//! The first pass keeps what matters in itself, and what belongs to sessions
+//! known to matter when it goes by. When it is over, the sessions of interest
+//! are known; objects that hold calls of them which went by too early are read
+//! again. Memory grows with what is kept, not with what is read.
+
+use super::{Plan, Watcher};
+use crate::decode::{Candidate, Decoded, Decoder, Outcome, Unresolved};
+use crate::model::coverage::{Coverage, Reject, RejectReason};
+use crate::model::event::Event;
+use crate::model::interest::Interest;
+use crate::ports::LogSource;
+use crate::stitch;
+use hashbrown::HashSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Reads everything the source has.
+pub(super) fn read(
+    plan: &Plan,
+    source: &dyn LogSource,
+    watcher: &dyn Watcher,
+) -> (Vec<Event>, Coverage) {
+    let objects: Vec<u32> = (0..source.object_count()).collect();
+    let known = KnownInterest::new(plan);
+    let parts = on_all_threads(plan, source, &objects, &|worker, object, body| {
+        worker.first_pass(object, body, &known, watcher);
+    });
+    let mut whole = Decoded::default();
+    for part in parts {
+        whole.events.extend(part.events);
+        whole.candidates.extend(part.candidates);
+        whole.unresolved.extend(part.unresolved);
+        whole.coverage.merge(part.coverage);
+    }
+    let interest = stitch::interest(&whole.events, &plan.topology, plan.all_sessions);
+    second_pass(plan, source, &interest, &mut whole);
+    settle(whole, &interest, source)
+}
+
+/// Reads objects again that hold calls of interest which were passed over.
+fn second_pass(plan: &Plan, source: &dyn LogSource, interest: &Interest, whole: &mut Decoded) {
+    let marks = interest.marks();
+    let holds_interest =
+        |unresolved: &&Unresolved| unresolved.marks.iter().any(|mark| marks.contains(mark));
+    let mut again: Vec<&Unresolved> = whole.unresolved.iter().filter(holds_interest).collect();
+    again.sort_unstable_by_key(|unresolved| unresolved.object);
+    let objects: Vec<u32> = again.iter().map(|unresolved| unresolved.object).collect();
+    let records: Vec<u64> = again.iter().map(|unresolved| unresolved.records).collect();
+    if objects.is_empty() {
+        return;
+    }
+    let parts = on_all_threads(plan, source, &objects, &|worker, object, body| {
+        let key = worker.source.key(object);
+        if worker.source.read(object, body).is_err() {
+            return worker.changed(&key);
+        }
+        let size = worker.decoder.object(object, &key, body, interest);
+        let before = objects.binary_search(&object).map(|at| records[at]);
+        if before != Ok(size.records) {
+            worker.changed(&key);
+        }
+    });
+    // The second reading of an object stands for both.
+    let reread: HashSet<u32> = objects.iter().copied().collect();
+    whole
+        .candidates
+        .retain(|candidate| !reread.contains(&candidate.object));
+    for part in parts {
+        whole.candidates.extend(part.candidates);
+        for (reason, _, examples) in part.coverage.rejects.iter() {
+            if reason == RejectReason::Changed {
+                for example in examples {
+                    whole.coverage.rejects.add(example.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Counts the candidates as what they turned out to be.
+fn settle(whole: Decoded, interest: &Interest, source: &dyn LogSource) -> (Vec<Event>, Coverage) {
+    let Decoded {
+        mut events,
+        candidates,
+        mut coverage,
+        ..
+    } = whole;
+    let wanted = |candidate: &Candidate| interest.holds(&candidate.assumed_role_id);
+    for candidate in candidates.into_iter().filter(wanted) {
+        match candidate.outcome {
+            Outcome::Event(event) => {
+                coverage.records_not_relevant -= 1;
+                coverage.records_kept += 1;
+                events.push(*event);
+            }
+            Outcome::Sibling(sibling) => {
+                *coverage.records_of_siblings.entry(sibling).or_default() += 1;
+            }
+            Outcome::Reject(reject) => {
+                coverage.records_not_relevant -= 1;
+                coverage.records_rejected += 1;
+                coverage.rejects.add(reject);
+            }
+        }
+    }
+    let listing = source.listing();
+    coverage.objects_outside_window += listing.outside_window;
+    for (&sibling, &count) in &listing.passed_over {
+        *coverage.objects_passed_over.entry(sibling).or_default() += count;
+    }
+    for (object, why) in &listing.failed {
+        coverage.objects_failed += 1;
+        coverage.rejects.add(Reject {
+            object: object.clone(),
+            record: None,
+            offset: None,
+            reason: RejectReason::Unreadable,
+            detail: why.clone(),
+        });
+    }
+    (events, coverage)
+}
+
+/// The sessions known to matter so far, shared by all readers.
+struct KnownInterest<'a> {
+    plan: &'a Plan,
+    interest: RwLock<Arc<Interest>>,
+}
+
+impl<'a> KnownInterest<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let interest = Interest {
+            all_sessions: plan.all_sessions,
+            ..Interest::default()
+        };
+        Self {
+            plan,
+            interest: RwLock::new(Arc::new(interest)),
+        }
+    }
+
+    fn now(&self) -> Arc<Interest> {
+        let interest = self.interest.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&interest)
+    }
+
+    fn learn(&self, events: &[Event]) {
+        let mut hints = Interest::default();
+        stitch::hints(events, &self.plan.topology, &mut hints);
+        let known = self.now();
+        let is_new = hints.sessions.iter().any(|id| !known.sessions.contains(id))
+            || hints.roles.iter().any(|id| !known.roles.contains(id));
+        if is_new {
+            let mut interest = self
+                .interest
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            let interest = Arc::make_mut(&mut interest);
+            interest.sessions.extend(hints.sessions);
+            interest.roles.extend(hints.roles);
+        }
+    }
+}
+
+/// One thread's reader.
+struct Worker<'a> {
+    source: &'a dyn LogSource,
+    decoder: Decoder,
+    /// Inflated bytes of all readers together, against the limit of the run.
+    inflated: &'a AtomicU64,
+    limit: u64,
+}
+
+impl Worker<'_> {
+    fn first_pass(
+        &mut self,
+        object: u32,
+        body: &mut Vec<u8>,
+        known: &KnownInterest<'_>,
+        watcher: &dyn Watcher,
+    ) {
+        let key = self.source.key(object);
+        if self.inflated.load(Ordering::Relaxed) > self.limit {
+            let detail = format!("the run inflated more than {} bytes already", self.limit);
+            self.decoder
+                .unreadable(&key, RejectReason::TooLarge, detail);
+            return;
+        }
+        match self.source.read(object, body) {
+            Ok(()) => {
+                let from = self.decoder.event_count();
+                let size = self.decoder.object(object, &key, body, &known.now());
+                self.inflated
+                    .fetch_add(size.inflated_bytes, Ordering::Relaxed);
+                known.learn(self.decoder.events_since(from));
+            }
+            Err(error) => {
+                let message = error.message;
+                self.decoder
+                    .unreadable(&key, RejectReason::Unreadable, message);
+            }
+        }
+        watcher.object(body.len() as u64);
+    }
+
+    fn changed(&mut self, key: &crate::model::text::Text) {
+        let detail = "it was not the same at the second reading".to_owned();
+        self.decoder.unreadable(key, RejectReason::Changed, detail);
+    }
+}
+
+type Job<'a> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>) + Sync);
+
+/// Gives the objects to all threads of the pool, one after the other.
+fn on_all_threads(
+    plan: &Plan,
+    source: &dyn LogSource,
+    objects: &[u32],
+    job: Job<'_>,
+) -> Vec<Decoded> {
+    let next = AtomicUsize::new(0);
+    let inflated = AtomicU64::new(0);
+    rayon::broadcast(|_| {
+        let mut worker = Worker {
+            source,
+            decoder: Decoder::new(plan.window, plan.limits, plan.reading),
+            inflated: &inflated,
+            limit: plan.limits.run_bytes_max,
+        };
+        let mut body = Vec::new();
+        while let Some(&object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+            job(&mut worker, object, &mut body);
+        }
+        worker.decoder.finish()
+    })
+}

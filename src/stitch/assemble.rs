@@ -1,0 +1,800 @@
+//! One chain record for each consumer session, and for each refused one.
+
+use super::Context;
+use super::hops::{Hop, refusal};
+use super::path::{self, Maker, Origin};
+use super::roles::{Roles, is_quick};
+use super::sessions::{Link, Session, SessionId, Sessions};
+use crate::model::chain::{
+    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
+    QueryExecution, RoleSession, ScopeDown,
+};
+use crate::model::event::{Detail, Event};
+use crate::model::identity::{Identity, RoleName, is_data_source_arn};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use hashbrown::{HashMap, HashSet};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// The work group of a call that names none (facts.md 4.1).
+const DEFAULT_WORK_GROUP: &str = "primary";
+/// Hex digits of a chain id.
+const CHAIN_ID_DIGITS: usize = 12;
+
+/// All chains in the window, by start and id.
+pub(super) fn assemble(
+    events: &[Event],
+    sessions: &Sessions,
+    roles: &Roles,
+    context: &Context<'_>,
+) -> Vec<Chain> {
+    let mut assembler = Assembler {
+        events,
+        sessions,
+        roles,
+        context,
+        actions: HashMap::new(),
+        ids: Vec::new(),
+    };
+    let mut chains = assembler.session_chains();
+    chains.extend(assembler.denied_chains());
+    chains.extend(assembler.direct_chains());
+    chains.retain(|chain| assembler.in_window(chain));
+    for chain in &mut chains {
+        chain.consumer_name = None;
+        declare(chain, context);
+    }
+    chains.sort_by(|left, right| {
+        (left.started_at, &left.chain_id).cmp(&(right.started_at, &right.chain_id))
+    });
+    tell_equals_apart(&mut chains);
+    chains
+}
+
+/// What the configuration says of the consumer.
+fn declare(chain: &mut Chain, context: &Context<'_>) {
+    let account = chain.consumer_account_id.as_deref();
+    if let Some(consumer) = account.and_then(|account| context.topology.consumer(account)) {
+        chain.consumer_name = Some(consumer.name.clone());
+        chain.business_unit.clone_from(&consumer.business_unit);
+    }
+}
+
+/// Sessions that agree in all that makes an id are numbered.
+fn tell_equals_apart(chains: &mut [Chain]) {
+    let mut start = 0;
+    while start < chains.len() {
+        let same = chains[start..]
+            .iter()
+            .take_while(|chain| chain.chain_id == chains[start].chain_id)
+            .count();
+        for (number, chain) in chains[start..start + same].iter_mut().enumerate().skip(1) {
+            chain.chain_id = format!("{}-{}", chain.chain_id, number + 1);
+            chain.notes.push(
+                "another session has the same role, name, second and key; they cannot be told apart"
+                    .to_owned(),
+            );
+        }
+        start += same;
+    }
+}
+
+fn chain_id(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let digest = hasher.finalize();
+    let mut id = String::from("c-");
+    for byte in &digest[..CHAIN_ID_DIGITS / 2] {
+        id.push_str(&format!("{byte:02x}"));
+    }
+    id
+}
+
+struct Assembler<'a> {
+    events: &'a [Event],
+    sessions: &'a Sessions,
+    roles: &'a Roles,
+    context: &'a Context<'a>,
+    /// `service:EventName` by source and name, so that each is spelled once.
+    actions: HashMap<(Text, Text), Text>,
+    /// Chain ids by session, for notes that name other chains.
+    ids: Vec<Option<String>>,
+}
+
+/// A chain in the making, with what only its making needs.
+struct Draft {
+    session: SessionId,
+    origin: Origin,
+}
+
+impl Assembler<'_> {
+    fn session_chains(&mut self) -> Vec<Chain> {
+        let has_child = self.sessions_with_children();
+        let drafts: Vec<Draft> = (0u32..)
+            .zip(&self.sessions.all)
+            .filter_map(|(id, session)| {
+                let origin = self.wanted(id, session, &has_child)?;
+                Some(Draft {
+                    session: id,
+                    origin,
+                })
+            })
+            .collect();
+        self.ids = vec![None; self.sessions.all.len()];
+        for draft in &drafts {
+            let session = self.sessions.get(draft.session);
+            self.ids[draft.session as usize] = Some(id_of(session));
+        }
+        drafts.iter().map(|draft| self.chain(draft)).collect()
+    }
+
+    /// Sessions that another session, wanted or refused, came from.
+    fn sessions_with_children(&self) -> HashSet<SessionId> {
+        let children = self
+            .sessions
+            .all
+            .iter()
+            .filter_map(|session| match session.parent {
+                Link::To(parent, _) => Some(parent),
+                Link::None => None,
+            });
+        let refused = self.events.iter().zip(&self.sessions.by_event);
+        let refused = refused.filter_map(|(event, link)| match link {
+            Link::To(session, _) if refusal(event).is_some() => Some(*session),
+            _ => None,
+        });
+        children.chain(refused).collect()
+    }
+
+    /// Whether the session is the end of a chain that belongs in the result.
+    fn wanted(
+        &self,
+        id: SessionId,
+        session: &Session,
+        has_child: &HashSet<SessionId>,
+    ) -> Option<Origin> {
+        let mut uses = session.uses.iter();
+        let queries = uses.any(|&(event, _)| self.events[event as usize].is_query());
+        let mut origin = path::origin(session, self.sessions, self.roles, queries);
+        let is_run_as = self.roles.is_run_as(session);
+        if is_run_as && !origin.touches_quick {
+            // A Role A session stands in the records of what it assumed. One
+            // that assumed nothing, or queried itself, has its own.
+            let stands_alone = queries || !has_child.contains(&id);
+            origin.touches_quick = stands_alone;
+            if !queries && stands_alone {
+                origin.path = match Maker::of(session) {
+                    Maker::Quick | Maker::Unseen => ChainPath::QuickRoleChain,
+                    _ => ChainPath::RoleChain,
+                };
+            }
+        }
+        let all = self.context.all_sessions && (session.hop.is_some() || queries);
+        (origin.touches_quick || queries || all).then_some(origin)
+    }
+
+    fn chain(&mut self, draft: &Draft) -> Chain {
+        let session = self.sessions.get(draft.session);
+        let origin = draft.origin;
+        // A lone Role A session is the first hop of a chain whose second one is
+        // not there.
+        let is_lone_run_as = self.roles.is_run_as(session)
+            && !self.roles.is_consumer(session)
+            && origin.touches_quick
+            && matches!(
+                origin.path,
+                ChainPath::QuickRoleChain | ChainPath::RoleChain
+            )
+            && !self.has_query(session);
+        let mut chain = self.empty(id_of(session), origin.path, session.created_at);
+        chain.touches_quick = origin.touches_quick;
+        if is_lone_run_as {
+            self.fill_lone_run_as(&mut chain, session);
+        } else {
+            self.fill(&mut chain, session, origin);
+        }
+        chain
+    }
+
+    fn has_query(&self, session: &Session) -> bool {
+        let mut uses = session.uses.iter();
+        uses.any(|&(event, _)| self.events[event as usize].is_query())
+    }
+
+    fn empty(&self, chain_id: String, path: ChainPath, started_at: UtcSecond) -> Chain {
+        Chain {
+            chain_id,
+            path,
+            touches_quick: false,
+            status: ChainStatus::Complete,
+            missing: Vec::new(),
+            confidence: Confidence::Proven,
+            started_at,
+            last_activity_at: started_at,
+            hub_account_id: None,
+            consumer_account_id: None,
+            consumer_name: None,
+            business_unit: None,
+            data_source_arn: None,
+            run_as_session: None,
+            consumer_session: None,
+            queries: Vec::new(),
+            calls: Vec::new(),
+            quick_user: None,
+            notes: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    fn fill_lone_run_as(&mut self, chain: &mut Chain, session: &Session) {
+        chain.run_as_session = Some(self.describe(session));
+        chain.hub_account_id = account_of(session);
+        chain.missing.push(Missing {
+            part: MissingPart::ConsumerSession,
+            why: Some("no AssumeRole by this session was read".to_owned()),
+        });
+        if session.hop.is_none() {
+            let why = self.why(account_of(session).as_ref());
+            chain.missing.push(Missing {
+                part: MissingPart::RunAsSession,
+                why,
+            });
+        }
+        chain.status = ChainStatus::Partial;
+        self.add_events(chain, session, ChainPart::RunAs);
+        self.finish(chain);
+    }
+
+    fn fill(&mut self, chain: &mut Chain, session: &Session, origin: Origin) {
+        chain.consumer_session = Some(self.describe(session));
+        chain.consumer_account_id = account_of(session);
+        let external_id = session
+            .hop
+            .as_ref()
+            .and_then(|hop| hop.external_id.as_ref());
+        chain.data_source_arn = external_id.filter(|id| is_data_source_arn(id)).cloned();
+        self.add_parent(chain, session, origin);
+        self.add_missing(chain, session, origin);
+        self.add_events(chain, session, ChainPart::Consumer);
+        self.add_queries(chain, session);
+        self.add_calls(chain, session);
+        self.add_open_questions(chain, session);
+        let any_query = self.has_query(session);
+        let is_partial = chain.missing.iter().any(|missing| {
+            matches!(
+                missing.part,
+                MissingPart::RunAsSession | MissingPart::ConsumerSession
+            )
+        });
+        chain.status = match (is_partial, any_query) {
+            (true, _) => ChainStatus::Partial,
+            (false, true) => ChainStatus::Complete,
+            (false, false) => ChainStatus::Idle,
+        };
+        self.finish(chain);
+    }
+
+    /// The session before, or what is known of the caller.
+    fn add_parent(&mut self, chain: &mut Chain, session: &Session, origin: Origin) {
+        if let Some((parent, confidence)) = self.sessions.parent(session) {
+            chain.run_as_session = Some(self.describe(parent));
+            chain.confidence = chain.confidence.min(confidence);
+            chain.hub_account_id = account_of(parent);
+            if !parent.candidates.is_empty() {
+                chain.confidence = Confidence::Ambiguous;
+                chain
+                    .notes
+                    .push(self.candidates_note("the session before", parent));
+            }
+            self.add_events(chain, parent, ChainPart::RunAs);
+        } else if let Some(hop) = &session.hop
+            && origin.has_run_as
+            && let Some(caller) = hop.caller.assumed_role_id()
+        {
+            chain.run_as_session = Some(RoleSession {
+                assumed_role_id: Some(caller.clone()),
+                account_id: hop.caller.account_id.clone(),
+                role_session_name: caller.split_once(':').map(|(_, name)| name.into()),
+                ..RoleSession::default()
+            });
+            chain.confidence = chain.confidence.min(Confidence::Probable);
+            chain.hub_account_id.clone_from(&hop.caller.account_id);
+        }
+        let by_role_a = chain.path == ChainPath::QuickRoleChain;
+        if !by_role_a {
+            let declared = self.context.topology.hub_account_id.clone();
+            let hub = declared.or_else(|| self.roles.hub_account_id().cloned());
+            chain.hub_account_id = hub.filter(|_| chain.touches_quick);
+        }
+    }
+
+    fn add_missing(&self, chain: &mut Chain, session: &Session, origin: Origin) {
+        let mut missing = Vec::new();
+        let target = account_of(session);
+        match &session.hop {
+            // Its candidates were read; which of them it is, is the question.
+            None if !session.candidates.is_empty() => {}
+            None => {
+                chain.confidence = chain.confidence.min(Confidence::Probable);
+                missing.push((MissingPart::ConsumerSession, target.clone()));
+                if origin.touches_quick {
+                    let hub = self.roles.hub_account_id().cloned();
+                    missing.push((MissingPart::RunAsSession, hub));
+                }
+            }
+            Some(hop) => {
+                let parent = self.sessions.parent(session);
+                let parent_unseen = match parent {
+                    Some((parent, _)) => parent.hop.is_none() && parent.candidates.is_empty(),
+                    None => hop.caller.assumed_role_id().is_some(),
+                };
+                if parent_unseen {
+                    missing.push((MissingPart::RunAsSession, hop.caller.account_id.clone()));
+                }
+                missing.extend(self.missing_copies(hop, target.as_ref()));
+            }
+        }
+        missing.sort();
+        chain.missing = missing
+            .into_iter()
+            .map(|(part, account)| Missing {
+                part,
+                why: self.why(account.as_ref()),
+            })
+            .collect();
+    }
+
+    /// The account copies of a cross-account hop that were not read.
+    fn missing_copies(&self, hop: &Hop, target: Option<&Text>) -> Vec<(MissingPart, Option<Text>)> {
+        let caller = hop.caller.account_id.as_ref();
+        let (Some(caller), Some(target)) = (caller, target) else {
+            return Vec::new();
+        };
+        if caller == target {
+            return Vec::new();
+        }
+        let got = |account: &Text| {
+            let mut copies = hop.copies.iter();
+            copies.any(|&copy| {
+                self.events[copy as usize].recipient_account_id.as_ref() == Some(account)
+            })
+        };
+        let parts = [
+            (MissingPart::HubCopy, caller),
+            (MissingPart::ConsumerCopy, target),
+        ];
+        let absent = parts.into_iter().filter(|(_, account)| !got(account));
+        absent
+            .map(|(part, account)| (part, Some(account.clone())))
+            .collect()
+    }
+
+    /// Why something of this account was not read, as far as that is known.
+    fn why(&self, account: Option<&Text>) -> Option<String> {
+        let account = account?;
+        if self.context.accounts_seen.contains(account) {
+            Some(format!(
+                "not among the records of account {account} that were read"
+            ))
+        } else {
+            Some(format!("no logs of account {account} were read"))
+        }
+    }
+
+    fn describe(&self, session: &Session) -> RoleSession {
+        let mut described = RoleSession {
+            role_arn: session.role_arn.clone(),
+            account_id: account_of(session),
+            role_session_name: session.session_name.clone(),
+            assumed_role_id: session.assumed_role_id.clone(),
+            access_key_id: session.key.clone(),
+            assumed_at: Some(session.created_at),
+            ..RoleSession::default()
+        };
+        if let Some(hop) = &session.hop {
+            described.expires_at = Some(hop.expires_at);
+            described.assumed_by = hop.caller.best_name().cloned();
+            described.source_account_id = caller_account(&hop.caller);
+            described.source_ip.clone_from(&hop.source_ip);
+            described.external_id.clone_from(&hop.external_id);
+            described.scope_down = scope_down(hop);
+            let copies = hop.copies.iter();
+            let mut ids: Vec<_> = copies
+                .map(|&copy| self.events[copy as usize].id.clone())
+                .collect();
+            ids.sort();
+            ids.dedup();
+            described.event_ids = ids;
+        }
+        described
+    }
+
+    fn add_events(&self, chain: &mut Chain, session: &Session, part: ChainPart) {
+        let copies = session.hop.iter().flat_map(|hop| &hop.copies);
+        let copies = copies.map(|&copy| (copy, Confidence::Proven));
+        for (event, confidence) in copies.chain(session.uses.iter().copied()) {
+            chain.events.push(ChainEvent {
+                event,
+                session: part,
+                confidence,
+            });
+        }
+    }
+
+    fn add_queries(&self, chain: &mut Chain, session: &Session) {
+        let mut outside = 0u32;
+        for &(index, confidence) in &session.uses {
+            let event = &self.events[index as usize];
+            let Detail::StartQuery(query) = &event.detail else {
+                continue;
+            };
+            chain.confidence = chain.confidence.min(confidence);
+            if !self.context.window.contains(event.time) {
+                outside += 1;
+                continue;
+            }
+            let known = !query.parameters_omitted && event.error_code.is_none();
+            let default = known.then(|| Text::from(DEFAULT_WORK_GROUP));
+            chain.queries.push(QueryExecution {
+                query_execution_id: query.query_execution_id.clone(),
+                started_at: event.time,
+                region: event.region.clone(),
+                work_group: query.work_group.clone().or(default),
+                catalog: query.catalog.clone(),
+                database: query.database.clone(),
+                error_code: event.error_code.clone(),
+                event_id: event.id.clone(),
+                confidence,
+            });
+        }
+        if outside > 0 {
+            let (queries, lie) = if outside == 1 {
+                ("query", "lies")
+            } else {
+                ("queries", "lie")
+            };
+            chain.notes.push(format!(
+                "{outside} {queries} of this session {lie} outside the window and {} not counted",
+                if outside == 1 { "is" } else { "are" }
+            ));
+        }
+    }
+
+    fn add_calls(&mut self, chain: &mut Chain, session: &Session) {
+        let mut calls: BTreeMap<Text, u64> = BTreeMap::new();
+        for &(index, _) in &session.uses {
+            let event = &self.events[index as usize];
+            if self.context.window.contains(event.time) {
+                let key = (event.source.clone(), event.name.clone());
+                let spelled = self.actions.entry(key);
+                let action = spelled.or_insert_with(|| event.action().into());
+                *calls.entry(action.clone()).or_default() += 1;
+            }
+        }
+        chain.calls = calls.into_iter().collect();
+    }
+
+    /// What could not be decided, with the candidates.
+    fn add_open_questions(&self, chain: &mut Chain, session: &Session) {
+        if !session.candidates.is_empty() {
+            chain.confidence = Confidence::Ambiguous;
+            chain
+                .notes
+                .push(self.candidates_note("the consumer session", session));
+        }
+        if session.twins.len() > 1 {
+            let twins = self.names(&session.twins);
+            chain.notes.push(format!(
+                "calls without a key of their own are counted here; {twins} were made in the same \
+                 second by the same caller with the same external id and policy"
+            ));
+        }
+    }
+
+    fn candidates_note(&self, what: &str, session: &Session) -> String {
+        format!("{what} is one of {}", self.names(&session.candidates))
+    }
+
+    /// Sessions by chain id, or by key where they have no chain of their own.
+    fn names(&self, sessions: &[SessionId]) -> String {
+        let name = |&id: &SessionId| match &self.ids[id as usize] {
+            Some(chain) => chain.clone(),
+            None => {
+                let session = self.sessions.get(id);
+                let key = session.key.as_deref().unwrap_or("without a key");
+                format!("session {key} of {}", session.created_at)
+            }
+        };
+        let mut names: Vec<String> = sessions.iter().map(name).collect();
+        names.sort();
+        names.join(", ")
+    }
+
+    /// Puts the events in order and finds the last one.
+    fn finish(&self, chain: &mut Chain) {
+        chain.events.sort_unstable();
+        chain.events.dedup_by_key(|event| event.event);
+        let part = if chain.consumer_session.is_some() {
+            ChainPart::Consumer
+        } else {
+            ChainPart::RunAs
+        };
+        let of_part = chain.events.iter().filter(|event| event.session == part);
+        let times = of_part.map(|event| self.events[event.event as usize].time);
+        chain.last_activity_at = times.max().unwrap_or(chain.started_at);
+        chain.notes.sort();
+    }
+
+    fn in_window(&self, chain: &Chain) -> bool {
+        let window = &self.context.window;
+        let mut events = chain.events.iter();
+        events.any(|event| window.contains(self.events[event.event as usize].time))
+    }
+
+    /// Refused attempts, by who tried and what for.
+    fn denied_chains(&mut self) -> Vec<Chain> {
+        let mut groups: BTreeMap<(String, Text), Vec<u32>> = BTreeMap::new();
+        for (index, event) in (0u32..).zip(self.events) {
+            let Some(issue) = refusal(event) else {
+                continue;
+            };
+            let Some(role_arn) = &issue.role_arn else {
+                continue;
+            };
+            let who = match self.sessions.by_event[index as usize] {
+                Link::To(session, _) => id_of(self.sessions.get(session)),
+                Link::None => event.identity.best_name().map_or_else(String::new, |name| {
+                    format!(
+                        "{name} {}",
+                        event.identity.access_key_id.as_deref().unwrap_or("")
+                    )
+                }),
+            };
+            groups
+                .entry((who, role_arn.clone()))
+                .or_default()
+                .push(index);
+        }
+        groups
+            .iter()
+            .filter_map(|((who, role_arn), attempts)| self.denied(who, role_arn, attempts))
+            .collect()
+    }
+
+    fn denied(&mut self, who: &str, role_arn: &Text, attempts: &[u32]) -> Option<Chain> {
+        let first = &self.events[*attempts.first()? as usize];
+        let role = RoleName::from_arn(role_arn);
+        let parent = match self.sessions.by_event[attempts[0] as usize] {
+            Link::To(session, _) => Some(self.sessions.get(session)),
+            Link::None => None,
+        };
+        let is_role_a = role
+            .as_ref()
+            .is_some_and(|role| self.roles.run_as.contains(role));
+        let is_role_b = role
+            .as_ref()
+            .is_some_and(|role| self.roles.consumer.contains(role));
+        let from_run_as = parent.is_some_and(|parent| self.roles.is_run_as(parent))
+            || self.roles.is_run_as_caller(&first.identity);
+        if !is_role_a && !is_role_b && !from_run_as {
+            return None;
+        }
+        let by_quick = if is_role_a {
+            is_quick(&first.identity)
+        } else {
+            let made_by_quick = parent.map(Maker::of);
+            from_run_as && matches!(made_by_quick, Some(Maker::Quick | Maker::Unseen) | None)
+        };
+        let path = if by_quick {
+            ChainPath::QuickRoleChain
+        } else {
+            ChainPath::RoleChain
+        };
+        let id = chain_id(&["denied", who, role_arn]);
+        let mut chain = self.empty(id, path, first.time);
+        chain.touches_quick = true;
+        chain.status = ChainStatus::Denied;
+        let refused = refused_session(first, role_arn, role.as_ref());
+        if is_role_a && !is_role_b {
+            chain.hub_account_id.clone_from(&refused.account_id);
+            chain.run_as_session = Some(refused);
+        } else {
+            chain.consumer_account_id.clone_from(&refused.account_id);
+            chain.consumer_session = Some(refused);
+            if let Some(parent) = parent {
+                chain.run_as_session = Some(self.describe(parent));
+                chain.hub_account_id = account_of(parent);
+                if parent.hop.is_none() {
+                    let account = account_of(parent);
+                    let why = self.why(account.as_ref());
+                    let part = MissingPart::RunAsSession;
+                    chain.missing.push(Missing { part, why });
+                }
+            }
+        }
+        self.add_attempts(&mut chain, attempts, is_role_a && !is_role_b);
+        Some(chain)
+    }
+
+    fn add_attempts(&self, chain: &mut Chain, attempts: &[u32], on_run_as: bool) {
+        let part = if on_run_as {
+            ChainPart::RunAs
+        } else {
+            ChainPart::Consumer
+        };
+        chain
+            .events
+            .extend(attempts.iter().map(|&event| ChainEvent {
+                event,
+                session: part,
+                confidence: Confidence::Proven,
+            }));
+        let events = attempts.iter().map(|&index| &self.events[index as usize]);
+        let mut codes: Vec<&str> = events
+            .filter_map(|event| event.error_code.as_deref())
+            .collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let times = if attempts.len() == 1 { "once" } else { "times" };
+        let count = attempts.len();
+        let count = if count == 1 {
+            String::new()
+        } else {
+            format!("{count} ")
+        };
+        chain
+            .notes
+            .push(format!("refused {count}{times}: {}", codes.join(", ")));
+        self.finish(chain);
+    }
+
+    /// Queries by users, without a role session.
+    fn direct_chains(&mut self) -> Vec<Chain> {
+        type Who = (Option<Text>, Option<Text>, Option<Text>, Option<UtcSecond>);
+        let mut groups: BTreeMap<Who, Vec<u32>> = BTreeMap::new();
+        for (index, event) in (0u32..).zip(self.events) {
+            let identity = &event.identity;
+            let is_open = self.sessions.by_event[index as usize] == Link::None;
+            let is_athena = &*event.source == "athena.amazonaws.com";
+            if is_open && is_athena {
+                let who = (
+                    event.recipient_account_id.clone(),
+                    identity.best_name().cloned(),
+                    identity.access_key_id.clone(),
+                    identity.session_created_at,
+                );
+                groups.entry(who).or_default().push(index);
+            }
+        }
+        let is_query = |&index: &u32| self.events[index as usize].is_query();
+        groups.retain(|_, calls| calls.iter().any(is_query));
+        let groups: Vec<_> = groups.into_iter().collect();
+        groups
+            .into_iter()
+            .map(|((account, name, key, created_at), calls)| {
+                let first = &self.events[calls[0] as usize];
+                let mut session = direct_session(first);
+                session.uses = calls
+                    .iter()
+                    .map(|&call| (call, Confidence::Proven))
+                    .collect();
+                let made = created_at.map_or_else(String::new, |at| at.to_string());
+                let parts = [
+                    account.as_deref(),
+                    name.as_deref(),
+                    key.as_deref(),
+                    Some(&*made),
+                ];
+                let id = chain_id(&parts.map(Option::unwrap_or_default));
+                self.direct(id, &session, first)
+            })
+            .collect()
+    }
+
+    fn direct(&mut self, id: String, session: &Session, first: &Event) -> Chain {
+        let mut chain = self.empty(id, ChainPath::Direct, first.time);
+        chain
+            .consumer_account_id
+            .clone_from(&first.recipient_account_id);
+        chain.consumer_session = Some(RoleSession {
+            account_id: first.identity.account_id.clone(),
+            access_key_id: first.identity.access_key_id.clone(),
+            assumed_at: first.identity.session_created_at,
+            assumed_by: first.identity.best_name().cloned(),
+            source_account_id: first.identity.account_id.clone(),
+            source_ip: first.source_ip.clone(),
+            ..RoleSession::default()
+        });
+        self.add_events(&mut chain, session, ChainPart::Consumer);
+        self.add_queries(&mut chain, session);
+        self.add_calls(&mut chain, session);
+        if first.identity.assumed_role_id().is_some() {
+            chain.path = ChainPath::RoleChain;
+            chain.status = ChainStatus::Partial;
+            chain.confidence = Confidence::Ambiguous;
+            chain.missing.push(Missing {
+                part: MissingPart::ConsumerSession,
+                why: Some("the calls do not say when their session was made".to_owned()),
+            });
+        }
+        self.finish(&mut chain);
+        chain
+    }
+}
+
+/// A user's calls as the session they are not.
+fn direct_session(first: &Event) -> Session {
+    Session {
+        hop: None,
+        role: None,
+        role_arn: None,
+        session_name: None,
+        assumed_role_id: None,
+        key: first.identity.access_key_id.clone(),
+        created_at: first.time,
+        expires_at: first.time,
+        uses: Vec::new(),
+        parent: Link::None,
+        candidates: Vec::new(),
+        witness: None,
+        twins: Vec::new(),
+    }
+}
+
+fn refused_session(first: &Event, role_arn: &Text, role: Option<&RoleName>) -> RoleSession {
+    let events = vec![first.id.clone()];
+    RoleSession {
+        role_arn: Some(role_arn.clone()),
+        account_id: role.map(|role| role.account_id.clone()),
+        assumed_by: first.identity.best_name().cloned(),
+        source_account_id: caller_account(&first.identity),
+        source_ip: first.source_ip.clone(),
+        event_ids: events,
+        ..RoleSession::default()
+    }
+}
+
+/// Role, name, second and key: what every copy of the hop, and every call with
+/// the session's own key, agrees on. (The assumed role id is missing from 6 % of
+/// real hops, so the role's and the session's name stand for it.)
+fn id_of(session: &Session) -> String {
+    let account = account_of(session);
+    let role = session.role.as_ref().map(|role| &*role.name);
+    let created_at = session.created_at.to_string();
+    let is_question = if session.candidates.is_empty() {
+        ""
+    } else {
+        "?"
+    };
+    chain_id(&[
+        account.as_deref().unwrap_or_default(),
+        role.unwrap_or_default(),
+        session.session_name.as_deref().unwrap_or_default(),
+        &created_at,
+        session.key.as_deref().unwrap_or_default(),
+        is_question,
+    ])
+}
+
+fn account_of(session: &Session) -> Option<Text> {
+    let role = session.role.as_ref().map(|role| role.account_id.clone());
+    role.or_else(|| session.witness.as_ref()?.account_id.clone())
+}
+
+/// The account a session was assumed from; a service has none.
+fn caller_account(caller: &Identity) -> Option<Text> {
+    caller.account_id.clone().filter(|_| !caller.is_service())
+}
+
+/// What the inline policy of a hop allows.
+fn scope_down(hop: &Hop) -> ScopeDown {
+    let unknown = hop.policy.is_none() && !hop.parameters_known;
+    ScopeDown {
+        present: (!unknown).then_some(hop.policy.is_some()),
+        resources: hop.scope_down_resources().unwrap_or_default(),
+    }
+}

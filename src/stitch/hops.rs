@@ -1,0 +1,212 @@
+//! One hop for each AssumeRole that happened, from the copies the accounts got.
+
+use crate::model::event::{Detail, Event, Issue};
+use crate::model::identity::{Identity, RoleName, session_name_in_arn};
+use crate::model::text::{OpaqueId, Text};
+use crate::model::time::UtcSecond;
+use hashbrown::HashMap;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Life of a session whose end nobody logged: what role chaining allows
+/// (facts.md 2.1).
+const SESSION_SECONDS_DEFAULT: i64 = 3600;
+
+/// An AssumeRole that succeeded.
+#[derive(Debug)]
+pub(super) struct Hop {
+    /// Positions of its copies, in the order of events.
+    pub(super) copies: Vec<u32>,
+    pub(super) time: UtcSecond,
+    /// Who asked: from the caller's own copy where there is one.
+    pub(super) caller: Arc<Identity>,
+    pub(super) role: Option<RoleName>,
+    pub(super) role_arn: Option<Text>,
+    pub(super) session_name: Option<Text>,
+    pub(super) assumed_role_id: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) expires_at: UtcSecond,
+    pub(super) external_id: Option<Text>,
+    pub(super) policy: Option<Text>,
+    /// The parameters were logged, so that what is not in them was not asked.
+    pub(super) parameters_known: bool,
+    pub(super) source_ip: Option<Text>,
+}
+
+/// What two copies of one hop share (facts.md 3, join key 4).
+#[derive(PartialEq, Eq, Hash)]
+enum Shared {
+    Event(OpaqueId),
+    Request(OpaqueId),
+    Key(Text, UtcSecond),
+}
+
+/// The issue in an event, if it is an AssumeRole that succeeded.
+fn success(event: &Event) -> Option<&Issue> {
+    match &event.detail {
+        Detail::Issue(issue)
+            if event.error_code.is_none() && event.name.starts_with("AssumeRo") =>
+        {
+            Some(issue)
+        }
+        _ => None,
+    }
+}
+
+/// The issue in an event, if it is an AssumeRole that was refused.
+pub(super) fn refusal(event: &Event) -> Option<&Issue> {
+    match &event.detail {
+        Detail::Issue(issue)
+            if event.error_code.is_some() && event.name.starts_with("AssumeRo") =>
+        {
+            Some(issue)
+        }
+        _ => None,
+    }
+}
+
+/// Finds the hops among events in their fixed order.
+pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
+    let mut groups: Vec<Vec<u32>> = Vec::new();
+    let mut by_shared: HashMap<Shared, Vec<u32>> = HashMap::new();
+    for (index, event) in (0u32..).zip(events) {
+        let Some(issue) = success(event) else {
+            continue;
+        };
+        let shared = [
+            issue.shared_event_id.clone().map(Shared::Event),
+            issue.request_id.clone().map(Shared::Request),
+            issue
+                .issued_key_id
+                .clone()
+                .map(|key| Shared::Key(key, event.time)),
+        ];
+        let known = shared.iter().flatten().find_map(|shared| {
+            let candidates = by_shared.get(shared)?;
+            candidates
+                .iter()
+                .copied()
+                .find(|&group| is_copy(events, &groups[group as usize], event, issue))
+        });
+        let group = known.unwrap_or_else(|| {
+            groups.push(Vec::new());
+            u32::try_from(groups.len() - 1).unwrap_or(u32::MAX)
+        });
+        groups[group as usize].push(index);
+        for shared in shared.into_iter().flatten() {
+            let candidates = by_shared.entry(shared).or_default();
+            if !candidates.contains(&group) {
+                candidates.push(group);
+            }
+        }
+    }
+    groups
+        .into_iter()
+        .map(|copies| Hop::of(events, copies))
+        .collect()
+}
+
+/// Whether the event can be another account's copy of the same hop.
+fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &Issue) -> bool {
+    fn agree<T: PartialEq>(left: Option<&T>, right: Option<&T>) -> bool {
+        left.is_none() || right.is_none() || left == right
+    }
+    group.iter().all(|&copy| {
+        let other = &events[copy as usize];
+        let Some(known) = success(other) else {
+            return false;
+        };
+        other.recipient_account_id != event.recipient_account_id
+            && other.time.distance(event.time) <= super::CLOCK_SKEW_SECONDS
+            && agree(known.issued_key_id.as_ref(), issue.issued_key_id.as_ref())
+            && agree(
+                known.assumed_role_id.as_ref(),
+                issue.assumed_role_id.as_ref(),
+            )
+            && agree(known.role_arn.as_ref(), issue.role_arn.as_ref())
+    })
+}
+
+impl Hop {
+    fn of(events: &[Event], copies: Vec<u32>) -> Self {
+        let all: Vec<(&Event, &Issue)> = copies
+            .iter()
+            .filter_map(|&copy| {
+                let event = &events[copy as usize];
+                Some((event, success(event)?))
+            })
+            .collect();
+        let first = |member: fn(&Issue) -> Option<&Text>| {
+            all.iter().find_map(|(_, issue)| member(issue)).cloned()
+        };
+        // The target's copy tells the caller's account and principal only.
+        let is_target_copy = |event: &Event| event.identity.kind.as_deref() == Some("AWSAccount");
+        let caller_copy = all.iter().map(|(event, _)| *event);
+        let caller_copy = caller_copy.min_by_key(|event| is_target_copy(event));
+        let time = all.iter().map(|(event, _)| event.time).min();
+        let time = time.unwrap_or(UtcSecond::from_unix(0));
+        let role_arn = first(|issue| issue.role_arn.as_ref());
+        let lasts = all.iter().find_map(|(_, issue)| issue.duration_seconds);
+        let expires_at = all.iter().find_map(|(_, issue)| issue.expires_at);
+        let expires_at = expires_at
+            .unwrap_or_else(|| time.plus(lasts.unwrap_or(SESSION_SECONDS_DEFAULT).max(0)));
+        let session_name = first(|issue| issue.session_name.as_ref()).or_else(|| {
+            let arn = role_arn.as_deref()?;
+            session_name_in_arn(arn).map(Text::from)
+        });
+        Self {
+            time,
+            caller: caller_copy.map_or_else(Arc::default, |event| Arc::clone(&event.identity)),
+            role: role_arn.as_deref().and_then(RoleName::from_arn),
+            role_arn,
+            session_name,
+            assumed_role_id: first(|issue| issue.assumed_role_id.as_ref()),
+            key: first(|issue| issue.issued_key_id.as_ref()),
+            expires_at,
+            external_id: first(|issue| issue.external_id.as_ref()),
+            policy: first(|issue| issue.policy.as_ref()),
+            parameters_known: all
+                .iter()
+                .any(|(_, issue)| !issue.parameters_omitted && issue.session_name.is_some()),
+            source_ip: caller_copy.and_then(|event| event.source_ip.clone()),
+            copies,
+        }
+    }
+
+    /// The resources that the inline policy allows something on, sorted; `None`
+    /// where there is no policy or it is not JSON.
+    pub(super) fn scope_down_resources(&self) -> Option<Vec<Text>> {
+        let policy: Value = serde_json::from_str(self.policy.as_deref()?).ok()?;
+        let statements = one_or_many(policy.get("Statement"));
+        let allows =
+            |statement: &&Value| statement.get("Effect").and_then(Value::as_str) == Some("Allow");
+        let mut resources: Vec<Text> = statements
+            .iter()
+            .filter(allows)
+            .flat_map(|statement| one_or_many(statement.get("Resource")))
+            .filter_map(|resource| resource.as_str().map(Text::from))
+            .collect();
+        resources.sort();
+        resources.dedup();
+        Some(resources)
+    }
+
+    /// Whether IAM would have refused the session this role: its inline policy
+    /// names roles, all of them, and this one is not among them.
+    pub(super) fn scope_excludes(&self, role: &RoleName) -> bool {
+        let resources = self.scope_down_resources().unwrap_or_default();
+        let names_another = |resource: &Text| {
+            !resource.contains(['*', '?', '$'])
+                && RoleName::from_arn(resource).is_some_and(|named| named != *role)
+        };
+        !resources.is_empty() && resources.iter().all(names_another)
+    }
+}
+
+fn one_or_many(value: Option<&Value>) -> Vec<Value> {
+    match value {
+        Some(Value::Array(items)) => items.clone(),
+        Some(item) => vec![item.clone()],
+        None => Vec::new(),
+    }
+}

@@ -1,0 +1,84 @@
+//! Events to chains: AssumeRole -> AssumeRole -> StartQueryExecution.
+//!
+//! Everything here is a function of the set of events: they are put into one
+//! order first ([`dedupe`]), so neither the order they were read in, nor how the
+//! logs were split, nor repeated delivery can show in the result.
+//!
+//! | step | file |
+//! |---|---|
+//! | one event per delivery group | [`dedupe`] |
+//! | one hop per AssumeRole, from its copies | [`hops`] |
+//! | which session made a call | [`sessions`] |
+//! | which roles are Role A and Role B | [`roles`] |
+//! | one record per consumer session | [`assemble`], [`path`] |
+//! | who used Quick | [`quick_user`] |
+
+mod assemble;
+mod dedupe;
+mod hops;
+mod path;
+mod quick_user;
+mod roles;
+mod sessions;
+
+pub use roles::{hints, interest};
+
+use crate::model::chain::Chain;
+use crate::model::event::Event;
+use crate::model::text::Text;
+use crate::model::topology::Topology;
+use crate::model::window::TimeWindow;
+use std::collections::BTreeSet;
+
+/// Creation times of one session differ by at most this between services
+/// (facts.md 3: equal to the second in 118 of 118 cases).
+pub const CLOCK_SKEW_SECONDS: u64 = 2;
+
+/// What stitching has to know besides the events.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The declared topology.
+    pub topology: &'a Topology,
+    /// What the run answers for.
+    pub window: TimeWindow,
+    /// Accounts of which any record was read: tells a gap from an absence.
+    pub accounts_seen: &'a BTreeSet<Text>,
+    /// Whether sessions that have nothing to do with Quick or Athena are wanted.
+    pub all_sessions: bool,
+}
+
+/// What stitching gives.
+#[derive(Debug, Default)]
+pub struct Stitched {
+    /// The events, one for each that happened, in a fixed order.
+    pub events: Vec<Event>,
+    /// Chains in the window, by start and id.
+    pub chains: Vec<Chain>,
+    /// Events delivered more than once.
+    pub duplicates: u64,
+    /// Deliveries of one event that do not agree.
+    pub conflicts: u64,
+    /// Events replaced by an `UPDATED_DATA` addendum.
+    pub replaced: u64,
+}
+
+/// Stitches events into chains.
+///
+/// `events` come in any order and with repeats; the result is the same for the
+/// same set. Rules: design.md section 3, evidence: facts.md sections 2 and 3.
+#[must_use]
+pub fn stitch(events: Vec<Event>, context: &Context<'_>) -> Stitched {
+    let deduped = dedupe::dedupe(events);
+    let hops = hops::hops(&deduped.events);
+    let sessions = sessions::Sessions::link(&deduped.events, hops);
+    let roles = roles::Roles::find(&deduped.events, &sessions, context.topology);
+    let mut chains = assemble::assemble(&deduped.events, &sessions, &roles, context);
+    quick_user::attach(&mut chains, &deduped.events);
+    Stitched {
+        events: deduped.events,
+        chains,
+        duplicates: deduped.duplicates,
+        conflicts: deduped.conflicts,
+        replaced: deduped.replaced,
+    }
+}

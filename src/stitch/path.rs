@@ -1,0 +1,120 @@
+//! What kind of chain a session is the end of.
+
+use super::roles::{Roles, is_quick};
+use super::sessions::{Session, Sessions};
+use crate::model::chain::ChainPath;
+use crate::model::identity::{Identity, is_data_source_arn};
+
+/// Who made a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
+    /// Quick itself.
+    Quick,
+    /// Another AWS service.
+    Service,
+    /// A role session or a user, by AssumeRole.
+    Principal,
+    /// Somebody who signed in: SAML, web identity.
+    Person,
+    /// The AssumeRole was not read.
+    Unseen,
+}
+
+impl Maker {
+    pub(super) fn of(session: &Session) -> Self {
+        let Some(hop) = &session.hop else {
+            return Self::Unseen;
+        };
+        let caller = &hop.caller;
+        match caller.kind.as_deref() {
+            _ if is_quick(caller) => Self::Quick,
+            Some("SAMLUser" | "WebIdentityUser") => Self::Person,
+            _ if caller.is_service() => Self::Service,
+            _ => Self::Principal,
+        }
+    }
+}
+
+/// How a session came about, as far as chains care.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) path: ChainPath,
+    /// The session was assumed from another session or user.
+    pub(super) has_run_as: bool,
+    /// It touched Role A or a Role B.
+    pub(super) touches_quick: bool,
+}
+
+/// The path of a session that is the end of a chain.
+pub(super) fn origin(
+    session: &Session,
+    sessions: &Sessions,
+    roles: &Roles,
+    queries: bool,
+) -> Origin {
+    let mut candidates = session.candidates.iter();
+    let Some(&first) = candidates.next() else {
+        return origin_of(session, sessions, roles, queries);
+    };
+    // What all candidates agree on is no question.
+    let of = |id| origin_of(sessions.get(id), sessions, roles, queries);
+    let first = of(first);
+    if candidates.all(|&id| of(id).path == first.path) {
+        first
+    } else {
+        origin_of(session, sessions, roles, queries)
+    }
+}
+
+fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: bool) -> Origin {
+    let parent = sessions.parent(session).map(|(parent, _)| parent);
+    let maker = Maker::of(session);
+    let caller = session.hop.as_ref().map(|hop| &*hop.caller);
+    let from_run_as = match parent {
+        Some(parent) => roles.is_run_as(parent),
+        None => caller.is_some_and(|caller| roles.is_run_as_caller(caller)),
+    };
+    let by_quick = match parent.map(Maker::of) {
+        Some(Maker::Quick) => from_run_as,
+        Some(Maker::Unseen) => from_run_as || caller.is_some_and(Identity::is_invoked_by_quick),
+        Some(_) => false,
+        None => from_run_as || caller.is_some_and(|caller| quick_behind(session, caller)),
+    };
+    let touches_quick = from_run_as || by_quick || roles.is_consumer(session);
+    let on_behalf_of_service = session
+        .witness
+        .as_ref()
+        .is_some_and(|witness| witness.invoked_by.is_some());
+    let path = match maker {
+        _ if by_quick => ChainPath::QuickRoleChain,
+        Maker::Quick | Maker::Service if queries => ChainPath::ServiceRole,
+        Maker::Person if queries && !touches_quick => ChainPath::Direct,
+        Maker::Unseen if queries && on_behalf_of_service && !touches_quick => {
+            ChainPath::ServiceRole
+        }
+        _ if queries || touches_quick => ChainPath::RoleChain,
+        _ => ChainPath::Session,
+    };
+    Origin {
+        path,
+        has_run_as: from_run_as || maker == Maker::Principal,
+        touches_quick,
+    }
+}
+
+/// Whether Quick is behind a caller of which only the principal was logged (no
+/// logs of the hub): AWS itself says so in `invokedBy`, or the caller is in the
+/// account that the data source of its external id is in.
+fn quick_behind(session: &Session, caller: &Identity) -> bool {
+    let external_id = session
+        .hop
+        .as_ref()
+        .and_then(|hop| hop.external_id.as_deref());
+    let Some(external_id) = external_id.filter(|id| is_data_source_arn(id)) else {
+        return false;
+    };
+    let account = external_id.split(':').nth(4);
+    let is_bare = caller.kind.as_deref() == Some("AWSAccount") && caller.arn.is_none();
+    let in_hub = account.is_some() && caller.account_id.as_deref() == account;
+    is_bare && in_hub && caller.assumed_role_id().is_some()
+}

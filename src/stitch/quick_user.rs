@@ -1,0 +1,169 @@
+//! Who used Quick: `QueryDatabase` events tied to chains (facts.md 5.2, 5.3).
+//!
+//! A user is named when every `QueryDatabase` of the chain's data source around
+//! its queries names the same one. A Quick query id in the SQL's comment proves
+//! it; where users differ, nobody is chosen and all are named in a note.
+
+use crate::model::chain::{Chain, ChainEvent, ChainPart, ChainPath, Confidence, QuickUser};
+use crate::model::event::{Detail, Event, QueryDatabase};
+use crate::model::identity::Identity;
+use crate::model::text::{OpaqueId, Text};
+use crate::model::time::UtcSecond;
+use hashbrown::HashMap;
+use std::collections::BTreeSet;
+
+/// How far a `QueryDatabase` may be from the query it stands for.
+const NEARBY_SECONDS: i64 = 15;
+
+/// One `QueryDatabase` event.
+struct Sighting<'a> {
+    index: u32,
+    time: UtcSecond,
+    user: Text,
+    detail: &'a QueryDatabase,
+}
+
+/// Names the users of Quick chains.
+pub(super) fn attach(chains: &mut [Chain], events: &[Event]) {
+    let mut by_source: HashMap<&str, Vec<Sighting<'_>>> = HashMap::new();
+    for (index, event) in (0u32..).zip(events) {
+        let Detail::QueryDatabase(detail) = &event.detail else {
+            continue;
+        };
+        let (Some(source), Some(user)) = (&detail.data_source, user_of(&event.identity)) else {
+            continue;
+        };
+        by_source
+            .entry(bare_id(source))
+            .or_default()
+            .push(Sighting {
+                index,
+                time: event.time,
+                user,
+                detail,
+            });
+    }
+    let of_quick = |chain: &&mut Chain| chain.path == ChainPath::QuickRoleChain;
+    for chain in chains.iter_mut().filter(of_quick) {
+        let Some(source) = &chain.data_source_arn else {
+            continue;
+        };
+        if let Some(sightings) = by_source.get(bare_id(source)) {
+            name_user(chain, events, sightings);
+        }
+    }
+}
+
+/// ARNs and bare ids of one data source end alike.
+fn bare_id(source: &str) -> &str {
+    source.rsplit('/').next().unwrap_or(source)
+}
+
+/// Whether two spellings can be of one data source: bare ids lack the account.
+fn same_source(left: &str, right: &str) -> bool {
+    let either_bare = !left.contains(':') || !right.contains(':');
+    bare_id(left) == bare_id(right) && (either_bare || left == right)
+}
+
+fn user_of(identity: &Identity) -> Option<Text> {
+    let named = identity
+        .user_name
+        .as_ref()
+        .or(identity.on_behalf_of.as_ref());
+    named
+        .or(identity.arn.as_ref())
+        .or(identity.principal_id.as_ref())
+        .cloned()
+}
+
+fn name_user(chain: &mut Chain, events: &[Event], sightings: &[Sighting<'_>]) {
+    let source = chain.data_source_arn.clone().unwrap_or_default();
+    let nearby: Vec<&Sighting<'_>> = near_queries(chain, sightings)
+        .into_iter()
+        .filter(|sighting| {
+            let named = sighting.detail.data_source.as_deref().unwrap_or_default();
+            same_source(named, &source)
+        })
+        .collect();
+    let proven = proven_by_query_id(chain, events, &nearby);
+    let (of, confidence) = match proven {
+        Some(sighting) => (vec![sighting], Confidence::Proven),
+        None => (nearby, Confidence::Probable),
+    };
+    let users: BTreeSet<&Text> = of.iter().map(|sighting| &sighting.user).collect();
+    match users.len() {
+        0 => return,
+        1 => {}
+        _ => {
+            let names: Vec<&str> = users.iter().map(|name| &***name).collect();
+            chain.notes.push(format!(
+                "the Quick user is one of {}; nothing says which",
+                names.join(", ")
+            ));
+            chain.notes.sort();
+            return;
+        }
+    }
+    chain.quick_user = Some(QuickUser {
+        name: of[0].user.clone(),
+        confidence,
+        resource_arn: only(&of, |detail| detail.resource.as_ref()).cloned(),
+        data_set_arn: only(&of, |detail| detail.data_set.as_ref()).cloned(),
+        query_id: only(&of, |detail| detail.query_id.as_ref()).cloned(),
+    });
+    chain.events.extend(of.iter().map(|sighting| ChainEvent {
+        event: sighting.index,
+        session: ChainPart::Quick,
+        confidence,
+    }));
+    chain.events.sort_unstable();
+}
+
+/// The sightings close to any of the chain's queries; sightings are by time.
+fn near_queries<'a, 's>(chain: &Chain, sightings: &'a [Sighting<'s>]) -> Vec<&'a Sighting<'s>> {
+    let mut near: BTreeSet<usize> = BTreeSet::new();
+    for query in &chain.queries {
+        let from = query.started_at.plus(-NEARBY_SECONDS);
+        let to = query.started_at.plus(NEARBY_SECONDS);
+        let start = sightings.partition_point(|sighting| sighting.time < from);
+        let end = sightings.partition_point(|sighting| sighting.time <= to);
+        near.extend(start..end);
+    }
+    near.into_iter().map(|index| &sightings[index]).collect()
+}
+
+/// The sighting whose query id stands in the SQL of one of the chain's queries.
+fn proven_by_query_id<'a, 's>(
+    chain: &Chain,
+    events: &[Event],
+    nearby: &[&'a Sighting<'s>],
+) -> Option<&'a Sighting<'s>> {
+    let of_chain = chain
+        .events
+        .iter()
+        .map(|event| &events[event.event as usize]);
+    let ids: BTreeSet<&OpaqueId> = of_chain
+        .filter_map(|event| match &event.detail {
+            Detail::StartQuery(query) => query.quick_query_id.as_ref(),
+            _ => None,
+        })
+        .collect();
+    let mut proven = nearby.iter().filter(|sighting| {
+        let id = sighting.detail.query_id.as_ref();
+        id.is_some_and(|id| ids.contains(id))
+    });
+    let first = proven.next()?;
+    proven
+        .all(|other| other.user == first.user)
+        .then_some(*first)
+}
+
+/// The member, if all sightings agree on it.
+fn only<'a, T: PartialEq>(
+    sightings: &[&Sighting<'a>],
+    member: fn(&'a QueryDatabase) -> Option<&'a T>,
+) -> Option<&'a T> {
+    let mut values = sightings.iter().map(|sighting| member(sighting.detail));
+    let first = values.next().flatten()?;
+    values.all(|other| other == Some(first)).then_some(first)
+}

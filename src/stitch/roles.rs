@@ -1,0 +1,280 @@
+//! Which roles are Role A and Role B, and which sessions matter because of it.
+//!
+//! Declared roles count as declared. Without a declaration, Role A is what
+//! Quick assumes and then chains; Role B is what Role A's sessions assume, or
+//! what is assumed with the ARN of a Quick data source as external id.
+
+use super::hops::refusal;
+use super::sessions::{Session, Sessions};
+use crate::model::event::{Detail, Event, Issue};
+use crate::model::identity::{Identity, RoleName, is_data_source_arn};
+use crate::model::interest::Interest;
+use crate::model::text::Text;
+use crate::model::topology::Topology;
+use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeSet;
+
+/// Role A and Role B, declared or found.
+#[derive(Debug, Default)]
+pub(super) struct Roles {
+    pub(super) run_as: BTreeSet<RoleName>,
+    pub(super) consumer: BTreeSet<RoleName>,
+    /// Role ids (`AROA...`) of Role A.
+    run_as_ids: HashSet<Text>,
+}
+
+/// Whether Quick itself, not a session, made the call.
+pub(super) fn is_quick(identity: &Identity) -> bool {
+    identity.is_invoked_by_quick() && identity.assumed_role_id().is_none()
+}
+
+impl Roles {
+    pub(super) fn find(events: &[Event], sessions: &Sessions, topology: &Topology) -> Self {
+        let mut roles = Self {
+            run_as: topology.run_as_roles.clone(),
+            ..Self::default()
+        };
+        for consumer in &topology.consumers {
+            roles.consumer.extend(consumer.roles.iter().cloned());
+        }
+        roles.find_run_as(events, sessions);
+        roles.find_consumer(events, sessions);
+        for session in &sessions.all {
+            if roles.is_run_as(session)
+                && let Some((id, _)) = session.assumed_role_id.as_deref().and_then(split_id)
+            {
+                roles.run_as_ids.insert(id.into());
+            }
+        }
+        roles
+    }
+
+    /// Roles that Quick assumed, and whose sessions asked for another role.
+    fn find_run_as(&mut self, events: &[Event], sessions: &Sessions) {
+        let made_by_quick = |session: &Session| {
+            let hop = session.hop.as_ref();
+            hop.is_some_and(|hop| is_quick(&hop.caller))
+        };
+        for session in &sessions.all {
+            let for_quick = session.hop.as_ref().is_some_and(|hop| {
+                // AWS itself says that Quick made the call with this session.
+                hop.caller.is_invoked_by_quick()
+            });
+            if let Some((parent, _)) = sessions.parent(session)
+                && (made_by_quick(parent) || for_quick && parent.hop.is_none())
+            {
+                self.run_as.extend(parent.role.clone());
+            }
+        }
+        for (_, parent) in refusals(events, sessions) {
+            if made_by_quick(parent) {
+                self.run_as.extend(parent.role.clone());
+            }
+        }
+    }
+
+    fn find_consumer(&mut self, events: &[Event], sessions: &Sessions) {
+        for session in &sessions.all {
+            let Some(hop) = &session.hop else {
+                continue;
+            };
+            let from_run_as = sessions
+                .parent(session)
+                .is_some_and(|(parent, _)| self.is_run_as(parent));
+            let for_data_source = hop.external_id.as_deref().is_some_and(is_data_source_arn);
+            if from_run_as || for_data_source {
+                self.consumer.extend(session.role.clone());
+            }
+        }
+        for (issue, parent) in refusals(events, sessions) {
+            if self.is_run_as(parent) {
+                let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
+                self.consumer.extend(role);
+            }
+        }
+    }
+
+    pub(super) fn is_run_as(&self, session: &Session) -> bool {
+        let role = session.role.as_ref();
+        role.is_some_and(|role| self.run_as.contains(role))
+    }
+
+    pub(super) fn is_consumer(&self, session: &Session) -> bool {
+        let role = session.role.as_ref();
+        role.is_some_and(|role| self.consumer.contains(role))
+    }
+
+    /// Whether a caller known by its principal alone is a session of Role A.
+    pub(super) fn is_run_as_caller(&self, caller: &Identity) -> bool {
+        let by_id = caller
+            .assumed_role_id()
+            .and_then(|id| split_id(id))
+            .is_some_and(|(role_id, _)| self.run_as_ids.contains(role_id));
+        let arn = caller.issuer_arn.as_deref().or(caller.arn.as_deref());
+        let by_arn = arn.and_then(RoleName::from_arn);
+        by_id || by_arn.is_some_and(|role| self.run_as.contains(&role))
+    }
+
+    /// The one account that Role A is in.
+    pub(super) fn hub_account_id(&self) -> Option<&Text> {
+        let mut accounts = self.run_as.iter().map(|role| &role.account_id);
+        let first = accounts.next()?;
+        accounts.all(|account| account == first).then_some(first)
+    }
+}
+
+fn split_id(assumed_role_id: &str) -> Option<(&str, &str)> {
+    assumed_role_id.split_once(':')
+}
+
+/// Refused AssumeRole calls by role sessions.
+fn refusals<'a>(
+    events: &'a [Event],
+    sessions: &'a Sessions,
+) -> impl Iterator<Item = (&'a Issue, &'a Session)> {
+    let linked = events.iter().zip(&sessions.by_event);
+    linked.filter_map(|(event, link)| {
+        let issue = refusal(event)?;
+        match link {
+            super::sessions::Link::To(session, _) => Some((issue, sessions.get(*session))),
+            super::sessions::Link::None => None,
+        }
+    })
+}
+
+/// What a few events alone say is of interest: enough to keep most calls of
+/// interesting sessions on the way. [`interest`] has the last word.
+pub fn hints(events: &[Event], topology: &Topology, interest: &mut Interest) {
+    for event in events {
+        let session = event.identity.assumed_role_id();
+        if &*event.source == "athena.amazonaws.com" {
+            interest.sessions.extend(session.cloned());
+        }
+        if let Detail::Issue(issue) = &event.detail
+            && is_of_interest(event, issue, topology)
+        {
+            interest.roles.extend(issued_role_id(issue));
+        }
+    }
+}
+
+fn issued_role_id(issue: &Issue) -> Option<Text> {
+    let (role_id, _) = issue.assumed_role_id.as_deref().and_then(split_id)?;
+    Some(role_id.into())
+}
+
+fn is_of_interest(event: &Event, issue: &Issue, topology: &Topology) -> bool {
+    let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
+    let is_declared = role.is_some_and(|role| {
+        topology.run_as_roles.contains(&role) || topology.is_consumer_role(&role)
+    });
+    let for_data_source = issue.external_id.as_deref().is_some_and(is_data_source_arn);
+    is_declared || for_data_source || event.identity.is_invoked_by_quick()
+}
+
+/// The role sessions whose every call is wanted: those that query Athena, those
+/// of Role A and Role B, and all that they came from.
+#[must_use]
+pub fn interest(events: &[Event], topology: &Topology, all_sessions: bool) -> Interest {
+    let mut interest = Interest {
+        all_sessions,
+        ..Interest::default()
+    };
+    hints(events, topology, &mut interest);
+    let ids = role_ids(events);
+    add_roles_by_name(events, topology, &ids, &mut interest);
+    add_assumed_from_run_as(events, &ids, &mut interest);
+    add_ancestors(events, &mut interest);
+    interest
+}
+
+/// Role ids by role, from every event that tells both.
+fn role_ids(events: &[Event]) -> HashMap<RoleName, BTreeSet<Text>> {
+    let mut ids: HashMap<RoleName, BTreeSet<Text>> = HashMap::new();
+    let mut seen: HashSet<usize> = HashSet::new();
+    let mut add = |arn: Option<&Text>, id: Option<&Text>| {
+        let role = arn.and_then(|arn| RoleName::from_arn(arn));
+        let id = id.and_then(|id| split_id(id));
+        if let (Some(role), Some((id, _))) = (role, id) {
+            ids.entry(role).or_default().insert(id.into());
+        }
+    };
+    for event in events {
+        if let Detail::Issue(issue) = &event.detail {
+            add(issue.role_arn.as_ref(), issue.assumed_role_id.as_ref());
+        }
+        let identity = &event.identity;
+        if seen.insert(std::sync::Arc::as_ptr(identity).addr()) {
+            let arn = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
+            add(arn, identity.assumed_role_id());
+        }
+    }
+    ids
+}
+
+/// Declared roles, and roles of hops that did not say their role id.
+fn add_roles_by_name(
+    events: &[Event],
+    topology: &Topology,
+    ids: &HashMap<RoleName, BTreeSet<Text>>,
+    interest: &mut Interest,
+) {
+    let declared = topology.consumers.iter().flat_map(|one| &one.roles);
+    for role in declared.chain(&topology.run_as_roles) {
+        interest
+            .roles
+            .extend(ids.get(role).into_iter().flatten().cloned());
+    }
+    for event in events {
+        if let Detail::Issue(issue) = &event.detail
+            && issue.assumed_role_id.is_none()
+            && is_of_interest(event, issue, topology)
+        {
+            let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
+            let known = role.and_then(|role| ids.get(&role));
+            interest.roles.extend(known.into_iter().flatten().cloned());
+        }
+    }
+}
+
+/// What sessions of interesting roles assume, whatever the external id.
+fn add_assumed_from_run_as(
+    events: &[Event],
+    ids: &HashMap<RoleName, BTreeSet<Text>>,
+    interest: &mut Interest,
+) {
+    let mut found: Vec<Text> = Vec::new();
+    for event in events {
+        let Detail::Issue(issue) = &event.detail else {
+            continue;
+        };
+        let caller = event.identity.assumed_role_id().and_then(|id| split_id(id));
+        if caller.is_some_and(|(role, _)| interest.roles.contains(role)) {
+            let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
+            let known = role.and_then(|role| ids.get(&role));
+            found.extend(issued_role_id(issue));
+            found.extend(known.into_iter().flatten().cloned());
+        }
+    }
+    interest.roles.extend(found);
+}
+
+/// The sessions that interesting sessions were assumed from.
+fn add_ancestors(events: &[Event], interest: &mut Interest) {
+    loop {
+        let before = interest.sessions.len();
+        for event in events {
+            if let Detail::Issue(issue) = &event.detail
+                && let Some(issued) = &issue.assumed_role_id
+                && interest.holds(issued)
+            {
+                interest
+                    .sessions
+                    .extend(event.identity.assumed_role_id().cloned());
+            }
+        }
+        if interest.sessions.len() == before {
+            return;
+        }
+    }
+}

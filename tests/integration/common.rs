@@ -1,0 +1,120 @@
+//! What the tests share: sources in memory, runs, and truth.
+
+use qs_audit::decode::Reading;
+use qs_audit::demo::{GeneratedFile, TrueChain};
+use qs_audit::model::audit::Audit;
+use qs_audit::model::chain::Chain;
+use qs_audit::model::identity::RoleName;
+use qs_audit::model::text::Text;
+use qs_audit::pipeline::{self, Plan, Unwatched};
+use qs_audit::ports::{Listing, LogSource, SourceError};
+
+/// Objects in memory.
+#[derive(Default)]
+pub(crate) struct Memory {
+    objects: Vec<(Text, Vec<u8>)>,
+    listing: Listing,
+}
+
+impl Memory {
+    pub(crate) fn new<K: Into<Text>>(objects: impl IntoIterator<Item = (K, Vec<u8>)>) -> Self {
+        let objects = objects.into_iter().map(|(key, body)| (key.into(), body));
+        Self {
+            objects: objects.collect(),
+            listing: Listing::default(),
+        }
+    }
+
+    pub(crate) fn of(files: &[GeneratedFile]) -> Self {
+        Self::new(
+            files
+                .iter()
+                .map(|file| (file.key.as_str(), file.body.clone())),
+        )
+    }
+}
+
+impl LogSource for Memory {
+    fn object_count(&self) -> u32 {
+        u32::try_from(self.objects.len()).unwrap()
+    }
+
+    fn key(&self, object: u32) -> Text {
+        self.objects[object as usize].0.clone()
+    }
+
+    fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
+        body.clear();
+        body.extend_from_slice(&self.objects[object as usize].1);
+        Ok(())
+    }
+
+    fn listing(&self) -> &Listing {
+        &self.listing
+    }
+}
+
+pub(crate) fn run(plan: &Plan, source: &Memory) -> Audit {
+    pipeline::run(plan, source, &Unwatched).unwrap()
+}
+
+pub(crate) fn plan(reading: Reading, threads: usize) -> Plan {
+    Plan {
+        reading,
+        threads,
+        ..Plan::default()
+    }
+}
+
+/// A chain in the words of the ground truth, without its story.
+pub(crate) fn as_truth(chain: &Chain) -> TrueChain {
+    let text = |text: Option<&Text>| text.map(|text| text.to_string());
+    let session = chain.consumer_session.as_ref();
+    let role = session.and_then(|session| RoleName::from_arn(session.role_arn.as_deref()?));
+    let run_as = chain.run_as_session.as_ref();
+    let ids = chain
+        .queries
+        .iter()
+        .map(|query| match &query.query_execution_id {
+            Some(id) => id.to_string(),
+            None => "refused".to_owned(),
+        });
+    let mut query_execution_ids: Vec<String> = ids.collect();
+    query_execution_ids.sort();
+    let missing = chain
+        .missing
+        .iter()
+        .map(|missing| missing.part.as_str().to_owned());
+    let mut missing: Vec<String> = missing.collect();
+    missing.sort();
+    TrueChain {
+        consumer_account_id: text(chain.consumer_account_id.as_ref()),
+        consumer_role: role.map(|role| role.name.to_string()),
+        consumer_session_name: text(session.and_then(|session| session.role_session_name.as_ref())),
+        started_at: chain.started_at.to_string(),
+        consumer_access_key_id: text(session.and_then(|session| session.access_key_id.as_ref())),
+        path: chain.path.as_str().into(),
+        status: chain.status.as_str().into(),
+        missing,
+        confidence: chain.confidence.as_str().into(),
+        run_as_access_key_id: text(run_as.and_then(|session| session.access_key_id.as_ref())),
+        data_source_arn: text(chain.data_source_arn.as_ref()),
+        quick_user: chain.quick_user.as_ref().map(|user| user.name.to_string()),
+        query_execution_ids,
+        call_count: chain.call_count(),
+        story: String::new(),
+    }
+}
+
+/// The truth without its stories, sorted.
+pub(crate) fn without_stories(chains: &[TrueChain]) -> Vec<TrueChain> {
+    let mut plain: Vec<TrueChain> = chains
+        .iter()
+        .map(|chain| TrueChain {
+            story: String::new(),
+            ..chain.clone()
+        })
+        .collect();
+    plain.sort();
+    plain
+}
