@@ -8,7 +8,7 @@
 
 use super::scan;
 use crate::model::coverage::RejectReason;
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memmem};
 
 /// How records are found. Both give the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +53,11 @@ struct Splitter<'a, 's> {
     sink: &'s mut dyn FnMut(Found),
 }
 
-/// The text ends inside a value.
-struct Cut;
+/// The text ends inside the value that starts here.
+struct Cut(usize);
+
+/// How CloudTrail starts a record: unescaped quotes, so never inside a string.
+const RECORD_START: &[u8] = b"{\"eventVersion\":";
 
 impl Splitter<'_, '_> {
     fn run(&mut self) {
@@ -76,11 +79,42 @@ impl Splitter<'_, '_> {
                 }
                 _ => Ok(self.garbage(at)),
             };
-            match after {
+            match after.or_else(|cut| self.resume(&cut)) {
                 Ok(after) => at = self.skip_space(after),
-                Err(Cut) => return,
+                Err(Cut(_)) => return,
             }
         }
+    }
+
+    /// A record that is never closed swallows all that follow it: goes on at the
+    /// next place that looks like the start of one.
+    fn resume(&mut self, cut: &Cut) -> Result<usize, Cut> {
+        let mut cut = Cut(cut.0);
+        loop {
+            let behind = (cut.0 + 1).min(self.text.len());
+            let next = memmem::find(&self.text[behind..], RECORD_START);
+            let next = next.ok_or(Cut(self.text.len()))?;
+            match self.records_from(behind + next) {
+                Ok(after) => return Ok(after),
+                Err(again) => cut = again,
+            }
+        }
+    }
+
+    /// Records one after the other, with whatever brackets close them: what is
+    /// wrong around them has been said already.
+    fn records_from(&mut self, mut at: usize) -> Result<usize, Cut> {
+        while self.text.get(at) == Some(&b'{') {
+            at = self.elements(at)?;
+            at = self.skip_space(at);
+            if self.text.get(at) == Some(&b',') {
+                at = self.skip_space(at + 1);
+            }
+        }
+        while let Some(b']' | b'}') = self.text.get(at) {
+            at = self.skip_space(at + 1);
+        }
+        Ok(at)
     }
 
     /// Something between top-level values: passed over up to the next line.
@@ -193,10 +227,10 @@ impl Splitter<'_, '_> {
         let (detail, in_place) = if between_records {
             ("the text ends before its records do", false)
         } else {
-            ("the text ends inside a record", true)
+            ("a record is never closed", true)
         };
         self.damage(element, RejectReason::TruncatedJson, detail, in_place);
-        Cut
+        Cut(element)
     }
 
     fn damage(

@@ -166,6 +166,13 @@ impl Stage {
     pub(super) fn quick(&mut self, scene: Scene, consumer: &ConsumerCast, at: UtcSecond) {
         let data_source = *self.chance.pick(&consumer.data_sources);
         let user = *self.chance.pick(&cast::USERS);
+        // Role A sessions of one second share a name. Where the caller's copy is
+        // lost, nothing could tell this one from one whose making is lost too.
+        let at = if scene == Scene::ConsumerCopyOnly {
+            at.plus(170)
+        } else {
+            at
+        };
         let run_as = records::run_as_session(at, &mut self.chance);
         let second = at.plus(self.chance.seconds(0, 2));
         let mut session = records::consumer_session(consumer, second, &mut self.chance);

@@ -1,8 +1,16 @@
-//! Stitching against the ground truth of generated organisations.
+//! Stitching against the ground truth of generated organisations, against the
+//! oracle, and against every other way to deliver the same logs.
 
 use crate::common::{Memory, as_truth, plan, run, without_stories};
+use crate::oracle;
+use proptest::prelude::*;
 use qs_audit::decode::Reading;
 use qs_audit::demo::{self, Plan, TrueChain};
+use qs_audit::model::audit::Audit;
+use qs_audit::model::chain::{Chain, Confidence};
+use qs_audit::output::json::v1::{Shape, write_jsonl};
+use serde_json::Value;
+use std::io::Read;
 
 fn small(seed: u64) -> Plan {
     Plan {
@@ -15,24 +23,20 @@ fn small(seed: u64) -> Plan {
     }
 }
 
-fn compare(seed: u64, found: &[TrueChain], truth: &demo::Truth) {
+fn compare(seed: u64, audit: &Audit, truth: &demo::Truth) {
+    let mut found: Vec<TrueChain> = audit.chains.iter().map(as_truth).collect();
+    found.sort();
     let wanted = without_stories(&truth.chains);
-    for chain in &wanted {
-        if !found.contains(chain) {
-            let same = |other: &&TrueChain| {
-                other.consumer_access_key_id == chain.consumer_access_key_id
-                    && other.started_at == chain.started_at
-            };
-            let story = truth
-                .chains
-                .iter()
-                .find(|true_chain| same(true_chain))
-                .map(|chain| &chain.story);
-            let near = found.iter().filter(same).collect::<Vec<_>>();
-            panic!("seed {seed}: not found: {chain:#?}\nstory {story:?}\nnear: {near:#?}");
-        }
+    for (chain, told) in wanted.iter().zip(&truth.chains) {
+        let started = |other: &&TrueChain| other.started_at == chain.started_at;
+        assert!(
+            found.contains(chain),
+            "seed {seed}: not found: {chain:#?}\n{}\nat that time: {:#?}",
+            told.story,
+            found.iter().filter(started).collect::<Vec<_>>()
+        );
     }
-    for chain in found {
+    for chain in &found {
         assert!(
             wanted.contains(chain),
             "seed {seed}: never happened: {chain:#?}"
@@ -43,14 +47,196 @@ fn compare(seed: u64, found: &[TrueChain], truth: &demo::Truth) {
 
 #[test]
 fn every_chain_is_found_as_it_was() {
-    for seed in 0..200 {
+    for seed in 0..1000 {
         let organisation = demo::generate(&small(seed));
         let audit = run(&plan(Reading::Fast, 2), &Memory::of(&organisation.logs));
-        let mut found: Vec<TrueChain> = audit.chains.iter().map(as_truth).collect();
-        found.sort();
-        compare(seed, &found, &organisation.truth);
+        compare(seed, &audit, &organisation.truth);
         assert_eq!(audit.coverage.records, organisation.truth.record_count);
         assert_eq!(audit.coverage.replaced, organisation.truth.replaced_count);
+        assert_eq!(audit.coverage.conflicts, 0);
         assert_eq!(audit.coverage.rejects.total(), 0);
     }
+}
+
+#[test]
+fn the_demo_is_found_as_it_was() {
+    let organisation = demo::generate(&Plan::demo(1));
+    let audit = run(&plan(Reading::Fast, 2), &Memory::of(&organisation.logs));
+    compare(1, &audit, &organisation.truth);
+}
+
+/// All records of an organisation, with their repeats.
+fn records_of(organisation: &demo::Organisation) -> Vec<Value> {
+    let mut records = Vec::new();
+    for file in &organisation.logs {
+        let mut text = String::new();
+        let mut decoder = flate2::read::GzDecoder::new(file.body.as_slice());
+        decoder.read_to_string(&mut text).unwrap();
+        let Value::Array(mut of_file) =
+            serde_json::from_str::<Value>(&text).unwrap()["Records"].take()
+        else {
+            panic!("no records");
+        };
+        records.append(&mut of_file);
+    }
+    records
+}
+
+fn ids_of(chain: &Chain, consumer: bool) -> Vec<String> {
+    let session = if consumer {
+        &chain.consumer_session
+    } else {
+        &chain.run_as_session
+    };
+    let ids = session.iter().flat_map(|session| &session.event_ids);
+    ids.map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_oracle_agrees() {
+    for seed in 2000..4000 {
+        let organisation = demo::generate(&Plan {
+            consumers: 1,
+            noise_per_day: 1,
+            ..small(seed)
+        });
+        let records = records_of(&organisation);
+        let oracle = oracle::chains(&records);
+        let audit = run(&plan(Reading::Fast, 1), &Memory::of(&organisation.logs));
+        let mut seen = 0;
+        for chain in &audit.chains {
+            let hop = ids_of(chain, true);
+            let is_decided = chain.confidence != Confidence::Ambiguous;
+            if hop.is_empty() || chain.queries.is_empty() || !is_decided {
+                continue;
+            }
+            seen += 1;
+            let wanted = oracle
+                .get(&hop)
+                .unwrap_or_else(|| panic!("seed {seed}: {chain:#?}"));
+            let mut run_as = ids_of(chain, false);
+            run_as.sort();
+            let mut queries = as_truth(chain).query_execution_ids;
+            queries.sort();
+            assert_eq!(run_as, wanted.run_as, "seed {seed}: {chain:#?}");
+            assert_eq!(queries, wanted.queries, "seed {seed}: {chain:#?}");
+            if !wanted.run_as.is_empty() {
+                let proven = chain.confidence == Confidence::Proven;
+                assert_eq!(proven, wanted.proven, "seed {seed}: {chain:#?}");
+            }
+        }
+        assert_eq!(seen, oracle.len(), "seed {seed}");
+    }
+}
+
+/// Everything the machine outputs say of the chains.
+fn written(audit: &Audit) -> String {
+    let chains: Vec<&Chain> = audit.chains.iter().collect();
+    let mut out = Vec::new();
+    write_jsonl(&chains, Shape::Chains, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// Puts records into files of their own making: any order, any split, any form,
+/// some of them more than once.
+fn redeliver(records: &[Value], order: &[usize], cuts: &[usize], repeats: &[usize]) -> Memory {
+    let mut texts: Vec<String> = order.iter().map(|&at| records[at].to_string()).collect();
+    texts.extend(
+        repeats
+            .iter()
+            .map(|&at| records[at % records.len()].to_string()),
+    );
+    let mut files = Vec::new();
+    let mut start = 0;
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (texts.len() + 1)).collect();
+    cuts.push(texts.len());
+    cuts.sort_unstable();
+    for (number, cut) in cuts.into_iter().enumerate() {
+        let part = &texts[start..cut];
+        let body = match number % 4 {
+            0 => format!("{{\"Records\":[{}]}}", part.join(",")),
+            1 => part.join("\n"),
+            2 => format!("[{}]", part.join(" ,\n ")),
+            _ => {
+                let events = part
+                    .iter()
+                    .map(|text| serde_json::json!({"CloudTrailEvent": text}));
+                serde_json::json!({"Events": events.collect::<Vec<_>>()}).to_string()
+            }
+        };
+        files.push((format!("{number}.json"), body.into_bytes()));
+        start = cut;
+    }
+    Memory::new(files)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn delivery_does_not_show(
+        seed in 5000u64..5020,
+        mixer in any::<u64>(),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        repeats in prop::collection::vec(any::<usize>(), 0..30),
+        threads in 1usize..4,
+    ) {
+        let organisation = demo::generate(&Plan { noise_per_day: 1, ..small(seed) });
+        let records = records_of(&organisation);
+        let straight = run(&plan(Reading::Fast, 1), &Memory::of(&organisation.logs));
+        let mut order: Vec<usize> = (0..records.len()).collect();
+        fastrand::Rng::with_seed(mixer).shuffle(&mut order);
+        let other = run(&plan(Reading::Fast, threads), &redeliver(&records, &order, &cuts, &repeats));
+        prop_assert_eq!(written(&straight), written(&other));
+        prop_assert_eq!(other.coverage.duplicates, straight.coverage.duplicates + repeats_kept(&records, &repeats, &straight));
+    }
+
+    /// Taking records away never makes a proven link point elsewhere.
+    #[test]
+    fn fewer_records_never_change_a_proven_link(seed in 6000u64..6020, mixer in any::<u64>(), keep in 50usize..100) {
+        let organisation = demo::generate(&Plan { noise_per_day: 1, ..small(seed) });
+        let records = records_of(&organisation);
+        let mut chance = fastrand::Rng::with_seed(mixer);
+        let order: Vec<usize> = (0..records.len()).filter(|_| chance.usize(..100) < keep).collect();
+        let whole = run(&plan(Reading::Fast, 1), &redeliver(&records, &(0..records.len()).collect::<Vec<_>>(), &[], &[]));
+        let part = run(&plan(Reading::Fast, 1), &redeliver(&records, &order, &[], &[]));
+        let session_of = |audit: &Audit| {
+            let mut of_query = std::collections::BTreeMap::new();
+            for chain in &audit.chains {
+                for query in &chain.queries {
+                    let session = chain.consumer_session.as_ref();
+                    let key = session.and_then(|session| session.access_key_id.clone());
+                    if query.confidence == Confidence::Proven {
+                        of_query.insert(query.event_id.clone(), key);
+                    }
+                }
+            }
+            of_query
+        };
+        let (whole, part) = (session_of(&whole), session_of(&part));
+        for (query, key) in &part {
+            if let Some(known) = whole.get(query) {
+                prop_assert_eq!(key, known);
+            }
+        }
+    }
+}
+
+/// How many of the repeated records are of the kept kind.
+fn repeats_kept(records: &[Value], repeats: &[usize], audit: &Audit) -> u64 {
+    let kept: std::collections::BTreeSet<String> = audit
+        .events
+        .iter()
+        .map(|event| event.id.to_string())
+        .collect();
+    let replaced: std::collections::BTreeSet<&str> = records
+        .iter()
+        .filter(|record| record["addendum"]["reason"] == "UPDATED_DATA")
+        .filter_map(|record| record["addendum"]["originalEventID"].as_str())
+        .collect();
+    let is_kept = |at: &&usize| {
+        let id = records[**at % records.len()]["eventID"].as_str().unwrap();
+        kept.contains(id) || replaced.contains(id)
+    };
+    repeats.iter().filter(is_kept).count() as u64
 }

@@ -1,0 +1,34 @@
+//! Any bytes decode without a panic, both readings agree, and every record is
+//! accounted for.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use qs_audit::decode::{Decoded, Decoder, Reading};
+use qs_audit::model::coverage::Limits;
+use qs_audit::model::interest::Interest;
+use qs_audit::model::window::TimeWindow;
+
+fn decode(body: &[u8], reading: Reading, all_sessions: bool) -> Decoded {
+    let limits = Limits {
+        object_bytes_max: 1 << 20,
+        ..Limits::DEFAULT
+    };
+    let interest = Interest {
+        all_sessions,
+        ..Interest::default()
+    };
+    let mut decoder = Decoder::new(TimeWindow::ALL, limits, reading);
+    decoder.object(0, &"fuzz".into(), body, &interest);
+    decoder.finish()
+}
+
+fuzz_target!(|body: &[u8]| {
+    for all_sessions in [false, true] {
+        let fast = decode(body, Reading::Fast, all_sessions);
+        let plain = decode(body, Reading::Plain, all_sessions);
+        assert!(fast.coverage.adds_up());
+        assert_eq!(fast.coverage, plain.coverage);
+        assert_eq!(format!("{:?}", fast.events), format!("{:?}", plain.events));
+        assert_eq!(format!("{:?}", fast.unresolved), format!("{:?}", plain.unresolved));
+    }
+});

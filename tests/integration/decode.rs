@@ -1,0 +1,331 @@
+//! The fast reading against the plain one, and what becomes of hostile input.
+
+use crate::common::{Memory, plan, run};
+use proptest::prelude::*;
+use qs_audit::decode::{Decoded, Decoder, Reading};
+use qs_audit::demo;
+use qs_audit::model::coverage::{Coverage, Limits};
+use qs_audit::model::interest::Interest;
+use qs_audit::model::window::TimeWindow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn decode_with(body: &[u8], reading: Reading, all_sessions: bool, limits: Limits) -> Decoded {
+    let interest = Interest {
+        all_sessions,
+        ..Interest::default()
+    };
+    let mut decoder = Decoder::new(TimeWindow::ALL, limits, reading);
+    decoder.object(0, &"object".into(), body, &interest);
+    decoder.finish()
+}
+
+/// Both readings of an object, which must be the same.
+fn both_readings(body: &[u8]) -> Coverage {
+    let mut coverage = Coverage::default();
+    for all_sessions in [true, false] {
+        let fast = decode_with(body, Reading::Fast, all_sessions, Limits::DEFAULT);
+        let plain = decode_with(body, Reading::Plain, all_sessions, Limits::DEFAULT);
+        assert!(fast.coverage.adds_up(), "{:?}", fast.coverage);
+        assert_eq!(fast.coverage, plain.coverage);
+        assert_eq!(format!("{:?}", fast.events), format!("{:?}", plain.events));
+        assert_eq!(
+            format!("{:?}", fast.unresolved),
+            format!("{:?}", plain.unresolved)
+        );
+        coverage = fast.coverage;
+    }
+    coverage
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn both_readings_agree_on_real_logs() {
+    let folder = Path::new("../shared/real-logs");
+    if !folder.exists() {
+        eprintln!("skipped: {} is absent", folder.display());
+        return;
+    }
+    let mut records = 0;
+    for path in files_below(folder) {
+        let body = fs::read(&path).unwrap();
+        records += both_readings(&body).records;
+        // Compact, as CloudTrail itself writes, so that the fast path is taken.
+        if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&body) {
+            both_readings(value.to_string().as_bytes());
+        }
+    }
+    assert!(records > 400, "{records}");
+}
+
+/// The expectations of `sample-logs/hostile/expected.json`: by file, records and
+/// how many came to what.
+#[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Expected {
+    records: u64,
+    kept: u64,
+    not_relevant: u64,
+    rejected: u64,
+    rejects: BTreeMap<String, u64>,
+}
+
+#[test]
+fn hostile_samples_end_in_their_rejects() {
+    let folder = Path::new("sample-logs/hostile");
+    let mut found: BTreeMap<String, Expected> = BTreeMap::new();
+    for path in files_below(folder) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if matches!(name.as_str(), "expected.json" | "README.md") {
+            continue;
+        }
+        let coverage = both_readings(&fs::read(&path).unwrap());
+        let rejects = coverage.rejects.iter();
+        let rejects = rejects.map(|(reason, count, _)| (reason.as_str().to_owned(), count));
+        found.insert(
+            name,
+            Expected {
+                records: coverage.records,
+                kept: coverage.records_kept,
+                not_relevant: coverage.records_not_relevant,
+                rejected: coverage.records_rejected,
+                rejects: rejects.collect(),
+            },
+        );
+    }
+    let path = folder.join("expected.json");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
+    }
+    let expected: BTreeMap<String, Expected> =
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    for (name, wanted) in &expected {
+        assert_eq!(found.get(name), Some(wanted), "{name}");
+    }
+    assert_eq!(found.len(), expected.len());
+}
+
+#[test]
+fn generated_logs_read_alike_both_ways() {
+    for seed in 0..10 {
+        let organisation = demo::generate(&demo::Plan {
+            days: 1,
+            chains_per_day: 6,
+            noise_per_day: 60,
+            ..demo::Plan::demo(seed)
+        });
+        let source = Memory::of(&organisation.logs);
+        let fast = run(&plan(Reading::Fast, 1), &source);
+        let plain = run(&plan(Reading::Plain, 1), &source);
+        assert_eq!(fast.coverage, plain.coverage);
+        assert_eq!(fast.chains, plain.chains);
+        assert!(fast.coverage.records_not_relevant > 100);
+    }
+}
+
+/// A small text with records of all kinds, to be damaged.
+fn sample_text() -> String {
+    let organisation = demo::generate(&demo::Plan {
+        days: 1,
+        consumers: 1,
+        chains_per_day: 2,
+        noise_per_day: 4,
+        minutes_per_file: 1440,
+        ..demo::Plan::demo(11)
+    });
+    let mut largest = String::new();
+    for file in &organisation.logs {
+        let mut text = String::new();
+        let mut decoder = flate2::read::GzDecoder::new(file.body.as_slice());
+        std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+        if text.len() > largest.len() {
+            largest = text;
+        }
+    }
+    largest
+}
+
+#[derive(Debug, Clone)]
+enum Damage {
+    Replace(usize, u8),
+    Insert(usize, &'static str),
+    Remove(usize, usize),
+    Cut(usize),
+    Repeat(usize, usize),
+}
+
+fn damage(body: &mut Vec<u8>, damage: &Damage) {
+    let at = |position: usize| position % body.len().max(1);
+    if body.is_empty() {
+        return;
+    }
+    match *damage {
+        Damage::Replace(position, byte) => {
+            let position = at(position);
+            body[position] = byte;
+        }
+        Damage::Insert(position, text) => {
+            let position = at(position);
+            body.splice(position..position, text.bytes());
+        }
+        Damage::Remove(position, length) => {
+            let position = at(position);
+            let end = (position + length).min(body.len());
+            body.drain(position..end);
+        }
+        Damage::Cut(position) => {
+            let position = at(position);
+            body.truncate(position);
+        }
+        Damage::Repeat(position, length) => {
+            let position = at(position);
+            let end = (position + length).min(body.len());
+            let part = body[position..end].to_vec();
+            body.splice(position..position, part);
+        }
+    }
+}
+
+fn any_damage() -> impl Strategy<Value = Damage> {
+    let texts = [
+        "\"",
+        "\\",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        " ",
+        "\n",
+        "\\u0073",
+        "\\ud800",
+        "é",
+        "null",
+        "0",
+        "1.5e3",
+        "-",
+        "},{",
+        "\"eventSource\":\"sts.amazonaws.com\",",
+        "\"userIdentity\":{},",
+        "\"invokedBy\":\"athena.amazonaws.com\",",
+        "\u{0}",
+        "\u{1f}",
+        "]}",
+        "{\"Records\":[",
+    ];
+    prop_oneof![
+        (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Damage::Replace(at, byte)),
+        (any::<usize>(), prop::sample::select(texts.to_vec()))
+            .prop_map(|(at, text)| Damage::Insert(at, text)),
+        (any::<usize>(), 1usize..40).prop_map(|(at, length)| Damage::Remove(at, length)),
+        any::<usize>().prop_map(Damage::Cut),
+        (any::<usize>(), 1usize..400).prop_map(|(at, length)| Damage::Repeat(at, length)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_readings_agree_on_damaged_logs(damages in prop::collection::vec(any_damage(), 1..6)) {
+        use std::sync::LazyLock;
+        static TEXT: LazyLock<String> = LazyLock::new(sample_text);
+        let mut body = TEXT.clone().into_bytes();
+        for one in &damages {
+            damage(&mut body, one);
+        }
+        both_readings(&body);
+    }
+
+    #[test]
+    fn both_readings_agree_on_any_text(body in "[\\[\\]{},:\"\\\\a-e0-9. \\n]{0,200}") {
+        both_readings(body.as_bytes());
+        both_readings(format!("{{\"Records\":[{body}]}}").as_bytes());
+    }
+
+    #[test]
+    fn any_bytes_decode_to_something(body in prop::collection::vec(any::<u8>(), 0..300)) {
+        both_readings(&body);
+        let gzip = [&[0x1f, 0x8b, 0x08][..], &body].concat();
+        both_readings(&gzip);
+    }
+}
+
+#[test]
+fn a_damaged_record_costs_only_itself() {
+    let text = sample_text();
+    let whole = both_readings(text.as_bytes());
+    let damaged = text.replacen("\"eventTime\":", "\"eventTime\";", 1);
+    let rest = both_readings(damaged.as_bytes());
+    assert_eq!(rest.records, whole.records);
+    assert_eq!(rest.records_rejected, 1);
+}
+
+#[test]
+fn limits_hold_at_the_limit_and_not_one_past_it() {
+    let record = |length: usize| {
+        let bare = "{\"eventSource\":\"ec2.amazonaws.com\",\"x\":\"\"}";
+        let padding = "x".repeat(length - bare.len());
+        format!(
+            "{{\"Records\":[{}]}}",
+            bare.replace("\"\"", &format!("\"{padding}\""))
+        )
+    };
+    let limits = Limits {
+        record_bytes_max: 1000,
+        ..Limits::DEFAULT
+    };
+    for (length, rejected) in [(999, 0), (1000, 0), (1001, 1)] {
+        for reading in [Reading::Fast, Reading::Plain] {
+            let decoded = decode_with(record(length).as_bytes(), reading, false, limits);
+            assert_eq!(decoded.coverage.records_rejected, rejected, "{length}");
+        }
+    }
+    let nested = |depth: usize| {
+        let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+        format!("{{\"Records\":[{{\"eventSource\":\"ec2.amazonaws.com\",\"x\":{open}{close}}}]}}")
+    };
+    let limits = Limits {
+        nesting_max: 70,
+        ..Limits::DEFAULT
+    };
+    for (depth, rejected) in [(69, 0), (70, 0), (71, 1)] {
+        for reading in [Reading::Fast, Reading::Plain] {
+            let decoded = decode_with(nested(depth).as_bytes(), reading, false, limits);
+            assert_eq!(decoded.coverage.records_rejected, rejected, "{depth}");
+        }
+    }
+}
+
+#[test]
+fn a_run_stops_reading_at_its_limit_and_says_so() {
+    let text = b"{\"Records\":[]}".to_vec();
+    let objects = (0..5).map(|number| (format!("{number}.json"), text.clone()));
+    let source = Memory::new(objects);
+    let mut plan = plan(Reading::Fast, 1);
+    plan.limits.run_bytes_max = 30;
+    let audit = run(&plan, &source);
+    // The object that crosses the limit is the last one read.
+    assert_eq!(audit.coverage.objects_read, 3);
+    assert_eq!(audit.coverage.objects_failed, 2);
+}
+
+#[test]
+fn no_token_or_sql_leaves_decode() {
+    let organisation = demo::generate(&demo::Plan::sample());
+    let audit = run(&plan(Reading::Fast, 2), &Memory::of(&organisation.logs));
+    let everything = format!("{:?} {:?}", audit.events, audit.chains);
+    assert!(everything.contains("ASIA"));
+    assert!(!everything.contains("EXAMPLETOKEN"));
+}
