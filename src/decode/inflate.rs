@@ -100,25 +100,23 @@ impl Inflater {
         let believable = body.len() >= GZIP_BYTES_MIN
             && claimed <= limits.object_bytes_max
             && claimed / DEFLATE_RATIO_MAX <= body.len();
-        if !believable || self.has_second_member(body) {
+        if !believable {
             return None;
         }
         self.reserve(claimed);
         let room = &mut self.buffer[..claimed];
         let inflated = self.decompressor.gzip_decompress(body, room).ok()?;
-        (inflated == claimed).then(|| self.length = claimed)
+        let is_single = inflated == claimed && !self.has_second_member(body, *trailer);
+        is_single.then(|| self.length = claimed)
     }
 
-    /// Whether another member may start inside: libdeflate would stop before it
-    /// without a word. May say so wrongly; may not miss one.
-    fn has_second_member(&self, body: &[u8]) -> bool {
-        const RESERVED_FLAGS: u8 = 0xe0;
-        self.magic.find_iter(&body[GZIP_MAGIC.len()..]).any(|at| {
-            match body.get(at + 2 * GZIP_MAGIC.len()) {
-                Some(flags) => flags & RESERVED_FLAGS == 0,
-                None => true,
-            }
-        })
+    /// Whether another member starts behind the one that was inflated: libdeflate
+    /// stops before it without a word. A member ends with its length, which for
+    /// the first of several must be that of the text at hand.
+    fn has_second_member(&self, body: &[u8], length: [u8; 4]) -> bool {
+        self.magic
+            .find_iter(body)
+            .any(|at| body[..at].ends_with(&length))
     }
 
     fn gunzip_members(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {

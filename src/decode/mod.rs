@@ -11,6 +11,7 @@ mod inflate;
 mod interest;
 mod intern;
 mod lanes;
+mod loose;
 mod record;
 mod redact;
 mod scan;
@@ -363,7 +364,7 @@ impl ObjectReader<'_> {
     fn sound(&mut self, sound: &Sound) {
         let bytes = &self.padded[sound.start..sound.end];
         let header = &sound.header;
-        let needs_parse = header.from(self.padded, HeaderField::EventSource).is_none()
+        let needs_parse = header.get(self.padded, HeaderField::EventSource).is_none()
             || bytes.len() > self.decoder.limits.record_bytes_max
             || (sound.non_ascii && std::str::from_utf8(bytes).is_err());
         if needs_parse {

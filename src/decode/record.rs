@@ -2,13 +2,13 @@
 //! dropped here and exist nowhere else.
 
 use super::intern::Interner;
+use super::loose;
 use crate::model::coverage::{RejectReason, Sibling};
 use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
-use crate::model::identity::Identity;
+use crate::model::identity::{Identity, session_name_in_arn};
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -104,30 +104,170 @@ struct RawIdentity<'a> {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct RawSessionContext {
-    attributes: RawAttributes,
-    session_issuer: RawIssuer,
-    source_identity: Option<String>,
+struct RawSessionContext<'a> {
+    attributes: loose::Object<RawAttributes<'a>>,
+    session_issuer: loose::Object<RawIssuer<'a>>,
+    #[serde(borrow)]
+    source_identity: loose::Text<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct RawAttributes {
-    creation_date: Option<String>,
+struct RawAttributes<'a> {
+    #[serde(borrow)]
+    creation_date: loose::Text<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct RawIssuer {
-    arn: Option<String>,
+struct RawIssuer<'a> {
+    #[serde(borrow)]
+    arn: loose::Text<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct RawAddendum {
-    reason: Option<String>,
-    #[serde(rename = "originalEventID")]
-    original_event_id: Option<String>,
+struct RawOnBehalfOf<'a> {
+    #[serde(borrow)]
+    user_id: loose::Text<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawAddendum<'a> {
+    #[serde(borrow)]
+    reason: loose::Text<'a>,
+    #[serde(rename = "originalEventID", borrow)]
+    original_event_id: loose::Text<'a>,
+}
+
+/// `requestParameters` of a call that issues credentials.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawIssueAsked<'a> {
+    #[serde(borrow)]
+    role_arn: loose::Text<'a>,
+    #[serde(borrow)]
+    role_session_name: loose::Text<'a>,
+    #[serde(borrow)]
+    external_id: loose::Text<'a>,
+    duration_seconds: loose::Number,
+    #[serde(borrow)]
+    policy: loose::Text<'a>,
+    #[serde(borrow)]
+    policy_arns: Option<&'a RawValue>,
+    #[serde(borrow)]
+    source_identity: loose::Text<'a>,
+    /// Left out for size (facts.md 1.3): unknown, not empty.
+    omitted: loose::Present,
+}
+
+/// Its `responseElements`. The token is not even looked at.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawIssueGot<'a> {
+    credentials: loose::Object<RawCredentials<'a>>,
+    #[serde(borrow)]
+    assumed_role_user: loose::Object<RawAssumedRoleUser<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawCredentials<'a> {
+    #[serde(borrow)]
+    access_key_id: loose::Text<'a>,
+    #[serde(borrow)]
+    expiration: loose::Text<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawAssumedRoleUser<'a> {
+    #[serde(borrow)]
+    assumed_role_id: loose::Text<'a>,
+    #[serde(borrow)]
+    arn: loose::Text<'a>,
+}
+
+/// `requestParameters` of Athena's calls.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawQueryAsked<'a> {
+    #[serde(borrow)]
+    query_string: loose::Text<'a>,
+    #[serde(borrow)]
+    work_group: loose::Text<'a>,
+    #[serde(borrow)]
+    query_execution_context: loose::Object<RawQueryContext<'a>>,
+    #[serde(borrow)]
+    result_configuration: loose::Object<RawResultConfiguration<'a>>,
+    #[serde(borrow)]
+    query_execution_id: loose::Text<'a>,
+    #[serde(borrow)]
+    query_execution_ids: Option<&'a RawValue>,
+    omitted: loose::Present,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawQueryContext<'a> {
+    #[serde(borrow)]
+    catalog: loose::Text<'a>,
+    #[serde(borrow)]
+    database: loose::Text<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawResultConfiguration<'a> {
+    #[serde(borrow)]
+    output_location: loose::Text<'a>,
+}
+
+/// `responseElements` of `StartQueryExecution`.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawQueryGot<'a> {
+    #[serde(borrow)]
+    query_execution_id: loose::Text<'a>,
+}
+
+/// `requestParameters` of `lakeformation:GetDataAccess`.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawDataAccess<'a> {
+    #[serde(borrow)]
+    audit_context: loose::Object<RawAuditContext<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawAuditContext<'a> {
+    #[serde(borrow)]
+    additional_audit_context: loose::Text<'a>,
+}
+
+/// `serviceEventDetails` of Quick's own events.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawServiceDetails<'a> {
+    #[serde(borrow)]
+    event_request_details: loose::Object<RawQueryDatabase<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawQueryDatabase<'a> {
+    #[serde(borrow)]
+    data_source_id: loose::Text<'a>,
+    #[serde(borrow)]
+    query_id: loose::Text<'a>,
+    #[serde(borrow)]
+    resource_id: loose::Text<'a>,
+    #[serde(borrow)]
+    data_set_id: loose::Text<'a>,
+    #[serde(borrow)]
+    data_set_mode: loose::Text<'a>,
 }
 
 /// Reads one record, which is valid UTF-8 and not nested too deep.
@@ -148,7 +288,7 @@ pub(super) fn read(text: &str, place: Place, interner: &mut Interner) -> Result<
         _ => digest_id(text),
     };
     let detail = detail_of(&raw, source, name, interner);
-    let identity = identity_of(raw.user_identity.unwrap_or_default(), interner);
+    let identity = identity_of(&raw.user_identity.unwrap_or_default(), interner);
     let recipient = interner.maybe(raw.recipient_account_id.as_deref());
     let content = Content {
         id,
@@ -231,11 +371,12 @@ fn digest_id(text: &str) -> OpaqueId {
     OpaqueId::new(&format!("sha256:{hex}"))
 }
 
-fn identity_of(raw: RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> {
-    let context: RawSessionContext = raw.session_context.and_then(object).unwrap_or_default();
-    let on_behalf_of: Option<Map<String, Value>> = raw.on_behalf_of.and_then(object);
-    let on_behalf_of = on_behalf_of.as_ref().and_then(|map| map.get("userId"));
-    let created = context.attributes.creation_date.as_deref();
+fn identity_of(raw: &RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> {
+    let context = ObjectText::of(raw.session_context);
+    let context: RawSessionContext<'_> = context.read();
+    let on_behalf_of = ObjectText::of(raw.on_behalf_of);
+    let on_behalf_of: RawOnBehalfOf<'_> = on_behalf_of.read();
+    let created = context.attributes.0.creation_date.get();
     let identity = Identity {
         kind: interner.maybe(raw.kind.as_deref()),
         principal_id: interner.maybe(raw.principal_id.as_deref()),
@@ -245,58 +386,41 @@ fn identity_of(raw: RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> {
         user_name: interner.maybe(raw.user_name.as_deref()),
         invoked_by: interner.maybe(raw.invoked_by.as_deref()),
         session_created_at: created.and_then(UtcSecond::parse),
-        issuer_arn: interner.maybe(context.session_issuer.arn.as_deref()),
-        source_identity: interner.maybe(context.source_identity.as_deref()),
-        on_behalf_of: interner.maybe(on_behalf_of.and_then(Value::as_str)),
+        issuer_arn: interner.maybe(context.session_issuer.0.arn.get()),
+        source_identity: interner.maybe(context.source_identity.get()),
+        on_behalf_of: interner.maybe(on_behalf_of.user_id.get()),
     };
     interner.identity(identity)
 }
 
 /// The event that an `UPDATED_DATA` addendum replaces.
 fn replaced_by(addendum: Option<&RawValue>) -> Option<OpaqueId> {
-    let addendum: RawAddendum = object(addendum?)?;
-    let is_update = addendum.reason.as_deref() == Some("UPDATED_DATA");
-    let original = addendum.original_event_id.filter(|id| !id.is_empty())?;
-    is_update.then(|| OpaqueId::new(&original))
+    let addendum = ObjectText::of(Some(addendum?));
+    let addendum: RawAddendum<'_> = addendum.read();
+    let is_update = addendum.reason.get() == Some("UPDATED_DATA");
+    let original = addendum.original_event_id.get()?;
+    is_update.then(|| OpaqueId::new(original))
 }
 
-/// An object, or a JSON string that holds one (facts.md 1.4). `None` where it
-/// is neither, or a member has another type: then nothing is known of it.
-fn object<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
-    let text = raw.get();
-    if text.starts_with('"') {
-        let inner: String = serde_json::from_str(text).ok()?;
-        return serde_json::from_str(&inner).ok();
-    }
-    serde_json::from_str(text).ok()
-}
+/// The text of an object, or of one inside a JSON string (facts.md 1.4).
+struct ObjectText<'a>(Cow<'a, str>);
 
-/// `requestParameters` or `responseElements`, member by member, so that one of
-/// an odd type does not hide the others.
-#[derive(Default)]
-struct Parameters(Map<String, Value>);
-
-impl Parameters {
-    fn new(raw: Option<&RawValue>) -> Self {
-        Self(raw.and_then(object).unwrap_or_default())
-    }
-
-    fn get(&self, path: &[&str]) -> Option<&Value> {
-        let (last, parents) = path.split_last()?;
-        let mut map = &self.0;
-        for parent in parents {
-            map = map.get(*parent)?.as_object()?;
+impl<'a> ObjectText<'a> {
+    fn of(raw: Option<&'a RawValue>) -> Self {
+        let text = raw.map_or("null", RawValue::get);
+        if text.starts_with('"') {
+            return Self(serde_json::from_str(text).unwrap_or(Cow::Borrowed("null")));
         }
-        map.get(*last)
+        Self(Cow::Borrowed(text))
     }
 
-    fn text(&self, path: &[&str]) -> Option<&str> {
-        self.get(path)?.as_str().filter(|text| !text.is_empty())
-    }
-
-    /// Left out for size (facts.md 1.3): unknown, not empty.
-    fn are_omitted(&self) -> bool {
-        self.0.contains_key("omitted")
+    /// Its members; where it is no object, nothing is known.
+    fn read<'t, T: Deserialize<'t> + Default>(&'t self) -> T {
+        if self.0.starts_with('{') {
+            serde_json::from_str(&self.0).unwrap_or_default()
+        } else {
+            T::default()
+        }
     }
 }
 
@@ -324,46 +448,50 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
 }
 
 fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Issue {
-    let asked = Parameters::new(raw.request_parameters);
-    let got = Parameters::new(raw.response_elements);
-    let session_arn = got.text(&["assumedRoleUser", "arn"]);
+    let asked = ObjectText::of(raw.request_parameters);
+    let asked: RawIssueAsked<'_> = asked.read();
+    let got = ObjectText::of(raw.response_elements);
+    let got: RawIssueGot<'_> = got.read();
+    let credentials = &got.credentials.0;
+    let assumed = &got.assumed_role_user.0;
     let refused = raw.error_message.as_deref().and_then(refused_role);
-    let role_arn = asked
-        .text(&["roleArn"])
-        .map(str::to_owned)
-        .or_else(|| role_in_resources(raw.resources))
-        .or_else(|| session_arn.map(str::to_owned))
-        .or_else(|| refused.map(str::to_owned));
+    let role_arn = asked.role_arn.get().map(Cow::Borrowed);
+    let role_arn = role_arn
+        .or_else(|| role_in_resources(raw.resources).map(Cow::Owned))
+        .or_else(|| assumed.arn.get().or(refused).map(Cow::Borrowed));
     let session_name = asked
-        .text(&["roleSessionName"])
-        .or_else(|| session_arn.and_then(crate::model::identity::session_name_in_arn));
-    let policy_arns = asked.get(&["policyArns"]).and_then(Value::as_array);
-    let policy_arns = policy_arns.into_iter().flatten().filter_map(|entry| {
-        let arn = entry.get("arn").unwrap_or(entry);
-        arn.as_str().map(|arn| interner.text(arn))
-    });
-    let policy_arns: Box<[Text]> = policy_arns.collect();
-    let expiration = got.text(&["credentials", "expiration"]);
+        .role_session_name
+        .get()
+        .or_else(|| assumed.arn.get().and_then(session_name_in_arn));
     Issue {
-        role_arn: role_arn.map(|arn| interner.text(&arn)),
+        role_arn: interner.maybe(role_arn.as_deref()),
         session_name: interner.maybe(session_name),
-        external_id: interner.maybe(asked.text(&["externalId"])),
-        duration_seconds: asked.get(&["durationSeconds"]).and_then(number),
-        policy: interner.maybe(asked.text(&["policy"])),
-        policy_arns,
-        source_identity: interner.maybe(asked.text(&["sourceIdentity"])),
-        issued_key_id: interner.maybe(got.text(&["credentials", "accessKeyId"])),
-        assumed_role_id: interner.maybe(got.text(&["assumedRoleUser", "assumedRoleId"])),
-        expires_at: expiration.and_then(UtcSecond::parse_expiration),
-        parameters_omitted: asked.are_omitted(),
+        external_id: interner.maybe(asked.external_id.get()),
+        duration_seconds: asked.duration_seconds.0,
+        policy: interner.maybe(asked.policy.get()),
+        policy_arns: policy_arns(asked.policy_arns, interner),
+        source_identity: interner.maybe(asked.source_identity.get()),
+        issued_key_id: interner.maybe(credentials.access_key_id.get()),
+        assumed_role_id: interner.maybe(assumed.assumed_role_id.get()),
+        expires_at: credentials
+            .expiration
+            .get()
+            .and_then(UtcSecond::parse_expiration),
+        parameters_omitted: asked.omitted.0,
         shared_event_id: raw.shared_event_id.as_deref().map(OpaqueId::new),
         request_id: raw.request_id.as_deref().map(OpaqueId::new),
     }
 }
 
-/// A number, or a string that spells one.
-fn number(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+/// `[{"arn": "..."}]`, or just `["..."]`.
+fn policy_arns(raw: Option<&RawValue>, interner: &mut Interner) -> Box<[Text]> {
+    let items: Vec<Value> = raw
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default();
+    let arns = items
+        .iter()
+        .filter_map(|item| item.get("arn").unwrap_or(item).as_str());
+    arns.map(|arn| interner.text(arn)).collect()
 }
 
 /// The role among `resources[].ARN`.
@@ -388,18 +516,23 @@ fn refused_role(message: &str) -> Option<&str> {
 }
 
 fn query_of(raw: &RawRecord<'_>, interner: &mut Interner) -> StartQuery {
-    let asked = Parameters::new(raw.request_parameters);
-    let got = Parameters::new(raw.response_elements);
-    let output = asked.text(&["resultConfiguration", "outputLocation"]);
-    let comment = asked.text(&["queryString"]).and_then(quick_query_id);
+    let asked = ObjectText::of(raw.request_parameters);
+    let asked: RawQueryAsked<'_> = asked.read();
+    let got = ObjectText::of(raw.response_elements);
+    let got: RawQueryGot<'_> = got.read();
+    let context = &asked.query_execution_context.0;
     StartQuery {
-        query_execution_id: got.text(&["queryExecutionId"]).map(OpaqueId::new),
-        work_group: interner.maybe(asked.text(&["workGroup"])),
-        catalog: interner.maybe(asked.text(&["queryExecutionContext", "catalog"])),
-        database: interner.maybe(asked.text(&["queryExecutionContext", "database"])),
-        output_location: interner.maybe(output),
-        quick_query_id: comment.map(OpaqueId::new),
-        parameters_omitted: asked.are_omitted(),
+        query_execution_id: got.query_execution_id.get().map(OpaqueId::new),
+        work_group: interner.maybe(asked.work_group.get()),
+        catalog: interner.maybe(context.catalog.get()),
+        database: interner.maybe(context.database.get()),
+        output_location: interner.maybe(asked.result_configuration.0.output_location.get()),
+        quick_query_id: asked
+            .query_string
+            .get()
+            .and_then(quick_query_id)
+            .map(OpaqueId::new),
+        parameters_omitted: asked.omitted.0,
     }
 }
 
@@ -412,11 +545,17 @@ pub fn quick_query_id(sql: &str) -> Option<&str> {
 }
 
 fn query_reference(raw: &RawRecord<'_>) -> Detail {
-    let asked = Parameters::new(raw.request_parameters);
-    let one = asked.text(&["queryExecutionId"]).map(OpaqueId::new);
-    let many = asked.get(&["queryExecutionIds"]).and_then(Value::as_array);
-    let many = many.into_iter().flatten().filter_map(Value::as_str);
-    let ids: Box<[OpaqueId]> = one.into_iter().chain(many.map(OpaqueId::new)).collect();
+    let asked = ObjectText::of(raw.request_parameters);
+    let asked: RawQueryAsked<'_> = asked.read();
+    let many = asked.query_execution_ids;
+    let many: Vec<Value> = many
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default();
+    let one = asked.query_execution_id.get().into_iter();
+    let ids: Box<[OpaqueId]> = one
+        .chain(many.iter().filter_map(Value::as_str))
+        .map(OpaqueId::new)
+        .collect();
     if ids.is_empty() {
         Detail::None
     } else {
@@ -427,8 +566,9 @@ fn query_reference(raw: &RawRecord<'_>) -> Detail {
 /// The query id in Lake Formation's audit context: loose text, not JSON
 /// (facts.md 6).
 fn data_access(raw: &RawRecord<'_>) -> Detail {
-    let asked = Parameters::new(raw.request_parameters);
-    let context = asked.text(&["auditContext", "additionalAuditContext"]);
+    let asked = ObjectText::of(raw.request_parameters);
+    let asked: RawDataAccess<'_> = asked.read();
+    let context = asked.audit_context.0.additional_audit_context.get();
     let id = context.and_then(|context| {
         let mut words = context.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
         words.find(|word| word.len() == 36 && uuid::Uuid::try_parse(word).is_ok())
@@ -439,14 +579,15 @@ fn data_access(raw: &RawRecord<'_>) -> Detail {
 }
 
 fn query_database(raw: &RawRecord<'_>, interner: &mut Interner) -> QueryDatabase {
-    let details = Parameters::new(raw.service_event_details);
-    let member = |name| details.text(&["eventRequestDetails", name]);
+    let details = ObjectText::of(raw.service_event_details);
+    let details: RawServiceDetails<'_> = details.read();
+    let details = details.event_request_details.0;
     QueryDatabase {
-        data_source: interner.maybe(member("dataSourceId")),
-        query_id: member("queryId").map(last_segment).map(OpaqueId::new),
-        resource: interner.maybe(member("resourceId")),
-        data_set: interner.maybe(member("dataSetId")),
-        mode: interner.maybe(member("dataSetMode")),
+        data_source: interner.maybe(details.data_source_id.get()),
+        query_id: details.query_id.get().map(last_segment).map(OpaqueId::new),
+        resource: interner.maybe(details.resource_id.get()),
+        data_set: interner.maybe(details.data_set_id.get()),
+        mode: interner.maybe(details.data_set_mode.get()),
     }
 }
 
@@ -456,14 +597,14 @@ fn last_segment(text: &str) -> &str {
 
 fn change_of(raw: &RawRecord<'_>) -> Detail {
     let details = raw.request_parameters.or(raw.service_event_details);
-    match details.and_then(object::<Map<String, Value>>) {
-        Some(map) if !map.is_empty() => {
-            let mut value = Value::Object(map);
-            super::redact::redact(&mut value);
-            Detail::Change(value.to_string().into())
-        }
-        _ => Detail::None,
+    let text = ObjectText::of(details);
+    let map: Map<String, Value> = text.read();
+    if map.is_empty() {
+        return Detail::None;
     }
+    let mut value = Value::Object(map);
+    super::redact::redact(&mut value);
+    Detail::Change(value.to_string().into())
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@
 //! fractions, anything malformed) it leaves to the plain reading.
 //! `tests/integration/decode.rs` holds the one against the other.
 
-use super::lanes::{BLOCK, Baseline, Lanes};
-use memchr::memchr;
+use super::lanes::{BLOCK, special};
 
 /// Nesting the scanner follows; deeper records go to the plain reading, which
 /// has its own, named limit.
@@ -31,29 +30,21 @@ pub(super) enum HeaderField {
 /// How many [`HeaderField`]s there are.
 const HEADER_FIELDS: usize = 8;
 
-/// Where the values of the deciding fields start in the text of the object.
+/// Where the values of the deciding fields stand in the text of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct HeaderSpans([u32; HEADER_FIELDS]);
+pub(super) struct HeaderSpans([(u32, u32); HEADER_FIELDS]);
 
 impl HeaderSpans {
     const EMPTY: Self = Self([Self::ABSENT; HEADER_FIELDS]);
-    const ABSENT: u32 = 0;
-    const NULL: u32 = 1;
+    const ABSENT: (u32, u32) = (0, 0);
+    const NULL: (u32, u32) = (1, 0);
 
-    /// The text from the first byte of the field's value on (its end is the next
-    /// quote: the scanner takes no escapes there); `None` where the field is
-    /// absent or null.
-    pub(super) fn from<'a>(&self, text: &'a [u8], field: HeaderField) -> Option<&'a [u8]> {
-        match self.0[field as usize] {
-            Self::ABSENT | Self::NULL => None,
-            start => text.get(start as usize..),
-        }
-    }
-
-    /// The bytes of the field's value.
+    /// The bytes of the field's value; `None` where it is absent or null.
+    #[inline]
     pub(super) fn get<'a>(&self, text: &'a [u8], field: HeaderField) -> Option<&'a [u8]> {
-        let value = self.from(text, field)?;
-        value.get(..memchr(b'"', value)?)
+        let (start, end) = self.0[field as usize];
+        text.get(start as usize..end as usize)
+            .filter(|_| start > Self::NULL.0)
     }
 }
 
@@ -72,35 +63,10 @@ pub(super) struct Sound {
 /// are sound and separated by single commas. Gives back where it stopped: after
 /// the last sound record, or `at`.
 pub(super) fn scan(text: &[u8], at: usize, sink: &mut dyn FnMut(Sound)) -> usize {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if let Some(v4) = pulp::x86::V4::try_new() {
-            return v4.vectorize(Run(Scanner::new(v4, text), at, sink));
-        }
-        if let Some(v3) = pulp::x86::V3::try_new() {
-            return v3.vectorize(Run(Scanner::new(v3, text), at, sink));
-        }
-    }
-    Scanner::new(Baseline, text).run(at, sink)
+    Scanner::new(text).run(at, sink)
 }
 
-/// A run of the scanner as `pulp` wants it: inlined whole, so that every part of
-/// it is compiled for the wider instructions.
-#[cfg(target_arch = "x86_64")]
-struct Run<'a, 's, L>(Scanner<'a, L>, usize, &'s mut dyn FnMut(Sound));
-
-#[cfg(target_arch = "x86_64")]
-impl<L: Lanes> pulp::NullaryFnOnce for Run<'_, '_, L> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn call(self) -> usize {
-        self.0.run(self.1, self.2)
-    }
-}
-
-struct Scanner<'a, L> {
-    lanes: L,
+struct Scanner<'a> {
     text: &'a [u8],
     non_ascii: bool,
 }
@@ -140,10 +106,9 @@ impl Nesting {
     }
 }
 
-impl<'a, L: Lanes> Scanner<'a, L> {
-    fn new(lanes: L, text: &'a [u8]) -> Self {
+impl<'a> Scanner<'a> {
+    fn new(text: &'a [u8]) -> Self {
         Self {
-            lanes,
             text,
             non_ascii: false,
         }
@@ -192,7 +157,9 @@ impl<'a, L: Lanes> Scanner<'a, L> {
                 if watched {
                     let key = &self.text[at..member.value];
                     let value = self.byte(member.value);
-                    if nesting.depth == 1 && key == b"\"userIdentity\":" {
+                    let is_identity =
+                        key.len() == 15 && key.first_chunk() == Some(b"\"userIdentity\":");
+                    if nesting.depth == 1 && is_identity {
                         if identity_seen || value != b'{' {
                             return None;
                         }
@@ -204,14 +171,17 @@ impl<'a, L: Lanes> Scanner<'a, L> {
                             return None;
                         }
                         *slot = match value {
-                            b'"' => u32::try_from(member.value + 1).ok()?,
+                            b'"' => {
+                                if !member.whole {
+                                    member.after = self.plain_string(member.value + 1)?;
+                                    member.whole = true;
+                                }
+                                let start = u32::try_from(member.value + 1).ok()?;
+                                (start, u32::try_from(member.after - 1).ok()?)
+                            }
                             b'n' => HeaderSpans::NULL,
                             _ => return None,
                         };
-                        if value == b'"' && !member.whole {
-                            member.after = self.plain_string(member.value + 1)?;
-                            member.whole = true;
-                        }
                     }
                 }
                 at = member.after;
@@ -271,7 +241,7 @@ impl<'a, L: Lanes> Scanner<'a, L> {
     #[inline(always)]
     fn member(&mut self, at: usize) -> Option<Member> {
         let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
-        let marks = self.lanes.special(block);
+        let marks = special(block);
         let rest = marks & marks.wrapping_sub(1);
         if marks & 1 == 0 || rest == 0 || block[0] != b'"' {
             return None;
@@ -305,7 +275,7 @@ impl<'a, L: Lanes> Scanner<'a, L> {
     fn plain_string(&self, mut at: usize) -> Option<usize> {
         loop {
             let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
-            let special = self.lanes.special(block);
+            let special = special(block);
             if special != 0 {
                 at += special.trailing_zeros() as usize;
                 return (self.byte(at) == b'"').then_some(at + 1);
@@ -319,7 +289,7 @@ impl<'a, L: Lanes> Scanner<'a, L> {
     fn string(&mut self, mut at: usize) -> Option<usize> {
         loop {
             let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
-            let special = self.lanes.special(block);
+            let special = special(block);
             if special == 0 {
                 at += BLOCK;
                 continue;
@@ -350,20 +320,28 @@ impl<'a, L: Lanes> Scanner<'a, L> {
     }
 }
 
+/// The deciding field that a key with its colon names. Keys are compared as
+/// arrays, which takes no call.
 #[inline(always)]
 fn header_field(key: &[u8], depth: u32) -> Option<HeaderField> {
-    let (field, name): (HeaderField, &[u8]) = match (depth, key.len()) {
-        (1, 14) => (HeaderField::EventSource, b"\"eventSource\":"),
-        (1, 12) if key[6] == b'N' => (HeaderField::EventName, b"\"eventName\":"),
-        (1, 12) if key[6] == b'T' => (HeaderField::EventTime, b"\"eventTime\":"),
-        (1, 12) => (HeaderField::AwsRegion, b"\"awsRegion\":"),
-        (1, 21) => (HeaderField::RecipientAccountId, b"\"recipientAccountId\":"),
-        (1, 18) => (HeaderField::SourceIpAddress, b"\"sourceIPAddress\":"),
-        (2, 14) => (HeaderField::PrincipalId, b"\"principalId\":"),
-        (2, 12) => (HeaderField::InvokedBy, b"\"invokedBy\":"),
-        _ => return None,
-    };
-    (key == name).then_some(field)
+    macro_rules! is {
+        ($literal:literal, $field:ident) => {
+            (key.first_chunk() == Some($literal)).then_some(HeaderField::$field)
+        };
+    }
+    match (depth, key.len()) {
+        (1, 14) => is!(b"\"eventSource\":", EventSource),
+        (1, 12) => match key[6] {
+            b'N' => is!(b"\"eventName\":", EventName),
+            b'T' => is!(b"\"eventTime\":", EventTime),
+            _ => is!(b"\"awsRegion\":", AwsRegion),
+        },
+        (1, 21) => is!(b"\"recipientAccountId\":", RecipientAccountId),
+        (1, 18) => is!(b"\"sourceIPAddress\":", SourceIpAddress),
+        (2, 14) => is!(b"\"principalId\":", PrincipalId),
+        (2, 12) => is!(b"\"invokedBy\":", InvokedBy),
+        _ => None,
+    }
 }
 
 /// Length of `true`, `false`, `null`, or a number without fraction or exponent,

@@ -61,6 +61,14 @@ impl Chance {
         format!("ASIA{}", self.letters(16))
     }
 
+    /// So many characters of a request's opaque id.
+    pub(super) fn opaque(&mut self, count: usize) -> String {
+        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        (0..count)
+            .map(|_| char::from(*self.pick(LETTERS)))
+            .collect()
+    }
+
     /// The part of a file name that tells files apart.
     pub(super) fn file_mark(&mut self) -> String {
         const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -122,6 +122,16 @@ fn call(
         response: Value::Null,
     }
     .record(chance);
+    if !chance.once_in(4) {
+        record["additionalEventData"] = json!({
+            "SignatureVersion": "SigV4",
+            "CipherSuite": "TLS_AES_128_GCM_SHA256",
+            "AuthenticationMethod": "AuthHeader",
+            "bytesTransferredIn": 0,
+            "bytesTransferredOut": chance.below(90_000),
+            "x-amz-id-2": chance.opaque(76),
+        });
+    }
     if chance.once_in(5) {
         record["sharedEventID"] = chance.uuid().into();
     }

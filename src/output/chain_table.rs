@@ -5,7 +5,8 @@ use super::human::{count, minute, minute_of_year, plural, safe, shortened, tail}
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart};
 use comfy_table::presets::NOTHING;
 use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
+    TableStyle,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -46,31 +47,31 @@ const COLUMNS: [Column; 11] = [
     },
     Column {
         title: "Quick user",
-        width_min: 100,
+        width_min: 110,
         cell: user,
         optional: true,
     },
     Column {
         title: "Work group",
-        width_min: 120,
+        width_min: 140,
         cell: |chain, _| list(work_groups(chain)),
         optional: true,
     },
     Column {
         title: "Path",
-        width_min: 140,
+        width_min: 160,
         cell: |chain, _| Cell::new(chain.path.as_str()),
         optional: false,
     },
     Column {
         title: "Assumed by",
-        width_min: 170,
+        width_min: 190,
         cell: assumed_by,
         optional: true,
     },
     Column {
         title: "Calls",
-        width_min: 110,
+        width_min: 100,
         cell: |chain, _| number(chain.call_count()),
         optional: false,
     },
@@ -123,6 +124,9 @@ pub fn write_part(
         for chain in chains {
             table.add_row(columns.iter().map(|column| (column.cell)(chain, page)));
         }
+        let fixed = ["Chain", "Started (UTC)", "Calls", "Queries", "Status"];
+        let titles: Vec<&str> = columns.iter().map(|column| column.title).collect();
+        keep_whole(&mut table, &titles, &fixed);
         write_table(&table, writer)?;
     }
     if chains.len() < all.len() {
@@ -152,6 +156,16 @@ pub(super) fn new_table(page: &Page) -> Table {
         table.force_no_tty();
     }
     table
+}
+
+/// Columns that are never folded: half an id helps nobody.
+pub(super) fn keep_whole(table: &mut Table, titles: &[&str], fixed: &[&str]) {
+    for (column, title) in table.column_iter_mut().zip(titles) {
+        column.set_padding((0, 2));
+        if fixed.contains(title) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
 }
 
 pub(super) fn title(text: &str) -> Cell {

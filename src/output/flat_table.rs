@@ -1,14 +1,16 @@
 //! One line per query, for people.
 
 use super::Page;
-use super::chain_table::{consumer, new_table, title, write_table};
+use super::chain_table::{consumer, keep_whole, new_table, title, write_table};
 use super::human::{count, plural, safe, tail};
 use crate::model::chain::{Chain, QueryExecution};
 use comfy_table::Cell;
 use std::io::{self, Write};
 
 /// Narrowest page on which work group and database are shown.
-const WIDE: u16 = 110;
+const WIDE: u16 = 150;
+/// Narrowest page on which the chain of a query is shown.
+const ROOMY: u16 = 100;
 
 /// Writes the table and its total.
 ///
@@ -18,18 +20,26 @@ const WIDE: u16 = 110;
 pub fn write(chains: &[&Chain], page: &Page, writer: &mut dyn Write) -> io::Result<()> {
     let mut table = new_table(page);
     let wide = page.width >= WIDE;
-    let mut titles = vec!["Submitted (UTC)", "Consumer", "Query execution", "Chain"];
+    let mut titles = vec!["Submitted (UTC)", "Consumer", "Query execution"];
+    if page.width >= ROOMY {
+        titles.push("Chain");
+    }
     if wide {
         titles.extend(["Work group", "Database", "Data source"]);
     }
-    table.set_header(titles.into_iter().map(title));
+    table.set_header(titles.iter().map(|text| title(text)));
     let mut rows = 0u64;
     for chain in chains {
         for query in &chain.queries {
             rows += 1;
-            table.add_row(row(chain, query, wide));
+            table.add_row(row(chain, query, page));
         }
     }
+    keep_whole(
+        &mut table,
+        &titles,
+        &["Submitted (UTC)", "Query execution", "Chain"],
+    );
     if rows > 0 {
         write_table(&table, writer)?;
     }
@@ -38,7 +48,7 @@ pub fn write(chains: &[&Chain], page: &Page, writer: &mut dyn Write) -> io::Resu
     writeln!(writer, "{} {queries} in {chains}", count(rows))
 }
 
-fn row(chain: &Chain, query: &QueryExecution, wide: bool) -> Vec<Cell> {
+fn row(chain: &Chain, query: &QueryExecution, page: &Page) -> Vec<Cell> {
     let text = |text: Option<&str>| Cell::new(text.map_or_else(|| "–".into(), safe));
     let id = query.query_execution_id.as_ref().map(ToString::to_string);
     let refused = query
@@ -49,9 +59,11 @@ fn row(chain: &Chain, query: &QueryExecution, wide: bool) -> Vec<Cell> {
         Cell::new(query.started_at.to_string()),
         Cell::new(consumer(chain)),
         text(id.or(refused).as_deref()),
-        Cell::new(&chain.chain_id),
     ];
-    if wide {
+    if page.width >= ROOMY {
+        row.push(Cell::new(&chain.chain_id));
+    }
+    if page.width >= WIDE {
         row.push(text(query.work_group.as_deref()));
         row.push(text(query.database.as_deref()));
         row.push(text(chain.data_source_arn.as_deref().map(tail)));

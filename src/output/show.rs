@@ -1,13 +1,15 @@
 //! One chain, for people: hops, policies, queries, timeline.
 
 use super::Page;
-use super::chain_table::{consumer, new_table, title, write_table};
+use super::chain_table::{consumer, keep_whole, new_table, title, write_table};
 use super::human::{count, duration, plural, role, safe, tail};
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, Confidence, QueryExecution, RoleSession};
 use comfy_table::Cell;
 use std::io::{self, Write};
 
+/// Columns of the timeline that need a wider page, narrowest first.
+const TIMELINE_OPTIONAL: [(&str, u16); 3] = [("Region", 90), ("From", 115), ("Event id", 155)];
 /// Most timeline lines shown; `--raw` and JSON give all.
 const TIMELINE_LINES_MAX: usize = 200;
 
@@ -152,6 +154,7 @@ fn queries(chain: &Chain, page: &Page, writer: &mut dyn Write) -> io::Result<()>
     for query in &chain.queries {
         table.add_row(query_cells(query));
     }
+    keep_whole(&mut table, &titles, &titles[..2]);
     write_table(&table, writer)
 }
 
@@ -196,12 +199,13 @@ fn timeline(audit: &Audit, chain: &Chain, page: &Page, writer: &mut dyn Write) -
         plural(chain.events.len() as u64, "event")
     )?;
     let mut table = new_table(page);
-    let wide = page.width >= 120;
-    let mut titles = vec!["Time (UTC)", "Session", "Call", "Account", "Region"];
-    if wide {
-        titles.extend(["From", "Event id"]);
+    let mut titles = vec!["Time (UTC)", "Session", "Call", "Account"];
+    for (optional, width_min) in TIMELINE_OPTIONAL {
+        if page.width >= width_min {
+            titles.push(optional);
+        }
     }
-    table.set_header(titles.into_iter().map(title));
+    table.set_header(titles.iter().map(|text| title(text)));
     for entry in chain.events.iter().take(TIMELINE_LINES_MAX) {
         let event = &audit.events[entry.event as usize];
         let text = |text: Option<&str>| Cell::new(text.map_or_else(|| "–".into(), safe));
@@ -219,13 +223,17 @@ fn timeline(audit: &Audit, chain: &Chain, page: &Page, writer: &mut dyn Write) -
             Cell::new(call),
             text(event.recipient_account_id.as_deref()),
             text(event.region.as_deref()),
+            text(event.source_ip.as_deref()),
+            Cell::new(event.id.to_string()),
         ];
-        if wide {
-            row.push(text(event.source_ip.as_deref()));
-            row.push(Cell::new(event.id.to_string()));
-        }
+        row.truncate(titles.len());
         table.add_row(row);
     }
+    keep_whole(
+        &mut table,
+        &titles,
+        &["Time (UTC)", "Call", "Account", "Event id"],
+    );
     write_table(&table, writer)?;
     if let Some(more) = chain
         .events

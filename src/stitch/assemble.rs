@@ -518,6 +518,19 @@ impl Assembler<'_> {
     fn finish(&self, chain: &mut Chain) {
         chain.events.sort_unstable();
         chain.events.dedup_by_key(|event| event.event);
+        // Hops of one second come in the order of the chain.
+        chain.events.sort_by_key(|entry| {
+            let event = &self.events[entry.event as usize];
+            let is_hop = matches!(event.detail, Detail::Issue(_));
+            let rank = match entry.session {
+                ChainPart::RunAs if is_hop && event.identity.assumed_role_id().is_none() => 0,
+                ChainPart::RunAs => 1,
+                ChainPart::Consumer if is_hop => 2,
+                ChainPart::Quick => 3,
+                ChainPart::Consumer => 4,
+            };
+            (event.time, rank)
+        });
         let part = if chain.consumer_session.is_some() {
             ChainPart::Consumer
         } else {

@@ -116,7 +116,9 @@ fn name_user(chain: &mut Chain, events: &[Event], sightings: &[Sighting<'_>]) {
         session: ChainPart::Quick,
         confidence,
     }));
-    chain.events.sort_unstable();
+    chain
+        .events
+        .sort_by_key(|entry| events[entry.event as usize].time);
 }
 
 /// The sightings close to any of the chain's queries; sightings are by time.

@@ -1,0 +1,195 @@
+//! Members whose type is AWS's business: what has another type than expected is
+//! not known, and hides nothing beside it.
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// A string, or nothing known. Empty strings are nothing too.
+#[derive(Debug, Default)]
+pub(super) struct Text<'a>(Option<Cow<'a, str>>);
+
+impl Text<'_> {
+    pub(super) fn get(&self) -> Option<&str> {
+        self.0.as_deref().filter(|text| !text.is_empty())
+    }
+}
+
+/// A whole number, or a string that spells one, or nothing known.
+#[derive(Debug, Default)]
+pub(super) struct Number(pub(super) Option<i64>);
+
+/// An object, or its default where there is none.
+#[derive(Debug, Default)]
+pub(super) struct Object<T>(pub(super) T);
+
+/// Anything at all: only that it is there.
+#[derive(Debug, Default)]
+pub(super) struct Present(pub(super) bool);
+
+/// The values of a visitor that knows one type and takes the others for nothing.
+macro_rules! nothing_of {
+    ($($method:ident($type:ty)),* $(,)?) => {
+        $(fn $method<E>(self, _: $type) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        })*
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+}
+
+macro_rules! nothing_of_maps {
+    () => {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for TextVisitor<'a> {
+            type Value = Text<'a>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Some(Cow::Borrowed(text))))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Some(Cow::Owned(text.to_owned()))))
+            }
+
+            nothing_of!(
+                visit_bool(bool),
+                visit_i64(i64),
+                visit_u64(u64),
+                visit_f64(f64)
+            );
+            nothing_of_maps!();
+        }
+        deserializer.deserialize_any(TextVisitor(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberVisitor;
+        impl<'de> Visitor<'de> for NumberVisitor {
+            type Value = Number;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a whole number")
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Number, E> {
+                Ok(Number(Some(number)))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
+                Ok(Number(i64::try_from(number).ok()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Number, E> {
+                Ok(Number(text.parse().ok()))
+            }
+
+            nothing_of!(visit_bool(bool), visit_f64(f64));
+            nothing_of_maps!();
+        }
+        deserializer.deserialize_any(NumberVisitor)
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+
+            nothing_of!(
+                visit_bool(bool),
+                visit_i64(i64),
+                visit_u64(u64),
+                visit_f64(f64),
+                visit_str(&str),
+            );
+        }
+        deserializer.deserialize_any(ObjectVisitor(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Inner<'a> {
+        #[serde(borrow)]
+        name: Text<'a>,
+        seconds: Number,
+        omitted: Present,
+    }
+
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Outer<'a> {
+        #[serde(borrow)]
+        inner: Object<Inner<'a>>,
+        #[serde(borrow)]
+        after: Text<'a>,
+    }
+
+    #[test]
+    fn what_has_another_type_hides_nothing_beside_it() {
+        for odd in ["null", "1", "-1", "1.5", "true", "[1,{}]", "{\"a\":[1]}"] {
+            let text = format!(r#"{{"inner":{{"name":{odd},"seconds":"60"}},"after":"seen"}}"#);
+            let outer: Outer<'_> = serde_json::from_str(&text).unwrap();
+            assert_eq!(outer.inner.0.name.get(), None, "{odd}");
+            assert_eq!(outer.inner.0.seconds.0, Some(60), "{odd}");
+            assert_eq!(outer.after.get(), Some("seen"), "{odd}");
+        }
+        for odd in ["null", "1", "\"text\"", "[{}]"] {
+            let text = format!(r#"{{"inner":{odd},"after":"seen"}}"#);
+            let outer: Outer<'_> = serde_json::from_str(&text).unwrap();
+            assert_eq!(outer.after.get(), Some("seen"), "{odd}");
+        }
+    }
+
+    #[test]
+    fn presence_is_told_whatever_the_value() {
+        let inner: Inner<'_> = serde_json::from_str(r#"{"omitted":false}"#).unwrap();
+        assert!(inner.omitted.0);
+        assert!(!Inner::default().omitted.0);
+    }
+}
