@@ -1,1 +1,236 @@
-fn main() {}
+//! Stitching one million relevant events of 200,000 sessions, already decoded.
+//!
+//! ```text
+//! cargo bench --bench stitching
+//! ```
+
+#![expect(
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "a benchmark prints figures, and stops at the first thing that is wrong"
+)]
+
+use qs_audit::model::event::{Content, Detail, Event, Issue, Place, StartQuery};
+use qs_audit::model::identity::Identity;
+use qs_audit::model::text::{OpaqueId, Text};
+use qs_audit::model::time::UtcSecond;
+use qs_audit::model::topology::Topology;
+use qs_audit::model::window::TimeWindow;
+use qs_audit::stitch::{Context, stitch};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+const CHAINS: u32 = 100_000;
+const START: i64 = 1_793_491_200;
+
+/// Events in the making, sharing strings as the decoder does.
+struct Maker {
+    events: Vec<Event>,
+    region: Text,
+    service: Text,
+    agent: Text,
+}
+
+impl Maker {
+    fn put(
+        &mut self,
+        second: i64,
+        account: &Text,
+        source: &Text,
+        name: &Text,
+        identity: &Arc<Identity>,
+        detail: Detail,
+    ) {
+        let record = u32::try_from(self.events.len()).unwrap();
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&record.wrapping_mul(2_654_435_761).to_be_bytes());
+        id[4..8].copy_from_slice(&record.to_be_bytes());
+        self.events.push(Event {
+            place: Place {
+                object: record / 1000,
+                record: record % 1000,
+            },
+            content: Content {
+                id: OpaqueId::Uuid(id),
+                time: UtcSecond::from_unix(START + second),
+                recipient_account_id: Some(account.clone()),
+                region: Some(self.region.clone()),
+                source: source.clone(),
+                name: name.clone(),
+                identity: Arc::clone(identity),
+                source_ip: Some(self.service.clone()),
+                user_agent: Some(self.agent.clone()),
+                error_code: None,
+                error_message: None,
+                detail,
+                replaces: None,
+            },
+        });
+    }
+}
+
+fn session(
+    account: &Text,
+    role: &str,
+    role_id: &str,
+    number: u32,
+    second: i64,
+) -> (Identity, Issue) {
+    let name = format!("QuickSight-RoleSession-{number}");
+    let key: Text = format!("ASIA{role_id:.4}{number:012}").into();
+    let id: Text = format!("{role_id}:{name}").into();
+    let role_arn: Text = format!("arn:aws:iam::{account}:role/{role}").into();
+    let identity = Identity {
+        kind: Some("AssumedRole".into()),
+        principal_id: Some(id.clone()),
+        arn: Some(format!("arn:aws:sts::{account}:assumed-role/{role}/{name}").into()),
+        account_id: Some(account.clone()),
+        access_key_id: Some(key.clone()),
+        session_created_at: Some(UtcSecond::from_unix(START + second)),
+        issuer_arn: Some(role_arn.clone()),
+        ..Identity::default()
+    };
+    let mut shared = [1; 16];
+    shared[..4].copy_from_slice(&number.to_be_bytes());
+    shared[4] = role_id.len().to_le_bytes()[0];
+    let issue = Issue {
+        role_arn: Some(role_arn),
+        session_name: Some(name.into()),
+        issued_key_id: Some(key),
+        assumed_role_id: Some(id),
+        expires_at: Some(UtcSecond::from_unix(START + second + 3600)),
+        shared_event_id: Some(OpaqueId::Uuid(shared)),
+        ..Issue::default()
+    };
+    (identity, issue)
+}
+
+fn events() -> Vec<Event> {
+    let [hub, consumer]: [Text; 2] = ["111122223333".into(), "444455556666".into()];
+    let [sts, athena, glue]: [Text; 3] = [
+        "sts.amazonaws.com".into(),
+        "athena.amazonaws.com".into(),
+        "glue.amazonaws.com".into(),
+    ];
+    let [assume, start, get, results, table]: [Text; 5] = [
+        "AssumeRole".into(),
+        "StartQueryExecution".into(),
+        "GetQueryExecution".into(),
+        "GetQueryResults".into(),
+        "GetTable".into(),
+    ];
+    let mut maker = Maker {
+        events: Vec::with_capacity(CHAINS as usize * 10),
+        region: "us-east-1".into(),
+        service: "quicksight.amazonaws.com".into(),
+        agent: "sbAthenaJDBCDriver/2.0, aws-internal/3".into(),
+    };
+    let quick = Arc::new(Identity {
+        kind: Some("AWSService".into()),
+        invoked_by: Some("quicksight.amazonaws.com".into()),
+        ..Identity::default()
+    });
+    let data_source: Text = "arn:aws:quicksight:us-east-1:111122223333:datasource/ds".into();
+    for number in 0..CHAINS {
+        let second = i64::from(number) * 3;
+        let (run_as, first) = session(&hub, "role-a", "AROAEXAMPLEA", number, second);
+        let (worker, mut second_hop) =
+            session(&consumer, "role-b", "AROAEXAMPLEBB", number, second + 1);
+        second_hop.external_id = Some(data_source.clone());
+        let bare = Arc::new(Identity {
+            kind: Some("AWSAccount".into()),
+            principal_id: run_as.principal_id.clone(),
+            account_id: Some(hub.clone()),
+            ..Identity::default()
+        });
+        let behalf = Arc::new(Identity {
+            access_key_id: None,
+            invoked_by: Some(athena.clone()),
+            ..worker.clone()
+        });
+        let (run_as, worker) = (Arc::new(run_as), Arc::new(worker));
+        maker.put(
+            second,
+            &hub,
+            &sts,
+            &assume,
+            &quick,
+            Detail::Issue(Box::new(first)),
+        );
+        maker.put(
+            second + 1,
+            &hub,
+            &sts,
+            &assume,
+            &run_as,
+            Detail::Issue(Box::new(second_hop.clone())),
+        );
+        maker.put(
+            second + 1,
+            &consumer,
+            &sts,
+            &assume,
+            &bare,
+            Detail::Issue(Box::new(second_hop)),
+        );
+        for query in 0..2u8 {
+            let at = second + 5 + i64::from(query) * 9;
+            let mut id = [2; 16];
+            id[..4].copy_from_slice(&number.to_be_bytes());
+            id[4] = query;
+            let asked = StartQuery {
+                query_execution_id: Some(OpaqueId::Uuid(id)),
+                ..StartQuery::default()
+            };
+            maker.put(
+                at,
+                &consumer,
+                &athena,
+                &start,
+                &worker,
+                Detail::StartQuery(Box::new(asked)),
+            );
+            maker.put(at + 1, &consumer, &athena, &get, &worker, Detail::None);
+            maker.put(at + 2, &consumer, &athena, &results, &worker, Detail::None);
+        }
+        maker.put(second + 6, &consumer, &glue, &table, &behalf, Detail::None);
+    }
+    fastrand::Rng::with_seed(1).shuffle(&mut maker.events);
+    maker.events
+}
+
+/// Peak memory of this process in MB, where the system tells.
+fn peak_megabytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1000)
+}
+
+fn main() {
+    let topology = Topology::default();
+    let accounts_seen: BTreeSet<Text> = ["111122223333".into(), "444455556666".into()].into();
+    let context = Context {
+        topology: &topology,
+        window: TimeWindow::ALL,
+        accounts_seen: &accounts_seen,
+        all_sessions: false,
+    };
+    println!("| events | sessions | chains | seconds | peak MB |");
+    println!("|---|---|---|---|---|");
+    for _ in 0..5 {
+        let events = events();
+        let count = events.len();
+        let start = Instant::now();
+        let stitched = stitch(events, &context);
+        let seconds = start.elapsed().as_secs_f64();
+        let peak = peak_megabytes().map_or_else(|| "?".to_owned(), |peak| peak.to_string());
+        assert_eq!(stitched.chains.len(), CHAINS as usize);
+        println!(
+            "| {count} | {} | {CHAINS} | {seconds:.2} | {peak} |",
+            CHAINS * 2
+        );
+    }
+}

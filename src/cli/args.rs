@@ -29,6 +29,7 @@ pub struct Cli {
 }
 
 /// Options that every command takes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
@@ -78,7 +79,7 @@ pub(super) struct Global {
     #[arg(long, global = true)]
     pub(super) no_progress: bool,
 
-    /// When to use colour. NO_COLOR is honoured.
+    /// When to use colour. `NO_COLOR` is honoured.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
     pub(super) color: ColorWhen,
 
@@ -107,7 +108,7 @@ pub(super) enum Format {
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorWhen {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Always.
     Always,

@@ -87,8 +87,8 @@ fn print(
         Shape::Chains
     };
     write_out(global, |out| match (global.format, shape) {
-        (Format::Table, Shape::Chains) => chain_table::write(chains, &page, out),
-        (Format::Table, Shape::Flat) => flat_table::write(chains, &page, out),
+        (Format::Table, Shape::Chains) => chain_table::write(chains, page, out),
+        (Format::Table, Shape::Flat) => flat_table::write(chains, page, out),
         (Format::Json, shape) => v1::write_json(audit, chains, shape, out),
         (Format::Jsonl, shape) => v1::write_jsonl(chains, shape, out),
         (Format::Csv, Shape::Chains) => csv::write_chains(chains, out),

@@ -49,7 +49,7 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
     let page = page(global);
     write_out(global, |out| {
         let latest = &listed[listed.len().saturating_sub(CHAINS_SHOWN)..];
-        chain_table::write_part(latest, &listed, &page, out)?;
+        chain_table::write_part(latest, &listed, page, out)?;
         write!(out, "\n{}", next_steps(&args.dir, &plan, &listed))
     })?;
     Ok(Exit::Clean)

@@ -4,6 +4,7 @@ use super::exit::Exit;
 use crate::config::ConfigError;
 use crate::local::LocalLogsError;
 use crate::pipeline::PipelineError;
+use std::fmt::Write as _;
 use std::io;
 
 /// Why a command did not do what it was asked.
@@ -40,7 +41,7 @@ impl Failure {
     pub(super) fn text(&self) -> String {
         let mut text = format!("error: {}\n", self.message);
         if let Some(hint) = &self.hint {
-            text.push_str(&format!("  hint: {hint}\n"));
+            let _ = writeln!(text, "  hint: {hint}");
         }
         text
     }

@@ -13,17 +13,13 @@ pub(super) fn completions(global: &Global, args: &CompletionsArgs) -> Result<Exi
 }
 
 pub(super) fn man(global: &Global, args: &ManArgs) -> Result<Exit, Failure> {
-    match &args.dir {
-        Some(dir) => {
-            let cannot =
-                |error| Failure::usage(format!("cannot write to {}: {error}", dir.display()));
-            std::fs::create_dir_all(dir).map_err(cannot)?;
-            clap_mangen::generate_to(command(), dir).map_err(cannot)?;
-        }
-        None => {
-            let page = clap_mangen::Man::new(command());
-            write_out(global, |mut out| page.render(&mut out))?;
-        }
+    if let Some(dir) = &args.dir {
+        let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", dir.display()));
+        std::fs::create_dir_all(dir).map_err(cannot)?;
+        clap_mangen::generate_to(command(), dir).map_err(cannot)?;
+    } else {
+        let page = clap_mangen::Man::new(command());
+        write_out(global, |mut out| page.render(&mut out))?;
     }
     Ok(Exit::Clean)
 }

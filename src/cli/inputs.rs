@@ -56,9 +56,12 @@ fn log_paths(global: &Global, settings: &Settings) -> Result<Vec<PathBuf>, Failu
         return global
             .logs
             .iter()
-            .map(|logs| match logs.starts_with("s3://") {
-                true => Err(s3(logs)),
-                false => Ok(PathBuf::from(logs)),
+            .map(|logs| {
+                if logs.starts_with("s3://") {
+                    Err(s3(logs))
+                } else {
+                    Ok(PathBuf::from(logs))
+                }
             })
             .collect();
     }

@@ -48,7 +48,7 @@ impl Watcher for Progress {
         let read = self.read.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         self.bar.inc(stored_bytes);
         // A message for every file would cost more than reading small ones.
-        if read.is_power_of_two() || read % 256 == 0 {
+        if read.is_power_of_two() || read.is_multiple_of(256) {
             let read = indicatif::HumanCount(read);
             self.bar
                 .set_message(format!("{read} of {} files", self.files));

@@ -31,7 +31,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     let one = [chain];
     write_out(global, |out| match global.format {
         _ if args.raw => raw(&inputs, &audit, chain, out),
-        Format::Table => show::write(&audit, chain, &page, out),
+        Format::Table => show::write(&audit, chain, page, out),
         Format::Json => v1::write_json(&audit, &one, Shape::Chains, out),
         Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
         Format::Csv => csv::write_chains(&one, out),
@@ -56,11 +56,11 @@ fn raw(inputs: &Inputs, audit: &Audit, chain: &Chain, out: &mut dyn Write) -> st
 
 fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
     if asked == "latest" {
-        let listed = audit
+        let mut listed = audit
             .chains
             .iter()
             .filter(|chain| is_listed_by_default(chain));
-        return listed.last().ok_or_else(|| {
+        return listed.next_back().ok_or_else(|| {
             Failure::usage("there is no chain in the logs read")
                 .hint("`qs-audit chains --path any` lists all that end in Athena")
         });

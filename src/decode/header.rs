@@ -38,10 +38,13 @@ impl<'de> Deserialize<'de> for Borrowed<'de> {
     }
 }
 
+/// A member that was not seen (`None`), or seen as null (`Some(None)`).
+type Slot<T> = Option<Option<T>>;
+
 /// Fills a slot if it is the first time.
 fn first<'de, M: MapAccess<'de>, T: Deserialize<'de>>(
     map: &mut M,
-    slot: &mut Option<Option<T>>,
+    slot: &mut Slot<T>,
 ) -> Result<(), M::Error> {
     let value: Option<T> = map.next_value()?;
     if slot.is_none() {
@@ -50,7 +53,7 @@ fn first<'de, M: MapAccess<'de>, T: Deserialize<'de>>(
     Ok(())
 }
 
-fn text<'a>(slot: Option<Option<Borrowed<'a>>>) -> Member<'a> {
+fn text(slot: Slot<Borrowed<'_>>) -> Member<'_> {
     slot.flatten().map(|borrowed| borrowed.0)
 }
 
@@ -65,8 +68,8 @@ impl<'de> Deserialize<'de> for Header<'de> {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut texts: [Option<Option<Borrowed<'de>>>; 6] = [const { None }; 6];
-                let mut identity: Option<Option<IdentityHeader<'de>>> = None;
+                let mut texts: [Slot<Borrowed<'de>>; 6] = [const { None }; 6];
+                let mut identity: Slot<IdentityHeader<'de>> = None;
                 while let Some(key) = map.next_key::<Borrowed<'de>>()? {
                     let slot = match &*key.0 {
                         "eventSource" => 0,

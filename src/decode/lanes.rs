@@ -12,7 +12,7 @@ pub(super) const BLOCK: usize = 64;
 
 /// Marks the bytes of a block that a JSON string cannot just contain: `"`, `\`,
 /// control bytes (below 0x20), and bytes from 0x80 up, whose UTF-8 is unchecked.
-#[inline(always)]
+#[inline]
 pub(super) fn special(block: &[u8; BLOCK]) -> u64 {
     let mut marks = 0;
     let (quarters, _) = block.as_chunks::<16>();

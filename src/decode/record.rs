@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A record that was read.
@@ -367,8 +368,11 @@ fn digest_id(text: &str) -> OpaqueId {
         value.to_string()
     });
     let digest = Sha256::digest(canonical.as_deref().unwrap_or(text).as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    OpaqueId::new(&format!("sha256:{hex}"))
+    let mut id = String::from("sha256:");
+    for byte in &digest {
+        let _ = write!(id, "{byte:02x}");
+    }
+    OpaqueId::new(&id)
 }
 
 fn identity_of(raw: &RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> {

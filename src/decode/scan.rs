@@ -71,6 +71,24 @@ struct Scanner<'a> {
     non_ascii: bool,
 }
 
+/// What is known of the deciding fields of the record at hand.
+struct Watched {
+    header: HeaderSpans,
+    identity_seen: bool,
+    /// Inside `userIdentity`, the other level that holds deciding fields.
+    in_identity: bool,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self {
+            header: HeaderSpans::EMPTY,
+            identity_seen: false,
+            in_identity: false,
+        }
+    }
+}
+
 /// One `"key":value` of an object.
 struct Member {
     /// First byte of the value.
@@ -87,20 +105,20 @@ struct Nesting {
 }
 
 impl Nesting {
-    #[inline(always)]
+    #[inline]
     fn push(&mut self, object: bool) -> Option<()> {
         self.containers = self.containers << 1 | u64::from(object);
         self.depth += 1;
         (self.depth <= SCAN_DEPTH_MAX).then_some(())
     }
 
-    #[inline(always)]
+    #[inline]
     fn pop(&mut self) {
         self.containers >>= 1;
         self.depth -= 1;
     }
 
-    #[inline(always)]
+    #[inline]
     fn in_object(&self) -> bool {
         self.containers & 1 == 1
     }
@@ -114,7 +132,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn run(mut self, mut at: usize, sink: &mut dyn FnMut(Sound)) -> usize {
         let mut done = at;
         while let Some(sound) = self.record(at) {
@@ -128,61 +146,30 @@ impl<'a> Scanner<'a> {
         done
     }
 
-    #[inline(always)]
+    #[inline]
     fn byte(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(0)
     }
 
     /// The record at `start`, if it is sound.
-    #[inline(always)]
+    #[inline]
     fn record(&mut self, start: usize) -> Option<Sound> {
         if self.byte(start) != b'{' {
             return None;
         }
         self.non_ascii = false;
-        let mut header = HeaderSpans::EMPTY;
+        let mut watched = Watched::default();
         let mut nesting = Nesting {
             containers: 1,
             depth: 1,
         };
-        // Depth of `userIdentity` while inside it: the other level that counts.
-        let mut identity_seen = false;
-        let mut in_identity = false;
         let mut at = start + 1;
         loop {
             let mut whole = false;
             if nesting.in_object() {
-                let watched = nesting.depth == 1 || in_identity && nesting.depth == 2;
                 let mut member = self.member(at)?;
-                if watched {
-                    let key = &self.text[at..member.value];
-                    let value = self.byte(member.value);
-                    let is_identity =
-                        key.len() == 15 && key.first_chunk() == Some(b"\"userIdentity\":");
-                    if nesting.depth == 1 && is_identity {
-                        if identity_seen || value != b'{' {
-                            return None;
-                        }
-                        identity_seen = true;
-                        in_identity = true;
-                    } else if let Some(field) = header_field(key, nesting.depth) {
-                        let slot = &mut header.0[field as usize];
-                        if *slot != HeaderSpans::ABSENT {
-                            return None;
-                        }
-                        *slot = match value {
-                            b'"' => {
-                                if !member.whole {
-                                    member.after = self.plain_string(member.value + 1)?;
-                                    member.whole = true;
-                                }
-                                let start = u32::try_from(member.value + 1).ok()?;
-                                (start, u32::try_from(member.after - 1).ok()?)
-                            }
-                            b'n' => HeaderSpans::NULL,
-                            _ => return None,
-                        };
-                    }
+                if nesting.depth == 1 || watched.in_identity && nesting.depth == 2 {
+                    self.watch(at, &mut member, nesting.depth, &mut watched)?;
                 }
                 at = member.after;
                 if member.whole && self.byte(at) == b',' {
@@ -223,12 +210,12 @@ impl<'a> Scanner<'a> {
                 }
                 at += 1;
                 if nesting.depth < 2 {
-                    in_identity = false;
+                    watched.in_identity = false;
                     if nesting.depth == 0 {
                         return Some(Sound {
                             start,
                             end: at,
-                            header,
+                            header: watched.header,
                             non_ascii: self.non_ascii,
                         });
                     }
@@ -237,8 +224,48 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Looks at a member of a level that holds deciding fields; `None` is for the
+    /// parse.
+    #[inline]
+    fn watch(
+        &self,
+        at: usize,
+        member: &mut Member,
+        depth: u32,
+        watched: &mut Watched,
+    ) -> Option<()> {
+        let key = &self.text[at..member.value];
+        let first = self.byte(member.value);
+        let is_identity = key.len() == 15 && key.first_chunk() == Some(b"\"userIdentity\":");
+        if depth == 1 && is_identity {
+            // Of two, the first one counts: that is for the parse.
+            let is_plain = !watched.identity_seen && first == b'{';
+            watched.identity_seen = true;
+            watched.in_identity = true;
+            return is_plain.then_some(());
+        }
+        let Some(field) = header_field(key, depth) else {
+            return Some(());
+        };
+        let slot = &mut watched.header.0[field as usize];
+        *slot = match first {
+            _ if *slot != HeaderSpans::ABSENT => return None,
+            b'"' => {
+                if !member.whole {
+                    member.after = self.plain_string(member.value + 1)?;
+                    member.whole = true;
+                }
+                let start = u32::try_from(member.value + 1).ok()?;
+                (start, u32::try_from(member.after - 1).ok()?)
+            }
+            b'n' => HeaderSpans::NULL,
+            _ => return None,
+        };
+        Some(())
+    }
+
     /// The key at `at` and, where it fits into the same block, its string value.
-    #[inline(always)]
+    #[inline]
     fn member(&mut self, at: usize) -> Option<Member> {
         let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
         let marks = special(block);
@@ -271,7 +298,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The byte after the closing quote of a string with nothing special in it.
-    #[inline(always)]
+    #[inline]
     fn plain_string(&self, mut at: usize) -> Option<usize> {
         loop {
             let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
@@ -285,7 +312,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The byte after the closing quote of a string.
-    #[inline(always)]
+    #[inline]
     fn string(&mut self, mut at: usize) -> Option<usize> {
         loop {
             let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
@@ -322,7 +349,7 @@ impl<'a> Scanner<'a> {
 
 /// The deciding field that a key with its colon names. Keys are compared as
 /// arrays, which takes no call.
-#[inline(always)]
+#[inline]
 fn header_field(key: &[u8], depth: u32) -> Option<HeaderField> {
     macro_rules! is {
         ($literal:literal, $field:ident) => {
@@ -346,7 +373,7 @@ fn header_field(key: &[u8], depth: u32) -> Option<HeaderField> {
 
 /// Length of `true`, `false`, `null`, or a number without fraction or exponent,
 /// followed by what may end it. Other numbers are for the parse.
-#[inline(always)]
+#[inline]
 fn plain_scalar(text: &[u8]) -> Option<usize> {
     let literal = |word: &[u8]| text.starts_with(word).then_some(word.len());
     let length = match text.first()? {

@@ -15,6 +15,9 @@ const NAME_BYTES_MAX: usize = 64;
 
 type Time = [u8; TIME_BYTES];
 
+/// Account, Region and day, as they were spelled.
+type Place = (Box<[u8]>, Box<[u8]>, [u8; DAY_BYTES]);
+
 struct Sighting {
     account: Box<[u8]>,
     region: Box<[u8]>,
@@ -35,7 +38,7 @@ impl Sighting {
 pub(super) struct Sightings {
     /// The one seen last, which the next record mostly belongs to.
     current: Option<Sighting>,
-    all: BTreeMap<(Box<[u8]>, Box<[u8]>, [u8; DAY_BYTES]), Sighting>,
+    all: BTreeMap<Place, Sighting>,
     from: Option<Time>,
     to: Option<Time>,
     in_window: u64,

@@ -10,6 +10,7 @@ use crate::model::time::UtcSecond;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Bytes in a megabyte and the least that a query is billed for (facts.md 4.3).
 const MEGABYTE: u64 = 1_000_000;
@@ -218,18 +219,20 @@ fn configuration(plan: &Plan) -> String {
     for consumer in &CONSUMERS[..plan.consumers.clamp(1, CONSUMERS.len())] {
         let unit = consumer.business_unit;
         let unit = unit.map_or_else(String::new, |unit| format!("business_unit = \"{unit}\"\n"));
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n[[consumers]]\nname = \"{}\"\naccount_id = \"{}\"\n{unit}roles = [\"{}\"]\n\
              work_groups = [\"{}\"]\n",
             consumer.name,
             consumer.account,
             consumer.role_arn(),
             consumer.work_group
-        ));
+        );
     }
-    text.push_str(&format!(
+    let _ = write!(
+        text,
         "\n[[logs]]\npath = \"AWSLogs\"\n\n[pricing]\ntb = \"decimal\"\n\
          usd_per_tb = {{ {QUICK_REGION} = \"5.00\" }}\n"
-    ));
+    );
     text
 }

@@ -13,6 +13,7 @@ mod noise;
 mod organisation;
 mod records;
 mod scenes;
+mod side;
 mod truth;
 
 pub use layout::{GeneratedFile, write_to};

@@ -4,7 +4,8 @@ use super::cast::CONSUMERS;
 use super::extras;
 use super::layout::{self, GeneratedFile};
 use super::noise;
-use super::scenes::{Scene, SideScene, Stage};
+use super::scenes::{Scene, Stage};
+use super::side::SideScene;
 use super::truth::Truth;
 use crate::model::time::UtcSecond;
 
@@ -29,6 +30,8 @@ pub struct Plan {
     pub noise_per_day: usize,
     /// Whether the oddities of real logs occur.
     pub oddities: bool,
+    /// If so, one chain in so many is an odd one.
+    pub odd_one_in: usize,
     /// Minutes of delivery that go into one file.
     pub minutes_per_file: i64,
 }
@@ -46,19 +49,22 @@ impl Plan {
             chains_per_day: 6,
             noise_per_day: 150,
             oddities: true,
+            odd_one_in: 2,
             minutes_per_file: 360,
         }
     }
 
-    /// The checked-in sample: two days of two consumers.
+    /// The checked-in sample: two days of two consumers, in which everything
+    /// happens once.
     #[must_use]
     pub fn sample() -> Self {
         Self {
             days: 2,
             consumers: 2,
-            chains_per_day: 8,
+            chains_per_day: 9,
+            odd_one_in: 1,
             noise_per_day: 12,
-            minutes_per_file: 720,
+            minutes_per_file: 1440,
             ..Self::demo(20_261_101)
         }
     }
@@ -92,14 +98,14 @@ pub fn generate(plan: &Plan) -> Organisation {
         let midnight = plan.start.plus(i64::from(day) * 86_400);
         for consumer in consumers {
             for slot in slots(&mut stage, plan.chains_per_day) {
-                let is_odd = plan.oddities && stage.chance.once_in(2);
+                let is_odd = plan.oddities && stage.chance.once_in(plan.odd_one_in);
                 let scene = if is_odd { scenes.next() } else { None };
                 let at = midnight.plus(slot * SLOT_SECONDS);
                 stage.quick(scene.unwrap_or(Scene::Plain), consumer, at);
             }
             if plan.oddities {
-                let at = midnight.plus(43_200 + stage.chance.seconds(0, 3600));
-                if let Some(scene) = side_scenes.next() {
+                for scene in side_scenes.by_ref().take(2) {
+                    let at = midnight.plus(43_200 + stage.chance.seconds(0, 3600));
                     stage.side(scene, consumer, at);
                 }
             }

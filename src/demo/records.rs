@@ -140,6 +140,10 @@ impl Frame<'_> {
 }
 
 /// How an AssumeRole is written down.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an oddity of its own"
+)]
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct HopStyle {
     pub(super) without_assumed_role_user: bool,

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 struct Column {
     title: &'static str,
     width_min: u16,
-    cell: fn(&Chain, &Page) -> Cell,
+    cell: fn(&Chain, Page) -> Cell,
     /// Left out where no chain says anything in it.
     optional: bool,
 }
@@ -47,7 +47,7 @@ const COLUMNS: [Column; 11] = [
     },
     Column {
         title: "Quick user",
-        width_min: 110,
+        width_min: 120,
         cell: user,
         optional: true,
     },
@@ -65,7 +65,7 @@ const COLUMNS: [Column; 11] = [
     },
     Column {
         title: "Assumed by",
-        width_min: 190,
+        width_min: 175,
         cell: assumed_by,
         optional: true,
     },
@@ -94,7 +94,7 @@ const COLUMNS: [Column; 11] = [
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(chains: &[&Chain], page: &Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Result<()> {
     write_part(chains, chains, page, writer)
 }
 
@@ -106,7 +106,7 @@ pub fn write(chains: &[&Chain], page: &Page, writer: &mut dyn Write) -> io::Resu
 pub fn write_part(
     chains: &[&Chain],
     all: &[&Chain],
-    page: &Page,
+    page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     if !chains.is_empty() {
@@ -144,7 +144,7 @@ pub fn write_part(
 const HOUSE_STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A table in the house style.
-pub(super) fn new_table(page: &Page) -> Table {
+pub(super) fn new_table(page: Page) -> Table {
     let mut table = Table::new();
     table
         .load_style(HOUSE_STYLE)
@@ -197,7 +197,7 @@ fn number(number: u64) -> Cell {
     Cell::new(count(number)).set_alignment(CellAlignment::Right)
 }
 
-fn started(chain: &Chain, page: &Page) -> Cell {
+fn started(chain: &Chain, page: Page) -> Cell {
     if page.width < 100 {
         Cell::new(minute_of_year(chain.started_at))
     } else {
@@ -213,7 +213,7 @@ pub fn consumer(chain: &Chain) -> String {
     name.map_or_else(|| "–".to_owned(), |name| safe(name).into_owned())
 }
 
-fn user(chain: &Chain, _: &Page) -> Cell {
+fn user(chain: &Chain, _: Page) -> Cell {
     let user = chain.quick_user.as_ref();
     let name = user.map(|user| {
         let doubt = if user.confidence == Confidence::Proven {
@@ -234,7 +234,7 @@ fn work_groups(chain: &Chain) -> BTreeSet<&str> {
         .collect()
 }
 
-fn assumed_by(chain: &Chain, _: &Page) -> Cell {
+fn assumed_by(chain: &Chain, _: Page) -> Cell {
     let session = chain
         .run_as_session
         .as_ref()
@@ -244,7 +244,7 @@ fn assumed_by(chain: &Chain, _: &Page) -> Cell {
     text(short.map(|maker| shortened(tail(maker), 32)).as_deref())
 }
 
-fn status(chain: &Chain, page: &Page) -> Cell {
+fn status(chain: &Chain, page: Page) -> Cell {
     let doubt = if chain.is_ambiguous() {
         ", ambiguous"
     } else {

@@ -98,8 +98,8 @@ impl Row {
         self.0.push(guarded(text));
     }
 
-    fn maybe<T: AsRef<str>>(&mut self, text: Option<T>) {
-        self.text(text.as_ref().map_or("", AsRef::as_ref));
+    fn maybe(&mut self, text: Option<&str>) {
+        self.text(text.unwrap_or_default());
     }
 
     fn value(&mut self, value: Option<impl ToString>) {
@@ -180,7 +180,7 @@ fn chain_row(chain: &Chain) -> Row {
     row.value(Some(chain.queries.len()));
     row.unknown(3);
     row.value(Some(chain.call_count()));
-    row.maybe(chain.quick_user.as_ref().map(|user| &user.name));
+    row.maybe(chain.quick_user.as_ref().map(|user| &*user.name));
     row.maybe(
         chain
             .quick_user
@@ -210,7 +210,7 @@ fn query_row(chain: &Chain, query: &QueryExecution) -> Row {
     row.maybe(chain.consumer_name.as_deref());
     row.maybe(chain.business_unit.as_deref());
     row.maybe(chain.data_source_arn.as_deref());
-    row.maybe(chain.quick_user.as_ref().map(|user| &user.name));
+    row.maybe(chain.quick_user.as_ref().map(|user| &*user.name));
     row.value(query.query_execution_id.as_ref());
     row.value(Some(query.started_at));
     row.maybe(query.region.as_deref());

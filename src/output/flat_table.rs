@@ -17,7 +17,7 @@ const ROOMY: u16 = 100;
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(chains: &[&Chain], page: &Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Result<()> {
     let mut table = new_table(page);
     let wide = page.width >= WIDE;
     let mut titles = vec!["Submitted (UTC)", "Consumer", "Query execution"];
@@ -48,7 +48,7 @@ pub fn write(chains: &[&Chain], page: &Page, writer: &mut dyn Write) -> io::Resu
     writeln!(writer, "{} {queries} in {chains}", count(rows))
 }
 
-fn row(chain: &Chain, query: &QueryExecution, page: &Page) -> Vec<Cell> {
+fn row(chain: &Chain, query: &QueryExecution, page: Page) -> Vec<Cell> {
     let text = |text: Option<&str>| Cell::new(text.map_or_else(|| "–".into(), safe));
     let id = query.query_execution_id.as_ref().map(ToString::to_string);
     let refused = query

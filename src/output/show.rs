@@ -18,7 +18,7 @@ const TIMELINE_LINES_MAX: usize = 200;
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(audit: &Audit, chain: &Chain, page: &Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> {
     heading(chain, writer)?;
     hop(
         "Run-as session (Role A)",
@@ -135,7 +135,7 @@ fn hop(name: &str, session: Option<&RoleSession>, writer: &mut dyn Write) -> io:
     )
 }
 
-fn queries(chain: &Chain, page: &Page, writer: &mut dyn Write) -> io::Result<()> {
+fn queries(chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> {
     if chain.queries.is_empty() {
         return Ok(());
     }
@@ -192,7 +192,7 @@ fn calls(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn timeline(audit: &Audit, chain: &Chain, page: &Page, writer: &mut dyn Write) -> io::Result<()> {
+fn timeline(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(
         writer,
         "\nTimeline ({})",

@@ -3,6 +3,7 @@
 use super::human::{bytes, count, plural, safe};
 use crate::model::coverage::{Coverage, Reject};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Writes one line on what was read, and one for each kind of thing that was not.
@@ -34,10 +35,10 @@ pub fn write(coverage: &Coverage, writer: &mut dyn Write) -> io::Result<()> {
 fn place(reject: &Reject) -> String {
     let mut place = safe(&reject.object).into_owned();
     if let Some(record) = reject.record {
-        place.push_str(&format!(" record {record}"));
+        let _ = write!(place, " record {record}");
     }
     if let Some(offset) = reject.offset {
-        place.push_str(&format!(" byte {offset}"));
+        let _ = write!(place, " byte {offset}");
     }
     place
 }
@@ -55,7 +56,7 @@ fn read_line(coverage: &Coverage) -> String {
     );
     let mut add = |number: u64, what: &str| {
         if number > 0 {
-            line.push_str(&format!("; {} {what}", count(number)));
+            let _ = write!(line, "; {} {what}", count(number));
         }
     };
     add(coverage.duplicates, "delivered again");
@@ -73,11 +74,12 @@ fn read_line(coverage: &Coverage) -> String {
     let accounts: BTreeSet<_> = coverage.seen.keys().map(|(account, ..)| account).collect();
     let regions: BTreeSet<_> = coverage.seen.keys().map(|(_, region, _)| region).collect();
     if let Some((first, last)) = coverage.span() {
-        line.push_str(&format!(
+        let _ = write!(
+            line,
             "; {}, {}, {first} to {last}",
             plural(accounts.len() as u64, "account"),
             plural(regions.len() as u64, "Region"),
-        ));
+        );
     }
     line
 }

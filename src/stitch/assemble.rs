@@ -3,19 +3,20 @@
 use super::Context;
 use super::hops::{Hop, refusal};
 use super::path::{self, Maker, Origin};
-use super::roles::{Roles, is_quick};
+use super::roles::Roles;
 use super::sessions::{Link, Session, SessionId, Sessions};
 use crate::model::chain::{
     Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
     QueryExecution, RoleSession, ScopeDown,
 };
 use crate::model::event::{Detail, Event};
-use crate::model::identity::{Identity, RoleName, is_data_source_arn};
+use crate::model::identity::{Identity, is_data_source_arn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// The work group of a call that names none (facts.md 4.1).
 const DEFAULT_WORK_GROUP: &str = "primary";
@@ -80,7 +81,7 @@ fn tell_equals_apart(chains: &mut [Chain]) {
     }
 }
 
-fn chain_id(parts: &[&str]) -> String {
+pub(super) fn chain_id(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());
@@ -89,15 +90,15 @@ fn chain_id(parts: &[&str]) -> String {
     let digest = hasher.finalize();
     let mut id = String::from("c-");
     for byte in &digest[..CHAIN_ID_DIGITS / 2] {
-        id.push_str(&format!("{byte:02x}"));
+        let _ = write!(id, "{byte:02x}");
     }
     id
 }
 
-struct Assembler<'a> {
-    events: &'a [Event],
-    sessions: &'a Sessions,
-    roles: &'a Roles,
+pub(super) struct Assembler<'a> {
+    pub(super) events: &'a [Event],
+    pub(super) sessions: &'a Sessions,
+    pub(super) roles: &'a Roles,
     context: &'a Context<'a>,
     /// `service:EventName` by source and name, so that each is spelled once.
     actions: HashMap<(Text, Text), Text>,
@@ -190,7 +191,7 @@ impl Assembler<'_> {
                 ChainPath::QuickRoleChain | ChainPath::RoleChain
             )
             && !self.has_query(session);
-        let mut chain = self.empty(id_of(session), origin.path, session.created_at);
+        let mut chain = Self::empty(id_of(session), origin.path, session.created_at);
         chain.touches_quick = origin.touches_quick;
         if is_lone_run_as {
             self.fill_lone_run_as(&mut chain, session);
@@ -205,7 +206,7 @@ impl Assembler<'_> {
         uses.any(|&(event, _)| self.events[event as usize].is_query())
     }
 
-    fn empty(&self, chain_id: String, path: ChainPath, started_at: UtcSecond) -> Chain {
+    pub(super) fn empty(chain_id: String, path: ChainPath, started_at: UtcSecond) -> Chain {
         Chain {
             chain_id,
             path,
@@ -245,7 +246,7 @@ impl Assembler<'_> {
             });
         }
         chain.status = ChainStatus::Partial;
-        self.add_events(chain, session, ChainPart::RunAs);
+        Self::add_events(chain, session, ChainPart::RunAs);
         self.finish(chain);
     }
 
@@ -259,7 +260,7 @@ impl Assembler<'_> {
         chain.data_source_arn = external_id.filter(|id| is_data_source_arn(id)).cloned();
         self.add_parent(chain, session, origin);
         self.add_missing(chain, session, origin);
-        self.add_events(chain, session, ChainPart::Consumer);
+        Self::add_events(chain, session, ChainPart::Consumer);
         self.add_queries(chain, session);
         self.add_calls(chain, session);
         self.add_open_questions(chain, session);
@@ -290,7 +291,7 @@ impl Assembler<'_> {
                     .notes
                     .push(self.candidates_note("the session before", parent));
             }
-            self.add_events(chain, parent, ChainPart::RunAs);
+            Self::add_events(chain, parent, ChainPart::RunAs);
         } else if let Some(hop) = &session.hop
             && origin.has_run_as
             && let Some(caller) = hop.caller.assumed_role_id()
@@ -374,7 +375,7 @@ impl Assembler<'_> {
     }
 
     /// Why something of this account was not read, as far as that is known.
-    fn why(&self, account: Option<&Text>) -> Option<String> {
+    pub(super) fn why(&self, account: Option<&Text>) -> Option<String> {
         let account = account?;
         if self.context.accounts_seen.contains(account) {
             Some(format!(
@@ -385,11 +386,11 @@ impl Assembler<'_> {
         }
     }
 
-    fn describe(&self, session: &Session) -> RoleSession {
+    pub(super) fn describe(&self, session: &Session) -> RoleSession {
         let mut described = RoleSession {
             role_arn: session.role_arn.clone(),
             account_id: account_of(session),
-            role_session_name: session.session_name.clone(),
+            role_session_name: session.name.clone(),
             assumed_role_id: session.assumed_role_id.clone(),
             access_key_id: session.key.clone(),
             assumed_at: Some(session.created_at),
@@ -413,7 +414,7 @@ impl Assembler<'_> {
         described
     }
 
-    fn add_events(&self, chain: &mut Chain, session: &Session, part: ChainPart) {
+    pub(super) fn add_events(chain: &mut Chain, session: &Session, part: ChainPart) {
         let copies = session.hop.iter().flat_map(|hop| &hop.copies);
         let copies = copies.map(|&copy| (copy, Confidence::Proven));
         for (event, confidence) in copies.chain(session.uses.iter().copied()) {
@@ -425,7 +426,7 @@ impl Assembler<'_> {
         }
     }
 
-    fn add_queries(&self, chain: &mut Chain, session: &Session) {
+    pub(super) fn add_queries(&self, chain: &mut Chain, session: &Session) {
         let mut outside = 0u32;
         for &(index, confidence) in &session.uses {
             let event = &self.events[index as usize];
@@ -464,7 +465,7 @@ impl Assembler<'_> {
         }
     }
 
-    fn add_calls(&mut self, chain: &mut Chain, session: &Session) {
+    pub(super) fn add_calls(&mut self, chain: &mut Chain, session: &Session) {
         let mut calls: BTreeMap<Text, u64> = BTreeMap::new();
         for &(index, _) in &session.uses {
             let event = &self.events[index as usize];
@@ -501,9 +502,10 @@ impl Assembler<'_> {
 
     /// Sessions by chain id, or by key where they have no chain of their own.
     fn names(&self, sessions: &[SessionId]) -> String {
-        let name = |&id: &SessionId| match &self.ids[id as usize] {
-            Some(chain) => chain.clone(),
-            None => {
+        let name = |&id: &SessionId| {
+            if let Some(chain) = &self.ids[id as usize] {
+                chain.clone()
+            } else {
                 let session = self.sessions.get(id);
                 let key = session.key.as_deref().unwrap_or("without a key");
                 format!("session {key} of {}", session.created_at)
@@ -515,7 +517,7 @@ impl Assembler<'_> {
     }
 
     /// Puts the events in order and finds the last one.
-    fn finish(&self, chain: &mut Chain) {
+    pub(super) fn finish(&self, chain: &mut Chain) {
         chain.events.sort_unstable();
         chain.events.dedup_by_key(|event| event.event);
         // Hops of one second come in the order of the chain.
@@ -547,234 +549,12 @@ impl Assembler<'_> {
         let mut events = chain.events.iter();
         events.any(|event| window.contains(self.events[event.event as usize].time))
     }
-
-    /// Refused attempts, by who tried and what for.
-    fn denied_chains(&mut self) -> Vec<Chain> {
-        let mut groups: BTreeMap<(String, Text), Vec<u32>> = BTreeMap::new();
-        for (index, event) in (0u32..).zip(self.events) {
-            let Some(issue) = refusal(event) else {
-                continue;
-            };
-            let Some(role_arn) = &issue.role_arn else {
-                continue;
-            };
-            let who = match self.sessions.by_event[index as usize] {
-                Link::To(session, _) => id_of(self.sessions.get(session)),
-                Link::None => event.identity.best_name().map_or_else(String::new, |name| {
-                    format!(
-                        "{name} {}",
-                        event.identity.access_key_id.as_deref().unwrap_or("")
-                    )
-                }),
-            };
-            groups
-                .entry((who, role_arn.clone()))
-                .or_default()
-                .push(index);
-        }
-        groups
-            .iter()
-            .filter_map(|((who, role_arn), attempts)| self.denied(who, role_arn, attempts))
-            .collect()
-    }
-
-    fn denied(&mut self, who: &str, role_arn: &Text, attempts: &[u32]) -> Option<Chain> {
-        let first = &self.events[*attempts.first()? as usize];
-        let role = RoleName::from_arn(role_arn);
-        let parent = match self.sessions.by_event[attempts[0] as usize] {
-            Link::To(session, _) => Some(self.sessions.get(session)),
-            Link::None => None,
-        };
-        let is_role_a = role
-            .as_ref()
-            .is_some_and(|role| self.roles.run_as.contains(role));
-        let is_role_b = role
-            .as_ref()
-            .is_some_and(|role| self.roles.consumer.contains(role));
-        let from_run_as = parent.is_some_and(|parent| self.roles.is_run_as(parent))
-            || self.roles.is_run_as_caller(&first.identity);
-        if !is_role_a && !is_role_b && !from_run_as {
-            return None;
-        }
-        let by_quick = if is_role_a {
-            is_quick(&first.identity)
-        } else {
-            let made_by_quick = parent.map(Maker::of);
-            from_run_as && matches!(made_by_quick, Some(Maker::Quick | Maker::Unseen) | None)
-        };
-        let path = if by_quick {
-            ChainPath::QuickRoleChain
-        } else {
-            ChainPath::RoleChain
-        };
-        let id = chain_id(&["denied", who, role_arn]);
-        let mut chain = self.empty(id, path, first.time);
-        chain.touches_quick = true;
-        chain.status = ChainStatus::Denied;
-        let refused = refused_session(first, role_arn, role.as_ref());
-        if is_role_a && !is_role_b {
-            chain.hub_account_id.clone_from(&refused.account_id);
-            chain.run_as_session = Some(refused);
-        } else {
-            chain.consumer_account_id.clone_from(&refused.account_id);
-            chain.consumer_session = Some(refused);
-            if let Some(parent) = parent {
-                chain.run_as_session = Some(self.describe(parent));
-                chain.hub_account_id = account_of(parent);
-                if parent.hop.is_none() {
-                    let account = account_of(parent);
-                    let why = self.why(account.as_ref());
-                    let part = MissingPart::RunAsSession;
-                    chain.missing.push(Missing { part, why });
-                }
-            }
-        }
-        self.add_attempts(&mut chain, attempts, is_role_a && !is_role_b);
-        Some(chain)
-    }
-
-    fn add_attempts(&self, chain: &mut Chain, attempts: &[u32], on_run_as: bool) {
-        let part = if on_run_as {
-            ChainPart::RunAs
-        } else {
-            ChainPart::Consumer
-        };
-        chain
-            .events
-            .extend(attempts.iter().map(|&event| ChainEvent {
-                event,
-                session: part,
-                confidence: Confidence::Proven,
-            }));
-        let events = attempts.iter().map(|&index| &self.events[index as usize]);
-        let mut codes: Vec<&str> = events
-            .filter_map(|event| event.error_code.as_deref())
-            .collect();
-        codes.sort_unstable();
-        codes.dedup();
-        let times = if attempts.len() == 1 { "once" } else { "times" };
-        let count = attempts.len();
-        let count = if count == 1 {
-            String::new()
-        } else {
-            format!("{count} ")
-        };
-        chain
-            .notes
-            .push(format!("refused {count}{times}: {}", codes.join(", ")));
-        self.finish(chain);
-    }
-
-    /// Queries by users, without a role session.
-    fn direct_chains(&mut self) -> Vec<Chain> {
-        type Who = (Option<Text>, Option<Text>, Option<Text>, Option<UtcSecond>);
-        let mut groups: BTreeMap<Who, Vec<u32>> = BTreeMap::new();
-        for (index, event) in (0u32..).zip(self.events) {
-            let identity = &event.identity;
-            let is_open = self.sessions.by_event[index as usize] == Link::None;
-            let is_athena = &*event.source == "athena.amazonaws.com";
-            if is_open && is_athena {
-                let who = (
-                    event.recipient_account_id.clone(),
-                    identity.best_name().cloned(),
-                    identity.access_key_id.clone(),
-                    identity.session_created_at,
-                );
-                groups.entry(who).or_default().push(index);
-            }
-        }
-        let is_query = |&index: &u32| self.events[index as usize].is_query();
-        groups.retain(|_, calls| calls.iter().any(is_query));
-        let groups: Vec<_> = groups.into_iter().collect();
-        groups
-            .into_iter()
-            .map(|((account, name, key, created_at), calls)| {
-                let first = &self.events[calls[0] as usize];
-                let mut session = direct_session(first);
-                session.uses = calls
-                    .iter()
-                    .map(|&call| (call, Confidence::Proven))
-                    .collect();
-                let made = created_at.map_or_else(String::new, |at| at.to_string());
-                let parts = [
-                    account.as_deref(),
-                    name.as_deref(),
-                    key.as_deref(),
-                    Some(&*made),
-                ];
-                let id = chain_id(&parts.map(Option::unwrap_or_default));
-                self.direct(id, &session, first)
-            })
-            .collect()
-    }
-
-    fn direct(&mut self, id: String, session: &Session, first: &Event) -> Chain {
-        let mut chain = self.empty(id, ChainPath::Direct, first.time);
-        chain
-            .consumer_account_id
-            .clone_from(&first.recipient_account_id);
-        chain.consumer_session = Some(RoleSession {
-            account_id: first.identity.account_id.clone(),
-            access_key_id: first.identity.access_key_id.clone(),
-            assumed_at: first.identity.session_created_at,
-            assumed_by: first.identity.best_name().cloned(),
-            source_account_id: first.identity.account_id.clone(),
-            source_ip: first.source_ip.clone(),
-            ..RoleSession::default()
-        });
-        self.add_events(&mut chain, session, ChainPart::Consumer);
-        self.add_queries(&mut chain, session);
-        self.add_calls(&mut chain, session);
-        if first.identity.assumed_role_id().is_some() {
-            chain.path = ChainPath::RoleChain;
-            chain.status = ChainStatus::Partial;
-            chain.confidence = Confidence::Ambiguous;
-            chain.missing.push(Missing {
-                part: MissingPart::ConsumerSession,
-                why: Some("the calls do not say when their session was made".to_owned()),
-            });
-        }
-        self.finish(&mut chain);
-        chain
-    }
-}
-
-/// A user's calls as the session they are not.
-fn direct_session(first: &Event) -> Session {
-    Session {
-        hop: None,
-        role: None,
-        role_arn: None,
-        session_name: None,
-        assumed_role_id: None,
-        key: first.identity.access_key_id.clone(),
-        created_at: first.time,
-        expires_at: first.time,
-        uses: Vec::new(),
-        parent: Link::None,
-        candidates: Vec::new(),
-        witness: None,
-        twins: Vec::new(),
-    }
-}
-
-fn refused_session(first: &Event, role_arn: &Text, role: Option<&RoleName>) -> RoleSession {
-    let events = vec![first.id.clone()];
-    RoleSession {
-        role_arn: Some(role_arn.clone()),
-        account_id: role.map(|role| role.account_id.clone()),
-        assumed_by: first.identity.best_name().cloned(),
-        source_account_id: caller_account(&first.identity),
-        source_ip: first.source_ip.clone(),
-        event_ids: events,
-        ..RoleSession::default()
-    }
 }
 
 /// Role, name, second and key: what every copy of the hop, and every call with
 /// the session's own key, agrees on. (The assumed role id is missing from 6 % of
 /// real hops, so the role's and the session's name stand for it.)
-fn id_of(session: &Session) -> String {
+pub(super) fn id_of(session: &Session) -> String {
     let account = account_of(session);
     let role = session.role.as_ref().map(|role| &*role.name);
     let created_at = session.created_at.to_string();
@@ -786,20 +566,20 @@ fn id_of(session: &Session) -> String {
     chain_id(&[
         account.as_deref().unwrap_or_default(),
         role.unwrap_or_default(),
-        session.session_name.as_deref().unwrap_or_default(),
+        session.name.as_deref().unwrap_or_default(),
         &created_at,
         session.key.as_deref().unwrap_or_default(),
         is_question,
     ])
 }
 
-fn account_of(session: &Session) -> Option<Text> {
+pub(super) fn account_of(session: &Session) -> Option<Text> {
     let role = session.role.as_ref().map(|role| role.account_id.clone());
     role.or_else(|| session.witness.as_ref()?.account_id.clone())
 }
 
 /// The account a session was assumed from; a service has none.
-fn caller_account(caller: &Identity) -> Option<Text> {
+pub(super) fn caller_account(caller: &Identity) -> Option<Text> {
     caller.account_id.clone().filter(|_| !caller.is_service())
 }
 

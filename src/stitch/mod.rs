@@ -11,11 +11,13 @@
 //! | which session made a call | [`sessions`] |
 //! | which roles are Role A and Role B | [`roles`] |
 //! | one record per consumer session | [`assemble`], [`path`] |
+//! | refused attempts, users without a role | [`outsiders`] |
 //! | who used Quick | [`quick_user`] |
 
 mod assemble;
 mod dedupe;
 mod hops;
+mod outsiders;
 mod path;
 mod quick_user;
 mod roles;

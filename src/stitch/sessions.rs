@@ -34,7 +34,8 @@ pub(super) struct Session {
     pub(super) hop: Option<Hop>,
     pub(super) role: Option<RoleName>,
     pub(super) role_arn: Option<Text>,
-    pub(super) session_name: Option<Text>,
+    /// `roleSessionName`.
+    pub(super) name: Option<Text>,
     pub(super) assumed_role_id: Option<Text>,
     pub(super) key: Option<Text>,
     pub(super) created_at: UtcSecond,
@@ -186,7 +187,7 @@ impl Linker {
             linker.add(Session {
                 role: hop.role.clone(),
                 role_arn: hop.role_arn.clone(),
-                session_name: hop.session_name.clone(),
+                name: hop.session_name.clone(),
                 assumed_role_id: hop.assumed_role_id.clone(),
                 key: hop.key.clone(),
                 created_at: hop.time,
@@ -207,7 +208,7 @@ impl Linker {
         if let Some(assumed_role_id) = &session.assumed_role_id {
             let same = self.by_assumed_role_id.entry_ref(assumed_role_id);
             same.or_default().push(id);
-        } else if let (Some(role), Some(name)) = (&session.role, &session.session_name) {
+        } else if let (Some(role), Some(name)) = (&session.role, &session.name) {
             let names = (role.account_id.clone(), role.name.clone(), name.clone());
             self.by_names.entry(names).or_default().push(id);
         }
@@ -260,7 +261,7 @@ impl Linker {
     /// that services used on a session's behalf.
     fn resolve(&mut self, identities: &Identities) {
         self.resolved = vec![Link::None; identities.all.len()];
-        let order = self.order(identities);
+        let order = Self::order(identities);
         let is_direct =
             |identity: &Identity| identity.access_key_id.is_some() && identity.invoked_by.is_none();
         for direct in [true, false] {
@@ -275,7 +276,7 @@ impl Linker {
 
     /// A fixed order of the identities, by content: sessions that are only seen
     /// at work are made on the way.
-    fn order(&self, identities: &Identities) -> Vec<u32> {
+    fn order(identities: &Identities) -> Vec<u32> {
         let count = u32::try_from(identities.all.len()).unwrap_or(u32::MAX);
         let mut order: Vec<u32> = (0..count).collect();
         order.sort_by(|&left, &right| {
@@ -352,9 +353,9 @@ impl Linker {
         if session.role_arn.is_none() {
             session.role_arn = issuer.cloned();
         }
-        if session.session_name.is_none() {
+        if session.name.is_none() {
             let name = identity.arn.as_deref().and_then(session_name_in_arn);
-            session.session_name = name.map(Text::from);
+            session.name = name.map(Text::from);
         }
         if session.witness.is_none() {
             session.witness = Some(Arc::clone(identity));
@@ -422,7 +423,7 @@ impl Linker {
             hop: None,
             role: issuer.and_then(|arn| RoleName::from_arn(arn)),
             role_arn: issuer.cloned(),
-            session_name: name.map(Text::from),
+            name: name.map(Text::from),
             assumed_role_id: identity.assumed_role_id().cloned(),
             key: own_key(identity).cloned(),
             created_at,

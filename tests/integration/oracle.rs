@@ -153,6 +153,7 @@ fn fitting(sessions: &[Session<'_>], record: &Value) -> (Vec<usize>, bool) {
 }
 
 /// Chains whose two hops and queries are in the records, the obvious way.
+#[expect(clippy::too_many_lines, reason = "one plain story, from top to bottom")]
 pub(crate) fn chains(records: &[Value]) -> BTreeMap<Vec<String>, OracleChain> {
     let mut unique: BTreeMap<(String, String), &Value> = BTreeMap::new();
     let mut replaced: BTreeSet<(String, String)> = BTreeSet::new();

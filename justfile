@@ -1,0 +1,24 @@
+# What CI runs, in its order.
+ci: lint doc test
+
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets --locked -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
+
+test:
+    cargo test --locked
+
+# Rewrites what is generated and checked in.
+update:
+    UPDATE_EXPECTED=1 cargo test --locked --test integration -- samples hostile
+
+bench *arguments:
+    cargo bench --locked --bench whole_process -- {{arguments}}
+    cargo bench --locked --bench stitching
+
+# Needs cargo-fuzz and a nightly compiler (or RUSTC_BOOTSTRAP=1).
+fuzz seconds="600":
+    cd fuzz && cargo fuzz run decode -- -max_total_time={{seconds}} -dict=decode.dict -max_len=8192

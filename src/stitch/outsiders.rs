@@ -1,0 +1,241 @@
+//! Chains that no session is the end of: refused attempts, and users who query
+//! without a role.
+
+use super::assemble::{Assembler, account_of, caller_account, chain_id, id_of};
+use super::hops::refusal;
+use super::path::Maker;
+use super::roles::is_quick;
+use super::sessions::{Link, Session};
+use crate::model::chain::{
+    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
+    RoleSession,
+};
+use crate::model::event::Event;
+use crate::model::identity::RoleName;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use std::collections::BTreeMap;
+
+impl Assembler<'_> {
+    /// Refused attempts, by who tried and what for.
+    pub(super) fn denied_chains(&mut self) -> Vec<Chain> {
+        let mut groups: BTreeMap<(String, Text), Vec<u32>> = BTreeMap::new();
+        for (index, event) in (0u32..).zip(self.events) {
+            let Some(issue) = refusal(event) else {
+                continue;
+            };
+            let Some(role_arn) = &issue.role_arn else {
+                continue;
+            };
+            let who = match self.sessions.by_event[index as usize] {
+                Link::To(session, _) => id_of(self.sessions.get(session)),
+                Link::None => event.identity.best_name().map_or_else(String::new, |name| {
+                    format!(
+                        "{name} {}",
+                        event.identity.access_key_id.as_deref().unwrap_or("")
+                    )
+                }),
+            };
+            groups
+                .entry((who, role_arn.clone()))
+                .or_default()
+                .push(index);
+        }
+        groups
+            .iter()
+            .filter_map(|((who, role_arn), attempts)| self.denied(who, role_arn, attempts))
+            .collect()
+    }
+
+    fn denied(&mut self, who: &str, role_arn: &Text, attempts: &[u32]) -> Option<Chain> {
+        let first = &self.events[*attempts.first()? as usize];
+        let role = RoleName::from_arn(role_arn);
+        let parent = match self.sessions.by_event[attempts[0] as usize] {
+            Link::To(session, _) => Some(self.sessions.get(session)),
+            Link::None => None,
+        };
+        let is_role_a = role
+            .as_ref()
+            .is_some_and(|role| self.roles.run_as.contains(role));
+        let is_role_b = role
+            .as_ref()
+            .is_some_and(|role| self.roles.consumer.contains(role));
+        let from_run_as = parent.is_some_and(|parent| self.roles.is_run_as(parent))
+            || self.roles.is_run_as_caller(&first.identity);
+        if !is_role_a && !is_role_b && !from_run_as {
+            return None;
+        }
+        let by_quick = if is_role_a {
+            is_quick(&first.identity)
+        } else {
+            let made_by_quick = parent.map(Maker::of);
+            from_run_as && matches!(made_by_quick, Some(Maker::Quick | Maker::Unseen) | None)
+        };
+        let path = if by_quick {
+            ChainPath::QuickRoleChain
+        } else {
+            ChainPath::RoleChain
+        };
+        let id = chain_id(&["denied", who, role_arn]);
+        let mut chain = Self::empty(id, path, first.time);
+        chain.touches_quick = true;
+        chain.status = ChainStatus::Denied;
+        let refused = refused_session(first, role_arn, role.as_ref());
+        if is_role_a && !is_role_b {
+            chain.hub_account_id.clone_from(&refused.account_id);
+            chain.run_as_session = Some(refused);
+        } else {
+            chain.consumer_account_id.clone_from(&refused.account_id);
+            chain.consumer_session = Some(refused);
+            if let Some(parent) = parent {
+                chain.run_as_session = Some(self.describe(parent));
+                chain.hub_account_id = account_of(parent);
+                if parent.hop.is_none() {
+                    let account = account_of(parent);
+                    let why = self.why(account.as_ref());
+                    let part = MissingPart::RunAsSession;
+                    chain.missing.push(Missing { part, why });
+                }
+            }
+        }
+        self.add_attempts(&mut chain, attempts, is_role_a && !is_role_b);
+        Some(chain)
+    }
+
+    fn add_attempts(&self, chain: &mut Chain, attempts: &[u32], on_run_as: bool) {
+        let part = if on_run_as {
+            ChainPart::RunAs
+        } else {
+            ChainPart::Consumer
+        };
+        chain
+            .events
+            .extend(attempts.iter().map(|&event| ChainEvent {
+                event,
+                session: part,
+                confidence: Confidence::Proven,
+            }));
+        let events = attempts.iter().map(|&index| &self.events[index as usize]);
+        let mut codes: Vec<&str> = events
+            .filter_map(|event| event.error_code.as_deref())
+            .collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let times = if attempts.len() == 1 { "once" } else { "times" };
+        let count = attempts.len();
+        let count = if count == 1 {
+            String::new()
+        } else {
+            format!("{count} ")
+        };
+        chain
+            .notes
+            .push(format!("refused {count}{times}: {}", codes.join(", ")));
+        self.finish(chain);
+    }
+
+    /// Queries by users, without a role session.
+    pub(super) fn direct_chains(&mut self) -> Vec<Chain> {
+        type Who = (Option<Text>, Option<Text>, Option<Text>, Option<UtcSecond>);
+        let mut groups: BTreeMap<Who, Vec<u32>> = BTreeMap::new();
+        for (index, event) in (0u32..).zip(self.events) {
+            let identity = &event.identity;
+            let is_open = self.sessions.by_event[index as usize] == Link::None;
+            let is_athena = &*event.source == "athena.amazonaws.com";
+            if is_open && is_athena {
+                let who = (
+                    event.recipient_account_id.clone(),
+                    identity.best_name().cloned(),
+                    identity.access_key_id.clone(),
+                    identity.session_created_at,
+                );
+                groups.entry(who).or_default().push(index);
+            }
+        }
+        let is_query = |&index: &u32| self.events[index as usize].is_query();
+        groups.retain(|_, calls| calls.iter().any(is_query));
+        let groups: Vec<_> = groups.into_iter().collect();
+        groups
+            .into_iter()
+            .map(|((account, name, key, created_at), calls)| {
+                let first = &self.events[calls[0] as usize];
+                let mut session = direct_session(first);
+                session.uses = calls
+                    .iter()
+                    .map(|&call| (call, Confidence::Proven))
+                    .collect();
+                let made = created_at.map_or_else(String::new, |at| at.to_string());
+                let parts = [
+                    account.as_deref(),
+                    name.as_deref(),
+                    key.as_deref(),
+                    Some(&*made),
+                ];
+                let id = chain_id(&parts.map(Option::unwrap_or_default));
+                self.direct(id, &session, first)
+            })
+            .collect()
+    }
+
+    fn direct(&mut self, id: String, session: &Session, first: &Event) -> Chain {
+        let mut chain = Self::empty(id, ChainPath::Direct, first.time);
+        chain
+            .consumer_account_id
+            .clone_from(&first.recipient_account_id);
+        chain.consumer_session = Some(RoleSession {
+            account_id: first.identity.account_id.clone(),
+            access_key_id: first.identity.access_key_id.clone(),
+            assumed_at: first.identity.session_created_at,
+            assumed_by: first.identity.best_name().cloned(),
+            source_account_id: first.identity.account_id.clone(),
+            source_ip: first.source_ip.clone(),
+            ..RoleSession::default()
+        });
+        Self::add_events(&mut chain, session, ChainPart::Consumer);
+        self.add_queries(&mut chain, session);
+        self.add_calls(&mut chain, session);
+        if first.identity.assumed_role_id().is_some() {
+            chain.path = ChainPath::RoleChain;
+            chain.status = ChainStatus::Partial;
+            chain.confidence = Confidence::Ambiguous;
+            chain.missing.push(Missing {
+                part: MissingPart::ConsumerSession,
+                why: Some("the calls do not say when their session was made".to_owned()),
+            });
+        }
+        self.finish(&mut chain);
+        chain
+    }
+}
+
+/// A user's calls as the session they are not.
+fn direct_session(first: &Event) -> Session {
+    Session {
+        hop: None,
+        role: None,
+        role_arn: None,
+        name: None,
+        assumed_role_id: None,
+        key: first.identity.access_key_id.clone(),
+        created_at: first.time,
+        expires_at: first.time,
+        uses: Vec::new(),
+        parent: Link::None,
+        candidates: Vec::new(),
+        witness: None,
+        twins: Vec::new(),
+    }
+}
+
+fn refused_session(first: &Event, role_arn: &Text, role: Option<&RoleName>) -> RoleSession {
+    let events = vec![first.id.clone()];
+    RoleSession {
+        role_arn: Some(role_arn.clone()),
+        account_id: role.map(|role| role.account_id.clone()),
+        assumed_by: first.identity.best_name().cloned(),
+        source_account_id: caller_account(&first.identity),
+        source_ip: first.source_ip.clone(),
+        event_ids: events,
+        ..RoleSession::default()
+    }
+}

@@ -1,0 +1,712 @@
+//! The program as people start it.
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use qs_audit::cli::Exit;
+use qs_audit::demo::{self, Plan};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// The program with nothing of the surroundings.
+fn program() -> Command {
+    let mut command = Command::cargo_bin("qs-audit").unwrap();
+    command.env_clear();
+    command
+}
+
+/// A folder with a small organisation in it.
+fn organisation() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let organisation = demo::generate(&Plan::sample());
+    demo::write_to(folder.path(), &organisation.logs).unwrap();
+    demo::write_to(folder.path(), &organisation.extras).unwrap();
+    folder
+}
+
+/// `chains` over the whole organisation.
+fn chains(folder: &TempDir, more: &[&str]) -> Command {
+    let mut command = program();
+    command.current_dir(folder.path());
+    command.args(["chains", "--logs", "AWSLogs", "--from", "2026-11-01"]);
+    command.args(more);
+    command
+}
+
+fn text(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(command: &mut Command) -> Value {
+    serde_json::from_str(&text(command)).unwrap()
+}
+
+fn code(exit: Exit) -> i32 {
+    i32::from(exit.code())
+}
+
+#[test]
+fn a_clean_run_is_status_0() {
+    chains(&organisation(), &[])
+        .assert()
+        .code(code(Exit::Clean));
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_status_1() {
+    let folder = organisation();
+    chains(&folder, &["-o", "no/such/folder/out.json"])
+        .assert()
+        .code(code(Exit::Internal))
+        .stderr(predicate::str::contains(
+            "cannot write no/such/folder/out.json",
+        ));
+}
+
+#[test]
+fn wrong_usage_and_wrong_configuration_are_status_2() {
+    let folder = organisation();
+    let usage = code(Exit::Usage);
+    program()
+        .arg("chans")
+        .assert()
+        .code(usage)
+        .stderr(predicate::str::contains("'chains'"));
+    program()
+        .arg("chains")
+        .current_dir("/")
+        .assert()
+        .code(usage)
+        .stderr(predicate::str::contains("--logs"));
+    for (options, wanted) in [
+        (&["--since", "soon"][..], "--since"),
+        (&["--to", "2026-10-01"], "the window is empty"),
+        (&["--min-bytes", "many"], "--min-bytes"),
+        (&["--status", "complet"], "'complete'"),
+        (&["--path", "quick"], "quick-role-chain"),
+        (&["--format", "xml"], "jsonl"),
+        (&["-c", "absent.toml"], "absent.toml"),
+    ] {
+        let mut command = program();
+        command
+            .current_dir(folder.path())
+            .args(["chains", "--logs", "AWSLogs"]);
+        if options[0] == "--to" {
+            command.args(["--from", "2026-11-01"]);
+        }
+        command
+            .args(options)
+            .assert()
+            .code(usage)
+            .stderr(predicate::str::contains(wanted));
+    }
+    fs::write(
+        folder.path().join("wrong.toml"),
+        "[hub]\naccount_id = \"111122223333\"\nrol = 1\n",
+    )
+    .unwrap();
+    chains(&folder, &["-c", "wrong.toml"])
+        .assert()
+        .code(usage)
+        .stderr(
+            predicate::str::contains("unknown field `rol`")
+                .and(predicate::str::contains("wrong.toml")),
+        );
+}
+
+#[test]
+fn a_missing_folder_says_what_logs_takes() {
+    program()
+        .args(["chains", "--logs", "/no/such/folder"])
+        .assert()
+        .code(code(Exit::Usage))
+        .stderr(
+            predicate::str::contains("/no/such/folder")
+                .and(predicate::str::contains("hint: --logs takes")),
+        );
+}
+
+#[test]
+fn s3_is_refused_with_what_to_do_instead() {
+    program()
+        .args(["chains", "--logs", "s3://bucket/prefix"])
+        .assert()
+        .code(code(Exit::Usage))
+        .stderr(predicate::str::contains("aws s3 sync s3://bucket/prefix"));
+}
+
+#[test]
+fn no_logs_in_the_window_are_status_3() {
+    let folder = organisation();
+    let empty = tempfile::tempdir().unwrap();
+    let no_logs = code(Exit::NoLogs);
+    program()
+        .current_dir(folder.path())
+        .args([
+            "chains",
+            "--logs",
+            "AWSLogs",
+            "--from",
+            "2020-01-01",
+            "--to",
+            "2020-01-02",
+        ])
+        .assert()
+        .code(no_logs)
+        .stderr(predicate::str::contains("of other days"));
+    program()
+        .args(["chains", "--logs"])
+        .arg(empty.path())
+        .assert()
+        .code(no_logs)
+        .stderr(predicate::str::contains("no CloudTrail logs"));
+}
+
+#[test]
+fn anything_unread_is_status_4_under_strict_and_named_in_any_case() {
+    let folder = organisation();
+    fs::write(
+        folder.path().join("AWSLogs/broken.json"),
+        "{\"Records\":[{\"eventSource\":",
+    )
+    .unwrap();
+    chains(&folder, &[])
+        .assert()
+        .code(code(Exit::Clean))
+        .stderr(
+            predicate::str::contains("not read: 1 truncated-json")
+                .and(predicate::str::contains("broken.json")),
+        );
+    chains(&folder, &["--strict", "--consumer", "none"])
+        .assert()
+        .code(code(Exit::Incomplete));
+}
+
+#[test]
+fn anything_ambiguous_is_status_4_under_strict() {
+    let folder = organisation();
+    let ambiguous = json(&mut chains(&folder, &["--format", "json"]));
+    let chains_found = ambiguous["chains"].as_array().unwrap();
+    let is_ambiguous = |chain: &&Value| chain["confidence"] == "ambiguous";
+    let expected = if chains_found.iter().any(|chain| is_ambiguous(&chain)) {
+        Exit::Incomplete
+    } else {
+        Exit::Clean
+    };
+    chains(&folder, &["--strict"]).assert().code(code(expected));
+}
+
+#[test]
+fn exit_statuses_are_documented_as_they_are() {
+    let documented = fs::read_to_string("docs/exit-codes.md").unwrap();
+    for (exit, meaning) in Exit::ALL {
+        let line = format!("| {} | {meaning} |", exit.code());
+        assert!(documented.contains(&line), "{line}");
+    }
+}
+
+#[test]
+fn no_colour_codes_where_nobody_wants_them() {
+    let folder = organisation();
+    assert!(!text(&mut chains(&folder, &[])).contains('\u{1b}'));
+    assert!(text(&mut chains(&folder, &["--color", "always"])).contains('\u{1b}'));
+    assert!(
+        !text(chains(&folder, &["--color", "never"]).env("CLICOLOR_FORCE", "1")).contains('\u{1b}')
+    );
+    assert!(!text(chains(&folder, &[]).env("NO_COLOR", "1")).contains('\u{1b}'));
+}
+
+#[test]
+fn the_table_fits_the_page() {
+    let folder = organisation();
+    let config = ["-c", "qs-audit.toml"];
+    let narrow = text(chains(&folder, &config).env("COLUMNS", "80"));
+    let wide = text(chains(&folder, &config).env("COLUMNS", "200"));
+    for (page, width) in [(&narrow, 80), (&wide, 200)] {
+        let table = page.lines().take_while(|line| !line.contains(" chains ("));
+        for line in table {
+            assert!(line.chars().count() <= width, "{line}");
+        }
+    }
+    assert!(narrow.contains("retail") && !narrow.contains("quick-role-chain"));
+    assert!(wide.contains("quick-role-chain") && wide.contains("quick-retail"));
+}
+
+#[test]
+fn formats_agree_and_have_their_schema() {
+    let folder = organisation();
+    let document = json(&mut chains(&folder, &["--format", "json"]));
+    assert_eq!(document["schema"], "qs-audit/chains/v1");
+    let found = document["chains"].as_array().unwrap();
+    assert_eq!(document["total"]["chain_count"], found.len());
+    let lines = text(&mut chains(&folder, &["--format", "jsonl"]));
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(&lines, found);
+    let csv = text(&mut chains(&folder, &["--format", "csv"]));
+    assert_eq!(csv.lines().count(), found.len() + 1);
+    let records = &document["coverage"]["records"];
+    let number = |name: &str| records[name].as_u64().unwrap();
+    assert_eq!(
+        number("read"),
+        number("kept") + number("not_relevant") + number("rejected")
+    );
+    let flat = text(&mut chains(&folder, &["--format", "jsonl", "--flat"]));
+    let queries: u64 = found
+        .iter()
+        .map(|chain| chain["query_count"].as_u64().unwrap())
+        .sum();
+    assert_eq!(flat.lines().count() as u64, queries);
+    let flat_csv = text(&mut chains(&folder, &["--format", "csv", "--flat"]));
+    assert_eq!(flat_csv.lines().count() as u64, queries + 1);
+}
+
+#[test]
+fn every_key_of_a_chain_is_always_there() {
+    let design = [
+        "schema",
+        "chain_id",
+        "path",
+        "status",
+        "missing",
+        "confidence",
+        "started_at",
+        "last_activity_at",
+        "hub_account_id",
+        "consumer_account_id",
+        "consumer_name",
+        "business_unit",
+        "data_source_arn",
+        "run_as_session",
+        "consumer_session",
+        "queries",
+        "query_count",
+        "bytes_scanned",
+        "bytes_billed",
+        "estimated_cost_usd",
+        "call_count",
+        "calls",
+        "quick_user",
+        "notes",
+    ];
+    let lines = text(&mut chains(
+        &organisation(),
+        &["--format", "jsonl", "--path", "any"],
+    ));
+    for line in lines.lines() {
+        let chain: Value = serde_json::from_str(line).unwrap();
+        let keys: Vec<&str> = chain
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(keys, design);
+    }
+}
+
+#[test]
+fn filters_keep_what_they_name() {
+    let folder = organisation();
+    let config = ["-c", "qs-audit.toml", "--format", "jsonl"];
+    let with = |more: &[&str]| -> Vec<Value> {
+        let lines = text(&mut chains(&folder, &[&config[..], more].concat()));
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let all = with(&[]);
+    for (option, value, key) in [
+        ("--consumer", "retail", "consumer_name"),
+        ("--consumer", "RET*", "consumer_name"),
+        ("--consumer", "444455556666", "consumer_account_id"),
+        ("--business-unit", "Retail Banking", "business_unit"),
+        ("--status", "complete", "status"),
+        ("--path", "role-chain", "path"),
+    ] {
+        let some = with(&[option, value]);
+        assert!(
+            !some.is_empty() && some.len() < all.len() + 10,
+            "{option} {value}"
+        );
+        for chain in &some {
+            let found = chain[key].as_str().unwrap().to_lowercase();
+            let wanted = value.to_lowercase();
+            assert!(
+                found.starts_with(wanted.trim_end_matches('*')),
+                "{option} {value}: {found}"
+            );
+        }
+    }
+    let by_source = with(&["--data-source", "ds-retail-01"]);
+    assert!(by_source.iter().all(|chain| {
+        chain["data_source_arn"]
+            .as_str()
+            .unwrap()
+            .ends_with("/ds-retail-01")
+    }));
+    let by_group = with(&["--work-group", "quick-retail"]);
+    assert!(!by_group.is_empty());
+    assert!(
+        by_group
+            .iter()
+            .all(|chain| chain["queries"][0]["work_group"] == "quick-retail")
+    );
+    let user = all
+        .iter()
+        .find_map(|chain| chain["quick_user"]["name"].as_str())
+        .unwrap();
+    let by_user = with(&["--user", user]);
+    assert!(
+        by_user
+            .iter()
+            .all(|chain| chain["quick_user"]["name"] == user)
+    );
+    assert_eq!(with(&["--limit", "2"]).len(), 2);
+    let most = with(&["--sort", "queries", "--limit", "1"]);
+    let count = |chain: &Value| chain["query_count"].as_u64().unwrap();
+    assert_eq!(count(&most[0]), all.iter().map(count).max().unwrap());
+    let mut latest = with(&["--sort", "latest"]);
+    latest.reverse();
+    assert_eq!(latest, all);
+    assert!(with(&["--path", "any"]).len() > all.len());
+    assert!(with(&["--all-sessions"]).len() > with(&["--path", "any"]).len());
+    assert!(with(&["--min-bytes", "1GB"]).is_empty());
+}
+
+#[test]
+fn a_filter_that_matches_nothing_says_what_was_meant() {
+    chains(
+        &organisation(),
+        &["-c", "qs-audit.toml", "--consumer", "retial"],
+    )
+    .assert()
+    .success()
+    .stderr(predicate::str::contains("did you mean \"retail\"?"));
+}
+
+#[test]
+fn standard_input_files_and_links_are_read() {
+    let folder = organisation();
+    let all = text(&mut chains(&folder, &["--format", "jsonl"]));
+    let mut whole = Vec::new();
+    for entry in walkdir::WalkDir::new(folder.path().join("AWSLogs")).sort_by_file_name() {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            whole.extend(fs::read(entry.path()).unwrap());
+        }
+    }
+    let from_stdin = |more: &[&str]| {
+        let mut command = program();
+        command.current_dir(folder.path());
+        command.args([
+            "chains",
+            "--logs",
+            "-",
+            "--from",
+            "2026-11-01",
+            "--format",
+            "jsonl",
+        ]);
+        command.args(more).write_stdin(whole.clone());
+        text(&mut command)
+    };
+    assert!(from_stdin(&[]) == all, "standard input reads otherwise");
+    assert!(from_stdin(&["--threads", "3"]) == all, "threads show");
+    let file = folder.path().join("whole.json.gz");
+    fs::write(&file, &whole).unwrap();
+    let read = |logs: &Path| {
+        let mut command = program();
+        command.current_dir(folder.path());
+        command
+            .args([
+                "chains",
+                "--from",
+                "2026-11-01",
+                "--format",
+                "jsonl",
+                "--logs",
+            ])
+            .arg(logs);
+        command.output().unwrap()
+    };
+    assert!(
+        read(&file).stdout == all.as_bytes(),
+        "one file reads otherwise"
+    );
+    #[cfg(unix)]
+    {
+        let links = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(folder.path().join("AWSLogs"), links.path().join("logs"))
+            .unwrap();
+        std::os::unix::fs::symlink(links.path(), links.path().join("loop")).unwrap();
+        let output = read(links.path());
+        assert!(output.stdout == all.as_bytes(), "links read otherwise");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("leads back to a folder above it"), "{said}");
+    }
+}
+
+#[test]
+fn siblings_are_counted_and_passed_over() {
+    let folder = organisation();
+    let digests = folder
+        .path()
+        .join("AWSLogs/o-exampleorgid/111122223333/CloudTrail-Digest/us-east-1/2026/11/01");
+    fs::create_dir_all(&digests).unwrap();
+    fs::write(digests.join("digest.json.gz"), "not even gzip").unwrap();
+    let document = json(&mut chains(&folder, &["--format", "json"]));
+    assert_eq!(document["coverage"]["objects"]["passed_over"]["digest"], 1);
+    assert_eq!(document["coverage"]["rejects"]["total"], 0);
+}
+
+#[test]
+fn show_tells_everything_of_one_chain() {
+    let folder = organisation();
+    let lines = text(&mut chains(
+        &folder,
+        &[
+            "--format", "jsonl", "--status", "complete", "--sort", "queries",
+        ],
+    ));
+    let chain: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let id = chain["chain_id"].as_str().unwrap();
+    let show = |more: &[&str]| {
+        let mut command = program();
+        command
+            .current_dir(folder.path())
+            .args(["show", "--logs", "AWSLogs"])
+            .args(more);
+        command
+    };
+    let page = text(&mut show(&[id]));
+    for wanted in [
+        id,
+        "Run-as session (Role A)",
+        "Consumer session (Role B)",
+        "quicksight.amazonaws.com",
+        "External id",
+        "Scope-down",
+        "Timeline",
+        chain["queries"][0]["query_execution_id"].as_str().unwrap(),
+    ] {
+        assert!(page.contains(wanted), "{wanted}\n{page}");
+    }
+    assert_eq!(text(&mut show(&[&id[..10]])), page);
+    let raw = text(&mut show(&[id, "--raw"]));
+    assert!(raw.contains("StartQueryExecution") && raw.contains("AssumeRole"));
+    assert!(!raw.contains("EXAMPLETOKEN"), "a token got out");
+    let times: Vec<String> = raw
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["eventTime"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert!(times.is_sorted());
+    let as_json = json(&mut show(&[id, "--format", "json"]));
+    assert_eq!(as_json["chains"][0], chain);
+    show(&["latest"]).assert().success();
+    show(&["c-"])
+        .assert()
+        .code(code(Exit::Usage))
+        .stderr(predicate::str::contains("several chains"));
+    let mut wrong = id.to_owned();
+    wrong.replace_range(13..14, "x");
+    show(&[&wrong])
+        .assert()
+        .code(code(Exit::Usage))
+        .stderr(predicate::str::contains(format!("did you mean {id}?")));
+}
+
+#[test]
+fn since_counts_back_from_now() {
+    let folder = organisation();
+    let run = |more: &[&str]| {
+        let mut command = program();
+        command.current_dir(folder.path());
+        command.args([
+            "chains",
+            "--logs",
+            "AWSLogs",
+            "--format",
+            "jsonl",
+            "--now",
+            "2026-11-03",
+        ]);
+        command.args(more);
+        text(&mut command).lines().count()
+    };
+    let week = run(&[]);
+    assert_eq!(run(&["--since", "7d"]), week);
+    assert_eq!(run(&["--since", "1w"]), week);
+    assert_eq!(run(&["--since", "2026-11-01"]), week);
+    let day = run(&["--since", "24h"]);
+    assert!(0 < day && day < week);
+    assert_eq!(run(&["--from", "2026-11-02T00:00:00Z"]), day);
+}
+
+#[test]
+fn an_output_file_is_written_whole() {
+    let folder = organisation();
+    let printed = text(&mut chains(&folder, &["--format", "csv"]));
+    chains(&folder, &["--format", "csv", "-o", "out.csv"])
+        .assert()
+        .success()
+        .stdout("");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("out.csv")).unwrap(),
+        printed
+    );
+    let names = fs::read_dir(folder.path()).unwrap();
+    let left = names.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with(".qs-audit-")
+    });
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn quiet_says_nothing() {
+    chains(&organisation(), &["-q"])
+        .assert()
+        .success()
+        .stderr("");
+}
+
+#[test]
+fn hostile_strings_reach_no_terminal_and_no_formula() {
+    let run = |format: &str| {
+        let mut command = program();
+        command.args([
+            "chains",
+            "--logs",
+            "sample-logs/hostile/hostile-strings.json",
+        ]);
+        command
+            .args(["--from", "2026-11-01", "--all-sessions", "--format", format])
+            .env("COLUMNS", "300");
+        text(&mut command)
+    };
+    let table = run("table");
+    let is_code = |letter: char| letter.is_control() && letter != '\n';
+    assert!(
+        !table.contains(is_code) && !table.contains('\u{202e}'),
+        "{table}"
+    );
+    for line in csv::Reader::from_reader(run("csv").as_bytes()).records() {
+        for cell in &line.unwrap() {
+            assert!(
+                !cell.starts_with(['=', '+', '-', '@', '\t', '\r']),
+                "{cell}"
+            );
+        }
+    }
+    let mut command = program();
+    command.args([
+        "show",
+        "latest",
+        "--logs",
+        "sample-logs/hostile/hostile-strings.json",
+    ]);
+    let shown = command.output().unwrap().stdout;
+    assert!(!String::from_utf8(shown).unwrap().contains(is_code));
+}
+
+#[test]
+fn the_demo_makes_and_reads_an_organisation() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = |more: &[&str]| {
+        let mut command = program();
+        command.current_dir(folder.path()).arg("demo").args(more);
+        command
+    };
+    let page = text(&mut demo(&[]));
+    assert!(page.contains("What to try next:") && page.contains(" chains ("));
+    assert!(text(&mut demo(&[])) == page, "a second demo is another");
+    // What it suggests works.
+    for line in page
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("qs-audit "))
+    {
+        let arguments = line.split("      (").next().unwrap();
+        let mut command = program();
+        command
+            .current_dir(folder.path())
+            .args(arguments.split_whitespace())
+            .assert()
+            .success();
+    }
+    fs::create_dir(folder.path().join("mine")).unwrap();
+    fs::write(folder.path().join("mine/precious"), "").unwrap();
+    demo(&["mine"])
+        .assert()
+        .code(code(Exit::Usage))
+        .stderr(predicate::str::contains("not empty"));
+    assert!(Path::new(&folder.path().join("mine/precious")).exists());
+}
+
+#[test]
+fn shell_glue_is_made() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        program()
+            .args(["completions", shell])
+            .assert()
+            .success()
+            .stdout(predicate::str::contains("chains"));
+    }
+    program()
+        .arg("man")
+        .assert()
+        .success()
+        .stdout(predicate::str::contains(".TH qs-audit"));
+    let folder = tempfile::tempdir().unwrap();
+    program()
+        .args(["man", "--dir"])
+        .arg(folder.path())
+        .assert()
+        .success();
+    assert!(folder.path().join("qs-audit-chains.1").exists());
+}
+
+#[test]
+fn every_help_has_an_example() {
+    let help = |arguments: &[&str]| text(program().args(arguments));
+    assert!(help(&["--help"]).contains("Examples:"));
+    for command in qs_audit::cli::command().get_subcommands() {
+        let page = help(&[command.get_name(), "--help"]);
+        assert!(page.contains("Example"), "{}", command.get_name());
+        assert!(page.contains(&format!("qs-audit {}", command.get_name())));
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    use std::process::{Command as Process, Stdio};
+    let folder = organisation();
+    let mut child = Process::new(assert_cmd::cargo::cargo_bin("qs-audit"))
+        .current_dir(folder.path())
+        .args([
+            "chains",
+            "--logs",
+            "AWSLogs",
+            "--from",
+            "2026-11-01",
+            "--format",
+            "jsonl",
+            "-q",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}

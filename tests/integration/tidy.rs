@@ -1,0 +1,227 @@
+//! The house stays in order: floors, sizes, and what may be named where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// What each module may import from the crate (ARCHITECTURE.md, "Floors").
+const FLOORS: [(&str, &[&str]); 10] = [
+    ("model", &[]),
+    ("decode", &["model"]),
+    ("stitch", &["model"]),
+    ("ports", &["model"]),
+    ("config", &["model"]),
+    ("output", &["model"]),
+    ("local", &["model", "ports"]),
+    ("demo", &["model"]),
+    ("pipeline", &["model", "decode", "stitch", "ports"]),
+    (
+        "cli",
+        &[
+            "model", "decode", "ports", "config", "output", "local", "demo", "pipeline",
+        ],
+    ),
+];
+
+/// Words that belong to one place each, and why.
+const ONLY_IN: [(&str, &[&str]); 9] = [
+    ("clap", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("terminal_size", &["cli"]),
+    ("comfy_table", &["output"]),
+    ("rayon", &["pipeline"]),
+    ("libdeflater", &["decode"]),
+    ("walkdir", &["local"]),
+    ("aws_", &[]),
+    ("tokio", &[]),
+];
+
+const CLOCKS: [&str; 3] = ["SystemTime::now", "Timestamp::now", "Instant::now"];
+const FILE_LINES_MAX: usize = 800;
+
+/// Every source file: its module, path, and text without its own tests.
+fn sources() -> Vec<(String, String, String)> {
+    let mut sources = Vec::new();
+    for entry in walkdir::WalkDir::new("src").sort_by_file_name() {
+        let entry = entry.unwrap();
+        if entry
+            .path()
+            .extension()
+            .is_none_or(|extension| extension != "rs")
+        {
+            continue;
+        }
+        let path = entry.path().to_string_lossy().replace('\\', "/");
+        let text = fs::read_to_string(entry.path()).unwrap();
+        let text = text
+            .split("#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap()
+            .to_owned();
+        let module = path
+            .split('/')
+            .nth(1)
+            .unwrap()
+            .trim_end_matches(".rs")
+            .to_owned();
+        sources.push((module, path, text));
+    }
+    assert!(sources.len() > 40);
+    sources
+}
+
+fn code_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn imports_follow_the_floors() {
+    let floors: BTreeMap<&str, &[&str]> = FLOORS.into_iter().collect();
+    for (module, path, text) in sources() {
+        if matches!(module.as_str(), "lib" | "main") {
+            continue;
+        }
+        let allowed = floors
+            .get(module.as_str())
+            .unwrap_or_else(|| panic!("{module} has no floor"));
+        for line in code_lines(&text) {
+            for used in line.split("crate::").skip(1) {
+                let used: String = used
+                    .chars()
+                    .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+                    .collect();
+                let is_own = used == module;
+                assert!(
+                    is_own || allowed.contains(&used.as_str()),
+                    "{path}: {module} may not use {used}: {line}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn libraries_stay_where_they_belong() {
+    for (module, path, text) in sources() {
+        for (word, places) in ONLY_IN {
+            let used = code_lines(&text).any(|line| {
+                line.contains(&format!("{word}::")) || (word == "aws_" && line.contains("aws_sdk"))
+            });
+            assert!(
+                !used || places.contains(&module.as_str()),
+                "{path} uses {word}"
+            );
+        }
+        for line in code_lines(&text) {
+            let prints = ["println!", "eprintln!", "print!(", "dbg!"]
+                .iter()
+                .any(|word| line.contains(word));
+            assert!(!prints, "{path} prints: {line}");
+            let reads_clock = CLOCKS.iter().any(|clock| line.contains(clock));
+            assert!(
+                !reads_clock || module == "cli",
+                "{path} reads the clock: {line}"
+            );
+            assert!(!line.contains("unsafe "), "{path}: {line}");
+        }
+    }
+}
+
+#[test]
+fn files_stay_readable() {
+    for (_, path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(
+            lines <= FILE_LINES_MAX,
+            "{path} has {lines} lines: split it"
+        );
+        assert!(
+            text.starts_with("//! "),
+            "{path} does not say what it is for"
+        );
+    }
+}
+
+#[test]
+fn a_folder_opens_on_a_table_of_contents() {
+    // `decode` and `pipeline` conduct what is in their folders; `config`, `local`,
+    // `model`, `output` and `cli` only list it.
+    for (_, path, text) in sources() {
+        let lists_only = ["model", "config", "local", "output", "cli", "demo"];
+        let folder = path.split('/').nth(1).unwrap();
+        if path.ends_with("/mod.rs") && lists_only.contains(&folder) {
+            assert!(!text.contains("fn "), "{path} has logic in it");
+        }
+    }
+}
+
+#[test]
+fn no_test_file_is_forgotten() {
+    let main = fs::read_to_string("tests/integration/main.rs").unwrap();
+    for entry in fs::read_dir("tests/integration").unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        let name = name.trim_end_matches(".rs");
+        assert!(
+            name == "main" || main.contains(&format!("mod {name};")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let manifest: toml::Table = toml::from_str(&fs::read_to_string("Cargo.toml").unwrap()).unwrap();
+    let architecture = fs::read_to_string("ARCHITECTURE.md").unwrap();
+    for section in ["dependencies", "dev-dependencies"] {
+        for name in manifest[section].as_table().unwrap().keys() {
+            assert!(
+                architecture.contains(&format!("| `{name}` |")),
+                "{name} has no reason"
+            );
+        }
+    }
+}
+
+#[test]
+fn documents_point_at_what_is_there() {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "sample-logs/README.md",
+    ] {
+        let text = fs::read_to_string(document).unwrap();
+        let folder = Path::new(document).parent().unwrap();
+        let mut targets = BTreeSet::new();
+        for part in text.split("](").skip(1) {
+            targets.insert(part.split([')', '#']).next().unwrap().to_owned());
+        }
+        for target in targets
+            .iter()
+            .filter(|target| !target.is_empty() && !target.contains("://"))
+        {
+            assert!(
+                folder.join(target).exists(),
+                "{document} points at {target}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_module_is_on_the_map() {
+    let architecture = fs::read_to_string("ARCHITECTURE.md").unwrap();
+    for (_, path, _) in sources() {
+        let name = path.trim_start_matches("src/");
+        let shown = if name.ends_with("/mod.rs") {
+            name.trim_end_matches("mod.rs")
+        } else {
+            name
+        };
+        assert!(
+            architecture.contains(&format!("`{shown}`")),
+            "{shown} is not in ARCHITECTURE.md"
+        );
+    }
+}
