@@ -15,7 +15,6 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The work group of a call that names none (facts.md 4.1).
@@ -100,8 +99,9 @@ pub(super) struct Assembler<'a> {
     pub(super) sessions: &'a Sessions,
     pub(super) roles: &'a Roles,
     context: &'a Context<'a>,
-    /// `service:EventName` by source and name, so that each is spelled once.
-    actions: HashMap<(Text, Text), Text>,
+    /// `service:EventName` by the addresses of source and name, which the events
+    /// keep alive.
+    actions: HashMap<(usize, usize), Text>,
     /// Chain ids by session, for notes that name other chains.
     ids: Vec<Option<String>>,
 }
@@ -191,7 +191,9 @@ impl Assembler<'_> {
                 ChainPath::QuickRoleChain | ChainPath::RoleChain
             )
             && !self.has_query(session);
-        let mut chain = Self::empty(id_of(session), origin.path, session.created_at);
+        let id = self.ids[draft.session as usize].clone();
+        let id = id.unwrap_or_else(|| id_of(session));
+        let mut chain = Self::empty(id, origin.path, session.created_at);
         chain.touches_quick = origin.touches_quick;
         if is_lone_run_as {
             self.fill_lone_run_as(&mut chain, session);
@@ -428,6 +430,11 @@ impl Assembler<'_> {
 
     pub(super) fn add_queries(&self, chain: &mut Chain, session: &Session) {
         let mut outside = 0u32;
+        let uses = session.uses.iter();
+        let count = uses
+            .filter(|&&(event, _)| self.events[event as usize].is_query())
+            .count();
+        chain.queries.reserve_exact(count);
         for &(index, confidence) in &session.uses {
             let event = &self.events[index as usize];
             let Detail::StartQuery(query) = &event.detail else {
@@ -466,17 +473,28 @@ impl Assembler<'_> {
     }
 
     pub(super) fn add_calls(&mut self, chain: &mut Chain, session: &Session) {
-        let mut calls: BTreeMap<Text, u64> = BTreeMap::new();
+        let mut calls: Vec<(Text, u64)> = Vec::new();
         for &(index, _) in &session.uses {
             let event = &self.events[index as usize];
-            if self.context.window.contains(event.time) {
-                let key = (event.source.clone(), event.name.clone());
-                let spelled = self.actions.entry(key);
-                let action = spelled.or_insert_with(|| event.action().into());
-                *calls.entry(action.clone()).or_default() += 1;
+            if !self.context.window.contains(event.time) {
+                continue;
+            }
+            let action = self.action(event);
+            match calls.iter_mut().find(|(known, _)| *known == action) {
+                Some((_, count)) => *count += 1,
+                None => calls.push((action, 1)),
             }
         }
-        chain.calls = calls.into_iter().collect();
+        calls.sort_unstable();
+        chain.calls = calls;
+    }
+
+    /// `service:EventName`, spelled once for each pair of shared strings.
+    fn action(&mut self, event: &Event) -> Text {
+        let address = |text: &Text| text.as_ptr().addr();
+        let key = (address(&event.source), address(&event.name));
+        let spelled = self.actions.entry(key);
+        spelled.or_insert_with(|| event.action().into()).clone()
     }
 
     /// What could not be decided, with the candidates.
@@ -541,6 +559,7 @@ impl Assembler<'_> {
         let of_part = chain.events.iter().filter(|event| event.session == part);
         let times = of_part.map(|event| self.events[event.event as usize].time);
         chain.last_activity_at = times.max().unwrap_or(chain.started_at);
+        chain.events.shrink_to_fit();
         chain.notes.sort();
     }
 

@@ -1,100 +1,160 @@
 //! One event for each that happened, in one order.
 
-use crate::model::event::Event;
-use crate::model::text::{OpaqueId, Text};
-use hashbrown::HashMap;
+use crate::model::event::{Content, Event};
+use crate::model::text::OpaqueId;
+use crate::model::time::UtcSecond;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use std::cmp::Ordering;
+use std::hash::BuildHasher;
 
 pub(super) struct Deduped {
-    /// By time, then account, id and content.
+    /// By time, then id and content.
     pub(super) events: Vec<Event>,
     pub(super) duplicates: u64,
     pub(super) conflicts: u64,
     pub(super) replaced: u64,
 }
 
-/// The account copy of an event: two accounts' copies are two events
-/// (facts.md 1.5 and 1.6).
-type Key = (Option<Text>, OpaqueId);
-
 /// Keeps one of each event. An `UPDATED_DATA` addendum replaces its original;
 /// of deliveries that disagree otherwise, the one last in a fixed order stays,
 /// so that file names and order do not matter, and the conflict is counted.
-pub(super) fn dedupe(mut events: Vec<Event>) -> Deduped {
-    events.sort_unstable_by(|left, right| {
-        let by_id = |event: &Event| (event.time, event.content.replaces.is_some());
-        by_id(left)
-            .cmp(&by_id(right))
-            .then_with(|| left.content.id.cmp(&right.content.id))
-            .then_with(|| left.content.cmp(&right.content))
-            .then_with(|| left.place.cmp(&right.place))
-    });
-    let origins = origins(&events);
-    let mut groups: HashMap<Key, u32> = HashMap::with_capacity(events.len());
-    let mut rivals: HashMap<u32, Vec<u32>> = HashMap::new();
-    for (index, event) in (0u32..).zip(&events) {
-        let key = (event.recipient_account_id.clone(), root(event, &origins));
-        match groups.entry(key) {
-            hashbrown::hash_map::Entry::Vacant(slot) => {
-                slot.insert(index);
-            }
-            hashbrown::hash_map::Entry::Occupied(first) => {
-                rivals.entry(*first.get()).or_default().push(index);
-            }
-        }
-    }
+pub(super) fn dedupe(events: Vec<Event>) -> Deduped {
     let mut deduped = Deduped {
-        events: Vec::new(),
+        events: in_order(events),
         duplicates: 0,
         conflicts: 0,
         replaced: 0,
     };
-    let mut dropped = vec![false; events.len()];
-    for (first, others) in rivals {
-        let mut members = vec![first];
-        members.extend(others);
-        deduped.settle(&events, &mut members, &mut dropped);
+    let mut dropped = vec![false; deduped.events.len()];
+    for mut group in groups(&deduped.events) {
+        deduped.settle(&mut group, &mut dropped);
     }
     let mut keep = dropped.iter().map(|dropped| !dropped);
-    events.retain(|_| keep.next().unwrap_or(true));
-    events.shrink_to_fit();
-    deduped.events = events;
+    deduped.events.retain(|_| keep.next().unwrap_or(true));
+    deduped.events.shrink_to_fit();
     deduped
 }
 
+/// What mostly decides the order of two events, without looking at them.
+struct SortKey {
+    time: UtcSecond,
+    is_update: bool,
+    /// The id, if it is a UUID; other ids come behind.
+    uuid: [u8; 16],
+    index: u32,
+}
+
+/// Puts events in order by small keys, and moves each event once.
+fn in_order(mut events: Vec<Event>) -> Vec<Event> {
+    let mut keys: Vec<SortKey> = (0u32..)
+        .zip(&events)
+        .map(|(index, event)| SortKey {
+            time: event.time,
+            is_update: event.content.replaces.is_some(),
+            uuid: match &event.content.id {
+                OpaqueId::Uuid(bytes) => *bytes,
+                OpaqueId::Other(_) => [u8::MAX; 16],
+            },
+            index,
+        })
+        .collect();
+    keys.sort_unstable_by(|left, right| {
+        let quick = |key: &SortKey| (key.time, key.is_update, key.uuid);
+        quick(left)
+            .cmp(&quick(right))
+            .then_with(|| compare(&events[left.index as usize], &events[right.index as usize]))
+    });
+    // Each event to its place, one cycle of places after the other.
+    let mut from: Vec<u32> = keys.into_iter().map(|key| key.index).collect();
+    for start in 0..from.len() {
+        let mut hole = start;
+        loop {
+            let source = from[hole] as usize;
+            from[hole] = u32::try_from(hole).unwrap_or(u32::MAX);
+            if source == start {
+                break;
+            }
+            events.swap(hole, source);
+            hole = source;
+        }
+    }
+    events
+}
+
+/// By id, content and place: what is left when the times agree.
+fn compare(left: &Event, right: &Event) -> Ordering {
+    let (one, other) = (&left.content, &right.content);
+    one.id
+        .cmp(&other.id)
+        .then_with(|| one.cmp(other))
+        .then_with(|| left.place.cmp(&right.place))
+}
+
+/// Deliveries of one event, where there are several. An event is known by the
+/// account that got it and its id: two accounts' copies are two events
+/// (facts.md 1.5 and 1.6).
+fn groups(events: &[Event]) -> Vec<Vec<u32>> {
+    let origins = origins(events);
+    let key = |index: u32| {
+        let content = &events[index as usize].content;
+        (&content.recipient_account_id, root(content, &origins))
+    };
+    let hasher = DefaultHashBuilder::default();
+    let mut hashes: Vec<(u64, u32)> = (0u32..)
+        .zip(events)
+        .map(|(index, _)| (hasher.hash_one(key(index)), index))
+        .collect();
+    hashes.sort_unstable();
+    let mut groups: Vec<Vec<u32>> = Vec::new();
+    for same_hash in hashes.chunk_by(|left, right| left.0 == right.0) {
+        if same_hash.len() < 2 {
+            continue;
+        }
+        // Different keys may share a hash.
+        let mut of_hash: Vec<Vec<u32>> = Vec::new();
+        for &(_, index) in same_hash {
+            let known = of_hash.iter_mut().find(|group| key(group[0]) == key(index));
+            match known {
+                Some(group) => group.push(index),
+                None => of_hash.push(vec![index]),
+            }
+        }
+        groups.extend(of_hash.into_iter().filter(|group| group.len() > 1));
+    }
+    groups
+}
+
 /// For every addendum, the id of the event it replaces.
-fn origins(events: &[Event]) -> HashMap<OpaqueId, OpaqueId> {
+fn origins(events: &[Event]) -> HashMap<&OpaqueId, &OpaqueId> {
     let updates = events.iter().filter_map(|event| {
-        let original = event.content.replaces.clone()?;
-        Some((event.content.id.clone(), original))
+        let original = event.content.replaces.as_ref()?;
+        Some((&event.content.id, original))
     });
     updates.collect()
 }
 
 /// The id of the event that was first, through updates of updates.
-fn root(event: &Event, origins: &HashMap<OpaqueId, OpaqueId>) -> OpaqueId {
-    let mut id = event.content.replaces.as_ref().unwrap_or(&event.content.id);
-    // Updates that name each other in a circle end somewhere too.
-    for _ in 0..=origins.len().min(16) {
+fn root<'a>(content: &'a Content, origins: &HashMap<&'a OpaqueId, &'a OpaqueId>) -> &'a OpaqueId {
+    /// Updates that name each other in a circle end somewhere too.
+    const UPDATES_MAX: usize = 16;
+    let mut id = content.replaces.as_ref().unwrap_or(&content.id);
+    for _ in 0..origins.len().min(UPDATES_MAX) {
         match origins.get(id) {
-            Some(original) if original != id => id = original,
+            Some(original) if *original != id => id = original,
             _ => break,
         }
     }
-    id.clone()
+    id
 }
 
 impl Deduped {
     /// Chooses one of a group and counts the rest.
-    fn settle(&mut self, events: &[Event], members: &mut [u32], dropped: &mut [bool]) {
-        members.sort_unstable_by(|&left, &right| {
-            let rank = |index: u32| {
-                let event = &events[index as usize];
-                (event.content.replaces.is_some(), &event.content)
-            };
-            rank(left).cmp(&rank(right))
-        });
-        let content = |index: u32| &events[index as usize].content;
+    fn settle(&mut self, members: &mut [u32], dropped: &mut [bool]) {
+        let content = |index: u32| &self.events[index as usize].content;
         let is_update = |index: u32| content(index).replaces.is_some();
+        members.sort_unstable_by(|&left, &right| {
+            (is_update(left), content(left)).cmp(&(is_update(right), content(right)))
+        });
         for pair in members.windows(2) {
             let (lower, upper) = (pair[0], pair[1]);
             dropped[lower as usize] = true;

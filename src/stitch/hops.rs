@@ -65,10 +65,16 @@ pub(super) fn refusal(event: &Event) -> Option<&Issue> {
     }
 }
 
+/// Groups of copies that share something: nearly always one.
+struct Sharing {
+    first: u32,
+    rest: Vec<u32>,
+}
+
 /// Finds the hops among events in their fixed order.
 pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
     let mut groups: Vec<Vec<u32>> = Vec::new();
-    let mut by_shared: HashMap<Shared, Vec<u32>> = HashMap::new();
+    let mut by_shared: HashMap<Shared, Sharing> = HashMap::new();
     for (index, event) in (0u32..).zip(events) {
         let Some(issue) = success(event) else {
             continue;
@@ -82,24 +88,27 @@ pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
                 .map(|key| Shared::Key(key, event.time)),
         ];
         let known = shared.iter().flatten().find_map(|shared| {
-            let candidates = by_shared.get(shared)?;
-            candidates
-                .iter()
-                .copied()
+            let sharing = by_shared.get(shared)?;
+            std::iter::once(sharing.first)
+                .chain(sharing.rest.iter().copied())
                 .find(|&group| is_copy(events, &groups[group as usize], event, issue))
         });
         let group = known.unwrap_or_else(|| {
-            groups.push(Vec::new());
+            groups.push(Vec::with_capacity(2));
             u32::try_from(groups.len() - 1).unwrap_or(u32::MAX)
         });
         groups[group as usize].push(index);
         for shared in shared.into_iter().flatten() {
-            let candidates = by_shared.entry(shared).or_default();
-            if !candidates.contains(&group) {
-                candidates.push(group);
+            let sharing = by_shared.entry(shared).or_insert_with(|| Sharing {
+                first: group,
+                rest: Vec::new(),
+            });
+            if sharing.first != group && !sharing.rest.contains(&group) {
+                sharing.rest.push(group);
             }
         }
     }
+    drop(by_shared);
     groups
         .into_iter()
         .map(|copies| Hop::of(events, copies))

@@ -117,8 +117,8 @@ struct Identities {
 impl Identities {
     fn of(events: &[Event]) -> Self {
         let mut all: Vec<Arc<Identity>> = Vec::new();
-        let mut by_content: HashMap<Arc<Identity>, u32> = HashMap::new();
-        // Events of one reader share one identity: look at its address first.
+        // Events of one reader share one identity, and so its address. That two
+        // readers have one each does no harm: equals are resolved alike.
         let mut by_address: HashMap<usize, Option<u32>> = HashMap::new();
         let of_event = events.iter().map(|event| {
             let identity = &event.identity;
@@ -126,12 +126,8 @@ impl Identities {
             *by_address.entry(address).or_insert_with(|| {
                 identity.assumed_role_id()?;
                 identity.session_created_at?;
-                let next = u32::try_from(all.len()).unwrap_or(u32::MAX);
-                let known = by_content.entry_ref(identity).or_insert_with(|| {
-                    all.push(Arc::clone(identity));
-                    next
-                });
-                Some(*known)
+                all.push(Arc::clone(identity));
+                u32::try_from(all.len() - 1).ok()
             })
         });
         let of_event = of_event.collect();
@@ -158,13 +154,30 @@ fn own_key(identity: &Identity) -> Option<&Text> {
 
 struct Linker {
     sessions: Vec<Session>,
-    by_assumed_role_id: HashMap<Text, Vec<SessionId>>,
+    by_assumed_role_id: HashMap<Text, OneOrMore>,
     /// Sessions whose AssumeRole did not say its assumed role id.
     by_names: HashMap<Names, Vec<SessionId>>,
     /// Sessions that stand for a question: which of these, for this principal?
     questions: HashMap<(Vec<SessionId>, Option<Text>), SessionId>,
     /// By identity.
     resolved: Vec<Link>,
+}
+
+/// Sessions of one assumed role id: nearly always one.
+struct OneOrMore {
+    first: SessionId,
+    rest: Vec<SessionId>,
+}
+
+impl OneOrMore {
+    fn new(first: SessionId) -> Self {
+        let rest = Vec::new();
+        Self { first, rest }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = SessionId> {
+        std::iter::once(self.first).chain(self.rest.iter().copied())
+    }
 }
 
 /// What the candidates leave open.
@@ -206,8 +219,10 @@ impl Linker {
     fn add(&mut self, session: Session) -> SessionId {
         let id = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
         if let Some(assumed_role_id) = &session.assumed_role_id {
-            let same = self.by_assumed_role_id.entry_ref(assumed_role_id);
-            same.or_default().push(id);
+            self.by_assumed_role_id
+                .entry_ref(assumed_role_id)
+                .and_modify(|same| same.rest.push(id))
+                .or_insert_with(|| OneOrMore::new(id));
         } else if let (Some(role), Some(name)) = (&session.role, &session.name) {
             let names = (role.account_id.clone(), role.name.clone(), name.clone());
             self.by_names.entry(names).or_default().push(id);
@@ -229,10 +244,12 @@ impl Linker {
     fn of_principal(&self, identity: &Identity) -> impl Iterator<Item = SessionId> {
         let by_id = identity
             .assumed_role_id()
-            .and_then(|id| self.by_assumed_role_id.get(id));
+            .and_then(|id| self.by_assumed_role_id.get(id))
+            .map(OneOrMore::iter);
         let names = (!self.by_names.is_empty()).then(|| names_of(identity));
         let by_names = names.flatten().and_then(|names| self.by_names.get(&names));
-        by_id.into_iter().chain(by_names).flatten().copied()
+        let by_names = by_names.into_iter().flatten().copied();
+        by_id.into_iter().flatten().chain(by_names)
     }
 
     /// The one made closest to `created_at`, or all that are.
@@ -382,7 +399,7 @@ impl Linker {
         // It is no candidate itself: the next such call asks the same question.
         let ids = identity.assumed_role_id();
         if let Some(same) = ids.and_then(|id| self.by_assumed_role_id.get_mut(id)) {
-            same.retain(|&other| other != id);
+            same.rest.retain(|&other| other != id);
         }
         Link::To(id, Confidence::Ambiguous)
     }
