@@ -83,13 +83,16 @@ fn next_steps(dir: &Path, plan: &Plan, listed: &[&Chain]) -> String {
     let dir = dir.display();
     let config = format!("-c {dir}/qs-audit.toml");
     let window = format!("--from {} --to {}", plan.start.day(), plan.end().day());
-    let denied = listed.iter().find(|chain| !chain.queries.is_empty());
-    let id = denied.map_or("latest", |chain| chain.chain_id.as_str());
+    let busy = listed.iter().find(|chain| !chain.queries.is_empty());
+    let id = busy.map_or("latest", |chain| chain.chain_id.as_str());
+    let program = std::env::args().next();
+    let program = program.as_deref().unwrap_or("qs-audit");
     format!(
         "What to try next:\n  \
-         qs-audit show {id} {config}\n  \
-         qs-audit chains {config} {window} --status denied --status partial\n  \
-         qs-audit chains {config} {window} --path any --format csv -o chains.csv\n  \
-         qs-audit chains --logs {dir}/AWSLogs {window}      (no configuration: roles are discovered)\n"
+         {program} show {id} {config}\n  \
+         {program} chains {config} {window} --status denied --status partial\n  \
+         {program} chains {config} {window} --path any --format csv -o chains.csv\n\
+         without the configuration, roles are discovered from the logs:\n  \
+         {program} chains --logs {dir}/AWSLogs {window}\n"
     )
 }
