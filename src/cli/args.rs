@@ -28,6 +28,9 @@ pub struct Cli {
     pub(super) command: Command,
 }
 
+/// More threads than this only cost memory.
+const THREADS_MAX: i64 = 256;
+
 /// Options that every command takes.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
@@ -71,9 +74,10 @@ pub(super) struct Global {
     #[arg(long, global = true)]
     pub(super) strict: bool,
 
-    /// How many threads read; 0 means one for each processor.
-    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
-    pub(super) threads: usize,
+    /// How many threads read, at most 256; 0 means one for each processor.
+    #[arg(long, global = true, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u16).range(0..=THREADS_MAX))]
+    pub(super) threads: u16,
 
     /// Show no progress, even on a terminal.
     #[arg(long, global = true)]

@@ -100,7 +100,7 @@ impl Inputs {
             plan: Plan {
                 window,
                 topology: settings.topology,
-                threads: global.threads,
+                threads: usize::from(global.threads),
                 all_sessions: false,
                 limits: Limits::DEFAULT,
                 reading: Reading::Fast,

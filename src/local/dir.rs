@@ -78,7 +78,8 @@ impl LocalLogs {
                 files.push(path.clone());
             }
         }
-        files.sort_unstable();
+        // As text: comparing component by component takes many times as long.
+        files.sort_unstable_by(|left, right| left.as_os_str().cmp(right.as_os_str()));
         if measure {
             let sizes = files.iter().filter_map(|path| path.metadata().ok());
             logs.listing.bytes = Some(sizes.map(|data| data.len()).sum());
@@ -109,7 +110,9 @@ impl LocalLogs {
                 continue;
             }
             let parent = entry.path().parent().unwrap_or(root);
-            let is_same = folder.as_ref().is_some_and(|(known, ..)| known == parent);
+            let is_same = folder
+                .as_ref()
+                .is_some_and(|(known, ..)| known.as_os_str() == parent.as_os_str());
             if !is_same {
                 let facts = KeyFacts::of(&entry.path().to_string_lossy());
                 let day = facts.delivery_day;
