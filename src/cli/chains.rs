@@ -9,6 +9,7 @@ use super::select::Selection;
 use super::terminal::{page, say, write_out};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
+use crate::output::human::{count, plural};
 use crate::output::json::v1::{self, Shape};
 use crate::output::{chain_table, csv, flat_table};
 
@@ -19,8 +20,9 @@ pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
     let mut inputs = Inputs::gather(global, DefaultWindow::Last(DEFAULT_SECONDS))?;
     inputs.plan.all_sessions = args.all_sessions;
     let audit = inputs.run(global)?;
-    if let Some(exit) = nothing_to_read(&audit) {
-        return Ok(exit);
+    let nothing = nothing_to_read(&audit);
+    if nothing.is_some() && global.format != Format::Json {
+        return Ok(exit_of(global, &audit).max(nothing));
     }
     let chains = selection.of(&audit.chains);
     print(global, args, &audit, &chains)?;
@@ -29,7 +31,7 @@ pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
             say(&format!("{remark}\n"));
         }
     }
-    Ok(exit_of(global, &audit, &chains))
+    Ok(exit_of(global, &audit).max(nothing))
 }
 
 /// Says so if there were no logs in the window.
@@ -44,7 +46,13 @@ pub(super) fn nothing_to_read(audit: &Audit) -> Option<Exit> {
     };
     let from = bound(window.from, "the beginning");
     let to = bound(window.to, "the end");
+    let holds_window = |first, last| {
+        window.from.is_some_and(|from| first <= from) && window.to.is_some_and(|to| to <= last)
+    };
     let hint = match (coverage.span(), coverage.objects_outside_window) {
+        (Some((first, last)), _) if holds_window(first, last) => {
+            format!("there are logs from {first} to {last}, but no event in this window")
+        }
         (Some((first, last)), _) => {
             format!(
                 "the logs read go from {first} to {last}: choose a window with --since or --from and --to"
@@ -62,15 +70,38 @@ pub(super) fn nothing_to_read(audit: &Audit) -> Option<Exit> {
     Some(Exit::NoLogs)
 }
 
-/// Clean, or incomplete under `--strict`.
-pub(super) fn exit_of(global: &Global, audit: &Audit, chains: &[&Chain]) -> Exit {
+/// Incomplete under `--strict`, if so.
+pub(super) fn exit_of(global: &Global, audit: &Audit) -> Strictly {
     let unread = audit.coverage.rejects.total() + audit.coverage.conflicts;
-    let ambiguous = chains.iter().any(|chain| chain.is_ambiguous());
-    if global.strict && (unread > 0 || ambiguous) {
-        say("incomplete: something was unread or ambiguous, and --strict was asked for\n");
-        Exit::Incomplete
+    let ambiguous = audit.chains.iter().filter(|chain| chain.is_ambiguous());
+    let ambiguous = ambiguous.count() as u64;
+    if global.strict && unread + ambiguous > 0 {
+        // Whatever was filtered out of the output: it is about what was read.
+        say(&format!(
+            "incomplete: {} not read or in conflict, {} ambiguous, and --strict was asked for\n",
+            count(unread),
+            plural(ambiguous, "chain")
+        ));
+        Strictly::Incomplete
     } else {
-        Exit::Clean
+        Strictly::Complete
+    }
+}
+
+/// What `--strict` has to say of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strictly {
+    Complete,
+    Incomplete,
+}
+
+impl Strictly {
+    /// The exit status, when another one may be due: what was unread comes first.
+    pub(super) fn max(self, other: Option<Exit>) -> Exit {
+        match self {
+            Self::Incomplete => Exit::Incomplete,
+            Self::Complete => other.unwrap_or(Exit::Clean),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `qs-audit demo`.
 
-use super::args::{DemoArgs, Global};
+use super::args::{DemoArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::Inputs;
@@ -19,6 +19,18 @@ const CHAINS_SHOWN: usize = 20;
 const MARKER: &str = "ground-truth.json";
 
 pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
+    if global.format != Format::Table {
+        return Err(
+            Failure::usage("demo prints its table and what to try next, and nothing else").hint(
+                "run it, then: qs-audit chains --logs DIR/AWSLogs --from 2026-11-01 --format json",
+            ),
+        );
+    }
+    if !global.logs.is_empty() || global.config.is_some() {
+        return Err(Failure::usage(
+            "demo reads the organisation that it writes: no --logs, no --config",
+        ));
+    }
     prepare(&args.dir)?;
     let plan = Plan::demo(args.seed);
     let organisation = demo::generate(&plan);
@@ -79,8 +91,18 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
         .map_err(cannot)
 }
 
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+:@%".contains(letter);
+    if path.chars().all(is_plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
+
 fn next_steps(dir: &Path, plan: &Plan, listed: &[&Chain]) -> String {
-    let dir = dir.display();
+    let dir = quoted(&dir.to_string_lossy());
     let config = format!("-c {dir}/qs-audit.toml");
     let window = format!("--from {} --to {}", plan.start.day(), plan.end().day());
     let busy = listed.iter().find(|chain| !chain.queries.is_empty());

@@ -119,11 +119,21 @@ impl Inputs {
         } else {
             pipeline::run(&self.plan, &self.logs, &Unwatched)?
         };
+        Self::tell(global, &audit)?;
+        Ok(audit)
+    }
+
+    /// The same, without a word.
+    pub(super) fn run_quietly(&self) -> Result<Audit, Failure> {
+        Ok(pipeline::run(&self.plan, &self.logs, &Unwatched)?)
+    }
+
+    fn tell(global: &Global, audit: &Audit) -> Result<(), Failure> {
         if !global.quiet {
             let mut text = Vec::new();
             summary::write(&audit.coverage, &mut text)?;
             say(&String::from_utf8_lossy(&text));
         }
-        Ok(audit)
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::args::{Cli, Command};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::terminal::say;
+use super::terminal::{check_output, say};
 use super::{chains, demo, glue, show};
 use clap::Parser;
 use std::process::ExitCode;
@@ -36,6 +36,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {
+    check_output(&cli.global)?;
     match &cli.command {
         Command::Chains(args) => chains::run(&cli.global, args),
         Command::Show(args) => show::run(&cli.global, args),

@@ -35,11 +35,13 @@ impl<'a> Selection<'a> {
     }
 
     fn wants(&self, chain: &Chain) -> bool {
+        self.wants_path(chain) && self.wants_besides_path(chain)
+    }
+
+    fn wants_besides_path(&self, chain: &Chain) -> bool {
         let filter = &self.args.filter;
         // Nothing is known of the bytes of a chain without statistics.
-        self.wants_path(chain)
-            && (filter.status.is_empty()
-                || filter.status.iter().any(|&arg| status(arg) == chain.status))
+        (filter.status.is_empty() || filter.status.iter().any(|&arg| status(arg) == chain.status))
             && any_matches(&filter.consumer, consumers(chain))
             && any_matches(&filter.business_unit, chain.business_unit.as_deref())
             && any_matches(&filter.data_source, data_sources(chain))
@@ -69,6 +71,13 @@ impl<'a> Selection<'a> {
                 count(shown.len() as u64)
             ));
         }
+        if self.args.sort == SortKey::Bytes {
+            remarks.push("--sort bytes: no query statistics were read; sorted by start".to_owned());
+        }
+        let asks_sessions = self.args.filter.path.contains(&PathArg::Session);
+        if asks_sessions && !self.args.all_sessions {
+            remarks.push("--path session lists something only with --all-sessions".to_owned());
+        }
         if self.bytes_min.is_some() {
             remarks.push(
                 "--min-bytes: no query statistics were read, so nothing is known of any chain's bytes"
@@ -77,7 +86,8 @@ impl<'a> Selection<'a> {
         }
         let unlisted = all
             .iter()
-            .filter(|chain| !is_listed_by_default(chain))
+            .filter(|chain| chain.path != ChainPath::Session)
+            .filter(|chain| !is_listed_by_default(chain) && self.wants_besides_path(chain))
             .count();
         let is_default = self.args.filter.path.is_empty() && !self.args.all_sessions;
         if is_default && unlisted > 0 {

@@ -17,16 +17,25 @@ use crate::output::{csv, show};
 use crate::pipeline;
 use std::io::Write;
 
+/// The chain that started last.
+const LATEST: &str = "latest";
+
 /// Candidates named when a prefix is not unique.
 const CANDIDATES_MAX: usize = 8;
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
-    let inputs = Inputs::gather(global, DefaultWindow::All)?;
-    let audit = inputs.run(global)?;
+    let mut inputs = Inputs::gather(global, DefaultWindow::All)?;
+    let mut audit = inputs.run(global)?;
     if let Some(exit) = nothing_to_read(&audit) {
-        return Ok(exit);
+        return Ok(exit_of(global, &audit).max(Some(exit)));
     }
-    let chain = find(&audit, &args.chain_id)?;
+    let asked = args.chain_id.to_lowercase();
+    if !is_known(&audit, &asked) {
+        // It may be one of those that only --all-sessions lists.
+        inputs.plan.all_sessions = true;
+        audit = inputs.run_quietly()?;
+    }
+    let chain = find(&audit, &asked)?;
     let page = page(global);
     let one = [chain];
     write_out(global, |out| match global.format {
@@ -36,7 +45,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
         Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
         Format::Csv => csv::write_chains(&one, out),
     })?;
-    Ok(exit_of(global, &audit, &one))
+    Ok(exit_of(global, &audit).max(None))
 }
 
 /// The events of a chain as they were logged, one per line, by time.
@@ -54,8 +63,23 @@ fn raw(inputs: &Inputs, audit: &Audit, chain: &Chain, out: &mut dyn Write) -> st
     Ok(())
 }
 
+fn is_known(audit: &Audit, asked: &str) -> bool {
+    let id = full_id(asked);
+    let mut chains = audit.chains.iter();
+    asked == LATEST || chains.any(|chain| chain.chain_id.starts_with(&id))
+}
+
+/// The id as it is written: `c-` may be left out.
+fn full_id(asked: &str) -> String {
+    if asked.starts_with("c-") {
+        asked.to_owned()
+    } else {
+        format!("c-{asked}")
+    }
+}
+
 fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
-    if asked == "latest" {
+    if asked == LATEST {
         let mut listed = audit
             .chains
             .iter()
@@ -68,19 +92,16 @@ fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
     if let Some(exact) = audit.chains.iter().find(|chain| chain.chain_id == asked) {
         return Ok(exact);
     }
-    let asked_id = if asked.starts_with("c-") {
-        asked.to_owned()
-    } else {
-        format!("c-{asked}")
-    };
+    let asked_id = full_id(asked);
     let starts = |chain: &&Chain| chain.chain_id.starts_with(&asked_id);
     let found: Vec<&Chain> = audit.chains.iter().filter(starts).collect();
     match found[..] {
         [one] => Ok(one),
         [] => {
             let ids = audit.chains.iter().map(|chain| chain.chain_id.as_str());
+            let ids = ids.chain([LATEST]);
             let failure = Failure::usage(format!("no chain {asked:?} in the logs read"));
-            Err(match nearest(&asked_id, ids) {
+            Err(match nearest(asked, ids.clone()).or_else(|| nearest(&asked_id, ids)) {
                 Some(near) => failure.hint(format!("did you mean {near}?")),
                 None => failure.hint(
                     "`qs-audit chains` lists them; show reads all logs unless a window is given",

@@ -33,12 +33,38 @@ pub(super) fn page(global: &Global) -> Page {
     }
 }
 
+/// Checks, before any work is done, that there is a folder to write into.
+pub(super) fn check_output(global: &Global) -> Result<(), Failure> {
+    let Some(path) = global.output.as_deref().filter(|path| !is_stdout(path)) else {
+        return Ok(());
+    };
+    let is_there = folder_of(path).is_dir() && !path.is_dir();
+    is_there.then_some(()).ok_or_else(|| {
+        Failure::usage(format!(
+            "cannot write {}: no such folder, or it is a folder itself",
+            path.display()
+        ))
+        .hint("-o takes a file in a folder that exists, or - for standard output")
+    })
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// Writes to standard output, or to the file of `--output`, whole or not at all.
 pub(super) fn write_out(
     global: &Global,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let Some(path) = &global.output else {
+    let Some(path) = global.output.as_deref().filter(|path| !is_stdout(path)) else {
         let mut out = BufWriter::new(io::stdout().lock());
         write(&mut out)?;
         out.flush()?;
@@ -48,35 +74,42 @@ pub(super) fn write_out(
         .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))
 }
 
-/// Writes a file beside its place and moves it there.
+/// Writes a file beside its place and moves it there. Links are followed; what
+/// is no regular file (a device, a pipe) is written into as it is.
 fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".qs-audit-")
-        .tempfile_in(folder)?;
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let known = fs::metadata(&target).ok();
+    if known.as_ref().is_some_and(|known| !known.is_file()) {
+        let mut out = BufWriter::new(fs::File::options().write(true).open(&target)?);
+        write(&mut out)?;
+        return out.flush();
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".qs-audit-");
+    as_normal_file(&mut builder);
+    let mut file = builder.tempfile_in(folder_of(&target))?;
     let mut out = BufWriter::new(file.as_file_mut());
     write(&mut out)?;
     out.flush()?;
     drop(out);
-    make_readable(file.path())?;
-    file.persist(path)?;
+    if let Some(known) = known {
+        // Who may read the old file may read the new one, and nobody else.
+        fs::set_permissions(file.path(), known.permissions())?;
+    }
+    file.persist(&target)?;
     Ok(())
 }
 
-/// Temporary files are for their owner alone; an output is a normal file.
+/// Asks for what a new file gets, from which the user's mask takes away:
+/// temporary files would be for their owner alone.
 #[cfg(unix)]
-fn make_readable(path: &Path) -> io::Result<()> {
+fn as_normal_file(builder: &mut tempfile::Builder<'_, '_>) {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+    builder.permissions(fs::Permissions::from_mode(0o666));
 }
 
 #[cfg(not(unix))]
-fn make_readable(_path: &Path) -> io::Result<()> {
-    Ok(())
-}
+fn as_normal_file(_builder: &mut tempfile::Builder<'_, '_>) {}
 
 /// Says something on standard error; that nobody listens is no failure.
 pub(super) fn say(text: &str) {

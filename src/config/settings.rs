@@ -170,6 +170,10 @@ impl Checker<'_> {
             let message = "a consumer needs a name";
             return Err(self.wrong(raw.name.span(), "consumers.name", message));
         }
+        if known.consumers.iter().any(|other| *other.name == **name) {
+            let message = format!("{name:?} is the name of two consumers");
+            return Err(self.wrong(raw.name.span(), "consumers.name", message));
+        }
         let mut data_sources = None;
         if let Some(declared) = &raw.data_sources {
             let mut arns: BTreeSet<Text> = BTreeSet::new();
@@ -248,6 +252,9 @@ impl Checker<'_> {
                 "logs",
                 "role_arn and region go with s3, not with path",
             )),
+            (Some(_), Some(_)) => {
+                Err(self.wrong(span, "logs", "has path and s3: give one of them"))
+            }
             (None, Some(url)) if url.starts_with("s3://") => Ok(LogLocation::S3 {
                 url,
                 role_arn,
@@ -257,7 +264,7 @@ impl Checker<'_> {
                 let message = format!("{url:?} does not start with s3://");
                 Err(self.wrong(span, "logs.s3", message))
             }
-            _ => Err(self.wrong(span, "logs", "needs either path or s3")),
+            (None, None) => Err(self.wrong(span, "logs", "needs path or s3")),
         }
     }
 
@@ -353,7 +360,7 @@ min_bytes = 1_000_000_000_000
             (
                 "path = \"AWSLogs\"",
                 "region = \"us-east-1\"",
-                "either path or s3",
+                "needs path or s3",
             ),
             ("datasource/ds", "dataset/ds", "consumers.data_sources"),
         ] {

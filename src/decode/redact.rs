@@ -5,13 +5,17 @@ use serde_json::Value;
 const REDACTED: &str = "***REDACTED***";
 
 /// Members whose value is a secret or may hold data.
-const SECRET_MEMBERS: [&str; 6] = [
+const SECRET_MEMBERS: [&str; 10] = [
     "sessionToken",
     "secretAccessKey",
     "password",
     "credentialPair",
     "queryString",
     "executionParameters",
+    "queryStatement",
+    "sqlQuery",
+    "customSql",
+    "sql",
 ];
 
 /// What CloudTrail itself writes in place of hidden text.
@@ -20,6 +24,11 @@ const HIDDEN_BY_AWS: [&str; 2] = ["***OMITTED***", "HIDDEN_DUE_TO_SECURITY_REASO
 /// Replaces secrets in a record, wherever they stand: as members, or inside a
 /// string that holds JSON. Iterative, so that no nesting can exhaust the stack.
 pub(super) fn redact(value: &mut Value) {
+    // Athena quotes the SQL it refuses.
+    let is_query = value["eventName"] == "StartQueryExecution";
+    if let (true, Some(message)) = (is_query, value.get_mut("errorMessage")) {
+        *message = REDACTED.into();
+    }
     let mut open = vec![value];
     while let Some(value) = open.pop() {
         match value {
@@ -51,7 +60,8 @@ fn redact_inside(text: &mut String) {
     let suspicious = SECRET_MEMBERS
         .iter()
         .any(|secret| lower.contains(&secret.to_ascii_lowercase()));
-    if !suspicious || !text.trim_start().starts_with(['{', '[']) {
+    // A message that only mentions such a member is no JSON and stays.
+    if !suspicious || !text.trim_start().starts_with(['{', '[', '"']) {
         return;
     }
     *text = match serde_json::from_str::<Value>(text) {

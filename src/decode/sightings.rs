@@ -7,7 +7,7 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use std::collections::BTreeMap;
 
-/// `2026-07-01T10:00:00Z`, the only spelling of `eventTime`.
+/// `2026-07-01T10:00:00Z`, how CloudTrail spells `eventTime`.
 const TIME_BYTES: usize = 20;
 const DAY_BYTES: usize = 10;
 /// Longest account id or Region taken note of: both are far shorter.
@@ -63,7 +63,8 @@ impl Sightings {
         region: Option<&[u8]>,
         time: Option<&[u8]>,
     ) {
-        let Some(time) = time.and_then(proper_time) else {
+        let Some(time) = time.and_then(|text| proper_time(text).or_else(|| other_time(text)))
+        else {
             return;
         };
         // Times of one spelling compare like their text.
@@ -132,6 +133,13 @@ impl Sightings {
                 .or_insert(seen);
         }
     }
+}
+
+/// The time in the usual spelling, if it is one in another.
+#[cold]
+fn other_time(text: &[u8]) -> Option<Time> {
+    let moment = UtcSecond::parse(std::str::from_utf8(text).ok()?)?;
+    moment.to_string().into_bytes().try_into().ok()
 }
 
 /// The time if it has the one spelling, with digits in range.

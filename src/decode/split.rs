@@ -19,6 +19,12 @@ pub enum Reading {
     Plain,
 }
 
+/// After damage a record has to close within so many bytes (CloudTrail's do
+/// within 256 KB), and so many may not: else a text of nothing but openings
+/// would be read again from each of them.
+const RESUMED_BYTES_MAX: usize = 1 << 20;
+const RESUMES_FAILED_MAX: u32 = 64;
+
 /// Something found in a text.
 pub(super) enum Found {
     /// `text[start..end]` is one element: a record, or what stands in its place.
@@ -40,6 +46,7 @@ pub(super) fn split(padded: &[u8], length: usize, reading: Reading, sink: &mut d
     Splitter {
         padded,
         text: &padded[..length],
+        bound: length,
         reading,
         sink,
     }
@@ -49,6 +56,9 @@ pub(super) fn split(padded: &[u8], length: usize, reading: Reading, sink: &mut d
 struct Splitter<'a, 's> {
     padded: &'a [u8],
     text: &'a [u8],
+    /// Where a record has to be closed: the end of the text, or, after damage, as
+    /// far as a record may reach.
+    bound: usize,
     reading: Reading,
     sink: &'s mut dyn FnMut(Found),
 }
@@ -90,7 +100,7 @@ impl Splitter<'_, '_> {
     /// next place that looks like the start of one.
     fn resume(&mut self, cut: &Cut) -> Result<usize, Cut> {
         let mut cut = Cut(cut.0);
-        loop {
+        for _ in 0..RESUMES_FAILED_MAX {
             let behind = (cut.0 + 1).min(self.text.len());
             let next = memmem::find(&self.text[behind..], RECORD_START);
             let next = next.ok_or(Cut(self.text.len()))?;
@@ -99,14 +109,19 @@ impl Splitter<'_, '_> {
                 Err(again) => cut = again,
             }
         }
+        let detail = "too many records that are never closed; the rest was not read";
+        self.damage(cut.0, RejectReason::TruncatedJson, detail, false);
+        Err(Cut(self.text.len()))
     }
 
     /// Records one after the other, with whatever brackets close them: what is
     /// wrong around them has been said already.
     fn records_from(&mut self, mut at: usize) -> Result<usize, Cut> {
         while self.text.get(at) == Some(&b'{') {
-            at = self.elements(at)?;
-            at = self.skip_space(at);
+            self.bound = self.text.len().min(at + RESUMED_BYTES_MAX);
+            let after = self.elements(at);
+            self.bound = self.text.len();
+            at = self.skip_space(after?);
             if self.text.get(at) == Some(&b',') {
                 at = self.skip_space(at + 1);
             }
@@ -220,7 +235,7 @@ impl Splitter<'_, '_> {
 
     /// The byte after the value at `at`, by brackets and quotes alone.
     fn value_end(&mut self, at: usize, element: usize, is_envelope: bool) -> Result<usize, Cut> {
-        value_end(self.text, at).ok_or_else(|| self.cut(element, is_envelope))
+        value_end(&self.text[..self.bound], at).ok_or_else(|| self.cut(element, is_envelope))
     }
 
     fn cut(&mut self, element: usize, between_records: bool) -> Cut {

@@ -1,5 +1,6 @@
 //! Folders, single files, and `-` for standard input, as one source of objects.
 
+use crate::model::coverage::Limits;
 use crate::model::key::KeyFacts;
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
@@ -31,8 +32,8 @@ pub enum LocalLogsError {
 
 enum Object {
     File(PathBuf),
-    /// Standard input, put aside in an unnamed temporary file.
-    Spool(Mutex<File>),
+    /// A pipe, or standard input, put aside in an unnamed temporary file.
+    Spool(Text, Mutex<File>),
 }
 
 /// Objects on this machine, in the order of their paths.
@@ -61,32 +62,42 @@ impl LocalLogs {
             listing: Listing::default(),
         };
         let mut files = Vec::new();
-        let mut spool = None;
+        let mut spools: Vec<(Text, File)> = Vec::new();
         for path in paths {
             if path.as_os_str() == STANDARD_INPUT {
-                spool = Some(put_aside(stdin).map_err(LocalLogsError::StandardInput)?);
+                if spools.iter().any(|(name, _)| **name == *STANDARD_INPUT) {
+                    continue;
+                }
+                let aside = put_aside(stdin).map_err(LocalLogsError::StandardInput)?;
+                spools.push((STANDARD_INPUT.into(), aside));
                 continue;
             }
             let unopenable = |source| LocalLogsError::Unopenable {
                 path: path.clone(),
                 source,
             };
-            if std::fs::metadata(path).map_err(unopenable)?.is_dir() {
+            let data = std::fs::metadata(path).map_err(unopenable)?;
+            if data.is_dir() {
                 std::fs::read_dir(path).map_err(unopenable)?;
                 logs.walk(path, window, &mut files);
-            } else {
+            } else if data.is_file() {
                 files.push(path.clone());
+            } else {
+                // A pipe can be read once; it may be needed twice.
+                let mut pipe = File::open(path).map_err(unopenable)?;
+                let aside = put_aside(&mut pipe).map_err(unopenable)?;
+                spools.push((path.to_string_lossy().into(), aside));
             }
         }
-        // As text: comparing component by component takes many times as long.
-        files.sort_unstable_by(|left, right| left.as_os_str().cmp(right.as_os_str()));
+        only_once(&mut files);
         if measure {
             let sizes = files.iter().filter_map(|path| path.metadata().ok());
             logs.listing.bytes = Some(sizes.map(|data| data.len()).sum());
         }
         logs.objects.extend(files.into_iter().map(Object::File));
+        let spools = spools.into_iter();
         logs.objects
-            .extend(spool.map(|file| Object::Spool(Mutex::new(file))));
+            .extend(spools.map(|(name, file)| Object::Spool(name, Mutex::new(file))));
         Ok(logs)
     }
 
@@ -107,6 +118,13 @@ impl LocalLogs {
                 }
             };
             if entry.file_type().is_dir() {
+                continue;
+            }
+            if !entry.file_type().is_file() {
+                // A pipe or a device may never end.
+                let path = entry.path().to_string_lossy();
+                let why = "not a regular file".to_owned();
+                self.listing.failed.push((path.into(), why));
                 continue;
             }
             let parent = entry.path().parent().unwrap_or(root);
@@ -133,6 +151,13 @@ impl LocalLogs {
     }
 }
 
+/// Leaves out files that two of the given paths lead to.
+fn only_once(files: &mut Vec<PathBuf>) {
+    // As text: comparing component by component takes many times as long.
+    files.sort_unstable_by(|left, right| left.as_os_str().cmp(right.as_os_str()));
+    files.dedup_by(|left, right| left.as_os_str() == right.as_os_str());
+}
+
 fn put_aside(stdin: &mut dyn Read) -> io::Result<File> {
     let mut spool = tempfile::tempfile()?;
     io::copy(stdin, &mut spool)?;
@@ -140,8 +165,18 @@ fn put_aside(stdin: &mut dyn Read) -> io::Result<File> {
 }
 
 fn read_file(path: &Path, body: &mut Vec<u8>) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    file.read_to_end(body)?;
+    read_bounded(&mut File::open(path)?, body)
+}
+
+/// Reads what one object may hold, and no more.
+fn read_bounded(file: &mut File, body: &mut Vec<u8>) -> io::Result<()> {
+    const STORED_BYTES_MAX: u64 = Limits::DEFAULT.object_bytes_max as u64;
+    file.take(STORED_BYTES_MAX + 1).read_to_end(body)?;
+    if body.len() as u64 > STORED_BYTES_MAX {
+        body.clear();
+        let message = format!("larger than {STORED_BYTES_MAX} bytes, the limit for one object");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
     Ok(())
 }
 
@@ -150,8 +185,7 @@ fn read_spool(spool: &Mutex<File>, body: &mut Vec<u8>) -> io::Result<()> {
         .lock()
         .map_err(|_| io::Error::other("another reader of it failed"))?;
     file.seek(SeekFrom::Start(0))?;
-    file.read_to_end(body)?;
-    Ok(())
+    read_bounded(&mut file, body)
 }
 
 impl LogSource for LocalLogs {
@@ -162,7 +196,8 @@ impl LogSource for LocalLogs {
     fn key(&self, object: u32) -> Text {
         match self.objects.get(object as usize) {
             Some(Object::File(path)) => path.to_string_lossy().into(),
-            Some(Object::Spool(_)) | None => STANDARD_INPUT.into(),
+            Some(Object::Spool(name, _)) => name.clone(),
+            None => STANDARD_INPUT.into(),
         }
     }
 
@@ -170,7 +205,7 @@ impl LogSource for LocalLogs {
         body.clear();
         let outcome = match self.objects.get(object as usize) {
             Some(Object::File(path)) => read_file(path, body),
-            Some(Object::Spool(spool)) => read_spool(spool, body),
+            Some(Object::Spool(_, spool)) => read_spool(spool, body),
             None => Err(io::Error::from(io::ErrorKind::NotFound)),
         };
         outcome.map_err(|error| SourceError {

@@ -7,6 +7,10 @@ use super::time::UtcSecond;
 /// than the window are read so that its chains find their hops.
 pub const LOOK_BACK_SECONDS: i64 = 12 * 3600;
 
+/// How long a chained session from inside the window may go on behind it
+/// (facts.md 2: role chaining caps a session at an hour).
+pub const LOOK_AHEAD_SECONDS: i64 = 3600;
+
 /// How much later than its events a file may be delivered and still be found,
 /// in days, when files are chosen by the date in their key (facts.md 1.1).
 pub const DELIVERY_SLACK_DAYS: i64 = 1;
@@ -34,10 +38,12 @@ impl TimeWindow {
     }
 
     /// Whether an event of this time is needed to tell what happened inside:
-    /// inside, or at most [`LOOK_BACK_SECONDS`] before.
+    /// inside, at most [`LOOK_BACK_SECONDS`] before, or so soon behind that a
+    /// chained session from inside may still be at work.
     #[must_use]
     pub fn needs(&self, moment: UtcSecond) -> bool {
-        self.to.is_none_or(|to| moment < to)
+        self.to
+            .is_none_or(|to| moment < to.plus(LOOK_AHEAD_SECONDS))
             && self
                 .from
                 .is_none_or(|from| from.plus(-LOOK_BACK_SECONDS) <= moment)
@@ -82,10 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn hops_before_the_window_are_needed_and_events_after_it_are_not() {
+    fn hops_before_the_window_are_needed_and_calls_just_behind_it() {
         assert!(window().needs(at("2026-07-01T12:00:00Z")));
         assert!(!window().needs(at("2026-07-01T11:59:59Z")));
-        assert!(!window().needs(at("2026-07-03T00:00:00Z")));
+        assert!(window().needs(at("2026-07-03T00:59:59Z")));
+        assert!(!window().needs(at("2026-07-03T01:00:00Z")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The chain table for people. It shows what fits, the most telling first.
 
 use super::Page;
-use super::human::{count, minute, minute_of_year, plural, safe, shortened, tail};
+use super::human::{count, minute, minute_of_year, plural, safe, tail};
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart};
 use comfy_table::presets::NOTHING;
 use comfy_table::{
@@ -11,82 +11,66 @@ use comfy_table::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-/// A column, and the narrowest page it is shown on.
+/// A column, and how much it tells.
 struct Column {
     title: &'static str,
-    width_min: u16,
+    /// 0 is always shown; the others are while there is room.
+    rank: u8,
     cell: fn(&Chain, Page) -> Cell,
-    /// Left out where no chain says anything in it.
-    optional: bool,
+    /// Whether the chain has anything to say in it: a column of nothing is left out.
+    says: fn(&Chain) -> bool,
+}
+
+const fn column(
+    title: &'static str,
+    rank: u8,
+    cell: fn(&Chain, Page) -> Cell,
+    says: fn(&Chain) -> bool,
+) -> Column {
+    Column {
+        title,
+        rank,
+        cell,
+        says,
+    }
 }
 
 const COLUMNS: [Column; 11] = [
-    Column {
-        title: "Chain",
-        width_min: 0,
-        cell: |chain, _| Cell::new(&chain.chain_id),
-        optional: false,
-    },
-    Column {
-        title: "Started (UTC)",
-        width_min: 0,
-        cell: started,
-        optional: false,
-    },
-    Column {
-        title: "Consumer",
-        width_min: 0,
-        cell: |chain, _| Cell::new(consumer(chain)),
-        optional: false,
-    },
-    Column {
-        title: "Data source",
-        width_min: 0,
-        cell: |chain, _| text(chain.data_source_arn.as_deref().map(tail)),
-        optional: true,
-    },
-    Column {
-        title: "Quick user",
-        width_min: 120,
-        cell: user,
-        optional: true,
-    },
-    Column {
-        title: "Work group",
-        width_min: 140,
-        cell: |chain, _| list(work_groups(chain)),
-        optional: true,
-    },
-    Column {
-        title: "Path",
-        width_min: 160,
-        cell: |chain, _| Cell::new(chain.path.as_str()),
-        optional: false,
-    },
-    Column {
-        title: "Assumed by",
-        width_min: 175,
-        cell: assumed_by,
-        optional: true,
-    },
-    Column {
-        title: "Calls",
-        width_min: 100,
-        cell: |chain, _| number(chain.call_count()),
-        optional: false,
-    },
-    Column {
-        title: "Queries",
-        width_min: 0,
-        cell: |chain, _| number(chain.queries.len() as u64),
-        optional: false,
-    },
-    Column {
-        title: "Status",
-        width_min: 0,
-        cell: status,
-        optional: false,
-    },
+    column("Chain", 0, |chain, _| Cell::new(&chain.chain_id), |_| true),
+    column("Started (UTC)", 0, started, |_| true),
+    column(
+        "Consumer",
+        0,
+        |chain, _| Cell::new(consumer(chain)),
+        |_| true,
+    ),
+    column("Data source", 1, data_source, |chain| {
+        chain.data_source_arn.is_some()
+    }),
+    column("Quick user", 3, user, |chain| chain.quick_user.is_some()),
+    column(
+        "Work group",
+        5,
+        |chain, _| list(work_groups(chain)),
+        |chain| !chain.queries.is_empty(),
+    ),
+    column(
+        "Path",
+        2,
+        |chain, _| Cell::new(chain.path.as_str()),
+        |chain| chain.path != ChainPath::QuickRoleChain,
+    ),
+    column("Assumed from", 4, assumed_from, |chain| {
+        source_account(chain).is_some()
+    }),
+    column("Calls", 6, |chain, _| number(chain.call_count()), |_| true),
+    column(
+        "Queries",
+        0,
+        |chain, _| number(chain.queries.len() as u64),
+        |_| true,
+    ),
+    column("Status", 0, status, |_| true),
 ];
 
 /// Writes the table, totals below, and what was not seen in one line.
@@ -109,23 +93,21 @@ pub fn write_part(
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
+    let mut shows_user = false;
     if !chains.is_empty() {
         let mut table = new_table(page);
-        let is_shown = |column: &&Column| {
-            let says = || {
-                chains
-                    .iter()
-                    .any(|chain| (column.cell)(chain, page).content() != "–")
-            };
-            page.width >= column.width_min && (!column.optional || says())
-        };
-        let columns: Vec<&Column> = COLUMNS.iter().filter(is_shown).collect();
+        let columns = columns_that_fit(chains, page);
+        shows_user = columns.iter().any(|column| column.title == "Quick user");
         table.set_header(columns.iter().map(|column| title(column.title)));
         for chain in chains {
             table.add_row(columns.iter().map(|column| (column.cell)(chain, page)));
         }
-        let fixed = ["Chain", "Started (UTC)", "Calls", "Queries", "Status"];
         let titles: Vec<&str> = columns.iter().map(|column| column.title).collect();
+        let fixed: Vec<&str> = titles
+            .iter()
+            .copied()
+            .filter(|title| *title != "Consumer")
+            .collect();
         keep_whole(&mut table, &titles, &fixed);
         write_table(&table, writer)?;
     }
@@ -137,11 +119,47 @@ pub fn write_part(
     if let Some(gaps) = gaps(all) {
         writeln!(writer, "{gaps}")?;
     }
+    let doubted = |chain: &&Chain| {
+        let user = chain.quick_user.as_ref();
+        user.is_some_and(|user| user.confidence != Confidence::Proven)
+    };
+    if shows_user && all.iter().copied().any(|chain| doubted(&chain)) {
+        writeln!(
+            writer,
+            "? after a user: probable, from Quick's own events at the time"
+        )?;
+    }
     Ok(())
 }
 
 /// No lines but one below the titles.
 const HOUSE_STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// Blanks between two columns.
+const GAP: usize = 3;
+
+/// The columns that fit side by side without folding, the most telling first.
+fn columns_that_fit(chains: &[&Chain], page: Page) -> Vec<&'static Column> {
+    let width_of = |column: &Column| {
+        let cells = chains
+            .iter()
+            .map(|chain| (column.cell)(chain, page).content());
+        let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+        widest.max(column.title.chars().count())
+    };
+    let says = |column: &Column| chains.iter().any(|chain| (column.says)(chain));
+    let mut by_rank: Vec<&Column> = COLUMNS.iter().filter(|column| says(column)).collect();
+    by_rank.sort_by_key(|column| column.rank);
+    let mut room = usize::from(page.width);
+    by_rank.retain(|column| {
+        let needed = width_of(column) + GAP;
+        let fits = column.rank == 0 || needed <= room;
+        room = room.saturating_sub(if fits { needed } else { 0 });
+        fits
+    });
+    let is_chosen = |column: &&Column| by_rank.iter().any(|one| one.title == column.title);
+    COLUMNS.iter().filter(is_chosen).collect()
+}
 
 /// A table in the house style.
 pub(super) fn new_table(page: Page) -> Table {
@@ -234,14 +252,18 @@ fn work_groups(chain: &Chain) -> BTreeSet<&str> {
         .collect()
 }
 
-fn assumed_by(chain: &Chain, _: Page) -> Cell {
-    let session = chain
-        .run_as_session
-        .as_ref()
-        .or(chain.consumer_session.as_ref());
-    let maker = session.and_then(|session| session.assumed_by.as_deref());
-    let short = maker.map(|maker| maker.strip_suffix(".amazonaws.com").unwrap_or(maker));
-    text(short.map(|maker| shortened(tail(maker), 32)).as_deref())
+fn data_source(chain: &Chain, _: Page) -> Cell {
+    text(chain.data_source_arn.as_deref().map(tail))
+}
+
+/// The account that the consumer role was assumed from.
+fn source_account(chain: &Chain) -> Option<&str> {
+    let session = chain.consumer_session.as_ref()?;
+    session.source_account_id.as_deref()
+}
+
+fn assumed_from(chain: &Chain, _: Page) -> Cell {
+    text(source_account(chain))
 }
 
 fn status(chain: &Chain, page: Page) -> Cell {
@@ -290,28 +312,29 @@ fn totals(chains: &[&Chain]) -> String {
     format!(
         "{}{parts}, {queries}, {}",
         plural(chains.len() as u64, "chain"),
-        plural(consumers.len() as u64, "consumer")
+        plural(consumers.len() as u64, "account")
     )
 }
 
 /// One line on what the chains lack.
 fn gaps(chains: &[&Chain]) -> Option<String> {
-    let mut lacking: BTreeMap<MissingPart, (u64, BTreeSet<&str>)> = BTreeMap::new();
+    let mut lacking: BTreeMap<MissingPart, BTreeMap<&str, u64>> = BTreeMap::new();
     for missing in chains.iter().flat_map(|chain| &chain.missing) {
-        let (number, reasons) = lacking.entry(missing.part).or_default();
-        *number += 1;
-        reasons.extend(missing.why.as_deref());
+        let reasons = lacking.entry(missing.part).or_default();
+        let why = missing.why.as_deref().unwrap_or("reason unknown");
+        *reasons.entry(why).or_default() += 1;
     }
     let mut parts: Vec<String> = lacking
         .into_iter()
-        .map(|(part, (number, reasons))| {
-            let reasons: Vec<&str> = reasons.into_iter().collect();
-            let why = match reasons[..] {
-                [] => String::new(),
-                [one] => format!(" ({})", safe(one)),
-                [one, ..] => format!(" ({}; and other reasons)", safe(one)),
+        .map(|(part, reasons)| {
+            let number: u64 = reasons.values().sum();
+            let most = reasons.iter().max_by_key(|(_, count)| **count);
+            let why = match (most, reasons.len()) {
+                (Some((why, _)), 1) => safe(why).into_owned(),
+                (Some((why, times)), _) => format!("{times} {}", safe(why)),
+                (None, _) => String::new(),
             };
-            format!("{} without {}{why}", count(number), part.as_str())
+            format!("{} without {} ({why})", count(number), part.as_str())
         })
         .collect();
     let ambiguous = chains.iter().filter(|chain| chain.is_ambiguous()).count();

@@ -4,7 +4,7 @@ use super::Page;
 use super::chain_table::{consumer, keep_whole, new_table, title, write_table};
 use super::human::{count, duration, plural, role, safe, tail};
 use crate::model::audit::Audit;
-use crate::model::chain::{Chain, Confidence, QueryExecution, RoleSession};
+use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution, RoleSession};
 use comfy_table::Cell;
 use std::io::{self, Write};
 
@@ -20,13 +20,22 @@ const TIMELINE_LINES_MAX: usize = 200;
 /// When the writer fails.
 pub fn write(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> {
     heading(chain, writer)?;
+    let is_quick = chain.path == ChainPath::QuickRoleChain;
     hop(
-        "Run-as session (Role A)",
+        if is_quick {
+            "Run-as session (Role A)"
+        } else {
+            "Session before"
+        },
         chain.run_as_session.as_ref(),
         writer,
     )?;
     hop(
-        "Consumer session (Role B)",
+        if chain.touches_quick {
+            "Consumer session (Role B)"
+        } else {
+            "Session"
+        },
         chain.consumer_session.as_ref(),
         writer,
     )?;

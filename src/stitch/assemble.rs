@@ -11,7 +11,7 @@ use crate::model::chain::{
 };
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, is_data_source_arn};
-use crate::model::text::Text;
+use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
@@ -19,6 +19,8 @@ use std::fmt::Write as _;
 
 /// The work group of a call that names none (facts.md 4.1).
 const DEFAULT_WORK_GROUP: &str = "primary";
+/// Candidates that a note names.
+const NAMES_MAX: usize = 8;
 /// Hex digits of a chain id.
 const CHAIN_ID_DIGITS: usize = 12;
 
@@ -98,7 +100,7 @@ pub(super) struct Assembler<'a> {
     pub(super) events: &'a [Event],
     pub(super) sessions: &'a Sessions,
     pub(super) roles: &'a Roles,
-    context: &'a Context<'a>,
+    pub(super) context: &'a Context<'a>,
     /// `service:EventName` by the addresses of source and name, which the events
     /// keep alive.
     actions: HashMap<(usize, usize), Text>,
@@ -148,7 +150,17 @@ impl Assembler<'_> {
             Link::To(session, _) if refusal(event).is_some() => Some(*session),
             _ => None,
         });
-        children.chain(refused).collect()
+        let mut with_children: HashSet<SessionId> = children.chain(refused).collect();
+        // One of the candidates or twins of a session with children has them.
+        let open: Vec<SessionId> = with_children
+            .iter()
+            .flat_map(|&id| {
+                let session = self.sessions.get(id);
+                session.candidates.iter().chain(&session.twins).copied()
+            })
+            .collect();
+        with_children.extend(open);
+        with_children
     }
 
     /// Whether the session is the end of a chain that belongs in the result.
@@ -168,7 +180,7 @@ impl Assembler<'_> {
             let stands_alone = queries || !has_child.contains(&id);
             origin.touches_quick = stands_alone;
             if !queries && stands_alone {
-                origin.path = match Maker::of(session) {
+                origin.path = match Maker::of(session, self.roles) {
                     Maker::Quick | Maker::Unseen => ChainPath::QuickRoleChain,
                     _ => ChainPath::RoleChain,
                 };
@@ -293,7 +305,10 @@ impl Assembler<'_> {
                     .notes
                     .push(self.candidates_note("the session before", parent));
             }
-            Self::add_events(chain, parent, ChainPart::RunAs);
+            Self::add_parent_events(chain, parent);
+            chain
+                .notes
+                .extend(self.twins_note(parent, "the session before"));
         } else if let Some(hop) = &session.hop
             && origin.has_run_as
             && let Some(caller) = hop.caller.assumed_role_id()
@@ -307,11 +322,11 @@ impl Assembler<'_> {
             chain.confidence = chain.confidence.min(Confidence::Probable);
             chain.hub_account_id.clone_from(&hop.caller.account_id);
         }
-        let by_role_a = chain.path == ChainPath::QuickRoleChain;
-        if !by_role_a {
-            let declared = self.context.topology.hub_account_id.clone();
-            let hub = declared.or_else(|| self.roles.hub_account_id().cloned());
-            chain.hub_account_id = hub.filter(|_| chain.touches_quick);
+        let parent = self.sessions.parent(session);
+        let from_run_as = parent.is_some_and(|(parent, _)| self.roles.is_run_as(parent));
+        if chain.path != ChainPath::QuickRoleChain && !from_run_as {
+            // Whoever it was, it did not come from the hub's Role A.
+            chain.hub_account_id = None;
         }
     }
 
@@ -428,8 +443,30 @@ impl Assembler<'_> {
         }
     }
 
+    /// A session that many others came from would stand whole in each of them.
+    pub(super) fn add_parent_events(chain: &mut Chain, parent: &Session) {
+        /// Calls of the session before that are told with each chain.
+        const PARENT_CALLS_MAX: usize = 200;
+        if parent.uses.len() <= PARENT_CALLS_MAX {
+            return Self::add_events(chain, parent, ChainPart::RunAs);
+        }
+        for &event in parent.hop.iter().flat_map(|hop| &hop.copies) {
+            chain.events.push(ChainEvent {
+                event,
+                session: ChainPart::RunAs,
+                confidence: Confidence::Proven,
+            });
+        }
+        chain.notes.push(format!(
+            "the session before made {} calls; they are left out of the timeline",
+            parent.uses.len()
+        ));
+    }
+
     pub(super) fn add_queries(&self, chain: &mut Chain, session: &Session) {
         let mut outside = 0u32;
+        let mut started: HashSet<&OpaqueId> = HashSet::new();
+        let mut retries = 0u32;
         let uses = session.uses.iter();
         let count = uses
             .filter(|&&(event, _)| self.events[event as usize].is_query())
@@ -441,6 +478,12 @@ impl Assembler<'_> {
                 continue;
             };
             chain.confidence = chain.confidence.min(confidence);
+            // A call repeated with the same token starts nothing new.
+            let id = query.query_execution_id.as_ref();
+            if id.is_some_and(|id| !started.insert(id)) {
+                retries += 1;
+                continue;
+            }
             if !self.context.window.contains(event.time) {
                 outside += 1;
                 continue;
@@ -458,6 +501,11 @@ impl Assembler<'_> {
                 event_id: event.id.clone(),
                 confidence,
             });
+        }
+        if retries > 0 {
+            chain.notes.push(format!(
+                "{retries} repeated StartQueryExecution with the same query execution id: counted as calls only"
+            ));
         }
         if outside > 0 {
             let (queries, lie) = if outside == 1 {
@@ -505,13 +553,28 @@ impl Assembler<'_> {
                 .notes
                 .push(self.candidates_note("the consumer session", session));
         }
-        if session.twins.len() > 1 {
-            let twins = self.names(&session.twins);
+        chain
+            .notes
+            .extend(self.twins_note(session, "the consumer session"));
+        if session.keys_seen.len() > 1 {
+            chain.confidence = Confidence::Ambiguous;
             chain.notes.push(format!(
-                "calls without a key of their own are counted here; {twins} were made in the same \
-                 second by the same caller with the same external id and policy"
+                "the AssumeRole does not say which key it issued, and calls come with {} different ones: \
+                 some may be another session's",
+                session.keys_seen.len()
             ));
         }
+    }
+
+    /// That several sessions are alike in all that matters.
+    fn twins_note(&self, session: &Session, what: &str) -> Option<String> {
+        (session.twins.len() > 1).then(|| {
+            format!(
+                "{what} is told from {} by nothing that matters: same second, caller, external id and \
+                 policy; calls without a key of their own are counted for one of them",
+                self.names(&session.twins)
+            )
+        })
     }
 
     fn candidates_note(&self, what: &str, session: &Session) -> String {
@@ -531,7 +594,14 @@ impl Assembler<'_> {
         };
         let mut names: Vec<String> = sessions.iter().map(name).collect();
         names.sort();
-        names.join(", ")
+        let more = names.len().saturating_sub(NAMES_MAX);
+        names.truncate(NAMES_MAX);
+        let names = names.join(", ");
+        if more > 0 {
+            format!("{names} and {more} more")
+        } else {
+            names
+        }
     }
 
     /// Puts the events in order and finds the last one.

@@ -99,10 +99,10 @@ fn groups(events: &[Event]) -> Vec<Vec<u32>> {
         let content = &events[index as usize].content;
         (&content.recipient_account_id, root(content, &origins))
     };
-    let hasher = DefaultHashBuilder::default();
+    let build = DefaultHashBuilder::default();
     let mut hashes: Vec<(u64, u32)> = (0u32..)
         .zip(events)
-        .map(|(index, _)| (hasher.hash_one(key(index)), index))
+        .map(|(index, _)| (build.hash_one(key(index)), index))
         .collect();
     hashes.sort_unstable();
     let mut groups: Vec<Vec<u32>> = Vec::new();

@@ -65,6 +65,9 @@ pub(super) fn refusal(event: &Event) -> Option<&Issue> {
     }
 }
 
+/// Hops that may share an id before it tells nothing any more.
+const SHARING_MAX: usize = 64;
+
 /// Groups of copies that share something: nearly always one.
 struct Sharing {
     first: u32,
@@ -103,7 +106,8 @@ pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
                 first: group,
                 rest: Vec::new(),
             });
-            if sharing.first != group && !sharing.rest.contains(&group) {
+            let has_room = sharing.rest.len() < SHARING_MAX;
+            if has_room && sharing.first != group && !sharing.rest.contains(&group) {
                 sharing.rest.push(group);
             }
         }

@@ -14,52 +14,45 @@ use crate::model::event::Event;
 use crate::model::identity::RoleName;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Assembler<'_> {
     /// Refused attempts, by who tried and what for.
     pub(super) fn denied_chains(&mut self) -> Vec<Chain> {
-        let mut groups: BTreeMap<(String, Text), Vec<u32>> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, Option<Text>), Vec<u32>> = BTreeMap::new();
         for (index, event) in (0u32..).zip(self.events) {
             let Some(issue) = refusal(event) else {
                 continue;
             };
-            let Some(role_arn) = &issue.role_arn else {
-                continue;
-            };
             let who = match self.sessions.by_event[index as usize] {
                 Link::To(session, _) => id_of(self.sessions.get(session)),
-                Link::None => event.identity.best_name().map_or_else(String::new, |name| {
-                    format!(
-                        "{name} {}",
-                        event.identity.access_key_id.as_deref().unwrap_or("")
-                    )
-                }),
+                Link::None => {
+                    let name = event.identity.best_name().map_or("", |name| name);
+                    let key = event.identity.access_key_id.as_deref().unwrap_or("");
+                    format!("{name} {key}")
+                }
             };
-            groups
-                .entry((who, role_arn.clone()))
-                .or_default()
-                .push(index);
+            let attempts = groups.entry((who, issue.role_arn.clone())).or_default();
+            attempts.push(index);
         }
         groups
             .iter()
-            .filter_map(|((who, role_arn), attempts)| self.denied(who, role_arn, attempts))
+            .filter_map(|((who, role_arn), attempts)| self.denied(who, role_arn.as_ref(), attempts))
             .collect()
     }
 
-    fn denied(&mut self, who: &str, role_arn: &Text, attempts: &[u32]) -> Option<Chain> {
+    fn denied(&mut self, who: &str, role_arn: Option<&Text>, attempts: &[u32]) -> Option<Chain> {
         let first = &self.events[*attempts.first()? as usize];
-        let role = RoleName::from_arn(role_arn);
+        let role = role_arn.and_then(|arn| RoleName::from_arn(arn));
         let parent = match self.sessions.by_event[attempts[0] as usize] {
             Link::To(session, _) => Some(self.sessions.get(session)),
             Link::None => None,
         };
-        let is_role_a = role
-            .as_ref()
-            .is_some_and(|role| self.roles.run_as.contains(role));
-        let is_role_b = role
-            .as_ref()
-            .is_some_and(|role| self.roles.consumer.contains(role));
+        let is_among = |roles: &std::collections::BTreeSet<RoleName>| {
+            role.as_ref().is_some_and(|role| roles.contains(role))
+        };
+        let is_role_b = is_among(&self.roles.consumer);
+        let is_role_a = is_among(&self.roles.run_as) && !is_role_b;
         let from_run_as = parent.is_some_and(|parent| self.roles.is_run_as(parent))
             || self.roles.is_run_as_caller(&first.identity);
         if !is_role_a && !is_role_b && !from_run_as {
@@ -68,38 +61,49 @@ impl Assembler<'_> {
         let by_quick = if is_role_a {
             is_quick(&first.identity)
         } else {
-            let made_by_quick = parent.map(Maker::of);
-            from_run_as && matches!(made_by_quick, Some(Maker::Quick | Maker::Unseen) | None)
+            let maker = parent.map(|parent| Maker::of(parent, self.roles));
+            from_run_as && matches!(maker, Some(Maker::Quick | Maker::Unseen) | None)
         };
         let path = if by_quick {
             ChainPath::QuickRoleChain
         } else {
             ChainPath::RoleChain
         };
-        let id = chain_id(&["denied", who, role_arn]);
+        let id = chain_id(&["denied", who, role_arn.map_or("", |arn| arn)]);
         let mut chain = Self::empty(id, path, first.time);
         chain.touches_quick = true;
         chain.status = ChainStatus::Denied;
-        let refused = refused_session(first, role_arn, role.as_ref());
-        if is_role_a && !is_role_b {
+        let refused = self.refused_session(attempts, role_arn, role.as_ref());
+        if is_role_a {
             chain.hub_account_id.clone_from(&refused.account_id);
             chain.run_as_session = Some(refused);
         } else {
             chain.consumer_account_id.clone_from(&refused.account_id);
             chain.consumer_session = Some(refused);
             if let Some(parent) = parent {
-                chain.run_as_session = Some(self.describe(parent));
-                chain.hub_account_id = account_of(parent);
-                if parent.hop.is_none() {
-                    let account = account_of(parent);
-                    let why = self.why(account.as_ref());
-                    let part = MissingPart::RunAsSession;
-                    chain.missing.push(Missing { part, why });
-                }
+                self.add_refused_parent(&mut chain, parent);
             }
         }
-        self.add_attempts(&mut chain, attempts, is_role_a && !is_role_b);
+        if role_arn.is_none() {
+            chain
+                .notes
+                .push("the refusal does not say which role was asked for".to_owned());
+        }
+        self.add_attempts(&mut chain, attempts, is_role_a);
         Some(chain)
+    }
+
+    /// The session whose attempt was refused, with its making.
+    fn add_refused_parent(&self, chain: &mut Chain, parent: &Session) {
+        chain.run_as_session = Some(self.describe(parent));
+        chain.hub_account_id = account_of(parent);
+        Self::add_parent_events(chain, parent);
+        if parent.hop.is_none() {
+            let account = account_of(parent);
+            let why = self.why(account.as_ref());
+            let part = MissingPart::RunAsSession;
+            chain.missing.push(Missing { part, why });
+        }
     }
 
     fn add_attempts(&self, chain: &mut Chain, attempts: &[u32], on_run_as: bool) {
@@ -110,28 +114,53 @@ impl Assembler<'_> {
         };
         chain
             .events
+            .retain(|known| !attempts.contains(&known.event));
+        chain
+            .events
             .extend(attempts.iter().map(|&event| ChainEvent {
                 event,
                 session: part,
                 confidence: Confidence::Proven,
             }));
         let events = attempts.iter().map(|&index| &self.events[index as usize]);
-        let mut codes: Vec<&str> = events
+        let inside = events.filter(|event| self.context.window.contains(event.time));
+        let codes: Vec<&str> = inside
             .filter_map(|event| event.error_code.as_deref())
             .collect();
-        codes.sort_unstable();
-        codes.dedup();
-        let times = if attempts.len() == 1 { "once" } else { "times" };
-        let count = attempts.len();
-        let count = if count == 1 {
-            String::new()
+        let times = if codes.len() == 1 {
+            "once".to_owned()
         } else {
-            format!("{count} ")
+            format!("{} times", codes.len())
         };
+        let codes: BTreeSet<&str> = codes.into_iter().collect();
+        let codes: Vec<&str> = codes.into_iter().collect();
         chain
             .notes
-            .push(format!("refused {count}{times}: {}", codes.join(", ")));
+            .push(format!("refused {times}: {}", codes.join(", ")));
         self.finish(chain);
+    }
+
+    /// What is known of the session that was not made.
+    fn refused_session(
+        &self,
+        attempts: &[u32],
+        role_arn: Option<&Text>,
+        role: Option<&RoleName>,
+    ) -> RoleSession {
+        let first = &self.events[attempts[0] as usize];
+        let ids = attempts.iter();
+        let ids = ids.map(|&index| self.events[index as usize].id.clone());
+        let mut event_ids: Vec<_> = ids.collect();
+        event_ids.sort();
+        RoleSession {
+            role_arn: role_arn.cloned(),
+            account_id: role.map(|role| role.account_id.clone()),
+            assumed_by: first.identity.best_name().cloned(),
+            source_account_id: caller_account(&first.identity),
+            source_ip: first.source_ip.clone(),
+            event_ids,
+            ..RoleSession::default()
+        }
     }
 
     /// Queries by users, without a role session.
@@ -223,19 +252,7 @@ fn direct_session(first: &Event) -> Session {
         parent: Link::None,
         candidates: Vec::new(),
         witness: None,
+        keys_seen: BTreeSet::new(),
         twins: Vec::new(),
-    }
-}
-
-fn refused_session(first: &Event, role_arn: &Text, role: Option<&RoleName>) -> RoleSession {
-    let events = vec![first.id.clone()];
-    RoleSession {
-        role_arn: Some(role_arn.clone()),
-        account_id: role.map(|role| role.account_id.clone()),
-        assumed_by: first.identity.best_name().cloned(),
-        source_account_id: caller_account(&first.identity),
-        source_ip: first.source_ip.clone(),
-        event_ids: events,
-        ..RoleSession::default()
     }
 }

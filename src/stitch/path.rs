@@ -21,13 +21,17 @@ pub(super) enum Maker {
 }
 
 impl Maker {
-    pub(super) fn of(session: &Session) -> Self {
+    pub(super) fn of(session: &Session, roles: &Roles) -> Self {
         let Some(hop) = &session.hop else {
             return Self::Unseen;
         };
         let caller = &hop.caller;
         match caller.kind.as_deref() {
             _ if is_quick(caller) => Self::Quick,
+            // Quick's own account may show instead of the service (facts.md 2.9).
+            Some("AWSAccount") if caller.is_invoked_by_quick() && roles.is_run_as(session) => {
+                Self::Quick
+            }
             Some("SAMLUser" | "WebIdentityUser") => Self::Person,
             _ if caller.is_service() => Self::Service,
             _ => Self::Principal,
@@ -68,13 +72,13 @@ pub(super) fn origin(
 
 fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: bool) -> Origin {
     let parent = sessions.parent(session).map(|(parent, _)| parent);
-    let maker = Maker::of(session);
+    let maker = Maker::of(session, roles);
     let caller = session.hop.as_ref().map(|hop| &*hop.caller);
     let from_run_as = match parent {
         Some(parent) => roles.is_run_as(parent),
         None => caller.is_some_and(|caller| roles.is_run_as_caller(caller)),
     };
-    let by_quick = match parent.map(Maker::of) {
+    let by_quick = match parent.map(|parent| Maker::of(parent, roles)) {
         Some(Maker::Quick) => from_run_as,
         Some(Maker::Unseen) => from_run_as || caller.is_some_and(Identity::is_invoked_by_quick),
         Some(_) => false,
@@ -103,8 +107,9 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
 }
 
 /// Whether Quick is behind a caller of which only the principal was logged (no
-/// logs of the hub): AWS itself says so in `invokedBy`, or the caller is in the
-/// account that the data source of its external id is in.
+/// logs of the hub): AWS itself says so in `invokedBy`, and the caller is in the
+/// account of the data source that its external id names. The external id alone
+/// proves nothing: it is no secret (facts.md 2.8).
 fn quick_behind(session: &Session, caller: &Identity) -> bool {
     let external_id = session
         .hop
@@ -116,5 +121,6 @@ fn quick_behind(session: &Session, caller: &Identity) -> bool {
     let account = external_id.split(':').nth(4);
     let is_bare = caller.kind.as_deref() == Some("AWSAccount") && caller.arn.is_none();
     let in_hub = account.is_some() && caller.account_id.as_deref() == account;
-    is_bare && in_hub && caller.assumed_role_id().is_some()
+    let by_quick = caller.is_invoked_by_quick() && caller.assumed_role_id().is_some();
+    is_bare && in_hub && by_quick
 }

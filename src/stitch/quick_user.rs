@@ -15,6 +15,9 @@ use std::collections::BTreeSet;
 /// How far a `QueryDatabase` may be from the query it stands for.
 const NEARBY_SECONDS: i64 = 15;
 
+/// Users that a note names.
+const USERS_NAMED_MAX: usize = 8;
+
 /// One `QueryDatabase` event.
 struct Sighting<'a> {
     index: u32,
@@ -78,26 +81,43 @@ fn user_of(identity: &Identity) -> Option<Text> {
 
 fn name_user(chain: &mut Chain, events: &[Event], sightings: &[Sighting<'_>]) {
     let source = chain.data_source_arn.clone().unwrap_or_default();
-    let nearby: Vec<&Sighting<'_>> = near_queries(chain, sightings)
-        .into_iter()
-        .filter(|sighting| {
-            let named = sighting.detail.data_source.as_deref().unwrap_or_default();
-            same_source(named, &source)
-        })
-        .collect();
-    let proven = proven_by_query_id(chain, events, &nearby);
-    let (of, confidence) = match proven {
-        Some(sighting) => (vec![sighting], Confidence::Proven),
-        None => (nearby, Confidence::Probable),
-    };
+    let proofs = query_ids(chain, events);
+    let mut chosen: BTreeSet<usize> = BTreeSet::new();
+    let mut confidence = Confidence::Proven;
+    for query in &chain.queries {
+        let near: Vec<usize> = near(query.started_at, sightings)
+            .filter(|&index| {
+                let named = sightings[index].detail.data_source.as_deref();
+                same_source(named.unwrap_or_default(), &source)
+            })
+            .collect();
+        let proof = proofs.get(&query.event_id);
+        let is_proof = |&index: &usize| {
+            let id = sightings[index].detail.query_id.as_ref();
+            proof.is_some() && id == proof.copied()
+        };
+        let proven: Vec<usize> = near.iter().copied().filter(is_proof).collect();
+        if proven.is_empty() {
+            confidence = Confidence::Probable;
+            chosen.extend(near);
+        } else {
+            chosen.extend(proven);
+        }
+    }
+    let of: Vec<&Sighting<'_>> = chosen.into_iter().map(|index| &sightings[index]).collect();
     let users: BTreeSet<&Text> = of.iter().map(|sighting| &sighting.user).collect();
     match users.len() {
         0 => return,
         1 => {}
-        _ => {
-            let names: Vec<&str> = users.iter().map(|name| &***name).collect();
+        several => {
+            let names = users.iter().take(USERS_NAMED_MAX).map(|name| &***name);
+            let names: Vec<&str> = names.collect();
+            let more = match several.saturating_sub(USERS_NAMED_MAX) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             chain.notes.push(format!(
-                "the Quick user is one of {}; nothing says which",
+                "the Quick user is not one: {}{more} queried the data source at the time",
                 names.join(", ")
             ));
             chain.notes.sort();
@@ -121,43 +141,24 @@ fn name_user(chain: &mut Chain, events: &[Event], sightings: &[Sighting<'_>]) {
         .sort_by_key(|entry| events[entry.event as usize].time);
 }
 
-/// The sightings close to any of the chain's queries; sightings are by time.
-fn near_queries<'a, 's>(chain: &Chain, sightings: &'a [Sighting<'s>]) -> Vec<&'a Sighting<'s>> {
-    let mut near: BTreeSet<usize> = BTreeSet::new();
-    for query in &chain.queries {
-        let from = query.started_at.plus(-NEARBY_SECONDS);
-        let to = query.started_at.plus(NEARBY_SECONDS);
-        let start = sightings.partition_point(|sighting| sighting.time < from);
-        let end = sightings.partition_point(|sighting| sighting.time <= to);
-        near.extend(start..end);
-    }
-    near.into_iter().map(|index| &sightings[index]).collect()
+/// The sightings close to a moment; sightings are by time.
+fn near(time: UtcSecond, sightings: &[Sighting<'_>]) -> std::ops::Range<usize> {
+    let from = time.plus(-NEARBY_SECONDS);
+    let to = time.plus(NEARBY_SECONDS);
+    let start = sightings.partition_point(|sighting| sighting.time < from);
+    start..sightings.partition_point(|sighting| sighting.time <= to)
 }
 
-/// The sighting whose query id stands in the SQL of one of the chain's queries.
-fn proven_by_query_id<'a, 's>(
-    chain: &Chain,
-    events: &[Event],
-    nearby: &[&'a Sighting<'s>],
-) -> Option<&'a Sighting<'s>> {
-    let of_chain = chain
-        .events
-        .iter()
-        .map(|event| &events[event.event as usize]);
-    let ids: BTreeSet<&OpaqueId> = of_chain
+/// Quick's query ids that stand in the SQL of the chain's queries, by event.
+fn query_ids<'a>(chain: &Chain, events: &'a [Event]) -> HashMap<OpaqueId, &'a OpaqueId> {
+    let of_chain = chain.events.iter();
+    let of_chain = of_chain.map(|entry| &events[entry.event as usize]);
+    of_chain
         .filter_map(|event| match &event.detail {
-            Detail::StartQuery(query) => query.quick_query_id.as_ref(),
+            Detail::StartQuery(query) => Some((event.id.clone(), query.quick_query_id.as_ref()?)),
             _ => None,
         })
-        .collect();
-    let mut proven = nearby.iter().filter(|sighting| {
-        let id = sighting.detail.query_id.as_ref();
-        id.is_some_and(|id| ids.contains(id))
-    });
-    let first = proven.next()?;
-    proven
-        .all(|other| other.user == first.user)
-        .then_some(*first)
+        .collect()
 }
 
 /// The member, if all sightings agree on it.

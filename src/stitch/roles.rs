@@ -261,20 +261,24 @@ fn add_assumed_from_run_as(
 
 /// The sessions that interesting sessions were assumed from.
 fn add_ancestors(events: &[Event], interest: &mut Interest) {
-    loop {
-        let before = interest.sessions.len();
-        for event in events {
-            if let Detail::Issue(issue) = &event.detail
-                && let Some(issued) = &issue.assumed_role_id
-                && interest.holds(issued)
-            {
-                interest
-                    .sessions
-                    .extend(event.identity.assumed_role_id().cloned());
+    let mut callers: HashMap<&Text, Vec<&Text>> = HashMap::new();
+    let mut open: Vec<&Text> = Vec::new();
+    for event in events {
+        if let Detail::Issue(issue) = &event.detail
+            && let Some(issued) = &issue.assumed_role_id
+            && let Some(caller) = event.identity.assumed_role_id()
+        {
+            callers.entry(issued).or_default().push(caller);
+            if interest.holds(issued) {
+                open.push(issued);
             }
         }
-        if interest.sessions.len() == before {
-            return;
+    }
+    while let Some(issued) = open.pop() {
+        for caller in callers.remove(issued).unwrap_or_default() {
+            if interest.sessions.insert(caller.clone()) {
+                open.push(caller);
+            }
         }
     }
 }

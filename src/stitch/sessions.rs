@@ -11,6 +11,7 @@ use crate::model::identity::{Identity, RoleName, session_name_in_arn};
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Life of a session whose making nobody logged, at most (facts.md 2.1).
@@ -48,6 +49,8 @@ pub(super) struct Session {
     pub(super) candidates: Vec<SessionId>,
     /// A call that shows who worked in it: for sessions whose hop is not read.
     pub(super) witness: Option<Arc<Identity>>,
+    /// Keys of calls that were linked although the issued key was not logged.
+    pub(super) keys_seen: BTreeSet<Text>,
     /// Sessions alike in all that matters; which of them worked is not known.
     pub(super) twins: Vec<SessionId>,
 }
@@ -74,8 +77,8 @@ impl Sessions {
                 resolved.unwrap_or(Link::None)
             })
             .collect();
-        linker.link_by_time(events, &mut by_event);
         linker.link_by_query(events, &mut by_event);
+        linker.link_by_time(events, &mut by_event);
         let repeats = linker.repeats(events.len(), &by_event);
         for ((index, link), is_repeat) in (0u32..).zip(&by_event).zip(repeats) {
             if let Link::To(session, confidence) = *link
@@ -209,6 +212,7 @@ impl Linker {
                 parent: Link::None,
                 candidates: Vec::new(),
                 witness: None,
+                keys_seen: BTreeSet::new(),
                 twins: Vec::new(),
                 hop: Some(hop),
             });
@@ -218,7 +222,9 @@ impl Linker {
 
     fn add(&mut self, session: Session) -> SessionId {
         let id = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
-        if let Some(assumed_role_id) = &session.assumed_role_id {
+        if !session.candidates.is_empty() {
+            // It stands for a question, and is no answer to the next one.
+        } else if let Some(assumed_role_id) = &session.assumed_role_id {
             self.by_assumed_role_id
                 .entry_ref(assumed_role_id)
                 .and_modify(|same| same.rest.push(id))
@@ -248,7 +254,9 @@ impl Linker {
             .map(OneOrMore::iter);
         let names = (!self.by_names.is_empty()).then(|| names_of(identity));
         let by_names = names.flatten().and_then(|names| self.by_names.get(&names));
-        let by_names = by_names.into_iter().flatten().copied();
+        // What learned its role id since is found by it.
+        let is_nameless = |id: &SessionId| self.sessions[*id as usize].assumed_role_id.is_none();
+        let by_names = by_names.into_iter().flatten().copied().filter(is_nameless);
         by_id.into_iter().flatten().chain(by_names)
     }
 
@@ -326,7 +334,11 @@ impl Linker {
             if !on_behalf {
                 let unknown_key = self.with_key(&made, None);
                 return match self.closest(&unknown_key, created_at) {
-                    Choice::One(session) => self.learn(session, identity, Confidence::Probable),
+                    Choice::One(session) => {
+                        let keys = &mut self.sessions[session as usize].keys_seen;
+                        keys.extend(identity.access_key_id.clone());
+                        self.learn(session, identity, Confidence::Probable)
+                    }
                     Choice::Several(several) => self.undecided(several, identity),
                     Choice::Nobody => self.unseen(identity, created_at),
                 };
@@ -360,8 +372,14 @@ impl Linker {
     /// Takes over what the call knows and the AssumeRole did not say.
     fn learn(&mut self, id: SessionId, identity: &Arc<Identity>, confidence: Confidence) -> Link {
         let session = &mut self.sessions[id as usize];
-        if session.assumed_role_id.is_none() {
-            session.assumed_role_id = identity.assumed_role_id().cloned();
+        if session.assumed_role_id.is_none()
+            && let Some(learned) = identity.assumed_role_id()
+        {
+            session.assumed_role_id = Some(learned.clone());
+            self.by_assumed_role_id
+                .entry_ref(learned)
+                .and_modify(|same| same.rest.push(id))
+                .or_insert_with(|| OneOrMore::new(id));
         }
         let issuer = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
         if session.role.is_none() {
@@ -396,11 +414,6 @@ impl Linker {
         let created_at = identity.session_created_at.unwrap_or(created_at);
         let id = self.add_unseen(identity, created_at, question.0.clone());
         self.questions.insert(question, id);
-        // It is no candidate itself: the next such call asks the same question.
-        let ids = identity.assumed_role_id();
-        if let Some(same) = ids.and_then(|id| self.by_assumed_role_id.get_mut(id)) {
-            same.rest.retain(|&other| other != id);
-        }
         Link::To(id, Confidence::Ambiguous)
     }
 
@@ -449,6 +462,7 @@ impl Linker {
             parent: Link::None,
             candidates,
             witness: Some(Arc::clone(identity)),
+            keys_seen: BTreeSet::new(),
             twins: Vec::new(),
         })
     }

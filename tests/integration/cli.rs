@@ -56,14 +56,140 @@ fn a_clean_run_is_status_0() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_disk_that_cannot_be_written_is_status_1() {
+    let folder = organisation();
+    chains(&folder, &["-o", "/dev/full"])
+        .assert()
+        .code(code(Exit::Internal))
+        .stderr(predicate::str::contains("cannot write /dev/full"));
+}
+
+#[test]
+fn an_output_without_a_folder_is_refused_before_anything_is_read() {
     let folder = organisation();
     chains(&folder, &["-o", "no/such/folder/out.json"])
         .assert()
-        .code(code(Exit::Internal))
-        .stderr(predicate::str::contains(
-            "cannot write no/such/folder/out.json",
-        ));
+        .code(code(Exit::Usage))
+        .stderr(
+            predicate::str::contains("cannot write no/such/folder/out.json")
+                .and(predicate::str::contains("read 36 files").not()),
+        );
+}
+
+#[test]
+#[cfg(unix)]
+fn an_output_keeps_links_modes_and_pipes_as_they_are() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = organisation();
+    let secret = folder.path().join("secret.csv");
+    fs::write(&secret, "").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    symlink("secret.csv", folder.path().join("link.csv")).unwrap();
+    chains(&folder, &["--format", "csv", "-o", "link.csv"])
+        .assert()
+        .success();
+    assert!(
+        fs::symlink_metadata(folder.path().join("link.csv"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert_eq!(
+        fs::metadata(&secret).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(
+        fs::read_to_string(&secret)
+            .unwrap()
+            .starts_with("chain_id,")
+    );
+    chains(&folder, &["-o", "/dev/null"]).assert().success();
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    let printed = text(&mut chains(&folder, &["-o", "-"]));
+    assert!(printed.contains(" chains ("));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_among_logs_is_named_and_not_waited_for() {
+    let folder = organisation();
+    let pipe = folder.path().join("AWSLogs/pipe");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    chains(&folder, &[])
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("not a regular file"));
+}
+
+#[test]
+fn logs_named_twice_are_read_once() {
+    let folder = organisation();
+    let once = json(&mut chains(&folder, &["--format", "json"]));
+    let twice = json(&mut chains(
+        &folder,
+        &["--logs", "AWSLogs", "--format", "json"],
+    ));
+    assert!(once == twice);
+}
+
+#[test]
+fn times_with_fractions_are_in_the_window_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = fs::read_to_string("sample-logs/hostile/byte-order-mark.json").unwrap();
+    let record = record.replace("Z\",\"eventSource\"", ".250Z\",\"eventSource\"");
+    fs::write(folder.path().join("a.json"), record).unwrap();
+    let mut command = program();
+    command.args([
+        "chains",
+        "--from",
+        "2026-11-01",
+        "--all-sessions",
+        "--format",
+        "json",
+        "--logs",
+    ]);
+    let found = json(command.arg(folder.path()));
+    assert_eq!(found["coverage"]["records"]["in_window"], 3);
+    assert_eq!(found["total"]["chain_count"], 2);
+}
+
+#[test]
+fn what_could_not_be_read_is_in_the_document_even_if_nothing_could() {
+    let mut command = program();
+    command.args([
+        "chains",
+        "--from",
+        "2026-11-01",
+        "--format",
+        "json",
+        "--logs",
+        "sample-logs/hostile/not-json.txt",
+    ]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(code(Exit::NoLogs)));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        document["coverage"]["rejects"]["by_reason"][0]["reason"],
+        "not-json"
+    );
+    assert_eq!(
+        command.arg("--strict").output().unwrap().status.code(),
+        Some(code(Exit::Incomplete))
+    );
+}
+
+#[test]
+fn strict_is_about_what_was_read_not_about_what_is_shown() {
+    let folder = organisation();
+    chains(&folder, &["--strict", "--limit", "1"])
+        .assert()
+        .code(code(Exit::Incomplete));
 }
 
 #[test]

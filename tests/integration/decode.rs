@@ -272,6 +272,41 @@ fn a_damaged_record_costs_only_itself() {
     assert_eq!(rest.records_rejected, 1);
 }
 
+/// A text of nothing but openings once took time by the square of its length:
+/// this one would run for days.
+#[test]
+fn openings_that_never_close_are_given_up() {
+    let text = format!("{{\"Records\":[{}", "{\"eventVersion\":".repeat(2_000_000));
+    let coverage = both_readings(text.as_bytes());
+    assert!(coverage.records_rejected < 100, "{coverage:?}");
+}
+
+#[test]
+fn records_behind_an_open_one_are_read() {
+    let good = |number: u32| {
+        format!(
+            "{{\"eventVersion\":\"1.08\",\"eventSource\":\"ec2.amazonaws.com\",\"n\":{number}}}"
+        )
+    };
+    for broken in ["{\"eventVersion\":\"1.08\",\"x\":\"open", "[[[[[["] {
+        let text = format!(
+            "{{\"Records\":[{},{broken},{},{}]}}",
+            good(1),
+            good(2),
+            good(3)
+        );
+        let coverage = both_readings(text.as_bytes());
+        assert_eq!(coverage.records_not_relevant, 3, "{broken}");
+        assert_eq!(coverage.rejects.total(), 1, "{broken}");
+        let lines = format!("{}\n{broken}\n{}\n", good(1), good(2));
+        assert_eq!(
+            both_readings(lines.as_bytes()).records_not_relevant,
+            2,
+            "{broken}"
+        );
+    }
+}
+
 #[test]
 fn limits_hold_at_the_limit_and_not_one_past_it() {
     let record = |length: usize| {

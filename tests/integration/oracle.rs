@@ -48,8 +48,9 @@ impl<'a> Session<'a> {
         self.any("/responseElements/credentials/accessKeyId")
     }
 
-    fn made(&self) -> i64 {
-        seconds(self.any("/eventTime").unwrap())
+    fn made(&self) -> Option<i64> {
+        let time: jiff::Timestamp = self.any("/eventTime")?.parse().ok()?;
+        Some(time.as_second())
     }
 
     fn role(&self) -> String {
@@ -103,7 +104,7 @@ fn fitting(sessions: &[Session<'_>], record: &Value) -> (Vec<usize>, bool) {
         .collect();
     let Some(created) = text(identity, "/sessionContext/attributes/creationDate") else {
         let now = seconds(text(record, "/eventTime").unwrap());
-        let valid = |at: &usize| (0..=3602).contains(&(now - sessions[*at].made() + 2));
+        let valid = |at: &usize| (0..=3602).contains(&(now - sessions[*at].made().unwrap() + 2));
         let wanted = parameters(record)["roleArn"].as_str().map(str::to_owned);
         let allowed = |at: &usize| {
             let policy = sessions[*at].copies.iter().find_map(|copy| {
@@ -125,10 +126,17 @@ fn fitting(sessions: &[Session<'_>], record: &Value) -> (Vec<usize>, bool) {
             false,
         );
     };
-    let created = seconds(created);
+    let Ok(created) = created.parse::<jiff::Timestamp>() else {
+        return (Vec::new(), false);
+    };
+    let created = created.as_second();
     let near: Vec<usize> = principal
         .into_iter()
-        .filter(|&at| (sessions[at].made() - created).abs() <= 2)
+        .filter(|&at| {
+            sessions[at]
+                .made()
+                .is_some_and(|made| (made - created).abs() <= 2)
+        })
         .collect();
     let key = text(identity, "/accessKeyId");
     if let Some(key) = key {
@@ -144,11 +152,11 @@ fn fitting(sessions: &[Session<'_>], record: &Value) -> (Vec<usize>, bool) {
     }
     let least = near
         .iter()
-        .map(|&at| (sessions[at].made() - created).abs())
+        .map(|&at| (sessions[at].made().unwrap() - created).abs())
         .min();
     let nearest = near
         .into_iter()
-        .filter(|&at| Some((sessions[at].made() - created).abs()) == least);
+        .filter(|&at| Some((sessions[at].made().unwrap() - created).abs()) == least);
     (nearest.collect(), false)
 }
 
@@ -230,4 +238,44 @@ pub(crate) fn chains(records: &[Value]) -> BTreeMap<Vec<String>, OracleChain> {
         chain.proven &= proven;
     }
     found
+}
+
+/// Calls of real records that a session's key, assumed role id and creation
+/// second prove, by the event id of the AssumeRole.
+pub(crate) fn proven_calls(records: &[Value]) -> BTreeMap<String, usize> {
+    let mut unique: BTreeMap<(&str, &str), &Value> = BTreeMap::new();
+    for record in records {
+        if let Some(id) = text(record, "/eventID") {
+            let account = text(record, "/recipientAccountId").unwrap_or_default();
+            unique.insert((account, id), record);
+        }
+    }
+    let made = |event: &&&Value| {
+        event["eventName"] == "AssumeRole"
+            && text(event, "/errorCode").is_none()
+            && (text(event, "/resources/0/ARN").is_some()
+                || parameters(event)["roleArn"].is_string())
+    };
+    let sessions = unique.values().filter(made);
+    let sessions: Vec<Session<'_>> = sessions
+        .map(|event| Session {
+            copies: vec![event],
+        })
+        .collect();
+    let mut calls = BTreeMap::new();
+    for event in unique.values() {
+        let created = text(
+            event,
+            "/userIdentity/sessionContext/attributes/creationDate",
+        );
+        if event["userIdentity"]["type"] != "AssumedRole" || created.is_none() {
+            continue;
+        }
+        if let (candidates, true) = fitting(&sessions, event)
+            && let [session] = candidates[..]
+        {
+            *calls.entry(sessions[session].ids()[0].clone()).or_default() += 1;
+        }
+    }
+    calls
 }

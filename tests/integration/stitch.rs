@@ -129,6 +129,72 @@ fn the_oracle_agrees() {
     }
 }
 
+/// Records in JSON files of any of the forms with a list of records.
+fn real_records(folder: &std::path::Path) -> Vec<Value> {
+    let mut records = Vec::new();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.unwrap();
+        let parsed = std::fs::read(entry.path())
+            .ok()
+            .and_then(|body| serde_json::from_slice::<Value>(&body).ok());
+        match parsed {
+            Some(Value::Object(mut map)) => match map.get_mut("Records").map(Value::take) {
+                Some(Value::Array(list)) => records.extend(list),
+                _ => records.push(Value::Object(map)),
+            },
+            Some(Value::Array(list)) => records.extend(list),
+            _ => {}
+        }
+    }
+    records
+}
+
+#[test]
+fn real_sessions_are_proven_and_masked_keys_prove_nothing() {
+    let folder = std::path::Path::new("../shared/real-logs");
+    if !folder.exists() {
+        eprintln!("skipped: {} is absent", folder.display());
+        return;
+    }
+    let wanted = oracle::proven_calls(&real_records(folder));
+    let files = walkdir::WalkDir::new(folder)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_map(Result::ok);
+    let files = files.filter(|entry| entry.file_type().is_file());
+    let source = Memory::new(files.map(|entry| {
+        (
+            entry.path().to_string_lossy().into_owned(),
+            std::fs::read(entry.path()).unwrap(),
+        )
+    }));
+    let audit = run(
+        &qs_audit::pipeline::Plan {
+            all_sessions: true,
+            ..plan(Reading::Fast, 2)
+        },
+        &source,
+    );
+    let mut found = std::collections::BTreeMap::new();
+    for chain in &audit.chains {
+        let ids = ids_of(chain, true);
+        let proven = chain.events.iter().filter(|event| {
+            let content = &audit.events[event.event as usize];
+            let is_own_hop = ids.contains(&content.id.to_string());
+            event.confidence == Confidence::Proven
+                && !is_own_hop
+                && event.session == qs_audit::model::chain::ChainPart::Consumer
+        });
+        let count = proven.count();
+        if count > 0 && !ids.is_empty() {
+            found.insert(ids[0].clone(), count);
+        }
+    }
+    assert_eq!(found, wanted);
+    assert!(wanted.values().sum::<usize>() >= 40, "{wanted:?}");
+    assert!(audit.chains.iter().all(|chain| !chain.is_ambiguous()));
+}
+
 /// Everything the machine outputs say of the chains.
 fn written(audit: &Audit) -> String {
     let chains: Vec<&Chain> = audit.chains.iter().collect();
