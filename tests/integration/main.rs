@@ -6,6 +6,7 @@ mod cli;
 mod common;
 mod decode;
 mod oracle;
+mod regressions;
 mod samples;
 mod stitch;
 mod tidy;

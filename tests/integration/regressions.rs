@@ -1,0 +1,349 @@
+//! Small logs that once came out wrong, one story each.
+
+use crate::common::{Memory, plan, run};
+use qs_audit::decode::Reading;
+use qs_audit::model::audit::Audit;
+use qs_audit::model::chain::{Chain, ChainPath, ChainStatus, Confidence};
+use qs_audit::model::identity::RoleName;
+use qs_audit::pipeline::Plan;
+use serde_json::{Value, json};
+
+const HUB: &str = "111122223333";
+const CONSUMER: &str = "444455556666";
+const DATA_SOURCE: &str = "arn:aws:quicksight:us-east-1:111122223333:datasource/ds";
+
+/// Records in the making, with ids of their own.
+#[derive(Default)]
+struct Log(Vec<Value>);
+
+impl Log {
+    fn put(
+        &mut self,
+        second: u32,
+        recipient: &str,
+        action: (&str, &str),
+        identity: Value,
+        members: Value,
+    ) {
+        let mut record = json!({
+            "eventVersion": "1.11",
+            "userIdentity": identity,
+            "eventTime": format!("2026-07-01T10:{:02}:{:02}Z", second / 60, second % 60),
+            "eventSource": format!("{}.amazonaws.com", action.0),
+            "eventName": action.1,
+            "awsRegion": "us-east-1",
+            "eventID": format!("00000000-0000-4000-8000-{:012}", self.0.len()),
+            "recipientAccountId": recipient,
+        });
+        for (name, value) in members.as_object().unwrap() {
+            record[name] = value.clone();
+        }
+        self.0.push(record);
+    }
+
+    /// Somebody makes a session of Role A (`a`) or Role B (`b`).
+    fn assume(
+        &mut self,
+        second: u32,
+        recipient: &str,
+        caller: Value,
+        role: &str,
+        key: Option<&str>,
+    ) {
+        let account = if role == "a" { HUB } else { CONSUMER };
+        let external_id = (role == "b").then_some(DATA_SOURCE);
+        let response = key.map(|key| {
+            json!({
+                "credentials": {"accessKeyId": key, "sessionToken": "EXAMPLETOKEN"},
+                "assumedRoleUser": {"assumedRoleId": format!("AROA{role}:s"), "arn": format!("arn:aws:sts::{account}:assumed-role/{role}/s")},
+            })
+        });
+        self.put(second, recipient, ("sts", "AssumeRole"), caller, json!({
+            "requestParameters": {"roleArn": format!("arn:aws:iam::{account}:role/{role}"), "roleSessionName": "s", "externalId": external_id},
+            "responseElements": response,
+        }));
+    }
+
+    fn query(&mut self, second: u32, key: Option<&str>, made: u32, id: &str) {
+        let response = json!({"responseElements": {"queryExecutionId": id}});
+        self.put(
+            second,
+            CONSUMER,
+            ("athena", "StartQueryExecution"),
+            session("b", key, made),
+            response,
+        );
+    }
+
+    fn chains(&self) -> Audit {
+        self.audit(&plan(Reading::Fast, 1))
+    }
+
+    fn audit(&self, plan: &Plan) -> Audit {
+        let body = json!({"Records": self.0}).to_string().into_bytes();
+        run(plan, &Memory::new([("log.json", body)]))
+    }
+}
+
+fn quick() -> Value {
+    json!({"type": "AWSService", "invokedBy": "quicksight.amazonaws.com"})
+}
+
+fn session(role: &str, key: Option<&str>, made: u32) -> Value {
+    let account = if role == "a" { HUB } else { CONSUMER };
+    json!({
+        "type": "AssumedRole",
+        "principalId": format!("AROA{role}:s"),
+        "arn": format!("arn:aws:sts::{account}:assumed-role/{role}/s"),
+        "accountId": account,
+        "accessKeyId": key,
+        "sessionContext": {
+            "sessionIssuer": {"arn": format!("arn:aws:iam::{account}:role/{role}")},
+            "attributes": {"creationDate": format!("2026-07-01T10:{:02}:{:02}Z", made / 60, made % 60)},
+        },
+    })
+}
+
+/// The target's copy: the principal and nothing else.
+fn bare(account: &str, principal: &str, by_quick: bool) -> Value {
+    let service = by_quick.then_some("quicksight.amazonaws.com");
+    json!({"type": "AWSAccount", "principalId": principal, "accountId": account, "invokedBy": service})
+}
+
+/// Quick reaches Role B, and Role B queries.
+fn usual() -> Log {
+    let mut log = Log::default();
+    log.assume(0, HUB, quick(), "a", Some("KA"));
+    log.assume(1, HUB, session("a", Some("KA"), 0), "b", Some("KB"));
+    log.query(9, Some("KB"), 1, "q1");
+    log
+}
+
+fn one(audit: &Audit) -> &Chain {
+    let [chain] = &audit.chains[..] else {
+        panic!("{:#?}", audit.chains);
+    };
+    chain
+}
+
+fn notes(chain: &Chain) -> String {
+    chain.notes.join("; ")
+}
+
+#[test]
+fn a_refusal_without_a_role_is_a_refusal_all_the_same() {
+    let mut log = Log::default();
+    log.assume(0, HUB, quick(), "a", Some("KA"));
+    let refusal = json!({"errorCode": "AccessDenied", "errorMessage": "Access denied"});
+    log.put(
+        1,
+        HUB,
+        ("sts", "AssumeRole"),
+        session("a", Some("KA"), 0),
+        refusal,
+    );
+    let mut declared = plan(Reading::Fast, 1);
+    declared.topology.run_as_roles = RoleName::from_arn("arn:aws:iam::111122223333:role/a")
+        .into_iter()
+        .collect();
+    for audit in [log.chains(), log.audit(&declared)] {
+        let chain = one(&audit);
+        assert_eq!(chain.status, ChainStatus::Denied);
+        assert!(
+            notes(chain).contains("does not say which role"),
+            "{}",
+            notes(chain)
+        );
+        assert!(chain.run_as_session.is_some());
+    }
+}
+
+#[test]
+fn a_repeated_call_is_one_query() {
+    let mut log = usual();
+    log.query(10, Some("KB"), 1, "q1");
+    let audit = log.chains();
+    let chain = one(&audit);
+    assert_eq!((chain.queries.len(), chain.call_count()), (1, 2));
+    assert!(notes(chain).contains("repeated StartQueryExecution"));
+}
+
+#[test]
+fn calls_with_two_keys_for_one_unlogged_key_are_a_question() {
+    let mut log = Log::default();
+    log.assume(0, HUB, quick(), "a", Some("KA"));
+    log.assume(1, HUB, session("a", Some("KA"), 0), "b", None);
+    log.query(8, Some("K1"), 1, "q1");
+    log.query(9, Some("K2"), 1, "q2");
+    let audit = log.chains();
+    let chain = one(&audit);
+    assert_eq!(chain.confidence, Confidence::Ambiguous);
+    assert!(
+        notes(chain).contains("2 different ones"),
+        "{}",
+        notes(chain)
+    );
+}
+
+#[test]
+fn twins_before_a_chain_are_told() {
+    let mut log = Log::default();
+    log.assume(0, HUB, quick(), "a", Some("KA1"));
+    log.assume(0, HUB, quick(), "a", Some("KA2"));
+    log.assume(1, CONSUMER, bare(HUB, "AROAa:s", true), "b", Some("KB"));
+    log.query(9, Some("KB"), 1, "q1");
+    let audit = log.chains();
+    let chain = one(&audit);
+    assert_eq!(chain.path, ChainPath::QuickRoleChain);
+    assert!(notes(chain).contains("told from"), "{}", notes(chain));
+}
+
+#[test]
+fn an_exact_query_id_beats_a_guess_by_time() {
+    let mut log = usual();
+    log.assume(60, HUB, session("a", Some("KA"), 0), "b", Some("KB2"));
+    log.query(70, Some("KB2"), 60, "11111111-0000-4000-8000-000000000002");
+    let asked = json!({"requestParameters": {"auditContext": {"additionalAuditContext": "{queryId: 11111111-0000-4000-8000-000000000002}"}}});
+    log.put(
+        71,
+        "777788889999",
+        ("lakeformation", "GetDataAccess"),
+        bare(CONSUMER, "AROAb:s", false),
+        asked,
+    );
+    let audit = log.chains();
+    assert_eq!(audit.chains.len(), 2, "{:#?}", audit.chains);
+    assert_eq!(audit.chains[1].call_count(), 2);
+    assert!(audit.chains.iter().all(|chain| !chain.is_ambiguous()));
+}
+
+#[test]
+fn quick_s_own_account_may_make_the_first_hop() {
+    let mut log = Log::default();
+    log.assume(
+        0,
+        HUB,
+        bare("999900001111", "AROAQS:svc", true),
+        "a",
+        Some("KA"),
+    );
+    log.assume(1, HUB, session("a", Some("KA"), 0), "b", Some("KB"));
+    log.query(9, Some("KB"), 1, "q1");
+    let mut declared = plan(Reading::Fast, 1);
+    declared.topology.run_as_roles = RoleName::from_arn("arn:aws:iam::111122223333:role/a")
+        .into_iter()
+        .collect();
+    let audit = log.audit(&declared);
+    assert_eq!(one(&audit).path, ChainPath::QuickRoleChain);
+}
+
+#[test]
+fn an_external_id_alone_makes_no_quick_chain() {
+    for (by_quick, path) in [
+        (true, ChainPath::QuickRoleChain),
+        (false, ChainPath::RoleChain),
+    ] {
+        let mut log = Log::default();
+        log.assume(
+            1,
+            CONSUMER,
+            bare(HUB, "AROAevil:mallory", by_quick),
+            "b",
+            Some("KB"),
+        );
+        log.query(9, Some("KB"), 1, "q1");
+        let audit = log.chains();
+        assert_eq!(one(&audit).path, path);
+        assert_eq!(one(&audit).status, ChainStatus::Partial);
+    }
+}
+
+#[test]
+fn a_stranger_s_chain_claims_no_hub() {
+    let mut log = usual();
+    log.assume(
+        100,
+        CONSUMER,
+        bare("210987654321", "AROAx:s", false),
+        "b",
+        Some("KX"),
+    );
+    let audit = log.chains();
+    let stranger = audit
+        .chains
+        .iter()
+        .find(|chain| chain.path == ChainPath::RoleChain)
+        .unwrap();
+    assert_eq!(stranger.hub_account_id, None);
+}
+
+#[test]
+fn a_busy_session_before_does_not_stand_whole_in_every_chain() {
+    let mut log = Log::default();
+    log.assume(0, HUB, quick(), "a", Some("KA"));
+    for number in 0..1500 {
+        let key = format!("KB{number}");
+        log.assume(
+            1 + number,
+            HUB,
+            session("a", Some("KA"), 0),
+            "b",
+            Some(&key),
+        );
+    }
+    let audit = log.chains();
+    assert_eq!(audit.chains.len(), 1500);
+    let events: usize = audit.chains.iter().map(|chain| chain.events.len()).sum();
+    assert!(events < 10_000, "{events}");
+    assert!(notes(&audit.chains[0]).contains("left out of the timeline"));
+}
+
+fn seen_by_quick(log: &mut Log, second: u32, user: &str, query_id: &str) {
+    let details = json!({"dataSourceId": DATA_SOURCE, "queryId": query_id, "resourceId": format!("dashboard/{user}")});
+    let identity = json!({"type": "Unknown", "userName": user, "accountId": HUB});
+    log.put(
+        second,
+        HUB,
+        ("quicksight", "QueryDatabase"),
+        identity,
+        json!({"serviceEventDetails": {"eventRequestDetails": details}}),
+    );
+}
+
+#[test]
+fn a_proof_for_one_query_is_none_for_another() {
+    let mut log = usual();
+    let id = "0a0a0a0a-0000-4000-8000-000000000001";
+    log.0.last_mut().unwrap()["requestParameters"] =
+        json!({"queryString": format!("/* QuickSight {id} */ SELECT 1")});
+    seen_by_quick(&mut log, 9, "alice", id);
+    let proven = log.chains();
+    let user = one(&proven).quick_user.as_ref().unwrap();
+    assert_eq!(
+        (&*user.name, user.confidence),
+        ("alice", Confidence::Proven)
+    );
+    log.query(600, Some("KB"), 1, "q2");
+    seen_by_quick(&mut log, 601, "bob", "0b0b0b0b-0000-4000-8000-000000000002");
+    let both = log.chains();
+    assert_eq!(one(&both).quick_user, None);
+    assert!(
+        notes(one(&both)).contains("alice, bob"),
+        "{}",
+        notes(one(&both))
+    );
+}
+
+#[test]
+fn a_session_that_queries_behind_the_window_is_not_idle() {
+    let log = usual();
+    let mut narrow = plan(Reading::Fast, 1);
+    narrow.window.to = qs_audit::model::time::UtcSecond::parse("2026-07-01T10:00:05Z");
+    let audit = log.audit(&narrow);
+    let chain = one(&audit);
+    assert_eq!(
+        (chain.status, chain.queries.len()),
+        (ChainStatus::Complete, 0)
+    );
+    assert!(notes(chain).contains("1 query of this session lies outside the window"));
+}
