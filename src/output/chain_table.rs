@@ -133,10 +133,10 @@ pub fn write_part(
 }
 
 /// No lines but one below the titles.
-const HOUSE_STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
+const HOUSE_STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─'));
 
 /// Blanks between two columns.
-const GAP: usize = 3;
+const GAP: usize = 2;
 
 /// The columns that fit side by side without folding, the most telling first.
 fn columns_that_fit(chains: &[&Chain], page: Page) -> Vec<&'static Column> {
@@ -150,7 +150,8 @@ fn columns_that_fit(chains: &[&Chain], page: Page) -> Vec<&'static Column> {
     let says = |column: &Column| chains.iter().any(|chain| (column.says)(chain));
     let mut by_rank: Vec<&Column> = COLUMNS.iter().filter(|column| says(column)).collect();
     by_rank.sort_by_key(|column| column.rank);
-    let mut room = usize::from(page.width);
+    // The last column has no gap behind it.
+    let mut room = usize::from(page.width) + GAP;
     by_rank.retain(|column| {
         let needed = width_of(column) + GAP;
         let fits = column.rank == 0 || needed <= room;

@@ -8,6 +8,8 @@ use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution, RoleSess
 use comfy_table::Cell;
 use std::io::{self, Write};
 
+/// Columns of the queries that need a wider page, narrowest first.
+const QUERY_OPTIONAL: [(&str, u16); 3] = [("Work group", 76), ("Database", 105), ("Region", 120)];
 /// Columns of the timeline that need a wider page, narrowest first.
 const TIMELINE_OPTIONAL: [(&str, u16); 3] = [("Region", 90), ("From", 115), ("Event id", 155)];
 /// Most timeline lines shown; `--raw` and JSON give all.
@@ -152,16 +154,17 @@ fn queries(chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> 
     let heading = if number == 1 { "Query" } else { "Queries" };
     writeln!(writer, "\n{heading}")?;
     let mut table = new_table(page);
-    let titles = [
-        "Submitted (UTC)",
-        "Query execution",
-        "Work group",
-        "Database",
-        "Region",
-    ];
-    table.set_header(titles.map(title));
+    let mut titles = vec!["Submitted (UTC)", "Query execution"];
+    let optional = QUERY_OPTIONAL.iter();
+    titles.extend(
+        optional
+            .filter(|(_, width)| page.width >= *width)
+            .map(|(title, _)| *title),
+    );
+    table.set_header(titles.iter().map(|text| title(text)));
     for query in &chain.queries {
-        table.add_row(query_cells(query));
+        let cells = query_cells(query).into_iter();
+        table.add_row(cells.take(titles.len()));
     }
     keep_whole(&mut table, &titles, &titles[..2]);
     write_table(&table, writer)
