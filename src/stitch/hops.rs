@@ -113,9 +113,11 @@ pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
         }
     }
     drop(by_shared);
+    // A few roles make all the sessions: read each ARN once.
+    let mut roles: HashMap<Text, Option<RoleName>> = HashMap::new();
     groups
         .into_iter()
-        .map(|copies| Hop::of(events, copies))
+        .map(|copies| Hop::of(events, copies, &mut roles))
         .collect()
 }
 
@@ -141,7 +143,7 @@ fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &Issue) -> boo
 }
 
 impl Hop {
-    fn of(events: &[Event], copies: Vec<u32>) -> Self {
+    fn of(events: &[Event], copies: Vec<u32>, roles: &mut HashMap<Text, Option<RoleName>>) -> Self {
         let all: Vec<(&Event, &Issue)> = copies
             .iter()
             .filter_map(|&copy| {
@@ -170,7 +172,10 @@ impl Hop {
         Self {
             time,
             caller: caller_copy.map_or_else(Arc::default, |event| Arc::clone(&event.identity)),
-            role: role_arn.as_deref().and_then(RoleName::from_arn),
+            role: role_arn.as_ref().and_then(|arn| {
+                let role = roles.entry_ref(arn);
+                role.or_insert_with(|| RoleName::from_arn(arn)).clone()
+            }),
             role_arn,
             session_name,
             assumed_role_id: first(|issue| issue.assumed_role_id.as_ref()),
