@@ -16,6 +16,10 @@ const DATA_SOURCE: &str = "arn:aws:quicksight:us-east-1:111122223333:datasource/
 #[derive(Default)]
 struct Log(Vec<Value>);
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the log takes what it is given"
+)]
 impl Log {
     fn put(
         &mut self,
