@@ -2,7 +2,7 @@
 
 use super::Page;
 use super::human::{count, minute, minute_of_year, plural, safe, tail};
-use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart};
+use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart, QueryExecution};
 use comfy_table::presets::NOTHING;
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
@@ -199,8 +199,16 @@ pub(super) fn write_table(table: &Table, writer: &mut dyn Write) -> io::Result<(
     Ok(())
 }
 
-fn text(text: Option<&str>) -> Cell {
+/// Log text in a cell; a dash where there is none.
+pub(super) fn text(text: Option<&str>) -> Cell {
     Cell::new(text.map_or_else(|| "–".into(), safe))
+}
+
+/// The query's id, or why it has none.
+pub(super) fn query_name(query: &QueryExecution) -> Option<String> {
+    let id = query.query_execution_id.as_ref().map(ToString::to_string);
+    let refused = query.error_code.as_deref();
+    id.or_else(|| refused.map(|code| format!("refused: {code}")))
 }
 
 fn list(items: BTreeSet<&str>) -> Cell {

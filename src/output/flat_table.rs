@@ -1,8 +1,8 @@
 //! One line per query, for people.
 
 use super::Page;
-use super::chain_table::{consumer, keep_whole, new_table, title, write_table};
-use super::human::{count, plural, safe, tail};
+use super::chain_table::{consumer, keep_whole, new_table, query_name, text, title, write_table};
+use super::human::{count, plural, tail};
 use crate::model::chain::{Chain, QueryExecution};
 use comfy_table::Cell;
 use std::io::{self, Write};
@@ -49,16 +49,10 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
 }
 
 fn row(chain: &Chain, query: &QueryExecution, page: Page) -> Vec<Cell> {
-    let text = |text: Option<&str>| Cell::new(text.map_or_else(|| "–".into(), safe));
-    let id = query.query_execution_id.as_ref().map(ToString::to_string);
-    let refused = query
-        .error_code
-        .as_deref()
-        .map(|code| format!("refused: {code}"));
     let mut row = vec![
         Cell::new(query.started_at.to_string()),
         Cell::new(consumer(chain)),
-        text(id.or(refused).as_deref()),
+        text(query_name(query).as_deref()),
     ];
     if page.width >= ROOMY {
         row.push(Cell::new(&chain.chain_id));

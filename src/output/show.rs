@@ -1,7 +1,7 @@
 //! One chain, for people: hops, policies, queries, timeline.
 
 use super::Page;
-use super::chain_table::{consumer, keep_whole, new_table, title, write_table};
+use super::chain_table::{consumer, keep_whole, new_table, query_name, text, title, write_table};
 use super::human::{count, duration, plural, role, safe, tail};
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution, RoleSession};
@@ -171,12 +171,6 @@ fn queries(chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> 
 }
 
 fn query_cells(query: &QueryExecution) -> [Cell; 5] {
-    let text = |text: Option<&str>| Cell::new(text.map_or_else(|| "–".into(), safe));
-    let id = query.query_execution_id.as_ref().map(ToString::to_string);
-    let refused = query
-        .error_code
-        .as_deref()
-        .map(|code| format!("refused: {code}"));
     let database = query
         .database
         .as_deref()
@@ -186,7 +180,7 @@ fn query_cells(query: &QueryExecution) -> [Cell; 5] {
         });
     [
         Cell::new(query.started_at.to_string()),
-        text(id.or(refused).as_deref()),
+        text(query_name(query).as_deref()),
         text(query.work_group.as_deref()),
         text(database.as_deref()),
         text(query.region.as_deref()),
@@ -220,7 +214,6 @@ fn timeline(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) ->
     table.set_header(titles.iter().map(|text| title(text)));
     for entry in chain.events.iter().take(TIMELINE_LINES_MAX) {
         let event = &audit.events[entry.event as usize];
-        let text = |text: Option<&str>| Cell::new(text.map_or_else(|| "–".into(), safe));
         let doubt = if entry.confidence == Confidence::Proven {
             ""
         } else {
