@@ -2,14 +2,14 @@
 
 use super::Page;
 use super::chain_table::{consumer, keep_whole, new_table, query_name, text, title, write_table};
-use super::human::{count, plural, tail};
+use super::human::{count, minute_of_year, plural, tail};
 use crate::model::chain::{Chain, QueryExecution};
 use comfy_table::Cell;
 use std::io::{self, Write};
 
 /// Narrowest page on which work group and database are shown.
 const WIDE: u16 = 150;
-/// Narrowest page on which the chain of a query is shown.
+/// Narrowest page on which times are shown whole.
 const ROOMY: u16 = 100;
 
 /// Writes the table and its total.
@@ -20,10 +20,12 @@ const ROOMY: u16 = 100;
 pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Result<()> {
     let mut table = new_table(page);
     let wide = page.width >= WIDE;
-    let mut titles = vec!["Submitted (UTC)", "Consumer", "Query execution"];
-    if page.width >= ROOMY {
-        titles.push("Chain");
-    }
+    let submitted = if page.width < ROOMY {
+        "UTC"
+    } else {
+        "Submitted (UTC)"
+    };
+    let mut titles = vec![submitted, "Consumer", "Query execution", "Chain"];
     if wide {
         titles.extend(["Work group", "Database", "Data source"]);
     }
@@ -38,7 +40,7 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
     keep_whole(
         &mut table,
         &titles,
-        &["Submitted (UTC)", "Query execution", "Chain"],
+        &[submitted, "Query execution", "Chain"],
     );
     if rows > 0 {
         write_table(&table, writer)?;
@@ -49,14 +51,17 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
 }
 
 fn row(chain: &Chain, query: &QueryExecution, page: Page) -> Vec<Cell> {
+    let submitted = if page.width < ROOMY {
+        minute_of_year(query.started_at)
+    } else {
+        query.started_at.to_string()
+    };
     let mut row = vec![
-        Cell::new(query.started_at.to_string()),
+        Cell::new(submitted),
         Cell::new(consumer(chain)),
         text(query_name(query).as_deref()),
+        Cell::new(&chain.chain_id),
     ];
-    if page.width >= ROOMY {
-        row.push(Cell::new(&chain.chain_id));
-    }
     if page.width >= WIDE {
         row.push(text(query.work_group.as_deref()));
         row.push(text(query.database.as_deref()));

@@ -357,6 +357,12 @@ fn the_table_fits_the_page() {
             assert!(line.chars().count() <= width, "{line}");
         }
     }
+    let flat = text(chains(&folder, &["-c", "qs-audit.toml", "--flat"]).env("COLUMNS", "80"));
+    assert!(
+        flat.lines().all(|line| line.chars().count() <= 80),
+        "{flat}"
+    );
+    assert!(flat.lines().nth(2).unwrap().contains(" c-"), "{flat}");
     assert!(narrow.contains("retail") && !narrow.contains("quick-role-chain"));
     assert!(wide.contains("quick-role-chain") && wide.contains("quick-retail"));
 }
