@@ -44,7 +44,6 @@ pub(super) fn assemble(
     chains.extend(assembler.direct_chains());
     chains.retain(|chain| assembler.in_window(chain));
     for chain in &mut chains {
-        chain.consumer_name = None;
         declare(chain, context);
     }
     chains.sort_by(|left, right| {
@@ -170,8 +169,7 @@ impl Assembler<'_> {
         session: &Session,
         has_child: &HashSet<SessionId>,
     ) -> Option<Origin> {
-        let mut uses = session.uses.iter();
-        let queries = uses.any(|&(event, _)| self.events[event as usize].is_query());
+        let queries = self.has_query(session);
         let mut origin = path::origin(session, self.sessions, self.roles, queries);
         let is_run_as = self.roles.is_run_as(session);
         if is_run_as && !origin.touches_quick {

@@ -48,7 +48,7 @@ impl Assembler<'_> {
             Link::To(session, _) => Some(self.sessions.get(session)),
             Link::None => None,
         };
-        let is_among = |roles: &std::collections::BTreeSet<RoleName>| {
+        let is_among = |roles: &BTreeSet<RoleName>| {
             role.as_ref().is_some_and(|role| roles.contains(role))
         };
         let is_role_b = is_among(&self.roles.consumer);
@@ -240,19 +240,7 @@ impl Assembler<'_> {
 /// A user's calls as the session they are not.
 fn direct_session(first: &Event) -> Session {
     Session {
-        hop: None,
-        role: None,
-        role_arn: None,
-        name: None,
-        assumed_role_id: None,
         key: first.identity.access_key_id.clone(),
-        created_at: first.time,
-        expires_at: first.time,
-        uses: Vec::new(),
-        parent: Link::None,
-        candidates: Vec::new(),
-        witness: None,
-        keys_seen: BTreeSet::new(),
-        twins: Vec::new(),
+        ..Session::unknown(first.time, first.time)
     }
 }

@@ -55,6 +55,28 @@ pub(super) struct Session {
     pub(super) twins: Vec<SessionId>,
 }
 
+impl Session {
+    /// A session of which only the time is known.
+    pub(super) fn unknown(created_at: UtcSecond, expires_at: UtcSecond) -> Self {
+        Self {
+            hop: None,
+            role: None,
+            role_arn: None,
+            name: None,
+            assumed_role_id: None,
+            key: None,
+            created_at,
+            expires_at,
+            uses: Vec::new(),
+            parent: Link::None,
+            candidates: Vec::new(),
+            witness: None,
+            keys_seen: BTreeSet::new(),
+            twins: Vec::new(),
+        }
+    }
+}
+
 /// All role sessions, with their calls and parents.
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -200,24 +222,32 @@ impl Linker {
             resolved: Vec::new(),
         };
         for hop in hops {
-            linker.add(Session {
+            let session = Session {
                 role: hop.role.clone(),
                 role_arn: hop.role_arn.clone(),
                 name: hop.session_name.clone(),
                 assumed_role_id: hop.assumed_role_id.clone(),
                 key: hop.key.clone(),
-                created_at: hop.time,
-                expires_at: hop.expires_at,
-                uses: Vec::new(),
-                parent: Link::None,
-                candidates: Vec::new(),
-                witness: None,
-                keys_seen: BTreeSet::new(),
-                twins: Vec::new(),
+                ..Session::unknown(hop.time, hop.expires_at)
+            };
+            linker.add(Session {
                 hop: Some(hop),
+                ..session
             });
         }
         linker
+    }
+
+    /// Finds the session by this assumed role id from now on.
+    fn know(
+        by_assumed_role_id: &mut HashMap<Text, OneOrMore>,
+        assumed_role_id: &Text,
+        id: SessionId,
+    ) {
+        by_assumed_role_id
+            .entry_ref(assumed_role_id)
+            .and_modify(|same| same.rest.push(id))
+            .or_insert_with(|| OneOrMore::new(id));
     }
 
     fn add(&mut self, session: Session) -> SessionId {
@@ -225,10 +255,7 @@ impl Linker {
         if !session.candidates.is_empty() {
             // It stands for a question, and is no answer to the next one.
         } else if let Some(assumed_role_id) = &session.assumed_role_id {
-            self.by_assumed_role_id
-                .entry_ref(assumed_role_id)
-                .and_modify(|same| same.rest.push(id))
-                .or_insert_with(|| OneOrMore::new(id));
+            Self::know(&mut self.by_assumed_role_id, assumed_role_id, id);
         } else if let (Some(role), Some(name)) = (&session.role, &session.name) {
             let names = (role.account_id.clone(), role.name.clone(), name.clone());
             self.by_names.entry(names).or_default().push(id);
@@ -376,10 +403,7 @@ impl Linker {
             && let Some(learned) = identity.assumed_role_id()
         {
             session.assumed_role_id = Some(learned.clone());
-            self.by_assumed_role_id
-                .entry_ref(learned)
-                .and_modify(|same| same.rest.push(id))
-                .or_insert_with(|| OneOrMore::new(id));
+            Self::know(&mut self.by_assumed_role_id, learned, id);
         }
         let issuer = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
         if session.role.is_none() {
@@ -450,20 +474,14 @@ impl Linker {
         let issuer = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
         let name = identity.arn.as_deref().and_then(session_name_in_arn);
         self.add(Session {
-            hop: None,
             role: issuer.and_then(|arn| RoleName::from_arn(arn)),
             role_arn: issuer.cloned(),
             name: name.map(Text::from),
             assumed_role_id: identity.assumed_role_id().cloned(),
             key: own_key(identity).cloned(),
-            created_at,
-            expires_at: created_at.plus(UNSEEN_SESSION_SECONDS_MAX),
-            uses: Vec::new(),
-            parent: Link::None,
             candidates,
             witness: Some(Arc::clone(identity)),
-            keys_seen: BTreeSet::new(),
-            twins: Vec::new(),
+            ..Session::unknown(created_at, created_at.plus(UNSEEN_SESSION_SECONDS_MAX))
         })
     }
 
