@@ -48,9 +48,8 @@ impl Assembler<'_> {
             Link::To(session, _) => Some(self.sessions.get(session)),
             Link::None => None,
         };
-        let is_among = |roles: &BTreeSet<RoleName>| {
-            role.as_ref().is_some_and(|role| roles.contains(role))
-        };
+        let is_among =
+            |roles: &BTreeSet<RoleName>| role.as_ref().is_some_and(|role| roles.contains(role));
         let is_role_b = is_among(&self.roles.consumer);
         let is_role_a = is_among(&self.roles.run_as) && !is_role_b;
         let from_run_as = parent.is_some_and(|parent| self.roles.is_run_as(parent))
