@@ -13,13 +13,17 @@
 
 pub mod model;
 
+pub mod attribute;
 pub mod decode;
+pub mod exports;
 pub mod ports;
 pub mod stitch;
+pub mod tables;
 
 pub mod config;
 pub mod local;
 pub mod output;
+pub mod queries;
 
 pub mod pipeline;
 

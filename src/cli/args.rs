@@ -17,7 +17,8 @@ use std::path::PathBuf;
     after_help = "Examples:\n  \
         qs-audit demo\n  \
         qs-audit chains --logs AWSLogs --since 7d\n  \
-        qs-audit show latest --logs AWSLogs\n\n\
+        qs-audit show latest --logs AWSLogs\n  \
+        qs-audit chargeback --month 2026-10 --costs costs.json --executions executions.json\n\n\
         Exit status: 0 clean, 1 internal error, 2 usage or configuration, 3 no logs in\n\
         the window, 4 incomplete under --strict, 10 findings at or above --fail-on."
 )]
@@ -94,6 +95,80 @@ pub(super) struct Global {
     /// Say more on standard error.
     #[arg(short, long, global = true)]
     pub(super) verbose: bool,
+
+    #[command(flatten)]
+    pub(super) money: MoneyArgs,
+}
+
+/// What is read besides logs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Bytes and money")]
+pub(super) struct MoneyArgs {
+    /// Query statistics instead of the configured ones: output of aws athena
+    /// batch-get-query-execution or get-query-execution, a file or a folder. May be
+    /// given more than once.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) executions: Vec<PathBuf>,
+
+    /// The bill instead of the configured one: output of aws ce get-cost-and-usage,
+    /// a Cost and Usage Report, or FOCUS data, as a file or a folder. May be given
+    /// more than once.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) costs: Vec<PathBuf>,
+
+    /// Which of the bill's amounts.
+    #[arg(long, global = true, value_enum, value_name = "METRIC", default_value_t = MetricArg::Unblended)]
+    pub(super) metric: MetricArg,
+
+    /// Also show taxes, credits, refunds or other charges, in lines of their own.
+    #[arg(long, global = true, value_enum, value_name = "KIND", value_delimiter = ',')]
+    pub(super) include: Vec<IncludeArg>,
+
+    /// Business units of accounts: CSV with account_id and business_unit, or output
+    /// of AWS Organizations. May be given more than once; the configuration's
+    /// [[consumers]] come first.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) business_units: Vec<PathBuf>,
+
+    /// How a billed terabyte is counted; AWS does not say.
+    #[arg(long, global = true, value_enum, value_name = "BASE")]
+    pub(super) tb: Option<TerabyteArg>,
+}
+
+/// Metrics as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum MetricArg {
+    /// What was charged, when it was charged.
+    Unblended,
+    /// Averaged over the organisation.
+    Blended,
+    /// Commitments spread over the time they cover.
+    Amortized,
+    /// Unblended after discounts.
+    NetUnblended,
+    /// Amortized after discounts.
+    NetAmortized,
+}
+
+/// Charges that are left out unless asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum IncludeArg {
+    Tax,
+    Credit,
+    Refund,
+    /// Fees and everything else that is not use.
+    Other,
+    /// All of them.
+    All,
+}
+
+/// Terabytes as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TerabyteArg {
+    /// 10^12 bytes.
+    Decimal,
+    /// 2^40 bytes.
+    Binary,
 }
 
 /// Output formats.
@@ -107,6 +182,24 @@ pub(super) enum Format {
     Jsonl,
     /// Comma-separated values, safe to open in a spreadsheet.
     Csv,
+    /// Parquet, for DuckDB, Athena and the like.
+    Parquet,
+    /// A workbook (chargeback and query).
+    Xlsx,
+    /// CSV in FOCUS columns (chargeback).
+    Focus,
+}
+
+impl Format {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Table,
+        Self::Json,
+        Self::Jsonl,
+        Self::Csv,
+        Self::Parquet,
+        Self::Xlsx,
+        Self::Focus,
+    ];
 }
 
 /// When to use colour.
@@ -138,6 +231,27 @@ pub(super) enum Command {
         qs-audit show c-3f9 --logs AWSLogs\n  \
         qs-audit show latest --logs AWSLogs --raw")]
     Show(ShowArgs),
+    /// What queries cost, and who caused it.
+    ///
+    /// Splits the Athena bill of every consumer account and UTC day among the queries
+    /// that ran: Quick's role chains, other known queries, and what no known query
+    /// explains. The current month unless a window is given; windows are widened to
+    /// whole days, as bills are.
+    #[command(after_help = "Examples:\n  \
+        qs-audit chargeback --month 2026-10 --logs AWSLogs --executions executions.json --costs costs.json\n  \
+        qs-audit chargeback --month 2026-10 --by business-unit,consumer,day\n  \
+        qs-audit chargeback --month 2026-10 --format xlsx -o october.xlsx")]
+    Chargeback(ChargebackArgs),
+    /// Run a saved investigation, or SQL of your own, over the record tables.
+    ///
+    /// Tables: chains, hops, queries, charges (docs/tables-v1.md). The last 7 days
+    /// unless a window is given; windows are widened to whole days.
+    #[command(after_help = "Examples:\n  \
+        qs-audit query --list\n  \
+        qs-audit query who-reached-database --param database=retail --since 7d\n  \
+        qs-audit query --file my.sql --format csv\n  \
+        qs-audit query --export tables --since 30d")]
+    Query(QueryArgs),
     /// Write a synthetic organisation to a folder and run on it.
     #[command(after_help = "Examples:\n  \
         qs-audit demo\n  \
@@ -264,6 +378,59 @@ pub(super) struct ShowArgs {
     /// Print the events themselves as JSON lines, secrets replaced.
     #[arg(long)]
     pub(super) raw: bool,
+}
+
+/// Options of `chargeback`.
+#[derive(Debug, Args)]
+pub(super) struct ChargebackArgs {
+    /// A month instead of a window: 2026-10.
+    #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["since", "from", "to"])]
+    pub(super) month: Option<String>,
+
+    /// What to group by, in this order.
+    #[arg(long, value_enum, value_name = "DIMENSION", value_delimiter = ',',
+          default_value = "business-unit")]
+    pub(super) by: Vec<ByArg>,
+}
+
+/// Dimensions as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ByArg {
+    BusinessUnit,
+    Consumer,
+    WorkGroup,
+    DataSource,
+    User,
+    Day,
+}
+
+/// Options of `query`.
+#[derive(Debug, Args)]
+pub(super) struct QueryArgs {
+    /// A saved query; --list names them.
+    #[arg(value_name = "NAME", conflicts_with_all = ["file", "list"])]
+    pub(super) name: Option<String>,
+
+    /// A value for a parameter of the query: database=retail. May be given more than
+    /// once.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) param: Vec<String>,
+
+    /// List the saved queries, their tables and parameters.
+    #[arg(long)]
+    pub(super) list: bool,
+
+    /// Run the SQL of this file; - reads standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Print the SQL with its parameters filled in, and run nothing.
+    #[arg(long)]
+    pub(super) sql: bool,
+
+    /// Write the tables as Parquet into this folder, for DuckDB or Athena.
+    #[arg(long, value_name = "DIR")]
+    pub(super) export: Option<PathBuf>,
 }
 
 /// Options of `demo`.

@@ -6,16 +6,22 @@ use super::failure::Failure;
 use super::inputs::Inputs;
 use super::moments::DefaultWindow;
 use super::select::Selection;
-use super::terminal::{page, say, write_out};
+use super::terminal::{WITHOUT_FOCUS, check_format, page, say, write_out};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
+use crate::model::coverage::Rejects;
 use crate::output::human::{count, plural};
 use crate::output::json::v1::{self, Shape};
-use crate::output::{chain_table, csv, flat_table};
+use crate::model::table::Table;
+use crate::output::{chain_table, csv, flat_table, xlsx};
+use crate::tables::{self, write_parquet};
+use jiff::civil::Date;
+use std::io;
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
+    check_format(global, &WITHOUT_FOCUS)?;
     let mut selection = Selection::new(args)?;
     let mut inputs = Inputs::gather(global, DefaultWindow::Last(DEFAULT_SECONDS))?;
     inputs.plan.all_sessions = args.all_sessions;
@@ -72,7 +78,12 @@ pub(super) fn nothing_to_read(audit: &Audit) -> Option<Exit> {
 
 /// Incomplete under `--strict`, if so.
 pub(super) fn exit_of(global: &Global, audit: &Audit) -> Strictly {
-    let unread = audit.coverage.rejects.total() + audit.coverage.conflicts;
+    let exports = [
+        audit.statistics.as_ref().map(|read| &read.rejects),
+        audit.bill.as_ref().map(|read| &read.rejects),
+    ];
+    let of_exports: u64 = exports.into_iter().flatten().map(Rejects::total).sum();
+    let unread = audit.coverage.rejects.total() + audit.coverage.conflicts + of_exports;
     let ambiguous = audit.chains.iter().filter(|chain| chain.is_ambiguous());
     let ambiguous = ambiguous.count() as u64;
     if global.strict && unread + ambiguous > 0 {
@@ -105,6 +116,22 @@ impl Strictly {
     }
 }
 
+/// The records in the columns that SQL and Parquet know.
+pub(super) fn record_table(chains: &[&Chain], shape: Shape) -> Table {
+    match shape {
+        Shape::Chains => tables::chains(chains),
+        Shape::Flat => tables::queries(chains, None),
+    }
+}
+
+/// The last day of the window, or of the logs: what a workbook says it was made
+/// on, so that the same question gives the same file.
+pub(super) fn last_day(audit: &Audit) -> Date {
+    let end = audit.window.to.map(|to| to.plus(-1).day());
+    end.or_else(|| audit.coverage.span().map(|(_, last)| last.day()))
+        .unwrap_or(jiff::civil::date(2000, 1, 1))
+}
+
 fn print(
     global: &Global,
     args: &ChainsArgs,
@@ -124,5 +151,11 @@ fn print(
         (Format::Jsonl, shape) => v1::write_jsonl(chains, shape, out),
         (Format::Csv, Shape::Chains) => csv::write_chains(chains, out),
         (Format::Csv, Shape::Flat) => csv::write_queries(chains, out),
+        (Format::Parquet, shape) => {
+            write_parquet(&record_table(chains, shape), out).map_err(io::Error::other)
+        }
+        (Format::Xlsx | Format::Focus, shape) => {
+            xlsx::write(&[record_table(chains, shape)], last_day(audit), out)
+        }
     })
 }

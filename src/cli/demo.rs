@@ -2,6 +2,7 @@
 
 use super::args::{DemoArgs, Format, Global};
 use super::exit::Exit;
+use super::exports::Wants;
 use super::failure::Failure;
 use super::inputs::Inputs;
 use super::terminal::{page, say, write_out};
@@ -51,7 +52,7 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
         to: Some(plan.end()),
     };
     let logs = [args.dir.join("AWSLogs")];
-    let inputs = Inputs::new(global, &logs, settings, window)?;
+    let inputs = Inputs::new(global, &logs, settings, window, Wants::Statistics)?;
     let audit = inputs.run(global)?;
     let listed: Vec<&Chain> = audit
         .chains

@@ -76,7 +76,7 @@ impl From<PipelineError> for Failure {
     fn from(error: PipelineError) -> Self {
         let hint = match &error {
             PipelineError::Threads { .. } => Some("try a smaller --threads"),
-            PipelineError::Unaccounted { .. } => None,
+            PipelineError::Unaccounted { .. } | PipelineError::Attribution(_) => None,
         };
         let failure = Self::internal(error.to_string());
         match hint {

@@ -1,6 +1,7 @@
 //! Configuration, logs and window of a run, from options and files.
 
 use super::args::Global;
+use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::moments::{self, DefaultWindow};
 use super::progress::{self, Progress};
@@ -9,7 +10,7 @@ use crate::config::{LogLocation, Settings};
 use crate::decode::Reading;
 use crate::local::LocalLogs;
 use crate::model::audit::Audit;
-use crate::model::coverage::Limits;
+use crate::model::coverage::{Limits, Rejects};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::summary;
@@ -22,6 +23,8 @@ const CONFIG_FILE: &str = "qs-audit.toml";
 /// A run that is ready to go.
 pub(super) struct Inputs {
     pub(super) plan: Plan,
+    /// Lines of business units that could not be read.
+    units_rejects: Rejects,
     pub(super) logs: LocalLogs,
 }
 
@@ -82,9 +85,18 @@ fn log_paths(global: &Global, settings: &Settings) -> Result<Vec<PathBuf>, Failu
 impl Inputs {
     pub(super) fn gather(global: &Global, default: DefaultWindow) -> Result<Self, Failure> {
         let window = moments::window(global, now(global)?, default)?;
+        Self::of_window(global, window, Wants::Statistics)
+    }
+
+    /// Everything that options and configuration name, for a window.
+    pub(super) fn of_window(
+        global: &Global,
+        window: TimeWindow,
+        wanted: Wants,
+    ) -> Result<Self, Failure> {
         let settings = settings(global)?;
         let paths = log_paths(global, &settings)?;
-        Self::new(global, &paths, settings, window)
+        Self::new(global, &paths, settings, window, wanted)
     }
 
     pub(super) fn new(
@@ -92,20 +104,27 @@ impl Inputs {
         paths: &[PathBuf],
         settings: Settings,
         window: TimeWindow,
+        wanted: Wants,
     ) -> Result<Self, Failure> {
+        let exports = exports::exports(global, &settings, window, wanted)?;
+        let mut topology = settings.topology.clone();
+        let units_rejects =
+            exports::add_units(global, &settings, exports.bill.as_ref(), &mut topology)?;
         let mut stdin = std::io::stdin();
         let measure = progress::is_wanted(global);
         let logs = LocalLogs::open(paths, &window, &mut stdin, measure)?;
         Ok(Self {
             plan: Plan {
                 window,
-                topology: settings.topology,
+                topology,
                 threads: usize::from(global.threads),
                 all_sessions: false,
                 limits: Limits::DEFAULT,
                 reading: Reading::Fast,
+                exports,
             },
             logs,
+            units_rejects,
         })
     }
 
@@ -119,7 +138,7 @@ impl Inputs {
         } else {
             pipeline::run(&self.plan, &self.logs, &Unwatched)?
         };
-        Self::tell(global, &audit)?;
+        self.tell(global, &audit)?;
         Ok(audit)
     }
 
@@ -128,10 +147,11 @@ impl Inputs {
         Ok(pipeline::run(&self.plan, &self.logs, &Unwatched)?)
     }
 
-    fn tell(global: &Global, audit: &Audit) -> Result<(), Failure> {
+    fn tell(&self, global: &Global, audit: &Audit) -> Result<(), Failure> {
         if !global.quiet {
             let mut text = Vec::new();
-            summary::write(&audit.coverage, &mut text)?;
+            summary::write(audit, &mut text)?;
+            summary::write_rejects(&self.units_rejects, &mut text)?;
             say(&String::from_utf8_lossy(&text));
         }
         Ok(())

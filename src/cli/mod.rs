@@ -2,13 +2,16 @@
 
 mod args;
 mod chains;
+mod chargeback;
 mod demo;
 mod exit;
 mod failure;
 mod glue;
+mod exports;
 mod inputs;
 mod moments;
 mod progress;
+mod query;
 mod run;
 mod select;
 mod show;

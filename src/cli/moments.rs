@@ -40,6 +40,8 @@ pub(super) enum DefaultWindow {
     Last(i64),
     /// Everything there is.
     All,
+    /// The current month, up to now.
+    ThisMonth,
 }
 
 /// The window that was asked for.
@@ -72,6 +74,10 @@ pub(super) fn window(
     }
     let asked = from.is_some() || to.is_some();
     Ok(match default {
+        DefaultWindow::ThisMonth if !asked => TimeWindow {
+            from: UtcSecond::midnight(now.day().first_of_month()),
+            to: Some(now.plus(1)),
+        },
         DefaultWindow::Last(seconds) if !asked => TimeWindow {
             from: Some(now.plus(-seconds)),
             to: Some(now.plus(1)),
@@ -83,6 +89,35 @@ pub(super) fn window(
         },
         _ => TimeWindow { from, to },
     })
+}
+
+/// The window of a month: `2026-10`.
+pub(super) fn month(text: &str) -> Result<TimeWindow, Failure> {
+    let first = (text.len() == 7)
+        .then(|| format!("{text}-01").parse::<Date>().ok())
+        .flatten();
+    let next = first.and_then(|first| first.last_of_month().tomorrow().ok());
+    match (first, next) {
+        (Some(first), Some(next)) => Ok(TimeWindow {
+            from: UtcSecond::midnight(first),
+            to: UtcSecond::midnight(next),
+        }),
+        _ => Err(Failure::usage(format!("--month {text:?} is not a month"))
+            .hint("write the year and the month: 2026-10")),
+    }
+}
+
+/// The window widened to whole UTC days, as bills are.
+pub(super) fn whole_days(window: TimeWindow) -> TimeWindow {
+    let start = |moment: UtcSecond| UtcSecond::midnight(moment.day());
+    let end = |moment: UtcSecond| {
+        let before = moment.plus(-1);
+        UtcSecond::midnight(before.day().tomorrow().ok()?)
+    };
+    TimeWindow {
+        from: window.from.and_then(start),
+        to: window.to.and_then(end),
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +132,24 @@ mod tests {
         for text in ["", "d", "7", "-1d", "7 d", "7days", "999999999999999999w"] {
             assert_eq!(duration_seconds(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn months_and_days_are_whole() {
+        let at = |text: &str| UtcSecond::parse(text);
+        let december = month("2026-12").unwrap();
+        assert_eq!(december.from, at("2026-12-01T00:00:00Z"));
+        assert_eq!(december.to, at("2027-01-01T00:00:00Z"));
+        assert_eq!(whole_days(december), december);
+        for text in ["2026", "2026-13", "2026-1", "october", "2026-10-01"] {
+            assert!(month(text).is_err(), "{text}");
+        }
+        let part = TimeWindow {
+            from: at("2026-11-01T10:00:00Z"),
+            to: at("2026-11-02T00:00:01Z"),
+        };
+        assert_eq!(whole_days(part).from, at("2026-11-01T00:00:00Z"));
+        assert_eq!(whole_days(part).to, at("2026-11-03T00:00:00Z"));
     }
 
     #[test]

@@ -40,14 +40,19 @@ impl<'a> Selection<'a> {
 
     fn wants_besides_path(&self, chain: &Chain) -> bool {
         let filter = &self.args.filter;
-        // Nothing is known of the bytes of a chain without statistics.
         (filter.status.is_empty() || filter.status.iter().any(|&arg| status(arg) == chain.status))
             && any_matches(&filter.consumer, consumers(chain))
             && any_matches(&filter.business_unit, chain.business_unit.as_deref())
             && any_matches(&filter.data_source, data_sources(chain))
             && any_matches(&filter.work_group, work_groups(chain))
             && any_matches(&filter.user, users(chain))
-            && self.bytes_min.is_none()
+            && self.wants_bytes(chain)
+    }
+
+    /// A chain of which nothing is known has not that many.
+    fn wants_bytes(&self, chain: &Chain) -> bool {
+        self.bytes_min
+            .is_none_or(|least| chain.bytes_scanned().is_some_and(|bytes| least <= bytes))
     }
 
     fn wants_path(&self, chain: &Chain) -> bool {
@@ -71,18 +76,18 @@ impl<'a> Selection<'a> {
                 count(shown.len() as u64)
             ));
         }
-        if self.args.sort == SortKey::Bytes {
-            remarks.push("--sort bytes: no query statistics were read; sorted by start".to_owned());
-        }
         let asks_sessions = self.args.filter.path.contains(&PathArg::Session);
         if asks_sessions && !self.args.all_sessions {
             remarks.push("--path session lists something only with --all-sessions".to_owned());
         }
-        if self.bytes_min.is_some() {
-            remarks.push(
-                "--min-bytes: no query statistics were read, so nothing is known of any chain's bytes"
-                    .to_owned(),
-            );
+        let asks_bytes = self.bytes_min.is_some() || self.args.sort == SortKey::Bytes;
+        let unknown = all.iter().filter(|chain| chain.bytes_scanned().is_none());
+        let unknown = unknown.count() as u64;
+        if asks_bytes && unknown > 0 {
+            remarks.push(format!(
+                "nothing is known of the bytes of {}: give query statistics with --executions",
+                plural(unknown, "chain")
+            ));
         }
         let unlisted = all
             .iter()
@@ -226,8 +231,8 @@ fn path(arg: PathArg) -> Option<ChainPath> {
 /// Sorts, with start and id to settle the rest, which is the order they come in.
 fn sort(chains: &mut [&Chain], key: SortKey) {
     match key {
-        // No statistics: all bytes are unknown, and equal.
-        SortKey::Started | SortKey::Bytes => {}
+        SortKey::Started => {}
+        SortKey::Bytes => chains.sort_by_key(|chain| std::cmp::Reverse(chain.bytes_scanned())),
         SortKey::Latest => chains.reverse(),
         SortKey::Queries => chains.sort_by_key(|chain| std::cmp::Reverse(chain.queries.len())),
         SortKey::Calls => chains.sort_by_key(|chain| std::cmp::Reverse(chain.call_count())),
@@ -258,6 +263,7 @@ fn bytes(text: &str) -> Result<u64, Failure> {
         "mb" | "m" => Some(1_000_000),
         "gb" | "g" => Some(1_000_000_000),
         "tb" | "t" => Some(1_000_000_000_000),
+        "pb" | "p" => Some(1_000_000_000_000_000),
         "kib" => Some(1 << 10),
         "mib" => Some(1 << 20),
         "gib" => Some(1 << 30),

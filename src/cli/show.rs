@@ -1,19 +1,20 @@
 //! `qs-audit show`.
 
 use super::args::{Format, Global, ShowArgs};
-use super::chains::{exit_of, nothing_to_read};
+use super::chains::{exit_of, last_day, nothing_to_read, record_table};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::Inputs;
 use super::moments::DefaultWindow;
 use super::select::nearest;
-use super::terminal::{page, write_out};
+use super::terminal::{WITHOUT_FOCUS, check_format, page, write_out};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::event::Place;
 use crate::output::chain_table::is_listed_by_default;
 use crate::output::json::v1::{self, Shape};
-use crate::output::{csv, show};
+use crate::output::{csv, show, xlsx};
+use crate::tables::write_parquet;
 use crate::pipeline;
 use std::io::Write;
 
@@ -24,6 +25,7 @@ const LATEST: &str = "latest";
 const CANDIDATES_MAX: usize = 8;
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
+    check_format(global, &WITHOUT_FOCUS)?;
     let mut inputs = Inputs::gather(global, DefaultWindow::All)?;
     let mut audit = inputs.run(global)?;
     if let Some(exit) = nothing_to_read(&audit) {
@@ -44,6 +46,12 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
         Format::Json => v1::write_json(&audit, &one, Shape::Chains, out),
         Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
         Format::Csv => csv::write_chains(&one, out),
+        Format::Parquet => {
+            write_parquet(&record_table(&one, Shape::Chains), out).map_err(std::io::Error::other)
+        }
+        Format::Xlsx | Format::Focus => {
+            xlsx::write(&[record_table(&one, Shape::Chains)], last_day(&audit), out)
+        }
     })?;
     Ok(exit_of(global, &audit).max(None))
 }

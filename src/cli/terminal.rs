@@ -1,8 +1,9 @@
 //! What standard output and standard error are, and how wide and colourful.
 
-use super::args::{ColorWhen, Global};
+use super::args::{ColorWhen, Format, Global};
 use super::failure::Failure;
 use crate::output::Page;
+use clap::ValueEnum;
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -48,6 +49,38 @@ pub(super) fn check_output(global: &Global) -> Result<(), Failure> {
     })
 }
 
+/// Formats of everything but the bill.
+pub(super) const WITHOUT_FOCUS: [Format; 6] = [
+    Format::Table,
+    Format::Json,
+    Format::Jsonl,
+    Format::Csv,
+    Format::Parquet,
+    Format::Xlsx,
+];
+
+/// Checks that a command has the format, and that a terminal can take it.
+pub(super) fn check_format(global: &Global, known: &[Format]) -> Result<(), Failure> {
+    let name = |format: &Format| {
+        let value = format.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    };
+    if !known.contains(&global.format) {
+        let names: Vec<String> = known.iter().map(name).collect();
+        let asked = name(&global.format);
+        return Err(
+            Failure::usage(format!("--format {asked} is not one of this command's formats"))
+                .hint(format!("it has {}", names.join(", "))),
+        );
+    }
+    let is_binary = matches!(global.format, Format::Parquet | Format::Xlsx);
+    if is_binary && global.output.is_none() && io::stdout().is_terminal() {
+        return Err(Failure::usage("a terminal cannot show this format")
+            .hint("write it to a file with -o FILE"));
+    }
+    Ok(())
+}
+
 fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
@@ -76,7 +109,10 @@ pub(super) fn write_out(
 
 /// Writes a file beside its place and moves it there. Links are followed; what
 /// is no regular file (a device, a pipe) is written into as it is.
-fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn write_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let known = fs::metadata(&target).ok();
     if known.as_ref().is_some_and(|known| !known.is_file()) {

@@ -10,6 +10,9 @@ pub(super) struct RawConfig {
     pub(super) hub: Option<RawHub>,
     pub(super) consumers: Vec<RawConsumer>,
     pub(super) logs: Vec<Spanned<RawLogs>>,
+    pub(super) executions: Vec<RawPath>,
+    pub(super) costs: Vec<RawPath>,
+    pub(super) business_units: RawUnits,
     pub(super) pricing: RawPricing,
     /// Options of rules: read by the rules themselves.
     pub(super) rules: BTreeMap<String, toml::Table>,
@@ -44,11 +47,26 @@ pub(super) struct RawLogs {
     pub(super) region: Option<String>,
 }
 
+/// A file or folder of `[[executions]]` or `[[costs]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPath {
+    pub(super) path: String,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawUnits {
+    pub(super) paths: Vec<String>,
+    pub(super) tag: Option<String>,
+    pub(super) cost_center_tag: Option<String>,
+}
+
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawPricing {
     pub(super) tb: Option<RawBase>,
-    pub(super) usd_per_tb: BTreeMap<String, Spanned<String>>,
+    pub(super) usd_per_tb: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize, Clone, Copy)]

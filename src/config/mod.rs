@@ -3,4 +3,4 @@
 mod file;
 mod settings;
 
-pub use settings::{ConfigError, LogLocation, Settings, TerabyteBase};
+pub use settings::{ConfigError, LogLocation, Settings};

@@ -1,9 +1,12 @@
 //! The checked settings. Every complaint names the file, the line and the key.
 
-use super::file::{RawBase, RawConfig, RawConsumer, RawLogs};
+use super::file::{RawBase, RawConfig, RawConsumer, RawLogs, RawPath};
+use crate::model::money::{TerabyteBase, parse_decimal};
+use crate::model::region::is_region_name;
 use crate::model::identity::{RoleName, is_data_source_arn};
 use crate::model::text::Text;
 use crate::model::topology::{Consumer, Topology};
+use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -25,16 +28,6 @@ pub enum LogLocation {
     },
 }
 
-/// How many bytes a billed terabyte has. AWS does not say (facts.md 4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TerabyteBase {
-    /// 10^12 bytes.
-    #[default]
-    Decimal,
-    /// 2^40 bytes.
-    Binary,
-}
-
 /// What the configuration says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
@@ -42,10 +35,20 @@ pub struct Settings {
     pub topology: Topology,
     /// Where the logs are, when the command line does not say.
     pub logs: Vec<LogLocation>,
+    /// Files and folders of query statistics.
+    pub executions: Vec<PathBuf>,
+    /// Files of the bill.
+    pub costs: Vec<PathBuf>,
+    /// Files of business units.
+    pub business_units: Vec<PathBuf>,
+    /// The tag that names an account's business unit.
+    pub business_unit_tag: Option<String>,
+    /// The tag that names an account's cost center.
+    pub cost_center_tag: Option<String>,
     /// How a billed terabyte is counted.
     pub terabyte: TerabyteBase,
-    /// Prices by Region, in decimal USD per terabyte, over the built-in table.
-    pub usd_per_tb: BTreeMap<String, String>,
+    /// Prices by Region, in USD per terabyte, over the built-in table.
+    pub usd_per_tb: BTreeMap<String, Decimal>,
     /// Options of rules, by rule id.
     pub rules: BTreeMap<String, toml::Table>,
 }
@@ -144,12 +147,18 @@ impl Checker<'_> {
         let logs = logs.collect::<Result<_, _>>()?;
         let mut usd_per_tb = BTreeMap::new();
         for (region, price) in raw.pricing.usd_per_tb {
-            self.price(&region, &price)?;
-            usd_per_tb.insert(region, price.into_inner());
+            let amount = self.price(&region, &price)?;
+            usd_per_tb.insert(region.into_inner(), amount);
         }
+        let units = raw.business_units;
         Ok(Settings {
             topology,
             logs,
+            executions: self.paths(raw.executions),
+            costs: self.paths(raw.costs),
+            business_units: units.paths.iter().map(|path| self.beside(path)).collect(),
+            business_unit_tag: units.tag,
+            cost_center_tag: units.cost_center_tag,
             terabyte: match raw.pricing.tb {
                 Some(RawBase::Binary) => TerabyteBase::Binary,
                 Some(RawBase::Decimal) | None => TerabyteBase::Decimal,
@@ -244,8 +253,7 @@ impl Checker<'_> {
         } = logs.into_inner();
         match (path, s3) {
             (Some(path), None) if role_arn.is_none() && region.is_none() => {
-                let folder = self.path.parent().unwrap_or(Path::new(""));
-                Ok(LogLocation::Path(folder.join(path)))
+                Ok(LogLocation::Path(self.beside(&path)))
             }
             (Some(_), None) => Err(self.wrong(
                 span,
@@ -268,19 +276,33 @@ impl Checker<'_> {
         }
     }
 
-    fn price(&self, region: &str, price: &Spanned<String>) -> Result<(), ConfigError> {
-        let text = price.get_ref();
-        let is_decimal = text.bytes().any(|byte| byte.is_ascii_digit())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || byte == b'.')
-            && text.matches('.').count() <= 1;
-        if is_decimal {
-            return Ok(());
+    /// Relative paths start in the folder of the configuration.
+    fn beside(&self, path: &str) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    fn paths(&self, paths: Vec<RawPath>) -> Vec<PathBuf> {
+        let paths = paths.into_iter();
+        paths.map(|path| self.beside(&path.path)).collect()
+    }
+
+    fn price(
+        &self,
+        region: &Spanned<String>,
+        price: &Spanned<String>,
+    ) -> Result<Decimal, ConfigError> {
+        let name = region.get_ref();
+        let key = format!("pricing.usd_per_tb.{name}");
+        if !is_region_name(name) {
+            let message = format!("{name:?} is not spelled like a Region");
+            return Err(self.wrong(region.span(), &key, message));
         }
-        let key = format!("pricing.usd_per_tb.{region}");
-        let message = format!("{text:?} is not a decimal amount such as \"5.00\"");
-        Err(self.wrong(price.span(), &key, message))
+        let text = price.get_ref();
+        let amount = parse_decimal(text).filter(|amount| *amount >= Decimal::ZERO);
+        amount.ok_or_else(|| {
+            let message = format!("{text:?} is not a decimal amount such as \"5.00\"");
+            self.wrong(price.span(), &key, message)
+        })
     }
 }
 
@@ -303,6 +325,16 @@ data_sources = ["arn:aws:quicksight:us-east-1:111122223333:datasource/ds-retail-
 
 [[logs]]
 path = "AWSLogs"
+
+[[executions]]
+path = "executions"
+
+[[costs]]
+path = "costs.json"
+
+[business_units]
+paths = ["units.csv"]
+tag = "bu"
 
 [pricing]
 tb = "decimal"
@@ -327,6 +359,9 @@ min_bytes = 1_000_000_000_000
         let consumer = settings.topology.consumer("444455556666").unwrap();
         assert_eq!(consumer.business_unit.as_deref(), Some("Retail Banking"));
         assert_eq!(settings.logs, [LogLocation::Path("conf/AWSLogs".into())]);
+        assert_eq!(settings.executions, [PathBuf::from("conf/executions")]);
+        assert_eq!(settings.costs, [PathBuf::from("conf/costs.json")]);
+        assert_eq!(settings.business_units, [PathBuf::from("conf/units.csv")]);
         assert!(settings.rules.contains_key("bytes-scanned-spike"));
     }
 
@@ -356,6 +391,9 @@ min_bytes = 1_000_000_000_000
             ),
             ("\"decimal\"", "\"octal\"", "octal"),
             ("\"5.00\"", "\"five\"", "pricing.usd_per_tb.us-east-1"),
+            ("\"5.00\"", "\"-5.00\"", "pricing.usd_per_tb.us-east-1"),
+            ("us-east-1 =", "virginia =", "pricing.usd_per_tb.virginia"),
+            ("[[costs]]\npath", "[[costs]]\nfile", "unknown field `file`"),
             ("path =", "s3 =", "logs.s3"),
             (
                 "path = \"AWSLogs\"",

@@ -5,6 +5,7 @@
 //! It feeds `qs-audit demo`, `sample-logs/org-small`, property tests and
 //! benchmarks. Shapes follow facts.md sections 1 to 6; ids are made up.
 
+mod bill;
 mod cast;
 mod chance;
 mod extras;
@@ -14,6 +15,7 @@ mod organisation;
 mod records;
 mod scenes;
 mod side;
+mod statistics;
 mod truth;
 
 pub use layout::{GeneratedFile, write_to};

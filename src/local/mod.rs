@@ -1,5 +1,7 @@
-//! Logs on this machine: folders, files and standard input.
+//! Folders and files of this machine as sources.
 
 mod dir;
+mod exports;
 
 pub use dir::{LocalLogs, LocalLogsError};
+pub use exports::{ExportFile, export_files, read_export};

@@ -1,8 +1,11 @@
 //! The one result of a run.
 
+use super::bill::BillCoverage;
 use super::chain::Chain;
+use super::charge::Attribution;
 use super::coverage::Coverage;
 use super::event::Event;
+use super::execution::StatisticsCoverage;
 use super::text::Text;
 use super::window::TimeWindow;
 use std::collections::BTreeMap;
@@ -16,6 +19,12 @@ pub struct Audit {
     pub coverage: Coverage,
     /// Chains, by start and id.
     pub chains: Vec<Chain>,
+    /// What was read of query statistics; `None` where none were given.
+    pub statistics: Option<StatisticsCoverage>,
+    /// What was read of the bill; `None` where none was given.
+    pub bill: Option<BillCoverage>,
+    /// Who caused which part of the bill, where that was asked for.
+    pub attribution: Option<Attribution>,
     /// The events kept, which chains point into.
     pub events: Vec<Event>,
     /// What a reader of the whole result has to know.

@@ -1,7 +1,9 @@
 //! The chain record: AssumeRole -> AssumeRole -> StartQueryExecution (design 3).
 
+use super::execution::QueryFigures;
 use super::text::{OpaqueId, Text};
 use super::time::UtcSecond;
+use rust_decimal::Decimal;
 
 /// What kind of chain it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -192,6 +194,42 @@ pub struct QueryExecution {
     pub event_id: OpaqueId,
     /// How sure the link to the session is.
     pub confidence: Confidence,
+    /// What it scanned and is billed for, where statistics of it were read.
+    pub figures: Option<Box<QueryFigures>>,
+}
+
+impl QueryExecution {
+    /// Bytes scanned: none where Athena refused the query, `None` where unknown.
+    #[must_use]
+    pub fn bytes_scanned(&self) -> Option<u64> {
+        self.figure(0, |figures| figures.bytes_scanned)
+    }
+
+    /// Bytes billed: none where Athena refused the query, `None` where unknown.
+    #[must_use]
+    pub fn bytes_billed(&self) -> Option<u64> {
+        self.figure(0, |figures| figures.bytes_billed)
+    }
+
+    /// Billed bytes at list price: none where Athena refused the query, `None`
+    /// where unknown.
+    #[must_use]
+    pub fn estimated_cost_usd(&self) -> Option<Decimal> {
+        self.figure(Decimal::ZERO, |figures| figures.estimated_cost_usd)
+    }
+
+    /// Whether Athena took the query and no statistics of it were read.
+    #[must_use]
+    pub fn lacks_statistics(&self) -> bool {
+        self.query_execution_id.is_some() && self.figures.is_none()
+    }
+
+    fn figure<T>(&self, of_refused: T, known: impl Fn(&QueryFigures) -> Option<T>) -> Option<T> {
+        match &self.query_execution_id {
+            None => Some(of_refused),
+            Some(_) => self.figures.as_deref().and_then(known),
+        }
+    }
 }
 
 /// Who used Quick, where anything says so (facts.md 5.2 and 5.3).
@@ -296,9 +334,50 @@ impl Chain {
         self.calls.iter().map(|(_, count)| count).sum()
     }
 
+    /// Bytes its queries scanned, as far as statistics were read; `None` where
+    /// nothing is known of any of its queries.
+    #[must_use]
+    pub fn bytes_scanned(&self) -> Option<u64> {
+        sum_of_known(&self.queries, QueryExecution::bytes_scanned, u64::saturating_add)
+    }
+
+    /// Bytes its queries are billed for, as far as statistics were read.
+    #[must_use]
+    pub fn bytes_billed(&self) -> Option<u64> {
+        sum_of_known(&self.queries, QueryExecution::bytes_billed, u64::saturating_add)
+    }
+
+    /// Its billed bytes at list price, as far as it is known.
+    #[must_use]
+    pub fn estimated_cost_usd(&self) -> Option<Decimal> {
+        sum_of_known(&self.queries, QueryExecution::estimated_cost_usd, |sum, cost| {
+            sum.saturating_add(cost)
+        })
+    }
+
+    /// Queries that Athena took and no statistics were read of.
+    #[must_use]
+    pub fn queries_without_statistics(&self) -> u64 {
+        let lacking = self.queries.iter().filter(|query| query.lacks_statistics());
+        lacking.count() as u64
+    }
+
     /// Whether any link of it could not be decided.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
         self.confidence == Confidence::Ambiguous
     }
+}
+
+/// The sum of what is known; `None` where there are queries and nothing is known
+/// of any.
+fn sum_of_known<T: Default>(
+    queries: &[QueryExecution],
+    figure: impl Fn(&QueryExecution) -> Option<T>,
+    add: impl Fn(T, T) -> T,
+) -> Option<T> {
+    if queries.is_empty() {
+        return Some(T::default());
+    }
+    queries.iter().filter_map(figure).reduce(add)
 }

@@ -3,12 +3,18 @@
 //! Nothing in here reads, writes, or knows where data comes from.
 
 pub mod audit;
+pub mod bill;
 pub mod chain;
+pub mod charge;
 pub mod coverage;
 pub mod event;
+pub mod execution;
 pub mod identity;
 pub mod interest;
 pub mod key;
+pub mod money;
+pub mod region;
+pub mod table;
 pub mod text;
 pub mod time;
 pub mod topology;

@@ -2,7 +2,7 @@
 
 use super::identity::RoleName;
 use super::text::Text;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the configuration declares. Empty means: discover it from the logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +13,19 @@ pub struct Topology {
     pub run_as_roles: BTreeSet<RoleName>,
     /// The accounts the data lives in.
     pub consumers: Vec<Consumer>,
+    /// Business units of accounts from elsewhere; declared consumers come first.
+    pub units: BTreeMap<Text, Unit>,
+}
+
+/// Who pays for an account, inside the company.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unit {
+    /// The account's name.
+    pub account_name: Option<Text>,
+    /// The business unit.
+    pub business_unit: Option<Text>,
+    /// The cost center.
+    pub cost_center: Option<Text>,
 }
 
 /// A declared consumer account.
@@ -39,6 +52,31 @@ impl Topology {
         self.consumers
             .iter()
             .find(|consumer| &*consumer.account_id == account_id)
+    }
+
+    /// The business unit that pays for an account: as its `[[consumers]]` entry
+    /// says, else as files of business units do.
+    #[must_use]
+    pub fn business_unit(&self, account_id: &str) -> Option<&Text> {
+        let declared = self.consumer(account_id);
+        let declared = declared.and_then(|consumer| consumer.business_unit.as_ref());
+        let listed = || self.units.get(account_id)?.business_unit.as_ref();
+        declared.or_else(listed)
+    }
+
+    /// The cost center of an account, from files of business units.
+    #[must_use]
+    pub fn cost_center(&self, account_id: &str) -> Option<&Text> {
+        self.units.get(account_id)?.cost_center.as_ref()
+    }
+
+    /// The name of an account: its consumer's, else the one in files of business
+    /// units.
+    #[must_use]
+    pub fn account_name(&self, account_id: &str) -> Option<&Text> {
+        let declared = self.consumer(account_id).map(|consumer| &consumer.name);
+        let listed = || self.units.get(account_id)?.account_name.as_ref();
+        declared.or_else(listed)
     }
 
     /// Whether the role is declared as a Role B.

@@ -1,13 +1,14 @@
 //! The chain table for people. It shows what fits, the most telling first.
 
 use super::Page;
-use super::human::{count, minute, minute_of_year, plural, safe, tail};
+use super::human::{bytes, count, decimals, minute, minute_of_year, money, plural, safe, tail};
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart, QueryExecution};
 use comfy_table::presets::NOTHING;
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
     TableStyle,
 };
+use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -35,7 +36,7 @@ const fn column(
     }
 }
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 13] = [
     column("Chain", 0, |chain, _| Cell::new(&chain.chain_id), |_| true),
     column("Started (UTC)", 0, started, |_| true),
     column(
@@ -70,8 +71,42 @@ const COLUMNS: [Column; 11] = [
         |chain, _| number(chain.queries.len() as u64),
         |_| true,
     ),
+    column("Scanned", 1, scanned, |chain| {
+        chain.queries.iter().any(|query| query.figures.is_some())
+    }),
+    column("Est. USD", 4, estimate, |chain| {
+        chain.queries.iter().any(|query| query.figures.is_some())
+    }),
     column("Status", 0, status, |_| true),
 ];
+
+/// Follows figures that leave out queries without statistics.
+const AT_LEAST: &str = "+";
+
+/// Bytes scanned, as far as statistics were read.
+fn scanned(chain: &Chain, _: Page) -> Cell {
+    partly(chain, chain.bytes_scanned().map(bytes))
+}
+
+fn estimate(chain: &Chain, _: Page) -> Cell {
+    let cost = chain.estimated_cost_usd();
+    partly(chain, cost.map(|cost| money(cost, decimals(std::iter::once(cost)))))
+}
+
+/// Whether some of its queries have statistics and some have none.
+fn is_partly_known(chain: &Chain) -> bool {
+    chain.queries_without_statistics() > 0 && chain.bytes_scanned().is_some()
+}
+
+fn partly(chain: &Chain, figure: Option<String>) -> Cell {
+    let mark = if is_partly_known(chain) {
+        AT_LEAST
+    } else {
+        ""
+    };
+    let shown = figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure}{mark}"));
+    Cell::new(shown).set_alignment(CellAlignment::Right)
+}
 
 /// Writes the table, totals below, and what was not seen in one line.
 ///
@@ -93,11 +128,12 @@ pub fn write_part(
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut shows_user = false;
+    let (mut shows_user, mut shows_scanned) = (false, false);
     if !chains.is_empty() {
         let mut table = new_table(page);
         let columns = columns_that_fit(chains, page);
-        shows_user = columns.iter().any(|column| column.title == "Quick user");
+        let shows = |title: &str| columns.iter().any(|column| column.title == title);
+        (shows_user, shows_scanned) = (shows("Quick user"), shows("Scanned"));
         table.set_header(columns.iter().map(|column| title(column.title)));
         for chain in chains {
             table.add_row(columns.iter().map(|column| (column.cell)(chain, page)));
@@ -118,6 +154,9 @@ pub fn write_part(
     writeln!(writer, "{}", totals(all))?;
     if let Some(gaps) = gaps(all) {
         writeln!(writer, "{gaps}")?;
+    }
+    if shows_scanned && all.iter().any(|chain| is_partly_known(chain)) {
+        writeln!(writer, "{AT_LEAST} after a figure: some of the chain's queries have no statistics")?;
     }
     let doubted = |chain: &&Chain| {
         let user = chain.quick_user.as_ref();
@@ -319,9 +358,34 @@ fn totals(chains: &[&Chain]) -> String {
         _ => format!("{} queries", count(queries as u64)),
     };
     format!(
-        "{}{parts}, {queries}, {}",
+        "{}{parts}, {queries}, {}{}",
         plural(chains.len() as u64, "chain"),
-        plural(consumers.len() as u64, "account")
+        plural(consumers.len() as u64, "account"),
+        figures(chains)
+    )
+}
+
+/// What the queries scanned, where statistics of any were read.
+fn figures(chains: &[&Chain]) -> String {
+    let all = || chains.iter().flat_map(|chain| &chain.queries);
+    let known = || all().filter(|query| query.figures.is_some());
+    if known().next().is_none() {
+        return String::new();
+    }
+    let scanned = known().filter_map(QueryExecution::bytes_scanned);
+    let scanned = scanned.fold(0, u64::saturating_add);
+    let cost = known().filter_map(QueryExecution::estimated_cost_usd);
+    let cost: Decimal = cost.sum();
+    let lacking = all().filter(|query| query.lacks_statistics()).count() as u64;
+    let lacking = match lacking {
+        0 => String::new(),
+        1 => "; 1 query without statistics".to_owned(),
+        lacking => format!("; {} queries without statistics", count(lacking)),
+    };
+    format!(
+        ", {} scanned, estimated {} USD{lacking}",
+        bytes(scanned),
+        money(cost, decimals(std::iter::once(cost)))
     )
 }
 

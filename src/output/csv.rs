@@ -4,10 +4,13 @@
 //! instead; columns are part of version 1 and only ever added at the end.
 
 use crate::model::chain::{Chain, QueryExecution, RoleSession};
+use crate::model::execution::StatementType;
+use crate::model::money::exact;
+use crate::model::table::{Cell, Table};
 use csv::Writer;
 use std::io::{self, Write};
 
-const CHAIN_COLUMNS: [&str; 35] = [
+const CHAIN_COLUMNS: [&str; 36] = [
     "chain_id",
     "path",
     "status",
@@ -43,9 +46,10 @@ const CHAIN_COLUMNS: [&str; 35] = [
     "quick_user",
     "quick_user_confidence",
     "notes",
+    "queries_without_statistics",
 ];
 
-const QUERY_COLUMNS: [&str; 25] = [
+const QUERY_COLUMNS: [&str; 26] = [
     "chain_id",
     "path",
     "status",
@@ -71,6 +75,7 @@ const QUERY_COLUMNS: [&str; 25] = [
     "error_code",
     "event_id",
     "schema",
+    "dpu_count",
 ];
 
 /// Text that no spreadsheet takes for a formula.
@@ -106,8 +111,10 @@ impl Row {
         self.text(&value.map_or_else(String::new, |value| value.to_string()));
     }
 
-    fn unknown(&mut self, columns: usize) {
-        self.0.extend(std::iter::repeat_n(String::new(), columns));
+    /// A number is no formula, even a negative one.
+    fn number(&mut self, value: Option<impl ToString>) {
+        self.0
+            .push(value.map_or_else(String::new, |value| value.to_string()));
     }
 }
 
@@ -147,6 +154,33 @@ fn joined<T: AsRef<str>>(items: impl Iterator<Item = T>) -> String {
     texts.join("; ")
 }
 
+/// Writes a table.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_table(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
+    let mut csv = Writer::from_writer(writer);
+    csv.write_record(table.columns.iter().map(|column| guarded(&column.name)))?;
+    for index in 0..table.row_count() {
+        let mut row = Row::default();
+        for column in &table.columns {
+            match column.values.cell(index) {
+                Cell::Null => row.maybe(None),
+                Cell::Text(text) => row.text(text),
+                Cell::Integer(number) => row.number(Some(number)),
+                Cell::Decimal(number) => row.number(Some(exact(number))),
+                Cell::Boolean(value) => row.value(Some(value)),
+                Cell::Date(day) => row.value(Some(day)),
+                Cell::Timestamp(moment) => row.value(Some(moment)),
+                Cell::Float(number) => row.number(Some(number)),
+            }
+        }
+        csv.write_record(&row.0)?;
+    }
+    csv.flush()
+}
+
 fn chain_row(chain: &Chain) -> Row {
     let mut row = Row::default();
     row.text(&chain.chain_id);
@@ -178,7 +212,9 @@ fn chain_row(chain: &Chain) -> Row {
     row.value(first.and_then(|policy| policy.present));
     row.text(&joined(first.iter().flat_map(|policy| &policy.resources)));
     row.value(Some(chain.queries.len()));
-    row.unknown(3);
+    row.number(chain.bytes_scanned());
+    row.number(chain.bytes_billed());
+    row.number(chain.estimated_cost_usd().map(exact));
     row.value(Some(chain.call_count()));
     row.maybe(chain.quick_user.as_ref().map(|user| &*user.name));
     row.maybe(
@@ -188,6 +224,7 @@ fn chain_row(chain: &Chain) -> Row {
             .map(|user| user.confidence.as_str()),
     );
     row.text(&joined(chain.notes.iter()));
+    row.number(Some(chain.queries_without_statistics()));
     row
 }
 
@@ -217,10 +254,18 @@ fn query_row(chain: &Chain, query: &QueryExecution) -> Row {
     row.maybe(query.work_group.as_deref());
     row.maybe(query.catalog.as_deref());
     row.maybe(query.database.as_deref());
-    row.unknown(6);
+    let figures = query.figures.as_deref();
+    row.maybe(figures.map(|figures| figures.state.as_str()));
+    let kind = figures.and_then(|figures| figures.statement_type);
+    row.maybe(kind.map(StatementType::as_str));
+    row.number(query.bytes_scanned());
+    row.number(query.bytes_billed());
+    row.value(figures.and_then(|figures| figures.result_reused));
+    row.number(query.estimated_cost_usd().map(exact));
     row.maybe(query.error_code.as_deref());
     row.value(Some(&query.event_id));
     row.text("qs-audit/chain-query/v1");
+    row.number(figures.and_then(|figures| figures.dpu_count).map(exact));
     row
 }
 

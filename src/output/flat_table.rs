@@ -2,9 +2,9 @@
 
 use super::Page;
 use super::chain_table::{consumer, keep_whole, new_table, query_name, text, title, write_table};
-use super::human::{count, minute_of_year, plural, tail};
+use super::human::{bytes, count, decimals, minute_of_year, money, plural, tail};
 use crate::model::chain::{Chain, QueryExecution};
-use comfy_table::Cell;
+use comfy_table::{Cell, CellAlignment};
 use std::io::{self, Write};
 
 /// Narrowest page on which work group and database are shown.
@@ -26,6 +26,11 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
         "Submitted (UTC)"
     };
     let mut titles = vec![submitted, "Consumer", "Query execution", "Chain"];
+    let has_figures = |chain: &&Chain| chain.queries.iter().any(|query| query.figures.is_some());
+    let figures = page.width >= ROOMY && chains.iter().any(|chain| has_figures(chain));
+    if figures {
+        titles.extend(["State", "Scanned", "Est. USD"]);
+    }
     if wide {
         titles.extend(["Work group", "Database", "Data source"]);
     }
@@ -34,7 +39,7 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
     for chain in chains {
         for query in &chain.queries {
             rows += 1;
-            table.add_row(row(chain, query, page));
+            table.add_row(row(chain, query, page, figures));
         }
     }
     keep_whole(
@@ -50,7 +55,7 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
     writeln!(writer, "{} {queries} in {chains}", count(rows))
 }
 
-fn row(chain: &Chain, query: &QueryExecution, page: Page) -> Vec<Cell> {
+fn row(chain: &Chain, query: &QueryExecution, page: Page, figures: bool) -> Vec<Cell> {
     let submitted = if page.width < ROOMY {
         minute_of_year(query.started_at)
     } else {
@@ -62,10 +67,34 @@ fn row(chain: &Chain, query: &QueryExecution, page: Page) -> Vec<Cell> {
         text(query_name(query).as_deref()),
         Cell::new(&chain.chain_id),
     ];
+    if figures {
+        row.extend(figure_cells(query));
+    }
     if page.width >= WIDE {
         row.push(text(query.work_group.as_deref()));
         row.push(text(query.database.as_deref()));
         row.push(text(chain.data_source_arn.as_deref().map(tail)));
     }
     row
+}
+
+/// State, bytes scanned and estimated cost of a query, where they are known.
+pub(super) fn figure_cells(query: &QueryExecution) -> [Cell; 3] {
+    let right = |text: Option<String>| {
+        let text = text.unwrap_or_else(|| "–".to_owned());
+        Cell::new(text).set_alignment(CellAlignment::Right)
+    };
+    let figures = query.figures.as_deref();
+    let state = figures.map(|figures| match (figures.result_reused, figures.dpu_count) {
+        (Some(true), _) => format!("{}, reused", figures.state.as_str()),
+        (_, Some(_)) => format!("{}, capacity", figures.state.as_str()),
+        (_, None) => figures.state.as_str().to_owned(),
+    });
+    let cost = query.estimated_cost_usd().filter(|_| figures.is_some());
+    let scanned = query.bytes_scanned().filter(|_| figures.is_some());
+    [
+        text(state.as_deref()),
+        right(scanned.map(bytes)),
+        right(cost.map(|cost| money(cost, decimals(std::iter::once(cost))))),
+    ]
 }

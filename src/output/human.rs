@@ -2,6 +2,7 @@
 
 use crate::model::identity::RoleName;
 use crate::model::time::UtcSecond;
+use rust_decimal::Decimal;
 use std::borrow::Cow;
 
 /// Text from a log, safe for a terminal: control codes, bidirectional overrides
@@ -84,6 +85,42 @@ pub fn bytes(number: u64) -> String {
     }
 }
 
+/// How many decimals the amounts of one column need: cents for what is worth
+/// dollars, more for what is worth less.
+#[must_use]
+pub fn decimals(amounts: impl Iterator<Item = Decimal>) -> u32 {
+    let largest = amounts.map(|amount| amount.abs()).max().unwrap_or_default();
+    if largest >= Decimal::TEN || largest.is_zero() {
+        2
+    } else if largest >= Decimal::new(1, 1) {
+        4
+    } else {
+        6
+    }
+}
+
+/// An amount with thousands separators and so many decimals; what is smaller
+/// than those can show says so.
+#[must_use]
+pub fn money(amount: Decimal, decimals: u32) -> String {
+    let least = Decimal::new(1, decimals);
+    if !amount.is_zero() && amount.abs() < least / Decimal::TWO {
+        let sign = if amount.is_sign_negative() { ">-" } else { "<" };
+        return format!("{sign}{least}");
+    }
+    let mut rounded = amount.round_dp(decimals);
+    rounded.rescale(decimals);
+    let digits = rounded.abs().to_string();
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let grouped = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    let sign = if rounded.is_sign_negative() && !rounded.is_zero() {
+        "-"
+    } else {
+        ""
+    };
+    format!("{sign}{grouped}.{fraction}")
+}
+
 /// `2026-11-01 10:00`, in UTC.
 #[must_use]
 pub fn minute(moment: UtcSecond) -> String {
@@ -154,6 +191,27 @@ mod tests {
         ] {
             assert_eq!(bytes(number), wanted);
         }
+    }
+
+    #[test]
+    fn amounts_have_the_digits_a_person_needs() {
+        let read = |text: &str| crate::model::money::parse_decimal(text).unwrap();
+        for (amount, decimals, wanted) in [
+            ("1234567.891", 2, "1,234,567.89"),
+            ("-12.5", 2, "-12.50"),
+            ("0.000620", 6, "0.000620"),
+            ("0.000620", 2, "<0.01"),
+            ("-0.000620", 2, ">-0.01"),
+            ("0", 2, "0.00"),
+            ("0.006", 2, "0.01"),
+        ] {
+            assert_eq!(money(read(amount), decimals), wanted);
+        }
+        let needed = |all: &[&str]| decimals(all.iter().map(|text| read(text)));
+        assert_eq!(needed(&["0.0001", "12"]), 2);
+        assert_eq!(needed(&["0.0001", "0.5"]), 4);
+        assert_eq!(needed(&["0.00062"]), 6);
+        assert_eq!(needed(&[]), 2);
     }
 
     #[test]

@@ -4,12 +4,17 @@
 //! it goes.
 
 pub mod chain_table;
+pub mod chargeback;
+pub mod chargeback_rows;
 pub mod csv;
 pub mod flat_table;
+pub mod focus;
 pub mod human;
 pub mod json;
 pub mod show;
 pub mod summary;
+pub mod table_text;
+pub mod xlsx;
 
 /// How wide and colourful text for people may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use super::Page;
 use super::chain_table::{consumer, keep_whole, new_table, query_name, text, title, write_table};
+use super::flat_table::figure_cells;
 use super::human::{count, duration, plural, role, safe, tail};
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution, RoleSession};
@@ -10,6 +11,9 @@ use std::io::{self, Write};
 
 /// Columns of the queries that need a wider page, narrowest first.
 const QUERY_OPTIONAL: [(&str, u16); 3] = [("Work group", 76), ("Database", 105), ("Region", 120)];
+/// Narrowest page on which state, bytes and cost are shown, and what they take.
+const FIGURES_WIDTH: u16 = 100;
+const FIGURES_ROOM: u16 = 35;
 /// Columns of the timeline that need a wider page, narrowest first.
 const TIMELINE_OPTIONAL: [(&str, u16); 3] = [("Region", 90), ("From", 115), ("Event id", 155)];
 /// Most timeline lines shown; `--raw` and JSON give all.
@@ -155,16 +159,28 @@ fn queries(chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> 
     writeln!(writer, "\n{heading}")?;
     let mut table = new_table(page);
     let mut titles = vec!["Submitted (UTC)", "Query execution"];
-    let optional = QUERY_OPTIONAL.iter();
-    titles.extend(
-        optional
-            .filter(|(_, width)| page.width >= *width)
-            .map(|(title, _)| *title),
-    );
+    let has_figures = chain.queries.iter().any(|query| query.figures.is_some());
+    let (figures, room) = if has_figures && page.width >= FIGURES_WIDTH {
+        titles.extend(["State", "Scanned", "Est. USD"]);
+        (true, FIGURES_ROOM)
+    } else {
+        (false, 0)
+    };
+    let optional: Vec<&str> = QUERY_OPTIONAL
+        .iter()
+        .filter(|(_, width)| page.width >= *width + room)
+        .map(|(title, _)| *title)
+        .collect();
+    titles.extend(&optional);
     table.set_header(titles.iter().map(|text| title(text)));
     for query in &chain.queries {
-        let cells = query_cells(query).into_iter();
-        table.add_row(cells.take(titles.len()));
+        let [submitted, name, rest @ ..] = query_cells(query);
+        let mut cells = vec![submitted, name];
+        if figures {
+            cells.extend(figure_cells(query));
+        }
+        cells.extend(rest.into_iter().take(optional.len()));
+        table.add_row(cells);
     }
     keep_whole(&mut table, &titles, &titles[..2]);
     write_table(&table, writer)

@@ -1,7 +1,10 @@
 //! What was read, in a few lines for people.
 
 use super::human::{bytes, count, plural, safe};
-use crate::model::coverage::{Coverage, Reject};
+use crate::model::audit::Audit;
+use crate::model::bill::BillCoverage;
+use crate::model::coverage::{Coverage, Reject, Rejects};
+use crate::model::execution::StatisticsCoverage;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -11,9 +14,61 @@ use std::io::{self, Write};
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(coverage: &Coverage, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(writer, "{}", read_line(coverage))?;
-    for (reason, number, examples) in coverage.rejects.iter() {
+pub fn write(audit: &Audit, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, "{}", read_line(&audit.coverage))?;
+    write_rejects(&audit.coverage.rejects, writer)?;
+    if let Some(statistics) = &audit.statistics {
+        writeln!(writer, "{}", statistics_line(statistics))?;
+        write_rejects(&statistics.rejects, writer)?;
+    }
+    if let Some(bill) = &audit.bill {
+        writeln!(writer, "{}", bill_line(bill))?;
+        write_rejects(&bill.rejects, writer)?;
+    }
+    Ok(())
+}
+
+/// `statistics for 812 of 864 queries`, and what else there was.
+fn statistics_line(statistics: &StatisticsCoverage) -> String {
+    let mut line = format!(
+        "statistics for {} of {} (read {} executions from {})",
+        count(statistics.queries_with_statistics),
+        match statistics.queries {
+            1 => "1 query".to_owned(),
+            queries => format!("{} queries", count(queries)),
+        },
+        count(statistics.executions),
+        plural(statistics.files, "file"),
+    );
+    let mut add = |number: u64, what: &str| {
+        if number > 0 {
+            let _ = write!(line, "; {} {what}", count(number));
+        }
+    };
+    add(statistics.executions_without_query, "of no query in the window");
+    add(statistics.duplicates, "told again");
+    add(statistics.updates, "told again with other figures, the later state counts");
+    add(statistics.unprocessed, "that Athena gave no answer for");
+    line
+}
+
+fn bill_line(bill: &BillCoverage) -> String {
+    let kinds: Vec<&str> = bill.kinds.iter().map(|kind| kind.as_str()).collect();
+    format!(
+        "bill from {} ({}; {} cost)",
+        plural(bill.files, "file"),
+        if kinds.is_empty() { "no lines".to_owned() } else { kinds.join(", ") },
+        bill.metric.as_str()
+    )
+}
+
+/// Writes one line for each kind of thing that was not read.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_rejects(rejects: &Rejects, writer: &mut dyn Write) -> io::Result<()> {
+    for (reason, number, examples) in rejects.iter() {
         let place = examples.first().map_or_else(String::new, place);
         let more = if number > 1 { ", first " } else { " " };
         let detail = examples.first().map_or("", |reject| reject.detail.as_str());

@@ -2,10 +2,13 @@
 
 mod read;
 
+use crate::attribute::{self, AttributeError, Pricing};
 use crate::decode::Reading;
 use crate::model::audit::Audit;
+use crate::model::bill::Bill;
 use crate::model::coverage::{Coverage, Limits};
 use crate::model::event::{Event, Place};
+use crate::model::execution::Statistics;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
@@ -29,6 +32,19 @@ pub struct Plan {
     pub limits: Limits,
     /// How records are found.
     pub reading: Reading,
+    /// What is known besides the logs.
+    pub exports: Exports,
+}
+
+/// What AWS exports besides logs: query statistics and the bill.
+#[derive(Debug, Clone, Default)]
+pub struct Exports {
+    /// Query statistics, where any were given.
+    pub statistics: Option<Statistics>,
+    /// The bill, where its attribution is wanted; it may be empty.
+    pub bill: Option<Bill>,
+    /// Prices to estimate by.
+    pub pricing: Pricing,
 }
 
 impl Default for Plan {
@@ -40,6 +56,7 @@ impl Default for Plan {
             all_sessions: false,
             limits: Limits::DEFAULT,
             reading: Reading::Fast,
+            exports: Exports::default(),
         }
     }
 }
@@ -76,6 +93,9 @@ pub enum PipelineError {
         /// Kept, not relevant and rejected together.
         accounted: u64,
     },
+    /// The bill cannot be split.
+    #[error(transparent)]
+    Attribution(#[from] AttributeError),
 }
 
 /// Reads the source and stitches what is in it.
@@ -125,19 +145,36 @@ fn finish(
             window: plan.window,
             accounts_seen: &accounts_seen,
             all_sessions: plan.all_sessions,
+            statistics: plan.exports.statistics.as_ref(),
         },
     );
     coverage.duplicates = stitched.duplicates;
     coverage.conflicts = stitched.conflicts;
     coverage.replaced = stitched.replaced;
-    Ok(Audit {
+    let mut audit = Audit {
         window: plan.window,
         objects: keys_of(source, &stitched.events),
         coverage,
         chains: stitched.chains,
         events: stitched.events,
-        notes: Vec::new(),
-    })
+        ..Audit::default()
+    };
+    add_money(&mut audit, &plan.exports)?;
+    Ok(audit)
+}
+
+/// Bytes and money, as far as statistics and a bill were given.
+fn add_money(audit: &mut Audit, exports: &Exports) -> Result<(), AttributeError> {
+    let pricing = &exports.pricing;
+    if let Some(statistics) = &exports.statistics {
+        let joined = attribute::join_statistics(&mut audit.chains, statistics, pricing);
+        audit.statistics = Some(joined);
+    }
+    if let Some(bill) = &exports.bill {
+        audit.attribution = Some(attribute::attribute(&audit.chains, bill, pricing)?);
+        audit.bill = (bill.coverage.files > 0).then(|| bill.coverage.clone());
+    }
+    Ok(())
 }
 
 /// Keys of the objects that kept events came from.

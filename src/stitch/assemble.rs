@@ -55,10 +55,9 @@ pub(super) fn assemble(
 
 /// What the configuration says of the consumer.
 fn declare(chain: &mut Chain, context: &Context<'_>) {
-    let account = chain.consumer_account_id.as_deref();
-    if let Some(consumer) = account.and_then(|account| context.topology.consumer(account)) {
-        chain.consumer_name = Some(consumer.name.clone());
-        chain.business_unit.clone_from(&consumer.business_unit);
+    if let Some(account) = chain.consumer_account_id.as_deref() {
+        chain.consumer_name = context.topology.account_name(account).cloned();
+        chain.business_unit = context.topology.business_unit(account).cloned();
     }
 }
 
@@ -498,6 +497,7 @@ impl Assembler<'_> {
                 error_code: event.error_code.clone(),
                 event_id: event.id.clone(),
                 confidence,
+                figures: None,
             });
         }
         if retries > 0 {

@@ -27,6 +27,7 @@ pub use roles::{hints, interest};
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;
+use crate::model::execution::Statistics;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
@@ -47,6 +48,9 @@ pub struct Context<'a> {
     pub accounts_seen: &'a BTreeSet<Text>,
     /// Whether sessions that have nothing to do with Quick or Athena are wanted.
     pub all_sessions: bool,
+    /// Statistics of queries, where they were read: their SQL may have told
+    /// Quick's own query id.
+    pub statistics: Option<&'a Statistics>,
 }
 
 /// What stitching gives.
@@ -75,7 +79,7 @@ pub fn stitch(events: Vec<Event>, context: &Context<'_>) -> Stitched {
     let sessions = sessions::Sessions::link(&deduped.events, hops);
     let roles = roles::Roles::find(&deduped.events, &sessions, context.topology);
     let mut chains = assemble::assemble(&deduped.events, &sessions, &roles, context);
-    quick_user::attach(&mut chains, &deduped.events);
+    quick_user::attach(&mut chains, &deduped.events, context.statistics);
     Stitched {
         events: deduped.events,
         chains,

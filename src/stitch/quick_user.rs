@@ -5,7 +5,8 @@
 //! it; where users differ, nobody is chosen and all are named in a note.
 
 use crate::model::chain::{Chain, ChainEvent, ChainPart, ChainPath, Confidence, QuickUser};
-use crate::model::event::{Detail, Event, QueryDatabase};
+use crate::model::event::{Detail, Event, QueryDatabase, StartQuery};
+use crate::model::execution::Statistics;
 use crate::model::identity::Identity;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
@@ -27,7 +28,7 @@ struct Sighting<'a> {
 }
 
 /// Names the users of Quick chains.
-pub(super) fn attach(chains: &mut [Chain], events: &[Event]) {
+pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<&Statistics>) {
     let mut by_source: HashMap<&str, Vec<Sighting<'_>>> = HashMap::new();
     for (index, event) in (0u32..).zip(events) {
         let Detail::QueryDatabase(detail) = &event.detail else {
@@ -52,7 +53,8 @@ pub(super) fn attach(chains: &mut [Chain], events: &[Event]) {
             continue;
         };
         if let Some(sightings) = by_source.get(bare_id(source)) {
-            name_user(chain, events, sightings);
+            let proofs = query_ids(chain, events, statistics);
+            name_user(chain, events, sightings, &proofs);
         }
     }
 }
@@ -79,9 +81,13 @@ fn user_of(identity: &Identity) -> Option<Text> {
         .cloned()
 }
 
-fn name_user(chain: &mut Chain, events: &[Event], sightings: &[Sighting<'_>]) {
+fn name_user(
+    chain: &mut Chain,
+    events: &[Event],
+    sightings: &[Sighting<'_>],
+    proofs: &HashMap<OpaqueId, &OpaqueId>,
+) {
     let source = chain.data_source_arn.clone().unwrap_or_default();
-    let proofs = query_ids(chain, events);
     let mut chosen: BTreeSet<usize> = BTreeSet::new();
     let mut confidence = Confidence::Proven;
     for query in &chain.queries {
@@ -149,13 +155,26 @@ fn near(time: UtcSecond, sightings: &[Sighting<'_>]) -> std::ops::Range<usize> {
     start..sightings.partition_point(|sighting| sighting.time <= to)
 }
 
-/// Quick's query ids that stand in the SQL of the chain's queries, by event.
-fn query_ids<'a>(chain: &Chain, events: &'a [Event]) -> HashMap<OpaqueId, &'a OpaqueId> {
+/// Quick's query ids that stand in the SQL of the chain's queries, by event: in
+/// the event itself, else in the statistics of the execution.
+fn query_ids<'a>(
+    chain: &Chain,
+    events: &'a [Event],
+    statistics: Option<&'a Statistics>,
+) -> HashMap<OpaqueId, &'a OpaqueId> {
+    let told_later = |query: &StartQuery| {
+        let execution = query.query_execution_id.as_ref()?;
+        let known = statistics?.by_id.get(execution)?;
+        known.quick_query_id.as_ref()
+    };
     let of_chain = chain.events.iter();
     let of_chain = of_chain.map(|entry| &events[entry.event as usize]);
     of_chain
         .filter_map(|event| match &event.detail {
-            Detail::StartQuery(query) => Some((event.id.clone(), query.quick_query_id.as_ref()?)),
+            Detail::StartQuery(query) => {
+                let told = query.quick_query_id.as_ref();
+                Some((event.id.clone(), told.or_else(|| told_later(query))?))
+            }
             _ => None,
         })
         .collect()

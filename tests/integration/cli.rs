@@ -10,14 +10,14 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// The program with nothing of the surroundings.
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::cargo_bin("qs-audit").unwrap();
     command.env_clear();
     command
 }
 
 /// A folder with a small organisation in it.
-fn organisation() -> TempDir {
+pub(crate) fn organisation() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let organisation = demo::generate(&Plan::sample());
     demo::write_to(folder.path(), &organisation.logs).unwrap();
@@ -421,6 +421,7 @@ fn every_key_of_a_chain_is_always_there() {
         "bytes_scanned",
         "bytes_billed",
         "estimated_cost_usd",
+        "queries_without_statistics",
         "call_count",
         "calls",
         "quick_user",
@@ -509,7 +510,13 @@ fn filters_keep_what_they_name() {
     assert_eq!(latest, all);
     assert!(with(&["--path", "any"]).len() > all.len());
     assert!(with(&["--all-sessions"]).len() > with(&["--path", "any"]).len());
-    assert!(with(&["--min-bytes", "1GB"]).is_empty());
+    let large = with(&["--min-bytes", "1GB"]);
+    let bytes = |chain: &Value| chain["bytes_scanned"].as_u64();
+    assert!(!large.is_empty() && large.len() < all.len());
+    assert!(large.iter().all(|chain| bytes(chain) >= Some(1_000_000_000)));
+    assert!(with(&["--min-bytes", "1PB"]).is_empty());
+    let largest = with(&["--sort", "bytes", "--limit", "1"]);
+    assert_eq!(bytes(&largest[0]), all.iter().map(bytes).max().unwrap());
 }
 
 #[test]

@@ -4,8 +4,11 @@
 
 mod cli;
 mod common;
+mod chargeback;
 mod decode;
+mod money;
 mod oracle;
+mod queries;
 mod regressions;
 mod samples;
 mod stitch;

@@ -1,6 +1,8 @@
 //! The `coverage` section of machine output, version 1.
 
-use crate::model::coverage::{Coverage, Reject, Seen};
+use crate::model::bill::BillCoverage;
+use crate::model::coverage::{Coverage, Reject, Rejects, Seen};
+use crate::model::execution::StatisticsCoverage;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde::Serialize;
@@ -66,6 +68,99 @@ struct SeenV1<'a> {
     last_event_at: UtcSecond,
 }
 
+/// What was read of query statistics.
+#[derive(Serialize)]
+pub struct StatisticsV1<'a> {
+    files: u64,
+    executions: u64,
+    duplicates: u64,
+    updates: u64,
+    unprocessed: u64,
+    query_count: u64,
+    queries_with_statistics: u64,
+    executions_without_query: u64,
+    bytes_scanned_without_query: u64,
+    rejects: RejectsV1<'a>,
+}
+
+impl<'a> StatisticsV1<'a> {
+    /// The statistics as they are written.
+    #[must_use]
+    pub fn of(coverage: &'a StatisticsCoverage) -> Self {
+        Self {
+            files: coverage.files,
+            executions: coverage.executions,
+            duplicates: coverage.duplicates,
+            updates: coverage.updates,
+            unprocessed: coverage.unprocessed,
+            query_count: coverage.queries,
+            queries_with_statistics: coverage.queries_with_statistics,
+            executions_without_query: coverage.executions_without_query,
+            bytes_scanned_without_query: coverage.bytes_without_query,
+            rejects: RejectsV1::of(&coverage.rejects),
+        }
+    }
+}
+
+/// What was read of the bill.
+#[derive(Serialize)]
+pub struct BillV1<'a> {
+    files: u64,
+    kinds: Vec<&'static str>,
+    metric: &'static str,
+    uncounted: UncountedV1,
+    rejects: RejectsV1<'a>,
+    notes: &'a BTreeSet<String>,
+}
+
+#[derive(Serialize)]
+struct UncountedV1 {
+    repeated: u64,
+    covered_elsewhere: u64,
+    outside_window: u64,
+    across_window: u64,
+    categories: BTreeMap<&'static str, u64>,
+}
+
+impl<'a> BillV1<'a> {
+    /// The bill's coverage as it is written.
+    #[must_use]
+    pub fn of(coverage: &'a BillCoverage) -> Self {
+        let uncounted = &coverage.uncounted;
+        let categories = uncounted.categories.iter();
+        Self {
+            files: coverage.files,
+            kinds: coverage.kinds.iter().map(|kind| kind.as_str()).collect(),
+            metric: coverage.metric.as_str(),
+            uncounted: UncountedV1 {
+                repeated: uncounted.repeated,
+                covered_elsewhere: uncounted.covered_elsewhere,
+                outside_window: uncounted.outside_window,
+                across_window: uncounted.across_window,
+                categories: categories
+                    .map(|(category, count)| (category.as_str(), *count))
+                    .collect(),
+            },
+            rejects: RejectsV1::of(&coverage.rejects),
+            notes: &coverage.notes,
+        }
+    }
+}
+
+impl<'a> RejectsV1<'a> {
+    fn of(rejects: &'a Rejects) -> Self {
+        let by_reason = rejects.iter().map(|(reason, count, examples)| RejectedV1 {
+            reason: reason.as_str(),
+            count,
+            examples,
+        });
+        Self {
+            total: rejects.total(),
+            by_reason: by_reason.collect(),
+        }
+    }
+}
+
 impl<'a> CoverageV1<'a> {
     /// The coverage as it is written.
     #[must_use]
@@ -77,14 +172,6 @@ impl<'a> CoverageV1<'a> {
                 .collect()
         };
         let span = coverage.span();
-        let by_reason = coverage
-            .rejects
-            .iter()
-            .map(|(reason, count, examples)| RejectedV1 {
-                reason: reason.as_str(),
-                count,
-                examples,
-            });
         Self {
             objects: ObjectsV1 {
                 read: coverage.objects_read,
@@ -106,10 +193,7 @@ impl<'a> CoverageV1<'a> {
                 conflicts: coverage.conflicts,
                 replaced: coverage.replaced,
             },
-            rejects: RejectsV1 {
-                total: coverage.rejects.total(),
-                by_reason: by_reason.collect(),
-            },
+            rejects: RejectsV1::of(&coverage.rejects),
             accounts: coverage.seen.keys().map(|(account, ..)| account).collect(),
             regions: coverage.seen.keys().map(|(_, region, _)| region).collect(),
             first_event_at: span.map(|(first, _)| first),

@@ -1,8 +1,10 @@
 //! Chain records, version 1 (design.md section 3).
 
-use super::coverage::CoverageV1;
+use super::coverage::{CoverageV1, StatisticsV1};
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, QueryExecution, QuickUser, RoleSession};
+use crate::model::execution::StatementType;
+use crate::model::money::exact;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use serde::ser::SerializeMap;
@@ -44,6 +46,7 @@ pub struct ChainV1<'a> {
     bytes_scanned: Option<u64>,
     bytes_billed: Option<u64>,
     estimated_cost_usd: Option<String>,
+    queries_without_statistics: u64,
     call_count: u64,
     calls: Calls<'a>,
     quick_user: Option<QuickUserV1<'a>>,
@@ -91,6 +94,7 @@ struct QueryV1<'a> {
     bytes_scanned: Option<u64>,
     bytes_billed: Option<u64>,
     result_reused: Option<bool>,
+    dpu_count: Option<String>,
     estimated_cost_usd: Option<String>,
     error_code: Option<&'a Text>,
     event_id: String,
@@ -144,9 +148,10 @@ impl<'a> ChainV1<'a> {
             consumer_session: chain.consumer_session.as_ref().map(SessionV1::of),
             queries: chain.queries.iter().map(QueryV1::of).collect(),
             query_count: chain.queries.len(),
-            bytes_scanned: None,
-            bytes_billed: None,
-            estimated_cost_usd: None,
+            bytes_scanned: chain.bytes_scanned(),
+            bytes_billed: chain.bytes_billed(),
+            estimated_cost_usd: chain.estimated_cost_usd().map(exact),
+            queries_without_statistics: chain.queries_without_statistics(),
             call_count: chain.call_count(),
             calls: Calls(&chain.calls),
             quick_user: chain.quick_user.as_ref().map(QuickUserV1::of),
@@ -179,6 +184,7 @@ impl<'a> SessionV1<'a> {
 
 impl<'a> QueryV1<'a> {
     fn of(query: &'a QueryExecution) -> Self {
+        let figures = query.figures.as_deref();
         Self {
             query_execution_id: id(query.query_execution_id.as_ref()),
             started_at: query.started_at,
@@ -186,12 +192,15 @@ impl<'a> QueryV1<'a> {
             work_group: query.work_group.as_ref(),
             catalog: query.catalog.as_ref(),
             database: query.database.as_ref(),
-            state: None,
-            statement_type: None,
-            bytes_scanned: None,
-            bytes_billed: None,
-            result_reused: None,
-            estimated_cost_usd: None,
+            state: figures.map(|figures| figures.state.as_str()),
+            statement_type: figures
+                .and_then(|figures| figures.statement_type)
+                .map(StatementType::as_str),
+            bytes_scanned: query.bytes_scanned(),
+            bytes_billed: query.bytes_billed(),
+            result_reused: figures.and_then(|figures| figures.result_reused),
+            dpu_count: figures.and_then(|figures| figures.dpu_count).map(exact),
+            estimated_cost_usd: query.estimated_cost_usd().map(exact),
             error_code: query.error_code.as_ref(),
             event_id: query.event_id.to_string(),
         }
@@ -247,9 +256,9 @@ impl<'a> ChainQueryV1<'a> {
 }
 
 #[derive(Serialize)]
-struct WindowV1 {
-    from: Option<UtcSecond>,
-    to: Option<UtcSecond>,
+pub(super) struct WindowV1 {
+    pub(super) from: Option<UtcSecond>,
+    pub(super) to: Option<UtcSecond>,
 }
 
 #[derive(Serialize)]
@@ -260,6 +269,20 @@ struct TotalV1 {
     bytes_scanned: Option<u64>,
     bytes_billed: Option<u64>,
     estimated_cost_usd: Option<String>,
+    queries_without_statistics: u64,
+}
+
+/// The sum over chains with queries, as far as it is known of any of them.
+fn known<T: Default>(
+    chains: &[&Chain],
+    figure: fn(&Chain) -> Option<T>,
+    add: fn(T, T) -> T,
+) -> Option<T> {
+    let with_queries = || chains.iter().filter(|chain| !chain.queries.is_empty());
+    if with_queries().next().is_none() {
+        return Some(T::default());
+    }
+    with_queries().filter_map(|chain| figure(chain)).reduce(add)
 }
 
 impl TotalV1 {
@@ -268,9 +291,14 @@ impl TotalV1 {
             chain_count: chains.len(),
             query_count: chains.iter().map(|chain| chain.queries.len()).sum(),
             call_count: chains.iter().map(|chain| chain.call_count()).sum(),
-            bytes_scanned: None,
-            bytes_billed: None,
-            estimated_cost_usd: None,
+            bytes_scanned: known(chains, Chain::bytes_scanned, u64::saturating_add),
+            bytes_billed: known(chains, Chain::bytes_billed, u64::saturating_add),
+            estimated_cost_usd: known(chains, Chain::estimated_cost_usd, |sum, cost| sum + cost)
+                .map(exact),
+            queries_without_statistics: chains
+                .iter()
+                .map(|chain| chain.queries_without_statistics())
+                .sum(),
         }
     }
 }
@@ -280,6 +308,7 @@ struct ChainsV1<'a> {
     schema: &'static str,
     window: WindowV1,
     coverage: CoverageV1<'a>,
+    statistics: Option<StatisticsV1<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     chains: Option<Vec<ChainV1<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -322,6 +351,7 @@ pub fn write_json(
             to: audit.window.to,
         },
         coverage: CoverageV1::of(&audit.coverage),
+        statistics: audit.statistics.as_ref().map(StatisticsV1::of),
         chains: nested,
         queries: flat,
         total: TotalV1::of(chains),

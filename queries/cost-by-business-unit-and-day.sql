@@ -1,0 +1,14 @@
+-- title: The Athena bill per business unit and day, and who caused it
+-- tables: charges
+-- example: qs-audit query cost-by-business-unit-and-day --from 2026-10-01 --to 2026-11-01
+SELECT
+  business_unit,
+  period_start,
+  currency,
+  SUM(CASE WHEN share = 'attributed' THEN billed_cost END) AS attributed_cost,
+  SUM(CASE WHEN share = 'other' THEN billed_cost END) AS other_cost,
+  SUM(CASE WHEN share = 'unattributed' THEN billed_cost END) AS unattributed_cost,
+  SUM(billed_cost) AS billed_cost
+FROM charges
+GROUP BY business_unit, period_start, currency
+ORDER BY business_unit, period_start, currency

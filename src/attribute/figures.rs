@@ -1,0 +1,69 @@
+//! Query statistics joined into chains, by query execution id.
+
+use super::bytes::billed_bytes;
+use super::price::Pricing;
+use crate::model::chain::Chain;
+use crate::model::execution::{
+    QueryFigures, QueryStatistics, Statistics, StatisticsCoverage,
+};
+use crate::model::text::OpaqueId;
+use hashbrown::HashSet;
+
+/// Gives every query its state, bytes and estimated cost, where statistics of it
+/// were read, and says how many found theirs.
+pub fn join_statistics(
+    chains: &mut [Chain],
+    statistics: &Statistics,
+    pricing: &Pricing,
+) -> StatisticsCoverage {
+    let mut joined = StatisticsCoverage {
+        files: statistics.files,
+        executions: statistics.by_id.len() as u64,
+        duplicates: statistics.duplicates,
+        updates: statistics.updates,
+        unprocessed: statistics.unprocessed,
+        rejects: statistics.rejects.clone(),
+        ..StatisticsCoverage::default()
+    };
+    let mut used: HashSet<OpaqueId> = HashSet::new();
+    for query in chains.iter_mut().flat_map(|chain| &mut chain.queries) {
+        let Some(id) = &query.query_execution_id else {
+            continue;
+        };
+        joined.queries += 1;
+        let Some(found) = statistics.by_id.get(id) else {
+            continue;
+        };
+        joined.queries_with_statistics += 1;
+        used.insert(id.clone());
+        let day = query.started_at.day();
+        query.figures = Some(Box::new(figures(found, pricing, |bytes| {
+            pricing.estimate_usd(bytes, query.region.as_deref()?, day)
+        })));
+    }
+    for (id, unused) in &statistics.by_id {
+        if !used.contains(id) {
+            joined.executions_without_query += 1;
+            let bytes = unused.bytes_scanned.unwrap_or_default();
+            joined.bytes_without_query = joined.bytes_without_query.saturating_add(bytes);
+        }
+    }
+    joined
+}
+
+fn figures(
+    of: &QueryStatistics,
+    pricing: &Pricing,
+    estimate: impl Fn(u64) -> Option<rust_decimal::Decimal>,
+) -> QueryFigures {
+    let bytes_billed = billed_bytes(of, pricing.terabyte());
+    QueryFigures {
+        state: of.state,
+        statement_type: of.statement_type,
+        bytes_scanned: of.bytes_scanned,
+        bytes_billed,
+        result_reused: of.result_reused,
+        dpu_count: of.dpu_count,
+        estimated_cost_usd: bytes_billed.and_then(estimate),
+    }
+}

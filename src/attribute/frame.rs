@@ -1,0 +1,108 @@
+//! Between the model's types and the columns of a data frame.
+//!
+//! Texts go in as codes, days as numbers, money as whole units: frames join and
+//! group on integers only.
+
+use crate::model::text::Text;
+use hashbrown::HashMap;
+use jiff::civil::Date;
+use polars::prelude::*;
+
+/// Texts by number. Zero is none.
+#[derive(Debug, Default)]
+pub(super) struct Codes {
+    texts: Vec<Text>,
+    codes: HashMap<Text, u32>,
+}
+
+impl Codes {
+    /// The number of a text, a new one if need be.
+    pub(super) fn code(&mut self, text: Option<&Text>) -> u32 {
+        let Some(text) = text else {
+            return 0;
+        };
+        if let Some(code) = self.codes.get(text) {
+            return *code;
+        }
+        self.texts.push(text.clone());
+        // Fewer texts than bytes in memory; a `u32` of them would fill it.
+        let code = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        self.codes.insert(text.clone(), code);
+        code
+    }
+
+    /// The text of a number.
+    pub(super) fn text(&self, code: u32) -> Option<&Text> {
+        let index = (code as usize).checked_sub(1)?;
+        self.texts.get(index)
+    }
+}
+
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
+/// Days since 1970-01-01.
+pub(super) fn day_number(day: Date) -> i32 {
+    EPOCH
+        .until(day)
+        .map_or(0, |span| span.get_days())
+}
+
+/// The day with that number.
+pub(super) fn day_of(number: i32) -> Date {
+    let span = jiff::Span::new().days(number);
+    EPOCH.checked_add(span).unwrap_or(EPOCH)
+}
+
+/// A column of whole units.
+pub(super) fn units_column(name: &str, units: Vec<Option<i128>>) -> PolarsResult<Column> {
+    let units = Int128Chunked::from_iter_options(name.into(), units.into_iter());
+    Ok(units.into_decimal(38, 0)?.into_series().into_column())
+}
+
+/// The values of a column made by [`units_column`].
+pub(super) fn read_units(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<i128>>> {
+    let units = frame.column(name)?.decimal()?.physical();
+    Ok(units.iter().collect())
+}
+
+/// The values of a column of codes.
+pub(super) fn read_codes(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<u32>>> {
+    Ok(frame.column(name)?.u32()?.iter().collect())
+}
+
+/// The values of a column of codes without gaps.
+pub(super) fn read_all_codes(frame: &DataFrame, name: &str) -> PolarsResult<Vec<u32>> {
+    let codes = frame.column(name)?.u32()?.iter();
+    Ok(codes.map(Option::unwrap_or_default).collect())
+}
+
+/// The values of a column of days or other signed numbers.
+pub(super) fn read_days(frame: &DataFrame, name: &str) -> PolarsResult<Vec<i32>> {
+    let days = frame.column(name)?.i32()?.iter();
+    Ok(days.map(Option::unwrap_or_default).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_come_back_as_they_went_in() {
+        for day in ["1970-01-01", "2026-11-22", "1969-12-31"] {
+            let day: Date = day.parse().unwrap();
+            assert_eq!(day_of(day_number(day)), day);
+        }
+    }
+
+    #[test]
+    fn texts_have_one_number_each() {
+        let mut codes = Codes::default();
+        let (one, two): (Text, Text) = ("one".into(), "two".into());
+        assert_eq!(codes.code(None), 0);
+        assert_eq!(codes.code(Some(&one)), 1);
+        assert_eq!(codes.code(Some(&two)), 2);
+        assert_eq!(codes.code(Some(&one)), 1);
+        assert_eq!(codes.text(2), Some(&two));
+        assert_eq!(codes.text(0), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! Bytes and money: what queries scanned, what that is billed, and who caused
+//! which part of the bill (design 4; facts.md 4 and 8).
+//!
+//! | step | file |
+//! |---|---|
+//! | statistics joined into queries | [`figures`] |
+//! | bytes that are billed | [`bytes`] |
+//! | dated list prices, estimates | [`price`] |
+//! | an amount split to its last digit | [`share`] |
+//! | which line of the bill covers which query, and its shares | [`split`] |
+//! | charges grouped by what was asked for | [`group`] |
+//! | why estimate and bill differ | [`reconcile`] |
+//!
+//! Amounts are whole numbers of a smallest unit in here: nothing rounds but
+//! [`share`], which says how, and no float touches them. Data frames do the joins
+//! and the grouping; none leaves this folder.
+
+mod bytes;
+mod figures;
+mod frame;
+mod group;
+mod price;
+mod reconcile;
+mod share;
+mod split;
+
+pub use bytes::billed_bytes;
+pub use figures::join_statistics;
+pub use group::chargeback;
+pub use price::Pricing;
+pub use split::{AttributeError, attribute};

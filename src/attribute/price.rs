@@ -1,0 +1,187 @@
+//! What a terabyte costs: dated data per Region, and what the configuration says
+//! instead.
+
+use crate::model::charge::ListPrice;
+use crate::model::money::{TerabyteBase, parse_decimal};
+use crate::model::text::Text;
+use jiff::civil::Date;
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The list prices that ship with the program: Region, USD per terabyte, the
+/// first day it holds, where it is from.
+const PRICES: &str = include_str!("prices.csv");
+
+/// Places that an estimate keeps, and shows at least.
+pub(super) const ESTIMATE_SCALE: u32 = 12;
+const ESTIMATE_SCALE_MIN: u32 = 6;
+
+#[derive(Debug, Deserialize)]
+struct PriceRow {
+    region: String,
+    usd_per_tb: String,
+    effective_from: String,
+    source: String,
+}
+
+/// A price and the first day it holds.
+#[derive(Debug, Clone, PartialEq)]
+struct DatedPrice {
+    effective_from: Date,
+    usd_per_terabyte: Decimal,
+    source: Text,
+}
+
+/// Prices of scanned data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pricing {
+    terabyte: TerabyteBase,
+    overrides: BTreeMap<String, Decimal>,
+    listed: BTreeMap<String, Vec<DatedPrice>>,
+}
+
+impl Pricing {
+    /// The built-in table under the configured prices, which hold on every day.
+    /// `overrides` is USD per terabyte by Region.
+    #[must_use]
+    pub fn new(terabyte: TerabyteBase, overrides: BTreeMap<String, Decimal>) -> Self {
+        let mut listed: BTreeMap<String, Vec<DatedPrice>> = BTreeMap::new();
+        for row in rows() {
+            let price = parse_decimal(&row.usd_per_tb);
+            let effective_from: Option<Date> = row.effective_from.parse().ok();
+            if let (Some(usd_per_terabyte), Some(effective_from)) = (price, effective_from) {
+                listed.entry(row.region).or_default().push(DatedPrice {
+                    effective_from,
+                    usd_per_terabyte,
+                    source: row.source.into(),
+                });
+            }
+        }
+        for prices in listed.values_mut() {
+            prices.sort_by_key(|price| price.effective_from);
+        }
+        Self {
+            terabyte,
+            overrides,
+            listed,
+        }
+    }
+
+    /// How a terabyte is counted.
+    #[must_use]
+    pub fn terabyte(&self) -> TerabyteBase {
+        self.terabyte
+    }
+
+    /// USD per terabyte in a Region on a day, and where that is from; `None` where
+    /// no price is known.
+    #[must_use]
+    pub fn list_price(&self, region: &str, day: Date) -> Option<ListPrice> {
+        if let Some(price) = self.overrides.get(region) {
+            return Some(ListPrice {
+                region: region.into(),
+                usd_per_terabyte: *price,
+                source: "configuration".into(),
+            });
+        }
+        let dated = self.listed.get(region)?.iter();
+        let known = dated.rev().find(|price| price.effective_from <= day)?;
+        Some(ListPrice {
+            region: region.into(),
+            usd_per_terabyte: known.usd_per_terabyte,
+            source: known.source.clone(),
+        })
+    }
+
+    /// USD per terabyte in a Region on a day; `None` where no price is known.
+    #[must_use]
+    pub fn usd_per_terabyte(&self, region: &str, day: Date) -> Option<Decimal> {
+        if let Some(price) = self.overrides.get(region) {
+            return Some(*price);
+        }
+        let dated = self.listed.get(region)?.iter();
+        let known = dated.rev().find(|price| price.effective_from <= day)?;
+        Some(known.usd_per_terabyte)
+    }
+
+    /// Billed bytes at the price of a Region on a day, in USD to twelve places,
+    /// half to even; `None` where no price is known.
+    #[must_use]
+    pub fn estimate_usd(&self, bytes_billed: u64, region: &str, day: Date) -> Option<Decimal> {
+        let price = self.usd_per_terabyte(region, day)?;
+        // In megabytes on both sides: the numbers stay short, and exact.
+        let megabyte = self.terabyte.bytes_per_megabyte();
+        let per_terabyte = Decimal::from(self.terabyte.bytes_per_terabyte() / megabyte);
+        let megabytes = Decimal::from(bytes_billed).checked_div(Decimal::from(megabyte))?;
+        let cost = megabytes.checked_mul(price)?.checked_div(per_terabyte)?;
+        let mut cost = cost
+            .round_dp_with_strategy(ESTIMATE_SCALE, RoundingStrategy::MidpointNearestEven)
+            .normalize();
+        if cost.scale() < ESTIMATE_SCALE_MIN {
+            cost.rescale(ESTIMATE_SCALE_MIN);
+        }
+        Some(cost)
+    }
+}
+
+impl Default for Pricing {
+    fn default() -> Self {
+        Self::new(TerabyteBase::default(), BTreeMap::new())
+    }
+}
+
+fn rows() -> Vec<PriceRow> {
+    let mut reader = csv::Reader::from_reader(PRICES.as_bytes());
+    reader.deserialize().filter_map(Result::ok).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::money::exact;
+
+    fn day(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_shipped_table_is_whole() {
+        let rows = rows();
+        assert_eq!(rows.len(), PRICES.trim_end().lines().count() - 1);
+        for row in rows {
+            assert!(parse_decimal(&row.usd_per_tb).is_some(), "{}", row.region);
+            assert!(row.effective_from.parse::<Date>().is_ok(), "{}", row.region);
+            assert!(!row.source.is_empty(), "{}", row.region);
+        }
+    }
+
+    #[test]
+    fn an_estimate_is_exact_and_says_at_least_micro_dollars() {
+        let estimate = |bytes, base| {
+            let pricing = Pricing::new(base, BTreeMap::new());
+            let cost = pricing.estimate_usd(bytes, "us-east-1", day("2026-11-01"));
+            cost.map(exact)
+        };
+        let decimal = |bytes| estimate(bytes, TerabyteBase::Decimal).unwrap();
+        assert_eq!(decimal(124_000_000), "0.000620");
+        assert_eq!(decimal(10_000_000), "0.000050");
+        assert_eq!(decimal(0), "0.000000");
+        assert_eq!(decimal(1_000_000_000_000), "5.000000");
+        assert_eq!(
+            estimate(11 << 20, TerabyteBase::Binary).as_deref(),
+            Some("0.000052452087")
+        );
+    }
+
+    #[test]
+    fn configured_prices_come_first_and_unknown_regions_have_none() {
+        let configured = [("us-east-1".to_owned(), Decimal::from(4))];
+        let pricing = Pricing::new(TerabyteBase::Decimal, configured.into());
+        let price = |region: &str, on: &str| pricing.usd_per_terabyte(region, day(on));
+        assert_eq!(price("us-east-1", "2010-01-01"), Some(Decimal::from(4)));
+        assert_eq!(price("eu-west-1", "2026-01-01").map(exact).as_deref(), Some("5.00"));
+        assert_eq!(price("eu-west-1", "2010-01-01"), None);
+        assert_eq!(price("mars-north-1", "2026-01-01"), None);
+    }
+}

@@ -1,0 +1,234 @@
+//! Why estimates and the bill differ: every reason with its count and amount.
+
+use super::price::Pricing;
+use crate::model::bill::{LineAmounts, LineKey};
+use crate::model::chain::{Chain, QueryExecution};
+use crate::model::charge::{Billed, Charge, Reason, Reconciliation, Share};
+use crate::model::text::Text;
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What became of a line of the bill that queries share.
+pub(super) struct CellOutcome<'a> {
+    pub(super) key: &'a LineKey,
+    pub(super) amounts: &'a LineAmounts,
+    /// Whether the bill gives bytes for it.
+    pub(super) has_usage: bool,
+    pub(super) usage_bytes: u128,
+    pub(super) query_count: u64,
+    pub(super) known_bytes: u128,
+    pub(super) unattributed: Decimal,
+}
+
+/// One block for each currency, in order.
+pub(super) fn reconcile(
+    chains: &[Chain],
+    charges: &[Charge],
+    cells: &[CellOutcome<'_>],
+    pricing: &Pricing,
+) -> Vec<Reconciliation> {
+    let mut currencies: BTreeSet<&Text> = charges.iter().map(|charge| &charge.currency).collect();
+    currencies.extend(cells.iter().map(|cell| &cell.key.currency));
+    // Those that use nothing of a bill are told once, with the first.
+    let mut of_queries = Some(query_reasons(chains));
+    let blocks = currencies.into_iter().map(|currency| {
+        let of_queries = of_queries.take().unwrap_or_default();
+        block(currency, charges, cells, pricing, of_queries)
+    });
+    blocks.collect()
+}
+
+fn block(
+    currency: &Text,
+    charges: &[Charge],
+    cells: &[CellOutcome<'_>],
+    pricing: &Pricing,
+    mut reasons: Vec<Reason>,
+) -> Reconciliation {
+    let own: Vec<&Charge> = charges
+        .iter()
+        .filter(|charge| charge.currency == *currency)
+        .collect();
+    let cells: Vec<&CellOutcome<'_>> = cells
+        .iter()
+        .filter(|cell| cell.key.currency == *currency)
+        .collect();
+    let mut billed: Option<Billed> = None;
+    for charge in &own {
+        if let Some(cost) = charge.billed_cost {
+            let billed = billed.get_or_insert_default();
+            match charge.share {
+                Share::Attributed => billed.attributed += cost,
+                Share::Other => billed.other += cost,
+                Share::Unattributed => billed.unattributed += cost,
+            }
+        }
+    }
+    let with_queries = || own.iter().filter(|charge| charge.figures.query_count > 0);
+    let estimate = |is_wanted: fn(&Charge) -> bool| {
+        let wanted = with_queries().filter(|charge| is_wanted(charge));
+        wanted
+            .filter_map(|charge| charge.figures.estimated_cost_usd)
+            .reduce(|sum, cost| sum + cost)
+    };
+    let estimated_without_bill_usd = estimate(|charge| charge.billed_cost.is_none());
+    reasons.extend(uncovered(&own, estimated_without_bill_usd));
+    reasons.extend(cell_reasons(&cells));
+    reasons.extend(price_reason(&cells, pricing));
+    reasons.extend(estimated_days(&own));
+    let known_bytes = with_queries()
+        .filter(|charge| charge.billed_cost.is_some())
+        .filter_map(|charge| charge.figures.bytes_billed);
+    Reconciliation {
+        currency: currency.clone(),
+        billed,
+        estimated_cost_usd: estimate(|_| true),
+        estimated_without_bill_usd,
+        billed_terabytes: cells
+            .iter()
+            .filter_map(|cell| cell.amounts.terabytes)
+            .reduce(|sum, terabytes| sum + terabytes),
+        known_bytes_billed: known_bytes.fold(0, u64::saturating_add),
+        reasons,
+    }
+}
+
+fn reason(code: &'static str, count: u64, amount: Option<Decimal>, text: &str) -> Option<Reason> {
+    (count > 0).then(|| Reason {
+        code,
+        count,
+        amount,
+        text: text.to_owned(),
+    })
+}
+
+/// What is known of queries, whatever the bill says.
+fn query_reasons(chains: &[Chain]) -> Vec<Reason> {
+    let count = |is_wanted: fn(&QueryExecution) -> bool| {
+        let queries = chains.iter().flat_map(|chain| &chain.queries);
+        queries.filter(|query| is_wanted(query)).count() as u64
+    };
+    let reasons = [
+        reason(
+            "queries-without-statistics",
+            count(QueryExecution::lacks_statistics),
+            None,
+            "queries without statistics: their bytes are unknown, and what they cost is unattributed",
+        ),
+        reason(
+            "queries-not-final",
+            count(|query| {
+                let figures = query.figures.as_deref();
+                figures.is_some_and(|figures| !figures.state.is_final())
+            }),
+            None,
+            "queries were still running when their statistics were taken",
+        ),
+        reason(
+            "queries-on-reserved-capacity",
+            count(|query| {
+                let figures = query.figures.as_deref();
+                figures.is_some_and(|figures| figures.dpu_count.is_some())
+            }),
+            None,
+            "queries ran on reserved capacity: paid by the hour, not by bytes",
+        ),
+        reason(
+            "queries-without-price",
+            count(|query| {
+                let figures = query.figures.as_deref();
+                figures.is_some_and(|figures| {
+                    figures.bytes_billed.is_some() && figures.estimated_cost_usd.is_none()
+                })
+            }),
+            None,
+            "queries ran in Regions without a known price: set [pricing] usd_per_tb to estimate them",
+        ),
+    ];
+    reasons.into_iter().flatten().collect()
+}
+
+fn uncovered(charges: &[&Charge], estimate: Option<Decimal>) -> Option<Reason> {
+    let queries = charges.iter().map(|charge| charge.figures.queries_without_bill);
+    reason(
+        "queries-without-bill",
+        queries.sum(),
+        estimate,
+        "queries on days and in accounts that no line of the bill covers (estimated cost, USD)",
+    )
+}
+
+fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
+    let of = |code, text: &str, amount: fn(&CellOutcome<'_>) -> Decimal, is: &dyn Fn(&CellOutcome<'_>) -> bool| {
+        let such: Vec<_> = cells.iter().filter(|cell| is(cell)).collect();
+        let sum: Decimal = such.iter().map(|cell| amount(cell)).sum();
+        reason(code, such.len() as u64, Some(sum), text)
+    };
+    let reasons = [
+        of(
+            "bill-without-queries",
+            "lines of the bill for which no query was read: all of them unattributed",
+            |cell| cell.amounts.cost,
+            &|cell| cell.query_count == 0 && !cell.amounts.cost.is_zero(),
+        ),
+        of(
+            "usage-not-explained",
+            "lines of the bill with more bytes than the known queries: the rest is unattributed",
+            |cell| cell.unattributed,
+            &|cell| cell.query_count > 0 && cell.has_usage && !cell.unattributed.is_zero(),
+        ),
+        of(
+            "known-above-usage",
+            "lines of the bill with fewer bytes than the known queries: shares were scaled to the bill",
+            |cell| cell.amounts.cost,
+            &|cell| cell.has_usage && cell.known_bytes > cell.usage_bytes,
+        ),
+        of(
+            "split-by-list-price",
+            "lines of the bill without bytes: split by estimated cost at list price",
+            |cell| cell.amounts.cost,
+            &|cell| cell.query_count > 0 && !cell.has_usage && !cell.amounts.cost.is_zero(),
+        ),
+    ];
+    reasons.into_iter().flatten().collect()
+}
+
+/// What the bill charges apart from the list price, where both are known.
+fn price_reason(cells: &[&CellOutcome<'_>], pricing: &Pricing) -> Option<Reason> {
+    let mut effect = Decimal::ZERO;
+    let mut count = 0;
+    for cell in cells {
+        let known = || {
+            let region = cell.key.region.as_deref()?;
+            let price = pricing.usd_per_terabyte(region, cell.key.period.from)?;
+            let listed = cell.amounts.terabytes?.checked_mul(price)?;
+            (&*cell.key.currency == "USD").then(|| cell.amounts.cost - listed)
+        };
+        if let Some(difference) = known().filter(|difference| !difference.is_zero()) {
+            effect += difference;
+            count += 1;
+        }
+    }
+    reason(
+        "price-not-list-price",
+        count,
+        Some(effect.normalize()),
+        "lines of the bill charged above or below the list price (bill less list price)",
+    )
+}
+
+fn estimated_days(charges: &[&Charge]) -> Option<Reason> {
+    let mut days: BTreeMap<_, Decimal> = BTreeMap::new();
+    for charge in charges.iter().filter(|charge| charge.is_estimated) {
+        for day in charge.period.days() {
+            days.entry(day).or_default();
+        }
+        *days.entry(charge.period.from).or_default() += charge.billed_cost.unwrap_or_default();
+    }
+    reason(
+        "estimated-days",
+        days.len() as u64,
+        Some(days.values().sum()),
+        "days of the bill are estimated and may still change",
+    )
+}

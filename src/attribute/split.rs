@@ -1,0 +1,634 @@
+//! Which line of the bill covers which query, and each query's share of it.
+//!
+//! A cell is what the bill says of an account on a day (or over its own longer
+//! period), as far as it tells it by Region and work group. A query belongs to
+//! the nearest cell: Region and work group, Region, work group, account alone.
+//! Queries share a cell by billed bytes, out of the bytes the bill gives for it;
+//! where it gives none, by estimated cost out of the cell's cost. What is left is
+//! unattributed (design 4).
+
+use super::frame::{
+    Codes, day_number, day_of, read_all_codes, read_codes, read_days, read_units, units_column,
+};
+use super::price::{ESTIMATE_SCALE, Pricing};
+use super::reconcile::{self, CellOutcome};
+use super::share;
+use crate::model::bill::{Bill, BillPeriod, ChargeCategory, LineAmounts, LineKey};
+use crate::model::chain::{Chain, ChainPath};
+use crate::model::charge::{
+    Attribution, Beside, Charge, Figures, ListPrice, QueryShare, Share,
+};
+use crate::model::money::{amount, units};
+use crate::model::text::Text;
+use jiff::civil::Date;
+use polars::prelude::*;
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, RoundingStrategy};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Places that shares have at least: a bill of whole dollars is split finer.
+const SHARE_SCALE_MIN: u32 = 10;
+
+/// The most that all amounts together may come to, in units: what an exact
+/// decimal holds.
+const UNITS_MAX: i128 = 1 << 96;
+
+/// Why a bill cannot be split.
+#[derive(Debug, thiserror::Error)]
+pub enum AttributeError {
+    /// The amounts need more digits than an exact decimal has.
+    #[error(
+        "the amounts of the bill need more than 28 digits together: {scale} after the point, \
+         and {whole} before it"
+    )]
+    TooLarge {
+        /// Places after the point.
+        scale: u32,
+        /// Places before it.
+        whole: usize,
+    },
+    /// The shares do not add up to the bill: a fault of this program.
+    #[error("shares of {billed} units add up to {shared}: please report this")]
+    Unbalanced {
+        /// Units billed.
+        billed: i128,
+        /// Units shared out.
+        shared: i128,
+    },
+    /// A data frame operation failed: a fault of this program.
+    #[error("a data frame operation failed: {message}")]
+    Frame {
+        /// What it said.
+        message: String,
+    },
+}
+
+impl From<PolarsError> for AttributeError {
+    fn from(error: PolarsError) -> Self {
+        Self::Frame {
+            message: error.to_string(),
+        }
+    }
+}
+
+/// A line of the bill that queries share.
+struct Cell<'a> {
+    key: &'a LineKey,
+    amounts: &'a LineAmounts,
+    units: i128,
+    /// Bytes the bill gives for it.
+    usage_bytes: Option<u128>,
+}
+
+/// The queries that Athena took, in columns, in the order of their chains.
+#[derive(Default)]
+struct Queries {
+    account: Vec<u32>,
+    day: Vec<i32>,
+    region: Vec<u32>,
+    work_group: Vec<u32>,
+    source: Vec<u32>,
+    user: Vec<u32>,
+    /// 0 attributed to Quick, 1 other.
+    share: Vec<u32>,
+    unknown: Vec<u32>,
+    scanned: Vec<Option<i128>>,
+    billed: Vec<Option<i128>>,
+    estimate: Vec<Option<i128>>,
+}
+
+/// Splits the bill among the queries of the chains.
+///
+/// `bill` holds only lines inside the window. Every query that Athena took takes
+/// part: those of Quick's role chains as attributed, all others as other.
+///
+/// # Errors
+///
+/// When the amounts do not fit into exact decimals, or the program is at fault.
+pub fn attribute(
+    chains: &[Chain],
+    bill: &Bill,
+    pricing: &Pricing,
+) -> Result<Attribution, AttributeError> {
+    let scale = scale_of(bill)?;
+    let mut codes = Codes::default();
+    let queries = Queries::of(chains, &mut codes);
+    let cells = cells(bill, scale, pricing);
+    let cell_of = match_cells(&queries, &cells, &mut codes)?;
+    let split = shares_of(&queries, &cells, &cell_of)?;
+    let mut charges = charges(&queries, &cells, &cell_of, &split, &mut codes, scale)?;
+    charges.extend(remainders(&cells, &split, scale));
+    charges.sort_by(|left, right| order(left).cmp(&order(right)));
+    let outcomes = outcomes(&cells, &split, scale);
+    Ok(Attribution {
+        reconciliations: reconcile::reconcile(chains, &charges, &outcomes, pricing),
+        query_shares: query_shares(chains, &cells, &cell_of, &split, scale),
+        charges,
+        beside: beside(bill),
+        terabyte: pricing.terabyte(),
+        prices: prices(chains, pricing),
+    })
+}
+
+/// The prices of the Regions and days of queries, each once.
+fn prices(chains: &[Chain], pricing: &Pricing) -> Vec<ListPrice> {
+    let queries = chains.iter().flat_map(|chain| &chain.queries);
+    let places: BTreeSet<(&Text, Date)> = queries
+        .filter_map(|query| Some((query.region.as_ref()?, query.started_at.day())))
+        .collect();
+    let used = places.into_iter();
+    let used = used.filter_map(|(region, day)| pricing.list_price(region, day));
+    let used: BTreeSet<ListPrice> = used.collect();
+    used.into_iter().collect()
+}
+
+fn scale_of(bill: &Bill) -> Result<u32, AttributeError> {
+    let costs = || bill.lines.values().map(|amounts| amounts.cost);
+    let scale = costs().map(|cost| cost.scale()).max().unwrap_or_default();
+    let scale = scale.max(SHARE_SCALE_MIN);
+    let sum = costs().try_fold(0i128, |sum, cost| {
+        sum.checked_add(units(cost, scale)?.checked_abs()?)
+    });
+    if sum.is_none_or(|sum| sum >= UNITS_MAX) {
+        let whole = costs().map(|cost| cost.trunc().abs().normalize().to_string().len());
+        return Err(AttributeError::TooLarge {
+            scale,
+            whole: whole.max().unwrap_or_default(),
+        });
+    }
+    Ok(scale)
+}
+
+impl Queries {
+    fn of(chains: &[Chain], codes: &mut Codes) -> Self {
+        let mut all = Self::default();
+        for chain in chains {
+            let account = codes.code(chain.consumer_account_id.as_ref());
+            let source = codes.code(chain.data_source_arn.as_ref());
+            let user = codes.code(chain.quick_user.as_ref().map(|user| &user.name));
+            let share = u32::from(chain.path != ChainPath::QuickRoleChain);
+            for query in &chain.queries {
+                if query.query_execution_id.is_none() {
+                    continue;
+                }
+                all.account.push(account);
+                all.day.push(day_number(query.started_at.day()));
+                all.region.push(codes.code(query.region.as_ref()));
+                all.work_group.push(codes.code(query.work_group.as_ref()));
+                all.source.push(source);
+                all.user.push(user);
+                all.share.push(share);
+                all.unknown.push(u32::from(query.lacks_statistics()));
+                all.scanned.push(query.bytes_scanned().map(i128::from));
+                all.billed.push(query.bytes_billed().map(i128::from));
+                let estimate = query.estimated_cost_usd();
+                all.estimate
+                    .push(estimate.and_then(|cost| units(cost, ESTIMATE_SCALE)));
+            }
+        }
+        all
+    }
+
+    fn len(&self) -> usize {
+        self.account.len()
+    }
+
+    fn frame(&self) -> PolarsResult<DataFrame> {
+        DataFrame::new_infer_height(vec![
+            Column::new("account".into(), &self.account),
+            Column::new("day".into(), &self.day),
+            Column::new("region".into(), &self.region),
+            Column::new("work_group".into(), &self.work_group),
+        ])
+    }
+}
+
+fn cells<'a>(bill: &'a Bill, scale: u32, pricing: &Pricing) -> Vec<Cell<'a>> {
+    let shared = bill.lines.iter().filter(|(key, _)| {
+        key.category == ChargeCategory::Usage && key.billed_for.is_shared_by_queries()
+    });
+    shared
+        .map(|(key, amounts)| Cell {
+            key,
+            amounts,
+            units: units(amounts.cost, scale).unwrap_or_default(),
+            usage_bytes: amounts
+                .terabytes
+                .and_then(|terabytes| usage_bytes(terabytes, pricing)),
+        })
+        .collect()
+}
+
+/// Whole bytes of so many terabytes; `None` for nothing and for corrections.
+fn usage_bytes(terabytes: Decimal, pricing: &Pricing) -> Option<u128> {
+    let per_terabyte = Decimal::from(pricing.terabyte().bytes_per_terabyte());
+    let bytes = terabytes.checked_mul(per_terabyte)?;
+    let whole = bytes.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
+    whole.to_u128().filter(|bytes| *bytes > 0)
+}
+
+/// The cell of each query, by position.
+fn match_cells(
+    queries: &Queries,
+    cells: &[Cell<'_>],
+    codes: &mut Codes,
+) -> PolarsResult<Vec<Option<u32>>> {
+    let mut found: Vec<Option<u32>> = vec![None; queries.len()];
+    if queries.len() == 0 || cells.is_empty() {
+        return Ok(found);
+    }
+    let places = places(queries, cells, codes)?;
+    let rows = u32::try_from(queries.len()).unwrap_or(u32::MAX);
+    let rows: Vec<u32> = (0..rows).collect();
+    let queries = queries
+        .frame()?
+        .hstack(&[Column::new("row".into(), rows)])?;
+    for (by_region, by_work_group) in [(true, true), (true, false), (false, true), (false, false)] {
+        let told = |name: &str, is_told: bool| {
+            let none = lit(0u32);
+            if is_told { col(name).neq(none) } else { col(name).eq(none) }
+        };
+        let mut keys = vec![col("account"), col("day")];
+        keys.extend(by_region.then(|| col("region")));
+        keys.extend(by_work_group.then(|| col("work_group")));
+        let mut wanted = keys.clone();
+        wanted.push(col("cell"));
+        let narrowed = places
+            .clone()
+            .lazy()
+            .filter(told("region", by_region).and(told("work_group", by_work_group)))
+            .select(wanted)
+            .collect()?;
+        if narrowed.height() == 0 {
+            continue;
+        }
+        let joined = queries
+            .clone()
+            .lazy()
+            .join(narrowed.lazy(), keys.clone(), keys, JoinArgs::new(JoinType::Inner))
+            .select([col("row"), col("cell")])
+            .collect()?;
+        let rows = read_all_codes(&joined, "row")?;
+        for (row, cell) in rows.into_iter().zip(read_codes(&joined, "cell")?) {
+            let known = &mut found[row as usize];
+            *known = known.or(cell);
+        }
+    }
+    Ok(found)
+}
+
+/// What makes one of two cells of a place the better one.
+fn preference(cell: &Cell<'_>) -> impl Ord {
+    let days = cell.key.period;
+    (
+        !days.is_one_day(),
+        cell.key.billed_for.clone(),
+        &*cell.key.currency != "USD",
+        cell.key.clone(),
+    )
+}
+
+/// Account, day, Region, work group, and the cell there: one each.
+fn places(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> PolarsResult<DataFrame> {
+    let days: BTreeSet<i32> = queries.day.iter().copied().collect();
+    let mut places: BTreeMap<(u32, i32, u32, u32), usize> = BTreeMap::new();
+    for (index, cell) in cells.iter().enumerate() {
+        let account = codes.code(Some(&cell.key.account_id));
+        let region = codes.code(cell.key.region.as_ref());
+        let work_group = codes.code(cell.key.work_group.as_ref());
+        let period = day_number(cell.key.period.from)..day_number(cell.key.period.to);
+        for day in days.range(period) {
+            let place = places.entry((account, *day, region, work_group));
+            let best = place.or_insert(index);
+            if preference(cell) < preference(&cells[*best]) {
+                *best = index;
+            }
+        }
+    }
+    let mut columns: [Vec<u32>; 4] = Default::default();
+    let mut of_day = Vec::with_capacity(places.len());
+    for ((account, day, region, work_group), cell) in places {
+        of_day.push(day);
+        let cell = u32::try_from(cell).unwrap_or(u32::MAX);
+        for (column, value) in columns.iter_mut().zip([account, region, work_group, cell]) {
+            column.push(value);
+        }
+    }
+    let [account, region, work_group, cell] = columns;
+    DataFrame::new_infer_height(vec![
+        Column::new("account".into(), account),
+        Column::new("day".into(), of_day),
+        Column::new("region".into(), region),
+        Column::new("work_group".into(), work_group),
+        Column::new("cell".into(), cell),
+    ])
+}
+
+/// The shares of queries and what is left of each cell, in units.
+struct Split {
+    of_query: Vec<Option<i128>>,
+    rest: Vec<i128>,
+    /// Queries of each cell, and their billed bytes.
+    known: Vec<Known>,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Known {
+    queries: u64,
+    bytes: u128,
+}
+
+fn shares_of(
+    queries: &Queries,
+    cells: &[Cell<'_>],
+    cell_of: &[Option<u32>],
+) -> Result<Split, AttributeError> {
+    let mut split = Split {
+        of_query: vec![None; queries.len()],
+        rest: Vec::with_capacity(cells.len()),
+        known: Vec::with_capacity(cells.len()),
+    };
+    // Queries by cell, each in the order of chains: the order that settles ties.
+    let mut rows: Vec<u32> = (0..u32::try_from(queries.len()).unwrap_or(u32::MAX))
+        .filter(|row| cell_of[*row as usize].is_some())
+        .collect();
+    rows.sort_by_key(|row| cell_of[*row as usize]);
+    let mut start = 0;
+    for (index, cell) in (0u32..).zip(cells) {
+        let end = start + rows[start..].partition_point(|row| cell_of[*row as usize] == Some(index));
+        let own = &rows[start..end];
+        start = end;
+        let (weights, rest) = weights(queries, cell, own);
+        let shares = share::split(cell.units, &weights, rest);
+        let shared: i128 = shares.of_weights.iter().sum();
+        if shared + shares.of_rest != cell.units {
+            return Err(AttributeError::Unbalanced {
+                billed: cell.units,
+                shared: shared + shares.of_rest,
+            });
+        }
+        for (row, share) in own.iter().zip(shares.of_weights) {
+            split.of_query[*row as usize] = Some(share);
+        }
+        split.rest.push(shares.of_rest);
+        let bytes = own.iter().map(|row| positive(queries.billed[*row as usize]));
+        split.known.push(Known {
+            queries: own.len() as u64,
+            bytes: bytes.sum(),
+        });
+    }
+    Ok(split)
+}
+
+fn positive(number: Option<i128>) -> u128 {
+    number.and_then(|number| number.to_u128()).unwrap_or_default()
+}
+
+/// Weights of a cell's queries, and of what no known query explains.
+fn weights(queries: &Queries, cell: &Cell<'_>, own: &[u32]) -> (Vec<u128>, u128) {
+    let of = |column: &[Option<i128>]| -> Vec<u128> {
+        own.iter().map(|row| positive(column[*row as usize])).collect()
+    };
+    if let Some(usage) = cell.usage_bytes {
+        let weights = of(&queries.billed);
+        let known: u128 = weights.iter().sum();
+        return (weights, usage.saturating_sub(known));
+    }
+    // No bytes to go by: what the queries cost at list price, out of the cost.
+    let is_usd = &*cell.key.currency == "USD";
+    let cost = cell.amounts.cost.round_dp(ESTIMATE_SCALE);
+    let cost = units(cost, ESTIMATE_SCALE).filter(|cost| is_usd && *cost > 0);
+    match cost {
+        Some(cost) => {
+            let weights = of(&queries.estimate);
+            let known: u128 = weights.iter().sum();
+            (weights, positive(Some(cost)).saturating_sub(known))
+        }
+        None => (vec![0; own.len()], 1),
+    }
+}
+
+/// Queries alike in every dimension, together with their shares.
+fn charges(
+    queries: &Queries,
+    cells: &[Cell<'_>],
+    cell_of: &[Option<u32>],
+    split: &Split,
+    codes: &mut Codes,
+    scale: u32,
+) -> Result<Vec<Charge>, AttributeError> {
+    if queries.len() == 0 {
+        return Ok(Vec::new());
+    }
+    let currencies: Vec<u32> = currencies(queries, cells, cell_of, codes);
+    let estimated = cell_of.iter().map(|cell| {
+        let cell = cell.map(|cell| &cells[cell as usize]);
+        u32::from(cell.is_some_and(|cell| cell.amounts.is_estimated))
+    });
+    let estimated: Vec<u32> = estimated.collect();
+    let covered: Vec<u32> = cell_of.iter().map(|cell| u32::from(cell.is_some())).collect();
+    let frame = queries.frame()?.hstack(&[
+        Column::new("source".into(), &queries.source),
+        Column::new("user".into(), &queries.user),
+        Column::new("share".into(), &queries.share),
+        Column::new("currency".into(), currencies),
+        Column::new("estimated".into(), estimated),
+        Column::new("covered".into(), covered),
+        Column::new("unknown".into(), &queries.unknown),
+        units_column("scanned", queries.scanned.clone())?,
+        units_column("billed", queries.billed.clone())?,
+        units_column("estimate", queries.estimate.clone())?,
+        units_column("cost", split.of_query.clone())?,
+    ])?;
+    let keys = [
+        "account", "day", "region", "work_group", "source", "user", "share", "currency",
+        "estimated", "covered",
+    ];
+    let mut sums = vec![
+        len().cast(DataType::UInt32).alias("queries"),
+        col("unknown").sum(),
+        col("cost").sum(),
+    ];
+    for name in ["scanned", "billed", "estimate"] {
+        sums.push(col(name).sum());
+        sums.push(col(name).count().cast(DataType::UInt32).alias(format!("{name}_known")));
+    }
+    let grouped = frame
+        .lazy()
+        .group_by(keys.map(col))
+        .agg(sums)
+        .collect()?;
+    read_charges(&grouped, codes, scale)
+}
+
+/// The currency of each query: its cell's, else the only one of its account's
+/// bill, else USD, in which estimates are.
+fn currencies(
+    queries: &Queries,
+    cells: &[Cell<'_>],
+    cell_of: &[Option<u32>],
+    codes: &mut Codes,
+) -> Vec<u32> {
+    let usd = codes.code(Some(&Text::from("USD")));
+    let mut of_account: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    let mut of_cell = Vec::with_capacity(cells.len());
+    for cell in cells {
+        let account = codes.code(Some(&cell.key.account_id));
+        let currency = codes.code(Some(&cell.key.currency));
+        of_account.entry(account).or_default().insert(currency);
+        of_cell.push(currency);
+    }
+    let currency = |(account, cell): (&u32, &Option<u32>)| match cell {
+        Some(cell) => of_cell[*cell as usize],
+        None => match of_account.get(account) {
+            Some(known) if known.len() == 1 => known.first().copied().unwrap_or(usd),
+            _ => usd,
+        },
+    };
+    queries.account.iter().zip(cell_of).map(currency).collect()
+}
+
+fn read_charges(
+    grouped: &DataFrame,
+    codes: &Codes,
+    scale: u32,
+) -> Result<Vec<Charge>, AttributeError> {
+    let code = |name: &str| read_all_codes(grouped, name);
+    let [account, region, work_group] = [code("account")?, code("region")?, code("work_group")?];
+    let [source, user, share] = [code("source")?, code("user")?, code("share")?];
+    let [currency, estimated, covered] = [code("currency")?, code("estimated")?, code("covered")?];
+    let [queries, unknown] = [code("queries")?, code("unknown")?];
+    let day = read_days(grouped, "day")?;
+    let cost = read_units(grouped, "cost")?;
+    let known = |name: &str| -> Result<Vec<Option<i128>>, AttributeError> {
+        let sums = read_units(grouped, name)?;
+        let counts = read_all_codes(grouped, &format!("{name}_known"))?;
+        let known = sums.into_iter().zip(counts);
+        Ok(known.map(|(sum, count)| sum.filter(|_| count > 0)).collect())
+    };
+    let [scanned, billed, estimate] = [known("scanned")?, known("billed")?, known("estimate")?];
+    let text = |code: u32| codes.text(code).cloned();
+    let bytes = |sum: Option<i128>| sum.map(|sum| u64::try_from(sum).unwrap_or(u64::MAX));
+    let charge = |row: usize| Charge {
+        period: BillPeriod::day(day_of(day[row])),
+        account_id: text(account[row]),
+        region: text(region[row]),
+        work_group: text(work_group[row]),
+        data_source_arn: text(source[row]),
+        quick_user: text(user[row]),
+        share: if share[row] == 0 { Share::Attributed } else { Share::Other },
+        currency: text(currency[row]).unwrap_or_default(),
+        figures: Figures {
+            query_count: u64::from(queries[row]),
+            queries_without_statistics: u64::from(unknown[row]),
+            queries_without_bill: if covered[row] == 0 { u64::from(queries[row]) } else { 0 },
+            bytes_scanned: bytes(scanned[row]),
+            bytes_billed: bytes(billed[row]),
+            estimated_cost_usd: estimate[row].and_then(|units| amount(units, ESTIMATE_SCALE)),
+        },
+        billed_cost: cost[row]
+            .filter(|_| covered[row] == 1)
+            .and_then(|units| amount(units, scale)),
+        is_estimated: estimated[row] == 1,
+    };
+    Ok((0..grouped.height()).map(charge).collect())
+}
+
+/// What is left of each cell, and cells of which no query is known.
+fn remainders<'a>(
+    cells: &'a [Cell<'a>],
+    split: &'a Split,
+    scale: u32,
+) -> impl Iterator<Item = Charge> + 'a {
+    let with_rest = cells.iter().zip(&split.rest).zip(&split.known);
+    with_rest
+        .filter(|((_, rest), known)| **rest != 0 || known.queries == 0)
+        .map(move |((cell, rest), _)| Charge {
+            period: cell.key.period,
+            account_id: Some(cell.key.account_id.clone()),
+            region: cell.key.region.clone(),
+            work_group: cell.key.work_group.clone(),
+            data_source_arn: None,
+            quick_user: None,
+            share: Share::Unattributed,
+            currency: cell.key.currency.clone(),
+            figures: Figures {
+                bytes_scanned: Some(0),
+                bytes_billed: Some(0),
+                estimated_cost_usd: Some(Decimal::ZERO),
+                ..Figures::default()
+            },
+            billed_cost: amount(*rest, scale),
+            is_estimated: cell.amounts.is_estimated,
+        })
+}
+
+fn order(charge: &Charge) -> impl Ord {
+    (
+        charge.currency.clone(),
+        charge.account_id.clone(),
+        charge.period,
+        (
+            charge.region.clone(),
+            charge.work_group.clone(),
+            charge.data_source_arn.clone(),
+            charge.quick_user.clone(),
+        ),
+        charge.share,
+        charge.billed_cost.is_none(),
+        charge.is_estimated,
+    )
+}
+
+fn query_shares(
+    chains: &[Chain],
+    cells: &[Cell<'_>],
+    cell_of: &[Option<u32>],
+    split: &Split,
+    scale: u32,
+) -> Vec<Option<QueryShare>> {
+    let mut taken = cell_of.iter().zip(&split.of_query);
+    let all = chains.iter().flat_map(|chain| &chain.queries);
+    all.map(|query| {
+        query.query_execution_id.as_ref()?;
+        let (cell, units) = taken.next()?;
+        let cell = &cells[(*cell)? as usize];
+        Some(QueryShare {
+            cost: amount((*units)?, scale)?,
+            currency: cell.key.currency.clone(),
+        })
+    })
+    .collect()
+}
+
+fn outcomes<'a>(cells: &'a [Cell<'a>], split: &Split, scale: u32) -> Vec<CellOutcome<'a>> {
+    let with_known = cells.iter().zip(&split.known).zip(&split.rest);
+    with_known
+        .map(|((cell, known), rest)| CellOutcome {
+            key: cell.key,
+            amounts: cell.amounts,
+            has_usage: cell.usage_bytes.is_some(),
+            usage_bytes: cell.usage_bytes.unwrap_or_default(),
+            query_count: known.queries,
+            known_bytes: known.bytes,
+            unattributed: amount(*rest, scale).unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn beside(bill: &Bill) -> Vec<Beside> {
+    let shared = |key: &LineKey| {
+        key.category == ChargeCategory::Usage && key.billed_for.is_shared_by_queries()
+    };
+    let lines = bill.lines.iter().filter(|(key, _)| !shared(key));
+    lines
+        .map(|(key, amounts)| Beside {
+            account_id: key.account_id.clone(),
+            period: key.period,
+            billed_for: key.billed_for.clone(),
+            category: key.category,
+            currency: key.currency.clone(),
+            cost: amounts.cost,
+        })
+        .collect()
+}

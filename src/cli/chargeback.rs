@@ -1,0 +1,108 @@
+//! `qs-audit chargeback`.
+
+use super::args::{ByArg, ChargebackArgs, Format, Global};
+use super::chains::{exit_of, last_day, nothing_to_read};
+use super::exit::Exit;
+use super::exports::Wants;
+use super::failure::Failure;
+use super::inputs::{self, Inputs};
+use super::moments::{self, DefaultWindow};
+use super::terminal::{check_format, page, say, write_out};
+use crate::attribute;
+use crate::model::audit::Audit;
+use crate::model::charge::{Chargeback, Dimension};
+use crate::model::topology::Topology;
+use crate::model::window::TimeWindow;
+use crate::output::json::chargeback as json;
+use crate::output::{chargeback as text, chargeback_rows, csv, focus, xlsx};
+use crate::tables::write_parquet;
+use std::io;
+
+fn dimension(arg: ByArg) -> Dimension {
+    match arg {
+        ByArg::BusinessUnit => Dimension::BusinessUnit,
+        ByArg::Consumer => Dimension::Consumer,
+        ByArg::WorkGroup => Dimension::WorkGroup,
+        ByArg::DataSource => Dimension::DataSource,
+        ByArg::User => Dimension::User,
+        ByArg::Day => Dimension::Day,
+    }
+}
+
+/// The dimensions, each once.
+fn dimensions(args: &[ByArg]) -> Vec<Dimension> {
+    let mut by: Vec<Dimension> = Vec::new();
+    for dimension in args.iter().copied().map(dimension) {
+        if !by.contains(&dimension) {
+            by.push(dimension);
+        }
+    }
+    by
+}
+
+/// The window: a month, or the asked one in whole days.
+fn window(global: &Global, args: &ChargebackArgs) -> Result<TimeWindow, Failure> {
+    if let Some(month) = &args.month {
+        return moments::month(month);
+    }
+    let asked = moments::window(global, inputs::now(global)?, DefaultWindow::ThisMonth)?;
+    let whole = moments::whole_days(asked);
+    let is_asked = global.from.is_some() || global.to.is_some();
+    if whole != asked && is_asked && !global.quiet {
+        say("the window was widened to whole UTC days, as bills are\n");
+    }
+    Ok(whole)
+}
+
+pub(super) fn run(global: &Global, args: &ChargebackArgs) -> Result<Exit, Failure> {
+    check_format(global, &Format::ALL)?;
+    let by = dimensions(&args.by);
+    let window = window(global, args)?;
+    let inputs = Inputs::of_window(global, window, Wants::Bill)?;
+    let audit = inputs.run(global)?;
+    let nothing = nothing_to_read(&audit);
+    if nothing.is_some() && global.format != Format::Json {
+        return Ok(exit_of(global, &audit).max(nothing));
+    }
+    let topology = &inputs.plan.topology;
+    let chargeback = match &audit.attribution {
+        Some(attribution) => attribute::chargeback(attribution, &by, topology)
+            .map_err(|error| Failure::internal(error.to_string()))?,
+        None => Chargeback::default(),
+    };
+    print(global, &audit, &chargeback, topology)?;
+    Ok(exit_of(global, &audit).max(nothing))
+}
+
+fn print(
+    global: &Global,
+    audit: &Audit,
+    chargeback: &Chargeback,
+    topology: &Topology,
+) -> Result<(), Failure> {
+    let rows = || chargeback_rows::rows(chargeback, topology);
+    let attribution = audit.attribution.as_ref();
+    write_out(global, |out| match global.format {
+        Format::Table => text::write(audit, chargeback, topology, page(global), out),
+        Format::Json => json::write_json(audit, chargeback, out),
+        Format::Jsonl => json::write_jsonl(chargeback, out),
+        Format::Csv => csv::write_table(&rows(), out),
+        Format::Parquet => write_parquet(&rows(), out).map_err(io::Error::other),
+        Format::Xlsx => {
+            let blocks = attribution.map_or(&[][..], |attribution| &attribution.reconciliations);
+            let sheets = [
+                rows(),
+                chargeback_rows::reconciliation(blocks),
+                chargeback_rows::beside(chargeback),
+            ];
+            xlsx::write(&sheets, last_day(audit), out)
+        }
+        Format::Focus => {
+            let Some(attribution) = attribution else {
+                return Ok(());
+            };
+            let table = focus::rows(&attribution.charges, topology, attribution.terabyte);
+            csv::write_table(&table, out)
+        }
+    })
+}

@@ -1,0 +1,194 @@
+//! Query statistics, the bill and business units, from options and files.
+
+use super::args::{Global, IncludeArg, MetricArg, TerabyteArg};
+use super::failure::Failure;
+use crate::attribute::Pricing;
+use crate::config::Settings;
+use crate::decode::quick_query_id;
+use crate::exports::{BillReader, UnitsReader, Wanted, plain, read_executions};
+use crate::local::{ExportFile, export_files, read_export};
+use crate::model::bill::{Bill, ChargeCategory, CostMetric};
+use crate::model::coverage::{Reject, RejectReason, Rejects};
+use crate::model::execution::Statistics;
+use crate::model::money::TerabyteBase;
+use crate::model::table::Table;
+use crate::model::topology::Topology;
+use crate::model::window::TimeWindow;
+use crate::pipeline::Exports;
+use crate::tables::read_parquet;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Everything besides logs. The bill is read where it is `wanted`.
+pub(super) fn exports(
+    global: &Global,
+    settings: &Settings,
+    window: TimeWindow,
+    wanted: Wants,
+) -> Result<Exports, Failure> {
+    let terabyte = match global.money.tb {
+        Some(TerabyteArg::Decimal) => TerabyteBase::Decimal,
+        Some(TerabyteArg::Binary) => TerabyteBase::Binary,
+        None => settings.terabyte,
+    };
+    let bill = match wanted {
+        Wants::Bill => Some(bill(global, settings, window)?),
+        Wants::Statistics => None,
+    };
+    Ok(Exports {
+        statistics: statistics(global, settings)?,
+        bill,
+        pricing: Pricing::new(terabyte, settings.usd_per_tb.clone()),
+    })
+}
+
+/// What a command needs of the exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wants {
+    Statistics,
+    Bill,
+}
+
+/// The paths of an option, else the configured ones.
+fn chosen<'a>(asked: &'a [PathBuf], configured: &'a [PathBuf]) -> &'a [PathBuf] {
+    if asked.is_empty() { configured } else { asked }
+}
+
+fn files(option: &str, paths: &[PathBuf]) -> Result<Vec<ExportFile>, Failure> {
+    export_files(paths).map_err(|(path, error)| {
+        Failure::usage(format!("{option} {}: {error}", path.display()))
+            .hint(format!("{option} takes a file, or a folder of files"))
+    })
+}
+
+fn unreadable(file: &ExportFile, option: &str, why: &str) -> Failure {
+    Failure::usage(format!("{option} {}: {why}", file.path.display()))
+}
+
+fn reject(file: &ExportFile, reason: RejectReason, detail: String) -> Reject {
+    Reject {
+        object: file.path.to_string_lossy().into(),
+        record: None,
+        offset: None,
+        reason,
+        detail,
+    }
+}
+
+fn statistics(global: &Global, settings: &Settings) -> Result<Option<Statistics>, Failure> {
+    let paths = chosen(&global.money.executions, &settings.executions);
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let mut statistics = Statistics::default();
+    for file in files("--executions", paths)? {
+        let bytes = match read_export(&file.path) {
+            Ok(bytes) => bytes,
+            Err(error) if file.is_named => {
+                return Err(unreadable(&file, "--executions", &error.to_string()));
+            }
+            Err(error) => {
+                let unread = reject(&file, RejectReason::Unreadable, error.to_string());
+                statistics.rejects.add(unread);
+                continue;
+            }
+        };
+        match plain(&bytes) {
+            Ok(text) => {
+                let name = file.path.to_string_lossy();
+                read_executions(&name, &text, quick_query_id, &mut statistics);
+            }
+            Err(error) => {
+                let damaged = reject(&file, RejectReason::CorruptGzip, error.to_string());
+                statistics.rejects.add(damaged);
+            }
+        }
+    }
+    Ok(Some(statistics))
+}
+
+fn metric(arg: MetricArg) -> CostMetric {
+    match arg {
+        MetricArg::Unblended => CostMetric::Unblended,
+        MetricArg::Blended => CostMetric::Blended,
+        MetricArg::Amortized => CostMetric::Amortized,
+        MetricArg::NetUnblended => CostMetric::NetUnblended,
+        MetricArg::NetAmortized => CostMetric::NetAmortized,
+    }
+}
+
+fn included(args: &[IncludeArg]) -> BTreeSet<ChargeCategory> {
+    let mut included = BTreeSet::new();
+    for arg in args {
+        match arg {
+            IncludeArg::Tax => included.insert(ChargeCategory::Tax),
+            IncludeArg::Credit => included.insert(ChargeCategory::Credit),
+            IncludeArg::Refund => included.insert(ChargeCategory::Refund),
+            IncludeArg::Other => included.insert(ChargeCategory::Other),
+            IncludeArg::All => {
+                included.extend(ChargeCategory::EXTRA);
+                true
+            }
+        };
+    }
+    included
+}
+
+/// Parquet as the exports read it.
+fn parquet(bytes: &[u8], wanted: Wanted<'_>) -> Result<Table, String> {
+    let columns = match wanted {
+        Wanted::Names => None,
+        Wanted::Columns(names) => Some(names),
+    };
+    // What the reader has to say when it panics helps nobody; the error does.
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let read = read_parquet(bytes, columns).map_err(|error| error.to_string());
+    std::panic::set_hook(told);
+    read
+}
+
+fn bill(global: &Global, settings: &Settings, window: TimeWindow) -> Result<Bill, Failure> {
+    let money = &global.money;
+    let mut reader = BillReader::new(metric(money.metric), window, included(&money.include));
+    for file in files("--costs", chosen(&money.costs, &settings.costs))? {
+        let bytes = read_export(&file.path)
+            .map_err(|error| unreadable(&file, "--costs", &error.to_string()))?;
+        let name = file.path.to_string_lossy();
+        reader
+            .read(&name, &bytes, parquet)
+            .map_err(|error| unreadable(&file, "--costs", &error.to_string()))?;
+    }
+    Ok(reader.finish())
+}
+
+/// Business units that are not declared with their consumers, and names of
+/// accounts that only the bill tells.
+pub(super) fn add_units(
+    global: &Global,
+    settings: &Settings,
+    bill: Option<&Bill>,
+    topology: &mut Topology,
+) -> Result<Rejects, Failure> {
+    let tags = (
+        settings.business_unit_tag.as_deref(),
+        settings.cost_center_tag.as_deref(),
+    );
+    let mut reader = UnitsReader::new(tags.0, tags.1);
+    let paths = chosen(&global.money.business_units, &settings.business_units);
+    for file in files("--business-units", paths)? {
+        let bytes = read_export(&file.path)
+            .map_err(|error| unreadable(&file, "--business-units", &error.to_string()))?;
+        let name = file.path.to_string_lossy();
+        reader
+            .read(&name, &bytes)
+            .map_err(|error| unreadable(&file, "--business-units", &error.to_string()))?;
+    }
+    let (units, rejects) = reader.finish();
+    topology.units = units;
+    for (account, name) in bill.iter().flat_map(|bill| &bill.account_names) {
+        let unit = topology.units.entry(account.clone()).or_default();
+        unit.account_name.get_or_insert_with(|| name.clone());
+    }
+    Ok(rejects)
+}

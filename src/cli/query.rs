@@ -1,0 +1,238 @@
+//! `qs-audit query`: SQL over the record tables.
+
+use super::args::{Format, Global, QueryArgs};
+use super::chains::{exit_of, last_day, nothing_to_read};
+use super::exit::Exit;
+use super::exports::Wants;
+use super::failure::Failure;
+use super::inputs::{self, Inputs};
+use super::moments::{self, DefaultWindow};
+use super::select::nearest;
+use super::terminal::{WITHOUT_FOCUS, check_format, page, say, write_file, write_out};
+use crate::model::audit::Audit;
+use crate::model::chain::Chain;
+use crate::model::table::{Table, Values};
+use crate::model::text::Text;
+use crate::model::topology::Topology;
+use crate::output::human::safe;
+use crate::output::json::table as json;
+use crate::output::{csv, table_text, xlsx};
+use crate::queries::{self, BindError, Header, Saved};
+use crate::tables::{self, SqlError, write_parquet};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Read};
+use std::path::Path;
+
+const DEFAULT_SECONDS: i64 = 7 * 86_400;
+
+/// SQL with where it is from, for messages.
+struct Query {
+    origin: String,
+    sql: String,
+}
+
+pub(super) fn run(global: &Global, args: &QueryArgs) -> Result<Exit, Failure> {
+    check_format(global, &WITHOUT_FOCUS)?;
+    if args.list {
+        return list(global);
+    }
+    let query = asked(args)?;
+    if args.sql {
+        let query = query.ok_or_else(nothing_asked)?;
+        write_out(global, |out| out.write_all(query.sql.as_bytes()))?;
+        return Ok(Exit::Clean);
+    }
+    if query.is_none() && args.export.is_none() {
+        return Err(nothing_asked());
+    }
+    let now = inputs::now(global)?;
+    let window = moments::window(global, now, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    let window = moments::whole_days(window);
+    let inputs = Inputs::of_window(global, window, Wants::Bill)?;
+    let audit = inputs.run(global)?;
+    let nothing = nothing_to_read(&audit);
+    let tables = record_tables(&audit, &inputs.plan.topology);
+    if let Some(dir) = &args.export {
+        export(global, dir, &tables)?;
+    }
+    if let Some(query) = &query {
+        let result = tables::run(&query.sql, &tables)
+            .map_err(|error| complaint(&error, query, &tables))?;
+        let name = args.name.as_deref().unwrap_or("query");
+        print(global, &Table { name: name.to_owned(), ..result }, &audit)?;
+    }
+    Ok(exit_of(global, &audit).max(nothing))
+}
+
+fn nothing_asked() -> Failure {
+    Failure::usage("no query was asked for")
+        .hint("qs-audit query --list names the saved ones; --file runs your own SQL")
+}
+
+/// The tables that SQL can read.
+fn record_tables(audit: &Audit, topology: &Topology) -> [Table; 4] {
+    let attribution = audit.attribution.as_ref();
+    let charges = attribution.map_or(&[][..], |attribution| &attribution.charges);
+    let chains: Vec<&Chain> = audit.chains.iter().collect();
+    [
+        tables::chains(&chains),
+        tables::hops(&chains),
+        tables::queries(&chains, attribution),
+        tables::charges(charges, topology),
+    ]
+}
+
+/// The SQL that was asked for, its parameters filled in.
+fn asked(args: &QueryArgs) -> Result<Option<Query>, Failure> {
+    let (origin, sql) = match (&args.name, &args.file) {
+        (Some(name), _) => {
+            let saved = queries::find(name).ok_or_else(|| unknown(name))?;
+            (name.clone(), saved.sql.to_owned())
+        }
+        (None, Some(file)) => (file.display().to_string(), read(file)?),
+        (None, None) => return Ok(None),
+    };
+    let header = Header::parse(&sql).map_err(|error| Failure::usage(format!("{origin}: {error}")))?;
+    let mut values = BTreeMap::new();
+    for param in &args.param {
+        let (name, value) = param.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("--param {param:?} has no value"))
+                .hint("write --param name=value")
+        })?;
+        values.insert(name.to_owned(), value.to_owned());
+    }
+    let bound = queries::bind(&sql, &header, &values).map_err(|error| {
+        let failure = Failure::usage(format!("{origin}: {error}"));
+        match &error {
+            BindError::Missing { name, .. } => {
+                failure.hint(format!("give it with --param {name}=VALUE"))
+            }
+            BindError::WrongKind { .. } | BindError::Unknown { .. } | BindError::NotSql { .. } => {
+                failure
+            }
+        }
+    })?;
+    Ok(Some(Query { origin, sql: bound }))
+}
+
+fn unknown(name: &str) -> Failure {
+    let names = queries::all().iter().map(|saved| saved.name);
+    let failure = Failure::usage(format!("there is no saved query {name:?}"));
+    match nearest(name, names) {
+        Some(near) => failure.hint(format!("did you mean {near}?")),
+        None => failure.hint("qs-audit query --list names them; --file runs your own SQL"),
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    Ok(text)
+}
+
+/// The error with the line it is about, and what was probably meant.
+fn complaint(error: &SqlError, query: &Query, tables: &[Table]) -> Failure {
+    let mut message = query.origin.clone();
+    if let Some(place) = error.place {
+        let _ = write!(message, ":{}:{}", place.line, place.column);
+    }
+    let _ = write!(message, ": {}", error.message);
+    if let Some(place) = error.place {
+        let line = usize::try_from(place.line).unwrap_or(1);
+        let column = usize::try_from(place.column).unwrap_or(1);
+        let text = query.sql.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        let number = line.to_string();
+        let margin = " ".repeat(number.len());
+        let indent = " ".repeat(column.saturating_sub(1));
+        let _ = write!(message, "\n{margin} |\n{number} | {}\n{margin} | {indent}^", safe(text));
+    }
+    let failure = Failure::usage(message);
+    let names = || {
+        let columns = tables.iter().flat_map(|table| &table.columns);
+        let columns = columns.map(|column| column.name.as_str());
+        tables.iter().map(|table| table.name.as_str()).chain(columns)
+    };
+    let meant = error.unknown_name.as_deref();
+    let meant = meant.and_then(|name| nearest(name, names().filter(|known| *known != name)));
+    match meant {
+        Some(near) => failure.hint(format!("did you mean {near}?")),
+        None => failure.hint("docs/tables-v1.md lists the tables and their columns"),
+    }
+}
+
+fn export(global: &Global, dir: &Path, tables: &[Table]) -> Result<(), Failure> {
+    let cannot = |path: &Path, error: io::Error| {
+        Failure::internal(format!("cannot write {}: {error}", path.display()))
+    };
+    std::fs::create_dir_all(dir).map_err(|error| cannot(dir, error))?;
+    for table in tables {
+        let path = dir.join(format!("{}.parquet", table.name));
+        let write = |out: &mut dyn io::Write| write_parquet(table, out).map_err(io::Error::other);
+        write_file(&path, write).map_err(|error| cannot(&path, error))?;
+    }
+    if !global.quiet {
+        let rows: Vec<String> = tables
+            .iter()
+            .map(|table| format!("{} ({} rows)", table.name, table.row_count()))
+            .collect();
+        say(&format!("wrote {} to {}\n", rows.join(", "), dir.display()));
+    }
+    Ok(())
+}
+
+fn print(global: &Global, result: &Table, audit: &Audit) -> Result<(), Failure> {
+    write_out(global, |out| match global.format {
+        Format::Table => table_text::write(result, page(global), out),
+        Format::Json => json::write_json(result, out),
+        Format::Jsonl => json::write_jsonl(result, out),
+        Format::Csv => csv::write_table(result, out),
+        Format::Parquet => write_parquet(result, out).map_err(io::Error::other),
+        Format::Xlsx | Format::Focus => {
+            xlsx::write(std::slice::from_ref(result), last_day(audit), out)
+        }
+    })
+}
+
+/// The saved queries as a table.
+fn list(global: &Global) -> Result<Exit, Failure> {
+    let saved = queries::all();
+    let text = |of: &dyn Fn(&Saved) -> String| {
+        let values = saved.iter().map(|saved| Some(Text::from(of(saved))));
+        Values::Text(values.collect())
+    };
+    let parameters = |saved: &Saved| {
+        let parameters = saved.header().parameters;
+        let told = parameters.iter().map(|parameter| match &parameter.default {
+            Some(default) => format!("{}={default}", parameter.name),
+            None => format!("{} ({})", parameter.name, parameter.kind.as_str()),
+        });
+        told.collect::<Vec<_>>().join(", ")
+    };
+    let table = Table::new("saved-queries")
+        .with("name", text(&|saved| saved.name.to_owned()))
+        .with("title", text(&|saved| saved.header().title))
+        .with("tables", text(&|saved| saved.header().tables.join(", ")))
+        .with("parameters", text(&parameters))
+        .with("example", text(&|saved| saved.header().example));
+    if global.format == Format::Table {
+        write_out(global, |out| {
+            for saved in saved {
+                let parameters = parameters(saved);
+                writeln!(out, "{}\n    {}", saved.name, saved.header().title)?;
+                if !parameters.is_empty() {
+                    writeln!(out, "    parameters: {parameters}")?;
+                }
+            }
+            writeln!(out, "\n{} saved queries; qs-audit query NAME runs one", saved.len())
+        })?;
+        return Ok(Exit::Clean);
+    }
+    print(global, &table, &Audit::default())?;
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,167 @@
+//! What Athena says of the queries afterwards.
+
+use super::chance::Chance;
+use super::scenes::Stage;
+use crate::model::time::UtcSecond;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Bytes in a megabyte and the least that a query is billed for (facts.md 4.3).
+pub(super) const MEGABYTE: u64 = 1_000_000;
+const BILLED_MEGABYTES_MIN: u64 = 10;
+
+/// How a query ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Succeeded,
+    Failed,
+    Cancelled,
+    Ddl,
+    Reused,
+    OnCapacity,
+}
+
+/// A query that reached Athena, and what became of it.
+pub(super) struct Query {
+    id: String,
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) time: UtcSecond,
+    work_group: String,
+    database: String,
+    outcome: Outcome,
+    scanned: u64,
+    /// Whether its statistics were asked for in time.
+    is_told: bool,
+    /// Whether times are told as seconds since 1970.
+    tells_seconds: bool,
+}
+
+impl Query {
+    /// Megabytes on the bill.
+    pub(super) fn megabytes_billed(&self) -> u64 {
+        match self.outcome {
+            Outcome::Succeeded | Outcome::Cancelled => {
+                self.scanned.div_ceil(MEGABYTE).max(BILLED_MEGABYTES_MIN)
+            }
+            Outcome::Failed | Outcome::Ddl | Outcome::Reused | Outcome::OnCapacity => 0,
+        }
+    }
+
+    /// Whether it ran on reserved capacity, which is paid by the hour.
+    pub(super) fn is_on_capacity(&self) -> bool {
+        self.outcome == Outcome::OnCapacity
+    }
+}
+
+/// All queries that Athena took, by id.
+pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<Query> {
+    let mut taken: BTreeMap<String, &super::scenes::Written> = BTreeMap::new();
+    let mut stopped: BTreeSet<String> = BTreeSet::new();
+    for written in &stage.written {
+        let record = &written.record;
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        match record["eventName"].as_str() {
+            Some("StartQueryExecution") => {
+                if let Some(id) = text(&record["responseElements"]["queryExecutionId"]) {
+                    taken.insert(id, written);
+                }
+            }
+            Some("StopQueryExecution") => {
+                stopped.extend(text(&record["requestParameters"]["queryExecutionId"]));
+            }
+            _ => {}
+        }
+    }
+    let queries = taken.into_iter().map(|(id, written)| {
+        let asked = &written.record["requestParameters"];
+        let or = |value: &Value, otherwise: &str| value.as_str().unwrap_or(otherwise).to_owned();
+        let outcome = if stopped.contains(&id) {
+            Outcome::Cancelled
+        } else {
+            outcome(chance)
+        };
+        Query {
+            account: written.account.clone(),
+            region: written.region.clone(),
+            time: written.time,
+            work_group: or(&asked["workGroup"], "primary"),
+            database: or(&asked["queryExecutionContext"]["database"], "default"),
+            outcome,
+            scanned: scanned(outcome, chance),
+            // One in twenty is too old or was not asked for.
+            is_told: !chance.once_in(20),
+            tells_seconds: chance.once_in(4),
+            id,
+        }
+    });
+    queries.collect()
+}
+
+fn outcome(chance: &mut Chance) -> Outcome {
+    match chance.below(40) {
+        0..=2 => Outcome::Failed,
+        3 => Outcome::Ddl,
+        4..=6 => Outcome::Reused,
+        7 => Outcome::OnCapacity,
+        _ => Outcome::Succeeded,
+    }
+}
+
+fn scanned(outcome: Outcome, chance: &mut Chance) -> u64 {
+    let size = chance.below(9_000_000_000) as u64;
+    match (outcome, chance.below(10)) {
+        (Outcome::Ddl | Outcome::Reused, _) => 0,
+        (_, 0) => size % 4_000_000,
+        (_, 1..=6) => size % 600_000_000,
+        (_, _) => size * 40,
+    }
+}
+
+/// `BatchGetQueryExecution`.
+pub(super) fn answer(queries: &[Query]) -> Value {
+    let told = queries.iter().filter(|query| query.is_told);
+    let executions: Vec<Value> = told.map(execution).collect();
+    json!({"QueryExecutions": executions, "UnprocessedQueryExecutionIds": []})
+}
+
+fn execution(query: &Query) -> Value {
+    let state = match query.outcome {
+        Outcome::Failed => "FAILED",
+        Outcome::Cancelled => "CANCELLED",
+        _ => "SUCCEEDED",
+    };
+    let is_ddl = query.outcome == Outcome::Ddl;
+    let moment = |moment: UtcSecond, fraction: &str| {
+        if query.tells_seconds {
+            json!(moment.unix())
+        } else {
+            json!(moment.to_string().replace('Z', &format!(".{fraction}+00:00")))
+        }
+    };
+    let mut execution = json!({
+        "QueryExecutionId": query.id,
+        "Query": "/* QuickSight */ SELECT region, sum(amount) FROM sales GROUP BY region",
+        "StatementType": if is_ddl { "DDL" } else { "DML" },
+        "SubstatementType": if is_ddl { "CREATE_TABLE" } else { "SELECT" },
+        "WorkGroup": query.work_group,
+        "QueryExecutionContext": {"Database": query.database, "Catalog": "awsdatacatalog"},
+        "Status": {
+            "State": state,
+            "SubmissionDateTime": moment(query.time, "204000"),
+            "CompletionDateTime": moment(query.time.plus(8), "900000"),
+        },
+        "Statistics": {
+            "EngineExecutionTimeInMillis": 7900,
+            "DataScannedInBytes": query.scanned,
+            "TotalExecutionTimeInMillis": 8700,
+            "ResultReuseInformation": {
+                "ReusedPreviousResult": query.outcome == Outcome::Reused,
+            },
+        },
+    });
+    if query.is_on_capacity() {
+        execution["Statistics"]["DpuCount"] = json!(24);
+    }
+    execution
+}

@@ -1,0 +1,431 @@
+//! Bills: which kind a file is, and all files together.
+
+use super::cost_explorer::{self, Entry, EntryKey};
+use super::rows::{ReadParquet, Rows, RowsError};
+use super::text::{TextError, plain};
+use super::{cur, focus};
+use crate::model::bill::{
+    Bill, BillCoverage, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineKey,
+};
+use crate::model::coverage::{Reject, RejectReason};
+use crate::model::money::{add, parse_decimal};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use hashbrown::HashSet;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Days of the longest period that is believed: a bill covers a month, a fee a
+/// year.
+const PERIOD_DAYS_MAX: i32 = 400;
+
+/// Places that an amount given as a binary number keeps: more are noise.
+pub(super) const BINARY_SCALE: u32 = 15;
+
+/// What is accepted, for messages.
+const EXPECTED: &str = "expected a Cost Explorer answer (aws ce get-cost-and-usage, grouped by \
+                        LINKED_ACCOUNT and USAGE_TYPE or SERVICE), a Cost and Usage Report or \
+                        FOCUS data as CSV or Parquet";
+
+/// Why a file is not taken as a bill.
+#[derive(Debug, thiserror::Error)]
+pub enum BillError {
+    /// It is something else.
+    #[error("{EXPECTED}; found {found}")]
+    NotABill {
+        /// What it looks like.
+        found: String,
+    },
+    /// It is a bill, but lacks what is needed of one.
+    #[error("{kind} without {lacking}; it has {found}")]
+    Lacks {
+        /// What kind of bill.
+        kind: &'static str,
+        /// What is missing.
+        lacking: String,
+        /// What there is instead.
+        found: String,
+    },
+    /// It cannot be inflated.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// It cannot be read as CSV or Parquet at all.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+}
+
+/// Reads the files of a bill, one after the other.
+pub struct BillReader {
+    metric: CostMetric,
+    window: TimeWindow,
+    extra: BTreeSet<ChargeCategory>,
+    files_seen: HashSet<[u8; 32]>,
+    /// Ids of CUR line items.
+    pub(super) items_seen: HashSet<[u8; 16]>,
+    entries: BTreeMap<EntryKey, Entry>,
+    bill: Bill,
+}
+
+/// One line as a format tells it.
+pub(super) struct Line {
+    pub(super) key: LineKey,
+    pub(super) cost: Decimal,
+    pub(super) terabytes: Option<Decimal>,
+    pub(super) is_estimated: bool,
+}
+
+impl BillReader {
+    /// A reader of the amounts of one metric inside a window. Taxes, credits and
+    /// the like are left out unless they are among the `extra` categories.
+    #[must_use]
+    pub fn new(metric: CostMetric, window: TimeWindow, extra: BTreeSet<ChargeCategory>) -> Self {
+        Self {
+            metric,
+            window,
+            extra,
+            files_seen: HashSet::new(),
+            items_seen: HashSet::new(),
+            entries: BTreeMap::new(),
+            bill: Bill {
+                coverage: BillCoverage {
+                    metric,
+                    ..BillCoverage::default()
+                },
+                ..Bill::default()
+            },
+        }
+    }
+
+    pub(super) fn metric(&self) -> CostMetric {
+        self.metric
+    }
+
+    /// Takes in one file. `parquet` reads Parquet as a table of the named columns.
+    ///
+    /// # Errors
+    ///
+    /// When it is no bill, or one without accounts, services or the metric. Single
+    /// lines that cannot be read are counted instead.
+    pub fn read(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        parquet: ReadParquet,
+    ) -> Result<(), BillError> {
+        if !self.files_seen.insert(Sha256::digest(bytes).into()) {
+            self.bill.coverage.uncounted.repeated += 1;
+            self.bill
+                .coverage
+                .notes
+                .insert("the same file was given twice and is counted once".to_owned());
+            return Ok(());
+        }
+        if bytes.starts_with(b"PK\x03\x04") {
+            return Err(BillError::NotABill {
+                found: "a zip archive: unpack it first".to_owned(),
+            });
+        }
+        self.bill.coverage.files += 1;
+        if bytes.starts_with(b"PAR1") {
+            return self.rows(name, Rows::parquet(bytes, parquet)?);
+        }
+        let text = plain(bytes)?;
+        if text.starts_with(b"PAR1") {
+            return self.rows(name, Rows::parquet(&text, parquet)?);
+        }
+        let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+        match first {
+            None => Err(BillError::NotABill {
+                found: "an empty file".to_owned(),
+            }),
+            Some(b'{' | b'[') => cost_explorer::read(name, &text, self),
+            Some(_) => self.rows(name, Rows::csv(&text)?),
+        }
+    }
+
+    fn rows(&mut self, name: &str, rows: Rows<'_>) -> Result<(), BillError> {
+        if cur::is_cur(rows.names()) {
+            cur::read(name, rows, self)
+        } else if focus::is_focus(rows.names()) {
+            focus::read(name, rows, self)
+        } else {
+            Err(BillError::NotABill {
+                found: format!("columns {}", list(rows.names())),
+            })
+        }
+    }
+
+    pub(super) fn reject(&mut self, name: &str, record: u32, detail: impl Into<String>) {
+        self.bill.coverage.rejects.add(Reject {
+            object: name.into(),
+            record: Some(record),
+            offset: None,
+            reason: RejectReason::BadMember,
+            detail: detail.into(),
+        });
+    }
+
+    pub(super) fn note(&mut self, note: impl Into<String>) {
+        self.bill.coverage.notes.insert(note.into());
+    }
+
+    pub(super) fn name_account(&mut self, account_id: &Text, name: &str) {
+        if !self.bill.account_names.contains_key(account_id) {
+            let names = &mut self.bill.account_names;
+            names.insert(account_id.clone(), name.into());
+        }
+    }
+
+    pub(super) fn repeated(&mut self) {
+        self.bill.coverage.uncounted.repeated += 1;
+    }
+
+    /// An entry of Cost Explorer. The same one may stand in two answers, the later
+    /// of which knows better; a final one always does.
+    pub(super) fn entry(&mut self, key: EntryKey, entry: Entry) {
+        match self.entries.get_mut(&key) {
+            None => {
+                self.entries.insert(key, entry);
+            }
+            Some(known) => {
+                self.bill.coverage.uncounted.repeated += 1;
+                if known.line.is_estimated || !entry.line.is_estimated {
+                    *known = entry;
+                }
+            }
+        }
+    }
+
+    /// Counts a line, or counts why not. `name` and `record` are where it stands.
+    pub(super) fn line(&mut self, name: &str, record: u32, line: Line) {
+        let Line { key, .. } = &line;
+        self.bill.coverage.kinds.insert(key.kind);
+        if key.category != ChargeCategory::Usage && !self.extra.contains(&key.category) {
+            let uncounted = &mut self.bill.coverage.uncounted.categories;
+            *uncounted.entry(key.category).or_default() += 1;
+            return;
+        }
+        match inside(key.period, &self.window) {
+            Inside::Whole => {}
+            Inside::Not => {
+                self.bill.coverage.uncounted.outside_window += 1;
+                return;
+            }
+            Inside::Partly => {
+                self.bill.coverage.uncounted.across_window += 1;
+                return;
+            }
+        }
+        let amounts = self.bill.lines.entry(line.key).or_default();
+        let Some(cost) = add(amounts.cost, line.cost) else {
+            let detail = "the sum of its lines needs more than 28 digits";
+            return self.reject(name, record, detail);
+        };
+        amounts.cost = cost;
+        amounts.lines += 1;
+        amounts.is_estimated |= line.is_estimated;
+        if let Some(terabytes) = line.terabytes {
+            let known = amounts.terabytes.unwrap_or_default();
+            amounts.terabytes = Some(known.saturating_add(terabytes));
+        }
+    }
+
+    /// The bill of all files. Where two kinds cover the same account and day, the
+    /// one that says more counts.
+    #[must_use]
+    pub fn finish(mut self) -> Bill {
+        let entries = std::mem::take(&mut self.entries);
+        for entry in entries.into_values() {
+            self.line(&entry.file, entry.record, entry.line);
+        }
+        let mut bill = self.bill;
+        let mut best: BTreeMap<(Facet, Text, Date), Rank> = BTreeMap::new();
+        for key in bill.lines.keys() {
+            let (facet, rank) = rank(key);
+            for day in key.period.days() {
+                let place = (facet, key.account_id.clone(), day);
+                let known = best.entry(place).or_insert(rank);
+                *known = rank.max(*known);
+            }
+        }
+        let before = bill.lines.len();
+        bill.lines.retain(|key, _| {
+            let (facet, rank) = rank(key);
+            let covered = key.period.days().any(|day| {
+                let place = (facet, key.account_id.clone(), day);
+                best.get(&place).is_some_and(|best| rank < *best)
+            });
+            !covered
+        });
+        bill.coverage.uncounted.covered_elsewhere += (before - bill.lines.len()) as u64;
+        bill
+    }
+}
+
+/// What kinds of bills are compared on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Facet {
+    Athena,
+    Services,
+}
+
+/// How much a kind says: its own rank there, then whether it tells days.
+type Rank = (u8, bool);
+
+fn rank(key: &LineKey) -> (Facet, Rank) {
+    let is_usage = key.category == ChargeCategory::Usage;
+    let facet = match key.billed_for {
+        BilledFor::Athena | BilledFor::AthenaScan | BilledFor::AthenaOther if is_usage => {
+            Facet::Athena
+        }
+        _ => Facet::Services,
+    };
+    let kind = match (key.kind, facet) {
+        (BillKind::Cur, _) => 3,
+        (BillKind::Focus, _) => 2,
+        (BillKind::CostExplorerByUsageType, Facet::Athena)
+        | (BillKind::CostExplorerByService, Facet::Services) => 1,
+        (BillKind::CostExplorerByUsageType, Facet::Services)
+        | (BillKind::CostExplorerByService, Facet::Athena) => 0,
+    };
+    (facet, (kind, key.period.is_one_day()))
+}
+
+enum Inside {
+    Whole,
+    Partly,
+    Not,
+}
+
+fn inside(period: BillPeriod, window: &TimeWindow) -> Inside {
+    let (Some(from), Some(to)) = (
+        UtcSecond::midnight(period.from),
+        UtcSecond::midnight(period.to),
+    ) else {
+        return Inside::Not;
+    };
+    let starts_inside = window.from.is_none_or(|start| start <= from);
+    let ends_inside = window.to.is_none_or(|end| to <= end);
+    let is_apart = window.from.is_some_and(|start| to <= start)
+        || window.to.is_some_and(|end| end <= from);
+    match (starts_inside && ends_inside, is_apart) {
+        (true, _) => Inside::Whole,
+        (false, true) => Inside::Not,
+        (false, false) => Inside::Partly,
+    }
+}
+
+/// The whole days that hold a period given by two moments.
+pub(super) fn period(from: &str, to: Option<&str>) -> Option<BillPeriod> {
+    let (from, _) = day_and_rest(from)?;
+    let to = match to {
+        None => from.tomorrow().ok()?,
+        Some(to) => match day_and_rest(to)? {
+            (day, true) if from < day => day,
+            (day, _) => day.tomorrow().ok()?,
+        },
+    };
+    let days = from.until(to).ok()?.get_days();
+    (1..=PERIOD_DAYS_MAX)
+        .contains(&days)
+        .then_some(BillPeriod { from, to })
+}
+
+/// The UTC day of a date or time as bills spell them, and whether it is midnight.
+fn day_and_rest(text: &str) -> Option<(Date, bool)> {
+    if text.len() == 10 {
+        return Some((text.parse().ok()?, true));
+    }
+    let with_zone = |text: &str| {
+        let has_zone = text.ends_with('Z') || text.rfind(['+', '-']).is_some_and(|at| at > 10);
+        let zone = if has_zone { "" } else { "Z" };
+        format!("{}{zone}", text.replacen(' ', "T", 1))
+    };
+    let moment = UtcSecond::parse(&with_zone(text.trim_end_matches(" UTC")))?;
+    let day = moment.day();
+    Some((day, UtcSecond::midnight(day) == Some(moment)))
+}
+
+/// An amount as bills spell it; what was a binary number is rounded to where its
+/// digits still mean something.
+pub(super) fn cost(text: &str, is_binary: bool) -> Option<Decimal> {
+    let cost = parse_decimal(text)?;
+    if !is_binary || cost.scale() <= BINARY_SCALE {
+        return Some(cost);
+    }
+    Some(cost.round_dp(BINARY_SCALE).normalize())
+}
+
+/// The well-known name of a service, whichever way a bill spells it.
+pub(super) fn service_name(told: &str) -> &str {
+    match told {
+        "AmazonS3" | "Amazon Simple Storage Service" => "Amazon S3",
+        "AWSGlue" => "AWS Glue",
+        "AmazonQuickSight" | "Amazon QuickSight" | "Amazon Quick" | "Amazon Quick Suite" => {
+            "Amazon Quick"
+        }
+        "AWSLambda" => "AWS Lambda",
+        told => told,
+    }
+}
+
+/// What an Athena charge of this usage type is for.
+pub(super) fn athena(usage_type: Option<&str>) -> BilledFor {
+    match usage_type {
+        Some(usage_type) if is_scan(usage_type) => BilledFor::AthenaScan,
+        Some(_) => BilledFor::AthenaOther,
+        None => BilledFor::Athena,
+    }
+}
+
+/// Whether the usage type is of scanned data.
+pub(super) fn is_scan(usage_type: &str) -> bool {
+    usage_type.ends_with("DataScannedInTB")
+}
+
+/// Names for a message: the first few.
+pub(super) fn list(names: &[String]) -> String {
+    const NAMES_MAX: usize = 6;
+    let shown: Vec<String> = names
+        .iter()
+        .take(NAMES_MAX)
+        .map(|name| name.chars().filter(|letter| !letter.is_control()).take(60).collect())
+        .collect();
+    let more = names.len().saturating_sub(NAMES_MAX);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    if shown.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("{}{more}", shown.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_are_whole_days() {
+        let spelled = |from: &str, to: Option<&str>| period(from, to).map(|days| days.to_string());
+        for (from, to, wanted) in [
+            ("2026-11-01", Some("2026-11-02"), "2026-11-01"),
+            ("2026-11-01", Some("2026-12-01"), "2026-11-01/2026-12-01"),
+            ("2026-11-01T05:00:00Z", Some("2026-11-01T06:00:00Z"), "2026-11-01"),
+            ("2026-11-01T23:00:00Z", Some("2026-11-02T00:00:00Z"), "2026-11-01"),
+            ("2026-11-01 00:00:00", Some("2026-11-02 00:00:00"), "2026-11-01"),
+            ("2026-11-01T00:00:00.000Z", None, "2026-11-01"),
+        ] {
+            assert_eq!(spelled(from, to).as_deref(), Some(wanted), "{from}");
+        }
+        for (from, to) in [("yesterday", None), ("2026-11-02", Some("2026-10-01")), ("0001-01-01", Some("9999-01-01"))] {
+            assert_eq!(spelled(from, to), None, "{from}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Cost and Usage Reports, legacy and 2.0 (facts.md section 8).
+
+use super::bill::{self, BillError, BillReader, Line};
+use super::rows::{Row, Rows, find};
+use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
+use crate::model::region;
+use crate::model::text::Text;
+use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
+
+const KIND: &str = "a Cost and Usage Report";
+
+/// `lineItem/UsageAccountId` as `line_item_usage_account_id`.
+fn modern(name: &str) -> String {
+    let mut modern = String::with_capacity(name.len() + 8);
+    let mut previous = '_';
+    for letter in name.chars() {
+        if letter == '/' {
+            modern.push('_');
+            previous = '_';
+            continue;
+        }
+        if letter.is_ascii_uppercase() && previous != '_' && !previous.is_ascii_uppercase() {
+            modern.push('_');
+        }
+        modern.push(letter.to_ascii_lowercase());
+        previous = letter;
+    }
+    modern
+}
+
+/// Whether columns of these names are of a Cost and Usage Report.
+pub(super) fn is_cur(names: &[String]) -> bool {
+    names
+        .iter()
+        .any(|name| modern(name).starts_with("line_item_"))
+}
+
+#[derive(Clone, Copy)]
+enum Of {
+    Account,
+    Start,
+    Product,
+    UsageType,
+    LineType,
+    Cost,
+    End,
+    AccountName,
+    Resource,
+    UsageAmount,
+    Currency,
+    LineItemId,
+    TimeInterval,
+    InvoiceId,
+    Region,
+    SavingsPlanCost,
+    ReservationCost,
+}
+
+const COLUMNS: [&[&str]; 17] = [
+    &["line_item_usage_account_id"],
+    &["line_item_usage_start_date"],
+    &["line_item_product_code"],
+    &["line_item_usage_type"],
+    &["line_item_line_item_type"],
+    &["line_item_unblended_cost"],
+    &["line_item_usage_end_date"],
+    &["line_item_usage_account_name"],
+    &["line_item_resource_id"],
+    &["line_item_usage_amount"],
+    &["line_item_currency_code"],
+    &["identity_line_item_id"],
+    &["identity_time_interval"],
+    &["bill_invoice_id"],
+    &["product_region_code", "product_region"],
+    &["savings_plan_savings_plan_effective_cost"],
+    &["reservation_effective_cost"],
+];
+
+/// How many of the columns have to be there.
+const NEEDED: usize = 6;
+
+fn cost_column(metric: CostMetric) -> &'static [&'static str] {
+    match metric {
+        CostMetric::Unblended | CostMetric::Amortized => &["line_item_unblended_cost"],
+        CostMetric::Blended => &["line_item_blended_cost"],
+        CostMetric::NetUnblended | CostMetric::NetAmortized => &["line_item_net_unblended_cost"],
+    }
+}
+
+fn net_or_gross(metric: CostMetric, at: usize) -> &'static [&'static str] {
+    let is_net = metric == CostMetric::NetAmortized;
+    match (at == Of::SavingsPlanCost as usize, is_net) {
+        (true, true) => &["savings_plan_net_savings_plan_effective_cost"],
+        (true, false) => COLUMNS[Of::SavingsPlanCost as usize],
+        (false, true) => &["reservation_net_effective_cost"],
+        (false, false) => COLUMNS[Of::ReservationCost as usize],
+    }
+}
+
+/// Reads a report.
+pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<(), BillError> {
+    let names: Vec<String> = rows.names().iter().map(|name| modern(name)).collect();
+    let metric = into.metric();
+    let mut columns = COLUMNS;
+    columns[Of::Cost as usize] = cost_column(metric);
+    for at in [Of::SavingsPlanCost as usize, Of::ReservationCost as usize] {
+        columns[at] = net_or_gross(metric, at);
+    }
+    let at = find(&names, &columns);
+    let lacking: Vec<String> = at
+        .iter()
+        .zip(columns)
+        .take(NEEDED)
+        .filter(|(at, _)| at.is_none())
+        .map(|(_, names)| names[0].to_owned())
+        .collect();
+    if !lacking.is_empty() {
+        return Err(BillError::Lacks {
+            kind: KIND,
+            lacking: format!("the columns {}", bill::list(&lacking)),
+            found: bill::list(rows.names()),
+        });
+    }
+    let has_invoice = at[Of::InvoiceId as usize].is_some();
+    rows.for_each(&at, |number, row| {
+        let row = match row {
+            Ok(row) => row,
+            Err(detail) => return into.reject(name, number, detail),
+        };
+        if is_repeated(&row, into) {
+            return into.repeated();
+        }
+        match line(&row, metric, has_invoice) {
+            Ok(line) => {
+                if let Some(account) = row.get(Of::AccountName as usize) {
+                    into.name_account(&line.key.account_id, account);
+                }
+                into.line(name, number, line);
+            }
+            Err(detail) => into.reject(name, number, detail),
+        }
+    })?;
+    Ok(())
+}
+
+/// Whether a line item of this id and hour was read before.
+fn is_repeated(row: &Row<'_>, into: &mut BillReader) -> bool {
+    let Some(id) = row.get(Of::LineItemId as usize) else {
+        return false;
+    };
+    let interval = row.get(Of::TimeInterval as usize).unwrap_or_default();
+    let line_type = row.get(Of::LineType as usize).unwrap_or_default();
+    let digest = Sha256::new()
+        .chain_update(id)
+        .chain_update([0])
+        .chain_update(interval)
+        .chain_update([0])
+        .chain_update(line_type)
+        .finalize();
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest[..16]);
+    !into.items_seen.insert(short)
+}
+
+fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, String> {
+    let need = |of: Of, what: &str| row.get(of as usize).ok_or(format!("no {what}"));
+    let account = need(Of::Account, "usage account id")?;
+    let start = need(Of::Start, "usage start date")?;
+    let product = need(Of::Product, "product code")?;
+    let line_type = need(Of::LineType, "line item type")?;
+    let usage_type = row.get(Of::UsageType as usize);
+    let period = bill::period(start, row.get(Of::End as usize))
+        .ok_or("the usage dates are not a period")?;
+    let cost = cost_of(row, metric, line_type)?;
+    let category = category(line_type);
+    let is_athena = product == "AmazonAthena";
+    let billed_for = if is_athena {
+        bill::athena(usage_type)
+    } else {
+        BilledFor::Service(bill::service_name(product).into())
+    };
+    // Discount lines repeat the usage they are a discount on.
+    let is_quantity = billed_for == BilledFor::AthenaScan && is_usage(line_type);
+    let terabytes = if is_quantity {
+        match row.get(Of::UsageAmount as usize) {
+            Some(text) => Some(
+                bill::cost(text, row.is_binary).ok_or("the usage amount is not a decimal")?,
+            ),
+            None => None,
+        }
+    } else {
+        None
+    };
+    let resource = row.get(Of::Resource as usize).filter(|_| is_athena);
+    let region = resource
+        .and_then(|arn| arn.split(':').nth(3))
+        .or_else(|| row.get(Of::Region as usize))
+        .filter(|region| region::is_region_name(region))
+        .or_else(|| region::of_usage_type(usage_type?));
+    let work_group = resource
+        .and_then(|arn| arn.rsplit_once(":workgroup/"))
+        .map(|(_, name)| name);
+    Ok(Line {
+        key: LineKey {
+            kind: BillKind::Cur,
+            account_id: account.into(),
+            period,
+            billed_for,
+            category,
+            region: region.filter(|_| is_athena).map(Text::from),
+            work_group: work_group.map(Text::from),
+            currency: row.get(Of::Currency as usize).unwrap_or("USD").into(),
+        },
+        cost,
+        terabytes,
+        is_estimated: has_invoice && row.get(Of::InvoiceId as usize).is_none(),
+    })
+}
+
+fn is_usage(line_type: &str) -> bool {
+    matches!(
+        line_type,
+        "Usage" | "SavingsPlanCoveredUsage" | "DiscountedUsage"
+    )
+}
+
+/// Discounts belong to the use they are given on; Cost Explorer counts them so.
+fn category(line_type: &str) -> ChargeCategory {
+    match line_type {
+        "Tax" => ChargeCategory::Tax,
+        "Credit" => ChargeCategory::Credit,
+        "Refund" => ChargeCategory::Refund,
+        usage if is_usage(usage) || usage.ends_with("Discount") => ChargeCategory::Usage,
+        "SavingsPlanNegation" => ChargeCategory::Usage,
+        _ => ChargeCategory::Other,
+    }
+}
+
+fn cost_of(row: &Row<'_>, metric: CostMetric, line_type: &str) -> Result<Decimal, String> {
+    let is_amortized = matches!(metric, CostMetric::Amortized | CostMetric::NetAmortized);
+    let column = match line_type {
+        "SavingsPlanCoveredUsage" if is_amortized => Of::SavingsPlanCost,
+        "DiscountedUsage" if is_amortized => Of::ReservationCost,
+        "SavingsPlanNegation" if is_amortized => return Ok(Decimal::ZERO),
+        _ => Of::Cost,
+    };
+    let text = row.get(column as usize).ok_or("no cost")?;
+    bill::cost(text, row.is_binary).ok_or_else(|| "the cost is not a decimal that fits".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legacy_names_are_read_as_modern_ones() {
+        for (legacy, wanted) in [
+            ("lineItem/UsageAccountId", "line_item_usage_account_id"),
+            ("identity/LineItemId", "identity_line_item_id"),
+            ("product/region", "product_region"),
+            ("line_item_usage_type", "line_item_usage_type"),
+        ] {
+            assert_eq!(modern(legacy), wanted);
+        }
+    }
+}

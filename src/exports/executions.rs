@@ -1,0 +1,401 @@
+//! `BatchGetQueryExecution` and `GetQueryExecution` output (facts.md 4.2).
+//!
+//! A file holds one answer, several one after the other, JSON lines, or an array;
+//! answers wrap executions or are executions themselves. Times come as RFC 3339 or
+//! as seconds since 1970. The SQL is looked at for Quick's comment and dropped.
+
+use crate::model::coverage::{Reject, RejectReason};
+use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
+use crate::model::money::parse_decimal;
+use crate::model::text::{OpaqueId, Text};
+use crate::model::time::UtcSecond;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+/// More bytes than any query scans (100 PB); sums of it stay far from overflow.
+const BYTES_SCANNED_MAX: u64 = 100_000_000_000_000_000;
+
+#[derive(Deserialize)]
+struct RawAnswer<'a> {
+    #[serde(borrow, rename = "QueryExecutions")]
+    executions: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, rename = "QueryExecution")]
+    execution: Option<&'a RawValue>,
+    #[serde(borrow, rename = "QueryExecutionId")]
+    own_id: Option<&'a RawValue>,
+    #[serde(rename = "UnprocessedQueryExecutionIds")]
+    unprocessed: Option<Vec<IgnoredAny>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawExecution<'a> {
+    #[serde(borrow)]
+    query_execution_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    query: Option<&'a RawValue>,
+    #[serde(borrow)]
+    statement_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    work_group: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<RawStatus<'a>>,
+    #[serde(borrow)]
+    statistics: Option<RawStatistics<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawStatus<'a> {
+    #[serde(borrow)]
+    state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    submission_date_time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    completion_date_time: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawStatistics<'a> {
+    #[serde(borrow)]
+    data_scanned_in_bytes: Option<&'a RawValue>,
+    #[serde(borrow)]
+    dpu_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result_reuse_information: Option<RawReuse<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawReuse<'a> {
+    #[serde(borrow)]
+    reused_previous_result: Option<&'a RawValue>,
+}
+
+/// Why one execution is not taken.
+struct Refusal(RejectReason, String);
+
+fn bad(member: &str, what: &str) -> Refusal {
+    Refusal(RejectReason::BadMember, format!("{member} {what}"))
+}
+
+/// Reads one file into the statistics. What cannot be read becomes a reject, and
+/// reading goes on behind it. `quick_query_id` finds Quick's own id in SQL.
+pub fn read_executions(
+    name: &str,
+    text: &[u8],
+    quick_query_id: fn(&str) -> Option<&str>,
+    into: &mut Statistics,
+) {
+    into.files += 1;
+    let mut reader = Reader {
+        name: name.into(),
+        record: 0,
+        quick_query_id,
+        into,
+    };
+    if text.iter().all(u8::is_ascii_whitespace) {
+        reader.reject(None, RejectReason::Empty, "the file holds nothing".to_owned());
+        return;
+    }
+    if let Ok(text) = str::from_utf8(text) {
+        reader.documents(text, 0);
+        return;
+    }
+    // One bad line does not cost the others.
+    let mut offset = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        match str::from_utf8(line) {
+            Ok(line) => reader.documents(line, offset),
+            Err(_) => reader.reject(
+                Some(offset),
+                RejectReason::InvalidUtf8,
+                "a line is not UTF-8".to_owned(),
+            ),
+        }
+        offset += line.len() as u64;
+    }
+}
+
+struct Reader<'a> {
+    name: Text,
+    record: u32,
+    quick_query_id: fn(&str) -> Option<&str>,
+    into: &'a mut Statistics,
+}
+
+impl Reader<'_> {
+    fn reject(&mut self, offset: Option<u64>, reason: RejectReason, detail: String) {
+        self.into.rejects.add(Reject {
+            object: self.name.clone(),
+            record: offset.is_none().then_some(self.record),
+            offset,
+            reason,
+            detail,
+        });
+    }
+
+    /// Documents one after the other; behind a broken one, the next line that
+    /// starts one.
+    fn documents(&mut self, text: &str, offset: u64) {
+        let mut start = 0;
+        while start < text.len() {
+            let rest = &text[start..];
+            let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
+            let mut broken = None;
+            while let Some(document) = stream.next() {
+                match document {
+                    Ok(document) => self.document(document.get()),
+                    Err(error) => broken = Some((error, stream.byte_offset())),
+                }
+            }
+            let Some((error, at)) = broken else {
+                return;
+            };
+            let reason = if error.is_eof() {
+                RejectReason::TruncatedJson
+            } else {
+                RejectReason::InvalidJson
+            };
+            let place = offset + (start + at) as u64;
+            self.reject(Some(place), reason, format!("not JSON: {error}"));
+            let behind = rest.get(at..).unwrap_or_default();
+            let skip = behind.trim_start().len();
+            let skip = behind.len() - skip + 1;
+            let behind = behind.get(skip..).unwrap_or_default();
+            let next = behind.find("\n{").or_else(|| behind.find("\n["));
+            match next {
+                Some(next) => start += at + skip + next + 1,
+                None => return,
+            }
+        }
+    }
+
+    fn document(&mut self, text: &str) {
+        if text.starts_with('[') {
+            match serde_json::from_str::<Vec<&RawValue>>(text) {
+                Ok(items) => items.into_iter().for_each(|item| self.answer(item.get())),
+                Err(error) => self.reject(None, RejectReason::InvalidJson, error.to_string()),
+            }
+        } else {
+            self.answer(text);
+        }
+    }
+
+    fn answer(&mut self, text: &str) {
+        let answer = match serde_json::from_str::<RawAnswer<'_>>(text) {
+            Ok(answer) => answer,
+            Err(_) => return self.not_an_answer(),
+        };
+        if answer.executions.is_none() && answer.execution.is_none() && answer.own_id.is_none() {
+            return self.not_an_answer();
+        }
+        self.into.unprocessed += answer.unprocessed.map_or(0, |ids| ids.len() as u64);
+        for execution in answer.executions.into_iter().flatten() {
+            self.execution(execution.get());
+        }
+        if let Some(execution) = answer.execution {
+            self.execution(execution.get());
+        }
+        if answer.own_id.is_some() {
+            self.execution(text);
+        }
+    }
+
+    fn not_an_answer(&mut self) {
+        let expected = "expected QueryExecutions, QueryExecution or QueryExecutionId: output of \
+                        aws athena batch-get-query-execution or get-query-execution";
+        self.reject(None, RejectReason::NotARecord, expected.to_owned());
+        self.record += 1;
+    }
+
+    fn execution(&mut self, text: &str) {
+        let read = serde_json::from_str::<RawExecution<'_>>(text)
+            .map_err(|error| Refusal(RejectReason::WrongType, error.to_string()))
+            .and_then(|raw| statistics(&raw, self.quick_query_id));
+        match read {
+            Ok((id, statistics)) => self.into.add(id, statistics),
+            Err(Refusal(reason, detail)) => self.reject(None, reason, detail),
+        }
+        self.record += 1;
+    }
+}
+
+fn statistics(
+    raw: &RawExecution<'_>,
+    quick_query_id: fn(&str) -> Option<&str>,
+) -> Result<(OpaqueId, QueryStatistics), Refusal> {
+    let id = text_of(raw.query_execution_id, "QueryExecutionId")?
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| bad("QueryExecutionId", "is missing"))?;
+    let status = raw.status.as_ref();
+    let state = text_of(status.and_then(|status| status.state), "Status.State")?
+        .ok_or_else(|| bad("Status.State", "is missing"))?;
+    let state = QueryState::parse(&state)
+        .ok_or_else(|| bad("Status.State", "is none of QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED"))?;
+    let statement_type = text_of(raw.statement_type, "StatementType")?;
+    let figures = raw.statistics.as_ref();
+    let scanned = figures.and_then(|figures| figures.data_scanned_in_bytes);
+    let reuse = figures.and_then(|figures| figures.result_reuse_information.as_ref());
+    let reused = reuse.and_then(|reuse| reuse.reused_previous_result);
+    let sql = text_of(raw.query, "Query").ok().flatten();
+    let completed = status.and_then(|status| status.completion_date_time);
+    let submitted = status.and_then(|status| status.submission_date_time);
+    Ok((
+        OpaqueId::new(&id),
+        QueryStatistics {
+            state,
+            completed_at: moment_of(completed, "Status.CompletionDateTime")?,
+            submitted_at: moment_of(submitted, "Status.SubmissionDateTime")?,
+            statement_type: statement_type.and_then(|kind| StatementType::parse(&kind)),
+            bytes_scanned: bytes_of(scanned)?,
+            result_reused: flag_of(reused)?,
+            dpu_count: dpu_of(figures.and_then(|figures| figures.dpu_count))?,
+            work_group: text_of(raw.work_group, "WorkGroup")?.map(Text::from),
+            quick_query_id: sql.as_deref().and_then(quick_query_id).map(OpaqueId::new),
+        },
+    ))
+}
+
+/// The raw value, unless it is `null`.
+fn told(raw: Option<&RawValue>) -> Option<&str> {
+    raw.map(RawValue::get).filter(|text| *text != "null")
+}
+
+fn text_of(raw: Option<&RawValue>, member: &str) -> Result<Option<String>, Refusal> {
+    let Some(text) = told(raw) else {
+        return Ok(None);
+    };
+    let text = serde_json::from_str(text).map_err(|_| bad(member, "is not a string"))?;
+    Ok(Some(text))
+}
+
+fn number_of(text: &str) -> Option<Decimal> {
+    parse_decimal(text.trim_matches('"'))
+}
+
+fn bytes_of(raw: Option<&RawValue>) -> Result<Option<u64>, Refusal> {
+    let Some(text) = told(raw) else {
+        return Ok(None);
+    };
+    let bytes = number_of(text).filter(Decimal::is_integer);
+    let bytes = bytes.and_then(|bytes| bytes.to_u64());
+    match bytes {
+        Some(bytes) if bytes <= BYTES_SCANNED_MAX => Ok(Some(bytes)),
+        _ => Err(bad(
+            "Statistics.DataScannedInBytes",
+            "is not a number of bytes that a query can scan",
+        )),
+    }
+}
+
+fn dpu_of(raw: Option<&RawValue>) -> Result<Option<Decimal>, Refusal> {
+    let Some(text) = told(raw) else {
+        return Ok(None);
+    };
+    let count = number_of(text).filter(|count| *count >= Decimal::ZERO);
+    let count = count.ok_or_else(|| bad("Statistics.DpuCount", "is not a number"))?;
+    Ok(Some(count).filter(|count| !count.is_zero()))
+}
+
+fn flag_of(raw: Option<&RawValue>) -> Result<Option<bool>, Refusal> {
+    match told(raw) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(bad("ReusedPreviousResult", "is neither true nor false")),
+    }
+}
+
+/// RFC 3339 text, or seconds since 1970 with or without a fraction.
+fn moment_of(raw: Option<&RawValue>, member: &str) -> Result<Option<UtcSecond>, Refusal> {
+    let Some(text) = told(raw) else {
+        return Ok(None);
+    };
+    let moment = match text_of(raw, member) {
+        Ok(Some(spelled)) => UtcSecond::parse(&spelled),
+        _ => number_of(text)
+            .and_then(|seconds| seconds.floor().to_i64())
+            .map(UtcSecond::from_unix),
+    };
+    match moment {
+        Some(moment) => Ok(Some(moment)),
+        None => Err(bad(member, "is neither an RFC 3339 time nor seconds since 1970")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = r#"{"QueryExecutionId":"q-1","Query":"/* QuickSight x */ SELECT 1","StatementType":"DML","WorkGroup":"wg",
+        "Status":{"State":"SUCCEEDED","SubmissionDateTime":"2026-07-01T10:00:11.204000+00:00","CompletionDateTime":1782900019.9},
+        "Statistics":{"DataScannedInBytes":123456789,"NewThing":{"a":[1]},"ResultReuseInformation":{"ReusedPreviousResult":false}}}"#;
+
+    fn read(text: &str) -> Statistics {
+        let mut all = Statistics::default();
+        let none: fn(&str) -> Option<&str> = |_| None;
+        read_executions("executions.json", text.as_bytes(), none, &mut all);
+        all
+    }
+
+    #[test]
+    fn every_wrapping_is_read() {
+        let other = ONE.replace("q-1", "q-2");
+        for text in [
+            format!(r#"{{"QueryExecutions":[{ONE},{other}],"UnprocessedQueryExecutionIds":[{{}}]}}"#),
+            format!("{{\"QueryExecution\":{ONE}}}\n{{\"QueryExecution\":{other}}}"),
+            format!("{}\n{}\n", ONE.replace('\n', ""), other.replace('\n', "")),
+            format!("[{ONE},{{\"QueryExecution\":{other}}}]"),
+        ] {
+            let all = read(&text);
+            assert_eq!(all.rejects.total(), 0, "{text}");
+            assert_eq!(all.by_id.len(), 2, "{text}");
+            let one = &all.by_id[&OpaqueId::new("q-1")];
+            assert_eq!(one.bytes_scanned, Some(123_456_789));
+            assert_eq!(one.submitted_at, UtcSecond::parse("2026-07-01T10:00:11Z"));
+            assert_eq!(one.completed_at, UtcSecond::parse("2026-07-01T10:00:19Z"));
+            assert_eq!(one.result_reused, Some(false));
+        }
+    }
+
+    #[test]
+    fn a_bad_execution_is_rejected_and_costs_no_other() {
+        for (from, to, reason) in [
+            ("123456789", "\"many\"", RejectReason::BadMember),
+            ("123456789", "-1", RejectReason::BadMember),
+            ("123456789", "1e30", RejectReason::BadMember),
+            ("SUCCEEDED", "DONE", RejectReason::BadMember),
+            ("\"q-1\"", "7", RejectReason::BadMember),
+            ("1782900019.9", "\"soon\"", RejectReason::BadMember),
+            ("{\"State\":\"SUCCEEDED\",", "7,\"x\":{", RejectReason::WrongType),
+        ] {
+            let text = format!(
+                r#"{{"QueryExecutions":[{},{}]}}"#,
+                ONE.replace(from, to),
+                ONE.replace("q-1", "q-2")
+            );
+            let all = read(&text);
+            assert_eq!(all.by_id.len(), 1, "{to}");
+            let (found, count, _) = all.rejects.iter().next().unwrap();
+            assert_eq!((found, count), (reason, 1), "{to}");
+        }
+    }
+
+    #[test]
+    fn reading_goes_on_behind_a_broken_line() {
+        let line = ONE.replace('\n', "");
+        let broken = &line[..line.len() - 20];
+        let text = format!("{line}\n{broken}\n{}\n", line.replace("q-1", "q-2"));
+        let all = read(&text);
+        assert_eq!((all.by_id.len(), all.rejects.total()), (2, 1));
+        let all = read("");
+        assert_eq!((all.by_id.len(), all.rejects.total()), (0, 1));
+        let all = read(r#"{"ResultsByTime":[]}"#);
+        assert_eq!((all.by_id.len(), all.rejects.total()), (0, 1));
+    }
+}

@@ -1,0 +1,161 @@
+//! FOCUS 1.x, the FinOps Open Cost and Usage Specification (facts.md section 8).
+
+use super::bill::{self, BillError, BillReader, Line};
+use super::rows::{Row, Rows, find};
+use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
+use crate::model::region;
+use crate::model::text::Text;
+
+const KIND: &str = "FOCUS data";
+
+#[derive(Clone, Copy)]
+enum Of {
+    Cost,
+    Currency,
+    Category,
+    Start,
+    End,
+    Service,
+    Account,
+    BillingAccount,
+    AccountName,
+    Region,
+    Resource,
+    Quantity,
+    Unit,
+    UsageType,
+    SkuMeter,
+    InvoiceId,
+}
+
+const COLUMNS: [&[&str]; 16] = [
+    &["BilledCost"],
+    &["BillingCurrency"],
+    &["ChargeCategory", "ChargeType"],
+    &["ChargePeriodStart"],
+    &["ChargePeriodEnd"],
+    &["ServiceName"],
+    &["SubAccountId"],
+    &["BillingAccountId"],
+    &["SubAccountName"],
+    &["RegionId", "Region"],
+    &["ResourceId"],
+    &["ConsumedQuantity", "PricingQuantity"],
+    &["ConsumedUnit", "PricingUnit"],
+    &["x_UsageType"],
+    &["SkuMeter"],
+    &["InvoiceId"],
+];
+
+/// How many of the columns have to be there.
+const NEEDED: usize = 6;
+
+/// Whether columns of these names are of FOCUS data.
+pub(super) fn is_focus(names: &[String]) -> bool {
+    let known = find(names, &[&["BilledCost"], &["ChargePeriodStart"]]);
+    known.iter().all(Option::is_some)
+}
+
+/// Reads FOCUS data.
+pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<(), BillError> {
+    let mut columns = COLUMNS;
+    columns[Of::Cost as usize] = match into.metric() {
+        CostMetric::Unblended | CostMetric::NetUnblended => &["BilledCost"],
+        CostMetric::Amortized | CostMetric::NetAmortized => &["EffectiveCost"],
+        CostMetric::Blended => &[],
+    };
+    let at = find(rows.names(), &columns);
+    let lacking: Vec<String> = at
+        .iter()
+        .zip(columns)
+        .take(NEEDED)
+        .filter(|(at, _)| at.is_none())
+        .map(|(_, names)| names.first().map_or("a blended cost", |name| *name).to_owned())
+        .collect();
+    if !lacking.is_empty() {
+        return Err(BillError::Lacks {
+            kind: KIND,
+            lacking: format!("the columns {}", bill::list(&lacking)),
+            found: bill::list(rows.names()),
+        });
+    }
+    let has_invoice = at[Of::InvoiceId as usize].is_some();
+    rows.for_each(&at, |number, row| {
+        let row = match row {
+            Ok(row) => row,
+            Err(detail) => return into.reject(name, number, detail),
+        };
+        match line(&row, has_invoice) {
+            Ok(line) => {
+                if let Some(account) = row.get(Of::AccountName as usize) {
+                    into.name_account(&line.key.account_id, account);
+                }
+                into.line(name, number, line);
+            }
+            Err(detail) => into.reject(name, number, detail),
+        }
+    })?;
+    Ok(())
+}
+
+fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
+    let need = |of: Of, what: &str| row.get(of as usize).ok_or(format!("no {what}"));
+    let account = row
+        .get(Of::Account as usize)
+        .or_else(|| row.get(Of::BillingAccount as usize))
+        .ok_or("no SubAccountId")?;
+    let start = need(Of::Start, "ChargePeriodStart")?;
+    let period = bill::period(start, row.get(Of::End as usize))
+        .ok_or("the charge period is not a period")?;
+    let cost = need(Of::Cost, "cost")?;
+    let cost = bill::cost(cost, row.is_binary).ok_or("the cost is not a decimal that fits")?;
+    let service = need(Of::Service, "ServiceName")?;
+    let category = match need(Of::Category, "ChargeCategory")? {
+        "Usage" => ChargeCategory::Usage,
+        "Tax" => ChargeCategory::Tax,
+        "Credit" => ChargeCategory::Credit,
+        "Adjustment" => ChargeCategory::Refund,
+        _ => ChargeCategory::Other,
+    };
+    let is_athena = matches!(service, "Amazon Athena" | "AmazonAthena");
+    let usage_type = row
+        .get(Of::UsageType as usize)
+        .or_else(|| row.get(Of::SkuMeter as usize));
+    let unit = row.get(Of::Unit as usize);
+    let in_terabytes = unit.is_some_and(|unit| {
+        ["tb", "terabyte", "terabytes"].contains(&unit.to_ascii_lowercase().as_str())
+    });
+    let billed_for = match (is_athena, usage_type) {
+        (false, _) => BilledFor::Service(bill::service_name(service).into()),
+        (true, Some(usage_type)) if bill::is_scan(usage_type) => BilledFor::AthenaScan,
+        (true, _) if in_terabytes => BilledFor::AthenaScan,
+        (true, usage_type) => bill::athena(usage_type),
+    };
+    let terabytes = if billed_for == BilledFor::AthenaScan {
+        row.get(Of::Quantity as usize)
+            .and_then(|text| bill::cost(text, row.is_binary))
+    } else {
+        None
+    };
+    let resource = row.get(Of::Resource as usize).filter(|_| is_athena);
+    let region = row
+        .get(Of::Region as usize)
+        .filter(|region| region::is_region_name(region))
+        .or_else(|| region::of_usage_type(usage_type?));
+    let work_group = resource.and_then(|arn| Some(arn.rsplit_once("workgroup/")?.1));
+    Ok(Line {
+        key: LineKey {
+            kind: BillKind::Focus,
+            account_id: account.into(),
+            period,
+            billed_for,
+            category,
+            region: region.filter(|_| is_athena).map(Text::from),
+            work_group: work_group.map(Text::from),
+            currency: need(Of::Currency, "BillingCurrency")?.into(),
+        },
+        cost,
+        terabytes,
+        is_estimated: has_invoice && row.get(Of::InvoiceId as usize).is_none(),
+    })
+}

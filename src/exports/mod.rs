@@ -1,0 +1,29 @@
+//! What AWS exports besides logs, from text to the model: query statistics,
+//! bills, business units (facts.md 4.2 and 8).
+//!
+//! | what | file |
+//! |---|---|
+//! | `athena batch-get-query-execution`, `get-query-execution` | [`executions`] |
+//! | which kind of bill a file is | [`bill`] |
+//! | `ce get-cost-and-usage` | [`cost_explorer`] |
+//! | Cost and Usage Report, legacy and 2.0 | [`cur`] |
+//! | FOCUS 1.x | [`focus`] |
+//! | rows of CSV or Parquet by column name | [`rows`] |
+//! | account -> business unit | [`units`] |
+//!
+//! Nothing in here opens a file: it is given names, for messages, and bytes.
+
+mod bill;
+mod cost_explorer;
+mod cur;
+mod executions;
+mod focus;
+mod rows;
+mod text;
+mod units;
+
+pub use bill::{BillError, BillReader};
+pub use executions::read_executions;
+pub use rows::{ReadParquet, RowsError, Wanted};
+pub use text::{TextError, plain};
+pub use units::{UnitsError, UnitsReader};

@@ -1,0 +1,275 @@
+//! Which business unit pays for an account: from CSV, or from the accounts and
+//! tags of AWS Organizations.
+
+use super::rows::{Rows, RowsError, find};
+use super::text::{TextError, plain};
+use crate::model::coverage::{Reject, RejectReason, Rejects};
+use crate::model::text::Text;
+use crate::model::topology::Unit;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+const EXPECTED: &str = "expected CSV with the columns account_id, business_unit and, if wanted, \
+                        cost_center, or JSON of aws organizations list-accounts, \
+                        list-tags-for-resource (in a file named by the account id) or \
+                        aws resourcegroupstaggingapi get-resources";
+
+/// Why a file tells no business units.
+#[derive(Debug, thiserror::Error)]
+pub enum UnitsError {
+    /// It is something else.
+    #[error("{EXPECTED}; found {found}")]
+    NotUnits {
+        /// What it looks like.
+        found: String,
+    },
+    /// It cannot be inflated.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// Its header cannot be read.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawAnswer {
+    accounts: Option<Vec<RawAccount>>,
+    resource_tag_mapping_list: Option<Vec<RawMapping>>,
+    tags: Option<Vec<RawTag>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawAccount {
+    id: String,
+    name: Option<String>,
+    #[serde(default)]
+    tags: Vec<RawTag>,
+}
+
+#[derive(Deserialize)]
+struct RawMapping {
+    #[serde(rename = "ResourceARN")]
+    resource_arn: String,
+    #[serde(rename = "Tags", default)]
+    tags: Vec<RawTag>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawTag {
+    key: String,
+    value: String,
+}
+
+/// Reads files of business units, one after the other. A CSV file says more than
+/// tags do; of two CSV files, or two tags, the first given counts.
+#[derive(Debug, Default)]
+pub struct UnitsReader {
+    business_unit_tag: Option<String>,
+    cost_center_tag: Option<String>,
+    from_csv: BTreeMap<Text, Unit>,
+    from_tags: BTreeMap<Text, Unit>,
+    rejects: Rejects,
+}
+
+/// Tags are compared without case, spaces, hyphens and underscores.
+fn bare(key: &str) -> String {
+    let kept = key.chars().filter(|letter| letter.is_alphanumeric());
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+/// Twelve digits.
+fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn put(slot: &mut Option<Text>, value: &str) {
+    let value = value.trim();
+    if slot.is_none() && !value.is_empty() {
+        *slot = Some(value.into());
+    }
+}
+
+impl UnitsReader {
+    /// A reader that takes business units and cost centers from tags of these
+    /// names, compared without case and punctuation; without any, `business-unit`
+    /// and `cost-center`.
+    #[must_use]
+    pub fn new(business_unit_tag: Option<&str>, cost_center_tag: Option<&str>) -> Self {
+        Self {
+            business_unit_tag: business_unit_tag.map(bare),
+            cost_center_tag: cost_center_tag.map(bare),
+            ..Self::default()
+        }
+    }
+
+    /// Takes in one file.
+    ///
+    /// # Errors
+    ///
+    /// When it tells no business units at all.
+    pub fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), UnitsError> {
+        let text = plain(bytes)?;
+        let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+        match first {
+            Some(b'{' | b'[') => self.json(name, &text),
+            _ => self.csv(name, &text),
+        }
+    }
+
+    fn json(&mut self, name: &str, text: &[u8]) -> Result<(), UnitsError> {
+        for answer in serde_json::Deserializer::from_slice(text).into_iter::<RawAnswer>() {
+            let answer = answer.map_err(|error| UnitsError::NotUnits {
+                found: format!("JSON that is none: {error}"),
+            })?;
+            let is_empty = answer.accounts.is_none()
+                && answer.resource_tag_mapping_list.is_none()
+                && answer.tags.is_none();
+            if is_empty {
+                return Err(UnitsError::NotUnits {
+                    found: "JSON without Accounts, ResourceTagMappingList or Tags".to_owned(),
+                });
+            }
+            for account in answer.accounts.into_iter().flatten() {
+                let id = Text::from(account.id);
+                if let Some(name) = &account.name {
+                    put(&mut self.from_tags.entry(id.clone()).or_default().account_name, name);
+                }
+                self.tags(&id, &account.tags);
+            }
+            for mapping in answer.resource_tag_mapping_list.into_iter().flatten() {
+                let id = mapping.resource_arn.rsplit('/').next().unwrap_or_default();
+                self.tags(&Text::from(id), &mapping.tags);
+            }
+            if let Some(tags) = answer.tags {
+                let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+                let id = file.split('.').next().unwrap_or(file);
+                if !is_account_id(id) {
+                    return Err(UnitsError::NotUnits {
+                        found: "tags of a resource in a file that no account id names".to_owned(),
+                    });
+                }
+                self.tags(&Text::from(id), &tags);
+            }
+        }
+        Ok(())
+    }
+
+    fn tags(&mut self, account_id: &Text, tags: &[RawTag]) {
+        let business_unit = self.business_unit_tag.as_deref().unwrap_or("businessunit");
+        let cost_center = self.cost_center_tag.as_deref().unwrap_or("costcenter");
+        let unit = self.from_tags.entry(account_id.clone()).or_default();
+        for tag in tags {
+            let key = bare(&tag.key);
+            if key == business_unit {
+                put(&mut unit.business_unit, &tag.value);
+            } else if key == cost_center {
+                put(&mut unit.cost_center, &tag.value);
+            }
+        }
+    }
+
+    fn csv(&mut self, name: &str, text: &[u8]) -> Result<(), UnitsError> {
+        let rows = Rows::csv(text)?;
+        let wanted = find(
+            rows.names(),
+            &[
+                &["account_id", "account", "accountid"],
+                &["business_unit", "business-unit", "businessunit"],
+                &["cost_center", "cost-center", "costcenter"],
+                &["account_name", "name"],
+            ],
+        );
+        if wanted.iter().take(2).any(Option::is_none) {
+            return Err(UnitsError::NotUnits {
+                found: format!("columns {}", super::bill::list(rows.names())),
+            });
+        }
+        let mut rejected = Vec::new();
+        rows.for_each(&wanted, |number, row| {
+            let row = match row {
+                Ok(row) => row,
+                Err(detail) => return rejected.push((number, detail)),
+            };
+            // A spreadsheet may have taken the zeros in front.
+            let id = row.get(0).unwrap_or_default();
+            let id = format!("{id:0>12}");
+            if !is_account_id(&id) {
+                let detail = "account_id is not an account id: 12 digits are".to_owned();
+                return rejected.push((number, detail));
+            }
+            let unit = self.from_csv.entry(id.into()).or_default();
+            put(&mut unit.business_unit, row.get(1).unwrap_or_default());
+            put(&mut unit.cost_center, row.get(2).unwrap_or_default());
+            put(&mut unit.account_name, row.get(3).unwrap_or_default());
+        })?;
+        for (number, detail) in rejected {
+            self.rejects.add(Reject {
+                object: name.into(),
+                record: Some(number),
+                offset: None,
+                reason: RejectReason::BadMember,
+                detail,
+            });
+        }
+        Ok(())
+    }
+
+    /// Units by account, and the lines that could not be read.
+    #[must_use]
+    pub fn finish(self) -> (BTreeMap<Text, Unit>, Rejects) {
+        let mut units = self.from_csv;
+        for (account, tagged) in self.from_tags {
+            let unit = units.entry(account).or_default();
+            unit.account_name = unit.account_name.take().or(tagged.account_name);
+            unit.business_unit = unit.business_unit.take().or(tagged.business_unit);
+            unit.cost_center = unit.cost_center.take().or(tagged.cost_center);
+        }
+        (units, self.rejects)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(files: &[(&str, &str)]) -> Result<BTreeMap<Text, Unit>, String> {
+        let mut reader = UnitsReader::new(None, None);
+        for (name, text) in files {
+            let read = reader.read(name, text.as_bytes());
+            read.map_err(|error| error.to_string())?;
+        }
+        Ok(reader.finish().0)
+    }
+
+    #[test]
+    fn csv_says_more_than_tags() {
+        let accounts = r#"{"Accounts":[{"Id":"444455556666","Name":"retail","Status":"ACTIVE"},{"Id":"777788889999","Name":"risk"}]}"#;
+        let tags = r#"{"ResourceTagMappingList":[{"ResourceARN":"arn:aws:organizations::111122223333:account/o-1/444455556666","Tags":[{"Key":"BusinessUnit","Value":"Tagged"},{"Key":"cost_center","Value":"CC-7"}]}]}"#;
+        let own_tags = r#"{"Tags":[{"Key":"business-unit","Value":"Risk"}]}"#;
+        let csv = "account_id,business_unit\n444455556666,Retail Banking\n000000000012,Small\nx,y\n";
+        let files = [("a.json", accounts), ("b.json", tags), ("dir/777788889999.json", own_tags), ("units.csv", csv)];
+        let units = read(&files).unwrap();
+        let of = |account: &str| units[account].business_unit.as_deref().unwrap().to_owned();
+        assert_eq!(of("444455556666"), "Retail Banking");
+        assert_eq!(of("777788889999"), "Risk");
+        assert_eq!(of("000000000012"), "Small");
+        let retail = &units["444455556666"];
+        assert_eq!(retail.cost_center.as_deref(), Some("CC-7"));
+        assert_eq!(retail.account_name.as_deref(), Some("retail"));
+    }
+
+    #[test]
+    fn a_wrong_file_is_told_what_was_expected_and_found() {
+        for (name, text, wanted) in [
+            ("a.json", "{}", "JSON without Accounts"),
+            ("a.csv", "a,b\n", "columns a, b"),
+            ("tags.json", r#"{"Tags":[]}"#, "no account id names"),
+        ] {
+            let error = read(&[(name, text)]).unwrap_err();
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Files of query statistics, bills and business units on this machine.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// Stored bytes of one export: a month of a large Cost and Usage Report is a
+/// few gigabytes, in files of less.
+const STORED_BYTES_MAX: u64 = 4 << 30;
+
+/// A file that was named, or found in a folder that was.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExportFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether the path itself was given: that it cannot be read is then no
+    /// matter of one file among many.
+    pub is_named: bool,
+}
+
+/// The files that some paths lead to: files themselves, and all files below
+/// folders, in the order of their names.
+///
+/// # Errors
+///
+/// When a path cannot be looked at.
+pub fn export_files(paths: &[PathBuf]) -> Result<Vec<ExportFile>, (PathBuf, io::Error)> {
+    let mut files = Vec::new();
+    for path in paths {
+        let unopenable = |error: io::Error| (path.clone(), error);
+        if !path.metadata().map_err(unopenable)?.is_dir() {
+            files.push(ExportFile {
+                path: path.clone(),
+                is_named: true,
+            });
+            continue;
+        }
+        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+            let entry = entry.map_err(|error| unopenable(error.into()))?;
+            let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if entry.file_type().is_file() && !is_hidden {
+                files.push(ExportFile {
+                    path: entry.into_path(),
+                    is_named: false,
+                });
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Reads one file.
+///
+/// # Errors
+///
+/// When it cannot be read, or is larger than any export.
+pub fn read_export(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut file = File::open(path)?.take(STORED_BYTES_MAX + 1);
+    file.read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > STORED_BYTES_MAX {
+        let message = format!("larger than {STORED_BYTES_MAX} bytes, the limit for one file");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
+}

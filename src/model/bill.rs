@@ -1,0 +1,269 @@
+//! What the bill says: charges by account, period, service and work group
+//! (facts.md section 8).
+
+use super::coverage::Rejects;
+use super::text::Text;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which of a bill's amounts is meant, in the terms of Cost Explorer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum CostMetric {
+    /// What was charged, on the day it was charged.
+    #[default]
+    Unblended,
+    /// Averaged over the organisation.
+    Blended,
+    /// Commitments spread over the time they cover.
+    Amortized,
+    /// Unblended after discounts.
+    NetUnblended,
+    /// Amortized after discounts.
+    NetAmortized,
+}
+
+impl CostMetric {
+    /// All metrics.
+    pub const ALL: [Self; 5] = [
+        Self::Unblended,
+        Self::Blended,
+        Self::Amortized,
+        Self::NetUnblended,
+        Self::NetAmortized,
+    ];
+
+    /// The metric as options and outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unblended => "unblended",
+            Self::Blended => "blended",
+            Self::Amortized => "amortized",
+            Self::NetUnblended => "net-unblended",
+            Self::NetAmortized => "net-amortized",
+        }
+    }
+
+    /// The metric as Cost Explorer spells it.
+    #[must_use]
+    pub fn cost_explorer_name(self) -> &'static str {
+        match self {
+            Self::Unblended => "UnblendedCost",
+            Self::Blended => "BlendedCost",
+            Self::Amortized => "AmortizedCost",
+            Self::NetUnblended => "NetUnblendedCost",
+            Self::NetAmortized => "NetAmortizedCost",
+        }
+    }
+}
+
+/// What kind of bill a line is from. The later ones say more; where two cover
+/// the same account and day, the one that says more counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BillKind {
+    /// Cost Explorer, grouped by account and service.
+    CostExplorerByService,
+    /// Cost Explorer, grouped by account and usage type.
+    CostExplorerByUsageType,
+    /// FOCUS 1.x.
+    Focus,
+    /// Cost and Usage Report, legacy or 2.0.
+    Cur,
+}
+
+impl BillKind {
+    /// The kind in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CostExplorerByService => "Cost Explorer by service",
+            Self::CostExplorerByUsageType => "Cost Explorer by usage type",
+            Self::Focus => "FOCUS",
+            Self::Cur => "Cost and Usage Report",
+        }
+    }
+}
+
+/// What kind of charge a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChargeCategory {
+    /// Use of a service.
+    Usage,
+    /// Tax.
+    Tax,
+    /// A credit.
+    Credit,
+    /// A refund.
+    Refund,
+    /// A fee, a discount line, or anything else.
+    Other,
+}
+
+impl ChargeCategory {
+    /// All categories that are left out unless asked for.
+    pub const EXTRA: [Self; 4] = [Self::Tax, Self::Credit, Self::Refund, Self::Other];
+
+    /// The category as options and outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Tax => "tax",
+            Self::Credit => "credit",
+            Self::Refund => "refund",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What a charge is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BilledFor {
+    /// Athena, by bytes scanned: what queries are billed by.
+    AthenaScan,
+    /// Athena as a whole, where the bill does not tell bytes from capacity.
+    Athena,
+    /// Reserved capacity, Spark, and whatever else of Athena is not by bytes.
+    AthenaOther,
+    /// Another service, by the bill's name of it.
+    Service(Text),
+}
+
+impl BilledFor {
+    /// Whether queries share it.
+    #[must_use]
+    pub fn is_shared_by_queries(&self) -> bool {
+        matches!(self, Self::AthenaScan | Self::Athena)
+    }
+
+    /// The name that people know.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::AthenaScan => "Amazon Athena (data scanned)",
+            Self::Athena => "Amazon Athena",
+            Self::AthenaOther => "Amazon Athena (capacity and other)",
+            Self::Service(name) => name,
+        }
+    }
+}
+
+/// Whole UTC days, from the first to the day after the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BillPeriod {
+    /// The first day.
+    pub from: Date,
+    /// The day after the last.
+    pub to: Date,
+}
+
+impl BillPeriod {
+    /// A single day.
+    #[must_use]
+    pub fn day(day: Date) -> Self {
+        Self {
+            from: day,
+            to: day.tomorrow().unwrap_or(Date::MAX),
+        }
+    }
+
+    /// Its days, in order.
+    pub fn days(self) -> impl Iterator<Item = Date> {
+        std::iter::successors(Some(self.from), |day| day.tomorrow().ok())
+            .take_while(move |day| *day < self.to)
+    }
+
+    /// Whether it is no longer than a day.
+    #[must_use]
+    pub fn is_one_day(self) -> bool {
+        self == Self::day(self.from)
+    }
+}
+
+impl std::fmt::Display for BillPeriod {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.is_one_day() {
+            write!(formatter, "{}", self.from)
+        } else {
+            write!(formatter, "{}/{}", self.from, self.to)
+        }
+    }
+}
+
+/// What tells lines of a bill apart, as far as anything here depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LineKey {
+    /// Which kind of bill says so.
+    pub kind: BillKind,
+    /// The account that used it.
+    pub account_id: Text,
+    /// The days.
+    pub period: BillPeriod,
+    /// What for.
+    pub billed_for: BilledFor,
+    /// Use, tax, credit ...
+    pub category: ChargeCategory,
+    /// The Region, where the bill tells it.
+    pub region: Option<Text>,
+    /// The work group, where the bill tells it.
+    pub work_group: Option<Text>,
+    /// ISO 4217 code of the amounts.
+    pub currency: Text,
+}
+
+/// Amounts of lines with one key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LineAmounts {
+    /// The cost, in the key's currency.
+    pub cost: Decimal,
+    /// Terabytes of use, where any line gives them.
+    pub terabytes: Option<Decimal>,
+    /// How many lines.
+    pub lines: u64,
+    /// Whether the bill may still change.
+    pub is_estimated: bool,
+}
+
+/// Why lines were not counted, each with how many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    /// The same line, or the same file, was given before.
+    pub repeated: u64,
+    /// Another bill that says more covers the account and day.
+    pub covered_elsewhere: u64,
+    /// Days outside the window.
+    pub outside_window: u64,
+    /// Periods that reach beyond the window: they cannot be split.
+    pub across_window: u64,
+    /// Taxes, credits and the like that were not asked for.
+    pub categories: BTreeMap<ChargeCategory, u64>,
+}
+
+/// The bill, from all given files together.
+#[derive(Debug, Clone, Default)]
+pub struct Bill {
+    /// Lines by key.
+    pub lines: BTreeMap<LineKey, LineAmounts>,
+    /// Names of accounts, where the bill tells them.
+    pub account_names: BTreeMap<Text, Text>,
+    /// What was read of it.
+    pub coverage: BillCoverage,
+}
+
+/// What was read of the bill, and what was not.
+#[derive(Debug, Clone, Default)]
+pub struct BillCoverage {
+    /// Kinds that were read.
+    pub kinds: BTreeSet<BillKind>,
+    /// Which of the amounts.
+    pub metric: CostMetric,
+    /// Files read.
+    pub files: u64,
+    /// Lines that were read and not counted.
+    pub uncounted: Uncounted,
+    /// What could not be read.
+    pub rejects: Rejects,
+    /// What a reader has to know.
+    pub notes: BTreeSet<String>,
+}

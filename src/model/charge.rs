@@ -1,0 +1,291 @@
+//! Who caused which part of the bill: attributed to Quick chains + other known
+//! queries + unattributed = billed, to the last digit (design 4).
+
+use super::bill::{BillPeriod, BilledFor, ChargeCategory};
+use super::money::TerabyteBase;
+use super::text::Text;
+use rust_decimal::Decimal;
+
+/// Whose share a charge is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Share {
+    /// Queries of Quick's role chains.
+    Attributed,
+    /// Queries of others that the logs know.
+    Other,
+    /// What no known query explains.
+    Unattributed,
+}
+
+impl Share {
+    /// The share as outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Attributed => "attributed",
+            Self::Other => "other",
+            Self::Unattributed => "unattributed",
+        }
+    }
+}
+
+/// Queries and money of one group, whatever it is grouped by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Queries that Athena took.
+    pub query_count: u64,
+    /// Those of which no statistics were read: their bytes are unknown.
+    pub queries_without_statistics: u64,
+    /// Those that no line of the bill covers.
+    pub queries_without_bill: u64,
+    /// Bytes scanned; `None` where nothing is known of any query.
+    pub bytes_scanned: Option<u64>,
+    /// Bytes that Athena bills; `None` where nothing is known of any query.
+    pub bytes_billed: Option<u64>,
+    /// Billed bytes at list price; `None` where it is known of no query.
+    pub estimated_cost_usd: Option<Decimal>,
+}
+
+/// One charge: queries alike in every dimension, and their share of the bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// The day of the queries; the bill's own period where nothing is nearer.
+    pub period: BillPeriod,
+    /// The account that pays.
+    pub account_id: Option<Text>,
+    /// The Region.
+    pub region: Option<Text>,
+    /// The work group.
+    pub work_group: Option<Text>,
+    /// The Quick data source.
+    pub data_source_arn: Option<Text>,
+    /// The Quick user.
+    pub quick_user: Option<Text>,
+    /// Whose share it is.
+    pub share: Share,
+    /// ISO 4217 code of `billed_cost`.
+    pub currency: Text,
+    /// Queries and bytes.
+    pub figures: Figures,
+    /// The share of the bill; `None` where no line of the bill covers it.
+    pub billed_cost: Option<Decimal>,
+    /// Whether the bill may still change.
+    pub is_estimated: bool,
+}
+
+/// A dimension to group by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dimension {
+    /// Who pays, in the company.
+    BusinessUnit,
+    /// The consumer account.
+    Consumer,
+    /// The Athena work group.
+    WorkGroup,
+    /// The Quick data source.
+    DataSource,
+    /// The Quick user.
+    User,
+    /// The UTC day.
+    Day,
+}
+
+impl Dimension {
+    /// All dimensions, in the order of the documentation.
+    pub const ALL: [Self; 6] = [
+        Self::BusinessUnit,
+        Self::Consumer,
+        Self::WorkGroup,
+        Self::DataSource,
+        Self::User,
+        Self::Day,
+    ];
+
+    /// The dimension as options and outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BusinessUnit => "business-unit",
+            Self::Consumer => "consumer",
+            Self::WorkGroup => "work-group",
+            Self::DataSource => "data-source",
+            Self::User => "user",
+            Self::Day => "day",
+        }
+    }
+
+    /// Whether the bill itself knows it, for every line.
+    #[must_use]
+    pub fn is_of_bill(self) -> bool {
+        matches!(self, Self::BusinessUnit | Self::Consumer | Self::Day)
+    }
+}
+
+/// What stands in a group for an account without a business unit.
+pub const UNMAPPED: &str = "(unmapped)";
+/// What stands in a group for what the logs do not tell.
+pub const UNKNOWN: &str = "(unknown)";
+/// What stands in a group for what a query does not have.
+pub const NONE: &str = "(none)";
+/// What stands in a group for the part of the bill that no query explains.
+pub const UNATTRIBUTED: &str = "(unattributed)";
+
+/// One row of a chargeback table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChargebackRow {
+    /// Values of the dimensions, in the order they were asked for.
+    pub group: Vec<Text>,
+    /// ISO 4217 code of the billed amounts.
+    pub currency: Text,
+    /// Queries and bytes.
+    pub figures: Figures,
+    /// Amounts of the bill; `None` where no line of the bill covers the group.
+    pub billed: Option<Billed>,
+    /// Days of the group's bill that may still change.
+    pub estimated_days: u64,
+}
+
+/// A part of the bill, and who caused it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Billed {
+    /// Queries of Quick's role chains.
+    pub attributed: Decimal,
+    /// Other known queries.
+    pub other: Decimal,
+    /// What no known query explains.
+    pub unattributed: Decimal,
+}
+
+impl Billed {
+    /// The bill: the sum of the three.
+    #[must_use]
+    pub fn total(&self) -> Decimal {
+        self.attributed + self.other + self.unattributed
+    }
+}
+
+/// A cost of the same accounts that queries do not share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BesideRow {
+    /// Values of those dimensions that the bill knows, in the order asked for.
+    pub group: Vec<Text>,
+    /// What for.
+    pub billed_for: BilledFor,
+    /// Use, tax, credit ...
+    pub category: ChargeCategory,
+    /// ISO 4217 code.
+    pub currency: Text,
+    /// The cost.
+    pub cost: Decimal,
+}
+
+/// Why the estimate and the bill of one currency differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconciliation {
+    /// ISO 4217 code of the billed amounts.
+    pub currency: Text,
+    /// The bill, and who caused it; `None` where there is none.
+    pub billed: Option<Billed>,
+    /// Billed bytes of all known queries at list price, where the bill is in USD.
+    pub estimated_cost_usd: Option<Decimal>,
+    /// The same for queries that no line of the bill covers.
+    pub estimated_without_bill_usd: Option<Decimal>,
+    /// Terabytes the bill gives, where it gives any.
+    pub billed_terabytes: Option<Decimal>,
+    /// Billed bytes of the known queries that the bill covers.
+    pub known_bytes_billed: u64,
+    /// What explains the difference, one by one.
+    pub reasons: Vec<Reason>,
+}
+
+impl Reconciliation {
+    /// Bill less estimate of the queries it covers, in USD; `None` in another
+    /// currency or without one of the two.
+    #[must_use]
+    pub fn difference_usd(&self) -> Option<Decimal> {
+        let covered = self.estimated_cost_usd? - self.estimated_without_bill_usd.unwrap_or_default();
+        (&*self.currency == "USD")
+            .then(|| self.billed.map(|billed| billed.total() - covered))
+            .flatten()
+    }
+}
+
+/// One reason why an estimate and a bill differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// A fixed name.
+    pub code: &'static str,
+    /// How many queries, days or accounts.
+    pub count: u64,
+    /// The amount in question, where it is known.
+    pub amount: Option<Decimal>,
+    /// The reason in words; never text from a log or a bill.
+    pub text: String,
+}
+
+/// The bill split among queries.
+#[derive(Debug, Clone, Default)]
+pub struct Attribution {
+    /// Charges, alike in no two, in a fixed order.
+    pub charges: Vec<Charge>,
+    /// The share of every query, in the order of chains and their queries.
+    pub query_shares: Vec<Option<QueryShare>>,
+    /// What the same accounts pay besides.
+    pub beside: Vec<Beside>,
+    /// Estimate against bill, by currency.
+    pub reconciliations: Vec<Reconciliation>,
+    /// How a terabyte was counted.
+    pub terabyte: TerabyteBase,
+    /// Prices that queries were estimated by.
+    pub prices: Vec<ListPrice>,
+}
+
+/// A price of scanned data.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListPrice {
+    /// The Region.
+    pub region: Text,
+    /// USD per terabyte.
+    pub usd_per_terabyte: Decimal,
+    /// Where it is from.
+    pub source: Text,
+}
+
+/// A query's share of the bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryShare {
+    /// The amount.
+    pub cost: Decimal,
+    /// ISO 4217 code.
+    pub currency: Text,
+}
+
+/// A line of the bill that queries do not share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// The account that pays.
+    pub account_id: Text,
+    /// The days.
+    pub period: BillPeriod,
+    /// What for.
+    pub billed_for: BilledFor,
+    /// Use, tax, credit ...
+    pub category: ChargeCategory,
+    /// ISO 4217 code.
+    pub currency: Text,
+    /// The cost.
+    pub cost: Decimal,
+}
+
+/// A chargeback table.
+#[derive(Debug, Clone, Default)]
+pub struct Chargeback {
+    /// What it is grouped by, in the order asked for.
+    pub by: Vec<Dimension>,
+    /// Rows, by group and currency; names in brackets come last.
+    pub rows: Vec<ChargebackRow>,
+    /// The sum of all rows of each currency.
+    pub totals: Vec<ChargebackRow>,
+    /// What the same accounts pay besides, by those dimensions that a bill knows.
+    pub beside: Vec<BesideRow>,
+}

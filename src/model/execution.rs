@@ -1,0 +1,231 @@
+//! What Athena says of a query execution after it ran (facts.md 4.2).
+
+use super::coverage::Rejects;
+use super::text::{OpaqueId, Text};
+use super::time::UtcSecond;
+use hashbrown::HashMap;
+use rust_decimal::Decimal;
+
+/// Where a query execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueryState {
+    /// Waiting.
+    Queued,
+    /// At work: its bytes are not final.
+    Running,
+    /// Done.
+    Succeeded,
+    /// Failed: free of charge.
+    Failed,
+    /// Stopped: billed for what it scanned.
+    Cancelled,
+}
+
+impl QueryState {
+    /// Reads the API's spelling, and CloudWatch's `CANCELED`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "QUEUED" => Self::Queued,
+            "RUNNING" => Self::Running,
+            "SUCCEEDED" => Self::Succeeded,
+            "FAILED" => Self::Failed,
+            "CANCELLED" | "CANCELED" => Self::Cancelled,
+            _ => return None,
+        })
+    }
+
+    /// The state as the API spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "QUEUED",
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// Whether it will not change any more.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// What kind of statement it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StatementType {
+    /// `CREATE`, `ALTER`, `DROP` ...: free of charge.
+    Ddl,
+    /// `SELECT`, `INSERT`, `CREATE TABLE AS SELECT` ...
+    Dml,
+    /// `SHOW`, `DESCRIBE`, `EXPLAIN` ...
+    Utility,
+}
+
+impl StatementType {
+    /// Reads the API's spelling.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "DDL" => Self::Ddl,
+            "DML" => Self::Dml,
+            "UTILITY" => Self::Utility,
+            _ => return None,
+        })
+    }
+
+    /// The type as the API spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ddl => "DDL",
+            Self::Dml => "DML",
+            Self::Utility => "UTILITY",
+        }
+    }
+}
+
+/// Statistics of one query execution, from `GetQueryExecution` or
+/// `BatchGetQueryExecution`. The SQL itself is dropped when it is read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueryStatistics {
+    /// Where it stood when it was asked for.
+    pub state: QueryState,
+    /// When it ended.
+    pub completed_at: Option<UtcSecond>,
+    /// When it was submitted.
+    pub submitted_at: Option<UtcSecond>,
+    /// What kind of statement; `None` where not told or of a new kind.
+    pub statement_type: Option<StatementType>,
+    /// Bytes it scanned.
+    pub bytes_scanned: Option<u64>,
+    /// Whether an earlier result was given out again.
+    pub result_reused: Option<bool>,
+    /// Data processing units, where it ran on reserved capacity.
+    pub dpu_count: Option<Decimal>,
+    /// The work group.
+    pub work_group: Option<Text>,
+    /// Quick's own query id, from a leading comment of the SQL (facts.md 5.3).
+    pub quick_query_id: Option<OpaqueId>,
+}
+
+/// Statistics as they were read from all given files.
+#[derive(Debug, Clone, Default)]
+pub struct Statistics {
+    /// One for each query execution.
+    pub by_id: HashMap<OpaqueId, QueryStatistics>,
+    /// Files read, whole or in part.
+    pub files: u64,
+    /// Executions told again with the same figures.
+    pub duplicates: u64,
+    /// Executions told again with other figures: the later state is kept.
+    pub updates: u64,
+    /// Ids that Athena gave no answer for (`UnprocessedQueryExecutionIds`).
+    pub unprocessed: u64,
+    /// What could not be read.
+    pub rejects: Rejects,
+}
+
+impl Statistics {
+    /// Takes in one. Of two that differ the final one is kept, then the one that
+    /// ended later, then the greater in every figure: never the one that came
+    /// later, since files have no order.
+    pub fn add(&mut self, id: OpaqueId, statistics: QueryStatistics) {
+        let rank = |of: &QueryStatistics| (of.state.is_final(), of.completed_at);
+        match self.by_id.get_mut(&id) {
+            None => {
+                self.by_id.insert(id, statistics);
+            }
+            Some(known) if *known == statistics => self.duplicates += 1,
+            Some(known) => {
+                self.updates += 1;
+                if (rank(known), &*known) < (rank(&statistics), &statistics) {
+                    *known = statistics;
+                }
+            }
+        }
+    }
+}
+
+/// What was read of query statistics, and what it was good for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StatisticsCoverage {
+    /// Files read, whole or in part.
+    pub files: u64,
+    /// Query executions told of.
+    pub executions: u64,
+    /// Executions told again with the same figures.
+    pub duplicates: u64,
+    /// Executions told again with other figures: the later state counts.
+    pub updates: u64,
+    /// Ids that Athena gave no answer for.
+    pub unprocessed: u64,
+    /// What could not be read.
+    pub rejects: Rejects,
+    /// Queries in the window that Athena took.
+    pub queries: u64,
+    /// Those whose statistics were read.
+    pub queries_with_statistics: u64,
+    /// Executions that no query in the window is.
+    pub executions_without_query: u64,
+    /// Bytes those scanned.
+    pub bytes_without_query: u64,
+}
+
+/// What a query scanned and is billed for, joined in from statistics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryFigures {
+    /// Where it stood.
+    pub state: QueryState,
+    /// What kind of statement.
+    pub statement_type: Option<StatementType>,
+    /// Bytes it scanned.
+    pub bytes_scanned: Option<u64>,
+    /// Bytes that Athena bills: rounded up, or none (facts.md 4.3). `None` while
+    /// it runs, or where its statement type is not told.
+    pub bytes_billed: Option<u64>,
+    /// Whether an earlier result was given out again.
+    pub result_reused: Option<bool>,
+    /// Data processing units: it ran on reserved capacity and is not priced by
+    /// bytes.
+    pub dpu_count: Option<Decimal>,
+    /// Billed bytes at the list price of its Region and day, in USD; `None` where
+    /// no price is known.
+    pub estimated_cost_usd: Option<Decimal>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statistics(state: QueryState, bytes: u64) -> QueryStatistics {
+        QueryStatistics {
+            state,
+            completed_at: None,
+            submitted_at: None,
+            statement_type: Some(StatementType::Dml),
+            bytes_scanned: Some(bytes),
+            result_reused: None,
+            dpu_count: None,
+            work_group: None,
+            quick_query_id: None,
+        }
+    }
+
+    #[test]
+    fn the_final_state_is_kept_in_any_order() {
+        let running = statistics(QueryState::Running, 9);
+        let done = statistics(QueryState::Succeeded, 7);
+        for told in [[&running, &done, &done], [&done, &running, &done]] {
+            let mut all = Statistics::default();
+            for one in told {
+                all.add(OpaqueId::new("q"), one.clone());
+            }
+            assert_eq!(all.by_id[&OpaqueId::new("q")], done);
+            assert_eq!(all.updates + all.duplicates, 2);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Exact decimal amounts, and how a billed terabyte is counted.
+
+use rust_decimal::Decimal;
+
+/// Most decimal places an amount keeps. Bills carry ten to eighteen.
+pub const SCALE_MAX: u32 = 28;
+
+/// Reads a decimal exactly: `1.2345678901`, `-0.5`, `1.0E-10`.
+///
+/// `None` for what is no number, and for what does not fit into 28 digits:
+/// an amount is never rounded on its way in.
+#[must_use]
+pub fn parse_decimal(text: &str) -> Option<Decimal> {
+    let text = text.trim();
+    let (digits, exponent) = match text.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    if digits.contains('_') {
+        return None;
+    }
+    let mut number = Decimal::from_str_exact(digits.strip_prefix('+').unwrap_or(digits)).ok()?;
+    if exponent != 0 {
+        number = number.normalize();
+    }
+    if exponent < 0 {
+        let scale = number.scale().checked_add(exponent.unsigned_abs())?;
+        number.set_scale(scale).ok()?;
+    }
+    for _ in 0..exponent.clamp(0, SCALE_MAX.cast_signed() + 1) {
+        number = number.checked_mul(Decimal::TEN)?.normalize();
+    }
+    if number.is_zero() {
+        number.set_sign_positive(true);
+    }
+    Some(number)
+}
+
+/// An amount as a whole number of units of 10^-scale; `None` where it does not
+/// fit, or has more places.
+#[must_use]
+pub fn units(amount: Decimal, scale: u32) -> Option<i128> {
+    let amount = if amount.scale() > scale {
+        amount.normalize()
+    } else {
+        amount
+    };
+    let places = scale.checked_sub(amount.scale())?;
+    amount.mantissa().checked_mul(10i128.checked_pow(places)?)
+}
+
+/// The amount of so many units of 10^-scale; `None` where it needs more than 28
+/// digits.
+#[must_use]
+pub fn amount(units: i128, scale: u32) -> Option<Decimal> {
+    Decimal::try_from_i128_with_scale(units, scale).ok()
+}
+
+/// The exact sum; `None` where it needs more than 28 digits, where a plain sum
+/// would be rounded.
+#[must_use]
+pub fn add(left: Decimal, right: Decimal) -> Option<Decimal> {
+    let scale = left.scale().max(right.scale());
+    let sum = units(left, scale)?.checked_add(units(right, scale)?)?;
+    amount(sum, scale)
+}
+
+/// The amount as machine formats spell it: all of its digits.
+#[must_use]
+pub fn exact(amount: Decimal) -> String {
+    amount.to_string()
+}
+
+/// How many bytes a billed terabyte has. AWS does not say (facts.md 4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TerabyteBase {
+    /// 10^12 bytes, and megabytes of 10^6.
+    #[default]
+    Decimal,
+    /// 2^40 bytes, and megabytes of 2^20.
+    Binary,
+}
+
+impl TerabyteBase {
+    /// Bytes in a terabyte.
+    #[must_use]
+    pub fn bytes_per_terabyte(self) -> u64 {
+        match self {
+            Self::Decimal => 1_000_000_000_000,
+            Self::Binary => 1 << 40,
+        }
+    }
+
+    /// Bytes in a megabyte.
+    #[must_use]
+    pub fn bytes_per_megabyte(self) -> u64 {
+        match self {
+            Self::Decimal => 1_000_000,
+            Self::Binary => 1 << 20,
+        }
+    }
+
+    /// The base as configuration and outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decimal => "decimal",
+            Self::Binary => "binary",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_exact_or_none() {
+        let read = |text: &str| parse_decimal(text).unwrap();
+        assert_eq!(add(read("0.1"), read("0.02")), Some(read("0.12")));
+        assert_eq!(add(Decimal::MAX, Decimal::ONE), None);
+        assert_eq!(add(Decimal::MAX, read("0.1")), None);
+        let cost = Decimal::new(12_345, 4);
+        assert_eq!(units(cost, 10), Some(12_345_000_000));
+        assert_eq!(amount(12_345_000_000, 10), Some(cost));
+        assert_eq!(units(Decimal::new(1, 3), 2), None);
+        assert_eq!(units(Decimal::new(10, 3), 2), Some(1));
+    }
+
+    #[test]
+    fn amounts_are_read_exactly_or_not_at_all() {
+        for (text, wanted) in [
+            ("1.2345678901", "1.2345678901"),
+            ("-0.5", "-0.5"),
+            ("+3", "3"),
+            (" 0.10 ", "0.10"),
+            ("1.0E-10", "0.0000000001"),
+            ("2.5e3", "2500"),
+            ("-0", "0"),
+            ("0E-10", "0.0000000000"),
+            (".5", "0.5"),
+        ] {
+            assert_eq!(parse_decimal(text).map(exact).as_deref(), Some(wanted));
+        }
+        for text in [
+            "",
+            "abc",
+            "1,5",
+            "1_000",
+            "NaN",
+            "1e99",
+            "1e-40",
+            "--1",
+            "12345678901234567890.123456789012",
+        ] {
+            assert_eq!(parse_decimal(text), None, "{text}");
+        }
+    }
+}

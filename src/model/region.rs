@@ -1,0 +1,86 @@
+//! Regions by the prefix of a usage type (facts.md 4.3).
+
+/// Prefixes of usage types and the Regions they stand for, as they appear in
+/// AWS bills. Unprefixed usage types tell no Region.
+const PREFIXES: [(&str, &str); 31] = [
+    ("AFS1", "af-south-1"),
+    ("APE1", "ap-east-1"),
+    ("APN1", "ap-northeast-1"),
+    ("APN2", "ap-northeast-2"),
+    ("APN3", "ap-northeast-3"),
+    ("APS1", "ap-southeast-1"),
+    ("APS2", "ap-southeast-2"),
+    ("APS3", "ap-south-1"),
+    ("APS4", "ap-southeast-3"),
+    ("APS5", "ap-south-2"),
+    ("APS6", "ap-southeast-4"),
+    ("CAN1", "ca-central-1"),
+    ("CNN1", "cn-north-1"),
+    ("CNW1", "cn-northwest-1"),
+    ("EU", "eu-west-1"),
+    ("EUC1", "eu-central-1"),
+    ("EUC2", "eu-central-2"),
+    ("EUN1", "eu-north-1"),
+    ("EUS1", "eu-south-1"),
+    ("EUS2", "eu-south-2"),
+    ("EUW1", "eu-west-1"),
+    ("EUW2", "eu-west-2"),
+    ("EUW3", "eu-west-3"),
+    ("ILC1", "il-central-1"),
+    ("MEC1", "me-central-1"),
+    ("MES1", "me-south-1"),
+    ("SAE1", "sa-east-1"),
+    ("USE1", "us-east-1"),
+    ("USE2", "us-east-2"),
+    ("USW1", "us-west-1"),
+    ("USW2", "us-west-2"),
+];
+
+/// The Region that the prefix of a usage type stands for; `None` without a prefix
+/// or for one that is not known here.
+#[must_use]
+pub fn of_usage_type(usage_type: &str) -> Option<&'static str> {
+    let (prefix, _) = usage_type.split_once('-')?;
+    let found = PREFIXES.binary_search_by(|(known, _)| known.cmp(&prefix));
+    found.ok().map(|at| PREFIXES[at].1)
+}
+
+/// Whether the name is spelled like a Region: `us-east-1`, `us-gov-west-1`.
+#[must_use]
+pub fn is_region_name(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let Some((number, words)) = parts.split_last() else {
+        return false;
+    };
+    let is_word = |word: &&str| {
+        (2..=12).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase())
+    };
+    (2..=4).contains(&words.len())
+        && words.iter().all(is_word)
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_sorted_and_name_regions() {
+        assert!(PREFIXES.is_sorted_by(|left, right| left.0 < right.0));
+        assert!(PREFIXES.iter().all(|(_, region)| is_region_name(region)));
+        assert_eq!(of_usage_type("EUC1-DataScannedInTB"), Some("eu-central-1"));
+        assert_eq!(of_usage_type("DataScannedInTB"), None);
+        assert_eq!(of_usage_type("XXX9-DataScannedInTB"), None);
+    }
+
+    #[test]
+    fn regions_are_spelled_alike() {
+        for name in ["us-east-1", "us-gov-west-1", "ap-southeast-2", "mx-central-1"] {
+            assert!(is_region_name(name), "{name}");
+        }
+        for name in ["us-east", "useast1", "US-EAST-1", "", "us-east-1a", "a-b-1"] {
+            assert!(!is_region_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A table of typed columns: what every tabular format writes and SQL reads.
+
+use super::text::Text;
+use super::time::UtcSecond;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+/// The values of a column, all of one kind; `None` is unknown.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Text.
+    Text(Vec<Option<Text>>),
+    /// Whole numbers.
+    Integer(Vec<Option<i64>>),
+    /// Exact decimals.
+    Decimal(Vec<Option<Decimal>>),
+    /// Truth values.
+    Boolean(Vec<Option<bool>>),
+    /// Days.
+    Date(Vec<Option<Date>>),
+    /// Moments in UTC.
+    Timestamp(Vec<Option<UtcSecond>>),
+    /// Ratios, which only a query can make: nothing here computes with them.
+    Float(Vec<Option<f64>>),
+}
+
+impl Values {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(values) => values.len(),
+            Self::Integer(values) => values.len(),
+            Self::Decimal(values) => values.len(),
+            Self::Boolean(values) => values.len(),
+            Self::Date(values) => values.len(),
+            Self::Timestamp(values) => values.len(),
+            Self::Float(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value in a row; `Null` where it is unknown or there is no such row.
+    #[must_use]
+    pub fn cell(&self, row: usize) -> Cell<'_> {
+        fn get<T>(values: &[Option<T>], row: usize) -> Option<&T> {
+            values.get(row).and_then(Option::as_ref)
+        }
+        let cell = match self {
+            Self::Text(values) => get(values, row).map(|text| Cell::Text(text)),
+            Self::Integer(values) => get(values, row).copied().map(Cell::Integer),
+            Self::Decimal(values) => get(values, row).copied().map(Cell::Decimal),
+            Self::Boolean(values) => get(values, row).copied().map(Cell::Boolean),
+            Self::Date(values) => get(values, row).copied().map(Cell::Date),
+            Self::Timestamp(values) => get(values, row).copied().map(Cell::Timestamp),
+            Self::Float(values) => get(values, row).copied().map(Cell::Float),
+        };
+        cell.unwrap_or(Cell::Null)
+    }
+
+    /// Whether people read it as a number, flush right.
+    #[must_use]
+    pub fn is_numeric(&self) -> bool {
+        matches!(self, Self::Integer(_) | Self::Decimal(_) | Self::Float(_))
+    }
+}
+
+/// One value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cell<'a> {
+    /// Unknown.
+    Null,
+    /// Text, which may be from a log: hostile wherever it is shown.
+    Text(&'a str),
+    /// A whole number.
+    Integer(i64),
+    /// An exact decimal.
+    Decimal(Decimal),
+    /// A truth value.
+    Boolean(bool),
+    /// A day.
+    Date(Date),
+    /// A moment in UTC.
+    Timestamp(UtcSecond),
+    /// A ratio.
+    Float(f64),
+}
+
+/// A named column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its values.
+    pub values: Values,
+}
+
+/// Columns of one length.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+}
+
+impl Table {
+    /// A table without columns yet.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            columns: Vec::new(),
+        }
+    }
+
+    /// The same table with a column more.
+    #[must_use]
+    pub fn with(mut self, name: &str, values: Values) -> Self {
+        self.columns.push(Column {
+            name: name.to_owned(),
+            values,
+        });
+        self
+    }
+
+    /// How many rows it has.
+    #[must_use]
+    pub fn row_count(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.values.len())
+    }
+
+    /// The column of this name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}

@@ -1,0 +1,261 @@
+//! Chargeback rows, version 1 (design.md section 4).
+
+use super::coverage::{BillV1, CoverageV1, StatisticsV1};
+use super::v1::WindowV1;
+use crate::model::audit::Audit;
+use crate::model::charge::{
+    BesideRow, Billed, Chargeback, ChargebackRow, Dimension, ListPrice, Reason, Reconciliation,
+};
+use crate::model::money::exact;
+use crate::model::text::Text;
+use rust_decimal::Decimal;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use std::io::{self, Write};
+
+const ROW_SCHEMA: &str = "qs-audit/chargeback/v1";
+const TABLE_SCHEMA: &str = "qs-audit/chargeback-table/v1";
+
+/// The one currency whose amounts are in members that end in `_usd`.
+const USD: &str = "USD";
+
+/// Dimensions and their values, in the order asked for.
+struct Group<'a> {
+    by: Vec<Dimension>,
+    values: &'a [Text],
+}
+
+impl Serialize for Group<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.values.len()))?;
+        for (dimension, value) in self.by.iter().zip(self.values) {
+            map.serialize_entry(dimension.as_str(), value)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct RowV1<'a> {
+    schema: &'static str,
+    group: Group<'a>,
+    currency: &'a Text,
+    query_count: u64,
+    bytes_scanned: Option<u64>,
+    bytes_billed: Option<u64>,
+    estimated_cost_usd: Option<String>,
+    billed_cost_usd: Option<String>,
+    attributed_cost_usd: Option<String>,
+    other_cost_usd: Option<String>,
+    unattributed_cost_usd: Option<String>,
+    estimated_days: u64,
+    queries_without_statistics: u64,
+    queries_without_bill: u64,
+    billed_cost: Option<String>,
+    attributed_cost: Option<String>,
+    other_cost: Option<String>,
+    unattributed_cost: Option<String>,
+}
+
+impl<'a> RowV1<'a> {
+    fn of(row: &'a ChargebackRow, by: &[Dimension]) -> Self {
+        let cost = |of: fn(&Billed) -> Decimal| row.billed.as_ref().map(of).map(exact);
+        let in_usd = |cost: Option<String>| cost.filter(|_| &*row.currency == USD);
+        let [billed, attributed, other, unattributed] = [
+            cost(Billed::total),
+            cost(|billed| billed.attributed),
+            cost(|billed| billed.other),
+            cost(|billed| billed.unattributed),
+        ];
+        Self {
+            schema: ROW_SCHEMA,
+            group: Group {
+                by: by.to_vec(),
+                values: &row.group,
+            },
+            currency: &row.currency,
+            query_count: row.figures.query_count,
+            bytes_scanned: row.figures.bytes_scanned,
+            bytes_billed: row.figures.bytes_billed,
+            estimated_cost_usd: row.figures.estimated_cost_usd.map(exact),
+            billed_cost_usd: in_usd(billed.clone()),
+            attributed_cost_usd: in_usd(attributed.clone()),
+            other_cost_usd: in_usd(other.clone()),
+            unattributed_cost_usd: in_usd(unattributed.clone()),
+            estimated_days: row.estimated_days,
+            queries_without_statistics: row.figures.queries_without_statistics,
+            queries_without_bill: row.figures.queries_without_bill,
+            billed_cost: billed,
+            attributed_cost: attributed,
+            other_cost: other,
+            unattributed_cost: unattributed,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BesideV1<'a> {
+    group: Group<'a>,
+    service: &'a str,
+    category: &'static str,
+    currency: &'a Text,
+    cost: String,
+}
+
+impl<'a> BesideV1<'a> {
+    fn of(row: &'a BesideRow, by: &[Dimension]) -> Self {
+        let of_bill = by.iter().copied().filter(|by| by.is_of_bill());
+        Self {
+            group: Group {
+                by: of_bill.collect(),
+                values: &row.group,
+            },
+            service: row.billed_for.name(),
+            category: row.category.as_str(),
+            currency: &row.currency,
+            cost: exact(row.cost),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ReconciliationV1<'a> {
+    currency: &'a Text,
+    billed_cost: Option<String>,
+    attributed_cost: Option<String>,
+    other_cost: Option<String>,
+    unattributed_cost: Option<String>,
+    estimated_cost_usd: Option<String>,
+    estimated_without_bill_usd: Option<String>,
+    difference_usd: Option<String>,
+    billed_terabytes: Option<String>,
+    known_bytes_billed: u64,
+    reasons: Vec<ReasonV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReasonV1<'a> {
+    code: &'static str,
+    count: u64,
+    amount: Option<String>,
+    text: &'a str,
+}
+
+impl<'a> ReconciliationV1<'a> {
+    fn of(block: &'a Reconciliation) -> Self {
+        let cost = |of: fn(&Billed) -> Decimal| block.billed.as_ref().map(of).map(exact);
+        let reason = |reason: &'a Reason| ReasonV1 {
+            code: reason.code,
+            count: reason.count,
+            amount: reason.amount.map(exact),
+            text: &reason.text,
+        };
+        Self {
+            currency: &block.currency,
+            billed_cost: cost(Billed::total),
+            attributed_cost: cost(|billed| billed.attributed),
+            other_cost: cost(|billed| billed.other),
+            unattributed_cost: cost(|billed| billed.unattributed),
+            estimated_cost_usd: block.estimated_cost_usd.map(exact),
+            estimated_without_bill_usd: block.estimated_without_bill_usd.map(exact),
+            difference_usd: block.difference_usd().map(exact),
+            billed_terabytes: block.billed_terabytes.map(exact),
+            known_bytes_billed: block.known_bytes_billed,
+            reasons: block.reasons.iter().map(reason).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PriceV1<'a> {
+    region: &'a Text,
+    usd_per_tb: String,
+    source: &'a Text,
+}
+
+impl<'a> PriceV1<'a> {
+    fn of(price: &'a ListPrice) -> Self {
+        Self {
+            region: &price.region,
+            usd_per_tb: exact(price.usd_per_terabyte),
+            source: &price.source,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TableV1<'a> {
+    schema: &'static str,
+    window: WindowV1,
+    by: Vec<&'static str>,
+    terabyte: &'static str,
+    prices: Vec<PriceV1<'a>>,
+    rows: Vec<RowV1<'a>>,
+    /// `null` where there are several currencies: they are never added up.
+    total: Option<RowV1<'a>>,
+    totals: Vec<RowV1<'a>>,
+    beside: Vec<BesideV1<'a>>,
+    reconciliation: Vec<ReconciliationV1<'a>>,
+    bill: Option<BillV1<'a>>,
+    statistics: Option<StatisticsV1<'a>>,
+    coverage: CoverageV1<'a>,
+}
+
+/// Writes one JSON document with rows, totals, reconciliation and coverage.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_json(
+    audit: &Audit,
+    chargeback: &Chargeback,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let by = &chargeback.by;
+    let attribution = audit.attribution.as_ref();
+    let total = match &chargeback.totals[..] {
+        [only] => Some(RowV1::of(only, &[])),
+        _ => None,
+    };
+    let document = TableV1 {
+        schema: TABLE_SCHEMA,
+        window: WindowV1 {
+            from: audit.window.from,
+            to: audit.window.to,
+        },
+        by: by.iter().map(|by| by.as_str()).collect(),
+        terabyte: attribution.map_or("decimal", |attribution| attribution.terabyte.as_str()),
+        prices: attribution
+            .iter()
+            .flat_map(|attribution| &attribution.prices)
+            .map(PriceV1::of)
+            .collect(),
+        rows: chargeback.rows.iter().map(|row| RowV1::of(row, by)).collect(),
+        total,
+        totals: chargeback.totals.iter().map(|row| RowV1::of(row, &[])).collect(),
+        beside: chargeback.beside.iter().map(|row| BesideV1::of(row, by)).collect(),
+        reconciliation: attribution
+            .iter()
+            .flat_map(|attribution| &attribution.reconciliations)
+            .map(ReconciliationV1::of)
+            .collect(),
+        bill: audit.bill.as_ref().map(BillV1::of),
+        statistics: audit.statistics.as_ref().map(StatisticsV1::of),
+        coverage: CoverageV1::of(&audit.coverage),
+    };
+    serde_json::to_writer(&mut *writer, &document)?;
+    writer.write_all(b"\n")
+}
+
+/// Writes one row per line.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_jsonl(chargeback: &Chargeback, writer: &mut dyn Write) -> io::Result<()> {
+    for row in &chargeback.rows {
+        serde_json::to_writer(&mut *writer, &RowV1::of(row, &chargeback.by))?;
+        writer.write_all(b"\n")?;
+    }
+    Ok(())
+}

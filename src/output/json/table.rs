@@ -1,0 +1,104 @@
+//! Any table as JSON: what saved queries give, version 1.
+
+use crate::model::money::exact;
+use crate::model::table::{Cell, Table, Values};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use std::io::{self, Write};
+
+const SCHEMA: &str = "qs-audit/query-result/v1";
+
+/// One row as an object.
+struct RowV1<'a>(&'a Table, usize);
+
+impl Serialize for RowV1<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(table, row) = self;
+        let mut map = serializer.serialize_map(Some(table.columns.len()))?;
+        for column in &table.columns {
+            map.serialize_key(&column.name)?;
+            match column.values.cell(*row) {
+                Cell::Null => map.serialize_value(&()),
+                Cell::Text(text) => map.serialize_value(text),
+                Cell::Integer(number) => map.serialize_value(&number),
+                Cell::Decimal(number) => map.serialize_value(&exact(number)),
+                Cell::Boolean(value) => map.serialize_value(&value),
+                Cell::Date(day) => map.serialize_value(&day.to_string()),
+                Cell::Timestamp(moment) => map.serialize_value(&moment),
+                Cell::Float(number) => map.serialize_value(&number),
+            }?;
+        }
+        map.end()
+    }
+}
+
+struct RowsV1<'a>(&'a Table);
+
+impl Serialize for RowsV1<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut rows = serializer.serialize_seq(Some(self.0.row_count()))?;
+        for row in 0..self.0.row_count() {
+            rows.serialize_element(&RowV1(self.0, row))?;
+        }
+        rows.end()
+    }
+}
+
+#[derive(Serialize)]
+struct ColumnV1<'a> {
+    name: &'a str,
+    r#type: &'static str,
+}
+
+#[derive(Serialize)]
+struct TableV1<'a> {
+    schema: &'static str,
+    name: &'a str,
+    columns: Vec<ColumnV1<'a>>,
+    rows: RowsV1<'a>,
+}
+
+fn kind(values: &Values) -> &'static str {
+    match values {
+        Values::Text(_) => "text",
+        Values::Integer(_) => "integer",
+        Values::Decimal(_) => "decimal",
+        Values::Boolean(_) => "boolean",
+        Values::Date(_) => "date",
+        Values::Timestamp(_) => "timestamp",
+        Values::Float(_) => "float",
+    }
+}
+
+/// Writes one JSON document with columns and rows.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_json(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
+    let columns = table.columns.iter().map(|column| ColumnV1 {
+        name: &column.name,
+        r#type: kind(&column.values),
+    });
+    let document = TableV1 {
+        schema: SCHEMA,
+        name: &table.name,
+        columns: columns.collect(),
+        rows: RowsV1(table),
+    };
+    serde_json::to_writer(&mut *writer, &document)?;
+    writer.write_all(b"\n")
+}
+
+/// Writes one JSON object per row.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_jsonl(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
+    for row in 0..table.row_count() {
+        serde_json::to_writer(&mut *writer, &RowV1(table, row))?;
+        writer.write_all(b"\n")?;
+    }
+    Ok(())
+}

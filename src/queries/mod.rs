@@ -1,0 +1,9 @@
+//! Saved investigations: SQL files with a header, embedded; their parameters.
+
+mod bind;
+mod header;
+mod saved;
+
+pub use bind::{BindError, bind};
+pub use header::{Header, HeaderError, Parameter, ParameterKind};
+pub use saved::{Saved, all, find};

@@ -1,0 +1,153 @@
+//! Tables as data frames and back.
+
+use crate::model::money::{amount, units};
+use crate::model::table::{Column as TableColumn, Table, Values};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use jiff::civil::Date;
+use polars::prelude::*;
+
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
+/// Places of decimal columns: more than a bill has, and the same in every file.
+const DECIMAL_SCALE: u32 = 18;
+
+/// A table as a frame.
+pub(super) fn frame(table: &Table) -> PolarsResult<DataFrame> {
+    let columns = table.columns.iter().map(column);
+    let columns = columns.collect::<PolarsResult<Vec<Column>>>()?;
+    DataFrame::new(table.row_count(), columns)
+}
+
+fn column(from: &TableColumn) -> PolarsResult<Column> {
+    let name = PlSmallStr::from_str(&from.name);
+    let series = match &from.values {
+        Values::Text(values) => {
+            let texts = values.iter().map(Option::as_deref);
+            StringChunked::from_iter_options(name, texts).into_series()
+        }
+        Values::Integer(values) => Series::new(name, values),
+        Values::Boolean(values) => Series::new(name, values),
+        Values::Float(values) => Series::new(name, values),
+        Values::Decimal(values) => {
+            let scales = values.iter().flatten().map(rust_decimal::Decimal::scale);
+            let scale = scales.max().unwrap_or_default().max(DECIMAL_SCALE);
+            let units = values
+                .iter()
+                .map(|value| value.and_then(|value| units(value, scale)));
+            Int128Chunked::from_iter_options(name, units)
+                .into_decimal(38, scale as usize)?
+                .into_series()
+        }
+        Values::Date(values) => {
+            let days = values.iter().map(|day| {
+                let span = EPOCH.until((*day)?).ok()?;
+                Some(span.get_days())
+            });
+            let days: Vec<Option<i32>> = days.collect();
+            Series::new(name, days).cast(&DataType::Date)?
+        }
+        Values::Timestamp(values) => {
+            let micros = values
+                .iter()
+                .map(|moment| moment.map(|moment| moment.unix().saturating_mul(1_000_000)));
+            let micros: Vec<Option<i64>> = micros.collect();
+            Series::new(name, micros).cast(&DataType::Datetime(TimeUnit::Microseconds, None))?
+        }
+    };
+    Ok(series.into_column())
+}
+
+/// A frame as a table.
+pub(super) fn table(name: &str, frame: &DataFrame) -> PolarsResult<Table> {
+    let mut table = Table::new(name);
+    for column in frame.columns() {
+        let values = values(column.as_materialized_series())?;
+        table = table.with(column.name(), values);
+    }
+    Ok(table)
+}
+
+fn values(series: &Series) -> PolarsResult<Values> {
+    Ok(match series.dtype() {
+        DataType::Boolean => Values::Boolean(series.bool()?.iter().collect()),
+        DataType::Float32 | DataType::Float64 => {
+            let floats = series.cast(&DataType::Float64)?;
+            Values::Float(floats.f64()?.iter().collect())
+        }
+        DataType::Decimal(_, scale) => {
+            let scale = u32::try_from(*scale).unwrap_or(u32::MAX);
+            let of = |units: Option<i128>| {
+                let decimal = units.map(|units| trimmed(units, scale));
+                decimal.map(|decimal| decimal.ok_or_else(too_long)).transpose()
+            };
+            let units = series.decimal()?.physical().iter();
+            Values::Decimal(units.map(of).collect::<PolarsResult<_>>()?)
+        }
+        DataType::UInt64 | DataType::Int128 | DataType::UInt128 => {
+            let wide = series.strict_cast(&DataType::Int64)?;
+            Values::Integer(wide.i64()?.iter().collect())
+        }
+        dtype if dtype.is_integer() => {
+            let wide = series.cast(&DataType::Int64)?;
+            Values::Integer(wide.i64()?.iter().collect())
+        }
+        DataType::Date => {
+            let day = |day: i32| EPOCH.checked_add(jiff::Span::new().days(day)).ok();
+            let days = series.cast(&DataType::Int32)?;
+            let days = days.i32()?.iter();
+            Values::Date(days.map(|number| number.and_then(day)).collect())
+        }
+        DataType::Datetime(..) => {
+            let utc = series.cast(&DataType::Datetime(TimeUnit::Microseconds, None))?;
+            let micros = utc.cast(&DataType::Int64)?;
+            let second = |micros: i64| UtcSecond::from_unix(micros.div_euclid(1_000_000));
+            let moments = micros.i64()?.iter();
+            Values::Timestamp(moments.map(|micros| micros.map(second)).collect())
+        }
+        DataType::String => texts(series)?,
+        _ => texts(&series.cast(&DataType::String)?)?,
+    })
+}
+
+fn texts(series: &Series) -> PolarsResult<Values> {
+    let texts = series.str()?.iter();
+    Ok(Values::Text(
+        texts.map(|text| text.map(Text::from)).collect(),
+    ))
+}
+
+/// The decimal without the zeros that only fill the column's scale, down to the
+/// cents or micro-dollars that people expect.
+fn trimmed(mut units: i128, mut scale: u32) -> Option<rust_decimal::Decimal> {
+    const SCALE_MIN: u32 = 6;
+    while scale > SCALE_MIN && units % 10 == 0 {
+        units /= 10;
+        scale -= 1;
+    }
+    amount(units, scale)
+}
+
+fn too_long() -> PolarsError {
+    PolarsError::ComputeError("a decimal needs more than 28 digits".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_decimal::Decimal;
+
+    #[test]
+    fn a_table_comes_back_as_it_went_in() {
+        let table = Table::new("t")
+            .with("text", Values::Text(vec![Some("a".into()), None]))
+            .with("whole", Values::Integer(vec![Some(-1), None]))
+            .with("money", Values::Decimal(vec![Some(Decimal::new(1_234_567_891, 9)), None]))
+            .with("yes", Values::Boolean(vec![Some(true), None]))
+            .with("day", Values::Date(vec![Some("2026-11-22".parse().unwrap()), None]))
+            .with("at", Values::Timestamp(vec![Some(UtcSecond::from_unix(-7)), None]))
+            .with("ratio", Values::Float(vec![Some(0.5), None]));
+        let back = super::table("t", &frame(&table).unwrap()).unwrap();
+        assert_eq!(back, table);
+    }
+}

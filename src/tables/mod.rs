@@ -1,0 +1,22 @@
+//! The record tables: chains, hops, queries and charges as columns, for SQL and
+//! for Parquet.
+//!
+//! | what | file |
+//! |---|---|
+//! | records as tables | [`records`], [`charges`] |
+//! | Parquet in and out | [`parquet`] |
+//! | SQL over tables | [`sql`] |
+//! | tables as data frames and back | [`frame`] |
+//!
+//! Data frames live in here and in `attribute`, and never in a signature.
+
+mod charges;
+mod frame;
+mod parquet;
+mod records;
+mod sql;
+
+pub use charges::charges;
+pub use parquet::{ParquetError, read_parquet, write_parquet};
+pub use records::{chains, hops, queries};
+pub use sql::{SqlError, SqlPlace, run};

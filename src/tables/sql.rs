@@ -1,0 +1,203 @@
+//! SQL over tables. Complaints point at the place in the text.
+
+use super::frame::{frame, table};
+use crate::model::table::Table;
+use polars::prelude::{Expr, IntoLazy, PolarsError, SortMultipleOptions, col};
+use polars::sql::SQLContext;
+use sqlparser::ast::{SetExpr, Statement};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, Tokenizer};
+
+/// A place in SQL text, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SqlPlace {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+/// Why SQL was not run.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SqlError {
+    /// What is wrong.
+    pub message: String,
+    /// Where, if that can be told.
+    pub place: Option<SqlPlace>,
+    /// A name that was not found, where one was not.
+    pub unknown_name: Option<String>,
+}
+
+impl SqlError {
+    fn new(message: impl Into<String>, place: Option<SqlPlace>) -> Self {
+        Self {
+            message: message.into(),
+            place,
+            unknown_name: None,
+        }
+    }
+}
+
+/// Runs one `SELECT` over the tables and gives its rows. Rows of a query without
+/// `ORDER BY` are sorted by all columns, so that they come alike every time.
+///
+/// # Errors
+///
+/// When the text is not one query, or names what is not there.
+pub fn run(sql: &str, tables: &[Table]) -> Result<Table, SqlError> {
+    let is_ordered = check(sql)?;
+    let mut context = SQLContext::new();
+    for table in tables {
+        let frame = frame(table).map_err(|error| locate(&error, sql))?;
+        context.register(&table.name, frame.lazy());
+    }
+    let mut lazy = context.execute(sql).map_err(|error| locate(&error, sql))?;
+    if !is_ordered {
+        let schema = lazy.collect_schema().map_err(|error| locate(&error, sql))?;
+        let columns: Vec<Expr> = schema.iter_names().map(|name| col(name.clone())).collect();
+        lazy = lazy.sort_by_exprs(columns, SortMultipleOptions::default().with_nulls_last(true));
+    }
+    let result = lazy.collect().map_err(|error| locate(&error, sql))?;
+    table("result", &result).map_err(|error| locate(&error, sql))
+}
+
+/// Whether the text is one query, and whether it says how to order its rows.
+fn check(sql: &str) -> Result<bool, SqlError> {
+    let statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|error| {
+        let (message, place) = split_place(&error.to_string());
+        let is_cut_short = message.ends_with("found: EOF");
+        SqlError::new(message, place.or(is_cut_short.then(|| end_of(sql))))
+    })?;
+    match statements.as_slice() {
+        [Statement::Query(query)] => {
+            let is_single_row = matches!(&*query.body, SetExpr::Values(_));
+            Ok(query.order_by.is_some() || is_single_row)
+        }
+        [] => Err(SqlError::new("there is no SQL in it", None)),
+        [_] => Err(SqlError::new(
+            "only SELECT (and WITH ... SELECT) can be run: the tables are read-only",
+            Some(SqlPlace { line: 1, column: 1 }),
+        )),
+        [..] => Err(SqlError::new(
+            "more than one statement: give one SELECT",
+            None,
+        )),
+    }
+}
+
+/// The parser ends its messages with `at Line: 1, Column: 8`.
+fn split_place(message: &str) -> (String, Option<SqlPlace>) {
+    let bare = |text: &str| text.trim_start_matches("sql parser error: ").to_owned();
+    let Some((before, place)) = message.rsplit_once(" at Line: ") else {
+        return (bare(message), None);
+    };
+    let place = place.split_once(", Column: ").and_then(|(line, column)| {
+        Some(SqlPlace {
+            line: line.parse().ok()?,
+            column: column.trim().parse().ok()?,
+        })
+    });
+    (bare(before), place)
+}
+
+/// The place behind the last letter.
+fn end_of(sql: &str) -> SqlPlace {
+    let sql = sql.trim_end();
+    let last = sql.lines().last().unwrap_or_default();
+    SqlPlace {
+        line: sql.lines().count().max(1) as u64,
+        column: last.chars().count() as u64 + 1,
+    }
+}
+
+/// Finds the name that an engine error is about in the text.
+fn locate(error: &PolarsError, sql: &str) -> SqlError {
+    let text = error.to_string();
+    let message = first_line(&text);
+    let quoted = message
+        .split(['\'', '"', '`'])
+        .nth(1)
+        .map(str::to_owned);
+    let last_word = || {
+        let word = message.rsplit([' ', ':']).next()?;
+        Some(word.trim_end_matches('.').to_owned())
+    };
+    let name = match error {
+        PolarsError::ColumnNotFound(name) | PolarsError::SchemaFieldNotFound(name) => {
+            let first = first_line(name);
+            let inside = first.split(['\'', '"', '`']).nth(1);
+            Some(inside.unwrap_or(&first).trim().to_owned())
+        }
+        _ => quoted.or_else(last_word),
+    };
+    let place = name.as_deref().and_then(|name| find_word(sql, name));
+    SqlError {
+        message,
+        unknown_name: name.filter(|_| place.is_some()),
+        place,
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+/// Where a name stands in the text for the first time, outside strings and
+/// comments.
+fn find_word(sql: &str, name: &str) -> Option<SqlPlace> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .ok()?;
+    let wanted = name.rsplit('.').next().unwrap_or(name);
+    let found = tokens.into_iter().find(|token| match &token.token {
+        Token::Word(word) => word.value.eq_ignore_ascii_case(wanted),
+        _ => false,
+    })?;
+    Some(SqlPlace {
+        line: found.span.start.line,
+        column: found.span.start.column,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::table::Values;
+
+    fn tables() -> Vec<Table> {
+        let table = Table::new("t")
+            .with("name", Values::Text(vec![Some("b".into()), Some("a".into())]))
+            .with("number", Values::Integer(vec![Some(2), Some(1)]));
+        vec![table]
+    }
+
+    #[test]
+    fn rows_without_an_order_come_sorted() {
+        let result = run("SELECT name, number FROM t", &tables()).unwrap();
+        assert_eq!(
+            result.columns[0].values,
+            Values::Text(vec![Some("a".into()), Some("b".into())])
+        );
+        let result = run("SELECT number FROM t ORDER BY number DESC", &tables()).unwrap();
+        assert_eq!(result.columns[0].values, Values::Integer(vec![Some(2), Some(1)]));
+    }
+
+    #[test]
+    fn complaints_have_a_place() {
+        for (sql, line, column) in [
+            ("SELEC name FROM t", 1, 1),
+            ("SELECT name\nFROM t\nWHERE (number > 1", 3, 18),
+            ("SELECT\n  nmae FROM t", 2, 3),
+            ("SELECT name FROM\n tt", 2, 2),
+            ("DROP TABLE t", 1, 1),
+        ] {
+            let error = run(sql, &tables()).unwrap_err();
+            let place = error.place.map(|place| (place.line, place.column));
+            assert_eq!(place, Some((line, column)), "{sql}: {error}");
+        }
+        assert!(run("SELECT 1; SELECT 2", &tables()).is_err());
+        assert!(run("", &tables()).is_err());
+    }
+}

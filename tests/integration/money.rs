@@ -1,0 +1,622 @@
+//! Bytes and money: the split of the bill, and every form a bill comes in.
+
+use crate::common::{Memory, plan, run};
+use proptest::prelude::*;
+use qs_audit::attribute::{Pricing, attribute, chargeback};
+use qs_audit::decode::Reading;
+use qs_audit::demo::{self, Plan};
+use qs_audit::exports::{BillReader, ReadParquet, Wanted};
+use qs_audit::model::bill::{
+    Bill, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineAmounts, LineKey,
+};
+use qs_audit::model::chain::{Chain, ChainPath};
+use qs_audit::model::charge::{Attribution, Dimension, Share};
+use qs_audit::model::execution::{QueryFigures, QueryState, StatementType};
+use qs_audit::model::money::{exact, parse_decimal};
+use qs_audit::model::table::{Table, Values};
+use qs_audit::model::text::{OpaqueId, Text};
+use qs_audit::model::time::UtcSecond;
+use qs_audit::model::topology::Topology;
+use qs_audit::model::window::TimeWindow;
+use qs_audit::tables::{read_parquet, write_parquet};
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+
+fn at(text: &str) -> UtcSecond {
+    UtcSecond::parse(text).unwrap()
+}
+
+fn decimal(text: &str) -> Decimal {
+    parse_decimal(text).unwrap()
+}
+
+/// A chain with all members, to be changed.
+fn some_chain() -> Chain {
+    let organisation = demo::generate(&Plan {
+        days: 1,
+        consumers: 1,
+        chains_per_day: 1,
+        noise_per_day: 0,
+        oddities: false,
+        ..Plan::demo(1)
+    });
+    let audit = run(&plan(Reading::Fast, 1), &Memory::of(&organisation.logs));
+    let mut chains = audit.chains.into_iter();
+    chains.find(|chain| !chain.queries.is_empty()).unwrap()
+}
+
+/// A query of the property tests.
+#[derive(Debug, Clone)]
+struct Asked {
+    account: u8,
+    day: u8,
+    work_group: u8,
+    region: u8,
+    is_quick: bool,
+    /// Billed bytes; none without statistics.
+    bytes: Option<u64>,
+}
+
+/// A line of the bill of the property tests.
+#[derive(Debug, Clone)]
+struct Billed {
+    account: u8,
+    day: u8,
+    work_group: Option<u8>,
+    region: Option<u8>,
+    cost: Decimal,
+    terabytes: Option<Decimal>,
+    is_monthly: bool,
+}
+
+const REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
+
+fn day(number: u8) -> jiff::civil::Date {
+    jiff::civil::date(2026, 11, i8::try_from(number % 28).unwrap() + 1)
+}
+
+fn account(number: u8) -> Text {
+    format!("{:012}", 100 + u32::from(number)).into()
+}
+
+fn chains_of(asked: &[Asked], template: &Chain) -> Vec<Chain> {
+    let pricing = Pricing::default();
+    let chains = asked.iter().enumerate().map(|(index, asked)| {
+        let mut chain = template.clone();
+        chain.chain_id = format!("c-{index:012x}");
+        chain.consumer_account_id = Some(account(asked.account));
+        chain.path = if asked.is_quick {
+            ChainPath::QuickRoleChain
+        } else {
+            ChainPath::Direct
+        };
+        chain.queries.truncate(1);
+        let query = &mut chain.queries[0];
+        query.query_execution_id = Some(OpaqueId::new(&format!("q-{index}")));
+        query.started_at = UtcSecond::midnight(day(asked.day)).unwrap().plus(36_000);
+        query.region = Some(REGIONS[usize::from(asked.region % 2)].into());
+        query.work_group = Some(format!("wg-{}", asked.work_group).into());
+        query.figures = asked.bytes.map(|bytes| {
+            let region = query.region.clone().unwrap();
+            Box::new(QueryFigures {
+                state: QueryState::Succeeded,
+                statement_type: Some(StatementType::Dml),
+                bytes_scanned: Some(bytes),
+                bytes_billed: Some(bytes),
+                result_reused: Some(false),
+                dpu_count: None,
+                estimated_cost_usd: pricing.estimate_usd(bytes, &region, day(asked.day)),
+            })
+        });
+        chain
+    });
+    chains.collect()
+}
+
+fn bill_of(lines: &[Billed]) -> Bill {
+    let mut bill = Bill::default();
+    for line in lines {
+        let first = day(line.day);
+        let period = if line.is_monthly {
+            BillPeriod {
+                from: first.first_of_month(),
+                to: first.last_of_month().tomorrow().unwrap(),
+            }
+        } else {
+            BillPeriod::day(first)
+        };
+        let key = LineKey {
+            kind: BillKind::Cur,
+            account_id: account(line.account),
+            period,
+            billed_for: BilledFor::AthenaScan,
+            category: ChargeCategory::Usage,
+            region: line.region.map(|region| REGIONS[usize::from(region % 2)].into()),
+            work_group: line.work_group.map(|group| format!("wg-{group}").into()),
+            currency: "USD".into(),
+        };
+        let amounts = LineAmounts {
+            cost: line.cost,
+            terabytes: line.terabytes,
+            lines: 1,
+            is_estimated: line.day.is_multiple_of(3),
+        };
+        bill.lines.insert(key, amounts);
+    }
+    bill
+}
+
+fn costs() -> impl Strategy<Value = Decimal> {
+    prop_oneof![
+        Just(Decimal::ZERO),
+        Just(Decimal::new(1, 10)),
+        Just(Decimal::new(-1, 10)),
+        (1i64..1_000_000_000_000).prop_map(|units| Decimal::new(units, 10)),
+        (-1_000_000_000_000i64..-1).prop_map(|units| Decimal::new(units, 10)),
+        (0i64..1_000_000_000).prop_map(|units| Decimal::new(units, 0)),
+        (1i64..i64::MAX).prop_map(|units| Decimal::new(units, 14)),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(0)),
+        Just(Some(10_000_000)),
+        (10u64..5_000_000).prop_map(|megabytes| Some(megabytes * 1_000_000)),
+        Just(Some(99_999_999_999_000_000)),
+    ]
+}
+
+prop_compose! {
+    fn queries()(all in prop::collection::vec(
+        (0u8..3, 0u8..4, 0u8..2, 0u8..2, any::<bool>(), bytes()), 0..40)) -> Vec<Asked> {
+        all.into_iter().map(|(account, day, work_group, region, is_quick, bytes)| {
+            Asked { account, day, work_group, region, is_quick, bytes }
+        }).collect()
+    }
+}
+
+prop_compose! {
+    fn lines()(all in prop::collection::vec(
+        (0u8..3, 0u8..4, prop::option::of(0u8..2), prop::option::of(0u8..2), costs(),
+         prop::option::of((-5i64..1_000_000_000).prop_map(|units| Decimal::new(units, 6))),
+         prop::bool::weighted(0.2)), 0..20)) -> Vec<Billed> {
+        all.into_iter().map(|(account, day, work_group, region, cost, terabytes, is_monthly)| {
+            Billed { account, day, work_group, region, cost, terabytes, is_monthly }
+        }).collect()
+    }
+}
+
+fn sum<'a>(costs: impl Iterator<Item = &'a Decimal>) -> Decimal {
+    costs.copied().sum()
+}
+
+/// Everything that must hold of a split, whatever the bill.
+fn check(bill: &Bill, chains: &[Chain], attribution: &Attribution) -> Result<(), TestCaseError> {
+    let billed = sum(bill.lines.values().map(|amounts| &amounts.cost));
+    let shares = attribution.charges.iter();
+    let shared: Vec<Decimal> = shares.filter_map(|charge| charge.billed_cost).collect();
+    prop_assert_eq!(sum(shared.iter()), billed);
+    // The shares of single queries are what their charges add up to.
+    let of_queries: Decimal = attribution
+        .query_shares
+        .iter()
+        .flatten()
+        .map(|share| share.cost)
+        .sum();
+    let rest: Decimal = attribution
+        .charges
+        .iter()
+        .filter(|charge| charge.share == Share::Unattributed)
+        .filter_map(|charge| charge.billed_cost)
+        .sum();
+    prop_assert_eq!(of_queries + rest, billed);
+    let queries: u64 = attribution
+        .charges
+        .iter()
+        .map(|charge| charge.figures.query_count)
+        .sum();
+    prop_assert_eq!(queries, chains.len() as u64);
+    // Every grouping adds up to the same, and so does every account's own bill.
+    for by in [
+        &[Dimension::Consumer][..],
+        &[Dimension::User, Dimension::Day],
+        &Dimension::ALL,
+    ] {
+        let table = chargeback(attribution, by, &Topology::default()).unwrap();
+        let totals = table.rows.iter().filter_map(|row| row.billed);
+        let total: Decimal = totals.map(|billed| billed.total()).sum();
+        prop_assert_eq!(total, billed);
+        if by == [Dimension::Consumer] {
+            for row in &table.rows {
+                let own = bill.lines.iter();
+                let own = own.filter(|(key, _)| *key.account_id == *row.group[0]);
+                let own = sum(own.map(|(_, amounts)| &amounts.cost));
+                prop_assert_eq!(row.billed.unwrap_or_default().total(), own);
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn every_bill_is_split_to_its_last_digit(asked in queries(), lines in lines()) {
+        let chains = chains_of(&asked, &some_chain_once());
+        let bill = bill_of(&lines);
+        let attribution = attribute(&chains, &bill, &Pricing::default()).unwrap();
+        check(&bill, &chains, &attribution)?;
+    }
+
+    #[test]
+    fn the_order_of_chains_only_settles_ties(asked in queries(), lines in lines()) {
+        let chains = chains_of(&asked, &some_chain_once());
+        let bill = bill_of(&lines);
+        let mut turned = chains.clone();
+        turned.reverse();
+        let forward = attribute(&chains, &bill, &Pricing::default()).unwrap();
+        let backward = attribute(&turned, &bill, &Pricing::default()).unwrap();
+        prop_assert_eq!(forward.charges.len(), backward.charges.len());
+        let unit = Decimal::new(asked.len() as i64, 10);
+        for (left, right) in forward.charges.iter().zip(&backward.charges) {
+            prop_assert_eq!(&left.figures, &right.figures);
+            let gap = left.billed_cost.unwrap_or_default() - right.billed_cost.unwrap_or_default();
+            prop_assert!(gap.abs() <= unit, "{gap}");
+        }
+    }
+}
+
+fn some_chain_once() -> Chain {
+    static CHAIN: std::sync::OnceLock<Chain> = std::sync::OnceLock::new();
+    CHAIN.get_or_init(some_chain).clone()
+}
+
+fn query(account: u8, bytes: u64, is_quick: bool) -> Asked {
+    Asked {
+        account,
+        day: 0,
+        work_group: 0,
+        region: 0,
+        is_quick,
+        bytes: Some(bytes),
+    }
+}
+
+fn line(cost: &str, terabytes: Option<&str>) -> Billed {
+    Billed {
+        account: 0,
+        day: 0,
+        work_group: None,
+        region: Some(0),
+        cost: decimal(cost),
+        terabytes: terabytes.map(decimal),
+        is_monthly: false,
+    }
+}
+
+fn split(asked: &[Asked], lines: &[Billed]) -> BTreeMap<Share, String> {
+    let chains = chains_of(asked, &some_chain_once());
+    let attribution = attribute(&chains, &bill_of(lines), &Pricing::default()).unwrap();
+    let mut shares: BTreeMap<Share, Decimal> = BTreeMap::new();
+    for charge in &attribution.charges {
+        if let Some(cost) = charge.billed_cost {
+            *shares.entry(charge.share).or_default() += cost;
+        }
+    }
+    let shares = shares.into_iter();
+    shares
+        .map(|(share, cost)| (share, exact(cost.normalize())))
+        .collect()
+}
+
+#[test]
+fn usage_is_the_denominator_and_the_rest_stays_unattributed() {
+    let asked = [
+        query(0, 200_000_000_000, true),
+        query(0, 100_000_000_000, false),
+    ];
+    // 0.5 TB for 2.50: 0.2 TB is Quick's, 0.1 TB another's, 0.2 TB nobody's.
+    let shares = split(&asked, &[line("2.50", Some("0.5"))]);
+    assert_eq!(shares[&Share::Attributed], "1");
+    assert_eq!(shares[&Share::Other], "0.5");
+    assert_eq!(shares[&Share::Unattributed], "1");
+    // A bill with less than the queries scanned is split among them whole.
+    let shares = split(&asked, &[line("0.30", Some("0.1"))]);
+    assert_eq!(shares[&Share::Attributed], "0.2");
+    assert_eq!(shares[&Share::Other], "0.1");
+    assert_eq!(shares.get(&Share::Unattributed), None);
+    // A credit is shared like a cost.
+    let shares = split(&asked, &[line("-2.50", Some("0.5"))]);
+    assert_eq!(shares[&Share::Attributed], "-1");
+}
+
+#[test]
+fn without_usage_the_list_price_tells_and_no_more_than_it_says() {
+    let asked = [query(0, 200_000_000_000, true)];
+    // 0.2 TB is 1.00 at list price; of 1.60, the rest is nobody's.
+    let shares = split(&asked, &[line("1.60", None)]);
+    assert_eq!(shares[&Share::Attributed], "1");
+    assert_eq!(shares[&Share::Unattributed], "0.6");
+    // Nothing can be said of a correction without usage.
+    let shares = split(&asked, &[line("-1.60", None)]);
+    assert_eq!(shares[&Share::Attributed], "0");
+    assert_eq!(shares[&Share::Unattributed], "-1.6");
+}
+
+#[test]
+fn a_query_belongs_to_the_nearest_line() {
+    let mut asked = [query(0, 100_000_000_000, true), query(0, 100_000_000_000, true)];
+    asked[1].work_group = 1;
+    let of_group = Billed {
+        work_group: Some(1),
+        ..line("7", Some("0.1"))
+    };
+    let month = Billed {
+        is_monthly: true,
+        region: None,
+        ..line("9", Some("1"))
+    };
+    let chains = chains_of(&asked, &some_chain_once());
+    let bill = bill_of(&[line("3", Some("0.1")), of_group, month]);
+    let attribution = attribute(&chains, &bill, &Pricing::default()).unwrap();
+    let costs: Vec<String> = attribution
+        .query_shares
+        .iter()
+        .flatten()
+        .map(|share| exact(share.cost.normalize()))
+        .collect();
+    assert_eq!(costs, ["3", "7"]);
+    // The month has no query left and stays whole.
+    let rest = attribution.charges.iter().find(|charge| !charge.period.is_one_day());
+    assert_eq!(rest.unwrap().billed_cost.map(|cost| cost.normalize()), Some(decimal("9")));
+}
+
+#[test]
+fn amounts_that_no_exact_decimal_holds_are_refused() {
+    let lines = [
+        line("79228162514264337593543950335", Some("1")),
+        Billed { day: 1, ..line("0.0000000001", Some("1")) },
+    ];
+    let error = attribute(&[], &bill_of(&lines), &Pricing::default()).unwrap_err();
+    assert!(error.to_string().contains("more than 28 digits"), "{error}");
+}
+
+// ---- forms of bills ----
+
+fn parquet(bytes: &[u8], wanted: Wanted<'_>) -> Result<Table, String> {
+    let columns = match wanted {
+        Wanted::Names => None,
+        Wanted::Columns(names) => Some(names),
+    };
+    read_parquet(bytes, columns).map_err(|error| error.to_string())
+}
+
+fn read(metric: CostMetric, extra: &[ChargeCategory], files: &[(&str, Vec<u8>)]) -> Result<Bill, String> {
+    let window = TimeWindow {
+        from: Some(at("2026-11-01T00:00:00Z")),
+        to: Some(at("2026-12-01T00:00:00Z")),
+    };
+    let extra: BTreeSet<ChargeCategory> = extra.iter().copied().collect();
+    let mut reader = BillReader::new(metric, window, extra);
+    let parquet: ReadParquet = parquet;
+    for (name, bytes) in files {
+        let read = reader.read(name, bytes, parquet);
+        read.map_err(|error| error.to_string())?;
+    }
+    Ok(reader.finish())
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+const CUR_HEADER: &str = "identity/LineItemId,identity/TimeInterval,bill/InvoiceId,lineItem/UsageAccountId,\
+    lineItem/LineItemType,lineItem/UsageStartDate,lineItem/UsageEndDate,lineItem/ProductCode,lineItem/UsageType,\
+    lineItem/ResourceId,lineItem/UsageAmount,lineItem/CurrencyCode,lineItem/UnblendedCost,lineItem/BlendedCost";
+
+fn cur_lines() -> Vec<String> {
+    let group = "arn:aws:athena:us-east-1:444455556666:workgroup/quick-retail";
+    let rows = [
+        ("a", "Usage", "10:00", "AmazonAthena", "USE1-DataScannedInTB", group, "0.2", "1.0000000000"),
+        ("b", "Usage", "11:00", "AmazonAthena", "USE1-DataScannedInTB", group, "0.1", "0.5000000000"),
+        ("c", "EdpDiscount", "11:00", "AmazonAthena", "USE1-DataScannedInTB", group, "0.1", "-0.0500000000"),
+        ("d", "Tax", "00:00", "AmazonAthena", "", "", "1", "0.3300000000"),
+        ("e", "Credit", "00:00", "AmazonAthena", "USE1-DataScannedInTB", group, "1", "-0.1000000000"),
+        ("f", "Usage", "00:00", "AmazonS3", "USE1-Requests-Tier2", "bucket", "1000", "0.0004000000"),
+        ("g", "Usage", "00:00", "AmazonAthena", "USE1-DPU-Hour", "", "24", "7.2000000000"),
+    ];
+    let row = |(id, kind, hour, product, usage, resource, amount, cost): (&str, &str, &str, &str, &str, &str, &str, &str)| {
+        let end = format!("{}:00", &hour.replace(":00", ":59"));
+        format!(
+            "{id},2026-11-02T{hour}:00Z/2026-11-02T{end}Z,,444455556666,{kind},2026-11-02T{hour}:00Z,2026-11-02T{end}Z,\
+             {product},{usage},{resource},{amount},USD,{cost},{cost}"
+        )
+    };
+    rows.into_iter().map(row).collect()
+}
+
+fn cur() -> String {
+    format!("{CUR_HEADER}\n{}\n", cur_lines().join("\n"))
+}
+
+/// The scanned-data line of a bill, as text.
+fn scan(bill: &Bill) -> Vec<String> {
+    let lines = bill.lines.iter();
+    lines
+        .filter(|(key, _)| key.billed_for.is_shared_by_queries())
+        .map(|(key, amounts)| {
+            format!(
+                "{} {} {} {} {} {}",
+                key.account_id,
+                key.period,
+                key.region.as_deref().unwrap_or("-"),
+                key.work_group.as_deref().unwrap_or("-"),
+                exact(amounts.cost.normalize()),
+                amounts.terabytes.map_or("-".to_owned(), |tb| exact(tb.normalize()))
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_report_is_read_by_work_group_in_every_form() {
+    let wanted = ["444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3"];
+    let modern = cur().replacen(CUR_HEADER, &modern_header(), 1);
+    for (name, bytes) in [
+        ("legacy.csv", cur().into_bytes()),
+        ("legacy.csv.gz", gz(cur().as_bytes())),
+        ("modern.csv", modern.clone().into_bytes()),
+        ("modern.parquet", as_parquet(&modern, &["line_item_unblended_cost", "line_item_usage_amount"])),
+        ("text.parquet", as_parquet(&modern, &[])),
+    ] {
+        let bill = read(CostMetric::Unblended, &[], &[(name, bytes)]).unwrap();
+        assert_eq!(scan(&bill), wanted, "{name}");
+        let left_out: Vec<_> = bill.coverage.uncounted.categories.keys().copied().collect();
+        assert_eq!(left_out, [ChargeCategory::Tax, ChargeCategory::Credit], "{name}");
+        let others: BTreeSet<&str> = bill.lines.keys().map(|key| key.billed_for.name()).collect();
+        assert!(others.contains("Amazon S3"), "{name}");
+        assert!(others.contains("Amazon Athena (capacity and other)"), "{name}");
+        // Without an invoice the month is not closed.
+        assert!(bill.lines.values().all(|amounts| amounts.is_estimated), "{name}");
+    }
+}
+
+fn modern_header() -> String {
+    "identity_line_item_id,identity_time_interval,bill_invoice_id,line_item_usage_account_id,line_item_line_item_type,\
+     line_item_usage_start_date,line_item_usage_end_date,line_item_product_code,line_item_usage_type,\
+     line_item_resource_id,line_item_usage_amount,line_item_currency_code,line_item_unblended_cost,\
+     line_item_blended_cost"
+        .to_owned()
+}
+
+/// CSV as Parquet, the named columns as binary numbers.
+fn as_parquet(csv: &str, numbers: &[&str]) -> Vec<u8> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let names: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let mut table = Table::new("bill");
+    for (index, name) in names.iter().enumerate() {
+        let cells = rows.iter().map(|row| Some(&row[index]).filter(|cell| !cell.is_empty()));
+        let values = if numbers.contains(&name.as_str()) {
+            Values::Float(cells.map(|cell| cell.map(|cell| cell.parse().unwrap())).collect())
+        } else {
+            Values::Text(cells.map(|cell| cell.map(Text::from)).collect())
+        };
+        table = table.with(name, values);
+    }
+    let mut bytes = Vec::new();
+    write_parquet(&table, &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn taxes_and_credits_come_in_their_own_lines_when_asked_for() {
+    let files = [("cur.csv", cur().into_bytes())];
+    let bill = read(CostMetric::Unblended, &ChargeCategory::EXTRA, &files).unwrap();
+    let of = |category: ChargeCategory| -> Decimal {
+        let lines = bill.lines.iter().filter(|(key, _)| key.category == category);
+        lines.map(|(_, amounts)| amounts.cost).sum()
+    };
+    assert_eq!(of(ChargeCategory::Tax), decimal("0.33"));
+    assert_eq!(of(ChargeCategory::Credit), decimal("-0.1"));
+    assert!(bill.coverage.uncounted.categories.is_empty());
+    // They are never shared among queries.
+    let attribution = attribute(&[], &bill, &Pricing::default()).unwrap();
+    let beside: BTreeSet<ChargeCategory> = attribution.beside.iter().map(|line| line.category).collect();
+    assert!(beside.contains(&ChargeCategory::Tax) && beside.contains(&ChargeCategory::Credit));
+    let rest: Decimal = attribution.charges.iter().filter_map(|charge| charge.billed_cost).sum();
+    assert_eq!(rest, decimal("1.45"));
+}
+
+#[test]
+fn the_same_line_item_counts_once() {
+    let other_file = format!("{}\n", cur());
+    let files = [("a.csv", cur().into_bytes()), ("b.csv", other_file.into_bytes()), ("a-again.csv", cur().into_bytes())];
+    let bill = read(CostMetric::Unblended, &[], &files).unwrap();
+    assert_eq!(scan(&bill), ["444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3"]);
+    assert_eq!(bill.coverage.uncounted.repeated, 8);
+}
+
+const FOCUS: &str = "BilledCost,EffectiveCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,\
+    ServiceName,SubAccountId,SubAccountName,RegionId,ResourceId,ConsumedQuantity,ConsumedUnit,x_UsageType\n\
+    1.45,1.40,USD,Usage,2026-11-02T00:00:00Z,2026-11-03T00:00:00Z,Amazon Athena,444455556666,retail,us-east-1,\
+    arn:aws:athena:us-east-1:444455556666:workgroup/quick-retail,0.3,Terabytes,USE1-DataScannedInTB\n\
+    0.5,0.5,USD,Tax,2026-11-02T00:00:00Z,2026-11-03T00:00:00Z,Amazon Athena,444455556666,retail,,,,,\n\
+    2.5,2.5,EUR,Usage,2026-11-02T00:00:00Z,2026-11-03T00:00:00Z,Amazon Athena,555566667777,,eu-central-1,,0.5,TB,\n";
+
+#[test]
+fn focus_is_read_in_every_form_and_currencies_stay_apart() {
+    let wanted = [
+        "444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3",
+        "555566667777 2026-11-02 eu-central-1 - 2.5 0.5",
+    ];
+    for (name, bytes) in [
+        ("focus.csv", FOCUS.as_bytes().to_vec()),
+        ("focus.csv.gz", gz(FOCUS.as_bytes())),
+        ("focus.parquet", as_parquet(FOCUS, &["BilledCost", "EffectiveCost", "ConsumedQuantity"])),
+    ] {
+        let bill = read(CostMetric::Unblended, &[], &[(name, bytes)]).unwrap();
+        assert_eq!(scan(&bill), wanted, "{name}");
+        let attribution = attribute(&[], &bill, &Pricing::default()).unwrap();
+        let table = chargeback(&attribution, &[Dimension::BusinessUnit], &Topology::default()).unwrap();
+        let currencies: Vec<&str> = table.totals.iter().map(|row| &*row.currency).collect();
+        assert_eq!(currencies, ["EUR", "USD"], "{name}");
+    }
+    let amortized = read(CostMetric::Amortized, &[], &[("f.csv", FOCUS.into())]).unwrap();
+    assert!(scan(&amortized)[0].contains(" 1.4 "));
+    let blended = read(CostMetric::Blended, &[], &[("f.csv", FOCUS.into())]).unwrap_err();
+    assert!(blended.contains("a blended cost"), "{blended}");
+}
+
+#[test]
+fn the_bill_that_says_more_counts_where_two_cover_a_day() {
+    let answer = |key: &str, groups: &str| {
+        format!(
+            r#"{{"GroupDefinitions":[{{"Type":"DIMENSION","Key":"LINKED_ACCOUNT"}},{{"Type":"DIMENSION","Key":"{key}"}}],
+               "ResultsByTime":[{{"TimePeriod":{{"Start":"2026-11-02","End":"2026-11-03"}},"Groups":[{groups}],"Estimated":false}}]}}"#
+        )
+    };
+    let group = |other: &str, cost: &str| {
+        format!(
+            r#"{{"Keys":["444455556666","{other}"],"Metrics":{{"UnblendedCost":{{"Amount":"{cost}","Unit":"USD"}},"UsageQuantity":{{"Amount":"0.3","Unit":"N/A"}}}}}}"#
+        )
+    };
+    let by_type = answer("USAGE_TYPE", &group("USE1-DataScannedInTB", "1.45"));
+    let services = format!("{},{}", group("Amazon Athena", "8.65"), group("AWS Glue", "0.2"));
+    let by_service = answer("SERVICE", &services);
+    let files = [("t.json", by_type.into_bytes()), ("s.json", by_service.into_bytes())];
+    let bill = read(CostMetric::Unblended, &[], &files).unwrap();
+    assert_eq!(scan(&bill), ["444455556666 2026-11-02 us-east-1 - 1.45 0.3"]);
+    assert_eq!(bill.coverage.uncounted.covered_elsewhere, 1);
+    let services: Vec<&str> = bill.lines.keys().map(|key| key.billed_for.name()).collect();
+    assert!(services.contains(&"AWS Glue"));
+    // With the report too, the report counts.
+    let [by_type, by_service] = files;
+    let files = [by_service, ("cur.csv", cur().into_bytes()), by_type];
+    let bill = read(CostMetric::Unblended, &[], &files).unwrap();
+    assert_eq!(scan(&bill), ["444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3"]);
+}
+
+#[test]
+fn damaged_bills_are_errors_or_rejects_and_never_panics() {
+    let whole = as_parquet(FOCUS, &["BilledCost"]);
+    for cut in (0..whole.len()).step_by(7) {
+        let _ = read(CostMetric::Unblended, &[], &[("cut.parquet", whole[..cut].to_vec())]);
+        let mut turned = whole.clone();
+        turned[cut] ^= 0x55;
+        let _ = read(CostMetric::Unblended, &[], &[("turned.parquet", turned)]);
+    }
+    let text = cur();
+    for (from, to) in [("1.0000000000", "one"), ("2026-11-02T10:00:00Z,2026", "then,2026"), ("0.2,USD", "much,USD")] {
+        let damaged = text.replacen(from, to, 1).into_bytes();
+        let bill = read(CostMetric::Unblended, &[], &[("d.csv", damaged)]).unwrap();
+        assert_eq!(bill.coverage.rejects.total(), 1, "{to}");
+        assert_eq!(bill.lines.len(), 3, "{to}");
+    }
+}
