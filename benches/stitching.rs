@@ -217,6 +217,7 @@ fn main() {
         window: TimeWindow::ALL,
         accounts_seen: &accounts_seen,
         all_sessions: false,
+        statistics: None,
     };
     println!("| events | sessions | chains | seconds | peak MB |");
     println!("|---|---|---|---|---|");

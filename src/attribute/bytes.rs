@@ -83,13 +83,19 @@ mod tests {
             change(&mut statistics);
             decimal(&statistics)
         };
-        assert_eq!(with(|one| one.state = QueryState::Cancelled), Some(124_000_000));
+        assert_eq!(
+            with(|one| one.state = QueryState::Cancelled),
+            Some(124_000_000)
+        );
         assert_eq!(with(|one| one.state = QueryState::Failed), Some(0));
         assert_eq!(with(|one| one.state = QueryState::Running), None);
         assert_eq!(with(|one| one.state = QueryState::Queued), None);
         assert_eq!(with(|one| one.result_reused = Some(true)), Some(0));
         assert_eq!(with(|one| one.dpu_count = Some(Decimal::from(4))), Some(0));
-        assert_eq!(with(|one| one.statement_type = Some(StatementType::Ddl)), Some(0));
+        assert_eq!(
+            with(|one| one.statement_type = Some(StatementType::Ddl)),
+            Some(0)
+        );
         assert_eq!(
             with(|one| one.statement_type = Some(StatementType::Utility)),
             Some(124_000_000)

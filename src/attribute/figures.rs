@@ -3,9 +3,7 @@
 use super::bytes::billed_bytes;
 use super::price::Pricing;
 use crate::model::chain::Chain;
-use crate::model::execution::{
-    QueryFigures, QueryStatistics, Statistics, StatisticsCoverage,
-};
+use crate::model::execution::{QueryFigures, QueryStatistics, Statistics, StatisticsCoverage};
 use crate::model::text::OpaqueId;
 use hashbrown::HashSet;
 

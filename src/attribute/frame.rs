@@ -42,9 +42,7 @@ const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// Days since 1970-01-01.
 pub(super) fn day_number(day: Date) -> i32 {
-    EPOCH
-        .until(day)
-        .map_or(0, |span| span.get_days())
+    EPOCH.until(day).map_or(0, |span| span.get_days())
 }
 
 /// The day with that number.

@@ -4,8 +4,8 @@ use super::frame::{Codes, day_number, read_all_codes, read_units, units_column};
 use super::price::ESTIMATE_SCALE;
 use super::split::AttributeError;
 use crate::model::charge::{
-    Attribution, Beside, BesideRow, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures, NONE, Share,
-    UNATTRIBUTED, UNKNOWN, UNMAPPED,
+    Attribution, Beside, BesideRow, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures,
+    NONE, Share, UNATTRIBUTED, UNKNOWN, UNMAPPED,
 };
 use crate::model::money::{amount, units};
 use crate::model::text::Text;
@@ -35,9 +35,8 @@ pub fn chargeback(
 
 /// What stands in the group of a charge for a dimension.
 fn value(charge: &Charge, dimension: Dimension, topology: &Topology) -> Text {
-    let unless = |known: Option<&Text>, missing: &str| {
-        known.cloned().unwrap_or_else(|| Text::from(missing))
-    };
+    let unless =
+        |known: Option<&Text>, missing: &str| known.cloned().unwrap_or_else(|| Text::from(missing));
     let is_rest = charge.share == Share::Unattributed;
     match dimension {
         Dimension::BusinessUnit => unless(unit(charge.account_id.as_ref(), topology), UNMAPPED),
@@ -65,7 +64,9 @@ fn unit<'a>(account_id: Option<&Text>, topology: &'a Topology) -> Option<&'a Tex
 
 /// Names in brackets last, else by name.
 fn group_order(group: &[Text]) -> Vec<(bool, Text)> {
-    let with_rank = group.iter().map(|name| (name.starts_with('('), name.clone()));
+    let with_rank = group
+        .iter()
+        .map(|name| (name.starts_with('('), name.clone()));
     with_rank.collect()
 }
 
@@ -81,11 +82,15 @@ fn rows(
     let names: Vec<String> = (0..by.len()).map(|index| format!("group{index}")).collect();
     let mut columns = Vec::new();
     for (dimension, name) in by.iter().zip(&names) {
-        let values = charges.iter().map(|charge| value(charge, *dimension, topology));
+        let values = charges
+            .iter()
+            .map(|charge| value(charge, *dimension, topology));
         let values: Vec<u32> = values.map(|value| codes.code(Some(&value))).collect();
         columns.push(Column::new(name.as_str().into(), values));
     }
-    let currencies = charges.iter().map(|charge| codes.code(Some(&charge.currency)));
+    let currencies = charges
+        .iter()
+        .map(|charge| codes.code(Some(&charge.currency)));
     let currencies: Vec<u32> = currencies.collect();
     columns.push(Column::new("currency".into(), currencies));
     let scale = charges.iter().filter_map(|charge| charge.billed_cost);
@@ -96,7 +101,12 @@ fn rows(
     let mut sums = Vec::new();
     for name in SUMS {
         sums.push(col(name).sum());
-        sums.push(col(name).count().cast(DataType::UInt32).alias(format!("{name}_known")));
+        sums.push(
+            col(name)
+                .count()
+                .cast(DataType::UInt32)
+                .alias(format!("{name}_known")),
+        );
     }
     let grouped = DataFrame::new_infer_height(columns)?
         .lazy()
@@ -132,7 +142,14 @@ fn sums_columns(charges: &[Charge], scale: u32) -> PolarsResult<Vec<Column>> {
     let share = move |wanted: Share| -> Sum<'_> {
         Box::new(move |charge: &Charge| {
             let cost = charge.billed_cost?;
-            units(if charge.share == wanted { cost } else { Decimal::ZERO }, scale)
+            units(
+                if charge.share == wanted {
+                    cost
+                } else {
+                    Decimal::ZERO
+                },
+                scale,
+            )
         })
     };
     let of: [Sum<'_>; 9] = [
@@ -148,7 +165,10 @@ fn sums_columns(charges: &[Charge], scale: u32) -> PolarsResult<Vec<Column>> {
             bytes.filter(|_| has_queries(charge))
         }),
         Box::new(move |charge| {
-            let cost = charge.figures.estimated_cost_usd.filter(|_| has_queries(charge));
+            let cost = charge
+                .figures
+                .estimated_cost_usd
+                .filter(|_| has_queries(charge));
             units(cost?, ESTIMATE_SCALE)
         }),
         share(Share::Attributed),
@@ -249,12 +269,14 @@ fn beside(lines: &[Beside], by: &[Dimension], topology: &Topology) -> Vec<Beside
         *rows.entry(key).or_default() += line.cost;
     }
     let rows = rows.into_iter();
-    rows.map(|(((_, category, billed_for), group, currency), cost)| BesideRow {
-        group,
-        billed_for,
-        category,
-        currency,
-        cost,
-    })
+    rows.map(
+        |(((_, category, billed_for), group, currency), cost)| BesideRow {
+            group,
+            billed_for,
+            category,
+            currency,
+            cost,
+        },
+    )
     .collect()
 }

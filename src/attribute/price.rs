@@ -180,7 +180,10 @@ mod tests {
         let pricing = Pricing::new(TerabyteBase::Decimal, configured.into());
         let price = |region: &str, on: &str| pricing.usd_per_terabyte(region, day(on));
         assert_eq!(price("us-east-1", "2010-01-01"), Some(Decimal::from(4)));
-        assert_eq!(price("eu-west-1", "2026-01-01").map(exact).as_deref(), Some("5.00"));
+        assert_eq!(
+            price("eu-west-1", "2026-01-01").map(exact).as_deref(),
+            Some("5.00")
+        );
         assert_eq!(price("eu-west-1", "2010-01-01"), None);
         assert_eq!(price("mars-north-1", "2026-01-01"), None);
     }

@@ -149,7 +149,9 @@ fn query_reasons(chains: &[Chain]) -> Vec<Reason> {
 }
 
 fn uncovered(charges: &[&Charge], estimate: Option<Decimal>) -> Option<Reason> {
-    let queries = charges.iter().map(|charge| charge.figures.queries_without_bill);
+    let queries = charges
+        .iter()
+        .map(|charge| charge.figures.queries_without_bill);
     reason(
         "queries-without-bill",
         queries.sum(),
@@ -159,7 +161,10 @@ fn uncovered(charges: &[&Charge], estimate: Option<Decimal>) -> Option<Reason> {
 }
 
 fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
-    let of = |code, text: &str, amount: fn(&CellOutcome<'_>) -> Decimal, is: &dyn Fn(&CellOutcome<'_>) -> bool| {
+    let of = |code,
+              text: &str,
+              amount: fn(&CellOutcome<'_>) -> Decimal,
+              is: &dyn Fn(&CellOutcome<'_>) -> bool| {
         let such: Vec<_> = cells.iter().filter(|cell| is(cell)).collect();
         let sum: Decimal = such.iter().map(|cell| amount(cell)).sum();
         reason(code, such.len() as u64, Some(sum), text)

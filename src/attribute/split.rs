@@ -15,9 +15,7 @@ use super::reconcile::{self, CellOutcome};
 use super::share;
 use crate::model::bill::{Bill, BillPeriod, ChargeCategory, LineAmounts, LineKey};
 use crate::model::chain::{Chain, ChainPath};
-use crate::model::charge::{
-    Attribution, Beside, Charge, Figures, ListPrice, QueryShare, Share,
-};
+use crate::model::charge::{Attribution, Beside, Charge, Figures, ListPrice, QueryShare, Share};
 use crate::model::money::{amount, units};
 use crate::model::text::Text;
 use jiff::civil::Date;
@@ -246,7 +244,11 @@ fn match_cells(
     for (by_region, by_work_group) in [(true, true), (true, false), (false, true), (false, false)] {
         let told = |name: &str, is_told: bool| {
             let none = lit(0u32);
-            if is_told { col(name).neq(none) } else { col(name).eq(none) }
+            if is_told {
+                col(name).neq(none)
+            } else {
+                col(name).eq(none)
+            }
         };
         let mut keys = vec![col("account"), col("day")];
         keys.extend(by_region.then(|| col("region")));
@@ -265,7 +267,12 @@ fn match_cells(
         let joined = queries
             .clone()
             .lazy()
-            .join(narrowed.lazy(), keys.clone(), keys, JoinArgs::new(JoinType::Inner))
+            .join(
+                narrowed.lazy(),
+                keys.clone(),
+                keys,
+                JoinArgs::new(JoinType::Inner),
+            )
             .select([col("row"), col("cell")])
             .collect()?;
         let rows = read_all_codes(&joined, "row")?;
@@ -355,7 +362,8 @@ fn shares_of(
     rows.sort_by_key(|row| cell_of[*row as usize]);
     let mut start = 0;
     for (index, cell) in (0u32..).zip(cells) {
-        let end = start + rows[start..].partition_point(|row| cell_of[*row as usize] == Some(index));
+        let end =
+            start + rows[start..].partition_point(|row| cell_of[*row as usize] == Some(index));
         let own = &rows[start..end];
         start = end;
         let (weights, rest) = weights(queries, cell, own);
@@ -371,7 +379,9 @@ fn shares_of(
             split.of_query[*row as usize] = Some(share);
         }
         split.rest.push(shares.of_rest);
-        let bytes = own.iter().map(|row| positive(queries.billed[*row as usize]));
+        let bytes = own
+            .iter()
+            .map(|row| positive(queries.billed[*row as usize]));
         split.known.push(Known {
             queries: own.len() as u64,
             bytes: bytes.sum(),
@@ -381,13 +391,17 @@ fn shares_of(
 }
 
 fn positive(number: Option<i128>) -> u128 {
-    number.and_then(|number| number.to_u128()).unwrap_or_default()
+    number
+        .and_then(|number| number.to_u128())
+        .unwrap_or_default()
 }
 
 /// Weights of a cell's queries, and of what no known query explains.
 fn weights(queries: &Queries, cell: &Cell<'_>, own: &[u32]) -> (Vec<u128>, u128) {
     let of = |column: &[Option<i128>]| -> Vec<u128> {
-        own.iter().map(|row| positive(column[*row as usize])).collect()
+        own.iter()
+            .map(|row| positive(column[*row as usize]))
+            .collect()
     };
     if let Some(usage) = cell.usage_bytes {
         let weights = of(&queries.billed);
@@ -426,7 +440,10 @@ fn charges(
         u32::from(cell.is_some_and(|cell| cell.amounts.is_estimated))
     });
     let estimated: Vec<u32> = estimated.collect();
-    let covered: Vec<u32> = cell_of.iter().map(|cell| u32::from(cell.is_some())).collect();
+    let covered: Vec<u32> = cell_of
+        .iter()
+        .map(|cell| u32::from(cell.is_some()))
+        .collect();
     let frame = queries.frame()?.hstack(&[
         Column::new("source".into(), &queries.source),
         Column::new("user".into(), &queries.user),
@@ -441,8 +458,16 @@ fn charges(
         units_column("cost", split.of_query.clone())?,
     ])?;
     let keys = [
-        "account", "day", "region", "work_group", "source", "user", "share", "currency",
-        "estimated", "covered",
+        "account",
+        "day",
+        "region",
+        "work_group",
+        "source",
+        "user",
+        "share",
+        "currency",
+        "estimated",
+        "covered",
     ];
     let mut sums = vec![
         len().cast(DataType::UInt32).alias("queries"),
@@ -451,13 +476,14 @@ fn charges(
     ];
     for name in ["scanned", "billed", "estimate"] {
         sums.push(col(name).sum());
-        sums.push(col(name).count().cast(DataType::UInt32).alias(format!("{name}_known")));
+        sums.push(
+            col(name)
+                .count()
+                .cast(DataType::UInt32)
+                .alias(format!("{name}_known")),
+        );
     }
-    let grouped = frame
-        .lazy()
-        .group_by(keys.map(col))
-        .agg(sums)
-        .collect()?;
+    let grouped = frame.lazy().group_by(keys.map(col)).agg(sums).collect()?;
     read_charges(&grouped, codes, scale)
 }
 
@@ -504,7 +530,9 @@ fn read_charges(
         let sums = read_units(grouped, name)?;
         let counts = read_all_codes(grouped, &format!("{name}_known"))?;
         let known = sums.into_iter().zip(counts);
-        Ok(known.map(|(sum, count)| sum.filter(|_| count > 0)).collect())
+        Ok(known
+            .map(|(sum, count)| sum.filter(|_| count > 0))
+            .collect())
     };
     let [scanned, billed, estimate] = [known("scanned")?, known("billed")?, known("estimate")?];
     let text = |code: u32| codes.text(code).cloned();
@@ -516,12 +544,20 @@ fn read_charges(
         work_group: text(work_group[row]),
         data_source_arn: text(source[row]),
         quick_user: text(user[row]),
-        share: if share[row] == 0 { Share::Attributed } else { Share::Other },
+        share: if share[row] == 0 {
+            Share::Attributed
+        } else {
+            Share::Other
+        },
         currency: text(currency[row]).unwrap_or_default(),
         figures: Figures {
             query_count: u64::from(queries[row]),
             queries_without_statistics: u64::from(unknown[row]),
-            queries_without_bill: if covered[row] == 0 { u64::from(queries[row]) } else { 0 },
+            queries_without_bill: if covered[row] == 0 {
+                u64::from(queries[row])
+            } else {
+                0
+            },
             bytes_scanned: bytes(scanned[row]),
             bytes_billed: bytes(billed[row]),
             estimated_cost_usd: estimate[row].and_then(|units| amount(units, ESTIMATE_SCALE)),

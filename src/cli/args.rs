@@ -121,7 +121,13 @@ pub(super) struct MoneyArgs {
     pub(super) metric: MetricArg,
 
     /// Also show taxes, credits, refunds or other charges, in lines of their own.
-    #[arg(long, global = true, value_enum, value_name = "KIND", value_delimiter = ',')]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "KIND",
+        value_delimiter = ','
+    )]
     pub(super) include: Vec<IncludeArg>,
 
     /// Business units of accounts: CSV with account_id and business_unit, or output
@@ -388,8 +394,13 @@ pub(super) struct ChargebackArgs {
     pub(super) month: Option<String>,
 
     /// What to group by, in this order.
-    #[arg(long, value_enum, value_name = "DIMENSION", value_delimiter = ',',
-          default_value = "business-unit")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "DIMENSION",
+        value_delimiter = ',',
+        default_value = "business-unit"
+    )]
     pub(super) by: Vec<ByArg>,
 }
 

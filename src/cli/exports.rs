@@ -5,17 +5,15 @@ use super::failure::Failure;
 use crate::attribute::Pricing;
 use crate::config::Settings;
 use crate::decode::quick_query_id;
-use crate::exports::{BillReader, UnitsReader, Wanted, plain, read_executions};
+use crate::exports::{BillReader, UnitsReader, plain, read_executions};
 use crate::local::{ExportFile, export_files, read_export};
 use crate::model::bill::{Bill, ChargeCategory, CostMetric};
 use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::execution::Statistics;
 use crate::model::money::TerabyteBase;
-use crate::model::table::Table;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::pipeline::Exports;
-use crate::tables::read_parquet;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -134,20 +132,6 @@ fn included(args: &[IncludeArg]) -> BTreeSet<ChargeCategory> {
     included
 }
 
-/// Parquet as the exports read it.
-fn parquet(bytes: &[u8], wanted: Wanted<'_>) -> Result<Table, String> {
-    let columns = match wanted {
-        Wanted::Names => None,
-        Wanted::Columns(names) => Some(names),
-    };
-    // What the reader has to say when it panics helps nobody; the error does.
-    let told = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let read = read_parquet(bytes, columns).map_err(|error| error.to_string());
-    std::panic::set_hook(told);
-    read
-}
-
 fn bill(global: &Global, settings: &Settings, window: TimeWindow) -> Result<Bill, Failure> {
     let money = &global.money;
     let mut reader = BillReader::new(metric(money.metric), window, included(&money.include));
@@ -155,9 +139,12 @@ fn bill(global: &Global, settings: &Settings, window: TimeWindow) -> Result<Bill
         let bytes = read_export(&file.path)
             .map_err(|error| unreadable(&file, "--costs", &error.to_string()))?;
         let name = file.path.to_string_lossy();
-        reader
-            .read(&name, &bytes, parquet)
-            .map_err(|error| unreadable(&file, "--costs", &error.to_string()))?;
+        // What a reader of Parquet has to say when it panics helps nobody.
+        let told = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let read = reader.read(&name, &bytes);
+        std::panic::set_hook(told);
+        read.map_err(|error| unreadable(&file, "--costs", &error.to_string()))?;
     }
     Ok(reader.finish())
 }

@@ -57,10 +57,17 @@ pub(super) fn run(global: &Global, args: &QueryArgs) -> Result<Exit, Failure> {
         export(global, dir, &tables)?;
     }
     if let Some(query) = &query {
-        let result = tables::run(&query.sql, &tables)
-            .map_err(|error| complaint(&error, query, &tables))?;
+        let result =
+            tables::run(&query.sql, &tables).map_err(|error| complaint(&error, query, &tables))?;
         let name = args.name.as_deref().unwrap_or("query");
-        print(global, &Table { name: name.to_owned(), ..result }, &audit)?;
+        print(
+            global,
+            &Table {
+                name: name.to_owned(),
+                ..result
+            },
+            &audit,
+        )?;
     }
     Ok(exit_of(global, &audit).max(nothing))
 }
@@ -93,7 +100,8 @@ fn asked(args: &QueryArgs) -> Result<Option<Query>, Failure> {
         (None, Some(file)) => (file.display().to_string(), read(file)?),
         (None, None) => return Ok(None),
     };
-    let header = Header::parse(&sql).map_err(|error| Failure::usage(format!("{origin}: {error}")))?;
+    let header =
+        Header::parse(&sql).map_err(|error| Failure::usage(format!("{origin}: {error}")))?;
     let mut values = BTreeMap::new();
     for param in &args.param {
         let (name, value) = param.split_once('=').ok_or_else(|| {
@@ -146,17 +154,28 @@ fn complaint(error: &SqlError, query: &Query, tables: &[Table]) -> Failure {
     if let Some(place) = error.place {
         let line = usize::try_from(place.line).unwrap_or(1);
         let column = usize::try_from(place.column).unwrap_or(1);
-        let text = query.sql.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        let text = query
+            .sql
+            .lines()
+            .nth(line.saturating_sub(1))
+            .unwrap_or_default();
         let number = line.to_string();
         let margin = " ".repeat(number.len());
         let indent = " ".repeat(column.saturating_sub(1));
-        let _ = write!(message, "\n{margin} |\n{number} | {}\n{margin} | {indent}^", safe(text));
+        let _ = write!(
+            message,
+            "\n{margin} |\n{number} | {}\n{margin} | {indent}^",
+            safe(text)
+        );
     }
     let failure = Failure::usage(message);
     let names = || {
         let columns = tables.iter().flat_map(|table| &table.columns);
         let columns = columns.map(|column| column.name.as_str());
-        tables.iter().map(|table| table.name.as_str()).chain(columns)
+        tables
+            .iter()
+            .map(|table| table.name.as_str())
+            .chain(columns)
     };
     let meant = error.unknown_name.as_deref();
     let meant = meant.and_then(|name| nearest(name, names().filter(|known| *known != name)));
@@ -229,7 +248,11 @@ fn list(global: &Global) -> Result<Exit, Failure> {
                     writeln!(out, "    parameters: {parameters}")?;
                 }
             }
-            writeln!(out, "\n{} saved queries; qs-audit query NAME runs one", saved.len())
+            writeln!(
+                out,
+                "\n{} saved queries; qs-audit query NAME runs one",
+                saved.len()
+            )
         })?;
         return Ok(Exit::Clean);
     }

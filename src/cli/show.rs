@@ -14,8 +14,8 @@ use crate::model::event::Place;
 use crate::output::chain_table::is_listed_by_default;
 use crate::output::json::v1::{self, Shape};
 use crate::output::{csv, show, xlsx};
-use crate::tables::write_parquet;
 use crate::pipeline;
+use crate::tables::write_parquet;
 use std::io::Write;
 
 /// The chain that started last.

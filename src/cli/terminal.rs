@@ -68,10 +68,10 @@ pub(super) fn check_format(global: &Global, known: &[Format]) -> Result<(), Fail
     if !known.contains(&global.format) {
         let names: Vec<String> = known.iter().map(name).collect();
         let asked = name(&global.format);
-        return Err(
-            Failure::usage(format!("--format {asked} is not one of this command's formats"))
-                .hint(format!("it has {}", names.join(", "))),
-        );
+        return Err(Failure::usage(format!(
+            "--format {asked} is not one of this command's formats"
+        ))
+        .hint(format!("it has {}", names.join(", "))));
     }
     let is_binary = matches!(global.format, Format::Parquet | Format::Xlsx);
     if is_binary && global.output.is_none() && io::stdout().is_terminal() {

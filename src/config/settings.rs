@@ -1,9 +1,9 @@
 //! The checked settings. Every complaint names the file, the line and the key.
 
 use super::file::{RawBase, RawConfig, RawConsumer, RawLogs, RawPath};
+use crate::model::identity::{RoleName, is_data_source_arn};
 use crate::model::money::{TerabyteBase, parse_decimal};
 use crate::model::region::is_region_name;
-use crate::model::identity::{RoleName, is_data_source_arn};
 use crate::model::text::Text;
 use crate::model::topology::{Consumer, Topology};
 use rust_decimal::Decimal;

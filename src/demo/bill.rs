@@ -67,7 +67,11 @@ pub(super) fn days(queries: &[Query], plan: &Plan, chance: &mut Chance) -> Vec<U
             let place = (consumer.account, consumer.region, name.clone());
             let known = megabytes.get(&place).copied().unwrap_or_default();
             // Somebody whose calls no log tells of uses some accounts, too.
-            let unseen = if chance.once_in(3) { chance.below(90_000) as u64 } else { 0 };
+            let unseen = if chance.once_in(3) {
+                chance.below(90_000) as u64
+            } else {
+                0
+            };
             let hours = capacity.get(&(consumer.account, name.clone()));
             Used {
                 account: consumer.account,
@@ -91,7 +95,11 @@ pub(super) fn days(queries: &[Query], plan: &Plan, chance: &mut Chance) -> Vec<U
 
 /// Exact decimals from whole millionths.
 fn decimal(millionths: u64) -> String {
-    format!("{}.{:06}0000", millionths / 1_000_000, millionths % 1_000_000)
+    format!(
+        "{}.{:06}0000",
+        millionths / 1_000_000,
+        millionths % 1_000_000
+    )
 }
 
 fn group(account: &str, other: &str, micro_usd: u64, quantity: &str, unit: &str) -> Value {
@@ -137,7 +145,13 @@ pub(super) fn by_usage_type(days: &[UsedDay]) -> Value {
         let groups = used.map(|used| {
             let usage_type = format!("{}-DataScannedInTB", used.prefix);
             let quantity = decimal(used.megabytes);
-            group(used.account, &usage_type, used.scan_micro_usd(), &quantity, "Terabytes")
+            group(
+                used.account,
+                &usage_type,
+                used.scan_micro_usd(),
+                &quantity,
+                "Terabytes",
+            )
         });
         groups.collect()
     })

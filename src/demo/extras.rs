@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Draws for the exports are their own, so that the logs do not depend on them.
-const EXPORTS_SEED: u64 = 0x5eed_0f5e_ed10;
+const EXPORTS_SEED: u64 = 0x5eed_0f5e_ed12;
 
 /// JSON with indents and a line feed at the end.
 pub(super) fn pretty(value: &impl Serialize) -> Vec<u8> {

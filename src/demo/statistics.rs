@@ -136,7 +136,11 @@ fn execution(query: &Query) -> Value {
         if query.tells_seconds {
             json!(moment.unix())
         } else {
-            json!(moment.to_string().replace('Z', &format!(".{fraction}+00:00")))
+            json!(
+                moment
+                    .to_string()
+                    .replace('Z', &format!(".{fraction}+00:00"))
+            )
         }
     };
     let mut execution = json!({

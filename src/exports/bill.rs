@@ -1,7 +1,7 @@
 //! Bills: which kind a file is, and all files together.
 
 use super::cost_explorer::{self, Entry, EntryKey};
-use super::rows::{ReadParquet, Rows, RowsError};
+use super::rows::{Rows, RowsError};
 use super::text::{TextError, plain};
 use super::{cur, focus};
 use crate::model::bill::{
@@ -103,18 +103,13 @@ impl BillReader {
         self.metric
     }
 
-    /// Takes in one file. `parquet` reads Parquet as a table of the named columns.
+    /// Takes in one file.
     ///
     /// # Errors
     ///
     /// When it is no bill, or one without accounts, services or the metric. Single
     /// lines that cannot be read are counted instead.
-    pub fn read(
-        &mut self,
-        name: &str,
-        bytes: &[u8],
-        parquet: ReadParquet,
-    ) -> Result<(), BillError> {
+    pub fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), BillError> {
         if !self.files_seen.insert(Sha256::digest(bytes).into()) {
             self.bill.coverage.uncounted.repeated += 1;
             self.bill
@@ -130,11 +125,11 @@ impl BillReader {
         }
         self.bill.coverage.files += 1;
         if bytes.starts_with(b"PAR1") {
-            return self.rows(name, Rows::parquet(bytes, parquet)?);
+            return self.rows(name, Rows::parquet(bytes)?);
         }
         let text = plain(bytes)?;
         if text.starts_with(b"PAR1") {
-            return self.rows(name, Rows::parquet(&text, parquet)?);
+            return self.rows(name, Rows::parquet(&text)?);
         }
         let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
         match first {
@@ -309,8 +304,8 @@ fn inside(period: BillPeriod, window: &TimeWindow) -> Inside {
     };
     let starts_inside = window.from.is_none_or(|start| start <= from);
     let ends_inside = window.to.is_none_or(|end| to <= end);
-    let is_apart = window.from.is_some_and(|start| to <= start)
-        || window.to.is_some_and(|end| end <= from);
+    let is_apart =
+        window.from.is_some_and(|start| to <= start) || window.to.is_some_and(|end| end <= from);
     match (starts_inside && ends_inside, is_apart) {
         (true, _) => Inside::Whole,
         (false, true) => Inside::Not,
@@ -392,7 +387,12 @@ pub(super) fn list(names: &[String]) -> String {
     let shown: Vec<String> = names
         .iter()
         .take(NAMES_MAX)
-        .map(|name| name.chars().filter(|letter| !letter.is_control()).take(60).collect())
+        .map(|name| {
+            name.chars()
+                .filter(|letter| !letter.is_control())
+                .take(60)
+                .collect()
+        })
         .collect();
     let more = names.len().saturating_sub(NAMES_MAX);
     let more = if more > 0 {
@@ -417,14 +417,30 @@ mod tests {
         for (from, to, wanted) in [
             ("2026-11-01", Some("2026-11-02"), "2026-11-01"),
             ("2026-11-01", Some("2026-12-01"), "2026-11-01/2026-12-01"),
-            ("2026-11-01T05:00:00Z", Some("2026-11-01T06:00:00Z"), "2026-11-01"),
-            ("2026-11-01T23:00:00Z", Some("2026-11-02T00:00:00Z"), "2026-11-01"),
-            ("2026-11-01 00:00:00", Some("2026-11-02 00:00:00"), "2026-11-01"),
+            (
+                "2026-11-01T05:00:00Z",
+                Some("2026-11-01T06:00:00Z"),
+                "2026-11-01",
+            ),
+            (
+                "2026-11-01T23:00:00Z",
+                Some("2026-11-02T00:00:00Z"),
+                "2026-11-01",
+            ),
+            (
+                "2026-11-01 00:00:00",
+                Some("2026-11-02 00:00:00"),
+                "2026-11-01",
+            ),
             ("2026-11-01T00:00:00.000Z", None, "2026-11-01"),
         ] {
             assert_eq!(spelled(from, to).as_deref(), Some(wanted), "{from}");
         }
-        for (from, to) in [("yesterday", None), ("2026-11-02", Some("2026-10-01")), ("0001-01-01", Some("9999-01-01"))] {
+        for (from, to) in [
+            ("yesterday", None),
+            ("2026-11-02", Some("2026-10-01")),
+            ("0001-01-01", Some("9999-01-01")),
+        ] {
             assert_eq!(spelled(from, to), None, "{from}");
         }
     }

@@ -95,7 +95,10 @@ pub(super) fn read(name: &str, text: &[u8], into: &mut BillReader) -> Result<(),
             answers.push(answer.map_err(|error| not_an_answer(&error))?);
         }
     }
-    if answers.iter().all(|answer| answer.results_by_time.is_none()) {
+    if answers
+        .iter()
+        .all(|answer| answer.results_by_time.is_none())
+    {
         return Err(BillError::NotABill {
             found: "JSON without ResultsByTime".to_owned(),
         });
@@ -164,7 +167,11 @@ fn grouping(
         .map(|definition| {
             let kind = definition.r#type.as_deref().unwrap_or_default();
             let key = definition.key.as_deref().unwrap_or_default();
-            if kind == "DIMENSION" { key.to_owned() } else { format!("{kind} {key}") }
+            if kind == "DIMENSION" {
+                key.to_owned()
+            } else {
+                format!("{kind} {key}")
+            }
         })
         .collect();
     let position = |wanted: &str| keys.iter().position(|key| key == wanted);
@@ -223,7 +230,10 @@ fn entry(
     let period = bill::period(start, Some(end)).ok_or("TimePeriod is not a period of days")?;
     let metric = into.metric().cost_explorer_name();
     let amount = group.metrics.get(metric).ok_or("the metric is missing")?;
-    let cost = amount.amount.as_deref().and_then(|text| bill::cost(text, false));
+    let cost = amount
+        .amount
+        .as_deref()
+        .and_then(|text| bill::cost(text, false));
     let cost = cost.ok_or("Amount is not a decimal that fits")?;
     let currency = amount.unit.as_deref().filter(|unit| !unit.is_empty());
     let (billed_for, category) = what_for(other, grouping.kind);
@@ -280,10 +290,7 @@ fn what_for(other: &str, kind: BillKind) -> (BilledFor, ChargeCategory) {
         return match other {
             "Amazon Athena" => (BilledFor::Athena, usage),
             "Tax" => (BilledFor::Service("Tax".into()), ChargeCategory::Tax),
-            other => (
-                BilledFor::Service(bill::service_name(other).into()),
-                usage,
-            ),
+            other => (BilledFor::Service(bill::service_name(other).into()), usage),
         };
     }
     if bill::is_scan(other) {
@@ -315,9 +322,8 @@ mod tests {
     fn bill(texts: &[&str]) -> Result<Bill, String> {
         let mut reader = BillReader::new(CostMetric::Unblended, TimeWindow::ALL, BTreeSet::new());
         for (index, text) in texts.iter().enumerate() {
-            let no_parquet: super::super::rows::ReadParquet = |_, _| Err("none".to_owned());
             reader
-                .read(&format!("costs-{index}.json"), text.as_bytes(), no_parquet)
+                .read(&format!("costs-{index}.json"), text.as_bytes())
                 .map_err(|error| error.to_string())?;
         }
         Ok(reader.finish())
@@ -340,7 +346,10 @@ mod tests {
     #[test]
     fn the_same_entry_counts_once_and_a_final_one_counts_more() {
         let last = ONE.replace("1.2345678901", "2.5").replace("true", "false");
-        for texts in [[ONE, &last, &format!("{ONE} ")], [&last, ONE, &format!("{last} ")]] {
+        for texts in [
+            [ONE, &last, &format!("{ONE} ")],
+            [&last, ONE, &format!("{last} ")],
+        ] {
             let bill = bill(&texts).unwrap();
             assert_eq!(bill.lines.len(), 1);
             let amounts = bill.lines.values().next().unwrap();

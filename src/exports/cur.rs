@@ -170,8 +170,8 @@ fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, St
     let product = need(Of::Product, "product code")?;
     let line_type = need(Of::LineType, "line item type")?;
     let usage_type = row.get(Of::UsageType as usize);
-    let period = bill::period(start, row.get(Of::End as usize))
-        .ok_or("the usage dates are not a period")?;
+    let period =
+        bill::period(start, row.get(Of::End as usize)).ok_or("the usage dates are not a period")?;
     let cost = cost_of(row, metric, line_type)?;
     let category = category(line_type);
     let is_athena = product == "AmazonAthena";
@@ -184,9 +184,9 @@ fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, St
     let is_quantity = billed_for == BilledFor::AthenaScan && is_usage(line_type);
     let terabytes = if is_quantity {
         match row.get(Of::UsageAmount as usize) {
-            Some(text) => Some(
-                bill::cost(text, row.is_binary).ok_or("the usage amount is not a decimal")?,
-            ),
+            Some(text) => {
+                Some(bill::cost(text, row.is_binary).ok_or("the usage amount is not a decimal")?)
+            }
             None => None,
         }
     } else {

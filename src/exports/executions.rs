@@ -99,7 +99,11 @@ pub fn read_executions(
         into,
     };
     if text.iter().all(u8::is_ascii_whitespace) {
-        reader.reject(None, RejectReason::Empty, "the file holds nothing".to_owned());
+        reader.reject(
+            None,
+            RejectReason::Empty,
+            "the file holds nothing".to_owned(),
+        );
         return;
     }
     if let Ok(text) = str::from_utf8(text) {
@@ -235,8 +239,12 @@ fn statistics(
     let status = raw.status.as_ref();
     let state = text_of(status.and_then(|status| status.state), "Status.State")?
         .ok_or_else(|| bad("Status.State", "is missing"))?;
-    let state = QueryState::parse(&state)
-        .ok_or_else(|| bad("Status.State", "is none of QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED"))?;
+    let state = QueryState::parse(&state).ok_or_else(|| {
+        bad(
+            "Status.State",
+            "is none of QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED",
+        )
+    })?;
     let statement_type = text_of(raw.statement_type, "StatementType")?;
     let figures = raw.statistics.as_ref();
     let scanned = figures.and_then(|figures| figures.data_scanned_in_bytes);
@@ -324,7 +332,10 @@ fn moment_of(raw: Option<&RawValue>, member: &str) -> Result<Option<UtcSecond>, 
     };
     match moment {
         Some(moment) => Ok(Some(moment)),
-        None => Err(bad(member, "is neither an RFC 3339 time nor seconds since 1970")),
+        None => Err(bad(
+            member,
+            "is neither an RFC 3339 time nor seconds since 1970",
+        )),
     }
 }
 
@@ -347,7 +358,9 @@ mod tests {
     fn every_wrapping_is_read() {
         let other = ONE.replace("q-1", "q-2");
         for text in [
-            format!(r#"{{"QueryExecutions":[{ONE},{other}],"UnprocessedQueryExecutionIds":[{{}}]}}"#),
+            format!(
+                r#"{{"QueryExecutions":[{ONE},{other}],"UnprocessedQueryExecutionIds":[{{}}]}}"#
+            ),
             format!("{{\"QueryExecution\":{ONE}}}\n{{\"QueryExecution\":{other}}}"),
             format!("{}\n{}\n", ONE.replace('\n', ""), other.replace('\n', "")),
             format!("[{ONE},{{\"QueryExecution\":{other}}}]"),
@@ -372,7 +385,11 @@ mod tests {
             ("SUCCEEDED", "DONE", RejectReason::BadMember),
             ("\"q-1\"", "7", RejectReason::BadMember),
             ("1782900019.9", "\"soon\"", RejectReason::BadMember),
-            ("{\"State\":\"SUCCEEDED\",", "7,\"x\":{", RejectReason::WrongType),
+            (
+                "{\"State\":\"SUCCEEDED\",",
+                "7,\"x\":{",
+                RejectReason::WrongType,
+            ),
         ] {
             let text = format!(
                 r#"{{"QueryExecutions":[{},{}]}}"#,

@@ -70,7 +70,12 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<
         .zip(columns)
         .take(NEEDED)
         .filter(|(at, _)| at.is_none())
-        .map(|(_, names)| names.first().map_or("a blended cost", |name| *name).to_owned())
+        .map(|(_, names)| {
+            names
+                .first()
+                .map_or("a blended cost", |name| *name)
+                .to_owned()
+        })
         .collect();
     if !lacking.is_empty() {
         return Err(BillError::Lacks {

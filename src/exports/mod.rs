@@ -8,7 +8,7 @@
 //! | `ce get-cost-and-usage` | [`cost_explorer`] |
 //! | Cost and Usage Report, legacy and 2.0 | [`cur`] |
 //! | FOCUS 1.x | [`focus`] |
-//! | rows of CSV or Parquet by column name | [`rows`] |
+//! | rows of CSV or Parquet by column name | [`rows`], [`parquet`] |
 //! | account -> business unit | [`units`] |
 //!
 //! Nothing in here opens a file: it is given names, for messages, and bytes.
@@ -18,12 +18,13 @@ mod cost_explorer;
 mod cur;
 mod executions;
 mod focus;
+mod parquet;
 mod rows;
 mod text;
 mod units;
 
 pub use bill::{BillError, BillReader};
 pub use executions::read_executions;
-pub use rows::{ReadParquet, RowsError, Wanted};
+pub use rows::RowsError;
 pub use text::{TextError, plain};
 pub use units::{UnitsError, UnitsReader};

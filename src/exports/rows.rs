@@ -1,20 +1,8 @@
 //! Rows of CSV or Parquet, by the names of their columns.
 
-use crate::model::table::{Cell, Table};
+use super::parquet;
+use bytes::Bytes;
 use std::borrow::Cow;
-
-/// Reads the named columns of Parquet data, as far as they are there; without
-/// names, one row group's worth of nothing but the names is enough.
-pub type ReadParquet = fn(&[u8], Wanted<'_>) -> Result<Table, String>;
-
-/// Which columns of Parquet are wanted.
-#[derive(Debug, Clone, Copy)]
-pub enum Wanted<'a> {
-    /// Only their names: the table has no rows.
-    Names,
-    /// These, if they are there.
-    Columns(&'a [String]),
-}
 
 /// Why there are no rows at all.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +26,7 @@ pub(super) struct Rows<'a> {
 
 enum Body<'a> {
     Csv(csv::Reader<&'a [u8]>),
-    Parquet(&'a [u8], ReadParquet),
+    Parquet(Bytes),
 }
 
 /// A row: the wanted columns in the order they were asked for.
@@ -60,19 +48,21 @@ impl<'a> Rows<'a> {
     pub(super) fn csv(text: &'a [u8]) -> Result<Self, RowsError> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
         let header = reader.byte_headers().map_err(RowsError::Header)?;
-        let names = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned());
+        let names = header
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).trim().to_owned());
         Ok(Self {
             names: names.collect(),
             body: Body::Csv(reader),
         })
     }
 
-    pub(super) fn parquet(bytes: &'a [u8], read: ReadParquet) -> Result<Self, RowsError> {
-        let table = read(bytes, Wanted::Names).map_err(|message| RowsError::Parquet { message })?;
-        let names = table.columns.into_iter().map(|column| column.name);
+    pub(super) fn parquet(bytes: &[u8]) -> Result<Self, RowsError> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        let names = parquet::names(&bytes).map_err(|message| RowsError::Parquet { message })?;
         Ok(Self {
-            names: names.collect(),
-            body: Body::Parquet(bytes, read),
+            names,
+            body: Body::Parquet(bytes),
         })
     }
 
@@ -96,10 +86,17 @@ impl<'a> Rows<'a> {
                         Ok(false) => return Ok(()),
                         Ok(true) => {
                             let field = |at: &Option<usize>| {
-                                at.and_then(|at| record.get(at)).map(String::from_utf8_lossy)
+                                at.and_then(|at| record.get(at))
+                                    .map(String::from_utf8_lossy)
                             };
                             let fields: Vec<_> = wanted.iter().map(field).collect();
-                            each(number, Ok(Row { fields: &fields, is_binary: false }));
+                            each(
+                                number,
+                                Ok(Row {
+                                    fields: &fields,
+                                    is_binary: false,
+                                }),
+                            );
                         }
                         Err(error) => {
                             each(number, Err(error.to_string()));
@@ -111,65 +108,41 @@ impl<'a> Rows<'a> {
                     number += 1;
                 }
             }
-            Body::Parquet(bytes, read) => {
-                let names: Vec<String> = wanted
+            Body::Parquet(bytes) => {
+                let columns: Vec<Option<&str>> = wanted
                     .iter()
-                    .filter_map(|at| at.map(|at| self.names[at].clone()))
+                    .map(|at| at.map(|at| self.names[at].as_str()))
                     .collect();
-                let table = read(bytes, Wanted::Columns(&names))
-                    .map_err(|message| RowsError::Parquet { message })?;
-                each_of_table(&table, &self.names, wanted, &mut each);
-                Ok(())
+                let mut number = 0;
+                parquet::for_each(&bytes, &columns, |values| {
+                    let is_binary = values.iter().any(|(_, is_binary)| *is_binary);
+                    let fields: Vec<Option<Cow<'_, str>>> = values
+                        .iter()
+                        .map(|(text, _)| text.as_deref().map(Cow::Borrowed))
+                        .collect();
+                    each(
+                        number,
+                        Ok(Row {
+                            fields: &fields,
+                            is_binary,
+                        }),
+                    );
+                    number += 1;
+                })
+                .map_err(|message| RowsError::Parquet { message })
             }
         }
     }
 }
 
-fn each_of_table(
-    table: &Table,
-    names: &[String],
-    wanted: &[Option<usize>],
-    each: &mut impl FnMut(u32, Result<Row<'_>, String>),
-) {
-    let columns: Vec<_> = wanted
-        .iter()
-        .map(|at| table.column(&names[(*at)?]))
-        .collect();
-    for row in 0..table.row_count() {
-        let mut is_binary = false;
-        let fields: Vec<Option<Cow<'_, str>>> = columns
-            .iter()
-            .map(|column| {
-                let cell = (*column)?.values.cell(row);
-                is_binary |= matches!(cell, Cell::Float(_));
-                text_of(cell)
-            })
-            .collect();
-        let number = u32::try_from(row).unwrap_or(u32::MAX);
-        each(number, Ok(Row { fields: &fields, is_binary }));
-    }
-}
-
-fn text_of(cell: Cell<'_>) -> Option<Cow<'_, str>> {
-    Some(match cell {
-        Cell::Null => return None,
-        Cell::Text(text) => Cow::Borrowed(text),
-        Cell::Integer(number) => Cow::Owned(number.to_string()),
-        Cell::Decimal(number) => Cow::Owned(number.to_string()),
-        Cell::Boolean(value) => Cow::Owned(value.to_string()),
-        Cell::Date(day) => Cow::Owned(day.to_string()),
-        Cell::Timestamp(moment) => Cow::Owned(moment.to_string()),
-        // The shortest decimal that means the same number.
-        Cell::Float(number) => Cow::Owned(format!("{number:e}")),
-    })
-}
-
 /// The positions of columns, each under one of several names.
 pub(super) fn find(names: &[String], wanted: &[&[&str]]) -> Vec<Option<usize>> {
     let position = |aliases: &&[&str]| {
-        aliases
-            .iter()
-            .find_map(|alias| names.iter().position(|name| name.eq_ignore_ascii_case(alias)))
+        aliases.iter().find_map(|alias| {
+            names
+                .iter()
+                .position(|name| name.eq_ignore_ascii_case(alias))
+        })
     };
     wanted.iter().map(position).collect()
 }

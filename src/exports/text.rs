@@ -33,7 +33,9 @@ pub fn plain(bytes: &[u8]) -> Result<Cow<'_, [u8]>, TextError> {
         let mut inflated = Vec::new();
         let limited = MultiGzDecoder::new(bytes).take(INFLATED_BYTES_MAX + 1);
         let mut limited = limited;
-        limited.read_to_end(&mut inflated).map_err(TextError::Gzip)?;
+        limited
+            .read_to_end(&mut inflated)
+            .map_err(TextError::Gzip)?;
         if inflated.len() as u64 > INFLATED_BYTES_MAX {
             return Err(TextError::TooLarge);
         }

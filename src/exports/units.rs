@@ -135,7 +135,10 @@ impl UnitsReader {
             for account in answer.accounts.into_iter().flatten() {
                 let id = Text::from(account.id);
                 if let Some(name) = &account.name {
-                    put(&mut self.from_tags.entry(id.clone()).or_default().account_name, name);
+                    put(
+                        &mut self.from_tags.entry(id.clone()).or_default().account_name,
+                        name,
+                    );
                 }
                 self.tags(&id, &account.tags);
             }
@@ -249,8 +252,14 @@ mod tests {
         let accounts = r#"{"Accounts":[{"Id":"444455556666","Name":"retail","Status":"ACTIVE"},{"Id":"777788889999","Name":"risk"}]}"#;
         let tags = r#"{"ResourceTagMappingList":[{"ResourceARN":"arn:aws:organizations::111122223333:account/o-1/444455556666","Tags":[{"Key":"BusinessUnit","Value":"Tagged"},{"Key":"cost_center","Value":"CC-7"}]}]}"#;
         let own_tags = r#"{"Tags":[{"Key":"business-unit","Value":"Risk"}]}"#;
-        let csv = "account_id,business_unit\n444455556666,Retail Banking\n000000000012,Small\nx,y\n";
-        let files = [("a.json", accounts), ("b.json", tags), ("dir/777788889999.json", own_tags), ("units.csv", csv)];
+        let csv =
+            "account_id,business_unit\n444455556666,Retail Banking\n000000000012,Small\nx,y\n";
+        let files = [
+            ("a.json", accounts),
+            ("b.json", tags),
+            ("dir/777788889999.json", own_tags),
+            ("units.csv", csv),
+        ];
         let units = read(&files).unwrap();
         let of = |account: &str| units[account].business_unit.as_deref().unwrap().to_owned();
         assert_eq!(of("444455556666"), "Retail Banking");

@@ -338,21 +338,31 @@ impl Chain {
     /// nothing is known of any of its queries.
     #[must_use]
     pub fn bytes_scanned(&self) -> Option<u64> {
-        sum_of_known(&self.queries, QueryExecution::bytes_scanned, u64::saturating_add)
+        sum_of_known(
+            &self.queries,
+            QueryExecution::bytes_scanned,
+            u64::saturating_add,
+        )
     }
 
     /// Bytes its queries are billed for, as far as statistics were read.
     #[must_use]
     pub fn bytes_billed(&self) -> Option<u64> {
-        sum_of_known(&self.queries, QueryExecution::bytes_billed, u64::saturating_add)
+        sum_of_known(
+            &self.queries,
+            QueryExecution::bytes_billed,
+            u64::saturating_add,
+        )
     }
 
     /// Its billed bytes at list price, as far as it is known.
     #[must_use]
     pub fn estimated_cost_usd(&self) -> Option<Decimal> {
-        sum_of_known(&self.queries, QueryExecution::estimated_cost_usd, |sum, cost| {
-            sum.saturating_add(cost)
-        })
+        sum_of_known(
+            &self.queries,
+            QueryExecution::estimated_cost_usd,
+            |sum, cost| sum.saturating_add(cost),
+        )
     }
 
     /// Queries that Athena took and no statistics were read of.

@@ -203,7 +203,8 @@ impl Reconciliation {
     /// currency or without one of the two.
     #[must_use]
     pub fn difference_usd(&self) -> Option<Decimal> {
-        let covered = self.estimated_cost_usd? - self.estimated_without_bill_usd.unwrap_or_default();
+        let covered =
+            self.estimated_cost_usd? - self.estimated_without_bill_usd.unwrap_or_default();
         (&*self.currency == "USD")
             .then(|| self.billed.map(|billed| billed.total() - covered))
             .flatten()

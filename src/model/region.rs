@@ -76,7 +76,12 @@ mod tests {
 
     #[test]
     fn regions_are_spelled_alike() {
-        for name in ["us-east-1", "us-gov-west-1", "ap-southeast-2", "mx-central-1"] {
+        for name in [
+            "us-east-1",
+            "us-gov-west-1",
+            "ap-southeast-2",
+            "mx-central-1",
+        ] {
             assert!(is_region_name(name), "{name}");
         }
         for name in ["us-east", "useast1", "US-EAST-1", "", "us-east-1a", "a-b-1"] {

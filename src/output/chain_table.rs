@@ -90,7 +90,10 @@ fn scanned(chain: &Chain, _: Page) -> Cell {
 
 fn estimate(chain: &Chain, _: Page) -> Cell {
     let cost = chain.estimated_cost_usd();
-    partly(chain, cost.map(|cost| money(cost, decimals(std::iter::once(cost)))))
+    partly(
+        chain,
+        cost.map(|cost| money(cost, decimals(std::iter::once(cost)))),
+    )
 }
 
 /// Whether some of its queries have statistics and some have none.
@@ -99,11 +102,7 @@ fn is_partly_known(chain: &Chain) -> bool {
 }
 
 fn partly(chain: &Chain, figure: Option<String>) -> Cell {
-    let mark = if is_partly_known(chain) {
-        AT_LEAST
-    } else {
-        ""
-    };
+    let mark = if is_partly_known(chain) { AT_LEAST } else { "" };
     let shown = figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure}{mark}"));
     Cell::new(shown).set_alignment(CellAlignment::Right)
 }
@@ -156,7 +155,10 @@ pub fn write_part(
         writeln!(writer, "{gaps}")?;
     }
     if shows_scanned && all.iter().any(|chain| is_partly_known(chain)) {
-        writeln!(writer, "{AT_LEAST} after a figure: some of the chain's queries have no statistics")?;
+        writeln!(
+            writer,
+            "{AT_LEAST} after a figure: some of the chain's queries have no statistics"
+        )?;
     }
     let doubted = |chain: &&Chain| {
         let user = chain.quick_user.as_ref();

@@ -39,7 +39,10 @@ pub fn write(
     rows(chargeback, topology, page, writer)?;
     let is_estimated = chargeback.rows.iter().any(|row| row.estimated_days > 0);
     if is_estimated {
-        writeln!(writer, "{ESTIMATED} the bill of some days is estimated and may still change")?;
+        writeln!(
+            writer,
+            "{ESTIMATED} the bill of some days is estimated and may still change"
+        )?;
     }
     beside(chargeback, topology, page, writer)?;
     if let Some(attribution) = &audit.attribution {
@@ -59,7 +62,7 @@ fn named(dimension: Dimension, value: &str, topology: &Topology) -> String {
     }
     match dimension {
         Dimension::Consumer => match topology.account_name(value) {
-            Some(name) => format!("{} ({})", safe(name), safe(value)),
+            Some(name) => safe(name).into_owned(),
             None => safe(value).into_owned(),
         },
         Dimension::DataSource | Dimension::User => safe(tail(value)).into_owned(),
@@ -134,7 +137,11 @@ impl Amounts {
         if self.has_currencies {
             cells.push(Cell::new(safe(&row.currency)));
         }
-        let mark = if row.estimated_days > 0 { ESTIMATED } else { "" };
+        let mark = if row.estimated_days > 0 {
+            ESTIMATED
+        } else {
+            ""
+        };
         let cost = |of: fn(&Billed) -> Decimal| {
             let cost = row.billed.as_ref().map(of);
             cost.map_or_else(unknown, |cost| money(cost, self.billed))
@@ -160,7 +167,11 @@ fn rows(
     titles.extend(amounts.titles());
     table.set_header(titles.iter().enumerate().map(|(index, text)| {
         let is_text = index < groups || *text == "Currency";
-        let side = if is_text { CellAlignment::Left } else { CellAlignment::Right };
+        let side = if is_text {
+            CellAlignment::Left
+        } else {
+            CellAlignment::Right
+        };
         title(text).set_alignment(side)
     }));
     for row in &chargeback.rows {
@@ -176,7 +187,9 @@ fn rows(
             .map(|index| Cell::new(if index == 0 { "Total" } else { "" }))
             .collect();
         cells.extend(amounts.cells(total));
-        let bold = cells.into_iter().map(|cell| cell.add_attribute(Attribute::Bold));
+        let bold = cells
+            .into_iter()
+            .map(|cell| cell.add_attribute(Attribute::Bold));
         table.add_row(bold);
     }
     keep_whole(&mut table, &titles, &amounts.titles());
@@ -216,7 +229,9 @@ fn beside(
         let name = service(row);
         let at = shown.iter().position(|known| *known == name);
         let key = (&row.currency, row.group.clone());
-        let cells = lines.entry(key).or_insert_with(|| vec![None; shown.len() + 1]);
+        let cells = lines
+            .entry(key)
+            .or_insert_with(|| vec![None; shown.len() + 1]);
         *cells[at.unwrap_or(shown.len())].get_or_insert_default() += row.cost;
     }
     let places = decimals(chargeback.beside.iter().map(|row| row.cost));
@@ -227,7 +242,11 @@ fn beside(
     let mut table = new_table(page);
     let first_amount = by.len() + 1;
     table.set_header(titles.iter().enumerate().map(|(index, text)| {
-        let side = if index < first_amount { CellAlignment::Left } else { CellAlignment::Right };
+        let side = if index < first_amount {
+            CellAlignment::Left
+        } else {
+            CellAlignment::Right
+        };
         title(text).set_alignment(side)
     }));
     for ((currency, group), costs) in lines {
@@ -237,9 +256,10 @@ fn beside(
             .collect();
         cells.push(Cell::new(safe(currency)));
         let costs = costs.into_iter().take(shown.len() + usize::from(has_rest));
-        cells.extend(costs.map(|cost| {
-            right(cost.map_or_else(|| "–".to_owned(), |cost| money(cost, places)))
-        }));
+        cells
+            .extend(costs.map(|cost| {
+                right(cost.map_or_else(|| "–".to_owned(), |cost| money(cost, places)))
+            }));
         table.add_row(cells);
     }
     let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
@@ -297,7 +317,12 @@ fn reconciliation(
         return Ok(());
     };
     let kinds: Vec<&str> = bill.kinds.iter().map(|kind| kind.as_str()).collect();
-    let amounts = [billed.total(), billed.attributed, billed.other, billed.unattributed];
+    let amounts = [
+        billed.total(),
+        billed.attributed,
+        billed.other,
+        billed.unattributed,
+    ];
     let places = decimals(amounts.into_iter());
     let show = |amount: Decimal| money(amount, places);
     writeln!(
@@ -321,14 +346,23 @@ fn reconciliation(
             "  the known queries it covers come to {} at list price: the bill is {} {}",
             show(estimate - block.estimated_without_bill_usd.unwrap_or_default()),
             show(difference.abs()),
-            if difference.is_sign_negative() { "lower" } else { "higher" }
+            if difference.is_sign_negative() {
+                "lower"
+            } else {
+                "higher"
+            }
         )?;
     }
     for reason in &block.reasons {
         let amount = reason.amount.map_or_else(String::new, |amount| {
             format!(" [{}]", money(amount, places))
         });
-        writeln!(writer, "  {:>6}  {}{amount}", count(reason.count), reason.text)?;
+        writeln!(
+            writer,
+            "  {:>6}  {}{amount}",
+            count(reason.count),
+            reason.text
+        )?;
     }
     for note in &bill.notes {
         writeln!(writer, "  note: {note}")?;
@@ -350,7 +384,10 @@ fn reconciliation(
         "of periods that reach beyond the window (widen it to whole months)",
     )?;
     for (category, number) in &uncounted.categories {
-        told(*number, &format!("of {} (--include {0})", category.as_str()))?;
+        told(
+            *number,
+            &format!("of {} (--include {0})", category.as_str()),
+        )?;
     }
     Ok(())
 }

@@ -26,9 +26,7 @@ pub fn rows(chargeback: &Chargeback, topology: &Topology) -> Table {
             table = table.with("consumer_name", Values::Text(names));
         }
     }
-    let text = |of: fn(&ChargebackRow) -> Option<Text>| {
-        Values::Text(rows.iter().map(of).collect())
-    };
+    let text = |of: fn(&ChargebackRow) -> Option<Text>| Values::Text(rows.iter().map(of).collect());
     let integer = |of: &dyn Fn(&ChargebackRow) -> Option<u64>| {
         Values::Integer(rows.iter().map(|row| of(row).map(whole)).collect())
     };
@@ -41,18 +39,23 @@ pub fn rows(chargeback: &Chargeback, topology: &Topology) -> Table {
         .with("query_count", integer(&|row| Some(row.figures.query_count)))
         .with("bytes_scanned", integer(&|row| row.figures.bytes_scanned))
         .with("bytes_billed", integer(&|row| row.figures.bytes_billed))
-        .with("estimated_cost_usd", amount(&|row| row.figures.estimated_cost_usd))
+        .with(
+            "estimated_cost_usd",
+            amount(&|row| row.figures.estimated_cost_usd),
+        )
         .with("billed_cost", cost(Billed::total))
         .with("attributed_cost", cost(|billed| billed.attributed))
         .with("other_cost", cost(|billed| billed.other))
         .with("unattributed_cost", cost(|billed| billed.unattributed))
         .with("estimated_days", integer(&|row| Some(row.estimated_days)))
-        .with("queries_without_statistics", integer(&|row| {
-            Some(row.figures.queries_without_statistics)
-        }))
-        .with("queries_without_bill", integer(&|row| {
-            Some(row.figures.queries_without_bill)
-        }))
+        .with(
+            "queries_without_statistics",
+            integer(&|row| Some(row.figures.queries_without_statistics)),
+        )
+        .with(
+            "queries_without_bill",
+            integer(&|row| Some(row.figures.queries_without_bill)),
+        )
 }
 
 /// What the same accounts pay besides.
@@ -71,10 +74,14 @@ pub fn beside(chargeback: &Chargeback) -> Table {
     table
         .with("service", Values::Text(service.collect()))
         .with("category", Values::Text(category.collect()))
-        .with("currency", Values::Text(
-            rows.iter().map(|row| Some(row.currency.clone())).collect(),
-        ))
-        .with("cost", Values::Decimal(rows.iter().map(|row| Some(row.cost)).collect()))
+        .with(
+            "currency",
+            Values::Text(rows.iter().map(|row| Some(row.currency.clone())).collect()),
+        )
+        .with(
+            "cost",
+            Values::Decimal(rows.iter().map(|row| Some(row.cost)).collect()),
+        )
 }
 
 /// Estimate against bill, line by line.
@@ -87,10 +94,18 @@ pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
         };
         let cost = |of: fn(&Billed) -> Decimal| block.billed.as_ref().map(of);
         line("billed", None, cost(Billed::total));
-        line("attributed to Quick chains", None, cost(|billed| billed.attributed));
+        line(
+            "attributed to Quick chains",
+            None,
+            cost(|billed| billed.attributed),
+        );
         line("other known queries", None, cost(|billed| billed.other));
         line("unattributed", None, cost(|billed| billed.unattributed));
-        line("estimated at list price (USD)", None, block.estimated_cost_usd);
+        line(
+            "estimated at list price (USD)",
+            None,
+            block.estimated_cost_usd,
+        );
         line("bill less estimate (USD)", None, block.difference_usd());
         line("terabytes billed", None, block.billed_terabytes);
         for reason in &block.reasons {
@@ -103,6 +118,12 @@ pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
     Table::new("reconciliation")
         .with("currency", text(&|line| line.0.clone()))
         .with("what", text(&|line| line.1.as_str().into()))
-        .with("count", Values::Integer(lines.iter().map(|line| line.2.map(whole)).collect()))
-        .with("amount", Values::Decimal(lines.iter().map(|line| line.3).collect()))
+        .with(
+            "count",
+            Values::Integer(lines.iter().map(|line| line.2.map(whole)).collect()),
+        )
+        .with(
+            "amount",
+            Values::Decimal(lines.iter().map(|line| line.3).collect()),
+        )
 }

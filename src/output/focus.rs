@@ -56,8 +56,15 @@ pub fn rows(charges: &[Charge], topology: &Topology, terabyte: TerabyteBase) -> 
     let bytes_per_terabyte = Decimal::from(terabyte.bytes_per_terabyte());
     let quantity = || {
         let of = |charge: &&Charge| {
-            let known = charge.figures.bytes_billed.filter(|_| charge.share != Share::Unattributed);
-            known.map(|bytes| (Decimal::from(bytes) / bytes_per_terabyte).round_dp(15).normalize())
+            let known = charge
+                .figures
+                .bytes_billed
+                .filter(|_| charge.share != Share::Unattributed);
+            known.map(|bytes| {
+                (Decimal::from(bytes) / bytes_per_terabyte)
+                    .round_dp(15)
+                    .normalize()
+            })
         };
         Values::Decimal(billed.iter().map(of).collect())
     };
@@ -84,21 +91,42 @@ pub fn rows(charges: &[Charge], topology: &Topology, terabyte: TerabyteBase) -> 
         .with("BilledCost", cost())
         .with("BillingAccountId", text(&account))
         .with("BillingAccountName", text(&|_| None))
-        .with("BillingCurrency", text(&|charge| Some(charge.currency.clone())))
-        .with("BillingPeriodEnd", text(&|charge| Some(midnight(month(charge.period.from).1))))
-        .with("BillingPeriodStart", text(&|charge| Some(midnight(month(charge.period.from).0))))
+        .with(
+            "BillingCurrency",
+            text(&|charge| Some(charge.currency.clone())),
+        )
+        .with(
+            "BillingPeriodEnd",
+            text(&|charge| Some(midnight(month(charge.period.from).1))),
+        )
+        .with(
+            "BillingPeriodStart",
+            text(&|charge| Some(midnight(month(charge.period.from).0))),
+        )
         .with("ChargeCategory", word("Usage"))
         .with("ChargeClass", text(&|_| None))
-        .with("ChargeDescription", text(&|charge| Some(description(charge.share).into())))
+        .with(
+            "ChargeDescription",
+            text(&|charge| Some(description(charge.share).into())),
+        )
         .with("ChargeFrequency", word("Usage-Based"))
-        .with("ChargePeriodEnd", text(&|charge| Some(midnight(charge.period.to))))
-        .with("ChargePeriodStart", text(&|charge| Some(midnight(charge.period.from))))
+        .with(
+            "ChargePeriodEnd",
+            text(&|charge| Some(midnight(charge.period.to))),
+        )
+        .with(
+            "ChargePeriodStart",
+            text(&|charge| Some(midnight(charge.period.from))),
+        )
         .with("ConsumedQuantity", quantity())
         .with("ConsumedUnit", word("TB"))
         .with("ContractedCost", cost())
         .with("EffectiveCost", cost())
         .with("InvoiceIssuerName", word(AWS))
-        .with("ListCost", Values::Decimal(billed.iter().map(|charge| list_cost(charge)).collect()))
+        .with(
+            "ListCost",
+            Values::Decimal(billed.iter().map(|charge| list_cost(charge)).collect()),
+        )
         .with("PricingQuantity", quantity())
         .with("PricingUnit", word("TB"))
         .with("ProviderName", word(AWS))
@@ -106,25 +134,46 @@ pub fn rows(charges: &[Charge], topology: &Topology, terabyte: TerabyteBase) -> 
         .with("RegionId", text(&|charge| charge.region.clone()))
         .with("ResourceId", text(&resource))
         .with("ResourceName", text(&|charge| charge.work_group.clone()))
-        .with("ResourceType", text(&|charge| {
-            charge.work_group.as_ref().map(|_| "Athena WorkGroup".into())
-        }))
+        .with(
+            "ResourceType",
+            text(&|charge| {
+                charge
+                    .work_group
+                    .as_ref()
+                    .map(|_| "Athena WorkGroup".into())
+            }),
+        )
         .with("ServiceCategory", word("Analytics"))
         .with("ServiceName", word("Amazon Athena"))
         .with("SubAccountId", text(&account))
-        .with("SubAccountName", text(&|charge| topology.account_name(&account(charge)?).cloned()))
+        .with(
+            "SubAccountName",
+            text(&|charge| topology.account_name(&account(charge)?).cloned()),
+        )
         .with("Tags", text(&tags))
         .with("x_BusinessUnit", text(&unit))
         .with("x_CostCenter", text(&cost_center))
-        .with("x_DataSourceArn", text(&|charge| charge.data_source_arn.clone()))
+        .with(
+            "x_DataSourceArn",
+            text(&|charge| charge.data_source_arn.clone()),
+        )
         .with("x_QuickUser", text(&|charge| charge.quick_user.clone()))
-        .with("x_Share", text(&|charge| Some(charge.share.as_str().into())))
-        .with("x_QueryCount", Values::Integer(
-            billed
-                .iter()
-                .map(|charge| i64::try_from(charge.figures.query_count).ok())
-                .collect(),
-        ))
+        .with(
+            "x_Share",
+            text(&|charge| Some(charge.share.as_str().into())),
+        )
+        .with(
+            "x_QueryCount",
+            Values::Integer(
+                billed
+                    .iter()
+                    .map(|charge| i64::try_from(charge.figures.query_count).ok())
+                    .collect(),
+            ),
+        )
         .with("x_UsageType", word("DataScannedInTB"))
-        .with("x_IsEstimated", text(&|charge| Some(charge.is_estimated.to_string().into())))
+        .with(
+            "x_IsEstimated",
+            text(&|charge| Some(charge.is_estimated.to_string().into())),
+        )
 }

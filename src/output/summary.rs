@@ -45,9 +45,15 @@ fn statistics_line(statistics: &StatisticsCoverage) -> String {
             let _ = write!(line, "; {} {what}", count(number));
         }
     };
-    add(statistics.executions_without_query, "of no query in the window");
+    add(
+        statistics.executions_without_query,
+        "of no query in the window",
+    );
     add(statistics.duplicates, "told again");
-    add(statistics.updates, "told again with other figures, the later state counts");
+    add(
+        statistics.updates,
+        "told again with other figures, the later state counts",
+    );
     add(statistics.unprocessed, "that Athena gave no answer for");
     line
 }
@@ -57,7 +63,11 @@ fn bill_line(bill: &BillCoverage) -> String {
     format!(
         "bill from {} ({}; {} cost)",
         plural(bill.files, "file"),
-        if kinds.is_empty() { "no lines".to_owned() } else { kinds.join(", ") },
+        if kinds.is_empty() {
+            "no lines".to_owned()
+        } else {
+            kinds.join(", ")
+        },
         bill.metric.as_str()
     )
 }

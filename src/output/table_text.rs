@@ -16,7 +16,12 @@ pub fn write(table: &Table, page: Page, writer: &mut dyn Write) -> io::Result<()
     let rows = table.row_count();
     if rows > 0 {
         let mut shown = new_table(page);
-        shown.set_header(table.columns.iter().map(|column| title(&safe(&column.name))));
+        shown.set_header(
+            table
+                .columns
+                .iter()
+                .map(|column| title(&safe(&column.name))),
+        );
         let places: Vec<u32> = table.columns.iter().map(places).collect();
         for row in 0..rows {
             let cells = table.columns.iter().zip(&places);

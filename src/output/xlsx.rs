@@ -39,11 +39,7 @@ pub fn write(tables: &[Table], created: Date, writer: &mut dyn Write) -> io::Res
     writer.write_all(&bytes)
 }
 
-fn workbook_of(
-    workbook: &mut Workbook,
-    tables: &[Table],
-    created: Date,
-) -> Result<(), XlsxError> {
+fn workbook_of(workbook: &mut Workbook, tables: &[Table], created: Date) -> Result<(), XlsxError> {
     let properties = DocProperties::new()
         .set_title("Athena chargeback")
         .set_creation_datetime(&excel_day(created)?);

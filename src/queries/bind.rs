@@ -52,7 +52,10 @@ fn literal(kind: ParameterKind, value: &str) -> Option<String> {
         ParameterKind::Date => format!("DATE '{}'", value.parse::<Date>().ok()?),
         ParameterKind::Timestamp => {
             let moment = UtcSecond::parse(value)?.to_string();
-            format!("TIMESTAMP '{}'", moment.trim_end_matches('Z').replace('T', " "))
+            format!(
+                "TIMESTAMP '{}'",
+                moment.trim_end_matches('Z').replace('T', " ")
+            )
         }
     })
 }
@@ -92,7 +95,11 @@ fn placeholders(sql: &str) -> Result<Vec<(String, std::ops::Range<usize>)>, Bind
 /// # Errors
 ///
 /// When a value is missing, of the wrong kind, or for no parameter.
-pub fn bind(sql: &str, header: &Header, values: &BTreeMap<String, String>) -> Result<String, BindError> {
+pub fn bind(
+    sql: &str,
+    header: &Header,
+    values: &BTreeMap<String, String>,
+) -> Result<String, BindError> {
     let places = placeholders(sql)?;
     let declared = |name: &str| {
         let mut parameters = header.parameters.iter();
@@ -103,11 +110,18 @@ pub fn bind(sql: &str, header: &Header, values: &BTreeMap<String, String>) -> Re
             default: None,
         })
     };
-    if let Some(name) = values.keys().find(|name| !places.iter().any(|place| place.0 == **name)) {
+    if let Some(name) = values
+        .keys()
+        .find(|name| !places.iter().any(|place| place.0 == **name))
+    {
         let known: Vec<&str> = places.iter().map(|(name, _)| name.as_str()).collect();
         return Err(BindError::Unknown {
             name: name.clone(),
-            known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
+            known: if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            },
         });
     }
     let mut bound = String::with_capacity(sql.len());
@@ -138,7 +152,9 @@ mod tests {
     use super::*;
 
     fn bound(sql: &str, values: &[(&str, &str)]) -> Result<String, BindError> {
-        let pairs = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let pairs = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         bind(sql, &Header::parse(sql).unwrap(), &pairs.collect())
     }
 
@@ -148,12 +164,19 @@ mod tests {
                    SELECT 'é', ':x', a::int -- :y\nFROM t WHERE a = :name AND d = :on AND m < :at LIMIT :top";
         let text = bound(
             sql,
-            &[("name", "O'Brien; DROP"), ("on", "2026-11-01"), ("at", "2026-11-01T10:00:00Z")],
+            &[
+                ("name", "O'Brien; DROP"),
+                ("on", "2026-11-01"),
+                ("at", "2026-11-01T10:00:00Z"),
+            ],
         );
         let text = text.unwrap();
         assert!(text.contains("a = 'O''Brien; DROP' AND"), "{text}");
         assert!(text.contains("d = DATE '2026-11-01'"), "{text}");
-        assert!(text.contains("m < TIMESTAMP '2026-11-01 10:00:00'"), "{text}");
+        assert!(
+            text.contains("m < TIMESTAMP '2026-11-01 10:00:00'"),
+            "{text}"
+        );
         assert!(text.ends_with("LIMIT 5"), "{text}");
         assert!(text.contains("'é', ':x', a::int -- :y"), "{text}");
     }

@@ -79,7 +79,9 @@ fn values(series: &Series) -> PolarsResult<Values> {
             let scale = u32::try_from(*scale).unwrap_or(u32::MAX);
             let of = |units: Option<i128>| {
                 let decimal = units.map(|units| trimmed(units, scale));
-                decimal.map(|decimal| decimal.ok_or_else(too_long)).transpose()
+                decimal
+                    .map(|decimal| decimal.ok_or_else(too_long))
+                    .transpose()
             };
             let units = series.decimal()?.physical().iter();
             Values::Decimal(units.map(of).collect::<PolarsResult<_>>()?)
@@ -142,10 +144,19 @@ mod tests {
         let table = Table::new("t")
             .with("text", Values::Text(vec![Some("a".into()), None]))
             .with("whole", Values::Integer(vec![Some(-1), None]))
-            .with("money", Values::Decimal(vec![Some(Decimal::new(1_234_567_891, 9)), None]))
+            .with(
+                "money",
+                Values::Decimal(vec![Some(Decimal::new(1_234_567_891, 9)), None]),
+            )
             .with("yes", Values::Boolean(vec![Some(true), None]))
-            .with("day", Values::Date(vec![Some("2026-11-22".parse().unwrap()), None]))
-            .with("at", Values::Timestamp(vec![Some(UtcSecond::from_unix(-7)), None]))
+            .with(
+                "day",
+                Values::Date(vec![Some("2026-11-22".parse().unwrap()), None]),
+            )
+            .with(
+                "at",
+                Values::Timestamp(vec![Some(UtcSecond::from_unix(-7)), None]),
+            )
             .with("ratio", Values::Float(vec![Some(0.5), None]));
         let back = super::table("t", &frame(&table).unwrap()).unwrap();
         assert_eq!(back, table);

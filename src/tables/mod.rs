@@ -4,7 +4,7 @@
 //! | what | file |
 //! |---|---|
 //! | records as tables | [`records`], [`charges`] |
-//! | Parquet in and out | [`parquet`] |
+//! | tables as Parquet | [`parquet`] |
 //! | SQL over tables | [`sql`] |
 //! | tables as data frames and back | [`frame`] |
 //!
@@ -17,6 +17,6 @@ mod records;
 mod sql;
 
 pub use charges::charges;
-pub use parquet::{ParquetError, read_parquet, write_parquet};
+pub use parquet::{ParquetError, write_parquet};
 pub use records::{chains, hops, queries};
 pub use sql::{SqlError, SqlPlace, run};

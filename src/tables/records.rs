@@ -114,13 +114,21 @@ pub fn chains(chains: &[&Chain]) -> Table {
             Some(chain.started_at.distance(chain.last_activity_at))
         })
         .text("hub_account_id", |chain| chain.hub_account_id.clone())
-        .text("consumer_account_id", |chain| chain.consumer_account_id.clone())
+        .text("consumer_account_id", |chain| {
+            chain.consumer_account_id.clone()
+        })
         .text("consumer_name", |chain| chain.consumer_name.clone())
         .text("business_unit", |chain| chain.business_unit.clone())
         .text("data_source_arn", |chain| chain.data_source_arn.clone())
-        .text("run_as_role_arn", |chain| role(chain.run_as_session.as_ref()))
-        .text("consumer_role_arn", |chain| role(chain.consumer_session.as_ref()))
-        .boolean("has_hub_copy", |chain| has_copy(chain, MissingPart::HubCopy))
+        .text("run_as_role_arn", |chain| {
+            role(chain.run_as_session.as_ref())
+        })
+        .text("consumer_role_arn", |chain| {
+            role(chain.consumer_session.as_ref())
+        })
+        .boolean("has_hub_copy", |chain| {
+            has_copy(chain, MissingPart::HubCopy)
+        })
         .boolean("has_consumer_copy", |chain| {
             has_copy(chain, MissingPart::ConsumerCopy)
         })
@@ -151,39 +159,63 @@ pub fn hops(chains: &[&Chain]) -> Table {
     type Row<'a> = (&'a Chain, u64, &'a RoleSession);
     let mut rows: Vec<Row<'_>> = Vec::new();
     for chain in chains.iter().copied() {
-        rows.extend(chain.run_as_session.iter().map(|session| (chain, 1, session)));
-        rows.extend(chain.consumer_session.iter().map(|session| (chain, 2, session)));
+        rows.extend(
+            chain
+                .run_as_session
+                .iter()
+                .map(|session| (chain, 1, session)),
+        );
+        rows.extend(
+            chain
+                .consumer_session
+                .iter()
+                .map(|session| (chain, 2, session)),
+        );
     }
     Columns::new("hops", &rows)
-        .text("chain_id", |(chain, ..)| Some(chain.chain_id.as_str().into()))
+        .text("chain_id", |(chain, ..)| {
+            Some(chain.chain_id.as_str().into())
+        })
         .integer("hop", |(_, hop, _)| Some(*hop))
         .text("consumer_account_id", |(chain, ..)| {
             chain.consumer_account_id.clone()
         })
         .text("role_arn", |(.., session)| session.role_arn.clone())
-        .text("role_account_id", |(.., session)| session.account_id.clone())
+        .text("role_account_id", |(.., session)| {
+            session.account_id.clone()
+        })
         .text("role_session_name", |(.., session)| {
             session.role_session_name.clone()
         })
-        .text("assumed_role_id", |(.., session)| session.assumed_role_id.clone())
-        .text("access_key_id", |(.., session)| session.access_key_id.clone())
+        .text("assumed_role_id", |(.., session)| {
+            session.assumed_role_id.clone()
+        })
+        .text("access_key_id", |(.., session)| {
+            session.access_key_id.clone()
+        })
         .moment("assumed_at", |(.., session)| session.assumed_at)
         .moment("expires_at", |(.., session)| session.expires_at)
-        .moment("last_activity_at", |(chain, ..)| Some(chain.last_activity_at))
+        .moment("last_activity_at", |(chain, ..)| {
+            Some(chain.last_activity_at)
+        })
         .text("assumed_by", |(.., session)| session.assumed_by.clone())
         .text("source_account_id", |(.., session)| {
             session.source_account_id.clone()
         })
         .text("source_ip", |(.., session)| session.source_ip.clone())
         .text("external_id", |(.., session)| session.external_id.clone())
-        .boolean("scope_down_present", |(.., session)| session.scope_down.present)
+        .boolean("scope_down_present", |(.., session)| {
+            session.scope_down.present
+        })
         .text("scope_down_resources", |(.., session)| {
             joined(session.scope_down.resources.iter())
         })
         .integer("event_count", |(.., session)| {
             Some(session.event_ids.len() as u64)
         })
-        .text("event_ids", |(.., session)| joined(session.event_ids.iter()))
+        .text("event_ids", |(.., session)| {
+            joined(session.event_ids.iter())
+        })
         .table
 }
 
@@ -217,7 +249,9 @@ pub fn queries(chains: &[&Chain], attribution: Option<&Attribution>) -> Table {
         })
         .text("region", |row| row.1.region.clone())
         .text("hub_account_id", |row| row.0.hub_account_id.clone())
-        .text("consumer_account_id", |row| row.0.consumer_account_id.clone())
+        .text("consumer_account_id", |row| {
+            row.0.consumer_account_id.clone()
+        })
         .text("consumer_name", |row| row.0.consumer_name.clone())
         .text("business_unit", |row| row.0.business_unit.clone())
         .text("data_source_arn", |row| row.0.data_source_arn.clone())

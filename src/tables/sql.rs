@@ -57,7 +57,10 @@ pub fn run(sql: &str, tables: &[Table]) -> Result<Table, SqlError> {
     if !is_ordered {
         let schema = lazy.collect_schema().map_err(|error| locate(&error, sql))?;
         let columns: Vec<Expr> = schema.iter_names().map(|name| col(name.clone())).collect();
-        lazy = lazy.sort_by_exprs(columns, SortMultipleOptions::default().with_nulls_last(true));
+        lazy = lazy.sort_by_exprs(
+            columns,
+            SortMultipleOptions::default().with_nulls_last(true),
+        );
     }
     let result = lazy.collect().map_err(|error| locate(&error, sql))?;
     table("result", &result).map_err(|error| locate(&error, sql))
@@ -116,10 +119,7 @@ fn end_of(sql: &str) -> SqlPlace {
 fn locate(error: &PolarsError, sql: &str) -> SqlError {
     let text = error.to_string();
     let message = first_line(&text);
-    let quoted = message
-        .split(['\'', '"', '`'])
-        .nth(1)
-        .map(str::to_owned);
+    let quoted = message.split(['\'', '"', '`']).nth(1).map(str::to_owned);
     let last_word = || {
         let word = message.rsplit([' ', ':']).next()?;
         Some(word.trim_end_matches('.').to_owned())
@@ -168,7 +168,10 @@ mod tests {
 
     fn tables() -> Vec<Table> {
         let table = Table::new("t")
-            .with("name", Values::Text(vec![Some("b".into()), Some("a".into())]))
+            .with(
+                "name",
+                Values::Text(vec![Some("b".into()), Some("a".into())]),
+            )
             .with("number", Values::Integer(vec![Some(2), Some(1)]));
         vec![table]
     }
@@ -181,7 +184,10 @@ mod tests {
             Values::Text(vec![Some("a".into()), Some("b".into())])
         );
         let result = run("SELECT number FROM t ORDER BY number DESC", &tables()).unwrap();
-        assert_eq!(result.columns[0].values, Values::Integer(vec![Some(2), Some(1)]));
+        assert_eq!(
+            result.columns[0].values,
+            Values::Integer(vec![Some(2), Some(1)])
+        );
     }
 
     #[test]

@@ -148,7 +148,10 @@ fn the_sample_is_charged_as_arithmetic_by_hand_says() {
         let name = row["group"]["business-unit"].as_str().unwrap();
         let wanted = &by_hand[name];
         assert_eq!(row["query_count"], wanted.queries, "{name}");
-        assert_eq!(row["queries_without_statistics"], wanted.without_statistics, "{name}");
+        assert_eq!(
+            row["queries_without_statistics"], wanted.without_statistics,
+            "{name}"
+        );
         assert_eq!(
             i128::from(row["bytes_billed"].as_u64().unwrap()),
             wanted.megabytes * 1_000_000,
@@ -161,7 +164,11 @@ fn the_sample_is_charged_as_arithmetic_by_hand_says() {
             continue;
         }
         assert_eq!(ten_places(&row["billed_cost_usd"]), wanted.billed, "{name}");
-        assert_eq!(ten_places(&row["attributed_cost_usd"]), wanted.attributed, "{name}");
+        assert_eq!(
+            ten_places(&row["attributed_cost_usd"]),
+            wanted.attributed,
+            "{name}"
+        );
         assert_eq!(ten_places(&row["other_cost_usd"]), wanted.other, "{name}");
         let rest = wanted.billed - wanted.attributed - wanted.other;
         assert_eq!(ten_places(&row["unattributed_cost_usd"]), rest, "{name}");
@@ -195,10 +202,21 @@ fn the_golden_table_is_current() {
 fn every_grouping_adds_up_to_the_same_bill() {
     let folder = Path::new(SAMPLE);
     let total = json(folder, &[])["total"].clone();
-    for by in ["consumer", "work-group", "data-source", "user", "day", "day,user,data-source"] {
+    for by in [
+        "consumer",
+        "work-group",
+        "data-source",
+        "user",
+        "day",
+        "day,user,data-source",
+    ] {
         let table = json(folder, &["--by", by]);
         assert_eq!(table["total"], total, "{by}");
-        for member in ["billed_cost_usd", "attributed_cost_usd", "unattributed_cost_usd"] {
+        for member in [
+            "billed_cost_usd",
+            "attributed_cost_usd",
+            "unattributed_cost_usd",
+        ] {
             let rows = table["rows"].as_array().unwrap().iter();
             let sum: i128 = rows
                 .filter(|row| !row[member].is_null())
@@ -227,7 +245,11 @@ fn the_same_inputs_give_the_same_bytes_in_every_format() {
 fn part(workbook: &[u8], name: &str) -> String {
     let mut archive = zip::ZipArchive::new(Cursor::new(workbook)).unwrap();
     let mut text = String::new();
-    archive.by_name(name).unwrap().read_to_string(&mut text).unwrap();
+    archive
+        .by_name(name)
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
     text
 }
 
@@ -255,10 +277,20 @@ fn what_focus_writes_is_a_bill_that_focus_reads() {
     fs::write(&path, &rows).unwrap();
     let again = json(folder, &["--costs", path.to_str().unwrap()]);
     let first = json(folder, &[]);
-    assert_eq!(again["total"]["billed_cost_usd"], first["total"]["billed_cost_usd"]);
+    assert_eq!(
+        again["total"]["billed_cost_usd"],
+        first["total"]["billed_cost_usd"]
+    );
     assert_eq!(again["bill"]["kinds"][0], "FOCUS");
     let header = rows.lines().next().unwrap();
-    for column in ["BilledCost", "ChargePeriodStart", "SubAccountId", "ServiceName", "Tags", "x_BusinessUnit"] {
+    for column in [
+        "BilledCost",
+        "ChargePeriodStart",
+        "SubAccountId",
+        "ServiceName",
+        "Tags",
+        "x_BusinessUnit",
+    ] {
         assert!(header.split(',').any(|name| name == column), "{column}");
     }
 }
@@ -293,11 +325,21 @@ fn business_units_come_from_files_too_and_unmapped_never_vanishes() {
     let folder = bare();
     let csv = "account_id,business_unit,cost_center\n444455556666,=cmd|' /C calc'!A0,CC-1\n";
     fs::write(folder.path().join("units.csv"), csv).unwrap();
-    let inputs = ["--logs", "AWSLogs", "--costs", "costs.json", "--business-units", "units.csv"];
+    let inputs = [
+        "--logs",
+        "AWSLogs",
+        "--costs",
+        "costs.json",
+        "--business-units",
+        "units.csv",
+    ];
     let rows = text(folder.path(), &[&inputs[..], &["--format", "csv"]].concat());
     assert!(rows.contains("'=cmd|"), "{rows}");
     assert!(rows.contains("(unmapped),"), "{rows}");
-    let workbook = bytes(folder.path(), &[&inputs[..], &["--format", "xlsx"]].concat());
+    let workbook = bytes(
+        folder.path(),
+        &[&inputs[..], &["--format", "xlsx"]].concat(),
+    );
     assert!(part(&workbook, "xl/sharedStrings.xml").contains("=cmd|"));
     assert!(!part(&workbook, "xl/worksheets/sheet1.xml").contains("<f>"));
 }
@@ -309,15 +351,30 @@ fn a_month_is_a_window_and_a_monthly_bill_needs_one() {
         "ResultsByTime":[{"TimePeriod":{"Start":"2026-11-01","End":"2026-12-01"},"Groups":[{"Keys":["444455556666","USE1-DataScannedInTB"],
         "Metrics":{"UnblendedCost":{"Amount":"100.0000000000","Unit":"USD"},"UsageQuantity":{"Amount":"20","Unit":"Terabytes"}}}],"Estimated":true}]}"#;
     fs::write(folder.path().join("month.json"), monthly).unwrap();
-    let inputs = ["--logs", "AWSLogs", "--executions", "executions.json", "--costs", "month.json", "--format", "json"];
+    let inputs = [
+        "--logs",
+        "AWSLogs",
+        "--executions",
+        "executions.json",
+        "--costs",
+        "month.json",
+        "--format",
+        "json",
+    ];
     let part = json(folder.path(), &inputs[..6]);
     assert_eq!(part["bill"]["uncounted"]["across_window"], 1);
     assert_eq!(part["total"]["billed_cost"], Value::Null);
     let mut command = program();
-    command.current_dir(folder.path()).args(["chargeback", "--month", "2026-11"]).args(inputs);
+    command
+        .current_dir(folder.path())
+        .args(["chargeback", "--month", "2026-11"])
+        .args(inputs);
     let output = command.output().unwrap();
     let whole: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(ten_places(&whole["total"]["billed_cost_usd"]), 1_000_000_000_000);
+    assert_eq!(
+        ten_places(&whole["total"]["billed_cost_usd"]),
+        1_000_000_000_000
+    );
     assert_eq!(whole["total"]["estimated_days"], 30);
 }
 
@@ -325,11 +382,23 @@ fn a_month_is_a_window_and_a_monthly_bill_needs_one() {
 fn wrong_inputs_are_told_before_any_log_is_read() {
     let folder = organisation();
     for (more, wanted) in [
-        (&["--costs", "executions.json"][..], "JSON without ResultsByTime"),
-        (&["--costs", "nowhere.json"], "--costs nowhere.json: No such file"),
-        (&["--costs", "costs.json", "--metric", "net-amortized"], "it has UnblendedCost"),
+        (
+            &["--costs", "executions.json"][..],
+            "JSON without ResultsByTime",
+        ),
+        (
+            &["--costs", "nowhere.json"],
+            "--costs nowhere.json: No such file",
+        ),
+        (
+            &["--costs", "costs.json", "--metric", "net-amortized"],
+            "it has UnblendedCost",
+        ),
         (&["--executions", "nowhere"], "--executions nowhere"),
-        (&["--business-units", "costs.json"], "expected CSV with the columns account_id"),
+        (
+            &["--business-units", "costs.json"],
+            "expected CSV with the columns account_id",
+        ),
         (&["--format", "yaml"], "possible values"),
     ] {
         let output = chargeback(folder.path(), more).output().unwrap();
@@ -337,7 +406,10 @@ fn wrong_inputs_are_told_before_any_log_is_read() {
         assert_eq!(output.status.code(), Some(2), "{errors}");
         assert!(errors.contains(wanted), "{errors}");
     }
-    let output = program().args(["chains", "--format", "focus"]).output().unwrap();
+    let output = program()
+        .args(["chains", "--format", "focus"])
+        .output()
+        .unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("it has table, json"), "{errors}");
 }

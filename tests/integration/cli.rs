@@ -513,7 +513,11 @@ fn filters_keep_what_they_name() {
     let large = with(&["--min-bytes", "1GB"]);
     let bytes = |chain: &Value| chain["bytes_scanned"].as_u64();
     assert!(!large.is_empty() && large.len() < all.len());
-    assert!(large.iter().all(|chain| bytes(chain) >= Some(1_000_000_000)));
+    assert!(
+        large
+            .iter()
+            .all(|chain| bytes(chain) >= Some(1_000_000_000))
+    );
     assert!(with(&["--min-bytes", "1PB"]).is_empty());
     let largest = with(&["--sort", "bytes", "--limit", "1"]);
     assert_eq!(bytes(&largest[0]), all.iter().map(bytes).max().unwrap());

@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod chargeback;
 mod cli;
 mod common;
-mod chargeback;
 mod decode;
 mod money;
 mod oracle;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use qs_audit::attribute::{Pricing, attribute, chargeback};
 use qs_audit::decode::Reading;
 use qs_audit::demo::{self, Plan};
-use qs_audit::exports::{BillReader, ReadParquet, Wanted};
+use qs_audit::exports::BillReader;
 use qs_audit::model::bill::{
     Bill, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineAmounts, LineKey,
 };
@@ -18,7 +18,7 @@ use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::Topology;
 use qs_audit::model::window::TimeWindow;
-use qs_audit::tables::{read_parquet, write_parquet};
+use qs_audit::tables::write_parquet;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -132,7 +132,9 @@ fn bill_of(lines: &[Billed]) -> Bill {
             period,
             billed_for: BilledFor::AthenaScan,
             category: ChargeCategory::Usage,
-            region: line.region.map(|region| REGIONS[usize::from(region % 2)].into()),
+            region: line
+                .region
+                .map(|region| REGIONS[usize::from(region % 2)].into()),
             work_group: line.work_group.map(|group| format!("wg-{group}").into()),
             currency: "USD".into(),
         };
@@ -349,7 +351,10 @@ fn without_usage_the_list_price_tells_and_no_more_than_it_says() {
 
 #[test]
 fn a_query_belongs_to_the_nearest_line() {
-    let mut asked = [query(0, 100_000_000_000, true), query(0, 100_000_000_000, true)];
+    let mut asked = [
+        query(0, 100_000_000_000, true),
+        query(0, 100_000_000_000, true),
+    ];
     asked[1].work_group = 1;
     let of_group = Billed {
         work_group: Some(1),
@@ -371,15 +376,24 @@ fn a_query_belongs_to_the_nearest_line() {
         .collect();
     assert_eq!(costs, ["3", "7"]);
     // The month has no query left and stays whole.
-    let rest = attribution.charges.iter().find(|charge| !charge.period.is_one_day());
-    assert_eq!(rest.unwrap().billed_cost.map(|cost| cost.normalize()), Some(decimal("9")));
+    let rest = attribution
+        .charges
+        .iter()
+        .find(|charge| !charge.period.is_one_day());
+    assert_eq!(
+        rest.unwrap().billed_cost.map(|cost| cost.normalize()),
+        Some(decimal("9"))
+    );
 }
 
 #[test]
 fn amounts_that_no_exact_decimal_holds_are_refused() {
     let lines = [
         line("79228162514264337593543950335", Some("1")),
-        Billed { day: 1, ..line("0.0000000001", Some("1")) },
+        Billed {
+            day: 1,
+            ..line("0.0000000001", Some("1"))
+        },
     ];
     let error = attribute(&[], &bill_of(&lines), &Pricing::default()).unwrap_err();
     assert!(error.to_string().contains("more than 28 digits"), "{error}");
@@ -387,24 +401,19 @@ fn amounts_that_no_exact_decimal_holds_are_refused() {
 
 // ---- forms of bills ----
 
-fn parquet(bytes: &[u8], wanted: Wanted<'_>) -> Result<Table, String> {
-    let columns = match wanted {
-        Wanted::Names => None,
-        Wanted::Columns(names) => Some(names),
-    };
-    read_parquet(bytes, columns).map_err(|error| error.to_string())
-}
-
-fn read(metric: CostMetric, extra: &[ChargeCategory], files: &[(&str, Vec<u8>)]) -> Result<Bill, String> {
+fn read(
+    metric: CostMetric,
+    extra: &[ChargeCategory],
+    files: &[(&str, Vec<u8>)],
+) -> Result<Bill, String> {
     let window = TimeWindow {
         from: Some(at("2026-11-01T00:00:00Z")),
         to: Some(at("2026-12-01T00:00:00Z")),
     };
     let extra: BTreeSet<ChargeCategory> = extra.iter().copied().collect();
     let mut reader = BillReader::new(metric, window, extra);
-    let parquet: ReadParquet = parquet;
     for (name, bytes) in files {
-        let read = reader.read(name, bytes, parquet);
+        let read = reader.read(name, bytes);
         read.map_err(|error| error.to_string())?;
     }
     Ok(reader.finish())
@@ -423,15 +432,87 @@ const CUR_HEADER: &str = "identity/LineItemId,identity/TimeInterval,bill/Invoice
 fn cur_lines() -> Vec<String> {
     let group = "arn:aws:athena:us-east-1:444455556666:workgroup/quick-retail";
     let rows = [
-        ("a", "Usage", "10:00", "AmazonAthena", "USE1-DataScannedInTB", group, "0.2", "1.0000000000"),
-        ("b", "Usage", "11:00", "AmazonAthena", "USE1-DataScannedInTB", group, "0.1", "0.5000000000"),
-        ("c", "EdpDiscount", "11:00", "AmazonAthena", "USE1-DataScannedInTB", group, "0.1", "-0.0500000000"),
-        ("d", "Tax", "00:00", "AmazonAthena", "", "", "1", "0.3300000000"),
-        ("e", "Credit", "00:00", "AmazonAthena", "USE1-DataScannedInTB", group, "1", "-0.1000000000"),
-        ("f", "Usage", "00:00", "AmazonS3", "USE1-Requests-Tier2", "bucket", "1000", "0.0004000000"),
-        ("g", "Usage", "00:00", "AmazonAthena", "USE1-DPU-Hour", "", "24", "7.2000000000"),
+        (
+            "a",
+            "Usage",
+            "10:00",
+            "AmazonAthena",
+            "USE1-DataScannedInTB",
+            group,
+            "0.2",
+            "1.0000000000",
+        ),
+        (
+            "b",
+            "Usage",
+            "11:00",
+            "AmazonAthena",
+            "USE1-DataScannedInTB",
+            group,
+            "0.1",
+            "0.5000000000",
+        ),
+        (
+            "c",
+            "EdpDiscount",
+            "11:00",
+            "AmazonAthena",
+            "USE1-DataScannedInTB",
+            group,
+            "0.1",
+            "-0.0500000000",
+        ),
+        (
+            "d",
+            "Tax",
+            "00:00",
+            "AmazonAthena",
+            "",
+            "",
+            "1",
+            "0.3300000000",
+        ),
+        (
+            "e",
+            "Credit",
+            "00:00",
+            "AmazonAthena",
+            "USE1-DataScannedInTB",
+            group,
+            "1",
+            "-0.1000000000",
+        ),
+        (
+            "f",
+            "Usage",
+            "00:00",
+            "AmazonS3",
+            "USE1-Requests-Tier2",
+            "bucket",
+            "1000",
+            "0.0004000000",
+        ),
+        (
+            "g",
+            "Usage",
+            "00:00",
+            "AmazonAthena",
+            "USE1-DPU-Hour",
+            "",
+            "24",
+            "7.2000000000",
+        ),
     ];
-    let row = |(id, kind, hour, product, usage, resource, amount, cost): (&str, &str, &str, &str, &str, &str, &str, &str)| {
+    let row = |(id, kind, hour, product, usage, resource, amount, cost): (
+        &str,
+        &str,
+        &str,
+        &str,
+        &str,
+        &str,
+        &str,
+        &str,
+    )| {
         let end = format!("{}:00", &hour.replace(":00", ":59"));
         format!(
             "{id},2026-11-02T{hour}:00Z/2026-11-02T{end}Z,,444455556666,{kind},2026-11-02T{hour}:00Z,2026-11-02T{end}Z,\
@@ -458,7 +539,9 @@ fn scan(bill: &Bill) -> Vec<String> {
                 key.region.as_deref().unwrap_or("-"),
                 key.work_group.as_deref().unwrap_or("-"),
                 exact(amounts.cost.normalize()),
-                amounts.terabytes.map_or("-".to_owned(), |tb| exact(tb.normalize()))
+                amounts
+                    .terabytes
+                    .map_or("-".to_owned(), |tb| exact(tb.normalize()))
             )
         })
         .collect()
@@ -472,18 +555,34 @@ fn a_report_is_read_by_work_group_in_every_form() {
         ("legacy.csv", cur().into_bytes()),
         ("legacy.csv.gz", gz(cur().as_bytes())),
         ("modern.csv", modern.clone().into_bytes()),
-        ("modern.parquet", as_parquet(&modern, &["line_item_unblended_cost", "line_item_usage_amount"])),
+        (
+            "modern.parquet",
+            as_parquet(
+                &modern,
+                &["line_item_unblended_cost", "line_item_usage_amount"],
+            ),
+        ),
         ("text.parquet", as_parquet(&modern, &[])),
     ] {
         let bill = read(CostMetric::Unblended, &[], &[(name, bytes)]).unwrap();
         assert_eq!(scan(&bill), wanted, "{name}");
         let left_out: Vec<_> = bill.coverage.uncounted.categories.keys().copied().collect();
-        assert_eq!(left_out, [ChargeCategory::Tax, ChargeCategory::Credit], "{name}");
+        assert_eq!(
+            left_out,
+            [ChargeCategory::Tax, ChargeCategory::Credit],
+            "{name}"
+        );
         let others: BTreeSet<&str> = bill.lines.keys().map(|key| key.billed_for.name()).collect();
         assert!(others.contains("Amazon S3"), "{name}");
-        assert!(others.contains("Amazon Athena (capacity and other)"), "{name}");
+        assert!(
+            others.contains("Amazon Athena (capacity and other)"),
+            "{name}"
+        );
         // Without an invoice the month is not closed.
-        assert!(bill.lines.values().all(|amounts| amounts.is_estimated), "{name}");
+        assert!(
+            bill.lines.values().all(|amounts| amounts.is_estimated),
+            "{name}"
+        );
     }
 }
 
@@ -498,13 +597,24 @@ fn modern_header() -> String {
 /// CSV as Parquet, the named columns as binary numbers.
 fn as_parquet(csv: &str, numbers: &[&str]) -> Vec<u8> {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
-    let names: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let names: Vec<String> = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .map(str::to_owned)
+        .collect();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     let mut table = Table::new("bill");
     for (index, name) in names.iter().enumerate() {
-        let cells = rows.iter().map(|row| Some(&row[index]).filter(|cell| !cell.is_empty()));
+        let cells = rows
+            .iter()
+            .map(|row| Some(&row[index]).filter(|cell| !cell.is_empty()));
         let values = if numbers.contains(&name.as_str()) {
-            Values::Float(cells.map(|cell| cell.map(|cell| cell.parse().unwrap())).collect())
+            Values::Float(
+                cells
+                    .map(|cell| cell.map(|cell| cell.parse().unwrap()))
+                    .collect(),
+            )
         } else {
             Values::Text(cells.map(|cell| cell.map(Text::from)).collect())
         };
@@ -520,7 +630,10 @@ fn taxes_and_credits_come_in_their_own_lines_when_asked_for() {
     let files = [("cur.csv", cur().into_bytes())];
     let bill = read(CostMetric::Unblended, &ChargeCategory::EXTRA, &files).unwrap();
     let of = |category: ChargeCategory| -> Decimal {
-        let lines = bill.lines.iter().filter(|(key, _)| key.category == category);
+        let lines = bill
+            .lines
+            .iter()
+            .filter(|(key, _)| key.category == category);
         lines.map(|(_, amounts)| amounts.cost).sum()
     };
     assert_eq!(of(ChargeCategory::Tax), decimal("0.33"));
@@ -528,18 +641,33 @@ fn taxes_and_credits_come_in_their_own_lines_when_asked_for() {
     assert!(bill.coverage.uncounted.categories.is_empty());
     // They are never shared among queries.
     let attribution = attribute(&[], &bill, &Pricing::default()).unwrap();
-    let beside: BTreeSet<ChargeCategory> = attribution.beside.iter().map(|line| line.category).collect();
+    let beside: BTreeSet<ChargeCategory> = attribution
+        .beside
+        .iter()
+        .map(|line| line.category)
+        .collect();
     assert!(beside.contains(&ChargeCategory::Tax) && beside.contains(&ChargeCategory::Credit));
-    let rest: Decimal = attribution.charges.iter().filter_map(|charge| charge.billed_cost).sum();
+    let rest: Decimal = attribution
+        .charges
+        .iter()
+        .filter_map(|charge| charge.billed_cost)
+        .sum();
     assert_eq!(rest, decimal("1.45"));
 }
 
 #[test]
 fn the_same_line_item_counts_once() {
     let other_file = format!("{}\n", cur());
-    let files = [("a.csv", cur().into_bytes()), ("b.csv", other_file.into_bytes()), ("a-again.csv", cur().into_bytes())];
+    let files = [
+        ("a.csv", cur().into_bytes()),
+        ("b.csv", other_file.into_bytes()),
+        ("a-again.csv", cur().into_bytes()),
+    ];
     let bill = read(CostMetric::Unblended, &[], &files).unwrap();
-    assert_eq!(scan(&bill), ["444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3"]);
+    assert_eq!(
+        scan(&bill),
+        ["444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3"]
+    );
     assert_eq!(bill.coverage.uncounted.repeated, 8);
 }
 
@@ -559,12 +687,20 @@ fn focus_is_read_in_every_form_and_currencies_stay_apart() {
     for (name, bytes) in [
         ("focus.csv", FOCUS.as_bytes().to_vec()),
         ("focus.csv.gz", gz(FOCUS.as_bytes())),
-        ("focus.parquet", as_parquet(FOCUS, &["BilledCost", "EffectiveCost", "ConsumedQuantity"])),
+        (
+            "focus.parquet",
+            as_parquet(FOCUS, &["BilledCost", "EffectiveCost", "ConsumedQuantity"]),
+        ),
     ] {
         let bill = read(CostMetric::Unblended, &[], &[(name, bytes)]).unwrap();
         assert_eq!(scan(&bill), wanted, "{name}");
         let attribution = attribute(&[], &bill, &Pricing::default()).unwrap();
-        let table = chargeback(&attribution, &[Dimension::BusinessUnit], &Topology::default()).unwrap();
+        let table = chargeback(
+            &attribution,
+            &[Dimension::BusinessUnit],
+            &Topology::default(),
+        )
+        .unwrap();
         let currencies: Vec<&str> = table.totals.iter().map(|row| &*row.currency).collect();
         assert_eq!(currencies, ["EUR", "USD"], "{name}");
     }
@@ -588,11 +724,21 @@ fn the_bill_that_says_more_counts_where_two_cover_a_day() {
         )
     };
     let by_type = answer("USAGE_TYPE", &group("USE1-DataScannedInTB", "1.45"));
-    let services = format!("{},{}", group("Amazon Athena", "8.65"), group("AWS Glue", "0.2"));
+    let services = format!(
+        "{},{}",
+        group("Amazon Athena", "8.65"),
+        group("AWS Glue", "0.2")
+    );
     let by_service = answer("SERVICE", &services);
-    let files = [("t.json", by_type.into_bytes()), ("s.json", by_service.into_bytes())];
+    let files = [
+        ("t.json", by_type.into_bytes()),
+        ("s.json", by_service.into_bytes()),
+    ];
     let bill = read(CostMetric::Unblended, &[], &files).unwrap();
-    assert_eq!(scan(&bill), ["444455556666 2026-11-02 us-east-1 - 1.45 0.3"]);
+    assert_eq!(
+        scan(&bill),
+        ["444455556666 2026-11-02 us-east-1 - 1.45 0.3"]
+    );
     assert_eq!(bill.coverage.uncounted.covered_elsewhere, 1);
     let services: Vec<&str> = bill.lines.keys().map(|key| key.billed_for.name()).collect();
     assert!(services.contains(&"AWS Glue"));
@@ -600,20 +746,31 @@ fn the_bill_that_says_more_counts_where_two_cover_a_day() {
     let [by_type, by_service] = files;
     let files = [by_service, ("cur.csv", cur().into_bytes()), by_type];
     let bill = read(CostMetric::Unblended, &[], &files).unwrap();
-    assert_eq!(scan(&bill), ["444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3"]);
+    assert_eq!(
+        scan(&bill),
+        ["444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3"]
+    );
 }
 
 #[test]
 fn damaged_bills_are_errors_or_rejects_and_never_panics() {
     let whole = as_parquet(FOCUS, &["BilledCost"]);
     for cut in (0..whole.len()).step_by(7) {
-        let _ = read(CostMetric::Unblended, &[], &[("cut.parquet", whole[..cut].to_vec())]);
+        let _ = read(
+            CostMetric::Unblended,
+            &[],
+            &[("cut.parquet", whole[..cut].to_vec())],
+        );
         let mut turned = whole.clone();
         turned[cut] ^= 0x55;
         let _ = read(CostMetric::Unblended, &[], &[("turned.parquet", turned)]);
     }
     let text = cur();
-    for (from, to) in [("1.0000000000", "one"), ("2026-11-02T10:00:00Z,2026", "then,2026"), ("0.2,USD", "much,USD")] {
+    for (from, to) in [
+        ("1.0000000000", "one"),
+        ("2026-11-02T10:00:00Z,2026", "then,2026"),
+        ("0.2,USD", "much,USD"),
+    ] {
         let damaged = text.replacen(from, to, 1).into_bytes();
         let bill = read(CostMetric::Unblended, &[], &[("d.csv", damaged)]).unwrap();
         assert_eq!(bill.coverage.rejects.total(), 1, "{to}");

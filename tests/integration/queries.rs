@@ -37,7 +37,8 @@ fn every_saved_query_runs_and_most_find_something() {
     let mut empty = Vec::new();
     for saved in queries::all() {
         let result: Value =
-            serde_json::from_slice(&query(folder.path(), saved.name, &["--format", "json"])).unwrap();
+            serde_json::from_slice(&query(folder.path(), saved.name, &["--format", "json"]))
+                .unwrap();
         assert_eq!(result["schema"], "qs-audit/query-result/v1");
         assert_eq!(result["name"], saved.name);
         if result["rows"].as_array().unwrap().is_empty() {
@@ -66,7 +67,11 @@ fn the_same_sql_gives_the_same_in_duckdb() {
     for (index, saved) in queries::all().iter().enumerate() {
         let tables = work.path().join("tables");
         let export = ["--export", tables.to_str().unwrap(), "--format", "json"];
-        let more = if index == 0 { &export[..] } else { &export[2..] };
+        let more = if index == 0 {
+            &export[..]
+        } else {
+            &export[2..]
+        };
         let file = |ending: &str| work.path().join(format!("{}.{ending}", saved.name));
         fs::write(file("json"), query(folder.path(), saved.name, more)).unwrap();
         fs::write(file("sql"), query(folder.path(), saved.name, &["--sql"])).unwrap();
@@ -89,9 +94,20 @@ fn complaints_about_sql_point_at_the_place() {
         fs::write(folder.path().join("my.sql"), sql).unwrap();
         let mut command = program();
         command.current_dir(folder.path());
-        command.args(["query", "--file", "my.sql", "--from", "2026-11-01", "--to", "2026-11-03"]);
+        command.args([
+            "query",
+            "--file",
+            "my.sql",
+            "--from",
+            "2026-11-01",
+            "--to",
+            "2026-11-03",
+        ]);
         let output = command.output().unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
     let (status, errors) = run("SELECT chain_id,\n  byts_scanned\nFROM queries\n");
     assert_eq!(status, Some(2));
@@ -115,7 +131,10 @@ fn a_saved_query_that_is_not_there_is_told_apart() {
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("did you mean top-dashboards?"), "{errors}");
-    let output = program().args(["query", "who-reached-database"]).output().unwrap();
+    let output = program()
+        .args(["query", "who-reached-database"])
+        .output()
+        .unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("--param database=VALUE"), "{errors}");
     let output = program().args(["query", "--list"]).output().unwrap();

@@ -230,10 +230,22 @@ pub fn write_json(
             .flat_map(|attribution| &attribution.prices)
             .map(PriceV1::of)
             .collect(),
-        rows: chargeback.rows.iter().map(|row| RowV1::of(row, by)).collect(),
+        rows: chargeback
+            .rows
+            .iter()
+            .map(|row| RowV1::of(row, by))
+            .collect(),
         total,
-        totals: chargeback.totals.iter().map(|row| RowV1::of(row, &[])).collect(),
-        beside: chargeback.beside.iter().map(|row| BesideV1::of(row, by)).collect(),
+        totals: chargeback
+            .totals
+            .iter()
+            .map(|row| RowV1::of(row, &[]))
+            .collect(),
+        beside: chargeback
+            .beside
+            .iter()
+            .map(|row| BesideV1::of(row, by))
+            .collect(),
         reconciliation: attribution
             .iter()
             .flat_map(|attribution| &attribution.reconciliations)

@@ -1,0 +1,147 @@
+//! Bills as Parquet, which may come from anywhere: a reader that takes damage for
+//! an error, row by row, and only of the columns that are needed.
+
+use crate::model::money::amount;
+use crate::model::time::UtcSecond;
+use bytes::Bytes;
+use jiff::civil::Date;
+use parquet::basic::{LogicalType, TimeUnit};
+use parquet::data_type::Decimal as ParquetDecimal;
+use parquet::errors::ParquetError;
+use parquet::file::reader::FileReader;
+use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::record::Field;
+use parquet::schema::types::Type;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// A value as text, and whether it was a binary number.
+pub(super) type Value = (Option<String>, bool);
+
+const DAMAGED: &str = "the data is damaged";
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
+/// Runs what reads, with whatever the reader does about damage as an error.
+fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(_) => Err(DAMAGED.to_owned()),
+    }
+}
+
+/// The names of the columns.
+pub(super) fn names(bytes: &Bytes) -> Result<Vec<String>, String> {
+    guarded(|| {
+        let reader = SerializedFileReader::new(bytes.clone())?;
+        let schema = reader.metadata().file_metadata().schema();
+        let names = schema
+            .get_fields()
+            .iter()
+            .map(|field| field.name().to_owned());
+        Ok(names.collect())
+    })
+}
+
+/// Calls `each` with the values of the wanted columns of each row, in the order
+/// they are wanted.
+pub(super) fn for_each(
+    bytes: &Bytes,
+    wanted: &[Option<&str>],
+    mut each: impl FnMut(&[Value]),
+) -> Result<(), String> {
+    guarded(|| {
+        let reader = SerializedFileReader::new(bytes.clone())?;
+        let schema = reader.metadata().file_metadata().schema();
+        let fields: Vec<Arc<Type>> = schema
+            .get_fields()
+            .iter()
+            .filter(|field| wanted.contains(&Some(field.name())))
+            .cloned()
+            .collect();
+        let nanos: Vec<bool> = fields.iter().map(|field| counts_nanos(field)).collect();
+        let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
+        let position = |name: &Option<&str>| {
+            let name = (*name)?;
+            names.iter().position(|known| known == name)
+        };
+        let positions: Vec<Option<usize>> = wanted.iter().map(position).collect();
+        let projection = Type::group_type_builder(schema.name())
+            .with_fields(fields)
+            .build()?;
+        for row in reader.get_row_iter(Some(projection))? {
+            let row = row?;
+            let columns: Vec<Value> = row
+                .get_column_iter()
+                .zip(&nanos)
+                .map(|((_, field), nanos)| value(field, *nanos))
+                .collect();
+            let told = positions.iter().map(|at| {
+                let told = at.and_then(|at| columns.get(at).cloned());
+                told.unwrap_or_default()
+            });
+            let told: Vec<Value> = told.collect();
+            each(&told);
+        }
+        Ok(())
+    })
+}
+
+fn counts_nanos(field: &Type) -> bool {
+    matches!(
+        field.get_basic_info().logical_type_ref(),
+        Some(LogicalType::Timestamp(timestamp)) if timestamp.unit == TimeUnit::NANOS
+    )
+}
+
+fn moment(seconds: i64) -> Option<String> {
+    Some(UtcSecond::from_unix(seconds).to_string())
+}
+
+fn value(field: &Field, nanos: bool) -> Value {
+    let text = match field {
+        Field::Null => None,
+        Field::Bool(value) => Some(value.to_string()),
+        Field::Long(number) if nanos => moment(number.div_euclid(1_000_000_000)),
+        Field::TimestampMillis(number) => moment(number.div_euclid(1000)),
+        Field::TimestampMicros(number) => moment(number.div_euclid(1_000_000)),
+        Field::Date(days) => {
+            let day = EPOCH.checked_add(jiff::Span::new().days(*days));
+            day.ok().map(|day| day.to_string())
+        }
+        Field::Byte(number) => Some(number.to_string()),
+        Field::Short(number) => Some(number.to_string()),
+        Field::Int(number) => Some(number.to_string()),
+        Field::Long(number) => Some(number.to_string()),
+        Field::UByte(number) => Some(number.to_string()),
+        Field::UShort(number) => Some(number.to_string()),
+        Field::UInt(number) => Some(number.to_string()),
+        Field::ULong(number) => Some(number.to_string()),
+        // The shortest decimal that means the same number.
+        Field::Float(number) => return (Some(format!("{number:e}")), true),
+        Field::Double(number) => return (Some(format!("{number:e}")), true),
+        Field::Decimal(number) => decimal(number),
+        Field::Str(text) => Some(text.clone()),
+        Field::Bytes(bytes) => Some(String::from_utf8_lossy(bytes.data()).into_owned()),
+        // No column that a bill needs is of these.
+        Field::Float16(_)
+        | Field::TimeMillis(_)
+        | Field::TimeMicros(_)
+        | Field::Group(_)
+        | Field::ListInternal(_)
+        | Field::MapInternal(_) => None,
+    };
+    (text, false)
+}
+
+/// Big-endian two's complement, up to 16 bytes.
+fn decimal(number: &ParquetDecimal) -> Option<String> {
+    let data = number.data();
+    if data.len() > 16 || data.is_empty() {
+        return None;
+    }
+    let fill = if data[0] & 0x80 == 0 { 0 } else { 0xff };
+    let mut wide = [fill; 16];
+    wide[16 - data.len()..].copy_from_slice(data);
+    let scale = u32::try_from(number.scale()).ok()?;
+    amount(i128::from_be_bytes(wide), scale).map(|amount| amount.to_string())
+}
