@@ -13,11 +13,12 @@ test:
 
 # Rewrites what is generated and checked in.
 update:
-    UPDATE_EXPECTED=1 cargo test --locked --test integration -- samples hostile
+    UPDATE_EXPECTED=1 cargo test --locked --test integration -- samples hostile golden
 
 bench *arguments:
     cargo bench --locked --bench whole_process -- {{arguments}}
     cargo bench --locked --bench stitching
+    cargo bench --locked --bench attribution
 
 # Needs cargo-fuzz and a nightly compiler (or RUSTC_BOOTSTRAP=1).
 fuzz seconds="600":

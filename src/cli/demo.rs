@@ -114,6 +114,8 @@ fn next_steps(dir: &Path, plan: &Plan, listed: &[&Chain]) -> String {
         "What to try next:\n  \
          {program} show {id} {config}\n  \
          {program} chains {config} {window} --status denied --status partial\n  \
+         {program} chargeback {config} {window} --by business-unit,consumer\n  \
+         {program} query top-dashboards {config} {window}\n  \
          {program} chains {config} {window} --path any --format csv -o chains.csv\n\
          without the configuration, roles are discovered from the logs:\n  \
          {program} chains --logs {dir}/AWSLogs {window}\n"

@@ -5,7 +5,8 @@ use super::rows::{Rows, RowsError};
 use super::text::{TextError, plain};
 use super::{cur, focus};
 use crate::model::bill::{
-    Bill, BillCoverage, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineKey,
+    Bill, BillCoverage, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineAmounts,
+    LineKey,
 };
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::money::{add, parse_decimal};
@@ -246,18 +247,62 @@ impl BillReader {
                 *known = rank.max(*known);
             }
         }
-        let before = bill.lines.len();
-        bill.lines.retain(|key, _| {
+        let covered = |key: &LineKey| {
             let (facet, rank) = rank(key);
-            let covered = key.period.days().any(|day| {
+            key.period.days().any(|day| {
                 let place = (facet, key.account_id.clone(), day);
                 best.get(&place).is_some_and(|best| rank < *best)
-            });
-            !covered
-        });
-        bill.coverage.uncounted.covered_elsewhere += (before - bill.lines.len()) as u64;
+            })
+        };
+        let lines = std::mem::take(&mut bill.lines);
+        let (dropped, kept): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|(key, _)| covered(key));
+        bill.coverage.uncounted.covered_elsewhere += dropped.len() as u64;
+        bill.lines = kept.into_iter().collect();
+        for (key, amounts) in dropped {
+            if let Some((key, amounts)) = apart_from_scans(&key, &amounts, &bill.lines) {
+                bill.lines.insert(key, amounts);
+            }
+        }
         bill
     }
+}
+
+/// What Cost Explorer's figure for all of Athena says beyond its figures for
+/// scanned data of the same account and day: capacity, Spark and the like.
+fn apart_from_scans(
+    whole: &LineKey,
+    amounts: &LineAmounts,
+    lines: &BTreeMap<LineKey, LineAmounts>,
+) -> Option<(LineKey, LineAmounts)> {
+    let is_whole = whole.kind == BillKind::CostExplorerByService
+        && whole.billed_for == BilledFor::Athena
+        && whole.category == ChargeCategory::Usage;
+    let of_scans = lines.iter().filter(|(key, _)| {
+        key.kind == BillKind::CostExplorerByUsageType
+            && key.billed_for == BilledFor::AthenaScan
+            && (&key.account_id, key.period, &key.currency)
+                == (&whole.account_id, whole.period, &whole.currency)
+    });
+    let mut scans = Decimal::ZERO;
+    let mut is_told = false;
+    for (_, scan) in of_scans {
+        scans = add(scans, scan.cost)?;
+        is_told = true;
+    }
+    let cost = add(amounts.cost, -scans)?;
+    (is_whole && is_told && !cost.is_zero()).then(|| {
+        let key = LineKey {
+            billed_for: BilledFor::AthenaOther,
+            ..whole.clone()
+        };
+        let amounts = LineAmounts {
+            cost,
+            terabytes: None,
+            ..amounts.clone()
+        };
+        (key, amounts)
+    })
 }
 
 /// What kinds of bills are compared on.

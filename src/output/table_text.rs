@@ -2,9 +2,9 @@
 
 use super::Page;
 use super::chain_table::{new_table, title, write_table};
-use super::human::{count, decimals, money, plural, safe};
+use super::human::{bytes, count, decimals, money, plural, safe, tail};
 use crate::model::table::{Cell, Column, Table, Values};
-use comfy_table::{Cell as Shown, CellAlignment};
+use comfy_table::{Cell as Shown, CellAlignment, ColumnConstraint};
 use std::io::{self, Write};
 
 /// Writes the table and how many rows it has.
@@ -27,8 +27,11 @@ pub fn write(table: &Table, page: Page, writer: &mut dyn Write) -> io::Result<()
             let cells = table.columns.iter().zip(&places);
             shown.add_row(cells.map(|(column, places)| cell(column, row, *places)));
         }
-        for column in shown.column_iter_mut() {
-            column.set_padding((0, 2));
+        for (shown, column) in shown.column_iter_mut().zip(&table.columns) {
+            shown.set_padding((0, 2));
+            if !matches!(column.values, Values::Text(_)) {
+                shown.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         write_table(&shown, writer)?;
     }
@@ -45,7 +48,12 @@ fn places(column: &Column) -> u32 {
 fn cell(column: &Column, row: usize, places: u32) -> Shown {
     let text = match column.values.cell(row) {
         Cell::Null => "–".to_owned(),
+        // Machine formats have ARNs whole; people know their ends.
+        Cell::Text(text) if text.starts_with("arn:") => safe(tail(text)).into_owned(),
         Cell::Text(text) => safe(text).into_owned(),
+        Cell::Integer(number) if number >= 0 && column.name.starts_with("bytes_") => {
+            bytes(number.unsigned_abs())
+        }
         Cell::Integer(number) => {
             let sign = if number < 0 { "-" } else { "" };
             format!("{sign}{}", count(number.unsigned_abs()))

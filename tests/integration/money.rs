@@ -742,6 +742,12 @@ fn the_bill_that_says_more_counts_where_two_cover_a_day() {
     assert_eq!(bill.coverage.uncounted.covered_elsewhere, 1);
     let services: Vec<&str> = bill.lines.keys().map(|key| key.billed_for.name()).collect();
     assert!(services.contains(&"AWS Glue"));
+    // What all of Athena cost beyond scanned data is capacity and the like.
+    let other = bill
+        .lines
+        .iter()
+        .find(|(key, _)| key.billed_for == BilledFor::AthenaOther);
+    assert_eq!(other.unwrap().1.cost, decimal("7.20"));
     // With the report too, the report counts.
     let [by_type, by_service] = files;
     let files = [by_service, ("cur.csv", cur().into_bytes()), by_type];
