@@ -6,6 +6,7 @@
 //! ```
 
 #![expect(
+    clippy::float_arithmetic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark prints figures, and stops at the first thing that is wrong"

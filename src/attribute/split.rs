@@ -368,11 +368,11 @@ fn shares_of(
         start = end;
         let (weights, rest) = weights(queries, cell, own);
         let shares = share::split(cell.units, &weights, rest);
-        let shared: i128 = shares.of_weights.iter().sum();
-        if shared + shares.of_rest != cell.units {
+        let of_queries: i128 = shares.of_weights.iter().sum();
+        if of_queries + shares.of_rest != cell.units {
             return Err(AttributeError::Unbalanced {
                 billed: cell.units,
-                shared: shared + shares.of_rest,
+                shared: of_queries + shares.of_rest,
             });
         }
         for (row, share) in own.iter().zip(shares.of_weights) {

@@ -130,7 +130,7 @@ pub(super) struct MoneyArgs {
     )]
     pub(super) include: Vec<IncludeArg>,
 
-    /// Business units of accounts: CSV with account_id and business_unit, or output
+    /// Business units of accounts: CSV with `account_id` and `business_unit`, or output
     /// of AWS Organizations. May be given more than once; the configuration's
     /// [[consumers]] come first.
     #[arg(long, global = true, value_name = "PATH")]

@@ -52,7 +52,7 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
         to: Some(plan.end()),
     };
     let logs = [args.dir.join("AWSLogs")];
-    let inputs = Inputs::new(global, &logs, settings, window, Wants::Statistics)?;
+    let inputs = Inputs::new(global, &logs, &settings, window, Wants::Statistics)?;
     let audit = inputs.run(global)?;
     let listed: Vec<&Chain> = audit
         .chains

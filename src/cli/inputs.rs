@@ -96,20 +96,20 @@ impl Inputs {
     ) -> Result<Self, Failure> {
         let settings = settings(global)?;
         let paths = log_paths(global, &settings)?;
-        Self::new(global, &paths, settings, window, wanted)
+        Self::new(global, &paths, &settings, window, wanted)
     }
 
     pub(super) fn new(
         global: &Global,
         paths: &[PathBuf],
-        settings: Settings,
+        settings: &Settings,
         window: TimeWindow,
         wanted: Wants,
     ) -> Result<Self, Failure> {
-        let exports = exports::exports(global, &settings, window, wanted)?;
+        let exports = exports::exports(global, settings, window, wanted)?;
         let mut topology = settings.topology.clone();
         let units_rejects =
-            exports::add_units(global, &settings, exports.bill.as_ref(), &mut topology)?;
+            exports::add_units(global, settings, exports.bill.as_ref(), &mut topology)?;
         let mut stdin = std::io::stdin();
         let measure = progress::is_wanted(global);
         let logs = LocalLogs::open(paths, &window, &mut stdin, measure)?;

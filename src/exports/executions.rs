@@ -191,9 +191,8 @@ impl Reader<'_> {
     }
 
     fn answer(&mut self, text: &str) {
-        let answer = match serde_json::from_str::<RawAnswer<'_>>(text) {
-            Ok(answer) => answer,
-            Err(_) => return self.not_an_answer(),
+        let Ok(answer) = serde_json::from_str::<RawAnswer<'_>>(text) else {
+            return self.not_an_answer();
         };
         if answer.executions.is_none() && answer.execution.is_none() && answer.own_id.is_none() {
             return self.not_an_answer();

@@ -1,4 +1,4 @@
-//! FOCUS 1.x, the FinOps Open Cost and Usage Specification (facts.md section 8).
+//! FOCUS 1.x, the `FinOps` Open Cost and Usage Specification (facts.md section 8).
 
 use super::bill::{self, BillError, BillReader, Line};
 use super::rows::{Row, Rows, find};

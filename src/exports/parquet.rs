@@ -60,11 +60,9 @@ pub(super) fn for_each(
             .collect();
         let nanos: Vec<bool> = fields.iter().map(|field| counts_nanos(field)).collect();
         let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
-        let position = |name: &Option<&str>| {
-            let name = (*name)?;
-            names.iter().position(|known| known == name)
-        };
-        let positions: Vec<Option<usize>> = wanted.iter().map(position).collect();
+        let position = |name: &str| names.iter().position(|known| known == name);
+        let positions: Vec<Option<usize>> =
+            wanted.iter().map(|name| name.and_then(position)).collect();
         let projection = Type::group_type_builder(schema.name())
             .with_fields(fields)
             .build()?;
@@ -93,17 +91,16 @@ fn counts_nanos(field: &Type) -> bool {
     )
 }
 
-fn moment(seconds: i64) -> Option<String> {
-    Some(UtcSecond::from_unix(seconds).to_string())
+fn moment(seconds: i64) -> String {
+    UtcSecond::from_unix(seconds).to_string()
 }
 
 fn value(field: &Field, nanos: bool) -> Value {
     let text = match field {
-        Field::Null => None,
         Field::Bool(value) => Some(value.to_string()),
-        Field::Long(number) if nanos => moment(number.div_euclid(1_000_000_000)),
-        Field::TimestampMillis(number) => moment(number.div_euclid(1000)),
-        Field::TimestampMicros(number) => moment(number.div_euclid(1_000_000)),
+        Field::Long(number) if nanos => Some(moment(number.div_euclid(1_000_000_000))),
+        Field::TimestampMillis(number) => Some(moment(number.div_euclid(1000))),
+        Field::TimestampMicros(number) => Some(moment(number.div_euclid(1_000_000))),
         Field::Date(days) => {
             let day = EPOCH.checked_add(jiff::Span::new().days(*days));
             day.ok().map(|day| day.to_string())
@@ -122,8 +119,9 @@ fn value(field: &Field, nanos: bool) -> Value {
         Field::Decimal(number) => decimal(number),
         Field::Str(text) => Some(text.clone()),
         Field::Bytes(bytes) => Some(String::from_utf8_lossy(bytes.data()).into_owned()),
-        // No column that a bill needs is of these.
-        Field::Float16(_)
+        // No column that a bill needs is of the others.
+        Field::Null
+        | Field::Float16(_)
         | Field::TimeMillis(_)
         | Field::TimeMicros(_)
         | Field::Group(_)

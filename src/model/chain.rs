@@ -361,7 +361,7 @@ impl Chain {
         sum_of_known(
             &self.queries,
             QueryExecution::estimated_cost_usd,
-            |sum, cost| sum.saturating_add(cost),
+            Decimal::saturating_add,
         )
     }
 

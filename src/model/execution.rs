@@ -22,7 +22,7 @@ pub enum QueryState {
 }
 
 impl QueryState {
-    /// Reads the API's spelling, and CloudWatch's `CANCELED`.
+    /// Reads the API's spelling, and the `CANCELED` of `CloudWatch`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {

@@ -141,3 +141,80 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 }
+
+/// A table in the making: columns over rows of one type.
+pub struct Columns<'a, R> {
+    rows: &'a [R],
+    table: Table,
+}
+
+impl<'a, R> Columns<'a, R> {
+    /// No columns yet.
+    #[must_use]
+    pub fn new(name: &str, rows: &'a [R]) -> Self {
+        Self {
+            rows,
+            table: Table::new(name),
+        }
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn table(self) -> Table {
+        self.table
+    }
+
+    fn with<T>(
+        mut self,
+        name: &str,
+        of: impl Fn(&R) -> Option<T>,
+        values: fn(Vec<Option<T>>) -> Values,
+    ) -> Self {
+        let column = self.rows.iter().map(of).collect();
+        self.table = self.table.with(name, values(column));
+        self
+    }
+
+    /// A column of text.
+    #[must_use]
+    pub fn text(self, name: &str, of: impl Fn(&R) -> Option<Text>) -> Self {
+        self.with(name, of, Values::Text)
+    }
+
+    /// A column of text of few kinds.
+    #[must_use]
+    pub fn word(self, name: &str, of: impl Fn(&R) -> Option<&'static str>) -> Self {
+        self.text(name, |row| of(row).map(Text::from))
+    }
+
+    /// A column of counts or bytes.
+    #[must_use]
+    pub fn integer(self, name: &str, of: impl Fn(&R) -> Option<u64>) -> Self {
+        let whole = |row: &R| of(row).map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+        self.with(name, whole, Values::Integer)
+    }
+
+    /// A column of exact decimals.
+    #[must_use]
+    pub fn decimal(self, name: &str, of: impl Fn(&R) -> Option<Decimal>) -> Self {
+        self.with(name, of, Values::Decimal)
+    }
+
+    /// A column of truth values.
+    #[must_use]
+    pub fn boolean(self, name: &str, of: impl Fn(&R) -> Option<bool>) -> Self {
+        self.with(name, of, Values::Boolean)
+    }
+
+    /// A column of days.
+    #[must_use]
+    pub fn day(self, name: &str, of: impl Fn(&R) -> Option<Date>) -> Self {
+        self.with(name, of, Values::Date)
+    }
+
+    /// A column of moments.
+    #[must_use]
+    pub fn moment(self, name: &str, of: impl Fn(&R) -> Option<UtcSecond>) -> Self {
+        self.with(name, of, Values::Timestamp)
+    }
+}

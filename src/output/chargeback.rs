@@ -364,6 +364,11 @@ fn reconciliation(
             reason.text
         )?;
     }
+    uncounted(bill, writer)
+}
+
+/// What was read of the bill and is not in the table.
+fn uncounted(bill: &BillCoverage, writer: &mut dyn Write) -> io::Result<()> {
     for note in &bill.notes {
         writeln!(writer, "  note: {note}")?;
     }

@@ -1,14 +1,10 @@
 //! Chargeback rows as a table, for CSV, Parquet and spreadsheets.
 
 use crate::model::charge::{Billed, Chargeback, ChargebackRow, Dimension, Reconciliation};
-use crate::model::table::{Table, Values};
+use crate::model::table::{Columns, Table, Values};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use rust_decimal::Decimal;
-
-fn whole(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
 
 /// One column per dimension, then queries, bytes and amounts. Columns are part of
 /// version 1 and only ever added at the end.
@@ -26,36 +22,25 @@ pub fn rows(chargeback: &Chargeback, topology: &Topology) -> Table {
             table = table.with("consumer_name", Values::Text(names));
         }
     }
-    let text = |of: fn(&ChargebackRow) -> Option<Text>| Values::Text(rows.iter().map(of).collect());
-    let integer = |of: &dyn Fn(&ChargebackRow) -> Option<u64>| {
-        Values::Integer(rows.iter().map(|row| of(row).map(whole)).collect())
-    };
-    let amount = |of: &dyn Fn(&ChargebackRow) -> Option<Decimal>| {
-        Values::Decimal(rows.iter().map(of).collect())
-    };
-    let cost = |of: fn(&Billed) -> Decimal| amount(&|row| row.billed.as_ref().map(of));
+    let figures = Columns::new("", rows)
+        .text("currency", |row| Some(row.currency.clone()))
+        .integer("query_count", |row| Some(row.figures.query_count))
+        .integer("bytes_scanned", |row| row.figures.bytes_scanned)
+        .integer("bytes_billed", |row| row.figures.bytes_billed)
+        .decimal("estimated_cost_usd", |row| row.figures.estimated_cost_usd)
+        .decimal("billed_cost", |row| Some(row.billed?.total()))
+        .decimal("attributed_cost", |row| Some(row.billed?.attributed))
+        .decimal("other_cost", |row| Some(row.billed?.other))
+        .decimal("unattributed_cost", |row| Some(row.billed?.unattributed))
+        .integer("estimated_days", |row| Some(row.estimated_days))
+        .integer("queries_without_statistics", |row| {
+            Some(row.figures.queries_without_statistics)
+        })
+        .integer("queries_without_bill", |row| {
+            Some(row.figures.queries_without_bill)
+        });
+    table.columns.extend(figures.table().columns);
     table
-        .with("currency", text(|row| Some(row.currency.clone())))
-        .with("query_count", integer(&|row| Some(row.figures.query_count)))
-        .with("bytes_scanned", integer(&|row| row.figures.bytes_scanned))
-        .with("bytes_billed", integer(&|row| row.figures.bytes_billed))
-        .with(
-            "estimated_cost_usd",
-            amount(&|row| row.figures.estimated_cost_usd),
-        )
-        .with("billed_cost", cost(Billed::total))
-        .with("attributed_cost", cost(|billed| billed.attributed))
-        .with("other_cost", cost(|billed| billed.other))
-        .with("unattributed_cost", cost(|billed| billed.unattributed))
-        .with("estimated_days", integer(&|row| Some(row.estimated_days)))
-        .with(
-            "queries_without_statistics",
-            integer(&|row| Some(row.figures.queries_without_statistics)),
-        )
-        .with(
-            "queries_without_bill",
-            integer(&|row| Some(row.figures.queries_without_bill)),
-        )
 }
 
 /// What the same accounts pay besides.
@@ -69,28 +54,35 @@ pub fn beside(chargeback: &Chargeback) -> Table {
         let name = dimension.as_str().replace('-', "_");
         table = table.with(&name, Values::Text(values.collect()));
     }
-    let service = rows.iter().map(|row| Some(row.billed_for.name().into()));
-    let category = rows.iter().map(|row| Some(row.category.as_str().into()));
+    let costs = Columns::new("", rows)
+        .text("service", |row| Some(row.billed_for.name().into()))
+        .word("category", |row| Some(row.category.as_str()))
+        .text("currency", |row| Some(row.currency.clone()))
+        .decimal("cost", |row| Some(row.cost));
+    table.columns.extend(costs.table().columns);
     table
-        .with("service", Values::Text(service.collect()))
-        .with("category", Values::Text(category.collect()))
-        .with(
-            "currency",
-            Values::Text(rows.iter().map(|row| Some(row.currency.clone())).collect()),
-        )
-        .with(
-            "cost",
-            Values::Decimal(rows.iter().map(|row| Some(row.cost)).collect()),
-        )
+}
+
+/// A line of the reconciliation sheet.
+struct Line {
+    currency: Text,
+    what: Text,
+    count: Option<u64>,
+    amount: Option<Decimal>,
 }
 
 /// Estimate against bill, line by line.
 #[must_use]
 pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
-    let mut lines: Vec<(Text, String, Option<u64>, Option<Decimal>)> = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
     for block in blocks {
         let mut line = |what: &str, count: Option<u64>, amount: Option<Decimal>| {
-            lines.push((block.currency.clone(), what.to_owned(), count, amount));
+            lines.push(Line {
+                currency: block.currency.clone(),
+                what: what.into(),
+                count,
+                amount,
+            });
         };
         let cost = |of: fn(&Billed) -> Decimal| block.billed.as_ref().map(of);
         line("billed", None, cost(Billed::total));
@@ -112,18 +104,10 @@ pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
             line(&reason.text, Some(reason.count), reason.amount);
         }
     }
-    let text = |of: &dyn Fn(&(Text, String, Option<u64>, Option<Decimal>)) -> Text| {
-        Values::Text(lines.iter().map(|line| Some(of(line))).collect())
-    };
-    Table::new("reconciliation")
-        .with("currency", text(&|line| line.0.clone()))
-        .with("what", text(&|line| line.1.as_str().into()))
-        .with(
-            "count",
-            Values::Integer(lines.iter().map(|line| line.2.map(whole)).collect()),
-        )
-        .with(
-            "amount",
-            Values::Decimal(lines.iter().map(|line| line.3).collect()),
-        )
+    Columns::new("reconciliation", &lines)
+        .text("currency", |line| Some(line.currency.clone()))
+        .text("what", |line| Some(line.what.clone()))
+        .integer("count", |line| line.count)
+        .decimal("amount", |line| line.amount)
+        .table()
 }

@@ -26,8 +26,8 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
         "Submitted (UTC)"
     };
     let mut titles = vec![submitted, "Consumer", "Query execution", "Chain"];
-    let has_figures = |chain: &&Chain| chain.queries.iter().any(|query| query.figures.is_some());
-    let figures = page.width >= ROOMY && chains.iter().any(|chain| has_figures(chain));
+    let mut queries = chains.iter().flat_map(|chain| &chain.queries);
+    let figures = page.width >= ROOMY && queries.any(|query| query.figures.is_some());
     if figures {
         titles.extend(["State", "Scanned", "Est. USD"]);
     }

@@ -1,11 +1,11 @@
-//! Charges in the columns of FOCUS 1.2, so that other FinOps tools can load them.
+//! Charges in the columns of FOCUS 1.2, so that other `FinOps` tools can load them.
 //!
 //! One row per charge: day, account, Region, work group, data source, user and
 //! share. Names that FOCUS does not have start with `x_`, as it asks.
 
 use crate::model::charge::{Charge, Share, UNMAPPED};
 use crate::model::money::TerabyteBase;
-use crate::model::table::{Table, Values};
+use crate::model::table::{Columns, Table};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use jiff::civil::Date;
@@ -13,6 +13,8 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 const AWS: &str = "AWS";
+/// Places of quantities.
+const QUANTITY_SCALE: u32 = 15;
 
 fn description(share: Share) -> &'static str {
     match share {
@@ -40,6 +42,49 @@ fn list_cost(charge: &Charge) -> Option<Decimal> {
     estimate.filter(|_| is_told).or(charge.billed_cost)
 }
 
+/// Terabytes of the queries of a charge, as the bill counts them.
+fn terabytes(charge: &Charge, base: TerabyteBase) -> Option<Decimal> {
+    let known = charge.figures.bytes_billed;
+    let bytes = known.filter(|_| charge.share != Share::Unattributed)?;
+    let terabytes = Decimal::from(bytes) / Decimal::from(base.bytes_per_terabyte());
+    Some(terabytes.round_dp(QUANTITY_SCALE).normalize())
+}
+
+/// The work group's ARN.
+fn resource(charge: &Charge) -> Option<Text> {
+    let (region, group) = (charge.region.as_ref()?, charge.work_group.as_ref()?);
+    let account = charge.account_id.as_ref()?;
+    Some(format!("arn:aws:athena:{region}:{account}:workgroup/{group}").into())
+}
+
+/// The business unit and cost center of a charge.
+struct Units<'a>(&'a Topology);
+
+impl Units<'_> {
+    fn business_unit(&self, charge: &Charge) -> Text {
+        let account = charge.account_id.as_ref();
+        let unit = account.and_then(|account| self.0.business_unit(account).cloned());
+        unit.unwrap_or_else(|| UNMAPPED.into())
+    }
+
+    fn cost_center(&self, charge: &Charge) -> Option<Text> {
+        self.0.cost_center(charge.account_id.as_ref()?).cloned()
+    }
+
+    /// As FOCUS wants tags: a JSON object.
+    fn tags(&self, charge: &Charge) -> Text {
+        let mut tags = serde_json::Map::new();
+        tags.insert(
+            "business-unit".to_owned(),
+            json!(self.business_unit(charge)),
+        );
+        if let Some(cost_center) = self.cost_center(charge) {
+            tags.insert("cost-center".to_owned(), json!(cost_center));
+        }
+        serde_json::Value::Object(tags).to_string().into()
+    }
+}
+
 /// The billed charges as FOCUS rows. Queries that no bill covers are no charges
 /// and left out.
 #[must_use]
@@ -48,132 +93,63 @@ pub fn rows(charges: &[Charge], topology: &Topology, terabyte: TerabyteBase) -> 
         .iter()
         .filter(|charge| charge.billed_cost.is_some())
         .collect();
-    let text = |of: &dyn Fn(&Charge) -> Option<Text>| {
-        Values::Text(billed.iter().map(|charge| of(charge)).collect())
-    };
-    let word = |word: &'static str| text(&|_| Some(word.into()));
-    let cost = || Values::Decimal(billed.iter().map(|charge| charge.billed_cost).collect());
-    let bytes_per_terabyte = Decimal::from(terabyte.bytes_per_terabyte());
-    let quantity = || {
-        let of = |charge: &&Charge| {
-            let known = charge
-                .figures
-                .bytes_billed
-                .filter(|_| charge.share != Share::Unattributed);
-            known.map(|bytes| {
-                (Decimal::from(bytes) / bytes_per_terabyte)
-                    .round_dp(15)
-                    .normalize()
-            })
-        };
-        Values::Decimal(billed.iter().map(of).collect())
-    };
-    let account = |charge: &Charge| charge.account_id.clone();
-    let unit = |charge: &Charge| {
-        let unit = account(charge).and_then(|id| topology.business_unit(&id).cloned());
-        Some(unit.unwrap_or_else(|| UNMAPPED.into()))
-    };
-    let cost_center = |charge: &Charge| topology.cost_center(&account(charge)?).cloned();
-    let resource = |charge: &Charge| {
-        let (region, group) = (charge.region.as_ref()?, charge.work_group.as_ref()?);
-        let account = charge.account_id.as_ref()?;
-        Some(format!("arn:aws:athena:{region}:{account}:workgroup/{group}").into())
-    };
-    let tags = |charge: &Charge| {
-        let mut tags = serde_json::Map::new();
-        tags.insert("business-unit".to_owned(), json!(unit(charge)));
-        if let Some(cost_center) = cost_center(charge) {
-            tags.insert("cost-center".to_owned(), json!(cost_center));
-        }
-        Some(serde_json::Value::Object(tags).to_string().into())
-    };
-    Table::new("focus")
-        .with("BilledCost", cost())
-        .with("BillingAccountId", text(&account))
-        .with("BillingAccountName", text(&|_| None))
-        .with(
-            "BillingCurrency",
-            text(&|charge| Some(charge.currency.clone())),
-        )
-        .with(
-            "BillingPeriodEnd",
-            text(&|charge| Some(midnight(month(charge.period.from).1))),
-        )
-        .with(
-            "BillingPeriodStart",
-            text(&|charge| Some(midnight(month(charge.period.from).0))),
-        )
-        .with("ChargeCategory", word("Usage"))
-        .with("ChargeClass", text(&|_| None))
-        .with(
-            "ChargeDescription",
-            text(&|charge| Some(description(charge.share).into())),
-        )
-        .with("ChargeFrequency", word("Usage-Based"))
-        .with(
-            "ChargePeriodEnd",
-            text(&|charge| Some(midnight(charge.period.to))),
-        )
-        .with(
-            "ChargePeriodStart",
-            text(&|charge| Some(midnight(charge.period.from))),
-        )
-        .with("ConsumedQuantity", quantity())
-        .with("ConsumedUnit", word("TB"))
-        .with("ContractedCost", cost())
-        .with("EffectiveCost", cost())
-        .with("InvoiceIssuerName", word(AWS))
-        .with(
-            "ListCost",
-            Values::Decimal(billed.iter().map(|charge| list_cost(charge)).collect()),
-        )
-        .with("PricingQuantity", quantity())
-        .with("PricingUnit", word("TB"))
-        .with("ProviderName", word(AWS))
-        .with("PublisherName", word(AWS))
-        .with("RegionId", text(&|charge| charge.region.clone()))
-        .with("ResourceId", text(&resource))
-        .with("ResourceName", text(&|charge| charge.work_group.clone()))
-        .with(
-            "ResourceType",
-            text(&|charge| {
-                charge
-                    .work_group
-                    .as_ref()
-                    .map(|_| "Athena WorkGroup".into())
-            }),
-        )
-        .with("ServiceCategory", word("Analytics"))
-        .with("ServiceName", word("Amazon Athena"))
-        .with("SubAccountId", text(&account))
-        .with(
-            "SubAccountName",
-            text(&|charge| topology.account_name(&account(charge)?).cloned()),
-        )
-        .with("Tags", text(&tags))
-        .with("x_BusinessUnit", text(&unit))
-        .with("x_CostCenter", text(&cost_center))
-        .with(
-            "x_DataSourceArn",
-            text(&|charge| charge.data_source_arn.clone()),
-        )
-        .with("x_QuickUser", text(&|charge| charge.quick_user.clone()))
-        .with(
-            "x_Share",
-            text(&|charge| Some(charge.share.as_str().into())),
-        )
-        .with(
-            "x_QueryCount",
-            Values::Integer(
-                billed
-                    .iter()
-                    .map(|charge| i64::try_from(charge.figures.query_count).ok())
-                    .collect(),
-            ),
-        )
-        .with("x_UsageType", word("DataScannedInTB"))
-        .with(
-            "x_IsEstimated",
-            text(&|charge| Some(charge.is_estimated.to_string().into())),
-        )
+    let units = Units(topology);
+    let quantity = |charge: &&Charge| terabytes(charge, terabyte);
+    let account = |charge: &&Charge| charge.account_id.clone();
+    let bill = Columns::new("focus", &billed)
+        .decimal("BilledCost", |charge| charge.billed_cost)
+        .text("BillingAccountId", account)
+        .text("BillingAccountName", |_| None)
+        .text("BillingCurrency", |charge| Some(charge.currency.clone()))
+        .text("BillingPeriodEnd", |charge| {
+            Some(midnight(month(charge.period.from).1))
+        })
+        .text("BillingPeriodStart", |charge| {
+            Some(midnight(month(charge.period.from).0))
+        });
+    let charge = bill
+        .word("ChargeCategory", |_| Some("Usage"))
+        .word("ChargeClass", |_| None)
+        .word("ChargeDescription", |charge| {
+            Some(description(charge.share))
+        })
+        .word("ChargeFrequency", |_| Some("Usage-Based"))
+        .text("ChargePeriodEnd", |charge| Some(midnight(charge.period.to)))
+        .text("ChargePeriodStart", |charge| {
+            Some(midnight(charge.period.from))
+        })
+        .decimal("ConsumedQuantity", quantity)
+        .word("ConsumedUnit", |_| Some("TB"))
+        .decimal("ContractedCost", |charge| charge.billed_cost)
+        .decimal("EffectiveCost", |charge| charge.billed_cost)
+        .word("InvoiceIssuerName", |_| Some(AWS))
+        .decimal("ListCost", |charge| list_cost(charge))
+        .decimal("PricingQuantity", quantity)
+        .word("PricingUnit", |_| Some("TB"))
+        .word("ProviderName", |_| Some(AWS))
+        .word("PublisherName", |_| Some(AWS));
+    let resource = charge
+        .text("RegionId", |charge| charge.region.clone())
+        .text("ResourceId", |charge| resource(charge))
+        .text("ResourceName", |charge| charge.work_group.clone())
+        .word("ResourceType", |charge| {
+            charge.work_group.as_ref().map(|_| "Athena WorkGroup")
+        })
+        .word("ServiceCategory", |_| Some("Analytics"))
+        .word("ServiceName", |_| Some("Amazon Athena"))
+        .text("SubAccountId", account)
+        .text("SubAccountName", |charge| {
+            topology.account_name(charge.account_id.as_ref()?).cloned()
+        })
+        .text("Tags", |charge| Some(units.tags(charge)));
+    resource
+        .text("x_BusinessUnit", |charge| Some(units.business_unit(charge)))
+        .text("x_CostCenter", |charge| units.cost_center(charge))
+        .text("x_DataSourceArn", |charge| charge.data_source_arn.clone())
+        .text("x_QuickUser", |charge| charge.quick_user.clone())
+        .word("x_Share", |charge| Some(charge.share.as_str()))
+        .integer("x_QueryCount", |charge| Some(charge.figures.query_count))
+        .word("x_UsageType", |_| Some("DataScannedInTB"))
+        .boolean("x_IsEstimated", |charge| Some(charge.is_estimated))
+        .table()
 }

@@ -88,12 +88,12 @@ impl Header {
             };
             let value = value.trim();
             match key.trim() {
-                "title" => header.title = value.to_owned(),
+                "title" => value.clone_into(&mut header.title),
                 "tables" => {
                     let names = value.split(',').map(|name| name.trim().to_owned());
                     header.tables = names.collect();
                 }
-                "example" => header.example = value.to_owned(),
+                "example" => value.clone_into(&mut header.example),
                 "param" => {
                     let parameter = parameter(value).ok_or_else(|| HeaderError {
                         line: number,

@@ -1,4 +1,4 @@
-//! Tables as Parquet, for DuckDB, Athena and spreadsheets of larger size.
+//! Tables as Parquet, for `DuckDB`, Athena and spreadsheets of larger size.
 
 use super::frame::frame;
 use crate::model::table::Table;

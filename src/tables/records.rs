@@ -2,9 +2,8 @@
 
 use crate::model::chain::{Chain, ChainPath, MissingPart, QueryExecution, RoleSession};
 use crate::model::charge::Attribution;
-use crate::model::table::{Table, Values};
+use crate::model::table::{Columns, Table};
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
 use jiff::civil::Weekday;
 
 /// The English name of a day of the week.
@@ -17,62 +16,6 @@ pub(super) fn weekday(day: jiff::civil::Date) -> &'static str {
         Weekday::Friday => "Friday",
         Weekday::Saturday => "Saturday",
         Weekday::Sunday => "Sunday",
-    }
-}
-
-/// Columns over rows of one type.
-struct Columns<'a, R> {
-    rows: &'a [R],
-    table: Table,
-}
-
-impl<'a, R> Columns<'a, R> {
-    fn new(name: &str, rows: &'a [R]) -> Self {
-        Self {
-            rows,
-            table: Table::new(name),
-        }
-    }
-
-    fn with(mut self, name: &str, values: Values) -> Self {
-        self.table = self.table.with(name, values);
-        self
-    }
-
-    fn text(self, name: &str, of: impl Fn(&R) -> Option<Text>) -> Self {
-        let values = self.rows.iter().map(of).collect();
-        self.with(name, Values::Text(values))
-    }
-
-    /// Text of few kinds.
-    fn word(self, name: &str, of: impl Fn(&R) -> Option<&'static str>) -> Self {
-        self.text(name, |row| of(row).map(Text::from))
-    }
-
-    fn integer(self, name: &str, of: impl Fn(&R) -> Option<u64>) -> Self {
-        let whole = |row: &R| of(row).map(|number| i64::try_from(number).unwrap_or(i64::MAX));
-        let values = self.rows.iter().map(whole).collect();
-        self.with(name, Values::Integer(values))
-    }
-
-    fn boolean(self, name: &str, of: impl Fn(&R) -> Option<bool>) -> Self {
-        let values = self.rows.iter().map(of).collect();
-        self.with(name, Values::Boolean(values))
-    }
-
-    fn decimal(self, name: &str, of: impl Fn(&R) -> Option<rust_decimal::Decimal>) -> Self {
-        let values = self.rows.iter().map(of).collect();
-        self.with(name, Values::Decimal(values))
-    }
-
-    fn moment(self, name: &str, of: impl Fn(&R) -> Option<UtcSecond>) -> Self {
-        let values = self.rows.iter().map(of).collect();
-        self.with(name, Values::Timestamp(values))
-    }
-
-    fn day(self, name: &str, of: impl Fn(&R) -> UtcSecond) -> Self {
-        let values = self.rows.iter().map(|row| Some(of(row).day())).collect();
-        self.with(name, Values::Date(values))
     }
 }
 
@@ -109,7 +52,7 @@ pub fn chains(chains: &[&Chain]) -> Table {
         .word("confidence", |chain| Some(chain.confidence.as_str()))
         .moment("started_at", |chain| Some(chain.started_at))
         .moment("last_activity_at", |chain| Some(chain.last_activity_at))
-        .day("day", |chain| chain.started_at)
+        .day("day", |chain| Some(chain.started_at.day()))
         .integer("duration_seconds", |chain| {
             Some(chain.started_at.distance(chain.last_activity_at))
         })
@@ -149,7 +92,7 @@ pub fn chains(chains: &[&Chain]) -> Table {
         .text("notes", |chain| {
             (!chain.notes.is_empty()).then(|| chain.notes.join("; ").into())
         })
-        .table
+        .table()
 }
 
 /// One row per session of a chain: hop 1 into the run-as role, hop 2 into the
@@ -216,7 +159,7 @@ pub fn hops(chains: &[&Chain]) -> Table {
         .text("event_ids", |(.., session)| {
             joined(session.event_ids.iter())
         })
-        .table
+        .table()
 }
 
 /// One row per query, with its share of the bill where there is one.
@@ -242,7 +185,7 @@ pub fn queries(chains: &[&Chain], attribution: Option<&Attribution>) -> Table {
             Some(row.1.query_execution_id.as_ref()?.to_string().into())
         })
         .moment("started_at", |row| Some(row.1.started_at))
-        .day("day", |row| row.1.started_at)
+        .day("day", |row| Some(row.1.started_at.day()))
         .word("weekday", |row| Some(weekday(row.1.started_at.day())))
         .integer("hour", |row| {
             u64::try_from(row.1.started_at.unix().rem_euclid(86_400) / 3600).ok()
@@ -277,5 +220,5 @@ pub fn queries(chains: &[&Chain], attribution: Option<&Attribution>) -> Table {
             Some(row.0.confidence.min(row.1.confidence).as_str())
         })
         .text("event_id", |row| Some(row.1.event_id.to_string().into()))
-        .table
+        .table()
 }

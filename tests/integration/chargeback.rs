@@ -199,6 +199,16 @@ fn the_golden_table_is_current() {
 }
 
 #[test]
+fn the_readme_shows_the_golden_table() {
+    let golden = fs::read_to_string(Path::new(GOLDEN).join("chargeback.txt")).unwrap();
+    let table = golden.split("\n\n").next().unwrap();
+    assert!(
+        fs::read_to_string("README.md").unwrap().contains(table),
+        "{table}"
+    );
+}
+
+#[test]
 fn every_grouping_adds_up_to_the_same_bill() {
     let folder = Path::new(SAMPLE);
     let total = json(folder, &[])["total"].clone();

@@ -510,6 +510,19 @@ fn filters_keep_what_they_name() {
     assert_eq!(latest, all);
     assert!(with(&["--path", "any"]).len() > all.len());
     assert!(with(&["--all-sessions"]).len() > with(&["--path", "any"]).len());
+}
+
+#[test]
+fn chains_are_found_by_what_they_scanned() {
+    let folder = organisation();
+    let with = |more: &[&str]| -> Vec<Value> {
+        let lines = text(chains(&folder, &["--format", "jsonl"]).args(more));
+        let lines = lines.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let all = with(&[]);
     let large = with(&["--min-bytes", "1GB"]);
     let bytes = |chain: &Value| chain["bytes_scanned"].as_u64();
     assert!(!large.is_empty() && large.len() < all.len());

@@ -199,8 +199,8 @@ fn sum<'a>(costs: impl Iterator<Item = &'a Decimal>) -> Decimal {
 fn check(bill: &Bill, chains: &[Chain], attribution: &Attribution) -> Result<(), TestCaseError> {
     let billed = sum(bill.lines.values().map(|amounts| &amounts.cost));
     let shares = attribution.charges.iter();
-    let shared: Vec<Decimal> = shares.filter_map(|charge| charge.billed_cost).collect();
-    prop_assert_eq!(sum(shared.iter()), billed);
+    let costs: Vec<Decimal> = shares.filter_map(|charge| charge.billed_cost).collect();
+    prop_assert_eq!(sum(costs.iter()), billed);
     // The shares of single queries are what their charges add up to.
     let of_queries: Decimal = attribution
         .query_shares
@@ -263,7 +263,7 @@ proptest! {
         let forward = attribute(&chains, &bill, &Pricing::default()).unwrap();
         let backward = attribute(&turned, &bill, &Pricing::default()).unwrap();
         prop_assert_eq!(forward.charges.len(), backward.charges.len());
-        let unit = Decimal::new(asked.len() as i64, 10);
+        let unit = Decimal::new(i64::try_from(asked.len()).unwrap(), 10);
         for (left, right) in forward.charges.iter().zip(&backward.charges) {
             prop_assert_eq!(&left.figures, &right.figures);
             let gap = left.billed_cost.unwrap_or_default() - right.billed_cost.unwrap_or_default();
@@ -429,101 +429,40 @@ const CUR_HEADER: &str = "identity/LineItemId,identity/TimeInterval,bill/Invoice
     lineItem/LineItemType,lineItem/UsageStartDate,lineItem/UsageEndDate,lineItem/ProductCode,lineItem/UsageType,\
     lineItem/ResourceId,lineItem/UsageAmount,lineItem/CurrencyCode,lineItem/UnblendedCost,lineItem/BlendedCost";
 
-fn cur_lines() -> Vec<String> {
-    let group = "arn:aws:athena:us-east-1:444455556666:workgroup/quick-retail";
-    let rows = [
-        (
-            "a",
-            "Usage",
-            "10:00",
-            "AmazonAthena",
-            "USE1-DataScannedInTB",
-            group,
-            "0.2",
-            "1.0000000000",
-        ),
-        (
-            "b",
-            "Usage",
-            "11:00",
-            "AmazonAthena",
-            "USE1-DataScannedInTB",
-            group,
-            "0.1",
-            "0.5000000000",
-        ),
-        (
-            "c",
-            "EdpDiscount",
-            "11:00",
-            "AmazonAthena",
-            "USE1-DataScannedInTB",
-            group,
-            "0.1",
-            "-0.0500000000",
-        ),
-        (
-            "d",
-            "Tax",
-            "00:00",
-            "AmazonAthena",
-            "",
-            "",
-            "1",
-            "0.3300000000",
-        ),
-        (
-            "e",
-            "Credit",
-            "00:00",
-            "AmazonAthena",
-            "USE1-DataScannedInTB",
-            group,
-            "1",
-            "-0.1000000000",
-        ),
-        (
-            "f",
-            "Usage",
-            "00:00",
-            "AmazonS3",
-            "USE1-Requests-Tier2",
-            "bucket",
-            "1000",
-            "0.0004000000",
-        ),
-        (
-            "g",
-            "Usage",
-            "00:00",
-            "AmazonAthena",
-            "USE1-DPU-Hour",
-            "",
-            "24",
-            "7.2000000000",
-        ),
-    ];
-    let row = |(id, kind, hour, product, usage, resource, amount, cost): (
-        &str,
-        &str,
-        &str,
-        &str,
-        &str,
-        &str,
-        &str,
-        &str,
-    )| {
-        let end = format!("{}:00", &hour.replace(":00", ":59"));
-        format!(
-            "{id},2026-11-02T{hour}:00Z/2026-11-02T{end}Z,,444455556666,{kind},2026-11-02T{hour}:00Z,2026-11-02T{end}Z,\
-             {product},{usage},{resource},{amount},USD,{cost},{cost}"
-        )
+/// Id, line type, hour, product, usage type, whether of the work group, amount, cost.
+const CUR_LINES: &str = "\
+    a Usage 10 AmazonAthena USE1-DataScannedInTB yes 0.2 1.0000000000\n\
+    b Usage 11 AmazonAthena USE1-DataScannedInTB yes 0.1 0.5000000000\n\
+    c EdpDiscount 11 AmazonAthena USE1-DataScannedInTB yes 0.1 -0.0500000000\n\
+    d Tax 00 AmazonAthena - no 1 0.3300000000\n\
+    e Credit 00 AmazonAthena USE1-DataScannedInTB yes 1 -0.1000000000\n\
+    f Usage 00 AmazonS3 USE1-Requests-Tier2 no 1000 0.0004000000\n\
+    g Usage 00 AmazonAthena USE1-DPU-Hour no 24 7.2000000000";
+
+fn cur_line(line: &str) -> String {
+    let mut words = line
+        .split_whitespace()
+        .map(|word| if word == "-" { "" } else { word });
+    let mut next = || words.next().unwrap();
+    let (id, kind, hour, product, usage) = (next(), next(), next(), next(), next());
+    let resource = match next() {
+        "yes" => "arn:aws:athena:us-east-1:444455556666:workgroup/quick-retail",
+        _ => "",
     };
-    rows.into_iter().map(row).collect()
+    let (amount, cost) = (next(), next());
+    let (from, to) = (
+        format!("2026-11-02T{hour}:00:00Z"),
+        format!("2026-11-02T{hour}:59:00Z"),
+    );
+    format!(
+        "{id},{from}/{to},,444455556666,{kind},{from},{to},{product},{usage},{resource},{amount},\
+         USD,{cost},{cost}"
+    )
 }
 
 fn cur() -> String {
-    format!("{CUR_HEADER}\n{}\n", cur_lines().join("\n"))
+    let lines: Vec<String> = CUR_LINES.lines().map(cur_line).collect();
+    format!("{CUR_HEADER}\n{}\n", lines.join("\n"))
 }
 
 /// The scanned-data line of a bill, as text.
