@@ -23,17 +23,17 @@ pub fn join_statistics(
         rejects: statistics.rejects.clone(),
         ..StatisticsCoverage::default()
     };
-    let mut used: HashSet<OpaqueId> = HashSet::new();
+    let mut used: HashSet<&OpaqueId> = HashSet::with_capacity(statistics.by_id.len());
     for query in chains.iter_mut().flat_map(|chain| &mut chain.queries) {
         let Some(id) = &query.query_execution_id else {
             continue;
         };
         joined.queries += 1;
-        let Some(found) = statistics.by_id.get(id) else {
+        let Some((known, found)) = statistics.by_id.get_key_value(id) else {
             continue;
         };
         joined.queries_with_statistics += 1;
-        used.insert(id.clone());
+        used.insert(known);
         let day = query.started_at.day();
         query.figures = Some(Box::new(figures(found, pricing, |bytes| {
             pricing.estimate_usd(bytes, query.region.as_deref()?, day)

@@ -52,7 +52,10 @@ pub(super) fn day_of(number: i32) -> Date {
 }
 
 /// A column of whole units.
-pub(super) fn units_column(name: &str, units: Vec<Option<i128>>) -> PolarsResult<Column> {
+pub(super) fn units_column(
+    name: &str,
+    units: impl IntoIterator<Item = Option<i128>>,
+) -> PolarsResult<Column> {
     let units = Int128Chunked::from_iter_options(name.into(), units.into_iter());
     Ok(units.into_decimal(38, 0)?.into_series().into_column())
 }

@@ -177,7 +177,7 @@ fn sums_columns(charges: &[Charge], scale: u32) -> PolarsResult<Vec<Column>> {
     ];
     let columns = SUMS.iter().zip(of);
     columns
-        .map(|(name, of)| units_column(name, charges.iter().map(of).collect()))
+        .map(|(name, of)| units_column(name, charges.iter().map(of)))
         .collect()
 }
 

@@ -2,11 +2,12 @@
 //! instead.
 
 use crate::model::charge::ListPrice;
-use crate::model::money::{TerabyteBase, parse_decimal};
+use crate::model::money::{TerabyteBase, amount, parse_decimal, units};
 use crate::model::text::Text;
 use jiff::civil::Date;
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde::Deserialize;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// The list prices that ship with the program: Region, USD per terabyte, the
@@ -109,19 +110,30 @@ impl Pricing {
     /// half to even; `None` where no price is known.
     #[must_use]
     pub fn estimate_usd(&self, bytes_billed: u64, region: &str, day: Date) -> Option<Decimal> {
-        let price = self.usd_per_terabyte(region, day)?;
-        // In megabytes on both sides: the numbers stay short, and exact.
-        let megabyte = self.terabyte.bytes_per_megabyte();
-        let per_terabyte = Decimal::from(self.terabyte.bytes_per_terabyte() / megabyte);
-        let megabytes = Decimal::from(bytes_billed).checked_div(Decimal::from(megabyte))?;
-        let cost = megabytes.checked_mul(price)?.checked_div(per_terabyte)?;
-        let mut cost = cost
-            .round_dp_with_strategy(ESTIMATE_SCALE, RoundingStrategy::MidpointNearestEven)
-            .normalize();
-        if cost.scale() < ESTIMATE_SCALE_MIN {
-            cost.rescale(ESTIMATE_SCALE_MIN);
+        let price = self.usd_per_terabyte(region, day)?.normalize();
+        let units = units(price, ESTIMATE_SCALE)?.checked_mul(i128::from(bytes_billed))?;
+        let terabyte = i128::from(self.terabyte.bytes_per_terabyte());
+        let units = half_to_even(units, terabyte);
+        // Nearly all fit into 64 bits, which divide many times as fast.
+        let Ok(mut short) = u64::try_from(units) else {
+            return amount(units, ESTIMATE_SCALE);
+        };
+        let mut scale = ESTIMATE_SCALE;
+        while scale > ESTIMATE_SCALE_MIN && short.is_multiple_of(10) {
+            short /= 10;
+            scale -= 1;
         }
-        Some(cost)
+        amount(i128::from(short), scale)
+    }
+}
+
+/// A quotient of positive numbers, rounded half to even.
+fn half_to_even(dividend: i128, divisor: i128) -> i128 {
+    let (quotient, rest) = (dividend / divisor, dividend % divisor);
+    match (rest * 2).cmp(&divisor) {
+        Ordering::Less => quotient,
+        Ordering::Greater => quotient + 1,
+        Ordering::Equal => quotient + quotient % 2,
     }
 }
 
@@ -172,6 +184,13 @@ mod tests {
             estimate(11 << 20, TerabyteBase::Binary).as_deref(),
             Some("0.000052452087")
         );
+    }
+
+    #[test]
+    fn halves_go_to_the_even_neighbour() {
+        let rounded =
+            [(5, 2), (7, 2), (6, 4), (10, 4), (7, 4)].map(|(all, by)| half_to_even(all, by));
+        assert_eq!(rounded, [2, 4, 2, 2, 2]);
     }
 
     #[test]

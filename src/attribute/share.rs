@@ -28,13 +28,20 @@ pub(super) fn split(units: i128, weights: &[u128], rest: u128) -> Shares {
             of_rest: units,
         };
     }
-    let amount = U256::from(units.unsigned_abs());
+    let amount = units.unsigned_abs();
+    let narrow_total = u128::try_from(total).ok();
     let mut parts: Vec<u128> = Vec::with_capacity(weights.len() + 1);
     let mut remainders: Vec<(U256, usize)> = Vec::with_capacity(weights.len() + 1);
     let mut left_over = units.unsigned_abs();
     for (index, weight) in weights.iter().chain([&rest]).enumerate() {
-        let product = amount * U256::from(*weight);
-        let (part, remainder) = (product / total, product % total);
+        // Most products fit into 128 bits, which takes a tenth of the time.
+        let short = amount.checked_mul(*weight).zip(narrow_total);
+        let (part, remainder) = if let Some((product, total)) = short {
+            (U256::from(product / total), U256::from(product % total))
+        } else {
+            let product = U256::from(amount) * U256::from(*weight);
+            (product / total, product % total)
+        };
         // A part is no larger than the amount, which fits.
         parts.push(part.as_u128());
         left_over -= part.as_u128();
