@@ -1,7 +1,7 @@
 //! Why estimates and the bill differ: every reason with its count and amount.
 
 use super::price::Pricing;
-use crate::model::bill::{LineAmounts, LineKey};
+use crate::model::bill::{BilledFor, LineAmounts, LineKey};
 use crate::model::chain::{Chain, QueryExecution};
 use crate::model::charge::{Billed, Charge, Reason, Reconciliation, Share};
 use crate::model::text::Text;
@@ -73,6 +73,7 @@ fn block(
     };
     let estimated_without_bill_usd = estimate(|charge| charge.billed_cost.is_none());
     reasons.extend(uncovered(&own, estimated_without_bill_usd));
+    reasons.extend(strangers(&own));
     reasons.extend(cell_reasons(&cells));
     reasons.extend(price_reason(&cells, pricing));
     reasons.extend(estimated_days(&own));
@@ -98,6 +99,7 @@ fn reason(code: &'static str, count: u64, amount: Option<Decimal>, text: &str) -
         code,
         count,
         amount,
+        bytes: None,
         text: text.to_owned(),
     })
 }
@@ -108,7 +110,28 @@ fn query_reasons(chains: &[Chain]) -> Vec<Reason> {
         let queries = chains.iter().flat_map(|chain| &chain.queries);
         queries.filter(|query| is_wanted(query)).count() as u64
     };
+    let free = |query: &QueryExecution| {
+        let figures = query.figures.as_deref();
+        figures.is_some_and(|figures| {
+            figures.bytes_billed == Some(0)
+                && figures.dpu_count.is_none()
+                && figures.bytes_scanned.is_some_and(|bytes| bytes > 0)
+        })
+    };
+    let queries = chains.iter().flat_map(|chain| &chain.queries);
+    let scanned_free = queries.filter(|query| free(query));
+    let scanned_free = scanned_free.filter_map(QueryExecution::bytes_scanned);
     let reasons = [
+        reason(
+            "queries-not-billed",
+            count(free),
+            None,
+            "queries scanned bytes that nobody pays for: they failed, or were DDL",
+        )
+        .map(|reason| Reason {
+            bytes: Some(scanned_free.fold(0, u64::saturating_add)),
+            ..reason
+        }),
         reason(
             "queries-without-statistics",
             count(QueryExecution::lacks_statistics),
@@ -160,6 +183,29 @@ fn uncovered(charges: &[&Charge], estimate: Option<Decimal>) -> Option<Reason> {
     )
 }
 
+/// Accounts that are billed and of which no query was read at all.
+fn strangers(charges: &[&Charge]) -> Option<Reason> {
+    let with_queries: BTreeSet<&Text> = charges
+        .iter()
+        .filter(|charge| charge.figures.query_count > 0)
+        .filter_map(|charge| charge.account_id.as_ref())
+        .collect();
+    let mut costs: BTreeMap<&Text, Decimal> = BTreeMap::new();
+    for charge in charges {
+        let account = charge.account_id.as_ref();
+        let account = account.filter(|account| !with_queries.contains(account));
+        if let (Some(account), Some(cost)) = (account, charge.billed_cost) {
+            *costs.entry(account).or_default() += cost;
+        }
+    }
+    reason(
+        "accounts-without-queries",
+        costs.len() as u64,
+        Some(costs.values().sum()),
+        "accounts are billed for Athena, and no query of them was read",
+    )
+}
+
 fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
     let of = |code,
               text: &str,
@@ -187,6 +233,12 @@ fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
             "lines of the bill with fewer bytes than the known queries: shares were scaled to the bill",
             |cell| cell.amounts.cost,
             &|cell| cell.has_usage && cell.known_bytes > cell.usage_bytes,
+        ),
+        of(
+            "capacity-not-told-apart",
+            "lines of the bill for all of Athena, capacity included: a bill by usage type tells them apart",
+            |cell| cell.amounts.cost,
+            &|cell| cell.key.billed_for == BilledFor::Athena && !cell.amounts.cost.is_zero(),
         ),
         of(
             "split-by-list-price",

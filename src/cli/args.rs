@@ -63,8 +63,13 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "TIME")]
     pub(super) now: Option<String>,
 
-    /// A table for people, or one of the versioned machine formats.
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = Format::Table)]
+    /// A table for people, or one of the versioned machine formats. Without it, the
+    /// ending of --output tells: .csv, .json, .jsonl, .parquet, .xlsx.
+    #[arg(long = "format", global = true, value_enum, value_name = "FORMAT")]
+    format_asked: Option<Format>,
+
+    /// The format, once it is settled.
+    #[arg(skip = Format::Table)]
     pub(super) format: Format,
 
     /// Write there instead of standard output, whole or not at all.
@@ -190,10 +195,26 @@ pub(super) enum Format {
     Csv,
     /// Parquet, for DuckDB, Athena and the like.
     Parquet,
-    /// A workbook (chargeback and query).
+    /// A workbook.
     Xlsx,
     /// CSV in FOCUS columns (chargeback).
     Focus,
+}
+
+impl Global {
+    /// Settles the format: as asked, else as the name of the output ends.
+    pub(super) fn settle(&mut self) {
+        let ending = self.output.as_deref().and_then(|path| path.extension());
+        let told = match ending.and_then(|ending| ending.to_str()) {
+            Some("csv") => Some(Format::Csv),
+            Some("json") => Some(Format::Json),
+            Some("jsonl" | "ndjson") => Some(Format::Jsonl),
+            Some("parquet") => Some(Format::Parquet),
+            Some("xlsx") => Some(Format::Xlsx),
+            _ => None,
+        };
+        self.format = self.format_asked.or(told).unwrap_or(Format::Table);
+    }
 }
 
 impl Format {

@@ -83,7 +83,12 @@ pub(super) fn exit_of(global: &Global, audit: &Audit) -> Strictly {
         audit.bill.as_ref().map(|read| &read.rejects),
     ];
     let of_exports: u64 = exports.into_iter().flatten().map(Rejects::total).sum();
-    let unread = audit.coverage.rejects.total() + audit.coverage.conflicts + of_exports;
+    let outdated = audit
+        .bill
+        .as_ref()
+        .map_or(0, |bill| bill.uncounted.outdated);
+    let conflicts = audit.coverage.conflicts + outdated;
+    let unread = audit.coverage.rejects.total() + conflicts + of_exports;
     let ambiguous = audit.chains.iter().filter(|chain| chain.is_ambiguous());
     let ambiguous = ambiguous.count() as u64;
     if global.strict && unread + ambiguous > 0 {
@@ -155,7 +160,7 @@ fn print(
             write_parquet(&record_table(chains, shape), out).map_err(io::Error::other)
         }
         (Format::Xlsx | Format::Focus, shape) => {
-            xlsx::write(&[record_table(chains, shape)], last_day(audit), out)
+            xlsx::write(&[record_table(chains, shape).into()], last_day(audit), out)
         }
     })
 }

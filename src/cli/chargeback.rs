@@ -14,7 +14,8 @@ use crate::model::charge::{Chargeback, Dimension};
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::json::chargeback as json;
-use crate::output::{chargeback as text, chargeback_rows, csv, focus, xlsx};
+use crate::output::xlsx::{self, Sheet};
+use crate::output::{chargeback as text, chargeback_rows, csv, focus};
 use crate::tables::write_parquet;
 use std::io;
 
@@ -91,9 +92,13 @@ fn print(
         Format::Xlsx => {
             let blocks = attribution.map_or(&[][..], |attribution| &attribution.reconciliations);
             let sheets = [
-                rows(),
-                chargeback_rows::reconciliation(blocks),
-                chargeback_rows::beside(chargeback),
+                Sheet {
+                    table: rows(),
+                    total: Some(chargeback_rows::totals(chargeback)),
+                },
+                chargeback_rows::reconciliation(blocks).into(),
+                chargeback_rows::beside(chargeback).into(),
+                chargeback_rows::about(audit, &text::heading_line(audit)).into(),
             ];
             xlsx::write(&sheets, last_day(audit), out)
         }

@@ -53,10 +53,16 @@ fn chosen<'a>(asked: &'a [PathBuf], configured: &'a [PathBuf]) -> &'a [PathBuf] 
 }
 
 fn files(option: &str, paths: &[PathBuf]) -> Result<Vec<ExportFile>, Failure> {
-    export_files(paths).map_err(|(path, error)| {
+    let found = export_files(paths).map_err(|(path, error)| {
         Failure::usage(format!("{option} {}: {error}", path.display()))
             .hint(format!("{option} takes a file, or a folder of files"))
-    })
+    })?;
+    if found.is_empty() && !paths.is_empty() {
+        return Err(Failure::usage(format!(
+            "{option}: there are no files in the folder"
+        )));
+    }
+    Ok(found)
 }
 
 fn unreadable(file: &ExportFile, option: &str, why: &str) -> Failure {
@@ -94,7 +100,16 @@ fn statistics(global: &Global, settings: &Settings) -> Result<Option<Statistics>
         match plain(&bytes) {
             Ok(text) => {
                 let name = file.path.to_string_lossy();
+                let before = statistics.told();
                 read_executions(&name, &text, quick_query_id, &mut statistics);
+                if file.is_named && statistics.told() == before && !statistics.has_broken() {
+                    return Err(
+                        unreadable(&file, "--executions", "tells of no query execution").hint(
+                            "it takes output of aws athena batch-get-query-execution or \
+                             get-query-execution",
+                        ),
+                    );
+                }
             }
             Err(error) => {
                 let damaged = reject(&file, RejectReason::CorruptGzip, error.to_string());

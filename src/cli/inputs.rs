@@ -152,6 +152,9 @@ impl Inputs {
             let mut text = Vec::new();
             summary::write(audit, &mut text)?;
             summary::write_rejects(&self.units_rejects, &mut text)?;
+            if audit.attribution.is_some() {
+                summary::write_unmapped(audit, &self.plan.topology, &mut text)?;
+            }
             say(&String::from_utf8_lossy(&text));
         }
         Ok(())

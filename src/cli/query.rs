@@ -14,6 +14,7 @@ use crate::model::chain::Chain;
 use crate::model::table::{Table, Values};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
+use crate::output::chargeback::heading_line;
 use crate::output::human::safe;
 use crate::output::json::table as json;
 use crate::output::{csv, table_text, xlsx};
@@ -54,7 +55,7 @@ pub(super) fn run(global: &Global, args: &QueryArgs) -> Result<Exit, Failure> {
     let nothing = nothing_to_read(&audit);
     let tables = record_tables(&audit, &inputs.plan.topology);
     if let Some(dir) = &args.export {
-        export(global, dir, &tables)?;
+        export(global, dir, &tables, &audit)?;
     }
     if let Some(query) = &query {
         let result =
@@ -177,15 +178,25 @@ fn complaint(error: &SqlError, query: &Query, tables: &[Table]) -> Failure {
             .map(|table| table.name.as_str())
             .chain(columns)
     };
-    let meant = error.unknown_name.as_deref();
+    let is_function = error.message.contains("function");
+    let meant = error.unknown_name.as_deref().filter(|_| !is_function);
     let meant = meant.and_then(|name| nearest(name, names().filter(|known| *known != name)));
     match meant {
         Some(near) => failure.hint(format!("did you mean {near}?")),
+        None if is_function => failure.hint(
+            "docs/tables-v1.md has the dialect; days, weekdays, hours and months are columns",
+        ),
         None => failure.hint("docs/tables-v1.md lists the tables and their columns"),
     }
 }
 
-fn export(global: &Global, dir: &Path, tables: &[Table]) -> Result<(), Failure> {
+fn export(global: &Global, dir: &Path, tables: &[Table], audit: &Audit) -> Result<(), Failure> {
+    if dir.exists() && !dir.is_dir() {
+        return Err(
+            Failure::usage(format!("--export {} is a file", dir.display()))
+                .hint("--export takes a folder; it is made if it is not there"),
+        );
+    }
     let cannot = |path: &Path, error: io::Error| {
         Failure::internal(format!("cannot write {}: {error}", path.display()))
     };
@@ -200,7 +211,12 @@ fn export(global: &Global, dir: &Path, tables: &[Table]) -> Result<(), Failure> 
             .iter()
             .map(|table| format!("{} ({} rows)", table.name, table.row_count()))
             .collect();
-        say(&format!("wrote {} to {}\n", rows.join(", "), dir.display()));
+        say(&format!(
+            "wrote {} to {}: {}\n",
+            rows.join(", "),
+            dir.display(),
+            heading_line(audit)
+        ));
     }
     Ok(())
 }
@@ -212,9 +228,7 @@ fn print(global: &Global, result: &Table, audit: &Audit) -> Result<(), Failure> 
         Format::Jsonl => json::write_jsonl(result, out),
         Format::Csv => csv::write_table(result, out),
         Format::Parquet => write_parquet(result, out).map_err(io::Error::other),
-        Format::Xlsx | Format::Focus => {
-            xlsx::write(std::slice::from_ref(result), last_day(audit), out)
-        }
+        Format::Xlsx | Format::Focus => xlsx::write(&[result.clone().into()], last_day(audit), out),
     })
 }
 
@@ -242,15 +256,19 @@ fn list(global: &Global) -> Result<Exit, Failure> {
     if global.format == Format::Table {
         write_out(global, |out| {
             for saved in saved {
+                let header = saved.header();
                 let parameters = parameters(saved);
-                writeln!(out, "{}\n    {}", saved.name, saved.header().title)?;
+                writeln!(out, "{}\n    {}", saved.name, header.title)?;
+                writeln!(out, "    tables: {}", header.tables.join(", "))?;
                 if !parameters.is_empty() {
                     writeln!(out, "    parameters: {parameters}")?;
                 }
+                writeln!(out, "    {}", header.example)?;
             }
             writeln!(
                 out,
-                "\n{} saved queries; qs-audit query NAME runs one",
+                "\n{} saved queries. SQL of your own: qs-audit query --file my.sql, over chains, \
+                 hops, queries and charges;\nSELECT * FROM chains LIMIT 1 shows the columns.",
                 saved.len()
             )
         })?;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; that nobody reads them neither.
@@ -24,6 +24,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    cli.global.settle();
     match run(&cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -3,6 +3,7 @@
 use super::args::{ChainsArgs, FilterArgs, PathArg, SortKey, StatusArg};
 use super::failure::Failure;
 use crate::model::chain::{Chain, ChainPath, ChainStatus};
+use crate::model::charge::UNMAPPED;
 use crate::output::chain_table::is_listed_by_default;
 use crate::output::human::{count, plural, tail};
 use std::collections::BTreeSet;
@@ -42,7 +43,7 @@ impl<'a> Selection<'a> {
         let filter = &self.args.filter;
         (filter.status.is_empty() || filter.status.iter().any(|&arg| status(arg) == chain.status))
             && any_matches(&filter.consumer, consumers(chain))
-            && any_matches(&filter.business_unit, chain.business_unit.as_deref())
+            && any_matches(&filter.business_unit, business_unit(chain))
             && any_matches(&filter.data_source, data_sources(chain))
             && any_matches(&filter.work_group, work_groups(chain))
             && any_matches(&filter.user, users(chain))
@@ -85,7 +86,8 @@ impl<'a> Selection<'a> {
         let unknown = unknown.count() as u64;
         if asks_bytes && unknown > 0 {
             remarks.push(format!(
-                "nothing is known of the bytes of {}: give query statistics with --executions",
+                "nothing is known of the bytes of {}: no statistics of their queries were read \
+                 (--executions)",
                 plural(unknown, "chain")
             ));
         }
@@ -121,7 +123,7 @@ fn near_misses(filter: &FilterArgs, all: &[Chain]) -> Vec<String> {
         (
             "--business-unit",
             &filter.business_unit,
-            values(all, |chain| chain.business_unit.as_deref()),
+            values(all, business_unit),
         ),
         (
             "--data-source",
@@ -161,6 +163,11 @@ pub(super) fn nearest<'n>(asked: &str, names: impl Iterator<Item = &'n str>) -> 
 fn consumers(chain: &Chain) -> impl Iterator<Item = &str> {
     let name = chain.consumer_name.as_deref();
     name.into_iter().chain(chain.consumer_account_id.as_deref())
+}
+
+/// The business unit, or the name of having none.
+fn business_unit(chain: &Chain) -> [&str; 1] {
+    [chain.business_unit.as_deref().unwrap_or(UNMAPPED)]
 }
 
 fn data_sources(chain: &Chain) -> impl Iterator<Item = &str> {

@@ -49,9 +49,11 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
         Format::Parquet => {
             write_parquet(&record_table(&one, Shape::Chains), out).map_err(std::io::Error::other)
         }
-        Format::Xlsx | Format::Focus => {
-            xlsx::write(&[record_table(&one, Shape::Chains)], last_day(&audit), out)
-        }
+        Format::Xlsx | Format::Focus => xlsx::write(
+            &[record_table(&one, Shape::Chains).into()],
+            last_day(&audit),
+            out,
+        ),
     })?;
     Ok(exit_of(global, &audit).max(None))
 }

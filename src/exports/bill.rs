@@ -187,7 +187,13 @@ impl BillReader {
                 self.entries.insert(key, entry);
             }
             Some(known) => {
-                self.bill.coverage.uncounted.repeated += 1;
+                let uncounted = &mut self.bill.coverage.uncounted;
+                let amounts = |line: &Line| (line.cost, line.terabytes);
+                if amounts(&known.line) == amounts(&entry.line) {
+                    uncounted.repeated += 1;
+                } else {
+                    uncounted.outdated += 1;
+                }
                 if known.line.is_estimated || !entry.line.is_estimated {
                     *known = entry;
                 }

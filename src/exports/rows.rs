@@ -46,7 +46,18 @@ impl Row<'_> {
 
 impl<'a> Rows<'a> {
     pub(super) fn csv(text: &'a [u8]) -> Result<Self, RowsError> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+        let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let count = |sign: u8| header.iter().filter(|byte| **byte == sign).count();
+        // Spreadsheets of some countries separate by semicolons.
+        let separator = if count(b';') > count(b',') {
+            b';'
+        } else {
+            b','
+        };
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .delimiter(separator)
+            .from_reader(text);
         let header = reader.byte_headers().map_err(RowsError::Header)?;
         let names = header
             .iter()

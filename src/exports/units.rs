@@ -271,6 +271,16 @@ mod tests {
     }
 
     #[test]
+    fn spreadsheets_may_have_taken_commas_and_zeros() {
+        let csv = "Account_ID;Business_Unit\n44455556666;Small\n";
+        let units = read(&[("units.csv", csv)]).unwrap();
+        assert_eq!(
+            units["044455556666"].business_unit.as_deref(),
+            Some("Small")
+        );
+    }
+
+    #[test]
     fn a_wrong_file_is_told_what_was_expected_and_found() {
         for (name, text, wanted) in [
             ("a.json", "{}", "JSON without Accounts"),

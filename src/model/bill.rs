@@ -230,6 +230,9 @@ pub struct LineAmounts {
 pub struct Uncounted {
     /// The same line, or the same file, was given before.
     pub repeated: u64,
+    /// The same entry was given with other amounts: the final one counts, else the
+    /// one given later.
+    pub outdated: u64,
     /// Another bill that says more covers the account and day.
     pub covered_elsewhere: u64,
     /// Days outside the window.

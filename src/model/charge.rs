@@ -199,12 +199,17 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
+    /// The estimate of the queries that the bill covers, in USD.
+    #[must_use]
+    pub fn covered_estimate_usd(&self) -> Option<Decimal> {
+        Some(self.estimated_cost_usd? - self.estimated_without_bill_usd.unwrap_or_default())
+    }
+
     /// Bill less estimate of the queries it covers, in USD; `None` in another
     /// currency or without one of the two.
     #[must_use]
     pub fn difference_usd(&self) -> Option<Decimal> {
-        let covered =
-            self.estimated_cost_usd? - self.estimated_without_bill_usd.unwrap_or_default();
+        let covered = self.covered_estimate_usd()?;
         (&*self.currency == "USD")
             .then(|| self.billed.map(|billed| billed.total() - covered))
             .flatten()
@@ -220,6 +225,8 @@ pub struct Reason {
     pub count: u64,
     /// The amount in question, where it is known.
     pub amount: Option<Decimal>,
+    /// The bytes in question, where they are known.
+    pub bytes: Option<u64>,
     /// The reason in words; never text from a log or a bill.
     pub text: String,
 }

@@ -1,6 +1,6 @@
 //! What Athena says of a query execution after it ran (facts.md 4.2).
 
-use super::coverage::Rejects;
+use super::coverage::{RejectReason, Rejects};
 use super::text::{OpaqueId, Text};
 use super::time::UtcSecond;
 use hashbrown::HashMap;
@@ -130,6 +130,20 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// How often files told of an execution, or that Athena had no answer for one.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        self.by_id.len() as u64 + self.duplicates + self.updates + self.unprocessed
+    }
+
+    /// Whether anything was rejected that may have been an execution.
+    #[must_use]
+    pub fn has_broken(&self) -> bool {
+        let mut rejects = self.rejects.iter();
+        rejects
+            .any(|(reason, ..)| reason != RejectReason::NotARecord && reason != RejectReason::Empty)
+    }
+
     /// Takes in one. Of two that differ the final one is kept, then the one that
     /// ended later, then the greater in every figure: never the one that came
     /// later, since files have no order.

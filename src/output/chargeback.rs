@@ -1,24 +1,31 @@
 //! The chargeback table for people.
 
 use super::Page;
-use super::chain_table::{keep_whole, new_table, title, write_table};
+use super::chain_table::{new_table, title, write_table};
 use super::human::{bytes, count, decimals, money, plural, safe, tail};
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
 use crate::model::charge::{
-    Attribution, Billed, Chargeback, ChargebackRow, Dimension, Reconciliation,
+    Attribution, BesideRow, Billed, Chargeback, ChargebackRow, Dimension, Reconciliation,
 };
 use crate::model::text::Text;
 use crate::model::topology::Topology;
-use comfy_table::{Attribute, Cell, CellAlignment};
+use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, Width};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Follows amounts that may still change.
 const ESTIMATED: &str = "~";
+/// Follows amounts of rows with queries that no line of the bill covers.
+const PARTLY: &str = "*";
 /// Services shown beside, the dearest first; the rest is one column.
 const SERVICES_SHOWN: usize = 4;
+/// Blanks between two columns.
+const GAP: usize = 2;
+/// Names are folded into no less than this.
+const NAME_WIDTH_MIN: u16 = 12;
 
 /// Writes the table, what the same accounts pay besides, and why estimate and
 /// bill differ.
@@ -33,22 +40,70 @@ pub fn write(
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
+    writeln!(writer, "{}\n", heading_line(audit))?;
     if chargeback.rows.is_empty() {
         return writeln!(writer, "No queries and no bill in the window.");
     }
     rows(chargeback, topology, page, writer)?;
-    let is_estimated = chargeback.rows.iter().any(|row| row.estimated_days > 0);
-    if is_estimated {
+    marks(chargeback, writer)?;
+    beside(chargeback, topology, page, writer)?;
+    if let Some(attribution) = &audit.attribution {
+        reconciliations(audit, attribution, writer)?;
+    }
+    Ok(())
+}
+
+/// What the table is of: `Athena, 2026-11-01 to 2026-11-30 (UTC), ...`.
+#[must_use]
+pub fn heading_line(audit: &Audit) -> String {
+    let from = audit.window.from.map(|from| from.day().to_string());
+    let to = audit.window.to.map(|to| to.plus(-1).day().to_string());
+    let window = match (from, to) {
+        (Some(from), Some(to)) if from == to => from,
+        (Some(from), Some(to)) => format!("{from} to {to}"),
+        (Some(from), None) => format!("from {from}"),
+        (None, Some(to)) => format!("to {to}"),
+        (None, None) => "all days".to_owned(),
+    };
+    let mut line = format!("Athena, {window} (UTC)");
+    if let Some((first, last)) = audit.coverage.span() {
+        let _ = write!(line, "; logs from {} to {}", first.day(), last.day());
+    }
+    let days = audit.attribution.iter().flat_map(|of| &of.charges);
+    let billed = || days.clone().filter(|charge| charge.billed_cost.is_some());
+    let first = billed().map(|charge| charge.period.from).min();
+    let last = billed().map(|charge| charge.period.to).max();
+    if let (Some(first), Some(Ok(last))) = (first, last.map(jiff::civil::Date::yesterday)) {
+        let _ = write!(line, "; bill from {first} to {last}");
+    }
+    line
+}
+
+fn marks(chargeback: &Chargeback, writer: &mut dyn Write) -> io::Result<()> {
+    let any = |is: fn(&ChargebackRow) -> bool| chargeback.rows.iter().any(is);
+    if any(|row| row.estimated_days > 0) {
         writeln!(
             writer,
             "{ESTIMATED} the bill of some days is estimated and may still change"
         )?;
     }
-    beside(chargeback, topology, page, writer)?;
-    if let Some(attribution) = &audit.attribution {
-        reconciliations(attribution, audit.bill.as_ref(), writer)?;
+    if any(is_partly_billed) {
+        writeln!(
+            writer,
+            "{PARTLY} no line of the bill covers some of the queries: their cost is in Estimated only"
+        )?;
+    }
+    if any(|row| row.billed.is_some()) {
+        writeln!(
+            writer,
+            "Amounts are rounded; csv, json, parquet and xlsx have all digits."
+        )?;
     }
     Ok(())
+}
+
+fn is_partly_billed(row: &ChargebackRow) -> bool {
+    row.billed.is_some() && row.figures.queries_without_bill > 0
 }
 
 fn is_bracketed(name: &str) -> bool {
@@ -65,8 +120,10 @@ fn named(dimension: Dimension, value: &str, topology: &Topology) -> String {
             Some(name) => safe(name).into_owned(),
             None => safe(value).into_owned(),
         },
-        Dimension::DataSource | Dimension::User => safe(tail(value)).into_owned(),
-        Dimension::BusinessUnit | Dimension::WorkGroup | Dimension::Day => safe(value).into_owned(),
+        Dimension::DataSource => safe(tail(value)).into_owned(),
+        Dimension::BusinessUnit | Dimension::WorkGroup | Dimension::User | Dimension::Day => {
+            safe(value).into_owned()
+        }
     }
 }
 
@@ -81,77 +138,111 @@ fn heading(dimension: Dimension) -> &'static str {
     }
 }
 
-fn right(text: String) -> Cell {
-    Cell::new(text).set_alignment(CellAlignment::Right)
+/// A column of figures.
+struct Figure {
+    title: &'static str,
+    /// The title where room is short.
+    short: &'static str,
+    /// Left out first where room is short; 0 never is.
+    rank: u8,
+    cells: Vec<String>,
 }
 
-/// What of the amounts is shown, and how.
-struct Amounts {
-    has_bill: bool,
-    has_currencies: bool,
-    billed: u32,
-    estimated: u32,
+impl Figure {
+    fn width(&self, is_short: bool) -> usize {
+        let title = if is_short { self.short } else { self.title };
+        let cells = self.cells.iter().map(|cell| cell.chars().count());
+        cells.max().unwrap_or(0).max(title.chars().count())
+    }
 }
 
-impl Amounts {
-    fn of(chargeback: &Chargeback) -> Self {
-        let rows = &chargeback.rows;
-        let billed = rows.iter().filter_map(|row| row.billed);
-        let estimates = rows.iter().filter_map(|row| row.figures.estimated_cost_usd);
-        let currencies: BTreeSet<&Text> = rows.iter().map(|row| &row.currency).collect();
-        Self {
-            has_bill: rows.iter().any(|row| row.billed.is_some()),
-            has_currencies: currencies.len() > 1 || currencies.iter().any(|code| &***code != "USD"),
-            billed: decimals(billed.map(|billed| billed.total())),
-            estimated: decimals(estimates),
-        }
+/// The columns of figures, for rows and totals.
+fn figures(chargeback: &Chargeback) -> Vec<Figure> {
+    let rows: Vec<&ChargebackRow> = chargeback.rows.iter().chain(&chargeback.totals).collect();
+    let unknown = || "–".to_owned();
+    let column = |title, short, rank, cell: &dyn Fn(&ChargebackRow) -> String| Figure {
+        title,
+        short,
+        rank,
+        cells: rows.iter().map(|row| cell(row)).collect(),
+    };
+    let known = rows.iter().filter_map(|row| row.figures.estimated_cost_usd);
+    let estimate_places = decimals(known);
+    let size = |bytes_of: Option<u64>| bytes_of.map_or_else(unknown, bytes);
+    let mut columns = vec![
+        column("Queries", "Queries", 0, &|row| {
+            count(row.figures.query_count)
+        }),
+        column("Scanned", "Scanned", 3, &|row| {
+            size(row.figures.bytes_scanned)
+        }),
+        column("Billed bytes", "Billed b.", 2, &|row| {
+            size(row.figures.bytes_billed)
+        }),
+        column("Estimated USD", "Est. USD", 1, &|row| {
+            let estimate = row.figures.estimated_cost_usd;
+            estimate.map_or_else(unknown, |cost| money(cost, estimate_places))
+        }),
+    ];
+    if rows.iter().all(|row| row.billed.is_none()) {
+        return columns;
     }
-
-    fn titles(&self) -> Vec<&'static str> {
-        let mut titles = vec!["Queries", "Scanned", "Estimated USD"];
-        if self.has_bill {
-            if self.has_currencies {
-                titles.push("Currency");
-                titles.push("Billed");
-            } else {
-                titles.push("Billed USD");
-            }
-            titles.extend(["Quick", "Other", "Unattributed"]);
-        }
-        titles
+    let billed = rows.iter().filter_map(|row| row.billed);
+    let places = decimals(billed.map(|billed| billed.total()));
+    let cost = |row: &ChargebackRow, of: fn(&Billed) -> Decimal| {
+        let cost = row.billed.as_ref().map(of);
+        cost.map_or_else(unknown, |cost| money(cost, places))
+    };
+    let has_currencies = rows.iter().any(|row| &*row.currency != "USD");
+    if has_currencies {
+        columns.push(column("Currency", "Cur.", 0, &|row| {
+            safe(&row.currency).into_owned()
+        }));
     }
-
-    fn cells(&self, row: &ChargebackRow) -> Vec<Cell> {
-        let unknown = || "–".to_owned();
-        let scanned = row.figures.bytes_scanned.map_or_else(unknown, bytes);
-        let estimate = row.figures.estimated_cost_usd;
-        let estimate = estimate.map_or_else(unknown, |cost| money(cost, self.estimated));
-        let mut cells = vec![
-            right(count(row.figures.query_count)),
-            right(scanned),
-            right(estimate),
-        ];
-        if !self.has_bill {
-            return cells;
-        }
-        if self.has_currencies {
-            cells.push(Cell::new(safe(&row.currency)));
-        }
-        let mark = if row.estimated_days > 0 {
+    let title = if has_currencies {
+        "Billed"
+    } else {
+        "Billed USD"
+    };
+    columns.push(column(title, "Billed", 0, &|row| {
+        let estimated = if row.estimated_days > 0 {
             ESTIMATED
         } else {
             ""
         };
-        let cost = |of: fn(&Billed) -> Decimal| {
-            let cost = row.billed.as_ref().map(of);
-            cost.map_or_else(unknown, |cost| money(cost, self.billed))
-        };
-        cells.push(right(format!("{}{mark}", cost(Billed::total))));
-        cells.push(right(cost(|billed| billed.attributed)));
-        cells.push(right(cost(|billed| billed.other)));
-        cells.push(right(cost(|billed| billed.unattributed)));
-        cells
+        let partly = if is_partly_billed(row) { PARTLY } else { "" };
+        format!("{}{estimated}{partly}", cost(row, Billed::total))
+    }));
+    columns.push(column("Quick", "Quick", 0, &|row| {
+        cost(row, |billed| billed.attributed)
+    }));
+    columns.push(column("Other", "Other", 0, &|row| {
+        cost(row, |billed| billed.other)
+    }));
+    columns.push(column("Unattributed", "Unattr.", 0, &|row| {
+        cost(row, |billed| billed.unattributed)
+    }));
+    columns
+}
+
+/// Names of the groups, a total's first.
+fn names(chargeback: &Chargeback, topology: &Topology) -> Vec<Vec<String>> {
+    let by = &chargeback.by;
+    let of_row = |row: &ChargebackRow| {
+        let values = by.iter().zip(&row.group);
+        values
+            .map(|(by, value)| named(*by, value, topology))
+            .collect()
+    };
+    let mut names: Vec<Vec<String>> = chargeback.rows.iter().map(of_row).collect();
+    for _ in &chargeback.totals {
+        let mut total = vec![String::new(); by.len()];
+        if let Some(first) = total.first_mut() {
+            "Total".clone_into(first);
+        }
+        names.push(total);
     }
+    names
 }
 
 fn rows(
@@ -160,39 +251,54 @@ fn rows(
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let amounts = Amounts::of(chargeback);
+    let names = names(chargeback, topology);
+    let mut figures = figures(chargeback);
+    let titles: Vec<&str> = chargeback.by.iter().map(|by| heading(*by)).collect();
+    let names_width: usize = (0..titles.len())
+        .map(|index| {
+            let cells = names.iter().map(|row| row[index].chars().count());
+            cells.max().unwrap_or(0).max(titles[index].chars().count()) + GAP
+        })
+        .sum();
+    let width = |figures: &[Figure], is_short: bool| -> usize {
+        let figures = figures.iter().map(|figure| figure.width(is_short) + GAP);
+        (names_width + figures.sum::<usize>()).saturating_sub(GAP)
+    };
+    let room = usize::from(page.width);
+    let is_short = width(&figures, false) > room;
+    for rank in [3, 2, 1] {
+        if width(&figures, is_short) > room {
+            figures.retain(|figure| figure.rank != rank);
+        }
+    }
     let mut table = new_table(page);
-    let mut titles: Vec<&str> = chargeback.by.iter().map(|by| heading(*by)).collect();
-    let groups = titles.len();
-    titles.extend(amounts.titles());
-    table.set_header(titles.iter().enumerate().map(|(index, text)| {
-        let is_text = index < groups || *text == "Currency";
-        let side = if is_text {
-            CellAlignment::Left
-        } else {
-            CellAlignment::Right
-        };
-        title(text).set_alignment(side)
+    let right = |text: &str| Cell::new(text).set_alignment(CellAlignment::Right);
+    let mut header: Vec<Cell> = titles.iter().map(|text| title(text)).collect();
+    header.extend(figures.iter().map(|figure| {
+        let text = if is_short { figure.short } else { figure.title };
+        title(text).set_alignment(CellAlignment::Right)
     }));
-    for row in &chargeback.rows {
-        let names = chargeback.by.iter().zip(&row.group);
-        let mut cells: Vec<Cell> = names
-            .map(|(by, value)| Cell::new(named(*by, value, topology)))
-            .collect();
-        cells.extend(amounts.cells(row));
-        table.add_row(cells);
+    table.set_header(header);
+    for (index, row) in names.iter().enumerate() {
+        let mut cells: Vec<Cell> = row.iter().map(Cell::new).collect();
+        cells.extend(figures.iter().map(|figure| right(&figure.cells[index])));
+        let is_total = index >= chargeback.rows.len();
+        table.add_row(cells.into_iter().map(|cell| {
+            if is_total {
+                cell.add_attribute(Attribute::Bold)
+            } else {
+                cell
+            }
+        }));
     }
-    for total in &chargeback.totals {
-        let mut cells: Vec<Cell> = (0..groups)
-            .map(|index| Cell::new(if index == 0 { "Total" } else { "" }))
-            .collect();
-        cells.extend(amounts.cells(total));
-        let bold = cells
-            .into_iter()
-            .map(|cell| cell.add_attribute(Attribute::Bold));
-        table.add_row(bold);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        column.set_constraint(if index < titles.len() {
+            ColumnConstraint::LowerBoundary(Width::Fixed(NAME_WIDTH_MIN))
+        } else {
+            ColumnConstraint::ContentWidth
+        });
     }
-    keep_whole(&mut table, &titles, &amounts.titles());
     write_table(&table, writer)
 }
 
@@ -206,70 +312,123 @@ fn beside(
     if chargeback.beside.is_empty() {
         return Ok(());
     }
-    let mut sums: BTreeMap<String, Decimal> = BTreeMap::new();
-    for row in &chargeback.beside {
-        *sums.entry(service(row)).or_default() += row.cost.abs();
-    }
-    let mut services: Vec<(String, Decimal)> = sums.into_iter().collect();
-    services.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(&right.0)));
-    let shown: Vec<String> = services
-        .iter()
-        .take(SERVICES_SHOWN)
-        .map(|(name, _)| name.clone())
-        .collect();
-    let has_rest = services.len() > shown.len();
     let by: Vec<Dimension> = chargeback
         .by
         .iter()
         .copied()
         .filter(|by| by.is_of_bill())
         .collect();
-    let mut lines: BTreeMap<(&Text, Vec<Text>), Vec<Option<Decimal>>> = BTreeMap::new();
-    for row in &chargeback.beside {
-        let name = service(row);
-        let at = shown.iter().position(|known| *known == name);
-        let key = (&row.currency, row.group.clone());
-        let cells = lines
-            .entry(key)
-            .or_insert_with(|| vec![None; shown.len() + 1]);
-        *cells[at.unwrap_or(shown.len())].get_or_insert_default() += row.cost;
+    let currencies: BTreeSet<&Text> = chargeback.beside.iter().map(|row| &row.currency).collect();
+    for currency in currencies {
+        let rows: Vec<&BesideRow> = chargeback
+            .beside
+            .iter()
+            .filter(|row| row.currency == *currency)
+            .collect();
+        writeln!(
+            writer,
+            "\nBeside it, not split among queries, the same accounts paid for ({}):",
+            safe(currency)
+        )?;
+        beside_table(&rows, &by, topology, page, writer)?;
     }
-    let places = decimals(chargeback.beside.iter().map(|row| row.cost));
-    let mut titles: Vec<String> = by.iter().map(|by| heading(*by).to_owned()).collect();
-    titles.push("Currency".to_owned());
-    titles.extend(shown.iter().map(|name| safe(name).into_owned()));
-    titles.extend(has_rest.then(|| "Other services".to_owned()));
+    Ok(())
+}
+
+/// The dearest services by name, and whether there are others.
+fn dearest(rows: &[&BesideRow]) -> (Vec<(String, Decimal)>, bool) {
+    let mut sums: BTreeMap<String, Decimal> = BTreeMap::new();
+    for row in rows {
+        *sums.entry(service(row)).or_default() += row.cost.abs();
+    }
+    let mut services: Vec<(String, Decimal)> = sums.into_iter().collect();
+    services.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(&right.0)));
+    let has_rest = services.len() > SERVICES_SHOWN;
+    services.truncate(SERVICES_SHOWN);
+    (services, has_rest)
+}
+
+fn beside_table(
+    rows: &[&BesideRow],
+    by: &[Dimension],
+    topology: &Topology,
+    page: Page,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let (services, has_rest) = dearest(rows);
+    let mut titles: Vec<&str> = by.iter().map(|by| heading(*by)).collect();
+    titles.extend(services.iter().map(|(name, _)| name.as_str()));
+    titles.extend(has_rest.then_some("Other services"));
+    titles.push("Total");
+    let columns = titles.len() - by.len();
+    // Rows come in the order of the groups; the last line is their sum.
+    let mut lines: Vec<(&[Text], Vec<Option<Decimal>>)> = Vec::new();
+    let mut total: Vec<Option<Decimal>> = vec![None; columns];
+    for row in rows {
+        if lines
+            .last()
+            .is_none_or(|(group, _)| *group != &row.group[..])
+        {
+            lines.push((&row.group, vec![None; columns]));
+        }
+        let name = service(row);
+        let at = services.iter().position(|(known, _)| *known == name);
+        let at = at.unwrap_or(services.len());
+        if let Some((_, cells)) = lines.last_mut() {
+            for cells in [cells, &mut total] {
+                *cells[at].get_or_insert_default() += row.cost;
+                *cells[columns - 1].get_or_insert_default() += row.cost;
+            }
+        }
+    }
+    let places = decimals(rows.iter().map(|row| row.cost));
+    let amounts = |costs: Vec<Option<Decimal>>| {
+        let shown = |cost: Option<Decimal>| {
+            let text = cost.map_or_else(|| "–".to_owned(), |cost| money(cost, places));
+            Cell::new(text).set_alignment(CellAlignment::Right)
+        };
+        costs.into_iter().map(shown).collect::<Vec<Cell>>()
+    };
     let mut table = new_table(page);
-    let first_amount = by.len() + 1;
     table.set_header(titles.iter().enumerate().map(|(index, text)| {
-        let side = if index < first_amount {
+        let side = if index < by.len() {
             CellAlignment::Left
         } else {
             CellAlignment::Right
         };
-        title(text).set_alignment(side)
+        title(&safe(text)).set_alignment(side)
     }));
-    for ((currency, group), costs) in lines {
-        let names = by.iter().zip(&group);
+    for (group, costs) in lines {
+        let names = by.iter().zip(group);
         let mut cells: Vec<Cell> = names
             .map(|(by, value)| Cell::new(named(*by, value, topology)))
             .collect();
-        cells.push(Cell::new(safe(currency)));
-        let costs = costs.into_iter().take(shown.len() + usize::from(has_rest));
-        cells
-            .extend(costs.map(|cost| {
-                right(cost.map_or_else(|| "–".to_owned(), |cost| money(cost, places)))
-            }));
+        cells.extend(amounts(costs));
         table.add_row(cells);
     }
-    let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
-    keep_whole(&mut table, &titles, &[]);
-    writeln!(writer, "\nBeside it, the same accounts paid for:")?;
+    if !by.is_empty() {
+        let mut cells = vec![Cell::new(""); by.len()];
+        cells[0] = Cell::new("Total");
+        cells.extend(amounts(total));
+        table.add_row(
+            cells
+                .into_iter()
+                .map(|cell| cell.add_attribute(Attribute::Bold)),
+        );
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if index < by.len() {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
+                NAME_WIDTH_MIN,
+            )));
+        }
+    }
     write_table(&table, writer)
 }
 
 /// The service, with what kind of charge it is where that is not use.
-fn service(row: &crate::model::charge::BesideRow) -> String {
+fn service(row: &BesideRow) -> String {
     match row.category.as_str() {
         "usage" => row.billed_for.name().to_owned(),
         category => format!("{category}: {}", row.billed_for.name()),
@@ -277,35 +436,52 @@ fn service(row: &crate::model::charge::BesideRow) -> String {
 }
 
 fn reconciliations(
+    audit: &Audit,
     attribution: &Attribution,
-    bill: Option<&BillCoverage>,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let prices: Vec<String> = attribution
-        .prices
-        .iter()
-        .map(|price| format!("{} {}", safe(&price.region), price.usd_per_terabyte))
-        .collect();
-    let prices = if prices.is_empty() {
-        "no list price".to_owned()
+    if audit.statistics.is_none() {
+        writeln!(
+            writer,
+            "\nNo query statistics were read: give them with --executions, or nothing is known of bytes."
+        )?;
     } else {
-        format!("list prices in USD: {}", prices.join(", "))
-    };
-    writeln!(
-        writer,
-        "\nEstimates are estimates: {} terabytes, {prices}.",
-        attribution.terabyte.as_str(),
-    )?;
-    let Some(bill) = bill else {
+        let prices: Vec<String> = attribution
+            .prices
+            .iter()
+            .map(|price| format!("{} {}", safe(&price.region), price.usd_per_terabyte))
+            .collect();
+        writeln!(
+            writer,
+            "\nEstimated: billed bytes at list price, USD per {} terabyte: {}.",
+            attribution.terabyte.as_str(),
+            if prices.is_empty() {
+                "none known".to_owned()
+            } else {
+                prices.join(", ")
+            }
+        )?;
+    }
+    let Some(bill) = &audit.bill else {
         return writeln!(
             writer,
             "No bill was read: give one with --costs to see what was billed and for whom."
         );
     };
+    if attribution
+        .reconciliations
+        .iter()
+        .all(|block| block.billed.is_none())
+    {
+        writeln!(
+            writer,
+            "No line of the bill is of Athena in this window: check its days with --month or --from and --to."
+        )?;
+    }
     for block in &attribution.reconciliations {
         reconciliation(block, bill, writer)?;
     }
-    Ok(())
+    uncounted(bill, writer)
 }
 
 fn reconciliation(
@@ -313,38 +489,33 @@ fn reconciliation(
     bill: &BillCoverage,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let Some(billed) = block.billed else {
-        return Ok(());
-    };
     let kinds: Vec<&str> = bill.kinds.iter().map(|kind| kind.as_str()).collect();
-    let amounts = [
-        billed.total(),
-        billed.attributed,
-        billed.other,
-        billed.unattributed,
-    ];
-    let places = decimals(amounts.into_iter());
+    let billed = block.billed.unwrap_or_default();
+    let covered = block.covered_estimate_usd();
+    let places = decimals([billed.total(), covered.unwrap_or_default()].into_iter());
     let show = |amount: Decimal| money(amount, places);
-    writeln!(
-        writer,
-        "\nReconciliation, {} ({}, {}):",
-        safe(&block.currency),
-        bill.metric.as_str(),
-        kinds.join(" and ")
-    )?;
-    writeln!(
-        writer,
-        "  billed {} = Quick {} + other known queries {} + unattributed {}",
-        show(billed.total()),
-        show(billed.attributed),
-        show(billed.other),
-        show(billed.unattributed)
-    )?;
-    if let (Some(estimate), Some(difference)) = (block.estimated_cost_usd, block.difference_usd()) {
+    if block.billed.is_some() {
+        writeln!(
+            writer,
+            "\nReconciliation, {} ({}, {}):",
+            safe(&block.currency),
+            bill.metric.as_str(),
+            kinds.join(" and ")
+        )?;
+        writeln!(
+            writer,
+            "  billed {} = Quick {} + other known queries {} + unattributed {}",
+            show(billed.total()),
+            show(billed.attributed),
+            show(billed.other),
+            show(billed.unattributed)
+        )?;
+    }
+    if let (Some(covered), Some(difference)) = (covered, block.difference_usd()) {
         writeln!(
             writer,
             "  the known queries it covers come to {} at list price: the bill is {} {}",
-            show(estimate - block.estimated_without_bill_usd.unwrap_or_default()),
+            show(covered),
             show(difference.abs()),
             if difference.is_sign_negative() {
                 "lower"
@@ -354,17 +525,22 @@ fn reconciliation(
         )?;
     }
     for reason in &block.reasons {
-        let amount = reason.amount.map_or_else(String::new, |amount| {
-            format!(" [{}]", money(amount, places))
-        });
+        let amount = reason.amount.map(show);
+        let scanned = reason.bytes.map(bytes);
+        let told: Vec<String> = amount.into_iter().chain(scanned).collect();
+        let told = if told.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", told.join(", "))
+        };
         writeln!(
             writer,
-            "  {:>6}  {}{amount}",
+            "  {:>6}  {}{told}",
             count(reason.count),
             reason.text
         )?;
     }
-    uncounted(bill, writer)
+    Ok(())
 }
 
 /// What was read of the bill and is not in the table.
@@ -377,13 +553,18 @@ fn uncounted(bill: &BillCoverage, writer: &mut dyn Write) -> io::Result<()> {
         if number == 0 {
             return Ok(());
         }
-        writeln!(writer, "  not counted: {} {what}", plural(number, "line"))
+        writeln!(writer, "  not counted, {what}: {}", plural(number, "line"))
     };
-    told(uncounted.repeated, "that were given before")?;
+    told(uncounted.repeated, "given before")?;
+    told(
+        uncounted.outdated,
+        "given again with other amounts, the final or else the later counts",
+    )?;
     told(
         uncounted.covered_elsewhere,
-        "of accounts and days that a more detailed bill covers",
+        "a more detailed bill covers account and day",
     )?;
+    told(uncounted.outside_window, "outside the window")?;
     told(
         uncounted.across_window,
         "of periods that reach beyond the window (widen it to whole months)",
@@ -391,7 +572,7 @@ fn uncounted(bill: &BillCoverage, writer: &mut dyn Write) -> io::Result<()> {
     for (category, number) in &uncounted.categories {
         told(
             *number,
-            &format!("of {} (--include {0})", category.as_str()),
+            &format!("{} (--include {0} shows it)", category.as_str()),
         )?;
     }
     Ok(())

@@ -1,9 +1,11 @@
 //! Chargeback rows as a table, for CSV, Parquet and spreadsheets.
 
+use crate::model::audit::Audit;
 use crate::model::charge::{Billed, Chargeback, ChargebackRow, Dimension, Reconciliation};
 use crate::model::table::{Columns, Table, Values};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 /// One column per dimension, then queries, bytes and amounts. Columns are part of
@@ -13,16 +15,42 @@ pub fn rows(chargeback: &Chargeback, topology: &Topology) -> Table {
     let rows = &chargeback.rows;
     let mut table = Table::new("chargeback");
     for (index, dimension) in chargeback.by.iter().enumerate() {
-        let values = rows.iter().map(|row| row.group.get(index).cloned());
         let name = dimension.as_str().replace('-', "_");
-        table = table.with(&name, Values::Text(values.collect()));
+        table = table.with(&name, group_values(rows, index, *dimension));
         if *dimension == Dimension::Consumer {
             let name = |row: &ChargebackRow| topology.account_name(row.group.get(index)?).cloned();
             let names = rows.iter().map(name).collect();
             table = table.with("consumer_name", Values::Text(names));
         }
     }
-    let figures = Columns::new("", rows)
+    table.columns.extend(figures(rows).columns);
+    table
+}
+
+/// Days are dates where the bill tells days.
+fn group_values(rows: &[ChargebackRow], index: usize, dimension: Dimension) -> Values {
+    let texts: Vec<Option<Text>> = rows
+        .iter()
+        .map(|row| row.group.get(index).cloned())
+        .collect();
+    if dimension == Dimension::Day {
+        let day = |text: &Option<Text>| text.as_deref()?.parse::<Date>().ok();
+        let days: Vec<Option<Date>> = texts.iter().map(day).collect();
+        if days.iter().all(Option::is_some) {
+            return Values::Date(days);
+        }
+    }
+    Values::Text(texts)
+}
+
+/// The sums, in the columns of [`rows`].
+#[must_use]
+pub fn totals(chargeback: &Chargeback) -> Table {
+    figures(&chargeback.totals)
+}
+
+fn figures(rows: &[ChargebackRow]) -> Table {
+    Columns::new("", rows)
         .text("currency", |row| Some(row.currency.clone()))
         .integer("query_count", |row| Some(row.figures.query_count))
         .integer("bytes_scanned", |row| row.figures.bytes_scanned)
@@ -38,9 +66,43 @@ pub fn rows(chargeback: &Chargeback, topology: &Topology) -> Table {
         })
         .integer("queries_without_bill", |row| {
             Some(row.figures.queries_without_bill)
-        });
-    table.columns.extend(figures.table().columns);
-    table
+        })
+        .table()
+}
+
+/// What the workbook is of, one thing a line.
+#[must_use]
+pub fn about(audit: &Audit, heading: &str) -> Table {
+    let mut lines: Vec<(&str, String)> = vec![("what", heading.to_owned())];
+    if let Some(attribution) = &audit.attribution {
+        lines.push(("terabyte", attribution.terabyte.as_str().to_owned()));
+        for price in &attribution.prices {
+            let text = format!(
+                "{} USD per terabyte in {} ({})",
+                price.usd_per_terabyte, price.region, price.source
+            );
+            lines.push(("list price", text));
+        }
+    }
+    if let Some(bill) = &audit.bill {
+        let kinds: Vec<&str> = bill.kinds.iter().map(|kind| kind.as_str()).collect();
+        lines.push(("bill", kinds.join(", ")));
+        lines.push(("metric", bill.metric.as_str().to_owned()));
+    }
+    if let Some(statistics) = &audit.statistics {
+        let text = format!(
+            "{} of {} queries",
+            statistics.queries_with_statistics, statistics.queries
+        );
+        lines.push(("query statistics for", text));
+    }
+    let amounts = "billed cost = attributed (Quick's role chains) + other (known queries of \
+                   others) + unattributed (what no known query explains)";
+    lines.push(("amounts", amounts.to_owned()));
+    Columns::new("about", &lines)
+        .text("item", |line| Some(line.0.into()))
+        .text("value", |line| Some(line.1.as_str().into()))
+        .table()
 }
 
 /// What the same accounts pay besides.
@@ -98,7 +160,16 @@ pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
             None,
             block.estimated_cost_usd,
         );
-        line("bill less estimate (USD)", None, block.difference_usd());
+        line(
+            "of that, queries the bill covers (USD)",
+            None,
+            block.covered_estimate_usd(),
+        );
+        line(
+            "bill less estimate of those (USD)",
+            None,
+            block.difference_usd(),
+        );
         line("terabytes billed", None, block.billed_terabytes);
         for reason in &block.reasons {
             line(&reason.text, Some(reason.count), reason.amount);

@@ -94,6 +94,14 @@ pub fn guarded(text: &str) -> String {
     }
 }
 
+/// The writer's own error, whose kind tells a closed pipe from a full disk.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 /// A row in the making.
 #[derive(Default)]
 struct Row(Vec<String>);
@@ -125,9 +133,9 @@ impl Row {
 /// When the writer fails.
 pub fn write_chains(chains: &[&Chain], writer: &mut dyn Write) -> io::Result<()> {
     let mut csv = Writer::from_writer(writer);
-    csv.write_record(CHAIN_COLUMNS)?;
+    csv.write_record(CHAIN_COLUMNS).map_err(io_error)?;
     for chain in chains {
-        csv.write_record(&chain_row(chain).0)?;
+        csv.write_record(&chain_row(chain).0).map_err(io_error)?;
     }
     csv.flush()
 }
@@ -139,10 +147,11 @@ pub fn write_chains(chains: &[&Chain], writer: &mut dyn Write) -> io::Result<()>
 /// When the writer fails.
 pub fn write_queries(chains: &[&Chain], writer: &mut dyn Write) -> io::Result<()> {
     let mut csv = Writer::from_writer(writer);
-    csv.write_record(QUERY_COLUMNS)?;
+    csv.write_record(QUERY_COLUMNS).map_err(io_error)?;
     for chain in chains {
         for query in &chain.queries {
-            csv.write_record(&query_row(chain, query).0)?;
+            csv.write_record(&query_row(chain, query).0)
+                .map_err(io_error)?;
         }
     }
     csv.flush()
@@ -161,7 +170,8 @@ fn joined<T: AsRef<str>>(items: impl Iterator<Item = T>) -> String {
 /// When the writer fails.
 pub fn write_table(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
     let mut csv = Writer::from_writer(writer);
-    csv.write_record(table.columns.iter().map(|column| guarded(&column.name)))?;
+    csv.write_record(table.columns.iter().map(|column| guarded(&column.name)))
+        .map_err(io_error)?;
     for index in 0..table.row_count() {
         let mut row = Row::default();
         for column in &table.columns {
@@ -176,7 +186,7 @@ pub fn write_table(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
                 Cell::Float(number) => row.number(Some(number)),
             }
         }
-        csv.write_record(&row.0)?;
+        csv.write_record(&row.0).map_err(io_error)?;
     }
     csv.flush()
 }

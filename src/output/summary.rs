@@ -5,6 +5,8 @@ use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
 use crate::model::coverage::{Coverage, Reject, Rejects};
 use crate::model::execution::StatisticsCoverage;
+use crate::model::text::Text;
+use crate::model::topology::Topology;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -69,6 +71,49 @@ fn bill_line(bill: &BillCoverage) -> String {
             kinds.join(", ")
         },
         bill.metric.as_str()
+    )
+}
+
+/// Accounts named in one line.
+const ACCOUNTS_SHOWN: usize = 8;
+
+/// Says which accounts have no business unit, where any account has one.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_unmapped(
+    audit: &Audit,
+    topology: &Topology,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let charges = audit.attribution.iter().flat_map(|of| &of.charges);
+    let accounts: BTreeSet<&Text> = charges
+        .filter_map(|charge| charge.account_id.as_ref())
+        .collect();
+    let unmapped: Vec<&str> = accounts
+        .iter()
+        .filter(|account| topology.business_unit(account).is_none())
+        .map(|account| &***account)
+        .collect();
+    if unmapped.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<_> = unmapped
+        .iter()
+        .take(ACCOUNTS_SHOWN)
+        .map(|account| safe(account))
+        .collect();
+    let more = match unmapped.len().saturating_sub(ACCOUNTS_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    writeln!(
+        writer,
+        "business units of {} of {}; unmapped: {}{more}",
+        count((accounts.len() - unmapped.len()) as u64),
+        plural(accounts.len() as u64, "account"),
+        shown.join(", ")
     )
 }
 

@@ -1,11 +1,41 @@
-//! Any table for people.
+//! Any table for people: side by side where that fits, else one value per line.
 
 use super::Page;
 use super::chain_table::{new_table, title, write_table};
 use super::human::{bytes, count, decimals, money, plural, safe, tail};
 use crate::model::table::{Cell, Column, Table, Values};
 use comfy_table::{Cell as Shown, CellAlignment, ColumnConstraint};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+
+/// Blanks between two columns.
+const GAP: usize = 2;
+/// Text of at most this many letters, or without blanks, is never folded: half an
+/// id helps nobody.
+const WHOLE_LETTERS_MAX: usize = 24;
+
+/// A column as it is shown.
+struct Shape<'a> {
+    name: std::borrow::Cow<'a, str>,
+    is_numeric: bool,
+    cells: Vec<String>,
+}
+
+impl Shape<'_> {
+    fn width(&self) -> usize {
+        let cells = self.cells.iter().map(|cell| cell.chars().count());
+        cells.max().unwrap_or(0).max(self.name.chars().count())
+    }
+
+    /// The width below which folding would cut what belongs together.
+    fn width_min(&self) -> usize {
+        let can_fold =
+            |cell: &&String| cell.contains(' ') && cell.chars().count() > WHOLE_LETTERS_MAX;
+        let whole = self.cells.iter().filter(|cell| !can_fold(cell));
+        let whole = whole.map(|cell| cell.chars().count()).max().unwrap_or(0);
+        whole.max(self.name.chars().count())
+    }
+}
 
 /// Writes the table and how many rows it has.
 ///
@@ -14,42 +44,89 @@ use std::io::{self, Write};
 /// When the writer fails.
 pub fn write(table: &Table, page: Page, writer: &mut dyn Write) -> io::Result<()> {
     let rows = table.row_count();
-    if rows > 0 {
-        let mut shown = new_table(page);
-        shown.set_header(
-            table
-                .columns
-                .iter()
-                .map(|column| title(&safe(&column.name))),
-        );
-        let places: Vec<u32> = table.columns.iter().map(places).collect();
-        for row in 0..rows {
-            let cells = table.columns.iter().zip(&places);
-            shown.add_row(cells.map(|(column, places)| cell(column, row, *places)));
-        }
-        for (shown, column) in shown.column_iter_mut().zip(&table.columns) {
-            shown.set_padding((0, 2));
-            if !matches!(column.values, Values::Text(_)) {
-                shown.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
-        write_table(&shown, writer)?;
+    let shapes: Vec<Shape<'_>> = table.columns.iter().map(shape).collect();
+    let needed: usize = shapes.iter().map(|shape| shape.width_min() + GAP).sum();
+    if rows > 0 && needed <= usize::from(page.width) + GAP {
+        side_by_side(&shapes, rows, page, writer)?;
+    } else {
+        one_per_line(&shapes, rows, writer)?;
     }
     writeln!(writer, "{}", plural(rows as u64, "row"))
 }
 
-fn places(column: &Column) -> u32 {
-    match &column.values {
+fn side_by_side(
+    shapes: &[Shape<'_>],
+    rows: usize,
+    page: Page,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let mut shown = new_table(page);
+    let aligned = |cell: Shown, shape: &Shape<'_>| {
+        if shape.is_numeric {
+            cell.set_alignment(CellAlignment::Right)
+        } else {
+            cell
+        }
+    };
+    shown.set_header(
+        shapes
+            .iter()
+            .map(|shape| aligned(title(&shape.name), shape)),
+    );
+    for row in 0..rows {
+        let cells = shapes.iter();
+        shown.add_row(cells.map(|shape| aligned(Shown::new(&shape.cells[row]), shape)));
+    }
+    for (column, shape) in shown.column_iter_mut().zip(shapes) {
+        column.set_padding((0, 2));
+        if shape.width_min() == shape.width() {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    write_table(&shown, writer)
+}
+
+fn one_per_line(shapes: &[Shape<'_>], rows: usize, writer: &mut dyn Write) -> io::Result<()> {
+    let names = shapes.iter().map(|shape| shape.name.chars().count());
+    let width = names.max().unwrap_or(0);
+    for row in 0..rows {
+        for shape in shapes {
+            writeln!(writer, "{:<width$}  {}", shape.name, shape.cells[row])?;
+        }
+        writeln!(writer)?;
+    }
+    Ok(())
+}
+
+/// Machine formats have ARNs whole; people know their ends, as long as those tell
+/// them apart.
+fn shortens_arns(values: &Values) -> bool {
+    let Values::Text(values) = values else {
+        return false;
+    };
+    let all: BTreeSet<&str> = values.iter().flatten().map(|text| &**text).collect();
+    let tails: BTreeSet<&str> = all.iter().map(|text| tail(text)).collect();
+    all.iter().any(|text| text.starts_with("arn:")) && tails.len() == all.len()
+}
+
+fn shape(column: &Column) -> Shape<'_> {
+    let places = match &column.values {
         Values::Decimal(amounts) => decimals(amounts.iter().flatten().copied()),
         _ => 0,
+    };
+    let short = shortens_arns(&column.values);
+    let cells = (0..column.values.len()).map(|row| cell(column, row, places, short));
+    Shape {
+        name: safe(&column.name),
+        is_numeric: column.values.is_numeric(),
+        cells: cells.collect(),
     }
 }
 
-fn cell(column: &Column, row: usize, places: u32) -> Shown {
-    let text = match column.values.cell(row) {
+fn cell(column: &Column, row: usize, places: u32, short: bool) -> String {
+    match column.values.cell(row) {
         Cell::Null => "–".to_owned(),
-        // Machine formats have ARNs whole; people know their ends.
-        Cell::Text(text) if text.starts_with("arn:") => safe(tail(text)).into_owned(),
+        Cell::Text(text) if short => safe(tail(text)).into_owned(),
         Cell::Text(text) => safe(text).into_owned(),
         Cell::Integer(number) if number >= 0 && column.name.starts_with("bytes_") => {
             bytes(number.unsigned_abs())
@@ -63,11 +140,5 @@ fn cell(column: &Column, row: usize, places: u32) -> Shown {
         Cell::Date(day) => day.to_string(),
         Cell::Timestamp(moment) => moment.to_string(),
         Cell::Float(number) => format!("{number:.4}"),
-    };
-    let shown = Shown::new(text);
-    if column.values.is_numeric() {
-        shown.set_alignment(CellAlignment::Right)
-    } else {
-        shown
     }
 }

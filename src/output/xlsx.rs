@@ -24,34 +24,49 @@ const ROWS_MAX: usize = 1_048_576;
 /// Letters of a cell.
 const CELL_LETTERS_MAX: usize = 32_767;
 
+/// A sheet: a table, and its total below it.
+#[derive(Debug)]
+pub struct Sheet {
+    /// The rows.
+    pub table: Table,
+    /// Columns of the same names, to be shown below them.
+    pub total: Option<Table>,
+}
+
+impl From<Table> for Sheet {
+    fn from(table: Table) -> Self {
+        Self { table, total: None }
+    }
+}
+
 /// Writes a workbook of one sheet per table. `created` is the day in the file's
 /// properties: no clock is asked.
 ///
 /// # Errors
 ///
 /// When the writer fails, or a table has more rows than a sheet can hold.
-pub fn write(tables: &[Table], created: Date, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(sheets: &[Sheet], created: Date, writer: &mut dyn Write) -> io::Result<()> {
     let mut workbook = Workbook::new();
-    let made = workbook_of(&mut workbook, tables, created);
+    let made = workbook_of(&mut workbook, sheets, created);
     let bytes = made
         .and_then(|()| workbook.save_to_buffer())
         .map_err(|error| io::Error::other(error.to_string()))?;
     writer.write_all(&bytes)
 }
 
-fn workbook_of(workbook: &mut Workbook, tables: &[Table], created: Date) -> Result<(), XlsxError> {
+fn workbook_of(workbook: &mut Workbook, sheets: &[Sheet], created: Date) -> Result<(), XlsxError> {
     let properties = DocProperties::new()
         .set_title("Athena chargeback")
         .set_creation_datetime(&excel_day(created)?);
     workbook.set_properties(&properties);
-    for table in tables {
+    for Sheet { table, total } in sheets {
         if table.row_count() >= ROWS_MAX {
             return Err(XlsxError::RowColumnLimitError);
         }
         let sheet = workbook.add_worksheet();
         let name: String = table.name.chars().take(SHEET_NAME_LETTERS_MAX).collect();
         sheet.set_name(name)?;
-        sheet_of(sheet, table)?;
+        sheet_of(sheet, table, total.as_ref())?;
     }
     Ok(())
 }
@@ -72,7 +87,25 @@ fn format_of(column: &Column) -> Format {
     }
 }
 
-fn sheet_of(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
+/// One line below the data, apart from what is filtered and sorted.
+fn write_total(sheet: &mut Worksheet, table: &Table, total: &Table) -> Result<(), XlsxError> {
+    let first = u32::try_from(table.row_count() + 2).unwrap_or(u32::MAX);
+    let bold = Format::new().set_bold();
+    sheet.write_string_with_format(first, 0, "Total", &bold)?;
+    for (at, column) in (0u16..).zip(&table.columns) {
+        let Some(sum) = total.column(&column.name) else {
+            continue;
+        };
+        let format = format_of(sum).set_bold();
+        for row in 0..total.row_count() {
+            let line = first + u32::try_from(row).unwrap_or(u32::MAX);
+            write_cell(sheet, line, at, sum.values.cell(row), &format)?;
+        }
+    }
+    Ok(())
+}
+
+fn sheet_of(sheet: &mut Worksheet, table: &Table, total: Option<&Table>) -> Result<(), XlsxError> {
     for (at, column) in (0u16..).zip(&table.columns) {
         let side = if column.values.is_numeric() {
             FormatAlign::Right
@@ -87,6 +120,11 @@ fn sheet_of(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
             write_cell(sheet, line, at, column.values.cell(row), &format)?;
         }
     }
+    if let Some(total) = total {
+        write_total(sheet, table, total)?;
+    }
+    sheet.set_landscape();
+    sheet.set_print_fit_to_pages(1, 0);
     sheet.set_freeze_panes(1, 0)?;
     if table.row_count() > 0 && !table.columns.is_empty() {
         let last_row = u32::try_from(table.row_count()).unwrap_or(u32::MAX);

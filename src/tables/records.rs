@@ -101,7 +101,11 @@ pub fn chains(chains: &[&Chain]) -> Table {
 pub fn hops(chains: &[&Chain]) -> Table {
     type Row<'a> = (&'a Chain, u64, &'a RoleSession);
     let mut rows: Vec<Row<'_>> = Vec::new();
-    for chain in chains.iter().copied() {
+    // Who queries as a user made no hop.
+    let with_hops = chains
+        .iter()
+        .filter(|chain| chain.path != ChainPath::Direct);
+    for chain in with_hops.copied() {
         rows.extend(
             chain
                 .run_as_session

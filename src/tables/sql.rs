@@ -2,9 +2,9 @@
 
 use super::frame::{frame, table};
 use crate::model::table::Table;
-use polars::prelude::{Expr, IntoLazy, PolarsError, SortMultipleOptions, col};
+use polars::prelude::{Expr as PolarsExpr, IntoLazy, PolarsError, SortMultipleOptions, col};
 use polars::sql::SQLContext;
-use sqlparser::ast::{SetExpr, Statement};
+use sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, SetExpr, Statement};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
@@ -56,7 +56,7 @@ pub fn run(sql: &str, tables: &[Table]) -> Result<Table, SqlError> {
     let mut lazy = context.execute(sql).map_err(|error| locate(&error, sql))?;
     if !is_ordered {
         let schema = lazy.collect_schema().map_err(|error| locate(&error, sql))?;
-        let columns: Vec<Expr> = schema.iter_names().map(|name| col(name.clone())).collect();
+        let columns: Vec<PolarsExpr> = schema.iter_names().map(|name| col(name.clone())).collect();
         lazy = lazy.sort_by_exprs(
             columns,
             SortMultipleOptions::default().with_nulls_last(true),
@@ -75,6 +75,9 @@ fn check(sql: &str) -> Result<bool, SqlError> {
     })?;
     match statements.as_slice() {
         [Statement::Query(query)] => {
+            if let SetExpr::Select(select) = &*query.body {
+                check_grouping(select)?;
+            }
             let is_single_row = matches!(&*query.body, SetExpr::Values(_));
             Ok(query.order_by.is_some() || is_single_row)
         }
@@ -87,6 +90,57 @@ fn check(sql: &str) -> Result<bool, SqlError> {
             "more than one statement: give one SELECT",
             None,
         )),
+    }
+}
+
+/// Functions that make one value of many rows.
+const AGGREGATES: [&str; 10] = [
+    "avg", "corr", "count", "first", "last", "max", "median", "min", "stddev", "sum",
+];
+
+/// Refuses a column beside an aggregate without `GROUP BY`: the engine would
+/// repeat the aggregate on every row, where other engines see the mistake.
+fn check_grouping(select: &Select) -> Result<(), SqlError> {
+    let is_grouped = match &select.group_by {
+        GroupByExpr::All(_) => true,
+        GroupByExpr::Expressions(by, _) => !by.is_empty(),
+    };
+    let expressions = || {
+        select.projection.iter().filter_map(|item| match item {
+            SelectItem::UnnamedExpr(expression)
+            | SelectItem::ExprWithAlias {
+                expr: expression, ..
+            } => Some(expression),
+            _ => None,
+        })
+    };
+    let has_aggregate = expressions().any(is_aggregate);
+    let bare = expressions().find_map(|expression| match expression {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        _ => None,
+    });
+    match bare {
+        Some(name) if has_aggregate && !is_grouped => Err(SqlError::new(
+            format!("the column {name} stands beside an aggregate and is in no GROUP BY"),
+            Some(SqlPlace {
+                line: name.span.start.line,
+                column: name.span.start.column,
+            }),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn is_aggregate(expression: &Expr) -> bool {
+    match expression {
+        Expr::Function(function) => {
+            let name = function.name.to_string().to_lowercase();
+            function.over.is_none() && AGGREGATES.contains(&name.as_str())
+        }
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => is_aggregate(inner),
+        Expr::BinaryOp { left, right, .. } => is_aggregate(left) || is_aggregate(right),
+        _ => false,
     }
 }
 
@@ -198,11 +252,14 @@ mod tests {
             ("SELECT\n  nmae FROM t", 2, 3),
             ("SELECT name FROM\n tt", 2, 2),
             ("DROP TABLE t", 1, 1),
+            ("SELECT name,\n number, COUNT(*) FROM t", 1, 8),
         ] {
             let error = run(sql, &tables()).unwrap_err();
             let place = error.place.map(|place| (place.line, place.column));
             assert_eq!(place, Some((line, column)), "{sql}: {error}");
         }
+        assert!(run("SELECT name, COUNT(*) AS n FROM t GROUP BY name", &tables()).is_ok());
+        assert!(run("SELECT COUNT(*) AS n, MAX(name) AS m FROM t", &tables()).is_ok());
         assert!(run("SELECT 1; SELECT 2", &tables()).is_err());
         assert!(run("", &tables()).is_err());
     }

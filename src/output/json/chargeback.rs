@@ -138,6 +138,7 @@ struct ReasonV1<'a> {
     code: &'static str,
     count: u64,
     amount: Option<String>,
+    bytes: Option<u64>,
     text: &'a str,
 }
 
@@ -148,6 +149,7 @@ impl<'a> ReconciliationV1<'a> {
             code: reason.code,
             count: reason.count,
             amount: reason.amount.map(exact),
+            bytes: reason.bytes,
             text: &reason.text,
         };
         Self {

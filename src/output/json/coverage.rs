@@ -116,6 +116,7 @@ pub struct BillV1<'a> {
 #[derive(Serialize)]
 struct UncountedV1 {
     repeated: u64,
+    outdated: u64,
     covered_elsewhere: u64,
     outside_window: u64,
     across_window: u64,
@@ -134,6 +135,7 @@ impl<'a> BillV1<'a> {
             metric: coverage.metric.as_str(),
             uncounted: UncountedV1 {
                 repeated: uncounted.repeated,
+                outdated: uncounted.outdated,
                 covered_elsewhere: uncounted.covered_elsewhere,
                 outside_window: uncounted.outside_window,
                 across_window: uncounted.across_window,
