@@ -7,7 +7,7 @@ use crate::model::charge::{
     Attribution, Beside, BesideRow, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures,
     NONE, Share, UNATTRIBUTED, UNKNOWN, UNMAPPED,
 };
-use crate::model::money::{amount, units};
+use crate::model::money::{add, amount, units};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use polars::prelude::*;
@@ -266,7 +266,8 @@ fn beside(lines: &[Beside], by: &[Dimension], topology: &Topology) -> Vec<Beside
         let group: Vec<Text> = group.collect();
         let order = (group_order(&group), line.category, line.billed_for.clone());
         let key = (order, group, line.currency.clone());
-        *rows.entry(key).or_default() += line.cost;
+        let sum = rows.entry(key).or_default();
+        *sum = add(*sum, line.cost).unwrap_or_else(|| sum.saturating_add(line.cost));
     }
     let rows = rows.into_iter();
     rows.map(

@@ -4,6 +4,7 @@ use super::price::Pricing;
 use crate::model::bill::{BilledFor, LineAmounts, LineKey};
 use crate::model::chain::{Chain, QueryExecution};
 use crate::model::charge::{Billed, Charge, Reason, Reconciliation, Share};
+use crate::model::execution::QueryFigures;
 use crate::model::text::Text;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +89,7 @@ fn block(
         billed_terabytes: cells
             .iter()
             .filter_map(|cell| cell.amounts.terabytes)
-            .reduce(|sum, terabytes| sum + terabytes),
+            .reduce(Decimal::saturating_add),
         known_bytes_billed: known_bytes.fold(0, u64::saturating_add),
         reasons,
     }
@@ -104,71 +105,76 @@ fn reason(code: &'static str, count: u64, amount: Option<Decimal>, text: &str) -
     })
 }
 
+/// A question about a query, and what it means for the bill.
+type QueryReason = (&'static str, fn(&QueryExecution) -> bool, &'static str);
+
+const QUERY_REASONS: [QueryReason; 6] = [
+    (
+        "queries-not-billed",
+        scanned_for_free,
+        "queries scanned bytes that nobody pays for: they failed, or were DDL",
+    ),
+    (
+        "queries-without-statistics",
+        QueryExecution::lacks_statistics,
+        "queries without statistics: their bytes are unknown, and what they cost is unattributed",
+    ),
+    (
+        "queries-with-unknown-bytes",
+        |query| {
+            has(query, |figures| {
+                figures.state.is_final() && figures.bytes_billed.is_none()
+            })
+        },
+        "queries whose statistics lack bytes or statement type: what they cost is unattributed",
+    ),
+    (
+        "queries-not-final",
+        |query| has(query, |figures| !figures.state.is_final()),
+        "queries were still running when their statistics were taken",
+    ),
+    (
+        "queries-on-reserved-capacity",
+        |query| has(query, |figures| figures.dpu_count.is_some()),
+        "queries ran on reserved capacity: paid by the hour, not by bytes",
+    ),
+    (
+        "queries-without-price",
+        |query| {
+            has(query, |figures| {
+                figures.bytes_billed.is_some() && figures.estimated_cost_usd.is_none()
+            })
+        },
+        "queries ran in Regions without a known price: set [pricing] usd_per_tb to estimate them",
+    ),
+];
+
+fn has(query: &QueryExecution, is: impl Fn(&QueryFigures) -> bool) -> bool {
+    query.figures.as_deref().is_some_and(is)
+}
+
+fn scanned_for_free(query: &QueryExecution) -> bool {
+    has(query, |figures| {
+        figures.bytes_billed == Some(0)
+            && figures.dpu_count.is_none()
+            && figures.bytes_scanned.is_some_and(|bytes| bytes > 0)
+    })
+}
+
 /// What is known of queries, whatever the bill says.
 fn query_reasons(chains: &[Chain]) -> Vec<Reason> {
-    let count = |is_wanted: fn(&QueryExecution) -> bool| {
-        let queries = chains.iter().flat_map(|chain| &chain.queries);
-        queries.filter(|query| is_wanted(query)).count() as u64
-    };
-    let free = |query: &QueryExecution| {
-        let figures = query.figures.as_deref();
-        figures.is_some_and(|figures| {
-            figures.bytes_billed == Some(0)
-                && figures.dpu_count.is_none()
-                && figures.bytes_scanned.is_some_and(|bytes| bytes > 0)
-        })
-    };
-    let queries = chains.iter().flat_map(|chain| &chain.queries);
-    let scanned_free = queries.filter(|query| free(query));
-    let scanned_free = scanned_free.filter_map(QueryExecution::bytes_scanned);
-    let reasons = [
-        reason(
-            "queries-not-billed",
-            count(free),
-            None,
-            "queries scanned bytes that nobody pays for: they failed, or were DDL",
-        )
-        .map(|reason| Reason {
-            bytes: Some(scanned_free.fold(0, u64::saturating_add)),
-            ..reason
-        }),
-        reason(
-            "queries-without-statistics",
-            count(QueryExecution::lacks_statistics),
-            None,
-            "queries without statistics: their bytes are unknown, and what they cost is unattributed",
-        ),
-        reason(
-            "queries-not-final",
-            count(|query| {
-                let figures = query.figures.as_deref();
-                figures.is_some_and(|figures| !figures.state.is_final())
-            }),
-            None,
-            "queries were still running when their statistics were taken",
-        ),
-        reason(
-            "queries-on-reserved-capacity",
-            count(|query| {
-                let figures = query.figures.as_deref();
-                figures.is_some_and(|figures| figures.dpu_count.is_some())
-            }),
-            None,
-            "queries ran on reserved capacity: paid by the hour, not by bytes",
-        ),
-        reason(
-            "queries-without-price",
-            count(|query| {
-                let figures = query.figures.as_deref();
-                figures.is_some_and(|figures| {
-                    figures.bytes_billed.is_some() && figures.estimated_cost_usd.is_none()
-                })
-            }),
-            None,
-            "queries ran in Regions without a known price: set [pricing] usd_per_tb to estimate them",
-        ),
-    ];
-    reasons.into_iter().flatten().collect()
+    let queries = || chains.iter().flat_map(|chain| &chain.queries);
+    let reasons = QUERY_REASONS.iter().filter_map(|(code, is, text)| {
+        let such = queries().filter(|query| is(query));
+        let mut reason = reason(code, such.count() as u64, None, text)?;
+        if *code == "queries-not-billed" {
+            let scanned = queries().filter(|query| is(query));
+            let scanned = scanned.filter_map(QueryExecution::bytes_scanned);
+            reason.bytes = Some(scanned.fold(0, u64::saturating_add));
+        }
+        Some(reason)
+    });
+    reasons.collect()
 }
 
 fn uncovered(charges: &[&Charge], estimate: Option<Decimal>) -> Option<Reason> {
@@ -259,10 +265,11 @@ fn price_reason(cells: &[&CellOutcome<'_>], pricing: &Pricing) -> Option<Reason>
             let region = cell.key.region.as_deref()?;
             let price = pricing.usd_per_terabyte(region, cell.key.period.from)?;
             let listed = cell.amounts.terabytes?.checked_mul(price)?;
-            (&*cell.key.currency == "USD").then(|| cell.amounts.cost - listed)
+            let is_usd = &*cell.key.currency == "USD";
+            is_usd.then_some(cell.amounts.cost.checked_sub(listed)?)
         };
         if let Some(difference) = known().filter(|difference| !difference.is_zero()) {
-            effect += difference;
+            effect = effect.saturating_add(difference);
             count += 1;
         }
     }

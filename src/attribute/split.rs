@@ -141,7 +141,8 @@ fn prices(chains: &[Chain], pricing: &Pricing) -> Vec<ListPrice> {
 }
 
 fn scale_of(bill: &Bill) -> Result<u32, AttributeError> {
-    let costs = || bill.lines.values().map(|amounts| amounts.cost);
+    let shared = || bill.lines.iter().filter(|(key, _)| is_shared(key));
+    let costs = || shared().map(|(_, amounts)| amounts.cost);
     let scale = costs().map(|cost| cost.scale()).max().unwrap_or_default();
     let scale = scale.max(SHARE_SCALE_MIN);
     let sum = costs().try_fold(0i128, |sum, cost| {
@@ -202,10 +203,8 @@ impl Queries {
 }
 
 fn cells<'a>(bill: &'a Bill, scale: u32, pricing: &Pricing) -> Vec<Cell<'a>> {
-    let shared = bill.lines.iter().filter(|(key, _)| {
-        key.category == ChargeCategory::Usage && key.billed_for.is_shared_by_queries()
-    });
-    shared
+    let shared = bill.lines.iter().filter(|(key, _)| is_shared(key));
+    let mut cells: Vec<Cell<'a>> = shared
         .map(|(key, amounts)| Cell {
             key,
             amounts,
@@ -214,7 +213,49 @@ fn cells<'a>(bill: &'a Bill, scale: u32, pricing: &Pricing) -> Vec<Cell<'a>> {
                 .terabytes
                 .and_then(|terabytes| usage_bytes(terabytes, pricing)),
         })
-        .collect()
+        .collect();
+    spread_discounts(&mut cells);
+    cells
+}
+
+/// Whether queries share the line.
+fn is_shared(key: &LineKey) -> bool {
+    key.category == ChargeCategory::Usage && key.billed_for.is_shared_by_queries()
+}
+
+/// Discounts without a work group belong to the work groups of their account,
+/// period and Region, by cost: else those would be charged more than is billed.
+fn spread_discounts(cells: &mut [Cell<'_>]) {
+    let mut by_place: BTreeMap<_, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    for (index, cell) in cells.iter().enumerate() {
+        let LineKey {
+            account_id,
+            period,
+            region,
+            currency,
+            ..
+        } = cell.key;
+        let place = by_place
+            .entry((account_id, *period, region, currency))
+            .or_default();
+        let is_discount = cell.units < 0 && cell.amounts.terabytes.is_none();
+        match (is_discount && cell.key.work_group.is_none(), cell.units > 0) {
+            (true, _) => place.0.push(index),
+            (false, true) if cell.key.work_group.is_some() => place.1.push(index),
+            (false, _) => {}
+        }
+    }
+    for (discounts, uses) in by_place.into_values() {
+        for discount in discounts {
+            let weights = uses.iter().map(|index| positive(Some(cells[*index].units)));
+            let weights: Vec<u128> = weights.collect();
+            let shares = share::split(cells[discount].units, &weights, 0);
+            for (index, share) in uses.iter().zip(shares.of_weights) {
+                cells[*index].units += share;
+            }
+            cells[discount].units = shares.of_rest;
+        }
+    }
 }
 
 /// Whole bytes of so many terabytes; `None` for nothing and for corrections.
@@ -675,10 +716,7 @@ fn outcomes<'a>(cells: &'a [Cell<'a>], split: &Split, scale: u32) -> Vec<CellOut
 }
 
 fn beside(bill: &Bill) -> Vec<Beside> {
-    let shared = |key: &LineKey| {
-        key.category == ChargeCategory::Usage && key.billed_for.is_shared_by_queries()
-    };
-    let lines = bill.lines.iter().filter(|(key, _)| !shared(key));
+    let lines = bill.lines.iter().filter(|(key, _)| !is_shared(key));
     lines
         .map(|(key, amounts)| Beside {
             account_id: key.account_id.clone(),

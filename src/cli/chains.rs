@@ -81,6 +81,7 @@ pub(super) fn exit_of(global: &Global, audit: &Audit) -> Strictly {
     let exports = [
         audit.statistics.as_ref().map(|read| &read.rejects),
         audit.bill.as_ref().map(|read| &read.rejects),
+        Some(&audit.units_rejects),
     ];
     let of_exports: u64 = exports.into_iter().flatten().map(Rejects::total).sum();
     let outdated = audit

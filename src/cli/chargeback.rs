@@ -62,7 +62,11 @@ pub(super) fn run(global: &Global, args: &ChargebackArgs) -> Result<Exit, Failur
     let inputs = Inputs::of_window(global, window, Wants::Bill)?;
     let audit = inputs.run(global)?;
     let nothing = nothing_to_read(&audit);
-    if nothing.is_some() && global.format != Format::Json {
+    let has_bill = audit
+        .attribution
+        .as_ref()
+        .is_some_and(|attribution| !attribution.charges.is_empty());
+    if nothing.is_some() && global.format != Format::Json && !has_bill {
         return Ok(exit_of(global, &audit).max(nothing));
     }
     let topology = &inputs.plan.topology;

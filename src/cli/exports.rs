@@ -159,7 +159,14 @@ fn bill(global: &Global, settings: &Settings, window: TimeWindow) -> Result<Bill
         std::panic::set_hook(Box::new(|_| {}));
         let read = reader.read(&name, &bytes);
         std::panic::set_hook(told);
-        read.map_err(|error| unreadable(&file, "--costs", &error.to_string()))?;
+        match read {
+            Ok(()) => {}
+            Err(error) if file.is_named => {
+                return Err(unreadable(&file, "--costs", &error.to_string()));
+            }
+            // A manifest, or a listing, among the files of a folder.
+            Err(error) => reader.pass_over(&file.path.to_string_lossy(), &error),
+        }
     }
     Ok(reader.finish())
 }

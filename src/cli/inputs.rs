@@ -138,6 +138,10 @@ impl Inputs {
         } else {
             pipeline::run(&self.plan, &self.logs, &Unwatched)?
         };
+        let audit = Audit {
+            units_rejects: self.units_rejects.clone(),
+            ..audit
+        };
         self.tell(global, &audit)?;
         Ok(audit)
     }

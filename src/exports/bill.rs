@@ -3,10 +3,10 @@
 use super::cost_explorer::{self, Entry, EntryKey};
 use super::rows::{Rows, RowsError};
 use super::text::{TextError, plain};
-use super::{cur, focus};
+use super::{cur, focus, merge};
 use crate::model::bill::{
     Bill, BillCoverage, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineAmounts,
-    LineKey,
+    LineKey, Uncounted,
 };
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::money::{add, parse_decimal};
@@ -67,6 +67,9 @@ pub struct BillReader {
     /// Ids of CUR line items.
     pub(super) items_seen: HashSet<[u8; 16]>,
     entries: BTreeMap<EntryKey, Entry>,
+    /// Answers of Cost Explorer that another page follows, and others.
+    pages_with_next: u64,
+    pages_last: u64,
     bill: Bill,
 }
 
@@ -90,6 +93,8 @@ impl BillReader {
             files_seen: HashSet::new(),
             items_seen: HashSet::new(),
             entries: BTreeMap::new(),
+            pages_with_next: 0,
+            pages_last: 0,
             bill: Bill {
                 coverage: BillCoverage {
                     metric,
@@ -111,24 +116,18 @@ impl BillReader {
     /// When it is no bill, or one without accounts, services or the metric. Single
     /// lines that cannot be read are counted instead.
     pub fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), BillError> {
-        if !self.files_seen.insert(Sha256::digest(bytes).into()) {
-            self.bill.coverage.uncounted.repeated += 1;
-            self.bill
-                .coverage
-                .notes
-                .insert("the same file was given twice and is counted once".to_owned());
-            return Ok(());
-        }
         if bytes.starts_with(b"PK\x03\x04") {
             return Err(BillError::NotABill {
                 found: "a zip archive: unpack it first".to_owned(),
             });
         }
-        self.bill.coverage.files += 1;
-        if bytes.starts_with(b"PAR1") {
-            return self.rows(name, Rows::parquet(bytes)?);
-        }
         let text = plain(bytes)?;
+        if !self.files_seen.insert(Sha256::digest(&*text).into()) {
+            self.bill.coverage.uncounted.repeated += 1;
+            self.note("the same file was given twice and is counted once");
+            return Ok(());
+        }
+        self.bill.coverage.files += 1;
         if text.starts_with(b"PAR1") {
             return self.rows(name, Rows::parquet(&text)?);
         }
@@ -142,7 +141,62 @@ impl BillReader {
         }
     }
 
+    /// Rows of one file. A file that tells of exactly the same as an earlier one,
+    /// in another form or with other ids, is the same data.
     fn rows(&mut self, name: &str, rows: Rows<'_>) -> Result<(), BillError> {
+        let before = std::mem::take(&mut self.bill.lines);
+        let counted = self.bill.coverage.uncounted.clone();
+        let read = self.rows_of_kind(name, rows);
+        let own = std::mem::replace(&mut self.bill.lines, before);
+        read?;
+        let known = |key: &LineKey| self.bill.lines.get(key);
+        let again = own.iter().filter(|(key, amounts)| {
+            known(key).is_some_and(|known| {
+                (known.cost, known.terabytes) == (amounts.cost, amounts.terabytes)
+            })
+        });
+        let again = again.count();
+        if again > 0 && again == own.len() {
+            let lines: u64 = own.values().map(|amounts| amounts.lines).sum();
+            self.bill.coverage.uncounted = Uncounted {
+                repeated: counted.repeated + lines,
+                ..counted
+            };
+            self.note("a file tells the same as an earlier one in another form: counted once");
+            return Ok(());
+        }
+        if own.keys().any(|key| known(key).is_some()) {
+            self.note(
+                "several files of a report tell of the same accounts and days and are added up: \
+                 give every version of a report once",
+            );
+        }
+        for (key, amounts) in own {
+            let fits = self.merge_amounts(key, &amounts);
+            if !fits {
+                self.reject(name, 0, "the sum of its lines needs more than 28 digits");
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds amounts to a line; whether they fit.
+    fn merge_amounts(&mut self, key: LineKey, more: &LineAmounts) -> bool {
+        let amounts = self.bill.lines.entry(key).or_default();
+        let Some(cost) = add(amounts.cost, more.cost) else {
+            return false;
+        };
+        amounts.cost = cost;
+        amounts.lines += more.lines;
+        amounts.is_estimated |= more.is_estimated;
+        if let Some(terabytes) = more.terabytes {
+            let known = amounts.terabytes.unwrap_or_default();
+            amounts.terabytes = Some(known.saturating_add(terabytes));
+        }
+        true
+    }
+
+    fn rows_of_kind(&mut self, name: &str, rows: Rows<'_>) -> Result<(), BillError> {
         if cur::is_cur(rows.names()) {
             cur::read(name, rows, self)
         } else if focus::is_focus(rows.names()) {
@@ -152,6 +206,17 @@ impl BillReader {
                 found: format!("columns {}", list(rows.names())),
             })
         }
+    }
+
+    /// Counts a file that is no bill as one that was not read.
+    pub fn pass_over(&mut self, name: &str, error: &BillError) {
+        self.bill.coverage.rejects.add(Reject {
+            object: name.into(),
+            record: None,
+            offset: None,
+            reason: RejectReason::NotARecord,
+            detail: error.to_string(),
+        });
     }
 
     pub(super) fn reject(&mut self, name: &str, record: u32, detail: impl Into<String>) {
@@ -172,6 +237,15 @@ impl BillReader {
         if !self.bill.account_names.contains_key(account_id) {
             let names = &mut self.bill.account_names;
             names.insert(account_id.clone(), name.into());
+        }
+    }
+
+    /// A page of Cost Explorer, and whether another one follows it.
+    pub(super) fn page(&mut self, has_next: bool) {
+        if has_next {
+            self.pages_with_next += 1;
+        } else {
+            self.pages_last += 1;
         }
     }
 
@@ -221,123 +295,47 @@ impl BillReader {
                 return;
             }
         }
-        let amounts = self.bill.lines.entry(line.key).or_default();
-        let Some(cost) = add(amounts.cost, line.cost) else {
-            let detail = "the sum of its lines needs more than 28 digits";
-            return self.reject(name, record, detail);
+        let more = LineAmounts {
+            cost: line.cost,
+            terabytes: line.terabytes,
+            lines: 1,
+            is_estimated: line.is_estimated,
         };
-        amounts.cost = cost;
-        amounts.lines += 1;
-        amounts.is_estimated |= line.is_estimated;
-        if let Some(terabytes) = line.terabytes {
-            let known = amounts.terabytes.unwrap_or_default();
-            amounts.terabytes = Some(known.saturating_add(terabytes));
+        if !self.merge_amounts(line.key, &more) {
+            self.reject(
+                name,
+                record,
+                "the sum of its lines needs more than 28 digits",
+            );
         }
     }
 
-    /// The bill of all files. Where two kinds cover the same account and day, the
-    /// one that says more counts.
+    /// The bill of all files. Where several cover the same, what says more counts.
     #[must_use]
     pub fn finish(mut self) -> Bill {
         let entries = std::mem::take(&mut self.entries);
-        for entry in entries.into_values() {
+        for entry in merge::entries(entries, &mut self.bill.coverage.uncounted) {
             self.line(&entry.file, entry.record, entry.line);
         }
+        if self.pages_with_next > 0 && self.pages_last == 0 {
+            self.bill.coverage.pages_missing = true;
+            self.note(
+                "Cost Explorer's answers hold a NextPageToken and no last page: pages are missing",
+            );
+        }
+        let kinds = &self.bill.coverage.kinds;
+        let only_cost_explorer =
+            !kinds.contains(&BillKind::Cur) && !kinds.contains(&BillKind::Focus);
+        if !self.extra.is_empty() && only_cost_explorer && !kinds.is_empty() {
+            self.note(
+                "Cost Explorer by service or usage type does not tell credits and refunds from use",
+            );
+        }
         let mut bill = self.bill;
-        let mut best: BTreeMap<(Facet, Text, Date), Rank> = BTreeMap::new();
-        for key in bill.lines.keys() {
-            let (facet, rank) = rank(key);
-            for day in key.period.days() {
-                let place = (facet, key.account_id.clone(), day);
-                let known = best.entry(place).or_insert(rank);
-                *known = rank.max(*known);
-            }
-        }
-        let covered = |key: &LineKey| {
-            let (facet, rank) = rank(key);
-            key.period.days().any(|day| {
-                let place = (facet, key.account_id.clone(), day);
-                best.get(&place).is_some_and(|best| rank < *best)
-            })
-        };
         let lines = std::mem::take(&mut bill.lines);
-        let (dropped, kept): (Vec<_>, Vec<_>) =
-            lines.into_iter().partition(|(key, _)| covered(key));
-        bill.coverage.uncounted.covered_elsewhere += dropped.len() as u64;
-        bill.lines = kept.into_iter().collect();
-        for (key, amounts) in dropped {
-            if let Some((key, amounts)) = apart_from_scans(&key, &amounts, &bill.lines) {
-                bill.lines.insert(key, amounts);
-            }
-        }
+        bill.lines = merge::lines(lines, &mut bill.coverage.uncounted);
         bill
     }
-}
-
-/// What Cost Explorer's figure for all of Athena says beyond its figures for
-/// scanned data of the same account and day: capacity, Spark and the like.
-fn apart_from_scans(
-    whole: &LineKey,
-    amounts: &LineAmounts,
-    lines: &BTreeMap<LineKey, LineAmounts>,
-) -> Option<(LineKey, LineAmounts)> {
-    let is_whole = whole.kind == BillKind::CostExplorerByService
-        && whole.billed_for == BilledFor::Athena
-        && whole.category == ChargeCategory::Usage;
-    let of_scans = lines.iter().filter(|(key, _)| {
-        key.kind == BillKind::CostExplorerByUsageType
-            && key.billed_for == BilledFor::AthenaScan
-            && (&key.account_id, key.period, &key.currency)
-                == (&whole.account_id, whole.period, &whole.currency)
-    });
-    let mut scans = Decimal::ZERO;
-    let mut is_told = false;
-    for (_, scan) in of_scans {
-        scans = add(scans, scan.cost)?;
-        is_told = true;
-    }
-    let cost = add(amounts.cost, -scans)?;
-    (is_whole && is_told && !cost.is_zero()).then(|| {
-        let key = LineKey {
-            billed_for: BilledFor::AthenaOther,
-            ..whole.clone()
-        };
-        let amounts = LineAmounts {
-            cost,
-            terabytes: None,
-            ..amounts.clone()
-        };
-        (key, amounts)
-    })
-}
-
-/// What kinds of bills are compared on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Facet {
-    Athena,
-    Services,
-}
-
-/// How much a kind says: its own rank there, then whether it tells days.
-type Rank = (u8, bool);
-
-fn rank(key: &LineKey) -> (Facet, Rank) {
-    let is_usage = key.category == ChargeCategory::Usage;
-    let facet = match key.billed_for {
-        BilledFor::Athena | BilledFor::AthenaScan | BilledFor::AthenaOther if is_usage => {
-            Facet::Athena
-        }
-        _ => Facet::Services,
-    };
-    let kind = match (key.kind, facet) {
-        (BillKind::Cur, _) => 3,
-        (BillKind::Focus, _) => 2,
-        (BillKind::CostExplorerByUsageType, Facet::Athena)
-        | (BillKind::CostExplorerByService, Facet::Services) => 1,
-        (BillKind::CostExplorerByUsageType, Facet::Services)
-        | (BillKind::CostExplorerByService, Facet::Athena) => 0,
-    };
-    (facet, (kind, key.period.is_one_day()))
 }
 
 enum Inside {
@@ -395,14 +393,29 @@ fn day_and_rest(text: &str) -> Option<(Date, bool)> {
     Some((day, UtcSecond::midnight(day) == Some(moment)))
 }
 
+/// More terabytes than any account scans in a month.
+const TERABYTES_MAX: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+
 /// An amount as bills spell it; what was a binary number is rounded to where its
 /// digits still mean something.
 pub(super) fn cost(text: &str, is_binary: bool) -> Option<Decimal> {
-    let cost = parse_decimal(text)?;
-    if !is_binary || cost.scale() <= BINARY_SCALE {
-        return Some(cost);
+    if !is_binary {
+        return parse_decimal(text);
     }
-    Some(cost.round_dp(BINARY_SCALE).normalize())
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i32 = exponent.parse().ok()?;
+    let keep = i64::from(BINARY_SCALE) + i64::from(exponent);
+    let Ok(keep) = u32::try_from(keep) else {
+        return parse_decimal(mantissa).map(|_| Decimal::ZERO);
+    };
+    let mantissa = parse_decimal(mantissa)?.round_dp(keep);
+    let rounded = parse_decimal(&format!("{mantissa}e{exponent}"))?;
+    Some(rounded.normalize())
+}
+
+/// Terabytes as bills spell them; `None` for more than can be.
+pub(super) fn terabytes(text: &str, is_binary: bool) -> Option<Decimal> {
+    cost(text, is_binary).filter(|terabytes| terabytes.abs() <= TERABYTES_MAX)
 }
 
 /// The well-known name of a service, whichever way a bill spells it.
@@ -461,6 +474,20 @@ pub(super) fn list(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn binary_numbers_are_rounded_to_what_they_mean() {
+        let read = |text: &str| cost(text, true).map(|cost| cost.to_string());
+        assert_eq!(read("1.2345678901e0").as_deref(), Some("1.2345678901"));
+        assert_eq!(read("3.0000000000000004e-1").as_deref(), Some("0.3"));
+        assert_eq!(
+            read("1.2345678901234567e-13").as_deref(),
+            Some("0.000000000000123")
+        );
+        assert_eq!(read("5e-300").as_deref(), Some("0"));
+        assert_eq!(read("1.5e3").as_deref(), Some("1500"));
+        assert_eq!(read("NaN"), None);
+    }
 
     #[test]
     fn periods_are_whole_days() {

@@ -6,15 +6,18 @@ use crate::model::region;
 use crate::model::text::Text;
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What tells one entry of an answer from all others.
-pub(super) type EntryKey = (BillKind, String, String, String, String);
+pub(super) type EntryKey = (BillKind, String, String, String, String, String);
 
 /// An entry, kept until all answers are read: a later one may know better.
 pub(super) struct Entry {
     pub(super) file: Text,
     pub(super) record: u32,
+    /// Whether it tells of less than a day.
+    pub(super) is_part_of_day: bool,
     pub(super) line: Line,
 }
 
@@ -38,8 +41,9 @@ struct RawDefinition {
 #[serde(rename_all = "PascalCase")]
 struct RawResult {
     time_period: RawPeriod,
+    /// Each is read for itself: a bad one costs no other.
     #[serde(default)]
-    groups: Vec<RawGroup>,
+    groups: Vec<Value>,
     #[serde(default)]
     estimated: bool,
 }
@@ -103,19 +107,11 @@ pub(super) fn read(name: &str, text: &[u8], into: &mut BillReader) -> Result<(),
             found: "JSON without ResultsByTime".to_owned(),
         });
     }
-    let last_is_missing = !answers.is_empty()
-        && answers.iter().all(|answer| {
-            let token = answer.next_page_token.as_deref();
-            token.is_some_and(|token| !token.is_empty())
-        });
-    if last_is_missing {
-        into.note(
-            "a Cost Explorer file holds a NextPageToken and no last page: pages may be missing",
-        );
-    }
     let mut record = 0;
     let mut has_negative = false;
     for answer in answers {
+        let token = answer.next_page_token.as_deref();
+        into.page(token.is_some_and(|token| !token.is_empty()));
         for attributes in answer.dimension_value_attributes.iter().flatten() {
             if let Some(description) = attributes.attributes.get("description") {
                 into.name_account(&Text::from(attributes.value.as_str()), description);
@@ -130,11 +126,17 @@ pub(super) fn read(name: &str, text: &[u8], into: &mut BillReader) -> Result<(),
         check_metric(&results, into)?;
         for result in &results {
             for group in &result.groups {
-                match entry(group, result, grouping, into) {
+                let read = RawGroup::deserialize(group).map_err(|error| error.to_string());
+                match read.and_then(|group| entry(&group, result, grouping, into)) {
                     Ok((key, line)) => {
                         has_negative |= line.cost < Decimal::ZERO;
-                        let file = name.into();
-                        into.entry(key, Entry { file, record, line });
+                        let entry = Entry {
+                            file: name.into(),
+                            record,
+                            is_part_of_day: is_part_of_day(&result.time_period),
+                            line,
+                        };
+                        into.entry(key, entry);
                     }
                     Err(detail) => into.reject(name, record, detail),
                 }
@@ -200,14 +202,13 @@ fn grouping(
 /// Whether the metric is there at all, so that its absence is no row of rejects.
 fn check_metric(results: &[RawResult], into: &BillReader) -> Result<(), BillError> {
     let wanted = into.metric().cost_explorer_name();
-    let groups = || results.iter().flat_map(|result| &result.groups);
-    let Some(first) = groups().next() else {
-        return Ok(());
-    };
-    if groups().any(|group| group.metrics.contains_key(wanted)) {
+    let groups = results.iter().flat_map(|result| &result.groups);
+    let metrics = groups.filter_map(|group| group["Metrics"].as_object());
+    let names: BTreeSet<&String> = metrics.flat_map(|metrics| metrics.keys()).collect();
+    if names.is_empty() || names.iter().any(|name| *name == wanted) {
         return Ok(());
     }
-    let names: Vec<String> = first.metrics.keys().cloned().collect();
+    let names: Vec<String> = names.into_iter().cloned().collect();
     Err(BillError::Lacks {
         kind: KIND,
         lacking: format!("the metric {wanted} (--metric {})", into.metric().as_str()),
@@ -226,7 +227,7 @@ fn entry(
     if account.is_empty() || other.is_empty() {
         return Err("a group without an account, a usage type or a service".to_owned());
     }
-    let TimeOf { start, end } = TimeOf::of(result);
+    let RawPeriod { start, end } = &result.time_period;
     let period = bill::period(start, Some(end)).ok_or("TimePeriod is not a period of days")?;
     let metric = into.metric().cost_explorer_name();
     let amount = group.metrics.get(metric).ok_or("the metric is missing")?;
@@ -240,9 +241,9 @@ fn entry(
     let terabytes = (billed_for == BilledFor::AthenaScan)
         .then(|| group.metrics.get("UsageQuantity")?.amount.as_deref())
         .flatten()
-        .and_then(|text| bill::cost(text, false));
+        .and_then(|text| bill::terabytes(text, false));
     let region = (grouping.kind == BillKind::CostExplorerByUsageType)
-        .then(|| region::of_usage_type(other))
+        .then(|| region::of_usage_type(other).or_else(|| unknown_prefix(other)))
         .flatten();
     let line = Line {
         key: LineKey {
@@ -263,24 +264,24 @@ fn entry(
         grouping.kind,
         account.to_owned(),
         other.to_owned(),
-        start.to_owned(),
-        end.to_owned(),
+        currency.unwrap_or("USD").to_owned(),
+        start.clone(),
+        end.clone(),
     );
     Ok((key, line))
 }
 
-struct TimeOf<'a> {
-    start: &'a str,
-    end: &'a str,
+/// Whether a period is of hours.
+fn is_part_of_day(period: &RawPeriod) -> bool {
+    let hour = |text: &str| text.get(11..13).map(str::to_owned);
+    let (start, end) = (hour(&period.start), hour(&period.end));
+    start.is_some_and(|start| start != "00") || end.is_some_and(|end| end != "00")
 }
 
-impl<'a> TimeOf<'a> {
-    fn of(result: &'a RawResult) -> Self {
-        Self {
-            start: &result.time_period.start,
-            end: &result.time_period.end,
-        }
-    }
+/// A prefix that stands for a Region unknown here: it must not pass for all.
+fn unknown_prefix(usage_type: &str) -> Option<&str> {
+    let prefix = usage_type.strip_suffix("-DataScannedInTB")?;
+    (!prefix.is_empty()).then_some(prefix)
 }
 
 /// Services by name; of usage types only those that are told by their name.
@@ -295,6 +296,14 @@ fn what_for(other: &str, kind: BillKind) -> (BilledFor, ChargeCategory) {
     }
     if bill::is_scan(other) {
         return (BilledFor::AthenaScan, usage);
+    }
+    if other.contains("CapacityReservation") {
+        return (BilledFor::AthenaOther, usage);
+    }
+    if other == "NoUsageType" {
+        // Taxes, support and refunds stand there.
+        let name = BilledFor::Service("(no usage type)".into());
+        return (name, ChargeCategory::Other);
     }
     let name = if other.contains("Requests-Tier") {
         "Amazon S3 (requests)"

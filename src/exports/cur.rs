@@ -184,9 +184,10 @@ fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, St
     let is_quantity = billed_for == BilledFor::AthenaScan && is_usage(line_type);
     let terabytes = if is_quantity {
         match row.get(Of::UsageAmount as usize) {
-            Some(text) => {
-                Some(bill::cost(text, row.is_binary).ok_or("the usage amount is not a decimal")?)
-            }
+            Some(text) => Some(
+                bill::terabytes(text, row.is_binary(Of::UsageAmount as usize))
+                    .ok_or("the usage amount is no quantity")?,
+            ),
             None => None,
         }
     } else {
@@ -246,7 +247,8 @@ fn cost_of(row: &Row<'_>, metric: CostMetric, line_type: &str) -> Result<Decimal
         _ => Of::Cost,
     };
     let text = row.get(column as usize).ok_or("no cost")?;
-    bill::cost(text, row.is_binary).ok_or_else(|| "the cost is not a decimal that fits".to_owned())
+    bill::cost(text, row.is_binary(column as usize))
+        .ok_or_else(|| "the cost is not a decimal that fits".to_owned())
 }
 
 #[cfg(test)]

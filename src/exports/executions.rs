@@ -18,6 +18,10 @@ use serde_json::value::RawValue;
 /// More bytes than any query scans (100 PB); sums of it stay far from overflow.
 const BYTES_SCANNED_MAX: u64 = 100_000_000_000_000_000;
 
+/// Broken documents of one file behind which reading goes on: each may be read
+/// to the end of the file before it is known to be broken.
+const BROKEN_DOCUMENTS_MAX: usize = 64;
+
 #[derive(Deserialize)]
 struct RawAnswer<'a> {
     #[serde(borrow, rename = "QueryExecutions")]
@@ -147,8 +151,15 @@ impl Reader<'_> {
     /// starts one.
     fn documents(&mut self, text: &str, offset: u64) {
         let mut start = 0;
+        let mut broken_documents = 0;
         while start < text.len() {
             let rest = &text[start..];
+            if broken_documents == BROKEN_DOCUMENTS_MAX {
+                let place = offset + start as u64;
+                let detail = "too many broken documents: the rest of the file is not read";
+                return self.reject(Some(place), RejectReason::InvalidJson, detail.to_owned());
+            }
+            broken_documents += 1;
             let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
             let mut broken = None;
             while let Some(document) = stream.next() {
@@ -400,6 +411,13 @@ mod tests {
             let (found, count, _) = all.rejects.iter().next().unwrap();
             assert_eq!((found, count), (reason, 1), "{to}");
         }
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_brackets_takes_no_time_by_the_square() {
+        let all = read(&"[\n".repeat(200_000));
+        assert!(all.by_id.is_empty());
+        assert!(all.rejects.total() <= BROKEN_DOCUMENTS_MAX as u64 + 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::rows::{Row, Rows, find};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::region;
 use crate::model::text::Text;
+use rust_decimal::Decimal;
 
 const KIND: &str = "FOCUS data";
 
@@ -23,12 +24,14 @@ enum Of {
     Resource,
     Quantity,
     Unit,
+    PricingQuantity,
+    PricingUnit,
     UsageType,
     SkuMeter,
     InvoiceId,
 }
 
-const COLUMNS: [&[&str]; 16] = [
+const COLUMNS: [&[&str]; 18] = [
     &["BilledCost"],
     &["BillingCurrency"],
     &["ChargeCategory", "ChargeType"],
@@ -40,8 +43,10 @@ const COLUMNS: [&[&str]; 16] = [
     &["SubAccountName"],
     &["RegionId", "Region"],
     &["ResourceId"],
-    &["ConsumedQuantity", "PricingQuantity"],
-    &["ConsumedUnit", "PricingUnit"],
+    &["ConsumedQuantity"],
+    &["ConsumedUnit"],
+    &["PricingQuantity"],
+    &["PricingUnit"],
     &["x_UsageType"],
     &["SkuMeter"],
     &["InvoiceId"],
@@ -103,6 +108,30 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<
     Ok(())
 }
 
+/// Terabytes, from the consumed or else the pricing quantity and its own unit;
+/// `None` in a unit that is none of bytes.
+fn quantity(row: &Row<'_>) -> Option<Decimal> {
+    let pairs = [
+        (Of::Quantity, Of::Unit),
+        (Of::PricingQuantity, Of::PricingUnit),
+    ];
+    pairs.into_iter().find_map(|(quantity, unit)| {
+        let at = quantity as usize;
+        let quantity = bill::terabytes(row.get(at)?, row.is_binary(at))?;
+        // Units of a thousand and of 1024 are both meant by what AWS writes.
+        let per_terabyte = match row.get(unit as usize)?.to_ascii_lowercase().as_str() {
+            "tb" | "terabyte" | "terabytes" | "tib" => 1,
+            "gb" | "gigabyte" | "gigabytes" => 1000,
+            "gib" => 1024,
+            "mb" | "megabyte" | "megabytes" => 1_000_000,
+            "mib" => 1 << 20,
+            "b" | "byte" | "bytes" => 1_000_000_000_000_i64,
+            _ => return None,
+        };
+        quantity.checked_div(Decimal::from(per_terabyte))
+    })
+}
+
 fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
     let need = |of: Of, what: &str| row.get(of as usize).ok_or(format!("no {what}"));
     let account = row
@@ -113,7 +142,8 @@ fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
     let period = bill::period(start, row.get(Of::End as usize))
         .ok_or("the charge period is not a period")?;
     let cost = need(Of::Cost, "cost")?;
-    let cost = bill::cost(cost, row.is_binary).ok_or("the cost is not a decimal that fits")?;
+    let cost = bill::cost(cost, row.is_binary(Of::Cost as usize))
+        .ok_or("the cost is not a decimal that fits")?;
     let service = need(Of::Service, "ServiceName")?;
     let category = match need(Of::Category, "ChargeCategory")? {
         "Usage" => ChargeCategory::Usage,
@@ -126,22 +156,14 @@ fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
     let usage_type = row
         .get(Of::UsageType as usize)
         .or_else(|| row.get(Of::SkuMeter as usize));
-    let unit = row.get(Of::Unit as usize);
-    let in_terabytes = unit.is_some_and(|unit| {
-        ["tb", "terabyte", "terabytes"].contains(&unit.to_ascii_lowercase().as_str())
-    });
+    let quantity = quantity(row);
     let billed_for = match (is_athena, usage_type) {
         (false, _) => BilledFor::Service(bill::service_name(service).into()),
         (true, Some(usage_type)) if bill::is_scan(usage_type) => BilledFor::AthenaScan,
-        (true, _) if in_terabytes => BilledFor::AthenaScan,
+        (true, _) if quantity.is_some() => BilledFor::AthenaScan,
         (true, usage_type) => bill::athena(usage_type),
     };
-    let terabytes = if billed_for == BilledFor::AthenaScan {
-        row.get(Of::Quantity as usize)
-            .and_then(|text| bill::cost(text, row.is_binary))
-    } else {
-        None
-    };
+    let terabytes = quantity.filter(|_| billed_for == BilledFor::AthenaScan);
     let resource = row.get(Of::Resource as usize).filter(|_| is_athena);
     let region = row
         .get(Of::Region as usize)

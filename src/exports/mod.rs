@@ -8,6 +8,7 @@
 //! | `ce get-cost-and-usage` | [`cost_explorer`] |
 //! | Cost and Usage Report, legacy and 2.0 | [`cur`] |
 //! | FOCUS 1.x | [`focus`] |
+//! | which lines count where several cover the same | [`merge`] |
 //! | rows of CSV or Parquet by column name | [`rows`], [`parquet`] |
 //! | account -> business unit | [`units`] |
 //!
@@ -18,6 +19,7 @@ mod cost_explorer;
 mod cur;
 mod executions;
 mod focus;
+mod merge;
 mod parquet;
 mod rows;
 mod text;

@@ -32,11 +32,16 @@ enum Body<'a> {
 /// A row: the wanted columns in the order they were asked for.
 pub(super) struct Row<'r> {
     fields: &'r [Option<Cow<'r, str>>],
-    /// Whether numbers were binary ones.
-    pub(super) is_binary: bool,
+    /// Which of them were binary numbers; none, where there are fewer.
+    binary: &'r [bool],
 }
 
 impl Row<'_> {
+    /// Whether a wanted column was a binary number.
+    pub(super) fn is_binary(&self, wanted: usize) -> bool {
+        self.binary.get(wanted).copied().unwrap_or_default()
+    }
+
     /// The text of a wanted column; `None` where it is empty or not there.
     pub(super) fn get(&self, wanted: usize) -> Option<&str> {
         let text = self.fields.get(wanted)?.as_deref()?.trim();
@@ -47,16 +52,12 @@ impl Row<'_> {
 impl<'a> Rows<'a> {
     pub(super) fn csv(text: &'a [u8]) -> Result<Self, RowsError> {
         let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let count = |sign: u8| header.iter().filter(|byte| **byte == sign).count();
         // Spreadsheets of some countries separate by semicolons.
-        let separator = if count(b';') > count(b',') {
-            b';'
-        } else {
-            b','
-        };
+        let is_european = header.contains(&b';') && !header.contains(&b',');
+        // A row of another length is one that an odd quote or comma has shifted.
         let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .delimiter(separator)
+            .flexible(false)
+            .delimiter(if is_european { b';' } else { b',' })
             .from_reader(text);
         let header = reader.byte_headers().map_err(RowsError::Header)?;
         let names = header
@@ -105,7 +106,7 @@ impl<'a> Rows<'a> {
                                 number,
                                 Ok(Row {
                                     fields: &fields,
-                                    is_binary: false,
+                                    binary: &[],
                                 }),
                             );
                         }
@@ -126,7 +127,8 @@ impl<'a> Rows<'a> {
                     .collect();
                 let mut number = 0;
                 parquet::for_each(&bytes, &columns, |values| {
-                    let is_binary = values.iter().any(|(_, is_binary)| *is_binary);
+                    let binary: Vec<bool> =
+                        values.iter().map(|(_, is_binary)| *is_binary).collect();
                     let fields: Vec<Option<Cow<'_, str>>> = values
                         .iter()
                         .map(|(text, _)| text.as_deref().map(Cow::Borrowed))
@@ -135,7 +137,7 @@ impl<'a> Rows<'a> {
                         number,
                         Ok(Row {
                             fields: &fields,
-                            is_binary,
+                            binary: &binary,
                         }),
                     );
                     number += 1;

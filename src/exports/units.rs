@@ -14,6 +14,9 @@ const EXPECTED: &str = "expected CSV with the columns account_id, business_unit 
                         list-tags-for-resource (in a file named by the account id) or \
                         aws resourcegroupstaggingapi get-resources";
 
+/// An account id that starts with more than three zeros is believed to be a slip.
+const ACCOUNT_DIGITS_MIN: usize = 9;
+
 /// Why a file tells no business units.
 #[derive(Debug, thiserror::Error)]
 pub enum UnitsError {
@@ -197,9 +200,9 @@ impl UnitsReader {
                 Err(detail) => return rejected.push((number, detail)),
             };
             // A spreadsheet may have taken the zeros in front.
-            let id = row.get(0).unwrap_or_default();
-            let id = format!("{id:0>12}");
-            if !is_account_id(&id) {
+            let told = row.get(0).unwrap_or_default();
+            let id = format!("{told:0>12}");
+            if told.len() < ACCOUNT_DIGITS_MIN || !is_account_id(&id) {
                 let detail = "account_id is not an account id: 12 digits are".to_owned();
                 return rejected.push((number, detail));
             }
@@ -252,8 +255,7 @@ mod tests {
         let accounts = r#"{"Accounts":[{"Id":"444455556666","Name":"retail","Status":"ACTIVE"},{"Id":"777788889999","Name":"risk"}]}"#;
         let tags = r#"{"ResourceTagMappingList":[{"ResourceARN":"arn:aws:organizations::111122223333:account/o-1/444455556666","Tags":[{"Key":"BusinessUnit","Value":"Tagged"},{"Key":"cost_center","Value":"CC-7"}]}]}"#;
         let own_tags = r#"{"Tags":[{"Key":"business-unit","Value":"Risk"}]}"#;
-        let csv =
-            "account_id,business_unit\n444455556666,Retail Banking\n000000000012,Small\nx,y\n";
+        let csv = "account_id,business_unit\n444455556666,Retail Banking\n000000000012,Small\nx,y\n,Ghost\n";
         let files = [
             ("a.json", accounts),
             ("b.json", tags),
@@ -268,6 +270,15 @@ mod tests {
         let retail = &units["444455556666"];
         assert_eq!(retail.cost_center.as_deref(), Some("CC-7"));
         assert_eq!(retail.account_name.as_deref(), Some("retail"));
+    }
+
+    #[test]
+    fn lines_without_an_account_are_rejected() {
+        let mut reader = UnitsReader::new(None, None);
+        let csv = b"account_id,business_unit\n,Ghost\n12,Short\n444455556666,Retail\n";
+        reader.read("units.csv", csv).unwrap();
+        let (units, rejects) = reader.finish();
+        assert_eq!((units.len(), rejects.total()), (1, 2));
     }
 
     #[test]

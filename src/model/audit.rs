@@ -3,7 +3,7 @@
 use super::bill::BillCoverage;
 use super::chain::Chain;
 use super::charge::Attribution;
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Rejects};
 use super::event::Event;
 use super::execution::StatisticsCoverage;
 use super::text::Text;
@@ -23,6 +23,8 @@ pub struct Audit {
     pub statistics: Option<StatisticsCoverage>,
     /// What was read of the bill; `None` where none was given.
     pub bill: Option<BillCoverage>,
+    /// Lines of business units that could not be read.
+    pub units_rejects: Rejects,
     /// Who caused which part of the bill, where that was asked for.
     pub attribution: Option<Attribution>,
     /// The events kept, which chains point into.

@@ -263,6 +263,8 @@ pub struct BillCoverage {
     pub metric: CostMetric,
     /// Files read.
     pub files: u64,
+    /// Whether Cost Explorer's pages are not all there.
+    pub pages_missing: bool,
     /// Lines that were read and not counted.
     pub uncounted: Uncounted,
     /// What could not be read.

@@ -2,7 +2,7 @@
 
 /// Prefixes of usage types and the Regions they stand for, as they appear in
 /// AWS bills. Unprefixed usage types tell no Region.
-const PREFIXES: [(&str, &str); 31] = [
+const PREFIXES: [(&str, &str); 33] = [
     ("AFS1", "af-south-1"),
     ("APE1", "ap-east-1"),
     ("APN1", "ap-northeast-1"),
@@ -30,6 +30,8 @@ const PREFIXES: [(&str, &str); 31] = [
     ("MEC1", "me-central-1"),
     ("MES1", "me-south-1"),
     ("SAE1", "sa-east-1"),
+    ("UGE1", "us-gov-east-1"),
+    ("UGW1", "us-gov-west-1"),
     ("USE1", "us-east-1"),
     ("USE2", "us-east-2"),
     ("USW1", "us-west-1"),

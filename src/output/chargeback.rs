@@ -80,7 +80,8 @@ pub fn heading_line(audit: &Audit) -> String {
 }
 
 fn marks(chargeback: &Chargeback, writer: &mut dyn Write) -> io::Result<()> {
-    let any = |is: fn(&ChargebackRow) -> bool| chargeback.rows.iter().any(is);
+    let rows = || chargeback.rows.iter().chain(&chargeback.totals);
+    let any = |is: fn(&ChargebackRow) -> bool| rows().any(is);
     if any(|row| row.estimated_days > 0) {
         writeln!(
             writer,
@@ -339,7 +340,8 @@ fn beside(
 fn dearest(rows: &[&BesideRow]) -> (Vec<(String, Decimal)>, bool) {
     let mut sums: BTreeMap<String, Decimal> = BTreeMap::new();
     for row in rows {
-        *sums.entry(service(row)).or_default() += row.cost.abs();
+        let sum = sums.entry(service(row)).or_default();
+        *sum = sum.saturating_add(row.cost.abs());
     }
     let mut services: Vec<(String, Decimal)> = sums.into_iter().collect();
     services.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(&right.0)));
@@ -376,8 +378,10 @@ fn beside_table(
         let at = at.unwrap_or(services.len());
         if let Some((_, cells)) = lines.last_mut() {
             for cells in [cells, &mut total] {
-                *cells[at].get_or_insert_default() += row.cost;
-                *cells[columns - 1].get_or_insert_default() += row.cost;
+                for at in [at, columns - 1] {
+                    let sum = cells[at].get_or_insert_default();
+                    *sum = sum.saturating_add(row.cost);
+                }
             }
         }
     }
@@ -390,14 +394,11 @@ fn beside_table(
         costs.into_iter().map(shown).collect::<Vec<Cell>>()
     };
     let mut table = new_table(page);
-    table.set_header(titles.iter().enumerate().map(|(index, text)| {
-        let side = if index < by.len() {
-            CellAlignment::Left
-        } else {
-            CellAlignment::Right
-        };
-        title(&safe(text)).set_alignment(side)
-    }));
+    let (of_groups, of_amounts) = titles.split_at(by.len());
+    let of_groups = of_groups.iter().map(|text| title(text));
+    let of_amounts = of_amounts.iter().map(|text| title(&safe(text)));
+    let of_amounts = of_amounts.map(|cell| cell.set_alignment(CellAlignment::Right));
+    table.set_header(of_groups.chain(of_amounts));
     for (group, costs) in lines {
         let names = by.iter().zip(group);
         let mut cells: Vec<Cell> = names
@@ -462,13 +463,14 @@ fn reconciliations(
             }
         )?;
     }
-    let Some(bill) = &audit.bill else {
-        return writeln!(
+    let none = BillCoverage::default();
+    let bill = audit.bill.as_ref().unwrap_or(&none);
+    if audit.bill.is_none() {
+        writeln!(
             writer,
             "No bill was read: give one with --costs to see what was billed and for whom."
-        );
-    };
-    if attribution
+        )?;
+    } else if attribution
         .reconciliations
         .iter()
         .all(|block| block.billed.is_none())

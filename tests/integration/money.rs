@@ -722,3 +722,208 @@ fn damaged_bills_are_errors_or_rejects_and_never_panics() {
         assert_eq!(bill.lines.len(), 3, "{to}");
     }
 }
+
+// ---- overlaps: the same money told more than once ----
+
+/// A Cost Explorer answer of one period with one group.
+fn answer(key: &str, period: (&str, &str), groups: &[(&str, &str, &str)]) -> Vec<u8> {
+    let groups: Vec<String> = groups
+        .iter()
+        .map(|(other, cost, quantity)| {
+            format!(
+                r#"{{"Keys":["444455556666","{other}"],"Metrics":{{"UnblendedCost":{{"Amount":"{cost}","Unit":"USD"}},"UsageQuantity":{{"Amount":"{quantity}","Unit":"N/A"}}}}}}"#
+            )
+        })
+        .collect();
+    format!(
+        r#"{{"GroupDefinitions":[{{"Type":"DIMENSION","Key":"LINKED_ACCOUNT"}},{{"Type":"DIMENSION","Key":"{key}"}}],
+           "ResultsByTime":[{{"TimePeriod":{{"Start":"{}","End":"{}"}},"Groups":[{}],"Estimated":true}}]}}"#,
+        period.0,
+        period.1,
+        groups.join(",")
+    )
+    .into_bytes()
+}
+
+const SCAN: &str = "USE1-DataScannedInTB";
+const DAY: (&str, &str) = ("2026-11-02", "2026-11-03");
+const MONTH: (&str, &str) = ("2026-11-01", "2026-12-01");
+
+/// The cost of what queries share, and of the rest, of some answers.
+fn sums(files: &[Vec<u8>]) -> (String, String) {
+    let files: Vec<(&str, Vec<u8>)> = files.iter().map(|file| ("c.json", file.clone())).collect();
+    let bill = read(CostMetric::Unblended, &[], &files).unwrap();
+    let (shared, beside): (Vec<_>, Vec<_>) = bill
+        .lines
+        .iter()
+        .partition(|(key, _)| key.billed_for.is_shared_by_queries());
+    let sum = |lines: Vec<(&LineKey, &LineAmounts)>| -> String {
+        let sum: Decimal = lines.iter().map(|(_, amounts)| amounts.cost).sum();
+        exact(sum.normalize())
+    };
+    (sum(shared), sum(beside))
+}
+
+#[test]
+fn an_hour_a_day_and_a_month_are_the_same_money() {
+    let usage = |period, cost, quantity| answer("USAGE_TYPE", period, &[(SCAN, cost, quantity)]);
+    let hour = usage(
+        ("2026-11-02T05:00:00Z", "2026-11-02T06:00:00Z"),
+        "0.4",
+        "0.08",
+    );
+    let next = usage(
+        ("2026-11-02T06:00:00Z", "2026-11-02T07:00:00Z"),
+        "0.6",
+        "0.12",
+    );
+    let day = usage(DAY, "2.4", "0.48");
+    let month = usage(MONTH, "100", "20");
+    let so_far = usage(("2026-11-01", "2026-11-14"), "30", "6");
+    let later = usage(("2026-11-01", "2026-11-15"), "33", "6.6");
+    for (files, wanted) in [
+        (vec![hour.clone(), next.clone()], "1"),
+        (vec![hour, next, day.clone()], "2.4"),
+        (vec![so_far.clone(), later.clone()], "33"),
+        (vec![later, so_far, month.clone()], "100"),
+        // What the month has beyond the day stays.
+        (vec![month.clone(), day.clone()], "100"),
+    ] {
+        let turned: Vec<Vec<u8>> = files.iter().rev().cloned().collect();
+        assert_eq!(sums(&files).0, wanted);
+        assert_eq!(sums(&turned).0, wanted);
+    }
+    let bill = read(
+        CostMetric::Unblended,
+        &[],
+        &[("m.json", month), ("d.json", day)],
+    )
+    .unwrap();
+    assert_eq!(
+        scan(&bill),
+        [
+            "444455556666 2026-11-01/2026-12-01 us-east-1 - 97.6 19.52",
+            "444455556666 2026-11-02 us-east-1 - 2.4 0.48"
+        ]
+    );
+}
+
+#[test]
+fn capacity_is_told_apart_from_scans_and_told_once() {
+    let service = |period, cost| answer("SERVICE", period, &[("Amazon Athena", cost, "0")]);
+    let capacity = ("USE1-CapacityReservation-DPU-Hour", "14.4", "48");
+    let used = answer("USAGE_TYPE", DAY, &[(SCAN, "10", "2"), capacity]);
+    assert_eq!(
+        sums(&[service(DAY, "24.4"), used]),
+        ("10".into(), "14.4".into())
+    );
+    // A day of nothing but capacity has nothing for queries to share.
+    let only = answer("USAGE_TYPE", DAY, &[capacity]);
+    assert_eq!(
+        sums(&[service(DAY, "14.4"), only]),
+        ("0".into(), "14.4".into())
+    );
+    // Days by service against a month by usage type.
+    let month = answer("USAGE_TYPE", MONTH, &[(SCAN, "40", "8")]);
+    let days = [
+        service(DAY, "30"),
+        service(("2026-11-03", "2026-11-04"), "40"),
+        month,
+    ];
+    assert_eq!(sums(&days), ("40".into(), "30".into()));
+}
+
+#[test]
+fn lines_of_a_report_add_up_whatever_their_periods() {
+    let month = "z,2026-11/2026-12,,444455556666,Fee,2026-11-01T00:00:00Z,2026-12-01T00:00:00Z,AmazonQuickSight,Users,,1,USD,24,24\n\
+        y,2026-11/2026-12,,444455556666,Tax,2026-11-01T00:00:00Z,2026-12-01T00:00:00Z,AmazonAthena,,,1,USD,0.55,0.55\n";
+    let files = [("cur.csv", format!("{}{month}", cur()).into_bytes())];
+    let bill = read(CostMetric::Unblended, &ChargeCategory::EXTRA, &files).unwrap();
+    assert_eq!(bill.coverage.uncounted.covered_elsewhere, 0);
+    let taxes = bill
+        .lines
+        .iter()
+        .filter(|(key, _)| key.category == ChargeCategory::Tax);
+    let taxes: Decimal = taxes.map(|(_, amounts)| amounts.cost).sum();
+    assert_eq!(taxes, decimal("0.88"));
+}
+
+#[test]
+fn the_same_data_in_another_form_counts_once() {
+    let modern = cur().replacen(CUR_HEADER, &modern_header(), 1);
+    let mut other_ids = modern.clone();
+    for id in "abcdefg".chars() {
+        other_ids = other_ids.replace(&format!("\n{id},"), &format!("\nnew-{id},"));
+    }
+    for again in [
+        gz(modern.as_bytes()),
+        as_parquet(&modern, &[]),
+        as_parquet(&other_ids, &["line_item_unblended_cost"]),
+    ] {
+        let files = [("a.csv", modern.clone().into_bytes()), ("b", again)];
+        let bill = read(CostMetric::Unblended, &[], &files).unwrap();
+        assert_eq!(
+            scan(&bill),
+            ["444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3"]
+        );
+    }
+}
+
+#[test]
+fn shifted_rows_and_odd_quotes_are_rejected() {
+    let shifted = cur().replacen("AmazonS3", "Amazon,S3", 1);
+    let bill = read(
+        CostMetric::Unblended,
+        &[],
+        &[("s.csv", shifted.into_bytes())],
+    )
+    .unwrap();
+    assert_eq!(bill.coverage.rejects.total(), 1);
+    let quoted = cur().replacen("AmazonS3", "\"AmazonS3", 1);
+    let bill = read(
+        CostMetric::Unblended,
+        &[],
+        &[("q.csv", quoted.into_bytes())],
+    )
+    .unwrap();
+    assert!(bill.coverage.rejects.total() >= 1);
+}
+
+#[test]
+fn quantities_have_units_and_unknown_regions_are_regions() {
+    let in_gigabytes = FOCUS
+        .replace("0.3,Terabytes", "300,GB")
+        .replace("0.5,TB", "500,widgets");
+    let bill = read(
+        CostMetric::Unblended,
+        &[],
+        &[("f.csv", in_gigabytes.into_bytes())],
+    )
+    .unwrap();
+    assert_eq!(
+        scan(&bill)[0],
+        "444455556666 2026-11-02 us-east-1 quick-retail 1.45 0.3"
+    );
+    assert_eq!(
+        scan(&bill)[1],
+        "555566667777 2026-11-02 eu-central-1 - 2.5 -"
+    );
+    let unknown = answer("USAGE_TYPE", DAY, &[("XYZ9-DataScannedInTB", "10", "2")]);
+    let bill = read(CostMetric::Unblended, &[], &[("u.json", unknown)]).unwrap();
+    assert_eq!(scan(&bill), ["444455556666 2026-11-02 XYZ9 - 10 2"]);
+    let huge = answer("USAGE_TYPE", DAY, &[(SCAN, "10", "5e27")]);
+    let bill = read(CostMetric::Unblended, &[], &[("h.json", huge)]).unwrap();
+    assert_eq!(scan(&bill), ["444455556666 2026-11-02 us-east-1 - 10 -"]);
+}
+
+#[test]
+fn a_discount_without_a_work_group_lowers_those_of_its_account() {
+    let asked = [query(0, 200_000_000_000, true)];
+    let used = Billed {
+        work_group: Some(0),
+        ..line("2.50", Some("0.5"))
+    };
+    let shares = split(&asked, &[used, line("-0.50", None)]);
+    assert_eq!(shares[&Share::Attributed], "0.8");
+    assert_eq!(shares[&Share::Unattributed], "1.2");
+}

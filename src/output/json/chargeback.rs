@@ -1,6 +1,6 @@
 //! Chargeback rows, version 1 (design.md section 4).
 
-use super::coverage::{BillV1, CoverageV1, StatisticsV1};
+use super::coverage::{BillV1, CoverageV1, RejectsV1, StatisticsV1};
 use super::v1::WindowV1;
 use crate::model::audit::Audit;
 use crate::model::charge::{
@@ -200,6 +200,7 @@ struct TableV1<'a> {
     reconciliation: Vec<ReconciliationV1<'a>>,
     bill: Option<BillV1<'a>>,
     statistics: Option<StatisticsV1<'a>>,
+    business_unit_rejects: RejectsV1<'a>,
     coverage: CoverageV1<'a>,
 }
 
@@ -255,6 +256,7 @@ pub fn write_json(
             .collect(),
         bill: audit.bill.as_ref().map(BillV1::of),
         statistics: audit.statistics.as_ref().map(StatisticsV1::of),
+        business_unit_rejects: RejectsV1::of(&audit.units_rejects),
         coverage: CoverageV1::of(&audit.coverage),
     };
     serde_json::to_writer(&mut *writer, &document)?;

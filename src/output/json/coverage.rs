@@ -45,8 +45,9 @@ struct RecordsV1 {
     replaced: u64,
 }
 
+/// What was not read, by reason.
 #[derive(Serialize)]
-struct RejectsV1<'a> {
+pub struct RejectsV1<'a> {
     total: u64,
     by_reason: Vec<RejectedV1<'a>>,
 }
@@ -108,6 +109,7 @@ pub struct BillV1<'a> {
     files: u64,
     kinds: Vec<&'static str>,
     metric: &'static str,
+    pages_missing: bool,
     uncounted: UncountedV1,
     rejects: RejectsV1<'a>,
     notes: &'a BTreeSet<String>,
@@ -133,6 +135,7 @@ impl<'a> BillV1<'a> {
             files: coverage.files,
             kinds: coverage.kinds.iter().map(|kind| kind.as_str()).collect(),
             metric: coverage.metric.as_str(),
+            pages_missing: coverage.pages_missing,
             uncounted: UncountedV1 {
                 repeated: uncounted.repeated,
                 outdated: uncounted.outdated,
@@ -150,7 +153,9 @@ impl<'a> BillV1<'a> {
 }
 
 impl<'a> RejectsV1<'a> {
-    fn of(rejects: &'a Rejects) -> Self {
+    /// The rejects as they are written.
+    #[must_use]
+    pub fn of(rejects: &'a Rejects) -> Self {
         let by_reason = rejects.iter().map(|(reason, count, examples)| RejectedV1 {
             reason: reason.as_str(),
             count,
