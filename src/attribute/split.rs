@@ -223,38 +223,42 @@ fn is_shared(key: &LineKey) -> bool {
     key.category == ChargeCategory::Usage && key.billed_for.is_shared_by_queries()
 }
 
-/// Discounts without a work group belong to the work groups of their account,
-/// period and Region, by cost: else those would be charged more than is billed.
+/// Discounts belong to what they are given on: the lines of their account, Region
+/// and work group, as far as they tell those, inside their period, by cost. Else
+/// those lines would be charged more than is billed.
 fn spread_discounts(cells: &mut [Cell<'_>]) {
-    let mut by_place: BTreeMap<_, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    let mut uses: BTreeMap<(&Text, &Text), Vec<usize>> = BTreeMap::new();
+    let mut discounts = Vec::new();
     for (index, cell) in cells.iter().enumerate() {
-        let LineKey {
-            account_id,
-            period,
-            region,
-            currency,
-            ..
-        } = cell.key;
-        let place = by_place
-            .entry((account_id, *period, region, currency))
-            .or_default();
-        let is_discount = cell.units < 0 && cell.amounts.terabytes.is_none();
-        match (is_discount && cell.key.work_group.is_none(), cell.units > 0) {
-            (true, _) => place.0.push(index),
-            (false, true) if cell.key.work_group.is_some() => place.1.push(index),
-            (false, _) => {}
+        if cell.units > 0 {
+            let place = (&cell.key.account_id, &cell.key.currency);
+            uses.entry(place).or_default().push(index);
+        } else if cell.units < 0 && cell.amounts.terabytes.is_none() {
+            discounts.push(index);
         }
     }
-    for (discounts, uses) in by_place.into_values() {
-        for discount in discounts {
-            let weights = uses.iter().map(|index| positive(Some(cells[*index].units)));
-            let weights: Vec<u128> = weights.collect();
-            let shares = share::split(cells[discount].units, &weights, 0);
-            for (index, share) in uses.iter().zip(shares.of_weights) {
-                cells[*index].units += share;
-            }
-            cells[discount].units = shares.of_rest;
+    for discount in discounts {
+        let key = cells[discount].key;
+        let is_given_on = |other: &LineKey| {
+            key.period.from <= other.period.from
+                && other.period.to <= key.period.to
+                && (key.region.is_none() || key.region == other.region)
+                && (key.work_group.is_none() || key.work_group == other.work_group)
+        };
+        let own = uses.get(&(&key.account_id, &key.currency));
+        let own: Vec<usize> = own
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|index| is_given_on(cells[*index].key))
+            .collect();
+        let weights = own.iter().map(|index| positive(Some(cells[*index].units)));
+        let weights: Vec<u128> = weights.collect();
+        let shares = share::split(cells[discount].units, &weights, 0);
+        for (index, share) in own.iter().zip(shares.of_weights) {
+            cells[*index].units += share;
         }
+        cells[discount].units = shares.of_rest;
     }
 }
 

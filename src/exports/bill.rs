@@ -137,7 +137,14 @@ impl BillReader {
                 found: "an empty file".to_owned(),
             }),
             Some(b'{' | b'[') => cost_explorer::read(name, &text, self),
-            Some(_) => self.rows(name, Rows::csv(&text)?),
+            Some(_) => {
+                if !text.ends_with(b"\n") {
+                    self.note(
+                        "a file does not end with a line break: its last line may be cut short",
+                    );
+                }
+                self.rows(name, Rows::csv(&text)?)
+            }
         }
     }
 

@@ -25,7 +25,8 @@ pub(super) struct Rows<'a> {
 }
 
 enum Body<'a> {
-    Csv(csv::Reader<&'a [u8]>),
+    /// Rows, and whether the text ends inside a quoted cell.
+    Csv(csv::Reader<&'a [u8]>, bool),
     Parquet(Bytes),
 }
 
@@ -65,7 +66,7 @@ impl<'a> Rows<'a> {
             .map(|name| String::from_utf8_lossy(name).trim().to_owned());
         Ok(Self {
             names: names.collect(),
-            body: Body::Csv(reader),
+            body: Body::Csv(reader, memchr::memchr_iter(b'"', text).count() % 2 == 1),
         })
     }
 
@@ -90,12 +91,17 @@ impl<'a> Rows<'a> {
         mut each: impl FnMut(u32, Result<Row<'_>, String>),
     ) -> Result<(), RowsError> {
         match self.body {
-            Body::Csv(mut reader) => {
+            Body::Csv(mut reader, ends_inside_quotes) => {
                 let mut record = csv::ByteRecord::new();
                 let mut number = 0;
                 loop {
                     match reader.read_byte_record(&mut record) {
-                        Ok(false) => return Ok(()),
+                        Ok(false) => {
+                            if ends_inside_quotes {
+                                each(number, Err("a quoted cell is never closed".to_owned()));
+                            }
+                            return Ok(());
+                        }
                         Ok(true) => {
                             let field = |at: &Option<usize>| {
                                 at.and_then(|at| record.get(at))

@@ -926,4 +926,12 @@ fn a_discount_without_a_work_group_lowers_those_of_its_account() {
     let shares = split(&asked, &[used, line("-0.50", None)]);
     assert_eq!(shares[&Share::Attributed], "0.8");
     assert_eq!(shares[&Share::Unattributed], "1.2");
+    let monthly = Billed {
+        is_monthly: true,
+        region: None,
+        ..line("-0.50", None)
+    };
+    let shares = split(&asked, &[line("2.50", Some("0.5")), monthly]);
+    assert_eq!(shares[&Share::Attributed], "0.8");
+    assert_eq!(shares[&Share::Unattributed], "1.2");
 }
