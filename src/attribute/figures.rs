@@ -6,6 +6,7 @@ use crate::model::chain::Chain;
 use crate::model::execution::{QueryFigures, QueryStatistics, Statistics, StatisticsCoverage};
 use crate::model::text::OpaqueId;
 use hashbrown::HashSet;
+use jiff::civil::Date;
 
 /// Gives every query its state, bytes and estimated cost, where statistics of it
 /// were read, and says how many found theirs.
@@ -23,6 +24,8 @@ pub fn join_statistics(
         rejects: statistics.rejects.clone(),
         ..StatisticsCoverage::default()
     };
+    // Queries of one chain are of one day, or two.
+    let mut today = (i64::MIN, Date::default());
     let mut used: HashSet<&OpaqueId> = HashSet::with_capacity(statistics.by_id.len());
     for query in chains.iter_mut().flat_map(|chain| &mut chain.queries) {
         let Some(id) = &query.query_execution_id else {
@@ -34,7 +37,11 @@ pub fn join_statistics(
         };
         joined.queries_with_statistics += 1;
         used.insert(known);
-        let day = query.started_at.day();
+        let number = query.started_at.day_number();
+        if today.0 != number {
+            today = (number, query.started_at.day());
+        }
+        let day = today.1;
         query.figures = Some(Box::new(figures(found, pricing, |bytes| {
             pricing.estimate_usd(bytes, query.region.as_deref()?, day)
         })));

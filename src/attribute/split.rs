@@ -18,7 +18,8 @@ use crate::model::chain::{Chain, ChainPath};
 use crate::model::charge::{Attribution, Beside, Charge, Figures, ListPrice, QueryShare, Share};
 use crate::model::money::{amount, units};
 use crate::model::text::Text;
-use jiff::civil::Date;
+use crate::model::time::UtcSecond;
+use hashbrown::HashMap;
 use polars::prelude::*;
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -131,11 +132,16 @@ pub fn attribute(
 /// The prices of the Regions and days of queries, each once.
 fn prices(chains: &[Chain], pricing: &Pricing) -> Vec<ListPrice> {
     let queries = chains.iter().flat_map(|chain| &chain.queries);
-    let places: BTreeSet<(&Text, Date)> = queries
-        .filter_map(|query| Some((query.region.as_ref()?, query.started_at.day())))
-        .collect();
+    // A million queries have few places and days.
+    let mut places: HashMap<(&str, i64), UtcSecond> = HashMap::new();
+    for query in queries {
+        if let Some(region) = &query.region {
+            let place = (&**region, query.started_at.day_number());
+            places.entry(place).or_insert(query.started_at);
+        }
+    }
     let used = places.into_iter();
-    let used = used.filter_map(|(region, day)| pricing.list_price(region, day));
+    let used = used.filter_map(|((region, _), at)| pricing.list_price(region, at.day()));
     let used: BTreeSet<ListPrice> = used.collect();
     used.into_iter().collect()
 }
@@ -171,7 +177,8 @@ impl Queries {
                     continue;
                 }
                 all.account.push(account);
-                all.day.push(day_number(query.started_at.day()));
+                let day = query.started_at.day_number();
+                all.day.push(i32::try_from(day).unwrap_or_default());
                 all.region.push(codes.code(query.region.as_ref()));
                 all.work_group.push(codes.code(query.work_group.as_ref()));
                 all.source.push(source);

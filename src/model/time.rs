@@ -58,6 +58,13 @@ impl UtcSecond {
         Some(Self(moment.timestamp().as_second()))
     }
 
+    /// Days since 1970-01-01: the UTC day as a number, many times as fast as
+    /// [`Self::day`].
+    #[must_use]
+    pub const fn day_number(self) -> i64 {
+        self.0.div_euclid(86_400)
+    }
+
     /// The UTC day it falls on.
     #[must_use]
     pub fn day(self) -> Date {
@@ -150,5 +157,8 @@ mod tests {
         let midnight = UtcSecond::midnight(late.day()).unwrap();
         assert_eq!(midnight, at("2026-07-01T00:00:00Z"));
         assert_eq!(midnight.distance(late), 86_399);
+        assert_eq!(midnight.day_number(), late.day_number());
+        assert_eq!(late.plus(1).day_number(), late.day_number() + 1);
+        assert_eq!(UtcSecond::from_unix(-1).day_number(), -1);
     }
 }
