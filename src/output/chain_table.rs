@@ -220,8 +220,9 @@ pub(super) fn new_table(page: Page) -> Table {
 
 /// Columns that are never folded: half an id helps nobody.
 pub(super) fn keep_whole(table: &mut Table, titles: &[&str], fixed: &[&str]) {
-    for (column, title) in table.column_iter_mut().zip(titles) {
-        column.set_padding((0, 2));
+    let last = titles.len().saturating_sub(1);
+    for (index, (column, title)) in table.column_iter_mut().zip(titles).enumerate() {
+        column.set_padding((0, if index == last { 0 } else { 2 }));
         if fixed.contains(title) {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
