@@ -137,7 +137,7 @@ pub(super) struct MoneyArgs {
 
     /// Business units of accounts: CSV with `account_id` and `business_unit`, or output
     /// of AWS Organizations. May be given more than once; the configuration's
-    /// consumers declared there come first.
+    /// consumers come first.
     #[arg(long, global = true, value_name = "PATH")]
     pub(super) business_units: Vec<PathBuf>,
 

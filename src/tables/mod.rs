@@ -3,7 +3,7 @@
 //!
 //! | what | file |
 //! |---|---|
-//! | records as tables | [`records`], [`charges`] |
+//! | records as tables | [`records`], [`mod@charges`] |
 //! | tables as Parquet | [`parquet`] |
 //! | SQL over tables | [`sql`] |
 //! | tables as data frames and back | [`frame`] |
