@@ -60,6 +60,22 @@ pub(super) fn units_column(
     Ok(units.into_decimal(38, 0)?.into_series().into_column())
 }
 
+/// Sums of columns, each with how many of its values are known.
+pub(super) fn sums_with_known(names: &[&str]) -> Vec<Expr> {
+    let sums = names.iter().flat_map(|name| {
+        let known = col(*name).count().cast(DataType::UInt32);
+        [col(*name).sum(), known.alias(format!("{name}_known"))]
+    });
+    sums.collect()
+}
+
+/// Sums made by [`sums_with_known`]; `None` where no value is known.
+pub(super) fn read_known_sums(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<i128>>> {
+    let known = read_all_codes(frame, &format!("{name}_known"))?;
+    let sums = read_units(frame, name)?.into_iter().zip(known);
+    Ok(sums.map(|(sum, known)| sum.filter(|_| known > 0)).collect())
+}
+
 /// The values of a column made by [`units_column`].
 pub(super) fn read_units(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<i128>>> {
     let units = frame.column(name)?.decimal()?.physical();

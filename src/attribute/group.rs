@@ -1,6 +1,8 @@
 //! Charges grouped by what was asked for.
 
-use super::frame::{Codes, day_number, read_all_codes, read_units, units_column};
+use super::frame::{
+    Codes, day_number, read_all_codes, read_known_sums, sums_with_known, units_column,
+};
 use super::price::ESTIMATE_SCALE;
 use super::split::AttributeError;
 use crate::model::charge::{
@@ -98,20 +100,10 @@ fn rows(
     columns.extend(sums_columns(charges, scale)?);
     let mut keys: Vec<Expr> = names.iter().map(|name| col(name.as_str())).collect();
     keys.push(col("currency"));
-    let mut sums = Vec::new();
-    for name in SUMS {
-        sums.push(col(name).sum());
-        sums.push(
-            col(name)
-                .count()
-                .cast(DataType::UInt32)
-                .alias(format!("{name}_known")),
-        );
-    }
     let grouped = DataFrame::new_infer_height(columns)?
         .lazy()
         .group_by(keys)
-        .agg(sums)
+        .agg(sums_with_known(&SUMS))
         .collect()?;
     let mut rows = read_rows(&grouped, &names, &codes, scale)?;
     let days = estimated_days(charges, by, topology);
@@ -189,11 +181,7 @@ fn read_rows(
 ) -> Result<Vec<ChargebackRow>, AttributeError> {
     let mut sums: BTreeMap<&str, Vec<Option<i128>>> = BTreeMap::new();
     for name in SUMS {
-        let values = read_units(grouped, name)?;
-        let known = read_all_codes(grouped, &format!("{name}_known"))?;
-        let values = values.into_iter().zip(known);
-        let values = values.map(|(sum, known)| sum.filter(|_| known > 0));
-        sums.insert(name, values.collect());
+        sums.insert(name, read_known_sums(grouped, name)?);
     }
     let groups: Vec<Vec<u32>> = names
         .iter()

@@ -8,7 +8,8 @@
 //! unattributed (design 4).
 
 use super::frame::{
-    Codes, day_number, day_of, read_all_codes, read_codes, read_days, read_units, units_column,
+    Codes, day_number, day_of, read_all_codes, read_codes, read_days, read_known_sums, read_units,
+    sums_with_known, units_column,
 };
 use super::price::{ESTIMATE_SCALE, Pricing};
 use super::reconcile::{self, CellOutcome};
@@ -523,15 +524,7 @@ fn charges(
         col("unknown").sum(),
         col("cost").sum(),
     ];
-    for name in ["scanned", "billed", "estimate"] {
-        sums.push(col(name).sum());
-        sums.push(
-            col(name)
-                .count()
-                .cast(DataType::UInt32)
-                .alias(format!("{name}_known")),
-        );
-    }
+    sums.extend(sums_with_known(&["scanned", "billed", "estimate"]));
     let grouped = frame.lazy().group_by(keys.map(col)).agg(sums).collect()?;
     read_charges(&grouped, codes, scale)
 }
@@ -600,14 +593,7 @@ fn read_charges(
     let [queries, unknown] = [code("queries")?, code("unknown")?];
     let day = read_days(grouped, "day")?;
     let cost = read_units(grouped, "cost")?;
-    let known = |name: &str| -> Result<Vec<Option<i128>>, AttributeError> {
-        let sums = read_units(grouped, name)?;
-        let counts = read_all_codes(grouped, &format!("{name}_known"))?;
-        let known = sums.into_iter().zip(counts);
-        Ok(known
-            .map(|(sum, count)| sum.filter(|_| count > 0))
-            .collect())
-    };
+    let known = |name: &str| read_known_sums(grouped, name);
     let [scanned, billed, estimate] = [known("scanned")?, known("billed")?, known("estimate")?];
     let text = |code: u32| codes.text(code).cloned();
     let bytes = |sum: Option<i128>| sum.map(|sum| u64::try_from(sum).unwrap_or(u64::MAX));

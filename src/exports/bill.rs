@@ -1,7 +1,7 @@
 //! Bills: which kind a file is, and all files together.
 
 use super::cost_explorer::{self, Entry, EntryKey};
-use super::rows::{Rows, RowsError};
+use super::rows::{Row, Rows, RowsError, find};
 use super::text::{TextError, plain};
 use super::{cur, focus, merge};
 use crate::model::bill::{
@@ -256,7 +256,7 @@ impl BillReader {
         }
     }
 
-    pub(super) fn repeated(&mut self) {
+    fn repeated(&mut self) {
         self.bill.coverage.uncounted.repeated += 1;
     }
 
@@ -285,6 +285,9 @@ impl BillReader {
     /// Counts a line, or counts why not. `name` and `record` are where it stands.
     pub(super) fn line(&mut self, name: &str, record: u32, line: Line) {
         let Line { key, .. } = &line;
+        if !is_currency(&key.currency) {
+            return self.reject(name, record, "the currency is no code of three letters");
+        }
         self.bill.coverage.kinds.insert(key.kind);
         if key.category != ChargeCategory::Usage && !self.extra.contains(&key.category) {
             let uncounted = &mut self.bill.coverage.uncounted.categories;
@@ -343,6 +346,75 @@ impl BillReader {
         bill.lines = merge::lines(lines, &mut bill.coverage.uncounted);
         bill
     }
+}
+
+/// Whether it is spelled like an ISO 4217 code.
+fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// Where the columns of a format are, in the order it knows them.
+pub(super) struct Columns(Vec<Option<usize>>);
+
+impl Columns {
+    /// Finds columns, each under one of several names; the first `needed` of them
+    /// have to be there.
+    pub(super) fn find(
+        kind: &'static str,
+        names: &[String],
+        wanted: &[&[&str]],
+        needed: usize,
+    ) -> Result<Self, BillError> {
+        let found = find(names, wanted);
+        let lacking = found.iter().zip(wanted).take(needed);
+        let lacking: Vec<String> = lacking
+            .filter(|(at, _)| at.is_none())
+            .map(|(_, names)| names.first().map_or("a cost of this metric", |name| *name))
+            .map(str::to_owned)
+            .collect();
+        if lacking.is_empty() {
+            return Ok(Self(found));
+        }
+        Err(BillError::Lacks {
+            kind,
+            lacking: format!("the columns {}", list(&lacking)),
+            found: list(names),
+        })
+    }
+
+    /// Whether the column is there.
+    pub(super) fn has(&self, wanted: usize) -> bool {
+        self.0.get(wanted).is_some_and(Option::is_some)
+    }
+}
+
+/// Reads rows into lines. `line` gives `None` for one that was read before;
+/// `account_name` is the column of the account's name.
+pub(super) fn read_lines(
+    name: &str,
+    rows: Rows<'_>,
+    columns: &Columns,
+    into: &mut BillReader,
+    account_name: usize,
+    line: impl Fn(&Row<'_>, &mut BillReader) -> Result<Option<Line>, String>,
+) -> Result<(), BillError> {
+    rows.for_each(&columns.0, |number, row| {
+        let row = match row {
+            Ok(row) => row,
+            Err(detail) => return into.reject(name, number, detail),
+        };
+        match line(&row, into) {
+            Ok(Some(line)) => {
+                if let Some(account) = row.get(account_name) {
+                    into.name_account(&line.key.account_id, account);
+                }
+                into.line(name, number, line);
+            }
+            Ok(None) => into.repeated(),
+            Err(detail) => into.reject(name, number, detail),
+        }
+    })?;
+    Ok(())
 }
 
 enum Inside {

@@ -1,7 +1,7 @@
 //! Cost and Usage Reports, legacy and 2.0 (facts.md section 8).
 
-use super::bill::{self, BillError, BillReader, Line};
-use super::rows::{Row, Rows, find};
+use super::bill::{self, BillError, BillReader, Columns, Line};
+use super::rows::{Row, Rows};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::region;
 use crate::model::text::Text;
@@ -107,41 +107,21 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<
     for at in [Of::SavingsPlanCost as usize, Of::ReservationCost as usize] {
         columns[at] = net_or_gross(metric, at);
     }
-    let at = find(&names, &columns);
-    let lacking: Vec<String> = at
-        .iter()
-        .zip(columns)
-        .take(NEEDED)
-        .filter(|(at, _)| at.is_none())
-        .map(|(_, names)| names[0].to_owned())
-        .collect();
-    if !lacking.is_empty() {
-        return Err(BillError::Lacks {
-            kind: KIND,
-            lacking: format!("the columns {}", bill::list(&lacking)),
-            found: bill::list(rows.names()),
-        });
-    }
-    let has_invoice = at[Of::InvoiceId as usize].is_some();
-    rows.for_each(&at, |number, row| {
-        let row = match row {
-            Ok(row) => row,
-            Err(detail) => return into.reject(name, number, detail),
-        };
-        if is_repeated(&row, into) {
-            return into.repeated();
-        }
-        match line(&row, metric, has_invoice) {
-            Ok(line) => {
-                if let Some(account) = row.get(Of::AccountName as usize) {
-                    into.name_account(&line.key.account_id, account);
-                }
-                into.line(name, number, line);
+    let columns = Columns::find(KIND, &names, &columns, NEEDED)?;
+    let has_invoice = columns.has(Of::InvoiceId as usize);
+    bill::read_lines(
+        name,
+        rows,
+        &columns,
+        into,
+        Of::AccountName as usize,
+        |row, into| {
+            if is_repeated(row, into) {
+                return Ok(None);
             }
-            Err(detail) => into.reject(name, number, detail),
-        }
-    })?;
-    Ok(())
+            line(row, metric, has_invoice).map(Some)
+        },
+    )
 }
 
 /// Whether a line item of this id and hour was read before.

@@ -1,6 +1,6 @@
 //! FOCUS 1.x, the `FinOps` Open Cost and Usage Specification (facts.md section 8).
 
-use super::bill::{self, BillError, BillReader, Line};
+use super::bill::{self, BillError, BillReader, Columns, Line};
 use super::rows::{Row, Rows, find};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::region;
@@ -69,43 +69,16 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<
         CostMetric::Amortized | CostMetric::NetAmortized => &["EffectiveCost"],
         CostMetric::Blended => &[],
     };
-    let at = find(rows.names(), &columns);
-    let lacking: Vec<String> = at
-        .iter()
-        .zip(columns)
-        .take(NEEDED)
-        .filter(|(at, _)| at.is_none())
-        .map(|(_, names)| {
-            names
-                .first()
-                .map_or("a blended cost", |name| *name)
-                .to_owned()
-        })
-        .collect();
-    if !lacking.is_empty() {
-        return Err(BillError::Lacks {
-            kind: KIND,
-            lacking: format!("the columns {}", bill::list(&lacking)),
-            found: bill::list(rows.names()),
-        });
-    }
-    let has_invoice = at[Of::InvoiceId as usize].is_some();
-    rows.for_each(&at, |number, row| {
-        let row = match row {
-            Ok(row) => row,
-            Err(detail) => return into.reject(name, number, detail),
-        };
-        match line(&row, has_invoice) {
-            Ok(line) => {
-                if let Some(account) = row.get(Of::AccountName as usize) {
-                    into.name_account(&line.key.account_id, account);
-                }
-                into.line(name, number, line);
-            }
-            Err(detail) => into.reject(name, number, detail),
-        }
-    })?;
-    Ok(())
+    let columns = Columns::find(KIND, rows.names(), &columns, NEEDED)?;
+    let has_invoice = columns.has(Of::InvoiceId as usize);
+    bill::read_lines(
+        name,
+        rows,
+        &columns,
+        into,
+        Of::AccountName as usize,
+        |row, _| line(row, has_invoice).map(Some),
+    )
 }
 
 /// Terabytes, from the consumed or else the pricing quantity and its own unit;

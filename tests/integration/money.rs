@@ -5,13 +5,13 @@ use proptest::prelude::*;
 use qs_audit::attribute::{Pricing, attribute, chargeback};
 use qs_audit::decode::Reading;
 use qs_audit::demo::{self, Plan};
-use qs_audit::exports::BillReader;
+use qs_audit::exports::{BillReader, UnitsReader, read_executions};
 use qs_audit::model::bill::{
     Bill, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineAmounts, LineKey,
 };
 use qs_audit::model::chain::{Chain, ChainPath};
 use qs_audit::model::charge::{Attribution, Dimension, Share};
-use qs_audit::model::execution::{QueryFigures, QueryState, StatementType};
+use qs_audit::model::execution::{QueryFigures, QueryState, StatementType, Statistics};
 use qs_audit::model::money::{exact, parse_decimal};
 use qs_audit::model::table::{Table, Values};
 use qs_audit::model::text::{OpaqueId, Text};
@@ -234,7 +234,9 @@ fn check(bill: &Bill, chains: &[Chain], attribution: &Attribution) -> Result<(),
         if by == [Dimension::Consumer] {
             for row in &table.rows {
                 let own = bill.lines.iter();
-                let own = own.filter(|(key, _)| *key.account_id == *row.group[0]);
+                let own = own.filter(|(key, _)| {
+                    *key.account_id == *row.group[0] && key.currency == row.currency
+                });
                 let own = sum(own.map(|(_, amounts)| &amounts.cost));
                 prop_assert_eq!(row.billed.unwrap_or_default().total(), own);
             }
@@ -646,7 +648,7 @@ fn focus_is_read_in_every_form_and_currencies_stay_apart() {
     let amortized = read(CostMetric::Amortized, &[], &[("f.csv", FOCUS.into())]).unwrap();
     assert!(scan(&amortized)[0].contains(" 1.4 "));
     let blended = read(CostMetric::Blended, &[], &[("f.csv", FOCUS.into())]).unwrap_err();
-    assert!(blended.contains("a blended cost"), "{blended}");
+    assert!(blended.contains("a cost of this metric"), "{blended}");
 }
 
 #[test]
@@ -934,4 +936,76 @@ fn a_discount_without_a_work_group_lowers_those_of_its_account() {
     let shares = split(&asked, &[line("2.50", Some("0.5")), monthly]);
     assert_eq!(shares[&Share::Attributed], "0.8");
     assert_eq!(shares[&Share::Unattributed], "1.2");
+}
+
+// ---- hostile bytes ----
+
+prop_compose! {
+    /// A text with a few bytes changed, cut out or repeated.
+    fn damaged(texts: Vec<Vec<u8>>)(
+        which in 0..texts.len(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..3), 1..6),
+        texts in Just(texts),
+    ) -> Vec<u8> {
+        let mut text = texts[which].clone();
+        for (at, byte, edit) in edits {
+            let at = at.index(text.len());
+            match edit {
+                0 => text[at] = byte,
+                1 => text.truncate(at.max(1)),
+                _ => {
+                    let again = text[at..].to_vec();
+                    text.extend(again.into_iter().take(usize::from(byte)));
+                }
+            }
+        }
+        text
+    }
+}
+
+fn exports() -> Vec<Vec<u8>> {
+    let used = answer(
+        "USAGE_TYPE",
+        DAY,
+        &[(SCAN, "10", "2"), ("NoUsageType", "1", "0")],
+    );
+    vec![
+        cur().into_bytes(),
+        gz(cur().as_bytes()),
+        FOCUS.as_bytes().to_vec(),
+        as_parquet(FOCUS, &["BilledCost"]),
+        used,
+        br#"{"QueryExecutions":[{"QueryExecutionId":"q","StatementType":"DML","Status":{"State":"SUCCEEDED"},
+            "Statistics":{"DataScannedInBytes":7,"DpuCount":4.5}}]}"#
+            .to_vec(),
+        b"account_id,business_unit,cost_center\n444455556666,Retail,CC\n".to_vec(),
+        br#"{"Accounts":[{"Id":"444455556666","Name":"retail","Tags":[{"Key":"BusinessUnit","Value":"R"}]}]}"#.to_vec(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn no_damage_makes_any_reader_of_exports_panic(text in damaged(exports())) {
+        if let Ok(bill) = read(CostMetric::Unblended, &ChargeCategory::EXTRA, &[("x", text.clone())]) {
+            let attribution = attribute(&[], &bill, &Pricing::default());
+            if let Ok(attribution) = attribution {
+                check(&bill_of_athena(bill), &[], &attribution)?;
+            }
+        }
+        let mut statistics = Statistics::default();
+        read_executions("x", &text, |_| None, &mut statistics);
+        let mut units = UnitsReader::new(None, None);
+        let _ = units.read("444455556666.json", &text);
+        let _ = units.finish();
+    }
+}
+
+/// The lines that queries share.
+fn bill_of_athena(mut bill: Bill) -> Bill {
+    bill.lines.retain(|key, _| {
+        key.category == ChargeCategory::Usage && key.billed_for.is_shared_by_queries()
+    });
+    bill
 }
