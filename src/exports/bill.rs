@@ -67,9 +67,11 @@ pub struct BillReader {
     /// Ids of CUR line items.
     pub(super) items_seen: HashSet<[u8; 16]>,
     entries: BTreeMap<EntryKey, Entry>,
+    /// What the rows of each file tell, whatever their order, form and ids.
+    tellings_seen: HashSet<u128>,
+    rows_digest: u128,
     /// Answers of Cost Explorer that another page follows, and others.
-    pages_with_next: u64,
-    pages_last: u64,
+    pages: BTreeMap<BillKind, (u64, u64)>,
     bill: Bill,
 }
 
@@ -93,8 +95,9 @@ impl BillReader {
             files_seen: HashSet::new(),
             items_seen: HashSet::new(),
             entries: BTreeMap::new(),
-            pages_with_next: 0,
-            pages_last: 0,
+            tellings_seen: HashSet::new(),
+            rows_digest: 0,
+            pages: BTreeMap::new(),
             bill: Bill {
                 coverage: BillCoverage {
                     metric,
@@ -148,22 +151,17 @@ impl BillReader {
         }
     }
 
-    /// Rows of one file. A file that tells of exactly the same as an earlier one,
-    /// in another form or with other ids, is the same data.
+    /// Rows of one file. A file whose rows tell exactly what those of an earlier one
+    /// did, in another form or with other ids, is the same data.
     fn rows(&mut self, name: &str, rows: Rows<'_>) -> Result<(), BillError> {
         let before = std::mem::take(&mut self.bill.lines);
         let counted = self.bill.coverage.uncounted.clone();
+        self.rows_digest = 0;
         let read = self.rows_of_kind(name, rows);
         let own = std::mem::replace(&mut self.bill.lines, before);
         read?;
-        let known = |key: &LineKey| self.bill.lines.get(key);
-        let again = own.iter().filter(|(key, amounts)| {
-            known(key).is_some_and(|known| {
-                (known.cost, known.terabytes) == (amounts.cost, amounts.terabytes)
-            })
-        });
-        let again = again.count();
-        if again > 0 && again == own.len() {
+        let is_new = own.is_empty() || self.tellings_seen.insert(self.rows_digest);
+        if !is_new {
             let lines: u64 = own.values().map(|amounts| amounts.lines).sum();
             self.bill.coverage.uncounted = Uncounted {
                 repeated: counted.repeated + lines,
@@ -172,6 +170,7 @@ impl BillReader {
             self.note("a file tells the same as an earlier one in another form: counted once");
             return Ok(());
         }
+        let known = |key: &LineKey| self.bill.lines.get(key);
         if own.keys().any(|key| known(key).is_some()) {
             self.note(
                 "several files of a report tell of the same accounts and days and are added up: \
@@ -248,12 +247,24 @@ impl BillReader {
     }
 
     /// A page of Cost Explorer, and whether another one follows it.
-    pub(super) fn page(&mut self, has_next: bool) {
-        if has_next {
-            self.pages_with_next += 1;
-        } else {
-            self.pages_last += 1;
-        }
+    pub(super) fn page(&mut self, kind: BillKind, has_next: bool) {
+        let (with_next, last) = self.pages.entry(kind).or_default();
+        *(if has_next { with_next } else { last }) += 1;
+    }
+
+    /// Adds a row to what its file tells: sums do not depend on the order.
+    fn tell(&mut self, start: &str, line: &Line) {
+        let start = UtcSecond::parse(start).map_or_else(|| start.to_owned(), |at| at.to_string());
+        let told = format!(
+            "{start} {:?} {} {:?}",
+            line.key,
+            line.cost.normalize(),
+            line.terabytes.map(|terabytes| terabytes.normalize())
+        );
+        let digest = Sha256::digest(told);
+        let mut short = [0; 16];
+        short.copy_from_slice(&digest[..16]);
+        self.rows_digest = self.rows_digest.wrapping_add(u128::from_be_bytes(short));
     }
 
     fn repeated(&mut self) {
@@ -327,7 +338,8 @@ impl BillReader {
         for entry in merge::entries(entries, &mut self.bill.coverage.uncounted) {
             self.line(&entry.file, entry.record, entry.line);
         }
-        if self.pages_with_next > 0 && self.pages_last == 0 {
+        let mut pages = self.pages.values();
+        if pages.any(|(with_next, last)| *with_next > 0 && *last == 0) {
             self.bill.coverage.pages_missing = true;
             self.note(
                 "Cost Explorer's answers hold a NextPageToken and no last page: pages are missing",
@@ -388,14 +400,20 @@ impl Columns {
     }
 }
 
-/// Reads rows into lines. `line` gives `None` for one that was read before;
-/// `account_name` is the column of the account's name.
+/// Columns that every format has somewhere.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
+    pub(super) account_name: usize,
+    pub(super) start: usize,
+}
+
+/// Reads rows into lines. `line` gives `None` for one that was read before.
 pub(super) fn read_lines(
     name: &str,
     rows: Rows<'_>,
     columns: &Columns,
     into: &mut BillReader,
-    account_name: usize,
+    format: Places,
     line: impl Fn(&Row<'_>, &mut BillReader) -> Result<Option<Line>, String>,
 ) -> Result<(), BillError> {
     rows.for_each(&columns.0, |number, row| {
@@ -405,9 +423,10 @@ pub(super) fn read_lines(
         };
         match line(&row, into) {
             Ok(Some(line)) => {
-                if let Some(account) = row.get(account_name) {
+                if let Some(account) = row.get(format.account_name) {
                     into.name_account(&line.key.account_id, account);
                 }
+                into.tell(row.get(format.start).unwrap_or_default(), &line);
                 into.line(name, number, line);
             }
             Ok(None) => into.repeated(),

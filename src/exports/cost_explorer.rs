@@ -110,8 +110,10 @@ pub(super) fn read(name: &str, text: &[u8], into: &mut BillReader) -> Result<(),
     let mut record = 0;
     let mut has_negative = false;
     for answer in answers {
-        let token = answer.next_page_token.as_deref();
-        into.page(token.is_some_and(|token| !token.is_empty()));
+        let has_next = answer
+            .next_page_token
+            .as_deref()
+            .is_some_and(|token| !token.is_empty());
         for attributes in answer.dimension_value_attributes.iter().flatten() {
             if let Some(description) = attributes.attributes.get("description") {
                 into.name_account(&Text::from(attributes.value.as_str()), description);
@@ -123,6 +125,7 @@ pub(super) fn read(name: &str, text: &[u8], into: &mut BillReader) -> Result<(),
             continue;
         }
         let grouping = grouping(answer.group_definitions.as_deref(), has_groups)?;
+        into.page(grouping.kind, has_next);
         check_metric(&results, into)?;
         for result in &results {
             for group in &result.groups {
@@ -265,10 +268,15 @@ fn entry(
         account.to_owned(),
         other.to_owned(),
         currency.unwrap_or("USD").to_owned(),
-        start.clone(),
-        end.clone(),
+        midnight_as_day(start),
+        midnight_as_day(end),
     );
     Ok((key, line))
+}
+
+/// One spelling for a day.
+fn midnight_as_day(moment: &str) -> String {
+    moment.trim_end_matches("T00:00:00Z").to_owned()
 }
 
 /// Whether a period is of hours.

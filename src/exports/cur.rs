@@ -1,6 +1,6 @@
 //! Cost and Usage Reports, legacy and 2.0 (facts.md section 8).
 
-use super::bill::{self, BillError, BillReader, Columns, Line};
+use super::bill::{self, BillError, BillReader, Columns, Line, Places};
 use super::rows::{Row, Rows};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::region;
@@ -114,21 +114,25 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<
         rows,
         &columns,
         into,
-        Of::AccountName as usize,
+        Places {
+            account_name: Of::AccountName as usize,
+            start: Of::Start as usize,
+        },
         |row, into| {
-            if is_repeated(row, into) {
+            let item = item(row);
+            if item.is_some_and(|item| into.items_seen.contains(&item)) {
                 return Ok(None);
             }
-            line(row, metric, has_invoice).map(Some)
+            let line = line(row, metric, has_invoice)?;
+            into.items_seen.extend(item);
+            Ok(Some(line))
         },
     )
 }
 
-/// Whether a line item of this id and hour was read before.
-fn is_repeated(row: &Row<'_>, into: &mut BillReader) -> bool {
-    let Some(id) = row.get(Of::LineItemId as usize) else {
-        return false;
-    };
+/// What tells a line item from all others, where it has an id.
+fn item(row: &Row<'_>) -> Option<[u8; 16]> {
+    let id = row.get(Of::LineItemId as usize)?;
     let interval = row.get(Of::TimeInterval as usize).unwrap_or_default();
     let line_type = row.get(Of::LineType as usize).unwrap_or_default();
     let digest = Sha256::new()
@@ -140,7 +144,7 @@ fn is_repeated(row: &Row<'_>, into: &mut BillReader) -> bool {
         .finalize();
     let mut short = [0; 16];
     short.copy_from_slice(&digest[..16]);
-    !into.items_seen.insert(short)
+    Some(short)
 }
 
 fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, String> {

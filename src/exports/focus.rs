@@ -1,6 +1,6 @@
 //! FOCUS 1.x, the `FinOps` Open Cost and Usage Specification (facts.md section 8).
 
-use super::bill::{self, BillError, BillReader, Columns, Line};
+use super::bill::{self, BillError, BillReader, Columns, Line, Places};
 use super::rows::{Row, Rows, find};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::region;
@@ -76,7 +76,10 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<
         rows,
         &columns,
         into,
-        Of::AccountName as usize,
+        Places {
+            account_name: Of::AccountName as usize,
+            start: Of::Start as usize,
+        },
         |row, _| line(row, has_invoice).map(Some),
     )
 }

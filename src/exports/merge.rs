@@ -71,10 +71,18 @@ fn of_one_subject(entries: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> 
             uncounted.covered_elsewhere += 1;
             continue;
         }
+        let mut of_days = Decimal::ZERO;
         for (_, cost, terabytes) in inside {
-            entry.line.cost = add(entry.line.cost, -*cost).unwrap_or(entry.line.cost);
+            of_days = add(of_days, *cost).unwrap_or(of_days);
             entry.line.terabytes = less(entry.line.terabytes, *terabytes);
         }
+        let left = add(entry.line.cost, -of_days).unwrap_or(entry.line.cost);
+        if left < Decimal::ZERO && entry.line.cost >= Decimal::ZERO {
+            // A month as it stood before some of its days.
+            uncounted.outdated += 1;
+            continue;
+        }
+        entry.line.cost = left;
         kept.push(entry);
     }
     kept
@@ -157,13 +165,28 @@ impl Coverage {
         let tells_scans = lines.keys().any(|key| {
             key.kind == BillKind::CostExplorerByUsageType && key.billed_for == BilledFor::AthenaScan
         });
+        let tells_services = lines.keys().any(|key| {
+            key.kind == BillKind::CostExplorerByService && facet(key) == Facet::Services
+        });
+        let place = |key: &LineKey| (facet(key), key.account_id.clone(), key.kind);
+        let by_days: BTreeSet<_> = lines
+            .keys()
+            .filter(|key| key.period.is_one_day())
+            .map(place)
+            .collect();
         let mut best = BTreeMap::new();
-        for key in lines.keys() {
+        for (key, amounts) in lines {
             let own = facet(key);
+            // A report's fee of a month, or a discount, tells nothing of its days.
+            let is_report = matches!(key.kind, BillKind::Cur | BillKind::Focus);
+            let tells_days = key.period.is_one_day() || !by_days.contains(&place(key));
+            if is_report && (!tells_days || amounts.cost < Decimal::ZERO) {
+                continue;
+            }
             let mut facets = vec![own];
             match key.kind {
                 // An answer by service that tells of Athena tells of other services.
-                BillKind::CostExplorerByService if own == Facet::Athena => {
+                BillKind::CostExplorerByService if own == Facet::Athena && tells_services => {
                     facets.push(Facet::Services);
                 }
                 // One by usage type tells of scans, if there are none on a day.
@@ -212,73 +235,94 @@ pub(super) fn lines(all: Lines, uncounted: &mut Uncounted) -> Lines {
             let of_athena = key.kind == BillKind::CostExplorerByService
                 && key.billed_for == BilledFor::Athena
                 && key.category == ChargeCategory::Usage;
-            if of_athena && days.iter().all(|best| *best == Some(1)) {
+            if of_athena && days.contains(&Some(1)) {
                 wholes.push((key, amounts));
             }
         } else {
             partly.push((key, amounts));
         }
     }
-    let remainders: Vec<(LineKey, LineAmounts)> = partly
-        .into_iter()
-        .map(|(key, amounts)| {
-            let left = without_told(&key, amounts, &kept);
-            (key, left)
-        })
-        .collect();
-    kept.extend(remainders);
+    let mut by_account: BTreeMap<Text, Vec<(LineKey, LineAmounts)>> = BTreeMap::new();
+    for (key, _) in &partly {
+        by_account.entry(key.account_id.clone()).or_default();
+    }
+    for (key, amounts) in &kept {
+        if let Some(own) = by_account.get_mut(&key.account_id) {
+            own.push((key.clone(), amounts.clone()));
+        }
+    }
+    for (key, amounts) in partly {
+        let lines = amounts.lines;
+        let known = by_account
+            .get(&key.account_id)
+            .map_or(&[][..], Vec::as_slice);
+        match without_told(&key, amounts, known) {
+            Some(left) => {
+                kept.insert(key, left);
+            }
+            None => uncounted.covered_elsewhere += lines,
+        }
+    }
     let other = apart_from_scans(wholes, &kept);
     kept.extend(other);
     kept
 }
 
-/// What a longer period has beyond what better lines tell of some of its days.
-fn without_told(key: &LineKey, mut amounts: LineAmounts, kept: &Lines) -> LineAmounts {
+/// What a longer period has beyond what better lines tell of some of its days;
+/// `None` where the better bill has another name for it, so that nobody can tell,
+/// and where it is less than they tell.
+fn without_told(
+    key: &LineKey,
+    mut amounts: LineAmounts,
+    known: &[(LineKey, LineAmounts)],
+) -> Option<LineAmounts> {
+    let before = amounts.cost;
     let is_same = |better: &LineKey| {
         let is_same_use = match key.billed_for {
             BilledFor::Athena => facet(better) == Facet::Athena,
+            BilledFor::AthenaScan => better.billed_for.is_shared_by_queries(),
             _ => better.billed_for == key.billed_for,
         };
         is_same_use
-            && better.account_id == key.account_id
             && better.category == key.category
             && better.currency == key.currency
-            && (key.region.is_none() || better.region == key.region)
+            && (key.region.is_none() || better.region.is_none() || better.region == key.region)
             && contains(key.period, better.period)
     };
-    for (_, told) in kept.iter().filter(|(better, _)| is_same(better)) {
-        amounts.cost = add(amounts.cost, -told.cost).unwrap_or(amounts.cost);
+    let mut is_told = false;
+    for (_, told) in known.iter().filter(|(better, _)| is_same(better)) {
+        is_told = true;
+        amounts.cost = add(amounts.cost, -told.cost)?;
         amounts.terabytes = less(amounts.terabytes, told.terabytes);
     }
-    amounts
+    let is_stale = before >= Decimal::ZERO && amounts.cost < Decimal::ZERO;
+    let has_one_name = facet(key) != Facet::Services || is_told;
+    (has_one_name && !is_stale).then_some(amounts)
 }
 
-/// What Cost Explorer's figures for all of Athena say beyond what usage types tell
-/// of the same account and days: capacity, Spark and the like.
+/// What Cost Explorer's figures for all of Athena say beyond what usage types and
+/// reports tell of the same account and days: capacity, Spark and the like. Days
+/// are taken together as far as what is told apart spans them.
 fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines {
-    let mut told_apart: BTreeMap<(&Text, &Text), Vec<(BillPeriod, Decimal)>> = BTreeMap::new();
+    let mut told: BTreeMap<(&Text, &Text), Vec<(BillPeriod, Decimal)>> = BTreeMap::new();
     for (key, amounts) in kept {
-        let is_told_apart =
-            key.kind == BillKind::CostExplorerByUsageType && facet(key) == Facet::Athena;
-        if is_told_apart {
+        if key.kind != BillKind::CostExplorerByService && facet(key) == Facet::Athena {
             let place = (&key.account_id, &key.currency);
-            told_apart
-                .entry(place)
+            told.entry(place)
                 .or_default()
                 .push((key.period, amounts.cost));
         }
     }
+    let days = |period: BillPeriod| period.days().count();
     let mut sums: Lines = Lines::new();
     for (key, amounts) in wholes {
-        let told = told_apart.get(&(&key.account_id, &key.currency));
-        let told = told.map_or(&[][..], Vec::as_slice);
-        let longer = told
-            .iter()
-            .find(|(period, _)| contains(*period, key.period));
-        let period = longer.map_or(key.period, |(period, _)| *period);
+        let known = told.get(&(&key.account_id, &key.currency));
+        let periods = known.into_iter().flatten().map(|(period, _)| *period);
+        let spans = periods.filter(|period| contains(*period, key.period));
+        let period = spans.max_by_key(|period| days(*period));
         let key = LineKey {
             billed_for: BilledFor::AthenaOther,
-            period,
+            period: period.unwrap_or(key.period),
             ..key
         };
         let sum = sums.entry(key).or_default();
@@ -286,11 +330,24 @@ fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines 
         sum.lines += amounts.lines;
         sum.is_estimated |= amounts.is_estimated;
     }
+    // Each part is taken away once: from the longest period that holds it.
+    let mut periods: BTreeMap<(Text, Text), Vec<BillPeriod>> = BTreeMap::new();
+    for key in sums.keys() {
+        let place = (key.account_id.clone(), key.currency.clone());
+        periods.entry(place).or_default().push(key.period);
+    }
     for (key, sum) in &mut sums {
-        let told = told_apart.get(&(&key.account_id, &key.currency));
-        let inside = told.into_iter().flatten();
-        for (_, cost) in inside.filter(|(period, _)| contains(key.period, *period)) {
-            sum.cost = add(sum.cost, -*cost).unwrap_or(sum.cost);
+        let place = (key.account_id.clone(), key.currency.clone());
+        let own = periods.get(&place).map_or(&[][..], Vec::as_slice);
+        let parts = told.get(&(&key.account_id, &key.currency));
+        for (part, cost) in parts.into_iter().flatten() {
+            let holds = own
+                .iter()
+                .copied()
+                .filter(|period| contains(*period, *part));
+            if holds.max_by_key(|period| days(*period)) == Some(key.period) {
+                sum.cost = add(sum.cost, -*cost).unwrap_or(sum.cost);
+            }
         }
     }
     sums.retain(|_, sum| !sum.cost.is_zero());

@@ -1009,3 +1009,109 @@ fn bill_of_athena(mut bill: Bill) -> Bill {
     });
     bill
 }
+
+// ---- overlaps of several kinds ----
+
+/// Daily answers by usage type, from a first day to before another.
+fn daily(days: std::ops::Range<u8>, cost: &str) -> Vec<Vec<u8>> {
+    let one = |day: u8| {
+        let (from, to) = (
+            format!("2026-11-{day:02}"),
+            format!("2026-11-{:02}", day + 1),
+        );
+        answer("USAGE_TYPE", (&from, &to), &[(SCAN, cost, "1")])
+    };
+    days.map(one).collect()
+}
+
+/// A report of scans by days, with other lines as they are.
+fn report(days: std::ops::Range<u8>, cost: &str, other: &str) -> Vec<u8> {
+    let line = |day: u8| {
+        let (from, to) = (
+            format!("2026-11-{day:02}T00:00:00Z"),
+            format!("2026-11-{:02}T00:00:00Z", day + 1),
+        );
+        format!(
+            "id-{day},{from}/{to},,444455556666,Usage,{from},{to},AmazonAthena,{SCAN},,0.4,USD,{cost},{cost}\n"
+        )
+    };
+    let lines: String = days.map(line).collect();
+    format!("{CUR_HEADER}\n{lines}{other}").into_bytes()
+}
+
+#[test]
+fn a_month_as_it_stood_early_does_not_swallow_its_later_days() {
+    let mut files = daily(1..29, "5");
+    files.push(answer("USAGE_TYPE", MONTH, &[(SCAN, "20", "4")]));
+    assert_eq!(sums(&files).0, "140");
+}
+
+#[test]
+fn monthly_lines_of_a_report_do_not_hide_days_it_does_not_have() {
+    let discount = "d,2026-11,,444455556666,EdpDiscount,2026-11-01T00:00:00Z,2026-12-01T00:00:00Z,AmazonAthena,USE1-DataScannedInTB,,1,USD,-1,-1\n";
+    let mut files = daily(1..30, "2");
+    files.push(report(1..16, "2", discount));
+    // 15 days of the report less its discount, and 14 days of Cost Explorer.
+    assert_eq!(sums(&files).0, "57");
+}
+
+#[test]
+fn capacity_is_what_days_and_months_leave() {
+    let service = |cost: &str| {
+        let one = |day: u8| {
+            let (from, to) = (
+                format!("2026-11-{day:02}"),
+                format!("2026-11-{:02}", day + 1),
+            );
+            answer("SERVICE", (&from, &to), &[("Amazon Athena", cost, "0")])
+        };
+        (1..30).map(one).collect::<Vec<_>>()
+    };
+    // A month by usage type, five of its days again, and all days by service.
+    let mut files = service("10");
+    files.extend(daily(1..6, "10"));
+    files.push(answer("USAGE_TYPE", MONTH, &[(SCAN, "290", "58")]));
+    assert_eq!(sums(&files), ("290".into(), "0".into()));
+    // A report of half the month beside answers by service and usage type.
+    let month = answer("SERVICE", MONTH, &[("Amazon Athena", "90", "0")]);
+    let scans = answer("USAGE_TYPE", MONTH, &[(SCAN, "60", "12")]);
+    let half = report(1..16, "2", "");
+    assert_eq!(sums(&[month, scans, half]), ("60".into(), "30".into()));
+}
+
+#[test]
+fn parts_of_a_report_add_up_even_where_they_cost_the_same() {
+    let part = |id: &str, hour: &str| {
+        let at = format!("2026-11-02T{hour}:00:00Z");
+        format!(
+            "{CUR_HEADER}\n{id},{at},,444455556666,Usage,{at},2026-11-02T23:00:00Z,AmazonAthena,{SCAN},,1,USD,5,5\n"
+        )
+        .into_bytes()
+    };
+    assert_eq!(sums(&[part("id1", "00"), part("id2", "01")]).0, "10");
+}
+
+#[test]
+fn a_rejected_line_item_does_not_hide_its_good_copy() {
+    let good = report(1..3, "7", "");
+    let bad = String::from_utf8(good.clone())
+        .unwrap()
+        .replacen(",7,7", ",n/a,7", 1);
+    assert_eq!(sums(&[bad.into_bytes(), good]).0, "14");
+}
+
+#[test]
+fn pages_that_are_missing_of_one_question_are_told_whatever_the_others_have() {
+    let whole = answer("USAGE_TYPE", DAY, &[(SCAN, "1", "0.2")]);
+    let page = String::from_utf8(answer("SERVICE", DAY, &[("AWS Glue", "1", "0")])).unwrap();
+    let page = page
+        .replacen('{', r#"{"NextPageToken":"more","#, 1)
+        .into_bytes();
+    let bill = read(
+        CostMetric::Unblended,
+        &[],
+        &[("w.json", whole), ("p.json", page)],
+    )
+    .unwrap();
+    assert!(bill.coverage.pages_missing);
+}
