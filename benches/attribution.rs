@@ -12,6 +12,9 @@
     reason = "a benchmark prints figures, and stops at the first thing that is wrong"
 )]
 
+mod measure;
+
+use measure::peak_megabytes;
 use qs_audit::attribute::{Pricing, attribute, chargeback, join_statistics};
 use qs_audit::demo::{self, Plan as DemoPlan};
 use qs_audit::model::bill::{
@@ -187,14 +190,6 @@ fn topology() -> Topology {
         topology.units.insert(account(consumer), unit);
     }
     topology
-}
-
-/// Peak memory of this process in MB, where the system tells.
-fn peak_megabytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1000)
 }
 
 fn main() {

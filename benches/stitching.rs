@@ -11,6 +11,9 @@
     reason = "a benchmark prints figures, and stops at the first thing that is wrong"
 )]
 
+mod measure;
+
+use measure::peak_megabytes;
 use qs_audit::model::event::{Content, Detail, Event, Issue, Place, StartQuery};
 use qs_audit::model::identity::Identity;
 use qs_audit::model::text::{OpaqueId, Text};
@@ -199,14 +202,6 @@ fn events() -> Vec<Event> {
     }
     fastrand::Rng::with_seed(1).shuffle(&mut maker.events);
     maker.events
-}
-
-/// Peak memory of this process in MB, where the system tells.
-fn peak_megabytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1000)
 }
 
 fn main() {

@@ -5,7 +5,6 @@
 
 use crate::model::text::Text;
 use hashbrown::HashMap;
-use jiff::civil::Date;
 use polars::prelude::*;
 
 /// Texts by number. Zero is none.
@@ -36,19 +35,6 @@ impl Codes {
         let index = (code as usize).checked_sub(1)?;
         self.texts.get(index)
     }
-}
-
-const EPOCH: Date = jiff::civil::date(1970, 1, 1);
-
-/// Days since 1970-01-01.
-pub(super) fn day_number(day: Date) -> i32 {
-    EPOCH.until(day).map_or(0, |span| span.get_days())
-}
-
-/// The day with that number.
-pub(super) fn day_of(number: i32) -> Date {
-    let span = jiff::Span::new().days(number);
-    EPOCH.checked_add(span).unwrap_or(EPOCH)
 }
 
 /// A column of whole units.
@@ -102,14 +88,6 @@ pub(super) fn read_days(frame: &DataFrame, name: &str) -> PolarsResult<Vec<i32>>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_come_back_as_they_went_in() {
-        for day in ["1970-01-01", "2026-11-22", "1969-12-31"] {
-            let day: Date = day.parse().unwrap();
-            assert_eq!(day_of(day_number(day)), day);
-        }
-    }
 
     #[test]
     fn texts_have_one_number_each() {

@@ -1,8 +1,6 @@
 //! Charges grouped by what was asked for.
 
-use super::frame::{
-    Codes, day_number, read_all_codes, read_known_sums, sums_with_known, units_column,
-};
+use super::frame::{Codes, read_all_codes, read_known_sums, sums_with_known, units_column};
 use super::price::ESTIMATE_SCALE;
 use super::split::AttributeError;
 use crate::model::charge::{
@@ -11,6 +9,7 @@ use crate::model::charge::{
 };
 use crate::model::money::{add, amount, units};
 use crate::model::text::Text;
+use crate::model::time::day_number;
 use crate::model::topology::Topology;
 use polars::prelude::*;
 use rust_decimal::Decimal;

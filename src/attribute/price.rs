@@ -2,7 +2,7 @@
 //! instead.
 
 use crate::model::charge::ListPrice;
-use crate::model::money::{TerabyteBase, amount, parse_decimal, units};
+use crate::model::money::{TerabyteBase, parse_decimal, trimmed, units};
 use crate::model::text::Text;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -86,8 +86,7 @@ impl Pricing {
                 source: "configuration".into(),
             });
         }
-        let dated = self.listed.get(region)?.iter();
-        let known = dated.rev().find(|price| price.effective_from <= day)?;
+        let known = self.dated(region, day)?;
         Some(ListPrice {
             region: region.into(),
             usd_per_terabyte: known.usd_per_terabyte,
@@ -101,9 +100,13 @@ impl Pricing {
         if let Some(price) = self.overrides.get(region) {
             return Some(*price);
         }
-        let dated = self.listed.get(region)?.iter();
-        let known = dated.rev().find(|price| price.effective_from <= day)?;
-        Some(known.usd_per_terabyte)
+        Some(self.dated(region, day)?.usd_per_terabyte)
+    }
+
+    /// The listed price that holds in a Region on a day.
+    fn dated(&self, region: &str, day: Date) -> Option<&DatedPrice> {
+        let mut dated = self.listed.get(region)?.iter().rev();
+        dated.find(|price| price.effective_from <= day)
     }
 
     /// Billed bytes at the price of a Region on a day, in USD to twelve places,
@@ -114,16 +117,7 @@ impl Pricing {
         let units = units(price, ESTIMATE_SCALE)?.checked_mul(i128::from(bytes_billed))?;
         let terabyte = i128::from(self.terabyte.bytes_per_terabyte());
         let units = half_to_even(units, terabyte);
-        // Nearly all fit into 64 bits, which divide many times as fast.
-        let Ok(mut short) = u64::try_from(units) else {
-            return amount(units, ESTIMATE_SCALE);
-        };
-        let mut scale = ESTIMATE_SCALE;
-        while scale > ESTIMATE_SCALE_MIN && short.is_multiple_of(10) {
-            short /= 10;
-            scale -= 1;
-        }
-        amount(i128::from(short), scale)
+        trimmed(units, ESTIMATE_SCALE, ESTIMATE_SCALE_MIN)
     }
 }
 

@@ -8,8 +8,8 @@
 //! unattributed (design 4).
 
 use super::frame::{
-    Codes, day_number, day_of, read_all_codes, read_codes, read_days, read_known_sums, read_units,
-    sums_with_known, units_column,
+    Codes, read_all_codes, read_codes, read_days, read_known_sums, read_units, sums_with_known,
+    units_column,
 };
 use super::price::{ESTIMATE_SCALE, Pricing};
 use super::reconcile::{self, CellOutcome};
@@ -19,7 +19,7 @@ use crate::model::chain::{Chain, ChainPath};
 use crate::model::charge::{Attribution, Beside, Charge, Figures, ListPrice, QueryShare, Share};
 use crate::model::money::{amount, units};
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::time::{UtcSecond, day_number, numbered_day};
 use hashbrown::HashMap;
 use polars::prelude::*;
 use rust_decimal::prelude::ToPrimitive;
@@ -248,8 +248,7 @@ fn spread_discounts(cells: &mut [Cell<'_>]) {
     for discount in discounts {
         let key = cells[discount].key;
         let is_given_on = |other: &LineKey| {
-            key.period.from <= other.period.from
-                && other.period.to <= key.period.to
+            key.period.holds(other.period)
                 && (key.region.is_none() || key.region == other.region)
                 && (key.work_group.is_none() || key.work_group == other.work_group)
         };
@@ -601,7 +600,7 @@ fn read_charges(
         let kind = Kind::unpacked(kind[row]);
         let query_count = u64::from(queries[row]);
         Charge {
-            period: BillPeriod::day(day_of(day[row])),
+            period: BillPeriod::day(numbered_day(day[row]).unwrap_or_default()),
             account_id: text(account[row]),
             region: text(region[row]),
             work_group: text(work_group[row]),

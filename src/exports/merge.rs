@@ -65,7 +65,7 @@ fn of_one_subject(entries: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> 
         let period = entry.line.key.period;
         let inside = days_told
             .iter()
-            .filter(|(day, ..)| contains_day(period, *day));
+            .filter(|(day, ..)| period.holds(BillPeriod::day(*day)));
         let told: BTreeSet<Date> = inside.clone().map(|(day, ..)| *day).collect();
         if period.days().all(|day| told.contains(&day)) {
             uncounted.covered_elsewhere += 1;
@@ -90,11 +90,10 @@ fn of_one_subject(entries: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> 
 
 /// Of longer periods that overlap, the longest: a month as it stood later.
 fn longest(mut long: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> {
-    let days = |period: BillPeriod| period.days().count();
     long.sort_by_key(|entry| {
         let period = entry.line.key.period;
         (
-            std::cmp::Reverse(days(period)),
+            std::cmp::Reverse(period.day_count()),
             entry.line.is_estimated,
             period,
         )
@@ -113,14 +112,6 @@ fn longest(mut long: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> {
         }
     }
     kept
-}
-
-fn contains_day(period: BillPeriod, day: Date) -> bool {
-    period.from <= day && day < period.to
-}
-
-fn contains(outer: BillPeriod, inner: BillPeriod) -> bool {
-    outer.from <= inner.from && inner.to <= outer.to
 }
 
 /// What is left of a quantity, where both are told.
@@ -287,7 +278,7 @@ fn without_told(
             && better.category == key.category
             && better.currency == key.currency
             && (key.region.is_none() || better.region.is_none() || better.region == key.region)
-            && contains(key.period, better.period)
+            && key.period.holds(better.period)
     };
     let mut is_told = false;
     for (_, told) in known.iter().filter(|(better, _)| is_same(better)) {
@@ -313,13 +304,12 @@ fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines 
                 .push((key.period, amounts.cost));
         }
     }
-    let days = |period: BillPeriod| period.days().count();
     let mut sums: Lines = Lines::new();
     for (key, amounts) in wholes {
         let known = told.get(&(&key.account_id, &key.currency));
         let periods = known.into_iter().flatten().map(|(period, _)| *period);
-        let spans = periods.filter(|period| contains(*period, key.period));
-        let period = spans.max_by_key(|period| days(*period));
+        let spans = periods.filter(|period| period.holds(key.period));
+        let period = spans.max_by_key(|period| period.day_count());
         let key = LineKey {
             billed_for: BilledFor::AthenaOther,
             period: period.unwrap_or(key.period),
@@ -341,11 +331,8 @@ fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines 
         let own = periods.get(&place).map_or(&[][..], Vec::as_slice);
         let parts = told.get(&(&key.account_id, &key.currency));
         for (part, cost) in parts.into_iter().flatten() {
-            let holds = own
-                .iter()
-                .copied()
-                .filter(|period| contains(*period, *part));
-            if holds.max_by_key(|period| days(*period)) == Some(key.period) {
+            let holds = own.iter().copied().filter(|period| period.holds(*part));
+            if holds.max_by_key(|period| period.day_count()) == Some(key.period) {
                 sum.cost = add(sum.cost, -*cost).unwrap_or(sum.cost);
             }
         }

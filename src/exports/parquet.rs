@@ -2,9 +2,8 @@
 //! an error, row by row, and only of the columns that are needed.
 
 use crate::model::money::amount;
-use crate::model::time::UtcSecond;
+use crate::model::time::{UtcSecond, numbered_day};
 use bytes::Bytes;
-use jiff::civil::Date;
 use parquet::basic::{LogicalType, TimeUnit};
 use parquet::data_type::Decimal as ParquetDecimal;
 use parquet::errors::ParquetError;
@@ -19,7 +18,6 @@ use std::sync::Arc;
 pub(super) type Value = (Option<String>, bool);
 
 const DAMAGED: &str = "the data is damaged";
-const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// Runs what reads, with whatever the reader does about damage as an error.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
@@ -101,10 +99,7 @@ fn value(field: &Field, nanos: bool) -> Value {
         Field::Long(number) if nanos => Some(moment(number.div_euclid(1_000_000_000))),
         Field::TimestampMillis(number) => Some(moment(number.div_euclid(1000))),
         Field::TimestampMicros(number) => Some(moment(number.div_euclid(1_000_000))),
-        Field::Date(days) => {
-            let day = EPOCH.checked_add(jiff::Span::new().days(*days));
-            day.ok().map(|day| day.to_string())
-        }
+        Field::Date(days) => numbered_day(*days).map(|day| day.to_string()),
         Field::Byte(number) => Some(number.to_string()),
         Field::Short(number) => Some(number.to_string()),
         Field::Int(number) => Some(number.to_string()),

@@ -165,16 +165,18 @@ fn put_aside(stdin: &mut dyn Read) -> io::Result<File> {
 }
 
 fn read_file(path: &Path, body: &mut Vec<u8>) -> io::Result<()> {
-    read_bounded(&mut File::open(path)?, body)
+    read_bounded(&mut File::open(path)?, STORED_BYTES_MAX, body)
 }
 
-/// Reads what one object may hold, and no more.
-fn read_bounded(file: &mut File, body: &mut Vec<u8>) -> io::Result<()> {
-    const STORED_BYTES_MAX: u64 = Limits::DEFAULT.object_bytes_max as u64;
-    file.take(STORED_BYTES_MAX + 1).read_to_end(body)?;
-    if body.len() as u64 > STORED_BYTES_MAX {
+/// Stored bytes of one object.
+const STORED_BYTES_MAX: u64 = Limits::DEFAULT.object_bytes_max as u64;
+
+/// Reads what one file may hold, and no more.
+pub(super) fn read_bounded(file: &mut File, bytes_max: u64, body: &mut Vec<u8>) -> io::Result<()> {
+    file.take(bytes_max + 1).read_to_end(body)?;
+    if body.len() as u64 > bytes_max {
         body.clear();
-        let message = format!("larger than {STORED_BYTES_MAX} bytes, the limit for one object");
+        let message = format!("larger than {bytes_max} bytes, the limit for one file");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(())
@@ -185,7 +187,7 @@ fn read_spool(spool: &Mutex<File>, body: &mut Vec<u8>) -> io::Result<()> {
         .lock()
         .map_err(|_| io::Error::other("another reader of it failed"))?;
     file.seek(SeekFrom::Start(0))?;
-    read_bounded(&mut file, body)
+    read_bounded(&mut file, STORED_BYTES_MAX, body)
 }
 
 impl LogSource for LocalLogs {

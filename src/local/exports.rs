@@ -1,7 +1,8 @@
 //! Files of query statistics, bills and business units on this machine.
 
+use super::dir::read_bounded;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -57,11 +58,6 @@ pub fn export_files(paths: &[PathBuf]) -> Result<Vec<ExportFile>, (PathBuf, io::
 /// When it cannot be read, or is larger than any export.
 pub fn read_export(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut file = File::open(path)?.take(STORED_BYTES_MAX + 1);
-    file.read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > STORED_BYTES_MAX {
-        let message = format!("larger than {STORED_BYTES_MAX} bytes, the limit for one file");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
+    read_bounded(&mut File::open(path)?, STORED_BYTES_MAX, &mut bytes)?;
     Ok(bytes)
 }

@@ -174,6 +174,18 @@ impl BillPeriod {
             .take_while(move |day| *day < self.to)
     }
 
+    /// How many days.
+    #[must_use]
+    pub fn day_count(self) -> usize {
+        self.days().count()
+    }
+
+    /// Whether all days of the other are its own.
+    #[must_use]
+    pub fn holds(self, other: Self) -> bool {
+        self.from <= other.from && other.to <= self.to
+    }
+
     /// Whether it is no longer than a day.
     #[must_use]
     pub fn is_one_day(self) -> bool {

@@ -56,6 +56,24 @@ pub fn amount(units: i128, scale: u32) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(units, scale).ok()
 }
 
+/// The same without zeros at the end, down to `scale_min` places.
+#[must_use]
+pub fn trimmed(mut units: i128, mut scale: u32, scale_min: u32) -> Option<Decimal> {
+    // Nearly all fit into 64 bits, which divide many times as fast.
+    if let Ok(mut short) = i64::try_from(units) {
+        while scale > scale_min && short % 10 == 0 {
+            short /= 10;
+            scale -= 1;
+        }
+        return amount(i128::from(short), scale);
+    }
+    while scale > scale_min && units % 10 == 0 {
+        units /= 10;
+        scale -= 1;
+    }
+    amount(units, scale)
+}
+
 /// The exact sum; `None` where it needs more than 28 digits, where a plain sum
 /// would be rounded.
 #[must_use]
@@ -125,6 +143,13 @@ mod tests {
         assert_eq!(amount(12_345_000_000, 10), Some(cost));
         assert_eq!(units(Decimal::new(1, 3), 2), None);
         assert_eq!(units(Decimal::new(10, 3), 2), Some(1));
+        let short = |units| trimmed(units, 18, 6).map(exact);
+        assert_eq!(short(1_200_000_000_000).as_deref(), Some("0.0000012"));
+        assert_eq!(short(0).as_deref(), Some("0.000000"));
+        assert_eq!(
+            short(-(10i128.pow(25))).as_deref(),
+            Some("-10000000.000000")
+        );
     }
 
     #[test]

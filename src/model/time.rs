@@ -91,6 +91,20 @@ impl UtcSecond {
     }
 }
 
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
+/// Days since 1970-01-01.
+#[must_use]
+pub fn day_number(day: Date) -> i32 {
+    EPOCH.until(day).map_or(0, |span| span.get_days())
+}
+
+/// The day so many days after 1970-01-01; `None` where no calendar has it.
+#[must_use]
+pub fn numbered_day(number: i32) -> Option<Date> {
+    EPOCH.checked_add(jiff::Span::new().days(number)).ok()
+}
+
 impl fmt::Display for UtcSecond {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.timestamp().fmt(formatter)
@@ -160,5 +174,13 @@ mod tests {
         assert_eq!(midnight.day_number(), late.day_number());
         assert_eq!(late.plus(1).day_number(), late.day_number() + 1);
         assert_eq!(UtcSecond::from_unix(-1).day_number(), -1);
+    }
+
+    #[test]
+    fn days_come_back_as_they_went_in() {
+        for day in ["1970-01-01", "2026-11-22", "1969-12-31"] {
+            let day: Date = day.parse().unwrap();
+            assert_eq!(numbered_day(day_number(day)), Some(day));
+        }
     }
 }

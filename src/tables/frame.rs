@@ -1,16 +1,15 @@
 //! Tables as data frames and back.
 
-use crate::model::money::{amount, units};
+use crate::model::money::{trimmed, units};
 use crate::model::table::{Column as TableColumn, Table, Values};
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
-use jiff::civil::Date;
+use crate::model::time::{UtcSecond, day_number, numbered_day};
 use polars::prelude::*;
-
-const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// Places of decimal columns: more than a bill has, and the same in every file.
 const DECIMAL_SCALE: u32 = 18;
+/// Places that are left when the zeros go that only fill a column's scale.
+const SHOWN_SCALE_MIN: u32 = 6;
 
 /// A table as a frame.
 pub(super) fn frame(table: &Table) -> PolarsResult<DataFrame> {
@@ -40,10 +39,7 @@ fn column(from: &TableColumn) -> PolarsResult<Column> {
                 .into_series()
         }
         Values::Date(values) => {
-            let days = values.iter().map(|day| {
-                let span = EPOCH.until((*day)?).ok()?;
-                Some(span.get_days())
-            });
+            let days = values.iter().map(|day| day.map(day_number));
             let days: Vec<Option<i32>> = days.collect();
             Series::new(name, days).cast(&DataType::Date)?
         }
@@ -78,7 +74,7 @@ fn values(series: &Series) -> PolarsResult<Values> {
         DataType::Decimal(_, scale) => {
             let scale = u32::try_from(*scale).unwrap_or(u32::MAX);
             let of = |units: Option<i128>| {
-                let decimal = units.map(|units| trimmed(units, scale));
+                let decimal = units.map(|units| trimmed(units, scale, SHOWN_SCALE_MIN));
                 decimal
                     .map(|decimal| decimal.ok_or_else(too_long))
                     .transpose()
@@ -95,10 +91,9 @@ fn values(series: &Series) -> PolarsResult<Values> {
             Values::Integer(wide.i64()?.iter().collect())
         }
         DataType::Date => {
-            let day = |day: i32| EPOCH.checked_add(jiff::Span::new().days(day)).ok();
             let days = series.cast(&DataType::Int32)?;
             let days = days.i32()?.iter();
-            Values::Date(days.map(|number| number.and_then(day)).collect())
+            Values::Date(days.map(|number| number.and_then(numbered_day)).collect())
         }
         DataType::Datetime(..) => {
             let utc = series.cast(&DataType::Datetime(TimeUnit::Microseconds, None))?;
@@ -117,17 +112,6 @@ fn texts(series: &Series) -> PolarsResult<Values> {
     Ok(Values::Text(
         texts.map(|text| text.map(Text::from)).collect(),
     ))
-}
-
-/// The decimal without the zeros that only fill the column's scale, down to the
-/// cents or micro-dollars that people expect.
-fn trimmed(mut units: i128, mut scale: u32) -> Option<rust_decimal::Decimal> {
-    const SCALE_MIN: u32 = 6;
-    while scale > SCALE_MIN && units % 10 == 0 {
-        units /= 10;
-        scale -= 1;
-    }
-    amount(units, scale)
 }
 
 fn too_long() -> PolarsError {
