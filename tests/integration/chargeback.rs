@@ -438,3 +438,52 @@ fn rejected_statistics_are_told_and_fail_a_strict_run() {
     assert!(errors.contains("not read: 1 bad-member at"), "{errors}");
     assert!(errors.contains("executions.json record"), "{errors}");
 }
+
+#[test]
+fn what_is_not_known_is_shown_for_what_it_is() {
+    let sample = Path::new(SAMPLE);
+    let output = chargeback(sample, &[]).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        errors.contains("statistics for 48 of 51 queries"),
+        "{errors}"
+    );
+    assert!(errors.contains("unmapped: 111122223333"), "{errors}");
+    let work = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(sample.join("costs.json")).unwrap();
+    let strange = text
+        .replacen("555566667777", "999900001111", 1)
+        .replace("\"Estimated\": false", "\"Estimated\": true");
+    let path = work.path().join("costs.json");
+    fs::write(&path, strange).unwrap();
+    let table = json(sample, &["--costs", path.to_str().unwrap()]);
+    let reasons = table["reconciliation"][0]["reasons"].as_array().unwrap();
+    let codes: Vec<&str> = reasons
+        .iter()
+        .filter_map(|reason| reason["code"].as_str())
+        .collect();
+    for code in [
+        "queries-not-billed",
+        "queries-without-statistics",
+        "queries-on-reserved-capacity",
+        "queries-without-bill",
+        "accounts-without-queries",
+        "bill-without-queries",
+        "estimated-days",
+    ] {
+        assert!(codes.contains(&code), "{code} is not among {codes:?}");
+    }
+}
+
+#[test]
+fn terabytes_are_counted_as_asked() {
+    let sample = Path::new(SAMPLE);
+    let [decimal, binary] = ["decimal", "binary"].map(|base| json(sample, &["--tb", base]));
+    assert_eq!(binary["terabyte"], "binary");
+    assert_eq!(
+        decimal["total"]["bytes_scanned"],
+        binary["total"]["bytes_scanned"]
+    );
+    let estimate = |table: &Value| ten_places(&table["total"]["estimated_cost_usd"]);
+    assert!(estimate(&binary) < estimate(&decimal));
+}
