@@ -17,6 +17,7 @@ pub mod attribute;
 pub mod decode;
 pub mod exports;
 pub mod ports;
+pub mod rules;
 pub mod stitch;
 pub mod tables;
 

@@ -18,6 +18,7 @@ use std::path::PathBuf;
         qs-audit demo\n  \
         qs-audit chains --logs AWSLogs --since 7d\n  \
         qs-audit show latest --logs AWSLogs\n  \
+        qs-audit findings --logs AWSLogs --since 1d\n  \
         qs-audit chargeback --month 2026-10 --costs costs.json --executions executions.json\n\n\
         Exit status: 0 clean, 1 internal error, 2 usage or configuration, 3 no logs in\n\
         the window, 4 incomplete under --strict, 10 findings at or above --fail-on."
@@ -199,6 +200,10 @@ pub(super) enum Format {
     Xlsx,
     /// CSV in FOCUS columns (chargeback).
     Focus,
+    /// OCSF Detection Findings, one per line (findings).
+    Ocsf,
+    /// AWS Security Hub findings, one batch per line (findings).
+    Asff,
 }
 
 impl Global {
@@ -215,18 +220,6 @@ impl Global {
         };
         self.format = self.format_asked.or(told).unwrap_or(Format::Table);
     }
-}
-
-impl Format {
-    pub(super) const ALL: [Self; 7] = [
-        Self::Table,
-        Self::Json,
-        Self::Jsonl,
-        Self::Csv,
-        Self::Parquet,
-        Self::Xlsx,
-        Self::Focus,
-    ];
 }
 
 /// When to use colour.
@@ -258,6 +251,23 @@ pub(super) enum Command {
         qs-audit show c-3f9 --logs AWSLogs\n  \
         qs-audit show latest --logs AWSLogs --raw")]
     Show(ShowArgs),
+    /// What is wrong: anomalies, each by a rule with a page.
+    ///
+    /// Judges the last 7 days unless a window is given, and reads the time before it,
+    /// too, to know what is usual.
+    #[command(after_help = "Examples:\n  \
+        qs-audit findings --logs AWSLogs --since 1d --fail-on high\n  \
+        qs-audit findings --logs AWSLogs --executions executions.json --data-sources data-sources.json\n  \
+        qs-audit findings --logs AWSLogs --previous yesterday.json --format json -o today.json\n  \
+        qs-audit explain external-id-spoof")]
+    Findings(FindingsArgs),
+    /// Print the page of a rule: what it finds, why it matters, what to do.
+    ///
+    /// Without a rule, lists all of them.
+    #[command(after_help = "Examples:\n  \
+        qs-audit explain\n  \
+        qs-audit explain bytes-scanned-spike")]
+    Explain(ExplainArgs),
     /// What queries cost, and who caused it.
     ///
     /// Splits the Athena bill of every consumer account and UTC day among the queries
@@ -405,6 +415,61 @@ pub(super) struct ShowArgs {
     /// Print the events themselves as JSON lines, secrets replaced.
     #[arg(long)]
     pub(super) raw: bool,
+}
+
+/// Options of `findings`.
+#[derive(Debug, Args)]
+pub(super) struct FindingsArgs {
+    #[command(flatten)]
+    pub(super) checks: ChecksArgs,
+
+    /// Only this rule; * stands for any text. May be given more than once.
+    #[arg(long, value_name = "RULE")]
+    pub(super) rule: Vec<String>,
+
+    /// Show only findings at least so bad.
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(super) min_severity: Option<SeverityArg>,
+
+    /// Exit with status 10 if there are findings at least so bad.
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(super) fail_on: Option<SeverityArg>,
+}
+
+/// What rules need besides logs, statistics and the bill.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What findings are compared with")]
+pub(super) struct ChecksArgs {
+    /// How much of the time before the window is read to know what is usual: 28d, 4w.
+    #[arg(long, value_name = "DURATION", default_value = "28d")]
+    pub(super) baseline: String,
+
+    /// The findings of an earlier run, as JSON: what it knew is ongoing, not new.
+    #[arg(long, value_name = "FILE")]
+    pub(super) previous: Option<PathBuf>,
+
+    /// Quick's data sources instead of the configured ones: output of aws quicksight
+    /// list-data-sources, a file or a folder. May be given more than once.
+    #[arg(long, value_name = "PATH")]
+    pub(super) data_sources: Vec<PathBuf>,
+}
+
+/// Severities as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SeverityArg {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The rule; without one, all are listed.
+    #[arg(value_name = "RULE")]
+    pub(super) rule: Option<String>,
 }
 
 /// Options of `chargeback`.

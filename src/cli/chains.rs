@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::inputs::Inputs;
 use super::moments::DefaultWindow;
 use super::select::Selection;
-use super::terminal::{WITHOUT_FOCUS, check_format, page, say, write_out};
+use super::terminal::{TABULAR, check_format, page, say, write_out};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::coverage::Rejects;
@@ -21,7 +21,7 @@ use std::io;
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
-    check_format(global, &WITHOUT_FOCUS)?;
+    check_format(global, &TABULAR)?;
     let mut selection = Selection::new(args)?;
     let mut inputs = Inputs::gather(global, DefaultWindow::Last(DEFAULT_SECONDS))?;
     inputs.plan.all_sessions = args.all_sessions;
@@ -43,10 +43,16 @@ pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
 /// Says so if there were no logs in the window.
 pub(super) fn nothing_to_read(audit: &Audit) -> Option<Exit> {
     let coverage = &audit.coverage;
-    if coverage.records_in_window > 0 {
+    // Findings judge the end of what was read.
+    let judged = audit.findings.as_ref().map(|findings| findings.window);
+    let is_there = match judged {
+        Some(judged) => coverage.has_records_in(&judged),
+        None => coverage.records_in_window > 0,
+    };
+    if is_there {
         return None;
     }
-    let window = &audit.window;
+    let window = judged.as_ref().unwrap_or(&audit.window);
     let bound = |moment: Option<crate::model::time::UtcSecond>, open: &str| {
         moment.map_or_else(|| open.to_owned(), |moment| moment.to_string())
     };
@@ -82,6 +88,7 @@ pub(super) fn exit_of(global: &Global, audit: &Audit) -> Strictly {
         audit.statistics.as_ref().map(|read| &read.rejects),
         audit.bill.as_ref().map(|read| &read.rejects),
         Some(&audit.units_rejects),
+        Some(&audit.inventory_rejects),
     ];
     let of_exports: u64 = exports.into_iter().flatten().map(Rejects::total).sum();
     let outdated = audit
@@ -160,7 +167,7 @@ fn print(
         (Format::Parquet, shape) => {
             write_parquet(&record_table(chains, shape), out).map_err(io::Error::other)
         }
-        (Format::Xlsx | Format::Focus, shape) => {
+        (Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff, shape) => {
             xlsx::write(&[record_table(chains, shape).into()], last_day(audit), out)
         }
     })

@@ -7,7 +7,7 @@ use super::exports::Wants;
 use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
-use super::terminal::{check_format, page, say, write_out};
+use super::terminal::{OF_CHARGEBACK, check_format, page, say, write_out};
 use crate::attribute;
 use crate::model::audit::Audit;
 use crate::model::charge::{Chargeback, Dimension};
@@ -56,7 +56,7 @@ fn window(global: &Global, args: &ChargebackArgs) -> Result<TimeWindow, Failure>
 }
 
 pub(super) fn run(global: &Global, args: &ChargebackArgs) -> Result<Exit, Failure> {
-    check_format(global, &Format::ALL)?;
+    check_format(global, &OF_CHARGEBACK)?;
     let by = dimensions(&args.by);
     let window = window(global, args)?;
     let inputs = Inputs::of_window(global, window, Wants::Bill)?;
@@ -106,7 +106,7 @@ fn print(
             ];
             xlsx::write(&sheets, last_day(audit), out)
         }
-        Format::Focus => {
+        Format::Focus | Format::Ocsf | Format::Asff => {
             let Some(attribution) = attribution else {
                 return Ok(());
             };

@@ -2,20 +2,25 @@
 
 use super::args::{Global, IncludeArg, MetricArg, TerabyteArg};
 use super::failure::Failure;
+use super::moments::whole_days;
 use crate::attribute::Pricing;
 use crate::config::Settings;
 use crate::decode::quick_query_id;
-use crate::exports::{BillReader, UnitsReader, plain, read_executions};
+use crate::exports::{
+    BillReader, UnitsReader, plain, read_data_sources, read_executions, read_previous,
+};
 use crate::local::{ExportFile, export_files, read_export};
 use crate::model::bill::{Bill, ChargeCategory, CostMetric};
 use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::execution::Statistics;
+use crate::model::finding::Previous;
+use crate::model::inventory::Inventory;
 use crate::model::money::TerabyteBase;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::pipeline::Exports;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything besides logs. The bill is read where it is `wanted`.
 pub(super) fn exports(
@@ -31,7 +36,10 @@ pub(super) fn exports(
     };
     let bill = match wanted {
         Wants::Bill => Some(bill(global, settings, window)?),
-        Wants::Statistics => None,
+        Wants::BillIfGiven if !chosen(&global.money.costs, &settings.costs).is_empty() => {
+            Some(bill(global, settings, whole_days(window))?)
+        }
+        Wants::BillIfGiven | Wants::Statistics => None,
     };
     Ok(Exports {
         statistics: statistics(global, settings)?,
@@ -45,6 +53,8 @@ pub(super) fn exports(
 pub(super) enum Wants {
     Statistics,
     Bill,
+    /// The bill, if the command line or the configuration names one.
+    BillIfGiven,
 }
 
 /// The paths of an option, else the configured ones.
@@ -169,6 +179,42 @@ fn bill(global: &Global, settings: &Settings, window: TimeWindow) -> Result<Bill
         }
     }
     Ok(reader.finish())
+}
+
+/// Quick's data sources, where they were listed.
+pub(super) fn inventory(
+    asked: &[PathBuf],
+    settings: &Settings,
+) -> Result<Option<Inventory>, Failure> {
+    let paths = chosen(asked, &settings.data_sources);
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let mut inventory = Inventory::default();
+    for file in files("--data-sources", paths)? {
+        let bytes = read_export(&file.path)
+            .map_err(|error| unreadable(&file, "--data-sources", &error.to_string()))?;
+        let text = plain(&bytes)
+            .map_err(|error| unreadable(&file, "--data-sources", &error.to_string()))?;
+        let before = inventory.data_sources.len();
+        read_data_sources(&file.path.to_string_lossy(), &text, &mut inventory);
+        if file.is_named && inventory.data_sources.len() == before {
+            return Err(unreadable(&file, "--data-sources", "lists no data source")
+                .hint("it takes output of aws quicksight list-data-sources"));
+        }
+    }
+    Ok(Some(inventory))
+}
+
+/// What an earlier run found.
+pub(super) fn previous(path: &Path) -> Result<Previous, Failure> {
+    let wrong = |why: String| {
+        Failure::usage(format!("--previous {}: {why}", path.display()))
+            .hint("it takes output of qs-audit findings --format json")
+    };
+    let bytes = read_export(path).map_err(|error| wrong(error.to_string()))?;
+    let text = plain(&bytes).map_err(|error| wrong(error.to_string()))?;
+    read_previous(&text).map_err(|error| wrong(error.to_string()))
 }
 
 /// Business units that are not declared with their consumers, and names of

@@ -15,7 +15,9 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::summary;
 use crate::pipeline::{self, Plan, Unwatched};
+use crate::rules::RuleSet;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const CONFIG_FILE: &str = "qs-audit.toml";
@@ -41,12 +43,28 @@ pub(super) fn now(global: &Global) -> Result<UtcSecond, Failure> {
     }
 }
 
-fn settings(global: &Global) -> Result<Settings, Failure> {
-    match &global.config {
-        Some(path) => Ok(Settings::load(path)?),
-        None if Path::new(CONFIG_FILE).exists() => Ok(Settings::load(Path::new(CONFIG_FILE))?),
-        None => Ok(Settings::default()),
-    }
+/// The configuration, if there is one, with every option of every rule checked: a
+/// typo is an error whatever the command.
+pub(super) fn settings(global: &Global) -> Result<Settings, Failure> {
+    let settings = match &global.config {
+        Some(path) => Settings::load(path)?,
+        None if Path::new(CONFIG_FILE).exists() => Settings::load(Path::new(CONFIG_FILE))?,
+        None => return Ok(Settings::default()),
+    };
+    rule_set(&settings, &BTreeSet::new())?;
+    Ok(settings)
+}
+
+/// The rules with their options; only some, where any are named.
+pub(super) fn rule_set(settings: &Settings, only: &BTreeSet<String>) -> Result<RuleSet, Failure> {
+    RuleSet::new(&settings.rules, only).map_err(|error| {
+        let key = match error.name.as_str() {
+            "*" => format!("rules.{}", error.rule),
+            name => format!("rules.{}.{name}", error.rule),
+        };
+        let failure = Failure::from(settings.rule_error(&error.rule, key, error.message));
+        failure.hint("`qs-audit explain RULE` has the options of a rule")
+    })
 }
 
 fn log_paths(global: &Global, settings: &Settings) -> Result<Vec<PathBuf>, Failure> {
@@ -94,9 +112,18 @@ impl Inputs {
         window: TimeWindow,
         wanted: Wants,
     ) -> Result<Self, Failure> {
-        let settings = settings(global)?;
-        let paths = log_paths(global, &settings)?;
-        Self::new(global, &paths, &settings, window, wanted)
+        Self::of_settings(global, &settings(global)?, window, wanted)
+    }
+
+    /// The same with a configuration that was read already.
+    pub(super) fn of_settings(
+        global: &Global,
+        settings: &Settings,
+        window: TimeWindow,
+        wanted: Wants,
+    ) -> Result<Self, Failure> {
+        let paths = log_paths(global, settings)?;
+        Self::new(global, &paths, settings, window, wanted)
     }
 
     pub(super) fn new(
@@ -122,6 +149,7 @@ impl Inputs {
                 limits: Limits::DEFAULT,
                 reading: Reading::Fast,
                 exports,
+                checks: None,
             },
             logs,
             units_rejects,
@@ -138,8 +166,13 @@ impl Inputs {
         } else {
             pipeline::run(&self.plan, &self.logs, &Unwatched)?
         };
+        let inventory = self.plan.checks.as_ref();
+        let inventory = inventory.and_then(|checks| checks.inventory.as_ref());
         let audit = Audit {
             units_rejects: self.units_rejects.clone(),
+            inventory_rejects: inventory
+                .map(|known| known.rejects.clone())
+                .unwrap_or_default(),
             ..audit
         };
         self.tell(global, &audit)?;
@@ -156,6 +189,7 @@ impl Inputs {
             let mut text = Vec::new();
             summary::write(audit, &mut text)?;
             summary::write_rejects(&self.units_rejects, &mut text)?;
+            summary::write_rejects(&audit.inventory_rejects, &mut text)?;
             if audit.attribution.is_some() {
                 summary::write_unmapped(audit, &self.plan.topology, &mut text)?;
             }

@@ -91,6 +91,32 @@ pub(super) fn window(
     })
 }
 
+/// The days of `--baseline`: whole ones.
+pub(super) fn baseline_days(text: &str) -> Result<i64, Failure> {
+    const DAYS_MAX: i64 = 3660;
+    let seconds = duration_seconds(text).filter(|seconds| seconds % 86_400 == 0);
+    let days = seconds.map(|seconds| seconds / 86_400);
+    days.filter(|days| *days <= DAYS_MAX).ok_or_else(|| {
+        Failure::usage(format!("--baseline {text:?} is not a number of days"))
+            .hint("write 28d or 4w; 0d for none")
+    })
+}
+
+/// The window with so many whole days before it.
+pub(super) fn with_baseline(window: TimeWindow, days: i64) -> TimeWindow {
+    let start = |from: UtcSecond| {
+        if days == 0 {
+            return from;
+        }
+        let midnight = UtcSecond::midnight(from.day()).unwrap_or(from);
+        midnight.plus(-days * 86_400)
+    };
+    TimeWindow {
+        from: window.from.map(start),
+        to: window.to,
+    }
+}
+
 /// The window of a month: `2026-10`.
 pub(super) fn month(text: &str) -> Result<TimeWindow, Failure> {
     let first = (text.len() == 7)

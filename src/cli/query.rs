@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
 use super::select::nearest;
-use super::terminal::{WITHOUT_FOCUS, check_format, page, say, write_file, write_out};
+use super::terminal::{TABULAR, check_format, page, say, write_file, write_out};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::table::{Table, Values};
@@ -34,7 +34,7 @@ struct Query {
 }
 
 pub(super) fn run(global: &Global, args: &QueryArgs) -> Result<Exit, Failure> {
-    check_format(global, &WITHOUT_FOCUS)?;
+    check_format(global, &TABULAR)?;
     if args.list {
         return list(global);
     }
@@ -228,7 +228,9 @@ fn print(global: &Global, result: &Table, audit: &Audit) -> Result<(), Failure> 
         Format::Jsonl => json::write_jsonl(result, out),
         Format::Csv => csv::write_table(result, out),
         Format::Parquet => write_parquet(result, out).map_err(io::Error::other),
-        Format::Xlsx | Format::Focus => xlsx::write(&[result.clone().into()], last_day(audit), out),
+        Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
+            xlsx::write(&[result.clone().into()], last_day(audit), out)
+        }
     })
 }
 

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::inputs::Inputs;
 use super::moments::DefaultWindow;
 use super::select::nearest;
-use super::terminal::{WITHOUT_FOCUS, check_format, page, write_out};
+use super::terminal::{TABULAR, check_format, page, write_out};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::event::Place;
@@ -25,7 +25,7 @@ const LATEST: &str = "latest";
 const CANDIDATES_MAX: usize = 8;
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
-    check_format(global, &WITHOUT_FOCUS)?;
+    check_format(global, &TABULAR)?;
     let mut inputs = Inputs::gather(global, DefaultWindow::All)?;
     let mut audit = inputs.run(global)?;
     if let Some(exit) = nothing_to_read(&audit) {
@@ -49,7 +49,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
         Format::Parquet => {
             write_parquet(&record_table(&one, Shape::Chains), out).map_err(std::io::Error::other)
         }
-        Format::Xlsx | Format::Focus => xlsx::write(
+        Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => xlsx::write(
             &[record_table(&one, Shape::Chains).into()],
             last_day(&audit),
             out,

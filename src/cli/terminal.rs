@@ -49,8 +49,8 @@ pub(super) fn check_output(global: &Global) -> Result<(), Failure> {
     })
 }
 
-/// Formats of everything but the bill.
-pub(super) const WITHOUT_FOCUS: [Format; 6] = [
+/// Formats of records of any kind.
+pub(super) const TABULAR: [Format; 6] = [
     Format::Table,
     Format::Json,
     Format::Jsonl,
@@ -58,6 +58,25 @@ pub(super) const WITHOUT_FOCUS: [Format; 6] = [
     Format::Parquet,
     Format::Xlsx,
 ];
+/// Formats of the bill.
+pub(super) const OF_CHARGEBACK: [Format; 7] = with([Format::Focus]);
+/// Formats of findings.
+pub(super) const OF_FINDINGS: [Format; 8] = with([Format::Ocsf, Format::Asff]);
+
+/// The tabular formats and some more.
+const fn with<const MORE: usize, const ALL: usize>(more: [Format; MORE]) -> [Format; ALL] {
+    let mut all = [Format::Table; ALL];
+    let mut at = 0;
+    while at < ALL {
+        all[at] = if at < TABULAR.len() {
+            TABULAR[at]
+        } else {
+            more[at - TABULAR.len()]
+        };
+        at += 1;
+    }
+    all
+}
 
 /// Checks that a command has the format, and that a terminal can take it.
 pub(super) fn check_format(global: &Global, known: &[Format]) -> Result<(), Failure> {

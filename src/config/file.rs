@@ -15,7 +15,28 @@ pub(super) struct RawConfig {
     pub(super) business_units: RawUnits,
     pub(super) pricing: RawPricing,
     /// Options of rules: read by the rules themselves.
-    pub(super) rules: BTreeMap<String, toml::Table>,
+    pub(super) rules: BTreeMap<String, Spanned<toml::Table>>,
+    pub(super) data_sources: Vec<RawPath>,
+    pub(super) suppressions: Vec<RawSuppression>,
+    pub(super) security_hub: Option<RawSecurityHub>,
+}
+
+/// A finding that is accepted for a while.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSuppression {
+    pub(super) rule: Spanned<String>,
+    pub(super) subject: Spanned<String>,
+    pub(super) reason: Spanned<String>,
+    pub(super) expires: Spanned<toml::Value>,
+}
+
+/// Where `--format asff` sends findings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSecurityHub {
+    pub(super) account_id: Option<Spanned<String>>,
+    pub(super) region: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,11 +1,15 @@
 //! The checked settings. Every complaint names the file, the line and the key.
 
-use super::file::{RawBase, RawConfig, RawConsumer, RawLogs, RawPath};
+use super::file::{
+    RawBase, RawConfig, RawConsumer, RawLogs, RawPath, RawSecurityHub, RawSuppression,
+};
+use crate::model::finding::Suppression;
 use crate::model::identity::{RoleName, is_data_source_arn};
 use crate::model::money::{TerabyteBase, parse_decimal};
 use crate::model::region::is_region_name;
 use crate::model::text::Text;
 use crate::model::topology::{Consumer, Topology};
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -51,6 +55,18 @@ pub struct Settings {
     pub usd_per_tb: BTreeMap<String, Decimal>,
     /// Options of rules, by rule id.
     pub rules: BTreeMap<String, toml::Table>,
+    /// Files of data sources.
+    pub data_sources: Vec<PathBuf>,
+    /// Findings that are accepted for a while.
+    pub suppressions: Vec<Suppression>,
+    /// The account that imports findings into Security Hub.
+    pub security_hub_account_id: Option<Text>,
+    /// The Region of Security Hub.
+    pub security_hub_region: Option<String>,
+    /// Where options of rules stand, by rule id.
+    rule_lines: BTreeMap<String, usize>,
+    /// The file.
+    path: PathBuf,
 }
 
 /// Why a configuration is not used.
@@ -114,6 +130,17 @@ impl Settings {
         })?;
         Checker { text, path }.settings(raw)
     }
+
+    /// An error about an option of a rule, with the line of the rule's table.
+    #[must_use]
+    pub fn rule_error(&self, rule: &str, key: String, message: String) -> ConfigError {
+        ConfigError::Value {
+            path: self.path.clone(),
+            line: self.rule_lines.get(rule).copied().unwrap_or(1),
+            key,
+            message,
+        }
+    }
 }
 
 struct Checker<'a> {
@@ -122,11 +149,16 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn wrong(&self, span: Range<usize>, key: &str, message: impl Into<String>) -> ConfigError {
+    /// The line of a place, from 1.
+    fn line(&self, span: &Range<usize>) -> usize {
         let before = self.text.get(..span.start).unwrap_or_default();
+        before.matches('\n').count() + 1
+    }
+
+    fn wrong(&self, span: Range<usize>, key: &str, message: impl Into<String>) -> ConfigError {
         ConfigError::Value {
             path: self.path.to_owned(),
-            line: before.matches('\n').count() + 1,
+            line: self.line(&span),
             key: key.to_owned(),
             message: message.into(),
         }
@@ -151,6 +183,15 @@ impl Checker<'_> {
             usd_per_tb.insert(region.into_inner(), amount);
         }
         let units = raw.business_units;
+        let suppressions = raw
+            .suppressions
+            .into_iter()
+            .map(|one| self.suppression(one));
+        let (security_hub_account_id, security_hub_region) = self.security_hub(raw.security_hub)?;
+        let rule_lines = raw
+            .rules
+            .iter()
+            .map(|(id, table)| (id.clone(), self.line(&table.span())));
         Ok(Settings {
             topology,
             logs,
@@ -164,7 +205,17 @@ impl Checker<'_> {
                 Some(RawBase::Decimal) | None => TerabyteBase::Decimal,
             },
             usd_per_tb,
-            rules: raw.rules,
+            rule_lines: rule_lines.collect(),
+            rules: raw
+                .rules
+                .into_iter()
+                .map(|(id, table)| (id, table.into_inner()))
+                .collect(),
+            data_sources: self.paths(raw.data_sources),
+            suppressions: suppressions.collect::<Result<_, _>>()?,
+            security_hub_account_id,
+            security_hub_region,
+            path: self.path.to_owned(),
         })
     }
 
@@ -274,6 +325,51 @@ impl Checker<'_> {
             }
             (None, None) => Err(self.wrong(span, "logs", "needs path or s3")),
         }
+    }
+
+    fn suppression(&self, raw: RawSuppression) -> Result<Suppression, ConfigError> {
+        let given = |text: Spanned<String>, key: &str| {
+            let span = text.span();
+            let text = text.into_inner();
+            let is_there = !text.trim().is_empty();
+            is_there
+                .then_some(text)
+                .ok_or_else(|| self.wrong(span, key, "must not be empty"))
+        };
+        let span = raw.expires.span();
+        let day = match raw.expires.into_inner() {
+            toml::Value::String(text) => text.parse().ok(),
+            toml::Value::Datetime(moment) => moment.to_string().parse().ok(),
+            _ => None,
+        };
+        let key = "suppressions.expires";
+        let expires: Option<Date> = day;
+        let expires =
+            expires.ok_or_else(|| self.wrong(span, key, "is a day such as 2027-01-31"))?;
+        Ok(Suppression {
+            rule: given(raw.rule, "suppressions.rule")?,
+            subject: given(raw.subject, "suppressions.subject")?,
+            reason: given(raw.reason, "suppressions.reason")?,
+            expires,
+        })
+    }
+
+    fn security_hub(
+        &self,
+        raw: Option<RawSecurityHub>,
+    ) -> Result<(Option<Text>, Option<String>), ConfigError> {
+        let Some(RawSecurityHub { account_id, region }) = raw else {
+            return Ok((None, None));
+        };
+        let account = account_id.map(|id| self.account_id(&id, "security_hub.account_id"));
+        if let Some(region) = region
+            .as_ref()
+            .filter(|region| !is_region_name(region.get_ref()))
+        {
+            let message = format!("{:?} is not spelled like a Region", region.get_ref());
+            return Err(self.wrong(region.span(), "security_hub.region", message));
+        }
+        Ok((account.transpose()?, region.map(Spanned::into_inner)))
     }
 
     /// Relative paths start in the folder of the configuration.

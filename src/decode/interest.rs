@@ -23,9 +23,12 @@ pub(super) struct Facts<'a> {
     pub(super) source_ip: Option<&'a [u8]>,
     pub(super) principal_id: Option<&'a [u8]>,
     pub(super) invoked_by: Option<&'a [u8]>,
+    /// The record itself.
+    pub(super) record: &'a [u8],
 }
 
 const ATHENA: &[u8] = b"athena.amazonaws.com";
+const CLOUDTRAIL: &[u8] = b"cloudtrail.amazonaws.com";
 
 /// What becomes of a record (facts.md 2 to 6).
 pub(super) fn decide(facts: &Facts<'_>, interest: &Interest) -> Decision {
@@ -34,6 +37,7 @@ pub(super) fn decide(facts: &Facts<'_>, interest: &Interest) -> Decision {
         b"sts.amazonaws.com" => issues_credentials(facts.name),
         b"iam.amazonaws.com" => changes_a_role(facts.name),
         b"cloudtrail.amazonaws.com" => !is_read(facts.name),
+        b"s3.amazonaws.com" => changes_a_bucket(facts.name) || touches_logs(facts),
         _ => false,
     };
     if always || facts.invoked_by == Some(ATHENA) || facts.source_ip == Some(ATHENA) {
@@ -62,6 +66,30 @@ fn changes_a_role(name: &[u8]) -> bool {
     let names_a_role = memchr::memmem::find(name, b"Role").is_some();
     let names_a_policy = memchr::memmem::find(name, b"PolicyVersion").is_some();
     (names_a_role || names_a_policy) && !is_read(name) && !name.starts_with(b"Simulate")
+}
+
+/// Changes to a bucket that may cost it what it holds.
+fn changes_a_bucket(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"DeleteBucket"
+            | b"PutBucketLifecycle"
+            | b"PutBucketLifecycleConfiguration"
+            | b"PutBucketPolicy"
+            | b"DeleteBucketPolicy"
+            | b"PutBucketVersioning"
+    )
+}
+
+/// Somebody else than CloudTrail writes or deletes what lies where logs lie.
+fn touches_logs(facts: &Facts<'_>) -> bool {
+    let writes = matches!(
+        facts.name,
+        b"DeleteObject" | b"DeleteObjects" | b"PutObject" | b"CopyObject" | b"RestoreObject"
+    );
+    writes
+        && facts.invoked_by != Some(CLOUDTRAIL)
+        && memchr::memmem::find(facts.record, b"AWSLogs").is_some()
 }
 
 fn is_read(name: &[u8]) -> bool {
@@ -109,6 +137,27 @@ mod tests {
                 "{source} {name}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_done_to_stored_logs_is_kept() {
+        let of = |name: &str, record: &str, invoked_by: Option<&str>| {
+            let facts = Facts {
+                source: b"s3.amazonaws.com",
+                name: name.as_bytes(),
+                invoked_by: invoked_by.map(str::as_bytes),
+                record: record.as_bytes(),
+                ..Facts::default()
+            };
+            decide(&facts, &Interest::default())
+        };
+        let log = r#"{"key":"AWSLogs/111122223333/CloudTrail/f"}"#;
+        assert_eq!(of("DeleteObject", log, None), Decision::Keep);
+        assert_eq!(of("DeleteObject", "{}", None), Decision::Pass);
+        assert_eq!(of("GetObject", log, None), Decision::Pass);
+        let by_cloudtrail = Some("cloudtrail.amazonaws.com");
+        assert_eq!(of("PutObject", log, by_cloudtrail), Decision::Pass);
+        assert_eq!(of("DeleteBucket", "{}", None), Decision::Keep);
     }
 
     #[test]

@@ -383,6 +383,7 @@ impl ObjectReader<'_> {
             source_ip: member(HeaderField::SourceIpAddress),
             principal_id: member(HeaderField::PrincipalId),
             invoked_by: member(HeaderField::InvokedBy),
+            record: bytes,
         };
         if self.passes(&facts) {
             self.tally.not_relevant += 1;
@@ -453,6 +454,7 @@ impl ObjectReader<'_> {
             source_ip: header.source_ip.as_deref().map(str::as_bytes),
             principal_id: header.identity.principal_id.as_deref().map(str::as_bytes),
             invoked_by: header.identity.invoked_by.as_deref().map(str::as_bytes),
+            record: text.as_bytes(),
         };
         if self.passes(&facts) {
             self.tally.not_relevant += 1;

@@ -437,11 +437,15 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
         "athena.amazonaws.com" if name == "StartQueryExecution" => {
             Detail::StartQuery(Box::new(query_of(raw, interner)))
         }
+        "athena.amazonaws.com" if name.ends_with("WorkGroup") && !name.starts_with("Get") => {
+            change_of(raw)
+        }
         "athena.amazonaws.com" => query_reference(raw),
         "lakeformation.amazonaws.com" if name == "GetDataAccess" => data_access(raw),
         "quicksight.amazonaws.com" if named("QueryDatabase") => {
             Detail::QueryDatabase(Box::new(query_database(raw, interner)))
         }
+        "s3.amazonaws.com" if name.contains("Bucket") || touches_logs(raw) => change_of(raw),
         "quicksight.amazonaws.com" | "iam.amazonaws.com" | "cloudtrail.amazonaws.com"
             if !name.starts_with("Get") && !name.starts_with("List") =>
         {
@@ -449,6 +453,12 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
         }
         _ => Detail::None,
     }
+}
+
+/// Whether the call is about an object where logs lie.
+fn touches_logs(raw: &RawRecord<'_>) -> bool {
+    let parameters = raw.request_parameters;
+    parameters.is_some_and(|parameters| parameters.get().contains("AWSLogs"))
 }
 
 fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Issue {

@@ -1,5 +1,5 @@
 //! What AWS exports besides logs, from text to the model: query statistics,
-//! bills, business units (facts.md 4.2 and 8).
+//! bills, business units, data sources (facts.md 4.2, 5.1 and 8).
 //!
 //! | what | file |
 //! |---|---|
@@ -11,22 +11,28 @@
 //! | which lines count where several cover the same | [`merge`] |
 //! | rows of CSV or Parquet by column name | [`rows`], [`parquet`] |
 //! | account -> business unit | [`units`] |
+//! | `quicksight list-data-sources`, `describe-data-source` | [`data_sources`] |
+//! | what an earlier run found | [`previous`] |
 //!
 //! Nothing in here opens a file: it is given names, for messages, and bytes.
 
 mod bill;
 mod cost_explorer;
 mod cur;
+mod data_sources;
 mod executions;
 mod focus;
 mod merge;
 mod parquet;
+mod previous;
 mod rows;
 mod text;
 mod units;
 
 pub use bill::{BillError, BillReader};
+pub use data_sources::read_data_sources;
 pub use executions::read_executions;
+pub use previous::{PreviousError, read_previous};
 pub use rows::RowsError;
 pub use text::{TextError, plain};
 pub use units::{UnitsError, UnitsReader};

@@ -6,7 +6,9 @@ use super::charge::Attribution;
 use super::coverage::{Coverage, Rejects};
 use super::event::Event;
 use super::execution::StatisticsCoverage;
+use super::finding::Findings;
 use super::text::Text;
+use super::topology::KnownRoles;
 use super::window::TimeWindow;
 use std::collections::BTreeMap;
 
@@ -27,6 +29,12 @@ pub struct Audit {
     pub units_rejects: Rejects,
     /// Who caused which part of the bill, where that was asked for.
     pub attribution: Option<Attribution>,
+    /// Role A and Role B, declared or found.
+    pub roles: KnownRoles,
+    /// Data sources that could not be read, where an inventory was given.
+    pub inventory_rejects: Rejects,
+    /// What rules found, where they were asked.
+    pub findings: Option<Findings>,
     /// The events kept, which chains point into.
     pub events: Vec<Event>,
     /// What a reader of the whole result has to know.

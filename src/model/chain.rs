@@ -130,6 +130,22 @@ pub struct Missing {
     pub why: Option<String>,
 }
 
+/// Who made a role session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Maker {
+    /// Quick itself.
+    Quick,
+    /// Another AWS service.
+    Service,
+    /// A role session or a user, by AssumeRole.
+    Principal,
+    /// Somebody who signed in: SAML, web identity.
+    Person,
+    /// The AssumeRole was not read.
+    #[default]
+    Unseen,
+}
+
 /// A session of a role, from the AssumeRole that made it and from its calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoleSession {
@@ -147,6 +163,11 @@ pub struct RoleSession {
     pub assumed_at: Option<UtcSecond>,
     /// When its credentials end.
     pub expires_at: Option<UtcSecond>,
+    /// What kind of caller made it.
+    pub maker: Maker,
+    /// Whether the parameters of the AssumeRole were logged: what is not in them
+    /// was then not asked.
+    pub parameters_known: bool,
     /// Who made it: a service, the caller's ARN, or its principal id where only
     /// that was logged. `None` where the AssumeRole was not read.
     pub assumed_by: Option<Text>,
@@ -170,6 +191,10 @@ pub struct ScopeDown {
     pub present: Option<bool>,
     /// Its resources, sorted; empty where the policy cannot be read as JSON.
     pub resources: Vec<Text>,
+    /// The policy itself, as it was logged.
+    pub policy: Option<Text>,
+    /// Managed policies that narrow the session, too: `policyArns`.
+    pub policy_arns: Box<[Text]>,
 }
 
 /// An Athena query execution, as CloudTrail tells it; what it scanned and cost

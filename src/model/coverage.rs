@@ -2,6 +2,7 @@
 
 use super::text::Text;
 use super::time::UtcSecond;
+use super::window::TimeWindow;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -264,6 +265,16 @@ impl Coverage {
     #[must_use]
     pub fn adds_up(&self) -> bool {
         self.records == self.records_kept + self.records_not_relevant + self.records_rejected
+    }
+
+    /// Whether any record may be of this window: exact to the second at the ends of
+    /// what an account and Region logged in a day.
+    #[must_use]
+    pub fn has_records_in(&self, window: &TimeWindow) -> bool {
+        self.seen.values().any(|seen| {
+            window.to.is_none_or(|to| seen.first < to)
+                && window.from.is_none_or(|from| from <= seen.last)
+        })
     }
 
     /// First and last event time seen.

@@ -17,6 +17,16 @@ pub struct Topology {
     pub units: BTreeMap<Text, Unit>,
 }
 
+/// Role A and Role B: declared, or found in the logs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownRoles {
+    /// Role A: what Quick assumes and then chains.
+    pub run_as: BTreeSet<RoleName>,
+    /// Role B: what sessions of Role A assume, or what is assumed with the ARN of a
+    /// Quick data source as external id.
+    pub consumer: BTreeSet<RoleName>,
+}
+
 /// Who pays for an account, inside the company.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unit {

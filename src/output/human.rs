@@ -1,5 +1,7 @@
 //! Sizes, times and names as people read them, and log text made harmless.
 
+pub use crate::model::size::bytes;
+
 use crate::model::identity::RoleName;
 use crate::model::time::UtcSecond;
 use rust_decimal::Decimal;
@@ -64,25 +66,6 @@ pub fn count(number: u64) -> String {
 pub fn plural(number: u64, one: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {one}{ending}", count(number))
-}
-
-/// Bytes in decimal units with three figures, as AWS bills them: `1.24 GB`.
-#[must_use]
-pub fn bytes(number: u64) -> String {
-    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-    let mut unit = 0;
-    let mut scale: u64 = 1;
-    while unit + 1 < UNITS.len() && number / scale >= 1000 {
-        scale = scale.saturating_mul(1000);
-        unit += 1;
-    }
-    let whole = number / scale;
-    let hundredths = u128::from(number % scale) * 100 / u128::from(scale);
-    match (unit, whole) {
-        (0, _) | (_, 100..) => format!("{whole} {}", UNITS[unit]),
-        (_, 10..) => format!("{whole}.{} {}", hundredths / 10, UNITS[unit]),
-        _ => format!("{whole}.{hundredths:02} {}", UNITS[unit]),
-    }
 }
 
 /// How many decimals the amounts of one column need: cents for what is worth
@@ -176,21 +159,6 @@ mod tests {
         let safe = safe(hostile);
         assert_eq!(safe, "a\\u{1b}[31mb\\u{202e}c\\u{a}d\\u{9b}e\\u{200b}");
         assert_eq!(super::safe("naïve 名"), "naïve 名");
-    }
-
-    #[test]
-    fn bytes_have_three_figures() {
-        for (number, wanted) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.00 kB"),
-            (123_456_789, "123 MB"),
-            (12_345_678_901, "12.3 GB"),
-            (1_999_999_999_999, "1.99 TB"),
-            (u64::MAX, "18.4 EB"),
-        ] {
-            assert_eq!(bytes(number), wanted);
-        }
     }
 
     #[test]

@@ -3,14 +3,18 @@
 //! Text from logs is hostile wherever it is shown: each format escapes for where
 //! it goes.
 
+pub mod asff;
 pub mod chain_table;
 pub mod chargeback;
 pub mod chargeback_rows;
 pub mod csv;
+pub mod finding_rows;
+pub mod findings;
 pub mod flat_table;
 pub mod focus;
 pub mod human;
 pub mod json;
+pub mod ocsf;
 pub mod show;
 pub mod summary;
 pub mod table_text;

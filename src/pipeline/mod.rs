@@ -9,13 +9,18 @@ use crate::model::bill::Bill;
 use crate::model::coverage::{Coverage, Limits};
 use crate::model::event::{Event, Place};
 use crate::model::execution::Statistics;
+use crate::model::finding::{Findings, Previous, Suppression};
+use crate::model::inventory::Inventory;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::ports::LogSource;
+use crate::rules::{self, RuleSet};
 use crate::stitch;
+use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a run is to do. No clock, no environment, no output in here.
 #[derive(Debug, Clone)]
@@ -34,6 +39,27 @@ pub struct Plan {
     pub reading: Reading,
     /// What is known besides the logs.
     pub exports: Exports,
+    /// Rules to ask, where findings are wanted.
+    pub checks: Option<Checks>,
+}
+
+/// What rules are asked about. The window of the plan holds the baseline, too.
+#[derive(Debug, Clone)]
+pub struct Checks {
+    /// The rules.
+    pub rules: Arc<RuleSet>,
+    /// What is judged: the end of the plan's window.
+    pub window: TimeWindow,
+    /// How many days before it are compared with.
+    pub baseline_days: i64,
+    /// Quick's data sources, where they were listed.
+    pub inventory: Option<Inventory>,
+    /// Findings that are accepted for a while.
+    pub suppressions: Vec<Suppression>,
+    /// The day on which suppressions count or have expired.
+    pub as_of: Date,
+    /// What an earlier run found.
+    pub previous: Option<Previous>,
 }
 
 /// What AWS exports besides logs: query statistics and the bill.
@@ -57,6 +83,7 @@ impl Default for Plan {
             limits: Limits::DEFAULT,
             reading: Reading::Fast,
             exports: Exports::default(),
+            checks: None,
         }
     }
 }
@@ -156,11 +183,44 @@ fn finish(
         objects: keys_of(source, &stitched.events),
         coverage,
         chains: stitched.chains,
+        roles: stitched.roles,
         events: stitched.events,
         ..Audit::default()
     };
     add_money(&mut audit, &plan.exports)?;
+    if let Some(checks) = &plan.checks {
+        audit.findings = Some(findings(&audit, checks, &plan.topology));
+    }
     Ok(audit)
+}
+
+/// What rules have to say of the result.
+fn findings(audit: &Audit, checks: &Checks, topology: &Topology) -> Findings {
+    let bill = audit.attribution.as_ref().filter(|_| audit.bill.is_some());
+    let facts = rules::Facts::new(rules::Given {
+        window: checks.window,
+        baseline_days: checks.baseline_days,
+        topology,
+        inventory: checks.inventory.as_ref(),
+        roles: &audit.roles,
+        chains: &audit.chains,
+        events: &audit.events,
+        coverage: &audit.coverage,
+        has_statistics: audit.statistics.is_some(),
+        charges: bill.map(|attribution| attribution.charges.as_slice()),
+    });
+    let baseline = TimeWindow {
+        from: audit.window.from,
+        to: checks.window.from,
+    };
+    rules::settle(
+        rules::check(&checks.rules, &facts),
+        checks.window,
+        baseline,
+        &checks.suppressions,
+        checks.as_of,
+        checks.previous.as_ref(),
+    )
 }
 
 /// Bytes and money, as far as statistics and a bill were given.

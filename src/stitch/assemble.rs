@@ -2,11 +2,11 @@
 
 use super::Context;
 use super::hops::{Hop, refusal};
-use super::path::{self, Maker, Origin};
+use super::path::{self, Origin, maker};
 use super::roles::Roles;
 use super::sessions::{Link, Session, SessionId, Sessions};
 use crate::model::chain::{
-    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
+    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Maker, Missing, MissingPart,
     QueryExecution, RoleSession, ScopeDown,
 };
 use crate::model::event::{Detail, Event};
@@ -177,7 +177,7 @@ impl Assembler<'_> {
             let stands_alone = queries || !has_child.contains(&id);
             origin.touches_quick = stands_alone;
             if !queries && stands_alone {
-                origin.path = match Maker::of(session, self.roles) {
+                origin.path = match maker(session, self.roles) {
                     Maker::Quick | Maker::Unseen => ChainPath::QuickRoleChain,
                     _ => ChainPath::RoleChain,
                 };
@@ -412,6 +412,8 @@ impl Assembler<'_> {
         };
         if let Some(hop) = &session.hop {
             described.expires_at = Some(hop.expires_at);
+            described.maker = maker(session, self.roles);
+            described.parameters_known = hop.parameters_known;
             described.assumed_by = hop.caller.best_name().cloned();
             described.source_account_id = caller_account(&hop.caller);
             described.source_ip.clone_from(&hop.source_ip);
@@ -676,5 +678,7 @@ fn scope_down(hop: &Hop) -> ScopeDown {
     ScopeDown {
         present: (!unknown).then_some(hop.policy.is_some()),
         resources: hop.scope_down_resources().unwrap_or_default(),
+        policy: hop.policy.clone(),
+        policy_arns: hop.policy_arns.clone(),
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::model::event::{Detail, Event, Issue};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
+use crate::model::policy::{Effect, Match, Policy};
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
-use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Life of a session whose end nobody logged: what role chaining allows
@@ -28,6 +29,7 @@ pub(super) struct Hop {
     pub(super) expires_at: UtcSecond,
     pub(super) external_id: Option<Text>,
     pub(super) policy: Option<Text>,
+    pub(super) policy_arns: Box<[Text]>,
     /// The parameters were logged, so that what is not in them was not asked.
     pub(super) parameters_known: bool,
     pub(super) source_ip: Option<Text>,
@@ -183,6 +185,12 @@ impl Hop {
             expires_at,
             external_id: first(|issue| issue.external_id.as_ref()),
             policy: first(|issue| issue.policy.as_ref()),
+            policy_arns: all
+                .iter()
+                .map(|(_, issue)| &issue.policy_arns)
+                .find(|arns| !arns.is_empty())
+                .cloned()
+                .unwrap_or_default(),
             parameters_known: all
                 .iter()
                 .any(|(_, issue)| !issue.parameters_omitted && issue.session_name.is_some()),
@@ -192,21 +200,17 @@ impl Hop {
     }
 
     /// The resources that the inline policy allows something on, sorted; `None`
-    /// where there is no policy or it is not JSON.
+    /// where there is no policy or it cannot be read.
     pub(super) fn scope_down_resources(&self) -> Option<Vec<Text>> {
-        let policy: Value = serde_json::from_str(self.policy.as_deref()?).ok()?;
-        let statements = one_or_many(policy.get("Statement"));
-        let allows =
-            |statement: &&Value| statement.get("Effect").and_then(Value::as_str) == Some("Allow");
-        let mut resources: Vec<Text> = statements
-            .iter()
-            .filter(allows)
-            .flat_map(|statement| one_or_many(statement.get("Resource")))
-            .filter_map(|resource| resource.as_str().map(Text::from))
-            .collect();
-        resources.sort();
-        resources.dedup();
-        Some(resources)
+        let policy = Policy::parse(self.policy.as_deref()?).ok()?;
+        let allowed = policy.statements.into_iter();
+        let allowed = allowed.filter(|statement| statement.effect == Effect::Allow);
+        let named = allowed.filter_map(|statement| match statement.resources {
+            Some(Match::AnyOf(resources)) => Some(resources),
+            Some(Match::AllBut(_)) | None => None,
+        });
+        let resources: BTreeSet<Text> = named.flatten().collect();
+        Some(resources.into_iter().collect())
     }
 
     /// Whether IAM would have refused the session this role: its inline policy
@@ -218,13 +222,5 @@ impl Hop {
                 && RoleName::from_arn(resource).is_some_and(|named| named != *role)
         };
         !resources.is_empty() && resources.iter().all(names_another)
-    }
-}
-
-fn one_or_many(value: Option<&Value>) -> Vec<Value> {
-    match value {
-        Some(Value::Array(items)) => items.clone(),
-        Some(item) => vec![item.clone()],
-        None => Vec::new(),
     }
 }

@@ -29,7 +29,7 @@ use crate::model::chain::Chain;
 use crate::model::event::Event;
 use crate::model::execution::Statistics;
 use crate::model::text::Text;
-use crate::model::topology::Topology;
+use crate::model::topology::{KnownRoles, Topology};
 use crate::model::window::TimeWindow;
 use std::collections::BTreeSet;
 
@@ -66,6 +66,8 @@ pub struct Stitched {
     pub conflicts: u64,
     /// Events replaced by an `UPDATED_DATA` addendum.
     pub replaced: u64,
+    /// Role A and Role B, declared or found.
+    pub roles: KnownRoles,
 }
 
 /// Stitches events into chains.
@@ -86,5 +88,9 @@ pub fn stitch(events: Vec<Event>, context: &Context<'_>) -> Stitched {
         duplicates: deduped.duplicates,
         conflicts: deduped.conflicts,
         replaced: deduped.replaced,
+        roles: KnownRoles {
+            run_as: roles.run_as,
+            consumer: roles.consumer,
+        },
     }
 }

@@ -3,11 +3,11 @@
 
 use super::assemble::{Assembler, account_of, caller_account, chain_id, id_of};
 use super::hops::refusal;
-use super::path::Maker;
+use super::path::maker;
 use super::roles::is_quick;
 use super::sessions::{Link, Session};
 use crate::model::chain::{
-    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
+    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Maker, Missing, MissingPart,
     RoleSession,
 };
 use crate::model::event::Event;
@@ -60,8 +60,8 @@ impl Assembler<'_> {
         let by_quick = if is_role_a {
             is_quick(&first.identity)
         } else {
-            let maker = parent.map(|parent| Maker::of(parent, self.roles));
-            from_run_as && matches!(maker, Some(Maker::Quick | Maker::Unseen) | None)
+            let made_by = parent.map(|parent| maker(parent, self.roles));
+            from_run_as && matches!(made_by, Some(Maker::Quick | Maker::Unseen) | None)
         };
         let path = if by_quick {
             ChainPath::QuickRoleChain

@@ -2,40 +2,24 @@
 
 use super::roles::{Roles, is_quick};
 use super::sessions::{Session, Sessions};
-use crate::model::chain::ChainPath;
+use crate::model::chain::{ChainPath, Maker};
 use crate::model::identity::{Identity, is_data_source_arn};
 
-/// Who made a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Maker {
-    /// Quick itself.
-    Quick,
-    /// Another AWS service.
-    Service,
-    /// A role session or a user, by AssumeRole.
-    Principal,
-    /// Somebody who signed in: SAML, web identity.
-    Person,
-    /// The AssumeRole was not read.
-    Unseen,
-}
-
-impl Maker {
-    pub(super) fn of(session: &Session, roles: &Roles) -> Self {
-        let Some(hop) = &session.hop else {
-            return Self::Unseen;
-        };
-        let caller = &hop.caller;
-        match caller.kind.as_deref() {
-            _ if is_quick(caller) => Self::Quick,
-            // Quick's own account may show instead of the service (facts.md 2.9).
-            Some("AWSAccount") if caller.is_invoked_by_quick() && roles.is_run_as(session) => {
-                Self::Quick
-            }
-            Some("SAMLUser" | "WebIdentityUser") => Self::Person,
-            _ if caller.is_service() => Self::Service,
-            _ => Self::Principal,
+/// Who made a session, as far as its hop tells.
+pub(super) fn maker(session: &Session, roles: &Roles) -> Maker {
+    let Some(hop) = &session.hop else {
+        return Maker::Unseen;
+    };
+    let caller = &hop.caller;
+    match caller.kind.as_deref() {
+        _ if is_quick(caller) => Maker::Quick,
+        // Quick's own account may show instead of the service (facts.md 2.9).
+        Some("AWSAccount") if caller.is_invoked_by_quick() && roles.is_run_as(session) => {
+            Maker::Quick
         }
+        Some("SAMLUser" | "WebIdentityUser") => Maker::Person,
+        _ if caller.is_service() => Maker::Service,
+        _ => Maker::Principal,
     }
 }
 
@@ -72,13 +56,13 @@ pub(super) fn origin(
 
 fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: bool) -> Origin {
     let parent = sessions.parent(session).map(|(parent, _)| parent);
-    let maker = Maker::of(session, roles);
+    let made_by = maker(session, roles);
     let caller = session.hop.as_ref().map(|hop| &*hop.caller);
     let from_run_as = match parent {
         Some(parent) => roles.is_run_as(parent),
         None => caller.is_some_and(|caller| roles.is_run_as_caller(caller)),
     };
-    let by_quick = match parent.map(|parent| Maker::of(parent, roles)) {
+    let by_quick = match parent.map(|parent| maker(parent, roles)) {
         Some(Maker::Quick) => from_run_as,
         Some(Maker::Unseen) => from_run_as || caller.is_some_and(Identity::is_invoked_by_quick),
         Some(_) => false,
@@ -89,7 +73,7 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
         .witness
         .as_ref()
         .is_some_and(|witness| witness.invoked_by.is_some());
-    let path = match maker {
+    let path = match made_by {
         _ if by_quick => ChainPath::QuickRoleChain,
         Maker::Quick | Maker::Service if queries => ChainPath::ServiceRole,
         Maker::Person if queries && !touches_quick => ChainPath::Direct,
@@ -101,7 +85,7 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
     };
     Origin {
         path,
-        has_run_as: from_run_as || maker == Maker::Principal,
+        has_run_as: from_run_as || made_by == Maker::Principal,
         touches_quick,
     }
 }

@@ -3,5 +3,6 @@
 
 pub mod chargeback;
 pub mod coverage;
+pub mod findings;
 pub mod table;
 pub mod v1;

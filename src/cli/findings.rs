@@ -1,0 +1,177 @@
+//! `qs-audit findings`.
+
+use super::args::{ChecksArgs, FindingsArgs, Format, Global, SeverityArg};
+use super::chains::{exit_of, last_day, nothing_to_read};
+use super::exit::Exit;
+use super::exports::{self, Wants};
+use super::failure::Failure;
+use super::inputs::{self, Inputs};
+use super::moments::{self, DefaultWindow};
+use super::select::nearest;
+use super::terminal::{OF_FINDINGS, check_format, page, write_out};
+use crate::config::Settings;
+use crate::model::audit::Audit;
+use crate::model::finding::{Finding, Findings, Severity};
+use crate::model::pattern::matches;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use crate::output::asff::{self, SecurityHub};
+use crate::output::json::findings as json;
+use crate::output::{csv, finding_rows, findings as text, ocsf, xlsx};
+use crate::pipeline::Checks;
+use crate::rules::RULES;
+use crate::tables::write_parquet;
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+const DEFAULT_SECONDS: i64 = 7 * 86_400;
+
+fn severity(arg: SeverityArg) -> Severity {
+    match arg {
+        SeverityArg::Info => Severity::Info,
+        SeverityArg::Low => Severity::Low,
+        SeverityArg::Medium => Severity::Medium,
+        SeverityArg::High => Severity::High,
+        SeverityArg::Critical => Severity::Critical,
+    }
+}
+
+/// The rules that were asked for; none named means all.
+fn asked_rules(asked: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let mut rules = BTreeSet::new();
+    for pattern in asked {
+        let ids = RULES.iter().map(|entry| entry.meta.id);
+        let matching: Vec<&str> = ids.clone().filter(|id| matches(pattern, id)).collect();
+        if matching.is_empty() {
+            let failure = Failure::usage(format!("there is no rule {pattern:?}"));
+            return Err(match nearest(pattern, ids) {
+                Some(near) => failure.hint(format!("did you mean {near}?")),
+                None => failure.hint("qs-audit explain lists the rules"),
+            });
+        }
+        rules.extend(matching.into_iter().map(str::to_owned));
+    }
+    Ok(rules)
+}
+
+/// Everything that rules are asked about, for a window.
+pub(super) fn checks(
+    args: &ChecksArgs,
+    settings: &Settings,
+    window: TimeWindow,
+    now: UtcSecond,
+    only: &BTreeSet<String>,
+) -> Result<Checks, Failure> {
+    let end = window.to.map_or(now, |to| to.plus(-1));
+    Ok(Checks {
+        rules: Arc::new(inputs::rule_set(settings, only)?),
+        window,
+        baseline_days: moments::baseline_days(&args.baseline)?,
+        inventory: exports::inventory(&args.data_sources, settings)?,
+        suppressions: settings.suppressions.clone(),
+        as_of: end.day(),
+        previous: args
+            .previous
+            .as_deref()
+            .map(exports::previous)
+            .transpose()?,
+    })
+}
+
+pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure> {
+    check_format(global, &OF_FINDINGS)?;
+    let only = asked_rules(&args.rule)?;
+    let now = inputs::now(global)?;
+    let window = moments::window(global, now, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    let settings = inputs::settings(global)?;
+    let checks = checks(&args.checks, &settings, window, now, &only)?;
+    let read = moments::with_baseline(window, checks.baseline_days);
+    let mut inputs = Inputs::of_settings(global, &settings, read, Wants::BillIfGiven)?;
+    inputs.plan.checks = Some(checks);
+    let audit = inputs.run(global)?;
+    let nothing = nothing_to_read(&audit);
+    let Some(findings) = &audit.findings else {
+        return Err(Failure::internal("no rule was asked"));
+    };
+    let least = args.min_severity.map_or(Severity::Info, severity);
+    let shown: Vec<&Finding> = findings
+        .findings
+        .iter()
+        .filter(|finding| least <= finding.severity)
+        .collect();
+    print(global, &settings, &audit, findings, &shown)?;
+    let fails = args
+        .fail_on
+        .is_some_and(|limit| findings.worst() >= Some(severity(limit)));
+    let due = nothing.or(fails.then_some(Exit::Findings));
+    Ok(exit_of(global, &audit).max(due))
+}
+
+fn print(
+    global: &Global,
+    settings: &Settings,
+    audit: &Audit,
+    findings: &Findings,
+    shown: &[&Finding],
+) -> Result<(), Failure> {
+    let hub = match global.format {
+        Format::Asff => Some(security_hub(settings, audit)?),
+        _ => None,
+    };
+    let last = audit.coverage.span().map(|(_, last)| last);
+    let end = findings
+        .window
+        .to
+        .or(last)
+        .unwrap_or(UtcSecond::from_unix(0));
+    write_out(global, |out| match (global.format, &hub) {
+        (Format::Table | Format::Focus, _) => text::write(findings, shown, page(global), out),
+        (Format::Json, _) => json::write_json(audit, findings, shown, out),
+        (Format::Jsonl, _) => json::write_jsonl(shown, out),
+        (Format::Csv, _) => csv::write_table(&finding_rows::rows(shown), out),
+        (Format::Parquet, _) => {
+            write_parquet(&finding_rows::rows(shown), out).map_err(io::Error::other)
+        }
+        (Format::Xlsx, _) => xlsx::write(&[finding_rows::rows(shown).into()], last_day(audit), out),
+        (Format::Asff, Some(hub)) => asff::write(shown, &findings.resolved, hub, end, out),
+        (Format::Ocsf | Format::Asff, _) => ocsf::write(shown, &findings.resolved, end, out),
+    })
+}
+
+/// Where findings are imported: as configured, else the hub's account, in the Region
+/// of its data sources.
+fn security_hub(settings: &Settings, audit: &Audit) -> Result<SecurityHub, Failure> {
+    let topology = &settings.topology;
+    let declared = settings
+        .security_hub_account_id
+        .as_ref()
+        .or(topology.hub_account_id.as_ref());
+    let found: BTreeSet<&str> = audit
+        .roles
+        .run_as
+        .iter()
+        .map(|role| &*role.account_id)
+        .collect();
+    let found = found.first().copied().filter(|_| found.len() == 1);
+    let account = declared.map(|id| &**id).or(found);
+    let regions = audit.chains.iter().filter_map(|chain| {
+        let arn = chain.data_source_arn.as_deref()?;
+        arn.split(':').nth(3).map(str::to_owned)
+    });
+    let region = settings
+        .security_hub_region
+        .clone()
+        .or_else(|| regions.min());
+    match (account, region) {
+        (Some(account), Some(region)) => Ok(SecurityHub {
+            account_id: account.to_owned(),
+            region,
+        }),
+        _ => Err(
+            Failure::usage("--format asff needs the account and the Region of Security Hub").hint(
+                "write [security_hub] account_id = \"...\" and region = \"...\" in qs-audit.toml",
+            ),
+        ),
+    }
+}

@@ -1,0 +1,136 @@
+//! Quick's data sources: output of `aws quicksight list-data-sources` or
+//! `describe-data-source` (facts.md 5.1), one answer or several, one after the other.
+
+use crate::model::coverage::{Reject, RejectReason};
+use crate::model::identity::is_data_source_arn;
+use crate::model::inventory::{DataSource, Inventory};
+use crate::model::text::Text;
+use serde_json::Value;
+
+/// Reads a file into the inventory. What cannot be read becomes a reject.
+pub fn read_data_sources(name: &str, text: &[u8], inventory: &mut Inventory) {
+    let mut reader = Reader {
+        name: name.into(),
+        record: 0,
+        inventory,
+    };
+    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
+    let mut documents = 0;
+    while let Some(document) = stream.next() {
+        documents += 1;
+        match document {
+            Ok(document) => reader.document(&document),
+            Err(error) => {
+                let reason = if error.is_eof() {
+                    RejectReason::TruncatedJson
+                } else {
+                    RejectReason::InvalidJson
+                };
+                let at = stream.byte_offset() as u64;
+                reader.reject(Some(at), reason, format!("not JSON: {error}"));
+                return;
+            }
+        }
+    }
+    if documents == 0 {
+        reader.reject(
+            None,
+            RejectReason::Empty,
+            "the file holds nothing".to_owned(),
+        );
+    }
+}
+
+struct Reader<'a> {
+    name: Text,
+    record: u32,
+    inventory: &'a mut Inventory,
+}
+
+impl Reader<'_> {
+    fn reject(&mut self, offset: Option<u64>, reason: RejectReason, detail: String) {
+        self.inventory.rejects.add(Reject {
+            object: self.name.clone(),
+            record: offset.is_none().then_some(self.record),
+            offset,
+            reason,
+            detail,
+        });
+    }
+
+    fn document(&mut self, document: &Value) {
+        let items = match document {
+            Value::Array(items) => items.as_slice(),
+            one => match (&one["DataSources"], &one["DataSource"]) {
+                (Value::Array(items), _) => items.as_slice(),
+                (_, source @ Value::Object(_)) => std::slice::from_ref(source),
+                _ => std::slice::from_ref(one),
+            },
+        };
+        for item in items {
+            self.data_source(item);
+            self.record += 1;
+        }
+    }
+
+    fn data_source(&mut self, item: &Value) {
+        let Some(arn) = item["Arn"].as_str().filter(|arn| is_data_source_arn(arn)) else {
+            let detail = "no Arn of a Quick data source: not output of list-data-sources";
+            return self.reject(None, RejectReason::BadMember, detail.to_owned());
+        };
+        let text = |value: &Value| value.as_str().map(Text::from);
+        let athena = &item["DataSourceParameters"]["AthenaParameters"];
+        let source = DataSource {
+            arn: arn.into(),
+            name: text(&item["Name"]),
+            kind: text(&item["Type"]),
+            run_as_role_arn: text(&athena["RoleArn"]),
+            consumer_role_arn: text(&athena["ConsumerAccountRoleArn"]),
+            work_group: text(&athena["WorkGroup"]),
+        };
+        self.inventory
+            .data_sources
+            .insert(source.arn.clone(), source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:quicksight:us-east-1:111122223333:datasource/ds";
+
+    fn read(text: &str) -> Inventory {
+        let mut inventory = Inventory::default();
+        read_data_sources("f", text.as_bytes(), &mut inventory);
+        inventory
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        let source = format!(
+            r#"{{"Arn":"{ARN}","DataSourceParameters":{{"AthenaParameters":{{"WorkGroup":"w"}}}}}}"#
+        );
+        for text in [
+            format!(r#"{{"DataSources":[{source}]}}"#),
+            format!(r#"{{"DataSource":{source}}}"#),
+            format!("[{source}]"),
+            format!("{source}\n{source}"),
+        ] {
+            let inventory = read(&text);
+            let known = inventory.find(ARN).unwrap();
+            assert_eq!(known.work_group.as_deref(), Some("w"));
+            assert_eq!(inventory.find("ds"), Some(known));
+            assert_eq!(inventory.rejects.total(), 0);
+        }
+    }
+
+    #[test]
+    fn what_is_no_data_source_is_a_reject_and_costs_nothing_else() {
+        let text = format!(r#"{{"DataSources":[{{"Arn":"x"}},7,{{"Arn":"{ARN}"}}]}} {{"#);
+        let inventory = read(&text);
+        assert_eq!(inventory.data_sources.len(), 1);
+        assert_eq!(inventory.rejects.total(), 3);
+        assert_eq!(read("").rejects.total(), 1);
+    }
+}

@@ -1,0 +1,301 @@
+//! What rules find (design.md section 5).
+
+use super::text::{OpaqueId, Text};
+use super::time::UtcSecond;
+use super::window::TimeWindow;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// To be looked at some time.
+    Low,
+    /// To be looked at.
+    Medium,
+    /// To be looked at today.
+    High,
+    /// To be looked at now.
+    Critical,
+}
+
+impl Severity {
+    /// All severities, the worst first.
+    pub const ALL: [Self; 5] = [
+        Self::Critical,
+        Self::High,
+        Self::Medium,
+        Self::Low,
+        Self::Info,
+    ];
+
+    /// The severity as outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// What a finding is about: named values, in the order the rule gives them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject(pub Vec<(&'static str, Text)>);
+
+impl Subject {
+    /// The value of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Text> {
+        let mut members = self.0.iter();
+        members
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// `name=value name=value`, which suppressions match.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let members = self.0.iter();
+        let members: Vec<String> = members
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        members.join(" ")
+    }
+}
+
+/// A value that a finding rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Evidence {
+    /// Text, which may be from a log: hostile wherever it is shown.
+    Text(Text),
+    /// A count, or bytes.
+    Integer(u64),
+    /// An exact amount.
+    Decimal(Decimal),
+    /// A UTC day.
+    Day(Date),
+    /// A truth value.
+    Boolean(bool),
+    /// Several.
+    List(Vec<Evidence>),
+    /// Named ones.
+    Record(Vec<(&'static str, Evidence)>),
+    /// Not known.
+    Unknown,
+}
+
+impl Evidence {
+    /// A list of texts.
+    pub fn texts<T: Into<Text>>(texts: impl IntoIterator<Item = T>) -> Self {
+        Self::List(
+            texts
+                .into_iter()
+                .map(|text| Self::Text(text.into()))
+                .collect(),
+        )
+    }
+}
+
+/// Whether an earlier run knew the finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FindingStatus {
+    /// It did not, or there was none.
+    New,
+    /// It did.
+    Ongoing,
+}
+
+impl FindingStatus {
+    /// The status as outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Ongoing => "ongoing",
+        }
+    }
+}
+
+/// Ids that a finding names at most; how many there are is told besides.
+pub const FINDING_IDS_MAX: usize = 1000;
+
+/// One finding: one subject, however often it happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// `f-` and 12 hex digits of rule and subject: the same every night.
+    pub finding_id: String,
+    /// The rule's id.
+    pub rule: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What, in a line.
+    pub title: String,
+    /// What, in full.
+    pub detail: String,
+    /// The one thing to do next.
+    pub next_step: String,
+    /// The consumer it is about, where it is about one.
+    pub consumer_account_id: Option<Text>,
+    /// What it is about.
+    pub subject: Subject,
+    /// What it rests on, beyond ids.
+    pub evidence: Vec<(&'static str, Evidence)>,
+    /// The first chains, sorted by id.
+    pub chain_ids: Vec<Text>,
+    /// How many chains there are.
+    pub chain_count: u64,
+    /// The first events, sorted by id.
+    pub event_ids: Vec<OpaqueId>,
+    /// How many events there are.
+    pub event_count: u64,
+    /// When it was first seen: in this run, or in the one it was compared with.
+    pub first_seen: UtcSecond,
+    /// When it was last seen.
+    pub last_seen: UtcSecond,
+    /// How often it happened in the window.
+    pub count: u64,
+    /// Whether an earlier run knew it.
+    pub status: FindingStatus,
+}
+
+/// What a rule did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleState {
+    /// It looked at everything it needs.
+    Ran,
+    /// It needs what is not there.
+    Resting(String),
+    /// The configuration switched it off.
+    Disabled,
+    /// The command line asked for others only.
+    NotAsked,
+}
+
+impl RuleState {
+    /// The state as outputs spell it.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Resting(_) => "resting",
+            Self::Disabled => "disabled",
+            Self::NotAsked => "not-asked",
+        }
+    }
+}
+
+/// What became of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleReport {
+    /// Its id.
+    pub rule: &'static str,
+    /// The severity of what it finds.
+    pub severity: Severity,
+    /// What it did.
+    pub state: RuleState,
+    /// What it could not judge, and why.
+    pub notes: Vec<String>,
+}
+
+/// A finding that the configuration accepts for a while.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suppressed {
+    /// The finding.
+    pub finding: Finding,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The first day on which it is not any more.
+    pub expires: Date,
+}
+
+/// A rule of the configuration that accepts findings for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// A rule id; `*` stands for any text.
+    pub rule: String,
+    /// A finding id, a value of the subject, or the subject's text
+    /// (`name=value name=value`); `*` stands for any text.
+    pub subject: String,
+    /// Why.
+    pub reason: String,
+    /// The first day on which it does not count any more.
+    pub expires: Date,
+}
+
+/// A suppression that does not count any more, and what it would have hidden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpiredSuppression {
+    /// The suppression.
+    pub suppression: Suppression,
+    /// Ids of findings that show again because of it.
+    pub finding_ids: Vec<String>,
+}
+
+/// A finding of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousFinding {
+    /// Its id.
+    pub finding_id: String,
+    /// Its rule.
+    pub rule: String,
+    /// Its title.
+    pub title: String,
+    /// When it was first seen.
+    pub first_seen: UtcSecond,
+    /// When it was last seen.
+    pub last_seen: UtcSecond,
+}
+
+/// What an earlier run found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Previous {
+    /// Its findings by id, suppressed ones among them.
+    pub findings: BTreeMap<String, PreviousFinding>,
+    /// Rules that ran; `None` where the file does not tell.
+    pub rules_ran: Option<BTreeSet<String>>,
+}
+
+/// What the rules found in a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Findings {
+    /// What is judged.
+    pub window: TimeWindow,
+    /// What it is compared with: the time before the window that was read, too.
+    pub baseline: TimeWindow,
+    /// Findings, the worst first, then by rule and subject.
+    pub findings: Vec<Finding>,
+    /// Findings that the configuration accepts.
+    pub suppressed: Vec<Suppressed>,
+    /// Suppressions that do not count any more.
+    pub expired: Vec<ExpiredSuppression>,
+    /// Findings of the earlier run that this one does not have.
+    pub resolved: Vec<PreviousFinding>,
+    /// Whether there was an earlier run to compare with.
+    pub has_previous: bool,
+    /// Every rule, in the order of their ids.
+    pub rules: Vec<RuleReport>,
+}
+
+impl Findings {
+    /// How many findings have this severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> u64 {
+        let findings = self.findings.iter();
+        findings
+            .filter(|finding| finding.severity == severity)
+            .count() as u64
+    }
+
+    /// The worst severity found.
+    #[must_use]
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+}

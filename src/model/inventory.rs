@@ -1,0 +1,48 @@
+//! Quick's data sources, as its own API lists them (facts.md 5.1).
+
+use super::coverage::Rejects;
+use super::text::Text;
+use std::collections::BTreeMap;
+
+/// A data source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataSource {
+    /// `Arn`.
+    pub arn: Text,
+    /// `Name`, as people gave it.
+    pub name: Option<Text>,
+    /// `Type`, such as `ATHENA`.
+    pub kind: Option<Text>,
+    /// Role A: `AthenaParameters.RoleArn`.
+    pub run_as_role_arn: Option<Text>,
+    /// Role B: `AthenaParameters.ConsumerAccountRoleArn`; absent where it reaches no
+    /// other account.
+    pub consumer_role_arn: Option<Text>,
+    /// `AthenaParameters.WorkGroup`.
+    pub work_group: Option<Text>,
+}
+
+/// All data sources that were listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// By ARN.
+    pub data_sources: BTreeMap<Text, DataSource>,
+    /// What could not be read.
+    pub rejects: Rejects,
+}
+
+impl Inventory {
+    /// The data source that an external id names: by ARN, or by bare id where only
+    /// one has it.
+    #[must_use]
+    pub fn find(&self, external_id: &str) -> Option<&DataSource> {
+        if let Some(known) = self.data_sources.get(external_id) {
+            return Some(known);
+        }
+        let mut named = self.data_sources.values().filter(|source| {
+            let id = source.arn.rsplit('/').next();
+            id == Some(external_id)
+        });
+        named.next().filter(|_| named.next().is_none())
+    }
+}

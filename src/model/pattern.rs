@@ -1,0 +1,89 @@
+//! Text patterns: `*` stands for any text, and in IAM `?` for any one character.
+
+/// Whether the value is the asked one; `*` stands for any text. Case counts.
+#[must_use]
+pub fn matches(pattern: &str, value: &str) -> bool {
+    glob(pattern, value, None)
+}
+
+/// The same in IAM's spelling, where `?` stands for one character.
+#[must_use]
+pub fn matches_iam(pattern: &str, value: &str) -> bool {
+    glob(pattern, value, Some('?'))
+}
+
+/// Whether the whole value is in the pattern's language. Takes time in the product
+/// of both lengths at worst: a star only ever moves on.
+fn glob(pattern: &str, value: &str, any_one: Option<char>) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let value: Vec<char> = value.chars().collect();
+    let (mut at, mut seen) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while seen < value.len() {
+        let here = pattern.get(at).copied();
+        if here == Some('*') {
+            star = Some((at, seen));
+            at += 1;
+        } else if here.is_some_and(|letter| letter == value[seen] || Some(letter) == any_one) {
+            at += 1;
+            seen += 1;
+        } else if let Some((star_at, star_seen)) = star {
+            // The star takes one more.
+            at = star_at + 1;
+            seen = star_seen + 1;
+            star = Some((star_at, seen));
+        } else {
+            return false;
+        }
+    }
+    pattern[at..].iter().all(|letter| *letter == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_any_text() {
+        for (pattern, value) in [
+            ("retail", "retail"),
+            ("*", ""),
+            ("quick-*", "quick-retail"),
+            ("*retail", "quick-retail"),
+            ("q*k*l", "quick-retail"),
+            ("a*a", "abaa"),
+            ("**", "x"),
+        ] {
+            assert!(matches(pattern, value), "{pattern} {value}");
+        }
+        for (pattern, value) in [
+            ("retail", "retail-2"),
+            ("quick-*", "slow"),
+            ("a*b", "abc"),
+            ("", "x"),
+            ("a?c", "abc"),
+            ("Retail", "retail"),
+        ] {
+            assert!(!matches(pattern, value), "{pattern} {value}");
+        }
+    }
+
+    #[test]
+    fn in_iam_a_question_mark_is_one_character() {
+        assert!(matches_iam(
+            "arn:aws:iam::?2345:role/*",
+            "arn:aws:iam::12345:role/a/b"
+        ));
+        assert!(!matches_iam("a?", "a"));
+        assert!(!matches_iam("a?", "abc"));
+    }
+
+    #[test]
+    fn many_stars_do_not_take_forever() {
+        let pattern = "*a".repeat(200);
+        assert!(!matches(
+            &pattern,
+            &"a".repeat(199).repeat(20).replace('a', "b")
+        ));
+    }
+}

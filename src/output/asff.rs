@@ -1,0 +1,262 @@
+//! The AWS Security Finding Format, as `securityhub batch-import-findings` takes it:
+//! one batch per line (Security Hub User Guide, "ASFF syntax"; API Reference,
+//! `BatchImportFindings`).
+
+use super::json::findings::evidence;
+use crate::model::finding::{Finding, PreviousFinding, Severity};
+use crate::model::time::UtcSecond;
+use serde_json::{Map, Value, json};
+use std::io::{self, Write};
+
+const SCHEMA_VERSION: &str = "2018-10-08";
+/// Findings of one call.
+const BATCH_FINDINGS_MAX: usize = 100;
+/// Bytes of one finding.
+const FINDING_BYTES_MAX: usize = 240 * 1024;
+/// Bytes of one call; a request body may not be larger than 6 MB.
+const BATCH_BYTES_MAX: usize = 5_000_000;
+const TITLE_LETTERS_MAX: usize = 256;
+const DESCRIPTION_LETTERS_MAX: usize = 1024;
+const REMEDIATION_LETTERS_MAX: usize = 512;
+const RESOURCES_MAX: usize = 32;
+const RESOURCE_ID_LETTERS_MAX: usize = 512;
+const PRODUCT_FIELDS_MAX: usize = 50;
+const FIELD_LETTERS_MAX: usize = 2048;
+
+/// Where the findings are imported: an account and a Region of Security Hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityHub {
+    /// The account that imports.
+    pub account_id: String,
+    /// The Region.
+    pub region: String,
+}
+
+impl SecurityHub {
+    fn partition(&self) -> &'static str {
+        if self.region.starts_with("cn-") {
+            "aws-cn"
+        } else if self.region.starts_with("us-gov-") {
+            "aws-us-gov"
+        } else {
+            "aws"
+        }
+    }
+
+    /// The product that an account's own findings are of.
+    fn product_arn(&self) -> String {
+        let Self { account_id, region } = self;
+        let partition = self.partition();
+        format!("arn:{partition}:securityhub:{region}:{account_id}:product/{account_id}/default")
+    }
+}
+
+fn label(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "INFORMATIONAL",
+        Severity::Low => "LOW",
+        Severity::Medium => "MEDIUM",
+        Severity::High => "HIGH",
+        Severity::Critical => "CRITICAL",
+    }
+}
+
+/// The types of the format's own taxonomy that fit a rule.
+fn types(rule: &str) -> [&'static str; 1] {
+    match rule {
+        "bytes-scanned-spike"
+        | "query-rate-spike"
+        | "cost-spike"
+        | "first-seen-path"
+        | "long-idle-data-source"
+        | "query-failure-surge" => ["Unusual Behaviors/Data"],
+        "audit-trail-tampering" | "log-gap" => ["TTPs/Defense Evasion"],
+        "role-trust-changed" | "role-permissions-changed" => ["TTPs/Persistence"],
+        "undeclared-consumer"
+        | "undeclared-role"
+        | "undeclared-work-group"
+        | "undeclared-data-source"
+        | "scope-down-missing"
+        | "scope-down-too-wide"
+        | "external-id-missing" => {
+            ["Software and Configuration Checks/AWS Security Best Practices"]
+        }
+        _ => ["TTPs/Initial Access"],
+    }
+}
+
+/// At most so many letters, none of them a control code, never nothing.
+fn bounded(text: &str, letters: usize) -> String {
+    let plain = text
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter });
+    let bounded: String = plain.take(letters).collect();
+    if bounded.trim().is_empty() {
+        "-".to_owned()
+    } else {
+        bounded
+    }
+}
+
+fn time(moment: UtcSecond) -> Value {
+    moment.to_string().into()
+}
+
+/// The resources a finding is about; there has to be one.
+fn resources(finding: &Finding, hub: &SecurityHub) -> Vec<Value> {
+    let partition = hub.partition();
+    let resource = |kind: &str, id: String| {
+        json!({
+            "Type": kind,
+            "Id": bounded(&id, RESOURCE_ID_LETTERS_MAX),
+            "Partition": partition,
+            "Region": hub.region,
+        })
+    };
+    let mut resources = Vec::new();
+    for (name, value) in &finding.subject.0 {
+        match (*name, value.split_once(":role/")) {
+            ("role", Some((account, role))) => resources.push(resource(
+                "AwsIamRole",
+                format!("arn:{partition}:iam::{account}:role/{role}"),
+            )),
+            ("consumer_account_id" | "account_id", _) => {
+                resources.push(resource("AwsAccount", format!("AWS::::Account:{value}")));
+            }
+            ("bucket", _) => resources.push(resource(
+                "AwsS3Bucket",
+                format!("arn:{partition}:s3:::{value}"),
+            )),
+            _ => resources.push(resource("Other", value.to_string())),
+        }
+    }
+    if resources.is_empty() {
+        resources.push(resource(
+            "AwsAccount",
+            format!("AWS::::Account:{}", hub.account_id),
+        ));
+    }
+    resources.truncate(RESOURCES_MAX);
+    resources
+}
+
+/// Names and values for people who look at the finding in Security Hub.
+fn product_fields(finding: &Finding) -> Map<String, Value> {
+    let mut fields = Map::new();
+    let mut add = |name: String, value: &str| {
+        if fields.len() < PRODUCT_FIELDS_MAX && !value.is_empty() {
+            fields.insert(name, bounded(value, FIELD_LETTERS_MAX).into());
+        }
+    };
+    add("qs-audit/rule".to_owned(), finding.rule);
+    add("qs-audit/count".to_owned(), &finding.count.to_string());
+    let joined = |ids: Vec<String>| ids.join(" ");
+    let some = |count: usize| count.min(20);
+    let chains = &finding.chain_ids[..some(finding.chain_ids.len())];
+    let events = &finding.event_ids[..some(finding.event_ids.len())];
+    let texts = joined(chains.iter().map(ToString::to_string).collect());
+    add("qs-audit/chain_ids".to_owned(), &texts);
+    let texts = joined(events.iter().map(ToString::to_string).collect());
+    add("qs-audit/event_ids".to_owned(), &texts);
+    for (name, value) in &finding.subject.0 {
+        add(format!("qs-audit/subject/{name}"), value);
+    }
+    for (name, value) in evidence(finding) {
+        let text = match &value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        add(format!("qs-audit/evidence/{name}"), &text);
+    }
+    fields
+}
+
+fn of_finding(finding: &Finding, hub: &SecurityHub) -> Value {
+    let mut value = json!({
+        "SchemaVersion": SCHEMA_VERSION,
+        "Id": format!("qs-audit/{}", finding.finding_id),
+        "ProductArn": hub.product_arn(),
+        "ProductName": "qs-audit",
+        "GeneratorId": format!("qs-audit/{}", finding.rule),
+        "AwsAccountId": hub.account_id,
+        "Types": types(finding.rule),
+        "FirstObservedAt": time(finding.first_seen),
+        "LastObservedAt": time(finding.last_seen),
+        "CreatedAt": time(finding.first_seen),
+        "UpdatedAt": time(finding.last_seen),
+        "Severity": {"Label": label(finding.severity), "Original": finding.severity.as_str()},
+        "Title": bounded(&finding.title, TITLE_LETTERS_MAX),
+        "Description": bounded(&finding.detail, DESCRIPTION_LETTERS_MAX),
+        "Remediation": {"Recommendation": {"Text": bounded(&finding.next_step, REMEDIATION_LETTERS_MAX)}},
+        "Resources": resources(finding, hub),
+        "ProductFields": product_fields(finding),
+        "RecordState": "ACTIVE",
+    });
+    if value.to_string().len() > FINDING_BYTES_MAX {
+        // Fields are for convenience; the finding itself is far below the limit.
+        value["ProductFields"] = json!({"qs-audit/rule": finding.rule});
+    }
+    value
+}
+
+/// A finding that is gone: archived under the id it had.
+fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) -> Value {
+    json!({
+        "SchemaVersion": SCHEMA_VERSION,
+        "Id": format!("qs-audit/{}", previous.finding_id),
+        "ProductArn": hub.product_arn(),
+        "ProductName": "qs-audit",
+        "GeneratorId": format!("qs-audit/{}", previous.rule),
+        "AwsAccountId": hub.account_id,
+        "Types": types(&previous.rule),
+        "CreatedAt": time(previous.first_seen),
+        "UpdatedAt": time(end.max(previous.last_seen)),
+        "Severity": {"Label": "INFORMATIONAL"},
+        "Title": bounded(&previous.title, TITLE_LETTERS_MAX),
+        "Description": "The last run did not find this any more.",
+        "Resources": [{"Type": "AwsAccount", "Id": format!("AWS::::Account:{}", hub.account_id),
+            "Partition": hub.partition(), "Region": hub.region}],
+        "RecordState": "ARCHIVED",
+    })
+}
+
+/// Writes batches, one per line, each an argument of `--cli-input-json`: findings,
+/// then those that are gone, as of `end`.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write(
+    findings: &[&Finding],
+    resolved: &[PreviousFinding],
+    hub: &SecurityHub,
+    end: UtcSecond,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let found = findings.iter().map(|finding| of_finding(finding, hub));
+    let gone = resolved
+        .iter()
+        .map(|previous| of_resolved(previous, hub, end));
+    let mut batch: Vec<String> = Vec::new();
+    let mut bytes = 0;
+    for finding in found.chain(gone) {
+        let text = finding.to_string();
+        let is_full = batch.len() == BATCH_FINDINGS_MAX || bytes + text.len() > BATCH_BYTES_MAX;
+        if is_full && !batch.is_empty() {
+            write_batch(&mut batch, writer)?;
+            bytes = 0;
+        }
+        bytes += text.len() + 1;
+        batch.push(text);
+    }
+    write_batch(&mut batch, writer)
+}
+
+fn write_batch(batch: &mut Vec<String>, writer: &mut dyn Write) -> io::Result<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    writeln!(writer, "{{\"Findings\":[{}]}}", batch.join(","))?;
+    batch.clear();
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! Findings, version 1 (design.md section 5).
+
+use super::coverage::CoverageV1;
+use super::v1::WindowV1;
+use crate::model::audit::Audit;
+use crate::model::finding::{
+    Evidence, ExpiredSuppression, Finding, FindingStatus, Findings, PreviousFinding, RuleReport,
+    RuleState, Severity, Subject, Suppressed,
+};
+use crate::model::money::exact;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+const FINDING_SCHEMA: &str = "qs-audit/finding/v1";
+const FINDINGS_SCHEMA: &str = "qs-audit/findings/v1";
+
+/// One finding.
+#[derive(Serialize)]
+pub struct FindingV1<'a> {
+    schema: &'static str,
+    finding_id: &'a str,
+    rule: &'static str,
+    severity: &'static str,
+    title: &'a str,
+    detail: &'a str,
+    next_step: &'a str,
+    consumer_account_id: Option<&'a Text>,
+    subject: Map<String, Value>,
+    evidence: Map<String, Value>,
+    chain_ids: &'a [Text],
+    chain_count: u64,
+    event_ids: Vec<String>,
+    event_count: u64,
+    first_seen: UtcSecond,
+    last_seen: UtcSecond,
+    count: u64,
+    status: &'static str,
+}
+
+impl<'a> FindingV1<'a> {
+    /// The finding as it is written.
+    #[must_use]
+    pub fn of(finding: &'a Finding) -> Self {
+        Self {
+            schema: FINDING_SCHEMA,
+            finding_id: &finding.finding_id,
+            rule: finding.rule,
+            severity: finding.severity.as_str(),
+            title: &finding.title,
+            detail: &finding.detail,
+            next_step: &finding.next_step,
+            consumer_account_id: finding.consumer_account_id.as_ref(),
+            subject: subject(&finding.subject),
+            evidence: evidence(finding),
+            chain_ids: &finding.chain_ids,
+            chain_count: finding.chain_count,
+            event_ids: finding.event_ids.iter().map(ToString::to_string).collect(),
+            event_count: finding.event_count,
+            first_seen: finding.first_seen,
+            last_seen: finding.last_seen,
+            count: finding.count,
+            status: finding.status.as_str(),
+        }
+    }
+}
+
+fn subject(subject: &Subject) -> Map<String, Value> {
+    let members = subject.0.iter();
+    let members = members.map(|(name, value)| ((*name).to_owned(), Value::from(&**value)));
+    members.collect()
+}
+
+/// What a finding rests on, as JSON.
+#[must_use]
+pub fn evidence(finding: &Finding) -> Map<String, Value> {
+    record(&finding.evidence)
+}
+
+fn record(members: &[(&'static str, Evidence)]) -> Map<String, Value> {
+    let members = members.iter();
+    members
+        .map(|(name, value)| ((*name).to_owned(), json(value)))
+        .collect()
+}
+
+fn json(evidence: &Evidence) -> Value {
+    match evidence {
+        Evidence::Text(text) => Value::from(&**text),
+        Evidence::Integer(number) => Value::from(*number),
+        Evidence::Decimal(amount) => Value::from(exact(*amount)),
+        Evidence::Day(day) => Value::from(day.to_string()),
+        Evidence::Boolean(value) => Value::from(*value),
+        Evidence::List(items) => items.iter().map(json).collect(),
+        Evidence::Record(members) => Value::Object(record(members)),
+        Evidence::Unknown => Value::Null,
+    }
+}
+
+#[derive(Serialize)]
+struct SuppressedV1<'a> {
+    reason: &'a str,
+    expires: String,
+    finding: FindingV1<'a>,
+}
+
+impl<'a> SuppressedV1<'a> {
+    fn of(suppressed: &'a Suppressed) -> Self {
+        Self {
+            reason: &suppressed.reason,
+            expires: suppressed.expires.to_string(),
+            finding: FindingV1::of(&suppressed.finding),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ExpiredV1<'a> {
+    rule: &'a str,
+    subject: &'a str,
+    reason: &'a str,
+    expired: String,
+    finding_ids: &'a [String],
+}
+
+impl<'a> ExpiredV1<'a> {
+    fn of(expired: &'a ExpiredSuppression) -> Self {
+        Self {
+            rule: &expired.suppression.rule,
+            subject: &expired.suppression.subject,
+            reason: &expired.suppression.reason,
+            expired: expired.suppression.expires.to_string(),
+            finding_ids: &expired.finding_ids,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ResolvedV1<'a> {
+    finding_id: &'a str,
+    rule: &'a str,
+    title: &'a str,
+    first_seen: UtcSecond,
+    last_seen: UtcSecond,
+}
+
+impl<'a> ResolvedV1<'a> {
+    fn of(previous: &'a PreviousFinding) -> Self {
+        Self {
+            finding_id: &previous.finding_id,
+            rule: &previous.rule,
+            title: &previous.title,
+            first_seen: previous.first_seen,
+            last_seen: previous.last_seen,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RuleV1<'a> {
+    rule: &'static str,
+    severity: &'static str,
+    state: &'static str,
+    why: Option<&'a str>,
+    finding_count: usize,
+    notes: &'a [String],
+}
+
+impl<'a> RuleV1<'a> {
+    fn of(report: &'a RuleReport, findings: &[&Finding]) -> Self {
+        let own = findings
+            .iter()
+            .filter(|finding| finding.rule == report.rule);
+        Self {
+            rule: report.rule,
+            severity: report.severity.as_str(),
+            state: report.state.as_str(),
+            why: match &report.state {
+                RuleState::Resting(why) => Some(why),
+                RuleState::Ran | RuleState::Disabled | RuleState::NotAsked => None,
+            },
+            finding_count: own.count(),
+            notes: &report.notes,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TotalV1 {
+    finding_count: usize,
+    by_severity: BTreeMap<&'static str, usize>,
+    new: usize,
+    ongoing: usize,
+    resolved: usize,
+    suppressed: usize,
+}
+
+impl TotalV1 {
+    fn of(findings: &Findings, shown: &[&Finding]) -> Self {
+        let is_new = |finding: &&&Finding| finding.status == FindingStatus::New;
+        let new = shown.iter().filter(is_new).count();
+        let of = |severity: Severity| {
+            let of_severity = shown.iter().filter(|finding| finding.severity == severity);
+            (severity.as_str(), of_severity.count())
+        };
+        Self {
+            finding_count: shown.len(),
+            by_severity: Severity::ALL.into_iter().map(of).collect(),
+            new,
+            ongoing: shown.len() - new,
+            resolved: findings.resolved.len(),
+            suppressed: findings.suppressed.len(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FindingsV1<'a> {
+    schema: &'static str,
+    window: WindowV1,
+    baseline: WindowV1,
+    has_previous: bool,
+    coverage: CoverageV1<'a>,
+    findings: Vec<FindingV1<'a>>,
+    suppressed: Vec<SuppressedV1<'a>>,
+    expired_suppressions: Vec<ExpiredV1<'a>>,
+    resolved: Vec<ResolvedV1<'a>>,
+    rules: Vec<RuleV1<'a>>,
+    total: TotalV1,
+}
+
+/// Writes one JSON document: the findings that are `shown`, what was suppressed and
+/// resolved, and what every rule did.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_json(
+    audit: &Audit,
+    findings: &Findings,
+    shown: &[&Finding],
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let window = |window: &crate::model::window::TimeWindow| WindowV1 {
+        from: window.from,
+        to: window.to,
+    };
+    let document = FindingsV1 {
+        schema: FINDINGS_SCHEMA,
+        window: window(&findings.window),
+        baseline: window(&findings.baseline),
+        has_previous: findings.has_previous,
+        coverage: CoverageV1::of(&audit.coverage),
+        findings: shown.iter().map(|finding| FindingV1::of(finding)).collect(),
+        suppressed: findings.suppressed.iter().map(SuppressedV1::of).collect(),
+        expired_suppressions: findings.expired.iter().map(ExpiredV1::of).collect(),
+        resolved: findings.resolved.iter().map(ResolvedV1::of).collect(),
+        rules: findings
+            .rules
+            .iter()
+            .map(|report| RuleV1::of(report, shown))
+            .collect(),
+        total: TotalV1::of(findings, shown),
+    };
+    serde_json::to_writer(&mut *writer, &document)?;
+    writer.write_all(b"\n")
+}
+
+/// Writes one JSON object per finding.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_jsonl(findings: &[&Finding], writer: &mut dyn Write) -> io::Result<()> {
+    for finding in findings {
+        serde_json::to_writer(&mut *writer, &FindingV1::of(finding))?;
+        writer.write_all(b"\n")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! OCSF Detection Findings (class 2004), schema version 1.8.0: one JSON object per
+//! line.
+//!
+//! Members are those of the published schema (schema.ocsf.io, `detection_finding`
+//! with the `cloud` profile). Lists are bounded, so that no consumer has to take an
+//! event of megabytes.
+
+use super::json::findings::evidence;
+use crate::model::finding::{Finding, FindingStatus, PreviousFinding, Severity};
+use crate::model::time::UtcSecond;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+const SCHEMA_VERSION: &str = "1.8.0";
+const CLASS_UID: u32 = 2004;
+const CATEGORY_UID: u32 = 2;
+/// `analytic.type_id`: a rule.
+const ANALYTIC_RULE: u32 = 1;
+/// `observable.type_id`: a resource uid; an IP address.
+const RESOURCE_UID: u32 = 10;
+const IP_ADDRESS: u32 = 2;
+/// Ids that one event names at most.
+const IDS_MAX: usize = 100;
+/// Letters of a text at most.
+const TEXT_LETTERS_MAX: usize = 4096;
+
+/// What happened to a finding: `activity_id`, its name, `status_id`, its name.
+struct Activity(u32, &'static str, u32, &'static str);
+
+const CREATE: Activity = Activity(1, "Create", 1, "New");
+const UPDATE: Activity = Activity(2, "Update", 2, "In Progress");
+const CLOSE: Activity = Activity(3, "Close", 4, "Resolved");
+
+fn severity(severity: Severity) -> (u32, &'static str) {
+    match severity {
+        Severity::Info => (1, "Informational"),
+        Severity::Low => (2, "Low"),
+        Severity::Medium => (3, "Medium"),
+        Severity::High => (4, "High"),
+        Severity::Critical => (5, "Critical"),
+    }
+}
+
+fn milliseconds(moment: UtcSecond) -> i64 {
+    moment.unix().saturating_mul(1000)
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().take(TEXT_LETTERS_MAX).collect()
+}
+
+fn metadata(uid: &str) -> Value {
+    json!({
+        "version": SCHEMA_VERSION,
+        "product": {
+            "name": env!("CARGO_PKG_NAME"),
+            "vendor_name": env!("CARGO_PKG_NAME"),
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        "profiles": ["cloud"],
+        "log_name": "AWS CloudTrail",
+        "uid": uid,
+    })
+}
+
+fn analytic(rule: &str) -> Value {
+    json!({
+        "type_id": ANALYTIC_RULE,
+        "type": "Rule",
+        "uid": rule,
+        "name": rule,
+        "version": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// The members that every event of the class has.
+fn event(activity: &Activity, severity: (u32, &'static str), time: UtcSecond, uid: &str) -> Value {
+    let Activity(activity_id, activity_name, status_id, status) = activity;
+    json!({
+        "activity_id": activity_id,
+        "activity_name": activity_name,
+        "category_uid": CATEGORY_UID,
+        "category_name": "Findings",
+        "class_uid": CLASS_UID,
+        "class_name": "Detection Finding",
+        "type_uid": CLASS_UID * 100 + activity_id,
+        "type_name": format!("Detection Finding: {activity_name}"),
+        "severity_id": severity.0,
+        "severity": severity.1,
+        "status_id": status_id,
+        "status": status,
+        "time": milliseconds(time),
+        "metadata": metadata(uid),
+    })
+}
+
+/// A finding, made or seen again.
+fn of_finding(finding: &Finding) -> Value {
+    let activity = match finding.status {
+        FindingStatus::New => CREATE,
+        FindingStatus::Ongoing => UPDATE,
+    };
+    let uid = format!("{}-{}", finding.finding_id, finding.last_seen.unix());
+    let mut event = event(
+        &activity,
+        severity(finding.severity),
+        finding.last_seen,
+        &uid,
+    );
+    let events = finding.event_ids.iter().take(IDS_MAX);
+    let related: Vec<Value> = events
+        .map(|id| json!({"uid": id.to_string(), "product": {"vendor_name": "AWS", "name": "CloudTrail"}}))
+        .collect();
+    event["message"] = bounded(&finding.title).into();
+    event["is_alert"] = (finding.severity >= Severity::High).into();
+    event["count"] = finding.count.into();
+    event["start_time"] = milliseconds(finding.first_seen).into();
+    event["end_time"] = milliseconds(finding.last_seen).into();
+    event["finding_info"] = json!({
+        "uid": finding.finding_id,
+        "title": bounded(&finding.title),
+        "desc": bounded(&finding.detail),
+        "types": [finding.rule],
+        "analytic": analytic(finding.rule),
+        "first_seen_time": milliseconds(finding.first_seen),
+        "last_seen_time": milliseconds(finding.last_seen),
+        "created_time": milliseconds(finding.first_seen),
+        "modified_time": milliseconds(finding.last_seen),
+        "data_sources": ["AWS CloudTrail"],
+        "related_events": related,
+        "related_events_count": finding.event_count,
+    });
+    event["cloud"] = cloud(finding);
+    event["remediation"] = json!({"desc": bounded(&finding.next_step)});
+    let subject = finding.subject.0.iter();
+    let resources: Vec<Value> = subject
+        .clone()
+        .filter(|(name, _)| matches!(*name, "role" | "data_source_arn" | "target" | "bucket"))
+        .map(|(name, value)| json!({"uid": &**value, "type": name, "cloud_partition": "aws"}))
+        .collect();
+    event["resources"] = resources.into();
+    event["observables"] = observables(finding).into();
+    let chains: Vec<&str> = finding
+        .chain_ids
+        .iter()
+        .take(IDS_MAX)
+        .map(|id| &**id)
+        .collect();
+    let members: serde_json::Map<String, Value> = subject
+        .map(|(name, value)| ((*name).to_owned(), Value::from(&**value)))
+        .collect();
+    event["evidences"] = json!([{
+        "name": finding.rule,
+        "data": evidence_text(finding),
+    }]);
+    event["unmapped"] = json!({
+        "subject": members,
+        "chain_ids": chains,
+        "chain_count": finding.chain_count,
+    });
+    event
+}
+
+/// Evidence as it is, or what it is too large for.
+fn evidence_text(finding: &Finding) -> Value {
+    const EVIDENCE_BYTES_MAX: usize = 64 << 10;
+    let value = Value::Object(evidence(finding));
+    if value.to_string().len() <= EVIDENCE_BYTES_MAX {
+        value
+    } else {
+        json!({"omitted": "too large for an event; see the findings as JSON"})
+    }
+}
+
+fn cloud(finding: &Finding) -> Value {
+    let account = finding.consumer_account_id.as_deref();
+    let account = account.or_else(|| {
+        let of_role = finding.subject.get("role")?.split(':').next();
+        of_role.filter(|id| id.len() == 12)
+    });
+    match account.or(finding.subject.get("account_id").map(|id| &**id)) {
+        Some(account) => json!({
+            "provider": "AWS",
+            "account": {"uid": account, "type": "AWS Account", "type_id": 10},
+        }),
+        None => json!({"provider": "AWS"}),
+    }
+}
+
+fn observables(finding: &Finding) -> Vec<Value> {
+    let mut observables = Vec::new();
+    for (name, value) in &finding.subject.0 {
+        observables.push(json!({
+            "name": format!("unmapped.subject.{name}"),
+            "type_id": RESOURCE_UID,
+            "value": &**value,
+        }));
+    }
+    let evidence = evidence(finding);
+    let addresses = evidence.get("source_ips").and_then(Value::as_array);
+    for address in addresses.into_iter().flatten().take(IDS_MAX) {
+        let is_address = address
+            .as_str()
+            .is_some_and(|text| text.parse::<std::net::IpAddr>().is_ok());
+        if is_address {
+            observables.push(json!({
+                "name": "evidences.data.source_ips",
+                "type_id": IP_ADDRESS,
+                "value": address,
+            }));
+        }
+    }
+    observables
+}
+
+/// A finding that is gone. Its severity is not known any more.
+fn of_resolved(previous: &PreviousFinding, time: UtcSecond) -> Value {
+    let uid = format!("{}-{}-closed", previous.finding_id, time.unix());
+    let mut event = event(&CLOSE, (0, "Unknown"), time, &uid);
+    event["message"] = bounded(&previous.title).into();
+    event["is_alert"] = false.into();
+    event["finding_info"] = json!({
+        "uid": previous.finding_id,
+        "title": bounded(&previous.title),
+        "types": [previous.rule],
+        "analytic": analytic(&previous.rule),
+        "first_seen_time": milliseconds(previous.first_seen),
+        "last_seen_time": milliseconds(previous.last_seen),
+    });
+    event["cloud"] = json!({"provider": "AWS"});
+    event
+}
+
+/// Writes one event per line: findings, then those that are gone, as of `end`.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write(
+    findings: &[&Finding],
+    resolved: &[PreviousFinding],
+    end: UtcSecond,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let found = findings.iter().map(|finding| of_finding(finding));
+    let gone = resolved.iter().map(|previous| of_resolved(previous, end));
+    for event in found.chain(gone) {
+        serde_json::to_writer(&mut *writer, &event)?;
+        writer.write_all(b"\n")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,356 @@
+//! `audit-trail-tampering`: somebody stops, narrows or removes the trail, or touches
+//! the files that it delivered (facts.md 1.1 and 7).
+
+use super::facts::Facts;
+use super::group::{Group, sample, times};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use crate::model::event::Event;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+static META: RuleMeta = RuleMeta {
+    id: "audit-trail-tampering",
+    title: "A trail is stopped, narrowed or deleted, or delivered log or digest files are altered",
+    severity: Severity::Critical,
+    since: "0.1.0",
+    page: include_str!("audit_trail_tampering.md"),
+    options: &[OptionMeta {
+        name: "log_buckets",
+        default: "[]",
+        meaning: "names of buckets that hold logs, besides those that trails in the logs name",
+    }],
+    next_step: "Turn the trail on again, then find out what happened while it was off: who did it, and what else did they do?",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let log_buckets = options.texts("log_buckets")?;
+    Ok(Box::new(AuditTrailTampering { log_buckets }))
+}
+
+struct AuditTrailTampering {
+    log_buckets: Vec<Text>,
+}
+
+/// A harm done: to which trail, bucket or file, and what it was.
+struct Harm {
+    target: Text,
+    what: String,
+}
+
+/// The name or ARN of the trail that a call is about.
+fn trail(parameters: &Value) -> Text {
+    let name = parameters["name"]
+        .as_str()
+        .or(parameters["trailName"].as_str());
+    name.unwrap_or("an unnamed trail").into()
+}
+
+/// What a call to CloudTrail takes away, if it takes anything.
+fn harm_to_trail(event: &Event, parameters: &Value) -> Option<Harm> {
+    let harm = |what: String| {
+        Some(Harm {
+            target: trail(parameters),
+            what,
+        })
+    };
+    match &*event.name {
+        "StopLogging" => harm("logging was stopped".to_owned()),
+        "DeleteTrail" => harm("the trail was deleted".to_owned()),
+        "UpdateTrail" => {
+            let less = trail_update(parameters);
+            if less.is_empty() {
+                None
+            } else {
+                harm(less.join(", "))
+            }
+        }
+        "PutEventSelectors" => {
+            let less = narrowed_selectors(parameters);
+            if less.is_empty() {
+                None
+            } else {
+                harm(less.join(", "))
+            }
+        }
+        _ => None,
+    }
+}
+
+/// What an update of a trail switches off or moves.
+fn trail_update(parameters: &Value) -> Vec<String> {
+    let off = [
+        (
+            "isMultiRegionTrail",
+            "other Regions are not logged any more",
+        ),
+        (
+            "enableLogFileValidation",
+            "digest files are not written any more",
+        ),
+        (
+            "includeGlobalServiceEvents",
+            "global services such as IAM are not logged any more",
+        ),
+        (
+            "isOrganizationTrail",
+            "other accounts of the organisation are not logged any more",
+        ),
+    ];
+    let off = off
+        .into_iter()
+        .filter(|(member, _)| parameters[*member] == Value::Bool(false));
+    let mut less: Vec<String> = off.map(|(_, what)| what.to_owned()).collect();
+    if let Some(bucket) = parameters["s3BucketName"].as_str() {
+        less.push(format!("logs go to bucket {bucket} from then on"));
+    }
+    less
+}
+
+/// Services whose management events AWS lets one leave out for their sheer number;
+/// chains do not need them.
+const MAY_BE_LEFT_OUT: [&str; 2] = ["kms.amazonaws.com", "rdsdata.amazonaws.com"];
+
+/// What selectors leave out that chains need: management events, reads among them
+/// (`AssumeRole` is one).
+fn narrowed_selectors(parameters: &Value) -> Vec<String> {
+    let empty = Vec::new();
+    let list = |member: &str| parameters[member].as_array().unwrap_or(&empty);
+    let (basic, advanced) = (list("eventSelectors"), list("advancedEventSelectors"));
+    let mut less = Vec::new();
+    if !basic.is_empty() {
+        let with_management: Vec<&Value> = basic
+            .iter()
+            .filter(|one| one["includeManagementEvents"] != Value::Bool(false))
+            .collect();
+        let has = |kind: &str| {
+            with_management.iter().any(|one| {
+                let asked = one["readWriteType"].as_str().unwrap_or("All");
+                asked == "All" || asked == kind
+            })
+        };
+        if with_management.is_empty() {
+            less.push("management events are not logged any more".to_owned());
+        } else {
+            if !has("ReadOnly") {
+                less.push(
+                    "reading calls, AssumeRole among them, are not logged any more".to_owned(),
+                );
+            }
+            if !has("WriteOnly") {
+                less.push("writing calls are not logged any more".to_owned());
+            }
+        }
+        for one in &with_management {
+            let excluded = one["excludeManagementEventSources"].as_array();
+            let excluded = excluded.unwrap_or(&empty).iter().filter_map(Value::as_str);
+            let needed = excluded.filter(|source| !MAY_BE_LEFT_OUT.contains(source));
+            less.extend(needed.map(|source| format!("calls of {source} are not logged any more")));
+        }
+    } else if !advanced.is_empty() {
+        less.extend(narrowed_advanced(advanced));
+    }
+    less.sort();
+    less.dedup();
+    less
+}
+
+fn narrowed_advanced(selectors: &[Value]) -> Vec<String> {
+    let fields = |selector: &Value| {
+        selector["fieldSelectors"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    };
+    let is_management = |selector: &&Value| {
+        fields(selector).iter().any(|field| {
+            let equals = field["equals"].as_array();
+            let holds = equals.is_some_and(|values| values.iter().any(|one| one == "Management"));
+            field["field"] == "eventCategory" && holds
+        })
+    };
+    let management: Vec<&Value> = selectors.iter().filter(is_management).collect();
+    if management.is_empty() {
+        return vec!["management events are not logged any more".to_owned()];
+    }
+    let mut best: Option<Vec<String>> = None;
+    for selector in management {
+        let mut less = Vec::new();
+        for field in fields(selector) {
+            let name = field["field"].as_str().unwrap_or_default().to_owned();
+            if name == "eventCategory" {
+                continue;
+            }
+            let excluded = field["notEquals"].as_array().cloned().unwrap_or_default();
+            let is_usual = !excluded.is_empty()
+                && excluded.iter().all(|one| {
+                    one.as_str()
+                        .is_some_and(|source| MAY_BE_LEFT_OUT.contains(&source))
+                });
+            if name == "eventSource" && is_usual {
+                continue;
+            }
+            less.push(format!(
+                "management events are logged only in part, by {name}"
+            ));
+        }
+        // Selectors add up: the widest of them counts.
+        if best.as_ref().is_none_or(|best| less.len() < best.len()) {
+            best = Some(less);
+        }
+    }
+    best.unwrap_or_default()
+}
+
+/// What a call to S3 does to stored logs, if anything.
+fn harm_to_files(event: &Event, parameters: &Value, buckets: &BTreeSet<Text>) -> Option<Harm> {
+    let bucket = parameters["bucketName"].as_str()?;
+    let is_log_bucket = buckets.contains(bucket);
+    let of_bucket = |what: &str| {
+        is_log_bucket.then(|| Harm {
+            target: bucket.into(),
+            what: what.to_owned(),
+        })
+    };
+    let key = parameters["key"].as_str().unwrap_or_default();
+    let is_log = key.contains("AWSLogs/") && key.contains("/CloudTrail");
+    let of_file = |what: &str| {
+        let kind = if key.contains("/CloudTrail-Digest/") {
+            "digest"
+        } else {
+            "log"
+        };
+        is_log.then(|| Harm {
+            target: bucket.into(),
+            what: format!("a delivered {kind} file was {what}"),
+        })
+    };
+    match &*event.name {
+        "DeleteObject" => of_file("deleted"),
+        "DeleteObjects" => of_bucket("many objects were deleted at once"),
+        "PutObject" | "CopyObject" => of_file("written by somebody else than CloudTrail"),
+        "DeleteBucket" => of_bucket("the bucket was deleted"),
+        "PutBucketLifecycle" | "PutBucketLifecycleConfiguration" => {
+            of_bucket("a rule was set by which objects expire")
+        }
+        "PutBucketPolicy" => of_bucket("the bucket's policy was replaced"),
+        "DeleteBucketPolicy" => of_bucket("the bucket's policy was deleted"),
+        "PutBucketVersioning" => {
+            let suspended = parameters.to_string().contains("Suspended");
+            if suspended {
+                of_bucket("versioning was suspended")
+            } else {
+                None
+            }
+        }
+        _ => None,
+    }
+}
+
+impl Rule for AuditTrailTampering {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let mut buckets: BTreeSet<Text> = self.log_buckets.iter().cloned().collect();
+        for (event, parameters) in facts.changes() {
+            let names_bucket = matches!(&*event.name, "CreateTrail" | "UpdateTrail");
+            if let Some(bucket) = parameters["s3BucketName"].as_str().filter(|_| names_bucket) {
+                buckets.insert(bucket.into());
+            }
+        }
+        if buckets.is_empty() {
+            found.note("no trail in the logs names its bucket: changes to it are seen only if log_buckets names it");
+        }
+        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+        for (event, parameters) in facts.changes() {
+            let harm = match &*event.source {
+                "cloudtrail.amazonaws.com" => harm_to_trail(event, &parameters),
+                "s3.amazonaws.com" => harm_to_files(event, &parameters, &buckets),
+                _ => None,
+            };
+            let Some(harm) = harm.filter(|_| facts.in_window(event.time)) else {
+                continue;
+            };
+            let account = event
+                .recipient_account_id
+                .clone()
+                .unwrap_or_else(|| "?".into());
+            groups
+                .entry((account, harm.target))
+                .or_default()
+                .happened(event.time)
+                .with_events([&event.id])
+                .with_word("harm", Some(&harm.what.into()))
+                .with_word("by", event.identity.best_name())
+                .with_word("source_ips", event.source_ip.as_ref());
+        }
+        for ((account, target), group) in &groups {
+            let (harm, by) = (group.words("harm"), group.words("by"));
+            found.add(Draft {
+                title: format!("{target} in {}: {}", facts.account(account), sample(&harm)),
+                detail: format!(
+                    "{} touched {target} in account {account} {}: {}. What happened from then on may not be in the logs.",
+                    sample(&by),
+                    times(group.count()),
+                    sample(&harm)
+                ),
+                subject: Subject(vec![("account_id", account.clone()), ("target", target.clone())]),
+                consumer_account_id: facts
+                    .given
+                    .topology
+                    .consumer(account)
+                    .map(|consumer| consumer.account_id.clone()),
+                evidence: vec![
+                    ("harm", Evidence::texts(harm)),
+                    ("by", Evidence::texts(by)),
+                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                ],
+                group,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn selectors_that_leave_out_what_chains_need_are_named() {
+        let less = |parameters: Value| narrowed_selectors(&parameters);
+        let all =
+            json!({"eventSelectors": [{"readWriteType": "All", "includeManagementEvents": true}]});
+        assert!(less(all).is_empty());
+        let halves = json!({"eventSelectors": [{"readWriteType": "ReadOnly"}, {"readWriteType": "WriteOnly"}]});
+        assert!(less(halves).is_empty());
+        let writes = json!({"eventSelectors": [{"readWriteType": "WriteOnly"}]});
+        assert!(less(writes)[0].contains("AssumeRole"));
+        let data_only = json!({"eventSelectors": [{"includeManagementEvents": false}]});
+        assert!(less(data_only)[0].contains("management"));
+        let without_kms =
+            json!({"eventSelectors": [{"excludeManagementEventSources": ["kms.amazonaws.com"]}]});
+        assert!(less(without_kms).is_empty());
+        let category = json!({"field": "eventCategory", "equals": ["Management"]});
+        let advanced =
+            |more: Value| json!({"advancedEventSelectors": [{"fieldSelectors": [category, more]}]});
+        assert!(
+            less(advanced(
+                json!({"field": "eventSource", "notEquals": ["kms.amazonaws.com"]})
+            ))
+            .is_empty()
+        );
+        assert_eq!(
+            less(advanced(json!({"field": "readOnly", "equals": ["false"]}))).len(),
+            1
+        );
+        let data = json!({"advancedEventSelectors": [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]});
+        assert_eq!(less(data).len(), 1);
+    }
+}

@@ -1,0 +1,268 @@
+//! What a day is expected to be like: robust statistics over like weekdays.
+//!
+//! Days vary by factors, so everything is done in logarithms. The level of a day is
+//! half way between the median of its weekday and the median of its kind (working
+//! day or weekend); how much days vary is the median distance from their level.
+//! Medians do not follow single outliers, holidays or missing days. Figures about
+//! how well this does are in `bytes_scanned_spike.md`.
+
+#![expect(
+    clippy::float_arithmetic,
+    reason = "an expectation is a statistic: nothing is counted or charged by it"
+)]
+
+/// Days of one weekday from which on it has a level of its own.
+const WEEKDAY_DAYS_MIN: usize = 3;
+/// Days of one kind from which on it has a level.
+const KIND_DAYS_MIN: usize = 5;
+/// From the median distance to the standard deviation, for a normal spread.
+const DEVIATIONS_PER_MAD: f64 = 1.4826;
+/// Variance of a median against that of a mean, for a normal spread.
+const MEDIAN_VARIANCE: f64 = 1.57;
+
+/// When a day is a spike.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sensitivity {
+    /// Less is never a spike.
+    pub(super) value_min: f64,
+    /// A spike is at least so many times the expected.
+    pub(super) ratio_min: f64,
+    /// A spike is so many deviations above the expected.
+    pub(super) deviations: f64,
+    /// So many times the expected is a spike whatever the spread.
+    pub(super) ratio_sure: f64,
+    /// Days with a value that there must be.
+    pub(super) history_days_min: usize,
+}
+
+/// A day and its value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct DayValue {
+    /// Days since 1970-01-01.
+    pub(super) day: i64,
+    pub(super) value: f64,
+}
+
+/// What is expected of a day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Expected {
+    /// The value that fits best.
+    pub(super) level: f64,
+    /// What is unusually little.
+    pub(super) low: f64,
+    /// What is a spike.
+    pub(super) high: f64,
+    /// Days like it, by weekday or kind.
+    pub(super) like_days: usize,
+    /// Days with a value in the history.
+    pub(super) history_days: usize,
+}
+
+/// The verdict on a day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Verdict {
+    /// As expected, or below what matters.
+    Usual,
+    /// The history is too short to say.
+    TooLittleHistory {
+        /// Days with a value.
+        days: usize,
+    },
+    /// A spike.
+    Spike(Expected),
+}
+
+/// 0 is Monday; 1970-01-01 was a Thursday.
+fn weekday(day: i64) -> i64 {
+    (day + 3).rem_euclid(7)
+}
+
+fn is_weekend(day: i64) -> bool {
+    weekday(day) >= 5
+}
+
+fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = *values.get(middle)?;
+    if values.len().is_multiple_of(2) {
+        Some(f64::midpoint(values[middle - 1], upper))
+    } else {
+        Some(upper)
+    }
+}
+
+/// A level, and of how many days it is told.
+struct Level {
+    center: f64,
+    days: f64,
+    like_days: usize,
+}
+
+fn level(history: &[DayValue], day: i64) -> Option<Level> {
+    let of = |is_like: &dyn Fn(i64) -> bool| {
+        let like = history.iter().filter(|known| is_like(known.day));
+        like.map(|known| known.value.ln()).collect::<Vec<f64>>()
+    };
+    let mut kind = of(&|known| is_weekend(known) == is_weekend(day));
+    let mut same = of(&|known| weekday(known) == weekday(day));
+    if kind.len() < KIND_DAYS_MIN {
+        return None;
+    }
+    let of_kind = median(&mut kind)?;
+    if same.len() < WEEKDAY_DAYS_MIN {
+        return Some(Level {
+            center: of_kind,
+            days: as_number(kind.len()),
+            like_days: kind.len(),
+        });
+    }
+    Some(Level {
+        center: f64::midpoint(of_kind, median(&mut same)?),
+        days: f64::midpoint(as_number(same.len()), as_number(kind.len())),
+        like_days: same.len(),
+    })
+}
+
+fn as_number(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from)
+}
+
+/// How much days vary around their levels: all days, and days of this kind; where
+/// this kind varies more, half way towards it.
+fn spread(history: &[DayValue], day: i64) -> Option<f64> {
+    let mut all = Vec::with_capacity(history.len());
+    let mut of_kind = Vec::new();
+    for known in history {
+        let Some(level) = level(history, known.day) else {
+            continue;
+        };
+        let distance = (known.value.ln() - level.center).abs();
+        all.push(distance);
+        if is_weekend(known.day) == is_weekend(day) {
+            of_kind.push(distance);
+        }
+    }
+    let all = median(&mut all)?;
+    let of_kind = median(&mut of_kind)?;
+    Some(DEVIATIONS_PER_MAD * f64::midpoint(all, of_kind.max(all)))
+}
+
+/// Judges a day by days before it. `history` has one entry for each day on which
+/// there was anything at all; days without logs are not in it.
+pub(super) fn judge(history: &[DayValue], today: DayValue, limits: &Sensitivity) -> Verdict {
+    if today.value < limits.value_min || today.value <= 0.0 {
+        return Verdict::Usual;
+    }
+    let history: Vec<DayValue> = history
+        .iter()
+        .copied()
+        .filter(|day| day.value > 0.0)
+        .collect();
+    let too_little = Verdict::TooLittleHistory {
+        days: history.len(),
+    };
+    if history.len() < limits.history_days_min {
+        return too_little;
+    }
+    let (Some(own), Some(spread)) = (level(&history, today.day), spread(&history, today.day))
+    else {
+        return too_little;
+    };
+    let uncertain = spread * (1.0 + MEDIAN_VARIANCE / own.days).sqrt();
+    let margin = (limits.deviations * uncertain).max(limits.ratio_min.ln());
+    let margin = margin.min(limits.ratio_sure.ln());
+    // What is usual on some day is no spike on another.
+    let mut all: Vec<f64> = history.iter().map(|known| known.value.ln()).collect();
+    let usual = median(&mut all).unwrap_or(own.center);
+    let high = (own.center + margin).max(usual);
+    if today.value.ln() <= high {
+        return Verdict::Usual;
+    }
+    Verdict::Spike(Expected {
+        level: own.center.exp(),
+        low: (own.center - margin).exp(),
+        high: high.exp(),
+        like_days: own.like_days,
+        history_days: history.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Sensitivity = Sensitivity {
+        value_min: 10.0,
+        ratio_min: 2.6,
+        deviations: 3.0,
+        ratio_sure: 6.0,
+        history_days_min: 10,
+    };
+
+    /// Monday, 5 January 1970, and 27 days more; weekends have a tenth.
+    fn four_weeks() -> Vec<DayValue> {
+        let day = |day: i64| DayValue {
+            day,
+            value: if is_weekend(day) { 100.0 } else { 1000.0 }
+                + f64::from(u8::try_from(day % 7).unwrap()),
+        };
+        (4..32).map(day).collect()
+    }
+
+    fn verdict(history: &[DayValue], day: i64, value: f64) -> Verdict {
+        judge(history, DayValue { day, value }, &LIMITS)
+    }
+
+    #[test]
+    fn a_day_is_compared_with_days_like_it() {
+        let history = four_weeks();
+        assert_eq!(verdict(&history, 32, 1200.0), Verdict::Usual);
+        let Verdict::Spike(expected) = verdict(&history, 32, 4000.0) else {
+            panic!("a fourfold Monday is no spike");
+        };
+        assert!((999.0..1010.0).contains(&expected.level), "{expected:?}");
+        assert_eq!((expected.like_days, expected.history_days), (4, 28));
+        // As much as on any working day: unusual for a Saturday, but no spike.
+        assert_eq!(verdict(&history, 37, 900.0), Verdict::Usual);
+        assert!(matches!(verdict(&history, 37, 1100.0), Verdict::Spike(_)));
+    }
+
+    #[test]
+    fn one_outlier_or_holiday_changes_nothing() {
+        let mut history = four_weeks();
+        history[7].value = 1e9;
+        history[14].value = 100.0;
+        assert_eq!(verdict(&history, 32, 1200.0), Verdict::Usual);
+        assert!(matches!(verdict(&history, 32, 4000.0), Verdict::Spike(_)));
+    }
+
+    #[test]
+    fn what_is_small_is_no_spike() {
+        let tiny: Vec<DayValue> = (4..32).map(|day| DayValue { day, value: 0.1 }).collect();
+        assert_eq!(verdict(&tiny, 32, 9.0), Verdict::Usual);
+        assert!(matches!(verdict(&tiny, 32, 10.0), Verdict::Spike(_)));
+    }
+
+    #[test]
+    fn without_enough_history_nothing_is_said() {
+        let history = four_weeks();
+        let few = &history[..9];
+        assert_eq!(verdict(few, 32, 1e9), Verdict::TooLittleHistory { days: 9 });
+        let working_days: Vec<DayValue> = history
+            .iter()
+            .copied()
+            .filter(|known| !is_weekend(known.day))
+            .collect();
+        let saturday = verdict(&working_days, 37, 1e9);
+        assert_eq!(saturday, Verdict::TooLittleHistory { days: 20 });
+        assert_eq!(verdict(&[], 32, 1e9), Verdict::TooLittleHistory { days: 0 });
+    }
+
+    #[test]
+    fn the_weekday_of_a_day_number_is_the_calendars() {
+        let monday = crate::model::time::UtcSecond::parse("2026-11-02T00:00:00Z").unwrap();
+        assert_eq!(weekday(monday.day_number()), 0);
+        assert!(is_weekend(monday.day_number() - 1));
+    }
+}

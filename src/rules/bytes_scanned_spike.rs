@@ -1,0 +1,73 @@
+//! `bytes-scanned-spike`: a consumer, work group, data source or user scanned far
+//! more than its own past days lead one to expect.
+
+use super::facts::Facts;
+use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::series::{SpikeOptions, spikes, statistic};
+use super::spike::{Wording, report, tally};
+use crate::model::chain::QueryExecution;
+use crate::model::finding::Severity;
+use crate::model::size;
+
+static META: RuleMeta = RuleMeta {
+    id: "bytes-scanned-spike",
+    title: "Bytes scanned by a consumer, data source, work group or user break out of their own baseline",
+    severity: Severity::High,
+    since: "0.1.0",
+    page: include_str!("bytes_scanned_spike.md"),
+    options: &[
+        OptionMeta {
+            name: "min_bytes",
+            default: "100_000_000_000",
+            meaning: "a day of fewer bytes is never a spike",
+        },
+        OptionMeta {
+            name: "ratio",
+            default: "2.6",
+            meaning: "a spike is at least so many times the expected bytes",
+        },
+        OptionMeta {
+            name: "deviations",
+            default: "3.0",
+            meaning: "a spike is so many deviations above the expected (two more for work groups, data sources and users)",
+        },
+        OptionMeta {
+            name: "min_history_days",
+            default: "10",
+            meaning: "with fewer days of history nothing is judged",
+        },
+    ],
+    next_step: "See the biggest query's chain: qs-audit show CHAIN. Then ask its user, or set a data limit on the work group.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let bytes_min = options.integer("min_bytes", 100_000_000_000, 0)?;
+    let options = SpikeOptions::read(options, statistic(bytes_min))?;
+    Ok(Box::new(BytesScannedSpike { options }))
+}
+
+struct BytesScannedSpike {
+    options: SpikeOptions,
+}
+
+impl Rule for BytesScannedSpike {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        if !facts.given.has_statistics {
+            return found.rest("no query statistics were read: give --executions");
+        }
+        let series = tally(facts, QueryExecution::bytes_scanned);
+        let spikes = spikes(facts, &series, &self.options, found);
+        let wording = Wording {
+            did: |bytes| format!("scanned {}", size::bytes(bytes)),
+            figure: QueryExecution::bytes_scanned,
+        };
+        report(facts, &spikes, &wording, found);
+    }
+}

@@ -1,0 +1,224 @@
+//! `cost-spike`: the bill of a consumer, or the part of it that a work group, data
+//! source or user caused, broke out of its own past.
+
+use super::facts::Facts;
+use super::group::{Group, plural};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::series::{
+    AllSeries, Day, Scope, SeriesKey, Spike, SpikeOptions, is_judged, spikes, times_expected,
+};
+use super::spike::{Use, add_ids, biggest, causes, day_name, top_queries};
+use crate::model::chain::QueryExecution;
+use crate::model::charge::{Charge, Share};
+use crate::model::finding::{Evidence, Severity};
+use crate::model::money::exact;
+use crate::model::text::Text;
+use crate::model::time::{UtcSecond, numbered_day};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "cost-spike",
+    title: "The billed cost of a consumer, data source, work group or user breaks out of its own baseline",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("cost_spike.md"),
+    options: &[
+        OptionMeta {
+            name: "min_cost",
+            default: "\"5.00\"",
+            meaning: "a day of less, in the bill's currency, is never a spike",
+        },
+        OptionMeta {
+            name: "ratio",
+            default: "2.6",
+            meaning: "a spike is at least so many times the expected cost",
+        },
+        OptionMeta {
+            name: "deviations",
+            default: "3.0",
+            meaning: "a spike is so many deviations above the expected (two more for work groups, data sources and users)",
+        },
+        OptionMeta {
+            name: "min_history_days",
+            default: "10",
+            meaning: "with fewer days of history nothing is judged",
+        },
+    ],
+    next_step: "See who caused it: qs-audit chargeback --by consumer,user,day, then qs-audit query top-dashboards.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let cost_min = options.amount("min_cost", Decimal::new(500, 2))?;
+    let value_min = cost_min.to_f64().unwrap_or(f64::MAX);
+    let options = SpikeOptions::read(options, value_min)?;
+    Ok(Box::new(CostSpike { options }))
+}
+
+struct CostSpike {
+    options: SpikeOptions,
+}
+
+/// Exact daily sums, and whether the bill may still change.
+type Costs = BTreeMap<SeriesKey, BTreeMap<i64, (Decimal, bool)>>;
+
+/// Everything a charge counts for: a consumer for its whole bill, the rest for what
+/// Quick's chains caused.
+fn scopes(charge: &Charge) -> Vec<Scope> {
+    let mut scopes = vec![Scope::Consumer];
+    if charge.share == Share::Attributed {
+        scopes.extend(charge.work_group.clone().map(Scope::WorkGroup));
+        scopes.extend(charge.data_source_arn.clone().map(Scope::DataSource));
+        scopes.extend(charge.quick_user.clone().map(Scope::User));
+    }
+    scopes
+}
+
+fn costs(facts: &Facts<'_>) -> Costs {
+    let mut costs = Costs::new();
+    for (day, charge) in facts.daily_charges() {
+        let (Some(account), Some(cost)) = (&charge.account_id, charge.billed_cost) else {
+            continue;
+        };
+        for scope in scopes(charge) {
+            let key = SeriesKey {
+                account: account.clone(),
+                scope,
+                currency: charge.currency.clone(),
+            };
+            let (sum, is_estimated) = costs.entry(key).or_default().entry(day).or_default();
+            *sum = sum.saturating_add(cost);
+            *is_estimated |= charge.is_estimated;
+        }
+    }
+    costs
+}
+
+fn series(costs: &Costs) -> AllSeries {
+    let day = |(cost, _): &(Decimal, bool)| Day {
+        value: cost.to_f64().unwrap_or(0.0),
+        is_doubtful: false,
+    };
+    let of = |days: &BTreeMap<i64, (Decimal, bool)>| {
+        days.iter().map(|(at, cost)| (*at, day(cost))).collect()
+    };
+    costs
+        .iter()
+        .map(|(key, days)| (key.clone(), of(days)))
+        .collect()
+}
+
+/// An expected amount, to the cent.
+fn cents(value: f64) -> Decimal {
+    Decimal::from_f64(value).unwrap_or_default().round_dp(2)
+}
+
+/// An exact amount with its currency.
+fn money(amount: Decimal, currency: &Text) -> String {
+    format!("{} {currency}", exact(amount))
+}
+
+impl Rule for CostSpike {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        if facts.given.charges.is_none() {
+            return found.rest("no bill was read: give --costs");
+        }
+        let costs = costs(facts);
+        let days_billed = costs.values().flat_map(BTreeMap::keys);
+        if !days_billed.into_iter().any(|day| is_judged(facts, *day)) {
+            found.note("the bill has no day of the window: it comes hours to a day late");
+        }
+        let spikes = spikes(facts, &series(&costs), &self.options, found);
+        let causes = causes(facts, &spikes, QueryExecution::bytes_billed);
+        for (key, days) in &spikes {
+            let queries = causes.get(&key.without_currency());
+            let queries = queries.map_or(&[][..], Vec::as_slice);
+            report(facts, key, days, &costs[key], queries, found);
+        }
+    }
+}
+
+/// One series that stands out, as a finding.
+fn report(
+    facts: &Facts<'_>,
+    key: &SeriesKey,
+    days: &[Spike],
+    costs: &BTreeMap<i64, (Decimal, bool)>,
+    queries: &[Use<'_>],
+    found: &mut Found,
+) {
+    let exact_cost = |day: i64| costs.get(&day).copied().unwrap_or_default();
+    let Some(worst) = days.iter().max_by_key(|spike| exact_cost(spike.day)) else {
+        return;
+    };
+    let (cost, is_estimated) = exact_cost(worst.day);
+    let mut group = Group::default();
+    for spike in days {
+        let midnight = UtcSecond::from_unix(spike.day * 86_400);
+        group.happened(midnight).seen(midnight.plus(86_399));
+    }
+    add_ids(&mut group, queries);
+    let name = key.name(facts);
+    let (expected, currency) = (&worst.expected, &key.currency);
+    let estimated = if is_estimated {
+        " The bill of that day is still an estimate."
+    } else {
+        ""
+    };
+    let evidence = days
+        .iter()
+        .map(|spike| day_evidence(spike, exact_cost(spike.day)));
+    found.add(Draft {
+        title: format!(
+            "{name} cost {} on {}: {} the expected",
+            money(cost.round_dp(2), currency),
+            day_name(worst.day),
+            times_expected(worst)
+        ),
+        detail: format!(
+            "On {} {name} was billed {}; between {} and {} was expected (level {}, {} like it, {} of \
+             history).{estimated}{}",
+            day_name(worst.day),
+            money(cost, currency),
+            money(cents(expected.low), currency),
+            money(cents(expected.high), currency),
+            money(cents(expected.level), currency),
+            plural(expected.like_days as u64, "day"),
+            plural(expected.history_days as u64, "day"),
+            biggest(queries)
+        ),
+        subject: key.subject(),
+        consumer_account_id: Some(key.account.clone()),
+        evidence: vec![
+            ("days", Evidence::List(evidence.collect())),
+            ("top_queries", top_queries(queries)),
+        ],
+        group: &group,
+    });
+}
+
+fn day_evidence(spike: &Spike, (cost, is_estimated): (Decimal, bool)) -> Evidence {
+    let day = i32::try_from(spike.day).ok().and_then(numbered_day);
+    let expected = &spike.expected;
+    Evidence::Record(vec![
+        ("day", day.map_or(Evidence::Unknown, Evidence::Day)),
+        ("value", Evidence::Decimal(cost)),
+        ("expected", Evidence::Decimal(cents(expected.level))),
+        ("expected_low", Evidence::Decimal(cents(expected.low))),
+        ("expected_high", Evidence::Decimal(cents(expected.high))),
+        ("like_days", Evidence::Integer(expected.like_days as u64)),
+        (
+            "history_days",
+            Evidence::Integer(expected.history_days as u64),
+        ),
+        ("is_estimated", Evidence::Boolean(is_estimated)),
+    ])
+}

@@ -1,0 +1,109 @@
+//! `external-id-mismatch`: Role B is assumed with an `ExternalId` that is no data
+//! source of the hub, or that of a data source with another role (facts.md 2.8,
+//! 5.1).
+
+use super::facts::{Facts, role_text};
+use super::group::{Group, times};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::{RoleName, is_data_source_arn};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "external-id-mismatch",
+    title: "Role B is assumed with an ExternalId that is not a data source of the hub, or not this role's",
+    severity: Severity::High,
+    since: "0.1.0",
+    page: include_str!("external_id_mismatch.md"),
+    options: &[],
+    next_step: "See who gave it: qs-audit show CHAIN. Then name the hub's data sources in Role B's trust policy.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(ExternalIdMismatch)),
+};
+
+struct ExternalIdMismatch;
+
+/// What is wrong with an external id for a role, if anything is.
+fn fault(facts: &Facts<'_>, external_id: &str, role: &RoleName) -> Option<String> {
+    if let Some(inventory) = facts.given.inventory {
+        let Some(source) = inventory.find(external_id) else {
+            return Some("it is not in the list of data sources".to_owned());
+        };
+        let listed = source.consumer_role_arn.as_deref()?;
+        let is_other = RoleName::from_arn(listed).is_some_and(|listed| listed != *role);
+        return is_other.then(|| format!("that data source is set up for {listed}"));
+    }
+    if facts.is_data_source(external_id) {
+        return None;
+    }
+    if !is_data_source_arn(external_id) {
+        return Some("it is not the ARN of a Quick data source".to_owned());
+    }
+    let account = external_id.split(':').nth(4).unwrap_or_default();
+    Some(format!(
+        "it is a data source of account {account}, which is not the hub"
+    ))
+}
+
+impl Rule for ExternalIdMismatch {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        if facts.given.inventory.is_none() {
+            found.note(
+                "without a list of data sources (--data-sources) every well-formed ARN of the hub is taken for one",
+            );
+        }
+        let mut groups: BTreeMap<(Text, Text, Text), (Group, String)> = BTreeMap::new();
+        for hop in facts.consumer_hops() {
+            let Some(external_id) = &hop.session.external_id else {
+                continue;
+            };
+            let Some(fault) = fault(facts, external_id, &hop.role) else {
+                continue;
+            };
+            let key = (
+                hop.role.account_id.clone(),
+                role_text(&hop.role),
+                external_id.clone(),
+            );
+            let (group, why) = groups.entry(key).or_default();
+            *why = fault;
+            group
+                .happened(hop.at)
+                .with_events(&hop.session.event_ids)
+                .with_chains(hop.chain_ids())
+                .with_word("callers", hop.session.assumed_by.as_ref());
+        }
+        for ((account, role, external_id), (group, why)) in &groups {
+            found.add(Draft {
+                title: format!(
+                    "Role B of {} was assumed with a foreign ExternalId",
+                    facts.account(account)
+                ),
+                detail: format!(
+                    "{role} was assumed {} with the ExternalId {external_id}: {why}.",
+                    times(group.count())
+                ),
+                subject: Subject(vec![
+                    ("consumer_account_id", account.clone()),
+                    ("role", role.clone()),
+                    ("external_id", external_id.clone()),
+                ]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![
+                    ("fault", Evidence::Text(why.as_str().into())),
+                    ("callers", Evidence::texts(group.words("callers"))),
+                ],
+                group,
+            });
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `external-id-missing`: Role B is assumed without an `ExternalId` (facts.md 2.8).
+
+use super::facts::{Facts, role_text, steady_caller};
+use super::group::{Group, plural, times};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::Maker;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "external-id-missing",
+    title: "Role B is assumed without an ExternalId",
+    severity: Severity::High,
+    since: "0.1.0",
+    page: include_str!("external_id_missing.md"),
+    options: &[],
+    next_step: "See the hop: qs-audit show CHAIN. Then require sts:ExternalId in Role B's trust policy.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(ExternalIdMissing)),
+};
+
+struct ExternalIdMissing;
+
+impl Rule for ExternalIdMissing {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let mut groups: BTreeMap<(Text, Text, Text), Group> = BTreeMap::new();
+        let mut unknown = 0;
+        for hop in facts.consumer_hops() {
+            // A sign-in has no ExternalId to give.
+            let can_have_one = matches!(hop.session.maker, Maker::Principal | Maker::Quick);
+            if !can_have_one || hop.session.external_id.is_some() {
+                continue;
+            }
+            if !hop.session.parameters_known {
+                unknown += 1;
+                continue;
+            }
+            let caller = hop.session.assumed_by.as_deref().map(steady_caller);
+            let caller = caller.unwrap_or_else(|| "an unknown caller".into());
+            let key = (hop.role.account_id.clone(), role_text(&hop.role), caller);
+            let group = groups.entry(key).or_default();
+            group
+                .happened(hop.at)
+                .with_events(&hop.session.event_ids)
+                .with_chains(hop.chain_ids())
+                .with_word("source_ips", hop.session.source_ip.as_ref());
+        }
+        if unknown > 0 {
+            found.note(format!(
+                "{} of Role B: the parameters were too large to be logged",
+                plural(unknown, "session")
+            ));
+        }
+        for ((account, role, caller), group) in &groups {
+            found.add(Draft {
+                title: format!("Role B of {} was assumed without an ExternalId", facts.account(account)),
+                detail: format!(
+                    "{role} was assumed {} by {caller} without an ExternalId: its trust policy does not ask for one, \
+                     or asks only others.",
+                    times(group.count())
+                ),
+                subject: Subject(vec![
+                    ("consumer_account_id", account.clone()),
+                    ("role", role.clone()),
+                    ("caller", caller.clone()),
+                ]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![("source_ips", Evidence::texts(group.words("source_ips")))],
+                group,
+            });
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `external-id-spoof`: Role B is assumed with a data source's external id by a
+//! session that Quick did not make (facts.md 2.8).
+
+use super::facts::{Facts, Known, role_text, steady_caller};
+use super::group::{Group, plural, sample, times};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::is_data_source_arn;
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "external-id-spoof",
+    title: "Role B is assumed with a Quick data source's ExternalId by a session that Quick did not create",
+    severity: Severity::Critical,
+    since: "0.1.0",
+    page: include_str!("external_id_spoof.md"),
+    options: &[],
+    next_step: "See who came and what was read: qs-audit show CHAIN. Then restrict Role B's trust policy to Role A.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(ExternalIdSpoof)),
+};
+
+struct ExternalIdSpoof;
+
+impl Rule for ExternalIdSpoof {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let mut groups: BTreeMap<(Text, Text, Text), (Group, u64)> = BTreeMap::new();
+        let mut undecided = 0;
+        for hop in facts.consumer_hops() {
+            let Some(external_id) = &hop.session.external_id else {
+                continue;
+            };
+            if !is_data_source_arn(external_id) && !facts.is_data_source(external_id) {
+                continue;
+            }
+            match facts.is_from_quick(hop) {
+                Known::Yes => continue,
+                Known::Open => {
+                    undecided += 1;
+                    continue;
+                }
+                Known::No => {}
+            }
+            let caller = hop.session.assumed_by.as_deref().map(steady_caller);
+            let caller = caller.unwrap_or_else(|| "an unknown caller".into());
+            let key = (hop.role.account_id.clone(), role_text(&hop.role), caller);
+            let (group, queries) = groups.entry(key).or_default();
+            *queries += hop.query_count();
+            group
+                .happened(hop.at)
+                .with_events(&hop.session.event_ids)
+                .with_chains(hop.chain_ids())
+                .with_word("external_ids", Some(external_id))
+                .with_word("source_ips", hop.session.source_ip.as_ref());
+        }
+        if undecided > 0 {
+            found.note(format!(
+                "{} of Role B with a data source's ExternalId: who made the session that asked for it was not read",
+                plural(undecided, "session")
+            ));
+        }
+        for ((account, role, caller), (group, queries)) in &groups {
+            let name = facts.account(account);
+            found.add(Draft {
+                title: format!("{caller} used a Quick ExternalId to reach {name}"),
+                detail: format!(
+                    "{role} was assumed {} with the ExternalId of {} by {caller}, whose session Quick did not make. \
+                     ExternalIds are no secrets. Its sessions submitted {}.",
+                    times(group.count()),
+                    sample(&group.words("external_ids")),
+                    plural(*queries, "query")
+                ),
+                subject: Subject(vec![
+                    ("consumer_account_id", account.clone()),
+                    ("role", role.clone()),
+                    ("caller", caller.clone()),
+                ]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![
+                    ("external_ids", Evidence::texts(group.words("external_ids"))),
+                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("queries", Evidence::Integer(*queries)),
+                ],
+                group,
+            });
+        }
+    }
+}

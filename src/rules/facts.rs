@@ -1,0 +1,424 @@
+//! What rules are told: the result of a run, arranged for their questions.
+
+use crate::model::bill::BillPeriod;
+use crate::model::chain::{Chain, ChainStatus, Confidence, Maker, RoleSession};
+use crate::model::charge::Charge;
+use crate::model::coverage::Coverage;
+use crate::model::event::{Detail, Event};
+use crate::model::identity::{RoleName, is_data_source_arn};
+use crate::model::inventory::Inventory;
+use crate::model::text::{OpaqueId, Text};
+use crate::model::time::{UtcSecond, day_number};
+use crate::model::topology::{KnownRoles, Topology};
+use crate::model::window::TimeWindow;
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a run knows, before it is arranged.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    /// What is judged.
+    pub window: TimeWindow,
+    /// How many days before it were read, too.
+    pub baseline_days: i64,
+    /// The declared topology.
+    pub topology: &'a Topology,
+    /// Quick's data sources, where they were listed.
+    pub inventory: Option<&'a Inventory>,
+    /// Role A and Role B, declared or found.
+    pub roles: &'a KnownRoles,
+    /// Chains of window and baseline.
+    pub chains: &'a [Chain],
+    /// Events of window and baseline.
+    pub events: &'a [Event],
+    /// What was read.
+    pub coverage: &'a Coverage,
+    /// Whether query statistics were read.
+    pub has_statistics: bool,
+    /// Charges of window and baseline, where a bill was read.
+    pub charges: Option<&'a [Charge]>,
+}
+
+/// The making of a session of Role A or Role B.
+#[derive(Debug)]
+pub struct Hop<'a> {
+    /// The session.
+    pub session: &'a RoleSession,
+    /// Its role.
+    pub role: RoleName,
+    /// When.
+    pub at: UtcSecond,
+    /// It is a session of Role A.
+    pub is_run_as: bool,
+    /// It is a session of Role B.
+    pub is_consumer: bool,
+    /// Chains it is part of.
+    pub chains: Vec<&'a Chain>,
+}
+
+/// A chain that touched Role A or Role B, at work in the window.
+#[derive(Debug, Clone, Copy)]
+pub struct ActiveChain<'a> {
+    /// The chain.
+    pub chain: &'a Chain,
+    /// Its first event in the window.
+    pub first: UtcSecond,
+    /// Its last event in the window.
+    pub last: UtcSecond,
+}
+
+/// The answer to a question that logs may leave open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// They say yes.
+    Yes,
+    /// They say no.
+    No,
+    /// They do not say.
+    Open,
+}
+
+/// What rules are told.
+pub struct Facts<'a> {
+    /// As it was given.
+    pub given: Given<'a>,
+    /// Hops of window and baseline, by time.
+    hops: Vec<Hop<'a>>,
+    /// Chains at work in the window, that touched Role A or Role B.
+    active: Vec<ActiveChain<'a>>,
+    /// UTC days (since 1970-01-01) on which an account logged anything.
+    days_logged: BTreeMap<Text, BTreeSet<i64>>,
+    /// Ids and ARNs of data sources that are known to exist.
+    data_sources: BTreeSet<Text>,
+}
+
+impl<'a> Facts<'a> {
+    /// Arranges what is known.
+    #[must_use]
+    pub fn new(given: Given<'a>) -> Self {
+        let mut days_logged: BTreeMap<Text, BTreeSet<i64>> = BTreeMap::new();
+        for (account, _, day) in given.coverage.seen.keys() {
+            let days = days_logged.entry(account.clone()).or_default();
+            days.insert(i64::from(day_number(*day)));
+        }
+        let touching = given.chains.iter().filter(|chain| chain.touches_quick);
+        let active = touching.filter_map(|chain| active(chain, &given));
+        Self {
+            hops: hops(&given),
+            active: active.collect(),
+            days_logged,
+            data_sources: data_sources(&given),
+            given,
+        }
+    }
+
+    /// Whether the moment is judged.
+    #[must_use]
+    pub fn in_window(&self, at: UtcSecond) -> bool {
+        self.given.window.contains(at)
+    }
+
+    /// Whether the moment is before the window: it is compared with.
+    #[must_use]
+    pub fn in_baseline(&self, at: UtcSecond) -> bool {
+        self.given.window.from.is_some_and(|from| at < from)
+    }
+
+    /// All hops, of window and baseline, by time.
+    pub fn hops(&self) -> impl Iterator<Item = &Hop<'a>> {
+        self.hops.iter()
+    }
+
+    /// Hops in the window by which a session of Role B was made.
+    pub fn consumer_hops(&self) -> impl Iterator<Item = &Hop<'a>> {
+        let hops = self.hops.iter();
+        hops.filter(|hop| hop.is_consumer && self.in_window(hop.at))
+    }
+
+    /// Hops in the window by which a session of Role A was made.
+    pub fn run_as_hops(&self) -> impl Iterator<Item = &Hop<'a>> {
+        let hops = self.hops.iter();
+        hops.filter(|hop| hop.is_run_as && self.in_window(hop.at))
+    }
+
+    /// Chains of window and baseline that touched Role A or Role B.
+    pub fn touching(&self) -> impl Iterator<Item = &'a Chain> {
+        let chains = self.given.chains.iter();
+        chains.filter(|chain| chain.touches_quick)
+    }
+
+    /// Chains at work in the window that touched Role A or Role B.
+    #[must_use]
+    pub fn active(&self) -> &[ActiveChain<'a>] {
+        &self.active
+    }
+
+    /// Chains at work in the window that reached Role B.
+    pub fn reaching(&self) -> impl Iterator<Item = &ActiveChain<'a>> {
+        let reached = |active: &&ActiveChain<'_>| {
+            active.chain.status != ChainStatus::Denied && active.chain.consumer_session.is_some()
+        };
+        self.active.iter().filter(reached)
+    }
+
+    /// The accounts that Quick lives in: declared, or where Role A is.
+    #[must_use]
+    pub fn hub_accounts(&self) -> BTreeSet<Text> {
+        if let Some(hub) = &self.given.topology.hub_account_id {
+            return BTreeSet::from([hub.clone()]);
+        }
+        let roles = self.given.roles.run_as.iter();
+        roles.map(|role| role.account_id.clone()).collect()
+    }
+
+    /// Days on which an account logged anything, as days since 1970-01-01.
+    #[must_use]
+    pub fn days_logged(&self, account: &str) -> Option<&BTreeSet<i64>> {
+        self.days_logged.get(account)
+    }
+
+    /// Accounts that logged anything, with their days.
+    #[must_use]
+    pub fn accounts_logged(&self) -> &BTreeMap<Text, BTreeSet<i64>> {
+        &self.days_logged
+    }
+
+    /// Days before the window on which any account logged.
+    #[must_use]
+    pub fn baseline_days(&self) -> BTreeSet<i64> {
+        let Some(from) = self.given.window.from else {
+            return BTreeSet::new();
+        };
+        let all = self.days_logged.values().flatten().copied();
+        all.filter(|day| *day < from.day_number()).collect()
+    }
+
+    /// Days before the window on which this account logged.
+    #[must_use]
+    pub fn baseline_days_of(&self, account: &str) -> u64 {
+        let Some(from) = self.given.window.from else {
+            return 0;
+        };
+        let days = self.days_logged.get(account);
+        let before = days
+            .into_iter()
+            .flatten()
+            .filter(|day| **day < from.day_number());
+        before.count() as u64
+    }
+
+    /// Whether an external id is a data source that is known to exist. Without an
+    /// inventory, every well-formed ARN of the hub is taken for one.
+    #[must_use]
+    pub fn is_data_source(&self, external_id: &str) -> bool {
+        if let Some(inventory) = self.given.inventory {
+            return inventory.find(external_id).is_some();
+        }
+        self.data_sources.contains(external_id)
+            || (is_data_source_arn(external_id) && {
+                let hubs = self.hub_accounts();
+                let account = external_id.split(':').nth(4).unwrap_or_default();
+                hubs.is_empty() || hubs.contains(account)
+            })
+    }
+
+    /// Whether Quick made the session that assumed Role B: by who made it, never by
+    /// its name.
+    #[must_use]
+    pub fn is_from_quick(&self, hop: &Hop<'_>) -> Known {
+        match hop.session.maker {
+            Maker::Quick => return Known::Yes,
+            Maker::Unseen => return Known::Open,
+            Maker::Service | Maker::Person => return Known::No,
+            Maker::Principal => {}
+        }
+        let chain = hop.chains.iter().find(|chain| {
+            let consumer = chain.consumer_session.as_ref();
+            consumer.is_some_and(|session| session.event_ids == hop.session.event_ids)
+        });
+        let Some(chain) = chain else {
+            return Known::Open;
+        };
+        let Some(caller) = &chain.run_as_session else {
+            // A user, or the root, of some account.
+            return Known::No;
+        };
+        match caller.maker {
+            Maker::Quick => Known::Yes,
+            Maker::Service | Maker::Principal | Maker::Person => Known::No,
+            Maker::Unseen if chain.confidence == Confidence::Ambiguous => Known::Open,
+            Maker::Unseen if chain.path == crate::model::chain::ChainPath::QuickRoleChain => {
+                Known::Yes
+            }
+            // Quick lives in the hub: what comes from elsewhere is not from Quick.
+            Maker::Unseen => {
+                let hubs = self.hub_accounts();
+                match &hop.session.source_account_id {
+                    Some(source) if !hubs.is_empty() && !hubs.contains(source) => Known::No,
+                    _ => Known::Open,
+                }
+            }
+        }
+    }
+
+    /// An account with its name, for people.
+    #[must_use]
+    pub fn account(&self, account_id: &str) -> String {
+        match self.given.topology.account_name(account_id) {
+            Some(name) => format!("{name} ({account_id})"),
+            None => account_id.to_owned(),
+        }
+    }
+
+    /// Events in the window.
+    pub fn events(&self) -> impl Iterator<Item = &'a Event> {
+        let window = self.given.window;
+        let events = self.given.events.iter();
+        events.filter(move |event| window.contains(event.time))
+    }
+
+    /// Successful changes (to roles, policies, trails, buckets), of window and
+    /// baseline, with their parameters.
+    pub fn changes(&self) -> impl Iterator<Item = (&'a Event, serde_json::Value)> {
+        self.given
+            .events
+            .iter()
+            .filter_map(|event| match &event.detail {
+                Detail::Change(text) if event.error_code.is_none() => {
+                    Some((event, serde_json::from_str(text).ok()?))
+                }
+                _ => None,
+            })
+    }
+
+    /// The moment at which the data ends: of the window, or the last event before.
+    #[must_use]
+    pub fn end(&self) -> Option<UtcSecond> {
+        let last = self.given.coverage.span().map(|(_, last)| last.plus(1));
+        match (self.given.window.to, last) {
+            (Some(to), Some(last)) => Some(to.min(last)),
+            (to, last) => to.or(last),
+        }
+    }
+
+    /// Charges of one UTC day each, where a bill was read.
+    pub fn daily_charges(&self) -> impl Iterator<Item = (i64, &'a Charge)> {
+        let charges = self.given.charges.unwrap_or_default().iter();
+        charges.filter_map(|charge| Some((single_day(charge.period)?, charge)))
+    }
+}
+
+/// The UTC day of a period that is no longer than one.
+fn single_day(period: BillPeriod) -> Option<i64> {
+    let day = i64::from(day_number(period.from));
+    period.is_one_day().then_some(day)
+}
+
+fn active<'a>(chain: &'a Chain, given: &Given<'_>) -> Option<ActiveChain<'a>> {
+    let events = chain.events.iter();
+    let times = events.map(|event| given.events[event.event as usize].time);
+    let inside = times.filter(|time| given.window.contains(*time));
+    let span = inside.fold(None, |span: Option<(UtcSecond, UtcSecond)>, time| {
+        let (first, last) = span.unwrap_or((time, time));
+        Some((first.min(time), last.max(time)))
+    });
+    let (first, last) = span?;
+    Some(ActiveChain { chain, first, last })
+}
+
+fn hops<'a>(given: &Given<'a>) -> Vec<Hop<'a>> {
+    let mut hops: Vec<Hop<'a>> = Vec::new();
+    let mut known: HashMap<&'a OpaqueId, usize> = HashMap::new();
+    for chain in given.chains {
+        for session in [&chain.run_as_session, &chain.consumer_session]
+            .into_iter()
+            .flatten()
+        {
+            let (Some(id), Some(at)) = (session.event_ids.first(), session.assumed_at) else {
+                continue;
+            };
+            if let Some(&at) = known.get(id) {
+                hops[at].chains.push(chain);
+                continue;
+            }
+            let role = session.role_arn.as_deref().and_then(RoleName::from_arn);
+            let Some(role) = role.filter(|_| session.maker != Maker::Unseen) else {
+                continue;
+            };
+            let is_run_as = given.roles.run_as.contains(&role);
+            let is_consumer = given.roles.consumer.contains(&role);
+            if is_run_as || is_consumer {
+                known.insert(id, hops.len());
+                hops.push(Hop {
+                    session,
+                    role,
+                    at,
+                    is_run_as,
+                    is_consumer,
+                    chains: vec![chain],
+                });
+            }
+        }
+    }
+    hops.sort_by(|left, right| {
+        (left.at, &left.session.event_ids).cmp(&(right.at, &right.session.event_ids))
+    });
+    hops
+}
+
+/// Data sources that anything but an external id tells of.
+fn data_sources(given: &Given<'_>) -> BTreeSet<Text> {
+    let declared = given.topology.consumers.iter();
+    let declared = declared
+        .flat_map(|one| one.data_sources.iter().flatten())
+        .cloned();
+    let events = given.events.iter();
+    let used = events.filter_map(|event| match &event.detail {
+        Detail::QueryDatabase(seen) => seen.data_source.clone(),
+        _ => None,
+    });
+    let arns: BTreeSet<Text> = declared.chain(used).collect();
+    let ids = arns
+        .iter()
+        .filter_map(|arn| arn.rsplit('/').next())
+        .map(Text::from);
+    let ids: BTreeSet<Text> = ids.collect();
+    arns.into_iter().chain(ids).collect()
+}
+
+/// A role for subjects: `444455556666:role/name`, the same with and without its
+/// path.
+pub(super) fn role_text(role: &RoleName) -> Text {
+    format!("{}:role/{}", role.account_id, role.name).into()
+}
+
+/// A caller without what changes from session to session: of a role session's ARN
+/// or principal id, the role.
+pub(super) fn steady_caller(caller: &str) -> Text {
+    if caller.contains(":assumed-role/")
+        && let Some(role) = RoleName::from_arn(caller)
+    {
+        return role_text(&role);
+    }
+    match caller.split_once(':') {
+        Some((role_id, _)) if role_id.starts_with("AROA") => role_id.into(),
+        _ => caller.into(),
+    }
+}
+
+impl Hop<'_> {
+    /// Ids of the chains it is part of.
+    pub fn chain_ids(&self) -> impl Iterator<Item = &str> {
+        self.chains.iter().map(|chain| chain.chain_id.as_str())
+    }
+
+    /// Queries that its session submitted, where it is a session of Role B.
+    #[must_use]
+    pub fn query_count(&self) -> u64 {
+        let own = self.chains.iter().filter(|chain| {
+            let consumer = chain.consumer_session.as_ref();
+            consumer.is_some_and(|session| session.event_ids == self.session.event_ids)
+        });
+        own.map(|chain| chain.queries.len() as u64).sum()
+    }
+}

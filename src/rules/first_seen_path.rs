@@ -1,0 +1,136 @@
+//! `first-seen-path`: a data source, Role B and work group that were never seen
+//! together before.
+
+use super::facts::{Facts, role_text};
+use super::group::{Group, plural, sample};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::Chain;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::RoleName;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use std::collections::{BTreeMap, BTreeSet};
+
+static META: RuleMeta = RuleMeta {
+    id: "first-seen-path",
+    title: "A data source, Role B and work group are used together for the first time",
+    severity: Severity::Low,
+    since: "0.1.0",
+    page: include_str!("first_seen_path.md"),
+    options: &[OptionMeta {
+        name: "min_history_days",
+        default: "14",
+        meaning: "with logs of the consumer on fewer days before the window nothing is judged",
+    }],
+    next_step: "See who came by it: qs-audit show CHAIN. If it is a new data source, nothing is wrong.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let history_days_min = options.integer("min_history_days", 14, 1)?;
+    Ok(Box::new(FirstSeenPath { history_days_min }))
+}
+
+struct FirstSeenPath {
+    history_days_min: u64,
+}
+
+/// Role B, data source, work group.
+type Path = (RoleName, Text, Text);
+
+/// The paths of a chain with their queries' times.
+fn paths(chain: &Chain) -> Vec<(Path, UtcSecond)> {
+    let role = chain.consumer_session.as_ref();
+    let role = role.and_then(|session| RoleName::from_arn(session.role_arn.as_deref()?));
+    let (Some(role), Some(source)) = (role, &chain.data_source_arn) else {
+        return Vec::new();
+    };
+    let of = |group: &Text| (role.clone(), source.clone(), group.clone());
+    let queries = chain.queries.iter();
+    let paths =
+        queries.filter_map(|query| Some((of(query.work_group.as_ref()?), query.started_at)));
+    paths.collect()
+}
+
+/// Paths of the window that were never seen before it.
+fn new_paths(facts: &Facts<'_>) -> BTreeMap<Path, Group> {
+    let mut before: BTreeSet<Path> = BTreeSet::new();
+    let mut groups: BTreeMap<Path, Group> = BTreeMap::new();
+    for chain in facts.touching() {
+        for (path, at) in paths(chain) {
+            if facts.in_baseline(at) {
+                before.insert(path);
+            } else if facts.in_window(at) {
+                let user = chain.quick_user.as_ref().map(|user| &user.name);
+                let group = groups.entry(path).or_default();
+                group
+                    .happened(at)
+                    .with_chain(&chain.chain_id)
+                    .with_word("users", user);
+                if let Some(session) = &chain.consumer_session {
+                    group.with_events(&session.event_ids);
+                }
+            }
+        }
+    }
+    groups.retain(|path, _| !before.contains(path));
+    groups
+}
+
+impl Rule for FirstSeenPath {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        if facts.baseline_days().is_empty() {
+            return found.rest(
+                "no logs from before the window were read: raise --baseline, or give older logs",
+            );
+        }
+        let groups = new_paths(facts);
+        let mut too_young: BTreeSet<String> = BTreeSet::new();
+        for ((role, source, work_group), group) in &groups {
+            let account = &role.account_id;
+            let days = facts.baseline_days_of(account);
+            if days < self.history_days_min {
+                too_young.insert(format!(
+                    "{} ({} of history)",
+                    facts.account(account),
+                    plural(days, "day")
+                ));
+                continue;
+            }
+            found.add(Draft {
+                title: format!("{} is reached for {source} in {work_group} for the first time", facts.account(account)),
+                detail: format!(
+                    "{} of {source} ran as {} in work group {work_group}: never before in {} of logs of that account.",
+                    plural(group.count(), "query"),
+                    role_text(role),
+                    plural(days, "day")
+                ),
+                subject: Subject(vec![
+                    ("consumer_account_id", account.clone()),
+                    ("role", role_text(role)),
+                    ("data_source_arn", source.clone()),
+                    ("work_group", work_group.clone()),
+                ]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![
+                    ("users", Evidence::texts(group.words("users"))),
+                    ("history_days", Evidence::Integer(days)),
+                ],
+                group,
+            });
+        }
+        if !too_young.is_empty() {
+            let accounts: Vec<String> = too_young.into_iter().collect();
+            found.note(format!(
+                "not enough history to judge paths to {}",
+                sample(&accounts)
+            ));
+        }
+    }
+}

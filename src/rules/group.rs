@@ -1,0 +1,148 @@
+//! What happened to one subject, gathered: a burst is one finding.
+
+use crate::model::text::{OpaqueId, Text};
+use crate::model::time::UtcSecond;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that happened to one subject.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Group {
+    span: Option<(UtcSecond, UtcSecond)>,
+    count: u64,
+    events: BTreeSet<OpaqueId>,
+    chains: BTreeSet<Text>,
+    /// Words that differ among what happened, such as callers.
+    words: BTreeMap<&'static str, BTreeSet<Text>>,
+}
+
+impl Group {
+    /// Counts one occurrence at a moment.
+    pub(super) fn happened(&mut self, at: UtcSecond) -> &mut Self {
+        self.count += 1;
+        self.seen(at)
+    }
+
+    /// Widens the time without counting.
+    pub(super) fn seen(&mut self, at: UtcSecond) -> &mut Self {
+        let (first, last) = self.span.unwrap_or((at, at));
+        self.span = Some((first.min(at), last.max(at)));
+        self
+    }
+
+    pub(super) fn with_events<'e>(
+        &mut self,
+        events: impl IntoIterator<Item = &'e OpaqueId>,
+    ) -> &mut Self {
+        self.events.extend(events.into_iter().cloned());
+        self
+    }
+
+    pub(super) fn with_chain(&mut self, chain_id: &str) -> &mut Self {
+        if !self.chains.contains(chain_id) {
+            self.chains.insert(chain_id.into());
+        }
+        self
+    }
+
+    pub(super) fn with_chains<'c>(
+        &mut self,
+        chain_ids: impl IntoIterator<Item = &'c str>,
+    ) -> &mut Self {
+        for chain_id in chain_ids {
+            self.with_chain(chain_id);
+        }
+        self
+    }
+
+    /// Notes a word of a kind, once.
+    pub(super) fn with_word(&mut self, kind: &'static str, word: Option<&Text>) -> &mut Self {
+        if let Some(word) = word {
+            self.words.entry(kind).or_default().insert(word.clone());
+        }
+        self
+    }
+
+    pub(super) fn span(&self) -> Option<(UtcSecond, UtcSecond)> {
+        self.span
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(super) fn events(&self) -> &BTreeSet<OpaqueId> {
+        &self.events
+    }
+
+    pub(super) fn chains(&self) -> &BTreeSet<Text> {
+        &self.chains
+    }
+
+    pub(super) fn words(&self, kind: &str) -> Vec<Text> {
+        let words = self.words.get(kind);
+        words.into_iter().flatten().cloned().collect()
+    }
+}
+
+/// `once`, `twice`, `7 times`.
+pub(super) fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        many => format!("{many} times"),
+    }
+}
+
+/// `1 session`, `2 sessions`.
+pub(super) fn plural(count: u64, one: &str) -> String {
+    match one.strip_suffix("ry") {
+        _ if count == 1 => format!("{count} {one}"),
+        Some(stem) => format!("{count} {stem}ries"),
+        None => format!("{count} {one}s"),
+    }
+}
+
+/// Words that a sentence names at most.
+const NAMED_MAX: usize = 5;
+
+/// The first few, and how many more there are.
+pub(super) fn sample<T: AsRef<str>>(words: &[T]) -> String {
+    let named: Vec<&str> = words.iter().take(NAMED_MAX).map(AsRef::as_ref).collect();
+    let more = words.len() - named.len();
+    let named = named.join(", ");
+    if more == 0 {
+        named
+    } else {
+        format!("{named} and {more} more")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_a_span_and_counts() {
+        let mut group = Group::default();
+        assert_eq!(group.span(), None);
+        let at = UtcSecond::from_unix;
+        group.happened(at(20)).with_chain("c-1").with_chain("c-1");
+        group.happened(at(10)).seen(at(30));
+        assert_eq!(group.span(), Some((at(10), at(30))));
+        assert_eq!(group.count(), 2);
+        assert_eq!(group.chains().len(), 1);
+    }
+
+    #[test]
+    fn sentences_name_only_a_few() {
+        assert_eq!(sample(&["a", "b"]), "a, b");
+        assert_eq!(
+            sample(&["a", "b", "c", "d", "e", "f", "g"]),
+            "a, b, c, d, e and 2 more"
+        );
+        assert_eq!(plural(1, "query"), "1 query");
+        assert_eq!(plural(2, "query"), "2 queries");
+        assert_eq!(plural(2, "day"), "2 days");
+        assert_eq!(times(2), "twice");
+    }
+}

@@ -1,0 +1,237 @@
+//! `log-gap`: an account or Region that usually logs was silent, or an account that
+//! chains go through has no logs at all.
+
+use super::facts::Facts;
+use super::group::{Group, plural, sample};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::spike::day_name;
+use crate::model::chain::ChainStatus;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use crate::model::time::{UtcSecond, day_number};
+use std::collections::{BTreeMap, BTreeSet};
+
+static META: RuleMeta = RuleMeta {
+    id: "log-gap",
+    title: "An account or Region that usually logs was silent, or an account of a chain has no logs",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("log_gap.md"),
+    options: &[
+        OptionMeta {
+            name: "min_history_days",
+            default: "7",
+            meaning: "with logs of fewer days before the window, silence of a Region is not judged",
+        },
+        OptionMeta {
+            name: "usual_percent",
+            default: "90",
+            meaning: "an account and Region that logged on so many in a hundred days like it usually logs",
+        },
+    ],
+    next_step: "Check delivery: aws cloudtrail get-trail-status, and that the logs of that account were given to this run.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let usual_percent = options.integer("usual_percent", 90, 1)?;
+    if usual_percent > 100 {
+        return Err(options.wrong("usual_percent", "is at most 100"));
+    }
+    Ok(Box::new(LogGap {
+        history_days_min: options.integer("min_history_days", 7, 1)?,
+        usual_percent,
+    }))
+}
+
+struct LogGap {
+    history_days_min: u64,
+    usual_percent: u64,
+}
+
+/// Whole UTC days of the window. What follows the last event of all may not have
+/// been delivered yet: that is judged only where the window's end is asked for.
+fn whole_days(facts: &Facts<'_>) -> Vec<i64> {
+    let (Some(from), Some(to)) = (facts.given.window.from, facts.given.window.to) else {
+        return Vec::new();
+    };
+    let first = from.unix().div_euclid(86_400) + i64::from(from.unix().rem_euclid(86_400) != 0);
+    (first..to.unix().div_euclid(86_400)).collect()
+}
+
+fn is_weekend(day: i64) -> bool {
+    (day + 3).rem_euclid(7) >= 5
+}
+
+impl LogGap {
+    /// Places (an account in a Region) that were silent on days on which they
+    /// usually are not.
+    fn silent(&self, facts: &Facts<'_>) -> BTreeMap<(Text, Text), Vec<i64>> {
+        let mut days: BTreeMap<(Text, Text), BTreeSet<i64>> = BTreeMap::new();
+        for (account, region, day) in facts.given.coverage.seen.keys() {
+            let place = (account.clone(), region.clone());
+            days.entry(place)
+                .or_default()
+                .insert(i64::from(day_number(*day)));
+        }
+        let before = facts.baseline_days();
+        let mut silent = BTreeMap::new();
+        for (place, logged) in days {
+            let mut gaps = Vec::new();
+            for day in whole_days(facts) {
+                let like: Vec<i64> = before
+                    .iter()
+                    .copied()
+                    .filter(|known| is_weekend(*known) == is_weekend(day))
+                    .collect();
+                let active = like.iter().filter(|known| logged.contains(known)).count() as u64;
+                let is_usual = active * 100 >= self.usual_percent * like.len() as u64 && active > 0;
+                if is_usual && !logged.contains(&day) {
+                    gaps.push(day);
+                }
+            }
+            if !gaps.is_empty() {
+                silent.insert(place, gaps);
+            }
+        }
+        silent
+    }
+
+    fn add_silence(&self, facts: &Facts<'_>, found: &mut Found) {
+        let history = facts.baseline_days().len() as u64;
+        if history < self.history_days_min {
+            found.note(format!(
+                "not enough history to judge silence: {} with logs before the window",
+                plural(history, "day")
+            ));
+            return;
+        }
+        let silent = self.silent(facts);
+        let places = facts
+            .given
+            .coverage
+            .seen
+            .keys()
+            .map(|(account, region, _)| (account, region))
+            .collect::<BTreeSet<_>>()
+            .len();
+        // A day on which nobody logged is one gap, not as many as there are places.
+        let days: BTreeSet<i64> = silent.values().flatten().copied().collect();
+        let logged: BTreeSet<i64> = facts
+            .accounts_logged()
+            .values()
+            .flatten()
+            .copied()
+            .collect();
+        let of_all: BTreeSet<i64> = days.difference(&logged).copied().collect();
+        if places > 1 && !of_all.is_empty() {
+            let days: Vec<i64> = of_all.iter().copied().collect();
+            let subject = Subject(vec![("scope", "all accounts".into())]);
+            add_gap(found, subject, None, "every account", &days);
+        }
+        for ((account, region), gaps) in &silent {
+            let gaps: Vec<i64> = gaps
+                .iter()
+                .copied()
+                .filter(|day| places == 1 || !of_all.contains(day))
+                .collect();
+            if gaps.is_empty() {
+                continue;
+            }
+            let consumer = facts.given.topology.consumer(account);
+            let who = format!("{} in {region}", facts.account(account));
+            let subject = Subject(vec![
+                ("account_id", account.clone()),
+                ("region", region.clone()),
+            ]);
+            let consumer = consumer.map(|consumer| consumer.account_id.clone());
+            add_gap(found, subject, consumer, &who, &gaps);
+        }
+    }
+}
+
+fn add_gap(
+    found: &mut Found,
+    subject: Subject,
+    consumer_account_id: Option<Text>,
+    who: &str,
+    days: &[i64],
+) {
+    let mut group = Group::default();
+    for day in days {
+        let midnight = UtcSecond::from_unix(day * 86_400);
+        group.happened(midnight).seen(midnight.plus(86_399));
+    }
+    let names: Vec<String> = days.iter().map(|day| day_name(*day)).collect();
+    found.add(Draft {
+        title: format!("{who} logged nothing on {}", sample(&names)),
+        detail: format!(
+            "{who} usually logs, and logged nothing on {}: {}. What happened then is not known.",
+            plural(days.len() as u64, "day"),
+            sample(&names)
+        ),
+        subject,
+        consumer_account_id,
+        evidence: vec![("days", Evidence::texts(names))],
+        group: &group,
+    });
+}
+
+/// Accounts that ought to have logs and have none: consumers, and the hub.
+fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found) {
+    let hubs = facts.hub_accounts();
+    let mut groups: BTreeMap<Text, Group> = BTreeMap::new();
+    for active in facts.active() {
+        let chain = active.chain;
+        let hub = chain
+            .hub_account_id
+            .iter()
+            .filter(|account| hubs.contains(*account));
+        let reached = (chain.status != ChainStatus::Denied).then_some(&chain.consumer_account_id);
+        let consumer = reached.into_iter().flatten();
+        for account in hub.chain(consumer) {
+            if facts.days_logged(account).is_none() {
+                let group = groups.entry(account.clone()).or_default();
+                group
+                    .happened(active.first)
+                    .seen(active.last)
+                    .with_chain(&chain.chain_id);
+            }
+        }
+    }
+    for (account, group) in &groups {
+        let is_hub = hubs.contains(account);
+        let (part, lost) = if is_hub {
+            (
+                "the hub",
+                "who used Quick, refused attempts and scope-down policies are not seen",
+            )
+        } else {
+            ("a consumer", "queries are not seen")
+        };
+        found.add(Draft {
+            title: format!("No logs of {} were read", facts.account(account)),
+            detail: format!(
+                "{} through account {account}, {part}, and no record of that account was read: {lost}.",
+                plural(group.count(), "chain") + if group.count() == 1 { " goes" } else { " go" }
+            ),
+            subject: Subject(vec![("account_id", account.clone())]),
+            consumer_account_id: (!is_hub).then(|| account.clone()),
+            evidence: Vec::new(),
+            group,
+        });
+    }
+}
+
+impl Rule for LogGap {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        add_accounts_without_logs(facts, found);
+        self.add_silence(facts, found);
+    }
+}

@@ -1,0 +1,143 @@
+//! `long-idle-data-source`: a data source that is known, and that nobody uses.
+
+use super::facts::Facts;
+use super::group::{Group, plural};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::RoleName;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use std::collections::{BTreeMap, BTreeSet};
+
+static META: RuleMeta = RuleMeta {
+    id: "long-idle-data-source",
+    title: "A data source that is set up has not been used for a long time",
+    severity: Severity::Low,
+    since: "0.1.0",
+    page: include_str!("long_idle_data_source.md"),
+    options: &[OptionMeta {
+        name: "idle_days",
+        default: "28",
+        meaning: "so many days without a chain make it idle; as many days of logs are needed",
+    }],
+    next_step: "Ask its owner, then delete it in Quick and take its ExternalId out of Role B's trust policy.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let idle_days = options.integer("idle_days", 28, 1)?;
+    Ok(Box::new(LongIdleDataSource {
+        idle_days: i64::try_from(idle_days).unwrap_or(i64::MAX / 86_400),
+    }))
+}
+
+struct LongIdleDataSource {
+    idle_days: i64,
+}
+
+/// Data sources that are known to exist, with the account they reach, as far as it
+/// is known. Those of an inventory that reach no other account are left out.
+fn known(facts: &Facts<'_>) -> BTreeMap<Text, Option<Text>> {
+    let mut known: BTreeMap<Text, Option<Text>> = BTreeMap::new();
+    for consumer in &facts.given.topology.consumers {
+        for arn in consumer.data_sources.iter().flatten() {
+            known.insert(arn.clone(), Some(consumer.account_id.clone()));
+        }
+    }
+    match facts.given.inventory {
+        Some(inventory) => {
+            for source in inventory.data_sources.values() {
+                let role = source.consumer_role_arn.as_deref();
+                if let Some(role) = role.and_then(RoleName::from_arn) {
+                    known.insert(source.arn.clone(), Some(role.account_id));
+                }
+            }
+        }
+        // What was used once was set up; it may have been deleted since.
+        None => {
+            for chain in facts.touching() {
+                if let Some(arn) = &chain.data_source_arn {
+                    known
+                        .entry(arn.clone())
+                        .or_insert_with(|| chain.consumer_account_id.clone());
+                }
+            }
+        }
+    }
+    known
+}
+
+impl Rule for LongIdleDataSource {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let Some(end) = facts.end() else {
+            return found.rest("no logs were read");
+        };
+        let since = end.plus(-self.idle_days.saturating_mul(86_400));
+        let logged: BTreeSet<i64> = facts
+            .accounts_logged()
+            .values()
+            .flatten()
+            .copied()
+            .collect();
+        let has_history = logged
+            .first()
+            .is_some_and(|first| *first <= since.day_number());
+        if !has_history {
+            let days = logged.first().map_or(0, |first| end.day_number() - first);
+            return found.rest(format!(
+                "{} of logs are needed and {days} were read: raise --baseline, or give older logs",
+                plural(self.idle_days.unsigned_abs(), "day")
+            ));
+        }
+        let mut last_used: BTreeMap<Text, (UtcSecond, Text)> = BTreeMap::new();
+        for chain in facts.touching() {
+            if let Some(arn) = &chain.data_source_arn {
+                let used = (chain.last_activity_at, chain.chain_id.as_str().into());
+                let last = last_used.entry(arn.clone()).or_insert_with(|| used.clone());
+                *last = last.clone().max(used);
+            }
+        }
+        for (arn, account) in known(facts) {
+            let last = last_used.get(&arn);
+            if last.is_some_and(|(at, _)| *at >= since) {
+                continue;
+            }
+            let mut group = Group::default();
+            group
+                .happened(last.map_or(since, |(at, _)| *at))
+                .seen(end.plus(-1));
+            if let Some((_, chain)) = last {
+                group.with_chain(chain);
+            }
+            let used = match last {
+                Some((at, _)) => format!("was last used on {}", at.day()),
+                None => "was not used in any log that was read".to_owned(),
+            };
+            found.add(Draft {
+                title: format!(
+                    "{arn} has been idle for at least {}",
+                    plural(self.idle_days.unsigned_abs(), "day")
+                ),
+                detail: format!(
+                    "{arn} {used}. It stays a way into {} that nobody needs.",
+                    account
+                        .as_deref()
+                        .map_or_else(|| "its consumer".to_owned(), |id| facts.account(id))
+                ),
+                subject: Subject(vec![("data_source_arn", arn.clone())]),
+                consumer_account_id: account,
+                evidence: vec![(
+                    "last_used",
+                    last.map_or(Evidence::Unknown, |(at, _)| Evidence::Day(at.day())),
+                )],
+                group: &group,
+            });
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Anomalies, each a rule with a page (design.md section 5).
+//!
+//! A rule is one file and one page: a pure function of [`Facts`], listed in
+//! [`RULES`]. What several rules need:
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`rule`] | what a rule is, what it may be told, what it hands back |
+//! | [`facts`] | the result of a run, arranged for the questions of rules |
+//! | [`group`] | what happened to one subject: a burst is one finding |
+//! | [`baseline`], [`series`], [`spike`] | what is expected of a day; the days that stand out |
+//! | [`trust`] | what a changed trust policy lets in |
+//! | [`registry`] | all rules; a set of them with its options |
+//! | [`settle`] | suppressions, and what an earlier run knew |
+
+mod audit_trail_tampering;
+mod baseline;
+mod bytes_scanned_spike;
+mod cost_spike;
+mod external_id_mismatch;
+mod external_id_missing;
+mod external_id_spoof;
+mod facts;
+mod first_seen_path;
+mod group;
+mod log_gap;
+mod long_idle_data_source;
+mod off_scope_activity;
+mod query_failure_surge;
+mod query_rate_spike;
+mod registry;
+mod result_location_changed;
+mod role_assumption_denied;
+mod role_permissions_changed;
+mod role_trust_changed;
+mod rule;
+mod run_as_role_assumed_by_other;
+mod scope_down_mismatch;
+mod scope_down_missing;
+mod scope_down_too_wide;
+mod series;
+mod session_from_several_origins;
+mod settle;
+mod spike;
+mod trust;
+mod undeclared_consumer;
+mod undeclared_data_source;
+mod undeclared_role;
+mod undeclared_work_group;
+mod unexpected_source_account;
+
+pub use facts::{Facts, Given};
+pub use registry::{RULES, RuleSet, check, find};
+pub use rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+pub use settle::settle;

@@ -1,0 +1,156 @@
+//! `off-scope-activity`: a session of Role B does anything but the Athena, Glue and
+//! S3 calls that its policy is for (facts.md 4.1 and 6).
+
+use super::facts::{Facts, role_text};
+use super::group::{Group, plural, sample};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::{ChainPart, Confidence};
+use crate::model::event::Event;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::RoleName;
+use crate::model::pattern::matches;
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "off-scope-activity",
+    title: "A Role B session does anything but the Athena, Glue and S3 calls its policy is for",
+    severity: Severity::High,
+    since: "0.1.0",
+    page: include_str!("off_scope_activity.md"),
+    options: &[OptionMeta {
+        name: "allow",
+        default: "[]",
+        meaning: "more calls that are in scope, as service:EventName; * stands for any text",
+    }],
+    next_step: "See every call of the session: qs-audit show CHAIN. Then take what it does not need out of Role B's policy.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+/// What running queries for Quick needs: calls by the session itself, and by Athena
+/// for it (facts.md 4.1 and 6). Calls that change the catalogue are not among them.
+const IN_SCOPE: [&str; 20] = [
+    "athena:Get*",
+    "athena:List*",
+    "athena:BatchGet*",
+    "athena:StartQueryExecution",
+    "athena:StopQueryExecution",
+    "glue:Get*",
+    "glue:BatchGet*",
+    "glue:SearchTables",
+    "lakeformation:GetDataAccess",
+    "lakeformation:GetTemporary*",
+    "s3:GetObject*",
+    "s3:HeadObject",
+    "s3:HeadBucket",
+    "s3:List*",
+    "s3:GetBucketLocation",
+    "s3:PutObject",
+    "s3:*MultipartUpload",
+    "s3:UploadPart",
+    "kms:Decrypt",
+    "kms:GenerateDataKey*",
+];
+
+/// Calls for federated sources that only Athena makes for the session.
+const IN_SCOPE_BY_ATHENA: [&str; 1] = ["lambda:Invoke*"];
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let allow = options.texts("allow")?;
+    if let Some(odd) = allow.iter().find(|pattern| !pattern.contains([':', '*'])) {
+        let message = format!("{odd:?} is not spelled like a call: write glue:CreateTable");
+        return Err(options.wrong("allow", message));
+    }
+    Ok(Box::new(OffScopeActivity { allow }))
+}
+
+struct OffScopeActivity {
+    allow: Vec<Text>,
+}
+
+impl OffScopeActivity {
+    fn is_in_scope(&self, event: &Event, action: &str) -> bool {
+        let by_athena = event.identity.invoked_by.as_deref() == Some("athena.amazonaws.com");
+        let is_among = |patterns: &[&str]| patterns.iter().any(|pattern| matches(pattern, action));
+        is_among(&IN_SCOPE)
+            || (by_athena && is_among(&IN_SCOPE_BY_ATHENA))
+            || self.allow.iter().any(|pattern| matches(pattern, action))
+    }
+}
+
+impl Rule for OffScopeActivity {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let mut groups: BTreeMap<RoleName, (Group, u64)> = BTreeMap::new();
+        let mut doubtful = 0;
+        for active in facts.reaching() {
+            let chain = active.chain;
+            let Some(session) = &chain.consumer_session else {
+                continue;
+            };
+            let role = session.role_arn.as_deref().and_then(RoleName::from_arn);
+            let Some(role) = role.filter(|role| facts.given.roles.consumer.contains(role)) else {
+                continue;
+            };
+            for entry in &chain.events {
+                let event = &facts.given.events[entry.event as usize];
+                let is_its_making = session.event_ids.contains(&event.id);
+                let is_judged = entry.session == ChainPart::Consumer && facts.in_window(event.time);
+                if !is_judged || is_its_making {
+                    continue;
+                }
+                let action = event.action();
+                if self.is_in_scope(event, &action) {
+                    continue;
+                }
+                doubtful += u64::from(entry.confidence == Confidence::Ambiguous);
+                let (group, refused) = groups.entry(role.clone()).or_default();
+                *refused += u64::from(event.error_code.is_some());
+                group
+                    .happened(event.time)
+                    .with_events([&event.id])
+                    .with_chain(&chain.chain_id)
+                    .with_word("calls", Some(&action.into()))
+                    .with_word("source_ips", event.source_ip.as_ref());
+            }
+        }
+        if doubtful > 0 {
+            found.note(format!(
+                "{} may be of another session of the role",
+                plural(doubtful, "call")
+            ));
+        }
+        for (role, (group, refused)) in &groups {
+            let calls = group.words("calls");
+            let refused_text = match refused {
+                0 => String::new(),
+                some => format!(" {some} of them were refused."),
+            };
+            found.add(Draft {
+                title: format!("A Role B session of {} called {}", facts.account(&role.account_id), sample(&calls)),
+                detail: format!(
+                    "Sessions of {} made {} that have nothing to do with running queries: {}.{refused_text}",
+                    role_text(role),
+                    plural(group.count(), "call"),
+                    sample(&calls)
+                ),
+                subject: Subject(vec![
+                    ("consumer_account_id", role.account_id.clone()),
+                    ("role", role_text(role)),
+                ]),
+                consumer_account_id: Some(role.account_id.clone()),
+                evidence: vec![
+                    ("calls", Evidence::texts(calls)),
+                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("refused", Evidence::Integer(*refused)),
+                ],
+                group,
+            });
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! `query-failure-surge`: far more queries of a consumer fail than before.
+
+use super::facts::Facts;
+use super::group::{Group, plural, sample};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::QueryExecution;
+use crate::model::execution::QueryState;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "query-failure-surge",
+    title: "Far more queries of a consumer fail than before",
+    severity: Severity::Low,
+    since: "0.1.0",
+    page: include_str!("query_failure_surge.md"),
+    options: &[
+        OptionMeta {
+            name: "min_failures",
+            default: "10",
+            meaning: "fewer failures in the window are never a surge",
+        },
+        OptionMeta {
+            name: "min_percent",
+            default: "30",
+            meaning: "at least so many in a hundred queries have to fail",
+        },
+        OptionMeta {
+            name: "ratio",
+            default: "3",
+            meaning: "the share of failures is at least so many times the one before",
+        },
+        OptionMeta {
+            name: "min_history_queries",
+            default: "30",
+            meaning: "with fewer queries before the window nothing is judged",
+        },
+    ],
+    next_step: "See why they fail: qs-audit show CHAIN, then aws athena get-query-execution. Often a table or a permission is gone.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    Ok(Box::new(QueryFailureSurge {
+        failures_min: options.integer("min_failures", 10, 1)?,
+        percent_min: options.integer("min_percent", 30, 1)?,
+        ratio: options.integer("ratio", 3, 1)?,
+        history_queries_min: options.integer("min_history_queries", 30, 1)?,
+    }))
+}
+
+struct QueryFailureSurge {
+    failures_min: u64,
+    percent_min: u64,
+    ratio: u64,
+    history_queries_min: u64,
+}
+
+/// Whether a query failed; `None` where nobody says how it ended.
+fn failed(query: &QueryExecution) -> Option<bool> {
+    if query.query_execution_id.is_none() {
+        return Some(true);
+    }
+    let figures = query.figures.as_deref()?;
+    Some(figures.state == QueryState::Failed)
+}
+
+#[derive(Default)]
+struct Tally {
+    queries_before: u64,
+    failures_before: u64,
+    queries: u64,
+    group: Group,
+}
+
+impl QueryFailureSurge {
+    fn is_surge(&self, tally: &Tally) -> bool {
+        let failures = tally.group.count();
+        // One failure before stands for "hardly ever".
+        let before = tally.failures_before.max(1);
+        failures >= self.failures_min
+            && failures * 100 >= self.percent_min * tally.queries
+            && failures * tally.queries_before >= self.ratio * before * tally.queries
+    }
+}
+
+/// Queries and failures by account, before the window and in it.
+fn tallies(facts: &Facts<'_>) -> BTreeMap<Text, Tally> {
+    let mut tallies: BTreeMap<Text, Tally> = BTreeMap::new();
+    for chain in facts.touching() {
+        let Some(account) = &chain.consumer_account_id else {
+            continue;
+        };
+        for query in &chain.queries {
+            let state = failed(query);
+            // Without statistics a query that Athena took is taken for well.
+            let Some(has_failed) = state.or((!facts.given.has_statistics).then_some(false)) else {
+                continue;
+            };
+            let tally = tallies.entry(account.clone()).or_default();
+            if facts.in_baseline(query.started_at) {
+                tally.queries_before += 1;
+                tally.failures_before += u64::from(has_failed);
+            } else if facts.in_window(query.started_at) {
+                tally.queries += 1;
+                if has_failed {
+                    tally
+                        .group
+                        .happened(query.started_at)
+                        .with_chain(&chain.chain_id)
+                        .with_events([&query.event_id])
+                        .with_word("error_codes", query.error_code.as_ref())
+                        .with_word("work_groups", query.work_group.as_ref());
+                }
+            }
+        }
+    }
+    tallies
+}
+
+impl Rule for QueryFailureSurge {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        if !facts.given.has_statistics {
+            found.note("without query statistics (--executions) only queries that Athena refused at once are known to fail");
+        }
+        let tallies = tallies(facts);
+        let mut too_young = Vec::new();
+        for (account, tally) in &tallies {
+            let failures = tally.group.count();
+            if tally.queries_before < self.history_queries_min {
+                if failures >= self.failures_min {
+                    too_young.push(facts.account(account));
+                }
+                continue;
+            }
+            if !self.is_surge(tally) {
+                continue;
+            }
+            let groups = tally.group.words("work_groups");
+            found.add(Draft {
+                title: format!("{failures} of {} of {} failed", plural(tally.queries, "query"), facts.account(account)),
+                detail: format!(
+                    "{failures} of {} of account {account} failed, in {}; before the window {} of {} did.",
+                    plural(tally.queries, "query"),
+                    sample(&groups),
+                    tally.failures_before,
+                    tally.queries_before
+                ),
+                subject: Subject(vec![("consumer_account_id", account.clone())]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![
+                    ("queries", Evidence::Integer(tally.queries)),
+                    ("failures", Evidence::Integer(failures)),
+                    ("queries_before", Evidence::Integer(tally.queries_before)),
+                    ("failures_before", Evidence::Integer(tally.failures_before)),
+                    ("error_codes", Evidence::texts(tally.group.words("error_codes"))),
+                ],
+                group: &tally.group,
+            });
+        }
+        if !too_young.is_empty() {
+            found.note(format!(
+                "not enough history to judge failures of {}",
+                sample(&too_young)
+            ));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `query-rate-spike`: a consumer, work group, data source or user submitted far
+//! more queries than its own past days lead one to expect.
+
+use super::facts::Facts;
+use super::group::plural;
+use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::series::{SpikeOptions, spikes, statistic};
+use super::spike::{Wording, report, tally};
+use crate::model::finding::Severity;
+
+static META: RuleMeta = RuleMeta {
+    id: "query-rate-spike",
+    title: "Queries of a consumer, data source, work group or user break out of their own baseline",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("query_rate_spike.md"),
+    options: &[
+        OptionMeta {
+            name: "min_queries",
+            default: "100",
+            meaning: "a day of fewer queries is never a spike",
+        },
+        OptionMeta {
+            name: "ratio",
+            default: "2.6",
+            meaning: "a spike is at least so many times the expected queries",
+        },
+        OptionMeta {
+            name: "deviations",
+            default: "3.0",
+            meaning: "a spike is so many deviations above the expected (two more for work groups, data sources and users)",
+        },
+        OptionMeta {
+            name: "min_history_days",
+            default: "10",
+            meaning: "with fewer days of history nothing is judged",
+        },
+    ],
+    next_step: "See who queried: qs-audit show CHAIN. Then look for a dashboard with a short refresh, or a script.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let queries_min = options.integer("min_queries", 100, 0)?;
+    let options = SpikeOptions::read(options, statistic(queries_min))?;
+    Ok(Box::new(QueryRateSpike { options }))
+}
+
+struct QueryRateSpike {
+    options: SpikeOptions,
+}
+
+impl Rule for QueryRateSpike {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let series = tally(facts, |_| Some(1));
+        let spikes = spikes(facts, &series, &self.options, found);
+        let wording = Wording {
+            did: |queries| format!("submitted {}", plural(queries, "query")),
+            figure: |_| None,
+        };
+        report(facts, &spikes, &wording, found);
+    }
+}

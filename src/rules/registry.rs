@@ -1,0 +1,195 @@
+//! All rules, by id, and a set of them with its options.
+
+use super::facts::Facts;
+use super::rule::{Found, Options, OptionsError, Rule, RuleEntry};
+use super::{
+    audit_trail_tampering, bytes_scanned_spike, cost_spike, external_id_mismatch,
+    external_id_missing, external_id_spoof, first_seen_path, log_gap, long_idle_data_source,
+    off_scope_activity, query_failure_surge, query_rate_spike, result_location_changed,
+    role_assumption_denied, role_permissions_changed, role_trust_changed,
+    run_as_role_assumed_by_other, scope_down_mismatch, scope_down_missing, scope_down_too_wide,
+    session_from_several_origins, undeclared_consumer, undeclared_data_source, undeclared_role,
+    undeclared_work_group, unexpected_source_account,
+};
+use crate::model::finding::{Finding, RuleReport, RuleState};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All rules, sorted by id.
+pub static RULES: &[RuleEntry] = &[
+    audit_trail_tampering::ENTRY,
+    bytes_scanned_spike::ENTRY,
+    cost_spike::ENTRY,
+    external_id_mismatch::ENTRY,
+    external_id_missing::ENTRY,
+    external_id_spoof::ENTRY,
+    first_seen_path::ENTRY,
+    log_gap::ENTRY,
+    long_idle_data_source::ENTRY,
+    off_scope_activity::ENTRY,
+    query_failure_surge::ENTRY,
+    query_rate_spike::ENTRY,
+    result_location_changed::ENTRY,
+    role_assumption_denied::ENTRY,
+    role_permissions_changed::ENTRY,
+    role_trust_changed::ENTRY,
+    run_as_role_assumed_by_other::ENTRY,
+    scope_down_mismatch::ENTRY,
+    scope_down_missing::ENTRY,
+    scope_down_too_wide::ENTRY,
+    session_from_several_origins::ENTRY,
+    undeclared_consumer::ENTRY,
+    undeclared_data_source::ENTRY,
+    undeclared_role::ENTRY,
+    undeclared_work_group::ENTRY,
+    unexpected_source_account::ENTRY,
+];
+
+/// The rule of this id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static RuleEntry> {
+    RULES.iter().find(|entry| entry.meta.id == id)
+}
+
+/// What is to become of a rule in a run.
+enum Chosen {
+    Run(Box<dyn Rule>),
+    Not(RuleState),
+}
+
+/// Rules with their options, ready to run.
+pub struct RuleSet(Vec<(&'static RuleEntry, Chosen)>);
+
+impl std::fmt::Debug for RuleSet {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ids = self.0.iter().map(|(entry, _)| entry.meta.id);
+        formatter.debug_list().entries(ids).finish()
+    }
+}
+
+impl RuleSet {
+    /// All rules with the options of the configuration, by rule id; those that are
+    /// not among `only` do not run, unless it is empty.
+    ///
+    /// # Errors
+    ///
+    /// When options name a rule or an option that there is not, or a value that
+    /// makes no sense.
+    pub fn new(
+        options: &BTreeMap<String, toml::Table>,
+        only: &BTreeSet<String>,
+    ) -> Result<Self, OptionsError> {
+        if let Some(unknown) = options.keys().find(|id| find(id).is_none()) {
+            return Err(OptionsError {
+                rule: unknown.clone(),
+                name: "*".to_owned(),
+                message: "there is no such rule; `qs-audit explain` lists them".to_owned(),
+            });
+        }
+        let mut chosen = Vec::with_capacity(RULES.len());
+        for entry in RULES {
+            let options = Options::new(entry.meta, options.get(entry.meta.id));
+            options.check_names()?;
+            let rule = (entry.build)(&options)?;
+            let is_enabled = options.is_enabled()?;
+            let state = if !only.is_empty() && !only.contains(entry.meta.id) {
+                Chosen::Not(RuleState::NotAsked)
+            } else if is_enabled {
+                Chosen::Run(rule)
+            } else {
+                Chosen::Not(RuleState::Disabled)
+            };
+            chosen.push((entry, state));
+        }
+        Ok(Self(chosen))
+    }
+}
+
+/// Asks all rules of a set. Findings come the worst first, then by rule and subject;
+/// reports in the order of ids.
+#[must_use]
+pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> (Vec<Finding>, Vec<RuleReport>) {
+    let mut findings = Vec::new();
+    let mut reports = Vec::new();
+    for (entry, chosen) in &rules.0 {
+        match chosen {
+            Chosen::Run(rule) => {
+                let mut found = Found::new(rule.meta());
+                rule.check(facts, &mut found);
+                let (of_rule, report) = found.finish();
+                findings.extend(of_rule);
+                reports.push(report);
+            }
+            Chosen::Not(state) => reports.push(RuleReport {
+                rule: entry.meta.id,
+                severity: entry.meta.severity,
+                state: state.clone(),
+                notes: Vec::new(),
+            }),
+        }
+    }
+    findings.sort_by(|left, right| {
+        (right.severity, left.rule, &left.subject).cmp(&(left.severity, right.rule, &right.subject))
+    });
+    (findings, reports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    #[test]
+    fn ids_are_sorted_unique_and_well_formed() {
+        let ids: Vec<&str> = RULES.iter().map(|entry| entry.meta.id).collect();
+        assert!(ids.is_sorted_by(|left, right| left < right), "{ids:?}");
+        for id in ids {
+            let is_plain = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+            assert!(id.chars().all(is_plain), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_option_has_the_default_that_is_documented() {
+        for entry in RULES {
+            let mut text = String::from("enabled = true\n");
+            for option in entry.meta.options {
+                writeln!(text, "{} = {}", option.name, option.default).unwrap();
+            }
+            let table: toml::Table = toml::from_str(&text).unwrap();
+            let options = Options::new(entry.meta, Some(&table));
+            assert!(
+                options.check_names().is_ok() && (entry.build)(&options).is_ok(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_refused() {
+        for entry in RULES {
+            for option in entry.meta.options {
+                let table: toml::Table =
+                    toml::from_str(&format!("{} = {{ odd = 1 }}", option.name)).unwrap();
+                let options = Options::new(entry.meta, Some(&table));
+                assert!(
+                    (entry.build)(&options).is_err(),
+                    "{} {}",
+                    entry.meta.id,
+                    option.name
+                );
+            }
+        }
+        let set = |text: &str| {
+            let tables: BTreeMap<String, toml::Table> = toml::from_str(text).unwrap();
+            RuleSet::new(&tables, &BTreeSet::new()).map_err(|error| error.to_string())
+        };
+        assert!(set("[log-gap]\nenabled = false").is_ok());
+        let error = set("[log-gap]\nmin_days = 3").unwrap_err();
+        assert!(
+            error.contains("rules.log-gap.min_days") && error.contains("min_history_days"),
+            "{error}"
+        );
+        assert!(set("[log-gaps]").unwrap_err().contains("log-gaps"));
+        assert!(set("[log-gap]\nenabled = 1").is_err());
+    }
+}

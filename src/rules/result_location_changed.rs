@@ -1,0 +1,214 @@
+//! `result-location-changed`: results of a consumer's queries go to a bucket that
+//! they did not go to before.
+
+use super::facts::Facts;
+use super::group::{Group, plural, sample, times};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::ChainPart;
+use crate::model::event::{Detail, Event};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+static META: RuleMeta = RuleMeta {
+    id: "result-location-changed",
+    title: "Query results go to a bucket that they did not go to before",
+    severity: Severity::Low,
+    since: "0.1.0",
+    page: include_str!("result_location_changed.md"),
+    options: &[OptionMeta {
+        name: "min_history_queries",
+        default: "5",
+        meaning: "with fewer queries of the work group before the window nothing is judged",
+    }],
+    next_step: "Ask whose bucket it is: aws s3api get-bucket-location. Enforce the location in the work group.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let history_queries_min = options.integer("min_history_queries", 5, 1)?;
+    Ok(Box::new(ResultLocationChanged {
+        history_queries_min,
+    }))
+}
+
+struct ResultLocationChanged {
+    history_queries_min: u64,
+}
+
+/// The bucket of `s3://bucket/prefix`.
+fn bucket(location: &str) -> Option<Text> {
+    let rest = location.strip_prefix("s3://")?;
+    let bucket = rest.split('/').next()?;
+    (!bucket.is_empty()).then(|| bucket.into())
+}
+
+/// The work group and the location that a change of it sets.
+fn work_group_change(event: &Event) -> Option<(Text, Text)> {
+    let Detail::Change(text) = &event.detail else {
+        return None;
+    };
+    let is_change = matches!(&*event.name, "UpdateWorkGroup" | "CreateWorkGroup");
+    if !is_change || event.error_code.is_some() || &*event.source != "athena.amazonaws.com" {
+        return None;
+    }
+    let parameters: Value = serde_json::from_str(text).ok()?;
+    let name = parameters["workGroup"]
+        .as_str()
+        .or(parameters["name"].as_str())?;
+    let updated = &parameters["configurationUpdates"]["resultConfigurationUpdates"];
+    let created = &parameters["configuration"]["resultConfiguration"];
+    let location = updated["outputLocation"]
+        .as_str()
+        .or(created["outputLocation"].as_str())?;
+    Some((name.into(), bucket(location)?))
+}
+
+/// An account and a work group of it.
+type Place = (Text, Text);
+
+#[derive(Default)]
+struct Known {
+    queries: u64,
+    buckets: BTreeSet<Text>,
+}
+
+/// Where results went before the window, and where they go in it: by queries, and by
+/// changes of work groups that chains use.
+fn locations(facts: &Facts<'_>) -> (BTreeMap<Place, Known>, BTreeMap<(Place, Text), Group>) {
+    let mut known: BTreeMap<Place, Known> = BTreeMap::new();
+    let mut now: BTreeMap<(Place, Text), Group> = BTreeMap::new();
+    for chain in facts.touching() {
+        let Some(account) = &chain.consumer_account_id else {
+            continue;
+        };
+        for entry in chain
+            .events
+            .iter()
+            .filter(|entry| entry.session == ChainPart::Consumer)
+        {
+            let event = &facts.given.events[entry.event as usize];
+            let Detail::StartQuery(query) = &event.detail else {
+                continue;
+            };
+            let group = query.work_group.clone().unwrap_or_else(|| "primary".into());
+            let bucket = query.output_location.as_deref().and_then(bucket);
+            let place = (account.clone(), group);
+            if facts.in_baseline(event.time) {
+                let known = known.entry(place).or_default();
+                known.queries += 1;
+                known.buckets.extend(bucket);
+            } else if let Some(bucket) = bucket.filter(|_| facts.in_window(event.time)) {
+                now.entry((place, bucket))
+                    .or_default()
+                    .happened(event.time)
+                    .with_chain(&chain.chain_id)
+                    .with_events([&event.id]);
+            }
+        }
+    }
+    let is_used =
+        |place: &Place| known.contains_key(place) || now.keys().any(|(used, _)| used == place);
+    let mut changes: Vec<(Place, Text, &Event)> = Vec::new();
+    for event in facts.events() {
+        let account = event.recipient_account_id.clone();
+        if let (Some(account), Some((group, bucket))) = (account, work_group_change(event)) {
+            let place = (account, group);
+            if is_used(&place) {
+                changes.push((place, bucket, event));
+            }
+        }
+    }
+    for (place, bucket, event) in changes {
+        now.entry((place, bucket))
+            .or_default()
+            .happened(event.time)
+            .with_events([&event.id])
+            .with_word("changed_by", event.identity.best_name());
+    }
+    (known, now)
+}
+
+/// A bucket that results did not go to before, as a finding.
+fn report(
+    facts: &Facts<'_>,
+    (account, work_group): &Place,
+    bucket: &Text,
+    before: &Known,
+    group: &Group,
+    found: &mut Found,
+) {
+    let old: Vec<Text> = before.buckets.iter().cloned().collect();
+    let old_text = if old.is_empty() {
+        "where the work group says".to_owned()
+    } else {
+        sample(&old)
+    };
+    let by = group.words("changed_by");
+    let by_text = if by.is_empty() {
+        String::new()
+    } else {
+        format!(" The work group was changed by {}.", sample(&by))
+    };
+    found.add(Draft {
+        title: format!("Results of {work_group} of {} go to {bucket}", facts.account(account)),
+        detail: format!(
+            "Results of work group {work_group} of account {account} went to bucket {bucket} {} in the window; \
+             those of {} before it went to {old_text}.{by_text}",
+            times(group.count()),
+            plural(before.queries, "query")
+        ),
+        subject: Subject(vec![
+            ("consumer_account_id", account.clone()),
+            ("work_group", work_group.clone()),
+            ("bucket", bucket.clone()),
+        ]),
+        consumer_account_id: Some(account.clone()),
+        evidence: vec![
+            ("buckets_before", Evidence::texts(old)),
+            ("changed_by", Evidence::texts(by)),
+        ],
+        group,
+    });
+}
+
+impl Rule for ResultLocationChanged {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        if facts.baseline_days().is_empty() {
+            return found.rest(
+                "no logs from before the window were read: raise --baseline, or give older logs",
+            );
+        }
+        let (known, now) = locations(facts);
+        let mut too_young: BTreeSet<String> = BTreeSet::new();
+        for (((account, work_group), bucket), group) in &now {
+            let place = (account.clone(), work_group.clone());
+            let before = known.get(&place);
+            if before.is_some_and(|before| before.buckets.contains(bucket)) {
+                continue;
+            }
+            let queries = before.map_or(0, |before| before.queries);
+            if queries < self.history_queries_min {
+                too_young.insert(format!("{work_group} of {}", facts.account(account)));
+                continue;
+            }
+            if let Some(before) = before {
+                report(facts, &place, bucket, before, group, found);
+            }
+        }
+        if !too_young.is_empty() {
+            let groups: Vec<String> = too_young.into_iter().collect();
+            found.note(format!(
+                "not enough history to judge the result location of {}",
+                sample(&groups)
+            ));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `role-assumption-denied`: attempts on Role A or Role B were refused, in bursts or
+//! by a stranger (facts.md 2.4).
+
+use super::facts::{Facts, role_text, steady_caller};
+use super::group::{Group, plural, sample};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::{ChainPath, ChainStatus};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::RoleName;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "role-assumption-denied",
+    title: "Attempts on Role A or Role B are refused, in bursts or by a stranger",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("role_assumption_denied.md"),
+    options: &[
+        OptionMeta {
+            name: "burst_attempts",
+            default: "3",
+            meaning: "so many refused attempts of one caller on one role are a burst",
+        },
+        OptionMeta {
+            name: "burst_seconds",
+            default: "300",
+            meaning: "if they come within so many seconds",
+        },
+    ],
+    next_step: "See the attempts: qs-audit show CHAIN. From Quick: mend Role B's trust policy. From others: ask who they are.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let attempts = options.integer("burst_attempts", 3, 2)?;
+    let seconds = options.integer("burst_seconds", 300, 1)?;
+    Ok(Box::new(RoleAssumptionDenied {
+        burst_attempts: usize::try_from(attempts).unwrap_or(usize::MAX),
+        burst_seconds: seconds,
+    }))
+}
+
+struct RoleAssumptionDenied {
+    burst_attempts: usize,
+    burst_seconds: u64,
+}
+
+impl RoleAssumptionDenied {
+    /// The most attempts within the seconds of a burst; `times` are sorted.
+    fn burst(&self, times: &[UtcSecond]) -> usize {
+        let mut first = 0;
+        let mut most = 0;
+        for (last, time) in times.iter().enumerate() {
+            while times[first].distance(*time) > self.burst_seconds {
+                first += 1;
+            }
+            most = most.max(last + 1 - first);
+        }
+        most
+    }
+}
+
+/// Refused attempts of one caller on one role.
+struct Attempts {
+    group: Group,
+    times: Vec<UtcSecond>,
+    is_stranger: bool,
+}
+
+/// Refused attempts in the window, by role and caller.
+fn attempts(facts: &Facts<'_>) -> BTreeMap<(Text, Text), Attempts> {
+    let mut all: BTreeMap<(Text, Text), Attempts> = BTreeMap::new();
+    for active in facts.active() {
+        let chain = active.chain;
+        if chain.status != ChainStatus::Denied {
+            continue;
+        }
+        let refused = chain
+            .consumer_session
+            .as_ref()
+            .or(chain.run_as_session.as_ref());
+        let Some(refused) = refused else { continue };
+        let role = refused.role_arn.as_deref().and_then(RoleName::from_arn);
+        let role = role.map_or_else(|| "an unnamed role".into(), |role| role_text(&role));
+        let caller = refused.assumed_by.as_deref().map(steady_caller);
+        let caller = caller.unwrap_or_else(|| "an unknown caller".into());
+        let attempts = all.entry((role, caller)).or_insert_with(|| Attempts {
+            group: Group::default(),
+            times: Vec::new(),
+            is_stranger: chain.path != ChainPath::QuickRoleChain,
+        });
+        for entry in &chain.events {
+            let event = &facts.given.events[entry.event as usize];
+            let is_attempt = refused.event_ids.contains(&event.id);
+            if !is_attempt || !facts.in_window(event.time) {
+                continue;
+            }
+            attempts.times.push(event.time);
+            attempts
+                .group
+                .happened(event.time)
+                .with_events([&event.id])
+                .with_chain(&chain.chain_id)
+                .with_word("error_codes", event.error_code.as_ref())
+                .with_word("source_ips", event.source_ip.as_ref());
+        }
+    }
+    all
+}
+
+impl Rule for RoleAssumptionDenied {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let mut all = attempts(facts);
+        for ((role, caller), attempts) in &mut all {
+            attempts.times.sort_unstable();
+            let burst = self.burst(&attempts.times);
+            if !attempts.is_stranger && burst < self.burst_attempts {
+                continue;
+            }
+            let group = &attempts.group;
+            let account = role.split(':').next().unwrap_or_default();
+            let is_run_as = facts
+                .given
+                .roles
+                .run_as
+                .iter()
+                .any(|known| role_text(known) == *role);
+            let codes = group.words("error_codes");
+            let who = if attempts.is_stranger {
+                "who is not Quick"
+            } else {
+                "a session of Role A"
+            };
+            found.add(Draft {
+                title: format!("{} on {role} by {caller} refused", plural(group.count(), "attempt")),
+                detail: format!(
+                    "{caller}, {who}, tried to assume {role} and was refused ({}): {} in all, at most {burst} within \
+                     {} s.",
+                    sample(&codes),
+                    plural(group.count(), "attempt"),
+                    self.burst_seconds
+                ),
+                subject: Subject(vec![("role", role.clone()), ("caller", caller.clone())]),
+                consumer_account_id: (!is_run_as && account.len() == 12).then(|| account.into()),
+                evidence: vec![
+                    ("error_codes", Evidence::texts(codes)),
+                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("most_within_burst", Evidence::Integer(burst as u64)),
+                ],
+                group,
+            });
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `role-trust-changed`: IAM changed who may assume Role A or Role B.
+
+use super::facts::{Facts, role_text};
+use super::group::{Group, sample, times};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use super::trust::{newly_let_in, ways_in};
+use crate::model::event::Event;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::RoleName;
+use crate::model::policy::Policy;
+use crate::model::text::Text;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "role-trust-changed",
+    title: "IAM changed the trust policy of Role A or Role B",
+    severity: Severity::High,
+    since: "0.1.0",
+    page: include_str!("role_trust_changed.md"),
+    options: &[],
+    next_step: "Compare with what was agreed: aws iam get-role --role-name ROLE. Put the old trust policy back if nobody asked for the change.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(RoleTrustChanged)),
+};
+
+struct RoleTrustChanged;
+
+/// What is known of a role's trust policy before a change.
+enum Before {
+    /// The logs have it.
+    Policy(Policy),
+    /// There was no such role.
+    Nothing,
+    /// It is older than the logs.
+    Unknown,
+}
+
+/// What a change makes of a role and its trust policy.
+enum Change {
+    Made(Option<Text>),
+    Updated(Option<Text>),
+    Deleted,
+}
+
+impl Change {
+    fn of(event: &Event, parameters: &Value) -> Option<Self> {
+        let text = |member: &str| parameters[member].as_str().map(Text::from);
+        match &*event.name {
+            "UpdateAssumeRolePolicy" => Some(Self::Updated(text("policyDocument"))),
+            "CreateRole" => Some(Self::Made(text("assumeRolePolicyDocument"))),
+            "DeleteRole" => Some(Self::Deleted),
+            _ => None,
+        }
+    }
+
+    /// What is known of the policy from then on.
+    fn after(&self) -> Before {
+        match self {
+            Self::Deleted => Before::Nothing,
+            Self::Made(text) | Self::Updated(text) => {
+                let policy = text.as_deref().map(Policy::parse);
+                match policy {
+                    Some(Ok(policy)) => Before::Policy(policy),
+                    None | Some(Err(_)) => Before::Unknown,
+                }
+            }
+        }
+    }
+}
+
+/// The role that a change of IAM is about.
+pub(super) fn role_of(event: &Event, parameters: &Value) -> Option<RoleName> {
+    let name = parameters["roleName"].as_str()?;
+    Some(RoleName {
+        account_id: event.recipient_account_id.clone()?,
+        name: name.into(),
+    })
+}
+
+/// Whether the role is Role A or Role B.
+pub(super) fn is_watched(facts: &Facts<'_>, role: &RoleName) -> bool {
+    let roles = facts.given.roles;
+    roles.run_as.contains(role) || roles.consumer.contains(role)
+}
+
+/// The consumer a role is in, where it is a Role B.
+pub(super) fn consumer_of(facts: &Facts<'_>, role: &RoleName) -> Option<Text> {
+    let is_consumer = facts.given.roles.consumer.contains(role);
+    is_consumer.then(|| role.account_id.clone())
+}
+
+impl Rule for RoleTrustChanged {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let mut policies: BTreeMap<RoleName, Before> = BTreeMap::new();
+        let mut groups: BTreeMap<RoleName, (Group, Vec<String>)> = BTreeMap::new();
+        for (event, parameters) in facts.changes() {
+            if &*event.source != "iam.amazonaws.com" {
+                continue;
+            }
+            let change = Change::of(event, &parameters);
+            let role = role_of(event, &parameters).filter(|role| is_watched(facts, role));
+            let (Some(change), Some(role)) = (change, role) else {
+                continue;
+            };
+            let known = policies.insert(role.clone(), change.after());
+            let (before, text) = match change {
+                Change::Deleted => continue,
+                Change::Made(text) => (Before::Nothing, text),
+                Change::Updated(text) => (known.unwrap_or(Before::Unknown), text),
+            };
+            if !facts.in_window(event.time) {
+                continue;
+            }
+            let lets_in = lets_in(&before, &policies[&role]);
+            let (group, told) = groups.entry(role).or_default();
+            told.extend(lets_in);
+            let who = event.identity.best_name();
+            group
+                .happened(event.time)
+                .with_events([&event.id])
+                .with_word("changed_by", who)
+                .with_word("policies", text.as_ref());
+        }
+        for (role, (group, lets_in)) in &groups {
+            let by = group.words("changed_by");
+            found.add(Draft {
+                title: format!("The trust policy of {} was changed", role_text(role)),
+                detail: format!(
+                    "{} changed who may assume {} {}. {}",
+                    sample(&by),
+                    role_text(role),
+                    times(group.count()),
+                    lets_in.join(" ")
+                ),
+                subject: Subject(vec![("role", role_text(role))]),
+                consumer_account_id: consumer_of(facts, role),
+                evidence: vec![
+                    ("changed_by", Evidence::texts(by)),
+                    (
+                        "lets_in",
+                        Evidence::texts(lets_in.iter().map(String::as_str)),
+                    ),
+                    ("policies", Evidence::texts(group.words("policies"))),
+                ],
+                group,
+            });
+        }
+    }
+}
+
+/// What a change lets in that was not let in before, in sentences.
+fn lets_in(before: &Before, after: &Before) -> Vec<String> {
+    let Before::Policy(new) = after else {
+        return vec!["The new policy cannot be read.".to_owned()];
+    };
+    let ways = |policy: &Policy| {
+        let ways: Vec<String> = ways_in(policy).iter().map(ToString::to_string).collect();
+        if ways.is_empty() {
+            "nobody".to_owned()
+        } else {
+            ways.join("; ")
+        }
+    };
+    let mut told = match before {
+        Before::Policy(old) => {
+            let added = newly_let_in(old, new);
+            if added.is_empty() {
+                vec!["It lets in nobody who was not let in before.".to_owned()]
+            } else {
+                vec![format!("It newly lets in {}.", added.join("; "))]
+            }
+        }
+        Before::Nothing => vec![format!(
+            "The role was made with it; it lets in {}.",
+            ways(new)
+        )],
+        Before::Unknown => vec![format!(
+            "The policy before is older than the logs that were read; the new one lets in {}.",
+            ways(new)
+        )],
+    };
+    if ways_in(new).iter().any(|way| way.who.is_everyone()) {
+        told.push(
+            "It names no account: whoever meets its conditions, anywhere, gets in.".to_owned(),
+        );
+    }
+    told
+}

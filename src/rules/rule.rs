@@ -1,0 +1,317 @@
+//! What a rule is, what it may be told, and what it hands back.
+
+use super::facts::Facts;
+use super::group::Group;
+use crate::model::finding::{
+    Evidence, FINDING_IDS_MAX, Finding, FindingStatus, RuleReport, RuleState, Severity, Subject,
+};
+use crate::model::text::Text;
+use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// Hex digits of a finding id.
+const FINDING_ID_DIGITS: usize = 12;
+
+/// An option of a rule, under `[rules.<id>]` in the configuration.
+#[derive(Debug)]
+pub struct OptionMeta {
+    /// Its name.
+    pub name: &'static str,
+    /// What counts without it, as one would write it.
+    pub default: &'static str,
+    /// What it changes.
+    pub meaning: &'static str,
+}
+
+/// What there is to know of a rule without running it.
+#[derive(Debug)]
+pub struct RuleMeta {
+    /// Its id, which is forever.
+    pub id: &'static str,
+    /// When it fires, in a line.
+    pub title: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The version that had it first.
+    pub since: &'static str,
+    /// The page that `explain` prints, in Markdown.
+    pub page: &'static str,
+    /// What may be set.
+    pub options: &'static [OptionMeta],
+    /// The one thing to do next.
+    pub next_step: &'static str,
+}
+
+/// A rule: a pure function of facts.
+pub trait Rule: Send + Sync {
+    /// What there is to know of it.
+    fn meta(&self) -> &'static RuleMeta;
+
+    /// Looks at the facts and says what it found, what it needs and does not have,
+    /// and what it could not judge.
+    fn check(&self, facts: &Facts<'_>, found: &mut Found);
+}
+
+/// A rule in the registry.
+pub struct RuleEntry {
+    /// What there is to know of it.
+    pub meta: &'static RuleMeta,
+    /// Makes it from its options.
+    pub build: fn(&Options<'_>) -> Result<Box<dyn Rule>, OptionsError>,
+}
+
+/// Why options of a rule are not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("rules.{rule}.{name}: {message}")]
+pub struct OptionsError {
+    /// The rule.
+    pub rule: String,
+    /// The option.
+    pub name: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// The options of one rule as they were written.
+pub struct Options<'a> {
+    meta: &'static RuleMeta,
+    table: Option<&'a toml::Table>,
+}
+
+impl<'a> Options<'a> {
+    /// The options of a rule; `None` where the configuration has none.
+    #[must_use]
+    pub fn new(meta: &'static RuleMeta, table: Option<&'a toml::Table>) -> Self {
+        Self { meta, table }
+    }
+
+    /// An error about an option.
+    #[must_use]
+    pub fn wrong(&self, name: &str, message: impl Into<String>) -> OptionsError {
+        OptionsError {
+            rule: self.meta.id.to_owned(),
+            name: name.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&'a toml::Value> {
+        debug_assert!(
+            name == "enabled" || self.meta.options.iter().any(|option| option.name == name),
+            "{name} is not documented"
+        );
+        self.table?.get(name)
+    }
+
+    /// Complains about the first option that no rule, or not this one, has.
+    ///
+    /// # Errors
+    ///
+    /// When there is one.
+    pub fn check_names(&self) -> Result<(), OptionsError> {
+        let Some(table) = self.table else {
+            return Ok(());
+        };
+        let known = |name: &str| {
+            name == "enabled" || self.meta.options.iter().any(|option| option.name == name)
+        };
+        match table.keys().find(|name| !known(name)) {
+            None => Ok(()),
+            Some(unknown) => {
+                let names = self.meta.options.iter().map(|option| option.name);
+                let names: Vec<&str> = std::iter::once("enabled").chain(names).collect();
+                let message = format!("no such option; it has {}", names.join(", "));
+                Err(self.wrong(unknown, message))
+            }
+        }
+    }
+
+    /// Whether the rule is to run.
+    ///
+    /// # Errors
+    ///
+    /// When `enabled` is no truth value.
+    pub fn is_enabled(&self) -> Result<bool, OptionsError> {
+        match self.get("enabled") {
+            None => Ok(true),
+            Some(toml::Value::Boolean(enabled)) => Ok(*enabled),
+            Some(_) => Err(self.wrong("enabled", "is true or false")),
+        }
+    }
+
+    /// A whole number of at least `least`.
+    ///
+    /// # Errors
+    ///
+    /// When it is anything else.
+    pub fn integer(&self, name: &str, default: u64, least: u64) -> Result<u64, OptionsError> {
+        let wrong = || self.wrong(name, format!("is a whole number of at least {least}"));
+        match self.get(name) {
+            None => Ok(default),
+            Some(value) => {
+                let number = value
+                    .as_integer()
+                    .and_then(|number| u64::try_from(number).ok());
+                number.filter(|number| *number >= least).ok_or_else(wrong)
+            }
+        }
+    }
+
+    /// A number of at least `least`.
+    ///
+    /// # Errors
+    ///
+    /// When it is anything else.
+    pub fn number(&self, name: &str, default: f64, least: f64) -> Result<f64, OptionsError> {
+        let wrong = || self.wrong(name, format!("is a number of at least {least}"));
+        let number = match self.get(name) {
+            None => return Ok(default),
+            Some(toml::Value::Float(number)) => Some(*number),
+            Some(toml::Value::Integer(number)) => i32::try_from(*number).ok().map(f64::from),
+            Some(_) => None,
+        };
+        number
+            .filter(|number| number.is_finite() && *number >= least)
+            .ok_or_else(wrong)
+    }
+
+    /// An amount of money: a decimal in quotes, or a whole number.
+    ///
+    /// # Errors
+    ///
+    /// When it is anything else, or negative.
+    pub fn amount(&self, name: &str, default: Decimal) -> Result<Decimal, OptionsError> {
+        let amount = match self.get(name) {
+            None => return Ok(default),
+            Some(toml::Value::String(text)) => crate::model::money::parse_decimal(text),
+            Some(toml::Value::Integer(number)) => Some(Decimal::from(*number)),
+            Some(_) => None,
+        };
+        amount
+            .filter(|amount| !amount.is_sign_negative())
+            .ok_or_else(|| self.wrong(name, "is an amount such as \"5.00\""))
+    }
+
+    /// Texts.
+    ///
+    /// # Errors
+    ///
+    /// When it is anything but a list of strings.
+    pub fn texts(&self, name: &str) -> Result<Vec<Text>, OptionsError> {
+        let wrong = || self.wrong(name, "is a list of strings");
+        match self.get(name) {
+            None => Ok(Vec::new()),
+            Some(toml::Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_str().map(Text::from).ok_or_else(wrong))
+                .collect(),
+            Some(_) => Err(wrong()),
+        }
+    }
+}
+
+/// What a rule hands back.
+pub struct Found {
+    meta: &'static RuleMeta,
+    findings: Vec<Finding>,
+    resting: Option<String>,
+    notes: Vec<String>,
+}
+
+/// A finding before it has an id.
+pub(super) struct Draft<'g> {
+    pub(super) subject: Subject,
+    pub(super) title: String,
+    pub(super) detail: String,
+    pub(super) consumer_account_id: Option<Text>,
+    pub(super) evidence: Vec<(&'static str, Evidence)>,
+    pub(super) group: &'g Group,
+}
+
+impl Found {
+    /// Nothing found yet by this rule.
+    #[must_use]
+    pub fn new(meta: &'static RuleMeta) -> Self {
+        Self {
+            meta,
+            findings: Vec::new(),
+            resting: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Says that the rule rests, and why.
+    pub(super) fn rest(&mut self, why: impl Into<String>) {
+        self.resting = Some(why.into());
+    }
+
+    /// Says what could not be judged.
+    pub(super) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+
+    /// Takes a finding.
+    pub(super) fn add(&mut self, draft: Draft<'_>) {
+        let group = draft.group;
+        let Some((first_seen, last_seen)) = group.span() else {
+            return;
+        };
+        let limit = FINDING_IDS_MAX;
+        self.findings.push(Finding {
+            finding_id: finding_id(self.meta.id, &draft.subject),
+            rule: self.meta.id,
+            severity: self.meta.severity,
+            title: draft.title,
+            detail: draft.detail,
+            next_step: next_step(self.meta, group),
+            consumer_account_id: draft.consumer_account_id,
+            subject: draft.subject,
+            evidence: draft.evidence,
+            chain_ids: group.chains().iter().take(limit).cloned().collect(),
+            chain_count: group.chains().len() as u64,
+            event_ids: group.events().iter().take(limit).cloned().collect(),
+            event_count: group.events().len() as u64,
+            first_seen,
+            last_seen,
+            count: group.count(),
+            status: FindingStatus::New,
+        });
+    }
+
+    /// The findings, and what the rule did.
+    #[must_use]
+    pub fn finish(self) -> (Vec<Finding>, RuleReport) {
+        let report = RuleReport {
+            rule: self.meta.id,
+            severity: self.meta.severity,
+            state: match self.resting {
+                Some(why) => RuleState::Resting(why),
+                None => RuleState::Ran,
+            },
+            notes: self.notes,
+        };
+        (self.findings, report)
+    }
+}
+
+/// What to do next, with the chain to look at where there is one.
+fn next_step(meta: &RuleMeta, group: &Group) -> String {
+    let chain = group.chains().first().map(|chain| &**chain);
+    meta.next_step.replace("CHAIN", chain.unwrap_or("latest"))
+}
+
+fn finding_id(rule: &str, subject: &Subject) -> String {
+    let mut hasher = Sha256::new();
+    let members = subject.0.iter();
+    let parts = members.flat_map(|(key, value)| [*key, &**value]);
+    for part in std::iter::once(rule).chain(parts) {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut id = String::from("f-");
+    for byte in &hasher.finalize()[..FINDING_ID_DIGITS / 2] {
+        let _ = write!(id, "{byte:02x}");
+    }
+    id
+}

@@ -1,0 +1,89 @@
+//! `run-as-role-assumed-by-other`: Role A is assumed by anything but Quick (facts.md
+//! 2.8 and 2.9).
+
+use super::facts::{Facts, role_text, steady_caller};
+use super::group::{Group, sample, times};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::Maker;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "run-as-role-assumed-by-other",
+    title: "Role A is assumed by anything but quicksight.amazonaws.com",
+    severity: Severity::High,
+    since: "0.1.0",
+    page: include_str!("run_as_role_assumed_by_other.md"),
+    options: &[],
+    next_step: "See where the session went: qs-audit show CHAIN. Then let only quicksight.amazonaws.com assume Role A.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(RunAsRoleAssumedByOther)),
+};
+
+struct RunAsRoleAssumedByOther;
+
+impl Rule for RunAsRoleAssumedByOther {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        if facts.given.roles.run_as.is_empty() {
+            return found.rest(
+                "Role A is not known: declare hub.run_as_roles, or read logs in which Quick assumes it",
+            );
+        }
+        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+        for hop in facts.run_as_hops() {
+            if matches!(hop.session.maker, Maker::Quick | Maker::Unseen) {
+                continue;
+            }
+            let caller = hop.session.assumed_by.as_deref().map(steady_caller);
+            let caller = caller.unwrap_or_else(|| "an unknown caller".into());
+            let reached = hop
+                .chains
+                .iter()
+                .filter_map(|chain| chain.consumer_account_id.as_ref());
+            let group = groups.entry((role_text(&hop.role), caller)).or_default();
+            group
+                .happened(hop.at)
+                .with_events(&hop.session.event_ids)
+                .with_chains(hop.chain_ids())
+                .with_word("source_ips", hop.session.source_ip.as_ref());
+            for account in reached {
+                group.with_word("accounts_reached", Some(account));
+            }
+        }
+        for ((role, caller), group) in &groups {
+            let reached = group.words("accounts_reached");
+            let named: Vec<String> = reached
+                .iter()
+                .map(|account| facts.account(account))
+                .collect();
+            let reach = if named.is_empty() {
+                "It assumed nothing from there.".to_owned()
+            } else {
+                format!("From there it reached {}.", sample(&named))
+            };
+            found.add(Draft {
+                title: format!("Role A was assumed by {caller}"),
+                detail: format!(
+                    "{role} was assumed {} by {caller}; only quicksight.amazonaws.com should. {reach}",
+                    times(group.count())
+                ),
+                subject: Subject(vec![("role", role.clone()), ("caller", caller.clone())]),
+                consumer_account_id: None,
+                evidence: vec![
+                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("accounts_reached", Evidence::texts(reached)),
+                ],
+                group,
+            });
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `scope-down-mismatch`: the inline policy of a Role A session does not allow the
+//! role that the session then assumed (facts.md 2.8).
+
+use super::facts::{Facts, role_text};
+use super::group::{Group, sample, times};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::RoleName;
+use crate::model::policy::{Policy, Reach};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "scope-down-mismatch",
+    title: "The scope-down policy of the first hop is for another role than the second hop takes",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("scope_down_mismatch.md"),
+    options: &[],
+    next_step: "Compare policy and role: qs-audit show CHAIN. If they really differ, verify the logs' integrity.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(ScopeDownMismatch)),
+};
+
+struct ScopeDownMismatch;
+
+/// Whether the policy lets the role be assumed. Where the role's path was not
+/// logged, its name is compared (facts.md 2.7).
+fn allows(policy: &Policy, role_arn: &str, role: &RoleName) -> bool {
+    let has_name = |reach: &Reach| match reach {
+        Reach::Resource(arn) => RoleName::from_arn(arn).is_some_and(|named| named == *role),
+        Reach::AllBut(_) => false,
+    };
+    policy.may_allow("sts:AssumeRole", role_arn)
+        || (!role_arn.contains(":role/") && policy.reach("sts:AssumeRole").iter().any(has_name))
+}
+
+impl Rule for ScopeDownMismatch {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+        for hop in facts.consumer_hops() {
+            let Some(role_arn) = &hop.session.role_arn else {
+                continue;
+            };
+            for chain in &hop.chains {
+                let is_own = chain.consumer_session.as_ref() == Some(hop.session);
+                let policy = chain.run_as_session.as_ref();
+                let policy = policy.and_then(|caller| caller.scope_down.policy.as_ref());
+                let Some((text, policy)) = policy
+                    .filter(|_| is_own && !chain.is_ambiguous())
+                    .and_then(|text| Some((text, Policy::parse(text).ok()?)))
+                else {
+                    continue;
+                };
+                if allows(&policy, role_arn, &hop.role) {
+                    continue;
+                }
+                let key = (hop.role.account_id.clone(), role_text(&hop.role));
+                let group = groups.entry(key).or_default();
+                group
+                    .happened(hop.at)
+                    .with_events(&hop.session.event_ids)
+                    .with_chain(&chain.chain_id)
+                    .with_word("policies", Some(text));
+                for reach in policy.reach("sts:AssumeRole") {
+                    group.with_word("may_assume", Some(&reach.to_string().into()));
+                }
+            }
+        }
+        for ((account, role), group) in &groups {
+            let allowed = group.words("may_assume");
+            let allowed_text = if allowed.is_empty() {
+                "no role at all".to_owned()
+            } else {
+                sample(&allowed)
+            };
+            found.add(Draft {
+                title: format!("{role} was assumed although the scope-down policy is for another role"),
+                detail: format!(
+                    "{role} was assumed {} by sessions of Role A whose inline policy allows {allowed_text}. IAM would \
+                     have refused: the records do not fit each other.",
+                    times(group.count())
+                ),
+                subject: Subject(vec![
+                    ("consumer_account_id", account.clone()),
+                    ("role", role.clone()),
+                ]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![
+                    ("may_assume", Evidence::texts(allowed)),
+                    ("policies", Evidence::texts(group.words("policies").into_iter().take(5))),
+                ],
+                group,
+            });
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `scope-down-missing`: Quick assumes Role A without the inline policy that
+//! narrows the session to one consumer role (facts.md 2.8).
+
+use super::facts::{Facts, role_text};
+use super::group::{Group, plural, times};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::Maker;
+use crate::model::finding::{Severity, Subject};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "scope-down-missing",
+    title: "Quick assumes Role A without an inline scope-down policy",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("scope_down_missing.md"),
+    options: &[],
+    next_step: "See the first hop: qs-audit show CHAIN. Then check what else Role A's own policy lets such a session assume.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(ScopeDownMissing)),
+};
+
+struct ScopeDownMissing;
+
+impl Rule for ScopeDownMissing {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let mut groups: BTreeMap<Text, Group> = BTreeMap::new();
+        let mut managed = 0;
+        for hop in facts.run_as_hops() {
+            let scope = &hop.session.scope_down;
+            let is_missing = hop.session.maker == Maker::Quick && scope.present == Some(false);
+            if is_missing && !scope.policy_arns.is_empty() {
+                managed += 1;
+            } else if is_missing {
+                groups
+                    .entry(role_text(&hop.role))
+                    .or_default()
+                    .happened(hop.at)
+                    .with_events(&hop.session.event_ids)
+                    .with_chains(hop.chain_ids());
+            }
+        }
+        if managed > 0 {
+            found.note(format!(
+                "{} of Role A narrowed by managed policies, whose text is not in the logs",
+                plural(managed, "session")
+            ));
+        }
+        for (role, group) in &groups {
+            found.add(Draft {
+                title: format!("Sessions of {role} are not scoped down"),
+                detail: format!(
+                    "Quick assumed {role} {} without an inline policy: each of those sessions may assume every \
+                     role that Role A may.",
+                    times(group.count())
+                ),
+                subject: Subject(vec![("role", role.clone())]),
+                consumer_account_id: None,
+                evidence: Vec::new(),
+                group,
+            });
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `scope-down-too-wide`: the inline policy of a Role A session lets it assume more
+//! than one role (facts.md 2.8).
+
+use super::facts::{Facts, role_text};
+use super::group::{Group, sample, times};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::Maker;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::policy::{Policy, Reach};
+use crate::model::text::Text;
+use std::collections::{BTreeMap, BTreeSet};
+
+static META: RuleMeta = RuleMeta {
+    id: "scope-down-too-wide",
+    title: "The scope-down policy of a Role A session has a wildcard or several roles",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("scope_down_too_wide.md"),
+    options: &[],
+    next_step: "See the policy: qs-audit show CHAIN --raw. Then check which of those roles Role A may assume by its own policy.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(ScopeDownTooWide)),
+};
+
+struct ScopeDownTooWide;
+
+impl Rule for ScopeDownTooWide {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let mut groups: BTreeMap<Text, (Group, BTreeSet<String>)> = BTreeMap::new();
+        let mut unreadable = 0;
+        for hop in facts.run_as_hops() {
+            let policy = match &hop.session.scope_down.policy {
+                Some(policy) if hop.session.maker == Maker::Quick => policy,
+                _ => continue,
+            };
+            let Ok(policy) = Policy::parse(policy) else {
+                unreadable += 1;
+                continue;
+            };
+            let reach = policy.reach("sts:AssumeRole");
+            if reach.len() > 1 || reach.iter().any(Reach::is_open) {
+                let (group, reached) = groups.entry(role_text(&hop.role)).or_default();
+                reached.extend(reach.iter().map(ToString::to_string));
+                group
+                    .happened(hop.at)
+                    .with_events(&hop.session.event_ids)
+                    .with_chains(hop.chain_ids());
+            }
+        }
+        if unreadable > 0 {
+            found.note(format!(
+                "{unreadable} scope-down policies cannot be read as IAM policies"
+            ));
+        }
+        for (role, (group, reached)) in &groups {
+            let reached: Vec<String> = reached.iter().cloned().collect();
+            found.add(Draft {
+                title: format!("Sessions of {role} may assume more than one role"),
+                detail: format!(
+                    "Quick assumed {role} {} with an inline policy that lets the session assume {}.",
+                    times(group.count()),
+                    sample(&reached)
+                ),
+                subject: Subject(vec![("role", role.clone())]),
+                consumer_account_id: None,
+                evidence: vec![("may_assume", Evidence::texts(reached))],
+                group,
+            });
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Daily figures of consumers, work groups, data sources and users, and the days
+//! among them that stand out.
+
+#![expect(
+    clippy::float_arithmetic,
+    reason = "expectations are statistics: nothing is counted or charged by them"
+)]
+
+use super::baseline::{DayValue, Expected, Sensitivity, Verdict, judge};
+use super::facts::Facts;
+use super::group::{plural, sample};
+use super::rule::{Found, Options, OptionsError};
+use crate::model::finding::Subject;
+use crate::model::text::Text;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a series is of, the broadest first. A spike of a consumer stands for those
+/// of its work groups, data sources and users on the same day.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Scope {
+    Consumer,
+    WorkGroup(Text),
+    DataSource(Text),
+    User(Text),
+}
+
+/// Whose figures they are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SeriesKey {
+    pub(super) account: Text,
+    pub(super) scope: Scope,
+    /// ISO 4217 code of amounts; empty for counts and bytes.
+    pub(super) currency: Text,
+}
+
+impl SeriesKey {
+    pub(super) fn subject(&self) -> Subject {
+        let mut members = vec![("consumer_account_id", self.account.clone())];
+        match &self.scope {
+            Scope::Consumer => {}
+            Scope::WorkGroup(name) => members.push(("work_group", name.clone())),
+            Scope::DataSource(arn) => members.push(("data_source_arn", arn.clone())),
+            Scope::User(name) => members.push(("quick_user", name.clone())),
+        }
+        if !self.currency.is_empty() {
+            members.push(("currency", self.currency.clone()));
+        }
+        Subject(members)
+    }
+
+    /// The same series of counts or bytes.
+    pub(super) fn without_currency(&self) -> Self {
+        Self {
+            currency: "".into(),
+            ..self.clone()
+        }
+    }
+
+    /// The name for a sentence.
+    pub(super) fn name(&self, facts: &Facts<'_>) -> String {
+        let account = facts.account(&self.account);
+        match &self.scope {
+            Scope::Consumer => format!("consumer {account}"),
+            Scope::WorkGroup(name) => format!("work group {name} of {account}"),
+            Scope::DataSource(arn) => format!("data source {arn} at {account}"),
+            Scope::User(name) => format!("user {name} at {account}"),
+        }
+    }
+}
+
+/// The value of one day of a series.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Day {
+    pub(super) value: f64,
+    /// The day is not to be compared with: too little is known of it.
+    pub(super) is_doubtful: bool,
+}
+
+/// All series of a rule.
+pub(super) type AllSeries = BTreeMap<SeriesKey, BTreeMap<i64, Day>>;
+
+/// A day that stands out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spike {
+    pub(super) day: i64,
+    pub(super) value: f64,
+    pub(super) expected: Expected,
+}
+
+/// How sensitive a spike rule is, as its options say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SpikeOptions {
+    pub(super) value_min: f64,
+    pub(super) ratio: f64,
+    pub(super) deviations: f64,
+    pub(super) history_days_min: usize,
+}
+
+/// From so many times the expected on, a consumer's day is a spike whatever the
+/// spread of its days.
+const RATIO_SURE: f64 = 6.0;
+/// Series of fewer queries vary more, and there are many of them.
+const NARROW_DEVIATIONS: f64 = 2.0;
+
+impl SpikeOptions {
+    /// Reads what all spike rules have; `value_min` is the rule's own.
+    pub(super) fn read(options: &Options<'_>, value_min: f64) -> Result<Self, OptionsError> {
+        let days = options.integer("min_history_days", 10, 5)?;
+        Ok(Self {
+            value_min,
+            ratio: options.number("ratio", 2.6, 1.0)?,
+            deviations: options.number("deviations", 3.0, 0.0)?,
+            history_days_min: usize::try_from(days).unwrap_or(usize::MAX),
+        })
+    }
+
+    fn sensitivity(&self, scope: &Scope) -> Sensitivity {
+        let is_broad = *scope == Scope::Consumer;
+        Sensitivity {
+            value_min: self.value_min,
+            ratio_min: self.ratio,
+            deviations: if is_broad {
+                self.deviations
+            } else {
+                self.deviations + NARROW_DEVIATIONS
+            },
+            ratio_sure: if is_broad {
+                RATIO_SURE.max(self.ratio)
+            } else {
+                f64::INFINITY
+            },
+            history_days_min: self.history_days_min,
+        }
+    }
+}
+
+/// Finds the days of the window that stand out, by series. What there is not enough
+/// history for is noted.
+pub(super) fn spikes(
+    facts: &Facts<'_>,
+    all: &AllSeries,
+    options: &SpikeOptions,
+    found: &mut Found,
+) -> BTreeMap<SeriesKey, Vec<Spike>> {
+    let mut spikes: BTreeMap<SeriesKey, Vec<Spike>> = BTreeMap::new();
+    let mut broad: BTreeSet<(Text, Text, i64)> = BTreeSet::new();
+    let mut unjudged: Vec<String> = Vec::new();
+    let mut narrower = 0;
+    for (key, days) in all {
+        let sensitivity = options.sensitivity(&key.scope);
+        let mut days_unjudged = 0u64;
+        let mut known_days = 0;
+        for (&day, today) in days.iter().filter(|(day, _)| is_judged(facts, **day)) {
+            let account_day = (key.account.clone(), key.currency.clone(), day);
+            if broad.contains(&account_day) {
+                continue;
+            }
+            let history = history(facts, key, days, day);
+            let today = DayValue {
+                day,
+                value: today.value,
+            };
+            match judge(&history, today, &sensitivity) {
+                Verdict::Usual => {}
+                Verdict::TooLittleHistory { days } => {
+                    days_unjudged += 1;
+                    known_days = days;
+                }
+                Verdict::Spike(expected) => {
+                    if key.scope == Scope::Consumer {
+                        broad.insert(account_day);
+                    }
+                    spikes.entry(key.clone()).or_default().push(Spike {
+                        day,
+                        value: today.value,
+                        expected,
+                    });
+                }
+            }
+        }
+        if days_unjudged > 0 && key.scope != Scope::Consumer {
+            narrower += 1;
+        } else if days_unjudged > 0 {
+            let days = plural(days_unjudged, "day");
+            let had = plural(known_days as u64, "day");
+            unjudged.push(format!("{} ({days}; {had} of history)", key.name(facts)));
+        }
+    }
+    if narrower > 0 {
+        unjudged.push(format!(
+            "{narrower} of their work groups, data sources and users"
+        ));
+    }
+    if !unjudged.is_empty() {
+        found.note(format!("not enough history to judge {}", sample(&unjudged)));
+    }
+    spikes
+}
+
+/// Whether a UTC day lies, in part at least, in the window.
+pub(super) fn is_judged(facts: &Facts<'_>, day: i64) -> bool {
+    let window = facts.given.window;
+    let (start, end) = (day * 86_400, (day + 1) * 86_400);
+    window.from.is_none_or(|from| from.unix() < end) && window.to.is_none_or(|to| start < to.unix())
+}
+
+/// The days before one that it is compared with: those on which the account logged
+/// anything, as far back as the baseline reaches, without doubtful ones.
+fn history(
+    facts: &Facts<'_>,
+    key: &SeriesKey,
+    days: &BTreeMap<i64, Day>,
+    day: i64,
+) -> Vec<DayValue> {
+    let first = day - facts.given.baseline_days.max(1);
+    // What was read of the first day may be its end only.
+    let read_from = facts.given.window.from.map(|from| {
+        let read_from = from.plus(-facts.given.baseline_days * 86_400).unix();
+        read_from.div_euclid(86_400) + i64::from(read_from.rem_euclid(86_400) != 0)
+    });
+    let first = read_from.map_or(first, |read_from| first.max(read_from));
+    let logged = facts.days_logged(&key.account);
+    days.range(first..day)
+        .filter(|(day, known)| {
+            !known.is_doubtful && logged.is_some_and(|logged| logged.contains(day))
+        })
+        .map(|(&day, known)| DayValue {
+            day,
+            value: known.value,
+        })
+        .collect()
+}
+
+/// Ratio of a value to what was expected, for a sentence: `12 times`, `3.4 times`.
+pub(super) fn times_expected(spike: &Spike) -> String {
+    let ratio = spike.value / spike.expected.level;
+    if ratio >= 10.0 {
+        format!("{ratio:.0} times")
+    } else {
+        format!("{ratio:.1} times")
+    }
+}
+
+/// A statistic as a whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, which is what is wanted"
+)]
+pub(super) fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
+/// A count or a number of bytes as a statistic; past 2^53 it is rounded.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "statistics do not need the last digit"
+)]
+pub(super) fn statistic(value: u64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,250 @@
+//! `session-from-several-origins`: one session is used by different programs, or
+//! from different places, in a way that Quick does not.
+//!
+//! Quick's own calls come from many public addresses, or under a service's name, and
+//! with the agents of its driver (facts.md 2.9 and 4.1): addresses of those tell
+//! nothing.
+
+use super::facts::{Facts, role_text};
+use super::group::{Group, plural, sample};
+use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::{Chain, ChainPart, RoleSession};
+use crate::model::event::Event;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::RoleName;
+use crate::model::text::{OpaqueId, Text};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+static META: RuleMeta = RuleMeta {
+    id: "session-from-several-origins",
+    title: "One session is used from several addresses or by several programs, in a way Quick does not",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("session_from_several_origins.md"),
+    options: &[OptionMeta {
+        name: "quick_agents",
+        default: "[]",
+        meaning: "more texts that stand in the user agents of Quick's own calls",
+    }],
+    next_step: "See the session's calls: qs-audit show CHAIN --raw. If they are not Quick's, revoke the role's sessions.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
+
+/// What stands in the user agents of Quick's own calls (facts.md 2.9 and 4.1).
+const QUICK_AGENTS: [&str; 5] = [
+    "quicksight",
+    "sbAthenaJDBCDriver",
+    "AthenaJDBC",
+    "aws-internal",
+    "md/internal",
+];
+
+fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let own = QUICK_AGENTS.into_iter().map(Text::from);
+    let quick_agents = own.chain(options.texts("quick_agents")?).collect();
+    Ok(Box::new(SessionFromSeveralOrigins { quick_agents }))
+}
+
+struct SessionFromSeveralOrigins {
+    quick_agents: Vec<Text>,
+}
+
+/// Where calls of one session came from.
+#[derive(Default)]
+struct Origins<'a> {
+    /// Calls by Quick itself or its driver.
+    quick: Vec<&'a Event>,
+    /// Others, by program.
+    others: BTreeMap<Text, Vec<&'a Event>>,
+    /// Public addresses of the others.
+    addresses: BTreeSet<IpAddr>,
+    chains: BTreeSet<&'a str>,
+}
+
+impl SessionFromSeveralOrigins {
+    fn is_quick(&self, agent: &str) -> bool {
+        let agent = agent.to_ascii_lowercase();
+        let mut known = self.quick_agents.iter();
+        known.any(|part| agent.contains(&part.to_ascii_lowercase()))
+    }
+
+    /// Notes a call that the session made itself; calls by services for it do not
+    /// tell where the session is.
+    fn note<'a>(&self, origins: &mut Origins<'a>, event: &'a Event) {
+        let address: Option<IpAddr> = event.source_ip.as_deref().and_then(|ip| ip.parse().ok());
+        let (Some(agent), Some(address)) = (&event.user_agent, address) else {
+            return;
+        };
+        if event.identity.invoked_by.is_some() {
+            return;
+        }
+        if self.is_quick(agent) {
+            origins.quick.push(event);
+            return;
+        }
+        let program = agent.split(['/', ' ']).next().unwrap_or(agent);
+        origins
+            .others
+            .entry(program.into())
+            .or_default()
+            .push(event);
+        if is_public(address) {
+            origins.addresses.insert(address);
+        }
+    }
+}
+
+/// Whether the address tells places apart: one of a private network does not.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            !address.is_private() && !address.is_loopback() && !address.is_link_local()
+        }
+        IpAddr::V6(address) => !address.is_loopback() && !address.is_unique_local(),
+    }
+}
+
+/// What is odd about the origins, if anything is.
+fn oddity(origins: &Origins<'_>) -> Option<String> {
+    let programs: Vec<&Text> = origins.others.keys().collect();
+    let named = sample(&programs);
+    match (
+        origins.quick.is_empty(),
+        programs.len(),
+        origins.addresses.len(),
+    ) {
+        (_, 0, _) => None,
+        (false, _, _) => Some(format!("by Quick's driver and by {named}")),
+        (true, 2.., _) => Some(format!("by {named}")),
+        (true, 1, 2..) => Some(format!(
+            "by {named} from {} public addresses",
+            origins.addresses.len()
+        )),
+        (true, 1, _) => None,
+    }
+}
+
+/// The session that made the call of an entry: of the making of the consumer
+/// session, the one before.
+fn maker_of<'a>(chain: &'a Chain, part: ChainPart, event: &Event) -> Option<&'a RoleSession> {
+    let makes = |session: &RoleSession| session.event_ids.contains(&event.id);
+    let run_as = chain.run_as_session.as_ref();
+    let consumer = chain.consumer_session.as_ref();
+    match part {
+        ChainPart::Consumer if consumer.is_some_and(makes) => run_as,
+        ChainPart::Consumer => consumer,
+        ChainPart::RunAs => run_as.filter(|session| !makes(session)),
+        ChainPart::Quick => None,
+    }
+}
+
+/// A session: role, assumed role id, key, and the AssumeRole that made it.
+type Session<'a> = (RoleName, &'a Text, &'a Option<Text>, &'a [OpaqueId]);
+
+impl SessionFromSeveralOrigins {
+    /// Calls in the window by sessions of Role A and Role B.
+    fn sessions<'a>(&self, facts: &Facts<'a>) -> BTreeMap<Session<'a>, Origins<'a>> {
+        let mut sessions: BTreeMap<Session<'_>, Origins<'_>> = BTreeMap::new();
+        let mut known: BTreeSet<(u32, &[OpaqueId])> = BTreeSet::new();
+        for active in facts.active() {
+            let chain = active.chain;
+            for entry in &chain.events {
+                let event = &facts.given.events[entry.event as usize];
+                let Some(session) = maker_of(chain, entry.session, event) else {
+                    continue;
+                };
+                let role = session.role_arn.as_deref().and_then(RoleName::from_arn);
+                let (Some(role), Some(id)) = (role, &session.assumed_role_id) else {
+                    continue;
+                };
+                let roles = facts.given.roles;
+                if !roles.run_as.contains(&role) && !roles.consumer.contains(&role) {
+                    continue;
+                }
+                // Calls of Role A stand in every chain that came from it.
+                let is_new = known.insert((entry.event, &session.event_ids));
+                if !facts.in_window(event.time) {
+                    continue;
+                }
+                let key = (role, id, &session.access_key_id, &session.event_ids[..]);
+                let origins = sessions.entry(key).or_default();
+                origins.chains.insert(&chain.chain_id);
+                if is_new {
+                    self.note(origins, event);
+                }
+            }
+        }
+        sessions
+    }
+}
+
+impl Rule for SessionFromSeveralOrigins {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let sessions = self.sessions(facts);
+        let mut groups: BTreeMap<RoleName, (Group, String)> = BTreeMap::new();
+        for ((role, ..), origins) in &sessions {
+            let Some(oddity) = oddity(origins) else {
+                continue;
+            };
+            let (group, how) = groups.entry(role.clone()).or_default();
+            *how = oddity;
+            let all = || origins.others.values().flatten().chain(&origins.quick);
+            for event in origins.others.values().flatten() {
+                group
+                    .seen(event.time)
+                    .with_events([&event.id])
+                    .with_word("source_ips", event.source_ip.as_ref());
+            }
+            if let Some(first) = all().map(|event| event.time).min() {
+                group.happened(first);
+            }
+            for event in all() {
+                group.with_word("user_agents", event.user_agent.as_ref());
+            }
+            group.with_chains(origins.chains.iter().copied());
+        }
+        for (role, (group, how)) in &groups {
+            let is_consumer = facts.given.roles.consumer.contains(role);
+            found.add(Draft {
+                title: format!("A session of {} was used {how}", role_text(role)),
+                detail: format!(
+                    "{} of {} worked {how}; a session that Quick made stays with Quick.",
+                    plural(group.count(), "session"),
+                    role_text(role)
+                ),
+                subject: Subject(vec![("role", role_text(role))]),
+                consumer_account_id: is_consumer.then(|| role.account_id.clone()),
+                evidence: vec![
+                    (
+                        "user_agents",
+                        Evidence::texts(group.words("user_agents").into_iter().take(20)),
+                    ),
+                    (
+                        "source_ips",
+                        Evidence::texts(group.words("source_ips").into_iter().take(50)),
+                    ),
+                ],
+                group,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_tell_places_apart() {
+        let public = |text: &str| is_public(text.parse().unwrap());
+        assert!(public("203.0.113.10") && public("2001:db8::1"));
+        assert!(!public("10.1.2.3") && !public("127.0.0.1") && !public("fd00::1"));
+    }
+}

@@ -1,0 +1,307 @@
+//! Spikes of what queries did, as findings: value, expected range, history, and the
+//! queries that made the difference.
+
+use super::facts::Facts;
+use super::group::{Group, plural, sample};
+use super::rule::{Draft, Found};
+use super::series::{AllSeries, Day, Scope, SeriesKey, Spike, statistic, times_expected, whole};
+use crate::model::chain::{Chain, QueryExecution};
+use crate::model::finding::Evidence;
+use crate::model::size;
+use crate::model::text::Text;
+use crate::model::time::numbered_day;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Queries that a finding names as evidence, biggest first.
+const TOP_QUERIES_MAX: usize = 10;
+/// Queries whose ids a finding keeps, biggest first.
+const QUERY_IDS_MAX: usize = 100;
+/// A day is doubtful if of fewer than four in five of its queries the figure is
+/// known.
+const KNOWN_SHARE: (u64, u64) = (4, 5);
+
+/// A query with the chain it is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Use<'a> {
+    pub(super) chain: &'a Chain,
+    pub(super) query: &'a QueryExecution,
+}
+
+/// Queries of Quick's chains that Athena took, with the account that pays.
+fn uses<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a Text, Use<'a>)> {
+    let chains = facts.touching();
+    chains.flat_map(|chain| {
+        let account = chain.consumer_account_id.as_ref();
+        let taken = |query: &&QueryExecution| query.query_execution_id.is_some();
+        let queries = chain.queries.iter().filter(taken);
+        queries.filter_map(move |query| Some((account?, Use { chain, query })))
+    })
+}
+
+/// Everything a query counts for.
+fn scopes(one: &Use<'_>) -> impl Iterator<Item = Scope> {
+    let group = one.query.work_group.clone().map(Scope::WorkGroup);
+    let source = one.chain.data_source_arn.clone().map(Scope::DataSource);
+    let user = one.chain.quick_user.as_ref();
+    let user = user.map(|user| Scope::User(user.name.clone()));
+    std::iter::once(Scope::Consumer)
+        .chain(group)
+        .chain(source)
+        .chain(user)
+}
+
+/// What a query adds to its day; `None` where it is not known.
+pub(super) type Figure = fn(&QueryExecution) -> Option<u64>;
+
+#[derive(Default, Clone, Copy)]
+struct Tally {
+    value: u64,
+    queries: u64,
+    known: u64,
+}
+
+/// Daily sums of a figure.
+pub(super) fn tally(facts: &Facts<'_>, figure: Figure) -> AllSeries {
+    let mut tallies: BTreeMap<SeriesKey, BTreeMap<i64, Tally>> = BTreeMap::new();
+    for (account, one) in uses(facts) {
+        let day = one.query.started_at.day_number();
+        let value = figure(one.query);
+        for scope in scopes(&one) {
+            let key = SeriesKey {
+                account: account.clone(),
+                scope,
+                currency: "".into(),
+            };
+            let tally = tallies.entry(key).or_default().entry(day).or_default();
+            tally.queries += 1;
+            tally.known += u64::from(value.is_some());
+            tally.value = tally.value.saturating_add(value.unwrap_or(0));
+        }
+    }
+    let (least, of) = KNOWN_SHARE;
+    let day = |tally: &Tally| Day {
+        value: statistic(tally.value),
+        is_doubtful: tally.known * of < tally.queries * least,
+    };
+    let days =
+        |days: &BTreeMap<i64, Tally>| days.iter().map(|(at, tally)| (*at, day(tally))).collect();
+    tallies
+        .iter()
+        .map(|(key, tallied)| (key.clone(), days(tallied)))
+        .collect()
+}
+
+/// How a figure is spoken of.
+pub(super) struct Wording {
+    /// `scanned {}`: what a subject did, with the value.
+    pub(super) did: fn(u64) -> String,
+    /// Whether queries are ranked by bytes; by time otherwise.
+    pub(super) figure: Figure,
+}
+
+/// Turns spikes into findings, one for each subject.
+pub(super) fn report(
+    facts: &Facts<'_>,
+    spikes: &BTreeMap<SeriesKey, Vec<Spike>>,
+    wording: &Wording,
+    found: &mut Found,
+) {
+    let causes = causes(facts, spikes, wording.figure);
+    for (key, days) in spikes {
+        let Some(worst) = days
+            .iter()
+            .max_by(|left, right| left.value.total_cmp(&right.value))
+        else {
+            continue;
+        };
+        let empty = Vec::new();
+        let causes = causes.get(key).unwrap_or(&empty);
+        let mut group = Group::default();
+        add_ids(&mut group, causes);
+        for spike in days {
+            let noon = spike.day * 86_400;
+            let of_day = causes
+                .iter()
+                .find(|one| one.query.started_at.day_number() == spike.day);
+            let at = of_day.map(|one| one.query.started_at);
+            group.happened(at.unwrap_or(crate::model::time::UtcSecond::from_unix(noon)));
+        }
+        let name = key.name(facts);
+        let did = wording.did;
+        let more = match days.len() {
+            1 => String::new(),
+            many => format!(" It stood out on {many} days of the window."),
+        };
+        let expected = &worst.expected;
+        found.add(Draft {
+            title: format!(
+                "{name} {} on {}: {} the expected",
+                did(whole(worst.value)),
+                day_name(worst.day),
+                times_expected(worst)
+            ),
+            detail: format!(
+                "On {} {name} {}; between {} and {} was expected (level {}, {} like it, {} of history).{more}{}",
+                day_name(worst.day),
+                did(whole(worst.value)),
+                amount(did, expected.low),
+                amount(did, expected.high),
+                amount(did, expected.level),
+                plural(expected.like_days as u64, "day"),
+                plural(expected.history_days as u64, "day"),
+                biggest(causes)
+            ),
+            subject: key.subject(),
+            consumer_account_id: Some(key.account.clone()),
+            evidence: vec![
+                ("days", Evidence::List(days.iter().map(day_evidence).collect())),
+                ("top_queries", top_queries(causes)),
+            ],
+            group: &group,
+        });
+    }
+}
+
+/// The chains and events of queries, biggest first, as far as a finding keeps ids.
+pub(super) fn add_ids(group: &mut Group, causes: &[Use<'_>]) {
+    for one in causes {
+        group.seen(one.query.started_at);
+    }
+    for one in causes.iter().take(QUERY_IDS_MAX) {
+        group
+            .with_chain(&one.chain.chain_id)
+            .with_events([&one.query.event_id]);
+    }
+}
+
+/// The value alone: the last words of what was done.
+fn amount(did: fn(u64) -> String, value: f64) -> String {
+    let words = did(whole(value));
+    let (_, amount) = words.split_once(' ').unwrap_or(("", &words));
+    amount.to_owned()
+}
+
+/// A UTC day by its number.
+pub(super) fn day_name(day: i64) -> String {
+    let day = i32::try_from(day).ok().and_then(numbered_day);
+    day.map_or_else(|| "an unknown day".to_owned(), |day| day.to_string())
+}
+
+pub(super) fn day_evidence(spike: &Spike) -> Evidence {
+    let day = i32::try_from(spike.day).ok().and_then(numbered_day);
+    let expected = &spike.expected;
+    Evidence::Record(vec![
+        ("day", day.map_or(Evidence::Unknown, Evidence::Day)),
+        ("value", Evidence::Integer(whole(spike.value))),
+        ("expected", Evidence::Integer(whole(expected.level))),
+        ("expected_low", Evidence::Integer(whole(expected.low))),
+        ("expected_high", Evidence::Integer(whole(expected.high))),
+        ("like_days", Evidence::Integer(expected.like_days as u64)),
+        (
+            "history_days",
+            Evidence::Integer(expected.history_days as u64),
+        ),
+    ])
+}
+
+/// The queries of the days that stand out, biggest first, by series (whatever its
+/// currency).
+pub(super) fn causes<'a>(
+    facts: &Facts<'a>,
+    spikes: &BTreeMap<SeriesKey, Vec<Spike>>,
+    figure: Figure,
+) -> BTreeMap<SeriesKey, Vec<Use<'a>>> {
+    let spikes: BTreeMap<SeriesKey, &Vec<Spike>> = spikes
+        .iter()
+        .map(|(key, days)| (key.without_currency(), days))
+        .collect();
+    let days: BTreeSet<i64> = spikes
+        .values()
+        .copied()
+        .flatten()
+        .map(|spike| spike.day)
+        .collect();
+    let mut causes: BTreeMap<SeriesKey, Vec<Use<'a>>> = BTreeMap::new();
+    for (account, one) in uses(facts) {
+        let day = one.query.started_at.day_number();
+        if !days.contains(&day) {
+            continue;
+        }
+        for scope in scopes(&one) {
+            let key = SeriesKey {
+                account: account.clone(),
+                scope,
+                currency: "".into(),
+            };
+            let is_spike = |spikes: &&Vec<Spike>| spikes.iter().any(|spike| spike.day == day);
+            if spikes.get(&key).is_some_and(is_spike) {
+                causes.entry(key).or_default().push(one);
+            }
+        }
+    }
+    for uses in causes.values_mut() {
+        uses.sort_by(|left, right| {
+            let of =
+                |one: &Use<'_>| std::cmp::Reverse(figure(one.query).max(one.query.bytes_scanned()));
+            (of(left), left.query.started_at, &left.query.event_id).cmp(&(
+                of(right),
+                right.query.started_at,
+                &right.query.event_id,
+            ))
+        });
+    }
+    causes
+}
+
+pub(super) fn top_queries(causes: &[Use<'_>]) -> Evidence {
+    let text =
+        |text: Option<&Text>| text.map_or(Evidence::Unknown, |text| Evidence::Text(text.clone()));
+    let query = |one: &Use<'_>| {
+        let id = one.query.query_execution_id.as_ref();
+        let user = one.chain.quick_user.as_ref().map(|user| &user.name);
+        Evidence::Record(vec![
+            (
+                "query_execution_id",
+                id.map_or(Evidence::Unknown, |id| {
+                    Evidence::Text(id.to_string().into())
+                }),
+            ),
+            (
+                "chain_id",
+                Evidence::Text(one.chain.chain_id.as_str().into()),
+            ),
+            (
+                "started_at",
+                Evidence::Text(one.query.started_at.to_string().into()),
+            ),
+            (
+                "bytes_scanned",
+                one.query
+                    .bytes_scanned()
+                    .map_or(Evidence::Unknown, Evidence::Integer),
+            ),
+            ("work_group", text(one.query.work_group.as_ref())),
+            ("data_source_arn", text(one.chain.data_source_arn.as_ref())),
+            ("quick_user", text(user)),
+        ])
+    };
+    Evidence::List(causes.iter().take(TOP_QUERIES_MAX).map(query).collect())
+}
+
+/// The biggest queries, for a sentence.
+pub(super) fn biggest(causes: &[Use<'_>]) -> String {
+    const NAMED_MAX: usize = 3;
+    let named = causes.iter().take(NAMED_MAX).filter_map(|one| {
+        let bytes = one.query.bytes_scanned()?;
+        let id = one.query.query_execution_id.as_ref()?;
+        let user = one.chain.quick_user.as_ref();
+        let user = user.map_or_else(String::new, |user| format!(" by {}", user.name));
+        Some(format!("{id} ({}{user})", size::bytes(bytes)))
+    });
+    let named: Vec<String> = named.collect();
+    if named.is_empty() {
+        String::new()
+    } else {
+        format!(" Biggest queries: {}.", sample(&named))
+    }
+}

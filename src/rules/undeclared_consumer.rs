@@ -1,0 +1,80 @@
+//! `undeclared-consumer`: a chain reaches an account that the configuration does
+//! not declare (design.md section 2).
+
+use super::facts::Facts;
+use super::group::{Group, plural};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "undeclared-consumer",
+    title: "A chain reaches a consumer account that is not declared",
+    severity: Severity::High,
+    since: "0.1.0",
+    page: include_str!("undeclared_consumer.md"),
+    options: &[],
+    next_step: "See what it reached: qs-audit show CHAIN. Declare the account under [[consumers]], or remove its Role B.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(UndeclaredConsumer)),
+};
+
+struct UndeclaredConsumer;
+
+impl Rule for UndeclaredConsumer {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let topology = facts.given.topology;
+        if topology.consumers.is_empty() {
+            return found.rest("no consumers are declared: add [[consumers]] to the configuration");
+        }
+        let mut groups: BTreeMap<Text, (Group, u64)> = BTreeMap::new();
+        for active in facts.reaching() {
+            let chain = active.chain;
+            let Some(account) = &chain.consumer_account_id else {
+                continue;
+            };
+            let is_hub = facts.hub_accounts().contains(account);
+            if is_hub || topology.consumer(account).is_some() {
+                continue;
+            }
+            let (group, queries) = groups.entry(account.clone()).or_default();
+            *queries += chain.queries.len() as u64;
+            group
+                .happened(active.first)
+                .seen(active.last)
+                .with_chain(&chain.chain_id);
+            if let Some(session) = &chain.consumer_session {
+                group
+                    .with_events(&session.event_ids)
+                    .with_word("roles", session.role_arn.as_ref());
+            }
+        }
+        for (account, (group, queries)) in &groups {
+            found.add(Draft {
+                title: format!("Quick reaches {}, which is not declared", facts.account(account)),
+                detail: format!(
+                    "{} of account {account} touched Role A or Role B and submitted {}; the account is not among the \
+                     declared consumers.",
+                    plural(group.count(), "chain"),
+                    plural(*queries, "query")
+                ),
+                subject: Subject(vec![("consumer_account_id", account.clone())]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![
+                    ("roles", Evidence::texts(group.words("roles"))),
+                    ("queries", Evidence::Integer(*queries)),
+                ],
+                group,
+            });
+        }
+    }
+}

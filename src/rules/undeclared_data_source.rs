@@ -1,0 +1,84 @@
+//! `undeclared-data-source`: a chain reaches a consumer for a data source that is
+//! not declared for it (design.md section 2).
+
+use super::facts::Facts;
+use super::group::{Group, plural};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "undeclared-data-source",
+    title: "A chain reaches a consumer for a data source that is not declared for it",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("undeclared_data_source.md"),
+    options: &[],
+    next_step: "See who used it: qs-audit show CHAIN. Declare the data source for this consumer, or delete it in Quick.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(UndeclaredDataSource)),
+};
+
+struct UndeclaredDataSource;
+
+impl Rule for UndeclaredDataSource {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let topology = facts.given.topology;
+        if topology
+            .consumers
+            .iter()
+            .all(|consumer| consumer.data_sources.is_none())
+        {
+            return found.rest("no data sources are declared: add data_sources to [[consumers]]");
+        }
+        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+        for active in facts.reaching() {
+            let chain = active.chain;
+            let (Some(account), Some(source)) =
+                (&chain.consumer_account_id, &chain.data_source_arn)
+            else {
+                continue;
+            };
+            let declared = topology.consumer(account);
+            let declared = declared.and_then(|consumer| consumer.data_sources.as_ref());
+            if declared.is_none_or(|declared| declared.contains(source)) {
+                continue;
+            }
+            let group = groups.entry((account.clone(), source.clone())).or_default();
+            group
+                .happened(active.first)
+                .seen(active.last)
+                .with_chain(&chain.chain_id);
+            if let Some(session) = &chain.consumer_session {
+                group.with_events(&session.event_ids);
+            }
+            let user = chain.quick_user.as_ref().map(|user| &user.name);
+            group.with_word("users", user);
+        }
+        for ((account, source), group) in &groups {
+            found.add(Draft {
+                title: format!("{} was reached for an undeclared data source", facts.account(account)),
+                detail: format!(
+                    "{} of account {account} came for {source}, which is not among the data sources declared for it.",
+                    plural(group.count(), "chain")
+                ),
+                subject: Subject(vec![
+                    ("consumer_account_id", account.clone()),
+                    ("data_source_arn", source.clone()),
+                ]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![("users", Evidence::texts(group.words("users")))],
+                group,
+            });
+        }
+    }
+}

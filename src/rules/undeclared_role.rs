@@ -1,0 +1,141 @@
+//! `undeclared-role`: a chain uses a Role A or Role B that is not declared, or not
+//! the one that the list of data sources names (design.md section 2, facts.md 5.1).
+
+use super::facts::{Facts, role_text};
+use super::group::{Group, plural};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::identity::RoleName;
+use crate::model::text::Text;
+use std::collections::{BTreeMap, BTreeSet};
+
+static META: RuleMeta = RuleMeta {
+    id: "undeclared-role",
+    title: "A chain uses a Role A or Role B that is not declared",
+    severity: Severity::High,
+    since: "0.1.0",
+    page: include_str!("undeclared_role.md"),
+    options: &[],
+    next_step: "See the roles: qs-audit show CHAIN. Declare the role, or take it out of the other role's trust policy.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(UndeclaredRole)),
+};
+
+struct UndeclaredRole;
+
+/// The roles that may stand on a hop, and who says so; `None` where nobody does.
+struct Expected {
+    roles: BTreeSet<RoleName>,
+    says: &'static str,
+}
+
+fn expected(facts: &Facts<'_>, role: &RoleName, is_run_as: bool) -> Option<Expected> {
+    let topology = facts.given.topology;
+    let declared = if is_run_as {
+        topology.run_as_roles.clone()
+    } else {
+        let consumer = topology.consumer(&role.account_id);
+        consumer
+            .map(|consumer| consumer.roles.clone())
+            .unwrap_or_default()
+    };
+    if !declared.is_empty() {
+        return Some(Expected {
+            roles: declared,
+            says: "the configuration",
+        });
+    }
+    // An account that is not declared is a finding of its own.
+    let is_unknown_account = !is_run_as
+        && !topology.consumers.is_empty()
+        && topology.consumer(&role.account_id).is_none();
+    let sources = facts.given.inventory?.data_sources.values();
+    let listed = sources.filter_map(|source| {
+        let arn = if is_run_as {
+            &source.run_as_role_arn
+        } else {
+            &source.consumer_role_arn
+        };
+        RoleName::from_arn(arn.as_deref()?)
+    });
+    let roles: BTreeSet<RoleName> = listed.collect();
+    (!roles.is_empty() && !is_unknown_account).then_some(Expected {
+        roles,
+        says: "the list of data sources",
+    })
+}
+
+impl Rule for UndeclaredRole {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let topology = facts.given.topology;
+        let declares = !topology.run_as_roles.is_empty()
+            || topology
+                .consumers
+                .iter()
+                .any(|consumer| !consumer.roles.is_empty());
+        if !declares && facts.given.inventory.is_none() {
+            return found.rest(
+                "no roles are declared: add hub.run_as_roles and roles of [[consumers]], or give --data-sources",
+            );
+        }
+        let mut groups: BTreeMap<(Text, &'static str, &'static str), Group> = BTreeMap::new();
+        for active in facts.reaching() {
+            let chain = active.chain;
+            let sessions = [
+                (&chain.run_as_session, "Role A"),
+                (&chain.consumer_session, "Role B"),
+            ];
+            for (session, part) in sessions {
+                let Some(session) = session else { continue };
+                let Some(role) = session.role_arn.as_deref().and_then(RoleName::from_arn) else {
+                    continue;
+                };
+                let roles = facts.given.roles;
+                let is_run_as = part == "Role A";
+                // Callers that are no Role A are another rule's matter, and sessions
+                // of Role A that query themselves are no Role B.
+                let is_of_part = if is_run_as {
+                    roles.run_as.contains(&role)
+                } else {
+                    roles.consumer.contains(&role)
+                };
+                let Some(expected) = expected(facts, &role, is_run_as).filter(|_| is_of_part)
+                else {
+                    continue;
+                };
+                if expected.roles.contains(&role) {
+                    continue;
+                }
+                groups
+                    .entry((role_text(&role), part, expected.says))
+                    .or_default()
+                    .happened(active.first)
+                    .seen(active.last)
+                    .with_chain(&chain.chain_id)
+                    .with_events(&session.event_ids);
+            }
+        }
+        for ((role, part, says), group) in &groups {
+            let account = role.split(':').next().unwrap_or_default();
+            found.add(Draft {
+                title: format!("{role} is used as {part} and is not declared"),
+                detail: format!(
+                    "{} used {role} as {part}; {says} names other roles for it.",
+                    plural(group.count(), "chain")
+                ),
+                subject: Subject(vec![("role", role.clone()), ("part", (*part).into())]),
+                consumer_account_id: (*part == "Role B").then(|| account.into()),
+                evidence: vec![("named_by", Evidence::Text((*says).into()))],
+                group,
+            });
+        }
+    }
+}

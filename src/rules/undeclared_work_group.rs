@@ -1,0 +1,103 @@
+//! `undeclared-work-group`: a query of a chain runs in a work group that the
+//! consumer, or the data source, does not declare (design.md section 2, facts.md
+//! 5.1).
+
+use super::facts::Facts;
+use super::group::{Group, plural};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "undeclared-work-group",
+    title: "A chain's query runs in a work group that is not declared",
+    severity: Severity::Medium,
+    since: "0.1.0",
+    page: include_str!("undeclared_work_group.md"),
+    options: &[],
+    next_step: "See the queries: qs-audit show CHAIN. Declare the work group, or deny it in Role B's policy.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(UndeclaredWorkGroup)),
+};
+
+struct UndeclaredWorkGroup;
+
+impl Rule for UndeclaredWorkGroup {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let topology = facts.given.topology;
+        let is_any_declared = topology
+            .consumers
+            .iter()
+            .any(|consumer| consumer.work_groups.is_some());
+        if !is_any_declared && facts.given.inventory.is_none() {
+            return found.rest(
+                "no work groups are declared: add work_groups to [[consumers]], or give --data-sources",
+            );
+        }
+        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+        for active in facts.reaching() {
+            let chain = active.chain;
+            let Some(account) = &chain.consumer_account_id else {
+                continue;
+            };
+            let declared = topology.consumer(account);
+            let declared = declared.and_then(|consumer| consumer.work_groups.as_ref());
+            let listed = facts.given.inventory.zip(chain.data_source_arn.as_deref());
+            let listed =
+                listed.and_then(|(inventory, arn)| inventory.find(arn)?.work_group.as_ref());
+            for query in &chain.queries {
+                let Some(used) = query
+                    .work_group
+                    .as_ref()
+                    .filter(|_| facts.in_window(query.started_at))
+                else {
+                    continue;
+                };
+                let is_wrong = match (declared, listed) {
+                    (Some(declared), _) if !declared.contains(used) => true,
+                    (_, Some(listed)) => listed != used,
+                    _ => false,
+                };
+                if is_wrong {
+                    groups
+                        .entry((account.clone(), used.clone()))
+                        .or_default()
+                        .happened(query.started_at)
+                        .with_chain(&chain.chain_id)
+                        .with_events([&query.event_id])
+                        .with_word("listed", listed);
+                }
+            }
+        }
+        for ((account, used), group) in &groups {
+            let listed = group.words("listed");
+            let instead = match listed.first() {
+                Some(listed) => format!(" The list of data sources says {listed}."),
+                None => String::new(),
+            };
+            found.add(Draft {
+                title: format!("Queries of {} ran in work group {used}", facts.account(account)),
+                detail: format!(
+                    "{} of chains ran in work group {used} of account {account}, which is not declared for it.{instead}",
+                    plural(group.count(), "query")
+                ),
+                subject: Subject(vec![
+                    ("consumer_account_id", account.clone()),
+                    ("work_group", used.clone()),
+                ]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![("listed_work_groups", Evidence::texts(listed))],
+                group,
+            });
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `unexpected-source-account`: Role B is assumed from an account that is not the
+//! hub (facts.md 2.2 and 2.8).
+
+use super::facts::{Facts, Hop, role_text, steady_caller};
+use super::group::{Group, plural, sample, times};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use crate::model::chain::Maker;
+use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+
+static META: RuleMeta = RuleMeta {
+    id: "unexpected-source-account",
+    title: "Role B is assumed from an account that is not the hub",
+    severity: Severity::Critical,
+    since: "0.1.0",
+    page: include_str!("unexpected_source_account.md"),
+    options: &[],
+    next_step: "See what the session did: qs-audit show CHAIN. Then narrow Role B's trust policy to Role A.",
+};
+
+/// The rule in the registry.
+pub(super) const ENTRY: RuleEntry = RuleEntry {
+    meta: &META,
+    build: |_| Ok(Box::new(UnexpectedSourceAccount)),
+};
+
+struct UnexpectedSourceAccount;
+
+/// Where a session was assumed from: an account, or what else assumed it.
+fn source(hop: &Hop<'_>) -> Option<Text> {
+    match hop.session.maker {
+        Maker::Person => Some("federated sign-in".into()),
+        Maker::Service | Maker::Quick => hop.session.assumed_by.clone(),
+        Maker::Principal => hop.session.source_account_id.clone(),
+        Maker::Unseen => None,
+    }
+}
+
+impl Rule for UnexpectedSourceAccount {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+        let hubs = facts.hub_accounts();
+        if hubs.is_empty() {
+            return found.rest(
+                "the hub is not known: declare [hub] account_id, or read logs in which Quick assumes Role A",
+            );
+        }
+        let mut groups: BTreeMap<(Text, Text, Text), (Group, u64)> = BTreeMap::new();
+        let mut undecided = 0;
+        for hop in facts.consumer_hops() {
+            let Some(source) = source(hop) else {
+                undecided += 1;
+                continue;
+            };
+            if hubs.contains(&source) {
+                continue;
+            }
+            let key = (hop.role.account_id.clone(), role_text(&hop.role), source);
+            let (group, queries) = groups.entry(key).or_default();
+            *queries += hop.query_count();
+            let caller = hop.session.assumed_by.as_deref().map(steady_caller);
+            group
+                .happened(hop.at)
+                .with_events(&hop.session.event_ids)
+                .with_chains(hop.chain_ids())
+                .with_word("callers", caller.as_ref())
+                .with_word("source_ips", hop.session.source_ip.as_ref());
+        }
+        if undecided > 0 {
+            found.note(format!(
+                "{} of Role B: the record does not say which account assumed it",
+                plural(undecided, "session")
+            ));
+        }
+        let hub = sample(&hubs.into_iter().collect::<Vec<_>>());
+        for ((account, role, source), (group, queries)) in &groups {
+            let name = facts.account(account);
+            let callers = group.words("callers");
+            let by = if callers.is_empty() {
+                String::new()
+            } else {
+                format!(" by {}", sample(&callers))
+            };
+            found.add(Draft {
+                title: format!("Role B of {name} was assumed from {source}"),
+                detail: format!(
+                    "{role} was assumed {} from {source}{by}; the hub is {hub}. Its sessions submitted {}.",
+                    times(group.count()),
+                    plural(*queries, "query")
+                ),
+                subject: Subject(vec![
+                    ("consumer_account_id", account.clone()),
+                    ("role", role.clone()),
+                    ("source", source.clone()),
+                ]),
+                consumer_account_id: Some(account.clone()),
+                evidence: vec![
+                    ("callers", Evidence::texts(callers)),
+                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("queries", Evidence::Integer(*queries)),
+                ],
+                group,
+            });
+        }
+    }
+}
