@@ -33,6 +33,8 @@ pub(super) struct Sensitivity {
     pub(super) ratio_sure: f64,
     /// Days with a value that there must be.
     pub(super) history_days_min: usize,
+    /// A spike is above every day of the history, not only above what is usual.
+    pub(super) is_record: bool,
 }
 
 /// A day and its value.
@@ -131,10 +133,17 @@ fn as_number(count: usize) -> f64 {
 /// How much days vary around their levels: all days, and days of this kind; where
 /// this kind varies more, half way towards it.
 fn spread(history: &[DayValue], day: i64) -> Option<f64> {
+    // The level of a day is that of its weekday: Monday to Sunday, from an epoch day
+    // that is a Monday.
+    let levels: [Option<Level>; 7] = std::array::from_fn(|weekday| {
+        let monday = 4;
+        level(history, monday + i64::try_from(weekday).unwrap_or(0))
+    });
     let mut all = Vec::with_capacity(history.len());
     let mut of_kind = Vec::new();
     for known in history {
-        let Some(level) = level(history, known.day) else {
+        let of_weekday = usize::try_from(weekday(known.day)).ok();
+        let Some(level) = of_weekday.and_then(|weekday| levels[weekday].as_ref()) else {
             continue;
         };
         let distance = (known.value.ln() - level.center).abs();
@@ -175,7 +184,10 @@ pub(super) fn judge(history: &[DayValue], today: DayValue, limits: &Sensitivity)
     // What is usual on some day is no spike on another.
     let mut all: Vec<f64> = history.iter().map(|known| known.value.ln()).collect();
     let usual = median(&mut all).unwrap_or(own.center);
-    let high = (own.center + margin).max(usual);
+    let record = all.last().copied().filter(|_| limits.is_record);
+    let high = (own.center + margin)
+        .max(usual)
+        .max(record.unwrap_or(usual));
     if today.value.ln() <= high {
         return Verdict::Usual;
     }
@@ -198,6 +210,7 @@ mod tests {
         deviations: 3.0,
         ratio_sure: 6.0,
         history_days_min: 10,
+        is_record: false,
     };
 
     /// Monday, 5 January 1970, and 27 days more; weekends have a tenth.

@@ -28,7 +28,7 @@ static META: RuleMeta = RuleMeta {
         OptionMeta {
             name: "deviations",
             default: "3.0",
-            meaning: "a spike is so many deviations above the expected (two more for work groups, data sources and users)",
+            meaning: "a spike is so many deviations above the expected (three more for work groups, data sources and users)",
         },
         OptionMeta {
             name: "min_history_days",

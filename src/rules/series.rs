@@ -99,8 +99,9 @@ pub(super) struct SpikeOptions {
 /// From so many times the expected on, a consumer's day is a spike whatever the
 /// spread of its days.
 const RATIO_SURE: f64 = 6.0;
-/// Series of fewer queries vary more, and there are many of them.
-const NARROW_DEVIATIONS: f64 = 2.0;
+/// Series of fewer queries vary more, and there are many of them: their spikes are
+/// further out, and above all days of their history.
+const NARROW_DEVIATIONS: f64 = 3.0;
 
 impl SpikeOptions {
     /// Reads what all spike rules have; `value_min` is the rule's own.
@@ -130,6 +131,7 @@ impl SpikeOptions {
                 f64::INFINITY
             },
             history_days_min: self.history_days_min,
+            is_record: !is_broad,
         }
     }
 }

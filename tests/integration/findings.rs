@@ -1,0 +1,1 @@
+//! `findings` and `explain` as people and schedulers use them.
