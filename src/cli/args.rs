@@ -65,9 +65,13 @@ pub(super) struct Global {
     pub(super) now: Option<String>,
 
     /// A table for people, or one of the versioned machine formats. Without it, the
-    /// ending of --output tells: .csv, .json, .jsonl, .parquet, .xlsx.
+    /// ending of --output tells: .csv, .json, .jsonl, .parquet, .xlsx, .ocsf, .asff.
     #[arg(long = "format", global = true, value_enum, value_name = "FORMAT")]
     format_asked: Option<Format>,
+
+    /// Whether the ending of the output tells of no format that there is.
+    #[arg(skip)]
+    pub(super) is_ending_unknown: bool,
 
     /// The format, once it is settled.
     #[arg(skip = Format::Table)]
@@ -210,14 +214,22 @@ impl Global {
     /// Settles the format: as asked, else as the name of the output ends.
     pub(super) fn settle(&mut self) {
         let ending = self.output.as_deref().and_then(|path| path.extension());
-        let told = match ending.and_then(|ending| ending.to_str()) {
+        let ending = ending.map(|ending| ending.to_string_lossy().to_lowercase());
+        let told = match ending.as_deref() {
             Some("csv") => Some(Format::Csv),
             Some("json") => Some(Format::Json),
             Some("jsonl" | "ndjson") => Some(Format::Jsonl),
             Some("parquet") => Some(Format::Parquet),
             Some("xlsx") => Some(Format::Xlsx),
+            Some("ocsf") => Some(Format::Ocsf),
+            Some("asff") => Some(Format::Asff),
             _ => None,
         };
+        let is_plain = matches!(
+            ending.as_deref(),
+            None | Some("txt" | "text" | "log" | "out" | "md")
+        );
+        self.is_ending_unknown = self.format_asked.is_none() && told.is_none() && !is_plain;
         self.format = self.format_asked.or(told).unwrap_or(Format::Table);
     }
 }
@@ -423,17 +435,22 @@ pub(super) struct FindingsArgs {
     #[command(flatten)]
     pub(super) checks: ChecksArgs,
 
-    /// Only this rule; * stands for any text. May be given more than once.
-    #[arg(long, value_name = "RULE")]
+    /// Only these rules; * stands for any text.
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(super) rule: Vec<String>,
 
     /// Show only findings at least so bad.
-    #[arg(long, value_enum, value_name = "SEVERITY")]
+    #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) min_severity: Option<SeverityArg>,
 
-    /// Exit with status 10 if there are findings at least so bad.
-    #[arg(long, value_enum, value_name = "SEVERITY")]
+    /// Exit with status 10 if there are findings at least so bad, shown or not;
+    /// suppressed ones do not count.
+    #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) fail_on: Option<SeverityArg>,
+
+    /// Show, and fail on, only what the run of --previous did not know.
+    #[arg(long, requires = "previous")]
+    pub(super) new: bool,
 }
 
 /// What rules need besides logs, statistics and the bill.
@@ -441,7 +458,12 @@ pub(super) struct FindingsArgs {
 #[command(next_help_heading = "What findings are compared with")]
 pub(super) struct ChecksArgs {
     /// How much of the time before the window is read to know what is usual: 28d, 4w.
-    #[arg(long, value_name = "DURATION", default_value = "28d")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "28d",
+        allow_hyphen_values = true
+    )]
     pub(super) baseline: String,
 
     /// The findings of an earlier run, as JSON: what it knew is ongoing, not new.

@@ -2,20 +2,27 @@
 
 use super::args::{DemoArgs, Format, Global};
 use super::exit::Exit;
-use super::exports::Wants;
+use super::exports::{self, Wants};
 use super::failure::Failure;
-use super::inputs::Inputs;
-use super::terminal::{page, say, write_out};
+use super::inputs::{Inputs, rule_set};
+use super::terminal::{page, quoted, say, write_out};
 use crate::config::Settings;
 use crate::demo::{self, Plan};
 use crate::model::chain::Chain;
+use crate::model::finding::Findings;
 use crate::model::window::TimeWindow;
 use crate::output::chain_table::{self, is_listed_by_default};
+use crate::output::findings as text;
+use crate::pipeline::Checks;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Chains shown; the rest is a command away.
 const CHAINS_SHOWN: usize = 20;
+/// Days at the end of the organisation that rules judge.
+const DAYS_JUDGED: i64 = 7;
 /// Tells a folder that a demo wrote from one that it must not touch.
 const MARKER: &str = "ground-truth.json";
 
@@ -33,7 +40,7 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
         ));
     }
     prepare(&args.dir)?;
-    let plan = Plan::demo(args.seed);
+    let plan = Plan::showcase(args.seed);
     let organisation = demo::generate(&plan);
     let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", args.dir.display()));
     demo::write_to(&args.dir, &organisation.logs).map_err(cannot)?;
@@ -52,7 +59,19 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
         to: Some(plan.end()),
     };
     let logs = [args.dir.join("AWSLogs")];
-    let inputs = Inputs::new(global, &logs, &settings, window, Wants::Statistics)?;
+    let mut inputs = Inputs::new(global, &logs, &settings, window, Wants::BillIfGiven)?;
+    inputs.plan.checks = Some(Checks {
+        rules: Arc::new(rule_set(&settings, &BTreeSet::new())?),
+        window: TimeWindow {
+            from: Some(plan.end().plus(-DAYS_JUDGED * 86_400)),
+            to: Some(plan.end()),
+        },
+        baseline_days: i64::from(plan.days) - DAYS_JUDGED,
+        inventory: exports::inventory(&[], &settings)?,
+        suppressions: Vec::new(),
+        as_of: plan.end().day(),
+        previous: None,
+    });
     let audit = inputs.run(global)?;
     let listed: Vec<&Chain> = audit
         .chains
@@ -63,6 +82,8 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
     write_out(global, |out| {
         let latest = &listed[listed.len().saturating_sub(CHAINS_SHOWN)..];
         chain_table::write_part(latest, &listed, page, out)?;
+        let none = Findings::default();
+        text::write_titles(audit.findings.as_ref().unwrap_or(&none), page, out)?;
         write!(out, "\n{}", next_steps(&args.dir, &plan, &listed))
     })?;
     Ok(Exit::Clean)
@@ -92,26 +113,24 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
         .map_err(cannot)
 }
 
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
-    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+:@%".contains(letter);
-    if path.chars().all(is_plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
-    }
-}
-
 fn next_steps(dir: &Path, plan: &Plan, listed: &[&Chain]) -> String {
     let dir = quoted(&dir.to_string_lossy());
     let config = format!("-c {dir}/qs-audit.toml");
-    let window = format!("--from {} --to {}", plan.start.day(), plan.end().day());
+    let end = plan.end();
+    let window = format!("--from {} --to {}", end.plus(-14 * 86_400).day(), end.day());
+    let week = format!(
+        "--from {} --to {}",
+        end.plus(-DAYS_JUDGED * 86_400).day(),
+        end.day()
+    );
     let busy = listed.iter().find(|chain| !chain.queries.is_empty());
     let id = busy.map_or("latest", |chain| chain.chain_id.as_str());
     let program = std::env::args().next();
     let program = program.as_deref().unwrap_or("qs-audit");
     format!(
         "What to try next:\n  \
+         {program} findings {config} {week}\n  \
+         {program} explain external-id-spoof\n  \
          {program} show {id} {config}\n  \
          {program} chains {config} {window} --status denied --status partial\n  \
          {program} chargeback {config} {window} --by business-unit,consumer\n  \

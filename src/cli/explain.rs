@@ -3,7 +3,7 @@
 use super::args::{ExplainArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::select::nearest;
+use super::inputs;
 use super::terminal::{page, write_out};
 use crate::output::Page;
 use crate::rules::{self, RULES, RuleMeta};
@@ -20,10 +20,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> 
     };
     let entry = rules::find(id).ok_or_else(|| {
         let failure = Failure::usage(format!("there is no rule {id:?}"));
-        match nearest(id, RULES.iter().map(|entry| entry.meta.id)) {
-            Some(near) => failure.hint(format!("did you mean {near}?")),
-            None => failure.hint("qs-audit explain lists the rules"),
-        }
+        inputs::with_near_rule(failure, id)
     })?;
     write_out(global, |out| print(entry.meta, page, out))?;
     Ok(Exit::Clean)

@@ -203,6 +203,12 @@ pub(super) fn inventory(
                 .hint("it takes output of aws quicksight list-data-sources"));
         }
     }
+    if inventory.data_sources.is_empty() {
+        return Err(
+            Failure::usage("--data-sources: no file lists a data source")
+                .hint("it takes output of aws quicksight list-data-sources"),
+        );
+    }
     Ok(Some(inventory))
 }
 

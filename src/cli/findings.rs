@@ -7,21 +7,23 @@ use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
-use super::select::nearest;
-use super::terminal::{OF_FINDINGS, check_format, page, write_out};
+use super::terminal::{OF_FINDINGS, check_format, page, quoted, say, write_out};
 use crate::config::Settings;
 use crate::model::audit::Audit;
-use crate::model::finding::{Finding, Findings, Severity};
+use crate::model::finding::{Finding, FindingStatus, Findings, Severity};
 use crate::model::pattern::matches;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::asff::{self, SecurityHub};
+use crate::output::findings::About;
+use crate::output::human::plural;
 use crate::output::json::findings as json;
 use crate::output::{csv, finding_rows, findings as text, ocsf, xlsx};
 use crate::pipeline::Checks;
 use crate::rules::RULES;
 use crate::tables::write_parquet;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
@@ -45,10 +47,7 @@ fn asked_rules(asked: &[String]) -> Result<BTreeSet<String>, Failure> {
         let matching: Vec<&str> = ids.clone().filter(|id| matches(pattern, id)).collect();
         if matching.is_empty() {
             let failure = Failure::usage(format!("there is no rule {pattern:?}"));
-            return Err(match nearest(pattern, ids) {
-                Some(near) => failure.hint(format!("did you mean {near}?")),
-                None => failure.hint("qs-audit explain lists the rules"),
-            });
+            return Err(inputs::with_near_rule(failure, pattern));
         }
         rules.extend(matching.into_iter().map(str::to_owned));
     }
@@ -79,14 +78,47 @@ pub(super) fn checks(
     })
 }
 
+/// The window with a beginning, and without the future: what has not happened is no
+/// gap.
+fn judged(window: TimeWindow, now: UtcSecond) -> TimeWindow {
+    let to = window.to.map(|to| to.min(now.plus(1)));
+    let last = to.map(|to| to.plus(-DEFAULT_SECONDS));
+    TimeWindow {
+        from: window.from.or(last),
+        to,
+    }
+}
+
+/// Options that a command has to repeat to see the same data.
+fn options(global: &Global) -> String {
+    let mut options = String::new();
+    let mut add = |name: &str, value: &str| {
+        let _ = write!(options, " {name} {}", quoted(value));
+    };
+    if let Some(config) = &global.config {
+        add("-c", &config.to_string_lossy());
+    }
+    for logs in &global.logs {
+        add("--logs", logs);
+    }
+    for path in &global.money.executions {
+        add("--executions", &path.to_string_lossy());
+    }
+    for path in &global.money.costs {
+        add("--costs", &path.to_string_lossy());
+    }
+    options
+}
+
 pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure> {
     check_format(global, &OF_FINDINGS)?;
     let only = asked_rules(&args.rule)?;
     let now = inputs::now(global)?;
     let window = moments::window(global, now, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    let window = judged(window, now);
     let settings = inputs::settings(global)?;
     let checks = checks(&args.checks, &settings, window, now, &only)?;
-    let read = moments::with_baseline(window, checks.baseline_days);
+    let read = moments::with_baseline(checks.window, checks.baseline_days);
     let mut inputs = Inputs::of_settings(global, &settings, read, Wants::BillIfGiven)?;
     inputs.plan.checks = Some(checks);
     let audit = inputs.run(global)?;
@@ -95,17 +127,31 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
         return Err(Failure::internal("no rule was asked"));
     };
     let least = args.min_severity.map_or(Severity::Info, severity);
-    let shown: Vec<&Finding> = findings
-        .findings
-        .iter()
-        .filter(|finding| least <= finding.severity)
-        .collect();
+    let wanted = |finding: &&Finding| !args.new || finding.status == FindingStatus::New;
+    let all: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
+    let is_shown = |finding: &&Finding| least <= finding.severity;
+    let shown: Vec<&Finding> = all.iter().copied().filter(is_shown).collect();
     print(global, &settings, &audit, findings, &shown)?;
-    let fails = args
-        .fail_on
-        .is_some_and(|limit| findings.worst() >= Some(severity(limit)));
-    let due = nothing.or(fails.then_some(Exit::Findings));
-    Ok(exit_of(global, &audit).max(due))
+    let strictly = exit_of(global, &audit);
+    let failing = args.fail_on.map_or(0, |limit| {
+        let limit = severity(limit);
+        all.iter()
+            .filter(|finding| limit <= finding.severity)
+            .count()
+    });
+    if failing > 0 && !global.quiet {
+        let limit = args.fail_on.map_or("", |limit| severity(limit).as_str());
+        let these = plural(failing as u64, "finding");
+        say(&format!(
+            "{these} at or above {limit}, and --fail-on was asked for\n"
+        ));
+    }
+    // What is wrong outweighs what was not seen.
+    Ok(if failing > 0 {
+        Exit::Findings
+    } else {
+        strictly.max(nothing)
+    })
 }
 
 fn print(
@@ -126,7 +172,14 @@ fn print(
         .or(last)
         .unwrap_or(UtcSecond::from_unix(0));
     write_out(global, |out| match (global.format, &hub) {
-        (Format::Table | Format::Focus, _) => text::write(findings, shown, page(global), out),
+        (Format::Table | Format::Focus, _) => {
+            let about = About {
+                shown,
+                options: &options(global),
+                unread: audit.coverage.rejects.total() + audit.inventory_rejects.total(),
+            };
+            text::write(findings, about, page(global), out)
+        }
         (Format::Json, _) => json::write_json(audit, findings, shown, out),
         (Format::Jsonl, _) => json::write_jsonl(shown, out),
         (Format::Csv, _) => csv::write_table(&finding_rows::rows(shown), out),

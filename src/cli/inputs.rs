@@ -5,17 +5,19 @@ use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::moments::{self, DefaultWindow};
 use super::progress::{self, Progress};
+use super::select::nearest;
 use super::terminal::say;
 use crate::config::{LogLocation, Settings};
 use crate::decode::Reading;
 use crate::local::LocalLogs;
 use crate::model::audit::Audit;
 use crate::model::coverage::{Limits, Rejects};
+use crate::model::pattern::matches;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::summary;
 use crate::pipeline::{self, Plan, Unwatched};
-use crate::rules::RuleSet;
+use crate::rules::{RULES, RuleSet};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -57,14 +59,38 @@ pub(super) fn settings(global: &Global) -> Result<Settings, Failure> {
 
 /// The rules with their options; only some, where any are named.
 pub(super) fn rule_set(settings: &Settings, only: &BTreeSet<String>) -> Result<RuleSet, Failure> {
+    for suppression in &settings.suppressions {
+        if !RULES
+            .iter()
+            .any(|entry| matches(&suppression.rule, entry.meta.id))
+        {
+            let message = format!("there is no rule {:?}", suppression.rule);
+            let failure = Failure::from(settings.suppression_error(suppression, message));
+            return Err(with_near_rule(failure, &suppression.rule));
+        }
+    }
     RuleSet::new(&settings.rules, only).map_err(|error| {
+        let is_unknown = error.name == "*";
         let key = match error.name.as_str() {
             "*" => format!("rules.{}", error.rule),
             name => format!("rules.{}.{name}", error.rule),
         };
-        let failure = Failure::from(settings.rule_error(&error.rule, key, error.message));
-        failure.hint("`qs-audit explain RULE` has the options of a rule")
+        let option = (!is_unknown).then_some(error.name.as_str());
+        let failure = settings.rule_error(&error.rule, option, key, error.message);
+        if is_unknown {
+            return with_near_rule(failure.into(), &error.rule);
+        }
+        let hint = format!("`qs-audit explain {}` has its options", error.rule);
+        Failure::from(failure).hint(hint)
     })
+}
+
+/// What a rule that there is not was probably meant to be.
+pub(super) fn with_near_rule(failure: Failure, rule: &str) -> Failure {
+    match nearest(rule, RULES.iter().map(|entry| entry.meta.id)) {
+        Some(near) => failure.hint(format!("did you mean {near}?")),
+        None => failure.hint("`qs-audit explain` lists the rules"),
+    }
 }
 
 fn log_paths(global: &Global, settings: &Settings) -> Result<Vec<PathBuf>, Failure> {

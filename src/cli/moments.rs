@@ -96,10 +96,16 @@ pub(super) fn baseline_days(text: &str) -> Result<i64, Failure> {
     const DAYS_MAX: i64 = 3660;
     let seconds = duration_seconds(text).filter(|seconds| seconds % 86_400 == 0);
     let days = seconds.map(|seconds| seconds / 86_400);
-    days.filter(|days| *days <= DAYS_MAX).ok_or_else(|| {
-        Failure::usage(format!("--baseline {text:?} is not a number of days"))
-            .hint("write 28d or 4w; 0d for none")
-    })
+    let hint = "write 28d or 4w; 0d for none";
+    match days {
+        Some(days) if days <= DAYS_MAX => Ok(days),
+        Some(_) => Err(
+            Failure::usage(format!("--baseline {text:?} is more than {DAYS_MAX} days")).hint(hint),
+        ),
+        None => Err(
+            Failure::usage(format!("--baseline {text:?} is not a number of whole days")).hint(hint),
+        ),
+    }
 }
 
 /// The window with so many whole days before it.

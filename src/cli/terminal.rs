@@ -39,6 +39,12 @@ pub(super) fn check_output(global: &Global) -> Result<(), Failure> {
     let Some(path) = global.output.as_deref().filter(|path| !is_stdout(path)) else {
         return Ok(());
     };
+    if global.is_ending_unknown && !global.quiet && path.as_os_str() != "/dev/null" {
+        say(&format!(
+            "{}: this ending is of no format here; a table is written (--format chooses)\n",
+            path.display()
+        ));
+    }
     let is_there = folder_of(path).is_dir() && !path.is_dir();
     is_there.then_some(()).ok_or_else(|| {
         Failure::usage(format!(
@@ -169,4 +175,14 @@ fn as_normal_file(_builder: &mut tempfile::Builder<'_, '_>) {}
 /// Says something on standard error; that nobody listens is no failure.
 pub(super) fn say(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// A path as a shell takes it.
+pub(super) fn quoted(path: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+:@%".contains(letter);
+    if path.chars().all(is_plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
 }

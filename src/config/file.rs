@@ -15,11 +15,14 @@ pub(super) struct RawConfig {
     pub(super) business_units: RawUnits,
     pub(super) pricing: RawPricing,
     /// Options of rules: read by the rules themselves.
-    pub(super) rules: BTreeMap<String, Spanned<toml::Table>>,
+    pub(super) rules: BTreeMap<String, Spanned<RawRule>>,
     pub(super) data_sources: Vec<RawPath>,
     pub(super) suppressions: Vec<RawSuppression>,
     pub(super) security_hub: Option<RawSecurityHub>,
 }
+
+/// Options of a rule: read by the rule itself.
+pub(super) type RawRule = BTreeMap<Spanned<String>, toml::Value>;
 
 /// A finding that is accepted for a while.
 #[derive(Debug, Deserialize)]

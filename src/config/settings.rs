@@ -1,7 +1,7 @@
 //! The checked settings. Every complaint names the file, the line and the key.
 
 use super::file::{
-    RawBase, RawConfig, RawConsumer, RawLogs, RawPath, RawSecurityHub, RawSuppression,
+    RawBase, RawConfig, RawConsumer, RawLogs, RawPath, RawRule, RawSecurityHub, RawSuppression,
 };
 use crate::model::finding::Suppression;
 use crate::model::identity::{RoleName, is_data_source_arn};
@@ -63,8 +63,10 @@ pub struct Settings {
     pub security_hub_account_id: Option<Text>,
     /// The Region of Security Hub.
     pub security_hub_region: Option<String>,
-    /// Where options of rules stand, by rule id.
-    rule_lines: BTreeMap<String, usize>,
+    /// Where rules and their options stand.
+    rule_lines: BTreeMap<(String, Option<String>), usize>,
+    /// Where suppressions stand.
+    suppression_lines: Vec<usize>,
     /// The file.
     path: PathBuf,
 }
@@ -131,16 +133,46 @@ impl Settings {
         Checker { text, path }.settings(raw)
     }
 
-    /// An error about an option of a rule, with the line of the rule's table.
+    /// An error about a rule or an option of it, with its line.
     #[must_use]
-    pub fn rule_error(&self, rule: &str, key: String, message: String) -> ConfigError {
+    pub fn rule_error(
+        &self,
+        rule: &str,
+        option: Option<&str>,
+        key: String,
+        message: String,
+    ) -> ConfigError {
+        let line = |option: Option<&str>| {
+            let place = (rule.to_owned(), option.map(str::to_owned));
+            self.rule_lines.get(&place).copied()
+        };
         ConfigError::Value {
             path: self.path.clone(),
-            line: self.rule_lines.get(rule).copied().unwrap_or(1),
+            line: line(option).or_else(|| line(None)).unwrap_or(1),
             key,
             message,
         }
     }
+
+    /// An error about a suppression, with its line.
+    #[must_use]
+    pub fn suppression_error(&self, suppression: &Suppression, message: String) -> ConfigError {
+        let known = self.suppressions.iter().position(|one| one == suppression);
+        let line = known.and_then(|at| self.suppression_lines.get(at).copied());
+        ConfigError::Value {
+            path: self.path.clone(),
+            line: line.unwrap_or(1),
+            key: "suppressions.rule".to_owned(),
+            message,
+        }
+    }
+}
+
+/// The options of a rule without their places.
+fn plain(rule: RawRule) -> toml::Table {
+    rule.into_iter()
+        .map(|(name, value)| (name.into_inner(), value))
+        .collect()
 }
 
 struct Checker<'a> {
@@ -183,15 +215,16 @@ impl Checker<'_> {
             usd_per_tb.insert(region.into_inner(), amount);
         }
         let units = raw.business_units;
+        let suppression_lines = raw.suppressions.iter();
+        let suppression_lines = suppression_lines
+            .map(|one| self.line(&one.rule.span()))
+            .collect();
         let suppressions = raw
             .suppressions
             .into_iter()
             .map(|one| self.suppression(one));
         let (security_hub_account_id, security_hub_region) = self.security_hub(raw.security_hub)?;
-        let rule_lines = raw
-            .rules
-            .iter()
-            .map(|(id, table)| (id.clone(), self.line(&table.span())));
+        let rule_lines = self.rule_lines(&raw.rules);
         Ok(Settings {
             topology,
             logs,
@@ -205,11 +238,12 @@ impl Checker<'_> {
                 Some(RawBase::Decimal) | None => TerabyteBase::Decimal,
             },
             usd_per_tb,
-            rule_lines: rule_lines.collect(),
+            rule_lines,
+            suppression_lines,
             rules: raw
                 .rules
                 .into_iter()
-                .map(|(id, table)| (id, table.into_inner()))
+                .map(|(id, table)| (id, plain(table.into_inner())))
                 .collect(),
             data_sources: self.paths(raw.data_sources),
             suppressions: suppressions.collect::<Result<_, _>>()?,
@@ -217,6 +251,21 @@ impl Checker<'_> {
             security_hub_region,
             path: self.path.to_owned(),
         })
+    }
+
+    fn rule_lines(
+        &self,
+        rules: &BTreeMap<String, Spanned<RawRule>>,
+    ) -> BTreeMap<(String, Option<String>), usize> {
+        let mut lines = BTreeMap::new();
+        for (id, table) in rules {
+            lines.insert((id.clone(), None), self.line(&table.span()));
+            for option in table.get_ref().keys() {
+                let place = (id.clone(), Some(option.get_ref().clone()));
+                lines.insert(place, self.line(&option.span()));
+            }
+        }
+        lines
     }
 
     fn consumer(&self, raw: RawConsumer, known: &Topology) -> Result<Consumer, ConfigError> {

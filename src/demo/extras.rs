@@ -96,6 +96,7 @@ fn configuration(plan: &Plan) -> String {
     let _ = write!(
         text,
         "\n[[logs]]\npath = \"AWSLogs\"\n\n[[executions]]\npath = \"executions.json\"\n\n\
+         [[data_sources]]\npath = \"data-sources.json\"\n\n\
          [[costs]]\npath = \"costs.json\"\n\n[[costs]]\npath = \"costs-by-service.json\"\n\n\
          [pricing]\ntb = \"decimal\"\n\
          usd_per_tb = {{ {QUICK_REGION} = \"5.00\" }}\n"

@@ -9,6 +9,7 @@ mod bill;
 mod cast;
 mod chance;
 mod extras;
+mod incidents;
 mod layout;
 mod noise;
 mod organisation;

@@ -2,6 +2,7 @@
 
 use super::cast::CONSUMERS;
 use super::extras;
+use super::incidents;
 use super::layout::{self, GeneratedFile};
 use super::noise;
 use super::scenes::{Scene, Stage};
@@ -34,10 +35,14 @@ pub struct Plan {
     pub odd_one_in: usize,
     /// Minutes of delivery that go into one file.
     pub minutes_per_file: i64,
+    /// Whether strangers use the external id of a data source now and then.
+    pub strangers: bool,
+    /// Whether things go wrong in the last week that rules find.
+    pub incidents: bool,
 }
 
 impl Plan {
-    /// The demo: two weeks of five consumers.
+    /// Two weeks of five consumers.
     #[must_use]
     pub fn demo(seed: u64) -> Self {
         Self {
@@ -51,6 +56,24 @@ impl Plan {
             oddities: true,
             odd_one_in: 2,
             minutes_per_file: 360,
+            strangers: true,
+            incidents: false,
+        }
+    }
+
+    /// What `qs-audit demo` shows: six weeks, so that there is a past to compare with,
+    /// and a last week in which things go wrong.
+    #[must_use]
+    pub fn showcase(seed: u64) -> Self {
+        let usual = Self::demo(seed);
+        Self {
+            start: usual.start.plus(-28 * 86_400),
+            days: 42,
+            noise_per_day: 60,
+            odd_one_in: 4,
+            strangers: false,
+            incidents: true,
+            ..usual
         }
     }
 
@@ -65,6 +88,7 @@ impl Plan {
             odd_one_in: 1,
             noise_per_day: 12,
             minutes_per_file: 1440,
+            incidents: true,
             ..Self::demo(20_261_101)
         }
     }
@@ -93,7 +117,13 @@ pub fn generate(plan: &Plan) -> Organisation {
     let mut stage = Stage::new(plan.seed);
     let consumers = &CONSUMERS[..plan.consumers.clamp(1, CONSUMERS.len())];
     let mut scenes = Scene::ALL.iter().copied().cycle();
-    let mut side_scenes = SideScene::ALL.iter().copied().cycle();
+    let side_scenes = SideScene::ALL.iter().copied();
+    let is_played = |scene: &SideScene| plan.strangers || *scene != SideScene::Spoof;
+    let mut side_scenes = side_scenes
+        .filter(is_played)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .cycle();
     for day in 0..plan.days {
         let midnight = plan.start.plus(i64::from(day) * 86_400);
         for consumer in consumers {
@@ -117,6 +147,9 @@ pub fn generate(plan: &Plan) -> Organisation {
         for place in noise::places() {
             noise::day(&mut stage, place, midnight, plan.noise_per_day);
         }
+    }
+    if plan.incidents {
+        stage.append(incidents::play(plan, consumers));
     }
     finish(stage, plan)
 }

@@ -7,6 +7,7 @@ use super::records::{self, HopStyle, QueryCast, SessionCast, Signed};
 use super::truth::{TrueChain, Truth};
 use crate::model::time::UtcSecond;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// A record on its way into a log file.
 pub(super) struct Written {
@@ -25,6 +26,8 @@ pub(super) struct Stage {
     pub(super) truth: Truth,
     /// Keys of earlier sessions: STS gives the same id out again.
     old_keys: Vec<String>,
+    /// Queries that scan far more than usual.
+    pub(super) heavy: BTreeSet<String>,
 }
 
 /// What is special about a Quick chain.
@@ -120,6 +123,7 @@ impl Stage {
             written: Vec::new(),
             truth: Truth::default(),
             old_keys: Vec::new(),
+            heavy: BTreeSet::new(),
         }
     }
 
@@ -136,6 +140,13 @@ impl Stage {
             record,
             late_seconds,
         });
+    }
+
+    /// Takes over what was played on another stage.
+    pub(super) fn append(&mut self, other: Self) {
+        self.written.extend(other.written);
+        self.truth.chains.extend(other.truth.chains);
+        self.heavy.extend(other.heavy);
     }
 
     /// Quick reaches a consumer at this time.

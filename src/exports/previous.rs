@@ -1,8 +1,9 @@
 //! What an earlier run found: its `findings` as JSON, or as JSON lines.
 
-use crate::model::finding::{Previous, PreviousFinding};
+use crate::model::finding::{Previous, PreviousFinding, Severity};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
-use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Why a file is not taken for an earlier run.
@@ -19,39 +20,6 @@ pub enum PreviousError {
     Finding(String),
 }
 
-#[derive(Deserialize)]
-struct RawDocument {
-    schema: Option<String>,
-    findings: Option<Vec<RawFinding>>,
-    suppressed: Option<Vec<RawSuppressed>>,
-    rules: Option<Vec<RawRule>>,
-    finding_id: Option<String>,
-    rule: Option<String>,
-    title: Option<String>,
-    first_seen: Option<String>,
-    last_seen: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RawFinding {
-    finding_id: String,
-    rule: String,
-    title: String,
-    first_seen: String,
-    last_seen: String,
-}
-
-#[derive(Deserialize)]
-struct RawSuppressed {
-    finding: RawFinding,
-}
-
-#[derive(Deserialize)]
-struct RawRule {
-    rule: String,
-    state: String,
-}
-
 /// Reads the findings of an earlier run.
 ///
 /// # Errors
@@ -59,36 +27,11 @@ struct RawRule {
 /// When the text is not what `findings --format json` or `jsonl` writes.
 pub fn read_previous(text: &[u8]) -> Result<Previous, PreviousError> {
     let mut previous = Previous::default();
-    for document in serde_json::Deserializer::from_slice(text).into_iter::<RawDocument>() {
+    for document in serde_json::Deserializer::from_slice(text).into_iter::<Value>() {
         let document = document.map_err(PreviousError::Json)?;
-        match document.schema.as_deref() {
-            Some("qs-audit/findings/v1") => {
-                for finding in document.findings.unwrap_or_default() {
-                    add(&mut previous, finding)?;
-                }
-                for suppressed in document.suppressed.unwrap_or_default() {
-                    add(&mut previous, suppressed.finding)?;
-                }
-                let rules = document.rules.unwrap_or_default().into_iter();
-                let ran = rules
-                    .filter(|rule| rule.state == "ran")
-                    .map(|rule| rule.rule);
-                let known = previous.rules_ran.get_or_insert_with(BTreeSet::new);
-                known.extend(ran);
-            }
-            Some("qs-audit/finding/v1") => {
-                let id = document.finding_id.clone().unwrap_or_default();
-                let finding = (|| {
-                    Some(RawFinding {
-                        finding_id: document.finding_id?,
-                        rule: document.rule?,
-                        title: document.title?,
-                        first_seen: document.first_seen?,
-                        last_seen: document.last_seen?,
-                    })
-                })();
-                add(&mut previous, finding.ok_or(PreviousError::Finding(id))?)?;
-            }
+        match document["schema"].as_str() {
+            Some("qs-audit/findings/v1") => read_document(&document, &mut previous)?,
+            Some("qs-audit/finding/v1") => add(&document, &mut previous)?,
             other => {
                 let name = other.unwrap_or("no schema").to_owned();
                 return Err(PreviousError::AnotherDocument(name));
@@ -99,21 +42,55 @@ pub fn read_previous(text: &[u8]) -> Result<Previous, PreviousError> {
     Ok(previous)
 }
 
-fn add(previous: &mut Previous, raw: RawFinding) -> Result<(), PreviousError> {
-    let times = UtcSecond::parse(&raw.first_seen).zip(UtcSecond::parse(&raw.last_seen));
-    let Some((first_seen, last_seen)) = times else {
-        return Err(PreviousError::Finding(raw.finding_id));
-    };
-    previous.findings.insert(
-        raw.finding_id.clone(),
-        PreviousFinding {
-            finding_id: raw.finding_id,
-            rule: raw.rule,
-            title: raw.title,
-            first_seen,
-            last_seen,
-        },
-    );
+fn list<'a>(document: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
+    document[member].as_array().into_iter().flatten()
+}
+
+/// Shown, filtered out, suppressed, or not looked for that time: all of it was known.
+fn read_document(document: &Value, previous: &mut Previous) -> Result<(), PreviousError> {
+    let suppressed = list(document, "suppressed").map(|one| &one["finding"]);
+    let open = list(document, "open");
+    let known = list(document, "findings").chain(list(document, "hidden"));
+    for finding in open.chain(known).chain(suppressed) {
+        add(finding, previous)?;
+    }
+    let ran = list(document, "rules").filter(|rule| rule["state"] == "ran");
+    let ran = ran.filter_map(|rule| rule["rule"].as_str().map(str::to_owned));
+    previous
+        .rules_ran
+        .get_or_insert_with(BTreeSet::new)
+        .extend(ran);
+    let end = document["window"]["to"].as_str().and_then(UtcSecond::parse);
+    previous.window_end = previous.window_end.max(end);
+    Ok(())
+}
+
+fn add(value: &Value, previous: &mut Previous) -> Result<(), PreviousError> {
+    let text = |member: &str| value[member].as_str().map(str::to_owned);
+    let time = |member: &str| value[member].as_str().and_then(UtcSecond::parse);
+    let finding = (|| {
+        let subject = value["subject"].as_object().into_iter().flatten();
+        let roles = list(value, "role_arns").filter_map(Value::as_str);
+        Some(PreviousFinding {
+            finding_id: text("finding_id")?,
+            rule: text("rule")?,
+            severity: value["severity"].as_str().and_then(Severity::parse),
+            title: text("title")?,
+            detail: text("detail").unwrap_or_default(),
+            consumer_account_id: text("consumer_account_id").map(Text::from),
+            subject: subject
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.into())))
+                .collect(),
+            role_arns: roles.map(Text::from).collect(),
+            first_seen: time("first_seen")?,
+            last_seen: time("last_seen")?,
+        })
+    })();
+    let finding =
+        finding.ok_or_else(|| PreviousError::Finding(text("finding_id").unwrap_or_default()))?;
+    previous
+        .findings
+        .insert(finding.finding_id.clone(), finding);
     Ok(())
 }
 

@@ -205,6 +205,14 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether any of the records may be of this window: sure where the first or the
+    /// last one is.
+    #[must_use]
+    pub fn is_in(&self, window: &TimeWindow) -> bool {
+        window.to.is_none_or(|to| self.first < to)
+            && window.from.is_none_or(|from| from <= self.last)
+    }
+
     /// Both sightings together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -271,10 +279,7 @@ impl Coverage {
     /// what an account and Region logged in a day.
     #[must_use]
     pub fn has_records_in(&self, window: &TimeWindow) -> bool {
-        self.seen.values().any(|seen| {
-            window.to.is_none_or(|to| seen.first < to)
-                && window.from.is_none_or(|from| from <= seen.last)
-        })
+        self.seen.values().any(|seen| seen.is_in(window))
     }
 
     /// First and last event time seen.

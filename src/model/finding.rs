@@ -23,6 +23,14 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// The severity of this spelling.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|severity| severity.as_str() == text)
+    }
+
     /// All severities, the worst first.
     pub const ALL: [Self; 5] = [
         Self::Critical,
@@ -141,10 +149,14 @@ pub struct Finding {
     pub detail: String,
     /// The one thing to do next.
     pub next_step: String,
+    /// The command to do it with, or to begin with.
+    pub command: String,
     /// The consumer it is about, where it is about one.
     pub consumer_account_id: Option<Text>,
     /// What it is about.
     pub subject: Subject,
+    /// ARNs of the roles in the subject, as they were logged.
+    pub role_arns: Vec<Text>,
     /// What it rests on, beyond ids.
     pub evidence: Vec<(&'static str, Evidence)>,
     /// The first chains, sorted by id.
@@ -245,8 +257,18 @@ pub struct PreviousFinding {
     pub finding_id: String,
     /// Its rule.
     pub rule: String,
+    /// Its severity, where the file tells one.
+    pub severity: Option<Severity>,
     /// Its title.
     pub title: String,
+    /// Its detail.
+    pub detail: String,
+    /// The consumer it was about.
+    pub consumer_account_id: Option<Text>,
+    /// What it was about.
+    pub subject: Vec<(String, Text)>,
+    /// ARNs of the roles in the subject.
+    pub role_arns: Vec<Text>,
     /// When it was first seen.
     pub first_seen: UtcSecond,
     /// When it was last seen.
@@ -260,6 +282,17 @@ pub struct Previous {
     pub findings: BTreeMap<String, PreviousFinding>,
     /// Rules that ran; `None` where the file does not tell.
     pub rules_ran: Option<BTreeSet<String>>,
+    /// The end of what it judged, where the file tells.
+    pub window_end: Option<UtcSecond>,
+}
+
+/// A finding of an earlier run that this one cannot say anything about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenFinding {
+    /// The finding.
+    pub finding: PreviousFinding,
+    /// Why nothing can be said.
+    pub why: String,
 }
 
 /// What the rules found in a run.
@@ -275,8 +308,14 @@ pub struct Findings {
     pub suppressed: Vec<Suppressed>,
     /// Suppressions that do not count any more.
     pub expired: Vec<ExpiredSuppression>,
-    /// Findings of the earlier run that this one does not have.
+    /// Live suppressions that hid nothing.
+    pub unused: Vec<Suppression>,
+    /// Findings of the earlier run that this one looked for and does not have.
     pub resolved: Vec<PreviousFinding>,
+    /// Findings of the earlier run that this one could not look for.
+    pub open: Vec<OpenFinding>,
+    /// Whether there is any record in the window.
+    pub has_logs: bool,
     /// Whether there was an earlier run to compare with.
     pub has_previous: bool,
     /// Every rule, in the order of their ids.

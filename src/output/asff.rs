@@ -4,6 +4,7 @@
 
 use super::json::findings::evidence;
 use crate::model::finding::{Finding, PreviousFinding, Severity};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -103,38 +104,49 @@ fn time(moment: UtcSecond) -> Value {
 }
 
 /// The resources a finding is about; there has to be one.
-fn resources(finding: &Finding, hub: &SecurityHub) -> Vec<Value> {
+fn resources<'a>(
+    subject: impl Iterator<Item = (&'a str, &'a Text)>,
+    role_arns: &[Text],
+    hub: &SecurityHub,
+) -> Vec<Value> {
     let partition = hub.partition();
-    let resource = |kind: &str, id: String| {
+    let resource = |kind: &str, id: &str| {
         json!({
             "Type": kind,
-            "Id": bounded(&id, RESOURCE_ID_LETTERS_MAX),
+            "Id": bounded(id, RESOURCE_ID_LETTERS_MAX),
             "Partition": partition,
             "Region": hub.region,
         })
     };
-    let mut resources = Vec::new();
-    for (name, value) in &finding.subject.0 {
-        match (*name, value.split_once(":role/")) {
-            ("role", Some((account, role))) => resources.push(resource(
-                "AwsIamRole",
-                format!("arn:{partition}:iam::{account}:role/{role}"),
-            )),
-            ("consumer_account_id" | "account_id", _) => {
-                resources.push(resource("AwsAccount", format!("AWS::::Account:{value}")));
+    let account = |id: &str| resource("AwsAccount", &format!("AWS::::Account:{id}"));
+    let mut resources: Vec<Value> = role_arns
+        .iter()
+        .map(|arn| resource("AwsIamRole", arn))
+        .collect();
+    for (name, value) in subject {
+        let role = value
+            .split_once(":role/")
+            .filter(|(account, _)| account.len() == 12);
+        match (name, role) {
+            // Its ARN, with its path, is among the role ARNs; a role that no chain has
+            // used is known by its name alone.
+            ("role" | "caller", Some((account, role))) if role_arns.is_empty() => {
+                let arn = format!("arn:{partition}:iam::{account}:role/{role}");
+                resources.push(resource("AwsIamRole", &arn));
             }
-            ("bucket", _) => resources.push(resource(
-                "AwsS3Bucket",
-                format!("arn:{partition}:s3:::{value}"),
-            )),
-            _ => resources.push(resource("Other", value.to_string())),
+            ("role" | "caller", Some(_)) => {}
+            ("consumer_account_id" | "account_id", _) => resources.push(account(value)),
+            ("bucket", _) => {
+                resources.push(resource(
+                    "AwsS3Bucket",
+                    &format!("arn:{partition}:s3:::{value}"),
+                ));
+            }
+            _ => resources.push(resource("Other", value)),
         }
     }
     if resources.is_empty() {
-        resources.push(resource(
-            "AwsAccount",
-            format!("AWS::::Account:{}", hub.account_id),
-        ));
+        resources.push(account(&hub.account_id));
     }
     resources.truncate(RESOURCES_MAX);
     resources
@@ -172,6 +184,8 @@ fn product_fields(finding: &Finding) -> Map<String, Value> {
 }
 
 fn of_finding(finding: &Finding, hub: &SecurityHub) -> Value {
+    let subject = finding.subject.0.iter().map(|(name, value)| (*name, value));
+    let advice = format!("{} ({})", finding.next_step, finding.command);
     let mut value = json!({
         "SchemaVersion": SCHEMA_VERSION,
         "Id": format!("qs-audit/{}", finding.finding_id),
@@ -187,8 +201,8 @@ fn of_finding(finding: &Finding, hub: &SecurityHub) -> Value {
         "Severity": {"Label": label(finding.severity), "Original": finding.severity.as_str()},
         "Title": bounded(&finding.title, TITLE_LETTERS_MAX),
         "Description": bounded(&finding.detail, DESCRIPTION_LETTERS_MAX),
-        "Remediation": {"Recommendation": {"Text": bounded(&finding.next_step, REMEDIATION_LETTERS_MAX)}},
-        "Resources": resources(finding, hub),
+        "Remediation": {"Recommendation": {"Text": bounded(&advice, REMEDIATION_LETTERS_MAX)}},
+        "Resources": resources(subject, &finding.role_arns, hub),
         "ProductFields": product_fields(finding),
         "RecordState": "ACTIVE",
     });
@@ -201,6 +215,11 @@ fn of_finding(finding: &Finding, hub: &SecurityHub) -> Value {
 
 /// A finding that is gone: archived under the id it had.
 fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) -> Value {
+    let subject = previous
+        .subject
+        .iter()
+        .map(|(name, value)| (name.as_str(), value));
+    let severity = previous.severity.map_or("INFORMATIONAL", label);
     json!({
         "SchemaVersion": SCHEMA_VERSION,
         "Id": format!("qs-audit/{}", previous.finding_id),
@@ -209,13 +228,17 @@ fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) ->
         "GeneratorId": format!("qs-audit/{}", previous.rule),
         "AwsAccountId": hub.account_id,
         "Types": types(&previous.rule),
+        "FirstObservedAt": time(previous.first_seen),
+        "LastObservedAt": time(previous.last_seen),
         "CreatedAt": time(previous.first_seen),
         "UpdatedAt": time(end.max(previous.last_seen)),
-        "Severity": {"Label": "INFORMATIONAL"},
+        "Severity": {"Label": severity},
         "Title": bounded(&previous.title, TITLE_LETTERS_MAX),
-        "Description": "The last run did not find this any more.",
-        "Resources": [{"Type": "AwsAccount", "Id": format!("AWS::::Account:{}", hub.account_id),
-            "Partition": hub.partition(), "Region": hub.region}],
+        "Description": bounded(
+            &format!("Not found any more. {}", previous.detail),
+            DESCRIPTION_LETTERS_MAX
+        ),
+        "Resources": resources(subject, &previous.role_arns, hub),
         "RecordState": "ARCHIVED",
     })
 }

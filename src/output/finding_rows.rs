@@ -18,10 +18,14 @@ pub fn rows(findings: &[&Finding]) -> Table {
         .text("title", |finding| owned(&finding.title))
         .text("detail", |finding| owned(&finding.detail))
         .text("next_step", |finding| owned(&finding.next_step))
+        .text("command", |finding| owned(&finding.command))
         .text("consumer_account_id", |finding| {
             finding.consumer_account_id.clone()
         })
         .text("subject", |finding| owned(&finding.subject.text()))
+        .text("role_arns", |finding| {
+            joined(finding.role_arns.iter().map(ToString::to_string).collect())
+        })
         .moment("first_seen", |finding| Some(finding.first_seen))
         .moment("last_seen", |finding| Some(finding.last_seen))
         .integer("count", |finding| Some(finding.count))

@@ -2,8 +2,13 @@
 
 use super::Page;
 use super::human::{count, minute, plural, safe};
-use crate::model::finding::{Finding, FindingStatus, Findings, RuleState, Severity};
+use crate::model::finding::{
+    Finding, FindingStatus, Findings, PreviousFinding, RuleState, Severity,
+};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -11,6 +16,17 @@ use std::io::{self, Write};
 const INDENT: usize = 4;
 /// Lines are never narrower.
 const LINE_LETTERS_MIN: usize = 36;
+
+/// What a page of findings needs to know besides them.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The findings that are shown.
+    pub shown: &'a [&'a Finding],
+    /// Options of this run that a command has to repeat to see the same data.
+    pub options: &'a str,
+    /// Objects, records or lines that could not be read.
+    pub unread: u64,
+}
 
 /// Writes findings by severity, what was suppressed and resolved, and what rules
 /// could not do.
@@ -20,10 +36,15 @@ const LINE_LETTERS_MIN: usize = 36;
 /// When the writer fails.
 pub fn write(
     findings: &Findings,
-    shown: &[&Finding],
+    about: About<'_>,
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
+    let shown = about.shown;
+    for line in wrapped(&heading(findings, shown), page, 0) {
+        writeln!(writer, "{}", painted(&line, "1", page))?;
+    }
+    writeln!(writer)?;
     for severity in Severity::ALL {
         let of: Vec<&&Finding> = shown
             .iter()
@@ -35,21 +56,66 @@ pub fn write(
         let heading = format!("{} ({})", severity.as_str().to_uppercase(), of.len());
         writeln!(writer, "{}", painted(&heading, color(severity), page))?;
         for finding in of {
-            write_finding(finding, findings.has_previous, page, writer)?;
+            write_finding(finding, findings, about, page, writer)?;
         }
         writeln!(writer)?;
     }
-    write_rest(findings, page, writer)?;
-    writeln!(writer, "{}", summary(findings, shown))
+    write_rest(findings, about.unread, page, writer)?;
+    writeln!(writer, "{}", rules_summary(findings))
+}
+
+/// What was judged, what it was compared with, and what came of it.
+fn heading(findings: &Findings, shown: &[&Finding]) -> String {
+    let bound =
+        |moment: Option<UtcSecond>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
+    let window = &findings.window;
+    let from = bound(window.from, "the beginning");
+    let to = bound(window.to, "the end");
+    let baseline = match (findings.baseline.from, window.from) {
+        (Some(start), Some(from)) if start < from => {
+            format!(", compared with the time since {}", minute(start))
+        }
+        _ => ", compared with nothing before".to_owned(),
+    };
+    format!("{from} to {to} UTC{baseline}: {}", summary(findings, shown))
+}
+
+/// Writes one line per finding, the worst first.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_titles(findings: &Findings, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+    let from = findings
+        .window
+        .from
+        .map_or_else(String::new, |from| format!(" since {}", from.day()));
+    writeln!(writer, "\nWhat is wrong{from}:")?;
+    for finding in &findings.findings {
+        let severity = format!("{:<8}", finding.severity.as_str());
+        let severity = painted(&severity, color(finding.severity), page);
+        let lines = wrapped(&safe(&finding.title), page, 12);
+        for (number, line) in lines.into_iter().enumerate() {
+            let start = if number == 0 {
+                severity.as_str()
+            } else {
+                "        "
+            };
+            writeln!(writer, "  {start}  {line}")?;
+        }
+    }
+    let all: Vec<&Finding> = findings.findings.iter().collect();
+    writeln!(writer, "{}", summary(findings, &all))
 }
 
 fn write_finding(
     finding: &Finding,
-    has_previous: bool,
+    findings: &Findings,
+    about: About<'_>,
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let status = match (has_previous, finding.status) {
+    let status = match (findings.has_previous, finding.status) {
         (false, _) => "",
         (true, FindingStatus::New) => "new: ",
         (true, FindingStatus::Ongoing) => "ongoing: ",
@@ -62,29 +128,57 @@ fn write_finding(
     for line in wrapped(&safe(&finding.detail), page, INDENT) {
         writeln!(writer, "{indent}{line}")?;
     }
-    let seen = if finding.first_seen == finding.last_seen {
-        minute(finding.first_seen)
-    } else {
-        format!(
-            "{} to {}",
-            minute(finding.first_seen),
-            minute(finding.last_seen)
-        )
-    };
-    let about = format!(
-        "{} · {} · {seen} · {}",
-        finding.rule,
-        finding.finding_id,
-        places(finding)
-    );
-    for line in wrapped(&about, page, INDENT) {
+    let mut facts = vec![finding.rule.to_owned(), finding.finding_id.clone()];
+    facts.push(seen(finding, findings));
+    facts.push(places(finding));
+    let others = same_chains(finding, about.shown);
+    if !others.is_empty() {
+        facts.push(format!("the same chains: {}", others.join(", ")));
+    }
+    for line in wrapped(&facts.join(" · "), page, INDENT) {
         writeln!(writer, "{indent}{}", painted(&line, "2", page))?;
     }
-    let next = format!("next: {}", safe(&finding.next_step));
-    for line in wrapped(&next, page, INDENT) {
+    for line in wrapped(&format!("next: {}", safe(&finding.next_step)), page, INDENT) {
         writeln!(writer, "{indent}{}", painted(&line, "36", page))?;
     }
-    Ok(())
+    // A command stays in one piece, to be copied.
+    let command = &finding.command;
+    let options = if command.starts_with("qs-audit explain") {
+        ""
+    } else {
+        about.options
+    };
+    writeln!(
+        writer,
+        "{indent}  {}",
+        painted(&format!("{command}{options}"), "36", page)
+    )
+}
+
+/// When: for what goes on, since when and when last.
+fn seen(finding: &Finding, findings: &Findings) -> String {
+    let (first, last) = (minute(finding.first_seen), minute(finding.last_seen));
+    let is_older = findings
+        .window
+        .from
+        .is_some_and(|from| finding.first_seen < from);
+    if finding.status == FindingStatus::Ongoing && is_older {
+        format!("since {first}, in this window last {last}")
+    } else if first == last {
+        first
+    } else {
+        format!("{first} to {last}")
+    }
+}
+
+/// Rules of other findings that are about the same chains.
+fn same_chains(finding: &Finding, shown: &[&Finding]) -> Vec<&'static str> {
+    let own: BTreeSet<&Text> = finding.chain_ids.iter().collect();
+    let others = shown.iter().filter(|other| {
+        other.finding_id != finding.finding_id && other.chain_ids.iter().any(|id| own.contains(id))
+    });
+    let rules: BTreeSet<&'static str> = others.map(|other| other.rule).collect();
+    rules.into_iter().collect()
 }
 
 /// How often, and where to look.
@@ -99,14 +193,19 @@ fn places(finding: &Finding) -> String {
         _ => {}
     }
     if places.is_empty() {
-        format!("{} times", count(finding.count))
+        plural(finding.count, "time")
     } else {
         places.join(", ")
     }
 }
 
 /// Suppressed, expired, resolved; rules that rest, and what could not be judged.
-fn write_rest(findings: &Findings, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+fn write_rest(
+    findings: &Findings,
+    unread: u64,
+    page: Page,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let mut section = |heading: &str, lines: &[String]| -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());
@@ -150,12 +249,35 @@ fn write_rest(findings: &Findings, page: Page, writer: &mut dyn Write) -> io::Re
         })
         .collect();
     section("Suppressed", &suppressed)?;
-    let resolved: Vec<String> = findings
-        .resolved
+    let unused: Vec<String> = findings
+        .unused
         .iter()
-        .map(|one| format!("{}: {}", safe(&one.rule), safe(&one.title)))
+        .map(|one| {
+            format!(
+                "{} {} ({})",
+                safe(&one.rule),
+                safe(&one.subject),
+                safe(&one.reason)
+            )
+        })
         .collect();
+    section("Suppressions that hid nothing", &unused)?;
+    let known = |one: &PreviousFinding| {
+        let severity = one.severity.map_or("?", Severity::as_str);
+        format!(
+            "{severity} {} {}: {}",
+            safe(&one.rule),
+            safe(&one.finding_id),
+            safe(&one.title)
+        )
+    };
+    let resolved: Vec<String> = findings.resolved.iter().map(known).collect();
     section("Resolved since the previous run", &resolved)?;
+    let open = findings.open.iter();
+    let open: Vec<String> = open
+        .map(|one| format!("{} ({})", known(&one.finding), safe(&one.why)))
+        .collect();
+    section("Not seen this time, and still open", &open)?;
     let resting: Vec<String> = findings
         .rules
         .iter()
@@ -166,14 +288,16 @@ fn write_rest(findings: &Findings, page: Page, writer: &mut dyn Write) -> io::Re
         })
         .collect();
     section("Rules that rest", &resting)?;
-    let notes: Vec<String> = findings
-        .rules
-        .iter()
-        .flat_map(|report| {
-            let notes = report.notes.iter();
-            notes.map(|note| format!("{}: {}", report.rule, safe(note)))
-        })
-        .collect();
+    let mut notes: Vec<String> = Vec::new();
+    if unread > 0 {
+        let what = "objects, records or lines could not be read: --format json names them";
+        notes.push(format!("{} {what}", count(unread)));
+    }
+    let of_rules = findings.rules.iter().flat_map(|report| {
+        let notes = report.notes.iter();
+        notes.map(|note| format!("{}: {}", report.rule, safe(note)))
+    });
+    notes.extend(of_rules);
     section("Not judged", &notes)
 }
 
@@ -186,6 +310,7 @@ fn summary(findings: &Findings, shown: &[&Finding]) -> String {
         .map(|severity| format!("{} {}", of(severity), severity.as_str()))
         .collect();
     let mut text = match (shown.len(), findings.findings.len()) {
+        (0, 0) if !findings.has_logs => "nothing could be judged, there are no logs".to_owned(),
         (0, 0) => "no findings".to_owned(),
         (0, hidden) => format!("no findings shown; {hidden} were filtered out"),
         (number, all) => {
@@ -207,20 +332,28 @@ fn summary(findings: &Findings, shown: &[&Finding]) -> String {
             .count();
         let _ = write!(
             text,
-            "; {new} new, {} ongoing, {} resolved",
+            "; {new} new, {} ongoing, {} resolved, {} not seen this time",
             shown.len() - new,
-            findings.resolved.len()
+            findings.resolved.len(),
+            findings.open.len()
         );
     }
     if !findings.suppressed.is_empty() {
         let _ = write!(text, "; {} suppressed", findings.suppressed.len());
     }
+    text
+}
+
+fn rules_summary(findings: &Findings) -> String {
     let ran = findings
         .rules
         .iter()
-        .filter(|report| report.state == RuleState::Ran)
-        .count();
-    format!("{text}. {ran} of {} rules ran.", findings.rules.len())
+        .filter(|report| report.state == RuleState::Ran);
+    let all = findings.rules.len();
+    format!(
+        "{} of {all} rules ran; the page of one: qs-audit explain RULE",
+        ran.count()
+    )
 }
 
 fn color(severity: Severity) -> &'static str {

@@ -7,6 +7,7 @@
 
 use super::json::findings::evidence;
 use crate::model::finding::{Finding, FindingStatus, PreviousFinding, Severity};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -22,7 +23,9 @@ const IP_ADDRESS: u32 = 2;
 /// Ids that one event names at most.
 const IDS_MAX: usize = 100;
 /// Letters of a text at most.
-const TEXT_LETTERS_MAX: usize = 4096;
+const TEXT_LETTERS_MAX: usize = 1024;
+/// Members of a subject at most: rules have four.
+const SUBJECT_MAX: usize = 20;
 
 /// What happened to a finding: `activity_id`, its name, `status_id`, its name.
 struct Activity(u32, &'static str, u32, &'static str);
@@ -130,15 +133,16 @@ fn of_finding(finding: &Finding) -> Value {
         "related_events": related,
         "related_events_count": finding.event_count,
     });
-    event["cloud"] = cloud(finding);
-    event["remediation"] = json!({"desc": bounded(&finding.next_step)});
-    let subject = finding.subject.0.iter();
-    let resources: Vec<Value> = subject
-        .clone()
-        .filter(|(name, _)| matches!(*name, "role" | "data_source_arn" | "target" | "bucket"))
-        .map(|(name, value)| json!({"uid": &**value, "type": name, "cloud_partition": "aws"}))
+    let subject: Vec<(&str, &Text)> = finding
+        .subject
+        .0
+        .iter()
+        .map(|(name, value)| (*name, value))
         .collect();
-    event["resources"] = resources.into();
+    event["cloud"] = cloud(finding.consumer_account_id.as_deref(), &subject);
+    event["remediation"] =
+        json!({"desc": bounded(&format!("{} ({})", finding.next_step, finding.command))});
+    event["resources"] = resources(&subject, &finding.role_arns).into();
     event["observables"] = observables(finding).into();
     let chains: Vec<&str> = finding
         .chain_ids
@@ -146,8 +150,9 @@ fn of_finding(finding: &Finding) -> Value {
         .take(IDS_MAX)
         .map(|id| &**id)
         .collect();
-    let members: serde_json::Map<String, Value> = subject
-        .map(|(name, value)| ((*name).to_owned(), Value::from(&**value)))
+    let members = subject.iter().take(SUBJECT_MAX);
+    let members: serde_json::Map<String, Value> = members
+        .map(|(name, value)| ((*name).to_owned(), bounded(value).into()))
         .collect();
     event["evidences"] = json!([{
         "name": finding.rule,
@@ -172,13 +177,14 @@ fn evidence_text(finding: &Finding) -> Value {
     }
 }
 
-fn cloud(finding: &Finding) -> Value {
-    let account = finding.consumer_account_id.as_deref();
-    let account = account.or_else(|| {
-        let of_role = finding.subject.get("role")?.split(':').next();
-        of_role.filter(|id| id.len() == 12)
+/// The account it is about: the consumer, else that of a role or a trail.
+fn cloud(consumer: Option<&str>, subject: &[(&str, &Text)]) -> Value {
+    let named = subject.iter().find_map(|(name, value)| match *name {
+        "account_id" => Some(&***value),
+        "role" => value.split(':').next().filter(|id| id.len() == 12),
+        _ => None,
     });
-    match account.or(finding.subject.get("account_id").map(|id| &**id)) {
+    match consumer.or(named) {
         Some(account) => json!({
             "provider": "AWS",
             "account": {"uid": account, "type": "AWS Account", "type_id": 10},
@@ -187,13 +193,38 @@ fn cloud(finding: &Finding) -> Value {
     }
 }
 
+/// What it is about, by ARN where there is one.
+fn resources(subject: &[(&str, &Text)], role_arns: &[Text]) -> Vec<Value> {
+    let resource = |uid: &str, kind: &str| {
+        let partition = uid.split(':').nth(1).filter(|part| part.starts_with("aws"));
+        json!({
+            "uid": bounded(uid),
+            "type": kind,
+            "cloud_partition": partition.unwrap_or("aws"),
+        })
+    };
+    let roles = role_arns.iter().map(|arn| resource(arn, "AWS::IAM::Role"));
+    let named = subject.iter().filter_map(|(name, value)| match *name {
+        "consumer_account_id" | "account_id" => Some(resource(value, "AWS Account")),
+        "data_source_arn" => Some(resource(value, "AWS::QuickSight::DataSource")),
+        "bucket" => Some(resource(
+            &format!("arn:aws:s3:::{value}"),
+            "AWS::S3::Bucket",
+        )),
+        "target" => Some(resource(value, "trail, bucket or file")),
+        "work_group" => Some(resource(value, "AWS::Athena::WorkGroup")),
+        _ => None,
+    });
+    roles.chain(named).take(SUBJECT_MAX).collect()
+}
+
 fn observables(finding: &Finding) -> Vec<Value> {
     let mut observables = Vec::new();
-    for (name, value) in &finding.subject.0 {
+    for (name, value) in finding.subject.0.iter().take(SUBJECT_MAX) {
         observables.push(json!({
             "name": format!("unmapped.subject.{name}"),
             "type_id": RESOURCE_UID,
-            "value": &**value,
+            "value": bounded(value),
         }));
     }
     let evidence = evidence(finding);
@@ -213,21 +244,29 @@ fn observables(finding: &Finding) -> Vec<Value> {
     observables
 }
 
-/// A finding that is gone. Its severity is not known any more.
+/// A finding that is gone.
 fn of_resolved(previous: &PreviousFinding, time: UtcSecond) -> Value {
     let uid = format!("{}-{}-closed", previous.finding_id, time.unix());
-    let mut event = event(&CLOSE, (0, "Unknown"), time, &uid);
+    let severity = previous.severity.map_or((0, "Unknown"), severity);
+    let subject: Vec<(&str, &Text)> = previous
+        .subject
+        .iter()
+        .map(|(name, value)| (name.as_str(), value))
+        .collect();
+    let mut event = event(&CLOSE, severity, time, &uid);
     event["message"] = bounded(&previous.title).into();
     event["is_alert"] = false.into();
     event["finding_info"] = json!({
         "uid": previous.finding_id,
         "title": bounded(&previous.title),
+        "desc": bounded(&previous.detail),
         "types": [previous.rule],
         "analytic": analytic(&previous.rule),
         "first_seen_time": milliseconds(previous.first_seen),
         "last_seen_time": milliseconds(previous.last_seen),
     });
-    event["cloud"] = json!({"provider": "AWS"});
+    event["cloud"] = cloud(previous.consumer_account_id.as_deref(), &subject);
+    event["resources"] = resources(&subject, &previous.role_arns).into();
     event
 }
 

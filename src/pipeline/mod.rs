@@ -213,14 +213,20 @@ fn findings(audit: &Audit, checks: &Checks, topology: &Topology) -> Findings {
         from: audit.window.from,
         to: checks.window.from,
     };
-    rules::settle(
-        rules::check(&checks.rules, &facts),
-        checks.window,
+    let seen = audit.coverage.seen.iter();
+    let in_window = seen.filter(|(_, seen)| seen.is_in(&checks.window));
+    let accounts_logged: BTreeSet<Text> = in_window
+        .map(|((account, ..), _)| account.clone())
+        .collect();
+    let settling = rules::Settling {
+        window: checks.window,
         baseline,
-        &checks.suppressions,
-        checks.as_of,
-        checks.previous.as_ref(),
-    )
+        accounts_logged: &accounts_logged,
+        suppressions: &checks.suppressions,
+        as_of: checks.as_of,
+        previous: checks.previous.as_ref(),
+    };
+    rules::settle(rules::check(&checks.rules, &facts), &settling)
 }
 
 /// Bytes and money, as far as statistics and a bill were given.

@@ -21,7 +21,8 @@ static META: RuleMeta = RuleMeta {
         default: "[]",
         meaning: "names of buckets that hold logs, besides those that trails in the logs name",
     }],
-    next_step: "Turn the trail on again, then find out what happened while it was off: who did it, and what else did they do?",
+    next_step: "turn the trail on again; find out who did it, and what else they did",
+    command: "qs-audit explain audit-trail-tampering",
 };
 
 /// The rule in the registry.
@@ -311,6 +312,7 @@ impl Rule for AuditTrailTampering {
                     ("by", Evidence::texts(by)),
                     ("source_ips", Evidence::texts(group.words("source_ips"))),
                 ],
+                next_step: None,
                 group,
             });
         }

@@ -37,7 +37,8 @@ static META: RuleMeta = RuleMeta {
             meaning: "with fewer days of history nothing is judged",
         },
     ],
-    next_step: "See the biggest query's chain: qs-audit show CHAIN. Then ask its user, or set a data limit on the work group.",
+    next_step: "see the biggest query's chain; ask its user, or set a data limit on the work group",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.

@@ -7,7 +7,7 @@ use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEnt
 use super::series::{
     AllSeries, Day, Scope, SeriesKey, Spike, SpikeOptions, is_judged, spikes, times_expected,
 };
-use super::spike::{Use, add_ids, biggest, causes, day_name, top_queries};
+use super::spike::{Use, add_ids, biggest, capital, causes, day_name, top_queries};
 use crate::model::chain::QueryExecution;
 use crate::model::charge::{Charge, Share};
 use crate::model::finding::{Evidence, Severity};
@@ -46,7 +46,8 @@ static META: RuleMeta = RuleMeta {
             meaning: "with fewer days of history nothing is judged",
         },
     ],
-    next_step: "See who caused it: qs-audit chargeback --by consumer,user,day, then qs-audit query top-dashboards.",
+    next_step: "see who caused it",
+    command: "qs-audit chargeback --by consumer,user,day --from FROM --to TO",
 };
 
 /// The rule in the registry.
@@ -166,7 +167,16 @@ fn report(
         group.happened(midnight).seen(midnight.plus(86_399));
     }
     add_ids(&mut group, queries);
+    let of_worst: Vec<Use<'_>> = queries
+        .iter()
+        .copied()
+        .filter(|one| one.query.started_at.day_number() == worst.day)
+        .collect();
     let name = key.name(facts);
+    let more = match days.len() {
+        1 => String::new(),
+        many => format!(" It stood out on {many} days of the window."),
+    };
     let (expected, currency) = (&worst.expected, &key.currency);
     let estimated = if is_estimated {
         " The bill of that day is still an estimate."
@@ -178,22 +188,23 @@ fn report(
         .map(|spike| day_evidence(spike, exact_cost(spike.day)));
     found.add(Draft {
         title: format!(
-            "{name} cost {} on {}: {} the expected",
+            "{} cost {} on {}: {} the expected",
+            capital(&name),
             money(cost.round_dp(2), currency),
             day_name(worst.day),
             times_expected(worst)
         ),
         detail: format!(
             "On {} {name} was billed {}; between {} and {} was expected (level {}, {} like it, {} of \
-             history).{estimated}{}",
+             history).{estimated}{more}{}",
             day_name(worst.day),
-            money(cost, currency),
+            money(cost.round_dp(2), currency),
             money(cents(expected.low), currency),
             money(cents(expected.high), currency),
             money(cents(expected.level), currency),
             plural(expected.like_days as u64, "day"),
             plural(expected.history_days as u64, "day"),
-            biggest(queries)
+            biggest(&of_worst)
         ),
         subject: key.subject(),
         consumer_account_id: Some(key.account.clone()),
@@ -201,6 +212,7 @@ fn report(
             ("days", Evidence::List(evidence.collect())),
             ("top_queries", top_queries(queries)),
         ],
+        next_step: None,
         group: &group,
     });
 }

@@ -17,7 +17,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("external_id_mismatch.md"),
     options: &[],
-    next_step: "See who gave it: qs-audit show CHAIN. Then name the hub's data sources in Role B's trust policy.",
+    next_step: "see who gave it; then name the hub's data sources in Role B's trust policy",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -102,6 +103,7 @@ impl Rule for ExternalIdMismatch {
                     ("fault", Evidence::Text(why.as_str().into())),
                     ("callers", Evidence::texts(group.words("callers"))),
                 ],
+                next_step: None,
                 group,
             });
         }

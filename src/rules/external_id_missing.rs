@@ -15,7 +15,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("external_id_missing.md"),
     options: &[],
-    next_step: "See the hop: qs-audit show CHAIN. Then require sts:ExternalId in Role B's trust policy.",
+    next_step: "see the hop; then require sts:ExternalId in Role B's trust policy",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -75,6 +76,7 @@ impl Rule for ExternalIdMissing {
                 ]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![("source_ips", Evidence::texts(group.words("source_ips")))],
+                next_step: None,
                 group,
             });
         }

@@ -16,7 +16,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("external_id_spoof.md"),
     options: &[],
-    next_step: "See who came and what was read: qs-audit show CHAIN. Then restrict Role B's trust policy to Role A.",
+    next_step: "see who came and what was read; then let only Role A in by Role B's trust policy",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -60,6 +61,8 @@ impl Rule for ExternalIdSpoof {
                 .with_events(&hop.session.event_ids)
                 .with_chains(hop.chain_ids())
                 .with_word("external_ids", Some(external_id))
+                .with_word("source_accounts", hop.session.source_account_id.as_ref())
+                .with_word("session_names", hop.session.role_session_name.as_ref())
                 .with_word("source_ips", hop.session.source_ip.as_ref());
         }
         if undecided > 0 {
@@ -73,10 +76,13 @@ impl Rule for ExternalIdSpoof {
             found.add(Draft {
                 title: format!("{caller} used a Quick ExternalId to reach {name}"),
                 detail: format!(
-                    "{role} was assumed {} with the ExternalId of {} by {caller}, whose session Quick did not make. \
-                     ExternalIds are no secrets. Its sessions submitted {}.",
+                    "{role} was assumed {} with the ExternalId of {} by {caller} of account {} from {}, whose session \
+                     Quick did not make (session name {}). ExternalIds are no secrets. Its sessions submitted {}.",
                     times(group.count()),
                     sample(&group.words("external_ids")),
+                    sample(&group.words("source_accounts")),
+                    sample(&group.words("source_ips")),
+                    sample(&group.words("session_names")),
                     plural(*queries, "query")
                 ),
                 subject: Subject(vec![
@@ -87,9 +93,12 @@ impl Rule for ExternalIdSpoof {
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
                     ("external_ids", Evidence::texts(group.words("external_ids"))),
+                    ("source_accounts", Evidence::texts(group.words("source_accounts"))),
+                    ("session_names", Evidence::texts(group.words("session_names"))),
                     ("source_ips", Evidence::texts(group.words("source_ips"))),
                     ("queries", Evidence::Integer(*queries)),
                 ],
+                next_step: None,
                 group,
             });
         }

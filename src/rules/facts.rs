@@ -90,6 +90,8 @@ pub struct Facts<'a> {
     days_logged: BTreeMap<Text, BTreeSet<i64>>,
     /// Ids and ARNs of data sources that are known to exist.
     data_sources: BTreeSet<Text>,
+    /// Roles as subjects name them, with an ARN that has their path.
+    role_arns: BTreeMap<Text, Text>,
 }
 
 impl<'a> Facts<'a> {
@@ -108,6 +110,7 @@ impl<'a> Facts<'a> {
             active: active.collect(),
             days_logged,
             data_sources: data_sources(&given),
+            role_arns: role_arns(&given),
             given,
         }
     }
@@ -261,6 +264,12 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The ARN of a role that a subject names, with its path where that was logged.
+    #[must_use]
+    pub fn role_arn(&self, role: &str) -> Option<Text> {
+        self.role_arns.get(role).cloned()
+    }
+
     /// An account with its name, for people.
     #[must_use]
     pub fn account(&self, account_id: &str) -> String {
@@ -364,6 +373,25 @@ fn hops<'a>(given: &Given<'a>) -> Vec<Hop<'a>> {
         (left.at, &left.session.event_ids).cmp(&(right.at, &right.session.event_ids))
     });
     hops
+}
+
+/// ARNs of roles, as sessions of chains have them.
+fn role_arns(given: &Given<'_>) -> BTreeMap<Text, Text> {
+    let sessions = given.chains.iter().flat_map(|chain| {
+        let sessions = [&chain.run_as_session, &chain.consumer_session];
+        sessions.into_iter().flatten()
+    });
+    let mut arns: BTreeMap<Text, Text> = BTreeMap::new();
+    let mut known: BTreeSet<&Text> = BTreeSet::new();
+    for arn in sessions.filter_map(|session| session.role_arn.as_ref()) {
+        if !arn.contains(":role/") || !known.insert(arn) {
+            continue;
+        }
+        if let Some(role) = RoleName::from_arn(arn) {
+            arns.insert(role_text(&role), arn.clone());
+        }
+    }
+    arns
 }
 
 /// Data sources that anything but an external id tells of.

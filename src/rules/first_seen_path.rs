@@ -22,7 +22,8 @@ static META: RuleMeta = RuleMeta {
         default: "14",
         meaning: "with logs of the consumer on fewer days before the window nothing is judged",
     }],
-    next_step: "See who came by it: qs-audit show CHAIN. If it is a new data source, nothing is wrong.",
+    next_step: "see who came by it; if it is a new data source, nothing is wrong",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -122,6 +123,7 @@ impl Rule for FirstSeenPath {
                     ("users", Evidence::texts(group.words("users"))),
                     ("history_days", Evidence::Integer(days)),
                 ],
+                next_step: None,
                 group,
             });
         }

@@ -11,6 +11,8 @@ pub(super) struct Group {
     count: u64,
     events: BTreeSet<OpaqueId>,
     chains: BTreeSet<Text>,
+    /// The chain to look at first, where one tells more than the others.
+    lead: Option<Text>,
     /// Words that differ among what happened, such as callers.
     words: BTreeMap<&'static str, BTreeSet<Text>>,
 }
@@ -52,6 +54,19 @@ impl Group {
             self.with_chain(chain_id);
         }
         self
+    }
+
+    /// Says which chain to look at first.
+    pub(super) fn led_by(&mut self, chain_id: &str) -> &mut Self {
+        self.lead = Some(chain_id.into());
+        self
+    }
+
+    /// The chain to look at first.
+    pub(super) fn lead(&self) -> Option<&str> {
+        self.lead
+            .as_deref()
+            .or(self.chains.first().map(|chain| &**chain))
     }
 
     /// Notes a word of a kind, once.

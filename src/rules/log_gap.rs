@@ -29,7 +29,8 @@ static META: RuleMeta = RuleMeta {
             meaning: "an account and Region that logged on so many in a hundred days like it usually logs",
         },
     ],
-    next_step: "Check delivery: aws cloudtrail get-trail-status, and that the logs of that account were given to this run.",
+    next_step: "check delivery, and that the logs were given to this run",
+    command: "qs-audit explain log-gap",
 };
 
 /// The rule in the registry.
@@ -175,6 +176,7 @@ fn add_gap(
         subject,
         consumer_account_id,
         evidence: vec![("days", Evidence::texts(names))],
+        next_step: None,
         group: &group,
     });
 }
@@ -220,6 +222,7 @@ fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found) {
             subject: Subject(vec![("account_id", account.clone())]),
             consumer_account_id: (!is_hub).then(|| account.clone()),
             evidence: Vec::new(),
+            next_step: None,
             group,
         });
     }

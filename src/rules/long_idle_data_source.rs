@@ -20,7 +20,8 @@ static META: RuleMeta = RuleMeta {
         default: "28",
         meaning: "so many days without a chain make it idle; as many days of logs are needed",
     }],
-    next_step: "Ask its owner, then delete it in Quick and take its ExternalId out of Role B's trust policy.",
+    next_step: "ask its owner; delete it in Quick, and take its ExternalId out of Role B's trust policy",
+    command: "qs-audit explain long-idle-data-source",
 };
 
 /// The rule in the registry.
@@ -90,8 +91,13 @@ impl Rule for LongIdleDataSource {
             .is_some_and(|first| *first <= since.day_number());
         if !has_history {
             let days = logged.first().map_or(0, |first| end.day_number() - first);
+            let advice = if facts.given.baseline_days < self.idle_days {
+                "raise --baseline"
+            } else {
+                "give older logs"
+            };
             return found.rest(format!(
-                "{} of logs are needed and {days} were read: raise --baseline, or give older logs",
+                "{} of logs are needed and {days} were read: {advice}",
                 plural(self.idle_days.unsigned_abs(), "day")
             ));
         }
@@ -136,6 +142,7 @@ impl Rule for LongIdleDataSource {
                     "last_used",
                     last.map_or(Evidence::Unknown, |(at, _)| Evidence::Day(at.day())),
                 )],
+                next_step: None,
                 group: &group,
             });
         }

@@ -52,4 +52,4 @@ mod unexpected_source_account;
 pub use facts::{Facts, Given};
 pub use registry::{RULES, RuleSet, check, find};
 pub use rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
-pub use settle::settle;
+pub use settle::{Settling, settle};

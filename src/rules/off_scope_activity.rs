@@ -23,7 +23,8 @@ static META: RuleMeta = RuleMeta {
         default: "[]",
         meaning: "more calls that are in scope, as service:EventName; * stands for any text",
     }],
-    next_step: "See every call of the session: qs-audit show CHAIN. Then take what it does not need out of Role B's policy.",
+    next_step: "see every call of the session; take what it does not need out of Role B's policy",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -149,6 +150,7 @@ impl Rule for OffScopeActivity {
                     ("source_ips", Evidence::texts(group.words("source_ips"))),
                     ("refused", Evidence::Integer(*refused)),
                 ],
+                next_step: None,
                 group,
             });
         }

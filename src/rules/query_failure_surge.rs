@@ -37,7 +37,8 @@ static META: RuleMeta = RuleMeta {
             meaning: "with fewer queries before the window nothing is judged",
         },
     ],
-    next_step: "See why they fail: qs-audit show CHAIN, then aws athena get-query-execution. Often a table or a permission is gone.",
+    next_step: "see why they fail: often a table or a permission is gone",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -162,6 +163,7 @@ impl Rule for QueryFailureSurge {
                     ("failures_before", Evidence::Integer(tally.failures_before)),
                     ("error_codes", Evidence::texts(tally.group.words("error_codes"))),
                 ],
+                next_step: None,
                 group: &tally.group,
             });
         }

@@ -36,7 +36,8 @@ static META: RuleMeta = RuleMeta {
             meaning: "with fewer days of history nothing is judged",
         },
     ],
-    next_step: "See who queried: qs-audit show CHAIN. Then look for a dashboard with a short refresh, or a script.",
+    next_step: "see who queried; look for a dashboard with a short refresh, or a script",
+    command: "qs-audit chains --sort queries --limit 10 --from FROM --to TO",
 };
 
 /// The rule in the registry.

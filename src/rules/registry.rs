@@ -82,7 +82,7 @@ impl RuleSet {
             return Err(OptionsError {
                 rule: unknown.clone(),
                 name: "*".to_owned(),
-                message: "there is no such rule; `qs-audit explain` lists them".to_owned(),
+                message: "there is no such rule".to_owned(),
             });
         }
         let mut chosen = Vec::with_capacity(RULES.len());
@@ -126,6 +126,10 @@ pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> (Vec<Finding>, Vec<RuleRepor
                 notes: Vec::new(),
             }),
         }
+    }
+    for finding in &mut findings {
+        let values = finding.subject.0.iter().map(|(_, value)| value);
+        finding.role_arns = values.filter_map(|value| facts.role_arn(value)).collect();
     }
     findings.sort_by(|left, right| {
         (right.severity, left.rule, &left.subject).cmp(&(left.severity, right.rule, &right.subject))

@@ -22,7 +22,8 @@ static META: RuleMeta = RuleMeta {
         default: "5",
         meaning: "with fewer queries of the work group before the window nothing is judged",
     }],
-    next_step: "Ask whose bucket it is: aws s3api get-bucket-location. Enforce the location in the work group.",
+    next_step: "ask whose bucket it is; enforce the location in the work group",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -171,6 +172,7 @@ fn report(
             ("buckets_before", Evidence::texts(old)),
             ("changed_by", Evidence::texts(by)),
         ],
+        next_step: None,
         group,
     });
 }

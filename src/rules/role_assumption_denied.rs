@@ -29,7 +29,8 @@ static META: RuleMeta = RuleMeta {
             meaning: "if they come within so many seconds",
         },
     ],
-    next_step: "See the attempts: qs-audit show CHAIN. From Quick: mend Role B's trust policy. From others: ask who they are.",
+    next_step: "see the attempts; mend Role B's trust policy or Role A's permission to assume it",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -69,6 +70,8 @@ struct Attempts {
     group: Group,
     times: Vec<UtcSecond>,
     is_stranger: bool,
+    /// Attempts of the chain that has most of them.
+    most: usize,
 }
 
 /// Refused attempts in the window, by role and caller.
@@ -91,8 +94,11 @@ fn attempts(facts: &Facts<'_>) -> BTreeMap<(Text, Text), Attempts> {
         let attempts = all.entry((role, caller)).or_insert_with(|| Attempts {
             group: Group::default(),
             times: Vec::new(),
-            is_stranger: chain.path != ChainPath::QuickRoleChain,
+            is_stranger: false,
+            most: 0,
         });
+        attempts.is_stranger |= chain.path != ChainPath::QuickRoleChain;
+        let before = attempts.times.len();
         for entry in &chain.events {
             let event = &facts.given.events[entry.event as usize];
             let is_attempt = refused.event_ids.contains(&event.id);
@@ -107,6 +113,12 @@ fn attempts(facts: &Facts<'_>) -> BTreeMap<(Text, Text), Attempts> {
                 .with_chain(&chain.chain_id)
                 .with_word("error_codes", event.error_code.as_ref())
                 .with_word("source_ips", event.source_ip.as_ref());
+        }
+        // The chain with most of them is the one to look at.
+        let own = attempts.times.len() - before;
+        if own > attempts.most {
+            attempts.most = own;
+            attempts.group.led_by(&chain.chain_id);
         }
     }
     all
@@ -142,7 +154,7 @@ impl Rule for RoleAssumptionDenied {
             found.add(Draft {
                 title: format!("{} on {role} by {caller} refused", plural(group.count(), "attempt")),
                 detail: format!(
-                    "{caller}, {who}, tried to assume {role} and was refused ({}): {} in all, at most {burst} within \
+                    "{caller}, {who}, tried to assume {role} and was refused ({}): {} in all, {burst} of them within \
                      {} s.",
                     sample(&codes),
                     plural(group.count(), "attempt"),
@@ -155,6 +167,9 @@ impl Rule for RoleAssumptionDenied {
                     ("source_ips", Evidence::texts(group.words("source_ips"))),
                     ("most_within_burst", Evidence::Integer(burst as u64)),
                 ],
+                next_step: attempts.is_stranger.then_some(
+                    "ask who they are; take sts:AssumeRole on the role from them",
+                ),
                 group,
             });
         }

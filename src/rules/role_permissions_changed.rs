@@ -19,7 +19,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("role_permissions_changed.md"),
     options: &[],
-    next_step: "Compare with what was agreed: aws iam list-attached-role-policies and list-role-policies. Undo what nobody asked for.",
+    next_step: "compare with what was agreed; undo what nobody asked for",
+    command: "qs-audit explain role-permissions-changed",
 };
 
 /// The rule in the registry.
@@ -178,6 +179,7 @@ impl Rule for RolePermissionsChanged {
                     ("changed_by", Evidence::texts(by)),
                     ("changes", Evidence::texts(changes)),
                 ],
+                next_step: None,
                 group,
             });
         }

@@ -19,7 +19,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("role_trust_changed.md"),
     options: &[],
-    next_step: "Compare with what was agreed: aws iam get-role --role-name ROLE. Put the old trust policy back if nobody asked for the change.",
+    next_step: "compare with what was agreed; put the old trust policy back if nobody asked for the change",
+    command: "qs-audit explain role-trust-changed",
 };
 
 /// The rule in the registry.
@@ -151,6 +152,7 @@ impl Rule for RoleTrustChanged {
                     ),
                     ("policies", Evidence::texts(group.words("policies"))),
                 ],
+                next_step: None,
                 group,
             });
         }

@@ -6,6 +6,7 @@ use crate::model::finding::{
     Evidence, FINDING_IDS_MAX, Finding, FindingStatus, RuleReport, RuleState, Severity, Subject,
 };
 use crate::model::text::Text;
+use crate::model::time::UtcSecond;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -41,6 +42,9 @@ pub struct RuleMeta {
     pub options: &'static [OptionMeta],
     /// The one thing to do next.
     pub next_step: &'static str,
+    /// The command to do it with: CHAIN stands for the most telling chain, FROM and TO
+    /// for the days it happened on.
+    pub command: &'static str,
 }
 
 /// A rule: a pure function of facts.
@@ -226,6 +230,8 @@ pub(super) struct Draft<'g> {
     pub(super) detail: String,
     pub(super) consumer_account_id: Option<Text>,
     pub(super) evidence: Vec<(&'static str, Evidence)>,
+    /// Instead of the rule's own, where that depends.
+    pub(super) next_step: Option<&'static str>,
     pub(super) group: &'g Group,
 }
 
@@ -264,9 +270,11 @@ impl Found {
             severity: self.meta.severity,
             title: draft.title,
             detail: draft.detail,
-            next_step: next_step(self.meta, group),
+            next_step: draft.next_step.unwrap_or(self.meta.next_step).to_owned(),
+            command: command(self.meta, group, first_seen, last_seen),
             consumer_account_id: draft.consumer_account_id,
             subject: draft.subject,
+            role_arns: Vec::new(),
             evidence: draft.evidence,
             chain_ids: group.chains().iter().take(limit).cloned().collect(),
             chain_count: group.chains().len() as u64,
@@ -295,10 +303,17 @@ impl Found {
     }
 }
 
-/// What to do next, with the chain to look at where there is one.
-fn next_step(meta: &RuleMeta, group: &Group) -> String {
-    let chain = group.chains().first().map(|chain| &**chain);
-    meta.next_step.replace("CHAIN", chain.unwrap_or("latest"))
+/// The command with its chain and days; the rule's page where there is no chain.
+fn command(meta: &RuleMeta, group: &Group, first: UtcSecond, last: UtcSecond) -> String {
+    let chain = group.lead();
+    if meta.command.contains("CHAIN") && chain.is_none() {
+        return format!("qs-audit explain {}", meta.id);
+    }
+    let next_day = last.plus(86_400).day().to_string();
+    meta.command
+        .replace("CHAIN", chain.map_or("latest", |chain| chain))
+        .replace("FROM", &first.day().to_string())
+        .replace("TO", &next_day)
 }
 
 fn finding_id(rule: &str, subject: &Subject) -> String {

@@ -16,7 +16,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("run_as_role_assumed_by_other.md"),
     options: &[],
-    next_step: "See where the session went: qs-audit show CHAIN. Then let only quicksight.amazonaws.com assume Role A.",
+    next_step: "see where the session went; then let only quicksight.amazonaws.com assume Role A",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -82,6 +83,7 @@ impl Rule for RunAsRoleAssumedByOther {
                     ("source_ips", Evidence::texts(group.words("source_ips"))),
                     ("accounts_reached", Evidence::texts(reached)),
                 ],
+                next_step: None,
                 group,
             });
         }

@@ -17,7 +17,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("scope_down_mismatch.md"),
     options: &[],
-    next_step: "Compare policy and role: qs-audit show CHAIN. If they really differ, verify the logs' integrity.",
+    next_step: "compare policy and role; if they really differ, verify the logs' integrity",
+    command: "qs-audit show CHAIN --raw",
 };
 
 /// The rule in the registry.
@@ -98,6 +99,7 @@ impl Rule for ScopeDownMismatch {
                     ("may_assume", Evidence::texts(allowed)),
                     ("policies", Evidence::texts(group.words("policies").into_iter().take(5))),
                 ],
+                next_step: None,
                 group,
             });
         }

@@ -16,7 +16,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("scope_down_missing.md"),
     options: &[],
-    next_step: "See the first hop: qs-audit show CHAIN. Then check what else Role A's own policy lets such a session assume.",
+    next_step: "see the first hop; then check what Role A's own policy lets such a session assume",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -66,6 +67,7 @@ impl Rule for ScopeDownMissing {
                 subject: Subject(vec![("role", role.clone())]),
                 consumer_account_id: None,
                 evidence: Vec::new(),
+                next_step: None,
                 group,
             });
         }

@@ -17,7 +17,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("scope_down_too_wide.md"),
     options: &[],
-    next_step: "See the policy: qs-audit show CHAIN --raw. Then check which of those roles Role A may assume by its own policy.",
+    next_step: "see the policy; then check which of those roles Role A itself may assume",
+    command: "qs-audit show CHAIN --raw",
 };
 
 /// The rule in the registry.
@@ -72,6 +73,7 @@ impl Rule for ScopeDownTooWide {
                 subject: Subject(vec![("role", role.clone())]),
                 consumer_account_id: None,
                 evidence: vec![("may_assume", Evidence::texts(reached))],
+                next_step: None,
                 group,
             });
         }

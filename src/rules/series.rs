@@ -185,7 +185,7 @@ pub(super) fn spikes(
         } else if days_unjudged > 0 {
             let days = plural(days_unjudged, "day");
             let had = plural(known_days as u64, "day");
-            unjudged.push(format!("{} ({days}; {had} of history)", key.name(facts)));
+            unjudged.push(format!("{days} of {} ({had} before)", key.name(facts)));
         }
     }
     if narrower > 0 {
@@ -194,7 +194,12 @@ pub(super) fn spikes(
         ));
     }
     if !unjudged.is_empty() {
-        found.note(format!("not enough history to judge {}", sample(&unjudged)));
+        found.note(format!(
+            "not enough days like them before to judge {} (needed: {} with a value, and 5 working days or weekend days \
+             alike)",
+            sample(&unjudged),
+            options.history_days_min
+        ));
     }
     spikes
 }

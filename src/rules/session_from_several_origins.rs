@@ -27,7 +27,8 @@ static META: RuleMeta = RuleMeta {
         default: "[]",
         meaning: "more texts that stand in the user agents of Quick's own calls",
     }],
-    next_step: "See the session's calls: qs-audit show CHAIN --raw. If they are not Quick's, revoke the role's sessions.",
+    next_step: "see where the calls came from; if they are not Quick's, revoke the role's sessions",
+    command: "qs-audit show CHAIN --raw",
 };
 
 /// The rule in the registry.
@@ -231,6 +232,7 @@ impl Rule for SessionFromSeveralOrigins {
                         Evidence::texts(group.words("source_ips").into_iter().take(50)),
                     ),
                 ],
+                next_step: None,
                 group,
             });
         }

@@ -1,27 +1,45 @@
 //! What the configuration accepts for a while, and what an earlier run knew.
 
 use crate::model::finding::{
-    ExpiredSuppression, Finding, FindingStatus, Findings, Previous, RuleReport, RuleState,
-    Suppressed, Suppression,
+    ExpiredSuppression, Finding, FindingStatus, Findings, OpenFinding, Previous, PreviousFinding,
+    RuleReport, RuleState, Suppressed, Suppression,
 };
 use crate::model::pattern::matches;
+use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
 use std::collections::BTreeSet;
 
-/// Settles findings: takes out what is suppressed on the day `as_of`, calls out
-/// suppressions that have expired, and tells new from ongoing and resolved.
+/// What findings are settled by.
+pub struct Settling<'a> {
+    /// What was judged.
+    pub window: TimeWindow,
+    /// What it was compared with.
+    pub baseline: TimeWindow,
+    /// Accounts that logged anything in the window.
+    pub accounts_logged: &'a BTreeSet<Text>,
+    /// Findings that are accepted for a while.
+    pub suppressions: &'a [Suppression],
+    /// The day on which suppressions count or have expired.
+    pub as_of: Date,
+    /// What an earlier run found.
+    pub previous: Option<&'a Previous>,
+}
+
+/// Settles findings: takes out what is suppressed, calls out suppressions that have
+/// expired or hide nothing, and tells new from ongoing, resolved, and not seen this
+/// time.
 #[must_use]
-pub fn settle(
-    found: (Vec<Finding>, Vec<RuleReport>),
-    window: TimeWindow,
-    baseline: TimeWindow,
-    suppressions: &[Suppression],
-    as_of: Date,
-    previous: Option<&Previous>,
-) -> Findings {
+pub fn settle(found: (Vec<Finding>, Vec<RuleReport>), by: &Settling<'_>) -> Findings {
     let (mut all, mut rules) = found;
-    if let Some(previous) = previous {
+    let mut settled = Findings {
+        window: by.window,
+        baseline: by.baseline,
+        has_previous: by.previous.is_some(),
+        has_logs: !by.accounts_logged.is_empty(),
+        ..Findings::default()
+    };
+    if let Some(previous) = by.previous {
         note_rules_that_did_not_run(&mut rules, previous);
         for finding in &mut all {
             if let Some(known) = previous.findings.get(&finding.finding_id) {
@@ -29,40 +47,92 @@ pub fn settle(
                 finding.first_seen = finding.first_seen.min(known.first_seen);
             }
         }
-    }
-    let resolved = previous.map_or_else(Vec::new, |previous| {
-        let ran = rules.iter().filter(|report| report.state == RuleState::Ran);
-        let ran: BTreeSet<&str> = ran.map(|report| report.rule).collect();
         let still: BTreeSet<&str> = all.iter().map(|one| one.finding_id.as_str()).collect();
-        let is_gone = |id: &str, rule: &str| ran.contains(rule) && !still.contains(id);
-        let known = previous.findings.values();
-        known
-            .filter(|one| is_gone(&one.finding_id, &one.rule))
-            .cloned()
-            .collect()
-    });
-    let mut expired: Vec<ExpiredSuppression> = suppressions
+        for known in previous.findings.values() {
+            if still.contains(known.finding_id.as_str()) {
+                continue;
+            }
+            match why_open(known, previous, &rules, by) {
+                None => settled.resolved.push(known.clone()),
+                Some(why) => settled.open.push(OpenFinding {
+                    finding: known.clone(),
+                    why,
+                }),
+            }
+        }
+    }
+    settled.rules = rules;
+    suppress(all, by, &mut settled);
+    settled
+}
+
+/// Why an earlier finding that is not found again may be there all the same; `None`
+/// where it is gone.
+fn why_open(
+    known: &PreviousFinding,
+    previous: &Previous,
+    rules: &[RuleReport],
+    by: &Settling<'_>,
+) -> Option<String> {
+    let report = rules.iter().find(|report| report.rule == known.rule);
+    match report.map(|report| &report.state) {
+        Some(RuleState::Ran) => {}
+        Some(RuleState::Resting(_)) => return Some("its rule rests".to_owned()),
+        Some(RuleState::Disabled | RuleState::NotAsked) => {
+            return Some("its rule was not asked".to_owned());
+        }
+        None => return Some("this version has no such rule".to_owned()),
+    }
+    // What was judged before tells nothing new, unless it holds the finding itself.
+    let judged_before = previous.window_end.unwrap_or(known.last_seen);
+    let reaches_further = by.window.to.is_none_or(|to| judged_before < to);
+    if !reaches_further && !by.window.contains(known.last_seen) {
+        return Some(
+            "it lies outside the window, which ends no later than the earlier run's".to_owned(),
+        );
+    }
+    let silent = accounts(known)
+        .into_iter()
+        .find(|id| !by.accounts_logged.contains(*id));
+    silent.map(|account| format!("there are no logs of account {account} in the window"))
+}
+
+/// The accounts whose logs a finding is seen in.
+fn accounts(known: &PreviousFinding) -> BTreeSet<&str> {
+    let is_id = |text: &&str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let named = known
+        .subject
         .iter()
-        .filter(|suppression| suppression.expires <= as_of)
+        .filter_map(|(name, value)| match name.as_str() {
+            "role" => value.split(':').next(),
+            "account_id" => Some(&**value),
+            _ => None,
+        });
+    named
+        .chain(known.consumer_account_id.as_deref())
+        .filter(is_id)
+        .collect()
+}
+
+/// Takes out what is suppressed.
+fn suppress(all: Vec<Finding>, by: &Settling<'_>, settled: &mut Findings) {
+    let (live, lapsed): (Vec<&Suppression>, Vec<&Suppression>) = by
+        .suppressions
+        .iter()
+        .partition(|one| by.as_of < one.expires);
+    let mut expired: Vec<ExpiredSuppression> = lapsed
+        .into_iter()
         .map(|suppression| ExpiredSuppression {
             suppression: suppression.clone(),
             finding_ids: Vec::new(),
         })
         .collect();
-    let mut settled = Findings {
-        window,
-        baseline,
-        resolved,
-        has_previous: previous.is_some(),
-        rules,
-        ..Findings::default()
-    };
+    let mut is_used = vec![false; live.len()];
     for finding in all {
-        let live = suppressions
-            .iter()
-            .filter(|suppression| as_of < suppression.expires);
-        let mut accepting = live.filter(|suppression| hides(suppression, &finding));
-        if let Some(suppression) = accepting.next() {
+        for (used, suppression) in is_used.iter_mut().zip(&live) {
+            *used |= hides(suppression, &finding);
+        }
+        if let Some(suppression) = live.iter().find(|one| hides(one, &finding)) {
             settled.suppressed.push(Suppressed {
                 reason: suppression.reason.clone(),
                 expires: suppression.expires,
@@ -78,7 +148,8 @@ pub fn settle(
         settled.findings.push(finding);
     }
     settled.expired = expired;
-    settled
+    let unused = live.into_iter().zip(is_used).filter(|(_, used)| !used);
+    settled.unused = unused.map(|(suppression, _)| suppression.clone()).collect();
 }
 
 /// What an earlier run did not look for is not new because it did not find it.
@@ -100,8 +171,12 @@ fn note_rules_that_did_not_run(rules: &mut [RuleReport], previous: &Previous) {
 /// Whether a suppression is about a finding.
 fn hides(suppression: &Suppression, finding: &Finding) -> bool {
     let of_subject = |pattern: &str| {
-        let mut values = finding.subject.0.iter();
-        values.any(|(_, value)| matches(pattern, value))
+        let values = finding.subject.0.iter().map(|(_, value)| value);
+        let with_name = |value: &Text| matches(pattern, &format!("role={value}"));
+        values
+            .chain(&finding.role_arns)
+            .any(|value| matches(pattern, value))
+            || finding.role_arns.iter().any(with_name)
             || matches(pattern, &finding.subject.text())
             || pattern == finding.finding_id
     };

@@ -126,6 +126,14 @@ pub(super) fn report(
             let at = of_day.map(|one| one.query.started_at);
             group.happened(at.unwrap_or(crate::model::time::UtcSecond::from_unix(noon)));
         }
+        let of_worst: Vec<Use<'_>> = causes
+            .iter()
+            .copied()
+            .filter(|one| one.query.started_at.day_number() == worst.day)
+            .collect();
+        if let Some(first) = of_worst.first() {
+            group.led_by(&first.chain.chain_id);
+        }
         let name = key.name(facts);
         let did = wording.did;
         let more = match days.len() {
@@ -135,7 +143,8 @@ pub(super) fn report(
         let expected = &worst.expected;
         found.add(Draft {
             title: format!(
-                "{name} {} on {}: {} the expected",
+                "{} {} on {}: {} the expected",
+                capital(&name),
                 did(whole(worst.value)),
                 day_name(worst.day),
                 times_expected(worst)
@@ -149,7 +158,7 @@ pub(super) fn report(
                 amount(did, expected.level),
                 plural(expected.like_days as u64, "day"),
                 plural(expected.history_days as u64, "day"),
-                biggest(causes)
+                biggest(&of_worst)
             ),
             subject: key.subject(),
             consumer_account_id: Some(key.account.clone()),
@@ -157,6 +166,7 @@ pub(super) fn report(
                 ("days", Evidence::List(days.iter().map(day_evidence).collect())),
                 ("top_queries", top_queries(causes)),
             ],
+            next_step: None,
             group: &group,
         });
     }
@@ -172,6 +182,13 @@ pub(super) fn add_ids(group: &mut Group, causes: &[Use<'_>]) {
             .with_chain(&one.chain.chain_id)
             .with_events([&one.query.event_id]);
     }
+}
+
+/// With a capital letter in front.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
 }
 
 /// The value alone: the last words of what was done.

@@ -15,7 +15,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("undeclared_consumer.md"),
     options: &[],
-    next_step: "See what it reached: qs-audit show CHAIN. Declare the account under [[consumers]], or remove its Role B.",
+    next_step: "see what was reached; declare the account under [[consumers]], or remove its Role B",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -73,6 +74,7 @@ impl Rule for UndeclaredConsumer {
                     ("roles", Evidence::texts(group.words("roles"))),
                     ("queries", Evidence::Integer(*queries)),
                 ],
+                next_step: None,
                 group,
             });
         }

@@ -15,7 +15,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("undeclared_data_source.md"),
     options: &[],
-    next_step: "See who used it: qs-audit show CHAIN. Declare the data source for this consumer, or delete it in Quick.",
+    next_step: "see who used it; declare the data source for this consumer, or delete it in Quick",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -77,6 +78,7 @@ impl Rule for UndeclaredDataSource {
                 ]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![("users", Evidence::texts(group.words("users")))],
+                next_step: None,
                 group,
             });
         }

@@ -16,7 +16,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("undeclared_role.md"),
     options: &[],
-    next_step: "See the roles: qs-audit show CHAIN. Declare the role, or take it out of the other role's trust policy.",
+    next_step: "see the roles; declare the role, or take it out of the other role's trust policy",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -134,6 +135,7 @@ impl Rule for UndeclaredRole {
                 subject: Subject(vec![("role", role.clone()), ("part", (*part).into())]),
                 consumer_account_id: (*part == "Role B").then(|| account.into()),
                 evidence: vec![("named_by", Evidence::Text((*says).into()))],
+                next_step: None,
                 group,
             });
         }

@@ -16,7 +16,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("undeclared_work_group.md"),
     options: &[],
-    next_step: "See the queries: qs-audit show CHAIN. Declare the work group, or deny it in Role B's policy.",
+    next_step: "see the queries; declare the work group, or deny it in Role B's policy",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -96,6 +97,7 @@ impl Rule for UndeclaredWorkGroup {
                 ]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![("listed_work_groups", Evidence::texts(listed))],
+                next_step: None,
                 group,
             });
         }

@@ -16,7 +16,8 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("unexpected_source_account.md"),
     options: &[],
-    next_step: "See what the session did: qs-audit show CHAIN. Then narrow Role B's trust policy to Role A.",
+    next_step: "see what the session did; then narrow Role B's trust policy to Role A",
+    command: "qs-audit show CHAIN",
 };
 
 /// The rule in the registry.
@@ -103,6 +104,7 @@ impl Rule for UnexpectedSourceAccount {
                     ("source_ips", Evidence::texts(group.words("source_ips"))),
                     ("queries", Evidence::Integer(*queries)),
                 ],
+                next_step: None,
                 group,
             });
         }

@@ -242,8 +242,8 @@ fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(Text, String, boo
         has_statistics: true,
         charges: None,
     });
-    let rules = RuleSet::new(&BTreeMap::new(), &BTreeSet::from([RULE.to_owned()])).unwrap();
-    let (findings, _) = rules::check(&rules, &facts);
+    let asked = RuleSet::new(&BTreeMap::new(), &BTreeSet::from([RULE.to_owned()])).unwrap();
+    let (findings, _) = rules::check(&asked, &facts);
     spike_days(&findings)
 }
 

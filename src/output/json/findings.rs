@@ -5,7 +5,7 @@ use super::v1::WindowV1;
 use crate::model::audit::Audit;
 use crate::model::finding::{
     Evidence, ExpiredSuppression, Finding, FindingStatus, Findings, PreviousFinding, RuleReport,
-    RuleState, Severity, Subject, Suppressed,
+    RuleState, Severity, Subject, Suppressed, Suppression,
 };
 use crate::model::money::exact;
 use crate::model::text::Text;
@@ -28,8 +28,10 @@ pub struct FindingV1<'a> {
     title: &'a str,
     detail: &'a str,
     next_step: &'a str,
+    command: &'a str,
     consumer_account_id: Option<&'a Text>,
     subject: Map<String, Value>,
+    role_arns: &'a [Text],
     evidence: Map<String, Value>,
     chain_ids: &'a [Text],
     chain_count: u64,
@@ -53,8 +55,10 @@ impl<'a> FindingV1<'a> {
             title: &finding.title,
             detail: &finding.detail,
             next_step: &finding.next_step,
+            command: &finding.command,
             consumer_account_id: finding.consumer_account_id.as_ref(),
             subject: subject(&finding.subject),
+            role_arns: &finding.role_arns,
             evidence: evidence(finding),
             chain_ids: &finding.chain_ids,
             chain_count: finding.chain_count,
@@ -138,23 +142,76 @@ impl<'a> ExpiredV1<'a> {
     }
 }
 
+/// A live suppression that hid nothing.
 #[derive(Serialize)]
-struct ResolvedV1<'a> {
-    finding_id: &'a str,
+struct UnusedV1<'a> {
     rule: &'a str,
-    title: &'a str,
-    first_seen: UtcSecond,
-    last_seen: UtcSecond,
+    subject: &'a str,
+    reason: &'a str,
+    expires: String,
 }
 
-impl<'a> ResolvedV1<'a> {
-    fn of(previous: &'a PreviousFinding) -> Self {
+impl<'a> UnusedV1<'a> {
+    fn of(suppression: &'a Suppression) -> Self {
+        Self {
+            rule: &suppression.rule,
+            subject: &suppression.subject,
+            reason: &suppression.reason,
+            expires: suppression.expires.to_string(),
+        }
+    }
+}
+
+/// A finding of an earlier run, or one that is not shown: enough to know it again.
+#[derive(Serialize)]
+struct KnownV1<'a> {
+    finding_id: &'a str,
+    rule: &'a str,
+    severity: Option<&'static str>,
+    title: &'a str,
+    detail: &'a str,
+    consumer_account_id: Option<&'a Text>,
+    subject: Map<String, Value>,
+    role_arns: &'a [Text],
+    first_seen: UtcSecond,
+    last_seen: UtcSecond,
+    /// Why nothing can be said of it; null where something is.
+    why: Option<&'a str>,
+}
+
+impl<'a> KnownV1<'a> {
+    fn of_previous(previous: &'a PreviousFinding, why: Option<&'a str>) -> Self {
+        let subject = previous.subject.iter();
         Self {
             finding_id: &previous.finding_id,
             rule: &previous.rule,
+            severity: previous.severity.map(Severity::as_str),
             title: &previous.title,
+            detail: &previous.detail,
+            consumer_account_id: previous.consumer_account_id.as_ref(),
+            subject: subject
+                .map(|(name, value)| (name.clone(), Value::from(&**value)))
+                .collect(),
+            role_arns: &previous.role_arns,
             first_seen: previous.first_seen,
             last_seen: previous.last_seen,
+            why,
+        }
+    }
+
+    fn of_hidden(finding: &'a Finding) -> Self {
+        Self {
+            finding_id: &finding.finding_id,
+            rule: finding.rule,
+            severity: Some(finding.severity.as_str()),
+            title: &finding.title,
+            detail: &finding.detail,
+            consumer_account_id: finding.consumer_account_id.as_ref(),
+            subject: subject(&finding.subject),
+            role_arns: &finding.role_arns,
+            first_seen: finding.first_seen,
+            last_seen: finding.last_seen,
+            why: None,
         }
     }
 }
@@ -195,7 +252,9 @@ struct TotalV1 {
     new: usize,
     ongoing: usize,
     resolved: usize,
+    open: usize,
     suppressed: usize,
+    hidden: usize,
 }
 
 impl TotalV1 {
@@ -212,7 +271,9 @@ impl TotalV1 {
             new,
             ongoing: shown.len() - new,
             resolved: findings.resolved.len(),
+            open: findings.open.len(),
             suppressed: findings.suppressed.len(),
+            hidden: findings.findings.len() - shown.len(),
         }
     }
 }
@@ -227,7 +288,10 @@ struct FindingsV1<'a> {
     findings: Vec<FindingV1<'a>>,
     suppressed: Vec<SuppressedV1<'a>>,
     expired_suppressions: Vec<ExpiredV1<'a>>,
-    resolved: Vec<ResolvedV1<'a>>,
+    unused_suppressions: Vec<UnusedV1<'a>>,
+    hidden: Vec<KnownV1<'a>>,
+    resolved: Vec<KnownV1<'a>>,
+    open: Vec<KnownV1<'a>>,
     rules: Vec<RuleV1<'a>>,
     total: TotalV1,
 }
@@ -248,6 +312,12 @@ pub fn write_json(
         from: window.from,
         to: window.to,
     };
+    let is_shown = |finding: &&Finding| shown.iter().any(|one| std::ptr::eq(*one, *finding));
+    let hidden = findings
+        .findings
+        .iter()
+        .filter(|finding| !is_shown(finding));
+    let open = findings.open.iter();
     let document = FindingsV1 {
         schema: FINDINGS_SCHEMA,
         window: window(&findings.window),
@@ -257,7 +327,16 @@ pub fn write_json(
         findings: shown.iter().map(|finding| FindingV1::of(finding)).collect(),
         suppressed: findings.suppressed.iter().map(SuppressedV1::of).collect(),
         expired_suppressions: findings.expired.iter().map(ExpiredV1::of).collect(),
-        resolved: findings.resolved.iter().map(ResolvedV1::of).collect(),
+        unused_suppressions: findings.unused.iter().map(UnusedV1::of).collect(),
+        hidden: hidden.map(KnownV1::of_hidden).collect(),
+        resolved: findings
+            .resolved
+            .iter()
+            .map(|one| KnownV1::of_previous(one, None))
+            .collect(),
+        open: open
+            .map(|one| KnownV1::of_previous(&one.finding, Some(&one.why)))
+            .collect(),
         rules: findings
             .rules
             .iter()
