@@ -4,58 +4,82 @@ use super::args::{ExplainArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs;
-use super::terminal::{page, write_out};
-use crate::output::Page;
-use crate::rules::{self, RULES, RuleMeta};
-use std::io::{self, Write};
+use super::terminal::{TABULAR, check_format, page, write_out};
+use crate::model::table::{Columns, Table};
+use crate::model::text::Text;
+use crate::output::json::table as json;
+use crate::output::{Page, csv, page_text, xlsx};
+use crate::rules::{self, RULES, RuleEntry};
+use crate::tables::write_parquet;
+use std::io::{self, IsTerminal, Write};
 
 pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
-    if global.format != Format::Table {
-        return Err(Failure::usage("explain prints a page, and nothing else"));
-    }
+    check_format(global, &TABULAR)?;
     let page = page(global);
-    let Some(id) = &args.rule else {
-        write_out(global, |out| list(page, out))?;
-        return Ok(Exit::Clean);
+    let asked: Vec<&RuleEntry> = match &args.rule {
+        None => RULES.iter().collect(),
+        Some(id) => {
+            let known = rules::find(id).ok_or_else(|| {
+                let failure = Failure::usage(format!("there is no rule {id:?}"));
+                inputs::with_near_rule(failure, id)
+            })?;
+            vec![known]
+        }
     };
-    let entry = rules::find(id).ok_or_else(|| {
-        let failure = Failure::usage(format!("there is no rule {id:?}"));
-        inputs::with_near_rule(failure, id)
+    write_out(global, |out| match (global.format, &args.rule) {
+        // A file or a pipe gets the page as it is.
+        (Format::Table, Some(_)) if is_plain(global) => {
+            out.write_all(asked[0].meta.page.as_bytes())
+        }
+        (Format::Table, Some(_)) => page_text::write(asked[0].meta.page, page, out),
+        (Format::Table, None) => list(page, out),
+        (Format::Json, _) => json::write_json(&catalogue(&asked), out),
+        (Format::Jsonl, _) => json::write_jsonl(&catalogue(&asked), out),
+        (Format::Csv, _) => csv::write_table(&catalogue(&asked), out),
+        (Format::Parquet, _) => write_parquet(&catalogue(&asked), out).map_err(io::Error::other),
+        (Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff, _) => {
+            let made_on = jiff::civil::date(2000, 1, 1);
+            xlsx::write(&[catalogue(&asked).into()], made_on, out)
+        }
     })?;
-    write_out(global, |out| print(entry.meta, page, out))?;
     Ok(Exit::Clean)
 }
 
-fn bold(text: &str, page: Page) -> String {
-    if page.color {
-        format!("\u{1b}[1m{text}\u{1b}[0m")
-    } else {
-        text.to_owned()
-    }
+/// Whether nobody looks: no terminal, no width and no colours asked for.
+fn is_plain(global: &Global) -> bool {
+    let is_sized = std::env::var_os("COLUMNS").is_some() || page(global).color;
+    !is_sized && (global.output.is_some() || !io::stdout().is_terminal())
 }
 
-/// The page as it is, its headings bold where colours may be.
-fn print(meta: &RuleMeta, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    for line in meta.page.lines() {
-        if line.starts_with('#') {
-            writeln!(out, "{}", bold(line, page))?;
-        } else {
-            writeln!(out, "{line}")?;
-        }
-    }
-    Ok(())
+/// Rules as a table for machines.
+fn catalogue(rules: &[&RuleEntry]) -> Table {
+    let options = |entry: &&RuleEntry| {
+        let options = entry.meta.options.iter();
+        let told: Vec<String> = options
+            .map(|option| format!("{} = {}", option.name, option.default))
+            .collect();
+        Some(Text::from(told.join("; ")))
+    };
+    Columns::new("rules", rules)
+        .word("rule", |entry| Some(entry.meta.id))
+        .word("severity", |entry| Some(entry.meta.severity.as_str()))
+        .word("title", |entry| Some(entry.meta.title))
+        .word("since", |entry| Some(entry.meta.since))
+        .text("options", options)
+        .word("page", |entry| Some(entry.meta.page))
+        .table()
 }
 
 fn list(page: Page, out: &mut dyn Write) -> io::Result<()> {
-    let width = RULES
-        .iter()
-        .map(|entry| entry.meta.id.len())
-        .max()
-        .unwrap_or(0);
     for entry in RULES {
         let meta = entry.meta;
-        let id = bold(&format!("{:<width$}", meta.id), page);
-        writeln!(out, "{id}  {:<8}  {}", meta.severity.as_str(), meta.title)?;
+        let id = if page.color {
+            format!("\u{1b}[1m{}\u{1b}[0m", meta.id)
+        } else {
+            meta.id.to_owned()
+        };
+        writeln!(out, "{id} ({})", meta.severity.as_str())?;
+        page_text::indented(meta.title, 4, page, out)?;
     }
     writeln!(
         out,

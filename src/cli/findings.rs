@@ -161,8 +161,10 @@ fn print(
     findings: &Findings,
     shown: &[&Finding],
 ) -> Result<(), Failure> {
+    let has_any =
+        !shown.is_empty() || !findings.suppressed.is_empty() || !findings.resolved.is_empty();
     let hub = match global.format {
-        Format::Asff => Some(security_hub(settings, audit)?),
+        Format::Asff if has_any => Some(security_hub(settings, audit)?),
         _ => None,
     };
     let last = audit.coverage.span().map(|(_, last)| last);
@@ -187,13 +189,15 @@ fn print(
             write_parquet(&finding_rows::rows(shown), out).map_err(io::Error::other)
         }
         (Format::Xlsx, _) => xlsx::write(&[finding_rows::rows(shown).into()], last_day(audit), out),
-        (Format::Asff, Some(hub)) => asff::write(shown, &findings.resolved, hub, end, out),
-        (Format::Ocsf | Format::Asff, _) => ocsf::write(shown, &findings.resolved, end, out),
+        (Format::Asff, Some(hub)) => asff::write(shown, findings, hub, end, out),
+        (Format::Asff, None) => Ok(()),
+        (Format::Ocsf, _) => ocsf::write(shown, findings, end, out),
     })
 }
 
 /// Where findings are imported: as configured, else the hub's account, in the Region
-/// of its data sources.
+/// of its data sources where they have only one. Another Region tonight would be
+/// another product, whose findings nobody closes.
 fn security_hub(settings: &Settings, audit: &Audit) -> Result<SecurityHub, Failure> {
     let topology = &settings.topology;
     let declared = settings
@@ -208,18 +212,17 @@ fn security_hub(settings: &Settings, audit: &Audit) -> Result<SecurityHub, Failu
         .collect();
     let found = found.first().copied().filter(|_| found.len() == 1);
     let account = declared.map(|id| &**id).or(found);
-    let regions = audit.chains.iter().filter_map(|chain| {
-        let arn = chain.data_source_arn.as_deref()?;
-        arn.split(':').nth(3).map(str::to_owned)
-    });
-    let region = settings
-        .security_hub_region
-        .clone()
-        .or_else(|| regions.min());
+    let used = audit
+        .chains
+        .iter()
+        .filter_map(|chain| chain.data_source_arn.as_deref());
+    let regions: BTreeSet<&str> = used.filter_map(|arn| arn.split(':').nth(3)).collect();
+    let only = regions.first().copied().filter(|_| regions.len() == 1);
+    let region = settings.security_hub_region.as_deref().or(only);
     match (account, region) {
         (Some(account), Some(region)) => Ok(SecurityHub {
             account_id: account.to_owned(),
-            region,
+            region: region.to_owned(),
         }),
         _ => Err(
             Failure::usage("--format asff needs the account and the Region of Security Hub").hint(

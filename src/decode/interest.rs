@@ -72,7 +72,9 @@ fn changes_a_role(name: &[u8]) -> bool {
 fn changes_a_bucket(name: &[u8]) -> bool {
     matches!(
         name,
-        b"DeleteBucket"
+        // The objects it deletes are not in its record.
+        b"DeleteObjects"
+            | b"DeleteBucket"
             | b"PutBucketLifecycle"
             | b"PutBucketLifecycleConfiguration"
             | b"PutBucketPolicy"
@@ -85,7 +87,7 @@ fn changes_a_bucket(name: &[u8]) -> bool {
 fn touches_logs(facts: &Facts<'_>) -> bool {
     let writes = matches!(
         facts.name,
-        b"DeleteObject" | b"DeleteObjects" | b"PutObject" | b"CopyObject" | b"RestoreObject"
+        b"DeleteObject" | b"PutObject" | b"CopyObject" | b"CompleteMultipartUpload"
     );
     writes
         && facts.invoked_by != Some(CLOUDTRAIL)

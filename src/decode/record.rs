@@ -445,7 +445,11 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
         "quicksight.amazonaws.com" if named("QueryDatabase") => {
             Detail::QueryDatabase(Box::new(query_database(raw, interner)))
         }
-        "s3.amazonaws.com" if name.contains("Bucket") || touches_logs(raw) => change_of(raw),
+        "s3.amazonaws.com"
+            if name.contains("Bucket") || name == "DeleteObjects" || touches_logs(raw) =>
+        {
+            change_of(raw)
+        }
         "quicksight.amazonaws.com" | "iam.amazonaws.com" | "cloudtrail.amazonaws.com"
             if !name.starts_with("Get") && !name.starts_with("List") =>
         {

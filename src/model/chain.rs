@@ -165,6 +165,9 @@ pub struct RoleSession {
     pub expires_at: Option<UtcSecond>,
     /// What kind of caller made it.
     pub maker: Maker,
+    /// Whether AWS itself says that Quick made the AssumeRole: by `invokedBy`, or by
+    /// the service's name as source.
+    pub says_quick: bool,
     /// Whether the parameters of the AssumeRole were logged: what is not in them
     /// was then not asked.
     pub parameters_known: bool,

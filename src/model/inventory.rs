@@ -32,6 +32,26 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Whether the list would have this data source: lists are of one account and
+    /// Region each. A bare id may be of any.
+    #[must_use]
+    pub fn covers(&self, external_id: &str) -> bool {
+        let place = |arn: &str| {
+            let mut parts = arn.splitn(6, ':').skip(3);
+            parts
+                .next()
+                .zip(parts.next())
+                .map(|(region, id)| (region.to_owned(), id.to_owned()))
+        };
+        match place(external_id) {
+            Some(asked) => self
+                .data_sources
+                .keys()
+                .any(|arn| place(arn).as_ref() == Some(&asked)),
+            None => true,
+        }
+    }
+
     /// The data source that an external id names: by ARN, or by bare id where only
     /// one has it.
     #[must_use]

@@ -24,7 +24,10 @@ fn glob(pattern: &str, value: &str, any_one: Option<char>) -> bool {
         if here == Some('*') {
             star = Some((at, seen));
             at += 1;
-        } else if here.is_some_and(|letter| letter == value[seen] || Some(letter) == any_one) {
+        } else if here.is_some_and(|letter| {
+            // What is itself a pattern is only taken by what surely holds all of it.
+            letter == value[seen] || (Some(letter) == any_one && value[seen] != '*')
+        }) {
             at += 1;
             seen += 1;
         } else if let Some((star_at, star_seen)) = star {

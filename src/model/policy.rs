@@ -294,36 +294,49 @@ impl fmt::Display for Principal {
 }
 
 impl Condition {
-    /// Whether a call that meets this condition meets the other one for sure: it has
-    /// the same operator and key, and takes no value that the other would not.
+    /// Whether a call that meets this condition meets the other one for sure.
+    ///
+    /// `IfExists` asks less than the operator alone; a negative operator with more
+    /// values asks more; a value with a wildcard or a variable is held by a pattern
+    /// only where the texts are the same, or the pattern is `*`.
     #[must_use]
     pub fn implies(&self, other: &Self) -> bool {
         if !self.key.eq_ignore_ascii_case(&other.key) {
             return false;
         }
-        if self == other {
-            return true;
+        let (own, own_if_exists) = self.kind();
+        let (asked, asked_if_exists) = other.kind();
+        if own_if_exists && !asked_if_exists {
+            return false;
         }
-        let strict = |operator: &str| operator == "stringequals" || operator == "arnequals";
-        let like = |operator: &str| operator == "stringlike" || operator == "arnlike";
-        let taken = |value: &Text| {
-            let mut others = other.values.iter();
-            if like(&other.operator) {
-                others.any(|pattern| matches_iam(pattern, value))
-            } else {
-                others.any(|one| one == value)
-            }
-        };
-        let kinds_agree =
-            self.operator == other.operator || (strict(&self.operator) && like(&other.operator));
-        let positive = strict(&self.operator) || like(&self.operator);
-        // A pattern is narrower than another for sure only if it is the same text.
-        let values = if like(&self.operator) {
-            self.values.is_subset(&other.values)
-        } else {
-            self.values.iter().all(taken)
-        };
-        kinds_agree && positive && values
+        let is_like = |kind: &str| matches!(kind, "stringlike" | "arnlike" | "arnequals");
+        let is_positive = |kind: &str| kind == "stringequals" || is_like(kind);
+        let is_negative = matches!(
+            own,
+            "stringnotequals" | "stringnotlike" | "arnnotequals" | "arnnotlike"
+        );
+        if own == asked && is_negative {
+            return other.values.is_subset(&self.values);
+        }
+        if !is_positive(own) || !is_positive(asked) {
+            return own == asked && self.values == other.values;
+        }
+        let is_plain = |value: &str| !value.contains(['*', '?', '$']);
+        self.values.iter().all(|value| {
+            other.values.iter().any(|taken| {
+                value == taken
+                    || (is_like(asked) && &**taken == "*")
+                    || (is_like(asked) && is_plain(value) && matches_iam(taken, value))
+            })
+        })
+    }
+
+    /// The operator without `IfExists`, and whether it had that.
+    fn kind(&self) -> (&str, bool) {
+        match self.operator.strip_suffix("ifexists") {
+            Some(kind) => (kind, true),
+            None => (&self.operator, false),
+        }
     }
 }
 
@@ -528,6 +541,14 @@ mod tests {
         let not_two = condition("stringnotequals", "sts:ExternalId", &["a", "b"]);
         assert!(!not.implies(&not_two) && not.implies(&not));
         assert!(!one.implies(&condition("stringequals", "aws:SourceArn", &["a"])));
+        assert!(not_two.implies(&not));
+        let if_exists = condition("stringequalsifexists", "sts:ExternalId", &["a"]);
+        assert!(one.implies(&if_exists) && !if_exists.implies(&one));
+        let anything = condition("stringlike", "sts:ExternalId", &["*"]);
+        assert!(one.implies(&anything) && like.implies(&anything));
+        let one_letter = condition("arnlike", "sts:ExternalId", &["a?"]);
+        let star = condition("arnequals", "sts:ExternalId", &["a*"]);
+        assert!(!star.implies(&one_letter));
     }
 
     #[test]

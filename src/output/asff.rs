@@ -3,7 +3,7 @@
 //! `BatchImportFindings`).
 
 use super::json::findings::evidence;
-use crate::model::finding::{Finding, PreviousFinding, Severity};
+use crate::model::finding::{Finding, Findings, PreviousFinding, Severity};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde_json::{Map, Value, json};
@@ -183,7 +183,7 @@ fn product_fields(finding: &Finding) -> Map<String, Value> {
     fields
 }
 
-fn of_finding(finding: &Finding, hub: &SecurityHub) -> Value {
+fn of_finding(finding: &Finding, is_suppressed: bool, hub: &SecurityHub, end: UtcSecond) -> Value {
     let subject = finding.subject.0.iter().map(|(name, value)| (*name, value));
     let advice = format!("{} ({})", finding.next_step, finding.command);
     let mut value = json!({
@@ -197,14 +197,14 @@ fn of_finding(finding: &Finding, hub: &SecurityHub) -> Value {
         "FirstObservedAt": time(finding.first_seen),
         "LastObservedAt": time(finding.last_seen),
         "CreatedAt": time(finding.first_seen),
-        "UpdatedAt": time(finding.last_seen),
+        "UpdatedAt": time(end.max(finding.last_seen)),
         "Severity": {"Label": label(finding.severity), "Original": finding.severity.as_str()},
         "Title": bounded(&finding.title, TITLE_LETTERS_MAX),
         "Description": bounded(&finding.detail, DESCRIPTION_LETTERS_MAX),
         "Remediation": {"Recommendation": {"Text": bounded(&advice, REMEDIATION_LETTERS_MAX)}},
         "Resources": resources(subject, &finding.role_arns, hub),
         "ProductFields": product_fields(finding),
-        "RecordState": "ACTIVE",
+        "RecordState": if is_suppressed { "ARCHIVED" } else { "ACTIVE" },
     });
     if value.to_string().len() > FINDING_BYTES_MAX {
         // Fields are for convenience; the finding itself is far below the limit.
@@ -244,25 +244,30 @@ fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) ->
 }
 
 /// Writes batches, one per line, each an argument of `--cli-input-json`: findings,
-/// then those that are gone, as of `end`.
+/// then suppressed ones and those that are gone, archived, as of `end`.
 ///
 /// # Errors
 ///
 /// When the writer fails.
 pub fn write(
     findings: &[&Finding],
-    resolved: &[PreviousFinding],
+    settled: &Findings,
     hub: &SecurityHub,
     end: UtcSecond,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let found = findings.iter().map(|finding| of_finding(finding, hub));
-    let gone = resolved
+    let found = findings
+        .iter()
+        .map(|finding| of_finding(finding, false, hub, end));
+    let suppressed = settled.suppressed.iter();
+    let suppressed = suppressed.map(|one| of_finding(&one.finding, true, hub, end));
+    let gone = settled
+        .resolved
         .iter()
         .map(|previous| of_resolved(previous, hub, end));
     let mut batch: Vec<String> = Vec::new();
     let mut bytes = 0;
-    for finding in found.chain(gone) {
+    for finding in found.chain(suppressed).chain(gone) {
         let text = finding.to_string();
         let is_full = batch.len() == BATCH_FINDINGS_MAX || bytes + text.len() > BATCH_BYTES_MAX;
         if is_full && !batch.is_empty() {

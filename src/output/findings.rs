@@ -3,7 +3,7 @@
 use super::Page;
 use super::human::{count, minute, plural, safe};
 use crate::model::finding::{
-    Finding, FindingStatus, Findings, PreviousFinding, RuleState, Severity,
+    Finding, FindingStatus, Findings, PreviousFinding, RuleState, Severity, Suppression,
 };
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -199,6 +199,9 @@ fn places(finding: &Finding) -> String {
     }
 }
 
+/// A heading, and what stands below it.
+type Section = (&'static str, Vec<String>);
+
 /// Suppressed, expired, resolved; rules that rest, and what could not be judged.
 fn write_rest(
     findings: &Findings,
@@ -206,10 +209,13 @@ fn write_rest(
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut section = |heading: &str, lines: &[String]| -> io::Result<()> {
-        if lines.is_empty() {
-            return Ok(());
-        }
+    let sections = [
+        of_suppressions(findings).as_slice(),
+        of_previous(findings).as_slice(),
+        of_rules(findings, unread).as_slice(),
+    ]
+    .concat();
+    for (heading, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
         writeln!(writer, "{}", painted(heading, "1", page))?;
         for line in lines {
             for (number, part) in wrapped(line, page, INDENT).into_iter().enumerate() {
@@ -217,88 +223,77 @@ fn write_rest(
                 writeln!(writer, "{:indent$}{part}", "")?;
             }
         }
-        writeln!(writer)
-    };
-    let expired: Vec<String> = findings
-        .expired
-        .iter()
-        .map(|expired| {
-            let suppression = &expired.suppression;
-            format!(
-                "{} {}: {:?} expired on {}; {} shown again",
-                safe(&suppression.rule),
-                safe(&suppression.subject),
-                safe(&suppression.reason),
-                suppression.expires,
-                plural(expired.finding_ids.len() as u64, "finding")
-            )
-        })
-        .collect();
-    section("Suppressions that have expired", &expired)?;
-    let suppressed: Vec<String> = findings
-        .suppressed
-        .iter()
-        .map(|one| {
-            format!(
-                "{}: {} ({}, until {})",
-                one.finding.rule,
-                safe(&one.finding.title),
-                safe(&one.reason),
-                one.expires
-            )
-        })
-        .collect();
-    section("Suppressed", &suppressed)?;
-    let unused: Vec<String> = findings
-        .unused
-        .iter()
-        .map(|one| {
-            format!(
-                "{} {} ({})",
-                safe(&one.rule),
-                safe(&one.subject),
-                safe(&one.reason)
-            )
-        })
-        .collect();
-    section("Suppressions that hid nothing", &unused)?;
+        writeln!(writer)?;
+    }
+    Ok(())
+}
+
+fn of_suppressions(findings: &Findings) -> [Section; 3] {
+    let name = |one: &Suppression| format!("{} {}", safe(&one.rule), safe(&one.subject));
+    let expired = findings.expired.iter().map(|expired| {
+        let suppression = &expired.suppression;
+        format!(
+            "{}: {:?} expired on {}; {} shown again",
+            name(suppression),
+            safe(&suppression.reason),
+            suppression.expires,
+            plural(expired.finding_ids.len() as u64, "finding")
+        )
+    });
+    let suppressed = findings.suppressed.iter().map(|one| {
+        format!(
+            "{}: {} ({}, until {})",
+            one.finding.rule,
+            safe(&one.finding.title),
+            safe(&one.reason),
+            one.expires
+        )
+    });
+    let unused = findings.unused.iter();
+    let unused = unused.map(|one| format!("{} ({})", name(one), safe(&one.reason)));
+    [
+        ("Suppressions that have expired", expired.collect()),
+        ("Suppressed", suppressed.collect()),
+        ("Suppressions that hid nothing", unused.collect()),
+    ]
+}
+
+fn of_previous(findings: &Findings) -> [Section; 2] {
     let known = |one: &PreviousFinding| {
         let severity = one.severity.map_or("?", Severity::as_str);
-        format!(
-            "{severity} {} {}: {}",
-            safe(&one.rule),
-            safe(&one.finding_id),
-            safe(&one.title)
-        )
+        let (rule, id) = (safe(&one.rule), safe(&one.finding_id));
+        format!("{severity} {rule} {id}: {}", safe(&one.title))
     };
-    let resolved: Vec<String> = findings.resolved.iter().map(known).collect();
-    section("Resolved since the previous run", &resolved)?;
+    let resolved = findings.resolved.iter().map(known);
     let open = findings.open.iter();
-    let open: Vec<String> = open
-        .map(|one| format!("{} ({})", known(&one.finding), safe(&one.why)))
-        .collect();
-    section("Not seen this time, and still open", &open)?;
-    let resting: Vec<String> = findings
+    let open = open.map(|one| format!("{} ({})", known(&one.finding), safe(&one.why)));
+    [
+        ("Resolved since the previous run", resolved.collect()),
+        ("Not seen this time, and still open", open.collect()),
+    ]
+}
+
+fn of_rules(findings: &Findings, unread: u64) -> [Section; 2] {
+    let resting = findings
         .rules
         .iter()
         .filter_map(|report| match &report.state {
             RuleState::Resting(why) => Some(format!("{}: {}", report.rule, safe(why))),
             RuleState::Disabled => Some(format!("{}: disabled in the configuration", report.rule)),
             RuleState::Ran | RuleState::NotAsked => None,
-        })
-        .collect();
-    section("Rules that rest", &resting)?;
-    let mut notes: Vec<String> = Vec::new();
-    if unread > 0 {
+        });
+    let unread = (unread > 0).then(|| {
         let what = "objects, records or lines could not be read: --format json names them";
-        notes.push(format!("{} {what}", count(unread)));
-    }
-    let of_rules = findings.rules.iter().flat_map(|report| {
+        format!("{} {what}", count(unread))
+    });
+    let noted = findings.rules.iter().flat_map(|report| {
         let notes = report.notes.iter();
         notes.map(|note| format!("{}: {}", report.rule, safe(note)))
     });
-    notes.extend(of_rules);
-    section("Not judged", &notes)
+    [
+        ("Rules that rest", resting.collect()),
+        ("Not judged", unread.into_iter().chain(noted).collect()),
+    ]
 }
 
 fn summary(findings: &Findings, shown: &[&Finding]) -> String {

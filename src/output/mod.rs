@@ -15,6 +15,7 @@ pub mod focus;
 pub mod human;
 pub mod json;
 pub mod ocsf;
+pub mod page_text;
 pub mod show;
 pub mod summary;
 pub mod table_text;

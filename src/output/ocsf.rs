@@ -6,7 +6,7 @@
 //! event of megabytes.
 
 use super::json::findings::evidence;
-use crate::model::finding::{Finding, FindingStatus, PreviousFinding, Severity};
+use crate::model::finding::{Finding, FindingStatus, Findings, PreviousFinding, Severity};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde_json::{Value, json};
@@ -17,8 +17,9 @@ const CLASS_UID: u32 = 2004;
 const CATEGORY_UID: u32 = 2;
 /// `analytic.type_id`: a rule.
 const ANALYTIC_RULE: u32 = 1;
-/// `observable.type_id`: a resource uid; an IP address.
+/// `observable.type_id`: a resource uid; a user name; an IP address.
 const RESOURCE_UID: u32 = 10;
+const USER_NAME: u32 = 4;
 const IP_ADDRESS: u32 = 2;
 /// Ids that one event names at most.
 const IDS_MAX: usize = 100;
@@ -31,7 +32,8 @@ const SUBJECT_MAX: usize = 20;
 struct Activity(u32, &'static str, u32, &'static str);
 
 const CREATE: Activity = Activity(1, "Create", 1, "New");
-const UPDATE: Activity = Activity(2, "Update", 2, "In Progress");
+const UPDATE: Activity = Activity(2, "Update", 1, "New");
+const SUPPRESS: Activity = Activity(2, "Update", 3, "Suppressed");
 const CLOSE: Activity = Activity(3, "Close", 4, "Resolved");
 
 fn severity(severity: Severity) -> (u32, &'static str) {
@@ -98,12 +100,14 @@ fn event(activity: &Activity, severity: (u32, &'static str), time: UtcSecond, ui
 }
 
 /// A finding, made or seen again.
-fn of_finding(finding: &Finding) -> Value {
+fn of_finding(finding: &Finding, is_suppressed: bool, end: UtcSecond) -> Value {
     let activity = match finding.status {
+        _ if is_suppressed => SUPPRESS,
         FindingStatus::New => CREATE,
         FindingStatus::Ongoing => UPDATE,
     };
-    let uid = format!("{}-{}", finding.finding_id, finding.last_seen.unix());
+    // One for each run, so that none is taken for a repeat of another.
+    let uid = format!("{}-{}-{}", finding.finding_id, end.unix(), activity.0);
     let mut event = event(
         &activity,
         severity(finding.severity),
@@ -115,7 +119,7 @@ fn of_finding(finding: &Finding) -> Value {
         .map(|id| json!({"uid": id.to_string(), "product": {"vendor_name": "AWS", "name": "CloudTrail"}}))
         .collect();
     event["message"] = bounded(&finding.title).into();
-    event["is_alert"] = (finding.severity >= Severity::High).into();
+    event["is_alert"] = (finding.severity >= Severity::High && !is_suppressed).into();
     event["count"] = finding.count.into();
     event["start_time"] = milliseconds(finding.first_seen).into();
     event["end_time"] = milliseconds(finding.last_seen).into();
@@ -220,10 +224,19 @@ fn resources(subject: &[(&str, &Text)], role_arns: &[Text]) -> Vec<Value> {
 
 fn observables(finding: &Finding) -> Vec<Value> {
     let mut observables = Vec::new();
+    for arn in &finding.role_arns {
+        observables
+            .push(json!({"name": "resources.uid", "type_id": RESOURCE_UID, "value": &**arn}));
+    }
     for (name, value) in finding.subject.0.iter().take(SUBJECT_MAX) {
+        let type_id = match *name {
+            "data_source_arn" | "target" | "bucket" => RESOURCE_UID,
+            "quick_user" => USER_NAME,
+            _ => continue,
+        };
         observables.push(json!({
             "name": format!("unmapped.subject.{name}"),
-            "type_id": RESOURCE_UID,
+            "type_id": type_id,
             "value": bounded(value),
         }));
     }
@@ -270,20 +283,28 @@ fn of_resolved(previous: &PreviousFinding, time: UtcSecond) -> Value {
     event
 }
 
-/// Writes one event per line: findings, then those that are gone, as of `end`.
+/// Writes one event per line: findings, suppressed ones, then those that are gone, as
+/// of `end`.
 ///
 /// # Errors
 ///
 /// When the writer fails.
 pub fn write(
     findings: &[&Finding],
-    resolved: &[PreviousFinding],
+    settled: &Findings,
     end: UtcSecond,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let found = findings.iter().map(|finding| of_finding(finding));
-    let gone = resolved.iter().map(|previous| of_resolved(previous, end));
-    for event in found.chain(gone) {
+    let found = findings
+        .iter()
+        .map(|finding| of_finding(finding, false, end));
+    let suppressed = settled.suppressed.iter();
+    let suppressed = suppressed.map(|one| of_finding(&one.finding, true, end));
+    let gone = settled
+        .resolved
+        .iter()
+        .map(|previous| of_resolved(previous, end));
+    for event in found.chain(suppressed).chain(gone) {
         serde_json::to_writer(&mut *writer, &event)?;
         writer.write_all(b"\n")?;
     }

@@ -7,6 +7,7 @@ use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEnt
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
+use crate::model::time::UtcSecond;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,16 +44,18 @@ struct Harm {
     what: String,
 }
 
-/// The name or ARN of the trail that a call is about.
+/// The name of the trail or data store that a call is about: of an ARN, its end.
 fn trail(parameters: &Value) -> Text {
-    let name = parameters["name"]
-        .as_str()
-        .or(parameters["trailName"].as_str());
+    let members = ["name", "trailName", "eventDataStore"];
+    let name = members
+        .iter()
+        .find_map(|member| parameters[*member].as_str());
+    let name = name.and_then(|name| name.rsplit('/').next());
     name.unwrap_or("an unnamed trail").into()
 }
 
 /// What a call to CloudTrail takes away, if it takes anything.
-fn harm_to_trail(event: &Event, parameters: &Value) -> Option<Harm> {
+fn harm_to_trail(event: &Event, parameters: &Value, buckets: &Buckets) -> Option<Harm> {
     let harm = |what: String| {
         Some(Harm {
             target: trail(parameters),
@@ -62,8 +65,14 @@ fn harm_to_trail(event: &Event, parameters: &Value) -> Option<Harm> {
     match &*event.name {
         "StopLogging" => harm("logging was stopped".to_owned()),
         "DeleteTrail" => harm("the trail was deleted".to_owned()),
+        "StopEventDataStoreIngestion" => {
+            harm("an event data store takes no more events".to_owned())
+        }
+        "DeleteEventDataStore" => harm("an event data store was deleted".to_owned()),
         "UpdateTrail" => {
-            let less = trail_update(parameters);
+            let account = event.recipient_account_id.as_deref().unwrap_or_default();
+            let before = buckets.before(&trail(parameters), event.time);
+            let less = trail_update(parameters, account, before);
             if less.is_empty() {
                 None
             } else {
@@ -83,7 +92,7 @@ fn harm_to_trail(event: &Event, parameters: &Value) -> Option<Harm> {
 }
 
 /// What an update of a trail switches off or moves.
-fn trail_update(parameters: &Value) -> Vec<String> {
+fn trail_update(parameters: &Value, account: &str, before: Option<&Text>) -> Vec<String> {
     let off = [
         (
             "isMultiRegionTrail",
@@ -106,10 +115,60 @@ fn trail_update(parameters: &Value) -> Vec<String> {
         .into_iter()
         .filter(|(member, _)| parameters[*member] == Value::Bool(false));
     let mut less: Vec<String> = off.map(|(_, what)| what.to_owned()).collect();
-    if let Some(bucket) = parameters["s3BucketName"].as_str() {
-        less.push(format!("logs go to bucket {bucket} from then on"));
+    match (parameters["s3BucketName"].as_str(), before) {
+        (Some(bucket), Some(before)) if **before == *bucket => {}
+        (Some(bucket), Some(before)) => {
+            less.push(format!("logs go to bucket {bucket} instead of {before}"));
+        }
+        (Some(bucket), None) => less.push(format!(
+            "logs go to bucket {bucket}; where they went before is not in the logs"
+        )),
+        (None, _) => {}
+    }
+    let key = parameters["kmsKeyId"]
+        .as_str()
+        .filter(|key| key.starts_with("arn:"));
+    if let Some(key) = key.filter(|key| key.split(':').nth(4) != Some(account)) {
+        less.push(format!(
+            "logs are encrypted with a key of another account, {key}"
+        ));
     }
     less
+}
+
+/// Buckets that hold logs, and which trail wrote to which when.
+struct Buckets {
+    all: BTreeSet<Text>,
+    of_trails: Vec<(Text, UtcSecond, Text)>,
+}
+
+impl Buckets {
+    fn of(facts: &Facts<'_>, named: &[Text]) -> Self {
+        let mut buckets = Self {
+            all: named.iter().cloned().collect(),
+            of_trails: Vec::new(),
+        };
+        for (event, parameters) in facts.changes() {
+            let names_bucket = matches!(&*event.name, "CreateTrail" | "UpdateTrail");
+            if let Some(bucket) = parameters["s3BucketName"].as_str().filter(|_| names_bucket) {
+                let bucket = Text::from(bucket);
+                buckets.all.insert(bucket.clone());
+                buckets
+                    .of_trails
+                    .push((trail(&parameters), event.time, bucket));
+            }
+        }
+        buckets
+    }
+
+    /// The bucket that a trail wrote to before a moment.
+    fn before(&self, trail: &Text, moment: UtcSecond) -> Option<&Text> {
+        let own = self
+            .of_trails
+            .iter()
+            .filter(|(name, at, _)| name == trail && *at < moment);
+        own.max_by_key(|(_, at, _)| *at).map(|(.., bucket)| bucket)
+    }
 }
 
 /// Services whose management events AWS lets one leave out for their sheer number;
@@ -179,38 +238,47 @@ fn narrowed_advanced(selectors: &[Value]) -> Vec<String> {
         return vec!["management events are not logged any more".to_owned()];
     }
     let mut best: Option<Vec<String>> = None;
+    let mut halves: BTreeSet<String> = BTreeSet::new();
     for selector in management {
         let mut less = Vec::new();
+        let mut half = None;
         for field in fields(selector) {
             let name = field["field"].as_str().unwrap_or_default().to_owned();
-            if name == "eventCategory" {
-                continue;
-            }
             let excluded = field["notEquals"].as_array().cloned().unwrap_or_default();
             let is_usual = !excluded.is_empty()
                 && excluded.iter().all(|one| {
                     one.as_str()
                         .is_some_and(|source| MAY_BE_LEFT_OUT.contains(&source))
                 });
-            if name == "eventSource" && is_usual {
+            if name == "eventCategory" || (name == "eventSource" && is_usual) {
                 continue;
+            }
+            if name == "readOnly" {
+                half = field["equals"][0].as_str().map(str::to_owned);
             }
             less.push(format!(
                 "management events are logged only in part, by {name}"
             ));
+        }
+        // Two halves, of reading and of writing calls, are a whole.
+        if less.len() == 1 {
+            halves.extend(half);
         }
         // Selectors add up: the widest of them counts.
         if best.as_ref().is_none_or(|best| less.len() < best.len()) {
             best = Some(less);
         }
     }
+    if halves.len() == 2 {
+        return Vec::new();
+    }
     best.unwrap_or_default()
 }
 
 /// What a call to S3 does to stored logs, if anything.
-fn harm_to_files(event: &Event, parameters: &Value, buckets: &BTreeSet<Text>) -> Option<Harm> {
+fn harm_to_files(event: &Event, parameters: &Value, buckets: &Buckets) -> Option<Harm> {
     let bucket = parameters["bucketName"].as_str()?;
-    let is_log_bucket = buckets.contains(bucket);
+    let is_log_bucket = buckets.all.contains(bucket);
     let of_bucket = |what: &str| {
         is_log_bucket.then(|| Harm {
             target: bucket.into(),
@@ -218,7 +286,9 @@ fn harm_to_files(event: &Event, parameters: &Value, buckets: &BTreeSet<Text>) ->
         })
     };
     let key = parameters["key"].as_str().unwrap_or_default();
-    let is_log = key.contains("AWSLogs/") && key.contains("/CloudTrail");
+    let looks_like_log = key.contains("AWSLogs/") && key.contains("/CloudTrail");
+    // A copy of the logs elsewhere is nobody's record.
+    let is_log = looks_like_log && (is_log_bucket || buckets.all.is_empty());
     let of_file = |what: &str| {
         let kind = if key.contains("/CloudTrail-Digest/") {
             "digest"
@@ -233,7 +303,9 @@ fn harm_to_files(event: &Event, parameters: &Value, buckets: &BTreeSet<Text>) ->
     match &*event.name {
         "DeleteObject" => of_file("deleted"),
         "DeleteObjects" => of_bucket("many objects were deleted at once"),
-        "PutObject" | "CopyObject" => of_file("written by somebody else than CloudTrail"),
+        "PutObject" | "CopyObject" | "CompleteMultipartUpload" => {
+            of_file("written by somebody else than CloudTrail")
+        }
         "DeleteBucket" => of_bucket("the bucket was deleted"),
         "PutBucketLifecycle" | "PutBucketLifecycleConfiguration" => {
             of_bucket("a rule was set by which objects expire")
@@ -258,20 +330,14 @@ impl Rule for AuditTrailTampering {
     }
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found) {
-        let mut buckets: BTreeSet<Text> = self.log_buckets.iter().cloned().collect();
-        for (event, parameters) in facts.changes() {
-            let names_bucket = matches!(&*event.name, "CreateTrail" | "UpdateTrail");
-            if let Some(bucket) = parameters["s3BucketName"].as_str().filter(|_| names_bucket) {
-                buckets.insert(bucket.into());
-            }
-        }
-        if buckets.is_empty() {
+        let buckets = Buckets::of(facts, &self.log_buckets);
+        if buckets.all.is_empty() {
             found.note("no trail in the logs names its bucket: changes to it are seen only if log_buckets names it");
         }
         let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
         for (event, parameters) in facts.changes() {
             let harm = match &*event.source {
-                "cloudtrail.amazonaws.com" => harm_to_trail(event, &parameters),
+                "cloudtrail.amazonaws.com" => harm_to_trail(event, &parameters, &buckets),
                 "s3.amazonaws.com" => harm_to_files(event, &parameters, &buckets),
                 _ => None,
             };
@@ -352,6 +418,11 @@ mod tests {
             less(advanced(json!({"field": "readOnly", "equals": ["false"]}))).len(),
             1
         );
+        let halves = json!({"advancedEventSelectors": [
+            {"fieldSelectors": [category, {"field": "readOnly", "equals": ["true"]}]},
+            {"fieldSelectors": [category, {"field": "readOnly", "equals": ["false"]}]},
+        ]});
+        assert!(less(halves).is_empty());
         let data = json!({"advancedEventSelectors": [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]});
         assert_eq!(less(data).len(), 1);
     }

@@ -16,7 +16,7 @@ use crate::model::text::Text;
 use crate::model::time::{UtcSecond, numbered_day};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "cost-spike",
@@ -80,11 +80,22 @@ fn scopes(charge: &Charge) -> Vec<Scope> {
 }
 
 fn costs(facts: &Facts<'_>) -> Costs {
+    // What else the payer's bill has is not this program's.
+    let reached = facts
+        .touching()
+        .filter_map(|chain| chain.consumer_account_id.clone());
+    let declared = facts.given.topology.consumers.iter();
+    let consumers: BTreeSet<Text> = reached
+        .chain(declared.map(|consumer| consumer.account_id.clone()))
+        .collect();
     let mut costs = Costs::new();
     for (day, charge) in facts.daily_charges() {
         let (Some(account), Some(cost)) = (&charge.account_id, charge.billed_cost) else {
             continue;
         };
+        if !consumers.contains(account) {
+            continue;
+        }
         for scope in scopes(charge) {
             let key = SeriesKey {
                 account: account.clone(),

@@ -8,7 +8,7 @@ use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::{RoleName, is_data_source_arn};
 use crate::model::text::Text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "external-id-mismatch",
@@ -31,11 +31,26 @@ struct ExternalIdMismatch;
 
 /// What is wrong with an external id for a role, if anything is.
 fn fault(facts: &Facts<'_>, external_id: &str, role: &RoleName) -> Option<String> {
-    if let Some(inventory) = facts.given.inventory {
+    let declared = facts.given.topology.consumer(&role.account_id);
+    let declared = declared.and_then(|consumer| consumer.data_sources.as_ref());
+    let is_declared = |declared: &BTreeSet<Text>| {
+        let mut arns = declared.iter();
+        arns.any(|arn| **arn == *external_id || arn.rsplit('/').next() == Some(external_id))
+    };
+    if declared.is_some_and(|declared| !is_declared(declared)) {
+        return Some("it is not among the data sources declared for this consumer".to_owned());
+    }
+    if let Some(inventory) = facts
+        .given
+        .inventory
+        .filter(|list| list.covers(external_id))
+    {
         let Some(source) = inventory.find(external_id) else {
             return Some("it is not in the list of data sources".to_owned());
         };
-        let listed = source.consumer_role_arn.as_deref()?;
+        let Some(listed) = source.consumer_role_arn.as_deref() else {
+            return Some("that data source is not set up for any consumer role".to_owned());
+        };
         let is_other = RoleName::from_arn(listed).is_some_and(|listed| listed != *role);
         return is_other.then(|| format!("that data source is set up for {listed}"));
     }
@@ -46,9 +61,9 @@ fn fault(facts: &Facts<'_>, external_id: &str, role: &RoleName) -> Option<String
         return Some("it is not the ARN of a Quick data source".to_owned());
     }
     let account = external_id.split(':').nth(4).unwrap_or_default();
-    Some(format!(
-        "it is a data source of account {account}, which is not the hub"
-    ))
+    let hubs = facts.hub_accounts();
+    (!hubs.is_empty() && !hubs.contains(account))
+        .then(|| format!("it is a data source of account {account}, which is not the hub"))
 }
 
 impl Rule for ExternalIdMismatch {

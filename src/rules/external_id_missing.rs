@@ -1,7 +1,7 @@
 //! `external-id-missing`: Role B is assumed without an `ExternalId` (facts.md 2.8).
 
 use super::facts::{Facts, role_text, steady_caller};
-use super::group::{Group, plural, times};
+use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -38,21 +38,30 @@ impl Rule for ExternalIdMissing {
         for hop in facts.consumer_hops() {
             // A sign-in has no ExternalId to give.
             let can_have_one = matches!(hop.session.maker, Maker::Principal | Maker::Quick);
-            if !can_have_one || hop.session.external_id.is_some() {
+            // It may stand on the first hop instead (facts.md 2.8).
+            let on_first_hop = hop.chains.iter().any(|chain| {
+                let run_as = chain.run_as_session.as_ref();
+                run_as.is_some_and(|session| session.external_id.is_some())
+            });
+            if !can_have_one || hop.session.external_id.is_some() || on_first_hop {
                 continue;
             }
             if !hop.session.parameters_known {
                 unknown += 1;
                 continue;
             }
+            // Which copy of the hop was read decides how much is known of the caller:
+            // the account is in both.
+            let source = hop.session.source_account_id.clone();
+            let source = source.unwrap_or_else(|| "an unknown account".into());
+            let key = (hop.role.account_id.clone(), role_text(&hop.role), source);
             let caller = hop.session.assumed_by.as_deref().map(steady_caller);
-            let caller = caller.unwrap_or_else(|| "an unknown caller".into());
-            let key = (hop.role.account_id.clone(), role_text(&hop.role), caller);
             let group = groups.entry(key).or_default();
             group
                 .happened(hop.at)
                 .with_events(&hop.session.event_ids)
                 .with_chains(hop.chain_ids())
+                .with_word("callers", caller.as_ref())
                 .with_word("source_ips", hop.session.source_ip.as_ref());
         }
         if unknown > 0 {
@@ -61,7 +70,9 @@ impl Rule for ExternalIdMissing {
                 plural(unknown, "session")
             ));
         }
-        for ((account, role, caller), group) in &groups {
+        for ((account, role, source), group) in &groups {
+            let callers = group.words("callers");
+            let caller = sample(&callers);
             found.add(Draft {
                 title: format!("Role B of {} was assumed without an ExternalId", facts.account(account)),
                 detail: format!(
@@ -72,10 +83,13 @@ impl Rule for ExternalIdMissing {
                 subject: Subject(vec![
                     ("consumer_account_id", account.clone()),
                     ("role", role.clone()),
-                    ("caller", caller.clone()),
+                    ("source_account_id", source.clone()),
                 ]),
                 consumer_account_id: Some(account.clone()),
-                evidence: vec![("source_ips", Evidence::texts(group.words("source_ips")))],
+                evidence: vec![
+                    ("callers", Evidence::texts(callers)),
+                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                ],
                 next_step: None,
                 group,
             });

@@ -51,9 +51,12 @@ impl Rule for ExternalIdSpoof {
                 }
                 Known::No => {}
             }
+            // Which copy of the hop was read decides how much is known of the caller:
+            // the account is in both.
+            let source = hop.session.source_account_id.clone();
+            let source = source.unwrap_or_else(|| "an unknown account".into());
+            let key = (hop.role.account_id.clone(), role_text(&hop.role), source);
             let caller = hop.session.assumed_by.as_deref().map(steady_caller);
-            let caller = caller.unwrap_or_else(|| "an unknown caller".into());
-            let key = (hop.role.account_id.clone(), role_text(&hop.role), caller);
             let (group, queries) = groups.entry(key).or_default();
             *queries += hop.query_count();
             group
@@ -61,8 +64,8 @@ impl Rule for ExternalIdSpoof {
                 .with_events(&hop.session.event_ids)
                 .with_chains(hop.chain_ids())
                 .with_word("external_ids", Some(external_id))
-                .with_word("source_accounts", hop.session.source_account_id.as_ref())
                 .with_word("session_names", hop.session.role_session_name.as_ref())
+                .with_word("callers", caller.as_ref())
                 .with_word("source_ips", hop.session.source_ip.as_ref());
         }
         if undecided > 0 {
@@ -71,16 +74,17 @@ impl Rule for ExternalIdSpoof {
                 plural(undecided, "session")
             ));
         }
-        for ((account, role, caller), (group, queries)) in &groups {
+        for ((account, role, source), (group, queries)) in &groups {
             let name = facts.account(account);
+            let callers = group.words("callers");
+            let caller = sample(&callers);
             found.add(Draft {
                 title: format!("{caller} used a Quick ExternalId to reach {name}"),
                 detail: format!(
-                    "{role} was assumed {} with the ExternalId of {} by {caller} of account {} from {}, whose session \
+                    "{role} was assumed {} with the ExternalId of {} by {caller} of account {source} from {}, whose session \
                      Quick did not make (session name {}). ExternalIds are no secrets. Its sessions submitted {}.",
                     times(group.count()),
                     sample(&group.words("external_ids")),
-                    sample(&group.words("source_accounts")),
                     sample(&group.words("source_ips")),
                     sample(&group.words("session_names")),
                     plural(*queries, "query")
@@ -88,12 +92,12 @@ impl Rule for ExternalIdSpoof {
                 subject: Subject(vec![
                     ("consumer_account_id", account.clone()),
                     ("role", role.clone()),
-                    ("caller", caller.clone()),
+                    ("source_account_id", source.clone()),
                 ]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
                     ("external_ids", Evidence::texts(group.words("external_ids"))),
-                    ("source_accounts", Evidence::texts(group.words("source_accounts"))),
+                    ("callers", Evidence::texts(callers)),
                     ("session_names", Evidence::texts(group.words("session_names"))),
                     ("source_ips", Evidence::texts(group.words("source_ips"))),
                     ("queries", Evidence::Integer(*queries)),

@@ -90,6 +90,8 @@ pub struct Facts<'a> {
     days_logged: BTreeMap<Text, BTreeSet<i64>>,
     /// Ids and ARNs of data sources that are known to exist.
     data_sources: BTreeSet<Text>,
+    /// Roles by their unique id (`AROA...`).
+    role_ids: HashMap<Text, RoleName>,
     /// Roles as subjects name them, with an ARN that has their path.
     role_arns: BTreeMap<Text, Text>,
 }
@@ -110,6 +112,7 @@ impl<'a> Facts<'a> {
             active: active.collect(),
             days_logged,
             data_sources: data_sources(&given),
+            role_ids: role_ids(&given),
             role_arns: role_arns(&given),
             given,
         }
@@ -186,6 +189,15 @@ impl<'a> Facts<'a> {
         &self.days_logged
     }
 
+    /// Whether an account logged anything on a day of the window.
+    #[must_use]
+    pub fn has_logs_in_window(&self, account: &str) -> bool {
+        let window = self.given.window;
+        let seen = self.given.coverage.seen.iter();
+        let mut own = seen.filter(|((known, ..), _)| **known == *account);
+        own.any(|(_, seen)| seen.is_in(&window))
+    }
+
     /// Days before the window on which any account logged.
     #[must_use]
     pub fn baseline_days(&self) -> BTreeSet<i64> {
@@ -214,7 +226,8 @@ impl<'a> Facts<'a> {
     /// inventory, every well-formed ARN of the hub is taken for one.
     #[must_use]
     pub fn is_data_source(&self, external_id: &str) -> bool {
-        if let Some(inventory) = self.given.inventory {
+        let inventory = self.given.inventory.filter(|list| list.covers(external_id));
+        if let Some(inventory) = inventory {
             return inventory.find(external_id).is_some();
         }
         self.data_sources.contains(external_id)
@@ -250,17 +263,32 @@ impl<'a> Facts<'a> {
             Maker::Quick => Known::Yes,
             Maker::Service | Maker::Principal | Maker::Person => Known::No,
             Maker::Unseen if chain.confidence == Confidence::Ambiguous => Known::Open,
-            Maker::Unseen if chain.path == crate::model::chain::ChainPath::QuickRoleChain => {
-                Known::Yes
-            }
-            // Quick lives in the hub: what comes from elsewhere is not from Quick.
-            Maker::Unseen => {
-                let hubs = self.hub_accounts();
-                match &hop.session.source_account_id {
-                    Some(source) if !hubs.is_empty() && !hubs.contains(source) => Known::No,
-                    _ => Known::Open,
-                }
-            }
+            // Whose session it is, AWS itself says.
+            Maker::Unseen if hop.session.says_quick => Known::Yes,
+            Maker::Unseen => self.is_from_run_as_role(hop, caller),
+        }
+    }
+
+    /// Whether a caller whose making was not read may be Quick's: it is no other role
+    /// than Role A, and of no other account than the hub.
+    fn is_from_run_as_role(&self, hop: &Hop<'_>, caller: &RoleSession) -> Known {
+        let run_as = &self.given.roles.run_as;
+        let by_arn = caller.role_arn.as_deref().and_then(RoleName::from_arn);
+        let role = by_arn.or_else(|| {
+            let id = caller.assumed_role_id.as_deref()?.split(':').next()?;
+            self.role_ids.get(id).cloned()
+        });
+        let hubs = self.hub_accounts();
+        let is_elsewhere = hop
+            .session
+            .source_account_id
+            .as_ref()
+            .is_some_and(|source| !hubs.is_empty() && !hubs.contains(source));
+        let is_other = role.is_some_and(|role| !run_as.is_empty() && !run_as.contains(&role));
+        if is_elsewhere || is_other {
+            Known::No
+        } else {
+            Known::Open
         }
     }
 
@@ -373,6 +401,25 @@ fn hops<'a>(given: &Given<'a>) -> Vec<Hop<'a>> {
         (left.at, &left.session.event_ids).cmp(&(right.at, &right.session.event_ids))
     });
     hops
+}
+
+/// Roles by their unique id, as events tell both.
+fn role_ids(given: &Given<'_>) -> HashMap<Text, RoleName> {
+    let mut ids: HashMap<Text, RoleName> = HashMap::new();
+    for event in given.events {
+        let identity = &event.identity;
+        let id = identity
+            .assumed_role_id()
+            .and_then(|id| id.split(':').next());
+        let arn = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
+        if let (Some(id), Some(arn)) = (id, arn)
+            && !ids.contains_key(id)
+            && let Some(role) = RoleName::from_arn(arn)
+        {
+            ids.insert(id.into(), role);
+        }
+    }
+    ids
 }
 
 /// ARNs of roles, as sessions of chains have them.

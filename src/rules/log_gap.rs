@@ -47,6 +47,9 @@ fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
     }))
 }
 
+/// Days like one that silence is judged by, at least.
+const LIKE_DAYS_MIN: usize = 4;
+
 struct LogGap {
     history_days_min: u64,
     usual_percent: u64,
@@ -88,7 +91,8 @@ impl LogGap {
                     .filter(|known| is_weekend(*known) == is_weekend(day))
                     .collect();
                 let active = like.iter().filter(|known| logged.contains(known)).count() as u64;
-                let is_usual = active * 100 >= self.usual_percent * like.len() as u64 && active > 0;
+                let enough = like.len() >= LIKE_DAYS_MIN;
+                let is_usual = enough && active * 100 >= self.usual_percent * like.len() as u64;
                 if is_usual && !logged.contains(&day) {
                     gaps.push(day);
                 }
@@ -194,7 +198,7 @@ fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found) {
         let reached = (chain.status != ChainStatus::Denied).then_some(&chain.consumer_account_id);
         let consumer = reached.into_iter().flatten();
         for account in hub.chain(consumer) {
-            if facts.days_logged(account).is_none() {
+            if !facts.has_logs_in_window(account) {
                 let group = groups.entry(account.clone()).or_default();
                 group
                     .happened(active.first)
@@ -216,7 +220,7 @@ fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found) {
         found.add(Draft {
             title: format!("No logs of {} were read", facts.account(account)),
             detail: format!(
-                "{} through account {account}, {part}, and no record of that account was read: {lost}.",
+                "{} through account {account}, {part}, and no record of that account in the window was read: {lost}.",
                 plural(group.count(), "chain") + if group.count() == 1 { " goes" } else { " go" }
             ),
             subject: Subject(vec![("account_id", account.clone())]),

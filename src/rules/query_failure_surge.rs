@@ -45,9 +45,13 @@ static META: RuleMeta = RuleMeta {
 pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 
 fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
+    let percent = options.integer("min_percent", 30, 1)?;
+    if percent > 100 {
+        return Err(options.wrong("min_percent", "is at most 100"));
+    }
     Ok(Box::new(QueryFailureSurge {
         failures_min: options.integer("min_failures", 10, 1)?,
-        percent_min: options.integer("min_percent", 30, 1)?,
+        percent_min: percent,
         ratio: options.integer("ratio", 3, 1)?,
         history_queries_min: options.integer("min_history_queries", 30, 1)?,
     }))
@@ -74,7 +78,18 @@ struct Tally {
     queries_before: u64,
     failures_before: u64,
     queries: u64,
+    /// Queries of which nobody says how they ended.
+    unknown_before: u64,
+    unknown: u64,
     group: Group,
+}
+
+impl Tally {
+    /// Whether too little is known, before the window or in it.
+    fn is_doubtful(&self) -> bool {
+        // One in five is too many.
+        self.unknown * 4 > self.queries || self.unknown_before * 4 > self.queries_before
+    }
 }
 
 impl QueryFailureSurge {
@@ -82,9 +97,11 @@ impl QueryFailureSurge {
         let failures = tally.group.count();
         // One failure before stands for "hardly ever".
         let before = tally.failures_before.max(1);
+        let times = |left: u64, right: u64| u128::from(left) * u128::from(right);
         failures >= self.failures_min
-            && failures * 100 >= self.percent_min * tally.queries
-            && failures * tally.queries_before >= self.ratio * before * tally.queries
+            && times(failures, 100) >= times(self.percent_min, tally.queries)
+            && times(failures, tally.queries_before)
+                >= times(before, tally.queries).saturating_mul(u128::from(self.ratio))
     }
 }
 
@@ -96,12 +113,14 @@ fn tallies(facts: &Facts<'_>) -> BTreeMap<Text, Tally> {
             continue;
         };
         for query in &chain.queries {
-            let state = failed(query);
             // Without statistics a query that Athena took is taken for well.
-            let Some(has_failed) = state.or((!facts.given.has_statistics).then_some(false)) else {
+            let state = failed(query).or((!facts.given.has_statistics).then_some(false));
+            let tally = tallies.entry(account.clone()).or_default();
+            let Some(has_failed) = state else {
+                tally.unknown_before += u64::from(facts.in_baseline(query.started_at));
+                tally.unknown += u64::from(facts.in_window(query.started_at));
                 continue;
             };
-            let tally = tallies.entry(account.clone()).or_default();
             if facts.in_baseline(query.started_at) {
                 tally.queries_before += 1;
                 tally.failures_before += u64::from(has_failed);
@@ -132,7 +151,7 @@ impl Rule for QueryFailureSurge {
             found.note("without query statistics (--executions) only queries that Athena refused at once are known to fail");
         }
         let tallies = tallies(facts);
-        let mut too_young = Vec::new();
+        let (mut too_young, mut doubtful) = (Vec::new(), Vec::new());
         for (account, tally) in &tallies {
             let failures = tally.group.count();
             if tally.queries_before < self.history_queries_min {
@@ -142,6 +161,10 @@ impl Rule for QueryFailureSurge {
                 continue;
             }
             if !self.is_surge(tally) {
+                continue;
+            }
+            if tally.is_doubtful() {
+                doubtful.push(facts.account(account));
                 continue;
             }
             let groups = tally.group.words("work_groups");
@@ -166,6 +189,12 @@ impl Rule for QueryFailureSurge {
                 next_step: None,
                 group: &tally.group,
             });
+        }
+        if !doubtful.is_empty() {
+            found.note(format!(
+                "too few of the queries of {} have statistics to judge failures",
+                sample(&doubtful)
+            ));
         }
         if !too_young.is_empty() {
             found.note(format!(

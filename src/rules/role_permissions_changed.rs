@@ -32,23 +32,19 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 struct RolePermissionsChanged;
 
 /// Calls that change what a role may do, besides those on policies of their own.
-const CHANGES: [&str; 9] = [
+const CHANGES: [&str; 8] = [
     "PutRolePolicy",
     "DeleteRolePolicy",
     "AttachRolePolicy",
     "DetachRolePolicy",
     "PutRolePermissionsBoundary",
     "DeleteRolePermissionsBoundary",
-    "UpdateRole",
     "DeleteRole",
     "CreateRole",
 ];
-/// Calls that change a managed policy: of every role it is attached to.
-const POLICY_CHANGES: [&str; 3] = [
-    "CreatePolicyVersion",
-    "SetDefaultPolicyVersion",
-    "DeletePolicyVersion",
-];
+/// Calls that change a managed policy: of every role it is attached to. A version
+/// that counts cannot be deleted.
+const POLICY_CHANGES: [&str; 2] = ["CreatePolicyVersion", "SetDefaultPolicyVersion"];
 
 /// Managed policies attached to watched roles, as far as logs tell.
 type Attached = BTreeMap<Text, BTreeSet<RoleName>>;

@@ -121,7 +121,7 @@ impl Rule for RoleTrustChanged {
             if !facts.in_window(event.time) {
                 continue;
             }
-            let lets_in = lets_in(&before, &policies[&role]);
+            let lets_in = lets_in(&before, &policies[&role], &role.account_id);
             let (group, told) = groups.entry(role).or_default();
             told.extend(lets_in);
             let who = event.identity.best_name();
@@ -160,7 +160,7 @@ impl Rule for RoleTrustChanged {
 }
 
 /// What a change lets in that was not let in before, in sentences.
-fn lets_in(before: &Before, after: &Before) -> Vec<String> {
+fn lets_in(before: &Before, after: &Before, role_account: &str) -> Vec<String> {
     let Before::Policy(new) = after else {
         return vec!["The new policy cannot be read.".to_owned()];
     };
@@ -174,7 +174,7 @@ fn lets_in(before: &Before, after: &Before) -> Vec<String> {
     };
     let mut told = match before {
         Before::Policy(old) => {
-            let added = newly_let_in(old, new);
+            let added = newly_let_in(old, new, role_account);
             if added.is_empty() {
                 vec!["It lets in nobody who was not let in before.".to_owned()]
             } else {

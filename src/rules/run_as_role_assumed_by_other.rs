@@ -2,12 +2,12 @@
 //! 2.8 and 2.9).
 
 use super::facts::{Facts, role_text, steady_caller};
-use super::group::{Group, sample, times};
+use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "run-as-role-assumed-by-other",
@@ -59,6 +59,19 @@ impl Rule for RunAsRoleAssumedByOther {
             for account in reached {
                 group.with_word("accounts_reached", Some(account));
             }
+        }
+        let unseen: BTreeSet<&Text> = facts
+            .active()
+            .iter()
+            .filter_map(|active| active.chain.run_as_session.as_ref())
+            .filter(|session| session.maker == Maker::Unseen)
+            .filter_map(|session| session.assumed_role_id.as_ref())
+            .collect();
+        if !unseen.is_empty() {
+            found.note(format!(
+                "{} before Role B in the window: who made them was not read",
+                plural(unseen.len() as u64, "session")
+            ));
         }
         for ((role, caller), group) in &groups {
             let reached = group.words("accounts_reached");

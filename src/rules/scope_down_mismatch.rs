@@ -30,14 +30,17 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 struct ScopeDownMismatch;
 
 /// Whether the policy lets the role be assumed. Where the role's path was not
-/// logged, its name is compared (facts.md 2.7).
+/// logged, names are compared, and a pattern is given the benefit of the doubt
+/// (facts.md 2.7).
 fn allows(policy: &Policy, role_arn: &str, role: &RoleName) -> bool {
-    let has_name = |reach: &Reach| match reach {
-        Reach::Resource(arn) => RoleName::from_arn(arn).is_some_and(|named| named == *role),
-        Reach::AllBut(_) => false,
+    let may_be = |reach: &Reach| match reach {
+        Reach::Resource(arn) if !reach.is_open() => {
+            RoleName::from_arn(arn).is_some_and(|named| named == *role)
+        }
+        Reach::Resource(_) | Reach::AllBut(_) => true,
     };
     policy.may_allow("sts:AssumeRole", role_arn)
-        || (!role_arn.contains(":role/") && policy.reach("sts:AssumeRole").iter().any(has_name))
+        || (!role_arn.contains(":role/") && policy.reach("sts:AssumeRole").iter().any(may_be))
 }
 
 impl Rule for ScopeDownMismatch {

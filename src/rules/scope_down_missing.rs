@@ -39,6 +39,12 @@ impl Rule for ScopeDownMissing {
         for hop in facts.run_as_hops() {
             let scope = &hop.session.scope_down;
             let is_missing = hop.session.maker == Maker::Quick && scope.present == Some(false);
+            // It may stand on the second hop instead (facts.md 2.8).
+            let on_second_hop = hop.chains.iter().any(|chain| {
+                let consumer = chain.consumer_session.as_ref();
+                consumer.is_some_and(|session| session.scope_down.present == Some(true))
+            });
+            let is_missing = is_missing && !on_second_hop;
             if is_missing && !scope.policy_arns.is_empty() {
                 managed += 1;
             } else if is_missing {

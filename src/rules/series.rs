@@ -229,7 +229,10 @@ fn history(
     let logged = facts.days_logged(&key.account);
     days.range(first..day)
         .filter(|(day, known)| {
-            !known.is_doubtful && logged.is_some_and(|logged| logged.contains(day))
+            // A bill is its own witness.
+            let is_witnessed =
+                !key.currency.is_empty() || logged.is_some_and(|logged| logged.contains(day));
+            !known.is_doubtful && is_witnessed
         })
         .map(|(&day, known)| DayValue {
             day,

@@ -3,12 +3,13 @@
 //!
 //! Quick's own calls come from many public addresses, or under a service's name, and
 //! with the agents of its driver (facts.md 2.9 and 4.1): addresses of those tell
-//! nothing.
+//! nothing. How Quick's programs call themselves is not documented; what a large part
+//! of its sessions use is taken for its own.
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural, sample};
 use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
-use crate::model::chain::{Chain, ChainPart, RoleSession};
+use crate::model::chain::{Chain, ChainPart, ChainPath, Maker, RoleSession};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -35,13 +36,20 @@ static META: RuleMeta = RuleMeta {
 pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 
 /// What stands in the user agents of Quick's own calls (facts.md 2.9 and 4.1).
-const QUICK_AGENTS: [&str; 5] = [
+const QUICK_AGENTS: [&str; 6] = [
     "quicksight",
     "sbAthenaJDBCDriver",
     "AthenaJDBC",
     "aws-internal",
     "md/internal",
+    "aws-sdk-java",
 ];
+/// What a call without a user agent is called.
+const NO_AGENT: &str = "a program without a name";
+/// A program that one in so many sessions uses is Quick's, whatever its name.
+const USUAL_ONE_IN: usize = 5;
+/// With fewer sessions, nothing is usual yet.
+const USUAL_SESSIONS_MIN: usize = 20;
 
 fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
     let own = QUICK_AGENTS.into_iter().map(Text::from);
@@ -56,44 +64,52 @@ struct SessionFromSeveralOrigins {
 /// Where calls of one session came from.
 #[derive(Default)]
 struct Origins<'a> {
-    /// Calls by Quick itself or its driver.
-    quick: Vec<&'a Event>,
-    /// Others, by program.
+    /// Quick made the session, or calls come under its name or by its driver.
+    is_quicks: bool,
+    /// Other calls in the window, by program.
     others: BTreeMap<Text, Vec<&'a Event>>,
-    /// Public addresses of the others.
-    addresses: BTreeSet<IpAddr>,
     chains: BTreeSet<&'a str>,
 }
 
+impl Origins<'_> {
+    fn addresses(&self) -> BTreeSet<IpAddr> {
+        let events = self.others.values().flatten();
+        let addresses = events.filter_map(|event| event.source_ip.as_deref()?.parse().ok());
+        addresses.filter(|address| is_public(*address)).collect()
+    }
+}
+
+/// The program of a user agent.
+fn program(agent: Option<&Text>) -> Text {
+    let Some(agent) = agent else {
+        return NO_AGENT.into();
+    };
+    agent.split(['/', ' ']).next().unwrap_or(agent).into()
+}
+
 impl SessionFromSeveralOrigins {
-    fn is_quick(&self, agent: &str) -> bool {
+    fn is_quick(&self, event: &Event) -> bool {
+        let source = event.source_ip.as_deref().unwrap_or_default();
+        let agent = event.user_agent.as_deref().unwrap_or_default();
         let agent = agent.to_ascii_lowercase();
         let mut known = self.quick_agents.iter();
-        known.any(|part| agent.contains(&part.to_ascii_lowercase()))
+        source.ends_with("quicksight.amazonaws.com")
+            || event.identity.is_invoked_by_quick()
+            || known.any(|part| agent.contains(&part.to_ascii_lowercase()))
     }
 
-    /// Notes a call that the session made itself; calls by services for it do not
-    /// tell where the session is.
+    /// Notes a call that the session made itself; calls by other services for it do
+    /// not tell where the session is.
     fn note<'a>(&self, origins: &mut Origins<'a>, event: &'a Event) {
-        let address: Option<IpAddr> = event.source_ip.as_deref().and_then(|ip| ip.parse().ok());
-        let (Some(agent), Some(address)) = (&event.user_agent, address) else {
-            return;
-        };
-        if event.identity.invoked_by.is_some() {
+        if self.is_quick(event) {
+            origins.is_quicks = true;
             return;
         }
-        if self.is_quick(agent) {
-            origins.quick.push(event);
-            return;
-        }
-        let program = agent.split(['/', ' ']).next().unwrap_or(agent);
-        origins
-            .others
-            .entry(program.into())
-            .or_default()
-            .push(event);
-        if is_public(address) {
-            origins.addresses.insert(address);
+        let source = event.source_ip.as_deref().unwrap_or_default();
+        let is_service = event.identity.invoked_by.is_some() || source.ends_with(".amazonaws.com");
+        if !is_service && source != "AWS Internal" {
+            let program = program(event.user_agent.as_ref());
+            origins.others.entry(program).or_default().push(event);
         }
     }
 }
@@ -112,20 +128,31 @@ fn is_public(address: IpAddr) -> bool {
 fn oddity(origins: &Origins<'_>) -> Option<String> {
     let programs: Vec<&Text> = origins.others.keys().collect();
     let named = sample(&programs);
-    match (
-        origins.quick.is_empty(),
-        programs.len(),
-        origins.addresses.len(),
-    ) {
-        (_, 0, _) => None,
-        (false, _, _) => Some(format!("by Quick's driver and by {named}")),
-        (true, 2.., _) => Some(format!("by {named}")),
-        (true, 1, 2..) => Some(format!(
-            "by {named} from {} public addresses",
-            origins.addresses.len()
-        )),
-        (true, 1, _) => None,
+    let addresses = origins.addresses().len();
+    match (origins.is_quicks, programs.len()) {
+        (_, 0) => None,
+        (true, _) => Some(format!("by {named} besides Quick")),
+        (false, 2..) => Some(format!("by {named}")),
+        (false, 1) if addresses > 1 => {
+            Some(format!("by {named} from {addresses} public addresses"))
+        }
+        (false, 1) => None,
     }
+}
+
+/// Programs that so many sessions use that they have to be Quick's.
+fn usual_programs(sessions: &BTreeMap<Session<'_>, Origins<'_>>) -> BTreeSet<Text> {
+    let mut counts: BTreeMap<&Text, usize> = BTreeMap::new();
+    for origins in sessions.values() {
+        for program in origins.others.keys() {
+            *counts.entry(program).or_default() += 1;
+        }
+    }
+    let enough = sessions.len() >= USUAL_SESSIONS_MIN;
+    let usual = counts
+        .into_iter()
+        .filter(|(_, count)| enough && count * USUAL_ONE_IN >= sessions.len());
+    usual.map(|(program, _)| program.clone()).collect()
 }
 
 /// The session that made the call of an entry: of the making of the consumer
@@ -173,6 +200,9 @@ impl SessionFromSeveralOrigins {
                 let key = (role, id, &session.access_key_id, &session.event_ids[..]);
                 let origins = sessions.entry(key).or_default();
                 origins.chains.insert(&chain.chain_id);
+                origins.is_quicks |= session.maker == Maker::Quick
+                    || (entry.session == ChainPart::Consumer
+                        && chain.path == ChainPath::QuickRoleChain);
                 if is_new {
                     self.note(origins, event);
                 }
@@ -188,31 +218,40 @@ impl Rule for SessionFromSeveralOrigins {
     }
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found) {
-        let sessions = self.sessions(facts);
-        let mut groups: BTreeMap<RoleName, (Group, String)> = BTreeMap::new();
-        for ((role, ..), origins) in &sessions {
+        let mut sessions = self.sessions(facts);
+        let usual = usual_programs(&sessions);
+        if !usual.is_empty() {
+            let usual: Vec<&Text> = usual.iter().collect();
+            found.note(format!(
+                "taken for Quick's own, because many sessions use it: {}",
+                sample(&usual)
+            ));
+        }
+        let mut groups: BTreeMap<RoleName, (Group, BTreeSet<String>)> = BTreeMap::new();
+        for ((role, ..), origins) in &mut sessions {
+            origins.others.retain(|program, _| !usual.contains(program));
             let Some(oddity) = oddity(origins) else {
                 continue;
             };
             let (group, how) = groups.entry(role.clone()).or_default();
-            *how = oddity;
-            let all = || origins.others.values().flatten().chain(&origins.quick);
-            for event in origins.others.values().flatten() {
+            how.insert(oddity);
+            let events: Vec<&Event> = origins.others.values().flatten().copied().collect();
+            if let Some(first) = events.iter().map(|event| event.time).min() {
+                group.happened(first);
+            }
+            for event in events {
                 group
                     .seen(event.time)
                     .with_events([&event.id])
-                    .with_word("source_ips", event.source_ip.as_ref());
-            }
-            if let Some(first) = all().map(|event| event.time).min() {
-                group.happened(first);
-            }
-            for event in all() {
-                group.with_word("user_agents", event.user_agent.as_ref());
+                    .with_word("source_ips", event.source_ip.as_ref())
+                    .with_word("user_agents", event.user_agent.as_ref());
             }
             group.with_chains(origins.chains.iter().copied());
         }
         for (role, (group, how)) in &groups {
             let is_consumer = facts.given.roles.consumer.contains(role);
+            let how: Vec<&String> = how.iter().collect();
+            let how = sample(&how);
             found.add(Draft {
                 title: format!("A session of {} was used {how}", role_text(role)),
                 detail: format!(

@@ -66,6 +66,15 @@ pub fn settle(found: (Vec<Finding>, Vec<RuleReport>), by: &Settling<'_>) -> Find
     settled
 }
 
+/// Rules that find changes: what they find is not gone because it is not done again.
+const LASTING: [&str; 3] = [
+    "audit-trail-tampering",
+    "role-permissions-changed",
+    "role-trust-changed",
+];
+/// So long a change stays open.
+const LASTING_DAYS: i64 = 30;
+
 /// Why an earlier finding that is not found again may be there all the same; `None`
 /// where it is gone.
 fn why_open(
@@ -90,6 +99,11 @@ fn why_open(
         return Some(
             "it lies outside the window, which ends no later than the earlier run's".to_owned(),
         );
+    }
+    let end = by.window.to.unwrap_or(known.last_seen);
+    let is_recent = end < known.last_seen.plus(LASTING_DAYS * 86_400);
+    if LASTING.contains(&known.rule.as_str()) && is_recent {
+        return Some("a change lasts until somebody undoes it".to_owned());
     }
     let silent = accounts(known)
         .into_iter()

@@ -1,6 +1,7 @@
 //! What a change of a trust policy lets in that was not let in before.
 
 use crate::model::policy::{Condition, Effect, Match, Policy, Principal, Principals, Statement};
+use crate::model::text::Text;
 use std::collections::BTreeSet;
 
 /// The actions that a trust policy may allow and that make a session.
@@ -9,6 +10,9 @@ const ASSUMING: [&str; 3] = [
     "sts:AssumeRoleWithSAML",
     "sts:AssumeRoleWithWebIdentity",
 ];
+
+/// Ways that one statement is taken apart into, at most.
+const WAYS_MAX: usize = 256;
 
 /// One way in: who, how, and under which conditions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +30,16 @@ pub(super) enum Who {
 }
 
 impl Who {
-    fn covers(&self, other: &Self) -> bool {
+    /// Whether everybody who is the other one is this one, for a role of an account:
+    /// in its own account, a role that is named needs no permission of its own, so
+    /// naming the account says less.
+    fn covers(&self, other: &Self, role_account: &str) -> bool {
         match (self, other) {
+            (Self::One(Principal::Account(account)), Self::One(Principal::Arn(_)))
+                if **account == *role_account =>
+            {
+                false
+            }
             (Self::One(own), Self::One(other)) => own.covers(other),
             (Self::One(Principal::Everyone), Self::AllBut(_)) => true,
             (Self::One(_), Self::AllBut(_)) => false,
@@ -58,13 +70,39 @@ impl std::fmt::Display for Who {
 
 impl WayIn {
     /// Whether everybody who comes in by the other way could come in by this one.
-    fn covers(&self, other: &Self) -> bool {
-        self.who.covers(&other.who)
+    fn covers(&self, other: &Self, role_account: &str) -> bool {
+        self.who.covers(&other.who, role_account)
             && self.actions.is_superset(&other.actions)
             && self
                 .conditions
                 .iter()
                 .all(|needed| other.conditions.iter().any(|given| given.implies(needed)))
+    }
+
+    /// The same way, one for each value of its conditions: several values are several
+    /// ways.
+    fn each(&self) -> Vec<Self> {
+        let mut ways = vec![self.clone()];
+        for condition in &self.conditions {
+            let is_choice = condition.operator == "stringequals" && condition.values.len() > 1;
+            if !is_choice || ways.len() * condition.values.len() > WAYS_MAX {
+                continue;
+            }
+            let one_of = |way: &Self, value: &Text| {
+                let mut way = way.clone();
+                way.conditions.remove(condition);
+                way.conditions.insert(Condition {
+                    values: BTreeSet::from([value.clone()]),
+                    ..condition.clone()
+                });
+                way
+            };
+            ways = ways
+                .iter()
+                .flat_map(|way| condition.values.iter().map(|value| one_of(way, value)))
+                .collect();
+        }
+        ways
     }
 }
 
@@ -120,35 +158,69 @@ fn ways(statement: &Statement) -> Vec<WayIn> {
     }
 }
 
-/// What the new policy lets in that the old one did not, in words; empty where it
-/// lets in no more than before.
-pub(super) fn newly_let_in(old: &Policy, new: &Policy) -> Vec<String> {
+/// What the new policy of a role lets in that the old one did not, in words; empty
+/// where it lets in no more than before. `role_account` is the role's own account.
+pub(super) fn newly_let_in(old: &Policy, new: &Policy, role_account: &str) -> Vec<String> {
     let before = ways_in(old);
     let mut added = Vec::new();
     for way in ways_in(new) {
-        if before.iter().any(|known| known.covers(&way)) {
+        let is_old = |one: &WayIn| before.iter().any(|known| known.covers(one, role_account));
+        if way.each().iter().all(is_old) {
             continue;
         }
         // The same people came in before, under conditions that are gone.
-        let same_people = before.iter().filter(|known| known.who.covers(&way.who));
+        let same_people = before
+            .iter()
+            .filter(|known| known.who.covers(&way.who, role_account));
         let dropped: BTreeSet<String> = same_people
-            .flat_map(|known| &known.conditions)
-            .filter(|needed| !way.conditions.iter().any(|given| given.implies(needed)))
-            .map(ToString::to_string)
+            .map(|known| {
+                let needed = known.conditions.iter();
+                let gone = needed
+                    .filter(|needed| !way.conditions.iter().any(|given| given.implies(needed)));
+                gone.map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" and ")
+            })
+            .filter(|gone| !gone.is_empty())
             .collect();
         if dropped.is_empty() {
             added.push(way.to_string());
         } else {
             let dropped: Vec<String> = dropped.into_iter().collect();
-            added.push(format!("{way}; before, only if {}", dropped.join(" and ")));
+            added.push(format!(
+                "{way}; before, only if {}",
+                dropped.join(", or if ")
+            ));
         }
     }
-    added.extend(denials_dropped(old, new));
+    added.extend(denials_dropped(old, new, role_account));
     added
 }
 
+/// Whether the denial keeps out everything that the other one does.
+fn denies_as_much(own: &Statement, other: &Statement, role_account: &str) -> bool {
+    let who = match (&own.principals, &other.principals) {
+        (None, _) => true,
+        (Some(own), Some(other)) => match (own, other) {
+            (Principals::AnyOf(own), Principals::AnyOf(other)) => other.iter().all(|one| {
+                let one = Who::One(one.clone());
+                own.iter()
+                    .any(|own| Who::One(own.clone()).covers(&one, role_account))
+            }),
+            (own, other) => own == other,
+        },
+        (Some(_), None) => false,
+    };
+    let what = own.actions == other.actions
+        || ASSUMING
+            .iter()
+            .all(|action| own.actions.holds_action(action) || !other.actions.holds_action(action));
+    let mut needed = own.conditions.iter();
+    who && what && needed.all(|needed| other.conditions.iter().any(|given| given.implies(needed)))
+}
+
 /// Denials that the new policy does not have any more.
-fn denials_dropped(old: &Policy, new: &Policy) -> Vec<String> {
+fn denials_dropped(old: &Policy, new: &Policy, role_account: &str) -> Vec<String> {
     let denies = |policy: &Policy| -> Vec<Statement> {
         let denying = policy
             .statements
@@ -159,44 +231,43 @@ fn denials_dropped(old: &Policy, new: &Policy) -> Vec<String> {
     let kept = denies(new);
     denies(old)
         .into_iter()
-        .filter(|statement| !kept.contains(statement))
-        .map(|statement| {
-            let who = match &statement.principals {
-                Some(Principals::AnyOf(principals)) => {
-                    let names: Vec<String> = principals.iter().map(ToString::to_string).collect();
-                    names.join(", ")
-                }
-                Some(Principals::AllBut(principals)) => Who::AllBut(principals.clone()).to_string(),
-                None => "anybody".to_owned(),
-            };
-            let conditions: Vec<String> = statement
-                .conditions
+        .filter(|gone| {
+            !kept
                 .iter()
-                .map(ToString::to_string)
-                .collect();
-            let when = if conditions.is_empty() {
-                String::new()
-            } else {
-                format!(" if {}", conditions.join(" and "))
-            };
-            let what = match &statement.actions {
-                Match::AnyOf(actions) => actions
-                    .iter()
-                    .map(|one| &**one)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                Match::AllBut(actions) => format!(
-                    "everything but {}",
-                    actions
-                        .iter()
-                        .map(|one| &**one)
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                ),
-            };
-            format!("what was denied before: {what} to {who}{when}")
+                .any(|kept| denies_as_much(kept, gone, role_account))
         })
+        .map(|statement| format!("what was denied before: {}", denial(&statement)))
         .collect()
+}
+
+/// A denial in words.
+fn denial(statement: &Statement) -> String {
+    let joined = |words: &BTreeSet<Text>| {
+        let words: Vec<&str> = words.iter().map(|word| &**word).collect();
+        words.join(", ")
+    };
+    let who = match &statement.principals {
+        Some(Principals::AnyOf(principals)) => {
+            let names: Vec<String> = principals.iter().map(ToString::to_string).collect();
+            names.join(", ")
+        }
+        Some(Principals::AllBut(principals)) => Who::AllBut(principals.clone()).to_string(),
+        None => "anybody".to_owned(),
+    };
+    let what = match &statement.actions {
+        Match::AnyOf(actions) => joined(actions),
+        Match::AllBut(actions) => format!("everything but {}", joined(actions)),
+    };
+    let conditions: Vec<String> = statement
+        .conditions
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    if conditions.is_empty() {
+        format!("{what} to {who}")
+    } else {
+        format!("{what} to {who} if {}", conditions.join(" and "))
+    }
 }
 
 #[cfg(test)]
@@ -207,6 +278,8 @@ mod tests {
         Policy::parse(&format!(r#"{{"Statement":{statements}}}"#)).unwrap()
     }
 
+    const CONSUMER: &str = "444455556666";
+
     const HUB: &str = r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},
         "Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":["a","b"]}}}"#;
 
@@ -214,15 +287,15 @@ mod tests {
     fn the_same_policy_in_another_spelling_lets_in_nobody_new() {
         let other = r#"[{"Effect":"Allow","Principal":{"AWS":["111122223333"]},
             "Action":["sts:assumerole"],"Condition":{"stringequals":{"STS:ExternalId":["b","a"]}}}]"#;
-        assert!(newly_let_in(&trust(HUB), &trust(other)).is_empty());
+        assert!(newly_let_in(&trust(HUB), &trust(other), CONSUMER).is_empty());
     }
 
     #[test]
     fn a_narrower_policy_lets_in_nobody_new() {
         let role = HUB.replace(":root", ":role/a");
-        assert!(newly_let_in(&trust(HUB), &trust(&role)).is_empty());
+        assert!(newly_let_in(&trust(HUB), &trust(&role), CONSUMER).is_empty());
         let one_id = HUB.replace(r#"["a","b"]"#, r#""a""#);
-        assert!(newly_let_in(&trust(HUB), &trust(&one_id)).is_empty());
+        assert!(newly_let_in(&trust(HUB), &trust(&one_id), CONSUMER).is_empty());
     }
 
     #[test]
@@ -230,7 +303,7 @@ mod tests {
         let stranger = format!(
             r#"[{HUB},{{"Effect":"Allow","Principal":{{"AWS":"210987654321"}},"Action":"sts:*"}}]"#
         );
-        let added = newly_let_in(&trust(HUB), &trust(&stranger));
+        let added = newly_let_in(&trust(HUB), &trust(&stranger), CONSUMER);
         assert_eq!(added.len(), 1);
         assert!(added[0].starts_with("account 210987654321"), "{added:?}");
         assert!(added[0].ends_with("without conditions"), "{added:?}");
@@ -240,7 +313,7 @@ mod tests {
     fn a_dropped_condition_is_named() {
         let open =
             r#"{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}"#;
-        let added = newly_let_in(&trust(HUB), &trust(open));
+        let added = newly_let_in(&trust(HUB), &trust(open), CONSUMER);
         assert_eq!(
             added,
             [
@@ -248,20 +321,20 @@ mod tests {
             ]
         );
         let wider = HUB.replace(r#""b""#, r#""b","c""#);
-        assert_eq!(newly_let_in(&trust(HUB), &trust(&wider)).len(), 1);
+        assert_eq!(newly_let_in(&trust(HUB), &trust(&wider), CONSUMER).len(), 1);
     }
 
     #[test]
     fn everyone_covers_all_and_is_covered_by_nobody() {
         let all = r#"{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole",
             "Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-exampleorgid"}}}"#;
-        let added = newly_let_in(&trust(HUB), &trust(all));
+        let added = newly_let_in(&trust(HUB), &trust(all), CONSUMER);
         assert_eq!(added.len(), 1);
         assert!(added[0].contains("aws:PrincipalOrgID"), "{added:?}");
         let but =
             r#"{"Effect":"Allow","NotPrincipal":{"AWS":"210987654321"},"Action":"sts:AssumeRole"}"#;
         assert!(ways_in(&trust(but))[0].who.is_everyone());
-        assert_eq!(newly_let_in(&trust(all), &trust(but)).len(), 1);
+        assert_eq!(newly_let_in(&trust(all), &trust(but), CONSUMER).len(), 1);
     }
 
     #[test]
@@ -269,9 +342,41 @@ mod tests {
         let deny = r#"{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole",
             "Condition":{"StringNotEquals":{"aws:SourceAccount":"111122223333"}}}"#;
         let both = format!("[{HUB},{deny}]");
-        let added = newly_let_in(&trust(&both), &trust(HUB));
+        let added = newly_let_in(&trust(&both), &trust(HUB), CONSUMER);
         assert_eq!(added.len(), 1);
         assert!(added[0].contains("aws:SourceAccount"), "{added:?}");
-        assert!(newly_let_in(&trust(HUB), &trust(&both)).is_empty());
+        assert!(newly_let_in(&trust(HUB), &trust(&both), CONSUMER).is_empty());
+    }
+
+    #[test]
+    fn in_its_own_account_a_named_role_is_let_in_newly() {
+        let root =
+            r#"{"Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"sts:AssumeRole"}"#;
+        let role = root.replace("444455556666", "arn:aws:iam::444455556666:role/dev");
+        assert_eq!(newly_let_in(&trust(root), &trust(&role), CONSUMER).len(), 1);
+        assert!(newly_let_in(&trust(root), &trust(&role), "111122223333").is_empty());
+    }
+
+    #[test]
+    fn statements_that_are_merged_let_in_nobody_new() {
+        let one = HUB.replace(r#"["a","b"]"#, r#""a""#);
+        let two = HUB.replace(r#"["a","b"]"#, r#""b""#);
+        let apart = trust(&format!("[{one},{two}]"));
+        assert!(newly_let_in(&apart, &trust(HUB), CONSUMER).is_empty());
+        assert!(newly_let_in(&trust(HUB), &apart, CONSUMER).is_empty());
+        assert_eq!(newly_let_in(&trust(&one), &trust(HUB), CONSUMER).len(), 1);
+    }
+
+    #[test]
+    fn a_stricter_denial_lets_in_nobody_new() {
+        let deny = |values: &str| {
+            trust(&format!(
+                r#"[{HUB},{{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole",
+                "Condition":{{"StringNotEquals":{{"sts:ExternalId":{values}}}}}}}]"#
+            ))
+        };
+        let (both, one) = (deny(r#"["a","b"]"#), deny(r#"["a"]"#));
+        assert!(newly_let_in(&both, &one, CONSUMER).is_empty());
+        assert_eq!(newly_let_in(&one, &both, CONSUMER).len(), 1);
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn assemble(
         context,
         actions: HashMap::new(),
         ids: Vec::new(),
+        told: HashSet::new(),
     };
     let mut chains = assembler.session_chains();
     chains.extend(assembler.denied_chains());
@@ -104,6 +105,8 @@ pub(super) struct Assembler<'a> {
     actions: HashMap<(usize, usize), Text>,
     /// Chain ids by session, for notes that name other chains.
     ids: Vec<Option<String>>,
+    /// Sessions (by address) of many calls that were told with a chain.
+    told: HashSet<usize>,
 }
 
 /// A chain in the making, with what only its making needs.
@@ -302,7 +305,7 @@ impl Assembler<'_> {
                     .notes
                     .push(self.candidates_note("the session before", parent));
             }
-            Self::add_parent_events(chain, parent);
+            self.add_parent_events(chain, parent);
             chain
                 .notes
                 .extend(self.twins_note(parent, "the session before"));
@@ -414,6 +417,7 @@ impl Assembler<'_> {
             described.expires_at = Some(hop.expires_at);
             described.maker = maker(session, self.roles);
             described.parameters_known = hop.parameters_known;
+            described.says_quick = hop.caller.is_invoked_by_quick() || hop.is_from_quick();
             described.assumed_by = hop.caller.best_name().cloned();
             described.source_account_id = caller_account(&hop.caller);
             described.source_ip.clone_from(&hop.source_ip);
@@ -442,11 +446,13 @@ impl Assembler<'_> {
         }
     }
 
-    /// A session that many others came from would stand whole in each of them.
-    pub(super) fn add_parent_events(chain: &mut Chain, parent: &Session) {
+    /// A session that many others came from would stand whole in each of them: its
+    /// calls are told with the first one.
+    pub(super) fn add_parent_events(&mut self, chain: &mut Chain, parent: &Session) {
         /// Calls of the session before that are told with each chain.
         const PARENT_CALLS_MAX: usize = 200;
-        if parent.uses.len() <= PARENT_CALLS_MAX {
+        let address = std::ptr::from_ref(parent).addr();
+        if parent.uses.len() <= PARENT_CALLS_MAX || self.told.insert(address) {
             return Self::add_events(chain, parent, ChainPart::RunAs);
         }
         for &event in parent.hop.iter().flat_map(|hop| &hop.copies) {
@@ -457,7 +463,7 @@ impl Assembler<'_> {
             });
         }
         chain.notes.push(format!(
-            "the session before made {} calls; they are left out of the timeline",
+            "the session before made {} calls; they stand in the timeline of its first chain only",
             parent.uses.len()
         ));
     }

@@ -199,6 +199,12 @@ impl Hop {
         }
     }
 
+    /// Whether the call came under Quick's own name, which AWS sets.
+    pub(super) fn is_from_quick(&self) -> bool {
+        let source = self.source_ip.as_deref();
+        source.is_some_and(|source| source.ends_with("quicksight.amazonaws.com"))
+    }
+
     /// The resources that the inline policy allows something on, sorted; `None`
     /// where there is no policy or it cannot be read.
     pub(super) fn scope_down_resources(&self) -> Option<Vec<Text>> {

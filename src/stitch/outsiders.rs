@@ -93,10 +93,10 @@ impl Assembler<'_> {
     }
 
     /// The session whose attempt was refused, with its making.
-    fn add_refused_parent(&self, chain: &mut Chain, parent: &Session) {
+    fn add_refused_parent(&mut self, chain: &mut Chain, parent: &Session) {
         chain.run_as_session = Some(self.describe(parent));
         chain.hub_account_id = account_of(parent);
-        Self::add_parent_events(chain, parent);
+        self.add_parent_events(chain, parent);
         if parent.hop.is_none() {
             let account = account_of(parent);
             let why = self.why(account.as_ref());

@@ -14,7 +14,10 @@ pub(super) fn maker(session: &Session, roles: &Roles) -> Maker {
     match caller.kind.as_deref() {
         _ if is_quick(caller) => Maker::Quick,
         // Quick's own account may show instead of the service (facts.md 2.9).
-        Some("AWSAccount") if caller.is_invoked_by_quick() && roles.is_run_as(session) => {
+        Some("AWSAccount")
+            if (caller.is_invoked_by_quick() || hop.is_from_quick())
+                && roles.is_run_as(session) =>
+        {
             Maker::Quick
         }
         Some("SAMLUser" | "WebIdentityUser") => Maker::Person,

@@ -4,7 +4,7 @@ use crate::cli::{organisation, program};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
 use qs_audit::model::finding::{
-    Evidence, Finding, FindingStatus, PreviousFinding, Severity, Subject,
+    Evidence, Finding, FindingStatus, Findings, PreviousFinding, Severity, Subject, Suppressed,
 };
 use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::time::UtcSecond;
@@ -94,7 +94,10 @@ fn the_table_goes_by_severity_and_says_what_to_do() {
     assert!(at("CRITICAL (") < at("HIGH (") && at("HIGH (") < at("MEDIUM ("));
     let findings = table.matches("\n    next: ").count();
     assert!(findings > 5, "{table}");
-    assert!(table.contains(&format!("{findings} findings: ")), "{table}");
+    assert!(
+        table.contains(&format!(" {findings} findings: ")),
+        "{table}"
+    );
     assert!(table.contains("Rules that rest") && table.contains("Not judged"));
 }
 
@@ -125,11 +128,17 @@ fn fail_on_sets_the_status() {
     assert!(text.contains("were filtered out"), "{text}");
     let only = ["--rule", "role-assumption-denied", "--fail-on", "high"];
     output(&mut findings(folder, &only), Exit::Clean);
-    // What was unread comes first.
+    // What is wrong outweighs what was not seen; both are said.
     let broken = organisation();
     fs::write(broken.path().join("AWSLogs/broken.json"), "{").unwrap();
+    let both = ["--fail-on", "low", "--strict"];
+    let (_, error) = output(&mut findings(broken.path(), &both), Exit::Findings);
+    assert!(
+        error.contains("incomplete:") && error.contains("findings at or above low"),
+        "{error}"
+    );
     output(
-        &mut findings(broken.path(), &["--fail-on", "low", "--strict"]),
+        &mut findings(broken.path(), &["--strict"]),
         Exit::Incomplete,
     );
 }
@@ -361,8 +370,10 @@ fn a_finding_has_all_keys_of_its_schema() {
         "title",
         "detail",
         "next_step",
+        "command",
         "consumer_account_id",
         "subject",
+        "role_arns",
         "evidence",
         "chain_ids",
         "chain_count",
@@ -599,6 +610,8 @@ fn enormous(number: usize) -> Finding {
         title: long.to_string(),
         detail: long.to_string(),
         next_step: long.to_string(),
+        command: long.to_string(),
+        role_arns: vec![long.clone(); 60],
         consumer_account_id: None,
         subject: Subject((0..60).map(|_| ("data_source_arn", long.clone())).collect()),
         evidence: (0..60)
@@ -623,7 +636,12 @@ fn limits_hold_for_findings_of_any_size_and_number() {
     let gone = PreviousFinding {
         finding_id: "f-ffffffffffff".into(),
         rule: "log-gap".into(),
+        severity: None,
         title: String::new(),
+        detail: String::new(),
+        consumer_account_id: None,
+        subject: Vec::new(),
+        role_arns: Vec::new(),
         first_seen: at,
         last_seen: at,
     };
@@ -632,7 +650,16 @@ fn limits_hold_for_findings_of_any_size_and_number() {
         region: "eu-central-1".into(),
     };
     let mut text = Vec::new();
-    asff::write(&shown, std::slice::from_ref(&gone), &hub, at, &mut text).unwrap();
+    let settled = Findings {
+        resolved: vec![gone],
+        suppressed: vec![Suppressed {
+            finding: enormous(999),
+            reason: String::new(),
+            expires: at.day(),
+        }],
+        ..Findings::default()
+    };
+    asff::write(&shown, &settled, &hub, at, &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
     let mut count = 0;
     for line in text.lines() {
@@ -643,10 +670,10 @@ fn limits_hold_for_findings_of_any_size_and_number() {
         batch.iter().for_each(check_asff);
         count += batch.len();
     }
-    assert_eq!(count, 251);
+    assert_eq!(count, 252);
     assert!(text.contains("\"RecordState\":\"ARCHIVED\""));
     let mut text = Vec::new();
-    ocsf::write(&shown[..3], &[gone], at, &mut text).unwrap();
+    ocsf::write(&shown[..3], &settled, at, &mut text).unwrap();
     let events: Vec<Value> = text
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
@@ -657,7 +684,12 @@ fn limits_hold_for_findings_of_any_size_and_number() {
         .iter()
         .map(|event| event["activity_id"].as_u64().unwrap())
         .collect();
-    assert_eq!(activities, [2, 2, 2, 3]);
+    assert_eq!(activities, [2, 2, 2, 2, 3]);
+    let uids: BTreeSet<String> = events
+        .iter()
+        .map(|event| event["metadata"]["uid"].to_string())
+        .collect();
+    assert_eq!(uids.len(), events.len());
 }
 
 #[test]
@@ -668,8 +700,8 @@ fn nothing_to_report_is_nothing_written() {
         account_id: "1".into(),
         region: "r".into(),
     };
-    asff::write(&[], &[], &hub, at, &mut text).unwrap();
-    ocsf::write(&[], &[], at, &mut text).unwrap();
+    asff::write(&[], &Findings::default(), &hub, at, &mut text).unwrap();
+    ocsf::write(&[], &Findings::default(), at, &mut text).unwrap();
     assert!(text.is_empty());
 }
 
@@ -727,7 +759,10 @@ fn without_logs_in_the_window_the_status_is_3_and_the_gap_is_named() {
     ]);
     let (text, error) = output(&mut late, Exit::NoLogs);
     assert!(error.contains("no logs from 2026-11-05"), "{error}");
-    assert!(text.contains("26 rules ran"), "{text}");
+    assert!(
+        text.contains("of 26 rules ran") && text.contains("nothing could be judged"),
+        "{text}"
+    );
     // A week of logs, then silence: the silence is the finding.
     let mut silent = program();
     silent.current_dir("sample-logs/rules/log-gap");
