@@ -512,7 +512,11 @@ min_bytes = 1_000_000_000_000
 
     #[test]
     fn nothing_at_all_is_a_configuration() {
-        assert_eq!(parse("").unwrap(), Settings::default());
+        let nothing = Settings {
+            path: "conf/qs-audit.toml".into(),
+            ..Settings::default()
+        };
+        assert_eq!(parse("").unwrap(), nothing);
     }
 
     #[test]

@@ -307,7 +307,7 @@ fn summary(findings: &Findings, shown: &[&Finding]) -> String {
     let mut text = match (shown.len(), findings.findings.len()) {
         (0, 0) if !findings.has_logs => "nothing could be judged, there are no logs".to_owned(),
         (0, 0) => "no findings".to_owned(),
-        (0, hidden) => format!("no findings shown; {hidden} were filtered out"),
+        (0, hidden) => format!("no findings shown, {hidden} filtered out"),
         (number, all) => {
             let hidden = match all - number {
                 0 => String::new(),

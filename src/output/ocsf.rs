@@ -26,7 +26,7 @@ const IDS_MAX: usize = 100;
 /// Letters of a text at most.
 const TEXT_LETTERS_MAX: usize = 1024;
 /// Members of a subject at most: rules have four.
-const SUBJECT_MAX: usize = 20;
+const SUBJECT_MAX: usize = 10;
 
 /// What happened to a finding: `activity_id`, its name, `status_id`, its name.
 struct Activity(u32, &'static str, u32, &'static str);
@@ -224,9 +224,9 @@ fn resources(subject: &[(&str, &Text)], role_arns: &[Text]) -> Vec<Value> {
 
 fn observables(finding: &Finding) -> Vec<Value> {
     let mut observables = Vec::new();
-    for arn in &finding.role_arns {
+    for arn in finding.role_arns.iter().take(SUBJECT_MAX) {
         observables
-            .push(json!({"name": "resources.uid", "type_id": RESOURCE_UID, "value": &**arn}));
+            .push(json!({"name": "resources.uid", "type_id": RESOURCE_UID, "value": bounded(arn)}));
     }
     for (name, value) in finding.subject.0.iter().take(SUBJECT_MAX) {
         let type_id = match *name {

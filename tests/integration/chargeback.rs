@@ -445,7 +445,7 @@ fn what_is_not_known_is_shown_for_what_it_is() {
     let output = chargeback(sample, &[]).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(
-        errors.contains("statistics for 48 of 51 queries"),
+        errors.contains("statistics for 62 of 67 queries"),
         "{errors}"
     );
     assert!(errors.contains("unmapped: 111122223333"), "{errors}");
