@@ -822,3 +822,110 @@ fn explain_prints_pages_and_lists_rules() {
     let bold = stdout(&mut explain(&["log-gap", "--color", "always"]));
     assert!(bold.starts_with("\u{1b}[1m# log-gap\u{1b}[0m"));
 }
+
+/// Silence is no peace: without logs of its account, a finding is not resolved.
+#[test]
+fn what_could_not_be_looked_for_stays_open() {
+    let folder = organisation();
+    let before = document(folder.path(), &[]);
+    fs::write(folder.path().join("before.json"), before.to_string()).unwrap();
+    let retail = folder.path().join("AWSLogs/o-exampleorgid/444455556666");
+    fs::remove_dir_all(retail).unwrap();
+    let now = document(folder.path(), &["--previous", "before.json"]);
+    let spoof = |member: &str| {
+        let known = now[member].as_array().unwrap().iter();
+        known
+            .filter(|one| one["rule"] == "unexpected-source-account")
+            .count()
+    };
+    assert_eq!((spoof("resolved"), spoof("open")), (0, 1));
+    let open = now["open"].as_array().unwrap();
+    let why = open
+        .iter()
+        .find(|one| one["rule"] == "unexpected-source-account")
+        .unwrap();
+    assert!(
+        why["why"].as_str().unwrap().contains("444455556666"),
+        "{why}"
+    );
+    // It is remembered from night to night.
+    fs::write(folder.path().join("now.json"), now.to_string()).unwrap();
+    let later = document(folder.path(), &["--previous", "now.json"]);
+    assert!(ids(&later, "open").contains(&why["finding_id"].as_str().unwrap().to_owned()));
+    let ocsf =
+        stdout(findings(folder.path(), &["--previous", "before.json"]).args(["--format", "ocsf"]));
+    assert!(
+        !ocsf.contains("\"activity_name\":\"Close\"")
+            || !ocsf.contains(why["finding_id"].as_str().unwrap())
+    );
+}
+
+#[test]
+fn what_a_filter_hides_is_remembered() {
+    let folder = organisation();
+    let high = document(folder.path(), &["--min-severity", "high"]);
+    assert!(!ids(&high, "hidden").is_empty());
+    fs::write(folder.path().join("high.json"), high.to_string()).unwrap();
+    let now = document(folder.path(), &["--previous", "high.json"]);
+    assert_eq!(now["total"]["new"], json!(0));
+    assert!(ids(&now, "resolved").is_empty() && ids(&now, "open").is_empty());
+    let none = document(folder.path(), &["--previous", "high.json", "--new"]);
+    assert!(ids(&none, "findings").is_empty());
+    let fails = ["--previous", "high.json", "--new", "--fail-on", "info"];
+    output(&mut findings(folder.path(), &fails), Exit::Clean);
+}
+
+#[test]
+fn suppressions_of_nothing_are_told_and_unknown_rules_refused() {
+    let text = |rule: &str| {
+        format!(
+            "[[suppressions]]\nrule = \"{rule}\"\nsubject = \"*quick-lbas*\"\nreason = \"r\"\nexpires = 2027-01-01\n"
+        )
+    };
+    let folder = configured(&text("log-gap"));
+    let now = document(folder.path(), &[]);
+    assert_eq!(now["unused_suppressions"][0]["subject"], "*quick-lbas*");
+    assert!(stdout(&mut findings(folder.path(), &[])).contains("Suppressions that hid nothing"));
+    let wrong = configured(&text("log-gaps"));
+    let (_, error) = output(&mut findings(wrong.path(), &[]), Exit::Usage);
+    assert!(
+        error.contains("did you mean log-gap?") && error.contains("suppressions.rule"),
+        "{error}"
+    );
+}
+
+/// A command below a finding is one that this program takes, with this run's options.
+#[test]
+fn the_commands_below_findings_work_where_they_are_printed() {
+    let folder = organisation();
+    let table = stdout(&mut findings(folder.path(), &["-c", "qs-audit.toml"]));
+    let commands: BTreeSet<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("      qs-audit "))
+        .collect();
+    assert!(commands.len() > 4, "{table}");
+    for command in commands {
+        let mut program = program();
+        program.current_dir(folder.path()).args(command.split(' '));
+        let written = stdout(&mut program);
+        assert!(!written.is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn the_future_is_no_gap() {
+    let mut command = program();
+    command.current_dir("sample-logs/rules/log-gap");
+    command.args([
+        "findings",
+        "--logs",
+        "quiet.json",
+        "--from",
+        "2026-11-02",
+        "--to",
+        "2026-11-12",
+    ]);
+    command.args(["--now", "2026-11-04T01:00:00Z", "--rule", "log-gap"]);
+    let text = stdout(&mut command);
+    assert!(text.contains("no findings"), "{text}");
+}

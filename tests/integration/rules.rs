@@ -173,43 +173,67 @@ fn the_contract_has_its_rules_with_their_severities() {
     assert_eq!(known, wanted);
 }
 
+/// Names of a rule's fixtures of a kind: `fires` and `fires-...`.
+fn fixtures(rule: &str, kind: &str) -> Vec<String> {
+    let entries = fs::read_dir(format!("sample-logs/rules/{rule}")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let names = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned));
+    let mut names: Vec<String> = names
+        .filter(|name| name.split('-').next() == Some(kind))
+        .collect();
+    names.sort();
+    assert!(
+        names.contains(&kind.to_owned()),
+        "{rule} has no {kind}.json"
+    );
+    names
+}
+
 #[test]
-fn every_rule_fires_on_its_fixture_as_told() {
+fn every_rule_fires_on_its_fixtures_as_told() {
     for entry in RULES {
         let rule = entry.meta.id;
-        let fixture = fixture(rule, "fires");
-        let (_, findings) = findings_of(&fixture);
-        let found: Vec<(String, u64)> = of_rule(&findings, rule)
-            .iter()
-            .map(|finding| (finding.subject.text(), finding.count))
-            .collect();
-        assert!(!fixture.expected.is_empty(), "{rule} expects nothing");
-        assert_eq!(found, fixture.expected, "{rule}");
+        for name in fixtures(rule, "fires") {
+            let fixture = fixture(rule, &name);
+            let (_, findings) = findings_of(&fixture);
+            let found: Vec<(String, u64)> = of_rule(&findings, rule)
+                .iter()
+                .map(|finding| (finding.subject.text(), finding.count))
+                .collect();
+            assert!(
+                !fixture.expected.is_empty(),
+                "{rule} {name} expects nothing"
+            );
+            assert_eq!(found, fixture.expected, "{rule} {name}");
+        }
     }
 }
 
 #[test]
-fn every_rule_is_quiet_on_its_other_fixture() {
+fn every_rule_is_quiet_on_its_other_fixtures() {
     for entry in RULES {
         let rule = entry.meta.id;
-        let fixture = fixture(rule, "quiet");
-        let (_, findings) = findings_of(&fixture);
-        assert!(fixture.expected.is_empty());
-        let found: Vec<&str> = of_rule(&findings, rule)
-            .iter()
-            .map(|finding| finding.detail.as_str())
-            .collect();
-        assert!(found.is_empty(), "{rule}: {found:?}");
-        let report = findings
-            .rules
-            .iter()
-            .find(|report| report.rule == rule)
-            .unwrap();
-        assert_eq!(
-            report.state,
-            RuleState::Ran,
-            "{rule} is quiet because it rests"
-        );
+        for name in fixtures(rule, "quiet") {
+            let fixture = fixture(rule, &name);
+            let (_, findings) = findings_of(&fixture);
+            assert!(fixture.expected.is_empty());
+            let found = of_rule(&findings, rule);
+            let found: Vec<&str> = found
+                .iter()
+                .map(|finding| finding.detail.as_str())
+                .collect();
+            assert!(found.is_empty(), "{rule} {name}: {found:?}");
+            let report = findings
+                .rules
+                .iter()
+                .find(|report| report.rule == rule)
+                .unwrap();
+            assert_eq!(
+                report.state,
+                RuleState::Ran,
+                "{rule} {name} is quiet because it rests"
+            );
+        }
     }
 }
 
@@ -555,4 +579,55 @@ fn real_logs_give_findings_and_no_panic() {
         !tampering.is_empty(),
         "StopLogging and DeleteTrail are among the real logs"
     );
+}
+
+/// Calls by the hundred do not drown one that matters.
+#[test]
+fn many_calls_of_role_a_hide_nothing() {
+    let mut fixture = fixture("session-from-several-origins", "fires-role-a");
+    let pattern = fixture
+        .records
+        .iter()
+        .find(|record| record["eventName"] == "GetCallerIdentity")
+        .unwrap()
+        .clone();
+    for number in 0..300 {
+        let mut record = pattern.clone();
+        record["eventID"] = format!("many-{number}").into();
+        fixture.records.push(record);
+    }
+    let (_, findings) = findings_of(&fixture);
+    let found = of_rule(&findings, "session-from-several-origins");
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].event_count, 303);
+}
+
+/// Which account's copy of a hop was read decides nothing about a finding's id.
+#[test]
+fn ids_do_not_depend_on_the_copy_that_was_read() {
+    for (rule, name) in [
+        ("external-id-spoof", "fires-insider"),
+        ("external-id-missing", "fires"),
+        ("unexpected-source-account", "fires"),
+    ] {
+        let id = |recipient: &str| {
+            let mut fixture = fixture(rule, name);
+            // Without the hub's copies of second hops, or without the consumer's.
+            fixture.records.retain(|record| {
+                let is_second = record["requestParameters"]["roleArn"]
+                    .as_str()
+                    .is_some_and(|arn| arn.ends_with("qs-athena-consumer-role"));
+                !is_second || record["recipientAccountId"] != recipient
+            });
+            let (_, findings) = findings_of(&fixture);
+            let found = of_rule(&findings, rule);
+            found.first().map(|finding| finding.finding_id.clone())
+        };
+        let all = id("none");
+        assert!(all.is_some(), "{rule}");
+        for recipient in ["111122223333", "444455556666"] {
+            let lacking = id(recipient);
+            assert!(lacking.is_none() || lacking == all, "{rule} {recipient}");
+        }
+    }
 }
