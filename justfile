@@ -19,6 +19,7 @@ bench *arguments:
     cargo bench --locked --bench whole_process -- {{arguments}}
     cargo bench --locked --bench stitching
     cargo bench --locked --bench attribution
+    cargo bench --locked --bench rules
 
 # Needs cargo-fuzz and a nightly compiler (or RUSTC_BOOTSTRAP=1).
 fuzz seconds="600":
