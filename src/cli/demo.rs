@@ -23,6 +23,8 @@ use std::sync::Arc;
 const CHAINS_SHOWN: usize = 20;
 /// Days at the end of the organisation that rules judge.
 const DAYS_JUDGED: i64 = 7;
+/// Days before them, as `findings` compares with.
+const BASELINE_DAYS: i64 = 28;
 /// Tells a folder that a demo wrote from one that it must not touch.
 const MARKER: &str = "ground-truth.json";
 
@@ -66,7 +68,7 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
             from: Some(plan.end().plus(-DAYS_JUDGED * 86_400)),
             to: Some(plan.end()),
         },
-        baseline_days: i64::from(plan.days) - DAYS_JUDGED,
+        baseline_days: BASELINE_DAYS,
         inventory: exports::inventory(&[], &settings)?,
         suppressions: Vec::new(),
         as_of: plan.end().day(),

@@ -196,14 +196,15 @@ pub(super) fn inventory(
             .map_err(|error| unreadable(&file, "--data-sources", &error.to_string()))?;
         let text = plain(&bytes)
             .map_err(|error| unreadable(&file, "--data-sources", &error.to_string()))?;
-        let before = inventory.data_sources.len();
+        let told = |inventory: &Inventory| inventory.data_sources.len() as u64 + inventory.lists;
+        let before = told(&inventory);
         read_data_sources(&file.path.to_string_lossy(), &text, &mut inventory);
-        if file.is_named && inventory.data_sources.len() == before {
+        if file.is_named && told(&inventory) == before {
             return Err(unreadable(&file, "--data-sources", "lists no data source")
                 .hint("it takes output of aws quicksight list-data-sources"));
         }
     }
-    if inventory.data_sources.is_empty() {
+    if inventory.data_sources.is_empty() && inventory.lists == 0 {
         return Err(
             Failure::usage("--data-sources: no file lists a data source")
                 .hint("it takes output of aws quicksight list-data-sources"),

@@ -98,7 +98,8 @@ fn options(global: &Global) -> String {
     if let Some(config) = &global.config {
         add("-c", &config.to_string_lossy());
     }
-    for logs in &global.logs {
+    // Standard input was read, and is gone.
+    for logs in global.logs.iter().filter(|logs| *logs != "-") {
         add("--logs", logs);
     }
     for path in &global.money.executions {
@@ -106,6 +107,9 @@ fn options(global: &Global) -> String {
     }
     for path in &global.money.costs {
         add("--costs", &path.to_string_lossy());
+    }
+    for path in &global.money.business_units {
+        add("--business-units", &path.to_string_lossy());
     }
     options
 }

@@ -59,6 +59,8 @@ impl Reader<'_> {
     }
 
     fn document(&mut self, document: &Value) {
+        let is_list = document["DataSources"].is_array() || document["DataSource"].is_object();
+        self.inventory.lists += u64::from(is_list);
         let items = match document {
             Value::Array(items) => items.as_slice(),
             one => match (&one["DataSources"], &one["DataSource"]) {

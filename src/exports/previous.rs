@@ -1,4 +1,4 @@
-//! What an earlier run found: its `findings` as JSON, or as JSON lines.
+//! What an earlier run found: its `findings` as JSON.
 
 use crate::model::finding::{Previous, PreviousFinding, Severity};
 use crate::model::text::Text;
@@ -15,6 +15,10 @@ pub enum PreviousError {
     /// It is something else.
     #[error("holds {0:?}, not findings")]
     AnotherDocument(String),
+    /// It holds single findings, as JSON lines do: those that were shown, without what
+    /// was hidden, suppressed, or still open.
+    #[error("holds only the findings that were shown; the JSON document has all that is known")]
+    Lines,
     /// A finding has no id, or a time that is none.
     #[error("finding {0:?} lacks a member, or has a time that is none")]
     Finding(String),
@@ -24,21 +28,23 @@ pub enum PreviousError {
 ///
 /// # Errors
 ///
-/// When the text is not what `findings --format json` or `jsonl` writes.
+/// When the text is not what `findings --format json` writes.
 pub fn read_previous(text: &[u8]) -> Result<Previous, PreviousError> {
     let mut previous = Previous::default();
     for document in serde_json::Deserializer::from_slice(text).into_iter::<Value>() {
         let document = document.map_err(PreviousError::Json)?;
         match document["schema"].as_str() {
             Some("qs-audit/findings/v1") => read_document(&document, &mut previous)?,
-            Some("qs-audit/finding/v1") => add(&document, &mut previous)?,
+            Some("qs-audit/finding/v1") => return Err(PreviousError::Lines),
             other => {
                 let name = other.unwrap_or("no schema").to_owned();
                 return Err(PreviousError::AnotherDocument(name));
             }
         }
     }
-    // A night without findings is an empty file of lines.
+    if previous.rules_ran.is_none() {
+        return Err(PreviousError::AnotherDocument("nothing".to_owned()));
+    }
     Ok(previous)
 }
 
@@ -102,7 +108,7 @@ mod tests {
         "first_seen":"2026-11-01T00:00:00Z","last_seen":"2026-11-02T00:00:00Z"}"#;
 
     #[test]
-    fn documents_and_lines_are_read() {
+    fn a_document_is_read() {
         let document = format!(
             r#"{{"schema":"qs-audit/findings/v1","findings":[{FINDING}],"suppressed":[],
             "rules":[{{"rule":"r","state":"ran"}},{{"rule":"s","state":"resting"}}]}}"#
@@ -110,17 +116,15 @@ mod tests {
         let read = read_previous(document.as_bytes()).unwrap();
         assert!(read.findings.contains_key("f-1"));
         assert_eq!(read.rules_ran, Some(BTreeSet::from(["r".to_owned()])));
-        let lines = read_previous(FINDING.as_bytes()).unwrap();
-        assert_eq!(lines.findings, read.findings);
-        assert_eq!(lines.rules_ran, None);
-        assert_eq!(read_previous(b"").unwrap(), Previous::default());
     }
 
     #[test]
     fn other_files_are_refused() {
         for text in [
+            "",
             "{",
             "{}",
+            FINDING,
             r#"{"schema":"qs-audit/chains/v1"}"#,
             r#"{"schema":"qs-audit/finding/v1","finding_id":"f-1"}"#,
             &FINDING.replace("2026-11-01T", "yesterday"),

@@ -314,6 +314,9 @@ pub struct Findings {
     pub resolved: Vec<PreviousFinding>,
     /// Findings of the earlier run that this one could not look for.
     pub open: Vec<OpenFinding>,
+    /// Findings of the earlier run that nobody saw again for so long that they are let
+    /// go.
+    pub forgotten: u64,
     /// Whether there is any record in the window.
     pub has_logs: bool,
     /// Whether there was an earlier run to compare with.

@@ -25,6 +25,8 @@ pub struct DataSource {
 /// All data sources that were listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
+    /// Lists that were read; one may be empty.
+    pub lists: u64,
     /// By ARN.
     pub data_sources: BTreeMap<Text, DataSource>,
     /// What could not be read.

@@ -286,6 +286,9 @@ impl fmt::Display for Principal {
         match self {
             Self::Everyone => formatter.write_str("anybody in any account"),
             Self::Account(account) => write!(formatter, "account {account}"),
+            Self::Arn(id) if id.starts_with("AROA") || id.starts_with("AIDA") => {
+                write!(formatter, "{id} (a principal that was deleted)")
+            }
             Self::Arn(text) | Self::Service(text) => formatter.write_str(text),
             Self::Federated(text) => write!(formatter, "identity provider {text}"),
             Self::Other(kind, text) => write!(formatter, "{kind} {text}"),
@@ -306,17 +309,18 @@ impl Condition {
         }
         let (own, own_if_exists) = self.kind();
         let (asked, asked_if_exists) = other.kind();
-        if own_if_exists && !asked_if_exists {
-            return false;
-        }
         let is_like = |kind: &str| matches!(kind, "stringlike" | "arnlike" | "arnequals");
         let is_positive = |kind: &str| kind == "stringequals" || is_like(kind);
         let is_negative = matches!(
             own,
             "stringnotequals" | "stringnotlike" | "arnnotequals" | "arnnotlike"
         );
+        // A key that is not there is another one, too: `IfExists` changes nothing here.
         if own == asked && is_negative {
             return other.values.is_subset(&self.values);
+        }
+        if own_if_exists && !asked_if_exists {
+            return false;
         }
         if !is_positive(own) || !is_positive(asked) {
             return own == asked && self.values == other.values;
@@ -324,7 +328,8 @@ impl Condition {
         let is_plain = |value: &str| !value.contains(['*', '?', '$']);
         self.values.iter().all(|value| {
             other.values.iter().any(|taken| {
-                value == taken
+                // A pattern says more than the same text taken literally.
+                (value == taken && (is_like(asked) || !is_like(own) || is_plain(value)))
                     || (is_like(asked) && &**taken == "*")
                     || (is_like(asked) && is_plain(value) && matches_iam(taken, value))
             })
@@ -546,6 +551,8 @@ mod tests {
         assert!(one.implies(&if_exists) && !if_exists.implies(&one));
         let anything = condition("stringlike", "sts:ExternalId", &["*"]);
         assert!(one.implies(&anything) && like.implies(&anything));
+        let literal = condition("stringequals", "sts:ExternalId", &["a*"]);
+        assert!(literal.implies(&like) && !like.implies(&literal));
         let one_letter = condition("arnlike", "sts:ExternalId", &["a?"]);
         let star = condition("arnequals", "sts:ExternalId", &["a*"]);
         assert!(!star.implies(&one_letter));

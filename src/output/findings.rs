@@ -199,6 +199,9 @@ fn places(finding: &Finding) -> String {
     }
 }
 
+/// Open findings that the page names.
+const OPEN_NAMED_MAX: usize = 20;
+
 /// A heading, and what stands below it.
 type Section = (&'static str, Vec<String>);
 
@@ -265,11 +268,16 @@ fn of_previous(findings: &Findings) -> [Section; 2] {
         format!("{severity} {rule} {id}: {}", safe(&one.title))
     };
     let resolved = findings.resolved.iter().map(known);
-    let open = findings.open.iter();
+    let open = findings.open.iter().take(OPEN_NAMED_MAX);
     let open = open.map(|one| format!("{} ({})", known(&one.finding), safe(&one.why)));
+    let more = findings.open.len().saturating_sub(OPEN_NAMED_MAX);
+    let more = (more > 0).then(|| format!("{more} more: --format json has them"));
     [
         ("Resolved since the previous run", resolved.collect()),
-        ("Not seen this time, and still open", open.collect()),
+        (
+            "Not seen this time, and still open",
+            open.chain(more).collect(),
+        ),
     ]
 }
 

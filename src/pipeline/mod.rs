@@ -215,13 +215,13 @@ fn findings(audit: &Audit, checks: &Checks, topology: &Topology) -> Findings {
     };
     let seen = audit.coverage.seen.iter();
     let in_window = seen.filter(|(_, seen)| seen.is_in(&checks.window));
-    let accounts_logged: BTreeSet<Text> = in_window
-        .map(|((account, ..), _)| account.clone())
+    let places_logged: BTreeSet<(Text, Text)> = in_window
+        .map(|((account, region, _), _)| (account.clone(), region.clone()))
         .collect();
     let settling = rules::Settling {
         window: checks.window,
         baseline,
-        accounts_logged: &accounts_logged,
+        places_logged: &places_logged,
         suppressions: &checks.suppressions,
         as_of: checks.as_of,
         previous: checks.previous.as_ref(),

@@ -3,7 +3,9 @@
 
 use super::facts::Facts;
 use super::group::{Group, sample, times};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
@@ -15,6 +17,7 @@ static META: RuleMeta = RuleMeta {
     id: "audit-trail-tampering",
     title: "A trail is stopped, narrowed or deleted, or delivered log or digest files are altered",
     severity: Severity::Critical,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("audit_trail_tampering.md"),
     options: &[OptionMeta {

@@ -2,7 +2,7 @@
 //! more than its own past days lead one to expect.
 
 use super::facts::Facts;
-use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta};
 use super::series::{SpikeOptions, spikes, statistic};
 use super::spike::{Wording, report, tally};
 use crate::model::chain::QueryExecution;
@@ -13,6 +13,7 @@ static META: RuleMeta = RuleMeta {
     id: "bytes-scanned-spike",
     title: "Bytes scanned by a consumer, data source, work group or user break out of their own baseline",
     severity: Severity::High,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("bytes_scanned_spike.md"),
     options: &[

@@ -3,7 +3,9 @@
 
 use super::facts::Facts;
 use super::group::{Group, plural};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use super::series::{
     AllSeries, Day, Scope, SeriesKey, Spike, SpikeOptions, is_judged, spikes, times_expected,
 };
@@ -22,6 +24,7 @@ static META: RuleMeta = RuleMeta {
     id: "cost-spike",
     title: "The billed cost of a consumer, data source, work group or user breaks out of its own baseline",
     severity: Severity::Medium,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("cost_spike.md"),
     options: &[

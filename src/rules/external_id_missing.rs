@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, role_text, steady_caller};
 use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
@@ -12,6 +12,7 @@ static META: RuleMeta = RuleMeta {
     id: "external-id-missing",
     title: "Role B is assumed without an ExternalId",
     severity: Severity::High,
+    kind: RuleKind::Condition,
     since: "0.1.0",
     page: include_str!("external_id_missing.md"),
     options: &[],
@@ -41,7 +42,10 @@ impl Rule for ExternalIdMissing {
             // It may stand on the first hop instead (facts.md 2.8).
             let on_first_hop = hop.chains.iter().any(|chain| {
                 let run_as = chain.run_as_session.as_ref();
-                run_as.is_some_and(|session| session.external_id.is_some())
+                run_as.is_some_and(|session| {
+                    let id = session.external_id.as_deref();
+                    session.maker == Maker::Quick && id.is_some_and(|id| facts.is_data_source(id))
+                })
             });
             if !can_have_one || hop.session.external_id.is_some() || on_first_hop {
                 continue;

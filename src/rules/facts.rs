@@ -205,7 +205,7 @@ impl<'a> Facts<'a> {
             return BTreeSet::new();
         };
         let all = self.days_logged.values().flatten().copied();
-        all.filter(|day| *day < from.day_number()).collect()
+        all.filter(|day| self.is_baseline_day(*day, from)).collect()
     }
 
     /// Days before the window on which this account logged.
@@ -215,11 +215,13 @@ impl<'a> Facts<'a> {
             return 0;
         };
         let days = self.days_logged.get(account);
-        let before = days
-            .into_iter()
-            .flatten()
-            .filter(|day| **day < from.day_number());
-        before.count() as u64
+        let days = days.into_iter().flatten();
+        days.filter(|day| self.is_baseline_day(**day, from)).count() as u64
+    }
+
+    fn is_baseline_day(&self, day: i64, from: UtcSecond) -> bool {
+        let first = from.day_number() - self.given.baseline_days;
+        (first..from.day_number()).contains(&day)
     }
 
     /// Whether an external id is a data source that is known to exist. Without an
@@ -272,7 +274,8 @@ impl<'a> Facts<'a> {
     /// Whether a caller whose making was not read may be Quick's: it is no other role
     /// than Role A, and of no other account than the hub.
     fn is_from_run_as_role(&self, hop: &Hop<'_>, caller: &RoleSession) -> Known {
-        let run_as = &self.given.roles.run_as;
+        // Where Role A is only discovered, there may be a second one.
+        let run_as = &self.given.topology.run_as_roles;
         let by_arn = caller.role_arn.as_deref().and_then(RoleName::from_arn);
         let role = by_arn.or_else(|| {
             let id = caller.assumed_role_id.as_deref()?.split(':').next()?;

@@ -3,7 +3,9 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural, sample};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use crate::model::chain::Chain;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -15,6 +17,7 @@ static META: RuleMeta = RuleMeta {
     id: "first-seen-path",
     title: "A data source, Role B and work group are used together for the first time",
     severity: Severity::Low,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("first_seen_path.md"),
     options: &[OptionMeta {

@@ -3,7 +3,9 @@
 
 use super::facts::Facts;
 use super::group::{Group, plural, sample};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use super::spike::day_name;
 use crate::model::chain::ChainStatus;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -15,6 +17,7 @@ static META: RuleMeta = RuleMeta {
     id: "log-gap",
     title: "An account or Region that usually logs was silent, or an account of a chain has no logs",
     severity: Severity::Medium,
+    kind: RuleKind::Condition,
     since: "0.1.0",
     page: include_str!("log_gap.md"),
     options: &[
@@ -72,7 +75,7 @@ fn is_weekend(day: i64) -> bool {
 impl LogGap {
     /// Places (an account in a Region) that were silent on days on which they
     /// usually are not.
-    fn silent(&self, facts: &Facts<'_>) -> BTreeMap<(Text, Text), Vec<i64>> {
+    fn silent(&self, facts: &Facts<'_>) -> Silence {
         let mut days: BTreeMap<(Text, Text), BTreeSet<i64>> = BTreeMap::new();
         for (account, region, day) in facts.given.coverage.seen.keys() {
             let place = (account.clone(), region.clone());
@@ -81,27 +84,28 @@ impl LogGap {
                 .insert(i64::from(day_number(*day)));
         }
         let before = facts.baseline_days();
-        let mut silent = BTreeMap::new();
+        let mut silence = Silence::default();
         for (place, logged) in days {
-            let mut gaps = Vec::new();
             for day in whole_days(facts) {
+                // A silence that began earlier does not become usual.
+                let last = logged.range(..day).next_back().copied().unwrap_or(i64::MIN);
                 let like: Vec<i64> = before
                     .iter()
                     .copied()
-                    .filter(|known| is_weekend(*known) == is_weekend(day))
+                    .filter(|known| is_weekend(*known) == is_weekend(day) && *known <= last)
                     .collect();
                 let active = like.iter().filter(|known| logged.contains(known)).count() as u64;
                 let enough = like.len() >= LIKE_DAYS_MIN;
-                let is_usual = enough && active * 100 >= self.usual_percent * like.len() as u64;
-                if is_usual && !logged.contains(&day) {
-                    gaps.push(day);
+                if !enough || active * 100 < self.usual_percent * like.len() as u64 {
+                    continue;
+                }
+                *silence.usual.entry(day).or_default() += 1;
+                if !logged.contains(&day) {
+                    silence.gaps.entry(place.clone()).or_default().push(day);
                 }
             }
-            if !gaps.is_empty() {
-                silent.insert(place, gaps);
-            }
         }
-        silent
+        silence
     }
 
     fn add_silence(&self, facts: &Facts<'_>, found: &mut Found) {
@@ -113,36 +117,26 @@ impl LogGap {
             ));
             return;
         }
-        let silent = self.silent(facts);
-        let places = facts
-            .given
-            .coverage
-            .seen
-            .keys()
-            .map(|(account, region, _)| (account, region))
-            .collect::<BTreeSet<_>>()
-            .len();
-        // A day on which nobody logged is one gap, not as many as there are places.
-        let days: BTreeSet<i64> = silent.values().flatten().copied().collect();
-        let logged: BTreeSet<i64> = facts
-            .accounts_logged()
-            .values()
-            .flatten()
-            .copied()
-            .collect();
-        let of_all: BTreeSet<i64> = days.difference(&logged).copied().collect();
-        if places > 1 && !of_all.is_empty() {
-            let days: Vec<i64> = of_all.iter().copied().collect();
-            let subject = Subject(vec![("scope", "all accounts".into())]);
-            add_gap(found, subject, None, "every account", &days);
+        let Silence { usual, gaps } = self.silent(facts);
+        let mut silent_on: BTreeMap<i64, usize> = BTreeMap::new();
+        for day in gaps.values().flatten() {
+            *silent_on.entry(*day).or_default() += 1;
         }
-        for ((account, region), gaps) in &silent {
-            let gaps: Vec<i64> = gaps
-                .iter()
-                .copied()
-                .filter(|day| places == 1 || !of_all.contains(day))
-                .collect();
-            if gaps.is_empty() {
+        // A day on which nearly nobody logged is one gap, not as many as there are
+        // places; a few records may spill over midnight.
+        let of_all: Vec<i64> = silent_on
+            .iter()
+            .filter(|(day, silent)| **silent > 1 && **silent * 5 >= usual[day] * 4)
+            .map(|(day, _)| *day)
+            .collect();
+        if !of_all.is_empty() {
+            let subject = Subject(vec![("scope", "all accounts".into())]);
+            add_gap(found, subject, None, "(nearly) every account", &of_all);
+        }
+        for ((account, region), days) in &gaps {
+            let alone = days.iter().copied().filter(|day| !of_all.contains(day));
+            let alone: Vec<i64> = alone.collect();
+            if alone.is_empty() {
                 continue;
             }
             let consumer = facts.given.topology.consumer(account);
@@ -152,9 +146,18 @@ impl LogGap {
                 ("region", region.clone()),
             ]);
             let consumer = consumer.map(|consumer| consumer.account_id.clone());
-            add_gap(found, subject, consumer, &who, &gaps);
+            add_gap(found, subject, consumer, &who, &alone);
         }
     }
+}
+
+/// Who was silent when.
+#[derive(Default)]
+struct Silence {
+    /// Places that usually log on a day.
+    usual: BTreeMap<i64, usize>,
+    /// Days on which a place that usually logs did not.
+    gaps: BTreeMap<(Text, Text), Vec<i64>>,
 }
 
 fn add_gap(

@@ -2,7 +2,9 @@
 
 use super::facts::Facts;
 use super::group::{Group, plural};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::text::Text;
@@ -13,6 +15,7 @@ static META: RuleMeta = RuleMeta {
     id: "long-idle-data-source",
     title: "A data source that is set up has not been used for a long time",
     severity: Severity::Low,
+    kind: RuleKind::Condition,
     since: "0.1.0",
     page: include_str!("long_idle_data_source.md"),
     options: &[OptionMeta {

@@ -3,7 +3,9 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural, sample};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use crate::model::chain::{ChainPart, Confidence};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -16,6 +18,7 @@ static META: RuleMeta = RuleMeta {
     id: "off-scope-activity",
     title: "A Role B session does anything but the Athena, Glue and S3 calls its policy is for",
     severity: Severity::High,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("off_scope_activity.md"),
     options: &[OptionMeta {

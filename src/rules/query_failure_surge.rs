@@ -2,7 +2,9 @@
 
 use super::facts::Facts;
 use super::group::{Group, plural, sample};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use crate::model::chain::QueryExecution;
 use crate::model::execution::QueryState;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -13,6 +15,7 @@ static META: RuleMeta = RuleMeta {
     id: "query-failure-surge",
     title: "Far more queries of a consumer fail than before",
     severity: Severity::Low,
+    kind: RuleKind::Condition,
     since: "0.1.0",
     page: include_str!("query_failure_surge.md"),
     options: &[

@@ -3,7 +3,7 @@
 
 use super::facts::Facts;
 use super::group::plural;
-use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta};
 use super::series::{SpikeOptions, spikes, statistic};
 use super::spike::{Wording, report, tally};
 use crate::model::finding::Severity;
@@ -12,6 +12,7 @@ static META: RuleMeta = RuleMeta {
     id: "query-rate-spike",
     title: "Queries of a consumer, data source, work group or user break out of their own baseline",
     severity: Severity::Medium,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("query_rate_spike.md"),
     options: &[

@@ -3,7 +3,9 @@
 
 use super::facts::Facts;
 use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use crate::model::chain::ChainPart;
 use crate::model::event::{Detail, Event};
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -15,6 +17,7 @@ static META: RuleMeta = RuleMeta {
     id: "result-location-changed",
     title: "Query results go to a bucket that they did not go to before",
     severity: Severity::Low,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("result_location_changed.md"),
     options: &[OptionMeta {

@@ -3,7 +3,9 @@
 
 use super::facts::{Facts, role_text, steady_caller};
 use super::group::{Group, plural, sample};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use crate::model::chain::{ChainPath, ChainStatus};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -15,6 +17,7 @@ static META: RuleMeta = RuleMeta {
     id: "role-assumption-denied",
     title: "Attempts on Role A or Role B are refused, in bursts or by a stranger",
     severity: Severity::Medium,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("role_assumption_denied.md"),
     options: &[
@@ -69,7 +72,8 @@ impl RoleAssumptionDenied {
 struct Attempts {
     group: Group,
     times: Vec<UtcSecond>,
-    is_stranger: bool,
+    /// Attempts that were not Quick's.
+    by_strangers: usize,
     /// Attempts of the chain that has most of them.
     most: usize,
 }
@@ -94,10 +98,9 @@ fn attempts(facts: &Facts<'_>) -> BTreeMap<(Text, Text), Attempts> {
         let attempts = all.entry((role, caller)).or_insert_with(|| Attempts {
             group: Group::default(),
             times: Vec::new(),
-            is_stranger: false,
+            by_strangers: 0,
             most: 0,
         });
-        attempts.is_stranger |= chain.path != ChainPath::QuickRoleChain;
         let before = attempts.times.len();
         for entry in &chain.events {
             let event = &facts.given.events[entry.event as usize];
@@ -116,6 +119,9 @@ fn attempts(facts: &Facts<'_>) -> BTreeMap<(Text, Text), Attempts> {
         }
         // The chain with most of them is the one to look at.
         let own = attempts.times.len() - before;
+        if chain.path != ChainPath::QuickRoleChain {
+            attempts.by_strangers += own;
+        }
         if own > attempts.most {
             attempts.most = own;
             attempts.group.led_by(&chain.chain_id);
@@ -134,7 +140,8 @@ impl Rule for RoleAssumptionDenied {
         for ((role, caller), attempts) in &mut all {
             attempts.times.sort_unstable();
             let burst = self.burst(&attempts.times);
-            if !attempts.is_stranger && burst < self.burst_attempts {
+            let is_stranger = attempts.by_strangers > 0;
+            if !is_stranger && burst < self.burst_attempts {
                 continue;
             }
             let group = &attempts.group;
@@ -146,10 +153,10 @@ impl Rule for RoleAssumptionDenied {
                 .iter()
                 .any(|known| role_text(known) == *role);
             let codes = group.words("error_codes");
-            let who = if attempts.is_stranger {
-                "who is not Quick"
-            } else {
-                "a session of Role A"
+            let who = match attempts.by_strangers {
+                0 => "a session of Role A".to_owned(),
+                all if all == attempts.times.len() => "who is not Quick".to_owned(),
+                some => format!("whose session Quick did not make in {some} of the cases"),
             };
             found.add(Draft {
                 title: format!("{} on {role} by {caller} refused", plural(group.count(), "attempt")),
@@ -167,7 +174,7 @@ impl Rule for RoleAssumptionDenied {
                     ("source_ips", Evidence::texts(group.words("source_ips"))),
                     ("most_within_burst", Evidence::Integer(burst as u64)),
                 ],
-                next_step: attempts.is_stranger.then_some(
+                next_step: is_stranger.then_some(
                     "ask who they are; take sts:AssumeRole on the role from them",
                 ),
                 group,

@@ -2,13 +2,14 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
 use super::trust::{newly_let_in, ways_in};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::policy::Policy;
 use crate::model::text::Text;
+use crate::model::time::UtcSecond;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ static META: RuleMeta = RuleMeta {
     id: "role-trust-changed",
     title: "IAM changed the trust policy of Role A or Role B",
     severity: Severity::High,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("role_trust_changed.md"),
     options: &[],
@@ -102,6 +104,7 @@ impl Rule for RoleTrustChanged {
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found) {
         let mut policies: BTreeMap<RoleName, Before> = BTreeMap::new();
+        let mut oldest: BTreeMap<RoleName, (UtcSecond, Policy)> = BTreeMap::new();
         let mut groups: BTreeMap<RoleName, (Group, Vec<String>)> = BTreeMap::new();
         for (event, parameters) in facts.changes() {
             if &*event.source != "iam.amazonaws.com" {
@@ -113,6 +116,10 @@ impl Rule for RoleTrustChanged {
                 continue;
             };
             let known = policies.insert(role.clone(), change.after());
+            if let Before::Policy(policy) = &policies[&role] {
+                let first = || (event.time, policy.clone());
+                oldest.entry(role.clone()).or_insert_with(first);
+            }
             let (before, text) = match change {
                 Change::Deleted => continue,
                 Change::Made(text) => (Before::Nothing, text),
@@ -122,8 +129,14 @@ impl Rule for RoleTrustChanged {
                 continue;
             }
             let lets_in = lets_in(&before, &policies[&role], &role.account_id);
+            let since = oldest.get(&role).and_then(|(at, first)| {
+                since_oldest(*at, first, &policies[&role], &role.account_id)
+            });
             let (group, told) = groups.entry(role).or_default();
+            // What the last change leaves open is what counts.
+            told.retain(|told| !told.starts_with(SINCE));
             told.extend(lets_in);
+            told.extend(since);
             let who = event.identity.best_name();
             group
                 .happened(event.time)
@@ -157,6 +170,28 @@ impl Rule for RoleTrustChanged {
             });
         }
     }
+}
+
+/// How the sentence about the oldest policy starts.
+const SINCE: &str = "Compared with";
+
+/// What the policy lets in that the oldest one in the logs did not: a change that is
+/// written again hides nothing.
+fn since_oldest(
+    at: UtcSecond,
+    oldest: &Policy,
+    now: &Before,
+    role_account: &str,
+) -> Option<String> {
+    let Before::Policy(now) = now else {
+        return None;
+    };
+    let added = newly_let_in(oldest, now, role_account);
+    let added = (!added.is_empty()).then(|| added.join("; "))?;
+    Some(format!(
+        "{SINCE} the policy of {}, it lets in {added}.",
+        at.day()
+    ))
 }
 
 /// What a change lets in that was not let in before, in sentences.

@@ -25,6 +25,16 @@ pub struct OptionMeta {
     pub meaning: &'static str,
 }
 
+/// What a finding that is not found again has become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleKind {
+    /// It is about how things are: where it is looked for and not found, it is over.
+    Condition,
+    /// It is about something that happened: that it does not happen again settles
+    /// nothing.
+    Event,
+}
+
 /// What there is to know of a rule without running it.
 #[derive(Debug)]
 pub struct RuleMeta {
@@ -34,6 +44,8 @@ pub struct RuleMeta {
     pub title: &'static str,
     /// How bad it is.
     pub severity: Severity,
+    /// What it is about.
+    pub kind: RuleKind,
     /// The version that had it first.
     pub since: &'static str,
     /// The page that `explain` prints, in Markdown.

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, role_text, steady_caller};
 use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
@@ -13,6 +13,7 @@ static META: RuleMeta = RuleMeta {
     id: "run-as-role-assumed-by-other",
     title: "Role A is assumed by anything but quicksight.amazonaws.com",
     severity: Severity::High,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("run_as_role_assumed_by_other.md"),
     options: &[],

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::policy::{Policy, Reach};
@@ -14,6 +14,7 @@ static META: RuleMeta = RuleMeta {
     id: "scope-down-too-wide",
     title: "The scope-down policy of a Role A session has a wildcard or several roles",
     severity: Severity::Medium,
+    kind: RuleKind::Condition,
     since: "0.1.0",
     page: include_str!("scope_down_too_wide.md"),
     options: &[],

@@ -8,12 +8,15 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural, sample};
-use super::rule::{Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleMeta};
+use super::rule::{
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+};
 use crate::model::chain::{Chain, ChainPart, ChainPath, Maker, RoleSession};
-use crate::model::event::Event;
+use crate::model::event::{Detail, Event};
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::identity::RoleName;
+use crate::model::identity::{RoleName, is_data_source_arn};
 use crate::model::text::{OpaqueId, Text};
+use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -21,6 +24,7 @@ static META: RuleMeta = RuleMeta {
     id: "session-from-several-origins",
     title: "One session is used from several addresses or by several programs, in a way Quick does not",
     severity: Severity::Medium,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("session_from_several_origins.md"),
     options: &[OptionMeta {
@@ -36,13 +40,27 @@ static META: RuleMeta = RuleMeta {
 pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 
 /// What stands in the user agents of Quick's own calls (facts.md 2.9 and 4.1).
-const QUICK_AGENTS: [&str; 6] = [
+const QUICK_AGENTS: [&str; 4] = [
     "quicksight",
     "sbAthenaJDBCDriver",
     "AthenaJDBC",
     "aws-internal",
-    "md/internal",
-    "aws-sdk-java",
+];
+/// Programs that people and scripts use: however many sessions they work with, they
+/// are not Quick's.
+const NEVER_QUICKS: [&str; 12] = [
+    "aws-cli",
+    "aws-sdk-go",
+    "Boto3",
+    "Botocore",
+    "Mozilla",
+    "console.amazonaws.com",
+    "signin.amazonaws.com",
+    "APN",
+    "HashiCorp",
+    "Terraform",
+    "curl",
+    "python-requests",
 ];
 /// What a call without a user agent is called.
 const NO_AGENT: &str = "a program without a name";
@@ -93,7 +111,13 @@ impl SessionFromSeveralOrigins {
         let agent = event.user_agent.as_deref().unwrap_or_default();
         let agent = agent.to_ascii_lowercase();
         let mut known = self.quick_agents.iter();
+        // Quick's second hop may come with an SDK's agent (facts.md 2.9).
+        let is_second_hop = match &event.detail {
+            Detail::Issue(issue) => issue.external_id.as_deref().is_some_and(is_data_source_arn),
+            _ => false,
+        };
         source.ends_with("quicksight.amazonaws.com")
+            || (is_second_hop && agent.starts_with("aws-sdk-"))
             || event.identity.is_invoked_by_quick()
             || known.any(|part| agent.contains(&part.to_ascii_lowercase()))
     }
@@ -140,7 +164,7 @@ fn oddity(origins: &Origins<'_>) -> Option<String> {
     }
 }
 
-/// Programs that so many sessions use that they have to be Quick's.
+/// Programs that so many sessions used before the window that they have to be Quick's.
 fn usual_programs(sessions: &BTreeMap<Session<'_>, Origins<'_>>) -> BTreeSet<Text> {
     let mut counts: BTreeMap<&Text, usize> = BTreeMap::new();
     for origins in sessions.values() {
@@ -149,9 +173,13 @@ fn usual_programs(sessions: &BTreeMap<Session<'_>, Origins<'_>>) -> BTreeSet<Tex
         }
     }
     let enough = sessions.len() >= USUAL_SESSIONS_MIN;
+    let is_usual = |program: &Text, count: usize| {
+        let is_tool = NEVER_QUICKS.iter().any(|tool| program.starts_with(tool));
+        enough && !is_tool && **program != *NO_AGENT && count * USUAL_ONE_IN >= sessions.len()
+    };
     let usual = counts
         .into_iter()
-        .filter(|(_, count)| enough && count * USUAL_ONE_IN >= sessions.len());
+        .filter(|(program, count)| is_usual(program, *count));
     usual.map(|(program, _)| program.clone()).collect()
 }
 
@@ -173,12 +201,15 @@ fn maker_of<'a>(chain: &'a Chain, part: ChainPart, event: &Event) -> Option<&'a 
 type Session<'a> = (RoleName, &'a Text, &'a Option<Text>, &'a [OpaqueId]);
 
 impl SessionFromSeveralOrigins {
-    /// Calls in the window by sessions of Role A and Role B.
-    fn sessions<'a>(&self, facts: &Facts<'a>) -> BTreeMap<Session<'a>, Origins<'a>> {
+    /// Calls by sessions of Role A and Role B, of the window or of the time before.
+    fn sessions<'a>(
+        &self,
+        facts: &Facts<'a>,
+        is_meant: impl Fn(UtcSecond) -> bool,
+    ) -> BTreeMap<Session<'a>, Origins<'a>> {
         let mut sessions: BTreeMap<Session<'_>, Origins<'_>> = BTreeMap::new();
         let mut known: BTreeSet<(u32, &[OpaqueId])> = BTreeSet::new();
-        for active in facts.active() {
-            let chain = active.chain;
+        for chain in facts.touching() {
             for entry in &chain.events {
                 let event = &facts.given.events[entry.event as usize];
                 let Some(session) = maker_of(chain, entry.session, event) else {
@@ -194,7 +225,7 @@ impl SessionFromSeveralOrigins {
                 }
                 // Calls of Role A stand in every chain that came from it.
                 let is_new = known.insert((entry.event, &session.event_ids));
-                if !facts.in_window(event.time) {
+                if !is_meant(event.time) {
                     continue;
                 }
                 let key = (role, id, &session.access_key_id, &session.event_ids[..]);
@@ -218,12 +249,12 @@ impl Rule for SessionFromSeveralOrigins {
     }
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found) {
-        let mut sessions = self.sessions(facts);
-        let usual = usual_programs(&sessions);
+        let usual = usual_programs(&self.sessions(facts, |at| facts.in_baseline(at)));
+        let mut sessions = self.sessions(facts, |at| facts.in_window(at));
         if !usual.is_empty() {
             let usual: Vec<&Text> = usual.iter().collect();
             found.note(format!(
-                "taken for Quick's own, because many sessions use it: {}",
+                "taken for Quick's own, because many sessions used it before: {}",
                 sample(&usual)
             ));
         }

@@ -1,5 +1,7 @@
 //! What the configuration accepts for a while, and what an earlier run knew.
 
+use super::registry::find;
+use super::rule::RuleKind;
 use crate::model::finding::{
     ExpiredSuppression, Finding, FindingStatus, Findings, OpenFinding, Previous, PreviousFinding,
     RuleReport, RuleState, Suppressed, Suppression,
@@ -16,8 +18,8 @@ pub struct Settling<'a> {
     pub window: TimeWindow,
     /// What it was compared with.
     pub baseline: TimeWindow,
-    /// Accounts that logged anything in the window.
-    pub accounts_logged: &'a BTreeSet<Text>,
+    /// Accounts and Regions that logged anything in the window.
+    pub places_logged: &'a BTreeSet<(Text, Text)>,
     /// Findings that are accepted for a while.
     pub suppressions: &'a [Suppression],
     /// The day on which suppressions count or have expired.
@@ -36,7 +38,7 @@ pub fn settle(found: (Vec<Finding>, Vec<RuleReport>), by: &Settling<'_>) -> Find
         window: by.window,
         baseline: by.baseline,
         has_previous: by.previous.is_some(),
-        has_logs: !by.accounts_logged.is_empty(),
+        has_logs: !by.places_logged.is_empty(),
         ..Findings::default()
     };
     if let Some(previous) = by.previous {
@@ -52,9 +54,10 @@ pub fn settle(found: (Vec<Finding>, Vec<RuleReport>), by: &Settling<'_>) -> Find
             if still.contains(known.finding_id.as_str()) {
                 continue;
             }
-            match why_open(known, previous, &rules, by) {
-                None => settled.resolved.push(known.clone()),
-                Some(why) => settled.open.push(OpenFinding {
+            match fate(known, previous, &rules, by) {
+                Fate::Resolved => settled.resolved.push(known.clone()),
+                Fate::Forgotten => settled.forgotten += 1,
+                Fate::Open(why) => settled.open.push(OpenFinding {
                     finding: known.clone(),
                     why,
                 }),
@@ -66,49 +69,69 @@ pub fn settle(found: (Vec<Finding>, Vec<RuleReport>), by: &Settling<'_>) -> Find
     settled
 }
 
-/// Rules that find changes: what they find is not gone because it is not done again.
-const LASTING: [&str; 3] = [
-    "audit-trail-tampering",
-    "role-permissions-changed",
-    "role-trust-changed",
-];
-/// So long a change stays open.
-const LASTING_DAYS: i64 = 30;
+/// A finding that nobody sees again and nobody settles is forgotten after so long, as
+/// AWS Security Hub does.
+const OPEN_DAYS: i64 = 90;
 
-/// Why an earlier finding that is not found again may be there all the same; `None`
-/// where it is gone.
-fn why_open(
+/// What becomes of an earlier finding that is not found again.
+enum Fate {
+    Resolved,
+    Open(String),
+    Forgotten,
+}
+
+fn fate(
     known: &PreviousFinding,
     previous: &Previous,
     rules: &[RuleReport],
     by: &Settling<'_>,
-) -> Option<String> {
+) -> Fate {
+    let end = by.window.to.unwrap_or(known.last_seen);
+    if known.last_seen.plus(OPEN_DAYS * 86_400) <= end {
+        return Fate::Forgotten;
+    }
+    let open = |why: &str| Fate::Open(why.to_owned());
     let report = rules.iter().find(|report| report.rule == known.rule);
     match report.map(|report| &report.state) {
         Some(RuleState::Ran) => {}
-        Some(RuleState::Resting(_)) => return Some("its rule rests".to_owned()),
-        Some(RuleState::Disabled | RuleState::NotAsked) => {
-            return Some("its rule was not asked".to_owned());
-        }
-        None => return Some("this version has no such rule".to_owned()),
+        Some(RuleState::Resting(_)) => return open("its rule rests"),
+        Some(RuleState::Disabled | RuleState::NotAsked) => return open("its rule was not asked"),
+        None => return open("this version has no such rule"),
+    }
+    if find(&known.rule).is_some_and(|entry| entry.meta.kind == RuleKind::Event) {
+        return open("it happened, and nothing here says that it was dealt with");
     }
     // What was judged before tells nothing new, unless it holds the finding itself.
     let judged_before = previous.window_end.unwrap_or(known.last_seen);
-    let reaches_further = by.window.to.is_none_or(|to| judged_before < to);
-    if !reaches_further && !by.window.contains(known.last_seen) {
-        return Some(
-            "it lies outside the window, which ends no later than the earlier run's".to_owned(),
-        );
+    if end <= judged_before && !by.window.contains(known.last_seen) {
+        return open("it lies outside the window, which ends no later than the earlier run's");
     }
-    let end = by.window.to.unwrap_or(known.last_seen);
-    let is_recent = end < known.last_seen.plus(LASTING_DAYS * 86_400);
-    if LASTING.contains(&known.rule.as_str()) && is_recent {
-        return Some("a change lasts until somebody undoes it".to_owned());
+    match silent_place(known, by) {
+        Some(place) => Fate::Open(format!("there are no logs of {place} in the window")),
+        None => Fate::Resolved,
     }
-    let silent = accounts(known)
-        .into_iter()
-        .find(|id| !by.accounts_logged.contains(*id));
-    silent.map(|account| format!("there are no logs of account {account} in the window"))
+}
+
+/// A place that the finding would be seen in, and that logged nothing.
+fn silent_place(known: &PreviousFinding, by: &Settling<'_>) -> Option<String> {
+    let logged = |account: &str| {
+        by.places_logged
+            .iter()
+            .any(|(known, _)| **known == *account)
+    };
+    if let Some(account) = accounts(known).into_iter().find(|id| !logged(id)) {
+        return Some(format!("account {account}"));
+    }
+    let of = |name: &str| {
+        known
+            .subject
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
+    };
+    let (account, region) = of("account_id").zip(of("region"))?;
+    let place = (account.clone(), region.clone());
+    (!by.places_logged.contains(&place)).then(|| format!("account {account} in {region}"))
 }
 
 /// The accounts whose logs a finding is seen in.

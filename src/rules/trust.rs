@@ -14,6 +14,9 @@ const ASSUMING: [&str; 3] = [
 /// Ways that one statement is taken apart into, at most.
 const WAYS_MAX: usize = 256;
 
+/// To deny an account is to deny its roles, wherever the role is.
+const NO_ACCOUNT: &str = "";
+
 /// One way in: who, how, and under which conditions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WayIn {
@@ -84,7 +87,11 @@ impl WayIn {
     fn each(&self) -> Vec<Self> {
         let mut ways = vec![self.clone()];
         for condition in &self.conditions {
-            let is_choice = condition.operator == "stringequals" && condition.values.len() > 1;
+            let is_positive = matches!(
+                &*condition.operator,
+                "stringequals" | "stringlike" | "arnlike" | "arnequals"
+            );
+            let is_choice = is_positive && condition.values.len() > 1;
             if !is_choice || ways.len() * condition.values.len() > WAYS_MAX {
                 continue;
             }
@@ -193,19 +200,19 @@ pub(super) fn newly_let_in(old: &Policy, new: &Policy, role_account: &str) -> Ve
             ));
         }
     }
-    added.extend(denials_dropped(old, new, role_account));
+    added.extend(denials_dropped(old, new));
     added
 }
 
 /// Whether the denial keeps out everything that the other one does.
-fn denies_as_much(own: &Statement, other: &Statement, role_account: &str) -> bool {
+fn denies_as_much(own: &Statement, other: &Statement) -> bool {
     let who = match (&own.principals, &other.principals) {
         (None, _) => true,
         (Some(own), Some(other)) => match (own, other) {
             (Principals::AnyOf(own), Principals::AnyOf(other)) => other.iter().all(|one| {
                 let one = Who::One(one.clone());
                 own.iter()
-                    .any(|own| Who::One(own.clone()).covers(&one, role_account))
+                    .any(|own| Who::One(own.clone()).covers(&one, NO_ACCOUNT))
             }),
             (own, other) => own == other,
         },
@@ -220,7 +227,7 @@ fn denies_as_much(own: &Statement, other: &Statement, role_account: &str) -> boo
 }
 
 /// Denials that the new policy does not have any more.
-fn denials_dropped(old: &Policy, new: &Policy, role_account: &str) -> Vec<String> {
+fn denials_dropped(old: &Policy, new: &Policy) -> Vec<String> {
     let denies = |policy: &Policy| -> Vec<Statement> {
         let denying = policy
             .statements
@@ -231,11 +238,7 @@ fn denials_dropped(old: &Policy, new: &Policy, role_account: &str) -> Vec<String
     let kept = denies(new);
     denies(old)
         .into_iter()
-        .filter(|gone| {
-            !kept
-                .iter()
-                .any(|kept| denies_as_much(kept, gone, role_account))
-        })
+        .filter(|gone| !kept.iter().any(|kept| denies_as_much(kept, gone)))
         .map(|statement| format!("what was denied before: {}", denial(&statement)))
         .collect()
 }

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::text::Text;
@@ -13,6 +13,7 @@ static META: RuleMeta = RuleMeta {
     id: "undeclared-role",
     title: "A chain uses a Role A or Role B that is not declared",
     severity: Severity::High,
+    kind: RuleKind::Condition,
     since: "0.1.0",
     page: include_str!("undeclared_role.md"),
     options: &[],

@@ -4,7 +4,7 @@
 
 use super::facts::Facts;
 use super::group::{Group, plural};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ static META: RuleMeta = RuleMeta {
     id: "undeclared-work-group",
     title: "A chain's query runs in a work group that is not declared",
     severity: Severity::Medium,
+    kind: RuleKind::Condition,
     since: "0.1.0",
     page: include_str!("undeclared_work_group.md"),
     options: &[],

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, Hop, role_text, steady_caller};
 use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
@@ -13,6 +13,7 @@ static META: RuleMeta = RuleMeta {
     id: "unexpected-source-account",
     title: "Role B is assumed from an account that is not the hub",
     severity: Severity::Critical,
+    kind: RuleKind::Event,
     since: "0.1.0",
     page: include_str!("unexpected_source_account.md"),
     options: &[],

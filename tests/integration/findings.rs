@@ -200,14 +200,18 @@ fn an_earlier_run_tells_new_from_ongoing_and_resolved() {
         table.contains("\n  new: ") && table.contains("\n  ongoing: "),
         "{table}"
     );
-    // JSON lines will do, too; what this run did not look for is not resolved.
-    let lines = stdout(&mut findings(folder.path(), &["--format", "jsonl"]));
-    fs::write(&path, lines).unwrap();
+    // What this run did not look for is not resolved.
     let again = document(
         folder.path(),
-        &["--previous", "earlier.json", "--rule", "log-gap"],
+        &[
+            "--previous",
+            "earlier.json",
+            "--rule",
+            "long-idle-data-source",
+        ],
     );
     assert!(ids(&again, "resolved").is_empty());
+    assert!(ids(&again, "open").contains(&"f-000000000000".to_owned()));
     // Rules that the earlier run did not run are said.
     let few = document(folder.path(), &["--rule", "log-gap"]);
     fs::write(&path, few.to_string()).unwrap();
@@ -231,6 +235,11 @@ fn files_that_are_no_earlier_run_are_refused() {
         ("a", "{"),
         ("b", "{\"schema\":\"qs-audit/chains/v1\"}"),
         ("c", "[]"),
+        ("d", ""),
+        (
+            "e",
+            "{\"schema\":\"qs-audit/finding/v1\",\"finding_id\":\"f-1\"}",
+        ),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
         let (_, error) = output(
@@ -832,32 +841,49 @@ fn what_could_not_be_looked_for_stays_open() {
     let retail = folder.path().join("AWSLogs/o-exampleorgid/444455556666");
     fs::remove_dir_all(retail).unwrap();
     let now = document(folder.path(), &["--previous", "before.json"]);
-    let spoof = |member: &str| {
+    let of = |member: &str, rule: &str| -> Vec<Value> {
         let known = now[member].as_array().unwrap().iter();
-        known
-            .filter(|one| one["rule"] == "unexpected-source-account")
-            .count()
+        known.filter(|one| one["rule"] == rule).cloned().collect()
     };
-    assert_eq!((spoof("resolved"), spoof("open")), (0, 1));
-    let open = now["open"].as_array().unwrap();
-    let why = open
-        .iter()
-        .find(|one| one["rule"] == "unexpected-source-account")
-        .unwrap();
-    assert!(
-        why["why"].as_str().unwrap().contains("444455556666"),
-        "{why}"
-    );
-    // It is remembered from night to night.
+    // How things are: it cannot be looked for. What happened: it stays until it is old.
+    for (rule, why) in [
+        ("undeclared-work-group", "no logs of account 444455556666"),
+        ("unexpected-source-account", "dealt with"),
+    ] {
+        assert!(of("resolved", rule).is_empty(), "{rule}");
+        let open = of("open", rule);
+        assert_eq!(open.len(), 1, "{rule}");
+        assert!(open[0]["why"].as_str().unwrap().contains(why), "{open:?}");
+    }
+    // It is remembered from night to night, and let go after a quarter.
     fs::write(folder.path().join("now.json"), now.to_string()).unwrap();
-    let later = document(folder.path(), &["--previous", "now.json"]);
-    assert!(ids(&later, "open").contains(&why["finding_id"].as_str().unwrap().to_owned()));
-    let ocsf =
-        stdout(findings(folder.path(), &["--previous", "before.json"]).args(["--format", "ocsf"]));
-    assert!(
-        !ocsf.contains("\"activity_name\":\"Close\"")
-            || !ocsf.contains(why["finding_id"].as_str().unwrap())
+    let night = |from: &str, to: &str| {
+        let mut command = program();
+        command
+            .current_dir(folder.path())
+            .args(["findings", "--from", from, "--to", to]);
+        command.args([
+            "--previous",
+            "now.json",
+            "--format",
+            "json",
+            "--now",
+            "2027-06-01",
+        ]);
+        let output = command.output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let later = night("2026-11-03", "2026-11-04");
+    assert!(ids(&later, "open").len() >= ids(&now, "open").len());
+    let much_later = night("2027-03-01", "2027-03-02");
+    assert!(ids(&much_later, "open").is_empty() && ids(&much_later, "resolved").is_empty());
+    assert!(much_later["total"]["forgotten"].as_u64().unwrap() > 0);
+    let mut ocsf = findings(
+        folder.path(),
+        &["--previous", "before.json", "--format", "ocsf"],
     );
+    let id = of("open", "unexpected-source-account")[0]["finding_id"].to_string();
+    assert!(!stdout(&mut ocsf).contains(&id));
 }
 
 #[test]

@@ -253,6 +253,7 @@ struct TotalV1 {
     ongoing: usize,
     resolved: usize,
     open: usize,
+    forgotten: u64,
     suppressed: usize,
     hidden: usize,
 }
@@ -272,6 +273,7 @@ impl TotalV1 {
             ongoing: shown.len() - new,
             resolved: findings.resolved.len(),
             open: findings.open.len(),
+            forgotten: findings.forgotten,
             suppressed: findings.suppressed.len(),
             hidden: findings.findings.len() - shown.len(),
         }
