@@ -11,7 +11,7 @@
 //! | [`baseline`], [`series`], [`spike`] | what is expected of a day; the days that stand out |
 //! | [`trust`] | what a changed trust policy lets in |
 //! | [`registry`] | all rules; a set of them with its options |
-//! | [`settle`] | suppressions, and what an earlier run knew |
+//! | [`mod@settle`] | suppressions, and what an earlier run knew |
 
 mod audit_trail_tampering;
 mod baseline;
