@@ -8,7 +8,7 @@ use crate::model::finding::{
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -268,8 +268,16 @@ fn of_previous(findings: &Findings) -> [Section; 2] {
         format!("{severity} {rule} {id}: {}", safe(&one.title))
     };
     let resolved = findings.resolved.iter().map(known);
-    let open = findings.open.iter().take(OPEN_NAMED_MAX);
-    let open = open.map(|one| format!("{} ({})", known(&one.finding), safe(&one.why)));
+    // Each reason once, with what it is the reason of.
+    let mut by_why: BTreeMap<&str, Vec<&PreviousFinding>> = BTreeMap::new();
+    for one in findings.open.iter().take(OPEN_NAMED_MAX) {
+        by_why.entry(&one.why).or_default().push(&one.finding);
+    }
+    let open = by_why.into_iter().flat_map(|(why, findings)| {
+        let named = findings.into_iter().map(|one| format!("· {}", known(one)));
+        let named: Vec<String> = named.collect();
+        std::iter::once(format!("{}:", safe(why))).chain(named)
+    });
     let more = findings.open.len().saturating_sub(OPEN_NAMED_MAX);
     let more = (more > 0).then(|| format!("{more} more: --format json has them"));
     [

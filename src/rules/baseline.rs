@@ -79,7 +79,7 @@ fn weekday(day: i64) -> i64 {
     (day + 3).rem_euclid(7)
 }
 
-fn is_weekend(day: i64) -> bool {
+pub(super) fn is_weekend(day: i64) -> bool {
     weekday(day) >= 5
 }
 

@@ -3,7 +3,7 @@
 
 use super::facts::Facts;
 use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta};
-use super::series::{SpikeOptions, spikes, statistic};
+use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic};
 use super::spike::{Wording, report, tally};
 use crate::model::chain::QueryExecution;
 use crate::model::finding::Severity;
@@ -22,21 +22,9 @@ static META: RuleMeta = RuleMeta {
             default: "100_000_000_000",
             meaning: "a day of fewer bytes is never a spike",
         },
-        OptionMeta {
-            name: "ratio",
-            default: "2.6",
-            meaning: "a spike is at least so many times the expected bytes",
-        },
-        OptionMeta {
-            name: "deviations",
-            default: "3.0",
-            meaning: "a spike is so many deviations above the expected (three more for work groups, data sources and users)",
-        },
-        OptionMeta {
-            name: "min_history_days",
-            default: "10",
-            meaning: "with fewer days of history nothing is judged",
-        },
+        RATIO,
+        DEVIATIONS,
+        MIN_HISTORY_DAYS,
     ],
     next_step: "see the biggest query's chain; ask its user, or set a data limit on the work group",
     command: "qs-audit show CHAIN",

@@ -7,9 +7,10 @@ use super::rule::{
     Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
 };
 use super::series::{
-    AllSeries, Day, Scope, SeriesKey, Spike, SpikeOptions, is_judged, spikes, times_expected,
+    AllSeries, DEVIATIONS, Day, MIN_HISTORY_DAYS, RATIO, Scope, SeriesKey, Spike, SpikeOptions,
+    is_judged, spikes, times_expected,
 };
-use super::spike::{Use, add_ids, biggest, capital, causes, day_name, top_queries};
+use super::spike::{Use, add_ids, biggest, capital, causes, day_name, stood_out, top_queries};
 use crate::model::chain::QueryExecution;
 use crate::model::charge::{Charge, Share};
 use crate::model::finding::{Evidence, Severity};
@@ -33,21 +34,9 @@ static META: RuleMeta = RuleMeta {
             default: "\"5.00\"",
             meaning: "a day of less, in the bill's currency, is never a spike",
         },
-        OptionMeta {
-            name: "ratio",
-            default: "2.6",
-            meaning: "a spike is at least so many times the expected cost",
-        },
-        OptionMeta {
-            name: "deviations",
-            default: "3.0",
-            meaning: "a spike is so many deviations above the expected (three more for work groups, data sources and users)",
-        },
-        OptionMeta {
-            name: "min_history_days",
-            default: "10",
-            meaning: "with fewer days of history nothing is judged",
-        },
+        RATIO,
+        DEVIATIONS,
+        MIN_HISTORY_DAYS,
     ],
     next_step: "see who caused it",
     command: "qs-audit chargeback --by consumer,user,day --from FROM --to TO",
@@ -187,10 +176,7 @@ fn report(
         .filter(|one| one.query.started_at.day_number() == worst.day)
         .collect();
     let name = key.name(facts);
-    let more = match days.len() {
-        1 => String::new(),
-        many => format!(" It stood out on {many} days of the window."),
-    };
+    let more = stood_out(days);
     let (expected, currency) = (&worst.expected, &key.currency);
     let estimated = if is_estimated {
         " The bill of that day is still an estimate."

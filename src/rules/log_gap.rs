@@ -1,6 +1,7 @@
 //! `log-gap`: an account or Region that usually logs was silent, or an account that
 //! chains go through has no logs at all.
 
+use super::baseline::is_weekend;
 use super::facts::Facts;
 use super::group::{Group, plural, sample};
 use super::rule::{
@@ -66,10 +67,6 @@ fn whole_days(facts: &Facts<'_>) -> Vec<i64> {
     };
     let first = from.unix().div_euclid(86_400) + i64::from(from.unix().rem_euclid(86_400) != 0);
     (first..to.unix().div_euclid(86_400)).collect()
-}
-
-fn is_weekend(day: i64) -> bool {
-    (day + 3).rem_euclid(7) >= 5
 }
 
 impl LogGap {

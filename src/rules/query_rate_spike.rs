@@ -4,7 +4,7 @@
 use super::facts::Facts;
 use super::group::plural;
 use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta};
-use super::series::{SpikeOptions, spikes, statistic};
+use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic};
 use super::spike::{Wording, report, tally};
 use crate::model::finding::Severity;
 
@@ -21,21 +21,9 @@ static META: RuleMeta = RuleMeta {
             default: "100",
             meaning: "a day of fewer queries is never a spike",
         },
-        OptionMeta {
-            name: "ratio",
-            default: "2.6",
-            meaning: "a spike is at least so many times the expected queries",
-        },
-        OptionMeta {
-            name: "deviations",
-            default: "3.0",
-            meaning: "a spike is so many deviations above the expected (three more for work groups, data sources and users)",
-        },
-        OptionMeta {
-            name: "min_history_days",
-            default: "10",
-            meaning: "with fewer days of history nothing is judged",
-        },
+        RATIO,
+        DEVIATIONS,
+        MIN_HISTORY_DAYS,
     ],
     next_step: "see who queried; look for a dashboard with a short refresh, or a script",
     command: "qs-audit chains --sort queries --limit 10 --from FROM --to TO",

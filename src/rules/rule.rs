@@ -11,6 +11,9 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
+/// Letters of a title and of a detail at most; evidence has the whole of it.
+const TITLE_LETTERS_MAX: usize = 500;
+const DETAIL_LETTERS_MAX: usize = 5000;
 /// Hex digits of a finding id.
 const FINDING_ID_DIGITS: usize = 12;
 
@@ -280,8 +283,8 @@ impl Found {
             finding_id: finding_id(self.meta.id, &draft.subject),
             rule: self.meta.id,
             severity: self.meta.severity,
-            title: draft.title,
-            detail: draft.detail,
+            title: bounded(draft.title, TITLE_LETTERS_MAX),
+            detail: bounded(draft.detail, DETAIL_LETTERS_MAX),
             next_step: draft.next_step.unwrap_or(self.meta.next_step).to_owned(),
             command: command(self.meta, group, first_seen, last_seen),
             consumer_account_id: draft.consumer_account_id,
@@ -326,6 +329,14 @@ fn command(meta: &RuleMeta, group: &Group, first: UtcSecond, last: UtcSecond) ->
         .replace("CHAIN", chain.map_or("latest", |chain| chain))
         .replace("FROM", &first.day().to_string())
         .replace("TO", &next_day)
+}
+
+/// Text of at most so many letters: what a log holds may be of any length.
+fn bounded(text: String, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        None => text,
+        Some((at, _)) => format!("{}…", &text[..at]),
+    }
 }
 
 fn finding_id(rule: &str, subject: &Subject) -> String {

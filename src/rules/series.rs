@@ -9,7 +9,7 @@
 use super::baseline::{DayValue, Expected, Sensitivity, Verdict, judge};
 use super::facts::Facts;
 use super::group::{plural, sample};
-use super::rule::{Found, Options, OptionsError};
+use super::rule::{Found, OptionMeta, Options, OptionsError};
 use crate::model::finding::Subject;
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +102,25 @@ const RATIO_SURE: f64 = 6.0;
 /// Series of fewer queries vary more, and there are many of them: their spikes are
 /// further out, and above all days of their history.
 const NARROW_DEVIATIONS: f64 = 3.0;
+
+/// `ratio`, as all spike rules have it.
+pub(super) const RATIO: OptionMeta = OptionMeta {
+    name: "ratio",
+    default: "2.6",
+    meaning: "a spike is at least so many times the expected",
+};
+/// `deviations`, as all spike rules have it.
+pub(super) const DEVIATIONS: OptionMeta = OptionMeta {
+    name: "deviations",
+    default: "3.0",
+    meaning: "a spike is so many deviations above the expected (three more for work groups, data sources and users)",
+};
+/// `min_history_days`, as all spike rules have it.
+pub(super) const MIN_HISTORY_DAYS: OptionMeta = OptionMeta {
+    name: "min_history_days",
+    default: "10",
+    meaning: "with fewer days of history nothing is judged",
+};
 
 impl SpikeOptions {
     /// Reads what all spike rules have; `value_min` is the rule's own.

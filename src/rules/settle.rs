@@ -64,6 +64,12 @@ pub fn settle(found: (Vec<Finding>, Vec<RuleReport>), by: &Settling<'_>) -> Find
             }
         }
     }
+    settled
+        .open
+        .sort_by_key(|open| std::cmp::Reverse(open.finding.severity));
+    settled
+        .resolved
+        .sort_by_key(|known| std::cmp::Reverse(known.severity));
     settled.rules = rules;
     suppress(all, by, &mut settled);
     settled

@@ -136,10 +136,7 @@ pub(super) fn report(
         }
         let name = key.name(facts);
         let did = wording.did;
-        let more = match days.len() {
-            1 => String::new(),
-            many => format!(" It stood out on {many} days of the window."),
-        };
+        let more = stood_out(days);
         let expected = &worst.expected;
         found.add(Draft {
             title: format!(
@@ -181,6 +178,14 @@ pub(super) fn add_ids(group: &mut Group, causes: &[Use<'_>]) {
         group
             .with_chain(&one.chain.chain_id)
             .with_events([&one.query.event_id]);
+    }
+}
+
+/// That it was not that day alone.
+pub(super) fn stood_out(days: &[Spike]) -> String {
+    match days.len() {
+        0 | 1 => String::new(),
+        many => format!(" It stood out on {many} days of the window."),
     }
 }
 

@@ -276,6 +276,7 @@ fn denial(statement: &Statement) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn trust(statements: &str) -> Policy {
         Policy::parse(&format!(r#"{{"Statement":{statements}}}"#)).unwrap()
@@ -381,5 +382,89 @@ mod tests {
         let (both, one) = (deny(r#"["a","b"]"#), deny(r#"["a"]"#));
         assert!(newly_let_in(&both, &one, CONSUMER).is_empty());
         assert_eq!(newly_let_in(&one, &both, CONSUMER).len(), 1);
+    }
+
+    /// A statement of a trust policy out of a small vocabulary.
+    fn statement() -> impl Strategy<Value = String> {
+        let principal = prop::sample::select(vec![
+            r#""*""#,
+            r#"{"AWS":"111122223333"}"#,
+            r#"{"AWS":["arn:aws:iam::111122223333:role/a","arn:aws:iam::210987654321:root"]}"#,
+            r#"{"Service":"quicksight.amazonaws.com"}"#,
+            r#"{"Federated":"arn:aws:iam::444455556666:saml-provider/x"}"#,
+        ]);
+        let action = prop::sample::select(vec![
+            r#""sts:AssumeRole""#,
+            r#""sts:*""#,
+            r#"["sts:TagSession","*"]"#,
+        ]);
+        let operator = prop::sample::select(vec![
+            "StringEquals",
+            "StringLike",
+            "StringNotEquals",
+            "ArnLike",
+            "StringEqualsIfExists",
+            "Bool",
+        ]);
+        let value =
+            prop::sample::select(vec![r#""a""#, r#"["a","b"]"#, r#""a*""#, r#""*""#, "true"]);
+        let effect = prop::sample::select(vec!["Allow", "Allow", "Deny"]);
+        let kind = prop::sample::select(vec!["Principal", "Principal", "NotPrincipal"]);
+        let condition = prop::option::of((operator, value));
+        (effect, kind, principal, action, condition).prop_map(
+            |(effect, kind, principal, action, condition)| {
+                let condition = condition.map_or_else(String::new, |(operator, value)| {
+                    format!(r#","Condition":{{"{operator}":{{"sts:ExternalId":{value}}}}}"#)
+                });
+                format!(
+                    r#"{{"Effect":"{effect}","{kind}":{principal},"Action":{action}{condition}}}"#
+                )
+            },
+        )
+    }
+
+    fn joined(statements: &[String]) -> Policy {
+        trust(&format!("[{}]", statements.join(",")))
+    }
+
+    proptest! {
+        /// A policy lets in nobody whom it does not let in; neither does one with
+        /// fewer allowances or more denials.
+        #[test]
+        fn fewer_allowances_let_in_nobody(all in prop::collection::vec(statement(), 1..6), left_out in any::<prop::sample::Index>()) {
+            let whole = joined(&all);
+            prop_assert_eq!(newly_let_in(&whole, &whole, CONSUMER), Vec::<String>::new());
+            let at = left_out.index(all.len());
+            let mut fewer = all.clone();
+            let gone = fewer.remove(at);
+            let fewer = joined(&fewer);
+            if gone.contains("Deny") {
+                prop_assert_eq!(newly_let_in(&fewer, &whole, CONSUMER), Vec::<String>::new());
+            } else {
+                prop_assert_eq!(newly_let_in(&whole, &fewer, CONSUMER), Vec::<String>::new());
+            }
+        }
+
+        /// A stranger without conditions is always named.
+        #[test]
+        fn a_stranger_is_always_named(all in prop::collection::vec(statement(), 0..5)) {
+            let before = joined(&all);
+            let lets_in_all = ways_in(&before).iter().any(|way| way.who.is_everyone() && way.conditions.is_empty());
+            let mut more = all;
+            more.push(r#"{"Effect":"Allow","Principal":{"AWS":"999988887777"},"Action":"sts:AssumeRole"}"#.to_owned());
+            let added = newly_let_in(&before, &joined(&more), CONSUMER);
+            prop_assert!(lets_in_all || added.iter().any(|one| one.contains("999988887777")), "{added:?}");
+        }
+
+        /// Nothing that a log may hold makes reading a policy panic.
+        #[test]
+        fn no_text_makes_a_policy_panic(text in ".{0,200}", at in any::<prop::sample::Index>()) {
+            let _ = Policy::parse(&text);
+            let mut damaged = HUB.to_owned();
+            let cut = at.index(damaged.len());
+            damaged.truncate(cut);
+            damaged.push_str(&text);
+            let _ = Policy::parse(&damaged).map(|policy| ways_in(&policy));
+        }
     }
 }
