@@ -4,7 +4,7 @@
 use super::facts::Facts;
 use super::group::{Group, sample, times};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -18,6 +18,7 @@ static META: RuleMeta = RuleMeta {
     title: "A trail is stopped, narrowed or deleted, or delivered log or digest files are altered",
     severity: Severity::Critical,
     kind: RuleKind::Event,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("audit_trail_tampering.md"),
     options: &[OptionMeta {

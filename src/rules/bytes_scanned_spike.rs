@@ -2,7 +2,9 @@
 //! more than its own past days lead one to expect.
 
 use super::facts::Facts;
-use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{
+    Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+};
 use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic};
 use super::spike::{Wording, report, tally};
 use crate::model::chain::QueryExecution;
@@ -14,6 +16,7 @@ static META: RuleMeta = RuleMeta {
     title: "Bytes scanned by a consumer, data source, work group or user break out of their own baseline",
     severity: Severity::High,
     kind: RuleKind::Event,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("bytes_scanned_spike.md"),
     options: &[

@@ -4,7 +4,7 @@
 use super::facts::Facts;
 use super::group::{Group, plural};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use super::series::{
     AllSeries, DEVIATIONS, Day, MIN_HISTORY_DAYS, RATIO, Scope, SeriesKey, Spike, SpikeOptions,
@@ -26,6 +26,7 @@ static META: RuleMeta = RuleMeta {
     title: "The billed cost of a consumer, data source, work group or user breaks out of its own baseline",
     severity: Severity::Medium,
     kind: RuleKind::Event,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("cost_spike.md"),
     options: &[

@@ -4,7 +4,7 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::{RoleName, is_data_source_arn};
 use crate::model::text::Text;
@@ -15,6 +15,7 @@ static META: RuleMeta = RuleMeta {
     title: "Role B is assumed with an ExternalId that is not a data source of the hub, or not this role's",
     severity: Severity::High,
     kind: RuleKind::Condition,
+    needs: RuleNeed::ConsumerRole,
     since: "0.1.0",
     page: include_str!("external_id_mismatch.md"),
     options: &[],

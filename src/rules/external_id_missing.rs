@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, role_text, steady_caller};
 use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
@@ -13,6 +13,7 @@ static META: RuleMeta = RuleMeta {
     title: "Role B is assumed without an ExternalId",
     severity: Severity::High,
     kind: RuleKind::Condition,
+    needs: RuleNeed::ConsumerRole,
     since: "0.1.0",
     page: include_str!("external_id_missing.md"),
     options: &[],

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, Known, role_text, steady_caller};
 use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::is_data_source_arn;
 use crate::model::text::Text;
@@ -14,6 +14,7 @@ static META: RuleMeta = RuleMeta {
     title: "Role B is assumed with a Quick data source's ExternalId by a session that Quick did not create",
     severity: Severity::Critical,
     kind: RuleKind::Event,
+    needs: RuleNeed::ConsumerRole,
     since: "0.1.0",
     page: include_str!("external_id_spoof.md"),
     options: &[],

@@ -4,7 +4,7 @@
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use crate::model::chain::Chain;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -18,6 +18,7 @@ static META: RuleMeta = RuleMeta {
     title: "A data source, Role B and work group are used together for the first time",
     severity: Severity::Low,
     kind: RuleKind::Event,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("first_seen_path.md"),
     options: &[OptionMeta {

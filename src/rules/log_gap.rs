@@ -5,7 +5,7 @@ use super::baseline::is_weekend;
 use super::facts::Facts;
 use super::group::{Group, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use super::spike::day_name;
 use crate::model::chain::ChainStatus;
@@ -19,6 +19,7 @@ static META: RuleMeta = RuleMeta {
     title: "An account or Region that usually logs was silent, or an account of a chain has no logs",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("log_gap.md"),
     options: &[

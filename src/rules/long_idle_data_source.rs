@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::group::{Group, plural};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -16,6 +16,7 @@ static META: RuleMeta = RuleMeta {
     title: "A data source that is set up has not been used for a long time",
     severity: Severity::Low,
     kind: RuleKind::Condition,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("long_idle_data_source.md"),
     options: &[OptionMeta {

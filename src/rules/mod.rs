@@ -51,5 +51,7 @@ mod unexpected_source_account;
 
 pub use facts::{Facts, Given};
 pub use registry::{RULES, RuleSet, check, find};
-pub use rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta};
+pub use rule::{
+    Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+};
 pub use settle::{Settling, settle};

@@ -4,7 +4,7 @@
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use crate::model::chain::{ChainPart, Confidence};
 use crate::model::event::Event;
@@ -19,6 +19,7 @@ static META: RuleMeta = RuleMeta {
     title: "A Role B session does anything but the Athena, Glue and S3 calls its policy is for",
     severity: Severity::High,
     kind: RuleKind::Event,
+    needs: RuleNeed::ConsumerRole,
     since: "0.1.0",
     page: include_str!("off_scope_activity.md"),
     options: &[OptionMeta {

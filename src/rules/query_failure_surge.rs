@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::group::{Group, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use crate::model::chain::QueryExecution;
 use crate::model::execution::QueryState;
@@ -16,6 +16,7 @@ static META: RuleMeta = RuleMeta {
     title: "Far more queries of a consumer fail than before",
     severity: Severity::Low,
     kind: RuleKind::Condition,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("query_failure_surge.md"),
     options: &[

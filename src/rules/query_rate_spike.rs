@@ -3,7 +3,9 @@
 
 use super::facts::Facts;
 use super::group::plural;
-use super::rule::{Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{
+    Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+};
 use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic};
 use super::spike::{Wording, report, tally};
 use crate::model::finding::Severity;
@@ -13,6 +15,7 @@ static META: RuleMeta = RuleMeta {
     title: "Queries of a consumer, data source, work group or user break out of their own baseline",
     severity: Severity::Medium,
     kind: RuleKind::Event,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("query_rate_spike.md"),
     options: &[

@@ -1,7 +1,7 @@
 //! All rules, by id, and a set of them with its options.
 
 use super::facts::Facts;
-use super::rule::{Found, Options, OptionsError, Rule, RuleEntry};
+use super::rule::{Found, Options, OptionsError, Rule, RuleEntry, RuleNeed};
 use super::{
     audit_trail_tampering, bytes_scanned_spike, cost_spike, external_id_mismatch,
     external_id_missing, external_id_spoof, first_seen_path, log_gap, long_idle_data_source,
@@ -104,6 +104,24 @@ impl RuleSet {
     }
 }
 
+/// Why a rule cannot run, where the roles it needs are not known.
+fn lacking(needs: RuleNeed, facts: &Facts<'_>) -> Option<&'static str> {
+    let roles = facts.given.roles;
+    let (no_a, no_b) = (roles.run_as.is_empty(), roles.consumer.is_empty());
+    match needs {
+        RuleNeed::RunAsRole if no_a => Some(
+            "Role A is not known: declare hub.run_as_roles, or read logs in which Quick assumes it",
+        ),
+        RuleNeed::ConsumerRole if no_b => Some(
+            "Role B is not known: declare roles of [[consumers]], or read logs in which it is assumed",
+        ),
+        RuleNeed::AnyRole if no_a && no_b => Some(
+            "neither Role A nor Role B is known: declare them, or read logs in which Quick uses them",
+        ),
+        _ => None,
+    }
+}
+
 /// Asks all rules of a set. Findings come the worst first, then by rule and subject;
 /// reports in the order of ids.
 #[must_use]
@@ -114,7 +132,10 @@ pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> (Vec<Finding>, Vec<RuleRepor
         match chosen {
             Chosen::Run(rule) => {
                 let mut found = Found::new(rule.meta());
-                rule.check(facts, &mut found);
+                match lacking(rule.meta().needs, facts) {
+                    Some(why) => found.rest(why),
+                    None => rule.check(facts, &mut found),
+                }
                 let (of_rule, report) = found.finish();
                 findings.extend(of_rule);
                 reports.push(report);

@@ -4,7 +4,7 @@
 use super::facts::Facts;
 use super::group::{Group, plural, sample, times};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use crate::model::chain::ChainPart;
 use crate::model::event::{Detail, Event};
@@ -18,6 +18,7 @@ static META: RuleMeta = RuleMeta {
     title: "Query results go to a bucket that they did not go to before",
     severity: Severity::Low,
     kind: RuleKind::Event,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("result_location_changed.md"),
     options: &[OptionMeta {

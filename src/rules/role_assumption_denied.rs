@@ -4,7 +4,7 @@
 use super::facts::{Facts, role_text, steady_caller};
 use super::group::{Group, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use crate::model::chain::{ChainPath, ChainStatus};
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -18,6 +18,7 @@ static META: RuleMeta = RuleMeta {
     title: "Attempts on Role A or Role B are refused, in bursts or by a stranger",
     severity: Severity::Medium,
     kind: RuleKind::Event,
+    needs: RuleNeed::AnyRole,
     since: "0.1.0",
     page: include_str!("role_assumption_denied.md"),
     options: &[

@@ -3,7 +3,7 @@
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural, sample};
 use super::role_trust_changed::{consumer_of, is_watched, role_of};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -17,6 +17,7 @@ static META: RuleMeta = RuleMeta {
     title: "IAM changed the permissions of Role A or Role B",
     severity: Severity::High,
     kind: RuleKind::Event,
+    needs: RuleNeed::AnyRole,
     since: "0.1.0",
     page: include_str!("role_permissions_changed.md"),
     options: &[],

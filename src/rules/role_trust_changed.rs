@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use super::trust::{newly_let_in, ways_in};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -18,6 +18,7 @@ static META: RuleMeta = RuleMeta {
     title: "IAM changed the trust policy of Role A or Role B",
     severity: Severity::High,
     kind: RuleKind::Event,
+    needs: RuleNeed::AnyRole,
     since: "0.1.0",
     page: include_str!("role_trust_changed.md"),
     options: &[],

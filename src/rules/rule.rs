@@ -38,6 +38,19 @@ pub enum RuleKind {
     Event,
 }
 
+/// The roles that a rule cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleNeed {
+    /// None.
+    Nothing,
+    /// Role A, declared or found.
+    RunAsRole,
+    /// Role B, declared or found.
+    ConsumerRole,
+    /// Role A or Role B.
+    AnyRole,
+}
+
 /// What there is to know of a rule without running it.
 #[derive(Debug)]
 pub struct RuleMeta {
@@ -49,6 +62,8 @@ pub struct RuleMeta {
     pub severity: Severity,
     /// What it is about.
     pub kind: RuleKind,
+    /// What it cannot do without.
+    pub needs: RuleNeed,
     /// The version that had it first.
     pub since: &'static str,
     /// The page that `explain` prints, in Markdown.

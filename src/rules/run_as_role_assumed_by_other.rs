@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, role_text, steady_caller};
 use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
@@ -14,6 +14,7 @@ static META: RuleMeta = RuleMeta {
     title: "Role A is assumed by anything but quicksight.amazonaws.com",
     severity: Severity::High,
     kind: RuleKind::Event,
+    needs: RuleNeed::RunAsRole,
     since: "0.1.0",
     page: include_str!("run_as_role_assumed_by_other.md"),
     options: &[],
@@ -35,11 +36,6 @@ impl Rule for RunAsRoleAssumedByOther {
     }
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found) {
-        if facts.given.roles.run_as.is_empty() {
-            return found.rest(
-                "Role A is not known: declare hub.run_as_roles, or read logs in which Quick assumes it",
-            );
-        }
         let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
         for hop in facts.run_as_hops() {
             if matches!(hop.session.maker, Maker::Quick | Maker::Unseen) {

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::policy::{Policy, Reach};
@@ -15,6 +15,7 @@ static META: RuleMeta = RuleMeta {
     title: "The scope-down policy of the first hop is for another role than the second hop takes",
     severity: Severity::Medium,
     kind: RuleKind::Event,
+    needs: RuleNeed::RunAsRole,
     since: "0.1.0",
     page: include_str!("scope_down_mismatch.md"),
     options: &[],

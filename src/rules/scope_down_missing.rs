@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
 use crate::model::finding::{Severity, Subject};
 use crate::model::text::Text;
@@ -14,6 +14,7 @@ static META: RuleMeta = RuleMeta {
     title: "Quick assumes Role A without an inline scope-down policy",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
+    needs: RuleNeed::RunAsRole,
     since: "0.1.0",
     page: include_str!("scope_down_missing.md"),
     options: &[],

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::policy::{Policy, Reach};
@@ -15,6 +15,7 @@ static META: RuleMeta = RuleMeta {
     title: "The scope-down policy of a Role A session has a wildcard or several roles",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
+    needs: RuleNeed::RunAsRole,
     since: "0.1.0",
     page: include_str!("scope_down_too_wide.md"),
     options: &[],

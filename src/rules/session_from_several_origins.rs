@@ -9,7 +9,7 @@
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use crate::model::chain::{Chain, ChainPart, ChainPath, Maker, RoleSession};
 use crate::model::event::{Detail, Event};
@@ -25,6 +25,7 @@ static META: RuleMeta = RuleMeta {
     title: "One session is used from several addresses or by several programs, in a way Quick does not",
     severity: Severity::Medium,
     kind: RuleKind::Event,
+    needs: RuleNeed::AnyRole,
     since: "0.1.0",
     page: include_str!("session_from_several_origins.md"),
     options: &[OptionMeta {

@@ -3,7 +3,7 @@
 
 use super::facts::Facts;
 use super::group::{Group, plural};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ static META: RuleMeta = RuleMeta {
     title: "A chain reaches a consumer for a data source that is not declared for it",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("undeclared_data_source.md"),
     options: &[],

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, role_text};
 use super::group::{Group, plural};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::text::Text;
@@ -14,6 +14,7 @@ static META: RuleMeta = RuleMeta {
     title: "A chain uses a Role A or Role B that is not declared",
     severity: Severity::High,
     kind: RuleKind::Condition,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("undeclared_role.md"),
     options: &[],

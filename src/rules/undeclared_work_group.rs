@@ -4,7 +4,7 @@
 
 use super::facts::Facts;
 use super::group::{Group, plural};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ static META: RuleMeta = RuleMeta {
     title: "A chain's query runs in a work group that is not declared",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
+    needs: RuleNeed::Nothing,
     since: "0.1.0",
     page: include_str!("undeclared_work_group.md"),
     options: &[],

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, Hop, role_text, steady_caller};
 use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta};
+use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
@@ -14,6 +14,7 @@ static META: RuleMeta = RuleMeta {
     title: "Role B is assumed from an account that is not the hub",
     severity: Severity::Critical,
     kind: RuleKind::Event,
+    needs: RuleNeed::ConsumerRole,
     since: "0.1.0",
     page: include_str!("unexpected_source_account.md"),
     options: &[],

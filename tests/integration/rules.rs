@@ -631,3 +631,38 @@ fn ids_do_not_depend_on_the_copy_that_was_read() {
         }
     }
 }
+
+/// Where Quick was never at work, rules about its roles rest instead of finding
+/// nothing.
+#[test]
+fn without_role_a_and_role_b_nothing_is_called_well() {
+    let record = json!({"eventVersion": "1.11", "eventID": "e", "eventTime": "2026-11-02T10:00:00Z",
+        "eventSource": "athena.amazonaws.com", "eventName": "StartQueryExecution", "awsRegion": "us-east-1",
+        "recipientAccountId": "444455556666", "userIdentity": {"type": "IAMUser",
+            "arn": "arn:aws:iam::444455556666:user/batch", "accountId": "444455556666"}});
+    let window = TimeWindow {
+        from: UtcSecond::parse("2026-11-02T00:00:00Z"),
+        to: UtcSecond::parse("2026-11-03T00:00:00Z"),
+    };
+    let plan = plan(&Settings::default(), window, &BTreeSet::new());
+    let audit = run(&plan, &Memory::new([("l.json", log(&[record]))]));
+    let findings = audit.findings.unwrap();
+    assert!(findings.findings.is_empty());
+    let rests = |rule: &str| {
+        let report = findings
+            .rules
+            .iter()
+            .find(|report| report.rule == rule)
+            .unwrap();
+        matches!(&report.state, RuleState::Resting(why) if why.contains("known: declare"))
+    };
+    for rule in [
+        "external-id-spoof",
+        "scope-down-missing",
+        "off-scope-activity",
+        "role-trust-changed",
+    ] {
+        assert!(rests(rule), "{rule}");
+    }
+    assert!(!rests("audit-trail-tampering"));
+}
