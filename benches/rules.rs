@@ -86,7 +86,7 @@ fn main() {
             charges: None,
         });
         let arranged = start.elapsed().as_secs_f64();
-        let (findings, _) = rules::check(&set, &facts);
+        let findings = rules::check(&set, &facts).findings;
         let seconds = start.elapsed().as_secs_f64();
         println!(
             "{} chains, {} events: read and stitched {reading:.2} s; rules {seconds:.3} s ({:.1} % of it, {arranged:.3} s \

@@ -328,6 +328,16 @@ fn harm_to_files(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
     }
 }
 
+/// The account whose trail or bucket it is about.
+fn account(event: &Event) -> Text {
+    let account = event.recipient_account_id.clone();
+    account.unwrap_or_else(|| "?".into())
+}
+
+fn subject(account: Text, target: Text) -> Subject {
+    Subject(vec![("account_id", account), ("target", target)])
+}
+
 impl Rule for AuditTrailTampering {
     fn meta(&self) -> &'static RuleMeta {
         &META
@@ -340,6 +350,10 @@ impl Rule for AuditTrailTampering {
         }
         let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
         for (event, parameters) in facts.changes() {
+            // Logging that was turned on again settles an earlier night's finding.
+            if &*event.name == "StartLogging" && facts.in_window(event.time) {
+                found.undo(&subject(account(event), trail(&parameters)));
+            }
             let harm = match &*event.source {
                 "cloudtrail.amazonaws.com" => harm_to_trail(event, &parameters, &buckets),
                 "s3.amazonaws.com" => harm_to_files(event, &parameters, &buckets),
@@ -348,12 +362,8 @@ impl Rule for AuditTrailTampering {
             let Some(harm) = harm.filter(|_| facts.in_window(event.time)) else {
                 continue;
             };
-            let account = event
-                .recipient_account_id
-                .clone()
-                .unwrap_or_else(|| "?".into());
             groups
-                .entry((account, harm.target))
+                .entry((account(event), harm.target))
                 .or_default()
                 .happened(event.time)
                 .with_events([&event.id])
@@ -371,7 +381,7 @@ impl Rule for AuditTrailTampering {
                     times(group.count()),
                     sample(&harm)
                 ),
-                subject: Subject(vec![("account_id", account.clone()), ("target", target.clone())]),
+                subject: subject(account.clone(), target.clone()),
                 consumer_account_id: facts
                     .given
                     .topology

@@ -52,6 +52,7 @@ mod unexpected_source_account;
 pub use facts::{Facts, Given};
 pub use registry::{RULES, RuleSet, check, find};
 pub use rule::{
-    Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    Checked, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    RuleNeed,
 };
 pub use settle::{Settling, settle};

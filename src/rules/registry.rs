@@ -1,7 +1,7 @@
 //! All rules, by id, and a set of them with its options.
 
 use super::facts::Facts;
-use super::rule::{Found, Options, OptionsError, Rule, RuleEntry, RuleNeed};
+use super::rule::{Checked, Found, Options, OptionsError, Rule, RuleEntry, RuleNeed};
 use super::{
     audit_trail_tampering, bytes_scanned_spike, cost_spike, external_id_mismatch,
     external_id_missing, external_id_spoof, first_seen_path, log_gap, long_idle_data_source,
@@ -11,7 +11,7 @@ use super::{
     session_from_several_origins, undeclared_consumer, undeclared_data_source, undeclared_role,
     undeclared_work_group, unexpected_source_account,
 };
-use crate::model::finding::{Finding, RuleReport, RuleState};
+use crate::model::finding::{RuleReport, RuleState};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All rules, sorted by id.
@@ -125,9 +125,8 @@ fn lacking(needs: RuleNeed, facts: &Facts<'_>) -> Option<&'static str> {
 /// Asks all rules of a set. Findings come the worst first, then by rule and subject;
 /// reports in the order of ids.
 #[must_use]
-pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> (Vec<Finding>, Vec<RuleReport>) {
-    let mut findings = Vec::new();
-    let mut reports = Vec::new();
+pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> Checked {
+    let mut checked = Checked::default();
     for (entry, chosen) in &rules.0 {
         match chosen {
             Chosen::Run(rule) => {
@@ -136,11 +135,12 @@ pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> (Vec<Finding>, Vec<RuleRepor
                     Some(why) => found.rest(why),
                     None => rule.check(facts, &mut found),
                 }
-                let (of_rule, report) = found.finish();
-                findings.extend(of_rule);
-                reports.push(report);
+                let of_rule = found.finish();
+                checked.findings.extend(of_rule.findings);
+                checked.reports.extend(of_rule.reports);
+                checked.undone.extend(of_rule.undone);
             }
-            Chosen::Not(state) => reports.push(RuleReport {
+            Chosen::Not(state) => checked.reports.push(RuleReport {
                 rule: entry.meta.id,
                 severity: entry.meta.severity,
                 state: state.clone(),
@@ -148,14 +148,14 @@ pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> (Vec<Finding>, Vec<RuleRepor
             }),
         }
     }
-    for finding in &mut findings {
+    for finding in &mut checked.findings {
         let values = finding.subject.0.iter().map(|(_, value)| value);
         finding.role_arns = values.filter_map(|value| facts.role_arn(value)).collect();
     }
-    findings.sort_by(|left, right| {
+    checked.findings.sort_by(|left, right| {
         (right.severity, left.rule, &left.subject).cmp(&(left.severity, right.rule, &right.subject))
     });
-    (findings, reports)
+    checked
 }
 
 #[cfg(test)]

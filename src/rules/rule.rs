@@ -9,6 +9,7 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Letters of a title and of a detail at most; evidence has the whole of it.
@@ -251,6 +252,18 @@ pub struct Found {
     findings: Vec<Finding>,
     resting: Option<String>,
     notes: Vec<String>,
+    undone: Vec<String>,
+}
+
+/// What rules found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Findings.
+    pub findings: Vec<Finding>,
+    /// What each rule did.
+    pub reports: Vec<RuleReport>,
+    /// Ids of findings of earlier runs that were undone in the window.
+    pub undone: BTreeSet<String>,
 }
 
 /// A finding before it has an id.
@@ -274,7 +287,13 @@ impl Found {
             findings: Vec::new(),
             resting: None,
             notes: Vec::new(),
+            undone: Vec::new(),
         }
+    }
+
+    /// Says that what an earlier finding of this subject told was undone since.
+    pub(super) fn undo(&mut self, subject: &Subject) {
+        self.undone.push(finding_id(self.meta.id, subject));
     }
 
     /// Says that the rule rests, and why.
@@ -319,7 +338,7 @@ impl Found {
 
     /// The findings, and what the rule did.
     #[must_use]
-    pub fn finish(self) -> (Vec<Finding>, RuleReport) {
+    pub fn finish(self) -> Checked {
         let report = RuleReport {
             rule: self.meta.id,
             severity: self.meta.severity,
@@ -329,7 +348,11 @@ impl Found {
             },
             notes: self.notes,
         };
-        (self.findings, report)
+        Checked {
+            findings: self.findings,
+            reports: vec![report],
+            undone: self.undone.into_iter().collect(),
+        }
     }
 }
 

@@ -214,8 +214,7 @@ pub(super) fn spikes(
     }
     if !unjudged.is_empty() {
         found.note(format!(
-            "not enough days like them before to judge {} (needed: {} with a value, and 5 working days or weekend days \
-             alike)",
+            "not enough history to judge {} (needed: {} days with a value, 5 of them working days or weekend days alike)",
             sample(&unjudged),
             options.history_days_min
         ));

@@ -1,7 +1,7 @@
 //! What the configuration accepts for a while, and what an earlier run knew.
 
 use super::registry::find;
-use super::rule::RuleKind;
+use super::rule::{Checked, RuleKind};
 use crate::model::finding::{
     ExpiredSuppression, Finding, FindingStatus, Findings, OpenFinding, Previous, PreviousFinding,
     RuleReport, RuleState, Suppressed, Suppression,
@@ -32,8 +32,12 @@ pub struct Settling<'a> {
 /// expired or hide nothing, and tells new from ongoing, resolved, and not seen this
 /// time.
 #[must_use]
-pub fn settle(found: (Vec<Finding>, Vec<RuleReport>), by: &Settling<'_>) -> Findings {
-    let (mut all, mut rules) = found;
+pub fn settle(found: Checked, by: &Settling<'_>) -> Findings {
+    let Checked {
+        findings: mut all,
+        reports: mut rules,
+        undone,
+    } = found;
     let mut settled = Findings {
         window: by.window,
         baseline: by.baseline,
@@ -54,7 +58,12 @@ pub fn settle(found: (Vec<Finding>, Vec<RuleReport>), by: &Settling<'_>) -> Find
             if still.contains(known.finding_id.as_str()) {
                 continue;
             }
-            match fate(known, previous, &rules, by) {
+            let fate = if undone.contains(&known.finding_id) {
+                Fate::Resolved
+            } else {
+                fate(known, previous, &rules, by)
+            };
+            match fate {
                 Fate::Resolved => settled.resolved.push(known.clone()),
                 Fate::Forgotten => settled.forgotten += 1,
                 Fate::Open(why) => settled.open.push(OpenFinding {

@@ -955,3 +955,33 @@ fn the_future_is_no_gap() {
     let text = stdout(&mut command);
     assert!(text.contains("no findings"), "{text}");
 }
+
+#[test]
+fn logging_that_is_turned_on_again_settles_the_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = |name: &str, time: &str| {
+        json!({"eventVersion": "1.11", "eventID": name, "eventTime": time, "recipientAccountId": "444455556666",
+            "eventSource": "cloudtrail.amazonaws.com", "eventName": name, "awsRegion": "us-east-1",
+            "userIdentity": {"type": "IAMUser", "accountId": "444455556666"}, "requestParameters": {"name": "trail"}})
+    };
+    let stop = call("StopLogging", "2026-11-02T10:00:00Z");
+    let start = call("StartLogging", "2026-11-03T10:00:00Z");
+    let log = json!({"Records": [stop, start]}).to_string();
+    fs::write(folder.path().join("l.json"), log).unwrap();
+    let night = |from: &str, to: &str, more: &[&str]| -> Value {
+        let mut command = program();
+        command
+            .current_dir(folder.path())
+            .args(["findings", "--logs", "l.json", "--format", "json"]);
+        serde_json::from_str(&stdout(
+            command.args(["--from", from, "--to", to]).args(more),
+        ))
+        .unwrap()
+    };
+    let first = night("2026-11-02", "2026-11-03", &[]);
+    assert_eq!(ids(&first, "findings").len(), 1);
+    fs::write(folder.path().join("first.json"), first.to_string()).unwrap();
+    let second = night("2026-11-03", "2026-11-04", &["--previous", "first.json"]);
+    assert_eq!(ids(&second, "resolved"), ids(&first, "findings"));
+    assert!(ids(&second, "open").is_empty());
+}

@@ -243,8 +243,7 @@ fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(Text, String, boo
         charges: None,
     });
     let asked = RuleSet::new(&BTreeMap::new(), &BTreeSet::from([RULE.to_owned()])).unwrap();
-    let (findings, _) = rules::check(&asked, &facts);
-    spike_days(&findings)
+    spike_days(&rules::check(&asked, &facts).findings)
 }
 
 #[derive(Default)]
