@@ -4,7 +4,7 @@ use super::file::{
     RawBase, RawConfig, RawConsumer, RawLogs, RawPath, RawRule, RawSecurityHub, RawSuppression,
 };
 use crate::model::finding::Suppression;
-use crate::model::identity::{RoleName, is_data_source_arn};
+use crate::model::identity::{RoleName, is_account_id, is_data_source_arn};
 use crate::model::money::{TerabyteBase, parse_decimal};
 use crate::model::region::is_region_name;
 use crate::model::text::Text;
@@ -311,7 +311,7 @@ impl Checker<'_> {
 
     fn account_id(&self, id: &Spanned<String>, key: &str) -> Result<Text, ConfigError> {
         let text = id.get_ref();
-        if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        if is_account_id(text) {
             return Ok(text.as_str().into());
         }
         let message = format!("{text:?} is not an account id: 12 digits are");

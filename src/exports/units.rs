@@ -4,6 +4,7 @@
 use super::rows::{Rows, RowsError, find};
 use super::text::{TextError, plain};
 use crate::model::coverage::{Reject, RejectReason, Rejects};
+use crate::model::identity::is_account_id;
 use crate::model::text::Text;
 use crate::model::topology::Unit;
 use serde::Deserialize;
@@ -81,11 +82,6 @@ pub struct UnitsReader {
 fn bare(key: &str) -> String {
     let kept = key.chars().filter(|letter| letter.is_alphanumeric());
     kept.flat_map(char::to_lowercase).collect()
-}
-
-/// Twelve digits.
-fn is_account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn put(slot: &mut Option<Text>, value: &str) {

@@ -3,6 +3,12 @@
 use super::text::Text;
 use super::time::UtcSecond;
 
+/// Whether a text is an account id: twelve digits.
+#[must_use]
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The slim `userIdentity` of an event. Absent, null and empty members are all
 /// `None`; nothing here is a secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

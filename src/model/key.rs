@@ -4,6 +4,7 @@
 //! facts: account and Region come from the records themselves.
 
 use super::coverage::Sibling;
+use super::identity::is_account_id;
 use jiff::civil::Date;
 
 /// What can be told from a key in CloudTrail's layout,
@@ -21,11 +22,9 @@ impl KeyFacts {
     #[must_use]
     pub fn of(key: &str) -> Self {
         let parts: Vec<&str> = key.split(['/', '\\']).collect();
-        let is_account =
-            |part: &str| part.len() == 12 && part.bytes().all(|byte| byte.is_ascii_digit());
         // The last match counts: a prefix may look like the layout too.
         for at in (1..parts.len()).rev() {
-            if !is_account(parts[at - 1]) {
+            if !is_account_id(parts[at - 1]) {
                 continue;
             }
             let sibling = match parts[at] {

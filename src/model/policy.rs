@@ -7,6 +7,7 @@
 //! an `Allow` is taken as met, one on a `Deny` as not met, so that an answer "not
 //! allowed" is certain.
 
+use super::identity::is_account_id;
 use super::pattern::matches_iam;
 use super::text::Text;
 use serde::Deserialize;
@@ -254,14 +255,13 @@ impl Match {
 
 impl Principal {
     fn of_aws(text: &str) -> Self {
-        let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
         let root = text
             .strip_suffix(":root")
             .and_then(|arn| arn.rsplit(':').next());
         match root {
             _ if text == "*" => Self::Everyone,
-            _ if is_account(text) => Self::Account(text.into()),
-            Some(account) if text.starts_with("arn:") && is_account(account) => {
+            _ if is_account_id(text) => Self::Account(text.into()),
+            Some(account) if text.starts_with("arn:") && is_account_id(account) => {
                 Self::Account(account.into())
             }
             _ => Self::Arn(text.into()),

@@ -23,6 +23,8 @@ const RESOURCES_MAX: usize = 32;
 const RESOURCE_ID_LETTERS_MAX: usize = 512;
 const PRODUCT_FIELDS_MAX: usize = 50;
 const FIELD_LETTERS_MAX: usize = 2048;
+/// Ids that a field names at most.
+const FIELD_IDS_MAX: usize = 20;
 
 /// Where the findings are imported: an account and a Region of Security Hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +154,12 @@ fn resources<'a>(
     resources
 }
 
+/// The first few ids, in one field.
+fn first_ids<T: ToString>(ids: &[T]) -> String {
+    let first = ids.iter().take(FIELD_IDS_MAX);
+    first.map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
 /// Names and values for people who look at the finding in Security Hub.
 fn product_fields(finding: &Finding) -> Map<String, Value> {
     let mut fields = Map::new();
@@ -162,14 +170,14 @@ fn product_fields(finding: &Finding) -> Map<String, Value> {
     };
     add("qs-audit/rule".to_owned(), finding.rule);
     add("qs-audit/count".to_owned(), &finding.count.to_string());
-    let joined = |ids: Vec<String>| ids.join(" ");
-    let some = |count: usize| count.min(20);
-    let chains = &finding.chain_ids[..some(finding.chain_ids.len())];
-    let events = &finding.event_ids[..some(finding.event_ids.len())];
-    let texts = joined(chains.iter().map(ToString::to_string).collect());
-    add("qs-audit/chain_ids".to_owned(), &texts);
-    let texts = joined(events.iter().map(ToString::to_string).collect());
-    add("qs-audit/event_ids".to_owned(), &texts);
+    add(
+        "qs-audit/chain_ids".to_owned(),
+        &first_ids(&finding.chain_ids),
+    );
+    add(
+        "qs-audit/event_ids".to_owned(),
+        &first_ids(&finding.event_ids),
+    );
     for (name, value) in &finding.subject.0 {
         add(format!("qs-audit/subject/{name}"), value);
     }
@@ -183,29 +191,55 @@ fn product_fields(finding: &Finding) -> Map<String, Value> {
     fields
 }
 
+/// What a finding and one that is gone have in common.
+struct Told<'a> {
+    id: &'a str,
+    rule: &'a str,
+    first_seen: UtcSecond,
+    last_seen: UtcSecond,
+    severity: Value,
+    title: &'a str,
+    description: &'a str,
+}
+
+/// A finding as Security Hub takes it, without what only some have.
+fn envelope(told: &Told<'_>, hub: &SecurityHub, end: UtcSecond) -> Value {
+    json!({
+        "SchemaVersion": SCHEMA_VERSION,
+        "Id": format!("qs-audit/{}", told.id),
+        "ProductArn": hub.product_arn(),
+        "ProductName": "qs-audit",
+        "GeneratorId": format!("qs-audit/{}", told.rule),
+        "AwsAccountId": hub.account_id,
+        "Types": types(told.rule),
+        "FirstObservedAt": time(told.first_seen),
+        "LastObservedAt": time(told.last_seen),
+        "CreatedAt": time(told.first_seen),
+        "UpdatedAt": time(end.max(told.last_seen)),
+        "Severity": told.severity,
+        "Title": bounded(told.title, TITLE_LETTERS_MAX),
+        "Description": bounded(told.description, DESCRIPTION_LETTERS_MAX),
+    })
+}
+
 fn of_finding(finding: &Finding, is_suppressed: bool, hub: &SecurityHub, end: UtcSecond) -> Value {
     let subject = finding.subject.0.iter().map(|(name, value)| (*name, value));
     let advice = format!("{} ({})", finding.next_step, finding.command);
-    let mut value = json!({
-        "SchemaVersion": SCHEMA_VERSION,
-        "Id": format!("qs-audit/{}", finding.finding_id),
-        "ProductArn": hub.product_arn(),
-        "ProductName": "qs-audit",
-        "GeneratorId": format!("qs-audit/{}", finding.rule),
-        "AwsAccountId": hub.account_id,
-        "Types": types(finding.rule),
-        "FirstObservedAt": time(finding.first_seen),
-        "LastObservedAt": time(finding.last_seen),
-        "CreatedAt": time(finding.first_seen),
-        "UpdatedAt": time(end.max(finding.last_seen)),
-        "Severity": {"Label": label(finding.severity), "Original": finding.severity.as_str()},
-        "Title": bounded(&finding.title, TITLE_LETTERS_MAX),
-        "Description": bounded(&finding.detail, DESCRIPTION_LETTERS_MAX),
-        "Remediation": {"Recommendation": {"Text": bounded(&advice, REMEDIATION_LETTERS_MAX)}},
-        "Resources": resources(subject, &finding.role_arns, hub),
-        "ProductFields": product_fields(finding),
-        "RecordState": if is_suppressed { "ARCHIVED" } else { "ACTIVE" },
-    });
+    let told = Told {
+        id: &finding.finding_id,
+        rule: finding.rule,
+        first_seen: finding.first_seen,
+        last_seen: finding.last_seen,
+        severity: json!({"Label": label(finding.severity), "Original": finding.severity.as_str()}),
+        title: &finding.title,
+        description: &finding.detail,
+    };
+    let mut value = envelope(&told, hub, end);
+    value["Remediation"] =
+        json!({"Recommendation": {"Text": bounded(&advice, REMEDIATION_LETTERS_MAX)}});
+    value["Resources"] = resources(subject, &finding.role_arns, hub).into();
+    value["ProductFields"] = product_fields(finding).into();
+    value["RecordState"] = if is_suppressed { "ARCHIVED" } else { "ACTIVE" }.into();
     if value.to_string().len() > FINDING_BYTES_MAX {
         // Fields are for convenience; the finding itself is far below the limit.
         value["ProductFields"] = json!({"qs-audit/rule": finding.rule});
@@ -215,32 +249,21 @@ fn of_finding(finding: &Finding, is_suppressed: bool, hub: &SecurityHub, end: Ut
 
 /// A finding that is gone: archived under the id it had.
 fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) -> Value {
-    let subject = previous
-        .subject
-        .iter()
-        .map(|(name, value)| (name.as_str(), value));
-    let severity = previous.severity.map_or("INFORMATIONAL", label);
-    json!({
-        "SchemaVersion": SCHEMA_VERSION,
-        "Id": format!("qs-audit/{}", previous.finding_id),
-        "ProductArn": hub.product_arn(),
-        "ProductName": "qs-audit",
-        "GeneratorId": format!("qs-audit/{}", previous.rule),
-        "AwsAccountId": hub.account_id,
-        "Types": types(&previous.rule),
-        "FirstObservedAt": time(previous.first_seen),
-        "LastObservedAt": time(previous.last_seen),
-        "CreatedAt": time(previous.first_seen),
-        "UpdatedAt": time(end.max(previous.last_seen)),
-        "Severity": {"Label": severity},
-        "Title": bounded(&previous.title, TITLE_LETTERS_MAX),
-        "Description": bounded(
-            &format!("Not found any more. {}", previous.detail),
-            DESCRIPTION_LETTERS_MAX
-        ),
-        "Resources": resources(subject, &previous.role_arns, hub),
-        "RecordState": "ARCHIVED",
-    })
+    let subject = previous.subject.iter();
+    let subject = subject.map(|(name, value)| (name.as_str(), value));
+    let told = Told {
+        id: &previous.finding_id,
+        rule: &previous.rule,
+        first_seen: previous.first_seen,
+        last_seen: previous.last_seen,
+        severity: json!({"Label": previous.severity.map_or("INFORMATIONAL", label)}),
+        title: &previous.title,
+        description: &format!("Not found any more. {}", previous.detail),
+    };
+    let mut value = envelope(&told, hub, end);
+    value["Resources"] = resources(subject, &previous.role_arns, hub).into();
+    value["RecordState"] = "ARCHIVED".into();
+    value
 }
 
 /// Writes batches, one per line, each an argument of `--cli-input-json`: findings,

@@ -10,13 +10,15 @@ use super::series::{
     AllSeries, DEVIATIONS, Day, MIN_HISTORY_DAYS, RATIO, Scope, SeriesKey, Spike, SpikeOptions,
     is_judged, spikes, times_expected,
 };
-use super::spike::{Use, add_ids, biggest, capital, causes, day_name, stood_out, top_queries};
+use super::spike::{
+    Use, add_ids, biggest, capital, causes, day_evidence, day_name, of_day, stood_out, top_queries,
+};
 use crate::model::chain::QueryExecution;
 use crate::model::charge::{Charge, Share};
 use crate::model::finding::{Evidence, Severity};
 use crate::model::money::exact;
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, numbered_day};
+use crate::model::time::UtcSecond;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,11 +173,7 @@ fn report(
         group.happened(midnight).seen(midnight.plus(86_399));
     }
     add_ids(&mut group, queries);
-    let of_worst: Vec<Use<'_>> = queries
-        .iter()
-        .copied()
-        .filter(|one| one.query.started_at.day_number() == worst.day)
-        .collect();
+    let of_worst: Vec<Use<'_>> = of_day(queries, worst.day).collect();
     let name = key.name(facts);
     let more = stood_out(days);
     let (expected, currency) = (&worst.expected, &key.currency);
@@ -184,9 +182,13 @@ fn report(
     } else {
         ""
     };
-    let evidence = days
-        .iter()
-        .map(|spike| day_evidence(spike, exact_cost(spike.day)));
+    let evidence = days.iter().map(|spike| {
+        let (cost, is_estimated) = exact_cost(spike.day);
+        let amount = |value: f64| Evidence::Decimal(cents(value));
+        let mut told = day_evidence(spike, Evidence::Decimal(cost), amount);
+        told.push(("is_estimated", Evidence::Boolean(is_estimated)));
+        Evidence::Record(told)
+    });
     found.add(Draft {
         title: format!(
             "{} cost {} on {}: {} the expected",
@@ -216,22 +218,4 @@ fn report(
         next_step: None,
         group: &group,
     });
-}
-
-fn day_evidence(spike: &Spike, (cost, is_estimated): (Decimal, bool)) -> Evidence {
-    let day = i32::try_from(spike.day).ok().and_then(numbered_day);
-    let expected = &spike.expected;
-    Evidence::Record(vec![
-        ("day", day.map_or(Evidence::Unknown, Evidence::Day)),
-        ("value", Evidence::Decimal(cost)),
-        ("expected", Evidence::Decimal(cents(expected.level))),
-        ("expected_low", Evidence::Decimal(cents(expected.low))),
-        ("expected_high", Evidence::Decimal(cents(expected.high))),
-        ("like_days", Evidence::Integer(expected.like_days as u64)),
-        (
-            "history_days",
-            Evidence::Integer(expected.history_days as u64),
-        ),
-        ("is_estimated", Evidence::Boolean(is_estimated)),
-    ])
 }

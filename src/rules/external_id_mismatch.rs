@@ -2,7 +2,7 @@
 //! source of the hub, or that of a data source with another role (facts.md 2.8,
 //! 5.1).
 
-use super::facts::{Facts, role_text};
+use super::facts::Facts;
 use super::group::{Group, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -89,15 +89,13 @@ impl Rule for ExternalIdMismatch {
             };
             let key = (
                 hop.role.account_id.clone(),
-                role_text(&hop.role),
+                hop.role_text(),
                 external_id.clone(),
             );
             let (group, why) = groups.entry(key).or_default();
             *why = fault;
             group
-                .happened(hop.at)
-                .with_events(&hop.session.event_ids)
-                .with_chains(hop.chain_ids())
+                .with_hop(hop)
                 .with_word("callers", hop.session.assumed_by.as_ref());
         }
         for ((account, role, external_id), (group, why)) in &groups {

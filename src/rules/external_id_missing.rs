@@ -1,6 +1,6 @@
 //! `external-id-missing`: Role B is assumed without an `ExternalId` (facts.md 2.8).
 
-use super::facts::{Facts, role_text, steady_caller};
+use super::facts::Facts;
 use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
@@ -55,18 +55,12 @@ impl Rule for ExternalIdMissing {
                 unknown += 1;
                 continue;
             }
-            // Which copy of the hop was read decides how much is known of the caller:
-            // the account is in both.
-            let source = hop.session.source_account_id.clone();
-            let source = source.unwrap_or_else(|| "an unknown account".into());
-            let key = (hop.role.account_id.clone(), role_text(&hop.role), source);
-            let caller = hop.session.assumed_by.as_deref().map(steady_caller);
+            let account = hop.role.account_id.clone();
+            let key = (account, hop.role_text(), hop.source_account());
             let group = groups.entry(key).or_default();
             group
-                .happened(hop.at)
-                .with_events(&hop.session.event_ids)
-                .with_chains(hop.chain_ids())
-                .with_word("callers", caller.as_ref())
+                .with_hop(hop)
+                .with_word("callers", hop.caller().as_ref())
                 .with_word("source_ips", hop.session.source_ip.as_ref());
         }
         if unknown > 0 {

@@ -1,7 +1,7 @@
 //! `external-id-spoof`: Role B is assumed with a data source's external id by a
 //! session that Quick did not make (facts.md 2.8).
 
-use super::facts::{Facts, Known, role_text, steady_caller};
+use super::facts::{Facts, Known};
 use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -53,21 +53,15 @@ impl Rule for ExternalIdSpoof {
                 }
                 Known::No => {}
             }
-            // Which copy of the hop was read decides how much is known of the caller:
-            // the account is in both.
-            let source = hop.session.source_account_id.clone();
-            let source = source.unwrap_or_else(|| "an unknown account".into());
-            let key = (hop.role.account_id.clone(), role_text(&hop.role), source);
-            let caller = hop.session.assumed_by.as_deref().map(steady_caller);
+            let account = hop.role.account_id.clone();
+            let key = (account, hop.role_text(), hop.source_account());
             let (group, queries) = groups.entry(key).or_default();
             *queries += hop.query_count();
             group
-                .happened(hop.at)
-                .with_events(&hop.session.event_ids)
-                .with_chains(hop.chain_ids())
+                .with_hop(hop)
                 .with_word("external_ids", Some(external_id))
                 .with_word("session_names", hop.session.role_session_name.as_ref())
-                .with_word("callers", caller.as_ref())
+                .with_word("callers", hop.caller().as_ref())
                 .with_word("source_ips", hop.session.source_ip.as_ref());
         }
         if undecided > 0 {

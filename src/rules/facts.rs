@@ -130,11 +130,6 @@ impl<'a> Facts<'a> {
         self.given.window.from.is_some_and(|from| at < from)
     }
 
-    /// All hops, of window and baseline, by time.
-    pub fn hops(&self) -> impl Iterator<Item = &Hop<'a>> {
-        self.hops.iter()
-    }
-
     /// Hops in the window by which a session of Role B was made.
     pub fn consumer_hops(&self) -> impl Iterator<Item = &Hop<'a>> {
         let hops = self.hops.iter();
@@ -250,11 +245,7 @@ impl<'a> Facts<'a> {
             Maker::Service | Maker::Person => return Known::No,
             Maker::Principal => {}
         }
-        let chain = hop.chains.iter().find(|chain| {
-            let consumer = chain.consumer_session.as_ref();
-            consumer.is_some_and(|session| session.event_ids == hop.session.event_ids)
-        });
-        let Some(chain) = chain else {
+        let Some(chain) = hop.own_chains().next() else {
             return Known::Open;
         };
         let Some(caller) = &chain.run_as_session else {
@@ -484,7 +475,36 @@ pub(super) fn steady_caller(caller: &str) -> Text {
     }
 }
 
-impl Hop<'_> {
+impl<'a> Hop<'a> {
+    /// Its role, as subjects name it.
+    #[must_use]
+    pub fn role_text(&self) -> Text {
+        role_text(&self.role)
+    }
+
+    /// Who assumed the role, without what changes from session to session.
+    #[must_use]
+    pub fn caller(&self) -> Option<Text> {
+        self.session.assumed_by.as_deref().map(steady_caller)
+    }
+
+    /// The account it was assumed from, in words where the record has none. Which copy
+    /// of the hop was read decides how much is known of the caller: the account is in
+    /// both.
+    #[must_use]
+    pub fn source_account(&self) -> Text {
+        let source = self.session.source_account_id.clone();
+        source.unwrap_or_else(|| "an unknown account".into())
+    }
+
+    /// The chains whose second hop it is.
+    pub fn own_chains(&self) -> impl Iterator<Item = &'a Chain> {
+        self.chains.iter().copied().filter(|chain| {
+            let consumer = chain.consumer_session.as_ref();
+            consumer.is_some_and(|session| session.event_ids == self.session.event_ids)
+        })
+    }
+
     /// Ids of the chains it is part of.
     pub fn chain_ids(&self) -> impl Iterator<Item = &str> {
         self.chains.iter().map(|chain| chain.chain_id.as_str())
@@ -493,10 +513,8 @@ impl Hop<'_> {
     /// Queries that its session submitted, where it is a session of Role B.
     #[must_use]
     pub fn query_count(&self) -> u64 {
-        let own = self.chains.iter().filter(|chain| {
-            let consumer = chain.consumer_session.as_ref();
-            consumer.is_some_and(|session| session.event_ids == self.session.event_ids)
-        });
-        own.map(|chain| chain.queries.len() as u64).sum()
+        self.own_chains()
+            .map(|chain| chain.queries.len() as u64)
+            .sum()
     }
 }

@@ -1,5 +1,6 @@
 //! What happened to one subject, gathered: a burst is one finding.
 
+use super::facts::Hop;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,13 @@ impl Group {
     pub(super) fn happened(&mut self, at: UtcSecond) -> &mut Self {
         self.count += 1;
         self.seen(at)
+    }
+
+    /// Counts a hop, with its events and chains.
+    pub(super) fn with_hop(&mut self, hop: &Hop<'_>) -> &mut Self {
+        self.happened(hop.at)
+            .with_events(&hop.session.event_ids)
+            .with_chains(hop.chain_ids())
     }
 
     /// Widens the time without counting.

@@ -5,18 +5,14 @@ use super::group::Group;
 use crate::model::finding::{
     Evidence, FINDING_IDS_MAX, Finding, FindingStatus, RuleReport, RuleState, Severity, Subject,
 };
-use crate::model::text::Text;
+use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use rust_decimal::Decimal;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 /// Letters of a title and of a detail at most; evidence has the whole of it.
 const TITLE_LETTERS_MAX: usize = 500;
 const DETAIL_LETTERS_MAX: usize = 5000;
-/// Hex digits of a finding id.
-const FINDING_ID_DIGITS: usize = 12;
 
 /// An option of a rule, under `[rules.<id>]` in the configuration.
 #[derive(Debug)]
@@ -131,11 +127,12 @@ impl<'a> Options<'a> {
         }
     }
 
+    fn is_known(&self, name: &str) -> bool {
+        name == "enabled" || self.meta.options.iter().any(|option| option.name == name)
+    }
+
     fn get(&self, name: &str) -> Option<&'a toml::Value> {
-        debug_assert!(
-            name == "enabled" || self.meta.options.iter().any(|option| option.name == name),
-            "{name} is not documented"
-        );
+        debug_assert!(self.is_known(name), "{name} is not documented");
         self.table?.get(name)
     }
 
@@ -148,10 +145,7 @@ impl<'a> Options<'a> {
         let Some(table) = self.table else {
             return Ok(());
         };
-        let known = |name: &str| {
-            name == "enabled" || self.meta.options.iter().any(|option| option.name == name)
-        };
-        match table.keys().find(|name| !known(name)) {
+        match table.keys().find(|name| !self.is_known(name)) {
             None => Ok(()),
             Some(unknown) => {
                 let names = self.meta.options.iter().map(|option| option.name);
@@ -358,13 +352,13 @@ impl Found {
 
 /// The command with its chain and days; the rule's page where there is no chain.
 fn command(meta: &RuleMeta, group: &Group, first: UtcSecond, last: UtcSecond) -> String {
-    let chain = group.lead();
-    if meta.command.contains("CHAIN") && chain.is_none() {
+    let lead = group.lead();
+    if meta.command.contains("CHAIN") && lead.is_none() {
         return format!("qs-audit explain {}", meta.id);
     }
     let next_day = last.plus(86_400).day().to_string();
     meta.command
-        .replace("CHAIN", chain.map_or("latest", |chain| chain))
+        .replace("CHAIN", lead.unwrap_or_default())
         .replace("FROM", &first.day().to_string())
         .replace("TO", &next_day)
 }
@@ -378,16 +372,7 @@ fn bounded(text: String, letters: usize) -> String {
 }
 
 fn finding_id(rule: &str, subject: &Subject) -> String {
-    let mut hasher = Sha256::new();
     let members = subject.0.iter();
     let parts = members.flat_map(|(key, value)| [*key, &**value]);
-    for part in std::iter::once(rule).chain(parts) {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part.as_bytes());
-    }
-    let mut id = String::from("f-");
-    for byte in &hasher.finalize()[..FINDING_ID_DIGITS / 2] {
-        let _ = write!(id, "{byte:02x}");
-    }
-    id
+    digest_id('f', std::iter::once(rule).chain(parts))
 }

@@ -1,7 +1,7 @@
 //! `run-as-role-assumed-by-other`: Role A is assumed by anything but Quick (facts.md
 //! 2.8 and 2.9).
 
-use super::facts::{Facts, role_text, steady_caller};
+use super::facts::Facts;
 use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
@@ -41,17 +41,15 @@ impl Rule for RunAsRoleAssumedByOther {
             if matches!(hop.session.maker, Maker::Quick | Maker::Unseen) {
                 continue;
             }
-            let caller = hop.session.assumed_by.as_deref().map(steady_caller);
+            let caller = hop.caller();
             let caller = caller.unwrap_or_else(|| "an unknown caller".into());
             let reached = hop
                 .chains
                 .iter()
                 .filter_map(|chain| chain.consumer_account_id.as_ref());
-            let group = groups.entry((role_text(&hop.role), caller)).or_default();
+            let group = groups.entry((hop.role_text(), caller)).or_default();
             group
-                .happened(hop.at)
-                .with_events(&hop.session.event_ids)
-                .with_chains(hop.chain_ids())
+                .with_hop(hop)
                 .with_word("source_ips", hop.session.source_ip.as_ref());
             for account in reached {
                 group.with_word("accounts_reached", Some(account));

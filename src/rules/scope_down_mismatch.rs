@@ -1,7 +1,7 @@
 //! `scope-down-mismatch`: the inline policy of a Role A session does not allow the
 //! role that the session then assumed (facts.md 2.8).
 
-use super::facts::{Facts, role_text};
+use super::facts::Facts;
 use super::group::{Group, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -56,12 +56,10 @@ impl Rule for ScopeDownMismatch {
             let Some(role_arn) = &hop.session.role_arn else {
                 continue;
             };
-            for chain in &hop.chains {
-                let is_own = chain.consumer_session.as_ref() == Some(hop.session);
-                let policy = chain.run_as_session.as_ref();
-                let policy = policy.and_then(|caller| caller.scope_down.policy.as_ref());
-                let Some((text, policy)) = policy
-                    .filter(|_| is_own && !chain.is_ambiguous())
+            for chain in hop.own_chains().filter(|chain| !chain.is_ambiguous()) {
+                let caller = chain.run_as_session.as_ref();
+                let Some((text, policy)) = caller
+                    .and_then(|caller| caller.scope_down.policy.as_ref())
                     .and_then(|text| Some((text, Policy::parse(text).ok()?)))
                 else {
                     continue;
@@ -69,7 +67,7 @@ impl Rule for ScopeDownMismatch {
                 if allows(&policy, role_arn, &hop.role) {
                     continue;
                 }
-                let key = (hop.role.account_id.clone(), role_text(&hop.role));
+                let key = (hop.role.account_id.clone(), hop.role_text());
                 let group = groups.entry(key).or_default();
                 group
                     .happened(hop.at)

@@ -1,7 +1,7 @@
 //! `scope-down-missing`: Quick assumes Role A without the inline policy that
 //! narrows the session to one consumer role (facts.md 2.8).
 
-use super::facts::{Facts, role_text};
+use super::facts::Facts;
 use super::group::{Group, plural, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
@@ -50,12 +50,7 @@ impl Rule for ScopeDownMissing {
             if is_missing && !scope.policy_arns.is_empty() {
                 managed += 1;
             } else if is_missing {
-                groups
-                    .entry(role_text(&hop.role))
-                    .or_default()
-                    .happened(hop.at)
-                    .with_events(&hop.session.event_ids)
-                    .with_chains(hop.chain_ids());
+                groups.entry(hop.role_text()).or_default().with_hop(hop);
             }
         }
         if managed > 0 {

@@ -1,7 +1,7 @@
 //! `scope-down-too-wide`: the inline policy of a Role A session lets it assume more
 //! than one role (facts.md 2.8).
 
-use super::facts::{Facts, role_text};
+use super::facts::Facts;
 use super::group::{Group, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
@@ -50,12 +50,9 @@ impl Rule for ScopeDownTooWide {
             };
             let reach = policy.reach("sts:AssumeRole");
             if reach.len() > 1 || reach.iter().any(Reach::is_open) {
-                let (group, reached) = groups.entry(role_text(&hop.role)).or_default();
+                let (group, reached) = groups.entry(hop.role_text()).or_default();
                 reached.extend(reach.iter().map(ToString::to_string));
-                group
-                    .happened(hop.at)
-                    .with_events(&hop.session.event_ids)
-                    .with_chains(hop.chain_ids());
+                group.with_hop(hop);
             }
         }
         if unreadable > 0 {

@@ -6,6 +6,7 @@ use crate::model::finding::{
     ExpiredSuppression, Finding, FindingStatus, Findings, OpenFinding, Previous, PreviousFinding,
     RuleReport, RuleState, Suppressed, Suppression,
 };
+use crate::model::identity::is_account_id;
 use crate::model::pattern::matches;
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
@@ -151,7 +152,6 @@ fn silent_place(known: &PreviousFinding, by: &Settling<'_>) -> Option<String> {
 
 /// The accounts whose logs a finding is seen in.
 fn accounts(known: &PreviousFinding) -> BTreeSet<&str> {
-    let is_id = |text: &&str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     let named = known
         .subject
         .iter()
@@ -162,7 +162,7 @@ fn accounts(known: &PreviousFinding) -> BTreeSet<&str> {
         });
     named
         .chain(known.consumer_account_id.as_deref())
-        .filter(is_id)
+        .filter(|text| is_account_id(text))
         .collect()
 }
 

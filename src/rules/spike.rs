@@ -9,7 +9,8 @@ use crate::model::chain::{Chain, QueryExecution};
 use crate::model::finding::Evidence;
 use crate::model::size;
 use crate::model::text::Text;
-use crate::model::time::numbered_day;
+use crate::model::time::{UtcSecond, numbered_day};
+use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Queries that a finding names as evidence, biggest first.
@@ -119,18 +120,11 @@ pub(super) fn report(
         let mut group = Group::default();
         add_ids(&mut group, causes);
         for spike in days {
-            let noon = spike.day * 86_400;
-            let of_day = causes
-                .iter()
-                .find(|one| one.query.started_at.day_number() == spike.day);
-            let at = of_day.map(|one| one.query.started_at);
-            group.happened(at.unwrap_or(crate::model::time::UtcSecond::from_unix(noon)));
+            let mut at = of_day(causes, spike.day).map(|one| one.query.started_at);
+            let midnight = UtcSecond::from_unix(spike.day * 86_400);
+            group.happened(at.next().unwrap_or(midnight));
         }
-        let of_worst: Vec<Use<'_>> = causes
-            .iter()
-            .copied()
-            .filter(|one| one.query.started_at.day_number() == worst.day)
-            .collect();
+        let of_worst: Vec<Use<'_>> = of_day(causes, worst.day).collect();
         if let Some(first) = of_worst.first() {
             group.led_by(&first.chain.chain_id);
         }
@@ -138,6 +132,10 @@ pub(super) fn report(
         let did = wording.did;
         let more = stood_out(days);
         let expected = &worst.expected;
+        let evidence = days.iter().map(|spike| {
+            let count = |value: f64| Evidence::Integer(whole(value));
+            Evidence::Record(day_evidence(spike, count(spike.value), count))
+        });
         found.add(Draft {
             title: format!(
                 "{} {} on {}: {} the expected",
@@ -160,13 +158,19 @@ pub(super) fn report(
             subject: key.subject(),
             consumer_account_id: Some(key.account.clone()),
             evidence: vec![
-                ("days", Evidence::List(days.iter().map(day_evidence).collect())),
+                ("days", Evidence::List(evidence.collect())),
                 ("top_queries", top_queries(causes)),
             ],
             next_step: None,
             group: &group,
         });
     }
+}
+
+/// The queries of one day.
+pub(super) fn of_day<'a>(causes: &[Use<'a>], day: i64) -> impl Iterator<Item = Use<'a>> {
+    let started = move |one: &Use<'_>| one.query.started_at.day_number() == day;
+    causes.iter().copied().filter(started)
 }
 
 /// The chains and events of queries, biggest first, as far as a finding keeps ids.
@@ -204,26 +208,37 @@ fn amount(did: fn(u64) -> String, value: f64) -> String {
 }
 
 /// A UTC day by its number.
-pub(super) fn day_name(day: i64) -> String {
-    let day = i32::try_from(day).ok().and_then(numbered_day);
-    day.map_or_else(|| "an unknown day".to_owned(), |day| day.to_string())
+fn utc_day(day: i64) -> Option<Date> {
+    i32::try_from(day).ok().and_then(numbered_day)
 }
 
-pub(super) fn day_evidence(spike: &Spike) -> Evidence {
-    let day = i32::try_from(spike.day).ok().and_then(numbered_day);
+/// A UTC day by its number, for a sentence.
+pub(super) fn day_name(day: i64) -> String {
+    utc_day(day).map_or_else(|| "an unknown day".to_owned(), |day| day.to_string())
+}
+
+/// A day that stands out: its value, and what was expected in the value's own unit.
+pub(super) fn day_evidence(
+    spike: &Spike,
+    value: Evidence,
+    in_unit: impl Fn(f64) -> Evidence,
+) -> Vec<(&'static str, Evidence)> {
     let expected = &spike.expected;
-    Evidence::Record(vec![
-        ("day", day.map_or(Evidence::Unknown, Evidence::Day)),
-        ("value", Evidence::Integer(whole(spike.value))),
-        ("expected", Evidence::Integer(whole(expected.level))),
-        ("expected_low", Evidence::Integer(whole(expected.low))),
-        ("expected_high", Evidence::Integer(whole(expected.high))),
+    vec![
+        (
+            "day",
+            utc_day(spike.day).map_or(Evidence::Unknown, Evidence::Day),
+        ),
+        ("value", value),
+        ("expected", in_unit(expected.level)),
+        ("expected_low", in_unit(expected.low)),
+        ("expected_high", in_unit(expected.high)),
         ("like_days", Evidence::Integer(expected.like_days as u64)),
         (
             "history_days",
             Evidence::Integer(expected.history_days as u64),
         ),
-    ])
+    ]
 }
 
 /// The queries of the days that stand out, biggest first, by series (whatever its

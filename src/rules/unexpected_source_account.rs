@@ -1,7 +1,7 @@
 //! `unexpected-source-account`: Role B is assumed from an account that is not the
 //! hub (facts.md 2.2 and 2.8).
 
-use super::facts::{Facts, Hop, role_text, steady_caller};
+use super::facts::{Facts, Hop};
 use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
@@ -62,15 +62,12 @@ impl Rule for UnexpectedSourceAccount {
             if hubs.contains(&source) {
                 continue;
             }
-            let key = (hop.role.account_id.clone(), role_text(&hop.role), source);
+            let key = (hop.role.account_id.clone(), hop.role_text(), source);
             let (group, queries) = groups.entry(key).or_default();
             *queries += hop.query_count();
-            let caller = hop.session.assumed_by.as_deref().map(steady_caller);
             group
-                .happened(hop.at)
-                .with_events(&hop.session.event_ids)
-                .with_chains(hop.chain_ids())
-                .with_word("callers", caller.as_ref())
+                .with_hop(hop)
+                .with_word("callers", hop.caller().as_ref())
                 .with_word("source_ips", hop.session.source_ip.as_ref());
         }
         if undecided > 0 {

@@ -11,18 +11,14 @@ use crate::model::chain::{
 };
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, is_data_source_arn};
-use crate::model::text::{OpaqueId, Text};
+use crate::model::text::{OpaqueId, Text, digest_id};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 /// The work group of a call that names none (facts.md 4.1).
 const DEFAULT_WORK_GROUP: &str = "primary";
 /// Candidates that a note names.
 const NAMES_MAX: usize = 8;
-/// Hex digits of a chain id.
-const CHAIN_ID_DIGITS: usize = 12;
 
 /// All chains in the window, by start and id.
 pub(super) fn assemble(
@@ -82,17 +78,7 @@ fn tell_equals_apart(chains: &mut [Chain]) {
 }
 
 pub(super) fn chain_id(parts: &[&str]) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part.as_bytes());
-    }
-    let digest = hasher.finalize();
-    let mut id = String::from("c-");
-    for byte in &digest[..CHAIN_ID_DIGITS / 2] {
-        let _ = write!(id, "{byte:02x}");
-    }
-    id
+    digest_id('c', parts.iter().copied())
 }
 
 pub(super) struct Assembler<'a> {
