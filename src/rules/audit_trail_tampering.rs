@@ -159,7 +159,7 @@ impl Buckets {
                 buckets.all.insert(bucket.clone());
                 buckets
                     .of_trails
-                    .push((trail(&parameters), event.time, bucket));
+                    .push((trail(parameters), event.time, bucket));
             }
         }
         buckets
@@ -352,11 +352,11 @@ impl Rule for AuditTrailTampering {
         for (event, parameters) in facts.changes() {
             // Logging that was turned on again settles an earlier night's finding.
             if &*event.name == "StartLogging" && facts.in_window(event.time) {
-                found.undo(&subject(account(event), trail(&parameters)));
+                found.undo(&subject(account(event), trail(parameters)));
             }
             let harm = match &*event.source {
-                "cloudtrail.amazonaws.com" => harm_to_trail(event, &parameters, &buckets),
-                "s3.amazonaws.com" => harm_to_files(event, &parameters, &buckets),
+                "cloudtrail.amazonaws.com" => harm_to_trail(event, parameters, &buckets),
+                "s3.amazonaws.com" => harm_to_files(event, parameters, &buckets),
                 _ => None,
             };
             let Some(harm) = harm.filter(|_| facts.in_window(event.time)) else {

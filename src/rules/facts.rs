@@ -12,6 +12,7 @@ use crate::model::time::{UtcSecond, day_number};
 use crate::model::topology::{KnownRoles, Topology};
 use crate::model::window::TimeWindow;
 use hashbrown::HashMap;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a run knows, before it is arranged.
@@ -86,6 +87,8 @@ pub struct Facts<'a> {
     hops: Vec<Hop<'a>>,
     /// Chains at work in the window, that touched Role A or Role B.
     active: Vec<ActiveChain<'a>>,
+    /// Successful changes with their parameters.
+    changes: Vec<(&'a Event, Value)>,
     /// UTC days (since 1970-01-01) on which an account logged anything.
     days_logged: BTreeMap<Text, BTreeSet<i64>>,
     /// Ids and ARNs of data sources that are known to exist.
@@ -110,6 +113,7 @@ impl<'a> Facts<'a> {
         Self {
             hops: hops(&given),
             active: active.collect(),
+            changes: changes(&given),
             days_logged,
             data_sources: data_sources(&given),
             role_ids: role_ids(&given),
@@ -301,25 +305,25 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Events in the window.
-    pub fn events(&self) -> impl Iterator<Item = &'a Event> {
-        let window = self.given.window;
-        let events = self.given.events.iter();
-        events.filter(move |event| window.contains(event.time))
-    }
-
     /// Successful changes (to roles, policies, trails, buckets), of window and
     /// baseline, with their parameters.
-    pub fn changes(&self) -> impl Iterator<Item = (&'a Event, serde_json::Value)> {
-        self.given
-            .events
-            .iter()
-            .filter_map(|event| match &event.detail {
-                Detail::Change(text) if event.error_code.is_none() => {
-                    Some((event, serde_json::from_str(text).ok()?))
-                }
-                _ => None,
-            })
+    pub fn changes(&self) -> impl Iterator<Item = (&'a Event, &Value)> {
+        let changes = self.changes.iter();
+        changes.map(|(event, parameters)| (*event, parameters))
+    }
+
+    /// Whether the role is Role A or Role B.
+    #[must_use]
+    pub fn is_watched(&self, role: &RoleName) -> bool {
+        let roles = self.given.roles;
+        roles.run_as.contains(role) || roles.consumer.contains(role)
+    }
+
+    /// The consumer a role is in, where it is a Role B.
+    #[must_use]
+    pub fn consumer_of(&self, role: &RoleName) -> Option<Text> {
+        let is_consumer = self.given.roles.consumer.contains(role);
+        is_consumer.then(|| role.account_id.clone())
     }
 
     /// The moment at which the data ends: of the window, or the last event before.
@@ -395,6 +399,27 @@ fn hops<'a>(given: &Given<'a>) -> Vec<Hop<'a>> {
         (left.at, &left.session.event_ids).cmp(&(right.at, &right.session.event_ids))
     });
     hops
+}
+
+/// Successful changes with their parameters, read once for all rules.
+fn changes<'a>(given: &Given<'a>) -> Vec<(&'a Event, Value)> {
+    let events = given.events.iter();
+    let changes = events.filter_map(|event| match &event.detail {
+        Detail::Change(text) if event.error_code.is_none() => {
+            Some((event, serde_json::from_str(text).ok()?))
+        }
+        _ => None,
+    });
+    changes.collect()
+}
+
+/// The role that a change of IAM is about.
+pub(super) fn changed_role(event: &Event, parameters: &Value) -> Option<RoleName> {
+    let name = parameters["roleName"].as_str()?;
+    Some(RoleName {
+        account_id: event.recipient_account_id.clone()?,
+        name: name.into(),
+    })
 }
 
 /// Roles by their unique id, as events tell both.

@@ -52,15 +52,11 @@ fn bucket(location: &str) -> Option<Text> {
 }
 
 /// The work group and the location that a change of it sets.
-fn work_group_change(event: &Event) -> Option<(Text, Text)> {
-    let Detail::Change(text) = &event.detail else {
-        return None;
-    };
+fn work_group_change(event: &Event, parameters: &Value) -> Option<(Text, Text)> {
     let is_change = matches!(&*event.name, "UpdateWorkGroup" | "CreateWorkGroup");
-    if !is_change || event.error_code.is_some() || &*event.source != "athena.amazonaws.com" {
+    if !is_change || &*event.source != "athena.amazonaws.com" {
         return None;
     }
-    let parameters: Value = serde_json::from_str(text).ok()?;
     let name = parameters["workGroup"]
         .as_str()
         .or(parameters["name"].as_str())?;
@@ -118,9 +114,13 @@ fn locations(facts: &Facts<'_>) -> (BTreeMap<Place, Known>, BTreeMap<(Place, Tex
     let is_used =
         |place: &Place| known.contains_key(place) || now.keys().any(|(used, _)| used == place);
     let mut changes: Vec<(Place, Text, &Event)> = Vec::new();
-    for event in facts.events() {
+    let in_window = facts
+        .changes()
+        .filter(|(event, _)| facts.in_window(event.time));
+    for (event, parameters) in in_window {
         let account = event.recipient_account_id.clone();
-        if let (Some(account), Some((group, bucket))) = (account, work_group_change(event)) {
+        let change = work_group_change(event, parameters);
+        if let (Some(account), Some((group, bucket))) = (account, change) {
             let place = (account, group);
             if is_used(&place) {
                 changes.push((place, bucket, event));

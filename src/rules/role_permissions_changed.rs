@@ -1,8 +1,7 @@
 //! `role-permissions-changed`: IAM changed what Role A or Role B may do.
 
-use super::facts::{Facts, role_text};
+use super::facts::{Facts, changed_role, role_text};
 use super::group::{Group, plural, sample};
-use super::role_trust_changed::{consumer_of, is_watched, role_of};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -120,10 +119,10 @@ impl Rule for RolePermissionsChanged {
                 continue;
             }
             let roles: Vec<RoleName> = if CHANGES.contains(&name) {
-                let role = role_of(event, &parameters);
-                let role = role.filter(|role| is_watched(facts, role));
+                let role = changed_role(event, parameters);
+                let role = role.filter(|role| facts.is_watched(role));
                 if let Some(role) = &role {
-                    note_attachment(&mut attached, event, &parameters, role);
+                    note_attachment(&mut attached, event, parameters, role);
                 }
                 // A new role may do nothing yet; who may assume it is another rule's.
                 role.into_iter().filter(|_| name != "CreateRole").collect()
@@ -151,7 +150,7 @@ impl Rule for RolePermissionsChanged {
                 group
                     .happened(event.time)
                     .with_events([&event.id])
-                    .with_word("changes", Some(&words(event, &parameters)))
+                    .with_word("changes", Some(&words(event, parameters)))
                     .with_word("changed_by", event.identity.best_name());
             }
         }
@@ -172,7 +171,7 @@ impl Rule for RolePermissionsChanged {
                     sample(&changes)
                 ),
                 subject: Subject(vec![("role", role_text(role))]),
-                consumer_account_id: consumer_of(facts, role),
+                consumer_account_id: facts.consumer_of(role),
                 evidence: vec![
                     ("changed_by", Evidence::texts(by)),
                     ("changes", Evidence::texts(changes)),

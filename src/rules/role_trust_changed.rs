@@ -1,6 +1,6 @@
 //! `role-trust-changed`: IAM changed who may assume Role A or Role B.
 
-use super::facts::{Facts, role_text};
+use super::facts::{Facts, changed_role, role_text};
 use super::group::{Group, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use super::trust::{newly_let_in, ways_in};
@@ -77,25 +77,14 @@ impl Change {
     }
 }
 
-/// The role that a change of IAM is about.
-pub(super) fn role_of(event: &Event, parameters: &Value) -> Option<RoleName> {
-    let name = parameters["roleName"].as_str()?;
-    Some(RoleName {
-        account_id: event.recipient_account_id.clone()?,
-        name: name.into(),
-    })
-}
-
-/// Whether the role is Role A or Role B.
-pub(super) fn is_watched(facts: &Facts<'_>, role: &RoleName) -> bool {
-    let roles = facts.given.roles;
-    roles.run_as.contains(role) || roles.consumer.contains(role)
-}
-
-/// The consumer a role is in, where it is a Role B.
-pub(super) fn consumer_of(facts: &Facts<'_>, role: &RoleName) -> Option<Text> {
-    let is_consumer = facts.given.roles.consumer.contains(role);
-    is_consumer.then(|| role.account_id.clone())
+/// What was done to the trust policy of one role.
+#[derive(Default)]
+struct Told {
+    group: Group,
+    /// What each change let in.
+    lets_in: Vec<String>,
+    /// What the last one lets in that the oldest known policy did not.
+    since: Option<String>,
 }
 
 impl Rule for RoleTrustChanged {
@@ -106,13 +95,13 @@ impl Rule for RoleTrustChanged {
     fn check(&self, facts: &Facts<'_>, found: &mut Found) {
         let mut policies: BTreeMap<RoleName, Before> = BTreeMap::new();
         let mut oldest: BTreeMap<RoleName, (UtcSecond, Policy)> = BTreeMap::new();
-        let mut groups: BTreeMap<RoleName, (Group, Vec<String>)> = BTreeMap::new();
+        let mut groups: BTreeMap<RoleName, Told> = BTreeMap::new();
         for (event, parameters) in facts.changes() {
             if &*event.source != "iam.amazonaws.com" {
                 continue;
             }
-            let change = Change::of(event, &parameters);
-            let role = role_of(event, &parameters).filter(|role| is_watched(facts, role));
+            let change = Change::of(event, parameters);
+            let role = changed_role(event, parameters).filter(|role| facts.is_watched(role));
             let (Some(change), Some(role)) = (change, role) else {
                 continue;
             };
@@ -133,20 +122,21 @@ impl Rule for RoleTrustChanged {
             let since = oldest.get(&role).and_then(|(at, first)| {
                 since_oldest(*at, first, &policies[&role], &role.account_id)
             });
-            let (group, told) = groups.entry(role).or_default();
-            // What the last change leaves open is what counts.
-            told.retain(|told| !told.starts_with(SINCE));
-            told.extend(lets_in);
-            told.extend(since);
+            let told = groups.entry(role).or_default();
+            told.lets_in.extend(lets_in);
+            told.since = since;
             let who = event.identity.best_name();
-            group
+            told.group
                 .happened(event.time)
                 .with_events([&event.id])
                 .with_word("changed_by", who)
                 .with_word("policies", text.as_ref());
         }
-        for (role, (group, lets_in)) in &groups {
+        for (role, told) in &groups {
+            let group = &told.group;
             let by = group.words("changed_by");
+            let lets_in = told.lets_in.iter().chain(&told.since);
+            let lets_in: Vec<&str> = lets_in.map(String::as_str).collect();
             found.add(Draft {
                 title: format!("The trust policy of {} was changed", role_text(role)),
                 detail: format!(
@@ -157,13 +147,10 @@ impl Rule for RoleTrustChanged {
                     lets_in.join(" ")
                 ),
                 subject: Subject(vec![("role", role_text(role))]),
-                consumer_account_id: consumer_of(facts, role),
+                consumer_account_id: facts.consumer_of(role),
                 evidence: vec![
                     ("changed_by", Evidence::texts(by)),
-                    (
-                        "lets_in",
-                        Evidence::texts(lets_in.iter().map(String::as_str)),
-                    ),
+                    ("lets_in", Evidence::texts(lets_in)),
                     ("policies", Evidence::texts(group.words("policies"))),
                 ],
                 next_step: None,
@@ -172,9 +159,6 @@ impl Rule for RoleTrustChanged {
         }
     }
 }
-
-/// How the sentence about the oldest policy starts.
-const SINCE: &str = "Compared with";
 
 /// What the policy lets in that the oldest one in the logs did not: a change that is
 /// written again hides nothing.
@@ -190,7 +174,7 @@ fn since_oldest(
     let added = newly_let_in(oldest, now, role_account);
     let added = (!added.is_empty()).then(|| added.join("; "))?;
     Some(format!(
-        "{SINCE} the policy of {}, it lets in {added}.",
+        "Compared with the policy of {}, it lets in {added}.",
         at.day()
     ))
 }
