@@ -19,7 +19,8 @@ use std::path::PathBuf;
         qs-audit chains --logs AWSLogs --since 7d\n  \
         qs-audit show latest --logs AWSLogs\n  \
         qs-audit findings --logs AWSLogs --since 1d\n  \
-        qs-audit chargeback --month 2026-10 --costs costs.json --executions executions.json\n\n\
+        qs-audit chargeback --month 2026-10 --costs costs.json --executions executions.json\n  \
+        qs-audit report --logs AWSLogs\n\n\
         Exit status: 0 clean, 1 internal error, 2 usage or configuration, 3 no logs in\n\
         the window, 4 incomplete under --strict, 10 findings at or above --fail-on."
 )]
@@ -291,6 +292,18 @@ pub(super) enum Command {
         qs-audit chargeback --month 2026-10 --by business-unit,consumer,day\n  \
         qs-audit chargeback --month 2026-10 --format xlsx -o october.xlsx")]
     Chargeback(ChargebackArgs),
+    /// Write the nightly report: a page, and the same for tickets and machines.
+    ///
+    /// Covers the last whole UTC day unless a window is given, and goes into
+    /// reports/nightly/DATE (index.html, report.md, report.json, chains.csv,
+    /// chains.parquet, findings.csv, chargeback.csv), or into the folder of --output,
+    /// which is replaced whole. The last report before it tells new findings from
+    /// ongoing and resolved ones.
+    #[command(after_help = "Examples:\n  \
+        qs-audit report --logs AWSLogs --executions executions --costs costs.json\n  \
+        qs-audit report -q --fail-on high\n  \
+        qs-audit report --from 2026-10-01 --to 2026-11-01 -o october")]
+    Report(ReportArgs),
     /// Run a saved investigation, or SQL of your own, over the record tables.
     ///
     /// Tables: chains, hops, queries, charges (docs/tables-v1.md). The last 7 days
@@ -453,6 +466,22 @@ pub(super) struct FindingsArgs {
     pub(super) new: bool,
 }
 
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    pub(super) checks: ChecksArgs,
+
+    /// Exit with status 10 if there are findings at least so bad; suppressed ones do
+    /// not count.
+    #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
+    pub(super) fail_on: Option<SeverityArg>,
+
+    /// Let --fail-on count only what the report before did not know.
+    #[arg(long, requires = "fail_on")]
+    pub(super) new: bool,
+}
+
 /// What rules need besides logs, statistics and the bill.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What findings are compared with")]
@@ -466,7 +495,8 @@ pub(super) struct ChecksArgs {
     )]
     pub(super) baseline: String,
 
-    /// The findings of an earlier run, as JSON: what it knew is ongoing, not new.
+    /// The findings of an earlier run, as JSON (or its report.json): what it knew is
+    /// ongoing, not new.
     #[arg(long, value_name = "FILE")]
     pub(super) previous: Option<PathBuf>,
 

@@ -73,6 +73,7 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
         suppressions: Vec::new(),
         as_of: plan.end().day(),
         previous: None,
+        trends: false,
     });
     let audit = inputs.run(global)?;
     let listed: Vec<&Chain> = audit

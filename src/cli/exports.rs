@@ -157,7 +157,12 @@ fn included(args: &[IncludeArg]) -> BTreeSet<ChargeCategory> {
     included
 }
 
-fn bill(global: &Global, settings: &Settings, window: TimeWindow) -> Result<Bill, Failure> {
+/// The bill of a window; empty where none is named.
+pub(super) fn bill(
+    global: &Global,
+    settings: &Settings,
+    window: TimeWindow,
+) -> Result<Bill, Failure> {
     let money = &global.money;
     let mut reader = BillReader::new(metric(money.metric), window, included(&money.include));
     for file in files("--costs", chosen(&money.costs, &settings.costs))? {
@@ -216,8 +221,9 @@ pub(super) fn inventory(
 /// What an earlier run found.
 pub(super) fn previous(path: &Path) -> Result<Previous, Failure> {
     let wrong = |why: String| {
-        Failure::usage(format!("--previous {}: {why}", path.display()))
-            .hint("it takes output of qs-audit findings --format json")
+        Failure::usage(format!("--previous {}: {why}", path.display())).hint(
+            "it takes output of qs-audit findings --format json, or the report.json of a report",
+        )
     };
     let bytes = read_export(path).map_err(|error| wrong(error.to_string()))?;
     let text = plain(&bytes).map_err(|error| wrong(error.to_string()))?;

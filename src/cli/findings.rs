@@ -75,14 +75,15 @@ pub(super) fn checks(
             .as_deref()
             .map(exports::previous)
             .transpose()?,
+        trends: false,
     })
 }
 
-/// The window with a beginning, and without the future: what has not happened is no
+/// The window with a beginning (so many seconds before its end, where none was asked for), and without the future: what has not happened is no
 /// gap.
-fn judged(window: TimeWindow, now: UtcSecond) -> TimeWindow {
+pub(super) fn judged(window: TimeWindow, now: UtcSecond, seconds: i64) -> TimeWindow {
     let to = window.to.map(|to| to.min(now.plus(1)));
-    let last = to.map(|to| to.plus(-DEFAULT_SECONDS));
+    let last = to.map(|to| to.plus(-seconds));
     TimeWindow {
         from: window.from.or(last),
         to,
@@ -90,7 +91,7 @@ fn judged(window: TimeWindow, now: UtcSecond) -> TimeWindow {
 }
 
 /// Options that a command has to repeat to see the same data.
-fn options(global: &Global) -> String {
+pub(super) fn options(global: &Global) -> String {
     let mut options = String::new();
     let mut add = |name: &str, value: &str| {
         let _ = write!(options, " {name} {}", quoted(value));
@@ -119,7 +120,7 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
     let only = asked_rules(&args.rule)?;
     let now = inputs::now(global)?;
     let window = moments::window(global, now, DefaultWindow::Last(DEFAULT_SECONDS))?;
-    let window = judged(window, now);
+    let window = judged(window, now, DEFAULT_SECONDS);
     let settings = inputs::settings(global)?;
     let checks = checks(&args.checks, &settings, window, now, &only)?;
     let read = moments::with_baseline(checks.window, checks.baseline_days);
@@ -137,25 +138,33 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
     let shown: Vec<&Finding> = all.iter().copied().filter(is_shown).collect();
     print(global, &settings, &audit, findings, &shown)?;
     let strictly = exit_of(global, &audit);
-    let failing = args.fail_on.map_or(0, |limit| {
-        let limit = severity(limit);
-        all.iter()
-            .filter(|finding| limit <= finding.severity)
-            .count()
-    });
-    if failing > 0 && !global.quiet {
-        let limit = args.fail_on.map_or("", |limit| severity(limit).as_str());
-        let these = plural(failing as u64, "finding");
-        say(&format!(
-            "{these} at or above {limit}, and --fail-on was asked for\n"
-        ));
-    }
     // What is wrong outweighs what was not seen.
-    Ok(if failing > 0 {
+    Ok(if failing(global, args.fail_on, &all) {
         Exit::Findings
     } else {
         strictly.max(nothing)
     })
+}
+
+/// Whether any of the findings is at or above the limit; says so.
+pub(super) fn failing(
+    global: &Global,
+    fail_on: Option<SeverityArg>,
+    findings: &[&Finding],
+) -> bool {
+    let Some(limit) = fail_on.map(severity) else {
+        return false;
+    };
+    let failing = findings.iter().filter(|finding| limit <= finding.severity);
+    let failing = failing.count() as u64;
+    if failing > 0 && !global.quiet {
+        say(&format!(
+            "{} at or above {}, and --fail-on was asked for\n",
+            plural(failing, "finding"),
+            limit.as_str()
+        ));
+    }
+    failing > 0
 }
 
 fn print(

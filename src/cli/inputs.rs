@@ -176,6 +176,7 @@ impl Inputs {
                 reading: Reading::Fast,
                 exports,
                 checks: None,
+                part: None,
             },
             logs,
             units_rejects,

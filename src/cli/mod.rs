@@ -14,6 +14,8 @@ mod inputs;
 mod moments;
 mod progress;
 mod query;
+mod report;
+mod report_folder;
 mod run;
 mod select;
 mod show;

@@ -42,6 +42,8 @@ pub(super) enum DefaultWindow {
     All,
     /// The current month, up to now.
     ThisMonth,
+    /// The last whole UTC day.
+    LastDay,
 }
 
 /// The window that was asked for.
@@ -78,6 +80,13 @@ pub(super) fn window(
             from: UtcSecond::midnight(now.day().first_of_month()),
             to: Some(now.plus(1)),
         },
+        DefaultWindow::LastDay if !asked => {
+            let today = UtcSecond::midnight(now.day());
+            TimeWindow {
+                from: today.map(|today| today.plus(-86_400)),
+                to: today,
+            }
+        }
         DefaultWindow::Last(seconds) if !asked => TimeWindow {
             from: Some(now.plus(-seconds)),
             to: Some(now.plus(1)),

@@ -4,7 +4,7 @@ use super::args::{Cli, Command};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{check_output, say};
-use super::{chains, chargeback, demo, explain, findings, glue, query, show};
+use super::{chains, chargeback, demo, explain, findings, glue, query, report, show};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -37,12 +37,15 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {
-    check_output(&cli.global)?;
+    if !matches!(cli.command, Command::Report(_)) {
+        check_output(&cli.global)?;
+    }
     match &cli.command {
         Command::Chains(args) => chains::run(&cli.global, args),
         Command::Show(args) => show::run(&cli.global, args),
         Command::Chargeback(args) => chargeback::run(&cli.global, args),
         Command::Findings(args) => findings::run(&cli.global, args),
+        Command::Report(args) => report::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
         Command::Query(args) => query::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),

@@ -110,7 +110,8 @@ fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a path is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -145,10 +146,7 @@ pub(super) fn write_file(
         write(&mut out)?;
         return out.flush();
     }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".qs-audit-");
-    as_normal_file(&mut builder);
-    let mut file = builder.tempfile_in(folder_of(&target))?;
+    let mut file = new_builder(".qs-audit-", 0o666).tempfile_in(folder_of(&target))?;
     let mut out = BufWriter::new(file.as_file_mut());
     write(&mut out)?;
     out.flush()?;
@@ -161,16 +159,23 @@ pub(super) fn write_file(
     Ok(())
 }
 
-/// Asks for what a new file gets, from which the user's mask takes away:
-/// temporary files would be for their owner alone.
+/// Makes temporary files or folders with this mode, from which the user's mask takes
+/// away: by themselves they would be for their owner alone.
+pub(super) fn new_builder(prefix: &str, mode: u32) -> tempfile::Builder<'_, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    with_mode(&mut builder, mode);
+    builder
+}
+
 #[cfg(unix)]
-fn as_normal_file(builder: &mut tempfile::Builder<'_, '_>) {
+fn with_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
-    builder.permissions(fs::Permissions::from_mode(0o666));
+    builder.permissions(fs::Permissions::from_mode(mode));
 }
 
 #[cfg(not(unix))]
-fn as_normal_file(_builder: &mut tempfile::Builder<'_, '_>) {}
+fn with_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
 
 /// Says something on standard error; that nobody listens is no failure.
 pub(super) fn say(text: &str) {

@@ -32,7 +32,7 @@ mod units;
 pub use bill::{BillError, BillReader};
 pub use data_sources::read_data_sources;
 pub use executions::read_executions;
-pub use previous::{PreviousError, read_previous};
+pub use previous::{EarlierReport, PreviousError, read_previous, read_report};
 pub use rows::RowsError;
 pub use text::{TextError, plain};
 pub use units::{UnitsError, UnitsReader};

@@ -6,6 +6,11 @@ use crate::model::time::UtcSecond;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// The document of `findings`.
+const FINDINGS: &str = "qs-audit/findings/v1";
+/// The document of `report`, which holds one.
+const REPORT: &str = "qs-audit/report/v1";
+
 /// Why a file is not taken for an earlier run.
 #[derive(Debug, thiserror::Error)]
 pub enum PreviousError {
@@ -28,13 +33,14 @@ pub enum PreviousError {
 ///
 /// # Errors
 ///
-/// When the text is not what `findings --format json` writes.
+/// When the text is not what `findings --format json` or `report` writes.
 pub fn read_previous(text: &[u8]) -> Result<Previous, PreviousError> {
     let mut previous = Previous::default();
     for document in serde_json::Deserializer::from_slice(text).into_iter::<Value>() {
         let document = document.map_err(PreviousError::Json)?;
         match document["schema"].as_str() {
-            Some("qs-audit/findings/v1") => read_document(&document, &mut previous)?,
+            Some(FINDINGS) => read_document(&document, &mut previous)?,
+            Some(REPORT) => read_document(&document["findings"], &mut previous)?,
             Some("qs-audit/finding/v1") => return Err(PreviousError::Lines),
             other => {
                 let name = other.unwrap_or("no schema").to_owned();
@@ -46,6 +52,49 @@ pub fn read_previous(text: &[u8]) -> Result<Previous, PreviousError> {
         return Err(PreviousError::AnotherDocument("nothing".to_owned()));
     }
     Ok(previous)
+}
+
+/// What a report has to say of itself: when its window ends, and what it knew when
+/// it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierReport {
+    /// The end of its window.
+    pub window_end: Option<UtcSecond>,
+    /// What it found: what a later night compares itself with.
+    pub found: Previous,
+    /// What it was compared with itself, as far as it tells: the same night, made
+    /// again, is compared with this. `None` where it was compared with nothing.
+    pub compared_with: Option<Previous>,
+}
+
+/// Reads a report.
+///
+/// # Errors
+///
+/// When the text is not the `report.json` of a report.
+pub fn read_report(text: &[u8]) -> Result<EarlierReport, PreviousError> {
+    let document: Value = serde_json::from_slice(text).map_err(PreviousError::Json)?;
+    if document["schema"] != REPORT {
+        let name = document["schema"].as_str().unwrap_or("no schema");
+        return Err(PreviousError::AnotherDocument(name.to_owned()));
+    }
+    let findings = &document["findings"];
+    let mut found = Previous::default();
+    read_document(findings, &mut found)?;
+    let mut known = Previous::default();
+    let suppressed = list(findings, "suppressed").map(|one| &one["finding"]);
+    let ongoing = list(findings, "findings")
+        .chain(suppressed)
+        .filter(|finding| finding["status"] == "ongoing");
+    let gone = list(findings, "resolved").chain(list(findings, "open"));
+    for finding in ongoing.chain(gone) {
+        add(finding, &mut known)?;
+    }
+    Ok(EarlierReport {
+        window_end: found.window_end,
+        found,
+        compared_with: (findings["has_previous"] == true).then_some(known),
+    })
 }
 
 fn list<'a>(document: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {

@@ -23,4 +23,5 @@ pub mod table;
 pub mod text;
 pub mod time;
 pub mod topology;
+pub mod trend;
 pub mod window;

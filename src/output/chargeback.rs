@@ -45,7 +45,9 @@ pub fn write(
         return writeln!(writer, "No queries and no bill in the window.");
     }
     rows(chargeback, topology, page, writer)?;
-    marks(chargeback, writer)?;
+    for mark in marks(chargeback) {
+        writeln!(writer, "{mark}")?;
+    }
     beside(chargeback, topology, page, writer)?;
     if let Some(attribution) = &audit.attribution {
         reconciliations(audit, attribution, writer)?;
@@ -79,28 +81,25 @@ pub fn heading_line(audit: &Audit) -> String {
     line
 }
 
-fn marks(chargeback: &Chargeback, writer: &mut dyn Write) -> io::Result<()> {
+/// What the marks in the table mean.
+pub(super) fn marks(chargeback: &Chargeback) -> Vec<String> {
     let rows = || chargeback.rows.iter().chain(&chargeback.totals);
     let any = |is: fn(&ChargebackRow) -> bool| rows().any(is);
+    let mut marks = Vec::new();
     if any(|row| row.estimated_days > 0) {
-        writeln!(
-            writer,
+        marks.push(format!(
             "{ESTIMATED} the bill of some days is estimated and may still change"
-        )?;
+        ));
     }
     if any(is_partly_billed) {
-        writeln!(
-            writer,
+        marks.push(format!(
             "{PARTLY} no line of the bill covers some of the queries: their cost is in Estimated only"
-        )?;
+        ));
     }
     if any(|row| row.billed.is_some()) {
-        writeln!(
-            writer,
-            "Amounts are rounded; csv, json, parquet and xlsx have all digits."
-        )?;
+        marks.push("Amounts are rounded; csv, json, parquet and xlsx have all digits.".to_owned());
     }
-    Ok(())
+    marks
 }
 
 fn is_partly_billed(row: &ChargebackRow) -> bool {
@@ -140,7 +139,7 @@ fn heading(dimension: Dimension) -> &'static str {
 }
 
 /// A column of figures.
-struct Figure {
+pub(super) struct Figure {
     title: &'static str,
     /// The title where room is short.
     short: &'static str,
@@ -150,6 +149,16 @@ struct Figure {
 }
 
 impl Figure {
+    /// The title of the column.
+    pub(super) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// Its cells: those of rows, then of totals.
+    pub(super) fn cells(&self) -> &[String] {
+        &self.cells
+    }
+
     fn width(&self, is_short: bool) -> usize {
         let title = if is_short { self.short } else { self.title };
         let cells = self.cells.iter().map(|cell| cell.chars().count());
@@ -158,7 +167,7 @@ impl Figure {
 }
 
 /// The columns of figures, for rows and totals.
-fn figures(chargeback: &Chargeback) -> Vec<Figure> {
+pub(super) fn figures(chargeback: &Chargeback) -> Vec<Figure> {
     let rows: Vec<&ChargebackRow> = chargeback.rows.iter().chain(&chargeback.totals).collect();
     let unknown = || "–".to_owned();
     let column = |title, short, rank, cell: &dyn Fn(&ChargebackRow) -> String| Figure {
@@ -226,8 +235,8 @@ fn figures(chargeback: &Chargeback) -> Vec<Figure> {
     columns
 }
 
-/// Names of the groups, a total's first.
-fn names(chargeback: &Chargeback, topology: &Topology) -> Vec<Vec<String>> {
+/// Names of the groups, those of totals last.
+pub(super) fn names(chargeback: &Chargeback, topology: &Topology) -> Vec<Vec<String>> {
     let by = &chargeback.by;
     let of_row = |row: &ChargebackRow| {
         let values = by.iter().zip(&row.group);
@@ -429,7 +438,7 @@ fn beside_table(
 }
 
 /// The service, with what kind of charge it is where that is not use.
-fn service(row: &BesideRow) -> String {
+pub(super) fn service(row: &BesideRow) -> String {
     match row.category.as_str() {
         "usage" => row.billed_for.name().to_owned(),
         category => format!("{category}: {}", row.billed_for.name()),

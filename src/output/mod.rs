@@ -16,6 +16,7 @@ pub mod human;
 pub mod json;
 pub mod ocsf;
 pub mod page_text;
+pub mod report;
 pub mod show;
 pub mod summary;
 pub mod table_text;

@@ -142,7 +142,8 @@ pub fn write_rejects(rejects: &Rejects, writer: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
-fn place(reject: &Reject) -> String {
+/// Where something could not be read: object, record, byte.
+pub(super) fn place(reject: &Reject) -> String {
     let mut place = safe(&reject.object).into_owned();
     if let Some(record) = reject.record {
         let _ = write!(place, " record {record}");

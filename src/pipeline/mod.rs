@@ -4,7 +4,7 @@ mod read;
 
 use crate::attribute::{self, AttributeError, Pricing};
 use crate::decode::Reading;
-use crate::model::audit::Audit;
+use crate::model::audit::{Audit, Part};
 use crate::model::bill::Bill;
 use crate::model::coverage::{Coverage, Limits};
 use crate::model::event::{Event, Place};
@@ -13,6 +13,7 @@ use crate::model::finding::{Findings, Previous, Suppression};
 use crate::model::inventory::Inventory;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
+use crate::model::trend::Trend;
 use crate::model::window::TimeWindow;
 use crate::ports::LogSource;
 use crate::rules::{self, RuleSet};
@@ -41,6 +42,17 @@ pub struct Plan {
     pub exports: Exports,
     /// Rules to ask, where findings are wanted.
     pub checks: Option<Checks>,
+    /// A part of the window that is to be told by itself, too.
+    pub part: Option<PartPlan>,
+}
+
+/// A part of a run's window that is to be told by itself.
+#[derive(Debug, Clone)]
+pub struct PartPlan {
+    /// What it answers for.
+    pub window: TimeWindow,
+    /// The bill of these days; it may be empty.
+    pub bill: Bill,
 }
 
 /// What rules are asked about. The window of the plan holds the baseline, too.
@@ -60,6 +72,8 @@ pub struct Checks {
     pub as_of: Date,
     /// What an earlier run found.
     pub previous: Option<Previous>,
+    /// Whether the days of consumers are wanted, with what is expected of them.
+    pub trends: bool,
 }
 
 /// What AWS exports besides logs: query statistics and the bill.
@@ -84,6 +98,7 @@ impl Default for Plan {
             reading: Reading::Fast,
             exports: Exports::default(),
             checks: None,
+            part: None,
         }
     }
 }
@@ -165,16 +180,14 @@ fn finish(
         .keys()
         .map(|(account, ..)| account.clone())
         .collect();
-    let stitched = stitch::stitch(
-        events,
-        &stitch::Context {
-            topology: &plan.topology,
-            window: plan.window,
-            accounts_seen: &accounts_seen,
-            all_sessions: plan.all_sessions,
-            statistics: plan.exports.statistics.as_ref(),
-        },
-    );
+    let context = stitch::Context {
+        topology: &plan.topology,
+        window: plan.window,
+        accounts_seen: &accounts_seen,
+        all_sessions: plan.all_sessions,
+        statistics: plan.exports.statistics.as_ref(),
+    };
+    let stitched = stitch::stitch(events, &context);
     coverage.duplicates = stitched.duplicates;
     coverage.conflicts = stitched.conflicts;
     coverage.replaced = stitched.replaced;
@@ -189,13 +202,45 @@ fn finish(
     };
     add_money(&mut audit, &plan.exports)?;
     if let Some(checks) = &plan.checks {
-        audit.findings = Some(findings(&audit, checks, &plan.topology));
+        let (findings, trends) = judge(&audit, checks, &plan.topology);
+        audit.findings = Some(findings);
+        audit.trends = trends;
+    }
+    if let Some(wanted) = &plan.part {
+        let context = stitch::Context {
+            window: wanted.window,
+            ..context
+        };
+        audit.part = Some(part(&audit.events, wanted, &plan.exports, &context)?);
     }
     Ok(audit)
 }
 
-/// What rules have to say of the result.
-fn findings(audit: &Audit, checks: &Checks, topology: &Topology) -> Findings {
+/// A part of the window by itself, from the events of the whole.
+fn part(
+    events: &[Event],
+    wanted: &PartPlan,
+    exports: &Exports,
+    context: &stitch::Context<'_>,
+) -> Result<Part, AttributeError> {
+    let mut part = Part {
+        window: wanted.window,
+        chains: stitch::stitch_again(events, context),
+        ..Part::default()
+    };
+    if let Some(statistics) = &exports.statistics {
+        let joined = attribute::join_statistics(&mut part.chains, statistics, &exports.pricing);
+        part.statistics = Some(joined);
+    }
+    let bill = &wanted.bill;
+    let attribution = attribute::attribute(&part.chains, bill, &exports.pricing)?;
+    part.attribution = Some(attribution);
+    part.bill = (bill.coverage.files > 0).then(|| bill.coverage.clone());
+    Ok(part)
+}
+
+/// What rules have to say of the result, and what they expect of days.
+fn judge(audit: &Audit, checks: &Checks, topology: &Topology) -> (Findings, Vec<Trend>) {
     let bill = audit.attribution.as_ref().filter(|_| audit.bill.is_some());
     let facts = rules::Facts::new(rules::Given {
         window: checks.window,
@@ -226,7 +271,13 @@ fn findings(audit: &Audit, checks: &Checks, topology: &Topology) -> Findings {
         as_of: checks.as_of,
         previous: checks.previous.as_ref(),
     };
-    rules::settle(rules::check(&checks.rules, &facts), &settling)
+    let trends = if checks.trends {
+        rules::trends(&checks.rules, &facts)
+    } else {
+        Vec::new()
+    };
+    let findings = rules::settle(rules::check(&checks.rules, &facts), &settling);
+    (findings, trends)
 }
 
 /// Bytes and money, as far as statistics and a bill were given.

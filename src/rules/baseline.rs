@@ -157,26 +157,33 @@ fn spread(history: &[DayValue], day: i64) -> Option<f64> {
     Some(DEVIATIONS_PER_MAD * f64::midpoint(all, of_kind.max(all)))
 }
 
-/// Judges a day by days before it. `history` has one entry for each day on which
-/// there was anything at all; days without logs are not in it.
-pub(super) fn judge(history: &[DayValue], today: DayValue, limits: &Sensitivity) -> Verdict {
-    if today.value < limits.value_min || today.value <= 0.0 {
-        return Verdict::Usual;
-    }
+/// The history is too short to expect anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLittleHistory {
+    /// Days with a value.
+    pub(super) days: usize,
+}
+
+/// What is expected of a day by days before it. `history` has one entry for each day
+/// on which there was anything at all; days without logs are not in it.
+pub(super) fn expect(
+    history: &[DayValue],
+    day: i64,
+    limits: &Sensitivity,
+) -> Result<Expected, TooLittleHistory> {
     let history: Vec<DayValue> = history
         .iter()
         .copied()
         .filter(|day| day.value > 0.0)
         .collect();
-    let too_little = Verdict::TooLittleHistory {
+    let too_little = TooLittleHistory {
         days: history.len(),
     };
     if history.len() < limits.history_days_min {
-        return too_little;
+        return Err(too_little);
     }
-    let (Some(own), Some(spread)) = (level(&history, today.day), spread(&history, today.day))
-    else {
-        return too_little;
+    let (Some(own), Some(spread)) = (level(&history, day), spread(&history, day)) else {
+        return Err(too_little);
     };
     let uncertain = spread * (1.0 + MEDIAN_VARIANCE / own.days).sqrt();
     let margin = (limits.deviations * uncertain).max(limits.ratio_min.ln());
@@ -188,16 +195,27 @@ pub(super) fn judge(history: &[DayValue], today: DayValue, limits: &Sensitivity)
     let high = (own.center + margin)
         .max(usual)
         .max(record.unwrap_or(usual));
-    if today.value.ln() <= high {
-        return Verdict::Usual;
-    }
-    Verdict::Spike(Expected {
+    Ok(Expected {
         level: own.center.exp(),
         low: (own.center - margin).exp(),
         high: high.exp(),
         like_days: own.like_days,
         history_days: history.len(),
     })
+}
+
+/// Judges a day by days before it, as [`expect`] takes them.
+pub(super) fn judge(history: &[DayValue], today: DayValue, limits: &Sensitivity) -> Verdict {
+    if today.value < limits.value_min || today.value <= 0.0 {
+        return Verdict::Usual;
+    }
+    match expect(history, today.day, limits) {
+        Err(too_little) => Verdict::TooLittleHistory {
+            days: too_little.days,
+        },
+        Ok(expected) if today.value <= expected.high => Verdict::Usual,
+        Ok(expected) => Verdict::Spike(expected),
+    }
 }
 
 #[cfg(test)]

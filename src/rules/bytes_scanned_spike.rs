@@ -5,11 +5,14 @@ use super::facts::Facts;
 use super::rule::{
     Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
-use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic};
+use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic, whole};
 use super::spike::{Wording, report, tally};
+use super::trend::{self, Drawing};
 use crate::model::chain::QueryExecution;
 use crate::model::finding::Severity;
 use crate::model::size;
+use crate::model::trend::{Measure, Trend};
+use rust_decimal::Decimal;
 
 static META: RuleMeta = RuleMeta {
     id: "bytes-scanned-spike",
@@ -62,5 +65,23 @@ impl Rule for BytesScannedSpike {
             figure: QueryExecution::bytes_scanned,
         };
         report(facts, &spikes, &wording, found);
+    }
+
+    fn trends(&self, facts: &Facts<'_>) -> Vec<Trend> {
+        if !facts.given.has_statistics {
+            return Vec::new();
+        }
+        let series = tally(facts, QueryExecution::bytes_scanned);
+        let series = trend::with_quiet_days(facts, series);
+        let drawing = Drawing {
+            measure: |_| Measure::BytesScanned,
+            value: |key: &_, day| {
+                let days = series.get(key);
+                let day = days.and_then(|days| days.get(&day));
+                Decimal::from(day.map_or(0, |day| whole(day.value)))
+            },
+            in_unit: |bytes| Decimal::from(whole(bytes)),
+        };
+        trend::trends(facts, &series, &self.options, &drawing)
     }
 }

@@ -13,12 +13,14 @@ use super::series::{
 use super::spike::{
     Use, add_ids, biggest, capital, causes, day_evidence, day_name, of_day, stood_out, top_queries,
 };
+use super::trend::{self, Drawing};
 use crate::model::chain::QueryExecution;
 use crate::model::charge::{Charge, Share};
 use crate::model::finding::{Evidence, Severity};
 use crate::model::money::exact;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use crate::model::trend::{Measure, Trend};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,6 +152,20 @@ impl Rule for CostSpike {
             let queries = queries.map_or(&[][..], Vec::as_slice);
             report(facts, key, days, &costs[key], queries, found);
         }
+    }
+
+    fn trends(&self, facts: &Facts<'_>) -> Vec<Trend> {
+        let costs = costs(facts);
+        let drawing = Drawing {
+            measure: |currency| Measure::BilledCost(currency.clone()),
+            value: |key: &SeriesKey, day| {
+                let days = costs.get(key);
+                let cost = days.and_then(|days| days.get(&day));
+                cost.map_or(Decimal::ZERO, |(cost, _)| *cost)
+            },
+            in_unit: cents,
+        };
+        trend::trends(facts, &series(&costs), &self.options, &drawing)
     }
 }
 

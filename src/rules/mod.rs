@@ -9,6 +9,7 @@
 //! | [`facts`] | the result of a run, arranged for the questions of rules |
 //! | [`group`] | what happened to one subject: a burst is one finding |
 //! | [`baseline`], [`series`], [`spike`] | what is expected of a day; the days that stand out |
+//! | [`trend`] | the same, for a picture |
 //! | [`trust`] | what a changed trust policy lets in |
 //! | [`registry`] | all rules; a set of them with its options |
 //! | [`mod@settle`] | suppressions, and what an earlier run knew |
@@ -42,6 +43,7 @@ mod series;
 mod session_from_several_origins;
 mod settle;
 mod spike;
+mod trend;
 mod trust;
 mod undeclared_consumer;
 mod undeclared_data_source;
@@ -50,7 +52,7 @@ mod undeclared_work_group;
 mod unexpected_source_account;
 
 pub use facts::{Facts, Given};
-pub use registry::{RULES, RuleSet, check, find};
+pub use registry::{RULES, RuleSet, check, find, trends};
 pub use rule::{
     Checked, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
     RuleNeed,

@@ -12,6 +12,7 @@ use super::{
     undeclared_work_group, unexpected_source_account,
 };
 use crate::model::finding::{RuleReport, RuleState};
+use crate::model::trend::Trend;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All rules, sorted by id.
@@ -50,18 +51,18 @@ pub fn find(id: &str) -> Option<&'static RuleEntry> {
     RULES.iter().find(|entry| entry.meta.id == id)
 }
 
-/// What is to become of a rule in a run.
-enum Chosen {
-    Run(Box<dyn Rule>),
-    Not(RuleState),
+/// A rule with its options, and why it does not run, if so.
+struct Chosen {
+    rule: Box<dyn Rule>,
+    idle: Option<RuleState>,
 }
 
 /// Rules with their options, ready to run.
-pub struct RuleSet(Vec<(&'static RuleEntry, Chosen)>);
+pub struct RuleSet(Vec<Chosen>);
 
 impl std::fmt::Debug for RuleSet {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ids = self.0.iter().map(|(entry, _)| entry.meta.id);
+        let ids = self.0.iter().map(|chosen| chosen.rule.meta().id);
         formatter.debug_list().entries(ids).finish()
     }
 }
@@ -91,14 +92,14 @@ impl RuleSet {
             options.check_names()?;
             let rule = (entry.build)(&options)?;
             let is_enabled = options.is_enabled()?;
-            let state = if !only.is_empty() && !only.contains(entry.meta.id) {
-                Chosen::Not(RuleState::NotAsked)
+            let idle = if !only.is_empty() && !only.contains(entry.meta.id) {
+                Some(RuleState::NotAsked)
             } else if is_enabled {
-                Chosen::Run(rule)
+                None
             } else {
-                Chosen::Not(RuleState::Disabled)
+                Some(RuleState::Disabled)
             };
-            chosen.push((entry, state));
+            chosen.push(Chosen { rule, idle });
         }
         Ok(Self(chosen))
     }
@@ -127,26 +128,26 @@ fn lacking(needs: RuleNeed, facts: &Facts<'_>) -> Option<&'static str> {
 #[must_use]
 pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> Checked {
     let mut checked = Checked::default();
-    for (entry, chosen) in &rules.0 {
-        match chosen {
-            Chosen::Run(rule) => {
-                let mut found = Found::new(rule.meta());
-                match lacking(rule.meta().needs, facts) {
-                    Some(why) => found.rest(why),
-                    None => rule.check(facts, &mut found),
-                }
-                let of_rule = found.finish();
-                checked.findings.extend(of_rule.findings);
-                checked.reports.extend(of_rule.reports);
-                checked.undone.extend(of_rule.undone);
-            }
-            Chosen::Not(state) => checked.reports.push(RuleReport {
-                rule: entry.meta.id,
-                severity: entry.meta.severity,
+    for Chosen { rule, idle } in &rules.0 {
+        let meta = rule.meta();
+        if let Some(state) = idle {
+            checked.reports.push(RuleReport {
+                rule: meta.id,
+                severity: meta.severity,
                 state: state.clone(),
                 notes: Vec::new(),
-            }),
+            });
+            continue;
         }
+        let mut found = Found::new(meta);
+        match lacking(meta.needs, facts) {
+            Some(why) => found.rest(why),
+            None => rule.check(facts, &mut found),
+        }
+        let of_rule = found.finish();
+        checked.findings.extend(of_rule.findings);
+        checked.reports.extend(of_rule.reports);
+        checked.undone.extend(of_rule.undone);
     }
     for finding in &mut checked.findings {
         let values = finding.subject.0.iter().map(|(_, value)| value);
@@ -156,6 +157,18 @@ pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> Checked {
         (right.severity, left.rule, &left.subject).cmp(&(left.severity, right.rule, &right.subject))
     });
     checked
+}
+
+/// The days that rules judge consumers by, by account and measure; of rules that do
+/// not run, too.
+#[must_use]
+pub fn trends(rules: &RuleSet, facts: &Facts<'_>) -> Vec<Trend> {
+    let all = rules.0.iter();
+    let mut trends: Vec<Trend> = all.flat_map(|chosen| chosen.rule.trends(facts)).collect();
+    trends.sort_by(|left, right| {
+        (&left.account_id, &left.measure).cmp(&(&right.account_id, &right.measure))
+    });
+    trends
 }
 
 #[cfg(test)]

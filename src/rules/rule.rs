@@ -7,6 +7,7 @@ use crate::model::finding::{
 };
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
+use crate::model::trend::Trend;
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 
@@ -82,6 +83,13 @@ pub trait Rule: Send + Sync {
     /// Looks at the facts and says what it found, what it needs and does not have,
     /// and what it could not judge.
     fn check(&self, facts: &Facts<'_>, found: &mut Found);
+
+    /// The days it judges consumers by, with what it expects of them; none for rules
+    /// that expect nothing of days.
+    fn trends(&self, facts: &Facts<'_>) -> Vec<Trend> {
+        let _ = facts;
+        Vec::new()
+    }
 }
 
 /// A rule in the registry.

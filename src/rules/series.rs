@@ -6,7 +6,7 @@
     reason = "expectations are statistics: nothing is counted or charged by them"
 )]
 
-use super::baseline::{DayValue, Expected, Sensitivity, Verdict, judge};
+use super::baseline::{DayValue, Expected, Sensitivity, Verdict, expect, judge};
 use super::facts::Facts;
 use super::group::{plural, sample};
 use super::rule::{Found, OptionMeta, Options, OptionsError};
@@ -220,6 +220,25 @@ pub(super) fn spikes(
         ));
     }
     spikes
+}
+
+/// What is expected of a consumer's days, and which of the window stand out: what a
+/// rule's spikes are judged by, drawn.
+pub(super) fn expectations(
+    facts: &Facts<'_>,
+    key: &SeriesKey,
+    days: &BTreeMap<i64, Day>,
+    options: &SpikeOptions,
+) -> BTreeMap<i64, (Option<Expected>, bool)> {
+    let sensitivity = options.sensitivity(&key.scope);
+    let of = |(&day, today): (&i64, &Day)| {
+        let history = history(facts, key, days, day);
+        let value = today.value;
+        let verdict = judge(&history, DayValue { day, value }, &sensitivity);
+        let is_spike = matches!(verdict, Verdict::Spike(_)) && is_judged(facts, day);
+        (day, (expect(&history, day, &sensitivity).ok(), is_spike))
+    };
+    days.iter().map(of).collect()
 }
 
 /// Whether a UTC day lies, in part at least, in the window.

@@ -77,20 +77,33 @@ pub struct Stitched {
 #[must_use]
 pub fn stitch(events: Vec<Event>, context: &Context<'_>) -> Stitched {
     let deduped = dedupe::dedupe(events);
-    let hops = hops::hops(&deduped.events);
-    let sessions = sessions::Sessions::link(&deduped.events, hops);
-    let roles = roles::Roles::find(&deduped.events, &sessions, context.topology);
-    let mut chains = assemble::assemble(&deduped.events, &sessions, &roles, context);
-    quick_user::attach(&mut chains, &deduped.events, context.statistics);
+    let (chains, roles) = chains(&deduped.events, context);
     Stitched {
         events: deduped.events,
         chains,
         duplicates: deduped.duplicates,
         conflicts: deduped.conflicts,
         replaced: deduped.replaced,
-        roles: KnownRoles {
-            run_as: roles.run_as,
-            consumer: roles.consumer,
-        },
+        roles,
     }
+}
+
+/// The chains of another window over events that [`stitch`] gave back; they point
+/// into these events.
+#[must_use]
+pub fn stitch_again(events: &[Event], context: &Context<'_>) -> Vec<Chain> {
+    chains(events, context).0
+}
+
+fn chains(events: &[Event], context: &Context<'_>) -> (Vec<Chain>, KnownRoles) {
+    let hops = hops::hops(events);
+    let sessions = sessions::Sessions::link(events, hops);
+    let roles = roles::Roles::find(events, &sessions, context.topology);
+    let mut chains = assemble::assemble(events, &sessions, &roles, context);
+    quick_user::attach(&mut chains, events, context.statistics);
+    let known = KnownRoles {
+        run_as: roles.run_as,
+        consumer: roles.consumer,
+    };
+    (chains, known)
 }

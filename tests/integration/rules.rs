@@ -111,6 +111,7 @@ fn plan(settings: &Settings, window: TimeWindow, only: &BTreeSet<String>) -> Pla
             suppressions: settings.suppressions.clone(),
             as_of: window.to.unwrap().day(),
             previous: None,
+            trends: false,
         }),
         ..Plan::default()
     }

@@ -2,12 +2,17 @@
 
 use super::coverage::{BillV1, CoverageV1, RejectsV1, StatisticsV1};
 use super::v1::WindowV1;
-use crate::model::audit::Audit;
+use crate::model::audit::{Audit, Part};
+use crate::model::bill::BillCoverage;
 use crate::model::charge::{
-    BesideRow, Billed, Chargeback, ChargebackRow, Dimension, ListPrice, Reason, Reconciliation,
+    Attribution, BesideRow, Billed, Chargeback, ChargebackRow, Dimension, ListPrice, Reason,
+    Reconciliation,
 };
+use crate::model::coverage::{Coverage, Rejects};
+use crate::model::execution::StatisticsCoverage;
 use crate::model::money::exact;
 use crate::model::text::Text;
+use crate::model::window::TimeWindow;
 use rust_decimal::Decimal;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -185,8 +190,9 @@ impl<'a> PriceV1<'a> {
     }
 }
 
+/// A chargeback with everything it rests on.
 #[derive(Serialize)]
-struct TableV1<'a> {
+pub struct TableV1<'a> {
     schema: &'static str,
     window: WindowV1,
     by: Vec<&'static str>,
@@ -204,6 +210,99 @@ struct TableV1<'a> {
     coverage: CoverageV1<'a>,
 }
 
+/// What a chargeback rests on: a whole run, or a part of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// What it answers for.
+    pub window: TimeWindow,
+    /// The bill, split.
+    pub attribution: Option<&'a Attribution>,
+    /// What was read of the bill.
+    pub bill: Option<&'a BillCoverage>,
+    /// What was read of query statistics.
+    pub statistics: Option<&'a StatisticsCoverage>,
+    /// Lines of business units that could not be read.
+    pub units_rejects: &'a Rejects,
+    /// What was read of the logs.
+    pub coverage: &'a Coverage,
+}
+
+impl<'a> Basis<'a> {
+    /// A whole run.
+    #[must_use]
+    pub fn of(audit: &'a Audit) -> Self {
+        Self {
+            window: audit.window,
+            attribution: audit.attribution.as_ref(),
+            bill: audit.bill.as_ref(),
+            statistics: audit.statistics.as_ref(),
+            units_rejects: &audit.units_rejects,
+            coverage: &audit.coverage,
+        }
+    }
+
+    /// A part of a run.
+    #[must_use]
+    pub fn of_part(audit: &'a Audit, part: &'a Part) -> Self {
+        Self {
+            window: part.window,
+            attribution: part.attribution.as_ref(),
+            bill: part.bill.as_ref(),
+            statistics: part.statistics.as_ref(),
+            ..Self::of(audit)
+        }
+    }
+}
+
+impl<'a> TableV1<'a> {
+    /// Rows, totals, reconciliation and coverage.
+    #[must_use]
+    pub fn of(basis: Basis<'a>, chargeback: &'a Chargeback) -> Self {
+        let by = &chargeback.by;
+        let attribution = basis.attribution;
+        let total = match &chargeback.totals[..] {
+            [only] => Some(RowV1::of(only, &[])),
+            _ => None,
+        };
+        Self {
+            schema: TABLE_SCHEMA,
+            window: WindowV1::of(basis.window),
+            by: by.iter().map(|by| by.as_str()).collect(),
+            terabyte: attribution.map_or("decimal", |attribution| attribution.terabyte.as_str()),
+            prices: attribution
+                .iter()
+                .flat_map(|attribution| &attribution.prices)
+                .map(PriceV1::of)
+                .collect(),
+            rows: chargeback
+                .rows
+                .iter()
+                .map(|row| RowV1::of(row, by))
+                .collect(),
+            total,
+            totals: chargeback
+                .totals
+                .iter()
+                .map(|row| RowV1::of(row, &[]))
+                .collect(),
+            beside: chargeback
+                .beside
+                .iter()
+                .map(|row| BesideV1::of(row, by))
+                .collect(),
+            reconciliation: attribution
+                .iter()
+                .flat_map(|attribution| &attribution.reconciliations)
+                .map(ReconciliationV1::of)
+                .collect(),
+            bill: basis.bill.map(BillV1::of),
+            statistics: basis.statistics.map(StatisticsV1::of),
+            business_unit_rejects: RejectsV1::of(basis.units_rejects),
+            coverage: CoverageV1::of(basis.coverage),
+        }
+    }
+}
+
 /// Writes one JSON document with rows, totals, reconciliation and coverage.
 ///
 /// # Errors
@@ -214,52 +313,7 @@ pub fn write_json(
     chargeback: &Chargeback,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let by = &chargeback.by;
-    let attribution = audit.attribution.as_ref();
-    let total = match &chargeback.totals[..] {
-        [only] => Some(RowV1::of(only, &[])),
-        _ => None,
-    };
-    let document = TableV1 {
-        schema: TABLE_SCHEMA,
-        window: WindowV1 {
-            from: audit.window.from,
-            to: audit.window.to,
-        },
-        by: by.iter().map(|by| by.as_str()).collect(),
-        terabyte: attribution.map_or("decimal", |attribution| attribution.terabyte.as_str()),
-        prices: attribution
-            .iter()
-            .flat_map(|attribution| &attribution.prices)
-            .map(PriceV1::of)
-            .collect(),
-        rows: chargeback
-            .rows
-            .iter()
-            .map(|row| RowV1::of(row, by))
-            .collect(),
-        total,
-        totals: chargeback
-            .totals
-            .iter()
-            .map(|row| RowV1::of(row, &[]))
-            .collect(),
-        beside: chargeback
-            .beside
-            .iter()
-            .map(|row| BesideV1::of(row, by))
-            .collect(),
-        reconciliation: attribution
-            .iter()
-            .flat_map(|attribution| &attribution.reconciliations)
-            .map(ReconciliationV1::of)
-            .collect(),
-        bill: audit.bill.as_ref().map(BillV1::of),
-        statistics: audit.statistics.as_ref().map(StatisticsV1::of),
-        business_unit_rejects: RejectsV1::of(&audit.units_rejects),
-        coverage: CoverageV1::of(&audit.coverage),
-    };
-    serde_json::to_writer(&mut *writer, &document)?;
+    serde_json::to_writer(&mut *writer, &TableV1::of(Basis::of(audit), chargeback))?;
     writer.write_all(b"\n")
 }
 

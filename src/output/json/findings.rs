@@ -280,8 +280,9 @@ impl TotalV1 {
     }
 }
 
+/// The findings of a run as one document.
 #[derive(Serialize)]
-struct FindingsV1<'a> {
+pub struct FindingsV1<'a> {
     schema: &'static str,
     window: WindowV1,
     baseline: WindowV1,
@@ -298,8 +299,47 @@ struct FindingsV1<'a> {
     total: TotalV1,
 }
 
-/// Writes one JSON document: the findings that are `shown`, what was suppressed and
-/// resolved, and what every rule did.
+impl<'a> FindingsV1<'a> {
+    /// The findings that are `shown`, what was suppressed and resolved, and what every
+    /// rule did.
+    #[must_use]
+    pub fn of(audit: &'a Audit, findings: &'a Findings, shown: &[&'a Finding]) -> Self {
+        let is_shown = |finding: &&Finding| shown.iter().any(|one| std::ptr::eq(*one, *finding));
+        let hidden = findings
+            .findings
+            .iter()
+            .filter(|finding| !is_shown(finding));
+        let open = findings.open.iter();
+        Self {
+            schema: FINDINGS_SCHEMA,
+            window: WindowV1::of(findings.window),
+            baseline: WindowV1::of(findings.baseline),
+            has_previous: findings.has_previous,
+            coverage: CoverageV1::of(&audit.coverage),
+            findings: shown.iter().map(|finding| FindingV1::of(finding)).collect(),
+            suppressed: findings.suppressed.iter().map(SuppressedV1::of).collect(),
+            expired_suppressions: findings.expired.iter().map(ExpiredV1::of).collect(),
+            unused_suppressions: findings.unused.iter().map(UnusedV1::of).collect(),
+            hidden: hidden.map(KnownV1::of_hidden).collect(),
+            resolved: findings
+                .resolved
+                .iter()
+                .map(|one| KnownV1::of_previous(one, None))
+                .collect(),
+            open: open
+                .map(|one| KnownV1::of_previous(&one.finding, Some(&one.why)))
+                .collect(),
+            rules: findings
+                .rules
+                .iter()
+                .map(|report| RuleV1::of(report, shown))
+                .collect(),
+            total: TotalV1::of(findings, shown),
+        }
+    }
+}
+
+/// Writes one JSON document.
 ///
 /// # Errors
 ///
@@ -310,43 +350,7 @@ pub fn write_json(
     shown: &[&Finding],
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let window = |window: &crate::model::window::TimeWindow| WindowV1 {
-        from: window.from,
-        to: window.to,
-    };
-    let is_shown = |finding: &&Finding| shown.iter().any(|one| std::ptr::eq(*one, *finding));
-    let hidden = findings
-        .findings
-        .iter()
-        .filter(|finding| !is_shown(finding));
-    let open = findings.open.iter();
-    let document = FindingsV1 {
-        schema: FINDINGS_SCHEMA,
-        window: window(&findings.window),
-        baseline: window(&findings.baseline),
-        has_previous: findings.has_previous,
-        coverage: CoverageV1::of(&audit.coverage),
-        findings: shown.iter().map(|finding| FindingV1::of(finding)).collect(),
-        suppressed: findings.suppressed.iter().map(SuppressedV1::of).collect(),
-        expired_suppressions: findings.expired.iter().map(ExpiredV1::of).collect(),
-        unused_suppressions: findings.unused.iter().map(UnusedV1::of).collect(),
-        hidden: hidden.map(KnownV1::of_hidden).collect(),
-        resolved: findings
-            .resolved
-            .iter()
-            .map(|one| KnownV1::of_previous(one, None))
-            .collect(),
-        open: open
-            .map(|one| KnownV1::of_previous(&one.finding, Some(&one.why)))
-            .collect(),
-        rules: findings
-            .rules
-            .iter()
-            .map(|report| RuleV1::of(report, shown))
-            .collect(),
-        total: TotalV1::of(findings, shown),
-    };
-    serde_json::to_writer(&mut *writer, &document)?;
+    serde_json::to_writer(&mut *writer, &FindingsV1::of(audit, findings, shown))?;
     writer.write_all(b"\n")
 }
 

@@ -4,5 +4,6 @@
 pub mod chargeback;
 pub mod coverage;
 pub mod findings;
+pub mod report;
 pub mod table;
 pub mod v1;

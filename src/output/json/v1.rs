@@ -7,6 +7,7 @@ use crate::model::execution::StatementType;
 use crate::model::money::exact;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
@@ -81,8 +82,9 @@ struct ScopeDownV1<'a> {
     resources: &'a [Text],
 }
 
+/// One query of a chain.
 #[derive(Serialize)]
-struct QueryV1<'a> {
+pub(super) struct QueryV1<'a> {
     query_execution_id: Option<String>,
     started_at: UtcSecond,
     region: Option<&'a Text>,
@@ -183,7 +185,7 @@ impl<'a> SessionV1<'a> {
 }
 
 impl<'a> QueryV1<'a> {
-    fn of(query: &'a QueryExecution) -> Self {
+    pub(super) fn of(query: &'a QueryExecution) -> Self {
         let figures = query.figures.as_deref();
         Self {
             query_execution_id: id(query.query_execution_id.as_ref()),
@@ -255,10 +257,20 @@ impl<'a> ChainQueryV1<'a> {
     }
 }
 
+/// A half-open window.
 #[derive(Serialize)]
 pub(super) struct WindowV1 {
-    pub(super) from: Option<UtcSecond>,
-    pub(super) to: Option<UtcSecond>,
+    from: Option<UtcSecond>,
+    to: Option<UtcSecond>,
+}
+
+impl WindowV1 {
+    pub(super) fn of(window: TimeWindow) -> Self {
+        Self {
+            from: window.from,
+            to: window.to,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -346,10 +358,7 @@ pub fn write_json(
     }
     let document = ChainsV1 {
         schema: CHAINS_SCHEMA,
-        window: WindowV1 {
-            from: audit.window.from,
-            to: audit.window.to,
-        },
+        window: WindowV1::of(audit.window),
         coverage: CoverageV1::of(&audit.coverage),
         statistics: audit.statistics.as_ref().map(StatisticsV1::of),
         chains: nested,

@@ -1,0 +1,177 @@
+//! `qs-audit report`.
+
+use super::args::{Format, Global, ReportArgs};
+use super::chains::{exit_of, nothing_to_read};
+use super::exit::Exit;
+use super::exports::{self, Wants};
+use super::failure::Failure;
+use super::findings::{checks, failing, judged, options};
+use super::inputs::{self, Inputs};
+use super::moments::{self, DefaultWindow};
+use super::report_folder::{ReportFile, ReportFolder};
+use super::terminal::{page, say};
+use crate::attribute;
+use crate::config::Settings;
+use crate::model::audit::Part;
+use crate::model::charge::{Chargeback, Dimension};
+use crate::model::finding::{Finding, FindingStatus, Previous};
+use crate::model::window::TimeWindow;
+use crate::output::json::report as json;
+use crate::output::report::{Material, Night, RulePage, markdown, page as html, summary};
+use crate::output::{chargeback_rows, csv, finding_rows};
+use crate::pipeline::{Checks, PartPlan};
+use crate::rules::RULES;
+use crate::tables::{self, write_parquet};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// What an open window is bounded to.
+const DEFAULT_SECONDS: i64 = 86_400;
+
+pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
+    if global.format != Format::Table {
+        return Err(Failure::usage("a report has all of its formats")
+            .hint("-o takes a folder; index.html, report.md, report.json and tables go into it"));
+    }
+    let now = inputs::now(global)?;
+    let window = moments::window(global, now, DefaultWindow::LastDay)?;
+    let window = TimeWindow {
+        to: window.to.or(Some(now.plus(1))),
+        ..window
+    };
+    let window = judged(window, now, DEFAULT_SECONDS);
+    let settings = inputs::settings(global)?;
+    let mut checks = checks(&args.checks, &settings, window, now, &BTreeSet::new())?;
+    let folder = ReportFolder::of(global.output.as_deref(), checks.as_of)?;
+    checks.trends = true;
+    if checks.previous.is_none() {
+        checks.previous = last_report(global, &folder, window);
+    }
+    let inputs = gather(global, &settings, window, checks)?;
+    let audit = inputs.run(global)?;
+    let nothing = nothing_to_read(&audit);
+    let (Some(findings), Some(part)) = (&audit.findings, &audit.part) else {
+        return Err(Failure::internal("the run has no findings, or no night"));
+    };
+    let chargeback = chargeback(part, &inputs)?;
+    let pages: Vec<RulePage> = RULES
+        .iter()
+        .map(|entry| RulePage {
+            rule: entry.meta.id,
+            page: entry.meta.page,
+        })
+        .collect();
+    let options = options(global);
+    let night = Night::of(Material {
+        audit: &audit,
+        part,
+        findings,
+        chargeback: &chargeback,
+        topology: &inputs.plan.topology,
+        pages: &pages,
+        options: &options,
+    });
+    write(&night, &folder)?;
+    let latest = folder.point_latest()?;
+    if !global.quiet {
+        tell(global, &night, &folder, latest.as_deref())?;
+    }
+    let strictly = exit_of(global, &audit);
+    let wanted = |finding: &&Finding| !args.new || finding.status == FindingStatus::New;
+    let wanted: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
+    Ok(if failing(global, args.fail_on, &wanted) {
+        Exit::Findings
+    } else {
+        strictly.max(nothing)
+    })
+}
+
+/// The report that this one is compared with where `--previous` names none. The same
+/// night, made again, is compared with what it was compared with.
+fn last_report(global: &Global, folder: &ReportFolder, window: TimeWindow) -> Option<Previous> {
+    let (last, path) = folder.last_report()?;
+    let is_earlier = last
+        .window_end
+        .zip(window.to)
+        .is_none_or(|(last, own)| last < own);
+    let previous = if is_earlier {
+        Some(last.found)
+    } else {
+        last.compared_with
+    };
+    if previous.is_some() && !global.quiet && is_earlier {
+        say(&format!("compared with the report in {}\n", path.display()));
+    }
+    previous
+}
+
+fn gather(
+    global: &Global,
+    settings: &Settings,
+    window: TimeWindow,
+    checks: Checks,
+) -> Result<Inputs, Failure> {
+    let read = moments::with_baseline(window, checks.baseline_days);
+    let mut inputs = Inputs::of_settings(global, settings, read, Wants::BillIfGiven)?;
+    inputs.plan.part = Some(PartPlan {
+        window,
+        bill: exports::bill(global, settings, moments::whole_days(window))?,
+    });
+    inputs.plan.checks = Some(checks);
+    Ok(inputs)
+}
+
+fn chargeback(part: &Part, inputs: &Inputs) -> Result<Chargeback, Failure> {
+    let Some(attribution) = &part.attribution else {
+        return Ok(Chargeback::default());
+    };
+    attribute::chargeback(
+        attribution,
+        &[Dimension::BusinessUnit],
+        &inputs.plan.topology,
+    )
+    .map_err(|error| Failure::internal(error.to_string()))
+}
+
+fn write(night: &Night<'_>, folder: &ReportFolder) -> Result<(), Failure> {
+    let material = &night.material;
+    let findings: Vec<&Finding> = material.findings.findings.iter().collect();
+    let file = |name, write| ReportFile { name, write };
+    folder.write(&[
+        file("index.html", &|out| html::write(night, out)),
+        file("report.md", &|out| markdown::write(night, out)),
+        file("report.json", &|out| json::write(night, out)),
+        file("chains.csv", &|out| csv::write_chains(&night.chains, out)),
+        file("chains.parquet", &|out| {
+            write_parquet(&tables::chains(&night.chains), out).map_err(io::Error::other)
+        }),
+        file("findings.csv", &|out| {
+            csv::write_table(&finding_rows::rows(&findings), out)
+        }),
+        file("chargeback.csv", &|out| {
+            let rows = chargeback_rows::rows(material.chargeback, material.topology);
+            csv::write_table(&rows, out)
+        }),
+    ])
+}
+
+/// The night in ten lines.
+fn tell(
+    global: &Global,
+    night: &Night<'_>,
+    folder: &ReportFolder,
+    latest: Option<&Path>,
+) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    summary::write(night, page(global), &mut out)?;
+    let latest = latest.map_or_else(String::new, |latest| {
+        format!(", and {} points at the newest", latest.display())
+    });
+    writeln!(
+        out,
+        "Written to {}{latest}",
+        folder.path().join("index.html").display()
+    )?;
+    Ok(())
+}

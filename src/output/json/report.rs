@@ -1,0 +1,436 @@
+//! The nightly report, version 1 (`docs/report-v1.schema.json`).
+
+use super::chargeback::{Basis, TableV1};
+use super::findings::FindingsV1;
+use super::v1::{ChainV1, QueryV1, WindowV1};
+use crate::model::finding::{Finding, Severity};
+use crate::model::money::exact;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
+use crate::output::report::{
+    Flow, Gap, ListedChain, Moment, Night, Path, Place, Places, TopQuery, TopUse, Unseen,
+};
+use jiff::civil::Date;
+use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+const REPORT_SCHEMA: &str = "qs-audit/report/v1";
+
+/// A day as outputs spell it.
+struct Day(Date);
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+#[derive(Serialize)]
+struct CountV1 {
+    count: u64,
+    new: u64,
+}
+
+#[derive(Serialize)]
+struct VerdictV1 {
+    finding_count: u64,
+    new: u64,
+    ongoing: u64,
+    resolved: usize,
+    open: usize,
+    suppressed: usize,
+    by_severity: BTreeMap<&'static str, CountV1>,
+}
+
+impl VerdictV1 {
+    fn of(night: &Night<'_>) -> Self {
+        let (counts, findings) = (&night.counts, night.findings());
+        let of = |(severity, count, new): &(Severity, u64, u64)| {
+            let (count, new) = (*count, *new);
+            (severity.as_str(), CountV1 { count, new })
+        };
+        Self {
+            finding_count: counts.all,
+            new: counts.new,
+            ongoing: counts.ongoing,
+            resolved: findings.resolved.len(),
+            open: findings.open.len(),
+            suppressed: findings.suppressed.len(),
+            by_severity: counts.by_severity.iter().map(of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SumsV1 {
+    chain_count: u64,
+    query_count: u64,
+    bytes_scanned: Option<u64>,
+    estimated_cost_usd: Option<String>,
+    consumer_count: u64,
+}
+
+#[derive(Serialize)]
+struct UnseenV1<'a> {
+    code: &'static str,
+    count: u64,
+    text: &'a str,
+}
+
+impl<'a> UnseenV1<'a> {
+    fn of(unseen: &'a Unseen) -> Self {
+        Self {
+            code: unseen.code,
+            count: unseen.count,
+            text: &unseen.text,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct GapV1 {
+    first_day: Day,
+    last_day: Day,
+    is_in_window: bool,
+}
+
+impl GapV1 {
+    fn of(gap: &Gap) -> Self {
+        Self {
+            first_day: Day(gap.first),
+            last_day: Day(gap.last),
+            is_in_window: gap.is_in_window,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PlaceV1<'a> {
+    account_id: &'a Text,
+    account_name: Option<&'a Text>,
+    region: Option<&'a Text>,
+    habit: &'static str,
+    days_logged: usize,
+    records: &'a [u64],
+    gaps: Vec<GapV1>,
+}
+
+impl<'a> PlaceV1<'a> {
+    fn of(place: &'a Place<'a>) -> Self {
+        Self {
+            account_id: place.account_id,
+            account_name: place.account_name,
+            region: place.region,
+            habit: place.habit.as_str(),
+            days_logged: place.days_logged(),
+            records: &place.records,
+            gaps: place.gaps.iter().map(GapV1::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PlacesV1<'a> {
+    days: Vec<Day>,
+    days_before_window: usize,
+    places: Vec<PlaceV1<'a>>,
+}
+
+impl<'a> PlacesV1<'a> {
+    fn of(places: &'a Places<'a>) -> Self {
+        Self {
+            days: places.days.iter().copied().map(Day).collect(),
+            days_before_window: places.first_in_window,
+            places: places.places.iter().map(PlaceV1::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PathV1<'a> {
+    hub_role_arn: Option<&'a Text>,
+    consumer_account_id: Option<&'a Text>,
+    consumer_name: Option<&'a Text>,
+    consumer_role_arn: Option<&'a Text>,
+    work_group: Option<&'a Text>,
+    chain_count: u64,
+    query_count: u64,
+    queries_without_statistics: u64,
+    bytes_scanned: Option<u64>,
+    finding_ids: &'a BTreeSet<&'a str>,
+}
+
+impl<'a> PathV1<'a> {
+    fn of(path: &'a Path<'a>) -> Self {
+        Self {
+            hub_role_arn: path.hub_role_arn,
+            consumer_account_id: path.consumer_account_id,
+            consumer_name: path.consumer_name,
+            consumer_role_arn: path.consumer_role_arn,
+            work_group: path.work_group,
+            chain_count: path.chain_count,
+            query_count: path.query_count,
+            queries_without_statistics: path.queries_without_statistics,
+            bytes_scanned: path.bytes_scanned,
+            finding_ids: &path.finding_ids,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FlowV1<'a> {
+    basis: &'static str,
+    denied: u64,
+    paths: Vec<PathV1<'a>>,
+}
+
+impl<'a> FlowV1<'a> {
+    fn of(flow: &'a Flow<'a>) -> Self {
+        Self {
+            basis: flow.basis.as_str(),
+            denied: flow.denied,
+            paths: flow.paths.iter().map(PathV1::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MomentV1<'a> {
+    time: UtcSecond,
+    session: &'static str,
+    confidence: &'static str,
+    action: String,
+    recipient_account_id: Option<&'a Text>,
+    region: Option<&'a Text>,
+    source_ip: Option<&'a Text>,
+    error_code: Option<&'a Text>,
+    event_id: String,
+}
+
+impl<'a> MomentV1<'a> {
+    fn of(moment: &Moment<'a>) -> Self {
+        let event = moment.event;
+        Self {
+            time: event.time,
+            session: moment.part.as_str(),
+            confidence: moment.confidence.as_str(),
+            action: event.action(),
+            recipient_account_id: event.recipient_account_id.as_ref(),
+            region: event.region.as_ref(),
+            source_ip: event.source_ip.as_ref(),
+            error_code: event.error_code.as_ref(),
+            event_id: event.id.to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ListedChainV1<'a> {
+    finding_ids: &'a [&'a str],
+    chain: ChainV1<'a>,
+    timeline: Vec<MomentV1<'a>>,
+    events_left_out: u64,
+}
+
+impl<'a> ListedChainV1<'a> {
+    fn of(listed: &'a ListedChain<'a>) -> Self {
+        Self {
+            finding_ids: &listed.finding_ids,
+            chain: ChainV1::of(listed.chain),
+            timeline: listed.timeline.iter().map(MomentV1::of).collect(),
+            events_left_out: listed.events_left_out,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ChainsV1<'a> {
+    total: u64,
+    listed: Vec<ListedChainV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExpectedV1 {
+    low: String,
+    level: String,
+    high: String,
+}
+
+impl ExpectedV1 {
+    fn of(expected: &ExpectedRange) -> Self {
+        Self {
+            low: exact(expected.low),
+            level: exact(expected.level),
+            high: exact(expected.high),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TrendDayV1 {
+    day: Day,
+    value: String,
+    expected: Option<ExpectedV1>,
+    is_spike: bool,
+    is_doubtful: bool,
+}
+
+impl TrendDayV1 {
+    fn of(day: &TrendDay) -> Self {
+        Self {
+            day: Day(day.day),
+            value: exact(day.value),
+            expected: day.expected.as_ref().map(ExpectedV1::of),
+            is_spike: day.is_spike,
+            is_doubtful: day.is_doubtful,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TrendV1<'a> {
+    account_id: &'a Text,
+    account_name: Option<&'a Text>,
+    measure: &'static str,
+    currency: Option<&'a Text>,
+    days: Vec<TrendDayV1>,
+}
+
+impl<'a> TrendV1<'a> {
+    fn of(trend: &'a Trend, night: &Night<'a>) -> Self {
+        Self {
+            account_id: &trend.account_id,
+            account_name: night.material.topology.account_name(&trend.account_id),
+            measure: trend.measure.as_str(),
+            currency: match &trend.measure {
+                Measure::BilledCost(currency) => Some(currency),
+                Measure::BytesScanned => None,
+            },
+            days: trend.days.iter().map(TrendDayV1::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TopQueryV1<'a> {
+    chain_id: &'a str,
+    consumer_account_id: Option<&'a Text>,
+    consumer_name: Option<&'a Text>,
+    data_source_arn: Option<&'a Text>,
+    quick_user: Option<&'a Text>,
+    query: QueryV1<'a>,
+}
+
+impl<'a> TopQueryV1<'a> {
+    fn of(top: &TopQuery<'a>) -> Self {
+        Self {
+            chain_id: &top.chain.chain_id,
+            consumer_account_id: top.chain.consumer_account_id.as_ref(),
+            consumer_name: top.chain.consumer_name.as_ref(),
+            data_source_arn: top.chain.data_source_arn.as_ref(),
+            quick_user: top.chain.quick_user.as_ref().map(|user| &user.name),
+            query: QueryV1::of(top.query),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TopUseV1<'a> {
+    name: Option<&'a Text>,
+    query_count: u64,
+    queries_without_statistics: u64,
+    bytes_scanned: Option<u64>,
+    estimated_cost_usd: Option<String>,
+}
+
+impl<'a> TopUseV1<'a> {
+    fn of(top: &TopUse<'a>) -> Self {
+        Self {
+            name: top.name,
+            query_count: top.query_count,
+            queries_without_statistics: top.queries_without_statistics,
+            bytes_scanned: top.bytes_scanned,
+            estimated_cost_usd: top.estimated_cost_usd.map(exact),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TopV1<'a> {
+    queries: Vec<TopQueryV1<'a>>,
+    user_count: usize,
+    users: Vec<TopUseV1<'a>>,
+    data_source_count: usize,
+    data_sources: Vec<TopUseV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReportV1<'a> {
+    schema: &'static str,
+    program_version: &'static str,
+    date: Day,
+    window: WindowV1,
+    hub_account_ids: &'a BTreeSet<&'a Text>,
+    verdict: VerdictV1,
+    summary: SumsV1,
+    unseen: Vec<UnseenV1<'a>>,
+    places: PlacesV1<'a>,
+    findings: FindingsV1<'a>,
+    flow: FlowV1<'a>,
+    chains: ChainsV1<'a>,
+    trends: Vec<TrendV1<'a>>,
+    chargeback: TableV1<'a>,
+    top: TopV1<'a>,
+}
+
+/// Writes the whole report as one JSON document.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let material = &night.material;
+    let (audit, part, findings) = (material.audit, material.part, material.findings);
+    let shown: Vec<&Finding> = findings.findings.iter().collect();
+    let (sums, tops) = (&night.sums, &night.tops);
+    let document = ReportV1 {
+        schema: REPORT_SCHEMA,
+        program_version: env!("CARGO_PKG_VERSION"),
+        date: Day(night.date),
+        window: WindowV1::of(part.window),
+        hub_account_ids: &night.hub_account_ids,
+        verdict: VerdictV1::of(night),
+        summary: SumsV1 {
+            chain_count: sums.chain_count,
+            query_count: sums.query_count,
+            bytes_scanned: sums.bytes_scanned,
+            estimated_cost_usd: sums.estimated_cost_usd.map(exact),
+            consumer_count: sums.consumer_count,
+        },
+        unseen: night.unseen.iter().map(UnseenV1::of).collect(),
+        places: PlacesV1::of(&night.places),
+        findings: FindingsV1::of(audit, findings, &shown),
+        flow: FlowV1::of(&night.flow),
+        chains: ChainsV1 {
+            total: night.listed.total,
+            listed: night.listed.chains.iter().map(ListedChainV1::of).collect(),
+        },
+        trends: audit
+            .trends
+            .iter()
+            .map(|trend| TrendV1::of(trend, night))
+            .collect(),
+        chargeback: TableV1::of(Basis::of_part(audit, part), material.chargeback),
+        top: TopV1 {
+            queries: tops.queries.iter().map(TopQueryV1::of).collect(),
+            user_count: tops.user_count,
+            users: tops.users.iter().map(TopUseV1::of).collect(),
+            data_source_count: tops.data_source_count,
+            data_sources: tops.data_sources.iter().map(TopUseV1::of).collect(),
+        },
+    };
+    serde_json::to_writer(&mut *writer, &document)?;
+    writer.write_all(b"\n")
+}

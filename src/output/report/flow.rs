@@ -1,0 +1,148 @@
+//! Paths that bytes took: from the hub's role through the consumer's to the work
+//! group.
+
+use super::listed::Named;
+use crate::model::chain::{Chain, ChainStatus};
+use crate::model::text::Text;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the width of a path stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// Bytes scanned.
+    Bytes,
+    /// Queries, because the bytes of none are known.
+    Queries,
+}
+
+impl Basis {
+    /// The basis as outputs spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes-scanned",
+            Self::Queries => "queries",
+        }
+    }
+}
+
+/// Chains that went the same way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path<'a> {
+    /// The role that assumed the consumer's, as it was logged; `None` where it was
+    /// not seen.
+    pub hub_role_arn: Option<&'a Text>,
+    /// The consumer account.
+    pub consumer_account_id: Option<&'a Text>,
+    /// Its declared name.
+    pub consumer_name: Option<&'a Text>,
+    /// The consumer's role.
+    pub consumer_role_arn: Option<&'a Text>,
+    /// The work group; `None` for sessions without a query.
+    pub work_group: Option<&'a Text>,
+    /// How many chains.
+    pub chain_count: u64,
+    /// How many queries.
+    pub query_count: u64,
+    /// Queries of which the bytes are not known.
+    pub queries_without_statistics: u64,
+    /// Bytes scanned, as far as they are known.
+    pub bytes_scanned: Option<u64>,
+    /// Findings about these chains.
+    pub finding_ids: BTreeSet<&'a str>,
+}
+
+/// All paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow<'a> {
+    /// What widths stand for.
+    pub basis: Basis,
+    /// The paths: those with findings first, then by bytes.
+    pub paths: Vec<Path<'a>>,
+    /// Refused attempts, which took no path.
+    pub denied: u64,
+}
+
+type Key<'a> = (
+    Option<&'a Text>,
+    Option<&'a Text>,
+    Option<&'a Text>,
+    Option<&'a Text>,
+);
+
+/// The paths of these chains.
+#[must_use]
+pub(super) fn flow<'a>(chains: &[&'a Chain], named: &Named<'a>) -> Flow<'a> {
+    let mut paths: BTreeMap<Key<'a>, Path<'a>> = BTreeMap::new();
+    let mut denied = 0;
+    for chain in chains {
+        if chain.status == ChainStatus::Denied {
+            denied += 1;
+            continue;
+        }
+        add(chain, named, &mut paths);
+    }
+    let mut paths: Vec<Path<'a>> = paths.into_values().collect();
+    paths.sort_by_key(|path| {
+        let bytes = path.bytes_scanned.unwrap_or(0);
+        (
+            path.finding_ids.is_empty(),
+            std::cmp::Reverse((bytes, path.query_count)),
+        )
+    });
+    let has_bytes = paths.iter().any(|path| path.bytes_scanned > Some(0));
+    Flow {
+        basis: if has_bytes {
+            Basis::Bytes
+        } else {
+            Basis::Queries
+        },
+        paths,
+        denied,
+    }
+}
+
+fn add<'a>(chain: &'a Chain, named: &Named<'a>, paths: &mut BTreeMap<Key<'a>, Path<'a>>) {
+    let run_as = chain.run_as_session.as_ref();
+    let hub_role_arn = run_as.and_then(|session| session.role_arn.as_ref());
+    let consumer = chain.consumer_session.as_ref();
+    let consumer_role_arn = consumer.and_then(|session| session.role_arn.as_ref());
+    let findings: Vec<&str> = named.of(&chain.chain_id).collect();
+    let groups: BTreeSet<Option<&Text>> = if chain.queries.is_empty() {
+        BTreeSet::from([None])
+    } else {
+        let groups = chain.queries.iter().map(|query| query.work_group.as_ref());
+        groups.collect()
+    };
+    for work_group in groups {
+        let key = (
+            hub_role_arn,
+            chain.consumer_account_id.as_ref(),
+            consumer_role_arn,
+            work_group,
+        );
+        let path = paths.entry(key).or_insert_with(|| Path {
+            hub_role_arn,
+            consumer_account_id: chain.consumer_account_id.as_ref(),
+            consumer_name: chain.consumer_name.as_ref(),
+            consumer_role_arn,
+            work_group,
+            chain_count: 0,
+            query_count: 0,
+            queries_without_statistics: 0,
+            bytes_scanned: None,
+            finding_ids: BTreeSet::new(),
+        });
+        path.chain_count += 1;
+        path.finding_ids.extend(&findings);
+        let own = chain.queries.iter();
+        for query in own.filter(|query| query.work_group.as_ref() == work_group) {
+            path.query_count += 1;
+            path.queries_without_statistics += u64::from(query.lacks_statistics());
+            if let Some(bytes) = query.bytes_scanned() {
+                let sum = path.bytes_scanned.unwrap_or(0).saturating_add(bytes);
+                path.bytes_scanned = Some(sum);
+            }
+        }
+    }
+}

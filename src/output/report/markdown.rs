@@ -1,0 +1,288 @@
+//! `report.md`: the night for chat and tickets, short.
+//!
+//! Text from logs stands in code spans only: there, no renderer takes it for links,
+//! mentions, images or HTML.
+
+use super::Night;
+use super::cells::{Shown, cost, size};
+use super::unseen::Unseen;
+use crate::model::finding::{Finding, FindingStatus, Severity};
+use crate::output::chargeback::{Figure, figures, names};
+use crate::output::human::{count, decimals, minute, plural};
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// Findings that are told in full; the rest is counted.
+const FINDINGS_MAX: usize = 20;
+/// Lines of what was not seen.
+const UNSEEN_MAX: usize = 12;
+/// Lines of the biggest users and data sources.
+const TOPS_MAX: usize = 5;
+/// Letters of one piece of log text.
+const LETTERS_MAX: usize = 300;
+
+/// Text as a code span that nothing in it can end.
+fn code(text: &str) -> String {
+    let text = Shown::bounded(text, LETTERS_MAX);
+    let text = text.as_str();
+    let mut longest = 0;
+    let mut run = 0;
+    for letter in text.chars() {
+        run = if letter == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(longest + 1);
+    let is_padded = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
+    let pad = if is_padded { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// The same inside a table, where a bar would end the cell.
+fn cell(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+/// `, hub 111122223333`: where Quick lives, as far as that is known.
+pub(super) fn of_hub(night: &Night<'_>) -> String {
+    match night.hub_account_ids.len() {
+        0 => String::new(),
+        _ => {
+            let hubs = night.hub_account_ids.iter();
+            let hubs: Vec<String> = hubs.map(|hub| Shown::name(hub).to_string()).collect();
+            format!(", hub {}", hubs.join(", "))
+        }
+    }
+}
+
+/// Whether anything is wrong, and whether it is new.
+pub(super) fn verdict(night: &Night<'_>) -> String {
+    let (counts, findings) = (&night.counts, night.findings());
+    if !findings.has_logs {
+        return "Nothing could be judged: there are no logs in the window".to_owned();
+    }
+    let mut text = if counts.all == 0 {
+        "No findings".to_owned()
+    } else {
+        let found = counts.by_severity.iter().filter(|(_, all, _)| *all > 0);
+        let found: Vec<String> = found
+            .map(|(severity, all, _)| format!("{all} {}", severity.as_str()))
+            .collect();
+        format!("{}: {}", plural(counts.all, "finding"), found.join(", "))
+    };
+    if findings.has_previous {
+        let _ = write!(
+            text,
+            "; {} new, {} ongoing, {} resolved, {} still open from before",
+            counts.new,
+            counts.ongoing,
+            findings.resolved.len(),
+            findings.open.len()
+        );
+    } else if counts.all > 0 {
+        text += "; no earlier report to compare with, so all count as new";
+    }
+    if !findings.suppressed.is_empty() {
+        let _ = write!(text, "; {} suppressed", findings.suppressed.len());
+    }
+    text
+}
+
+/// What was not seen, counted by kind.
+pub(super) fn not_seen(night: &Night<'_>) -> String {
+    let mut kinds: Vec<(&str, u64)> = Vec::new();
+    for unseen in &night.unseen {
+        let what = kind(unseen);
+        match kinds.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, number)) => *number += unseen.count,
+            None => kinds.push((what, unseen.count)),
+        }
+    }
+    if kinds.is_empty() {
+        return "nothing that is known of".to_owned();
+    }
+    let kinds = kinds.into_iter();
+    let kinds: Vec<String> = kinds
+        .map(|(what, number)| format!("{what} {}", count(number)))
+        .collect();
+    kinds.join(" · ")
+}
+
+fn kind(unseen: &Unseen) -> &'static str {
+    match unseen.code {
+        "no-logs" => "no logs",
+        "account-without-logs" => "accounts without logs",
+        "gap" => "gaps",
+        "unread" => "unread",
+        "conflict" => "conflicts",
+        "partial-chain" => "partial chains",
+        "ambiguous-chain" => "ambiguous chains",
+        "query-without-statistics" => "queries without statistics",
+        "no-bill" | "bill-without-window" => "no bill",
+        "bill-estimated" => "days of the bill estimated",
+        "unmapped-account" => "accounts without business unit",
+        "rule-rests" | "rule-disabled" => "rules not run",
+        _ => "not judged",
+    }
+}
+
+/// Writes the report.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let part = night.material.part;
+    let bound = |moment: Option<_>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
+    writeln!(writer, "# Quick and Athena, night of {}\n", night.date)?;
+    writeln!(
+        writer,
+        "{} to {} UTC{}. **{}.**\n",
+        bound(part.window.from, "the beginning"),
+        bound(part.window.to, "the end"),
+        of_hub(night),
+        verdict(night)
+    )?;
+    findings(night, writer)?;
+    unseen(night, writer)?;
+    chargeback(night, writer)?;
+    tops(night, writer)?;
+    writeln!(
+        writer,
+        "\nBeside this file: `index.html` has all of it with pictures; `report.json`, `chains.csv`, `chains.parquet`, \
+         `findings.csv` and `chargeback.csv` are for machines."
+    )
+}
+
+fn findings(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let findings = night.findings();
+    if findings.findings.is_empty() {
+        return Ok(());
+    }
+    writeln!(writer, "## Findings\n")?;
+    for finding in findings.findings.iter().take(FINDINGS_MAX) {
+        writeln!(writer, "- {}", line(finding, findings.has_previous))?;
+        writeln!(
+            writer,
+            "  next: {} — {}",
+            code(&finding.next_step),
+            code(&format!("{}{}", finding.command, night.material.options))
+        )?;
+    }
+    let more = findings.findings.len().saturating_sub(FINDINGS_MAX);
+    if more > 0 {
+        writeln!(writer, "- … and {more} more in `index.html`")?;
+    }
+    let resolved = findings.resolved.iter().take(FINDINGS_MAX);
+    for known in resolved {
+        let severity = known.severity.map_or("?", Severity::as_str);
+        writeln!(writer, "- resolved ({severity}): {}", code(&known.title))?;
+    }
+    writeln!(writer)
+}
+
+fn line(finding: &Finding, has_previous: bool) -> String {
+    let status = match (has_previous, finding.status) {
+        (false, _) => "",
+        (true, FindingStatus::New) => ", new",
+        (true, FindingStatus::Ongoing) => ", ongoing",
+    };
+    format!(
+        "**{}{status}** {} ({}, {})",
+        finding.severity.as_str(),
+        code(&finding.title),
+        finding.rule,
+        finding.finding_id
+    )
+}
+
+fn unseen(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, "## Not seen\n")?;
+    if night.unseen.is_empty() {
+        return writeln!(writer, "Nothing that is known of.\n");
+    }
+    for one in night.unseen.iter().take(UNSEEN_MAX) {
+        writeln!(writer, "- {}", code(&one.text))?;
+    }
+    let more = night.unseen.len().saturating_sub(UNSEEN_MAX);
+    if more > 0 {
+        writeln!(writer, "- … and {more} more in `index.html`")?;
+    }
+    writeln!(writer)
+}
+
+fn row(cells: &[String], writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, "| {} |", cells.join(" | "))
+}
+
+fn header(titles: &[&str], writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, "| {} |", titles.join(" | "))?;
+    let lines: Vec<&str> = titles
+        .iter()
+        .enumerate()
+        .map(|(at, _)| if at == 0 { "---" } else { "---:" })
+        .collect();
+    writeln!(writer, "| {} |", lines.join(" | "))
+}
+
+fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let table = night.material.chargeback;
+    writeln!(writer, "## Cost by business unit\n")?;
+    if table.rows.is_empty() {
+        return writeln!(writer, "No queries and no bill in the window.\n");
+    }
+    let figures = figures(table);
+    let titles: Vec<&str> = std::iter::once("Business unit")
+        .chain(figures.iter().map(Figure::title))
+        .collect();
+    header(&titles, writer)?;
+    for (at, names) in names(table, night.material.topology).iter().enumerate() {
+        let name = names.first().map_or("", String::as_str);
+        let cells = figures.iter().map(|figure| figure.cells()[at].clone());
+        let cells: Vec<String> = std::iter::once(cell(name)).chain(cells).collect();
+        row(&cells, writer)?;
+    }
+    writeln!(writer)
+}
+
+fn tops(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let tops = &night.tops;
+    let lists = [
+        ("Quick user", &tops.users, "(unknown)"),
+        ("Data source", &tops.data_sources, "(unknown)"),
+    ];
+    for (title, uses, unknown) in lists {
+        if uses.is_empty() {
+            continue;
+        }
+        header(&[title, "Queries", "Scanned", "Estimated USD"], writer)?;
+        let places = decimals(uses.iter().filter_map(|one| one.estimated_cost_usd));
+        for one in uses.iter().take(TOPS_MAX) {
+            let cells = [
+                cell(one.name.map_or(unknown, |name| name)),
+                count(one.query_count),
+                size(one.bytes_scanned),
+                cost(one.estimated_cost_usd, places),
+            ];
+            row(&cells, writer)?;
+        }
+        writeln!(writer)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_span_cannot_be_left() {
+        assert_eq!(code("plain"), "`plain`");
+        assert_eq!(code("a``b`c"), "```a``b`c```");
+        assert_eq!(code("`"), "`` ` ``");
+        assert_eq!(
+            code("[x](javascript:1)\n# y"),
+            "`[x](javascript:1)\\u{a}# y`"
+        );
+        assert_eq!(cell("a|b"), "`a\\|b`");
+    }
+}

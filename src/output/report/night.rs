@@ -1,0 +1,201 @@
+//! One night, worked out once for all formats.
+
+use super::flow::{Flow, flow};
+use super::listed::{Listed, Named, listed};
+use super::places::{Places, places};
+use super::tops::{Tops, tops};
+use super::unseen::{Look, Unseen, unseen};
+use crate::model::audit::{Audit, Part};
+use crate::model::chain::Chain;
+use crate::model::charge::Chargeback;
+use crate::model::finding::{FindingStatus, Findings, Severity};
+use crate::model::money::add;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use crate::model::topology::Topology;
+use crate::output::chain_table::is_listed_by_default;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use std::collections::BTreeSet;
+
+/// What is known of a rule without running it.
+#[derive(Debug, Clone, Copy)]
+pub struct RulePage {
+    /// Its id.
+    pub rule: &'static str,
+    /// Its page, in Markdown.
+    pub page: &'static str,
+}
+
+/// What a report is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Material<'a> {
+    /// The whole run, with what the night is compared with.
+    pub audit: &'a Audit,
+    /// The night itself.
+    pub part: &'a Part,
+    /// What rules found in it.
+    pub findings: &'a Findings,
+    /// The bill of the night by business unit.
+    pub chargeback: &'a Chargeback,
+    /// The declared topology.
+    pub topology: &'a Topology,
+    /// Pages of rules.
+    pub pages: &'a [RulePage],
+    /// Options that a command has to repeat to see the same data.
+    pub options: &'a str,
+}
+
+/// How many findings, by what a reader asks first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// By severity, the worst first: all, and new ones among them.
+    pub by_severity: Vec<(Severity, u64, u64)>,
+    /// All.
+    pub all: u64,
+    /// New ones.
+    pub new: u64,
+    /// Those that the run before knew, too.
+    pub ongoing: u64,
+}
+
+/// Sums over the chains of the night.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Chains, as `chains` lists them.
+    pub chain_count: u64,
+    /// Their queries.
+    pub query_count: u64,
+    /// Bytes their queries scanned, as far as they are known.
+    pub bytes_scanned: Option<u64>,
+    /// Billed bytes at list price, as far as they are known.
+    pub estimated_cost_usd: Option<Decimal>,
+    /// Consumer accounts they reached.
+    pub consumer_count: u64,
+}
+
+/// One night.
+#[derive(Debug)]
+pub struct Night<'a> {
+    /// What it was made from.
+    pub material: Material<'a>,
+    /// The last UTC day of the window: the report's name.
+    pub date: Date,
+    /// Findings, counted.
+    pub counts: Counts,
+    /// Chains, summed up.
+    pub sums: Sums,
+    /// The chains, as `chains` lists them.
+    pub chains: Vec<&'a Chain>,
+    /// The chains that a page has room for.
+    pub listed: Listed<'a>,
+    /// Coverage by account, Region and day.
+    pub places: Places<'a>,
+    /// What was not seen.
+    pub unseen: Vec<Unseen>,
+    /// The paths that bytes took.
+    pub flow: Flow<'a>,
+    /// The biggest queries, users and data sources.
+    pub tops: Tops<'a>,
+    /// The accounts that Quick lives in, as far as they are known.
+    pub hub_account_ids: BTreeSet<&'a Text>,
+}
+
+/// The last UTC day of a window; of what was read, where the window is open.
+#[must_use]
+pub fn last_day(audit: &Audit, part: &Part) -> Date {
+    let last = part.window.to.map(|to| to.plus(-1));
+    let last = last.or_else(|| audit.coverage.span().map(|(_, last)| last));
+    last.unwrap_or(UtcSecond::from_unix(0)).day()
+}
+
+impl<'a> Night<'a> {
+    /// Works it out.
+    #[must_use]
+    pub fn of(material: Material<'a>) -> Self {
+        let Material {
+            audit,
+            part,
+            findings,
+            topology,
+            ..
+        } = material;
+        let chains = part.chains.iter();
+        let chains: Vec<&Chain> = chains.filter(|chain| is_listed_by_default(chain)).collect();
+        let named = Named::by(findings);
+        let places = places(audit, part.window, topology);
+        let unseen = unseen(&Look {
+            audit,
+            part,
+            findings,
+            topology,
+            places: &places,
+            chains: &chains,
+        });
+        let declared = topology.hub_account_id.as_ref();
+        let found = audit.roles.run_as.iter().map(|role| &role.account_id);
+        let hub_account_ids = match declared {
+            Some(hub) => BTreeSet::from([hub]),
+            None => found.collect(),
+        };
+        Self {
+            material,
+            date: last_day(audit, part),
+            counts: counts(findings),
+            sums: sums(&chains),
+            listed: listed(&chains, &audit.events, findings, &named),
+            flow: flow(&chains, &named),
+            tops: tops(&chains),
+            chains,
+            places,
+            unseen,
+            hub_account_ids,
+        }
+    }
+
+    /// The findings.
+    #[must_use]
+    pub fn findings(&self) -> &'a Findings {
+        self.material.findings
+    }
+}
+
+fn counts(findings: &Findings) -> Counts {
+    let of = |severity: Severity| {
+        let all = findings.findings.iter();
+        let all = all.filter(|finding| finding.severity == severity);
+        let new = all.clone().filter(|one| one.status == FindingStatus::New);
+        (severity, all.count() as u64, new.count() as u64)
+    };
+    let by_severity: Vec<(Severity, u64, u64)> = Severity::ALL.into_iter().map(of).collect();
+    let all = by_severity.iter().map(|(_, all, _)| all).sum();
+    let new = by_severity.iter().map(|(_, _, new)| new).sum();
+    Counts {
+        by_severity,
+        all,
+        new,
+        ongoing: all - new,
+    }
+}
+
+fn sums(chains: &[&Chain]) -> Sums {
+    let consumers: BTreeSet<&Text> = chains
+        .iter()
+        .filter_map(|chain| chain.consumer_account_id.as_ref())
+        .collect();
+    let with_queries = chains.iter().filter(|chain| !chain.queries.is_empty());
+    let bytes = with_queries
+        .clone()
+        .filter_map(|chain| chain.bytes_scanned());
+    let costs = with_queries.filter_map(|chain| chain.estimated_cost_usd());
+    Sums {
+        chain_count: chains.len() as u64,
+        query_count: chains.iter().map(|chain| chain.queries.len() as u64).sum(),
+        bytes_scanned: bytes.reduce(u64::saturating_add),
+        estimated_cost_usd: costs
+            .map(Some)
+            .reduce(|left, right| add(left?, right?))
+            .flatten(),
+        consumer_count: consumers.len() as u64,
+    }
+}

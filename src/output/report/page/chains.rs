@@ -1,0 +1,362 @@
+//! Chains: the picture of their paths, the table, timelines; the biggest queries.
+
+use super::super::cells::{Shown, cost, size};
+use super::super::listed::{ListedChain, Moment};
+use super::super::picture::{self, PATHS_MAX, path_names};
+use super::super::tops::{TopQuery, TopUse};
+use super::super::{Night, Path};
+use super::table::{Cell, Table};
+use crate::model::chain::{Chain, ChainPath, Confidence};
+use crate::output::human::{count, decimals, minute, plural, tail};
+use std::collections::BTreeSet;
+
+/// Paths in the table.
+const PATHS_LISTED_MAX: usize = 200;
+/// Work groups named in one cell.
+const GROUPS_MAX: usize = 3;
+
+/// An event of a timeline, in words.
+pub(super) struct TimelineLine {
+    pub(super) time: String,
+    pub(super) session: &'static str,
+    pub(super) call: Shown,
+    pub(super) account: Shown,
+    pub(super) region: Shown,
+    pub(super) source: Shown,
+    pub(super) event_id: Shown,
+}
+
+/// A chain with its timeline.
+pub(super) struct Timeline {
+    pub(super) id: Shown,
+    pub(super) about: Shown,
+    pub(super) facts: Vec<(&'static str, Shown)>,
+    pub(super) lines: Vec<TimelineLine>,
+    pub(super) events_left_out: u64,
+    pub(super) command: Shown,
+    pub(super) finding_ids: Vec<Shown>,
+}
+
+/// The section, in words.
+pub(super) struct ChainsSection {
+    pub(super) picture: Option<String>,
+    pub(super) paths: Table,
+    pub(super) chains: Table,
+    pub(super) timelines: Vec<Timeline>,
+    /// Why there are none, if so.
+    pub(super) why_empty: String,
+    pub(super) queries: Table,
+    pub(super) users: Table,
+    pub(super) data_sources: Table,
+}
+
+impl ChainsSection {
+    pub(super) fn of(night: &Night<'_>) -> Self {
+        let tops = &night.tops;
+        let user_caption = format!(
+            "The biggest of {}",
+            plural(tops.user_count as u64, "Quick user")
+        );
+        let source_caption = format!(
+            "The biggest of {}",
+            plural(tops.data_source_count as u64, "data source")
+        );
+        Self {
+            picture: picture::flow(&night.flow),
+            paths: paths(night),
+            chains: chains(night),
+            timelines: night
+                .listed
+                .chains
+                .iter()
+                .map(|one| timeline(one, night))
+                .collect(),
+            why_empty: why_empty(night),
+            queries: queries(&tops.queries),
+            users: uses("users", "Quick user", &user_caption, &tops.users),
+            data_sources: uses(
+                "data-sources",
+                "Data source",
+                &source_caption,
+                &tops.data_sources,
+            ),
+        }
+    }
+}
+
+fn why_empty(night: &Night<'_>) -> String {
+    let others = night.material.part.chains.len();
+    if !night.findings().has_logs {
+        "There are no logs in the window, so there are no chains.".to_owned()
+    } else if others > 0 {
+        format!(
+            "No chain touched Role A or a Role B in the window; {} of other kinds did run \
+             (qs-audit chains --path any).",
+            plural(others as u64, "chain")
+        )
+    } else {
+        "The logs were read, and no chain ran in the window.".to_owned()
+    }
+}
+
+fn paths(night: &Night<'_>) -> Table {
+    let flow = &night.flow;
+    let row = |path: &Path<'_>| {
+        let [hub, consumer, group] = path_names(path);
+        vec![
+            Cell::or_unknown(hub.as_deref()),
+            Cell::or_unknown(consumer.as_deref()),
+            Cell::or_unknown(group.as_deref()),
+            Cell::count(path.chain_count),
+            Cell::count(path.query_count),
+            Cell::bytes(path.bytes_scanned),
+            Cell::count(path.finding_ids.len() as u64),
+        ]
+    };
+    let titles = [
+        "Role in the hub",
+        "Role in the consumer",
+        "Work group",
+        "Chains",
+        "Queries",
+        "Scanned",
+        "Findings",
+    ];
+    let rows = flow.paths.iter().take(PATHS_LISTED_MAX).map(row).collect();
+    let mut table = Table::new("paths", "Paths, those with findings first", &titles).with(rows);
+    let all = flow.paths.len();
+    if all > PATHS_MAX {
+        table = table.noting(&format!(
+            "The picture draws {PATHS_MAX} of {} paths by themselves.",
+            count(all as u64)
+        ));
+    }
+    if all > PATHS_LISTED_MAX {
+        table = table.noting(&format!(
+            "{} more paths are in report.json.",
+            count((all - PATHS_LISTED_MAX) as u64)
+        ));
+    }
+    if flow.denied > 0 {
+        table = table.noting(&format!(
+            "{} went nowhere and are not drawn.",
+            plural(flow.denied, "refused attempt")
+        ));
+    }
+    table
+}
+
+fn work_groups(chain: &Chain) -> String {
+    let groups: BTreeSet<&str> = chain
+        .queries
+        .iter()
+        .filter_map(|query| query.work_group.as_deref())
+        .collect();
+    let shown: Vec<&str> = groups.iter().copied().take(GROUPS_MAX).collect();
+    match groups.len().saturating_sub(GROUPS_MAX) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// The status, with what is out of the ordinary: another path than Quick's, links that
+/// are not proven.
+fn state(chain: &Chain) -> String {
+    let mut state = chain.status.as_str().to_owned();
+    if chain.path != ChainPath::QuickRoleChain {
+        state = format!("{state}, {}", chain.path.as_str());
+    }
+    if chain.confidence != Confidence::Proven {
+        state = format!("{state}, {}", chain.confidence.as_str());
+    }
+    state
+}
+
+fn chains(night: &Night<'_>) -> Table {
+    let listed = &night.listed;
+    let costs = listed
+        .chains
+        .iter()
+        .filter_map(|one| one.chain.estimated_cost_usd());
+    let places = decimals(costs);
+    let row = |one: &ListedChain<'_>| {
+        let chain = one.chain;
+        let consumer = chain
+            .consumer_name
+            .as_ref()
+            .or(chain.consumer_account_id.as_ref());
+        let user = chain.quick_user.as_ref().map(|user| &*user.name);
+        let estimate = chain.estimated_cost_usd();
+        let has_queries = !chain.queries.is_empty();
+        vec![
+            Cell::link(&chain.chain_id, &chain.chain_id),
+            Cell::text(&minute(chain.started_at)),
+            Cell::or_unknown(consumer.map(|name| &**name)),
+            Cell::or_unknown(chain.data_source_arn.as_deref().map(tail)),
+            Cell::or_unknown(user),
+            Cell::text(&work_groups(chain)),
+            Cell::text(&state(chain)),
+            Cell::count(chain.queries.len() as u64),
+            Cell::bytes(chain.bytes_scanned().filter(|_| has_queries)),
+            Cell::figure(cost(estimate.filter(|_| has_queries), places), estimate),
+            Cell::count(one.finding_ids.len() as u64),
+        ]
+    };
+    let titles = [
+        "Chain",
+        "Started (UTC)",
+        "Consumer",
+        "Data source",
+        "Quick user",
+        "Work groups",
+        "Status",
+        "Queries",
+        "Scanned",
+        "Estimated USD",
+        "Findings",
+    ];
+    let caption = "Chains: those that findings name first, then the biggest";
+    let table =
+        Table::new("chains", caption, &titles).with(listed.chains.iter().map(row).collect());
+    let more = listed.total.saturating_sub(listed.chains.len() as u64);
+    if more == 0 {
+        return table;
+    }
+    table.noting(&format!(
+        "{} of {} chains. All of them are in chains.csv and chains.parquet.",
+        count(listed.chains.len() as u64),
+        count(listed.total)
+    ))
+}
+
+fn timeline(one: &ListedChain<'_>, night: &Night<'_>) -> Timeline {
+    let chain = one.chain;
+    let consumer = chain
+        .consumer_name
+        .as_ref()
+        .or(chain.consumer_account_id.as_ref());
+    Timeline {
+        id: Shown::name(&chain.chain_id),
+        about: Shown::name(&format!(
+            "{}, {}, {}",
+            consumer.map_or("account not known", |name| name),
+            minute(chain.started_at),
+            plural(chain.events.len() as u64, "event")
+        )),
+        facts: facts(chain),
+        lines: one.timeline.iter().map(line).collect(),
+        events_left_out: one.events_left_out,
+        command: Shown::sentence(&format!(
+            "qs-audit show {}{}",
+            chain.chain_id, night.material.options
+        )),
+        finding_ids: one.finding_ids.iter().map(|id| Shown::name(id)).collect(),
+    }
+}
+
+/// What is known of a chain besides its events.
+fn facts(chain: &Chain) -> Vec<(&'static str, Shown)> {
+    let mut facts: Vec<(&'static str, Shown)> = Vec::new();
+    let mut add = |name: &'static str, value: Option<&str>| {
+        if let Some(value) = value {
+            facts.push((name, Shown::name(value)));
+        }
+    };
+    add("Data source", chain.data_source_arn.as_deref());
+    if let Some(session) = &chain.run_as_session {
+        add("Role in the hub", session.role_arn.as_deref());
+        add("assumed by", session.assumed_by.as_deref());
+    }
+    if let Some(session) = &chain.consumer_session {
+        add("Role in the consumer", session.role_arn.as_deref());
+        add("assumed by", session.assumed_by.as_deref());
+        add("external id", session.external_id.as_deref());
+        add("from", session.source_ip.as_deref());
+    }
+    for missing in &chain.missing {
+        let why = missing.why.as_deref().unwrap_or("the reason is not known");
+        let text = format!("{} ({why})", missing.part.as_str());
+        facts.push(("Missing", Shown::sentence(&text)));
+    }
+    let notes = chain.notes.iter().take(8);
+    facts.extend(notes.map(|note| ("Note", Shown::sentence(note))));
+    facts
+}
+
+fn line(moment: &Moment<'_>) -> TimelineLine {
+    let event = moment.event;
+    let doubt = if moment.confidence == Confidence::Proven {
+        ""
+    } else {
+        " (link not proven)"
+    };
+    let error = event.error_code.as_deref();
+    let error = error.map_or_else(String::new, |code| format!(" → {code}"));
+    TimelineLine {
+        time: event.time.to_string(),
+        session: moment.part.as_str(),
+        call: Shown::name(&format!("{}{error}{doubt}", event.action())),
+        account: Shown::or_unknown(event.recipient_account_id.as_ref()),
+        region: Shown::or_unknown(event.region.as_ref()),
+        source: Shown::or_unknown(event.source_ip.as_ref()),
+        event_id: Shown::name(&event.id.to_string()),
+    }
+}
+
+fn queries(tops: &[TopQuery<'_>]) -> Table {
+    let costs = tops.iter().filter_map(|top| top.query.estimated_cost_usd());
+    let places = decimals(costs);
+    let row = |top: &TopQuery<'_>| {
+        let (chain, query) = (top.chain, top.query);
+        let consumer = chain
+            .consumer_name
+            .as_ref()
+            .or(chain.consumer_account_id.as_ref());
+        let id = query.query_execution_id.as_ref().map(ToString::to_string);
+        let user = chain.quick_user.as_ref().map(|user| &*user.name);
+        let state = query
+            .figures
+            .as_deref()
+            .map(|figures| figures.state.as_str());
+        vec![
+            Cell::or_unknown(id.as_deref()),
+            Cell::link(&chain.chain_id, &chain.chain_id),
+            Cell::or_unknown(consumer.map(|name| &**name)),
+            Cell::or_unknown(user),
+            Cell::or_unknown(query.work_group.as_deref()),
+            Cell::or_unknown(query.database.as_deref()),
+            Cell::or_unknown(state),
+            Cell::bytes(query.bytes_scanned()),
+            Cell::figure(
+                cost(query.estimated_cost_usd(), places),
+                query.estimated_cost_usd(),
+            ),
+        ]
+    };
+    let titles = [
+        "Query execution",
+        "Chain",
+        "Consumer",
+        "Quick user",
+        "Work group",
+        "Database",
+        "State",
+        "Scanned",
+        "Estimated USD",
+    ];
+    Table::new("queries", "The biggest queries", &titles).with(tops.iter().map(row).collect())
+}
+
+fn uses(id: &str, title: &'static str, caption: &str, tops: &[TopUse<'_>]) -> Table {
+    let places = decimals(tops.iter().filter_map(|top| top.estimated_cost_usd));
+    let row = |top: &TopUse<'_>| {
+        vec![
+            Cell::text(top.name.map_or("(the logs do not tell)", |name| name)),
+            Cell::count(top.query_count),
+            Cell::figure(size(top.bytes_scanned), top.bytes_scanned.map(Into::into)),
+            Cell::figure(cost(top.estimated_cost_usd, places), top.estimated_cost_usd),
+        ]
+    };
+    let titles = [title, "Queries", "Scanned", "Estimated USD"];
+    Table::new(id, caption, &titles).with(tops.iter().map(row).collect())
+}

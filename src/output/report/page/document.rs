@@ -1,0 +1,144 @@
+//! The page as a whole.
+
+use super::super::Night;
+use super::super::cells::{Shown, amount};
+use super::super::markdown::{of_hub, verdict};
+use super::chains::ChainsSection;
+use super::findings::FindingsSection;
+use super::money::{ChargebackSection, TrendsSection};
+use super::unseen::UnseenSection;
+use crate::model::finding::Severity;
+use crate::output::human::{bytes, count, minute};
+use askama::Template;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+use std::io::{self, Write};
+
+const STYLE: &str = include_str!("../page.css");
+/// Sorting, filtering and opening; built from `web/` (`npm run build` there). The page
+/// says everything without it.
+const SCRIPT: &str = include_str!("../page.js");
+
+/// A figure at the top of the page.
+struct Tile {
+    name: &'static str,
+    value: String,
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Document {
+    policy: String,
+    style: &'static str,
+    script: &'static str,
+    date: String,
+    window: String,
+    hub: Shown,
+    verdict: String,
+    /// `critical` to `info`, `clean`, or `unknown` where nothing could be judged.
+    mood: &'static str,
+    tiles: Vec<Tile>,
+    unseen: UnseenSection,
+    findings: FindingsSection,
+    chains: ChainsSection,
+    trends: TrendsSection,
+    chargeback: ChargebackSection,
+    version: &'static str,
+}
+
+/// What the browser may do: run this script, use this style, and nothing else. No
+/// request leaves the page, whatever is in it.
+fn policy() -> String {
+    let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text));
+    format!(
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        hash(SCRIPT),
+        hash(STYLE)
+    )
+}
+
+fn mood(night: &Night<'_>) -> &'static str {
+    let findings = night.findings();
+    if findings.has_logs {
+        findings.worst().map_or("clean", Severity::as_str)
+    } else {
+        "unknown"
+    }
+}
+
+fn tiles(night: &Night<'_>) -> Vec<Tile> {
+    let sums = &night.sums;
+    let tile = |name, value| Tile { name, value };
+    let unknown = || "–".to_owned();
+    let mut tiles = vec![
+        tile("findings", count(night.counts.all)),
+        tile(
+            "new",
+            if night.findings().has_previous {
+                count(night.counts.new)
+            } else {
+                unknown()
+            },
+        ),
+        tile("chains", count(sums.chain_count)),
+        tile("queries", count(sums.query_count)),
+        tile("scanned", sums.bytes_scanned.map_or_else(unknown, bytes)),
+        tile("USD estimated", amount(sums.estimated_cost_usd)),
+    ];
+    if let [total] = &night.material.chargeback.totals[..]
+        && let Some(billed) = total.billed
+        && &*total.currency == "USD"
+    {
+        tiles.push(tile("USD billed", amount(Some(billed.total()))));
+    }
+    tiles
+}
+
+/// Writes the page.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let window = night.material.part.window;
+    let bound = |moment: Option<_>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
+    let document = Document {
+        policy: policy(),
+        style: STYLE,
+        script: SCRIPT,
+        date: night.date.to_string(),
+        window: format!(
+            "{} to {} UTC",
+            bound(window.from, "the beginning"),
+            bound(window.to, "the end")
+        ),
+        hub: Shown::sentence(&of_hub(night)),
+        verdict: verdict(night),
+        mood: mood(night),
+        tiles: tiles(night),
+        unseen: UnseenSection::of(night),
+        findings: FindingsSection::of(night),
+        chains: ChainsSection::of(night),
+        trends: TrendsSection::of(night),
+        chargeback: ChargebackSection::of(night),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    document
+        .write_into(&mut Adapter(writer))
+        .map_err(io::Error::other)
+}
+
+/// A byte writer for a template that may hold any writer, but not a borrowed trait
+/// object.
+struct Adapter<'a>(&'a mut dyn Write);
+
+impl Write for Adapter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}

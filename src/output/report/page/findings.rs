@@ -1,0 +1,322 @@
+//! Findings with their evidence, and the pages of their rules.
+
+use super::super::cells::Shown;
+use super::super::{Night, RulePage};
+use super::table::{Cell, Table};
+use crate::model::finding::{
+    Evidence, Finding, FindingStatus, Findings, PreviousFinding, RuleReport, RuleState, Severity,
+};
+use crate::model::money::exact;
+use crate::output::human::{count, minute, plural};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+use std::collections::BTreeSet;
+
+/// Findings that the page tells in full, the worst first.
+const FINDINGS_MAX: usize = 150;
+/// Lines of one finding's evidence.
+const EVIDENCE_MAX: usize = 40;
+/// Members of a list in one line of evidence.
+const ITEMS_MAX: usize = 12;
+/// Chains and events that a finding names.
+const IDS_MAX: usize = 12;
+/// Findings of an earlier run in one list.
+const KNOWN_MAX: usize = 60;
+
+/// A line of evidence.
+pub(super) struct EvidenceLine {
+    pub(super) name: String,
+    pub(super) value: Shown,
+}
+
+/// A chain that a finding names, and whether the page has it.
+pub(super) struct ChainName {
+    pub(super) id: Shown,
+    pub(super) is_listed: bool,
+}
+
+/// A finding in words.
+pub(super) struct FindingCard {
+    pub(super) id: Shown,
+    pub(super) severity: &'static str,
+    /// `new`, `ongoing`, or nothing where there was no earlier report.
+    pub(super) status: &'static str,
+    pub(super) title: Shown,
+    pub(super) detail: Shown,
+    pub(super) rule: &'static str,
+    pub(super) seen: String,
+    pub(super) places: String,
+    pub(super) next_step: Shown,
+    pub(super) command: Shown,
+    pub(super) chains: Vec<ChainName>,
+    pub(super) more_chains: u64,
+    pub(super) evidence: Vec<EvidenceLine>,
+    pub(super) evidence_left_out: usize,
+}
+
+/// The page of a rule, as HTML.
+pub(super) struct RuleText {
+    pub(super) rule: &'static str,
+    pub(super) html: String,
+}
+
+/// A line about a finding that is not one of this night's.
+pub(super) struct KnownLine {
+    pub(super) severity: &'static str,
+    pub(super) text: Shown,
+}
+
+/// A list of such lines.
+pub(super) struct KnownList {
+    pub(super) title: &'static str,
+    pub(super) lines: Vec<KnownLine>,
+    pub(super) more: usize,
+}
+
+/// The section, in words.
+pub(super) struct FindingsSection {
+    pub(super) cards: Vec<FindingCard>,
+    pub(super) more: usize,
+    pub(super) lists: Vec<KnownList>,
+    /// Why there are none, if so.
+    pub(super) why_empty: String,
+    pub(super) rules: Vec<RuleText>,
+    pub(super) states: Table,
+}
+
+impl FindingsSection {
+    pub(super) fn of(night: &Night<'_>) -> Self {
+        let findings = night.findings();
+        let listed: BTreeSet<&str> = night
+            .listed
+            .chains
+            .iter()
+            .map(|one| one.chain.chain_id.as_str())
+            .collect();
+        let shown = findings.findings.iter().take(FINDINGS_MAX);
+        let cards: Vec<FindingCard> = shown.map(|finding| card(finding, night, &listed)).collect();
+        let fired: BTreeSet<&str> = cards.iter().map(|card| card.rule).collect();
+        let pages = night.material.pages.iter();
+        Self {
+            more: findings.findings.len() - cards.len(),
+            cards,
+            lists: lists(findings),
+            why_empty: why_empty(findings),
+            rules: pages
+                .filter(|page| fired.contains(page.rule))
+                .map(rule_text)
+                .collect(),
+            states: states(findings),
+        }
+    }
+}
+
+fn why_empty(findings: &Findings) -> String {
+    if !findings.has_logs {
+        return "Nothing could be judged: there are no logs in the window.".to_owned();
+    }
+    let ran = findings
+        .rules
+        .iter()
+        .filter(|rule| rule.state == RuleState::Ran);
+    format!(
+        "{} of {} rules looked at the night and found nothing. The others, and what could not be judged, \
+         are under “Not seen”.",
+        ran.count(),
+        findings.rules.len()
+    )
+}
+
+fn card(finding: &Finding, night: &Night<'_>, listed: &BTreeSet<&str>) -> FindingCard {
+    let evidence = lines(&finding.evidence);
+    let ids = finding.chain_ids.iter().take(IDS_MAX);
+    let chains: Vec<ChainName> = ids
+        .map(|id| ChainName {
+            id: Shown::name(id),
+            is_listed: listed.contains(&**id),
+        })
+        .collect();
+    let (first, last) = (minute(finding.first_seen), minute(finding.last_seen));
+    FindingCard {
+        id: Shown::name(&finding.finding_id),
+        severity: finding.severity.as_str(),
+        status: match (night.findings().has_previous, finding.status) {
+            (false, _) => "",
+            (true, FindingStatus::New) => "new",
+            (true, FindingStatus::Ongoing) => "ongoing",
+        },
+        title: Shown::sentence(&finding.title),
+        detail: Shown::sentence(&finding.detail),
+        rule: finding.rule,
+        seen: if first == last {
+            format!("{first} UTC")
+        } else {
+            format!("{first} to {last} UTC")
+        },
+        places: format!(
+            "{}, {}, {}",
+            plural(finding.count, "time"),
+            plural(finding.event_count, "event"),
+            plural(finding.chain_count, "chain")
+        ),
+        next_step: Shown::sentence(&finding.next_step),
+        command: Shown::sentence(&format!("{}{}", finding.command, night.material.options)),
+        more_chains: finding.chain_count.saturating_sub(chains.len() as u64),
+        chains,
+        evidence_left_out: evidence.len().saturating_sub(EVIDENCE_MAX),
+        evidence: evidence.into_iter().take(EVIDENCE_MAX).collect(),
+    }
+}
+
+/// Evidence, one value a line; a list of records is one line a record.
+fn lines(evidence: &[(&'static str, Evidence)]) -> Vec<EvidenceLine> {
+    let mut lines = Vec::new();
+    for (name, value) in evidence {
+        let name = name.replace('_', " ");
+        match value {
+            Evidence::List(items)
+                if items.iter().any(|item| matches!(item, Evidence::Record(_))) =>
+            {
+                for (at, item) in items.iter().enumerate() {
+                    lines.push(EvidenceLine {
+                        name: format!("{name} {}", at + 1),
+                        value: Shown::sentence(&text(item)),
+                    });
+                }
+            }
+            value => lines.push(EvidenceLine {
+                name,
+                value: Shown::sentence(&text(value)),
+            }),
+        }
+    }
+    lines
+}
+
+fn text(evidence: &Evidence) -> String {
+    match evidence {
+        Evidence::Text(text) => text.to_string(),
+        Evidence::Integer(number) => count(*number),
+        Evidence::Decimal(amount) => exact(*amount),
+        Evidence::Day(day) => day.to_string(),
+        Evidence::Boolean(true) => "yes".to_owned(),
+        Evidence::Boolean(false) => "no".to_owned(),
+        Evidence::Unknown => "not known".to_owned(),
+        Evidence::List(items) => {
+            let shown: Vec<String> = items.iter().take(ITEMS_MAX).map(text).collect();
+            match items.len().saturating_sub(ITEMS_MAX) {
+                0 if items.is_empty() => "none".to_owned(),
+                0 => shown.join(", "),
+                more => format!("{} and {more} more", shown.join(", ")),
+            }
+        }
+        Evidence::Record(members) => {
+            let members = members.iter();
+            let members: Vec<String> = members
+                .map(|(name, value)| format!("{}: {}", name.replace('_', " "), text(value)))
+                .collect();
+            members.join("; ")
+        }
+    }
+}
+
+fn lists(findings: &Findings) -> Vec<KnownList> {
+    let known = |one: &PreviousFinding, why: Option<&str>| {
+        let why = why.map_or_else(String::new, |why| format!(" — {why}"));
+        KnownLine {
+            severity: one.severity.map_or("unknown", Severity::as_str),
+            text: Shown::sentence(&format!("{}: {}{why}", one.rule, one.title)),
+        }
+    };
+    let suppressed = findings.suppressed.iter().map(|one| KnownLine {
+        severity: one.finding.severity.as_str(),
+        text: Shown::sentence(&format!(
+            "{}: {} — accepted until {}: {}",
+            one.finding.rule, one.finding.title, one.expires, one.reason
+        )),
+    });
+    let resolved = findings.resolved.iter().map(|one| known(one, None));
+    let open = findings
+        .open
+        .iter()
+        .map(|one| known(&one.finding, Some(&one.why)));
+    let list = |title, lines: Vec<KnownLine>| KnownList {
+        title,
+        more: lines.len().saturating_sub(KNOWN_MAX),
+        lines: lines.into_iter().take(KNOWN_MAX).collect(),
+    };
+    let lists = [
+        list("Resolved since the report before", resolved.collect()),
+        list("Not seen this time, and still open", open.collect()),
+        list("Suppressed by the configuration", suppressed.collect()),
+    ];
+    lists
+        .into_iter()
+        .filter(|list| !list.lines.is_empty())
+        .collect()
+}
+
+fn states(findings: &Findings) -> Table {
+    let row = |report: &RuleReport| {
+        let found = findings
+            .findings
+            .iter()
+            .filter(|one| one.rule == report.rule);
+        let why = match &report.state {
+            RuleState::Resting(why) => why.as_str(),
+            RuleState::Ran | RuleState::Disabled | RuleState::NotAsked => "",
+        };
+        vec![
+            Cell::text(report.rule),
+            Cell::text(report.severity.as_str()),
+            Cell::text(report.state.as_str()),
+            Cell::count(found.count() as u64),
+            Cell::text(why),
+        ]
+    };
+    let titles = ["Rule", "Severity", "State", "Findings", "Why"];
+    let rows = findings.rules.iter().map(row).collect();
+    let table = Table::new("rules", "What every rule did", &titles).with(rows);
+    Table {
+        is_long: false,
+        ..table
+    }
+}
+
+/// The page of a rule, its headings below those of the section.
+fn rule_text(page: &RulePage) -> RuleText {
+    let parser = Parser::new_ext(page.page, Options::ENABLE_TABLES);
+    let mut is_title = false;
+    let events = parser.filter_map(|event| match event {
+        Event::Start(Tag::Heading {
+            level: HeadingLevel::H1,
+            ..
+        }) => {
+            is_title = true;
+            None
+        }
+        Event::End(TagEnd::Heading(HeadingLevel::H1)) => {
+            is_title = false;
+            None
+        }
+        Event::Start(Tag::Heading {
+            id, classes, attrs, ..
+        }) => {
+            let level = HeadingLevel::H4;
+            Some(Event::Start(Tag::Heading {
+                level,
+                id,
+                classes,
+                attrs,
+            }))
+        }
+        Event::End(TagEnd::Heading(_)) => Some(Event::End(TagEnd::Heading(HeadingLevel::H4))),
+        _ if is_title => None,
+        event => Some(event),
+    });
+    let mut text = String::new();
+    html::push_html(&mut text, events);
+    RuleText {
+        rule: page.rule,
+        html: text,
+    }
+}

@@ -1,0 +1,14 @@
+//! `index.html`: one file, nothing remote.
+//!
+//! The text of the page is `page.html`, checked when the program is built. What it
+//! shows is put into words here, section by section; log text only as
+//! [`super::cells::Shown`], which the template escapes like everything else.
+
+mod chains;
+mod document;
+mod findings;
+mod money;
+mod table;
+mod unseen;
+
+pub use document::write;

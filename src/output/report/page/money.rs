@@ -1,0 +1,296 @@
+//! Bytes and cost over time, and the chargeback with its reconciliation.
+
+use super::super::cells::{Shown, amount as shown};
+use super::super::{Night, picture};
+use super::table::{Cell, Table};
+use crate::model::charge::{BesideRow, Reconciliation};
+use crate::model::table::Cell as Value;
+use crate::model::trend::{Measure, Trend, TrendDay};
+use crate::output::chargeback::{Figure, figures, marks, names, service};
+use crate::output::chargeback_rows::reconciliation;
+use crate::output::human::{bytes, count, decimals, money};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Consumers with pictures; the table has all of them.
+const CONSUMERS_MAX: usize = 10;
+/// Consumers in the table.
+const ROWS_MAX: usize = 500;
+
+/// One picture with its numbers.
+pub(super) struct TrendPicture {
+    pub(super) title: Shown,
+    pub(super) picture: String,
+    pub(super) numbers: Table,
+}
+
+/// The pictures of one consumer.
+pub(super) struct ConsumerTrends {
+    pub(super) name: Shown,
+    pub(super) pictures: Vec<TrendPicture>,
+}
+
+/// The section on time, in words.
+pub(super) struct TrendsSection {
+    pub(super) consumers: Vec<ConsumerTrends>,
+    pub(super) all: Table,
+    pub(super) why_empty: &'static str,
+}
+
+/// The section on the bill, in words.
+pub(super) struct ChargebackSection {
+    pub(super) rows: Table,
+    pub(super) reconciliation: Table,
+    pub(super) beside: Table,
+    pub(super) why_empty: &'static str,
+}
+
+impl TrendsSection {
+    pub(super) fn of(night: &Night<'_>) -> Self {
+        let mut by_account: BTreeMap<&str, Vec<&Trend>> = BTreeMap::new();
+        for trend in &night.material.audit.trends {
+            by_account.entry(&trend.account_id).or_default().push(trend);
+        }
+        let mut consumers: Vec<(&str, Vec<&Trend>)> = by_account.into_iter().collect();
+        consumers.sort_by_key(|(_, trends)| Reverse(weight(trends)));
+        let with_pictures = consumers.iter().take(CONSUMERS_MAX).enumerate();
+        let with_pictures =
+            with_pictures.map(|(at, (account, trends))| consumer(at, account, trends, night));
+        let statistics = night.material.part.statistics.is_some();
+        Self {
+            consumers: with_pictures.collect(),
+            all: all(night),
+            why_empty: if !night.findings().has_logs {
+                "There are no logs in the window, so there is nothing to draw."
+            } else if statistics {
+                "No consumer scanned anything in what was read, and no bill was given."
+            } else {
+                "Neither query statistics (--executions) nor a bill (--costs) were given, so neither bytes nor \
+                 cost are known."
+            },
+        }
+    }
+}
+
+/// Spikes first, then by size.
+fn weight(trends: &[&Trend]) -> (bool, Decimal) {
+    let has_spike = trends
+        .iter()
+        .any(|trend| trend.days.iter().any(|day| day.is_spike));
+    let of_bytes = trends
+        .iter()
+        .filter(|trend| trend.measure == Measure::BytesScanned);
+    let sum = of_bytes.flat_map(|trend| &trend.days).map(|day| day.value);
+    (has_spike, sum.fold(Decimal::ZERO, Decimal::saturating_add))
+}
+
+fn account_name(account: &str, night: &Night<'_>) -> String {
+    match night.material.topology.account_name(account) {
+        Some(name) => format!("{name} ({account})"),
+        None => account.to_owned(),
+    }
+}
+
+fn value(measure: &Measure, value: Decimal) -> String {
+    match measure {
+        Measure::BytesScanned => bytes(value.to_u64().unwrap_or(0)),
+        Measure::BilledCost(_) => shown(Some(value)),
+    }
+}
+
+fn consumer(at: usize, account: &str, trends: &[&Trend], night: &Night<'_>) -> ConsumerTrends {
+    let name = account_name(account, night);
+    let pictures = trends.iter().enumerate().filter_map(|(number, trend)| {
+        let what = match &trend.measure {
+            Measure::BytesScanned => "bytes scanned by Quick".to_owned(),
+            Measure::BilledCost(currency) => format!("Athena bill in {}", Shown::name(currency)),
+        };
+        let id = format!("trend-{at}-{number}");
+        // The name of a consumer is log text to the picture, too: it only gets ours.
+        let picture = picture::trend(trend, &id, "By day, with the band that was expected")?;
+        Some(TrendPicture {
+            title: Shown::sentence(&format!("{name}: {what}")),
+            numbers: numbers(&id, trend, &format!("{name}: {what}, by day")),
+            picture,
+        })
+    });
+    ConsumerTrends {
+        name: Shown::name(&name),
+        pictures: pictures.collect(),
+    }
+}
+
+/// What is said of a day.
+fn state(day: &TrendDay) -> &'static str {
+    match day {
+        TrendDay { is_spike: true, .. } => "spike",
+        TrendDay {
+            is_doubtful: true, ..
+        } => "bytes of too many queries are not known",
+        TrendDay { expected: None, .. } => "too little history",
+        TrendDay {
+            value,
+            expected: Some(range),
+            ..
+        } if range.high < *value => "above the band",
+        TrendDay {
+            value,
+            expected: Some(range),
+            ..
+        } if *value < range.low => "below the band",
+        TrendDay { .. } => "as expected",
+    }
+}
+
+fn numbers(id: &str, trend: &Trend, caption: &str) -> Table {
+    let row = |day: &TrendDay| {
+        let unit = |amount: Decimal| value(&trend.measure, amount);
+        let band = day
+            .expected
+            .map(|range| format!("{} to {}", unit(range.low), unit(range.high)));
+        vec![
+            Cell::text(&day.day.to_string()),
+            Cell::figure(unit(day.value), Some(day.value)),
+            Cell::or_unknown(band.as_deref()),
+            Cell::text(state(day)),
+        ]
+    };
+    let titles = ["Day (UTC)", "Value", "Expected", "State"];
+    Table::new(
+        &format!("{id}-numbers"),
+        Shown::sentence(caption).to_string(),
+        &titles,
+    )
+    .with(trend.days.iter().map(row).collect())
+    .as_it_is()
+}
+
+/// The last day of every consumer.
+fn all(night: &Night<'_>) -> Table {
+    let trends = &night.material.audit.trends;
+    let rows = trends.iter().filter_map(|trend| {
+        let day = trend.days.last()?;
+        let unit = |amount: Decimal| value(&trend.measure, amount);
+        let band = day
+            .expected
+            .map(|range| format!("{} to {}", unit(range.low), unit(range.high)));
+        let what = match &trend.measure {
+            Measure::BytesScanned => "bytes scanned".to_owned(),
+            Measure::BilledCost(currency) => format!("bill in {currency}"),
+        };
+        Some(vec![
+            Cell::text(&account_name(&trend.account_id, night)),
+            Cell::text(&what),
+            Cell::text(&day.day.to_string()),
+            Cell::figure(unit(day.value), Some(day.value)),
+            Cell::or_unknown(band.as_deref()),
+            Cell::text(state(day)),
+        ])
+    });
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    let more = rows.len().saturating_sub(ROWS_MAX);
+    let titles = ["Consumer", "What", "Last day", "Value", "Expected", "State"];
+    let table = Table::new("consumers", "The last known day of every consumer", &titles)
+        .with(rows.into_iter().take(ROWS_MAX).collect());
+    match more {
+        0 => table,
+        more => table.noting(&format!(
+            "{} more lines are in report.json.",
+            count(more as u64)
+        )),
+    }
+}
+
+impl ChargebackSection {
+    pub(super) fn of(night: &Night<'_>) -> Self {
+        let part = night.material.part;
+        let attribution = part.attribution.as_ref();
+        let blocks = attribution.map_or(&[][..], |attribution| &attribution.reconciliations);
+        Self {
+            rows: rows(night),
+            reconciliation: reconcile(blocks),
+            beside: beside(&night.material.chargeback.beside),
+            why_empty: if night.findings().has_logs {
+                "No query ran in the window, and the bill has no line of it."
+            } else {
+                "There are no logs in the window, and the bill has no line of it."
+            },
+        }
+    }
+}
+
+fn rows(night: &Night<'_>) -> Table {
+    let chargeback = night.material.chargeback;
+    let columns = figures(chargeback);
+    let titles: Vec<&'static str> = std::iter::once("Business unit")
+        .chain(columns.iter().map(Figure::title))
+        .collect();
+    let names = names(chargeback, night.material.topology);
+    let cells = names.iter().enumerate().map(|(at, names)| {
+        let name = names.first().map_or("", String::as_str);
+        let figures = columns.iter().map(|column| Cell {
+            is_number: true,
+            ..Cell::text(&column.cells()[at])
+        });
+        std::iter::once(Cell::text(name)).chain(figures).collect()
+    });
+    let mut rows: Vec<Vec<Cell>> = cells.collect();
+    let totals = rows.split_off(chargeback.rows.len());
+    let mut table = Table::new("chargeback", "Athena by business unit", &titles).with(rows);
+    table.totals = totals;
+    table = table.as_it_is();
+    for mark in marks(chargeback) {
+        table = table.noting(&mark);
+    }
+    table
+}
+
+/// Estimate against bill, line by line.
+fn reconcile(blocks: &[Reconciliation]) -> Table {
+    let lines = reconciliation(blocks);
+    let at = |name: &str, row: usize| {
+        lines
+            .column(name)
+            .map_or(Value::Null, |column| column.values.cell(row))
+    };
+    let text = |cell: Value<'_>| match cell {
+        Value::Text(text) => Cell::text(text),
+        Value::Integer(number) => Cell::count(u64::try_from(number).unwrap_or(0)),
+        Value::Decimal(amount) => Cell::figure(shown(Some(amount)), Some(amount)),
+        _ => Cell {
+            is_number: true,
+            ..Cell::or_unknown(None)
+        },
+    };
+    let rows = (0..lines.row_count()).map(|row| {
+        ["what", "currency", "count", "amount"]
+            .map(|name| text(at(name, row)))
+            .into()
+    });
+    let titles = ["What", "Currency", "Count", "Amount"];
+    let mut table =
+        Table::new("reconciliation", "Why estimate and bill differ", &titles).with(rows.collect());
+    table.titles[2].1 = true;
+    table.titles[3].1 = true;
+    table.as_it_is()
+}
+
+/// What the same accounts pay besides Athena, the dearest first.
+fn beside(rows: &[BesideRow]) -> Table {
+    let mut rows: Vec<&BesideRow> = rows.iter().collect();
+    rows.sort_by_key(|row| Reverse(row.cost));
+    let places = decimals(rows.iter().map(|row| row.cost));
+    let cells = rows.iter().take(ROWS_MAX).map(|row| {
+        vec![
+            Cell::or_unknown(row.group.first().map(|unit| &**unit)),
+            Cell::text(&service(row)),
+            Cell::text(&row.currency),
+            Cell::figure(money(row.cost, places), Some(row.cost)),
+        ]
+    });
+    let titles = ["Business unit", "Service", "Currency", "Cost"];
+    let caption = "What the same accounts pay besides, not split among queries";
+    Table::new("beside", caption, &titles).with(cells.collect())
+}

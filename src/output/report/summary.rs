@@ -1,0 +1,83 @@
+//! The night in ten lines, for a terminal.
+
+use super::Night;
+use super::cells::amount;
+use super::markdown::{not_seen, of_hub, verdict};
+use crate::model::finding::FindingStatus;
+use crate::output::Page;
+use crate::output::human::{bytes, count, minute, plural, safe};
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+/// Findings that are named.
+const FINDINGS_NAMED: usize = 4;
+
+/// Writes the night in at most eight lines; where it was written to is for the
+/// caller to add.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write(night: &Night<'_>, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+    let part = night.material.part;
+    let bound = |moment: Option<_>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
+    let mut lines = vec![format!(
+        "Nightly report of {}: {} to {} UTC{}",
+        night.date,
+        bound(part.window.from, "the beginning"),
+        bound(part.window.to, "the end"),
+        of_hub(night)
+    )];
+    lines.push(verdict(night));
+    let findings = &night.findings().findings;
+    for finding in findings.iter().take(FINDINGS_NAMED) {
+        let is_new = night.findings().has_previous && finding.status == FindingStatus::New;
+        let new = if is_new { "new: " } else { "" };
+        let severity = finding.severity.as_str();
+        lines.push(format!("  {severity:<8}  {new}{}", safe(&finding.title)));
+    }
+    lines.push(format!("Not seen: {}", not_seen(night)));
+    lines.push(did(night));
+    for line in lines {
+        writeln!(writer, "{}", cut(&line, usize::from(page.width)))?;
+    }
+    Ok(())
+}
+
+/// A line that fits the page: its end is what matters least.
+fn cut(line: &str, width: usize) -> Cow<'_, str> {
+    match line.char_indices().nth(width) {
+        None => Cow::Borrowed(line),
+        Some(_) => {
+            let kept: String = line.chars().take(width.saturating_sub(1)).collect();
+            Cow::Owned(format!("{kept}…"))
+        }
+    }
+}
+
+/// How much ran, and what it cost.
+fn did(night: &Night<'_>) -> String {
+    let sums = &night.sums;
+    let mut text = format!(
+        "{} of {}, {}",
+        plural(sums.chain_count, "chain"),
+        plural(sums.consumer_count, "consumer"),
+        match sums.query_count {
+            1 => "1 query".to_owned(),
+            many => format!("{} queries", count(many)),
+        }
+    );
+    if let Some(scanned) = sums.bytes_scanned {
+        text += &format!(", {} scanned", bytes(scanned));
+    }
+    if let Some(cost) = sums.estimated_cost_usd {
+        text += &format!(", {} USD estimated", amount(Some(cost)));
+    }
+    for total in &night.material.chargeback.totals {
+        if let Some(billed) = total.billed {
+            let currency = safe(&total.currency);
+            text += &format!(", {} {currency} billed", amount(Some(billed.total())));
+        }
+    }
+    text
+}

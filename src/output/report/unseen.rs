@@ -1,0 +1,280 @@
+//! What was not seen, in words: an audit that hides it is worse than none.
+
+use super::places::{Habit, Place, Places};
+use crate::model::audit::{Audit, Part};
+use crate::model::chain::Chain;
+use crate::model::coverage::Rejects;
+use crate::model::finding::{Findings, RuleState};
+use crate::model::text::Text;
+use crate::model::topology::Topology;
+use crate::output::human::{count, plural};
+use crate::output::summary::place;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Places that are named one by one; the rest is counted.
+const PLACES_NAMED_MAX: usize = 20;
+/// Accounts that are named in one line.
+const ACCOUNTS_NAMED_MAX: usize = 8;
+
+/// Something that was not seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// A fixed name for the kind of it.
+    pub code: &'static str,
+    /// How many: objects, chains, queries, days, accounts, as the text says.
+    pub count: u64,
+    /// What, in words; may hold names from logs: hostile wherever it is shown.
+    pub text: String,
+}
+
+/// What the list is made from.
+pub(super) struct Look<'a> {
+    pub(super) audit: &'a Audit,
+    pub(super) part: &'a Part,
+    pub(super) findings: &'a Findings,
+    pub(super) topology: &'a Topology,
+    pub(super) places: &'a Places<'a>,
+    pub(super) chains: &'a [&'a Chain],
+}
+
+/// Everything that was not seen, what matters most first.
+pub(super) fn unseen(look: &Look<'_>) -> Vec<Unseen> {
+    let mut all = Vec::new();
+    logs(look, &mut all);
+    unread(look, &mut all);
+    chains(look, &mut all);
+    figures(look, &mut all);
+    bill(look, &mut all);
+    rules(look, &mut all);
+    all
+}
+
+fn add(all: &mut Vec<Unseen>, code: &'static str, count: u64, text: impl Into<String>) {
+    all.push(Unseen {
+        code,
+        count,
+        text: text.into(),
+    });
+}
+
+fn account(place: &Place<'_>) -> String {
+    match place.account_name {
+        Some(name) => format!("{name} ({})", place.account_id),
+        None => place.account_id.to_string(),
+    }
+}
+
+fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    if !look.findings.has_logs {
+        let text = "there are no logs at all in the window: nothing below can be taken for quiet";
+        add(all, "no-logs", 1, text);
+    }
+    let places = &look.places.places;
+    let never: Vec<String> = places
+        .iter()
+        .filter(|place| place.habit == Habit::Never)
+        .map(account)
+        .collect();
+    if !never.is_empty() {
+        let text = format!(
+            "no logs of {}, which {}: {}",
+            plural(never.len() as u64, "account"),
+            "the configuration declares or a chain goes through",
+            first_of(&never)
+        );
+        add(all, "account-without-logs", never.len() as u64, text);
+    }
+    let silent = places.iter().filter(|place| place.habit == Habit::Usual);
+    let silent: Vec<&Place<'_>> = silent.filter(|place| place.has_gap_in_window()).collect();
+    for place in silent.iter().take(PLACES_NAMED_MAX) {
+        let gaps = place.gaps.iter().filter(|gap| gap.is_in_window);
+        let days: Vec<String> = gaps
+            .map(|gap| {
+                if gap.first == gap.last {
+                    gap.first.to_string()
+                } else {
+                    format!("{} to {}", gap.first, gap.last)
+                }
+            })
+            .collect();
+        let region = place.region.map_or("", |region| region);
+        let text = format!(
+            "{} logged nothing in {region} on {}, and usually does",
+            account(place),
+            days.join(", ")
+        );
+        add(all, "gap", days.len() as u64, text);
+    }
+    let more = silent.len().saturating_sub(PLACES_NAMED_MAX) as u64;
+    if more > 0 {
+        let text = format!("{} more have gaps in the window", plural(more, "place"));
+        add(all, "gap", more, text);
+    }
+}
+
+fn unread(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    let audit = look.audit;
+    let mut rejects = |what: &str, rejects: &Rejects| {
+        for (reason, number, examples) in rejects.iter() {
+            let at = examples.first().map_or_else(String::new, place);
+            let first = if number > 1 { ", the first" } else { "" };
+            let text = format!(
+                "{what} not read: {} {}{first} at {at}",
+                count(number),
+                reason.as_str()
+            );
+            add(all, "unread", number, text);
+        }
+    };
+    rejects("logs", &audit.coverage.rejects);
+    if let Some(statistics) = &audit.statistics {
+        rejects("query statistics", &statistics.rejects);
+    }
+    if let Some(bill) = &audit.bill {
+        rejects("the bill", &bill.rejects);
+    }
+    rejects("business units", &audit.units_rejects);
+    rejects("data sources", &audit.inventory_rejects);
+    let conflicts = audit.coverage.conflicts;
+    if conflicts > 0 {
+        let text = format!(
+            "{} came more than once and do not agree; one of each counts",
+            plural(conflicts, "event")
+        );
+        add(all, "conflict", conflicts, text);
+    }
+}
+
+fn chains(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    let mut partial: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for missing in look.chains.iter().flat_map(|chain| &chain.missing) {
+        let why = missing.why.as_deref().unwrap_or("the reason is not known");
+        *partial.entry((missing.part.as_str(), why)).or_default() += 1;
+    }
+    for ((part, why), number) in partial {
+        let chains = plural(number, "chain");
+        let lack = if number == 1 { "lacks" } else { "lack" };
+        add(
+            all,
+            "partial-chain",
+            number,
+            format!("{chains} {lack} the {part}: {why}"),
+        );
+    }
+    let ambiguous = look.chains.iter().filter(|chain| chain.is_ambiguous());
+    let ambiguous = ambiguous.count() as u64;
+    if ambiguous > 0 {
+        let text = format!(
+            "{}: several sessions fit, and none is chosen",
+            plural(ambiguous, "ambiguous chain")
+        );
+        add(all, "ambiguous-chain", ambiguous, text);
+    }
+}
+
+fn figures(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    let queries: u64 = look
+        .chains
+        .iter()
+        .map(|chain| chain.queries.len() as u64)
+        .sum();
+    let lacking: u64 = look
+        .chains
+        .iter()
+        .map(|chain| chain.queries_without_statistics())
+        .sum();
+    if lacking == 0 {
+        return;
+    }
+    let text = if look.part.statistics.is_none() {
+        format!(
+            "no query statistics were given (--executions): the bytes of {} are not known",
+            plural(lacking, "query").replace("querys", "queries")
+        )
+    } else {
+        format!(
+            "no statistics of {} of {} queries: their bytes are in no sum",
+            count(lacking),
+            count(queries)
+        )
+    };
+    add(all, "query-without-statistics", lacking, text);
+}
+
+fn bill(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    let charges = look.part.attribution.iter().flat_map(|of| &of.charges);
+    let billed = charges
+        .clone()
+        .filter(|charge| charge.billed_cost.is_some());
+    if look.part.bill.is_none() {
+        add(
+            all,
+            "no-bill",
+            1,
+            "no bill was given (--costs): costs are estimates at list price",
+        );
+    } else if billed.count() == 0 {
+        let text = "the bill has no line of these days: it comes hours to a day late";
+        add(all, "bill-without-window", 1, text);
+    }
+    let days: BTreeSet<_> = charges
+        .clone()
+        .filter(|charge| charge.is_estimated)
+        .map(|charge| charge.period.from)
+        .collect();
+    if !days.is_empty() {
+        let text = format!(
+            "the bill of {} is estimated and may still change",
+            plural(days.len() as u64, "day")
+        );
+        add(all, "bill-estimated", days.len() as u64, text);
+    }
+    let accounts: BTreeSet<&Text> = charges
+        .filter_map(|charge| charge.account_id.as_ref())
+        .collect();
+    let unmapped: Vec<String> = accounts
+        .into_iter()
+        .filter(|account| look.topology.business_unit(account).is_none())
+        .map(ToString::to_string)
+        .collect();
+    if !unmapped.is_empty() {
+        let text = format!(
+            "no business unit is known of {}: {}",
+            plural(unmapped.len() as u64, "account"),
+            first_of(&unmapped)
+        );
+        add(all, "unmapped-account", unmapped.len() as u64, text);
+    }
+}
+
+fn rules(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    for report in &look.findings.rules {
+        match &report.state {
+            RuleState::Resting(why) => {
+                add(
+                    all,
+                    "rule-rests",
+                    1,
+                    format!("{} did not run: {why}", report.rule),
+                );
+            }
+            RuleState::Disabled => {
+                let text = format!("{} is disabled in the configuration", report.rule);
+                add(all, "rule-disabled", 1, text);
+            }
+            RuleState::Ran | RuleState::NotAsked => {}
+        }
+        for note in &report.notes {
+            add(all, "not-judged", 1, format!("{}: {note}", report.rule));
+        }
+    }
+}
+
+/// The first few, and how many more there are.
+fn first_of(names: &[String]) -> String {
+    let shown = names[..names.len().min(ACCOUNTS_NAMED_MAX)].join(", ");
+    match names.len().saturating_sub(ACCOUNTS_NAMED_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

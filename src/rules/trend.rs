@@ -1,0 +1,74 @@
+//! The days of consumers beside what is expected of them: the band that spike rules
+//! judge by, for a picture.
+
+use super::facts::Facts;
+use super::series::{AllSeries, Scope, SeriesKey, SpikeOptions, expectations};
+use crate::model::text::Text;
+use crate::model::time::numbered_day;
+use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+/// How a rule's figures become days of a trend.
+pub(super) struct Drawing<V> {
+    /// What is counted, from the currency of a series.
+    pub(super) measure: fn(&Text) -> Measure,
+    /// The exact value of a day.
+    pub(super) value: V,
+    /// A statistic in the measure's unit.
+    pub(super) in_unit: fn(f64) -> Decimal,
+}
+
+/// The trends of all consumers among the series.
+pub(super) fn trends<V: Fn(&SeriesKey, i64) -> Decimal>(
+    facts: &Facts<'_>,
+    all: &AllSeries,
+    options: &SpikeOptions,
+    drawing: &Drawing<V>,
+) -> Vec<Trend> {
+    let consumers = all.iter().filter(|(key, _)| key.scope == Scope::Consumer);
+    let trends = consumers.map(|(key, days)| {
+        let expected = expectations(facts, key, days, options);
+        let day = |(&at, (expected, is_spike)): (&i64, &(Option<_>, bool))| {
+            let range = |expected: &super::baseline::Expected| ExpectedRange {
+                low: (drawing.in_unit)(expected.low),
+                level: (drawing.in_unit)(expected.level),
+                high: (drawing.in_unit)(expected.high),
+            };
+            Some(TrendDay {
+                day: date(at)?,
+                value: (drawing.value)(key, at),
+                expected: expected.as_ref().map(range),
+                is_spike: *is_spike,
+                is_doubtful: days.get(&at).is_some_and(|day| day.is_doubtful),
+            })
+        };
+        Trend {
+            account_id: key.account.clone(),
+            measure: (drawing.measure)(&key.currency),
+            days: expected.iter().filter_map(day).collect(),
+        }
+    });
+    trends.collect()
+}
+
+/// The same series with zeros on days of the run on which a consumer logged and did
+/// nothing that counts.
+pub(super) fn with_quiet_days(facts: &Facts<'_>, mut all: AllSeries) -> AllSeries {
+    let window = facts.given.window;
+    let first = window.from.map_or(i64::MIN, |from| {
+        from.day_number() - facts.given.baseline_days
+    });
+    let last = window.to.map_or(i64::MAX, |to| to.plus(-1).day_number());
+    for (key, days) in &mut all {
+        let logged = facts.days_logged(&key.account).into_iter().flatten();
+        for day in logged.filter(|day| (first..=last).contains(*day)) {
+            days.entry(*day).or_default();
+        }
+    }
+    all
+}
+
+fn date(day: i64) -> Option<Date> {
+    i32::try_from(day).ok().and_then(numbered_day)
+}
