@@ -20,7 +20,12 @@ bench *arguments:
     cargo bench --locked --bench stitching
     cargo bench --locked --bench attribution
     cargo bench --locked --bench rules
+    cargo bench --locked --bench report
 
 # Needs cargo-fuzz and a nightly compiler (or RUSTC_BOOTSTRAP=1).
 fuzz seconds="600":
     cd fuzz && cargo fuzz run decode -- -max_total_time={{seconds}} -dict=decode.dict -max_len=8192
+
+# The script of the report's page, from its sources and their lock file.
+script:
+    cd src/output/report/web && npm ci && npm run build

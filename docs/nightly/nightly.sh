@@ -49,6 +49,8 @@ fi
 # Statistics of the queries that ran since the day before, fifty a call, asked for in
 # the account they ran in. Athena forgets them after 45 days; here they stay.
 night="$(date -u -d yesterday +%F)"
+# A folder that holds nothing yet would be taken for a mistake.
+[ -e executions/none.json ] || echo '{"QueryExecutions": []}' > executions/none.json
 for consumer in ${CONSUMERS:-}; do
     account="${consumer%%:*}"
     rest="${consumer#*:}"

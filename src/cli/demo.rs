@@ -126,6 +126,11 @@ fn next_steps(dir: &Path, plan: &Plan, listed: &[&Chain]) -> String {
         end.plus(-DAYS_JUDGED * 86_400).day(),
         end.day()
     );
+    let night = format!(
+        "--from {} --to {}",
+        end.plus(-2 * 86_400).day(),
+        end.plus(-86_400).day()
+    );
     let busy = listed.iter().find(|chain| !chain.queries.is_empty());
     let id = busy.map_or("latest", |chain| chain.chain_id.as_str());
     let program = std::env::args().next();
@@ -133,6 +138,7 @@ fn next_steps(dir: &Path, plan: &Plan, listed: &[&Chain]) -> String {
     format!(
         "What to try next:\n  \
          {program} findings {config} {week}\n  \
+         {program} report {config} {night} -o {dir}/report\n  \
          {program} explain external-id-spoof\n  \
          {program} show {id} {config}\n  \
          {program} chains {config} {window} --status denied --status partial\n  \

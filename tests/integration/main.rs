@@ -2,15 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod browser;
 mod chargeback;
 mod cli;
 mod common;
 mod decode;
 mod findings;
+mod hostile;
 mod money;
 mod oracle;
 mod queries;
 mod regressions;
+mod report;
 mod rules;
 mod samples;
 mod spikes;

@@ -42,15 +42,23 @@ fn cell(text: &str) -> String {
     code(text).replace('|', "\\|")
 }
 
-/// `, hub 111122223333`: where Quick lives, as far as that is known.
-pub(super) fn of_hub(night: &Night<'_>) -> String {
-    match night.hub_account_ids.len() {
-        0 => String::new(),
-        _ => {
-            let hubs = night.hub_account_ids.iter();
-            let hubs: Vec<String> = hubs.map(|hub| Shown::name(hub).to_string()).collect();
-            format!(", hub {}", hubs.join(", "))
-        }
+/// A figure as it is; a currency is a bill's own text.
+fn figure_cell(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " .,<>-~*–".contains(letter);
+    if text.chars().all(is_plain) && text.len() < 40 {
+        text.to_owned()
+    } else {
+        cell(text)
+    }
+}
+
+/// `, hub 111122223333`: where Quick lives, as far as that is known; ids as they are
+/// to be `shown`.
+pub(super) fn of_hub(night: &Night<'_>, shown: fn(&str) -> String) -> String {
+    let hubs: Vec<String> = night.hub_account_ids.iter().map(|hub| shown(hub)).collect();
+    match hubs.is_empty() {
+        true => String::new(),
+        false => format!(", hub {}", hubs.join(", ")),
     }
 }
 
@@ -139,7 +147,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         "{} to {} UTC{}. **{}.**\n",
         bound(part.window.from, "the beginning"),
         bound(part.window.to, "the end"),
-        of_hub(night),
+        of_hub(night, code),
         verdict(night)
     )?;
     findings(night, writer)?;
@@ -237,7 +245,9 @@ fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     header(&titles, writer)?;
     for (at, names) in names(table, night.material.topology).iter().enumerate() {
         let name = names.first().map_or("", String::as_str);
-        let cells = figures.iter().map(|figure| figure.cells()[at].clone());
+        let cells = figures
+            .iter()
+            .map(|figure| figure_cell(&figure.cells()[at]));
         let cells: Vec<String> = std::iter::once(cell(name)).chain(cells).collect();
         row(&cells, writer)?;
     }

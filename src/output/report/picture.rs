@@ -24,6 +24,7 @@ use kuva::render::plots::Plot;
 use kuva::render::render::render_multiple;
 use kuva::render::theme::Theme;
 use rust_decimal::prelude::ToPrimitive;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -88,8 +89,19 @@ fn framed(name: &str, title: &str, plots: Vec<Plot>, layout: Layout, left: f64) 
         scene.width + left,
         scene.height
     );
-    svg.push_str(&with_own_ids(body, name));
+    svg.push_str(&with_own_ids(&without_style(body), name));
     svg
+}
+
+/// The library dresses what has tooltips; the page allows its own style alone.
+fn without_style(body: &str) -> Cow<'_, str> {
+    match body.split_once("<style>") {
+        Some((before, rest)) => {
+            let after = rest.split_once("</style>").map_or("", |(_, after)| after);
+            Cow::Owned(format!("{before}{}", without_style(after)))
+        }
+        None => Cow::Borrowed(body),
+    }
 }
 
 /// The library numbers its clip paths by what the process drew before; a page needs
@@ -507,6 +519,12 @@ mod tests {
             with_own_ids(body, "x"),
             "<clipPath id=\"x-clip-0\"/><g clip-path=\"url(#x-clip-0)\"/><a id=\"x-clip-1\"/>"
         );
+    }
+
+    #[test]
+    fn a_picture_has_no_style_of_its_own() {
+        let body = "<defs><style>a{}</style></defs><g/><style>b{}</style><rect/>";
+        assert_eq!(without_style(body), "<defs></defs><g/><rect/>");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub fn write(night: &Night<'_>, page: Page, writer: &mut dyn Write) -> io::Resul
         night.date,
         bound(part.window.from, "the beginning"),
         bound(part.window.to, "the end"),
-        of_hub(night)
+        of_hub(night, |hub| safe(hub).into_owned())
     )];
     lines.push(verdict(night));
     let findings = &night.findings().findings;

@@ -113,7 +113,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
             bound(window.from, "the beginning"),
             bound(window.to, "the end")
         ),
-        hub: Shown::sentence(&of_hub(night)),
+        hub: Shown::sentence(&of_hub(night, str::to_owned)),
         verdict: verdict(night),
         mood: mood(night),
         tiles: tiles(night),

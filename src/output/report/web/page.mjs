@@ -7,7 +7,7 @@ for (const one of document.querySelectorAll('details.timeline')) {
   timelines.set(one.id, one);
 }
 
-/** The text of a cell, whatever stands in it. */
+/** The text of a cell's HTML. */
 const textOf = (html) => {
   const parsed = new DOMParser().parseFromString(html, 'text/html');
   return parsed.body.textContent.trim();
@@ -57,7 +57,8 @@ function choice(grid, table, title) {
   for (const value of values) select.add(new Option(value, value));
   select.addEventListener('change', () => {
     const wanted = select.value;
-    column.search(wanted === '' ? '' : (text) => textOf(text) === wanted).draw();
+    // What is searched is text already: read as HTML once more, it would be markup.
+    column.search(wanted === '' ? '' : (text) => text.trim() === wanted).draw();
   });
   label.append(`${title}: `, select);
   return label;

@@ -1,0 +1,242 @@
+//! The report of a month of a hundred consumers: fifty thousand chains.
+//!
+//! ```text
+//! cargo bench --bench report -- [FOLDER]
+//! ```
+//!
+//! Leaves the files in the folder, if one is named.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints figures, and stops at the first thing that is wrong"
+)]
+
+mod measure;
+
+use measure::peak_megabytes;
+use qs_audit::attribute;
+use qs_audit::decode::quick_query_id;
+use qs_audit::demo::{self, Plan as DemoPlan};
+use qs_audit::exports::read_executions;
+use qs_audit::local::LocalLogs;
+use qs_audit::model::audit::Audit;
+use qs_audit::model::bill::Bill;
+use qs_audit::model::chain::Chain;
+use qs_audit::model::charge::Dimension;
+use qs_audit::model::coverage::Seen;
+use qs_audit::model::execution::Statistics;
+use qs_audit::model::finding::Finding;
+use qs_audit::model::text::Text;
+use qs_audit::model::time::UtcSecond;
+use qs_audit::model::topology::{Consumer, Topology};
+use qs_audit::model::window::TimeWindow;
+use qs_audit::output::report::{Material, Night, RulePage, markdown, page};
+use qs_audit::output::{chargeback_rows, csv, finding_rows, json};
+use qs_audit::pipeline::{self, Checks, Exports, PartPlan, Plan, Unwatched};
+use qs_audit::rules::{RULES, RuleSet};
+use qs_audit::tables::{self, write_parquet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+const DAYS: u32 = 31;
+const CHAINS_PER_DAY: usize = 323;
+const CONSUMERS: usize = 100;
+const REGIONS: [&str; 4] = ["us-east-1", "us-west-2", "eu-central-1", "ap-southeast-2"];
+
+/// The account that stands for a consumer.
+fn account(number: usize) -> Text {
+    format!("{:012}", 200_000_000_000 + number).into()
+}
+
+/// A hundred consumers instead of five.
+fn topology() -> Topology {
+    let consumer = |number: usize| Consumer {
+        name: format!("consumer-{number:03}").into(),
+        account_id: account(number),
+        business_unit: Some(format!("Unit {}", number % 12).into()),
+        roles: BTreeSet::new(),
+        work_groups: None,
+        data_sources: None,
+    };
+    Topology {
+        hub_account_id: Some("111122223333".into()),
+        consumers: (0..CONSUMERS).map(consumer).collect(),
+        ..Topology::default()
+    }
+}
+
+/// Spreads the chains of five consumers over a hundred.
+fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
+    let part = audit.part.as_mut().unwrap();
+    let rename = |(number, chain): (usize, &mut Chain)| {
+        let consumer = &topology.consumers[number % CONSUMERS];
+        chain.consumer_account_id = Some(consumer.account_id.clone());
+        chain.consumer_name = Some(consumer.name.clone());
+        chain.business_unit.clone_from(&consumer.business_unit);
+        for query in &mut chain.queries {
+            query.work_group = Some(format!("quick-{}", number % CONSUMERS).into());
+        }
+    };
+    part.chains.iter_mut().enumerate().for_each(rename);
+    let mut template = audit.trends.clone();
+    template.truncate(5);
+    audit.trends = (0..CONSUMERS)
+        .map(|number| {
+            let mut trend = template[number % template.len()].clone();
+            trend.account_id = account(number);
+            trend
+        })
+        .collect();
+    for number in 0..CONSUMERS {
+        for region in REGIONS {
+            for day in 0..i64::from(DAYS) {
+                let at = start.plus(day * 86_400);
+                let seen = Seen {
+                    records: 1000,
+                    first: at,
+                    last: at.plus(86_399),
+                };
+                let key = (account(number), Text::from(region), at.day());
+                audit.coverage.seen.insert(key, seen);
+            }
+        }
+    }
+}
+
+fn main() {
+    let folder: Option<PathBuf> = std::env::args()
+        .skip(1)
+        .find(|one| !one.starts_with('-'))
+        .map(Into::into);
+    let plan = DemoPlan {
+        days: DAYS,
+        chains_per_day: CHAINS_PER_DAY,
+        noise_per_day: 10,
+        minutes_per_file: 1440,
+        oddities: false,
+        incidents: true,
+        ..DemoPlan::demo(1)
+    };
+    let organisation = demo::generate(&plan);
+    let logs_folder = tempfile::tempdir().unwrap();
+    demo::write_to(logs_folder.path(), &organisation.logs).unwrap();
+    let executions = organisation
+        .extras
+        .iter()
+        .find(|file| file.key == "executions.json");
+    let mut statistics = Statistics::default();
+    read_executions(
+        "e",
+        &executions.unwrap().body,
+        quick_query_id,
+        &mut statistics,
+    );
+    drop(organisation);
+    let paths = [logs_folder.path().to_path_buf()];
+    let logs = LocalLogs::open(&paths, &TimeWindow::ALL, &mut std::io::empty(), false).unwrap();
+    let window = TimeWindow {
+        from: Some(plan.start),
+        to: Some(plan.end()),
+    };
+    let run = Plan {
+        window,
+        exports: Exports {
+            statistics: Some(statistics),
+            ..Exports::default()
+        },
+        checks: Some(Checks {
+            rules: Arc::new(RuleSet::new(&BTreeMap::new(), &BTreeSet::new()).unwrap()),
+            window,
+            baseline_days: 28,
+            inventory: None,
+            suppressions: Vec::new(),
+            as_of: plan.end().day(),
+            previous: None,
+            trends: true,
+        }),
+        part: Some(PartPlan {
+            window,
+            bill: Bill::default(),
+        }),
+        ..Plan::default()
+    };
+    let start = Instant::now();
+    let mut audit = pipeline::run(&run, &logs, &Unwatched).unwrap();
+    let reading = start.elapsed().as_secs_f64();
+    let topology = topology();
+    spread(&mut audit, &topology, plan.start);
+    let before = peak_megabytes().unwrap_or(0);
+    for _ in 0..3 {
+        let start = Instant::now();
+        let bytes = render(&audit, &topology, folder.as_ref());
+        println!(
+            "{} chains, {} events: read, stitched and judged {reading:.2} s; report {:.3} s, index.html {:.2} MB, \
+             all {:.1} MB; peak {} MB, {before} before",
+            audit.part.as_ref().unwrap().chains.len(),
+            audit.events.len(),
+            start.elapsed().as_secs_f64(),
+            f64::from(u32::try_from(bytes[0]).unwrap()) / 1e6,
+            f64::from(u32::try_from(bytes.iter().sum::<usize>()).unwrap()) / 1e6,
+            peak_megabytes().unwrap_or(0)
+        );
+    }
+}
+
+/// Writes all files, and says how long each is.
+fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<usize> {
+    let part = audit.part.as_ref().unwrap();
+    let findings = audit.findings.as_ref().unwrap();
+    let by = [Dimension::BusinessUnit];
+    let chargeback =
+        attribute::chargeback(part.attribution.as_ref().unwrap(), &by, topology).unwrap();
+    let pages: Vec<RulePage> = RULES
+        .iter()
+        .map(|entry| RulePage {
+            rule: entry.meta.id,
+            page: entry.meta.page,
+        })
+        .collect();
+    let night = Night::of(Material {
+        audit,
+        part,
+        findings,
+        chargeback: &chargeback,
+        topology,
+        pages: &pages,
+        options: "",
+    });
+    let all: Vec<&Finding> = findings.findings.iter().collect();
+    let file = |name: &str, write: &dyn Fn(&mut dyn Write)| -> usize {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        if let Some(folder) = folder {
+            let mut out = BufWriter::new(File::create(folder.join(name)).unwrap());
+            out.write_all(&bytes).unwrap();
+        }
+        bytes.len()
+    };
+    vec![
+        file("index.html", &|out| page::write(&night, out).unwrap()),
+        file("report.md", &|out| markdown::write(&night, out).unwrap()),
+        file("report.json", &|out| {
+            json::report::write(&night, out).unwrap()
+        }),
+        file("chains.csv", &|out| {
+            csv::write_chains(&night.chains, out).unwrap()
+        }),
+        file("chains.parquet", &|out| {
+            write_parquet(&tables::chains(&night.chains), out).unwrap()
+        }),
+        file("findings.csv", &|out| {
+            csv::write_table(&finding_rows::rows(&all), out).unwrap()
+        }),
+        file("chargeback.csv", &|out| {
+            csv::write_table(&chargeback_rows::rows(&chargeback, topology), out).unwrap();
+        }),
+    ]
+}

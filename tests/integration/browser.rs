@@ -1,0 +1,522 @@
+//! The report's page in a real browser: headless Chromium.
+//!
+//! Where there is none, these tests say "skipped"; with `QS_AUDIT_CHROMIUM` set to its
+//! path they have to run. Screenshots are left in `target/tmp`, to be looked at.
+
+use crate::hostile::hostile;
+use headless_chrome::protocol::cdp::Emulation::{
+    MediaFeature, SetEmulatedMedia, SetScriptExecutionDisabled,
+};
+use headless_chrome::protocol::cdp::Network;
+use headless_chrome::protocol::cdp::Page::CaptureScreenshotFormatOption::Png;
+use headless_chrome::protocol::cdp::types::Event;
+use headless_chrome::{Browser, LaunchOptions, Tab};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Set to the path of Chromium; without it one is looked for.
+const CHROMIUM: &str = "QS_AUDIT_CHROMIUM";
+const GOLDEN: &str = "reports/sample/nightly/index.html";
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+
+fn chromium() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os(CHROMIUM) {
+        let path = PathBuf::from(path);
+        assert!(path.exists(), "{CHROMIUM} is {path:?}, which is not there");
+        return Some(path);
+    }
+    let folders = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&folders).collect();
+    let mut places = NAMES
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    places.find(|place| place.exists())
+}
+
+/// A page that is open, and what it asked for and complained about.
+struct Open {
+    tab: Arc<Tab>,
+    requests: Arc<Mutex<Vec<String>>>,
+    complaints: Arc<Mutex<Vec<String>>>,
+    _browser: Browser,
+    _folder: TempDir,
+}
+
+/// Opens a page of so many pixels; `None`, with a word, where there is no browser.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn open(html: &str, size: (u32, u32), scripts: bool) -> Option<Open> {
+    let Some(path) = chromium() else {
+        eprintln!("skipped: there is no Chromium; set {CHROMIUM} to its path");
+        return None;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("index.html");
+    fs::write(&file, html).unwrap();
+    let flags = [
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-quic",
+        "--no-first-run",
+        "--hide-scrollbars",
+    ];
+    let options = LaunchOptions {
+        path: Some(path),
+        sandbox: false, // its own sandbox does not start for root
+        window_size: Some(size),
+        idle_browser_timeout: Duration::from_secs(300),
+        args: flags.iter().map(OsStr::new).collect(),
+        ..LaunchOptions::default()
+    };
+    let browser = Browser::new(options).unwrap();
+    let tab = browser.new_tab().unwrap();
+    tab.set_default_timeout(Duration::from_secs(60));
+    let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+    let complaints: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (asked, said) = (Arc::clone(&requests), Arc::clone(&complaints));
+    tab.call_method(Network::Enable {
+        max_total_buffer_size: None,
+        max_resource_buffer_size: None,
+        max_post_data_size: None,
+        report_direct_socket_traffic: None,
+        enable_durable_messages: None,
+    })
+    .unwrap();
+    tab.enable_log().unwrap();
+    tab.enable_runtime().unwrap();
+    let listener = move |event: &Event| match event {
+        Event::NetworkRequestWillBeSent(sent) => {
+            asked.lock().unwrap().push(sent.params.request.url.clone());
+        }
+        Event::LogEntryAdded(entry) => said.lock().unwrap().push(entry.params.entry.text.clone()),
+        Event::RuntimeExceptionThrown(thrown) => {
+            said.lock()
+                .unwrap()
+                .push(thrown.params.exception_details.text.clone());
+        }
+        _ => {}
+    };
+    tab.add_event_listener(Arc::new(listener)).unwrap();
+    if !scripts {
+        tab.call_method(SetScriptExecutionDisabled { value: true })
+            .unwrap();
+    }
+    tab.navigate_to(&format!("file://{}", file.display()))
+        .unwrap();
+    tab.wait_until_navigated().unwrap();
+    Some(Open {
+        tab,
+        requests,
+        complaints,
+        _browser: browser,
+        _folder: folder,
+    })
+}
+
+impl Open {
+    fn value(&self, expression: &str) -> Value {
+        let wrapped = format!("JSON.stringify((() => {{ {expression} }})() ?? null)");
+        let value = self.tab.evaluate(&wrapped, true).unwrap().value.unwrap();
+        serde_json::from_str(value.as_str().unwrap()).unwrap()
+    }
+
+    fn number(&self, expression: &str) -> u64 {
+        let value = self.value(&format!("return {expression};"));
+        value
+            .as_u64()
+            .unwrap_or_else(|| panic!("{expression}: {value}"))
+    }
+
+    fn text(&self, expression: &str) -> String {
+        let value = self.value(&format!("return {expression};"));
+        value
+            .as_str()
+            .unwrap_or_else(|| panic!("{expression}: {value}"))
+            .to_owned()
+    }
+
+    fn emulate(&self, media: &str, scheme: &str) {
+        let feature = MediaFeature {
+            name: "prefers-color-scheme".to_owned(),
+            value: scheme.to_owned(),
+        };
+        let wanted = SetEmulatedMedia {
+            media: Some(media.to_owned()),
+            features: Some(vec![feature]),
+        };
+        self.tab.call_method(wanted).unwrap();
+    }
+
+    /// Leaves a picture of the page for people to look at.
+    fn picture(&self, name: &str) {
+        let png = self.tab.capture_screenshot(Png, None, None, true).unwrap();
+        assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000);
+        fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name), png).unwrap();
+    }
+
+    /// Nothing was asked for but the page itself, and nothing was refused or broken.
+    fn is_quiet(&self) {
+        let requests = self.requests.lock().unwrap();
+        let others: Vec<&String> = requests
+            .iter()
+            .filter(|url| !url.starts_with("file://"))
+            .collect();
+        assert!(others.is_empty() && requests.len() == 1, "{requests:?}");
+        let complaints = self.complaints.lock().unwrap();
+        assert!(complaints.is_empty(), "{complaints:?}");
+    }
+}
+
+fn golden() -> String {
+    fs::read_to_string(GOLDEN).unwrap()
+}
+
+/// The rows of the chain table that are shown.
+const ROWS: &str = "[...document.querySelectorAll('#chains tbody tr:not(.child)')]";
+
+#[test]
+fn chains_are_sorted_filtered_and_opened() {
+    let Some(page) = open(&golden(), (1280, 1000), true) else {
+        return;
+    };
+    // Sorting, by mouse and by keyboard; figures by their value.
+    let header = "#chains th:nth-child(9)";
+    assert!(
+        page.text(&format!("document.querySelector('{header}').textContent"))
+            .contains("Scanned")
+    );
+    let orders = format!("{ROWS}.map(row => Number(row.cells[8].dataset.order))");
+    page.tab.find_element(header).unwrap().click().unwrap();
+    let up = page.value(&format!("return {orders};"));
+    page.tab
+        .find_element(&format!("{header} [tabindex=\"0\"]"))
+        .unwrap()
+        .focus()
+        .unwrap();
+    page.tab.press_key("Enter").unwrap();
+    let down = page.value(&format!("return {orders};"));
+    let numbers = |value: &Value| -> Vec<f64> {
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one.as_f64().unwrap())
+            .collect()
+    };
+    assert!(numbers(&up).is_sorted() && numbers(&up).len() == 15, "{up}");
+    assert!(
+        numbers(&down).is_sorted_by(|left, right| right <= left),
+        "{down}"
+    );
+    assert!(numbers(&down)[0] > numbers(&up)[0]);
+    assert_eq!(
+        page.text(&format!(
+            "document.querySelector('{header}').getAttribute('aria-sort')"
+        )),
+        "descending"
+    );
+    // Filtering: by text, and by the choices of a column.
+    let all = page.text("document.querySelector('#chains_info, .dt-info').textContent");
+    page.tab
+        .find_element(".dt-search input")
+        .unwrap()
+        .click()
+        .unwrap();
+    page.tab.type_str("insurance").unwrap();
+    let filtered = page.text("document.querySelector('.dt-info').textContent");
+    assert_ne!(all, filtered);
+    let consumers = page.value(&format!(
+        "return [...new Set({ROWS}.map(row => row.cells[2].textContent))];"
+    ));
+    assert_eq!(consumers, serde_json::json!(["insurance"]));
+    page.value(
+        "const search = document.querySelector('.dt-search input'); search.value = ''; \
+                search.dispatchEvent(new Event('input', {bubbles: true}));",
+    );
+    page.value("const choice = document.querySelector('.filters select[name=\"Status\"]'); choice.value = 'denied'; \
+                choice.dispatchEvent(new Event('change'));");
+    let states = page.value(&format!(
+        "return [...new Set({ROWS}.map(row => row.cells[6].textContent))];"
+    ));
+    assert_eq!(states, serde_json::json!(["denied"]));
+    page.value("const choice = document.querySelector('.filters select[name=\"Status\"]'); choice.value = ''; \
+                choice.dispatchEvent(new Event('change'));");
+    // Opening a chain, from the keyboard; closing it again.
+    let link = "#chains tbody tr:first-child a";
+    assert_eq!(
+        page.text(&format!(
+            "document.querySelector('{link}').getAttribute('aria-expanded')"
+        )),
+        "false"
+    );
+    page.tab.find_element(link).unwrap().focus().unwrap();
+    page.tab.press_key("Enter").unwrap();
+    assert_eq!(
+        page.text(&format!(
+            "document.querySelector('{link}').getAttribute('aria-expanded')"
+        )),
+        "true"
+    );
+    let id = page.text(&format!("document.querySelector('{link}').textContent"));
+    let caption = page.text("document.querySelector('#chains tr.child caption').textContent");
+    assert_eq!(caption, format!("Timeline of {id}"));
+    assert!(page.number("document.querySelectorAll('#chains tr.child tbody tr').length") > 1);
+    page.picture("report-chain-open.png");
+    page.tab.press_key("Enter").unwrap();
+    assert_eq!(
+        page.number("document.querySelectorAll('#chains tr.child').length"),
+        0
+    );
+    // Paging.
+    let before = page.text(&format!("{ROWS}[0].textContent"));
+    page.tab
+        .find_element(".dt-paging button.next")
+        .unwrap()
+        .click()
+        .unwrap();
+    assert_ne!(page.text(&format!("{ROWS}[0].textContent")), before);
+    page.is_quiet();
+}
+
+#[test]
+fn a_link_opens_what_it_points_at() {
+    let Some(page) = open(&golden(), (1280, 1000), true) else {
+        return;
+    };
+    let target = page.text("document.querySelector('article.finding a[href^=\"#c-\"]').hash");
+    let is_open = format!(
+        "String(document.querySelector('{target}').open && document.querySelector('#timelines').open)"
+    );
+    assert_eq!(page.text(&is_open), "false");
+    page.tab
+        .find_element("article.finding a[href^='#c-']")
+        .unwrap()
+        .click()
+        .unwrap();
+    page.tab
+        .wait_for_element(&format!("{target}[open]"))
+        .unwrap();
+    assert_eq!(page.text(&is_open), "true");
+    // The rule of a finding, too.
+    page.tab
+        .find_element("article.finding a[href^='#rule-']")
+        .unwrap()
+        .click()
+        .unwrap();
+    page.tab.wait_for_element("details.rule[open]").unwrap();
+    page.is_quiet();
+}
+
+/// Names every text whose contrast is below WCAG AA.
+const CONTRAST: &str = r"
+    const parse = (color) => { const all = color.match(/[\d.]+/g).map(Number); return all.length < 4 ? [...all, 1] : all; };
+    const lightness = ([r, g, b]) => { const one = (v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+        return 0.2126 * one(r) + 0.7152 * one(g) + 0.0722 * one(b); };
+    const under = (element) => { for (let at = element; at; at = at.parentElement) {
+        const color = parse(getComputedStyle(at).backgroundColor); if (color[3] > 0.99) return color; }
+        return parse(getComputedStyle(document.documentElement).backgroundColor)[3] > 0.99
+            ? parse(getComputedStyle(document.documentElement).backgroundColor) : [255, 255, 255, 1]; };
+    for (const one of document.querySelectorAll('details')) one.open = true;
+    const weak = new Set();
+    let seen = 0;
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const element = node.parentElement;
+        if (!node.data.trim() || element.closest('script, style, title') || !element.getClientRects().length) continue;
+        const style = getComputedStyle(element);
+        const isDrawn = !!element.closest('svg');
+        const ink = lightness(parse(isDrawn ? style.fill : style.color));
+        const paper = lightness(under(element.closest('svg') ?? element));
+        const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+        seen += 1;
+        if (ratio < 4.5) weak.add(`${element.tagName}.${element.className} ${ratio.toFixed(2)}: ${node.data.trim().slice(0, 40)}`);
+    }
+    return {seen, weak: [...weak].slice(0, 20)};
+";
+
+#[test]
+fn light_dark_and_phone_are_readable() {
+    let Some(page) = open(&golden(), (1280, 1000), true) else {
+        return;
+    };
+    page.picture("report-light.png");
+    let paper = "getComputedStyle(document.body).backgroundColor";
+    let drawn = "getComputedStyle(document.querySelector('figure svg rect[fill=\"#2f7d3d\"], figure svg rect[fill=\"#9fcaa6\"]')).fill";
+    let light = (page.text(paper), page.text(drawn));
+    let contrast = page.value(CONTRAST);
+    assert!(contrast["seen"].as_u64() > Some(500), "{contrast}");
+    assert_eq!(contrast["weak"], serde_json::json!([]), "{contrast}");
+    page.emulate("screen", "dark");
+    let dark = (page.text(paper), page.text(drawn));
+    assert!(light.0 != dark.0 && light.1 != dark.1, "{light:?} {dark:?}");
+    let contrast = page.value(CONTRAST);
+    assert_eq!(contrast["weak"], serde_json::json!([]), "{contrast}");
+    page.is_quiet();
+    let Some(dark) = open(&golden(), (1280, 1000), true) else {
+        return;
+    };
+    dark.emulate("screen", "dark");
+    dark.picture("report-dark.png");
+    // On a phone nothing is wider than the screen but what scrolls by itself.
+    let Some(phone) = open(&golden(), (400, 800), true) else {
+        return;
+    };
+    let wide = phone.value(
+        "const width = document.documentElement.clientWidth;
+         return [...document.querySelectorAll('body *')]
+             .filter((one) => !one.closest('.scroll, .dt-layout-table, .skip, svg, pre') && one.getBoundingClientRect().right > width + 1)
+             .map((one) => `${one.tagName}.${one.className}`).slice(0, 10);",
+    );
+    assert_eq!(wide, serde_json::json!([]));
+    assert_eq!(
+        phone.number("document.documentElement.scrollWidth"),
+        phone.number("document.documentElement.clientWidth")
+    );
+    phone.picture("report-phone.png");
+}
+
+#[test]
+fn it_prints_without_what_only_a_screen_needs() {
+    let Some(page) = open(&golden(), (1280, 1000), true) else {
+        return;
+    };
+    page.emulate("print", "dark");
+    let hidden = page.value(
+        "return ['nav', '.filters', '.dt-search', '.dt-paging', '#timelines'].filter((one) => \
+                             getComputedStyle(document.querySelector(one)).display !== 'none');",
+    );
+    assert_eq!(hidden, serde_json::json!([]));
+    assert_eq!(
+        page.text("getComputedStyle(document.body).backgroundColor"),
+        "rgb(255, 255, 255)"
+    );
+    let pdf = page.tab.print_to_pdf(None).unwrap();
+    assert!(
+        pdf.starts_with(b"%PDF-") && pdf.len() > 30_000,
+        "{}",
+        pdf.len()
+    );
+    fs::write(
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("report.pdf"),
+        pdf,
+    )
+    .unwrap();
+    // What is folded on a screen is open on paper, and folded again afterwards.
+    let open = "document.querySelectorAll('details[open]').length";
+    let before = page.number(open);
+    page.value("dispatchEvent(new Event('beforeprint'));");
+    assert!(page.number(open) > before);
+    page.value("dispatchEvent(new Event('afterprint'));");
+    assert_eq!(page.number(open), before);
+}
+
+#[test]
+fn it_can_be_read_without_eyes_and_without_a_mouse() {
+    let Some(page) = open(&golden(), (1280, 1000), true) else {
+        return;
+    };
+    let faults = page.value(
+        "const faults = [];
+         const ids = [...document.querySelectorAll('[id]')].map((one) => one.id);
+         const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
+         if (twice.length) faults.push(`ids twice: ${twice.slice(0, 5)}`);
+         let level = 0;
+         for (const one of document.querySelectorAll('h1, h2, h3, h4')) {
+             const own = Number(one.tagName[1]);
+             if (own > level + 1 && !one.closest('details.rule')) faults.push(`${one.tagName} after h${level}: ${one.textContent}`);
+             level = own;
+         }
+         for (const one of document.querySelectorAll('table:not(details.rule table)')) {
+             if (!one.caption?.textContent.trim()) faults.push(`no caption: ${one.id}`);
+             for (const head of one.querySelectorAll('thead th')) if (head.scope !== 'col') faults.push(`no scope: ${one.id}`);
+         }
+         for (const one of document.querySelectorAll('svg')) {
+             const title = document.getElementById(one.getAttribute('aria-labelledby'));
+             if (one.getAttribute('role') !== 'img' || !title?.textContent) faults.push('a picture without a name');
+         }
+         for (const one of document.querySelectorAll('[aria-labelledby]')) {
+             if (!document.getElementById(one.getAttribute('aria-labelledby'))) faults.push('a label that is not there');
+         }
+         for (const one of document.querySelectorAll('input, select')) {
+             if (!one.labels?.length && !one.getAttribute('aria-label')) faults.push(`no label: ${one.outerHTML}`);
+         }
+         for (const one of document.querySelectorAll('.scroll')) {
+             if (one.tabIndex !== 0 || !one.getAttribute('aria-label')) faults.push('a region that cannot be scrolled by key');
+         }
+         for (const one of document.querySelectorAll('a[href^=\"#\"]')) {
+             if (!document.getElementById(decodeURIComponent(one.hash.slice(1)))) faults.push(`a link to nowhere: ${one.hash}`);
+         }
+         if (document.documentElement.lang !== 'en') faults.push('no language');
+         if (!document.title || !document.querySelector('main') || !document.querySelector('nav[aria-label]')) faults.push('no landmarks');
+         for (const one of document.querySelectorAll('.badge')) if (!one.textContent.trim()) faults.push('a badge of colour alone');
+         return faults;",
+    );
+    assert_eq!(faults, serde_json::json!([]));
+    // The first stop of the tab key is the way past the navigation.
+    page.tab.press_key("Tab").unwrap();
+    assert_eq!(page.text("document.activeElement.className"), "skip");
+}
+
+#[test]
+fn it_says_everything_without_its_script() {
+    let Some(page) = open(&golden(), (1280, 1000), false) else {
+        return;
+    };
+    // The page's own script is off; the inspector's is not.
+    assert_eq!(
+        page.number("document.querySelectorAll('.dt-search').length"),
+        0
+    );
+    let rows = page.number("document.querySelectorAll('#chains tbody tr').length");
+    assert!(rows > 15, "{rows}");
+    let timelines = page.number("document.querySelectorAll('details.timeline').length");
+    assert_eq!(rows, timelines);
+    assert!(page.number("[...document.querySelectorAll('svg')].filter((one) => one.getBoundingClientRect().height > 50).length") > 3);
+    page.is_quiet();
+}
+
+#[test]
+fn no_hostile_text_runs_or_asks_for_anything() {
+    let made = hostile(false);
+    let Some(page) = open(&made.page, (1280, 1000), true) else {
+        return;
+    };
+    // Whatever is folded is opened, filtered and sorted, too.
+    page.value(
+        "for (const one of document.querySelectorAll('details')) one.open = true;
+         for (const one of document.querySelectorAll('#chains tbody a')) one.click();
+         for (const one of document.querySelectorAll('table.sorted thead th')) one.click();
+         for (const one of document.querySelectorAll('.dt-search input')) {
+             one.value = '<img src=x onerror=window.hostile=9>';
+             one.dispatchEvent(new Event('input', {bubbles: true}));
+             one.value = 'h0stile';
+             one.dispatchEvent(new Event('input', {bubbles: true}));
+         }
+         for (const one of document.querySelectorAll('.filters select')) {
+             one.selectedIndex = one.options.length - 1;
+             one.dispatchEvent(new Event('change'));
+         }
+         dispatchEvent(new Event('beforeprint'));",
+    );
+    page.tab.print_to_pdf(None).unwrap();
+    assert_eq!(page.text("typeof window.hostile"), "undefined");
+    let foreign = page.value(
+        "return [...document.querySelectorAll('img, iframe, object, embed, link, base, form, video, audio, image, use, foreignObject, animate, set, math')]
+             .map((one) => one.outerHTML.slice(0, 80))
+             .concat([...document.querySelectorAll('*')].flatMap((one) => [...one.attributes])
+                 .filter((one) => one.name.startsWith('on') || /^\\s*(javascript|data|https?|vbscript):/i.test(one.value))
+                 .filter((one) => one.name !== 'xmlns')
+                 .map((one) => `${one.name}=${one.value.slice(0, 60)}`));",
+    );
+    assert_eq!(foreign, serde_json::json!([]));
+    assert_eq!(page.number("document.scripts.length"), 1);
+    assert_eq!(page.number("document.querySelectorAll('style').length"), 1);
+    assert!(page.number("document.body.innerText.split('h0stile').length") > 100);
+    page.is_quiet();
+    page.picture("report-hostile.png");
+}

