@@ -7,6 +7,7 @@
 //! Leaves the files in the folder, if one is named.
 
 #![expect(
+    clippy::float_arithmetic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark prints figures, and stops at the first thing that is wrong"
@@ -39,12 +40,15 @@ use qs_audit::tables::{self, write_parquet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
 const DAYS: u32 = 31;
-const CHAINS_PER_DAY: usize = 323;
+/// As many as there are slots for in a day.
+const CHAINS_PER_DAY: usize = 286;
+const CHAINS: usize = 50_000;
 const CONSUMERS: usize = 100;
 const REGIONS: [&str; 4] = ["us-east-1", "us-west-2", "eu-central-1", "ap-southeast-2"];
 
@@ -73,6 +77,9 @@ fn topology() -> Topology {
 /// Spreads the chains of five consumers over a hundred.
 fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
     let part = audit.part.as_mut().unwrap();
+    let missing = CHAINS.saturating_sub(part.chains.len());
+    let more: Vec<Chain> = part.chains.iter().take(missing).cloned().collect();
+    part.chains.extend(more);
     let rename = |(number, chain): (usize, &mut Chain)| {
         let consumer = &topology.consumers[number % CONSUMERS];
         chain.consumer_account_id = Some(consumer.account_id.clone());
@@ -108,12 +115,11 @@ fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
     }
 }
 
-fn main() {
-    let folder: Option<PathBuf> = std::env::args()
-        .skip(1)
-        .find(|one| !one.starts_with('-'))
-        .map(Into::into);
-    let plan = DemoPlan {
+/// Set for the process that writes the organisation: what it takes is not the report's.
+const GENERATE_INTO: &str = "QS_AUDIT_BENCH_GENERATE_INTO";
+
+fn demo_plan() -> DemoPlan {
+    DemoPlan {
         days: DAYS,
         chains_per_day: CHAINS_PER_DAY,
         noise_per_day: 10,
@@ -121,23 +127,34 @@ fn main() {
         oddities: false,
         incidents: true,
         ..DemoPlan::demo(1)
-    };
-    let organisation = demo::generate(&plan);
-    let logs_folder = tempfile::tempdir().unwrap();
-    demo::write_to(logs_folder.path(), &organisation.logs).unwrap();
-    let executions = organisation
-        .extras
-        .iter()
-        .find(|file| file.key == "executions.json");
+    }
+}
+
+fn generate(into: &Path) {
+    let organisation = demo::generate(&demo_plan());
+    demo::write_to(&into.join("logs"), &organisation.logs).unwrap();
+    demo::write_to(into, &organisation.extras).unwrap();
+}
+
+fn main() {
+    if let Some(into) = std::env::var_os(GENERATE_INTO) {
+        return generate(Path::new(&into));
+    }
+    let folder: Option<PathBuf> = std::env::args()
+        .skip(1)
+        .find(|one| !one.starts_with('-'))
+        .map(Into::into);
+    let plan = demo_plan();
+    let organisation = tempfile::tempdir().unwrap();
+    let made = Command::new(std::env::current_exe().unwrap())
+        .env(GENERATE_INTO, organisation.path())
+        .status();
+    assert!(made.unwrap().success());
     let mut statistics = Statistics::default();
-    read_executions(
-        "e",
-        &executions.unwrap().body,
-        quick_query_id,
-        &mut statistics,
-    );
-    drop(organisation);
-    let paths = [logs_folder.path().to_path_buf()];
+    let executions = std::fs::read(organisation.path().join("executions.json")).unwrap();
+    read_executions("e", &executions, quick_query_id, &mut statistics);
+    drop(executions);
+    let paths = [organisation.path().join("logs")];
     let logs = LocalLogs::open(&paths, &TimeWindow::ALL, &mut std::io::empty(), false).unwrap();
     let window = TimeWindow {
         from: Some(plan.start),
@@ -208,6 +225,7 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
         chargeback: &chargeback,
         topology,
         pages: &pages,
+        previous: None,
         options: "",
     });
     let all: Vec<&Finding> = findings.findings.iter().collect();
@@ -224,16 +242,16 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
         file("index.html", &|out| page::write(&night, out).unwrap()),
         file("report.md", &|out| markdown::write(&night, out).unwrap()),
         file("report.json", &|out| {
-            json::report::write(&night, out).unwrap()
+            json::report::write(&night, out).unwrap();
         }),
         file("chains.csv", &|out| {
-            csv::write_chains(&night.chains, out).unwrap()
+            csv::write_chains(&night.chains, out).unwrap();
         }),
         file("chains.parquet", &|out| {
-            write_parquet(&tables::chains(&night.chains), out).unwrap()
+            write_parquet(&tables::chains(&night.chains), out).unwrap();
         }),
         file("findings.csv", &|out| {
-            csv::write_table(&finding_rows::rows(&all), out).unwrap()
+            csv::write_table(&finding_rows::rows(&all), out).unwrap();
         }),
         file("chargeback.csv", &|out| {
             csv::write_table(&chargeback_rows::rows(&chargeback, topology), out).unwrap();

@@ -495,8 +495,8 @@ pub(super) struct ChecksArgs {
     )]
     pub(super) baseline: String,
 
-    /// The findings of an earlier run, as JSON (or its report.json): what it knew is
-    /// ongoing, not new.
+    /// The findings of an earlier run, as JSON, or the folder of its report: what it
+    /// knew is ongoing, not new.
     #[arg(long, value_name = "FILE")]
     pub(super) previous: Option<PathBuf>,
 

@@ -84,6 +84,15 @@ pub(super) fn nothing_to_read(audit: &Audit) -> Option<Exit> {
 
 /// Incomplete under `--strict`, if so.
 pub(super) fn exit_of(global: &Global, audit: &Audit) -> Strictly {
+    exit_of_chains(global, audit, &audit.chains)
+}
+
+/// The same, where only some chains are answered for.
+pub(super) fn exit_of_chains<'a>(
+    global: &Global,
+    audit: &Audit,
+    chains: impl IntoIterator<Item = &'a Chain>,
+) -> Strictly {
     let exports = [
         audit.statistics.as_ref().map(|read| &read.rejects),
         audit.bill.as_ref().map(|read| &read.rejects),
@@ -91,20 +100,23 @@ pub(super) fn exit_of(global: &Global, audit: &Audit) -> Strictly {
         Some(&audit.inventory_rejects),
     ];
     let of_exports: u64 = exports.into_iter().flatten().map(Rejects::total).sum();
-    let outdated = audit
-        .bill
-        .as_ref()
-        .map_or(0, |bill| bill.uncounted.outdated);
-    let conflicts = audit.coverage.conflicts + outdated;
+    let of_bill = audit.bill.as_ref().map_or(0, |bill| {
+        let uncounted = &bill.uncounted;
+        uncounted.outdated + uncounted.across_window + u64::from(bill.pages_missing)
+    });
+    let conflicts = audit.coverage.conflicts + of_bill;
     let unread = audit.coverage.rejects.total() + conflicts + of_exports;
-    let ambiguous = audit.chains.iter().filter(|chain| chain.is_ambiguous());
+    let ambiguous = chains.into_iter().filter(|chain| chain.is_ambiguous());
     let ambiguous = ambiguous.count() as u64;
     if global.strict && unread + ambiguous > 0 {
         // Whatever was filtered out of the output: it is about what was read.
+        let unread = (unread > 0).then(|| format!("{} not read or in conflict", count(unread)));
+        let ambiguous =
+            (ambiguous > 0).then(|| format!("{} ambiguous", plural(ambiguous, "chain")));
+        let what: Vec<String> = unread.into_iter().chain(ambiguous).collect();
         say(&format!(
-            "incomplete: {} not read or in conflict, {} ambiguous, and --strict was asked for\n",
-            count(unread),
-            plural(ambiguous, "chain")
+            "incomplete: {}, and --strict was asked for\n",
+            what.join(", ")
         ));
         Strictly::Incomplete
     } else {

@@ -225,6 +225,9 @@ pub(super) fn previous(path: &Path) -> Result<Previous, Failure> {
             "it takes output of qs-audit findings --format json, or the report.json of a report",
         )
     };
+    // The folder of a report stands for the document in it.
+    let document = path.join(super::report_folder::DOCUMENT);
+    let path = if path.is_dir() { &document } else { path };
     let bytes = read_export(path).map_err(|error| wrong(error.to_string()))?;
     let text = plain(&bytes).map_err(|error| wrong(error.to_string()))?;
     read_previous(&text).map_err(|error| wrong(error.to_string()))

@@ -1,7 +1,7 @@
 //! `qs-audit findings`.
 
 use super::args::{ChecksArgs, FindingsArgs, Format, Global, SeverityArg};
-use super::chains::{exit_of, last_day, nothing_to_read};
+use super::chains::{exit_of_chains, last_day, nothing_to_read};
 use super::exit::Exit;
 use super::exports::{self, Wants};
 use super::failure::Failure;
@@ -137,7 +137,15 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
     let is_shown = |finding: &&Finding| least <= finding.severity;
     let shown: Vec<&Finding> = all.iter().copied().filter(is_shown).collect();
     print(global, &settings, &audit, findings, &shown)?;
-    let strictly = exit_of(global, &audit);
+    // The baseline's chains are not answered for.
+    let judged = findings.window;
+    let own = audit.chains.iter().filter(|chain| {
+        judged
+            .from
+            .is_none_or(|from| from <= chain.last_activity_at)
+            && judged.to.is_none_or(|to| chain.started_at < to)
+    });
+    let strictly = exit_of_chains(global, &audit, own);
     // What is wrong outweighs what was not seen.
     Ok(if failing(global, args.fail_on, &all) {
         Exit::Findings

@@ -1,18 +1,19 @@
 //! `qs-audit report`.
 
 use super::args::{Format, Global, ReportArgs};
-use super::chains::{exit_of, nothing_to_read};
+use super::chains::{exit_of_chains, nothing_to_read};
 use super::exit::Exit;
 use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::findings::{checks, failing, judged, options};
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
-use super::report_folder::{ReportFile, ReportFolder};
+use super::report_folder::{Days, ReportFile, ReportFolder, Written};
 use super::terminal::{page, say};
 use crate::attribute;
 use crate::config::Settings;
 use crate::model::audit::Part;
+use crate::model::bill::Bill;
 use crate::model::charge::{Chargeback, Dimension};
 use crate::model::finding::{Finding, FindingStatus, Previous};
 use crate::model::window::TimeWindow;
@@ -41,9 +42,21 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
         ..window
     };
     let window = judged(window, now, DEFAULT_SECONDS);
+    if window
+        .from
+        .zip(window.to)
+        .is_some_and(|(from, to)| to <= from)
+    {
+        return Err(
+            Failure::usage("the window lies in the future: nothing has happened in it").hint(
+                "--to is the first moment after the window, and now is where it ends at the latest",
+            ),
+        );
+    }
     let settings = inputs::settings(global)?;
     let mut checks = checks(&args.checks, &settings, window, now, &BTreeSet::new())?;
-    let folder = ReportFolder::of(global.output.as_deref(), checks.as_of)?;
+    let days = Days::of(window, checks.as_of);
+    let folder = ReportFolder::of(global.output.as_deref(), days)?;
     checks.trends = true;
     if checks.previous.is_none() {
         checks.previous = last_report(global, &folder, window);
@@ -70,14 +83,19 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
         chargeback: &chargeback,
         topology: &inputs.plan.topology,
         pages: &pages,
+        previous: inputs
+            .plan
+            .checks
+            .as_ref()
+            .and_then(|checks| checks.previous.as_ref()),
         options: &options,
     });
-    write(&night, &folder)?;
-    let latest = folder.point_latest()?;
+    let written = write(&night, folder)?;
+    let latest = written.point_latest()?;
     if !global.quiet {
-        tell(global, &night, &folder, latest.as_deref())?;
+        tell(global, &night, &written, latest.as_deref())?;
     }
-    let strictly = exit_of(global, &audit);
+    let strictly = exit_of_chains(global, &audit, &part.chains);
     let wanted = |finding: &&Finding| !args.new || finding.status == FindingStatus::New;
     let wanted: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
     Ok(if failing(global, args.fail_on, &wanted) {
@@ -88,22 +106,43 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
 }
 
 /// The report that this one is compared with where `--previous` names none. The same
-/// night, made again, is compared with what it was compared with.
+/// window, made again, is compared with what it was compared with.
 fn last_report(global: &Global, folder: &ReportFolder, window: TimeWindow) -> Option<Previous> {
     let (last, path) = folder.last_report()?;
-    let is_earlier = last
-        .window_end
-        .zip(window.to)
-        .is_none_or(|(last, own)| last < own);
-    let previous = if is_earlier {
-        Some(last.found)
-    } else {
-        last.compared_with
-    };
-    if previous.is_some() && !global.quiet && is_earlier {
-        say(&format!("compared with the report in {}\n", path.display()));
+    if last.window == window {
+        return last.compared_with;
     }
-    previous
+    let is_earlier = last
+        .window
+        .to
+        .zip(window.to)
+        .is_some_and(|(last, own)| last < own);
+    if !global.quiet {
+        let with = if is_earlier {
+            "compared with the report"
+        } else {
+            "compared with nothing: a report of a later time is"
+        };
+        say(&format!("{with} in {}\n", path.display()));
+    }
+    is_earlier.then_some(last.found)
+}
+
+/// The whole UTC days inside a window: what a bill can tell. `None` where there are none.
+fn days_inside(window: TimeWindow) -> Option<TimeWindow> {
+    let whole = moments::whole_days(window);
+    let from = window.from.zip(whole.from).map(
+        |(own, day)| {
+            if own == day { day } else { day.plus(86_400) }
+        },
+    );
+    let to = window.to.zip(whole.to).map(
+        |(own, day)| {
+            if own == day { day } else { day.plus(-86_400) }
+        },
+    );
+    let is_empty = from.zip(to).is_some_and(|(from, to)| to <= from);
+    (!is_empty).then_some(TimeWindow { from, to })
 }
 
 fn gather(
@@ -116,7 +155,10 @@ fn gather(
     let mut inputs = Inputs::of_settings(global, settings, read, Wants::BillIfGiven)?;
     inputs.plan.part = Some(PartPlan {
         window,
-        bill: exports::bill(global, settings, moments::whole_days(window))?,
+        bill: match days_inside(window) {
+            Some(days) => exports::bill(global, settings, days)?,
+            None => Bill::default(),
+        },
     });
     inputs.plan.checks = Some(checks);
     Ok(inputs)
@@ -134,7 +176,7 @@ fn chargeback(part: &Part, inputs: &Inputs) -> Result<Chargeback, Failure> {
     .map_err(|error| Failure::internal(error.to_string()))
 }
 
-fn write(night: &Night<'_>, folder: &ReportFolder) -> Result<(), Failure> {
+fn write(night: &Night<'_>, folder: ReportFolder) -> Result<Written, Failure> {
     let material = &night.material;
     let findings: Vec<&Finding> = material.findings.findings.iter().collect();
     let file = |name, write| ReportFile { name, write };
@@ -160,7 +202,7 @@ fn write(night: &Night<'_>, folder: &ReportFolder) -> Result<(), Failure> {
 fn tell(
     global: &Global,
     night: &Night<'_>,
-    folder: &ReportFolder,
+    written: &Written,
     latest: Option<&Path>,
 ) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
@@ -171,7 +213,7 @@ fn tell(
     writeln!(
         out,
         "Written to {}{latest}",
-        folder.path().join("index.html").display()
+        written.path().join("index.html").display()
     )?;
     Ok(())
 }

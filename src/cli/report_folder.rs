@@ -3,17 +3,32 @@
 use super::failure::Failure;
 use super::terminal::{folder_of, new_builder};
 use crate::exports::{EarlierReport, read_report};
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
 use jiff::civil::Date;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// Where nightly reports go unless `--output` names a folder.
 const NIGHTLY: &str = "reports/nightly";
 /// Points at the newest of them.
 const LATEST: &str = "reports/latest";
 /// The file that tells a report from any other folder.
-const DOCUMENT: &str = "report.json";
+pub(super) const DOCUMENT: &str = "report.json";
+/// All files of a report.
+pub(super) const FILES: [&str; 7] = [
+    "index.html",
+    "report.md",
+    DOCUMENT,
+    "chains.csv",
+    "chains.parquet",
+    "findings.csv",
+    "chargeback.csv",
+];
+/// A temporary folder that was not touched for so long is of a run that was killed.
+const STALE_SECONDS: u64 = 86_400;
 /// Temporary folders start like this.
 const PREFIX: &str = ".qs-audit-report-";
 
@@ -22,61 +37,76 @@ pub(super) struct ReportFolder {
     path: PathBuf,
     /// Whether it is one night among others.
     is_nightly: bool,
-    date: Date,
+    /// Nights before this day come before the report.
+    first_day: Date,
+    /// Where its files are written first; gone if nobody moves it.
+    temporary: TempDir,
+}
+
+/// The days of a report, and whether they are one whole UTC day: a night.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Days {
+    pub(super) first: Date,
+    pub(super) last: Date,
+    pub(super) is_night: bool,
+}
+
+impl Days {
+    pub(super) fn of(window: TimeWindow, last: Date) -> Self {
+        let first = window.from.map_or(last, UtcSecond::day);
+        let midnight = UtcSecond::midnight(last);
+        Self {
+            first,
+            last,
+            is_night: window.from == midnight
+                && window.to == midnight.map(|midnight| midnight.plus(86_400)),
+        }
+    }
+
+    /// A night by its date, anything else by its days: it must not take a night's place.
+    fn name(self) -> String {
+        if self.is_night {
+            self.last.to_string()
+        } else {
+            format!("{}_to_{}", self.first, self.last)
+        }
+    }
 }
 
 impl ReportFolder {
-    /// The folder of a night: the one that was asked for, else the one of its date.
+    /// The folder of a report: the one that was asked for, else the one of its days.
     ///
-    /// Fails, before any work is done, where something else is in its place.
-    pub(super) fn of(asked: Option<&Path>, date: Date) -> Result<Self, Failure> {
-        let folder = Self {
-            path: asked.map_or_else(|| Path::new(NIGHTLY).join(date.to_string()), Path::to_owned),
-            is_nightly: asked.is_none(),
-            date,
+    /// Fails, before any work is done, where something else is in its place, or
+    /// nothing can be written there.
+    pub(super) fn of(asked: Option<&Path>, days: Days) -> Result<Self, Failure> {
+        let path = match asked {
+            // Without a slash at its end; what a link points at, not the link.
+            Some(asked) => {
+                let plain: PathBuf = asked.components().collect();
+                fs::canonicalize(&plain).unwrap_or(plain)
+            }
+            None => Path::new(NIGHTLY).join(days.name()),
         };
-        folder.check(asked)?;
-        Ok(folder)
-    }
-
-    fn check(&self, asked: Option<&Path>) -> Result<(), Failure> {
-        let path = self.path.display();
-        if asked.is_some_and(|path| path.as_os_str() == "-") {
-            return Err(
-                Failure::usage("a report is a folder, and cannot go to standard output")
-                    .hint("-o takes a folder; `qs-audit findings --format json` prints findings"),
-            );
-        }
-        if asked.is_some_and(|path| path.file_name().is_none()) {
-            return Err(
-                Failure::usage(format!("a report cannot take the place of {path}"))
-                    .hint("-o takes a folder of its own, which does not have to exist yet"),
-            );
-        }
-        if asked.is_some() && !folder_of(&self.path).is_dir() {
-            return Err(
-                Failure::usage(format!("cannot write {path}: no such folder"))
-                    .hint("-o takes a folder, in one that exists"),
-            );
-        }
-        let Ok(entries) = fs::read_dir(&self.path) else {
-            return match fs::symlink_metadata(&self.path) {
-                Err(_) => Ok(()),
-                Ok(_) => Err(Failure::usage(format!("{path} is no folder"))
-                    .hint("-o takes a folder, which is replaced whole")),
-            };
+        check(&path, asked)?;
+        let parent = folder_of(&path);
+        let cannot = |error: io::Error| {
+            Failure::usage(format!("cannot write into {}: {error}", parent.display())).hint(
+                "reports go below the working folder, or where -o says: run it where you may write",
+            )
         };
-        if entries.count() == 0 || self.is_a_report() {
-            return Ok(());
+        if asked.is_none() {
+            fs::create_dir_all(parent).map_err(cannot)?;
         }
-        Err(Failure::usage(format!(
-            "{path} holds something else than a report, and would be replaced whole"
-        ))
-        .hint("choose a folder that does not exist yet, or holds an earlier report"))
-    }
-
-    fn is_a_report(&self) -> bool {
-        earlier(&self.path).is_some()
+        remove_stale(parent);
+        let temporary = new_builder(PREFIX, 0o777)
+            .tempdir_in(parent)
+            .map_err(cannot)?;
+        Ok(Self {
+            path,
+            is_nightly: asked.is_none() && days.is_night,
+            first_day: days.first,
+            temporary,
+        })
     }
 
     /// The report that this one continues: of the folders of nights, the newest before
@@ -84,12 +114,12 @@ impl ReportFolder {
     ///
     /// The second member says where it was found.
     pub(super) fn last_report(&self) -> Option<(EarlierReport, PathBuf)> {
-        if !self.is_nightly {
+        if !self.path.starts_with(NIGHTLY) {
             return Some((earlier(&self.path)?, self.path.clone()));
         }
         let mut nights: Vec<Date> = nights()
             .into_iter()
-            .filter(|night| *night < self.date)
+            .filter(|night| *night < self.first_day)
             .collect();
         nights.sort_unstable();
         // One that cannot be read any more is no reason to compare with nothing.
@@ -100,39 +130,45 @@ impl ReportFolder {
     }
 
     /// Writes all files of a report, and puts them in its place in one step.
-    pub(super) fn write(&self, files: &[ReportFile<'_>]) -> Result<(), Failure> {
-        let cannot = |error: io::Error| {
-            Failure::internal(format!("cannot write {}: {error}", self.path.display()))
+    pub(super) fn write(self, files: &[ReportFile<'_>]) -> Result<Written, Failure> {
+        let cannot = |what: &str, error: io::Error| {
+            Failure::internal(format!(
+                "cannot write {}{what}: {error}",
+                self.path.display()
+            ))
         };
-        let parent = folder_of(&self.path);
-        fs::create_dir_all(parent).map_err(cannot)?;
-        let temporary = new_builder(PREFIX, 0o777)
-            .tempdir_in(parent)
-            .map_err(cannot)?;
         for file in files {
-            write_file(&temporary.path().join(file.name), file.write).map_err(|error| {
-                Failure::internal(format!(
-                    "cannot write {} of {}: {error}",
-                    file.name,
-                    self.path.display()
-                ))
-            })?;
+            write_file(&self.temporary.path().join(file.name), file.write)
+                .map_err(|error| cannot(&format!("/{}", file.name), error))?;
         }
         // From here on the folder is the report's, not the temporary one's to remove.
-        let written = temporary.keep();
-        let moved = put_in_place(&written, &self.path);
-        if moved.is_err() {
+        let written = self.temporary.keep();
+        put_in_place(&written, &self.path).map_err(|error| {
             let _ = fs::remove_dir_all(&written);
-        }
-        moved.map_err(cannot)
+            Failure::internal(format!("cannot write {}: {error}", self.path.display()))
+        })?;
+        Ok(Written {
+            path: self.path,
+            is_nightly: self.is_nightly,
+        })
     }
+}
 
+/// A report that is in its place.
+pub(super) struct Written {
+    path: PathBuf,
+    is_nightly: bool,
+}
+
+impl Written {
     /// Points `reports/latest` at the newest night; says where it is.
     pub(super) fn point_latest(&self) -> Result<Option<PathBuf>, Failure> {
         if !self.is_nightly {
             return Ok(None);
         }
-        let newest = nights().into_iter().max().unwrap_or(self.date);
+        let Some(newest) = nights().into_iter().max() else {
+            return Ok(None);
+        };
         let link = Path::new(LATEST);
         let target = Path::new("nightly").join(newest.to_string());
         point(link, &target).map_err(|error| {
@@ -150,6 +186,51 @@ impl ReportFolder {
     }
 }
 
+/// Whether a report may take this place.
+fn check(place: &Path, asked: Option<&Path>) -> Result<(), Failure> {
+    let path = asked.unwrap_or(place).display();
+    if asked.is_some_and(|path| path.as_os_str() == "-") {
+        return Err(
+            Failure::usage("a report is a folder, and cannot go to standard output")
+                .hint("-o takes a folder; `qs-audit findings --format json` prints findings"),
+        );
+    }
+    if asked.is_some_and(|path| path.file_name().is_none()) {
+        return Err(
+            Failure::usage(format!("a report cannot take the place of {path}"))
+                .hint("-o takes a folder of its own, which does not have to exist yet"),
+        );
+    }
+    if asked.is_some() && !folder_of(place).is_dir() {
+        return Err(
+            Failure::usage(format!("cannot write {path}: no such folder"))
+                .hint("-o takes a folder, in one that exists"),
+        );
+    }
+    let Ok(entries) = fs::read_dir(place) else {
+        return match fs::symlink_metadata(place) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(Failure::usage(format!("{path} is no folder"))
+                .hint("-o takes a folder, which is replaced whole")),
+        };
+    };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let names: Vec<String> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    let other = names.iter().find(|name| !FILES.contains(&name.as_str()));
+    let is_report = other.is_none() && earlier(place).is_some();
+    // The folder of a night is this program's own.
+    if names.is_empty() || is_report || asked.is_none() && earlier(place).is_some() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{path} holds something else than a report{}, and would be replaced whole",
+        other.map_or_else(String::new, |name| format!(" ({name:?})"))
+    ))
+    .hint("choose a folder that does not exist yet, or holds an earlier report"))
+}
+
 /// A file of a report.
 pub(super) struct ReportFile<'a> {
     pub(super) name: &'static str,
@@ -164,11 +245,29 @@ fn write_file(path: &Path, write: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> 
     out.get_ref().sync_all()
 }
 
-/// The nights that have a folder.
+/// The nights that have a report.
 fn nights() -> Vec<Date> {
     let entries = fs::read_dir(NIGHTLY).into_iter().flatten().flatten();
-    let named = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let named = entries.filter_map(|entry| {
+        let name = entry.file_name();
+        let date: Date = name.to_str()?.parse().ok()?;
+        let is_night = *name == *date.to_string() && entry.path().join(DOCUMENT).is_file();
+        is_night.then_some(date)
+    });
     named.collect()
+}
+
+/// Removes what runs that were killed left behind. That it cannot be removed, or is
+/// gone already, is nobody's trouble.
+fn remove_stale(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_temporary = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let age = entry.metadata().and_then(|data| data.modified());
+        let age = age.ok().and_then(|modified| modified.elapsed().ok());
+        if is_temporary && age.is_some_and(|age| age.as_secs() > STALE_SECONDS) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// The report in a folder, if there is one.

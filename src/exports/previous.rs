@@ -3,6 +3,7 @@
 use crate::model::finding::{Previous, PreviousFinding, Severity};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -54,16 +55,15 @@ pub fn read_previous(text: &[u8]) -> Result<Previous, PreviousError> {
     Ok(previous)
 }
 
-/// What a report has to say of itself: when its window ends, and what it knew when
-/// it was made.
+/// What a report has to say of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EarlierReport {
-    /// The end of its window.
-    pub window_end: Option<UtcSecond>,
-    /// What it found: what a later night compares itself with.
+    /// Its window.
+    pub window: TimeWindow,
+    /// What it found: what a later night is compared with.
     pub found: Previous,
-    /// What it was compared with itself, as far as it tells: the same night, made
-    /// again, is compared with this. `None` where it was compared with nothing.
+    /// What it was compared with itself: the same night, made again, is compared with
+    /// this. `None` where it was compared with nothing.
     pub compared_with: Option<Previous>,
 }
 
@@ -78,22 +78,28 @@ pub fn read_report(text: &[u8]) -> Result<EarlierReport, PreviousError> {
         let name = document["schema"].as_str().unwrap_or("no schema");
         return Err(PreviousError::AnotherDocument(name.to_owned()));
     }
-    let findings = &document["findings"];
     let mut found = Previous::default();
-    read_document(findings, &mut found)?;
-    let mut known = Previous::default();
-    let suppressed = list(findings, "suppressed").map(|one| &one["finding"]);
-    let ongoing = list(findings, "findings")
-        .chain(suppressed)
-        .filter(|finding| finding["status"] == "ongoing");
-    let gone = list(findings, "resolved").chain(list(findings, "open"));
-    for finding in ongoing.chain(gone) {
+    read_document(&document["findings"], &mut found)?;
+    let time = |value: &Value| value.as_str().and_then(UtcSecond::parse);
+    let before = &document["compared_with"];
+    let mut known = Previous {
+        window_end: time(&before["window_end"]),
+        ..Previous::default()
+    };
+    for finding in list(before, "findings") {
         add(finding, &mut known)?;
     }
+    if let Some(rules) = before["rules_ran"].as_array() {
+        let rules = rules.iter().filter_map(Value::as_str);
+        known.rules_ran = Some(rules.map(str::to_owned).collect());
+    }
     Ok(EarlierReport {
-        window_end: found.window_end,
+        window: TimeWindow {
+            from: time(&document["window"]["from"]),
+            to: time(&document["window"]["to"]),
+        },
         found,
-        compared_with: (findings["has_previous"] == true).then_some(known),
+        compared_with: before.is_object().then_some(known),
     })
 }
 

@@ -91,6 +91,19 @@ impl UtcSecond {
     }
 }
 
+/// The weekday of a day by its number since 1970-01-01, which was a Thursday: 0 is
+/// Monday.
+#[must_use]
+pub const fn weekday(day: i64) -> i64 {
+    (day + 3).rem_euclid(7)
+}
+
+/// Whether a day by its number is a Saturday or a Sunday.
+#[must_use]
+pub const fn is_weekend(day: i64) -> bool {
+    weekday(day) >= 5
+}
+
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// Days since 1970-01-01.
@@ -174,6 +187,13 @@ mod tests {
         assert_eq!(midnight.day_number(), late.day_number());
         assert_eq!(late.plus(1).day_number(), late.day_number() + 1);
         assert_eq!(UtcSecond::from_unix(-1).day_number(), -1);
+    }
+
+    #[test]
+    fn the_weekday_of_a_day_number_is_the_calendars() {
+        let monday = at("2026-11-02T00:00:00Z");
+        assert_eq!(weekday(monday.day_number()), 0);
+        assert!(is_weekend(monday.day_number() - 1));
     }
 
     #[test]

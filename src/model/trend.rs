@@ -40,15 +40,13 @@ pub struct Trend {
 pub struct TrendDay {
     /// The day.
     pub day: Date,
-    /// Bytes, or an amount, as the measure says.
-    pub value: Decimal,
+    /// Bytes, or an amount, as the measure says; `None` where too little is known of
+    /// the day: statistics of too many of its queries were not read.
+    pub value: Option<Decimal>,
     /// What was expected; `None` where there is too little history.
     pub expected: Option<ExpectedRange>,
     /// Whether the rule of this measure calls the day a spike.
     pub is_spike: bool,
-    /// Whether too little is known of the day to compare with it: bytes of too many
-    /// queries are unknown.
-    pub is_doubtful: bool,
 }
 
 /// What a day is expected to be like, in the measure's own unit, rounded: an

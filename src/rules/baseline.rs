@@ -11,6 +11,8 @@
     reason = "an expectation is a statistic: nothing is counted or charged by it"
 )]
 
+use crate::model::time::{is_weekend, weekday};
+
 /// Days of one weekday from which on it has a level of its own.
 const WEEKDAY_DAYS_MIN: usize = 3;
 /// Days of one kind from which on it has a level.
@@ -72,15 +74,6 @@ pub(super) enum Verdict {
     },
     /// A spike.
     Spike(Expected),
-}
-
-/// 0 is Monday; 1970-01-01 was a Thursday.
-fn weekday(day: i64) -> i64 {
-    (day + 3).rem_euclid(7)
-}
-
-pub(super) fn is_weekend(day: i64) -> bool {
-    weekday(day) >= 5
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {
@@ -288,12 +281,5 @@ mod tests {
         let saturday = verdict(&working_days, 37, 1e9);
         assert_eq!(saturday, Verdict::TooLittleHistory { days: 20 });
         assert_eq!(verdict(&[], 32, 1e9), Verdict::TooLittleHistory { days: 0 });
-    }
-
-    #[test]
-    fn the_weekday_of_a_day_number_is_the_calendars() {
-        let monday = crate::model::time::UtcSecond::parse("2026-11-02T00:00:00Z").unwrap();
-        assert_eq!(weekday(monday.day_number()), 0);
-        assert!(is_weekend(monday.day_number() - 1));
     }
 }

@@ -1,7 +1,6 @@
 //! `log-gap`: an account or Region that usually logs was silent, or an account that
 //! chains go through has no logs at all.
 
-use super::baseline::is_weekend;
 use super::facts::Facts;
 use super::group::{Group, plural, sample};
 use super::rule::{
@@ -11,7 +10,7 @@ use super::spike::day_name;
 use crate::model::chain::ChainStatus;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, day_number};
+use crate::model::time::{UtcSecond, day_number, is_weekend};
 use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {

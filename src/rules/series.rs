@@ -264,7 +264,8 @@ fn history(
     });
     let first = read_from.map_or(first, |read_from| first.max(read_from));
     let logged = facts.days_logged(&key.account);
-    days.range(first..day)
+    // Of the first day that was read there is nothing before.
+    days.range(first.min(day)..day)
         .filter(|(day, known)| {
             // A bill is its own witness.
             let is_witnessed =

@@ -37,10 +37,12 @@ pub(super) fn trends<V: Fn(&SeriesKey, i64) -> Decimal>(
             };
             Some(TrendDay {
                 day: date(at)?,
-                value: (drawing.value)(key, at),
+                value: days
+                    .get(&at)
+                    .filter(|day| !day.is_doubtful)
+                    .map(|_| (drawing.value)(key, at)),
                 expected: expected.as_ref().map(range),
                 is_spike: *is_spike,
-                is_doubtful: days.get(&at).is_some_and(|day| day.is_doubtful),
             })
         };
         Trend {

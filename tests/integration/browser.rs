@@ -9,6 +9,7 @@ use headless_chrome::protocol::cdp::Emulation::{
 };
 use headless_chrome::protocol::cdp::Network;
 use headless_chrome::protocol::cdp::Page::CaptureScreenshotFormatOption::Png;
+use headless_chrome::protocol::cdp::Page::Viewport;
 use headless_chrome::protocol::cdp::types::Event;
 use headless_chrome::{Browser, LaunchOptions, Tab};
 use serde_json::Value;
@@ -27,7 +28,11 @@ const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chro
 fn chromium() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os(CHROMIUM) {
         let path = PathBuf::from(path);
-        assert!(path.exists(), "{CHROMIUM} is {path:?}, which is not there");
+        assert!(
+            path.exists(),
+            "{CHROMIUM} is {}, which is not there",
+            path.display()
+        );
         return Some(path);
     }
     let folders = std::env::var_os("PATH")?;
@@ -69,13 +74,13 @@ fn open(html: &str, size: (u32, u32), scripts: bool) -> Option<Open> {
         path: Some(path),
         sandbox: false, // its own sandbox does not start for root
         window_size: Some(size),
-        idle_browser_timeout: Duration::from_secs(300),
+        idle_browser_timeout: Duration::from_mins(5),
         args: flags.iter().map(OsStr::new).collect(),
         ..LaunchOptions::default()
     };
     let browser = Browser::new(options).unwrap();
     let tab = browser.new_tab().unwrap();
-    tab.set_default_timeout(Duration::from_secs(60));
+    tab.set_default_timeout(Duration::from_mins(1));
     let requests: Arc<Mutex<Vec<String>>> = Arc::default();
     let complaints: Arc<Mutex<Vec<String>>> = Arc::default();
     let (asked, said) = (Arc::clone(&requests), Arc::clone(&complaints));
@@ -154,7 +159,23 @@ impl Open {
 
     /// Leaves a picture of the page for people to look at.
     fn picture(&self, name: &str) {
-        let png = self.tab.capture_screenshot(Png, None, None, true).unwrap();
+        let whole = Viewport {
+            x: 0.0,
+            y: 0.0,
+            width: self
+                .value("return document.documentElement.scrollWidth;")
+                .as_f64()
+                .unwrap(),
+            height: self
+                .value("return Math.min(document.documentElement.scrollHeight, 7000);")
+                .as_f64()
+                .unwrap(),
+            scale: 1.0,
+        };
+        let png = self
+            .tab
+            .capture_screenshot(Png, None, Some(whole), true)
+            .unwrap();
         assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000);
         fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name), png).unwrap();
     }
@@ -180,7 +201,7 @@ fn golden() -> String {
 const ROWS: &str = "[...document.querySelectorAll('#chains tbody tr:not(.child)')]";
 
 #[test]
-fn chains_are_sorted_filtered_and_opened() {
+fn chains_are_sorted_by_mouse_and_by_key() {
     let Some(page) = open(&golden(), (1280, 1000), true) else {
         return;
     };
@@ -220,6 +241,14 @@ fn chains_are_sorted_filtered_and_opened() {
         )),
         "descending"
     );
+    page.is_quiet();
+}
+
+#[test]
+fn chains_are_filtered_by_text_and_by_choice() {
+    let Some(page) = open(&golden(), (1280, 1000), true) else {
+        return;
+    };
     // Filtering: by text, and by the choices of a column.
     let all = page.text("document.querySelector('#chains_info, .dt-info').textContent");
     page.tab
@@ -246,6 +275,14 @@ fn chains_are_sorted_filtered_and_opened() {
     assert_eq!(states, serde_json::json!(["denied"]));
     page.value("const choice = document.querySelector('.filters select[name=\"Status\"]'); choice.value = ''; \
                 choice.dispatchEvent(new Event('change'));");
+    page.is_quiet();
+}
+
+#[test]
+fn a_chain_opens_below_its_row() {
+    let Some(page) = open(&golden(), (1280, 1000), true) else {
+        return;
+    };
     // Opening a chain, from the keyboard; closing it again.
     let link = "#chains tbody tr:first-child a";
     assert_eq!(
@@ -406,13 +443,15 @@ fn it_prints_without_what_only_a_screen_needs() {
         pdf,
     )
     .unwrap();
-    // What is folded on a screen is open on paper, and folded again afterwards.
+    // What is folded or paged on a screen is there on paper, and as before afterwards.
     let open = "document.querySelectorAll('details[open]').length";
-    let before = page.number(open);
+    let (before, rows) = (page.number(open), format!("{ROWS}.length"));
+    assert_eq!(page.number(&rows), 15);
     page.value("dispatchEvent(new Event('beforeprint'));");
     assert!(page.number(open) > before);
+    assert!(page.number(&rows) > 40, "{}", page.number(&rows));
     page.value("dispatchEvent(new Event('afterprint'));");
-    assert_eq!(page.number(open), before);
+    assert_eq!((page.number(open), page.number(&rows)), (before, 15));
 }
 
 #[test]

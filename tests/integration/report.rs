@@ -6,7 +6,7 @@ use qs_audit::cli::Exit;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 const SAMPLE: &str = "sample-logs/org-small";
@@ -72,7 +72,7 @@ fn bytes(folder: &Path) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn nightly(folder: &TempDir, day: &str) -> std::path::PathBuf {
+fn nightly(folder: &TempDir, day: &str) -> PathBuf {
     folder.path().join("reports/nightly").join(day)
 }
 
@@ -114,7 +114,7 @@ fn a_night_goes_into_a_folder_of_its_date_and_latest_points_at_the_newest() {
     assert!(summary.lines().count() <= 10, "{summary}");
     assert!(
         summary
-            .starts_with("Nightly report of 2026-11-02: 2026-11-02 00:00 to 2026-11-03 00:00 UTC"),
+            .starts_with("Report, night of 2026-11-02: 2026-11-02 00:00 to 2026-11-03 00:00 UTC"),
         "{summary}"
     );
     assert!(
@@ -174,6 +174,240 @@ fn a_night_made_again_is_replaced_whole_and_is_the_same() {
     assert_eq!(document(&mine)["verdict"], document(&place)["verdict"]);
 }
 
+/// With something more in the configuration.
+fn configure(folder: &Path, more: &str) {
+    let path = folder.join("qs-audit.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}\n{more}")).unwrap();
+}
+
+#[test]
+fn a_report_in_a_folder_of_its_own_can_be_made_again_too() {
+    let folder = organisation();
+    let path = folder.path();
+    let mine = path.join("mine");
+    let run = |day: &str| output(&mut night(path, day, &["-o", "mine/"]), Exit::Clean);
+    // The rules that the night before ran are part of what it is compared with.
+    let settings = fs::read_to_string(path.join("qs-audit.toml")).unwrap();
+    configure(path, "[rules.role-assumption-denied]\nenabled = false\n");
+    run("2026-11-01");
+    fs::write(path.join("qs-audit.toml"), settings).unwrap();
+    run("2026-11-02");
+    let second = bytes(&mine);
+    assert!(document(&mine).to_string().contains("counts as new"));
+    run("2026-11-02");
+    assert!(bytes(&mine) == second);
+    // A night of before is not compared with what came after it.
+    let (_, error) = run("2026-11-01");
+    assert!(
+        error.contains("compared with nothing: a report of a later time"),
+        "{error}"
+    );
+    assert_eq!(document(&mine)["compared_with"], Value::Null);
+}
+
+#[test]
+fn a_window_that_is_no_night_takes_no_nights_place() {
+    let folder = organisation();
+    let path = folder.path();
+    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    let before = bytes(&nightly(&folder, "2026-11-02"));
+    for (window, name) in [
+        (
+            &["--from", "2026-11-01", "--to", "2026-11-03"][..],
+            "2026-11-01_to_2026-11-02",
+        ),
+        (
+            &[
+                "--from",
+                "2026-11-02T06:00:00Z",
+                "--to",
+                "2026-11-02T18:00:00Z",
+            ],
+            "2026-11-02_to_2026-11-02",
+        ),
+        (
+            &["--since", "1d", "--now", "2026-11-02T10:00:00Z"],
+            "2026-11-01_to_2026-11-02",
+        ),
+        (
+            &[
+                "--since",
+                "6h",
+                "--now",
+                "2026-11-02T20:00:00Z",
+                "--baseline",
+                "0d",
+            ],
+            "2026-11-02_to_2026-11-02",
+        ),
+        (
+            &["--from", "2026-11-01T12:00:00Z", "--now", "2026-11-03"],
+            "2026-11-01_to_2026-11-03",
+        ),
+        (
+            &["--to", "2026-11-02T12:00:00Z"],
+            "2026-11-01_to_2026-11-02",
+        ),
+    ] {
+        output(&mut report(path, window), Exit::Clean);
+        let told = document(&nightly(&folder, name));
+        validate(&told);
+        // A bill of whole days is not split among the queries of half a day.
+        let half = window
+            .iter()
+            .any(|word| word.contains('T') || word.starts_with("--since"));
+        let codes = told["unseen"].to_string();
+        assert_eq!(
+            codes.contains("bill-whole-days"),
+            half,
+            "{window:?} {codes}"
+        );
+    }
+    assert!(bytes(&nightly(&folder, "2026-11-02")) == before);
+    let latest = fs::read_link(path.join("reports/latest")).unwrap();
+    assert_eq!(latest, Path::new("nightly/2026-11-02"));
+    let future = [
+        "--from",
+        "2027-01-01",
+        "--to",
+        "2027-02-01",
+        "--now",
+        "2026-11-03",
+    ];
+    let (_, error) = output(&mut report(path, &future), Exit::Usage);
+    assert!(error.contains("lies in the future"), "{error}");
+    // Whatever else lies among the nights is none.
+    let others = path.join("reports/nightly");
+    fs::create_dir(others.join("2099-01-01")).unwrap();
+    fs::create_dir(others.join("20991231")).unwrap();
+    fs::write(others.join("2031-01-01"), "").unwrap();
+    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    assert_eq!(fs::read_link(path.join("reports/latest")).unwrap(), latest);
+}
+
+#[test]
+fn half_a_day_is_charged_as_far_as_a_bill_can_tell() {
+    let folder = organisation();
+    let window = ["--from", "2026-11-01T12:00:00Z", "--to", "2026-11-03"];
+    output(
+        report(folder.path(), &window).args(["-o", "out"]),
+        Exit::Clean,
+    );
+    let half = document(&folder.path().join("out"));
+    // Only the second of the days is whole: its bill is the bill.
+    let mut whole = program();
+    whole
+        .current_dir(folder.path())
+        .args(["chargeback", "--format", "json"]);
+    whole.args(["--from", "2026-11-02", "--to", "2026-11-03"]);
+    let whole: Value = serde_json::from_str(&output(&mut whole, Exit::Clean).0).unwrap();
+    let billed = |document: &Value| document["total"]["billed_cost_usd"].clone();
+    assert_eq!(billed(&half["chargeback"]), billed(&whole));
+    assert!(half["chargeback"]["total"]["queries_without_bill"].as_u64() > Some(0));
+}
+
+#[test]
+fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
+    let folder = organisation();
+    let path = folder.path();
+    output(&mut night(path, "2026-11-01", &[]), Exit::Clean);
+    fs::rename(
+        nightly(&folder, "2026-11-01"),
+        nightly(&folder, "2026-10-28"),
+    )
+    .unwrap();
+    let skipped = nightly(&folder, "2026-10-28").join("report.json");
+    let earlier = fs::read_to_string(&skipped).unwrap();
+    fs::write(
+        &skipped,
+        earlier.replace("2026-11-02T00:00:00Z", "2026-10-29T00:00:00Z"),
+    )
+    .unwrap();
+    // Pages of the bill are missing, a suppression has expired.
+    let costs = path.join("costs.json");
+    let bill = fs::read_to_string(&costs).unwrap();
+    fs::write(
+        &costs,
+        bill.replacen('{', "{\"NextPageToken\": \"more\",", 1),
+    )
+    .unwrap();
+    configure(
+        path,
+        "[[suppressions]]\nrule = \"role-*\"\nsubject = \"*\"\nreason = \"until the audit\"\nexpires = 2026-10-01\n",
+    );
+    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    let told = document(&nightly(&folder, "2026-11-02"));
+    validate(&told);
+    let page = fs::read_to_string(nightly(&folder, "2026-11-02").join("index.html")).unwrap();
+    for wanted in [
+        "qs-audit report --from 2026-10-29 --to 2026-11-02",
+        "pages of the bill are missing",
+        "Suppressions that have expired",
+        "until the audit",
+    ] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    output(
+        &mut night(path, "2026-11-02", &["--strict"]),
+        Exit::Incomplete,
+    );
+    // Ambiguous chains of the baseline are no fault of the night.
+    fs::write(&costs, bill).unwrap();
+    let ambiguous = |document: &Value| {
+        let unseen = document["unseen"].as_array().unwrap().iter();
+        unseen
+            .filter(|one| one["code"] == "ambiguous-chain")
+            .count()
+    };
+    for day in ["2026-11-01", "2026-11-02"] {
+        let strict = night(path, day, &["--strict", "-q", "-o", "strict"])
+            .output()
+            .unwrap();
+        let told = document(&path.join("strict"));
+        let wanted = if ambiguous(&told) > 0 { 4 } else { 0 };
+        assert_eq!(strict.status.code(), Some(wanted), "{day}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn what_a_killed_run_left_is_removed_and_links_are_followed() {
+    use std::fs::FileTimes;
+    use std::time::{Duration, SystemTime};
+    let folder = organisation();
+    let path = folder.path();
+    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    let nights = path.join("reports/nightly");
+    for (name, hours) in [(".qs-audit-report-old", 30), (".qs-audit-report-new", 1)] {
+        fs::create_dir(nights.join(name)).unwrap();
+        fs::write(nights.join(name).join("index.html"), "half").unwrap();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the age of a file is by the clock"
+        )]
+        let then = SystemTime::now() - Duration::from_hours(hours);
+        let file = fs::File::open(nights.join(name)).unwrap();
+        file.set_times(FileTimes::new().set_modified(then)).unwrap();
+    }
+    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    let wanted = BTreeSet::from([".qs-audit-report-new".to_owned(), "2026-11-02".to_owned()]);
+    assert_eq!(names(&nights), wanted);
+    // What a link points at is replaced, not the link.
+    fs::create_dir(path.join("real")).unwrap();
+    std::os::unix::fs::symlink("real", path.join("link")).unwrap();
+    output(
+        &mut night(path, "2026-11-02", &["-o", "link/"]),
+        Exit::Clean,
+    );
+    assert!(
+        fs::symlink_metadata(path.join("link"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert_eq!(names(&path.join("real")), FILES.map(str::to_owned).into());
+}
+
 #[test]
 fn the_last_report_tells_new_from_ongoing_and_resolved() {
     let folder = organisation();
@@ -207,8 +441,9 @@ fn the_last_report_tells_new_from_ongoing_and_resolved() {
         .collect();
     assert_eq!(gone, told);
     // One that is named comes before the one that is found.
-    let named = nightly(&folder, "2026-11-02").join("report.json");
-    let named = named.to_string_lossy().into_owned();
+    let named = nightly(&folder, "2026-11-02")
+        .to_string_lossy()
+        .into_owned();
     output(
         &mut night(
             folder.path(),
@@ -415,8 +650,15 @@ fn a_folder_that_is_no_report_is_not_replaced() {
     fs::create_dir(folder.path().join("precious")).unwrap();
     fs::write(folder.path().join("precious/thesis.txt"), "four years").unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
+    fs::create_dir_all(folder.path().join("project/src")).unwrap();
+    fs::copy(
+        format!("{GOLDEN}/report.json"),
+        folder.path().join("project/report.json"),
+    )
+    .unwrap();
     for (place, wanted) in [
         ("precious", "something else than a report"),
+        ("project", "(\"src\")"),
         (".", "cannot take the place of ."),
         ("..", "cannot take the place of .."),
         ("qs-audit.toml", "is no folder"),
@@ -458,9 +700,9 @@ fn what_cannot_be_written_leaves_the_old_report_as_it_was() {
     let aside = folder.path().join("reports/aside");
     fs::rename(folder.path().join("reports/nightly"), &aside).unwrap();
     fs::write(folder.path().join("reports/nightly"), "in the way").unwrap();
-    let (_, error) = output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Internal);
+    let (_, error) = output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Usage);
     assert!(
-        error.contains("cannot write reports/nightly/2026-11-02"),
+        error.contains("cannot write into reports/nightly") && error.contains("hint:"),
         "{error}"
     );
     fs::remove_file(folder.path().join("reports/nightly")).unwrap();
@@ -488,7 +730,7 @@ fn markdown_is_short() {
     let text = fs::read_to_string(format!("{GOLDEN}/report.md")).unwrap();
     assert!(text.lines().count() < 120, "{}", text.lines().count());
     assert!(
-        text.starts_with("# Quick and Athena, night of 2026-11-02\n"),
+        text.starts_with("# Quick and Athena, 2026-11-01 to 2026-11-02\n"),
         "{text}"
     );
     for heading in ["## Findings", "## Not seen", "## Cost by business unit"] {
@@ -579,19 +821,9 @@ fn every_section_has_what_it_is_about() {
     assert_eq!(document["summary"]["bytes_scanned"], json!(bytes));
 }
 
-#[test]
-fn the_script_for_the_night_runs_the_program_and_keeps_its_status() {
-    let has = |program: &str| {
-        std::process::Command::new(program)
-            .arg("--version")
-            .output()
-            .is_ok()
-    };
-    if !has("sh") || !has("jq") {
-        return;
-    }
-    let folder = organisation();
-    let stubs = folder.path().join("stubs");
+/// Programs that answer instead of the real ones.
+fn write_stubs(folder: &Path) -> PathBuf {
+    let stubs = folder.join("stubs");
     fs::create_dir(&stubs).unwrap();
     let source = fs::canonicalize(SAMPLE).unwrap();
     // What the services answer, in their own shapes, and who was asked what.
@@ -614,19 +846,25 @@ fn the_script_for_the_night_runs_the_program_and_keeps_its_status() {
         fs::write(&path, text).unwrap();
         make_executable(&path);
     }
-    let data = folder.path().join("data");
-    let settings = fs::read_to_string(folder.path().join("qs-audit.toml")).unwrap();
+    stubs
+}
+
+/// The script with an `aws` that answers from the sample, in the services' own shapes,
+/// and writes down what it was asked.
+fn script_with_stubs(folder: &Path, place: &Path) -> std::process::Command {
+    let stubs = write_stubs(folder);
+    let settings = fs::read_to_string(folder.join("qs-audit.toml")).unwrap();
     let settings = settings
-        .replace("path = \"", &format!("path = \"{}/", data.display()))
+        .replace("path = \"", &format!("path = \"{}/", place.display()))
         .replace("executions.json", "executions");
     let settings = settings.replace(
         &format!(
             "[[costs]]\npath = \"{}/costs-by-service.json\"\n",
-            data.display()
+            place.display()
         ),
         "",
     );
-    fs::write(folder.path().join("night.toml"), settings).unwrap();
+    fs::write(folder.join("night.toml"), settings).unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_qs-audit")).parent().unwrap();
     let wrapper = stubs.join("qs-audit");
     fs::write(
@@ -647,9 +885,9 @@ fn the_script_for_the_night_runs_the_program_and_keeps_its_status() {
     script.env_clear();
     script.env("PATH", format!("{}:{real}", stubs.display()));
     script.env("REAL_DATE", real_date.unwrap());
-    script.env("ASKED", folder.path().join("asked"));
-    script.env("TRAIL", "s3://trail/AWSLogs").env("DATA", &data);
-    script.env("CONFIG", folder.path().join("night.toml"));
+    script.env("ASKED", folder.join("asked"));
+    script.env("TRAIL", "s3://trail/AWSLogs").env("DATA", place);
+    script.env("CONFIG", folder.join("night.toml"));
     script
         .env("HUB", "111122223333")
         .env("COSTS", "yes")
@@ -658,11 +896,28 @@ fn the_script_for_the_night_runs_the_program_and_keeps_its_status() {
         "CONSUMERS",
         "444455556666:us-east-1:arn:aws:iam::444455556666:role/qs-audit-statistics",
     );
+    script
+}
+
+#[test]
+fn the_script_for_the_night_runs_the_program_and_keeps_its_status() {
+    let has = |program: &str| {
+        std::process::Command::new(program)
+            .arg("--version")
+            .output()
+            .is_ok()
+    };
+    if !has("sh") || !has("jq") {
+        return;
+    }
+    let folder = organisation();
+    let kept = folder.path().join("data");
+    let mut script = script_with_stubs(folder.path(), &kept);
     let ran = script.output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(ran.status.code(), Some(10), "{said}");
     let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
-    let place = data.join("reports/nightly/2026-11-02");
+    let place = kept.join("reports/nightly/2026-11-02");
     assert_eq!(
         names(&place),
         FILES.map(str::to_owned).into(),
@@ -674,6 +929,7 @@ fn the_script_for_the_night_runs_the_program_and_keeps_its_status() {
         "athena batch-get-query-execution --region us-east-1",
         "s3 sync s3://kept/qs-audit/nightly reports/nightly",
         "s3 sync reports/nightly/2026-11-02 s3://kept/qs-audit/nightly/2026-11-02",
+        "s3 sync executions s3://kept/qs-audit/executions",
     ] {
         assert!(asked.contains(wanted), "{wanted}\n{asked}");
     }
@@ -711,7 +967,6 @@ fn policies_allow_what_the_script_asks_and_nothing_else() {
                 "s3:ListBucket",
                 "s3:GetObject",
                 "s3:PutObject",
-                "s3:DeleteObject",
                 "kms:Decrypt",
             ][..],
         ),

@@ -164,7 +164,7 @@ impl<'a> UnusedV1<'a> {
 
 /// A finding of an earlier run, or one that is not shown: enough to know it again.
 #[derive(Serialize)]
-struct KnownV1<'a> {
+pub(super) struct KnownV1<'a> {
     finding_id: &'a str,
     rule: &'a str,
     severity: Option<&'static str>,
@@ -180,7 +180,7 @@ struct KnownV1<'a> {
 }
 
 impl<'a> KnownV1<'a> {
-    fn of_previous(previous: &'a PreviousFinding, why: Option<&'a str>) -> Self {
+    pub(super) fn of_previous(previous: &'a PreviousFinding, why: Option<&'a str>) -> Self {
         let subject = previous.subject.iter();
         Self {
             finding_id: &previous.finding_id,

@@ -1,9 +1,9 @@
 //! The nightly report, version 1 (`docs/report-v1.schema.json`).
 
 use super::chargeback::{Basis, TableV1};
-use super::findings::FindingsV1;
+use super::findings::{FindingsV1, KnownV1};
 use super::v1::{ChainV1, QueryV1, WindowV1};
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::{Finding, Previous, Severity};
 use crate::model::money::exact;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -271,20 +271,18 @@ impl ExpectedV1 {
 #[derive(Serialize)]
 struct TrendDayV1 {
     day: Day,
-    value: String,
+    value: Option<String>,
     expected: Option<ExpectedV1>,
     is_spike: bool,
-    is_doubtful: bool,
 }
 
 impl TrendDayV1 {
     fn of(day: &TrendDay) -> Self {
         Self {
             day: Day(day.day),
-            value: exact(day.value),
+            value: day.value.map(exact),
             expected: day.expected.as_ref().map(ExpectedV1::of),
             is_spike: day.is_spike,
-            is_doubtful: day.is_doubtful,
         }
     }
 }
@@ -366,6 +364,28 @@ struct TopV1<'a> {
     data_sources: Vec<TopUseV1<'a>>,
 }
 
+/// The report before, as it was known: the same night, made again, is compared with
+/// this.
+#[derive(Serialize)]
+struct ComparedWithV1<'a> {
+    window_end: Option<UtcSecond>,
+    rules_ran: Option<&'a BTreeSet<String>>,
+    findings: Vec<KnownV1<'a>>,
+}
+
+impl<'a> ComparedWithV1<'a> {
+    fn of(previous: &'a Previous) -> Self {
+        let findings = previous.findings.values();
+        Self {
+            window_end: previous.window_end,
+            rules_ran: previous.rules_ran.as_ref(),
+            findings: findings
+                .map(|one| KnownV1::of_previous(one, None))
+                .collect(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct ReportV1<'a> {
     schema: &'static str,
@@ -378,6 +398,7 @@ struct ReportV1<'a> {
     unseen: Vec<UnseenV1<'a>>,
     places: PlacesV1<'a>,
     findings: FindingsV1<'a>,
+    compared_with: Option<ComparedWithV1<'a>>,
     flow: FlowV1<'a>,
     chains: ChainsV1<'a>,
     trends: Vec<TrendV1<'a>>,
@@ -412,6 +433,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         unseen: night.unseen.iter().map(UnseenV1::of).collect(),
         places: PlacesV1::of(&night.places),
         findings: FindingsV1::of(audit, findings, &shown),
+        compared_with: material.previous.map(ComparedWithV1::of),
         flow: FlowV1::of(&night.flow),
         chains: ChainsV1 {
             total: night.listed.total,

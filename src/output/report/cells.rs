@@ -10,6 +10,8 @@ const NAME_LETTERS_MAX: usize = 160;
 /// Letters of a sentence.
 const SENTENCE_LETTERS_MAX: usize = 1200;
 
+/// What stands for a user or a data source that no log names.
+pub(super) const NOT_TOLD: &str = "(the logs do not tell)";
 /// What stands for what is not known.
 pub(super) const UNKNOWN: &str = "–";
 

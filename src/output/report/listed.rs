@@ -65,7 +65,7 @@ pub struct ListedChain<'a> {
 /// The chains that are listed, and how many there are.
 #[derive(Debug, Clone, Default)]
 pub struct Listed<'a> {
-    /// Those with findings first, the worst first; then by bytes, the biggest first.
+    /// Those with findings first; by bytes, the biggest first.
     pub chains: Vec<ListedChain<'a>>,
     /// All chains of the night, listed or not.
     pub total: u64,
@@ -96,7 +96,12 @@ pub(super) fn listed<'a>(
         .chain(biggest)
         .filter(|chain| known.insert(&chain.chain_id))
         .take(CHAINS_MAX);
-    let listed = chosen.map(|chain| ListedChain {
+    let mut chosen: Vec<&'a Chain> = chosen.collect();
+    chosen.sort_by_key(|chain| {
+        let is_named = named.of(&chain.chain_id).next().is_some();
+        (!is_named, std::cmp::Reverse(chain.bytes_scanned()))
+    });
+    let listed = chosen.into_iter().map(|chain| ListedChain {
         chain,
         finding_ids: named.of(&chain.chain_id).collect(),
         timeline: timeline(chain, events),

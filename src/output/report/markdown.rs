@@ -4,10 +4,10 @@
 //! mentions, images or HTML.
 
 use super::Night;
-use super::cells::{Shown, cost, size};
+use super::cells::{NOT_TOLD, Shown, cost, size};
 use super::unseen::Unseen;
 use crate::model::finding::{Finding, FindingStatus, Severity};
-use crate::output::chargeback::{Figure, figures, names};
+use crate::output::chargeback::{Figure, figures, marks, names};
 use crate::output::human::{count, decimals, minute, plural};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -56,19 +56,25 @@ fn figure_cell(text: &str) -> String {
 /// to be `shown`.
 pub(super) fn of_hub(night: &Night<'_>, shown: fn(&str) -> String) -> String {
     let hubs: Vec<String> = night.hub_account_ids.iter().map(|hub| shown(hub)).collect();
-    match hubs.is_empty() {
-        true => String::new(),
-        false => format!(", hub {}", hubs.join(", ")),
+    if hubs.is_empty() {
+        String::new()
+    } else {
+        format!(", hub {}", hubs.join(", "))
     }
 }
 
 /// Whether anything is wrong, and whether it is new.
 pub(super) fn verdict(night: &Night<'_>) -> String {
     let (counts, findings) = (&night.counts, night.findings());
-    if !findings.has_logs {
+    if !findings.has_logs && counts.all == 0 {
         return "Nothing could be judged: there are no logs in the window".to_owned();
     }
-    let mut text = if counts.all == 0 {
+    let mut text = if !findings.has_logs {
+        format!(
+            "Nothing but silence could be judged: there are no logs in the window; {}",
+            plural(counts.all, "finding")
+        )
+    } else if counts.all == 0 {
         "No findings".to_owned()
     } else {
         let found = counts.by_severity.iter().filter(|(_, all, _)| *all > 0);
@@ -86,6 +92,10 @@ pub(super) fn verdict(night: &Night<'_>) -> String {
             findings.resolved.len(),
             findings.open.len()
         );
+        let worst = open_by_severity(night);
+        if !worst.is_empty() {
+            let _ = write!(text, " ({worst})");
+        }
     } else if counts.all > 0 {
         text += "; no earlier report to compare with, so all count as new";
     }
@@ -93,6 +103,22 @@ pub(super) fn verdict(night: &Night<'_>) -> String {
         let _ = write!(text, "; {} suppressed", findings.suppressed.len());
     }
     text
+}
+
+/// `3 critical, 5 high` of what is still open.
+fn open_by_severity(night: &Night<'_>) -> String {
+    let open = &night.findings().open;
+    let of = |severity: &Severity| {
+        let own = open
+            .iter()
+            .filter(|one| one.finding.severity == Some(*severity));
+        own.count()
+    };
+    let known = Severity::ALL.iter().filter(|severity| of(severity) > 0);
+    let known: Vec<String> = known
+        .map(|severity| format!("{} {}", of(severity), severity.as_str()))
+        .collect();
+    known.join(", ")
 }
 
 /// What was not seen, counted by kind.
@@ -120,12 +146,18 @@ fn kind(unseen: &Unseen) -> &'static str {
         "no-logs" => "no logs",
         "account-without-logs" => "accounts without logs",
         "gap" => "gaps",
+        "short-history" => "days without history",
         "unread" => "unread",
         "conflict" => "conflicts",
         "partial-chain" => "partial chains",
         "ambiguous-chain" => "ambiguous chains",
         "query-without-statistics" => "queries without statistics",
         "no-bill" | "bill-without-window" => "no bill",
+        "bill-pages-missing" | "bill-uncounted" | "bill-note" | "bill-whole-days" => {
+            "parts of the bill"
+        }
+        "statistics-unprocessed" => "queries without statistics",
+        "night-skipped" => "nights in no report",
         "bill-estimated" => "days of the bill estimated",
         "unmapped-account" => "accounts without business unit",
         "rule-rests" | "rule-disabled" => "rules not run",
@@ -141,7 +173,7 @@ fn kind(unseen: &Unseen) -> &'static str {
 pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let part = night.material.part;
     let bound = |moment: Option<_>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
-    writeln!(writer, "# Quick and Athena, night of {}\n", night.date)?;
+    writeln!(writer, "# Quick and Athena, {}\n", night.title)?;
     writeln!(
         writer,
         "{} to {} UTC{}. **{}.**\n",
@@ -163,7 +195,8 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
 
 fn findings(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let findings = night.findings();
-    if findings.findings.is_empty() {
+    let is_empty = findings.findings.is_empty() && findings.resolved.is_empty();
+    if is_empty && findings.open.is_empty() {
         return Ok(());
     }
     writeln!(writer, "## Findings\n")?;
@@ -171,7 +204,7 @@ fn findings(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         writeln!(writer, "- {}", line(finding, findings.has_previous))?;
         writeln!(
             writer,
-            "  next: {} — {}",
+            "  - next: {} — {}",
             code(&finding.next_step),
             code(&format!("{}{}", finding.command, night.material.options))
         )?;
@@ -184,6 +217,20 @@ fn findings(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     for known in resolved {
         let severity = known.severity.map_or("?", Severity::as_str);
         writeln!(writer, "- resolved ({severity}): {}", code(&known.title))?;
+    }
+    for open in findings.open.iter().take(FINDINGS_MAX) {
+        let severity = open.finding.severity.map_or("?", Severity::as_str);
+        writeln!(
+            writer,
+            "- **{severity}, still open** {} ({}, last seen {})",
+            code(&open.finding.title),
+            code(&open.finding.rule),
+            open.finding.last_seen.day()
+        )?;
+    }
+    let more = findings.open.len().saturating_sub(FINDINGS_MAX);
+    if more > 0 {
+        writeln!(writer, "- … and {more} more that are still open")?;
     }
     writeln!(writer)
 }
@@ -251,16 +298,27 @@ fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         let cells: Vec<String> = std::iter::once(cell(name)).chain(cells).collect();
         row(&cells, writer)?;
     }
-    writeln!(writer)
+    writeln!(writer)?;
+    for mark in marks(table) {
+        // The marks themselves would be Markdown.
+        writeln!(writer, "- {}", mark.replace('*', "\\*").replace('~', "\\~"))?;
+    }
+    writeln!(
+        writer,
+        "- Quick: its role chains. Other: other queries that the logs know. Unattributed: what no known query explains.\n"
+    )
 }
 
 fn tops(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let tops = &night.tops;
     let lists = [
-        ("Quick user", &tops.users, "(unknown)"),
-        ("Data source", &tops.data_sources, "(unknown)"),
+        ("Quick user", &tops.users),
+        ("Data source", &tops.data_sources),
     ];
-    for (title, uses, unknown) in lists {
+    if !tops.users.is_empty() {
+        writeln!(writer, "## Biggest of Quick\n")?;
+    }
+    for (title, uses) in lists {
         if uses.is_empty() {
             continue;
         }
@@ -268,7 +326,7 @@ fn tops(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         let places = decimals(uses.iter().filter_map(|one| one.estimated_cost_usd));
         for one in uses.iter().take(TOPS_MAX) {
             let cells = [
-                cell(one.name.map_or(unknown, |name| name)),
+                cell(one.name.map_or(NOT_TOLD, |name| name)),
                 count(one.query_count),
                 size(one.bytes_scanned),
                 cost(one.estimated_cost_usd, places),

@@ -8,7 +8,7 @@ use super::unseen::{Look, Unseen, unseen};
 use crate::model::audit::{Audit, Part};
 use crate::model::chain::Chain;
 use crate::model::charge::Chargeback;
-use crate::model::finding::{FindingStatus, Findings, Severity};
+use crate::model::finding::{FindingStatus, Findings, Previous, Severity};
 use crate::model::money::add;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -42,6 +42,8 @@ pub struct Material<'a> {
     pub topology: &'a Topology,
     /// Pages of rules.
     pub pages: &'a [RulePage],
+    /// What an earlier run found, where there was one to compare with.
+    pub previous: Option<&'a Previous>,
     /// Options that a command has to repeat to see the same data.
     pub options: &'a str,
 }
@@ -81,6 +83,8 @@ pub struct Night<'a> {
     pub material: Material<'a>,
     /// The last UTC day of the window: the report's name.
     pub date: Date,
+    /// What the report is called: by its night, or by its days.
+    pub title: String,
     /// Findings, counted.
     pub counts: Counts,
     /// Chains, summed up.
@@ -109,6 +113,16 @@ pub fn last_day(audit: &Audit, part: &Part) -> Date {
     last.unwrap_or(UtcSecond::from_unix(0)).day()
 }
 
+/// `night of 2026-11-02`, or `2026-10-01 to 2026-10-31`.
+fn title(audit: &Audit, part: &Part) -> String {
+    let last = last_day(audit, part);
+    let first = part.window.from.map(UtcSecond::day);
+    match first.filter(|first| *first < last) {
+        Some(first) => format!("{first} to {last}"),
+        None => format!("night of {last}"),
+    }
+}
+
 impl<'a> Night<'a> {
     /// Works it out.
     #[must_use]
@@ -129,6 +143,7 @@ impl<'a> Night<'a> {
             part,
             findings,
             topology,
+            previous: material.previous,
             places: &places,
             chains: &chains,
         });
@@ -141,8 +156,9 @@ impl<'a> Night<'a> {
         Self {
             material,
             date: last_day(audit, part),
+            title: title(audit, part),
             counts: counts(findings),
-            sums: sums(&chains),
+            sums: sums(&chains, part),
             listed: listed(&chains, &audit.events, findings, &named),
             flow: flow(&chains, &named),
             tops: tops(&chains),
@@ -178,12 +194,16 @@ fn counts(findings: &Findings) -> Counts {
     }
 }
 
-fn sums(chains: &[&Chain]) -> Sums {
+fn sums(chains: &[&Chain], part: &Part) -> Sums {
     let consumers: BTreeSet<&Text> = chains
         .iter()
         .filter_map(|chain| chain.consumer_account_id.as_ref())
         .collect();
-    let with_queries = chains.iter().filter(|chain| !chain.queries.is_empty());
+    // Without statistics only what was refused is known: nothing.
+    let has_statistics = part.statistics.is_some();
+    let with_queries = chains
+        .iter()
+        .filter(|chain| has_statistics && !chain.queries.is_empty());
     let bytes = with_queries
         .clone()
         .filter_map(|chain| chain.bytes_scanned());

@@ -11,9 +11,10 @@
 
 use super::cells::Shown;
 use super::flow::{Basis, Flow, Path};
-use super::places::{Habit, Place, Places};
+use super::places::{Place, Places};
 use crate::model::trend::{Measure, Trend, TrendDay};
 use crate::output::human::{bytes, count, role};
+use jiff::civil::Date;
 use kuva::backend::svg::SvgBackend;
 use kuva::plot::heatmap::ColorMap;
 use kuva::plot::sankey::{SankeyLink, SankeyLinkColor, SankeyNode};
@@ -83,11 +84,12 @@ fn framed(name: &str, title: &str, plots: Vec<Plot>, layout: Layout, left: f64) 
     let mut svg = String::with_capacity(body.len() + 300);
     let _ = write!(
         svg,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{:.0} 0 {:.0} {:.0}\" role=\"img\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
+         viewBox=\"{:.0} 0 {width:.0} {height:.0}\" role=\"img\" \
          aria-labelledby=\"{name}-title\" fill=\"{INK}\"><title id=\"{name}-title\">{title}</title>",
         -left,
-        scene.width + left,
-        scene.height
+        width = scene.width + left,
+        height = scene.height
     );
     svg.push_str(&with_own_ids(&without_style(body), name));
     svg
@@ -146,11 +148,6 @@ fn heat(records: u64) -> usize {
     }
 }
 
-/// Whether a day without records means something.
-fn is_gap(place: &Place<'_>, records: u64) -> bool {
-    records == 0 && place.habit != Habit::Occasional
-}
-
 /// Records by place and day: darker is more, a cross is a gap.
 pub(super) fn coverage(places: &Places<'_>) -> Option<String> {
     let shown = &places.places[..places.places.len().min(ROWS_MAX)];
@@ -161,80 +158,74 @@ pub(super) fn coverage(places: &Places<'_>) -> Option<String> {
     }
     // The library draws the first row at the bottom.
     let rows: Vec<&Place<'_>> = shown.iter().rev().collect();
-    let steps = rows.iter().map(|place| {
-        let own = place.records[skipped..].iter();
-        let step = |records: &u64| {
-            if is_gap(place, *records) {
-                GAP
-            } else {
-                heat(*records)
-            }
-        };
-        own.map(|records| step_value(step(records))).collect()
-    });
-    let steps: Vec<Vec<f64>> = steps.collect();
-    let tips = rows.iter().flat_map(|place| {
-        let own = days.iter().zip(&place.records[skipped..]);
-        own.map(|(day, records)| {
-            format!(
-                "{}, {day}: {} records",
-                label(&place_name(place)),
-                count(*records)
-            )
-        })
-    });
-    let tips: Vec<String> = tips.collect();
     let names: Vec<String> = rows.iter().map(|place| label(&place_name(place))).collect();
-    // The library hands over where a step lies between the least and the most.
-    let (low, high) = scale_of(&steps);
-    let map = ColorMap::Custom(Arc::new(move |at| color_of(low + at * (high - low))));
-    let mut marks = Vec::new();
-    for (row, place) in rows.iter().enumerate() {
-        for (column, records) in place.records[skipped..].iter().enumerate() {
-            if is_gap(place, *records) {
-                let mark = TextAnnotation::new("×", position(column), position(row) - 0.5);
-                marks.push(mark.with_color(BAD).with_font_size(12));
-            }
-        }
-    }
-    let heatmap = Heatmap::new()
-        .with_data(steps)
-        .with_color_map(map)
-        .with_tooltip_labels(tips)
-        .with_cell_size(0.94);
-    let plots = vec![Plot::Heatmap(heatmap)];
-    let every = days.len().div_ceil(16).max(1);
-    let ticks = days.iter().enumerate().map(|(at, day)| {
-        let text = day.to_string();
-        if at % every == 0 {
-            text[5..].to_owned()
-        } else {
-            String::new()
-        }
-    });
-    let height = 70.0 + 18.0 * position(rows.len());
+    let plots = vec![Plot::Heatmap(heatmap(&rows, &names, days, skipped))];
     let mut layout = Layout::auto_from_plots(&plots)
-        .with_x_categories(ticks.collect())
+        .with_x_categories(ticks(days))
         .with_y_categories(names)
-        .with_width(1000.0)
-        .with_height(height)
+        .with_width((260.0 + 42.0 * position(days.len())).min(1000.0))
+        .with_height(70.0 + 18.0 * position(rows.len()))
         .with_tick_size(11)
         .with_x_tick_rotate(-45.0);
     layout.show_colorbar = false;
     let starts = places.first_in_window.saturating_sub(skipped);
     if starts > 0 {
-        let edge = position(starts) - 0.5;
-        layout = layout.with_reference_line(
-            ReferenceLine::vertical(edge)
-                .with_color(INK)
-                .with_dasharray("3 3"),
-        );
+        let edge = ReferenceLine::vertical(position(starts) - 0.5);
+        layout = layout.with_reference_line(edge.with_color(INK).with_dasharray("3 3"));
     }
-    for mark in marks {
-        layout = layout.with_annotation(mark);
+    for (row, place) in rows.iter().enumerate() {
+        for (column, is_silent) in place.silent[skipped..].iter().enumerate() {
+            if *is_silent {
+                let mark = TextAnnotation::new("×", position(column), position(row) - 0.5);
+                layout = layout.with_annotation(mark.with_color(INK).with_font_size(12));
+            }
+        }
     }
     let title = "Records by account, Region and day; a cross is a day without records where there usually are some";
     Some(framed("coverage", title, plots, layout, 0.0))
+}
+
+/// The cells of the coverage, with the days from the `skipped`th on.
+fn heatmap(rows: &[&Place<'_>], names: &[String], days: &[Date], skipped: usize) -> Heatmap {
+    let steps = rows.iter().map(|place| {
+        let step = |(records, is_silent): (&u64, &bool)| {
+            if *is_silent { GAP } else { heat(*records) }
+        };
+        let own = place.records[skipped..].iter();
+        let own = own.zip(&place.silent[skipped..]);
+        own.map(|day| step_value(step(day))).collect()
+    });
+    let steps: Vec<Vec<f64>> = steps.collect();
+    let tips = rows.iter().zip(names).flat_map(|(place, name)| {
+        let own = days.iter().zip(&place.records[skipped..]);
+        own.map(move |(day, records)| format!("{name}, {day}: {} records", count(*records)))
+    });
+    // The library hands over where a step lies between the least and the most.
+    let (low, high) = scale_of(&steps);
+    let map = ColorMap::Custom(Arc::new(move |at| color_of(low + at * (high - low))));
+    Heatmap::new()
+        .with_data(steps)
+        .with_color_map(map)
+        .with_tooltip_labels(tips)
+        .with_cell_size(0.94)
+}
+
+/// Names of days, as many as there is room for.
+fn ticks(days: &[Date]) -> Vec<String> {
+    let every = days.len().div_ceil(16).max(1);
+    let ticks = days.iter().enumerate().map(|(at, day)| {
+        if at % every == 0 {
+            day_of_year(*day)
+        } else {
+            String::new()
+        }
+    });
+    ticks.collect()
+}
+
+/// `11-02`.
+fn day_of_year(day: Date) -> String {
+    day.strftime("%m-%d").to_string()
 }
 
 /// The middle of a row or a column, which the library counts from one.
@@ -279,11 +270,8 @@ pub(super) fn path_names(path: &Path<'_>) -> [Option<String>; 3] {
         }
         None => format!("{account}: (role not seen)"),
     };
-    [
-        Some(hub),
-        Some(consumer),
-        path.work_group.map(ToString::to_string),
-    ]
+    let group = path.work_group.map(|group| format!("{group} ({account})"));
+    [Some(hub), Some(consumer), group]
 }
 
 /// The paths that bytes took. Paths with findings are red, and say so in their names.
@@ -302,7 +290,7 @@ pub(super) fn flow(flow: &Flow<'_>) -> Option<String> {
     let rest = flow.paths.len().saturating_sub(PATHS_MAX);
     for path in flow.paths.iter().take(PATHS_MAX) {
         let width = as_number(weight(path)).max(hairline);
-        drawing.add(path_names(path), width, !path.finding_ids.is_empty());
+        drawing.add(&path_names(path), width, !path.finding_ids.is_empty());
     }
     if rest > 0 {
         let others = &flow.paths[PATHS_MAX..];
@@ -313,7 +301,7 @@ pub(super) fn flow(flow: &Flow<'_>) -> Option<String> {
             Some(format!("{rest} more")),
             None,
         ];
-        drawing.add(names, as_number(width).max(hairline), is_bad);
+        drawing.add(&names, as_number(width).max(hairline), is_bad);
     }
     let rows = drawing.widest_column();
     let sankey = drawing.plot();
@@ -359,19 +347,14 @@ impl Drawing {
         at
     }
 
-    fn add(&mut self, names: [Option<String>; 3], width: f64, is_bad: bool) {
+    fn add(&mut self, names: &[Option<String>; 3], width: f64, is_bad: bool) {
         let nodes: Vec<usize> = names
             .iter()
             .flatten()
             .enumerate()
             .map(|(column, name)| {
-                // A group of the same name in another account is another group.
-                let place = match (column, &names[1]) {
-                    (2, Some(consumer)) => format!("{name}\u{0}{consumer}"),
-                    _ => name.clone(),
-                };
                 // The hub is in every path: a mark there would say nothing.
-                self.node(column, &place, is_bad && column > 0)
+                self.node(column, name, is_bad && column > 0)
             })
             .collect();
         for pair in nodes.windows(2) {
@@ -393,11 +376,10 @@ impl Drawing {
             .with_link_opacity(0.55);
         plot.link_color = SankeyLinkColor::PerLink;
         for (at, (column, name, is_bad)) in self.nodes.into_iter().enumerate() {
-            let name = name.split('\u{0}').next().unwrap_or_default();
             let mark = if is_bad { "⚠ " } else { "" };
             plot.nodes.push(SankeyNode {
                 id: at.to_string(),
-                label: format!("{mark}{}", label(name)),
+                label: format!("{mark}{}", label(&name)),
                 color: Some(if is_bad { BAD } else { NODE }.to_owned()),
                 column: Some(column),
             });
@@ -416,7 +398,7 @@ impl Drawing {
 
 /// The days of a consumer, the band they are expected in, and those that stand out.
 pub(super) fn trend(trend: &Trend, name: &str, title: &str) -> Option<String> {
-    let number = |day: &TrendDay| day.value.to_f64().unwrap_or(0.0);
+    let number = |day: &TrendDay| day.value.and_then(|value| value.to_f64());
     let first = trend.days.first()?.day;
     let last = trend.days.last()?.day;
     let at = |day: &TrendDay| f64::from(first.until(day.day).map_or(0, |span| span.get_days()));
@@ -450,14 +432,20 @@ pub(super) fn trend(trend: &Trend, name: &str, title: &str) -> Option<String> {
             .with_dashed();
         plots.push(Plot::Line(level.with_stroke_width(1.0)));
     }
-    let days = trend.days.iter().map(|day| (at(day), number(day)));
-    let line = LinePlot::new().with_data(days).with_color(LINE);
-    plots.push(Plot::Line(line.with_stroke_width(2.0)));
+    // What is not known interrupts the line.
+    for known in trend.days.split(|day| number(day).is_none()) {
+        let days = known.iter().filter_map(|day| Some((at(day), number(day)?)));
+        let days: Vec<(f64, f64)> = days.collect();
+        if !days.is_empty() {
+            let line = LinePlot::new().with_data(days).with_color(LINE);
+            plots.push(Plot::Line(line.with_stroke_width(2.0)));
+        }
+    }
     let spikes: Vec<(f64, f64)> = trend
         .days
         .iter()
         .filter(|day| day.is_spike)
-        .map(|day| (at(day), number(day)))
+        .filter_map(|day| Some((at(day), number(day)?)))
         .collect();
     if !spikes.is_empty() {
         let spikes = ScatterPlot::new().with_data(spikes).with_color(BAD);
@@ -465,7 +453,7 @@ pub(super) fn trend(trend: &Trend, name: &str, title: &str) -> Option<String> {
             spikes.with_size(6.0).with_marker(MarkerShape::Diamond),
         ));
     }
-    let highest = trend.days.iter().map(number).fold(0.0, f64::max);
+    let highest = trend.days.iter().filter_map(number).fold(0.0, f64::max);
     let highest = expected.iter().map(|one| one.3).fold(highest, f64::max);
     let measure = trend.measure.clone();
     let layout = Layout::auto_from_plots(&plots)
@@ -489,10 +477,10 @@ pub(super) fn trend(trend: &Trend, name: &str, title: &str) -> Option<String> {
     clippy::cast_possible_truncation,
     reason = "a number of days, and the cast saturates"
 )]
-fn day_tick(first: jiff::civil::Date, at: f64) -> String {
+fn day_tick(first: Date, at: f64) -> String {
     let days = jiff::Span::new().try_days(at.round() as i64);
     let day = days.and_then(|days| first.checked_add(days));
-    day.map_or_else(|_| String::new(), |day| day.to_string()[5..].to_owned())
+    day.map_or_else(|_| String::new(), day_of_year)
 }
 
 #[expect(

@@ -2,7 +2,7 @@
 
 use crate::model::audit::Audit;
 use crate::model::text::Text;
-use crate::model::time::{day_number, numbered_day};
+use crate::model::time::{UtcSecond, day_number, is_weekend, numbered_day};
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Habit {
     /// Never in what was read, though it is declared, or part of a chain.
     Never,
-    /// On at least half of the days: that it is silent on one means something.
+    /// On at least nine in ten days between its first and its last.
     Usual,
     /// On fewer.
     Occasional,
@@ -55,7 +55,9 @@ pub struct Place<'a> {
     pub habit: Habit,
     /// Records by day, in the order of [`Places::days`].
     pub records: Vec<u64>,
-    /// Where there are none and should be.
+    /// Days without records that should have some, in the order of [`Places::days`].
+    pub silent: Vec<bool>,
+    /// The same as runs of days.
     pub gaps: Vec<Gap>,
 }
 
@@ -76,7 +78,7 @@ impl Place<'_> {
 /// Every place, by day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places<'a> {
-    /// The UTC days read, the baseline's first.
+    /// The UTC days from the first record on, those before the window first.
     pub days: Vec<Date>,
     /// Which of them are the report's own.
     pub first_in_window: usize,
@@ -87,7 +89,11 @@ pub struct Places<'a> {
 /// The days that a run was to read, as far as it can be told.
 fn days(audit: &Audit, window: TimeWindow) -> Vec<Date> {
     let (first_seen, last_seen) = audit.coverage.span().unzip();
-    let first = audit.window.from.or(first_seen);
+    // Before the first record of all, silence is the beginning of the logs.
+    let first = match (audit.window.from, first_seen, window.from) {
+        (Some(read), Some(seen), Some(own)) => Some(read.max(seen).min(own)),
+        (read, seen, _) => read.or(seen),
+    };
     let last = window.to.map(|to| to.plus(-1)).or(last_seen);
     let (Some(first), Some(last)) = (first, last) else {
         return Vec::new();
@@ -124,6 +130,9 @@ pub(super) fn places<'a>(
         .from
         .map_or(first_number, |from| day_number(from.day()));
     let first_in_window = usize::try_from(starts - first_number).unwrap_or(0);
+    let is_last_day_whole = window
+        .to
+        .is_none_or(|to| UtcSecond::midnight(to.day()) == Some(to));
     let at = |day: Date| usize::try_from(day_number(day) - first_number).ok();
     let mut known: BTreeMap<(&Text, Option<&Text>), Vec<u64>> = BTreeMap::new();
     for ((account, region, day), seen) in &audit.coverage.seen {
@@ -141,23 +150,20 @@ pub(super) fn places<'a>(
         known.insert((account, None), vec![0; days.len()]);
     }
     let places = known.into_iter().map(|((account_id, region), records)| {
-        let logged = records.iter().filter(|records| **records > 0).count();
-        let habit = match logged {
-            0 => Habit::Never,
-            _ if logged * 2 >= records.len() => Habit::Usual,
-            _ => Habit::Occasional,
-        };
-        let gaps = if habit == Habit::Occasional {
-            Vec::new()
-        } else {
-            gaps(&records, &days, first_in_window)
-        };
+        let mut silent = silent(&records, first_number.into());
+        if let Some(last) = silent.last_mut() {
+            // A day that is not over is no gap yet.
+            *last &= is_last_day_whole || known_empty(&records);
+        }
+        let gaps = gaps(&silent, &days, first_in_window);
+        let habit = habit(&records);
         Place {
             account_id,
             account_name: topology.account_name(account_id),
             region,
             habit,
             records,
+            silent,
             gaps,
         }
     });
@@ -170,12 +176,59 @@ pub(super) fn places<'a>(
     }
 }
 
-/// Runs of days without a record.
-fn gaps(records: &[u64], days: &[Date], first_in_window: usize) -> Vec<Gap> {
+fn habit(records: &[u64]) -> Habit {
+    let logged = || {
+        records
+            .iter()
+            .enumerate()
+            .filter(|(_, records)| **records > 0)
+    };
+    match (logged().next(), logged().next_back()) {
+        (Some((first, _)), Some((last, _))) if is_mostly(logged().count(), last - first + 1) => {
+            Habit::Usual
+        }
+        (Some(_), _) => Habit::Occasional,
+        (None, _) => Habit::Never,
+    }
+}
+
+/// Days like one that its silence is judged by, at least: as the rule `log-gap` does.
+const LIKE_DAYS_MIN: usize = 4;
+
+fn is_mostly(logged: usize, days: usize) -> bool {
+    days * 9 <= logged * 10
+}
+
+/// Days without records where there should be some: on most like days (working days or
+/// weekend days) before it, up to the last with records, there are. A silence that goes
+/// on does not become usual; what never logged at all is silent on every day.
+fn silent(records: &[u64], first_number: i64) -> Vec<bool> {
+    if known_empty(records) {
+        return vec![true; records.len()];
+    }
+    let day = |at: usize| first_number + i64::try_from(at).unwrap_or(0);
+    let is_silent = |at: usize| {
+        let last = records[..at].iter().rposition(|records| *records > 0);
+        let Some(last) = last.filter(|_| records[at] == 0) else {
+            return false;
+        };
+        let like = (0..=last).filter(|known| is_weekend(day(*known)) == is_weekend(day(at)));
+        let logged = like.clone().filter(|known| records[*known] > 0).count();
+        let like = like.count();
+        LIKE_DAYS_MIN <= like && is_mostly(logged, like)
+    };
+    (0..records.len()).map(is_silent).collect()
+}
+
+fn known_empty(records: &[u64]) -> bool {
+    records.iter().all(|records| *records == 0)
+}
+
+/// Runs of silent days.
+fn gaps(silent: &[bool], days: &[Date], first_in_window: usize) -> Vec<Gap> {
     let mut gaps: Vec<Gap> = Vec::new();
     let mut was_silent = false;
-    for (at, (records, day)) in records.iter().zip(days).enumerate() {
-        let is_silent = *records == 0;
+    for (at, (is_silent, day)) in silent.iter().copied().zip(days).enumerate() {
         let is_in_window = at >= first_in_window;
         match gaps.last_mut().filter(|_| is_silent && was_silent) {
             Some(gap) => {
@@ -198,6 +251,38 @@ fn gaps(records: &[u64], days: &[Date], first_in_window: usize) -> Vec<Gap> {
 mod tests {
     use super::*;
 
+    /// Monday, 2 November 2026.
+    fn monday() -> i64 {
+        i64::from(day_number(jiff::civil::date(2026, 11, 2)))
+    }
+
+    #[test]
+    fn a_silent_day_is_one_that_usually_is_not() {
+        let silent = |records: &[u64]| -> Vec<usize> {
+            let silent = silent(records, monday());
+            silent
+                .iter()
+                .enumerate()
+                .filter(|(_, is)| **is)
+                .map(|(at, _)| at)
+                .collect()
+        };
+        // Two weeks of working days: weekends are usual, a Wednesday is not.
+        let mut office = vec![9, 9, 9, 9, 9, 0, 0, 9, 9, 0, 9, 9, 0, 0];
+        assert_eq!(silent(&office), [9]);
+        // What stopped stays silent, and a weekend says nothing.
+        office.extend([0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(silent(&office), [9, 14, 15, 16, 17, 18]);
+        // Two days in three are a habit; so is what began later; too few days say nothing.
+        assert_eq!(silent(&[9, 9, 0, 9, 9, 0, 9, 9, 0, 9, 9, 0]), [0usize; 0]);
+        assert_eq!(silent(&[0, 0, 0, 9, 9]), [0usize; 0]);
+        assert_eq!(silent(&[9, 9, 0]), [0usize; 0]);
+        assert_eq!(silent(&[0, 0]), [0, 1]);
+        assert_eq!(habit(&[0, 0]), Habit::Never);
+        assert_eq!(habit(&[0, 0, 0, 9, 9]), Habit::Usual);
+        assert_eq!(habit(&[9, 0, 0, 9]), Habit::Occasional);
+    }
+
     #[test]
     fn gaps_are_runs_of_silent_days() {
         let day = |number: i8| jiff::civil::date(2026, 11, number);
@@ -208,10 +293,10 @@ mod tests {
             is_in_window,
         };
         assert_eq!(
-            gaps(&[0, 3, 0, 0, 2, 0], &days, 3),
+            gaps(&[true, false, true, true, false, true], &days, 3),
             [gap(1, 1, false), gap(3, 4, true), gap(6, 6, true)]
         );
-        assert_eq!(gaps(&[1, 1, 1, 1, 1, 1], &days, 0), []);
-        assert_eq!(gaps(&[0; 6], &days, 5), [gap(1, 6, true)]);
+        assert_eq!(gaps(&[false; 6], &days, 0), []);
+        assert_eq!(gaps(&[true; 6], &days, 5), [gap(1, 6, true)]);
     }
 }

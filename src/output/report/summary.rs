@@ -7,6 +7,7 @@ use crate::model::finding::FindingStatus;
 use crate::output::Page;
 use crate::output::human::{bytes, count, minute, plural, safe};
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Findings that are named.
@@ -22,8 +23,8 @@ pub fn write(night: &Night<'_>, page: Page, writer: &mut dyn Write) -> io::Resul
     let part = night.material.part;
     let bound = |moment: Option<_>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
     let mut lines = vec![format!(
-        "Nightly report of {}: {} to {} UTC{}",
-        night.date,
+        "Report, {}: {} to {} UTC{}",
+        night.title,
         bound(part.window.from, "the beginning"),
         bound(part.window.to, "the end"),
         of_hub(night, |hub| safe(hub).into_owned())
@@ -36,6 +37,10 @@ pub fn write(night: &Night<'_>, page: Page, writer: &mut dyn Write) -> io::Resul
         let severity = finding.severity.as_str();
         lines.push(format!("  {severity:<8}  {new}{}", safe(&finding.title)));
     }
+    let more = findings.len().saturating_sub(FINDINGS_NAMED);
+    if more > 0 {
+        lines.push(format!("  … and {}", plural(more as u64, "more finding")));
+    }
     lines.push(format!("Not seen: {}", not_seen(night)));
     lines.push(did(night));
     for line in lines {
@@ -46,20 +51,18 @@ pub fn write(night: &Night<'_>, page: Page, writer: &mut dyn Write) -> io::Resul
 
 /// A line that fits the page: its end is what matters least.
 fn cut(line: &str, width: usize) -> Cow<'_, str> {
-    match line.char_indices().nth(width) {
-        None => Cow::Borrowed(line),
-        Some(_) => {
-            let kept: String = line.chars().take(width.saturating_sub(1)).collect();
-            Cow::Owned(format!("{kept}…"))
-        }
+    if line.chars().count() <= width {
+        return Cow::Borrowed(line);
     }
+    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
+    Cow::Owned(format!("{kept}…"))
 }
 
 /// How much ran, and what it cost.
 fn did(night: &Night<'_>) -> String {
     let sums = &night.sums;
     let mut text = format!(
-        "{} of {}, {}",
+        "Quick: {} of {}, {}",
         plural(sums.chain_count, "chain"),
         plural(sums.consumer_count, "consumer"),
         match sums.query_count {
@@ -68,15 +71,20 @@ fn did(night: &Night<'_>) -> String {
         }
     );
     if let Some(scanned) = sums.bytes_scanned {
-        text += &format!(", {} scanned", bytes(scanned));
+        let _ = write!(text, ", {} scanned", bytes(scanned));
     }
     if let Some(cost) = sums.estimated_cost_usd {
-        text += &format!(", {} USD estimated", amount(Some(cost)));
+        let _ = write!(text, ", {} USD estimated", amount(Some(cost)));
     }
     for total in &night.material.chargeback.totals {
         if let Some(billed) = total.billed {
             let currency = safe(&total.currency);
-            text += &format!(", {} {currency} billed", amount(Some(billed.total())));
+            let total = amount(Some(billed.total()));
+            let own = amount(Some(billed.attributed));
+            let _ = write!(
+                text,
+                "; all Athena billed {total} {currency}, {own} of it Quick's"
+            );
         }
     }
     text

@@ -90,19 +90,19 @@ fn uses<'a>(chains: &[&'a Chain], name: fn(&'a Chain) -> Option<&'a Text>) -> Ve
             continue;
         }
         let name = name(chain);
-        let used = uses.entry(name).or_insert_with(|| TopUse {
+        let sum = uses.entry(name).or_insert_with(|| TopUse {
             name,
             ..TopUse::default()
         });
         for query in taken {
-            used.query_count += 1;
-            used.queries_without_statistics += u64::from(query.lacks_statistics());
+            sum.query_count += 1;
+            sum.queries_without_statistics += u64::from(query.lacks_statistics());
             if let Some(bytes) = query.bytes_scanned() {
-                used.bytes_scanned = Some(used.bytes_scanned.unwrap_or(0).saturating_add(bytes));
+                sum.bytes_scanned = Some(sum.bytes_scanned.unwrap_or(0).saturating_add(bytes));
             }
             if let Some(cost) = query.estimated_cost_usd() {
-                let sum = used.estimated_cost_usd.unwrap_or_default();
-                used.estimated_cost_usd = Some(sum.saturating_add(cost));
+                let known = sum.estimated_cost_usd.unwrap_or_default();
+                sum.estimated_cost_usd = Some(known.saturating_add(cost));
             }
         }
     }

@@ -2,11 +2,14 @@
 
 use super::places::{Habit, Place, Places};
 use crate::model::audit::{Audit, Part};
-use crate::model::chain::Chain;
+use crate::model::bill::BillCoverage;
+use crate::model::chain::{Chain, MissingPart};
 use crate::model::coverage::Rejects;
-use crate::model::finding::{Findings, RuleState};
+use crate::model::finding::{Findings, Previous, RuleState};
 use crate::model::text::Text;
+use crate::model::time::UtcSecond;
 use crate::model::topology::Topology;
+use crate::model::window::TimeWindow;
 use crate::output::human::{count, plural};
 use crate::output::summary::place;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,12 +30,21 @@ pub struct Unseen {
     pub text: String,
 }
 
+impl Unseen {
+    /// Whether it is about what rules could not do, not about what was read.
+    #[must_use]
+    pub fn is_of_rules(&self) -> bool {
+        matches!(self.code, "rule-rests" | "rule-disabled" | "not-judged")
+    }
+}
+
 /// What the list is made from.
 pub(super) struct Look<'a> {
     pub(super) audit: &'a Audit,
     pub(super) part: &'a Part,
     pub(super) findings: &'a Findings,
     pub(super) topology: &'a Topology,
+    pub(super) previous: Option<&'a Previous>,
     pub(super) places: &'a Places<'a>,
     pub(super) chains: &'a [&'a Chain],
 }
@@ -40,7 +52,9 @@ pub(super) struct Look<'a> {
 /// Everything that was not seen, what matters most first.
 pub(super) fn unseen(look: &Look<'_>) -> Vec<Unseen> {
     let mut all = Vec::new();
+    skipped(look, &mut all);
     logs(look, &mut all);
+    history(look, &mut all);
     unread(look, &mut all);
     chains(look, &mut all);
     figures(look, &mut all);
@@ -55,6 +69,23 @@ fn add(all: &mut Vec<Unseen>, code: &'static str, count: u64, text: impl Into<St
         count,
         text: text.into(),
     });
+}
+
+/// Time between the report before and this one, which is in neither.
+fn skipped(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    let end = look.previous.and_then(|previous| previous.window_end);
+    if let Some((end, own)) = end.zip(look.part.window.from)
+        && end < own
+    {
+        let days = own.day_number() - end.day_number();
+        let text = format!(
+            "the report before ends at {end} and this one begins at {own}: what happened between them is in no report \
+             (qs-audit report --from {} --to {})",
+            end.day(),
+            own.day()
+        );
+        add(all, "night-skipped", u64::try_from(days).unwrap_or(0), text);
+    }
 }
 
 fn account(place: &Place<'_>) -> String {
@@ -84,7 +115,7 @@ fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
         );
         add(all, "account-without-logs", never.len() as u64, text);
     }
-    let silent = places.iter().filter(|place| place.habit == Habit::Usual);
+    let silent = places.iter().filter(|place| place.habit != Habit::Never);
     let silent: Vec<&Place<'_>> = silent.filter(|place| place.has_gap_in_window()).collect();
     for place in silent.iter().take(PLACES_NAMED_MAX) {
         let gaps = place.gaps.iter().filter(|gap| gap.is_in_window);
@@ -99,7 +130,7 @@ fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
             .collect();
         let region = place.region.map_or("", |region| region);
         let text = format!(
-            "{} logged nothing in {region} on {}, and usually does",
+            "{} logged nothing in {region} on {}, and does on most days like these",
             account(place),
             days.join(", ")
         );
@@ -109,6 +140,23 @@ fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
     if more > 0 {
         let text = format!("{} more have gaps in the window", plural(more, "place"));
         add(all, "gap", more, text);
+    }
+}
+
+/// Less was read than the night was to be compared with.
+fn history(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    let wanted = look.audit.window.from.zip(look.part.window.from);
+    let Some((read, own)) = wanted.filter(|_| look.findings.has_logs) else {
+        return;
+    };
+    let wanted = own.day_number() - read.day_number();
+    let had = i64::try_from(look.places.first_in_window).unwrap_or(wanted);
+    let missing = u64::try_from(wanted - had).unwrap_or(0);
+    if let (1.., Some(first)) = (missing, look.places.days.first()) {
+        let text = format!(
+            "the logs begin on {first}: of the {wanted} days that the window is compared with, {missing} have none",
+        );
+        add(all, "short-history", missing, text);
     }
 }
 
@@ -149,7 +197,7 @@ fn chains(look: &Look<'_>, all: &mut Vec<Unseen>) {
     let mut partial: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for missing in look.chains.iter().flat_map(|chain| &chain.missing) {
         let why = missing.why.as_deref().unwrap_or("the reason is not known");
-        *partial.entry((missing.part.as_str(), why)).or_default() += 1;
+        *partial.entry((part_name(missing.part), why)).or_default() += 1;
     }
     for ((part, why), number) in partial {
         let chains = plural(number, "chain");
@@ -172,7 +220,29 @@ fn chains(look: &Look<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
+/// A part of a chain, in the words of CloudTrail.
+fn part_name(part: MissingPart) -> &'static str {
+    match part {
+        MissingPart::RunAsSession => "AssumeRole of the role in the hub",
+        MissingPart::HubCopy => "hub's record of the AssumeRole into the consumer",
+        MissingPart::ConsumerCopy => "consumer's record of the AssumeRole into it",
+        MissingPart::ConsumerSession => "AssumeRole of the role in the consumer",
+    }
+}
+
 fn figures(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    let unprocessed = look
+        .audit
+        .statistics
+        .as_ref()
+        .map_or(0, |known| known.unprocessed);
+    if unprocessed > 0 {
+        let text = format!(
+            "Athena was asked for {} and gave no statistics",
+            plural(unprocessed, "query id")
+        );
+        add(all, "statistics-unprocessed", unprocessed, text);
+    }
     let queries: u64 = look
         .chains
         .iter()
@@ -206,7 +276,7 @@ fn bill(look: &Look<'_>, all: &mut Vec<Unseen>) {
     let billed = charges
         .clone()
         .filter(|charge| charge.billed_cost.is_some());
-    if look.part.bill.is_none() {
+    if look.audit.bill.is_none() {
         add(
             all,
             "no-bill",
@@ -216,6 +286,9 @@ fn bill(look: &Look<'_>, all: &mut Vec<Unseen>) {
     } else if billed.count() == 0 {
         let text = "the bill has no line of these days: it comes hours to a day late";
         add(all, "bill-without-window", 1, text);
+    }
+    if let Some(bill) = &look.audit.bill {
+        bill_gaps(bill, look.part.window, all);
     }
     let days: BTreeSet<_> = charges
         .clone()
@@ -244,6 +317,36 @@ fn bill(look: &Look<'_>, all: &mut Vec<Unseen>) {
             first_of(&unmapped)
         );
         add(all, "unmapped-account", unmapped.len() as u64, text);
+    }
+}
+
+/// What the bill itself says that it does not tell.
+fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<Unseen>) {
+    if bill.pages_missing {
+        add(
+            all,
+            "bill-pages-missing",
+            1,
+            "pages of the bill are missing: its answer says that there are more",
+        );
+    }
+    let uncounted = bill.uncounted.outdated + bill.uncounted.across_window;
+    if uncounted > 0 {
+        let text = format!(
+            "{} of the bill were not counted: another answer disagrees with them, or they reach beyond what was read",
+            plural(uncounted, "line")
+        );
+        add(all, "bill-uncounted", uncounted, text);
+    }
+    for note in &bill.notes {
+        add(all, "bill-note", 1, note.clone());
+    }
+    let is_whole = |moment: Option<UtcSecond>| {
+        moment.is_none_or(|moment| UtcSecond::midnight(moment.day()) == Some(moment))
+    };
+    if !is_whole(window.from) || !is_whole(window.to) {
+        let text = "a bill tells whole UTC days: queries of the days that the window cuts are in no billed amount";
+        add(all, "bill-whole-days", 1, text);
     }
 }
 

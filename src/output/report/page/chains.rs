@@ -1,10 +1,10 @@
 //! Chains: the picture of their paths, the table, timelines; the biggest queries.
 
-use super::super::cells::{Shown, cost, size};
+use super::super::cells::{NOT_TOLD, Shown, cost, size};
 use super::super::listed::{ListedChain, Moment};
 use super::super::picture::{self, PATHS_MAX, path_names};
 use super::super::tops::{TopQuery, TopUse};
-use super::super::{Night, Path};
+use super::super::{Basis, Night, Path};
 use super::table::{Cell, Table};
 use crate::model::chain::{Chain, ChainPath, Confidence};
 use crate::output::human::{count, decimals, minute, plural, tail};
@@ -40,6 +40,8 @@ pub(super) struct Timeline {
 /// The section, in words.
 pub(super) struct ChainsSection {
     pub(super) picture: Option<String>,
+    /// What heights in the picture stand for.
+    pub(super) basis: &'static str,
     pub(super) paths: Table,
     pub(super) chains: Table,
     pub(super) timelines: Vec<Timeline>,
@@ -63,6 +65,10 @@ impl ChainsSection {
         );
         Self {
             picture: picture::flow(&night.flow),
+            basis: match night.flow.basis {
+                Basis::Bytes => "bytes scanned",
+                Basis::Queries => "queries, because no bytes are known",
+            },
             paths: paths(night),
             chains: chains(night),
             timelines: night
@@ -215,7 +221,7 @@ fn chains(night: &Night<'_>) -> Table {
         "Estimated USD",
         "Findings",
     ];
-    let caption = "Chains: those that findings name first, then the biggest";
+    let caption = "Chains: those that findings name first, the biggest first";
     let table =
         Table::new("chains", caption, &titles).with(listed.chains.iter().map(row).collect());
     let more = listed.total.saturating_sub(listed.chains.len() as u64);
@@ -351,7 +357,7 @@ fn uses(id: &str, title: &'static str, caption: &str, tops: &[TopUse<'_>]) -> Ta
     let places = decimals(tops.iter().filter_map(|top| top.estimated_cost_usd));
     let row = |top: &TopUse<'_>| {
         vec![
-            Cell::text(top.name.map_or("(the logs do not tell)", |name| name)),
+            Cell::text(top.name.map_or(NOT_TOLD, |name| name)),
             Cell::count(top.query_count),
             Cell::figure(size(top.bytes_scanned), top.bytes_scanned.map(Into::into)),
             Cell::figure(cost(top.estimated_cost_usd, places), top.estimated_cost_usd),

@@ -32,7 +32,7 @@ struct Document {
     policy: String,
     style: &'static str,
     script: &'static str,
-    date: String,
+    title: String,
     window: String,
     hub: Shown,
     verdict: String,
@@ -60,11 +60,13 @@ fn policy() -> String {
 
 fn mood(night: &Night<'_>) -> &'static str {
     let findings = night.findings();
-    if findings.has_logs {
-        findings.worst().map_or("clean", Severity::as_str)
-    } else {
-        "unknown"
+    if !findings.has_logs {
+        return "unknown";
     }
+    // What nobody settled is as bad as on the day it happened.
+    let open = findings.open.iter().filter_map(|one| one.finding.severity);
+    let worst = findings.worst().max(open.max());
+    worst.map_or("clean", Severity::as_str)
 }
 
 fn tiles(night: &Night<'_>) -> Vec<Tile> {
@@ -81,16 +83,26 @@ fn tiles(night: &Night<'_>) -> Vec<Tile> {
                 unknown()
             },
         ),
-        tile("chains", count(sums.chain_count)),
+        tile("Quick chains", count(sums.chain_count)),
         tile("queries", count(sums.query_count)),
-        tile("scanned", sums.bytes_scanned.map_or_else(unknown, bytes)),
+        tile(
+            "bytes scanned",
+            sums.bytes_scanned.map_or_else(unknown, bytes),
+        ),
         tile("USD estimated", amount(sums.estimated_cost_usd)),
     ];
     if let [total] = &night.material.chargeback.totals[..]
         && let Some(billed) = total.billed
         && &*total.currency == "USD"
     {
-        tiles.push(tile("USD billed", amount(Some(billed.total()))));
+        tiles.push(tile(
+            "USD billed for Quick",
+            amount(Some(billed.attributed)),
+        ));
+        tiles.push(tile(
+            "USD billed for all Athena",
+            amount(Some(billed.total())),
+        ));
     }
     tiles
 }
@@ -107,7 +119,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         policy: policy(),
         style: STYLE,
         script: SCRIPT,
-        date: night.date.to_string(),
+        title: night.title.clone(),
         window: format!(
             "{} to {} UTC",
             bound(window.from, "the beginning"),

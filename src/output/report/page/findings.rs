@@ -19,6 +19,8 @@ const EVIDENCE_MAX: usize = 40;
 const ITEMS_MAX: usize = 12;
 /// Chains and events that a finding names.
 const IDS_MAX: usize = 12;
+/// Open findings that the verdict names.
+const OPEN_NAMED_MAX: usize = 5;
 /// Findings of an earlier run in one list.
 const KNOWN_MAX: usize = 60;
 
@@ -77,6 +79,8 @@ pub(super) struct FindingsSection {
     pub(super) cards: Vec<FindingCard>,
     pub(super) more: usize,
     pub(super) lists: Vec<KnownList>,
+    /// The worst of what is still open from before: critical and high.
+    pub(super) still_open: Vec<KnownLine>,
     /// Why there are none, if so.
     pub(super) why_empty: String,
     pub(super) rules: Vec<RuleText>,
@@ -100,6 +104,7 @@ impl FindingsSection {
             more: findings.findings.len() - cards.len(),
             cards,
             lists: lists(findings),
+            still_open: still_open(findings),
             why_empty: why_empty(findings),
             rules: pages
                 .filter(|page| fired.contains(page.rule))
@@ -244,15 +249,54 @@ fn lists(findings: &Findings) -> Vec<KnownList> {
         more: lines.len().saturating_sub(KNOWN_MAX),
         lines: lines.into_iter().take(KNOWN_MAX).collect(),
     };
+    let expired = findings.expired.iter().map(|one| KnownLine {
+        severity: "expired",
+        text: Shown::sentence(&format!(
+            "{} {}: {:?} expired on {}; {} shown again",
+            one.suppression.rule,
+            one.suppression.subject,
+            one.suppression.reason,
+            one.suppression.expires,
+            plural(one.finding_ids.len() as u64, "finding")
+        )),
+    });
+    let unused = findings.unused.iter().map(|one| KnownLine {
+        severity: "unused",
+        text: Shown::sentence(&format!("{} {}: {}", one.rule, one.subject, one.reason)),
+    });
+    let forgotten = (findings.forgotten > 0).then(|| KnownLine {
+        severity: "gone",
+        text: Shown::sentence(&format!(
+            "{} of before, which nobody saw again for 90 days",
+            plural(findings.forgotten, "finding")
+        )),
+    });
     let lists = [
         list("Resolved since the report before", resolved.collect()),
         list("Not seen this time, and still open", open.collect()),
         list("Suppressed by the configuration", suppressed.collect()),
+        list("Suppressions that have expired", expired.collect()),
+        list("Suppressions that hid nothing", unused.collect()),
+        list("No longer followed", forgotten.into_iter().collect()),
     ];
     lists
         .into_iter()
         .filter(|list| !list.lines.is_empty())
         .collect()
+}
+
+fn still_open(findings: &Findings) -> Vec<KnownLine> {
+    let open = findings.open.iter().map(|open| &open.finding);
+    let severe = open.filter(|finding| finding.severity >= Some(Severity::High));
+    let lines = severe.take(OPEN_NAMED_MAX).map(|finding| KnownLine {
+        severity: finding.severity.map_or("unknown", Severity::as_str),
+        text: Shown::sentence(&format!(
+            "{} (last seen {})",
+            finding.title,
+            finding.last_seen.day()
+        )),
+    });
+    lines.collect()
 }
 
 fn states(findings: &Findings) -> Table {

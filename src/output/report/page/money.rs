@@ -1,13 +1,11 @@
 //! Bytes and cost over time, and the chargeback with its reconciliation.
 
-use super::super::cells::{Shown, amount as shown};
+use super::super::cells::{Shown, UNKNOWN, amount as shown};
 use super::super::{Night, picture};
 use super::table::{Cell, Table};
-use crate::model::charge::{BesideRow, Reconciliation};
-use crate::model::table::Cell as Value;
+use crate::model::charge::{BesideRow, Billed, Reconciliation};
 use crate::model::trend::{Measure, Trend, TrendDay};
 use crate::output::chargeback::{Figure, figures, marks, names, service};
-use crate::output::chargeback_rows::reconciliation;
 use crate::output::human::{bytes, count, decimals, money};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -82,7 +80,9 @@ fn weight(trends: &[&Trend]) -> (bool, Decimal) {
     let of_bytes = trends
         .iter()
         .filter(|trend| trend.measure == Measure::BytesScanned);
-    let sum = of_bytes.flat_map(|trend| &trend.days).map(|day| day.value);
+    let sum = of_bytes
+        .flat_map(|trend| &trend.days)
+        .filter_map(|day| day.value);
     (has_spike, sum.fold(Decimal::ZERO, Decimal::saturating_add))
 }
 
@@ -96,7 +96,7 @@ fn account_name(account: &str, night: &Night<'_>) -> String {
 fn value(measure: &Measure, value: Decimal) -> String {
     match measure {
         Measure::BytesScanned => bytes(value.to_u64().unwrap_or(0)),
-        Measure::BilledCost(_) => shown(Some(value)),
+        Measure::BilledCost(_) => money(value, 2),
     }
 }
 
@@ -105,7 +105,9 @@ fn consumer(at: usize, account: &str, trends: &[&Trend], night: &Night<'_>) -> C
     let pictures = trends.iter().enumerate().filter_map(|(number, trend)| {
         let what = match &trend.measure {
             Measure::BytesScanned => "bytes scanned by Quick".to_owned(),
-            Measure::BilledCost(currency) => format!("Athena bill in {}", Shown::name(currency)),
+            Measure::BilledCost(currency) => {
+                format!("whole Athena bill, in {}", Shown::name(currency))
+            }
         };
         let id = format!("trend-{at}-{number}");
         // The name of a consumer is log text to the picture, too: it only gets ours.
@@ -124,38 +126,37 @@ fn consumer(at: usize, account: &str, trends: &[&Trend], night: &Night<'_>) -> C
 
 /// What is said of a day.
 fn state(day: &TrendDay) -> &'static str {
-    match day {
-        TrendDay { is_spike: true, .. } => "spike",
-        TrendDay {
-            is_doubtful: true, ..
-        } => "bytes of too many queries are not known",
-        TrendDay { expected: None, .. } => "too little history",
-        TrendDay {
-            value,
-            expected: Some(range),
-            ..
-        } if range.high < *value => "above the band",
-        TrendDay {
-            value,
-            expected: Some(range),
-            ..
-        } if *value < range.low => "below the band",
-        TrendDay { .. } => "as expected",
+    match (day.value, day.expected) {
+        (None, _) => "too few of its queries have statistics",
+        _ if day.is_spike => "spike",
+        (_, None) => "too little history",
+        (Some(value), Some(range)) if range.high < value => "above the band",
+        (Some(value), Some(range)) if value < range.low => "below the band",
+        _ => "as expected",
     }
+}
+
+/// The value of a day, and the band it was expected in.
+fn day_cells(trend: &Trend, day: &TrendDay) -> [Cell; 3] {
+    let unit = |amount: Decimal| value(&trend.measure, amount);
+    let band = day.expected;
+    let band = band.map(|range| format!("{} to {}", unit(range.low), unit(range.high)));
+    [
+        Cell::figure(
+            day.value.map_or_else(|| UNKNOWN.to_owned(), unit),
+            day.value,
+        ),
+        Cell::or_unknown(band.as_deref()),
+        Cell::text(state(day)),
+    ]
 }
 
 fn numbers(id: &str, trend: &Trend, caption: &str) -> Table {
     let row = |day: &TrendDay| {
-        let unit = |amount: Decimal| value(&trend.measure, amount);
-        let band = day
-            .expected
-            .map(|range| format!("{} to {}", unit(range.low), unit(range.high)));
-        vec![
-            Cell::text(&day.day.to_string()),
-            Cell::figure(unit(day.value), Some(day.value)),
-            Cell::or_unknown(band.as_deref()),
-            Cell::text(state(day)),
-        ]
+        let day_name = Cell::text(&day.day.to_string());
+        std::iter::once(day_name)
+            .chain(day_cells(trend, day))
+            .collect()
     };
     let titles = ["Day (UTC)", "Value", "Expected", "State"];
     Table::new(
@@ -164,7 +165,7 @@ fn numbers(id: &str, trend: &Trend, caption: &str) -> Table {
         &titles,
     )
     .with(trend.days.iter().map(row).collect())
-    .as_it_is()
+    .in_its_order()
 }
 
 /// The last day of every consumer.
@@ -172,22 +173,16 @@ fn all(night: &Night<'_>) -> Table {
     let trends = &night.material.audit.trends;
     let rows = trends.iter().filter_map(|trend| {
         let day = trend.days.last()?;
-        let unit = |amount: Decimal| value(&trend.measure, amount);
-        let band = day
-            .expected
-            .map(|range| format!("{} to {}", unit(range.low), unit(range.high)));
         let what = match &trend.measure {
-            Measure::BytesScanned => "bytes scanned".to_owned(),
-            Measure::BilledCost(currency) => format!("bill in {currency}"),
+            Measure::BytesScanned => "bytes scanned by Quick".to_owned(),
+            Measure::BilledCost(currency) => format!("whole Athena bill, in {currency}"),
         };
-        Some(vec![
+        let about = [
             Cell::text(&account_name(&trend.account_id, night)),
             Cell::text(&what),
             Cell::text(&day.day.to_string()),
-            Cell::figure(unit(day.value), Some(day.value)),
-            Cell::or_unknown(band.as_deref()),
-            Cell::text(state(day)),
-        ])
+        ];
+        Some(about.into_iter().chain(day_cells(trend, day)).collect())
     });
     let rows: Vec<Vec<Cell>> = rows.collect();
     let more = rows.len().saturating_sub(ROWS_MAX);
@@ -240,7 +235,7 @@ fn rows(night: &Night<'_>) -> Table {
     let totals = rows.split_off(chargeback.rows.len());
     let mut table = Table::new("chargeback", "Athena by business unit", &titles).with(rows);
     table.totals = totals;
-    table = table.as_it_is();
+    table = table.in_its_order();
     for mark in marks(chargeback) {
         table = table.noting(&mark);
     }
@@ -249,32 +244,48 @@ fn rows(night: &Night<'_>) -> Table {
 
 /// Estimate against bill, line by line.
 fn reconcile(blocks: &[Reconciliation]) -> Table {
-    let lines = reconciliation(blocks);
-    let at = |name: &str, row: usize| {
-        lines
-            .column(name)
-            .map_or(Value::Null, |column| column.values.cell(row))
-    };
-    let text = |cell: Value<'_>| match cell {
-        Value::Text(text) => Cell::text(text),
-        Value::Integer(number) => Cell::count(u64::try_from(number).unwrap_or(0)),
-        Value::Decimal(amount) => Cell::figure(shown(Some(amount)), Some(amount)),
-        _ => Cell {
-            is_number: true,
-            ..Cell::or_unknown(None)
-        },
-    };
-    let rows = (0..lines.row_count()).map(|row| {
-        ["what", "currency", "count", "amount"]
-            .map(|name| text(at(name, row)))
-            .into()
-    });
-    let titles = ["What", "Currency", "Count", "Amount"];
-    let mut table =
-        Table::new("reconciliation", "Why estimate and bill differ", &titles).with(rows.collect());
-    table.titles[2].1 = true;
-    table.titles[3].1 = true;
-    table.as_it_is()
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    for block in blocks {
+        let cost = |of: fn(&Billed) -> Decimal| block.billed.as_ref().map(of);
+        let mut line = |what: &str, amount: Option<Decimal>, unit: &str| {
+            let text = shown(amount);
+            let text = amount.map_or(text.clone(), |_| format!("{text} {unit}"));
+            rows.push(vec![Cell::text(what), Cell::figure(text, amount)]);
+        };
+        let currency = &*block.currency;
+        line("Billed", cost(Billed::total), currency);
+        line(
+            "of that, Quick's role chains",
+            cost(|billed| billed.attributed),
+            currency,
+        );
+        line(
+            "other queries that the logs know",
+            cost(|billed| billed.other),
+            currency,
+        );
+        line(
+            "what no known query explains",
+            cost(|billed| billed.unattributed),
+            currency,
+        );
+        line("Estimated at list price", block.estimated_cost_usd, "USD");
+        line(
+            "of that, queries that the bill covers",
+            block.covered_estimate_usd(),
+            "USD",
+        );
+        line("Bill less estimate of those", block.difference_usd(), "USD");
+        line("Billed by scanned data", block.billed_terabytes, "TB");
+        for reason in &block.reasons {
+            let what = format!("{} {}", count(reason.count), reason.text);
+            line(&what, reason.amount, currency);
+        }
+    }
+    let titles = ["What", "Amount"];
+    Table::new("reconciliation", "Why estimate and bill differ", &titles)
+        .with(rows)
+        .in_its_order()
 }
 
 /// What the same accounts pay besides Athena, the dearest first.

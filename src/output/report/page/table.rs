@@ -102,7 +102,7 @@ impl Table {
     }
 
     /// The same in the order it has: its rows belong together.
-    pub(super) fn as_it_is(mut self) -> Self {
+    pub(super) fn in_its_order(mut self) -> Self {
         self.is_long = false;
         self.is_sorted = false;
         self

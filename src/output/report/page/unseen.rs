@@ -1,11 +1,12 @@
 //! What was not seen: coverage, gaps, what could not be read or judged.
 
-use super::super::Night;
 use super::super::cells::Shown;
 use super::super::picture::{self, DAYS_MAX, ROWS_MAX};
 use super::super::places::{Gap, Habit, Place};
+use super::super::{Night, Unseen};
 use super::table::{Cell, Table};
 use crate::output::human::count;
+use std::fmt::Write as _;
 
 /// Lines of the list.
 const LINES_MAX: usize = 60;
@@ -18,6 +19,8 @@ const GAPS_MAX: usize = 6;
 pub(super) struct UnseenSection {
     pub(super) lines: Vec<Shown>,
     pub(super) more: usize,
+    /// What rules could not do.
+    pub(super) rules: Vec<Shown>,
     pub(super) picture: Option<String>,
     /// What the picture leaves out.
     pub(super) picture_note: String,
@@ -26,10 +29,16 @@ pub(super) struct UnseenSection {
 
 impl UnseenSection {
     pub(super) fn of(night: &Night<'_>) -> Self {
-        let lines = night.unseen.iter().take(LINES_MAX);
+        let (of_rules, of_logs): (Vec<&Unseen>, Vec<&Unseen>) =
+            night.unseen.iter().partition(|one| one.is_of_rules());
+        let shown = |lines: &[&Unseen]| {
+            let lines = lines.iter().take(LINES_MAX);
+            lines.map(|one| Shown::sentence(&one.text)).collect()
+        };
         Self {
-            lines: lines.map(|one| Shown::sentence(&one.text)).collect(),
-            more: night.unseen.len().saturating_sub(LINES_MAX),
+            lines: shown(&of_logs),
+            more: of_logs.len().saturating_sub(LINES_MAX),
+            rules: shown(&of_rules),
             picture: picture::coverage(&night.places),
             picture_note: picture_note(night),
             places: places(night),
@@ -40,17 +49,18 @@ impl UnseenSection {
 fn picture_note(night: &Night<'_>) -> String {
     let places = &night.places;
     let mut note =
-        "A cross is a day without records of a place that logs on at least half of the days; right of the dotted line is the night itself."
+        "A cross is a day without records where most days like it (working days or weekends) before it have some; the dotted line is where the report's own days begin."
             .to_owned();
     let more = places.places.len().saturating_sub(ROWS_MAX);
     if more > 0 {
-        note += &format!(
-            " The first {ROWS_MAX} of {} places, those with a gap in the night first; the table has the others.",
+        let _ = write!(
+            note,
+            " The first {ROWS_MAX} of {} places, those with a gap in the window first; the table has the others.",
             count(places.places.len() as u64)
         );
     }
     if places.days.len() > DAYS_MAX {
-        note += &format!(" The last {DAYS_MAX} of {} days.", places.days.len());
+        let _ = write!(note, " The last {DAYS_MAX} of {} days.", places.days.len());
     }
     note
 }
@@ -64,15 +74,14 @@ fn gap(gap: &Gap) -> String {
 }
 
 fn gaps(place: &Place<'_>) -> String {
-    match place.habit {
-        Habit::Never => return "every day".to_owned(),
-        Habit::Occasional => return "logs now and then only".to_owned(),
-        Habit::Usual => {}
+    if place.habit == Habit::Never {
+        return "every day".to_owned();
     }
     // The last ones matter most.
     let named: Vec<String> = place.gaps.iter().rev().take(GAPS_MAX).map(gap).collect();
     let more = place.gaps.len().saturating_sub(GAPS_MAX);
     match (named.is_empty(), more) {
+        (true, _) if place.habit == Habit::Occasional => "logs now and then only".to_owned(),
         (true, _) => "none".to_owned(),
         (false, 0) => named.join(", "),
         (false, more) => format!("{} and {more} earlier", named.join(", ")),
@@ -105,8 +114,8 @@ fn places(night: &Night<'_>) -> Table {
         "Region",
         "Days",
         "Records",
-        "In the night",
-        "Days without records",
+        "On the window's days",
+        "Silent days",
     ];
     let rows = places.places.iter().take(PLACES_MAX).map(row).collect();
     let table = Table::new("places", caption, &titles).with(rows);

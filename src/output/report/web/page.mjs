@@ -101,9 +101,11 @@ function reveal() {
   target?.scrollIntoView();
 }
 
+const grids = [];
 for (const table of document.querySelectorAll('table.sorted')) {
   if (!table.tBodies[0]?.rows.length) continue;
   const grid = dressed(table);
+  if (table.classList.contains('long')) grids.push(grid);
   if (table.id !== 'chains') continue;
   openable(grid, table);
   const filters = document.createElement('div');
@@ -118,12 +120,21 @@ for (const table of document.querySelectorAll('table.sorted')) {
 addEventListener('hashchange', reveal);
 if (location.hash) reveal();
 
-// Paper has no details to open.
+// What matters most of the coverage is its end.
+const coverage = document.querySelector('#unseen .scroll');
+if (coverage) coverage.scrollLeft = coverage.scrollWidth;
+
+// Paper has no details to open, and no pages to turn.
+const PRINTED = 100;
 let closed = [];
+let lengths = [];
 addEventListener('beforeprint', () => {
-  closed = [...document.querySelectorAll('details:not([open]):not(#timelines, .timeline, .rule)')];
+  closed = [...document.querySelectorAll('.finding details:not([open]), details.list:not([open])')];
   for (const one of closed) one.open = true;
+  lengths = grids.map((grid) => grid.page.len());
+  for (const grid of grids) if (grid.page.len() > 0) grid.page.len(PRINTED).draw();
 });
 addEventListener('afterprint', () => {
   for (const one of closed) one.open = false;
+  grids.forEach((grid, at) => { if (lengths[at] > 0) grid.page.len(lengths[at]).draw(); });
 });
