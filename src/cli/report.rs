@@ -16,6 +16,7 @@ use crate::model::audit::Part;
 use crate::model::bill::Bill;
 use crate::model::charge::{Chargeback, Dimension};
 use crate::model::finding::{Finding, FindingStatus, Previous};
+use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::json::report as json;
 use crate::output::report::{Material, Night, RulePage, markdown, page as html, summary};
@@ -36,23 +37,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
             .hint("-o takes a folder; index.html, report.md, report.json and tables go into it"));
     }
     let now = inputs::now(global)?;
-    let window = moments::window(global, now, DefaultWindow::LastDay)?;
-    let window = TimeWindow {
-        to: window.to.or(Some(now.plus(1))),
-        ..window
-    };
-    let window = judged(window, now, DEFAULT_SECONDS);
-    if window
-        .from
-        .zip(window.to)
-        .is_some_and(|(from, to)| to <= from)
-    {
-        return Err(
-            Failure::usage("the window lies in the future: nothing has happened in it").hint(
-                "--to is the first moment after the window, and now is where it ends at the latest",
-            ),
-        );
-    }
+    let window = window(global, now)?;
     let settings = inputs::settings(global)?;
     let mut checks = checks(&args.checks, &settings, window, now, &BTreeSet::new())?;
     let days = Days::of(window, checks.as_of);
@@ -103,6 +88,28 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
     } else {
         strictly.max(nothing)
     })
+}
+
+/// The window: the last whole UTC day, or the asked one up to now.
+fn window(global: &Global, now: UtcSecond) -> Result<TimeWindow, Failure> {
+    let window = moments::window(global, now, DefaultWindow::LastDay)?;
+    let window = TimeWindow {
+        to: window.to.or(Some(now.plus(1))),
+        ..window
+    };
+    let window = judged(window, now, DEFAULT_SECONDS);
+    if window
+        .from
+        .zip(window.to)
+        .is_some_and(|(from, to)| to <= from)
+    {
+        return Err(
+            Failure::usage("the window lies in the future: nothing has happened in it").hint(
+                "--to is the first moment after the window, and now is where it ends at the latest",
+            ),
+        );
+    }
+    Ok(window)
 }
 
 /// The report that this one is compared with where `--previous` names none. The same

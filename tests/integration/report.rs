@@ -267,6 +267,19 @@ fn a_window_that_is_no_night_takes_no_nights_place() {
     assert!(bytes(&nightly(&folder, "2026-11-02")) == before);
     let latest = fs::read_link(path.join("reports/latest")).unwrap();
     assert_eq!(latest, Path::new("nightly/2026-11-02"));
+    // Whatever else lies among the nights is none.
+    let others = path.join("reports/nightly");
+    fs::create_dir(others.join("2099-01-01")).unwrap();
+    fs::create_dir(others.join("20991231")).unwrap();
+    fs::write(others.join("2031-01-01"), "").unwrap();
+    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    assert_eq!(fs::read_link(path.join("reports/latest")).unwrap(), latest);
+}
+
+#[test]
+fn a_window_in_the_future_is_refused() {
+    let folder = organisation();
+    let path = folder.path();
     let future = [
         "--from",
         "2027-01-01",
@@ -277,13 +290,7 @@ fn a_window_that_is_no_night_takes_no_nights_place() {
     ];
     let (_, error) = output(&mut report(path, &future), Exit::Usage);
     assert!(error.contains("lies in the future"), "{error}");
-    // Whatever else lies among the nights is none.
-    let others = path.join("reports/nightly");
-    fs::create_dir(others.join("2099-01-01")).unwrap();
-    fs::create_dir(others.join("20991231")).unwrap();
-    fs::write(others.join("2031-01-01"), "").unwrap();
-    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
-    assert_eq!(fs::read_link(path.join("reports/latest")).unwrap(), latest);
+    assert!(!path.join("reports").exists());
 }
 
 #[test]

@@ -151,12 +151,11 @@ fn kind(unseen: &Unseen) -> &'static str {
         "conflict" => "conflicts",
         "partial-chain" => "partial chains",
         "ambiguous-chain" => "ambiguous chains",
-        "query-without-statistics" => "queries without statistics",
+        "query-without-statistics" | "statistics-unprocessed" => "queries without statistics",
         "no-bill" | "bill-without-window" => "no bill",
         "bill-pages-missing" | "bill-uncounted" | "bill-note" | "bill-whole-days" => {
             "parts of the bill"
         }
-        "statistics-unprocessed" => "queries without statistics",
         "night-skipped" => "nights in no report",
         "bill-estimated" => "days of the bill estimated",
         "unmapped-account" => "accounts without business unit",

@@ -24,6 +24,7 @@ use kuva::render::layout::{Layout, TickFormat};
 use kuva::render::plots::Plot;
 use kuva::render::render::render_multiple;
 use kuva::render::theme::Theme;
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -396,65 +397,77 @@ impl Drawing {
     }
 }
 
+/// The value of a day for a picture.
+fn drawn(day: &TrendDay) -> Option<f64> {
+    day.value?.to_f64()
+}
+
+/// What is expected of a day: its place, and low, level and high.
+type Expected = (f64, [f64; 3]);
+
+fn expected(trend: &Trend, at: impl Fn(&TrendDay) -> f64) -> Vec<Expected> {
+    let unit = |value: Decimal| value.to_f64().unwrap_or(0.0);
+    let days = trend.days.iter().filter_map(|day| {
+        let range = day.expected.as_ref()?;
+        Some((at(day), [range.low, range.level, range.high].map(unit)))
+    });
+    days.collect()
+}
+
+fn band(expected: &[Expected]) -> [Plot; 2] {
+    let of = |index: usize| expected.iter().map(move |(_, range)| range[index]);
+    let places = || expected.iter().map(|(at, _)| *at);
+    let band = BandPlot::new(places(), of(0), of(2));
+    let level = LinePlot::new().with_data(places().zip(of(1)));
+    [
+        Plot::Band(band.with_color(BAND).with_opacity(0.45)),
+        Plot::Line(level.with_color(AXIS).with_dashed().with_stroke_width(1.0)),
+    ]
+}
+
+/// The values as lines, which what is not known interrupts, and days that stand out.
+fn values(trend: &Trend, at: impl Fn(&TrendDay) -> f64) -> Vec<Plot> {
+    let point = |day: &TrendDay| Some((at(day), drawn(day)?));
+    let mut plots = Vec::new();
+    for known in trend.days.split(|day| drawn(day).is_none()) {
+        let points: Vec<(f64, f64)> = known.iter().filter_map(point).collect();
+        match points.len() {
+            0 => {}
+            1 => {
+                let spot = ScatterPlot::new().with_data(points).with_color(LINE);
+                plots.push(Plot::Scatter(spot.with_size(2.5)));
+            }
+            _ => {
+                let line = LinePlot::new().with_data(points).with_color(LINE);
+                plots.push(Plot::Line(line.with_stroke_width(2.0)));
+            }
+        }
+    }
+    let spikes = trend.days.iter().filter(|day| day.is_spike);
+    let spikes: Vec<(f64, f64)> = spikes.filter_map(point).collect();
+    if !spikes.is_empty() {
+        let spikes = ScatterPlot::new().with_data(spikes).with_color(BAD);
+        let spikes = spikes.with_size(6.0).with_marker(MarkerShape::Diamond);
+        plots.push(Plot::Scatter(spikes));
+    }
+    plots
+}
+
 /// The days of a consumer, the band they are expected in, and those that stand out.
 pub(super) fn trend(trend: &Trend, name: &str, title: &str) -> Option<String> {
-    let number = |day: &TrendDay| day.value.and_then(|value| value.to_f64());
     let first = trend.days.first()?.day;
     let last = trend.days.last()?.day;
     let at = |day: &TrendDay| f64::from(first.until(day.day).map_or(0, |span| span.get_days()));
     let span = first.until(last).map_or(0, |span| span.get_days());
-    let expected: Vec<(f64, f64, f64, f64)> = trend
-        .days
-        .iter()
-        .filter_map(|day| {
-            let range = day.expected.as_ref()?;
-            let unit = |value: rust_decimal::Decimal| value.to_f64().unwrap_or(0.0);
-            Some((
-                at(day),
-                unit(range.low),
-                unit(range.level),
-                unit(range.high),
-            ))
-        })
-        .collect();
+    let expected = expected(trend, at);
     let mut plots = Vec::new();
     if !expected.is_empty() {
-        let band = BandPlot::new(
-            expected.iter().map(|one| one.0),
-            expected.iter().map(|one| one.1),
-            expected.iter().map(|one| one.3),
-        );
-        plots.push(Plot::Band(band.with_color(BAND).with_opacity(0.45)));
-        let level = expected.iter().map(|one| (one.0, one.2));
-        let level = LinePlot::new()
-            .with_data(level)
-            .with_color(AXIS)
-            .with_dashed();
-        plots.push(Plot::Line(level.with_stroke_width(1.0)));
+        plots.extend(band(&expected));
     }
-    // What is not known interrupts the line.
-    for known in trend.days.split(|day| number(day).is_none()) {
-        let days = known.iter().filter_map(|day| Some((at(day), number(day)?)));
-        let days: Vec<(f64, f64)> = days.collect();
-        if !days.is_empty() {
-            let line = LinePlot::new().with_data(days).with_color(LINE);
-            plots.push(Plot::Line(line.with_stroke_width(2.0)));
-        }
-    }
-    let spikes: Vec<(f64, f64)> = trend
-        .days
-        .iter()
-        .filter(|day| day.is_spike)
-        .filter_map(|day| Some((at(day), number(day)?)))
-        .collect();
-    if !spikes.is_empty() {
-        let spikes = ScatterPlot::new().with_data(spikes).with_color(BAD);
-        plots.push(Plot::Scatter(
-            spikes.with_size(6.0).with_marker(MarkerShape::Diamond),
-        ));
-    }
-    let highest = trend.days.iter().filter_map(number).fold(0.0, f64::max);
-    let highest = expected.iter().map(|one| one.3).fold(highest, f64::max);
+    plots.extend(values(trend, at));
+    let highest = trend.days.iter().filter_map(drawn).fold(0.0, f64::max);
+    let highs = expected.iter().map(|(_, range)| range[2]);
+    let highest = highs.fold(highest, f64::max);
     let measure = trend.measure.clone();
     let layout = Layout::auto_from_plots(&plots)
         .with_width(480.0)
