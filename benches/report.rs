@@ -32,10 +32,10 @@ use qs_audit::model::text::Text;
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{Consumer, Topology};
 use qs_audit::model::window::TimeWindow;
-use qs_audit::output::report::{Material, Night, RulePage, markdown, page};
+use qs_audit::output::report::{Material, Night, markdown, page};
 use qs_audit::output::{chargeback_rows, csv, finding_rows, json};
 use qs_audit::pipeline::{self, Checks, Exports, PartPlan, Plan, Unwatched};
-use qs_audit::rules::{RULES, RuleSet};
+use qs_audit::rules::{self, RuleSet};
 use qs_audit::tables::{self, write_parquet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -191,6 +191,7 @@ fn main() {
     for _ in 0..3 {
         let start = Instant::now();
         let bytes = render(&audit, &topology, folder.as_ref());
+        assert!(bytes[0] < 5_000_000, "the page is too large");
         println!(
             "{} chains, {} events: read, stitched and judged {reading:.2} s; report {:.3} s, index.html {:.2} MB, \
              all {:.1} MB; peak {} MB, {before} before",
@@ -211,13 +212,7 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
     let by = [Dimension::BusinessUnit];
     let chargeback =
         attribute::chargeback(part.attribution.as_ref().unwrap(), &by, topology).unwrap();
-    let pages: Vec<RulePage> = RULES
-        .iter()
-        .map(|entry| RulePage {
-            rule: entry.meta.id,
-            page: entry.meta.page,
-        })
-        .collect();
+    let pages = rules::pages();
     let night = Night::of(Material {
         audit,
         part,

@@ -19,10 +19,10 @@ use crate::model::finding::{Finding, FindingStatus, Previous};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::json::report as json;
-use crate::output::report::{Material, Night, RulePage, markdown, page as html, summary};
+use crate::output::report::{Material, Night, markdown, page as html, summary};
 use crate::output::{chargeback_rows, csv, finding_rows};
 use crate::pipeline::{Checks, PartPlan};
-use crate::rules::RULES;
+use crate::rules;
 use crate::tables::{self, write_parquet};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -53,13 +53,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
         return Err(Failure::internal("the run has no findings, or no night"));
     };
     let chargeback = chargeback(part, &inputs)?;
-    let pages: Vec<RulePage> = RULES
-        .iter()
-        .map(|entry| RulePage {
-            rule: entry.meta.id,
-            page: entry.meta.page,
-        })
-        .collect();
+    let pages = rules::pages();
     let options = options(global);
     let night = Night::of(Material {
         audit: &audit,

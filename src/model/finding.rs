@@ -203,6 +203,15 @@ impl RuleState {
     }
 }
 
+/// What a rule has to say of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RulePage {
+    /// Its id.
+    pub rule: &'static str,
+    /// Its page, in Markdown.
+    pub page: &'static str,
+}
+
 /// What became of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleReport {

@@ -52,7 +52,7 @@ mod undeclared_work_group;
 mod unexpected_source_account;
 
 pub use facts::{Facts, Given};
-pub use registry::{RULES, RuleSet, check, find, trends};
+pub use registry::{RULES, RuleSet, check, find, pages, trends};
 pub use rule::{
     Checked, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
     RuleNeed,

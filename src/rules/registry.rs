@@ -11,7 +11,7 @@ use super::{
     session_from_several_origins, undeclared_consumer, undeclared_data_source, undeclared_role,
     undeclared_work_group, unexpected_source_account,
 };
-use crate::model::finding::{RuleReport, RuleState};
+use crate::model::finding::{RulePage, RuleReport, RuleState};
 use crate::model::trend::Trend;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,6 +49,16 @@ pub static RULES: &[RuleEntry] = &[
 #[must_use]
 pub fn find(id: &str) -> Option<&'static RuleEntry> {
     RULES.iter().find(|entry| entry.meta.id == id)
+}
+
+/// The pages of all rules.
+#[must_use]
+pub fn pages() -> Vec<RulePage> {
+    let page = |entry: &RuleEntry| RulePage {
+        rule: entry.meta.id,
+        page: entry.meta.page,
+    };
+    RULES.iter().map(page).collect()
 }
 
 /// A rule with its options, and why it does not run, if so.

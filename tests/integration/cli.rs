@@ -25,6 +25,19 @@ pub(crate) fn organisation() -> TempDir {
     folder
 }
 
+/// Runs to this exit status: standard output and standard error.
+pub(crate) fn output(command: &mut Command, exit: Exit) -> (String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(exit.code())),
+        "{stdout}\n{stderr}"
+    );
+    (stdout, stderr)
+}
+
 /// `chains` over the whole organisation.
 fn chains(folder: &TempDir, more: &[&str]) -> Command {
     let mut command = program();

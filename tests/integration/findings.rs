@@ -1,6 +1,6 @@
 //! `findings` and `explain` as people and schedulers use them.
 
-use crate::cli::{organisation, program};
+use crate::cli::{organisation, output, program};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
 use qs_audit::model::finding::{
@@ -26,18 +26,6 @@ fn findings(folder: &Path, more: &[&str]) -> Command {
     command.current_dir(folder);
     command.arg("findings").args(WINDOW).args(more);
     command
-}
-
-fn output(command: &mut Command, exit: Exit) -> (String, String) {
-    let output = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-    assert_eq!(
-        output.status.code(),
-        Some(i32::from(exit.code())),
-        "{stdout}\n{stderr}"
-    );
-    (stdout, stderr)
 }
 
 fn stdout(command: &mut Command) -> String {

@@ -25,10 +25,10 @@ use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::topology::{Consumer, Topology, Unit};
 use qs_audit::model::trend::{Measure, Trend};
 use qs_audit::model::window::TimeWindow;
-use qs_audit::output::report::{Material, Night, RulePage, markdown, page, summary};
+use qs_audit::output::report::{Material, Night, markdown, page, summary};
 use qs_audit::output::{Page, chargeback_rows, csv, finding_rows, json};
 use qs_audit::pipeline::{Checks, Exports, PartPlan, Plan};
-use qs_audit::rules::{RULES, RuleSet};
+use qs_audit::rules::{self, RuleSet};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -633,13 +633,7 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
     poison.audit(&mut audit);
     poison.topology(&mut topology);
     poison.chargeback(&mut chargeback);
-    let pages: Vec<RulePage> = RULES
-        .iter()
-        .map(|entry| RulePage {
-            rule: entry.meta.id,
-            page: entry.meta.page,
-        })
-        .collect();
+    let pages = rules::pages();
     let options = format!(" -c {}", poison.text());
     let findings = audit.findings.clone().unwrap();
     let night = Night::of(Material {

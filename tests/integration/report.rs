@@ -1,6 +1,6 @@
 //! `report` as people, schedulers and machines use it.
 
-use crate::cli::{organisation, program};
+use crate::cli::{organisation, output, program};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
 use serde_json::{Value, json};
@@ -39,18 +39,6 @@ fn night(folder: &Path, day: &str, more: &[&str]) -> Command {
     let mut command = report(folder, &["--now", next]);
     command.args(more);
     command
-}
-
-fn output(command: &mut Command, exit: Exit) -> (String, String) {
-    let output = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-    assert_eq!(
-        output.status.code(),
-        Some(i32::from(exit.code())),
-        "{stdout}\n{stderr}"
-    );
-    (stdout, stderr)
 }
 
 fn names(folder: &Path) -> BTreeSet<String> {

@@ -8,7 +8,7 @@ use super::unseen::{Look, Unseen, unseen};
 use crate::model::audit::{Audit, Part};
 use crate::model::chain::Chain;
 use crate::model::charge::Chargeback;
-use crate::model::finding::{FindingStatus, Findings, Previous, Severity};
+use crate::model::finding::{FindingStatus, Findings, Previous, RulePage, Severity};
 use crate::model::money::add;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -17,15 +17,6 @@ use crate::output::chain_table::is_listed_by_default;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
-
-/// What is known of a rule without running it.
-#[derive(Debug, Clone, Copy)]
-pub struct RulePage {
-    /// Its id.
-    pub rule: &'static str,
-    /// Its page, in Markdown.
-    pub page: &'static str,
-}
 
 /// What a report is made from.
 #[derive(Debug, Clone, Copy)]

@@ -86,12 +86,19 @@ pub struct Places<'a> {
     pub places: Vec<Place<'a>>,
 }
 
+/// Days of a window that are shown before the first record of all: a window from the
+/// beginning of time has no more.
+const DAYS_BEFORE_LOGS_MAX: i64 = 366;
+
 /// The days that a run was to read, as far as it can be told.
 fn days(audit: &Audit, window: TimeWindow) -> Vec<Date> {
     let (first_seen, last_seen) = audit.coverage.span().unzip();
     // Before the first record of all, silence is the beginning of the logs.
     let first = match (audit.window.from, first_seen, window.from) {
-        (Some(read), Some(seen), Some(own)) => Some(read.max(seen).min(own)),
+        (Some(read), Some(seen), Some(own)) => {
+            let own = own.max(seen.plus(-DAYS_BEFORE_LOGS_MAX * 86_400));
+            Some(read.max(seen).min(own))
+        }
         (read, seen, _) => read.or(seen),
     };
     let last = window.to.map(|to| to.plus(-1)).or(last_seen);

@@ -1,10 +1,11 @@
 //! Findings with their evidence, and the pages of their rules.
 
+use super::super::Night;
 use super::super::cells::Shown;
-use super::super::{Night, RulePage};
 use super::table::{Cell, Table};
 use crate::model::finding::{
-    Evidence, Finding, FindingStatus, Findings, PreviousFinding, RuleReport, RuleState, Severity,
+    Evidence, Finding, FindingStatus, Findings, PreviousFinding, RulePage, RuleReport, RuleState,
+    Severity,
 };
 use crate::model::money::exact;
 use crate::output::human::{count, minute, plural};
