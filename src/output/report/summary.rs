@@ -81,10 +81,7 @@ fn did(night: &Night<'_>) -> String {
             let currency = safe(&total.currency);
             let total = amount(Some(billed.total()));
             let own = amount(Some(billed.attributed));
-            let _ = write!(
-                text,
-                "; all Athena billed {total} {currency}, {own} of it Quick's"
-            );
+            let _ = write!(text, "; bill {total} {currency}, Quick's part {own}");
         }
     }
     text
