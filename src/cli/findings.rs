@@ -79,8 +79,8 @@ pub(super) fn checks(
     })
 }
 
-/// The window with a beginning (so many seconds before its end, where none was asked for), and without the future: what has not happened is no
-/// gap.
+/// The window with a beginning (so many seconds before its end, where none was asked
+/// for), and without the future: what has not happened is no gap.
 pub(super) fn judged(window: TimeWindow, now: UtcSecond, seconds: i64) -> TimeWindow {
     let to = window.to.map(|to| to.min(now.plus(1)));
     let last = to.map(|to| to.plus(-seconds));

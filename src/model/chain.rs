@@ -356,6 +356,13 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// The consumer's declared name, else its account.
+    #[must_use]
+    pub fn consumer_label(&self) -> Option<&Text> {
+        let name = self.consumer_name.as_ref();
+        name.or(self.consumer_account_id.as_ref())
+    }
+
     /// How many events are linked to the consumer session.
     #[must_use]
     pub fn call_count(&self) -> u64 {

@@ -58,6 +58,12 @@ impl UtcSecond {
         Some(Self(moment.timestamp().as_second()))
     }
 
+    /// Whether a UTC day begins with it.
+    #[must_use]
+    pub const fn is_midnight(self) -> bool {
+        self.0.rem_euclid(86_400) == 0
+    }
+
     /// Days since 1970-01-01: the UTC day as a number, many times as fast as
     /// [`Self::day`].
     #[must_use]
@@ -183,6 +189,7 @@ mod tests {
         let late = at("2026-07-01T23:59:59Z");
         let midnight = UtcSecond::midnight(late.day()).unwrap();
         assert_eq!(midnight, at("2026-07-01T00:00:00Z"));
+        assert!(midnight.is_midnight() && !late.is_midnight());
         assert_eq!(midnight.distance(late), 86_399);
         assert_eq!(midnight.day_number(), late.day_number());
         assert_eq!(late.plus(1).day_number(), late.day_number() + 1);

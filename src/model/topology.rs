@@ -89,6 +89,15 @@ impl Topology {
         declared.or_else(listed)
     }
 
+    /// An account for people: `retail (444455556666)`, or its id alone.
+    #[must_use]
+    pub fn account_label(&self, account_id: &str) -> String {
+        match self.account_name(account_id) {
+            Some(name) => format!("{name} ({account_id})"),
+            None => account_id.to_owned(),
+        }
+    }
+
     /// Whether the role is declared as a Role B.
     #[must_use]
     pub fn is_consumer_role(&self, role: &RoleName) -> bool {

@@ -277,8 +277,7 @@ fn started(chain: &Chain, page: Page) -> Cell {
 /// The consumer's declared name, else its account.
 #[must_use]
 pub fn consumer(chain: &Chain) -> String {
-    let name = chain.consumer_name.as_deref();
-    let name = name.or(chain.consumer_account_id.as_deref());
+    let name = chain.consumer_label();
     name.map_or_else(|| "–".to_owned(), |name| safe(name).into_owned())
 }
 

@@ -1,12 +1,11 @@
 //! Findings for people: by severity, each with the one thing to do next.
 
 use super::Page;
-use super::human::{count, minute, plural, safe};
+use super::human::{count, minute, plural, safe, window_text};
 use crate::model::finding::{
     Finding, FindingStatus, Findings, PreviousFinding, RuleState, Severity, Suppression,
 };
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -66,18 +65,15 @@ pub fn write(
 
 /// What was judged, what it was compared with, and what came of it.
 fn heading(findings: &Findings, shown: &[&Finding]) -> String {
-    let bound =
-        |moment: Option<UtcSecond>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
     let window = &findings.window;
-    let from = bound(window.from, "the beginning");
-    let to = bound(window.to, "the end");
     let baseline = match (findings.baseline.from, window.from) {
         (Some(start), Some(from)) if start < from => {
             format!(", compared with the time since {}", minute(start))
         }
         _ => ", compared with nothing before".to_owned(),
     };
-    format!("{from} to {to} UTC{baseline}: {}", summary(findings, shown))
+    let judged = window_text(window);
+    format!("{judged}{baseline}: {}", summary(findings, shown))
 }
 
 /// Writes one line per finding, the worst first.

@@ -4,6 +4,7 @@ pub use crate::model::size::bytes;
 
 use crate::model::identity::RoleName;
 use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 
@@ -61,11 +62,25 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
-/// `1 chain`, `2 chains`.
+/// `1 chain`, `2 chains`; `1 query`, `2 queries`.
 #[must_use]
 pub fn plural(number: u64, one: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{} {one}{ending}", count(number))
+    let stem = one.strip_suffix('y');
+    let stem = stem.filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match stem {
+        _ if number == 1 => format!("{} {one}", count(number)),
+        Some(stem) => format!("{} {stem}ies", count(number)),
+        None => format!("{} {one}s", count(number)),
+    }
+}
+
+/// `2026-11-01 00:00 to 2026-11-02 00:00 UTC`: a window, whose ends may be open.
+#[must_use]
+pub fn window_text(window: &TimeWindow) -> String {
+    let bound =
+        |moment: Option<UtcSecond>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
+    let from = bound(window.from, "the beginning");
+    format!("{from} to {} UTC", bound(window.to, "the end"))
 }
 
 /// How many decimals the amounts of one column need: cents for what is worth
@@ -189,6 +204,9 @@ mod tests {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(plural(1, "chain"), "1 chain");
         assert_eq!(plural(1000, "chain"), "1,000 chains");
+        assert_eq!(plural(1, "query"), "1 query");
+        assert_eq!(plural(2, "query"), "2 queries");
+        assert_eq!(plural(2, "day"), "2 days");
     }
 
     #[test]

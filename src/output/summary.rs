@@ -3,6 +3,7 @@
 use super::human::{bytes, count, plural, safe};
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
+use crate::model::charge::Attribution;
 use crate::model::coverage::{Coverage, Reject, Rejects};
 use crate::model::execution::StatisticsCoverage;
 use crate::model::text::Text;
@@ -35,10 +36,7 @@ fn statistics_line(statistics: &StatisticsCoverage) -> String {
     let mut line = format!(
         "statistics for {} of {} (read {} executions from {})",
         count(statistics.queries_with_statistics),
-        match statistics.queries {
-            1 => "1 query".to_owned(),
-            queries => format!("{} queries", count(queries)),
-        },
+        plural(statistics.queries, "query"),
         count(statistics.executions),
         plural(statistics.files, "file"),
     );
@@ -77,6 +75,22 @@ fn bill_line(bill: &BillCoverage) -> String {
 /// Accounts named in one line.
 const ACCOUNTS_SHOWN: usize = 8;
 
+/// The accounts that a bill or a query was charged to.
+pub(super) fn accounts_charged(attribution: Option<&Attribution>) -> BTreeSet<&Text> {
+    let charges = attribution.into_iter().flat_map(|of| &of.charges);
+    charges
+        .filter_map(|charge| charge.account_id.as_ref())
+        .collect()
+}
+
+/// Those of which no business unit is known.
+pub(super) fn unmapped<'a>(accounts: &BTreeSet<&'a Text>, topology: &Topology) -> Vec<&'a Text> {
+    let accounts = accounts.iter().copied();
+    accounts
+        .filter(|account| topology.business_unit(account).is_none())
+        .collect()
+}
+
 /// Says which accounts have no business unit, where any account has one.
 ///
 /// # Errors
@@ -87,15 +101,8 @@ pub fn write_unmapped(
     topology: &Topology,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let charges = audit.attribution.iter().flat_map(|of| &of.charges);
-    let accounts: BTreeSet<&Text> = charges
-        .filter_map(|charge| charge.account_id.as_ref())
-        .collect();
-    let unmapped: Vec<&str> = accounts
-        .iter()
-        .filter(|account| topology.business_unit(account).is_none())
-        .map(|account| &***account)
-        .collect();
+    let accounts = accounts_charged(audit.attribution.as_ref());
+    let unmapped = unmapped(&accounts, topology);
     if unmapped.is_empty() {
         return Ok(());
     }

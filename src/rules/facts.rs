@@ -299,10 +299,7 @@ impl<'a> Facts<'a> {
     /// An account with its name, for people.
     #[must_use]
     pub fn account(&self, account_id: &str) -> String {
-        match self.given.topology.account_name(account_id) {
-            Some(name) => format!("{name} ({account_id})"),
-            None => account_id.to_owned(),
-        }
+        self.given.topology.account_label(account_id)
     }
 
     /// Successful changes (to roles, policies, trails, buckets), of window and

@@ -8,7 +8,7 @@ use super::cells::{NOT_TOLD, Shown, cost, size};
 use super::unseen::Unseen;
 use crate::model::finding::{Finding, FindingStatus, Severity};
 use crate::output::chargeback::{Figure, figures, marks, names};
-use crate::output::human::{count, decimals, minute, plural};
+use crate::output::human::{count, decimals, plural, window_text};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -170,14 +170,11 @@ fn kind(unseen: &Unseen) -> &'static str {
 ///
 /// When the writer fails.
 pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let part = night.material.part;
-    let bound = |moment: Option<_>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
     writeln!(writer, "# Quick and Athena, {}\n", night.title)?;
     writeln!(
         writer,
-        "{} to {} UTC{}. **{}.**\n",
-        bound(part.window.from, "the beginning"),
-        bound(part.window.to, "the end"),
+        "{}{}. **{}.**\n",
+        window_text(&night.material.part.window),
         of_hub(night, code),
         verdict(night)
     )?;

@@ -31,7 +31,7 @@ mod unseen;
 
 pub use flow::{Basis, Flow, Path};
 pub use listed::{Listed, ListedChain, Moment};
-pub use night::{Counts, Material, Night, Sums, last_day};
+pub use night::{Counts, Material, Night, Sums};
 pub use places::{Gap, Habit, Place, Places};
 pub use tops::{TopQuery, TopUse, Tops};
 pub use unseen::Unseen;

@@ -97,8 +97,7 @@ pub struct Night<'a> {
 }
 
 /// The last UTC day of a window; of what was read, where the window is open.
-#[must_use]
-pub fn last_day(audit: &Audit, part: &Part) -> Date {
+fn last_day(audit: &Audit, part: &Part) -> Date {
     let last = part.window.to.map(|to| to.plus(-1));
     let last = last.or_else(|| audit.coverage.span().map(|(_, last)| last));
     last.unwrap_or(UtcSecond::from_unix(0)).day()

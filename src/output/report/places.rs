@@ -7,6 +7,7 @@ use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// How often an account logs in a Region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,15 @@ pub struct Gap {
     pub last: Date,
     /// Whether a day of it is in the report's window.
     pub is_in_window: bool,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            return self.first.fmt(formatter);
+        }
+        write!(formatter, "{} to {}", self.first, self.last)
+    }
 }
 
 /// An account in a Region.
@@ -137,9 +147,7 @@ pub(super) fn places<'a>(
         .from
         .map_or(first_number, |from| day_number(from.day()));
     let first_in_window = usize::try_from(starts - first_number).unwrap_or(0);
-    let is_last_day_whole = window
-        .to
-        .is_none_or(|to| UtcSecond::midnight(to.day()) == Some(to));
+    let is_last_day_whole = window.to.is_none_or(UtcSecond::is_midnight);
     let at = |day: Date| usize::try_from(day_number(day) - first_number).ok();
     let mut known: BTreeMap<(&Text, Option<&Text>), Vec<u64>> = BTreeMap::new();
     for ((account, region, day), seen) in &audit.coverage.seen {

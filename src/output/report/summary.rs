@@ -5,7 +5,7 @@ use super::cells::amount;
 use super::markdown::{not_seen, of_hub, verdict};
 use crate::model::finding::FindingStatus;
 use crate::output::Page;
-use crate::output::human::{bytes, count, minute, plural, safe};
+use crate::output::human::{bytes, plural, safe, window_text};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -20,13 +20,10 @@ const FINDINGS_NAMED: usize = 4;
 ///
 /// When the writer fails.
 pub fn write(night: &Night<'_>, page: Page, writer: &mut dyn Write) -> io::Result<()> {
-    let part = night.material.part;
-    let bound = |moment: Option<_>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
     let mut lines = vec![format!(
-        "Report, {}: {} to {} UTC{}",
+        "Report, {}: {}{}",
         night.title,
-        bound(part.window.from, "the beginning"),
-        bound(part.window.to, "the end"),
+        window_text(&night.material.part.window),
         of_hub(night, |hub| safe(hub).into_owned())
     )];
     lines.push(verdict(night));
@@ -65,10 +62,7 @@ fn did(night: &Night<'_>) -> String {
         "Quick: {} of {}, {}",
         plural(sums.chain_count, "chain"),
         plural(sums.consumer_count, "consumer"),
-        match sums.query_count {
-            1 => "1 query".to_owned(),
-            many => format!("{} queries", count(many)),
-        }
+        plural(sums.query_count, "query")
     );
     if let Some(scanned) = sums.bytes_scanned {
         let _ = write!(text, ", {} scanned", bytes(scanned));

@@ -6,12 +6,11 @@ use crate::model::bill::BillCoverage;
 use crate::model::chain::{Chain, MissingPart};
 use crate::model::coverage::Rejects;
 use crate::model::finding::{Findings, Previous, RuleState};
-use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::human::{count, plural};
-use crate::output::summary::place;
+use crate::output::summary::{accounts_charged, place, unmapped};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places that are named one by one; the rest is counted.
@@ -88,19 +87,13 @@ fn skipped(look: &Look<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
-fn account(place: &Place<'_>) -> String {
-    match place.account_name {
-        Some(name) => format!("{name} ({})", place.account_id),
-        None => place.account_id.to_string(),
-    }
-}
-
 fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
     if !look.findings.has_logs {
         let text = "there are no logs at all in the window: nothing below can be taken for quiet";
         add(all, "no-logs", 1, text);
     }
     let places = &look.places.places;
+    let account = |place: &Place<'_>| look.topology.account_label(place.account_id);
     let never: Vec<String> = places
         .iter()
         .filter(|place| place.habit == Habit::Never)
@@ -119,15 +112,7 @@ fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
     let silent: Vec<&Place<'_>> = silent.filter(|place| place.has_gap_in_window()).collect();
     for place in silent.iter().take(PLACES_NAMED_MAX) {
         let gaps = place.gaps.iter().filter(|gap| gap.is_in_window);
-        let days: Vec<String> = gaps
-            .map(|gap| {
-                if gap.first == gap.last {
-                    gap.first.to_string()
-                } else {
-                    format!("{} to {}", gap.first, gap.last)
-                }
-            })
-            .collect();
+        let days: Vec<String> = gaps.map(ToString::to_string).collect();
         let region = place.region.map_or("", |region| region);
         let text = format!(
             "{} logged nothing in {region} on {}, and does on most days like these",
@@ -259,7 +244,7 @@ fn figures(look: &Look<'_>, all: &mut Vec<Unseen>) {
     let text = if look.part.statistics.is_none() {
         format!(
             "no query statistics were given (--executions): the bytes of {} are not known",
-            plural(lacking, "query").replace("querys", "queries")
+            plural(lacking, "query")
         )
     } else {
         format!(
@@ -291,7 +276,6 @@ fn bill(look: &Look<'_>, all: &mut Vec<Unseen>) {
         bill_gaps(bill, look.part.window, all);
     }
     let days: BTreeSet<_> = charges
-        .clone()
         .filter(|charge| charge.is_estimated)
         .map(|charge| charge.period.from)
         .collect();
@@ -302,14 +286,9 @@ fn bill(look: &Look<'_>, all: &mut Vec<Unseen>) {
         );
         add(all, "bill-estimated", days.len() as u64, text);
     }
-    let accounts: BTreeSet<&Text> = charges
-        .filter_map(|charge| charge.account_id.as_ref())
-        .collect();
-    let unmapped: Vec<String> = accounts
-        .into_iter()
-        .filter(|account| look.topology.business_unit(account).is_none())
-        .map(ToString::to_string)
-        .collect();
+    let accounts = accounts_charged(look.part.attribution.as_ref());
+    let unmapped = unmapped(&accounts, look.topology).into_iter();
+    let unmapped: Vec<String> = unmapped.map(ToString::to_string).collect();
     if !unmapped.is_empty() {
         let text = format!(
             "no business unit is known of {}: {}",
@@ -341,9 +320,7 @@ fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<Unseen>) {
     for note in &bill.notes {
         add(all, "bill-note", 1, note.clone());
     }
-    let is_whole = |moment: Option<UtcSecond>| {
-        moment.is_none_or(|moment| UtcSecond::midnight(moment.day()) == Some(moment))
-    };
+    let is_whole = |moment: Option<UtcSecond>| moment.is_none_or(UtcSecond::is_midnight);
     if !is_whole(window.from) || !is_whole(window.to) {
         let text = "a bill tells whole UTC days: queries of the days that the window cuts are in no billed amount";
         add(all, "bill-whole-days", 1, text);

@@ -1,6 +1,6 @@
 //! Chains: the picture of their paths, the table, timelines; the biggest queries.
 
-use super::super::cells::{NOT_TOLD, Shown, cost, size};
+use super::super::cells::{NOT_TOLD, Shown, cost};
 use super::super::listed::{ListedChain, Moment};
 use super::super::picture::{self, PATHS_MAX, path_names};
 use super::super::tops::{TopQuery, TopUse};
@@ -187,17 +187,13 @@ fn chains(night: &Night<'_>) -> Table {
     let places = decimals(costs);
     let row = |one: &ListedChain<'_>| {
         let chain = one.chain;
-        let consumer = chain
-            .consumer_name
-            .as_ref()
-            .or(chain.consumer_account_id.as_ref());
         let user = chain.quick_user.as_ref().map(|user| &*user.name);
         let estimate = chain.estimated_cost_usd();
         let has_queries = !chain.queries.is_empty();
         vec![
             Cell::link(&chain.chain_id, &chain.chain_id),
             Cell::text(&minute(chain.started_at)),
-            Cell::or_unknown(consumer.map(|name| &**name)),
+            Cell::or_unknown(chain.consumer_label().map(|name| &**name)),
             Cell::or_unknown(chain.data_source_arn.as_deref().map(tail)),
             Cell::or_unknown(user),
             Cell::text(&work_groups(chain)),
@@ -237,10 +233,7 @@ fn chains(night: &Night<'_>) -> Table {
 
 fn timeline(one: &ListedChain<'_>, night: &Night<'_>) -> Timeline {
     let chain = one.chain;
-    let consumer = chain
-        .consumer_name
-        .as_ref()
-        .or(chain.consumer_account_id.as_ref());
+    let consumer = chain.consumer_label();
     Timeline {
         id: Shown::name(&chain.chain_id),
         about: Shown::name(&format!(
@@ -314,10 +307,6 @@ fn queries(tops: &[TopQuery<'_>]) -> Table {
     let places = decimals(costs);
     let row = |top: &TopQuery<'_>| {
         let (chain, query) = (top.chain, top.query);
-        let consumer = chain
-            .consumer_name
-            .as_ref()
-            .or(chain.consumer_account_id.as_ref());
         let id = query.query_execution_id.as_ref().map(ToString::to_string);
         let user = chain.quick_user.as_ref().map(|user| &*user.name);
         let state = query
@@ -327,7 +316,7 @@ fn queries(tops: &[TopQuery<'_>]) -> Table {
         vec![
             Cell::or_unknown(id.as_deref()),
             Cell::link(&chain.chain_id, &chain.chain_id),
-            Cell::or_unknown(consumer.map(|name| &**name)),
+            Cell::or_unknown(chain.consumer_label().map(|name| &**name)),
             Cell::or_unknown(user),
             Cell::or_unknown(query.work_group.as_deref()),
             Cell::or_unknown(query.database.as_deref()),
@@ -359,7 +348,7 @@ fn uses(id: &str, title: &'static str, caption: &str, tops: &[TopUse<'_>]) -> Ta
         vec![
             Cell::text(top.name.map_or(NOT_TOLD, |name| name)),
             Cell::count(top.query_count),
-            Cell::figure(size(top.bytes_scanned), top.bytes_scanned.map(Into::into)),
+            Cell::bytes(top.bytes_scanned),
             Cell::figure(cost(top.estimated_cost_usd, places), top.estimated_cost_usd),
         ]
     };

@@ -8,7 +8,7 @@ use super::findings::FindingsSection;
 use super::money::{ChargebackSection, TrendsSection};
 use super::unseen::UnseenSection;
 use crate::model::finding::Severity;
-use crate::output::human::{bytes, count, minute};
+use crate::output::human::{bytes, count, window_text};
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -113,18 +113,12 @@ fn tiles(night: &Night<'_>) -> Vec<Tile> {
 ///
 /// When the writer fails.
 pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let window = night.material.part.window;
-    let bound = |moment: Option<_>, open: &str| moment.map_or_else(|| open.to_owned(), minute);
     let document = Document {
         policy: policy(),
         style: STYLE,
         script: SCRIPT,
         title: night.title.clone(),
-        window: format!(
-            "{} to {} UTC",
-            bound(window.from, "the beginning"),
-            bound(window.to, "the end")
-        ),
+        window: window_text(&night.material.part.window),
         hub: Shown::sentence(&of_hub(night, str::to_owned)),
         verdict: verdict(night),
         mood: mood(night),

@@ -86,10 +86,13 @@ fn weight(trends: &[&Trend]) -> (bool, Decimal) {
     (has_spike, sum.fold(Decimal::ZERO, Decimal::saturating_add))
 }
 
-fn account_name(account: &str, night: &Night<'_>) -> String {
-    match night.material.topology.account_name(account) {
-        Some(name) => format!("{name} ({account})"),
-        None => account.to_owned(),
+/// What a trend is of.
+fn what(measure: &Measure) -> String {
+    match measure {
+        Measure::BytesScanned => "bytes scanned by Quick".to_owned(),
+        Measure::BilledCost(currency) => {
+            format!("whole Athena bill, in {}", Shown::name(currency))
+        }
     }
 }
 
@@ -101,14 +104,9 @@ fn value(measure: &Measure, value: Decimal) -> String {
 }
 
 fn consumer(at: usize, account: &str, trends: &[&Trend], night: &Night<'_>) -> ConsumerTrends {
-    let name = account_name(account, night);
+    let name = night.material.topology.account_label(account);
     let pictures = trends.iter().enumerate().filter_map(|(number, trend)| {
-        let what = match &trend.measure {
-            Measure::BytesScanned => "bytes scanned by Quick".to_owned(),
-            Measure::BilledCost(currency) => {
-                format!("whole Athena bill, in {}", Shown::name(currency))
-            }
-        };
+        let what = what(&trend.measure);
         let id = format!("trend-{at}-{number}");
         // The name of a consumer is log text to the picture, too: it only gets ours.
         let picture = picture::trend(trend, &id, "By day, with the band that was expected")?;
@@ -173,12 +171,9 @@ fn all(night: &Night<'_>) -> Table {
     let trends = &night.material.audit.trends;
     let rows = trends.iter().filter_map(|trend| {
         let day = trend.days.last()?;
-        let what = match &trend.measure {
-            Measure::BytesScanned => "bytes scanned by Quick".to_owned(),
-            Measure::BilledCost(currency) => format!("whole Athena bill, in {currency}"),
-        };
+        let what = what(&trend.measure);
         let about = [
-            Cell::text(&account_name(&trend.account_id, night)),
+            Cell::text(&night.material.topology.account_label(&trend.account_id)),
             Cell::text(&what),
             Cell::text(&day.day.to_string()),
         ];

@@ -1,8 +1,8 @@
 //! Tables in the words of the page.
 
-use super::super::cells::{Shown, UNKNOWN};
+use super::super::cells::{Shown, UNKNOWN, size};
 use crate::model::money::exact;
-use crate::output::human::{bytes, count};
+use crate::output::human::count;
 use rust_decimal::Decimal;
 
 /// A cell: what is read, and what it is sorted by where that differs.
@@ -50,8 +50,7 @@ impl Cell {
     }
 
     pub(super) fn bytes(number: Option<u64>) -> Self {
-        let text = number.map_or_else(|| UNKNOWN.to_owned(), bytes);
-        Self::figure(text, number.map(Decimal::from))
+        Self::figure(size(number), number.map(Decimal::from))
     }
 }
 

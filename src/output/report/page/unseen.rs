@@ -2,7 +2,7 @@
 
 use super::super::cells::Shown;
 use super::super::picture::{self, DAYS_MAX, ROWS_MAX};
-use super::super::places::{Gap, Habit, Place};
+use super::super::places::{Habit, Place};
 use super::super::{Night, Unseen};
 use super::table::{Cell, Table};
 use crate::output::human::count;
@@ -65,20 +65,13 @@ fn picture_note(night: &Night<'_>) -> String {
     note
 }
 
-fn gap(gap: &Gap) -> String {
-    if gap.first == gap.last {
-        gap.first.to_string()
-    } else {
-        format!("{} to {}", gap.first, gap.last)
-    }
-}
-
 fn gaps(place: &Place<'_>) -> String {
     if place.habit == Habit::Never {
         return "every day".to_owned();
     }
     // The last ones matter most.
-    let named: Vec<String> = place.gaps.iter().rev().take(GAPS_MAX).map(gap).collect();
+    let named = place.gaps.iter().rev().take(GAPS_MAX);
+    let named: Vec<String> = named.map(ToString::to_string).collect();
     let more = place.gaps.len().saturating_sub(GAPS_MAX);
     match (named.is_empty(), more) {
         (true, _) if place.habit == Habit::Occasional => "logs now and then only".to_owned(),
