@@ -21,6 +21,8 @@ pub mod rules;
 pub mod stitch;
 pub mod tables;
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod config;
 pub mod local;
 pub mod output;

@@ -34,6 +34,110 @@ pub trait LogSource: Sync {
 
     /// What the listing itself passed over or failed at.
     fn listing(&self) -> &Listing;
+
+    /// Says which objects are read next, in this order. A source that is far away
+    /// brings them ahead of being asked.
+    fn expect(&self, _objects: &[u32]) {}
+
+    /// What tells this version of an object from another one; `None` where nothing
+    /// does, as for standard input.
+    fn version(&self, _object: u32) -> Option<Version> {
+        None
+    }
+}
+
+/// A version of a stored object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The ETag, or when it was changed: not the same for two versions.
+    pub tag: Text,
+    /// Stored bytes.
+    pub bytes: u64,
+}
+
+/// Several sources, one after the other, as one.
+#[derive(Default)]
+pub struct Sources {
+    sources: Vec<(u32, Box<dyn LogSource>)>,
+    objects: u32,
+    listing: Listing,
+}
+
+impl Sources {
+    /// Puts a source behind the others.
+    pub fn add(&mut self, source: Box<dyn LogSource>) {
+        let listing = source.listing();
+        self.listing.outside_window += listing.outside_window;
+        for (&sibling, &count) in &listing.passed_over {
+            *self.listing.passed_over.entry(sibling).or_default() += count;
+        }
+        self.listing.failed.extend(listing.failed.iter().cloned());
+        let is_first = self.sources.is_empty();
+        let before = if is_first {
+            Some(0)
+        } else {
+            self.listing.bytes
+        };
+        self.listing.bytes = before.zip(listing.bytes).map(|(before, own)| before + own);
+        let first = self.objects;
+        self.objects += source.object_count();
+        self.sources.push((first, source));
+    }
+
+    /// Notes something that could not be looked at: what, and why.
+    pub fn add_failed(&mut self, place: Text, why: String) {
+        self.listing.failed.push((place, why));
+    }
+
+    /// The source that has an object, and its position there.
+    fn of(&self, object: u32) -> Option<(&dyn LogSource, u32)> {
+        let at = self.sources.partition_point(|(first, _)| *first <= object);
+        let (first, source) = self.sources.get(at.checked_sub(1)?)?;
+        let own = object - first;
+        (own < source.object_count()).then_some((&**source, own))
+    }
+}
+
+impl LogSource for Sources {
+    fn object_count(&self) -> u32 {
+        self.objects
+    }
+
+    fn key(&self, object: u32) -> Text {
+        self.of(object)
+            .map_or_else(|| "".into(), |(source, own)| source.key(own))
+    }
+
+    fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
+        match self.of(object) {
+            Some((source, own)) => source.read(own, body),
+            None => Err(SourceError {
+                message: "there is no such object".to_owned(),
+            }),
+        }
+    }
+
+    fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    fn expect(&self, objects: &[u32]) {
+        for (first, source) in &self.sources {
+            let end = first + source.object_count();
+            let own = objects
+                .iter()
+                .filter(|object| (*first..end).contains(object));
+            let own: Vec<u32> = own.map(|object| object - first).collect();
+            if !own.is_empty() {
+                source.expect(&own);
+            }
+        }
+    }
+
+    fn version(&self, object: u32) -> Option<Version> {
+        let (source, own) = self.of(object)?;
+        source.version(own)
+    }
 }
 
 /// What a source knows before any object is read.

@@ -43,10 +43,14 @@ pub(super) struct Global {
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
-    /// Read these logs instead of the configured ones: a folder, a file, or -
-    /// for standard input. May be given more than once.
+    /// Read these logs instead of the store or the configured ones: a folder, a file,
+    /// s3://bucket/prefix, or - for standard input. May be given more than once.
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) logs: Vec<String>,
+
+    /// Pay for the requests that --logs s3:// makes, where the bucket asks for that.
+    #[arg(long, global = true)]
+    pub(super) requester_pays: bool,
 
     /// Start of the window: a duration back from now (90s, 30m, 12h, 7d, 2w) or a
     /// date.

@@ -6,7 +6,7 @@ use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::inputs::{Inputs, rule_set};
 use super::terminal::{page, quoted, say, write_out};
-use crate::config::Settings;
+use crate::config::{LogLocation, Settings};
 use crate::demo::{self, Plan};
 use crate::model::chain::Chain;
 use crate::model::finding::Findings;
@@ -60,7 +60,7 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
         from: Some(plan.start),
         to: Some(plan.end()),
     };
-    let logs = [args.dir.join("AWSLogs")];
+    let logs = [LogLocation::Path(args.dir.join("AWSLogs"))];
     let mut inputs = Inputs::new(global, &logs, &settings, window, Wants::BillIfGiven)?;
     inputs.plan.checks = Some(Checks {
         rules: Arc::new(rule_set(&settings, &BTreeSet::new())?),

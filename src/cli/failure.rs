@@ -1,6 +1,8 @@
 //! Errors as the person at the terminal sees them: what, where, what next.
 
 use super::exit::Exit;
+#[cfg(feature = "aws")]
+use crate::aws::{AwsError, Trouble};
 use crate::config::ConfigError;
 use crate::local::LocalLogsError;
 use crate::pipeline::PipelineError;
@@ -58,6 +60,22 @@ impl From<ConfigError> for Failure {
                 "README.md lists every key; unknown keys are errors so that a typo cannot hide"
             }
         };
+        Self::usage(error.to_string()).hint(hint)
+    }
+}
+
+#[cfg(feature = "aws")]
+impl From<AwsError> for Failure {
+    fn from(error: AwsError) -> Self {
+        let hint = match error.kind {
+            Trouble::Credentials => "`aws sts get-caller-identity` shows who you are to AWS",
+            Trouble::Denied => "docs/iam-policy.json has every permission that is needed",
+            Trouble::Absent => "`aws s3 ls` lists the buckets that you may see",
+            Trouble::OtherRegion => "write the bucket's Region into [[logs]] region",
+            Trouble::Throttled | Trouble::Unreachable => "try again, or see `qs-audit doctor`",
+            Trouble::Other => "`qs-audit doctor` looks at every account",
+        };
+        // What AWS refuses is a matter of how the run was set up.
         Self::usage(error.to_string()).hint(hint)
     }
 }

@@ -6,10 +6,10 @@ use super::failure::Failure;
 use super::moments::{self, DefaultWindow};
 use super::progress::{self, Progress};
 use super::select::nearest;
+use super::sources;
 use super::terminal::say;
 use crate::config::{LogLocation, Settings};
 use crate::decode::Reading;
-use crate::local::LocalLogs;
 use crate::model::audit::Audit;
 use crate::model::coverage::{Limits, Rejects};
 use crate::model::pattern::matches;
@@ -17,10 +17,11 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::summary;
 use crate::pipeline::{self, Plan, Unwatched};
+use crate::ports::Sources;
 use crate::rules::{RULES, RuleSet};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const CONFIG_FILE: &str = "qs-audit.toml";
 
@@ -29,7 +30,7 @@ pub(super) struct Inputs {
     pub(super) plan: Plan,
     /// Lines of business units that could not be read.
     units_rejects: Rejects,
-    pub(super) logs: LocalLogs,
+    pub(super) logs: Sources,
 }
 
 /// Now: the clock, or what `--now` says instead.
@@ -93,39 +94,6 @@ pub(super) fn with_near_rule(failure: Failure, rule: &str) -> Failure {
     }
 }
 
-fn log_paths(global: &Global, settings: &Settings) -> Result<Vec<PathBuf>, Failure> {
-    let s3 = |url: &str| {
-        Failure::usage(format!("{url}: this version does not read from S3 itself")).hint(format!(
-            "copy what you need with: aws s3 sync {url} AWSLogs"
-        ))
-    };
-    if !global.logs.is_empty() {
-        return global
-            .logs
-            .iter()
-            .map(|logs| {
-                if logs.starts_with("s3://") {
-                    Err(s3(logs))
-                } else {
-                    Ok(PathBuf::from(logs))
-                }
-            })
-            .collect();
-    }
-    let configured = settings.logs.iter().map(|location| match location {
-        LogLocation::Path(path) => Ok(path.clone()),
-        LogLocation::S3 { url, .. } => Err(s3(url)),
-    });
-    let configured: Vec<PathBuf> = configured.collect::<Result<_, _>>()?;
-    if configured.is_empty() {
-        return Err(Failure::usage("no logs to read").hint(
-            "give a folder with --logs DIR, or [[logs]] path = \"DIR\" in qs-audit.toml; \
-             `qs-audit demo` needs neither",
-        ));
-    }
-    Ok(configured)
-}
-
 impl Inputs {
     pub(super) fn gather(global: &Global, default: DefaultWindow) -> Result<Self, Failure> {
         let window = moments::window(global, now(global)?, default)?;
@@ -148,13 +116,13 @@ impl Inputs {
         window: TimeWindow,
         wanted: Wants,
     ) -> Result<Self, Failure> {
-        let paths = log_paths(global, settings)?;
-        Self::new(global, &paths, settings, window, wanted)
+        let locations = sources::locations(global, settings)?;
+        Self::new(global, &locations, settings, window, wanted)
     }
 
     pub(super) fn new(
         global: &Global,
-        paths: &[PathBuf],
+        locations: &[LogLocation],
         settings: &Settings,
         window: TimeWindow,
         wanted: Wants,
@@ -163,9 +131,7 @@ impl Inputs {
         let mut topology = settings.topology.clone();
         let units_rejects =
             exports::add_units(global, settings, exports.bill.as_ref(), &mut topology)?;
-        let mut stdin = std::io::stdin();
-        let measure = progress::is_wanted(global);
-        let logs = LocalLogs::open(paths, &window, &mut stdin, measure)?;
+        let logs = sources::open(global, locations, &window)?;
         Ok(Self {
             plan: Plan {
                 window,

@@ -19,6 +19,7 @@ mod report_folder;
 mod run;
 mod select;
 mod show;
+mod sources;
 mod terminal;
 
 pub use args::{Cli, command};

@@ -14,6 +14,34 @@ pub(super) fn is_wanted(global: &Global) -> bool {
     !global.no_progress && !global.quiet && std::io::stderr().is_terminal()
 }
 
+/// What is listed, while it is.
+pub(super) struct Listing {
+    bar: ProgressBar,
+}
+
+impl Listing {
+    pub(super) fn new(global: &Global) -> Self {
+        let bar = if is_wanted(global) {
+            ProgressBar::new_spinner()
+        } else {
+            ProgressBar::hidden()
+        };
+        bar.enable_steady_tick(REDRAW_EVERY);
+        Self { bar }
+    }
+
+    /// So many objects of a source are known.
+    pub(super) fn listed(&self, source: &str, objects: usize) {
+        let objects = indicatif::HumanCount(objects as u64);
+        self.bar
+            .set_message(format!("listing {source}: {objects} objects"));
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// A bar of bytes read, with files, rate and the time that remains.
 pub(super) struct Progress {
     bar: ProgressBar,

@@ -19,6 +19,32 @@ pub(super) struct RawConfig {
     pub(super) data_sources: Vec<RawPath>,
     pub(super) suppressions: Vec<RawSuppression>,
     pub(super) security_hub: Option<RawSecurityHub>,
+    pub(super) aws: RawAws,
+    pub(super) store: RawStore,
+}
+
+/// How accounts are reached, and what is asked of AWS.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAws {
+    pub(super) audit_role_arn: Option<Spanned<String>>,
+    pub(super) external_id: Option<String>,
+    pub(super) payer_role_arn: Option<Spanned<String>>,
+    pub(super) quick_regions: Vec<Spanned<String>>,
+    pub(super) statistics: Option<bool>,
+    pub(super) costs: Option<bool>,
+    pub(super) organizations: Option<bool>,
+    pub(super) data_sources: Option<bool>,
+}
+
+/// Where collected logs are kept, and for how long.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStore {
+    pub(super) path: Option<String>,
+    pub(super) retention_days: Option<Spanned<u32>>,
+    pub(super) look_back_days: Option<Spanned<u32>>,
+    pub(super) all_sessions: bool,
 }
 
 /// Options of a rule: read by the rule itself.
@@ -56,6 +82,7 @@ pub(super) struct RawConsumer {
     pub(super) name: Spanned<String>,
     pub(super) account_id: Spanned<String>,
     pub(super) business_unit: Option<String>,
+    pub(super) audit_role_arn: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) roles: Vec<Spanned<String>>,
     pub(super) work_groups: Option<Vec<String>>,
@@ -67,8 +94,16 @@ pub(super) struct RawConsumer {
 pub(super) struct RawLogs {
     pub(super) path: Option<String>,
     pub(super) s3: Option<String>,
-    pub(super) role_arn: Option<String>,
-    pub(super) region: Option<String>,
+    pub(super) lookup_events: Option<Spanned<String>>,
+    pub(super) role_arn: Option<Spanned<String>>,
+    pub(super) external_id: Option<String>,
+    pub(super) region: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) requester_pays: bool,
+    #[serde(default)]
+    pub(super) accounts: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) regions: Vec<Spanned<String>>,
 }
 
 /// A file or folder of `[[executions]]` or `[[costs]]`.

@@ -2,5 +2,7 @@
 
 mod file;
 mod settings;
+mod sources;
 
-pub use settings::{ConfigError, LogLocation, Settings};
+pub use settings::{ConfigError, Settings};
+pub use sources::{AwsSettings, LogLocation, Role, S3Settings, StoreSettings};

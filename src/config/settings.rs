@@ -1,8 +1,9 @@
 //! The checked settings. Every complaint names the file, the line and the key.
 
 use super::file::{
-    RawBase, RawConfig, RawConsumer, RawLogs, RawPath, RawRule, RawSecurityHub, RawSuppression,
+    RawBase, RawConfig, RawConsumer, RawPath, RawRule, RawSecurityHub, RawSuppression,
 };
+use super::sources::{AwsSettings, LogLocation, StoreSettings};
 use crate::model::finding::Suppression;
 use crate::model::identity::{RoleName, is_account_id, is_data_source_arn};
 use crate::model::money::{TerabyteBase, parse_decimal};
@@ -15,22 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
-
-/// Where logs are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogLocation {
-    /// A folder or file on this machine.
-    Path(PathBuf),
-    /// `s3://bucket/prefix`, the role to read it with, its Region.
-    S3 {
-        /// The URL.
-        url: String,
-        /// The role to assume for reading.
-        role_arn: Option<String>,
-        /// The bucket's Region.
-        region: Option<String>,
-    },
-}
 
 /// What the configuration says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,6 +48,10 @@ pub struct Settings {
     pub security_hub_account_id: Option<Text>,
     /// The Region of Security Hub.
     pub security_hub_region: Option<String>,
+    /// How accounts are reached, and what is asked of AWS.
+    pub aws: AwsSettings,
+    /// Where collected logs are kept.
+    pub store: StoreSettings,
     /// Where rules and their options stand.
     rule_lines: BTreeMap<(String, Option<String>), usize>,
     /// Where suppressions stand.
@@ -175,7 +164,7 @@ fn plain(rule: RawRule) -> toml::Table {
         .collect()
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     text: &'a str,
     path: &'a Path,
 }
@@ -187,7 +176,12 @@ impl Checker<'_> {
         before.matches('\n').count() + 1
     }
 
-    fn wrong(&self, span: Range<usize>, key: &str, message: impl Into<String>) -> ConfigError {
+    pub(super) fn wrong(
+        &self,
+        span: Range<usize>,
+        key: &str,
+        message: impl Into<String>,
+    ) -> ConfigError {
         ConfigError::Value {
             path: self.path.to_owned(),
             line: self.line(&span),
@@ -203,7 +197,13 @@ impl Checker<'_> {
             topology.run_as_roles = self.roles(&hub.run_as_roles, &account, "hub.run_as_roles")?;
             topology.hub_account_id = Some(account);
         }
+        let mut aws = self.aws(raw.aws)?;
         for consumer in raw.consumers {
+            if let Some(arn) = &consumer.audit_role_arn {
+                let role = self.role_arn(arn, "consumers.audit_role_arn")?;
+                let account = Text::from(consumer.account_id.get_ref().as_str());
+                aws.audit_roles.insert(account, role);
+            }
             let consumer = self.consumer(consumer, &topology)?;
             topology.consumers.push(consumer);
         }
@@ -249,6 +249,8 @@ impl Checker<'_> {
             suppressions: suppressions.collect::<Result<_, _>>()?,
             security_hub_account_id,
             security_hub_region,
+            aws,
+            store: self.store(raw.store)?,
             path: self.path.to_owned(),
         })
     }
@@ -309,7 +311,7 @@ impl Checker<'_> {
         })
     }
 
-    fn account_id(&self, id: &Spanned<String>, key: &str) -> Result<Text, ConfigError> {
+    pub(super) fn account_id(&self, id: &Spanned<String>, key: &str) -> Result<Text, ConfigError> {
         let text = id.get_ref();
         if is_account_id(text) {
             return Ok(text.as_str().into());
@@ -341,39 +343,6 @@ impl Checker<'_> {
             roles.insert(role);
         }
         Ok(roles)
-    }
-
-    fn logs(&self, logs: Spanned<RawLogs>) -> Result<LogLocation, ConfigError> {
-        let span = logs.span();
-        let RawLogs {
-            path,
-            s3,
-            role_arn,
-            region,
-        } = logs.into_inner();
-        match (path, s3) {
-            (Some(path), None) if role_arn.is_none() && region.is_none() => {
-                Ok(LogLocation::Path(self.beside(&path)))
-            }
-            (Some(_), None) => Err(self.wrong(
-                span,
-                "logs",
-                "role_arn and region go with s3, not with path",
-            )),
-            (Some(_), Some(_)) => {
-                Err(self.wrong(span, "logs", "has path and s3: give one of them"))
-            }
-            (None, Some(url)) if url.starts_with("s3://") => Ok(LogLocation::S3 {
-                url,
-                role_arn,
-                region,
-            }),
-            (None, Some(url)) => {
-                let message = format!("{url:?} does not start with s3://");
-                Err(self.wrong(span, "logs.s3", message))
-            }
-            (None, None) => Err(self.wrong(span, "logs", "needs path or s3")),
-        }
     }
 
     fn suppression(&self, raw: RawSuppression) -> Result<Suppression, ConfigError> {
@@ -422,7 +391,7 @@ impl Checker<'_> {
     }
 
     /// Relative paths start in the folder of the configuration.
-    fn beside(&self, path: &str) -> PathBuf {
+    pub(super) fn beside(&self, path: &str) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 
@@ -547,7 +516,7 @@ min_bytes = 1_000_000_000_000
             (
                 "path = \"AWSLogs\"",
                 "region = \"us-east-1\"",
-                "needs path or s3",
+                "needs path, s3 or lookup_events",
             ),
             ("datasource/ds", "dataset/ds", "consumers.data_sources"),
         ] {

@@ -4,11 +4,12 @@ use crate::model::coverage::Limits;
 use crate::model::key::KeyFacts;
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
-use crate::ports::{Listing, LogSource, SourceError};
+use crate::ports::{Listing, LogSource, SourceError, Version};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::UNIX_EPOCH;
 use walkdir::WalkDir;
 
 /// The name that stands for standard input.
@@ -217,5 +218,17 @@ impl LogSource for LocalLogs {
 
     fn listing(&self) -> &Listing {
         &self.listing
+    }
+
+    fn version(&self, object: u32) -> Option<Version> {
+        let Object::File(path) = self.objects.get(object as usize)? else {
+            return None;
+        };
+        let data = path.metadata().ok()?;
+        let changed = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(Version {
+            tag: format!("{}.{:09}", changed.as_secs(), changed.subsec_nanos()).into(),
+            bytes: data.len(),
+        })
     }
 }

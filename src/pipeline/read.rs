@@ -220,6 +220,7 @@ fn on_all_threads(
     objects: &[u32],
     job: Job<'_>,
 ) -> Vec<Decoded> {
+    source.expect(objects);
     let next = AtomicUsize::new(0);
     let inflated = AtomicU64::new(0);
     rayon::broadcast(|_| {

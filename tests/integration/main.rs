@@ -15,6 +15,10 @@ mod queries;
 mod regressions;
 mod report;
 mod rules;
+#[cfg(feature = "aws")]
+mod s3;
+#[cfg(feature = "aws")]
+mod s3_server;
 mod samples;
 mod spikes;
 mod stitch;

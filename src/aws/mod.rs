@@ -1,0 +1,38 @@
+//! AWS at the edge: one file per service. Types of the SDK die in here; what leaves
+//! is the model, or text in the shapes that `exports` reads.
+//!
+//! | what | file |
+//! |---|---|
+//! | runtime, credentials, Regions, roles | [`session`] |
+//! | what went wrong, in words that say what to do | [`trouble`] |
+//! | which objects of a bucket are logs of the window | [`s3_list`] |
+//! | their bytes, brought ahead of being asked for | [`s3`], [`ahead`] |
+//! | events of accounts without a readable bucket | [`lookup_events`] |
+//! | trails, for `doctor` | [`trails`] |
+//! | query statistics | [`athena`] |
+//! | the bill | [`cost_explorer`] |
+//! | accounts and their tags | [`organizations`] |
+//! | Quick's data sources | [`quicksight`] |
+//!
+//! Every call that is made is in `docs/iam-policy.json`; a test compares the two.
+
+mod ahead;
+mod athena;
+mod cost_explorer;
+mod lookup_events;
+mod organizations;
+mod quicksight;
+mod s3;
+mod s3_list;
+mod session;
+mod trails;
+mod trouble;
+
+pub use athena::{BATCH_MAX, ExecutionAnswer};
+pub use cost_explorer::{CostPage, CostQuestion};
+pub use lookup_events::{LOOKUP_DAYS_MAX, LookupLogs, LookupPlace};
+pub use s3::S3Logs;
+pub use s3_list::S3Location;
+pub use session::{Access, Aws};
+pub use trails::Trail;
+pub use trouble::{AwsError, Trouble};

@@ -1,0 +1,183 @@
+//! The runtime, credentials, Regions and roles that every service shares.
+
+use super::trouble::AwsError;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_types::retry::RetryConfig;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// Tries of one request, where neither `AWS_MAX_ATTEMPTS` nor the profile says.
+const ATTEMPTS_MAX: u32 = 6;
+/// What the SDK tries by itself: not a choice of anybody.
+const ATTEMPTS_OF_SDK: u32 = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// The Region of services that are asked in one place only, where none is set.
+pub(super) const REGION_DEFAULT: &str = "us-east-1";
+
+/// How an account is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Access {
+    /// The role to assume; the caller's own credentials where there is none.
+    pub role_arn: Option<String>,
+    /// The external id that the role asks for.
+    pub external_id: Option<String>,
+    /// The Region; the caller's own where there is none.
+    pub region: Option<String>,
+}
+
+/// Access to AWS: profiles, SSO, Regions, FIPS and dual-stack endpoints and
+/// `AWS_ENDPOINT_URL` as every AWS tool takes them from the environment.
+pub struct Aws {
+    runtime: Arc<Runtime>,
+    base: SdkConfig,
+    /// Retries wait this long first.
+    backoff: Duration,
+    configs: Mutex<BTreeMap<Access, SdkConfig>>,
+}
+
+impl Aws {
+    /// Reads profile and environment. No request is made yet, but for credentials
+    /// that a profile takes from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// When threads cannot be started.
+    pub fn new() -> Result<Self, AwsError> {
+        Self::with_loader(aws_config::defaults(BehaviorVersion::latest()).http_client(client()))
+    }
+
+    fn with_loader(loader: ConfigLoader) -> Result<Self, AwsError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .thread_name("aws")
+            .build()
+            .map_err(|error| AwsError::other(format!("cannot start threads for AWS: {error}")))?;
+        let name = AppName::new("qs-audit").map_err(|error| AwsError::other(error.to_string()))?;
+        let base = runtime.block_on(loader.app_name(name).load());
+        let asked = base.retry_config().map(RetryConfig::max_attempts);
+        let base = if asked.is_none_or(|asked| asked == ATTEMPTS_OF_SDK) {
+            let patient = RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX);
+            base.into_builder().retry_config(patient).build()
+        } else {
+            base
+        };
+        Ok(Self {
+            runtime: Arc::new(runtime),
+            base,
+            backoff: Duration::from_millis(200),
+            configs: Mutex::default(),
+        })
+    }
+
+    /// Access with fixed credentials that waits so long before it tries again, at
+    /// another place, or through another HTTP client: what tests need.
+    ///
+    /// # Errors
+    ///
+    /// When threads cannot be started.
+    pub fn through(
+        http: Option<SharedHttpClient>,
+        endpoint: Option<&str>,
+        backoff: Duration,
+    ) -> Result<Self, AwsError> {
+        let keys = aws_credential_types::Credentials::new("AKIAEXAMPLE", "x", None, None, "fixed");
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.unwrap_or_else(client))
+            .credentials_provider(keys)
+            .region(Region::new(REGION_DEFAULT))
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(ATTEMPTS_MAX)
+                    .with_initial_backoff(backoff),
+            );
+        if let Some(endpoint) = endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        let mut aws = Self::with_loader(loader)?;
+        aws.backoff = backoff;
+        Ok(aws)
+    }
+
+    /// How long the first retry of a body waits.
+    pub(super) fn backoff(&self) -> Duration {
+        self.backoff
+    }
+
+    /// The Region of the environment.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.base.region().map(Region::as_ref)
+    }
+
+    /// The settings for an access; a role is assumed when the first request is made.
+    pub(super) fn config(&self, access: &Access) -> SdkConfig {
+        let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = configs.get(access) {
+            return known.clone();
+        }
+        let region = access.region.as_deref().or(self.region());
+        let region = Region::new(region.unwrap_or(REGION_DEFAULT).to_owned());
+        let mut builder = self.base.to_builder().region(region.clone());
+        if let Some(role) = &access.role_arn {
+            let mut provider = AssumeRoleProvider::builder(role)
+                .session_name("qs-audit")
+                .region(region)
+                .configure(&self.base);
+            if let Some(id) = &access.external_id {
+                provider = provider.external_id(id);
+            }
+            let provider = self.block_on(async {
+                match self.base.credentials_provider() {
+                    Some(own) => provider.build_from_provider(own).await,
+                    None => {
+                        let chain = DefaultCredentialsChain::builder().build().await;
+                        provider.build_from_provider(chain).await
+                    }
+                }
+            });
+            builder = builder.credentials_provider(SharedCredentialsProvider::new(provider));
+        }
+        let config = builder.build();
+        configs.insert(access.clone(), config.clone());
+        config
+    }
+
+    /// Waits for a future on the threads of this access.
+    pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// The threads themselves, for sources that outlive this access.
+    pub(super) fn runtime(&self) -> Arc<Runtime> {
+        Arc::clone(&self.runtime)
+    }
+}
+
+/// An HTTP client with the proxies of the environment.
+fn client() -> SharedHttpClient {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .build();
+    let connector = Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .proxy_config(ProxyConfig::from_env())
+        .connector_settings(settings)
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
+}

@@ -1,0 +1,254 @@
+//! What went wrong at AWS, in words for the person who sees them.
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::error::Error;
+
+/// Kinds of trouble, by what mends them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// There are no credentials, or they have expired.
+    Credentials,
+    /// The caller may not do it.
+    Denied,
+    /// There is no such bucket, object, trail or role.
+    Absent,
+    /// Too many requests, also after waiting.
+    Throttled,
+    /// The service cannot be reached, or broke off.
+    Unreachable,
+    /// The bucket is in another Region: its name.
+    OtherRegion,
+    /// Anything else.
+    Other,
+}
+
+/// An AWS call that failed for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AwsError {
+    /// What kind of trouble it is.
+    pub kind: Trouble,
+    /// What happened, to what, and what mends it.
+    pub message: String,
+}
+
+/// Codes by which services refuse for want of permission.
+const DENIED: [&str; 7] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AllAccessDisabled",
+    "Forbidden",
+    "KMS.AccessDeniedException",
+    "UnauthorizedOperation",
+    "InsufficientDataHealthStatusException",
+];
+
+/// Codes of credentials that are not, or no longer, good.
+const CREDENTIALS: [&str; 9] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+    "IncompleteSignature",
+];
+
+const ABSENT: [&str; 7] = [
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NotFound",
+    "TrailNotFoundException",
+    "ResourceNotFoundException",
+    "AWSOrganizationsNotInUseException",
+    "NoSuchEntity",
+];
+
+const THROTTLED: [&str; 9] = [
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "LimitExceededException",
+    "ServiceUnavailable",
+    "BandwidthLimitExceeded",
+];
+
+/// Codes after which another try may succeed.
+const PASSING: [&str; 5] = [
+    "InternalError",
+    "InternalServerException",
+    "RequestTimeout",
+    "RequestTimeTooSkewed",
+    "OperationAborted",
+];
+
+impl AwsError {
+    /// What a failed call means: `action` as IAM names it (`s3:GetObject`), `place`
+    /// as people know it.
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>, action: &str, place: &str) -> Self
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let SdkError::ServiceError(refused) = error else {
+            return Self::of_failure(error, place);
+        };
+        let inner = refused.err();
+        let status = refused.raw().status().as_u16();
+        let code = inner.code().unwrap_or_default();
+        let said = inner.message().unwrap_or_default();
+        let kind = kind(code, status);
+        let what = match (code, said) {
+            ("", "") => format!("HTTP status {status}"),
+            ("", said) => said.to_owned(),
+            (code, "") => code.to_owned(),
+            (code, said) => format!("{code}: {said}"),
+        };
+        let what = plain(&what);
+        let message = match kind {
+            Trouble::Denied if said.contains("kms:") || code.starts_with("KMS.") => format!(
+                "{place}: access denied ({what}); allow kms:Decrypt on the key that encrypts it"
+            ),
+            Trouble::Denied => format!("{place}: access denied ({what}); allow {action}"),
+            Trouble::Credentials => {
+                format!("{place}: AWS does not accept the credentials ({what}); {RENEW}")
+            }
+            Trouble::Throttled => {
+                format!("{place}: throttled to the end ({what}); try again later")
+            }
+            Trouble::OtherRegion => match region_of(refused.raw().headers()) {
+                Some(region) => region.to_owned(),
+                None => format!("{place}: the bucket is in another Region ({what})"),
+            },
+            _ => format!("{place}: {what}"),
+        };
+        Self { kind, message }
+    }
+
+    fn of_failure<E: Error + 'static>(error: &SdkError<E, HttpResponse>, place: &str) -> Self {
+        if let Some(credentials) = find::<CredentialsError>(error) {
+            let why = plain(&chain(credentials));
+            let (what, mend) = match credentials {
+                CredentialsError::CredentialsNotLoaded(_) => ("there are no AWS credentials", GET),
+                _ => ("the AWS credentials cannot be used", RENEW),
+            };
+            return Self {
+                kind: Trouble::Credentials,
+                message: format!("{what} ({why}); {mend}"),
+            };
+        }
+        let (kind, what) = match error {
+            SdkError::TimeoutError(_) => (Trouble::Unreachable, "no answer in time"),
+            SdkError::DispatchFailure(_) => (Trouble::Unreachable, "cannot be reached"),
+            SdkError::ResponseError(_) => (Trouble::Unreachable, "broke off its answer"),
+            _ => (Trouble::Other, "the request could not be made"),
+        };
+        Self {
+            kind,
+            message: format!("{place}: {what} ({})", plain(&chain(error))),
+        }
+    }
+
+    /// A failure that no service reported.
+    pub(super) fn other(message: String) -> Self {
+        Self {
+            kind: Trouble::Other,
+            message,
+        }
+    }
+
+    /// Whether the same request may succeed a little later.
+    #[must_use]
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self.kind, Trouble::Throttled | Trouble::Unreachable)
+    }
+}
+
+const GET: &str = "run `aws sso login` or `aws configure`, or set AWS_PROFILE";
+const RENEW: &str = "run `aws sso login`, or renew them where they come from";
+
+fn kind(code: &str, status: u16) -> Trouble {
+    if DENIED.contains(&code) {
+        Trouble::Denied
+    } else if CREDENTIALS.contains(&code) {
+        Trouble::Credentials
+    } else if code == "PermanentRedirect" || code == "AuthorizationHeaderMalformed" || status == 301
+    {
+        Trouble::OtherRegion
+    } else if THROTTLED.contains(&code) || matches!(status, 429 | 503) {
+        Trouble::Throttled
+    } else if PASSING.contains(&code) || (status >= 500 && status != 501) {
+        Trouble::Unreachable
+    } else if ABSENT.contains(&code) || status == 404 {
+        Trouble::Absent
+    } else if status == 403 {
+        Trouble::Denied
+    } else {
+        Trouble::Other
+    }
+}
+
+fn region_of(headers: &aws_smithy_runtime_api::http::Headers) -> Option<&str> {
+    headers.get("x-amz-bucket-region")
+}
+
+/// The cause of a kind, however deep.
+fn find<'a, C: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a C> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// An error with its causes, each said once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !said.iter().any(|before| before.contains(&text)) {
+            said.push(text);
+        }
+        next = error.source();
+    }
+    said.join(": ")
+}
+
+/// Longest text of a service that is passed on.
+const SAID_CHARS_MAX: usize = 400;
+
+/// Text of a service on one line, bounded, without control characters.
+fn plain(text: &str) -> String {
+    let spaced = text
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter });
+    spaced.take(SAID_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_tell_what_mends() {
+        assert_eq!(kind("AccessDenied", 403), Trouble::Denied);
+        assert_eq!(kind("", 403), Trouble::Denied);
+        assert_eq!(kind("ExpiredToken", 400), Trouble::Credentials);
+        assert_eq!(kind("SlowDown", 503), Trouble::Throttled);
+        assert_eq!(kind("InternalError", 500), Trouble::Unreachable);
+        assert_eq!(kind("NoSuchKey", 404), Trouble::Absent);
+        assert_eq!(kind("PermanentRedirect", 301), Trouble::OtherRegion);
+        assert_eq!(kind("MalformedXML", 400), Trouble::Other);
+    }
+}

@@ -1,0 +1,162 @@
+//! Logs as options and configuration name them: local, in S3, or looked up.
+
+use super::args::Global;
+use super::failure::Failure;
+use super::progress;
+use crate::config::{LogLocation, S3Settings, Settings};
+use crate::local::LocalLogs;
+use crate::model::window::TimeWindow;
+use crate::ports::Sources;
+use std::path::PathBuf;
+
+/// Where the logs are: as the command line says, else as configured.
+pub(super) fn locations(global: &Global, settings: &Settings) -> Result<Vec<LogLocation>, Failure> {
+    if !global.logs.is_empty() {
+        let asked = global.logs.iter().map(|logs| location(global, logs));
+        return Ok(asked.collect());
+    }
+    if settings.logs.is_empty() {
+        return Err(Failure::usage("no logs to read").hint(
+            "give a folder or s3://bucket/prefix with --logs, or [[logs]] in qs-audit.toml; \
+             `qs-audit demo` needs neither",
+        ));
+    }
+    Ok(settings.logs.clone())
+}
+
+fn location(global: &Global, logs: &str) -> LogLocation {
+    if logs.starts_with("s3://") {
+        LogLocation::S3(S3Settings {
+            url: logs.to_owned(),
+            requester_pays: global.requester_pays,
+            ..S3Settings::default()
+        })
+    } else {
+        LogLocation::Path(PathBuf::from(logs))
+    }
+}
+
+/// Lists all of them. One that cannot be reached is a gap, unless nothing else is left.
+pub(super) fn open(
+    global: &Global,
+    locations: &[LogLocation],
+    window: &TimeWindow,
+) -> Result<Sources, Failure> {
+    let mut sources = Sources::default();
+    let paths = locations.iter().filter_map(|location| match location {
+        LogLocation::Path(path) => Some(path.clone()),
+        LogLocation::S3(_) | LogLocation::LookupEvents { .. } => None,
+    });
+    let paths: Vec<PathBuf> = paths.collect();
+    if !paths.is_empty() {
+        let measure = progress::is_wanted(global);
+        let mut stdin = std::io::stdin();
+        let local = LocalLogs::open(&paths, window, &mut stdin, measure)?;
+        sources.add(Box::new(local));
+    }
+    if paths.len() < locations.len() {
+        remote::open(global, locations, window, &mut sources)?;
+    }
+    Ok(sources)
+}
+
+#[cfg(not(feature = "aws"))]
+mod remote {
+    use super::{Failure, Global, LogLocation, Sources, TimeWindow};
+
+    pub(super) fn open(
+        _global: &Global,
+        _locations: &[LogLocation],
+        _window: &TimeWindow,
+        _sources: &mut Sources,
+    ) -> Result<(), Failure> {
+        Err(Failure::usage("this program was built without AWS access")
+            .hint("copy the logs with `aws s3 sync`, or build it with the feature aws"))
+    }
+}
+
+#[cfg(feature = "aws")]
+mod remote {
+    use super::{Failure, Global, LogLocation, S3Settings, Sources, TimeWindow};
+    use crate::aws::{Access, Aws, AwsError, LookupLogs, LookupPlace, S3Location, S3Logs, Trouble};
+    use crate::cli::{inputs, progress};
+
+    pub(super) fn open(
+        global: &Global,
+        locations: &[LogLocation],
+        window: &TimeWindow,
+        sources: &mut Sources,
+    ) -> Result<(), Failure> {
+        let aws = Aws::new()?;
+        let mut is_any = locations
+            .iter()
+            .any(|one| matches!(one, LogLocation::Path(_)));
+        let mut failed: Vec<AwsError> = Vec::new();
+        let mut places = Vec::new();
+        let listing = progress::Listing::new(global);
+        for location in locations {
+            match location {
+                LogLocation::Path(_) => {}
+                LogLocation::S3(bucket) => {
+                    let location = s3(bucket)?;
+                    let on_listed = |objects| listing.listed(&bucket.url, objects);
+                    match S3Logs::open(&aws, location, window, &on_listed) {
+                        Ok(logs) => {
+                            is_any = true;
+                            sources.add(Box::new(logs));
+                        }
+                        Err(error) if error.kind == Trouble::Credentials => {
+                            return Err(error.into());
+                        }
+                        Err(error) => {
+                            sources.add_failed(bucket.url.as_str().into(), error.to_string());
+                            failed.push(error);
+                        }
+                    }
+                }
+                LogLocation::LookupEvents {
+                    account_id,
+                    regions,
+                    role,
+                } => {
+                    is_any = true;
+                    places.extend(regions.iter().map(|region| LookupPlace {
+                        account_id: account_id.to_string(),
+                        access: Access {
+                            role_arn: role.arn.clone(),
+                            external_id: role.external_id.clone(),
+                            region: Some(region.clone()),
+                        },
+                    }));
+                }
+            }
+        }
+        if !places.is_empty() {
+            let now = inputs::now(global)?;
+            sources.add(Box::new(LookupLogs::open(&aws, &places, window, now)));
+        }
+        listing.finish();
+        match failed.into_iter().next() {
+            Some(error) if !is_any => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn s3(bucket: &S3Settings) -> Result<S3Location, Failure> {
+        let location = S3Location::parse(&bucket.url).ok_or_else(|| {
+            Failure::usage(format!("{:?} names no bucket", bucket.url))
+                .hint("write s3://bucket or s3://bucket/prefix")
+        })?;
+        Ok(S3Location {
+            access: Access {
+                role_arn: bucket.role.arn.clone(),
+                external_id: bucket.role.external_id.clone(),
+                region: bucket.region.clone(),
+            },
+            requester_pays: bucket.requester_pays,
+            accounts: bucket.accounts.clone(),
+            regions: bucket.regions.clone(),
+            ..location
+        })
+    }
+}

@@ -1,0 +1,285 @@
+//! Where logs come from, how accounts are reached, and where the store is.
+
+use super::file::{RawAws, RawLogs, RawStore};
+use super::settings::{Checker, ConfigError};
+use crate::model::identity::{RoleName, is_account_id};
+use crate::model::region::is_region_name;
+use crate::model::text::Text;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use toml::Spanned;
+
+/// Where logs are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogLocation {
+    /// A folder or file on this machine.
+    Path(PathBuf),
+    /// A bucket.
+    S3(S3Settings),
+    /// CloudTrail's own event history, for accounts without a readable bucket.
+    LookupEvents {
+        /// The account.
+        account_id: Text,
+        /// Its Regions.
+        regions: BTreeSet<String>,
+        /// The role to assume for reading.
+        role: Role,
+    },
+}
+
+/// A role to assume.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Role {
+    /// Its ARN; the caller's own credentials where there is none.
+    pub arn: Option<String>,
+    /// The external id it asks for.
+    pub external_id: Option<String>,
+}
+
+/// Logs in a bucket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct S3Settings {
+    /// `s3://bucket/prefix`.
+    pub url: String,
+    /// The role to assume for reading.
+    pub role: Role,
+    /// The bucket's Region.
+    pub region: Option<String>,
+    /// Whether the caller pays for requests.
+    pub requester_pays: bool,
+    /// Only these accounts, where any are named.
+    pub accounts: BTreeSet<String>,
+    /// Only these Regions, where any are named.
+    pub regions: BTreeSet<String>,
+}
+
+/// How accounts are reached, and what `collect` asks of AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsSettings {
+    /// The role of an account, `{account_id}` standing for its id.
+    pub audit_role_arn: Option<String>,
+    /// Roles of single consumers, by account.
+    pub audit_roles: BTreeMap<Text, String>,
+    /// The external id that these roles ask for.
+    pub external_id: Option<String>,
+    /// The role of the account that pays: Cost Explorer and Organizations.
+    pub payer_role_arn: Option<String>,
+    /// Regions whose data sources are listed.
+    pub quick_regions: BTreeSet<String>,
+    /// Whether statistics of query executions are asked for.
+    pub statistics: bool,
+    /// Whether Cost Explorer is asked; each page costs $0.01.
+    pub costs: bool,
+    /// Whether accounts and their tags are asked for.
+    pub organizations: bool,
+    /// Whether Quick's data sources are asked for.
+    pub data_sources: bool,
+}
+
+impl Default for AwsSettings {
+    fn default() -> Self {
+        Self {
+            audit_role_arn: None,
+            audit_roles: BTreeMap::new(),
+            external_id: None,
+            payer_role_arn: None,
+            quick_regions: BTreeSet::new(),
+            statistics: true,
+            // Each page costs money: nobody pays who did not say so.
+            costs: false,
+            organizations: false,
+            data_sources: true,
+        }
+    }
+}
+
+impl AwsSettings {
+    /// The role by which an account is asked; `None` for the caller's own credentials.
+    #[must_use]
+    pub fn audit_role(&self, account_id: &str) -> Role {
+        let own = self.audit_roles.get(account_id).cloned();
+        let of_all = self.audit_role_arn.as_ref();
+        let arn = own.or_else(|| of_all.map(|arn| arn.replace(ACCOUNT_PLACE, account_id)));
+        Role {
+            external_id: self.external_id.clone().filter(|_| arn.is_some()),
+            arn,
+        }
+    }
+
+    /// The role by which the account that pays is asked.
+    #[must_use]
+    pub fn payer_role(&self) -> Role {
+        let arn = self.payer_role_arn.clone();
+        Role {
+            external_id: self.external_id.clone().filter(|_| arn.is_some()),
+            arn,
+        }
+    }
+}
+
+/// What stands for an account's id in the ARN of a role.
+const ACCOUNT_PLACE: &str = "{account_id}";
+
+/// Where collected logs are kept, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The folder; one below the user's data folder where none is named.
+    pub path: Option<PathBuf>,
+    /// Days that are kept.
+    pub retention_days: u32,
+    /// Days of delivery that are listed again for what came late.
+    pub look_back_days: u32,
+    /// Whether calls of all role sessions are kept.
+    pub all_sessions: bool,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            path: None,
+            retention_days: 400,
+            look_back_days: 3,
+            all_sessions: false,
+        }
+    }
+}
+
+impl Checker<'_> {
+    pub(super) fn logs(&self, logs: Spanned<RawLogs>) -> Result<LogLocation, ConfigError> {
+        let span = logs.span();
+        let wrong = |message: &str| Err(self.wrong(span.clone(), "logs", message));
+        let raw = logs.into_inner();
+        let role = Role {
+            arn: raw
+                .role_arn
+                .as_ref()
+                .map(|arn| self.role_arn(arn, "logs.role_arn"))
+                .transpose()?,
+            external_id: raw.external_id,
+        };
+        let has_role = role.arn.is_some() || role.external_id.is_some();
+        let accounts = raw.accounts.iter();
+        let accounts = accounts.map(|id| self.account_id(id, "logs.accounts"));
+        let accounts: BTreeSet<String> = accounts
+            .map(|id| id.map(|id| id.to_string()))
+            .collect::<Result<_, _>>()?;
+        let regions = self.regions(&raw.regions, "logs.regions")?;
+        let region = raw.region.as_ref();
+        let region = region.map(|region| self.region(region, "logs.region"));
+        let region = region.transpose()?;
+        match (raw.path, raw.s3, raw.lookup_events) {
+            (Some(path), None, None) => {
+                let has_more = has_role
+                    || region.is_some()
+                    || raw.requester_pays
+                    || !accounts.is_empty()
+                    || !regions.is_empty();
+                if has_more {
+                    return wrong("only path itself goes with path");
+                }
+                Ok(LogLocation::Path(self.beside(&path)))
+            }
+            (None, Some(url), None) if url.starts_with("s3://") => {
+                Ok(LogLocation::S3(S3Settings {
+                    url,
+                    role,
+                    region,
+                    requester_pays: raw.requester_pays,
+                    accounts,
+                    regions,
+                }))
+            }
+            (None, Some(url), None) => {
+                let message = format!("{url:?} does not start with s3://");
+                Err(self.wrong(span, "logs.s3", message))
+            }
+            (None, None, Some(account)) => {
+                let account_id = self.account_id(&account, "logs.lookup_events")?;
+                if regions.is_empty() {
+                    return wrong("lookup_events needs regions: each is asked by itself");
+                }
+                Ok(LogLocation::LookupEvents {
+                    account_id,
+                    regions,
+                    role,
+                })
+            }
+            (None, None, None) => wrong("needs path, s3 or lookup_events"),
+            _ => wrong("has more than one of path, s3 and lookup_events: give one of them"),
+        }
+    }
+
+    pub(super) fn aws(&self, raw: RawAws) -> Result<AwsSettings, ConfigError> {
+        let role = |arn: Option<&Spanned<String>>, key: &str| {
+            arn.map(|arn| self.role_arn(arn, key)).transpose()
+        };
+        let usual = AwsSettings::default();
+        Ok(AwsSettings {
+            audit_role_arn: role(raw.audit_role_arn.as_ref(), "aws.audit_role_arn")?,
+            audit_roles: BTreeMap::new(),
+            external_id: raw.external_id,
+            payer_role_arn: role(raw.payer_role_arn.as_ref(), "aws.payer_role_arn")?,
+            quick_regions: self.regions(&raw.quick_regions, "aws.quick_regions")?,
+            statistics: raw.statistics.unwrap_or(usual.statistics),
+            costs: raw.costs.unwrap_or(usual.costs),
+            organizations: raw.organizations.unwrap_or(usual.organizations),
+            data_sources: raw.data_sources.unwrap_or(usual.data_sources),
+        })
+    }
+
+    pub(super) fn store(&self, raw: RawStore) -> Result<StoreSettings, ConfigError> {
+        let usual = StoreSettings::default();
+        let days = |told: Option<Spanned<u32>>, usual: u32, key: &str| match told {
+            Some(days) if *days.get_ref() == 0 => {
+                Err(self.wrong(days.span(), key, "must be at least 1"))
+            }
+            Some(days) => Ok(days.into_inner()),
+            None => Ok(usual),
+        };
+        Ok(StoreSettings {
+            path: raw.path.map(|path| self.beside(&path)),
+            retention_days: days(
+                raw.retention_days,
+                usual.retention_days,
+                "store.retention_days",
+            )?,
+            look_back_days: days(
+                raw.look_back_days,
+                usual.look_back_days,
+                "store.look_back_days",
+            )?,
+            all_sessions: raw.all_sessions,
+        })
+    }
+
+    /// The ARN of a role; `{account_id}` may stand for the account.
+    pub(super) fn role_arn(&self, arn: &Spanned<String>, key: &str) -> Result<String, ConfigError> {
+        let text = arn.get_ref();
+        let is_role = RoleName::from_arn(text).is_some_and(|role| {
+            is_account_id(&role.account_id) || &*role.account_id == ACCOUNT_PLACE
+        });
+        if is_role && text.contains(":role/") {
+            return Ok(text.clone());
+        }
+        let message = format!("{text:?} is not the ARN of a role");
+        Err(self.wrong(arn.span(), key, message))
+    }
+
+    fn region(&self, region: &Spanned<String>, key: &str) -> Result<String, ConfigError> {
+        let name = region.get_ref();
+        if is_region_name(name) {
+            return Ok(name.clone());
+        }
+        let message = format!("{name:?} is not spelled like a Region");
+        Err(self.wrong(region.span(), key, message))
+    }
+
+    fn regions(
+        &self,
+        regions: &[Spanned<String>],
+        key: &str,
+    ) -> Result<BTreeSet<String>, ConfigError> {
+        let regions = regions.iter();
+        regions.map(|region| self.region(region, key)).collect()
+    }
+}
