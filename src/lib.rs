@@ -27,6 +27,7 @@ pub mod config;
 pub mod local;
 pub mod output;
 pub mod queries;
+pub mod store;
 
 pub mod pipeline;
 

@@ -1,6 +1,7 @@
 //! What the pipeline asks of the outside world, in our own words.
 
-use crate::model::coverage::Sibling;
+use crate::model::coverage::{Coverage, Sibling};
+use crate::model::event::Event;
 use crate::model::text::Text;
 use std::collections::BTreeMap;
 
@@ -38,6 +39,11 @@ pub trait LogSource: Sync {
     /// Says which objects are read next, in this order. A source that is far away
     /// brings them ahead of being asked.
     fn expect(&self, _objects: &[u32]) {}
+
+    /// How many objects were brought so far, where that is a matter of time; for people.
+    fn fetched(&self) -> Option<u64> {
+        None
+    }
 
     /// What tells this version of an object from another one; `None` where nothing
     /// does, as for standard input.
@@ -134,10 +140,31 @@ impl LogSource for Sources {
         }
     }
 
+    fn fetched(&self) -> Option<u64> {
+        let counts = self.sources.iter().map(|(_, source)| source.fetched());
+        counts.flatten().reduce(|one, other| one + other)
+    }
+
     fn version(&self, object: u32) -> Option<Version> {
         let (source, own) = self.of(object)?;
         source.version(own)
     }
+}
+
+/// What was read before and kept, of one window.
+#[derive(Debug, Clone, Default)]
+pub struct Remembered {
+    /// Events that matter in themselves, needed for the window.
+    pub events: Vec<Event>,
+    /// Calls of role sessions that were of interest when they were read.
+    pub session_events: Vec<Event>,
+    /// What was read of the objects that the window needs. Kept records are counted
+    /// anew.
+    pub coverage: Coverage,
+    /// Keys of the objects that the events came from, by position.
+    pub keys: BTreeMap<u32, Text>,
+    /// What could not be listed or read, and still cannot.
+    pub listing: Listing,
 }
 
 /// What a source knows before any object is read.

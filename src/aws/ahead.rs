@@ -62,6 +62,8 @@ struct State {
     at_once: usize,
     /// Answers since `at_once` last changed.
     answers: usize,
+    /// Objects that came, or will not.
+    fetched: u64,
 }
 
 impl Ahead {
@@ -87,6 +89,11 @@ impl Ahead {
         let mut state = self.shared.state();
         state.announced = objects.iter().copied().collect();
         self.shared.pump(&mut state, self.runtime.handle());
+    }
+
+    /// How many objects came so far.
+    pub(super) fn fetched(&self) -> u64 {
+        self.shared.state().fetched
     }
 
     /// The body of an object: when it is there.
@@ -209,6 +216,7 @@ impl Arrival {
         let mut state = self.shared.state();
         if state.in_flight.remove(&self.object) {
             state.answered();
+            state.fetched += 1;
             state.ready.insert(self.object, outcome);
             self.shared.pump(&mut state, &self.own);
             drop(state);

@@ -188,6 +188,10 @@ impl LogSource for S3Logs {
         self.ahead.announce(objects);
     }
 
+    fn fetched(&self) -> Option<u64> {
+        Some(self.ahead.fetched())
+    }
+
     fn version(&self, object: u32) -> Option<Version> {
         let listed = self.bucket.objects.get(object as usize)?;
         Some(Version {

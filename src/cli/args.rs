@@ -36,7 +36,7 @@ const THREADS_MAX: i64 = 256;
 
 /// Options that every command takes.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// Settings; qs-audit.toml in the working folder is used if it is there.
@@ -47,6 +47,11 @@ pub(super) struct Global {
     /// s3://bucket/prefix, or - for standard input. May be given more than once.
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) logs: Vec<String>,
+
+    /// The folder of the store, instead of the configured one or the one below the
+    /// user's data folder.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) store: Option<PathBuf>,
 
     /// Pay for the requests that --logs s3:// makes, where the bucket asks for that.
     #[arg(long, global = true)]
@@ -72,7 +77,7 @@ pub(super) struct Global {
     /// A table for people, or one of the versioned machine formats. Without it, the
     /// ending of --output tells: .csv, .json, .jsonl, .parquet, .xlsx, .ocsf, .asff.
     #[arg(long = "format", global = true, value_enum, value_name = "FORMAT")]
-    format_asked: Option<Format>,
+    pub(super) format_asked: Option<Format>,
 
     /// Whether the ending of the output tells of no format that there is.
     #[arg(skip)]
@@ -116,7 +121,7 @@ pub(super) struct Global {
 }
 
 /// What is read besides logs.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Bytes and money")]
 pub(super) struct MoneyArgs {
     /// Query statistics instead of the configured ones: output of aws athena
@@ -308,6 +313,17 @@ pub(super) enum Command {
         qs-audit report -q --fail-on high\n  \
         qs-audit report --from 2026-10-01 --to 2026-11-01 -o october")]
     Report(ReportArgs),
+    /// Bring new logs, query statistics and costs into the store.
+    ///
+    /// Reads what was not read before: the first time the last 36 days, then from a
+    /// little before the last run, unless a window is given. Once there is a store,
+    /// the other commands read it instead of the logs.
+    #[command(after_help = "Examples:\n  \
+        qs-audit collect\n  \
+        qs-audit collect --since 90d\n  \
+        qs-audit collect --logs s3://amzn-s3-demo-bucket/AWSLogs --store store\n  \
+        qs-audit collect -q --wait && qs-audit report -q")]
+    Collect(CollectArgs),
     /// Run a saved investigation, or SQL of your own, over the record tables.
     ///
     /// Tables: chains, hops, queries, charges (docs/tables-v1.md). The last 7 days
@@ -555,6 +571,19 @@ pub(super) enum ByArg {
     DataSource,
     User,
     Day,
+}
+
+/// Options of `collect`.
+#[derive(Debug, Args)]
+pub(super) struct CollectArgs {
+    /// Wait while another run collects into the same store.
+    #[arg(long)]
+    pub(super) wait: bool,
+
+    /// Keep what was read after so many objects: what a killed run has to read again.
+    #[arg(long, value_name = "N", default_value_t = 4000,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) commit_every: u32,
 }
 
 /// Options of `query`.

@@ -47,6 +47,7 @@ pub(super) fn nothing_to_read(audit: &Audit) -> Option<Exit> {
     let judged = audit.findings.as_ref().map(|findings| findings.window);
     let is_there = match judged {
         Some(judged) => coverage.has_records_in(&judged),
+        None if coverage.is_window_cut => coverage.has_records_in(&audit.window),
         None => coverage.records_in_window > 0,
     };
     if is_there {

@@ -36,9 +36,9 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
             ),
         );
     }
-    if !global.logs.is_empty() || global.config.is_some() {
+    if !global.logs.is_empty() || global.config.is_some() || global.store.is_some() {
         return Err(Failure::usage(
-            "demo reads the organisation that it writes: no --logs, no --config",
+            "demo reads the organisation that it writes: no --logs, no --store, no --config",
         ));
     }
     prepare(&args.dir)?;
@@ -60,7 +60,13 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
         from: Some(plan.start),
         to: Some(plan.end()),
     };
-    let logs = [LogLocation::Path(args.dir.join("AWSLogs"))];
+    let folder = args.dir.join("AWSLogs");
+    // Named, so that no store is read instead.
+    let global = &Global {
+        logs: vec![folder.to_string_lossy().into_owned()],
+        ..global.clone()
+    };
+    let logs = [LogLocation::Path(folder)];
     let mut inputs = Inputs::new(global, &logs, &settings, window, Wants::BillIfGiven)?;
     inputs.plan.checks = Some(Checks {
         rules: Arc::new(rule_set(&settings, &BTreeSet::new())?),
@@ -69,7 +75,7 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
             to: Some(plan.end()),
         },
         baseline_days: BASELINE_DAYS,
-        inventory: exports::inventory(&[], &settings)?,
+        inventory: exports::inventory(global, &[], &settings)?,
         suppressions: Vec::new(),
         as_of: plan.end().day(),
         previous: None,

@@ -3,6 +3,7 @@
 use super::args::{Global, IncludeArg, MetricArg, TerabyteArg};
 use super::failure::Failure;
 use super::moments::whole_days;
+use super::stores;
 use crate::attribute::Pricing;
 use crate::config::Settings;
 use crate::decode::quick_query_id;
@@ -36,13 +37,13 @@ pub(super) fn exports(
     };
     let bill = match wanted {
         Wants::Bill => Some(bill(global, settings, window)?),
-        Wants::BillIfGiven if !chosen(&global.money.costs, &settings.costs).is_empty() => {
+        Wants::BillIfGiven if has_bill(global, settings)? => {
             Some(bill(global, settings, whole_days(window))?)
         }
         Wants::BillIfGiven | Wants::Statistics => None,
     };
     Ok(Exports {
-        statistics: statistics(global, settings)?,
+        statistics: with_kept(statistics(global, settings)?, global, settings, window)?,
         bill,
         pricing: Pricing::new(terabyte, settings.usd_per_tb.clone()),
     })
@@ -89,7 +90,48 @@ fn reject(file: &ExportFile, reason: RejectReason, detail: String) -> Reject {
     }
 }
 
-fn statistics(global: &Global, settings: &Settings) -> Result<Option<Statistics>, Failure> {
+/// Whether a bill is named, or kept.
+fn has_bill(global: &Global, settings: &Settings) -> Result<bool, Failure> {
+    if !chosen(&global.money.costs, &settings.costs).is_empty() {
+        return Ok(true);
+    }
+    match stores::in_use(global, settings)? {
+        Some(mut store) => Ok(!store.cost_pages()?.is_empty()),
+        None => Ok(false),
+    }
+}
+
+/// The statistics of files together with those that are kept.
+fn with_kept(
+    read: Option<Statistics>,
+    global: &Global,
+    settings: &Settings,
+    window: TimeWindow,
+) -> Result<Option<Statistics>, Failure> {
+    let Some(mut store) = stores::in_use(global, settings)? else {
+        return Ok(read);
+    };
+    let kept = store.statistics(&window)?;
+    if kept.told() == 0 {
+        return Ok(read);
+    }
+    let Some(mut read) = read else {
+        return Ok(Some(kept));
+    };
+    read.unprocessed += kept.unprocessed;
+    for (id, statistics) in kept.by_id {
+        // Collected from the same files.
+        if read.by_id.get(&id) != Some(&statistics) {
+            read.add(id, statistics);
+        }
+    }
+    Ok(Some(read))
+}
+
+pub(super) fn statistics(
+    global: &Global,
+    settings: &Settings,
+) -> Result<Option<Statistics>, Failure> {
     let paths = chosen(&global.money.executions, &settings.executions);
     if paths.is_empty() {
         return Ok(None);
@@ -165,7 +207,17 @@ pub(super) fn bill(
 ) -> Result<Bill, Failure> {
     let money = &global.money;
     let mut reader = BillReader::new(metric(money.metric), window, included(&money.include));
-    for file in files("--costs", chosen(&money.costs, &settings.costs))? {
+    let named = chosen(&money.costs, &settings.costs);
+    if named.is_empty()
+        && let Some(mut store) = stores::in_use(global, settings)?
+    {
+        for (name, text) in store.cost_pages()? {
+            if let Err(error) = reader.read(&name, text.as_bytes()) {
+                reader.pass_over(&name, &error);
+            }
+        }
+    }
+    for file in files("--costs", named)? {
         let bytes = read_export(&file.path)
             .map_err(|error| unreadable(&file, "--costs", &error.to_string()))?;
         let name = file.path.to_string_lossy();
@@ -188,14 +240,21 @@ pub(super) fn bill(
 
 /// Quick's data sources, where they were listed.
 pub(super) fn inventory(
+    global: &Global,
     asked: &[PathBuf],
     settings: &Settings,
 ) -> Result<Option<Inventory>, Failure> {
     let paths = chosen(asked, &settings.data_sources);
-    if paths.is_empty() {
-        return Ok(None);
-    }
     let mut inventory = Inventory::default();
+    if paths.is_empty() {
+        let Some(mut store) = stores::in_use(global, settings)? else {
+            return Ok(None);
+        };
+        for list in store.documents("data-sources")? {
+            read_data_sources(&list.name, list.text.as_bytes(), &mut inventory);
+        }
+        return Ok((inventory.lists > 0).then_some(inventory));
+    }
     for file in files("--data-sources", paths)? {
         let bytes = read_export(&file.path)
             .map_err(|error| unreadable(&file, "--data-sources", &error.to_string()))?;
@@ -254,6 +313,15 @@ pub(super) fn add_units(
         reader
             .read(&name, &bytes)
             .map_err(|error| unreadable(&file, "--business-units", &error.to_string()))?;
+    }
+    if paths.is_empty()
+        && let Some(mut store) = stores::in_use(global, settings)?
+    {
+        for list in store.documents("accounts")? {
+            reader
+                .read(&list.name, list.text.as_bytes())
+                .map_err(|error| Failure::internal(format!("the store's accounts: {error}")))?;
+        }
     }
     let (units, rejects) = reader.finish();
     topology.units = units;

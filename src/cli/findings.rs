@@ -56,6 +56,7 @@ fn asked_rules(asked: &[String]) -> Result<BTreeSet<String>, Failure> {
 
 /// Everything that rules are asked about, for a window.
 pub(super) fn checks(
+    global: &Global,
     args: &ChecksArgs,
     settings: &Settings,
     window: TimeWindow,
@@ -67,7 +68,7 @@ pub(super) fn checks(
         rules: Arc::new(inputs::rule_set(settings, only)?),
         window,
         baseline_days: moments::baseline_days(&args.baseline)?,
-        inventory: exports::inventory(&args.data_sources, settings)?,
+        inventory: exports::inventory(global, &args.data_sources, settings)?,
         suppressions: settings.suppressions.clone(),
         as_of: end.day(),
         previous: args
@@ -103,6 +104,9 @@ pub(super) fn options(global: &Global) -> String {
     for logs in global.logs.iter().filter(|logs| *logs != "-") {
         add("--logs", logs);
     }
+    if let Some(store) = &global.store {
+        add("--store", &store.to_string_lossy());
+    }
     for path in &global.money.executions {
         add("--executions", &path.to_string_lossy());
     }
@@ -122,7 +126,7 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
     let window = moments::window(global, now, DefaultWindow::Last(DEFAULT_SECONDS))?;
     let window = judged(window, now, DEFAULT_SECONDS);
     let settings = inputs::settings(global)?;
-    let checks = checks(&args.checks, &settings, window, now, &only)?;
+    let checks = checks(global, &args.checks, &settings, window, now, &only)?;
     let read = moments::with_baseline(checks.window, checks.baseline_days);
     let mut inputs = Inputs::of_settings(global, &settings, read, Wants::BillIfGiven)?;
     inputs.plan.checks = Some(checks);

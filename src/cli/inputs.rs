@@ -4,24 +4,30 @@ use super::args::Global;
 use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::moments::{self, DefaultWindow};
-use super::progress::{self, Progress};
+use super::progress::Progress;
 use super::select::nearest;
 use super::sources;
+use super::stores;
 use super::terminal::say;
 use crate::config::{LogLocation, Settings};
 use crate::decode::Reading;
 use crate::model::audit::Audit;
 use crate::model::coverage::{Limits, Rejects};
+use crate::model::event::Place;
 use crate::model::pattern::matches;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
+use crate::output::human::safe;
 use crate::output::summary;
 use crate::pipeline::{self, Plan, Unwatched};
-use crate::ports::Sources;
+use crate::ports::{LogSource, Sources};
 use crate::rules::{RULES, RuleSet};
+use crate::store::Store;
 use jiff::Timestamp;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 const CONFIG_FILE: &str = "qs-audit.toml";
 
@@ -30,7 +36,20 @@ pub(super) struct Inputs {
     pub(super) plan: Plan,
     /// Lines of business units that could not be read.
     units_rejects: Rejects,
-    pub(super) logs: Sources,
+    logs: Logs,
+}
+
+/// Where events come from.
+enum Logs {
+    /// From logs that are read now.
+    Read(Sources),
+    /// From what was kept of them.
+    Kept(Mutex<Store>),
+}
+
+fn of_sessions_that_are_not_kept() -> Failure {
+    Failure::usage("the store keeps the calls of sessions that have to do with Quick or Athena")
+        .hint("give --logs to read all of them, or collect with [store] all_sessions = true")
 }
 
 /// Now: the clock, or what `--now` says instead.
@@ -116,6 +135,10 @@ impl Inputs {
         window: TimeWindow,
         wanted: Wants,
     ) -> Result<Self, Failure> {
+        if let Some(store) = stores::in_use(global, settings)? {
+            let logs = Logs::Kept(Mutex::new(store));
+            return Self::of_logs(global, logs, settings, window, wanted);
+        }
         let locations = sources::locations(global, settings)?;
         Self::new(global, &locations, settings, window, wanted)
     }
@@ -127,11 +150,21 @@ impl Inputs {
         window: TimeWindow,
         wanted: Wants,
     ) -> Result<Self, Failure> {
+        let logs = Logs::Read(sources::open(global, locations, &window)?);
+        Self::of_logs(global, logs, settings, window, wanted)
+    }
+
+    fn of_logs(
+        global: &Global,
+        logs: Logs,
+        settings: &Settings,
+        window: TimeWindow,
+        wanted: Wants,
+    ) -> Result<Self, Failure> {
         let exports = exports::exports(global, settings, window, wanted)?;
         let mut topology = settings.topology.clone();
         let units_rejects =
             exports::add_units(global, settings, exports.bill.as_ref(), &mut topology)?;
-        let logs = sources::open(global, locations, &window)?;
         Ok(Self {
             plan: Plan {
                 window,
@@ -151,14 +184,7 @@ impl Inputs {
 
     /// Reads and stitches, and says on standard error what was read.
     pub(super) fn run(&self, global: &Global) -> Result<Audit, Failure> {
-        let audit = if progress::is_wanted(global) {
-            let progress = Progress::new(&self.logs);
-            let audit = pipeline::run(&self.plan, &self.logs, &progress);
-            progress.finish();
-            audit?
-        } else {
-            pipeline::run(&self.plan, &self.logs, &Unwatched)?
-        };
+        let audit = self.audit(Some(global))?;
         let inventory = self.plan.checks.as_ref();
         let inventory = inventory.and_then(|checks| checks.inventory.as_ref());
         let audit = Audit {
@@ -174,7 +200,82 @@ impl Inputs {
 
     /// The same, without a word.
     pub(super) fn run_quietly(&self) -> Result<Audit, Failure> {
-        Ok(pipeline::run(&self.plan, &self.logs, &Unwatched)?)
+        self.audit(None)
+    }
+
+    /// Reads logs, or remembers; `None` shows no progress.
+    fn audit(&self, global: Option<&Global>) -> Result<Audit, Failure> {
+        let (logs, global) = match (&self.logs, global) {
+            (Logs::Kept(store), global) => {
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                if self.plan.all_sessions && !store.has_all_sessions()? {
+                    return Err(of_sessions_that_are_not_kept());
+                }
+                let remembered = store.remember(&self.plan.window)?;
+                if let Some(last) = store.last_run()?
+                    && global.is_some_and(|global| !global.quiet)
+                {
+                    let place = store.root().display().to_string();
+                    say(&format!(
+                        "from {}, collected {}\n",
+                        safe(&place),
+                        last.started_at
+                    ));
+                }
+                return Ok(pipeline::run_again(&self.plan, remembered)?);
+            }
+            (Logs::Read(logs), Some(global)) => (logs, global),
+            (Logs::Read(logs), None) => return Ok(pipeline::run(&self.plan, logs, &Unwatched)?),
+        };
+        let all = (0..logs.object_count()).collect();
+        let progress = Progress::new(global, logs, all, logs.listing().bytes);
+        let audit = pipeline::run(&self.plan, logs, &progress);
+        progress.finish();
+        Ok(audit?)
+    }
+
+    /// Whether calls of sessions that have nothing to do with Quick or Athena can be
+    /// told.
+    pub(super) fn can_tell_all_sessions(&self) -> bool {
+        match &self.logs {
+            Logs::Read(_) => true,
+            Logs::Kept(store) => {
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                store.has_all_sessions().unwrap_or(false)
+            }
+        }
+    }
+
+    /// Events as they were logged, read again from where they came from.
+    pub(super) fn raw_events(
+        &self,
+        global: &Global,
+        settings: &Settings,
+        audit: &Audit,
+        places: &[Place],
+    ) -> Result<Vec<(Place, Value)>, Failure> {
+        let logs = match &self.logs {
+            Logs::Read(logs) => return Ok(pipeline::raw_events(&self.plan, logs, places)),
+            Logs::Kept(_) => {
+                let objects: BTreeSet<u32> = places.iter().map(|place| place.object).collect();
+                objects.into_iter().collect::<Vec<u32>>()
+            }
+        };
+        let keys = logs.iter().filter_map(|object| audit.objects.get(object));
+        let keys: Vec<String> = keys.map(ToString::to_string).collect();
+        let sources = sources::of_keys(global, settings, &keys)?;
+        let position = |place: &Place| logs.binary_search(&place.object).ok();
+        let own = places.iter().filter_map(|place| {
+            let object = u32::try_from(position(place)?).ok()?;
+            Some(Place { object, ..*place })
+        });
+        let own: Vec<Place> = own.collect();
+        let found = pipeline::raw_events(&self.plan, &sources, &own);
+        let back = found.into_iter().filter_map(|(place, value)| {
+            let object = *logs.get(place.object as usize)?;
+            Some((Place { object, ..place }, value))
+        });
+        Ok(back.collect())
     }
 
     fn tell(&self, global: &Global, audit: &Audit) -> Result<(), Failure> {

@@ -3,12 +3,14 @@
 mod args;
 mod chains;
 mod chargeback;
+mod collect;
 mod demo;
 mod exit;
 mod explain;
 mod exports;
 mod failure;
 mod findings;
+mod gather;
 mod glue;
 mod inputs;
 mod moments;
@@ -20,6 +22,7 @@ mod run;
 mod select;
 mod show;
 mod sources;
+mod stores;
 mod terminal;
 
 pub use args::{Cli, command};

@@ -39,7 +39,14 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
     let now = inputs::now(global)?;
     let window = window(global, now)?;
     let settings = inputs::settings(global)?;
-    let mut checks = checks(&args.checks, &settings, window, now, &BTreeSet::new())?;
+    let mut checks = checks(
+        global,
+        &args.checks,
+        &settings,
+        window,
+        now,
+        &BTreeSet::new(),
+    )?;
     let days = Days::of(window, checks.as_of);
     let folder = ReportFolder::of(global.output.as_deref(), days)?;
     checks.trends = true;

@@ -4,7 +4,7 @@ use super::args::{Cli, Command};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{check_output, say};
-use super::{chains, chargeback, demo, explain, findings, glue, query, report, show};
+use super::{chains, chargeback, collect, demo, explain, findings, glue, query, report, show};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -47,6 +47,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Findings(args) => findings::run(&cli.global, args),
         Command::Report(args) => report::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
+        Command::Collect(args) => collect::run(&cli.global, args),
         Command::Query(args) => query::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::Completions(args) => glue::completions(&cli.global, args),

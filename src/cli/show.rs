@@ -4,19 +4,19 @@ use super::args::{Format, Global, ShowArgs};
 use super::chains::{exit_of, last_day, nothing_to_read, record_table};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::inputs::Inputs;
+use super::inputs::{self, Inputs};
 use super::moments::DefaultWindow;
 use super::select::nearest;
-use super::terminal::{TABULAR, check_format, page, write_out};
+use super::terminal::{TABULAR, check_format, page, say, write_out};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::event::Place;
 use crate::output::chain_table::is_listed_by_default;
+use crate::output::human::plural;
 use crate::output::json::v1::{self, Shape};
 use crate::output::{csv, show, xlsx};
-use crate::pipeline;
 use crate::tables::write_parquet;
-use std::io::Write;
+use serde_json::Value;
 
 /// The chain that started last.
 const LATEST: &str = "latest";
@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
         return Ok(exit_of(global, &audit).max(Some(exit)));
     }
     let asked = args.chain_id.to_lowercase();
-    if !is_known(&audit, &asked) {
+    if !is_known(&audit, &asked) && inputs.can_tell_all_sessions() {
         // It may be one of those that only --all-sessions lists.
         inputs.plan.all_sessions = true;
         audit = inputs.run_quietly()?;
@@ -40,8 +40,13 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     let chain = find(&audit, &asked)?;
     let page = page(global);
     let one = [chain];
+    let events = if args.raw {
+        raw(global, &inputs, &audit, chain)?
+    } else {
+        Vec::new()
+    };
     write_out(global, |out| match global.format {
-        _ if args.raw => raw(&inputs, &audit, chain, out),
+        _ if args.raw => events.iter().try_for_each(|event| writeln!(out, "{event}")),
         Format::Table => show::write(&audit, chain, page, out),
         Format::Json => v1::write_json(&audit, &one, Shape::Chains, out),
         Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
@@ -58,19 +63,31 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     Ok(exit_of(global, &audit).max(None))
 }
 
-/// The events of a chain as they were logged, one per line, by time.
-fn raw(inputs: &Inputs, audit: &Audit, chain: &Chain, out: &mut dyn Write) -> std::io::Result<()> {
+/// The events of a chain as they were logged, by time.
+fn raw(
+    global: &Global,
+    inputs: &Inputs,
+    audit: &Audit,
+    chain: &Chain,
+) -> Result<Vec<Value>, Failure> {
     let places = chain.events.iter();
     let places: Vec<Place> = places
         .map(|event| audit.events[event.event as usize].place)
         .collect();
-    let found = pipeline::raw_events(&inputs.plan, &inputs.logs, &places);
-    for place in places {
-        if let Some((_, event)) = found.iter().find(|(at, _)| *at == place) {
-            writeln!(out, "{event}")?;
-        }
+    let found = inputs.raw_events(global, &inputs::settings(global)?, audit, &places)?;
+    let events = places.iter().filter_map(|place| {
+        let (_, event) = found.iter().find(|(at, _)| at == place)?;
+        Some(event.clone())
+    });
+    let events: Vec<Value> = events.collect();
+    let lost = (places.len() - events.len()) as u64;
+    if lost > 0 && !global.quiet {
+        say(&format!(
+            "{} can no longer be read where it was logged\n",
+            plural(lost, "event")
+        ));
     }
-    Ok(())
+    Ok(events)
 }
 
 fn is_known(audit: &Audit, asked: &str) -> bool {

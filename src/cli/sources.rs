@@ -60,9 +60,57 @@ pub(super) fn open(
     Ok(sources)
 }
 
+/// What the keys of a location's objects, and of what could not be listed there, begin
+/// with.
+pub(super) fn roots(location: &LogLocation) -> Vec<String> {
+    match location {
+        LogLocation::Path(path) => vec![path.to_string_lossy().into_owned()],
+        LogLocation::S3(bucket) => vec![bucket.url.clone()],
+        LogLocation::LookupEvents {
+            account_id,
+            regions,
+            ..
+        } => {
+            let regions = regions.iter();
+            regions
+                .map(|region| format!("lookup-events://{account_id}/{region}"))
+                .collect()
+        }
+    }
+}
+
+/// Objects by the keys that they were read under before, in this order.
+pub(super) fn of_keys(
+    global: &Global,
+    settings: &Settings,
+    keys: &[String],
+) -> Result<Sources, Failure> {
+    let mut sources = Sources::default();
+    let mut at = 0;
+    while let Some(key) = keys.get(at) {
+        // Keys of one bucket are brought together.
+        let bucket = bucket_of(key);
+        let run = keys[at..].iter().take_while(|key| bucket_of(key) == bucket);
+        let run: Vec<String> = run.cloned().collect();
+        at += run.len();
+        if bucket.is_some() {
+            remote::of_keys(global, settings, &run, &mut sources)?;
+        } else {
+            for path in &run {
+                sources.add(Box::new(LocalLogs::of_file(path.into())));
+            }
+        }
+    }
+    Ok(sources)
+}
+
+fn bucket_of(key: &str) -> Option<&str> {
+    key.strip_prefix("s3://")?.split('/').next()
+}
+
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{Failure, Global, LogLocation, Sources, TimeWindow};
+    use super::{Failure, Global, LogLocation, Settings, Sources, TimeWindow};
 
     pub(super) fn open(
         _global: &Global,
@@ -70,14 +118,27 @@ mod remote {
         _window: &TimeWindow,
         _sources: &mut Sources,
     ) -> Result<(), Failure> {
-        Err(Failure::usage("this program was built without AWS access")
-            .hint("copy the logs with `aws s3 sync`, or build it with the feature aws"))
+        Err(without_aws())
+    }
+
+    pub(super) fn of_keys(
+        _global: &Global,
+        _settings: &Settings,
+        _keys: &[String],
+        _sources: &mut Sources,
+    ) -> Result<(), Failure> {
+        Err(without_aws())
+    }
+
+    fn without_aws() -> Failure {
+        Failure::usage("this program was built without AWS access")
+            .hint("copy the logs with `aws s3 sync`, or build it with the feature aws")
     }
 }
 
 #[cfg(feature = "aws")]
 mod remote {
-    use super::{Failure, Global, LogLocation, S3Settings, Sources, TimeWindow};
+    use super::{Failure, Global, LogLocation, S3Settings, Settings, Sources, TimeWindow};
     use crate::aws::{Access, Aws, AwsError, LookupLogs, LookupPlace, S3Location, S3Logs, Trouble};
     use crate::cli::{inputs, progress};
 
@@ -142,7 +203,37 @@ mod remote {
         }
     }
 
-    pub(super) fn s3(bucket: &S3Settings) -> Result<S3Location, Failure> {
+    /// Objects of one bucket by their keys, read as its location says.
+    pub(super) fn of_keys(
+        global: &Global,
+        settings: &Settings,
+        keys: &[String],
+        sources: &mut Sources,
+    ) -> Result<(), Failure> {
+        let Some(first) = keys.first() else {
+            return Ok(());
+        };
+        let configured = settings.logs.iter().find_map(|location| match location {
+            LogLocation::S3(bucket) if first.starts_with(&bucket.url) => Some(bucket.clone()),
+            _ => None,
+        });
+        let bucket = configured.unwrap_or_else(|| S3Settings {
+            url: first.clone(),
+            requester_pays: global.requester_pays,
+            ..S3Settings::default()
+        });
+        let location = s3(&bucket)?;
+        let own = format!("s3://{}/", location.bucket);
+        let keys: Vec<&str> = keys
+            .iter()
+            .filter_map(|key| key.strip_prefix(&own))
+            .collect();
+        let aws = Aws::new()?;
+        sources.add(Box::new(S3Logs::of_keys(&aws, location, &keys)));
+        Ok(())
+    }
+
+    fn s3(bucket: &S3Settings) -> Result<S3Location, Failure> {
         let location = S3Location::parse(&bucket.url).ok_or_else(|| {
             Failure::usage(format!("{:?} names no bucket", bucket.url))
                 .hint("write s3://bucket or s3://bucket/prefix")

@@ -137,6 +137,15 @@ impl Decoder {
         self.decoded.events.get(from..).unwrap_or_default()
     }
 
+    /// Gives out what was read since the last time, and goes on.
+    #[must_use]
+    pub fn take(&mut self) -> Decoded {
+        let sightings = Sightings::new(&self.window);
+        let sightings = std::mem::replace(&mut self.sightings, sightings);
+        sightings.finish(&mut self.decoded.coverage);
+        std::mem::take(&mut self.decoded)
+    }
+
     /// Ends the decoder and gives out what it read.
     #[must_use]
     pub fn finish(mut self) -> Decoded {

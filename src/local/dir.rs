@@ -102,6 +102,15 @@ impl LocalLogs {
         Ok(logs)
     }
 
+    /// One file, whether it is there or not.
+    #[must_use]
+    pub fn of_file(path: PathBuf) -> Self {
+        Self {
+            objects: vec![Object::File(path)],
+            listing: Listing::default(),
+        }
+    }
+
     fn walk(&mut self, root: &Path, window: &TimeWindow, files: &mut Vec<PathBuf>) {
         // Objects of one folder share all of the key that is looked at.
         let mut folder: Option<(PathBuf, bool, KeyFacts)> = None;

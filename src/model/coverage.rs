@@ -76,6 +76,32 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    /// All reasons.
+    const ALL: [Self; 16] = [
+        Self::Unreadable,
+        Self::Empty,
+        Self::NotJson,
+        Self::CorruptGzip,
+        Self::TruncatedGzip,
+        Self::TrailingBytes,
+        Self::TooLarge,
+        Self::TruncatedJson,
+        Self::InvalidJson,
+        Self::InvalidUtf8,
+        Self::NestedTooDeep,
+        Self::RecordTooLarge,
+        Self::NotARecord,
+        Self::WrongType,
+        Self::BadMember,
+        Self::Changed,
+    ];
+
+    /// Reads what [`Self::as_str`] gives.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+
     /// The reason as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -138,6 +164,13 @@ impl Rejects {
         }
     }
 
+    /// Counts some more of a reason of which there is no example.
+    pub fn add_uncounted(&mut self, reason: RejectReason, count: u64) {
+        if count > 0 {
+            self.by_reason.entry(reason).or_default().0 += count;
+        }
+    }
+
     /// Counts all of another's.
     pub fn merge(&mut self, other: Self) {
         for (reason, (count, examples)) in other.by_reason {
@@ -181,6 +214,18 @@ pub enum Sibling {
 }
 
 impl Sibling {
+    /// Reads what [`Self::as_str`] gives.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let all = [
+            Self::Digest,
+            Self::Insight,
+            Self::NetworkActivity,
+            Self::Aggregated,
+        ];
+        all.into_iter().find(|sibling| sibling.as_str() == text)
+    }
+
     /// The sibling as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -262,6 +307,9 @@ pub struct Coverage {
     pub replaced: u64,
     /// Records whose event time is inside the window.
     pub records_in_window: u64,
+    /// Whether those are only the ones of whole days: of what was kept, only days are
+    /// known, and the window cuts through one.
+    pub is_window_cut: bool,
     /// What was not read, and why.
     pub rejects: Rejects,
     /// Accounts, Regions and days seen.
@@ -311,6 +359,7 @@ impl Coverage {
         self.conflicts += other.conflicts;
         self.replaced += other.replaced;
         self.records_in_window += other.records_in_window;
+        self.is_window_cut |= other.is_window_cut;
         self.rejects.merge(other.rejects);
         for (key, seen) in other.seen {
             self.seen

@@ -11,7 +11,7 @@ use hashbrown::HashSet;
 /// A role session's assumed role id, hashed: enough to find candidates again,
 /// which are then compared in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionMark(u32);
+pub struct SessionMark(u64);
 
 impl SessionMark {
     /// The mark of an assumed role id (`AROA...:session-name`).
@@ -27,8 +27,19 @@ impl SessionMark {
         };
         let wide = words.iter().fold(assumed_role_id.len() as u64, step);
         let wide = step(wide, &last);
-        #[expect(clippy::cast_possible_truncation, reason = "the fold is the point")]
-        Self((wide ^ (wide >> 32)) as u32)
+        Self(wide ^ (wide >> 32))
+    }
+
+    /// The mark as a number, to be kept.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// A mark that was kept.
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
     }
 
     /// The marks of a session and of its role.

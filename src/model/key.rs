@@ -18,6 +18,13 @@ pub struct KeyFacts {
 }
 
 impl KeyFacts {
+    /// The account whose folder the object is in, to be shown and never relied on.
+    #[must_use]
+    pub fn account_of(key: &str) -> Option<&str> {
+        let mut parts = key.split(['/', '\\']);
+        parts.rfind(|part| is_account_id(part))
+    }
+
     /// Reads a key. Other layouts tell nothing.
     #[must_use]
     pub fn of(key: &str) -> Self {

@@ -1,9 +1,12 @@
 //! The conductor: the order of the stages, and the threads they run on.
 
+mod collect;
 mod read;
 
+pub use collect::{Collected, ObjectRead, collect};
+
 use crate::attribute::{self, AttributeError, Pricing};
-use crate::decode::Reading;
+use crate::decode::{Candidate, Decoded, Outcome, Reading};
 use crate::model::audit::{Audit, Part};
 use crate::model::bill::Bill;
 use crate::model::coverage::{Coverage, Limits};
@@ -15,7 +18,7 @@ use crate::model::text::Text;
 use crate::model::topology::Topology;
 use crate::model::trend::Trend;
 use crate::model::window::TimeWindow;
-use crate::ports::LogSource;
+use crate::ports::{LogSource, Remembered};
 use crate::rules::{self, RuleSet};
 use crate::stitch;
 use jiff::civil::Date;
@@ -106,14 +109,14 @@ impl Default for Plan {
 /// Sees objects go by, from many threads.
 pub trait Watcher: Sync {
     /// An object of so many stored bytes was read.
-    fn object(&self, stored_bytes: u64);
+    fn object(&self, object: u32, stored_bytes: u64);
 }
 
 /// A watcher that does not look.
 pub struct Unwatched;
 
 impl Watcher for Unwatched {
-    fn object(&self, _stored_bytes: u64) {}
+    fn object(&self, _object: u32, _stored_bytes: u64) {}
 }
 
 /// Why a run could not be done.
@@ -151,20 +154,57 @@ pub fn run(
     source: &dyn LogSource,
     watcher: &dyn Watcher,
 ) -> Result<Audit, PipelineError> {
-    let pool = rayon::ThreadPoolBuilder::new()
+    let (events, coverage) = pool(plan)?.install(|| read::read(plan, source, watcher));
+    finish(plan, &|object| source.key(object), events, coverage)
+}
+
+/// The same of what was read before, and kept.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineError> {
+    let Remembered {
+        events,
+        session_events,
+        mut coverage,
+        keys,
+        listing,
+    } = remembered;
+    coverage.records_kept = events.len() as u64;
+    let others = coverage.records_kept + coverage.records_rejected;
+    coverage.records_not_relevant = coverage.records.saturating_sub(others);
+    let interest = stitch::interest(&events, &plan.topology, plan.all_sessions);
+    let candidates = session_events.into_iter().map(|event| Candidate {
+        assumed_role_id: event.identity.principal_id.clone().unwrap_or_default(),
+        object: event.place.object,
+        outcome: Outcome::Event(Box::new(event)),
+    });
+    let whole = Decoded {
+        events,
+        candidates: candidates.collect(),
+        coverage,
+        ..Decoded::default()
+    };
+    let (events, coverage) = read::settle(whole, &interest, &listing);
+    let key = |object: u32| keys.get(&object).cloned().unwrap_or_else(|| "".into());
+    finish(plan, &key, events, coverage)
+}
+
+/// Threads as the plan asks for them.
+fn pool(plan: &Plan) -> Result<rayon::ThreadPool, PipelineError> {
+    rayon::ThreadPoolBuilder::new()
         .num_threads(plan.threads)
         .build()
         .map_err(|source| PipelineError::Threads {
             threads: plan.threads,
             source,
-        })?;
-    let (events, coverage) = pool.install(|| read::read(plan, source, watcher));
-    finish(plan, source, events, coverage)
+        })
 }
 
 fn finish(
     plan: &Plan,
-    source: &dyn LogSource,
+    key: &dyn Fn(u32) -> Text,
     events: Vec<Event>,
     mut coverage: Coverage,
 ) -> Result<Audit, PipelineError> {
@@ -193,7 +233,7 @@ fn finish(
     coverage.replaced = stitched.replaced;
     let mut audit = Audit {
         window: plan.window,
-        objects: keys_of(source, &stitched.events),
+        objects: keys_of(key, &stitched.events),
         coverage,
         chains: stitched.chains,
         roles: stitched.roles,
@@ -295,11 +335,9 @@ fn add_money(audit: &mut Audit, exports: &Exports) -> Result<(), AttributeError>
 }
 
 /// Keys of the objects that kept events came from.
-fn keys_of(source: &dyn LogSource, events: &[Event]) -> BTreeMap<u32, Text> {
+fn keys_of(key: &dyn Fn(u32) -> Text, events: &[Event]) -> BTreeMap<u32, Text> {
     let objects: BTreeSet<u32> = events.iter().map(|event| event.place.object).collect();
-    let keyed = objects
-        .into_iter()
-        .map(|object| (object, source.key(object)));
+    let keyed = objects.into_iter().map(|object| (object, key(object)));
     keyed.collect()
 }
 

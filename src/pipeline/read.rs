@@ -10,7 +10,7 @@ use crate::decode::{Candidate, Decoded, Decoder, Outcome, Unresolved};
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::Event;
 use crate::model::interest::Interest;
-use crate::ports::LogSource;
+use crate::ports::{Listing, LogSource};
 use crate::stitch;
 use hashbrown::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -23,10 +23,20 @@ pub(super) fn read(
     watcher: &dyn Watcher,
 ) -> (Vec<Event>, Coverage) {
     let objects: Vec<u32> = (0..source.object_count()).collect();
-    let known = KnownInterest::new(plan);
-    let parts = on_all_threads(plan, source, &objects, &|worker, object, body| {
-        worker.first_pass(object, body, &known, watcher);
-    });
+    let interest = Interest {
+        all_sessions: plan.all_sessions,
+        ..Interest::default()
+    };
+    let known = KnownInterest::new(plan, interest);
+    let parts = on_all_threads(
+        plan,
+        source,
+        &objects,
+        &|worker, object, body, _: &mut ()| {
+            worker.first_pass(object, body, &known, watcher);
+        },
+    );
+    let parts = parts.into_iter().map(|(decoded, ())| decoded);
     let mut whole = Decoded::default();
     for part in parts {
         whole.events.extend(part.events);
@@ -36,7 +46,7 @@ pub(super) fn read(
     }
     let interest = stitch::interest(&whole.events, &plan.topology, plan.all_sessions);
     second_pass(plan, source, &interest, &mut whole);
-    settle(whole, &interest, source)
+    settle(whole, &interest, source.listing())
 }
 
 /// Reads objects again that hold calls of interest which were passed over.
@@ -51,23 +61,28 @@ fn second_pass(plan: &Plan, source: &dyn LogSource, interest: &Interest, whole: 
     if objects.is_empty() {
         return;
     }
-    let parts = on_all_threads(plan, source, &objects, &|worker, object, body| {
-        let key = worker.source.key(object);
-        if worker.source.read(object, body).is_err() {
-            return worker.changed(&key);
-        }
-        let size = worker.decoder.object(object, &key, body, interest);
-        let before = objects.binary_search(&object).map(|at| records[at]);
-        if before != Ok(size.records) {
-            worker.changed(&key);
-        }
-    });
+    let parts = on_all_threads(
+        plan,
+        source,
+        &objects,
+        &|worker, object, body, _: &mut ()| {
+            let key = worker.source.key(object);
+            if worker.source.read(object, body).is_err() {
+                return worker.changed(&key);
+            }
+            let size = worker.decoder.object(object, &key, body, interest);
+            let before = objects.binary_search(&object).map(|at| records[at]);
+            if before != Ok(size.records) {
+                worker.changed(&key);
+            }
+        },
+    );
     // The second reading of an object stands for both.
     let reread: HashSet<u32> = objects.iter().copied().collect();
     whole
         .candidates
         .retain(|candidate| !reread.contains(&candidate.object));
-    for part in parts {
+    for (part, ()) in parts {
         whole.candidates.extend(part.candidates);
         for (reason, _, examples) in part.coverage.rejects.iter() {
             if reason == RejectReason::Changed {
@@ -80,7 +95,11 @@ fn second_pass(plan: &Plan, source: &dyn LogSource, interest: &Interest, whole: 
 }
 
 /// Counts the candidates as what they turned out to be.
-fn settle(whole: Decoded, interest: &Interest, source: &dyn LogSource) -> (Vec<Event>, Coverage) {
+pub(super) fn settle(
+    whole: Decoded,
+    interest: &Interest,
+    listing: &Listing,
+) -> (Vec<Event>, Coverage) {
     let Decoded {
         mut events,
         candidates,
@@ -105,7 +124,6 @@ fn settle(whole: Decoded, interest: &Interest, source: &dyn LogSource) -> (Vec<E
             }
         }
     }
-    let listing = source.listing();
     coverage.objects_outside_window += listing.outside_window;
     for (&sibling, &count) in &listing.passed_over {
         *coverage.objects_passed_over.entry(sibling).or_default() += count;
@@ -124,19 +142,26 @@ fn settle(whole: Decoded, interest: &Interest, source: &dyn LogSource) -> (Vec<E
 }
 
 /// The sessions known to matter so far, shared by all readers.
-struct KnownInterest<'a> {
+pub(super) struct KnownInterest<'a> {
     plan: &'a Plan,
+    /// Whether more is learned on the way.
+    learns: bool,
     interest: RwLock<Arc<Interest>>,
 }
 
 impl<'a> KnownInterest<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        let interest = Interest {
-            all_sessions: plan.all_sessions,
-            ..Interest::default()
-        };
+    pub(super) fn new(plan: &'a Plan, interest: Interest) -> Self {
+        Self {
+            learns: true,
+            ..Self::fixed(plan, interest)
+        }
+    }
+
+    /// The interest is what it is.
+    pub(super) fn fixed(plan: &'a Plan, interest: Interest) -> Self {
         Self {
             plan,
+            learns: false,
             interest: RwLock::new(Arc::new(interest)),
         }
     }
@@ -147,6 +172,9 @@ impl<'a> KnownInterest<'a> {
     }
 
     fn learn(&self, events: &[Event]) {
+        if !self.learns {
+            return;
+        }
         let mut hints = Interest::default();
         stitch::hints(events, &self.plan.topology, &mut hints);
         let known = self.now();
@@ -165,16 +193,16 @@ impl<'a> KnownInterest<'a> {
 }
 
 /// One thread's reader.
-struct Worker<'a> {
+pub(super) struct Worker<'a> {
     source: &'a dyn LogSource,
-    decoder: Decoder,
+    pub(super) decoder: Decoder,
     /// Inflated bytes of all readers together, against the limit of the run.
     inflated: &'a AtomicU64,
     limit: u64,
 }
 
 impl Worker<'_> {
-    fn first_pass(
+    pub(super) fn first_pass(
         &mut self,
         object: u32,
         body: &mut Vec<u8>,
@@ -202,7 +230,7 @@ impl Worker<'_> {
                     .unreadable(&key, RejectReason::Unreadable, message);
             }
         }
-        watcher.object(body.len() as u64);
+        watcher.object(object, body.len() as u64);
     }
 
     fn changed(&mut self, key: &crate::model::text::Text) {
@@ -211,15 +239,17 @@ impl Worker<'_> {
     }
 }
 
-type Job<'a> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>) + Sync);
+/// What is done with an object, its body, and what its thread has so far.
+type Job<'a, T> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>, &mut T) + Sync);
 
-/// Gives the objects to all threads of the pool, one after the other.
-fn on_all_threads(
+/// Gives the objects to all threads of the pool, one after the other; gives back what
+/// each thread decoded, and what the job made besides.
+pub(super) fn on_all_threads<T: Default + Send>(
     plan: &Plan,
     source: &dyn LogSource,
     objects: &[u32],
-    job: Job<'_>,
-) -> Vec<Decoded> {
+    job: Job<'_, T>,
+) -> Vec<(Decoded, T)> {
     source.expect(objects);
     let next = AtomicUsize::new(0);
     let inflated = AtomicU64::new(0);
@@ -231,9 +261,10 @@ fn on_all_threads(
             limit: plan.limits.run_bytes_max,
         };
         let mut body = Vec::new();
+        let mut made = T::default();
         while let Some(&object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
-            job(&mut worker, object, &mut body);
+            job(&mut worker, object, &mut body, &mut made);
         }
-        worker.decoder.finish()
+        (worker.decoder.finish(), made)
     })
 }

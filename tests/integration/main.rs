@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "aws")]
+mod aws_services;
 mod browser;
 mod chargeback;
 mod cli;
 mod common;
+#[cfg(feature = "aws")]
+mod crash;
 mod decode;
 mod findings;
 mod hostile;
@@ -22,4 +26,5 @@ mod s3_server;
 mod samples;
 mod spikes;
 mod stitch;
+mod store;
 mod tidy;

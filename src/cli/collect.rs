@@ -1,0 +1,366 @@
+//! `qs-audit collect`.
+
+use super::args::{CollectArgs, Global};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::gather;
+use super::inputs;
+use super::moments::{self, DefaultWindow};
+use super::progress::Progress;
+use super::sources;
+use super::stores;
+use super::terminal::{say, write_out};
+use crate::config::{LogLocation, Settings};
+use crate::model::coverage::Limits;
+use crate::model::event::Event;
+use crate::model::interest::Interest;
+use crate::model::key::KeyFacts;
+use crate::model::text::{Text, digest_id};
+use crate::model::time::{UtcSecond, day_number};
+use crate::model::window::TimeWindow;
+use crate::output::human::{count, plural, safe};
+use crate::pipeline::{self, Plan, Watcher};
+use crate::ports::{LogSource, Version};
+use crate::store::{Entry, ReadObject, Writer};
+
+/// How far back the first run looks: a week to judge, and four to compare it with.
+const FIRST_SECONDS: i64 = 36 * 86_400;
+/// Days of events that new ones may belong together with: no role session lives longer
+/// than half a day.
+const RECENT_DAYS: i64 = 3;
+/// The same, when other roles are declared than before.
+const RECENT_DAYS_AFTER_CHANGE: i64 = 31;
+/// What keys of events begin with that were looked up.
+const LOOKED_UP: &str = "lookup-events://";
+/// Rounds in which sessions of interest lead to further ones.
+const ROUNDS_MAX: usize = 8;
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) objects_read: u64,
+    pub(super) objects_known: u64,
+    pub(super) objects_again: u64,
+    pub(super) records: u64,
+    pub(super) rejected: u64,
+    pub(super) gaps: Vec<(Text, String)>,
+    pub(super) lines: Vec<String>,
+}
+
+pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> {
+    let now = inputs::now(global)?;
+    let settings = inputs::settings(global)?;
+    let Some(root) = stores::root(global, &settings) else {
+        return Err(Failure::usage("there is no folder for the store")
+            .hint("name one with --store DIR, or [store] path = \"DIR\" in qs-audit.toml"));
+    };
+    let locations = sources::locations(global, &settings)?;
+    if locations.contains(&LogLocation::Path("-".into())) {
+        return Err(Failure::usage("standard input cannot be collected")
+            .hint("what is collected has to be found again: name a file or a folder"));
+    }
+    let holder = format!("process {}, since {now}", std::process::id());
+    let mut writer = Writer::open(&root, &holder, args.wait, now)?;
+    let window = window(global, &settings, &mut writer, now)?;
+    let run = writer.begin(&window)?;
+    let mut done = Done::default();
+    let mut collector = Collector {
+        global,
+        settings: &settings,
+        writer: &mut writer,
+        window,
+        batch_objects: args.commit_every as usize,
+        done: &mut done,
+    };
+    collector.logs(&locations)?;
+    gather::gather(global, &settings, &mut writer, &window, &mut done)?;
+    writer.finish(run, done.objects_read)?;
+    writer.set_fact("window-to", &window.to.unwrap_or(now).to_string())?;
+    let tidied = writer.tidy(settings.store.retention_days)?;
+    drop(writer);
+    if tidied.objects_forgotten > 0 {
+        let forgotten = plural(tidied.objects_forgotten, "object");
+        let days = settings.store.retention_days;
+        done.lines
+            .push(format!("{forgotten} older than {days} days forgotten"));
+    }
+    tell(global, &root, &window, &done)?;
+    let is_incomplete = done.rejected > 0 || !done.gaps.is_empty();
+    Ok(if global.strict && is_incomplete {
+        Exit::Incomplete
+    } else {
+        Exit::Clean
+    })
+}
+
+/// What to look at: as asked, else from a little before the end of the last run.
+fn window(
+    global: &Global,
+    settings: &Settings,
+    writer: &mut Writer,
+    now: UtcSecond,
+) -> Result<TimeWindow, Failure> {
+    let asked = global.since.is_some() || global.from.is_some() || global.to.is_some();
+    let usual = moments::window(global, now, DefaultWindow::Last(FIRST_SECONDS))?;
+    let to = usual.to.unwrap_or(now.plus(1)).min(now.plus(1));
+    let last = writer.fact("window-to")?;
+    let last = last.and_then(|last| UtcSecond::parse(&last));
+    let look_back = i64::from(settings.store.look_back_days) * 86_400;
+    Ok(match last {
+        Some(last) if !asked => TimeWindow {
+            from: Some(last.plus(-look_back).min(now)),
+            to: Some(to),
+        },
+        _ => TimeWindow {
+            to: Some(to),
+            ..usual
+        },
+    })
+}
+
+struct Collector<'a> {
+    global: &'a Global,
+    settings: &'a Settings,
+    writer: &'a mut Writer,
+    window: TimeWindow,
+    /// Objects of one commit.
+    batch_objects: usize,
+    done: &'a mut Done,
+}
+
+/// An object that has to be read.
+struct Wanted {
+    object: u32,
+    key: Text,
+    version: Version,
+    day: Option<jiff::civil::Date>,
+}
+
+impl Collector<'_> {
+    fn logs(&mut self, locations: &[LogLocation]) -> Result<(), Failure> {
+        let logs = sources::open(self.global, locations, &self.window)?;
+        let roots: Vec<String> = locations.iter().flat_map(sources::roots).collect();
+        let failed = &logs.listing().failed;
+        self.writer.note_gaps(&roots, failed)?;
+        self.done.gaps.extend(failed.iter().cloned());
+        let wanted = self.wanted(&logs)?;
+        let plan = self.plan();
+        let objects = wanted.iter().map(|one| one.object).collect();
+        let bytes = wanted.iter().map(|one| one.version.bytes).sum();
+        let progress = Progress::new(self.global, &logs, objects, Some(bytes));
+        let mut interest = self.writer.interest()?;
+        interest.all_sessions = self.settings.store.all_sessions;
+        let mut recent = self.recent(&wanted)?;
+        for batch in wanted.chunks(self.batch_objects) {
+            interest = self.batch(&plan, &logs, batch, (&mut recent, &interest), &progress)?;
+        }
+        progress.finish();
+        self.came_late(&plan, &mut recent, interest)?;
+        let all = if self.settings.store.all_sessions {
+            "yes"
+        } else {
+            "no"
+        };
+        self.writer.set_fact("all-sessions", all)?;
+        Ok(self.writer.set_fact("topology", &self.topology())?)
+    }
+
+    fn plan(&self) -> Plan {
+        Plan {
+            topology: self.settings.topology.clone(),
+            threads: usize::from(self.global.threads),
+            all_sessions: self.settings.store.all_sessions,
+            limits: Limits::DEFAULT,
+            ..Plan::default()
+        }
+    }
+
+    /// What tells one set of declared roles from another.
+    fn topology(&self) -> String {
+        let topology = &self.settings.topology;
+        let consumers = topology
+            .consumers
+            .iter()
+            .flat_map(|consumer| &consumer.roles);
+        let roles = topology.run_as_roles.iter().chain(consumers);
+        let mut spelled: Vec<String> = roles
+            .map(|role| format!("{}/{}", role.account_id, role.name))
+            .collect();
+        spelled.sort();
+        digest_id('t', spelled.iter().map(String::as_str))
+    }
+
+    /// The objects that were not read before, by day of delivery.
+    fn wanted(&mut self, logs: &dyn LogSource) -> Result<Vec<Wanted>, Failure> {
+        let mut wanted = Vec::new();
+        for object in 0..logs.object_count() {
+            let key = logs.key(object);
+            let version = logs.version(object).unwrap_or(Version {
+                tag: "".into(),
+                bytes: 0,
+            });
+            match self.writer.entry(&key, &version)? {
+                Entry::Read => self.done.objects_known += 1,
+                Entry::New | Entry::Changed => wanted.push(Wanted {
+                    object,
+                    day: KeyFacts::of(&key).delivery_day,
+                    key,
+                    version,
+                }),
+            }
+        }
+        wanted.sort_by_key(|one| (one.day, one.object));
+        Ok(wanted)
+    }
+
+    /// Events kept before that those to be read may belong together with.
+    fn recent(&mut self, wanted: &[Wanted]) -> Result<Vec<Event>, Failure> {
+        let is_same = self
+            .writer
+            .fact("topology")?
+            .is_none_or(|known| known == self.topology());
+        let days = if is_same {
+            RECENT_DAYS
+        } else {
+            RECENT_DAYS_AFTER_CHANGE
+        };
+        let first = wanted.iter().filter_map(|one| one.day).next();
+        let first = first.map(|day| i64::from(day_number(day)));
+        let first = first.or(self.window.from.map(UtcSecond::day_number));
+        Ok(self.writer.events_since(first.unwrap_or(0) - days)?)
+    }
+
+    /// Reads some objects and keeps them; gives the interest that has grown.
+    fn batch(
+        &mut self,
+        plan: &Plan,
+        logs: &dyn LogSource,
+        batch: &[Wanted],
+        (recent, known): (&mut Vec<Event>, &Interest),
+        watcher: &dyn Watcher,
+    ) -> Result<Interest, Failure> {
+        let objects: Vec<u32> = batch.iter().map(|one| one.object).collect();
+        let collected = pipeline::collect(plan, logs, &objects, (recent, known), watcher)?;
+        let mut read = Vec::new();
+        for (wanted, object) in batch.iter().zip(collected.objects) {
+            recent.extend(object.events.iter().cloned());
+            self.done.records += object.coverage.records;
+            self.done.rejected += object.coverage.rejects.total();
+            if object.coverage.objects_failed > 0 {
+                let rejects = object.coverage.rejects.iter();
+                let examples = rejects.flat_map(|(_, _, examples)| examples);
+                let first = examples.take(1);
+                let named = first.map(|reject| (reject.object.clone(), reject.detail.clone()));
+                self.done.gaps.extend(named);
+            }
+            read.push(ReadObject {
+                key: wanted.key.clone(),
+                version: wanted.version.clone(),
+                delivery_day: wanted.day,
+                coverage: object.coverage,
+                events: object.events,
+                session_events: object.session_events,
+                marks: object.marks,
+            });
+        }
+        self.done.objects_read += self.writer.commit(read, &collected.interest)?;
+        let last = batch.iter().filter_map(|one| one.day).next_back();
+        if let Some(oldest) = last.map(|day| i64::from(day_number(day)) - RECENT_DAYS) {
+            recent.retain(|event| oldest <= event.time.day_number());
+        }
+        Ok(collected.interest)
+    }
+
+    /// Reads objects again in which calls were passed over that are of interest by now.
+    fn came_late(
+        &mut self,
+        plan: &Plan,
+        recent: &mut Vec<Event>,
+        mut interest: Interest,
+    ) -> Result<(), Failure> {
+        let mut before = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            let mut keys = self.writer.passed_over(&interest)?;
+            // Those were asked for by name, not for who made them.
+            keys.retain(|key| !key.starts_with(LOOKED_UP));
+            // What cannot be read again now, the next run tries.
+            if keys.is_empty() || keys == before {
+                return Ok(());
+            }
+            self.done.objects_again += keys.len() as u64;
+            for keys in keys.chunks(self.batch_objects) {
+                let logs = sources::of_keys(self.global, self.settings, keys)?;
+                let mut again = Vec::new();
+                for (object, key) in (0..logs.object_count()).zip(keys) {
+                    again.push(Wanted {
+                        object,
+                        key: key.as_str().into(),
+                        version: self.writer.version(key)?,
+                        day: KeyFacts::of(key).delivery_day,
+                    });
+                }
+                let unwatched = &pipeline::Unwatched;
+                let known = (&mut *recent, &interest);
+                let before = self.done.objects_read;
+                interest = self.batch(plan, &logs, &again, known, unwatched)?;
+                self.done.objects_read = before;
+            }
+            before = keys;
+        }
+        Ok(())
+    }
+}
+
+/// Says what was done.
+fn tell(
+    global: &Global,
+    root: &std::path::Path,
+    window: &TimeWindow,
+    done: &Done,
+) -> Result<(), Failure> {
+    write_out(global, |out| {
+        let again = match done.objects_again {
+            0 => String::new(),
+            again => format!(
+                ", {} read again for calls known to matter since",
+                count(again)
+            ),
+        };
+        writeln!(
+            out,
+            "{} read ({}), {} known already{again}",
+            plural(done.objects_read, "new object"),
+            plural(done.records, "record"),
+            count(done.objects_known),
+        )?;
+        for line in &done.lines {
+            writeln!(out, "{line}")?;
+        }
+        let from = window
+            .from
+            .map_or_else(|| "the beginning".to_owned(), |from| from.to_string());
+        let to = window
+            .to
+            .map_or_else(|| "now".to_owned(), |to| to.to_string());
+        writeln!(out, "kept in {}: {from} to {to}", root.display())
+    })?;
+    if !done.gaps.is_empty() && !global.quiet {
+        let shown = done.gaps.iter().take(GAPS_SHOWN);
+        let lines = shown.map(|(place, why)| format!("  {}: {}\n", safe(place), safe(why)));
+        let more = done.gaps.len().saturating_sub(GAPS_SHOWN);
+        let more = if more > 0 {
+            format!("  and {more} more\n")
+        } else {
+            String::new()
+        };
+        let gaps = plural(done.gaps.len() as u64, "place");
+        say(&format!(
+            "{gaps} not read; the next run asks again:\n{}{more}",
+            lines.collect::<String>()
+        ));
+    }
+    Ok(())
+}
+
+/// Places named in one message.
+const GAPS_SHOWN: usize = 10;

@@ -1,0 +1,364 @@
+//! What `collect` keeps besides logs: query statistics, the bill, lists.
+
+use super::args::Global;
+use super::collect::Done;
+use super::exports;
+use super::failure::Failure;
+use crate::config::Settings;
+use crate::model::execution::Statistics;
+use crate::model::window::TimeWindow;
+use crate::output::human::plural;
+use crate::store::{Asked, Writer};
+
+/// Asks for all that is configured, and keeps it.
+pub(super) fn gather(
+    global: &Global,
+    settings: &Settings,
+    writer: &mut Writer,
+    window: &TimeWindow,
+    done: &mut Done,
+) -> Result<(), Failure> {
+    if let Some(statistics) = exports::statistics(global, settings)? {
+        done.rejected += statistics.rejects.total();
+        let kept = keep(writer, statistics, Vec::new())?;
+        done.lines.push(format!(
+            "statistics of {} kept from files",
+            plural(kept, "query")
+        ));
+    }
+    remote::gather(global, settings, writer, window, done)
+}
+
+/// Keeps the statistics that will not change any more.
+fn keep(
+    writer: &mut Writer,
+    statistics: Statistics,
+    unavailable: Vec<String>,
+) -> Result<u64, Failure> {
+    let known = statistics.by_id.into_iter();
+    let known: Vec<_> = known.filter(|(_, told)| told.state.is_final()).collect();
+    let count = known.len() as u64;
+    writer.keep_statistics(Asked { known, unavailable })?;
+    Ok(count)
+}
+
+#[cfg(not(feature = "aws"))]
+mod remote {
+    use super::{Done, Failure, Global, Settings, TimeWindow, Writer};
+
+    /// Without AWS access there is nobody to ask.
+    #[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
+    pub(super) fn gather(
+        _global: &Global,
+        _settings: &Settings,
+        _writer: &mut Writer,
+        _window: &TimeWindow,
+        _done: &mut Done,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "aws")]
+mod remote {
+    use super::{Done, Failure, Global, Settings, TimeWindow, Writer, keep, plural};
+    use crate::aws::{Access, Aws, AwsError, BATCH_MAX, CostQuestion, ExecutionAnswer, Trouble};
+    use crate::cli::terminal::say;
+    use crate::config::{LogLocation, Role};
+    use crate::decode::quick_query_id;
+    use crate::exports::read_executions;
+    use crate::model::execution::Statistics;
+    use crate::model::time::{UtcSecond, numbered_day};
+    use crate::store::{CostPages, Pending};
+    use jiff::civil::Date;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Accounts and Regions that are asked at the same time.
+    const PLACES_AT_ONCE: usize = 8;
+    /// Days of one question to Cost Explorer.
+    const COST_DAYS_MAX: i64 = 92;
+    /// What Cost Explorer takes for a page, in cents.
+    const CENTS_PER_PAGE: u64 = 1;
+
+    pub(super) fn gather(
+        global: &Global,
+        settings: &Settings,
+        writer: &mut Writer,
+        window: &TimeWindow,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        let asks = &settings.aws;
+        // Logs from local folders alone say nothing of any AWS account being at hand.
+        let is_remote = global.logs.iter().any(|logs| logs.starts_with("s3://"))
+            || (global.logs.is_empty()
+                && settings
+                    .logs
+                    .iter()
+                    .any(|logs| !matches!(logs, LogLocation::Path(_))));
+        let has_role = asks.audit_role_arn.is_some() || asks.payer_role_arn.is_some();
+        if !is_remote && !has_role && !asks.costs && !asks.organizations {
+            return Ok(());
+        }
+        let aws = Aws::new()?;
+        if asks.statistics {
+            statistics(&aws, settings, writer, done)?;
+        }
+        if asks.data_sources {
+            data_sources(&aws, settings, writer, done)?;
+        }
+        if asks.organizations {
+            organizations(&aws, settings, writer, done)?;
+        }
+        if asks.costs {
+            costs(global, &aws, settings, writer, window, done)?;
+        }
+        Ok(())
+    }
+
+    fn access(role: Role, region: Option<&str>) -> Access {
+        Access {
+            role_arn: role.arn,
+            external_id: role.external_id,
+            region: region.map(str::to_owned),
+        }
+    }
+
+    /// A refusal is a gap; credentials that nobody takes end the run.
+    fn gap(done: &mut Done, place: &str, error: AwsError) -> Result<(), Failure> {
+        if error.kind == Trouble::Credentials {
+            return Err(error.into());
+        }
+        let own = format!("{place}: ");
+        let why = error.message.strip_prefix(&own).unwrap_or(&error.message);
+        done.gaps.push((place.into(), why.to_owned()));
+        Ok(())
+    }
+
+    fn statistics(
+        aws: &Aws,
+        settings: &Settings,
+        writer: &mut Writer,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        let pending = writer.pending()?;
+        let batches: Vec<(&Pending, &[String])> = pending
+            .iter()
+            .flat_map(|place| place.ids.chunks(BATCH_MAX).map(move |ids| (place, ids)))
+            .collect();
+        let answers = ask_all(aws, settings, &batches);
+        let (mut kept, mut unavailable, mut unprocessed) = (0, 0, 0);
+        for ((place, _), answer) in batches.iter().zip(answers) {
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    gap(done, &name(place), error)?;
+                    continue;
+                }
+            };
+            let mut told = Statistics::default();
+            read_executions(
+                &name(place),
+                answer.text.as_bytes(),
+                quick_query_id,
+                &mut told,
+            );
+            unavailable += answer.unavailable.len() as u64;
+            unprocessed += answer.unprocessed.len() as u64;
+            kept += keep(writer, told, answer.unavailable.into_iter().collect())?;
+        }
+        done.gaps.dedup();
+        if !batches.is_empty() {
+            let mut line = format!("statistics of {} kept", plural(kept, "query"));
+            if unavailable > 0 {
+                line += &format!(", {unavailable} no longer known to Athena");
+            }
+            if unprocessed > 0 {
+                line += &format!(", {unprocessed} to be asked for again");
+            }
+            done.lines.push(line);
+        }
+        Ok(())
+    }
+
+    fn name(place: &Pending) -> String {
+        format!("Athena in account {}, {}", place.account_id, place.region)
+    }
+
+    /// Asks about all batches, some at a time; answers in their order.
+    fn ask_all(
+        aws: &Aws,
+        settings: &Settings,
+        batches: &[(&Pending, &[String])],
+    ) -> Vec<Result<ExecutionAnswer, AwsError>> {
+        let next = AtomicUsize::new(0);
+        let answers: Vec<Mutex<Option<Result<ExecutionAnswer, AwsError>>>> =
+            batches.iter().map(|_| Mutex::new(None)).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..PLACES_AT_ONCE.min(batches.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let Some((place, ids)) = batches.get(at) else {
+                            return;
+                        };
+                        let role = settings.aws.audit_role(&place.account_id);
+                        let access = access(role, Some(&place.region));
+                        let answer = aws.executions(&access, &name(place), ids);
+                        if let Ok(mut slot) = answers[at].lock() {
+                            *slot = Some(answer);
+                        }
+                    }
+                });
+            }
+        });
+        let answers = answers
+            .into_iter()
+            .map(|slot| slot.into_inner().ok().flatten());
+        answers
+            .map(|answer| answer.unwrap_or_else(|| Ok(ExecutionAnswer::default())))
+            .collect()
+    }
+
+    fn data_sources(
+        aws: &Aws,
+        settings: &Settings,
+        writer: &mut Writer,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        let Some(hub) = &settings.topology.hub_account_id else {
+            return Ok(());
+        };
+        let named = settings.aws.quick_regions.iter().map(String::as_str);
+        let mut regions: Vec<&str> = named.collect();
+        if regions.is_empty() {
+            regions.extend(aws.region());
+        }
+        for region in regions {
+            let access = access(settings.aws.audit_role(hub), Some(region));
+            let place = format!("Quick in account {hub}, {region}");
+            match aws.data_sources(&access, hub) {
+                Ok(text) => {
+                    writer.keep_document("data-sources", &format!("{hub}/{region}"), &text)?;
+                    done.lines
+                        .push(format!("data sources of {hub} in {region} listed"));
+                }
+                Err(error) => gap(done, &place, error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn organizations(
+        aws: &Aws,
+        settings: &Settings,
+        writer: &mut Writer,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        match aws.accounts(&access(settings.aws.payer_role(), None)) {
+            Ok(text) => {
+                writer.keep_document("accounts", "organization", &text)?;
+                done.lines.push("accounts and their tags listed".to_owned());
+                Ok(())
+            }
+            Err(error) => gap(done, "AWS Organizations", error),
+        }
+    }
+
+    /// Stretches of days that no answer covers for good.
+    fn unsettled(settled: &[(i64, i64)], (first, end): (i64, i64)) -> Vec<(i64, i64)> {
+        let is_settled = |day: i64| settled.iter().any(|(from, to)| *from <= day && day < *to);
+        let mut stretches: Vec<(i64, i64)> = Vec::new();
+        for day in (first..end).filter(|day| !is_settled(*day)) {
+            match stretches.last_mut() {
+                Some((from, to)) if *to == day && day - *from < COST_DAYS_MAX => *to = day + 1,
+                _ => stretches.push((day, day + 1)),
+            }
+        }
+        stretches
+    }
+
+    fn costs(
+        global: &Global,
+        aws: &Aws,
+        settings: &Settings,
+        writer: &mut Writer,
+        window: &TimeWindow,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        let today = writer.today();
+        let first = window
+            .from
+            .map_or(today - COST_DAYS_MAX, UtcSecond::day_number);
+        let end = window
+            .to
+            .map_or(today, |to| to.plus(86_399).day_number().min(today));
+        let mut asked: Vec<(CostQuestion, (i64, i64))> = Vec::new();
+        for question in CostQuestion::ALL {
+            let settled = writer.settled_costs(question.as_str())?;
+            let stretches = unsettled(&settled, (first, end)).into_iter();
+            asked.extend(stretches.map(|days| (question, days)));
+        }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        if !global.quiet {
+            let requests = asked.len() as u64;
+            say(&format!(
+                "asking Cost Explorer: {} (${}), and one more for each further page\n",
+                plural(requests, "paid request"),
+                dollars(requests),
+            ));
+        }
+        let mut paid = 0;
+        for (question, days) in asked {
+            let (Some(from), Some(to)) = (day(days.0), day(days.1)) else {
+                continue;
+            };
+            let mut pages = Vec::new();
+            let access = access(settings.aws.payer_role(), None);
+            let answer = aws.costs(&access, question, (from, to), &mut |_, page| {
+                pages.push((page.text, page.is_estimated));
+            });
+            paid += pages.len() as u64;
+            match answer {
+                Ok(_) => writer.keep_costs(&CostPages {
+                    question: question.as_str().to_owned(),
+                    first_day: days.0,
+                    end_day: days.1,
+                    pages,
+                })?,
+                Err(error) => gap(done, "Cost Explorer", error)?,
+            }
+        }
+        let requests = plural(paid, "paid request");
+        done.lines.push(format!(
+            "bill kept; {requests} to Cost Explorer (${})",
+            dollars(paid)
+        ));
+        Ok(())
+    }
+
+    fn dollars(requests: u64) -> String {
+        let cents = requests * CENTS_PER_PAGE;
+        format!("{}.{:02}", cents / 100, cents % 100)
+    }
+
+    fn day(number: i64) -> Option<Date> {
+        numbered_day(i32::try_from(number).ok()?)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::unsettled;
+
+        #[test]
+        fn only_days_that_nobody_answered_for_are_asked_about() {
+            assert_eq!(unsettled(&[], (10, 13)), [(10, 13)]);
+            assert_eq!(unsettled(&[(10, 12)], (10, 13)), [(12, 13)]);
+            assert_eq!(unsettled(&[(11, 12)], (10, 13)), [(10, 11), (12, 13)]);
+            assert_eq!(unsettled(&[(0, 99)], (10, 13)), []);
+            assert_eq!(unsettled(&[], (0, 100)), [(0, 92), (92, 100)]);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Reads objects for keeps: each by itself, for all of time, so that any window can be
+//! answered for later.
+
+use super::read::{KnownInterest, on_all_threads};
+use super::{PipelineError, Plan, Watcher};
+use crate::decode::{Decoder, Outcome};
+use crate::model::coverage::Coverage;
+use crate::model::event::Event;
+use crate::model::interest::{Interest, SessionMark};
+use crate::model::window::TimeWindow;
+use crate::ports::LogSource;
+use crate::stitch;
+use hashbrown::HashSet;
+
+/// What one object holds.
+#[derive(Debug, Default)]
+pub struct ObjectRead {
+    /// Its position in the source.
+    pub object: u32,
+    /// Counts, rejects and sightings of this object alone.
+    pub coverage: Coverage,
+    /// Events that matter in themselves.
+    pub events: Vec<Event>,
+    /// Calls of role sessions that are of interest.
+    pub session_events: Vec<Event>,
+    /// Marks of role sessions whose calls were passed over, sorted.
+    pub marks: Vec<SessionMark>,
+}
+
+/// Objects read, and the interest that they were read with.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// In the order they were asked for.
+    pub objects: Vec<ObjectRead>,
+    /// All role sessions whose calls were kept.
+    pub interest: Interest,
+}
+
+/// Reads some objects of a source. `recent` are events that were kept before and may
+/// belong together with those read now; `known` is the interest so far.
+///
+/// The same objects with the same knowledge give the same result, whatever the
+/// threads: what was kept by a hint that came to nothing is passed over again.
+///
+/// # Errors
+///
+/// When threads cannot be started.
+pub fn collect(
+    plan: &Plan,
+    source: &dyn LogSource,
+    objects: &[u32],
+    (recent, known): (&[Event], &Interest),
+    watcher: &dyn Watcher,
+) -> Result<Collected, PipelineError> {
+    let pool = super::pool(plan)?;
+    pool.install(|| {
+        let plan = &Plan {
+            window: TimeWindow::ALL,
+            ..plan.clone()
+        };
+        let shared = KnownInterest::new(plan, known.clone());
+        let mut read = read_all(plan, source, objects, &shared, Some(watcher));
+        let own = read.iter().flat_map(|object| &object.events);
+        let events: Vec<Event> = own.chain(recent).cloned().collect();
+        let mut interest = stitch::interest(&events, &plan.topology, plan.all_sessions);
+        interest.sessions.extend(known.sessions.iter().cloned());
+        interest.roles.extend(known.roles.iter().cloned());
+        drop(events);
+
+        let marks = interest.marks();
+        let came_late = |object: &ObjectRead| object.marks.iter().any(|mark| marks.contains(mark));
+        let again: Vec<u32> = read
+            .iter()
+            .filter(|object| came_late(object))
+            .map(|object| object.object)
+            .collect();
+        if !again.is_empty() {
+            let settled = KnownInterest::fixed(plan, interest.clone());
+            let reread = read_all(plan, source, &again, &settled, None);
+            for object in reread {
+                let same = |before: &&mut ObjectRead| before.object == object.object;
+                if let Some(before) = read.iter_mut().find(same) {
+                    *before = object;
+                }
+            }
+        }
+        for object in &mut read {
+            object.forget_hints(&interest);
+        }
+        Ok(Collected {
+            objects: read,
+            interest,
+        })
+    })
+}
+
+impl ObjectRead {
+    /// Drops calls of sessions that are of no interest after all.
+    fn forget_hints(&mut self, interest: &Interest) {
+        if interest.all_sessions {
+            return;
+        }
+        let mut marks: HashSet<SessionMark> = HashSet::new();
+        self.session_events.retain(|event| {
+            let id = event.identity.principal_id.as_deref().unwrap_or_default();
+            let is_held = interest.holds(id);
+            if !is_held {
+                marks.extend(SessionMark::of_session_and_role(id.as_bytes()));
+            }
+            is_held
+        });
+        self.marks.extend(marks);
+        self.marks.sort_unstable();
+        self.marks.dedup();
+        let kept = self.events.len() + self.session_events.len();
+        let coverage = &mut self.coverage;
+        coverage.records_kept = kept as u64;
+        let others = coverage.records_kept + coverage.records_rejected;
+        coverage.records_not_relevant = coverage.records.saturating_sub(others);
+    }
+}
+
+fn read_all(
+    plan: &Plan,
+    source: &dyn LogSource,
+    objects: &[u32],
+    known: &KnownInterest<'_>,
+    watcher: Option<&dyn Watcher>,
+) -> Vec<ObjectRead> {
+    let read = on_all_threads(
+        plan,
+        source,
+        objects,
+        &|worker: &mut super::read::Worker<'_>,
+          object,
+          body: &mut Vec<u8>,
+          out: &mut Vec<ObjectRead>| {
+            worker.first_pass(object, body, known, watcher.unwrap_or(&super::Unwatched));
+            out.push(take(&mut worker.decoder, object));
+        },
+    );
+    let mut read: Vec<ObjectRead> = read.into_iter().flat_map(|(_, objects)| objects).collect();
+    read.sort_unstable_by_key(|object| objects.iter().position(|own| *own == object.object));
+    read
+}
+
+fn take(decoder: &mut Decoder, object: u32) -> ObjectRead {
+    let decoded = decoder.take();
+    let mut read = ObjectRead {
+        object,
+        coverage: decoded.coverage,
+        events: decoded.events,
+        ..ObjectRead::default()
+    };
+    for candidate in decoded.candidates {
+        match candidate.outcome {
+            Outcome::Event(event) => read.session_events.push(*event),
+            Outcome::Sibling(sibling) => {
+                let siblings = &mut read.coverage.records_of_siblings;
+                *siblings.entry(sibling).or_default() += 1;
+            }
+            Outcome::Reject(reject) => {
+                read.coverage.records_rejected += 1;
+                read.coverage.rejects.add(reject);
+            }
+        }
+    }
+    let marks = decoded.unresolved.into_iter();
+    read.marks = marks.flat_map(|unresolved| unresolved.marks).collect();
+    read
+}

@@ -1,0 +1,61 @@
+//! Why the store cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why the store cannot be used, in words for the person who sees them.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file or folder of it cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another run is collecting into it.
+    #[error("the store {} is being written by {holder}", path.display())]
+    Locked {
+        /// The store.
+        path: PathBuf,
+        /// Who holds it.
+        holder: String,
+    },
+    /// A later version of this program made it.
+    #[error(
+        "the store {} has version {found}; this program knows version {known} and earlier ones",
+        path.display()
+    )]
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The last version known here.
+        known: i64,
+    },
+    /// The ledger refuses.
+    #[error("the store's ledger {}: {source}", path.display())]
+    Ledger {
+        /// The ledger.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A segment is not what was written.
+    #[error("the store's segment {}: {message}", path.display())]
+    Segment {
+        /// The segment.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+impl StoreError {
+    pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

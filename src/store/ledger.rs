@@ -1,0 +1,125 @@
+//! The ledger: SQLite, opened for reading or for writing.
+
+use super::error::StoreError;
+use super::folder::Folder;
+use super::schema;
+use rusqlite::{Connection, OpenFlags, ToSql};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a reader waits while a writer commits.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An open ledger.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) connection: Connection,
+    path: PathBuf,
+}
+
+impl Ledger {
+    /// Opens the ledger for writing: made, or brought up to date, where need be.
+    pub(super) fn open_to_write(folder: &Folder) -> Result<Self, StoreError> {
+        let path = folder.ledger();
+        let connection = Connection::open(&path).map_err(|source| StoreError::Ledger {
+            path: path.clone(),
+            source,
+        })?;
+        let mut ledger = Self { connection, path };
+        ledger.try_to(|ledger| {
+            ledger.busy_timeout(BUSY_TIMEOUT)?;
+            ledger.pragma_update(None, "journal_mode", "wal")?;
+            ledger.pragma_update(None, "synchronous", "full")
+        })?;
+        let found = ledger.try_to(|ledger| schema::version(ledger))?;
+        schema::check(found, folder.root())?;
+        if found < schema::VERSION {
+            ledger.try_to(|ledger| schema::migrate(ledger, found))?;
+        }
+        Ok(ledger)
+    }
+
+    /// Opens the ledger for reading. One of an earlier version reads as far as it
+    /// goes; `None` where there is none yet.
+    pub(super) fn open_to_read(folder: &Folder) -> Result<Option<Self>, StoreError> {
+        let path = folder.ledger();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let open = |uri: String| Connection::open_with_flags(uri, flags);
+        let escaped = path
+            .to_string_lossy()
+            .replace('%', "%25")
+            .replace('?', "%3f")
+            .replace('#', "%23");
+        let plain = format!("file:{escaped}");
+        let works = |connection: Connection| {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            schema::version(&connection).map(|found| (connection, found))
+        };
+        // In a folder that may not be written, SQLite has to be told that nobody else
+        // writes either.
+        let opened = open(plain.clone())
+            .and_then(works)
+            .or_else(|_| open(format!("{plain}?immutable=1")).and_then(works));
+        let (connection, found) = opened.map_err(|source| StoreError::Ledger {
+            path: path.clone(),
+            source,
+        })?;
+        schema::check(found, folder.root())?;
+        Ok((found > 0).then_some(Self { connection, path }))
+    }
+
+    /// Does something with the ledger; says which ledger where that fails.
+    pub(super) fn try_to<T>(
+        &mut self,
+        run: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        run(&mut self.connection).map_err(|source| StoreError::Ledger {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// The segments of a kind on some days, by day and name.
+    pub(super) fn segments(
+        &mut self,
+        kind: &str,
+        days: (i64, i64),
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        let sql = "SELECT day, name FROM segments
+                   WHERE kind = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day, name";
+        self.rows(sql, &[&kind, &days.0, &days.1], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+    }
+
+    /// Names of all segments.
+    pub(super) fn segment_names(&mut self) -> Result<BTreeSet<String>, StoreError> {
+        let names = self.rows("SELECT name FROM segments", &[], |row| row.get(0))?;
+        Ok(names.into_iter().collect())
+    }
+
+    /// All rows of a query.
+    pub(super) fn rows<T>(
+        &mut self,
+        sql: &str,
+        parameters: &[&dyn ToSql],
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.try_to(|ledger| {
+            let mut statement = ledger.prepare_cached(sql)?;
+            let rows = statement.query_map(parameters, read)?;
+            rows.collect()
+        })
+    }
+
+    /// A single value kept by name.
+    pub(super) fn fact(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT value FROM facts WHERE name = ?1";
+        let mut found = self.rows(sql, &[&name], |row| row.get(0))?;
+        Ok(found.pop())
+    }
+}

@@ -1,0 +1,32 @@
+//! The store: what was read before, so that it need not be read again.
+//!
+//! | what | file |
+//! |---|---|
+//! | the folder: its lock, files that appear whole or not at all | [`folder`] |
+//! | which objects were read, and what they held: SQLite | [`ledger`], [`schema`] |
+//! | slim events and statistics: Parquet, by day | [`segments`], [`events`], [`statistics`] |
+//! | what a collecting run adds, in one step | [`writer`] |
+//! | small segments into one, old days away | [`tidy`] |
+//! | what a window needs of it | [`reader`] |
+//! | answers that cost money or time, kept as text | [`documents`] |
+//!
+//! A commit writes segments first and then, in one transaction, the ledger that names
+//! them: whatever is not named does not count, and is swept away by the next writer.
+
+mod documents;
+mod error;
+mod events;
+mod folder;
+mod ledger;
+mod reader;
+mod schema;
+mod segments;
+mod statistics;
+mod tidy;
+mod writer;
+
+pub use documents::{CostPages, Document};
+pub use error::StoreError;
+pub use reader::{LastRun, Store};
+pub use statistics::{Asked, Pending};
+pub use writer::{Entry, ReadObject, Tidied, Writer};

@@ -1,0 +1,332 @@
+//! What a window needs of the store.
+
+use super::error::StoreError;
+use super::events::{Reader, Row};
+use super::folder::Folder;
+use super::ledger::Ledger;
+use super::writer::{NO_DAY, superseded};
+use crate::model::coverage::{Coverage, Reject, RejectReason, Seen, Sibling};
+use crate::model::event::Event;
+use crate::model::key::KeyFacts;
+use crate::model::text::Text;
+use crate::model::time::{UtcSecond, numbered_day};
+use crate::model::window::{
+    DELIVERY_SLACK_DAYS, LOOK_AHEAD_SECONDS, LOOK_BACK_SECONDS, TimeWindow,
+};
+use crate::ports::{Listing, Remembered};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// How often the segments of a window are looked up again when a writer put them
+/// together in between.
+const TRIES_MAX: u32 = 4;
+
+/// The store, open for reading.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) folder: Folder,
+    pub(super) ledger: Ledger,
+}
+
+/// The last run that collected to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastRun {
+    /// When.
+    pub started_at: UtcSecond,
+    /// Up to which moment it looked.
+    pub window_to: Option<UtcSecond>,
+}
+
+/// Days from one to another, both included.
+type Days = (i64, i64);
+
+impl Store {
+    /// Opens the store of a folder; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When there is one that cannot be read, or that a later program made.
+    pub fn open(root: &Path) -> Result<Option<Self>, StoreError> {
+        let folder = Folder::new(root);
+        let ledger = Ledger::open_to_read(&folder)?;
+        Ok(ledger.map(|ledger| Self { folder, ledger }))
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.folder.root()
+    }
+
+    /// When logs were last collected.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn last_run(&mut self) -> Result<Option<LastRun>, StoreError> {
+        let sql = "SELECT started_at, window_to FROM runs WHERE is_done = 1
+                   ORDER BY started_at DESC, id DESC LIMIT 1";
+        let mut runs = self.ledger.rows(sql, &[], |row| {
+            let to: Option<i64> = row.get(1)?;
+            Ok(LastRun {
+                started_at: UtcSecond::from_unix(row.get(0)?),
+                window_to: to.map(UtcSecond::from_unix),
+            })
+        })?;
+        Ok(runs.pop())
+    }
+
+    /// Whether calls of all role sessions were kept.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn has_all_sessions(&mut self) -> Result<bool, StoreError> {
+        Ok(self.ledger.fact("all-sessions")?.as_deref() == Some("yes"))
+    }
+
+    /// Everything that a window needs.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger or a segment cannot be read.
+    pub fn remember(&mut self, window: &TimeWindow) -> Result<Remembered, StoreError> {
+        let superseded = superseded(&mut self.ledger)?;
+        let wanted =
+            |object: u32, time: UtcSecond| window.needs(time) && !superseded.contains(&object);
+        let mut rows = self.rows(event_days(window), &wanted)?;
+        let delivered = delivery_days(window);
+        let mut coverage = self.sums(delivered)?;
+        self.seen(delivered, window, &mut coverage)?;
+        self.rejects(delivered, &mut coverage)?;
+        let keys = self.keys(&mut rows)?;
+        let (of_sessions, events): (Vec<Row>, Vec<Row>) =
+            rows.into_iter().partition(|row| row.is_of_session);
+        let plain =
+            |rows: Vec<Row>| -> Vec<Event> { rows.into_iter().map(|row| row.event).collect() };
+        Ok(Remembered {
+            events: plain(events),
+            session_events: plain(of_sessions),
+            coverage,
+            keys,
+            listing: self.listing(delivered, window)?,
+        })
+    }
+
+    fn rows(
+        &mut self,
+        days: Days,
+        wanted: &dyn Fn(u32, UtcSecond) -> bool,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut tries = 1;
+        loop {
+            let mut reader = Reader::default();
+            let mut rows = Vec::new();
+            let mut read = || {
+                for (_, name) in self.ledger.segments("events", days)? {
+                    reader.read(&self.folder, &name, wanted, &mut rows)?;
+                }
+                Ok(())
+            };
+            match read() {
+                Ok(()) => return Ok(rows),
+                Err(StoreError::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound && tries < TRIES_MAX =>
+                {
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn sums(&mut self, days: Days) -> Result<Coverage, StoreError> {
+        let sql = "SELECT objects, failed, passed_over, stored_bytes, inflated_bytes, records,
+                       rejected, unknown_version
+                   FROM days WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3";
+        let mut coverage = Coverage::default();
+        let mut passed_over: Vec<String> = Vec::new();
+        self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
+            let number = |at: usize| -> rusqlite::Result<u64> {
+                let number: i64 = row.get(at)?;
+                Ok(number.try_into().unwrap_or_default())
+            };
+            coverage.objects_read += number(0)?;
+            coverage.objects_failed += number(1)?;
+            passed_over.push(row.get(2)?);
+            coverage.bytes_read += number(3)?;
+            coverage.bytes_inflated += number(4)?;
+            coverage.records += number(5)?;
+            coverage.records_rejected += number(6)?;
+            coverage.records_of_unknown_version += number(7)?;
+            Ok(())
+        })?;
+        for counts in passed_over {
+            let counts: BTreeMap<String, u64> = serde_json::from_str(&counts).unwrap_or_default();
+            for (name, count) in counts {
+                if let Some(sibling) = Sibling::parse(&name) {
+                    *coverage.objects_passed_over.entry(sibling).or_default() += count;
+                }
+            }
+        }
+        let sql = "SELECT siblings FROM objects WHERE siblings IS NOT NULL
+                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)";
+        let siblings = self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
+            row.get::<_, String>(0)
+        })?;
+        for told in siblings {
+            let counts: Vec<(String, u64)> = serde_json::from_str(&told).unwrap_or_default();
+            for (name, count) in counts {
+                if let Some(sibling) = Sibling::parse(&name) {
+                    *coverage.records_of_siblings.entry(sibling).or_default() += count;
+                }
+            }
+        }
+        Ok(coverage)
+    }
+
+    /// Accounts, Regions and days seen, and how many records are inside the window.
+    fn seen(
+        &mut self,
+        days: Days,
+        window: &TimeWindow,
+        coverage: &mut Coverage,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT account, region, day, sum(records), min(first), max(last) FROM seen
+                   WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
+                   GROUP BY account, region, day ORDER BY account, region, day";
+        let rows = self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
+            let (account, region): (String, String) = (row.get(0)?, row.get(1)?);
+            let numbers: [i64; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+            Ok((account, region, numbers))
+        })?;
+        for (account, region, [day, records, first, last]) in rows {
+            let Some(day) = i32::try_from(day).ok().and_then(numbered_day) else {
+                continue;
+            };
+            let seen = Seen {
+                records: records.try_into().unwrap_or_default(),
+                first: UtcSecond::from_unix(first),
+                last: UtcSecond::from_unix(last),
+            };
+            let (first_in, last_in) = (window.contains(seen.first), window.contains(seen.last));
+            if first_in && last_in {
+                coverage.records_in_window += seen.records;
+            } else {
+                coverage.is_window_cut |= seen.is_in(window);
+            }
+            let key = (account.into(), region.into(), day);
+            coverage.seen.insert(key, seen);
+        }
+        Ok(())
+    }
+
+    fn rejects(&mut self, days: Days, coverage: &mut Coverage) -> Result<(), StoreError> {
+        #[derive(Deserialize)]
+        struct Told(String, u64, Vec<(Option<u32>, Option<u64>, String)>);
+        let sql = "SELECT key, rejects FROM objects WHERE rejects IS NOT NULL
+                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)";
+        let rows = self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        for (key, told) in rows {
+            let key = Text::from(key);
+            for Told(reason, count, examples) in
+                serde_json::from_str::<Vec<Told>>(&told).unwrap_or_default()
+            {
+                let Some(reason) = RejectReason::parse(&reason) else {
+                    continue;
+                };
+                let known = examples.len() as u64;
+                for (record, offset, detail) in examples {
+                    coverage.rejects.add(Reject {
+                        object: key.clone(),
+                        record,
+                        offset,
+                        reason,
+                        detail,
+                    });
+                }
+                coverage
+                    .rejects
+                    .add_uncounted(reason, count.saturating_sub(known));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keys of the objects that rows came from. Positions follow the keys, as they
+    /// would if the objects were read anew.
+    fn keys(&mut self, rows: &mut [Row]) -> Result<BTreeMap<u32, Text>, StoreError> {
+        let ids: BTreeSet<u32> = rows.iter().map(|row| row.event.place.object).collect();
+        let list = Value::from(ids.into_iter().collect::<Vec<u32>>()).to_string();
+        let sql = "SELECT id, key FROM objects WHERE id IN (SELECT value FROM json_each(?1))
+                   ORDER BY key";
+        let found = self.ledger.rows(sql, &[&list], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?))
+        })?;
+        let mut positions = BTreeMap::new();
+        let mut keys = BTreeMap::new();
+        for (at, (id, key)) in (0_u32..).zip(found) {
+            positions.insert(id, at);
+            keys.insert(at, Text::from(key));
+        }
+        for row in rows {
+            let place = &mut row.event.place;
+            place.object = positions.get(&place.object).copied().unwrap_or(u32::MAX);
+        }
+        Ok(keys)
+    }
+
+    /// What could not be read, and how much lies outside the window.
+    fn listing(&mut self, days: Days, window: &TimeWindow) -> Result<Listing, StoreError> {
+        let mut failed =
+            self.ledger
+                .rows("SELECT place, why FROM gaps ORDER BY place", &[], |row| {
+                    Ok((
+                        Text::from(row.get::<_, String>(0)?),
+                        row.get::<_, String>(1)?,
+                    ))
+                })?;
+        failed.retain(|(place, _)| {
+            let day = KeyFacts::of(place).delivery_day;
+            day.is_none_or(|day| window.needs_delivery_day(day))
+        });
+        let sql = "SELECT coalesce(sum(objects + failed), 0) FROM days
+                   WHERE NOT (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)";
+        let outside = self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
+            row.get::<_, i64>(0)
+        })?;
+        Ok(Listing {
+            outside_window: outside
+                .first()
+                .copied()
+                .unwrap_or(0)
+                .try_into()
+                .unwrap_or(0),
+            failed,
+            ..Listing::default()
+        })
+    }
+}
+
+/// Days whose events the window needs.
+pub(super) fn event_days(window: &TimeWindow) -> Days {
+    let from = window
+        .from
+        .map(|from| from.plus(-LOOK_BACK_SECONDS).day_number());
+    let to = window.to.map(|to| to.plus(LOOK_AHEAD_SECONDS).day_number());
+    (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX))
+}
+
+/// Days of delivery that the window needs: [`TimeWindow::needs_delivery_day`].
+fn delivery_days(window: &TimeWindow) -> Days {
+    let slack = DELIVERY_SLACK_DAYS * 86_400;
+    let from = window
+        .from
+        .map(|from| from.plus(-LOOK_BACK_SECONDS).day_number());
+    let to = window.to.map(|to| to.plus(slack - 1).day_number());
+    (from.unwrap_or(0), to.unwrap_or(i64::MAX))
+}

@@ -1,0 +1,170 @@
+//! The tables of the ledger, by version. A version that was ever released is never
+//! changed: the next one changes what it made.
+
+use super::error::StoreError;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// What each version adds to the one before.
+const MIGRATIONS: [&str; 2] = [V1, V2];
+
+const V1: &str = "
+-- One row for each object that was read, or of which nothing could be read.
+CREATE TABLE objects (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    tag TEXT NOT NULL,
+    stored_bytes INTEGER NOT NULL,
+    -- Days since 1970-01-01, or -1 where the key does not tell.
+    delivery_day INTEGER NOT NULL,
+    read_at INTEGER NOT NULL,
+    inflated_bytes INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    unknown_version INTEGER NOT NULL,
+    -- Why not, where nothing of it counts: 'failed', or the name of a sibling.
+    is_failed INTEGER NOT NULL,
+    passed_over TEXT,
+    siblings TEXT,
+    rejects TEXT,
+    -- [[account, region, day, records, first, last], ...]
+    seen TEXT NOT NULL
+) STRICT;
+CREATE INDEX objects_by_day ON objects (delivery_day);
+
+-- Sums by day of delivery, so that no window needs every object.
+CREATE TABLE days (
+    delivery_day INTEGER PRIMARY KEY,
+    objects INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    passed_over TEXT NOT NULL,
+    stored_bytes INTEGER NOT NULL,
+    inflated_bytes INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    unknown_version INTEGER NOT NULL
+) STRICT;
+CREATE TABLE seen (
+    delivery_day INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (delivery_day, account, region, day)
+) STRICT, WITHOUT ROWID;
+
+-- Parquet files that count.
+CREATE TABLE segments (
+    name TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    rows INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX segments_by_day ON segments (kind, day);
+-- Objects read again since: their rows in segments no longer count.
+CREATE TABLE superseded (object INTEGER PRIMARY KEY) STRICT;
+
+-- Role sessions whose calls are kept, and sessions whose calls were passed over.
+CREATE TABLE interest (
+    id TEXT PRIMARY KEY,
+    is_role INTEGER NOT NULL,
+    day INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE marks (object INTEGER PRIMARY KEY, marks BLOB NOT NULL) STRICT;
+
+-- Places and objects that could not be read, and still cannot.
+CREATE TABLE gaps (place TEXT PRIMARY KEY, why TEXT NOT NULL, root TEXT NOT NULL) STRICT;
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    started_at INTEGER NOT NULL,
+    window_from INTEGER,
+    window_to INTEGER,
+    is_done INTEGER NOT NULL,
+    objects INTEGER NOT NULL
+) STRICT;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+const V2: &str = "
+-- Query executions that logs name: whether Athena still has to be asked.
+CREATE TABLE executions (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    -- 'pending', 'known', 'unavailable'
+    state TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX executions_by_state ON executions (state, day);
+
+-- Pages of Cost Explorer: each was paid for.
+CREATE TABLE cost_pages (
+    question TEXT NOT NULL,
+    first_day INTEGER NOT NULL,
+    end_day INTEGER NOT NULL,
+    page INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    is_estimated INTEGER NOT NULL,
+    asked_at INTEGER NOT NULL,
+    PRIMARY KEY (question, first_day, end_day, page)
+) STRICT, WITHOUT ROWID;
+
+-- Lists of data sources and accounts, as text.
+CREATE TABLE documents (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    text TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+";
+
+/// The version that this program writes.
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// The version of a ledger; 0 for one that is new.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Refuses a ledger that a later program wrote.
+pub(super) fn check(found: i64, root: &Path) -> Result<(), StoreError> {
+    if found > VERSION {
+        return Err(StoreError::Newer {
+            path: root.to_owned(),
+            found,
+            known: VERSION,
+        });
+    }
+    Ok(())
+}
+
+/// Brings a ledger up to this program's version, in one step.
+pub(super) fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for (at, migration) in MIGRATIONS.iter().enumerate() {
+        if found <= at as i64 {
+            transaction.execute_batch(migration)?;
+        }
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+/// A ledger as an earlier version of this program left it: for tests.
+///
+/// # Errors
+///
+/// When it cannot be written.
+#[cfg(test)]
+pub(super) fn make(path: &Path, version: usize) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    for migration in &MIGRATIONS[..version] {
+        connection.execute_batch(migration)?;
+    }
+    connection.pragma_update(None, "user_version", version as i64)?;
+    Ok(connection)
+}

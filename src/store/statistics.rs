@@ -1,0 +1,246 @@
+//! Query statistics, kept for good: Athena forgets them after 45 days.
+
+use super::error::StoreError;
+use super::folder::Folder;
+use super::reader::{Store, event_days};
+use super::segments::{Columns, Segment};
+use super::writer::{Writer, starts};
+use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
+use crate::model::money::parse_decimal;
+use crate::model::text::OpaqueId;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use rusqlite::params;
+use std::collections::BTreeMap;
+
+/// Days that Athena remembers query executions for (facts.md 4.2).
+const HISTORY_DAYS: i64 = 45;
+
+/// Query executions that Athena still has to be asked about, in one account and
+/// Region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The account.
+    pub account_id: String,
+    /// The Region.
+    pub region: String,
+    /// Their ids.
+    pub ids: Vec<String>,
+}
+
+/// What became of a question.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Final statistics, by id.
+    pub known: Vec<(OpaqueId, QueryStatistics)>,
+    /// Ids that Athena does not know, or no longer.
+    pub unavailable: Vec<String>,
+}
+
+type Told = (OpaqueId, QueryStatistics);
+
+impl Writer {
+    /// What Athena still has to be asked. What it has forgotten by now is marked so.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read or written.
+    pub fn pending(&mut self) -> Result<Vec<Pending>, StoreError> {
+        let oldest = self.now.day_number() - HISTORY_DAYS;
+        self.ledger.try_to(|ledger| {
+            let sql = "UPDATE executions SET state = 'unavailable'
+                       WHERE state = 'pending' AND day < ?1";
+            ledger.execute(sql, [oldest])
+        })?;
+        let sql = "SELECT account, region, id FROM executions WHERE state = 'pending'
+                   ORDER BY account, region, id";
+        let rows = self.ledger.rows(sql, &[], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, String>(2)?,
+            ))
+        })?;
+        let mut places: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for (account, region, id) in rows {
+            places.entry((account, region)).or_default().push(id);
+        }
+        let pending = places
+            .into_iter()
+            .map(|((account_id, region), ids)| Pending {
+                account_id,
+                region,
+                ids,
+            });
+        Ok(pending.collect())
+    }
+
+    /// Keeps what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be written. Then nothing of it counts.
+    pub fn keep_statistics(&mut self, asked: Asked) -> Result<(), StoreError> {
+        let known = self
+            .ledger
+            .rows("SELECT id, day FROM executions", &[], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })?;
+        let known: BTreeMap<String, i64> = known.into_iter().collect();
+        let mut days: BTreeMap<i64, Vec<Told>> = BTreeMap::new();
+        for (id, statistics) in asked.known {
+            let submitted = statistics.submitted_at.map(UtcSecond::day_number);
+            let day = known.get(&id.to_string()).copied().or(submitted);
+            let day = day.unwrap_or(self.now.day_number());
+            days.entry(day).or_default().push((id, statistics));
+        }
+        let mut segments = Vec::new();
+        for (day, mut told) in days {
+            told.sort();
+            segments.push((day, self.write_statistics(day, &told)?, told));
+        }
+        self.ledger.try_to(|ledger| {
+            let transaction = ledger.transaction()?;
+            for (day, name, told) in &segments {
+                let sql = "INSERT OR IGNORE INTO segments (name, kind, day, rows)
+                           VALUES (?1, 'statistics', ?2, ?3)";
+                transaction.execute(sql, params![name, day, told.len() as i64])?;
+                for (id, _) in told {
+                    let sql = "UPDATE executions SET state = 'known' WHERE id = ?1";
+                    transaction.execute(sql, [id.to_string()])?;
+                }
+            }
+            for id in &asked.unavailable {
+                let sql = "UPDATE executions SET state = 'unavailable' WHERE id = ?1";
+                transaction.execute(sql, [id])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    fn write_statistics(&self, day: i64, told: &[Told]) -> Result<String, StoreError> {
+        let bytes = write(told).map_err(|message| StoreError::Segment {
+            path: self.folder.root().to_owned(),
+            message,
+        })?;
+        self.folder
+            .write_segment(&starts("statistics", day), &bytes)
+    }
+}
+
+/// One segment for each day, each execution once.
+pub(super) fn compact(writer: &mut Writer) -> Result<u64, StoreError> {
+    let mut days: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for (day, name) in writer.ledger.segments("statistics", (i64::MIN, i64::MAX))? {
+        days.entry(day).or_default().push(name);
+    }
+    days.retain(|_, names| names.len() > 1);
+    let compacted = days.len() as u64;
+    for (day, names) in days {
+        let mut all = Statistics::default();
+        for name in &names {
+            read(&writer.folder, name, &mut all)?;
+        }
+        let mut told: Vec<Told> = all.by_id.into_iter().collect();
+        told.sort();
+        let made = writer.write_statistics(day, &told)?;
+        let rows = told.len() as i64;
+        writer.replace("statistics", day, &names, Some((made, rows)))?;
+    }
+    Ok(compacted)
+}
+
+impl Store {
+    /// Statistics of the queries of a window.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger or a segment cannot be read.
+    pub fn statistics(&mut self, window: &TimeWindow) -> Result<Statistics, StoreError> {
+        let mut statistics = Statistics::default();
+        let days = event_days(window);
+        for (_, name) in self.ledger.segments("statistics", days)? {
+            read(&self.folder, &name, &mut statistics)?;
+            statistics.files += 1;
+        }
+        // Of two segments that tell the same, one is as good.
+        statistics.duplicates = 0;
+        let sql = "SELECT count(*) FROM executions
+                   WHERE state = 'unavailable' AND day BETWEEN ?1 AND ?2";
+        let count = self
+            .ledger
+            .rows(sql, &[&days.0, &days.1], |row| row.get::<_, i64>(0));
+        // The first version of the ledger had none.
+        let count = count.unwrap_or_default().first().copied().unwrap_or(0);
+        statistics.unprocessed = count.try_into().unwrap_or(0);
+        Ok(statistics)
+    }
+}
+
+fn write(told: &[Told]) -> Result<Vec<u8>, String> {
+    let mut columns = Columns::default();
+    let all = || told.iter().map(|(_, statistics)| statistics);
+    let ids: Vec<String> = told.iter().map(|(id, _)| id.to_string()).collect();
+    columns.texts("query_execution_id", ids.iter().map(|id| Some(id.as_str())));
+    columns.texts("state", all().map(|of| Some(of.state.as_str())));
+    let kind = |of: &QueryStatistics| of.statement_type.map(StatementType::as_str);
+    columns.texts("statement_type", all().map(kind));
+    columns.numbers(
+        "submitted_at",
+        all().map(|of| of.submitted_at.map(UtcSecond::unix)),
+    );
+    columns.numbers(
+        "completed_at",
+        all().map(|of| of.completed_at.map(UtcSecond::unix)),
+    );
+    let bytes = |of: &QueryStatistics| of.bytes_scanned.and_then(|bytes| bytes.try_into().ok());
+    columns.numbers("bytes_scanned", all().map(bytes));
+    columns.numbers(
+        "result_reused",
+        all().map(|of| of.result_reused.map(i64::from)),
+    );
+    let dpus: Vec<Option<String>> = all()
+        .map(|of| of.dpu_count.map(|count| count.to_string()))
+        .collect();
+    columns.texts("dpu_count", dpus.iter().map(Option::as_deref));
+    columns.texts("work_group", all().map(|of| of.work_group.as_deref()));
+    let quick: Vec<Option<String>> = all()
+        .map(|of| of.quick_query_id.as_ref().map(OpaqueId::to_string))
+        .collect();
+    columns.texts("quick_query_id", quick.iter().map(Option::as_deref));
+    columns.parquet(told.len())
+}
+
+fn read(folder: &Folder, name: &str, into: &mut Statistics) -> Result<(), StoreError> {
+    let segment = Segment::read(folder, name)?;
+    let ids = segment.texts("query_execution_id")?;
+    let states = segment.texts("state")?;
+    let kinds = segment.texts("statement_type")?;
+    let submitted = segment.numbers("submitted_at")?;
+    let completed = segment.numbers("completed_at")?;
+    let bytes = segment.numbers("bytes_scanned")?;
+    let reused = segment.numbers("result_reused")?;
+    let dpus = segment.texts("dpu_count")?;
+    let work_groups = segment.texts("work_group")?;
+    let quick = segment.texts("quick_query_id")?;
+    for row in 0..segment.rows() {
+        let id = ids.get(row).map(OpaqueId::new);
+        let state = states.get(row).and_then(QueryState::parse);
+        let (Some(id), Some(state)) = (id, state) else {
+            return Err(segment.broken("a row without an id or a state"));
+        };
+        let statistics = QueryStatistics {
+            state,
+            completed_at: completed.get(row).map(UtcSecond::from_unix),
+            submitted_at: submitted.get(row).map(UtcSecond::from_unix),
+            statement_type: kinds.get(row).and_then(StatementType::parse),
+            bytes_scanned: bytes.get(row).and_then(|bytes| bytes.try_into().ok()),
+            result_reused: reused.get(row).map(|flag| flag == 1),
+            dpu_count: dpus.get(row).and_then(parse_decimal),
+            work_group: work_groups.get(row).map(Into::into),
+            quick_query_id: quick.get(row).map(OpaqueId::new),
+        };
+        into.add(id, statistics);
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Small segments into one for each day, and what is too old away.
+
+use super::error::StoreError;
+use super::events::Reader;
+use super::statistics;
+use super::writer::{MARKS_DAYS, NO_DAY, Tidied, Writer, sum_day, superseded};
+use crate::model::time::UtcSecond;
+use rusqlite::params;
+use std::collections::BTreeMap;
+
+impl Writer {
+    /// Puts the segments of each day together, forgets what is older than so many
+    /// days, and removes files that nothing names.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be read or written. Then nothing has changed.
+    pub fn tidy(&mut self, retention_days: u32) -> Result<Tidied, StoreError> {
+        let oldest = self.now.day_number() - i64::from(retention_days);
+        let objects_forgotten = self.forget(oldest)?;
+        let days = self.compact()? + statistics::compact(self)?;
+        let named = self.ledger.segment_names()?;
+        let files_removed = self.folder.sweep(&named)?;
+        // What was appended goes into the ledger itself.
+        self.ledger
+            .try_to(|ledger| ledger.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))?;
+        Ok(Tidied {
+            days,
+            objects_forgotten,
+            files_removed,
+        })
+    }
+
+    /// Forgets objects delivered, and segments of days, before one.
+    fn forget(&mut self, oldest: i64) -> Result<u64, StoreError> {
+        let today = self.now.day_number();
+        self.ledger.try_to(|ledger| {
+            let transaction = ledger.transaction()?;
+            let old = "delivery_day < ?1 AND delivery_day <> ?2";
+            let gone = format!("DELETE FROM objects WHERE {old}");
+            let forgotten = transaction.execute(&gone, params![oldest, NO_DAY])?;
+            for table in ["days", "seen"] {
+                let sql = format!("DELETE FROM {table} WHERE {old}");
+                transaction.execute(&sql, params![oldest, NO_DAY])?;
+            }
+            for sql in [
+                "DELETE FROM segments WHERE day < ?1",
+                "DELETE FROM executions WHERE day < ?1",
+                "DELETE FROM cost_pages WHERE end_day < ?1",
+            ] {
+                transaction.execute(sql, [oldest])?;
+            }
+            // Sessions end, and late files come, within a month.
+            let sql = "DELETE FROM interest WHERE is_role = 0 AND day < ?1";
+            transaction.execute(sql, [today - MARKS_DAYS])?;
+            let sql = "DELETE FROM marks WHERE object NOT IN
+                (SELECT id FROM objects WHERE delivery_day >= ?1 OR delivery_day = ?2)";
+            transaction.execute(sql, params![today - MARKS_DAYS, NO_DAY])?;
+            transaction.commit()?;
+            Ok(forgotten as u64)
+        })
+    }
+
+    /// One segment for each day, without what no longer counts.
+    fn compact(&mut self) -> Result<u64, StoreError> {
+        let superseded = superseded(&mut self.ledger)?;
+        let mut days: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+        for (day, name) in self.ledger.segments("events", (i64::MIN, i64::MAX))? {
+            days.entry(day).or_default().push(name);
+        }
+        let mut compacted = 0;
+        // Rows that no longer count may be in any day.
+        days.retain(|_, names| names.len() > 1 || !superseded.is_empty());
+        for (day, names) in days {
+            let mut reader = Reader::default();
+            let mut rows = Vec::new();
+            let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
+            for name in &names {
+                reader.read(&self.folder, name, &wanted, &mut rows)?;
+            }
+            rows.sort_by_key(|row| row.event.place);
+            let made = if rows.is_empty() {
+                None
+            } else {
+                Some((self.write_events(day, &rows)?, rows.len() as i64))
+            };
+            if names.len() == 1 && made.as_ref().is_some_and(|(name, _)| *name == names[0]) {
+                continue;
+            }
+            compacted += 1;
+            self.replace("events", day, &names, made)?;
+        }
+        // Sums of objects that were read again are right already: their rows are gone.
+        self.ledger.try_to(|ledger| {
+            let transaction = ledger.transaction()?;
+            transaction.execute("DELETE FROM superseded", [])?;
+            sum_day(&transaction, NO_DAY)?;
+            transaction.commit()
+        })?;
+        Ok(compacted)
+    }
+
+    /// Names one segment in place of others, in one step.
+    pub(super) fn replace(
+        &mut self,
+        kind: &str,
+        day: i64,
+        names: &[String],
+        made: Option<(String, i64)>,
+    ) -> Result<(), StoreError> {
+        self.ledger.try_to(|ledger| {
+            let transaction = ledger.transaction()?;
+            for name in names {
+                transaction.execute("DELETE FROM segments WHERE name = ?1", [name])?;
+            }
+            if let Some((name, rows)) = made {
+                let sql = "INSERT INTO segments (name, kind, day, rows) VALUES (?1, ?2, ?3, ?4)";
+                transaction.execute(sql, params![name, kind, day, rows])?;
+            }
+            transaction.commit()
+        })
+    }
+}

@@ -1,0 +1,559 @@
+//! What a collecting run adds to the store, each time in one step.
+
+use super::error::StoreError;
+use super::events::{self, Reader, Row};
+use super::folder::{Folder, Lock};
+use super::ledger::Ledger;
+use crate::model::coverage::{Coverage, Reject, RejectReason};
+use crate::model::event::{Detail, Event};
+use crate::model::interest::{Interest, SessionMark};
+use crate::model::text::{OpaqueId, Text};
+use crate::model::time::{UtcSecond, day_number};
+use crate::model::window::TimeWindow;
+use crate::ports::Version;
+use hashbrown::HashSet;
+use jiff::civil::Date;
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::json;
+use std::path::Path;
+
+/// Stands for the day of an object whose key tells none.
+pub(super) const NO_DAY: i64 = -1;
+/// Days for which marks of sessions that were passed over are kept: files are
+/// delivered again for 30 days (facts.md 1.1).
+pub(super) const MARKS_DAYS: i64 = 31;
+
+/// An object that was read, with what it holds.
+#[derive(Debug)]
+pub struct ReadObject {
+    /// Its key.
+    pub key: Text,
+    /// Which version of it.
+    pub version: Version,
+    /// When it was delivered, where its key tells.
+    pub delivery_day: Option<Date>,
+    /// Counts, rejects and sightings of it alone.
+    pub coverage: Coverage,
+    /// Events that matter in themselves.
+    pub events: Vec<Event>,
+    /// Calls of role sessions of interest.
+    pub session_events: Vec<Event>,
+    /// Marks of role sessions whose calls were passed over.
+    pub marks: Vec<SessionMark>,
+}
+
+/// What the ledger has of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing: it has to be read.
+    New,
+    /// This version was read.
+    Read,
+    /// Another version was read.
+    Changed,
+}
+
+/// What tidying did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tidied {
+    /// Days whose segments were put together.
+    pub days: u64,
+    /// Objects forgotten because they are older than what is kept.
+    pub objects_forgotten: u64,
+    /// Files removed that nothing names.
+    pub files_removed: u64,
+}
+
+/// The store, open for writing. There is one at a time.
+#[derive(Debug)]
+pub struct Writer {
+    pub(super) folder: Folder,
+    pub(super) ledger: Ledger,
+    _lock: Lock,
+    next_object: u32,
+    pub(super) now: UtcSecond,
+}
+
+impl Writer {
+    /// Opens the store of a folder, made where need be. `holder` is what others read
+    /// who find it locked; `waits` whether to wait for whoever holds it.
+    ///
+    /// # Errors
+    ///
+    /// When another run writes, the folder cannot be written, or a later program made
+    /// the store.
+    pub fn open(
+        root: &Path,
+        holder: &str,
+        waits: bool,
+        now: UtcSecond,
+    ) -> Result<Self, StoreError> {
+        let folder = Folder::new(root);
+        let lock = folder.lock(holder, waits)?;
+        let mut ledger = Ledger::open_to_write(&folder)?;
+        let named = ledger.segment_names()?;
+        folder.sweep(&named)?;
+        let last: Option<u32> = ledger.try_to(|ledger| {
+            let sql = "SELECT max(id) FROM (SELECT max(id) AS id FROM objects
+                       UNION ALL SELECT max(object) FROM superseded)";
+            ledger.query_row(sql, [], |row| row.get(0))
+        })?;
+        Ok(Self {
+            folder,
+            ledger,
+            _lock: lock,
+            next_object: last.map_or(0, |last| last + 1),
+            now,
+        })
+    }
+
+    /// Whether an object has to be read.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn entry(&mut self, key: &str, version: &Version) -> Result<Entry, StoreError> {
+        self.ledger.try_to(|ledger| {
+            let sql = "SELECT tag, stored_bytes FROM objects WHERE key = ?1";
+            let mut statement = ledger.prepare_cached(sql)?;
+            let known: Option<(String, i64)> = statement
+                .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            Ok(match known {
+                None => Entry::New,
+                Some((tag, bytes)) if tag == *version.tag && bytes == signed(version.bytes) => {
+                    Entry::Read
+                }
+                Some(_) => Entry::Changed,
+            })
+        })
+    }
+
+    /// Notes that a run began, and gives its number.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be written.
+    pub fn begin(&mut self, window: &TimeWindow) -> Result<i64, StoreError> {
+        let now = self.now.unix();
+        let bounds = (
+            window.from.map(UtcSecond::unix),
+            window.to.map(UtcSecond::unix),
+        );
+        self.ledger.try_to(|ledger| {
+            let sql = "INSERT INTO runs (started_at, window_from, window_to, is_done, objects)
+                       VALUES (?1, ?2, ?3, 0, 0)";
+            ledger.execute(sql, params![now, bounds.0, bounds.1])?;
+            Ok(ledger.last_insert_rowid())
+        })
+    }
+
+    /// Notes that a run is done, and how many objects it read.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be written.
+    pub fn finish(&mut self, run: i64, objects: u64) -> Result<(), StoreError> {
+        self.ledger.try_to(|ledger| {
+            let sql = "UPDATE runs SET is_done = 1, objects = ?2 WHERE id = ?1";
+            ledger.execute(sql, params![run, signed(objects)])?;
+            // What was interrupted has been made up for.
+            ledger.execute("DELETE FROM runs WHERE is_done = 0", [])?;
+            Ok(())
+        })
+    }
+
+    /// The role sessions whose calls are kept so far.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn interest(&mut self) -> Result<Interest, StoreError> {
+        let rows = self
+            .ledger
+            .rows("SELECT id, is_role FROM interest", &[], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
+            })?;
+        let mut interest = Interest::default();
+        for (id, is_role) in rows {
+            let set = if is_role {
+                &mut interest.roles
+            } else {
+                &mut interest.sessions
+            };
+            set.insert(Text::from(id));
+        }
+        Ok(interest)
+    }
+
+    /// Events that matter in themselves, of the days since one.
+    ///
+    /// # Errors
+    ///
+    /// When a segment cannot be read.
+    pub fn events_since(&mut self, day: i64) -> Result<Vec<Event>, StoreError> {
+        let superseded = superseded(&mut self.ledger)?;
+        let mut reader = Reader::default();
+        let mut rows = Vec::new();
+        for (_, name) in self.ledger.segments("events", (day, i64::MAX))? {
+            let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
+            reader.read(&self.folder, &name, &wanted, &mut rows)?;
+        }
+        let own = rows.into_iter().filter(|row| !row.is_of_session);
+        Ok(own.map(|row| row.event).collect())
+    }
+
+    /// Keys of objects in which calls of these sessions were passed over.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn passed_over(&mut self, interest: &Interest) -> Result<Vec<String>, StoreError> {
+        let marks = interest.marks();
+        let sql = "SELECT key, marks FROM marks JOIN objects ON id = object ORDER BY key";
+        let rows = self.ledger.rows(sql, &[], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        let holds = |stored: &[u8]| {
+            let (numbers, _) = stored.as_chunks::<8>();
+            let mut numbers = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes));
+            numbers.any(|number| marks.contains(&SessionMark::from_number(number)))
+        };
+        let found = rows.into_iter().filter(|(_, stored)| holds(stored));
+        Ok(found.map(|(key, _)| key).collect())
+    }
+
+    /// Adds objects with all that they hold: segments first, then the ledger that
+    /// names them, in one transaction. Gives how many were taken in.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be written. Then nothing of it counts.
+    pub fn commit(
+        &mut self,
+        objects: Vec<ReadObject>,
+        interest: &Interest,
+    ) -> Result<u64, StoreError> {
+        let first = self.next_object;
+        let mut rows = Vec::new();
+        let mut entries = Vec::new();
+        let mut gaps = Vec::new();
+        let mut next = first;
+        for mut object in objects {
+            if let Some(why) = gap(&object.coverage) {
+                gaps.push((object.key, why));
+                continue;
+            }
+            let mut keep = |events: &mut Vec<Event>, is_of_session: bool| {
+                for mut event in events.drain(..) {
+                    event.place.object = next;
+                    rows.push(Row {
+                        event,
+                        is_of_session,
+                    });
+                }
+            };
+            keep(&mut object.events, false);
+            keep(&mut object.session_events, true);
+            entries.push((next, object));
+            next += 1;
+        }
+        let executions = executions(&rows);
+        let mut segments = Vec::new();
+        let mut days: Vec<(i64, Vec<Row>)> = events::by_day(rows).into_iter().collect();
+        days.sort_unstable_by_key(|(day, _)| *day);
+        for (day, mut rows) in days {
+            rows.sort_by_key(|row| row.event.place);
+            segments.push((day, self.write_events(day, &rows)?, rows.len()));
+        }
+        let now = self.now;
+        self.ledger.try_to(|ledger| {
+            let transaction = ledger.transaction()?;
+            let mut touched = HashSet::new();
+            for (id, object) in &entries {
+                insert(&transaction, *id, object, now)?;
+                touched.insert(day_of(object));
+            }
+            for (day, name, rows) in &segments {
+                let sql = "INSERT OR IGNORE INTO segments (name, kind, day, rows)
+                           VALUES (?1, 'events', ?2, ?3)";
+                transaction.execute(sql, params![name, day, *rows as i64])?;
+            }
+            for (key, why) in &gaps {
+                let sql = "INSERT OR REPLACE INTO gaps (place, why, root) VALUES (?1, ?2, ?1)";
+                transaction.execute(sql, params![&**key, why])?;
+            }
+            for (id, account, region, day) in &executions {
+                let sql = "INSERT OR IGNORE INTO executions (id, account, region, day, state)
+                           VALUES (?1, ?2, ?3, ?4, 'pending')";
+                transaction.execute(sql, params![id, account, region, day])?;
+            }
+            note_interest(&transaction, interest, now)?;
+            for day in touched {
+                sum_day(&transaction, day)?;
+            }
+            transaction.commit()
+        })?;
+        self.next_object = next;
+        Ok(u64::from(next - first))
+    }
+
+    pub(super) fn write_events(&self, day: i64, rows: &[Row]) -> Result<String, StoreError> {
+        let bytes = events::write(rows).map_err(|message| StoreError::Segment {
+            path: self.folder.root().to_owned(),
+            message,
+        })?;
+        self.folder.write_segment(&starts("events", day), &bytes)
+    }
+
+    /// Notes what could not be listed below some places, in place of what was noted
+    /// there before.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be written.
+    pub fn note_gaps(
+        &mut self,
+        roots: &[String],
+        failed: &[(Text, String)],
+    ) -> Result<(), StoreError> {
+        self.ledger.try_to(|ledger| {
+            let transaction = ledger.transaction()?;
+            for root in roots {
+                let sql = "DELETE FROM gaps WHERE root = ?1";
+                transaction.execute(sql, [root])?;
+            }
+            for (place, why) in failed {
+                let root = roots.iter().find(|root| place.starts_with(root.as_str()));
+                let root = root.map_or(&**place, String::as_str);
+                let sql = "INSERT OR REPLACE INTO gaps (place, why, root) VALUES (?1, ?2, ?3)";
+                transaction.execute(sql, params![&**place, why, root])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The version of an object that was read.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read, or does not know the object.
+    pub fn version(&mut self, key: &str) -> Result<Version, StoreError> {
+        self.ledger.try_to(|ledger| {
+            let sql = "SELECT tag, stored_bytes FROM objects WHERE key = ?1";
+            ledger.query_row(sql, [key], |row| {
+                let (tag, bytes): (String, i64) = (row.get(0)?, row.get(1)?);
+                Ok(Version {
+                    tag: tag.into(),
+                    bytes: bytes.try_into().unwrap_or_default(),
+                })
+            })
+        })
+    }
+
+    /// The day it is, by its number since 1970-01-01.
+    #[must_use]
+    pub fn today(&self) -> i64 {
+        self.now.day_number()
+    }
+
+    /// A value kept by name.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn fact(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        self.ledger.fact(name)
+    }
+
+    /// Keeps a value by name.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be written.
+    pub fn set_fact(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.ledger.try_to(|ledger| {
+            let sql = "INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)";
+            ledger.execute(sql, [name, value]).map(|_| ())
+        })
+    }
+}
+
+/// What a segment's name starts with.
+pub(super) fn starts(kind: &str, day: i64) -> String {
+    let day = i32::try_from(day)
+        .ok()
+        .and_then(crate::model::time::numbered_day);
+    match day {
+        Some(day) => format!("{kind}-{day}"),
+        None => format!("{kind}-unknown"),
+    }
+}
+
+/// Objects read again since.
+pub(super) fn superseded(ledger: &mut Ledger) -> Result<HashSet<u32>, StoreError> {
+    let rows = ledger.rows("SELECT object FROM superseded", &[], |row| row.get(0))?;
+    Ok(rows.into_iter().collect())
+}
+
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn day_of(object: &ReadObject) -> i64 {
+    object
+        .delivery_day
+        .map_or(NO_DAY, |day| i64::from(day_number(day)))
+}
+
+/// Why nothing of an object was read, where its source could not give it: the next
+/// run asks again.
+fn gap(coverage: &Coverage) -> Option<String> {
+    if coverage.objects_failed == 0 || coverage.bytes_read > 0 {
+        return None;
+    }
+    let mut rejects = coverage.rejects.iter();
+    let (.., examples) = rejects.find(|(reason, ..)| *reason == RejectReason::Unreadable)?;
+    Some(examples.first()?.detail.clone())
+}
+
+/// Query executions that these events name, where they ran.
+fn executions(rows: &[Row]) -> Vec<(String, String, String, i64)> {
+    let found = rows.iter().filter_map(|row| {
+        let Detail::StartQuery(query) = &row.event.detail else {
+            return None;
+        };
+        let account = row.event.recipient_account_id.as_deref()?;
+        let id = query.query_execution_id.as_ref().map(OpaqueId::to_string)?;
+        let region = row.event.region.as_deref()?;
+        Some((
+            id,
+            account.to_owned(),
+            region.to_owned(),
+            row.event.time.day_number(),
+        ))
+    });
+    found.collect()
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    id: u32,
+    object: &ReadObject,
+    now: UtcSecond,
+) -> rusqlite::Result<()> {
+    let ReadObject {
+        key,
+        version,
+        coverage,
+        marks,
+        ..
+    } = object;
+    let before: Option<u32> = transaction
+        .query_row("SELECT id FROM objects WHERE key = ?1", [&**key], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    if let Some(before) = before {
+        transaction.execute("INSERT OR IGNORE INTO superseded VALUES (?1)", [before])?;
+        transaction.execute("DELETE FROM marks WHERE object = ?1", [before])?;
+        transaction.execute("DELETE FROM objects WHERE id = ?1", [before])?;
+    }
+    transaction.execute("DELETE FROM gaps WHERE place = ?1", [&**key])?;
+    let seen: Vec<_> = coverage
+        .seen
+        .iter()
+        .map(|((account, region, day), seen)| {
+            let (first, last) = (seen.first.unix(), seen.last.unix());
+            json!([account, region, day_number(*day), seen.records, first, last])
+        })
+        .collect();
+    let passed_over = coverage.objects_passed_over.keys().next();
+    let siblings: Vec<_> = coverage
+        .records_of_siblings
+        .iter()
+        .map(|(sibling, count)| json!([sibling.as_str(), count]))
+        .collect();
+    let rejects: Vec<_> = coverage
+        .rejects
+        .iter()
+        .map(|(reason, count, examples)| {
+            let example = |reject: &Reject| json!([reject.record, reject.offset, reject.detail]);
+            let examples: Vec<_> = examples.iter().map(example).collect();
+            json!([reason.as_str(), count, examples])
+        })
+        .collect();
+    let some = |list: Vec<serde_json::Value>| {
+        (!list.is_empty()).then(|| serde_json::Value::Array(list).to_string())
+    };
+    let sql = "INSERT INTO objects (id, key, tag, stored_bytes, delivery_day, read_at,
+                   inflated_bytes, records, rejected, unknown_version, is_failed, passed_over,
+                   siblings, rejects, seen)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    statement.execute(params![
+        id,
+        &**key,
+        &*version.tag,
+        signed(version.bytes),
+        day_of(object),
+        now.unix(),
+        signed(coverage.bytes_inflated),
+        signed(coverage.records),
+        signed(coverage.records_rejected),
+        signed(coverage.records_of_unknown_version),
+        coverage.objects_failed > 0,
+        passed_over.map(|sibling| sibling.as_str()),
+        some(siblings),
+        some(rejects),
+        serde_json::Value::Array(seen).to_string(),
+    ])?;
+    if !marks.is_empty() {
+        let stored: Vec<u8> = marks
+            .iter()
+            .flat_map(|mark| mark.number().to_le_bytes())
+            .collect();
+        transaction.execute("INSERT INTO marks VALUES (?1, ?2)", params![id, stored])?;
+    }
+    Ok(())
+}
+
+fn note_interest(
+    transaction: &Transaction<'_>,
+    interest: &Interest,
+    now: UtcSecond,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO interest (id, is_role, day) VALUES (?1, ?2, ?3)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let today = now.day_number();
+    for (ids, is_role) in [(&interest.roles, true), (&interest.sessions, false)] {
+        for id in ids {
+            statement.execute(params![&**id, is_role, today])?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the sums of one day of delivery anew, from its objects.
+pub(super) fn sum_day(transaction: &Transaction<'_>, day: i64) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM days WHERE delivery_day = ?1", [day])?;
+    transaction.execute("DELETE FROM seen WHERE delivery_day = ?1", [day])?;
+    let sums = "INSERT INTO days
+        SELECT delivery_day, count(*) FILTER (WHERE is_failed = 0 AND passed_over IS NULL),
+            count(*) FILTER (WHERE is_failed = 1),
+            coalesce((SELECT json_group_object(name, number) FROM
+                (SELECT passed_over AS name, count(*) AS number FROM objects
+                 WHERE delivery_day = ?1 AND passed_over IS NOT NULL GROUP BY passed_over)), '{}'),
+            sum(stored_bytes), sum(inflated_bytes), sum(records), sum(rejected),
+            sum(unknown_version)
+        FROM objects WHERE delivery_day = ?1 GROUP BY delivery_day";
+    transaction.prepare_cached(sums)?.execute([day])?;
+    let seen = "INSERT INTO seen
+        SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+            json_extract(value, '$[2]'), sum(json_extract(value, '$[3]')),
+            min(json_extract(value, '$[4]')), max(json_extract(value, '$[5]'))
+        FROM objects, json_each(objects.seen) WHERE delivery_day = ?1
+        GROUP BY 2, 3, 4";
+    transaction.prepare_cached(seen)?.execute([day])?;
+    Ok(())
+}
