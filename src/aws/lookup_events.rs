@@ -16,7 +16,7 @@ use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use aws_smithy_types::DateTime;
 use serde_json::json;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -81,8 +81,8 @@ pub struct LookupLogs {
 struct Place {
     label: String,
     client: Client,
-    /// When the next request may be made.
-    next: Arc<Mutex<Option<tokio::time::Instant>>>,
+    /// Whoever asks here waits for its turn.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// Minutes after which all of a stretch of time is there (facts.md 1.5).
@@ -118,7 +118,7 @@ impl LookupLogs {
         let places = places.iter().map(|place| Place {
             label: label(place),
             client: Client::new(&aws.config(&place.access)),
-            next: Arc::default(),
+            turn: tokio::sync::Mutex::default(),
         });
         Self {
             runtime: aws.runtime(),
@@ -186,14 +186,8 @@ fn label(place: &LookupPlace) -> String {
 impl Place {
     /// Waits until the next request may be made.
     async fn wait(&self, pause: Duration) {
-        let now = tokio::time::Instant::now();
-        let turn = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let turn = next.map_or(now, |next| next.max(now));
-            *next = Some(turn + pause);
-            turn
-        };
-        tokio::time::sleep_until(turn).await;
+        let _turn = self.turn.lock().await;
+        tokio::time::sleep(pause).await;
     }
 }
 

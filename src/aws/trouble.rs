@@ -135,9 +135,12 @@ impl AwsError {
     fn of_failure<E: Error + 'static>(error: &SdkError<E, HttpResponse>, place: &str) -> Self {
         if let Some(credentials) = find::<CredentialsError>(error) {
             let why = plain(&chain(credentials));
-            let (what, mend) = match credentials {
-                CredentialsError::CredentialsNotLoaded(_) => ("there are no AWS credentials", GET),
-                _ => ("the AWS credentials cannot be used", RENEW),
+            // The last place that is asked is the metadata of an EC2 instance.
+            let is_nowhere = matches!(credentials, CredentialsError::CredentialsNotLoaded(_))
+                || why.contains("IMDS");
+            let (what, mend) = match is_nowhere {
+                true => ("there are no AWS credentials", GET),
+                false => ("the AWS credentials cannot be used", RENEW),
             };
             return Self {
                 kind: Trouble::Credentials,

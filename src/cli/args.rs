@@ -334,6 +334,24 @@ pub(super) enum Command {
         qs-audit query --file my.sql --format csv\n  \
         qs-audit query --export tables --since 30d")]
     Query(QueryArgs),
+    /// Write a first qs-audit.toml from what the logs show.
+    ///
+    /// Reads the last 30 days unless a window is given, and declares the hub, the
+    /// consumers, roles, work groups and data sources that role chains of Quick were
+    /// seen with.
+    #[command(after_help = "Examples:\n  \
+        qs-audit init --logs AWSLogs\n  \
+        qs-audit init --logs s3://amzn-s3-demo-bucket --ask-aws -o qs-audit.toml")]
+    Init(InitArgs),
+    /// Say what can be seen, what cannot, and what mends it.
+    ///
+    /// For each declared account: whether its logs can be listed and read, when its
+    /// last event was, whether its trail is on, complete and digested, and whether
+    /// statistics and costs can be asked for.
+    #[command(after_help = "Examples:\n  \
+        qs-audit doctor\n  \
+        qs-audit doctor --strict -q --format json")]
+    Doctor,
     /// Write a synthetic organisation to a folder and run on it.
     #[command(after_help = "Examples:\n  \
         qs-audit demo\n  \
@@ -571,6 +589,18 @@ pub(super) enum ByArg {
     DataSource,
     User,
     Day,
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Write it even if it is there already.
+    #[arg(long)]
+    pub(super) force: bool,
+
+    /// Ask AWS Organizations for names and business units of accounts.
+    #[arg(long)]
+    pub(super) ask_aws: bool,
 }
 
 /// Options of `collect`.

@@ -39,6 +39,16 @@ impl Failure {
         self
     }
 
+    /// What happened.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do next; empty where nobody knows.
+    pub(super) fn hint_text(&self) -> &str {
+        self.hint.as_deref().unwrap_or_default()
+    }
+
     /// The message and the hint, for standard error.
     pub(super) fn text(&self) -> String {
         let mut text = format!("error: {}\n", self.message);

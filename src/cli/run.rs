@@ -4,7 +4,9 @@ use super::args::{Cli, Command};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::{check_output, say};
-use super::{chains, chargeback, collect, demo, explain, findings, glue, query, report, show};
+use super::{
+    chains, chargeback, collect, demo, doctor, explain, findings, glue, init, query, report, show,
+};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -37,7 +39,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {
-    if !matches!(cli.command, Command::Report(_)) {
+    if !matches!(cli.command, Command::Report(_) | Command::Init(_)) {
         check_output(&cli.global)?;
     }
     match &cli.command {
@@ -47,6 +49,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Findings(args) => findings::run(&cli.global, args),
         Command::Report(args) => report::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
+        Command::Init(args) => init::run(&cli.global, args),
+        Command::Doctor => doctor::run(&cli.global),
         Command::Collect(args) => collect::run(&cli.global, args),
         Command::Query(args) => query::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),

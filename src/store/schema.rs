@@ -168,3 +168,44 @@ pub(super) fn make(path: &Path, version: usize) -> rusqlite::Result<Connection> 
     connection.pragma_update(None, "user_version", version as i64)?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::UtcSecond;
+    use crate::model::window::TimeWindow;
+    use crate::store::{Store, Writer};
+
+    #[test]
+    fn a_store_of_an_earlier_program_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("segments")).unwrap();
+        let old = make(&folder.path().join("ledger.sqlite"), 1).unwrap();
+        old.execute_batch(
+            "INSERT INTO objects VALUES (7, 'AWSLogs/f', 't', 9, 20000, 0, 90, 3, 0, 0, 0, NULL,
+                 NULL, NULL, '[[\"111122223333\", \"us-east-1\", 20000, 3, 1728000000, 1728000009]]');
+             INSERT INTO days VALUES (20000, 1, 0, '{}', 9, 90, 3, 0, 0);
+             INSERT INTO seen VALUES (20000, '111122223333', 'us-east-1', 20000, 3, 1728000000, 1728000009);",
+        )
+        .unwrap();
+        drop(old);
+        // It can be read as it is, and is the same once it was written to.
+        let read = || {
+            let mut store = Store::open(folder.path()).unwrap().unwrap();
+            let known = store.remember(&TimeWindow::ALL).unwrap();
+            assert_eq!(known.coverage.records, 3);
+            assert_eq!(known.coverage.seen.len(), 1);
+            assert_eq!(store.statistics(&TimeWindow::ALL).unwrap().told(), 0);
+            assert_eq!(store.cost_pages().unwrap(), []);
+            assert_eq!(store.documents("accounts").unwrap(), []);
+        };
+        read();
+        let mut writer =
+            Writer::open(folder.path(), "a test", false, UtcSecond::from_unix(0)).unwrap();
+        assert_eq!(writer.pending().unwrap(), []);
+        drop(writer);
+        read();
+        let ledger = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+        assert_eq!(version(&ledger).unwrap(), VERSION);
+    }
+}

@@ -38,7 +38,12 @@ fn replay(answers: &[(u16, &str, Value)]) -> (Aws, StaticReplayClient) {
         )
     });
     let client = StaticReplayClient::new(events.collect());
-    let aws = Aws::through(Some(client.clone().into_shared()), None, Duration::from_micros(10)).unwrap();
+    let aws = Aws::through(
+        Some(client.clone().into_shared()),
+        None,
+        Duration::from_micros(10),
+    )
+    .unwrap();
     (aws, client)
 }
 

@@ -269,15 +269,6 @@ fn a_missing_folder_says_what_logs_takes() {
 }
 
 #[test]
-fn s3_is_refused_with_what_to_do_instead() {
-    program()
-        .args(["chains", "--logs", "s3://bucket/prefix"])
-        .assert()
-        .code(code(Exit::Usage))
-        .stderr(predicate::str::contains("aws s3 sync s3://bucket/prefix"));
-}
-
-#[test]
 fn no_logs_in_the_window_are_status_3() {
     let folder = organisation();
     let empty = tempfile::tempdir().unwrap();

@@ -14,6 +14,8 @@ mod decode;
 mod findings;
 mod hostile;
 mod money;
+#[cfg(feature = "aws")]
+mod moto;
 mod oracle;
 mod queries;
 mod regressions;
@@ -24,6 +26,7 @@ mod s3;
 #[cfg(feature = "aws")]
 mod s3_server;
 mod samples;
+mod setup;
 mod spikes;
 mod stitch;
 mod store;

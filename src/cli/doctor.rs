@@ -1,0 +1,578 @@
+//! `qs-audit doctor`: what can be seen, what cannot, and what mends it.
+
+use super::args::{Format, Global};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::inputs;
+use super::moments::{self, DefaultWindow};
+use super::sources;
+use super::stores;
+use super::terminal::{TABULAR, check_format, page, write_out};
+use crate::config::{LogLocation, Settings};
+use crate::model::key::KeyFacts;
+use crate::model::table::{Columns, Table};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use crate::output::Page;
+use crate::output::human::{duration, plural, safe};
+use crate::output::json::table as json;
+use crate::output::{csv, xlsx};
+use crate::pipeline::{self, Plan, Unwatched};
+use crate::ports::LogSource;
+use crate::tables::write_parquet;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// How far back logs are looked for.
+const SECONDS: i64 = 2 * 86_400;
+/// Trails deliver within minutes, and hardly any account is still for a whole day.
+const SILENCE_SECONDS: u64 = 86_400;
+
+/// How a check went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Health {
+    Good,
+    Failed,
+    /// It was not asked for.
+    Skipped,
+}
+
+impl Health {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// One line: of what, what was checked, how it went, what mends it.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// An account, with its name; or what else was looked at.
+    pub(super) of: String,
+    pub(super) check: &'static str,
+    pub(super) health: Health,
+    pub(super) detail: String,
+    /// A command, or a permission.
+    pub(super) mend: Option<String>,
+}
+
+impl Line {
+    pub(super) fn good(of: &str, check: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(of, check, Health::Good, detail.into())
+    }
+
+    pub(super) fn skipped(of: &str, check: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(of, check, Health::Skipped, detail.into())
+    }
+
+    pub(super) fn failed(
+        of: &str,
+        check: &'static str,
+        detail: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        let mut line = Self::new(of, check, Health::Failed, detail.into());
+        line.mend = Some(mend.into());
+        line
+    }
+
+    fn new(of: &str, check: &'static str, health: Health, detail: String) -> Self {
+        Self {
+            of: of.to_owned(),
+            check,
+            health,
+            detail,
+            mend: None,
+        }
+    }
+}
+
+pub(super) fn run(global: &Global) -> Result<Exit, Failure> {
+    check_format(global, &TABULAR)?;
+    let now = inputs::now(global)?;
+    let settings = inputs::settings(global)?;
+    let window = moments::window(global, now, DefaultWindow::Last(SECONDS))?;
+    let mut lines = Vec::new();
+    configuration(&settings, &mut lines);
+    let seen = logs(global, &settings, &window, &mut lines)?;
+    let accounts = accounts(&settings, &seen);
+    for (account, label) in &accounts {
+        lines.push(of_account(account, label, &seen, now));
+    }
+    remote::look(&settings, &accounts, now, &mut lines)?;
+    store(global, &settings, now, &mut lines)?;
+    print(global, &lines, now)?;
+    let failed = lines.iter().any(|line| line.health == Health::Failed);
+    Ok(if failed && global.strict {
+        Exit::Incomplete
+    } else {
+        Exit::Clean
+    })
+}
+
+fn configuration(settings: &Settings, lines: &mut Vec<Line>) {
+    let topology = &settings.topology;
+    if topology.hub_account_id.is_none() {
+        let mend = "run `qs-audit init`, which writes what the logs show";
+        let detail = "no [hub] and no [[consumers]] are declared";
+        lines.push(Line::failed("configuration", "topology", detail, mend));
+        return;
+    }
+    let roles = topology.run_as_roles.len() as u64;
+    let consumers = topology.consumers.len() as u64;
+    let detail = format!(
+        "{} of the hub, {}",
+        plural(roles, "role"),
+        plural(consumers, "consumer")
+    );
+    lines.push(Line::good("configuration", "topology", detail));
+}
+
+/// What logs of the last days have of an account.
+#[derive(Debug, Default)]
+struct Seen {
+    objects: u64,
+    last_event_at: Option<UtcSecond>,
+}
+
+/// Lists every location, and reads the last object of each account.
+fn logs(
+    global: &Global,
+    settings: &Settings,
+    window: &TimeWindow,
+    lines: &mut Vec<Line>,
+) -> Result<BTreeMap<String, Seen>, Failure> {
+    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+    let locations = match sources::locations(global, settings) {
+        Ok(locations) => locations,
+        Err(failure) => {
+            let mend = "add [[logs]] to qs-audit.toml, or give --logs";
+            lines.push(Line::failed("logs", "list", failure.message(), mend));
+            return Ok(seen);
+        }
+    };
+    for location in &locations {
+        let name = sources::roots(location).join(", ");
+        if let LogLocation::LookupEvents { .. } = location {
+            lines.push(Line::skipped(
+                &name,
+                "list",
+                "looked up by event name when it is read",
+            ));
+            continue;
+        }
+        let listed = match sources::open(global, std::slice::from_ref(location), window) {
+            Ok(listed) => listed,
+            Err(failure) => {
+                lines.push(Line::failed(
+                    &name,
+                    "list",
+                    failure.message(),
+                    failure.hint_text(),
+                ));
+                continue;
+            }
+        };
+        for (place, why) in &listed.listing().failed {
+            lines.push(Line::failed(
+                place,
+                "list",
+                why,
+                "grant what the message names",
+            ));
+        }
+        let objects = u64::from(listed.object_count());
+        let detail = format!("{} of the last days", plural(objects, "object"));
+        lines.push(Line::good(&name, "list", detail));
+        // By account and Region: the name of the last file, and which object it is.
+        let mut last: BTreeMap<(String, String), (String, u32)> = BTreeMap::new();
+        for object in 0..listed.object_count() {
+            let key = listed.key(object);
+            let account = KeyFacts::account_of(&key).unwrap_or("unknown").to_owned();
+            seen.entry(account.clone()).or_default().objects += 1;
+            // Names of files begin with account, Region and the time of delivery.
+            let file = key.rsplit('/').next().unwrap_or_default();
+            let mut parts = file.split('_').skip(2).map(str::to_owned);
+            let region = parts.next().unwrap_or_default();
+            let delivered = parts.next().unwrap_or_default();
+            let newest = last.entry((account, region)).or_default();
+            *newest = newest.clone().max((delivered, object));
+        }
+        let keys: Vec<String> = last
+            .values()
+            .map(|(_, object)| listed.key(*object).to_string())
+            .collect();
+        if keys.is_empty() {
+            continue;
+        }
+        let some = sources::of_keys(global, settings, &keys)?;
+        let audit = pipeline::run(&Plan::default(), &some, &Unwatched)?;
+        for ((account, ..), sighting) in &audit.coverage.seen {
+            let known = seen.entry(account.to_string()).or_default();
+            known.last_event_at = known.last_event_at.max(Some(sighting.last));
+        }
+        let mut unread = audit.coverage.rejects.iter();
+        match unread.next() {
+            None => lines.push(Line::good(
+                &name,
+                "read",
+                plural(keys.len() as u64, "object"),
+            )),
+            Some((_, _, examples)) => {
+                let detail = examples
+                    .first()
+                    .map(|one| format!("{}: {}", one.object, one.detail));
+                let mend = "allow s3:GetObject, and kms:Decrypt on the key where it is encrypted";
+                lines.push(Line::failed(
+                    &name,
+                    "read",
+                    detail.unwrap_or_default(),
+                    mend,
+                ));
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// The declared accounts, else those seen: id, and how people know it.
+fn accounts(settings: &Settings, seen: &BTreeMap<String, Seen>) -> Vec<(Text, String)> {
+    let topology = &settings.topology;
+    let mut accounts: Vec<(Text, String)> = Vec::new();
+    if let Some(hub) = &topology.hub_account_id {
+        accounts.push((hub.clone(), format!("{hub} (hub)")));
+    }
+    for consumer in &topology.consumers {
+        let label = format!("{} ({})", consumer.account_id, consumer.name);
+        accounts.push((consumer.account_id.clone(), label));
+    }
+    if accounts.is_empty() {
+        let found = seen.keys().filter(|account| *account != "unknown");
+        accounts.extend(found.map(|account| (account.as_str().into(), account.clone())));
+    }
+    accounts
+}
+
+fn of_account(account: &str, label: &str, seen: &BTreeMap<String, Seen>, now: UtcSecond) -> Line {
+    let mend = "see that its trail is on and writes to a place that [[logs]] names";
+    let Some(seen) = seen.get(account) else {
+        return Line::failed(label, "events", "no logs of the last days", mend);
+    };
+    let Some(last) = seen.last_event_at else {
+        let detail = format!(
+            "{}, and no event in the last one",
+            plural(seen.objects, "object")
+        );
+        return Line::failed(label, "events", detail, mend);
+    };
+    let ago = last.distance(now);
+    let detail = format!("the last event is of {last}, {} ago", duration(ago));
+    if last < now && SILENCE_SECONDS < ago {
+        return Line::failed(label, "events", detail, mend);
+    }
+    Line::good(label, "events", detail)
+}
+
+fn store(
+    global: &Global,
+    settings: &Settings,
+    now: UtcSecond,
+    lines: &mut Vec<Line>,
+) -> Result<(), Failure> {
+    let Some(root) = stores::root(global, settings) else {
+        lines.push(Line::skipped("store", "store", "there is no folder for it"));
+        return Ok(());
+    };
+    let place = root.display().to_string();
+    let Some(mut store) = crate::store::Store::open(&root)? else {
+        lines.push(Line::skipped(
+            "store",
+            "store",
+            format!("none yet in {place}"),
+        ));
+        return Ok(());
+    };
+    lines.push(match store.last_run()? {
+        Some(last) => {
+            let ago = duration(last.started_at.distance(now));
+            Line::good("store", "store", format!("{place}, collected {ago} ago"))
+        }
+        None => Line::failed(
+            "store",
+            "store",
+            format!("{place}: no run has collected to its end"),
+            "qs-audit collect",
+        ),
+    });
+    Ok(())
+}
+
+fn print(global: &Global, lines: &[Line], now: UtcSecond) -> Result<(), Failure> {
+    write_out(global, |out| match global.format {
+        Format::Table => text(lines, page(global), out),
+        Format::Json => json::write_json(&table(lines), out),
+        Format::Jsonl => json::write_jsonl(&table(lines), out),
+        Format::Csv => csv::write_table(&table(lines), out),
+        Format::Parquet => write_parquet(&table(lines), out).map_err(io::Error::other),
+        Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
+            xlsx::write(&[table(lines).into()], now.day(), out)
+        }
+    })
+}
+
+fn table(lines: &[Line]) -> Table {
+    Columns::new("doctor", lines)
+        .text("of", |line| Some(line.of.as_str().into()))
+        .word("check", |line| Some(line.check))
+        .word("health", |line| Some(line.health.as_str()))
+        .text("detail", |line| Some(line.detail.as_str().into()))
+        .text("mend", |line| line.mend.as_deref().map(Text::from))
+        .table()
+}
+
+/// One line for each check, below what it is of; what mends it in a line of its own.
+fn text(lines: &[Line], page: Page, out: &mut dyn Write) -> io::Result<()> {
+    let (good, bad, plain) = if page.color {
+        ("\x1b[32m", "\x1b[31m", "\x1b[0m")
+    } else {
+        ("", "", "")
+    };
+    let mut of = "";
+    for line in lines {
+        if line.of != of {
+            of = &line.of;
+            writeln!(out, "{}", safe(of))?;
+        }
+        let color = match line.health {
+            Health::Good => good,
+            Health::Failed => bad,
+            Health::Skipped => "",
+        };
+        let reset = if color.is_empty() { "" } else { plain };
+        let health = line.health.as_str();
+        writeln!(
+            out,
+            "  {color}{health:<8}{reset}{:<12}{}",
+            line.check,
+            safe(&line.detail)
+        )?;
+        if let Some(mend) = &line.mend {
+            writeln!(out, "          mend: {}", safe(mend))?;
+        }
+    }
+    let failed = lines
+        .iter()
+        .filter(|line| line.health == Health::Failed)
+        .count() as u64;
+    if failed == 0 {
+        writeln!(out, "all is well")
+    } else {
+        writeln!(out, "{} failed", plural(failed, "check"))
+    }
+}
+
+#[cfg(not(feature = "aws"))]
+mod remote {
+    use super::{Failure, Line, Settings, Text, UtcSecond};
+
+    #[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
+    pub(super) fn look(
+        _settings: &Settings,
+        _accounts: &[(Text, String)],
+        _now: UtcSecond,
+        lines: &mut Vec<Line>,
+    ) -> Result<(), Failure> {
+        lines.push(Line::skipped(
+            "AWS",
+            "access",
+            "this program was built without it",
+        ));
+        Ok(())
+    }
+}
+
+#[cfg(feature = "aws")]
+mod remote {
+    use super::{Failure, Line, SILENCE_SECONDS, Settings, Text, UtcSecond, duration, plural};
+    use crate::aws::{Access, Aws, AwsError, CostQuestion, Trail, Trouble};
+    use crate::config::{LogLocation, Role};
+    use crate::model::time::{day_number, numbered_day};
+
+    /// An id that no query execution has: asking for it costs nothing.
+    const NO_EXECUTION: &str = "00000000-0000-4000-8000-000000000000";
+
+    pub(super) fn look(
+        settings: &Settings,
+        accounts: &[(Text, String)],
+        now: UtcSecond,
+        lines: &mut Vec<Line>,
+    ) -> Result<(), Failure> {
+        let has_remote = settings
+            .logs
+            .iter()
+            .any(|one| !matches!(one, LogLocation::Path(_)));
+        let asks = &settings.aws;
+        let has_role = asks.audit_role_arn.is_some() || asks.payer_role_arn.is_some();
+        if !has_remote && !has_role && !asks.costs {
+            let detail = "not configured: no s3 logs, no [aws] audit_role_arn";
+            lines.push(Line::skipped("AWS", "access", detail));
+            return Ok(());
+        }
+        let aws = Aws::new()?;
+        let region = aws.region().map(str::to_owned);
+        for (account, label) in accounts {
+            let access = access(asks.audit_role(account), region.as_deref());
+            match aws.trails(&access, label) {
+                Ok(trails) => of_trails(label, &trails, now, lines),
+                Err(error) if error.kind == Trouble::Credentials => return Err(error.into()),
+                Err(error) => lines.push(refused(label, "trail", error)),
+            }
+            let ids = [NO_EXECUTION.to_owned()];
+            lines.push(match aws.executions(&access, label, &ids) {
+                Ok(_) => Line::good(label, "statistics", "Athena answers"),
+                Err(error) => refused(label, "statistics", error),
+            });
+        }
+        if let Some(hub) = &settings.topology.hub_account_id {
+            let access = access(asks.audit_role(hub), region.as_deref());
+            let label = format!("{hub} (hub)");
+            lines.push(match aws.data_sources(&access, hub) {
+                Ok(_) => Line::good(&label, "data sources", "Quick lists them"),
+                Err(error) => refused(&label, "data sources", error),
+            });
+        }
+        costs(&aws, settings, now, lines);
+        Ok(())
+    }
+
+    fn access(role: Role, region: Option<&str>) -> Access {
+        Access {
+            role_arn: role.arn,
+            external_id: role.external_id,
+            region: region.map(str::to_owned),
+        }
+    }
+
+    fn refused(label: &str, check: &'static str, error: AwsError) -> Line {
+        let mend = match (error.kind, error.message.rsplit_once("; allow ")) {
+            (Trouble::Denied, Some((_, action))) => format!("allow {action} to the role that asks"),
+            (Trouble::Absent, _) => "see that the name is right, and that it is there".to_owned(),
+            _ => "see that the role can be assumed, and that AWS can be reached".to_owned(),
+        };
+        Line::failed(label, check, error.message, mend)
+    }
+
+    fn of_trails(label: &str, trails: &[Trail], now: UtcSecond, lines: &mut Vec<Line>) {
+        let best = trails.iter().max_by_key(|trail| {
+            (
+                trail.is_logging,
+                trail.is_multi_region,
+                trail.has_management_events,
+            )
+        });
+        let Some(trail) = best else {
+            let mend = "aws cloudtrail create-trail --name qs-audit --s3-bucket-name BUCKET \
+                        --is-multi-region-trail --enable-log-file-validation";
+            lines.push(Line::failed(label, "trail", "no trail logs it", mend));
+            return;
+        };
+        let name = &trail.name;
+        for refusal in &trail.refused {
+            let action = refusal
+                .rsplit_once("; allow ")
+                .map_or("", |(_, action)| action);
+            let mend = format!("allow {action} to the role that asks");
+            lines.push(Line::failed(label, "trail", refusal, mend));
+        }
+        let mut check = |is_well: bool, good: &str, bad: &str, mend: &str| {
+            lines.push(if is_well {
+                Line::good(label, "trail", format!("{name} {good}"))
+            } else {
+                let mend = format!("aws cloudtrail {mend}");
+                Line::failed(label, "trail", format!("{name} {bad}"), mend)
+            });
+        };
+        if let Some(is_on) = trail.is_logging {
+            check(
+                is_on,
+                "is on",
+                "is off",
+                &format!("start-logging --name {name}"),
+            );
+        }
+        check(
+            trail.is_multi_region,
+            "logs all Regions",
+            "logs one Region only",
+            &format!("update-trail --name {name} --is-multi-region-trail"),
+        );
+        check(
+            trail.has_global_events,
+            "has the events of global services",
+            "leaves out events of global services, STS among them",
+            &format!("update-trail --name {name} --include-global-service-events"),
+        );
+        check(
+            trail.has_digests,
+            "writes digests",
+            "writes no digests: nobody can tell whether logs were changed",
+            &format!("update-trail --name {name} --enable-log-file-validation"),
+        );
+        if let Some(has_all) = trail.has_management_events {
+            check(
+                has_all,
+                "logs all management events",
+                "leaves out management events",
+                &format!(
+                    "put-event-selectors --trail-name {name} --event-selectors \
+                     '[{{\"ReadWriteType\":\"All\",\"IncludeManagementEvents\":true}}]'"
+                ),
+            );
+        }
+        if let Some(said) = &trail.delivery_error {
+            let mend = format!("let CloudTrail write to {}", trail.bucket);
+            lines.push(Line::failed(
+                label,
+                "trail",
+                format!("{name} cannot deliver: {said}"),
+                mend,
+            ));
+        }
+        if let Some(last) = trail.last_delivery_at
+            && last < now
+            && SILENCE_SECONDS < last.distance(now)
+        {
+            let detail = format!("{name} last delivered {} ago", duration(last.distance(now)));
+            let mend = format!("see what `aws cloudtrail get-trail-status --name {name}` says");
+            lines.push(Line::failed(label, "trail", detail, mend));
+        }
+    }
+
+    /// One paid request, where the configuration says that Cost Explorer may be asked.
+    fn costs(aws: &Aws, settings: &Settings, now: UtcSecond, lines: &mut Vec<Line>) {
+        let asks = &settings.aws;
+        let yesterday = numbered_day(day_number(now.day()) - 1);
+        let days = yesterday.map(|yesterday| (yesterday, now.day()));
+        let (true, Some(days)) = (asks.costs, days) else {
+            let detail = "Cost Explorer is not asked: [aws] costs = true; a page costs $0.01";
+            lines.push(Line::skipped("AWS", "costs", detail));
+            return;
+        };
+        let access = access(asks.payer_role(), None);
+        let question = CostQuestion::AthenaByUsageType;
+        lines.push(match aws.costs(&access, question, days, &mut |_, _| {}) {
+            Ok(pages) => {
+                let detail = format!(
+                    "Cost Explorer answers ({})",
+                    plural(pages as u64, "paid request")
+                );
+                Line::good("AWS", "costs", detail)
+            }
+            Err(error) => refused("AWS", "costs", error),
+        });
+    }
+}

@@ -1,0 +1,293 @@
+//! `qs-audit init`: a first configuration, from what the logs and AWS show.
+
+use super::args::{Global, InitArgs};
+use super::exit::Exit;
+use super::exports::Wants;
+use super::failure::Failure;
+use super::inputs::Inputs;
+use super::moments::{self, DefaultWindow};
+use super::terminal::{say, write_file};
+use crate::config::Settings;
+use crate::model::audit::Audit;
+use crate::model::chain::ChainPath;
+use crate::model::identity::RoleName;
+use crate::model::text::Text;
+use crate::model::topology::Unit;
+use crate::output::human::{plural, safe};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Where it is written, unless `-o` says.
+const CONFIG_FILE: &str = "qs-audit.toml";
+/// How far back logs are read, unless a window is given.
+const SECONDS: i64 = 30 * 86_400;
+
+/// Where a query runs that names no work group (facts.md 4.1).
+const DEFAULT_WORK_GROUP: &str = "primary";
+
+/// What is known of a consumer.
+#[derive(Debug, Default)]
+struct Found {
+    roles: BTreeSet<RoleName>,
+    work_groups: BTreeSet<Text>,
+    data_sources: BTreeSet<Text>,
+    chains: u64,
+}
+
+pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
+    let path = global
+        .output
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(CONFIG_FILE));
+    if path.exists() && !args.force {
+        return Err(
+            Failure::usage(format!("{} is there already", path.display()))
+                .hint("--force writes it anew; -o FILE writes another"),
+        );
+    }
+    let now = super::inputs::now(global)?;
+    let window = moments::window(global, now, DefaultWindow::Last(SECONDS))?;
+    // What is there is about to be replaced: it is no configuration for this run.
+    let mut settings = Settings::default();
+    let mut units: BTreeMap<Text, Unit> = BTreeMap::new();
+    if args.ask_aws {
+        remote::ask(&mut units)?;
+    }
+    let inputs = Inputs::of_settings(global, &settings, window, Wants::Statistics)?;
+    let audit = inputs.run(global)?;
+    settings.topology.units.append(&mut units);
+    let consumers = consumers(&audit);
+    let text = text(global, &audit, &consumers, &settings.topology.units);
+    // What is written has to be read again.
+    Settings::parse(&text, &path).map_err(|error| {
+        Failure::internal(format!("what was found makes no configuration: {error}"))
+    })?;
+    write_file(&path, |out| out.write_all(text.as_bytes()))
+        .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))?;
+    if !global.quiet {
+        say(&format!(
+            "wrote {}: {} of the hub, {}; read it through before you rely on it\n",
+            path.display(),
+            plural(audit.roles.run_as.len() as u64, "role"),
+            plural(consumers.len() as u64, "consumer"),
+        ));
+    }
+    Ok(Exit::Clean)
+}
+
+fn consumers(audit: &Audit) -> BTreeMap<Text, Found> {
+    let mut consumers: BTreeMap<Text, Found> = BTreeMap::new();
+    for role in &audit.roles.consumer {
+        let found = consumers.entry(role.account_id.clone()).or_default();
+        found.roles.insert(role.clone());
+    }
+    let quick = audit
+        .chains
+        .iter()
+        .filter(|chain| chain.path == ChainPath::QuickRoleChain);
+    for chain in quick {
+        let Some(account) = &chain.consumer_account_id else {
+            continue;
+        };
+        let found = consumers.entry(account.clone()).or_default();
+        found.chains += 1;
+        found.data_sources.extend(chain.data_source_arn.clone());
+        let groups = chain.queries.iter().map(|query| {
+            let named = query.work_group.clone();
+            named.unwrap_or_else(|| DEFAULT_WORK_GROUP.into())
+        });
+        found.work_groups.extend(groups);
+    }
+    consumers
+}
+
+/// The account that most of Role A's roles are in.
+fn hub(audit: &Audit) -> Option<Text> {
+    let mut counts: BTreeMap<&Text, u64> = BTreeMap::new();
+    for chain in &audit.chains {
+        if let Some(hub) = &chain.hub_account_id {
+            *counts.entry(hub).or_default() += 1;
+        }
+    }
+    let in_chains = counts.into_iter().max_by_key(|(_, count)| *count);
+    let declared = audit.roles.run_as.first().map(|role| &role.account_id);
+    in_chains.map(|(hub, _)| hub).or(declared).cloned()
+}
+
+fn text(
+    global: &Global,
+    audit: &Audit,
+    consumers: &BTreeMap<Text, Found>,
+    units: &BTreeMap<Text, Unit>,
+) -> String {
+    let mut text = String::from(
+        "# What qs-audit takes for declared. It was found in logs: whatever is in here and\n\
+         # should not be there will never be a finding. Read it through.\n\n",
+    );
+    let hub = hub(audit);
+    if let Some(hub) = &hub {
+        text += "# The account that Quick is in, and the roles it assumes there (Role A).\n[hub]\n";
+        let _ = writeln!(text, "account_id = {}", quoted(hub));
+        let roles = audit
+            .roles
+            .run_as
+            .iter()
+            .filter(|role| role.account_id == *hub);
+        list(&mut text, "run_as_roles", roles.map(arn));
+    } else {
+        text += "# No role chain of Quick was found. Declare the account that Quick is in:\n\
+                 # [hub]\n# account_id = \"111122223333\"\n\
+                 # run_as_roles = [\"arn:aws:iam::111122223333:role/ROLE_A\"]\n\n";
+    }
+    for (account, found) in consumers {
+        if hub.as_ref() == Some(account) {
+            continue;
+        }
+        let unit = units.get(account);
+        let _ = writeln!(
+            text,
+            "# Reached by {} in the logs read.",
+            plural(found.chains, "chain")
+        );
+        text += "[[consumers]]\n";
+        let name = unit.and_then(|unit| unit.account_name.as_deref());
+        let _ = writeln!(text, "name = {}", quoted(name.unwrap_or(account)));
+        let _ = writeln!(text, "account_id = {}", quoted(account));
+        match unit.and_then(|unit| unit.business_unit.as_deref()) {
+            Some(unit) => {
+                let _ = writeln!(text, "business_unit = {}", quoted(unit));
+            }
+            None => text += "# business_unit = \"who pays for it\"\n",
+        }
+        list(&mut text, "roles", found.roles.iter().map(arn));
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        list(
+            &mut text,
+            "work_groups",
+            found.work_groups.iter().map(ToString::to_string),
+        );
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        list(
+            &mut text,
+            "data_sources",
+            found.data_sources.iter().map(ToString::to_string),
+        );
+    }
+    text += "# Where the logs are.\n";
+    for logs in &global.logs {
+        let key = if logs.starts_with("s3://") {
+            "s3"
+        } else {
+            "path"
+        };
+        let place = if key == "path" {
+            absolute(logs)
+        } else {
+            logs.clone()
+        };
+        let _ = writeln!(text, "[[logs]]\n{key} = {}\n", quoted(&place));
+    }
+    if global.logs.is_empty() {
+        text += "# [[logs]]\n# s3 = \"s3://amzn-s3-demo-bucket/prefix\"\n\n";
+    }
+    text += "# How each account is asked for statistics of its queries (docs/iam-policy.json).\n\
+             # [aws]\n\
+             # audit_role_arn = \"arn:aws:iam::{account_id}:role/qs-audit\"\n\
+             # costs = true           # asks Cost Explorer: $0.01 a page\n\
+             # organizations = true   # business units from the tags of accounts\n\n\
+             # Where `qs-audit collect` keeps what it has read.\n\
+             # [store]\n\
+             # path = \"store\"\n\
+             # retention_days = 400\n";
+    text
+}
+
+/// A list, one entry a line; nothing where there are none.
+fn list(text: &mut String, key: &str, entries: impl Iterator<Item = String>) {
+    let entries: Vec<String> = entries.map(|entry| quoted(&entry)).collect();
+    match entries.as_slice() {
+        [] => {}
+        [one] => {
+            let _ = writeln!(text, "{key} = [{one}]");
+        }
+        several => {
+            let _ = writeln!(text, "{key} = [\n    {},\n]", several.join(",\n    "));
+        }
+    }
+    text.push('\n');
+}
+
+fn arn(role: &RoleName) -> String {
+    format!("arn:aws:iam::{}:role/{}", role.account_id, role.name)
+}
+
+/// Relative paths of a configuration start in its own folder.
+fn absolute(path: &str) -> String {
+    let full = std::path::absolute(Path::new(path));
+    full.map_or_else(
+        |_| path.to_owned(),
+        |full| full.to_string_lossy().into_owned(),
+    )
+}
+
+/// A text as a TOML string. It comes from logs: nothing of it may end the string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for letter in safe(text).chars() {
+        match letter {
+            '"' => quoted += "\\\"",
+            '\\' => quoted += "\\\\",
+            letter if letter.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(letter));
+            }
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(not(feature = "aws"))]
+mod remote {
+    use super::{BTreeMap, Failure, Text, Unit};
+
+    pub(super) fn ask(_units: &mut BTreeMap<Text, Unit>) -> Result<(), Failure> {
+        Err(Failure::usage("this program was built without AWS access"))
+    }
+}
+
+#[cfg(feature = "aws")]
+mod remote {
+    use super::{BTreeMap, Failure, Text, Unit};
+    use crate::aws::{Access, Aws};
+    use crate::exports::UnitsReader;
+
+    /// Names and business units of accounts, from AWS Organizations.
+    pub(super) fn ask(units: &mut BTreeMap<Text, Unit>) -> Result<(), Failure> {
+        let accounts = Aws::new()?.accounts(&Access::default())?;
+        let mut reader = UnitsReader::new(None, None);
+        reader
+            .read("AWS Organizations", accounts.as_bytes())
+            .map_err(|error| Failure::internal(error.to_string()))?;
+        *units = reader.finish().0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn nothing_ends_a_string_but_its_end() {
+        for hostile in ["\"\n[hub]", "\\", "a\u{7f}b", "\u{1b}[31m", "'''", "\"\"\""] {
+            let text = format!("x = {}", quoted(hostile));
+            let table: toml::Table = text.parse().unwrap();
+            assert!(table["x"].is_str(), "{text}");
+            assert_eq!(table.len(), 1);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! One run against another implementation of AWS: moto's server, where it is installed
+//! (`QS_AUDIT_MOTO_PYTHON` names a Python that has it).
+
+use crate::cli::{organisation, output, program};
+use crate::s3::program_at;
+use crate::s3_server::BUCKET;
+use assert_cmd::Command;
+use qs_audit::cli::Exit;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+/// Starts a server that holds a folder's logs, an organisation and a trail; prints its
+/// port when all is there, and ends with its standard input.
+const SERVER: &str = r#"
+import os, sys, boto3
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+port = server.get_host_and_port()[1]
+def client(name):
+    return boto3.client(name, endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1",
+                        aws_access_key_id="AKIAEXAMPLE", aws_secret_access_key="x")
+root, bucket = sys.argv[1], sys.argv[2]
+s3 = client("s3")
+s3.create_bucket(Bucket=bucket)
+for folder, _, names in os.walk(root):
+    for name in names:
+        path = os.path.join(folder, name)
+        s3.upload_file(path, bucket, os.path.relpath(path, os.path.dirname(root)))
+client("iam").create_role(RoleName="qs-audit", AssumeRolePolicyDocument="{}")
+client("organizations").create_organization(FeatureSet="ALL")
+account = client("organizations").create_account(AccountName="retail", Email="a@example.com",
+    Tags=[{"Key": "business-unit", "Value": "Retail"}])
+trails = client("cloudtrail")
+trails.create_trail(Name="org-trail", S3BucketName=bucket, IsMultiRegionTrail=False)
+print(port, flush=True)
+sys.stdin.read()
+"#;
+
+struct Moto {
+    child: Child,
+    url: String,
+}
+
+impl Moto {
+    fn start(python: &str, logs: &Path) -> Self {
+        let mut child = std::process::Command::new(python)
+            .args(["-c", SERVER])
+            .arg(logs)
+            .arg(BUCKET)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Self {
+            child,
+            url: format!("http://127.0.0.1:{}", line.trim()),
+        }
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn another_implementation_of_aws_gives_the_same() {
+    let Some(python) = std::env::var_os("QS_AUDIT_MOTO_PYTHON") else {
+        assert!(std::env::var_os("CI").is_none(), "CI has moto");
+        return;
+    };
+    let folder = organisation();
+    let moto = Moto::start(python.to_str().unwrap(), &folder.path().join("AWSLogs"));
+    let folder = folder.path();
+    let url = format!("s3://{BUCKET}");
+    let run = |command: &mut Command, args: &[&str], exit| {
+        command
+            .current_dir(folder)
+            .args(["--now", "2026-11-05T12:00:00Z"])
+            .args(args);
+        output(command, exit)
+    };
+    let chains = [
+        "chains",
+        "--path",
+        "any",
+        "--from",
+        "2026-11-01",
+        "--format",
+        "json",
+        "--logs",
+    ];
+    let at = || program_at(&moto.url);
+    let (remote, _) = run(&mut at(), &[&chains[..], &[&url]].concat(), Exit::Clean);
+    let (local, _) = run(
+        &mut program(),
+        &[&chains[..], &["AWSLogs"]].concat(),
+        Exit::Clean,
+    );
+    assert!(
+        remote.replace(&format!("{url}/"), "") == local,
+        "another reading"
+    );
+
+    // Through a role, page by page into a store, with the organisation's accounts.
+    fs::write(
+        folder.join("aws.toml"),
+        format!(
+            "[[logs]]\ns3 = \"{url}\"\nrole_arn = \"arn:aws:iam::123456789012:role/qs-audit\"\n\
+             external_id = \"x\"\n[aws]\norganizations = true\nstatistics = false\n\
+             [hub]\naccount_id = \"111122223333\"\n[store]\npath = \"store\"\n"
+        ),
+    )
+    .unwrap();
+    let (said, gaps) = run(&mut at(), &["collect", "-c", "aws.toml"], Exit::Clean);
+    assert!(
+        said.contains("accounts and their tags listed"),
+        "{said}{gaps}"
+    );
+    let (kept, _) = run(
+        &mut program(),
+        &[&chains[..7], &["-c", "aws.toml"]].concat(),
+        Exit::Clean,
+    );
+    let only = |text: &str| {
+        let all: serde_json::Value = serde_json::from_str(text).unwrap();
+        all["chains"].as_array().unwrap().len()
+    };
+    assert_eq!(only(&kept), only(&local));
+
+    // What the server cannot do need not be tried again.
+    let mut once = at();
+    once.env("AWS_MAX_ATTEMPTS", "1");
+    let (said, _) = run(&mut once, &["doctor", "-c", "aws.toml"], Exit::Clean);
+    assert!(
+        said.contains("aws cloudtrail start-logging --name"),
+        "{said}"
+    );
+    assert!(said.contains("--is-multi-region-trail"), "{said}");
+    assert!(said.contains("--enable-log-file-validation"), "{said}");
+    let (_, said) = run(
+        &mut at(),
+        &["init", "--ask-aws", "--logs", &url, "-o", "found.toml"],
+        Exit::Clean,
+    );
+    assert!(said.contains("wrote found.toml"), "{said}");
+}
