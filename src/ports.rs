@@ -55,7 +55,7 @@ pub trait LogSource: Sync {
 /// A version of a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// The ETag, or when it was changed: not the same for two versions.
+    /// The `ETag`, or when it was changed: not the same for two versions.
     pub tag: Text,
     /// Stored bytes.
     pub bytes: u64,
@@ -64,7 +64,7 @@ pub struct Version {
 /// Several sources, one after the other, as one.
 #[derive(Default)]
 pub struct Sources {
-    sources: Vec<(u32, Box<dyn LogSource>)>,
+    all: Vec<(u32, Box<dyn LogSource>)>,
     objects: u32,
     listing: Listing,
 }
@@ -78,7 +78,7 @@ impl Sources {
             *self.listing.passed_over.entry(sibling).or_default() += count;
         }
         self.listing.failed.extend(listing.failed.iter().cloned());
-        let is_first = self.sources.is_empty();
+        let is_first = self.all.is_empty();
         let before = if is_first {
             Some(0)
         } else {
@@ -87,7 +87,7 @@ impl Sources {
         self.listing.bytes = before.zip(listing.bytes).map(|(before, own)| before + own);
         let first = self.objects;
         self.objects += source.object_count();
-        self.sources.push((first, source));
+        self.all.push((first, source));
     }
 
     /// Notes something that could not be looked at: what, and why.
@@ -97,8 +97,8 @@ impl Sources {
 
     /// The source that has an object, and its position there.
     fn of(&self, object: u32) -> Option<(&dyn LogSource, u32)> {
-        let at = self.sources.partition_point(|(first, _)| *first <= object);
-        let (first, source) = self.sources.get(at.checked_sub(1)?)?;
+        let at = self.all.partition_point(|(first, _)| *first <= object);
+        let (first, source) = self.all.get(at.checked_sub(1)?)?;
         let own = object - first;
         (own < source.object_count()).then_some((&**source, own))
     }
@@ -128,7 +128,7 @@ impl LogSource for Sources {
     }
 
     fn expect(&self, objects: &[u32]) {
-        for (first, source) in &self.sources {
+        for (first, source) in &self.all {
             let end = first + source.object_count();
             let own = objects
                 .iter()
@@ -141,7 +141,7 @@ impl LogSource for Sources {
     }
 
     fn fetched(&self) -> Option<u64> {
-        let counts = self.sources.iter().map(|(_, source)| source.fetched());
+        let counts = self.all.iter().map(|(_, source)| source.fetched());
         counts.flatten().reduce(|one, other| one + other)
     }
 

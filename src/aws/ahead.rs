@@ -334,7 +334,9 @@ mod tests {
         let (ahead, running_max) = ahead(AHEAD_BYTES_MAX);
         let all: Vec<u32> = (0..50).collect();
         ahead.announce(&all);
-        all.iter().for_each(|&object| expect(&ahead, object));
+        for object in all {
+            expect(&ahead, object);
+        }
         // One in flight; another only if a reader asked for it by name.
         assert!(running_max.load(Ordering::SeqCst) <= 2);
     }

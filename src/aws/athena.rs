@@ -142,10 +142,10 @@ fn execution(from: &QueryExecution) -> Value {
     json!({
         "QueryExecutionId": from.query_execution_id,
         "Query": from.query.as_deref().and_then(comment),
-        "StatementType": from.statement_type.as_ref().map(|kind| kind.as_str()),
+        "StatementType": from.statement_type.as_ref().map(aws_sdk_athena::types::StatementType::as_str),
         "WorkGroup": from.work_group,
         "Status": status.map(|status| json!({
-            "State": status.state.as_ref().map(|state| state.as_str()),
+            "State": status.state.as_ref().map(aws_sdk_athena::types::QueryExecutionState::as_str),
             "SubmissionDateTime": moment(status.submission_date_time.as_ref()),
             "CompletionDateTime": moment(status.completion_date_time.as_ref()),
         })),

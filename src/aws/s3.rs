@@ -26,7 +26,7 @@ struct Bucket {
     client: Client,
     location: S3Location,
     objects: Vec<Listed>,
-    /// Whether sizes and ETags are known.
+    /// Whether sizes and `ETag`s are known.
     is_listed: bool,
 }
 
@@ -88,16 +88,12 @@ impl S3Logs {
 }
 
 impl Bucket {
-    fn key(&self, object: &Listed) -> String {
-        format!("{}{}", object.folder, object.name)
-    }
-
     /// One try to get an object, whole.
     async fn get(&self, object: u32) -> Result<Vec<u8>, AwsError> {
         let Some(listed) = self.objects.get(object as usize) else {
             return Err(AwsError::other("there is no such object".to_owned()));
         };
-        let key = self.key(listed);
+        let key = listed.key();
         let broken = |message: String| AwsError {
             kind: Trouble::Unreachable,
             message,
@@ -171,7 +167,7 @@ impl LogSource for S3Logs {
 
     fn key(&self, object: u32) -> Text {
         match self.bucket.objects.get(object as usize) {
-            Some(listed) => self.bucket.location.url(&self.bucket.key(listed)).into(),
+            Some(listed) => self.bucket.location.url(&listed.key()).into(),
             None => "".into(),
         }
     }

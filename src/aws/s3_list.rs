@@ -85,8 +85,14 @@ pub(super) struct Listed {
     pub(super) name: Box<str>,
     pub(super) bytes: u64,
     pub(super) etag: Box<str>,
-    /// Seconds since 1970: what tells versions apart where there is no ETag.
+    /// Seconds since 1970: what tells versions apart where there is no `ETag`.
     pub(super) changed_at: i64,
+}
+
+impl Listed {
+    pub(super) fn key(&self) -> String {
+        format!("{}{}", self.folder, self.name)
+    }
 }
 
 /// Days of delivery that a window needs; open where the window is.
@@ -394,7 +400,7 @@ impl Walk<'_> {
 
     /// Notes an object, unless its key says that it is none of the window's logs.
     fn object(&mut self, mut object: Listed) {
-        let facts = KeyFacts::of(&format!("{}{}", object.folder, object.name));
+        let facts = KeyFacts::of(&object.key());
         if let Some(sibling) = facts.sibling {
             *self.passed_over.entry(sibling).or_default() += 1;
         } else if facts

@@ -141,12 +141,11 @@ impl Aws {
                 provider = provider.external_id(id);
             }
             let provider = self.block_on(async {
-                match self.base.credentials_provider() {
-                    Some(own) => provider.build_from_provider(own).await,
-                    None => {
-                        let chain = DefaultCredentialsChain::builder().build().await;
-                        provider.build_from_provider(chain).await
-                    }
+                if let Some(own) = self.base.credentials_provider() {
+                    provider.build_from_provider(own).await
+                } else {
+                    let chain = DefaultCredentialsChain::builder().build().await;
+                    provider.build_from_provider(chain).await
                 }
             });
             builder = builder.credentials_provider(SharedCredentialsProvider::new(provider));

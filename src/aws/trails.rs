@@ -7,6 +7,10 @@ use crate::model::time::UtcSecond;
 use aws_sdk_cloudtrail::Client;
 
 /// A trail that logs an account.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trail {
     /// Its ARN, or its name where there is none.

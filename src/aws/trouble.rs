@@ -138,9 +138,10 @@ impl AwsError {
             // The last place that is asked is the metadata of an EC2 instance.
             let is_nowhere = matches!(credentials, CredentialsError::CredentialsNotLoaded(_))
                 || why.contains("IMDS");
-            let (what, mend) = match is_nowhere {
-                true => ("there are no AWS credentials", GET),
-                false => ("the AWS credentials cannot be used", RENEW),
+            let (what, mend) = if is_nowhere {
+                ("there are no AWS credentials", GET)
+            } else {
+                ("the AWS credentials cannot be used", RENEW)
             };
             return Self {
                 kind: Trouble::Credentials,

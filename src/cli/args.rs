@@ -44,7 +44,7 @@ pub(super) struct Global {
     pub(super) config: Option<PathBuf>,
 
     /// Read these logs instead of the store or the configured ones: a folder, a file,
-    /// s3://bucket/prefix, or - for standard input. May be given more than once.
+    /// <s3://bucket/prefix>, or - for standard input. May be given more than once.
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) logs: Vec<String>,
 

@@ -224,7 +224,7 @@ impl Collector<'_> {
         } else {
             RECENT_DAYS_AFTER_CHANGE
         };
-        let first = wanted.iter().filter_map(|one| one.day).next();
+        let first = wanted.iter().find_map(|one| one.day);
         let first = first.map(|day| i64::from(day_number(day)));
         let first = first.or(self.window.from.map(UtcSecond::day_number));
         Ok(self.writer.events_since(first.unwrap_or(0) - days)?)

@@ -185,58 +185,65 @@ fn logs(
                 "grant what the message names",
             ));
         }
-        let objects = u64::from(listed.object_count());
-        let detail = format!("{} of the last days", plural(objects, "object"));
-        lines.push(Line::good(&name, "list", detail));
-        // By account and Region: the name of the last file, and which object it is.
-        let mut last: BTreeMap<(String, String), (String, u32)> = BTreeMap::new();
-        for object in 0..listed.object_count() {
-            let key = listed.key(object);
-            let account = KeyFacts::account_of(&key).unwrap_or("unknown").to_owned();
-            seen.entry(account.clone()).or_default().objects += 1;
-            // Names of files begin with account, Region and the time of delivery.
-            let file = key.rsplit('/').next().unwrap_or_default();
-            let mut parts = file.split('_').skip(2).map(str::to_owned);
-            let region = parts.next().unwrap_or_default();
-            let delivered = parts.next().unwrap_or_default();
-            let newest = last.entry((account, region)).or_default();
-            *newest = newest.clone().max((delivered, object));
-        }
-        let keys: Vec<String> = last
-            .values()
-            .map(|(_, object)| listed.key(*object).to_string())
-            .collect();
-        if keys.is_empty() {
-            continue;
-        }
-        let some = sources::of_keys(global, settings, &keys)?;
-        let audit = pipeline::run(&Plan::default(), &some, &Unwatched)?;
-        for ((account, ..), sighting) in &audit.coverage.seen {
-            let known = seen.entry(account.to_string()).or_default();
-            known.last_event_at = known.last_event_at.max(Some(sighting.last));
-        }
-        let mut unread = audit.coverage.rejects.iter();
-        match unread.next() {
-            None => lines.push(Line::good(
-                &name,
-                "read",
-                plural(keys.len() as u64, "object"),
-            )),
-            Some((_, _, examples)) => {
-                let detail = examples
-                    .first()
-                    .map(|one| format!("{}: {}", one.object, one.detail));
-                let mend = "allow s3:GetObject, and kms:Decrypt on the key where it is encrypted";
-                lines.push(Line::failed(
-                    &name,
-                    "read",
-                    detail.unwrap_or_default(),
-                    mend,
-                ));
-            }
-        }
+        of_location(&name, global, settings, (&listed, &mut seen, lines))?;
     }
     Ok(seen)
+}
+
+/// Counts the objects of a location by account, and reads the last one of each account
+/// and Region.
+fn of_location(
+    name: &str,
+    global: &Global,
+    settings: &Settings,
+    (listed, seen, lines): (&dyn LogSource, &mut BTreeMap<String, Seen>, &mut Vec<Line>),
+) -> Result<(), Failure> {
+    let objects = u64::from(listed.object_count());
+    let detail = format!("{} of the last days", plural(objects, "object"));
+    lines.push(Line::good(name, "list", detail));
+    // By account and Region: the name of the last file, and which object it is.
+    let mut last: BTreeMap<(String, String), (String, u32)> = BTreeMap::new();
+    for object in 0..listed.object_count() {
+        let key = listed.key(object);
+        let account = KeyFacts::account_of(&key).unwrap_or("unknown").to_owned();
+        seen.entry(account.clone()).or_default().objects += 1;
+        // Names of files begin with account, Region and the time of delivery.
+        let file = key.rsplit('/').next().unwrap_or_default();
+        let mut parts = file.split('_').skip(2).map(str::to_owned);
+        let region = parts.next().unwrap_or_default();
+        let delivered = parts.next().unwrap_or_default();
+        let newest = last.entry((account, region)).or_default();
+        *newest = newest.clone().max((delivered, object));
+    }
+    let keys: Vec<String> = last
+        .values()
+        .map(|(_, object)| listed.key(*object).to_string())
+        .collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let some = sources::of_keys(global, settings, &keys)?;
+    let audit = pipeline::run(&Plan::default(), &some, &Unwatched)?;
+    for ((account, ..), sighting) in &audit.coverage.seen {
+        let known = seen.entry(account.to_string()).or_default();
+        known.last_event_at = known.last_event_at.max(Some(sighting.last));
+    }
+    let mut unread = audit.coverage.rejects.iter();
+    match unread.next() {
+        None => lines.push(Line::good(
+            name,
+            "read",
+            plural(keys.len() as u64, "object"),
+        )),
+        Some((_, _, examples)) => {
+            let detail = examples
+                .first()
+                .map(|one| format!("{}: {}", one.object, one.detail));
+            let mend = "allow s3:GetObject, and kms:Decrypt on the key where it is encrypted";
+            lines.push(Line::failed(name, "read", detail.unwrap_or_default(), mend));
+        }
+    }
+    Ok(())
 }
 
 /// The declared accounts, else those seen: id, and how people know it.
@@ -533,6 +540,12 @@ mod remote {
                 ),
             );
         }
+        delivery(label, trail, now, lines);
+    }
+
+    /// Whether a trail delivers.
+    fn delivery(label: &str, trail: &Trail, now: UtcSecond, lines: &mut Vec<Line>) {
+        let name = &trail.name;
         if let Some(said) = &trail.delivery_error {
             let mend = format!("let CloudTrail write to {}", trail.bucket);
             lines.push(Line::failed(

@@ -71,6 +71,7 @@ mod remote {
     use crate::model::time::{UtcSecond, numbered_day};
     use crate::store::{CostPages, Pending};
     use jiff::civil::Date;
+    use std::fmt::Write as _;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -171,10 +172,10 @@ mod remote {
         if !batches.is_empty() {
             let mut line = format!("statistics of {} kept", plural(kept, "query"));
             if unavailable > 0 {
-                line += &format!(", {unavailable} no longer known to Athena");
+                let _ = write!(line, ", {unavailable} no longer known to Athena");
             }
             if unprocessed > 0 {
-                line += &format!(", {unprocessed} to be asked for again");
+                let _ = write!(line, ", {unprocessed} to be asked for again");
             }
             done.lines.push(line);
         }

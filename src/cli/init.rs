@@ -176,7 +176,13 @@ fn text(
             found.data_sources.iter().map(ToString::to_string),
         );
     }
-    text += "# Where the logs are.\n";
+    places(&mut text, global);
+    text
+}
+
+/// Where logs are, and what else may be configured.
+fn places(text: &mut String, global: &Global) {
+    *text += "# Where the logs are.\n";
     for logs in &global.logs {
         let key = if logs.starts_with("s3://") {
             "s3"
@@ -191,9 +197,9 @@ fn text(
         let _ = writeln!(text, "[[logs]]\n{key} = {}\n", quoted(&place));
     }
     if global.logs.is_empty() {
-        text += "# [[logs]]\n# s3 = \"s3://amzn-s3-demo-bucket/prefix\"\n\n";
+        *text += "# [[logs]]\n# s3 = \"s3://amzn-s3-demo-bucket/prefix\"\n\n";
     }
-    text += "# How each account is asked for statistics of its queries (docs/iam-policy.json).\n\
+    *text += "# How each account is asked for statistics of its queries (docs/iam-policy.json).\n\
              # [aws]\n\
              # audit_role_arn = \"arn:aws:iam::{account_id}:role/qs-audit\"\n\
              # costs = true           # asks Cost Explorer: $0.01 a page\n\
@@ -202,7 +208,6 @@ fn text(
              # [store]\n\
              # path = \"store\"\n\
              # retention_days = 400\n";
-    text
 }
 
 /// A list, one entry a line; nothing where there are none.

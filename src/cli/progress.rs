@@ -27,10 +27,12 @@ pub(super) fn is_wanted(global: &Global) -> bool {
 }
 
 /// What is listed, while it is.
+#[cfg(feature = "aws")]
 pub(super) struct Listing {
     bar: ProgressBar,
 }
 
+#[cfg(feature = "aws")]
 impl Listing {
     pub(super) fn new(global: &Global) -> Self {
         let bar = if is_wanted(global) {
@@ -90,10 +92,6 @@ impl<'a> Progress<'a> {
         bytes: Option<u64>,
     ) -> Self {
         objects.sort_unstable();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "how fast it goes is shown to people, and is in no output"
-        )]
         let started = Instant::now();
         let show = if is_wanted(global) {
             Show::Bar(bar(bytes.unwrap_or(0)), Mutex::new(started))

@@ -54,6 +54,10 @@ pub struct S3Settings {
 }
 
 /// How accounts are reached, and what `collect` asks of AWS.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsSettings {
     /// The role of an account, `{account_id}` standing for its id.

@@ -145,14 +145,14 @@ fn read_all(
 }
 
 fn take(decoder: &mut Decoder, object: u32) -> ObjectRead {
-    let decoded = decoder.take();
+    let found = decoder.take();
     let mut read = ObjectRead {
         object,
-        coverage: decoded.coverage,
-        events: decoded.events,
+        coverage: found.coverage,
+        events: found.events,
         ..ObjectRead::default()
     };
-    for candidate in decoded.candidates {
+    for candidate in found.candidates {
         match candidate.outcome {
             Outcome::Event(event) => read.session_events.push(*event),
             Outcome::Sibling(sibling) => {
@@ -165,7 +165,7 @@ fn take(decoder: &mut Decoder, object: u32) -> ObjectRead {
             }
         }
     }
-    let marks = decoded.unresolved.into_iter();
+    let marks = found.unresolved.into_iter();
     read.marks = marks.flat_map(|unresolved| unresolved.marks).collect();
     read
 }

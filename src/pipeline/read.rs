@@ -32,7 +32,7 @@ pub(super) fn read(
         plan,
         source,
         &objects,
-        &|worker, object, body, _: &mut ()| {
+        &|worker, object, body, (): &mut ()| {
             worker.first_pass(object, body, &known, watcher);
         },
     );
@@ -65,7 +65,7 @@ fn second_pass(plan: &Plan, source: &dyn LogSource, interest: &Interest, whole: 
         plan,
         source,
         &objects,
-        &|worker, object, body, _: &mut ()| {
+        &|worker, object, body, (): &mut ()| {
             let key = worker.source.key(object);
             if worker.source.read(object, body).is_err() {
                 return worker.changed(&key);

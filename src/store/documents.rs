@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::reader::Store;
-use super::writer::Writer;
+use super::writer::{Writer, count};
 use crate::model::time::UtcSecond;
 use rusqlite::params;
 
@@ -71,7 +71,7 @@ impl Writer {
                     question,
                     days.0,
                     days.1,
-                    page as i64,
+                    count(page),
                     text,
                     is_estimated,
                     now

@@ -8,6 +8,7 @@ use crate::model::identity::Identity;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
+use polars::prelude::{Int64Chunked, StringChunked};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -105,7 +106,7 @@ impl Reader {
         text
     }
 
-    fn identity(&mut self, identity: Identity) -> Arc<Identity> {
+    fn shared(&mut self, identity: Identity) -> Arc<Identity> {
         if let Some(known) = self.identities.get(&identity) {
             return Arc::clone(known);
         }
@@ -123,92 +124,136 @@ impl Reader {
         out: &mut Vec<Row>,
     ) -> Result<(), StoreError> {
         let segment = Segment::read(folder, name)?;
-        let objects = segment.numbers("object")?;
-        let records = segment.numbers("record")?;
-        let flags = segment.numbers("is_of_session")?;
-        let ids = segment.texts("event_id")?;
-        let times = segment.numbers("event_time")?;
-        let sources = segment.texts("event_source")?;
-        let names = segment.texts("event_name")?;
-        let created = segment.numbers("session_created_at")?;
-        let replaces = segment.texts("replaces")?;
-        let details = segment.texts("detail")?;
-        let mut content = Vec::new();
-        for (name, _) in CONTENT {
-            content.push(segment.texts(name)?);
-        }
-        let mut identity = Vec::new();
-        for (name, _) in IDENTITY {
-            identity.push(segment.texts(name)?);
-        }
-        let number = |of: Option<i64>| of.and_then(|number| u32::try_from(number).ok());
+        let columns = EventColumns::of(&segment)?;
         for row in 0..segment.rows() {
-            let place = number(objects.get(row)).zip(number(records.get(row)));
-            let (Some((object, record)), Some(time)) = (place, times.get(row)) else {
+            let Some((place, time)) = columns.place(row) else {
                 return Err(segment.broken("a row without a place or a time"));
             };
-            let time = UtcSecond::from_unix(time);
-            if !wanted(object, time) {
+            if !wanted(place.object, time) {
                 continue;
             }
-            let mut member = |at: usize| content[at].get(row).map(|text| self.text(text));
-            let [account, region, ip, agent, code, message] = std::array::from_fn(&mut member);
-            let mut member = |at: usize| identity[at].get(row).map(|text| self.text(text));
-            let [
-                kind,
-                principal,
-                arn,
-                caller,
-                key,
-                user,
-                invoked,
-                issuer,
-                source,
-                behalf,
-            ] = std::array::from_fn(&mut member);
-            let identity = Identity {
-                kind,
-                principal_id: principal,
-                arn,
-                account_id: caller,
-                access_key_id: key,
-                user_name: user,
-                invoked_by: invoked,
-                session_created_at: created.get(row).map(UtcSecond::from_unix),
-                issuer_arn: issuer,
-                source_identity: source,
-                on_behalf_of: behalf,
-            };
-            let detail = match details.get(row) {
+            let detail = match columns.details.get(row) {
                 None => Detail::None,
                 Some(text) => serde_json::from_str::<WireDetail>(text)
                     .map_err(|error| segment.broken(&error.to_string()))?
                     .model(self),
             };
-            let event = Event {
-                place: Place { object, record },
-                content: Content {
-                    id: OpaqueId::new(ids.get(row).unwrap_or_default()),
-                    time,
-                    recipient_account_id: account,
-                    region,
-                    source: self.text(sources.get(row).unwrap_or_default()),
-                    name: self.text(names.get(row).unwrap_or_default()),
-                    identity: self.identity(identity),
-                    source_ip: ip,
-                    user_agent: agent,
-                    error_code: code,
-                    error_message: message,
-                    detail,
-                    replaces: replaces.get(row).map(OpaqueId::new),
-                },
-            };
+            let identity = columns.identity(row, self);
+            let identity = self.shared(identity);
+            let content = columns.content(row, self, (time, identity, detail));
             out.push(Row {
-                event,
-                is_of_session: flags.get(row) == Some(1),
+                event: Event { place, content },
+                is_of_session: columns.flags.get(row) == Some(1),
             });
         }
         Ok(())
+    }
+}
+
+/// The columns of a segment of events.
+struct EventColumns<'a> {
+    objects: &'a Int64Chunked,
+    records: &'a Int64Chunked,
+    flags: &'a Int64Chunked,
+    times: &'a Int64Chunked,
+    created: &'a Int64Chunked,
+    ids: &'a StringChunked,
+    sources: &'a StringChunked,
+    names: &'a StringChunked,
+    replaces: &'a StringChunked,
+    details: &'a StringChunked,
+    content: Vec<&'a StringChunked>,
+    identity: Vec<&'a StringChunked>,
+}
+
+impl<'a> EventColumns<'a> {
+    fn of(segment: &'a Segment) -> Result<Self, StoreError> {
+        let content = CONTENT.iter().map(|(name, _)| segment.texts(name));
+        let identity = IDENTITY.iter().map(|(name, _)| segment.texts(name));
+        Ok(Self {
+            objects: segment.numbers("object")?,
+            records: segment.numbers("record")?,
+            flags: segment.numbers("is_of_session")?,
+            times: segment.numbers("event_time")?,
+            created: segment.numbers("session_created_at")?,
+            ids: segment.texts("event_id")?,
+            sources: segment.texts("event_source")?,
+            names: segment.texts("event_name")?,
+            replaces: segment.texts("replaces")?,
+            details: segment.texts("detail")?,
+            content: content.collect::<Result<_, _>>()?,
+            identity: identity.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn place(&self, row: usize) -> Option<(Place, UtcSecond)> {
+        let number = |of: &Int64Chunked| of.get(row).and_then(|number| number.try_into().ok());
+        let place = Place {
+            object: number(self.objects)?,
+            record: number(self.records)?,
+        };
+        Some((place, UtcSecond::from_unix(self.times.get(row)?)))
+    }
+
+    fn identity(&self, row: usize, reader: &mut Reader) -> Identity {
+        let mut member = |at: usize| self.identity[at].get(row).map(|text| reader.text(text));
+        let [
+            kind,
+            principal_id,
+            arn,
+            account_id,
+            access_key_id,
+            user_name,
+            invoked_by,
+            issuer_arn,
+            source_identity,
+            on_behalf_of,
+        ] = std::array::from_fn(&mut member);
+        Identity {
+            kind,
+            principal_id,
+            arn,
+            account_id,
+            access_key_id,
+            user_name,
+            invoked_by,
+            session_created_at: self.created.get(row).map(UtcSecond::from_unix),
+            issuer_arn,
+            source_identity,
+            on_behalf_of,
+        }
+    }
+
+    fn content(
+        &self,
+        row: usize,
+        reader: &mut Reader,
+        (time, identity, detail): (UtcSecond, Arc<Identity>, Detail),
+    ) -> Content {
+        let mut member = |at: usize| self.content[at].get(row).map(|text| reader.text(text));
+        let [
+            recipient_account_id,
+            region,
+            source_ip,
+            user_agent,
+            error_code,
+            error_message,
+        ] = std::array::from_fn(&mut member);
+        Content {
+            id: OpaqueId::new(self.ids.get(row).unwrap_or_default()),
+            time,
+            recipient_account_id,
+            region,
+            source: reader.text(self.sources.get(row).unwrap_or_default()),
+            name: reader.text(self.names.get(row).unwrap_or_default()),
+            identity,
+            source_ip,
+            user_agent,
+            error_code,
+            error_message,
+            detail,
+            replaces: self.replaces.get(row).map(OpaqueId::new),
+        }
     }
 }
 
@@ -263,7 +308,7 @@ struct WireQueryDatabase {
 }
 
 fn spelled(text: Option<&Text>) -> Option<String> {
-    text.map(|text| text.to_string())
+    text.map(std::string::ToString::to_string)
 }
 
 fn id(id: Option<&OpaqueId>) -> Option<String> {

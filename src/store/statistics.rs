@@ -4,7 +4,7 @@ use super::error::StoreError;
 use super::folder::Folder;
 use super::reader::{Store, event_days};
 use super::segments::{Columns, Segment};
-use super::writer::{Writer, starts};
+use super::writer::{Writer, count, starts};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use crate::model::money::parse_decimal;
 use crate::model::text::OpaqueId;
@@ -104,7 +104,7 @@ impl Writer {
             for (day, name, told) in &segments {
                 let sql = "INSERT OR IGNORE INTO segments (name, kind, day, rows)
                            VALUES (?1, 'statistics', ?2, ?3)";
-                transaction.execute(sql, params![name, day, told.len() as i64])?;
+                transaction.execute(sql, params![name, day, count(told.len())])?;
                 for (id, _) in told {
                     let sql = "UPDATE executions SET state = 'known' WHERE id = ?1";
                     transaction.execute(sql, [id.to_string()])?;
@@ -144,7 +144,7 @@ pub(super) fn compact(writer: &mut Writer) -> Result<u64, StoreError> {
         let mut told: Vec<Told> = all.by_id.into_iter().collect();
         told.sort();
         let made = writer.write_statistics(day, &told)?;
-        let rows = told.len() as i64;
+        let rows = count(told.len());
         writer.replace("statistics", day, &names, Some((made, rows)))?;
     }
     Ok(compacted)
@@ -167,12 +167,12 @@ impl Store {
         statistics.duplicates = 0;
         let sql = "SELECT count(*) FROM executions
                    WHERE state = 'unavailable' AND day BETWEEN ?1 AND ?2";
-        let count = self
+        let found = self
             .ledger
             .rows(sql, &[&days.0, &days.1], |row| row.get::<_, i64>(0));
         // The first version of the ledger had none.
-        let count = count.unwrap_or_default().first().copied().unwrap_or(0);
-        statistics.unprocessed = count.try_into().unwrap_or(0);
+        let found = found.unwrap_or_default().first().copied().unwrap_or(0);
+        statistics.unprocessed = found.try_into().unwrap_or(0);
         Ok(statistics)
     }
 }

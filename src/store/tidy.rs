@@ -3,7 +3,7 @@
 use super::error::StoreError;
 use super::events::Reader;
 use super::statistics;
-use super::writer::{MARKS_DAYS, NO_DAY, Tidied, Writer, sum_day, superseded};
+use super::writer::{MARKS_DAYS, NO_DAY, Tidied, Writer, count, sum_day, superseded};
 use crate::model::time::UtcSecond;
 use rusqlite::params;
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ impl Writer {
             let made = if rows.is_empty() {
                 None
             } else {
-                Some((self.write_events(day, &rows)?, rows.len() as i64))
+                Some((self.write_events(day, &rows)?, count(rows.len())))
             };
             if names.len() == 1 && made.as_ref().is_some_and(|(name, _)| *name == names[0]) {
                 continue;

@@ -277,7 +277,7 @@ impl Writer {
             for (day, name, rows) in &segments {
                 let sql = "INSERT OR IGNORE INTO segments (name, kind, day, rows)
                            VALUES (?1, 'events', ?2, ?3)";
-                transaction.execute(sql, params![name, day, *rows as i64])?;
+                transaction.execute(sql, params![name, day, count(*rows)])?;
             }
             for (key, why) in &gaps {
                 let sql = "INSERT OR REPLACE INTO gaps (place, why, root) VALUES (?1, ?2, ?1)";
@@ -400,6 +400,11 @@ pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// How many, as SQLite counts.
+pub(super) fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 fn day_of(object: &ReadObject) -> i64 {
     object
         .delivery_day
@@ -449,17 +454,7 @@ fn insert(
         marks,
         ..
     } = object;
-    let before: Option<u32> = transaction
-        .query_row("SELECT id FROM objects WHERE key = ?1", [&**key], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    if let Some(before) = before {
-        transaction.execute("INSERT OR IGNORE INTO superseded VALUES (?1)", [before])?;
-        transaction.execute("DELETE FROM marks WHERE object = ?1", [before])?;
-        transaction.execute("DELETE FROM objects WHERE id = ?1", [before])?;
-    }
-    transaction.execute("DELETE FROM gaps WHERE place = ?1", [&**key])?;
+    supersede(transaction, key)?;
     let seen: Vec<_> = coverage
         .seen
         .iter()
@@ -515,6 +510,23 @@ fn insert(
             .collect();
         transaction.execute("INSERT INTO marks VALUES (?1, ?2)", params![id, stored])?;
     }
+    Ok(())
+}
+
+/// What was read of an object before no longer counts, and what was amiss with it is
+/// made up for.
+fn supersede(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
+    let before: Option<u32> = transaction
+        .query_row("SELECT id FROM objects WHERE key = ?1", [key], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    if let Some(before) = before {
+        transaction.execute("INSERT OR IGNORE INTO superseded VALUES (?1)", [before])?;
+        transaction.execute("DELETE FROM marks WHERE object = ?1", [before])?;
+        transaction.execute("DELETE FROM objects WHERE id = ?1", [before])?;
+    }
+    transaction.execute("DELETE FROM gaps WHERE place = ?1", [key])?;
     Ok(())
 }
 

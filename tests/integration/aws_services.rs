@@ -274,7 +274,7 @@ fn every_page_of_the_bill_is_kept_as_it_comes() {
     let question = CostQuestion::AthenaByUsageType;
     let count = aws
         .costs(&Access::default(), question, days, &mut |_, page| {
-            pages.push(page)
+            pages.push(page);
         })
         .unwrap();
     assert_eq!(count, 2);
@@ -314,7 +314,7 @@ fn every_page_of_the_bill_is_kept_as_it_comes() {
     let bill = reader.finish();
     let total: rust_decimal::Decimal = bill.lines.values().map(|line| line.cost).sum();
     assert_eq!(total.to_string(), "3.7345678901");
-    assert_eq!(bill.coverage.pages_missing, false);
+    assert!(!bill.coverage.pages_missing);
     assert_eq!(&*bill.account_names["444455556666"], "retail-bu");
 }
 

@@ -13,6 +13,7 @@ use qs_audit::ports::LogSource;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -375,13 +376,14 @@ fn without_credentials_the_program_says_what_to_do() {
 fn whoever_pays_is_told_to_the_bucket() {
     let folder = bucket();
     let server = S3Server::start(folder.path());
-    static HAS_HEADER: AtomicBool = AtomicBool::new(false);
-    let proxy = crate::s3_server::Proxy::start_seeing(server.address, |head| {
+    let has_header = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&has_header);
+    let proxy = crate::s3_server::Proxy::start_seeing(server.address, move |head| {
         if head
             .to_ascii_lowercase()
             .contains("x-amz-request-payer: requester")
         {
-            HAS_HEADER.store(true, Ordering::SeqCst);
+            seen.store(true, Ordering::SeqCst);
         }
     });
     let run = |more: &[&str]| {
@@ -397,9 +399,9 @@ fn whoever_pays_is_told_to_the_bucket() {
         output(&mut command, Exit::Clean);
     };
     run(&[]);
-    assert!(!HAS_HEADER.load(Ordering::SeqCst));
+    assert!(!has_header.load(Ordering::SeqCst));
     run(&["--requester-pays"]);
-    assert!(HAS_HEADER.load(Ordering::SeqCst));
+    assert!(has_header.load(Ordering::SeqCst));
 }
 
 #[test]

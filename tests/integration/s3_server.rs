@@ -144,7 +144,7 @@ impl Proxy {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One connection, one request: every answer closes its connection.
 fn serve(
@@ -170,15 +170,6 @@ fn serve(
         before,
     });
     log.lock().unwrap().push((target, fault));
-    let refused = |status: &str, code: &str| {
-        let body = format!(
-            "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{code} by the test</Message></Error>"
-        );
-        format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )
-    };
     let instead = match fault {
         Fault::InternalError => Some(refused("500 Internal Server Error", "InternalError")),
         Fault::SlowDown => Some(refused("503 Slow Down", "SlowDown")),
@@ -237,6 +228,18 @@ fn head(client: &mut TcpStream) -> Option<String> {
         head.push(byte[0]);
     }
     String::from_utf8(head).ok()
+}
+
+/// An answer that refuses.
+fn refused(status: &str, code: &str) -> String {
+    let body = format!(
+        "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{code} by the test</Message></Error>"
+    );
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n\r\n{body}"
+    )
 }
 
 /// The server's whole answer; requests here have no bodies.

@@ -226,18 +226,13 @@ fn the_policy_holds_the_calls_that_are_made_and_no_other() {
                 "ListBucket" => ".list_objects_v2()".to_owned(),
                 "ListDataSources" => ".operation_name(\"ListDataSources\")".to_owned(),
                 name => {
-                    let snake: String = name
-                        .chars()
-                        .enumerate()
-                        .map(|(at, letter)| {
-                            let dash = if at > 0 && letter.is_uppercase() {
-                                "_"
-                            } else {
-                                ""
-                            };
-                            format!("{dash}{}", letter.to_lowercase())
-                        })
-                        .collect();
+                    let mut snake = String::new();
+                    for letter in name.chars() {
+                        if letter.is_uppercase() && !snake.is_empty() {
+                            snake.push('_');
+                        }
+                        snake.extend(letter.to_lowercase());
+                    }
                     format!(".{snake}()")
                 }
             };

@@ -1,0 +1,443 @@
+//! Logs in S3: the whole process against a plain concurrent download of the same
+//! objects with the same SDK, in one run, from a server on loopback.
+//!
+//! ```text
+//! cargo bench --bench remote                  # 30,000 small objects, with and without latency; a nightly collect
+//! cargo bench --bench remote -- 3000 3        # fewer objects, fewer rounds
+//! ```
+//!
+//! The server answers GET and LIST from memory, in a process of its own that shares the
+//! cores: S3's shapes, ETags and paging, and nothing else. `latency` waits 20 ms before
+//! each answer.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::float_arithmetic,
+    clippy::expect_used,
+    reason = "a benchmark prints figures, and stops at the first thing that is wrong"
+)]
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use qs_audit::demo::{self, Plan};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const BUCKET: &str = "amzn-s3-demo-bucket";
+const LATENCY: Duration = Duration::from_millis(20);
+const PAGE: usize = 1000;
+/// What a plain download keeps in flight.
+const DOWNLOADS_AT_ONCE: usize = 128;
+
+type Objects = BTreeMap<String, Bytes>;
+
+/// So many small files as 5-minute files of many accounts are.
+fn objects(count: usize) -> Objects {
+    let mut objects = Objects::new();
+    for day in 0.. {
+        let plan = Plan {
+            days: 1,
+            oddities: false,
+            seed: day + 1,
+            noise_per_day: 1850,
+            chains_per_day: 4,
+            minutes_per_file: 5,
+            ..Plan::demo(0)
+        };
+        let start = plan
+            .start
+            .plus(i64::try_from(day).expect("few days") * 86_400);
+        let organisation = demo::generate(&Plan { start, ..plan });
+        for file in organisation.logs {
+            objects.insert(file.key, file.body.into());
+            if objects.len() == count {
+                return objects;
+            }
+        }
+    }
+    objects
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        if byte == b'%' && behind.len() >= 2 {
+            let hex = std::str::from_utf8(&behind[..2]).expect("escape");
+            bytes.push(u8::from_str_radix(hex, 16).expect("escape"));
+            rest = &behind[2..];
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// A page of a list, in S3's words.
+fn list(objects: &Objects, query: &str) -> String {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let asked: BTreeMap<&str, String> = pairs.map(|(name, value)| (name, decoded(value))).collect();
+    let text = |name: &str| asked.get(name).map_or("", String::as_str);
+    let (prefix, delimiter) = (text("prefix"), text("delimiter"));
+    let after = match text("continuation-token") {
+        "" => text("start-after"),
+        token => token,
+    };
+    let (mut entries, mut folders, mut last) = (String::new(), Vec::new(), String::new());
+    let (mut count, mut is_more) = (0, false);
+    for (key, body) in objects.range(prefix.to_owned()..) {
+        let Some(rest) = key.strip_prefix(prefix) else {
+            break;
+        };
+        if key.as_str() <= after {
+            continue;
+        }
+        let folder = rest.find('/').filter(|_| !delimiter.is_empty());
+        if let Some(end) = folder {
+            let folder = format!("{prefix}{}/", &rest[..end]);
+            if folders.last() == Some(&folder) || folder.as_str() <= after {
+                continue;
+            }
+            if count == PAGE {
+                is_more = true;
+                break;
+            }
+            last.clone_from(&folder);
+            folders.push(folder);
+        } else {
+            if count == PAGE {
+                is_more = true;
+                break;
+            }
+            let _ = write!(
+                entries,
+                "<Contents><Key>{key}</Key><Size>{}</Size><ETag>&quot;{:x}&quot;</ETag></Contents>",
+                body.len(),
+                body.len()
+            );
+            last.clone_from(key);
+        }
+        count += 1;
+    }
+    let folders: String = folders
+        .iter()
+        .map(|folder| format!("<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"))
+        .collect();
+    let next = if is_more {
+        format!("<NextContinuationToken>{last}</NextContinuationToken>")
+    } else {
+        String::new()
+    };
+    format!(
+        "<ListBucketResult><Name>{BUCKET}</Name><KeyCount>{count}</KeyCount>\
+         <IsTruncated>{is_more}</IsTruncated>{next}{entries}{folders}</ListBucketResult>"
+    )
+}
+
+/// Serves until the process ends; prints its port.
+fn serve(count: usize, latency: Duration) {
+    let objects = Arc::new(objects(count));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("runtime");
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("port");
+        println!("{}", listener.local_addr().expect("address").port());
+        loop {
+            let (socket, _) = listener.accept().await.expect("connection");
+            let objects = Arc::clone(&objects);
+            tokio::spawn(async move {
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let objects = Arc::clone(&objects);
+                    async move {
+                        if !latency.is_zero() {
+                            tokio::time::sleep(latency).await;
+                        }
+                        let path = decoded(request.uri().path());
+                        let key = path.trim_start_matches('/').trim_start_matches(BUCKET);
+                        let key = key.trim_start_matches('/');
+                        let answer = if key.is_empty() {
+                            let query = request.uri().query().unwrap_or_default();
+                            Response::new(Full::new(Bytes::from(list(&objects, query))))
+                        } else {
+                            let body = objects.get(key).expect("key").clone();
+                            let etag = format!("\"{:x}\"", body.len());
+                            let answer = Response::builder().header("etag", etag);
+                            answer.body(Full::new(body)).expect("answer")
+                        };
+                        Ok::<_, std::convert::Infallible>(answer)
+                    }
+                });
+                let _ = http1::Builder::new()
+                    .serve_connection(TokioIo::new(socket), service)
+                    .await;
+            });
+        }
+    });
+}
+
+/// Lists and downloads everything with the SDK, and does nothing with it.
+fn download(endpoint: &str) -> u64 {
+    use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("runtime");
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::new("AKIAEXAMPLE", "x", None, None, "bench"))
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .force_path_style(true)
+        .http_client(http)
+        .build();
+    let client = aws_sdk_s3::Client::from_conf(config);
+    runtime.block_on(async {
+        let mut keys = Vec::new();
+        let mut token = None;
+        loop {
+            let asked = client
+                .list_objects_v2()
+                .bucket(BUCKET)
+                .set_continuation_token(token);
+            let page = asked.send().await.expect("page");
+            keys.extend(
+                page.contents
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|one| one.key),
+            );
+            token = page.next_continuation_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        let mut running = tokio::task::JoinSet::new();
+        let mut keys = keys.into_iter();
+        let mut bytes = 0;
+        loop {
+            while running.len() < DOWNLOADS_AT_ONCE
+                && let Some(key) = keys.next()
+            {
+                let client = client.clone();
+                running.spawn(async move {
+                    let answer = client.get_object().bucket(BUCKET).key(key).send().await;
+                    let body = answer.expect("object").body.collect().await.expect("body");
+                    body.into_bytes().len() as u64
+                });
+            }
+            match running.join_next().await {
+                Some(length) => bytes += length.expect("task"),
+                None => return bytes,
+            }
+        }
+    })
+}
+
+/// Runs this very program in another role.
+fn role(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("own path"));
+    command.args(arguments);
+    command
+}
+
+struct Server {
+    child: std::process::Child,
+    url: String,
+}
+
+impl Server {
+    fn start(count: usize, latency: Duration) -> Self {
+        use std::io::{BufRead, BufReader};
+        let millis = latency.as_millis().to_string();
+        let mut child = role(&["serve", &count.to_string(), &millis])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("server");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("output");
+        BufReader::new(out).read_line(&mut line).expect("port");
+        let url = format!("http://127.0.0.1:{}", line.trim());
+        Self { child, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The whole process: its time, and its peak memory in MB.
+fn process(folder: &Path, endpoint: &str, arguments: &[&str]) -> (f64, u64) {
+    let mut command = Command::new("/usr/bin/time");
+    command
+        .args(["-f", "%M", env!("CARGO_BIN_EXE_qs-audit"), "-q"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("AWS_ENDPOINT_URL", endpoint)
+        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "x")
+        .env("AWS_REGION", "us-east-1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let start = Instant::now();
+    let output = command.output().expect("program run");
+    let elapsed = start.elapsed().as_secs_f64();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let kilobytes: u64 = said
+        .trim()
+        .lines()
+        .last()
+        .and_then(|line| line.parse().ok())
+        .unwrap_or(0);
+    (elapsed, kilobytes / 1000)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn reading(count: usize, rounds: usize) {
+    let folder = std::env::temp_dir();
+    let logs = format!("s3://{BUCKET}");
+    let from = Plan::demo(0).start.to_string();
+    let arguments = [
+        "chains", "--from", &from, "--format", "jsonl", "--logs", &logs,
+    ];
+    println!("| latency | download s | qs-audit s | ratio | peak MB |");
+    println!("|---|---|---|---|---|");
+    let mut times = Vec::new();
+    for latency in [Duration::ZERO, LATENCY] {
+        let server = Server::start(count, latency);
+        let (mut downloads, mut runs, mut peak) = (Vec::new(), Vec::new(), 0);
+        for _ in 0..rounds {
+            let start = Instant::now();
+            let done = role(&["download", &server.url]).status().expect("download");
+            downloads.push(start.elapsed().as_secs_f64());
+            assert!(done.success());
+            let (time, memory) = process(&folder, &server.url, &arguments);
+            runs.push(time);
+            peak = peak.max(memory);
+        }
+        let (download, run) = (median(downloads), median(runs));
+        let millis = latency.as_millis();
+        println!(
+            "| {millis} ms | {download:.2} | {run:.2} | {:.2} | {peak} |",
+            run / download
+        );
+        times.push(run);
+    }
+    println!("\nwith latency / without: {:.2}\n", times[1] / times[0]);
+}
+
+/// A store of 90 days, one new day, and findings over it.
+fn night(rounds: usize) {
+    let plan = Plan {
+        days: 91,
+        oddities: false,
+        noise_per_day: 1500,
+        chains_per_day: 40,
+        minutes_per_file: 60,
+        ..Plan::demo(0)
+    };
+    let work = tempfile::tempdir().expect("folder");
+    let organisation = demo::generate(&plan);
+    demo::write_to(work.path(), &organisation.logs).expect("logs");
+    demo::write_to(work.path(), &organisation.extras).expect("extras");
+    let (logs, store) = ("AWSLogs", "store");
+    let last = plan.end().plus(-86_400).to_string();
+    let end = plan.end().plus(3600).to_string();
+    let (time, peak) = process(
+        work.path(),
+        "",
+        &[
+            "collect", "--since", "95d", "--logs", logs, "--store", store, "--now", &last,
+        ],
+    );
+    println!("| step | s | peak MB |\n|---|---|---|");
+    println!(
+        "| collect 90 days, {} files | {time:.2} | {peak} |",
+        organisation.logs.len()
+    );
+    let (mut collects, mut findings, mut peaks) = (Vec::new(), Vec::new(), [0, 0]);
+    for round in 0..rounds {
+        let own = format!("store{round}");
+        let copied = Command::new("cp")
+            .args(["-r", store, &own])
+            .current_dir(work.path())
+            .status()
+            .expect("copy");
+        assert!(copied.success());
+        let (time, peak) = process(
+            work.path(),
+            "",
+            &["collect", "--logs", logs, "--store", &own, "--now", &end],
+        );
+        collects.push(time);
+        peaks[0] = peak.max(peaks[0]);
+        let (time, peak) = process(
+            work.path(),
+            "",
+            &["findings", "--since", "1d", "--store", &own, "--now", &end],
+        );
+        findings.push(time);
+        peaks[1] = peak.max(peaks[1]);
+    }
+    println!(
+        "| collect one new day | {:.2} | {} |",
+        median(collects),
+        peaks[0]
+    );
+    println!(
+        "| findings over 29 days of the store | {:.2} | {} |",
+        median(findings),
+        peaks[1]
+    );
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|one| one != "--bench")
+        .collect();
+    let number = |at: usize, usual: usize| {
+        arguments
+            .get(at)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(usual)
+    };
+    match arguments.first().map(String::as_str) {
+        Some("serve") => {
+            let latency = Duration::from_millis(number(2, 0) as u64);
+            serve(number(1, 0), latency);
+        }
+        Some("download") => {
+            let bytes = download(&arguments[1]);
+            assert!(bytes > 0);
+        }
+        Some("night") => night(number(1, 5)),
+        _ => {
+            reading(number(0, 30_000), number(1, 5));
+            night(number(1, 5));
+        }
+    }
+}
