@@ -1,6 +1,6 @@
 //! `qs-audit collect`.
 
-use super::args::{CollectArgs, Global};
+use super::args::{CollectArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::gather;
@@ -22,6 +22,8 @@ use crate::output::human::{count, plural, safe};
 use crate::pipeline::{self, Plan, Watcher};
 use crate::ports::{LogSource, Version};
 use crate::store::{Entry, ReadObject, Writer};
+use std::io::{self, Write};
+use std::path::Path;
 
 /// How far back the first run looks: a week to judge, and four to compare it with.
 const FIRST_SECONDS: i64 = 36 * 86_400;
@@ -48,6 +50,10 @@ pub(super) struct Done {
 }
 
 pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> {
+    if global.format != Format::Table {
+        return Err(Failure::usage("collect says what it did in words only")
+            .hint("what it kept, the other commands write in every format"));
+    }
     let now = inputs::now(global)?;
     let settings = inputs::settings(global)?;
     let Some(root) = stores::root(global, &settings) else {
@@ -312,41 +318,15 @@ impl Collector<'_> {
 }
 
 /// Says what was done.
-fn tell(
-    global: &Global,
-    root: &std::path::Path,
-    window: &TimeWindow,
-    done: &Done,
-) -> Result<(), Failure> {
-    write_out(global, |out| {
-        let again = match done.objects_again {
-            0 => String::new(),
-            again => format!(
-                ", {} read again for calls known to matter since",
-                count(again)
-            ),
-        };
-        writeln!(
-            out,
-            "{} read ({}), {} known already{again}",
-            plural(done.objects_read, "new object"),
-            plural(done.records, "record"),
-            count(done.objects_known),
-        )?;
-        for line in &done.lines {
-            writeln!(out, "{line}")?;
-        }
-        let from = window
-            .from
-            .map_or_else(|| "the beginning".to_owned(), |from| from.to_string());
-        let to = window
-            .to
-            .map_or_else(|| "now".to_owned(), |to| to.to_string());
-        writeln!(out, "kept in {}: {from} to {to}", root.display())
-    })?;
+fn tell(global: &Global, root: &Path, window: &TimeWindow, done: &Done) -> Result<(), Failure> {
+    if !global.quiet || global.output.is_some() {
+        write_out(global, |out| summary(root, window, done, out))?;
+    }
     if !done.gaps.is_empty() && !global.quiet {
         let shown = done.gaps.iter().take(GAPS_SHOWN);
-        let lines = shown.map(|(place, why)| format!("  {}: {}\n", safe(place), safe(why)));
+        let lines: String = shown
+            .map(|(place, why)| format!("  {}: {}\n", safe(place), safe(why)))
+            .collect();
         let more = done.gaps.len().saturating_sub(GAPS_SHOWN);
         let more = if more > 0 {
             format!("  and {more} more\n")
@@ -355,11 +335,37 @@ fn tell(
         };
         let gaps = plural(done.gaps.len() as u64, "place");
         say(&format!(
-            "{gaps} not read; the next run asks again:\n{}{more}",
-            lines.collect::<String>()
+            "{gaps} not read; the next run asks again:\n{lines}{more}"
         ));
     }
     Ok(())
+}
+
+fn summary(root: &Path, window: &TimeWindow, done: &Done, out: &mut dyn Write) -> io::Result<()> {
+    let again = match done.objects_again {
+        0 => String::new(),
+        again => format!(
+            ", {} read again for calls known to matter since",
+            count(again)
+        ),
+    };
+    writeln!(
+        out,
+        "{} read ({}), {} known already{again}",
+        plural(done.objects_read, "new object"),
+        plural(done.records, "record"),
+        count(done.objects_known),
+    )?;
+    for line in &done.lines {
+        writeln!(out, "{line}")?;
+    }
+    let from = window
+        .from
+        .map_or_else(|| "the beginning".to_owned(), |from| from.to_string());
+    let to = window
+        .to
+        .map_or_else(|| "now".to_owned(), |to| to.to_string());
+    writeln!(out, "kept in {}: {from} to {to}", root.display())
 }
 
 /// Places named in one message.

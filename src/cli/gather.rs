@@ -297,6 +297,9 @@ mod remote {
         let mut asked: Vec<(CostQuestion, (i64, i64))> = Vec::new();
         for question in CostQuestion::ALL {
             let settled = writer.settled_costs(question.as_str())?;
+            // Estimates are made good until the month is closed.
+            let estimate = writer.first_estimate(question.as_str())?;
+            let first = first.min(estimate.unwrap_or(first));
             let stretches = unsettled(&settled, (first, end)).into_iter();
             asked.extend(stretches.map(|days| (question, days)));
         }

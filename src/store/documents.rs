@@ -51,6 +51,20 @@ impl Writer {
         })
     }
 
+    /// The first day whose answer is still an estimate.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn first_estimate(&mut self, question: &str) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT min(first_day) FROM cost_pages
+                   WHERE question = ?1 AND is_estimated = 1";
+        let found = self
+            .ledger
+            .rows(sql, &[&question], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(found.into_iter().flatten().next())
+    }
+
     /// Keeps the pages of an answer, in place of earlier answers that they cover.
     ///
     /// # Errors

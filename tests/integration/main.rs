@@ -7,6 +7,8 @@ mod aws_services;
 mod browser;
 mod chargeback;
 mod cli;
+#[cfg(feature = "aws")]
+mod collect_aws;
 mod common;
 #[cfg(feature = "aws")]
 mod crash;

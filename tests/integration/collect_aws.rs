@@ -1,0 +1,212 @@
+//! `collect` asks for statistics, the bill and lists, keeps them, and pays once.
+
+use crate::cli::{organisation, output, program};
+use crate::s3::program_at;
+use qs_audit::cli::Exit;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// Answers like the services that are asked, and remembers what was.
+struct Services {
+    url: String,
+    asked: Arc<Mutex<Vec<(String, Value)>>>,
+    is_estimated: Arc<Mutex<bool>>,
+}
+
+impl Services {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+        let is_estimated = Arc::new(Mutex::new(true));
+        let (own, estimated) = (Arc::clone(&asked), Arc::clone(&is_estimated));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (asked, estimated) = (Arc::clone(&own), Arc::clone(&estimated));
+                std::thread::spawn(move || serve(client, &asked, &estimated));
+            }
+        });
+        Self {
+            url,
+            asked,
+            is_estimated,
+        }
+    }
+
+    /// How often something was asked since the last time.
+    fn asked(&self, what: &str) -> usize {
+        let mut asked = self.asked.lock().unwrap();
+        let before = asked.len();
+        asked.retain(|(target, _)| !target.contains(what));
+        before - asked.len()
+    }
+}
+
+fn serve(
+    client: TcpStream,
+    asked: &Mutex<Vec<(String, Value)>>,
+    is_estimated: &Mutex<bool>,
+) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let mut client = client;
+    loop {
+        let (mut head, mut line) = (Vec::new(), String::new());
+        while reader.read_line(&mut line).ok()? > 2 {
+            head.push(std::mem::take(&mut line));
+        }
+        let header = |name: &str| {
+            let found = head.iter().find_map(|line| {
+                let (own, value) = line.split_once(':')?;
+                (own.eq_ignore_ascii_case(name)).then(|| value.trim().to_owned())
+            });
+            found.unwrap_or_default()
+        };
+        let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
+        reader.read_exact(&mut body).ok()?;
+        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let target = match header("x-amz-target").as_str() {
+            "" => head.first()?.clone(),
+            target => target.to_owned(),
+        };
+        let answer = answer(&target, &body, *is_estimated.lock().unwrap());
+        asked.lock().unwrap().push((target, body));
+        let text = answer.to_string();
+        let length = text.len();
+        write!(
+            client,
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{text}"
+        )
+        .ok()?;
+    }
+}
+
+fn answer(target: &str, body: &Value, is_estimated: bool) -> Value {
+    if target.ends_with("BatchGetQueryExecution") {
+        let ids = body["QueryExecutionIds"].as_array().unwrap();
+        assert!(ids.len() <= 50);
+        let told = ids.iter().map(|id| json!({
+            "QueryExecutionId": id, "StatementType": "DML", "WorkGroup": "w",
+            "Status": {"State": "SUCCEEDED"}, "Statistics": {"DataScannedInBytes": 1_000_000_000},
+        }));
+        json!({"QueryExecutions": told.collect::<Vec<_>>()})
+    } else if target.ends_with("GetCostAndUsage") {
+        let start = body["TimePeriod"]["Start"].as_str().unwrap();
+        let is_by_service = body["GroupBy"][1]["Key"] == "SERVICE";
+        let key = if is_by_service {
+            "Amazon Athena"
+        } else {
+            "USE1-DataScannedInTB"
+        };
+        json!({"ResultsByTime": [{
+            "TimePeriod": {"Start": "2026-11-02", "End": "2026-11-03"},
+            "Groups": [{"Keys": ["444455556666", key], "Metrics": {
+                "UnblendedCost": {"Amount": "12.50", "Unit": "USD"},
+                "UsageQuantity": {"Amount": "2.5", "Unit": "Terabytes"},
+            }}],
+            "Estimated": is_estimated,
+        }], "asked_from": start})
+    } else if target.ends_with("ListAccounts") {
+        json!({"Accounts": [{"Id": "444455556666", "Name": "retail-account"}]})
+    } else if target.ends_with("ListTagsForResource") {
+        json!({"Tags": [{"Key": "business-unit", "Value": "From tags"}]})
+    } else {
+        json!({"DataSources": [{"Arn": "arn:aws:quicksight:us-east-1:111122223333:datasource/ds-retail-01"}]})
+    }
+}
+
+const CONFIG: &str = "[hub]\naccount_id = \"111122223333\"\n[[logs]]\npath = \"AWSLogs\"\n\
+    [store]\npath = \"store\"\n[aws]\ncosts = true\norganizations = true\n";
+
+fn collect(folder: &Path, services: &Services, now: &str) -> (String, String) {
+    let mut command = program_at(&services.url);
+    command
+        .current_dir(folder)
+        .args(["collect", "-c", "own.toml", "--now", now]);
+    output(&mut command, Exit::Clean)
+}
+
+fn read(folder: &Path, args: &[&str]) -> String {
+    let mut command = program();
+    command
+        .current_dir(folder)
+        .args(["-c", "own.toml", "--now", "2026-11-06T00:00:00Z"])
+        .args(args);
+    output(&mut command, Exit::Clean).0
+}
+
+#[test]
+fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
+    let folder = organisation();
+    let folder = folder.path();
+    fs::write(folder.join("own.toml"), CONFIG).unwrap();
+    let services = Services::start();
+    let (said, warned) = collect(folder, &services, "2026-11-05T12:00:00Z");
+    assert!(
+        warned.contains("asking Cost Explorer: 2 paid requests ($0.02)"),
+        "{warned}"
+    );
+    assert!(
+        said.contains("bill kept; 2 paid requests to Cost Explorer ($0.02)"),
+        "{said}"
+    );
+    assert!(said.contains("accounts and their tags listed"), "{said}");
+    assert!(
+        said.contains("data sources of 111122223333 in us-east-1 listed"),
+        "{said}"
+    );
+    assert_eq!(services.asked("GetCostAndUsage"), 2);
+    assert!(services.asked("BatchGetQueryExecution") > 0);
+
+    // Statistics are asked for once; figures that are fresh are not paid for again.
+    let (said, warned) = collect(folder, &services, "2026-11-05T13:00:00Z");
+    assert!(!warned.contains("paid"), "{said}{warned}");
+    assert_eq!(services.asked("GetCostAndUsage"), 0);
+    assert_eq!(services.asked("BatchGetQueryExecution"), 0);
+
+    // Estimates are asked for again, and with them the days behind them.
+    *services.is_estimated.lock().unwrap() = false;
+    let (said, _) = collect(folder, &services, "2026-11-05T20:00:00Z");
+    assert!(said.contains("2 paid requests"), "{said}");
+    assert_eq!(services.asked("GetCostAndUsage"), 2);
+    // What is final is never asked for again: only the day that is new.
+    collect(folder, &services, "2026-11-06T09:00:00Z");
+    let asked = services.asked.lock().unwrap().clone();
+    let costs = asked
+        .iter()
+        .filter(|(target, _)| target.ends_with("GetCostAndUsage"));
+    let periods: Vec<&Value> = costs.map(|(_, body)| &body["TimePeriod"]).collect();
+    let one_day = json!({"Start": "2026-11-05", "End": "2026-11-06"});
+    assert_eq!(periods, [&one_day, &one_day]);
+
+    // And all of it is told, without a file and without AWS.
+    let chains = read(
+        folder,
+        &["chains", "--from", "2026-11-01", "--format", "json"],
+    );
+    let chains: Value = serde_json::from_str(&chains).unwrap();
+    let bytes = chains["total"]["bytes_scanned"].as_u64().unwrap();
+    assert!(bytes > 1_000_000_000, "{}", chains["total"]);
+    let bill = read(
+        folder,
+        &[
+            "chargeback",
+            "--from",
+            "2026-11-01",
+            "--to",
+            "2026-11-04",
+            "--format",
+            "json",
+        ],
+    );
+    let bill: Value = serde_json::from_str(&bill).unwrap();
+    assert_eq!(
+        bill["total"]["billed_cost_usd"], "12.50",
+        "{}",
+        bill["total"]
+    );
+    assert!(bill.to_string().contains("From tags"));
+}
