@@ -10,7 +10,7 @@ use crate::model::interest::{Interest, SessionMark};
 use crate::model::window::TimeWindow;
 use crate::ports::LogSource;
 use crate::stitch;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 /// What one object holds.
 #[derive(Debug, Default)]
@@ -77,10 +77,13 @@ pub fn collect(
         if !again.is_empty() {
             let settled = KnownInterest::fixed(plan, interest.clone());
             let reread = read_all(plan, source, &again, &settled, None);
+            let places: HashMap<u32, usize> = (0..)
+                .zip(&read)
+                .map(|(at, object)| (object.object, at))
+                .collect();
             for object in reread {
-                let same = |before: &&mut ObjectRead| before.object == object.object;
-                if let Some(before) = read.iter_mut().find(same) {
-                    *before = object;
+                if let Some(&at) = places.get(&object.object) {
+                    read[at] = object;
                 }
             }
         }
@@ -140,7 +143,8 @@ fn read_all(
         },
     );
     let mut read: Vec<ObjectRead> = read.into_iter().flat_map(|(_, objects)| objects).collect();
-    read.sort_unstable_by_key(|object| objects.iter().position(|own| *own == object.object));
+    let order: HashMap<u32, usize> = objects.iter().copied().zip(0..).collect();
+    read.sort_unstable_by_key(|object| order.get(&object.object).copied());
     read
 }
 
