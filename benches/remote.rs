@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The server answers GET and LIST from memory, in a process of its own that shares the
-//! cores: S3's shapes, ETags and paging, and nothing else. `latency` waits 20 ms before
+//! cores: S3's shapes, tags and paging, and nothing else. `latency` waits 20 ms before
 //! each answer.
 
 #![expect(
@@ -128,10 +128,13 @@ fn list(objects: &Objects, query: &str) -> String {
         }
         count += 1;
     }
-    let folders: String = folders
-        .iter()
-        .map(|folder| format!("<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"))
-        .collect();
+    let mut prefixes = String::new();
+    for folder in &folders {
+        let _ = write!(
+            prefixes,
+            "<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"
+        );
+    }
     let next = if is_more {
         format!("<NextContinuationToken>{last}</NextContinuationToken>")
     } else {
@@ -139,7 +142,7 @@ fn list(objects: &Objects, query: &str) -> String {
     };
     format!(
         "<ListBucketResult><Name>{BUCKET}</Name><KeyCount>{count}</KeyCount>\
-         <IsTruncated>{is_more}</IsTruncated>{next}{entries}{folders}</ListBucketResult>"
+         <IsTruncated>{is_more}</IsTruncated>{next}{entries}{prefixes}</ListBucketResult>"
     )
 }
 

@@ -24,13 +24,22 @@ const AT_ONCE_MAX: usize = 384;
 const AHEAD_BYTES_MAX: u64 = 96 << 20;
 /// Objects waiting to be taken: small ones cost more than their bytes.
 const AHEAD_OBJECTS_MAX: usize = 2048;
-/// Tries of one object, beside those of the SDK for its request.
-const TRIES_MAX: u32 = 5;
+
+/// Time of one try: this, and what a slow line takes for the bytes.
+const TRY_SECONDS: u64 = 60;
+const BYTES_PER_SECOND_MIN: u64 = 256 << 10;
+/// How often a wait is doubled: further ones are as long.
+const DOUBLINGS_MAX: u32 = 6;
 
 /// Asks for one object's body.
 pub(super) trait Fetch: Send + Sync + 'static {
     /// Bytes of an object, as the listing says.
     fn bytes(&self, object: u32) -> u64;
+
+    /// How long one try may take.
+    fn seconds_max(&self, object: u32) -> u64 {
+        TRY_SECONDS + self.bytes(object) / BYTES_PER_SECOND_MIN
+    }
 
     /// One try.
     fn fetch(&self, object: u32) -> Fetching<'_>;
@@ -47,7 +56,8 @@ pub(super) struct Ahead {
 
 struct Shared {
     fetch: Box<dyn Fetch>,
-    backoff: Duration,
+    /// How long the first retry waits, and how many tries there are.
+    patience: (Duration, u32),
     state: Mutex<State>,
     arrived: Condvar,
 }
@@ -64,10 +74,16 @@ struct State {
     answers: usize,
     /// Objects that came, or will not.
     fetched: u64,
+    /// Credentials that nobody takes any more: nothing else need be asked.
+    broken: Option<AwsError>,
 }
 
 impl Ahead {
-    pub(super) fn new(fetch: Box<dyn Fetch>, runtime: Arc<Runtime>, backoff: Duration) -> Self {
+    pub(super) fn new(
+        fetch: Box<dyn Fetch>,
+        runtime: Arc<Runtime>,
+        patience: (Duration, u32),
+    ) -> Self {
         let state = State {
             at_once: AT_ONCE_FIRST,
             ..State::default()
@@ -75,7 +91,7 @@ impl Ahead {
         Self {
             shared: Arc::new(Shared {
                 fetch,
-                backoff,
+                patience,
                 state: Mutex::new(state),
                 arrived: Condvar::new(),
             }),
@@ -99,6 +115,13 @@ impl Ahead {
     /// The body of an object: when it is there.
     pub(super) fn take(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
         let mut state = self.shared.state();
+        if let Some(broken) = &state.broken
+            && !state.ready.contains_key(&object)
+            && !state.in_flight.contains(&object)
+        {
+            let message = broken.message.clone();
+            return Err(SourceError { message });
+        }
         if !state.ready.contains_key(&object) && !state.in_flight.contains(&object) {
             // Whoever asks does not wait for the budget.
             if let Some(at) = state.announced.iter().position(|&next| next == object) {
@@ -170,15 +193,20 @@ impl Shared {
     /// Tries again what may pass, each time after twice the wait.
     async fn fetch_patiently(&self, object: u32) -> Result<Vec<u8>, AwsError> {
         let mut tries = 1;
+        let (backoff, tries_max) = self.patience;
         loop {
-            match self.fetch.fetch(object).await {
-                Err(error) if error.may_pass() && tries < TRIES_MAX => {
+            let time = self.fetch.seconds_max(object);
+            let asked = self.fetch.fetch(object);
+            let came = tokio::time::timeout(Duration::from_secs(time), asked).await;
+            let late = || AwsError::new(Trouble::Unreachable, format!("not there after {time} s"));
+            match came.unwrap_or_else(|_| Err(late())) {
+                Err(error) if error.may_pass() && tries < tries_max => {
                     if error.kind == Trouble::Throttled {
                         self.state().slow_down();
                     }
                     // Not all at the same moment again.
-                    let spread = self.backoff / 8 * (object % 8);
-                    let wait = self.backoff * 2_u32.pow(tries - 1) + spread;
+                    let spread = backoff / 8 * (object % 8);
+                    let wait = backoff * 2_u32.pow((tries - 1).min(DOUBLINGS_MAX)) + spread;
                     tokio::time::sleep(wait).await;
                     tries += 1;
                 }
@@ -217,6 +245,12 @@ impl Arrival {
         if state.in_flight.remove(&self.object) {
             state.answered();
             state.fetched += 1;
+            if let Err(error) = &outcome
+                && error.kind == Trouble::Credentials
+            {
+                state.announced.clear();
+                state.broken = Some(error.clone());
+            }
             state.ready.insert(self.object, outcome);
             self.shared.pump(&mut state, &self.own);
             drop(state);
@@ -262,16 +296,10 @@ mod tests {
                     *tries
                 };
                 if object.is_multiple_of(7) && tries < 3 {
-                    return Err(AwsError {
-                        kind: Trouble::Throttled,
-                        message: "slow down".to_owned(),
-                    });
+                    return Err(AwsError::new(Trouble::Throttled, "slow down".to_owned()));
                 }
                 if object == 11 {
-                    return Err(AwsError {
-                        kind: Trouble::Absent,
-                        message: "gone".to_owned(),
-                    });
+                    return Err(AwsError::new(Trouble::Absent, "gone".to_owned()));
                 }
                 Ok(object.to_be_bytes().to_vec())
             })
@@ -294,7 +322,7 @@ mod tests {
         let ahead = Ahead::new(
             Box::new(numbers),
             Arc::new(runtime),
-            Duration::from_micros(50),
+            (Duration::from_micros(50), 5),
         );
         (ahead, running_max)
     }

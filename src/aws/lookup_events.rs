@@ -6,6 +6,7 @@
 //! such piece is an object of this source, so that what was read stays read. Calls
 //! that are of interest only for who made them cannot be asked for.
 
+use super::ahead::{Ahead, Fetch, Fetching};
 use super::session::{Access, Aws};
 use super::trouble::AwsError;
 use crate::model::text::Text;
@@ -18,36 +19,55 @@ use aws_smithy_types::DateTime;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Runtime;
 
 /// How far back CloudTrail remembers.
 pub const LOOKUP_DAYS_MAX: i64 = 90;
 const DAY_SECONDS: i64 = 86_400;
-const WEEK_SECONDS: i64 = 7 * DAY_SECONDS;
-/// Time between two requests to one account and Region: two a second.
-const REQUEST_EVERY: Duration = Duration::from_millis(500);
 const EVENTS_PER_PAGE: i32 = 50;
+/// Time between two requests to one account and Region: two a second.
+pub const LOOKUP_EVERY: Duration = Duration::from_millis(500);
+/// Bytes of one piece: what an object may hold, and some room.
+const BYTES_MAX: usize = 200 << 20;
+/// What a piece is taken for before it has come.
+const PIECE_BYTES: u64 = 1 << 20;
 /// Pages of one piece: more than a day of the busiest account has.
 const PAGES_MAX: usize = 20_000;
 
-/// Events that make a chain, or change what it may do or what is seen of it.
-const EVENT_NAMES: [&str; 16] = [
+/// Events that make a chain, or change what it may do or what is seen of it: what rules
+/// ask about.
+const EVENT_NAMES: [&str; 32] = [
     "AssumeRole",
     "AttachRolePolicy",
     "CreatePolicyVersion",
     "CreateRole",
+    "CreateTrail",
+    "CreateWorkGroup",
+    "DeleteBucket",
+    "DeleteBucketPolicy",
+    "DeleteEventDataStore",
+    "DeleteRole",
+    "DeleteRolePermissionsBoundary",
     "DeleteRolePolicy",
     "DeleteTrail",
     "DetachRolePolicy",
     "GetDataAccess",
+    "PutBucketLifecycle",
+    "PutBucketLifecycleConfiguration",
+    "PutBucketPolicy",
+    "PutBucketVersioning",
     "PutEventSelectors",
+    "PutRolePermissionsBoundary",
     "PutRolePolicy",
     "QueryDatabase",
+    "SetDefaultPolicyVersion",
+    "StartLogging",
     "StartQueryExecution",
+    "StopEventDataStoreIngestion",
     "StopLogging",
     "StopQueryExecution",
     "UpdateAssumeRolePolicy",
     "UpdateTrail",
+    "UpdateWorkGroup",
 ];
 
 /// An account and a Region, and how to reach them.
@@ -71,10 +91,15 @@ struct Piece {
 
 /// Events of accounts by `LookupEvents`.
 pub struct LookupLogs {
-    runtime: Arc<Runtime>,
-    places: Vec<Place>,
-    pieces: Vec<Piece>,
+    pieces: Arc<Pieces>,
+    ahead: Ahead,
     listing: Listing,
+}
+
+/// What is to be asked for, and where.
+struct Pieces {
+    places: Vec<Place>,
+    all: Vec<Piece>,
     pause: Duration,
 }
 
@@ -89,25 +114,34 @@ struct Place {
 const SETTLED_AFTER_SECONDS: i64 = 3600;
 
 impl LookupLogs {
-    /// The pieces of a window, as far back as CloudTrail remembers at `now`.
+    /// The pieces of a window, as far back as CloudTrail remembers at `now`, with so much
+    /// time between two requests to one account and Region.
     #[must_use]
-    pub fn open(aws: &Aws, places: &[LookupPlace], window: &TimeWindow, now: UtcSecond) -> Self {
+    pub fn open(
+        aws: &Aws,
+        places: &[LookupPlace],
+        window: &TimeWindow,
+        (now, pause): (UtcSecond, Duration),
+    ) -> Self {
         let oldest = now.plus(-LOOKUP_DAYS_MAX * DAY_SECONDS);
         let from = window.from.map(|from| from.plus(-LOOK_BACK_SECONDS));
         let from = from.map_or(oldest, |from| from.max(oldest));
         let to = window.to.map(|to| to.plus(LOOK_AHEAD_SECONDS));
         let to = to.map_or(now, |to| to.min(now));
         let mut listing = Listing::default();
-        let mut pieces = Vec::new();
-        for (at, place) in places.iter().enumerate() {
-            if window.from.is_some_and(|from| from < oldest) {
-                let why = format!("LookupEvents knows nothing of the time before {oldest}");
-                listing.failed.push((label(place).into(), why));
-            }
+        if window.from.is_some_and(|from| from < oldest) {
+            let why = format!("LookupEvents knows nothing of the time before {oldest}");
+            let labels = places
+                .iter()
+                .map(|place| (label(place).into(), why.clone()));
+            listing.failed.extend(labels);
+        }
+        let mut all = Vec::new();
+        // One piece of every place after the other: each has a limit of its own.
+        for (from, to) in days(from, to, now) {
             for event_name in EVENT_NAMES {
-                let stretches = stretches(from, to, now).into_iter();
-                pieces.extend(stretches.map(|(from, to)| Piece {
-                    place: at,
+                all.extend((0..places.len()).map(|place| Piece {
+                    place,
                     event_name,
                     from,
                     to,
@@ -120,20 +154,18 @@ impl LookupLogs {
             client: Client::new(&aws.config(&place.access)),
             turn: tokio::sync::Mutex::default(),
         });
-        Self {
-            runtime: aws.runtime(),
+        let pieces = Arc::new(Pieces {
             places: places.collect(),
+            all,
+            pause,
+        });
+        // The SDK tries again by itself here.
+        let patience = (aws.backoff(), 1);
+        Self {
+            ahead: Ahead::new(Box::new(Arc::clone(&pieces)), aws.runtime(), patience),
             pieces,
             listing,
-            pause: REQUEST_EVERY,
         }
-    }
-
-    /// The same with another time between two requests.
-    #[must_use]
-    pub fn every(mut self, pause: Duration) -> Self {
-        self.pause = pause;
-        self
     }
 
     /// Names of the events that are asked for.
@@ -141,15 +173,20 @@ impl LookupLogs {
     pub fn event_names() -> &'static [&'static str] {
         &EVENT_NAMES
     }
+}
 
-    async fn ask(&self, piece: &Piece) -> Result<Vec<u8>, AwsError> {
+impl Pieces {
+    async fn ask(&self, object: u32) -> Result<Vec<u8>, AwsError> {
+        let Some(piece) = self.all.get(object as usize) else {
+            return Err(AwsError::other("there is no such object".to_owned()));
+        };
         let place = &self.places[piece.place];
         let attribute = LookupAttribute::builder()
             .attribute_key(LookupAttributeKey::EventName)
             .attribute_value(piece.event_name)
             .build()
             .map_err(|error| AwsError::other(error.to_string()))?;
-        let mut events = Vec::new();
+        let (mut events, mut bytes) = (Vec::new(), 0);
         let mut token = None;
         for _ in 0..PAGES_MAX {
             place.wait(self.pause).await;
@@ -166,11 +203,23 @@ impl LookupLogs {
                 .send()
                 .await
                 .map_err(|error| AwsError::of(&error, "cloudtrail:LookupEvents", &place.label))?;
-            let page = answer.events.unwrap_or_default().into_iter();
-            events.extend(page.map(|event| json!({"CloudTrailEvent": event.cloud_trail_event})));
+            for event in answer.events.unwrap_or_default() {
+                let event = json!({"CloudTrailEvent": event.cloud_trail_event}).to_string();
+                bytes += event.len();
+                events.push(event);
+            }
+            if bytes > BYTES_MAX {
+                let name = piece.event_name;
+                let what = format!("more than {BYTES_MAX} bytes of {name} in one day");
+                let instead = "read this account from its trail's bucket";
+                return Err(AwsError::other(format!(
+                    "{}: {what}; {instead}",
+                    place.label
+                )));
+            }
             token = answer.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
-                return Ok(json!({ "Events": events }).to_string().into_bytes());
+                return Ok(format!("{{\"Events\":[{}]}}", events.join(",")).into_bytes());
             }
         }
         let what = format!("more than {PAGES_MAX} pages of {}", piece.event_name);
@@ -191,55 +240,57 @@ impl Place {
     }
 }
 
-/// Whole weeks that are over, by a calendar that does not move with the window, and
-/// the days around them.
-fn stretches(from: UtcSecond, to: UtcSecond, now: UtcSecond) -> Vec<(UtcSecond, UtcSecond)> {
-    let floor = |moment: UtcSecond, unit: i64| moment.unix().div_euclid(unit) * unit;
-    let mut stretches = Vec::new();
-    let mut at = floor(from, DAY_SECONDS);
+/// Whole UTC days, the last one up to now.
+fn days(from: UtcSecond, to: UtcSecond, now: UtcSecond) -> Vec<(UtcSecond, UtcSecond)> {
+    let mut days = Vec::new();
+    let mut at = from.day_number() * DAY_SECONDS;
     while at < to.unix() {
-        let is_week =
-            at % WEEK_SECONDS == 0 && at + WEEK_SECONDS <= floor(to.min(now), DAY_SECONDS);
-        let length = if is_week { WEEK_SECONDS } else { DAY_SECONDS };
-        let end = (at + length).min(now.unix().max(at + 1));
-        stretches.push((UtcSecond::from_unix(at), UtcSecond::from_unix(end)));
-        at += length;
+        let end = (at + DAY_SECONDS).min(now.unix().max(at + 1));
+        days.push((UtcSecond::from_unix(at), UtcSecond::from_unix(end)));
+        at += DAY_SECONDS;
     }
-    stretches
+    days
+}
+
+impl Fetch for Arc<Pieces> {
+    fn bytes(&self, _object: u32) -> u64 {
+        PIECE_BYTES
+    }
+
+    /// Pieces wait for their turn, and for that of every page.
+    fn seconds_max(&self, _object: u32) -> u64 {
+        7 * DAY_SECONDS.unsigned_abs()
+    }
+
+    fn fetch(&self, object: u32) -> Fetching<'_> {
+        Box::pin(self.ask(object))
+    }
 }
 
 impl LogSource for LookupLogs {
     fn object_count(&self) -> u32 {
-        u32::try_from(self.pieces.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.pieces.all.len()).unwrap_or(u32::MAX)
     }
 
     fn key(&self, object: u32) -> Text {
-        let Some(piece) = self.pieces.get(object as usize) else {
+        let Some(piece) = self.pieces.all.get(object as usize) else {
             return "".into();
         };
-        let place = &self.places[piece.place].label;
-        let days = (piece.to.unix() - piece.from.unix())
-            .div_euclid(DAY_SECONDS)
-            .max(1);
-        let span = if days > 1 { "/week" } else { "" };
+        let place = &self.pieces.places[piece.place].label;
         let day = piece.from.day();
-        format!("{place}/{}/{day}{span}", piece.event_name).into()
+        format!("{place}/{}/{day}", piece.event_name).into()
     }
 
     fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
-        body.clear();
-        let Some(piece) = self.pieces.get(object as usize) else {
-            return Err(SourceError {
-                message: "there is no such object".to_owned(),
-            });
-        };
-        *body = self
-            .runtime
-            .block_on(self.ask(piece))
-            .map_err(|error| SourceError {
-                message: error.message,
-            })?;
-        Ok(())
+        self.ahead.take(object, body)
+    }
+
+    fn expect(&self, objects: &[u32]) {
+        self.ahead.announce(objects);
+    }
+
+    fn fetched(&self) -> Option<u64> {
+        Some(self.ahead.fetched())
     }
 
     fn listing(&self) -> &Listing {
@@ -247,7 +298,7 @@ impl LogSource for LookupLogs {
     }
 
     fn version(&self, object: u32) -> Option<Version> {
-        let piece = self.pieces.get(object as usize)?;
+        let piece = self.pieces.all.get(object as usize)?;
         // What may still grow is asked for again: its end is never the same.
         let tag = if piece.is_open {
             format!("until {}", piece.to)
@@ -266,32 +317,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weeks_that_are_over_are_asked_for_whole_and_never_overlap() {
+    fn days_are_asked_for_whole_and_never_overlap() {
         let at = |text: &str| UtcSecond::parse(text).unwrap();
-        let now = at("2026-07-20T10:00:00Z");
-        let all = stretches(at("2026-07-01T13:00:00Z"), now, now);
-        // 2026-07-02 is a Thursday, like 1970-01-01.
+        let now = at("2026-07-03T10:00:00Z");
+        let all = days(at("2026-07-01T13:00:00Z"), now, now);
         let spelled: Vec<String> = all
             .iter()
             .map(|(from, to)| format!("{} {}", from.day(), (to.unix() - from.unix()) / 3600))
             .collect();
-        assert_eq!(
-            spelled,
-            [
-                "2026-07-01 24",
-                "2026-07-02 168",
-                "2026-07-09 168",
-                "2026-07-16 24",
-                "2026-07-17 24",
-                "2026-07-18 24",
-                "2026-07-19 24",
-                "2026-07-20 10",
-            ]
-        );
+        assert_eq!(spelled, ["2026-07-01 24", "2026-07-02 24", "2026-07-03 10"]);
         assert!(all.windows(2).all(|pair| pair[0].1 == pair[1].0));
-        // The next night asks for the same pieces, but for the last ones.
-        let later = at("2026-07-21T10:00:00Z");
-        let again = stretches(at("2026-07-02T13:00:00Z"), later, later);
-        assert_eq!(again[..5], all[1..6]);
+    }
+
+    #[test]
+    fn names_are_sorted_and_each_is_asked_for_once() {
+        assert!(EVENT_NAMES.is_sorted_by(|left, right| left < right));
     }
 }

@@ -9,10 +9,15 @@ use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use crate::ports::{Listing, LogSource, SourceError, Version};
 use aws_sdk_s3::Client;
-use std::sync::Arc;
+use aws_sdk_s3::config::Region;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Stored bytes of one object.
 const STORED_BYTES_MAX: u64 = Limits::DEFAULT.object_bytes_max as u64;
+
+/// What an object that was not listed is taken for, so that not too many are brought at
+/// once.
+const UNLISTED_BYTES: u64 = 512 << 10;
 
 /// Objects of a bucket, in the order of their keys.
 pub struct S3Logs {
@@ -23,7 +28,7 @@ pub struct S3Logs {
 
 /// The listed objects, and how to ask for them.
 struct Bucket {
-    client: Client,
+    client: Mutex<Client>,
     location: S3Location,
     objects: Vec<Listed>,
     /// Whether sizes and `ETag`s are known.
@@ -45,7 +50,7 @@ impl S3Logs {
     ) -> Result<Self, AwsError> {
         let found = s3_list::list(aws, &location, window, on_listed)?;
         let bucket = Bucket {
-            client: found.client,
+            client: Mutex::new(found.client),
             location,
             objects: found.objects,
             is_listed: true,
@@ -62,13 +67,13 @@ impl S3Logs {
             Listed {
                 folder: key[..cut].into(),
                 name: key[cut..].into(),
-                bytes: 0,
+                bytes: UNLISTED_BYTES,
                 etag: "".into(),
                 changed_at: 0,
             }
         });
         let bucket = Bucket {
-            client,
+            client: Mutex::new(client),
             location,
             objects: listed.collect(),
             is_listed: false,
@@ -80,7 +85,7 @@ impl S3Logs {
         let bucket = Arc::new(bucket);
         let fetch = Box::new(Arc::clone(&bucket));
         Self {
-            ahead: Ahead::new(fetch, aws.runtime(), aws.backoff()),
+            ahead: Ahead::new(fetch, aws.runtime(), (aws.backoff(), aws.attempts())),
             bucket,
             listing,
         }
@@ -88,24 +93,36 @@ impl S3Logs {
 }
 
 impl Bucket {
+    fn move_to(&self, region: &str) {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = client
+            .config()
+            .to_builder()
+            .region(Region::new(region.to_owned()));
+        *client = Client::from_conf(config.build());
+    }
+
     /// One try to get an object, whole.
     async fn get(&self, object: u32) -> Result<Vec<u8>, AwsError> {
         let Some(listed) = self.objects.get(object as usize) else {
             return Err(AwsError::other("there is no such object".to_owned()));
         };
         let key = listed.key();
-        let broken = |message: String| AwsError {
-            kind: Trouble::Unreachable,
-            message,
-        };
-        let asked = self
+        let broken = |message: String| AwsError::new(Trouble::Unreachable, message);
+        let client = self
             .client
-            .get_object()
-            .bucket(&self.location.bucket)
-            .key(&key);
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let asked = client.get_object().bucket(&self.location.bucket).key(&key);
         let answer = asked.set_request_payer(self.location.payer()).send().await;
         let answer = answer.map_err(|error| {
             let error = AwsError::of(&error, "s3:GetObject", "S3");
+            if let (Trouble::OtherRegion, Some(region)) = (error.kind, &error.region) {
+                // Objects that were not listed come from a bucket whose Region nobody asked.
+                self.move_to(region);
+                return AwsError::new(Trouble::Unreachable, error.message);
+            }
             if error.kind == Trouble::Absent {
                 let message = "it was listed, but is no longer there".to_owned();
                 return AwsError { message, ..error };

@@ -15,8 +15,10 @@ use crate::model::time::{day_number, numbered_day};
 use crate::model::window::{DELIVERY_SLACK_DAYS, LOOK_BACK_SECONDS, TimeWindow};
 use crate::ports::Listing;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{ResponseChecksumValidation, StalledStreamProtectionConfig};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::RequestPayer;
+use aws_smithy_types::retry::RetryConfig;
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -26,8 +28,6 @@ use tokio::task::JoinSet;
 const DAYS_BY_PREFIX_MAX: i32 = 4;
 /// Lists in flight. Listing is a small part of the requests.
 const LISTS_MAX: usize = 64;
-/// Tries of one page, beside those of the SDK for its request.
-const TRIES_MAX: u32 = 5;
 /// What a prefix ends with, and folders are cut at.
 const DELIMITER: &str = "/";
 
@@ -220,11 +220,15 @@ pub(super) fn list(
     on_listed: OnListed<'_>,
 ) -> Result<Found, AwsError> {
     let mut client = client(aws, location, None);
-    let (begin, backoff) = (start(location), aws.backoff());
+    let (begin, backoff) = (start(location), (aws.backoff(), aws.attempts()));
     let probe = aws.block_on(patiently(&client, location, &begin, None, backoff));
     let first = match probe {
         Err(error) if error.kind == Trouble::OtherRegion => {
-            client = self::client(aws, location, Some(&error.message));
+            let Some(region) = &error.region else {
+                return Err(error);
+            };
+            aws.note_region(&location.bucket, region);
+            client = self::client(aws, location, Some(region));
             aws.block_on(patiently(&client, location, &begin, None, backoff))?
         }
         first => first?,
@@ -236,7 +240,8 @@ pub(super) fn list(
 /// A client for the location's Region, or for the one that S3 says it is in.
 pub(super) fn client(aws: &Aws, location: &S3Location, region: Option<&str>) -> Client {
     let mut access = location.access.clone();
-    if let Some(region) = region {
+    let known = aws.region_of(&location.bucket);
+    if let Some(region) = region.or(known.as_deref()) {
         access.region = Some(region.to_owned());
     }
     let config = aws.config(&access);
@@ -245,7 +250,14 @@ pub(super) fn client(aws: &Aws, location: &S3Location, region: Option<&str>) -> 
         || config
             .service_config()
             .is_some_and(|_| std::env::var_os("AWS_ENDPOINT_URL_S3").is_some());
-    let own = aws_sdk_s3::config::Builder::from(&config).force_path_style(elsewhere);
+    // Tries are counted here, so that being told to slow down is heard at once.
+    let once = RetryConfig::standard().with_max_attempts(1);
+    let own = aws_sdk_s3::config::Builder::from(&config)
+        .retry_config(once)
+        // Each try has its own time, and gzip its own checksum: small objects are many.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .force_path_style(elsewhere);
     Client::from_conf(own.build())
 }
 
@@ -294,7 +306,7 @@ async fn walk(
     client: Client,
     location: &S3Location,
     window: &TimeWindow,
-    (first, backoff): (Page, Duration),
+    (first, backoff): (Page, Patience),
     on_listed: OnListed<'_>,
 ) -> Result<Found, AwsError> {
     let mut walk = Walk {
@@ -453,18 +465,21 @@ impl Walk<'_> {
     }
 }
 
+/// How long the first retry waits, and how many tries there are.
+type Patience = (Duration, u32);
+
 /// Asks for one page, again where that may help.
 async fn patiently(
     client: &Client,
     location: &S3Location,
     job: &Job,
     token: Option<String>,
-    backoff: Duration,
+    (backoff, tries_max): Patience,
 ) -> Result<Page, AwsError> {
     let mut tries = 1;
     loop {
         match page(client, location, job, token.clone()).await {
-            Err(error) if error.may_pass() && tries < TRIES_MAX => {
+            Err(error) if error.may_pass() && tries < tries_max => {
                 tokio::time::sleep(backoff * 2_u32.pow(tries - 1)).await;
                 tries += 1;
             }
@@ -551,10 +566,10 @@ fn check(answer: &ListObjectsV2Output, place: &str) -> Result<(), AwsError> {
     if is_whole {
         return Ok(());
     }
-    Err(AwsError {
-        kind: Trouble::Unreachable,
-        message: format!("{place}: its list was cut short"),
-    })
+    Err(AwsError::new(
+        Trouble::Unreachable,
+        format!("{place}: its list was cut short"),
+    ))
 }
 
 #[cfg(test)]

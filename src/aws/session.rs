@@ -46,6 +46,10 @@ pub struct Aws {
     /// Retries wait this long first.
     backoff: Duration,
     configs: Mutex<BTreeMap<Access, SdkConfig>>,
+    /// Regions of buckets that are elsewhere than was said.
+    regions: Mutex<BTreeMap<String, String>>,
+    /// Tries of a request, as the environment says.
+    attempts: u32,
 }
 
 impl Aws {
@@ -68,18 +72,27 @@ impl Aws {
             .map_err(|error| AwsError::other(format!("cannot start threads for AWS: {error}")))?;
         let name = AppName::new("qs-audit").map_err(|error| AwsError::other(error.to_string()))?;
         let base = runtime.block_on(loader.app_name(name).load());
-        let asked = base.retry_config().map(RetryConfig::max_attempts);
-        let base = if asked.is_none_or(|asked| asked == ATTEMPTS_OF_SDK) {
-            let patient = RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX);
-            base.into_builder().retry_config(patient).build()
+        let told = base
+            .retry_config()
+            .cloned()
+            .unwrap_or_else(RetryConfig::standard);
+        // Three is what the SDK does when nobody says anything.
+        let says_nothing = told.max_attempts() == ATTEMPTS_OF_SDK
+            && std::env::var_os("AWS_MAX_ATTEMPTS").is_none();
+        let attempts = if says_nothing {
+            ATTEMPTS_MAX
         } else {
-            base
+            told.max_attempts()
         };
+        let patient = told.with_max_attempts(attempts);
+        let base = base.into_builder().retry_config(patient).build();
         Ok(Self {
             runtime: Arc::new(runtime),
             base,
             backoff: Duration::from_millis(200),
             configs: Mutex::default(),
+            regions: Mutex::default(),
+            attempts,
         })
     }
 
@@ -112,6 +125,35 @@ impl Aws {
         Ok(aws)
     }
 
+    /// Tries of a request, where they are counted here and not by the SDK.
+    pub(super) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Where a bucket turned out to be.
+    pub(super) fn region_of(&self, bucket: &str) -> Option<String> {
+        let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        regions.get(bucket).cloned()
+    }
+
+    pub(super) fn note_region(&self, bucket: &str, region: &str) {
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        regions.insert(bucket.to_owned(), region.to_owned());
+    }
+
+    /// The account of the caller's own credentials.
+    ///
+    /// # Errors
+    ///
+    /// When there are none, or nobody takes them.
+    pub fn own_account(&self) -> Result<String, AwsError> {
+        let client = aws_sdk_sts::Client::new(&self.base);
+        let answer = self.block_on(client.get_caller_identity().send());
+        let answer =
+            answer.map_err(|error| AwsError::of(&error, "sts:GetCallerIdentity", "AWS STS"))?;
+        Ok(answer.account.unwrap_or_default())
+    }
+
     /// How long the first retry of a body waits.
     pub(super) fn backoff(&self) -> Duration {
         self.backoff
@@ -133,9 +175,11 @@ impl Aws {
         let region = Region::new(region.unwrap_or(REGION_DEFAULT).to_owned());
         let mut builder = self.base.to_builder().region(region.clone());
         if let Some(role) = &access.role_arn {
+            // STS is asked where the caller is: the target's Region may not be open to it.
+            let own = self.region().unwrap_or(region.as_ref()).to_owned();
             let mut provider = AssumeRoleProvider::builder(role)
                 .session_name("qs-audit")
-                .region(region)
+                .region(Region::new(own))
                 .configure(&self.base);
             if let Some(id) = &access.external_id {
                 provider = provider.external_id(id);

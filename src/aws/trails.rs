@@ -106,13 +106,18 @@ async fn selectors(client: &Client, trail: &mut Trail) {
     {
         Ok(selectors) => {
             let basic = selectors.event_selectors.iter().flatten();
-            let has_basic = basic.clone().any(|selector| {
-                let reads_and_writes = selector
+            let of_management =
+                basic.filter(|selector| selector.include_management_events.unwrap_or(true));
+            let (mut reads, mut writes) = (false, false);
+            for selector in of_management {
+                let kind = selector
                     .read_write_type
                     .as_ref()
-                    .is_none_or(|kind| kind.as_str() == "All");
-                selector.include_management_events.unwrap_or(true) && reads_and_writes
-            });
+                    .map_or("All", |kind| kind.as_str());
+                reads |= kind != "WriteOnly";
+                writes |= kind != "ReadOnly";
+            }
+            let has_basic = reads && writes;
             // Advanced selectors name the category, and narrow it by further fields.
             let advanced = selectors.advanced_event_selectors.iter().flatten();
             let has_advanced = advanced.clone().any(|selector| {
@@ -125,7 +130,12 @@ async fn selectors(client: &Client, trail: &mut Trail) {
                             .flatten()
                             .any(|value| value == "Management")
                 });
-                is_management && fields.len() == 1
+                // Leaving out noisy services, as KMS is by many, leaves the rest.
+                let narrows = fields.iter().any(|field| {
+                    !matches!(field.field.as_str(), "eventCategory" | "eventSource")
+                        || field.field == "eventSource" && field.not_equals.is_none()
+                });
+                is_management && !narrows
             });
             trail.has_management_events = Some(has_basic || has_advanced);
         }

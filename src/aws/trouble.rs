@@ -1,6 +1,7 @@
 //! What went wrong at AWS, in words for the person who sees them.
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -19,7 +20,7 @@ pub enum Trouble {
     Throttled,
     /// The service cannot be reached, or broke off.
     Unreachable,
-    /// The bucket is in another Region: its name.
+    /// The bucket is in another Region.
     OtherRegion,
     /// Anything else.
     Other,
@@ -33,6 +34,8 @@ pub struct AwsError {
     pub kind: Trouble,
     /// What happened, to what, and what mends it.
     pub message: String,
+    /// Where the bucket is, if S3 says that it is elsewhere.
+    pub region: Option<String>,
 }
 
 /// Codes by which services refuse for want of permission.
@@ -59,7 +62,19 @@ const CREDENTIALS: [&str; 9] = [
     "IncompleteSignature",
 ];
 
-const ABSENT: [&str; 7] = [
+/// Codes of buckets that are in another Region than was asked.
+const ELSEWHERE: [&str; 4] = [
+    "PermanentRedirect",
+    "TemporaryRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+];
+
+/// An object in an archive has to be restored before it can be read.
+const ARCHIVED: &str = "InvalidObjectState";
+
+const ABSENT: [&str; 8] = [
+    ARCHIVED,
     "NoSuchBucket",
     "NoSuchKey",
     "NotFound",
@@ -123,17 +138,25 @@ impl AwsError {
             Trouble::Throttled => {
                 format!("{place}: throttled to the end ({what}); try again later")
             }
-            Trouble::OtherRegion => match region_of(refused.raw().headers()) {
-                Some(region) => region.to_owned(),
-                None => format!("{place}: the bucket is in another Region ({what})"),
-            },
+            Trouble::OtherRegion => format!("{place}: the bucket is in another Region ({what})"),
+            Trouble::Absent if code == ARCHIVED => {
+                format!("{place}: it is archived ({what}); restore it to read it")
+            }
             _ => format!("{place}: {what}"),
         };
-        Self { kind, message }
+        let region = refused.raw().headers().get("x-amz-bucket-region");
+        Self {
+            kind,
+            message,
+            region: region.map(str::to_owned),
+        }
     }
 
     fn of_failure<E: Error + 'static>(error: &SdkError<E, HttpResponse>, place: &str) -> Self {
         if let Some(credentials) = find::<CredentialsError>(error) {
+            if let Some(refused) = find::<AssumeRoleError>(error) {
+                return Self::of_role(refused);
+            }
             let why = plain(&chain(credentials));
             // The last place that is asked is the metadata of an EC2 instance.
             let is_nowhere = matches!(credentials, CredentialsError::CredentialsNotLoaded(_))
@@ -143,10 +166,7 @@ impl AwsError {
             } else {
                 ("the AWS credentials cannot be used", RENEW)
             };
-            return Self {
-                kind: Trouble::Credentials,
-                message: format!("{what} ({why}); {mend}"),
-            };
+            return Self::new(Trouble::Credentials, format!("{what} ({why}); {mend}"));
         }
         let (kind, what) = match error {
             SdkError::TimeoutError(_) => (Trouble::Unreachable, "no answer in time"),
@@ -154,18 +174,39 @@ impl AwsError {
             SdkError::ResponseError(_) => (Trouble::Unreachable, "broke off its answer"),
             _ => (Trouble::Other, "the request could not be made"),
         };
+        Self::new(kind, format!("{place}: {what} ({})", plain(&chain(error))))
+    }
+
+    /// A role that cannot be assumed: a matter of that role, not of the caller's own
+    /// credentials.
+    fn of_role(error: &AssumeRoleError) -> Self {
+        let code = error.code().unwrap_or_default();
+        let said = plain(error.message().unwrap_or(code));
+        // Nobody takes the caller's own credentials.
+        let kind = match kind(code, 400) {
+            Trouble::Credentials => Trouble::Credentials,
+            Trouble::Throttled => Trouble::Throttled,
+            _ => Trouble::Denied,
+        };
+        let mend = match kind {
+            Trouble::Credentials => RENEW,
+            Trouble::Throttled => "try again later",
+            _ => "allow sts:AssumeRole",
+        };
+        Self::new(kind, format!("the role cannot be assumed ({said}); {mend}"))
+    }
+
+    pub(super) fn new(kind: Trouble, message: String) -> Self {
         Self {
             kind,
-            message: format!("{place}: {what} ({})", plain(&chain(error))),
+            message,
+            region: None,
         }
     }
 
     /// A failure that no service reported.
     pub(super) fn other(message: String) -> Self {
-        Self {
-            kind: Trouble::Other,
-            message,
-        }
+        Self::new(Trouble::Other, message)
     }
 
     /// Whether the same request may succeed a little later.
@@ -183,8 +224,7 @@ fn kind(code: &str, status: u16) -> Trouble {
         Trouble::Denied
     } else if CREDENTIALS.contains(&code) {
         Trouble::Credentials
-    } else if code == "PermanentRedirect" || code == "AuthorizationHeaderMalformed" || status == 301
-    {
+    } else if ELSEWHERE.contains(&code) || matches!(status, 301 | 307) {
         Trouble::OtherRegion
     } else if THROTTLED.contains(&code) || matches!(status, 429 | 503) {
         Trouble::Throttled
@@ -197,10 +237,6 @@ fn kind(code: &str, status: u16) -> Trouble {
     } else {
         Trouble::Other
     }
-}
-
-fn region_of(headers: &aws_smithy_runtime_api::http::Headers) -> Option<&str> {
-    headers.get("x-amz-bucket-region")
 }
 
 /// The cause of a kind, however deep.

@@ -14,14 +14,16 @@ use crate::config::{LogLocation, Settings};
 use crate::model::coverage::Limits;
 use crate::model::event::Event;
 use crate::model::interest::Interest;
-use crate::model::key::KeyFacts;
+use crate::model::key::{KeyFacts, LOOKED_UP};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::{UtcSecond, day_number};
 use crate::model::window::TimeWindow;
 use crate::output::human::{count, plural, safe};
 use crate::pipeline::{self, Plan, Watcher};
-use crate::ports::{LogSource, Version};
+use crate::ports::LogSource;
 use crate::store::{Entry, ReadObject, Writer};
+use hashbrown::HashSet;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -32,8 +34,6 @@ const FIRST_SECONDS: i64 = 36 * 86_400;
 const RECENT_DAYS: i64 = 3;
 /// The same, when other roles are declared than before.
 const RECENT_DAYS_AFTER_CHANGE: i64 = 31;
-/// What keys of events begin with that were looked up.
-const LOOKED_UP: &str = "lookup-events://";
 /// Rounds in which sessions of interest lead to further ones.
 const ROUNDS_MAX: usize = 8;
 
@@ -66,8 +66,10 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
             .hint("what is collected has to be found again: name a file or a folder"));
     }
     let holder = format!("process {}, since {now}", std::process::id());
+    let locations = sources::canonical(locations);
+    let roots: Vec<String> = locations.iter().flat_map(sources::roots).collect();
     let mut writer = Writer::open(&root, &holder, args.wait, now)?;
-    let window = window(global, &settings, &mut writer, now)?;
+    let window = window(global, &settings, &mut writer, (&roots, now))?;
     let run = writer.begin(&window)?;
     let mut done = Done::default();
     let mut collector = Collector {
@@ -78,12 +80,14 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
         batch_objects: args.commit_every as usize,
         done: &mut done,
     };
-    collector.logs(&locations)?;
-    gather::gather(global, &settings, &mut writer, &window, &mut done)?;
+    collector.logs(&locations, &roots)?;
+    // What was read of logs counts, whatever else goes wrong.
+    writer.cover(&roots, &window)?;
     writer.finish(run, done.objects_read)?;
-    writer.set_fact("window-to", &window.to.unwrap_or(now).to_string())?;
+    let gathered = gather::gather(global, &settings, &mut writer, &window, &mut done);
     let tidied = writer.tidy(settings.store.retention_days)?;
     drop(writer);
+    gathered?;
     if tidied.objects_forgotten > 0 {
         let forgotten = plural(tidied.objects_forgotten, "object");
         let days = settings.store.retention_days;
@@ -104,13 +108,12 @@ fn window(
     global: &Global,
     settings: &Settings,
     writer: &mut Writer,
-    now: UtcSecond,
+    (roots, now): (&[String], UtcSecond),
 ) -> Result<TimeWindow, Failure> {
     let asked = global.since.is_some() || global.from.is_some() || global.to.is_some();
     let usual = moments::window(global, now, DefaultWindow::Last(FIRST_SECONDS))?;
     let to = usual.to.unwrap_or(now.plus(1)).min(now.plus(1));
-    let last = writer.fact("window-to")?;
-    let last = last.and_then(|last| UtcSecond::parse(&last));
+    let last = writer.resume(roots)?;
     let look_back = i64::from(settings.store.look_back_days) * 86_400;
     Ok(match last {
         Some(last) if !asked => TimeWindow {
@@ -138,36 +141,38 @@ struct Collector<'a> {
 struct Wanted {
     object: u32,
     key: Text,
-    version: Version,
+    version: crate::ports::Version,
     day: Option<jiff::civil::Date>,
 }
 
 impl Collector<'_> {
-    fn logs(&mut self, locations: &[LogLocation]) -> Result<(), Failure> {
-        let logs = sources::open(self.global, locations, &self.window)?;
-        let roots: Vec<String> = locations.iter().flat_map(sources::roots).collect();
-        let failed = &logs.listing().failed;
-        self.writer.note_gaps(&roots, failed)?;
-        self.done.gaps.extend(failed.iter().cloned());
+    fn logs(&mut self, locations: &[LogLocation], roots: &[String]) -> Result<(), Failure> {
+        let mut logs = sources::open(self.global, locations, &self.window)?;
+        let failed = logs.listing().failed.clone();
+        self.writer.note_listing(roots, &self.window, &failed)?;
+        self.done.gaps.extend(failed);
+        // What was listed once and could not be read is tried again.
+        let mut unread = self.writer.unread()?;
+        unread.retain(|key| {
+            !key.starts_with(LOOKED_UP) && roots.iter().any(|root| key.starts_with(root))
+        });
+        for source in sources::of_keys(self.global, self.settings, &unread)? {
+            logs.add(source);
+        }
         let wanted = self.wanted(&logs)?;
         let plan = self.plan();
         let objects = wanted.iter().map(|one| one.object).collect();
         let bytes = wanted.iter().map(|one| one.version.bytes).sum();
         let progress = Progress::new(self.global, &logs, objects, Some(bytes));
-        let mut interest = self.writer.interest()?;
-        interest.all_sessions = self.settings.store.all_sessions;
+        let known = self.writer.interest()?;
         let mut recent = self.recent(&wanted)?;
+        // Other roles may be declared than before, whether or not there is anything new.
+        let mut interest = pipeline::interest_in(&plan, &recent, known);
         for batch in wanted.chunks(self.batch_objects) {
             interest = self.batch(&plan, &logs, batch, (&mut recent, &interest), &progress)?;
         }
         progress.finish();
         self.came_late(&plan, &mut recent, interest)?;
-        let all = if self.settings.store.all_sessions {
-            "yes"
-        } else {
-            "no"
-        };
-        self.writer.set_fact("all-sessions", all)?;
         Ok(self.writer.set_fact("topology", &self.topology())?)
     }
 
@@ -175,7 +180,6 @@ impl Collector<'_> {
         Plan {
             topology: self.settings.topology.clone(),
             threads: usize::from(self.global.threads),
-            all_sessions: self.settings.store.all_sessions,
             limits: Limits::DEFAULT,
             ..Plan::default()
         }
@@ -199,12 +203,16 @@ impl Collector<'_> {
     /// The objects that were not read before, by day of delivery.
     fn wanted(&mut self, logs: &dyn LogSource) -> Result<Vec<Wanted>, Failure> {
         let mut wanted = Vec::new();
+        let mut seen: HashSet<Text> = HashSet::new();
         for object in 0..logs.object_count() {
             let key = logs.key(object);
-            let version = logs.version(object).unwrap_or(Version {
-                tag: "".into(),
-                bytes: 0,
-            });
+            let Some(version) = logs.version(object) else {
+                return Err(Failure::usage(format!("{key} can be read only once"))
+                    .hint("what is collected has to be found again: name a file or a folder"));
+            };
+            if !seen.insert(key.clone()) {
+                continue;
+            }
             match self.writer.entry(&key, &version)? {
                 Entry::Read => self.done.objects_known += 1,
                 Entry::New | Entry::Changed => wanted.push(Wanted {
@@ -225,15 +233,16 @@ impl Collector<'_> {
             .writer
             .fact("topology")?
             .is_none_or(|known| known == self.topology());
-        let days = if is_same {
-            RECENT_DAYS
-        } else {
-            RECENT_DAYS_AFTER_CHANGE
-        };
         let first = wanted.iter().find_map(|one| one.day);
         let first = first.map(|day| i64::from(day_number(day)));
         let first = first.or(self.window.from.map(UtcSecond::day_number));
-        Ok(self.writer.events_since(first.unwrap_or(0) - days)?)
+        let first = first.unwrap_or(0);
+        let days = if is_same {
+            (first - RECENT_DAYS, first + RECENT_DAYS)
+        } else {
+            (self.writer.today() - RECENT_DAYS_AFTER_CHANGE, i64::MAX)
+        };
+        Ok(self.writer.events_between(days)?)
     }
 
     /// Reads some objects and keeps them; gives the interest that has grown.
@@ -295,21 +304,23 @@ impl Collector<'_> {
             }
             self.done.objects_again += keys.len() as u64;
             for keys in keys.chunks(self.batch_objects) {
-                let logs = sources::of_keys(self.global, self.settings, keys)?;
-                let mut again = Vec::new();
-                for (object, key) in (0..logs.object_count()).zip(keys) {
-                    again.push(Wanted {
-                        object,
-                        key: key.as_str().into(),
-                        version: self.writer.version(key)?,
-                        day: KeyFacts::of(key).delivery_day,
-                    });
+                for logs in sources::of_keys(self.global, self.settings, keys)? {
+                    let mut again = Vec::new();
+                    for object in 0..logs.object_count() {
+                        let key = logs.key(object);
+                        again.push(Wanted {
+                            object,
+                            version: self.writer.version(&key)?,
+                            day: KeyFacts::of(&key).delivery_day,
+                            key,
+                        });
+                    }
+                    let known = (&mut *recent, &interest);
+                    let before = self.done.objects_read;
+                    let unwatched = &pipeline::Unwatched;
+                    interest = self.batch(plan, &*logs, &again, known, unwatched)?;
+                    self.done.objects_read = before;
                 }
-                let unwatched = &pipeline::Unwatched;
-                let known = (&mut *recent, &interest);
-                let before = self.done.objects_read;
-                interest = self.batch(plan, &logs, &again, known, unwatched)?;
-                self.done.objects_read = before;
             }
             before = keys;
         }
@@ -323,10 +334,10 @@ fn tell(global: &Global, root: &Path, window: &TimeWindow, done: &Done) -> Resul
         write_out(global, |out| summary(root, window, done, out))?;
     }
     if !done.gaps.is_empty() && !global.quiet {
-        let shown = done.gaps.iter().take(GAPS_SHOWN);
-        let lines: String = shown
-            .map(|(place, why)| format!("  {}: {}\n", safe(place), safe(why)))
-            .collect();
+        let mut lines = String::new();
+        for (place, why) in done.gaps.iter().take(GAPS_SHOWN) {
+            let _ = writeln!(lines, "  {}: {}", safe(place), safe(why));
+        }
         let more = done.gaps.len().saturating_sub(GAPS_SHOWN);
         let more = if more > 0 {
             format!("  and {more} more\n")

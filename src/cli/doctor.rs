@@ -19,7 +19,7 @@ use crate::output::human::{duration, plural, safe};
 use crate::output::json::table as json;
 use crate::output::{csv, xlsx};
 use crate::pipeline::{self, Plan, Unwatched};
-use crate::ports::LogSource;
+use crate::ports::{LogSource, Sources};
 use crate::tables::write_parquet;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -137,6 +137,7 @@ fn configuration(settings: &Settings, lines: &mut Vec<Line>) {
 struct Seen {
     objects: u64,
     last_event_at: Option<UtcSecond>,
+    is_looked_up: bool,
 }
 
 /// Lists every location, and reads the last object of each account.
@@ -157,12 +158,10 @@ fn logs(
     };
     for location in &locations {
         let name = sources::roots(location).join(", ");
-        if let LogLocation::LookupEvents { .. } = location {
-            lines.push(Line::skipped(
-                &name,
-                "list",
-                "looked up by event name when it is read",
-            ));
+        if let LogLocation::LookupEvents { account_id, .. } = location {
+            let detail = "looked up by event name when it is read";
+            lines.push(Line::skipped(&name, "list", detail));
+            seen.entry(account_id.to_string()).or_default().is_looked_up = true;
             continue;
         }
         let listed = match sources::open(global, std::slice::from_ref(location), window) {
@@ -222,7 +221,10 @@ fn of_location(
     if keys.is_empty() {
         return Ok(());
     }
-    let some = sources::of_keys(global, settings, &keys)?;
+    let mut some = Sources::default();
+    for source in sources::of_keys(global, settings, &keys)? {
+        some.add(source);
+    }
     let audit = pipeline::run(&Plan::default(), &some, &Unwatched)?;
     for ((account, ..), sighting) in &audit.coverage.seen {
         let known = seen.entry(account.to_string()).or_default();
@@ -269,6 +271,9 @@ fn of_account(account: &str, label: &str, seen: &BTreeMap<String, Seen>, now: Ut
     let Some(seen) = seen.get(account) else {
         return Line::failed(label, "events", "no logs of the last days", mend);
     };
+    if seen.is_looked_up && seen.objects == 0 {
+        return Line::skipped(label, "events", "looked up by event name when it is read");
+    }
     let Some(last) = seen.last_event_at else {
         let detail = format!(
             "{}, and no event in the last one",
@@ -431,8 +436,16 @@ mod remote {
         }
         let aws = Aws::new()?;
         let region = aws.region().map(str::to_owned);
+        let own = aws.own_account()?;
         for (account, label) in accounts {
-            let access = access(asks.audit_role(account), region.as_deref());
+            let role = asks.audit_role(account);
+            if !role.is_of(account, &own) {
+                let mend = "name its role: [aws] audit_role_arn, or audit_role_arn of the consumer";
+                let detail = format!("nobody may ask about it: the credentials are of {own}");
+                lines.push(Line::failed(label, "access", detail, mend));
+                continue;
+            }
+            let access = access(role, region.as_deref());
             match aws.trails(&access, label) {
                 Ok(trails) => of_trails(label, &trails, now, lines),
                 Err(error) if error.kind == Trouble::Credentials => return Err(error.into()),
@@ -444,7 +457,8 @@ mod remote {
                 Err(error) => refused(label, "statistics", error),
             });
         }
-        if let Some(hub) = &settings.topology.hub_account_id {
+        let hub = settings.topology.hub_account_id.as_ref();
+        if let Some(hub) = hub.filter(|hub| asks.audit_role(hub).is_of(hub, &own)) {
             let access = access(asks.audit_role(hub), region.as_deref());
             let label = format!("{hub} (hub)");
             lines.push(match aws.data_sources(&access, hub) {
@@ -483,7 +497,8 @@ mod remote {
         });
         let Some(trail) = best else {
             let mend = "aws cloudtrail create-trail --name qs-audit --s3-bucket-name BUCKET \
-                        --is-multi-region-trail --enable-log-file-validation";
+                        --is-multi-region-trail --enable-log-file-validation && \
+                        aws cloudtrail start-logging --name qs-audit";
             lines.push(Line::failed(label, "trail", "no trail logs it", mend));
             return;
         };
@@ -535,8 +550,8 @@ mod remote {
                 "logs all management events",
                 "leaves out management events",
                 &format!(
-                    "put-event-selectors --trail-name {name} --event-selectors \
-                     '[{{\"ReadWriteType\":\"All\",\"IncludeManagementEvents\":true}}]'"
+                    "get-event-selectors --trail-name {name} shows them: add one with \
+                     ReadWriteType All and IncludeManagementEvents true, and keep the others"
                 ),
             );
         }
@@ -577,6 +592,7 @@ mod remote {
         };
         let access = access(asks.payer_role(), None);
         let question = CostQuestion::AthenaByUsageType;
+        crate::cli::terminal::say("asking Cost Explorer: 1 paid request ($0.01)\n");
         lines.push(match aws.costs(&access, question, days, &mut |_, _| {}) {
             Ok(pages) => {
                 let detail = format!(

@@ -5,6 +5,7 @@ use super::exit::Exit;
 use crate::aws::{AwsError, Trouble};
 use crate::config::ConfigError;
 use crate::local::LocalLogsError;
+use crate::output::human::safe;
 use crate::pipeline::PipelineError;
 use std::fmt::Write as _;
 use std::io;
@@ -51,9 +52,14 @@ impl Failure {
 
     /// The message and the hint, for standard error.
     pub(super) fn text(&self) -> String {
-        let mut text = format!("error: {}\n", self.message);
+        // Names of folders and words of services may be in it. Lines are the program's own.
+        let plain = |text: &str| {
+            let lines = text.split('\n').map(|line| safe(line).into_owned());
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        let mut text = format!("error: {}\n", plain(&self.message));
         if let Some(hint) = &self.hint {
-            let _ = writeln!(text, "  hint: {hint}");
+            let _ = writeln!(text, "  hint: {}", plain(hint));
         }
         text
     }
@@ -85,8 +91,13 @@ impl From<AwsError> for Failure {
             Trouble::Throttled | Trouble::Unreachable => "try again, or see `qs-audit doctor`",
             Trouble::Other => "`qs-audit doctor` looks at every account",
         };
-        // What AWS refuses is a matter of how the run was set up.
-        Self::usage(error.to_string()).hint(hint)
+        let failure = match error.kind {
+            // It may well work a little later.
+            Trouble::Throttled | Trouble::Unreachable => Self::internal(error.to_string()),
+            // What AWS refuses is a matter of how the run was set up.
+            _ => Self::usage(error.to_string()),
+        };
+        failure.hint(hint)
     }
 }
 

@@ -102,11 +102,23 @@ mod remote {
             return Ok(());
         }
         let aws = Aws::new()?;
+        let hub = settings.topology.hub_account_id.is_some();
+        let asks_accounts =
+            (asks.statistics && !writer.pending()?.is_empty()) || (asks.data_sources && hub);
+        // Whose credentials they are tells which accounts they may ask about.
+        let own = match asks_accounts.then(|| aws.own_account()) {
+            Some(Ok(own)) => own,
+            None => String::new(),
+            Some(Err(error)) => {
+                gap(done, "AWS STS", error)?;
+                String::new()
+            }
+        };
         if asks.statistics {
-            statistics(&aws, settings, writer, done)?;
+            statistics((&aws, &own), settings, writer, done)?;
         }
         if asks.data_sources {
-            data_sources(&aws, settings, writer, done)?;
+            data_sources((&aws, &own), settings, writer, done)?;
         }
         if asks.organizations {
             organizations(&aws, settings, writer, done)?;
@@ -137,42 +149,54 @@ mod remote {
     }
 
     fn statistics(
-        aws: &Aws,
+        (aws, own): (&Aws, &str),
         settings: &Settings,
         writer: &mut Writer,
         done: &mut Done,
     ) -> Result<(), Failure> {
-        let pending = writer.pending()?;
+        let mut pending = writer.pending()?;
+        pending.retain(|place| {
+            let account = &place.account_id;
+            let is_asked = settings.aws.audit_role(account).is_of(account, own);
+            if !is_asked {
+                // Another account would only say that it does not know these queries.
+                let why = "no role to ask it with: [aws] audit_role_arn";
+                let of = format!("Athena in account {account}");
+                done.gaps.push((of.as_str().into(), why.to_owned()));
+            }
+            is_asked
+        });
         let batches: Vec<(&Pending, &[String])> = pending
             .iter()
             .flat_map(|place| place.ids.chunks(BATCH_MAX).map(move |ids| (place, ids)))
             .collect();
         let answers = ask_all(aws, settings, &batches);
-        let (mut kept, mut unavailable, mut unprocessed) = (0, 0, 0);
+        let mut told = Statistics::default();
+        let mut unavailable = Vec::new();
+        let mut unprocessed = 0;
+        let mut refused = None;
         for ((place, _), answer) in batches.iter().zip(answers) {
-            let answer = match answer {
-                Ok(answer) => answer,
-                Err(error) => {
-                    gap(done, &name(place), error)?;
-                    continue;
+            match answer {
+                Ok(answer) => {
+                    let text = answer.text.as_bytes();
+                    read_executions(&name(place), text, quick_query_id, &mut told);
+                    unavailable.extend(answer.unavailable);
+                    unprocessed += answer.unprocessed.len();
                 }
-            };
-            let mut told = Statistics::default();
-            read_executions(
-                &name(place),
-                answer.text.as_bytes(),
-                quick_query_id,
-                &mut told,
-            );
-            unavailable += answer.unavailable.len() as u64;
-            unprocessed += answer.unprocessed.len() as u64;
-            kept += keep(writer, told, answer.unavailable.into_iter().collect())?;
+                Err(error) => refused = gap(done, &name(place), error).err().or(refused),
+            }
+        }
+        // What was answered is kept, whatever else was refused.
+        let gone = unavailable.len();
+        let kept = keep(writer, told, unavailable)?;
+        if let Some(refused) = refused {
+            return Err(refused);
         }
         done.gaps.dedup();
         if !batches.is_empty() {
             let mut line = format!("statistics of {} kept", plural(kept, "query"));
-            if unavailable > 0 {
-                let _ = write!(line, ", {unavailable} no longer known to Athena");
+            if gone > 0 {
+                let _ = write!(line, ", {gone} no longer known to Athena");
             }
             if unprocessed > 0 {
                 let _ = write!(line, ", {unprocessed} to be asked for again");
@@ -222,7 +246,7 @@ mod remote {
     }
 
     fn data_sources(
-        aws: &Aws,
+        (aws, own): (&Aws, &str),
         settings: &Settings,
         writer: &mut Writer,
         done: &mut Done,
@@ -235,8 +259,15 @@ mod remote {
         if regions.is_empty() {
             regions.extend(aws.region());
         }
+        let role = settings.aws.audit_role(hub);
+        if !role.is_of(hub, own) {
+            let why = "no role to ask it with: [aws] audit_role_arn";
+            let of = format!("Quick in account {hub}");
+            done.gaps.push((of.as_str().into(), why.to_owned()));
+            return Ok(());
+        }
         for region in regions {
-            let access = access(settings.aws.audit_role(hub), Some(region));
+            let access = access(role.clone(), Some(region));
             let place = format!("Quick in account {hub}, {region}");
             match aws.data_sources(&access, hub) {
                 Ok(text) => {

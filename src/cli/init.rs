@@ -140,6 +140,7 @@ fn text(
                  # [hub]\n# account_id = \"111122223333\"\n\
                  # run_as_roles = [\"arn:aws:iam::111122223333:role/ROLE_A\"]\n\n";
     }
+    let mut names = BTreeSet::new();
     for (account, found) in consumers {
         if hub.as_ref() == Some(account) {
             continue;
@@ -152,7 +153,13 @@ fn text(
         );
         text += "[[consumers]]\n";
         let name = unit.and_then(|unit| unit.account_name.as_deref());
-        let _ = writeln!(text, "name = {}", quoted(name.unwrap_or(account)));
+        // Names of accounts need not be unique; those of consumers are.
+        let name = match name {
+            Some(name) if names.insert(name) => name.to_owned(),
+            Some(name) => format!("{name} {account}"),
+            None => account.to_string(),
+        };
+        let _ = writeln!(text, "name = {}", quoted(&name));
         let _ = writeln!(text, "account_id = {}", quoted(account));
         match unit.and_then(|unit| unit.business_unit.as_deref()) {
             Some(unit) => {
@@ -194,7 +201,12 @@ fn places(text: &mut String, global: &Global) {
         } else {
             logs.clone()
         };
-        let _ = writeln!(text, "[[logs]]\n{key} = {}\n", quoted(&place));
+        let pays = if key == "s3" && global.requester_pays {
+            "requester_pays = true\n"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "[[logs]]\n{key} = {}\n{pays}", quoted(&place));
     }
     if global.logs.is_empty() {
         *text += "# [[logs]]\n# s3 = \"s3://amzn-s3-demo-bucket/prefix\"\n\n";

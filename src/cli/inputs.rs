@@ -15,6 +15,7 @@ use crate::model::audit::Audit;
 use crate::model::coverage::{Limits, Rejects};
 use crate::model::event::Place;
 use crate::model::pattern::matches;
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::safe;
@@ -25,7 +26,7 @@ use crate::rules::{RULES, RuleSet};
 use crate::store::Store;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -37,7 +38,11 @@ pub(super) struct Inputs {
     /// Lines of business units that could not be read.
     units_rejects: Rejects,
     logs: Logs,
+    now: UtcSecond,
 }
+
+/// What a store may lack of the time up to now: it is collected once a day.
+const DAY_SECONDS: i64 = 86_400;
 
 /// Where events come from.
 enum Logs {
@@ -49,7 +54,7 @@ enum Logs {
 
 fn of_sessions_that_are_not_kept() -> Failure {
     Failure::usage("the store keeps the calls of sessions that have to do with Quick or Athena")
-        .hint("give --logs to read all of them, or collect with [store] all_sessions = true")
+        .hint("give --logs to read all of them")
 }
 
 /// Now: the clock, or what `--now` says instead.
@@ -179,6 +184,7 @@ impl Inputs {
             },
             logs,
             units_rejects,
+            now: now(global)?,
         })
     }
 
@@ -208,10 +214,14 @@ impl Inputs {
         let (logs, global) = match (&self.logs, global) {
             (Logs::Kept(store), global) => {
                 let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-                if self.plan.all_sessions && !store.has_all_sessions()? {
+                if self.plan.all_sessions {
                     return Err(of_sessions_that_are_not_kept());
                 }
-                let remembered = store.remember(&self.plan.window)?;
+                let mut remembered = store.remember(&self.plan.window)?;
+                remembered
+                    .listing
+                    .failed
+                    .extend(self.not_collected(&mut store)?);
                 if let Some(last) = store.last_run()?
                     && global.is_some_and(|global| !global.quiet)
                 {
@@ -234,16 +244,37 @@ impl Inputs {
         Ok(audit?)
     }
 
+    /// What of the window was never collected: it is as if its logs could not be read.
+    fn not_collected(&self, store: &mut Store) -> Result<Vec<(Text, String)>, Failure> {
+        let window = &self.plan.window;
+        let place = Text::from(store.root().to_string_lossy());
+        let Some((from, to)) = store.covered()? else {
+            return Ok(vec![(place, "nothing was collected yet".to_owned())]);
+        };
+        let mut missing = Vec::new();
+        let mut add = |from: UtcSecond, to: UtcSecond| {
+            let why = format!(
+                "nothing was collected from {from} to {to}: qs-audit collect --from {from} --to {to}"
+            );
+            missing.push((place.clone(), why));
+        };
+        if let Some(asked) = window.from.filter(|asked| *asked < from) {
+            add(asked, from);
+        }
+        // What has not happened is not missing, nor what a run of this day will bring.
+        let end = window.to.unwrap_or(self.now).min(self.now);
+        let is_past = window.to.is_some_and(|asked| asked <= self.now);
+        let slack = if is_past { 0 } else { DAY_SECONDS };
+        if to.plus(slack) < end {
+            add(to, end);
+        }
+        Ok(missing)
+    }
+
     /// Whether calls of sessions that have nothing to do with Quick or Athena can be
     /// told.
     pub(super) fn can_tell_all_sessions(&self) -> bool {
-        match &self.logs {
-            Logs::Read(_) => true,
-            Logs::Kept(store) => {
-                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-                store.has_all_sessions().unwrap_or(false)
-            }
-        }
+        matches!(self.logs, Logs::Read(_))
     }
 
     /// Events as they were logged, read again from where they came from.
@@ -261,21 +292,31 @@ impl Inputs {
                 objects.into_iter().collect::<Vec<u32>>()
             }
         };
-        let keys = logs.iter().filter_map(|object| audit.objects.get(object));
-        let keys: Vec<String> = keys.map(ToString::to_string).collect();
-        let sources = sources::of_keys(global, settings, &keys)?;
-        let position = |place: &Place| logs.binary_search(&place.object).ok();
-        let own = places.iter().filter_map(|place| {
-            let object = u32::try_from(position(place)?).ok()?;
-            Some(Place { object, ..*place })
-        });
-        let own: Vec<Place> = own.collect();
-        let found = pipeline::raw_events(&self.plan, &sources, &own);
-        let back = found.into_iter().filter_map(|(place, value)| {
-            let object = *logs.get(place.object as usize)?;
-            Some((Place { object, ..place }, value))
-        });
-        Ok(back.collect())
+        let positions: BTreeMap<&str, u32> = logs
+            .iter()
+            .filter_map(|object| Some((&**audit.objects.get(object)?, *object)))
+            .collect();
+        let keys: Vec<String> = positions.keys().map(ToString::to_string).collect();
+        let mut found = Vec::new();
+        for source in sources::of_keys(global, settings, &keys)? {
+            // Each source has its own positions.
+            let own: BTreeMap<u32, u32> = (0..source.object_count())
+                .filter_map(|object| Some((*positions.get(&*source.key(object))?, object)))
+                .collect();
+            let wanted = places.iter().filter_map(|place| {
+                let object = *own.get(&place.object)?;
+                Some(Place { object, ..*place })
+            });
+            let wanted: Vec<Place> = wanted.collect();
+            let back: BTreeMap<u32, u32> =
+                own.iter().map(|(ours, theirs)| (*theirs, *ours)).collect();
+            let events = pipeline::raw_events(&self.plan, &*source, &wanted);
+            found.extend(events.into_iter().filter_map(|(place, value)| {
+                let object = *back.get(&place.object)?;
+                Some((Place { object, ..place }, value))
+            }));
+        }
+        Ok(found)
     }
 
     fn tell(&self, global: &Global, audit: &Audit) -> Result<(), Failure> {

@@ -6,7 +6,8 @@ use super::progress;
 use crate::config::{LogLocation, S3Settings, Settings};
 use crate::local::LocalLogs;
 use crate::model::window::TimeWindow;
-use crate::ports::Sources;
+use crate::ports::{LogSource, Sources};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Where the logs are: as the command line says, else as configured.
@@ -79,38 +80,72 @@ pub(super) fn roots(location: &LogLocation) -> Vec<String> {
     }
 }
 
-/// Objects by the keys that they were read under before, in this order.
+/// The same places under names that are the same from everywhere.
+pub(super) fn canonical(locations: Vec<LogLocation>) -> Vec<LogLocation> {
+    let whole = |path: PathBuf| path.canonicalize().unwrap_or(path);
+    let named = locations.into_iter().map(|location| match location {
+        LogLocation::Path(path) => LogLocation::Path(whole(path)),
+        other => other,
+    });
+    named.collect()
+}
+
+/// Objects by the keys that they were read under before: a source for each place that
+/// they are in, which tells the keys that it has.
 pub(super) fn of_keys(
     global: &Global,
     settings: &Settings,
     keys: &[String],
-) -> Result<Sources, Failure> {
-    let mut sources = Sources::default();
-    let mut at = 0;
-    while let Some(key) = keys.get(at) {
-        // Keys of one bucket are brought together.
-        let bucket = bucket_of(key);
-        let run = keys[at..].iter().take_while(|key| bucket_of(key) == bucket);
-        let run: Vec<String> = run.cloned().collect();
-        at += run.len();
-        if bucket.is_some() {
-            remote::of_keys(global, settings, &run, &mut sources)?;
+) -> Result<Vec<Box<dyn LogSource>>, Failure> {
+    let mut buckets: BTreeMap<Option<S3Place>, Vec<&str>> = BTreeMap::new();
+    for key in keys {
+        buckets
+            .entry(place_of(global, settings, key))
+            .or_default()
+            .push(key);
+    }
+    let mut sources: Vec<Box<dyn LogSource>> = Vec::new();
+    for (place, keys) in buckets {
+        if let Some(place) = place {
+            sources.push(remote::of_keys(&place.0, &keys)?);
         } else {
-            for path in &run {
-                sources.add(Box::new(LocalLogs::of_file(path.into())));
+            let mut local = Sources::default();
+            for path in keys {
+                local.add(Box::new(LocalLogs::of_file(path.into())));
             }
+            sources.push(Box::new(local));
         }
     }
     Ok(sources)
 }
 
-fn bucket_of(key: &str) -> Option<&str> {
-    key.strip_prefix("s3://")?.split('/').next()
+/// A bucket as it is configured, by its URL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct S3Place(S3Settings);
+
+/// The configured place that a key is in: the one that says most of it.
+fn place_of(global: &Global, settings: &Settings, key: &str) -> Option<S3Place> {
+    let bucket = key.strip_prefix("s3://")?.split('/').next()?;
+    let configured = settings.logs.iter().filter_map(|location| match location {
+        LogLocation::S3(bucket) => Some(bucket),
+        LogLocation::Path(_) | LogLocation::LookupEvents { .. } => None,
+    });
+    let is_in = |place: &&S3Settings| {
+        let root = place.url.trim_end_matches('/');
+        let rest = key.strip_prefix(root);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let best = configured.filter(is_in).max_by_key(|place| place.url.len());
+    Some(S3Place(best.cloned().unwrap_or_else(|| S3Settings {
+        url: format!("s3://{bucket}"),
+        requester_pays: global.requester_pays,
+        ..S3Settings::default()
+    })))
 }
 
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{Failure, Global, LogLocation, Settings, Sources, TimeWindow};
+    use super::{Failure, Global, LogLocation, Sources, TimeWindow};
 
     pub(super) fn open(
         _global: &Global,
@@ -122,11 +157,9 @@ mod remote {
     }
 
     pub(super) fn of_keys(
-        _global: &Global,
-        _settings: &Settings,
-        _keys: &[String],
-        _sources: &mut Sources,
-    ) -> Result<(), Failure> {
+        _place: &super::S3Settings,
+        _keys: &[&str],
+    ) -> Result<Box<dyn super::LogSource>, Failure> {
         Err(without_aws())
     }
 
@@ -138,8 +171,10 @@ mod remote {
 
 #[cfg(feature = "aws")]
 mod remote {
-    use super::{Failure, Global, LogLocation, S3Settings, Settings, Sources, TimeWindow};
-    use crate::aws::{Access, Aws, AwsError, LookupLogs, LookupPlace, S3Location, S3Logs, Trouble};
+    use super::{Failure, Global, LogLocation, S3Settings, Sources, TimeWindow};
+    use crate::aws::{
+        Access, Aws, AwsError, LOOKUP_EVERY, LookupLogs, LookupPlace, S3Location, S3Logs, Trouble,
+    };
     use crate::cli::{inputs, progress};
 
     pub(super) fn open(
@@ -194,7 +229,12 @@ mod remote {
         }
         if !places.is_empty() {
             let now = inputs::now(global)?;
-            sources.add(Box::new(LookupLogs::open(&aws, &places, window, now)));
+            sources.add(Box::new(LookupLogs::open(
+                &aws,
+                &places,
+                window,
+                (now, LOOKUP_EVERY),
+            )));
         }
         listing.finish();
         match failed.into_iter().next() {
@@ -205,32 +245,16 @@ mod remote {
 
     /// Objects of one bucket by their keys, read as its location says.
     pub(super) fn of_keys(
-        global: &Global,
-        settings: &Settings,
-        keys: &[String],
-        sources: &mut Sources,
-    ) -> Result<(), Failure> {
-        let Some(first) = keys.first() else {
-            return Ok(());
-        };
-        let configured = settings.logs.iter().find_map(|location| match location {
-            LogLocation::S3(bucket) if first.starts_with(&bucket.url) => Some(bucket.clone()),
-            _ => None,
-        });
-        let bucket = configured.unwrap_or_else(|| S3Settings {
-            url: first.clone(),
-            requester_pays: global.requester_pays,
-            ..S3Settings::default()
-        });
-        let location = s3(&bucket)?;
+        place: &S3Settings,
+        keys: &[&str],
+    ) -> Result<Box<dyn super::LogSource>, Failure> {
+        let location = s3(place)?;
         let own = format!("s3://{}/", location.bucket);
         let keys: Vec<&str> = keys
             .iter()
             .filter_map(|key| key.strip_prefix(&own))
             .collect();
-        let aws = Aws::new()?;
-        sources.add(Box::new(S3Logs::of_keys(&aws, location, &keys)));
-        Ok(())
+        Ok(Box::new(S3Logs::of_keys(&Aws::new()?, location, &keys)))
     }
 
     fn s3(bucket: &S3Settings) -> Result<S3Location, Failure> {

@@ -2,6 +2,7 @@
 
 use super::args::Global;
 use super::failure::Failure;
+use super::sources;
 use crate::config::Settings;
 use crate::store::{Store, StoreError};
 use etcetera::{BaseStrategy, choose_base_strategy};
@@ -38,7 +39,20 @@ pub(super) fn in_use(global: &Global, settings: &Settings) -> Result<Option<Stor
     let Some(root) = root(global, settings) else {
         return Ok(None);
     };
-    let store = Store::open(&root)?;
+    let mut store = Store::open(&root)?;
+    let is_named = global.store.is_some() || settings.store.path.is_some();
+    if !is_named
+        && let Some(kept) = &mut store
+        && !settings.logs.is_empty()
+    {
+        // The user's own store may be of other logs than this configuration's.
+        let kept = kept.roots()?;
+        let configured = sources::canonical(settings.logs.clone());
+        let mut configured = configured.iter().flat_map(sources::roots);
+        if !configured.any(|root| kept.contains(&root)) {
+            return Ok(None);
+        }
+    }
     if store.is_none() && global.store.is_some() {
         let message = format!("there is no store in {}", root.display());
         return Err(Failure::usage(message).hint("`qs-audit collect --store DIR` makes one"));

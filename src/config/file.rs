@@ -44,7 +44,6 @@ pub(super) struct RawStore {
     pub(super) path: Option<String>,
     pub(super) retention_days: Option<Spanned<u32>>,
     pub(super) look_back_days: Option<Spanned<u32>>,
-    pub(super) all_sessions: bool,
 }
 
 /// Options of a rule: read by the rule itself.

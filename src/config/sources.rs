@@ -28,7 +28,7 @@ pub enum LogLocation {
 }
 
 /// A role to assume.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Role {
     /// Its ARN; the caller's own credentials where there is none.
     pub arn: Option<String>,
@@ -36,8 +36,21 @@ pub struct Role {
     pub external_id: Option<String>,
 }
 
+impl Role {
+    /// Whether whoever has this role, or else the caller's own account, is in an account.
+    #[must_use]
+    pub fn is_of(&self, account_id: &str, own_account_id: &str) -> bool {
+        match &self.arn {
+            Some(arn) => {
+                RoleName::from_arn(arn).is_some_and(|role| *role.account_id == *account_id)
+            }
+            None => own_account_id == account_id,
+        }
+    }
+}
+
 /// Logs in a bucket.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct S3Settings {
     /// `s3://bucket/prefix`.
     pub url: String,
@@ -121,6 +134,9 @@ impl AwsSettings {
     }
 }
 
+/// The key whose role may be of any account.
+const AUDIT_ROLE: &str = "aws.audit_role_arn";
+
 /// What stands for an account's id in the ARN of a role.
 const ACCOUNT_PLACE: &str = "{account_id}";
 
@@ -133,8 +149,6 @@ pub struct StoreSettings {
     pub retention_days: u32,
     /// Days of delivery that are listed again for what came late.
     pub look_back_days: u32,
-    /// Whether calls of all role sessions are kept.
-    pub all_sessions: bool,
 }
 
 impl Default for StoreSettings {
@@ -143,7 +157,6 @@ impl Default for StoreSettings {
             path: None,
             retention_days: 400,
             look_back_days: 3,
-            all_sessions: false,
         }
     }
 }
@@ -219,7 +232,7 @@ impl Checker<'_> {
         };
         let usual = AwsSettings::default();
         Ok(AwsSettings {
-            audit_role_arn: role(raw.audit_role_arn.as_ref(), "aws.audit_role_arn")?,
+            audit_role_arn: role(raw.audit_role_arn.as_ref(), AUDIT_ROLE)?,
             audit_roles: BTreeMap::new(),
             external_id: raw.external_id,
             payer_role_arn: role(raw.payer_role_arn.as_ref(), "aws.payer_role_arn")?,
@@ -252,15 +265,15 @@ impl Checker<'_> {
                 usual.look_back_days,
                 "store.look_back_days",
             )?,
-            all_sessions: raw.all_sessions,
         })
     }
 
     /// The ARN of a role; `{account_id}` may stand for the account.
     pub(super) fn role_arn(&self, arn: &Spanned<String>, key: &str) -> Result<String, ConfigError> {
         let text = arn.get_ref();
+        let has_place = key == AUDIT_ROLE;
         let is_role = RoleName::from_arn(text).is_some_and(|role| {
-            is_account_id(&role.account_id) || &*role.account_id == ACCOUNT_PLACE
+            is_account_id(&role.account_id) || (has_place && &*role.account_id == ACCOUNT_PLACE)
         });
         if is_role && text.contains(":role/") {
             return Ok(text.clone());

@@ -7,6 +7,10 @@ use super::coverage::Sibling;
 use super::identity::is_account_id;
 use jiff::civil::Date;
 
+/// What the keys of events begin with that were looked up, by account, Region, event name
+/// and day.
+pub const LOOKED_UP: &str = "lookup-events://";
+
 /// What can be told from a key in CloudTrail's layout,
 /// `[prefix/]AWSLogs/[o-id/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/FILE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +32,14 @@ impl KeyFacts {
     /// Reads a key. Other layouts tell nothing.
     #[must_use]
     pub fn of(key: &str) -> Self {
+        if let Some(piece) = key.strip_prefix(LOOKED_UP) {
+            // `lookup-events://ACCOUNT/REGION/EVENT_NAME/DAY`
+            let day = piece.rsplit('/').next().and_then(|day| day.parse().ok());
+            return Self {
+                sibling: None,
+                delivery_day: day,
+            };
+        }
         let parts: Vec<&str> = key.split(['/', '\\']).collect();
         // The last match counts: a prefix may look like the layout too.
         for at in (1..parts.len()).rev() {

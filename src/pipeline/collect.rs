@@ -62,9 +62,7 @@ pub fn collect(
         let mut read = read_all(plan, source, objects, &shared, Some(watcher));
         let own = read.iter().flat_map(|object| &object.events);
         let events: Vec<Event> = own.chain(recent).cloned().collect();
-        let mut interest = stitch::interest(&events, &plan.topology, plan.all_sessions);
-        interest.sessions.extend(known.sessions.iter().cloned());
-        interest.roles.extend(known.roles.iter().cloned());
+        let interest = stitch::interest_from(known.clone(), &events, &plan.topology);
         drop(events);
 
         let marks = interest.marks();
@@ -95,6 +93,13 @@ pub fn collect(
             interest,
         })
     })
+}
+
+/// The interest that follows from events that were kept before, with the topology as it
+/// is now.
+#[must_use]
+pub fn interest_in(plan: &Plan, events: &[Event], known: Interest) -> Interest {
+    stitch::interest_from(known, events, &plan.topology)
 }
 
 impl ObjectRead {

@@ -3,7 +3,7 @@
 mod collect;
 mod read;
 
-pub use collect::{Collected, ObjectRead, collect};
+pub use collect::{Collected, ObjectRead, collect, interest_in};
 
 use crate::attribute::{self, AttributeError, Pricing};
 use crate::decode::{Candidate, Decoded, Outcome, Reading};

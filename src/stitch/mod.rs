@@ -23,7 +23,7 @@ mod quick_user;
 mod roles;
 mod sessions;
 
-pub use roles::{hints, interest};
+pub use roles::{hints, interest, interest_from};
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;

@@ -176,10 +176,17 @@ fn is_of_interest(event: &Event, issue: &Issue, topology: &Topology) -> bool {
 /// of Role A and Role B, and all that they came from.
 #[must_use]
 pub fn interest(events: &[Event], topology: &Topology, all_sessions: bool) -> Interest {
-    let mut interest = Interest {
+    let nothing = Interest {
         all_sessions,
         ..Interest::default()
     };
+    interest_from(nothing, events, topology)
+}
+
+/// The same, and what follows from sessions and roles that are known to matter already.
+#[must_use]
+pub fn interest_from(known: Interest, events: &[Event], topology: &Topology) -> Interest {
+    let mut interest = known;
     hints(events, topology, &mut interest);
     let ids = role_ids(events);
     add_roles_by_name(events, topology, &ids, &mut interest);

@@ -51,14 +51,16 @@ impl Writer {
         })
     }
 
-    /// The first day whose answer is still an estimate.
+    /// The first day whose answer is still an estimate, or the first that nobody asked
+    /// about since.
     ///
     /// # Errors
     ///
     /// When the ledger cannot be read.
     pub fn first_estimate(&mut self, question: &str) -> Result<Option<i64>, StoreError> {
-        let sql = "SELECT min(first_day) FROM cost_pages
-                   WHERE question = ?1 AND is_estimated = 1";
+        let sql = "SELECT min(coalesce(min(first_day) FILTER (WHERE is_estimated = 1),
+                       max(end_day)), max(end_day))
+                   FROM cost_pages WHERE question = ?1";
         let found = self
             .ledger
             .rows(sql, &[&question], |row| row.get::<_, Option<i64>>(0))?;
@@ -119,6 +121,9 @@ impl Store {
     ///
     /// When the ledger cannot be read.
     pub fn cost_pages(&mut self) -> Result<Vec<(String, String)>, StoreError> {
+        if self.ledger.version < 2 {
+            return Ok(Vec::new());
+        }
         let sql = "SELECT question, date(first_day * 86400, 'unixepoch'), page, text
                    FROM cost_pages ORDER BY asked_at, question, first_day, end_day, page";
         self.ledger.rows(sql, &[], |row| {
@@ -137,6 +142,9 @@ impl Store {
     ///
     /// When the ledger cannot be read.
     pub fn documents(&mut self, kind: &str) -> Result<Vec<Document>, StoreError> {
+        if self.ledger.version < 2 {
+            return Ok(Vec::new());
+        }
         let sql = "SELECT name, text, asked_at FROM documents WHERE kind = ?1 ORDER BY name";
         self.ledger.rows(sql, &[&kind], |row| {
             Ok(Document {

@@ -3,7 +3,7 @@
 use super::error::StoreError;
 use super::folder::Folder;
 use super::schema;
-use rusqlite::{Connection, OpenFlags, ToSql};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +16,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Ledger {
     pub(super) connection: Connection,
     path: PathBuf,
+    /// What is not in an earlier version reads as empty.
+    pub(super) version: i64,
 }
 
 impl Ledger {
@@ -26,7 +28,11 @@ impl Ledger {
             path: path.clone(),
             source,
         })?;
-        let mut ledger = Self { connection, path };
+        let mut ledger = Self {
+            connection,
+            path,
+            version: schema::VERSION,
+        };
         ledger.try_to(|ledger| {
             ledger.busy_timeout(BUSY_TIMEOUT)?;
             ledger.pragma_update(None, "journal_mode", "wal")?;
@@ -61,15 +67,27 @@ impl Ledger {
         };
         // In a folder that may not be written, SQLite has to be told that nobody else
         // writes either.
-        let opened = open(plain.clone())
-            .and_then(works)
-            .or_else(|_| open(format!("{plain}?immutable=1")).and_then(works));
+        let log = path.with_extension("sqlite-wal");
+        let is_still = log.metadata().map_or(true, |log| log.len() == 0);
+        let opened = match open(plain.clone()).and_then(works) {
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if is_still
+                    && matches!(error.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly) =>
+            {
+                open(format!("{plain}?immutable=1")).and_then(works)
+            }
+            opened => opened,
+        };
         let (connection, found) = opened.map_err(|source| StoreError::Ledger {
             path: path.clone(),
             source,
         })?;
         schema::check(found, folder.root())?;
-        Ok((found > 0).then_some(Self { connection, path }))
+        Ok((found > 0).then_some(Self {
+            connection,
+            path,
+            version: found,
+        }))
     }
 
     /// Does something with the ledger; says which ledger where that fails.

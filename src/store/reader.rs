@@ -39,6 +39,19 @@ pub struct LastRun {
     pub window_to: Option<UtcSecond>,
 }
 
+/// Which objects a window needs: by day of delivery, and some besides.
+struct Delivered {
+    days: Days,
+    /// Ids, as a JSON list.
+    late: String,
+}
+
+impl Delivered {
+    fn bounds(&self) -> [&dyn rusqlite::ToSql; 4] {
+        [&self.days.0, &self.days.1, &NO_DAY, &self.late]
+    }
+}
+
 /// Days from one to another, both included.
 type Days = (i64, i64);
 
@@ -52,6 +65,33 @@ impl Store {
         let folder = Folder::new(root);
         let ledger = Ledger::open_to_read(&folder)?;
         Ok(ledger.map(|ledger| Self { folder, ledger }))
+    }
+
+    /// Where logs were collected from.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn roots(&mut self) -> Result<Vec<String>, StoreError> {
+        self.ledger
+            .rows("SELECT root FROM roots ORDER BY root", &[], |row| {
+                row.get(0)
+            })
+    }
+
+    /// The time of which all was collected, from every place; `None` where nothing was.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn covered(&mut self) -> Result<Option<(UtcSecond, UtcSecond)>, StoreError> {
+        let sql = "SELECT max(covered_from), min(covered_to) FROM roots";
+        let found = self.ledger.rows(sql, &[], |row| {
+            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
+        })?;
+        Ok(found.first().and_then(|(from, to)| {
+            Some((UtcSecond::from_unix((*from)?), UtcSecond::from_unix((*to)?)))
+        }))
     }
 
     /// The folder.
@@ -78,29 +118,53 @@ impl Store {
         Ok(runs.pop())
     }
 
-    /// Whether calls of all role sessions were kept.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger cannot be read.
-    pub fn has_all_sessions(&mut self) -> Result<bool, StoreError> {
-        Ok(self.ledger.fact("all-sessions")?.as_deref() == Some("yes"))
-    }
-
-    /// Everything that a window needs.
+    /// Everything that a window needs, as it is at one moment.
     ///
     /// # Errors
     ///
     /// When the ledger or a segment cannot be read.
     pub fn remember(&mut self, window: &TimeWindow) -> Result<Remembered, StoreError> {
+        self.at_one_moment(|store| store.remember_once(window))
+    }
+
+    /// Reads in one transaction; again where a writer put segments together meanwhile.
+    pub(super) fn at_one_moment<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut tries = 1;
+        loop {
+            self.ledger.try_to(|ledger| ledger.execute_batch("BEGIN"))?;
+            let found = read(self);
+            self.ledger
+                .try_to(|ledger| ledger.execute_batch("COMMIT"))?;
+            match found {
+                Err(StoreError::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound && tries < TRIES_MAX =>
+                {
+                    tries += 1;
+                }
+                found => return found,
+            }
+        }
+    }
+
+    fn remember_once(&mut self, window: &TimeWindow) -> Result<Remembered, StoreError> {
         let superseded = superseded(&mut self.ledger)?;
         let wanted =
             |object: u32, time: UtcSecond| window.needs(time) && !superseded.contains(&object);
-        let mut rows = self.rows(event_days(window), &wanted)?;
-        let delivered = delivery_days(window);
-        let mut coverage = self.sums(delivered)?;
-        self.seen(delivered, window, &mut coverage)?;
-        self.rejects(delivered, &mut coverage)?;
+        let mut rows = Vec::new();
+        let mut reader = Reader::default();
+        for (_, name) in self.ledger.segments("events", event_days(window))? {
+            reader.read(&self.folder, &name, &wanted, &mut rows)?;
+        }
+        let delivered = Delivered {
+            days: delivery_days(window),
+            late: self.late(window)?,
+        };
+        let mut coverage = self.sums(&delivered)?;
+        self.seen(&delivered, window, &mut coverage)?;
+        self.rejects(&delivered, &mut coverage)?;
         let keys = self.keys(&mut rows)?;
         let (of_sessions, events): (Vec<Row>, Vec<Row>) =
             rows.into_iter().partition(|row| row.is_of_session);
@@ -111,44 +175,46 @@ impl Store {
             session_events: plain(of_sessions),
             coverage,
             keys,
-            listing: self.listing(delivered, window)?,
+            listing: self.listing(&delivered, window)?,
         })
     }
 
-    fn rows(
-        &mut self,
-        days: Days,
-        wanted: &dyn Fn(u32, UtcSecond) -> bool,
-    ) -> Result<Vec<Row>, StoreError> {
-        let mut tries = 1;
-        loop {
-            let mut reader = Reader::default();
-            let mut rows = Vec::new();
-            let mut read = || {
-                for (_, name) in self.ledger.segments("events", days)? {
-                    reader.read(&self.folder, &name, wanted, &mut rows)?;
-                }
-                Ok(())
-            };
-            match read() {
-                Ok(()) => return Ok(rows),
-                Err(StoreError::Io { source, .. })
-                    if source.kind() == std::io::ErrorKind::NotFound && tries < TRIES_MAX =>
-                {
-                    tries += 1;
-                }
-                Err(error) => return Err(error),
-            }
+    /// Objects that were delivered long after the window, with records of it: trails are
+    /// delivered again for 30 days (facts.md 1.1). As a JSON list of ids.
+    fn late(&mut self, window: &TimeWindow) -> Result<String, StoreError> {
+        let (days, events) = (delivery_days(window), event_days(window));
+        let sql = "SELECT DISTINCT delivery_day FROM seen
+                   WHERE NOT (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)
+                       AND day BETWEEN ?4 AND ?5";
+        let parameters: [&dyn rusqlite::ToSql; 5] =
+            [&days.0, &days.1, &NO_DAY, &events.0, &events.1];
+        let found = self
+            .ledger
+            .rows(sql, &parameters, |row| row.get::<_, i64>(0))?;
+        let mut late: Vec<u32> = Vec::new();
+        for day in found {
+            let sql = "SELECT DISTINCT objects.id FROM objects, json_each(objects.seen)
+                       WHERE delivery_day = ?1
+                           AND json_extract(value, '$[2]') BETWEEN ?2 AND ?3 ORDER BY objects.id";
+            let bounds: [&dyn rusqlite::ToSql; 3] = [&day, &events.0, &events.1];
+            late.extend(self.ledger.rows(sql, &bounds, |row| row.get::<_, u32>(0))?);
         }
+        Ok(Value::from(late).to_string())
     }
 
-    fn sums(&mut self, days: Days) -> Result<Coverage, StoreError> {
+    fn sums(&mut self, of: &Delivered) -> Result<Coverage, StoreError> {
         let sql = "SELECT objects, failed, passed_over, stored_bytes, inflated_bytes, records,
                        rejected, unknown_version
-                   FROM days WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3";
+                   FROM days WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
+                   UNION ALL
+                   SELECT is_failed = 0 AND passed_over IS NULL, is_failed,
+                       CASE WHEN passed_over IS NULL THEN '{}'
+                           ELSE json_object(passed_over, 1) END,
+                       stored_bytes, inflated_bytes, records, rejected, unknown_version
+                   FROM objects WHERE id IN (SELECT value FROM json_each(?4))";
         let mut coverage = Coverage::default();
         let mut passed_over: Vec<String> = Vec::new();
-        self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
+        self.ledger.rows(sql, &of.bounds(), |row| {
             let number = |at: usize| -> rusqlite::Result<u64> {
                 let number: i64 = row.get(at)?;
                 Ok(number.try_into().unwrap_or_default())
@@ -172,10 +238,11 @@ impl Store {
             }
         }
         let sql = "SELECT siblings FROM objects WHERE siblings IS NOT NULL
-                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)";
-        let siblings = self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
-            row.get::<_, String>(0)
-        })?;
+                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
+                       OR id IN (SELECT value FROM json_each(?4)))";
+        let siblings = self
+            .ledger
+            .rows(sql, &of.bounds(), |row| row.get::<_, String>(0))?;
         for told in siblings {
             let counts: Vec<(String, u64)> = serde_json::from_str(&told).unwrap_or_default();
             for (name, count) in counts {
@@ -190,14 +257,21 @@ impl Store {
     /// Accounts, Regions and days seen, and how many records are inside the window.
     fn seen(
         &mut self,
-        days: Days,
+        of: &Delivered,
         window: &TimeWindow,
         coverage: &mut Coverage,
     ) -> Result<(), StoreError> {
-        let sql = "SELECT account, region, day, sum(records), min(first), max(last) FROM seen
-                   WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
+        let sql = "SELECT account, region, day, sum(records), min(first), max(last) FROM
+                       (SELECT account, region, day, records, first, last FROM seen
+                        WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
+                        UNION ALL
+                        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+                            json_extract(value, '$[2]'), json_extract(value, '$[3]'),
+                            json_extract(value, '$[4]'), json_extract(value, '$[5]')
+                        FROM objects, json_each(objects.seen)
+                        WHERE objects.id IN (SELECT value FROM json_each(?4)))
                    GROUP BY account, region, day ORDER BY account, region, day";
-        let rows = self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
+        let rows = self.ledger.rows(sql, &of.bounds(), |row| {
             let (account, region): (String, String) = (row.get(0)?, row.get(1)?);
             let numbers: [i64; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
             Ok((account, region, numbers))
@@ -223,12 +297,13 @@ impl Store {
         Ok(())
     }
 
-    fn rejects(&mut self, days: Days, coverage: &mut Coverage) -> Result<(), StoreError> {
+    fn rejects(&mut self, of: &Delivered, coverage: &mut Coverage) -> Result<(), StoreError> {
         #[derive(Deserialize)]
         struct Told(String, u64, Vec<(Option<u32>, Option<u64>, String)>);
         let sql = "SELECT key, rejects FROM objects WHERE rejects IS NOT NULL
-                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)";
-        let rows = self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
+                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
+                       OR id IN (SELECT value FROM json_each(?4)))";
+        let rows = self.ledger.rows(sql, &of.bounds(), |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         })?;
         for (key, told) in rows {
@@ -281,7 +356,7 @@ impl Store {
     }
 
     /// What could not be read, and how much lies outside the window.
-    fn listing(&mut self, days: Days, window: &TimeWindow) -> Result<Listing, StoreError> {
+    fn listing(&mut self, of: &Delivered, window: &TimeWindow) -> Result<Listing, StoreError> {
         let mut failed =
             self.ledger
                 .rows("SELECT place, why FROM gaps ORDER BY place", &[], |row| {
@@ -294,11 +369,12 @@ impl Store {
             let day = KeyFacts::of(place).delivery_day;
             day.is_none_or(|day| window.needs_delivery_day(day))
         });
-        let sql = "SELECT coalesce(sum(objects + failed), 0) FROM days
+        // Ids of late objects are counted by the window, and are in these sums, too.
+        let sql = "SELECT coalesce(sum(objects + failed), 0) - json_array_length(?4) FROM days
                    WHERE NOT (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)";
-        let outside = self.ledger.rows(sql, &[&days.0, &days.1, &NO_DAY], |row| {
-            row.get::<_, i64>(0)
-        })?;
+        let outside = self
+            .ledger
+            .rows(sql, &of.bounds(), |row| row.get::<_, i64>(0))?;
         Ok(Listing {
             outside_window: outside
                 .first()

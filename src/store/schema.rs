@@ -33,6 +33,8 @@ CREATE TABLE objects (
     seen TEXT NOT NULL
 ) STRICT;
 CREATE INDEX objects_by_day ON objects (delivery_day);
+CREATE INDEX objects_with_rejects ON objects (delivery_day) WHERE rejects IS NOT NULL;
+CREATE INDEX objects_with_siblings ON objects (delivery_day) WHERE siblings IS NOT NULL;
 
 -- Sums by day of delivery, so that no window needs every object.
 CREATE TABLE days (
@@ -65,8 +67,12 @@ CREATE TABLE segments (
     rows INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX segments_by_day ON segments (kind, day);
--- Objects read again since: their rows in segments no longer count.
-CREATE TABLE superseded (object INTEGER PRIMARY KEY) STRICT;
+-- Objects read again since: their rows in segments of these days no longer count.
+CREATE TABLE superseded (
+    object INTEGER PRIMARY KEY,
+    first_day INTEGER NOT NULL,
+    last_day INTEGER NOT NULL
+) STRICT;
 
 -- Role sessions whose calls are kept, and sessions whose calls were passed over.
 CREATE TABLE interest (
@@ -76,8 +82,20 @@ CREATE TABLE interest (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE marks (object INTEGER PRIMARY KEY, marks BLOB NOT NULL) STRICT;
 
--- Places and objects that could not be read, and still cannot.
-CREATE TABLE gaps (place TEXT PRIMARY KEY, why TEXT NOT NULL, root TEXT NOT NULL) STRICT;
+-- Places and objects that could not be read, and still cannot: from when on.
+CREATE TABLE gaps (
+    place TEXT PRIMARY KEY,
+    why TEXT NOT NULL,
+    root TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+-- Where logs come from, and what of it was collected.
+CREATE TABLE roots (
+    root TEXT PRIMARY KEY,
+    covered_from INTEGER NOT NULL,
+    covered_to INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,

@@ -81,11 +81,12 @@ impl Writer {
     ///
     /// When something cannot be written. Then nothing of it counts.
     pub fn keep_statistics(&mut self, asked: Asked) -> Result<(), StoreError> {
-        let known = self
-            .ledger
-            .rows("SELECT id, day FROM executions", &[], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-            })?;
+        let asked_ids: Vec<String> = asked.known.iter().map(|(id, _)| id.to_string()).collect();
+        let list = serde_json::Value::from(asked_ids).to_string();
+        let sql = "SELECT id, day FROM executions WHERE id IN (SELECT value FROM json_each(?1))";
+        let known = self.ledger.rows(sql, &[&list], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+        })?;
         let known: BTreeMap<String, i64> = known.into_iter().collect();
         let mut days: BTreeMap<i64, Vec<Told>> = BTreeMap::new();
         for (id, statistics) in asked.known {
@@ -157,6 +158,10 @@ impl Store {
     ///
     /// When the ledger or a segment cannot be read.
     pub fn statistics(&mut self, window: &TimeWindow) -> Result<Statistics, StoreError> {
+        self.at_one_moment(|store| store.statistics_once(window))
+    }
+
+    fn statistics_once(&mut self, window: &TimeWindow) -> Result<Statistics, StoreError> {
         let mut statistics = Statistics::default();
         let days = event_days(window);
         for (_, name) in self.ledger.segments("statistics", days)? {
@@ -167,11 +172,13 @@ impl Store {
         statistics.duplicates = 0;
         let sql = "SELECT count(*) FROM executions
                    WHERE state = 'unavailable' AND day BETWEEN ?1 AND ?2";
+        if self.ledger.version < 2 {
+            return Ok(statistics);
+        }
         let found = self
             .ledger
-            .rows(sql, &[&days.0, &days.1], |row| row.get::<_, i64>(0));
-        // The first version of the ledger had none.
-        let found = found.unwrap_or_default().first().copied().unwrap_or(0);
+            .rows(sql, &[&days.0, &days.1], |row| row.get::<_, i64>(0))?;
+        let found = found.first().copied().unwrap_or(0);
         statistics.unprocessed = found.try_into().unwrap_or(0);
         Ok(statistics)
     }

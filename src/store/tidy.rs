@@ -47,6 +47,7 @@ impl Writer {
                 "DELETE FROM segments WHERE day < ?1",
                 "DELETE FROM executions WHERE day < ?1",
                 "DELETE FROM cost_pages WHERE end_day < ?1",
+                "DELETE FROM gaps WHERE until < ?1 * 86400",
             ] {
                 transaction.execute(sql, [oldest])?;
             }
@@ -69,8 +70,16 @@ impl Writer {
             days.entry(day).or_default().push(name);
         }
         let mut compacted = 0;
-        // Rows that no longer count may be in any day.
-        days.retain(|_, names| names.len() > 1 || !superseded.is_empty());
+        let sql = "SELECT first_day, last_day FROM superseded";
+        let spans: Vec<(i64, i64)> = self
+            .ledger
+            .rows(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let holds_old = |day: i64| {
+            spans
+                .iter()
+                .any(|(first, last)| (*first..=*last).contains(&day))
+        };
+        days.retain(|day, names| names.len() > 1 || holds_old(*day));
         for (day, names) in days {
             let mut reader = Reader::default();
             let mut rows = Vec::new();

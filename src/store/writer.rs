@@ -71,6 +71,8 @@ pub struct Writer {
     pub(super) ledger: Ledger,
     _lock: Lock,
     next_object: u32,
+    /// Ids of interest that the ledger has.
+    noted: HashSet<Text>,
     pub(super) now: UtcSecond,
 }
 
@@ -103,6 +105,7 @@ impl Writer {
             ledger,
             _lock: lock,
             next_object: last.map_or(0, |last| last + 1),
+            noted: HashSet::new(),
             now,
         })
     }
@@ -181,21 +184,23 @@ impl Writer {
             } else {
                 &mut interest.sessions
             };
-            set.insert(Text::from(id));
+            let id = Text::from(id);
+            self.noted.insert(id.clone());
+            set.insert(id);
         }
         Ok(interest)
     }
 
-    /// Events that matter in themselves, of the days since one.
+    /// Events that matter in themselves, of the days from one to another.
     ///
     /// # Errors
     ///
     /// When a segment cannot be read.
-    pub fn events_since(&mut self, day: i64) -> Result<Vec<Event>, StoreError> {
+    pub fn events_between(&mut self, days: (i64, i64)) -> Result<Vec<Event>, StoreError> {
         let superseded = superseded(&mut self.ledger)?;
         let mut reader = Reader::default();
         let mut rows = Vec::new();
-        for (_, name) in self.ledger.segments("events", (day, i64::MAX))? {
+        for (_, name) in self.ledger.segments("events", days)? {
             let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
             reader.read(&self.folder, &name, &wanted, &mut rows)?;
         }
@@ -211,16 +216,18 @@ impl Writer {
     pub fn passed_over(&mut self, interest: &Interest) -> Result<Vec<String>, StoreError> {
         let marks = interest.marks();
         let sql = "SELECT key, marks FROM marks JOIN objects ON id = object ORDER BY key";
-        let rows = self.ledger.rows(sql, &[], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
-        })?;
         let holds = |stored: &[u8]| {
             let (numbers, _) = stored.as_chunks::<8>();
             let mut numbers = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes));
             numbers.any(|number| marks.contains(&SessionMark::from_number(number)))
         };
-        let found = rows.into_iter().filter(|(_, stored)| holds(stored));
-        Ok(found.map(|(key, _)| key).collect())
+        // Keys are kept only of those that are wanted: there may be a million others.
+        let found = self.ledger.rows(sql, &[], |row| {
+            let stored: Vec<u8> = row.get(1)?;
+            let is_wanted = holds(&stored);
+            is_wanted.then(|| row.get::<_, String>(0)).transpose()
+        })?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Adds objects with all that they hold: segments first, then the ledger that
@@ -267,6 +274,7 @@ impl Writer {
             segments.push((day, self.write_events(day, &rows)?, rows.len()));
         }
         let now = self.now;
+        let noted = &self.noted;
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;
             let mut touched = HashSet::new();
@@ -280,21 +288,26 @@ impl Writer {
                 transaction.execute(sql, params![name, day, count(*rows)])?;
             }
             for (key, why) in &gaps {
-                let sql = "INSERT OR REPLACE INTO gaps (place, why, root) VALUES (?1, ?2, ?1)";
-                transaction.execute(sql, params![&**key, why])?;
+                note_gap(&transaction, key, why, now)?;
             }
             for (id, account, region, day) in &executions {
                 let sql = "INSERT OR IGNORE INTO executions (id, account, region, day, state)
                            VALUES (?1, ?2, ?3, ?4, 'pending')";
                 transaction.execute(sql, params![id, account, region, day])?;
             }
-            note_interest(&transaction, interest, now)?;
+            note_interest(&transaction, interest, noted, now)?;
             for day in touched {
                 sum_day(&transaction, day)?;
             }
             transaction.commit()
         })?;
         self.next_object = next;
+        let ids = interest.roles.iter().chain(&interest.sessions);
+        let new: Vec<Text> = ids
+            .filter(|id| !self.noted.contains(*id))
+            .cloned()
+            .collect();
+        self.noted.extend(new);
         Ok(u64::from(next - first))
     }
 
@@ -306,31 +319,95 @@ impl Writer {
         self.folder.write_segment(&starts("events", day), &bytes)
     }
 
-    /// Notes what could not be listed below some places, in place of what was noted
-    /// there before.
+    /// Notes what was listed, and what could not be: what could not be listed before is
+    /// forgotten only where its time was listed now.
     ///
     /// # Errors
     ///
     /// When the ledger cannot be written.
-    pub fn note_gaps(
+    pub fn note_listing(
         &mut self,
         roots: &[String],
+        window: &TimeWindow,
         failed: &[(Text, String)],
     ) -> Result<(), StoreError> {
+        let from = window.from.map_or(0, UtcSecond::unix);
+        let to = window.to.unwrap_or(self.now).unix();
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;
             for root in roots {
-                let sql = "DELETE FROM gaps WHERE root = ?1";
-                transaction.execute(sql, [root])?;
+                let sql = "DELETE FROM gaps WHERE root = ?1 AND since >= ?2 AND until <= ?3";
+                transaction.execute(sql, params![root, from, to])?;
             }
             for (place, why) in failed {
-                let root = roots.iter().find(|root| place.starts_with(root.as_str()));
+                let root = roots.iter().find(|root| is_below(place, root));
                 let root = root.map_or(&**place, String::as_str);
-                let sql = "INSERT OR REPLACE INTO gaps (place, why, root) VALUES (?1, ?2, ?3)";
-                transaction.execute(sql, params![&**place, why, root])?;
+                let sql = "INSERT INTO gaps (place, why, root, since, until)
+                           VALUES (?1, ?2, ?3, ?4, ?5)
+                           ON CONFLICT (place) DO UPDATE SET why = excluded.why,
+                               since = min(since, excluded.since),
+                               until = max(until, excluded.until)";
+                transaction.execute(sql, params![&**place, why, root, from, to])?;
             }
             transaction.commit()
         })
+    }
+
+    /// Notes that all of a window was collected from some places. A window that leaves a
+    /// hole behind what was collected before changes nothing: the next run fills it.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be written.
+    pub fn cover(&mut self, roots: &[String], window: &TimeWindow) -> Result<(), StoreError> {
+        let from = window.from.map_or(0, UtcSecond::unix);
+        let to = window.to.unwrap_or(self.now).unix();
+        self.ledger.try_to(|ledger| {
+            for root in roots {
+                let sql = "INSERT INTO roots (root, covered_from, covered_to)
+                           VALUES (?1, ?2, ?3)
+                           ON CONFLICT (root) DO UPDATE SET
+                               covered_from = min(covered_from, excluded.covered_from),
+                               covered_to = max(covered_to, excluded.covered_to)
+                           WHERE excluded.covered_from <= covered_to
+                               AND covered_from <= excluded.covered_to";
+                ledger.execute(sql, params![root, from, to])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// From when on some places have to be looked at again: the end of what was
+    /// collected, or the beginning of what could not be listed. `None` where one of them
+    /// is new.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn resume(&mut self, roots: &[String]) -> Result<Option<UtcSecond>, StoreError> {
+        let mut earliest: Option<i64> = None;
+        for root in roots {
+            let sql = "SELECT min(covered_to, coalesce(
+                           (SELECT min(since) FROM gaps WHERE gaps.root = roots.root), covered_to))
+                       FROM roots WHERE root = ?1";
+            let found = self.ledger.rows(sql, &[root], |row| row.get::<_, i64>(0))?;
+            let Some(&found) = found.first() else {
+                return Ok(None);
+            };
+            earliest = Some(earliest.map_or(found, |before| before.min(found)));
+        }
+        Ok(earliest.map(UtcSecond::from_unix))
+    }
+
+    /// Keys of objects that were listed and could not be read.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn unread(&mut self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT place FROM gaps WHERE root = place
+                   AND place NOT IN (SELECT root FROM roots) ORDER BY place";
+        self.ledger.rows(sql, &[], |row| row.get(0))
     }
 
     /// The version of an object that was read.
@@ -400,6 +477,13 @@ pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// Whether a place is a root, or in its folder.
+fn is_below(place: &str, root: &str) -> bool {
+    let root = root.trim_end_matches('/');
+    let rest = place.strip_prefix(root);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// How many, as SQLite counts.
 pub(super) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -439,6 +523,20 @@ fn executions(rows: &[Row]) -> Vec<(String, String, String, i64)> {
         ))
     });
     found.collect()
+}
+
+/// Notes an object that could not be read, unless it was before.
+fn note_gap(
+    transaction: &Transaction<'_>,
+    key: &str,
+    why: &str,
+    now: UtcSecond,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO gaps (place, why, root, since, until)
+               SELECT ?1, ?2, ?1, ?3, ?3
+               WHERE NOT EXISTS (SELECT 1 FROM objects WHERE key = ?1)";
+    transaction.execute(sql, params![key, why, now.unix()])?;
+    Ok(())
 }
 
 fn insert(
@@ -522,7 +620,13 @@ fn supersede(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
         })
         .optional()?;
     if let Some(before) = before {
-        transaction.execute("INSERT OR IGNORE INTO superseded VALUES (?1)", [before])?;
+        let days = "SELECT coalesce(min(json_extract(value, '$[2]')), 0),
+                        coalesce(max(json_extract(value, '$[2]')), 0)
+                    FROM objects, json_each(objects.seen) WHERE objects.id = ?1";
+        let (first, last): (i64, i64) =
+            transaction.query_row(days, [before], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let sql = "INSERT OR IGNORE INTO superseded VALUES (?1, ?2, ?3)";
+        transaction.execute(sql, params![before, first, last])?;
         transaction.execute("DELETE FROM marks WHERE object = ?1", [before])?;
         transaction.execute("DELETE FROM objects WHERE id = ?1", [before])?;
     }
@@ -533,13 +637,14 @@ fn supersede(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
 fn note_interest(
     transaction: &Transaction<'_>,
     interest: &Interest,
+    noted: &HashSet<Text>,
     now: UtcSecond,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO interest (id, is_role, day) VALUES (?1, ?2, ?3)";
     let mut statement = transaction.prepare_cached(sql)?;
     let today = now.day_number();
     for (ids, is_role) in [(&interest.roles, true), (&interest.sessions, false)] {
-        for id in ids {
+        for id in ids.iter().filter(|id| !noted.contains(*id)) {
             statement.execute(params![&**id, is_role, today])?;
         }
     }

@@ -456,7 +456,7 @@ fn looked_up_events_are_asked_for_by_name_and_read_like_any_log() {
         from: UtcSecond::parse("2026-07-01T11:00:00Z").map(|from| from.plus(12 * 3600 - 11 * 3600)),
         to: Some(now),
     };
-    let logs = LookupLogs::open(&aws, &[place], &window, now).every(Duration::from_micros(1));
+    let logs = LookupLogs::open(&aws, &[place], &window, (now, Duration::from_micros(1)));
     assert_eq!(
         logs.object_count() as usize,
         LookupLogs::event_names().len()
@@ -493,7 +493,7 @@ fn what_looking_up_cannot_know_is_a_gap() {
         from: UtcSecond::parse("2026-01-01T00:00:00Z"),
         to: Some(now),
     };
-    let logs = LookupLogs::open(&aws, &[place], &window, now);
+    let logs = LookupLogs::open(&aws, &[place], &window, (now, Duration::ZERO));
     let (place, why) = &logs.listing().failed[0];
     assert_eq!(&**place, "lookup-events://444455556666/us-east-1");
     assert!(

@@ -67,14 +67,17 @@ fn serve(
         };
         let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
         reader.read_exact(&mut body).ok()?;
+        let form = String::from_utf8_lossy(&body).into_owned();
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let target = match header("x-amz-target").as_str() {
             "" => head.first()?.clone(),
             target => target.to_owned(),
         };
-        let answer = answer(&target, &body, *is_estimated.lock().unwrap());
+        let text = match sts(&form) {
+            Some(text) => text,
+            None => answer(&target, &body, *is_estimated.lock().unwrap()).to_string(),
+        };
         asked.lock().unwrap().push((target, body));
-        let text = answer.to_string();
         let length = text.len();
         write!(
             client,
@@ -82,6 +85,29 @@ fn serve(
         )
         .ok()?;
     }
+}
+
+/// What STS says, in its own words.
+fn sts(form: &str) -> Option<String> {
+    if form.contains("Action=GetCallerIdentity") {
+        return Some(
+            "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account>\
+             </GetCallerIdentityResult></GetCallerIdentityResponse>"
+                .to_owned(),
+        );
+    }
+    form.contains("Action=AssumeRole").then(|| {
+        let account = form
+            .split("iam%3A%3A")
+            .nth(1)
+            .map_or("", |rest| &rest[..12]);
+        format!(
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA{account}\
+             </AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>t</SessionToken>\
+             <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>\
+             </AssumeRoleResponse>"
+        )
+    })
 }
 
 fn answer(target: &str, body: &Value, is_estimated: bool) -> Value {
@@ -119,7 +145,8 @@ fn answer(target: &str, body: &Value, is_estimated: bool) -> Value {
 }
 
 const CONFIG: &str = "[hub]\naccount_id = \"111122223333\"\n[[logs]]\npath = \"AWSLogs\"\n\
-    [store]\npath = \"store\"\n[aws]\ncosts = true\norganizations = true\n";
+    [store]\npath = \"store\"\n[aws]\ncosts = true\norganizations = true\n\
+    audit_role_arn = \"arn:aws:iam::{account_id}:role/qs-audit\"\n";
 
 fn collect(folder: &Path, services: &Services, now: &str) -> (String, String) {
     let mut command = program_at(&services.url);
@@ -181,6 +208,27 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
     let periods: Vec<&Value> = costs.map(|(_, body)| &body["TimePeriod"]).collect();
     let one_day = json!({"Start": "2026-11-05", "End": "2026-11-06"});
     assert_eq!(periods, [&one_day, &one_day]);
+
+    // Without a role nobody is asked in its place: another account would deny to know them.
+    let config = CONFIG
+        .replace("audit_role_arn", "# audit_role_arn")
+        .replace("\"store\"", "\"other\"");
+    fs::write(folder.join("own.toml"), config).unwrap();
+    let (_, warned) = collect(folder, &services, "2026-11-05T12:00:00Z");
+    assert!(
+        warned.contains("Athena in account 444455556666: no role to ask it with"),
+        "{warned}"
+    );
+    // Only the caller's own account is asked.
+    assert!(services.asked("BatchGetQueryExecution") <= 1);
+    fs::write(
+        folder.join("own.toml"),
+        CONFIG.replace("\"store\"", "\"other\""),
+    )
+    .unwrap();
+    let (said, _) = collect(folder, &services, "2026-11-05T13:00:00Z");
+    assert!(said.contains("statistics of"), "{said}");
+    fs::write(folder.join("own.toml"), CONFIG).unwrap();
 
     // And all of it is told, without a file and without AWS.
     let chains = read(

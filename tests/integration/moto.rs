@@ -116,7 +116,7 @@ fn another_implementation_of_aws_gives_the_same() {
         format!(
             "[[logs]]\ns3 = \"{url}\"\nrole_arn = \"arn:aws:iam::123456789012:role/qs-audit\"\n\
              external_id = \"x\"\n[aws]\norganizations = true\nstatistics = false\n\
-             [hub]\naccount_id = \"111122223333\"\n[store]\npath = \"store\"\n"
+             [hub]\naccount_id = \"123456789012\"\n[store]\npath = \"store\"\n"
         ),
     )
     .unwrap();
