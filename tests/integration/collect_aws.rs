@@ -209,12 +209,17 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
     let one_day = json!({"Start": "2026-11-05", "End": "2026-11-06"});
     assert_eq!(periods, [&one_day, &one_day]);
 
-    // Without a role nobody is asked in its place: another account would deny to know them.
+    only_an_accounts_own_role_is_asked(folder, &services);
+    everything_is_told(folder);
+}
+
+/// Without a role nobody is asked in its place: another account would deny to know them.
+fn only_an_accounts_own_role_is_asked(folder: &Path, services: &Services) {
     let config = CONFIG
         .replace("audit_role_arn", "# audit_role_arn")
         .replace("\"store\"", "\"other\"");
     fs::write(folder.join("own.toml"), config).unwrap();
-    let (_, warned) = collect(folder, &services, "2026-11-05T12:00:00Z");
+    let (_, warned) = collect(folder, services, "2026-11-05T12:00:00Z");
     assert!(
         warned.contains("Athena in account 444455556666: no role to ask it with"),
         "{warned}"
@@ -226,11 +231,13 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
         CONFIG.replace("\"store\"", "\"other\""),
     )
     .unwrap();
-    let (said, _) = collect(folder, &services, "2026-11-05T13:00:00Z");
+    let (said, _) = collect(folder, services, "2026-11-05T13:00:00Z");
     assert!(said.contains("statistics of"), "{said}");
     fs::write(folder.join("own.toml"), CONFIG).unwrap();
+}
 
-    // And all of it is told, without a file and without AWS.
+/// Without a file and without AWS.
+fn everything_is_told(folder: &Path) {
     let chains = read(
         folder,
         &["chains", "--from", "2026-11-01", "--format", "json"],

@@ -417,3 +417,90 @@ fn raw_events_come_from_the_bucket_too() {
     assert_eq!(remote, of(&mut program(), BUCKET));
     assert!(remote.contains("eventID"));
 }
+
+#[test]
+fn buckets_whose_names_begin_alike_are_not_mixed_up() {
+    // Logs of the hub in one bucket, those of a consumer in another; the hub's come late.
+    let folder = bucket();
+    let first = folder.path().join(BUCKET);
+    let second = folder.path().join(format!("{BUCKET}-eu"));
+    fs::create_dir_all(second.join("AWSLogs/o-exampleorgid")).unwrap();
+    let account = "AWSLogs/o-exampleorgid/444455556666";
+    fs::rename(first.join(account), second.join(account)).unwrap();
+    let hub = first.join("AWSLogs/o-exampleorgid/111122223333");
+    let aside = folder.path().join("aside");
+    fs::rename(&hub, &aside).unwrap();
+    let server = S3Server::start(folder.path());
+    let (one, two) = (format!("s3://{BUCKET}"), format!("s3://{BUCKET}-eu"));
+    let config = format!(
+        "[[logs]]\ns3 = \"{one}\"\n[[logs]]\ns3 = \"{two}\"\n[aws]\nstatistics = false\n\
+         [store]\npath = \"store\"\n"
+    );
+    fs::write(folder.path().join("two.toml"), config).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = program_at(&server.url());
+        command.current_dir(folder.path()).args(["-c", "two.toml"]);
+        command.args(["--now", "2026-11-05T12:00:00Z"]).args(args);
+        output(&mut command, Exit::Clean).0
+    };
+    run(&["collect"]);
+    fs::rename(&aside, &hub).unwrap();
+    run(&["collect", "--since", "36d"]);
+    let chains = [
+        "chains",
+        "--path",
+        "any",
+        "--from",
+        "2026-11-01",
+        "--format",
+        "jsonl",
+    ];
+    let kept = run(&chains);
+    let read = run(&[&chains[..], &["--logs", &one, "--logs", &two]].concat());
+    assert!(
+        kept == read,
+        "the store says something else than the buckets"
+    );
+    // Events of one chain lie in both, and are read again by their keys.
+    let raw = run(&["show", "latest", "--raw"]);
+    let of_logs = run(&["show", "latest", "--raw", "--logs", &one, "--logs", &two]);
+    assert!(raw.lines().count() > 2 && raw == of_logs, "{raw}");
+}
+
+#[test]
+fn a_gap_stays_until_its_days_were_listed() {
+    let folder = bucket();
+    let server = S3Server::start(folder.path());
+    let proxy = Proxy::start(server.address, |asked: &Asked<'_>| {
+        if asked.is_list() && asked.target.contains("444455556666%2FCloudTrail") {
+            Fault::Denied
+        } else {
+            Fault::None
+        }
+    });
+    let logs = format!("s3://{BUCKET}");
+    let config = format!(
+        "[[logs]]\ns3 = \"{logs}\"\n[aws]\nstatistics = false\n[store]\npath = \"store\"\n"
+    );
+    fs::write(folder.path().join("own.toml"), config).unwrap();
+    let run = |endpoint: &str, now: &str, args: &[&str]| {
+        let mut command = program_at(endpoint);
+        command
+            .current_dir(folder.path())
+            .args(["-c", "own.toml", "--now", now]);
+        output(command.args(args), Exit::Clean)
+    };
+    run(&proxy.url(), "2026-11-05T12:00:00Z", &["collect"]);
+    run(&proxy.url(), "2026-11-15T12:00:00Z", &["collect"]);
+    let chains = ["chains", "--from", "2026-11-01", "--to", "2026-11-04"];
+    let (_, said) = run("", "2026-11-15T12:00:00Z", &chains);
+    assert!(
+        said.contains("444455556666/CloudTrail/: access denied"),
+        "{said}"
+    );
+    // Mended ten days later, the run goes back to where it began.
+    let (said, _) = run(&server.url(), "2026-11-16T12:00:00Z", &["collect"]);
+    assert!(!said.starts_with("0 new"), "{said}");
+    let (_, said) = run("", "2026-11-16T12:00:00Z", &chains);
+    assert!(!said.contains("access denied"), "{said}");
+}

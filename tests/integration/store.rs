@@ -618,3 +618,104 @@ fn logs_that_go_away_leave_what_was_kept() {
     assert_eq!(raw, "");
     assert!(said.contains("can no longer be read where"), "{said}");
 }
+
+#[test]
+fn what_is_delivered_again_days_later_brings_its_counts() {
+    let folder = organisation();
+    let folder = folder.path();
+    let early = hold_back(folder, &|path| {
+        path.contains("444455556666/CloudTrail/us-east-1/2026/11/02")
+    });
+    collect(folder, &[], Exit::Clean);
+    // The trail was mended: the same files come under a later day.
+    for (from, to) in &early {
+        let later = to.to_string_lossy().replace("/2026/11/02/", "/2026/11/05/");
+        fs::create_dir_all(Path::new(&later).parent().unwrap()).unwrap();
+        fs::rename(from, later).unwrap();
+    }
+    collect(folder, &[], Exit::Clean);
+    let args = [
+        "chains",
+        "--from",
+        "2026-11-02",
+        "--to",
+        "2026-11-03",
+        "--path",
+        "any",
+    ];
+    let args = [&args[..], &["--format", "json", "--store", "store"]].concat();
+    let (found, _) = output(&mut run(folder, &args), Exit::Clean);
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let records = &found["coverage"]["records"];
+    let number = |name: &str| records[name].as_u64().unwrap();
+    assert_eq!(
+        number("read"),
+        number("kept") + number("not_relevant") + number("rejected")
+    );
+    let seen = found["coverage"]["seen"].as_array().unwrap();
+    assert!(
+        seen.iter()
+            .any(|place| place["account_id"] == "444455556666")
+    );
+    // All chains are there, as if the files had come in time.
+    let whole = organisation();
+    collect(whole.path(), &[], Exit::Clean);
+    let (wanted, _) = output(&mut run(whole.path(), &args), Exit::Clean);
+    let wanted: Value = serde_json::from_str(&wanted).unwrap();
+    assert_eq!(found["chains"], wanted["chains"]);
+}
+
+#[test]
+fn what_was_never_collected_is_said() {
+    let folder = organisation();
+    let folder = folder.path();
+    collect(
+        folder,
+        &["--from", "2026-11-02", "--to", "2026-11-03"],
+        Exit::Clean,
+    );
+    let args = [
+        "chains",
+        "--strict",
+        "--store",
+        "store",
+        "--from",
+        "2026-11-01",
+    ];
+    let whole = [&args[..], &["--to", "2026-11-03"]].concat();
+    let (_, said) = output(&mut run(folder, &whole), Exit::Incomplete);
+    let missing = "nothing was collected from 2026-11-01T00:00:00Z to 2026-11-02T00:00:00Z: \
+                   qs-audit collect --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z";
+    assert!(said.contains(missing), "{said}");
+    // The next run without a window goes on where the last one ended.
+    let (said, _) = collect(folder, &[], Exit::Clean);
+    assert!(
+        said.contains("2026-10-31T00:00:00Z to 2026-11-05T12:00:01Z"),
+        "{said}"
+    );
+    let args = [
+        "chains",
+        "--store",
+        "store",
+        "--from",
+        "2026-11-02",
+        "--to",
+        "2026-11-04",
+    ];
+    let (_, said) = output(&mut run(folder, &args), Exit::Clean);
+    assert!(!said.contains("nothing was collected"), "{said}");
+}
+
+#[test]
+fn a_pipe_cannot_be_collected() {
+    let folder = organisation();
+    let script = "exec \"$0\" collect --store store --logs <(echo '{}')";
+    let out = std::process::Command::new("bash")
+        .current_dir(folder.path())
+        .args(["-c", script])
+        .arg(assert_cmd::cargo::cargo_bin("qs-audit"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.contains("can be read only once"), "{said}");
+}
