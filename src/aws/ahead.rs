@@ -19,7 +19,7 @@ use tokio::runtime::{Handle, Runtime};
 /// Requests at once: where it starts, and between which bounds it moves.
 const AT_ONCE_FIRST: usize = 32;
 const AT_ONCE_MIN: usize = 4;
-const AT_ONCE_MAX: usize = 384;
+const AT_ONCE_MAX: usize = 192;
 /// Bytes in flight or waiting to be taken. One larger object may be alone.
 const AHEAD_BYTES_MAX: u64 = 96 << 20;
 /// Objects waiting to be taken: small ones cost more than their bytes.
@@ -67,6 +67,8 @@ struct State {
     announced: VecDeque<u32>,
     in_flight: HashSet<u32>,
     ready: HashMap<u32, Result<Vec<u8>, AwsError>>,
+    /// Objects that readers wait for: nobody is woken for any other.
+    awaited: HashSet<u32>,
     /// Bytes in flight or ready.
     bytes: u64,
     at_once: usize,
@@ -145,11 +147,13 @@ impl Ahead {
                     }),
                 };
             }
+            state.awaited.insert(object);
             state = self
                 .shared
                 .arrived
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+            state.awaited.remove(&object);
         }
     }
 }
@@ -252,9 +256,12 @@ impl Arrival {
                 state.broken = Some(error.clone());
             }
             state.ready.insert(self.object, outcome);
+            let is_awaited = state.awaited.contains(&self.object);
             self.shared.pump(&mut state, &self.own);
             drop(state);
-            self.shared.arrived.notify_all();
+            if is_awaited {
+                self.shared.arrived.notify_all();
+            }
         }
     }
 }

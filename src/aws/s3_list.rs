@@ -156,6 +156,8 @@ fn path(day: Date) -> String {
 enum Job {
     /// A folder whose folders are to be looked into.
     Explore { prefix: String },
+    /// A folder beside logs: whether there are logs of another trail in it.
+    Peek { prefix: String },
     /// Objects, from one key to another.
     Scan {
         prefix: String,
@@ -300,6 +302,8 @@ struct Walk<'a> {
     passed_over: BTreeMap<crate::model::coverage::Sibling, u64>,
     failed: BTreeMap<String, String>,
     folders: BTreeMap<String, Text>,
+    /// Folders of folders that are not yet listed to their end.
+    found: BTreeMap<String, Vec<String>>,
 }
 
 async fn walk(
@@ -319,6 +323,7 @@ async fn walk(
         passed_over: BTreeMap::new(),
         failed: BTreeMap::new(),
         folders: BTreeMap::new(),
+        found: BTreeMap::new(),
     };
     let begin = start(location);
     // A Region's folder that was asked for itself is listed by days at once.
@@ -350,35 +355,58 @@ async fn walk(
         }
         on_listed(walk.objects.len());
     }
-    Ok(walk.found(client))
+    Ok(walk.finish(client))
 }
 
 impl Walk<'_> {
     /// Takes in a page, and queues what follows from it.
     fn take(&mut self, job: &Job, page: Page) {
+        let has_more = page.next.is_some();
         if let (Job::Scan { .. }, Some(token)) = (job, &page.next) {
             self.queue.push_front((job.clone(), Some(token.clone())));
         } else if let Some(token) = page.next {
             self.queue.push_back((job.clone(), Some(token)));
         }
-        for object in page.objects {
-            self.object(object);
+        if !matches!(job, Job::Peek { .. }) {
+            for object in page.objects {
+                self.object(object);
+            }
         }
-        let Job::Explore { prefix } = job else {
+        let (Job::Explore { prefix } | Job::Peek { prefix }) = job else {
             return;
         };
+        let known = self.found.entry(prefix.clone()).or_default();
+        known.extend(page.folders);
+        // What a folder is can be told only when all of it was seen.
+        if !has_more {
+            let folders = self.found.remove(prefix).unwrap_or_default();
+            self.look_into(job, prefix, folders);
+        }
+    }
+
+    /// Goes on into the folders of a folder that may lead to logs.
+    fn look_into(&mut self, job: &Job, prefix: &str, folders: Vec<String>) {
         let name = |folder: &str| {
-            let rest = folder.strip_prefix(prefix.as_str()).unwrap_or(folder);
+            let rest = folder.strip_prefix(prefix).unwrap_or(folder);
             rest.trim_end_matches('/').to_owned()
         };
-        let has_logs = page.folders.iter().any(|folder| name(folder) == "AWSLogs");
-        for folder in page.folders {
+        let has = |wanted: &str| folders.iter().any(|folder| name(folder) == wanted);
+        let has_logs = has("AWSLogs");
+        // An account's folder in no layout of CloudTrail holds what somebody put there.
+        let is_layout = has_logs || has("CloudTrail") || prefix.contains("AWSLogs/");
+        let kind = match Folder::of(prefix) {
+            Folder::Account(_) if !is_layout => Folder::Above,
+            kind => kind,
+        };
+        for folder in folders {
             let own = name(&folder);
-            let is_wanted = match Folder::of(prefix) {
-                Folder::Above => {
-                    let account_wanted = !is_account_id(&own) || self.wants_account(&own);
-                    account_wanted && (!has_logs || own == "AWSLogs")
+            let is_wanted = match kind {
+                _ if matches!(job, Job::Peek { .. }) => own == "AWSLogs",
+                Folder::Above if has_logs && own != "AWSLogs" => {
+                    self.queue.push_back((Job::Peek { prefix: folder }, None));
+                    continue;
                 }
+                Folder::Above => !is_account_id(&own) || self.wants_account(&own),
                 // Copies of logs may lie in a folder of the account that made them.
                 Folder::Account(_) if own == "AWSLogs" => true,
                 Folder::Account(account) => own == "CloudTrail" && self.wants_account(account),
@@ -429,7 +457,7 @@ impl Walk<'_> {
 
     /// Notes what could not be listed: once for each account and Region.
     fn fail(&mut self, job: &Job, why: String) {
-        let (Job::Explore { prefix } | Job::Scan { prefix, .. }) = job;
+        let (Job::Explore { prefix } | Job::Peek { prefix } | Job::Scan { prefix, .. }) = job;
         let parts: Vec<&str> = prefix.split('/').collect();
         let region = parts
             .windows(2)
@@ -446,7 +474,7 @@ impl Walk<'_> {
         self.failed.entry(self.location.url(&place)).or_insert(why);
     }
 
-    fn found(self, client: Client) -> Found {
+    fn finish(self, client: Client) -> Found {
         let mut objects = self.objects;
         objects.sort_unstable();
         objects.dedup();
@@ -496,7 +524,9 @@ async fn page(
     token: Option<String>,
 ) -> Result<Page, AwsError> {
     let (prefix, delimiter, after, before) = match job {
-        Job::Explore { prefix } => (prefix, Some(DELIMITER.to_owned()), None, None),
+        Job::Explore { prefix } | Job::Peek { prefix } => {
+            (prefix, Some(DELIMITER.to_owned()), None, None)
+        }
         Job::Scan {
             prefix,
             after,
@@ -612,7 +642,7 @@ mod tests {
             .iter()
             .map(|job| match job {
                 Job::Scan { prefix, .. } => prefix.as_str(),
-                Job::Explore { .. } => "?",
+                Job::Explore { .. } | Job::Peek { .. } => "?",
             })
             .collect();
         assert_eq!(

@@ -140,15 +140,22 @@ fn an_organisation_trail_with_a_prefix_is_found() {
         root.join("some/prefix/AWSLogs/o-exampleorgid"),
     )
     .unwrap();
-    // What else a bucket holds is nobody's log.
+    // A second trail in the same place, and what else a bucket holds.
+    let other = "some/prefix/trail-2/AWSLogs/777788889999/CloudTrail/us-east-1/2026/11/02";
+    fs::create_dir_all(root.join(other)).unwrap();
+    fs::write(root.join(other).join("f.json"), "{\"Records\":[]}").unwrap();
     fs::create_dir_all(root.join("some/prefix/lake/deep")).unwrap();
     fs::write(root.join("some/prefix/lake/deep/file.parquet"), "x").unwrap();
     let server = S3Server::start(folder.path());
     let proxy = Proxy::start(server.address, |_| Fault::None);
     let logs = open(&proxy.url(), "some/prefix", TimeWindow::ALL);
     assert!(logs.object_count() > 10);
-    assert!((0..logs.object_count()).all(|at| logs.key(at).contains("o-exampleorgid")));
-    assert_eq!(proxy.asked_for("lake"), 0);
+    let of_other = |at: &u32| logs.key(*at).contains("trail-2/AWSLogs");
+    assert_eq!((0..logs.object_count()).filter(of_other).count(), 1);
+    assert!((0..logs.object_count()).all(|at| logs.key(at).contains("AWSLogs")));
+    // Beside logs, folders are looked at and not into.
+    assert_eq!(proxy.asked_for("lake%2F&"), 1);
+    assert_eq!(proxy.asked_for("deep"), 0);
 }
 
 /// The prefixes that lists asked for.
