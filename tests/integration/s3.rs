@@ -154,7 +154,7 @@ fn an_organisation_trail_with_a_prefix_is_found() {
     assert_eq!((0..logs.object_count()).filter(of_other).count(), 1);
     assert!((0..logs.object_count()).all(|at| logs.key(at).contains("AWSLogs")));
     // Beside logs, folders are looked at and not into.
-    assert_eq!(proxy.asked_for("lake%2F&"), 1);
+    assert_eq!(proxy.asked_for("lake%2F"), 1);
     assert_eq!(proxy.asked_for("deep"), 0);
 }
 
