@@ -7,7 +7,7 @@ use crate::model::key::KeyFacts;
 use crate::output::human::{count, safe};
 use crate::pipeline::Watcher;
 use crate::ports::LogSource;
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
 /// Whoever reads a log of the program wants to know that it is alive, not more.
 const LINE_EVERY: Duration = Duration::from_secs(10);
-/// Accounts with a line of their own: those with most still to do.
+/// Accounts that are named: those with most still to do.
 const ACCOUNTS_SHOWN: usize = 6;
 
 /// Whether anybody will see a bar.
@@ -179,7 +179,7 @@ impl<'a> Progress<'a> {
         }
         let millis = self.started.elapsed().as_millis().max(1);
         let rate = u64::try_from(u128::from(bytes) * 1000 / millis).unwrap_or(u64::MAX);
-        let _ = write!(text, ", {}/s", HumanBytes(rate));
+        let _ = write!(text, ", {}/s", DecimalBytes(rate));
         if objects > 0 {
             let left = u128::from(all.saturating_sub(objects)) * millis / u128::from(objects);
             let _ = write!(text, ", {} s left", left.div_ceil(1000));
@@ -187,19 +187,12 @@ impl<'a> Progress<'a> {
         text
     }
 
-    /// The same, and the accounts with most to do.
-    fn by_account(&self, between: &str) -> String {
-        let mut text = self.whole();
-        for (name, read, all) in self.tally().into_iter().take(ACCOUNTS_SHOWN) {
-            let _ = write!(
-                text,
-                "{between}{}: {} of {}",
-                safe(name),
-                count(read),
-                count(all)
-            );
-        }
-        text
+    /// The accounts with most to do.
+    fn by_account(&self) -> String {
+        let shown = self.tally().into_iter().take(ACCOUNTS_SHOWN);
+        let lines = shown
+            .map(|(name, read, all)| format!("{}: {} of {}", safe(name), count(read), count(all)));
+        lines.collect::<Vec<_>>().join("; ")
     }
 
     /// Whether it is time to show something again.
@@ -219,7 +212,7 @@ impl<'a> Progress<'a> {
 
 fn bar(bytes: u64) -> ProgressBar {
     let bar = ProgressBar::new(bytes);
-    let template = "[{bar:30}] {decimal_bytes}/{decimal_total_bytes} {msg}";
+    let template = "[{bar:30}] {decimal_bytes}/{decimal_total_bytes} {msg}\n  {prefix}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
@@ -247,9 +240,10 @@ impl Watcher for Progress<'_> {
             Show::Nothing => {}
             Show::Bar(bar, _) => {
                 bar.set_position(self.read_bytes.load(Ordering::Relaxed).min(self.bytes));
-                bar.set_message(self.by_account("\n  "));
+                bar.set_message(self.whole());
+                bar.set_prefix(self.by_account());
             }
-            Show::Lines(_) => say(&format!("{}\n", self.by_account("; "))),
+            Show::Lines(_) => say(&format!("{}; {}\n", self.whole(), self.by_account())),
         }
     }
 }
