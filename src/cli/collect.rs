@@ -14,7 +14,7 @@ use crate::config::{LogLocation, Settings};
 use crate::model::coverage::Limits;
 use crate::model::event::Event;
 use crate::model::interest::Interest;
-use crate::model::key::{KeyFacts, LOOKED_UP};
+use crate::model::key::{KeyFacts, LOOKED_UP, is_below};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::{UtcSecond, day_number};
 use crate::model::window::TimeWindow;
@@ -154,7 +154,7 @@ impl Collector<'_> {
         // What was listed once and could not be read is tried again.
         let mut unread = self.writer.unread()?;
         unread.retain(|key| {
-            !key.starts_with(LOOKED_UP) && roots.iter().any(|root| key.starts_with(root))
+            !key.starts_with(LOOKED_UP) && roots.iter().any(|root| is_below(key, root))
         });
         for source in sources::of_keys(self.global, self.settings, &unread)? {
             logs.add(source);

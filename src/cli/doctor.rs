@@ -310,7 +310,7 @@ fn store(
     };
     lines.push(match store.last_run()? {
         Some(last) => {
-            let ago = duration(last.started_at.distance(now));
+            let ago = duration(last.distance(now));
             Line::good("store", "store", format!("{place}, collected {ago} ago"))
         }
         None => Line::failed(
@@ -410,8 +410,9 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{Failure, Line, SILENCE_SECONDS, Settings, Text, UtcSecond, duration, plural};
-    use crate::aws::{Access, Aws, AwsError, CostQuestion, Trail, Trouble};
-    use crate::config::{LogLocation, Role};
+    use crate::aws::{Aws, AwsError, CostQuestion, Trail, Trouble};
+    use crate::cli::sources::access;
+    use crate::config::LogLocation;
     use crate::model::time::{day_number, numbered_day};
 
     /// An id that no query execution has: asking for it costs nothing.
@@ -445,7 +446,7 @@ mod remote {
                 lines.push(Line::failed(label, "access", detail, mend));
                 continue;
             }
-            let access = access(role, region.as_deref());
+            let access = access(&role, region.as_deref());
             match aws.trails(&access, label) {
                 Ok(trails) => of_trails(label, &trails, now, lines),
                 Err(error) if error.kind == Trouble::Credentials => return Err(error.into()),
@@ -459,7 +460,7 @@ mod remote {
         }
         let hub = settings.topology.hub_account_id.as_ref();
         if let Some(hub) = hub.filter(|hub| asks.audit_role(hub).is_of(hub, &own)) {
-            let access = access(asks.audit_role(hub), region.as_deref());
+            let access = access(&asks.audit_role(hub), region.as_deref());
             let label = format!("{hub} (hub)");
             lines.push(match aws.data_sources(&access, hub) {
                 Ok(_) => Line::good(&label, "data sources", "Quick lists them"),
@@ -468,14 +469,6 @@ mod remote {
         }
         costs(&aws, settings, now, lines);
         Ok(())
-    }
-
-    fn access(role: Role, region: Option<&str>) -> Access {
-        Access {
-            role_arn: role.arn,
-            external_id: role.external_id,
-            region: region.map(str::to_owned),
-        }
     }
 
     fn refused(label: &str, check: &'static str, error: AwsError) -> Line {
@@ -590,7 +583,7 @@ mod remote {
             lines.push(Line::skipped("AWS", "costs", detail));
             return;
         };
-        let access = access(asks.payer_role(), None);
+        let access = access(&asks.payer_role(), None);
         let question = CostQuestion::AthenaByUsageType;
         crate::cli::terminal::say("asking Cost Explorer: 1 paid request ($0.01)\n");
         lines.push(match aws.costs(&access, question, days, &mut |_, _| {}) {

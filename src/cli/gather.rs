@@ -62,9 +62,10 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{Done, Failure, Global, Settings, TimeWindow, Writer, keep, plural};
-    use crate::aws::{Access, Aws, AwsError, BATCH_MAX, CostQuestion, ExecutionAnswer, Trouble};
+    use crate::aws::{Aws, AwsError, BATCH_MAX, CostQuestion, ExecutionAnswer, Trouble};
+    use crate::cli::sources::access;
     use crate::cli::terminal::say;
-    use crate::config::{LogLocation, Role};
+    use crate::config::LogLocation;
     use crate::decode::quick_query_id;
     use crate::exports::read_executions;
     use crate::model::execution::Statistics;
@@ -103,8 +104,12 @@ mod remote {
         }
         let aws = Aws::new()?;
         let hub = settings.topology.hub_account_id.is_some();
-        let asks_accounts =
-            (asks.statistics && !writer.pending()?.is_empty()) || (asks.data_sources && hub);
+        let pending = if asks.statistics {
+            writer.pending()?
+        } else {
+            Vec::new()
+        };
+        let asks_accounts = !pending.is_empty() || (asks.data_sources && hub);
         // Whose credentials they are tells which accounts they may ask about.
         let own = match asks_accounts.then(|| aws.own_account()) {
             Some(Ok(own)) => own,
@@ -114,9 +119,7 @@ mod remote {
                 String::new()
             }
         };
-        if asks.statistics {
-            statistics((&aws, &own), settings, writer, done)?;
-        }
+        statistics((&aws, &own), pending, settings, writer, done)?;
         if asks.data_sources {
             data_sources((&aws, &own), settings, writer, done)?;
         }
@@ -127,14 +130,6 @@ mod remote {
             costs(global, &aws, settings, writer, window, done)?;
         }
         Ok(())
-    }
-
-    fn access(role: Role, region: Option<&str>) -> Access {
-        Access {
-            role_arn: role.arn,
-            external_id: role.external_id,
-            region: region.map(str::to_owned),
-        }
     }
 
     /// A refusal is a gap; credentials that nobody takes end the run.
@@ -150,11 +145,11 @@ mod remote {
 
     fn statistics(
         (aws, own): (&Aws, &str),
+        mut pending: Vec<Pending>,
         settings: &Settings,
         writer: &mut Writer,
         done: &mut Done,
     ) -> Result<(), Failure> {
-        let mut pending = writer.pending()?;
         pending.retain(|place| {
             let account = &place.account_id;
             let is_asked = settings.aws.audit_role(account).is_of(account, own);
@@ -228,7 +223,7 @@ mod remote {
                             return;
                         };
                         let role = settings.aws.audit_role(&place.account_id);
-                        let access = access(role, Some(&place.region));
+                        let access = access(&role, Some(&place.region));
                         let answer = aws.executions(&access, &name(place), ids);
                         if let Ok(mut slot) = answers[at].lock() {
                             *slot = Some(answer);
@@ -267,7 +262,7 @@ mod remote {
             return Ok(());
         }
         for region in regions {
-            let access = access(role.clone(), Some(region));
+            let access = access(&role, Some(region));
             let place = format!("Quick in account {hub}, {region}");
             match aws.data_sources(&access, hub) {
                 Ok(text) => {
@@ -287,7 +282,7 @@ mod remote {
         writer: &mut Writer,
         done: &mut Done,
     ) -> Result<(), Failure> {
-        match aws.accounts(&access(settings.aws.payer_role(), None)) {
+        match aws.accounts(&access(&settings.aws.payer_role(), None)) {
             Ok(text) => {
                 writer.keep_document("accounts", "organization", &text)?;
                 done.lines.push("accounts and their tags listed".to_owned());
@@ -351,7 +346,7 @@ mod remote {
                 continue;
             };
             let mut pages = Vec::new();
-            let access = access(settings.aws.payer_role(), None);
+            let access = access(&settings.aws.payer_role(), None);
             let answer = aws.costs(&access, question, (from, to), &mut |_, page| {
                 pages.push((page.text, page.is_estimated));
             });

@@ -226,11 +226,7 @@ impl Inputs {
                     && global.is_some_and(|global| !global.quiet)
                 {
                     let place = store.root().display().to_string();
-                    say(&format!(
-                        "from {}, collected {}\n",
-                        safe(&place),
-                        last.started_at
-                    ));
+                    say(&format!("from {}, collected {}\n", safe(&place), last));
                 }
                 return Ok(pipeline::run_again(&self.plan, remembered)?);
             }

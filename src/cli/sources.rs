@@ -5,10 +5,14 @@ use super::failure::Failure;
 use super::progress;
 use crate::config::{LogLocation, S3Settings, Settings};
 use crate::local::LocalLogs;
+use crate::model::key::is_below;
 use crate::model::window::TimeWindow;
 use crate::ports::{LogSource, Sources};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+#[cfg(feature = "aws")]
+pub(super) use remote::access;
 
 /// Where the logs are: as the command line says, else as configured.
 pub(super) fn locations(global: &Global, settings: &Settings) -> Result<Vec<LogLocation>, Failure> {
@@ -130,11 +134,7 @@ fn place_of(global: &Global, settings: &Settings, key: &str) -> Option<S3Place> 
         LogLocation::S3(bucket) => Some(bucket),
         LogLocation::Path(_) | LogLocation::LookupEvents { .. } => None,
     });
-    let is_in = |place: &&S3Settings| {
-        let root = place.url.trim_end_matches('/');
-        let rest = key.strip_prefix(root);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
+    let is_in = |place: &&S3Settings| is_below(key, &place.url);
     let best = configured.filter(is_in).max_by_key(|place| place.url.len());
     Some(S3Place(best.cloned().unwrap_or_else(|| S3Settings {
         url: format!("s3://{bucket}"),
@@ -176,6 +176,7 @@ mod remote {
         Access, Aws, AwsError, LOOKUP_EVERY, LookupLogs, LookupPlace, S3Location, S3Logs, Trouble,
     };
     use crate::cli::{inputs, progress};
+    use crate::config::Role;
 
     pub(super) fn open(
         global: &Global,
@@ -218,11 +219,7 @@ mod remote {
                     is_any = true;
                     places.extend(regions.iter().map(|region| LookupPlace {
                         account_id: account_id.to_string(),
-                        access: Access {
-                            role_arn: role.arn.clone(),
-                            external_id: role.external_id.clone(),
-                            region: Some(region.clone()),
-                        },
+                        access: access(role, Some(region)),
                     }));
                 }
             }
@@ -257,17 +254,22 @@ mod remote {
         Ok(Box::new(S3Logs::of_keys(&Aws::new()?, location, &keys)))
     }
 
+    /// How an account or a bucket is reached: by a role, in a Region.
+    pub(in crate::cli) fn access(role: &Role, region: Option<&str>) -> Access {
+        Access {
+            role_arn: role.arn.clone(),
+            external_id: role.external_id.clone(),
+            region: region.map(str::to_owned),
+        }
+    }
+
     fn s3(bucket: &S3Settings) -> Result<S3Location, Failure> {
         let location = S3Location::parse(&bucket.url).ok_or_else(|| {
             Failure::usage(format!("{:?} names no bucket", bucket.url))
                 .hint("write s3://bucket or s3://bucket/prefix")
         })?;
         Ok(S3Location {
-            access: Access {
-                role_arn: bucket.role.arn.clone(),
-                external_id: bucket.role.external_id.clone(),
-                region: bucket.region.clone(),
-            },
+            access: access(&bucket.role, bucket.region.as_deref()),
             requester_pays: bucket.requester_pays,
             accounts: bucket.accounts.clone(),
             regions: bucket.regions.clone(),

@@ -7,6 +7,13 @@ use super::coverage::Sibling;
 use super::identity::is_account_id;
 use jiff::civil::Date;
 
+/// Whether a key is a root, or in its folder: `s3://logs-eu/f` is not in `s3://logs`.
+#[must_use]
+pub fn is_below(key: &str, root: &str) -> bool {
+    let rest = key.strip_prefix(root.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// What the keys of events begin with that were looked up, by account, Region, event name
 /// and day.
 pub const LOOKED_UP: &str = "lookup-events://";

@@ -27,6 +27,6 @@ mod writer;
 
 pub use documents::{CostPages, Document};
 pub use error::StoreError;
-pub use reader::{LastRun, Store};
+pub use reader::Store;
 pub use statistics::{Asked, Pending};
 pub use writer::{Entry, ReadObject, Tidied, Writer};

@@ -30,15 +30,6 @@ pub struct Store {
     pub(super) ledger: Ledger,
 }
 
-/// The last run that collected to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LastRun {
-    /// When.
-    pub started_at: UtcSecond,
-    /// Up to which moment it looked.
-    pub window_to: Option<UtcSecond>,
-}
-
 /// Which objects a window needs: by day of delivery, and some besides.
 struct Delivered {
     days: Days,
@@ -105,17 +96,12 @@ impl Store {
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub fn last_run(&mut self) -> Result<Option<LastRun>, StoreError> {
-        let sql = "SELECT started_at, window_to FROM runs WHERE is_done = 1
-                   ORDER BY started_at DESC, id DESC LIMIT 1";
-        let mut runs = self.ledger.rows(sql, &[], |row| {
-            let to: Option<i64> = row.get(1)?;
-            Ok(LastRun {
-                started_at: UtcSecond::from_unix(row.get(0)?),
-                window_to: to.map(UtcSecond::from_unix),
-            })
-        })?;
-        Ok(runs.pop())
+    pub fn last_run(&mut self) -> Result<Option<UtcSecond>, StoreError> {
+        let sql = "SELECT max(started_at) FROM runs WHERE is_done = 1";
+        let found = self
+            .ledger
+            .rows(sql, &[], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(found.into_iter().flatten().next().map(UtcSecond::from_unix))
     }
 
     /// Everything that a window needs, as it is at one moment.

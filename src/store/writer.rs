@@ -7,6 +7,7 @@ use super::ledger::Ledger;
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::{Detail, Event};
 use crate::model::interest::{Interest, SessionMark};
+use crate::model::key::is_below;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::{UtcSecond, day_number};
 use crate::model::window::TimeWindow;
@@ -475,13 +476,6 @@ pub(super) fn superseded(ledger: &mut Ledger) -> Result<HashSet<u32>, StoreError
 
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Whether a place is a root, or in its folder.
-fn is_below(place: &str, root: &str) -> bool {
-    let root = root.trim_end_matches('/');
-    let rest = place.strip_prefix(root);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// How many, as SQLite counts.
