@@ -213,6 +213,7 @@ fn main() {
         accounts_seen: &accounts_seen,
         all_sessions: false,
         statistics: None,
+        worth: &[],
     };
     println!("| events | sessions | chains | seconds | peak MB |");
     println!("|---|---|---|---|---|");

@@ -16,6 +16,7 @@ pub mod model;
 pub mod attribute;
 pub mod decode;
 pub mod exports;
+pub mod integrity;
 pub mod ports;
 pub mod rules;
 pub mod stitch;

@@ -2,7 +2,9 @@
 
 use crate::model::coverage::{Coverage, Sibling};
 use crate::model::event::Event;
+use crate::model::integrity::PublicKey;
 use crate::model::text::Text;
+use crate::model::time::UtcSecond;
 use std::collections::BTreeMap;
 
 /// Something could not be read from a source. The message names the object and
@@ -12,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct SourceError {
     /// What happened.
     pub message: String,
+    /// Whether it is that the object is not there any more.
+    pub is_absent: bool,
 }
 
 /// Stored objects that may hold CloudTrail records.
@@ -50,6 +54,27 @@ pub trait LogSource: Sync {
     fn version(&self, _object: u32) -> Option<Version> {
         None
     }
+
+    /// What is kept beside an object that was read, by name; `None` where nothing is
+    /// known of that.
+    fn metadata(&self, _object: u32) -> Option<BTreeMap<Text, Text>> {
+        None
+    }
+}
+
+/// Where CloudTrail's public keys come from.
+pub trait KeySource: Sync {
+    /// The keys of a Region that were valid at any time from one moment to another.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be had; what they would prove is then unchecked.
+    fn public_keys(
+        &self,
+        region: &str,
+        from: UtcSecond,
+        to: UtcSecond,
+    ) -> Result<Vec<PublicKey>, SourceError>;
 }
 
 /// A version of a stored object.
@@ -119,6 +144,7 @@ impl LogSource for Sources {
             Some((source, own)) => source.read(own, body),
             None => Err(SourceError {
                 message: "there is no such object".to_owned(),
+                is_absent: true,
             }),
         }
     }
@@ -148,6 +174,11 @@ impl LogSource for Sources {
     fn version(&self, object: u32) -> Option<Version> {
         let (source, own) = self.of(object)?;
         source.version(own)
+    }
+
+    fn metadata(&self, object: u32) -> Option<BTreeMap<Text, Text>> {
+        let (source, own) = self.of(object)?;
+        source.metadata(own)
     }
 }
 

@@ -121,8 +121,10 @@ impl Ahead {
             && !state.ready.contains_key(&object)
             && !state.in_flight.contains(&object)
         {
-            let message = broken.message.clone();
-            return Err(SourceError { message });
+            return Err(SourceError {
+                message: broken.message.clone(),
+                is_absent: false,
+            });
         }
         if !state.ready.contains_key(&object) && !state.in_flight.contains(&object) {
             // Whoever asks does not wait for the budget.
@@ -143,6 +145,7 @@ impl Ahead {
                         Ok(())
                     }
                     Err(error) => Err(SourceError {
+                        is_absent: error.kind == Trouble::Absent,
                         message: error.message,
                     }),
                 };

@@ -9,6 +9,7 @@
 //! | their bytes, brought ahead of being asked for | [`s3`], [`ahead`] |
 //! | events of accounts without a readable bucket | [`lookup_events`] |
 //! | trails, for `doctor` | [`trails`] |
+//! | the keys that digests are signed with | [`public_keys`] |
 //! | query statistics | [`athena`] |
 //! | the bill | [`cost_explorer`] |
 //! | accounts and their tags | [`organizations`] |
@@ -21,6 +22,7 @@ mod athena;
 mod cost_explorer;
 mod lookup_events;
 mod organizations;
+mod public_keys;
 mod quicksight;
 mod s3;
 mod s3_list;
@@ -31,6 +33,7 @@ mod trouble;
 pub use athena::{BATCH_MAX, ExecutionAnswer};
 pub use cost_explorer::{CostPage, CostQuestion};
 pub use lookup_events::{LOOKUP_DAYS_MAX, LOOKUP_EVERY, LookupLogs, LookupPlace};
+pub use public_keys::PublicKeyLookup;
 pub use s3::S3Logs;
 pub use s3_list::S3Location;
 pub use session::{Access, Aws};

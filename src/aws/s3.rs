@@ -5,12 +5,15 @@ use super::s3_list::{self, Listed, OnListed, S3Location};
 use super::session::Aws;
 use super::trouble::{AwsError, Trouble};
 use crate::model::coverage::Limits;
+use crate::model::key::TrailObjects;
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use crate::ports::{Listing, LogSource, SourceError, Version};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Region;
-use std::sync::{Arc, Mutex, PoisonError};
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, HashMap as StdHashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Stored bytes of one object.
 const STORED_BYTES_MAX: u64 = Limits::DEFAULT.object_bytes_max as u64;
@@ -33,6 +36,8 @@ struct Bucket {
     objects: Vec<Listed>,
     /// Whether sizes and `ETag`s are known.
     is_listed: bool,
+    /// What is kept beside objects that came: of digests, their signatures.
+    metadata: Mutex<HashMap<u32, BTreeMap<Text, Text>>>,
 }
 
 impl S3Logs {
@@ -54,6 +59,7 @@ impl S3Logs {
             location,
             objects: found.objects,
             is_listed: true,
+            metadata: Mutex::default(),
         };
         Ok(Self::new(aws, bucket, found.listing))
     }
@@ -77,6 +83,7 @@ impl S3Logs {
             location,
             objects: listed.collect(),
             is_listed: false,
+            metadata: Mutex::default(),
         };
         Self::new(aws, bucket, Listing::default())
     }
@@ -100,6 +107,16 @@ impl Bucket {
             .to_builder()
             .region(Region::new(region.to_owned()));
         *client = Client::from_conf(config.build());
+    }
+
+    fn metadata(&self) -> MutexGuard<'_, HashMap<u32, BTreeMap<Text, Text>>> {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep_metadata(&self, object: u32, told: Option<&StdHashMap<String, String>>) {
+        let told = told.into_iter().flatten();
+        let told = told.map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+        self.metadata().insert(object, told.collect());
     }
 
     /// One try to get an object, whole.
@@ -129,6 +146,9 @@ impl Bucket {
             }
             error
         })?;
+        if self.location.objects == TrailObjects::Digests {
+            self.keep_metadata(object, answer.metadata());
+        }
         let told = answer
             .content_length
             .and_then(|told| u64::try_from(told).ok());
@@ -214,5 +234,9 @@ impl LogSource for S3Logs {
             },
             bytes: listed.bytes,
         })
+    }
+
+    fn metadata(&self, object: u32) -> Option<BTreeMap<Text, Text>> {
+        self.bucket.metadata().remove(&object)
     }
 }

@@ -9,7 +9,7 @@
 use super::session::{Access, Aws};
 use super::trouble::{AwsError, Trouble};
 use crate::model::identity::is_account_id;
-use crate::model::key::KeyFacts;
+use crate::model::key::{KeyFacts, TrailObjects};
 use crate::model::text::Text;
 use crate::model::time::{day_number, numbered_day};
 use crate::model::window::{DELIVERY_SLACK_DAYS, LOOK_BACK_SECONDS, TimeWindow};
@@ -46,6 +46,8 @@ pub struct S3Location {
     pub accounts: BTreeSet<String>,
     /// Only these Regions, where any are named.
     pub regions: BTreeSet<String>,
+    /// Which of the trails' objects.
+    pub objects: TrailObjects,
 }
 
 impl S3Location {
@@ -65,6 +67,16 @@ impl S3Location {
             prefix: prefix.to_owned(),
             ..Self::default()
         })
+    }
+
+    /// The digests beside these logs.
+    #[must_use]
+    pub fn digests(&self) -> Self {
+        Self {
+            prefix: TrailObjects::Digests.beside(&self.prefix),
+            objects: TrailObjects::Digests,
+            ..self.clone()
+        }
     }
 
     /// An object or folder of it, as people know it.
@@ -172,8 +184,8 @@ enum Folder<'a> {
     Above,
     /// `ACCOUNT/`
     Account(&'a str),
-    /// `ACCOUNT/CloudTrail/`
-    Logs,
+    /// `ACCOUNT/CloudTrail/`, or the folder of digests.
+    Objects,
     /// `ACCOUNT/CloudTrail/REGION/`
     Region,
     /// `ACCOUNT/CloudTrail/REGION/...`: below what is found by listing.
@@ -181,16 +193,16 @@ enum Folder<'a> {
 }
 
 impl<'a> Folder<'a> {
-    fn of(prefix: &'a str) -> Self {
+    fn of(prefix: &'a str, wanted: TrailObjects) -> Self {
         let parts: Vec<&str> = prefix.trim_end_matches('/').split('/').collect();
         let account = parts.iter().rposition(|part| is_account_id(part));
         match account {
             None => Self::Above,
             Some(at) => match parts[at + 1..] {
                 [] => Self::Account(parts[at]),
-                ["CloudTrail"] => Self::Logs,
-                ["CloudTrail", _] => Self::Region,
-                ["CloudTrail", ..] => Self::Below,
+                [folder] if folder == wanted.folder() => Self::Objects,
+                [folder, _] if folder == wanted.folder() => Self::Region,
+                [folder, ..] if folder == wanted.folder() => Self::Below,
                 _ => Self::Above,
             },
         }
@@ -281,7 +293,7 @@ fn start(location: &S3Location) -> Job {
         DELIMITER
     };
     let prefix = format!("{prefix}{slash}");
-    match Folder::of(&prefix) {
+    match Folder::of(&prefix, location.objects) {
         Folder::Below => Job::Scan {
             prefix,
             after: None,
@@ -328,7 +340,9 @@ async fn walk(
     let begin = start(location);
     // A Region's folder that was asked for itself is listed by days at once.
     match &begin {
-        Job::Explore { prefix } if matches!(Folder::of(prefix), Folder::Region) => {
+        Job::Explore { prefix }
+            if matches!(Folder::of(prefix, location.objects), Folder::Region) =>
+        {
             walk.enter(prefix.clone());
         }
         _ => walk.take(&begin, first),
@@ -393,8 +407,9 @@ impl Walk<'_> {
         let has = |wanted: &str| folders.iter().any(|folder| name(folder) == wanted);
         let has_logs = has("AWSLogs");
         // An account's folder in no layout of CloudTrail holds what somebody put there.
-        let is_layout = has_logs || has("CloudTrail") || prefix.contains("AWSLogs/");
-        let kind = match Folder::of(prefix) {
+        let wanted = self.location.objects;
+        let is_layout = has_logs || has(wanted.folder()) || prefix.contains("AWSLogs/");
+        let kind = match Folder::of(prefix, wanted) {
             Folder::Account(_) if !is_layout => Folder::Above,
             kind => kind,
         };
@@ -409,8 +424,8 @@ impl Walk<'_> {
                 Folder::Above => !is_account_id(&own) || self.wants_account(&own),
                 // Copies of logs may lie in a folder of the account that made them.
                 Folder::Account(_) if own == "AWSLogs" => true,
-                Folder::Account(account) => own == "CloudTrail" && self.wants_account(account),
-                Folder::Logs => {
+                Folder::Account(account) => own == wanted.folder() && self.wants_account(account),
+                Folder::Objects => {
                     let regions = &self.location.regions;
                     regions.is_empty() || regions.contains(&own)
                 }
@@ -428,7 +443,7 @@ impl Walk<'_> {
     }
 
     fn enter(&mut self, folder: String) {
-        if let Folder::Region = Folder::of(&folder) {
+        if let Folder::Region = Folder::of(&folder, self.location.objects) {
             let scans = self.days.scans(&folder);
             self.queue
                 .extend(scans.into_iter().map(|scan| (scan, None)));
@@ -441,8 +456,10 @@ impl Walk<'_> {
     /// Notes an object, unless its key says that it is none of the window's logs.
     fn object(&mut self, mut object: Listed) {
         let facts = KeyFacts::of(&object.key());
-        if let Some(sibling) = facts.sibling {
-            *self.passed_over.entry(sibling).or_default() += 1;
+        if !self.location.objects.has(facts.sibling) {
+            if let Some(sibling) = facts.sibling {
+                *self.passed_over.entry(sibling).or_default() += 1;
+            }
         } else if facts
             .delivery_day
             .is_some_and(|day| !self.window.needs_delivery_day(day))
@@ -461,7 +478,7 @@ impl Walk<'_> {
         let parts: Vec<&str> = prefix.split('/').collect();
         let region = parts
             .windows(2)
-            .position(|pair| is_account_id(pair[0]) && pair[1] == "CloudTrail");
+            .position(|pair| is_account_id(pair[0]) && pair[1] == self.location.objects.folder());
         let place = match region {
             Some(at) => {
                 let known = parts[..parts.len().min(at + 3)].join("/");

@@ -73,8 +73,7 @@ const ELSEWHERE: [&str; 4] = [
 /// An object in an archive has to be restored before it can be read.
 const ARCHIVED: &str = "InvalidObjectState";
 
-const ABSENT: [&str; 8] = [
-    ARCHIVED,
+const ABSENT: [&str; 7] = [
     "NoSuchBucket",
     "NoSuchKey",
     "NotFound",
@@ -139,7 +138,7 @@ impl AwsError {
                 format!("{place}: throttled to the end ({what}); try again later")
             }
             Trouble::OtherRegion => format!("{place}: the bucket is in another Region ({what})"),
-            Trouble::Absent if code == ARCHIVED => {
+            Trouble::Other if code == ARCHIVED => {
                 format!("{place}: it is archived ({what}); restore it to read it")
             }
             _ => format!("{place}: {what}"),

@@ -22,7 +22,8 @@ use std::path::PathBuf;
         qs-audit chargeback --month 2026-10 --costs costs.json --executions executions.json\n  \
         qs-audit report --logs AWSLogs\n\n\
         Exit status: 0 clean, 1 internal error, 2 usage or configuration, 3 no logs in\n\
-        the window, 4 incomplete under --strict, 10 findings at or above --fail-on."
+        the window, 4 incomplete under --strict, 10 findings at or above --fail-on, or logs\n\
+        that are not as CloudTrail delivered them."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -313,6 +314,18 @@ pub(super) enum Command {
         qs-audit report -q --fail-on high\n  \
         qs-audit report --from 2026-10-01 --to 2026-11-01 -o october")]
     Report(ReportArgs),
+    /// Verify that logs are what CloudTrail delivered.
+    ///
+    /// Checks digests (place, format, signature, what the next one says of them, time)
+    /// and every log file that they name, and looks for log files that none names; in
+    /// all accounts and Regions. The last 7 days unless a window is given. Faults have
+    /// the words of aws cloudtrail validate-logs. Exit status 10 if anything is
+    /// invalid, missing, or in no digest that is due.
+    #[command(after_help = "Examples:\n  \
+        qs-audit verify --logs s3://amzn-s3-demo-bucket --since 7d\n  \
+        qs-audit verify --logs AWSLogs --public-keys public-keys.json --signatures signatures.json\n  \
+        qs-audit verify --logs AWSLogs --format json -o verification.json")]
+    Verify(VerifyArgs),
     /// Bring new logs, query statistics and costs into the store.
     ///
     /// Reads what was not read before: the first time the last 36 days, then from a
@@ -368,9 +381,42 @@ pub(super) enum Command {
     Man(ManArgs),
 }
 
+/// What log files are verified against.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Verification")]
+pub(super) struct VerifyArgs {
+    /// CloudTrail's public keys: output of aws cloudtrail list-public-keys. Without
+    /// them, logs in S3 are verified with the keys that AWS is asked for. May be given
+    /// more than once.
+    #[arg(long, value_name = "FILE")]
+    pub(super) public_keys: Vec<PathBuf>,
+
+    /// The signatures of copied digests, which a copy loses: the objects' metadata as
+    /// {KEY: {"signature": ..., "signature-algorithm": ...}}. May be given more than
+    /// once.
+    #[arg(long, value_name = "FILE")]
+    pub(super) signatures: Vec<PathBuf>,
+}
+
+/// Whether log files are verified while they are read.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Verification")]
+pub(super) struct WhileReadingArgs {
+    /// Hold each log file that is read against CloudTrail's digests, and say of every
+    /// result whether it rests on verified files. Reads logs, not the store.
+    #[arg(long)]
+    pub(super) verify: bool,
+
+    #[command(flatten)]
+    pub(super) against: VerifyArgs,
+}
+
 /// Options of `chains`.
 #[derive(Debug, Args, Default)]
 pub(super) struct ChainsArgs {
+    #[command(flatten)]
+    pub(super) verification: WhileReadingArgs,
+
     #[command(flatten)]
     pub(super) filter: FilterArgs,
 
@@ -486,6 +532,9 @@ pub(super) struct FindingsArgs {
     #[command(flatten)]
     pub(super) checks: ChecksArgs,
 
+    #[command(flatten)]
+    pub(super) verification: WhileReadingArgs,
+
     /// Only these rules; * stands for any text.
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(super) rule: Vec<String>,
@@ -509,6 +558,9 @@ pub(super) struct FindingsArgs {
 pub(super) struct ReportArgs {
     #[command(flatten)]
     pub(super) checks: ChecksArgs,
+
+    #[command(flatten)]
+    pub(super) verification: WhileReadingArgs,
 
     /// Exit with status 10 if there are findings at least so bad; suppressed ones do
     /// not count.

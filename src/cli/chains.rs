@@ -3,8 +3,9 @@
 use super::args::{ChainsArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::inputs::Inputs;
-use super::moments::DefaultWindow;
+use super::exports::Wants;
+use super::inputs::{self, Inputs};
+use super::moments::{self, DefaultWindow};
 use super::select::Selection;
 use super::terminal::{TABULAR, check_format, page, say, write_out};
 use crate::model::audit::Audit;
@@ -23,7 +24,14 @@ const DEFAULT_SECONDS: i64 = 7 * 86_400;
 pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
     check_format(global, &TABULAR)?;
     let mut selection = Selection::new(args)?;
-    let mut inputs = Inputs::gather(global, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    let window = moments::window(
+        global,
+        inputs::now(global)?,
+        DefaultWindow::Last(DEFAULT_SECONDS),
+    )?;
+    let settings = inputs::settings(global)?;
+    let wanted = Wants::Statistics;
+    let mut inputs = Inputs::verified(global, &settings, window, wanted, &args.verification)?;
     inputs.plan.all_sessions = args.all_sessions;
     let audit = inputs.run(global)?;
     let nothing = nothing_to_read(&audit);

@@ -16,7 +16,8 @@ pub enum Exit {
     NoLogs = 3,
     /// Something was unread or ambiguous, under `--strict`.
     Incomplete = 4,
-    /// There are findings at or above `--fail-on`.
+    /// There are findings at or above `--fail-on`, or `verify` found logs that are not as
+    /// CloudTrail delivered them.
     Findings = 10,
 }
 
@@ -37,7 +38,10 @@ impl Exit {
             Self::Incomplete,
             "something was unread or ambiguous, under --strict",
         ),
-        (Self::Findings, "findings at or above --fail-on"),
+        (
+            Self::Findings,
+            "findings at or above --fail-on, or logs that are not as they were delivered",
+        ),
     ];
 
     /// The number.

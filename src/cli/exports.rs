@@ -59,11 +59,11 @@ pub(super) enum Wants {
 }
 
 /// The paths of an option, else the configured ones.
-fn chosen<'a>(asked: &'a [PathBuf], configured: &'a [PathBuf]) -> &'a [PathBuf] {
+pub(super) fn chosen<'a>(asked: &'a [PathBuf], configured: &'a [PathBuf]) -> &'a [PathBuf] {
     if asked.is_empty() { configured } else { asked }
 }
 
-fn files(option: &str, paths: &[PathBuf]) -> Result<Vec<ExportFile>, Failure> {
+pub(super) fn files(option: &str, paths: &[PathBuf]) -> Result<Vec<ExportFile>, Failure> {
     let found = export_files(paths).map_err(|(path, error)| {
         Failure::usage(format!("{option} {}: {error}", path.display()))
             .hint(format!("{option} takes a file, or a folder of files"))

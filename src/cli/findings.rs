@@ -128,7 +128,8 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
     let settings = inputs::settings(global)?;
     let checks = checks(global, &args.checks, &settings, window, now, &only)?;
     let read = moments::with_baseline(checks.window, checks.baseline_days);
-    let mut inputs = Inputs::of_settings(global, &settings, read, Wants::BillIfGiven)?;
+    let wanted = Wants::BillIfGiven;
+    let mut inputs = Inputs::verified(global, &settings, read, wanted, &args.verification)?;
     inputs.plan.checks = Some(checks);
     let audit = inputs.run(global)?;
     let nothing = nothing_to_read(&audit);

@@ -1,6 +1,7 @@
 //! Configuration, logs and window of a run, from options and files.
 
-use super::args::Global;
+use super::args::{Global, WhileReadingArgs};
+use super::evidence::Verifying;
 use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::moments::{self, DefaultWindow};
@@ -20,7 +21,7 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::safe;
 use crate::output::summary;
-use crate::pipeline::{self, Plan, Unwatched};
+use crate::pipeline::{self, PipelineError, Plan, Unwatched, Watcher};
 use crate::ports::{LogSource, Sources};
 use crate::rules::{RULES, RuleSet};
 use crate::store::Store;
@@ -35,6 +36,8 @@ const CONFIG_FILE: &str = "qs-audit.toml";
 /// A run that is ready to go.
 pub(super) struct Inputs {
     pub(super) plan: Plan,
+    /// What log files are held against, where that was asked for.
+    verifying: Option<Verifying>,
     /// Lines of business units that could not be read.
     units_rejects: Rejects,
     logs: Logs,
@@ -148,6 +151,35 @@ impl Inputs {
         Self::new(global, &locations, settings, window, wanted)
     }
 
+    /// The same, with log files verified while they are read, where that is asked for:
+    /// then the logs themselves are read, and not the store.
+    pub(super) fn verified(
+        global: &Global,
+        settings: &Settings,
+        window: TimeWindow,
+        wanted: Wants,
+        asked: &WhileReadingArgs,
+    ) -> Result<Self, Failure> {
+        if !asked.verify {
+            if let Some(option) = asked.against.first_option() {
+                return Err(Failure::usage(format!("{option} is for --verify"))
+                    .hint("add --verify, or leave it out"));
+            }
+            return Self::of_settings(global, settings, window, wanted);
+        }
+        if global.store.is_some() {
+            return Err(
+                Failure::usage("--verify reads log files, and the store keeps none")
+                    .hint("leave --store out; --logs or [[logs]] say where the files are"),
+            );
+        }
+        let locations = sources::locations(global, settings)?;
+        let verifying = Verifying::open(global, settings, &locations, &window, &asked.against)?;
+        let mut inputs = Self::new(global, &locations, settings, window, wanted)?;
+        inputs.verifying = Some(verifying);
+        Ok(inputs)
+    }
+
     pub(super) fn new(
         global: &Global,
         locations: &[LogLocation],
@@ -182,6 +214,7 @@ impl Inputs {
                 checks: None,
                 part: None,
             },
+            verifying: None,
             logs,
             units_rejects,
             now: now(global)?,
@@ -231,13 +264,23 @@ impl Inputs {
                 return Ok(pipeline::run_again(&self.plan, remembered)?);
             }
             (Logs::Read(logs), Some(global)) => (logs, global),
-            (Logs::Read(logs), None) => return Ok(pipeline::run(&self.plan, logs, &Unwatched)?),
+            (Logs::Read(logs), None) => return Ok(self.read(logs, &Unwatched)?),
         };
         let all = (0..logs.object_count()).collect();
         let progress = Progress::new(global, logs, all, logs.listing().bytes);
-        let audit = pipeline::run(&self.plan, logs, &progress);
+        let audit = self.read(logs, &progress);
         progress.finish();
         Ok(audit?)
+    }
+
+    /// Reads logs, and verifies them where that was asked for.
+    fn read(&self, logs: &Sources, watcher: &dyn Watcher) -> Result<Audit, PipelineError> {
+        match &self.verifying {
+            Some(verifying) => {
+                pipeline::run_verifying(&self.plan, logs, &verifying.evidence(self.now), watcher)
+            }
+            None => pipeline::run(&self.plan, logs, watcher),
+        }
     }
 
     /// What of the window was never collected: it is as if its logs could not be read.

@@ -6,6 +6,7 @@ mod chargeback;
 mod collect;
 mod demo;
 mod doctor;
+mod evidence;
 mod exit;
 mod explain;
 mod exports;
@@ -26,6 +27,7 @@ mod show;
 mod sources;
 mod stores;
 mod terminal;
+mod verify;
 
 pub use args::{Cli, command};
 pub use exit::Exit;

@@ -1,6 +1,6 @@
 //! `qs-audit report`.
 
-use super::args::{Format, Global, ReportArgs};
+use super::args::{Format, Global, ReportArgs, WhileReadingArgs};
 use super::chains::{exit_of_chains, nothing_to_read};
 use super::exit::Exit;
 use super::exports::{self, Wants};
@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
     if checks.previous.is_none() {
         checks.previous = last_report(global, &folder, window);
     }
-    let inputs = gather(global, &settings, window, checks)?;
+    let inputs = gather(global, &settings, (window, checks), &args.verification)?;
     let audit = inputs.run(global)?;
     let nothing = nothing_to_read(&audit);
     let (Some(findings), Some(part)) = (&audit.findings, &audit.part) else {
@@ -156,11 +156,12 @@ fn days_inside(window: TimeWindow) -> Option<TimeWindow> {
 fn gather(
     global: &Global,
     settings: &Settings,
-    window: TimeWindow,
-    checks: Checks,
+    (window, checks): (TimeWindow, Checks),
+    verification: &WhileReadingArgs,
 ) -> Result<Inputs, Failure> {
     let read = moments::with_baseline(window, checks.baseline_days);
-    let mut inputs = Inputs::of_settings(global, settings, read, Wants::BillIfGiven)?;
+    let wanted = Wants::BillIfGiven;
+    let mut inputs = Inputs::verified(global, settings, read, wanted, verification)?;
     inputs.plan.part = Some(PartPlan {
         window,
         bill: match days_inside(window) {

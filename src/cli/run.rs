@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::terminal::{check_output, say};
 use super::{
     chains, chargeback, collect, demo, doctor, explain, findings, glue, init, query, report, show,
+    verify,
 };
 use clap::Parser;
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(&cli.global, args),
         Command::Doctor => doctor::run(&cli.global),
         Command::Collect(args) => collect::run(&cli.global, args),
+        Command::Verify(args) => verify::run(&cli.global, args),
         Command::Query(args) => query::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::Completions(args) => glue::completions(&cli.global, args),

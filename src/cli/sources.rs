@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 #[cfg(feature = "aws")]
 pub(super) use remote::access;
+pub(super) use remote::key_source;
 
 /// Where the logs are: as the command line says, else as configured.
 pub(super) fn locations(global: &Global, settings: &Settings) -> Result<Vec<LogLocation>, Failure> {
@@ -63,6 +64,32 @@ pub(super) fn open(
         remote::open(global, locations, window, &mut sources)?;
     }
     Ok(sources)
+}
+
+/// Lists the digests beside the logs of all of them. Events that are looked up have
+/// none.
+pub(super) fn digests(
+    global: &Global,
+    locations: &[LogLocation],
+    window: &TimeWindow,
+) -> Result<Sources, Failure> {
+    let mut sources = Sources::default();
+    let paths = locations.iter().filter_map(|location| match location {
+        LogLocation::Path(path) => Some(path.clone()),
+        LogLocation::S3(_) | LogLocation::LookupEvents { .. } => None,
+    });
+    let paths: Vec<PathBuf> = paths.collect();
+    sources.add(Box::new(LocalLogs::digests(&paths, window)));
+    if has_s3(locations) {
+        remote::digests(global, locations, window, &mut sources)?;
+    }
+    Ok(sources)
+}
+
+/// Whether any of them is in S3.
+pub(super) fn has_s3(locations: &[LogLocation]) -> bool {
+    let mut all = locations.iter();
+    all.any(|location| matches!(location, LogLocation::S3(_)))
 }
 
 /// What the keys of a location's objects, and of what could not be listed there, begin
@@ -156,6 +183,21 @@ mod remote {
         Err(without_aws())
     }
 
+    pub(super) fn digests(
+        _global: &Global,
+        _locations: &[LogLocation],
+        _window: &TimeWindow,
+        _sources: &mut Sources,
+    ) -> Result<(), Failure> {
+        Err(without_aws())
+    }
+
+    pub(in crate::cli) fn key_source(
+        _locations: &[LogLocation],
+    ) -> Result<Box<dyn crate::ports::KeySource>, Failure> {
+        Err(without_aws())
+    }
+
     pub(super) fn of_keys(
         _place: &super::S3Settings,
         _keys: &[&str],
@@ -173,10 +215,12 @@ mod remote {
 mod remote {
     use super::{Failure, Global, LogLocation, S3Settings, Sources, TimeWindow};
     use crate::aws::{
-        Access, Aws, AwsError, LOOKUP_EVERY, LookupLogs, LookupPlace, S3Location, S3Logs, Trouble,
+        Access, Aws, AwsError, LOOKUP_EVERY, LookupLogs, LookupPlace, PublicKeyLookup, S3Location,
+        S3Logs, Trouble,
     };
     use crate::cli::{inputs, progress};
     use crate::config::Role;
+    use crate::ports::KeySource;
 
     pub(super) fn open(
         global: &Global,
@@ -238,6 +282,42 @@ mod remote {
             Some(error) if !is_any => Err(error.into()),
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn digests(
+        global: &Global,
+        locations: &[LogLocation],
+        window: &TimeWindow,
+        sources: &mut Sources,
+    ) -> Result<(), Failure> {
+        let aws = Aws::new()?;
+        let listing = progress::Listing::new(global);
+        for location in locations {
+            let LogLocation::S3(bucket) = location else {
+                continue;
+            };
+            let digests = s3(bucket)?.digests();
+            let on_listed = |objects| listing.listed(&bucket.url, objects);
+            match S3Logs::open(&aws, digests, window, &on_listed) {
+                Ok(digests) => sources.add(Box::new(digests)),
+                Err(error) if error.kind == Trouble::Credentials => return Err(error.into()),
+                Err(error) => {
+                    sources.add_failed(bucket.url.as_str().into(), error.to_string());
+                }
+            }
+        }
+        listing.finish();
+        Ok(())
+    }
+
+    /// Who is asked for public keys: CloudTrail, with the access of the first bucket.
+    pub(in crate::cli) fn key_source(locations: &[LogLocation]) -> Result<Box<dyn KeySource>, Failure> {
+        let mut roles = locations.iter().filter_map(|location| match location {
+            LogLocation::S3(bucket) => Some(access(&bucket.role, None)),
+            LogLocation::Path(_) | LogLocation::LookupEvents { .. } => None,
+        });
+        let access = roles.next().unwrap_or_default();
+        Ok(Box::new(PublicKeyLookup::new(Aws::new()?, access)))
     }
 
     /// Objects of one bucket by their keys, read as its location says.

@@ -21,6 +21,7 @@ pub(super) struct RawConfig {
     pub(super) security_hub: Option<RawSecurityHub>,
     pub(super) aws: RawAws,
     pub(super) store: RawStore,
+    pub(super) verify: RawVerify,
 }
 
 /// How accounts are reached, and what is asked of AWS.
@@ -57,6 +58,14 @@ pub(super) struct RawSuppression {
     pub(super) subject: Spanned<String>,
     pub(super) reason: Spanned<String>,
     pub(super) expires: Spanned<toml::Value>,
+}
+
+/// What logs are verified against.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawVerify {
+    pub(super) public_keys: Vec<String>,
+    pub(super) signatures: Vec<String>,
 }
 
 /// Where `--format asff` sends findings.

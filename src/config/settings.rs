@@ -30,6 +30,10 @@ pub struct Settings {
     pub costs: Vec<PathBuf>,
     /// Files of business units.
     pub business_units: Vec<PathBuf>,
+    /// Files of CloudTrail's public keys.
+    pub public_keys: Vec<PathBuf>,
+    /// Files of digests' signatures.
+    pub signatures: Vec<PathBuf>,
     /// The tag that names an account's business unit.
     pub business_unit_tag: Option<String>,
     /// The tag that names an account's cost center.
@@ -231,6 +235,8 @@ impl Checker<'_> {
             executions: self.paths(raw.executions),
             costs: self.paths(raw.costs),
             business_units: units.paths.iter().map(|path| self.beside(path)).collect(),
+            public_keys: raw.verify.public_keys.iter().map(|path| self.beside(path)).collect(),
+            signatures: raw.verify.signatures.iter().map(|path| self.beside(path)).collect(),
             business_unit_tag: units.tag,
             cost_center_tag: units.cost_center_tag,
             terabyte: match raw.pricing.tb {

@@ -10,7 +10,7 @@ use super::lanes::BLOCK;
 use crate::model::coverage::{Limits, RejectReason};
 use flate2::bufread::GzDecoder;
 use libdeflater::Decompressor;
-use memchr::memmem::Finder;
+use memchr::memmem;
 use std::io::{ErrorKind, Read};
 
 /// Zero bytes kept behind the text, so that the scanner may look a block ahead.
@@ -35,18 +35,20 @@ pub(super) struct Fault {
 /// Inflates objects one after the other into one buffer.
 pub(super) struct Inflater {
     decompressor: Decompressor,
-    magic: Finder<'static>,
     buffer: Vec<u8>,
     length: usize,
+    /// Bytes of the text that the first member holds, where it is whole and something
+    /// follows it.
+    first_of_several: Option<usize>,
 }
 
 impl Inflater {
     pub(super) fn new() -> Self {
         Self {
             decompressor: Decompressor::new(),
-            magic: Finder::new(GZIP_MAGIC),
             buffer: Vec::new(),
             length: 0,
+            first_of_several: None,
         }
     }
 
@@ -55,10 +57,31 @@ impl Inflater {
         &self.buffer[..self.length + PADDING]
     }
 
+    /// The text of the last object.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+
+    /// The text of its first gzip member, where that is whole and something follows.
+    pub(super) fn first_of_several(&self) -> Option<&[u8]> {
+        self.first_of_several.map(|length| &self.buffer[..length])
+    }
+
+    /// Whether stored bytes begin as gzip does.
+    pub(super) fn is_gzip(body: &[u8]) -> bool {
+        body.starts_with(GZIP_MAGIC)
+    }
+
+    /// Whether stored bytes end before they can be told from gzip.
+    pub(super) fn may_be_cut_gzip(body: &[u8]) -> bool {
+        GZIP_MAGIC.starts_with(body)
+    }
+
     /// Takes the next object. What can be read of it is the new text.
     pub(super) fn load(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
         self.length = 0;
-        let fault = if body.starts_with(GZIP_MAGIC) {
+        self.first_of_several = None;
+        let fault = if Self::is_gzip(body) {
             self.gunzip(body, limits)
         } else {
             self.plain(body, limits)
@@ -106,17 +129,8 @@ impl Inflater {
         self.reserve(claimed);
         let room = &mut self.buffer[..claimed];
         let inflated = self.decompressor.gzip_decompress(body, room).ok()?;
-        let is_single = inflated == claimed && !self.has_second_member(body, *trailer);
+        let is_single = inflated == claimed && !may_end_earlier(body, *trailer);
         is_single.then(|| self.length = claimed)
-    }
-
-    /// Whether another member starts behind the one that was inflated: libdeflate
-    /// stops before it without a word. A member ends with its length, which for
-    /// the first of several must be that of the text at hand.
-    fn has_second_member(&self, body: &[u8], length: [u8; 4]) -> bool {
-        self.magic
-            .find_iter(body)
-            .any(|at| body[..at].ends_with(&length))
     }
 
     fn gunzip_members(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
@@ -126,7 +140,12 @@ impl Inflater {
             let member = self.length;
             let mut decoder = GzDecoder::new(rest);
             match self.append(&mut decoder, limits) {
-                Ok(true) => rest = decoder.into_inner(),
+                Ok(true) => {
+                    rest = decoder.into_inner();
+                    if offset == 0 && !rest.is_empty() {
+                        self.first_of_several = Some(self.length);
+                    }
+                }
                 Ok(false) => {
                     self.length = 0;
                     return Some(too_large(limits, offset));
@@ -174,6 +193,13 @@ impl Inflater {
             }
         }
     }
+}
+
+/// Whether the member that was inflated may end before the body does: libdeflate stops
+/// there without a word. A member ends with its length, so that there would be the
+/// length of the text at hand.
+fn may_end_earlier(body: &[u8], length: [u8; 4]) -> bool {
+    memmem::find(&body[..body.len() - 1], &length).is_some()
 }
 
 fn too_large(limits: &Limits, offset: usize) -> Fault {

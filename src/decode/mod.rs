@@ -6,6 +6,7 @@
 //! ([`interest`]) before it is parsed ([`record`]), so that only what matters
 //! costs a parse. Whatever cannot be read becomes a located reject.
 
+mod contents;
 mod header;
 mod inflate;
 mod interest;
@@ -18,11 +19,13 @@ mod scan;
 mod sightings;
 mod split;
 
+pub use contents::Unpacker;
 pub use record::quick_query_id;
 pub use split::Reading;
 
 use crate::model::coverage::{Coverage, Limits, Reject, RejectReason, Sibling};
 use crate::model::event::{Event, Place};
+use crate::model::integrity::Contents;
 use crate::model::interest::{Interest, SessionMark};
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
@@ -88,12 +91,14 @@ pub struct Decoded {
 }
 
 /// How much was in an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectSize {
     /// Bytes after inflation.
     pub inflated_bytes: u64,
     /// Records found.
     pub records: u64,
+    /// What it holds as digests count it, where that was asked for.
+    pub contents: Contents,
 }
 
 /// Reads objects, one after the other, on one thread.
@@ -105,6 +110,8 @@ pub struct Decoder {
     limits: Limits,
     reading: Reading,
     window: TimeWindow,
+    /// Whether the text of each object is hashed.
+    hashes: bool,
     marks: Vec<SessionMark>,
     decoded: Decoded,
 }
@@ -120,9 +127,16 @@ impl Decoder {
             limits,
             reading,
             window,
+            hashes: false,
             marks: Vec::new(),
             decoded: Decoded::default(),
         }
+    }
+
+    /// The same, telling what each object holds as digests count it.
+    #[must_use]
+    pub fn hashing(self, hashes: bool) -> Self {
+        Self { hashes, ..self }
     }
 
     /// How many events were read so far.
@@ -165,6 +179,11 @@ impl Decoder {
         self.decoded.coverage.bytes_read += body.len() as u64;
         let mut inflater = self.inflater.take().unwrap_or_else(Inflater::new);
         let fault = inflater.load(body, &self.limits);
+        let contents = if self.hashes {
+            contents::of_loaded(&inflater, body, fault.as_ref())
+        } else {
+            Contents::NotRead
+        };
         let padded = inflater.padded();
         let length = padded.len() - PADDING;
         self.decoded.coverage.bytes_inflated += length as u64;
@@ -194,6 +213,7 @@ impl Decoder {
         ObjectSize {
             inflated_bytes: length as u64,
             records,
+            contents,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Folders, single files, and `-` for standard input, as one source of objects.
 
 use crate::model::coverage::Limits;
-use crate::model::key::KeyFacts;
+use crate::model::key::{KeyFacts, TrailObjects};
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use crate::ports::{Listing, LogSource, SourceError, Version};
@@ -80,7 +80,7 @@ impl LocalLogs {
             let data = std::fs::metadata(path).map_err(unopenable)?;
             if data.is_dir() {
                 std::fs::read_dir(path).map_err(unopenable)?;
-                logs.walk(path, window, &mut files);
+                logs.walk(path, TrailObjects::Logs, window, &mut files);
             } else if data.is_file() {
                 files.push(path.clone());
             } else {
@@ -102,6 +102,26 @@ impl LocalLogs {
         Ok(logs)
     }
 
+    /// Lists the digests that are among, or beside, the logs under the given paths. Of
+    /// paths that are no folders there are none.
+    #[must_use]
+    pub fn digests(paths: &[PathBuf], window: &TimeWindow) -> Self {
+        let mut digests = Self {
+            objects: Vec::new(),
+            listing: Listing::default(),
+        };
+        let mut files = Vec::new();
+        for path in paths {
+            let beside = PathBuf::from(TrailObjects::Digests.beside(&path.to_string_lossy()));
+            if beside.is_dir() {
+                digests.walk(&beside, TrailObjects::Digests, window, &mut files);
+            }
+        }
+        only_once(&mut files);
+        digests.objects = files.into_iter().map(Object::File).collect();
+        digests
+    }
+
     /// One file, whether it is there or not.
     #[must_use]
     pub fn of_file(path: PathBuf) -> Self {
@@ -111,7 +131,13 @@ impl LocalLogs {
         }
     }
 
-    fn walk(&mut self, root: &Path, window: &TimeWindow, files: &mut Vec<PathBuf>) {
+    fn walk(
+        &mut self,
+        root: &Path,
+        wanted: TrailObjects,
+        window: &TimeWindow,
+        files: &mut Vec<PathBuf>,
+    ) {
         // Objects of one folder share all of the key that is looked at.
         let mut folder: Option<(PathBuf, bool, KeyFacts)> = None;
         for entry in WalkDir::new(root).follow_links(true) {
@@ -150,12 +176,11 @@ impl LocalLogs {
             let Some((_, needed, facts)) = &folder else {
                 continue;
             };
-            if let Some(sibling) = facts.sibling {
-                *self.listing.passed_over.entry(sibling).or_default() += 1;
-            } else if *needed {
-                files.push(entry.into_path());
-            } else {
-                self.listing.outside_window += 1;
+            match facts.sibling {
+                own if wanted.has(own) && *needed => files.push(entry.into_path()),
+                own if wanted.has(own) => self.listing.outside_window += 1,
+                Some(sibling) => *self.listing.passed_over.entry(sibling).or_default() += 1,
+                None => {}
             }
         }
     }
@@ -222,6 +247,7 @@ impl LogSource for LocalLogs {
         };
         outcome.map_err(|error| SourceError {
             message: error.to_string(),
+            is_absent: error.kind() == io::ErrorKind::NotFound,
         })
     }
 

@@ -7,6 +7,7 @@ use super::coverage::{Coverage, Rejects};
 use super::event::Event;
 use super::execution::StatisticsCoverage;
 use super::finding::Findings;
+use super::integrity::Verification;
 use super::text::Text;
 use super::topology::KnownRoles;
 use super::trend::Trend;
@@ -46,6 +47,8 @@ pub struct Audit {
     pub notes: Vec<String>,
     /// Keys of the objects that events came from, by position.
     pub objects: BTreeMap<u32, Text>,
+    /// What digests say of the files; `None` where nobody asked.
+    pub verification: Option<Verification>,
 }
 
 /// A part of a run's window, as if nothing else had been asked for: the night of a

@@ -1,6 +1,7 @@
 //! The chain record: AssumeRole -> AssumeRole -> StartQueryExecution (design 3).
 
 use super::execution::QueryFigures;
+use super::integrity::Integrity;
 use super::text::{OpaqueId, Text};
 use super::time::UtcSecond;
 use rust_decimal::Decimal;
@@ -353,6 +354,9 @@ pub struct Chain {
     pub notes: Vec<String>,
     /// Every event of its sessions, by time.
     pub events: Vec<ChainEvent>,
+    /// What the log files are worth that its events came from, the worst of them;
+    /// `None` where nobody asked.
+    pub integrity: Option<Integrity>,
 }
 
 impl Chain {

@@ -1,5 +1,6 @@
 //! What rules find (design.md section 5).
 
+use super::integrity::Integrity;
 use super::text::{OpaqueId, Text};
 use super::time::UtcSecond;
 use super::window::TimeWindow;
@@ -175,6 +176,9 @@ pub struct Finding {
     pub count: u64,
     /// Whether an earlier run knew it.
     pub status: FindingStatus,
+    /// What the log files are worth that it rests on, the worst of them; `None` where
+    /// nobody asked.
+    pub integrity: Option<Integrity>,
 }
 
 /// What a rule did.

@@ -14,6 +14,50 @@ pub fn is_below(key: &str, root: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Which of a trail's objects are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum TrailObjects {
+    /// Log files.
+    #[default]
+    Logs,
+    /// Digests, in the folder beside the logs.
+    Digests,
+}
+
+impl TrailObjects {
+    /// The folder of an account that they are in.
+    #[must_use]
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Logs => "CloudTrail",
+            Self::Digests => "CloudTrail-Digest",
+        }
+    }
+
+    /// Whether an object is one of them, by what its key says.
+    #[must_use]
+    pub fn has(self, sibling: Option<Sibling>) -> bool {
+        match self {
+            Self::Logs => sibling.is_none(),
+            Self::Digests => sibling == Some(Sibling::Digest),
+        }
+    }
+
+    /// Where they are, if logs are there: beside the folder `CloudTrail` of an account,
+    /// where one is named.
+    #[must_use]
+    pub fn beside(self, root: &str) -> String {
+        let parts: Vec<&str> = root.split('/').collect();
+        let is_logs = |at: &usize| is_account_id(parts[at - 1]) && parts[*at] == Self::Logs.folder();
+        let Some(at) = (1..parts.len()).rev().find(is_logs) else {
+            return root.to_owned();
+        };
+        let mut beside = parts.clone();
+        beside[at] = self.folder();
+        beside.join("/")
+    }
+}
+
 /// What the keys of events begin with that were looked up, by account, Region, event name
 /// and day.
 pub const LOOKED_UP: &str = "lookup-events://";

@@ -11,6 +11,7 @@ pub mod event;
 pub mod execution;
 pub mod finding;
 pub mod identity;
+pub mod integrity;
 pub mod interest;
 pub mod inventory;
 pub mod key;

@@ -3,6 +3,7 @@
 use super::Page;
 use super::human::{bytes, count, decimals, minute, minute_of_year, money, plural, safe, tail};
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart, QueryExecution};
+use crate::model::integrity::Integrity;
 use comfy_table::presets::NOTHING;
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
@@ -36,7 +37,7 @@ const fn column(
     }
 }
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 14] = [
     column("Chain", 0, |chain, _| Cell::new(&chain.chain_id), |_| true),
     column("Started (UTC)", 0, started, |_| true),
     column(
@@ -77,8 +78,18 @@ const COLUMNS: [Column; 13] = [
     column("Est. USD", 4, estimate, |chain| {
         chain.queries.iter().any(|query| query.figures.is_some())
     }),
+    column("Log files", 1, integrity, |chain| chain.integrity.is_some()),
     column("Status", 0, status, |_| true),
 ];
+
+/// What the log files are worth that the chain rests on.
+fn integrity(chain: &Chain, page: Page) -> Cell {
+    let cell = Cell::new(chain.integrity.map_or("–", Integrity::as_str));
+    match chain.integrity {
+        Some(Integrity::Failed) if page.color => cell.fg(Color::Red),
+        _ => cell,
+    }
+}
 
 /// Follows figures that leave out queries without statistics.
 const AT_LEAST: &str = "+";

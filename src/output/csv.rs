@@ -5,12 +5,13 @@
 
 use crate::model::chain::{Chain, QueryExecution, RoleSession};
 use crate::model::execution::StatementType;
+use crate::model::integrity::Integrity;
 use crate::model::money::exact;
 use crate::model::table::{Cell, Table};
 use csv::Writer;
 use std::io::{self, Write};
 
-const CHAIN_COLUMNS: [&str; 36] = [
+const CHAIN_COLUMNS: [&str; 37] = [
     "chain_id",
     "path",
     "status",
@@ -47,9 +48,10 @@ const CHAIN_COLUMNS: [&str; 36] = [
     "quick_user_confidence",
     "notes",
     "queries_without_statistics",
+    "integrity",
 ];
 
-const QUERY_COLUMNS: [&str; 26] = [
+const QUERY_COLUMNS: [&str; 27] = [
     "chain_id",
     "path",
     "status",
@@ -76,6 +78,7 @@ const QUERY_COLUMNS: [&str; 26] = [
     "event_id",
     "schema",
     "dpu_count",
+    "integrity",
 ];
 
 /// Text that no spreadsheet takes for a formula.
@@ -235,6 +238,7 @@ fn chain_row(chain: &Chain) -> Row {
     );
     row.text(&joined(chain.notes.iter()));
     row.number(Some(chain.queries_without_statistics()));
+    row.maybe(chain.integrity.map(Integrity::as_str));
     row
 }
 
@@ -276,6 +280,7 @@ fn query_row(chain: &Chain, query: &QueryExecution) -> Row {
     row.value(Some(&query.event_id));
     row.text("qs-audit/chain-query/v1");
     row.number(figures.and_then(|figures| figures.dpu_count).map(exact));
+    row.maybe(chain.integrity.map(Integrity::as_str));
     row
 }
 

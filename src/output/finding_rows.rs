@@ -2,6 +2,7 @@
 
 use super::json::findings::evidence;
 use crate::model::finding::Finding;
+use crate::model::integrity::Integrity;
 use crate::model::table::{Columns, Table};
 use crate::model::text::Text;
 
@@ -40,5 +41,6 @@ pub fn rows(findings: &[&Finding]) -> Table {
         .text("evidence", |finding| {
             owned(&serde_json::Value::Object(evidence(finding)).to_string())
         })
+        .word("integrity", |finding| finding.integrity.map(Integrity::as_str))
         .table()
 }

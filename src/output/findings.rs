@@ -5,6 +5,7 @@ use super::human::{count, minute, plural, safe, window_text};
 use crate::model::finding::{
     Finding, FindingStatus, Findings, PreviousFinding, RuleState, Severity, Suppression,
 };
+use crate::model::integrity::Integrity;
 use crate::model::text::Text;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,6 +128,7 @@ fn write_finding(
     let mut facts = vec![finding.rule.to_owned(), finding.finding_id.clone()];
     facts.push(seen(finding, findings));
     facts.push(places(finding));
+    facts.extend(finding.integrity.map(rests_on));
     let others = same_chains(finding, about.shown);
     if !others.is_empty() {
         facts.push(format!("the same chains: {}", others.join(", ")));
@@ -149,6 +151,16 @@ fn write_finding(
         "{indent}  {}",
         painted(&format!("{command}{options}"), "36", page)
     )
+}
+
+/// What the log files are worth that it rests on, in words.
+#[must_use]
+pub fn rests_on(integrity: Integrity) -> String {
+    match integrity {
+        Integrity::Verified => "rests on verified log files".to_owned(),
+        Integrity::Unverified => "rests on unverified log files".to_owned(),
+        Integrity::Failed => "rests on log files that FAILED verification".to_owned(),
+    }
 }
 
 /// When: for what goes on, since when and when last.

@@ -20,6 +20,8 @@ pub mod report;
 pub mod show;
 pub mod summary;
 pub mod table_text;
+pub mod verification;
+pub mod verification_rows;
 pub mod xlsx;
 
 /// How wide and colourful text for people may be.

@@ -102,6 +102,9 @@ fn heading(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
         let text = format!("{} ({}{place})", user.name, user.confidence.as_str());
         field("Quick user", &text, writer)?;
     }
+    if let Some(integrity) = chain.integrity {
+        field("Log files", integrity.as_str(), writer)?;
+    }
     Ok(())
 }
 

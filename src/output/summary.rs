@@ -1,11 +1,13 @@
 //! What was read, in a few lines for people.
 
 use super::human::{bytes, count, plural, safe};
+use super::verification::{fault_line, uncovered_line, verdict};
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
 use crate::model::charge::Attribution;
 use crate::model::coverage::{Coverage, Reject, Rejects};
 use crate::model::execution::StatisticsCoverage;
+use crate::model::integrity::Verification;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use std::collections::BTreeSet;
@@ -20,6 +22,9 @@ use std::io::{self, Write};
 pub fn write(audit: &Audit, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "{}", read_line(&audit.coverage))?;
     write_rejects(&audit.coverage.rejects, writer)?;
+    if let Some(verification) = &audit.verification {
+        write_verification(verification, writer)?;
+    }
     if let Some(statistics) = &audit.statistics {
         writeln!(writer, "{}", statistics_line(statistics))?;
         write_rejects(&statistics.rejects, writer)?;
@@ -27,6 +32,25 @@ pub fn write(audit: &Audit, writer: &mut dyn Write) -> io::Result<()> {
     if let Some(bill) = &audit.bill {
         writeln!(writer, "{}", bill_line(bill))?;
         write_rejects(&bill.rejects, writer)?;
+    }
+    Ok(())
+}
+
+/// Faults named in the summary.
+const FAULTS_SHOWN: usize = 5;
+
+/// Writes what digests say of the log files: the verdict, and the first faults.
+fn write_verification(verification: &Verification, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, "verified {}", verdict(verification))?;
+    for fault in verification.faults.iter().take(FAULTS_SHOWN) {
+        writeln!(writer, "{}", fault_line(fault))?;
+    }
+    let more = verification.faults.len().saturating_sub(FAULTS_SHOWN) as u64;
+    if more > 0 {
+        writeln!(writer, "and {} more: qs-audit verify lists them", count(more))?;
+    }
+    for uncovered in verification.uncovered.iter().take(FAULTS_SHOWN) {
+        writeln!(writer, "{}", uncovered_line(uncovered))?;
     }
     Ok(())
 }

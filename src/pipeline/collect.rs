@@ -138,7 +138,7 @@ fn read_all(
     let read = on_all_threads(
         plan,
         source,
-        objects,
+        (objects, false),
         &|worker: &mut super::read::Worker<'_>,
           object,
           body: &mut Vec<u8>,

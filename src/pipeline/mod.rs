@@ -2,8 +2,10 @@
 
 mod collect;
 mod read;
+mod verify;
 
 pub use collect::{Collected, ObjectRead, collect, interest_in};
+pub use verify::{Evidence, verify};
 
 use crate::attribute::{self, AttributeError, Pricing};
 use crate::decode::{Candidate, Decoded, Outcome, Reading};
@@ -13,6 +15,7 @@ use crate::model::coverage::{Coverage, Limits};
 use crate::model::event::{Event, Place};
 use crate::model::execution::Statistics;
 use crate::model::finding::{Findings, Previous, Suppression};
+use crate::model::integrity::{Integrity, Verification};
 use crate::model::inventory::Inventory;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
@@ -154,8 +157,29 @@ pub fn run(
     source: &dyn LogSource,
     watcher: &dyn Watcher,
 ) -> Result<Audit, PipelineError> {
-    let (events, coverage) = pool(plan)?.install(|| read::read(plan, source, watcher));
-    finish(plan, &|object| source.key(object), events, coverage)
+    let read = pool(plan)?.install(|| read::read(plan, source, false, watcher));
+    let key = |object| source.key(object);
+    finish(plan, &key, (read.events, read.coverage), None)
+}
+
+/// The same, with every log file held against the digests in the same pass.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn run_verifying(
+    plan: &Plan,
+    source: &dyn LogSource,
+    evidence: &Evidence<'_>,
+    watcher: &dyn Watcher,
+) -> Result<Audit, PipelineError> {
+    pool(plan)?.install(|| {
+        let chains = verify::chains(plan, evidence);
+        let read = read::read(plan, source, true, watcher);
+        let verified = verify::settle(plan, source, evidence, chains, read.contents);
+        let key = |object| source.key(object);
+        finish(plan, &key, (read.events, read.coverage), Some(verified))
+    })
 }
 
 /// The same of what was read before, and kept.
@@ -186,9 +210,9 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
         coverage,
         ..Decoded::default()
     };
-    let (events, coverage) = read::settle(whole, &interest, &listing);
+    let read = read::settle(whole, &interest, &listing);
     let key = |object: u32| keys.get(&object).cloned().unwrap_or_else(|| "".into());
-    finish(plan, &key, events, coverage)
+    finish(plan, &key, read, None)
 }
 
 /// Threads as the plan asks for them.
@@ -202,12 +226,17 @@ fn pool(plan: &Plan) -> Result<rayon::ThreadPool, PipelineError> {
         })
 }
 
+/// What digests say of the files, and what each object is worth.
+type Verified = (Verification, Vec<Integrity>);
+
 fn finish(
     plan: &Plan,
     key: &dyn Fn(u32) -> Text,
-    events: Vec<Event>,
-    mut coverage: Coverage,
+    (events, mut coverage): (Vec<Event>, Coverage),
+    verified: Option<Verified>,
 ) -> Result<Audit, PipelineError> {
+    let (verification, worth) = verified.unzip();
+    let worth = worth.unwrap_or_default();
     if !coverage.adds_up() {
         let accounted = coverage.records_kept + coverage.records_not_relevant;
         return Err(PipelineError::Unaccounted {
@@ -226,6 +255,7 @@ fn finish(
         accounts_seen: &accounts_seen,
         all_sessions: plan.all_sessions,
         statistics: plan.exports.statistics.as_ref(),
+        worth: &worth,
     };
     let stitched = stitch::stitch(events, &context);
     coverage.duplicates = stitched.duplicates;
@@ -238,11 +268,12 @@ fn finish(
         chains: stitched.chains,
         roles: stitched.roles,
         events: stitched.events,
+        verification,
         ..Audit::default()
     };
     add_money(&mut audit, &plan.exports)?;
     if let Some(checks) = &plan.checks {
-        let (findings, trends) = judge(&audit, checks, &plan.topology);
+        let (findings, trends) = judge(&audit, checks, &plan.topology, &worth);
         audit.findings = Some(findings);
         audit.trends = trends;
     }
@@ -280,7 +311,12 @@ fn part(
 }
 
 /// What rules have to say of the result, and what they expect of days.
-fn judge(audit: &Audit, checks: &Checks, topology: &Topology) -> (Findings, Vec<Trend>) {
+fn judge(
+    audit: &Audit,
+    checks: &Checks,
+    topology: &Topology,
+    worth: &[Integrity],
+) -> (Findings, Vec<Trend>) {
     let bill = audit.attribution.as_ref().filter(|_| audit.bill.is_some());
     let facts = rules::Facts::new(rules::Given {
         window: checks.window,
@@ -293,6 +329,8 @@ fn judge(audit: &Audit, checks: &Checks, topology: &Topology) -> (Findings, Vec<
         coverage: &audit.coverage,
         has_statistics: audit.statistics.is_some(),
         charges: bill.map(|attribution| attribution.charges.as_slice()),
+        verification: audit.verification.as_ref(),
+        worth,
     });
     let baseline = TimeWindow {
         from: audit.window.from,

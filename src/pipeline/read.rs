@@ -9,19 +9,29 @@ use super::{Plan, Watcher};
 use crate::decode::{Candidate, Decoded, Decoder, Outcome, Unresolved};
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::Event;
+use crate::model::integrity::Contents;
 use crate::model::interest::Interest;
-use crate::ports::{Listing, LogSource};
+use crate::ports::{Listing, LogSource, SourceError};
 use crate::stitch;
 use hashbrown::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Reads everything the source has.
+/// What a source has.
+pub(super) struct AllRead {
+    pub(super) events: Vec<Event>,
+    pub(super) coverage: Coverage,
+    /// What each object holds as digests count it, where that was asked for.
+    pub(super) contents: Vec<(u32, Contents)>,
+}
+
+/// Reads everything the source has, and hashes it on the way where that is wanted.
 pub(super) fn read(
     plan: &Plan,
     source: &dyn LogSource,
+    hashes: bool,
     watcher: &dyn Watcher,
-) -> (Vec<Event>, Coverage) {
+) -> AllRead {
     let objects: Vec<u32> = (0..source.object_count()).collect();
     let interest = Interest {
         all_sessions: plan.all_sessions,
@@ -31,14 +41,18 @@ pub(super) fn read(
     let parts = on_all_threads(
         plan,
         source,
-        &objects,
-        &|worker, object, body, (): &mut ()| {
-            worker.first_pass(object, body, &known, watcher);
+        (&objects, hashes),
+        &|worker, object, body, contents: &mut Vec<(u32, Contents)>| {
+            let found = worker.first_pass(object, body, &known, watcher);
+            if hashes {
+                contents.push((object, found));
+            }
         },
     );
-    let parts = parts.into_iter().map(|(decoded, ())| decoded);
     let mut whole = Decoded::default();
-    for part in parts {
+    let mut contents = Vec::new();
+    for (part, own) in parts {
+        contents.extend(own);
         whole.events.extend(part.events);
         whole.candidates.extend(part.candidates);
         whole.unresolved.extend(part.unresolved);
@@ -46,7 +60,12 @@ pub(super) fn read(
     }
     let interest = stitch::interest(&whole.events, &plan.topology, plan.all_sessions);
     second_pass(plan, source, &interest, &mut whole);
-    settle(whole, &interest, source.listing())
+    let (events, coverage) = settle(whole, &interest, source.listing());
+    AllRead {
+        events,
+        coverage,
+        contents,
+    }
 }
 
 /// Reads objects again that hold calls of interest which were passed over.
@@ -64,7 +83,7 @@ fn second_pass(plan: &Plan, source: &dyn LogSource, interest: &Interest, whole: 
     let parts = on_all_threads(
         plan,
         source,
-        &objects,
+        (&objects, false),
         &|worker, object, body, (): &mut ()| {
             let key = worker.source.key(object);
             if worker.source.read(object, body).is_err() {
@@ -192,6 +211,15 @@ impl<'a> KnownInterest<'a> {
     }
 }
 
+/// What is known of the contents of an object that could not be read.
+pub(super) fn contents_of(error: &SourceError) -> Contents {
+    if error.is_absent {
+        Contents::NotFound
+    } else {
+        Contents::Unreadable(error.message.as_str().into())
+    }
+}
+
 /// One thread's reader.
 pub(super) struct Worker<'a> {
     source: &'a dyn LogSource,
@@ -208,29 +236,32 @@ impl Worker<'_> {
         body: &mut Vec<u8>,
         known: &KnownInterest<'_>,
         watcher: &dyn Watcher,
-    ) {
+    ) -> Contents {
         let key = self.source.key(object);
         if self.inflated.load(Ordering::Relaxed) > self.limit {
             let detail = format!("the run inflated more than {} bytes already", self.limit);
             self.decoder
-                .unreadable(&key, RejectReason::TooLarge, detail);
-            return;
+                .unreadable(&key, RejectReason::TooLarge, detail.clone());
+            return Contents::Unreadable(detail.into());
         }
-        match self.source.read(object, body) {
+        let contents = match self.source.read(object, body) {
             Ok(()) => {
                 let from = self.decoder.event_count();
                 let size = self.decoder.object(object, &key, body, &known.now());
                 self.inflated
                     .fetch_add(size.inflated_bytes, Ordering::Relaxed);
                 known.learn(self.decoder.events_since(from));
+                size.contents
             }
             Err(error) => {
-                let message = error.message;
+                let contents = contents_of(&error);
                 self.decoder
-                    .unreadable(&key, RejectReason::Unreadable, message);
+                    .unreadable(&key, RejectReason::Unreadable, error.message);
+                contents
             }
-        }
+        };
         watcher.object(object, body.len() as u64);
+        contents
     }
 
     fn changed(&mut self, key: &crate::model::text::Text) {
@@ -247,7 +278,7 @@ type Job<'a, T> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>, &mut T) + Sync
 pub(super) fn on_all_threads<T: Default + Send>(
     plan: &Plan,
     source: &dyn LogSource,
-    objects: &[u32],
+    (objects, hashes): (&[u32], bool),
     job: Job<'_, T>,
 ) -> Vec<(Decoded, T)> {
     source.expect(objects);
@@ -256,7 +287,7 @@ pub(super) fn on_all_threads<T: Default + Send>(
     rayon::broadcast(|_| {
         let mut worker = Worker {
             source,
-            decoder: Decoder::new(plan.window, plan.limits, plan.reading),
+            decoder: Decoder::new(plan.window, plan.limits, plan.reading).hashing(hashes),
             inflated: &inflated,
             limit: plan.limits.run_bytes_max,
         };

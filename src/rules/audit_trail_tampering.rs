@@ -8,6 +8,7 @@ use super::rule::{
 };
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::integrity::{DigestPlace, FaultyFile, Integrity, UncoveredWhy};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde_json::Value;
@@ -338,12 +339,78 @@ fn subject(account: Text, target: Text) -> Subject {
     Subject(vec![("account_id", account), ("target", target)])
 }
 
+/// What verification found wrong with delivered files.
+fn add_faulty_files(facts: &Facts<'_>, found: &mut Found<'_>) {
+    let Some(verification) = facts.given.verification else {
+        return;
+    };
+    let mut groups: BTreeMap<(Text, Text), (Group, Vec<Text>)> = BTreeMap::new();
+    let mut add = |place: &DigestPlace, what: &str, at: UtcSecond, (harm, object): (Text, Text)| {
+        if facts.in_window(at) {
+            let target = format!("{what} of {}", place.region);
+            let key = (place.account_id.clone(), Text::from(target));
+            let (group, objects) = groups.entry(key).or_default();
+            group
+                .happened(at)
+                .with_word("harm", Some(&harm))
+                .vouched(Some(Integrity::Failed));
+            objects.push(object);
+        }
+    };
+    for fault in verification.faults.iter().filter(|fault| fault.kind.is_of_file()) {
+        let what = match fault.file {
+            FaultyFile::LogFile => "log files",
+            FaultyFile::Digest | FaultyFile::BackfillDigest => "digests",
+        };
+        let harm = (fault.kind.words().into(), fault.object.clone());
+        if let Some(at) = fault.at {
+            add(&fault.place, what, at, harm);
+        }
+    }
+    for uncovered in &verification.uncovered {
+        if uncovered.why == UncoveredWhy::DigestsMissing {
+            let time = format!("{} to {}", uncovered.from, uncovered.to);
+            let harm = ("missing in a row".into(), time.into());
+            add(&uncovered.place, "digests", uncovered.to.plus(-1), harm);
+        }
+    }
+    for ((account, target), (group, objects)) in &groups {
+        let harm = group.words("harm");
+        let shown = objects.iter().take(OBJECTS_MAX).cloned();
+        found.add(Draft {
+            title: format!("{target} in {}: {}", facts.account(account), sample(&harm)),
+            detail: format!(
+                "{} of {target} in account {account} {} not as CloudTrail delivered them: {}. What they say of that time, or no longer say, cannot be relied on.",
+                group.count(),
+                if group.count() == 1 { "is" } else { "are" },
+                sample(&harm)
+            ),
+            subject: subject(account.clone(), target.clone()),
+            consumer_account_id: facts
+                .given
+                .topology
+                .consumer(account)
+                .map(|consumer| consumer.account_id.clone()),
+            evidence: vec![
+                ("harm", Evidence::texts(harm)),
+                ("objects", Evidence::texts(shown)),
+            ],
+            next_step: Some("find out who may write to the bucket, and did; compare with another copy"),
+            group,
+        });
+    }
+}
+
+/// Objects that evidence names; `verify` has all.
+const OBJECTS_MAX: usize = 100;
+
 impl Rule for AuditTrailTampering {
     fn meta(&self) -> &'static RuleMeta {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+        add_faulty_files(facts, found);
         let buckets = Buckets::of(facts, &self.log_buckets);
         if buckets.all.is_empty() {
             found.note("no trail in the logs names its bucket: changes to it are seen only if log_buckets names it");

@@ -54,7 +54,7 @@ impl Rule for BytesScannedSpike {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         if !facts.given.has_statistics {
             return found.rest("no query statistics were read: give --executions");
         }

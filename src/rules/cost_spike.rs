@@ -136,7 +136,7 @@ impl Rule for CostSpike {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         if facts.given.charges.is_none() {
             return found.rest("no bill was read: give --costs");
         }
@@ -176,7 +176,7 @@ fn report(
     days: &[Spike],
     costs: &BTreeMap<i64, (Decimal, bool)>,
     queries: &[Use<'_>],
-    found: &mut Found,
+    found: &mut Found<'_>,
 ) {
     let exact_cost = |day: i64| costs.get(&day).copied().unwrap_or_default();
     let Some(worst) = days.iter().max_by_key(|spike| exact_cost(spike.day)) else {

@@ -73,7 +73,7 @@ impl Rule for ExternalIdMismatch {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         if facts.given.inventory.is_none() {
             found.note(
                 "without a list of data sources (--data-sources) every well-formed ARN of the hub is taken for one",

@@ -34,7 +34,7 @@ impl Rule for ExternalIdMissing {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut groups: BTreeMap<(Text, Text, Text), Group> = BTreeMap::new();
         let mut unknown = 0;
         for hop in facts.consumer_hops() {

@@ -35,7 +35,7 @@ impl Rule for ExternalIdSpoof {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut groups: BTreeMap<(Text, Text, Text), (Group, u64)> = BTreeMap::new();
         let mut undecided = 0;
         for hop in facts.consumer_hops() {

@@ -1,11 +1,13 @@
 //! What rules are told: the result of a run, arranged for their questions.
 
+use super::rule::Vouching;
 use crate::model::bill::BillPeriod;
 use crate::model::chain::{Chain, ChainStatus, Confidence, Maker, RoleSession};
 use crate::model::charge::Charge;
 use crate::model::coverage::Coverage;
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{RoleName, is_data_source_arn};
+use crate::model::integrity::{Integrity, Verification};
 use crate::model::inventory::Inventory;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::{UtcSecond, day_number};
@@ -38,6 +40,10 @@ pub struct Given<'a> {
     pub has_statistics: bool,
     /// Charges of window and baseline, where a bill was read.
     pub charges: Option<&'a [Charge]>,
+    /// What digests say of the log files, where they were verified.
+    pub verification: Option<&'a Verification>,
+    /// What each object is worth, where files were verified.
+    pub worth: &'a [Integrity],
 }
 
 /// The making of a session of Role A or Role B.
@@ -79,6 +85,22 @@ pub enum Known {
     Open,
 }
 
+fn vouching(given: &Given<'_>) -> Vouching {
+    let mut vouching = Vouching::default();
+    for event in given.events {
+        let worth = given.worth.get(event.place.object as usize).copied();
+        let worth = worth.unwrap_or(Integrity::Unverified);
+        // Two accounts' copies of a call may have one id.
+        let known = vouching.events.entry(event.id.clone()).or_insert(worth);
+        *known = (*known).min(worth);
+    }
+    for chain in given.chains {
+        let worth = chain.integrity.unwrap_or(Integrity::Unverified);
+        vouching.chains.insert(chain.chain_id.as_str().into(), worth);
+    }
+    vouching
+}
+
 /// What rules are told.
 pub struct Facts<'a> {
     /// As it was given.
@@ -97,6 +119,8 @@ pub struct Facts<'a> {
     role_ids: HashMap<Text, RoleName>,
     /// Roles as subjects name them, with an ARN that has their path.
     role_arns: BTreeMap<Text, Text>,
+    /// What events and chains are worth, where files were verified.
+    vouching: Option<Vouching>,
 }
 
 impl<'a> Facts<'a> {
@@ -118,8 +142,14 @@ impl<'a> Facts<'a> {
             data_sources: data_sources(&given),
             role_ids: role_ids(&given),
             role_arns: role_arns(&given),
+            vouching: given.verification.map(|_| vouching(&given)),
             given,
         }
+    }
+
+    /// What events and chains are worth, where files were verified.
+    pub(super) fn vouching(&self) -> Option<&Vouching> {
+        self.vouching.as_ref()
     }
 
     /// Whether the moment is judged.

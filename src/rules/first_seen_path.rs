@@ -89,7 +89,7 @@ impl Rule for FirstSeenPath {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         if facts.baseline_days().is_empty() {
             return found.rest(
                 "no logs from before the window were read: raise --baseline, or give older logs",

@@ -1,6 +1,7 @@
 //! What happened to one subject, gathered: a burst is one finding.
 
 use super::facts::Hop;
+use crate::model::integrity::Integrity;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,8 @@ pub(super) struct Group {
     lead: Option<Text>,
     /// Words that differ among what happened, such as callers.
     words: BTreeMap<&'static str, BTreeSet<Text>>,
+    /// What it rests on is worth, where it is not events and chains.
+    integrity: Option<Integrity>,
 }
 
 impl Group {
@@ -68,6 +71,17 @@ impl Group {
     pub(super) fn led_by(&mut self, chain_id: &str) -> &mut Self {
         self.lead = Some(chain_id.into());
         self
+    }
+
+    /// Says what it rests on is worth, where it is not events and chains.
+    pub(super) fn vouched(&mut self, integrity: Option<Integrity>) -> &mut Self {
+        self.integrity = integrity.map(|own| self.integrity.map_or(own, |known| known.min(own)));
+        self
+    }
+
+    /// What it rests on is worth, where the rule told.
+    pub(super) fn told_integrity(&self) -> Option<Integrity> {
+        self.integrity
     }
 
     /// The chain to look at first.

@@ -9,8 +9,10 @@ use super::rule::{
 use super::spike::day_name;
 use crate::model::chain::ChainStatus;
 use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::integrity::{Integrity, UncoveredWhy};
 use crate::model::text::Text;
 use crate::model::time::{UtcSecond, day_number, is_weekend};
+use crate::model::window::TimeWindow;
 use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
@@ -105,7 +107,7 @@ impl LogGap {
         silence
     }
 
-    fn add_silence(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn add_silence(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let history = facts.baseline_days().len() as u64;
         if history < self.history_days_min {
             found.note(format!(
@@ -128,7 +130,8 @@ impl LogGap {
             .collect();
         if !of_all.is_empty() {
             let subject = Subject(vec![("scope", "all accounts".into())]);
-            add_gap(found, subject, None, "(nearly) every account", &of_all);
+            let of_nobody = facts.given.verification.map(|_| Integrity::Unverified);
+            add_gap(found, subject, (None, of_nobody), "(nearly) every account", &of_all);
         }
         for ((account, region), days) in &gaps {
             let alone = days.iter().copied().filter(|day| !of_all.contains(day));
@@ -143,7 +146,18 @@ impl LogGap {
                 ("region", region.clone()),
             ]);
             let consumer = consumer.map(|consumer| consumer.account_id.clone());
-            add_gap(found, subject, consumer, &who, &alone);
+            let worth = facts.given.verification.map(|verification| {
+                let days = alone.iter().map(|day| {
+                    let midnight = UtcSecond::from_unix(day * 86_400);
+                    TimeWindow {
+                        from: Some(midnight),
+                        to: Some(midnight.plus(86_400)),
+                    }
+                });
+                let worth = days.map(|day| verification.worth_of(account, region, day));
+                Integrity::worst(worth).unwrap_or(Integrity::Unverified)
+            });
+            add_gap(found, subject, (consumer, worth), &who, &alone);
         }
     }
 }
@@ -158,9 +172,9 @@ struct Silence {
 }
 
 fn add_gap(
-    found: &mut Found,
+    found: &mut Found<'_>,
     subject: Subject,
-    consumer_account_id: Option<Text>,
+    (consumer_account_id, worth): (Option<Text>, Option<Integrity>),
     who: &str,
     days: &[i64],
 ) {
@@ -169,11 +183,23 @@ fn add_gap(
         let midnight = UtcSecond::from_unix(day * 86_400);
         group.happened(midnight).seen(midnight.plus(86_399));
     }
+    group.vouched(worth);
+    let digests = match worth {
+        Some(Integrity::Verified) => {
+            " CloudTrail's digests cover the time without a gap, and name no files that are not \
+             there: nothing was delivered."
+        }
+        Some(Integrity::Failed) => {
+            " CloudTrail's digests of that time, or files that they name, are missing or altered: \
+             the silence need not be the account's."
+        }
+        Some(Integrity::Unverified) | None => "",
+    };
     let names: Vec<String> = days.iter().map(|day| day_name(*day)).collect();
     found.add(Draft {
         title: format!("{who} logged nothing on {}", sample(&names)),
         detail: format!(
-            "{who} usually logs, and logged nothing on {}: {}. What happened then is not known.",
+            "{who} usually logs, and logged nothing on {}: {}. What happened then is not known.{digests}",
             plural(days.len() as u64, "day"),
             sample(&names)
         ),
@@ -186,7 +212,7 @@ fn add_gap(
 }
 
 /// Accounts that ought to have logs and have none: consumers, and the hub.
-fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found) {
+fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found<'_>) {
     let hubs = facts.hub_accounts();
     let mut groups: BTreeMap<Text, Group> = BTreeMap::new();
     for active in facts.active() {
@@ -232,13 +258,51 @@ fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found) {
     }
 }
 
+/// Time of which the digests themselves say that CloudTrail delivered nothing.
+fn add_undelivered(facts: &Facts<'_>, found: &mut Found<'_>) {
+    let verification = facts.given.verification.into_iter();
+    let uncovered = verification.flat_map(|one| &one.uncovered);
+    let mut groups: BTreeMap<(Text, Text), (Group, Vec<Text>)> = BTreeMap::new();
+    for one in uncovered.filter(|one| one.why != UncoveredWhy::DigestsMissing) {
+        if !facts.in_window(one.to.plus(-1)) {
+            continue;
+        }
+        let key = (one.place.account_id.clone(), one.place.region.clone());
+        let (group, times) = groups.entry(key).or_default();
+        group.happened(one.from).seen(one.to.plus(-1)).vouched(Some(Integrity::Verified));
+        times.push(format!("{} to {}", one.from, one.to).into());
+    }
+    for ((account, region), (group, times)) in &groups {
+        let consumer = facts.given.topology.consumer(account);
+        let who = format!("{} in {region}", facts.account(account));
+        found.add(Draft {
+            title: format!("CloudTrail delivered nothing for {who}: {}", sample(times)),
+            detail: format!(
+                "The digests of {who} leave out {}: {}. Logging, or its digests, were off. What happened then is not known.",
+                plural(times.len() as u64, "time"),
+                sample(times)
+            ),
+            subject: Subject(vec![
+                ("account_id", account.clone()),
+                ("region", region.clone()),
+                ("gap", "digests".into()),
+            ]),
+            consumer_account_id: consumer.map(|consumer| consumer.account_id.clone()),
+            evidence: vec![("times", Evidence::texts(times.iter().cloned()))],
+            next_step: None,
+            group,
+        });
+    }
+}
+
 impl Rule for LogGap {
     fn meta(&self) -> &'static RuleMeta {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         add_accounts_without_logs(facts, found);
+        add_undelivered(facts, found);
         self.add_silence(facts, found);
     }
 }

@@ -79,7 +79,7 @@ impl Rule for LongIdleDataSource {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let Some(end) = facts.end() else {
             return found.rest("no logs were read");
         };

@@ -90,7 +90,7 @@ impl Rule for OffScopeActivity {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut groups: BTreeMap<RoleName, (Group, u64)> = BTreeMap::new();
         let mut doubtful = 0;
         for active in facts.reaching() {

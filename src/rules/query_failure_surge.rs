@@ -150,7 +150,7 @@ impl Rule for QueryFailureSurge {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         if !facts.given.has_statistics {
             found.note("without query statistics (--executions) only queries that Athena refused at once are known to fail");
         }

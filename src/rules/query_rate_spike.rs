@@ -50,7 +50,7 @@ impl Rule for QueryRateSpike {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let series = tally(facts, |_| Some(1));
         let spikes = spikes(facts, &series, &self.options, found);
         let wording = Wording {

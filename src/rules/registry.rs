@@ -149,7 +149,7 @@ pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> Checked {
             });
             continue;
         }
-        let mut found = Found::new(meta);
+        let mut found = Found::new(meta, facts.vouching());
         match lacking(meta.needs, facts) {
             Some(why) => found.rest(why),
             None => rule.check(facts, &mut found),

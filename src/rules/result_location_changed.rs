@@ -144,7 +144,7 @@ fn report(
     bucket: &Text,
     before: &Known,
     group: &Group,
-    found: &mut Found,
+    found: &mut Found<'_>,
 ) {
     let old: Vec<Text> = before.buckets.iter().cloned().collect();
     let old_text = if old.is_empty() {
@@ -186,7 +186,7 @@ impl Rule for ResultLocationChanged {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         if facts.baseline_days().is_empty() {
             return found.rest(
                 "no logs from before the window were read: raise --baseline, or give older logs",

@@ -136,7 +136,7 @@ impl Rule for RoleAssumptionDenied {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut all = attempts(facts);
         for ((role, caller), attempts) in &mut all {
             attempts.times.sort_unstable();

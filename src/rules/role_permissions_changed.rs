@@ -109,7 +109,7 @@ impl Rule for RolePermissionsChanged {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut attached = Attached::new();
         let mut groups: BTreeMap<RoleName, Group> = BTreeMap::new();
         let mut elsewhere = 0;

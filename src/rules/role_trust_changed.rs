@@ -92,7 +92,7 @@ impl Rule for RoleTrustChanged {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut policies: BTreeMap<RoleName, Before> = BTreeMap::new();
         let mut oldest: BTreeMap<RoleName, (UtcSecond, Policy)> = BTreeMap::new();
         let mut groups: BTreeMap<RoleName, Told> = BTreeMap::new();

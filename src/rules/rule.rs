@@ -5,9 +5,11 @@ use super::group::Group;
 use crate::model::finding::{
     Evidence, FINDING_IDS_MAX, Finding, FindingStatus, RuleReport, RuleState, Severity, Subject,
 };
-use crate::model::text::{Text, digest_id};
+use crate::model::integrity::Integrity;
+use crate::model::text::{OpaqueId, Text, digest_id};
 use crate::model::time::UtcSecond;
 use crate::model::trend::Trend;
+use hashbrown::HashMap;
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 
@@ -82,7 +84,7 @@ pub trait Rule: Send + Sync {
 
     /// Looks at the facts and says what it found, what it needs and does not have,
     /// and what it could not judge.
-    fn check(&self, facts: &Facts<'_>, found: &mut Found);
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>);
 
     /// The days it judges consumers by, with what it expects of them; none for rules
     /// that expect nothing of days.
@@ -248,9 +250,30 @@ impl<'a> Options<'a> {
     }
 }
 
+/// What events and chains are worth, where the log files were verified.
+#[derive(Debug, Default)]
+pub struct Vouching {
+    pub(super) events: HashMap<OpaqueId, Integrity>,
+    pub(super) chains: HashMap<Text, Integrity>,
+}
+
+impl Vouching {
+    /// What everything is worth that happened to one subject, as the rule says itself or
+    /// as its events and chains are.
+    fn of(&self, group: &Group) -> Integrity {
+        let events = group.events().iter().map(|id| self.events.get(id));
+        let chains = group.chains().iter().map(|id| self.chains.get(id));
+        let known = events.chain(chains).map(|known| known.copied());
+        let known = known.map(|known| known.unwrap_or(Integrity::Unverified));
+        let told = group.told_integrity().or_else(|| Integrity::worst(known));
+        told.unwrap_or(Integrity::Unverified)
+    }
+}
+
 /// What a rule hands back.
-pub struct Found {
+pub struct Found<'v> {
     meta: &'static RuleMeta,
+    vouching: Option<&'v Vouching>,
     findings: Vec<Finding>,
     resting: Option<String>,
     notes: Vec<String>,
@@ -280,12 +303,14 @@ pub(super) struct Draft<'g> {
     pub(super) group: &'g Group,
 }
 
-impl Found {
-    /// Nothing found yet by this rule.
+impl<'v> Found<'v> {
+    /// Nothing found yet by this rule. `vouching` tells what files are worth, where they
+    /// were verified.
     #[must_use]
-    pub fn new(meta: &'static RuleMeta) -> Self {
+    pub fn new(meta: &'static RuleMeta, vouching: Option<&'v Vouching>) -> Self {
         Self {
             meta,
+            vouching,
             findings: Vec::new(),
             resting: None,
             notes: Vec::new(),
@@ -335,6 +360,7 @@ impl Found {
             last_seen,
             count: group.count(),
             status: FindingStatus::New,
+            integrity: self.vouching.map(|vouching| vouching.of(group)),
         });
     }
 

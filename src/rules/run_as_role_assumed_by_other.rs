@@ -35,7 +35,7 @@ impl Rule for RunAsRoleAssumedByOther {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
         for hop in facts.run_as_hops() {
             if matches!(hop.session.maker, Maker::Quick | Maker::Unseen) {

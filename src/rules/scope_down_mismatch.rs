@@ -50,7 +50,7 @@ impl Rule for ScopeDownMismatch {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
         for hop in facts.consumer_hops() {
             let Some(role_arn) = &hop.session.role_arn else {

@@ -35,7 +35,7 @@ impl Rule for ScopeDownMissing {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut groups: BTreeMap<Text, Group> = BTreeMap::new();
         let mut managed = 0;
         for hop in facts.run_as_hops() {

@@ -36,7 +36,7 @@ impl Rule for ScopeDownTooWide {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let mut groups: BTreeMap<Text, (Group, BTreeSet<String>)> = BTreeMap::new();
         let mut unreadable = 0;
         for hop in facts.run_as_hops() {

@@ -161,7 +161,7 @@ pub(super) fn spikes(
     facts: &Facts<'_>,
     all: &AllSeries,
     options: &SpikeOptions,
-    found: &mut Found,
+    found: &mut Found<'_>,
 ) -> BTreeMap<SeriesKey, Vec<Spike>> {
     let mut spikes: BTreeMap<SeriesKey, Vec<Spike>> = BTreeMap::new();
     let mut broad: BTreeSet<(Text, Text, i64)> = BTreeSet::new();

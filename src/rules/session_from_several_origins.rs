@@ -249,7 +249,7 @@ impl Rule for SessionFromSeveralOrigins {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let usual = usual_programs(&self.sessions(facts, |at| facts.in_baseline(at)));
         let mut sessions = self.sessions(facts, |at| facts.in_window(at));
         if !usual.is_empty() {

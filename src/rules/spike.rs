@@ -105,7 +105,7 @@ pub(super) fn report(
     facts: &Facts<'_>,
     spikes: &BTreeMap<SeriesKey, Vec<Spike>>,
     wording: &Wording,
-    found: &mut Found,
+    found: &mut Found<'_>,
 ) {
     let causes = causes(facts, spikes, wording.figure);
     for (key, days) in spikes {

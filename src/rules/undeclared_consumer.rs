@@ -34,7 +34,7 @@ impl Rule for UndeclaredConsumer {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let topology = facts.given.topology;
         if topology.consumers.is_empty() {
             return found.rest("no consumers are declared: add [[consumers]] to the configuration");

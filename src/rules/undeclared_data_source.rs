@@ -34,7 +34,7 @@ impl Rule for UndeclaredDataSource {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let topology = facts.given.topology;
         if topology
             .consumers

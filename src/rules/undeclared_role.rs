@@ -77,7 +77,7 @@ impl Rule for UndeclaredRole {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let topology = facts.given.topology;
         let declares = !topology.run_as_roles.is_empty()
             || topology

@@ -35,7 +35,7 @@ impl Rule for UndeclaredWorkGroup {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let topology = facts.given.topology;
         let is_any_declared = topology
             .consumers

@@ -45,7 +45,7 @@ impl Rule for UnexpectedSourceAccount {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found) {
+    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let hubs = facts.hub_accounts();
         if hubs.is_empty() {
             return found.rest(

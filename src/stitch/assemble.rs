@@ -228,6 +228,7 @@ impl Assembler<'_> {
             quick_user: None,
             notes: Vec::new(),
             events: Vec::new(),
+            integrity: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One event for each that happened, in one order.
 
 use crate::model::event::{Content, Event};
+use crate::model::integrity::Integrity;
 use crate::model::text::OpaqueId;
 use crate::model::time::UtcSecond;
 use hashbrown::{DefaultHashBuilder, HashMap};
@@ -15,10 +16,12 @@ pub(super) struct Deduped {
     pub(super) replaced: u64,
 }
 
-/// Keeps one of each event. An `UPDATED_DATA` addendum replaces its original;
-/// of deliveries that disagree otherwise, the one last in a fixed order stays,
-/// so that file names and order do not matter, and the conflict is counted.
-pub(super) fn dedupe(events: Vec<Event>) -> Deduped {
+/// Keeps one of each event. What a verified file says stays before anything else, where
+/// files were verified: `worth` is what each object is worth, empty where nobody asked.
+/// An `UPDATED_DATA` addendum replaces its original; of deliveries that disagree
+/// otherwise, the one last in a fixed order stays, so that file names and order do not
+/// matter, and the conflict is counted.
+pub(super) fn dedupe(events: Vec<Event>, worth: &[Integrity]) -> Deduped {
     let mut deduped = Deduped {
         events: in_order(events),
         duplicates: 0,
@@ -27,7 +30,7 @@ pub(super) fn dedupe(events: Vec<Event>) -> Deduped {
     };
     let mut dropped = vec![false; deduped.events.len()];
     for mut group in groups(&deduped.events) {
-        deduped.settle(&mut group, &mut dropped);
+        deduped.settle(&mut group, worth, &mut dropped);
     }
     let mut keep = dropped.iter().map(|dropped| !dropped);
     deduped.events.retain(|_| keep.next().unwrap_or(true));
@@ -149,21 +152,23 @@ fn root<'a>(content: &'a Content, origins: &HashMap<&'a OpaqueId, &'a OpaqueId>)
 
 impl Deduped {
     /// Chooses one of a group and counts the rest.
-    fn settle(&mut self, members: &mut [u32], dropped: &mut [bool]) {
+    fn settle(&mut self, members: &mut [u32], worth: &[Integrity], dropped: &mut [bool]) {
         let content = |index: u32| &self.events[index as usize].content;
         let is_update = |index: u32| content(index).replaces.is_some();
+        let worth = |index: u32| worth.get(self.events[index as usize].place.object as usize);
         members.sort_unstable_by(|&left, &right| {
-            (is_update(left), content(left)).cmp(&(is_update(right), content(right)))
+            let key = |index: u32| (worth(index), is_update(index), content(index));
+            key(left).cmp(&key(right))
         });
         for pair in members.windows(2) {
             let (lower, upper) = (pair[0], pair[1]);
             dropped[lower as usize] = true;
             if content(lower) == content(upper) {
                 self.duplicates += 1;
-            } else if is_update(lower) == is_update(upper) {
-                self.conflicts += 1;
-            } else {
+            } else if is_update(upper) && !is_update(lower) {
                 self.replaced += 1;
+            } else {
+                self.conflicts += 1;
             }
         }
     }

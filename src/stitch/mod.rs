@@ -28,6 +28,7 @@ pub use roles::{hints, interest, interest_from};
 use crate::model::chain::Chain;
 use crate::model::event::Event;
 use crate::model::execution::Statistics;
+use crate::model::integrity::Integrity;
 use crate::model::text::Text;
 use crate::model::topology::{KnownRoles, Topology};
 use crate::model::window::TimeWindow;
@@ -51,6 +52,9 @@ pub struct Context<'a> {
     /// Statistics of queries, where they were read: their SQL may have told
     /// Quick's own query id.
     pub statistics: Option<&'a Statistics>,
+    /// What each object is worth, where files were verified: of deliveries of one
+    /// event, a verified one counts.
+    pub worth: &'a [Integrity],
 }
 
 /// What stitching gives.
@@ -76,7 +80,7 @@ pub struct Stitched {
 /// same set. Rules: design.md section 3, evidence: facts.md sections 2 and 3.
 #[must_use]
 pub fn stitch(events: Vec<Event>, context: &Context<'_>) -> Stitched {
-    let deduped = dedupe::dedupe(events);
+    let deduped = dedupe::dedupe(events, context.worth);
     let (chains, roles) = chains(&deduped.events, context);
     Stitched {
         events: deduped.events,
@@ -95,12 +99,26 @@ pub fn stitch_again(events: &[Event], context: &Context<'_>) -> Vec<Chain> {
     chains(events, context).0
 }
 
+/// Says of each chain what the files are worth that its events came from: the worst
+/// decides.
+fn vouch(chains: &mut [Chain], events: &[Event], worth: &[Integrity]) {
+    if worth.is_empty() {
+        return;
+    }
+    for chain in chains {
+        let objects = chain.events.iter().map(|one| events[one.event as usize].place.object);
+        let worst = Integrity::worst(objects.filter_map(|at| worth.get(at as usize).copied()));
+        chain.integrity = Some(worst.unwrap_or(Integrity::Unverified));
+    }
+}
+
 fn chains(events: &[Event], context: &Context<'_>) -> (Vec<Chain>, KnownRoles) {
     let hops = hops::hops(events);
     let sessions = sessions::Sessions::link(events, hops);
     let roles = roles::Roles::find(events, &sessions, context.topology);
     let mut chains = assemble::assemble(events, &sessions, &roles, context);
     quick_user::attach(&mut chains, events, context.statistics);
+    vouch(&mut chains, events, context.worth);
     let known = KnownRoles {
         run_as: roles.run_as,
         consumer: roles.consumer,

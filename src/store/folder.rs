@@ -1,7 +1,7 @@
 //! The store's folder: who may write into it, and files that appear whole.
 
 use super::error::StoreError;
-use sha2::{Digest, Sha256};
+use crate::model::integrity::{hash_of, hex};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const LOCK: &str = "lock";
 const LEDGER: &str = "ledger.sqlite";
 const SEGMENTS: &str = "segments";
+const ENDING: &str = ".parquet";
 const TEMPORARY: &str = ".writing-";
 /// Hex digits of a segment's digest in its name.
 const NAME_DIGITS: usize = 16;
@@ -43,6 +44,24 @@ impl Folder {
 
     pub(super) fn segment(&self, name: &str) -> PathBuf {
         self.root.join(SEGMENTS).join(name)
+    }
+
+    /// The bytes of a segment, which are those that its name was made of.
+    pub(super) fn read_segment(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        let path = self.segment(name);
+        let broken = |message: &str| StoreError::Segment {
+            path: path.clone(),
+            message: message.to_owned(),
+        };
+        let stem = name.strip_suffix(ENDING).unwrap_or_default();
+        let digest = stem.rsplit_once('-').map(|(_, digest)| digest);
+        let digest = digest.filter(|_| !name.contains(['/', '\\']));
+        let digest = digest.ok_or_else(|| broken("this is no name of a segment"))?;
+        let bytes = fs::read(&path).map_err(StoreError::io(&path))?;
+        if digest_name(&bytes) != digest {
+            return Err(broken("it holds other bytes than were written"));
+        }
+        Ok(bytes)
     }
 
     /// Makes the folder, and takes the right to write into it: at once, or once
@@ -80,12 +99,7 @@ impl Folder {
     /// Writes a segment, whole or not at all, and gives its name: what it starts with,
     /// and a digest of what is in it.
     pub(super) fn write_segment(&self, starts: &str, bytes: &[u8]) -> Result<String, StoreError> {
-        use std::fmt::Write as _;
-        let mut name = format!("{starts}-");
-        for byte in &Sha256::digest(bytes)[..NAME_DIGITS / 2] {
-            let _ = write!(name, "{byte:02x}");
-        }
-        name.push_str(".parquet");
+        let name = format!("{starts}-{}{ENDING}", digest_name(bytes));
         let path = self.segment(&name);
         let folder = self.root.join(SEGMENTS);
         let io = || StoreError::io(&path);
@@ -110,7 +124,7 @@ impl Folder {
         for entry in fs::read_dir(&folder).map_err(StoreError::io(&folder))? {
             let entry = entry.map_err(StoreError::io(&folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let is_own = name.ends_with(".parquet") || name.starts_with(TEMPORARY);
+            let is_own = name.ends_with(ENDING) || name.starts_with(TEMPORARY);
             if is_own && !named.contains(&name) {
                 fs::remove_file(entry.path()).map_err(StoreError::io(entry.path()))?;
                 swept += 1;
@@ -118,4 +132,9 @@ impl Folder {
         }
         Ok(swept)
     }
+}
+
+/// The part of a segment's name that tells its bytes from others.
+fn digest_name(bytes: &[u8]) -> String {
+    hex(&hash_of(bytes)[..NAME_DIGITS / 2])
 }

@@ -3,7 +3,7 @@
 use super::error::StoreError;
 use super::folder::Folder;
 use polars::prelude::*;
-use std::fs::File;
+use std::io::Cursor;
 
 /// Columns of a segment while it is made.
 #[derive(Default)]
@@ -45,12 +45,14 @@ pub(super) struct Segment {
 impl Segment {
     pub(super) fn read(folder: &Folder, name: &str) -> Result<Self, StoreError> {
         let path = folder.segment(name);
-        let file = File::open(&path).map_err(StoreError::io(&path))?;
+        // Nothing is read that was not written: Parquet from elsewhere may ask for any
+        // amount of memory.
+        let bytes = folder.read_segment(name)?;
         let broken = move |message: String| StoreError::Segment {
             path: path.clone(),
             message,
         };
-        let frame = ParquetReader::new(file)
+        let frame = ParquetReader::new(Cursor::new(bytes))
             .finish()
             .map_err(|error| broken(error.to_string()))?;
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use crate::model::chain::{Chain, ChainPath, MissingPart, QueryExecution, RoleSession};
 use crate::model::charge::Attribution;
+use crate::model::integrity::Integrity;
 use crate::model::table::{Columns, Table};
 use crate::model::text::Text;
 use jiff::civil::Weekday;
@@ -92,6 +93,7 @@ pub fn chains(chains: &[&Chain]) -> Table {
         .text("notes", |chain| {
             (!chain.notes.is_empty()).then(|| chain.notes.join("; ").into())
         })
+        .word("integrity", |chain| chain.integrity.map(Integrity::as_str))
         .table()
 }
 

@@ -603,6 +603,7 @@ fn enormous(number: usize) -> Finding {
     let long: Text = "ü\u{7}".repeat(5000).into();
     let at = UtcSecond::parse("2026-11-02T10:00:00Z").unwrap();
     Finding {
+        integrity: None,
         finding_id: format!("f-{number:012x}"),
         rule: "log-gap",
         severity: Severity::Medium,

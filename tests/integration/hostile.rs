@@ -21,7 +21,12 @@ use qs_audit::model::finding::{
     Evidence, Finding, FindingStatus, Findings, OpenFinding, PreviousFinding, RuleReport,
     RuleState, Severity, Subject, Suppressed,
 };
+use qs_audit::model::integrity::{
+    DigestPlace, Fault, FaultKind, FaultyFile, PlaceVerified, Unchecked, Uncovered, UncoveredWhy,
+    Verification,
+};
 use qs_audit::model::text::{OpaqueId, Text};
+use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{Consumer, Topology, Unit};
 use qs_audit::model::trend::{Measure, Trend};
 use qs_audit::model::window::TimeWindow;
@@ -116,6 +121,7 @@ impl Poison {
             quick_user,
             notes,
             events: _,
+            integrity: _,
         } = chain;
         for Missing { part: _, why } in missing {
             *why = Some(self.text());
@@ -276,6 +282,7 @@ impl Poison {
             last_seen: _,
             count: _,
             status: _,
+            integrity: _,
         } = finding;
         for text in [title, detail, next_step, command] {
             self.string(text);
@@ -485,6 +492,51 @@ impl Poison {
         );
     }
 
+    /// Keys of objects may have been written by anybody who may write to the bucket.
+    fn verification(&self) -> Verification {
+        let shared = || Text::from(self.text());
+        let place = DigestPlace {
+            account_id: shared(),
+            region: shared(),
+            trail: Some(shared()),
+        };
+        let fault = |kind: FaultKind| Fault {
+            place: place.clone(),
+            at: None,
+            file: FaultyFile::LogFile,
+            object: shared(),
+            kind,
+        };
+        Verification {
+            window: TimeWindow::ALL,
+            places: [(place.clone(), PlaceVerified::default())].into(),
+            faults: vec![
+                fault(FaultKind::HashMismatch),
+                fault(FaultKind::PublicKeyNotFound {
+                    region: shared(),
+                    fingerprint: shared(),
+                }),
+                fault(FaultKind::PublicKeyUnreadable {
+                    fingerprint: shared(),
+                }),
+            ],
+            uncovered: vec![Uncovered {
+                place: place.clone(),
+                from: UtcSecond::from_unix(0),
+                to: UtcSecond::from_unix(1),
+                why: UncoveredWhy::DigestsMissing,
+                is_backfill: false,
+            }],
+            unchecked: vec![Unchecked {
+                place: Some(place),
+                why: shared(),
+                object: shared(),
+                count: 1,
+            }],
+            limits: vec![self.text()],
+        }
+    }
+
     fn audit(&self, audit: &mut Audit) {
         let Audit {
             window: _,
@@ -502,7 +554,9 @@ impl Poison {
             events,
             notes,
             objects: _,
+            verification,
         } = audit;
+        *verification = Some(self.verification());
         self.coverage(coverage);
         for chain in chains {
             self.chain(chain);

@@ -166,6 +166,7 @@ fn chain(
         }),
         notes: Vec::new(),
         events: Vec::new(),
+        integrity: None,
     }
 }
 
@@ -228,6 +229,8 @@ fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(Text, String, boo
     let from = UtcSecond::from_unix((FIRST_DAY + BASELINE_DAYS) * 86_400);
     let (topology, roles) = (Topology::default(), KnownRoles::default());
     let facts = Facts::new(Given {
+        verification: None,
+        worth: &[],
         window: TimeWindow {
             from: Some(from),
             to: Some(from.plus(JUDGED_DAYS * 86_400)),

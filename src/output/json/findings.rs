@@ -2,11 +2,13 @@
 
 use super::coverage::CoverageV1;
 use super::v1::WindowV1;
+use super::verification::VerificationV1;
 use crate::model::audit::Audit;
 use crate::model::finding::{
     Evidence, ExpiredSuppression, Finding, FindingStatus, Findings, PreviousFinding, RuleReport,
     RuleState, Severity, Subject, Suppressed, Suppression,
 };
+use crate::model::integrity::Integrity;
 use crate::model::money::exact;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -41,6 +43,7 @@ pub struct FindingV1<'a> {
     last_seen: UtcSecond,
     count: u64,
     status: &'static str,
+    integrity: Option<&'static str>,
 }
 
 impl<'a> FindingV1<'a> {
@@ -68,6 +71,7 @@ impl<'a> FindingV1<'a> {
             last_seen: finding.last_seen,
             count: finding.count,
             status: finding.status.as_str(),
+            integrity: finding.integrity.map(Integrity::as_str),
         }
     }
 }
@@ -288,6 +292,7 @@ pub struct FindingsV1<'a> {
     baseline: WindowV1,
     has_previous: bool,
     coverage: CoverageV1<'a>,
+    verification: Option<VerificationV1<'a>>,
     findings: Vec<FindingV1<'a>>,
     suppressed: Vec<SuppressedV1<'a>>,
     expired_suppressions: Vec<ExpiredV1<'a>>,
@@ -316,6 +321,7 @@ impl<'a> FindingsV1<'a> {
             baseline: WindowV1::of(findings.baseline),
             has_previous: findings.has_previous,
             coverage: CoverageV1::of(&audit.coverage),
+            verification: audit.verification.as_ref().map(VerificationV1::of),
             findings: shown.iter().map(|finding| FindingV1::of(finding)).collect(),
             suppressed: findings.suppressed.iter().map(SuppressedV1::of).collect(),
             expired_suppressions: findings.expired.iter().map(ExpiredV1::of).collect(),

@@ -7,3 +7,4 @@ pub mod findings;
 pub mod report;
 pub mod table;
 pub mod v1;
+pub mod verification;

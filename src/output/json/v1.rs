@@ -1,9 +1,11 @@
 //! Chain records, version 1 (design.md section 3).
 
 use super::coverage::{CoverageV1, StatisticsV1};
+use super::verification::VerificationV1;
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, QueryExecution, QuickUser, RoleSession};
 use crate::model::execution::StatementType;
+use crate::model::integrity::Integrity;
 use crate::model::money::exact;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
@@ -52,6 +54,7 @@ pub struct ChainV1<'a> {
     calls: Calls<'a>,
     quick_user: Option<QuickUserV1<'a>>,
     notes: &'a [String],
+    integrity: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -158,6 +161,7 @@ impl<'a> ChainV1<'a> {
             calls: Calls(&chain.calls),
             quick_user: chain.quick_user.as_ref().map(QuickUserV1::of),
             notes: &chain.notes,
+            integrity: chain.integrity.map(Integrity::as_str),
         }
     }
 }
@@ -236,6 +240,7 @@ struct ChainQueryV1<'a> {
     data_source_arn: Option<&'a Text>,
     quick_user: Option<&'a Text>,
     query: QueryV1<'a>,
+    integrity: Option<&'static str>,
 }
 
 impl<'a> ChainQueryV1<'a> {
@@ -253,6 +258,7 @@ impl<'a> ChainQueryV1<'a> {
             data_source_arn: chain.data_source_arn.as_ref(),
             quick_user: chain.quick_user.as_ref().map(|user| &user.name),
             query: QueryV1::of(query),
+            integrity: chain.integrity.map(Integrity::as_str),
         })
     }
 }
@@ -321,6 +327,7 @@ struct ChainsV1<'a> {
     window: WindowV1,
     coverage: CoverageV1<'a>,
     statistics: Option<StatisticsV1<'a>>,
+    verification: Option<VerificationV1<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     chains: Option<Vec<ChainV1<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -361,6 +368,7 @@ pub fn write_json(
         window: WindowV1::of(audit.window),
         coverage: CoverageV1::of(&audit.coverage),
         statistics: audit.statistics.as_ref().map(StatisticsV1::of),
+        verification: audit.verification.as_ref().map(VerificationV1::of),
         chains: nested,
         queries: flat,
         total: TotalV1::of(chains),

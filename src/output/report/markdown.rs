@@ -7,6 +7,7 @@ use super::Night;
 use super::cells::{NOT_TOLD, Shown, cost, size};
 use super::unseen::Unseen;
 use crate::model::finding::{Finding, FindingStatus, Severity};
+use crate::model::integrity::Integrity;
 use crate::output::chargeback::{Figure, figures, marks, names};
 use crate::output::human::{count, decimals, plural, window_text};
 use std::fmt::Write as _;
@@ -237,8 +238,12 @@ fn line(finding: &Finding, has_previous: bool) -> String {
         (true, FindingStatus::New) => ", new",
         (true, FindingStatus::Ongoing) => ", ongoing",
     };
+    let failed = match finding.integrity {
+        Some(Integrity::Failed) => ", rests on log files that failed verification",
+        Some(Integrity::Verified | Integrity::Unverified) | None => "",
+    };
     format!(
-        "**{}{status}** {} ({}, {})",
+        "**{}{status}** {} ({}, {}{failed})",
         finding.severity.as_str(),
         code(&finding.title),
         finding.rule,

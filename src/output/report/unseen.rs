@@ -11,6 +11,7 @@ use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::human::{count, plural};
 use crate::output::summary::{accounts_charged, place, unmapped};
+use crate::output::verification::{fault_line, uncovered_line};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places that are named one by one; the rest is counted.
@@ -55,6 +56,7 @@ pub(super) fn unseen(look: &Look<'_>) -> Vec<Unseen> {
     logs(look, &mut all);
     history(look, &mut all);
     unread(look, &mut all);
+    unverified(look, &mut all);
     chains(look, &mut all);
     figures(look, &mut all);
     bill(look, &mut all);
@@ -125,6 +127,34 @@ fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
     if more > 0 {
         let text = format!("{} more have gaps in the window", plural(more, "place"));
         add(all, "gap", more, text);
+    }
+}
+
+/// What is not as CloudTrail delivered it, and what nobody can tell of.
+fn unverified(look: &Look<'_>, all: &mut Vec<Unseen>) {
+    let Some(verification) = &look.audit.verification else {
+        return;
+    };
+    let plain = |line: String| line.replace('\t', " ");
+    for fault in verification.faults.iter().take(PLACES_NAMED_MAX) {
+        add(all, "not-as-delivered", 1, plain(fault_line(fault)));
+    }
+    let more = verification.faults.len().saturating_sub(PLACES_NAMED_MAX) as u64;
+    if more > 0 {
+        let text = format!("{} more are not as CloudTrail delivered them", plural(more, "file"));
+        add(all, "not-as-delivered", more, text);
+    }
+    for uncovered in verification.uncovered.iter().take(PLACES_NAMED_MAX) {
+        add(all, "in-no-digest", 1, uncovered_line(uncovered));
+    }
+    for unchecked in verification.unchecked.iter().take(PLACES_NAMED_MAX) {
+        let text = format!(
+            "{} could not be verified, first {}: {}",
+            plural(unchecked.count, "file"),
+            unchecked.object,
+            unchecked.why
+        );
+        add(all, "not-verified", unchecked.count, text);
     }
 }
 

@@ -175,6 +175,9 @@ fn state(chain: &Chain) -> String {
     if chain.confidence != Confidence::Proven {
         state = format!("{state}, {}", chain.confidence.as_str());
     }
+    if let Some(integrity) = chain.integrity {
+        state = format!("{state}, {}", integrity.as_str());
+    }
     state
 }
 

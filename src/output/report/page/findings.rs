@@ -8,6 +8,7 @@ use crate::model::finding::{
     Severity,
 };
 use crate::model::money::exact;
+use crate::output::findings::rests_on;
 use crate::output::human::{count, minute, plural};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 use std::collections::BTreeSet;
@@ -163,7 +164,7 @@ fn card(finding: &Finding, night: &Night<'_>, listed: &BTreeSet<&str>) -> Findin
             plural(finding.count, "time"),
             plural(finding.event_count, "event"),
             plural(finding.chain_count, "chain")
-        ),
+        ) + &integrity(finding),
         next_step: Shown::sentence(&finding.next_step),
         command: Shown::sentence(&format!("{}{}", finding.command, night.material.options)),
         more_chains: finding.chain_count.saturating_sub(chains.len() as u64),
@@ -171,6 +172,12 @@ fn card(finding: &Finding, night: &Night<'_>, listed: &BTreeSet<&str>) -> Findin
         evidence_left_out: evidence.len().saturating_sub(EVIDENCE_MAX),
         evidence: evidence.into_iter().take(EVIDENCE_MAX).collect(),
     }
+}
+
+/// What the log files are worth that it rests on, where that was asked for.
+fn integrity(finding: &Finding) -> String {
+    let rests_on = finding.integrity.map(rests_on);
+    rests_on.map_or_else(String::new, |text| format!(" · {text}"))
 }
 
 /// Evidence, one value a line; a list of records is one line a record.

@@ -1,0 +1,104 @@
+//! What log files are verified against: digests, public keys, signatures.
+
+use super::args::{Global, VerifyArgs};
+use super::exports::{chosen, files};
+use super::failure::Failure;
+use super::sources;
+use crate::config::{LogLocation, Settings};
+use crate::exports::plain;
+use crate::integrity::{PublicKeys, Signatures, read_signatures};
+use crate::local::read_export;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use crate::pipeline::Evidence;
+use crate::ports::{KeySource, Sources};
+use std::path::PathBuf;
+
+impl VerifyArgs {
+    /// The first of these options that was given.
+    pub(super) fn first_option(&self) -> Option<&'static str> {
+        if !self.public_keys.is_empty() {
+            return Some("--public-keys");
+        }
+        (!self.signatures.is_empty()).then_some("--signatures")
+    }
+}
+
+/// Digests that were listed, and what they are held against.
+pub(super) struct Verifying {
+    pub(super) digests: Sources,
+    keys: PublicKeys,
+    key_source: Option<Box<dyn KeySource>>,
+    signatures: Signatures,
+}
+
+impl Verifying {
+    /// Reads keys and signatures, as asked or else as configured, and lists the digests
+    /// of a window.
+    pub(super) fn open(
+        global: &Global,
+        settings: &Settings,
+        locations: &[LogLocation],
+        window: &TimeWindow,
+        asked: &VerifyArgs,
+    ) -> Result<Self, Failure> {
+        let keys = public_keys(chosen(&asked.public_keys, &settings.public_keys))?;
+        let signatures = signatures(chosen(&asked.signatures, &settings.signatures))?;
+        let asks_aws = keys.is_empty() && sources::has_s3(locations);
+        Ok(Self {
+            key_source: asks_aws.then(|| sources::key_source(locations)).transpose()?,
+            digests: sources::digests(global, locations, window)?,
+            keys,
+            signatures,
+        })
+    }
+
+    /// What the pipeline is given.
+    pub(super) fn evidence(&self, now: UtcSecond) -> Evidence<'_> {
+        Evidence {
+            digests: &self.digests,
+            keys: self.keys.clone(),
+            key_source: self.key_source.as_deref(),
+            signatures: &self.signatures,
+            now,
+        }
+    }
+}
+
+fn public_keys(paths: &[PathBuf]) -> Result<PublicKeys, Failure> {
+    const HINT: &str = "`aws cloudtrail list-public-keys --start-time ... --end-time ...` writes \
+                        it, once in each Region";
+    let mut keys = PublicKeys::default();
+    for_each_text("--public-keys", paths, HINT, |text| {
+        keys.read(text).map_err(|error| error.to_string())
+    })?;
+    Ok(keys)
+}
+
+fn signatures(paths: &[PathBuf]) -> Result<Signatures, Failure> {
+    const HINT: &str = "`aws s3api head-object` gives the metadata of a digest; docs/verify.md has \
+                        a script for all of them";
+    let mut signatures = Signatures::default();
+    for_each_text("--signatures", paths, HINT, |text| {
+        read_signatures(text, &mut signatures).map_err(|error| error.to_string())
+    })?;
+    Ok(signatures)
+}
+
+/// Reads the files of an option, plain or gzip.
+fn for_each_text(
+    option: &str,
+    paths: &[PathBuf],
+    hint: &str,
+    mut read: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), Failure> {
+    for file in files(option, paths)? {
+        let outcome = read_export(&file.path)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| read(&plain(&bytes).map_err(|error| error.to_string())?));
+        outcome.map_err(|why| {
+            Failure::usage(format!("{option} {}: {why}", file.path.display())).hint(hint)
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! `qs-audit verify`.
+
+use super::args::{Format, Global, VerifyArgs};
+use super::evidence::Verifying;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::inputs;
+use super::moments::{self, DefaultWindow};
+use super::progress::Progress;
+use super::sources;
+use super::terminal::{TABULAR, check_format, page, say, write_out};
+use crate::model::integrity::Verification;
+use crate::output::human::{plural, window_text};
+use crate::output::json::verification as json;
+use crate::output::{csv, verification as text, verification_rows as rows, xlsx};
+use crate::pipeline::{self, Plan};
+use crate::ports::LogSource;
+use crate::tables::write_parquet;
+use std::io;
+
+const DEFAULT_SECONDS: i64 = 7 * 86_400;
+
+pub(super) fn run(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
+    check_format(global, &TABULAR)?;
+    let now = inputs::now(global)?;
+    let window = moments::window(global, now, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    let settings = inputs::settings(global)?;
+    if global.store.is_some() {
+        return Err(
+            Failure::usage("verify reads log files, and the store keeps none")
+                .hint("leave --store out; --logs or [[logs]] say where the files are"),
+        );
+    }
+    let locations = sources::locations(global, &settings)?;
+    let verifying = Verifying::open(global, &settings, &locations, &window, args)?;
+    let logs = sources::open(global, &locations, &window)?;
+    let plan = Plan {
+        window,
+        threads: usize::from(global.threads),
+        ..Plan::default()
+    };
+    let all = (0..logs.object_count()).collect();
+    let progress = Progress::new(global, &logs, all, logs.listing().bytes);
+    let verified = pipeline::verify(&plan, &logs, &verifying.evidence(now), &progress);
+    progress.finish();
+    let verification = verified?;
+    if !verification.has_digests() && logs.object_count() == 0 {
+        say(&format!(
+            "no digests and no logs from {}\n  hint: check --logs, or choose another window\n",
+            window_text(&window)
+        ));
+    }
+    print(global, &verification, window.to.map_or(now, |to| to.plus(-1)).day())?;
+    Ok(exit_of(global, &verification, logs.object_count() == 0))
+}
+
+fn print(
+    global: &Global,
+    verification: &Verification,
+    last_day: jiff::civil::Date,
+) -> Result<(), Failure> {
+    let faults = || rows::faults(verification);
+    write_out(global, |out| match global.format {
+        Format::Json => json::write_json(verification, out),
+        Format::Jsonl => json::write_jsonl(verification, out),
+        Format::Csv => csv::write_table(&faults(), out),
+        Format::Parquet => write_parquet(&faults(), out).map_err(io::Error::other),
+        Format::Xlsx => {
+            let sheets = [rows::places(verification).into(), faults().into()];
+            xlsx::write(&sheets, last_day, out)
+        }
+        Format::Table | Format::Focus | Format::Ocsf | Format::Asff => {
+            text::write(verification, page(global), out)
+        }
+    })
+}
+
+/// What is wrong comes first, then what could not be checked.
+fn exit_of(global: &Global, verification: &Verification, has_no_logs: bool) -> Exit {
+    if verification.is_faulty() {
+        return Exit::Findings;
+    }
+    let unchecked = verification.unchecked_count();
+    if global.strict && unchecked > 0 {
+        say(&format!(
+            "incomplete: {} could not be checked, and --strict was asked for\n",
+            plural(unchecked, "file")
+        ));
+        return Exit::Incomplete;
+    }
+    if has_no_logs && !verification.has_digests() {
+        return Exit::NoLogs;
+    }
+    Exit::Clean
+}

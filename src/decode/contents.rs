@@ -1,0 +1,137 @@
+//! What an object holds, as CloudTrail's digests count it (facts.md section 7): the
+//! text of one gzip member, and nothing behind it.
+
+use super::inflate::{Fault, Inflater};
+use crate::model::coverage::{Limits, RejectReason};
+use crate::model::integrity::{Contents, hash_of};
+
+/// Unpacks objects, one after the other, on one thread.
+pub struct Unpacker {
+    inflater: Inflater,
+    limits: Limits,
+}
+
+impl Unpacker {
+    /// An unpacker with these limits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            inflater: Inflater::new(),
+            limits,
+        }
+    }
+
+    /// What a log file holds: its stored bytes to the SHA-256 of its text.
+    pub fn contents(&mut self, body: &[u8]) -> Contents {
+        let fault = self.inflater.load(body, &self.limits);
+        of_loaded(&self.inflater, body, fault.as_ref())
+    }
+
+    /// The text of a digest, as it was signed; `None` where there is no whole one. What
+    /// is behind the gzip data does not count.
+    ///
+    /// # Errors
+    ///
+    /// When it holds more than one object may: why, in words.
+    pub fn digest_text(&mut self, body: &[u8]) -> Result<Option<&[u8]>, String> {
+        let fault = self.inflater.load(body, &self.limits);
+        if let Some(first) = self.inflater.first_of_several() {
+            return Ok(Some(first));
+        }
+        match fault {
+            Some(fault) if fault.reason == RejectReason::TooLarge => Err(fault.detail),
+            Some(_) => Ok(None),
+            None if !Inflater::is_gzip(body) => Ok(None),
+            None => Ok(Some(self.inflater.text())),
+        }
+    }
+}
+
+/// What the object holds that was loaded last.
+pub(super) fn of_loaded(inflater: &Inflater, body: &[u8], fault: Option<&Fault>) -> Contents {
+    if inflater.first_of_several().is_some() {
+        return Contents::TrailingData;
+    }
+    let text = || Contents::Hash(hash_of(inflater.text()));
+    match fault.map(|fault| fault.reason) {
+        Some(RejectReason::TooLarge) => {
+            let detail = fault.map_or("", |fault| &fault.detail);
+            Contents::Unreadable(detail.into())
+        }
+        // What there is of it has another hash than all of it.
+        Some(RejectReason::TruncatedGzip) => text(),
+        Some(_) => Contents::InvalidFormat,
+        None if Inflater::is_gzip(body) => text(),
+        // Too short to be told from gzip that was cut.
+        None if Inflater::may_be_cut_gzip(body) => Contents::Hash(hash_of(b"")),
+        None => Contents::InvalidFormat,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn contents(body: &[u8]) -> Contents {
+        Unpacker::new(Limits::DEFAULT).contents(body)
+    }
+
+    #[test]
+    fn one_sound_member_has_the_hash_of_its_text() {
+        for text in [&b""[..], b"text", &[b'x'; 100_000]] {
+            assert_eq!(contents(&gzip(text)), Contents::Hash(hash_of(text)));
+        }
+    }
+
+    #[test]
+    fn anything_behind_the_member_is_told_even_where_it_repeats_the_length() {
+        let body = gzip(&[b'x'; 5000]);
+        let length = &body[body.len() - 4..];
+        let trailer = &body[body.len() - 8..];
+        for behind in [&b"\0"[..], b"junk", length, trailer, &gzip(b"more"), &body] {
+            let whole = [&body[..], behind].concat();
+            assert_eq!(contents(&whole), Contents::TrailingData, "{behind:?}");
+            let mut unpacker = Unpacker::new(Limits::DEFAULT);
+            assert_eq!(unpacker.digest_text(&whole), Ok(Some(&[b'x'; 5000][..])));
+        }
+    }
+
+    #[test]
+    fn damage_is_told_as_the_aws_cli_tells_it() {
+        let body = gzip(b"{\"Records\":[]}");
+        for cut in 0..body.len() {
+            let cut = &body[..cut];
+            assert!(matches!(contents(cut), Contents::Hash(_)), "{cut:?}");
+            let mut unpacker = Unpacker::new(Limits::DEFAULT);
+            assert_eq!(unpacker.digest_text(cut), Ok(None));
+        }
+        let mut wrong_checksum = body.clone();
+        wrong_checksum[body.len() - 8] ^= 1;
+        assert_eq!(contents(&wrong_checksum), Contents::InvalidFormat);
+        assert_eq!(contents(b"{\"Records\":[]}"), Contents::InvalidFormat);
+    }
+
+    #[test]
+    fn what_is_over_the_limit_is_not_judged() {
+        let limits = Limits {
+            object_bytes_max: 100,
+            ..Limits::DEFAULT
+        };
+        let mut unpacker = Unpacker::new(limits);
+        let of = |size: usize| gzip(&vec![b' '; size]);
+        assert!(matches!(unpacker.contents(&of(99)), Contents::Hash(_)));
+        assert!(matches!(unpacker.contents(&of(100)), Contents::Hash(_)));
+        assert!(matches!(unpacker.contents(&of(101)), Contents::Unreadable(_)));
+        assert!(unpacker.digest_text(&of(100)).unwrap().is_some());
+        assert!(unpacker.digest_text(&of(101)).is_err());
+    }
+}

@@ -1,0 +1,615 @@
+//! Each digest by itself and by its neighbours.
+//!
+//! A chain is the digests of one trail in one account and Region; those made
+//! afterwards are a chain of their own. It is walked from the newest to the oldest,
+//! because a digest holds the signature and the hash of the one before it.
+
+use super::digest::{Digest, NamedLogFile};
+use super::name::{DigestName, tail};
+use super::signature::{PublicKeys, Signed};
+use crate::model::integrity::{
+    DigestPlace, Fault, FaultKind, FaultyFile, PlaceVerified, Tally, Unchecked, Uncovered,
+    UncoveredWhy, Verification,
+};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Digests are hourly.
+const DIGEST_SECONDS: i64 = 3600;
+/// How exactly they keep to the hour.
+const DIGEST_SKEW_SECONDS: i64 = 300;
+
+/// A digest file, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct DigestRead {
+    /// Where it was read: `s3://bucket/key`, or a path.
+    pub key: Text,
+    /// What its name says.
+    pub name: DigestName,
+    /// What is in it.
+    pub body: DigestBody,
+    /// What is kept beside the object; `None` where nobody knows.
+    pub metadata: Option<Metadata>,
+}
+
+/// What S3 keeps beside a digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// `signature`, in hex.
+    pub signature: Option<Text>,
+    /// `signature-algorithm`.
+    pub algorithm: Option<Text>,
+    /// `backfill-generation-timestamp`.
+    pub backfill_generated_at: Option<Text>,
+}
+
+/// What is in a digest file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DigestBody {
+    /// A digest.
+    Digest(Box<Digest>),
+    /// Something else.
+    InvalidFormat,
+    /// It was listed, and is gone.
+    NotFound,
+    /// It could not be read: why.
+    Unreadable(Text),
+}
+
+impl DigestBody {
+    fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Digest(digest) => Some(digest),
+            Self::InvalidFormat | Self::NotFound | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// What digests are held against.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// CloudTrail's public keys.
+    pub keys: PublicKeys,
+    /// Why there are no keys at all.
+    pub without_keys: Option<Text>,
+    /// Regions whose keys could not be asked for, and why.
+    pub regions_without_keys: BTreeMap<Text, Text>,
+}
+
+impl Trust {
+    /// Why keys of a Region are not known, if so.
+    fn without_keys(&self, region: &Text) -> Option<&Text> {
+        let of_region = self.regions_without_keys.get(region);
+        of_region.or(self.without_keys.as_ref())
+    }
+}
+
+/// What is asked of digests.
+#[derive(Debug, Clone, Copy)]
+pub struct Judging<'a> {
+    /// Digests that end in it, or up to an hour behind it, are judged: the log files of
+    /// its last hour are in those. Others only help to judge them.
+    pub window: TimeWindow,
+    /// What they are held against.
+    pub trust: &'a Trust,
+}
+
+impl Judging<'_> {
+    /// Whether a digest that ends then is judged.
+    fn is_asked(&self, ended_at: UtcSecond) -> bool {
+        let window = TimeWindow {
+            to: self.window.to.map(|to| to.plus(DIGEST_SECONDS + 1)),
+            ..self.window
+        };
+        window.contains(ended_at)
+    }
+}
+
+/// What a digest is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Valid,
+    Invalid,
+    Unchecked,
+}
+
+/// A log file that a digest names, and what that digest is worth.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) file: NamedLogFile,
+    pub(super) place: DigestPlace,
+    pub(super) by: Verdict,
+    /// Whether the digest that names it is judged.
+    pub(super) is_asked: bool,
+}
+
+/// Time that a digest covers, or would: from its start, not included, to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cover {
+    pub(super) from: UtcSecond,
+    pub(super) to: UtcSecond,
+    pub(super) verdict: Verdict,
+}
+
+/// What digests say, judged.
+#[derive(Debug, Default)]
+pub struct Chains {
+    pub(super) verification: Verification,
+    /// By the end of their keys.
+    pub(super) named: HashMap<Text, Vec<Named>>,
+    /// By account and Region.
+    pub(super) covers: BTreeMap<(Text, Text), Vec<Cover>>,
+    /// Trails by account and Region.
+    pub(super) trails: BTreeMap<(Text, Text), BTreeSet<Text>>,
+    /// The end of the newest digest.
+    pub(super) newest: Option<UtcSecond>,
+    /// Whether any digest is a copy.
+    is_copy: bool,
+    /// Whether of any digest nobody knows what is kept beside it.
+    lacks_metadata: bool,
+}
+
+impl Chains {
+    /// What cannot be known from these digests, in words.
+    pub(super) fn limits(&self) -> Vec<String> {
+        let limits = [
+            (
+                self.newest.is_some(),
+                "a newest digest that was removed cannot be seen: only a later one would name it",
+            ),
+            (
+                self.lacks_metadata,
+                "without the objects' metadata (--signatures) the newest digest's signature is \
+                 not known; older ones are verified by the digest after them",
+            ),
+            (
+                self.is_copy,
+                "of a copy, a digest is in its place if the end of its path is: the bucket \
+                 cannot be told",
+            ),
+        ];
+        let limits = limits.into_iter().filter(|(holds, _)| *holds);
+        limits.map(|(_, text)| text.to_owned()).collect()
+    }
+}
+
+/// Judges digests, in whatever order they come.
+#[must_use]
+pub fn judge(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
+    let mut chains = Chains::default();
+    chains.verification.window = judging.window;
+    let mut by_chain: BTreeMap<(DigestPlace, Text, bool), Vec<DigestRead>> = BTreeMap::new();
+    for digest in digests {
+        chains.is_copy |= !digest.key.starts_with("s3://");
+        chains.lacks_metadata |= digest.metadata.is_none();
+        let name = &digest.name;
+        let place = DigestPlace {
+            account_id: name.account_id.clone(),
+            region: name.region.clone(),
+            trail: Some(name.trail.clone()),
+        };
+        let key = (place, name.home_region.clone(), name.is_backfill);
+        by_chain.entry(key).or_default().push(digest);
+    }
+    for ((place, _, is_backfill), mut digests) in by_chain {
+        digests.sort_by(|left, right| {
+            (left.name.ended_at, &left.key).cmp(&(right.name.ended_at, &right.key))
+        });
+        digests.dedup_by(|right, left| is_copy(left, right));
+        let chain = Chain::new(place, is_backfill, digests, judging);
+        chain.judge(&mut chains);
+    }
+    chains
+}
+
+/// Whether a digest was read twice, from two copies of one bucket.
+fn is_copy(left: &DigestRead, right: &DigestRead) -> bool {
+    left.name == right.name && tail(&left.key) == tail(&right.key) && left.body == right.body
+}
+
+/// One chain, oldest first.
+struct Chain<'a> {
+    place: DigestPlace,
+    is_backfill: bool,
+    judging: Judging<'a>,
+    digests: Vec<DigestRead>,
+    verdicts: Vec<Verdict>,
+    /// For each digest, those that name it as the one before them.
+    successors: Vec<Vec<usize>>,
+    faults: BTreeMap<usize, FaultKind>,
+    /// Digests that are named, and not there.
+    missing: BTreeMap<Text, UtcSecond>,
+    uncovered: Vec<Uncovered>,
+    unchecked: BTreeMap<Text, (Text, u64)>,
+}
+
+impl<'a> Chain<'a> {
+    fn new(
+        place: DigestPlace,
+        is_backfill: bool,
+        digests: Vec<DigestRead>,
+        judging: Judging<'a>,
+    ) -> Self {
+        let mut chain = Self {
+            place,
+            is_backfill,
+            judging,
+            verdicts: vec![Verdict::Unchecked; digests.len()],
+            successors: vec![Vec::new(); digests.len()],
+            digests,
+            faults: BTreeMap::new(),
+            missing: BTreeMap::new(),
+            uncovered: Vec::new(),
+            unchecked: BTreeMap::new(),
+        };
+        for later in 0..chain.digests.len() {
+            if let Some(before) = chain.before(later) {
+                chain.successors[before].push(later);
+            }
+        }
+        chain
+    }
+
+    fn digest(&self, at: usize) -> Option<&Digest> {
+        self.digests[at].body.digest()
+    }
+
+    /// The digest that one names as the one before it, if it is there. Of copies that
+    /// differ, the one that it means.
+    fn before(&self, later: usize) -> Option<usize> {
+        let previous = self.digest(later)?.previous.as_ref()?;
+        let wanted = tail(&previous.object)?;
+        let is_wanted = |at: &usize| tail(&self.digests[*at].key) == Some(wanted);
+        let is_meant =
+            |at: &usize| self.digest(*at).is_some_and(|one| previous.hash == Some(one.hash));
+        // Digests are in the order of time: it is nearly always the one before.
+        let end = DigestName::of(wanted)?.ended_at;
+        let near = (0..later)
+            .rev()
+            .take_while(|at| end <= self.digests[*at].name.ended_at);
+        let found: Vec<usize> = near.filter(is_wanted).collect();
+        let meant = found.iter().copied().find(is_meant);
+        meant.or(found.first().copied())
+    }
+
+    fn judge(mut self, chains: &mut Chains) {
+        for at in (0..self.digests.len()).rev() {
+            self.verdicts[at] = match self.by_itself(at) {
+                Ok(verdict) => verdict,
+                Err(kind) => {
+                    self.faults.insert(at, kind);
+                    Verdict::Invalid
+                }
+            };
+            self.by_its_successors(at);
+        }
+        for at in (0..self.digests.len()).rev() {
+            if self.verdicts[at] != Verdict::Invalid {
+                self.look_before(at);
+            }
+        }
+        self.finish(chains);
+    }
+
+    /// What a digest is worth by what is in it and beside it.
+    fn by_itself(&mut self, at: usize) -> Result<Verdict, FaultKind> {
+        let read = &self.digests[at];
+        let digest = match &read.body {
+            DigestBody::Digest(digest) => digest,
+            DigestBody::InvalidFormat => return Err(FaultKind::InvalidFormat),
+            DigestBody::NotFound => return Err(FaultKind::NotFound),
+            DigestBody::Unreadable(why) => return Ok(self.cannot_check(at, why.clone())),
+        };
+        if let Some(metadata) = &read.metadata {
+            // Where what is beside the object is known, it has to be whole.
+            if metadata.signature.is_none() || metadata.algorithm.is_none() {
+                return Err(FaultKind::SignatureFailed);
+            }
+            if self.is_backfill && metadata.backfill_generated_at.is_none() {
+                return Err(FaultKind::InvalidFormat);
+            }
+        }
+        if !is_in_place(&read.key, digest) {
+            return Err(FaultKind::Moved);
+        }
+        let own = read.metadata.as_ref().and_then(|beside| beside.signature.as_deref());
+        let later = self.successors[at].first().copied();
+        let from_later = later.and_then(|later| self.digest(later)?.previous_signature.as_deref());
+        let Some(signature) = own.or(from_later) else {
+            let why = "its signature is not known: it is in the object's metadata, or in the digest after it";
+            return Ok(self.cannot_check(at, why.into()));
+        };
+        let trust = self.judging.trust;
+        let region = &read.name.region;
+        match trust.keys.check(digest, signature) {
+            Signed::Yes => Ok(Verdict::Valid),
+            Signed::NoKey => match trust.without_keys(region) {
+                Some(why) => Ok(self.cannot_check(at, why.clone())),
+                None => Err(FaultKind::PublicKeyNotFound {
+                    region: read.name.home_region.clone(),
+                    fingerprint: digest.fingerprint.clone(),
+                }),
+            },
+            Signed::BadKey => Err(FaultKind::PublicKeyUnreadable {
+                fingerprint: digest.fingerprint.clone(),
+            }),
+            Signed::No => {
+                let is_doubtful = own.is_none()
+                    && later.is_some_and(|later| self.verdicts[later] == Verdict::Invalid);
+                if is_doubtful {
+                    let why = "the digest after it, which holds its signature, is invalid";
+                    return Ok(self.cannot_check(at, why.into()));
+                }
+                Err(FaultKind::SignatureFailed)
+            }
+        }
+    }
+
+    fn cannot_check(&mut self, at: usize, why: Text) -> Verdict {
+        let read = &self.digests[at];
+        if self.judging.is_asked(read.name.ended_at) {
+            let first = (read.key.clone(), 0);
+            self.unchecked.entry(why).or_insert(first).1 += 1;
+        }
+        Verdict::Unchecked
+    }
+
+    /// Holds a digest against what later ones say of it.
+    fn by_its_successors(&mut self, at: usize) {
+        if self.verdicts[at] == Verdict::Invalid {
+            return;
+        }
+        let Some(digest) = self.digest(at) else {
+            return;
+        };
+        let metadata = self.digests[at].metadata.as_ref();
+        let own = metadata.and_then(|beside| beside.signature.as_deref());
+        let disagrees = |later: &Digest| {
+            let hash = later.previous.as_ref().and_then(|previous| previous.hash);
+            let signature = later.previous_signature.as_deref();
+            let differs = own
+                .zip(signature)
+                .is_some_and(|(own, told)| !own.eq_ignore_ascii_case(told));
+            hash.is_some_and(|hash| hash != digest.hash) || differs
+        };
+        for later in self.successors[at].clone() {
+            let is_wrong = self.digest(later).is_some_and(disagrees);
+            if !is_wrong || self.verdicts[later] == Verdict::Invalid {
+                continue;
+            }
+            // A signature decides which of the two is not as it was.
+            let (blamed, kind) = if self.verdicts[at] == Verdict::Valid {
+                (later, FaultKind::PreviousMismatch)
+            } else {
+                (at, FaultKind::HashMismatch)
+            };
+            self.verdicts[blamed] = Verdict::Invalid;
+            self.faults.insert(blamed, kind);
+            return;
+        }
+    }
+
+    /// Looks for what should be before a digest that is not invalid.
+    fn look_before(&mut self, at: usize) {
+        let Some(digest) = self.digest(at) else {
+            return;
+        };
+        let (started_at, ended_at) = (digest.started_at, self.digests[at].name.ended_at);
+        let previous = digest.previous.clone();
+        let before = self.before(at);
+        let older = (0..at).rev().find(|older| self.digests[*older].name.ended_at < ended_at);
+        match (previous, before, older) {
+            (None, _, Some(older)) => {
+                let from = self.end_of(older);
+                self.uncover(from, started_at, UncoveredWhy::NotDelivered, older);
+            }
+            (None, _, None) => {}
+            (Some(_), Some(before), _) => {
+                self.unlinked_between(before, at);
+                let from = self.end_of(before);
+                let are_sound = self.verdicts[before] != Verdict::Invalid;
+                if from < started_at && are_sound {
+                    self.uncover(from, started_at, UncoveredWhy::LeftOut, before);
+                }
+            }
+            (Some(previous), None, older) => {
+                let named = DigestName::of(&previous.object);
+                let end = named.map_or(started_at, |named| named.ended_at);
+                self.missing_before(at, (&previous.bucket, &previous.object), end, older);
+            }
+        }
+    }
+
+    /// The end of a digest, as it says or as its name does.
+    fn end_of(&self, at: usize) -> UtcSecond {
+        let own = self.digest(at).map(|digest| digest.ended_at);
+        own.unwrap_or(self.digests[at].name.ended_at)
+    }
+
+    fn uncover(&mut self, from: UtcSecond, to: UtcSecond, why: UncoveredWhy, older: usize) {
+        if from < to && self.judging.is_asked(self.digests[older].name.ended_at) {
+            self.uncovered.push(Uncovered {
+                place: self.place.clone(),
+                from,
+                to,
+                why,
+                is_backfill: self.is_backfill,
+            });
+        }
+    }
+
+    /// Digests between two that belong together were put there.
+    fn unlinked_between(&mut self, before: usize, at: usize) {
+        for between in before + 1..at {
+            let is_other = self.verdicts[between] != Verdict::Invalid
+                && self.digests[between].name.ended_at < self.digests[at].name.ended_at
+                && self.digests[before].name.ended_at <= self.digests[between].name.ended_at;
+            if is_other {
+                self.verdicts[between] = Verdict::Invalid;
+                self.faults.insert(between, FaultKind::Unlinked);
+            }
+        }
+    }
+
+    /// A digest is named and not there; and perhaps more before it.
+    fn missing_before(
+        &mut self,
+        at: usize,
+        (bucket, object): (&Text, &Text),
+        end: UtcSecond,
+        older: Option<usize>,
+    ) {
+        let is_asked = self.judging.is_asked(end) && {
+            let day = self.judging.window.needs_delivery_day(end.day());
+            day && self.judging.window.from.is_none_or(|from| from <= end)
+        };
+        if !is_asked {
+            return;
+        }
+        let own = self.digests[at].key.strip_prefix("s3://");
+        let own = own.and_then(|key| key.split('/').next());
+        if own.is_some_and(|own| *own != **bucket) {
+            let why = format!("it is in bucket {bucket}, which was not read");
+            let first = (format!("s3://{bucket}/{object}").into(), 0);
+            self.unchecked.entry(why.into()).or_insert(first).1 += 1;
+            return;
+        }
+        self.missing.insert(format!("s3://{bucket}/{object}").into(), end);
+        let known = older.map(|older| self.end_of(older)).or(self.judging.window.from);
+        let Some(known) = known else {
+            return;
+        };
+        let own_hour = DIGEST_SECONDS + DIGEST_SKEW_SECONDS;
+        if known.plus(own_hour) < end {
+            let to = self.digest(at).map_or(end, |digest| digest.started_at);
+            self.uncovered.push(Uncovered {
+                place: self.place.clone(),
+                from: known,
+                to,
+                why: UncoveredWhy::DigestsMissing,
+                is_backfill: self.is_backfill,
+            });
+        }
+    }
+
+    fn finish(self, chains: &mut Chains) {
+        let file = if self.is_backfill {
+            FaultyFile::BackfillDigest
+        } else {
+            FaultyFile::Digest
+        };
+        let fault = |object: &Text, at: UtcSecond, kind: FaultKind| Fault {
+            place: self.place.clone(),
+            at: Some(at),
+            file,
+            object: object.clone(),
+            kind,
+        };
+        let mut tally = Tally::default();
+        let mut of_place = PlaceVerified::default();
+        let broken = |end: UtcSecond| Cover {
+            from: end.plus(-DIGEST_SECONDS),
+            to: end,
+            verdict: Verdict::Invalid,
+        };
+        let mut covers: Vec<Cover> = Vec::new();
+        for (end, object) in self.missing.iter().map(|(object, end)| (*end, object)) {
+            tally.invalid += 1;
+            covers.push(broken(end));
+            chains.verification.faults.push(fault(object, end, FaultKind::NotFound));
+        }
+        for one in &self.uncovered {
+            if one.why == UncoveredWhy::DigestsMissing {
+                covers.push(Cover {
+                    from: one.from,
+                    to: one.to,
+                    verdict: Verdict::Invalid,
+                });
+            }
+        }
+        for (at, read) in self.digests.iter().enumerate() {
+            let (verdict, end) = (self.verdicts[at], read.name.ended_at);
+            chains.newest = chains.newest.max(Some(end));
+            let is_asked = self.judging.is_asked(end);
+            if is_asked {
+                match verdict {
+                    Verdict::Valid => tally.valid += 1,
+                    Verdict::Invalid => tally.invalid += 1,
+                    Verdict::Unchecked => tally.unchecked += 1,
+                }
+                if let Some(kind) = self.faults.get(&at) {
+                    let known = s3_object(&read.key, read.body.digest());
+                    chains.verification.faults.push(fault(&known, end, kind.clone()));
+                }
+            }
+            let Some(digest) = read.body.digest() else {
+                covers.push(broken(end));
+                continue;
+            };
+            covers.push(Cover {
+                from: digest.started_at,
+                to: digest.ended_at,
+                verdict,
+            });
+            if is_asked && verdict == Verdict::Valid {
+                let earliest = of_place.from.map_or(digest.started_at, |known| known.min(digest.started_at));
+                of_place.from = Some(earliest);
+                of_place.to = of_place.to.max(Some(digest.ended_at));
+            }
+            for file in &digest.log_files {
+                let Some(end) = tail(&file.object) else {
+                    continue;
+                };
+                chains.named.entry(end.into()).or_default().push(Named {
+                    file: file.clone(),
+                    place: self.place.clone(),
+                    by: verdict,
+                    is_asked,
+                });
+            }
+        }
+        if self.is_backfill {
+            of_place.backfill_digests = tally;
+        } else {
+            of_place.digests = tally;
+        }
+        let place = (self.place.account_id.clone(), self.place.region.clone());
+        if let Some(trail) = &self.place.trail {
+            chains.trails.entry(place.clone()).or_default().insert(trail.clone());
+        }
+        chains.covers.entry(place).or_default().extend(covers);
+        let known = chains.verification.places.entry(self.place.clone()).or_default();
+        known.merge(&of_place);
+        chains.verification.uncovered.extend(self.uncovered);
+        let unchecked = self.unchecked.into_iter();
+        chains
+            .verification
+            .unchecked
+            .extend(unchecked.map(|(why, (object, count))| Unchecked {
+                place: Some(self.place.clone()),
+                why,
+                object,
+                count,
+            }));
+    }
+}
+
+/// Whether a digest is where it says that it was delivered. Of a copy only the end of
+/// the path can be told.
+fn is_in_place(key: &str, digest: &Digest) -> bool {
+    match key.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        Some((bucket, object)) => *bucket == *digest.bucket && *object == *digest.object,
+        None => tail(key).is_some() && tail(key) == tail(&digest.object),
+    }
+}
+
+/// The object as S3 knows it, where that can be told; the path of a copy else.
+fn s3_object(key: &Text, digest: Option<&Digest>) -> Text {
+    match digest.filter(|digest| is_in_place(key, digest)) {
+        Some(digest) => format!("s3://{}/{}", digest.bucket, digest.object).into(),
+        None => key.clone(),
+    }
+}

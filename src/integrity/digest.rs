@@ -1,0 +1,233 @@
+//! A digest file as it is written (facts.md section 7).
+
+use crate::model::integrity::{Hash, hash_of, hex};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use serde_json::Value;
+
+/// What a digest says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest {
+    /// `digestS3Bucket`.
+    pub bucket: Text,
+    /// `digestS3Object`.
+    pub object: Text,
+    /// `digestStartTime`.
+    pub started_at: UtcSecond,
+    /// `digestEndTime`.
+    pub ended_at: UtcSecond,
+    /// `digestEndTime` as it is written, which is what is signed.
+    pub ended_at_text: Box<str>,
+    /// `digestPublicKeyFingerprint`.
+    pub fingerprint: Text,
+    /// The digest before it; `None` where a chain begins.
+    pub previous: Option<Previous>,
+    /// `previousDigestSignature`, in hex.
+    pub previous_signature: Option<Box<str>>,
+    /// The log files of its hour.
+    pub log_files: Vec<NamedLogFile>,
+    /// SHA-256 of the digest's own text.
+    pub hash: Hash,
+}
+
+/// The digest before one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Previous {
+    /// `previousDigestS3Bucket`.
+    pub bucket: Text,
+    /// `previousDigestS3Object`.
+    pub object: Text,
+    /// `previousDigestHashValue`, where it is a SHA-256.
+    pub hash: Option<Hash>,
+}
+
+/// A log file that a digest names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedLogFile {
+    /// `s3Bucket`.
+    pub bucket: Text,
+    /// `s3Object`.
+    pub object: Text,
+    /// `hashValue`; `None` where it is no SHA-256, which no file can match.
+    pub hash: Option<Hash>,
+}
+
+/// Why a text is no digest; what `validate-logs` calls an invalid format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no digest: {0}")]
+pub struct NoDigest(&'static str);
+
+/// Members without which no digest is taken, by `validate-logs` either. That of the
+/// previous signature may be null.
+const REQUIRED: [&str; 6] = [
+    "digestPublicKeyFingerprint",
+    "digestS3Bucket",
+    "digestS3Object",
+    "previousDigestSignature",
+    "digestEndTime",
+    "digestStartTime",
+];
+
+impl Digest {
+    /// Reads a digest's text, inflated.
+    ///
+    /// # Errors
+    ///
+    /// When it is not JSON, lacks what a digest has, or has it in another shape.
+    pub fn read(text: &[u8]) -> Result<Self, NoDigest> {
+        let value: Value = serde_json::from_slice(text).map_err(|_| NoDigest("not JSON"))?;
+        if REQUIRED.iter().any(|name| value.get(name).is_none()) {
+            return Err(NoDigest("a required member is missing"));
+        }
+        let ended_at_text = string(&value, "digestEndTime")?;
+        let started_at_text = string(&value, "digestStartTime")?;
+        let moment = |text: &str| UtcSecond::parse(text).ok_or(NoDigest("a time makes no sense"));
+        let previous = match (
+            optional(&value, "previousDigestS3Bucket")?,
+            optional(&value, "previousDigestS3Object")?,
+        ) {
+            (Some(bucket), Some(object)) => Some(Previous {
+                bucket: bucket.into(),
+                object: object.into(),
+                hash: optional(&value, "previousDigestHashValue")?.and_then(hash),
+            }),
+            _ => None,
+        };
+        let log_files = match value.get("logFiles") {
+            Some(Value::Array(files)) => files.iter().map(log_file).collect::<Result<_, _>>()?,
+            Some(Value::Null) => Vec::new(),
+            _ => return Err(NoDigest("logFiles is no list")),
+        };
+        Ok(Self {
+            bucket: string(&value, "digestS3Bucket")?.into(),
+            object: string(&value, "digestS3Object")?.into(),
+            started_at: moment(started_at_text)?,
+            ended_at: moment(ended_at_text)?,
+            ended_at_text: ended_at_text.into(),
+            fingerprint: string(&value, "digestPublicKeyFingerprint")?.into(),
+            previous,
+            previous_signature: optional(&value, "previousDigestSignature")?.map(Into::into),
+            log_files,
+            hash: hash_of(text),
+        })
+    }
+
+    /// What CloudTrail signs of it.
+    #[must_use]
+    pub fn signed_text(&self) -> String {
+        format!(
+            "{}\n{}/{}\n{}\n{}",
+            self.ended_at_text,
+            self.bucket,
+            self.object,
+            hex(&self.hash),
+            self.previous_signature.as_deref().unwrap_or("null")
+        )
+    }
+}
+
+fn log_file(value: &Value) -> Result<NamedLogFile, NoDigest> {
+    Ok(NamedLogFile {
+        bucket: string(value, "s3Bucket")?.into(),
+        object: string(value, "s3Object")?.into(),
+        hash: hash(string(value, "hashValue")?),
+    })
+}
+
+fn string<'a>(value: &'a Value, name: &str) -> Result<&'a str, NoDigest> {
+    let member = value.get(name).and_then(Value::as_str);
+    member.ok_or(NoDigest("a member is missing, or no string"))
+}
+
+fn optional<'a>(value: &'a Value, name: &str) -> Result<Option<&'a str>, NoDigest> {
+    match value.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(NoDigest("a member is no string")),
+    }
+}
+
+/// The bytes of a hash in hex, as CloudTrail spells it: in lower case.
+fn hash(text: &str) -> Option<Hash> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
+    bytes_of_hex(text)?.try_into().ok()
+}
+
+/// The bytes that hex spells; `None` where it is none.
+pub(super) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn digest() -> Value {
+        json!({
+            "awsAccountId": "111122223333",
+            "digestStartTime": "2026-07-01T10:00:31Z", "digestEndTime": "2026-07-01T11:00:31Z",
+            "digestS3Bucket": "amzn-s3-demo-bucket", "digestS3Object": "k",
+            "digestPublicKeyFingerprint": "f", "previousDigestSignature": null,
+            "previousDigestS3Bucket": null, "previousDigestS3Object": null,
+            "previousDigestHashValue": null, "logFiles": [],
+        })
+    }
+
+    fn read(value: &Value) -> Result<Digest, NoDigest> {
+        Digest::read(value.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_starting_digest_signs_null() {
+        let digest = read(&digest()).unwrap();
+        assert_eq!(digest.previous, None);
+        let text = digest.signed_text();
+        assert!(text.starts_with("2026-07-01T11:00:31Z\namzn-s3-demo-bucket/k\n"));
+        assert!(text.ends_with("\nnull"));
+        assert_eq!(text.lines().nth(2).unwrap(), hex(&digest.hash));
+    }
+
+    #[test]
+    fn every_required_member_is_required() {
+        for name in REQUIRED {
+            let mut lacking = digest();
+            lacking.as_object_mut().unwrap().remove(name);
+            assert!(read(&lacking).is_err(), "{name}");
+            let mut wrong = digest();
+            wrong[name] = json!(7);
+            assert!(read(&wrong).is_err(), "{name}");
+        }
+        for (name, value) in [
+            ("digestEndTime", json!("yesterday")),
+            ("logFiles", json!({})),
+            ("logFiles", json!([1])),
+            ("logFiles", json!([{"s3Bucket": "b", "s3Object": "o"}])),
+        ] {
+            let mut wrong = digest();
+            wrong[name] = value;
+            assert!(read(&wrong).is_err(), "{name}");
+        }
+        assert!(Digest::read(b"").is_err());
+        assert!(Digest::read(b"[]").is_err());
+    }
+
+    #[test]
+    fn a_hash_that_is_none_matches_no_file() {
+        let sixty_three = "a".repeat(63);
+        for wrong in ["", "xyz", sixty_three.as_str(), &"A".repeat(64)] {
+            let mut one = digest();
+            one["logFiles"] = json!([{"s3Bucket": "b", "s3Object": "o", "hashValue": wrong}]);
+            assert_eq!(read(&one).unwrap().log_files[0].hash, None, "{wrong}");
+        }
+        assert_eq!(bytes_of_hex("0aFF"), Some(vec![10, 255]));
+        assert_eq!(bytes_of_hex("0a0"), None);
+    }
+}

@@ -1,0 +1,314 @@
+//! Log files against the digests that name them.
+
+use super::chain::{Chains, Cover, Named, Verdict};
+use super::name::{LogFileName, tail};
+use crate::model::integrity::{
+    Contents, DIGEST_DELAY_SECONDS, DigestPlace, Fault, FaultKind, FaultyFile, Integrity, Unchecked,
+    Verification,
+};
+use crate::model::key::{KeyFacts, is_below};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+
+/// A file that is named for the minute it was delivered in may be in the digest of the
+/// next hour.
+const EDGE_SECONDS: i64 = 900;
+
+/// A log file that was listed.
+#[derive(Debug, Clone)]
+pub struct LogFileRead {
+    /// Where it is: `s3://bucket/key`, or a path.
+    pub key: Text,
+    /// What is in it.
+    pub contents: Contents,
+}
+
+/// The log files that were listed, and what is known of the listing.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// In the order of the source.
+    pub read: &'a [LogFileRead],
+    /// Places that could not be listed.
+    pub unlisted: &'a [(Text, String)],
+    /// The window that files were listed for: by days, with some slack.
+    pub listed: TimeWindow,
+    /// What is later has not happened.
+    pub now: UtcSecond,
+}
+
+impl Chains {
+    /// Whether a digest names the file, so that its contents matter.
+    #[must_use]
+    pub fn names(&self, key: &str) -> bool {
+        tail(key).is_some_and(|end| self.named.contains_key(end))
+    }
+}
+
+/// Holds log files against digests. Gives what was verified, and what each of the
+/// files is worth, in their order.
+#[must_use]
+pub fn settle(chains: Chains, files: Files<'_>) -> (Verification, Vec<Integrity>) {
+    let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, file) in files.read.iter().enumerate() {
+        if let Some(end) = tail(&file.key) {
+            positions.entry(end).or_default().push(at);
+        }
+    }
+    let mut settling = Settling {
+        files,
+        end: end_of_time(&chains, files),
+        chains: &chains,
+        positions,
+        verification: chains.verification.clone(),
+        unchecked: BTreeMap::new(),
+    };
+    let worth: Vec<Integrity> = files.read.iter().map(|file| settling.worth(file)).collect();
+    settling.named();
+    settling.unnamed();
+    (settling.finish(), worth)
+}
+
+/// Up to when anything is known to have been delivered.
+fn end_of_time(chains: &Chains, files: Files<'_>) -> UtcSecond {
+    let delivered = files.read.iter().filter_map(|file| LogFileName::of(&file.key));
+    let newest = delivered.map(|name| name.delivered_at).max();
+    newest.max(chains.newest).unwrap_or(files.now).min(files.now)
+}
+
+/// What one named file turned out to be.
+enum Found {
+    Valid,
+    Faulty(FaultKind),
+    Unchecked(Text),
+}
+
+struct Settling<'a> {
+    files: Files<'a>,
+    end: UtcSecond,
+    chains: &'a Chains,
+    /// Files by the end of their keys.
+    positions: HashMap<&'a str, Vec<usize>>,
+    verification: Verification,
+    unchecked: BTreeMap<(Option<DigestPlace>, Text), (Text, u64)>,
+}
+
+/// Whether a key may be the object that a digest names: in S3 it is it exactly.
+fn is_object(key: &str, named: &Named) -> bool {
+    match key.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        Some((bucket, object)) => *bucket == *named.file.bucket && *object == *named.file.object,
+        None => true,
+    }
+}
+
+impl<'a> Settling<'a> {
+    /// The namings of a file.
+    fn namings(&self, key: &'a str) -> impl Iterator<Item = &'a Named> + use<'a> {
+        let chains: &'a Chains = self.chains;
+        let all = tail(key).and_then(|end| chains.named.get(end));
+        all.into_iter().flatten().filter(move |named| is_object(key, named))
+    }
+
+    /// What a file is worth, by what digests say of it.
+    fn worth(&self, file: &'a LogFileRead) -> Integrity {
+        let mut worth = Integrity::Unverified;
+        for named in self.namings(&file.key) {
+            match (found(named, &file.contents), named.by) {
+                (Found::Valid, Verdict::Valid) => return Integrity::Verified,
+                (Found::Faulty(_), Verdict::Valid | Verdict::Unchecked) => {
+                    worth = Integrity::Failed;
+                }
+                _ => {}
+            }
+        }
+        worth
+    }
+
+    /// Goes through everything that digests name.
+    fn named(&mut self) {
+        let chains = self.chains;
+        let mut all: Vec<(&Text, &Named)> = chains
+            .named
+            .iter()
+            .flat_map(|(end, named)| named.iter().map(move |one| (end, one)))
+            .filter(|(_, named)| named.is_asked)
+            .collect();
+        let key = |named: &Named| (named.place.clone(), named.file.bucket.clone());
+        all.sort_by(|(left_end, left), (right_end, right)| {
+            (left_end, key(left), left.by as u8).cmp(&(right_end, key(right), right.by as u8))
+        });
+        // What two digests of a place name, a valid one first, counts once.
+        all.dedup_by(|(right_end, right), (left_end, left)| {
+            left_end == right_end && key(left) == key(right)
+        });
+        for (end, named) in all {
+            self.one_named(end, named);
+        }
+    }
+
+    fn one_named(&mut self, end: &Text, named: &Named) {
+        let object = format!("s3://{}/{}", named.file.bucket, named.file.object);
+        let files = self.files.read;
+        let places = self.positions.get(&**end).cloned().unwrap_or_default();
+        let places = places.into_iter().map(|at| &files[at]);
+        let candidates: Vec<&LogFileRead> =
+            places.filter(|file| is_object(&file.key, named)).collect();
+        let mut is_valid = false;
+        let mut is_faulty = false;
+        for file in &candidates {
+            match found(named, &file.contents) {
+                Found::Valid => is_valid = true,
+                Found::Faulty(kind) if named.by != Verdict::Invalid => {
+                    is_faulty = true;
+                    let is_in_s3 = file.key.starts_with("s3://") || candidates.len() == 1;
+                    let shown = if is_in_s3 { object.as_str().into() } else { file.key.clone() };
+                    self.fault(named.place.clone(), end, shown, kind);
+                }
+                Found::Faulty(_) => {}
+                Found::Unchecked(why) => self.cannot_check(&named.place, why, &object),
+            }
+        }
+        if candidates.is_empty() {
+            match self.why_absent(named, &object) {
+                Some(why) => self.cannot_check(&named.place, why, &object),
+                None if named.by == Verdict::Invalid => {}
+                None => {
+                    is_faulty = true;
+                    let gone = FaultKind::NotFound;
+                    self.fault(named.place.clone(), end, object.as_str().into(), gone);
+                }
+            }
+        }
+        let is_vouched_for = named.by == Verdict::Valid;
+        let place = self.verification.places.entry(named.place.clone());
+        let tally = &mut place.or_default().log_files;
+        match (is_faulty, is_valid) {
+            (true, _) => tally.invalid += 1,
+            (false, true) if is_vouched_for => tally.valid += 1,
+            (false, _) => tally.unchecked += 1,
+        }
+        if is_valid && !is_faulty && !is_vouched_for {
+            let why = "the digest that names it is not known to be CloudTrail's";
+            self.cannot_check(&named.place, why.into(), &object);
+        }
+    }
+
+    /// Why a file that was not listed need not be missing.
+    fn why_absent(&self, named: &Named, object: &str) -> Option<Text> {
+        let day = KeyFacts::of(&named.file.object).delivery_day;
+        if day.is_some_and(|day| !self.files.listed.needs_delivery_day(day)) {
+            return Some("it is of a day that was not listed".into());
+        }
+        let end = tail(&named.file.object)?;
+        let unlisted = self.files.unlisted.iter().find(|(place, _)| {
+            is_below(object, place) || tail_folder(place).is_some_and(|folder| is_below(end, folder))
+        });
+        if let Some((_, why)) = unlisted {
+            return Some(format!("its folder could not be listed: {why}").into());
+        }
+        let buckets = self.files.read.iter().filter_map(|file| file.key.strip_prefix("s3://"));
+        let mut buckets = buckets.filter_map(|key| key.split('/').next()).peekable();
+        let is_elsewhere =
+            buckets.peek().is_some() && buckets.all(|bucket| *bucket != *named.file.bucket);
+        is_elsewhere
+            .then(|| format!("it is in bucket {}, which was not read", named.file.bucket).into())
+    }
+
+    /// Looks for log files that no digest names.
+    fn unnamed(&mut self) {
+        for file in self.files.read {
+            let Some(name) = LogFileName::of(&file.key) else {
+                continue;
+            };
+            let at = name.delivered_at;
+            if !self.verification.window.contains(at) || self.namings(&file.key).next().is_some() {
+                continue;
+            }
+            let key = (name.account_id, name.region);
+            let covers = self.chains.covers.get(&key);
+            let covers = covers.map_or(&[][..], Vec::as_slice);
+            let mut trails = self.chains.trails.get(&key).into_iter().flatten();
+            let trail = trails.next().filter(|_| trails.next().is_none());
+            let place = DigestPlace {
+                account_id: key.0,
+                region: key.1,
+                trail: trail.cloned(),
+            };
+            let newest = covers.iter().map(|cover| cover.to).max();
+            let is_behind = newest.is_none_or(|newest| newest.plus(-EDGE_SECONDS) < at);
+            let counts = self.verification.places.entry(place.clone()).or_default();
+            if is_behind && self.end < at.plus(DIGEST_DELAY_SECONDS) {
+                counts.awaiting_digest += 1;
+            } else if is_broken(covers, at) {
+                let why = "the digest of its hour is missing or invalid";
+                self.cannot_check(&place, why.into(), &file.key);
+            } else {
+                counts.unreferenced += 1;
+                let end = tail(&file.key).unwrap_or_default();
+                self.fault(place, end, file.key.clone(), FaultKind::Unreferenced);
+            }
+        }
+    }
+
+    fn fault(&mut self, place: DigestPlace, end: &str, object: Text, kind: FaultKind) {
+        self.verification.faults.push(Fault {
+            place,
+            at: LogFileName::of(end).map(|name| name.delivered_at),
+            file: FaultyFile::LogFile,
+            object,
+            kind,
+        });
+    }
+
+    fn cannot_check(&mut self, place: &DigestPlace, why: Text, object: &str) {
+        let key = (Some(place.clone()), why);
+        let first = (object.into(), 0);
+        self.unchecked.entry(key).or_insert(first).1 += 1;
+    }
+
+    fn finish(mut self) -> Verification {
+        let unchecked = self.unchecked.into_iter();
+        self.verification
+            .unchecked
+            .extend(unchecked.map(|((place, why), (object, count))| Unchecked {
+                place,
+                why,
+                object,
+                count,
+            }));
+        self.verification.limits = self.chains.limits();
+        self.verification.unchecked.sort();
+        self.verification.faults.sort();
+        self.verification.uncovered.sort();
+        self.verification
+    }
+}
+
+/// A file's contents against its name in a digest.
+fn found(named: &Named, contents: &Contents) -> Found {
+    match contents {
+        Contents::Hash(hash) if Some(*hash) == named.file.hash => Found::Valid,
+        Contents::Hash(_) => Found::Faulty(FaultKind::HashMismatch),
+        Contents::InvalidFormat => Found::Faulty(FaultKind::InvalidFormat),
+        Contents::TrailingData => Found::Faulty(FaultKind::TrailingData),
+        Contents::NotFound => Found::Faulty(FaultKind::NotFound),
+        Contents::Unreadable(why) => Found::Unchecked(why.clone()),
+        Contents::NotRead => Found::Unchecked("it was not read".into()),
+    }
+}
+
+/// Whether the digest that would name a file of this moment is missing or invalid.
+fn is_broken(covers: &[Cover], at: UtcSecond) -> bool {
+    covers.iter().any(|cover| {
+        cover.verdict == Verdict::Invalid && cover.from.plus(-EDGE_SECONDS) < at && at <= cover.to
+    })
+}
+
+/// A folder that could not be listed, from its account on.
+fn tail_folder(place: &str) -> Option<&str> {
+    let at = place.find("/CloudTrail/")?;
+    let start = place[..at].rfind('/').map_or(0, |before| before + 1);
+    Some(&place[start..])
+}

@@ -1,0 +1,190 @@
+//! CloudTrail's public keys, and what they say of a signature (facts.md section 7).
+
+use super::digest::{Digest, bytes_of_hex};
+use super::name::tail;
+use crate::model::text::Text;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pkcs1::RsaPublicKeyRef;
+use pkcs1::der::Decode as _;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use serde_json::Value;
+use spki::SubjectPublicKeyInfoRef;
+use std::collections::BTreeMap;
+
+/// Keys by fingerprint, as `list-public-keys` gives them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublicKeys {
+    /// The PKCS#1 form; `None` where the key cannot be read.
+    keys: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+/// What is kept beside digests, by the end of their keys.
+pub type Signatures = BTreeMap<Text, BTreeMap<Text, Text>>;
+
+/// Why a file holds no signatures.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignaturesError {
+    /// It is not JSON.
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    /// It is something else.
+    #[error(
+        "no signatures: expected {{KEY: {{\"signature\": HEX, \"signature-algorithm\": NAME}}}} with \
+         keys of digests"
+    )]
+    NoSignatures,
+}
+
+/// Reads the metadata of digest objects, by their keys (`s3://bucket/` in front or not).
+///
+/// # Errors
+///
+/// When the text is something else.
+pub fn read_signatures(text: &[u8], into: &mut Signatures) -> Result<(), SignaturesError> {
+    let value: Value =
+        serde_json::from_slice(text).map_err(|error| SignaturesError::NotJson(error.to_string()))?;
+    let objects = value.as_object().ok_or(SignaturesError::NoSignatures)?;
+    for (key, beside) in objects {
+        let (Some(end), Some(beside)) = (tail(key), beside.as_object()) else {
+            return Err(SignaturesError::NoSignatures);
+        };
+        let members = beside.iter().map(|(name, value)| {
+            let value = value.as_str().ok_or(SignaturesError::NoSignatures)?;
+            Ok((Text::from(name.to_ascii_lowercase()), Text::from(value)))
+        });
+        into.insert(end.into(), members.collect::<Result<_, _>>()?);
+    }
+    Ok(())
+}
+
+/// Why a file holds no public keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// It is not JSON.
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    /// It is something else.
+    #[error("no public keys: expected the output of aws cloudtrail list-public-keys")]
+    NoKeys,
+}
+
+/// What a signature is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signed {
+    /// CloudTrail made it.
+    Yes,
+    /// CloudTrail did not make it, or not for this digest.
+    No,
+    /// Its key was not given.
+    NoKey,
+    /// Its key cannot be read.
+    BadKey,
+}
+
+impl PublicKeys {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Takes in the output of `aws cloudtrail list-public-keys`: one answer or several,
+    /// one after the other, or single keys.
+    ///
+    /// # Errors
+    ///
+    /// When the text is something else.
+    pub fn read(&mut self, text: &[u8]) -> Result<(), KeysError> {
+        let mut found = 0;
+        for answer in serde_json::Deserializer::from_slice(text).into_iter::<Value>() {
+            let answer = answer.map_err(|error| KeysError::NotJson(error.to_string()))?;
+            let of_list = answer.get("PublicKeyList").and_then(Value::as_array);
+            let keys = of_list.map_or_else(|| std::slice::from_ref(&answer), Vec::as_slice);
+            if of_list.is_some_and(Vec::is_empty) {
+                found += 1;
+            }
+            for key in keys {
+                let member = |name: &str| key.get(name).and_then(Value::as_str);
+                let (Some(fingerprint), Some(value)) = (member("Fingerprint"), member("Value"))
+                else {
+                    return Err(KeysError::NoKeys);
+                };
+                let der = STANDARD.decode(value.trim()).ok();
+                self.add(fingerprint, der.as_deref());
+                found += 1;
+            }
+        }
+        (found > 0).then_some(()).ok_or(KeysError::NoKeys)
+    }
+
+    /// Takes in one key by its DER form, PKCS#1 or SPKI. `None` is a key that cannot be
+    /// read.
+    pub fn add(&mut self, fingerprint: &str, der: Option<&[u8]>) {
+        let key = der.and_then(pkcs1).map(<[u8]>::to_vec);
+        let known = self.keys.entry(fingerprint.to_owned()).or_default();
+        if known.is_none() {
+            *known = key;
+        }
+    }
+
+    /// What a signature of a digest is worth.
+    pub(super) fn check(&self, digest: &Digest, signature: &str) -> Signed {
+        match self.keys.get(&*digest.fingerprint) {
+            None => Signed::NoKey,
+            Some(None) => Signed::BadKey,
+            Some(Some(key)) => {
+                let Some(signature) = bytes_of_hex(signature) else {
+                    return Signed::No;
+                };
+                let text = digest.signed_text();
+                let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key);
+                match key.verify(text.as_bytes(), &signature) {
+                    Ok(()) => Signed::Yes,
+                    Err(_) => Signed::No,
+                }
+            }
+        }
+    }
+}
+
+/// An RSA key in PKCS#1 form, also where it is wrapped in SPKI (RFC 8017, A.1.1, and
+/// RFC 5280, 4.1). `None` where it is neither.
+fn pkcs1(der: &[u8]) -> Option<&[u8]> {
+    let bare = match SubjectPublicKeyInfoRef::from_der(der) {
+        Ok(wrapped) => wrapped.subject_public_key.as_bytes()?,
+        Err(_) => der,
+    };
+    RsaPublicKeyRef::from_der(bare).ok().map(|_| bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_are_none_are_kept_as_such_and_others_refused() {
+        let mut keys = PublicKeys::default();
+        keys.read(br#"{"PublicKeyList": [{"Value": "AAAA", "Fingerprint": "f"}]}"#)
+            .unwrap();
+        assert_eq!(keys.keys.get("f"), Some(&None));
+        for text in ["", "[]", "{}", "{\"PublicKeyList\": [{}]}"] {
+            let mut keys = PublicKeys::default();
+            assert_eq!(keys.read(text.as_bytes()), Err(KeysError::NoKeys), "{text}");
+        }
+        assert!(matches!(keys.read(b"{"), Err(KeysError::NotJson(_))));
+        keys.read(b"{\"PublicKeyList\": []}").unwrap();
+    }
+
+    #[test]
+    fn damaged_keys_are_no_keys() {
+        let key = [0x30, 0x06, 0x02, 0x01, 0x05, 0x02, 0x01, 0x03];
+        assert_eq!(pkcs1(&key), Some(&key[..]));
+        for cut in 0..key.len() {
+            assert_eq!(pkcs1(&key[..cut]), None, "{cut}");
+        }
+        assert_eq!(pkcs1(&[&key[..], &[0]].concat()), None);
+        assert_eq!(pkcs1(&[0x30, 0x80, 0, 0]), None);
+        assert_eq!(pkcs1(&[0x31, 0x00]), None);
+    }
+}

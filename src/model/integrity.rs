@@ -1,0 +1,430 @@
+//! Whether what was read is what CloudTrail delivered (facts.md section 7).
+
+use super::text::Text;
+use super::time::UtcSecond;
+use super::window::TimeWindow;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// How long after a log file is delivered the digest that names it may still be on its
+/// way: digests are hourly, and take a few minutes themselves (facts.md section 7).
+pub const DIGEST_DELAY_SECONDS: i64 = 3600 + 900;
+
+/// What digests say of a log file, or of everything that rests on log files; the
+/// worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Integrity {
+    /// It is not what CloudTrail delivered.
+    Failed,
+    /// Nothing vouches for it.
+    Unverified,
+    /// A digest with CloudTrail's signature vouches for every byte of it.
+    Verified,
+}
+
+impl Integrity {
+    /// The spelling of the outputs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Unverified => "unverified",
+            Self::Verified => "verified",
+        }
+    }
+
+    /// The worst of several; `None` where there are none.
+    #[must_use]
+    pub fn worst(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        all.into_iter().min()
+    }
+}
+
+/// SHA-256 of a text.
+pub type Hash = [u8; 32];
+
+/// The SHA-256 of a text.
+#[must_use]
+pub fn hash_of(text: &[u8]) -> Hash {
+    Sha256::digest(text).into()
+}
+
+/// Bytes in lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// What is in a log file, as a digest counts it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Contents {
+    /// Gzip of a text with this SHA-256; of one that ends early, of what there is.
+    Hash(Hash),
+    /// No sound gzip.
+    InvalidFormat,
+    /// Gzip, and something behind it.
+    TrailingData,
+    /// It was listed, and is gone.
+    NotFound,
+    /// It could not be read: why.
+    Unreadable(Text),
+    /// Nobody asked.
+    #[default]
+    NotRead,
+}
+
+/// Files of one kind, by what came of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All is well with them.
+    pub valid: u64,
+    /// Altered, moved, badly signed, or not there.
+    pub invalid: u64,
+    /// Nobody can tell.
+    pub unchecked: u64,
+}
+
+impl Tally {
+    /// How many there are.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.valid + self.invalid + self.unchecked
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            valid: self.valid + other.valid,
+            invalid: self.invalid + other.invalid,
+            unchecked: self.unchecked + other.unchecked,
+        }
+    }
+}
+
+/// Whose digests: one trail, in one account and Region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DigestPlace {
+    /// The account that is logged.
+    pub account_id: Text,
+    /// The Region that is logged.
+    pub region: Text,
+    /// The trail's name; `None` where there is no digest to tell it.
+    pub trail: Option<Text>,
+}
+
+/// One of CloudTrail's public keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    /// By which digests name it.
+    pub fingerprint: Text,
+    /// Its DER form, PKCS#1 or SPKI.
+    pub der: Vec<u8>,
+}
+
+/// What was verified of one place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlaceVerified {
+    /// Hourly digests.
+    pub digests: Tally,
+    /// Digests made afterwards, which are chains of their own.
+    pub backfill_digests: Tally,
+    /// Log files that digests name.
+    pub log_files: Tally,
+    /// Log files that no digest names, though one would be due.
+    pub unreferenced: u64,
+    /// Log files so new that the digest that will name them is not due.
+    pub awaiting_digest: u64,
+    /// From when valid digests vouch.
+    pub from: Option<UtcSecond>,
+    /// To when valid digests vouch.
+    pub to: Option<UtcSecond>,
+}
+
+impl PlaceVerified {
+    /// Whether anything of it is invalid, missing or in no digest.
+    #[must_use]
+    pub fn is_faulty(&self) -> bool {
+        self.digests.invalid
+            + self.backfill_digests.invalid
+            + self.log_files.invalid
+            + self.unreferenced
+            > 0
+    }
+
+    /// Takes in another place's.
+    pub fn merge(&mut self, other: &Self) {
+        self.digests = self.digests.and(other.digests);
+        self.backfill_digests = self.backfill_digests.and(other.backfill_digests);
+        self.log_files = self.log_files.and(other.log_files);
+        self.unreferenced += other.unreferenced;
+        self.awaiting_digest += other.awaiting_digest;
+        self.from = [self.from, other.from].into_iter().flatten().min();
+        self.to = self.to.max(other.to);
+    }
+}
+
+/// What a fault is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultyFile {
+    /// An hourly digest.
+    Digest,
+    /// A digest made afterwards.
+    BackfillDigest,
+    /// A log file.
+    LogFile,
+}
+
+impl FaultyFile {
+    /// The spelling of the outputs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Digest => "digest",
+            Self::BackfillDigest => "backfill-digest",
+            Self::LogFile => "log-file",
+        }
+    }
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultKind {
+    /// Named, and not there.
+    NotFound,
+    /// Not where its own text says that it was delivered.
+    Moved,
+    /// Not gzip, not JSON, or without what a digest has.
+    InvalidFormat,
+    /// The signature is not CloudTrail's, or the digest is not what was signed.
+    SignatureFailed,
+    /// No public key was given for it.
+    PublicKeyNotFound {
+        /// The Region whose keys were asked for.
+        region: Text,
+        /// The key's fingerprint.
+        fingerprint: Text,
+    },
+    /// The public key itself cannot be read.
+    PublicKeyUnreadable {
+        /// The key's fingerprint.
+        fingerprint: Text,
+    },
+    /// Its text has another SHA-256 than the digest says.
+    HashMismatch,
+    /// There is something behind the gzip data.
+    TrailingData,
+    /// The digest before it has another SHA-256, or another signature, than it says.
+    PreviousMismatch,
+    /// No digest after it leads to it.
+    Unlinked,
+    /// No digest names it, though one would be due.
+    Unreferenced,
+}
+
+impl FaultKind {
+    /// The spelling of the machine formats.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::Moved => "moved",
+            Self::InvalidFormat => "invalid-format",
+            Self::SignatureFailed => "signature-failed",
+            Self::PublicKeyNotFound { .. } => "public-key-not-found",
+            Self::PublicKeyUnreadable { .. } => "public-key-unreadable",
+            Self::HashMismatch => "hash-mismatch",
+            Self::TrailingData => "trailing-data",
+            Self::PreviousMismatch => "previous-mismatch",
+            Self::Unlinked => "unlinked",
+            Self::Unreferenced => "unreferenced",
+        }
+    }
+
+    /// The fault in words: those of `aws cloudtrail validate-logs` where it knows the
+    /// fault.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::NotFound => "not found".to_owned(),
+            Self::Moved => "has been moved from its original location".to_owned(),
+            Self::InvalidFormat => "invalid format".to_owned(),
+            Self::SignatureFailed => "signature verification failed".to_owned(),
+            Self::PublicKeyNotFound {
+                region,
+                fingerprint,
+            } => {
+                format!("public key not found in region {region} for fingerprint {fingerprint}")
+            }
+            Self::PublicKeyUnreadable { fingerprint } => {
+                format!("Unable to load PKCS #1 key with fingerprint {fingerprint}")
+            }
+            Self::HashMismatch => "hash value doesn't match".to_owned(),
+            Self::TrailingData => "unexpected data after end of compressed stream".to_owned(),
+            Self::PreviousMismatch => {
+                "hash value or signature of the previous digest doesn't match".to_owned()
+            }
+            Self::Unlinked => "no later digest leads to it".to_owned(),
+            Self::Unreferenced => "no digest names it".to_owned(),
+        }
+    }
+
+    /// Whether it is about the file itself, and not about the key to check it with.
+    #[must_use]
+    pub fn is_of_file(&self) -> bool {
+        !matches!(
+            self,
+            Self::PublicKeyNotFound { .. } | Self::PublicKeyUnreadable { .. }
+        )
+    }
+}
+
+/// Something wrong with a digest or a log file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// Whose it is.
+    pub place: DigestPlace,
+    /// When it was delivered, or what hour it ends, as its name says.
+    pub at: Option<UtcSecond>,
+    /// What it is.
+    pub file: FaultyFile,
+    /// The object: `s3://bucket/key`, or the path of a copy whose bucket nobody knows.
+    pub object: Text,
+    /// What is wrong with it.
+    pub kind: FaultKind,
+}
+
+/// Why some time is in no digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UncoveredWhy {
+    /// The digest after it begins a chain: CloudTrail delivered nothing.
+    NotDelivered,
+    /// Digests are missing beyond those that others name.
+    DigestsMissing,
+    /// The digests on both sides are sound, and leave it out.
+    LeftOut,
+}
+
+impl UncoveredWhy {
+    /// The spelling of the machine formats.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotDelivered => "not-delivered",
+            Self::DigestsMissing => "digests-missing",
+            Self::LeftOut => "left-out",
+        }
+    }
+}
+
+/// Time that no digest covers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uncovered {
+    /// Whose digests.
+    pub place: DigestPlace,
+    /// The end of the digest before it.
+    pub from: UtcSecond,
+    /// The start of the digest after it.
+    pub to: UtcSecond,
+    /// Why.
+    pub why: UncoveredWhy,
+    /// Whether it is between digests made afterwards.
+    pub is_backfill: bool,
+}
+
+/// What could not be checked, and why: so many files of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unchecked {
+    /// Whose, where that is known.
+    pub place: Option<DigestPlace>,
+    /// Why.
+    pub why: Text,
+    /// The first of them.
+    pub object: Text,
+    /// How many.
+    pub count: u64,
+}
+
+/// What was verified, and what is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// Digests that end in it were judged, and the log files that they name.
+    pub window: TimeWindow,
+    /// Every place, with its counts.
+    pub places: BTreeMap<DigestPlace, PlaceVerified>,
+    /// What is wrong, by place and time.
+    pub faults: Vec<Fault>,
+    /// Time that no digest covers, by place.
+    pub uncovered: Vec<Uncovered>,
+    /// What could not be checked.
+    pub unchecked: Vec<Unchecked>,
+    /// What cannot be known this way, in words.
+    pub limits: Vec<String>,
+}
+
+impl Verification {
+    /// Everything together.
+    #[must_use]
+    pub fn total(&self) -> PlaceVerified {
+        let mut total = PlaceVerified::default();
+        for place in self.places.values() {
+            total.merge(place);
+        }
+        total
+    }
+
+    /// Whether anything is invalid, missing, or in no digest though one would be due.
+    #[must_use]
+    pub fn is_faulty(&self) -> bool {
+        let missing = |one: &Uncovered| one.why == UncoveredWhy::DigestsMissing;
+        !self.faults.is_empty() || self.uncovered.iter().any(missing)
+    }
+
+    /// How many files could not be checked.
+    #[must_use]
+    pub fn unchecked_count(&self) -> u64 {
+        self.unchecked.iter().map(|one| one.count).sum()
+    }
+
+    /// Whether there is any digest.
+    #[must_use]
+    pub fn has_digests(&self) -> bool {
+        let total = self.total();
+        total.digests.total() + total.backfill_digests.total() > 0
+    }
+
+    /// What digests say of all that was delivered for an account and Region in a time:
+    /// whether they cover it without a gap, and all that they name is there.
+    #[must_use]
+    pub fn worth_of(&self, account_id: &str, region: &str, time: TimeWindow) -> Integrity {
+        let is_own =
+            |place: &DigestPlace| *place.account_id == *account_id && *place.region == *region;
+        let is_in = |at: Option<UtcSecond>| at.is_none_or(|at| time.contains(at));
+        let mut faults = self.faults.iter();
+        if faults.any(|fault| is_own(&fault.place) && is_in(fault.at)) {
+            return Integrity::Failed;
+        }
+        let overlaps = |from: UtcSecond, to: UtcSecond| {
+            time.to.is_none_or(|end| from < end) && time.from.is_none_or(|start| start < to)
+        };
+        let mut uncovered = self.uncovered.iter();
+        let has_hole = uncovered.any(|one| is_own(&one.place) && overlaps(one.from, one.to));
+        let covers = |of: &PlaceVerified| {
+            let from = of.from.zip(time.from).is_some_and(|(own, asked)| own <= asked);
+            let to = of.to.zip(time.to).is_some_and(|(own, asked)| asked <= own);
+            from && to && of.digests.invalid + of.digests.unchecked == 0
+        };
+        let mut places = self.places.iter();
+        let is_covered = places.any(|(place, of)| is_own(place) && covers(of));
+        if is_covered && !has_hole {
+            Integrity::Verified
+        } else {
+            Integrity::Unverified
+        }
+    }
+}

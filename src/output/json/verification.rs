@@ -1,0 +1,232 @@
+//! What was verified, version 1 (`docs/output-v1.md`).
+
+use super::v1::WindowV1;
+use crate::model::integrity::{
+    DigestPlace, Fault, PlaceVerified, Tally, Unchecked, Uncovered, Verification,
+};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use serde::Serialize;
+use std::io::{self, Write};
+
+const SCHEMA: &str = "qs-audit/verification/v1";
+const FAULT_SCHEMA: &str = "qs-audit/verification-fault/v1";
+
+/// Faults that a document about something else names.
+const FAULTS_MAX: usize = 1000;
+
+#[derive(Serialize)]
+struct DocumentV1<'a> {
+    schema: &'static str,
+    window: WindowV1,
+    #[serde(rename = "verification")]
+    body: VerificationV1<'a>,
+}
+
+/// What was verified, in whatever document.
+#[derive(Serialize)]
+pub(super) struct VerificationV1<'a> {
+    is_faulty: bool,
+    total: CountsV1,
+    places: Vec<PlaceV1<'a>>,
+    fault_count: usize,
+    faults: Vec<FaultV1<'a>>,
+    uncovered: Vec<UncoveredV1<'a>>,
+    unchecked_count: u64,
+    unchecked: Vec<UncheckedV1<'a>>,
+    limits: &'a [String],
+}
+
+#[derive(Serialize)]
+struct TallyV1 {
+    total: u64,
+    valid: u64,
+    invalid: u64,
+    unchecked: u64,
+}
+
+#[derive(Serialize)]
+struct CountsV1 {
+    digests: TallyV1,
+    backfill_digests: TallyV1,
+    log_files: TallyV1,
+    unreferenced: u64,
+    awaiting_digest: u64,
+    from: Option<UtcSecond>,
+    to: Option<UtcSecond>,
+}
+
+#[derive(Serialize)]
+struct PlaceV1<'a> {
+    account_id: &'a Text,
+    region: &'a Text,
+    trail: Option<&'a Text>,
+    counts: CountsV1,
+}
+
+#[derive(Serialize)]
+struct FaultV1<'a> {
+    account_id: &'a Text,
+    region: &'a Text,
+    trail: Option<&'a Text>,
+    at: Option<UtcSecond>,
+    file: &'static str,
+    object: &'a Text,
+    fault: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct FaultLineV1<'a> {
+    schema: &'static str,
+    fault: FaultV1<'a>,
+}
+
+#[derive(Serialize)]
+struct UncoveredV1<'a> {
+    account_id: &'a Text,
+    region: &'a Text,
+    trail: Option<&'a Text>,
+    from: UtcSecond,
+    to: UtcSecond,
+    why: &'static str,
+    is_backfill: bool,
+}
+
+#[derive(Serialize)]
+struct UncheckedV1<'a> {
+    account_id: Option<&'a Text>,
+    region: Option<&'a Text>,
+    trail: Option<&'a Text>,
+    why: &'a Text,
+    object: &'a Text,
+    count: u64,
+}
+
+impl TallyV1 {
+    fn of(tally: Tally) -> Self {
+        Self {
+            total: tally.total(),
+            valid: tally.valid,
+            invalid: tally.invalid,
+            unchecked: tally.unchecked,
+        }
+    }
+}
+
+impl CountsV1 {
+    fn of(place: &PlaceVerified) -> Self {
+        Self {
+            digests: TallyV1::of(place.digests),
+            backfill_digests: TallyV1::of(place.backfill_digests),
+            log_files: TallyV1::of(place.log_files),
+            unreferenced: place.unreferenced,
+            awaiting_digest: place.awaiting_digest,
+            from: place.from,
+            to: place.to,
+        }
+    }
+}
+
+impl<'a> FaultV1<'a> {
+    fn of(fault: &'a Fault) -> Self {
+        Self {
+            account_id: &fault.place.account_id,
+            region: &fault.place.region,
+            trail: fault.place.trail.as_ref(),
+            at: fault.at,
+            file: fault.file.as_str(),
+            object: &fault.object,
+            fault: fault.kind.code(),
+            message: fault.kind.words(),
+        }
+    }
+}
+
+impl<'a> UncoveredV1<'a> {
+    fn of(uncovered: &'a Uncovered) -> Self {
+        Self {
+            account_id: &uncovered.place.account_id,
+            region: &uncovered.place.region,
+            trail: uncovered.place.trail.as_ref(),
+            from: uncovered.from,
+            to: uncovered.to,
+            why: uncovered.why.as_str(),
+            is_backfill: uncovered.is_backfill,
+        }
+    }
+}
+
+impl<'a> UncheckedV1<'a> {
+    fn of(unchecked: &'a Unchecked) -> Self {
+        let place = unchecked.place.as_ref();
+        Self {
+            account_id: place.map(|place| &place.account_id),
+            region: place.map(|place| &place.region),
+            trail: place.and_then(|place| place.trail.as_ref()),
+            why: &unchecked.why,
+            object: &unchecked.object,
+            count: unchecked.count,
+        }
+    }
+}
+
+impl<'a> VerificationV1<'a> {
+    /// As another document tells it: with the first faults.
+    pub(super) fn of(verification: &'a Verification) -> Self {
+        Self::with_faults(verification, FAULTS_MAX)
+    }
+
+    fn with_faults(verification: &'a Verification, faults_max: usize) -> Self {
+        let place = |(place, counts): (&'a DigestPlace, &PlaceVerified)| PlaceV1 {
+            account_id: &place.account_id,
+            region: &place.region,
+            trail: place.trail.as_ref(),
+            counts: CountsV1::of(counts),
+        };
+        let faults = verification.faults.iter().take(faults_max);
+        Self {
+            is_faulty: verification.is_faulty(),
+            total: CountsV1::of(&verification.total()),
+            places: verification.places.iter().map(place).collect(),
+            fault_count: verification.faults.len(),
+            faults: faults.map(FaultV1::of).collect(),
+            uncovered: verification.uncovered.iter().map(UncoveredV1::of).collect(),
+            unchecked_count: verification.unchecked_count(),
+            unchecked: verification.unchecked.iter().map(UncheckedV1::of).collect(),
+            limits: &verification.limits,
+        }
+    }
+}
+
+/// Writes one JSON document with everything.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_json(verification: &Verification, writer: &mut dyn Write) -> io::Result<()> {
+    let document = DocumentV1 {
+        schema: SCHEMA,
+        window: WindowV1::of(verification.window),
+        body: VerificationV1::with_faults(verification, usize::MAX),
+    };
+    serde_json::to_writer(&mut *writer, &document)?;
+    writer.write_all(b"\n")
+}
+
+/// Writes one JSON object per fault and line.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_jsonl(verification: &Verification, writer: &mut dyn Write) -> io::Result<()> {
+    for fault in &verification.faults {
+        let line = FaultLineV1 {
+            schema: FAULT_SCHEMA,
+            fault: FaultV1::of(fault),
+        };
+        serde_json::to_writer(&mut *writer, &line)?;
+        writer.write_all(b"\n")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! Digests and log files, read on many threads and held against each other.
+
+use super::read::contents_of;
+use super::{PipelineError, Plan, Watcher, pool};
+use crate::decode::Unpacker;
+use crate::integrity::{
+    Chains, Digest, DigestBody, DigestName, DigestRead, Files, Judging, LogFileRead, Metadata,
+    PublicKeys, Signatures, Trust, judge, settle as settle_files, tail,
+};
+use crate::model::integrity::{Contents, Integrity, Unchecked, Verification};
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use crate::ports::{KeySource, LogSource};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How long before and after a moment keys are asked for: `validate-logs` does the same.
+const KEYS_BEHIND_SECONDS: i64 = 2 * 3600;
+
+/// What log files are held against.
+pub struct Evidence<'a> {
+    /// The digests, listed for the window of the plan and a little more.
+    pub digests: &'a dyn LogSource,
+    /// Public keys that were given; where there are none, the source is asked.
+    pub keys: PublicKeys,
+    /// Where keys come from that were not given; `None` where nobody can be asked.
+    pub key_source: Option<&'a dyn KeySource>,
+    /// Signatures of copies.
+    pub signatures: &'a Signatures,
+    /// Now: what is later is not missing.
+    pub now: UtcSecond,
+}
+
+/// Verifies the digests of a plan's window, and the log files that they name.
+///
+/// # Errors
+///
+/// When threads cannot be started. Whatever cannot be read is in the result instead.
+pub fn verify(
+    plan: &Plan,
+    logs: &dyn LogSource,
+    evidence: &Evidence<'_>,
+    watcher: &dyn Watcher,
+) -> Result<Verification, PipelineError> {
+    pool(plan)?.install(|| {
+        let chains = chains(plan, evidence);
+        let all = 0..logs.object_count();
+        let named: Vec<u32> = all.filter(|at| chains.names(&logs.key(*at))).collect();
+        let contents = on_all_threads(logs, &named, &|object, body, unpacker| {
+            let found = match logs.read(object, body) {
+                Ok(()) => unpacker.contents(body),
+                Err(error) => contents_of(&error),
+            };
+            watcher.object(object, body.len() as u64);
+            found
+        }, plan);
+        Ok(settle(plan, logs, evidence, chains, contents).0)
+    })
+}
+
+/// Reads and judges the digests.
+pub(super) fn chains(plan: &Plan, evidence: &Evidence<'_>) -> Chains {
+    let digests = read_digests(plan, evidence);
+    let trust = trust(&digests, evidence);
+    let judging = Judging {
+        window: plan.window,
+        trust: &trust,
+    };
+    judge(digests, judging)
+}
+
+/// Holds what was read of the logs against the digests.
+pub(super) fn settle(
+    plan: &Plan,
+    logs: &dyn LogSource,
+    evidence: &Evidence<'_>,
+    chains: Chains,
+    contents: Vec<(u32, Contents)>,
+) -> (Verification, Vec<Integrity>) {
+    let listed = (0..logs.object_count()).map(|object| LogFileRead {
+        key: logs.key(object),
+        contents: Contents::NotRead,
+    });
+    let mut read: Vec<LogFileRead> = listed.collect();
+    for (object, found) in contents {
+        read[object as usize].contents = found;
+    }
+    let files = Files {
+        read: &read,
+        unlisted: &logs.listing().failed,
+        listed: plan.window,
+        now: evidence.now,
+    };
+    let (mut verification, worth) = settle_files(chains, files);
+    let failed = evidence.digests.listing().failed.iter();
+    let unlisted = failed.map(|(place, why)| Unchecked {
+        place: None,
+        why: format!("digests could not be listed: {why}").into(),
+        object: place.clone(),
+        count: 1,
+    });
+    verification.unchecked.extend(unlisted);
+    verification.unchecked.sort();
+    (verification, worth)
+}
+
+/// Reads all digests.
+fn read_digests(plan: &Plan, evidence: &Evidence<'_>) -> Vec<DigestRead> {
+    let source = evidence.digests;
+    let names = (0..source.object_count()).filter_map(|object| {
+        let name = DigestName::of(&source.key(object))?;
+        Some((object, name))
+    });
+    let (objects, names): (Vec<u32>, Vec<DigestName>) = names.unzip();
+    let read = on_all_threads(source, &objects, &|object, body, unpacker| {
+        let body = match source.read(object, body) {
+            Ok(()) => match unpacker.digest_text(body) {
+                Ok(Some(text)) => Digest::read(text).map_or(DigestBody::InvalidFormat, |digest| {
+                    DigestBody::Digest(Box::new(digest))
+                }),
+                Ok(None) => DigestBody::InvalidFormat,
+                Err(why) => DigestBody::Unreadable(why.into()),
+            },
+            Err(error) if error.is_absent => DigestBody::NotFound,
+            Err(error) => DigestBody::Unreadable(error.message.into()),
+        };
+        let beside = source.metadata(object);
+        let key = source.key(object);
+        let beside = beside.or_else(|| evidence.signatures.get(tail(&key)?).cloned());
+        (key, body, beside.map(metadata))
+    }, plan);
+    let with_names = read.into_iter().zip(names);
+    let digests = with_names.map(|((_, (key, body, metadata)), name)| DigestRead {
+        key,
+        name,
+        body,
+        metadata,
+    });
+    digests.collect()
+}
+
+/// What is beside a digest, by the names that CloudTrail gives it.
+fn metadata(beside: BTreeMap<Text, Text>) -> Metadata {
+    let member = |name: &str| beside.get(name).cloned();
+    Metadata {
+        signature: member("signature"),
+        algorithm: member("signature-algorithm"),
+        backfill_generated_at: member("backfill-generation-timestamp"),
+    }
+}
+
+/// The keys that digests need: as given, else as asked for, by Region and time.
+fn trust(digests: &[DigestRead], evidence: &Evidence<'_>) -> Trust {
+    let mut trust = Trust {
+        keys: evidence.keys.clone(),
+        ..Trust::default()
+    };
+    if !trust.keys.is_empty() {
+        return trust;
+    }
+    let Some(source) = evidence.key_source else {
+        trust.without_keys = Some("no public keys were given".into());
+        return trust;
+    };
+    let mut spans: BTreeMap<&Text, (UtcSecond, UtcSecond)> = BTreeMap::new();
+    for read in digests {
+        let generated = read.metadata.as_ref();
+        let generated = generated.and_then(|beside| beside.backfill_generated_at.as_deref());
+        let generated = generated.and_then(UtcSecond::parse);
+        let at = generated.unwrap_or(read.name.ended_at);
+        let (from, to) = spans.entry(&read.name.region).or_insert((at, at));
+        (*from, *to) = ((*from).min(at), (*to).max(at));
+    }
+    for (region, (from, to)) in spans {
+        let (from, to) = (from.plus(-KEYS_BEHIND_SECONDS), to.plus(KEYS_BEHIND_SECONDS));
+        match source.public_keys(region, from, to) {
+            Ok(keys) => {
+                for key in keys {
+                    trust.keys.add(&key.fingerprint, Some(&key.der));
+                }
+            }
+            Err(error) => {
+                let why = format!("its public keys could not be had: {}", error.message);
+                trust.regions_without_keys.insert(region.clone(), why.into());
+            }
+        }
+    }
+    trust
+}
+
+/// Gives objects to all threads, and gives back what came of each, in their order.
+fn on_all_threads<T: Send>(
+    source: &dyn LogSource,
+    objects: &[u32],
+    job: &(dyn Fn(u32, &mut Vec<u8>, &mut Unpacker) -> T + Sync),
+    plan: &Plan,
+) -> Vec<(u32, T)> {
+    source.expect(objects);
+    let next = AtomicUsize::new(0);
+    let parts = rayon::broadcast(|_| {
+        let mut unpacker = Unpacker::new(plan.limits);
+        let mut body = Vec::new();
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&object) = objects.get(at) else {
+                return done;
+            };
+            done.push((at, object, job(object, &mut body, &mut unpacker)));
+        }
+    });
+    let mut all: Vec<(usize, u32, T)> = parts.into_iter().flatten().collect();
+    all.sort_unstable_by_key(|(at, ..)| *at);
+    all.into_iter().map(|(_, object, made)| (object, made)).collect()
+}
