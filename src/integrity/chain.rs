@@ -495,6 +495,23 @@ impl<'a> Chain<'a> {
         }
     }
 
+    /// The object as S3 knows it: of a copy, by what a digest of the chain that is in its
+    /// place says of itself; the path of the copy where there is none.
+    fn s3_object(&self, key: &Text) -> Text {
+        if key.starts_with("s3://") {
+            return key.clone();
+        }
+        let mut in_place = self.digests.iter().filter_map(|read| {
+            let digest = read.body.digest()?;
+            is_in_place(&read.key, digest).then_some(digest)
+        });
+        let known = in_place.next().zip(tail(key)).and_then(|(digest, end)| {
+            let root = digest.object.strip_suffix(tail(&digest.object)?)?;
+            Some(format!("s3://{}/{root}{end}", digest.bucket))
+        });
+        known.map_or_else(|| key.clone(), Into::into)
+    }
+
     fn finish(self, chains: &mut Chains) {
         let file = if self.is_backfill {
             FaultyFile::BackfillDigest
@@ -541,7 +558,7 @@ impl<'a> Chain<'a> {
                     Verdict::Unchecked => tally.unchecked += 1,
                 }
                 if let Some(kind) = self.faults.get(&at) {
-                    let known = s3_object(&read.key, read.body.digest());
+                    let known = self.s3_object(&read.key);
                     chains.verification.faults.push(fault(&known, end, kind.clone()));
                 }
             }
@@ -606,10 +623,3 @@ fn is_in_place(key: &str, digest: &Digest) -> bool {
     }
 }
 
-/// The object as S3 knows it, where that can be told; the path of a copy else.
-fn s3_object(key: &Text, digest: Option<&Digest>) -> Text {
-    match digest.filter(|digest| is_in_place(key, digest)) {
-        Some(digest) => format!("s3://{}/{}", digest.bucket, digest.object).into(),
-        None => key.clone(),
-    }
-}

@@ -256,17 +256,134 @@ impl Bucket {
         }
     }
 
-    /// Writes them as the S3 server of the tests keeps them, metadata and all.
-    pub(crate) fn write_served(&self, root: &Path) {
-        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-        self.write_copy(&root.join(BUCKET));
-        for (key, object) in &self.0 {
-            if object.metadata.is_empty() {
-                continue;
+    /// What is kept beside each object, by the path of a request for it.
+    pub(crate) fn metadata_by_path(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let all = self.0.iter();
+        let all = all.map(|(key, object)| (format!("/{BUCKET}/{key}"), object.metadata.clone()));
+        all.collect()
+    }
+}
+
+/// What goes wrong in an account of [`organisation`], by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plant {
+    Nothing,
+    LogAltered,
+    LogRemoved,
+    LogTrailed,
+    LogCut,
+    DigestAltered,
+    DigestRemoved,
+    DigestsRemoved,
+    DigestMoved,
+    SignatureForged,
+    ChainBegunAnew,
+    BackfillAltered,
+}
+
+impl Plant {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Nothing,
+        Self::LogAltered,
+        Self::LogRemoved,
+        Self::LogTrailed,
+        Self::LogCut,
+        Self::DigestAltered,
+        Self::DigestRemoved,
+        Self::DigestsRemoved,
+        Self::DigestMoved,
+        Self::SignatureForged,
+        Self::ChainBegunAnew,
+        Self::BackfillAltered,
+    ];
+}
+
+/// Accounts of one Region for some hours, each with its own fault in the middle.
+pub(crate) fn organisation(
+    signer: &Signer,
+    accounts: usize,
+    first: UtcSecond,
+    hours: i64,
+    files: i64,
+) -> (Vec<String>, Bucket) {
+    let mut bucket = Bucket::default();
+    let mut names = Vec::new();
+    for number in 0..accounts {
+        let account = format!("{:012}", 444_455_556_666 + number);
+        let plant = Plant::ALL[number % Plant::ALL.len()];
+        let chain = Chain {
+            account: &account,
+            region: "eu-central-1",
+            first,
+            hours,
+            files,
+            backfill: false,
+        };
+        if plant == Plant::ChainBegunAnew {
+            let half = hours / 2;
+            Chain { hours: half, ..chain.clone() }.put(signer, &mut bucket);
+            let later = first.plus((half + 5) * 3600);
+            Chain { first: later, hours: hours - half - 5, ..chain.clone() }.put(signer, &mut bucket);
+        } else {
+            chain.put(signer, &mut bucket);
+        }
+        if number % 4 == 3 {
+            Chain { hours: hours / 3, backfill: true, ..chain.clone() }.put(signer, &mut bucket);
+        }
+        sow(plant, &chain, &mut bucket);
+        names.push(account);
+    }
+    (names, bucket)
+}
+
+fn sow(plant: Plant, chain: &Chain<'_>, bucket: &mut Bucket) {
+    let middle = chain.hours / 2 + (6 - chain.hours / 2 % 7).min(1);
+    let key = |hour: i64, backfill: bool| {
+        digest_key(chain.account, chain.region, chain.first.plus(hour * 3600), backfill)
+    };
+    let digest = key(middle, false);
+    let log = || {
+        let named = bucket.digest(&digest)["logFiles"][0]["s3Object"].clone();
+        named.as_str().unwrap().to_owned()
+    };
+    match plant {
+        Plant::Nothing | Plant::ChainBegunAnew => {}
+        Plant::LogAltered => {
+            let log = log();
+            bucket.rewrite(&log, |text| [text, b" ".to_vec()].concat());
+        }
+        Plant::LogRemoved => {
+            let log = log();
+            bucket.0.remove(&log);
+        }
+        Plant::LogTrailed => {
+            let log = log();
+            bucket.0.get_mut(&log).unwrap().body.extend(b"trailing");
+        }
+        Plant::LogCut => {
+            let log = log();
+            let body = &mut bucket.0.get_mut(&log).unwrap().body;
+            body.truncate(body.len() / 2);
+        }
+        Plant::DigestAltered => bucket.rewrite(&digest, |text| [text, b" ".to_vec()].concat()),
+        Plant::DigestRemoved => drop(bucket.0.remove(&digest)),
+        Plant::DigestsRemoved => {
+            for hour in middle..middle + 3 {
+                bucket.0.remove(&key(hour, false));
             }
-            let (bucket, key) = (URL_SAFE_NO_PAD.encode(BUCKET), URL_SAFE_NO_PAD.encode(key));
-            let name = format!(".bucket-{bucket}.object-{key}.metadata.json");
-            fs::write(root.join(name), json!(object.metadata).to_string()).unwrap();
+        }
+        Plant::DigestMoved => {
+            let other = bucket.0[&key(middle - 2, false)].clone();
+            bucket.0.insert(digest, other);
+        }
+        Plant::SignatureForged => {
+            let beside = &mut bucket.0.get_mut(&digest).unwrap().metadata;
+            let signature = beside.get_mut("signature").unwrap();
+            signature.replace_range(0..2, "00");
+        }
+        Plant::BackfillAltered => {
+            let late = key(2, true);
+            bucket.rewrite(&late, |text| [text, b" ".to_vec()].concat());
         }
     }
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[cfg(feature = "aws")]
+mod aws_cli;
+#[cfg(feature = "aws")]
 mod aws_services;
 mod browser;
 mod chargeback;
@@ -13,6 +15,7 @@ mod common;
 #[cfg(feature = "aws")]
 mod crash;
 mod decode;
+mod digest_bucket;
 mod findings;
 mod hostile;
 mod money;
@@ -33,3 +36,4 @@ mod spikes;
 mod stitch;
 mod store;
 mod tidy;
+mod verify;

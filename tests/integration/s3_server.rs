@@ -1,7 +1,11 @@
 //! S3 on loopback: `s3s-fs` over a folder, and a proxy in front of it that does what
 //! networks and services do on bad days.
 
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper::header::HeaderName;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use std::collections::BTreeMap;
@@ -21,6 +25,18 @@ pub(crate) struct S3Server {
 
 impl S3Server {
     pub(crate) fn start(root: &Path) -> Self {
+        Self::start_with(root, BTreeMap::new(), |_| None)
+    }
+
+    /// The same, with metadata beside objects by their paths (the server keeps it in
+    /// files whose names would be too long), answering calls to other services by their
+    /// target.
+    pub(crate) fn start_with(
+        root: &Path,
+        beside: BTreeMap<String, BTreeMap<String, String>>,
+        answers: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        let known = Arc::new((beside, answers));
         let files = s3s_fs::FileSystem::new(root).unwrap();
         let mut builder = S3ServiceBuilder::new(files);
         // Signatures are checked.
@@ -37,10 +53,28 @@ impl S3Server {
         let address = listener.local_addr().unwrap();
         runtime.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let service = service.clone();
+                let (service, known) = (service.clone(), Arc::clone(&known));
                 tokio::spawn(async move {
+                    let serve = service_fn(move |request: Request<Incoming>| {
+                        let target = request.headers().get("x-amz-target");
+                        let target = target.and_then(|target| target.to_str().ok());
+                        let answer = target.and_then(|target| (known.1)(target));
+                        let path = request.uri().path().to_owned();
+                        let (service, known) = (service.clone(), Arc::clone(&known));
+                        async move {
+                            if let Some(text) = answer {
+                                return Ok::<_, s3s::HttpError>(Response::new(s3s::Body::from(text)));
+                            }
+                            let mut answer: Response<s3s::Body> = Service::call(&service, request).await?;
+                            for (name, value) in known.0.get(&path).into_iter().flatten() {
+                                let name = format!("x-amz-meta-{name}").parse::<HeaderName>();
+                                answer.headers_mut().insert(name.unwrap(), value.parse().unwrap());
+                            }
+                            Ok(answer)
+                        }
+                    });
                     let _ = http1::Builder::new()
-                        .serve_connection(TokioIo::new(socket), service)
+                        .serve_connection(TokioIo::new(socket), serve)
                         .await;
                 });
             }
