@@ -517,7 +517,10 @@ impl ObjectReader<'_> {
 
     /// A record that matters, or that may.
     fn relevant(&mut self, text: &str, place: Place, offset: usize, facts: &Facts<'_>) {
-        let read = record::read(text, place, &mut self.decoder.interner);
+        let read = match too_long_string(text, self.decoder.limits.string_bytes_max) {
+            Some(detail) => Err(NoEvent::Reject(RejectReason::RecordTooLarge, detail)),
+            None => record::read(text, place, &mut self.decoder.interner),
+        };
         if let Err(NoEvent::Sibling(sibling)) = &read {
             self.mark_sibling(place, *sibling);
         }
@@ -612,6 +615,15 @@ impl ObjectReader<'_> {
             detail,
         });
     }
+}
+
+/// What is wrong with a record that has a string longer than is kept.
+fn too_long_string(text: &str, limit: usize) -> Option<String> {
+    if text.len() <= limit {
+        return None;
+    }
+    let longest = split::longest_string(text.as_bytes());
+    (longest > limit).then(|| format!("a string of {longest} bytes; the limit is {limit}"))
 }
 
 /// Aggregated and Insight records may come without an `eventSource`.

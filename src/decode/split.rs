@@ -317,6 +317,20 @@ fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+/// Bytes of the longest string in a value, as it is written, without its quotes.
+pub(super) fn longest_string(value: &[u8]) -> usize {
+    let (mut longest, mut at) = (0, 0);
+    while let Some(start) = value.get(at..).and_then(|rest| memchr::memchr(b'"', rest)) {
+        let start = at + start + 1;
+        let Some(end) = string_end(value, start) else {
+            break;
+        };
+        longest = longest.max(end - 1 - start);
+        at = end;
+    }
+    longest
+}
+
 /// How deep the containers of a value go, by brackets alone.
 pub(super) fn nesting(value: &[u8]) -> u32 {
     let (mut depth, mut deepest, mut at) = (0u32, 0u32, 0);

@@ -140,7 +140,10 @@ impl LocalLogs {
     ) {
         // Objects of one folder share all of the key that is looked at.
         let mut folder: Option<(PathBuf, bool, KeyFacts)> = None;
-        for entry in WalkDir::new(root).follow_links(true) {
+        for entry in WalkDir::new(root)
+            .follow_links(true)
+            .max_open(FOLDERS_OPEN_MAX)
+        {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
@@ -202,6 +205,10 @@ fn put_aside(stdin: &mut dyn Read) -> io::Result<File> {
 fn read_file(path: &Path, body: &mut Vec<u8>) -> io::Result<()> {
     read_bounded(&mut File::open(path)?, STORED_BYTES_MAX, body)
 }
+
+/// Folders that are open while folders are walked. Besides them, each thread that reads
+/// has one file open.
+const FOLDERS_OPEN_MAX: usize = 10;
 
 /// Stored bytes of one object.
 const STORED_BYTES_MAX: u64 = Limits::DEFAULT.object_bytes_max as u64;

@@ -17,6 +17,9 @@ pub struct Limits {
     pub run_bytes_max: u64,
     /// Bytes of one record. CloudTrail's are at most 256 KB, CloudTrail Lake's 1 MB.
     pub record_bytes_max: usize,
+    /// Bytes of one string, as it is written, in a record that is kept: no longer than
+    /// the largest whole record that AWS writes. What is kept stays in memory.
+    pub string_bytes_max: usize,
     /// Nested containers in one record, counting the record itself.
     pub nesting_max: u32,
 }
@@ -27,6 +30,7 @@ impl Limits {
         object_bytes_max: 256 << 20,
         run_bytes_max: 16 << 40,
         record_bytes_max: 4 << 20,
+        string_bytes_max: 1 << 20,
         nesting_max: 100,
     };
 }

@@ -344,6 +344,50 @@ fn limits_hold_at_the_limit_and_not_one_past_it() {
 }
 
 #[test]
+fn a_string_of_a_kept_record_is_at_most_as_long_as_its_limit() {
+    let record = |length: usize, source: &str| {
+        let padding = "x".repeat(length);
+        format!(
+            "{{\"Records\":[{{\"eventVersion\":\"1.11\",\"eventSource\":\"{source}\",\
+             \"eventName\":\"StartQueryExecution\",\"eventTime\":\"2026-07-01T10:00:00Z\",\
+             \"eventID\":\"e\",\"userAgent\":\"{padding}\"}}]}}"
+        )
+    };
+    let limits = Limits {
+        string_bytes_max: 500,
+        ..Limits::DEFAULT
+    };
+    for (length, rejected) in [(499, 0), (500, 0), (501, 1)] {
+        for reading in [Reading::Fast, Reading::Plain] {
+            let text = record(length, "athena.amazonaws.com");
+            let decoded = decode_with(text.as_bytes(), reading, false, limits);
+            assert_eq!(decoded.coverage.records_rejected, rejected, "{length}");
+            assert_eq!(decoded.events.len() as u64, 1 - rejected, "{length}");
+            // What is not kept may be as long as a record.
+            let text = record(length, "ec2.amazonaws.com");
+            let decoded = decode_with(text.as_bytes(), reading, false, limits);
+            assert_eq!(decoded.coverage.records_rejected, 0, "{length}");
+        }
+    }
+}
+
+#[test]
+fn the_limit_of_a_run_is_the_last_byte_that_is_read() {
+    let text = b"{\"Records\":[]}".to_vec();
+    let two = 2 * text.len() as u64;
+    for (limit, read) in [(two - 1, 2), (two, 3), (two + 1, 3)] {
+        let objects = (0..4).map(|number| (format!("{number}.json"), text.clone()));
+        let mut plan = plan(Reading::Fast, 1);
+        plan.limits.run_bytes_max = limit;
+        let audit = run(&plan, &Memory::new(objects));
+        // Up to the limit another object is begun.
+        assert_eq!(audit.coverage.objects_read, read, "{limit}");
+        assert_eq!(audit.coverage.objects_failed, 4 - read, "{limit}");
+        assert_eq!(audit.coverage.rejects.total(), 4 - read, "{limit}");
+    }
+}
+
+#[test]
 fn a_run_stops_reading_at_its_limit_and_says_so() {
     let text = b"{\"Records\":[]}".to_vec();
     let objects = (0..5).map(|number| (format!("{number}.json"), text.clone()));

@@ -12,6 +12,7 @@ mod cli;
 #[cfg(feature = "aws")]
 mod collect_aws;
 mod common;
+mod conservation;
 #[cfg(feature = "aws")]
 mod crash;
 mod decode;
