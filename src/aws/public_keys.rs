@@ -56,7 +56,9 @@ impl PublicKeyLookup {
                 return Ok(keys);
             }
         }
-        Err(AwsError::other(format!("more than {PAGES_MAX} pages of public keys")))
+        Err(AwsError::other(format!(
+            "more than {PAGES_MAX} pages of public keys"
+        )))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::args::{ChainsArgs, Format, Global};
 use super::exit::Exit;
-use super::failure::Failure;
 use super::exports::Wants;
+use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
 use super::select::Selection;

@@ -46,7 +46,9 @@ impl Verifying {
         let signatures = signatures(chosen(&asked.signatures, &settings.signatures))?;
         let asks_aws = keys.is_empty() && sources::has_s3(locations);
         Ok(Self {
-            key_source: asks_aws.then(|| sources::key_source(locations)).transpose()?,
+            key_source: asks_aws
+                .then(|| sources::key_source(locations))
+                .transpose()?,
             digests: sources::digests(global, locations, window)?,
             keys,
             signatures,

@@ -311,7 +311,9 @@ mod remote {
     }
 
     /// Who is asked for public keys: CloudTrail, with the access of the first bucket.
-    pub(in crate::cli) fn key_source(locations: &[LogLocation]) -> Result<Box<dyn KeySource>, Failure> {
+    pub(in crate::cli) fn key_source(
+        locations: &[LogLocation],
+    ) -> Result<Box<dyn KeySource>, Failure> {
         let mut roles = locations.iter().filter_map(|location| match location {
             LogLocation::S3(bucket) => Some(access(&bucket.role, None)),
             LogLocation::Path(_) | LogLocation::LookupEvents { .. } => None,

@@ -50,7 +50,11 @@ pub(super) fn run(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
             window_text(&window)
         ));
     }
-    print(global, &verification, window.to.map_or(now, |to| to.plus(-1)).day())?;
+    print(
+        global,
+        &verification,
+        window.to.map_or(now, |to| to.plus(-1)).day(),
+    )?;
     Ok(exit_of(global, &verification, logs.object_count() == 0))
 }
 

@@ -235,8 +235,18 @@ impl Checker<'_> {
             executions: self.paths(raw.executions),
             costs: self.paths(raw.costs),
             business_units: units.paths.iter().map(|path| self.beside(path)).collect(),
-            public_keys: raw.verify.public_keys.iter().map(|path| self.beside(path)).collect(),
-            signatures: raw.verify.signatures.iter().map(|path| self.beside(path)).collect(),
+            public_keys: raw
+                .verify
+                .public_keys
+                .iter()
+                .map(|path| self.beside(path))
+                .collect(),
+            signatures: raw
+                .verify
+                .signatures
+                .iter()
+                .map(|path| self.beside(path))
+                .collect(),
             business_unit_tag: units.tag,
             cost_center_tag: units.cost_center_tag,
             terabyte: match raw.pricing.tb {

@@ -130,7 +130,10 @@ mod tests {
         let of = |size: usize| gzip(&vec![b' '; size]);
         assert!(matches!(unpacker.contents(&of(99)), Contents::Hash(_)));
         assert!(matches!(unpacker.contents(&of(100)), Contents::Hash(_)));
-        assert!(matches!(unpacker.contents(&of(101)), Contents::Unreadable(_)));
+        assert!(matches!(
+            unpacker.contents(&of(101)),
+            Contents::Unreadable(_)
+        ));
         assert!(unpacker.digest_text(&of(100)).unwrap().is_some());
         assert!(unpacker.digest_text(&of(101)).is_err());
     }

@@ -263,8 +263,10 @@ impl<'a> Chain<'a> {
         let previous = self.digest(later)?.previous.as_ref()?;
         let wanted = tail(&previous.object)?;
         let is_wanted = |at: &usize| tail(&self.digests[*at].key) == Some(wanted);
-        let is_meant =
-            |at: &usize| self.digest(*at).is_some_and(|one| previous.hash == Some(one.hash));
+        let is_meant = |at: &usize| {
+            self.digest(*at)
+                .is_some_and(|one| previous.hash == Some(one.hash))
+        };
         // Digests are in the order of time: it is nearly always the one before.
         let end = DigestName::of(wanted)?.ended_at;
         let near = (0..later)
@@ -315,7 +317,10 @@ impl<'a> Chain<'a> {
         if !is_in_place(&read.key, digest) {
             return Err(FaultKind::Moved);
         }
-        let own = read.metadata.as_ref().and_then(|beside| beside.signature.as_deref());
+        let own = read
+            .metadata
+            .as_ref()
+            .and_then(|beside| beside.signature.as_deref());
         let later = self.successors[at].first().copied();
         let from_later = later.and_then(|later| self.digest(later)?.previous_signature.as_deref());
         let Some(signature) = own.or(from_later) else {
@@ -400,7 +405,9 @@ impl<'a> Chain<'a> {
         let (started_at, ended_at) = (digest.started_at, self.digests[at].name.ended_at);
         let previous = digest.previous.clone();
         let before = self.before(at);
-        let older = (0..at).rev().find(|older| self.digests[*older].name.ended_at < ended_at);
+        let older = (0..at)
+            .rev()
+            .find(|older| self.digests[*older].name.ended_at < ended_at);
         match (previous, before, older) {
             (None, _, Some(older)) => {
                 let from = self.end_of(older);
@@ -477,8 +484,11 @@ impl<'a> Chain<'a> {
             self.unchecked.entry(why.into()).or_insert(first).1 += 1;
             return;
         }
-        self.missing.insert(format!("s3://{bucket}/{object}").into(), end);
-        let known = older.map(|older| self.end_of(older)).or(self.judging.window.from);
+        self.missing
+            .insert(format!("s3://{bucket}/{object}").into(), end);
+        let known = older
+            .map(|older| self.end_of(older))
+            .or(self.judging.window.from);
         let Some(known) = known else {
             return;
         };
@@ -536,7 +546,10 @@ impl<'a> Chain<'a> {
         for (end, object) in self.missing.iter().map(|(object, end)| (*end, object)) {
             tally.invalid += 1;
             covers.push(broken(end));
-            chains.verification.faults.push(fault(object, end, FaultKind::NotFound));
+            chains
+                .verification
+                .faults
+                .push(fault(object, end, FaultKind::NotFound));
         }
         for one in &self.uncovered {
             if one.why == UncoveredWhy::DigestsMissing {
@@ -559,7 +572,10 @@ impl<'a> Chain<'a> {
                 }
                 if let Some(kind) = self.faults.get(&at) {
                     let known = self.s3_object(&read.key);
-                    chains.verification.faults.push(fault(&known, end, kind.clone()));
+                    chains
+                        .verification
+                        .faults
+                        .push(fault(&known, end, kind.clone()));
                 }
             }
             let Some(digest) = read.body.digest() else {
@@ -572,7 +588,9 @@ impl<'a> Chain<'a> {
                 verdict,
             });
             if is_asked && verdict == Verdict::Valid {
-                let earliest = of_place.from.map_or(digest.started_at, |known| known.min(digest.started_at));
+                let earliest = of_place
+                    .from
+                    .map_or(digest.started_at, |known| known.min(digest.started_at));
                 of_place.from = Some(earliest);
                 of_place.to = of_place.to.max(Some(digest.ended_at));
             }
@@ -595,10 +613,18 @@ impl<'a> Chain<'a> {
         }
         let place = (self.place.account_id.clone(), self.place.region.clone());
         if let Some(trail) = &self.place.trail {
-            chains.trails.entry(place.clone()).or_default().insert(trail.clone());
+            chains
+                .trails
+                .entry(place.clone())
+                .or_default()
+                .insert(trail.clone());
         }
         chains.covers.entry(place).or_default().extend(covers);
-        let known = chains.verification.places.entry(self.place.clone()).or_default();
+        let known = chains
+            .verification
+            .places
+            .entry(self.place.clone())
+            .or_default();
         known.merge(&of_place);
         chains.verification.uncovered.extend(self.uncovered);
         let unchecked = self.unchecked.into_iter();
@@ -617,9 +643,11 @@ impl<'a> Chain<'a> {
 /// Whether a digest is where it says that it was delivered. Of a copy only the end of
 /// the path can be told.
 fn is_in_place(key: &str, digest: &Digest) -> bool {
-    match key.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+    match key
+        .strip_prefix("s3://")
+        .and_then(|rest| rest.split_once('/'))
+    {
         Some((bucket, object)) => *bucket == *digest.bucket && *object == *digest.object,
         None => tail(key).is_some() && tail(key) == tail(&digest.object),
     }
 }
-

@@ -3,8 +3,8 @@
 use super::chain::{Chains, Cover, Named, Verdict};
 use super::name::{LogFileName, tail};
 use crate::model::integrity::{
-    Contents, DIGEST_DELAY_SECONDS, DigestPlace, Fault, FaultKind, FaultyFile, Integrity, Unchecked,
-    Verification,
+    Contents, DIGEST_DELAY_SECONDS, DigestPlace, Fault, FaultKind, FaultyFile, Integrity,
+    Unchecked, Verification,
 };
 use crate::model::key::{KeyFacts, is_below};
 use crate::model::text::Text;
@@ -73,9 +73,15 @@ pub fn settle(chains: Chains, files: Files<'_>) -> (Verification, Vec<Integrity>
 
 /// Up to when anything is known to have been delivered.
 fn end_of_time(chains: &Chains, files: Files<'_>) -> UtcSecond {
-    let delivered = files.read.iter().filter_map(|file| LogFileName::of(&file.key));
+    let delivered = files
+        .read
+        .iter()
+        .filter_map(|file| LogFileName::of(&file.key));
     let newest = delivered.map(|name| name.delivered_at).max();
-    newest.max(chains.newest).unwrap_or(files.now).min(files.now)
+    newest
+        .max(chains.newest)
+        .unwrap_or(files.now)
+        .min(files.now)
 }
 
 /// What one named file turned out to be.
@@ -97,7 +103,10 @@ struct Settling<'a> {
 
 /// Whether a key may be the object that a digest names: in S3 it is it exactly.
 fn is_object(key: &str, named: &Named) -> bool {
-    match key.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+    match key
+        .strip_prefix("s3://")
+        .and_then(|rest| rest.split_once('/'))
+    {
         Some((bucket, object)) => *bucket == *named.file.bucket && *object == *named.file.object,
         None => true,
     }
@@ -108,7 +117,9 @@ impl<'a> Settling<'a> {
     fn namings(&self, key: &'a str) -> impl Iterator<Item = &'a Named> + use<'a> {
         let chains: &'a Chains = self.chains;
         let all = tail(key).and_then(|end| chains.named.get(end));
-        all.into_iter().flatten().filter(move |named| is_object(key, named))
+        all.into_iter()
+            .flatten()
+            .filter(move |named| is_object(key, named))
     }
 
     /// What a file is worth, by what digests say of it.
@@ -163,7 +174,11 @@ impl<'a> Settling<'a> {
                 Found::Faulty(kind) if named.by != Verdict::Invalid => {
                     is_faulty = true;
                     let is_in_s3 = file.key.starts_with("s3://") || candidates.len() == 1;
-                    let shown = if is_in_s3 { object.as_str().into() } else { file.key.clone() };
+                    let shown = if is_in_s3 {
+                        object.as_str().into()
+                    } else {
+                        file.key.clone()
+                    };
                     self.fault(named.place.clone(), end, shown, kind);
                 }
                 Found::Faulty(_) => {}
@@ -203,12 +218,17 @@ impl<'a> Settling<'a> {
         }
         let end = tail(&named.file.object)?;
         let unlisted = self.files.unlisted.iter().find(|(place, _)| {
-            is_below(object, place) || tail_folder(place).is_some_and(|folder| is_below(end, folder))
+            is_below(object, place)
+                || tail_folder(place).is_some_and(|folder| is_below(end, folder))
         });
         if let Some((_, why)) = unlisted {
             return Some(format!("its folder could not be listed: {why}").into());
         }
-        let buckets = self.files.read.iter().filter_map(|file| file.key.strip_prefix("s3://"));
+        let buckets = self
+            .files
+            .read
+            .iter()
+            .filter_map(|file| file.key.strip_prefix("s3://"));
         let mut buckets = buckets.filter_map(|key| key.split('/').next()).peekable();
         let is_elsewhere =
             buckets.peek().is_some() && buckets.all(|bucket| *bucket != *named.file.bucket);

@@ -111,7 +111,8 @@ fn parts(key: &str) -> Option<[&str; 4]> {
 mod tests {
     use super::*;
 
-    const FOLDER: &str = "logs/AWSLogs/o-exampleorgid/111122223333/CloudTrail-Digest/us-east-1/2026/07/01";
+    const FOLDER: &str =
+        "logs/AWSLogs/o-exampleorgid/111122223333/CloudTrail-Digest/us-east-1/2026/07/01";
 
     #[test]
     fn digests_tell_whose_they_are_and_when_they_end() {
@@ -141,7 +142,10 @@ mod tests {
         ] {
             assert_eq!(DigestName::of(&format!("{FOLDER}/{file}")), None, "{file}");
         }
-        assert_eq!(DigestName::of("111122223333_CloudTrail-Digest_us-east-1.json.gz"), None);
+        assert_eq!(
+            DigestName::of("111122223333_CloudTrail-Digest_us-east-1.json.gz"),
+            None
+        );
     }
 
     #[test]
@@ -154,7 +158,10 @@ mod tests {
             assert_eq!(name.delivered_at.to_string(), "2026-07-01T10:05:00Z");
             assert_eq!(tail(&key).unwrap(), key.strip_prefix("AWSLogs/").unwrap());
         }
-        assert_eq!(LogFileName::of("AWSLogs/444455556666/CloudTrail/us-east-1/2026/07/01/x.gz"), None);
+        assert_eq!(
+            LogFileName::of("AWSLogs/444455556666/CloudTrail/us-east-1/2026/07/01/x.gz"),
+            None
+        );
         assert_eq!(tail("/444455556666/CloudTrail/f"), None);
     }
 }

@@ -42,8 +42,8 @@ pub enum SignaturesError {
 ///
 /// When the text is something else.
 pub fn read_signatures(text: &[u8], into: &mut Signatures) -> Result<(), SignaturesError> {
-    let value: Value =
-        serde_json::from_slice(text).map_err(|error| SignaturesError::NotJson(error.to_string()))?;
+    let value: Value = serde_json::from_slice(text)
+        .map_err(|error| SignaturesError::NotJson(error.to_string()))?;
     let objects = value.as_object().ok_or(SignaturesError::NoSignatures)?;
     for (key, beside) in objects {
         let (Some(end), Some(beside)) = (tail(key), beside.as_object()) else {

@@ -196,9 +196,10 @@ fn only_once(files: &mut Vec<PathBuf>) {
     files.dedup_by(|left, right| left.as_os_str() == right.as_os_str());
 }
 
+/// What is over the limit is not needed to say that it is.
 fn put_aside(stdin: &mut dyn Read) -> io::Result<File> {
     let mut spool = tempfile::tempfile()?;
-    io::copy(stdin, &mut spool)?;
+    io::copy(&mut stdin.take(STORED_BYTES_MAX + 1), &mut spool)?;
     Ok(spool)
 }
 

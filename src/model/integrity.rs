@@ -415,7 +415,10 @@ impl Verification {
         let mut uncovered = self.uncovered.iter();
         let has_hole = uncovered.any(|one| is_own(&one.place) && overlaps(one.from, one.to));
         let covers = |of: &PlaceVerified| {
-            let from = of.from.zip(time.from).is_some_and(|(own, asked)| own <= asked);
+            let from = of
+                .from
+                .zip(time.from)
+                .is_some_and(|(own, asked)| own <= asked);
             let to = of.to.zip(time.to).is_some_and(|(own, asked)| asked <= own);
             from && to && of.digests.invalid + of.digests.unchecked == 0
         };

@@ -48,7 +48,8 @@ impl TrailObjects {
     #[must_use]
     pub fn beside(self, root: &str) -> String {
         let parts: Vec<&str> = root.split('/').collect();
-        let is_logs = |at: &usize| is_account_id(parts[at - 1]) && parts[*at] == Self::Logs.folder();
+        let is_logs =
+            |at: &usize| is_account_id(parts[at - 1]) && parts[*at] == Self::Logs.folder();
         let Some(at) = (1..parts.len()).rev().find(is_logs) else {
             return root.to_owned();
         };

@@ -41,6 +41,8 @@ pub fn rows(findings: &[&Finding]) -> Table {
         .text("evidence", |finding| {
             owned(&serde_json::Value::Object(evidence(finding)).to_string())
         })
-        .word("integrity", |finding| finding.integrity.map(Integrity::as_str))
+        .word("integrity", |finding| {
+            finding.integrity.map(Integrity::as_str)
+        })
         .table()
 }

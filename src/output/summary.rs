@@ -47,7 +47,11 @@ fn write_verification(verification: &Verification, writer: &mut dyn Write) -> io
     }
     let more = verification.faults.len().saturating_sub(FAULTS_SHOWN) as u64;
     if more > 0 {
-        writeln!(writer, "and {} more: qs-audit verify lists them", count(more))?;
+        writeln!(
+            writer,
+            "and {} more: qs-audit verify lists them",
+            count(more)
+        )?;
     }
     for uncovered in verification.uncovered.iter().take(FAULTS_SHOWN) {
         writeln!(writer, "{}", uncovered_line(uncovered))?;

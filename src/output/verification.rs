@@ -27,7 +27,11 @@ pub fn write(verification: &Verification, page: Page, writer: &mut dyn Write) ->
     }
     let more = verification.faults.len().saturating_sub(FAULTS_SHOWN);
     if more > 0 {
-        writeln!(writer, "and {} more; --format json has all", count(more as u64))?;
+        writeln!(
+            writer,
+            "and {} more; --format json has all",
+            count(more as u64)
+        )?;
     }
     for uncovered in &verification.uncovered {
         writeln!(writer, "{}", uncovered_line(uncovered))?;
@@ -55,7 +59,10 @@ pub fn verdict(verification: &Verification) -> String {
         parts.extend(ratio(tally, name));
     }
     if total.unreferenced > 0 {
-        parts.push(format!("{} in no digest", plural(total.unreferenced, "log file")));
+        parts.push(format!(
+            "{} in no digest",
+            plural(total.unreferenced, "log file")
+        ));
     }
     if total.awaiting_digest > 0 {
         let awaiting = plural(total.awaiting_digest, "log file");
@@ -64,7 +71,11 @@ pub fn verdict(verification: &Verification) -> String {
     if parts.is_empty() {
         parts.push("no digests found".to_owned());
     }
-    format!("{}: {}", window_text(&verification.window), parts.join(", "))
+    format!(
+        "{}: {}",
+        window_text(&verification.window),
+        parts.join(", ")
+    )
 }
 
 /// `719/720 digest files valid, 1/720 digest files INVALID`.
@@ -90,13 +101,21 @@ pub fn fault_line(fault: &Fault) -> String {
         FaultyFile::BackfillDigest => "(backfill) Digest file",
         FaultyFile::LogFile => "Log file",
     };
-    format!("{what}\t{}\tINVALID: {}", safe(&fault.object), safe(&fault.kind.words()))
+    format!(
+        "{what}\t{}\tINVALID: {}",
+        safe(&fault.object),
+        safe(&fault.kind.words())
+    )
 }
 
 /// Time that no digest covers, in words.
 #[must_use]
 pub fn uncovered_line(uncovered: &Uncovered) -> String {
-    let kind = if uncovered.is_backfill { "(backfill) " } else { "" };
+    let kind = if uncovered.is_backfill {
+        "(backfill) "
+    } else {
+        ""
+    };
     let place = &uncovered.place;
     let place = format!("{} in {}", safe(&place.account_id), safe(&place.region));
     let (from, to) = (uncovered.from, uncovered.to);
@@ -118,15 +137,14 @@ fn unchecked_line(unchecked: &Unchecked) -> String {
     let why = safe(&unchecked.why);
     match unchecked.count {
         1 => format!("Not checked: {first}: {why}"),
-        many => format!("Not checked: {}, first {first}: {why}", plural(many, "file")),
+        many => format!(
+            "Not checked: {}, first {first}: {why}",
+            plural(many, "file")
+        ),
     }
 }
 
-fn write_places(
-    verification: &Verification,
-    page: Page,
-    writer: &mut dyn Write,
-) -> io::Result<()> {
+fn write_places(verification: &Verification, page: Page, writer: &mut dyn Write) -> io::Result<()> {
     let total = verification.total();
     let shows = |tally: Tally| tally.total() > 0;
     let mut titles = vec!["Account", "Region", "Trail", "Digests"];

@@ -32,14 +32,20 @@ pub fn places(verification: &Verification) -> Table {
         .integer("digests_valid", |(_, of)| Some(of.digests.valid))
         .integer("digests_invalid", |(_, of)| Some(of.digests.invalid))
         .integer("digests_unchecked", |(_, of)| Some(of.digests.unchecked))
-        .integer("backfill_digests_valid", |(_, of)| Some(of.backfill_digests.valid))
-        .integer("backfill_digests_invalid", |(_, of)| Some(of.backfill_digests.invalid))
+        .integer("backfill_digests_valid", |(_, of)| {
+            Some(of.backfill_digests.valid)
+        })
+        .integer("backfill_digests_invalid", |(_, of)| {
+            Some(of.backfill_digests.invalid)
+        })
         .integer("backfill_digests_unchecked", |(_, of)| {
             Some(of.backfill_digests.unchecked)
         })
         .integer("log_files_valid", |(_, of)| Some(of.log_files.valid))
         .integer("log_files_invalid", |(_, of)| Some(of.log_files.invalid))
-        .integer("log_files_unchecked", |(_, of)| Some(of.log_files.unchecked))
+        .integer("log_files_unchecked", |(_, of)| {
+            Some(of.log_files.unchecked)
+        })
         .integer("unreferenced", |(_, of)| Some(of.unreferenced))
         .integer("awaiting_digest", |(_, of)| Some(of.awaiting_digest))
         .moment("from", |(_, of)| of.from)

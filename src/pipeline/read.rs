@@ -38,17 +38,17 @@ pub(super) fn read(
         ..Interest::default()
     };
     let known = KnownInterest::new(plan, interest);
-    let parts = on_all_threads(
-        plan,
-        source,
-        (&objects, hashes),
-        &|worker, object, body, contents: &mut Vec<(u32, Contents)>| {
-            let found = worker.first_pass(object, body, &known, watcher);
-            if hashes {
-                contents.push((object, found));
-            }
-        },
-    );
+    let parts = on_all_threads(plan, source, (&objects, hashes), &|worker,
+                                                                   object,
+                                                                   body,
+                                                                   contents: &mut Vec<
+        (u32, Contents),
+    >| {
+        let found = worker.first_pass(object, body, &known, watcher);
+        if hashes {
+            contents.push((object, found));
+        }
+    });
     let mut whole = Decoded::default();
     let mut contents = Vec::new();
     for (part, own) in parts {

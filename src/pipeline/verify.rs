@@ -46,14 +46,19 @@ pub fn verify(
         let chains = chains(plan, evidence);
         let all = 0..logs.object_count();
         let named: Vec<u32> = all.filter(|at| chains.names(&logs.key(*at))).collect();
-        let contents = on_all_threads(logs, &named, &|object, body, unpacker| {
-            let found = match logs.read(object, body) {
-                Ok(()) => unpacker.contents(body),
-                Err(error) => contents_of(&error),
-            };
-            watcher.object(object, body.len() as u64);
-            found
-        }, plan);
+        let contents = on_all_threads(
+            logs,
+            &named,
+            &|object, body, unpacker| {
+                let found = match logs.read(object, body) {
+                    Ok(()) => unpacker.contents(body),
+                    Err(error) => contents_of(&error),
+                };
+                watcher.object(object, body.len() as u64);
+                found
+            },
+            plan,
+        );
         Ok(settle(plan, logs, evidence, chains, contents).0)
     })
 }
@@ -112,23 +117,29 @@ fn read_digests(plan: &Plan, evidence: &Evidence<'_>) -> Vec<DigestRead> {
         Some((object, name))
     });
     let (objects, names): (Vec<u32>, Vec<DigestName>) = names.unzip();
-    let read = on_all_threads(source, &objects, &|object, body, unpacker| {
-        let body = match source.read(object, body) {
-            Ok(()) => match unpacker.digest_text(body) {
-                Ok(Some(text)) => Digest::read(text).map_or(DigestBody::InvalidFormat, |digest| {
-                    DigestBody::Digest(Box::new(digest))
-                }),
-                Ok(None) => DigestBody::InvalidFormat,
-                Err(why) => DigestBody::Unreadable(why.into()),
-            },
-            Err(error) if error.is_absent => DigestBody::NotFound,
-            Err(error) => DigestBody::Unreadable(error.message.into()),
-        };
-        let beside = source.metadata(object);
-        let key = source.key(object);
-        let beside = beside.or_else(|| evidence.signatures.get(tail(&key)?).cloned());
-        (key, body, beside.map(metadata))
-    }, plan);
+    let read = on_all_threads(
+        source,
+        &objects,
+        &|object, body, unpacker| {
+            let body = match source.read(object, body) {
+                Ok(()) => match unpacker.digest_text(body) {
+                    Ok(Some(text)) => Digest::read(text)
+                        .map_or(DigestBody::InvalidFormat, |digest| {
+                            DigestBody::Digest(Box::new(digest))
+                        }),
+                    Ok(None) => DigestBody::InvalidFormat,
+                    Err(why) => DigestBody::Unreadable(why.into()),
+                },
+                Err(error) if error.is_absent => DigestBody::NotFound,
+                Err(error) => DigestBody::Unreadable(error.message.into()),
+            };
+            let beside = source.metadata(object);
+            let key = source.key(object);
+            let beside = beside.or_else(|| evidence.signatures.get(tail(&key)?).cloned());
+            (key, body, beside.map(metadata))
+        },
+        plan,
+    );
     let with_names = read.into_iter().zip(names);
     let digests = with_names.map(|((_, (key, body, metadata)), name)| DigestRead {
         key,
@@ -172,7 +183,10 @@ fn trust(digests: &[DigestRead], evidence: &Evidence<'_>) -> Trust {
         (*from, *to) = ((*from).min(at), (*to).max(at));
     }
     for (region, (from, to)) in spans {
-        let (from, to) = (from.plus(-KEYS_BEHIND_SECONDS), to.plus(KEYS_BEHIND_SECONDS));
+        let (from, to) = (
+            from.plus(-KEYS_BEHIND_SECONDS),
+            to.plus(KEYS_BEHIND_SECONDS),
+        );
         match source.public_keys(region, from, to) {
             Ok(keys) => {
                 for key in keys {
@@ -181,7 +195,9 @@ fn trust(digests: &[DigestRead], evidence: &Evidence<'_>) -> Trust {
             }
             Err(error) => {
                 let why = format!("its public keys could not be had: {}", error.message);
-                trust.regions_without_keys.insert(region.clone(), why.into());
+                trust
+                    .regions_without_keys
+                    .insert(region.clone(), why.into());
             }
         }
     }
@@ -211,5 +227,7 @@ fn on_all_threads<T: Send>(
     });
     let mut all: Vec<(usize, u32, T)> = parts.into_iter().flatten().collect();
     all.sort_unstable_by_key(|(at, ..)| *at);
-    all.into_iter().map(|(_, object, made)| (object, made)).collect()
+    all.into_iter()
+        .map(|(_, object, made)| (object, made))
+        .collect()
 }

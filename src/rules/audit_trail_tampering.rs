@@ -357,7 +357,11 @@ fn add_faulty_files(facts: &Facts<'_>, found: &mut Found<'_>) {
             objects.push(object);
         }
     };
-    for fault in verification.faults.iter().filter(|fault| fault.kind.is_of_file()) {
+    for fault in verification
+        .faults
+        .iter()
+        .filter(|fault| fault.kind.is_of_file())
+    {
         let what = match fault.file {
             FaultyFile::LogFile => "log files",
             FaultyFile::Digest | FaultyFile::BackfillDigest => "digests",

@@ -96,7 +96,9 @@ fn vouching(given: &Given<'_>) -> Vouching {
     }
     for chain in given.chains {
         let worth = chain.integrity.unwrap_or(Integrity::Unverified);
-        vouching.chains.insert(chain.chain_id.as_str().into(), worth);
+        vouching
+            .chains
+            .insert(chain.chain_id.as_str().into(), worth);
     }
     vouching
 }

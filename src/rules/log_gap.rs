@@ -131,7 +131,13 @@ impl LogGap {
         if !of_all.is_empty() {
             let subject = Subject(vec![("scope", "all accounts".into())]);
             let of_nobody = facts.given.verification.map(|_| Integrity::Unverified);
-            add_gap(found, subject, (None, of_nobody), "(nearly) every account", &of_all);
+            add_gap(
+                found,
+                subject,
+                (None, of_nobody),
+                "(nearly) every account",
+                &of_all,
+            );
         }
         for ((account, region), days) in &gaps {
             let alone = days.iter().copied().filter(|day| !of_all.contains(day));
@@ -269,7 +275,10 @@ fn add_undelivered(facts: &Facts<'_>, found: &mut Found<'_>) {
         }
         let key = (one.place.account_id.clone(), one.place.region.clone());
         let (group, times) = groups.entry(key).or_default();
-        group.happened(one.from).seen(one.to.plus(-1)).vouched(Some(Integrity::Verified));
+        group
+            .happened(one.from)
+            .seen(one.to.plus(-1))
+            .vouched(Some(Integrity::Verified));
         times.push(format!("{} to {}", one.from, one.to).into());
     }
     for ((account, region), (group, times)) in &groups {

@@ -106,7 +106,10 @@ fn vouch(chains: &mut [Chain], events: &[Event], worth: &[Integrity]) {
         return;
     }
     for chain in chains {
-        let objects = chain.events.iter().map(|one| events[one.event as usize].place.object);
+        let objects = chain
+            .events
+            .iter()
+            .map(|one| events[one.event as usize].place.object);
         let worst = Integrity::worst(objects.filter_map(|at| worth.get(at as usize).copied()));
         chain.integrity = Some(worst.unwrap_or(Integrity::Unverified));
     }

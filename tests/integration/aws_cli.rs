@@ -3,9 +3,7 @@
 //! is not installed (`QS_AUDIT_AWS_CLI` names it), only this program is asked.
 
 use crate::cli::output;
-use crate::digest_bucket::{
-    BUCKET, Bucket, ORGANIZATION, Plant, Signer, TRAIL, organisation,
-};
+use crate::digest_bucket::{BUCKET, Bucket, ORGANIZATION, Plant, Signer, TRAIL, organisation};
 use crate::s3::program_at;
 use crate::s3_server::S3Server;
 use qs_audit::cli::Exit;
@@ -33,14 +31,25 @@ pub(crate) fn answers(keys: Value) -> impl Fn(&str) -> Option<String> {
 }
 
 /// What the AWS CLI says of an account: faults and gaps, and how many files are valid.
-fn of_aws_cli(cli: &str, url: &str, account: &str, window: (&str, &str)) -> (BTreeSet<String>, [u64; 3]) {
+fn of_aws_cli(
+    cli: &str,
+    url: &str,
+    account: &str,
+    window: (&str, &str),
+) -> (BTreeSet<String>, [u64; 3]) {
     let arn = format!("arn:aws:cloudtrail:us-east-1:999988887777:trail/{TRAIL}");
     let answer = Command::new(cli)
         .env_clear()
         .env("AWS_ENDPOINT_URL", url)
         .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
         .env("AWS_SECRET_ACCESS_KEY", "x")
-        .args(["cloudtrail", "validate-logs", "--verbose", "--trail-arn", &arn])
+        .args([
+            "cloudtrail",
+            "validate-logs",
+            "--verbose",
+            "--trail-arn",
+            &arn,
+        ])
         .args(["--account-id", account, "--region", REGION])
         .args(["--start-time", window.0, "--end-time", window.1])
         .output()
@@ -54,7 +63,11 @@ fn of_aws_cli(cli: &str, url: &str, account: &str, window: (&str, &str)) -> (BTr
         let lines = stdout.lines().filter(|line| line.starts_with(start));
         lines.filter(|line| line.ends_with("\tvalid")).count() as u64
     };
-    let counts = [valid("Digest file"), valid("(backfill) Digest file"), valid("Log file")];
+    let counts = [
+        valid("Digest file"),
+        valid("(backfill) Digest file"),
+        valid("Log file"),
+    ];
     assert!(counts[0] > 0, "{stdout}\n{stderr}");
     (lines.map(str::to_owned).collect(), counts)
 }
@@ -65,7 +78,11 @@ fn of_program(text: &str, document: &Value) -> BTreeMap<String, (BTreeSet<String
     for place in document["places"].as_array().unwrap() {
         let account = place["account_id"].as_str().unwrap();
         let valid = |kind: &str| place["counts"][kind]["valid"].as_u64().unwrap();
-        let counts = [valid("digests"), valid("backfill_digests"), valid("log_files")];
+        let counts = [
+            valid("digests"),
+            valid("backfill_digests"),
+            valid("log_files"),
+        ];
         by_account.insert(account.to_owned(), (BTreeSet::new(), counts));
     }
     for line in text.lines() {
@@ -74,12 +91,18 @@ fn of_program(text: &str, document: &Value) -> BTreeMap<String, (BTreeSet<String
         let (line, account) = match line.split_once(" (") {
             Some((gap, place)) if is_gap => (gap, place.split(' ').next().unwrap().to_owned()),
             _ if is_fault => {
-                let account = line.split('/').find(|part| qs_audit::model::identity::is_account_id(part));
+                let account = line
+                    .split('/')
+                    .find(|part| qs_audit::model::identity::is_account_id(part));
                 (line, account.unwrap().to_owned())
             }
             _ => continue,
         };
-        by_account.get_mut(&account).unwrap().0.insert(line.to_owned());
+        by_account
+            .get_mut(&account)
+            .unwrap()
+            .0
+            .insert(line.to_owned());
     }
     by_account
 }
@@ -97,14 +120,23 @@ fn verdicts_are_those_of_the_aws_cli() {
     let program = |format: &str| {
         let mut command = program_at(&server.url());
         command.current_dir(folder.path());
-        command.args(["verify", "--logs", &format!("s3://{BUCKET}"), "--format", format]);
+        command.args([
+            "verify",
+            "--logs",
+            &format!("s3://{BUCKET}"),
+            "--format",
+            format,
+        ]);
         command.args(["--from", window.0, "--to", window.1, "--now", window.1]);
         output(&mut command, Exit::Findings).0
     };
     let document: Value = serde_json::from_str(&program("json")).unwrap();
     let ours = of_program(&program("table"), &document["verification"]);
     assert_eq!(ours.len(), accounts.len());
-    let faulty = ours.values().filter(|(faults, _)| !faults.is_empty()).count();
+    let faulty = ours
+        .values()
+        .filter(|(faults, _)| !faults.is_empty())
+        .count();
     assert_eq!(faulty, Plant::ALL.len() - 1, "{ours:?}");
     let Some(cli) = std::env::var("QS_AUDIT_AWS_CLI").ok() else {
         println!("skipped: QS_AUDIT_AWS_CLI names no AWS CLI to compare with");
@@ -127,8 +159,18 @@ fn digests_and_keys_come_from_aws_itself() {
         let beside = bucket.metadata_by_path();
         let server = S3Server::start_with(folder.path(), beside, answers(keys));
         let mut command = program_at(&server.url());
-        command.env("AWS_MAX_ATTEMPTS", "1").current_dir(folder.path());
-        command.args(["verify", "--format", "json", "--from", "2026-07-01", "--to", "2026-07-02"]);
+        command
+            .env("AWS_MAX_ATTEMPTS", "1")
+            .current_dir(folder.path());
+        command.args([
+            "verify",
+            "--format",
+            "json",
+            "--from",
+            "2026-07-01",
+            "--to",
+            "2026-07-02",
+        ]);
         command.args(["--now", "2026-07-02"]).args(more);
         let (stdout, _) = output(&mut command, exit);
         serde_json::from_str::<Value>(&stdout).unwrap()["verification"].clone()
@@ -145,7 +187,12 @@ fn digests_and_keys_come_from_aws_itself() {
     let none = json!({"PublicKeyList": []});
     let unknown = run(&bucket, none, &all, Exit::Findings);
     assert_eq!(unknown["faults"][0]["fault"], "public-key-not-found");
-    let refused = run(&bucket, json!({"__type": "x"}), &[&all[..], &["--strict"]].concat(), Exit::Findings);
+    let refused = run(
+        &bucket,
+        json!({"__type": "x"}),
+        &[&all[..], &["--strict"]].concat(),
+        Exit::Findings,
+    );
     assert_eq!(refused["total"]["digests"]["valid"], 0);
     // Metadata that is known to be missing is a fault, not a matter of the copy.
     let newest = bucket.keys("CloudTrail-Digest").pop().unwrap();

@@ -430,6 +430,7 @@ fn every_key_of_a_chain_is_always_there() {
         "calls",
         "quick_user",
         "notes",
+        "integrity",
     ];
     let lines = text(&mut chains(
         &organisation(),

@@ -67,8 +67,12 @@ struct Files {
 
 fn records_of(text: &[u8]) -> Vec<String> {
     let text = std::str::from_utf8(text).unwrap();
-    let value: BTreeMap<String, Vec<Box<serde_json::value::RawValue>>> = serde_json::from_str(text).unwrap();
-    value["Records"].iter().map(|record| record.get().to_owned()).collect()
+    let value: BTreeMap<String, Vec<Box<serde_json::value::RawValue>>> =
+        serde_json::from_str(text).unwrap();
+    value["Records"]
+        .iter()
+        .map(|record| record.get().to_owned())
+        .collect()
 }
 
 fn document(records: &[String]) -> Vec<u8> {
@@ -178,23 +182,39 @@ fn write(root: &Path, files: impl Iterator<Item = (String, Vec<u8>)>) {
 fn chains(root: &Path, threads: &str) -> Value {
     let mut command = program();
     command.current_dir(root);
-    command.args(["chains", "--logs", "AWSLogs", "--from", "2020-01-01", "--path", "any"]);
+    command.args([
+        "chains",
+        "--logs",
+        "AWSLogs",
+        "--from",
+        "2020-01-01",
+        "--path",
+        "any",
+    ]);
     command.args(["--format", "json", "--threads", threads]);
     let answer = command.output().unwrap();
     let status = answer.status.code().unwrap();
     let (none, clean) = (Exit::NoLogs.code(), Exit::Clean.code());
-    assert!(status == i32::from(clean) || status == i32::from(none), "{answer:?}");
+    assert!(
+        status == i32::from(clean) || status == i32::from(none),
+        "{answer:?}"
+    );
     serde_json::from_slice(&answer.stdout).unwrap()
 }
 
 fn number(value: &Value, path: &str) -> u64 {
-    value.pointer(path).and_then(Value::as_u64).unwrap_or_else(|| panic!("{path} in {value}"))
+    value
+        .pointer(path)
+        .and_then(Value::as_u64)
+        .unwrap_or_else(|| panic!("{path} in {value}"))
 }
 
 /// The queries of a chain, by id.
 fn query_ids(chain: &Value) -> Vec<&str> {
     let queries = chain["queries"].as_array().unwrap().iter();
-    queries.filter_map(|query| query["query_execution_id"].as_str()).collect()
+    queries
+        .filter_map(|query| query["query_execution_id"].as_str())
+        .collect()
 }
 
 /// A link that was proven on part of the data is the same on all of it.
@@ -248,7 +268,10 @@ fn by_themselves(files: &Files) -> Result<(u64, u64), TestCaseError> {
         prop_assert!(coverage.adds_up());
         let is_faulty = files.faulty.contains(key);
         prop_assert_eq!(coverage.rejects.total() > 0, is_faulty, "{}", key);
-        let named = coverage.rejects.iter().flat_map(|(_, _, examples)| examples);
+        let named = coverage
+            .rejects
+            .iter()
+            .flat_map(|(_, _, examples)| examples);
         for reject in named {
             prop_assert_eq!(&*reject.object, key.as_str());
         }
@@ -311,14 +334,25 @@ fn a_strict_run_over_anything_damaged_says_incomplete() {
     let organisation = demo::generate(&Plan::sample());
     let mut files = Files::default();
     for (number, file) in organisation.logs.iter().enumerate() {
-        let fate = if number == 3 { Fate::GzipCut } else { Fate::Kept };
+        let fate = if number == 3 {
+            Fate::GzipCut
+        } else {
+            Fate::Kept
+        };
         files.meet(&file.key, &file.body, fate, 100);
     }
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), files.damaged.clone().into_iter());
     let mut command = program();
     command.current_dir(folder.path());
-    command.args(["chains", "--logs", "AWSLogs", "--from", "2026-11-01", "--strict"]);
+    command.args([
+        "chains",
+        "--logs",
+        "AWSLogs",
+        "--from",
+        "2026-11-01",
+        "--strict",
+    ]);
     let (_, stderr) = output(&mut command, Exit::Incomplete);
     assert!(stderr.contains(&files.faulty[0]), "{stderr}");
 }
@@ -351,6 +385,8 @@ fn too_few_open_files_lose_nothing_in_silence() {
     assert!(limit <= 3 + 10 + 4 + 8, "{limit}");
     assert!(is_whole(limit + 1));
     let (status, document, told) = run(limit - 1);
-    let is_named = document.as_ref().is_some_and(|found| number(found, "/coverage/rejects/total") > 0);
+    let is_named = document
+        .as_ref()
+        .is_some_and(|found| number(found, "/coverage/rejects/total") > 0);
     assert!(is_named || status != Some(0), "{status:?} {told}");
 }

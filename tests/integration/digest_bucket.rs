@@ -73,7 +73,12 @@ impl Signer {
     fn sign(&self, text: &str) -> String {
         let mut signature = vec![0; self.0.public().modulus_len()];
         self.0
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
+            .sign(
+                &RSA_PKCS1_SHA256,
+                &SystemRandom::new(),
+                text.as_bytes(),
+                &mut signature,
+            )
             .unwrap();
         let mut hex = String::new();
         for byte in signature {
@@ -99,7 +104,10 @@ impl Signer {
         metadata.insert("signature".into(), signature.clone());
         metadata.insert("signature-algorithm".into(), "SHA256withRSA".into());
         if key.contains("_backfill") {
-            metadata.insert("backfill-generation-timestamp".into(), member("digestEndTime"));
+            metadata.insert(
+                "backfill-generation-timestamp".into(),
+                member("digestEndTime"),
+            );
         }
         let body = gzip(text.as_bytes());
         bucket.0.insert(key, Object { body, metadata });
@@ -195,7 +203,13 @@ impl Chain<'_> {
                     "newestEventTime": end, "oldestEventTime": end.plus(-3600),
                 }));
                 let body = gzip(&text);
-                bucket.0.insert(log, Object { body, metadata: BTreeMap::new() });
+                bucket.0.insert(
+                    log,
+                    Object {
+                        body,
+                        metadata: BTreeMap::new(),
+                    },
+                );
             }
             let before = |at: usize| match (&previous, at) {
                 (Some((key, ..)), 0) => Value::from(key.as_str()),
@@ -242,7 +256,10 @@ impl Bucket {
 
     /// The metadata of all digests: what `--signatures` takes.
     pub(crate) fn signatures(&self) -> Value {
-        let beside = self.0.iter().filter(|(_, object)| !object.metadata.is_empty());
+        let beside = self
+            .0
+            .iter()
+            .filter(|(_, object)| !object.metadata.is_empty());
         let beside = beside.map(|(key, object)| (key.clone(), json!(object.metadata)));
         Value::Object(beside.collect::<Map<_, _>>())
     }
@@ -321,14 +338,28 @@ pub(crate) fn organisation(
         };
         if plant == Plant::ChainBegunAnew {
             let half = hours / 2;
-            Chain { hours: half, ..chain.clone() }.put(signer, &mut bucket);
+            Chain {
+                hours: half,
+                ..chain.clone()
+            }
+            .put(signer, &mut bucket);
             let later = first.plus((half + 5) * 3600);
-            Chain { first: later, hours: hours - half - 5, ..chain.clone() }.put(signer, &mut bucket);
+            Chain {
+                first: later,
+                hours: hours - half - 5,
+                ..chain.clone()
+            }
+            .put(signer, &mut bucket);
         } else {
             chain.put(signer, &mut bucket);
         }
         if number % 4 == 3 {
-            Chain { hours: hours / 3, backfill: true, ..chain.clone() }.put(signer, &mut bucket);
+            Chain {
+                hours: hours / 3,
+                backfill: true,
+                ..chain.clone()
+            }
+            .put(signer, &mut bucket);
         }
         sow(plant, &chain, &mut bucket);
         names.push(account);
@@ -339,7 +370,12 @@ pub(crate) fn organisation(
 fn sow(plant: Plant, chain: &Chain<'_>, bucket: &mut Bucket) {
     let middle = chain.hours / 2 + (6 - chain.hours / 2 % 7).min(1);
     let key = |hour: i64, backfill: bool| {
-        digest_key(chain.account, chain.region, chain.first.plus(hour * 3600), backfill)
+        digest_key(
+            chain.account,
+            chain.region,
+            chain.first.plus(hour * 3600),
+            backfill,
+        )
     };
     let digest = key(middle, false);
     let log = || {

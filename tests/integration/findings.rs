@@ -381,6 +381,7 @@ fn a_finding_has_all_keys_of_its_schema() {
         "last_seen",
         "count",
         "status",
+        "integrity",
     ];
     for finding in all["findings"].as_array().unwrap() {
         let keys: Vec<&str> = finding

@@ -22,6 +22,7 @@ mod hostile;
 mod money;
 #[cfg(feature = "aws")]
 mod moto;
+mod nasty;
 mod oracle;
 mod queries;
 mod regressions;

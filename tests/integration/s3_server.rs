@@ -2,9 +2,9 @@
 //! networks and services do on bad days.
 
 use hyper::body::Incoming;
+use hyper::header::HeaderName;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper::header::HeaderName;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -63,12 +63,17 @@ impl S3Server {
                         let (service, known) = (service.clone(), Arc::clone(&known));
                         async move {
                             if let Some(text) = answer {
-                                return Ok::<_, s3s::HttpError>(Response::new(s3s::Body::from(text)));
+                                return Ok::<_, s3s::HttpError>(Response::new(s3s::Body::from(
+                                    text,
+                                )));
                             }
-                            let mut answer: Response<s3s::Body> = Service::call(&service, request).await?;
+                            let mut answer: Response<s3s::Body> =
+                                Service::call(&service, request).await?;
                             for (name, value) in known.0.get(&path).into_iter().flatten() {
                                 let name = format!("x-amz-meta-{name}").parse::<HeaderName>();
-                                answer.headers_mut().insert(name.unwrap(), value.parse().unwrap());
+                                answer
+                                    .headers_mut()
+                                    .insert(name.unwrap(), value.parse().unwrap());
                             }
                             Ok(answer)
                         }

@@ -66,12 +66,25 @@ fn copied(signer: &Signer, bucket: &Bucket) -> TempDir {
 fn verify(folder: &Path, more: &[&str]) -> Command {
     let mut command = program();
     command.current_dir(folder);
-    command.args(["verify", "--logs", "AWSLogs", "--now", NOW, "--from", "2026-07-01"]);
+    command.args([
+        "verify",
+        "--logs",
+        "AWSLogs",
+        "--now",
+        NOW,
+        "--from",
+        "2026-07-01",
+    ]);
     command.args(more);
     command
 }
 
-const WITH_ALL: [&str; 4] = ["--public-keys", "keys.json", "--signatures", "signatures.json"];
+const WITH_ALL: [&str; 4] = [
+    "--public-keys",
+    "keys.json",
+    "--signatures",
+    "signatures.json",
+];
 
 /// The document of `--format json`, and the lines that people see of faults.
 fn verified(folder: &Path, more: &[&str], exit: Exit) -> (Value, Vec<String>) {
@@ -115,8 +128,14 @@ fn a_sound_bucket_is_valid_to_the_last_file() {
     assert_eq!(document["total"]["unreferenced"], 0);
     assert_eq!(document["uncovered"], json!([]));
     let (text, _) = output(&mut verify(folder.path(), &WITH_ALL), Exit::Clean);
-    assert!(text.contains("30/30 digest files valid, 78/78 log files valid"), "{text}");
-    output(verify(folder.path(), &WITH_ALL).arg("--strict"), Exit::Clean);
+    assert!(
+        text.contains("30/30 digest files valid, 78/78 log files valid"),
+        "{text}"
+    );
+    output(
+        verify(folder.path(), &WITH_ALL).arg("--strict"),
+        Exit::Clean,
+    );
 }
 
 #[test]
@@ -130,7 +149,15 @@ fn the_signed_vector_is_valid_with_keys_of_both_forms() {
     let of = |keys: &str, more: &[&str], exit| {
         let mut command = program();
         command.current_dir(&vector);
-        command.args(["verify", "--logs", "AWSLogs", "--format", "json", "--from", "2026-07-01"]);
+        command.args([
+            "verify",
+            "--logs",
+            "AWSLogs",
+            "--format",
+            "json",
+            "--from",
+            "2026-07-01",
+        ]);
         command.args(["--now", "2026-07-02", "--public-keys", keys]);
         command.args(more);
         let (text, _) = output(&mut command, exit);
@@ -155,7 +182,10 @@ fn without_keys_nothing_is_proven_and_what_disagrees_is_still_found() {
     let (document, _) = verified(folder.path(), &[], Exit::Clean);
     assert_eq!(counts(&document, "digests"), [0, 0, 5]);
     assert_eq!(counts(&document, "log_files"), [0, 0, 10]);
-    output(verify(folder.path(), &["--strict"]).arg("-q"), Exit::Incomplete);
+    output(
+        verify(folder.path(), &["--strict"]).arg("-q"),
+        Exit::Incomplete,
+    );
     // The next digest has its hash.
     bucket.rewrite(&digest(2), |mut text| {
         text.push(b'\n');
@@ -182,12 +212,18 @@ fn each_fault_of_a_log_file_has_the_words_of_the_aws_cli() {
     let one = |words: &str| vec![log_line(log, words)];
     let mismatch = one("hash value doesn't match");
     let trailing = one("unexpected data after end of compressed stream");
-    assert_eq!(with(&|bucket| bucket.rewrite(log, |text| [text, b" ".to_vec()].concat())), mismatch);
+    assert_eq!(
+        with(&|bucket| bucket.rewrite(log, |text| [text, b" ".to_vec()].concat())),
+        mismatch
+    );
     assert_eq!(with(&|bucket| drop(bucket.0.remove(log))), one("not found"));
     assert_eq!(body(&|body| body.truncate(body.len() / 2)), mismatch);
     assert_eq!(body(&|body| body.clear()), mismatch);
     assert_eq!(body(&|body| *body = b"{}".to_vec()), one("invalid format"));
-    assert_eq!(body(&|body| *body.last_mut().unwrap() ^= 1), one("invalid format"));
+    assert_eq!(
+        body(&|body| *body.last_mut().unwrap() ^= 1),
+        one("invalid format")
+    );
     assert_eq!(body(&|body| body.extend(b"\0")), trailing);
     assert_eq!(body(&|body| body.extend(body.clone())), trailing);
 }
@@ -212,7 +248,10 @@ fn each_fault_of_a_digest_has_the_words_of_the_aws_cli() {
             };
         })
     };
-    assert_eq!(with(&|bucket| drop(bucket.0.remove(&key))), one("not found"));
+    assert_eq!(
+        with(&|bucket| drop(bucket.0.remove(&key))),
+        one("not found")
+    );
     assert_eq!(beside("signature", None), bad_signature);
     assert_eq!(beside("signature", Some("00ff")), bad_signature);
     assert_eq!(beside("signature", Some("no hex")), bad_signature);
@@ -226,17 +265,31 @@ fn each_fault_of_a_digest_has_the_words_of_the_aws_cli() {
             });
         })
     };
-    assert_eq!(text("\"SHA256withRSA\"", "\"SHA256withRSA\" "), bad_signature);
+    assert_eq!(
+        text("\"SHA256withRSA\"", "\"SHA256withRSA\" "),
+        bad_signature
+    );
     assert_eq!(text("\"logFiles\"", "\"logfiles\""), one("invalid format"));
-    assert_eq!(text("digestStartTime", "digestBeginTime"), one("invalid format"));
+    assert_eq!(
+        text("digestStartTime", "digestBeginTime"),
+        one("invalid format")
+    );
     assert_eq!(
         text("0a1b2c3d", "ffffffff"),
-        one("public key not found in region us-east-1 for fingerprint ffffffff4e5f60718293a4b5c6d7e8f9")
+        one(
+            "public key not found in region us-east-1 for fingerprint ffffffff4e5f60718293a4b5c6d7e8f9"
+        )
     );
     let not_gzip = with(&|bucket| bucket.0.get_mut(&key).unwrap().body = b"{}".to_vec());
     assert_eq!(not_gzip, one("invalid format"));
     let moved = "has been moved from its original location";
-    assert_eq!(text("org-trail_us-east-1_20260701T04", "org-trail_us-east-1_20260701T05"), one(moved));
+    assert_eq!(
+        text(
+            "org-trail_us-east-1_20260701T04",
+            "org-trail_us-east-1_20260701T05"
+        ),
+        one(moved)
+    );
 }
 
 #[test]
@@ -284,7 +337,10 @@ fn a_removed_newest_digest_cannot_be_seen_and_this_is_said() {
     let folder = copied(&signer, &bucket);
     let (document, _) = verified(folder.path(), &WITH_ALL, Exit::Clean);
     let limits = document["limits"].to_string();
-    assert!(limits.contains("a newest digest that was removed cannot be seen"), "{limits}");
+    assert!(
+        limits.contains("a newest digest that was removed cannot be seen"),
+        "{limits}"
+    );
     // With log files that it named, it can: they wait for too long.
     let (signer, mut bucket) = made(6, 1);
     bucket.0.remove(&digest(5)).unwrap();
@@ -303,7 +359,10 @@ fn log_files_in_no_digest_are_faults_unless_their_digest_is_not_due() {
         let when = first().plus(5 * 3600 + seconds);
         let key = log_key(ACCOUNT, REGION, when, "XXXXXXXXXXXXXXXX");
         let body = gzip(&log_text(ACCOUNT, REGION, when, 9));
-        let object = Object { body, ..Object::default() };
+        let object = Object {
+            body,
+            ..Object::default()
+        };
         bucket.0.insert(key.clone(), object);
         (key, bucket)
     };
@@ -312,7 +371,10 @@ fn log_files_in_no_digest_are_faults_unless_their_digest_is_not_due() {
     let folder = copied(&signer, &bucket);
     let (document, lines) = verified(folder.path(), &WITH_ALL, Exit::Findings);
     assert_eq!(lines.len(), 1);
-    assert!(lines[0].contains(&key) && lines[0].ends_with("no digest names it"), "{lines:?}");
+    assert!(
+        lines[0].contains(&key) && lines[0].ends_with("no digest names it"),
+        "{lines:?}"
+    );
     assert_eq!(document["total"]["unreferenced"], 1);
     // Behind the last digest: it is named an hour later, and up to a quarter for delivery.
     let (_, bucket) = put(600);
@@ -325,7 +387,13 @@ fn log_files_in_no_digest_are_faults_unless_their_digest_is_not_due() {
         let when = first().plus(5 * 3600 + later);
         let body = gzip(&log_text(ACCOUNT, REGION, when, 10));
         let key = log_key(ACCOUNT, REGION, when, "YYYYYYYYYYYYYYYY");
-        bucket.0.insert(key, Object { body, ..Object::default() });
+        bucket.0.insert(
+            key,
+            Object {
+                body,
+                ..Object::default()
+            },
+        );
         let folder = copied(&signer, &bucket);
         let (document, _) = verified(folder.path(), &WITH_ALL, exit);
         let waiting = if exit == Exit::Clean { 2 } else { 1 };
@@ -384,7 +452,13 @@ fn digests_made_afterwards_are_a_chain_of_their_own() {
     let metadata = &mut bucket.0.get_mut(&key).unwrap().metadata;
     metadata.remove("backfill-generation-timestamp").unwrap();
     let lines = faults_of(&signer, &bucket);
-    assert_eq!(lines, [format!("(backfill) {}", digest_line(&key, "invalid format"))]);
+    assert_eq!(
+        lines,
+        [format!(
+            "(backfill) {}",
+            digest_line(&key, "invalid format")
+        )]
+    );
 }
 
 #[test]
@@ -396,7 +470,10 @@ fn a_digest_that_was_put_between_two_is_found_though_it_is_signed() {
     other["digestS3Object"] = json!(key);
     other["digestEndTime"] = json!(end);
     signer.put(&mut bucket, &other);
-    assert_eq!(faults_of(&signer, &bucket), [digest_line(&key, "no later digest leads to it")]);
+    assert_eq!(
+        faults_of(&signer, &bucket),
+        [digest_line(&key, "no later digest leads to it")]
+    );
 }
 
 #[test]
@@ -424,10 +501,19 @@ fn damaged_keys_and_signatures_are_refused_with_what_they_should_be() {
         ("--signatures", "<html>", "not JSON"),
     ] {
         fs::write(folder.path().join("wrong.json"), text).unwrap();
-        let (_, stderr) = output(&mut verify(folder.path(), &[option, "wrong.json"]), Exit::Usage);
-        assert!(stderr.contains(says) && stderr.contains("hint: "), "{stderr}");
+        let (_, stderr) = output(
+            &mut verify(folder.path(), &[option, "wrong.json"]),
+            Exit::Usage,
+        );
+        assert!(
+            stderr.contains(says) && stderr.contains("hint: "),
+            "{stderr}"
+        );
     }
-    let (_, stderr) = output(&mut verify(folder.path(), &["--public-keys", "absent"]), Exit::Usage);
+    let (_, stderr) = output(
+        &mut verify(folder.path(), &["--public-keys", "absent"]),
+        Exit::Usage,
+    );
     assert!(stderr.contains("absent"), "{stderr}");
     let (_, stderr) = output(&mut verify(folder.path(), &["--store", "x"]), Exit::Usage);
     assert!(stderr.contains("the store keeps none"), "{stderr}");
@@ -451,7 +537,10 @@ fn every_format_has_the_faults() {
     };
     let csv = with("csv");
     assert_eq!(csv.lines().count(), 2);
-    assert!(csv.starts_with("account_id,region,trail,at,file,object,fault,message\n"), "{csv}");
+    assert!(
+        csv.starts_with("account_id,region,trail,at,file,object,fault,message\n"),
+        "{csv}"
+    );
     assert!(csv.contains(&log) && csv.contains("not-found"), "{csv}");
     let line: Value = serde_json::from_str(&with("jsonl")).unwrap();
     assert_eq!(line["schema"], "qs-audit/verification-fault/v1");
@@ -467,15 +556,16 @@ fn every_format_has_the_faults() {
 /// A copy read in-process.
 fn verification(signer: &Signer, bucket: &Bucket, threads: usize) -> Verification {
     let mut keys = PublicKeys::default();
-    keys.read(signer.public_keys().to_string().as_bytes()).unwrap();
+    keys.read(signer.public_keys().to_string().as_bytes())
+        .unwrap();
     let mut signatures = Signatures::default();
     read_signatures(bucket.signatures().to_string().as_bytes(), &mut signatures).unwrap();
     let is_digest = |key: &str| key.contains("CloudTrail-Digest");
     let part = |digests: bool| {
         let own = bucket.0.iter().filter(|(key, _)| is_digest(key) == digests);
-        crate::common::Memory::new(own.map(|(key, object)| {
-            (format!("s3://{BUCKET}/{key}"), object.body.clone())
-        }))
+        crate::common::Memory::new(
+            own.map(|(key, object)| (format!("s3://{BUCKET}/{key}"), object.body.clone())),
+        )
     };
     let (digests, logs) = (part(true), part(false));
     let evidence = Evidence {
@@ -561,7 +651,8 @@ pub(crate) fn organisation() -> (Signer, Bucket) {
     use std::collections::BTreeMap;
     let (signer, mut bucket) = (Signer::new(), Bucket::default());
     let organisation = demo::generate(&Plan::sample());
-    let mut places: BTreeMap<(String, String), BTreeMap<i64, Vec<(String, Vec<u8>)>>> = BTreeMap::new();
+    let mut places: BTreeMap<(String, String), BTreeMap<i64, Vec<(String, Vec<u8>)>>> =
+        BTreeMap::new();
     for file in organisation.logs {
         let name = qs_audit::integrity::LogFileName::of(&file.key).unwrap();
         let place = (name.account_id.to_string(), name.region.to_string());
@@ -596,8 +687,18 @@ fn largest(bucket: &Bucket) -> String {
 fn read(folder: &Path, command: &str, more: &[&str], exit: Exit) -> Value {
     let mut run = program();
     run.current_dir(folder);
-    run.args([command, "--logs", "AWSLogs", "--from", "2026-11-01", "--to", "2026-11-03"]);
-    run.args(["--now", "2026-11-03", "--format", "json", "--verify"]).args(WITH_ALL).args(more);
+    run.args([
+        command,
+        "--logs",
+        "AWSLogs",
+        "--from",
+        "2026-11-01",
+        "--to",
+        "2026-11-03",
+    ]);
+    run.args(["--now", "2026-11-03", "--format", "json", "--verify"])
+        .args(WITH_ALL)
+        .args(more);
     serde_json::from_str(&output(&mut run, exit).0).unwrap()
 }
 
@@ -612,7 +713,12 @@ fn chains_and_findings_say_what_they_rest_on() {
         assert_eq!(chain["integrity"], "verified", "{chain}");
     }
     assert_eq!(chains["verification"]["is_faulty"], false);
-    let findings = read(folder.path(), "findings", &["--baseline", "0d"], Exit::Clean);
+    let findings = read(
+        folder.path(),
+        "findings",
+        &["--baseline", "0d"],
+        Exit::Clean,
+    );
     let of_events = findings["findings"].as_array().unwrap().iter();
     let of_events = of_events.filter(|finding| finding["event_count"].as_u64().unwrap() > 0);
     assert!(of_events.clone().count() > 2);
@@ -635,18 +741,42 @@ fn chains_and_findings_say_what_they_rest_on() {
         assert_eq!(*after, expected);
     }
     assert!(failed > 0 && failed < all.len(), "{failed}");
-    let findings = read(folder.path(), "findings", &["--baseline", "0d"], Exit::Clean);
-    let tampering = findings["findings"].as_array().unwrap().iter().find(|finding| {
-        finding["rule"] == "audit-trail-tampering"
-            && finding["subject"]["target"].as_str().unwrap().starts_with("log files of")
-    });
+    let findings = read(
+        folder.path(),
+        "findings",
+        &["--baseline", "0d"],
+        Exit::Clean,
+    );
+    let tampering = findings["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| {
+            finding["rule"] == "audit-trail-tampering"
+                && finding["subject"]["target"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with("log files of")
+        });
     let tampering = tampering.unwrap();
     assert_eq!(tampering["integrity"], "failed");
-    assert!(tampering["evidence"]["objects"][0].as_str().unwrap().contains(&consumer));
+    assert!(
+        tampering["evidence"]["objects"][0]
+            .as_str()
+            .unwrap()
+            .contains(&consumer)
+    );
     // Without keys nothing is verified, and nothing failed that was not seen to differ.
     let mut bare = program();
     bare.current_dir(folder.path());
-    bare.args(["chains", "--logs", "AWSLogs", "--from", "2026-11-01", "--verify"]);
+    bare.args([
+        "chains",
+        "--logs",
+        "AWSLogs",
+        "--from",
+        "2026-11-01",
+        "--verify",
+    ]);
     bare.args(["--format", "json", "--now", "2026-11-03"]);
     let bare: Value = serde_json::from_str(&output(&mut bare, Exit::Clean).0).unwrap();
     for chain in bare["chains"].as_array().unwrap() {
@@ -661,7 +791,15 @@ fn verifying_changes_nothing_else_of_a_run() {
     for command in ["chains", "findings"] {
         let mut plain = program();
         plain.current_dir(folder.path());
-        plain.args([command, "--logs", "AWSLogs", "--from", "2026-11-01", "--to", "2026-11-03"]);
+        plain.args([
+            command,
+            "--logs",
+            "AWSLogs",
+            "--from",
+            "2026-11-01",
+            "--to",
+            "2026-11-03",
+        ]);
         plain.args(["--now", "2026-11-03", "--format", "json"]);
         let plain: Value = serde_json::from_str(&output(&mut plain, Exit::Clean).0).unwrap();
         let mut verified = read(folder.path(), command, &[], Exit::Clean);
@@ -679,10 +817,20 @@ fn what_a_verified_file_says_counts_before_what_others_say() {
     let key = largest(&bucket);
     let text = crate::digest_bucket::gunzip(&bucket.0[&key].body);
     // The same events with other Regions, in a file that nobody signed, named to be last.
-    let forged = String::from_utf8(text).unwrap().replace("us-east-1", "zz-east-9");
-    let last = key.replace(".json.gz", "").rsplit_once('_').unwrap().0.to_owned();
+    let forged = String::from_utf8(text)
+        .unwrap()
+        .replace("us-east-1", "zz-east-9");
+    let last = key
+        .replace(".json.gz", "")
+        .rsplit_once('_')
+        .unwrap()
+        .0
+        .to_owned();
     let name = format!("{last}_ZZZZZZZZZZZZZZZZ.json.gz");
-    let object = Object { body: gzip(forged.as_bytes()), ..Object::default() };
+    let object = Object {
+        body: gzip(forged.as_bytes()),
+        ..Object::default()
+    };
     let plain = copied(&signer, &bucket);
     let sound = read(plain.path(), "chains", &[], Exit::Clean);
     bucket.0.insert(name, object);
@@ -700,19 +848,37 @@ fn a_report_says_what_is_not_as_it_was_delivered() {
     let folder = copied(&signer, &bucket);
     let mut report = program();
     report.current_dir(folder.path());
-    report.args(["report", "--logs", "AWSLogs", "--from", "2026-11-01", "--to", "2026-11-03"]);
-    report.args(["--now", "2026-11-03", "-o", "out", "--verify"]).args(WITH_ALL);
+    report.args([
+        "report",
+        "--logs",
+        "AWSLogs",
+        "--from",
+        "2026-11-01",
+        "--to",
+        "2026-11-03",
+    ]);
+    report
+        .args(["--now", "2026-11-03", "-o", "out", "--verify"])
+        .args(WITH_ALL);
     output(&mut report, Exit::Clean);
     let text = fs::read_to_string(folder.path().join("out/report.json")).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     let unseen = document["unseen"].as_array().unwrap().iter();
     let mut unseen = unseen.filter(|one| one["code"] == "not-as-delivered");
-    assert!(unseen.next().unwrap()["text"].as_str().unwrap().contains("not found"));
+    assert!(
+        unseen.next().unwrap()["text"]
+            .as_str()
+            .unwrap()
+            .contains("not found")
+    );
     assert_eq!(document["findings"]["verification"]["is_faulty"], true);
     let schema: Value =
         serde_json::from_str(&fs::read_to_string("docs/report-v1.schema.json").unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+    let errors: Vec<String> = validator
+        .iter_errors(&document)
+        .map(|error| error.to_string())
+        .collect();
     assert!(errors.is_empty(), "{errors:?}");
     let page = fs::read_to_string(folder.path().join("out/index.html")).unwrap();
     assert!(page.contains("verified log files"));
@@ -729,9 +895,14 @@ fn a_silent_day_is_told_from_files_that_were_taken_away() {
     let worth = |bucket: &Bucket| verification(&signer, bucket, 1).worth_of(ACCOUNT, REGION, day);
     assert_eq!(worth(&sound), Integrity::Verified);
     let mut taken = sound.clone();
-    taken.0.remove(&taken.keys("/CloudTrail/eu-central-1/2026/07/02/")[3].clone());
+    taken
+        .0
+        .remove(&taken.keys("/CloudTrail/eu-central-1/2026/07/02/")[3].clone());
     assert_eq!(worth(&taken), Integrity::Failed);
-    assert_eq!(verification(&signer, &sound, 1).worth_of("1", REGION, day), Integrity::Unverified);
+    assert_eq!(
+        verification(&signer, &sound, 1).worth_of("1", REGION, day),
+        Integrity::Unverified
+    );
 }
 
 #[test]

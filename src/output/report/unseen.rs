@@ -141,7 +141,10 @@ fn unverified(look: &Look<'_>, all: &mut Vec<Unseen>) {
     }
     let more = verification.faults.len().saturating_sub(PLACES_NAMED_MAX) as u64;
     if more > 0 {
-        let text = format!("{} more are not as CloudTrail delivered them", plural(more, "file"));
+        let text = format!(
+            "{} more are not as CloudTrail delivered them",
+            plural(more, "file")
+        );
         add(all, "not-as-delivered", more, text);
     }
     for uncovered in verification.uncovered.iter().take(PLACES_NAMED_MAX) {
