@@ -13,7 +13,7 @@ test:
 
 # Rewrites what is generated and checked in.
 update:
-    UPDATE_EXPECTED=1 cargo test --locked --test integration -- samples hostile golden
+    UPDATE_EXPECTED=1 cargo test --locked --test integration -- samples hostile golden nasty
 
 bench *arguments:
     cargo bench --locked --bench whole_process -- {{arguments}}
@@ -21,10 +21,16 @@ bench *arguments:
     cargo bench --locked --bench attribution
     cargo bench --locked --bench rules
     cargo bench --locked --bench report
+    cargo bench --locked --bench verify
 
-# Needs cargo-fuzz and a nightly compiler (or RUSTC_BOOTSTRAP=1).
-fuzz seconds="600":
-    cd fuzz && cargo fuzz run decode -- -max_total_time={{seconds}} -dict=decode.dict -max_len=8192
+# A target of fuzz/fuzz_targets: decode, policies, digests, costs, executions,
+# configuration, ledger. Needs cargo-fuzz and a nightly compiler (or RUSTC_BOOTSTRAP=1).
+fuzz target="decode" seconds="600":
+    cd fuzz && cargo fuzz run -s none {{target}} -- -max_total_time={{seconds}} -max_len=8192 -rss_limit_mb=3072
+
+# Licences, bans, sources and advisories of dependencies.
+deny:
+    cargo deny --locked check
 
 # The script of the report's page, from its sources and their lock file.
 script:

@@ -17,27 +17,19 @@
     reason = "a benchmark prints figures, and stops at the first thing that is wrong"
 )]
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+#[path = "measure/server.rs"]
+mod server;
+
 use qs_audit::demo::{self, Plan};
+use server::{BUCKET, Objects};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const BUCKET: &str = "amzn-s3-demo-bucket";
 const LATENCY: Duration = Duration::from_millis(20);
-const PAGE: usize = 1000;
 /// What a plain download keeps in flight.
 const DOWNLOADS_AT_ONCE: usize = 128;
-
-type Objects = BTreeMap<String, Bytes>;
 
 /// So many small files as 5-minute files of many accounts are.
 fn objects(count: usize) -> Objects {
@@ -57,139 +49,13 @@ fn objects(count: usize) -> Objects {
             .plus(i64::try_from(day).expect("few days") * 86_400);
         let organisation = demo::generate(&Plan { start, ..plan });
         for file in organisation.logs {
-            objects.insert(file.key, file.body.into());
+            objects.insert(file.key, (file.body.into(), BTreeMap::new()));
             if objects.len() == count {
                 return objects;
             }
         }
     }
     objects
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
-        if byte == b'%' && behind.len() >= 2 {
-            let hex = std::str::from_utf8(&behind[..2]).expect("escape");
-            bytes.push(u8::from_str_radix(hex, 16).expect("escape"));
-            rest = &behind[2..];
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).expect("UTF-8")
-}
-
-/// A page of a list, in S3's words.
-fn list(objects: &Objects, query: &str) -> String {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let asked: BTreeMap<&str, String> = pairs.map(|(name, value)| (name, decoded(value))).collect();
-    let text = |name: &str| asked.get(name).map_or("", String::as_str);
-    let (prefix, delimiter) = (text("prefix"), text("delimiter"));
-    let after = match text("continuation-token") {
-        "" => text("start-after"),
-        token => token,
-    };
-    let (mut entries, mut folders, mut last) = (String::new(), Vec::new(), String::new());
-    let (mut count, mut is_more) = (0, false);
-    for (key, body) in objects.range(prefix.to_owned()..) {
-        let Some(rest) = key.strip_prefix(prefix) else {
-            break;
-        };
-        if key.as_str() <= after {
-            continue;
-        }
-        let folder = rest.find('/').filter(|_| !delimiter.is_empty());
-        if let Some(end) = folder {
-            let folder = format!("{prefix}{}/", &rest[..end]);
-            if folders.last() == Some(&folder) || folder.as_str() <= after {
-                continue;
-            }
-            if count == PAGE {
-                is_more = true;
-                break;
-            }
-            last.clone_from(&folder);
-            folders.push(folder);
-        } else {
-            if count == PAGE {
-                is_more = true;
-                break;
-            }
-            let _ = write!(
-                entries,
-                "<Contents><Key>{key}</Key><Size>{}</Size><ETag>&quot;{:x}&quot;</ETag></Contents>",
-                body.len(),
-                body.len()
-            );
-            last.clone_from(key);
-        }
-        count += 1;
-    }
-    let mut prefixes = String::new();
-    for folder in &folders {
-        let _ = write!(
-            prefixes,
-            "<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"
-        );
-    }
-    let next = if is_more {
-        format!("<NextContinuationToken>{last}</NextContinuationToken>")
-    } else {
-        String::new()
-    };
-    format!(
-        "<ListBucketResult><Name>{BUCKET}</Name><KeyCount>{count}</KeyCount>\
-         <IsTruncated>{is_more}</IsTruncated>{next}{entries}{prefixes}</ListBucketResult>"
-    )
-}
-
-/// Serves until the process ends; prints its port.
-fn serve(count: usize, latency: Duration) {
-    let objects = Arc::new(objects(count));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("runtime");
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("port");
-        println!("{}", listener.local_addr().expect("address").port());
-        loop {
-            let (socket, _) = listener.accept().await.expect("connection");
-            let objects = Arc::clone(&objects);
-            tokio::spawn(async move {
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let objects = Arc::clone(&objects);
-                    async move {
-                        if !latency.is_zero() {
-                            tokio::time::sleep(latency).await;
-                        }
-                        let path = decoded(request.uri().path());
-                        let key = path.trim_start_matches('/').trim_start_matches(BUCKET);
-                        let key = key.trim_start_matches('/');
-                        let answer = if key.is_empty() {
-                            let query = request.uri().query().unwrap_or_default();
-                            Response::new(Full::new(Bytes::from(list(&objects, query))))
-                        } else {
-                            let body = objects.get(key).expect("key").clone();
-                            let etag = format!("\"{:x}\"", body.len());
-                            let answer = Response::builder().header("etag", etag);
-                            answer.body(Full::new(body)).expect("answer")
-                        };
-                        Ok::<_, std::convert::Infallible>(answer)
-                    }
-                });
-                let _ = http1::Builder::new()
-                    .serve_connection(TokioIo::new(socket), service)
-                    .await;
-            });
-        }
-    });
 }
 
 /// Lists and downloads everything with the SDK, and does nothing with it.
@@ -431,7 +297,7 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("serve") => {
             let latency = Duration::from_millis(number(2, 0) as u64);
-            serve(number(1, 0), latency);
+            server::serve(objects(number(1, 0)), latency, Box::new(|_| None));
         }
         Some("download") => {
             let bytes = download(&arguments[1]);

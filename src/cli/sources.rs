@@ -49,11 +49,7 @@ pub(super) fn open(
     window: &TimeWindow,
 ) -> Result<Sources, Failure> {
     let mut sources = Sources::default();
-    let paths = locations.iter().filter_map(|location| match location {
-        LogLocation::Path(path) => Some(path.clone()),
-        LogLocation::S3(_) | LogLocation::LookupEvents { .. } => None,
-    });
-    let paths: Vec<PathBuf> = paths.collect();
+    let paths = paths(locations);
     if !paths.is_empty() {
         let measure = progress::is_wanted(global);
         let mut stdin = std::io::stdin();
@@ -66,6 +62,15 @@ pub(super) fn open(
     Ok(sources)
 }
 
+/// The folders and files of this machine among them.
+fn paths(locations: &[LogLocation]) -> Vec<PathBuf> {
+    let paths = locations.iter().filter_map(|location| match location {
+        LogLocation::Path(path) => Some(path.clone()),
+        LogLocation::S3(_) | LogLocation::LookupEvents { .. } => None,
+    });
+    paths.collect()
+}
+
 /// Lists the digests beside the logs of all of them. Events that are looked up have
 /// none.
 pub(super) fn digests(
@@ -74,11 +79,7 @@ pub(super) fn digests(
     window: &TimeWindow,
 ) -> Result<Sources, Failure> {
     let mut sources = Sources::default();
-    let paths = locations.iter().filter_map(|location| match location {
-        LogLocation::Path(path) => Some(path.clone()),
-        LogLocation::S3(_) | LogLocation::LookupEvents { .. } => None,
-    });
-    let paths: Vec<PathBuf> = paths.collect();
+    let paths = paths(locations);
     sources.add(Box::new(LocalLogs::digests(&paths, window)));
     if has_s3(locations) {
         remote::digests(global, locations, window, &mut sources)?;

@@ -339,6 +339,12 @@ fn subject(account: Text, target: Text) -> Subject {
     Subject(vec![("account_id", account), ("target", target)])
 }
 
+/// The account, if it is a declared consumer's.
+fn consumer_of(facts: &Facts<'_>, account: &str) -> Option<Text> {
+    let consumer = facts.given.topology.consumer(account);
+    consumer.map(|consumer| consumer.account_id.clone())
+}
+
 /// What verification found wrong with delivered files.
 fn add_faulty_files(facts: &Facts<'_>, found: &mut Found<'_>) {
     let Some(verification) = facts.given.verification else {
@@ -390,11 +396,7 @@ fn add_faulty_files(facts: &Facts<'_>, found: &mut Found<'_>) {
                 sample(&harm)
             ),
             subject: subject(account.clone(), target.clone()),
-            consumer_account_id: facts
-                .given
-                .topology
-                .consumer(account)
-                .map(|consumer| consumer.account_id.clone()),
+            consumer_account_id: consumer_of(facts, account),
             evidence: vec![
                 ("harm", Evidence::texts(harm)),
                 ("objects", Evidence::texts(shown)),

@@ -3,7 +3,9 @@
 //! is not installed (`QS_AUDIT_AWS_CLI` names it), only this program is asked.
 
 use crate::cli::output;
-use crate::digest_bucket::{BUCKET, Bucket, ORGANIZATION, Plant, Signer, TRAIL, organisation};
+use crate::digest_bucket::{
+    BUCKET, Bucket, ORGANIZATION, Plant, Signer, TRAIL, answers, organisation,
+};
 use crate::s3::program_at;
 use crate::s3_server::S3Server;
 use qs_audit::cli::Exit;
@@ -13,22 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 const REGION: &str = "eu-central-1";
-
-/// What CloudTrail and Organizations say.
-pub(crate) fn answers(keys: Value) -> impl Fn(&str) -> Option<String> {
-    move |target| {
-        let answer = match target.rsplit('.').next()? {
-            "ListPublicKeys" => keys.clone(),
-            "DescribeTrails" => json!({"trailList": [{
-                "Name": TRAIL, "S3BucketName": BUCKET, "IsOrganizationTrail": true,
-                "TrailARN": format!("arn:aws:cloudtrail:us-east-1:999988887777:trail/{TRAIL}"),
-            }]}),
-            "DescribeOrganization" => json!({"Organization": {"Id": ORGANIZATION}}),
-            _ => return None,
-        };
-        Some(answer.to_string())
-    }
-}
 
 /// What the AWS CLI says of an account: faults and gaps, and how many files are valid.
 fn of_aws_cli(

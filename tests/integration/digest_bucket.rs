@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use qs_audit::demo::GeneratedFile;
+use qs_audit::integrity::LogFileName;
 use qs_audit::model::time::UtcSecond;
 use ring::rand::SystemRandom;
 use ring::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
@@ -422,4 +424,49 @@ fn sow(plant: Plant, chain: &Chain<'_>, bucket: &mut Bucket) {
             bucket.rewrite(&late, |text| [text, b" ".to_vec()].concat());
         }
     }
+}
+
+/// What CloudTrail and Organizations answer, by target.
+pub(crate) fn answers(keys: Value) -> impl Fn(&str) -> Option<String> + Send + Sync {
+    move |target| {
+        let answer = match target.rsplit('.').next()? {
+            "ListPublicKeys" => keys.clone(),
+            "DescribeTrails" => json!({"trailList": [{
+                "Name": TRAIL, "S3BucketName": BUCKET, "IsOrganizationTrail": true,
+                "TrailARN": format!("arn:aws:cloudtrail:us-east-1:999988887777:trail/{TRAIL}"),
+            }]}),
+            "DescribeOrganization" => json!({"Organization": {"Id": ORGANIZATION}}),
+            _ => return None,
+        };
+        Some(answer.to_string())
+    }
+}
+
+/// Log files with digests for every account, Region and hour.
+pub(crate) fn with_digests(signer: &Signer, logs: &[GeneratedFile]) -> Bucket {
+    type Hours = BTreeMap<i64, Vec<(String, Vec<u8>)>>;
+    let mut bucket = Bucket::default();
+    let mut places: BTreeMap<(String, String), Hours> = BTreeMap::new();
+    for file in logs {
+        let name = LogFileName::of(&file.key).unwrap();
+        let place = (name.account_id.to_string(), name.region.to_string());
+        let hour = name.delivered_at.unix().div_euclid(3600);
+        let files = places.entry(place).or_default().entry(hour).or_default();
+        files.push((file.key.clone(), gunzip(&file.body)));
+    }
+    for ((account, region), mut hours) in places {
+        let first = hours.keys().next().copied().unwrap();
+        let last = hours.keys().next_back().copied().unwrap();
+        let chain = Chain {
+            account: &account,
+            region: &region,
+            first: UtcSecond::from_unix((first + 1) * 3600 + 31),
+            hours: last - first + 1,
+            files: 0,
+            backfill: false,
+        };
+        let files = (first..=last).map(|hour| hours.remove(&hour).unwrap_or_default());
+        chain.put_files(signer, &mut bucket, files.collect());
+    }
+    bucket
 }

@@ -4,10 +4,12 @@
 use crate::cli::{output, program};
 use crate::digest_bucket::{
     BUCKET, Bucket, Chain, Object, Signer, digest_key, gzip, log_key, log_text, sha256_hex,
+    with_digests,
 };
 use assert_cmd::Command;
 use proptest::prelude::*;
 use qs_audit::cli::Exit;
+use qs_audit::demo;
 use qs_audit::integrity::{PublicKeys, Signatures, read_signatures};
 use qs_audit::model::integrity::{FaultKind, Integrity, Verification};
 use qs_audit::model::time::UtcSecond;
@@ -553,11 +555,20 @@ fn every_format_has_the_faults() {
     }
 }
 
-/// A copy read in-process.
+/// A bucket read in-process.
 fn verification(signer: &Signer, bucket: &Bucket, threads: usize) -> Verification {
     let mut keys = PublicKeys::default();
     keys.read(signer.public_keys().to_string().as_bytes())
         .unwrap();
+    verified_with(bucket, keys, None, threads)
+}
+
+fn verified_with(
+    bucket: &Bucket,
+    keys: PublicKeys,
+    key_source: Option<&dyn qs_audit::ports::KeySource>,
+    threads: usize,
+) -> Verification {
     let mut signatures = Signatures::default();
     read_signatures(bucket.signatures().to_string().as_bytes(), &mut signatures).unwrap();
     let is_digest = |key: &str| key.contains("CloudTrail-Digest");
@@ -571,7 +582,7 @@ fn verification(signer: &Signer, bucket: &Bucket, threads: usize) -> Verificatio
     let evidence = Evidence {
         digests: &digests,
         keys,
-        key_source: None,
+        key_source,
         signatures: &signatures,
         now: at(NOW),
     };
@@ -646,35 +657,10 @@ fn threads_do_not_show() {
 }
 
 /// The demo's sample organisation with digests for every account, Region and hour.
-pub(crate) fn organisation() -> (Signer, Bucket) {
-    use qs_audit::demo::{self, Plan};
-    use std::collections::BTreeMap;
-    let (signer, mut bucket) = (Signer::new(), Bucket::default());
-    let organisation = demo::generate(&Plan::sample());
-    let mut places: BTreeMap<(String, String), BTreeMap<i64, Vec<(String, Vec<u8>)>>> =
-        BTreeMap::new();
-    for file in organisation.logs {
-        let name = qs_audit::integrity::LogFileName::of(&file.key).unwrap();
-        let place = (name.account_id.to_string(), name.region.to_string());
-        let hour = name.delivered_at.unix().div_euclid(3600);
-        let text = crate::digest_bucket::gunzip(&file.body);
-        let files = places.entry(place).or_default().entry(hour).or_default();
-        files.push((file.key, text));
-    }
-    for ((account, region), mut hours) in places {
-        let first = hours.keys().next().copied().unwrap();
-        let last = hours.keys().next_back().copied().unwrap();
-        let chain = Chain {
-            account: &account,
-            region: &region,
-            first: UtcSecond::from_unix((first + 1) * 3600 + 31),
-            hours: last - first + 1,
-            files: 0,
-            backfill: false,
-        };
-        let files = (first..=last).map(|hour| hours.remove(&hour).unwrap_or_default());
-        chain.put_files(&signer, &mut bucket, files.collect());
-    }
+fn organisation() -> (Signer, Bucket) {
+    let signer = Signer::new();
+    let logs = demo::generate(&demo::Plan::sample()).logs;
+    let bucket = with_digests(&signer, &logs);
     (signer, bucket)
 }
 
@@ -915,4 +901,34 @@ fn options_of_verification_need_it() {
     let (_, stderr) = output(&mut command, Exit::Usage);
     assert!(stderr.contains("--public-keys is for --verify"), "{stderr}");
     assert_eq!(sha256_hex(b"").len(), 64);
+}
+
+/// Who is asked for keys, and cannot be.
+struct NobodyThere;
+
+impl qs_audit::ports::KeySource for NobodyThere {
+    fn public_keys(
+        &self,
+        region: &str,
+        _: UtcSecond,
+        _: UtcSecond,
+    ) -> Result<Vec<qs_audit::model::integrity::PublicKey>, qs_audit::ports::SourceError> {
+        Err(qs_audit::ports::SourceError {
+            message: format!("{region} is closed"),
+            is_absent: false,
+        })
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_had_leave_digests_unchecked_and_not_invalid() {
+    let (_, bucket) = made(4, 1);
+    let found = verified_with(&bucket, PublicKeys::default(), Some(&NobodyThere), 1);
+    assert!(!found.is_faulty());
+    assert_eq!(found.total().digests.unchecked, 4);
+    let why: Vec<&str> = found.unchecked.iter().map(|one| &*one.why).collect();
+    assert!(
+        why.iter().any(|why| why.contains("eu-central-1 is closed")),
+        "{why:?}"
+    );
 }
