@@ -48,6 +48,8 @@ fuzz_target!(|body: &[u8]| {
     let judging = Judging {
         window: TimeWindow::ALL,
         trust: &trust,
+        roots: &[],
+        unlisted: &[],
     };
     let chains = judge(digests, judging);
     let read = [LogFileRead {
@@ -57,6 +59,7 @@ fuzz_target!(|body: &[u8]| {
     let files = Files {
         read: &read,
         unlisted: &[],
+        roots: &[],
         listed: TimeWindow::ALL,
         now: UtcSecond::from_unix(1_800_000_000),
     };

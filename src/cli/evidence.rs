@@ -30,6 +30,7 @@ pub(super) struct Verifying {
     keys: PublicKeys,
     key_source: Option<Box<dyn KeySource>>,
     signatures: Signatures,
+    roots: Vec<String>,
 }
 
 impl Verifying {
@@ -52,6 +53,7 @@ impl Verifying {
             digests: sources::digests(global, locations, window)?,
             keys,
             signatures,
+            roots: locations.iter().flat_map(sources::roots).collect(),
         })
     }
 
@@ -62,6 +64,7 @@ impl Verifying {
             keys: self.keys.clone(),
             key_source: self.key_source.as_deref(),
             signatures: &self.signatures,
+            roots: &self.roots,
             now,
         }
     }

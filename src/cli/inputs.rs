@@ -173,7 +173,8 @@ impl Inputs {
                     .hint("leave --store out; --logs or [[logs]] say where the files are"),
             );
         }
-        let locations = sources::locations(global, settings)?;
+        // What is whose is told from whole paths.
+        let locations = sources::canonical(sources::locations(global, settings)?);
         let verifying = Verifying::open(global, settings, &locations, &window, &asked.against)?;
         let mut inputs = Self::new(global, &locations, settings, window, wanted)?;
         inputs.verifying = Some(verifying);

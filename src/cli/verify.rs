@@ -31,7 +31,7 @@ pub(super) fn run(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
                 .hint("leave --store out; --logs or [[logs]] say where the files are"),
         );
     }
-    let locations = sources::locations(global, &settings)?;
+    let locations = sources::canonical(sources::locations(global, &settings)?);
     let verifying = Verifying::open(global, &settings, &locations, &window, args)?;
     let logs = sources::open(global, &locations, &window)?;
     let plan = Plan {

@@ -27,25 +27,24 @@ impl Unpacker {
         of_loaded(&self.inflater, body, fault.as_ref())
     }
 
-    /// The text of a digest, as it was signed; `None` where there is no whole one. What
-    /// is behind the gzip data does not count.
-    ///
-    /// # Errors
-    ///
-    /// When it holds more than one object may: why, in words.
-    pub fn digest_text(&mut self, body: &[u8]) -> Result<Option<&[u8]>, String> {
-        let fault = self.inflater.load(body, &self.limits);
+    /// The text of a digest, as it was signed; `None` where there is no whole one of at
+    /// most [`DIGEST_BYTES_MAX`]. What is behind the gzip data does not count.
+    pub fn digest_text(&mut self, body: &[u8]) -> Option<&[u8]> {
+        let limits = Limits {
+            object_bytes_max: self.limits.object_bytes_max.min(DIGEST_BYTES_MAX),
+            ..self.limits
+        };
+        let fault = self.inflater.load(body, &limits);
         if let Some(first) = self.inflater.first_of_several() {
-            return Ok(Some(first));
+            return Some(first);
         }
-        match fault {
-            Some(fault) if fault.reason == RejectReason::TooLarge => Err(fault.detail),
-            Some(_) => Ok(None),
-            None if !Inflater::is_gzip(body) => Ok(None),
-            None => Ok(Some(self.inflater.text())),
-        }
+        let is_sound = fault.is_none() && Inflater::is_gzip(body);
+        is_sound.then(|| self.inflater.text())
     }
 }
+
+/// Inflated bytes of a digest. One of an hour with 100,000 log files has some 40 MB.
+pub const DIGEST_BYTES_MAX: usize = 64 << 20;
 
 /// What the object holds that was loaded last.
 pub(super) fn of_loaded(inflater: &Inflater, body: &[u8], fault: Option<&Fault>) -> Contents {
@@ -54,10 +53,7 @@ pub(super) fn of_loaded(inflater: &Inflater, body: &[u8], fault: Option<&Fault>)
     }
     let text = || Contents::Hash(hash_of(inflater.text()));
     match fault.map(|fault| fault.reason) {
-        Some(RejectReason::TooLarge) => {
-            let detail = fault.map_or("", |fault| &fault.detail);
-            Contents::Unreadable(detail.into())
-        }
+        Some(RejectReason::TooLarge) => Contents::TooLarge,
         // What there is of it has another hash than all of it.
         Some(RejectReason::TruncatedGzip) => text(),
         Some(_) => Contents::InvalidFormat,
@@ -101,7 +97,7 @@ mod tests {
             let whole = [&body[..], behind].concat();
             assert_eq!(contents(&whole), Contents::TrailingData, "{behind:?}");
             let mut unpacker = Unpacker::new(Limits::DEFAULT);
-            assert_eq!(unpacker.digest_text(&whole), Ok(Some(&[b'x'; 5000][..])));
+            assert_eq!(unpacker.digest_text(&whole), Some(&[b'x'; 5000][..]));
         }
     }
 
@@ -112,7 +108,7 @@ mod tests {
             let cut = &body[..cut];
             assert!(matches!(contents(cut), Contents::Hash(_)), "{cut:?}");
             let mut unpacker = Unpacker::new(Limits::DEFAULT);
-            assert_eq!(unpacker.digest_text(cut), Ok(None));
+            assert_eq!(unpacker.digest_text(cut), None);
         }
         let mut wrong_checksum = body.clone();
         wrong_checksum[body.len() - 8] ^= 1;
@@ -121,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_the_limit_is_not_judged() {
+    fn what_is_over_the_limit_is_not_what_was_delivered() {
         let limits = Limits {
             object_bytes_max: 100,
             ..Limits::DEFAULT
@@ -130,11 +126,9 @@ mod tests {
         let of = |size: usize| gzip(&vec![b' '; size]);
         assert!(matches!(unpacker.contents(&of(99)), Contents::Hash(_)));
         assert!(matches!(unpacker.contents(&of(100)), Contents::Hash(_)));
-        assert!(matches!(
-            unpacker.contents(&of(101)),
-            Contents::Unreadable(_)
-        ));
-        assert!(unpacker.digest_text(&of(100)).unwrap().is_some());
-        assert!(unpacker.digest_text(&of(101)).is_err());
+        assert_eq!(unpacker.contents(&of(101)), Contents::TooLarge);
+        assert!(unpacker.digest_text(&of(99)).is_some());
+        assert!(unpacker.digest_text(&of(100)).is_some());
+        assert_eq!(unpacker.digest_text(&of(101)), None);
     }
 }

@@ -19,7 +19,7 @@ mod scan;
 mod sightings;
 mod split;
 
-pub use contents::Unpacker;
+pub use contents::{DIGEST_BYTES_MAX, Unpacker};
 pub use record::quick_query_id;
 pub use split::Reading;
 

@@ -11,6 +11,8 @@ use crate::model::integrity::{
     DigestPlace, Fault, FaultKind, FaultyFile, PlaceVerified, Tally, Unchecked, Uncovered,
     UncoveredWhy, Verification,
 };
+use crate::model::key::{KeyFacts, is_object_below};
+use crate::model::region::is_region_name;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -21,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const DIGEST_SECONDS: i64 = 3600;
 /// How exactly they keep to the hour.
 const DIGEST_SKEW_SECONDS: i64 = 300;
+/// How far back a digest is believed about its neighbours that nobody signed.
+const UNPROVEN_DIGESTS_MAX: usize = 100;
 
 /// A digest file, and what is known of it.
 #[derive(Debug, Clone)]
@@ -95,6 +99,10 @@ pub struct Judging<'a> {
     pub window: TimeWindow,
     /// What they are held against.
     pub trust: &'a Trust,
+    /// Where digests were looked for; empty where nobody knows.
+    pub roots: &'a [String],
+    /// Places of digests that could not be listed, and why.
+    pub unlisted: &'a [(Text, String)],
 }
 
 impl Judging<'_> {
@@ -142,6 +150,10 @@ pub struct Chains {
     pub(super) named: HashMap<Text, Vec<Named>>,
     /// By account and Region.
     pub(super) covers: BTreeMap<(Text, Text), Vec<Cover>>,
+    /// The end of each chain of hourly digests.
+    pub(super) ends: BTreeMap<DigestPlace, UtcSecond>,
+    /// Places of digests that could not be listed.
+    pub(super) unlisted: Vec<Text>,
     /// Trails by account and Region.
     pub(super) trails: BTreeMap<(Text, Text), BTreeSet<Text>>,
     /// The end of the newest digest.
@@ -181,6 +193,11 @@ impl Chains {
 pub fn judge(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
     let mut chains = Chains::default();
     chains.verification.window = judging.window;
+    chains.unlisted = judging
+        .unlisted
+        .iter()
+        .map(|(place, _)| place.clone())
+        .collect();
     let mut by_chain: BTreeMap<(DigestPlace, Text, bool), Vec<DigestRead>> = BTreeMap::new();
     for digest in digests {
         chains.is_copy |= !digest.key.starts_with("s3://");
@@ -196,13 +213,36 @@ pub fn judge(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
     }
     for ((place, _, is_backfill), mut digests) in by_chain {
         digests.sort_by(|left, right| {
-            (left.name.ended_at, &left.key).cmp(&(right.name.ended_at, &right.key))
+            left.name
+                .ended_at
+                .cmp(&right.name.ended_at)
+                .then_with(|| tail(&left.key).cmp(&tail(&right.key)))
+                // Of copies, the one that says most of itself comes first.
+                .then_with(|| rank(right).cmp(&rank(left)))
+                .then_with(|| left.key.cmp(&right.key))
         });
         digests.dedup_by(|right, left| is_copy(left, right));
         let chain = Chain::new(place, is_backfill, digests, judging);
         chain.judge(&mut chains);
     }
     chains
+}
+
+/// What a copy of a digest has: its place, and what is kept beside it.
+fn rank(read: &DigestRead) -> (bool, bool, bool) {
+    let in_place = read.body.digest();
+    let in_place = in_place.is_some_and(|digest| is_in_place(&read.key, digest));
+    (
+        in_place,
+        read.metadata.is_some(),
+        read.key.starts_with("s3://"),
+    )
+}
+
+/// Whether a digest is in the folder of another day than its name says: CloudTrail puts
+/// none there.
+fn is_misplaced(read: &DigestRead) -> bool {
+    KeyFacts::of(&read.key).delivery_day != Some(read.name.ended_at.day())
 }
 
 /// Whether a digest was read twice, from two copies of one bucket.
@@ -219,6 +259,8 @@ struct Chain<'a> {
     verdicts: Vec<Verdict>,
     /// For each digest, those that name it as the one before them.
     successors: Vec<Vec<usize>>,
+    /// For each digest, the one before it that it names, if it is there.
+    before: Vec<Option<usize>>,
     faults: BTreeMap<usize, FaultKind>,
     /// Digests that are named, and not there.
     missing: BTreeMap<Text, UtcSecond>,
@@ -239,17 +281,20 @@ impl<'a> Chain<'a> {
             judging,
             verdicts: vec![Verdict::Unchecked; digests.len()],
             successors: vec![Vec::new(); digests.len()],
+            before: Vec::new(),
             digests,
             faults: BTreeMap::new(),
             missing: BTreeMap::new(),
             uncovered: Vec::new(),
             unchecked: BTreeMap::new(),
         };
-        for later in 0..chain.digests.len() {
-            if let Some(before) = chain.before(later) {
-                chain.successors[before].push(later);
+        let before = chain.named_before();
+        for (later, before) in before.iter().enumerate() {
+            if let Some(before) = before {
+                chain.successors[*before].push(later);
             }
         }
+        chain.before = before;
         chain
     }
 
@@ -257,24 +302,33 @@ impl<'a> Chain<'a> {
         self.digests[at].body.digest()
     }
 
-    /// The digest that one names as the one before it, if it is there. Of copies that
-    /// differ, the one that it means.
-    fn before(&self, later: usize) -> Option<usize> {
-        let previous = self.digest(later)?.previous.as_ref()?;
-        let wanted = tail(&previous.object)?;
-        let is_wanted = |at: &usize| tail(&self.digests[*at].key) == Some(wanted);
-        let is_meant = |at: &usize| {
-            self.digest(*at)
-                .is_some_and(|one| previous.hash == Some(one.hash))
+    /// For each digest, the one that it names as the one before it, if it is there. Of
+    /// copies that differ, the one that it means.
+    fn named_before(&self) -> Vec<Option<usize>> {
+        let mut by_tail: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, read) in self.digests.iter().enumerate() {
+            let own = by_tail.entry(tail(&read.key).unwrap_or_default());
+            own.or_default().push(at);
+        }
+        let before = |later: usize| {
+            let previous = self.digest(later)?.previous.as_ref()?;
+            let found = by_tail.get(tail(&previous.object)?)?;
+            let mut found = found.iter().copied().filter(|at| *at < later);
+            let first = found.clone().next();
+            let is_meant = |at: &usize| {
+                let known = self.digest(*at);
+                known.is_some_and(|one| previous.hash == Some(one.hash))
+            };
+            found.find(is_meant).or(first)
         };
-        // Digests are in the order of time: it is nearly always the one before.
-        let end = DigestName::of(wanted)?.ended_at;
-        let near = (0..later)
-            .rev()
-            .take_while(|at| end <= self.digests[*at].name.ended_at);
-        let found: Vec<usize> = near.filter(is_wanted).collect();
-        let meant = found.iter().copied().find(is_meant);
-        meant.or(found.first().copied())
+        (0..self.digests.len()).map(before).collect()
+    }
+
+    /// Whether a digest is judged, and does not only help to judge others. One that is
+    /// where none belongs always is.
+    fn is_asked(&self, at: usize) -> bool {
+        let read = &self.digests[at];
+        self.judging.is_asked(read.name.ended_at) || is_misplaced(read)
     }
 
     fn judge(mut self, chains: &mut Chains) {
@@ -289,7 +343,9 @@ impl<'a> Chain<'a> {
             self.by_its_successors(at);
         }
         for at in (0..self.digests.len()).rev() {
-            if self.verdicts[at] != Verdict::Invalid {
+            if self.verdicts[at] == Verdict::Invalid || self.digest(at).is_none() {
+                self.look_before_unread(at);
+            } else {
                 self.look_before(at);
             }
         }
@@ -314,7 +370,7 @@ impl<'a> Chain<'a> {
                 return Err(FaultKind::InvalidFormat);
             }
         }
-        if !is_in_place(&read.key, digest) {
+        if !is_in_place(&read.key, digest) || is_misplaced(read) {
             return Err(FaultKind::Moved);
         }
         let own = read
@@ -331,7 +387,10 @@ impl<'a> Chain<'a> {
         let region = &read.name.region;
         match trust.keys.check(digest, signature) {
             Signed::Yes => Ok(Verdict::Valid),
-            Signed::NoKey => match trust.without_keys(region) {
+            Signed::NoKey => match trust
+                .without_keys(region)
+                .filter(|_| is_region_name(region))
+            {
                 Some(why) => Ok(self.cannot_check(at, why.clone())),
                 None => Err(FaultKind::PublicKeyNotFound {
                     region: read.name.home_region.clone(),
@@ -355,7 +414,7 @@ impl<'a> Chain<'a> {
 
     fn cannot_check(&mut self, at: usize, why: Text) -> Verdict {
         let read = &self.digests[at];
-        if self.judging.is_asked(read.name.ended_at) {
+        if self.is_asked(at) {
             let first = (read.key.clone(), 0);
             self.unchecked.entry(why).or_insert(first).1 += 1;
         }
@@ -397,29 +456,34 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Looks for what should be before a digest that is not invalid.
+    /// The last digest that ends before one does.
+    fn older(&self, at: usize) -> Option<usize> {
+        let end = self.digests[at].name.ended_at;
+        let before = self
+            .digests
+            .partition_point(|read| read.name.ended_at < end);
+        before.checked_sub(1)
+    }
+
+    /// Looks for what should be before a digest that says it.
     fn look_before(&mut self, at: usize) {
         let Some(digest) = self.digest(at) else {
             return;
         };
-        let (started_at, ended_at) = (digest.started_at, self.digests[at].name.ended_at);
+        let started_at = digest.started_at;
         let previous = digest.previous.clone();
-        let before = self.before(at);
-        let older = (0..at)
-            .rev()
-            .find(|older| self.digests[*older].name.ended_at < ended_at);
-        match (previous, before, older) {
+        let older = self.older(at);
+        match (previous, self.before[at], older) {
             (None, _, Some(older)) => {
                 let from = self.end_of(older);
-                self.uncover(from, started_at, UncoveredWhy::NotDelivered, older);
+                self.uncover((from, started_at), UncoveredWhy::NotDelivered, older, at);
             }
             (None, _, None) => {}
             (Some(_), Some(before), _) => {
                 self.unlinked_between(before, at);
-                let from = self.end_of(before);
-                let are_sound = self.verdicts[before] != Verdict::Invalid;
-                if from < started_at && are_sound {
-                    self.uncover(from, started_at, UncoveredWhy::LeftOut, before);
+                if self.verdicts[before] != Verdict::Invalid {
+                    let from = self.end_of(before);
+                    self.uncover((from, started_at), UncoveredWhy::LeftOut, before, at);
                 }
             }
             (Some(previous), None, older) => {
@@ -430,30 +494,58 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// The end of a digest, as it says or as its name does.
-    fn end_of(&self, at: usize) -> UtcSecond {
-        let own = self.digest(at).map(|digest| digest.ended_at);
-        own.unwrap_or(self.digests[at].name.ended_at)
+    /// Looks for a hole before a digest that does not say what was before it, or is not
+    /// believed: each covers an hour.
+    fn look_before_unread(&mut self, at: usize) {
+        let Some(older) = self.older(at).filter(|_| !is_misplaced(&self.digests[at])) else {
+            return;
+        };
+        let from = self.end_of(older);
+        let start = self.digests[at].name.ended_at.plus(-DIGEST_SECONDS);
+        if from.plus(DIGEST_SKEW_SECONDS) < start {
+            self.uncover((from, start), UncoveredWhy::DigestsMissing, older, at);
+        }
     }
 
-    fn uncover(&mut self, from: UtcSecond, to: UtcSecond, why: UncoveredWhy, older: usize) {
-        if from < to && self.judging.is_asked(self.digests[older].name.ended_at) {
+    /// The end of a digest, as it says or, where it is not believed, as its name does.
+    fn end_of(&self, at: usize) -> UtcSecond {
+        let believed = self
+            .digest(at)
+            .filter(|_| self.verdicts[at] != Verdict::Invalid);
+        believed.map_or(self.digests[at].name.ended_at, |digest| digest.ended_at)
+    }
+
+    /// Notes time between two digests that none covers.
+    fn uncover(
+        &mut self,
+        (from, to): (UtcSecond, UtcSecond),
+        why: UncoveredWhy,
+        older: usize,
+        newer: usize,
+    ) {
+        let is_judged = self.is_asked(older) && !is_misplaced(&self.digests[older]);
+        if from < to && is_judged {
+            let is_valid = |at: usize| self.verdicts[at] == Verdict::Valid;
             self.uncovered.push(Uncovered {
                 place: self.place.clone(),
                 from,
                 to,
                 why,
+                is_proven: is_valid(older) && is_valid(newer),
                 is_backfill: self.is_backfill,
             });
         }
     }
 
-    /// Digests between two that belong together were put there.
+    /// Digests between two that belong together were put there. Of a digest that is not
+    /// known to be CloudTrail's, only its neighbourhood is believed.
     fn unlinked_between(&mut self, before: usize, at: usize) {
+        if self.verdicts[at] != Verdict::Valid && at - before > UNPROVEN_DIGESTS_MAX {
+            return;
+        }
         for between in before + 1..at {
             let is_other = self.verdicts[between] != Verdict::Invalid
-                && self.digests[between].name.ended_at < self.digests[at].name.ended_at
-                && self.digests[before].name.ended_at <= self.digests[between].name.ended_at;
+                && self.digests[between].name.ended_at < self.digests[at].name.ended_at;
             if is_other {
                 self.verdicts[between] = Verdict::Invalid;
                 self.faults.insert(between, FaultKind::Unlinked);
@@ -469,26 +561,26 @@ impl<'a> Chain<'a> {
         end: UtcSecond,
         older: Option<usize>,
     ) {
-        let is_asked = self.judging.is_asked(end) && {
-            let day = self.judging.window.needs_delivery_day(end.day());
-            day && self.judging.window.from.is_none_or(|from| from <= end)
+        let window = self.judging.window;
+        if !self.judging.is_asked(end) || !window.needs_delivery_day(end.day()) {
+            return;
+        }
+        let uri = Text::from(format!("s3://{bucket}/{object}"));
+        let is_below = |place: &str| is_object_below(bucket, object, place);
+        let mut unlisted = self.judging.unlisted.iter();
+        let unlisted = unlisted.find(|(place, _)| is_below(place));
+        let roots = self.judging.roots;
+        let why = match unlisted {
+            Some((_, why)) => Some(format!("its folder could not be listed: {why}")),
+            None if roots.is_empty() || roots.iter().any(|root| is_below(root)) => None,
+            None => Some("it is not below what was given".to_owned()),
         };
-        if !is_asked {
+        if let Some(why) = why {
+            self.unchecked.entry(why.into()).or_insert((uri, 0)).1 += 1;
             return;
         }
-        let own = self.digests[at].key.strip_prefix("s3://");
-        let own = own.and_then(|key| key.split('/').next());
-        if own.is_some_and(|own| *own != **bucket) {
-            let why = format!("it is in bucket {bucket}, which was not read");
-            let first = (format!("s3://{bucket}/{object}").into(), 0);
-            self.unchecked.entry(why.into()).or_insert(first).1 += 1;
-            return;
-        }
-        self.missing
-            .insert(format!("s3://{bucket}/{object}").into(), end);
-        let known = older
-            .map(|older| self.end_of(older))
-            .or(self.judging.window.from);
+        self.missing.insert(uri, end);
+        let known = older.map(|older| self.end_of(older)).or(window.from);
         let Some(known) = known else {
             return;
         };
@@ -500,26 +592,22 @@ impl<'a> Chain<'a> {
                 from: known,
                 to,
                 why: UncoveredWhy::DigestsMissing,
+                is_proven: self.verdicts[at] == Verdict::Valid,
                 is_backfill: self.is_backfill,
             });
         }
     }
 
-    /// The object as S3 knows it: of a copy, by what a digest of the chain that is in its
-    /// place says of itself; the path of the copy where there is none.
-    fn s3_object(&self, key: &Text) -> Text {
-        if key.starts_with("s3://") {
-            return key.clone();
-        }
+    /// The bucket and prefix of a copy, as a digest of the chain says that is in its
+    /// place.
+    fn s3_root(&self) -> Option<String> {
         let mut in_place = self.digests.iter().filter_map(|read| {
             let digest = read.body.digest()?;
             is_in_place(&read.key, digest).then_some(digest)
         });
-        let known = in_place.next().zip(tail(key)).and_then(|(digest, end)| {
-            let root = digest.object.strip_suffix(tail(&digest.object)?)?;
-            Some(format!("s3://{}/{root}{end}", digest.bucket))
-        });
-        known.map_or_else(|| key.clone(), Into::into)
+        let digest = in_place.next()?;
+        let root = digest.object.strip_suffix(tail(&digest.object)?)?;
+        Some(format!("s3://{}/{root}", digest.bucket))
     }
 
     fn finish(self, chains: &mut Chains) {
@@ -542,6 +630,11 @@ impl<'a> Chain<'a> {
             to: end,
             verdict: Verdict::Invalid,
         };
+        let root = self.s3_root();
+        let shown = |key: &Text| match root.as_ref().zip(tail(key)) {
+            Some((root, end)) if !key.starts_with("s3://") => format!("{root}{end}").into(),
+            _ => key.clone(),
+        };
         let mut covers: Vec<Cover> = Vec::new();
         for (end, object) in self.missing.iter().map(|(object, end)| (*end, object)) {
             tally.invalid += 1;
@@ -562,8 +655,14 @@ impl<'a> Chain<'a> {
         }
         for (at, read) in self.digests.iter().enumerate() {
             let (verdict, end) = (self.verdicts[at], read.name.ended_at);
-            chains.newest = chains.newest.max(Some(end));
-            let is_asked = self.judging.is_asked(end);
+            let is_asked = self.is_asked(at);
+            if verdict != Verdict::Invalid {
+                chains.newest = chains.newest.max(Some(end));
+                if !self.is_backfill {
+                    let known = chains.ends.entry(self.place.clone()).or_insert(end);
+                    *known = end.max(*known);
+                }
+            }
             if is_asked {
                 match verdict {
                     Verdict::Valid => tally.valid += 1,
@@ -571,15 +670,18 @@ impl<'a> Chain<'a> {
                     Verdict::Unchecked => tally.unchecked += 1,
                 }
                 if let Some(kind) = self.faults.get(&at) {
-                    let known = self.s3_object(&read.key);
+                    let known = shown(&read.key);
                     chains
                         .verification
                         .faults
                         .push(fault(&known, end, kind.clone()));
                 }
             }
-            let Some(digest) = read.body.digest() else {
+            if verdict == Verdict::Invalid && is_asked && !is_misplaced(read) {
                 covers.push(broken(end));
+            }
+            // What an invalid digest says of its time and its files counts for nothing.
+            let Some(digest) = read.body.digest().filter(|_| verdict != Verdict::Invalid) else {
                 continue;
             };
             covers.push(Cover {

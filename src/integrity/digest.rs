@@ -3,7 +3,8 @@
 use crate::model::integrity::{Hash, hash_of, hex};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
-use serde_json::Value;
+use serde::Deserialize;
+use std::borrow::Cow;
 
 /// What a digest says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,16 +58,43 @@ pub struct NamedLogFile {
 #[error("no digest: {0}")]
 pub struct NoDigest(&'static str);
 
-/// Members without which no digest is taken, by `validate-logs` either. That of the
-/// previous signature may be null.
-const REQUIRED: [&str; 6] = [
-    "digestPublicKeyFingerprint",
-    "digestS3Bucket",
-    "digestS3Object",
-    "previousDigestSignature",
-    "digestEndTime",
-    "digestStartTime",
-];
+/// The members of a digest that matter, as they are written: nothing else of the text is
+/// kept, whatever it holds.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawDigest<'a> {
+    #[serde(borrow)]
+    digest_public_key_fingerprint: Cow<'a, str>,
+    #[serde(borrow, rename = "digestS3Bucket")]
+    bucket: Cow<'a, str>,
+    #[serde(borrow, rename = "digestS3Object")]
+    object: Cow<'a, str>,
+    #[serde(borrow)]
+    digest_start_time: Cow<'a, str>,
+    #[serde(borrow)]
+    digest_end_time: Cow<'a, str>,
+    /// May be null, and has to be there, by `validate-logs` either.
+    #[serde(borrow, deserialize_with = "Option::deserialize")]
+    previous_digest_signature: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "previousDigestS3Bucket")]
+    previous_bucket: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "previousDigestS3Object")]
+    previous_object: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    previous_digest_hash_value: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "Option::deserialize")]
+    log_files: Option<Vec<RawLogFile<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct RawLogFile<'a> {
+    #[serde(borrow, rename = "s3Bucket")]
+    bucket: Cow<'a, str>,
+    #[serde(borrow, rename = "s3Object")]
+    object: Cow<'a, str>,
+    #[serde(borrow, rename = "hashValue")]
+    hash: Cow<'a, str>,
+}
 
 impl Digest {
     /// Reads a digest's text, inflated.
@@ -75,39 +103,35 @@ impl Digest {
     ///
     /// When it is not JSON, lacks what a digest has, or has it in another shape.
     pub fn read(text: &[u8]) -> Result<Self, NoDigest> {
-        let value: Value = serde_json::from_slice(text).map_err(|_| NoDigest("not JSON"))?;
-        if REQUIRED.iter().any(|name| value.get(name).is_none()) {
-            return Err(NoDigest("a required member is missing"));
-        }
-        let ended_at_text = string(&value, "digestEndTime")?;
-        let started_at_text = string(&value, "digestStartTime")?;
+        let raw: RawDigest<'_> = serde_json::from_slice(text).map_err(|_| {
+            NoDigest("it is not JSON, or lacks a member, or has it in another shape")
+        })?;
         let moment = |text: &str| UtcSecond::parse(text).ok_or(NoDigest("a time makes no sense"));
-        let previous = match (
-            optional(&value, "previousDigestS3Bucket")?,
-            optional(&value, "previousDigestS3Object")?,
-        ) {
-            (Some(bucket), Some(object)) => Some(Previous {
+        let previous = raw.previous_bucket.zip(raw.previous_object);
+        let told = raw.previous_digest_hash_value;
+        let log_files = raw
+            .log_files
+            .into_iter()
+            .flatten()
+            .map(|file| NamedLogFile {
+                bucket: file.bucket.into(),
+                object: file.object.into(),
+                hash: hash(&file.hash),
+            });
+        Ok(Self {
+            bucket: raw.bucket.into(),
+            object: raw.object.into(),
+            started_at: moment(&raw.digest_start_time)?,
+            ended_at: moment(&raw.digest_end_time)?,
+            ended_at_text: raw.digest_end_time.into(),
+            fingerprint: raw.digest_public_key_fingerprint.into(),
+            previous: previous.map(|(bucket, object)| Previous {
                 bucket: bucket.into(),
                 object: object.into(),
-                hash: optional(&value, "previousDigestHashValue")?.and_then(hash),
+                hash: told.as_deref().and_then(hash),
             }),
-            _ => None,
-        };
-        let log_files = match value.get("logFiles") {
-            Some(Value::Array(files)) => files.iter().map(log_file).collect::<Result<_, _>>()?,
-            Some(Value::Null) => Vec::new(),
-            _ => return Err(NoDigest("logFiles is no list")),
-        };
-        Ok(Self {
-            bucket: string(&value, "digestS3Bucket")?.into(),
-            object: string(&value, "digestS3Object")?.into(),
-            started_at: moment(started_at_text)?,
-            ended_at: moment(ended_at_text)?,
-            ended_at_text: ended_at_text.into(),
-            fingerprint: string(&value, "digestPublicKeyFingerprint")?.into(),
-            previous,
-            previous_signature: optional(&value, "previousDigestSignature")?.map(Into::into),
-            log_files,
+            previous_signature: raw.previous_digest_signature.map(Into::into),
+            log_files: log_files.collect(),
             hash: hash_of(text),
         })
     }
@@ -123,27 +147,6 @@ impl Digest {
             hex(&self.hash),
             self.previous_signature.as_deref().unwrap_or("null")
         )
-    }
-}
-
-fn log_file(value: &Value) -> Result<NamedLogFile, NoDigest> {
-    Ok(NamedLogFile {
-        bucket: string(value, "s3Bucket")?.into(),
-        object: string(value, "s3Object")?.into(),
-        hash: hash(string(value, "hashValue")?),
-    })
-}
-
-fn string<'a>(value: &'a Value, name: &str) -> Result<&'a str, NoDigest> {
-    let member = value.get(name).and_then(Value::as_str);
-    member.ok_or(NoDigest("a member is missing, or no string"))
-}
-
-fn optional<'a>(value: &'a Value, name: &str) -> Result<Option<&'a str>, NoDigest> {
-    match value.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(NoDigest("a member is no string")),
     }
 }
 
@@ -172,7 +175,16 @@ pub(super) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    const REQUIRED: [&str; 6] = [
+        "digestPublicKeyFingerprint",
+        "digestS3Bucket",
+        "digestS3Object",
+        "previousDigestSignature",
+        "digestEndTime",
+        "digestStartTime",
+    ];
 
     fn digest() -> Value {
         json!({

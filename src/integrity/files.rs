@@ -6,7 +6,7 @@ use crate::model::integrity::{
     Contents, DIGEST_DELAY_SECONDS, DigestPlace, Fault, FaultKind, FaultyFile, Integrity,
     Unchecked, Verification,
 };
-use crate::model::key::{KeyFacts, is_below};
+use crate::model::key::{KeyFacts, TrailObjects, from_account, is_below, is_object_below};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -33,6 +33,8 @@ pub struct Files<'a> {
     pub read: &'a [LogFileRead],
     /// Places that could not be listed.
     pub unlisted: &'a [(Text, String)],
+    /// Where files were looked for; empty where nobody knows.
+    pub roots: &'a [String],
     /// The window that files were listed for: by days, with some slack.
     pub listed: TimeWindow,
     /// What is later has not happened.
@@ -68,11 +70,17 @@ pub fn settle(chains: Chains, files: Files<'_>) -> (Verification, Vec<Integrity>
     let worth: Vec<Integrity> = files.read.iter().map(|file| settling.worth(file)).collect();
     settling.named();
     settling.unnamed();
+    settling.ends();
+    settling.unlisted();
     (settling.finish(), worth)
 }
 
-/// Up to when anything is known to have been delivered.
+/// Up to when anything is known to have been delivered: in S3, to this day.
 fn end_of_time(chains: &Chains, files: Files<'_>) -> UtcSecond {
+    let is_live = |root: &String| root.starts_with("s3://");
+    if !files.roots.is_empty() && files.roots.iter().all(is_live) {
+        return files.now;
+    }
     let delivered = files
         .read
         .iter()
@@ -122,19 +130,27 @@ impl<'a> Settling<'a> {
             .filter(move |named| is_object(key, named))
     }
 
+    /// Whether a valid digest names a file of the same name and contents: then it is what
+    /// CloudTrail delivered, wherever the copy lies.
+    fn is_genuine(&self, file: &LogFileRead) -> bool {
+        let named = tail(&file.key).and_then(|end| self.chains.named.get(end));
+        let mut named = named.into_iter().flatten();
+        named.any(|named| {
+            named.by == Verdict::Valid && matches!(found(named, &file.contents), Found::Valid)
+        })
+    }
+
     /// What a file is worth, by what digests say of it.
     fn worth(&self, file: &'a LogFileRead) -> Integrity {
-        let mut worth = Integrity::Unverified;
-        for named in self.namings(&file.key) {
-            match (found(named, &file.contents), named.by) {
-                (Found::Valid, Verdict::Valid) => return Integrity::Verified,
-                (Found::Faulty(_), Verdict::Valid | Verdict::Unchecked) => {
-                    worth = Integrity::Failed;
-                }
-                _ => {}
-            }
+        if self.is_genuine(file) {
+            return Integrity::Verified;
         }
-        worth
+        let is_faulty = |named: &Named| matches!(found(named, &file.contents), Found::Faulty(_));
+        if self.namings(&file.key).any(is_faulty) {
+            Integrity::Failed
+        } else {
+            Integrity::Unverified
+        }
     }
 
     /// Goes through everything that digests name.
@@ -171,7 +187,7 @@ impl<'a> Settling<'a> {
         for file in &candidates {
             match found(named, &file.contents) {
                 Found::Valid => is_valid = true,
-                Found::Faulty(kind) if named.by != Verdict::Invalid => {
+                Found::Faulty(kind) => {
                     is_faulty = true;
                     let is_in_s3 = file.key.starts_with("s3://") || candidates.len() == 1;
                     let shown = if is_in_s3 {
@@ -181,14 +197,12 @@ impl<'a> Settling<'a> {
                     };
                     self.fault(named.place.clone(), end, shown, kind);
                 }
-                Found::Faulty(_) => {}
                 Found::Unchecked(why) => self.cannot_check(&named.place, why, &object),
             }
         }
         if candidates.is_empty() {
-            match self.why_absent(named, &object) {
+            match self.why_absent(named) {
                 Some(why) => self.cannot_check(&named.place, why, &object),
-                None if named.by == Verdict::Invalid => {}
                 None => {
                     is_faulty = true;
                     let gone = FaultKind::NotFound;
@@ -211,64 +225,124 @@ impl<'a> Settling<'a> {
     }
 
     /// Why a file that was not listed need not be missing.
-    fn why_absent(&self, named: &Named, object: &str) -> Option<Text> {
-        let day = KeyFacts::of(&named.file.object).delivery_day;
+    fn why_absent(&self, named: &Named) -> Option<Text> {
+        let (bucket, object) = (&named.file.bucket, &named.file.object);
+        let day = KeyFacts::of(object).delivery_day;
         if day.is_some_and(|day| !self.files.listed.needs_delivery_day(day)) {
             return Some("it is of a day that was not listed".into());
         }
-        let end = tail(&named.file.object)?;
-        let unlisted = self.files.unlisted.iter().find(|(place, _)| {
-            is_below(object, place)
-                || tail_folder(place).is_some_and(|folder| is_below(end, folder))
-        });
-        if let Some((_, why)) = unlisted {
+        let is_below = |place: &str| is_object_below(bucket, object, place);
+        let mut unlisted = self.files.unlisted.iter();
+        if let Some((_, why)) = unlisted.find(|(place, _)| is_below(place)) {
             return Some(format!("its folder could not be listed: {why}").into());
         }
-        let buckets = self
-            .files
-            .read
-            .iter()
-            .filter_map(|file| file.key.strip_prefix("s3://"));
-        let mut buckets = buckets.filter_map(|key| key.split('/').next()).peekable();
-        let is_elsewhere =
-            buckets.peek().is_some() && buckets.all(|bucket| *bucket != *named.file.bucket);
-        is_elsewhere
-            .then(|| format!("it is in bucket {}, which was not read", named.file.bucket).into())
+        let roots = self.files.roots;
+        let is_elsewhere = !roots.is_empty() && !roots.iter().any(|root| is_below(root));
+        is_elsewhere.then(|| "it is not below what was given".into())
     }
 
     /// Looks for log files that no digest names.
     fn unnamed(&mut self) {
         for file in self.files.read {
-            let Some(name) = LogFileName::of(&file.key) else {
-                continue;
-            };
-            let at = name.delivered_at;
-            if !self.verification.window.contains(at) || self.namings(&file.key).next().is_some() {
+            if self.is_genuine(file) {
                 continue;
             }
-            let key = (name.account_id, name.region);
-            let covers = self.chains.covers.get(&key);
-            let covers = covers.map_or(&[][..], Vec::as_slice);
-            let mut trails = self.chains.trails.get(&key).into_iter().flatten();
-            let trail = trails.next().filter(|_| trails.next().is_none());
-            let place = DigestPlace {
-                account_id: key.0,
-                region: key.1,
-                trail: trail.cloned(),
-            };
-            let newest = covers.iter().map(|cover| cover.to).max();
-            let is_behind = newest.is_none_or(|newest| newest.plus(-EDGE_SECONDS) < at);
-            let counts = self.verification.places.entry(place.clone()).or_default();
-            if is_behind && self.end < at.plus(DIGEST_DELAY_SECONDS) {
-                counts.awaiting_digest += 1;
-            } else if is_broken(covers, at) {
-                let why = "the digest of its hour is missing or invalid";
-                self.cannot_check(&place, why.into(), &file.key);
-            } else {
-                counts.unreferenced += 1;
-                let end = tail(&file.key).unwrap_or_default();
-                self.fault(place, end, file.key.clone(), FaultKind::Unreferenced);
+            let mut namings = self.namings(&file.key);
+            match namings.next() {
+                // What a digest of the window names was judged with it.
+                Some(first) if first.is_asked || namings.any(|named| named.is_asked) => continue,
+                _ => {}
             }
+            match placed(&file.key) {
+                Some((account, region, at)) if self.verification.window.contains(at) => {
+                    self.one_unnamed(file, (account, region), at);
+                }
+                Some(_) => {}
+                None => {
+                    let why = "its name is not one that CloudTrail gives to log files";
+                    self.unchecked
+                        .entry((None, why.into()))
+                        .or_insert((file.key.clone(), 0))
+                        .1 += 1;
+                }
+            }
+        }
+    }
+
+    fn one_unnamed(&mut self, file: &LogFileRead, key: (Text, Text), at: UtcSecond) {
+        let covers = self.chains.covers.get(&key);
+        let covers = covers.map_or(&[][..], Vec::as_slice);
+        let mut trails = self.chains.trails.get(&key).into_iter().flatten();
+        let trail = trails.next().filter(|_| trails.next().is_none());
+        let digests = format!("{}/{}/{}", key.0, TrailObjects::Digests.folder(), key.1);
+        let is_unlisted = self.chains.unlisted.iter().any(|place| {
+            let folder = from_account(place);
+            folder.is_none_or(|folder| is_below(folder, &digests) || is_below(&digests, folder))
+        });
+        let place = DigestPlace {
+            account_id: key.0,
+            region: key.1,
+            trail: trail.cloned(),
+        };
+        let believed = covers
+            .iter()
+            .filter(|cover| cover.verdict != Verdict::Invalid);
+        let newest = believed.map(|cover| cover.to).max();
+        let is_behind = newest.is_none_or(|newest| newest.plus(-EDGE_SECONDS) < at);
+        let is_named = self.namings_of(&file.key);
+        let counts = self.verification.places.entry(place.clone()).or_default();
+        if is_behind && self.end < at.plus(DIGEST_DELAY_SECONDS) {
+            counts.awaiting_digest += 1;
+        } else if is_named {
+            let why = "only a digest outside the window names it";
+            self.cannot_check(&place, why.into(), &file.key);
+        } else if is_unlisted {
+            let why = "digests of its account and Region could not be listed";
+            self.cannot_check(&place, why.into(), &file.key);
+        } else if is_broken(covers, at) {
+            let why = "the digest of its hour is missing or invalid";
+            self.cannot_check(&place, why.into(), &file.key);
+        } else {
+            counts.unreferenced += 1;
+            self.verification.faults.push(Fault {
+                place,
+                at: Some(at),
+                file: FaultyFile::LogFile,
+                object: file.key.clone(),
+                kind: FaultKind::Unreferenced,
+            });
+        }
+    }
+
+    fn namings_of(&self, key: &str) -> bool {
+        let named = tail(key).and_then(|end| self.chains.named.get(end));
+        let mut named = named.into_iter().flatten();
+        named.any(|named| is_object(key, named))
+    }
+
+    /// Chains that end before the window does: what came after was taken away, or was
+    /// never written.
+    fn ends(&mut self) {
+        let window = self.verification.window.to;
+        let limit = window.map_or(self.end, |to| to.min(self.end));
+        for (place, end) in &self.chains.ends {
+            if end.plus(DIGEST_DELAY_SECONDS) < limit {
+                let why = format!(
+                    "no digest covers the time after {end}: removed, or not written any more"
+                );
+                let key = (Some(place.clone()), why.into());
+                let object = format!("{} in {}", place.account_id, place.region);
+                self.unchecked.entry(key).or_insert((object.into(), 0)).1 += 1;
+            }
+        }
+    }
+
+    /// Places whose log files could not be listed at all.
+    fn unlisted(&mut self) {
+        for (place, why) in self.files.unlisted {
+            let why = format!("log files could not be listed: {why}");
+            let key = (None, why.into());
+            self.unchecked.entry(key).or_insert((place.clone(), 0)).1 += 1;
         }
     }
 
@@ -310,7 +384,7 @@ impl<'a> Settling<'a> {
 fn found(named: &Named, contents: &Contents) -> Found {
     match contents {
         Contents::Hash(hash) if Some(*hash) == named.file.hash => Found::Valid,
-        Contents::Hash(_) => Found::Faulty(FaultKind::HashMismatch),
+        Contents::Hash(_) | Contents::TooLarge => Found::Faulty(FaultKind::HashMismatch),
         Contents::InvalidFormat => Found::Faulty(FaultKind::InvalidFormat),
         Contents::TrailingData => Found::Faulty(FaultKind::TrailingData),
         Contents::NotFound => Found::Faulty(FaultKind::NotFound),
@@ -319,16 +393,34 @@ fn found(named: &Named, contents: &Contents) -> Found {
     }
 }
 
-/// Whether the digest that would name a file of this moment is missing or invalid.
-fn is_broken(covers: &[Cover], at: UtcSecond) -> bool {
-    covers.iter().any(|cover| {
-        cover.verdict == Verdict::Invalid && cover.from.plus(-EDGE_SECONDS) < at && at <= cover.to
-    })
+/// Whose log file it is, and when it was delivered: as its name says, if that agrees with
+/// its folder, else as its folder does. `None` where neither tells.
+fn placed(key: &str) -> Option<(Text, Text, UtcSecond)> {
+    let mut parts = tail(key)?.split('/');
+    let (account, kind, region) = (parts.next()?, parts.next()?, parts.next()?);
+    if kind != TrailObjects::Logs.folder() {
+        return None;
+    }
+    let midnight = UtcSecond::midnight(KeyFacts::of(key).delivery_day?)?;
+    let named = LogFileName::of(key).map(|name| name.delivered_at);
+    let agrees = |at: &UtcSecond| midnight.distance(*at) <= 2 * 86_400;
+    let at = named.filter(agrees).unwrap_or(midnight);
+    Some((account.into(), region.into(), at))
 }
 
-/// A folder that could not be listed, from its account on.
-fn tail_folder(place: &str) -> Option<&str> {
-    let at = place.find("/CloudTrail/")?;
-    let start = place[..at].rfind('/').map_or(0, |before| before + 1);
-    Some(&place[start..])
+/// Whether the digest that would name a file of this moment is missing or invalid, and no
+/// valid one is of that time.
+fn is_broken(covers: &[Cover], at: UtcSecond) -> bool {
+    let holds =
+        |cover: &Cover, from: i64, to: i64| cover.from.plus(from) < at && at <= cover.to.plus(to);
+    let mut valid = covers
+        .iter()
+        .filter(|cover| cover.verdict == Verdict::Valid);
+    if valid.any(|cover| holds(cover, 0, -EDGE_SECONDS)) {
+        return false;
+    }
+    let mut broken = covers
+        .iter()
+        .filter(|cover| cover.verdict == Verdict::Invalid);
+    broken.any(|cover| holds(cover, -EDGE_SECONDS, 0))
 }

@@ -69,6 +69,8 @@ pub enum Contents {
     InvalidFormat,
     /// Gzip, and something behind it.
     TrailingData,
+    /// More than one object may hold, which is more than CloudTrail delivers.
+    TooLarge,
     /// It was listed, and is gone.
     NotFound,
     /// It could not be read: why.
@@ -274,10 +276,10 @@ impl FaultKind {
         }
     }
 
-    /// Whether it is about the file itself, and not about the key to check it with.
+    /// Whether it is about the key to check a file with, and not about the file.
     #[must_use]
-    pub fn is_of_file(&self) -> bool {
-        !matches!(
+    pub fn is_of_key(&self) -> bool {
+        matches!(
             self,
             Self::PublicKeyNotFound { .. } | Self::PublicKeyUnreadable { .. }
         )
@@ -333,6 +335,8 @@ pub struct Uncovered {
     pub to: UtcSecond,
     /// Why.
     pub why: UncoveredWhy,
+    /// Whether the digests that say so are valid.
+    pub is_proven: bool,
     /// Whether it is between digests made afterwards.
     pub is_backfill: bool,
 }

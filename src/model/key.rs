@@ -59,6 +59,27 @@ impl TrailObjects {
     }
 }
 
+/// The part of a path from its last account on; `None` where there is none.
+#[must_use]
+pub fn from_account(path: &str) -> Option<&str> {
+    let account = path.split('/').rfind(|part| is_account_id(part))?;
+    path.rfind(account).map(|at| &path[at..])
+}
+
+/// Whether an object of a trail, as a digest names it, is below a place: a root that was
+/// listed, or a folder that could not be. Of a place on this machine only what follows
+/// its account can be told; one above all accounts holds everything.
+#[must_use]
+pub fn is_object_below(bucket: &str, object: &str, place: &str) -> bool {
+    if let Some(place) = place.strip_prefix("s3://") {
+        return is_below(&format!("{bucket}/{object}"), place);
+    }
+    match from_account(place) {
+        Some(folder) => from_account(object).is_some_and(|own| is_below(own, folder)),
+        None => true,
+    }
+}
+
 /// What the keys of events begin with that were looked up, by account, Region, event name
 /// and day.
 pub const LOOKED_UP: &str = "lookup-events://";

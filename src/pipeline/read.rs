@@ -13,7 +13,7 @@ use crate::model::integrity::Contents;
 use crate::model::interest::Interest;
 use crate::ports::{Listing, LogSource, SourceError};
 use crate::stitch;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -59,7 +59,7 @@ pub(super) fn read(
         whole.coverage.merge(part.coverage);
     }
     let interest = stitch::interest(&whole.events, &plan.topology, plan.all_sessions);
-    second_pass(plan, source, &interest, &mut whole);
+    second_pass(plan, source, &interest, (&mut whole, &mut contents[..]));
     let (events, coverage) = settle(whole, &interest, source.listing());
     AllRead {
         events,
@@ -69,7 +69,13 @@ pub(super) fn read(
 }
 
 /// Reads objects again that hold calls of interest which were passed over.
-fn second_pass(plan: &Plan, source: &dyn LogSource, interest: &Interest, whole: &mut Decoded) {
+/// What was hashed the first time has to be the same.
+fn second_pass(
+    plan: &Plan,
+    source: &dyn LogSource,
+    interest: &Interest,
+    (whole, contents): (&mut Decoded, &mut [(u32, Contents)]),
+) {
     let marks = interest.marks();
     let holds_interest =
         |unresolved: &&Unresolved| unresolved.marks.iter().any(|mark| marks.contains(mark));
@@ -80,28 +86,40 @@ fn second_pass(plan: &Plan, source: &dyn LogSource, interest: &Interest, whole: 
     if objects.is_empty() {
         return;
     }
-    let parts = on_all_threads(
-        plan,
-        source,
-        (&objects, false),
-        &|worker, object, body, (): &mut ()| {
-            let key = worker.source.key(object);
-            if worker.source.read(object, body).is_err() {
-                return worker.changed(&key);
-            }
-            let size = worker.decoder.object(object, &key, body, interest);
-            let before = objects.binary_search(&object).map(|at| records[at]);
-            if before != Ok(size.records) {
-                worker.changed(&key);
-            }
-        },
-    );
+    contents.sort_unstable_by_key(|(object, _)| *object);
+    let known = |object: u32| {
+        let at = contents.binary_search_by_key(&object, |(object, _)| *object);
+        at.ok().map(|at| &contents[at].1)
+    };
+    let hashes = !contents.is_empty();
+    let parts = on_all_threads(plan, source, (&objects, hashes), &|worker,
+                                                                   object,
+                                                                   body,
+                                                                   changed: &mut Vec<(
+        u32,
+        Contents,
+    )>| {
+        let key = worker.source.key(object);
+        if let Err(error) = worker.source.read(object, body) {
+            changed.push((object, contents_of(&error)));
+            return worker.changed(&key);
+        }
+        let size = worker.decoder.object(object, &key, body, interest);
+        let before = objects.binary_search(&object).map(|at| records[at]);
+        let is_same = !hashes || known(object) == Some(&size.contents);
+        if before != Ok(size.records) || !is_same {
+            changed.push((object, size.contents));
+            worker.changed(&key);
+        }
+    });
     // The second reading of an object stands for both.
     let reread: HashSet<u32> = objects.iter().copied().collect();
     whole
         .candidates
         .retain(|candidate| !reread.contains(&candidate.object));
-    for (part, ()) in parts {
+    let mut changed: HashMap<u32, Contents> = HashMap::new();
+    for (part, own) in parts {
+        changed.extend(own);
         whole.candidates.extend(part.candidates);
         for (reason, _, examples) in part.coverage.rejects.iter() {
             if reason == RejectReason::Changed {
@@ -109,6 +127,11 @@ fn second_pass(plan: &Plan, source: &dyn LogSource, interest: &Interest, whole: 
                     whole.coverage.rejects.add(example.clone());
                 }
             }
+        }
+    }
+    for (object, found) in contents {
+        if let Some(other) = changed.remove(object) {
+            *found = other;
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::integrity::{
     PublicKeys, Signatures, Trust, judge, settle as settle_files, tail,
 };
 use crate::model::integrity::{Contents, Integrity, Unchecked, Verification};
+use crate::model::key::TrailObjects;
+use crate::model::region::is_region_name;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::ports::{KeySource, LogSource};
@@ -16,6 +18,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How long before and after a moment keys are asked for: `validate-logs` does the same.
 const KEYS_BEHIND_SECONDS: i64 = 2 * 3600;
+
+/// Regions whose keys are asked for: there are fewer.
+const REGIONS_MAX: usize = 64;
 
 /// What log files are held against.
 pub struct Evidence<'a> {
@@ -27,6 +32,9 @@ pub struct Evidence<'a> {
     pub key_source: Option<&'a dyn KeySource>,
     /// Signatures of copies.
     pub signatures: &'a Signatures,
+    /// Where logs were looked for: folders, and `s3://bucket/prefix`; empty where nobody
+    /// knows.
+    pub roots: &'a [String],
     /// Now: what is later is not missing.
     pub now: UtcSecond,
 }
@@ -67,9 +75,15 @@ pub fn verify(
 pub(super) fn chains(plan: &Plan, evidence: &Evidence<'_>) -> Chains {
     let digests = read_digests(plan, evidence);
     let trust = trust(&digests, evidence);
+    let roots = evidence.roots.iter();
+    let roots: Vec<String> = roots
+        .map(|root| TrailObjects::Digests.beside(root))
+        .collect();
     let judging = Judging {
         window: plan.window,
         trust: &trust,
+        roots: &roots,
+        unlisted: &evidence.digests.listing().failed,
     };
     judge(digests, judging)
 }
@@ -93,6 +107,7 @@ pub(super) fn settle(
     let files = Files {
         read: &read,
         unlisted: &logs.listing().failed,
+        roots: evidence.roots,
         listed: plan.window,
         now: evidence.now,
     };
@@ -122,13 +137,9 @@ fn read_digests(plan: &Plan, evidence: &Evidence<'_>) -> Vec<DigestRead> {
         &objects,
         &|object, body, unpacker| {
             let body = match source.read(object, body) {
-                Ok(()) => match unpacker.digest_text(body) {
-                    Ok(Some(text)) => Digest::read(text)
-                        .map_or(DigestBody::InvalidFormat, |digest| {
-                            DigestBody::Digest(Box::new(digest))
-                        }),
-                    Ok(None) => DigestBody::InvalidFormat,
-                    Err(why) => DigestBody::Unreadable(why.into()),
+                Ok(()) => match unpacker.digest_text(body).map(Digest::read) {
+                    Some(Ok(digest)) => DigestBody::Digest(Box::new(digest)),
+                    Some(Err(_)) | None => DigestBody::InvalidFormat,
                 },
                 Err(error) if error.is_absent => DigestBody::NotFound,
                 Err(error) => DigestBody::Unreadable(error.message.into()),
@@ -182,7 +193,11 @@ fn trust(digests: &[DigestRead], evidence: &Evidence<'_>) -> Trust {
         let (from, to) = spans.entry(&read.name.region).or_insert((at, at));
         (*from, *to) = ((*from).min(at), (*to).max(at));
     }
-    for (region, (from, to)) in spans {
+    // Regions are as keys of the bucket say: anybody may have written those.
+    let plausible = spans
+        .into_iter()
+        .filter(|(region, _)| is_region_name(region));
+    for (region, (from, to)) in plausible.take(REGIONS_MAX) {
         let (from, to) = (
             from.plus(-KEYS_BEHIND_SECONDS),
             to.plus(KEYS_BEHIND_SECONDS),

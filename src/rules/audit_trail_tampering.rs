@@ -363,10 +363,12 @@ fn add_faulty_files(facts: &Facts<'_>, found: &mut Found<'_>) {
             objects.push(object);
         }
     };
+    // Where other digests were verified, an unknown key is the digest's fault.
+    let has_keys = verification.total().digests.valid > 0;
     for fault in verification
         .faults
         .iter()
-        .filter(|fault| fault.kind.is_of_file())
+        .filter(|fault| has_keys || !fault.kind.is_of_key())
     {
         let what = match fault.file {
             FaultyFile::LogFile => "log files",

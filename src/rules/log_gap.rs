@@ -278,7 +278,11 @@ fn add_undelivered(facts: &Facts<'_>, found: &mut Found<'_>) {
         group
             .happened(one.from)
             .seen(one.to.plus(-1))
-            .vouched(Some(Integrity::Verified));
+            .vouched(Some(if one.is_proven {
+                Integrity::Verified
+            } else {
+                Integrity::Unverified
+            }));
         times.push(format!("{} to {}", one.from, one.to).into());
     }
     for ((account, region), (group, times)) in &groups {

@@ -29,7 +29,7 @@ pub(super) fn dedupe(events: Vec<Event>, worth: &[Integrity]) -> Deduped {
         replaced: 0,
     };
     let mut dropped = vec![false; deduped.events.len()];
-    for mut group in groups(&deduped.events) {
+    for mut group in groups(&deduped.events, worth) {
         deduped.settle(&mut group, worth, &mut dropped);
     }
     let mut keep = dropped.iter().map(|dropped| !dropped);
@@ -96,8 +96,8 @@ fn compare(left: &Event, right: &Event) -> Ordering {
 /// Deliveries of one event, where there are several. An event is known by the
 /// account that got it and its id: two accounts' copies are two events
 /// (facts.md 1.5 and 1.6).
-fn groups(events: &[Event]) -> Vec<Vec<u32>> {
-    let origins = origins(events);
+fn groups(events: &[Event], worth: &[Integrity]) -> Vec<Vec<u32>> {
+    let origins = origins(events, worth);
     let key = |index: u32| {
         let content = &events[index as usize].content;
         (&content.recipient_account_id, root(content, &origins))
@@ -127,11 +127,16 @@ fn groups(events: &[Event]) -> Vec<Vec<u32>> {
     groups
 }
 
-/// For every addendum, the id of the event it replaces.
-fn origins(events: &[Event]) -> HashMap<&OpaqueId, &OpaqueId> {
+/// For every addendum, the id of the event it replaces. Where files were verified, only a
+/// verified one says what other events of its id belong to.
+fn origins<'e>(events: &'e [Event], worth: &[Integrity]) -> HashMap<&'e OpaqueId, &'e OpaqueId> {
+    let is_believed = |event: &Event| {
+        let worth_of = worth.get(event.place.object as usize);
+        worth_of.is_none_or(|worth| *worth == Integrity::Verified)
+    };
     let updates = events.iter().filter_map(|event| {
         let original = event.content.replaces.as_ref()?;
-        Some((&event.content.id, original))
+        is_believed(event).then_some((&event.content.id, original))
     });
     updates.collect()
 }

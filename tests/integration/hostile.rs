@@ -525,6 +525,7 @@ impl Poison {
                 from: UtcSecond::from_unix(0),
                 to: UtcSecond::from_unix(1),
                 why: UncoveredWhy::DigestsMissing,
+                is_proven: false,
                 is_backfill: false,
             }],
             unchecked: vec![Unchecked {

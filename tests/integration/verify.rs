@@ -584,6 +584,7 @@ fn verified_with(
         keys,
         key_source,
         signatures: &signatures,
+        roots: &[],
         now: at(NOW),
     };
     let plan = Plan {
@@ -613,7 +614,7 @@ proptest! {
         let found = verification(&signer, &changed, 1);
         // Some bits of gzip's header (its time, its system) are no part of the text.
         let mut same = qs_audit::decode::Unpacker::new(qs_audit::model::coverage::Limits::DEFAULT);
-        let text = same.digest_text(&changed.0[&key].body).ok().flatten().map(<[u8]>::to_vec);
+        let text = same.digest_text(&changed.0[&key].body).map(<[u8]>::to_vec);
         if text == Some(before) {
             return Ok(());
         }
@@ -931,4 +932,169 @@ fn keys_that_cannot_be_had_leave_digests_unchecked_and_not_invalid() {
         why.iter().any(|why| why.contains("eu-central-1 is closed")),
         "{why:?}"
     );
+}
+
+/// A digest that nobody signed, put there by whoever may write to the bucket.
+fn plant_digest(bucket: &mut Bucket, key: &str, change: impl FnOnce(&mut Value)) {
+    let mut forged = bucket.digest(&digest(2));
+    forged["digestS3Object"] = json!(key);
+    change(&mut forged);
+    let mut object = bucket.0[&digest(2)].clone();
+    object.body = gzip(forged.to_string().as_bytes());
+    bucket.0.insert(key.to_owned(), object);
+}
+
+fn plant_log(bucket: &mut Bucket, key: &str) {
+    let body = gzip(&log_text(ACCOUNT, REGION, first(), 77));
+    let object = Object {
+        body,
+        ..Object::default()
+    };
+    bucket.0.insert(key.to_owned(), object);
+}
+
+fn is_unreferenced(found: &Verification, key: &str) -> bool {
+    let mut faults = found.faults.iter();
+    faults.any(|fault| fault.object.ends_with(key) && fault.kind == FaultKind::Unreferenced)
+}
+
+#[test]
+fn a_planted_digest_vouches_for_nothing_and_excuses_nothing() {
+    let (signer, sound) = made(12, 1);
+    let log = log_key(
+        ACCOUNT,
+        REGION,
+        first().plus(5 * 3600 + 1200),
+        "FORGEDFORGEDFORG",
+    );
+    // In a folder of the window, with a name that no window has.
+    let day = digest(2).rsplit_once('/').unwrap().0.to_owned();
+    let old = format!(
+        "{day}/{ACCOUNT}_CloudTrail-Digest_{REGION}_org-trail_us-east-1_19990101T000000Z.json.gz"
+    );
+    let between = digest_key(ACCOUNT, REGION, first().plus(6 * 3600 + 60), false);
+    for key in [old, between] {
+        let mut bucket = sound.clone();
+        plant_log(&mut bucket, &log);
+        plant_digest(&mut bucket, &key, |forged| {
+            forged["digestStartTime"] = json!("2000-01-01T00:00:00Z");
+            forged["digestEndTime"] = json!("2100-01-01T00:00:00Z");
+            forged["logFiles"] = json!([{
+                "s3Bucket": BUCKET, "s3Object": log,
+                "hashValue": sha256_hex(&log_text(ACCOUNT, REGION, first(), 77)),
+            }]);
+        });
+        let found = verification(&signer, &bucket, 1);
+        assert!(is_unreferenced(&found, &log), "{key}: {found:?}");
+        assert!(
+            found
+                .faults
+                .iter()
+                .any(|fault| fault.object.ends_with(&key)),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn a_digest_that_cannot_be_read_does_not_hide_what_was_before_it() {
+    let (signer, mut bucket) = made(12, 0);
+    for hour in 4..8 {
+        bucket.0.remove(&digest(hour));
+    }
+    let bomb = gzip(&vec![b' '; qs_audit::decode::DIGEST_BYTES_MAX + 1]);
+    bucket.0.get_mut(&digest(8)).unwrap().body = bomb;
+    let lines = faults_of(&signer, &bucket);
+    assert_eq!(lines[0], digest_line(&digest(8), "invalid format"));
+    assert!(
+        lines[1].starts_with("Digest files are missing between"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn log_files_with_odd_names_are_judged_by_their_folder() {
+    let (signer, sound) = made(12, 1);
+    let folder = sound.keys("/CloudTrail/")[0]
+        .rsplit_once('/')
+        .unwrap()
+        .0
+        .to_owned();
+    for name in [
+        "x.json.gz",
+        "444455556666_CloudTrail_eu-central-1_20200101T0000Z_X.json.gz",
+    ] {
+        let mut bucket = sound.clone();
+        let key = format!("{folder}/{name}");
+        plant_log(&mut bucket, &key);
+        assert!(
+            is_unreferenced(&verification(&signer, &bucket, 1), &key),
+            "{name}"
+        );
+    }
+    let mut bucket = sound.clone();
+    plant_log(&mut bucket, &format!("{folder}/below/x.json.gz"));
+    let found = verification(&signer, &bucket, 1);
+    assert_eq!(found.unchecked_count(), 1, "{found:?}");
+}
+
+#[test]
+fn copies_in_another_folder_of_the_bucket_are_no_faults() {
+    let (signer, sound) = made(12, 1);
+    let mut bucket = sound.clone();
+    for (key, object) in &sound.0 {
+        bucket.0.insert(format!("backup/{key}"), object.clone());
+    }
+    let found = verification(&signer, &bucket, 1);
+    assert!(!found.is_faulty(), "{found:?}");
+    assert_eq!(found.total().digests.valid, 12);
+}
+
+#[test]
+fn a_chain_that_ends_too_soon_is_said_to() {
+    let (signer, mut bucket) = made(12, 1);
+    let other = Chain {
+        account: "555566667777",
+        ..chain(4, 1)
+    };
+    other.put(&signer, &mut bucket);
+    let found = verification(&signer, &bucket, 1);
+    assert!(!found.is_faulty());
+    let why = &found.unchecked[0].why;
+    assert!(
+        why.starts_with("no digest covers the time after 2026-07-01T04:00:31Z"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_forged_addendum_takes_no_event_away() {
+    let (signer, mut bucket) = organisation();
+    let plain = copied(&signer, &bucket);
+    let sound = read(plain.path(), "chains", &[], Exit::Clean);
+    let key = largest(&bucket);
+    let text = crate::digest_bucket::gunzip(&bucket.0[&key].body);
+    let document: Value = serde_json::from_slice(&text).unwrap();
+    let records = document["Records"].as_array().unwrap();
+    let is_hop = |record: &&Value| record["eventName"] == "AssumeRole";
+    let hops: Vec<&Value> = records.iter().filter(is_hop).collect();
+    assert!(hops.len() > 2);
+    let mut forged = Vec::new();
+    for (one, other) in hops.iter().zip(hops.iter().cycle().skip(1)) {
+        let mut record = (*one).clone();
+        record["addendum"] = json!({"reason": "UPDATED_DATA", "originalEventID": other["eventID"]});
+        forged.push(record);
+    }
+    let name = key.replace(".json.gz", "Z.json.gz");
+    let body = gzip(json!({ "Records": forged }).to_string().as_bytes());
+    bucket.0.insert(
+        name,
+        Object {
+            body,
+            ..Object::default()
+        },
+    );
+    let folder = copied(&signer, &bucket);
+    let chains = read(folder.path(), "chains", &[], Exit::Clean);
+    assert_eq!(chains["chains"], sound["chains"]);
 }

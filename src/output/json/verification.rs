@@ -90,6 +90,7 @@ struct UncoveredV1<'a> {
     from: UtcSecond,
     to: UtcSecond,
     why: &'static str,
+    is_proven: bool,
     is_backfill: bool,
 }
 
@@ -152,6 +153,7 @@ impl<'a> UncoveredV1<'a> {
             from: uncovered.from,
             to: uncovered.to,
             why: uncovered.why.as_str(),
+            is_proven: uncovered.is_proven,
             is_backfill: uncovered.is_backfill,
         }
     }
