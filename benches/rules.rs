@@ -71,6 +71,8 @@ fn main() {
     for _ in 0..3 {
         let start = Instant::now();
         let facts = Facts::new(Given {
+            verification: None,
+            worth: &[],
             window: TimeWindow {
                 from: Some(plan.end().plus(-DAYS_JUDGED * 86_400)),
                 to: Some(plan.end()),

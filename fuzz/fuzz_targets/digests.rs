@@ -63,7 +63,7 @@ fuzz_target!(|body: &[u8]| {
         listed: TimeWindow::ALL,
         now: UtcSecond::from_unix(1_800_000_000),
     };
-    let (verification, worth) = settle(chains, files);
+    let (verification, worth) = settle(&chains, files);
     let total = verification.total();
     assert_eq!(total.digests.valid, 0);
     assert!(total.digests.total() >= count);

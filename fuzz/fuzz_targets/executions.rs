@@ -13,7 +13,8 @@ fuzz_target!(|body: &[u8]| {
     let read = || {
         let mut statistics = Statistics::default();
         read_executions("executions", &text, quick_query_id, &mut statistics);
-        statistics
+        // By id they are in no order.
+        (statistics.told(), statistics.duplicates, statistics.updates, statistics.rejects)
     };
-    assert_eq!(format!("{:?}", read()), format!("{:?}", read()));
+    assert_eq!(read(), read());
 });

@@ -234,19 +234,9 @@ impl Checker<'_> {
             logs,
             executions: self.paths(raw.executions),
             costs: self.paths(raw.costs),
-            business_units: units.paths.iter().map(|path| self.beside(path)).collect(),
-            public_keys: raw
-                .verify
-                .public_keys
-                .iter()
-                .map(|path| self.beside(path))
-                .collect(),
-            signatures: raw
-                .verify
-                .signatures
-                .iter()
-                .map(|path| self.beside(path))
-                .collect(),
+            business_units: self.all_beside(&units.paths),
+            public_keys: self.all_beside(&raw.verify.public_keys),
+            signatures: self.all_beside(&raw.verify.signatures),
             business_unit_tag: units.tag,
             cost_center_tag: units.cost_center_tag,
             terabyte: match raw.pricing.tb {
@@ -409,6 +399,10 @@ impl Checker<'_> {
     /// Relative paths start in the folder of the configuration.
     pub(super) fn beside(&self, path: &str) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    fn all_beside(&self, paths: &[String]) -> Vec<PathBuf> {
+        paths.iter().map(|path| self.beside(path)).collect()
     }
 
     fn paths(&self, paths: Vec<RawPath>) -> Vec<PathBuf> {

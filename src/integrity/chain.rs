@@ -610,135 +610,148 @@ impl<'a> Chain<'a> {
         Some(format!("s3://{}/{root}", digest.bucket))
     }
 
+    /// Hands over what was found out.
     fn finish(self, chains: &mut Chains) {
-        let file = if self.is_backfill {
-            FaultyFile::BackfillDigest
-        } else {
-            FaultyFile::Digest
-        };
-        let fault = |object: &Text, at: UtcSecond, kind: FaultKind| Fault {
-            place: self.place.clone(),
-            at: Some(at),
-            file,
-            object: object.clone(),
-            kind,
-        };
-        let mut tally = Tally::default();
         let mut of_place = PlaceVerified::default();
-        let broken = |end: UtcSecond| Cover {
-            from: end.plus(-DIGEST_SECONDS),
-            to: end,
-            verdict: Verdict::Invalid,
-        };
-        let root = self.s3_root();
-        let shown = |key: &Text| match root.as_ref().zip(tail(key)) {
-            Some((root, end)) if !key.starts_with("s3://") => format!("{root}{end}").into(),
-            _ => key.clone(),
-        };
-        let mut covers: Vec<Cover> = Vec::new();
-        for (end, object) in self.missing.iter().map(|(object, end)| (*end, object)) {
-            tally.invalid += 1;
-            covers.push(broken(end));
-            chains
-                .verification
-                .faults
-                .push(fault(object, end, FaultKind::NotFound));
-        }
-        for one in &self.uncovered {
-            if one.why == UncoveredWhy::DigestsMissing {
-                covers.push(Cover {
-                    from: one.from,
-                    to: one.to,
-                    verdict: Verdict::Invalid,
-                });
-            }
-        }
-        for (at, read) in self.digests.iter().enumerate() {
-            let (verdict, end) = (self.verdicts[at], read.name.ended_at);
-            let is_asked = self.is_asked(at);
-            if verdict != Verdict::Invalid {
-                chains.newest = chains.newest.max(Some(end));
-                if !self.is_backfill {
-                    let known = chains.ends.entry(self.place.clone()).or_insert(end);
-                    *known = end.max(*known);
-                }
-            }
-            if is_asked {
-                match verdict {
-                    Verdict::Valid => tally.valid += 1,
-                    Verdict::Invalid => tally.invalid += 1,
-                    Verdict::Unchecked => tally.unchecked += 1,
-                }
-                if let Some(kind) = self.faults.get(&at) {
-                    let known = shown(&read.key);
-                    chains
-                        .verification
-                        .faults
-                        .push(fault(&known, end, kind.clone()));
-                }
-            }
-            if verdict == Verdict::Invalid && is_asked && !is_misplaced(read) {
-                covers.push(broken(end));
-            }
-            // What an invalid digest says of its time and its files counts for nothing.
-            let Some(digest) = read.body.digest().filter(|_| verdict != Verdict::Invalid) else {
-                continue;
-            };
-            covers.push(Cover {
-                from: digest.started_at,
-                to: digest.ended_at,
-                verdict,
-            });
-            if is_asked && verdict == Verdict::Valid {
-                let earliest = of_place
-                    .from
-                    .map_or(digest.started_at, |known| known.min(digest.started_at));
-                of_place.from = Some(earliest);
-                of_place.to = of_place.to.max(Some(digest.ended_at));
-            }
-            for file in &digest.log_files {
-                let Some(end) = tail(&file.object) else {
-                    continue;
-                };
-                chains.named.entry(end.into()).or_default().push(Named {
-                    file: file.clone(),
-                    place: self.place.clone(),
-                    by: verdict,
-                    is_asked,
-                });
-            }
-        }
+        let tally = self.tally();
         if self.is_backfill {
             of_place.backfill_digests = tally;
         } else {
             of_place.digests = tally;
         }
-        let place = (self.place.account_id.clone(), self.place.region.clone());
-        if let Some(trail) = &self.place.trail {
-            chains
-                .trails
-                .entry(place.clone())
-                .or_default()
-                .insert(trail.clone());
+        for (at, read) in self.digests.iter().enumerate() {
+            // What an invalid digest says of its time and its files counts for nothing.
+            if self.verdicts[at] == Verdict::Invalid {
+                continue;
+            }
+            let end = read.name.ended_at;
+            chains.newest = chains.newest.max(Some(end));
+            if !self.is_backfill {
+                let known = chains.ends.entry(self.place.clone()).or_insert(end);
+                *known = end.max(*known);
+            }
+            let Some(digest) = read.body.digest() else {
+                continue;
+            };
+            if self.is_asked(at) && self.verdicts[at] == Verdict::Valid {
+                let known = of_place.from.unwrap_or(digest.started_at);
+                of_place.from = Some(known.min(digest.started_at));
+                of_place.to = of_place.to.max(Some(digest.ended_at));
+            }
+            self.name_files(at, digest, chains);
         }
-        chains.covers.entry(place).or_default().extend(covers);
-        let known = chains
-            .verification
-            .places
-            .entry(self.place.clone())
-            .or_default();
-        known.merge(&of_place);
-        chains.verification.uncovered.extend(self.uncovered);
-        let unchecked = self.unchecked.into_iter();
+        let place = (self.place.account_id.clone(), self.place.region.clone());
+        let trails = chains.trails.entry(place.clone()).or_default();
+        trails.extend(self.place.trail.clone());
         chains
-            .verification
+            .covers
+            .entry(place)
+            .or_default()
+            .extend(self.covers());
+        let verification = &mut chains.verification;
+        verification.faults.extend(self.faults());
+        let known = verification.places.entry(self.place.clone());
+        known.or_default().merge(&of_place);
+        let place = Some(self.place);
+        let unchecked = self.unchecked.into_iter();
+        verification
             .unchecked
             .extend(unchecked.map(|(why, (object, count))| Unchecked {
-                place: Some(self.place.clone()),
+                place: place.clone(),
                 why,
                 object,
                 count,
             }));
+        verification.uncovered.extend(self.uncovered);
+    }
+
+    fn tally(&self) -> Tally {
+        let mut tally = Tally {
+            invalid: self.missing.len() as u64,
+            ..Tally::default()
+        };
+        for at in (0..self.digests.len()).filter(|at| self.is_asked(*at)) {
+            match self.verdicts[at] {
+                Verdict::Valid => tally.valid += 1,
+                Verdict::Invalid => tally.invalid += 1,
+                Verdict::Unchecked => tally.unchecked += 1,
+            }
+        }
+        tally
+    }
+
+    /// What is wrong with digests that are judged.
+    fn faults(&self) -> Vec<Fault> {
+        let root = self.s3_root();
+        let shown = |key: &Text| match root.as_ref().zip(tail(key)) {
+            Some((root, end)) if !key.starts_with("s3://") => format!("{root}{end}").into(),
+            _ => key.clone(),
+        };
+        let fault = |object: Text, at: UtcSecond, kind: FaultKind| Fault {
+            place: self.place.clone(),
+            at: Some(at),
+            file: if self.is_backfill {
+                FaultyFile::BackfillDigest
+            } else {
+                FaultyFile::Digest
+            },
+            object,
+            kind,
+        };
+        let missing = self.missing.iter();
+        let missing = missing.map(|(object, end)| fault(object.clone(), *end, FaultKind::NotFound));
+        let faulty = self.faults.iter().filter(|(at, _)| self.is_asked(**at));
+        let faulty = faulty.map(|(at, kind)| {
+            let read = &self.digests[*at];
+            fault(shown(&read.key), read.name.ended_at, kind.clone())
+        });
+        missing.chain(faulty).collect()
+    }
+
+    /// Time that digests cover, or would if they were there and sound.
+    fn covers(&self) -> Vec<Cover> {
+        let broken = |from: UtcSecond, to: UtcSecond| Cover {
+            from,
+            to,
+            verdict: Verdict::Invalid,
+        };
+        let hour = |end: UtcSecond| broken(end.plus(-DIGEST_SECONDS), end);
+        let mut covers: Vec<Cover> = self.missing.values().map(|end| hour(*end)).collect();
+        let missing = |one: &&Uncovered| one.why == UncoveredWhy::DigestsMissing;
+        let uncovered = self.uncovered.iter().filter(missing);
+        covers.extend(uncovered.map(|one| broken(one.from, one.to)));
+        for (at, read) in self.digests.iter().enumerate() {
+            let is_judged = self.is_asked(at) && !is_misplaced(read);
+            match (self.verdicts[at], read.body.digest()) {
+                (Verdict::Invalid, _) if is_judged => covers.push(hour(read.name.ended_at)),
+                (Verdict::Unchecked, None) => covers.push(hour(read.name.ended_at)),
+                (verdict @ (Verdict::Valid | Verdict::Unchecked), Some(digest)) => {
+                    covers.push(Cover {
+                        from: digest.started_at,
+                        to: digest.ended_at,
+                        verdict,
+                    });
+                }
+                (Verdict::Invalid, _) | (Verdict::Valid, None) => {}
+            }
+        }
+        covers
+    }
+
+    /// Notes the log files that a digest names.
+    fn name_files(&self, at: usize, digest: &Digest, chains: &mut Chains) {
+        let is_asked = self.is_asked(at);
+        for file in &digest.log_files {
+            let Some(end) = tail(&file.object) else {
+                continue;
+            };
+            chains.named.entry(end.into()).or_default().push(Named {
+                file: file.clone(),
+                place: self.place.clone(),
+                by: self.verdicts[at],
+                is_asked,
+            });
+        }
     }
 }
 

@@ -52,7 +52,7 @@ impl Chains {
 /// Holds log files against digests. Gives what was verified, and what each of the
 /// files is worth, in their order.
 #[must_use]
-pub fn settle(chains: Chains, files: Files<'_>) -> (Verification, Vec<Integrity>) {
+pub fn settle(chains: &Chains, files: Files<'_>) -> (Verification, Vec<Integrity>) {
     let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, file) in files.read.iter().enumerate() {
         if let Some(end) = tail(&file.key) {
@@ -61,8 +61,8 @@ pub fn settle(chains: Chains, files: Files<'_>) -> (Verification, Vec<Integrity>
     }
     let mut settling = Settling {
         files,
-        end: end_of_time(&chains, files),
-        chains: &chains,
+        end: end_of_time(chains, files),
+        chains,
         positions,
         verification: chains.verification.clone(),
         unchecked: BTreeMap::new(),
@@ -201,13 +201,12 @@ impl<'a> Settling<'a> {
             }
         }
         if candidates.is_empty() {
-            match self.why_absent(named) {
-                Some(why) => self.cannot_check(&named.place, why, &object),
-                None => {
-                    is_faulty = true;
-                    let gone = FaultKind::NotFound;
-                    self.fault(named.place.clone(), end, object.as_str().into(), gone);
-                }
+            if let Some(why) = self.why_absent(named) {
+                self.cannot_check(&named.place, why, &object);
+            } else {
+                is_faulty = true;
+                let gone = FaultKind::NotFound;
+                self.fault(named.place.clone(), end, object.as_str().into(), gone);
             }
         }
         let is_vouched_for = named.by == Verdict::Valid;

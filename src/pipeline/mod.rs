@@ -176,7 +176,7 @@ pub fn run_verifying(
     pool(plan)?.install(|| {
         let chains = verify::chains(plan, evidence);
         let read = read::read(plan, source, true, watcher);
-        let verified = verify::settle(plan, source, evidence, chains, read.contents);
+        let verified = verify::settle(plan, source, evidence, &chains, read.contents);
         let key = |object| source.key(object);
         finish(plan, &key, (read.events, read.coverage), Some(verified))
     })

@@ -67,7 +67,7 @@ pub fn verify(
             },
             plan,
         );
-        Ok(settle(plan, logs, evidence, chains, contents).0)
+        Ok(settle(plan, logs, evidence, &chains, contents).0)
     })
 }
 
@@ -93,7 +93,7 @@ pub(super) fn settle(
     plan: &Plan,
     logs: &dyn LogSource,
     evidence: &Evidence<'_>,
-    chains: Chains,
+    chains: &Chains,
     contents: Vec<(u32, Contents)>,
 ) -> (Verification, Vec<Integrity>) {
     let listed = (0..logs.object_count()).map(|object| LogFileRead {
@@ -147,7 +147,7 @@ fn read_digests(plan: &Plan, evidence: &Evidence<'_>) -> Vec<DigestRead> {
             let beside = source.metadata(object);
             let key = source.key(object);
             let beside = beside.or_else(|| evidence.signatures.get(tail(&key)?).cloned());
-            (key, body, beside.map(metadata))
+            (key, body, beside.as_ref().map(metadata))
         },
         plan,
     );
@@ -162,7 +162,7 @@ fn read_digests(plan: &Plan, evidence: &Evidence<'_>) -> Vec<DigestRead> {
 }
 
 /// What is beside a digest, by the names that CloudTrail gives it.
-fn metadata(beside: BTreeMap<Text, Text>) -> Metadata {
+fn metadata(beside: &BTreeMap<Text, Text>) -> Metadata {
     let member = |name: &str| beside.get(name).cloned();
     Metadata {
         signature: member("signature"),

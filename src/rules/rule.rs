@@ -263,7 +263,7 @@ impl Vouching {
     fn of(&self, group: &Group) -> Integrity {
         let events = group.events().iter().map(|id| self.events.get(id));
         let chains = group.chains().iter().map(|id| self.chains.get(id));
-        let known = events.chain(chains).map(|known| known.copied());
+        let known = events.chain(chains).map(Option::<&Integrity>::copied);
         let known = known.map(|known| known.unwrap_or(Integrity::Unverified));
         let told = group.told_integrity().or_else(|| Integrity::worst(known));
         told.unwrap_or(Integrity::Unverified)

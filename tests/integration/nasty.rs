@@ -27,6 +27,7 @@ use std::path::Path;
 const EXPECTED: &str = "tests/data/nasty.json";
 
 /// Inputs of any kind, small or made here.
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn inputs() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: &str| text.as_bytes().to_vec();
     let record = r#"{"eventVersion":"1.11","eventSource":"sts.amazonaws.com","eventName":"AssumeRole","eventTime":"2026-07-01T10:00:00Z","eventID":"e"}"#;
@@ -341,6 +342,7 @@ const PARSERS: [(&str, Parser); 13] = [
 ];
 
 /// Inputs that are nasty for one parser: nearly right.
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn nearly_right() -> Vec<(&'static str, &'static str, String)> {
     let policy =
         |statement: &str| format!("{{\"Version\":\"2012-10-17\",\"Statement\":{statement}}}");

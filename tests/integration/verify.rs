@@ -454,13 +454,10 @@ fn digests_made_afterwards_are_a_chain_of_their_own() {
     let metadata = &mut bucket.0.get_mut(&key).unwrap().metadata;
     metadata.remove("backfill-generation-timestamp").unwrap();
     let lines = faults_of(&signer, &bucket);
-    assert_eq!(
-        lines,
-        [format!(
-            "(backfill) {}",
-            digest_line(&key, "invalid format")
-        )]
-    );
+    // What only an invalid digest names is in no digest, if valid ones cover its time.
+    assert!(lines[0].ends_with("no digest names it"), "{lines:?}");
+    let words = digest_line(&key, "invalid format");
+    assert_eq!(lines[1..], [format!("(backfill) {words}")]);
 }
 
 #[test]
@@ -690,6 +687,10 @@ fn read(folder: &Path, command: &str, more: &[&str], exit: Exit) -> Value {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story: sound, then altered, then without keys"
+)]
 fn chains_and_findings_say_what_they_rest_on() {
     let (signer, sound) = organisation();
     let folder = copied(&signer, &sound);
