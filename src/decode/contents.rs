@@ -1,9 +1,11 @@
 //! What an object holds, as CloudTrail's digests count it (facts.md section 7): the
 //! text of one gzip member, and nothing behind it.
 
+use super::budget::InflateBudget;
 use super::inflate::{Fault, Inflater};
 use crate::model::coverage::{Limits, RejectReason};
 use crate::model::integrity::{Contents, hash_of};
+use std::sync::Arc;
 
 /// Unpacks objects, one after the other, on one thread.
 pub struct Unpacker {
@@ -15,8 +17,14 @@ impl Unpacker {
     /// An unpacker with these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        Self::sharing(limits, InflateBudget::of(&limits))
+    }
+
+    /// The same, sharing its memory for large objects with others.
+    #[must_use]
+    pub fn sharing(limits: Limits, budget: Arc<InflateBudget>) -> Self {
         Self {
-            inflater: Inflater::new(),
+            inflater: Inflater::new(budget),
             limits,
         }
     }
@@ -24,7 +32,9 @@ impl Unpacker {
     /// What a log file holds: its stored bytes to the SHA-256 of its text.
     pub fn contents(&mut self, body: &[u8]) -> Contents {
         let fault = self.inflater.load(body, &self.limits);
-        of_loaded(&self.inflater, body, fault.as_ref())
+        let contents = of_loaded(&self.inflater, body, fault.as_ref());
+        self.inflater.let_go();
+        contents
     }
 
     /// The text of a digest, as it was signed; `None` where there is no whole one of at

@@ -6,12 +6,14 @@
 //! format is proof of corruption, and nothing of it is trusted; a member that
 //! merely stops early gives what came whole.
 
+use super::budget::{InflateBudget, Permit};
 use super::lanes::BLOCK;
 use crate::model::coverage::{Limits, RejectReason};
 use flate2::bufread::GzDecoder;
 use libdeflater::Decompressor;
 use memchr::memmem;
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 
 /// Zero bytes kept behind the text, so that the scanner may look a block ahead.
 pub(super) const PADDING: usize = BLOCK;
@@ -32,6 +34,10 @@ pub(super) struct Fault {
     pub(super) detail: String,
 }
 
+/// Inflated bytes that an object may have before it counts against the budget of all
+/// threads: nearly all objects are smaller.
+const SMALL_BYTES_MAX: usize = 16 << 20;
+
 /// Inflates objects one after the other into one buffer.
 pub(super) struct Inflater {
     decompressor: Decompressor,
@@ -40,15 +46,33 @@ pub(super) struct Inflater {
     /// Bytes of the text that the first member holds, where it is whole and something
     /// follows it.
     first_of_several: Option<usize>,
+    budget: Arc<InflateBudget>,
+    /// The part of the budget that a large object has, until it is let go.
+    permit: Option<Permit>,
+    /// Bytes that the object at hand may inflate to.
+    bytes_max: usize,
 }
 
 impl Inflater {
-    pub(super) fn new() -> Self {
+    /// An inflater that shares a budget with others.
+    pub(super) fn new(budget: Arc<InflateBudget>) -> Self {
         Self {
             decompressor: Decompressor::new(),
             buffer: Vec::new(),
             length: 0,
             first_of_several: None,
+            budget,
+            permit: None,
+            bytes_max: 0,
+        }
+    }
+
+    /// Lets a large object go: its memory, and its part of the budget. Its text is gone
+    /// then; that of a small one stays where it is.
+    pub(super) fn let_go(&mut self) {
+        if self.permit.take().is_some() {
+            self.buffer = Vec::new();
+            self.length = 0;
         }
     }
 
@@ -79,12 +103,18 @@ impl Inflater {
 
     /// Takes the next object. What can be read of it is the new text.
     pub(super) fn load(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
+        self.let_go();
         self.length = 0;
         self.first_of_several = None;
-        let fault = if Self::is_gzip(body) {
-            self.gunzip(body, limits)
+        self.bytes_max = if Self::is_gzip(body) {
+            limits.inflated_bytes_max(body.len())
         } else {
-            self.plain(body, limits)
+            limits.object_bytes_max
+        };
+        let fault = if Self::is_gzip(body) {
+            self.gunzip(body)
+        } else {
+            self.plain(body)
         };
         self.reserve(self.length);
         self.buffer[self.length..self.length + PADDING].fill(0);
@@ -94,14 +124,23 @@ impl Inflater {
     /// Makes room for so many bytes of text and the padding. The buffer never
     /// shrinks: clearing it for every object would cost as much as inflating.
     fn reserve(&mut self, length: usize) {
-        if self.buffer.len() < length + PADDING {
-            self.buffer.resize(length + PADDING, 0);
+        if self.buffer.len() >= length + PADDING {
+            return;
         }
+        if length > SMALL_BYTES_MAX && self.permit.is_none() {
+            // How large it becomes is not known: it gets what it may take, and memory is
+            // only touched where there is text.
+            self.permit = Some(self.budget.take(self.bytes_max));
+            let room = self.bytes_max + CHUNK + PADDING;
+            self.buffer
+                .reserve_exact(room.saturating_sub(self.buffer.len()));
+        }
+        self.buffer.resize(length + PADDING, 0);
     }
 
-    fn plain(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
-        if body.len() > limits.object_bytes_max {
-            return Some(too_large(limits, 0));
+    fn plain(&mut self, body: &[u8]) -> Option<Fault> {
+        if body.len() > self.bytes_max {
+            return Some(self.too_large(0));
         }
         self.reserve(body.len());
         self.buffer[..body.len()].copy_from_slice(body);
@@ -109,19 +148,19 @@ impl Inflater {
         None
     }
 
-    fn gunzip(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
-        if self.gunzip_single(body, limits).is_some() {
+    fn gunzip(&mut self, body: &[u8]) -> Option<Fault> {
+        if self.gunzip_single(body).is_some() {
             return None;
         }
-        self.gunzip_members(body, limits)
+        self.gunzip_members(body)
     }
 
     /// The common case: one sound member, within the limit, and nothing else.
-    fn gunzip_single(&mut self, body: &[u8], limits: &Limits) -> Option<()> {
+    fn gunzip_single(&mut self, body: &[u8]) -> Option<()> {
         let trailer = body.last_chunk::<4>()?;
         let claimed = usize::try_from(u32::from_le_bytes(*trailer)).ok()?;
         let believable = body.len() >= GZIP_BYTES_MIN
-            && claimed <= limits.object_bytes_max
+            && claimed <= self.bytes_max
             && claimed / DEFLATE_RATIO_MAX <= body.len();
         if !believable {
             return None;
@@ -133,13 +172,13 @@ impl Inflater {
         is_single.then(|| self.length = claimed)
     }
 
-    fn gunzip_members(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
+    fn gunzip_members(&mut self, body: &[u8]) -> Option<Fault> {
         let mut rest = body;
         while rest.starts_with(GZIP_MAGIC) {
             let offset = body.len() - rest.len();
             let member = self.length;
             let mut decoder = GzDecoder::new(rest);
-            match self.append(&mut decoder, limits) {
+            match self.append(&mut decoder) {
                 Ok(true) => {
                     rest = decoder.into_inner();
                     if offset == 0 && !rest.is_empty() {
@@ -148,7 +187,7 @@ impl Inflater {
                 }
                 Ok(false) => {
                     self.length = 0;
-                    return Some(too_large(limits, offset));
+                    return Some(self.too_large(offset));
                 }
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                     return Some(Fault {
@@ -178,7 +217,7 @@ impl Inflater {
     }
 
     /// Appends what the decoder gives; false where that is over the limit.
-    fn append(&mut self, decoder: &mut impl Read, limits: &Limits) -> std::io::Result<bool> {
+    fn append(&mut self, decoder: &mut impl Read) -> std::io::Result<bool> {
         loop {
             self.reserve(self.length + CHUNK);
             let room = &mut self.buffer[self.length..self.length + CHUNK];
@@ -188,9 +227,22 @@ impl Inflater {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-            if self.length > limits.object_bytes_max {
+            if self.length > self.bytes_max {
                 return Ok(false);
             }
+        }
+    }
+}
+
+impl Inflater {
+    fn too_large(&self, offset: usize) -> Fault {
+        Fault {
+            reason: RejectReason::TooLarge,
+            offset,
+            detail: format!(
+                "holds more than {} bytes, the limit for one object that is stored like this",
+                self.bytes_max
+            ),
         }
     }
 }
@@ -200,17 +252,6 @@ impl Inflater {
 /// length of the text at hand.
 fn may_end_earlier(body: &[u8], length: [u8; 4]) -> bool {
     memmem::find(&body[..body.len() - 1], &length).is_some()
-}
-
-fn too_large(limits: &Limits, offset: usize) -> Fault {
-    Fault {
-        reason: RejectReason::TooLarge,
-        offset,
-        detail: format!(
-            "holds more than {} bytes, the limit for one object",
-            limits.object_bytes_max
-        ),
-    }
 }
 
 #[cfg(test)]
@@ -227,7 +268,7 @@ mod tests {
     }
 
     fn load(body: &[u8], limits: &Limits) -> (Vec<u8>, Option<RejectReason>) {
-        let mut inflater = Inflater::new();
+        let mut inflater = Inflater::new(InflateBudget::of(limits));
         let fault = inflater.load(body, limits);
         let padded = inflater.padded();
         let (text, padding) = padded.split_at(padded.len() - PADDING);
@@ -297,6 +338,37 @@ mod tests {
         let plain = vec![b' '; 100];
         assert_eq!(load(&plain, &limit(99)).1, Some(RejectReason::TooLarge));
         assert_eq!(load(&plain, &limit(100)).1, None);
+    }
+
+    #[test]
+    fn what_inflates_further_than_logs_do_is_a_bomb() {
+        let limits = Limits {
+            inflation_ratio_max: 50,
+            any_ratio_bytes_max: 10_000,
+            ..Limits::DEFAULT
+        };
+        let bomb = gzip(&vec![b' '; 1_000_000]);
+        assert!(bomb.len() * 50 < 1_000_000);
+        assert_eq!(load(&bomb, &limits).1, Some(RejectReason::TooLarge));
+        let several = [gzip(b"x"), bomb].concat();
+        assert_eq!(load(&several, &limits).1, Some(RejectReason::TooLarge));
+        // A small object may be as dense as it likes.
+        let small = gzip(&vec![b' '; 10_000]);
+        assert_eq!(load(&small, &limits).1, None);
+    }
+
+    #[test]
+    fn a_large_object_is_let_go_when_the_next_one_comes() {
+        let large = gzip(&vec![b' '; SMALL_BYTES_MAX + 1]);
+        let budget = InflateBudget::of(&Limits::DEFAULT);
+        let mut inflater = Inflater::new(Arc::clone(&budget));
+        assert_eq!(inflater.load(&large, &Limits::DEFAULT), None);
+        assert_eq!(inflater.text().len(), SMALL_BYTES_MAX + 1);
+        assert!(budget.free() < Limits::DEFAULT.inflating_bytes_max);
+        assert_eq!(inflater.load(&gzip(b"small"), &Limits::DEFAULT), None);
+        assert_eq!(inflater.text(), b"small");
+        assert_eq!(budget.free(), Limits::DEFAULT.inflating_bytes_max);
+        assert!(inflater.buffer.capacity() < SMALL_BYTES_MAX);
     }
 
     #[test]

@@ -1,24 +1,76 @@
 //! One copy of each string that many events share.
 
+use crate::model::coverage::Limits;
 use crate::model::identity::Identity;
-use crate::model::text::Text;
+use crate::model::text::{OpaqueId, Text};
 use hashbrown::HashSet;
 use std::sync::Arc;
 
-/// Strings longer than this are rarely shared and not worth looking up.
-const SHARED_BYTES_MAX: usize = 256;
-
-/// Shares equal strings and identities among the events of one worker.
-#[derive(Default)]
+/// Shares equal strings and identities among the events of one worker, and holds what is
+/// kept of a record to its limits.
 pub(super) struct Interner {
     texts: HashSet<Text>,
     identities: HashSet<Arc<Identity>>,
+    text_bytes_max: usize,
+    policy_bytes_max: usize,
+    /// What of the record at hand is longer than is kept.
+    excess: Option<String>,
+}
+
+impl Default for Interner {
+    fn default() -> Self {
+        Self::new(&Limits::DEFAULT)
+    }
 }
 
 impl Interner {
+    /// An interner with these limits.
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            texts: HashSet::new(),
+            identities: HashSet::new(),
+            text_bytes_max: limits.kept_text_bytes_max,
+            policy_bytes_max: limits.policy_bytes_max,
+            excess: None,
+        }
+    }
+
+    /// What of the record at hand was longer than is kept, in words; the next record has
+    /// a fresh start.
+    pub(super) fn take_excess(&mut self) -> Option<String> {
+        self.excess.take()
+    }
+
+    /// Notes that something of the record at hand is longer than is kept.
+    pub(super) fn note_excess(&mut self, what: String) {
+        self.excess.get_or_insert(what);
+    }
+
     pub(super) fn text(&mut self, text: &str) -> Text {
-        if text.len() > SHARED_BYTES_MAX {
-            return text.into();
+        self.bounded(text, self.text_bytes_max)
+    }
+
+    /// A policy document, which may be longer than other text.
+    pub(super) fn policy(&mut self, text: Option<&str>) -> Option<Text> {
+        text.filter(|text| !text.is_empty())
+            .map(|text| self.bounded(text, self.policy_bytes_max))
+    }
+
+    /// An id, as it was logged.
+    pub(super) fn id(&mut self, id: &str) -> OpaqueId {
+        match OpaqueId::new(id) {
+            OpaqueId::Uuid(bytes) => OpaqueId::Uuid(bytes),
+            OpaqueId::Other(_) => OpaqueId::Other(self.text(id)),
+        }
+    }
+
+    fn bounded(&mut self, text: &str, bytes_max: usize) -> Text {
+        if text.len() > bytes_max {
+            let length = text.len();
+            self.note_excess(format!(
+                "a text of {length} bytes; the limit is {bytes_max}"
+            ));
+            return Text::default();
         }
         self.texts
             .get_or_insert_with(text, |text: &str| Text::from(text))

@@ -30,12 +30,51 @@ pub(super) struct Object<T>(pub(super) T);
 #[derive(Debug, Default)]
 pub(super) struct Present(pub(super) bool);
 
+/// Entries of a list that are read; AWS's have at most 50 (`BatchGetQueryExecution`).
+pub(super) const ENTRIES_MAX: usize = 1000;
+
+/// Strings of a list, the first [`ENTRIES_MAX`] of them.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    pub(super) kept: Vec<String>,
+    /// How many entries the list has.
+    pub(super) count: usize,
+}
+
+/// ARNs of a list, the first [`ENTRIES_MAX`] of them: `[{"arn": "..."}]`, with `ARN`, or
+/// just `["..."]`.
+#[derive(Debug, Default)]
+pub(super) struct Arns {
+    pub(super) kept: Vec<String>,
+    /// How many entries the list has.
+    pub(super) count: usize,
+}
+
+/// A string, an object that has one as its ARN, or nothing known.
+#[derive(Default)]
+struct Arn<'a>(Option<Cow<'a, str>>);
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WithArn<'a> {
+    #[serde(borrow)]
+    arn: Text<'a>,
+    #[serde(rename = "ARN", borrow)]
+    upper: Text<'a>,
+}
+
 /// The values of a visitor that knows one type and takes the others for nothing.
-macro_rules! nothing_of {
+macro_rules! nothing_of_scalars {
     ($($method:ident($type:ty)),* $(,)?) => {
         $(fn $method<E>(self, _: $type) -> Result<Self::Value, E> {
             Ok(Self::Value::default())
         })*
+    };
+}
+
+macro_rules! nothing_of {
+    ($($method:ident($type:ty)),* $(,)?) => {
+        nothing_of_scalars!($($method($type)),*);
 
         fn visit_unit<E>(self) -> Result<Self::Value, E> {
             Ok(Self::Value::default())
@@ -148,6 +187,105 @@ impl<'de> Deserialize<'de> for Present {
     }
 }
 
+/// Reads a list, keeps the first entries that hold anything, and counts all.
+fn bounded<'de, A, E>(
+    mut items: A,
+    text: fn(E) -> Option<String>,
+) -> Result<(Vec<String>, usize), A::Error>
+where
+    A: SeqAccess<'de>,
+    E: Deserialize<'de>,
+{
+    let (mut kept, mut count) = (Vec::new(), 0);
+    loop {
+        if kept.len() == ENTRIES_MAX {
+            while items.next_element::<IgnoredAny>()?.is_some() {
+                count += 1;
+            }
+            return Ok((kept, count));
+        }
+        let Some(entry) = items.next_element::<E>()? else {
+            return Ok((kept, count));
+        };
+        count += 1;
+        kept.extend(text(entry));
+    }
+}
+
+/// A visitor of a list whose entries are read by a function.
+macro_rules! list_visitor {
+    ($list:ident, $entry:ty, $text:expr) => {
+        impl<'de> Deserialize<'de> for $list {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct ListVisitor;
+                impl<'de> Visitor<'de> for ListVisitor {
+                    type Value = $list;
+
+                    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        formatter.write_str("a list")
+                    }
+
+                    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<$list, A::Error> {
+                        let (kept, count) = bounded::<A, $entry>(items, $text)?;
+                        Ok($list { kept, count })
+                    }
+
+                    fn visit_unit<E>(self) -> Result<$list, E> {
+                        Ok($list::default())
+                    }
+
+                    nothing_of_scalars!(
+                        visit_bool(bool),
+                        visit_i64(i64),
+                        visit_u64(u64),
+                        visit_f64(f64),
+                        visit_str(&str),
+                    );
+                    nothing_of_maps!();
+                }
+                deserializer.deserialize_any(ListVisitor)
+            }
+        }
+    };
+}
+
+list_visitor!(Texts, Text<'de>, |text| text.get().map(str::to_owned));
+list_visitor!(Arns, Arn<'de>, |arn| arn.0.map(Cow::into_owned));
+
+impl<'de: 'a, 'a> Deserialize<'de> for Arn<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ArnVisitor<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for ArnVisitor<'a> {
+            type Value = Arn<'a>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an ARN")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Arn(Some(Cow::Borrowed(text))))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Arn(Some(Cow::Owned(text.to_owned()))))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let WithArn { arn, upper } = WithArn::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Arn(upper.0.or(arn.0)))
+            }
+
+            nothing_of!(
+                visit_bool(bool),
+                visit_i64(i64),
+                visit_u64(u64),
+                visit_f64(f64),
+            );
+        }
+        deserializer.deserialize_any(ArnVisitor(PhantomData))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +321,24 @@ mod tests {
             let text = format!(r#"{{"inner":{odd},"after":"seen"}}"#);
             let outer: Outer<'_> = serde_json::from_str(&text).unwrap();
             assert_eq!(outer.after.get(), Some("seen"), "{odd}");
+        }
+    }
+
+    #[test]
+    fn lists_are_read_up_to_their_limit_and_counted_whole() {
+        let many = vec!["\"x\""; ENTRIES_MAX + 5].join(",");
+        let texts: Texts = serde_json::from_str(&format!("[{many}]")).unwrap();
+        assert_eq!(
+            (texts.kept.len(), texts.count),
+            (ENTRIES_MAX, ENTRIES_MAX + 5)
+        );
+        let arns: Arns =
+            serde_json::from_str(r#"["a",{"arn":"b"},{"ARN":"c","x":[{}]},7,null,[1],{}]"#)
+                .unwrap();
+        assert_eq!((arns.kept.join(""), arns.count), ("abc".to_owned(), 7));
+        for odd in ["null", "1", "\"x\"", "{\"a\":[1]}", "true"] {
+            let texts: Texts = serde_json::from_str(odd).unwrap();
+            assert_eq!(texts.count, 0, "{odd}");
         }
     }
 

@@ -6,6 +6,8 @@
 //! ([`interest`]) before it is parsed ([`record`]), so that only what matters
 //! costs a parse. Whatever cannot be read becomes a located reject.
 
+mod budget;
+mod change;
 mod contents;
 mod header;
 mod inflate;
@@ -19,8 +21,10 @@ mod scan;
 mod sightings;
 mod split;
 
+pub use budget::InflateBudget;
 pub use contents::{DIGEST_BYTES_MAX, Unpacker};
 pub use record::quick_query_id;
+pub use redact::{REDACTED, redact};
 pub use split::Reading;
 
 use crate::model::coverage::{Coverage, Limits, Reject, RejectReason, Sibling};
@@ -42,6 +46,7 @@ use sightings::Sightings;
 use split::Found;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What came of a record of a role session that may or may not be of interest.
 #[derive(Debug)]
@@ -110,6 +115,8 @@ pub struct Decoder {
     limits: Limits,
     reading: Reading,
     window: TimeWindow,
+    /// What all decoders of a run may have in memory of large objects.
+    budget: Arc<InflateBudget>,
     /// Whether the text of each object is hashed.
     hashes: bool,
     marks: Vec<SessionMark>,
@@ -122,11 +129,12 @@ impl Decoder {
     pub fn new(window: TimeWindow, limits: Limits, reading: Reading) -> Self {
         Self {
             inflater: None,
-            interner: Interner::default(),
+            interner: Interner::new(&limits),
             sightings: Sightings::new(&window),
             limits,
             reading,
             window,
+            budget: InflateBudget::of(&limits),
             hashes: false,
             marks: Vec::new(),
             decoded: Decoded::default(),
@@ -137,6 +145,12 @@ impl Decoder {
     #[must_use]
     pub fn hashing(self, hashes: bool) -> Self {
         Self { hashes, ..self }
+    }
+
+    /// The same, sharing its memory for large objects with other decoders.
+    #[must_use]
+    pub fn sharing(self, budget: Arc<InflateBudget>) -> Self {
+        Self { budget, ..self }
     }
 
     /// How many events were read so far.
@@ -177,7 +191,7 @@ impl Decoder {
         interest: &Interest,
     ) -> ObjectSize {
         self.decoded.coverage.bytes_read += body.len() as u64;
-        let mut inflater = self.inflater.take().unwrap_or_else(Inflater::new);
+        let mut inflater = self.take_inflater();
         let fault = inflater.load(body, &self.limits);
         let contents = if self.hashes {
             contents::of_loaded(&inflater, body, fault.as_ref())
@@ -209,6 +223,7 @@ impl Decoder {
             reader.read(length);
         }
         let records = reader.close(fault.is_some() || is_empty);
+        inflater.let_go();
         self.inflater = Some(inflater);
         ObjectSize {
             inflated_bytes: length as u64,
@@ -230,10 +245,11 @@ impl Decoder {
         });
     }
 
-    /// The wanted records of an object as JSON, secrets replaced.
+    /// Returns the wanted records of an object as JSON, whole: [`redact`] takes the
+    /// secrets out of them.
     #[must_use]
     pub fn raw(&mut self, body: &[u8], wanted: &BTreeSet<u32>) -> Vec<(u32, Value)> {
-        let inflater = self.inflater.get_or_insert_with(Inflater::new);
+        let mut inflater = self.take_inflater();
         let _ = inflater.load(body, &self.limits);
         let padded = inflater.padded();
         let length = padded.len() - PADDING;
@@ -244,9 +260,8 @@ impl Decoder {
                 Found::Element { start, end } => {
                     let text = std::str::from_utf8(&padded[start..end]);
                     if let (true, Ok(text)) = (wanted.contains(&next), text)
-                        && let Some(mut value) = whole_record(text)
+                        && let Some(value) = whole_record(text)
                     {
-                        redact::redact(&mut value);
                         found.push((next, value));
                     }
                     true
@@ -258,7 +273,15 @@ impl Decoder {
             };
             next += u32::from(counts);
         });
+        inflater.let_go();
+        self.inflater = Some(inflater);
         found
+    }
+
+    fn take_inflater(&mut self) -> Inflater {
+        let budget = &self.budget;
+        let kept = self.inflater.take();
+        kept.unwrap_or_else(|| Inflater::new(Arc::clone(budget)))
     }
 }
 

@@ -1,16 +1,18 @@
 //! A record's JSON to a slim event. Unknown members are ignored, secrets are
 //! dropped here and exist nowhere else.
 
+use super::change;
 use super::intern::Interner;
 use super::loose;
+use super::redact::scrubbed_message;
 use crate::model::coverage::{RejectReason, Sibling};
 use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
 use crate::model::identity::{Identity, session_name_in_arn};
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -155,8 +157,7 @@ struct RawIssueAsked<'a> {
     duration_seconds: loose::Number,
     #[serde(borrow)]
     policy: loose::Text<'a>,
-    #[serde(borrow)]
-    policy_arns: Option<&'a RawValue>,
+    policy_arns: loose::Arns,
     #[serde(borrow)]
     source_identity: loose::Text<'a>,
     /// Left out for size (facts.md 1.3): unknown, not empty.
@@ -204,8 +205,7 @@ struct RawQueryAsked<'a> {
     result_configuration: loose::Object<RawResultConfiguration<'a>>,
     #[serde(borrow)]
     query_execution_id: loose::Text<'a>,
-    #[serde(borrow)]
-    query_execution_ids: Option<&'a RawValue>,
+    query_execution_ids: loose::Texts,
     omitted: loose::Present,
 }
 
@@ -285,7 +285,7 @@ pub(super) fn read(text: &str, place: Place, interner: &mut Interner) -> Result<
     let time = time.ok_or_else(|| bad("eventTime is missing"))?;
     let time = UtcSecond::parse(time).ok_or_else(|| bad("eventTime is not an RFC 3339 time"))?;
     let id = match raw.event_id.as_deref() {
-        Some(id) if !id.is_empty() => OpaqueId::new(id),
+        Some(id) if !id.is_empty() => interner.id(id),
         _ => digest_id(text),
     };
     let detail = detail_of(&raw, source, name, interner);
@@ -302,10 +302,16 @@ pub(super) fn read(text: &str, place: Place, interner: &mut Interner) -> Result<
         source_ip: interner.maybe(raw.source_ip.as_deref()),
         user_agent: interner.maybe(raw.user_agent.as_deref()),
         error_code: interner.maybe(raw.error_code.as_deref()),
-        error_message: interner.maybe(raw.error_message.as_deref()),
+        error_message: raw
+            .error_message
+            .as_deref()
+            .and_then(|message| interner.maybe(Some(&scrubbed_message(source, message)))),
         detail,
-        replaces: replaced_by(raw.addendum),
+        replaces: replaced_by(raw.addendum, interner),
     };
+    if let Some(excess) = interner.take_excess() {
+        return Err(NoEvent::Reject(RejectReason::RecordTooLarge, excess));
+    }
     Ok(Read {
         event: Event { place, content },
         known_version,
@@ -398,12 +404,12 @@ fn identity_of(raw: &RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> 
 }
 
 /// The event that an `UPDATED_DATA` addendum replaces.
-fn replaced_by(addendum: Option<&RawValue>) -> Option<OpaqueId> {
+fn replaced_by(addendum: Option<&RawValue>, interner: &mut Interner) -> Option<OpaqueId> {
     let addendum = ObjectText::of(Some(addendum?));
     let addendum: RawAddendum<'_> = addendum.read();
     let is_update = addendum.reason.get() == Some("UPDATED_DATA");
     let original = addendum.original_event_id.get()?;
-    is_update.then(|| OpaqueId::new(original))
+    is_update.then(|| interner.id(original))
 }
 
 /// The text of an object, or of one inside a JSON string (facts.md 1.4).
@@ -416,6 +422,11 @@ impl<'a> ObjectText<'a> {
             return Self(serde_json::from_str(text).unwrap_or(Cow::Borrowed("null")));
         }
         Self(Cow::Borrowed(text))
+    }
+
+    /// The text itself.
+    fn text(&self) -> &str {
+        &self.0
     }
 
     /// Its members; where it is no object, nothing is known.
@@ -438,9 +449,9 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
             Detail::StartQuery(Box::new(query_of(raw, interner)))
         }
         "athena.amazonaws.com" if name.ends_with("WorkGroup") && !name.starts_with("Get") => {
-            change_of(raw)
+            change_of(raw, interner)
         }
-        "athena.amazonaws.com" => query_reference(raw),
+        "athena.amazonaws.com" => query_reference(raw, interner),
         "lakeformation.amazonaws.com" if name == "GetDataAccess" => data_access(raw),
         "quicksight.amazonaws.com" if named("QueryDatabase") => {
             Detail::QueryDatabase(Box::new(query_database(raw, interner)))
@@ -448,14 +459,23 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
         "s3.amazonaws.com"
             if name.contains("Bucket") || name == "DeleteObjects" || touches_logs(raw) =>
         {
-            change_of(raw)
+            change_of(raw, interner)
         }
-        "quicksight.amazonaws.com" | "iam.amazonaws.com" | "cloudtrail.amazonaws.com"
+        "iam.amazonaws.com" | "cloudtrail.amazonaws.com"
             if !name.starts_with("Get") && !name.starts_with("List") =>
         {
-            change_of(raw)
+            change_of(raw, interner)
         }
         _ => Detail::None,
+    }
+}
+
+/// A change, with what of its parameters anything is read of.
+fn change_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Detail {
+    let parameters = ObjectText::of(raw.request_parameters);
+    match change::kept(parameters.text(), interner) {
+        Some(kept) => Detail::Change(kept.into()),
+        None => Detail::None,
     }
 }
 
@@ -486,8 +506,8 @@ fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Issue {
         session_name: interner.maybe(session_name),
         external_id: interner.maybe(asked.external_id.get()),
         duration_seconds: asked.duration_seconds.0,
-        policy: interner.maybe(asked.policy.get()),
-        policy_arns: policy_arns(asked.policy_arns, interner),
+        policy: interner.policy(asked.policy.get()),
+        policy_arns: policy_arns(&asked.policy_arns, interner),
         source_identity: interner.maybe(asked.source_identity.get()),
         issued_key_id: interner.maybe(credentials.access_key_id.get()),
         assumed_role_id: interner.maybe(assumed.assumed_role_id.get()),
@@ -496,32 +516,28 @@ fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Issue {
             .get()
             .and_then(UtcSecond::parse_expiration),
         parameters_omitted: asked.omitted.0,
-        shared_event_id: raw.shared_event_id.as_deref().map(OpaqueId::new),
-        request_id: raw.request_id.as_deref().map(OpaqueId::new),
+        shared_event_id: raw.shared_event_id.as_deref().map(|id| interner.id(id)),
+        request_id: raw.request_id.as_deref().map(|id| interner.id(id)),
     }
 }
 
-/// `[{"arn": "..."}]`, or just `["..."]`.
-fn policy_arns(raw: Option<&RawValue>, interner: &mut Interner) -> Box<[Text]> {
-    let items: Vec<Value> = raw
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default();
-    let arns = items
-        .iter()
-        .filter_map(|item| item.get("arn").unwrap_or(item).as_str());
-    arns.map(|arn| interner.text(arn)).collect()
+fn policy_arns(arns: &loose::Arns, interner: &mut Interner) -> Box<[Text]> {
+    note_list("policyArns", arns.count, arns.kept.len(), interner);
+    arns.kept.iter().map(|arn| interner.text(arn)).collect()
+}
+
+/// Notes a list that is longer than is read.
+fn note_list(name: &str, count: usize, kept: usize, interner: &mut Interner) {
+    if count > kept && kept == loose::ENTRIES_MAX {
+        let max = loose::ENTRIES_MAX;
+        interner.note_excess(format!("{name} of {count} entries; the limit is {max}"));
+    }
 }
 
 /// The role among `resources[].ARN`.
 fn role_in_resources(raw: Option<&RawValue>) -> Option<String> {
-    let resources: Vec<Map<String, Value>> = serde_json::from_str(raw?.get()).ok()?;
-    resources.iter().find_map(|resource| {
-        let arn = resource
-            .get("ARN")
-            .or_else(|| resource.get("arn"))?
-            .as_str()?;
-        arn.contains(":role/").then(|| arn.to_owned())
-    })
+    let arns: loose::Arns = serde_json::from_str(raw?.get()).ok()?;
+    arns.kept.into_iter().find(|arn| arn.contains(":role/"))
 }
 
 /// The role in `... on resource: arn:aws:iam::...:role/...`, which is all that a
@@ -540,7 +556,7 @@ fn query_of(raw: &RawRecord<'_>, interner: &mut Interner) -> StartQuery {
     let got: RawQueryGot<'_> = got.read();
     let context = &asked.query_execution_context.0;
     StartQuery {
-        query_execution_id: got.query_execution_id.get().map(OpaqueId::new),
+        query_execution_id: got.query_execution_id.get().map(|id| interner.id(id)),
         work_group: interner.maybe(asked.work_group.get()),
         catalog: interner.maybe(context.catalog.get()),
         database: interner.maybe(context.database.get()),
@@ -549,7 +565,7 @@ fn query_of(raw: &RawRecord<'_>, interner: &mut Interner) -> StartQuery {
             .query_string
             .get()
             .and_then(quick_query_id)
-            .map(OpaqueId::new),
+            .map(|id| interner.id(id)),
         parameters_omitted: asked.omitted.0,
     }
 }
@@ -562,17 +578,15 @@ pub fn quick_query_id(sql: &str) -> Option<&str> {
     uuid::Uuid::try_parse(id).is_ok().then_some(id)
 }
 
-fn query_reference(raw: &RawRecord<'_>) -> Detail {
+fn query_reference(raw: &RawRecord<'_>, interner: &mut Interner) -> Detail {
     let asked = ObjectText::of(raw.request_parameters);
     let asked: RawQueryAsked<'_> = asked.read();
     let many = asked.query_execution_ids;
-    let many: Vec<Value> = many
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default();
+    note_list("queryExecutionIds", many.count, many.kept.len(), interner);
     let one = asked.query_execution_id.get().into_iter();
     let ids: Box<[OpaqueId]> = one
-        .chain(many.iter().filter_map(Value::as_str))
-        .map(OpaqueId::new)
+        .chain(many.kept.iter().map(String::as_str))
+        .map(|id| interner.id(id))
         .collect();
     if ids.is_empty() {
         Detail::None
@@ -602,7 +616,10 @@ fn query_database(raw: &RawRecord<'_>, interner: &mut Interner) -> QueryDatabase
     let details = details.event_request_details.0;
     QueryDatabase {
         data_source: interner.maybe(details.data_source_id.get()),
-        query_id: details.query_id.get().map(last_segment).map(OpaqueId::new),
+        query_id: details
+            .query_id
+            .get()
+            .map(|id| interner.id(last_segment(id))),
         resource: interner.maybe(details.resource_id.get()),
         data_set: interner.maybe(details.data_set_id.get()),
         mode: interner.maybe(details.data_set_mode.get()),
@@ -611,18 +628,6 @@ fn query_database(raw: &RawRecord<'_>, interner: &mut Interner) -> QueryDatabase
 
 fn last_segment(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or(text)
-}
-
-fn change_of(raw: &RawRecord<'_>) -> Detail {
-    let details = raw.request_parameters.or(raw.service_event_details);
-    let text = ObjectText::of(details);
-    let map: Map<String, Value> = text.read();
-    if map.is_empty() {
-        return Detail::None;
-    }
-    let mut value = Value::Object(map);
-    super::redact::redact(&mut value);
-    Detail::Change(value.to_string().into())
 }
 
 #[cfg(test)]

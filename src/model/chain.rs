@@ -5,6 +5,7 @@ use super::integrity::Integrity;
 use super::text::{OpaqueId, Text};
 use super::time::UtcSecond;
 use rust_decimal::Decimal;
+use std::sync::Arc;
 
 /// What kind of chain it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,7 +195,7 @@ pub struct ScopeDown {
     /// Whether there was one; `None` where the parameters were not logged.
     pub present: Option<bool>,
     /// Its resources, sorted; empty where the policy cannot be read as JSON.
-    pub resources: Vec<Text>,
+    pub resources: Arc<[Text]>,
     /// The policy itself, as it was logged.
     pub policy: Option<Text>,
     /// Managed policies that narrow the session, too: `policyArns`.

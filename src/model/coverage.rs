@@ -13,6 +13,15 @@ pub struct Limits {
     /// Inflated bytes of one object. CloudTrail writes at most 50 MB; exports
     /// may be larger; a gzip bomb is larger still.
     pub object_bytes_max: usize,
+    /// How many times its stored bytes an object may inflate to, past
+    /// [`Self::any_ratio_bytes_max`]. Log files inflate to 10 to 40 times theirs, a gzip
+    /// bomb to 1,000.
+    pub inflation_ratio_max: usize,
+    /// Inflated bytes that an object may have whatever it was stored as: more than
+    /// CloudTrail ever writes into one.
+    pub any_ratio_bytes_max: usize,
+    /// Inflated bytes that all threads together have in memory of large objects.
+    pub inflating_bytes_max: usize,
     /// Inflated bytes of all objects of a run together.
     pub run_bytes_max: u64,
     /// Bytes of one record. CloudTrail's are at most 256 KB, CloudTrail Lake's 1 MB.
@@ -20,6 +29,11 @@ pub struct Limits {
     /// Bytes of one string, as it is written, in a record that is kept: no longer than
     /// the largest whole record that AWS writes. What is kept stays in memory.
     pub string_bytes_max: usize,
+    /// Bytes of one text that is kept of a record: ARNs, ids and names that AWS gives are
+    /// at most 2,048.
+    pub kept_text_bytes_max: usize,
+    /// Bytes of one policy that is kept. IAM's are at most 10,240, blanks not counted.
+    pub policy_bytes_max: usize,
     /// Nested containers in one record, counting the record itself.
     pub nesting_max: u32,
 }
@@ -28,11 +42,27 @@ impl Limits {
     /// The limits of a normal run.
     pub const DEFAULT: Self = Self {
         object_bytes_max: 256 << 20,
+        inflation_ratio_max: 200,
+        any_ratio_bytes_max: 64 << 20,
+        inflating_bytes_max: 320 << 20,
         run_bytes_max: 16 << 40,
         record_bytes_max: 4 << 20,
         string_bytes_max: 1 << 20,
+        kept_text_bytes_max: 8 << 10,
+        policy_bytes_max: 64 << 10,
         nesting_max: 100,
     };
+}
+
+impl Limits {
+    /// Returns how many bytes an object of so many stored bytes may inflate to.
+    #[must_use]
+    pub fn inflated_bytes_max(&self, stored_bytes: usize) -> usize {
+        let by_ratio = stored_bytes.saturating_mul(self.inflation_ratio_max);
+        by_ratio
+            .max(self.any_ratio_bytes_max)
+            .min(self.object_bytes_max)
+    }
 }
 
 impl Default for Limits {

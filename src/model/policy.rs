@@ -24,7 +24,14 @@ pub enum PolicyError {
     /// A member has a type that IAM does not take.
     #[error("the policy's {0} is not what IAM takes")]
     WrongType(&'static str),
+    /// It has more elements than IAM's limit on its length leaves room for.
+    #[error("the policy has more than {ELEMENTS_MAX} elements, and IAM takes no policy of so many")]
+    TooLarge,
 }
+
+/// Actions, resources, principals and values of conditions of one policy. IAM takes
+/// policies of at most 10,240 characters (IAM User Guide, "IAM and STS quotas").
+const ELEMENTS_MAX: usize = 4096;
 
 /// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,9 +142,14 @@ impl Policy {
             Some(one) => vec![one],
         };
         let statements = statements.into_iter().map(statement);
-        Ok(Self {
+        let policy = Self {
             statements: statements.collect::<Result<_, _>>()?,
-        })
+        };
+        let elements: usize = policy.statements.iter().map(Statement::elements).sum();
+        if elements > ELEMENTS_MAX {
+            return Err(PolicyError::TooLarge);
+        }
+        Ok(policy)
     }
 
     /// Whether the action on the resource may be allowed: some statement allows it,
@@ -231,6 +243,22 @@ impl fmt::Display for Reach {
 }
 
 impl Statement {
+    /// How many patterns, principals and values it has.
+    fn elements(&self) -> usize {
+        let of = |one: &Match| match one {
+            Match::AnyOf(patterns) | Match::AllBut(patterns) => patterns.len(),
+        };
+        let principals = match &self.principals {
+            Some(Principals::AnyOf(all) | Principals::AllBut(all)) => all.len(),
+            None => 0,
+        };
+        let values = self.conditions.iter().map(|one| one.values.len() + 1);
+        1 + of(&self.actions)
+            + self.resources.as_ref().map_or(0, of)
+            + principals
+            + values.sum::<usize>()
+    }
+
     fn is_about(&self, action: &str, resource: &str) -> bool {
         let holds = |resources: &Match| resources.holds(|pattern| matches_iam(pattern, resource));
         self.actions.holds_action(action) && self.resources.as_ref().is_none_or(holds)

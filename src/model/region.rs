@@ -1,4 +1,62 @@
-//! Regions by the prefix of a usage type (facts.md 4.3).
+//! Regions: those there are, and those that prefixes of usage types stand for
+//! (facts.md 4.3).
+
+/// The Regions of all partitions (botocore's `endpoints.json`, 1.43).
+const REGIONS: [&str; 46] = [
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-isoe-west-1",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eusc-de-east-1",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-iso-east-1",
+    "us-iso-west-1",
+    "us-isob-east-1",
+    "us-isob-west-1",
+    "us-isof-east-1",
+    "us-isof-south-1",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// Whether there is such a Region: a name from a log becomes part of a host name only
+/// where there is.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    REGIONS.binary_search(&name).is_ok()
+}
 
 /// Prefixes of usage types and the Regions they stand for, as they appear in
 /// AWS bills. Unprefixed usage types tell no Region.
@@ -74,6 +132,14 @@ mod tests {
         assert_eq!(of_usage_type("EUC1-DataScannedInTB"), Some("eu-central-1"));
         assert_eq!(of_usage_type("DataScannedInTB"), None);
         assert_eq!(of_usage_type("XXX9-DataScannedInTB"), None);
+    }
+
+    #[test]
+    fn known_regions_are_sorted_and_spelled_like_regions() {
+        assert!(REGIONS.is_sorted_by(|left, right| left < right));
+        assert!(REGIONS.iter().all(|region| is_region_name(region)));
+        assert!(PREFIXES.iter().all(|(_, region)| is_known(region)));
+        assert!(!is_known("us-east-9"));
     }
 
     #[test]

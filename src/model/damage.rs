@@ -1,0 +1,38 @@
+//! Readers of others' making, which panic over damaged bytes instead of saying so.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many such readers are at work. What they have to say when they panic, on whatever
+/// thread, helps nobody.
+static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+
+/// Runs such a reader; `None` where it panicked.
+pub fn survived<T>(read: impl FnOnce() -> T) -> Option<T> {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let told = take_hook();
+        set_hook(Box::new(move |panic| {
+            if AT_WORK.load(Ordering::SeqCst) == 0 {
+                told(panic);
+            }
+        }));
+    });
+    AT_WORK.fetch_add(1, Ordering::SeqCst);
+    let outcome = catch_unwind(AssertUnwindSafe(read));
+    AT_WORK.fetch_sub(1, Ordering::SeqCst);
+    outcome.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_no_answer() {
+        let empty: [u8; 0] = [];
+        assert_eq!(survived(|| empty.iter().max().copied()), Some(None));
+        assert_eq!(survived(|| empty[..].split_at(1).0.len()), None);
+    }
+}
