@@ -2,7 +2,7 @@
 
 use super::cost_explorer::{self, Entry, EntryKey};
 use super::rows::{Row, Rows, RowsError, find};
-use super::text::{TextError, plain};
+use super::text::{Stored, TextError, plain};
 use super::{cur, focus, merge};
 use crate::model::bill::{
     Bill, BillCoverage, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineAmounts,
@@ -124,29 +124,29 @@ impl BillReader {
                 found: "a zip archive: unpack it first".to_owned(),
             });
         }
-        let text = plain(bytes)?;
-        if !self.files_seen.insert(Sha256::digest(&*text).into()) {
+        let stored = Stored::new(bytes);
+        let look = stored.look()?;
+        if !self.files_seen.insert(look.digest) {
             self.bill.coverage.uncounted.repeated += 1;
             self.note("the same file was given twice and is counted once");
             return Ok(());
         }
         self.bill.coverage.files += 1;
-        if text.starts_with(b"PAR1") {
-            return self.rows(name, Rows::parquet(&text)?);
+        if look.start == b"PAR1" {
+            return self.rows(name, Rows::parquet(&plain(bytes)?)?);
         }
-        let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-        match first {
+        match look.first {
             None => Err(BillError::NotABill {
                 found: "an empty file".to_owned(),
             }),
-            Some(b'{' | b'[') => cost_explorer::read(name, &text, self),
+            Some(b'{' | b'[') => cost_explorer::read(name, &plain(bytes)?, self),
             Some(_) => {
-                if !text.ends_with(b"\n") {
+                if look.last != Some(b'\n') {
                     self.note(
                         "a file does not end with a line break: its last line may be cut short",
                     );
                 }
-                self.rows(name, Rows::csv(&text)?)
+                self.rows(name, Rows::csv(stored.reader(), look.has_odd_quotes)?)
             }
         }
     }

@@ -1,13 +1,17 @@
 //! Cost Explorer's `GetCostAndUsage`, one page or several (facts.md section 8).
 
 use super::bill::{self, BillError, BillReader, Line};
-use crate::model::bill::{BillKind, BilledFor, ChargeCategory, LineKey};
+use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
+use crate::model::json::{
+    for_each_item, for_each_member, for_each_of, is_list, is_object, member, text,
+};
 use crate::model::region;
 use crate::model::text::Text;
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// What tells one entry of an answer from all others.
 pub(super) type EntryKey = (BillKind, String, String, String, String, String);
@@ -23,27 +27,24 @@ pub(super) struct Entry {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RawAnswer {
-    group_definitions: Option<Vec<RawDefinition>>,
-    results_by_time: Option<Vec<RawResult>>,
-    dimension_value_attributes: Option<Vec<RawAttributes>>,
-    next_page_token: Option<String>,
+struct RawAnswer<'a> {
+    #[serde(borrow)]
+    group_definitions: Option<&'a RawValue>,
+    #[serde(borrow)]
+    results_by_time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    dimension_value_attributes: Option<&'a RawValue>,
+    #[serde(borrow)]
+    next_page_token: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RawDefinition {
-    key: Option<String>,
-    r#type: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawResult {
+struct RawResult<'a> {
     time_period: RawPeriod,
     /// Each is read for itself: a bad one costs no other.
-    #[serde(default)]
-    groups: Vec<Value>,
+    #[serde(borrow)]
+    groups: Option<&'a RawValue>,
     #[serde(default)]
     estimated: bool,
 }
@@ -55,28 +56,52 @@ struct RawPeriod {
     end: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawGroup {
-    keys: Vec<String>,
-    #[serde(default)]
-    metrics: BTreeMap<String, RawAmount>,
+/// A group of an answer: its two keys, and the amounts that are asked for.
+struct Group<'a> {
+    keys: Vec<Cow<'a, str>>,
+    /// Whether it has the metric, and what its amount and unit are.
+    metric: Option<Amount<'a>>,
+    usage: Option<Amount<'a>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawAmount {
-    amount: Option<String>,
-    unit: Option<String>,
+/// An amount, as text, and its unit.
+#[derive(Default)]
+struct Amount<'a> {
+    amount: Option<Cow<'a, str>>,
+    unit: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawAttributes {
-    value: String,
-    #[serde(default)]
-    attributes: BTreeMap<String, String>,
+impl<'a> Amount<'a> {
+    fn of(value: &'a RawValue) -> Self {
+        Self {
+            amount: text(member(value, "Amount")),
+            unit: text(member(value, "Unit")),
+        }
+    }
 }
+
+impl<'a> Group<'a> {
+    fn of(group: &'a RawValue, metric: &str) -> Self {
+        let mut keys = Vec::new();
+        for_each_of(member(group, "Keys"), &mut |key| {
+            if keys.len() < GROUPINGS_MAX {
+                keys.push(text(Some(key)).unwrap_or_default());
+            }
+        });
+        let metrics = member(group, "Metrics");
+        let amount = |name: &str| metrics.and_then(|all| member(all, name)).map(Amount::of);
+        Self {
+            keys,
+            metric: amount(metric),
+            usage: amount("UsageQuantity"),
+        }
+    }
+}
+
+/// Groupings of one answer; Cost Explorer takes two.
+const GROUPINGS_MAX: usize = 8;
+/// Metrics that a message names.
+const METRICS_NAMED_MAX: usize = 16;
 
 const KIND: &str = "a Cost Explorer answer";
 
@@ -90,64 +115,25 @@ struct Grouping {
 
 /// Reads a file of answers, one after the other.
 pub(super) fn read(name: &str, text: &[u8], into: &mut BillReader) -> Result<(), BillError> {
-    let mut answers: Vec<RawAnswer> = Vec::new();
-    let start = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    if start == Some(&b'[') {
-        answers = serde_json::from_slice(text).map_err(|error| not_an_answer(&error))?;
-    } else {
-        for answer in serde_json::Deserializer::from_slice(text).into_iter::<RawAnswer>() {
-            answers.push(answer.map_err(|error| not_an_answer(&error))?);
-        }
-    }
-    if answers
-        .iter()
-        .all(|answer| answer.results_by_time.is_none())
-    {
+    // All of it has to make sense before any of it counts.
+    let mut has_results = false;
+    for_each_answer(text, &mut |answer| {
+        has_results |= answer.results_by_time.is_some();
+        check_answer(answer, into.metric())
+    })?;
+    if !has_results {
         return Err(BillError::NotABill {
             found: "JSON without ResultsByTime".to_owned(),
         });
     }
-    let mut record = 0;
-    let mut has_negative = false;
-    for answer in answers {
-        let has_next = answer
-            .next_page_token
-            .as_deref()
-            .is_some_and(|token| !token.is_empty());
-        for attributes in answer.dimension_value_attributes.iter().flatten() {
-            if let Some(description) = attributes.attributes.get("description") {
-                into.name_account(&Text::from(attributes.value.as_str()), description);
-            }
-        }
-        let results = answer.results_by_time.unwrap_or_default();
-        let has_groups = results.iter().any(|result| !result.groups.is_empty());
-        if !has_groups && results.is_empty() {
-            continue;
-        }
-        let grouping = grouping(answer.group_definitions.as_deref(), has_groups)?;
-        into.page(grouping.kind, has_next);
-        check_metric(&results, into)?;
-        for result in &results {
-            for group in &result.groups {
-                let read = RawGroup::deserialize(group).map_err(|error| error.to_string());
-                match read.and_then(|group| entry(&group, result, grouping, into)) {
-                    Ok((key, line)) => {
-                        has_negative |= line.cost < Decimal::ZERO;
-                        let entry = Entry {
-                            file: name.into(),
-                            record,
-                            is_part_of_day: is_part_of_day(&result.time_period),
-                            line,
-                        };
-                        into.entry(key, entry);
-                    }
-                    Err(detail) => into.reject(name, record, detail),
-                }
-                record += 1;
-            }
-        }
-    }
-    if has_negative {
+    let mut reading = Reading {
+        name,
+        into,
+        record: 0,
+        has_negative: false,
+    };
+    for_each_answer(text, &mut |answer| reading.answer(answer))?;
+    if reading.has_negative {
         into.note(
             "Cost Explorer nets credits and discounts into its figures unless they are filtered \
              by RECORD_TYPE: some amounts are negative",
@@ -156,29 +142,137 @@ pub(super) fn read(name: &str, text: &[u8], into: &mut BillReader) -> Result<(),
     Ok(())
 }
 
+/// Calls `each` with every answer of a file: a list of them, or one after the other.
+fn for_each_answer<'a>(
+    text: &'a [u8],
+    each: &mut dyn FnMut(&RawAnswer<'a>) -> Result<(), BillError>,
+) -> Result<(), BillError> {
+    for document in serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>() {
+        let document = document.map_err(|error| not_an_answer(&error))?;
+        let mut outcome = Ok(());
+        let mut one = |answer: &'a RawValue| {
+            if outcome.is_ok() {
+                let answer: Result<RawAnswer<'a>, _> = serde_json::from_str(answer.get());
+                outcome = answer
+                    .map_err(|error| not_an_answer(&error))
+                    .and_then(|answer| each(&answer));
+            }
+        };
+        if is_list(document) {
+            for_each_of(Some(document), &mut one);
+        } else {
+            one(document);
+        }
+        outcome?;
+    }
+    Ok(())
+}
+
+/// Checks what all groups of an answer rest on.
+fn check_answer(answer: &RawAnswer<'_>, metric: CostMetric) -> Result<(), BillError> {
+    let Some(results) = answer.results_by_time else {
+        return Ok(());
+    };
+    let (mut has_groups, mut is_empty) = (false, true);
+    let mut outcome = for_each_item(results, &mut |_| {}).map_err(|error| not_an_answer(&error));
+    for_each_of(Some(results), &mut |result| {
+        is_empty = false;
+        match serde_json::from_str::<RawResult<'_>>(result.get()) {
+            Ok(result) => for_each_of(result.groups, &mut |_| has_groups = true),
+            Err(error) if outcome.is_ok() => outcome = Err(not_an_answer(&error)),
+            Err(_) => {}
+        }
+    });
+    outcome?;
+    if is_empty {
+        return Ok(());
+    }
+    grouping(answer.group_definitions, has_groups)?;
+    check_metric(results, metric)
+}
+
+/// A file while it is read.
+struct Reading<'a> {
+    name: &'a str,
+    into: &'a mut BillReader,
+    record: u32,
+    has_negative: bool,
+}
+
+impl Reading<'_> {
+    fn answer(&mut self, answer: &RawAnswer<'_>) -> Result<(), BillError> {
+        for_each_of(answer.dimension_value_attributes, &mut |told| {
+            let described = member(told, "Attributes");
+            let description = described.and_then(|all| text(member(all, "description")));
+            if let (Some(account), Some(name)) = (text(member(told, "Value")), description) {
+                self.into.name_account(&Text::from(account), &name);
+            }
+        });
+        let (mut has_groups, mut is_empty) = (false, true);
+        let groups_of = |result: &RawValue| {
+            let result: RawResult<'_> = serde_json::from_str(result.get()).ok()?;
+            let mut any = false;
+            for_each_of(result.groups, &mut |_| any = true);
+            Some(any)
+        };
+        for_each_of(answer.results_by_time, &mut |result| {
+            is_empty = false;
+            has_groups |= groups_of(result).unwrap_or(false);
+        });
+        if is_empty {
+            return Ok(());
+        }
+        let grouping = grouping(answer.group_definitions, has_groups)?;
+        let has_next = text(answer.next_page_token).is_some_and(|token| !token.is_empty());
+        self.into.page(grouping.kind, has_next);
+        for_each_of(answer.results_by_time, &mut |result| {
+            if let Ok(result) = serde_json::from_str::<RawResult<'_>>(result.get()) {
+                for_each_of(result.groups, &mut |group| {
+                    self.group(group, &result, grouping);
+                });
+            }
+        });
+        Ok(())
+    }
+
+    fn group(&mut self, group: &RawValue, result: &RawResult<'_>, grouping: Grouping) {
+        let group = Group::of(group, self.into.metric().cost_explorer_name());
+        match entry(&group, result, grouping) {
+            Ok((key, line)) => {
+                self.has_negative |= line.cost < Decimal::ZERO;
+                let entry = Entry {
+                    file: self.name.into(),
+                    record: self.record,
+                    is_part_of_day: is_part_of_day(&result.time_period),
+                    line,
+                };
+                self.into.entry(key, entry);
+            }
+            Err(detail) => self.into.reject(self.name, self.record, detail),
+        }
+        self.record += 1;
+    }
+}
+
 fn not_an_answer(error: &serde_json::Error) -> BillError {
     BillError::NotABill {
         found: format!("JSON that is none: {error}"),
     }
 }
 
-fn grouping(
-    definitions: Option<&[RawDefinition]>,
-    has_groups: bool,
-) -> Result<Grouping, BillError> {
-    let keys: Vec<String> = definitions
-        .unwrap_or_default()
-        .iter()
-        .map(|definition| {
-            let kind = definition.r#type.as_deref().unwrap_or_default();
-            let key = definition.key.as_deref().unwrap_or_default();
-            if kind == "DIMENSION" {
-                key.to_owned()
+fn grouping(definitions: Option<&RawValue>, has_groups: bool) -> Result<Grouping, BillError> {
+    let mut keys: Vec<String> = Vec::new();
+    for_each_of(definitions, &mut |definition| {
+        if keys.len() < GROUPINGS_MAX {
+            let kind = text(member(definition, "Type")).unwrap_or_default();
+            let key = text(member(definition, "Key")).unwrap_or_default();
+            keys.push(if kind == "DIMENSION" {
+                key.into_owned()
             } else {
                 format!("{kind} {key}")
-            }
-        })
-        .collect();
+            });
+        }
+    });
     let position = |wanted: &str| keys.iter().position(|key| key == wanted);
     let account = position("LINKED_ACCOUNT");
     let by_usage_type = position("USAGE_TYPE").map(|at| (at, BillKind::CostExplorerByUsageType));
@@ -203,37 +297,47 @@ fn grouping(
 }
 
 /// Whether the metric is there at all, so that its absence is no row of rejects.
-fn check_metric(results: &[RawResult], into: &BillReader) -> Result<(), BillError> {
-    let wanted = into.metric().cost_explorer_name();
-    let groups = results.iter().flat_map(|result| &result.groups);
-    let metrics = groups.filter_map(|group| group["Metrics"].as_object());
-    let names: BTreeSet<&String> = metrics.flat_map(|metrics| metrics.keys()).collect();
-    if names.is_empty() || names.iter().any(|name| *name == wanted) {
+fn check_metric(results: &RawValue, metric: CostMetric) -> Result<(), BillError> {
+    let wanted = metric.cost_explorer_name();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    let mut is_there = false;
+    for_each_of(Some(results), &mut |result| {
+        for_each_of(member(result, "Groups"), &mut |group| {
+            let metrics = member(group, "Metrics").filter(|metrics| is_object(metrics));
+            if let Some(metrics) = metrics {
+                let _ = for_each_member(metrics, &mut |name, _| {
+                    is_there |= name == wanted;
+                    if names.len() < METRICS_NAMED_MAX && !names.contains(name) {
+                        names.insert(name.to_owned());
+                    }
+                });
+            }
+        });
+    });
+    if names.is_empty() || is_there {
         return Ok(());
     }
-    let names: Vec<String> = names.into_iter().cloned().collect();
+    let names: Vec<String> = names.into_iter().collect();
     Err(BillError::Lacks {
         kind: KIND,
-        lacking: format!("the metric {wanted} (--metric {})", into.metric().as_str()),
+        lacking: format!("the metric {wanted} (--metric {})", metric.as_str()),
         found: bill::list(&names),
     })
 }
 
 fn entry(
-    group: &RawGroup,
-    result: &RawResult,
+    group: &Group<'_>,
+    result: &RawResult<'_>,
     grouping: Grouping,
-    into: &BillReader,
 ) -> Result<(EntryKey, Line), String> {
-    let key = |at: usize| group.keys.get(at).map(String::as_str).unwrap_or_default();
+    let key = |at: usize| group.keys.get(at).map_or("", |key| &**key);
     let (account, other) = (key(grouping.account), key(grouping.other));
     if account.is_empty() || other.is_empty() {
         return Err("a group without an account, a usage type or a service".to_owned());
     }
     let RawPeriod { start, end } = &result.time_period;
     let period = bill::period(start, Some(end)).ok_or("TimePeriod is not a period of days")?;
-    let metric = into.metric().cost_explorer_name();
-    let amount = group.metrics.get(metric).ok_or("the metric is missing")?;
+    let amount = group.metric.as_ref().ok_or("the metric is missing")?;
     let cost = amount
         .amount
         .as_deref()
@@ -242,7 +346,7 @@ fn entry(
     let currency = amount.unit.as_deref().filter(|unit| !unit.is_empty());
     let (billed_for, category) = what_for(other, grouping.kind);
     let terabytes = (billed_for == BilledFor::AthenaScan)
-        .then(|| group.metrics.get("UsageQuantity")?.amount.as_deref())
+        .then(|| group.usage.as_ref()?.amount.as_deref())
         .flatten()
         .and_then(|text| bill::terabytes(text, false));
     let region = (grouping.kind == BillKind::CostExplorerByUsageType)

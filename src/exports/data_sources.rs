@@ -4,8 +4,9 @@
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::identity::is_data_source_arn;
 use crate::model::inventory::{DataSource, Inventory};
+use crate::model::json::{for_each_of, is_list, is_object, member, text};
 use crate::model::text::Text;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Reads a file into the inventory. What cannot be read becomes a reject.
 pub fn read_data_sources(name: &str, text: &[u8], inventory: &mut Inventory) {
@@ -14,12 +15,12 @@ pub fn read_data_sources(name: &str, text: &[u8], inventory: &mut Inventory) {
         record: 0,
         inventory,
     };
-    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
+    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
     let mut documents = 0;
     while let Some(document) = stream.next() {
         documents += 1;
         match document {
-            Ok(document) => reader.document(&document),
+            Ok(document) => reader.document(document),
             Err(error) => {
                 let reason = if error.is_eof() {
                     RejectReason::TruncatedJson
@@ -58,41 +59,43 @@ impl Reader<'_> {
         });
     }
 
-    fn document(&mut self, document: &Value) {
-        let is_list = document["DataSources"].is_array() || document["DataSource"].is_object();
-        self.inventory.lists += u64::from(is_list);
-        let items = match document {
-            Value::Array(items) => items.as_slice(),
-            one => match (&one["DataSources"], &one["DataSource"]) {
-                (Value::Array(items), _) => items.as_slice(),
-                (_, source @ Value::Object(_)) => std::slice::from_ref(source),
-                _ => std::slice::from_ref(one),
-            },
-        };
-        for item in items {
-            self.data_source(item);
-            self.record += 1;
+    fn document(&mut self, document: &RawValue) {
+        let list = member(document, "DataSources").filter(|list| is_list(list));
+        let one = member(document, "DataSource").filter(|one| is_object(one));
+        self.inventory.lists += u64::from(list.is_some() || one.is_some());
+        if let Some(list) = list.or(Some(document).filter(|document| is_list(document))) {
+            for_each_of(Some(list), &mut |item| self.data_source(item));
+        } else {
+            self.data_source(one.unwrap_or(document));
         }
     }
 
-    fn data_source(&mut self, item: &Value) {
-        let Some(arn) = item["Arn"].as_str().filter(|arn| is_data_source_arn(arn)) else {
+    fn data_source(&mut self, item: &RawValue) {
+        let arn = text(member(item, "Arn")).filter(|arn| is_data_source_arn(arn));
+        let Some(arn) = arn else {
             let detail = "no Arn of a Quick data source: not output of list-data-sources";
-            return self.reject(None, RejectReason::BadMember, detail.to_owned());
+            self.reject(None, RejectReason::BadMember, detail.to_owned());
+            self.record += 1;
+            return;
         };
-        let text = |value: &Value| value.as_str().map(Text::from);
-        let athena = &item["DataSourceParameters"]["AthenaParameters"];
+        let of = |value: Option<&RawValue>, name: &str| {
+            let told = value.and_then(|value| text(member(value, name)));
+            told.map(Text::from)
+        };
+        let parameters = member(item, "DataSourceParameters");
+        let athena = parameters.and_then(|all| member(all, "AthenaParameters"));
         let source = DataSource {
             arn: arn.into(),
-            name: text(&item["Name"]),
-            kind: text(&item["Type"]),
-            run_as_role_arn: text(&athena["RoleArn"]),
-            consumer_role_arn: text(&athena["ConsumerAccountRoleArn"]),
-            work_group: text(&athena["WorkGroup"]),
+            name: of(Some(item), "Name"),
+            kind: of(Some(item), "Type"),
+            run_as_role_arn: of(athena, "RoleArn"),
+            consumer_role_arn: of(athena, "ConsumerAccountRoleArn"),
+            work_group: of(athena, "WorkGroup"),
         };
         self.inventory
             .data_sources
             .insert(source.arn.clone(), source);
+        self.record += 1;
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
+use crate::model::json::{for_each_of, is_list};
 use crate::model::money::parse_decimal;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
@@ -25,7 +26,7 @@ const BROKEN_DOCUMENTS_MAX: usize = 64;
 #[derive(Deserialize)]
 struct RawAnswer<'a> {
     #[serde(borrow, rename = "QueryExecutions")]
-    executions: Option<Vec<&'a RawValue>>,
+    executions: Option<&'a RawValue>,
     #[serde(borrow, rename = "QueryExecution")]
     execution: Option<&'a RawValue>,
     #[serde(borrow, rename = "QueryExecutionId")]
@@ -164,7 +165,7 @@ impl Reader<'_> {
             let mut broken = None;
             while let Some(document) = stream.next() {
                 match document {
-                    Ok(document) => self.document(document.get()),
+                    Ok(document) => self.document(document),
                     Err(error) => broken = Some((error, stream.byte_offset())),
                 }
             }
@@ -190,14 +191,11 @@ impl Reader<'_> {
         }
     }
 
-    fn document(&mut self, text: &str) {
-        if text.starts_with('[') {
-            match serde_json::from_str::<Vec<&RawValue>>(text) {
-                Ok(items) => items.into_iter().for_each(|item| self.answer(item.get())),
-                Err(error) => self.reject(None, RejectReason::InvalidJson, error.to_string()),
-            }
+    fn document(&mut self, document: &RawValue) {
+        if is_list(document) {
+            for_each_of(Some(document), &mut |item| self.answer(item.get()));
         } else {
-            self.answer(text);
+            self.answer(document.get());
         }
     }
 
@@ -205,13 +203,19 @@ impl Reader<'_> {
         let Ok(answer) = serde_json::from_str::<RawAnswer<'_>>(text) else {
             return self.not_an_answer();
         };
+        let is_no_list = answer
+            .executions
+            .is_some_and(|executions| !is_list(executions));
+        if is_no_list {
+            return self.not_an_answer();
+        }
         if answer.executions.is_none() && answer.execution.is_none() && answer.own_id.is_none() {
             return self.not_an_answer();
         }
         self.into.unprocessed += answer.unprocessed.map_or(0, |ids| ids.len() as u64);
-        for execution in answer.executions.into_iter().flatten() {
+        for_each_of(answer.executions, &mut |execution| {
             self.execution(execution.get());
-        }
+        });
         if let Some(execution) = answer.execution {
             self.execution(execution.get());
         }

@@ -1,6 +1,7 @@
 //! Bills as Parquet, which may come from anywhere: a reader that takes damage for
 //! an error, row by row, and only of the columns that are needed.
 
+use crate::model::damage::survived;
 use crate::model::money::amount;
 use crate::model::time::{UtcSecond, numbered_day};
 use bytes::Bytes;
@@ -11,7 +12,6 @@ use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::Field;
 use parquet::schema::types::Type;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A value as text, and whether it was a binary number.
@@ -21,9 +21,9 @@ const DAMAGED: &str = "the data is damaged";
 
 /// Runs what reads, with whatever the reader does about damage as an error.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(read) => read.map_err(|error| error.to_string()),
-        Err(_) => Err(DAMAGED.to_owned()),
+    match survived(read) {
+        Some(read) => read.map_err(|error| error.to_string()),
+        None => Err(DAMAGED.to_owned()),
     }
 }
 

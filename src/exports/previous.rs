@@ -1,10 +1,14 @@
 //! What an earlier run found: its `findings` as JSON.
 
 use crate::model::finding::{Previous, PreviousFinding, Severity};
+use crate::model::json::{
+    for_each_member, for_each_of, is_list, is_object, member, text as text_of,
+};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The document of `findings`.
@@ -37,11 +41,15 @@ pub enum PreviousError {
 /// When the text is not what `findings --format json` or `report` writes.
 pub fn read_previous(text: &[u8]) -> Result<Previous, PreviousError> {
     let mut previous = Previous::default();
-    for document in serde_json::Deserializer::from_slice(text).into_iter::<Value>() {
+    for document in serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>() {
         let document = document.map_err(PreviousError::Json)?;
-        match document["schema"].as_str() {
-            Some(FINDINGS) => read_document(&document, &mut previous)?,
-            Some(REPORT) => read_document(&document["findings"], &mut previous)?,
+        match schema(document).as_deref() {
+            Some(FINDINGS) => read_document(document, &mut previous)?,
+            Some(REPORT) => {
+                if let Some(findings) = member(document, "findings") {
+                    read_document(findings, &mut previous)?;
+                }
+            }
             Some("qs-audit/finding/v1") => return Err(PreviousError::Lines),
             other => {
                 let name = other.unwrap_or("no schema").to_owned();
@@ -53,6 +61,14 @@ pub fn read_previous(text: &[u8]) -> Result<Previous, PreviousError> {
         return Err(PreviousError::AnotherDocument("nothing".to_owned()));
     }
     Ok(previous)
+}
+
+fn schema(document: &RawValue) -> Option<Cow<'_, str>> {
+    text_of(member(document, "schema"))
+}
+
+fn time(value: Option<&RawValue>) -> Option<UtcSecond> {
+    text_of(value).and_then(|text| UtcSecond::parse(&text))
 }
 
 /// What a report has to say of itself.
@@ -73,78 +89,113 @@ pub struct EarlierReport {
 ///
 /// When the text is not the `report.json` of a report.
 pub fn read_report(text: &[u8]) -> Result<EarlierReport, PreviousError> {
-    let document: Value = serde_json::from_slice(text).map_err(PreviousError::Json)?;
-    if document["schema"] != REPORT {
-        let name = document["schema"].as_str().unwrap_or("no schema");
-        return Err(PreviousError::AnotherDocument(name.to_owned()));
+    let document: &RawValue = serde_json::from_slice(text).map_err(PreviousError::Json)?;
+    let named = schema(document);
+    if named.as_deref() != Some(REPORT) {
+        let name = named.as_deref().unwrap_or("no schema").to_owned();
+        return Err(PreviousError::AnotherDocument(name));
     }
     let mut found = Previous::default();
-    read_document(&document["findings"], &mut found)?;
-    let time = |value: &Value| value.as_str().and_then(UtcSecond::parse);
-    let before = &document["compared_with"];
-    let mut known = Previous {
-        window_end: time(&before["window_end"]),
-        ..Previous::default()
-    };
-    for finding in list(before, "findings") {
-        add(finding, &mut known)?;
+    if let Some(findings) = member(document, "findings") {
+        read_document(findings, &mut found)?;
     }
-    if let Some(rules) = before["rules_ran"].as_array() {
-        let rules = rules.iter().filter_map(Value::as_str);
-        known.rules_ran = Some(rules.map(str::to_owned).collect());
-    }
+    let before = member(document, "compared_with").filter(|before| is_object(before));
+    let compared_with = before.map(compared_with).transpose()?;
+    let window = member(document, "window");
+    let bound = |name: &str| time(window.and_then(|window| member(window, name)));
     Ok(EarlierReport {
         window: TimeWindow {
-            from: time(&document["window"]["from"]),
-            to: time(&document["window"]["to"]),
+            from: bound("from"),
+            to: bound("to"),
         },
         found,
-        compared_with: before.is_object().then_some(known),
+        compared_with,
     })
 }
 
-fn list<'a>(document: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
-    document[member].as_array().into_iter().flatten()
+/// What a report was compared with.
+fn compared_with(before: &RawValue) -> Result<Previous, PreviousError> {
+    let mut known = Previous {
+        window_end: time(member(before, "window_end")),
+        ..Previous::default()
+    };
+    add_all(member(before, "findings"), &mut known)?;
+    if let Some(rules) = member(before, "rules_ran").filter(|rules| is_list(rules)) {
+        let mut ran = BTreeSet::new();
+        for_each_of(Some(rules), &mut |rule| {
+            ran.extend(text_of(Some(rule)).map(Cow::into_owned));
+        });
+        known.rules_ran = Some(ran);
+    }
+    Ok(known)
 }
 
 /// Shown, filtered out, suppressed, or not looked for that time: all of it was known.
-fn read_document(document: &Value, previous: &mut Previous) -> Result<(), PreviousError> {
-    let suppressed = list(document, "suppressed").map(|one| &one["finding"]);
-    let open = list(document, "open");
-    let known = list(document, "findings").chain(list(document, "hidden"));
-    for finding in open.chain(known).chain(suppressed) {
-        add(finding, previous)?;
+fn read_document(document: &RawValue, previous: &mut Previous) -> Result<(), PreviousError> {
+    for list in ["open", "findings", "hidden"] {
+        add_all(member(document, list), previous)?;
     }
-    let ran = list(document, "rules").filter(|rule| rule["state"] == "ran");
-    let ran = ran.filter_map(|rule| rule["rule"].as_str().map(str::to_owned));
-    previous
-        .rules_ran
-        .get_or_insert_with(BTreeSet::new)
-        .extend(ran);
-    let end = document["window"]["to"].as_str().and_then(UtcSecond::parse);
+    let mut outcome = Ok(());
+    for_each_of(member(document, "suppressed"), &mut |one| {
+        if let (true, Some(finding)) = (outcome.is_ok(), member(one, "finding")) {
+            outcome = add(finding, previous);
+        }
+    });
+    outcome?;
+    let ran = previous.rules_ran.get_or_insert_with(BTreeSet::new);
+    for_each_of(member(document, "rules"), &mut |rule| {
+        if text_of(member(rule, "state")).as_deref() == Some("ran") {
+            ran.extend(text_of(member(rule, "rule")).map(Cow::into_owned));
+        }
+    });
+    let end = member(document, "window").and_then(|window| time(member(window, "to")));
     previous.window_end = previous.window_end.max(end);
     Ok(())
 }
 
-fn add(value: &Value, previous: &mut Previous) -> Result<(), PreviousError> {
-    let text = |member: &str| value[member].as_str().map(str::to_owned);
-    let time = |member: &str| value[member].as_str().and_then(UtcSecond::parse);
+fn add_all(list: Option<&RawValue>, previous: &mut Previous) -> Result<(), PreviousError> {
+    let mut outcome = Ok(());
+    for_each_of(list, &mut |finding| {
+        if outcome.is_ok() {
+            outcome = add(finding, previous);
+        }
+    });
+    outcome
+}
+
+/// Roles of one finding that are read.
+const ROLES_MAX: usize = 1000;
+/// Members of a subject that are read; rules name at most four.
+const SUBJECT_MAX: usize = 16;
+
+fn add(value: &RawValue, previous: &mut Previous) -> Result<(), PreviousError> {
+    let text = |name: &str| text_of(member(value, name)).map(Cow::into_owned);
     let finding = (|| {
-        let subject = value["subject"].as_object().into_iter().flatten();
-        let roles = list(value, "role_arns").filter_map(Value::as_str);
+        let mut subject = Vec::new();
+        if let Some(told) = member(value, "subject").filter(|told| is_object(told)) {
+            let _ = for_each_member(told, &mut |name, value| {
+                if let (true, Some(value)) = (subject.len() < SUBJECT_MAX, text_of(Some(value))) {
+                    subject.push((name.to_owned(), Text::from(value)));
+                }
+            });
+        }
+        let mut role_arns = Vec::new();
+        for_each_of(member(value, "role_arns"), &mut |arn| {
+            if role_arns.len() < ROLES_MAX {
+                role_arns.extend(text_of(Some(arn)).map(Text::from));
+            }
+        });
         Some(PreviousFinding {
             finding_id: text("finding_id")?,
             rule: text("rule")?,
-            severity: value["severity"].as_str().and_then(Severity::parse),
+            severity: text("severity").and_then(|severity| Severity::parse(&severity)),
             title: text("title")?,
             detail: text("detail").unwrap_or_default(),
             consumer_account_id: text("consumer_account_id").map(Text::from),
-            subject: subject
-                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.into())))
-                .collect(),
-            role_arns: roles.map(Text::from).collect(),
-            first_seen: time("first_seen")?,
-            last_seen: time("last_seen")?,
+            subject,
+            role_arns,
+            first_seen: time(member(value, "first_seen"))?,
+            last_seen: time(member(value, "last_seen"))?,
         })
     })();
     let finding =

@@ -3,10 +3,17 @@
 use super::parquet;
 use bytes::Bytes;
 use std::borrow::Cow;
+use std::io::{self, Read};
+
+/// Bytes of one row, and of the header: a Cost and Usage Report's have a few thousand.
+const ROW_BYTES_MAX: usize = 1 << 20;
 
 /// Why there are no rows at all.
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Unreadable(#[source] io::Error),
     /// The header line is not CSV.
     #[error("not CSV: {0}")]
     Header(#[source] csv::Error),
@@ -26,8 +33,48 @@ pub(super) struct Rows<'a> {
 
 enum Body<'a> {
     /// Rows, and whether the text ends inside a quoted cell.
-    Csv(csv::Reader<&'a [u8]>, bool),
+    Csv(csv::Reader<Box<dyn Read + 'a>>, bool),
     Parquet(Bytes),
+}
+
+/// A reader of CSV that fails where a row is longer than any: a row is in memory whole.
+struct RowLimit<R> {
+    inner: R,
+    row_bytes: usize,
+    is_in_quotes: bool,
+}
+
+impl<R> RowLimit<R> {
+    fn new(inner: R) -> Self {
+        Self {
+            inner,
+            row_bytes: 0,
+            is_in_quotes: false,
+        }
+    }
+}
+
+impl<R: Read> Read for RowLimit<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let piece = &buffer[..count];
+        let mut behind = 0;
+        for at in memchr::memchr2_iter(b'"', b'\n', piece) {
+            if piece[at] == b'"' {
+                self.is_in_quotes = !self.is_in_quotes;
+            } else if !self.is_in_quotes {
+                self.row_bytes = 0;
+                behind = at + 1;
+            }
+        }
+        self.row_bytes += count - behind;
+        if self.row_bytes > ROW_BYTES_MAX {
+            let why =
+                format!("a row of more than {ROW_BYTES_MAX} bytes; nothing behind it is read");
+            return Err(io::Error::other(why));
+        }
+        Ok(count)
+    }
 }
 
 /// A row: the wanted columns in the order they were asked for.
@@ -51,10 +98,17 @@ impl Row<'_> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn csv(text: &'a [u8]) -> Result<Self, RowsError> {
-        let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    /// Rows of a text; `has_odd_quotes` tells that it ends inside a quoted cell.
+    pub(super) fn csv(text: Box<dyn Read + 'a>, has_odd_quotes: bool) -> Result<Self, RowsError> {
+        let mut text = RowLimit::new(text);
+        let mut head = Vec::new();
+        let head_bytes = ROW_BYTES_MAX as u64;
+        let read = text.by_ref().take(head_bytes).read_to_end(&mut head);
+        read.map_err(RowsError::Unreadable)?;
+        let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         // Spreadsheets of some countries separate by semicolons.
         let is_european = header.contains(&b';') && !header.contains(&b',');
+        let text: Box<dyn Read + 'a> = Box::new(io::Cursor::new(head).chain(text));
         // A row of another length is one that an odd quote or comma has shifted.
         let mut reader = csv::ReaderBuilder::new()
             .flexible(false)
@@ -66,7 +120,7 @@ impl<'a> Rows<'a> {
             .map(|name| String::from_utf8_lossy(name).trim().to_owned());
         Ok(Self {
             names: names.collect(),
-            body: Body::Csv(reader, memchr::memchr_iter(b'"', text).count() % 2 == 1),
+            body: Body::Csv(reader, has_odd_quotes),
         })
     }
 

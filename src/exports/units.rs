@@ -5,9 +5,11 @@ use super::rows::{Rows, RowsError, find};
 use super::text::{TextError, plain};
 use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::identity::is_account_id;
+use crate::model::json::{for_each_of, is_list, member, text as text_of};
 use crate::model::text::Text;
 use crate::model::topology::Unit;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 const EXPECTED: &str = "expected CSV with the columns account_id, business_unit and, if wanted, \
@@ -37,34 +39,13 @@ pub enum UnitsError {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RawAnswer {
-    accounts: Option<Vec<RawAccount>>,
-    resource_tag_mapping_list: Option<Vec<RawMapping>>,
-    tags: Option<Vec<RawTag>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawAccount {
-    id: String,
-    name: Option<String>,
-    #[serde(default)]
-    tags: Vec<RawTag>,
-}
-
-#[derive(Deserialize)]
-struct RawMapping {
-    #[serde(rename = "ResourceARN")]
-    resource_arn: String,
-    #[serde(rename = "Tags", default)]
-    tags: Vec<RawTag>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawTag {
-    key: String,
-    value: String,
+struct RawAnswer<'a> {
+    #[serde(borrow)]
+    accounts: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resource_tag_mapping_list: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tags: Option<&'a RawValue>,
 }
 
 /// Reads files of business units, one after the other. A CSV file says more than
@@ -119,62 +100,73 @@ impl UnitsReader {
     }
 
     fn json(&mut self, name: &str, text: &[u8]) -> Result<(), UnitsError> {
-        for answer in serde_json::Deserializer::from_slice(text).into_iter::<RawAnswer>() {
-            let answer = answer.map_err(|error| UnitsError::NotUnits {
-                found: format!("JSON that is none: {error}"),
-            })?;
-            let is_empty = answer.accounts.is_none()
-                && answer.resource_tag_mapping_list.is_none()
-                && answer.tags.is_none();
-            if is_empty {
-                return Err(UnitsError::NotUnits {
-                    found: "JSON without Accounts, ResourceTagMappingList or Tags".to_owned(),
-                });
+        let not_units = |found: String| UnitsError::NotUnits { found };
+        let answers = serde_json::Deserializer::from_slice(text).into_iter::<RawAnswer<'_>>();
+        for answer in answers {
+            let answer =
+                answer.map_err(|error| not_units(format!("JSON that is none: {error}")))?;
+            let lists = [
+                answer.accounts,
+                answer.resource_tag_mapping_list,
+                answer.tags,
+            ];
+            let is_empty = lists.iter().all(Option::is_none);
+            if is_empty || lists.iter().flatten().any(|list| !is_list(list)) {
+                let found = "JSON without Accounts, ResourceTagMappingList or Tags";
+                return Err(not_units(found.to_owned()));
             }
-            for account in answer.accounts.into_iter().flatten() {
-                let id = Text::from(account.id);
-                if let Some(name) = &account.name {
+            for_each_of(answer.accounts, &mut |account| {
+                let Some(id) = text_of(member(account, "Id")) else {
+                    return;
+                };
+                let id = Text::from(id);
+                if let Some(name) = text_of(member(account, "Name")) {
                     put(
                         &mut self.from_tags.entry(id.clone()).or_default().account_name,
-                        name,
+                        &name,
                     );
                 }
-                self.tags(&id, &account.tags);
-            }
-            for mapping in answer.resource_tag_mapping_list.into_iter().flatten() {
-                let id = mapping.resource_arn.rsplit('/').next().unwrap_or_default();
-                self.tags(&Text::from(id), &mapping.tags);
-            }
+                self.tags(&id, member(account, "Tags"));
+            });
+            for_each_of(answer.resource_tag_mapping_list, &mut |mapping| {
+                let arn = text_of(member(mapping, "ResourceARN")).unwrap_or_default();
+                let id = arn.rsplit('/').next().unwrap_or_default();
+                self.tags(&Text::from(id), member(mapping, "Tags"));
+            });
             if let Some(tags) = answer.tags {
                 let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
                 let id = file.split('.').next().unwrap_or(file);
                 if !is_account_id(id) {
-                    return Err(UnitsError::NotUnits {
-                        found: "tags of a resource in a file that no account id names".to_owned(),
-                    });
+                    let found = "tags of a resource in a file that no account id names";
+                    return Err(not_units(found.to_owned()));
                 }
-                self.tags(&Text::from(id), &tags);
+                self.tags(&Text::from(id), Some(tags));
             }
         }
         Ok(())
     }
 
-    fn tags(&mut self, account_id: &Text, tags: &[RawTag]) {
+    fn tags(&mut self, account_id: &Text, tags: Option<&RawValue>) {
         let business_unit = self.business_unit_tag.as_deref().unwrap_or("businessunit");
         let cost_center = self.cost_center_tag.as_deref().unwrap_or("costcenter");
         let unit = self.from_tags.entry(account_id.clone()).or_default();
-        for tag in tags {
-            let key = bare(&tag.key);
+        for_each_of(tags, &mut |tag| {
+            let told = text_of(member(tag, "Key")).zip(text_of(member(tag, "Value")));
+            let Some((key, value)) = told else {
+                return;
+            };
+            let key = bare(&key);
             if key == business_unit {
-                put(&mut unit.business_unit, &tag.value);
+                put(&mut unit.business_unit, &value);
             } else if key == cost_center {
-                put(&mut unit.cost_center, &tag.value);
+                put(&mut unit.cost_center, &value);
             }
-        }
+        });
     }
 
     fn csv(&mut self, name: &str, text: &[u8]) -> Result<(), UnitsError> {
-        let rows = Rows::csv(text)?;
+        let has_odd_quotes = memchr::memchr_iter(b'"', text).count() % 2 == 1;
+        let rows = Rows::csv(Box::new(text), has_odd_quotes)?;
         let wanted = find(
             rows.names(),
             &[

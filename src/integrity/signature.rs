@@ -2,13 +2,14 @@
 
 use super::digest::{Digest, bytes_of_hex};
 use super::name::tail;
+use crate::model::json::{for_each_member, for_each_of, is_list, member, text as text_of};
 use crate::model::text::Text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pkcs1::RsaPublicKeyRef;
 use pkcs1::der::Decode as _;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use spki::SubjectPublicKeyInfoRef;
 use std::collections::BTreeMap;
 
@@ -42,19 +43,41 @@ pub enum SignaturesError {
 ///
 /// When the text is something else.
 pub fn read_signatures(text: &[u8], into: &mut Signatures) -> Result<(), SignaturesError> {
-    let value: Value = serde_json::from_slice(text)
+    let objects: &RawValue = serde_json::from_slice(text)
         .map_err(|error| SignaturesError::NotJson(error.to_string()))?;
-    let objects = value.as_object().ok_or(SignaturesError::NoSignatures)?;
-    for (key, beside) in objects {
-        let (Some(end), Some(beside)) = (tail(key), beside.as_object()) else {
-            return Err(SignaturesError::NoSignatures);
-        };
-        let members = beside.iter().map(|(name, value)| {
-            let value = value.as_str().ok_or(SignaturesError::NoSignatures)?;
-            Ok((Text::from(name.to_ascii_lowercase()), Text::from(value)))
-        });
-        into.insert(end.into(), members.collect::<Result<_, _>>()?);
-    }
+    let mut outcome = Ok(());
+    let read = for_each_member(objects, &mut |key, beside| {
+        if outcome.is_ok() {
+            outcome = read_beside(key, beside, into);
+        }
+    });
+    read.map_err(|_| SignaturesError::NoSignatures)?;
+    outcome
+}
+
+/// Metadata that CloudTrail gives a digest, as far as anything is read of it.
+const METADATA: [&str; 3] = [
+    "signature",
+    "signature-algorithm",
+    "backfill-generation-timestamp",
+];
+
+fn read_beside(key: &str, beside: &RawValue, into: &mut Signatures) -> Result<(), SignaturesError> {
+    let end = tail(key).ok_or(SignaturesError::NoSignatures)?;
+    let mut members = BTreeMap::new();
+    let mut outcome = Ok(());
+    let read = for_each_member(beside, &mut |name, value| match text_of(Some(value)) {
+        Some(value) => {
+            let name = name.to_ascii_lowercase();
+            if METADATA.contains(&name.as_str()) {
+                members.insert(Text::from(name), Text::from(value));
+            }
+        }
+        None => outcome = Err(SignaturesError::NoSignatures),
+    });
+    read.map_err(|_| SignaturesError::NoSignatures)?;
+    outcome?;
+    into.insert(end.into(), members);
     Ok(())
 }
 
@@ -97,25 +120,34 @@ impl PublicKeys {
     /// When the text is something else.
     pub fn read(&mut self, text: &[u8]) -> Result<(), KeysError> {
         let mut found = 0;
-        for answer in serde_json::Deserializer::from_slice(text).into_iter::<Value>() {
+        for answer in serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>() {
             let answer = answer.map_err(|error| KeysError::NotJson(error.to_string()))?;
-            let of_list = answer.get("PublicKeyList").and_then(Value::as_array);
-            let keys = of_list.map_or_else(|| std::slice::from_ref(&answer), Vec::as_slice);
-            if of_list.is_some_and(Vec::is_empty) {
-                found += 1;
+            let list = member(answer, "PublicKeyList").filter(|list| is_list(list));
+            let mut outcome = Ok(());
+            let mut is_empty = true;
+            let mut read = |key: &RawValue| {
+                is_empty = false;
+                if outcome.is_ok() {
+                    outcome = self.read_key(key);
+                    found += 1;
+                }
+            };
+            match list {
+                Some(list) => for_each_of(Some(list), &mut read),
+                None => read(answer),
             }
-            for key in keys {
-                let member = |name: &str| key.get(name).and_then(Value::as_str);
-                let (Some(fingerprint), Some(value)) = (member("Fingerprint"), member("Value"))
-                else {
-                    return Err(KeysError::NoKeys);
-                };
-                let der = STANDARD.decode(value.trim()).ok();
-                self.add(fingerprint, der.as_deref());
-                found += 1;
-            }
+            outcome?;
+            found += u64::from(is_empty);
         }
         (found > 0).then_some(()).ok_or(KeysError::NoKeys)
+    }
+
+    fn read_key(&mut self, key: &RawValue) -> Result<(), KeysError> {
+        let fingerprint = text_of(member(key, "Fingerprint")).ok_or(KeysError::NoKeys)?;
+        let value = text_of(member(key, "Value")).ok_or(KeysError::NoKeys)?;
+        let der = STANDARD.decode(value.trim()).ok();
+        self.add(&fingerprint, der.as_deref());
+        Ok(())
     }
 
     /// Takes in one key by its DER form, PKCS#1 or SPKI. `None` is a key that cannot be
