@@ -1,10 +1,11 @@
 //! One chain record for each consumer session, and for each refused one.
 
-use super::Context;
 use super::hops::{Hop, refusal};
 use super::path::{self, Origin, maker};
+use super::peers::Candidates;
 use super::roles::Roles;
 use super::sessions::{Link, Session, SessionId, Sessions};
+use super::{CLOCK_SKEW_SECONDS, Context};
 use crate::model::chain::{
     Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Maker, Missing, MissingPart,
     QueryExecution, RoleSession, ScopeDown,
@@ -14,6 +15,7 @@ use crate::model::identity::{Identity, is_data_source_arn};
 use crate::model::text::{OpaqueId, Text, digest_id};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeMap;
 
 /// The work group of a call that names none (facts.md 4.1).
 const DEFAULT_WORK_GROUP: &str = "primary";
@@ -143,11 +145,50 @@ impl Assembler<'_> {
             .iter()
             .flat_map(|&id| {
                 let session = self.sessions.get(id);
-                session.candidates.iter().chain(&session.twins).copied()
+                let named = session.candidates.named.iter();
+                named.chain(&session.twins.named).copied()
             })
             .collect();
         with_children.extend(open);
+        with_children.extend(self.in_crowds(&with_children));
         with_children
+    }
+
+    /// Sessions of crowds that have children: those that were valid when one of them made
+    /// a call.
+    fn in_crowds(&self, with_children: &HashSet<SessionId>) -> Vec<SessionId> {
+        let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
+        let mut spans: HashMap<&Text, Vec<(UtcSecond, UtcSecond)>> = HashMap::new();
+        for crowd in &self.sessions.crowds {
+            if with_children.contains(&crowd.session) {
+                let (from, to) = crowd.span;
+                let span = (from.plus(-skew), to.plus(skew));
+                spans.entry(&crowd.principal).or_default().push(span);
+            }
+        }
+        for spans in spans.values_mut() {
+            // Sorted by their start, each with the latest end so far.
+            spans.sort_unstable();
+            let mut latest = UtcSecond::from_unix(i64::MIN / 2);
+            for (_, end) in spans.iter_mut() {
+                latest = latest.max(*end);
+                *end = latest;
+            }
+        }
+        let is_in = |session: &Session| {
+            let spans = session
+                .assumed_role_id
+                .as_ref()
+                .and_then(|id| spans.get(id));
+            spans.is_some_and(|spans| {
+                let begun = spans.partition_point(|(from, _)| *from <= session.expires_at);
+                begun > 0 && session.created_at <= spans[begun - 1].1
+            })
+        };
+        let all = (0u32..).zip(&self.sessions.all);
+        all.filter(|(_, session)| is_in(session))
+            .map(|(id, _)| id)
+            .collect()
     }
 
     /// Whether the session is the end of a chain that belongs in the result.
@@ -514,20 +555,14 @@ impl Assembler<'_> {
     }
 
     pub(super) fn add_calls(&mut self, chain: &mut Chain, session: &Session) {
-        let mut calls: Vec<(Text, u64)> = Vec::new();
+        let mut calls: BTreeMap<Text, u64> = BTreeMap::new();
         for &(index, _) in &session.uses {
             let event = &self.events[index as usize];
-            if !self.context.window.contains(event.time) {
-                continue;
-            }
-            let action = self.action(event);
-            match calls.iter_mut().find(|(known, _)| *known == action) {
-                Some((_, count)) => *count += 1,
-                None => calls.push((action, 1)),
+            if self.context.window.contains(event.time) {
+                *calls.entry(self.action(event)).or_default() += 1;
             }
         }
-        calls.sort_unstable();
-        chain.calls = calls;
+        chain.calls = calls.into_iter().collect();
     }
 
     /// `service:EventName`, spelled once for each pair of shared strings.
@@ -561,7 +596,7 @@ impl Assembler<'_> {
 
     /// That several sessions are alike in all that matters.
     fn twins_note(&self, session: &Session, what: &str) -> Option<String> {
-        (session.twins.len() > 1).then(|| {
+        (session.twins.count() > 1).then(|| {
             format!(
                 "{what} is told from {} by nothing that matters: same second, caller, external id and \
                  policy; calls without a key of their own are counted for one of them",
@@ -575,7 +610,7 @@ impl Assembler<'_> {
     }
 
     /// Sessions by chain id, or by key where they have no chain of their own.
-    fn names(&self, sessions: &[SessionId]) -> String {
+    fn names(&self, sessions: &Candidates) -> String {
         let name = |&id: &SessionId| {
             if let Some(chain) = &self.ids[id as usize] {
                 chain.clone()
@@ -585,9 +620,9 @@ impl Assembler<'_> {
                 format!("session {key} of {}", session.created_at)
             }
         };
-        let mut names: Vec<String> = sessions.iter().map(name).collect();
+        let mut names: Vec<String> = sessions.named.iter().map(name).collect();
         names.sort();
-        let more = names.len().saturating_sub(NAMES_MAX);
+        let more = names.len().saturating_sub(NAMES_MAX) + sessions.more;
         names.truncate(NAMES_MAX);
         let names = names.join(", ");
         if more > 0 {
@@ -670,7 +705,7 @@ fn scope_down(hop: &Hop) -> ScopeDown {
     let unknown = hop.policy.is_none() && !hop.parameters_known;
     ScopeDown {
         present: (!unknown).then_some(hop.policy.is_some()),
-        resources: hop.scope_down_resources().unwrap_or_default(),
+        resources: hop.scope.resources.clone().unwrap_or_default(),
         policy: hop.policy.clone(),
         policy_arns: hop.policy_arns.clone(),
     }

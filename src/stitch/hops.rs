@@ -29,10 +29,48 @@ pub(super) struct Hop {
     pub(super) expires_at: UtcSecond,
     pub(super) external_id: Option<Text>,
     pub(super) policy: Option<Text>,
+    /// What the policy allows.
+    pub(super) scope: Arc<Scope>,
     pub(super) policy_arns: Box<[Text]>,
     /// The parameters were logged, so that what is not in them was not asked.
     pub(super) parameters_known: bool,
     pub(super) source_ip: Option<Text>,
+}
+
+/// What an inline policy allows a session, as far as that can be read.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    /// The resources that it allows something on, sorted; `None` where there is no policy
+    /// or it cannot be read.
+    pub(super) resources: Option<Arc<[Text]>>,
+    /// The only roles that it names, where it names roles and nothing else.
+    pub(super) only_roles: Option<Vec<RoleName>>,
+}
+
+impl Scope {
+    fn of(policy: &str) -> Self {
+        let Ok(policy) = Policy::parse(policy) else {
+            return Self::default();
+        };
+        let allowed = policy.statements.into_iter();
+        let allowed = allowed.filter(|statement| statement.effect == Effect::Allow);
+        let named = allowed.filter_map(|statement| match statement.resources {
+            Some(Match::AnyOf(resources)) => Some(resources),
+            Some(Match::AllBut(_)) | None => None,
+        });
+        let resources: BTreeSet<Text> = named.flatten().collect();
+        let role = |resource: &Text| {
+            let is_open = resource.contains(['*', '?', '$']);
+            RoleName::from_arn(resource).filter(|_| !is_open)
+        };
+        let roles: Option<BTreeSet<RoleName>> = resources.iter().map(role).collect();
+        Self {
+            only_roles: roles
+                .filter(|roles| !roles.is_empty())
+                .map(|roles| roles.into_iter().collect()),
+            resources: Some(resources.into_iter().collect()),
+        }
+    }
 }
 
 /// What two copies of one hop share (facts.md 3, join key 4).
@@ -68,7 +106,9 @@ pub(super) fn refusal(event: &Event) -> Option<&Issue> {
 }
 
 /// Hops that may share an id before it tells nothing any more.
-const SHARING_MAX: usize = 64;
+const SHARING_MAX: usize = 16;
+/// Copies of one hop: AWS gives one to the caller's account and one to the target's.
+const COPIES_MAX: usize = 8;
 
 /// Groups of copies that share something: nearly always one.
 struct Sharing {
@@ -115,12 +155,35 @@ pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
         }
     }
     drop(by_shared);
-    // A few roles make all the sessions: read each ARN once.
-    let mut roles: HashMap<Text, Option<RoleName>> = HashMap::new();
+    // A few roles and policies make all the sessions: each is read once.
+    let mut known = Known::default();
     groups
         .into_iter()
-        .map(|copies| Hop::of(events, copies, &mut roles))
+        .map(|copies| Hop::of(events, copies, &mut known))
         .collect()
+}
+
+/// ARNs and policies that were read before.
+#[derive(Default)]
+struct Known {
+    roles: HashMap<Text, Option<RoleName>>,
+    scopes: HashMap<Text, Arc<Scope>>,
+    no_scope: Arc<Scope>,
+}
+
+impl Known {
+    fn role(&mut self, arn: &Text) -> Option<RoleName> {
+        let role = self.roles.entry_ref(arn);
+        role.or_insert_with(|| RoleName::from_arn(arn)).clone()
+    }
+
+    fn scope(&mut self, policy: Option<&Text>) -> Arc<Scope> {
+        let Some(policy) = policy else {
+            return Arc::clone(&self.no_scope);
+        };
+        let scope = self.scopes.entry_ref(policy);
+        Arc::clone(scope.or_insert_with(|| Arc::new(Scope::of(policy))))
+    }
 }
 
 /// Whether the event can be another account's copy of the same hop.
@@ -128,24 +191,25 @@ fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &Issue) -> boo
     fn agree<T: PartialEq>(left: Option<&T>, right: Option<&T>) -> bool {
         left.is_none() || right.is_none() || left == right
     }
-    group.iter().all(|&copy| {
-        let other = &events[copy as usize];
-        let Some(known) = success(other) else {
-            return false;
-        };
-        other.recipient_account_id != event.recipient_account_id
-            && other.time.distance(event.time) <= super::CLOCK_SKEW_SECONDS
-            && agree(known.issued_key_id.as_ref(), issue.issued_key_id.as_ref())
-            && agree(
-                known.assumed_role_id.as_ref(),
-                issue.assumed_role_id.as_ref(),
-            )
-            && agree(known.role_arn.as_ref(), issue.role_arn.as_ref())
-    })
+    group.len() < COPIES_MAX
+        && group.iter().all(|&copy| {
+            let other = &events[copy as usize];
+            let Some(known) = success(other) else {
+                return false;
+            };
+            other.recipient_account_id != event.recipient_account_id
+                && other.time.distance(event.time) <= super::CLOCK_SKEW_SECONDS
+                && agree(known.issued_key_id.as_ref(), issue.issued_key_id.as_ref())
+                && agree(
+                    known.assumed_role_id.as_ref(),
+                    issue.assumed_role_id.as_ref(),
+                )
+                && agree(known.role_arn.as_ref(), issue.role_arn.as_ref())
+        })
 }
 
 impl Hop {
-    fn of(events: &[Event], copies: Vec<u32>, roles: &mut HashMap<Text, Option<RoleName>>) -> Self {
+    fn of(events: &[Event], copies: Vec<u32>, known: &mut Known) -> Self {
         let all: Vec<(&Event, &Issue)> = copies
             .iter()
             .filter_map(|&copy| {
@@ -171,20 +235,19 @@ impl Hop {
             let arn = role_arn.as_deref()?;
             session_name_in_arn(arn).map(Text::from)
         });
+        let policy = first(|issue| issue.policy.as_ref());
         Self {
             time,
             caller: caller_copy.map_or_else(Arc::default, |event| Arc::clone(&event.identity)),
-            role: role_arn.as_ref().and_then(|arn| {
-                let role = roles.entry_ref(arn);
-                role.or_insert_with(|| RoleName::from_arn(arn)).clone()
-            }),
+            role: role_arn.as_ref().and_then(|arn| known.role(arn)),
             role_arn,
             session_name,
             assumed_role_id: first(|issue| issue.assumed_role_id.as_ref()),
             key: first(|issue| issue.issued_key_id.as_ref()),
             expires_at,
             external_id: first(|issue| issue.external_id.as_ref()),
-            policy: first(|issue| issue.policy.as_ref()),
+            scope: known.scope(policy.as_ref()),
+            policy,
             policy_arns: all
                 .iter()
                 .map(|(_, issue)| &issue.policy_arns)
@@ -205,28 +268,10 @@ impl Hop {
         source.is_some_and(|source| source.ends_with("quicksight.amazonaws.com"))
     }
 
-    /// The resources that the inline policy allows something on, sorted; `None`
-    /// where there is no policy or it cannot be read.
-    pub(super) fn scope_down_resources(&self) -> Option<Vec<Text>> {
-        let policy = Policy::parse(self.policy.as_deref()?).ok()?;
-        let allowed = policy.statements.into_iter();
-        let allowed = allowed.filter(|statement| statement.effect == Effect::Allow);
-        let named = allowed.filter_map(|statement| match statement.resources {
-            Some(Match::AnyOf(resources)) => Some(resources),
-            Some(Match::AllBut(_)) | None => None,
-        });
-        let resources: BTreeSet<Text> = named.flatten().collect();
-        Some(resources.into_iter().collect())
-    }
-
     /// Whether IAM would have refused the session this role: its inline policy
     /// names roles, all of them, and this one is not among them.
     pub(super) fn scope_excludes(&self, role: &RoleName) -> bool {
-        let resources = self.scope_down_resources().unwrap_or_default();
-        let names_another = |resource: &Text| {
-            !resource.contains(['*', '?', '$'])
-                && RoleName::from_arn(resource).is_some_and(|named| named != *role)
-        };
-        !resources.is_empty() && resources.iter().all(names_another)
+        let only = self.scope.only_roles.as_ref();
+        only.is_some_and(|roles| roles.binary_search(role).is_err())
     }
 }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | one event per delivery group | [`dedupe`] |
 //! | one hop per AssumeRole, from its copies | [`hops`] |
-//! | which session made a call | [`sessions`] |
+//! | which session made a call | [`sessions`], [`peers`], [`timeline`] |
 //! | which roles are Role A and Role B | [`roles`] |
 //! | one record per consumer session | [`assemble`], [`path`] |
 //! | refused attempts, users without a role | [`outsiders`] |
@@ -19,9 +19,11 @@ mod dedupe;
 mod hops;
 mod outsiders;
 mod path;
+mod peers;
 mod quick_user;
 mod roles;
 mod sessions;
+mod timeline;
 
 pub use roles::{hints, interest, interest_from};
 

@@ -14,6 +14,7 @@ use crate::model::event::Event;
 use crate::model::identity::RoleName;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use hashbrown::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Assembler<'_> {
@@ -111,9 +112,8 @@ impl Assembler<'_> {
         } else {
             ChainPart::Consumer
         };
-        chain
-            .events
-            .retain(|known| !attempts.contains(&known.event));
+        let own: HashSet<u32> = attempts.iter().copied().collect();
+        chain.events.retain(|known| !own.contains(&known.event));
         chain
             .events
             .extend(attempts.iter().map(|&event| ChainEvent {

@@ -43,8 +43,9 @@ pub(super) fn origin(
     roles: &Roles,
     queries: bool,
 ) -> Origin {
-    let mut candidates = session.candidates.iter();
-    let Some(&first) = candidates.next() else {
+    let mut candidates = session.candidates.named.iter();
+    let first = candidates.next().filter(|_| !session.candidates.is_crowd());
+    let Some(&first) = first else {
         return origin_of(session, sessions, roles, queries);
     };
     // What all candidates agree on is no question.

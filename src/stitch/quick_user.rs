@@ -16,6 +16,10 @@ use std::collections::BTreeSet;
 /// How far a `QueryDatabase` may be from the query it stands for.
 const NEARBY_SECONDS: i64 = 15;
 
+/// `QueryDatabase` events near one query that are looked at. Where there are more, only a
+/// query id tells which of them it was.
+const NEARBY_MAX: usize = 256;
+
 /// Users that a note names.
 const USERS_NAMED_MAX: usize = 8;
 
@@ -27,9 +31,42 @@ struct Sighting<'a> {
     detail: &'a QueryDatabase,
 }
 
+/// The `QueryDatabase` events of data sources whose ids end alike, by time.
+#[derive(Default)]
+struct Sightings<'a> {
+    all: Vec<Sighting<'a>>,
+    by_query_id: HashMap<&'a OpaqueId, Vec<usize>>,
+}
+
+impl<'a> Sightings<'a> {
+    fn add(&mut self, sighting: Sighting<'a>) {
+        if let Some(id) = &sighting.detail.query_id {
+            let same = self.by_query_id.entry(id).or_default();
+            if same.len() < NEARBY_MAX {
+                same.push(self.all.len());
+            }
+        }
+        self.all.push(sighting);
+    }
+
+    /// Those of a data source close to a moment; sightings are by time.
+    fn near(&self, time: UtcSecond) -> std::ops::Range<usize> {
+        let from = time.plus(-NEARBY_SECONDS);
+        let to = time.plus(NEARBY_SECONDS);
+        let all = &self.all;
+        let start = all.partition_point(|sighting| sighting.time < from);
+        start..all.partition_point(|sighting| sighting.time <= to)
+    }
+
+    fn is_of(&self, at: usize, source: &str) -> bool {
+        let named = self.all[at].detail.data_source.as_deref();
+        same_source(named.unwrap_or_default(), source)
+    }
+}
+
 /// Names the users of Quick chains.
 pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<&Statistics>) {
-    let mut by_source: HashMap<&str, Vec<Sighting<'_>>> = HashMap::new();
+    let mut by_source: HashMap<&str, Sightings<'_>> = HashMap::new();
     for (index, event) in (0u32..).zip(events) {
         let Detail::QueryDatabase(detail) = &event.detail else {
             continue;
@@ -37,15 +74,12 @@ pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<
         let (Some(source), Some(user)) = (&detail.data_source, user_of(&event.identity)) else {
             continue;
         };
-        by_source
-            .entry(bare_id(source))
-            .or_default()
-            .push(Sighting {
-                index,
-                time: event.time,
-                user,
-                detail,
-            });
+        by_source.entry(bare_id(source)).or_default().add(Sighting {
+            index,
+            time: event.time,
+            user,
+            detail,
+        });
     }
     let of_quick = |chain: &&mut Chain| chain.path == ChainPath::QuickRoleChain;
     for chain in chains.iter_mut().filter(of_quick) {
@@ -84,32 +118,35 @@ fn user_of(identity: &Identity) -> Option<Text> {
 fn name_user(
     chain: &mut Chain,
     events: &[Event],
-    sightings: &[Sighting<'_>],
+    sightings: &Sightings<'_>,
     proofs: &HashMap<OpaqueId, &OpaqueId>,
 ) {
     let source = chain.data_source_arn.clone().unwrap_or_default();
     let mut chosen: BTreeSet<usize> = BTreeSet::new();
     let mut confidence = Confidence::Proven;
     for query in &chain.queries {
-        let near: Vec<usize> = near(query.started_at, sightings)
-            .filter(|&index| {
-                let named = sightings[index].detail.data_source.as_deref();
-                same_source(named.unwrap_or_default(), &source)
-            })
+        let near = sightings.near(query.started_at);
+        let proof = proofs.get(&query.event_id).copied();
+        let proven = proof.and_then(|id| sightings.by_query_id.get(id));
+        let proven = proven.into_iter().flatten().copied();
+        let proven: Vec<usize> = proven
+            .filter(|at| near.contains(at) && sightings.is_of(*at, &source))
             .collect();
-        let proof = proofs.get(&query.event_id);
-        let is_proof = |&index: &usize| {
-            let id = sightings[index].detail.query_id.as_ref();
-            proof.is_some() && id == proof.copied()
-        };
-        let proven: Vec<usize> = near.iter().copied().filter(is_proof).collect();
-        if proven.is_empty() {
-            confidence = Confidence::Probable;
-            chosen.extend(near);
-        } else {
+        if !proven.is_empty() {
             chosen.extend(proven);
+        } else if near.len() <= NEARBY_MAX {
+            confidence = Confidence::Probable;
+            chosen.extend(near.filter(|at| sightings.is_of(*at, &source)));
+        } else {
+            chain.notes.push(format!(
+                "the Quick user is not told: {} queries of data sources are near one of this chain",
+                near.len()
+            ));
+            chain.notes.sort();
+            return;
         }
     }
+    let sightings = &sightings.all;
     let of: Vec<&Sighting<'_>> = chosen.into_iter().map(|index| &sightings[index]).collect();
     let users: BTreeSet<&Text> = of.iter().map(|sighting| &sighting.user).collect();
     match users.len() {
@@ -145,14 +182,6 @@ fn name_user(
     chain
         .events
         .sort_by_key(|entry| events[entry.event as usize].time);
-}
-
-/// The sightings close to a moment; sightings are by time.
-fn near(time: UtcSecond, sightings: &[Sighting<'_>]) -> std::ops::Range<usize> {
-    let from = time.plus(-NEARBY_SECONDS);
-    let to = time.plus(NEARBY_SECONDS);
-    let start = sightings.partition_point(|sighting| sighting.time < from);
-    start..sightings.partition_point(|sighting| sighting.time <= to)
 }
 
 /// Quick's query ids that stand in the SQL of the chain's queries, by event: in

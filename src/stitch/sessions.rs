@@ -5,12 +5,15 @@
 
 use super::CLOCK_SKEW_SECONDS;
 use super::hops::Hop;
+use super::peers::{CANDIDATES_MAX, Candidates, Closest, Likeness, Peer, Peers, Wanted};
+use super::timeline::{Timeline, Valid, ValidAt};
 use crate::model::chain::Confidence;
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -46,13 +49,13 @@ pub(super) struct Session {
     /// The session its AssumeRole was called from.
     pub(super) parent: Link,
     /// Sessions it may be one of: set for calls that could not be decided.
-    pub(super) candidates: Vec<SessionId>,
+    pub(super) candidates: Candidates,
     /// A call that shows who worked in it: for sessions whose hop is not read.
     pub(super) witness: Option<Arc<Identity>>,
     /// Keys of calls that were linked although the issued key was not logged.
     pub(super) keys_seen: BTreeSet<Text>,
     /// Sessions alike in all that matters; which of them worked is not known.
-    pub(super) twins: Vec<SessionId>,
+    pub(super) twins: Candidates,
 }
 
 impl Session {
@@ -69,10 +72,10 @@ impl Session {
             expires_at,
             uses: Vec::new(),
             parent: Link::None,
-            candidates: Vec::new(),
+            candidates: Candidates::default(),
             witness: None,
             keys_seen: BTreeSet::new(),
-            twins: Vec::new(),
+            twins: Candidates::default(),
         }
     }
 }
@@ -83,6 +86,19 @@ pub(super) struct Sessions {
     pub(super) all: Vec<Session>,
     /// By event: the session that made the call.
     pub(super) by_event: Vec<Link>,
+    /// Sessions that stand for more than can be named.
+    pub(super) crowds: Vec<Crowd>,
+}
+
+/// Sessions of one principal of which too many fit to name them all.
+#[derive(Debug, Clone)]
+pub(super) struct Crowd {
+    /// The session that stands for them.
+    pub(super) session: SessionId,
+    /// Their assumed role id.
+    pub(super) principal: Text,
+    /// From the first to the last call of one of them.
+    pub(super) span: (UtcSecond, UtcSecond),
 }
 
 impl Sessions {
@@ -111,9 +127,12 @@ impl Sessions {
             }
         }
         linker.link_parents(&by_event);
+        let mut crowds: Vec<Crowd> = linker.crowds.into_values().collect();
+        crowds.sort_unstable_by_key(|crowd| crowd.session);
         Self {
             all: linker.sessions,
             by_event,
+            crowds,
         }
     }
 
@@ -170,6 +189,13 @@ fn names_of(identity: &Identity) -> Option<Names> {
     Some((role.account_id, role.name, session.into()))
 }
 
+/// The same of a session, where its assumed role id is not known.
+fn own_names(session: &Session) -> Option<Names> {
+    let role = session.role.as_ref()?;
+    let name = session.name.as_ref()?;
+    Some((role.account_id.clone(), role.name.clone(), name.clone()))
+}
+
 /// The key of a call, if it is the session's own: Quick calls with the keys it
 /// was issued, other services on a session's behalf with keys of theirs.
 fn own_key(identity: &Identity) -> Option<&Text> {
@@ -179,37 +205,92 @@ fn own_key(identity: &Identity) -> Option<&Text> {
 
 struct Linker {
     sessions: Vec<Session>,
-    by_assumed_role_id: HashMap<Text, OneOrMore>,
+    by_assumed_role_id: HashMap<Text, Peers>,
     /// Sessions whose AssumeRole did not say its assumed role id.
-    by_names: HashMap<Names, Vec<SessionId>>,
+    by_names: HashMap<Names, Peers>,
+    /// Numbers of what makes sessions alike.
+    likenesses: HashMap<Alike, u32>,
     /// Sessions that stand for a question: which of these, for this principal?
-    questions: HashMap<(Vec<SessionId>, Option<Text>), SessionId>,
+    questions: HashMap<(Question, Option<Text>), SessionId>,
+    crowds: HashMap<SessionId, Crowd>,
+    /// What was valid when, of principals with many sessions.
+    timelines: HashMap<Text, Timeline>,
+    timelines_by_names: HashMap<Names, Timeline>,
     /// By identity.
     resolved: Vec<Link>,
 }
 
-/// Sessions of one assumed role id: nearly always one.
-struct OneOrMore {
-    first: SessionId,
-    rest: Vec<SessionId>,
-}
+/// What has to be the same in sessions for it to make no difference which of them it was:
+/// role, external id, policy, caller.
+type Alike = (Option<RoleName>, Option<Text>, Option<Text>, Arc<Identity>);
 
-impl OneOrMore {
-    fn new(first: SessionId) -> Self {
-        let rest = Vec::new();
-        Self { first, rest }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = SessionId> {
-        std::iter::once(self.first).chain(self.rest.iter().copied())
-    }
+/// Which sessions a question is about.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Question {
+    These(Vec<SessionId>),
+    /// A crowd, made in one second.
+    MadeAt(UtcSecond),
+    /// A crowd that was valid at one time; this is the first of them.
+    ValidFrom(SessionId),
 }
 
 /// What the candidates leave open.
 enum Choice {
     Nobody,
     One(SessionId),
-    Several(Vec<SessionId>),
+    Several(Candidates, bool),
+}
+
+/// The number of what makes a session alike to others; `None` where its AssumeRole was not
+/// read.
+fn likeness(likenesses: &mut HashMap<Alike, u32>, session: &Session) -> Likeness {
+    let hop = session.hop.as_ref()?;
+    let alike = (
+        session.role.clone(),
+        hop.external_id.clone(),
+        hop.policy.clone(),
+        Arc::clone(&hop.caller),
+    );
+    let next = u32::try_from(likenesses.len()).unwrap_or(u32::MAX);
+    Some(*likenesses.entry(alike).or_insert(next))
+}
+
+fn peer(likenesses: &mut HashMap<Alike, u32>, sessions: &[Session], id: SessionId) -> Peer {
+    let session = &sessions[id as usize];
+    Peer {
+        id,
+        created_at: session.created_at,
+        key: session.key.clone(),
+        likeness: likeness(likenesses, session),
+    }
+}
+
+/// Puts a session among those of the same principal.
+fn put<K: std::hash::Hash + Eq + Clone>(
+    peers: &mut HashMap<K, Peers>,
+    key: &K,
+    sessions: &[Session],
+    likenesses: &mut HashMap<Alike, u32>,
+    id: SessionId,
+) {
+    match peers.entry_ref(key) {
+        EntryRef::Vacant(vacant) => {
+            // What it is like matters once there is another one.
+            let session = &sessions[id as usize];
+            vacant.insert(Peers::One(Peer {
+                id,
+                created_at: session.created_at,
+                key: session.key.clone(),
+                likeness: None,
+            }));
+        }
+        EntryRef::Occupied(mut known) => {
+            if let Peers::One(one) = known.get_mut() {
+                one.likeness = likeness(likenesses, &sessions[one.id as usize]);
+            }
+            known.get_mut().add(peer(likenesses, sessions, id));
+        }
+    }
 }
 
 impl Linker {
@@ -218,7 +299,11 @@ impl Linker {
             sessions: Vec::with_capacity(hops.len()),
             by_assumed_role_id: HashMap::with_capacity(hops.len()),
             by_names: HashMap::new(),
+            likenesses: HashMap::new(),
             questions: HashMap::new(),
+            crowds: HashMap::new(),
+            timelines: HashMap::new(),
+            timelines_by_names: HashMap::new(),
             resolved: Vec::new(),
         };
         for hop in hops {
@@ -239,74 +324,94 @@ impl Linker {
     }
 
     /// Finds the session by this assumed role id from now on.
-    fn know(
-        by_assumed_role_id: &mut HashMap<Text, OneOrMore>,
-        assumed_role_id: &Text,
-        id: SessionId,
-    ) {
-        by_assumed_role_id
-            .entry_ref(assumed_role_id)
-            .and_modify(|same| same.rest.push(id))
-            .or_insert_with(|| OneOrMore::new(id));
+    fn know(&mut self, assumed_role_id: &Text, id: SessionId) {
+        put(
+            &mut self.by_assumed_role_id,
+            assumed_role_id,
+            &self.sessions,
+            &mut self.likenesses,
+            id,
+        );
     }
 
     fn add(&mut self, session: Session) -> SessionId {
         let id = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
-        if !session.candidates.is_empty() {
-            // It stands for a question, and is no answer to the next one.
-        } else if let Some(assumed_role_id) = &session.assumed_role_id {
-            Self::know(&mut self.by_assumed_role_id, assumed_role_id, id);
-        } else if let (Some(role), Some(name)) = (&session.role, &session.name) {
-            let names = (role.account_id.clone(), role.name.clone(), name.clone());
-            self.by_names.entry(names).or_default().push(id);
-        }
+        // One that stands for a question is no answer to the next one.
+        let is_answer = session.candidates.is_empty();
+        let assumed_role_id = session.assumed_role_id.clone();
+        let names = own_names(&session);
         self.sessions.push(session);
+        if let Some(assumed_role_id) = assumed_role_id.filter(|_| is_answer) {
+            self.know(&assumed_role_id, id);
+        } else if let Some(names) = names.filter(|_| is_answer) {
+            let (sessions, likenesses) = (&self.sessions, &mut self.likenesses);
+            put(&mut self.by_names, &names, sessions, likenesses, id);
+        }
         id
     }
 
-    /// Sessions of this principal, made within the clock skew of `created_at`.
-    fn made_at(&self, identity: &Identity, created_at: UtcSecond) -> Vec<SessionId> {
-        self.of_principal(identity)
-            .filter(|&id| {
-                let session = &self.sessions[id as usize];
-                session.created_at.distance(created_at) <= CLOCK_SKEW_SECONDS
-            })
-            .collect()
-    }
-
-    fn of_principal(&self, identity: &Identity) -> impl Iterator<Item = SessionId> {
-        let by_id = identity
-            .assumed_role_id()
-            .and_then(|id| self.by_assumed_role_id.get(id))
-            .map(OneOrMore::iter);
+    /// The sessions that a principal may be: those of its assumed role id, and those whose
+    /// id nobody said.
+    fn peers_of(&self, identity: &Identity) -> Vec<&Peers> {
+        let by_id = identity.assumed_role_id();
+        let by_id = by_id.and_then(|id| self.by_assumed_role_id.get(id));
         let names = (!self.by_names.is_empty()).then(|| names_of(identity));
         let by_names = names.flatten().and_then(|names| self.by_names.get(&names));
-        // What learned its role id since is found by it.
-        let is_nameless = |id: &SessionId| self.sessions[*id as usize].assumed_role_id.is_none();
-        let by_names = by_names.into_iter().flatten().copied().filter(is_nameless);
-        by_id.into_iter().flatten().chain(by_names)
+        by_id.into_iter().chain(by_names).collect()
     }
 
     /// The one made closest to `created_at`, or all that are.
-    fn closest(&self, candidates: &[SessionId], created_at: UtcSecond) -> Choice {
-        let distance = |id: SessionId| self.sessions[id as usize].created_at.distance(created_at);
-        let Some(least) = candidates.iter().map(|&id| distance(id)).min() else {
-            return Choice::Nobody;
-        };
-        let closest = candidates
-            .iter()
-            .copied()
-            .filter(|&id| distance(id) == least);
-        let closest: Vec<SessionId> = closest.collect();
-        match closest[..] {
+    fn closest(&self, identity: &Identity, created_at: UtcSecond, wanted: Wanted<'_>) -> Choice {
+        let closest = Closest::of(&self.peers_of(identity), created_at, wanted);
+        self.choice(&closest)
+    }
+
+    fn choice(&self, closest: &Closest<'_>) -> Choice {
+        let candidates = closest.candidates();
+        match candidates.named[..] {
+            [] => Choice::Nobody,
             [one] => Choice::One(one),
-            _ => Choice::Several(closest),
+            _ if candidates.is_crowd() => Choice::Several(candidates, closest.are_alike()),
+            _ => {
+                let are_alike = self.are_alike(&candidates.named);
+                Choice::Several(candidates, are_alike)
+            }
         }
     }
 
-    fn with_key(&self, candidates: &[SessionId], key: Option<&Text>) -> Vec<SessionId> {
-        let same = |&&id: &&SessionId| self.sessions[id as usize].key.as_ref() == key;
-        candidates.iter().filter(same).copied().collect()
+    /// The same, without sessions that the call's key speaks against. A service that made
+    /// a session uses the session's own key; only other services, on its behalf, use keys
+    /// of their own. Of a crowd none is looked at.
+    fn closest_not_excluded(&self, identity: &Identity, created_at: UtcSecond) -> Choice {
+        let peers = self.peers_of(identity);
+        for distance in 0..=CLOCK_SKEW_SECONDS {
+            let closest = Closest::at(&peers, created_at, distance, Wanted::All);
+            if !closest.is_few() {
+                return self.choice(&closest);
+            }
+            let mut ids = closest.ids();
+            ids.retain(|id| !self.is_excluded(*id, identity));
+            match ids[..] {
+                [] => {}
+                [one] => return Choice::One(one),
+                _ => {
+                    let are_alike = self.are_alike(&ids);
+                    return Choice::Several(Candidates::of(ids), are_alike);
+                }
+            }
+        }
+        Choice::Nobody
+    }
+
+    fn is_excluded(&self, id: SessionId, identity: &Identity) -> bool {
+        let Some(key) = &identity.access_key_id else {
+            return false;
+        };
+        let session = &self.sessions[id as usize];
+        let caller = session.hop.as_ref().map(|hop| &hop.caller);
+        let maker = caller.filter(|caller| caller.is_service());
+        maker.is_some_and(|maker| maker.invoked_by == identity.invoked_by)
+            && session.key.as_ref().is_some_and(|known| known != key)
     }
 
     /// Resolves all identities: first those with a key of their own, then those
@@ -347,53 +452,39 @@ impl Linker {
         let Some(created_at) = identity.session_created_at else {
             return Link::None;
         };
-        let made = self.made_at(identity, created_at);
         let on_behalf = identity.invoked_by.is_some() || identity.access_key_id.is_none();
-        if identity.access_key_id.is_some() {
-            let same_key = self.with_key(&made, identity.access_key_id.as_ref());
-            match self.closest(&same_key, created_at) {
+        let question = || Question::MadeAt(created_at);
+        if let Some(key) = &identity.access_key_id {
+            match self.closest(identity, created_at, Wanted::Key(Some(key))) {
                 Choice::One(session) => return self.learn(session, identity, Confidence::Proven),
-                Choice::Several(several) => return self.undecided(several, identity),
+                Choice::Several(several, are_alike) => {
+                    return self.undecided(several, are_alike, identity, (question(), created_at));
+                }
                 Choice::Nobody => {}
             }
             // The key is another one. Services call with keys of their own on a
             // session's behalf (facts.md 3.3); a session's own calls do not.
             if !on_behalf {
-                let unknown_key = self.with_key(&made, None);
-                return match self.closest(&unknown_key, created_at) {
+                return match self.closest(identity, created_at, Wanted::Key(None)) {
                     Choice::One(session) => {
                         let keys = &mut self.sessions[session as usize].keys_seen;
                         keys.extend(identity.access_key_id.clone());
                         self.learn(session, identity, Confidence::Probable)
                     }
-                    Choice::Several(several) => self.undecided(several, identity),
+                    Choice::Several(several, are_alike) => {
+                        self.undecided(several, are_alike, identity, (question(), created_at))
+                    }
                     Choice::Nobody => self.unseen(identity, created_at),
                 };
             }
         }
-        let made = self.not_excluded(made, identity);
-        match self.closest(&made, created_at) {
+        match self.closest_not_excluded(identity, created_at) {
             Choice::One(session) => self.learn(session, identity, Confidence::Probable),
-            Choice::Several(several) => self.undecided(several, identity),
+            Choice::Several(several, are_alike) => {
+                self.undecided(several, are_alike, identity, (question(), created_at))
+            }
             Choice::Nobody => self.unseen(identity, created_at),
         }
-    }
-
-    /// Leaves out sessions that the call's key speaks against. A service that made
-    /// a session uses the session's own key; only other services, on its behalf,
-    /// use keys of their own.
-    fn not_excluded(&self, made: Vec<SessionId>, identity: &Identity) -> Vec<SessionId> {
-        let Some(key) = &identity.access_key_id else {
-            return made;
-        };
-        let is_excluded = |id: &SessionId| {
-            let session = &self.sessions[*id as usize];
-            let caller = session.hop.as_ref().map(|hop| &hop.caller);
-            let maker = caller.filter(|caller| caller.is_service());
-            maker.is_some_and(|maker| maker.invoked_by == identity.invoked_by)
-                && session.key.as_ref().is_some_and(|known| known != key)
-        };
-        made.into_iter().filter(|id| !is_excluded(id)).collect()
     }
 
     /// Takes over what the call knows and the AssumeRole did not say.
@@ -403,8 +494,16 @@ impl Linker {
             && let Some(learned) = identity.assumed_role_id()
         {
             session.assumed_role_id = Some(learned.clone());
-            Self::know(&mut self.by_assumed_role_id, learned, id);
+            let names = own_names(session);
+            let known = names.and_then(|names| self.by_names.get_mut(&names).zip(Some(names)));
+            if let Some((peers, names)) = known
+                && let (_, true) = peers.remove(id)
+            {
+                self.by_names.remove(&names);
+            }
+            self.know(learned, id);
         }
+        let session = &mut self.sessions[id as usize];
         let issuer = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
         if session.role.is_none() {
             session.role = issuer.and_then(|arn| RoleName::from_arn(arn));
@@ -424,21 +523,49 @@ impl Linker {
 
     /// Several sessions fit. If they agree on all that matters it does not
     /// matter which; otherwise a session of its own stands for the question.
-    fn undecided(&mut self, several: Vec<SessionId>, identity: &Arc<Identity>) -> Link {
-        if self.are_alike(&several) {
-            let first = several[0];
-            self.sessions[first as usize].twins.clone_from(&several);
+    fn undecided(
+        &mut self,
+        several: Candidates,
+        are_alike: bool,
+        identity: &Arc<Identity>,
+        (of_crowd, at): (Question, UtcSecond),
+    ) -> Link {
+        let is_crowd = several.is_crowd();
+        let first = several.named[0];
+        if are_alike {
+            self.note_crowd(is_crowd, first, identity, at);
+            self.sessions[first as usize].twins = several;
             return self.learn(first, identity, Confidence::Probable);
         }
-        let question = (several, identity.assumed_role_id().cloned());
-        if let Some(&asked) = self.questions.get(&question) {
-            return Link::To(asked, Confidence::Ambiguous);
+        let question = if is_crowd {
+            of_crowd
+        } else {
+            Question::These(several.named.clone())
+        };
+        let question = (question, identity.assumed_role_id().cloned());
+        let asked = if let Some(&asked) = self.questions.get(&question) {
+            asked
+        } else {
+            let created_at = self.sessions[first as usize].created_at;
+            let created_at = identity.session_created_at.unwrap_or(created_at);
+            let id = self.add_unseen(identity, created_at, several);
+            self.questions.insert(question, id);
+            id
+        };
+        self.note_crowd(is_crowd, asked, identity, at);
+        Link::To(asked, Confidence::Ambiguous)
+    }
+
+    /// Notes that a session stands for a crowd at a moment.
+    fn note_crowd(&mut self, is_crowd: bool, id: SessionId, identity: &Identity, at: UtcSecond) {
+        if let Some(principal) = identity.assumed_role_id().filter(|_| is_crowd) {
+            let crowd = self.crowds.entry(id).or_insert_with(|| Crowd {
+                session: id,
+                principal: principal.clone(),
+                span: (at, at),
+            });
+            crowd.span = (crowd.span.0.min(at), crowd.span.1.max(at));
         }
-        let created_at = self.sessions[question.0[0] as usize].created_at;
-        let created_at = identity.session_created_at.unwrap_or(created_at);
-        let id = self.add_unseen(identity, created_at, question.0.clone());
-        self.questions.insert(question, id);
-        Link::To(id, Confidence::Ambiguous)
     }
 
     /// Whether it makes no difference which of the sessions it was: same role,
@@ -456,7 +583,7 @@ impl Linker {
 
     /// A session whose AssumeRole was not read.
     fn unseen(&mut self, identity: &Arc<Identity>, created_at: UtcSecond) -> Link {
-        let id = self.add_unseen(identity, created_at, Vec::new());
+        let id = self.add_unseen(identity, created_at, Candidates::default());
         let confidence = if own_key(identity).is_some() {
             Confidence::Proven
         } else {
@@ -469,7 +596,7 @@ impl Linker {
         &mut self,
         identity: &Arc<Identity>,
         created_at: UtcSecond,
-        candidates: Vec<SessionId>,
+        candidates: Candidates,
     ) -> SessionId {
         let issuer = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
         let name = identity.arn.as_deref().and_then(session_name_in_arn);
@@ -501,28 +628,94 @@ impl Linker {
     }
 
     fn valid_at(&mut self, event: &Event) -> Link {
-        let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
-        let time = event.time;
-        let wanted_role = match &event.detail {
+        let role = match &event.detail {
             Detail::Issue(issue) => issue.role_arn.as_deref().and_then(RoleName::from_arn),
             _ => None,
         };
-        let is_possible = |id: &SessionId| {
-            let session = &self.sessions[*id as usize];
-            let hop = session.hop.as_ref();
-            let excludes = hop.zip(wanted_role.as_ref());
-            session.created_at <= time.plus(skew)
-                && time <= session.expires_at.plus(skew)
-                && !excludes.is_some_and(|(hop, role)| hop.scope_excludes(role))
-        };
         let identity = &event.identity;
-        let possible = self.of_principal(identity).filter(is_possible);
-        let possible: Vec<SessionId> = possible.collect();
-        match possible[..] {
+        let peers = self.peers_of(identity);
+        let count: usize = peers.iter().map(|peers| peers.len()).sum();
+        let (candidates, are_alike) = if count <= CANDIDATES_MAX {
+            let mut possible: Vec<SessionId> = peers.iter().flat_map(|peers| peers.all()).collect();
+            possible.sort_unstable();
+            possible.retain(|id| self.is_possible(*id, event.time, role.as_ref()));
+            let are_alike = possible.len() > 1 && self.are_alike(&possible);
+            (Candidates::of(possible), are_alike)
+        } else {
+            let valid = self.valid_among_many(identity, event.time, role.as_ref());
+            let named = &valid.candidates.named;
+            let are_alike = if valid.candidates.is_crowd() {
+                valid.are_alike
+            } else {
+                named.len() > 1 && self.are_alike(named)
+            };
+            (valid.candidates, are_alike)
+        };
+        match candidates.named[..] {
             [] => Link::None,
             [one] => Link::To(one, Confidence::Probable),
-            _ => self.undecided(possible, identity),
+            [first, ..] => {
+                let question = (Question::ValidFrom(first), event.time);
+                self.undecided(candidates, are_alike, identity, question)
+            }
         }
+    }
+
+    fn is_possible(&self, id: SessionId, time: UtcSecond, role: Option<&RoleName>) -> bool {
+        let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
+        let session = &self.sessions[id as usize];
+        let excludes = session.hop.as_ref().zip(role);
+        session.created_at <= time.plus(skew)
+            && time <= session.expires_at.plus(skew)
+            && !excludes.is_some_and(|(hop, role)| hop.scope_excludes(role))
+    }
+
+    /// What was valid at a moment, of a principal with many sessions.
+    fn valid_among_many(
+        &mut self,
+        identity: &Identity,
+        time: UtcSecond,
+        role: Option<&RoleName>,
+    ) -> ValidAt {
+        let mut found = Vec::new();
+        if let Some(id) = identity.assumed_role_id() {
+            if !self.timelines.contains_key(id) {
+                let peers = self.by_assumed_role_id.get(id).map(Peers::all);
+                let timeline = self.timeline(&peers.unwrap_or_default());
+                self.timelines.insert(id.clone(), timeline);
+            }
+            if let Some(timeline) = self.timelines.get_mut(id) {
+                timeline.at(time, role, &mut found);
+            }
+        }
+        let names = (!self.by_names.is_empty()).then(|| names_of(identity));
+        if let Some(names) = names.flatten() {
+            if !self.timelines_by_names.contains_key(&names) {
+                let peers = self.by_names.get(&names).map(Peers::all);
+                let timeline = self.timeline(&peers.unwrap_or_default());
+                self.timelines_by_names.insert(names.clone(), timeline);
+            }
+            if let Some(timeline) = self.timelines_by_names.get_mut(&names) {
+                timeline.at(time, role, &mut found);
+            }
+        }
+        ValidAt::of(found)
+    }
+
+    fn timeline(&mut self, ids: &[SessionId]) -> Timeline {
+        let (sessions, likenesses) = (&self.sessions, &mut self.likenesses);
+        let valid = ids.iter().map(|&id| {
+            let session = &sessions[id as usize];
+            let scope = session.hop.as_ref().map(|hop| &hop.scope);
+            Valid {
+                id,
+                created_at: session.created_at,
+                expires_at: session.expires_at,
+                likeness: likeness(likenesses, session),
+                only_roles: scope.and_then(|scope| scope.only_roles.clone()),
+            }
+        });
+        Timeline::new(&valid.collect::<Vec<Valid>>())
     }
 
     /// Calls that name a query execution belong to the session that started it,
