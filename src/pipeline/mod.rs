@@ -379,11 +379,20 @@ fn keys_of(key: &dyn Fn(u32) -> Text, events: &[Event]) -> BTreeMap<u32, Text> {
     keyed.collect()
 }
 
+/// Events as they were logged, with secrets replaced.
+#[derive(Debug, Default)]
+pub struct RawEvents {
+    /// The events, with where they are.
+    pub events: Vec<(Place, Value)>,
+    /// How many values in them were replaced.
+    pub redacted: u64,
+}
+
 /// Reads events again, whole, as JSON with secrets replaced.
 ///
 /// What can no longer be read is left out.
 #[must_use]
-pub fn raw_events(plan: &Plan, source: &dyn LogSource, places: &[Place]) -> Vec<(Place, Value)> {
+pub fn raw_events(plan: &Plan, source: &dyn LogSource, places: &[Place]) -> RawEvents {
     let mut by_object: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     for place in places {
         by_object
@@ -393,12 +402,14 @@ pub fn raw_events(plan: &Plan, source: &dyn LogSource, places: &[Place]) -> Vec<
     }
     let mut decoder = crate::decode::Decoder::new(plan.window, plan.limits, plan.reading);
     let mut body = Vec::new();
-    let mut found = Vec::new();
+    let mut raw = RawEvents::default();
     for (object, records) in by_object {
         if source.read(object, &mut body).is_ok() {
-            let values = decoder.raw(&body, &records).into_iter();
-            found.extend(values.map(|(record, value)| (Place { object, record }, value)));
+            for (record, mut value) in decoder.raw(&body, &records) {
+                raw.redacted += crate::decode::redact(&mut value);
+                raw.events.push((Place { object, record }, value));
+            }
         }
     }
-    found
+    raw
 }

@@ -6,7 +6,7 @@
 //! again. Memory grows with what is kept, not with what is read.
 
 use super::{Plan, Watcher};
-use crate::decode::{Candidate, Decoded, Decoder, Outcome, Unresolved};
+use crate::decode::{Candidate, Decoded, Decoder, InflateBudget, Outcome, Unresolved};
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::Event;
 use crate::model::integrity::Contents;
@@ -15,7 +15,7 @@ use crate::ports::{Listing, LogSource, SourceError};
 use crate::stitch;
 use hashbrown::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// What a source has.
 pub(super) struct AllRead {
@@ -189,7 +189,15 @@ pub(super) struct KnownInterest<'a> {
     /// Whether more is learned on the way.
     learns: bool,
     interest: RwLock<Arc<Interest>>,
+    /// What was learned and is not yet shared.
+    pending: Mutex<Interest>,
 }
+
+/// Ids of interest that are shared one by one. Beyond that, sharing each by itself would
+/// copy all of them each time: they are shared once a good part of them is new.
+const SHARED_ONE_BY_ONE_MAX: usize = 4096;
+/// The part of all ids that is new when more are shared.
+const SHARED_PART: usize = 16;
 
 impl<'a> KnownInterest<'a> {
     pub(super) fn new(plan: &'a Plan, interest: Interest) -> Self {
@@ -205,6 +213,7 @@ impl<'a> KnownInterest<'a> {
             plan,
             learns: false,
             interest: RwLock::new(Arc::new(interest)),
+            pending: Mutex::default(),
         }
     }
 
@@ -220,16 +229,25 @@ impl<'a> KnownInterest<'a> {
         let mut hints = Interest::default();
         stitch::hints(events, &self.plan.topology, &mut hints);
         let known = self.now();
-        let is_new = hints.sessions.iter().any(|id| !known.sessions.contains(id))
-            || hints.roles.iter().any(|id| !known.roles.contains(id));
-        if is_new {
+        hints.sessions.retain(|id| !known.sessions.contains(id));
+        hints.roles.retain(|id| !known.roles.contains(id));
+        if hints.sessions.is_empty() && hints.roles.is_empty() {
+            return;
+        }
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.sessions.extend(hints.sessions);
+        pending.roles.extend(hints.roles);
+        let known = known.sessions.len() + known.roles.len();
+        let new = pending.sessions.len() + pending.roles.len();
+        if known < SHARED_ONE_BY_ONE_MAX || known / SHARED_PART <= new {
+            let pending = std::mem::take(&mut *pending);
             let mut interest = self
                 .interest
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
             let interest = Arc::make_mut(&mut interest);
-            interest.sessions.extend(hints.sessions);
-            interest.roles.extend(hints.roles);
+            interest.sessions.extend(pending.sessions);
+            interest.roles.extend(pending.roles);
         }
     }
 }
@@ -293,6 +311,9 @@ impl Worker<'_> {
     }
 }
 
+/// Stored bytes whose memory is kept for the next object.
+const BODY_BYTES_KEPT: usize = 16 << 20;
+
 /// What is done with an object, its body, and what its thread has so far.
 type Job<'a, T> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>, &mut T) + Sync);
 
@@ -307,10 +328,12 @@ pub(super) fn on_all_threads<T: Default + Send>(
     source.expect(objects);
     let next = AtomicUsize::new(0);
     let inflated = AtomicU64::new(0);
+    let budget = InflateBudget::of(&plan.limits);
     rayon::broadcast(|_| {
+        let decoder = Decoder::new(plan.window, plan.limits, plan.reading);
         let mut worker = Worker {
             source,
-            decoder: Decoder::new(plan.window, plan.limits, plan.reading).hashing(hashes),
+            decoder: decoder.hashing(hashes).sharing(Arc::clone(&budget)),
             inflated: &inflated,
             limit: plan.limits.run_bytes_max,
         };
@@ -318,6 +341,9 @@ pub(super) fn on_all_threads<T: Default + Send>(
         let mut made = T::default();
         while let Some(&object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
             job(&mut worker, object, &mut body, &mut made);
+            if body.capacity() > BODY_BYTES_KEPT {
+                body = Vec::new();
+            }
         }
         (worker.decoder.finish(), made)
     })

@@ -2,25 +2,23 @@
 
 use super::read::contents_of;
 use super::{PipelineError, Plan, Watcher, pool};
-use crate::decode::Unpacker;
+use crate::decode::{InflateBudget, Unpacker};
 use crate::integrity::{
     Chains, Digest, DigestBody, DigestName, DigestRead, Files, Judging, LogFileRead, Metadata,
     PublicKeys, Signatures, Trust, judge, settle as settle_files, tail,
 };
 use crate::model::integrity::{Contents, Integrity, Unchecked, Verification};
 use crate::model::key::TrailObjects;
-use crate::model::region::is_region_name;
+use crate::model::region;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::ports::{KeySource, LogSource};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How long before and after a moment keys are asked for: `validate-logs` does the same.
 const KEYS_BEHIND_SECONDS: i64 = 2 * 3600;
-
-/// Regions whose keys are asked for: there are fewer.
-const REGIONS_MAX: usize = 64;
 
 /// What log files are held against.
 pub struct Evidence<'a> {
@@ -194,10 +192,15 @@ fn trust(digests: &[DigestRead], evidence: &Evidence<'_>) -> Trust {
         (*from, *to) = ((*from).min(at), (*to).max(at));
     }
     // Regions are as keys of the bucket say: anybody may have written those.
-    let plausible = spans
+    let (known, unknown): (Vec<_>, Vec<_>) = spans
         .into_iter()
-        .filter(|(region, _)| is_region_name(region));
-    for (region, (from, to)) in plausible.take(REGIONS_MAX) {
+        .partition(|(region, _)| region::is_known(region));
+    let why = "CloudTrail is not asked for public keys of a Region that is not known";
+    let unknown = unknown
+        .into_iter()
+        .map(|(region, _)| (region.clone(), why.into()));
+    trust.regions_without_keys.extend(unknown);
+    for (region, (from, to)) in known {
         let (from, to) = (
             from.plus(-KEYS_BEHIND_SECONDS),
             to.plus(KEYS_BEHIND_SECONDS),
@@ -228,8 +231,9 @@ fn on_all_threads<T: Send>(
 ) -> Vec<(u32, T)> {
     source.expect(objects);
     let next = AtomicUsize::new(0);
+    let budget = InflateBudget::of(&plan.limits);
     let parts = rayon::broadcast(|_| {
-        let mut unpacker = Unpacker::new(plan.limits);
+        let mut unpacker = Unpacker::sharing(plan.limits, Arc::clone(&budget));
         let mut body = Vec::new();
         let mut done = Vec::new();
         loop {

@@ -11,6 +11,7 @@ use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::integrity::{DigestPlace, FaultyFile, Integrity, UncoveredWhy};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use hashbrown::HashMap;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -144,23 +145,22 @@ fn trail_update(parameters: &Value, account: &str, before: Option<&Text>) -> Vec
 /// Buckets that hold logs, and which trail wrote to which when.
 struct Buckets {
     all: BTreeSet<Text>,
-    of_trails: Vec<(Text, UtcSecond, Text)>,
+    of_trails: HashMap<Text, BTreeMap<UtcSecond, Text>>,
 }
 
 impl Buckets {
     fn of(facts: &Facts<'_>, named: &[Text]) -> Self {
         let mut buckets = Self {
             all: named.iter().cloned().collect(),
-            of_trails: Vec::new(),
+            of_trails: HashMap::new(),
         };
         for (event, parameters) in facts.changes() {
             let names_bucket = matches!(&*event.name, "CreateTrail" | "UpdateTrail");
             if let Some(bucket) = parameters["s3BucketName"].as_str().filter(|_| names_bucket) {
                 let bucket = Text::from(bucket);
                 buckets.all.insert(bucket.clone());
-                buckets
-                    .of_trails
-                    .push((trail(parameters), event.time, bucket));
+                let of_trail = buckets.of_trails.entry(trail(parameters)).or_default();
+                of_trail.insert(event.time, bucket);
             }
         }
         buckets
@@ -168,11 +168,8 @@ impl Buckets {
 
     /// The bucket that a trail wrote to before a moment.
     fn before(&self, trail: &Text, moment: UtcSecond) -> Option<&Text> {
-        let own = self
-            .of_trails
-            .iter()
-            .filter(|(name, at, _)| name == trail && *at < moment);
-        own.max_by_key(|(_, at, _)| *at).map(|(.., bucket)| bucket)
+        let own = self.of_trails.get(trail)?.range(..moment);
+        own.last().map(|(_, bucket)| bucket)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::model::time::{UtcSecond, day_number};
 use crate::model::topology::{KnownRoles, Topology};
 use crate::model::window::TimeWindow;
 use hashbrown::HashMap;
+use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,6 +118,8 @@ pub struct Facts<'a> {
     days_logged: BTreeMap<Text, BTreeSet<i64>>,
     /// Ids and ARNs of data sources that are known to exist.
     data_sources: BTreeSet<Text>,
+    /// The accounts that Quick lives in.
+    hub_accounts: BTreeSet<Text>,
     /// Roles by their unique id (`AROA...`).
     role_ids: HashMap<Text, RoleName>,
     /// Roles as subjects name them, with an ARN that has their path.
@@ -142,6 +145,7 @@ impl<'a> Facts<'a> {
             changes: changes(&given),
             days_logged,
             data_sources: data_sources(&given),
+            hub_accounts: hub_accounts(&given),
             role_ids: role_ids(&given),
             role_arns: role_arns(&given),
             vouching: given.verification.map(|_| vouching(&given)),
@@ -200,12 +204,8 @@ impl<'a> Facts<'a> {
 
     /// The accounts that Quick lives in: declared, or where Role A is.
     #[must_use]
-    pub fn hub_accounts(&self) -> BTreeSet<Text> {
-        if let Some(hub) = &self.given.topology.hub_account_id {
-            return BTreeSet::from([hub.clone()]);
-        }
-        let roles = self.given.roles.run_as.iter();
-        roles.map(|role| role.account_id.clone()).collect()
+    pub fn hub_accounts(&self) -> &BTreeSet<Text> {
+        &self.hub_accounts
     }
 
     /// Days on which an account logged anything, as days since 1970-01-01.
@@ -224,8 +224,9 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn has_logs_in_window(&self, account: &str) -> bool {
         let window = self.given.window;
-        let seen = self.given.coverage.seen.iter();
-        let mut own = seen.filter(|((known, ..), _)| **known == *account);
+        let first = (Text::from(account), Text::default(), Date::MIN);
+        let seen = self.given.coverage.seen.range(first..);
+        let mut own = seen.take_while(|((known, ..), _)| **known == *account);
         own.any(|(_, seen)| seen.is_in(&window))
     }
 
@@ -370,6 +371,14 @@ impl<'a> Facts<'a> {
         let charges = self.given.charges.unwrap_or_default().iter();
         charges.filter_map(|charge| Some((single_day(charge.period)?, charge)))
     }
+}
+
+fn hub_accounts(given: &Given<'_>) -> BTreeSet<Text> {
+    if let Some(hub) = &given.topology.hub_account_id {
+        return BTreeSet::from([hub.clone()]);
+    }
+    let roles = given.roles.run_as.iter();
+    roles.map(|role| role.account_id.clone()).collect()
 }
 
 /// The UTC day of a period that is no longer than one.

@@ -131,9 +131,9 @@ fn fate(
 /// A place that the finding would be seen in, and that logged nothing.
 fn silent_place(known: &PreviousFinding, by: &Settling<'_>) -> Option<String> {
     let logged = |account: &str| {
-        by.places_logged
-            .iter()
-            .any(|(known, _)| **known == *account)
+        let first = (Text::from(account), Text::default());
+        let mut behind = by.places_logged.range(first..);
+        behind.next().is_some_and(|(known, _)| **known == *account)
     };
     if let Some(account) = accounts(known).into_iter().find(|id| !logged(id)) {
         return Some(format!("account {account}"));

@@ -76,7 +76,7 @@ impl Rule for UnexpectedSourceAccount {
                 plural(undecided, "session")
             ));
         }
-        let hub = sample(&hubs.into_iter().collect::<Vec<_>>());
+        let hub = sample(&hubs.iter().collect::<Vec<_>>());
         for ((account, role, source), (group, queries)) in &groups {
             let name = facts.account(account);
             let callers = group.words("callers");
