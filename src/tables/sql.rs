@@ -4,10 +4,14 @@ use super::frame::{frame, table};
 use crate::model::table::Table;
 use polars::prelude::{Expr as PolarsExpr, IntoLazy, PolarsError, SortMultipleOptions, col};
 use polars::sql::SQLContext;
-use sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, SetExpr, Statement};
+use sqlparser::ast::{
+    Expr, GroupByExpr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Spanned, Statement,
+    TableFactor, Visit, Visitor,
+};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Location, Token, Tokenizer};
+use std::ops::ControlFlow;
 
 /// A place in SQL text, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +79,7 @@ fn check(sql: &str) -> Result<bool, SqlError> {
     })?;
     match statements.as_slice() {
         [Statement::Query(query)] => {
+            check_sources(query)?;
             if let SetExpr::Select(select) = &*query.body {
                 check_grouping(select)?;
             }
@@ -90,6 +95,99 @@ fn check(sql: &str) -> Result<bool, SqlError> {
             "more than one statement: give one SELECT",
             None,
         )),
+    }
+}
+
+/// Refuses whatever a query could read, or write to, besides the tables that it is given.
+fn check_sources(query: &Query) -> Result<(), SqlError> {
+    match query.visit(&mut SourceCheck) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// Looks at every table, function and nested statement of a query.
+struct SourceCheck;
+
+impl SourceCheck {
+    fn refuse(what: impl Into<String>, at: Location) -> ControlFlow<SqlError> {
+        let place = (at.line > 0).then_some(SqlPlace {
+            line: at.line,
+            column: at.column,
+        });
+        ControlFlow::Break(SqlError::new(what, place))
+    }
+}
+
+impl Visitor for SourceCheck {
+    type Break = SqlError;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<SqlError> {
+        if query.for_clause.is_some() || query.format_clause.is_some() || query.settings.is_some() {
+            return Self::refuse("only SELECT can be run here", query.span().start);
+        }
+        match &*query.body {
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                Self::refuse("the tables are read-only", query.span().start)
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<SqlError> {
+        if select.into.is_some() {
+            return Self::refuse(
+                "SELECT INTO writes: the tables are read-only",
+                select.span().start,
+            );
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<SqlError> {
+        match statement {
+            Statement::Query(_) => ControlFlow::Continue(()),
+            other => Self::refuse("only SELECT can be run here", other.span().start),
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<SqlError> {
+        match factor {
+            TableFactor::Table {
+                name, args: None, ..
+            } => check_name(name),
+            TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } => {
+                ControlFlow::Continue(())
+            }
+            TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => Self::refuse(
+                format!(
+                    "the table function {name} is not run: a query reads the tables here and \
+                     nothing else"
+                ),
+                factor.span().start,
+            ),
+            other => Self::refuse(
+                "a query reads the tables here and nothing else: this table is made by a function",
+                other.span().start,
+            ),
+        }
+    }
+}
+
+/// A table is named by one plain word: anything else may be a file or an address.
+fn check_name(name: &ObjectName) -> ControlFlow<SqlError> {
+    let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
+    let is_plain = |part: &&Ident| {
+        let mut letters = part.value.chars();
+        part.quote_style != Some('\'')
+            && letters.all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-' | ' '))
+    };
+    match parts.as_deref() {
+        Some([part]) if is_plain(part) => ControlFlow::Continue(()),
+        _ => SourceCheck::refuse(
+            format!("{name} is no table: a query reads the tables here and nothing else"),
+            name.span().start,
+        ),
     }
 }
 
@@ -242,6 +340,49 @@ mod tests {
             result.columns[0].values,
             Values::Integer(vec![Some(2), Some(1)])
         );
+    }
+
+    #[test]
+    fn nothing_but_the_tables_can_be_reached() {
+        for sql in [
+            "SELECT * FROM read_parquet('/etc/passwd')",
+            "SELECT * FROM read_csv('x') WHERE 1 = 1",
+            "SELECT * FROM READ_JSON('https://203.0.113.1/x')",
+            "SELECT * FROM t JOIN read_ipc('x') AS r ON t.name = r.name",
+            "SELECT * FROM t, read_parquet('x')",
+            "SELECT * FROM (SELECT * FROM read_parquet('x')) AS inner_one",
+            "WITH a AS (SELECT * FROM read_parquet('x')) SELECT * FROM a",
+            "SELECT name FROM t WHERE number IN (SELECT n FROM read_parquet('x'))",
+            "SELECT (SELECT max(n) FROM read_parquet('x')) AS m FROM t",
+            "SELECT name FROM t WHERE EXISTS (SELECT 1 FROM read_parquet('x'))",
+            "SELECT name FROM t UNION ALL SELECT name FROM read_parquet('x')",
+            "SELECT name FROM t ORDER BY (SELECT max(n) FROM read_parquet('x'))",
+            "SELECT CASE WHEN number > (SELECT 1 FROM read_parquet('x')) THEN 1 END FROM t",
+            "SELECT * FROM TABLE(read_parquet('x'))",
+            "SELECT * FROM LATERAL read_parquet('x')",
+            "SELECT * FROM 'other.parquet'",
+            "SELECT * FROM \"other.parquet\"",
+            "SELECT * FROM \"s3://bucket/key\"",
+            "SELECT * FROM other.t",
+            "SELECT * FROM UNNEST([1, 2])",
+            "SELECT * INTO u FROM t",
+            "INSERT INTO t SELECT * FROM t",
+            "EXPLAIN SELECT * FROM t",
+            "SHOW TABLES",
+            "TRUNCATE TABLE t",
+        ] {
+            assert!(run(sql, &tables()).is_err(), "{sql}");
+        }
+        let error = run("SELECT *\nFROM read_parquet('x')", &tables()).unwrap_err();
+        assert!(error.message.contains("read_parquet"), "{error}");
+        assert_eq!(error.place, Some(SqlPlace { line: 2, column: 6 }));
+        for sql in [
+            "SELECT a.name FROM t AS a JOIN t AS b ON a.name = b.name",
+            "WITH a AS (SELECT name FROM t) SELECT name FROM a UNION ALL SELECT name FROM t",
+            "SELECT name FROM (SELECT name FROM \"t\") AS inner_one",
+        ] {
+            assert!(run(sql, &tables()).is_ok(), "{sql}");
+        }
     }
 
     #[test]
