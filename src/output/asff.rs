@@ -2,6 +2,7 @@
 //! one batch per line (Security Hub User Guide, "ASFF syntax"; API Reference,
 //! `BatchImportFindings`).
 
+use super::human::is_deceptive;
 use super::json::findings::evidence;
 use crate::model::finding::{Finding, Findings, PreviousFinding, Severity};
 use crate::model::text::Text;
@@ -88,11 +89,11 @@ fn types(rule: &str) -> [&'static str; 1] {
     }
 }
 
-/// At most so many letters, none of them a control code, never nothing.
+/// At most so many letters, none of which controls what shows them, never nothing.
 fn bounded(text: &str, letters: usize) -> String {
     let plain = text
         .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter });
+        .map(|letter| if is_deceptive(letter) { ' ' } else { letter });
     let bounded: String = plain.take(letters).collect();
     if bounded.trim().is_empty() {
         "-".to_owned()

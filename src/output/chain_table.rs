@@ -1,7 +1,9 @@
 //! The chain table for people. It shows what fits, the most telling first.
 
 use super::Page;
-use super::human::{bytes, count, decimals, minute, minute_of_year, money, plural, safe, tail};
+use super::human::{
+    bytes, count, decimals, line, minute, minute_of_year, money, plural, safe, tail,
+};
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart, QueryExecution};
 use crate::model::integrity::Integrity;
 use comfy_table::presets::NOTHING;
@@ -38,12 +40,12 @@ const fn column(
 }
 
 const COLUMNS: [Column; 14] = [
-    column("Chain", 0, |chain, _| Cell::new(&chain.chain_id), |_| true),
+    column("Chain", 0, |chain, _| text_cell(&chain.chain_id), |_| true),
     column("Started (UTC)", 0, started, |_| true),
     column(
         "Consumer",
         0,
-        |chain, _| Cell::new(consumer(chain)),
+        |chain, _| text_cell(consumer(chain)),
         |_| true,
     ),
     column("Data source", 1, data_source, |chain| {
@@ -59,7 +61,7 @@ const COLUMNS: [Column; 14] = [
     column(
         "Path",
         2,
-        |chain, _| Cell::new(chain.path.as_str()),
+        |chain, _| text_cell(chain.path.as_str()),
         |chain| chain.path != ChainPath::QuickRoleChain,
     ),
     column("Assumed from", 4, assumed_from, |chain| {
@@ -84,7 +86,7 @@ const COLUMNS: [Column; 14] = [
 
 /// What the log files are worth that the chain rests on.
 fn integrity(chain: &Chain, page: Page) -> Cell {
-    let cell = Cell::new(chain.integrity.map_or("–", Integrity::as_str));
+    let cell = text_cell(chain.integrity.map_or("–", Integrity::as_str));
     match chain.integrity {
         Some(Integrity::Failed) if page.color => cell.fg(Color::Red),
         _ => cell,
@@ -115,7 +117,7 @@ fn is_partly_known(chain: &Chain) -> bool {
 fn partly(chain: &Chain, figure: Option<String>) -> Cell {
     let mark = if is_partly_known(chain) { AT_LEAST } else { "" };
     let shown = figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure}{mark}"));
-    Cell::new(shown).set_alignment(CellAlignment::Right)
+    text_cell(shown).set_alignment(CellAlignment::Right)
 }
 
 /// Writes the table, totals below, and what was not seen in one line.
@@ -159,14 +161,14 @@ pub fn write_part(
     }
     if chains.len() < all.len() {
         let of = count(all.len() as u64);
-        writeln!(writer, "The last {} of {of} chains; in all:", chains.len())?;
+        line!(writer, "The last {} of {of} chains; in all:", chains.len())?;
     }
-    writeln!(writer, "{}", totals(all))?;
+    line!(writer, "{}", totals(all))?;
     if let Some(gaps) = gaps(all) {
-        writeln!(writer, "{gaps}")?;
+        line!(writer, "{gaps}")?;
     }
     if shows_scanned && all.iter().any(|chain| is_partly_known(chain)) {
-        writeln!(
+        line!(
             writer,
             "{AT_LEAST} after a figure: some of the chain's queries have no statistics"
         )?;
@@ -176,7 +178,7 @@ pub fn write_part(
         user.is_some_and(|user| user.confidence != Confidence::Proven)
     };
     if shows_user && all.iter().copied().any(|chain| doubted(&chain)) {
-        writeln!(
+        line!(
             writer,
             "? after a user: probable, from Quick's own events at the time"
         )?;
@@ -241,20 +243,25 @@ pub(super) fn keep_whole(table: &mut Table, titles: &[&str], fixed: &[&str]) {
 }
 
 pub(super) fn title(text: &str) -> Cell {
-    Cell::new(text).add_attribute(Attribute::Bold)
+    text_cell(text).add_attribute(Attribute::Bold)
 }
 
 /// Writes a table without the blanks that pad its last column.
 pub(super) fn write_table(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
     for line in table.lines() {
-        writeln!(writer, "{}", line.trim_end())?;
+        line!(writer, "{}", line.trim_end())?;
     }
     Ok(())
 }
 
+/// A cell of text: every cell is made here, so that none can hold what a terminal obeys.
+pub(super) fn text_cell(text: impl AsRef<str>) -> Cell {
+    Cell::new(safe(text.as_ref()))
+}
+
 /// Log text in a cell; a dash where there is none.
 pub(super) fn text(text: Option<&str>) -> Cell {
-    Cell::new(text.map_or_else(|| "–".into(), safe))
+    text_cell(text.unwrap_or("–"))
 }
 
 /// The query's id, or why it has none.
@@ -269,19 +276,19 @@ fn list(items: BTreeSet<&str>) -> Cell {
     if items.is_empty() {
         text(None)
     } else {
-        Cell::new(items.join(", "))
+        text_cell(items.join(", "))
     }
 }
 
 fn number(number: u64) -> Cell {
-    Cell::new(count(number)).set_alignment(CellAlignment::Right)
+    text_cell(count(number)).set_alignment(CellAlignment::Right)
 }
 
 fn started(chain: &Chain, page: Page) -> Cell {
     if page.width < 100 {
-        Cell::new(minute_of_year(chain.started_at))
+        text_cell(minute_of_year(chain.started_at))
     } else {
-        Cell::new(minute(chain.started_at))
+        text_cell(minute(chain.started_at))
     }
 }
 
@@ -333,7 +340,7 @@ fn status(chain: &Chain, page: Page) -> Cell {
     } else {
         ""
     };
-    let cell = Cell::new(format!("{}{doubt}", chain.status.as_str()));
+    let cell = text_cell(format!("{}{doubt}", chain.status.as_str()));
     if !page.color {
         return cell;
     }

@@ -1,8 +1,8 @@
 //! The chargeback table for people.
 
 use super::Page;
-use super::chain_table::{new_table, title, write_table};
-use super::human::{bytes, count, decimals, money, plural, safe, tail};
+use super::chain_table::{new_table, text_cell, title, write_table};
+use super::human::{bytes, count, decimals, line, money, plural, safe, tail};
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
 use crate::model::charge::{
@@ -40,13 +40,14 @@ pub fn write(
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    writeln!(writer, "{}\n", heading_line(audit))?;
+    line!(writer, "{}", heading_line(audit))?;
+    line!(writer)?;
     if chargeback.rows.is_empty() {
-        return writeln!(writer, "No queries and no bill in the window.");
+        return line!(writer, "No queries and no bill in the window.");
     }
     rows(chargeback, topology, page, writer)?;
     for mark in marks(chargeback) {
-        writeln!(writer, "{mark}")?;
+        line!(writer, "{mark}")?;
     }
     beside(chargeback, topology, page, writer)?;
     if let Some(attribution) = &audit.attribution {
@@ -282,7 +283,7 @@ fn rows(
         }
     }
     let mut table = new_table(page);
-    let right = |text: &str| Cell::new(text).set_alignment(CellAlignment::Right);
+    let right = |text: &str| text_cell(text).set_alignment(CellAlignment::Right);
     let mut header: Vec<Cell> = titles.iter().map(|text| title(text)).collect();
     header.extend(figures.iter().map(|figure| {
         let text = if is_short { figure.short } else { figure.title };
@@ -335,9 +336,10 @@ fn beside(
             .iter()
             .filter(|row| row.currency == *currency)
             .collect();
-        writeln!(
+        line!(writer)?;
+        line!(
             writer,
-            "\nBeside it, not split among queries, the same accounts paid for ({}):",
+            "Beside it, not split among queries, the same accounts paid for ({}):",
             safe(currency)
         )?;
         beside_table(&rows, &by, topology, page, writer)?;
@@ -398,7 +400,7 @@ fn beside_table(
     let amounts = |costs: Vec<Option<Decimal>>| {
         let shown = |cost: Option<Decimal>| {
             let text = cost.map_or_else(|| "–".to_owned(), |cost| money(cost, places));
-            Cell::new(text).set_alignment(CellAlignment::Right)
+            text_cell(text).set_alignment(CellAlignment::Right)
         };
         costs.into_iter().map(shown).collect::<Vec<Cell>>()
     };
@@ -411,14 +413,14 @@ fn beside_table(
     for (group, costs) in lines {
         let names = by.iter().zip(group);
         let mut cells: Vec<Cell> = names
-            .map(|(by, value)| Cell::new(named(*by, value, topology)))
+            .map(|(by, value)| text_cell(named(*by, value, topology)))
             .collect();
         cells.extend(amounts(costs));
         table.add_row(cells);
     }
     if !by.is_empty() {
-        let mut cells = vec![Cell::new(""); by.len()];
-        cells[0] = Cell::new("Total");
+        let mut cells = vec![text_cell(""); by.len()];
+        cells[0] = text_cell("Total");
         cells.extend(amounts(total));
         table.add_row(
             cells
@@ -451,9 +453,10 @@ fn reconciliations(
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     if audit.statistics.is_none() {
-        writeln!(
+        line!(writer)?;
+        line!(
             writer,
-            "\nNo query statistics were read: give them with --executions, or nothing is known of bytes."
+            "No query statistics were read: give them with --executions, or nothing is known of bytes."
         )?;
     } else {
         let prices: Vec<String> = attribution
@@ -461,9 +464,10 @@ fn reconciliations(
             .iter()
             .map(|price| format!("{} {}", safe(&price.region), price.usd_per_terabyte))
             .collect();
-        writeln!(
+        line!(writer)?;
+        line!(
             writer,
-            "\nEstimated: billed bytes at list price, USD per {} terabyte: {}.",
+            "Estimated: billed bytes at list price, USD per {} terabyte: {}.",
             attribution.terabyte.as_str(),
             if prices.is_empty() {
                 "none known".to_owned()
@@ -475,7 +479,7 @@ fn reconciliations(
     let none = BillCoverage::default();
     let bill = audit.bill.as_ref().unwrap_or(&none);
     if audit.bill.is_none() {
-        writeln!(
+        line!(
             writer,
             "No bill was read: give one with --costs to see what was billed and for whom."
         )?;
@@ -484,7 +488,7 @@ fn reconciliations(
         .iter()
         .all(|block| block.billed.is_none())
     {
-        writeln!(
+        line!(
             writer,
             "No line of the bill is of Athena in this window: check its days with --month or --from and --to."
         )?;
@@ -506,14 +510,15 @@ fn reconciliation(
     let places = decimals([billed.total(), covered.unwrap_or_default()].into_iter());
     let show = |amount: Decimal| money(amount, places);
     if block.billed.is_some() {
-        writeln!(
+        line!(writer)?;
+        line!(
             writer,
-            "\nReconciliation, {} ({}, {}):",
+            "Reconciliation, {} ({}, {}):",
             safe(&block.currency),
             bill.metric.as_str(),
             kinds.join(" and ")
         )?;
-        writeln!(
+        line!(
             writer,
             "  billed {} = Quick {} + other known queries {} + unattributed {}",
             show(billed.total()),
@@ -523,7 +528,7 @@ fn reconciliation(
         )?;
     }
     if let (Some(covered), Some(difference)) = (covered, block.difference_usd()) {
-        writeln!(
+        line!(
             writer,
             "  the known queries it covers come to {} at list price: the bill is {} {}",
             show(covered),
@@ -544,7 +549,7 @@ fn reconciliation(
         } else {
             format!(" [{}]", told.join(", "))
         };
-        writeln!(
+        line!(
             writer,
             "  {:>6}  {}{told}",
             count(reason.count),
@@ -557,14 +562,14 @@ fn reconciliation(
 /// What was read of the bill and is not in the table.
 fn uncounted(bill: &BillCoverage, writer: &mut dyn Write) -> io::Result<()> {
     for note in &bill.notes {
-        writeln!(writer, "  note: {note}")?;
+        line!(writer, "  note: {note}")?;
     }
     let uncounted = &bill.uncounted;
     let mut told = |number: u64, what: &str| -> io::Result<()> {
         if number == 0 {
             return Ok(());
         }
-        writeln!(writer, "  not counted, {what}: {}", plural(number, "line"))
+        line!(writer, "  not counted, {what}: {}", plural(number, "line"))
     };
     told(uncounted.repeated, "given before")?;
     told(

@@ -3,6 +3,7 @@
 //! A cell that a spreadsheet would take for a formula starts with an apostrophe
 //! instead; columns are part of version 1 and only ever added at the end.
 
+use super::human::is_deceptive;
 use crate::model::chain::{Chain, QueryExecution, RoleSession};
 use crate::model::execution::StatementType;
 use crate::model::integrity::Integrity;
@@ -81,20 +82,31 @@ const QUERY_COLUMNS: [&str; 27] = [
     "integrity",
 ];
 
-/// Text that no spreadsheet takes for a formula.
+/// Returns text that no spreadsheet takes for a formula, neither as a cell nor as what is
+/// left of one where semicolons, tabs or line breaks separate cells.
 #[must_use]
 pub fn guarded(text: &str) -> String {
-    // Spreadsheets also skip leading white space and full-width signs.
-    let first = text.trim_start().chars().next();
-    let is_formula = matches!(
+    let mut guarded = String::with_capacity(text.len() + 1);
+    for part in text.split_inclusive([';', '\t', '\r', '\n']) {
+        let is_blank_control = guarded.is_empty() && part.starts_with(['\t', '\r', '\n']);
+        if is_blank_control || is_formula(part) {
+            guarded.push('\'');
+        }
+        guarded.push_str(part);
+    }
+    guarded
+}
+
+/// Whether a spreadsheet takes a cell for a formula. What nobody sees in front of a sign
+/// is no protection from it, and signs may have their full width.
+fn is_formula(cell: &str) -> bool {
+    let is_passed_over =
+        |letter: char| letter.is_whitespace() || letter == '"' || is_deceptive(letter);
+    let first = cell.trim_start_matches(is_passed_over).chars().next();
+    matches!(
         first,
         Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
-    );
-    if is_formula || text.starts_with(['\t', '\r', '\n']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
+    )
 }
 
 /// The writer's own error, whose kind tells a closed pipe from a full disk.
@@ -223,7 +235,9 @@ fn chain_row(chain: &Chain) -> Row {
         .as_ref()
         .map(|session| &session.scope_down);
     row.value(first.and_then(|policy| policy.present));
-    row.text(&joined(first.iter().flat_map(|policy| &policy.resources)));
+    row.text(&joined(
+        first.iter().flat_map(|policy| policy.resources.iter()),
+    ));
     row.value(Some(chain.queries.len()));
     row.number(chain.bytes_scanned());
     row.number(chain.bytes_billed());
@@ -290,8 +304,24 @@ mod tests {
 
     #[test]
     fn no_cell_is_a_formula() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1"] {
-            assert!(guarded(formula).starts_with('\''), "{formula:?}");
+        for (formula, shown) in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t'=1"),
+            (" =1", "' =1"),
+            ("\r=1", "'\r'=1"),
+            ("＝1", "'＝1"),
+            ("\0=1", "'\0=1"),
+            ("\u{200b}=1", "'\u{200b}=1"),
+            ("\u{feff}+1", "'\u{feff}+1"),
+            ("a;=1", "a;'=1"),
+            ("a; @x", "a;' @x"),
+            ("a\n-1", "a\n'-1"),
+            ("a;\"=1\"", "a;'\"=1\""),
+        ] {
+            assert_eq!(guarded(formula), shown, "{formula:?}");
         }
         assert_eq!(guarded("arn:aws:iam::1:role/x"), "arn:aws:iam::1:role/x");
         assert_eq!(guarded(""), "");

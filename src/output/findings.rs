@@ -1,7 +1,7 @@
 //! Findings for people: by severity, each with the one thing to do next.
 
 use super::Page;
-use super::human::{count, minute, plural, safe, window_text};
+use super::human::{count, line, minute, plural, safe, window_text};
 use crate::model::finding::{
     Finding, FindingStatus, Findings, PreviousFinding, RuleState, Severity, Suppression,
 };
@@ -42,9 +42,14 @@ pub fn write(
 ) -> io::Result<()> {
     let shown = about.shown;
     for line in wrapped(&heading(findings, shown), page, 0) {
-        writeln!(writer, "{}", painted(&line, "1", page))?;
+        line!(writer, "{}", painted(&line, "1", page))?;
     }
-    writeln!(writer)?;
+    line!(writer)?;
+    let of_page = OfPage {
+        findings,
+        options: about.options,
+        chain_rules: ChainRules::of(shown),
+    };
     for severity in Severity::ALL {
         let of: Vec<&&Finding> = shown
             .iter()
@@ -54,14 +59,14 @@ pub fn write(
             continue;
         }
         let heading = format!("{} ({})", severity.as_str().to_uppercase(), of.len());
-        writeln!(writer, "{}", painted(&heading, color(severity), page))?;
+        line!(writer, "{}", painted(&heading, color(severity), page))?;
         for finding in of {
-            write_finding(finding, findings, about, page, writer)?;
+            write_finding(finding, &of_page, page, writer)?;
         }
-        writeln!(writer)?;
+        line!(writer)?;
     }
     write_rest(findings, about.unread, page, writer)?;
-    writeln!(writer, "{}", rules_summary(findings))
+    line!(writer, "{}", rules_summary(findings))
 }
 
 /// What was judged, what it was compared with, and what came of it.
@@ -87,7 +92,8 @@ pub fn write_titles(findings: &Findings, page: Page, writer: &mut dyn Write) -> 
         .window
         .from
         .map_or_else(String::new, |from| format!(" since {}", from.day()));
-    writeln!(writer, "\nWhat is wrong{from}:")?;
+    line!(writer)?;
+    line!(writer, "What is wrong{from}:")?;
     for finding in &findings.findings {
         let severity = format!("{:<8}", finding.severity.as_str());
         let severity = painted(&severity, color(finding.severity), page);
@@ -98,20 +104,27 @@ pub fn write_titles(findings: &Findings, page: Page, writer: &mut dyn Write) -> 
             } else {
                 "        "
             };
-            writeln!(writer, "  {start}  {line}")?;
+            line!(writer, "  {start}  {line}")?;
         }
     }
     let all: Vec<&Finding> = findings.findings.iter().collect();
-    writeln!(writer, "{}", summary(findings, &all))
+    line!(writer, "{}", summary(findings, &all))
+}
+
+/// What each finding of a page is written with.
+struct OfPage<'a> {
+    findings: &'a Findings,
+    options: &'a str,
+    chain_rules: ChainRules<'a>,
 }
 
 fn write_finding(
     finding: &Finding,
-    findings: &Findings,
-    about: About<'_>,
+    about: &OfPage<'_>,
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
+    let findings = about.findings;
     let status = match (findings.has_previous, finding.status) {
         (false, _) => "",
         (true, FindingStatus::New) => "new: ",
@@ -119,25 +132,25 @@ fn write_finding(
     };
     let title = format!("{status}{}", safe(&finding.title));
     for line in wrapped(&title, page, 2) {
-        writeln!(writer, "  {}", painted(&line, "1", page))?;
+        line!(writer, "  {}", painted(&line, "1", page))?;
     }
     let indent = " ".repeat(INDENT);
     for line in wrapped(&safe(&finding.detail), page, INDENT) {
-        writeln!(writer, "{indent}{line}")?;
+        line!(writer, "{indent}{line}")?;
     }
     let mut facts = vec![finding.rule.to_owned(), finding.finding_id.clone()];
     facts.push(seen(finding, findings));
     facts.push(places(finding));
     facts.extend(finding.integrity.map(rests_on));
-    let others = same_chains(finding, about.shown);
+    let others: Vec<&str> = about.chain_rules.others(finding).into_iter().collect();
     if !others.is_empty() {
         facts.push(format!("the same chains: {}", others.join(", ")));
     }
     for line in wrapped(&facts.join(" · "), page, INDENT) {
-        writeln!(writer, "{indent}{}", painted(&line, "2", page))?;
+        line!(writer, "{indent}{}", painted(&line, "2", page))?;
     }
     for line in wrapped(&format!("next: {}", safe(&finding.next_step)), page, INDENT) {
-        writeln!(writer, "{indent}{}", painted(&line, "36", page))?;
+        line!(writer, "{indent}{}", painted(&line, "36", page))?;
     }
     // A command stays in one piece, to be copied.
     let command = &finding.command;
@@ -146,7 +159,7 @@ fn write_finding(
     } else {
         about.options
     };
-    writeln!(
+    line!(
         writer,
         "{indent}  {}",
         painted(&format!("{command}{options}"), "36", page)
@@ -179,14 +192,33 @@ fn seen(finding: &Finding, findings: &Findings) -> String {
     }
 }
 
-/// Rules of other findings that are about the same chains.
-fn same_chains(finding: &Finding, shown: &[&Finding]) -> Vec<&'static str> {
-    let own: BTreeSet<&Text> = finding.chain_ids.iter().collect();
-    let others = shown.iter().filter(|other| {
-        other.finding_id != finding.finding_id && other.chain_ids.iter().any(|id| own.contains(id))
-    });
-    let rules: BTreeSet<&'static str> = others.map(|other| other.rule).collect();
-    rules.into_iter().collect()
+/// Which rules have findings about each chain, and how many.
+struct ChainRules<'a>(BTreeMap<&'a Text, BTreeMap<&'static str, u64>>);
+
+impl<'a> ChainRules<'a> {
+    fn of(shown: &[&'a Finding]) -> Self {
+        let mut rules: BTreeMap<&Text, BTreeMap<&'static str, u64>> = BTreeMap::new();
+        for finding in shown {
+            for chain in &finding.chain_ids {
+                *rules
+                    .entry(chain)
+                    .or_default()
+                    .entry(finding.rule)
+                    .or_default() += 1;
+            }
+        }
+        Self(rules)
+    }
+
+    /// Rules of other findings that are about the same chains.
+    fn others(&self, finding: &Finding) -> BTreeSet<&'static str> {
+        let of_chains = finding.chain_ids.iter().filter_map(|id| self.0.get(id));
+        let others = of_chains.flatten().filter(|(rule, count)| {
+            let own = u64::from(**rule == finding.rule);
+            **count > own
+        });
+        others.map(|(rule, _)| *rule).collect()
+    }
 }
 
 /// How often, and where to look.
@@ -227,14 +259,14 @@ fn write_rest(
     ]
     .concat();
     for (heading, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
-        writeln!(writer, "{}", painted(heading, "1", page))?;
+        line!(writer, "{}", painted(heading, "1", page))?;
         for line in lines {
             for (number, part) in wrapped(line, page, INDENT).into_iter().enumerate() {
                 let indent = if number == 0 { 2 } else { INDENT };
-                writeln!(writer, "{:indent$}{part}", "")?;
+                line!(writer, "{:indent$}{part}", "")?;
             }
         }
-        writeln!(writer)?;
+        line!(writer)?;
     }
     Ok(())
 }

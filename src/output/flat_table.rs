@@ -1,8 +1,10 @@
 //! One line per query, for people.
 
 use super::Page;
-use super::chain_table::{consumer, keep_whole, new_table, query_name, text, title, write_table};
-use super::human::{bytes, count, decimals, minute_of_year, money, plural, tail};
+use super::chain_table::{
+    consumer, keep_whole, new_table, query_name, text, text_cell, title, write_table,
+};
+use super::human::{bytes, count, decimals, line, minute_of_year, money, plural, tail};
 use crate::model::chain::{Chain, QueryExecution};
 use comfy_table::{Cell, CellAlignment};
 use std::io::{self, Write};
@@ -52,7 +54,7 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
     }
     let queries = if rows == 1 { "query" } else { "queries" };
     let chains = plural(chains.len() as u64, "chain");
-    writeln!(writer, "{} {queries} in {chains}", count(rows))
+    line!(writer, "{} {queries} in {chains}", count(rows))
 }
 
 fn row(chain: &Chain, query: &QueryExecution, page: Page, figures: bool) -> Vec<Cell> {
@@ -62,10 +64,10 @@ fn row(chain: &Chain, query: &QueryExecution, page: Page, figures: bool) -> Vec<
         query.started_at.to_string()
     };
     let mut row = vec![
-        Cell::new(submitted),
-        Cell::new(consumer(chain)),
+        text_cell(submitted),
+        text_cell(consumer(chain)),
         text(query_name(query).as_deref()),
-        Cell::new(&chain.chain_id),
+        text_cell(&chain.chain_id),
     ];
     if figures {
         row.extend(figure_cells(query));
@@ -82,7 +84,7 @@ fn row(chain: &Chain, query: &QueryExecution, page: Page, figures: bool) -> Vec<
 pub(super) fn figure_cells(query: &QueryExecution) -> [Cell; 3] {
     let right = |text: Option<String>| {
         let text = text.unwrap_or_else(|| "–".to_owned());
-        Cell::new(text).set_alignment(CellAlignment::Right)
+        text_cell(text).set_alignment(CellAlignment::Right)
     };
     let figures = query.figures.as_deref();
     let state = figures.map(|figures| match (figures.result_reused, figures.dpu_count) {

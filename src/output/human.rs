@@ -7,17 +7,18 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
+use std::io::{self, Write};
 
-/// Text from a log, safe for a terminal: control codes, bidirectional overrides
-/// and invisible characters are spelled out.
+/// Returns text from a log as a terminal may show it: control codes, bidirectional
+/// marks and characters that nobody can see are spelled out.
 #[must_use]
 pub fn safe(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_treacherous) {
+    if !text.chars().any(is_deceptive) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 8);
     for letter in text.chars() {
-        if is_treacherous(letter) {
+        if is_deceptive(letter) {
             safe.extend(letter.escape_unicode());
         } else {
             safe.push(letter);
@@ -26,13 +27,76 @@ pub fn safe(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-fn is_treacherous(letter: char) -> bool {
+/// Whether a character controls what shows it, turns the direction of what follows, or
+/// cannot be seen (Unicode 17, `Default_Ignorable_Code_Point` and `Bidi_Control`, and the
+/// blanks that are letters).
+#[must_use]
+pub fn is_deceptive(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
+
+/// Writes a line of text for people. The styles that this program sets stay; whatever
+/// else in it would control a terminal, a line break included, is spelled out.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write_line(writer: &mut dyn Write, line: &str) -> io::Result<()> {
+    let mut rest = line;
+    while let Some(at) = rest.find(|letter| letter != '\t' && is_deceptive(letter)) {
+        let (plain, behind) = rest.split_at(at);
+        writer.write_all(plain.as_bytes())?;
+        let style = style_length(behind.as_bytes()).unwrap_or(0);
+        writer.write_all(&behind.as_bytes()[..style])?;
+        rest = &behind[style..];
+        if style == 0
+            && let Some(letter) = rest.chars().next()
+        {
+            write!(writer, "{}", letter.escape_unicode())?;
+            rest = &rest[letter.len_utf8()..];
+        }
+    }
+    writer.write_all(rest.as_bytes())?;
+    writer.write_all(b"\n")
+}
+
+/// Writes a line of text for people, as `writeln!` does, through [`write_line`].
+macro_rules! line {
+    ($writer:expr $(,)?) => {
+        ::std::writeln!($writer)
+    };
+    ($writer:expr, $($text:tt)*) => {
+        $crate::output::human::write_line($writer, &::std::format!($($text)*))
+    };
+}
+pub(crate) use line;
+
+/// The bytes of a style that this program sets (ECMA-48, "select graphic rendition":
+/// bold, faint, a colour of the text, and their ends) at the start of a text.
+#[must_use]
+pub fn style_length(text: &[u8]) -> Option<usize> {
+    let parameters = text.strip_prefix(b"\x1b[")?;
+    let end = parameters
+        .iter()
+        .take(STYLE_BYTES_MAX)
+        .position(|byte| *byte == b'm')?;
+    let is_own = match &parameters[..end] {
+        b"0" | b"1" | b"2" | b"22" | b"39" | [b'3', b'1'..=b'7'] => true,
+        indexed => indexed
+            .strip_prefix(b"38;5;")
+            .is_some_and(|color| !color.is_empty() && color.iter().all(u8::is_ascii_digit)),
+    };
+    is_own.then_some(b"\x1b[".len() + end + 1)
+}
+
+/// Bytes between the start and the end of a style.
+const STYLE_BYTES_MAX: usize = 9;
 
 /// At most `letters` characters, with the middle left out.
 #[must_use]
@@ -174,6 +238,64 @@ mod tests {
         let safe = safe(hostile);
         assert_eq!(safe, "a\\u{1b}[31mb\\u{202e}c\\u{a}d\\u{9b}e\\u{200b}");
         assert_eq!(super::safe("naïve 名"), "naïve 名");
+    }
+
+    #[test]
+    fn no_character_that_deceives_is_shown() {
+        for letter in [
+            '\0',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{2800}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{e0041}',
+            '\u{e01ef}',
+        ] {
+            let shown = super::safe(&format!("a{letter}b")).into_owned();
+            assert_eq!(shown, format!("a{}b", letter.escape_unicode()));
+        }
+    }
+
+    #[test]
+    fn lines_keep_the_styles_of_this_program_and_nothing_else() {
+        let written = |line: &str| {
+            let mut out = Vec::new();
+            write_line(&mut out, line).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            written("\u{1b}[31mred\u{1b}[0m\tx"),
+            "\u{1b}[31mred\u{1b}[0m\tx\n"
+        );
+        assert_eq!(
+            written("\u{1b}[38;5;9mred\u{1b}[39m"),
+            "\u{1b}[38;5;9mred\u{1b}[39m\n"
+        );
+        for (hostile, shown) in [
+            ("a\nb", "a\\u{a}b\n"),
+            ("\u{1b}[8mhidden", "\\u{1b}[8mhidden\n"),
+            ("\u{1b}[2J", "\\u{1b}[2J\n"),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}\n"),
+            ("\u{1b}", "\\u{1b}\n"),
+            ("\u{1b}[38;5;m", "\\u{1b}[38;5;m\n"),
+            ("x\u{9b}31m", "x\\u{9b}31m\n"),
+        ] {
+            assert_eq!(written(hostile), shown);
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod report;
 pub mod show;
 pub mod summary;
 pub mod table_text;
+pub mod terminal;
 pub mod verification;
 pub mod verification_rows;
 pub mod xlsx;

@@ -5,6 +5,7 @@
 //! with the `cloud` profile). Lists are bounded, so that no consumer has to take an
 //! event of megabytes.
 
+use super::human::is_deceptive;
 use super::json::findings::evidence;
 use crate::model::finding::{Finding, FindingStatus, Findings, PreviousFinding, Severity};
 use crate::model::text::Text;
@@ -283,6 +284,18 @@ fn of_resolved(previous: &PreviousFinding, time: UtcSecond) -> Value {
     event
 }
 
+/// Takes what would control whatever shows it out of the texts of an event.
+fn make_plain(value: &mut Value) {
+    match value {
+        Value::String(text) if text.chars().any(is_deceptive) => {
+            *text = text.replace(is_deceptive, " ");
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_plain),
+        Value::Object(members) => members.values_mut().for_each(make_plain),
+        _ => {}
+    }
+}
+
 /// Writes one event per line: findings, suppressed ones, then those that are gone, as
 /// of `end`.
 ///
@@ -304,7 +317,8 @@ pub fn write(
         .resolved
         .iter()
         .map(|previous| of_resolved(previous, end));
-    for event in found.chain(suppressed).chain(gone) {
+    for mut event in found.chain(suppressed).chain(gone) {
+        make_plain(&mut event);
         serde_json::to_writer(&mut *writer, &event)?;
         writer.write_all(b"\n")?;
     }

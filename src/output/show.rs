@@ -1,9 +1,11 @@
 //! One chain, for people: hops, policies, queries, timeline.
 
 use super::Page;
-use super::chain_table::{consumer, keep_whole, new_table, query_name, text, title, write_table};
+use super::chain_table::{
+    consumer, keep_whole, new_table, query_name, text, text_cell, title, write_table,
+};
 use super::flat_table::figure_cells;
-use super::human::{count, duration, plural, role, safe, tail};
+use super::human::{count, duration, line, plural, role, safe, tail};
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution, RoleSession};
 use comfy_table::Cell;
@@ -50,20 +52,20 @@ pub fn write(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) -
     timeline(audit, chain, page, writer)?;
     for missing in &chain.missing {
         let why = missing.why.as_deref().unwrap_or("reason unknown");
-        writeln!(writer, "Missing: {} ({})", missing.part.as_str(), safe(why))?;
+        line!(writer, "Missing: {} ({})", missing.part.as_str(), safe(why))?;
     }
     for note in &chain.notes {
-        writeln!(writer, "Note: {}", safe(note))?;
+        line!(writer, "Note: {}", safe(note))?;
     }
     Ok(())
 }
 
 fn field(name: &str, value: &str, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(writer, "  {name:<16}{}", safe(value))
+    line!(writer, "  {name:<16}{}", safe(value))
 }
 
 fn heading(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(
+    line!(
         writer,
         "{}  {}, {}, {}",
         chain.chain_id,
@@ -112,7 +114,8 @@ fn hop(name: &str, session: Option<&RoleSession>, writer: &mut dyn Write) -> io:
     let Some(session) = session else {
         return Ok(());
     };
-    writeln!(writer, "\n{name}")?;
+    line!(writer)?;
+    line!(writer, "{name}")?;
     let mut show = |name: &str, value: Option<&str>| match value {
         Some(value) => field(name, value, writer),
         None => Ok(()),
@@ -159,7 +162,8 @@ fn queries(chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> 
     }
     let number = chain.queries.len();
     let heading = if number == 1 { "Query" } else { "Queries" };
-    writeln!(writer, "\n{heading}")?;
+    line!(writer)?;
+    line!(writer, "{heading}")?;
     let mut table = new_table(page);
     let mut titles = vec!["Submitted (UTC)", "Query execution"];
     let has_figures = chain.queries.iter().any(|query| query.figures.is_some());
@@ -198,7 +202,7 @@ fn query_cells(query: &QueryExecution) -> [Cell; 5] {
             None => database.to_owned(),
         });
     [
-        Cell::new(query.started_at.to_string()),
+        text_cell(query.started_at.to_string()),
         text(query_name(query).as_deref()),
         text(query.work_group.as_deref()),
         text(database.as_deref()),
@@ -210,17 +214,19 @@ fn calls(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
     if chain.calls.is_empty() {
         return Ok(());
     }
-    writeln!(writer, "\nCalls ({})", count(chain.call_count()))?;
+    line!(writer)?;
+    line!(writer, "Calls ({})", count(chain.call_count()))?;
     for (action, number) in &chain.calls {
-        writeln!(writer, "  {:>6}  {}", count(*number), safe(action))?;
+        line!(writer, "  {:>6}  {}", count(*number), safe(action))?;
     }
     Ok(())
 }
 
 fn timeline(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(
+    line!(writer)?;
+    line!(
         writer,
-        "\nTimeline ({})",
+        "Timeline ({})",
         plural(chain.events.len() as u64, "event")
     )?;
     let mut table = new_table(page);
@@ -242,13 +248,13 @@ fn timeline(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) ->
         let error = error.map_or_else(String::new, |code| format!(" → {}", safe(code)));
         let call = format!("{}{error}", safe(&event.action()));
         let mut row = vec![
-            Cell::new(event.time.to_string()),
-            Cell::new(format!("{}{doubt}", entry.session.as_str())),
-            Cell::new(call),
+            text_cell(event.time.to_string()),
+            text_cell(format!("{}{doubt}", entry.session.as_str())),
+            text_cell(call),
             text(event.recipient_account_id.as_deref()),
             text(event.region.as_deref()),
             text(event.source_ip.as_deref()),
-            Cell::new(event.id.to_string()),
+            text_cell(event.id.to_string()),
         ];
         row.truncate(titles.len());
         table.add_row(row);
@@ -265,7 +271,7 @@ fn timeline(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) ->
         .checked_sub(TIMELINE_LINES_MAX)
         .filter(|&more| more > 0)
     {
-        writeln!(writer, "… and {} more; --raw gives all", count(more as u64))?;
+        line!(writer, "… and {} more; --raw gives all", count(more as u64))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What was read, in a few lines for people.
 
-use super::human::{bytes, count, plural, safe};
+use super::human::{bytes, count, line, plural, safe};
 use super::verification::{fault_line, uncovered_line, verdict};
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
@@ -20,17 +20,17 @@ use std::io::{self, Write};
 ///
 /// When the writer fails.
 pub fn write(audit: &Audit, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(writer, "{}", read_line(&audit.coverage))?;
+    line!(writer, "{}", read_line(&audit.coverage))?;
     write_rejects(&audit.coverage.rejects, writer)?;
     if let Some(verification) = &audit.verification {
         write_verification(verification, writer)?;
     }
     if let Some(statistics) = &audit.statistics {
-        writeln!(writer, "{}", statistics_line(statistics))?;
+        line!(writer, "{}", statistics_line(statistics))?;
         write_rejects(&statistics.rejects, writer)?;
     }
     if let Some(bill) = &audit.bill {
-        writeln!(writer, "{}", bill_line(bill))?;
+        line!(writer, "{}", bill_line(bill))?;
         write_rejects(&bill.rejects, writer)?;
     }
     Ok(())
@@ -41,20 +41,20 @@ const FAULTS_SHOWN: usize = 5;
 
 /// Writes what digests say of the log files: the verdict, and the first faults.
 fn write_verification(verification: &Verification, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(writer, "verified {}", verdict(verification))?;
+    line!(writer, "verified {}", verdict(verification))?;
     for fault in verification.faults.iter().take(FAULTS_SHOWN) {
-        writeln!(writer, "{}", fault_line(fault))?;
+        line!(writer, "{}", fault_line(fault))?;
     }
     let more = verification.faults.len().saturating_sub(FAULTS_SHOWN) as u64;
     if more > 0 {
-        writeln!(
+        line!(
             writer,
             "and {} more: qs-audit verify lists them",
             count(more)
         )?;
     }
     for uncovered in verification.uncovered.iter().take(FAULTS_SHOWN) {
-        writeln!(writer, "{}", uncovered_line(uncovered))?;
+        line!(writer, "{}", uncovered_line(uncovered))?;
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ pub fn write_unmapped(
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    writeln!(
+    line!(
         writer,
         "business units of {} of {}; unmapped: {}{more}",
         count((accounts.len() - unmapped.len()) as u64),
@@ -167,7 +167,7 @@ pub fn write_rejects(rejects: &Rejects, writer: &mut dyn Write) -> io::Result<()
         } else {
             format!(": {}", safe(detail))
         };
-        writeln!(
+        line!(
             writer,
             "not read: {} {}{more}at {place}{detail}",
             count(number),

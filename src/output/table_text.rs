@@ -1,8 +1,8 @@
 //! Any table for people: side by side where that fits, else one value per line.
 
 use super::Page;
-use super::chain_table::{new_table, title, write_table};
-use super::human::{bytes, count, decimals, money, plural, safe, tail};
+use super::chain_table::{new_table, text_cell, title, write_table};
+use super::human::{bytes, count, decimals, line, money, plural, safe, tail};
 use crate::model::table::{Cell, Column, Table, Values};
 use comfy_table::{Cell as Shown, CellAlignment, ColumnConstraint};
 use std::collections::BTreeSet;
@@ -51,7 +51,7 @@ pub fn write(table: &Table, page: Page, writer: &mut dyn Write) -> io::Result<()
     } else {
         one_per_line(&shapes, rows, writer)?;
     }
-    writeln!(writer, "{}", plural(rows as u64, "row"))
+    line!(writer, "{}", plural(rows as u64, "row"))
 }
 
 fn side_by_side(
@@ -75,7 +75,7 @@ fn side_by_side(
     );
     for row in 0..rows {
         let cells = shapes.iter();
-        shown.add_row(cells.map(|shape| aligned(Shown::new(&shape.cells[row]), shape)));
+        shown.add_row(cells.map(|shape| aligned(text_cell(&shape.cells[row]), shape)));
     }
     for (column, shape) in shown.column_iter_mut().zip(shapes) {
         column.set_padding((0, 2));
@@ -91,9 +91,9 @@ fn one_per_line(shapes: &[Shape<'_>], rows: usize, writer: &mut dyn Write) -> io
     let width = names.max().unwrap_or(0);
     for row in 0..rows {
         for shape in shapes {
-            writeln!(writer, "{:<width$}  {}", shape.name, shape.cells[row])?;
+            line!(writer, "{:<width$}  {}", shape.name, shape.cells[row])?;
         }
-        writeln!(writer)?;
+        line!(writer)?;
     }
     Ok(())
 }

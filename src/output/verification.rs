@@ -2,8 +2,8 @@
 //! words of `aws cloudtrail validate-logs`.
 
 use super::Page;
-use super::chain_table::{new_table, title, write_table};
-use super::human::{count, minute, plural, safe, window_text};
+use super::chain_table::{new_table, text_cell, title, write_table};
+use super::human::{count, line, minute, plural, safe, window_text};
 use crate::model::integrity::{
     Fault, FaultyFile, PlaceVerified, Tally, Unchecked, Uncovered, UncoveredWhy, Verification,
 };
@@ -23,26 +23,26 @@ pub fn write(verification: &Verification, page: Page, writer: &mut dyn Write) ->
         write_places(verification, page, writer)?;
     }
     for fault in verification.faults.iter().take(FAULTS_SHOWN) {
-        writeln!(writer, "{}", fault_line(fault))?;
+        line!(writer, "{}", fault_line(fault))?;
     }
     let more = verification.faults.len().saturating_sub(FAULTS_SHOWN);
     if more > 0 {
-        writeln!(
+        line!(
             writer,
             "and {} more; --format json has all",
             count(more as u64)
         )?;
     }
     for uncovered in &verification.uncovered {
-        writeln!(writer, "{}", uncovered_line(uncovered))?;
+        line!(writer, "{}", uncovered_line(uncovered))?;
     }
     for unchecked in &verification.unchecked {
-        writeln!(writer, "{}", unchecked_line(unchecked))?;
+        line!(writer, "{}", unchecked_line(unchecked))?;
     }
     for limit in &verification.limits {
-        writeln!(writer, "Note: {limit}")?;
+        line!(writer, "Note: {limit}")?;
     }
-    writeln!(writer, "{}", verdict(verification))
+    line!(writer, "{}", verdict(verification))
 }
 
 /// The verdict in a line: what `validate-logs` says last, and what it does not look for.
@@ -163,9 +163,9 @@ fn write_places(verification: &Verification, page: Page, writer: &mut dyn Write)
     table.set_header(titles.iter().map(|name| title(name)));
     for (place, of) in &verification.places {
         let mut row = vec![
-            Cell::new(safe(&place.account_id)),
-            Cell::new(safe(&place.region)),
-            Cell::new(safe(place.trail.as_deref().unwrap_or("–"))),
+            text_cell(safe(&place.account_id)),
+            text_cell(safe(&place.region)),
+            text_cell(safe(place.trail.as_deref().unwrap_or("–"))),
             tally(of.digests, page),
         ];
         if shows(total.backfill_digests) {
@@ -185,14 +185,14 @@ fn write_places(verification: &Verification, page: Page, writer: &mut dyn Write)
 }
 
 fn vouched(of: &PlaceVerified) -> [Cell; 2] {
-    let shown = |moment: Option<_>| Cell::new(moment.map_or_else(|| "–".to_owned(), minute));
+    let shown = |moment: Option<_>| text_cell(moment.map_or_else(|| "–".to_owned(), minute));
     [shown(of.from), shown(of.to)]
 }
 
 /// `720 valid`, or what else there is.
 fn tally(tally: Tally, page: Page) -> Cell {
     if tally.total() == 0 {
-        return Cell::new("–");
+        return text_cell("–");
     }
     let of = |number: u64, what: &str| (number > 0).then(|| format!("{} {what}", count(number)));
     let parts = [
@@ -201,11 +201,11 @@ fn tally(tally: Tally, page: Page) -> Cell {
         of(tally.unchecked, "not checked"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    coloured(Cell::new(parts.join(", ")), page, tally.invalid > 0)
+    coloured(text_cell(parts.join(", ")), page, tally.invalid > 0)
 }
 
 fn number(number: u64, page: Page, is_bad: bool) -> Cell {
-    let cell = Cell::new(count(number)).set_alignment(CellAlignment::Right);
+    let cell = text_cell(count(number)).set_alignment(CellAlignment::Right);
     coloured(cell, page, is_bad && number > 0)
 }
 

@@ -6,12 +6,14 @@
 
 use crate::model::money::exact;
 use crate::model::table::{Cell, Column, Table, Values};
+use crate::model::time::UtcSecond;
 use jiff::civil::Date;
 use rust_decimal::prelude::ToPrimitive;
 use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format, FormatAlign, Workbook, Worksheet, XlsxError,
 };
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 
 const MONEY: &str = "#,##0.00####;[Red]-#,##0.00####";
 const WHOLE: &str = "#,##0";
@@ -21,8 +23,13 @@ const MOMENT: &str = "yyyy-mm-dd hh:mm:ss";
 const SHEET_NAME_LETTERS_MAX: usize = 31;
 /// Rows of a sheet, the header included.
 const ROWS_MAX: usize = 1_048_576;
-/// Letters of a cell.
-const CELL_LETTERS_MAX: usize = 32_767;
+/// UTF-16 units of a cell.
+const CELL_UNITS_MAX: usize = 32_767;
+/// The same of a cell whose text is put into markup here: each may become an escape of
+/// 13 (`_x005F_x0001_`), and tags stand around them.
+const MARKED_UP_UNITS_MAX: usize = 2_400;
+/// Years of days that a spreadsheet knows.
+const YEARS: RangeInclusive<i16> = 1900..=9999;
 
 /// A sheet: a table, and its total below it.
 #[derive(Debug)]
@@ -55,9 +62,10 @@ pub fn write(sheets: &[Sheet], created: Date, writer: &mut dyn Write) -> io::Res
 }
 
 fn workbook_of(workbook: &mut Workbook, sheets: &[Sheet], created: Date) -> Result<(), XlsxError> {
-    let properties = DocProperties::new()
-        .set_title("Athena chargeback")
-        .set_creation_datetime(&excel_day(created)?);
+    let mut properties = DocProperties::new().set_title("Athena chargeback");
+    if let Some(created) = excel_day(created) {
+        properties = properties.set_creation_datetime(&created);
+    }
     workbook.set_properties(&properties);
     for Sheet { table, total } in sheets {
         if table.row_count() >= ROWS_MAX {
@@ -71,10 +79,22 @@ fn workbook_of(workbook: &mut Workbook, sheets: &[Sheet], created: Date) -> Resu
     Ok(())
 }
 
-fn excel_day(day: Date) -> Result<ExcelDateTime, XlsxError> {
-    let part = |number: i8| u8::try_from(number).unwrap_or(1);
-    let year = u16::try_from(day.year()).unwrap_or(1900);
-    ExcelDateTime::from_ymd(year, part(day.month()), part(day.day()))
+/// A day as a spreadsheet counts them; `None` before 1900, where it has none.
+fn excel_day(day: Date) -> Option<ExcelDateTime> {
+    let part = |number: i8| u8::try_from(number).ok();
+    let year = YEARS.contains(&day.year()).then(|| day.year())?;
+    let year = u16::try_from(year).ok()?;
+    ExcelDateTime::from_ymd(year, part(day.month())?, part(day.day())?).ok()
+}
+
+/// A moment as a spreadsheet counts them; `None` before 1900.
+fn excel_moment(moment: UtcSecond) -> Option<ExcelDateTime> {
+    let second = u32::try_from(moment.unix().rem_euclid(86_400)).ok()?;
+    let hour = u16::try_from(second / 3600).ok()?;
+    let minute = u8::try_from(second % 3600 / 60).ok()?;
+    excel_day(moment.day())?
+        .and_hms(hour, minute, second % 60)
+        .ok()
 }
 
 fn format_of(column: &Column) -> Format {
@@ -113,7 +133,7 @@ fn sheet_of(sheet: &mut Worksheet, table: &Table, total: Option<&Table>) -> Resu
             FormatAlign::Left
         };
         let header = Format::new().set_bold().set_align(side);
-        sheet.write_string_with_format(0, at, column.name.replace('_', " "), &header)?;
+        write_text(sheet, (0, at), &column.name.replace('_', " "), &header)?;
         let format = format_of(column);
         for row in 0..table.row_count() {
             let line = u32::try_from(row + 1).unwrap_or(u32::MAX);
@@ -135,7 +155,64 @@ fn sheet_of(sheet: &mut Worksheet, table: &Table, total: Option<&Table>) -> Resu
     Ok(())
 }
 
-/// Text is written as text, so that no cell becomes a formula or a link.
+/// At most so many UTF-16 units of a text.
+fn truncated(text: &str, units_max: usize) -> &str {
+    let mut units = 0;
+    let fits = |(_, letter): &(usize, char)| {
+        units += letter.len_utf16();
+        units <= units_max
+    };
+    let end = text.char_indices().take_while(fits).last();
+    &text[..end.map_or(0, |(at, letter)| at + letter.len_utf8())]
+}
+
+/// Whether the workbook writer would take a text for its own markup, and pass it on as
+/// such.
+fn looks_like_markup(text: &str) -> bool {
+    text.starts_with("<r>") && text.ends_with("</r>")
+}
+
+/// Writes text as text, so that no cell becomes a formula, a link or markup.
+fn write_text(
+    sheet: &mut Worksheet,
+    (row, column): (u32, u16),
+    text: &str,
+    format: &Format,
+) -> Result<(), XlsxError> {
+    let text = truncated(text, CELL_UNITS_MAX);
+    if !looks_like_markup(text) {
+        sheet.write_string_with_format(row, column, text, format)?;
+        return Ok(());
+    }
+    // Put into markup by the writer itself, whatever stands in it is escaped.
+    let text = escapes_escaped(truncated(text, MARKED_UP_UNITS_MAX));
+    sheet.write_rich_string_with_format(row, column, &[(&Format::default(), &text)], format)?;
+    Ok(())
+}
+
+/// Text in which what reads like an escape (`_x0041_`) is none (ECMA-376, `ST_Xstring`).
+fn escapes_escaped(text: &str) -> String {
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().get(2..7);
+        digits.is_some_and(|digits| {
+            digits[4] == b'_' && digits[..4].iter().all(u8::is_ascii_hexdigit)
+        })
+    };
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("_x") {
+        escaped.push_str(&rest[..at]);
+        escaped.push_str(if is_escape(&rest[at..]) {
+            "_x005F_x"
+        } else {
+            "_x"
+        });
+        rest = &rest[at + 2..];
+    }
+    escaped.push_str(rest);
+    escaped
+}
+
 fn write_cell(
     sheet: &mut Worksheet,
     row: u32,
@@ -145,10 +222,7 @@ fn write_cell(
 ) -> Result<(), XlsxError> {
     match cell {
         Cell::Null => {}
-        Cell::Text(text) => {
-            let text: String = text.chars().take(CELL_LETTERS_MAX).collect();
-            sheet.write_string_with_format(row, column, text, format)?;
-        }
+        Cell::Text(text) => write_text(sheet, (row, column), text, format)?,
         Cell::Integer(number) => {
             let shown = number.to_f64().unwrap_or_default();
             sheet.write_number_with_format(row, column, shown, format)?;
@@ -160,20 +234,53 @@ fn write_cell(
         Cell::Boolean(value) => {
             sheet.write_boolean(row, column, value)?;
         }
-        Cell::Date(day) => {
-            sheet.write_datetime_with_format(row, column, &excel_day(day)?, format)?;
-        }
-        Cell::Timestamp(moment) => {
-            let day = excel_day(moment.day())?;
-            let second = u32::try_from(moment.unix().rem_euclid(86_400)).unwrap_or_default();
-            let hour = u16::try_from(second / 3600).unwrap_or_default();
-            let minute = u8::try_from(second % 3600 / 60).unwrap_or_default();
-            let moment = day.and_hms(hour, minute, second % 60)?;
-            sheet.write_datetime_with_format(row, column, &moment, format)?;
-        }
+        Cell::Date(day) => match excel_day(day) {
+            Some(shown) => {
+                sheet.write_datetime_with_format(row, column, &shown, format)?;
+            }
+            None => write_text(sheet, (row, column), &day.to_string(), &Format::new())?,
+        },
+        Cell::Timestamp(moment) => match excel_moment(moment) {
+            Some(shown) => {
+                sheet.write_datetime_with_format(row, column, &shown, format)?;
+            }
+            None => write_text(sheet, (row, column), &moment.to_string(), &Format::new())?,
+        },
         Cell::Float(number) => {
             sheet.write_number(row, column, number)?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_like_an_escape_is_escaped() {
+        for (text, escaped) in [
+            ("_x0041_", "_x005F_x0041_"),
+            ("a_x_x0041_b", "a_x_x005F_x0041_b"),
+            ("_x004é_", "_x004é_"),
+            ("_x004", "_x004"),
+            ("_x005F_x0041_", "_x005F_x005F_x005F_x0041_"),
+        ] {
+            assert_eq!(escapes_escaped(text), escaped);
+        }
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(truncated("ab😀c", 3), "ab");
+        assert_eq!(truncated("ab😀c", 4), "ab😀");
+        assert_eq!(truncated("", 4), "");
+    }
+
+    #[test]
+    fn a_workbook_has_no_days_before_1900() {
+        assert!(excel_day(jiff::civil::date(1899, 12, 31)).is_none());
+        assert!(excel_day(jiff::civil::date(-1, 1, 1)).is_none());
+        assert!(excel_day(jiff::civil::date(1900, 1, 1)).is_some());
+    }
 }

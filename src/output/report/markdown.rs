@@ -38,9 +38,15 @@ fn code(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// The same inside a table, where a bar would end the cell.
+/// The same inside a table, where a bar would end the cell, and a backslash in front of it
+/// would take its own back.
 fn cell(text: &str) -> String {
-    code(text).replace('|', "\\|")
+    let text = text.replace("\\|", "\\u{5c}|");
+    let text = match text.strip_suffix('\\') {
+        Some(rest) => format!("{rest}\\u{{5c}}"),
+        None => text,
+    };
+    code(&text).replace('|', "\\|")
 }
 
 /// A figure as it is; a currency is a bill's own text.

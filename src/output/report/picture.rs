@@ -92,7 +92,10 @@ fn framed(name: &str, title: &str, plots: Vec<Plot>, layout: Layout, left: f64) 
         width = scene.width + left,
         height = scene.height
     );
-    svg.push_str(&with_own_ids(&without_style(body), name));
+    svg.push_str(&with_own_ids(
+        &without_negative_sizes(&without_style(body)),
+        name,
+    ));
     svg
 }
 
@@ -105,6 +108,22 @@ fn without_style(body: &str) -> Cow<'_, str> {
         }
         None => Cow::Borrowed(body),
     }
+}
+
+/// Where there is no room for what is drawn, the library takes a size below nothing.
+fn without_negative_sizes(body: &str) -> Cow<'_, str> {
+    let mut sound = Cow::Borrowed(body);
+    for size in ["width", "height", "r", "rx", "ry"] {
+        let start = format!(" {size}=\"-");
+        while let Some(at) = sound.find(&start) {
+            let value = at + start.len() - 1;
+            let length = sound[value..].find('"').unwrap_or(sound.len() - value);
+            let mut fixed = sound.into_owned();
+            fixed.replace_range(value..value + length, "0");
+            sound = Cow::Owned(fixed);
+        }
+    }
+    sound
 }
 
 /// The library numbers its clip paths by what the process drew before; a page needs

@@ -5,7 +5,7 @@ use super::cells::amount;
 use super::markdown::{not_seen, of_hub, verdict};
 use crate::model::finding::FindingStatus;
 use crate::output::Page;
-use crate::output::human::{bytes, plural, safe, window_text};
+use crate::output::human::{bytes, line, plural, safe, window_text};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -41,7 +41,7 @@ pub fn write(night: &Night<'_>, page: Page, writer: &mut dyn Write) -> io::Resul
     lines.push(format!("Not seen: {}", not_seen(night)));
     lines.push(did(night));
     for line in lines {
-        writeln!(writer, "{}", cut(&line, usize::from(page.width)))?;
+        line!(writer, "{}", cut(&line, usize::from(page.width)))?;
     }
     Ok(())
 }
