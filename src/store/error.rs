@@ -22,6 +22,28 @@ pub enum StoreError {
         /// Who holds it.
         holder: String,
     },
+    /// The folder holds something else.
+    #[error("{} is not empty, and no store of this program", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Something is in the place of a file or folder of the store.
+    #[error("{}: {what}", path.display())]
+    Planted {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The ledger's tables are not those that this program makes.
+    #[error("the store's ledger {} was not made by this program: {what}", path.display())]
+    ForeignLedger {
+        /// The ledger.
+        path: PathBuf,
+        /// What is in it, or is not.
+        what: String,
+    },
     /// A later version of this program made it.
     #[error(
         "the store {} has version {found}; this program knows version {known} and earlier ones",

@@ -2,6 +2,7 @@
 
 use super::error::StoreError;
 use super::folder::Folder;
+use super::ledger::Named;
 use super::segments::{Columns, Segment};
 use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
 use crate::model::identity::Identity;
@@ -119,11 +120,11 @@ impl Reader {
     pub(super) fn read(
         &mut self,
         folder: &Folder,
-        name: &str,
+        named: &Named,
         wanted: &dyn Fn(u32, UtcSecond) -> bool,
         out: &mut Vec<Row>,
     ) -> Result<(), StoreError> {
-        let segment = Segment::read(folder, name)?;
+        let segment = Segment::read(folder, named)?;
         let columns = EventColumns::of(&segment)?;
         for row in 0..segment.rows() {
             let Some((place, time)) = columns.place(row) else {

@@ -1,19 +1,38 @@
 //! The store's folder: who may write into it, and files that appear whole.
+//!
+//! Others may have put anything into it. Nothing is deleted that this program did not
+//! write, no link is followed, nothing is opened that is no regular file; and what is
+//! written is for its owner alone, from its first byte on.
 
 use super::error::StoreError;
+use super::files::{create_folder, create_new, open_regular, regular_bytes, restrict};
 use crate::model::integrity::{hash_of, hex};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 const LOCK: &str = "lock";
 const LEDGER: &str = "ledger.sqlite";
+/// Files that SQLite keeps beside the ledger.
+const BESIDE_LEDGER: [&str; 3] = [
+    "ledger.sqlite-journal",
+    "ledger.sqlite-shm",
+    "ledger.sqlite-wal",
+];
 const SEGMENTS: &str = "segments";
+/// Tells a store from any other folder.
+const MARKER: &str = "qs-audit-store";
+const MARKER_TEXT: &[u8] =
+    b"This folder is a store of qs-audit: what `qs-audit collect` keeps of logs.\n";
 const ENDING: &str = ".parquet";
 const TEMPORARY: &str = ".writing-";
 /// Hex digits of a segment's digest in its name.
 const NAME_DIGITS: usize = 16;
+/// Kinds of segments, with which their names begin.
+const KINDS: [&str; 2] = ["events-", "statistics-"];
+/// Bytes of one segment: a day of a very large organisation has some hundred megabytes.
+const SEGMENT_BYTES_MAX: u64 = 4 << 30;
 
 /// The folder of a store.
 #[derive(Debug, Clone)]
@@ -25,6 +44,13 @@ pub(super) struct Folder {
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
+}
+
+/// A segment that was written: its name, and the digest of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) name: String,
+    pub(super) digest: String,
 }
 
 impl Folder {
@@ -46,19 +72,79 @@ impl Folder {
         self.root.join(SEGMENTS).join(name)
     }
 
-    /// The bytes of a segment, which are those that its name was made of.
-    pub(super) fn read_segment(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+    /// Checks that the ledger, and what SQLite keeps beside it, are regular files where
+    /// they are there at all. Returns whether there is a ledger.
+    pub(super) fn check_ledger(&self) -> Result<bool, StoreError> {
+        let mut is_there = false;
+        for name in [LEDGER].iter().chain(&BESIDE_LEDGER) {
+            let path = self.root.join(name);
+            match fs::symlink_metadata(&path) {
+                Ok(there) if there.is_file() => is_there |= *name == LEDGER,
+                Ok(_) => {
+                    let what = "a link, a pipe or a folder is in the place of a file of the store";
+                    return Err(StoreError::Planted { path, what });
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(StoreError::io(&path)(error)),
+            }
+        }
+        Ok(is_there)
+    }
+
+    /// Makes the folder, unless it is there; refuses one that holds something else.
+    fn prepare(&self) -> Result<(), StoreError> {
+        let root = &self.root;
+        let io = || StoreError::io(root);
+        create_folder(root).map_err(io())?;
+        if !self.root.join(MARKER).exists() {
+            // What an earlier build wrote has no marker, but a ledger, which is checked.
+            let is_empty = fs::read_dir(root).map_err(io())?.next().is_none();
+            if !is_empty && !self.check_ledger()? {
+                return Err(StoreError::Foreign { path: root.clone() });
+            }
+            create_new(&root.join(MARKER), MARKER_TEXT).map_err(io())?;
+        }
+        restrict(root).map_err(io())?;
+        let segments = self.root.join(SEGMENTS);
+        match fs::symlink_metadata(&segments) {
+            Ok(there) if there.is_dir() => {}
+            Ok(_) => {
+                let what = "a link or a file is in the place of the folder of segments";
+                let path = segments;
+                return Err(StoreError::Planted { path, what });
+            }
+            Err(_) => create_folder(&segments).map_err(StoreError::io(&segments))?,
+        }
+        restrict(&segments).map_err(StoreError::io(&segments))
+    }
+
+    /// Makes an empty ledger, for its owner alone, unless there is one.
+    pub(super) fn prepare_ledger(&self) -> Result<(), StoreError> {
+        let path = self.ledger();
+        if self.check_ledger()? {
+            restrict(&path).map_err(StoreError::io(&path))
+        } else {
+            create_new(&path, b"").map_err(StoreError::io(&path))
+        }
+    }
+
+    /// The bytes of a segment, which are those that its name, and the ledger, were made
+    /// of.
+    pub(super) fn read_segment(
+        &self,
+        name: &str,
+        digest: Option<&str>,
+    ) -> Result<Vec<u8>, StoreError> {
         let path = self.segment(name);
         let broken = |message: &str| StoreError::Segment {
             path: path.clone(),
             message: message.to_owned(),
         };
-        let stem = name.strip_suffix(ENDING).unwrap_or_default();
-        let digest = stem.rsplit_once('-').map(|(_, digest)| digest);
-        let digest = digest.filter(|_| !name.contains(['/', '\\']));
-        let digest = digest.ok_or_else(|| broken("this is no name of a segment"))?;
-        let bytes = fs::read(&path).map_err(StoreError::io(&path))?;
-        if digest_name(&bytes) != digest {
+        let own = digest_in_name(name).ok_or_else(|| broken("this is no name of a segment"))?;
+        let bytes = regular_bytes(&path, SEGMENT_BYTES_MAX).map_err(StoreError::io(&path))?;
+        let found = hex(&hash_of(&bytes));
+        let is_known = digest.is_none_or(|digest| digest == found);
+        if !is_known || found.get(..NAME_DIGITS) != Some(own) {
             return Err(broken("it holds other bytes than were written"));
         }
         Ok(bytes)
@@ -67,19 +153,18 @@ impl Folder {
     /// Makes the folder, and takes the right to write into it: at once, or once
     /// whoever has it is done.
     pub(super) fn lock(&self, holder: &str, waits: bool) -> Result<Lock, StoreError> {
-        let segments = self.root.join(SEGMENTS);
-        fs::create_dir_all(&segments).map_err(StoreError::io(&segments))?;
+        self.prepare()?;
         let path = self.root.join(LOCK);
         let io = || StoreError::io(&path);
         let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&path).map_err(io())?;
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = open_regular(&path, &mut options).map_err(io())?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) if waits => file.lock().map_err(io())?,
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
+                let _ = (&file).take(HOLDER_BYTES_MAX).read_to_string(&mut holder);
                 let holder = match holder.trim() {
                     "" => "another run".to_owned(),
                     known => known.to_owned(),
@@ -93,13 +178,15 @@ impl Folder {
         file.rewind().map_err(io())?;
         file.write_all(holder.as_bytes()).map_err(io())?;
         file.sync_data().map_err(io())?;
+        restrict(&path).map_err(io())?;
         Ok(Lock { _file: file })
     }
 
-    /// Writes a segment, whole or not at all, and gives its name: what it starts with,
-    /// and a digest of what is in it.
-    pub(super) fn write_segment(&self, starts: &str, bytes: &[u8]) -> Result<String, StoreError> {
-        let name = format!("{starts}-{}{ENDING}", digest_name(bytes));
+    /// Writes a segment, whole or not at all. Its name is what it starts with, and a
+    /// digest of what is in it.
+    pub(super) fn write_segment(&self, starts: &str, bytes: &[u8]) -> Result<Written, StoreError> {
+        let digest = hex(&hash_of(bytes));
+        let name = format!("{starts}-{}{ENDING}", &digest[..NAME_DIGITS]);
         let path = self.segment(&name);
         let folder = self.root.join(SEGMENTS);
         let io = || StoreError::io(&path);
@@ -113,19 +200,29 @@ impl Folder {
         // The name itself has to survive a crash, too.
         let opened = File::open(&folder).map_err(io())?;
         opened.sync_all().map_err(io())?;
-        Ok(name)
+        Ok(Written { name, digest })
     }
 
     /// Removes segments that no ledger names: left by runs that were killed, or
-    /// replaced since.
+    /// replaced since. Files that this program would not have named so stay, and so do
+    /// links, and files of others.
     pub(super) fn sweep(&self, named: &BTreeSet<String>) -> Result<u64, StoreError> {
         let folder = self.root.join(SEGMENTS);
+        let owner = owner(&fs::symlink_metadata(&folder).map_err(StoreError::io(&folder))?);
         let mut swept = 0;
         for entry in fs::read_dir(&folder).map_err(StoreError::io(&folder))? {
             let entry = entry.map_err(StoreError::io(&folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let is_own = name.ends_with(ENDING) || name.starts_with(TEMPORARY);
-            if is_own && !named.contains(&name) {
+            let is_named_so = digest_in_name(&name).is_some() || name.starts_with(TEMPORARY);
+            if !is_named_so || named.contains(&name) {
+                continue;
+            }
+            let there = match entry.path().symlink_metadata() {
+                Ok(there) => there,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(StoreError::io(entry.path())(error)),
+            };
+            if there.is_file() && self::owner(&there) == owner {
                 fs::remove_file(entry.path()).map_err(StoreError::io(entry.path()))?;
                 swept += 1;
             }
@@ -134,7 +231,55 @@ impl Folder {
     }
 }
 
-/// The part of a segment's name that tells its bytes from others.
-fn digest_name(bytes: &[u8]) -> String {
-    hex(&hash_of(bytes)[..NAME_DIGITS / 2])
+/// Bytes of the text that says who holds the lock.
+const HOLDER_BYTES_MAX: u64 = 1024;
+
+#[cfg(unix)]
+fn owner(data: &fs::Metadata) -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    data.uid()
+}
+
+#[cfg(not(unix))]
+fn owner(_data: &fs::Metadata) -> u32 {
+    0
+}
+
+/// The digest in the name of a segment; `None` where it is no name of one.
+fn digest_in_name(name: &str) -> Option<&str> {
+    let stem = name.strip_suffix(ENDING)?;
+    let is_of_kind = KINDS.iter().any(|kind| stem.starts_with(kind));
+    let (_, digest) = stem.rsplit_once('-')?;
+    let is_digest = digest.len() == NAME_DIGITS
+        && digest
+            .bytes()
+            .all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit));
+    (is_of_kind && is_digest && !name.contains(['/', '\\'])).then_some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digest_in_name;
+
+    #[test]
+    fn only_names_that_are_given_here_are_names_of_segments() {
+        for (name, digest) in [
+            (
+                "events-2026-11-01-0123456789abcdef.parquet",
+                Some("0123456789abcdef"),
+            ),
+            (
+                "statistics-unknown-0123456789abcdef.parquet",
+                Some("0123456789abcdef"),
+            ),
+            ("events-2026-11-01-0123456789ABCDEF.parquet", None),
+            ("events-2026-11-01-0123456789abcde.parquet", None),
+            ("sales-2026-11-01-0123456789abcdef.parquet", None),
+            ("events-../x-0123456789abcdef.parquet", None),
+            ("part-0.parquet", None),
+            ("events-2026-11-01-0123456789abcdef", None),
+        ] {
+            assert_eq!(digest_in_name(name), digest, "{name}");
+        }
+    }
 }

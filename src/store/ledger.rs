@@ -3,6 +3,7 @@
 use super::error::StoreError;
 use super::folder::Folder;
 use super::schema;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,6 +11,17 @@ use std::time::Duration;
 
 /// How long a reader waits while a writer commits.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Opens nothing to whoever may have written the ledger: what it says is data, and not run.
+fn distrust(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
+    connection.pragma_update(None, "cell_size_check", true)
+}
 
 /// An open ledger.
 #[derive(Debug)]
@@ -23,8 +35,10 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Opens the ledger for writing: made, or brought up to date, where need be.
     pub(super) fn open_to_write(folder: &Folder) -> Result<Self, StoreError> {
+        folder.prepare_ledger()?;
         let path = folder.ledger();
-        let connection = Connection::open(&path).map_err(|source| StoreError::Ledger {
+        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let connection = connection.map_err(|source| StoreError::Ledger {
             path: path.clone(),
             source,
         })?;
@@ -33,13 +47,14 @@ impl Ledger {
             path,
             version: schema::VERSION,
         };
+        ledger.try_to(|ledger| distrust(ledger))?;
+        let found = ledger.try_to(|ledger| schema::version(ledger))?;
+        schema::check(found, folder.root())?;
+        ledger.check_schema(found)?;
         ledger.try_to(|ledger| {
-            ledger.busy_timeout(BUSY_TIMEOUT)?;
             ledger.pragma_update(None, "journal_mode", "wal")?;
             ledger.pragma_update(None, "synchronous", "full")
         })?;
-        let found = ledger.try_to(|ledger| schema::version(ledger))?;
-        schema::check(found, folder.root())?;
         if found < schema::VERSION {
             ledger.try_to(|ledger| schema::migrate(ledger, found))?;
         }
@@ -50,7 +65,7 @@ impl Ledger {
     /// goes; `None` where there is none yet.
     pub(super) fn open_to_read(folder: &Folder) -> Result<Option<Self>, StoreError> {
         let path = folder.ledger();
-        if !path.exists() {
+        if !folder.check_ledger()? {
             return Ok(None);
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
@@ -62,7 +77,7 @@ impl Ledger {
             .replace('#', "%23");
         let plain = format!("file:{escaped}");
         let works = |connection: Connection| {
-            connection.busy_timeout(BUSY_TIMEOUT)?;
+            distrust(&connection)?;
             schema::version(&connection).map(|found| (connection, found))
         };
         // In a folder that may not be written, SQLite has to be told that nobody else
@@ -83,11 +98,26 @@ impl Ledger {
             source,
         })?;
         schema::check(found, folder.root())?;
-        Ok((found > 0).then_some(Self {
+        let mut ledger = Self {
             connection,
             path,
             version: found,
-        }))
+        };
+        ledger.check_schema(found)?;
+        Ok((found > 0).then_some(ledger))
+    }
+
+    /// Checks that the ledger has the tables of its version, and nothing else: a view or a
+    /// trigger in it would run.
+    fn check_schema(&mut self, version: i64) -> Result<(), StoreError> {
+        let difference = self.try_to(|ledger| schema::difference(ledger, version))?;
+        match difference {
+            None => Ok(()),
+            Some(what) => Err(StoreError::ForeignLedger {
+                path: self.path.clone(),
+                what,
+            }),
+        }
     }
 
     /// Does something with the ledger; says which ledger where that fails.
@@ -106,11 +136,19 @@ impl Ledger {
         &mut self,
         kind: &str,
         days: (i64, i64),
-    ) -> Result<Vec<(i64, String)>, StoreError> {
-        let sql = "SELECT day, name FROM segments
-                   WHERE kind = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day, name";
-        self.rows(sql, &[&kind, &days.0, &days.1], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+    ) -> Result<Vec<Named>, StoreError> {
+        // Earlier versions told the bytes of a segment by its name alone.
+        let digest = if self.version < 3 { "NULL" } else { "digest" };
+        let sql = format!(
+            "SELECT day, name, {digest} FROM segments
+             WHERE kind = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day, name"
+        );
+        self.rows(&sql, &[&kind, &days.0, &days.1], |row| {
+            Ok(Named {
+                day: row.get(0)?,
+                name: row.get(1)?,
+                digest: row.get(2)?,
+            })
         })
     }
 
@@ -140,4 +178,13 @@ impl Ledger {
         let mut found = self.rows(sql, &[&name], |row| row.get(0))?;
         Ok(found.pop())
     }
+}
+
+/// A segment that counts.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) day: i64,
+    pub(super) name: String,
+    /// The SHA-256 of its bytes, in hex; `None` in what an earlier version wrote.
+    pub(super) digest: Option<String>,
 }

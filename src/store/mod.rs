@@ -16,6 +16,7 @@
 mod documents;
 mod error;
 mod events;
+mod files;
 mod folder;
 mod ledger;
 mod reader;

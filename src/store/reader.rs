@@ -141,8 +141,8 @@ impl Store {
             |object: u32, time: UtcSecond| window.needs(time) && !superseded.contains(&object);
         let mut rows = Vec::new();
         let mut reader = Reader::default();
-        for (_, name) in self.ledger.segments("events", event_days(window))? {
-            reader.read(&self.folder, &name, &wanted, &mut rows)?;
+        for named in self.ledger.segments("events", event_days(window))? {
+            reader.read(&self.folder, &named, &wanted, &mut rows)?;
         }
         let delivered = Delivered {
             days: delivery_days(window),

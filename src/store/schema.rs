@@ -5,10 +5,11 @@ use super::error::StoreError;
 #[cfg(test)]
 use super::writer::count;
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What each version adds to the one before.
-const MIGRATIONS: [&str; 2] = [V1, V2];
+const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 const V1: &str = "
 -- One row for each object that was read, or of which nothing could be read.
@@ -142,8 +143,45 @@ CREATE TABLE documents (
 ) STRICT, WITHOUT ROWID;
 ";
 
+const V3: &str = "
+-- The SHA-256 of a segment's bytes, in hex.
+ALTER TABLE segments ADD COLUMN digest TEXT;
+";
+
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
+
+/// Returns how the tables of a ledger differ from those of a version; `None` where they do
+/// not.
+pub(super) fn difference(
+    connection: &Connection,
+    version: i64,
+) -> rusqlite::Result<Option<String>> {
+    let model = Connection::open_in_memory()?;
+    for (at, migration) in (0..).zip(MIGRATIONS) {
+        if at < version {
+            model.execute_batch(migration)?;
+        }
+    }
+    let (found, wanted) = (objects(connection)?, objects(&model)?);
+    let odd = found.iter().find(|object| !wanted.contains(object));
+    let lacking = wanted.iter().find(|object| !found.contains(object));
+    Ok(match (odd, lacking) {
+        (Some((kind, name, _)), _) => Some(format!("the {kind} {name:?} is none of its own")),
+        (None, Some((kind, name, _))) => Some(format!("the {kind} {name:?} is not there")),
+        (None, None) => None,
+    })
+}
+
+/// A table, an index, or whatever else a ledger has: kind, name, and how it was made.
+type Object = (String, String, Option<String>);
+
+fn objects(connection: &Connection) -> rusqlite::Result<BTreeSet<Object>> {
+    let sql = "SELECT type, name, sql FROM sqlite_schema";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
+}
 
 /// The version of a ledger; 0 for one that is new.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

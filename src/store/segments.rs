@@ -2,6 +2,8 @@
 
 use super::error::StoreError;
 use super::folder::Folder;
+use super::ledger::Named;
+use crate::model::damage::survived;
 use polars::prelude::*;
 use std::io::Cursor;
 
@@ -43,17 +45,19 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    pub(super) fn read(folder: &Folder, name: &str) -> Result<Self, StoreError> {
-        let path = folder.segment(name);
+    pub(super) fn read(folder: &Folder, named: &Named) -> Result<Self, StoreError> {
+        let path = folder.segment(&named.name);
         // Nothing is read that was not written: Parquet from elsewhere may ask for any
         // amount of memory.
-        let bytes = folder.read_segment(name)?;
+        let bytes = folder.read_segment(&named.name, named.digest.as_deref())?;
         let broken = move |message: String| StoreError::Segment {
             path: path.clone(),
             message,
         };
-        let frame = ParquetReader::new(Cursor::new(bytes))
-            .finish()
+        // Whoever can write the ledger, too, can make a reader panic: that is damage.
+        let read = || ParquetReader::new(Cursor::new(bytes)).finish();
+        let frame = survived(read)
+            .ok_or_else(|| broken("the data is damaged".to_owned()))?
             .map_err(|error| broken(error.to_string()))?;
         Ok(Self {
             frame,

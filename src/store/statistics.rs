@@ -1,16 +1,16 @@
 //! Query statistics, kept for good: Athena forgets them after 45 days.
 
 use super::error::StoreError;
-use super::folder::Folder;
+use super::folder::{Folder, Written};
+use super::ledger::Named;
 use super::reader::{Store, event_days};
 use super::segments::{Columns, Segment};
-use super::writer::{Writer, count, starts};
+use super::writer::{Writer, count, name_segment, starts};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use crate::model::money::parse_decimal;
 use crate::model::text::OpaqueId;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
-use rusqlite::params;
 use std::collections::BTreeMap;
 
 /// Days that Athena remembers query executions for (facts.md 4.2).
@@ -102,10 +102,9 @@ impl Writer {
         }
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;
-            for (day, name, told) in &segments {
-                let sql = "INSERT OR IGNORE INTO segments (name, kind, day, rows)
-                           VALUES (?1, 'statistics', ?2, ?3)";
-                transaction.execute(sql, params![name, day, count(told.len())])?;
+            for (day, written, told) in &segments {
+                let rows = count(told.len());
+                name_segment(&transaction, "statistics", *day, written, rows)?;
                 for (id, _) in told {
                     let sql = "UPDATE executions SET state = 'known' WHERE id = ?1";
                     transaction.execute(sql, [id.to_string()])?;
@@ -119,7 +118,7 @@ impl Writer {
         })
     }
 
-    fn write_statistics(&self, day: i64, told: &[Told]) -> Result<String, StoreError> {
+    fn write_statistics(&self, day: i64, told: &[Told]) -> Result<Written, StoreError> {
         let bytes = write(told).map_err(|message| StoreError::Segment {
             path: self.folder.root().to_owned(),
             message,
@@ -131,9 +130,9 @@ impl Writer {
 
 /// One segment for each day, each execution once.
 pub(super) fn compact(writer: &mut Writer) -> Result<u64, StoreError> {
-    let mut days: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-    for (day, name) in writer.ledger.segments("statistics", (i64::MIN, i64::MAX))? {
-        days.entry(day).or_default().push(name);
+    let mut days: BTreeMap<i64, Vec<Named>> = BTreeMap::new();
+    for named in writer.ledger.segments("statistics", (i64::MIN, i64::MAX))? {
+        days.entry(named.day).or_default().push(named);
     }
     days.retain(|_, names| names.len() > 1);
     let compacted = days.len() as u64;
@@ -164,8 +163,8 @@ impl Store {
     fn statistics_once(&mut self, window: &TimeWindow) -> Result<Statistics, StoreError> {
         let mut statistics = Statistics::default();
         let days = event_days(window);
-        for (_, name) in self.ledger.segments("statistics", days)? {
-            read(&self.folder, &name, &mut statistics)?;
+        for named in self.ledger.segments("statistics", days)? {
+            read(&self.folder, &named, &mut statistics)?;
             statistics.files += 1;
         }
         // Of two segments that tell the same, one is as good.
@@ -218,8 +217,8 @@ fn write(told: &[Told]) -> Result<Vec<u8>, String> {
     columns.parquet(told.len())
 }
 
-fn read(folder: &Folder, name: &str, into: &mut Statistics) -> Result<(), StoreError> {
-    let segment = Segment::read(folder, name)?;
+fn read(folder: &Folder, named: &Named, into: &mut Statistics) -> Result<(), StoreError> {
+    let segment = Segment::read(folder, named)?;
     let ids = segment.texts("query_execution_id")?;
     let states = segment.texts("state")?;
     let kinds = segment.texts("statement_type")?;

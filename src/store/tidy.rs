@@ -2,8 +2,10 @@
 
 use super::error::StoreError;
 use super::events::Reader;
+use super::folder::Written;
+use super::ledger::Named;
 use super::statistics;
-use super::writer::{MARKS_DAYS, NO_DAY, Tidied, Writer, count, sum_day, superseded};
+use super::writer::{MARKS_DAYS, NO_DAY, Tidied, Writer, count, name_segment, sum_day, superseded};
 use crate::model::time::UtcSecond;
 use rusqlite::params;
 use std::collections::BTreeMap;
@@ -65,9 +67,9 @@ impl Writer {
     /// One segment for each day, without what no longer counts.
     fn compact(&mut self) -> Result<u64, StoreError> {
         let superseded = superseded(&mut self.ledger)?;
-        let mut days: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-        for (day, name) in self.ledger.segments("events", (i64::MIN, i64::MAX))? {
-            days.entry(day).or_default().push(name);
+        let mut days: BTreeMap<i64, Vec<Named>> = BTreeMap::new();
+        for named in self.ledger.segments("events", (i64::MIN, i64::MAX))? {
+            days.entry(named.day).or_default().push(named);
         }
         let mut compacted = 0;
         let sql = "SELECT first_day, last_day FROM superseded";
@@ -84,8 +86,8 @@ impl Writer {
             let mut reader = Reader::default();
             let mut rows = Vec::new();
             let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
-            for name in &names {
-                reader.read(&self.folder, name, &wanted, &mut rows)?;
+            for named in &names {
+                reader.read(&self.folder, named, &wanted, &mut rows)?;
             }
             rows.sort_by_key(|row| row.event.place);
             let made = if rows.is_empty() {
@@ -93,7 +95,11 @@ impl Writer {
             } else {
                 Some((self.write_events(day, &rows)?, count(rows.len())))
             };
-            if names.len() == 1 && made.as_ref().is_some_and(|(name, _)| *name == names[0]) {
+            if names.len() == 1
+                && made
+                    .as_ref()
+                    .is_some_and(|(made, _)| made.name == names[0].name)
+            {
                 continue;
             }
             compacted += 1;
@@ -114,17 +120,16 @@ impl Writer {
         &mut self,
         kind: &str,
         day: i64,
-        names: &[String],
-        made: Option<(String, i64)>,
+        names: &[Named],
+        made: Option<(Written, i64)>,
     ) -> Result<(), StoreError> {
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;
-            for name in names {
-                transaction.execute("DELETE FROM segments WHERE name = ?1", [name])?;
+            for named in names {
+                transaction.execute("DELETE FROM segments WHERE name = ?1", [&named.name])?;
             }
-            if let Some((name, rows)) = made {
-                let sql = "INSERT INTO segments (name, kind, day, rows) VALUES (?1, ?2, ?3, ?4)";
-                transaction.execute(sql, params![name, kind, day, rows])?;
+            if let Some((written, rows)) = made {
+                name_segment(&transaction, kind, day, &written, rows)?;
             }
             transaction.commit()
         })

@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::events::{self, Reader, Row};
-use super::folder::{Folder, Lock};
+use super::folder::{Folder, Lock, Written};
 use super::ledger::Ledger;
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::{Detail, Event};
@@ -201,9 +201,9 @@ impl Writer {
         let superseded = superseded(&mut self.ledger)?;
         let mut reader = Reader::default();
         let mut rows = Vec::new();
-        for (_, name) in self.ledger.segments("events", days)? {
+        for named in self.ledger.segments("events", days)? {
             let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
-            reader.read(&self.folder, &name, &wanted, &mut rows)?;
+            reader.read(&self.folder, &named, &wanted, &mut rows)?;
         }
         let own = rows.into_iter().filter(|row| !row.is_of_session);
         Ok(own.map(|row| row.event).collect())
@@ -283,10 +283,8 @@ impl Writer {
                 insert(&transaction, *id, object, now)?;
                 touched.insert(day_of(object));
             }
-            for (day, name, rows) in &segments {
-                let sql = "INSERT OR IGNORE INTO segments (name, kind, day, rows)
-                           VALUES (?1, 'events', ?2, ?3)";
-                transaction.execute(sql, params![name, day, count(*rows)])?;
+            for (day, written, rows) in &segments {
+                name_segment(&transaction, "events", *day, written, count(*rows))?;
             }
             for (key, why) in &gaps {
                 note_gap(&transaction, key, why, now)?;
@@ -312,7 +310,7 @@ impl Writer {
         Ok(u64::from(next - first))
     }
 
-    pub(super) fn write_events(&self, day: i64, rows: &[Row]) -> Result<String, StoreError> {
+    pub(super) fn write_events(&self, day: i64, rows: &[Row]) -> Result<Written, StoreError> {
         let bytes = events::write(rows).map_err(|message| StoreError::Segment {
             path: self.folder.root().to_owned(),
             message,
@@ -455,6 +453,21 @@ impl Writer {
             ledger.execute(sql, [name, value]).map(|_| ())
         })
     }
+}
+
+/// Names a segment in the ledger: from then on it counts.
+pub(super) fn name_segment(
+    transaction: &Transaction<'_>,
+    kind: &str,
+    day: i64,
+    written: &Written,
+    rows: i64,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO segments (name, kind, day, rows, digest)
+               VALUES (?1, ?2, ?3, ?4, ?5)";
+    let Written { name, digest } = written;
+    transaction.execute(sql, params![name, kind, day, rows, digest])?;
+    Ok(())
 }
 
 /// What a segment's name starts with.
