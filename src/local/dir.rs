@@ -1,5 +1,6 @@
 //! Folders, single files, and `-` for standard input, as one source of objects.
 
+use super::path::{key_of, path_of};
 use crate::model::coverage::Limits;
 use crate::model::key::{KeyFacts, TrailObjects};
 use crate::model::text::Text;
@@ -87,7 +88,7 @@ impl LocalLogs {
                 // A pipe can be read once; it may be needed twice.
                 let mut pipe = File::open(path).map_err(unopenable)?;
                 let aside = put_aside(&mut pipe).map_err(unopenable)?;
-                spools.push((path.to_string_lossy().into(), aside));
+                spools.push((key_of(path), aside));
             }
         }
         only_once(&mut files);
@@ -112,7 +113,7 @@ impl LocalLogs {
         };
         let mut files = Vec::new();
         for path in paths {
-            let beside = PathBuf::from(TrailObjects::Digests.beside(&path.to_string_lossy()));
+            let beside = path_of(&TrailObjects::Digests.beside(&key_of(path)));
             if beside.is_dir() {
                 digests.walk(&beside, TrailObjects::Digests, window, &mut files);
             }
@@ -122,11 +123,12 @@ impl LocalLogs {
         digests
     }
 
-    /// One file, whether it is there or not.
+    /// The files that were read under these keys before, whether they are there or not.
     #[must_use]
-    pub fn of_file(path: PathBuf) -> Self {
+    pub fn of_keys(keys: &[&str]) -> Self {
+        let files = keys.iter().map(|key| Object::File(path_of(key)));
         Self {
-            objects: vec![Object::File(path)],
+            objects: files.collect(),
             listing: Listing::default(),
         }
     }
@@ -147,12 +149,12 @@ impl LocalLogs {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    let path = error.path().unwrap_or(root).to_string_lossy();
+                    let path = key_of(error.path().unwrap_or(root));
                     let why = match error.io_error() {
                         Some(why) => why.to_string(),
                         None => "a link that leads back to a folder above it".to_owned(),
                     };
-                    self.listing.failed.push((path.into(), why));
+                    self.listing.failed.push((path, why));
                     continue;
                 }
             };
@@ -161,9 +163,9 @@ impl LocalLogs {
             }
             if !entry.file_type().is_file() {
                 // A pipe or a device may never end.
-                let path = entry.path().to_string_lossy();
+                let path = key_of(entry.path());
                 let why = "not a regular file".to_owned();
-                self.listing.failed.push((path.into(), why));
+                self.listing.failed.push((path, why));
                 continue;
             }
             let parent = entry.path().parent().unwrap_or(root);
@@ -171,7 +173,7 @@ impl LocalLogs {
                 .as_ref()
                 .is_some_and(|(known, ..)| known.as_os_str() == parent.as_os_str());
             if !is_same {
-                let facts = KeyFacts::of(&entry.path().to_string_lossy());
+                let facts = KeyFacts::of(&key_of(entry.path()));
                 let day = facts.delivery_day;
                 let needed = day.is_none_or(|day| window.needs_delivery_day(day));
                 folder = Some((parent.to_owned(), needed, facts));
@@ -240,7 +242,7 @@ impl LogSource for LocalLogs {
 
     fn key(&self, object: u32) -> Text {
         match self.objects.get(object as usize) {
-            Some(Object::File(path)) => path.to_string_lossy().into(),
+            Some(Object::File(path)) => key_of(path),
             Some(Object::Spool(name, _)) => name.clone(),
             None => STANDARD_INPUT.into(),
         }

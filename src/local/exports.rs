@@ -61,3 +61,15 @@ pub fn read_export(path: &Path) -> io::Result<Vec<u8>> {
     read_bounded(&mut File::open(path)?, STORED_BYTES_MAX, &mut bytes)?;
     Ok(bytes)
 }
+
+/// Reads a file that has to be a regular one: a pipe in its place would never end.
+///
+/// # Errors
+///
+/// When it is something else, cannot be read, or is larger than any export.
+pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    read_export(path)
+}
