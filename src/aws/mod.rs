@@ -33,6 +33,7 @@ mod trouble;
 pub use athena::{BATCH_MAX, ExecutionAnswer};
 pub use cost_explorer::{CostPage, CostQuestion};
 pub use lookup_events::{LOOKUP_DAYS_MAX, LOOKUP_EVERY, LookupLogs, LookupPlace};
+pub use organizations::ListedAccounts;
 pub use public_keys::PublicKeyLookup;
 pub use s3::S3Logs;
 pub use s3_list::S3Location;

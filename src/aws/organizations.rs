@@ -9,17 +9,27 @@ use serde_json::{Value, json};
 
 const PAGES_MAX: usize = 1000;
 
+/// The accounts of an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedAccounts {
+    /// `{"Accounts": [{"Id", "Name", "Tags"}]}`.
+    pub text: String,
+    /// Their ids.
+    pub ids: Vec<String>,
+}
+
 impl Aws {
-    /// All accounts with their tags: `{"Accounts": [{"Id", "Name", "Tags"}]}`.
+    /// Returns all accounts with their tags.
     ///
     /// # Errors
     ///
     /// When a request is refused, or fails to the end.
-    pub fn accounts(&self, access: &Access) -> Result<String, AwsError> {
+    pub fn accounts(&self, access: &Access) -> Result<ListedAccounts, AwsError> {
         let client = Client::new(&self.config(access));
         let place = "AWS Organizations";
         self.block_on(async {
             let mut accounts = Vec::new();
+            let mut ids = Vec::new();
             let mut token = None;
             for _ in 0..PAGES_MAX {
                 let asked = client.list_accounts().set_next_token(token.take());
@@ -31,10 +41,12 @@ impl Aws {
                     let Some(id) = account.id else { continue };
                     let tags = tags(&client, &id).await?;
                     accounts.push(json!({"Id": id, "Name": account.name, "Tags": tags}));
+                    ids.push(id);
                 }
                 token = answer.next_token.filter(|token| !token.is_empty());
                 if token.is_none() {
-                    return Ok(json!({ "Accounts": accounts }).to_string());
+                    let text = json!({ "Accounts": accounts }).to_string();
+                    return Ok(ListedAccounts { text, ids });
                 }
             }
             Err(AwsError::other(format!(

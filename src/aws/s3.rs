@@ -132,7 +132,11 @@ impl Bucket {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let asked = client.get_object().bucket(&self.location.bucket).key(&key);
-        let answer = asked.set_request_payer(self.location.payer()).send().await;
+        let answer = asked
+            .set_request_payer(self.location.payer())
+            .set_expected_bucket_owner(self.location.expected_bucket_owner.clone())
+            .send()
+            .await;
         let answer = answer.map_err(|error| {
             let error = AwsError::of(&error, "s3:GetObject", "S3");
             if let (Trouble::OtherRegion, Some(region)) = (error.kind, &error.region) {

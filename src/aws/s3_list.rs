@@ -40,6 +40,8 @@ pub struct S3Location {
     pub prefix: String,
     /// Role and Region.
     pub access: Access,
+    /// The account that has to own the bucket, where it is known.
+    pub expected_bucket_owner: Option<String>,
     /// Whether the caller pays for requests, where the bucket asks for that.
     pub requester_pays: bool,
     /// Only these accounts, where any are named.
@@ -557,7 +559,8 @@ async fn page(
         .set_delimiter(delimiter)
         .set_start_after(after.clone().filter(|_| token.is_none()))
         .set_continuation_token(token)
-        .set_request_payer(location.payer());
+        .set_request_payer(location.payer())
+        .set_expected_bucket_owner(location.expected_bucket_owner.clone());
     let answer = asked
         .send()
         .await

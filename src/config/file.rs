@@ -106,6 +106,7 @@ pub(super) struct RawLogs {
     pub(super) role_arn: Option<Spanned<String>>,
     pub(super) external_id: Option<String>,
     pub(super) region: Option<Spanned<String>>,
+    pub(super) expected_bucket_owner: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) requester_pays: bool,
     #[serde(default)]

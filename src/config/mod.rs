@@ -5,4 +5,4 @@ mod settings;
 mod sources;
 
 pub use settings::{ConfigError, Settings};
-pub use sources::{AwsSettings, LogLocation, Role, S3Settings, StoreSettings};
+pub use sources::{AuditRoles, AwsSettings, LogLocation, Role, S3Settings, StoreSettings};

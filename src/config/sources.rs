@@ -1,9 +1,9 @@
 //! Where logs come from, how accounts are reached, and where the store is.
 
 use super::file::{RawAws, RawLogs, RawStore};
-use super::settings::{Checker, ConfigError};
+use super::settings::{Checker, ConfigError, Settings};
 use crate::model::identity::{RoleName, is_account_id};
-use crate::model::region::is_region_name;
+use crate::model::region::{self, is_region_name};
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -58,6 +58,8 @@ pub struct S3Settings {
     pub role: Role,
     /// The bucket's Region.
     pub region: Option<String>,
+    /// The account that owns the bucket, where it is known: another one answers nothing.
+    pub expected_bucket_owner: Option<String>,
     /// Whether the caller pays for requests.
     pub requester_pays: bool,
     /// Only these accounts, where any are named.
@@ -110,19 +112,72 @@ impl Default for AwsSettings {
     }
 }
 
-impl AwsSettings {
-    /// The role by which an account is asked; `None` for the caller's own credentials.
+/// The roles by which accounts are asked. No role is assumed in an account that only logs
+/// name: whoever wrote it into them would get the external id.
+#[derive(Debug)]
+pub struct AuditRoles<'a> {
+    settings: &'a AwsSettings,
+    /// Accounts that the configuration declares, or that AWS Organizations lists.
+    accounts: BTreeSet<Text>,
+}
+
+impl AuditRoles<'_> {
+    /// Returns the role by which an account is asked; without an ARN it stands for the
+    /// caller's own credentials. `None` where only logs name the account.
     #[must_use]
-    pub fn audit_role(&self, account_id: &str) -> Role {
-        let own = self.audit_roles.get(account_id).cloned();
-        let of_all = self.audit_role_arn.as_ref();
+    pub fn of(&self, account_id: &str) -> Option<Role> {
+        let own = self.settings.audit_roles.get(account_id).cloned();
+        let of_all = self.settings.audit_role_arn.as_ref();
         let arn = own.or_else(|| of_all.map(|arn| arn.replace(ACCOUNT_PLACE, account_id)));
-        Role {
-            external_id: self.external_id.clone().filter(|_| arn.is_some()),
+        let may_be_asked = is_account_id(account_id) && self.accounts.contains(account_id);
+        (arn.is_none() || may_be_asked).then(|| Role {
+            external_id: self.settings.external_id.clone().filter(|_| arn.is_some()),
             arn,
+        })
+    }
+}
+
+impl Settings {
+    /// Returns the roles by which accounts are asked: those that are declared here, and
+    /// those that AWS Organizations lists.
+    #[must_use]
+    pub fn audit_roles(&self, of_organization: BTreeSet<Text>) -> AuditRoles<'_> {
+        let consumers = self.topology.consumers.iter();
+        let mut accounts = of_organization;
+        accounts.extend(consumers.map(|consumer| consumer.account_id.clone()));
+        accounts.extend(self.topology.hub_account_id.clone());
+        for location in &self.logs {
+            match location {
+                LogLocation::Path(_) => {}
+                LogLocation::S3(bucket) => {
+                    accounts.extend(bucket.accounts.iter().map(|id| id.as_str().into()));
+                }
+                LogLocation::LookupEvents { account_id, .. } => {
+                    accounts.insert(account_id.clone());
+                }
+            }
+        }
+        AuditRoles {
+            settings: &self.aws,
+            accounts,
         }
     }
 
+    /// Whether a Region may become part of a host name: it is known, or declared.
+    #[must_use]
+    pub fn is_region(&self, name: &str) -> bool {
+        let mut declared = self.logs.iter().filter_map(|location| match location {
+            LogLocation::Path(_) => None,
+            LogLocation::S3(S3Settings { regions, .. })
+            | LogLocation::LookupEvents { regions, .. } => Some(regions),
+        });
+        region::is_known(name)
+            || self.aws.quick_regions.contains(name)
+            || declared.any(|regions| regions.contains(name))
+    }
+}
+
+impl AwsSettings {
     /// The role by which the account that pays is asked.
     #[must_use]
     pub fn payer_role(&self) -> Role {
@@ -184,6 +239,12 @@ impl Checker<'_> {
         let region = raw.region.as_ref();
         let region = region.map(|region| self.region(region, "logs.region"));
         let region = region.transpose()?;
+        let owner = raw.expected_bucket_owner.as_ref();
+        let owner = owner.map(|id| self.account_id(id, "logs.expected_bucket_owner"));
+        let owner = owner.transpose()?;
+        if owner.is_some() && raw.s3.is_none() {
+            return wrong("expected_bucket_owner is for s3");
+        }
         match (raw.path, raw.s3, raw.lookup_events) {
             (Some(path), None, None) => {
                 let has_more = has_role
@@ -201,6 +262,7 @@ impl Checker<'_> {
                     url,
                     role,
                     region,
+                    expected_bucket_owner: owner.map(|id| id.to_string()),
                     requester_pays: raw.requester_pays,
                     accounts,
                     regions,
