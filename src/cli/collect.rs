@@ -18,7 +18,7 @@ use crate::model::key::{KeyFacts, LOOKED_UP, is_below};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::{UtcSecond, day_number};
 use crate::model::window::TimeWindow;
-use crate::output::human::{count, plural, safe};
+use crate::output::human::{count, line, plural, safe};
 use crate::pipeline::{self, Plan, Watcher};
 use crate::ports::LogSource;
 use crate::store::{Entry, ReadObject, Writer};
@@ -156,7 +156,7 @@ impl Collector<'_> {
         unread.retain(|key| {
             !key.starts_with(LOOKED_UP) && roots.iter().any(|root| is_below(key, root))
         });
-        for source in sources::of_keys(self.global, self.settings, &unread)? {
+        for source in sources::of_keys(locations, &unread)? {
             logs.add(source);
         }
         let wanted = self.wanted(&logs)?;
@@ -172,7 +172,7 @@ impl Collector<'_> {
             interest = self.batch(&plan, &logs, batch, (&mut recent, &interest), &progress)?;
         }
         progress.finish();
-        self.came_late(&plan, &mut recent, interest)?;
+        self.came_late(&plan, locations, &mut recent, interest)?;
         Ok(self.writer.set_fact("topology", &self.topology())?)
     }
 
@@ -290,6 +290,7 @@ impl Collector<'_> {
     fn came_late(
         &mut self,
         plan: &Plan,
+        places: &[LogLocation],
         recent: &mut Vec<Event>,
         mut interest: Interest,
     ) -> Result<(), Failure> {
@@ -298,13 +299,16 @@ impl Collector<'_> {
             let mut keys = self.writer.passed_over(&interest)?;
             // Those were asked for by name, not for who made them.
             keys.retain(|key| !key.starts_with(LOOKED_UP));
+            let known = keys.len();
+            keys.retain(|key| sources::is_in(places, key));
+            self.note_elsewhere(known - keys.len());
             // What cannot be read again now, the next run tries.
             if keys.is_empty() || keys == before {
                 return Ok(());
             }
             self.done.objects_again += keys.len() as u64;
             for keys in keys.chunks(self.batch_objects) {
-                for logs in sources::of_keys(self.global, self.settings, keys)? {
+                for logs in sources::of_keys(places, keys)? {
                     let mut again = Vec::new();
                     for object in 0..logs.object_count() {
                         let key = logs.key(object);
@@ -325,6 +329,21 @@ impl Collector<'_> {
             before = keys;
         }
         Ok(())
+    }
+}
+
+impl Collector<'_> {
+    /// Says, once, that objects in other places than this run's hold calls that matter.
+    fn note_elsewhere(&mut self, objects: usize) {
+        const PLACE: &str = "places that this run does not name";
+        if objects > 0 && !self.done.gaps.iter().any(|(place, _)| **place == *PLACE) {
+            let objects = plural(objects as u64, "object");
+            let why = format!(
+                "{objects} read before with calls that are known to matter since: collect with \
+                 the --logs or [[logs]] that they are from"
+            );
+            self.done.gaps.push((PLACE.into(), why));
+        }
     }
 }
 
@@ -360,7 +379,7 @@ fn summary(root: &Path, window: &TimeWindow, done: &Done, out: &mut dyn Write) -
             count(again)
         ),
     };
-    writeln!(
+    line!(
         out,
         "{} read ({}), {} known already{again}",
         plural(done.objects_read, "new object"),
@@ -368,7 +387,7 @@ fn summary(root: &Path, window: &TimeWindow, done: &Done, out: &mut dyn Write) -
         count(done.objects_known),
     )?;
     for line in &done.lines {
-        writeln!(out, "{line}")?;
+        line!(out, "{line}")?;
     }
     let from = window
         .from
@@ -376,7 +395,7 @@ fn summary(root: &Path, window: &TimeWindow, done: &Done, out: &mut dyn Write) -
     let to = window
         .to
         .map_or_else(|| "now".to_owned(), |to| to.to_string());
-    writeln!(out, "kept in {}: {from} to {to}", root.display())
+    line!(out, "kept in {}: {from} to {to}", root.display())
 }
 
 /// Places named in one message.

@@ -15,7 +15,7 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::Page;
-use crate::output::human::{duration, plural, safe};
+use crate::output::human::{duration, line, plural, safe};
 use crate::output::json::table as json;
 use crate::output::{csv, xlsx};
 use crate::pipeline::{self, Plan, Unwatched};
@@ -184,7 +184,7 @@ fn logs(
                 "grant what the message names",
             ));
         }
-        of_location(&name, global, settings, (&listed, &mut seen, lines))?;
+        of_location(&name, location, (&listed, &mut seen, lines))?;
     }
     Ok(seen)
 }
@@ -193,8 +193,7 @@ fn logs(
 /// and Region.
 fn of_location(
     name: &str,
-    global: &Global,
-    settings: &Settings,
+    location: &LogLocation,
     (listed, seen, lines): (&dyn LogSource, &mut BTreeMap<String, Seen>, &mut Vec<Line>),
 ) -> Result<(), Failure> {
     let objects = u64::from(listed.object_count());
@@ -222,7 +221,7 @@ fn of_location(
         return Ok(());
     }
     let mut some = Sources::default();
-    for source in sources::of_keys(global, settings, &keys)? {
+    for source in sources::of_keys(std::slice::from_ref(location), &keys)? {
         some.add(source);
     }
     let audit = pipeline::run(&Plan::default(), &some, &Unwatched)?;
@@ -357,7 +356,7 @@ fn text(lines: &[Line], page: Page, out: &mut dyn Write) -> io::Result<()> {
     for line in lines {
         if line.of != of {
             of = &line.of;
-            writeln!(out, "{}", safe(of))?;
+            line!(out, "{}", safe(of))?;
         }
         let color = match line.health {
             Health::Good => good,
@@ -366,14 +365,14 @@ fn text(lines: &[Line], page: Page, out: &mut dyn Write) -> io::Result<()> {
         };
         let reset = if color.is_empty() { "" } else { plain };
         let health = line.health.as_str();
-        writeln!(
+        line!(
             out,
             "  {color}{health:<8}{reset}{:<12}{}",
             line.check,
             safe(&line.detail)
         )?;
         if let Some(mend) = &line.mend {
-            writeln!(out, "          mend: {}", safe(mend))?;
+            line!(out, "          mend: {}", safe(mend))?;
         }
     }
     let failed = lines
@@ -381,9 +380,9 @@ fn text(lines: &[Line], page: Page, out: &mut dyn Write) -> io::Result<()> {
         .filter(|line| line.health == Health::Failed)
         .count() as u64;
     if failed == 0 {
-        writeln!(out, "all is well")
+        line!(out, "all is well")
     } else {
-        writeln!(out, "{} failed", plural(failed, "check"))
+        line!(out, "{} failed", plural(failed, "check"))
     }
 }
 
@@ -414,6 +413,7 @@ mod remote {
     use crate::cli::sources::access;
     use crate::config::LogLocation;
     use crate::model::time::{day_number, numbered_day};
+    use std::collections::BTreeSet;
 
     /// An id that no query execution has: asking for it costs nothing.
     const NO_EXECUTION: &str = "00000000-0000-4000-8000-000000000000";
@@ -438,8 +438,14 @@ mod remote {
         let aws = Aws::new()?;
         let region = aws.region().map(str::to_owned);
         let own = aws.own_account()?;
+        let roles = settings.audit_roles(BTreeSet::new());
         for (account, label) in accounts {
-            let role = asks.audit_role(account);
+            let Some(role) = roles.of(account) else {
+                let mend = "declare it in qs-audit.toml: `qs-audit init` writes what logs show";
+                let detail = "only the logs name it, and no role is assumed there";
+                lines.push(Line::failed(label, "access", detail, mend));
+                continue;
+            };
             if !role.is_of(account, &own) {
                 let mend = "name its role: [aws] audit_role_arn, or audit_role_arn of the consumer";
                 let detail = format!("nobody may ask about it: the credentials are of {own}");
@@ -459,8 +465,9 @@ mod remote {
             });
         }
         let hub = settings.topology.hub_account_id.as_ref();
-        if let Some(hub) = hub.filter(|hub| asks.audit_role(hub).is_of(hub, &own)) {
-            let access = access(&asks.audit_role(hub), region.as_deref());
+        let role = hub.and_then(|hub| roles.of(hub).filter(|role| role.is_of(hub, &own)));
+        if let (Some(hub), Some(role)) = (hub, role) {
+            let access = access(&role, region.as_deref());
             let label = format!("{hub} (hub)");
             lines.push(match aws.data_sources(&access, hub) {
                 Ok(_) => Line::good(&label, "data sources", "Quick lists them"),

@@ -7,6 +7,7 @@ use super::inputs;
 use super::terminal::{TABULAR, check_format, page, write_out};
 use crate::model::table::{Columns, Table};
 use crate::model::text::Text;
+use crate::output::human::line;
 use crate::output::json::table as json;
 use crate::output::{Page, csv, page_text, xlsx};
 use crate::rules::{self, RULES, RuleEntry};
@@ -78,12 +79,13 @@ fn list(page: Page, out: &mut dyn Write) -> io::Result<()> {
         } else {
             meta.id.to_owned()
         };
-        writeln!(out, "{id} ({})", meta.severity.as_str())?;
+        line!(out, "{id} ({})", meta.severity.as_str())?;
         page_text::indented(meta.title, 4, page, out)?;
     }
-    writeln!(
+    line!(out)?;
+    line!(
         out,
-        "\n{} rules. The page of one: qs-audit explain {}",
+        "{} rules. The page of one: qs-audit explain {}",
         RULES.len(),
         RULES[0].meta.id
     )

@@ -221,12 +221,7 @@ pub(super) fn bill(
         let bytes = read_export(&file.path)
             .map_err(|error| unreadable(&file, "--costs", &error.to_string()))?;
         let name = file.path.to_string_lossy();
-        // What a reader of Parquet has to say when it panics helps nobody.
-        let told = std::panic::take_hook();
-        std::panic::set_hook(Box::new(|_| {}));
-        let read = reader.read(&name, &bytes);
-        std::panic::set_hook(told);
-        match read {
+        match reader.read(&name, &bytes) {
             Ok(()) => {}
             Err(error) if file.is_named => {
                 return Err(unreadable(&file, "--costs", &error.to_string()));

@@ -62,16 +62,18 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{Done, Failure, Global, Settings, TimeWindow, Writer, keep, plural};
-    use crate::aws::{Aws, AwsError, BATCH_MAX, CostQuestion, ExecutionAnswer, Trouble};
+    use crate::aws::{Access, Aws, AwsError, BATCH_MAX, CostQuestion, ExecutionAnswer, Trouble};
     use crate::cli::sources::access;
     use crate::cli::terminal::say;
-    use crate::config::LogLocation;
+    use crate::config::{AuditRoles, LogLocation, Role};
     use crate::decode::quick_query_id;
     use crate::exports::read_executions;
     use crate::model::execution::Statistics;
+    use crate::model::text::Text;
     use crate::model::time::{UtcSecond, numbered_day};
     use crate::store::{CostPages, Pending};
     use jiff::civil::Date;
+    use std::collections::BTreeSet;
     use std::fmt::Write as _;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -119,12 +121,21 @@ mod remote {
                 String::new()
             }
         };
-        statistics((&aws, &own), pending, settings, writer, done)?;
+        // Whoever AWS Organizations lists now may be asked; the store may say anything.
+        let of_organization = if asks.organizations {
+            organizations(&aws, settings, writer, done)?
+        } else {
+            BTreeSet::new()
+        };
+        let asking = Asking {
+            aws: &aws,
+            own_account_id: &own,
+            roles: settings.audit_roles(of_organization),
+            settings,
+        };
+        asking.statistics(pending, writer, done)?;
         if asks.data_sources {
-            data_sources((&aws, &own), settings, writer, done)?;
-        }
-        if asks.organizations {
-            organizations(&aws, settings, writer, done)?;
+            asking.data_sources(writer, done)?;
         }
         if asks.costs {
             costs(global, &aws, settings, writer, window, done)?;
@@ -143,62 +154,144 @@ mod remote {
         Ok(())
     }
 
-    fn statistics(
-        (aws, own): (&Aws, &str),
-        mut pending: Vec<Pending>,
-        settings: &Settings,
-        writer: &mut Writer,
-        done: &mut Done,
-    ) -> Result<(), Failure> {
-        pending.retain(|place| {
-            let account = &place.account_id;
-            let is_asked = settings.aws.audit_role(account).is_of(account, own);
-            if !is_asked {
-                // Another account would only say that it does not know these queries.
-                let why = "no role to ask it with: [aws] audit_role_arn";
-                let of = format!("Athena in account {account}");
-                done.gaps.push((of.as_str().into(), why.to_owned()));
-            }
-            is_asked
-        });
-        let batches: Vec<(&Pending, &[String])> = pending
-            .iter()
-            .flat_map(|place| place.ids.chunks(BATCH_MAX).map(move |ids| (place, ids)))
-            .collect();
-        let answers = ask_all(aws, settings, &batches);
-        let mut told = Statistics::default();
-        let mut unavailable = Vec::new();
-        let mut unprocessed = 0;
-        let mut refused = None;
-        for ((place, _), answer) in batches.iter().zip(answers) {
-            match answer {
-                Ok(answer) => {
-                    let text = answer.text.as_bytes();
-                    read_executions(&name(place), text, quick_query_id, &mut told);
-                    unavailable.extend(answer.unavailable);
-                    unprocessed += answer.unprocessed.len();
+    /// How accounts are asked in a run.
+    struct Asking<'a> {
+        aws: &'a Aws,
+        /// The account of the caller's own credentials; empty where nobody knows.
+        own_account_id: &'a str,
+        roles: AuditRoles<'a>,
+        settings: &'a Settings,
+    }
+
+    impl Asking<'_> {
+        /// Returns the role by which a service in an account is asked; where it is not
+        /// asked, says so in the gaps.
+        fn role(&self, service: &str, account_id: &str, done: &mut Done) -> Option<Role> {
+            let role = self.roles.of(account_id);
+            let why = match &role {
+                None => {
+                    "only the logs name this account, and no role is assumed there: declare it \
+                     under [[consumers]], or let AWS Organizations list it ([aws] organizations)"
                 }
-                Err(error) => refused = gap(done, &name(place), error).err().or(refused),
+                // Another account would only say that it knows nothing of it.
+                Some(role) if !role.is_of(account_id, self.own_account_id) => {
+                    "no role to ask it with: [aws] audit_role_arn"
+                }
+                Some(_) => return role,
+            };
+            let place = format!("{service} in account {account_id}");
+            let gap = (place.as_str().into(), why.to_owned());
+            if !done.gaps.contains(&gap) {
+                done.gaps.push(gap);
             }
+            None
         }
-        // What was answered is kept, whatever else was refused.
-        let gone = unavailable.len();
-        let kept = keep(writer, told, unavailable)?;
-        if let Some(refused) = refused {
-            return Err(refused);
-        }
-        done.gaps.dedup();
-        if !batches.is_empty() {
-            let mut line = format!("statistics of {} kept", plural(kept, "query"));
-            if gone > 0 {
-                let _ = write!(line, ", {gone} no longer known to Athena");
+
+        /// The role for an account and Region that logs name.
+        fn role_of(&self, place: &Pending, done: &mut Done) -> Option<Role> {
+            let role = self.role("Athena", &place.account_id, done)?;
+            if self.settings.is_region(&place.region) {
+                return Some(role);
             }
-            if unprocessed > 0 {
-                let _ = write!(line, ", {unprocessed} to be asked for again");
-            }
-            done.lines.push(line);
+            let why = "the logs name this Region, and it is none that is known: declare it under \
+                       [[logs]] regions";
+            done.gaps
+                .push((name(place).as_str().into(), why.to_owned()));
+            None
         }
-        Ok(())
+
+        fn statistics(
+            &self,
+            pending: Vec<Pending>,
+            writer: &mut Writer,
+            done: &mut Done,
+        ) -> Result<(), Failure> {
+            let asked: Vec<(Pending, Access)> = pending
+                .into_iter()
+                .filter_map(|place| {
+                    let role = self.role_of(&place, done)?;
+                    let access = access(&role, Some(&place.region));
+                    Some((place, access))
+                })
+                .collect();
+            let batches: Vec<Batch<'_>> = asked
+                .iter()
+                .flat_map(|(place, access)| {
+                    let batches = place.ids.chunks(BATCH_MAX);
+                    batches.map(move |ids| Batch { place, access, ids })
+                })
+                .collect();
+            let answers = ask_all(self.aws, &batches);
+            let mut told = Statistics::default();
+            let mut unavailable = Vec::new();
+            let mut unprocessed = 0;
+            let mut refused = None;
+            for (batch, answer) in batches.iter().zip(answers) {
+                match answer {
+                    Ok(answer) => {
+                        let text = answer.text.as_bytes();
+                        read_executions(&name(batch.place), text, quick_query_id, &mut told);
+                        unavailable.extend(answer.unavailable);
+                        unprocessed += answer.unprocessed.len();
+                    }
+                    Err(error) => {
+                        refused = gap(done, &name(batch.place), error).err().or(refused);
+                    }
+                }
+            }
+            // What was answered is kept, whatever else was refused.
+            let gone = unavailable.len();
+            let kept = keep(writer, told, unavailable)?;
+            if let Some(refused) = refused {
+                return Err(refused);
+            }
+            done.gaps.dedup();
+            if !batches.is_empty() {
+                let mut line = format!("statistics of {} kept", plural(kept, "query"));
+                if gone > 0 {
+                    let _ = write!(line, ", {gone} no longer known to Athena");
+                }
+                if unprocessed > 0 {
+                    let _ = write!(line, ", {unprocessed} to be asked for again");
+                }
+                done.lines.push(line);
+            }
+            Ok(())
+        }
+
+        fn data_sources(&self, writer: &mut Writer, done: &mut Done) -> Result<(), Failure> {
+            let Some(hub) = &self.settings.topology.hub_account_id else {
+                return Ok(());
+            };
+            let named = self.settings.aws.quick_regions.iter().map(String::as_str);
+            let mut regions: Vec<&str> = named.collect();
+            if regions.is_empty() {
+                regions.extend(self.aws.region());
+            }
+            let Some(role) = self.role("Quick", hub, done) else {
+                return Ok(());
+            };
+            for region in regions {
+                let access = access(&role, Some(region));
+                let place = format!("Quick in account {hub}, {region}");
+                match self.aws.data_sources(&access, hub) {
+                    Ok(text) => {
+                        writer.keep_document("data-sources", &format!("{hub}/{region}"), &text)?;
+                        done.lines
+                            .push(format!("data sources of {hub} in {region} listed"));
+                    }
+                    Err(error) => gap(done, &place, error)?,
+                }
+            }
+            Ok(())
+        }
+    }
+
+    /// Ids of one request, and where and how they are asked for.
+    struct Batch<'a> {
+        place: &'a Pending,
+        access: &'a Access,
+        ids: &'a [String],
     }
 
     fn name(place: &Pending) -> String {
@@ -206,11 +299,7 @@ mod remote {
     }
 
     /// Asks about all batches, some at a time; answers in their order.
-    fn ask_all(
-        aws: &Aws,
-        settings: &Settings,
-        batches: &[(&Pending, &[String])],
-    ) -> Vec<Result<ExecutionAnswer, AwsError>> {
+    fn ask_all(aws: &Aws, batches: &[Batch<'_>]) -> Vec<Result<ExecutionAnswer, AwsError>> {
         let next = AtomicUsize::new(0);
         let answers: Vec<Mutex<Option<Result<ExecutionAnswer, AwsError>>>> =
             batches.iter().map(|_| Mutex::new(None)).collect();
@@ -219,12 +308,10 @@ mod remote {
                 scope.spawn(|| {
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
-                        let Some((place, ids)) = batches.get(at) else {
+                        let Some(batch) = batches.get(at) else {
                             return;
                         };
-                        let role = settings.aws.audit_role(&place.account_id);
-                        let access = access(&role, Some(&place.region));
-                        let answer = aws.executions(&access, &name(place), ids);
+                        let answer = aws.executions(batch.access, &name(batch.place), batch.ids);
                         if let Ok(mut slot) = answers[at].lock() {
                             *slot = Some(answer);
                         }
@@ -240,55 +327,20 @@ mod remote {
             .collect()
     }
 
-    fn data_sources(
-        (aws, own): (&Aws, &str),
-        settings: &Settings,
-        writer: &mut Writer,
-        done: &mut Done,
-    ) -> Result<(), Failure> {
-        let Some(hub) = &settings.topology.hub_account_id else {
-            return Ok(());
-        };
-        let named = settings.aws.quick_regions.iter().map(String::as_str);
-        let mut regions: Vec<&str> = named.collect();
-        if regions.is_empty() {
-            regions.extend(aws.region());
-        }
-        let role = settings.aws.audit_role(hub);
-        if !role.is_of(hub, own) {
-            let why = "no role to ask it with: [aws] audit_role_arn";
-            let of = format!("Quick in account {hub}");
-            done.gaps.push((of.as_str().into(), why.to_owned()));
-            return Ok(());
-        }
-        for region in regions {
-            let access = access(&role, Some(region));
-            let place = format!("Quick in account {hub}, {region}");
-            match aws.data_sources(&access, hub) {
-                Ok(text) => {
-                    writer.keep_document("data-sources", &format!("{hub}/{region}"), &text)?;
-                    done.lines
-                        .push(format!("data sources of {hub} in {region} listed"));
-                }
-                Err(error) => gap(done, &place, error)?,
-            }
-        }
-        Ok(())
-    }
-
+    /// Keeps the accounts that AWS Organizations lists, and returns their ids.
     fn organizations(
         aws: &Aws,
         settings: &Settings,
         writer: &mut Writer,
         done: &mut Done,
-    ) -> Result<(), Failure> {
+    ) -> Result<BTreeSet<Text>, Failure> {
         match aws.accounts(&access(&settings.aws.payer_role(), None)) {
-            Ok(text) => {
-                writer.keep_document("accounts", "organization", &text)?;
+            Ok(listed) => {
+                writer.keep_document("accounts", "organization", &listed.text)?;
                 done.lines.push("accounts and their tags listed".to_owned());
-                Ok(())
+                Ok(listed.ids.into_iter().map(Text::from).collect())
             }
-            Err(error) => gap(done, "AWS Organizations", error),
+            Err(error) => gap(done, "AWS Organizations", error).map(|()| BTreeSet::new()),
         }
     }
 

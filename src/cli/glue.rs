@@ -3,7 +3,9 @@
 use super::args::{CompletionsArgs, Global, ManArgs, command};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::terminal::write_out;
+use super::terminal::{write_new, write_out};
+use std::io;
+use std::path::Path;
 
 pub(super) fn completions(global: &Global, args: &CompletionsArgs) -> Result<Exit, Failure> {
     let mut script = Vec::new();
@@ -12,11 +14,23 @@ pub(super) fn completions(global: &Global, args: &CompletionsArgs) -> Result<Exi
     Ok(Exit::Clean)
 }
 
+/// Writes the page of a command and those of its subcommands.
+fn man_pages(command: &clap::Command, dir: &Path) -> io::Result<()> {
+    for one in command.get_subcommands().filter(|one| !one.is_hide_set()) {
+        man_pages(one, dir)?;
+    }
+    let page = clap_mangen::Man::new(command.clone());
+    let path = dir.join(page.get_filename());
+    write_new(&path, |mut out| page.render(&mut out))
+}
+
 pub(super) fn man(global: &Global, args: &ManArgs) -> Result<Exit, Failure> {
     if let Some(dir) = &args.dir {
         let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", dir.display()));
         std::fs::create_dir_all(dir).map_err(cannot)?;
-        clap_mangen::generate_to(command(), dir).map_err(cannot)?;
+        let mut root = command();
+        root.build();
+        man_pages(&root, dir).map_err(cannot)?;
     } else {
         let page = clap_mangen::Man::new(command());
         write_out(global, |mut out| page.render(&mut out))?;

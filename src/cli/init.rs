@@ -10,7 +10,7 @@ use super::terminal::{say, write_file};
 use crate::config::Settings;
 use crate::model::audit::Audit;
 use crate::model::chain::ChainPath;
-use crate::model::identity::RoleName;
+use crate::model::identity::{RoleName, is_account_id, is_data_source_arn};
 use crate::model::text::Text;
 use crate::model::topology::Unit;
 use crate::output::human::{plural, safe};
@@ -58,7 +58,8 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
     let audit = inputs.run(global)?;
     settings.topology.units.append(&mut units);
     let consumers = consumers(&audit);
-    let text = text(global, &audit, &consumers, &settings.topology.units);
+    let found = text(global, &audit, &consumers, &settings.topology.units);
+    let text = found.text;
     // What is written has to be read again.
     Settings::parse(&text, &path).map_err(|error| {
         Failure::internal(format!("what was found makes no configuration: {error}"))
@@ -70,8 +71,14 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
             "wrote {}: {} of the hub, {}; read it through before you rely on it\n",
             path.display(),
             plural(audit.roles.run_as.len() as u64, "role"),
-            plural(consumers.len() as u64, "consumer"),
+            plural(found.consumers, "consumer"),
         ));
+        if found.left_out > 0 {
+            say(&format!(
+                "left out {}: account ids or names of no form that AWS gives\n",
+                plural(found.left_out, "declaration"),
+            ));
+        }
     }
     Ok(Exit::Clean)
 }
@@ -106,7 +113,11 @@ fn consumers(audit: &Audit) -> BTreeMap<Text, Found> {
 fn hub(audit: &Audit) -> Option<Text> {
     let mut counts: BTreeMap<&Text, u64> = BTreeMap::new();
     for chain in &audit.chains {
-        if let Some(hub) = &chain.hub_account_id {
+        if let Some(hub) = chain
+            .hub_account_id
+            .as_ref()
+            .filter(|hub| is_account_id(hub))
+        {
             *counts.entry(hub).or_default() += 1;
         }
     }
@@ -115,43 +126,53 @@ fn hub(audit: &Audit) -> Option<Text> {
     in_chains.map(|(hub, _)| hub).or(declared).cloned()
 }
 
+/// A configuration as it will be written.
+struct Declarations {
+    text: String,
+    consumers: u64,
+    /// Roles, data sources and consumers that cannot be declared: logs may say anything.
+    left_out: u64,
+}
+
 fn text(
     global: &Global,
     audit: &Audit,
     consumers: &BTreeMap<Text, Found>,
     units: &BTreeMap<Text, Unit>,
-) -> String {
-    let mut text = String::from(
-        "# What qs-audit takes for declared. It was found in logs: whatever is in here and\n\
-         # should not be there will never be a finding. Read it through.\n\n",
-    );
-    let hub = hub(audit);
+) -> Declarations {
+    let mut found = Declarations {
+        text: String::from(
+            "# What qs-audit takes for declared. It was found in logs: whatever is in here and\n\
+             # should not be there will never be a finding. Read it through.\n\n",
+        ),
+        consumers: 0,
+        left_out: 0,
+    };
+    let hub = hub(audit).filter(|hub| is_account_id(hub));
     if let Some(hub) = &hub {
-        text += "# The account that Quick is in, and the roles it assumes there (Role A).\n[hub]\n";
-        let _ = writeln!(text, "account_id = {}", quoted(hub));
-        let roles = audit
-            .roles
-            .run_as
+        found.text +=
+            "# The account that Quick is in, and the roles it assumes there (Role A).\n[hub]\n";
+        let _ = writeln!(found.text, "account_id = {}", quoted(hub));
+        let roles = audit.roles.run_as.iter();
+        let roles: Vec<&RoleName> = roles.filter(|role| role.account_id == *hub).collect();
+        let sound: Vec<&RoleName> = roles
             .iter()
-            .filter(|role| role.account_id == *hub);
-        list(&mut text, "run_as_roles", roles.map(arn));
+            .copied()
+            .filter(|role| is_role_name(role))
+            .collect();
+        found.left_out += (roles.len() - sound.len()) as u64;
+        list(&mut found.text, "run_as_roles", sound.into_iter().map(arn));
     } else {
-        text += "# No role chain of Quick was found. Declare the account that Quick is in:\n\
-                 # [hub]\n# account_id = \"111122223333\"\n\
-                 # run_as_roles = [\"arn:aws:iam::111122223333:role/ROLE_A\"]\n\n";
+        found.text += "# No role chain of Quick was found. Declare the account that Quick is in:\n\
+                       # [hub]\n# account_id = \"111122223333\"\n\
+                       # run_as_roles = [\"arn:aws:iam::111122223333:role/ROLE_A\"]\n\n";
     }
     let mut names = BTreeSet::new();
-    for (account, found) in consumers {
+    for (account, consumer) in consumers {
         if hub.as_ref() == Some(account) {
             continue;
         }
         let unit = units.get(account);
-        let _ = writeln!(
-            text,
-            "# Reached by {} in the logs read.",
-            plural(found.chains, "chain")
-        );
-        text += "[[consumers]]\n";
         let name = unit.and_then(|unit| unit.account_name.as_deref());
         // Names of accounts need not be unique; those of consumers are.
         let name = match name {
@@ -159,32 +180,60 @@ fn text(
             Some(name) => format!("{name} {account}"),
             None => account.to_string(),
         };
-        let _ = writeln!(text, "name = {}", quoted(&name));
-        let _ = writeln!(text, "account_id = {}", quoted(account));
-        match unit.and_then(|unit| unit.business_unit.as_deref()) {
-            Some(unit) => {
-                let _ = writeln!(text, "business_unit = {}", quoted(unit));
-            }
-            None => text += "# business_unit = \"who pays for it\"\n",
+        let (declared, left_out) = declaration(account, &name, consumer, unit);
+        found.left_out += left_out;
+        // One strange consumer costs no other.
+        if Settings::parse(&declared, Path::new(CONFIG_FILE)).is_ok() {
+            found.consumers += 1;
+            found.text += &declared;
+        } else {
+            found.left_out += 1;
         }
-        list(&mut text, "roles", found.roles.iter().map(arn));
-        text.truncate(text.trim_end().len());
-        text.push('\n');
-        list(
-            &mut text,
-            "work_groups",
-            found.work_groups.iter().map(ToString::to_string),
-        );
-        text.truncate(text.trim_end().len());
-        text.push('\n');
-        list(
-            &mut text,
-            "data_sources",
-            found.data_sources.iter().map(ToString::to_string),
-        );
     }
-    places(&mut text, global);
-    text
+    places(&mut found.text, global);
+    found
+}
+
+/// A consumer as it is declared, and how many of its roles and data sources are left out.
+fn declaration(account: &str, name: &str, found: &Found, unit: Option<&Unit>) -> (String, u64) {
+    let mut text = String::new();
+    let chains = plural(found.chains, "chain");
+    let _ = writeln!(text, "# Reached by {chains} in the logs read.");
+    text += "[[consumers]]\n";
+    let _ = writeln!(text, "name = {}", quoted(name));
+    let _ = writeln!(text, "account_id = {}", quoted(account));
+    match unit.and_then(|unit| unit.business_unit.as_deref()) {
+        Some(unit) => {
+            let _ = writeln!(text, "business_unit = {}", quoted(unit));
+        }
+        None => text += "# business_unit = \"who pays for it\"\n",
+    }
+    let roles: Vec<&RoleName> = found
+        .roles
+        .iter()
+        .filter(|role| is_role_name(role))
+        .collect();
+    let sources = found.data_sources.iter();
+    let sources: Vec<&Text> = sources.filter(|arn| is_data_source_arn(arn)).collect();
+    let left_out = found.roles.len() - roles.len() + found.data_sources.len() - sources.len();
+    list(&mut text, "roles", roles.into_iter().map(arn));
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    let groups = found.work_groups.iter().map(ToString::to_string);
+    list(&mut text, "work_groups", groups);
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    let sources = sources.into_iter().map(ToString::to_string);
+    list(&mut text, "data_sources", sources);
+    (text, left_out as u64)
+}
+
+/// Whether AWS could give a role this name (IAM User Guide, "IAM and STS quotas").
+fn is_role_name(role: &RoleName) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@-".contains(letter);
+    is_account_id(&role.account_id)
+        && (1..=64).contains(&role.name.len())
+        && role.name.chars().all(is_plain)
 }
 
 /// Where logs are, and what else may be configured.
@@ -287,7 +336,7 @@ mod remote {
         let accounts = Aws::new()?.accounts(&Access::default())?;
         let mut reader = UnitsReader::new(None, None);
         reader
-            .read("AWS Organizations", accounts.as_bytes())
+            .read("AWS Organizations", accounts.text.as_bytes())
             .map_err(|error| Failure::internal(error.to_string()))?;
         *units = reader.finish().0;
         Ok(())

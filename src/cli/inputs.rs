@@ -12,6 +12,7 @@ use super::stores;
 use super::terminal::say;
 use crate::config::{LogLocation, Settings};
 use crate::decode::Reading;
+use crate::local::path_of;
 use crate::model::audit::Audit;
 use crate::model::coverage::{Limits, Rejects};
 use crate::model::event::Place;
@@ -21,12 +22,11 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::safe;
 use crate::output::summary;
-use crate::pipeline::{self, PipelineError, Plan, Unwatched, Watcher};
+use crate::pipeline::{self, PipelineError, Plan, RawEvents, Unwatched, Watcher};
 use crate::ports::{LogSource, Sources};
 use crate::rules::{RULES, RuleSet};
 use crate::store::Store;
 use jiff::Timestamp;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -119,6 +119,18 @@ pub(super) fn with_near_rule(failure: Failure, rule: &str) -> Failure {
         Some(near) => failure.hint(format!("did you mean {near}?")),
         None => failure.hint("`qs-audit explain` lists the rules"),
     }
+}
+
+/// The places that logs of a store are read from again: those that are configured, and
+/// the folders that it was made from.
+fn kept_places(settings: &Settings, store: &Mutex<Store>) -> Result<Vec<LogLocation>, Failure> {
+    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut places = sources::canonical(settings.logs.clone());
+    let of_store = store.roots()?;
+    // What a store says is no reason to ask anybody for anything.
+    let folders = of_store.iter().filter(|root| !root.contains("://"));
+    places.extend(folders.map(|root| LogLocation::Path(path_of(root))));
+    Ok(places)
 }
 
 impl Inputs {
@@ -320,25 +332,23 @@ impl Inputs {
     /// Events as they were logged, read again from where they came from.
     pub(super) fn raw_events(
         &self,
-        global: &Global,
         settings: &Settings,
         audit: &Audit,
         places: &[Place],
-    ) -> Result<Vec<(Place, Value)>, Failure> {
-        let logs = match &self.logs {
+    ) -> Result<RawEvents, Failure> {
+        let store = match &self.logs {
             Logs::Read(logs) => return Ok(pipeline::raw_events(&self.plan, logs, places)),
-            Logs::Kept(_) => {
-                let objects: BTreeSet<u32> = places.iter().map(|place| place.object).collect();
-                objects.into_iter().collect::<Vec<u32>>()
-            }
+            Logs::Kept(store) => store,
         };
+        let locations = kept_places(settings, store)?;
+        let logs: BTreeSet<u32> = places.iter().map(|place| place.object).collect();
         let positions: BTreeMap<&str, u32> = logs
             .iter()
             .filter_map(|object| Some((&**audit.objects.get(object)?, *object)))
             .collect();
         let keys: Vec<String> = positions.keys().map(ToString::to_string).collect();
-        let mut found = Vec::new();
-        for source in sources::of_keys(global, settings, &keys)? {
+        let mut found = RawEvents::default();
+        for source in sources::of_keys(&locations, &keys)? {
             // Each source has its own positions.
             let own: BTreeMap<u32, u32> = (0..source.object_count())
                 .filter_map(|object| Some((*positions.get(&*source.key(object))?, object)))
@@ -350,11 +360,14 @@ impl Inputs {
             let wanted: Vec<Place> = wanted.collect();
             let back: BTreeMap<u32, u32> =
                 own.iter().map(|(ours, theirs)| (*theirs, *ours)).collect();
-            let events = pipeline::raw_events(&self.plan, &*source, &wanted);
-            found.extend(events.into_iter().filter_map(|(place, value)| {
-                let object = *back.get(&place.object)?;
-                Some((Place { object, ..place }, value))
-            }));
+            let raw = pipeline::raw_events(&self.plan, &*source, &wanted);
+            found.redacted += raw.redacted;
+            found
+                .events
+                .extend(raw.events.into_iter().filter_map(|(place, value)| {
+                    let object = *back.get(&place.object)?;
+                    Some((Place { object, ..place }, value))
+                }));
         }
         Ok(found)
     }

@@ -8,14 +8,14 @@ use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
 use super::select::nearest;
-use super::terminal::{TABULAR, check_format, page, say, write_file, write_out};
+use super::terminal::{TABULAR, check_format, page, say, write_new, write_out};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::table::{Table, Values};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use crate::output::chargeback::heading_line;
-use crate::output::human::safe;
+use crate::output::human::{line, safe};
 use crate::output::json::table as json;
 use crate::output::{csv, table_text, xlsx};
 use crate::queries::{self, BindError, Header, Saved};
@@ -204,7 +204,7 @@ fn export(global: &Global, dir: &Path, tables: &[Table], audit: &Audit) -> Resul
     for table in tables {
         let path = dir.join(format!("{}.parquet", table.name));
         let write = |out: &mut dyn io::Write| write_parquet(table, out).map_err(io::Error::other);
-        write_file(&path, write).map_err(|error| cannot(&path, error))?;
+        write_new(&path, write).map_err(|error| cannot(&path, error))?;
     }
     if !global.quiet {
         let rows: Vec<String> = tables
@@ -260,19 +260,22 @@ fn list(global: &Global) -> Result<Exit, Failure> {
             for saved in saved {
                 let header = saved.header();
                 let parameters = parameters(saved);
-                writeln!(out, "{}\n    {}", saved.name, header.title)?;
-                writeln!(out, "    tables: {}", header.tables.join(", "))?;
+                line!(out, "{}", saved.name)?;
+                line!(out, "    {}", header.title)?;
+                line!(out, "    tables: {}", header.tables.join(", "))?;
                 if !parameters.is_empty() {
-                    writeln!(out, "    parameters: {parameters}")?;
+                    line!(out, "    parameters: {parameters}")?;
                 }
-                writeln!(out, "    {}", header.example)?;
+                line!(out, "    {}", header.example)?;
             }
-            writeln!(
+            line!(out)?;
+            line!(
                 out,
-                "\n{} saved queries. SQL of your own: qs-audit query --file my.sql, over chains, \
-                 hops, queries and charges;\nSELECT * FROM chains LIMIT 1 shows the columns.",
+                "{} saved queries. SQL of your own: qs-audit query --file my.sql, over chains, \
+                 hops, queries and charges;",
                 saved.len()
-            )
+            )?;
+            line!(out, "SELECT * FROM chains LIMIT 1 shows the columns.")
         })?;
         return Ok(Exit::Clean);
     }

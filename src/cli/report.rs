@@ -18,14 +18,16 @@ use crate::model::charge::{Chargeback, Dimension};
 use crate::model::finding::{Finding, FindingStatus, Previous};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
+use crate::output::human::line;
 use crate::output::json::report as json;
 use crate::output::report::{Material, Night, markdown, page as html, summary};
+use crate::output::terminal::{Spelling, TerminalWriter};
 use crate::output::{chargeback_rows, csv, finding_rows};
 use crate::pipeline::{Checks, PartPlan};
 use crate::rules;
 use crate::tables::{self, write_parquet};
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 /// What an open window is bounded to.
@@ -214,15 +216,15 @@ fn tell(
     written: &Written,
     latest: Option<&Path>,
 ) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    summary::write(night, page(global), &mut out)?;
     let latest = latest.map_or_else(String::new, |latest| {
         format!(", and {} points at the newest", latest.display())
     });
-    writeln!(
-        out,
-        "Written to {}{latest}",
-        written.path().join("index.html").display()
-    )?;
-    Ok(())
+    let page = page(global);
+    let mut stdout = io::stdout().lock();
+    let styles = page.color;
+    let mut out = TerminalWriter::new(&mut stdout, Spelling::Text { styles });
+    summary::write(night, page, &mut out)?;
+    let path = written.path().join("index.html");
+    line!(&mut out, "Written to {}{latest}", path.display())?;
+    Ok(out.finish()?)
 }

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::terminal::{folder_of, new_builder};
 use crate::exports::{EarlierReport, read_report};
+use crate::local::read_regular;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
@@ -98,7 +99,8 @@ impl ReportFolder {
             fs::create_dir_all(parent).map_err(cannot)?;
         }
         remove_stale(parent);
-        let temporary = new_builder(PREFIX, 0o777)
+        // A report quotes logs: it is for whoever made it, until they let others in.
+        let temporary = new_builder(PREFIX, 0o700)
             .tempdir_in(parent)
             .map_err(cannot)?;
         Ok(Self {
@@ -239,10 +241,24 @@ pub(super) struct ReportFile<'a> {
 
 /// Writes a file so that it is on the disk when its folder is moved.
 fn write_file(path: &Path, write: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    let mut out = BufWriter::new(private(&mut options).open(path)?);
     write(&mut out)?;
     out.flush()?;
     out.get_ref().sync_all()
+}
+
+/// Makes a file for its owner alone, whatever the user's mask.
+#[cfg(unix)]
+fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    options
 }
 
 /// The nights that have a report.
@@ -272,7 +288,7 @@ fn remove_stale(parent: &Path) {
 
 /// The report in a folder, if there is one.
 fn earlier(folder: &Path) -> Option<EarlierReport> {
-    read_report(&fs::read(folder.join(DOCUMENT)).ok()?).ok()
+    read_report(&read_regular(&folder.join(DOCUMENT)).ok()?).ok()
 }
 
 /// Puts a folder where another may be, which is then gone.

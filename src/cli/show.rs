@@ -7,16 +7,19 @@ use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::DefaultWindow;
 use super::select::nearest;
-use super::terminal::{TABULAR, check_format, page, say, write_out};
+use super::terminal::{TABULAR, check_format, page, say, write_out, write_spelled};
+use crate::decode::REDACTED;
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::event::Place;
 use crate::output::chain_table::is_listed_by_default;
 use crate::output::human::plural;
 use crate::output::json::v1::{self, Shape};
+use crate::output::terminal::Spelling;
 use crate::output::{csv, show, xlsx};
 use crate::tables::write_parquet;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The chain that started last.
 const LATEST: &str = "latest";
@@ -40,13 +43,14 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     let chain = find(&audit, &asked)?;
     let page = page(global);
     let one = [chain];
-    let events = if args.raw {
-        raw(global, &inputs, &audit, chain)?
-    } else {
-        Vec::new()
-    };
+    if args.raw {
+        let events = raw(global, &inputs, &audit, chain)?;
+        write_spelled(global, Some(Spelling::Json), |out| {
+            events.iter().try_for_each(|event| writeln!(out, "{event}"))
+        })?;
+        return Ok(exit_of(global, &audit).max(None));
+    }
     write_out(global, |out| match global.format {
-        _ if args.raw => events.iter().try_for_each(|event| writeln!(out, "{event}")),
         Format::Table => show::write(&audit, chain, page, out),
         Format::Json => v1::write_json(&audit, &one, Shape::Chains, out),
         Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
@@ -74,12 +78,17 @@ fn raw(
     let places: Vec<Place> = places
         .map(|event| audit.events[event.event as usize].place)
         .collect();
-    let found = inputs.raw_events(global, &inputs::settings(global)?, audit, &places)?;
-    let events = places.iter().filter_map(|place| {
-        let (_, event) = found.iter().find(|(at, _)| at == place)?;
-        Some(event.clone())
-    });
+    let found = inputs.raw_events(&inputs::settings(global)?, audit, &places)?;
+    let mut by_place: BTreeMap<Place, Value> = found.events.into_iter().collect();
+    let events = places.iter().filter_map(|place| by_place.remove(place));
     let events: Vec<Value> = events.collect();
+    if found.redacted > 0 && !global.quiet {
+        say(&format!(
+            "{} replaced by {}\n",
+            plural(found.redacted, "value that is or may be a secret or SQL"),
+            REDACTED
+        ));
+    }
     let lost = (places.len() - events.len()) as u64;
     if lost > 0 && !global.quiet {
         say(&format!(

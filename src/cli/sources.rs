@@ -4,7 +4,7 @@ use super::args::Global;
 use super::failure::Failure;
 use super::progress;
 use crate::config::{LogLocation, S3Settings, Settings};
-use crate::local::LocalLogs;
+use crate::local::{LocalLogs, key_of};
 use crate::model::key::is_below;
 use crate::model::window::TimeWindow;
 use crate::ports::{LogSource, Sources};
@@ -97,7 +97,7 @@ pub(super) fn has_s3(locations: &[LogLocation]) -> bool {
 /// with.
 pub(super) fn roots(location: &LogLocation) -> Vec<String> {
     match location {
-        LogLocation::Path(path) => vec![path.to_string_lossy().into_owned()],
+        LogLocation::Path(path) => vec![key_of(path).to_string()],
         LogLocation::S3(bucket) => vec![bucket.url.clone()],
         LogLocation::LookupEvents {
             account_id,
@@ -122,53 +122,56 @@ pub(super) fn canonical(locations: Vec<LogLocation>) -> Vec<LogLocation> {
     named.collect()
 }
 
-/// Objects by the keys that they were read under before: a source for each place that
-/// they are in, which tells the keys that it has.
+/// Returns the objects that were read before under these keys: a source for each place
+/// that they are in, which tells the keys that it has. A key outside the places is not
+/// looked for: whoever may write into a store could have put it there.
 pub(super) fn of_keys(
-    global: &Global,
-    settings: &Settings,
+    places: &[LogLocation],
     keys: &[String],
 ) -> Result<Vec<Box<dyn LogSource>>, Failure> {
-    let mut buckets: BTreeMap<Option<S3Place>, Vec<&str>> = BTreeMap::new();
+    let mut files: Vec<&str> = Vec::new();
+    let mut buckets: BTreeMap<&S3Settings, Vec<&str>> = BTreeMap::new();
     for key in keys {
-        buckets
-            .entry(place_of(global, settings, key))
-            .or_default()
-            .push(key);
+        match place_of(places, key) {
+            Some(LogLocation::Path(_)) => files.push(key),
+            Some(LogLocation::S3(bucket)) => buckets.entry(bucket).or_default().push(key),
+            Some(LogLocation::LookupEvents { .. }) | None => {}
+        }
     }
     let mut sources: Vec<Box<dyn LogSource>> = Vec::new();
-    for (place, keys) in buckets {
-        if let Some(place) = place {
-            sources.push(remote::of_keys(&place.0, &keys)?);
-        } else {
-            let mut local = Sources::default();
-            for path in keys {
-                local.add(Box::new(LocalLogs::of_file(path.into())));
-            }
-            sources.push(Box::new(local));
-        }
+    if !files.is_empty() {
+        sources.push(Box::new(LocalLogs::of_keys(&files)));
+    }
+    for (bucket, keys) in buckets {
+        sources.push(remote::of_keys(bucket, &keys)?);
     }
     Ok(sources)
 }
 
-/// A bucket as it is configured, by its URL.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct S3Place(S3Settings);
+/// Whether an object of this key may be read: it is in one of the places.
+pub(super) fn is_in(places: &[LogLocation], key: &str) -> bool {
+    place_of(places, key).is_some()
+}
 
-/// The configured place that a key is in: the one that says most of it.
-fn place_of(global: &Global, settings: &Settings, key: &str) -> Option<S3Place> {
-    let bucket = key.strip_prefix("s3://")?.split('/').next()?;
-    let configured = settings.logs.iter().filter_map(|location| match location {
-        LogLocation::S3(bucket) => Some(bucket),
-        LogLocation::Path(_) | LogLocation::LookupEvents { .. } => None,
-    });
-    let is_in = |place: &&S3Settings| is_below(key, &place.url);
-    let best = configured.filter(is_in).max_by_key(|place| place.url.len());
-    Some(S3Place(best.cloned().unwrap_or_else(|| S3Settings {
-        url: format!("s3://{bucket}"),
-        requester_pays: global.requester_pays,
-        ..S3Settings::default()
-    })))
+/// The place that a key is in: the one that says most of it.
+fn place_of<'a>(places: &'a [LogLocation], key: &str) -> Option<&'a LogLocation> {
+    let leads_up = !key.starts_with("s3://") && key.split(['/', '\\']).any(|part| part == "..");
+    if leads_up {
+        return None;
+    }
+    let said = |place: &LogLocation| {
+        let roots = roots(place).into_iter();
+        roots
+            .filter(|root| is_below(key, root))
+            .map(|root| root.len())
+            .max()
+    };
+    let with_said = places
+        .iter()
+        .filter_map(|place| Some((said(place)?, place)));
+    with_said
+        .max_by_key(|(said, _)| *said)
+        .map(|(_, place)| place)
 }
 
 #[cfg(not(feature = "aws"))]
@@ -353,6 +356,7 @@ mod remote {
         })?;
         Ok(S3Location {
             access: access(&bucket.role, bucket.region.as_deref()),
+            expected_bucket_owner: bucket.expected_bucket_owner.clone(),
             requester_pays: bucket.requester_pays,
             accounts: bucket.accounts.clone(),
             regions: bucket.regions.clone(),

@@ -63,13 +63,24 @@ pub(super) fn in_use(global: &Global, settings: &Settings) -> Result<Option<Stor
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let failure = match &error {
-            StoreError::Newer { .. } | StoreError::Locked { .. } => Self::usage(error.to_string()),
+            StoreError::Newer { .. }
+            | StoreError::Locked { .. }
+            | StoreError::Foreign { .. }
+            | StoreError::Planted { .. }
+            | StoreError::ForeignLedger { .. } => Self::usage(error.to_string()),
             _ => Self::internal(error.to_string()),
         };
         match error {
             StoreError::Newer { .. } => {
                 failure.hint("use the program that wrote it, or a later one")
             }
+            StoreError::Foreign { .. } => {
+                failure.hint("name a folder that is empty or not there yet: --store DIR")
+            }
+            StoreError::Planted { .. } | StoreError::ForeignLedger { .. } => failure.hint(
+                "somebody else wrote into the store's folder: find out who, remove the folder, and \
+                 collect again",
+            ),
             StoreError::Locked { .. } => failure.hint("--wait waits until it is done"),
             StoreError::Segment { .. } => failure.hint(
                 "the file was changed or damaged: restore it, or remove the store's folder and \

@@ -3,6 +3,8 @@
 use super::args::{ColorWhen, Format, Global};
 use super::failure::Failure;
 use crate::output::Page;
+use crate::output::human::is_deceptive;
+use crate::output::terminal::{Spelling, TerminalWriter};
 use clap::ValueEnum;
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -118,11 +120,29 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Writes to standard output, or to the file of `--output`, whole or not at all.
+/// Writes to standard output, or to the file of `--output`, whole or not at all. Text for
+/// people, and whatever a terminal will show, goes through a [`TerminalWriter`].
 pub(super) fn write_out(
     global: &Global,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
+    write_spelled(global, spelling(global), write)
+}
+
+/// The same, with the spelling that the caller knows the output to need.
+pub(super) fn write_spelled(
+    global: &Global,
+    spelling: Option<Spelling>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let write = |out: &mut dyn Write| match spelling {
+        Some(spelling) => {
+            let mut terminal = TerminalWriter::new(out, spelling);
+            write(&mut terminal)?;
+            terminal.finish()
+        }
+        None => write(out),
+    };
     let Some(path) = global.output.as_deref().filter(|path| !is_stdout(path)) else {
         let mut out = BufWriter::new(io::stdout().lock());
         write(&mut out)?;
@@ -131,6 +151,21 @@ pub(super) fn write_out(
     };
     write_file(path, write)
         .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))
+}
+
+/// How the output of a run is spelled; `None` for machine formats that no terminal shows.
+fn spelling(global: &Global) -> Option<Spelling> {
+    let to_terminal = global.output.is_none() && io::stdout().is_terminal();
+    match global.format {
+        Format::Table => Some(Spelling::Text {
+            styles: page(global).color,
+        }),
+        Format::Json | Format::Jsonl | Format::Ocsf | Format::Asff => {
+            to_terminal.then_some(Spelling::Json)
+        }
+        Format::Csv | Format::Focus => to_terminal.then_some(Spelling::Text { styles: false }),
+        Format::Parquet | Format::Xlsx => None,
+    }
 }
 
 /// Writes a file beside its place and moves it there. Links are followed; what
@@ -146,7 +181,9 @@ pub(super) fn write_file(
         write(&mut out)?;
         return out.flush();
     }
-    let mut file = new_builder(".qs-audit-", 0o666).tempfile_in(folder_of(&target))?;
+    // Nobody may read it, even for a moment, who may not read what it replaces.
+    let mode = known.as_ref().map_or(0o666, mode_of);
+    let mut file = new_builder(".qs-audit-", mode).tempfile_in(folder_of(&target))?;
     let mut out = BufWriter::new(file.as_file_mut());
     write(&mut out)?;
     out.flush()?;
@@ -159,6 +196,21 @@ pub(super) fn write_file(
     Ok(())
 }
 
+/// Writes a file of a folder that this program fills, whole or not at all. Whatever is in
+/// its place is replaced: a link is not followed.
+pub(super) fn write_new(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut file = new_builder(".qs-audit-", 0o666).tempfile_in(folder_of(path))?;
+    let mut out = BufWriter::new(file.as_file_mut());
+    write(&mut out)?;
+    out.flush()?;
+    drop(out);
+    file.persist(path)?;
+    Ok(())
+}
+
 /// Makes temporary files or folders with this mode, from which the user's mask takes
 /// away: by themselves they would be for their owner alone.
 pub(super) fn new_builder(prefix: &str, mode: u32) -> tempfile::Builder<'_, 'static> {
@@ -166,6 +218,18 @@ pub(super) fn new_builder(prefix: &str, mode: u32) -> tempfile::Builder<'_, 'sta
     builder.prefix(prefix);
     with_mode(&mut builder, mode);
     builder
+}
+
+/// Who may do what with a file.
+#[cfg(unix)]
+fn mode_of(data: &fs::Metadata) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    data.permissions().mode() & 0o777
+}
+
+#[cfg(not(unix))]
+fn mode_of(_data: &fs::Metadata) -> u32 {
+    0o666
 }
 
 #[cfg(unix)]
@@ -179,15 +243,54 @@ fn with_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
 
 /// Says something on standard error; that nobody listens is no failure.
 pub(super) fn say(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    let mut out = io::stderr().lock();
+    let mut terminal = TerminalWriter::new(&mut out, Spelling::Text { styles: false });
+    let _ = terminal.write_all(text.as_bytes());
+    let _ = terminal.finish();
 }
 
-/// A path as a shell takes it.
+/// Returns a path as a shell takes it. What a terminal would obey is written by its code
+/// (`$'..'`, which bash, zsh and ksh know).
 pub(super) fn quoted(path: &str) -> String {
+    use std::fmt::Write as _;
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+:@%".contains(letter);
     if path.chars().all(is_plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
+        return path.to_owned();
+    }
+    if !path.chars().any(is_deceptive) {
+        return format!("'{}'", path.replace('\'', "'\\''"));
+    }
+    let mut quoted = "$'".to_owned();
+    for letter in path.chars() {
+        match letter {
+            '\'' | '\\' => quoted.extend(['\\', letter]),
+            letter if is_deceptive(letter) => {
+                let mut bytes = [0; 4];
+                for byte in letter.encode_utf8(&mut bytes).bytes() {
+                    let _ = write!(quoted, "\\x{byte:02x}");
+                }
+            }
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn paths_are_quoted_for_shell_and_terminal() {
+        for (path, shown) in [
+            ("AWSLogs/a-b", "AWSLogs/a-b"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("a\u{1b}[2J'b\\", "$'a\\x1b[2J\\'b\\\\'"),
+            ("\u{202e}", "$'\\xe2\\x80\\xae'"),
+        ] {
+            assert_eq!(quoted(path), shown);
+        }
     }
 }

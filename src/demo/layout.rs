@@ -96,23 +96,50 @@ pub(super) fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-/// Writes files below a folder, making folders as needed.
+/// Writes files below a folder, making folders as needed. No link below it is followed: one
+/// in the place of a file is replaced, one in the place of a folder an error.
 ///
 /// # Errors
 ///
 /// When a file or folder cannot be written.
 pub fn write_to(folder: &Path, files: &[GeneratedFile]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
     let mut made: Option<std::path::PathBuf> = None;
     for file in files {
         let path = folder.join(&file.key);
         let parent = path.parent().map(Path::to_owned);
         if parent != made {
-            if let Some(parent) = &parent {
-                fs::create_dir_all(parent)?;
-            }
+            make_folders(folder, Path::new(&file.key).parent())?;
             made = parent;
         }
-        fs::write(&path, &file.body)?;
+        if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_dir()) {
+            fs::remove_file(&path)?;
+        }
+        let mut new = fs::File::options()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        new.write_all(&file.body)?;
+    }
+    Ok(())
+}
+
+/// Makes the folders of a file, one in the other.
+fn make_folders(root: &Path, below: Option<&Path>) -> io::Result<()> {
+    let mut folder = root.to_owned();
+    for part in below.into_iter().flat_map(Path::components) {
+        folder.push(part);
+        match fs::symlink_metadata(&folder) {
+            Ok(there) if there.is_dir() => {}
+            Ok(_) => {
+                let message = format!(
+                    "{}: there is no folder, but a link or a file",
+                    folder.display()
+                );
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
+            }
+            Err(_) => fs::create_dir(&folder)?,
+        }
     }
     Ok(())
 }
