@@ -350,7 +350,7 @@ fn accounts_come_with_their_tags_page_by_page() {
         ok(json!({"Accounts": [{"Id": "555566667777", "Name": "insurance"}]})),
         tags("Insurance"),
     ]);
-    let text = aws.accounts(&Access::default()).unwrap();
+    let text = aws.accounts(&Access::default()).unwrap().text;
     assert_eq!(
         targets(&client),
         [

@@ -68,7 +68,8 @@ fn serve(
         let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
         reader.read_exact(&mut body).ok()?;
         let form = String::from_utf8_lossy(&body).into_owned();
-        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let body: Value =
+            serde_json::from_slice(&body).unwrap_or_else(|_| Value::String(form.clone()));
         let target = match header("x-amz-target").as_str() {
             "" => head.first()?.clone(),
             target => target.to_owned(),
@@ -261,4 +262,83 @@ fn everything_is_told(folder: &Path) {
     let billed = bill["total"]["billed_cost_usd"].as_str().unwrap();
     assert!(billed.starts_with("12.50"), "{}", bill["total"]);
     assert!(bill.to_string().contains("From tags"));
+}
+
+/// A query of a user of an account, with an id of its own.
+fn query_in(account: &str, region: &str, id: u32) -> Value {
+    json!({"eventVersion": "1.11", "eventSource": "athena.amazonaws.com",
+            "eventName": "StartQueryExecution", "eventTime": "2026-11-05T10:00:00Z",
+            "awsRegion": region, "recipientAccountId": account,
+            "eventID": format!("00000000-0000-4000-8000-{id:012}"),
+            "userIdentity": {"type": "IAMUser", "accountId": account, "userName": "u",
+                "arn": format!("arn:aws:iam::{account}:user/u")},
+            "requestParameters": {"workGroup": "w"},
+            "responseElements": {"queryExecutionId": format!("00000000-0000-4000-9000-{id:012}")}})
+}
+
+#[test]
+fn the_external_id_goes_to_no_account_that_only_logs_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let records = [
+        query_in("444455556666", "us-east-1", 1),
+        query_in("666677778888", "us-east-1", 2),
+        query_in("444455556666", "us-east-1.evil.example/", 3),
+        query_in("444455556666", "zz-nowhere-9", 4),
+        query_in("evil@203.0.113.1/", "us-east-1", 5),
+    ];
+    fs::create_dir(folder.join("logs")).unwrap();
+    let text = json!({"Records": records}).to_string();
+    fs::write(folder.join("logs/f.json"), text).unwrap();
+    let config = "[hub]\naccount_id = \"111122223333\"\n[[consumers]]\nname = \"retail\"\n\
+        account_id = \"444455556666\"\n[[logs]]\npath = \"logs\"\n[store]\npath = \"store\"\n\
+        [aws]\ndata_sources = false\nexternal_id = \"s3cret-external-id\"\n\
+        audit_role_arn = \"arn:aws:iam::{account_id}:role/qs-audit\"\n";
+    fs::write(folder.join("own.toml"), config).unwrap();
+    let services = Services::start();
+    let doctor = |config| {
+        let mut doctor = program_at(&services.url);
+        doctor.current_dir(folder).args(["doctor", "-c", config]);
+        output(doctor.args(["--now", "2026-11-05T12:00:00Z"]), Exit::Clean).0
+    };
+    let (_, said) = collect(folder, &services, "2026-11-05T12:00:00Z");
+    for named in ["666677778888", "zz-nowhere-9", "evil@203.0.113.1/"] {
+        assert!(said.contains(named), "{named}: {said}");
+    }
+    assert!(said.contains("only the logs name this account"), "{said}");
+    let out = doctor("own.toml");
+    assert!(out.contains("444455556666"), "{out}");
+    let undeclared = config.replace("[hub]\naccount_id = \"111122223333\"\n", "");
+    let start = undeclared.find("[[consumers]]").unwrap();
+    let end = undeclared.find("[[logs]]").unwrap();
+    let undeclared = format!("{}{}", &undeclared[..start], &undeclared[end..]);
+    fs::write(folder.join("undeclared.toml"), undeclared).unwrap();
+    let name = "666677778888_CloudTrail_us-east-1_20261105T1000Z_ABCDEFGHIJKLMNOP.json";
+    let foreign = folder.join("logs/AWSLogs/666677778888/CloudTrail/us-east-1/2026/11/05");
+    fs::create_dir_all(&foreign).unwrap();
+    fs::write(
+        foreign.join(name),
+        json!({"Records": [records[1]]}).to_string(),
+    )
+    .unwrap();
+    let out = doctor("undeclared.toml");
+    assert!(
+        out.contains("only the logs name it, and no role is assumed there"),
+        "{out}"
+    );
+    // Whatever was asked: the external id went to the declared account, and nowhere else.
+    let asked = services.asked.lock().unwrap().clone();
+    let assumed: Vec<String> = asked
+        .iter()
+        .filter_map(|(_, body)| body.as_str().map(str::to_owned))
+        .filter(|form| form.contains("Action=AssumeRole"))
+        .collect();
+    assert!(!assumed.is_empty());
+    for form in assumed {
+        assert!(
+            form.contains("444455556666") || form.contains("111122223333"),
+            "{form}"
+        );
+        assert!(form.contains("s3cret-external-id"), "{form}");
+    }
 }

@@ -204,7 +204,7 @@ impl Poison {
             policy,
             policy_arns,
         } = scope_down;
-        resources.push(self.text().into());
+        *resources = vec![Text::from(self.text())].into();
         self.option(policy);
         *policy_arns = vec![Text::from(self.text())].into();
         self.ids(event_ids);

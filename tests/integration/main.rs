@@ -33,6 +33,11 @@ mod s3;
 #[cfg(feature = "aws")]
 mod s3_server;
 mod samples;
+mod security;
+#[cfg(unix)]
+mod security_files;
+#[cfg(target_os = "linux")]
+mod security_memory;
 mod setup;
 mod spikes;
 mod stitch;

@@ -13,8 +13,8 @@ use qs_audit::ports::LogSource;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -409,6 +409,40 @@ fn whoever_pays_is_told_to_the_bucket() {
     assert!(!has_header.load(Ordering::SeqCst));
     run(&["--requester-pays"]);
     assert!(has_header.load(Ordering::SeqCst));
+}
+
+#[test]
+fn the_bucket_is_asked_as_its_expected_owners() {
+    let folder = bucket();
+    let server = S3Server::start(folder.path());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let proxy = crate::s3_server::Proxy::start_seeing(server.address, move |head| {
+        let head = head.to_ascii_lowercase();
+        let is_owned = head.contains("x-amz-expected-bucket-owner: 999988887777");
+        seen.lock().unwrap().push((head, is_owned));
+    });
+    let home = tempfile::tempdir().unwrap();
+    let config =
+        format!("[[logs]]\ns3 = \"s3://{BUCKET}\"\nexpected_bucket_owner = \"999988887777\"\n");
+    fs::write(home.path().join("qs-audit.toml"), config).unwrap();
+    let mut command = program_at(&proxy.url());
+    command.current_dir(home.path());
+    output(
+        command.args(["chains", "--from", "2026-11-01"]),
+        Exit::Clean,
+    );
+    let asked = asked.lock().unwrap();
+    let is_for_objects = |head: &str| head.contains("list-type=2") || head.contains(".json.gz");
+    let of_objects: Vec<_> = asked
+        .iter()
+        .filter(|(head, _)| is_for_objects(head))
+        .collect();
+    assert!(of_objects.len() > 2);
+    assert!(
+        of_objects.iter().all(|(_, is_owned)| *is_owned),
+        "{of_objects:?}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use crate::common::{Memory, as_truth, plan, run, without_stories};
 use crate::oracle;
+use crate::security::Story;
 use proptest::prelude::*;
 use qs_audit::decode::Reading;
 use qs_audit::demo::{self, Plan, TrueChain};
@@ -255,6 +256,33 @@ proptest! {
         let other = run(&plan(Reading::Fast, threads), &redeliver(&records, &order, &cuts, &repeats));
         prop_assert_eq!(written(&straight), written(&other));
         prop_assert_eq!(other.coverage.duplicates, straight.coverage.duplicates + repeats_kept(&records, &repeats, &straight));
+    }
+
+    /// Of sessions that nothing tells apart, few or a crowd, of one policy or several,
+    /// none is proven to be meant, however their logs were delivered.
+    #[test]
+    fn what_nothing_tells_apart_stays_so_in_any_delivery(
+        count in 2u32..80,
+        policies in 1u32..5,
+        mixer in any::<u64>(),
+        cuts in prop::collection::vec(any::<usize>(), 0..6),
+        threads in 1usize..4,
+    ) {
+        let mut story = Story::new();
+        for number in 0..count {
+            story.look_alike(number, number % policies);
+        }
+        let straight: Vec<usize> = (0..story.records.len()).collect();
+        let mut order = straight.clone();
+        fastrand::Rng::with_seed(mixer).shuffle(&mut order);
+        let one = run(&plan(Reading::Fast, 1), &redeliver(&story.records, &straight, &[], &[]));
+        let other = run(&plan(Reading::Fast, threads), &redeliver(&story.records, &order, &cuts, &[]));
+        prop_assert_eq!(written(&one), written(&other));
+        prop_assert_eq!(one.chains.len(), count as usize);
+        let unsure = if policies.min(count) == 1 { Confidence::Probable } else { Confidence::Ambiguous };
+        for chain in &one.chains {
+            prop_assert_eq!(chain.confidence, unsure);
+        }
     }
 
     /// Taking records away never makes a proven link point elsewhere.
