@@ -24,7 +24,7 @@ bench *arguments:
     cargo bench --locked --bench verify
 
 # A target of fuzz/fuzz_targets: decode, policies, digests, costs, executions,
-# configuration, ledger. Needs cargo-fuzz and a nightly compiler (or RUSTC_BOOTSTRAP=1).
+# configuration, ledger, segments, workbooks. Needs cargo-fuzz and a nightly compiler (or RUSTC_BOOTSTRAP=1).
 fuzz target="decode" seconds="600":
     cd fuzz && cargo fuzz run -s none {{target}} -- -max_total_time={{seconds}} -max_len=8192 -rss_limit_mb=3072
 
