@@ -3,8 +3,8 @@
 use crate::model::coverage::Limits;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// A number of bytes that threads share. Whoever wants more than is left waits; nobody
-/// waits who has a part already, so that nobody waits for ever.
+/// A byte budget shared by all threads. A thread that asks for more than is free waits. A
+/// thread holds at most one permit, so waiting cannot deadlock.
 #[derive(Debug)]
 pub struct InflateBudget {
     bytes_max: usize,

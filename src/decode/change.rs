@@ -2,11 +2,14 @@
 //! work group: the members that rules read, and nothing else.
 
 use super::intern::Interner;
-use super::loose::ENTRIES_MAX;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
+
+/// Entries of a list that are read. CloudTrail's selectors have at most 500 values
+/// (`PutEventSelectors`).
+const ENTRIES_MAX: usize = 1000;
 
 /// Members that are kept, and what of them.
 struct Members(&'static [(&'static str, Kept)]);
@@ -177,7 +180,8 @@ impl<'de> Visitor<'de> for Of<'_> {
                     more += 1;
                 }
                 if more > 0 {
-                    let what = format!("a list of more than {ENTRIES_MAX} entries, the limit");
+                    let what =
+                        format!("a list of more than {ENTRIES_MAX} entries; that is the limit");
                     self.interner.note_excess(what);
                 }
                 return Ok(Some(Value::Array(found)));
@@ -242,7 +246,7 @@ mod tests {
     fn what_is_too_long_is_told() {
         let policy = "x".repeat(Limits::DEFAULT.policy_bytes_max + 1);
         let (_, excess) = kept_of(&format!(r#"{{"policyDocument":"{policy}"}}"#));
-        assert!(excess.is_some_and(|excess| excess.contains("65537 bytes")));
+        assert!(excess.is_some_and(|excess| excess.contains("262145 bytes")));
         let fits = "x".repeat(Limits::DEFAULT.policy_bytes_max);
         assert_eq!(
             kept_of(&format!(r#"{{"policyDocument":"{fits}"}}"#)).1,

@@ -240,7 +240,7 @@ impl Inflater {
             reason: RejectReason::TooLarge,
             offset,
             detail: format!(
-                "holds more than {} bytes, the limit for one object that is stored like this",
+                "holds more than {} bytes, the limit for an object of this stored size",
                 self.bytes_max
             ),
         }
@@ -360,9 +360,13 @@ mod tests {
     #[test]
     fn a_large_object_is_let_go_when_the_next_one_comes() {
         let large = gzip(&vec![b' '; SMALL_BYTES_MAX + 1]);
-        let budget = InflateBudget::of(&Limits::DEFAULT);
+        let limits = Limits {
+            any_ratio_bytes_max: 2 * SMALL_BYTES_MAX,
+            ..Limits::DEFAULT
+        };
+        let budget = InflateBudget::of(&limits);
         let mut inflater = Inflater::new(Arc::clone(&budget));
-        assert_eq!(inflater.load(&large, &Limits::DEFAULT), None);
+        assert_eq!(inflater.load(&large, &limits), None);
         assert_eq!(inflater.text().len(), SMALL_BYTES_MAX + 1);
         assert!(budget.free() < Limits::DEFAULT.inflating_bytes_max);
         assert_eq!(inflater.load(&gzip(b"small"), &Limits::DEFAULT), None);

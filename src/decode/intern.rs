@@ -13,7 +13,7 @@ pub(super) struct Interner {
     identities: HashSet<Arc<Identity>>,
     text_bytes_max: usize,
     policy_bytes_max: usize,
-    /// What of the record at hand is longer than is kept.
+    /// The first limit that the current record exceeds.
     excess: Option<String>,
 }
 
@@ -35,8 +35,7 @@ impl Interner {
         }
     }
 
-    /// What of the record at hand was longer than is kept, in words; the next record has
-    /// a fresh start.
+    /// Returns the first limit that the current record exceeds, in words, and forgets it.
     pub(super) fn take_excess(&mut self) -> Option<String> {
         self.excess.take()
     }
@@ -68,7 +67,7 @@ impl Interner {
         if text.len() > bytes_max {
             let length = text.len();
             self.note_excess(format!(
-                "a text of {length} bytes; the limit is {bytes_max}"
+                "a string of {length} bytes; the limit is {bytes_max}"
             ));
             return Text::default();
         }

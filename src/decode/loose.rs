@@ -31,7 +31,7 @@ pub(super) struct Object<T>(pub(super) T);
 pub(super) struct Present(pub(super) bool);
 
 /// Entries of a list that are read; AWS's have at most 50 (`BatchGetQueryExecution`).
-pub(super) const ENTRIES_MAX: usize = 1000;
+pub(super) const ENTRIES_MAX: usize = 100;
 
 /// Strings of a list, the first [`ENTRIES_MAX`] of them.
 #[derive(Debug, Default)]

@@ -18,6 +18,7 @@ mod loose;
 mod record;
 mod redact;
 mod scan;
+mod secret;
 mod sightings;
 mod split;
 

@@ -14,11 +14,10 @@ pub struct Limits {
     /// may be larger; a gzip bomb is larger still.
     pub object_bytes_max: usize,
     /// How many times its stored bytes an object may inflate to, past
-    /// [`Self::any_ratio_bytes_max`]. Log files inflate to 10 to 40 times theirs, a gzip
-    /// bomb to 1,000.
+    /// [`Self::any_ratio_bytes_max`]. Log files inflate to 10 to 40 times theirs: every
+    /// record has ids that no compression shortens. A gzip bomb inflates to 1,000 times.
     pub inflation_ratio_max: usize,
-    /// Inflated bytes that an object may have whatever it was stored as: more than
-    /// CloudTrail ever writes into one.
+    /// Inflated bytes that an object may have whatever its stored size.
     pub any_ratio_bytes_max: usize,
     /// Inflated bytes that all threads together have in memory of large objects.
     pub inflating_bytes_max: usize,
@@ -29,10 +28,12 @@ pub struct Limits {
     /// Bytes of one string, as it is written, in a record that is kept: no longer than
     /// the largest whole record that AWS writes. What is kept stays in memory.
     pub string_bytes_max: usize,
-    /// Bytes of one text that is kept of a record: ARNs, ids and names that AWS gives are
-    /// at most 2,048.
+    /// Bytes of one text that is kept of a record: more than CloudTrail logs of all
+    /// parameters of a call, whatever the caller put there, so that no caller can have a
+    /// record of its own rejected.
     pub kept_text_bytes_max: usize,
-    /// Bytes of one policy that is kept. IAM's are at most 10,240, blanks not counted.
+    /// Bytes of one policy that is kept. IAM does not count blanks, and takes documents of
+    /// up to 131,072 characters.
     pub policy_bytes_max: usize,
     /// Nested containers in one record, counting the record itself.
     pub nesting_max: u32,
@@ -42,14 +43,14 @@ impl Limits {
     /// The limits of a normal run.
     pub const DEFAULT: Self = Self {
         object_bytes_max: 256 << 20,
-        inflation_ratio_max: 200,
-        any_ratio_bytes_max: 64 << 20,
+        inflation_ratio_max: 100,
+        any_ratio_bytes_max: 16 << 20,
         inflating_bytes_max: 320 << 20,
         run_bytes_max: 16 << 40,
         record_bytes_max: 4 << 20,
         string_bytes_max: 1 << 20,
-        kept_text_bytes_max: 8 << 10,
-        policy_bytes_max: 64 << 10,
+        kept_text_bytes_max: 128 << 10,
+        policy_bytes_max: 256 << 10,
         nesting_max: 100,
     };
 }

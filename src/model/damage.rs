@@ -1,14 +1,14 @@
-//! Readers of others' making, which panic over damaged bytes instead of saying so.
+//! Catches panics of third-party readers (Parquet) on damaged data.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many such readers are at work. What they have to say when they panic, on whatever
-/// thread, helps nobody.
+/// Number of third-party readers running now; panic messages of all threads are suppressed
+/// while it is above zero.
 static AT_WORK: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs such a reader; `None` where it panicked.
+/// Runs a third-party reader, and returns `None` if it panics.
 pub fn survived<T>(read: impl FnOnce() -> T) -> Option<T> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
