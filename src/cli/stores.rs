@@ -78,8 +78,9 @@ impl From<StoreError> for Failure {
                 failure.hint("name a folder that is empty or not there yet: --store DIR")
             }
             StoreError::Planted { .. } | StoreError::ForeignLedger { .. } => failure.hint(
-                "somebody else wrote into the store's folder: find out who, remove the folder, and \
-                 collect again",
+                "another program or user may have changed the store: find out why before you use \
+                 it; then restore it from a backup, or move it away and collect again (query \
+                 statistics and Cost Explorer pages in it are lost)",
             ),
             StoreError::Locked { .. } => failure.hint("--wait waits until it is done"),
             StoreError::Segment { .. } => failure.hint(

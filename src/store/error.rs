@@ -23,7 +23,7 @@ pub enum StoreError {
         holder: String,
     },
     /// The folder holds something else.
-    #[error("{} is not empty, and no store of this program", path.display())]
+    #[error("{} is not empty and is not a qs-audit store", path.display())]
     Foreign {
         /// The folder.
         path: PathBuf,

@@ -5,18 +5,25 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-/// Opens a file that has to be a regular one, with one name. A pipe in its place would
-/// wait for ever, and writing into a link or a second name would change another file.
+/// Opens a regular file. A pipe in its place would block forever.
 pub(super) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let file = without_following(options).open(path)?;
-    let data = file.metadata()?;
-    if !data.is_file() {
+    let file = without_following(options).open(path);
+    let file = file.map_err(|error| match error.raw_os_error() {
+        Some(code) if is_link(code) => io::Error::other("a symbolic link is not followed"),
+        _ => error,
+    })?;
+    if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    if names(&data) > 1 {
-        return Err(io::Error::other(
-            "it has another name elsewhere (a hard link)",
-        ));
+    Ok(file)
+}
+
+/// Opens a regular file with one name for writing: writing to a second name (a hard link)
+/// would change another file.
+pub(super) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let file = open_regular(path, options)?;
+    if names(&file.metadata()?) > 1 {
+        return Err(io::Error::other("the file has another name (hard link)"));
     }
     Ok(file)
 }
@@ -78,6 +85,17 @@ fn without_following(options: &mut OpenOptions) -> &mut OpenOptions {
 #[cfg(not(unix))]
 fn without_following(options: &mut OpenOptions) -> &mut OpenOptions {
     options
+}
+
+/// Returns true for the error of opening a symbolic link without following it.
+#[cfg(unix)]
+fn is_link(code: i32) -> bool {
+    code == rustix::io::Errno::LOOP.raw_os_error()
+}
+
+#[cfg(not(unix))]
+fn is_link(_code: i32) -> bool {
+    false
 }
 
 #[cfg(unix)]

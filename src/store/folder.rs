@@ -1,11 +1,11 @@
 //! The store's folder: who may write into it, and files that appear whole.
 //!
-//! Others may have put anything into it. Nothing is deleted that this program did not
-//! write, no link is followed, nothing is opened that is no regular file; and what is
-//! written is for its owner alone, from its first byte on.
+//! Other users may have written into it. Only files with the name of a segment or a
+//! temporary file, and with the folder's owner, are deleted; symbolic links are not
+//! followed; new files are readable by their owner only.
 
 use super::error::StoreError;
-use super::files::{create_folder, create_new, open_regular, regular_bytes, restrict};
+use super::files::{create_folder, create_new, open_own, open_regular, regular_bytes, restrict};
 use crate::model::integrity::{hash_of, hex};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -25,6 +25,9 @@ const SEGMENTS: &str = "segments";
 const MARKER: &str = "qs-audit-store";
 const MARKER_TEXT: &[u8] =
     b"This folder is a store of qs-audit: what `qs-audit collect` keeps of logs.\n";
+const MARKER_BYTES_MAX: u64 = 4096;
+/// The first bytes of an SQLite database (<https://www.sqlite.org/fileformat.html>).
+const SQLITE_START: &[u8] = b"SQLite format 3\0";
 const ENDING: &str = ".parquet";
 const TEMPORARY: &str = ".writing-";
 /// Hex digits of a segment's digest in its name.
@@ -81,7 +84,7 @@ impl Folder {
             match fs::symlink_metadata(&path) {
                 Ok(there) if there.is_file() => is_there |= *name == LEDGER,
                 Ok(_) => {
-                    let what = "a link, a pipe or a folder is in the place of a file of the store";
+                    let what = "expected a regular file of the store, found a symbolic link, a pipe or a folder";
                     return Err(StoreError::Planted { path, what });
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -96,10 +99,9 @@ impl Folder {
         let root = &self.root;
         let io = || StoreError::io(root);
         create_folder(root).map_err(io())?;
-        if !self.root.join(MARKER).exists() {
-            // What an earlier build wrote has no marker, but a ledger, which is checked.
-            let is_empty = fs::read_dir(root).map_err(io())?.next().is_none();
-            if !is_empty && !self.check_ledger()? {
+        if !self.has_marker()? {
+            // What an earlier build wrote has no marker, but a ledger and nothing else.
+            if !self.is_empty_or_unmarked_store()? {
                 return Err(StoreError::Foreign { path: root.clone() });
             }
             create_new(&root.join(MARKER), MARKER_TEXT).map_err(io())?;
@@ -109,13 +111,60 @@ impl Folder {
         match fs::symlink_metadata(&segments) {
             Ok(there) if there.is_dir() => {}
             Ok(_) => {
-                let what = "a link or a file is in the place of the folder of segments";
+                let what = "expected the folder of segments, found a symbolic link or a file";
                 let path = segments;
                 return Err(StoreError::Planted { path, what });
             }
             Err(_) => create_folder(&segments).map_err(StoreError::io(&segments))?,
         }
         restrict(&segments).map_err(StoreError::io(&segments))
+    }
+
+    /// Returns true if the marker file is there and says what it has to.
+    fn has_marker(&self) -> Result<bool, StoreError> {
+        let path = self.root.join(MARKER);
+        match regular_bytes(&path, MARKER_BYTES_MAX) {
+            Ok(text) if text == MARKER_TEXT => Ok(true),
+            // A run was killed, or the disk was full, while it was written.
+            Ok(text) if MARKER_TEXT.starts_with(&text) => {
+                fs::remove_file(&path).map_err(StoreError::io(path))?;
+                Ok(false)
+            }
+            Ok(_) => {
+                let what = "this is not the marker file of a store";
+                Err(StoreError::Planted { path, what })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io(path)(error)),
+        }
+    }
+
+    /// Returns true if the folder is empty, or has a ledger of SQLite and no file that is
+    /// not of a store. Nothing is changed before this is known.
+    fn is_empty_or_unmarked_store(&self) -> Result<bool, StoreError> {
+        let io = || StoreError::io(&self.root);
+        let mut is_empty = true;
+        for entry in fs::read_dir(&self.root).map_err(io())? {
+            let name = entry.map_err(io())?.file_name();
+            // Every new file system has this one.
+            if name == "lost+found" {
+                continue;
+            }
+            is_empty = false;
+            let own = [LOCK, LEDGER, SEGMENTS].iter().chain(&BESIDE_LEDGER);
+            if !own.copied().any(|own| name == own) {
+                return Ok(false);
+            }
+        }
+        if is_empty || !self.check_ledger()? {
+            return Ok(is_empty);
+        }
+        let path = self.ledger();
+        let mut start = Vec::new();
+        let file = open_regular(&path, OpenOptions::new().read(true));
+        file.and_then(|file| file.take(SQLITE_START.len() as u64).read_to_end(&mut start))
+            .map_err(StoreError::io(&path))?;
+        Ok(start.is_empty() || start == SQLITE_START)
     }
 
     /// Makes an empty ledger, for its owner alone, unless there is one.
@@ -158,7 +207,7 @@ impl Folder {
         let io = || StoreError::io(&path);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let mut file = open_regular(&path, &mut options).map_err(io())?;
+        let mut file = open_own(&path, &mut options).map_err(io())?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) if waits => file.lock().map_err(io())?,

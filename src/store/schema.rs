@@ -167,8 +167,8 @@ pub(super) fn difference(
     let odd = found.iter().find(|object| !wanted.contains(object));
     let lacking = wanted.iter().find(|object| !found.contains(object));
     Ok(match (odd, lacking) {
-        (Some((kind, name, _)), _) => Some(format!("the {kind} {name:?} is none of its own")),
-        (None, Some((kind, name, _))) => Some(format!("the {kind} {name:?} is not there")),
+        (Some((kind, name, _)), _) => Some(format!("unexpected or altered {kind} {name:?}")),
+        (None, Some((kind, name, _))) => Some(format!("missing {kind} {name:?}")),
         (None, None) => None,
     })
 }
