@@ -69,8 +69,10 @@ impl<R: Read> Read for RowLimit<R> {
         }
         self.row_bytes += count - behind;
         if self.row_bytes > ROW_BYTES_MAX {
-            let why =
-                format!("a row of more than {ROW_BYTES_MAX} bytes; nothing behind it is read");
+            let why = format!(
+                "a row of more than {ROW_BYTES_MAX} bytes; the rest of the file was not read: \
+                     check for a quote that does not close"
+            );
             return Err(io::Error::other(why));
         }
         Ok(count)

@@ -26,7 +26,9 @@ pub enum TextError {
     #[error("damaged gzip data: {0}")]
     Gzip(#[source] io::Error),
     /// It inflates past the limit.
-    #[error("inflates to more than {0} bytes, the limit for a file that is stored like this")]
+    #[error(
+        "inflates to more than {0} bytes, the limit for a file of this stored size: split the export"
+    )]
     TooLarge(u64),
 }
 

@@ -181,33 +181,33 @@ impl UnitsReader {
                 found: format!("columns {}", super::bill::list(rows.names())),
             });
         }
-        let mut rejected = Vec::new();
-        rows.for_each(&wanted, |number, row| {
-            let row = match row {
-                Ok(row) => row,
-                Err(detail) => return rejected.push((number, detail)),
-            };
-            // A spreadsheet may have taken the zeros in front.
-            let told = row.get(0).unwrap_or_default();
-            let id = format!("{told:0>12}");
-            if told.len() < ACCOUNT_DIGITS_MIN || !is_account_id(&id) {
-                let detail = "account_id is not an account id: 12 digits are".to_owned();
-                return rejected.push((number, detail));
-            }
-            let unit = self.from_csv.entry(id.into()).or_default();
-            put(&mut unit.business_unit, row.get(1).unwrap_or_default());
-            put(&mut unit.cost_center, row.get(2).unwrap_or_default());
-            put(&mut unit.account_name, row.get(3).unwrap_or_default());
-        })?;
-        for (number, detail) in rejected {
-            self.rejects.add(Reject {
+        let (from_csv, rejects) = (&mut self.from_csv, &mut self.rejects);
+        let mut reject = |number, detail| {
+            rejects.add(Reject {
                 object: name.into(),
                 record: Some(number),
                 offset: None,
                 reason: RejectReason::BadMember,
                 detail,
             });
-        }
+        };
+        rows.for_each(&wanted, |number, row| {
+            let row = match row {
+                Ok(row) => row,
+                Err(detail) => return reject(number, detail),
+            };
+            // A spreadsheet may have taken the zeros in front.
+            let told = row.get(0).unwrap_or_default();
+            let id = format!("{told:0>12}");
+            if told.len() < ACCOUNT_DIGITS_MIN || !is_account_id(&id) {
+                let detail = "account_id is not an account id: 12 digits are".to_owned();
+                return reject(number, detail);
+            }
+            let unit = from_csv.entry(id.into()).or_default();
+            put(&mut unit.business_unit, row.get(1).unwrap_or_default());
+            put(&mut unit.cost_center, row.get(2).unwrap_or_default());
+            put(&mut unit.account_name, row.get(3).unwrap_or_default());
+        })?;
         Ok(())
     }
 

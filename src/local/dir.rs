@@ -206,6 +206,10 @@ fn put_aside(stdin: &mut dyn Read) -> io::Result<File> {
 }
 
 fn read_file(path: &Path, body: &mut Vec<u8>) -> io::Result<()> {
+    // A pipe that took a file's place since it was listed would be waited for.
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
     read_bounded(&mut File::open(path)?, STORED_BYTES_MAX, body)
 }
 

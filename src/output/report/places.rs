@@ -221,18 +221,24 @@ fn silent(records: &[u64], first_number: i64) -> Vec<bool> {
     if known_empty(records) {
         return vec![true; records.len()];
     }
-    let day = |at: usize| first_number + i64::try_from(at).unwrap_or(0);
-    let is_silent = |at: usize| {
-        let last = records[..at].iter().rposition(|records| *records > 0);
-        let Some(last) = last.filter(|_| records[at] == 0) else {
-            return false;
-        };
-        let like = (0..=last).filter(|known| is_weekend(day(*known)) == is_weekend(day(at)));
-        let logged = like.clone().filter(|known| records[*known] > 0).count();
-        let like = like.count();
-        LIKE_DAYS_MIN <= like && is_mostly(logged, like)
-    };
-    (0..records.len()).map(is_silent).collect()
+    // Of working days and of weekend days: how many there were, and how many with records,
+    // by now and up to the last day with records.
+    let (mut by_now, mut by_last) = ([(0, 0); 2], None);
+    let mut silent = Vec::with_capacity(records.len());
+    for (day, records) in (first_number..).zip(records) {
+        let kind = usize::from(is_weekend(day));
+        let is_silent = by_last.is_some_and(|known: [(usize, usize); 2]| {
+            let (days, logged) = known[kind];
+            *records == 0 && LIKE_DAYS_MIN <= days && is_mostly(logged, days)
+        });
+        silent.push(is_silent);
+        by_now[kind].0 += 1;
+        if *records > 0 {
+            by_now[kind].1 += 1;
+            by_last = Some(by_now);
+        }
+    }
+    silent
 }
 
 fn known_empty(records: &[u64]) -> bool {
