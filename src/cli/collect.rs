@@ -335,12 +335,12 @@ impl Collector<'_> {
 impl Collector<'_> {
     /// Says, once, that objects in other places than this run's hold calls that matter.
     fn note_elsewhere(&mut self, objects: usize) {
-        const PLACE: &str = "places that this run does not name";
+        const PLACE: &str = "log locations not configured in this run";
         if objects > 0 && !self.done.gaps.iter().any(|(place, _)| **place == *PLACE) {
             let objects = plural(objects as u64, "object");
             let why = format!(
-                "{objects} read before with calls that are known to matter since: collect with \
-                 the --logs or [[logs]] that they are from"
+                "{objects} of earlier runs have calls of sessions found now, and were not read \
+                 again: collect with the --logs or [[logs]] of those objects"
             );
             self.done.gaps.push((PLACE.into(), why));
         }

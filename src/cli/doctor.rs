@@ -441,8 +441,9 @@ mod remote {
         let roles = settings.audit_roles(BTreeSet::new());
         for (account, label) in accounts {
             let Some(role) = roles.of(account) else {
-                let mend = "declare it in qs-audit.toml: `qs-audit init` writes what logs show";
-                let detail = "only the logs name it, and no role is assumed there";
+                let mend = "declare it under [[consumers]]; `qs-audit init` writes the accounts found in the logs";
+                let detail = "not declared, so doctor assumes no role there (collect does where AWS Organizations \
+                              lists the account)";
                 lines.push(Line::failed(label, "access", detail, mend));
                 continue;
             };

@@ -170,18 +170,19 @@ mod remote {
             let role = self.roles.of(account_id);
             let why = match &role {
                 None => {
-                    "only the logs name this account, and no role is assumed there: declare it \
-                     under [[consumers]], or let AWS Organizations list it ([aws] organizations)"
+                    "only the logs name this account, so no role was assumed there: declare it \
+                     under [[consumers]], or set [aws] organizations = true"
                 }
                 // Another account would only say that it knows nothing of it.
                 Some(role) if !role.is_of(account_id, self.own_account_id) => {
-                    "no role to ask it with: [aws] audit_role_arn"
+                    "no role is configured for this account: set [aws] audit_role_arn"
                 }
                 Some(_) => return role,
             };
             let place = format!("{service} in account {account_id}");
             let gap = (place.as_str().into(), why.to_owned());
-            if !done.gaps.contains(&gap) {
+            // Regions of one account follow one another.
+            if done.gaps.last() != Some(&gap) {
                 done.gaps.push(gap);
             }
             None
@@ -193,8 +194,8 @@ mod remote {
             if self.settings.is_region(&place.region) {
                 return Some(role);
             }
-            let why = "the logs name this Region, and it is none that is known: declare it under \
-                       [[logs]] regions";
+            let why = "unknown AWS Region, named only in the logs; statistics were not requested: if \
+                       it is valid, add it to [[logs]] regions";
             done.gaps
                 .push((name(place).as_str().into(), why.to_owned()));
             None

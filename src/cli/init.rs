@@ -75,7 +75,8 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
         ));
         if found.left_out > 0 {
             say(&format!(
-                "left out {}: account ids or names of no form that AWS gives\n",
+                "left out {}: the logs have account ids or names that AWS does not allow; add them by \
+                 hand if they are right\n",
                 plural(found.left_out, "declaration"),
             ));
         }
@@ -143,7 +144,8 @@ fn text(
     let mut found = Declarations {
         text: String::from(
             "# What qs-audit takes for declared. It was found in logs: whatever is in here and\n\
-             # should not be there will never be a finding. Read it through.\n\n",
+             # should not be there will never be a finding, and `collect` assumes the audit role in\n\
+             # every account declared here. Read it through.\n\n",
         ),
         consumers: 0,
         left_out: 0,

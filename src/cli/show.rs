@@ -84,9 +84,8 @@ fn raw(
     let events: Vec<Value> = events.collect();
     if found.redacted > 0 && !global.quiet {
         say(&format!(
-            "{} replaced by {}\n",
-            plural(found.redacted, "value that is or may be a secret or SQL"),
-            REDACTED
+            "{} replaced by {REDACTED}: possible secrets or SQL\n",
+            plural(found.redacted, "value"),
         ));
     }
     let lost = (places.len() - events.len()) as u64;

@@ -155,14 +155,16 @@ pub(super) fn is_in(places: &[LogLocation], key: &str) -> bool {
 
 /// The place that a key is in: the one that says most of it.
 fn place_of<'a>(places: &'a [LogLocation], key: &str) -> Option<&'a LogLocation> {
-    let leads_up = !key.starts_with("s3://") && key.split(['/', '\\']).any(|part| part == "..");
-    if leads_up {
-        return None;
-    }
+    let is_local = !key.starts_with("s3://");
+    // A place may itself be named from above; what is in it leads nowhere else.
+    let leads_up = |root: &str| {
+        let rest = key.get(root.len()..).unwrap_or_default();
+        is_local && rest.split(['/', '\\']).any(|part| part == "..")
+    };
     let said = |place: &LogLocation| {
         let roots = roots(place).into_iter();
         roots
-            .filter(|root| is_below(key, root))
+            .filter(|root| is_below(key, root) && !leads_up(root))
             .map(|root| root.len())
             .max()
     };

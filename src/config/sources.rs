@@ -243,7 +243,7 @@ impl Checker<'_> {
         let owner = owner.map(|id| self.account_id(id, "logs.expected_bucket_owner"));
         let owner = owner.transpose()?;
         if owner.is_some() && raw.s3.is_none() {
-            return wrong("expected_bucket_owner is for s3");
+            return wrong("expected_bucket_owner can only be set together with s3");
         }
         match (raw.path, raw.s3, raw.lookup_events) {
             (Some(path), None, None) => {

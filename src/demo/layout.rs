@@ -133,7 +133,7 @@ fn make_folders(root: &Path, below: Option<&Path>) -> io::Result<()> {
             Ok(there) if there.is_dir() => {}
             Ok(_) => {
                 let message = format!(
-                    "{}: there is no folder, but a link or a file",
+                    "{}: expected a folder, found a link or a file",
                     folder.display()
                 );
                 return Err(io::Error::new(io::ErrorKind::NotADirectory, message));

@@ -195,7 +195,8 @@ fn trust(digests: &[DigestRead], evidence: &Evidence<'_>) -> Trust {
     let (known, unknown): (Vec<_>, Vec<_>) = spans
         .into_iter()
         .partition(|(region, _)| region::is_known(region));
-    let why = "CloudTrail is not asked for public keys of a Region that is not known";
+    let why =
+        "unknown AWS Region: its public keys were not requested; give them with --public-keys";
     let unknown = unknown
         .into_iter()
         .map(|(region, _)| (region.clone(), why.into()));

@@ -139,7 +139,8 @@ fn name_user(
             chosen.extend(near.filter(|at| sightings.is_of(*at, &source)));
         } else {
             chain.notes.push(format!(
-                "the Quick user is not told: {} queries of data sources are near one of this chain",
+                "Quick user not identified: {} QueryDatabase events are close in time to a query of \
+                 this chain, and none has its query id",
                 near.len()
             ));
             chain.notes.sort();

@@ -124,7 +124,10 @@ impl Visitor for SourceCheck {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<SqlError> {
         if query.for_clause.is_some() || query.format_clause.is_some() || query.settings.is_some() {
-            return Self::refuse("only SELECT can be run here", query.span().start);
+            return Self::refuse(
+                "FOR, FORMAT and SETTINGS are not supported",
+                query.span().start,
+            );
         }
         match &*query.body {
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
@@ -161,13 +164,14 @@ impl Visitor for SourceCheck {
             }
             TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => Self::refuse(
                 format!(
-                    "the table function {name} is not run: a query reads the tables here and \
-                     nothing else"
+                    "{name}(...) cannot be used as a table: a query can read the tables of the \
+                     record and nothing else"
                 ),
                 factor.span().start,
             ),
             other => Self::refuse(
-                "a query reads the tables here and nothing else: this table is made by a function",
+                "this kind of table is not supported: a query can read the tables of the record and \
+                 nothing else",
                 other.span().start,
             ),
         }
@@ -185,7 +189,9 @@ fn check_name(name: &ObjectName) -> ControlFlow<SqlError> {
     match parts.as_deref() {
         Some([part]) if is_plain(part) => ControlFlow::Continue(()),
         _ => SourceCheck::refuse(
-            format!("{name} is no table: a query reads the tables here and nothing else"),
+            format!(
+                "{name} is not a table: a query can read the tables of the record and nothing else"
+            ),
             name.span().start,
         ),
     }
