@@ -76,7 +76,7 @@ const KINDS: [Kind; 14] = [
     Kind {
         name: "many-keys",
         repeats: "keys of one principal",
-        records: |n| vec![query(2, session_a(0, Some(n), "S"), HUB, "w")],
+        records: |n| vec![query(2, &session_a(0, Some(n), "S"), HUB, "w")],
     },
     Kind {
         name: "keyless-identities",
@@ -84,7 +84,7 @@ const KINDS: [Kind; 14] = [
         records: |n| {
             let mut identity = session_a(0, None, "S");
             identity["userName"] = format!("u{n}").into();
-            vec![hop_a(0, n, "S", None), query(2, identity, HUB, "w")]
+            vec![hop_a(0, n, "S", None), query(2, &identity, HUB, "w")]
         },
     },
     Kind {
@@ -108,7 +108,7 @@ const KINDS: [Kind; 14] = [
         repeats: "days, one query on each",
         records: |n| {
             let day = jiff::civil::date(1900, 1, 1) + jiff::Span::new().days(n % 2_900_000);
-            let mut one = query(2, session_a(0, Some(n), &format!("x{n}")), HUB, "w");
+            let mut one = query(2, &session_a(0, Some(n), &format!("x{n}")), HUB, "w");
             one["eventTime"] = format!("{day}T10:00:00Z").into();
             vec![one]
         },
@@ -117,7 +117,7 @@ const KINDS: [Kind; 14] = [
         name: "denied-roles",
         repeats: "roles that were refused",
         records: |n| {
-            let mut denied = record(1, ("sts", "AssumeRole"), session_a(0, Some(0), "S"), HUB);
+            let mut denied = record(1, ("sts", "AssumeRole"), &session_a(0, Some(0), "S"), HUB);
             denied["errorCode"] = "AccessDenied".into();
             let said = "User: x is not authorized to perform: sts:AssumeRole on resource:";
             denied["errorMessage"] = format!("{said} {ROLE_B}{n}").into();
@@ -139,10 +139,10 @@ const KINDS: [Kind; 14] = [
         repeats: "users of Quick in one second, and queries",
         records: |n| {
             let user = json!({"type": "Directory", "userName": format!("u{n}"), "accountId": HUB});
-            let mut asked = record(5, ("quicksight", "QueryDatabase"), user, HUB);
+            let mut asked = record(5, ("quicksight", "QueryDatabase"), &user, HUB);
             let source = "arn:aws:quicksight:us-east-1:111122223333:datasource/ds";
             asked["serviceEventDetails"] = json!({"eventRequestDetails": {"dataSourceId": source, "queryId": format!("q{n}")}});
-            vec![asked, query(5, session_b(1, 0, "T0"), CONSUMER, "w")]
+            vec![asked, query(5, &session_b(1, 0, "T0"), CONSUMER, "w")]
         },
     },
     Kind {
@@ -150,7 +150,7 @@ const KINDS: [Kind; 14] = [
         repeats: "other calls of one session, addresses and programs",
         records: |n| {
             let name = format!("Get{n}");
-            let mut call = record(5, ("s3", &name), session_b(1, 0, "T0"), CONSUMER);
+            let mut call = record(5, ("s3", &name), &session_b(1, 0, "T0"), CONSUMER);
             let [_, high, middle, low] = n.to_be_bytes();
             call["sourceIPAddress"] = format!("10.{high}.{middle}.{low}").into();
             call["userAgent"] = format!("agent{n}").into();
@@ -195,7 +195,7 @@ fn key(letter: char, number: u32) -> String {
     format!("ASIA{letter}{number:012}")
 }
 
-fn record(second: u32, (service, name): (&str, &str), identity: Value, account: &str) -> Value {
+fn record(second: u32, (service, name): (&str, &str), identity: &Value, account: &str) -> Value {
     json!({
         "eventVersion": "1.11", "eventTime": time(second), "eventName": name,
         "eventSource": format!("{service}.amazonaws.com"), "awsRegion": "us-east-1",
@@ -205,7 +205,7 @@ fn record(second: u32, (service, name): (&str, &str), identity: Value, account: 
     })
 }
 
-fn assumed(mut record: Value, role: &str, id: &str, name: &str, key: String) -> Value {
+fn assumed(mut record: Value, role: &str, id: &str, name: &str, key: &str) -> Value {
     record["requestParameters"]["roleArn"] = role.into();
     record["requestParameters"]["roleSessionName"] = name.into();
     record["responseElements"] = json!({"credentials": {"accessKeyId": key},
@@ -215,19 +215,19 @@ fn assumed(mut record: Value, role: &str, id: &str, name: &str, key: String) -> 
 
 fn hop_a(second: u32, number: u32, name: &str, policy: Option<String>) -> Value {
     let quick = json!({"type": "AWSService", "invokedBy": "quicksight.amazonaws.com"});
-    let mut hop = record(second, ("sts", "AssumeRole"), quick, HUB);
+    let mut hop = record(second, ("sts", "AssumeRole"), &quick, HUB);
     if let Some(policy) = policy {
         hop["requestParameters"]["policy"] = policy.into();
     }
-    assumed(hop, ROLE_A, ID_A, name, key('A', number))
+    assumed(hop, ROLE_A, ID_A, name, &key('A', number))
 }
 
 /// The consumer's copy of a second hop, which tells the caller's role and name alone.
 fn seen_by_consumer(number: u32, role: &str) -> Value {
     let caller = json!({"type": "AWSAccount", "principalId": format!("{ID_A}:S"),
         "accountId": HUB});
-    let hop = record(1, ("sts", "AssumeRole"), caller, CONSUMER);
-    assumed(hop, role, ID_B, &format!("T{number}"), key('B', number))
+    let hop = record(1, ("sts", "AssumeRole"), &caller, CONSUMER);
+    assumed(hop, role, ID_B, &format!("T{number}"), &key('B', number))
 }
 
 fn session(role: &str, id: &str, name: &str, second: u32, key: Option<String>) -> Value {
@@ -259,7 +259,7 @@ fn session_b(second: u32, number: u32, name: &str) -> Value {
     session(ROLE_B, ID_B, name, second, Some(key('B', number)))
 }
 
-fn query(second: u32, identity: Value, account: &str, work_group: &str) -> Value {
+fn query(second: u32, identity: &Value, account: &str, work_group: &str) -> Value {
     let mut query = record(second, ("athena", "StartQueryExecution"), identity, account);
     query["requestParameters"] = json!({"workGroup": work_group});
     query
@@ -272,22 +272,22 @@ fn chain(number: u32, role: &str, account: &str) -> Vec<Value> {
     let hop = record(
         1,
         ("sts", "AssumeRole"),
-        session_a(0, Some(number), &first),
+        &session_a(0, Some(number), &first),
         HUB,
     );
     let group = format!("w{number}");
     let used = session(role, &id, &second, 1, Some(key('B', number)));
     vec![
         hop_a(0, number, &first, None),
-        assumed(hop, role, &id, &second, key('B', number)),
-        query(2, used, account, &group),
+        assumed(hop, role, &id, &second, &key('B', number)),
+        query(2, &used, account, &group),
     ]
 }
 
 fn changed(number: u32, call: (&str, &str), parameters: Value) -> Vec<Value> {
     let admin = json!({"type": "IAMUser", "userName": "u", "accountId": CONSUMER,
         "arn": format!("arn:aws:iam::{CONSUMER}:user/u")});
-    let mut change = record(5 + number % 1000, call, admin, CONSUMER);
+    let mut change = record(5 + number % 1000, call, &admin, CONSUMER);
     change["requestParameters"] = parameters;
     vec![change]
 }

@@ -222,7 +222,7 @@ fn only_an_accounts_own_role_is_asked(folder: &Path, services: &Services) {
     fs::write(folder.join("own.toml"), config).unwrap();
     let (_, warned) = collect(folder, services, "2026-11-05T12:00:00Z");
     assert!(
-        warned.contains("Athena in account 444455556666: no role to ask it with"),
+        warned.contains("Athena in account 444455556666: no role is configured for this account"),
         "{warned}"
     );
     // Only the caller's own account is asked.
@@ -323,7 +323,7 @@ fn the_external_id_goes_to_no_account_that_only_logs_name() {
     .unwrap();
     let out = doctor("undeclared.toml");
     assert!(
-        out.contains("only the logs name it, and no role is assumed there"),
+        out.contains("not declared, so doctor assumes no role there"),
         "{out}"
     );
     // Whatever was asked: the external id went to the declared account, and nowhere else.

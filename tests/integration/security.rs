@@ -582,3 +582,54 @@ fn a_strange_account_in_a_role_spoils_no_configuration() {
         Exit::Clean,
     );
 }
+
+/// A caller may pad a policy with blanks, which IAM does not count, and write long texts
+/// into parameters: the record is read all the same.
+#[test]
+fn nobody_can_make_a_record_of_their_own_unreadable() {
+    let folder = folder();
+    let mut story = Story::new();
+    story.chain(1, "T", "db");
+    let admin = json!({"type": "IAMUser", "userName": "u", "accountId": CONSUMER,
+        "arn": format!("arn:aws:iam::{CONSUMER}:user/u")});
+    let blanks = " ".repeat(130_000);
+    let policy = format!(
+        "{{\"Statement\":[{{\"Effect\":\"Allow\",{blanks}\"Principal\":\"*\",\
+         \"Action\":\"sts:AssumeRole\"}}]}}"
+    );
+    let call = ("iam", "UpdateAssumeRolePolicy");
+    let change = story.record(CONSUMER, call, &admin, "2026-07-01T10:00:09Z");
+    change["requestParameters"] = json!({"roleName": "b", "policyDocument": policy});
+    let query = &mut story.records[2];
+    query["requestParameters"]["queryExecutionContext"]["database"] = "d".repeat(100_000).into();
+    story.write(folder.path());
+    let mut findings = over(folder.path(), &["findings", "--format", "json", "-q"]);
+    let told = output(&mut findings, Exit::Clean).0;
+    assert!(told.contains("role-trust-changed"), "{told}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["coverage"]["rejects"]["total"], 0);
+}
+
+/// Folders may be named from above.
+#[test]
+fn doctor_reads_places_that_are_named_from_above() {
+    let folder = folder();
+    let mut story = Story::new();
+    story.chain(1, "T", "db");
+    story.write(folder.path());
+    let beside = folder.path().join("beside");
+    fs::create_dir(&beside).unwrap();
+    let mut doctor = program();
+    doctor
+        .current_dir(&beside)
+        .args(["doctor", "--logs", "../logs"]);
+    let ran = doctor
+        .args(["--now", "2026-07-02T00:00:00Z"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(
+        said.contains("last 2026-07-01") || said.contains("2026-07-01"),
+        "{said}"
+    );
+}

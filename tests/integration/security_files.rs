@@ -48,10 +48,7 @@ fn what_this_program_did_not_write_stays() {
     fs::create_dir_all(other.join("segments")).unwrap();
     fs::write(other.join("segments/part-0.parquet"), "theirs").unwrap();
     let said = collect(folder.path(), Exit::Usage);
-    assert!(
-        said.contains("is not empty, and no store of this program"),
-        "{said}"
-    );
+    assert!(said.contains("is not a qs-audit store"), "{said}");
     assert!(other.join("segments/part-0.parquet").exists());
     fs::remove_dir_all(&other).unwrap();
     // In a store, only what is named as this program names it goes.
@@ -433,5 +430,56 @@ fn a_store_leads_to_no_other_file() {
                 "{key}: {text}"
             );
         }
+    }
+}
+
+/// A pipe that took a log file's place is not waited for.
+#[test]
+fn a_pipe_in_place_of_a_collected_file_is_not_waited_for() {
+    let folder = collected();
+    let file = folder.path().join("logs/f.json");
+    fs::remove_file(&file).unwrap();
+    assert!(
+        Process::new("mkfifo")
+            .arg(&file)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut show = program();
+    show.current_dir(folder.path()).timeout(PATIENCE);
+    show.args(["show", "latest", "--raw", "--store", "store"]);
+    let ran = show.args(["--from", "2026-01-01"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(
+        ran.stdout.is_empty() && said.contains("can no longer be read"),
+        "{said}"
+    );
+}
+
+/// A folder that only looks like a store is left as it is.
+#[test]
+fn a_folder_of_somebody_else_is_not_marked() {
+    for (ledger, other) in [
+        ("hello", None),
+        ("hello", Some("notes")),
+        ("", Some("notes")),
+    ] {
+        let folder = folder();
+        let mut story = Story::new();
+        story.chain(1, "T", "db");
+        story.write(folder.path());
+        let place = folder.path().join("store");
+        fs::create_dir(&place).unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(place.join("ledger.sqlite"), ledger).unwrap();
+        if let Some(other) = other {
+            fs::write(place.join(other), "mine").unwrap();
+        }
+        let before = fs::read_dir(&place).unwrap().count();
+        let said = collect(folder.path(), Exit::Usage);
+        assert!(said.contains("is not a qs-audit store"), "{said}");
+        assert_eq!(fs::read_dir(&place).unwrap().count(), before);
+        assert_eq!(fs::metadata(&place).unwrap().mode() & 0o777, 0o755);
     }
 }

@@ -296,9 +296,9 @@ fn every_module_is_on_the_map() {
 /// What SECURITY.md promises is shown by tests that are there.
 #[test]
 fn promises_have_their_tests() {
-    let text = fs::read_to_string("SECURITY.md").unwrap();
+    let document = fs::read_to_string("SECURITY.md").unwrap();
     let mut count = 0;
-    for quoted in text.split('`').skip(1).step_by(2) {
+    for quoted in document.split('`').skip(1).step_by(2) {
         let Some((module, test)) = quoted
             .split_once("::")
             .filter(|(name, _)| *name != "module")
