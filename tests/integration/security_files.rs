@@ -4,9 +4,10 @@
 use crate::cli::{output, program};
 use crate::security::{Story, folder, over};
 use qs_audit::cli::Exit;
+use qs_audit::model::integrity::{hash_of, hex};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -174,52 +175,90 @@ fn nothing_planted_in_the_ledger_runs() {
     }
 }
 
-/// A segment that says something else, under a name made of its own digest, in a ledger
-/// that names it so.
+/// A collected store whose only segment is replaced by other bytes, under the name that
+/// they would have.
+struct Forged {
+    folder: TempDir,
+    sound: Vec<u8>,
+}
+
+impl Forged {
+    fn new() -> Self {
+        let folder = collected();
+        let sound = fs::read(Self::segment(&folder)).unwrap();
+        Self { folder, sound }
+    }
+
+    fn segment(folder: &TempDir) -> PathBuf {
+        let mut segments = fs::read_dir(folder.path().join("store/segments")).unwrap();
+        segments.next().unwrap().unwrap().path()
+    }
+
+    /// Puts the bytes in the segment's place. The ledger names them; its digest of them is
+    /// set, too, where `is_known`.
+    fn put(&self, body: &[u8], is_known: bool) {
+        let digest = hex(&hash_of(body));
+        let name = format!("events-2026-07-01-{}.parquet", &digest[..16]);
+        let old = Self::segment(&self.folder);
+        fs::remove_file(&old).unwrap();
+        fs::write(old.with_file_name(&name), body).unwrap();
+        let path = self.folder.path().join("store/ledger.sqlite");
+        let ledger = rusqlite::Connection::open(path).unwrap();
+        ledger
+            .execute("UPDATE segments SET name = ?1", [&name])
+            .unwrap();
+        if is_known {
+            ledger
+                .execute("UPDATE segments SET digest = ?1", [&digest])
+                .unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_segment_of_somebody_elses_making_is_damage_and_no_panic() {
-    use qs_audit::model::integrity::{hash_of, hex};
     for body in [
         &b"PAR1"[..],
         b"",
         b"PAR1 not parquet at all PAR1",
         &[0xff; 64],
     ] {
-        let folder = collected();
-        let segments = folder.path().join("store/segments");
-        let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-        let old = fs::read_dir(&segments)
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap()
-            .path();
-        let digest = hex(&hash_of(body));
-        let new = format!("events-2026-07-01-{}.parquet", &digest[..16]);
-        fs::remove_file(&old).unwrap();
-        fs::write(segments.join(&new), body).unwrap();
-        let path = folder.path().join("store/ledger.sqlite");
-        let ledger = rusqlite::Connection::open(&path).unwrap();
-        ledger
-            .execute(
-                "UPDATE segments SET name = ?1 WHERE name = ?2",
-                [&new, &name(&old)],
-            )
-            .unwrap();
-        drop(ledger);
+        let forged = Forged::new();
+        forged.put(body, false);
         // The ledger knows the digest of what was written.
-        let (_, said) = chains(folder.path(), Exit::Internal);
+        let (_, said) = chains(forged.folder.path(), Exit::Internal);
         assert!(said.contains("other bytes than were written"), "{said}");
-        let ledger = rusqlite::Connection::open(&path).unwrap();
-        ledger
-            .execute("UPDATE segments SET digest = ?1", [&digest])
-            .unwrap();
-        drop(ledger);
-        let (_, said) = chains(folder.path(), Exit::Internal);
+        forged.put(body, true);
+        let (_, said) = chains(forged.folder.path(), Exit::Internal);
         assert!(
             said.contains("segment") && !said.contains("panicked"),
             "{said}"
         );
+    }
+}
+
+/// Whoever writes the ledger, too, can have any bytes read: they are a store, or damage.
+#[test]
+fn no_damage_of_a_segment_is_a_panic() {
+    let forged = Forged::new();
+    let length = forged.sound.len();
+    for part in 0..64 {
+        let mut body = forged.sound.clone();
+        // Most of what decides is in the footer, at the end.
+        let at = if part % 2 == 0 {
+            length * part / 64
+        } else {
+            length - 8 - part * 7
+        };
+        body[at] ^= 0xff;
+        forged.put(&body, true);
+        let mut run = program();
+        run.current_dir(forged.folder.path()).timeout(PATIENCE);
+        run.args(["chains", "--store", "store", "--from", "2026-01-01", "-q"]);
+        let ran = run.output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(matches!(ran.status.code(), Some(0..=4)), "{at}: {said}");
+        assert!(!said.contains("panicked"), "{at}: {said}");
     }
 }
 
