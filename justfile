@@ -22,6 +22,7 @@ bench *arguments:
     cargo bench --locked --bench rules
     cargo bench --locked --bench report
     cargo bench --locked --bench verify
+    cargo bench --locked --bench growth
 
 # A target of fuzz/fuzz_targets: decode, policies, digests, costs, executions,
 # configuration, ledger, segments, workbooks. Needs cargo-fuzz and a nightly compiler (or RUSTC_BOOTSTRAP=1).
