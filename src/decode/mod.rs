@@ -246,7 +246,7 @@ impl Decoder {
         });
     }
 
-    /// Returns the wanted records of an object as JSON, whole: [`redact`] takes the
+    /// Returns the wanted records of an object as JSON, whole: [`redact()`] takes the
     /// secrets out of them.
     #[must_use]
     pub fn raw(&mut self, body: &[u8], wanted: &BTreeSet<u32>) -> Vec<(u32, Value)> {
