@@ -152,15 +152,16 @@ impl BySecond {
         self.peers.insert(peer.id, peer);
     }
 
-    fn remove(&mut self, id: SessionId) -> Option<Peer> {
-        let peer = self.peers.remove(&id)?;
+    fn remove(&mut self, id: SessionId) {
+        let Some(peer) = self.peers.remove(&id) else {
+            return;
+        };
         if let Some(second) = self.seconds.get_mut(&peer.created_at) {
             second.all.ids.remove(&id);
             if let Some(same_key) = second.by_key.get_mut(&peer.key) {
                 same_key.ids.remove(&id);
             }
         }
-        Some(peer)
     }
 }
 
@@ -177,12 +178,14 @@ impl Peers {
         }
     }
 
-    /// Takes a session out; gives it, and whether none is left.
-    pub(super) fn remove(&mut self, id: SessionId) -> (Option<Peer>, bool) {
+    /// Takes a session out, and returns whether none is left.
+    pub(super) fn remove(&mut self, id: SessionId) -> bool {
         match self {
-            Self::One(one) if one.id == id => (Some(one.clone()), true),
-            Self::One(_) => (None, false),
-            Self::Many(many) => (many.remove(id), many.peers.is_empty()),
+            Self::One(one) => one.id == id,
+            Self::Many(many) => {
+                many.remove(id);
+                many.peers.is_empty()
+            }
         }
     }
 

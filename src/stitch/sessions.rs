@@ -255,14 +255,25 @@ fn likeness(likenesses: &mut HashMap<Alike, u32>, session: &Session) -> Likeness
     Some(*likenesses.entry(alike).or_insert(next))
 }
 
-fn peer(likenesses: &mut HashMap<Alike, u32>, sessions: &[Session], id: SessionId) -> Peer {
-    let session = &sessions[id as usize];
-    Peer {
-        id,
-        created_at: session.created_at,
-        key: session.key.clone(),
-        likeness: likeness(likenesses, session),
-    }
+/// What was valid when, of these sessions.
+fn timeline_of(
+    peers: Option<&Peers>,
+    sessions: &[Session],
+    likenesses: &mut HashMap<Alike, u32>,
+) -> Timeline {
+    let ids = peers.map(Peers::all).unwrap_or_default();
+    let valid = ids.into_iter().map(|id| {
+        let session = &sessions[id as usize];
+        let scope = session.hop.as_ref().map(|hop| &hop.scope);
+        Valid {
+            id,
+            created_at: session.created_at,
+            expires_at: session.expires_at,
+            likeness: likeness(likenesses, session),
+            only_roles: scope.and_then(|scope| scope.only_roles.clone()),
+        }
+    });
+    Timeline::new(&valid.collect::<Vec<Valid>>())
 }
 
 /// Puts a session among those of the same principal.
@@ -273,22 +284,24 @@ fn put<K: std::hash::Hash + Eq + Clone>(
     likenesses: &mut HashMap<Alike, u32>,
     id: SessionId,
 ) {
+    let session = &sessions[id as usize];
+    let mut peer = Peer {
+        id,
+        created_at: session.created_at,
+        key: session.key.clone(),
+        likeness: None,
+    };
     match peers.entry_ref(key) {
+        // What it is like matters once there is another one.
         EntryRef::Vacant(vacant) => {
-            // What it is like matters once there is another one.
-            let session = &sessions[id as usize];
-            vacant.insert(Peers::One(Peer {
-                id,
-                created_at: session.created_at,
-                key: session.key.clone(),
-                likeness: None,
-            }));
+            vacant.insert(Peers::One(peer));
         }
         EntryRef::Occupied(mut known) => {
             if let Peers::One(one) = known.get_mut() {
                 one.likeness = likeness(likenesses, &sessions[one.id as usize]);
             }
-            known.get_mut().add(peer(likenesses, sessions, id));
+            peer.likeness = likeness(likenesses, session);
+            known.get_mut().add(peer);
         }
     }
 }
@@ -363,18 +376,25 @@ impl Linker {
     /// The one made closest to `created_at`, or all that are.
     fn closest(&self, identity: &Identity, created_at: UtcSecond, wanted: Wanted<'_>) -> Choice {
         let closest = Closest::of(&self.peers_of(identity), created_at, wanted);
-        self.choice(&closest)
+        self.choice(closest.candidates(), closest.are_alike())
     }
 
-    fn choice(&self, closest: &Closest<'_>) -> Choice {
-        let candidates = closest.candidates();
-        match candidates.named[..] {
+    /// What candidates leave open. Of a crowd it is known whether all are alike.
+    fn choice(&self, candidates: Candidates, is_crowd_alike: bool) -> Choice {
+        if candidates.is_crowd() {
+            Choice::Several(candidates, is_crowd_alike)
+        } else {
+            self.choice_among(candidates.named)
+        }
+    }
+
+    fn choice_among(&self, ids: Vec<SessionId>) -> Choice {
+        match ids[..] {
             [] => Choice::Nobody,
             [one] => Choice::One(one),
-            _ if candidates.is_crowd() => Choice::Several(candidates, closest.are_alike()),
             _ => {
-                let are_alike = self.are_alike(&candidates.named);
-                Choice::Several(candidates, are_alike)
+                let are_alike = self.are_alike(&ids);
+                Choice::Several(Candidates::of(ids), are_alike)
             }
         }
     }
@@ -387,17 +407,12 @@ impl Linker {
         for distance in 0..=CLOCK_SKEW_SECONDS {
             let closest = Closest::at(&peers, created_at, distance, Wanted::All);
             if !closest.is_few() {
-                return self.choice(&closest);
+                return self.choice(closest.candidates(), closest.are_alike());
             }
             let mut ids = closest.ids();
             ids.retain(|id| !self.is_excluded(*id, identity));
-            match ids[..] {
-                [] => {}
-                [one] => return Choice::One(one),
-                _ => {
-                    let are_alike = self.are_alike(&ids);
-                    return Choice::Several(Candidates::of(ids), are_alike);
-                }
+            if !ids.is_empty() {
+                return self.choice_among(ids);
             }
         }
         Choice::Nobody
@@ -497,7 +512,7 @@ impl Linker {
             let names = own_names(session);
             let known = names.and_then(|names| self.by_names.get_mut(&names).zip(Some(names)));
             if let Some((peers, names)) = known
-                && let (_, true) = peers.remove(id)
+                && peers.remove(id)
             {
                 self.by_names.remove(&names);
             }
@@ -635,28 +650,21 @@ impl Linker {
         let identity = &event.identity;
         let peers = self.peers_of(identity);
         let count: usize = peers.iter().map(|peers| peers.len()).sum();
-        let (candidates, are_alike) = if count <= CANDIDATES_MAX {
+        let choice = if count <= CANDIDATES_MAX {
             let mut possible: Vec<SessionId> = peers.iter().flat_map(|peers| peers.all()).collect();
             possible.sort_unstable();
             possible.retain(|id| self.is_possible(*id, event.time, role.as_ref()));
-            let are_alike = possible.len() > 1 && self.are_alike(&possible);
-            (Candidates::of(possible), are_alike)
+            self.choice_among(possible)
         } else {
             let valid = self.valid_among_many(identity, event.time, role.as_ref());
-            let named = &valid.candidates.named;
-            let are_alike = if valid.candidates.is_crowd() {
-                valid.are_alike
-            } else {
-                named.len() > 1 && self.are_alike(named)
-            };
-            (valid.candidates, are_alike)
+            self.choice(valid.candidates, valid.are_alike)
         };
-        match candidates.named[..] {
-            [] => Link::None,
-            [one] => Link::To(one, Confidence::Probable),
-            [first, ..] => {
-                let question = (Question::ValidFrom(first), event.time);
-                self.undecided(candidates, are_alike, identity, question)
+        match choice {
+            Choice::Nobody => Link::None,
+            Choice::One(one) => Link::To(one, Confidence::Probable),
+            Choice::Several(several, are_alike) => {
+                let question = (Question::ValidFrom(several.named[0]), event.time);
+                self.undecided(several, are_alike, identity, question)
             }
         }
     }
@@ -678,44 +686,22 @@ impl Linker {
         role: Option<&RoleName>,
     ) -> ValidAt {
         let mut found = Vec::new();
+        let (sessions, likenesses) = (&self.sessions, &mut self.likenesses);
         if let Some(id) = identity.assumed_role_id() {
-            if !self.timelines.contains_key(id) {
-                let peers = self.by_assumed_role_id.get(id).map(Peers::all);
-                let timeline = self.timeline(&peers.unwrap_or_default());
-                self.timelines.insert(id.clone(), timeline);
-            }
-            if let Some(timeline) = self.timelines.get_mut(id) {
-                timeline.at(time, role, &mut found);
-            }
+            let timeline = self.timelines.entry_ref(id).or_insert_with(|| {
+                let peers = self.by_assumed_role_id.get(id);
+                timeline_of(peers, sessions, likenesses)
+            });
+            timeline.at(time, role, &mut found);
         }
         let names = (!self.by_names.is_empty()).then(|| names_of(identity));
         if let Some(names) = names.flatten() {
-            if !self.timelines_by_names.contains_key(&names) {
-                let peers = self.by_names.get(&names).map(Peers::all);
-                let timeline = self.timeline(&peers.unwrap_or_default());
-                self.timelines_by_names.insert(names.clone(), timeline);
-            }
-            if let Some(timeline) = self.timelines_by_names.get_mut(&names) {
-                timeline.at(time, role, &mut found);
-            }
+            let peers = self.by_names.get(&names);
+            let timeline = self.timelines_by_names.entry(names);
+            let timeline = timeline.or_insert_with(|| timeline_of(peers, sessions, likenesses));
+            timeline.at(time, role, &mut found);
         }
         ValidAt::of(found)
-    }
-
-    fn timeline(&mut self, ids: &[SessionId]) -> Timeline {
-        let (sessions, likenesses) = (&self.sessions, &mut self.likenesses);
-        let valid = ids.iter().map(|&id| {
-            let session = &sessions[id as usize];
-            let scope = session.hop.as_ref().map(|hop| &hop.scope);
-            Valid {
-                id,
-                created_at: session.created_at,
-                expires_at: session.expires_at,
-                likeness: likeness(likenesses, session),
-                only_roles: scope.and_then(|scope| scope.only_roles.clone()),
-            }
-        });
-        Timeline::new(&valid.collect::<Vec<Valid>>())
     }
 
     /// Calls that name a query execution belong to the session that started it,
