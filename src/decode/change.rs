@@ -2,7 +2,8 @@
 //! work group: the members that rules read, and nothing else.
 
 use super::intern::Interner;
-use serde::Deserialize;
+use super::loose::count_rest;
+use crate::model::json::Borrowed;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -149,7 +150,7 @@ impl<'de> Visitor<'de> for Of<'_> {
             Plain | Policy | Texts => &[],
         };
         let mut found = Map::new();
-        while let Some(name) = map.next_key::<Name<'de>>()? {
+        while let Some(name) = map.next_key::<Borrowed<'de>>()? {
             let known = members.iter().find(|(known, _)| *known == name.0);
             let Some(&(name, kept)) = known else {
                 map.next_value::<IgnoredAny>()?;
@@ -168,18 +169,14 @@ impl<'de> Visitor<'de> for Of<'_> {
             Texts => Plain,
             Objects(members) => Object(members),
             Plain | Policy | Object(_) => {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
+                count_rest(&mut items)?;
                 return Ok(None);
             }
         };
         let mut found = Vec::new();
         loop {
             if found.len() == ENTRIES_MAX {
-                let mut more = 0_u64;
-                while items.next_element::<IgnoredAny>()?.is_some() {
-                    more += 1;
-                }
-                if more > 0 {
+                if count_rest(&mut items)? > 0 {
                     let what =
                         format!("a list of more than {ENTRIES_MAX} entries; that is the limit");
                     self.interner.note_excess(what);
@@ -198,10 +195,6 @@ impl<'de> Visitor<'de> for Of<'_> {
         }
     }
 }
-
-/// The name of a member.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

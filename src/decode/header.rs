@@ -1,5 +1,6 @@
 //! The few members that decide what becomes of a record, read by a full parse.
 
+use crate::model::json::Borrowed;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -25,17 +26,6 @@ pub(super) struct Header<'a> {
 pub(super) struct IdentityHeader<'a> {
     pub(super) principal_id: Member<'a>,
     pub(super) invoked_by: Member<'a>,
-}
-
-/// Text that borrows from the input where it has no escapes.
-struct Borrowed<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Borrowed<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(serde::Deserialize)]
-        struct Plain<'a>(#[serde(borrow)] Cow<'a, str>);
-        Plain::deserialize(deserializer).map(|plain| Self(plain.0))
-    }
 }
 
 /// A member that was not seen (`None`), or seen as null (`Some(None)`).

@@ -106,14 +106,11 @@ impl Inflater {
         self.let_go();
         self.length = 0;
         self.first_of_several = None;
-        self.bytes_max = if Self::is_gzip(body) {
-            limits.inflated_bytes_max(body.len())
-        } else {
-            limits.object_bytes_max
-        };
         let fault = if Self::is_gzip(body) {
+            self.bytes_max = limits.inflated_bytes_max(body.len());
             self.gunzip(body)
         } else {
+            self.bytes_max = limits.object_bytes_max;
             self.plain(body)
         };
         self.reserve(self.length);
@@ -232,9 +229,7 @@ impl Inflater {
             }
         }
     }
-}
 
-impl Inflater {
     fn too_large(&self, offset: usize) -> Fault {
         Fault {
             reason: RejectReason::TooLarge,

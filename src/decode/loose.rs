@@ -187,6 +187,15 @@ impl<'de> Deserialize<'de> for Present {
     }
 }
 
+/// Passes over what is left of a list, and returns how many entries it is.
+pub(super) fn count_rest<'de, A: SeqAccess<'de>>(items: &mut A) -> Result<usize, A::Error> {
+    let mut count = 0;
+    while items.next_element::<IgnoredAny>()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// Reads a list, keeps the first entries that hold anything, and counts all.
 fn bounded<'de, A, E>(
     mut items: A,
@@ -199,9 +208,7 @@ where
     let (mut kept, mut count) = (Vec::new(), 0);
     loop {
         if kept.len() == ENTRIES_MAX {
-            while items.next_element::<IgnoredAny>()?.is_some() {
-                count += 1;
-            }
+            count += count_rest(&mut items)?;
             return Ok((kept, count));
         }
         let Some(entry) = items.next_element::<E>()? else {

@@ -25,7 +25,7 @@ mod split;
 pub use budget::InflateBudget;
 pub use contents::{DIGEST_BYTES_MAX, Unpacker};
 pub use record::quick_query_id;
-pub use redact::{REDACTED, redact};
+pub use redact::REDACTED;
 pub use split::Reading;
 
 use crate::model::coverage::{Coverage, Limits, Reject, RejectReason, Sibling};
@@ -246,23 +246,24 @@ impl Decoder {
         });
     }
 
-    /// Returns the wanted records of an object as JSON, whole: [`redact()`] takes the
-    /// secrets out of them.
+    /// Returns the wanted records of an object as JSON, with secrets replaced, and how many
+    /// were.
     #[must_use]
-    pub fn raw(&mut self, body: &[u8], wanted: &BTreeSet<u32>) -> Vec<(u32, Value)> {
+    pub fn raw(&mut self, body: &[u8], wanted: &BTreeSet<u32>) -> (Vec<(u32, Value)>, u64) {
         let mut inflater = self.take_inflater();
         let _ = inflater.load(body, &self.limits);
         let padded = inflater.padded();
         let length = padded.len() - PADDING;
-        let mut found = Vec::new();
+        let (mut found, mut redacted) = (Vec::new(), 0);
         let mut next = 0;
         split::split(padded, length, Reading::Plain, &mut |item| {
             let counts = match item {
                 Found::Element { start, end } => {
                     let text = std::str::from_utf8(&padded[start..end]);
                     if let (true, Ok(text)) = (wanted.contains(&next), text)
-                        && let Some(value) = whole_record(text)
+                        && let Some(mut value) = whole_record(text)
                     {
+                        redacted += redact::redact(&mut value);
                         found.push((next, value));
                     }
                     true
@@ -276,7 +277,7 @@ impl Decoder {
         });
         inflater.let_go();
         self.inflater = Some(inflater);
-        found
+        (found, redacted)
     }
 
     fn take_inflater(&mut self) -> Inflater {

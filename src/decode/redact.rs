@@ -50,7 +50,7 @@ fn statements_of(source: &str) -> Statements {
 
 /// Replaces secrets in a record, wherever they stand, and returns how many. Iterative, so
 /// that no nesting can exhaust the stack.
-pub fn redact(value: &mut Value) -> u64 {
+pub(super) fn redact(value: &mut Value) -> u64 {
     let source = value["eventSource"].as_str().unwrap_or_default().to_owned();
     let mut count = 0;
     if let Some(Value::String(message)) = value.get_mut("errorMessage")

@@ -53,9 +53,7 @@ impl Limits {
         policy_bytes_max: 256 << 10,
         nesting_max: 100,
     };
-}
 
-impl Limits {
     /// Returns how many bytes an object of so many stored bytes may inflate to.
     #[must_use]
     pub fn inflated_bytes_max(&self, stored_bytes: usize) -> usize {

@@ -44,6 +44,24 @@ pub fn for_each_of<'a>(list: Option<&'a RawValue>, each: &mut dyn FnMut(&'a RawV
     }
 }
 
+/// The same, up to the first error.
+///
+/// # Errors
+///
+/// The first one that `each` gives.
+pub fn try_for_each_of<'a, E>(
+    list: Option<&'a RawValue>,
+    each: &mut dyn FnMut(&'a RawValue) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut outcome = Ok(());
+    for_each_of(list, &mut |item| {
+        if outcome.is_ok() {
+            outcome = each(item);
+        }
+    });
+    outcome
+}
+
 /// Calls `each` with the name and the value of every member of an object.
 ///
 /// # Errors
@@ -62,7 +80,7 @@ pub fn for_each_member<'a>(
         }
 
         fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-            while let Some(name) = map.next_key::<Name<'a>>()? {
+            while let Some(name) = map.next_key::<Borrowed<'a>>()? {
                 (self.0)(&name.0, map.next_value()?);
             }
             Ok(())
@@ -71,8 +89,9 @@ pub fn for_each_member<'a>(
     serde_json::Deserializer::from_str(object.get()).deserialize_map(Members(each))
 }
 
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+/// Text that borrows from the input where it has no escapes.
+#[derive(Debug, serde::Deserialize)]
+pub struct Borrowed<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// Whether a value is a list.
 #[must_use]
@@ -105,7 +124,7 @@ pub fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
 pub fn text(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
     let value = value?.get();
     let fits = value.len() <= TEXT_BYTES_MAX && value.starts_with('"');
-    fits.then(|| serde_json::from_str::<Name<'_>>(value).ok())?
+    fits.then(|| serde_json::from_str::<Borrowed<'_>>(value).ok())?
         .map(|text| text.0)
 }
 

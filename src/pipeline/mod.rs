@@ -405,10 +405,11 @@ pub fn raw_events(plan: &Plan, source: &dyn LogSource, places: &[Place]) -> RawE
     let mut raw = RawEvents::default();
     for (object, records) in by_object {
         if source.read(object, &mut body).is_ok() {
-            for (record, mut value) in decoder.raw(&body, &records) {
-                raw.redacted += crate::decode::redact(&mut value);
-                raw.events.push((Place { object, record }, value));
-            }
+            let (values, redacted) = decoder.raw(&body, &records);
+            let values = values.into_iter();
+            raw.events
+                .extend(values.map(|(record, value)| (Place { object, record }, value)));
+            raw.redacted += redacted;
         }
     }
     raw
