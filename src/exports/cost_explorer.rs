@@ -3,7 +3,7 @@
 use super::bill::{self, BillError, BillReader, Line};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::json::{
-    for_each_item, for_each_member, for_each_of, is_list, is_object, member, text,
+    for_each_item, for_each_member, for_each_of, is_list, is_object, member, text, try_for_each_of,
 };
 use crate::model::region;
 use crate::model::text::Text;
@@ -149,46 +149,44 @@ fn for_each_answer<'a>(
 ) -> Result<(), BillError> {
     for document in serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>() {
         let document = document.map_err(|error| not_an_answer(&error))?;
-        let mut outcome = Ok(());
         let mut one = |answer: &'a RawValue| {
-            if outcome.is_ok() {
-                let answer: Result<RawAnswer<'a>, _> = serde_json::from_str(answer.get());
-                outcome = answer
-                    .map_err(|error| not_an_answer(&error))
-                    .and_then(|answer| each(&answer));
-            }
+            let answer = serde_json::from_str(answer.get());
+            each(&answer.map_err(|error| not_an_answer(&error))?)
         };
         if is_list(document) {
-            for_each_of(Some(document), &mut one);
+            try_for_each_of(Some(document), &mut one)?;
         } else {
-            one(document);
+            one(document)?;
         }
-        outcome?;
     }
     Ok(())
 }
 
 /// Checks what all groups of an answer rest on.
 fn check_answer(answer: &RawAnswer<'_>, metric: CostMetric) -> Result<(), BillError> {
-    let Some(results) = answer.results_by_time else {
-        return Ok(());
-    };
-    let (mut has_groups, mut is_empty) = (false, true);
-    let mut outcome = for_each_item(results, &mut |_| {}).map_err(|error| not_an_answer(&error));
-    for_each_of(Some(results), &mut |result| {
-        is_empty = false;
+    if let Some(results) = answer.results_by_time
+        && let Some(has_groups) = has_groups(results)?
+    {
+        grouping(answer.group_definitions, has_groups)?;
+        check_metric(results, metric)?;
+    }
+    Ok(())
+}
+
+/// Whether any of the results has groups; `None` where there are no results.
+fn has_groups(results: &RawValue) -> Result<Option<bool>, BillError> {
+    let mut found = None;
+    let mut outcome = Ok(());
+    let read = for_each_item(results, &mut |result| {
+        let any = found.get_or_insert(false);
         match serde_json::from_str::<RawResult<'_>>(result.get()) {
-            Ok(result) => for_each_of(result.groups, &mut |_| has_groups = true),
-            Err(error) if outcome.is_ok() => outcome = Err(not_an_answer(&error)),
+            Ok(result) => for_each_of(result.groups, &mut |_| *any = true),
+            Err(error) if outcome.is_ok() => outcome = Err(error),
             Err(_) => {}
         }
     });
-    outcome?;
-    if is_empty {
-        return Ok(());
-    }
-    grouping(answer.group_definitions, has_groups)?;
-    check_metric(results, metric)
+    read.and(outcome).map_err(|error| not_an_answer(&error))?;
+    Ok(found)
 }
 
 /// A file while it is read.
@@ -208,20 +206,10 @@ impl Reading<'_> {
                 self.into.name_account(&Text::from(account), &name);
             }
         });
-        let (mut has_groups, mut is_empty) = (false, true);
-        let groups_of = |result: &RawValue| {
-            let result: RawResult<'_> = serde_json::from_str(result.get()).ok()?;
-            let mut any = false;
-            for_each_of(result.groups, &mut |_| any = true);
-            Some(any)
-        };
-        for_each_of(answer.results_by_time, &mut |result| {
-            is_empty = false;
-            has_groups |= groups_of(result).unwrap_or(false);
-        });
-        if is_empty {
+        let has_groups = answer.results_by_time.map(has_groups).transpose()?;
+        let Some(has_groups) = has_groups.flatten() else {
             return Ok(());
-        }
+        };
         let grouping = grouping(answer.group_definitions, has_groups)?;
         let has_next = text(answer.next_page_token).is_some_and(|token| !token.is_empty());
         self.into.page(grouping.kind, has_next);

@@ -2,7 +2,7 @@
 
 use crate::model::finding::{Previous, PreviousFinding, Severity};
 use crate::model::json::{
-    for_each_member, for_each_of, is_list, is_object, member, text as text_of,
+    for_each_member, for_each_of, is_list, is_object, member, text as text_of, try_for_each_of,
 };
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -135,13 +135,9 @@ fn read_document(document: &RawValue, previous: &mut Previous) -> Result<(), Pre
     for list in ["open", "findings", "hidden"] {
         add_all(member(document, list), previous)?;
     }
-    let mut outcome = Ok(());
-    for_each_of(member(document, "suppressed"), &mut |one| {
-        if let (true, Some(finding)) = (outcome.is_ok(), member(one, "finding")) {
-            outcome = add(finding, previous);
-        }
-    });
-    outcome?;
+    try_for_each_of(member(document, "suppressed"), &mut |one| {
+        member(one, "finding").map_or(Ok(()), |finding| add(finding, previous))
+    })?;
     let ran = previous.rules_ran.get_or_insert_with(BTreeSet::new);
     for_each_of(member(document, "rules"), &mut |rule| {
         if text_of(member(rule, "state")).as_deref() == Some("ran") {
@@ -154,13 +150,7 @@ fn read_document(document: &RawValue, previous: &mut Previous) -> Result<(), Pre
 }
 
 fn add_all(list: Option<&RawValue>, previous: &mut Previous) -> Result<(), PreviousError> {
-    let mut outcome = Ok(());
-    for_each_of(list, &mut |finding| {
-        if outcome.is_ok() {
-            outcome = add(finding, previous);
-        }
-    });
-    outcome
+    try_for_each_of(list, &mut |finding| add(finding, previous))
 }
 
 /// Roles of one finding that are read.

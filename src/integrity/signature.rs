@@ -2,7 +2,7 @@
 
 use super::digest::{Digest, bytes_of_hex};
 use super::name::tail;
-use crate::model::json::{for_each_member, for_each_of, is_list, member, text as text_of};
+use crate::model::json::{for_each_member, is_list, member, text as text_of, try_for_each_of};
 use crate::model::text::Text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -123,20 +123,16 @@ impl PublicKeys {
         for answer in serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>() {
             let answer = answer.map_err(|error| KeysError::NotJson(error.to_string()))?;
             let list = member(answer, "PublicKeyList").filter(|list| is_list(list));
-            let mut outcome = Ok(());
             let mut is_empty = true;
             let mut read = |key: &RawValue| {
                 is_empty = false;
-                if outcome.is_ok() {
-                    outcome = self.read_key(key);
-                    found += 1;
-                }
+                found += 1;
+                self.read_key(key)
             };
             match list {
-                Some(list) => for_each_of(Some(list), &mut read),
-                None => read(answer),
+                Some(list) => try_for_each_of(Some(list), &mut read)?,
+                None => read(answer)?,
             }
-            outcome?;
             found += u64::from(is_empty);
         }
         (found > 0).then_some(()).ok_or(KeysError::NoKeys)
