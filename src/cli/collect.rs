@@ -330,9 +330,7 @@ impl Collector<'_> {
         }
         Ok(())
     }
-}
 
-impl Collector<'_> {
     /// Says, once, that objects in other places than this run's hold calls that matter.
     fn note_elsewhere(&mut self, objects: usize) {
         const PLACE: &str = "log locations not configured in this run";

@@ -124,6 +124,7 @@ fn hub(audit: &Audit) -> Option<Text> {
     }
     let in_chains = counts.into_iter().max_by_key(|(_, count)| *count);
     let declared = audit.roles.run_as.first().map(|role| &role.account_id);
+    let declared = declared.filter(|hub| is_account_id(hub));
     in_chains.map(|(hub, _)| hub).or(declared).cloned()
 }
 
@@ -150,7 +151,7 @@ fn text(
         consumers: 0,
         left_out: 0,
     };
-    let hub = hub(audit).filter(|hub| is_account_id(hub));
+    let hub = hub(audit);
     if let Some(hub) = &hub {
         found.text +=
             "# The account that Quick is in, and the roles it assumes there (Role A).\n[hub]\n";

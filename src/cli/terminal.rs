@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Width of a table that goes to a file or a pipe.
 const WIDTH_OF_A_PIPE: u16 = 120;
@@ -183,11 +184,7 @@ pub(super) fn write_file(
     }
     // Nobody may read it, even for a moment, who may not read what it replaces.
     let mode = known.as_ref().map_or(0o666, mode_of);
-    let mut file = new_builder(".qs-audit-", mode).tempfile_in(folder_of(&target))?;
-    let mut out = BufWriter::new(file.as_file_mut());
-    write(&mut out)?;
-    out.flush()?;
-    drop(out);
+    let file = written_beside(&target, mode, write)?;
     if let Some(known) = known {
         // Who may read the old file may read the new one, and nobody else.
         fs::set_permissions(file.path(), known.permissions())?;
@@ -202,13 +199,22 @@ pub(super) fn write_new(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut file = new_builder(".qs-audit-", 0o666).tempfile_in(folder_of(path))?;
+    written_beside(path, 0o666, write)?.persist(path)?;
+    Ok(())
+}
+
+/// Writes a temporary file beside the place that it is for.
+fn written_beside(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<NamedTempFile> {
+    let mut file = new_builder(".qs-audit-", mode).tempfile_in(folder_of(path))?;
     let mut out = BufWriter::new(file.as_file_mut());
     write(&mut out)?;
     out.flush()?;
     drop(out);
-    file.persist(path)?;
-    Ok(())
+    Ok(file)
 }
 
 /// Makes temporary files or folders with this mode, from which the user's mask takes

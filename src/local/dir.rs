@@ -206,11 +206,16 @@ fn put_aside(stdin: &mut dyn Read) -> io::Result<File> {
 }
 
 fn read_file(path: &Path, body: &mut Vec<u8>) -> io::Result<()> {
-    // A pipe that took a file's place since it was listed would be waited for.
+    // A pipe may have taken the file's place since it was listed.
+    read_bounded(&mut open_regular(path)?, STORED_BYTES_MAX, body)
+}
+
+/// Opens a file that has to be a regular one: a pipe in its place would be waited for.
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    read_bounded(&mut File::open(path)?, STORED_BYTES_MAX, body)
+    File::open(path)
 }
 
 /// Folders that are open while folders are walked. Besides them, each thread that reads

@@ -1,6 +1,6 @@
 //! Files of query statistics, bills and business units on this machine.
 
-use super::dir::read_bounded;
+use super::dir::{open_regular, read_bounded};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,9 +57,7 @@ pub fn export_files(paths: &[PathBuf]) -> Result<Vec<ExportFile>, (PathBuf, io::
 ///
 /// When it cannot be read, or is larger than any export.
 pub fn read_export(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    read_bounded(&mut File::open(path)?, STORED_BYTES_MAX, &mut bytes)?;
-    Ok(bytes)
+    read_whole(File::open(path)?)
 }
 
 /// Reads a file that has to be a regular one: a pipe in its place would never end.
@@ -68,8 +66,11 @@ pub fn read_export(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// When it is something else, cannot be read, or is larger than any export.
 pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    read_export(path)
+    read_whole(open_regular(path)?)
+}
+
+fn read_whole(mut file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_bounded(&mut file, STORED_BYTES_MAX, &mut bytes)?;
+    Ok(bytes)
 }

@@ -84,7 +84,7 @@ pub fn style_length(text: &[u8]) -> Option<usize> {
     let parameters = text.strip_prefix(b"\x1b[")?;
     let end = parameters
         .iter()
-        .take(STYLE_BYTES_MAX)
+        .take(STYLE_BYTES_MAX - b"\x1b[m".len())
         .position(|byte| *byte == b'm')?;
     let is_own = match &parameters[..end] {
         b"0" | b"1" | b"2" | b"22" | b"39" | [b'3', b'1'..=b'7'] => true,
@@ -95,8 +95,8 @@ pub fn style_length(text: &[u8]) -> Option<usize> {
     is_own.then_some(b"\x1b[".len() + end + 1)
 }
 
-/// Bytes between the start and the end of a style.
-const STYLE_BYTES_MAX: usize = 9;
+/// Bytes of the longest style that this program sets.
+pub(super) const STYLE_BYTES_MAX: usize = 12;
 
 /// At most `letters` characters, with the middle left out.
 #[must_use]

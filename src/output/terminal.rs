@@ -1,6 +1,6 @@
 //! Bytes on their way to a terminal: whatever would control it is spelled out.
 
-use super::human::{is_deceptive, style_length};
+use super::human::{STYLE_BYTES_MAX, is_deceptive, style_length};
 use std::io::{self, Write};
 
 /// How characters that control a terminal are spelled out.
@@ -14,9 +14,6 @@ pub enum Spelling {
     /// `\u001b`, inside the strings of JSON, which still mean the same.
     Json,
 }
-
-/// Longest style that this program sets, in bytes.
-const STYLE_BYTES_MAX: usize = 12;
 
 /// A writer in front of a terminal, or of a file of text that a terminal will show.
 /// Lines and tabs pass. [`Self::finish`] writes what is held back.

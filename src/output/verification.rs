@@ -163,9 +163,9 @@ fn write_places(verification: &Verification, page: Page, writer: &mut dyn Write)
     table.set_header(titles.iter().map(|name| title(name)));
     for (place, of) in &verification.places {
         let mut row = vec![
-            text_cell(safe(&place.account_id)),
-            text_cell(safe(&place.region)),
-            text_cell(safe(place.trail.as_deref().unwrap_or("–"))),
+            text_cell(&place.account_id),
+            text_cell(&place.region),
+            text_cell(place.trail.as_deref().unwrap_or("–")),
             tally(of.digests, page),
         ];
         if shows(total.backfill_digests) {

@@ -12,6 +12,7 @@ use rust_decimal::prelude::ToPrimitive;
 use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format, FormatAlign, Workbook, Worksheet, XlsxError,
 };
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
@@ -190,6 +191,23 @@ fn write_text(
     Ok(())
 }
 
+/// Writes a day or a moment; as text where a spreadsheet has none such.
+fn write_time(
+    sheet: &mut Worksheet,
+    (row, column): (u32, u16),
+    shown: Option<ExcelDateTime>,
+    told: &dyn Display,
+    format: &Format,
+) -> Result<(), XlsxError> {
+    match shown {
+        Some(shown) => {
+            sheet.write_datetime_with_format(row, column, &shown, format)?;
+            Ok(())
+        }
+        None => write_text(sheet, (row, column), &told.to_string(), &Format::new()),
+    }
+}
+
 /// Text in which what reads like an escape (`_x0041_`) is none (ECMA-376, `ST_Xstring`).
 fn escapes_escaped(text: &str) -> String {
     let is_escape = |rest: &str| {
@@ -234,18 +252,10 @@ fn write_cell(
         Cell::Boolean(value) => {
             sheet.write_boolean(row, column, value)?;
         }
-        Cell::Date(day) => match excel_day(day) {
-            Some(shown) => {
-                sheet.write_datetime_with_format(row, column, &shown, format)?;
-            }
-            None => write_text(sheet, (row, column), &day.to_string(), &Format::new())?,
-        },
-        Cell::Timestamp(moment) => match excel_moment(moment) {
-            Some(shown) => {
-                sheet.write_datetime_with_format(row, column, &shown, format)?;
-            }
-            None => write_text(sheet, (row, column), &moment.to_string(), &Format::new())?,
-        },
+        Cell::Date(day) => write_time(sheet, (row, column), excel_day(day), &day, format)?,
+        Cell::Timestamp(moment) => {
+            write_time(sheet, (row, column), excel_moment(moment), &moment, format)?;
+        }
         Cell::Float(number) => {
             sheet.write_number(row, column, number)?;
         }
