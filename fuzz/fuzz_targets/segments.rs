@@ -12,7 +12,7 @@ use qs_audit::model::window::TimeWindow;
 use qs_audit::store::{Asked, Store, Writer};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use tempfile::TempDir;
 
 const EXECUTIONS: &str = r#"[{"QueryExecutionId": "00000000-0000-4000-8000-000000000001",
@@ -23,13 +23,9 @@ const EXECUTIONS: &str = r#"[{"QueryExecutionId": "00000000-0000-4000-8000-00000
 /// A store with one segment, its ledger, and the bytes of the segment.
 struct Sound {
     folder: TempDir,
-    ledger: rusqlite::Connection,
+    ledger: Mutex<rusqlite::Connection>,
     bytes: Vec<u8>,
 }
-
-// Only one thread fuzzes.
-unsafe impl Sync for Sound {}
-unsafe impl Send for Sound {}
 
 fn segment_of(folder: &TempDir) -> PathBuf {
     let segments = folder.path().join("segments");
@@ -50,7 +46,7 @@ fn sound() -> &'static Sound {
         drop(writer);
         let ledger = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
         let bytes = fs::read(segment_of(&folder)).unwrap();
-        Sound { folder, ledger, bytes }
+        Sound { folder, ledger: Mutex::new(ledger), bytes }
     })
 }
 
@@ -61,7 +57,8 @@ fn read(sound: &Sound, bytes: &[u8]) {
     fs::remove_file(&old).unwrap();
     fs::write(old.with_file_name(&name), bytes).unwrap();
     let sql = "UPDATE segments SET name = ?1, digest = ?2";
-    assert_eq!(sound.ledger.execute(sql, [&name, &digest]).unwrap(), 1);
+    let ledger = sound.ledger.lock().unwrap();
+    assert_eq!(ledger.execute(sql, [&name, &digest]).unwrap(), 1);
     let mut store = Store::open(sound.folder.path()).unwrap().unwrap();
     let _ = store.statistics(&TimeWindow::ALL).is_ok();
 }

@@ -120,6 +120,15 @@ pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// A folder with the logs of one chain.
+pub(crate) fn with_one_chain() -> TempDir {
+    let folder = folder();
+    let mut story = Story::new();
+    story.chain(1, "T", "db");
+    story.write(folder.path());
+    folder
+}
+
 /// A command over the logs of a folder, from before they begin.
 pub(crate) fn over(folder: &Path, args: &[&str]) -> Command {
     let mut command = program();
@@ -373,10 +382,7 @@ fn nothing_that_controls_a_terminal_reaches_text() {
 
 #[test]
 fn commands_to_paste_say_paths_safely() {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     let odd = "lo\u{1b}[2Jgs\u{202e}'x";
     fs::rename(folder.path().join("logs"), folder.path().join(odd)).unwrap();
     let mut command = program();
@@ -393,10 +399,7 @@ fn commands_to_paste_say_paths_safely() {
 
 #[test]
 fn a_query_reaches_nothing_but_the_tables() {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     fs::write(folder.path().join("secret.csv"), "a\nTOPSECRET\n").unwrap();
     let tables = ["query", "--export", "tables", "-q"];
     output(&mut over(folder.path(), &tables), Exit::Clean);
@@ -613,10 +616,7 @@ fn nobody_can_make_a_record_of_their_own_unreadable() {
 /// Folders may be named from above.
 #[test]
 fn doctor_reads_places_that_are_named_from_above() {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     let beside = folder.path().join("beside");
     fs::create_dir(&beside).unwrap();
     let mut doctor = program();

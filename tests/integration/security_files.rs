@@ -2,7 +2,7 @@
 //! can do (SECURITY.md): nothing but have it refused.
 
 use crate::cli::{output, program};
-use crate::security::{Story, folder, over};
+use crate::security::{Story, folder, over, with_one_chain};
 use qs_audit::cli::Exit;
 use qs_audit::model::integrity::{hash_of, hex};
 use std::fs;
@@ -16,10 +16,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn collected() -> TempDir {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     collect(folder.path(), Exit::Clean);
     folder
 }
@@ -40,10 +37,7 @@ fn chains(folder: &Path, exit: Exit) -> (String, String) {
 
 #[test]
 fn what_this_program_did_not_write_stays() {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     // A folder of somebody else's is no store.
     let other = folder.path().join("store");
     fs::create_dir_all(other.join("segments")).unwrap();
@@ -264,10 +258,7 @@ fn no_damage_of_a_segment_is_a_panic() {
 
 #[test]
 fn a_store_and_a_report_are_for_their_owner_alone() {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     let program = assert_cmd::cargo::cargo_bin("qs-audit");
     let script = format!(
         "umask 000; {0} collect --logs logs --store store --now 2026-07-02T00:00:00Z -q && \
@@ -362,10 +353,7 @@ fn writing_replaces_links_in_folders_that_are_filled() {
 
 #[test]
 fn a_report_folder_with_a_pipe_in_it_is_not_waited_for() {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     fs::create_dir(folder.path().join("report")).unwrap();
     let pipe = folder.path().join("report/report.json");
     assert!(
@@ -388,10 +376,7 @@ fn a_report_folder_with_a_pipe_in_it_is_not_waited_for() {
 
 #[test]
 fn a_private_file_is_never_public_in_between() {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     let file = folder.path().join("own.json");
     fs::write(&file, "old").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -504,10 +489,7 @@ fn a_folder_of_somebody_else_is_not_marked() {
         ("hello", Some("notes")),
         ("", Some("notes")),
     ] {
-        let folder = folder();
-        let mut story = Story::new();
-        story.chain(1, "T", "db");
-        story.write(folder.path());
+        let folder = with_one_chain();
         let place = folder.path().join("store");
         fs::create_dir(&place).unwrap();
         fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();

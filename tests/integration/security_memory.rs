@@ -1,7 +1,7 @@
 //! What a small file can cost (SECURITY.md): itself, and little memory.
 
 use crate::digest_bucket::gzip;
-use crate::security::{Story, folder};
+use crate::security::with_one_chain;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
@@ -25,10 +25,7 @@ fn dense(start: &str, item: &str, end: &str, items: usize, records: usize) -> Ve
 /// Whatever is small and hostile takes little memory, and costs nothing but itself.
 #[test]
 fn small_hostile_files_take_little_memory() {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     let logs = folder.path().join("logs");
     for (name, start, item, end, items, records) in [
         ("ids-1", IDS, ",\"x\"", "]}}", 900_000, 60),
@@ -106,10 +103,7 @@ const EXPORTS: [(&str, &str, &str, &str); 17] = [
 /// Exports of less than a megabyte that inflate to hundreds of megabytes.
 #[test]
 fn small_hostile_exports_take_little_memory() {
-    let folder = folder();
-    let mut story = Story::new();
-    story.chain(1, "T", "db");
-    story.write(folder.path());
+    let folder = with_one_chain();
     for (option, start, item, end) in EXPORTS {
         let file = folder.path().join("export.gz");
         for bytes in [60 << 20, 200 << 20] {
