@@ -31,6 +31,20 @@ pub(super) struct LaidOut {
     pub(super) duplicate_count: u64,
 }
 
+/// Records of one file, and when the last of them was delivered.
+#[derive(Default)]
+struct File {
+    records: Vec<String>,
+    delivered: Option<UtcSecond>,
+}
+
+impl File {
+    fn add(&mut self, record: String, delivered: UtcSecond) {
+        self.records.push(record);
+        self.delivered = self.delivered.max(Some(delivered));
+    }
+}
+
 /// Puts records into files as CloudTrail would deliver them.
 pub(super) fn lay_out(stage: Stage, plan: &Plan) -> LaidOut {
     let Stage {
@@ -44,7 +58,7 @@ pub(super) fn lay_out(stage: Stage, plan: &Plan) -> LaidOut {
         duplicate_count: 0,
     };
     // A first and, for repeats, a second file for each account, Region and slot.
-    let mut files: BTreeMap<(String, String, UtcSecond, bool), Vec<String>> = BTreeMap::new();
+    let mut files: BTreeMap<(String, String, UtcSecond, bool), File> = BTreeMap::new();
     for one in written {
         let Written {
             time,
@@ -63,16 +77,22 @@ pub(super) fn lay_out(stage: Stage, plan: &Plan) -> LaidOut {
             laid.record_count += 1;
             laid.duplicate_count += 1;
             let again = (account.clone(), region.clone(), slot, true);
-            files.entry(again).or_default().push(text.clone());
+            files.entry(again).or_default().add(text.clone(), delivered);
         }
-        files
-            .entry((account, region, slot, false))
-            .or_default()
-            .push(text);
+        let own = (account, region, slot, false);
+        files.entry(own).or_default().add(text, delivered);
     }
-    for ((account, region, slot, _), mut records) in files {
+    for ((account, region, slot, _), file) in files {
+        let File {
+            mut records,
+            delivered,
+        } = file;
         chance.shuffle(&mut records);
-        let stamp = slot.to_string().replace(['-', ':'], "");
+        // A file is named by when it was delivered: no record in it is later.
+        let stamp = delivered
+            .unwrap_or(slot)
+            .to_string()
+            .replace(['-', ':'], "");
         let stamp = stamp.get(..13).unwrap_or(&stamp);
         let mark = chance.file_mark();
         let day = slot.day().strftime("%Y/%m/%d");
