@@ -226,9 +226,8 @@ impl<'a> Settling<'a> {
     /// Why a file that was not listed need not be missing.
     fn why_absent(&self, named: &Named) -> Option<Text> {
         let (bucket, object) = (&named.file.bucket, &named.file.object);
-        let day = KeyFacts::of(object).delivery_day;
-        if day.is_some_and(|day| !self.files.listed.needs_delivery_day(day)) {
-            return Some("it is of a day that was not listed".into());
+        if !KeyFacts::of(object).may_be_needed(&self.files.listed) {
+            return Some("it was delivered at a time that was not looked at".into());
         }
         let is_below = |place: &str| is_object_below(bucket, object, place);
         let mut unlisted = self.files.unlisted.iter();

@@ -1,6 +1,7 @@
 //! What the names of digests and log files say (facts.md 1.1 and section 7).
 
 use crate::model::identity::is_account_id;
+use crate::model::key::delivery_minute;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 
@@ -74,14 +75,10 @@ impl LogFileName {
         if kind != LOGS {
             return None;
         }
-        let rest = file.strip_prefix(&format!("{account}_{LOGS}_{region}_"))?;
-        let minute = rest.get(.."YYYYMMDDTHHmm".len())?;
-        let after = &rest[minute.len()..];
-        let moment = UtcSecond::parse(&format!("{minute}00Z"))?;
-        after.starts_with('Z').then(|| Self {
+        Some(Self {
             account_id: account.into(),
             region: region.into(),
-            delivered_at: moment,
+            delivered_at: delivery_minute(account, region, file)?,
         })
     }
 }

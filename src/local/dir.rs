@@ -141,7 +141,7 @@ impl LocalLogs {
         files: &mut Vec<PathBuf>,
     ) {
         // Objects of one folder share all of the key that is looked at.
-        let mut folder: Option<(PathBuf, bool, KeyFacts)> = None;
+        let mut folder: Option<(PathBuf, Needed, KeyFacts)> = None;
         for entry in WalkDir::new(root)
             .follow_links(true)
             .max_open(FOLDERS_OPEN_MAX)
@@ -174,19 +174,41 @@ impl LocalLogs {
                 .is_some_and(|(known, ..)| known.as_os_str() == parent.as_os_str());
             if !is_same {
                 let facts = KeyFacts::of(&key_of(entry.path()));
-                let day = facts.delivery_day;
-                let needed = day.is_none_or(|day| window.needs_delivery_day(day));
-                folder = Some((parent.to_owned(), needed, facts));
+                folder = Some((parent.to_owned(), Needed::of(facts, window), facts));
             }
             let Some((_, needed, facts)) = &folder else {
                 continue;
             };
+            let is_needed = match needed {
+                Needed::All => true,
+                Needed::ByName => KeyFacts::of(&key_of(entry.path())).may_be_needed(window),
+                Needed::None => false,
+            };
             match facts.sibling {
-                own if wanted.has(own) && *needed => files.push(entry.into_path()),
+                own if wanted.has(own) && is_needed => files.push(entry.into_path()),
                 own if wanted.has(own) => self.listing.outside_window += 1,
                 Some(sibling) => *self.listing.passed_over.entry(sibling).or_default() += 1,
                 None => {}
             }
+        }
+    }
+}
+
+/// Which files of a folder a window needs.
+#[derive(Clone, Copy)]
+enum Needed {
+    All,
+    /// The window cuts through the day: their names tell.
+    ByName,
+    None,
+}
+
+impl Needed {
+    fn of(facts: KeyFacts, window: &TimeWindow) -> Self {
+        match facts.delivery_day {
+            Some(day) if window.cuts_delivery_day(day) => Self::ByName,
+            Some(day) if !window.needs_delivery_day(day) => Self::None,
+            _ => Self::All,
         }
     }
 }

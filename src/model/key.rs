@@ -5,6 +5,8 @@
 
 use super::coverage::Sibling;
 use super::identity::is_account_id;
+use super::time::UtcSecond;
+use super::window::TimeWindow;
 use jiff::civil::Date;
 
 /// Whether a key is a root, or in its folder: `s3://logs-eu/f` is not in `s3://logs`.
@@ -92,6 +94,9 @@ pub struct KeyFacts {
     pub sibling: Option<Sibling>,
     /// The UTC day it was delivered.
     pub delivery_day: Option<Date>,
+    /// The minute it was delivered, where a log file's name tells it and the folder agrees.
+    /// Midnight tells the day only: it is what names are given that know no more.
+    pub delivered_at: Option<UtcSecond>,
 }
 
 impl KeyFacts {
@@ -109,8 +114,8 @@ impl KeyFacts {
             // `lookup-events://ACCOUNT/REGION/EVENT_NAME/DAY`
             let day = piece.rsplit('/').next().and_then(|day| day.parse().ok());
             return Self {
-                sibling: None,
                 delivery_day: day,
+                ..Self::default()
             };
         }
         let parts: Vec<&str> = key.split(['/', '\\']).collect();
@@ -127,13 +132,43 @@ impl KeyFacts {
                 "CloudTrail-Aggregated" => Some(Sibling::Aggregated),
                 _ => continue,
             };
+            let delivery_day = day(&parts[at + 1..]);
+            let minute = match parts[at + 1..] {
+                [region, .., file] => delivery_minute(parts[at - 1], region, file),
+                _ => None,
+            };
             return Self {
                 sibling,
-                delivery_day: day(&parts[at + 1..]),
+                delivery_day,
+                delivered_at: minute
+                    .filter(|minute| Some(minute.day()) == delivery_day && !minute.is_midnight()),
             };
         }
         Self::default()
     }
+
+    /// Whether the object may hold what a window needs, by when it was delivered. One
+    /// whose key does not tell may.
+    #[must_use]
+    pub fn may_be_needed(&self, window: &TimeWindow) -> bool {
+        let is_of_day = |day| window.needs_delivery_day(day);
+        let is_of_minute = |minute| window.needs_delivery(minute, NAMED_EARLY_SECONDS);
+        self.delivery_day.is_none_or(is_of_day) && self.delivered_at.is_none_or(is_of_minute)
+    }
+}
+
+/// How much later than its name says a file's last event may be: names tell minutes, and
+/// whoever puts files together may name them by their beginning.
+const NAMED_EARLY_SECONDS: i64 = 3600;
+
+/// The minute in a log file's name, `ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ...`.
+#[must_use]
+pub fn delivery_minute(account: &str, region: &str, file: &str) -> Option<UtcSecond> {
+    let rest = file.strip_prefix(account)?.strip_prefix("_CloudTrail_")?;
+    let rest = rest.strip_prefix(region)?.strip_prefix('_')?;
+    let (minute, after) = rest.split_at_checked("YYYYMMDDTHHmm".len())?;
+    let moment = UtcSecond::parse(&format!("{minute}00Z"))?;
+    after.starts_with('Z').then_some(moment)
 }
 
 /// The day in `REGION/YYYY/MM/DD/FILE`.
@@ -169,6 +204,11 @@ mod tests {
                     Some("2026-07-01".parse().unwrap()),
                     "{key}"
                 );
+                assert_eq!(
+                    facts.delivered_at,
+                    UtcSecond::parse("2026-07-01T10:05:00Z"),
+                    "{key}"
+                );
             }
         }
     }
@@ -192,6 +232,30 @@ mod tests {
         );
         assert_eq!(of("CloudTrail").sibling, None);
         assert_eq!(of("Config"), KeyFacts::default());
+    }
+
+    #[test]
+    fn what_a_window_needs_is_told_by_the_minute_or_else_by_the_day() {
+        let at = |text: &str| UtcSecond::parse(text).unwrap();
+        let window = TimeWindow {
+            from: Some(at("2026-07-02T13:00:00Z")),
+            to: Some(at("2026-07-02T14:00:00Z")),
+        };
+        let is_needed = |day: &str, name: &str| {
+            let key = format!("AWSLogs/444455556666/CloudTrail/us-east-1/2026/07/{day}/{name}");
+            KeyFacts::of(&key).may_be_needed(&window)
+        };
+        let file = |minute: &str| format!("444455556666_CloudTrail_us-east-1_202607{minute}Z_A.gz");
+        assert!(!is_needed("01", &file("01T2359")));
+        assert!(is_needed("02", &file("02T0001")));
+        assert!(is_needed("03", &file("03T1359")));
+        assert!(!is_needed("03", &file("03T1400")));
+        // Names that do not tell, or tell something else than the folder.
+        assert!(is_needed("02", "x.gz"));
+        assert!(is_needed("02", &file("02T0000")));
+        assert!(is_needed("02", &file("01T0001")));
+        assert!(!is_needed("01", "x.gz"));
+        assert!(KeyFacts::of("x.gz").may_be_needed(&window));
     }
 
     #[test]

@@ -52,16 +52,34 @@ impl TimeWindow {
     /// Whether files delivered on this day may hold needed events.
     #[must_use]
     pub fn needs_delivery_day(&self, day: jiff::civil::Date) -> bool {
+        let midnight = UtcSecond::midnight(day);
+        midnight.is_none_or(|midnight| self.needs_delivery(midnight, DAY_SECONDS))
+    }
+
+    /// Whether files delivered on this day may hold needed events at some times of the day
+    /// and not at others.
+    #[must_use]
+    pub fn cuts_delivery_day(&self, day: jiff::civil::Date) -> bool {
         let Some(midnight) = UtcSecond::midnight(day) else {
-            return true;
+            return false;
         };
-        let next_midnight = midnight.plus(86_400);
-        let slack = DELIVERY_SLACK_DAYS * 86_400;
+        let last = midnight.plus(DAY_SECONDS - 1);
+        self.needs_delivery_day(day)
+            && !(self.needs_delivery(midnight, 1) && self.needs_delivery(last, 1))
+    }
+
+    /// Whether files delivered within so many seconds of a moment may hold needed events:
+    /// at most [`DELIVERY_SLACK_DAYS`] after they happened, and not before.
+    #[must_use]
+    pub fn needs_delivery(&self, first: UtcSecond, seconds: i64) -> bool {
+        let slack = DELIVERY_SLACK_DAYS * DAY_SECONDS;
         self.from
-            .is_none_or(|from| from.plus(-LOOK_BACK_SECONDS) < next_midnight)
-            && self.to.is_none_or(|to| midnight < to.plus(slack))
+            .is_none_or(|from| from.plus(-LOOK_BACK_SECONDS) < first.plus(seconds))
+            && self.to.is_none_or(|to| first < to.plus(slack))
     }
 }
+
+const DAY_SECONDS: i64 = 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -103,5 +121,19 @@ mod tests {
         assert!(needs("2026-07-02"));
         assert!(needs("2026-07-03"));
         assert!(!needs("2026-07-04"));
+    }
+
+    #[test]
+    fn the_minute_of_delivery_is_enough() {
+        let needs = |minute: &str| window().needs_delivery(at(minute), 60);
+        assert!(!needs("2026-07-01T11:59:00Z"));
+        assert!(needs("2026-07-01T12:00:00Z"));
+        assert!(needs("2026-07-03T23:59:00Z"));
+        assert!(!needs("2026-07-04T00:00:00Z"));
+        let cuts = |day: &str| window().cuts_delivery_day(day.parse().unwrap());
+        assert!(cuts("2026-07-01"));
+        for whole in ["2026-06-30", "2026-07-02", "2026-07-03", "2026-07-04"] {
+            assert!(!cuts(whole), "{whole}");
+        }
     }
 }

@@ -30,16 +30,17 @@ pub struct Store {
     pub(super) ledger: Ledger,
 }
 
-/// Which objects a window needs: by day of delivery, and some besides.
+/// Which objects a window needs: whole days of delivery, and some objects besides, of days
+/// that it cuts through or that were delivered late.
 struct Delivered {
     days: Days,
     /// Ids, as a JSON list.
-    late: String,
+    objects: String,
 }
 
 impl Delivered {
     fn bounds(&self) -> [&dyn rusqlite::ToSql; 4] {
-        [&self.days.0, &self.days.1, &NO_DAY, &self.late]
+        [&self.days.0, &self.days.1, &NO_DAY, &self.objects]
     }
 }
 
@@ -144,10 +145,7 @@ impl Store {
         for named in self.ledger.segments("events", event_days(window))? {
             reader.read(&self.folder, &named, &wanted, &mut rows)?;
         }
-        let delivered = Delivered {
-            days: delivery_days(window),
-            late: self.late(window)?,
-        };
+        let delivered = self.delivered(window)?;
         let mut coverage = self.sums(&delivered)?;
         self.seen(&delivered, window, &mut coverage)?;
         self.rejects(&delivered, &mut coverage)?;
@@ -165,9 +163,40 @@ impl Store {
         })
     }
 
+    /// What was delivered of the window.
+    fn delivered(&mut self, window: &TimeWindow) -> Result<Delivered, StoreError> {
+        let (first, last) = delivery_days(window);
+        let cuts = |day: i64| {
+            let day = i32::try_from(day).ok().and_then(numbered_day);
+            day.is_some_and(|day| window.cuts_delivery_day(day))
+        };
+        let mut objects = self.late(window)?;
+        for day in BTreeSet::from([first, last]) {
+            if !cuts(day) {
+                continue;
+            }
+            let sql = "SELECT id, key FROM objects WHERE delivery_day = ?1";
+            let all = self.ledger.rows(sql, &[&day], |row| {
+                Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?))
+            })?;
+            let needed = all
+                .into_iter()
+                .filter(|(_, key)| KeyFacts::of(key).may_be_needed(window));
+            objects.extend(needed.map(|(id, _)| id));
+            if day == last {
+                objects.extend(self.with_events(day, window)?);
+            }
+        }
+        let objects: Vec<u32> = objects.into_iter().collect();
+        Ok(Delivered {
+            days: (first + i64::from(cuts(first)), last - i64::from(cuts(last))),
+            objects: Value::from(objects).to_string(),
+        })
+    }
+
     /// Objects that were delivered long after the window, with records of it: trails are
-    /// delivered again for 30 days (facts.md 1.1). As a JSON list of ids.
-    fn late(&mut self, window: &TimeWindow) -> Result<String, StoreError> {
+    /// delivered again for 30 days (facts.md 1.1).
+    fn late(&mut self, window: &TimeWindow) -> Result<BTreeSet<u32>, StoreError> {
         let (days, events) = (delivery_days(window), event_days(window));
         let sql = "SELECT DISTINCT delivery_day FROM seen
                    WHERE NOT (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)
@@ -177,15 +206,21 @@ impl Store {
         let found = self
             .ledger
             .rows(sql, &parameters, |row| row.get::<_, i64>(0))?;
-        let mut late: Vec<u32> = Vec::new();
+        let mut late = BTreeSet::new();
         for day in found {
-            let sql = "SELECT DISTINCT objects.id FROM objects, json_each(objects.seen)
-                       WHERE delivery_day = ?1
-                           AND json_extract(value, '$[2]') BETWEEN ?2 AND ?3 ORDER BY objects.id";
-            let bounds: [&dyn rusqlite::ToSql; 3] = [&day, &events.0, &events.1];
-            late.extend(self.ledger.rows(sql, &bounds, |row| row.get::<_, u32>(0))?);
+            late.extend(self.with_events(day, window)?);
         }
-        Ok(Value::from(late).to_string())
+        Ok(late)
+    }
+
+    /// Objects delivered on a day that have records of the days of a window.
+    fn with_events(&mut self, day: i64, window: &TimeWindow) -> Result<Vec<u32>, StoreError> {
+        let events = event_days(window);
+        let sql = "SELECT DISTINCT objects.id FROM objects, json_each(objects.seen)
+                   WHERE delivery_day = ?1
+                       AND json_extract(value, '$[2]') BETWEEN ?2 AND ?3 ORDER BY objects.id";
+        let bounds: [&dyn rusqlite::ToSql; 3] = [&day, &events.0, &events.1];
+        self.ledger.rows(sql, &bounds, |row| row.get::<_, u32>(0))
     }
 
     fn sums(&mut self, of: &Delivered) -> Result<Coverage, StoreError> {
@@ -351,12 +386,12 @@ impl Store {
                         row.get::<_, String>(1)?,
                     ))
                 })?;
-        failed.retain(|(place, _)| {
-            let day = KeyFacts::of(place).delivery_day;
-            day.is_none_or(|day| window.needs_delivery_day(day))
-        });
-        // Ids of late objects are counted by the window, and are in these sums, too.
-        let sql = "SELECT coalesce(sum(objects + failed), 0) - json_array_length(?4) FROM days
+        failed.retain(|(place, _)| KeyFacts::of(place).may_be_needed(window));
+        // Objects that are counted one by one are in these sums, too.
+        let sql = "SELECT coalesce(sum(objects + failed), 0) -
+                       (SELECT count(*) FROM objects WHERE passed_over IS NULL
+                            AND id IN (SELECT value FROM json_each(?4)))
+                   FROM days
                    WHERE NOT (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)";
         let outside = self
             .ledger
