@@ -1,14 +1,18 @@
-//! Logs in S3: the whole process against a plain concurrent download of the same
-//! objects with the same SDK, in one run, from a server on loopback.
+//! Logs in S3: the whole process against a plain concurrent client of the same SDK with
+//! as many requests in flight, in one run, from a server on loopback.
 //!
 //! ```text
-//! cargo bench --bench remote                  # 30,000 small objects, with and without latency; a nightly collect
+//! cargo bench --bench remote                  # 20,058 small objects, seven servers; a nightly collect
 //! cargo bench --bench remote -- 3000 3        # fewer objects, fewer rounds
+//! cargo bench --bench remote -- night 5       # the nightly collect alone
+//! QS_AUDIT_PROGRAM=... cargo bench ...        # another build of the program
 //! ```
 //!
 //! The server answers GET and LIST from memory, in a process of its own that shares the
-//! cores: S3's shapes, tags and paging, and nothing else. `latency` waits 20 ms before
-//! each answer.
+//! cores: S3's shapes, tags and paging, and nothing else. It waits before each answer, and
+//! tells some of the requests to slow down, or all beyond so many in a second. The plain
+//! client knows the keys: it lists nothing, decodes nothing, and keeps a request's place
+//! while it waits to make it again.
 
 #![expect(
     clippy::print_stdout,
@@ -27,9 +31,19 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const LATENCY: Duration = Duration::from_millis(20);
-/// What a plain download keeps in flight.
-const DOWNLOADS_AT_ONCE: usize = 128;
+/// Latency in milliseconds, refusals in a hundred requests, requests in a second.
+const SERVERS: [(u64, u64, u64); 7] = [
+    (0, 0, 0),
+    (20, 0, 0),
+    (20, 1, 0),
+    (20, 5, 0),
+    (20, 0, 2000),
+    (80, 0, 0),
+    (80, 5, 0),
+];
+
+/// What the plain client keeps in flight at least: without latency few are seen at once.
+const DOWNLOADS_AT_ONCE_MIN: usize = 64;
 
 /// So many small files as 5-minute files of many accounts are.
 fn objects(count: usize) -> Objects {
@@ -58,8 +72,10 @@ fn objects(count: usize) -> Objects {
     objects
 }
 
-/// Lists and downloads everything with the SDK, and does nothing with it.
-fn download(endpoint: &str) -> u64 {
+/// Gets everything with the SDK, and does nothing with it. Prints the seconds that this
+/// took, less those of learning the keys.
+fn download(endpoint: &str, at_once: usize) {
+    use aws_sdk_s3::config::retry::RetryConfig;
     use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -73,49 +89,60 @@ fn download(endpoint: &str) -> u64 {
         .region(Region::new("us-east-1"))
         .endpoint_url(endpoint)
         .force_path_style(true)
+        .retry_config(RetryConfig::disabled())
         .http_client(http)
         .build();
     let client = aws_sdk_s3::Client::from_conf(config);
-    runtime.block_on(async {
-        let mut keys = Vec::new();
-        let mut token = None;
-        loop {
-            let asked = client
-                .list_objects_v2()
-                .bucket(BUCKET)
-                .set_continuation_token(token);
-            let page = asked.send().await.expect("page");
-            keys.extend(
-                page.contents
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|one| one.key),
-            );
-            token = page.next_continuation_token;
-            if token.is_none() {
-                break;
-            }
-        }
+    let keys = runtime.block_on(keys(&client));
+    let start = Instant::now();
+    let bytes: u64 = runtime.block_on(async {
         let mut running = tokio::task::JoinSet::new();
         let mut keys = keys.into_iter();
         let mut bytes = 0;
         loop {
-            while running.len() < DOWNLOADS_AT_ONCE
+            while running.len() < at_once
                 && let Some(key) = keys.next()
             {
-                let client = client.clone();
-                running.spawn(async move {
-                    let answer = client.get_object().bucket(BUCKET).key(key).send().await;
-                    let body = answer.expect("object").body.collect().await.expect("body");
-                    body.into_bytes().len() as u64
-                });
+                running.spawn(get(client.clone(), key));
             }
             match running.join_next().await {
                 Some(length) => bytes += length.expect("task"),
                 None => return bytes,
             }
         }
-    })
+    });
+    assert!(bytes > 0);
+    println!("{}", start.elapsed().as_secs_f64());
+}
+
+async fn get(client: aws_sdk_s3::Client, key: String) -> u64 {
+    let mut wait = Duration::from_millis(200);
+    loop {
+        let asked = client.get_object().bucket(BUCKET).key(&key).send().await;
+        if let Ok(answer) = asked {
+            let body = answer.body.collect().await.expect("body");
+            return body.into_bytes().len() as u64;
+        }
+        tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        wait *= 2;
+    }
+}
+
+async fn keys(client: &aws_sdk_s3::Client) -> Vec<String> {
+    let mut keys = Vec::new();
+    let mut token = None;
+    loop {
+        let asked = client.list_objects_v2().bucket(BUCKET);
+        let Ok(page) = asked.set_continuation_token(token.clone()).send().await else {
+            continue;
+        };
+        let objects = page.contents.unwrap_or_default();
+        keys.extend(objects.into_iter().filter_map(|one| one.key));
+        token = page.next_continuation_token;
+        if token.is_none() {
+            return keys;
+        }
+    }
 }
 
 /// Runs this very program in another role.
@@ -131,10 +158,11 @@ struct Server {
 }
 
 impl Server {
-    fn start(count: usize, latency: Duration) -> Self {
+    fn start(count: usize, (millis, refused, most): (u64, u64, u64)) -> Self {
         use std::io::{BufRead, BufReader};
-        let millis = latency.as_millis().to_string();
-        let mut child = role(&["serve", &count.to_string(), &millis])
+        let mut child = role(&["serve"])
+            .args([count.to_string(), millis.to_string()])
+            .args([refused.to_string(), most.to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .expect("server");
@@ -143,6 +171,23 @@ impl Server {
         BufReader::new(out).read_line(&mut line).expect("port");
         let url = format!("http://127.0.0.1:{}", line.trim());
         Self { child, url }
+    }
+
+    /// Requests since this was last asked, and how many of them ran at once at most.
+    fn statistics(&self) -> (u64, usize) {
+        use std::io::{Read, Write};
+        let address = self.url.trim_start_matches("http://");
+        let mut socket = std::net::TcpStream::connect(address).expect("server");
+        let asked = "GET /statistics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        socket.write_all(asked.as_bytes()).expect("request");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("answer");
+        let body = answer.rsplit("\r\n").next().expect("body");
+        let (requests, most) = body.split_once(' ').expect("two numbers");
+        (
+            requests.parse().expect("a number"),
+            most.parse().expect("a number"),
+        )
     }
 }
 
@@ -153,11 +198,18 @@ impl Drop for Server {
     }
 }
 
+/// The program that is measured.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("QS_AUDIT_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_qs-audit").into())
+}
+
 /// The whole process: its time, and its peak memory in MB.
 fn process(folder: &Path, endpoint: &str, arguments: &[&str]) -> (f64, u64) {
     let mut command = Command::new("/usr/bin/time");
     command
-        .args(["-f", "%M", env!("CARGO_BIN_EXE_qs-audit"), "-q"])
+        .args(["-f", "%M"])
+        .arg(program())
+        .arg("-q")
         .args(arguments)
         .current_dir(folder)
         .env("AWS_ENDPOINT_URL", endpoint)
@@ -192,30 +244,41 @@ fn reading(count: usize, rounds: usize) {
     let arguments = [
         "chains", "--from", &from, "--format", "jsonl", "--logs", &logs,
     ];
-    println!("| latency | download s | qs-audit s | ratio | peak MB |");
-    println!("|---|---|---|---|---|");
-    let mut times = Vec::new();
-    for latency in [Duration::ZERO, LATENCY] {
-        let server = Server::start(count, latency);
-        let (mut downloads, mut runs, mut peak) = (Vec::new(), Vec::new(), 0);
+    println!(
+        "| latency | refused | plain client s | qs-audit s | ratio | at once | requests | peak MB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for manners in SERVERS {
+        let server = Server::start(count, manners);
+        let (mut downloads, mut runs) = (Vec::new(), Vec::new());
+        let (mut peak, mut most, mut requests) = (0, 0, 0);
         for _ in 0..rounds {
-            let start = Instant::now();
-            let done = role(&["download", &server.url]).status().expect("download");
-            downloads.push(start.elapsed().as_secs_f64());
-            assert!(done.success());
+            server.statistics();
             let (time, memory) = process(&folder, &server.url, &arguments);
             runs.push(time);
             peak = peak.max(memory);
+            (requests, most) = server.statistics();
+            let at_once = most.max(DOWNLOADS_AT_ONCE_MIN).to_string();
+            let output = role(&["download", &server.url, &at_once])
+                .output()
+                .expect("download");
+            assert!(output.status.success());
+            let seconds = String::from_utf8_lossy(&output.stdout);
+            downloads.push(seconds.trim().parse().expect("seconds"));
         }
         let (download, run) = (median(downloads), median(runs));
-        let millis = latency.as_millis();
+        let (millis, refused, limit) = manners;
+        let refused = if limit > 0 {
+            format!("over {limit}/s")
+        } else {
+            format!("{refused} %")
+        };
         println!(
-            "| {millis} ms | {download:.2} | {run:.2} | {:.2} | {peak} |",
+            "| {millis} ms | {refused} | {download:.2} | {run:.2} | {:.2} | {most} | {requests} | {peak} |",
             run / download
         );
-        times.push(run);
     }
-    println!("\nwith latency / without: {:.2}\n", times[1] / times[0]);
+    println!();
 }
 
 /// A store of 90 days, one new day, and findings over it.
@@ -296,16 +359,19 @@ fn main() {
     };
     match arguments.first().map(String::as_str) {
         Some("serve") => {
-            let latency = Duration::from_millis(number(2, 0) as u64);
-            server::serve(objects(number(1, 0)), latency, Box::new(|_| None));
+            let manners = server::Manners {
+                latency: Duration::from_millis(number(2, 0) as u64),
+                refused_percent: number(3, 0) as u64,
+                per_second_max: number(4, 0) as u64,
+            };
+            server::serve(objects(number(1, 0)), manners, Box::new(|_| None));
         }
         Some("download") => {
-            let bytes = download(&arguments[1]);
-            assert!(bytes > 0);
+            download(&arguments[1], number(2, 128));
         }
         Some("night") => night(number(1, 5)),
         _ => {
-            reading(number(0, 30_000), number(1, 5));
+            reading(number(0, 20_058), number(1, 5));
             night(number(1, 5));
         }
     }

@@ -53,7 +53,7 @@ fn serve(accounts: usize, days: i64) {
         .into_iter()
         .map(|(key, object)| (key, (object.body.into(), object.metadata)))
         .collect();
-    server::serve(objects, Duration::ZERO, Box::new(answers(keys)));
+    server::serve(objects, server::Manners::default(), Box::new(answers(keys)));
 }
 
 struct Server(Child, String);

@@ -62,6 +62,15 @@ pub trait LogSource: Sync {
     }
 }
 
+/// What a source that is far away asks and tells while it is listed.
+pub trait ListingWatcher: Sync {
+    /// So many objects are known.
+    fn listed(&self, objects: usize);
+
+    /// Whether an object will be read, so that it may be brought before all are listed.
+    fn will_read(&self, key: &str, version: &Version) -> bool;
+}
+
 /// Where CloudTrail's public keys come from.
 pub trait KeySource: Sync {
     /// The keys of a Region that were valid at any time from one moment to another.

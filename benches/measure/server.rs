@@ -10,7 +10,8 @@ use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 pub(crate) const BUCKET: &str = "amzn-s3-demo-bucket";
 const PAGE: usize = 1000;
@@ -105,9 +106,63 @@ fn list(objects: &Objects, query: &str) -> String {
     )
 }
 
+/// How a server behaves besides what it answers.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Manners {
+    /// Before each answer.
+    pub(crate) latency: Duration,
+    /// Of a hundred requests, so many are told to slow down.
+    pub(crate) refused_percent: u64,
+    /// Requests of a second beyond which all are told to slow down; 0 for any number.
+    pub(crate) per_second_max: u64,
+}
+
+/// Tells which requests are told to slow down, and how many run.
+#[derive(Default)]
+struct Gate {
+    requests: AtomicU64,
+    second: AtomicU64,
+    in_second: AtomicU64,
+    running: AtomicU64,
+    running_max: AtomicU64,
+}
+
+impl Gate {
+    fn refuses(&self, manners: &Manners, since: Instant) -> bool {
+        let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
+        self.running_max.fetch_max(running, Ordering::Relaxed);
+        let request = self.requests.fetch_add(1, Ordering::Relaxed);
+        let second = since.elapsed().as_secs();
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            self.in_second.store(0, Ordering::Relaxed);
+        }
+        let in_second = self.in_second.fetch_add(1, Ordering::Relaxed);
+        let chance = request.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        chance % 100 < manners.refused_percent
+            || (manners.per_second_max > 0 && in_second >= manners.per_second_max)
+    }
+}
+
+fn slow_down() -> Response<Full<Bytes>> {
+    let error =
+        "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+    let answer = Response::builder()
+        .status(503)
+        .header("content-type", "application/xml");
+    answer.body(Full::new(Bytes::from(error))).expect("answer")
+}
+
+/// What most requests that ran at the same time were since this was last asked, and how
+/// many there were: `GET /statistics`.
+fn statistics(gate: &Gate) -> String {
+    let requests = gate.requests.swap(0, Ordering::Relaxed);
+    let most = gate.running_max.swap(0, Ordering::Relaxed);
+    format!("{requests} {most}")
+}
+
 /// Serves until the process ends; prints its port.
-pub(crate) fn serve(objects: Objects, latency: Duration, answers: Answers) {
-    let known = Arc::new((objects, answers));
+pub(crate) fn serve(objects: Objects, manners: Manners, answers: Answers) {
+    let known = Arc::new((objects, answers, Gate::default(), Instant::now()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -125,11 +180,22 @@ pub(crate) fn serve(objects: Objects, latency: Duration, answers: Answers) {
                 let service = service_fn(move |request: Request<Incoming>| {
                     let known = Arc::clone(&known);
                     async move {
-                        if !latency.is_zero() {
-                            tokio::time::sleep(latency).await;
+                        let (objects, answers, gate, since) = &*known;
+                        if request.uri().path() == "/statistics" {
+                            let told = Full::new(Bytes::from(statistics(gate)));
+                            return Ok::<_, std::convert::Infallible>(Response::new(told));
                         }
-                        let answer = answer(&request, &known.0, &known.1);
-                        Ok::<_, std::convert::Infallible>(answer)
+                        let is_refused = gate.refuses(&manners, *since);
+                        if !manners.latency.is_zero() {
+                            tokio::time::sleep(manners.latency).await;
+                        }
+                        let answer = if is_refused {
+                            slow_down()
+                        } else {
+                            answer(&request, objects, answers)
+                        };
+                        gate.running.fetch_sub(1, Ordering::Relaxed);
+                        Ok(answer)
                     }
                 });
                 let _ = http1::Builder::new()

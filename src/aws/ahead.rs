@@ -2,34 +2,30 @@
 //! service takes, in bounded memory.
 //!
 //! Readers on their own threads ask for objects about in the order that was
-//! announced. Requests run ahead of them until the bodies in flight and those not yet
-//! taken reach a budget. How many run at once grows while answers come, and is halved
-//! when the service says that it is too much.
+//! announced. Requests run ahead of them until the bodies on their way and those not yet
+//! taken reach a budget. Several sources share one budget, and one [`Pace`]. A request
+//! that is to be made again gives its place to others while it waits.
 
+use super::pace::Pace;
+use super::patience::Patience;
 use super::trouble::{AwsError, Trouble};
 use crate::ports::SourceError;
 use hashbrown::{HashMap, HashSet};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Runtime};
 
-/// Requests at once: where it starts, and between which bounds it moves.
-const AT_ONCE_FIRST: usize = 32;
-const AT_ONCE_MIN: usize = 4;
-const AT_ONCE_MAX: usize = 192;
-/// Bytes in flight or waiting to be taken. One larger object may be alone.
+/// Bytes on their way or waiting to be taken. One larger object may be alone.
 const AHEAD_BYTES_MAX: u64 = 96 << 20;
-/// Objects waiting to be taken: small ones cost more than their bytes.
-const AHEAD_OBJECTS_MAX: usize = 2048;
+/// Objects on their way or waiting to be taken: small ones cost more than their bytes.
+const AHEAD_OBJECTS_MAX: usize = 16_384;
 
 /// Time of one try: this, and what a slow line takes for the bytes.
 const TRY_SECONDS: u64 = 60;
 const BYTES_PER_SECOND_MIN: u64 = 256 << 10;
-/// How often a wait is doubled: further ones are as long.
-const DOUBLINGS_MAX: u32 = 6;
 
 /// Asks for one object's body.
 pub(super) trait Fetch: Send + Sync + 'static {
@@ -48,32 +44,52 @@ pub(super) trait Fetch: Send + Sync + 'static {
 /// A body on its way.
 pub(super) type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, AwsError>> + Send + 'a>>;
 
-/// Bodies on their way, waiting, and still to come.
+/// Bodies on their way, waiting, and still to come, of several sources.
 pub(super) struct Ahead {
     shared: Arc<Shared>,
     runtime: Arc<Runtime>,
 }
 
+/// One source's bodies. When it is dropped, nothing more is asked for.
+pub(super) struct Feed {
+    shared: Arc<Shared>,
+    source: usize,
+    /// The threads that requests run on.
+    runtime: Arc<Runtime>,
+}
+
 struct Shared {
-    fetch: Box<dyn Fetch>,
-    /// How long the first retry waits, and how many tries there are.
-    patience: (Duration, u32),
+    patience: Patience,
+    started: Instant,
     state: Mutex<State>,
     arrived: Condvar,
 }
 
-#[derive(Default)]
+/// A source, and an object of it.
+type Id = (usize, u32);
+
 struct State {
-    announced: VecDeque<u32>,
-    in_flight: HashSet<u32>,
-    ready: HashMap<u32, Result<Vec<u8>, AwsError>>,
+    sources: Vec<Source>,
+    /// Sources that are still being listed.
+    listing: usize,
+    announced: VecDeque<Id>,
+    /// Objects whose wait is over, and that are asked for again as soon as one may.
+    due: VecDeque<Id>,
+    /// Objects in flight, waiting or due, with the tries that they had.
+    under_way: HashMap<Id, u32>,
+    ready: HashMap<Id, Result<Vec<u8>, AwsError>>,
     /// Objects that readers wait for: nobody is woken for any other.
-    awaited: HashSet<u32>,
-    /// Bytes in flight or ready.
+    awaited: HashSet<Id>,
+    /// Bytes under way or ready.
     bytes: u64,
-    at_once: usize,
-    /// Answers since `at_once` last changed.
-    answers: usize,
+    in_flight: usize,
+    pace: Pace,
+}
+
+/// What is known of a source.
+struct Source {
+    /// `None` when nobody reads it any more.
+    fetch: Option<Arc<dyn Fetch>>,
     /// Objects that came, or will not.
     fetched: u64,
     /// Credentials that nobody takes any more: nothing else need be asked.
@@ -81,19 +97,24 @@ struct State {
 }
 
 impl Ahead {
-    pub(super) fn new(
-        fetch: Box<dyn Fetch>,
-        runtime: Arc<Runtime>,
-        patience: (Duration, u32),
-    ) -> Self {
+    /// At most so many requests run at once.
+    pub(super) fn new(runtime: Arc<Runtime>, patience: Patience, at_once_max: usize) -> Self {
         let state = State {
-            at_once: AT_ONCE_FIRST,
-            ..State::default()
+            sources: Vec::new(),
+            listing: 0,
+            announced: VecDeque::new(),
+            due: VecDeque::new(),
+            under_way: HashMap::new(),
+            ready: HashMap::new(),
+            awaited: HashSet::new(),
+            bytes: 0,
+            in_flight: 0,
+            pace: Pace::new(at_once_max),
         };
         Self {
             shared: Arc::new(Shared {
-                fetch,
                 patience,
+                started: Instant::now(),
                 state: Mutex::new(state),
                 arrived: Condvar::new(),
             }),
@@ -101,41 +122,72 @@ impl Ahead {
         }
     }
 
-    /// Starts to bring these objects, in this order. What was announced before and
-    /// has not been asked for is forgotten.
+    /// Takes in a source.
+    pub(super) fn feed(&self, fetch: Arc<dyn Fetch>) -> Feed {
+        let mut state = self.shared.state();
+        state.sources.push(Source {
+            fetch: Some(fetch),
+            fetched: 0,
+            broken: None,
+        });
+        Feed {
+            shared: Arc::clone(&self.shared),
+            source: state.sources.len() - 1,
+            runtime: Arc::clone(&self.runtime),
+        }
+    }
+}
+
+impl Feed {
+    /// The source is being listed, until what is given back is dropped: meanwhile half
+    /// of the budget is kept for what will turn out to come first.
+    pub(super) fn while_listing(&self) -> WhileListing {
+        self.shared.state().listing += 1;
+        WhileListing(Arc::clone(&self.shared))
+    }
+
+    /// Starts to bring one more object, behind those announced before.
+    pub(super) fn announce_too(&self, object: u32) {
+        let mut state = self.shared.state();
+        state.announced.push_back((self.source, object));
+        self.shared.pump(&mut state, self.runtime.handle());
+    }
+
+    /// Starts to bring these objects, in this order. What was announced of the source
+    /// before and has not been asked for is forgotten.
     pub(super) fn announce(&self, objects: &[u32]) {
         let mut state = self.shared.state();
-        state.announced = objects.iter().copied().collect();
+        state.announced.retain(|(source, _)| *source != self.source);
+        let own = objects.iter().map(|&object| (self.source, object));
+        state.announced.extend(own);
         self.shared.pump(&mut state, self.runtime.handle());
     }
 
     /// How many objects came so far.
     pub(super) fn fetched(&self) -> u64 {
-        self.shared.state().fetched
+        self.shared.state().sources[self.source].fetched
     }
 
     /// The body of an object: when it is there.
     pub(super) fn take(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
+        let id = (self.source, object);
         let mut state = self.shared.state();
-        if let Some(broken) = &state.broken
-            && !state.ready.contains_key(&object)
-            && !state.in_flight.contains(&object)
-        {
-            return Err(SourceError {
-                message: broken.message.clone(),
-                is_absent: false,
-            });
-        }
-        if !state.ready.contains_key(&object) && !state.in_flight.contains(&object) {
+        if !state.is_known(id) {
+            if let Some(broken) = &state.sources[self.source].broken {
+                return Err(SourceError {
+                    message: broken.message.clone(),
+                    is_absent: false,
+                });
+            }
             // Whoever asks does not wait for the budget.
-            if let Some(at) = state.announced.iter().position(|&next| next == object) {
+            if let Some(at) = state.announced.iter().position(|&next| next == id) {
                 state.announced.remove(at);
             }
-            self.shared.start(&mut state, object, self.runtime.handle());
+            self.shared.start(&mut state, id, self.runtime.handle());
         }
         loop {
-            if let Some(outcome) = state.ready.remove(&object) {
-                state.bytes -= self.shared.fetch.bytes(object);
+            if let Some(outcome) = state.ready.remove(&id) {
+                state.bytes -= state.bytes_of(id);
                 self.shared.pump(&mut state, self.runtime.handle());
                 drop(state);
                 body.clear();
@@ -150,128 +202,204 @@ impl Ahead {
                     }),
                 };
             }
-            state.awaited.insert(object);
+            state.awaited.insert(id);
             state = self
                 .shared
                 .arrived
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
-            state.awaited.remove(&object);
+            state.awaited.remove(&id);
         }
     }
 }
 
-impl Shared {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Starts as many requests as bounds allow.
-    fn pump(self: &Arc<Self>, state: &mut State, handle: &Handle) {
-        while state.in_flight.len() < state.at_once
-            && state.ready.len() + state.in_flight.len() < AHEAD_OBJECTS_MAX
-            && let Some(&next) = state.announced.front()
-            && (state.bytes == 0 || state.bytes + self.fetch.bytes(next) <= AHEAD_BYTES_MAX)
-        {
-            state.announced.pop_front();
-            let is_known = state.in_flight.contains(&next) || state.ready.contains_key(&next);
-            if !is_known {
-                self.start(state, next, handle);
-            }
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        let State {
+            announced,
+            due,
+            under_way,
+            ready,
+            ..
+        } = &mut *state;
+        let is_own = |(source, _): &Id| *source == self.source;
+        announced.retain(|id| !is_own(id));
+        due.retain(|id| !is_own(id));
+        let mut dropped: Vec<Id> = ready
+            .extract_if(|id, _| is_own(id))
+            .map(|(id, _)| id)
+            .collect();
+        dropped.extend(under_way.extract_if(|id, _| is_own(id)).map(|(id, _)| id));
+        for id in dropped {
+            state.bytes -= state.bytes_of(id);
         }
+        state.sources[self.source].fetch = None;
     }
+}
 
-    fn start(self: &Arc<Self>, state: &mut State, object: u32, handle: &Handle) {
-        state.in_flight.insert(object);
-        state.bytes += self.fetch.bytes(object);
-        let shared = Arc::clone(self);
-        let own = handle.clone();
-        handle.spawn(async move {
-            let arrival = Arrival {
-                shared,
-                object,
-                own,
-            };
-            let outcome = arrival.shared.fetch_patiently(object).await;
-            arrival.settle(outcome);
-        });
-    }
+/// A source is being listed as long as this lives.
+pub(super) struct WhileListing(Arc<Shared>);
 
-    /// Tries again what may pass, each time after twice the wait.
-    async fn fetch_patiently(&self, object: u32) -> Result<Vec<u8>, AwsError> {
-        let mut tries = 1;
-        let (backoff, tries_max) = self.patience;
-        loop {
-            let time = self.fetch.seconds_max(object);
-            let asked = self.fetch.fetch(object);
-            let came = tokio::time::timeout(Duration::from_secs(time), asked).await;
-            let late = || AwsError::new(Trouble::Unreachable, format!("not there after {time} s"));
-            match came.unwrap_or_else(|_| Err(late())) {
-                Err(error) if error.may_pass() && tries < tries_max => {
-                    if error.kind == Trouble::Throttled {
-                        self.state().slow_down();
-                    }
-                    // Not all at the same moment again.
-                    let spread = backoff / 8 * (object % 8);
-                    let wait = backoff * 2_u32.pow((tries - 1).min(DOUBLINGS_MAX)) + spread;
-                    tokio::time::sleep(wait).await;
-                    tries += 1;
-                }
-                outcome => return outcome,
-            }
-        }
+impl Drop for WhileListing {
+    fn drop(&mut self) {
+        self.0.state().listing -= 1;
     }
 }
 
 impl State {
-    fn slow_down(&mut self) {
-        self.at_once = (self.at_once / 2).max(AT_ONCE_MIN);
-        self.answers = 0;
+    fn is_known(&self, id: Id) -> bool {
+        self.under_way.contains_key(&id) || self.ready.contains_key(&id)
     }
 
-    /// After as many answers as run at once, a quarter more may.
-    fn answered(&mut self) {
-        self.answers += 1;
-        if self.answers >= self.at_once {
-            self.at_once = (self.at_once + self.at_once.div_ceil(4)).min(AT_ONCE_MAX);
-            self.answers = 0;
+    fn bytes_of(&self, (source, object): Id) -> u64 {
+        let fetch = self.sources[source].fetch.as_ref();
+        fetch.map_or(0, |fetch| fetch.bytes(object))
+    }
+
+    /// Whether one more object is within the budget.
+    fn has_room(&self, id: Id) -> bool {
+        let part = if self.listing > 0 { 2 } else { 1 };
+        let objects = self.under_way.len() + self.ready.len();
+        let bytes = self.bytes + self.bytes_of(id);
+        self.bytes == 0
+            || (objects < AHEAD_OBJECTS_MAX / part && bytes <= AHEAD_BYTES_MAX / part as u64)
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Starts as many requests as bounds allow.
+    fn pump(self: &Arc<Self>, state: &mut State, handle: &Handle) {
+        loop {
+            if state.in_flight >= state.pace.at_once() {
+                state.pace.full(self.now());
+                return;
+            }
+            if let Some(id) = state.due.pop_front() {
+                self.ask(state, id, handle);
+                continue;
+            }
+            match state.announced.front() {
+                Some(&next) if state.is_known(next) => {
+                    state.announced.pop_front();
+                }
+                Some(&next) if state.has_room(next) => {
+                    state.announced.pop_front();
+                    self.start(state, next, handle);
+                }
+                _ => return,
+            }
         }
+    }
+
+    fn start(self: &Arc<Self>, state: &mut State, id: Id, handle: &Handle) {
+        state.under_way.insert(id, 0);
+        state.bytes += state.bytes_of(id);
+        self.ask(state, id, handle);
+    }
+
+    /// Makes one request.
+    fn ask(self: &Arc<Self>, state: &mut State, id: Id, handle: &Handle) {
+        let (source, object) = id;
+        let Some(fetch) = state.sources[source].fetch.clone() else {
+            return;
+        };
+        *state.under_way.entry(id).or_default() += 1;
+        state.in_flight += 1;
+        let arrival = Arrival {
+            shared: Arc::clone(self),
+            id,
+            own: handle.clone(),
+            is_settled: false,
+        };
+        handle.spawn(async move {
+            let time = fetch.seconds_max(object);
+            let asked = fetch.fetch(object);
+            let came = tokio::time::timeout(Duration::from_secs(time), asked).await;
+            let late = || AwsError::new(Trouble::Unreachable, format!("not there after {time} s"));
+            arrival.settle(came.unwrap_or_else(|_| Err(late())));
+        });
+    }
+
+    /// Asks again after a wait.
+    fn ask_later(self: &Arc<Self>, id: Id, wait: Duration, handle: &Handle) {
+        let (shared, own) = (Arc::clone(self), handle.clone());
+        handle.spawn(async move {
+            tokio::time::sleep(wait).await;
+            let mut state = shared.state();
+            state.due.push_back(id);
+            shared.pump(&mut state, &own);
+        });
     }
 }
 
 /// A request on its way. Whatever becomes of it, its reader is woken.
 struct Arrival {
     shared: Arc<Shared>,
-    object: u32,
+    id: Id,
     own: Handle,
+    is_settled: bool,
 }
 
 impl Arrival {
-    fn settle(&self, outcome: Result<Vec<u8>, AwsError>) {
-        let mut state = self.shared.state();
-        if state.in_flight.remove(&self.object) {
-            state.answered();
-            state.fetched += 1;
-            if let Err(error) = &outcome
-                && error.kind == Trouble::Credentials
-            {
-                state.announced.clear();
-                state.broken = Some(error.clone());
-            }
-            state.ready.insert(self.object, outcome);
-            let is_awaited = state.awaited.contains(&self.object);
-            self.shared.pump(&mut state, &self.own);
-            drop(state);
-            if is_awaited {
-                self.shared.arrived.notify_all();
-            }
+    fn settle(mut self, outcome: Result<Vec<u8>, AwsError>) {
+        self.note(outcome);
+    }
+
+    fn note(&mut self, outcome: Result<Vec<u8>, AwsError>) {
+        self.is_settled = true;
+        let (id, shared) = (self.id, &self.shared);
+        let mut state = shared.state();
+        state.in_flight -= 1;
+        let is_refused = outcome.as_ref().is_err_and(AwsError::may_pass);
+        state.pace.answered(shared.now(), is_refused);
+        let (source, object) = id;
+        if state.sources[source].fetch.is_none() {
+            shared.pump(&mut state, &self.own);
+            return;
+        }
+        let tries = state.under_way.get(&id).copied().unwrap_or(1);
+        if let Err(error) = &outcome
+            && let Some(wait) = shared.patience.wait(error, tries, object.into())
+        {
+            shared.ask_later(id, wait, &self.own);
+            shared.pump(&mut state, &self.own);
+            return;
+        }
+        state.under_way.remove(&id);
+        let of_source = &mut state.sources[source];
+        of_source.fetched += 1;
+        if let Err(error) = &outcome
+            && error.kind == Trouble::Credentials
+        {
+            of_source.broken = Some(error.clone());
+            state
+                .announced
+                .retain(|(announced, _)| *announced != source);
+        }
+        state.ready.insert(id, outcome);
+        let is_awaited = state.awaited.contains(&id);
+        shared.pump(&mut state, &self.own);
+        drop(state);
+        if is_awaited {
+            shared.arrived.notify_all();
         }
     }
 }
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        self.settle(Err(AwsError::other("the request broke off".to_owned())));
+        if !self.is_settled {
+            self.note(Err(AwsError::other("the request broke off".to_owned())));
+        }
     }
 }
 
@@ -316,7 +444,7 @@ mod tests {
         }
     }
 
-    fn ahead(bytes: u64) -> (Ahead, Arc<AtomicUsize>) {
+    fn ahead(bytes: u64) -> (Feed, Arc<AtomicUsize>) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_time()
@@ -329,15 +457,15 @@ mod tests {
             running_max: Arc::clone(&running_max),
             tries: Mutex::default(),
         };
-        let ahead = Ahead::new(
-            Box::new(numbers),
-            Arc::new(runtime),
-            (Duration::from_micros(50), 5),
-        );
-        (ahead, running_max)
+        let patience = Patience {
+            first: Duration::from_micros(50),
+            tries_max: 5,
+        };
+        let ahead = Ahead::new(Arc::new(runtime), patience, 192);
+        (ahead.feed(Arc::new(numbers)), running_max)
     }
 
-    fn expect(ahead: &Ahead, object: u32) {
+    fn expect(ahead: &Feed, object: u32) {
         let mut body = vec![9; 9];
         let outcome = ahead.take(object, &mut body);
         if object == 11 {
@@ -379,19 +507,80 @@ mod tests {
         assert!(running_max.load(Ordering::SeqCst) <= 2);
     }
 
+    /// Refuses one object as long as it is told to, and answers all others.
+    struct Refuses(Mutex<bool>);
+
+    impl Fetch for Refuses {
+        fn bytes(&self, _object: u32) -> u64 {
+            1
+        }
+
+        fn fetch(&self, object: u32) -> Fetching<'_> {
+            Box::pin(async move {
+                match *self.0.lock().unwrap() {
+                    true if object == 0 => {
+                        Err(AwsError::new(Trouble::Throttled, "slow down".to_owned()))
+                    }
+                    _ => Ok(object.to_be_bytes().to_vec()),
+                }
+            })
+        }
+    }
+
     #[test]
-    fn being_told_to_slow_down_halves_what_runs_at_once() {
-        let mut state = State {
-            at_once: 64,
-            ..State::default()
+    fn a_request_that_waits_gives_its_place_to_others() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
+        let refuses = Arc::new(Refuses(Mutex::new(true)));
+        let patience = Patience {
+            first: Duration::from_millis(1),
+            tries_max: 1_000_000,
         };
-        state.slow_down();
-        assert_eq!(state.at_once, 32);
-        (0..32).for_each(|_| state.answered());
-        assert_eq!(state.at_once, 40);
-        (0..10).for_each(|_| state.slow_down());
-        assert_eq!(state.at_once, AT_ONCE_MIN);
-        (0..100_000).for_each(|_| state.answered());
-        assert_eq!(state.at_once, AT_ONCE_MAX);
+        // One at a time: if the wait kept its place, no other would ever come.
+        let ahead = Ahead::new(Arc::new(runtime), patience, 1);
+        let feed = ahead.feed(Arc::clone(&refuses) as Arc<dyn Fetch>);
+        feed.announce(&(0..11).collect::<Vec<u32>>());
+        (1..11).for_each(|object| expect(&feed, object));
+        *refuses.0.lock().unwrap() = false;
+        expect(&feed, 0);
+    }
+
+    #[test]
+    fn what_nobody_reads_any_more_takes_no_room() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_time()
+            .build()
+            .unwrap();
+        let patience = Patience {
+            first: Duration::from_micros(50),
+            tries_max: 5,
+        };
+        let ahead = Ahead::new(Arc::new(runtime), patience, 192);
+        let one = ahead.feed(Arc::new(Refuses(Mutex::new(true))));
+        let other = ahead.feed(Arc::new(Refuses(Mutex::new(false))));
+        one.announce(&(0..1000).collect::<Vec<u32>>());
+        expect(&one, 500);
+        drop(one);
+        other.announce(&[1, 2]);
+        expect(&other, 1);
+        expect(&other, 2);
+        assert_eq!(other.fetched(), 2);
+        assert_eq!(ahead.shared.state().bytes, 0);
+    }
+
+    #[test]
+    fn half_of_the_budget_is_kept_while_sources_are_listed() {
+        let (ahead, _) = ahead(AHEAD_BYTES_MAX / 4);
+        let listing = ahead.while_listing();
+        (0..4).for_each(|object| ahead.announce_too(object));
+        assert_eq!(ahead.shared.state().announced.len(), 2);
+        drop(listing);
+        ahead.announce(&[2, 3]);
+        assert_eq!(ahead.shared.state().announced.len(), 0);
+        (0..4).for_each(|object| expect(&ahead, object));
     }
 }

@@ -41,7 +41,7 @@ impl Aws {
         ids: &[String],
     ) -> Result<ExecutionAnswer, AwsError> {
         let client = Client::new(&self.config(access));
-        let backoff = self.backoff();
+        let backoff = self.patience().first;
         self.block_on(async {
             let mut told = Vec::new();
             let mut answer = ExecutionAnswer::default();

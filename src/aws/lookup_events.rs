@@ -6,7 +6,8 @@
 //! such piece is an object of this source, so that what was read stays read. Calls
 //! that are of interest only for who made them cannot be asked for.
 
-use super::ahead::{Ahead, Fetch, Fetching};
+use super::ahead::{Ahead, Feed, Fetch, Fetching};
+use super::patience::Patience;
 use super::session::{Access, Aws};
 use super::trouble::AwsError;
 use crate::model::text::Text;
@@ -92,7 +93,7 @@ struct Piece {
 /// Events of accounts by `LookupEvents`.
 pub struct LookupLogs {
     pieces: Arc<Pieces>,
-    ahead: Ahead,
+    feed: Feed,
     listing: Listing,
 }
 
@@ -109,6 +110,9 @@ struct Place {
     /// Whoever asks here waits for its turn.
     turn: tokio::sync::Mutex<()>,
 }
+
+/// Pieces that are asked for at once.
+const PIECES_AT_ONCE_MAX: usize = 192;
 
 /// Minutes after which all of a stretch of time is there (facts.md 1.5).
 const SETTLED_AFTER_SECONDS: i64 = 3600;
@@ -159,10 +163,10 @@ impl LookupLogs {
             all,
             pause,
         });
-        // The SDK tries again by itself here.
-        let patience = (aws.backoff(), 1);
+        // The SDK tries again by itself here, and each place has a pace of its own.
+        let ahead = Ahead::new(aws.runtime(), Patience::ONCE, PIECES_AT_ONCE_MAX);
         Self {
-            ahead: Ahead::new(Box::new(Arc::clone(&pieces)), aws.runtime(), patience),
+            feed: ahead.feed(Arc::clone(&pieces) as Arc<dyn Fetch>),
             pieces,
             listing,
         }
@@ -252,7 +256,7 @@ fn days(from: UtcSecond, to: UtcSecond, now: UtcSecond) -> Vec<(UtcSecond, UtcSe
     days
 }
 
-impl Fetch for Arc<Pieces> {
+impl Fetch for Pieces {
     fn bytes(&self, _object: u32) -> u64 {
         PIECE_BYTES
     }
@@ -282,15 +286,15 @@ impl LogSource for LookupLogs {
     }
 
     fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
-        self.ahead.take(object, body)
+        self.feed.take(object, body)
     }
 
     fn expect(&self, objects: &[u32]) {
-        self.ahead.announce(objects);
+        self.feed.announce(objects);
     }
 
     fn fetched(&self) -> Option<u64> {
-        Some(self.ahead.fetched())
+        Some(self.feed.fetched())
     }
 
     fn listing(&self) -> &Listing {

@@ -5,8 +5,10 @@
 //! |---|---|
 //! | runtime, credentials, Regions, roles | [`session`] |
 //! | what went wrong, in words that say what to do | [`trouble`] |
-//! | which objects of a bucket are logs of the window | [`s3_list`] |
-//! | their bytes, brought ahead of being asked for | [`s3`], [`ahead`] |
+//! | logs in a bucket | [`s3`] |
+//! | their bytes, brought ahead of being asked for | [`ahead`] |
+//! | how many requests run at once | [`pace`] |
+//! | when a request that failed is made again | [`patience`] |
 //! | events of accounts without a readable bucket | [`lookup_events`] |
 //! | trails, for `doctor` | [`trails`] |
 //! | the keys that digests are signed with | [`public_keys`] |
@@ -22,10 +24,11 @@ mod athena;
 mod cost_explorer;
 mod lookup_events;
 mod organizations;
+mod pace;
+mod patience;
 mod public_keys;
 mod quicksight;
 mod s3;
-mod s3_list;
 mod session;
 mod trails;
 mod trouble;
@@ -35,8 +38,7 @@ pub use cost_explorer::{CostPage, CostQuestion};
 pub use lookup_events::{LOOKUP_DAYS_MAX, LOOKUP_EVERY, LookupLogs, LookupPlace};
 pub use organizations::ListedAccounts;
 pub use public_keys::PublicKeyLookup;
-pub use s3::S3Logs;
-pub use s3_list::S3Location;
+pub use s3::{S3Location, S3Logs};
 pub use session::{Access, Aws};
 pub use trails::Trail;
 pub use trouble::{AwsError, Trouble};

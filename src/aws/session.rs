@@ -1,5 +1,7 @@
 //! The runtime, credentials, Regions and roles that every service shares.
 
+use super::ahead::Ahead;
+use super::patience::Patience;
 use super::trouble::AwsError;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::sts::AssumeRoleProvider;
@@ -14,14 +16,21 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_types::retry::RetryConfig;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 
 /// Tries of one request, where neither `AWS_MAX_ATTEMPTS` nor the profile says.
 const ATTEMPTS_MAX: u32 = 6;
 /// What the SDK tries by itself: not a choice of anybody.
 const ATTEMPTS_OF_SDK: u32 = 3;
+/// Lists that run at once. Listing is a small part of the requests.
+const LISTS_AT_ONCE: usize = 64;
+/// Bodies that are asked for at once, however well that pays.
+const GETS_AT_ONCE_MAX: usize = 1024;
+/// Files that may be open besides sockets.
+const FILES_OPEN_MAX: usize = 96;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// The Region of services that are asked in one place only, where none is set.
@@ -50,6 +59,9 @@ pub struct Aws {
     regions: Mutex<BTreeMap<String, String>>,
     /// Tries of a request, as the environment says.
     attempts: u32,
+    /// Bodies of all buckets, brought ahead.
+    ahead: OnceLock<Ahead>,
+    lists: Arc<Semaphore>,
 }
 
 impl Aws {
@@ -93,6 +105,8 @@ impl Aws {
             configs: Mutex::default(),
             regions: Mutex::default(),
             attempts,
+            ahead: OnceLock::new(),
+            lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
         })
     }
 
@@ -125,9 +139,26 @@ impl Aws {
         Ok(aws)
     }
 
-    /// Tries of a request, where they are counted here and not by the SDK.
-    pub(super) fn attempts(&self) -> u32 {
-        self.attempts
+    /// How a request is made again, where that is done here and not by the SDK.
+    pub(super) fn patience(&self) -> Patience {
+        Patience {
+            first: self.backoff,
+            tries_max: self.attempts,
+        }
+    }
+
+    /// Bodies of all buckets, brought ahead in one budget.
+    pub(super) fn ahead(&self) -> &Ahead {
+        self.ahead.get_or_init(|| {
+            let at_once_max = sockets_max().saturating_sub(LISTS_AT_ONCE);
+            let at_once_max = at_once_max.clamp(1, GETS_AT_ONCE_MAX);
+            Ahead::new(self.runtime(), self.patience(), at_once_max)
+        })
+    }
+
+    /// Lists that may be made at once, of all buckets.
+    pub(super) fn lists(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.lists)
     }
 
     /// Where a bucket turned out to be.
@@ -152,11 +183,6 @@ impl Aws {
         let answer =
             answer.map_err(|error| AwsError::of(&error, "sts:GetCallerIdentity", "AWS STS"))?;
         Ok(answer.account.unwrap_or_default())
-    }
-
-    /// How long the first retry of a body waits.
-    pub(super) fn backoff(&self) -> Duration {
-        self.backoff
     }
 
     /// The Region of the environment.
@@ -209,6 +235,35 @@ impl Aws {
         Arc::clone(&self.runtime)
     }
 }
+
+/// How many sockets may be open: as many files as the system lets this process open, less
+/// those that it needs otherwise. The process asks for as many as it may have: where 256
+/// are usual, 4096 often are allowed.
+fn sockets_max() -> usize {
+    #[cfg(unix)]
+    let files_max = {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let told = getrlimit(Resource::Nofile);
+        let wanted = told.maximum.unwrap_or(u64::MAX).min(FILES_WANTED);
+        let current = told.current.unwrap_or(u64::MAX);
+        let raised = Rlimit {
+            current: Some(wanted),
+            ..told
+        };
+        if current < wanted && setrlimit(Resource::Nofile, raised).is_ok() {
+            wanted
+        } else {
+            current
+        }
+    };
+    #[cfg(not(unix))]
+    let files_max = FILES_WANTED;
+    let files_max = usize::try_from(files_max).unwrap_or(usize::MAX);
+    files_max.saturating_sub(FILES_OPEN_MAX)
+}
+
+/// Files that a process of this kind wants to be able to open.
+const FILES_WANTED: u64 = 4096;
 
 /// An HTTP client with the proxies of the environment.
 fn client() -> SharedHttpClient {

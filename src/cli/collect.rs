@@ -9,6 +9,7 @@ use super::moments::{self, DefaultWindow};
 use super::progress::Progress;
 use super::sources;
 use super::stores;
+use super::stretches::Stretches;
 use super::terminal::{say, write_out};
 use crate::config::{LogLocation, Settings};
 use crate::model::coverage::Limits;
@@ -20,12 +21,14 @@ use crate::model::time::{UtcSecond, day_number};
 use crate::model::window::TimeWindow;
 use crate::output::human::{count, line, plural, safe};
 use crate::pipeline::{self, Plan, Watcher};
-use crate::ports::LogSource;
+use crate::ports::{LogSource, Sources, Version};
 use crate::store::{Entry, ReadObject, Writer};
 use hashbrown::HashSet;
 use std::fmt::Write as _;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// How far back the first run looks: a week to judge, and four to compare it with.
 const FIRST_SECONDS: i64 = 36 * 86_400;
@@ -67,9 +70,9 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
     }
     let holder = format!("process {}, since {now}", std::process::id());
     let locations = sources::canonical(locations);
-    let roots: Vec<String> = locations.iter().flat_map(sources::roots).collect();
     let mut writer = Writer::open(&root, &holder, args.wait, now)?;
-    let window = window(global, &settings, &mut writer, (&roots, now))?;
+    let stretches = stretches(global, &settings, &mut writer, (&locations, now))?;
+    let window = stretches.window();
     let run = writer.begin(&window)?;
     let mut done = Done::default();
     let mut collector = Collector {
@@ -80,9 +83,9 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
         batch_objects: args.commit_every as usize,
         done: &mut done,
     };
-    collector.logs(&locations, &roots)?;
+    collector.logs(&locations, &stretches)?;
     // What was read of logs counts, whatever else goes wrong.
-    writer.cover(&roots, &window)?;
+    writer.cover(&stretches.looked())?;
     writer.finish(run, done.objects_read)?;
     let gathered = gather::gather(global, &settings, &mut writer, &window, &mut done);
     let tidied = writer.tidy(settings.store.retention_days)?;
@@ -104,27 +107,23 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
 }
 
 /// What to look at: as asked, else from a little before the end of the last run.
-fn window(
+fn stretches(
     global: &Global,
     settings: &Settings,
     writer: &mut Writer,
-    (roots, now): (&[String], UtcSecond),
-) -> Result<TimeWindow, Failure> {
-    let asked = global.since.is_some() || global.from.is_some() || global.to.is_some();
+    (locations, now): (&[LogLocation], UtcSecond),
+) -> Result<Stretches, Failure> {
+    let is_asked = global.since.is_some() || global.from.is_some() || global.to.is_some();
     let usual = moments::window(global, now, DefaultWindow::Last(FIRST_SECONDS))?;
-    let to = usual.to.unwrap_or(now.plus(1)).min(now.plus(1));
-    let last = writer.resume(roots)?;
-    let look_back = i64::from(settings.store.look_back_days) * 86_400;
-    Ok(match last {
-        Some(last) if !asked => TimeWindow {
-            from: Some(last.plus(-look_back).min(now)),
-            to: Some(to),
-        },
-        _ => TimeWindow {
-            to: Some(to),
-            ..usual
-        },
-    })
+    let usual = TimeWindow {
+        to: Some(usual.to.unwrap_or(now.plus(1)).min(now.plus(1))),
+        ..usual
+    };
+    if is_asked {
+        return Ok(Stretches::asked(locations, usual));
+    }
+    let look_back_seconds = i64::from(settings.store.look_back_days) * 86_400;
+    Stretches::going_on(locations, writer, (usual, look_back_seconds, now))
 }
 
 struct Collector<'a> {
@@ -141,20 +140,30 @@ struct Collector<'a> {
 struct Wanted {
     object: u32,
     key: Text,
-    version: crate::ports::Version,
+    version: Version,
     day: Option<jiff::civil::Date>,
 }
 
+/// Objects of one commit, and those of the next.
+struct Objects<'a> {
+    batch: &'a [Wanted],
+    next: &'a [Wanted],
+}
+
 impl Collector<'_> {
-    fn logs(&mut self, locations: &[LogLocation], roots: &[String]) -> Result<(), Failure> {
-        let mut logs = sources::open(self.global, locations, &self.window)?;
-        let failed = logs.listing().failed.clone();
-        self.writer.note_listing(roots, &self.window, &failed)?;
+    fn logs(&mut self, locations: &[LogLocation], stretches: &Stretches) -> Result<(), Failure> {
+        let mut logs = self.list(stretches)?;
+        let looked = stretches.looked();
+        let mut failed = logs.listing().failed.clone();
+        // One place may have been looked at in two stretches of time.
+        failed.sort();
+        failed.dedup();
+        self.writer.note_listing(&looked, &failed)?;
         self.done.gaps.extend(failed);
         // What was listed once and could not be read is tried again.
         let mut unread = self.writer.unread()?;
         unread.retain(|key| {
-            !key.starts_with(LOOKED_UP) && roots.iter().any(|root| is_below(key, root))
+            !key.starts_with(LOOKED_UP) && looked.iter().any(|one| is_below(key, one.place))
         });
         for source in sources::of_keys(locations, &unread)? {
             logs.add(source);
@@ -168,12 +177,32 @@ impl Collector<'_> {
         let mut recent = self.recent(&wanted)?;
         // Other roles may be declared than before, whether or not there is anything new.
         let mut interest = pipeline::interest_in(&plan, &recent, known);
-        for batch in wanted.chunks(self.batch_objects) {
-            interest = self.batch(&plan, &logs, batch, (&mut recent, &interest), &progress)?;
+        for (at, batch) in wanted.chunks(self.batch_objects).enumerate() {
+            let next = wanted.chunks(self.batch_objects).nth(at + 1);
+            let objects = Objects {
+                batch,
+                next: next.unwrap_or_default(),
+            };
+            interest = self.batch(&plan, &logs, &objects, (&mut recent, &interest), &progress)?;
         }
         progress.finish();
         self.came_late(&plan, locations, &mut recent, interest)?;
         Ok(self.writer.set_fact("topology", &self.topology())?)
+    }
+
+    /// Lists what is looked at; what is new of it may be on its way at once.
+    fn list(&mut self, stretches: &Stretches) -> Result<Sources, Failure> {
+        let writer = Mutex::new(&mut *self.writer);
+        let seen: Mutex<HashSet<u64>> = Mutex::default();
+        let state = RandomState::new();
+        let is_new = |key: &str, version: &Version| {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            // What cannot be told here is read in its turn, and says so then.
+            seen.insert(state.hash_one(key))
+                && matches!(writer.entry(key, version), Ok(Entry::New | Entry::Changed))
+        };
+        sources::open_each(self.global, &stretches.places(), &is_new)
     }
 
     fn plan(&self) -> Plan {
@@ -250,12 +279,13 @@ impl Collector<'_> {
         &mut self,
         plan: &Plan,
         logs: &dyn LogSource,
-        batch: &[Wanted],
+        &Objects { batch, next }: &Objects<'_>,
         (recent, known): (&mut Vec<Event>, &Interest),
         watcher: &dyn Watcher,
     ) -> Result<Interest, Failure> {
-        let objects: Vec<u32> = batch.iter().map(|one| one.object).collect();
-        let collected = pipeline::collect(plan, logs, &objects, (recent, known), watcher)?;
+        let objects = |of: &[Wanted]| of.iter().map(|one| one.object).collect::<Vec<u32>>();
+        let asked = (&*objects(batch), &*objects(next));
+        let collected = pipeline::collect(plan, logs, asked, (recent, known), watcher)?;
         let mut read = Vec::new();
         for (wanted, object) in batch.iter().zip(collected.objects) {
             recent.extend(object.events.iter().cloned());
@@ -322,7 +352,11 @@ impl Collector<'_> {
                     let known = (&mut *recent, &interest);
                     let before = self.done.objects_read;
                     let unwatched = &pipeline::Unwatched;
-                    interest = self.batch(plan, &*logs, &again, known, unwatched)?;
+                    let objects = Objects {
+                        batch: &again,
+                        next: &[],
+                    };
+                    interest = self.batch(plan, &*logs, &objects, known, unwatched)?;
                     self.done.objects_read = before;
                 }
             }

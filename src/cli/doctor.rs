@@ -164,7 +164,12 @@ fn logs(
             seen.entry(account_id.to_string()).or_default().is_looked_up = true;
             continue;
         }
-        let listed = match sources::open(global, std::slice::from_ref(location), window) {
+        let listed = match sources::open(
+            global,
+            std::slice::from_ref(location),
+            window,
+            sources::NONE,
+        ) {
             Ok(listed) => listed,
             Err(failure) => {
                 lines.push(Line::failed(

@@ -200,7 +200,7 @@ impl Inputs {
         window: TimeWindow,
         wanted: Wants,
     ) -> Result<Self, Failure> {
-        let logs = Logs::Read(sources::open(global, locations, &window)?);
+        let logs = Logs::Read(sources::open(global, locations, &window, sources::ALL)?);
         Self::of_logs(global, logs, settings, window, wanted)
     }
 

@@ -26,6 +26,7 @@ mod select;
 mod show;
 mod sources;
 mod stores;
+mod stretches;
 mod terminal;
 mod verify;
 

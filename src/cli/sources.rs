@@ -7,7 +7,7 @@ use crate::config::{LogLocation, S3Settings, Settings};
 use crate::local::{LocalLogs, key_of};
 use crate::model::key::is_below;
 use crate::model::window::TimeWindow;
-use crate::ports::{LogSource, Sources};
+use crate::ports::{LogSource, Sources, Version};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -42,22 +42,56 @@ fn location(global: &Global, logs: &str) -> LogLocation {
     }
 }
 
+/// Says of an object whether it will be read.
+pub(super) type WillRead<'a> = &'a (dyn Fn(&str, &Version) -> bool + Sync);
+
+/// All that is listed is read.
+pub(super) const ALL: WillRead<'static> = &|_, _| true;
+/// What is listed is looked at first.
+pub(super) const NONE: WillRead<'static> = &|_, _| false;
+
 /// Lists all of them. One that cannot be reached is a gap, unless nothing else is left.
 pub(super) fn open(
     global: &Global,
     locations: &[LogLocation],
     window: &TimeWindow,
+    will_read: WillRead<'_>,
+) -> Result<Sources, Failure> {
+    let places: Vec<Place<'_>> = locations
+        .iter()
+        .map(|location| (location, *window))
+        .collect();
+    open_each(global, &places, will_read)
+}
+
+/// A location, and the window that is looked at there.
+pub(super) type Place<'a> = (&'a LogLocation, TimeWindow);
+
+/// Lists each in a window of its own.
+pub(super) fn open_each(
+    global: &Global,
+    places: &[Place<'_>],
+    will_read: WillRead<'_>,
 ) -> Result<Sources, Failure> {
     let mut sources = Sources::default();
-    let paths = paths(locations);
-    if !paths.is_empty() {
+    let mut local: Vec<(TimeWindow, Vec<PathBuf>)> = Vec::new();
+    for (location, window) in places {
+        if let LogLocation::Path(path) = location {
+            match local.iter_mut().find(|(known, _)| known == window) {
+                Some((_, paths)) => paths.push(path.clone()),
+                None => local.push((*window, vec![path.clone()])),
+            }
+        }
+    }
+    for (window, paths) in &local {
         let measure = progress::is_wanted(global);
         let mut stdin = std::io::stdin();
-        let local = LocalLogs::open(&paths, window, &mut stdin, measure)?;
+        let local = LocalLogs::open(paths, window, &mut stdin, measure)?;
         sources.add(Box::new(local));
     }
-    if paths.len() < locations.len() {
-        remote::open(global, locations, window, &mut sources)?;
+    let is_remote = |(location, _): &Place<'_>| !matches!(location, LogLocation::Path(_));
+    if places.iter().any(is_remote) {
+        remote::open(global, places, will_read, &mut sources)?;
     }
     Ok(sources)
 }
@@ -182,8 +216,8 @@ mod remote {
 
     pub(super) fn open(
         _global: &Global,
-        _locations: &[LogLocation],
-        _window: &TimeWindow,
+        _places: &[super::Place<'_>],
+        _will_read: super::WillRead<'_>,
         _sources: &mut Sources,
     ) -> Result<(), Failure> {
         Err(without_aws())
@@ -219,73 +253,59 @@ mod remote {
 
 #[cfg(feature = "aws")]
 mod remote {
-    use super::{Failure, Global, LogLocation, S3Settings, Sources, TimeWindow};
+    use super::{
+        ALL, Failure, Global, LogLocation, Place, S3Settings, Sources, TimeWindow, Version,
+        WillRead,
+    };
     use crate::aws::{
         Access, Aws, AwsError, LOOKUP_EVERY, LookupLogs, LookupPlace, PublicKeyLookup, S3Location,
         S3Logs, Trouble,
     };
     use crate::cli::{inputs, progress};
     use crate::config::Role;
-    use crate::ports::KeySource;
+    use crate::ports::{KeySource, ListingWatcher};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, PoisonError};
 
     pub(super) fn open(
         global: &Global,
-        locations: &[LogLocation],
-        window: &TimeWindow,
+        places: &[Place<'_>],
+        will_read: WillRead<'_>,
         sources: &mut Sources,
     ) -> Result<(), Failure> {
         let aws = Aws::new()?;
-        let mut is_any = locations
+        let is_other = places
             .iter()
-            .any(|one| matches!(one, LogLocation::Path(_)));
-        let mut failed: Vec<AwsError> = Vec::new();
-        let mut places = Vec::new();
-        let listing = progress::Listing::new(global);
-        for location in locations {
+            .any(|(location, _)| !matches!(location, LogLocation::S3(_)));
+        let mut buckets = Vec::new();
+        let mut lookups: Vec<(TimeWindow, Vec<LookupPlace>)> = Vec::new();
+        for (location, window) in places {
             match location {
                 LogLocation::Path(_) => {}
-                LogLocation::S3(bucket) => {
-                    let location = s3(bucket)?;
-                    let on_listed = |objects| listing.listed(&bucket.url, objects);
-                    match S3Logs::open(&aws, location, window, &on_listed) {
-                        Ok(logs) => {
-                            is_any = true;
-                            sources.add(Box::new(logs));
-                        }
-                        Err(error) if error.kind == Trouble::Credentials => {
-                            return Err(error.into());
-                        }
-                        Err(error) => {
-                            sources.add_failed(bucket.url.as_str().into(), error.to_string());
-                            failed.push(error);
-                        }
-                    }
-                }
+                LogLocation::S3(bucket) => buckets.push((bucket, s3(bucket)?, *window)),
                 LogLocation::LookupEvents {
                     account_id,
                     regions,
                     role,
                 } => {
-                    is_any = true;
-                    places.extend(regions.iter().map(|region| LookupPlace {
+                    let own = regions.iter().map(|region| LookupPlace {
                         account_id: account_id.to_string(),
                         access: access(role, Some(region)),
-                    }));
+                    });
+                    match lookups.iter_mut().find(|(known, _)| known == window) {
+                        Some((_, places)) => places.extend(own),
+                        None => lookups.push((*window, own.collect())),
+                    }
                 }
             }
         }
-        if !places.is_empty() {
-            let now = inputs::now(global)?;
-            sources.add(Box::new(LookupLogs::open(
-                &aws,
-                &places,
-                window,
-                (now, LOOKUP_EVERY),
-            )));
+        let (is_bucket, failed) = list(global, &aws, buckets, will_read, sources)?;
+        for (window, places) in lookups {
+            let at = (inputs::now(global)?, LOOKUP_EVERY);
+            sources.add(Box::new(LookupLogs::open(&aws, &places, &window, at)));
         }
-        listing.finish();
-        match failed.into_iter().next() {
-            Some(error) if !is_any => Err(error.into()),
+        match failed {
+            Some(error) if !is_bucket && !is_other => Err(error.into()),
             _ => Ok(()),
         }
     }
@@ -297,23 +317,89 @@ mod remote {
         sources: &mut Sources,
     ) -> Result<(), Failure> {
         let aws = Aws::new()?;
-        let listing = progress::Listing::new(global);
+        let mut buckets = Vec::new();
         for location in locations {
-            let LogLocation::S3(bucket) = location else {
-                continue;
-            };
-            let digests = s3(bucket)?.digests();
-            let on_listed = |objects| listing.listed(&bucket.url, objects);
-            match S3Logs::open(&aws, digests, window, &on_listed) {
-                Ok(digests) => sources.add(Box::new(digests)),
-                Err(error) if error.kind == Trouble::Credentials => return Err(error.into()),
-                Err(error) => {
-                    sources.add_failed(bucket.url.as_str().into(), error.to_string());
-                }
+            if let LogLocation::S3(bucket) = location {
+                buckets.push((bucket, s3(bucket)?.digests(), *window));
             }
         }
-        listing.finish();
+        list(global, &aws, buckets, ALL, sources)?;
         Ok(())
+    }
+
+    /// Buckets that are listed at the same time.
+    const BUCKETS_AT_ONCE: usize = 16;
+
+    /// A bucket as it was named, how to reach it, and the window that is looked at there.
+    type Bucket<'a> = (&'a S3Settings, S3Location, TimeWindow);
+
+    /// Lists buckets, many at a time, and adds them in their order. Tells whether any could
+    /// be listed, and what was the matter with the first that could not.
+    fn list(
+        global: &Global,
+        aws: &Aws,
+        buckets: Vec<Bucket<'_>>,
+        will_read: WillRead<'_>,
+        sources: &mut Sources,
+    ) -> Result<(bool, Option<AwsError>), Failure> {
+        let progress = progress::Listing::new(global);
+        let next = AtomicUsize::new(0);
+        let listed: Vec<Mutex<Option<Result<S3Logs, AwsError>>>> =
+            buckets.iter().map(|_| Mutex::default()).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..buckets.len().min(BUCKETS_AT_ONCE) {
+                scope.spawn(|| {
+                    while let Some((at, (named, location, window))) = {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        buckets.get(at).map(|bucket| (at, bucket))
+                    } {
+                        let watcher = Watcher {
+                            progress: &progress,
+                            named: &named.url,
+                            will_read,
+                        };
+                        let logs = S3Logs::open(aws, location.clone(), window, &watcher);
+                        *listed[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(logs);
+                    }
+                });
+            }
+        });
+        progress.finish();
+        let (mut is_any, mut failed) = (false, None);
+        for ((named, ..), logs) in buckets.iter().zip(listed) {
+            match logs.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                Some(Ok(logs)) => {
+                    is_any = true;
+                    sources.add(Box::new(logs));
+                }
+                Some(Err(error)) if error.kind == Trouble::Credentials => {
+                    return Err(error.into());
+                }
+                Some(Err(error)) => {
+                    sources.add_failed(named.url.as_str().into(), error.to_string());
+                    failed.get_or_insert(error);
+                }
+                None => {}
+            }
+        }
+        Ok((is_any, failed))
+    }
+
+    /// Shows how far a bucket's listing is, and says what of it will be read.
+    struct Watcher<'a> {
+        progress: &'a progress::Listing,
+        named: &'a str,
+        will_read: WillRead<'a>,
+    }
+
+    impl ListingWatcher for Watcher<'_> {
+        fn listed(&self, objects: usize) {
+            self.progress.listed(self.named, objects);
+        }
+
+        fn will_read(&self, key: &str, version: &Version) -> bool {
+            (self.will_read)(key, version)
+        }
     }
 
     /// Who is asked for public keys: CloudTrail, with the access of the first bucket.

@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
     }
     let locations = sources::canonical(sources::locations(global, &settings)?);
     let verifying = Verifying::open(global, &settings, &locations, &window, args)?;
-    let logs = sources::open(global, &locations, &window)?;
+    let logs = sources::open(global, &locations, &window, sources::NONE)?;
     let plan = Plan {
         window,
         threads: usize::from(global.threads),

@@ -36,7 +36,8 @@ pub struct Collected {
     pub interest: Interest,
 }
 
-/// Reads some objects of a source. `recent` are events that were kept before and may
+/// Reads some objects of a source; others are read after them, and may be brought ahead.
+/// `recent` are events that were kept before and may
 /// belong together with those read now; `known` is the interest so far.
 ///
 /// The same objects with the same knowledge give the same result, whatever the
@@ -48,7 +49,7 @@ pub struct Collected {
 pub fn collect(
     plan: &Plan,
     source: &dyn LogSource,
-    objects: &[u32],
+    (objects, next): (&[u32], &[u32]),
     (recent, known): (&[Event], &Interest),
     watcher: &dyn Watcher,
 ) -> Result<Collected, PipelineError> {
@@ -59,7 +60,7 @@ pub fn collect(
             ..plan.clone()
         };
         let shared = KnownInterest::new(plan, known.clone());
-        let mut read = read_all(plan, source, objects, &shared, Some(watcher));
+        let mut read = read_all(plan, source, (objects, next), &shared, Some(watcher));
         let own = read.iter().flat_map(|object| &object.events);
         let events: Vec<Event> = own.chain(recent).cloned().collect();
         let interest = stitch::interest_from(known.clone(), &events, &plan.topology);
@@ -74,7 +75,7 @@ pub fn collect(
             .collect();
         if !again.is_empty() {
             let settled = KnownInterest::fixed(plan, interest.clone());
-            let reread = read_all(plan, source, &again, &settled, None);
+            let reread = read_all(plan, source, (&again, next), &settled, None);
             let places: HashMap<u32, usize> = (0..)
                 .zip(&read)
                 .map(|(at, object)| (object.object, at))
@@ -131,10 +132,11 @@ impl ObjectRead {
 fn read_all(
     plan: &Plan,
     source: &dyn LogSource,
-    objects: &[u32],
+    (objects, next): (&[u32], &[u32]),
     known: &KnownInterest<'_>,
     watcher: Option<&dyn Watcher>,
 ) -> Vec<ObjectRead> {
+    source.expect(&[objects, next].concat());
     let read = on_all_threads(
         plan,
         source,

@@ -38,6 +38,7 @@ pub(super) fn read(
         ..Interest::default()
     };
     let known = KnownInterest::new(plan, interest);
+    source.expect(&objects);
     let parts = on_all_threads(plan, source, (&objects, hashes), &|worker,
                                                                    object,
                                                                    body,
@@ -92,6 +93,7 @@ fn second_pass(
         at.ok().map(|at| &contents[at].1)
     };
     let hashes = !contents.is_empty();
+    source.expect(&objects);
     let parts = on_all_threads(plan, source, (&objects, hashes), &|worker,
                                                                    object,
                                                                    body,
@@ -325,7 +327,6 @@ pub(super) fn on_all_threads<T: Default + Send>(
     (objects, hashes): (&[u32], bool),
     job: Job<'_, T>,
 ) -> Vec<(Decoded, T)> {
-    source.expect(objects);
     let next = AtomicUsize::new(0);
     let inflated = AtomicU64::new(0);
     let budget = InflateBudget::of(&plan.limits);

@@ -30,4 +30,4 @@ pub use documents::{CostPages, Document};
 pub use error::StoreError;
 pub use reader::Store;
 pub use statistics::{Asked, Pending};
-pub use writer::{Entry, ReadObject, Tidied, Writer};
+pub use writer::{Entry, Looked, ReadObject, Tidied, Writer};

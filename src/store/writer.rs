@@ -326,27 +326,35 @@ impl Writer {
     /// When the ledger cannot be written.
     pub fn note_listing(
         &mut self,
-        roots: &[String],
-        window: &TimeWindow,
+        looked: &[Looked<'_>],
         failed: &[(Text, String)],
     ) -> Result<(), StoreError> {
-        let from = window.from.map_or(0, UtcSecond::unix);
-        let to = window.to.unwrap_or(self.now).unix();
+        let now = self.now;
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;
-            for root in roots {
-                let sql = "DELETE FROM gaps WHERE root = ?1 AND since >= ?2 AND until <= ?3";
-                transaction.execute(sql, params![root, from, to])?;
+            for one in looked {
+                let (from, to) = one.bounds(now);
+                if one.is_gap {
+                    let sql = "DELETE FROM gaps WHERE place = ?1 AND since >= ?2";
+                    transaction.execute(sql, params![one.place, from])?;
+                } else {
+                    let sql = "DELETE FROM gaps WHERE root = ?1 AND since >= ?2 AND until <= ?3";
+                    transaction.execute(sql, params![one.place, from, to])?;
+                }
             }
             for (place, why) in failed {
-                let root = roots.iter().find(|root| is_below(place, root));
-                let root = root.map_or(&**place, String::as_str);
+                let holds = |one: &&Looked<'_>| is_below(place, one.place);
+                let bounds = looked.iter().filter(holds).map(|one| one.bounds(now));
+                let since = bounds.clone().map(|(from, _)| from).min().unwrap_or(0);
+                let until = bounds.map(|(_, to)| to).max().unwrap_or(now.unix());
+                let mut roots = looked.iter().filter(|one| !one.is_gap).filter(holds);
+                let root = roots.next().map_or(&**place, |one| one.place);
                 let sql = "INSERT INTO gaps (place, why, root, since, until)
                            VALUES (?1, ?2, ?3, ?4, ?5)
                            ON CONFLICT (place) DO UPDATE SET why = excluded.why,
                                since = min(since, excluded.since),
                                until = max(until, excluded.until)";
-                transaction.execute(sql, params![&**place, why, root, from, to])?;
+                transaction.execute(sql, params![&**place, why, root, since, until])?;
             }
             transaction.commit()
         })
@@ -358,11 +366,11 @@ impl Writer {
     /// # Errors
     ///
     /// When the ledger cannot be written.
-    pub fn cover(&mut self, roots: &[String], window: &TimeWindow) -> Result<(), StoreError> {
-        let from = window.from.map_or(0, UtcSecond::unix);
-        let to = window.to.unwrap_or(self.now).unix();
+    pub fn cover(&mut self, looked: &[Looked<'_>]) -> Result<(), StoreError> {
+        let now = self.now;
         self.ledger.try_to(|ledger| {
-            for root in roots {
+            for one in looked.iter().filter(|one| !one.is_gap) {
+                let (from, to) = one.bounds(now);
                 let sql = "INSERT INTO roots (root, covered_from, covered_to)
                            VALUES (?1, ?2, ?3)
                            ON CONFLICT (root) DO UPDATE SET
@@ -370,32 +378,33 @@ impl Writer {
                                covered_to = max(covered_to, excluded.covered_to)
                            WHERE excluded.covered_from <= covered_to
                                AND covered_from <= excluded.covered_to";
-                ledger.execute(sql, params![root, from, to])?;
+                ledger.execute(sql, params![one.place, from, to])?;
             }
             Ok(())
         })
     }
 
-    /// From when on some places have to be looked at again: the end of what was
-    /// collected, or the beginning of what could not be listed. `None` where one of them
-    /// is new.
+    /// The end of what was collected from a place; `None` where it is new.
     ///
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub fn resume(&mut self, roots: &[String]) -> Result<Option<UtcSecond>, StoreError> {
-        let mut earliest: Option<i64> = None;
-        for root in roots {
-            let sql = "SELECT min(covered_to, coalesce(
-                           (SELECT min(since) FROM gaps WHERE gaps.root = roots.root), covered_to))
-                       FROM roots WHERE root = ?1";
-            let found = self.ledger.rows(sql, &[root], |row| row.get::<_, i64>(0))?;
-            let Some(&found) = found.first() else {
-                return Ok(None);
-            };
-            earliest = Some(earliest.map_or(found, |before| before.min(found)));
-        }
-        Ok(earliest.map(UtcSecond::from_unix))
+    pub fn progress(&mut self, root: &str) -> Result<Option<UtcSecond>, StoreError> {
+        let sql = "SELECT covered_to FROM roots WHERE root = ?1";
+        let found = self.ledger.rows(sql, &[&root], |row| row.get(0))?;
+        Ok(found.first().copied().map(UtcSecond::from_unix))
+    }
+
+    /// What could not be listed of a place and still cannot, and from when on.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn unlisted(&mut self, root: &str) -> Result<Vec<(String, UtcSecond)>, StoreError> {
+        let sql = "SELECT place, since FROM gaps WHERE root = ?1 ORDER BY place";
+        self.ledger.rows(sql, &[&root], |row| {
+            Ok((row.get(0)?, UtcSecond::from_unix(row.get(1)?)))
+        })
     }
 
     /// Keys of objects that were listed and could not be read.
@@ -478,6 +487,25 @@ pub(super) fn starts(kind: &str, day: i64) -> String {
     match day {
         Some(day) => format!("{kind}-{day}"),
         None => format!("{kind}-unknown"),
+    }
+}
+
+/// A place that was looked at, and the window of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Looked<'a> {
+    /// What the keys of its objects begin with.
+    pub place: &'a str,
+    /// What was looked at.
+    pub window: TimeWindow,
+    /// Whether it is part of a place that was looked at from later on: it could not be
+    /// listed before.
+    pub is_gap: bool,
+}
+
+impl Looked<'_> {
+    fn bounds(&self, now: UtcSecond) -> (i64, i64) {
+        let from = self.window.from.map_or(0, UtcSecond::unix);
+        (from, self.window.to.unwrap_or(now).unix())
     }
 }
 

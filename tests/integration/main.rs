@@ -31,6 +31,8 @@ mod rules;
 #[cfg(feature = "aws")]
 mod s3;
 #[cfg(feature = "aws")]
+mod s3_crowded;
+#[cfg(feature = "aws")]
 mod s3_server;
 mod samples;
 mod security;

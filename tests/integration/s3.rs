@@ -9,7 +9,7 @@ use qs_audit::model::audit::Audit;
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::window::TimeWindow;
 use qs_audit::pipeline::{self, Plan, Unwatched};
-use qs_audit::ports::LogSource;
+use qs_audit::ports::{ListingWatcher, LogSource, Version};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A small organisation whose logs are a bucket.
-fn bucket() -> TempDir {
+pub(crate) fn bucket() -> TempDir {
     let folder = organisation();
     let bucket = folder.path().join(BUCKET);
     fs::create_dir(&bucket).unwrap();
@@ -43,14 +43,14 @@ fn at(text: &str) -> UtcSecond {
     UtcSecond::parse(text).unwrap()
 }
 
-fn window(from: &str, to: &str) -> TimeWindow {
+pub(crate) fn window(from: &str, to: &str) -> TimeWindow {
     TimeWindow {
         from: Some(at(from)),
         to: Some(at(to)),
     }
 }
 
-fn run(logs: &dyn LogSource, window: TimeWindow) -> Audit {
+pub(crate) fn run(logs: &dyn LogSource, window: TimeWindow) -> Audit {
     let plan = Plan {
         window,
         ..Plan::default()
@@ -58,8 +58,19 @@ fn run(logs: &dyn LogSource, window: TimeWindow) -> Audit {
     pipeline::run(&plan, logs, &Unwatched).unwrap()
 }
 
-fn open(endpoint: &str, prefix: &str, window: TimeWindow) -> S3Logs {
-    S3Logs::open(&aws(endpoint), location(prefix), &window, &|_| {}).unwrap()
+/// Whether whoever lists reads everything, or looks first.
+struct Reads(bool);
+
+impl ListingWatcher for Reads {
+    fn listed(&self, _objects: usize) {}
+
+    fn will_read(&self, _key: &str, _version: &Version) -> bool {
+        self.0
+    }
+}
+
+pub(crate) fn open(endpoint: &str, prefix: &str, window: TimeWindow) -> S3Logs {
+    S3Logs::open(&aws(endpoint), location(prefix), &window, &Reads(true)).unwrap()
 }
 
 /// The program with credentials and an endpoint, and nothing else of the surroundings.
@@ -159,7 +170,7 @@ fn an_organisation_trail_with_a_prefix_is_found() {
 }
 
 /// The prefixes that lists asked for.
-fn listed(proxy: &Proxy) -> Vec<String> {
+pub(crate) fn listed(proxy: &Proxy) -> Vec<String> {
     let log = proxy.log.lock().unwrap();
     let prefixes = log.iter().filter_map(|(target, _)| {
         let prefix = target.split("&prefix=").nth(1)?;
@@ -210,7 +221,7 @@ fn days_accounts_and_regions_outside_are_never_listed() {
         regions: ["us-east-1".to_owned()].into(),
         ..location("")
     };
-    let logs = S3Logs::open(&aws(&proxy.url()), only, &TimeWindow::ALL, &|_| {}).unwrap();
+    let logs = S3Logs::open(&aws(&proxy.url()), only, &TimeWindow::ALL, &Reads(true)).unwrap();
     assert!(logs.object_count() > 0);
     for prefix in listed(&proxy) {
         assert!(!prefix.contains("111122223333"), "{prefix}");
@@ -219,7 +230,7 @@ fn days_accounts_and_regions_outside_are_never_listed() {
 }
 
 /// What is the same of two readings, however they came about.
-fn essence(audit: &Audit) -> String {
+pub(crate) fn essence(audit: &Audit) -> String {
     let mut coverage = audit.coverage.clone();
     coverage.rejects = qs_audit::model::coverage::Rejects::default();
     format!("{:?}\n{coverage:?}", audit.chains)
@@ -304,7 +315,8 @@ fn each_fault_that_lasts_costs_its_object_and_is_named() {
 fn an_object_that_goes_between_list_and_get_is_named() {
     let folder = bucket();
     let server = S3Server::start(folder.path());
-    let logs = open(&server.url(), "", TimeWindow::ALL);
+    let all = &TimeWindow::ALL;
+    let logs = S3Logs::open(&aws(&server.url()), location(""), all, &Reads(false)).unwrap();
     let key = logs.key(5).to_string();
     let path = key.strip_prefix("s3://").unwrap();
     fs::remove_file(folder.path().join(path)).unwrap();

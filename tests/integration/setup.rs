@@ -200,8 +200,9 @@ fn the_policy_holds_the_calls_that_are_made_and_no_other() {
     let policy = fs::read_to_string("docs/iam-policy.json").unwrap();
     let policy = actions(&serde_json::from_str(&policy).unwrap());
     let mut used = BTreeSet::new();
-    for entry in fs::read_dir("src/aws").unwrap() {
-        let path = entry.unwrap().path();
+    let files = walkdir::WalkDir::new("src/aws").into_iter();
+    for entry in files.filter(|entry| entry.as_ref().unwrap().file_type().is_file()) {
+        let path = entry.unwrap().into_path();
         let text = fs::read_to_string(&path).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();
         let mut own = BTreeSet::new();

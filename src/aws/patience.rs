@@ -1,0 +1,102 @@
+//! When a request that failed is made again.
+
+use super::trouble::{AwsError, Trouble};
+use std::time::Duration;
+
+/// How often a wait is doubled: further ones are as long.
+const DOUBLINGS_MAX: u32 = 4;
+/// Being told to slow down says nothing about the request itself: it is made so many
+/// times as often as one that failed otherwise.
+const THROTTLED_TIMES: u32 = 4;
+
+/// How long to wait before a request is made again, and how often.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// The first wait; each further one is twice as long.
+    pub(super) first: Duration,
+    /// Tries of a request that is not throttled.
+    pub(super) tries_max: u32,
+}
+
+impl Patience {
+    /// A request is made once: whoever makes it tries again by itself.
+    pub(super) const ONCE: Self = Self {
+        first: Duration::ZERO,
+        tries_max: 1,
+    };
+
+    /// The wait after so many tries; `None` where the error stands. `request` tells
+    /// requests apart, so that those refused together do not come back together.
+    pub(super) fn wait(self, error: &AwsError, tries: u32, request: u64) -> Option<Duration> {
+        let tries_max = match error.kind {
+            Trouble::Unreachable => self.tries_max,
+            Trouble::Throttled if self.tries_max > 1 => {
+                self.tries_max.saturating_mul(THROTTLED_TIMES)
+            }
+            _ => 1,
+        };
+        if tries >= tries_max {
+            return None;
+        }
+        let whole = self.first * 2_u32.pow((tries - 1).min(DOUBLINGS_MAX));
+        Some(whole / 2 + whole / 2 * spread(request, tries) / SPREAD_PARTS)
+    }
+}
+
+const SPREAD_PARTS: u32 = 256;
+
+/// A part of [`SPREAD_PARTS`] that looks like chance, and is the same every time.
+fn spread(request: u64, tries: u32) -> u32 {
+    let mixed = (request ^ u64::from(tries) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    u32::try_from(mixed >> 56).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        first: Duration::from_millis(200),
+        tries_max: 6,
+    };
+
+    fn waits(kind: Trouble) -> Vec<Duration> {
+        let error = AwsError::new(kind, "refused".to_owned());
+        (1..)
+            .map_while(|tries| PATIENCE.wait(&error, tries, 7))
+            .collect()
+    }
+
+    #[test]
+    fn waits_double_up_to_a_bound() {
+        let waits = waits(Trouble::Unreachable);
+        assert_eq!(waits.len(), 5);
+        for (wait, whole) in waits.iter().zip([200, 400, 800, 1600, 3200]) {
+            let whole = Duration::from_millis(whole);
+            assert!(whole / 2 <= *wait && *wait <= whole, "{waits:?}");
+        }
+    }
+
+    #[test]
+    fn throttling_is_waited_out_longer_and_refusals_not_at_all() {
+        assert_eq!(waits(Trouble::Throttled).len(), 23);
+        for kind in [
+            Trouble::Denied,
+            Trouble::Absent,
+            Trouble::Credentials,
+            Trouble::Other,
+        ] {
+            assert_eq!(waits(kind), Vec::<Duration>::new());
+        }
+        let error = AwsError::new(Trouble::Throttled, "refused".to_owned());
+        assert_eq!(Patience::ONCE.wait(&error, 1, 7), None);
+    }
+
+    #[test]
+    fn requests_that_were_refused_together_come_back_apart() {
+        let error = AwsError::new(Trouble::Throttled, "refused".to_owned());
+        let waits = (0..256).filter_map(|request| PATIENCE.wait(&error, 1, request));
+        let apart: std::collections::BTreeSet<Duration> = waits.collect();
+        assert!(apart.len() > 100, "{}", apart.len());
+    }
+}

@@ -1,0 +1,135 @@
+//! The logs of a window in a bucket, as a source of objects.
+
+use super::bucket::Bucket;
+use super::location::S3Location;
+use super::page::Listed;
+use super::walk::{self, Lister};
+use crate::aws::ahead::{Feed, Fetch};
+use crate::aws::session::Aws;
+use crate::aws::trouble::AwsError;
+use crate::model::text::Text;
+use crate::model::window::TimeWindow;
+use crate::ports::{Listing, ListingWatcher, LogSource, SourceError, Version};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Objects of a bucket, in the order of their keys.
+pub struct S3Logs {
+    bucket: Arc<Bucket>,
+    /// Where each position's object is among those that were listed.
+    by_key: Vec<u32>,
+    listing: Listing,
+    feed: Feed,
+}
+
+impl S3Logs {
+    /// Lists the logs of a window, and starts to bring those that the watcher says will
+    /// be read.
+    ///
+    /// # Errors
+    ///
+    /// When the location itself cannot be listed. What cannot be listed below it is
+    /// part of the listing instead.
+    pub fn open(
+        aws: &Aws,
+        location: S3Location,
+        window: &TimeWindow,
+        watcher: &dyn ListingWatcher,
+    ) -> Result<Self, AwsError> {
+        let bucket = Arc::new(Bucket::new(aws, location, Vec::new(), true));
+        let feed = aws.ahead().feed(Arc::clone(&bucket) as Arc<dyn Fetch>);
+        let lister = || Lister {
+            client: bucket.client(),
+            location: Arc::clone(&bucket.location),
+            patience: aws.patience(),
+            at_once: aws.lists(),
+        };
+        let first = bucket.first_page(aws, &lister)?;
+        let listing = {
+            let _is_listing = feed.while_listing();
+            let mut on_object = |listed: Listed| {
+                let will_read =
+                    watcher.will_read(&bucket.location.url(&listed.key()), &listed.version());
+                let object = bucket.add(listed);
+                if will_read {
+                    feed.announce_too(object);
+                }
+            };
+            let on_listed = |objects: usize| watcher.listed(objects);
+            let lister = lister();
+            aws.block_on(walk::walk(
+                &lister,
+                window,
+                first,
+                &mut on_object,
+                &on_listed,
+            ))?
+        };
+        let by_key = bucket.by_key();
+        Ok(Self {
+            bucket,
+            by_key,
+            listing,
+            feed,
+        })
+    }
+
+    /// Some objects by their keys, without listing.
+    #[must_use]
+    pub fn of_keys(aws: &Aws, location: S3Location, keys: &[&str]) -> Self {
+        let listed = keys.iter().map(|key| Listed::unlisted(key));
+        let bucket = Arc::new(Bucket::new(aws, location, listed.collect(), false));
+        let feed = aws.ahead().feed(Arc::clone(&bucket) as Arc<dyn Fetch>);
+        let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        Self {
+            bucket,
+            by_key: (0..count).collect(),
+            listing: Listing::default(),
+            feed,
+        }
+    }
+
+    /// Where the object of a position is among those that were listed.
+    fn own(&self, object: u32) -> Option<u32> {
+        self.by_key.get(object as usize).copied()
+    }
+}
+
+impl LogSource for S3Logs {
+    fn object_count(&self) -> u32 {
+        u32::try_from(self.by_key.len()).unwrap_or(u32::MAX)
+    }
+
+    fn key(&self, object: u32) -> Text {
+        match self.own(object).and_then(|own| self.bucket.listed(own)) {
+            Some(listed) => self.bucket.location.url(&listed.key()).into(),
+            None => "".into(),
+        }
+    }
+
+    fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
+        // What is not there says so itself.
+        self.feed.take(self.own(object).unwrap_or(u32::MAX), body)
+    }
+
+    fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    fn expect(&self, objects: &[u32]) {
+        let own = objects.iter().filter_map(|&object| self.own(object));
+        self.feed.announce(&own.collect::<Vec<u32>>());
+    }
+
+    fn fetched(&self) -> Option<u64> {
+        Some(self.feed.fetched())
+    }
+
+    fn version(&self, object: u32) -> Option<Version> {
+        Some(self.bucket.listed(self.own(object)?)?.version())
+    }
+
+    fn metadata(&self, object: u32) -> Option<BTreeMap<Text, Text>> {
+        self.bucket.metadata().remove(&self.own(object)?)
+    }
+}

@@ -1,0 +1,323 @@
+//! What has to be listed of a bucket for a window, and what its folders are.
+
+use crate::model::identity::is_account_id;
+use crate::model::key::TrailObjects;
+use crate::model::time::{day_number, numbered_day};
+use crate::model::window::{DELIVERY_SLACK_DAYS, LOOK_BACK_SECONDS, TimeWindow};
+use jiff::civil::Date;
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+/// Days that are listed one by one.
+const DAYS_BY_PREFIX_MAX: i32 = 4;
+/// Months that are listed without asking which there are.
+const MONTHS_UNASKED_MAX: usize = 2;
+
+/// Days of delivery that a window needs; open where the window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Days {
+    first: Option<Date>,
+    last: Option<Date>,
+}
+
+impl Days {
+    /// The same days that [`TimeWindow::needs_delivery_day`] says.
+    pub(super) fn of(window: &TimeWindow) -> Self {
+        let slack = DELIVERY_SLACK_DAYS * 86_400;
+        Self {
+            first: window.from.map(|from| from.plus(-LOOK_BACK_SECONDS).day()),
+            last: window.to.map(|to| to.plus(slack - 1).day()),
+        }
+    }
+
+    /// What is listed first of one account and Region: few days by themselves, few months
+    /// by month, else the years that there are.
+    pub(super) fn lists(self, region: &str) -> Vec<Job> {
+        let explored = || {
+            vec![Job::Explore {
+                prefix: region.to_owned(),
+            }]
+        };
+        let (Some(first), Some(last)) = (self.first, self.last) else {
+            return explored();
+        };
+        let (from, to) = (day_number(first), day_number(last));
+        if to - from < DAYS_BY_PREFIX_MAX {
+            let days = (from..=to).filter_map(numbered_day);
+            return days.map(|day| Job::day(region, day)).collect();
+        }
+        let most = i32::try_from(MONTHS_UNASKED_MAX * 31).unwrap_or_default();
+        let months: BTreeSet<(i16, i8)> = (from..=to.min(from + most))
+            .filter_map(numbered_day)
+            .map(|day| (day.year(), day.month()))
+            .collect();
+        if months.len() > MONTHS_UNASKED_MAX {
+            return explored();
+        }
+        let months = months.into_iter();
+        months
+            .map(|(year, month)| self.month(&format!("{region}{year:04}/{month:02}/")))
+            .collect()
+    }
+
+    /// A month's folder, from the first of the days on and no further than the last.
+    pub(super) fn month(self, folder: &str) -> Job {
+        let region = &folder[..folder.len().saturating_sub("YYYY/MM/".len())];
+        Job::Scan {
+            after: self.first.map(|day| format!("{region}{}", path(day))),
+            before: self.last.map(|day| {
+                let next = numbered_day(day_number(day) + 1).unwrap_or(day);
+                format!("{region}{}", path(next))
+            }),
+            prefix: folder.to_owned(),
+        }
+    }
+
+    /// What is left of a month behind a key of it, day by day: these can be listed at the
+    /// same time. `None` where the key is not in the folder of a day.
+    pub(super) fn rest_of_month(
+        self,
+        folder: &str,
+        (year, month): (i16, i8),
+        key: &str,
+    ) -> Option<Vec<Job>> {
+        let day = key.strip_prefix(folder)?.split_once('/')?.0;
+        let day = Date::new(year, month, number(day, 2)?).ok()?;
+        let last = day.last_of_month();
+        let last = self.last.map_or(last, |end| end.min(last));
+        let region = folder.strip_suffix(&format!("{year:04}/{month:02}/"))?;
+        let days = (day_number(day)..=day_number(last)).filter_map(numbered_day);
+        let jobs = days.map(|own| match Job::day(region, own) {
+            Job::Scan { prefix, before, .. } if own == day => Job::Scan {
+                prefix,
+                after: Some(key.to_owned()),
+                before,
+            },
+            job => job,
+        });
+        Some(jobs.collect())
+    }
+
+    /// Whether any of the days is in this year.
+    pub(super) fn has_year(self, year: i16) -> bool {
+        self.first.is_none_or(|first| first.year() <= year)
+            && self.last.is_none_or(|last| year <= last.year())
+    }
+
+    /// Whether any of the days is in this month.
+    pub(super) fn has_month(self, month: (i16, i8)) -> bool {
+        let of = |day: Date| (day.year(), day.month());
+        self.first.is_none_or(|first| of(first) <= month)
+            && self.last.is_none_or(|last| month <= of(last))
+    }
+}
+
+/// A number that is written with so many digits.
+pub(super) fn number<T: FromStr>(text: &str, digits: usize) -> Option<T> {
+    let is_number = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok())?
+}
+
+fn path(day: Date) -> String {
+    format!("{:04}/{:02}/{:02}", day.year(), day.month(), day.day())
+}
+
+/// Something to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Job {
+    /// A folder whose folders are to be looked into.
+    Explore { prefix: String },
+    /// A folder beside logs: whether there are logs of another trail in it.
+    Peek { prefix: String },
+    /// Objects, from one key to another.
+    Scan {
+        prefix: String,
+        after: Option<String>,
+        before: Option<String>,
+    },
+}
+
+/// What a folder is, by its key.
+pub(super) enum Folder<'a> {
+    /// Above the accounts, or in no layout that is known.
+    Above,
+    /// `ACCOUNT/`
+    Account(&'a str),
+    /// `ACCOUNT/CloudTrail/`, or the folder of digests.
+    Objects,
+    /// `ACCOUNT/CloudTrail/REGION/`
+    Region,
+    /// `ACCOUNT/CloudTrail/REGION/YYYY/`
+    Year(i16),
+    /// `ACCOUNT/CloudTrail/REGION/YYYY/MM/`
+    Month(i16, i8),
+    /// `ACCOUNT/CloudTrail/REGION/...`: below what is found by listing.
+    Below,
+}
+
+impl<'a> Folder<'a> {
+    pub(super) fn of(prefix: &'a str, wanted: TrailObjects) -> Self {
+        let parts: Vec<&str> = prefix.trim_end_matches('/').split('/').collect();
+        let account = parts.iter().rposition(|part| is_account_id(part));
+        match account {
+            None => Self::Above,
+            Some(at) => match parts[at + 1..] {
+                [] => Self::Account(parts[at]),
+                [folder] if folder == wanted.folder() => Self::Objects,
+                [folder, ref below @ ..] if folder == wanted.folder() => match below {
+                    [_region] => Self::Region,
+                    [_, year] => number(year, 4).map_or(Self::Below, Self::Year),
+                    [_, year, month] => match (number(year, 4), number(month, 2)) {
+                        (Some(year), Some(month)) => Self::Month(year, month),
+                        _ => Self::Below,
+                    },
+                    _ => Self::Below,
+                },
+                _ => Self::Above,
+            },
+        }
+    }
+}
+
+impl Job {
+    /// All of a prefix.
+    pub(super) fn whole(prefix: String) -> Self {
+        Self::Scan {
+            prefix,
+            after: None,
+            before: None,
+        }
+    }
+
+    fn day(region: &str, day: Date) -> Self {
+        Self::whole(format!("{region}{}/", path(day)))
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        let (Self::Explore { prefix } | Self::Peek { prefix } | Self::Scan { prefix, .. }) = self;
+        prefix
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::UtcSecond;
+
+    fn days(first: &str, last: &str) -> Days {
+        Days {
+            first: Some(first.parse().unwrap()),
+            last: Some(last.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn days_of_a_window_are_those_that_local_reading_needs() {
+        let at = |text: &str| UtcSecond::parse(text).unwrap();
+        for (from, to) in [
+            ("2026-07-02T00:00:00Z", "2026-07-03T00:00:00Z"),
+            ("2026-07-02T13:00:00Z", "2026-07-02T14:00:00Z"),
+            ("2026-07-02T11:59:59Z", "2026-07-09T00:00:01Z"),
+        ] {
+            let window = TimeWindow {
+                from: Some(at(from)),
+                to: Some(at(to)),
+            };
+            let days = Days::of(&window);
+            for number in day_number(days.first.unwrap()) - 3..day_number(days.last.unwrap()) + 4 {
+                let day = numbered_day(number).unwrap();
+                let inside = days.first.unwrap() <= day && day <= days.last.unwrap();
+                assert_eq!(inside, window.needs_delivery_day(day), "{from} {to} {day}");
+            }
+        }
+    }
+
+    #[test]
+    fn few_days_are_listed_by_themselves() {
+        let scans = days("2026-07-31", "2026-08-02").lists("r/");
+        let prefixes: Vec<&str> = scans
+            .iter()
+            .map(|job| match job {
+                Job::Scan { prefix, .. } => prefix.as_str(),
+                Job::Explore { .. } | Job::Peek { .. } => "?",
+            })
+            .collect();
+        assert_eq!(
+            prefixes,
+            ["r/2026/07/31/", "r/2026/08/01/", "r/2026/08/02/"]
+        );
+    }
+
+    #[test]
+    fn many_days_are_listed_by_month_from_the_first_to_the_last() {
+        let scans = days("2026-07-15", "2026-08-02").lists("r/");
+        assert_eq!(scans.len(), 2);
+        for (scan, month) in scans.iter().zip(["07", "08"]) {
+            let wanted = Job::Scan {
+                prefix: format!("r/2026/{month}/"),
+                after: Some("r/2026/07/15".to_owned()),
+                before: Some("r/2026/08/03".to_owned()),
+            };
+            assert_eq!(*scan, wanted);
+        }
+    }
+
+    #[test]
+    fn of_many_months_those_that_there_are_are_asked_for() {
+        let explored = [Job::Explore {
+            prefix: "r/".to_owned(),
+        }];
+        for (first, last) in [("2026-06-15", "2026-08-02"), ("0001-01-01", "9999-12-31")] {
+            assert_eq!(days(first, last).lists("r/"), explored);
+        }
+        let open = Days {
+            first: None,
+            last: None,
+        };
+        assert_eq!(open.lists("r/"), explored);
+        assert!(open.has_year(1999) && open.has_month((1999, 1)));
+        let days = days("2025-12-30", "2026-02-01");
+        assert!(days.has_year(2025) && days.has_year(2026) && !days.has_year(2027));
+        assert!(days.has_month((2025, 12)) && days.has_month((2026, 2)));
+        assert!(!days.has_month((2025, 11)) && !days.has_month((2026, 3)));
+    }
+
+    #[test]
+    fn what_is_left_of_a_long_month_is_listed_by_day() {
+        let rest = |key: &str| {
+            let july = days("2026-06-15", "2026-07-04");
+            july.rest_of_month("r/2026/07/", (2026, 7), key)
+        };
+        let left = rest("r/2026/07/02/f").unwrap();
+        let begun = Job::Scan {
+            prefix: "r/2026/07/02/".to_owned(),
+            after: Some("r/2026/07/02/f".to_owned()),
+            before: None,
+        };
+        let whole = |day: &str| Job::whole(format!("r/2026/07/{day}/"));
+        assert_eq!(left, [begun, whole("03"), whole("04")]);
+        for other in ["r/2026/07/f", "r/2026/07/32/f", "r/2026/07/x2/f", "q"] {
+            assert_eq!(rest(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn folders_are_told_by_their_keys() {
+        let of = |below: &str| {
+            let key = format!("AWSLogs/444455556666/CloudTrail/{below}");
+            let folder = Folder::of(&key, TrailObjects::Logs);
+            match folder {
+                Folder::Objects => "objects".to_owned(),
+                Folder::Region => "region".to_owned(),
+                Folder::Year(year) => format!("{year}"),
+                Folder::Month(year, month) => format!("{year}-{month}"),
+                Folder::Below => "below".to_owned(),
+                Folder::Above | Folder::Account(_) => "above".to_owned(),
+            }
+        };
+        let told = ["", "eu-west-1/", "eu-west-1/2026/", "eu-west-1/2026/07/"].map(of);
+        assert_eq!(told, ["objects", "region", "2026", "2026-7"]);
+        let told = ["eu-west-1/x/", "eu-west-1/2026/7/", "eu-west-1/2026/07/01/"].map(of);
+        assert_eq!(told, ["below", "below", "below"]);
+    }
+}

@@ -1,0 +1,152 @@
+//! What a run of `collect` looks at: each place from where its own progress ends.
+//!
+//! A place that could not be listed is looked at again from where it first could not, by
+//! itself: no other place is listed again for it.
+
+use super::failure::Failure;
+use super::sources::{self, Place};
+use crate::config::{LogLocation, S3Settings};
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use crate::store::{Looked, Writer};
+use std::collections::BTreeSet;
+
+/// A stretch of time that is looked at in a place.
+pub(super) struct Stretch {
+    location: LogLocation,
+    /// What the keys of its objects begin with.
+    root: String,
+    window: TimeWindow,
+    /// Whether it is below a place that is looked at from later on.
+    is_gap: bool,
+}
+
+/// What is looked at.
+pub(super) struct Stretches(Vec<Stretch>);
+
+impl Stretches {
+    /// All places in a window that was asked for.
+    pub(super) fn asked(locations: &[LogLocation], window: TimeWindow) -> Self {
+        let each = apart(locations).into_iter();
+        Self(
+            each.map(|(location, root)| Stretch {
+                location,
+                root,
+                window,
+                is_gap: false,
+            })
+            .collect(),
+        )
+    }
+
+    /// Each place from so long before the end of what was collected of it, a new one in the
+    /// usual window; and what could not be listed before from where it could not.
+    pub(super) fn going_on(
+        locations: &[LogLocation],
+        writer: &mut Writer,
+        (usual, look_back_seconds, now): (TimeWindow, i64, UtcSecond),
+    ) -> Result<Self, Failure> {
+        let mut all = Vec::new();
+        for (location, root) in apart(locations) {
+            let window = match writer.progress(&root)? {
+                Some(last) => TimeWindow {
+                    from: Some(last.plus(-look_back_seconds).min(now)),
+                    to: usual.to,
+                },
+                None => usual,
+            };
+            for (place, since) in writer.unlisted(&root)? {
+                let is_before = window.from.is_some_and(|from| since < from);
+                if is_before {
+                    all.push(Stretch {
+                        location: narrowed(&location, &root, &place),
+                        root: place,
+                        window: TimeWindow {
+                            from: Some(since),
+                            to: window.from,
+                        },
+                        is_gap: true,
+                    });
+                }
+            }
+            all.push(Stretch {
+                location,
+                root,
+                window,
+                is_gap: false,
+            });
+        }
+        Ok(Self(all))
+    }
+
+    /// Where to look, and in which window.
+    pub(super) fn places(&self) -> Vec<Place<'_>> {
+        let each = self.0.iter();
+        each.map(|stretch| (&stretch.location, stretch.window))
+            .collect()
+    }
+
+    /// What was looked at, for the ledger.
+    pub(super) fn looked(&self) -> Vec<Looked<'_>> {
+        let each = self.0.iter();
+        each.map(|stretch| Looked {
+            place: &stretch.root,
+            window: stretch.window,
+            is_gap: stretch.is_gap,
+        })
+        .collect()
+    }
+
+    /// From the earliest beginning to the latest end, but for what is made up for.
+    pub(super) fn window(&self) -> TimeWindow {
+        let own = || self.0.iter().filter(|stretch| !stretch.is_gap);
+        let earliest = own().map(|stretch| stretch.window.from).min().flatten();
+        TimeWindow {
+            from: earliest,
+            to: own().filter_map(|stretch| stretch.window.to).max(),
+        }
+    }
+}
+
+/// Locations with one root each.
+fn apart(locations: &[LogLocation]) -> Vec<(LogLocation, String)> {
+    let mut all = Vec::new();
+    let mut seen = BTreeSet::new();
+    for location in locations {
+        let parts = match location {
+            LogLocation::LookupEvents {
+                account_id,
+                regions,
+                role,
+            } => {
+                let each = regions.iter().map(|region| LogLocation::LookupEvents {
+                    account_id: account_id.clone(),
+                    regions: [region.clone()].into(),
+                    role: role.clone(),
+                });
+                each.collect()
+            }
+            other => vec![other.clone()],
+        };
+        for part in parts {
+            for root in sources::roots(&part) {
+                if seen.insert(root.clone()) {
+                    all.push((part.clone(), root));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The location, no wider than a place in it.
+fn narrowed(location: &LogLocation, root: &str, place: &str) -> LogLocation {
+    match location {
+        LogLocation::Path(_) if place != root => LogLocation::Path(place.into()),
+        LogLocation::S3(bucket) => LogLocation::S3(S3Settings {
+            url: place.to_owned(),
+            ..bucket.clone()
+        }),
+        LogLocation::Path(_) | LogLocation::LookupEvents { .. } => location.clone(),
+    }
+}
