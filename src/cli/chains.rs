@@ -6,18 +6,18 @@ use super::exports::Wants;
 use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
+use super::record_files::{parquet, workbook};
 use super::select::Selection;
-use super::terminal::{TABULAR, check_format, page, say, write_out};
+use super::terminal::{TABULAR, check_format, page, say, say_incomplete, write_out};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::coverage::Rejects;
 use crate::model::table::Table;
 use crate::output::human::{count, plural};
 use crate::output::json::v1::{self, Shape};
-use crate::output::{chain_table, csv, flat_table, xlsx};
-use crate::tables::{self, write_parquet};
-use jiff::civil::Date;
-use std::io;
+use crate::output::not_read::NotRead;
+use crate::output::{chain_table, csv, flat_table};
+use crate::tables;
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
@@ -34,7 +34,7 @@ pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
     let mut inputs = Inputs::verified(global, &settings, window, wanted, &args.verification)?;
     inputs.plan.all_sessions = args.all_sessions;
     let audit = inputs.run(global)?;
-    let nothing = nothing_to_read(&audit);
+    let nothing = nothing_to_read(global, &audit);
     if nothing.is_some() && global.format != Format::Json {
         return Ok(exit_of(global, &audit).max(nothing));
     }
@@ -48,8 +48,8 @@ pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
     Ok(exit_of(global, &audit).max(nothing))
 }
 
-/// Says so if there were no logs in the window.
-pub(super) fn nothing_to_read(audit: &Audit) -> Option<Exit> {
+/// Says so if there were no logs in the window, unless nothing is to be said.
+pub(super) fn nothing_to_read(global: &Global, audit: &Audit) -> Option<Exit> {
     let coverage = &audit.coverage;
     // Findings judge the end of what was read.
     let judged = audit.findings.as_ref().map(|findings| findings.window);
@@ -60,6 +60,9 @@ pub(super) fn nothing_to_read(audit: &Audit) -> Option<Exit> {
     };
     if is_there {
         return None;
+    }
+    if global.quiet {
+        return Some(Exit::NoLogs);
     }
     let window = judged.as_ref().unwrap_or(&audit.window);
     let bound = |moment: Option<crate::model::time::UtcSecond>, open: &str| {
@@ -123,10 +126,7 @@ pub(super) fn exit_of_chains<'a>(
         let ambiguous =
             (ambiguous > 0).then(|| format!("{} ambiguous", plural(ambiguous, "chain")));
         let what: Vec<String> = unread.into_iter().chain(ambiguous).collect();
-        say(&format!(
-            "incomplete: {}, and --strict was asked for\n",
-            what.join(", ")
-        ));
+        say_incomplete(&what.join(", "));
         Strictly::Incomplete
     } else {
         Strictly::Complete
@@ -158,14 +158,6 @@ pub(super) fn record_table(chains: &[&Chain], shape: Shape) -> Table {
     }
 }
 
-/// The last day of the window, or of the logs: what a workbook says it was made
-/// on, so that the same question gives the same file.
-pub(super) fn last_day(audit: &Audit) -> Date {
-    let end = audit.window.to.map(|to| to.plus(-1).day());
-    end.or_else(|| audit.coverage.span().map(|(_, last)| last.day()))
-        .unwrap_or(jiff::civil::date(2000, 1, 1))
-}
-
 fn print(
     global: &Global,
     args: &ChainsArgs,
@@ -178,18 +170,23 @@ fn print(
     } else {
         Shape::Chains
     };
+    let not_read = NotRead::of(&audit.coverage.rejects);
     write_out(global, |out| match (global.format, shape) {
-        (Format::Table, Shape::Chains) => chain_table::write(chains, page, out),
-        (Format::Table, Shape::Flat) => flat_table::write(chains, page, out),
+        (Format::Table, shape) => {
+            match shape {
+                Shape::Chains => chain_table::write(chains, page, out)?,
+                Shape::Flat => flat_table::write(chains, page, out)?,
+            }
+            not_read.write(out)
+        }
         (Format::Json, shape) => v1::write_json(audit, chains, shape, out),
         (Format::Jsonl, shape) => v1::write_jsonl(chains, shape, out),
         (Format::Csv, Shape::Chains) => csv::write_chains(chains, out),
         (Format::Csv, Shape::Flat) => csv::write_queries(chains, out),
-        (Format::Parquet, shape) => {
-            write_parquet(&record_table(chains, shape), out).map_err(io::Error::other)
-        }
+        (Format::Parquet, shape) => parquet(&record_table(chains, shape), not_read, out),
         (Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff, shape) => {
-            xlsx::write(&[record_table(chains, shape).into()], last_day(audit), out)
+            let sheets = [record_table(chains, shape).into()];
+            workbook(sheets, audit, out)
         }
     })
 }

@@ -1,12 +1,13 @@
 //! `qs-audit chargeback`.
 
 use super::args::{ByArg, ChargebackArgs, Format, Global};
-use super::chains::{exit_of, last_day, nothing_to_read};
+use super::chains::{exit_of, nothing_to_read};
 use super::exit::Exit;
 use super::exports::Wants;
 use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
+use super::record_files::{parquet, workbook};
 use super::terminal::{OF_CHARGEBACK, check_format, page, say, write_out};
 use crate::attribute;
 use crate::model::audit::Audit;
@@ -14,10 +15,9 @@ use crate::model::charge::{Chargeback, Dimension};
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::json::chargeback as json;
-use crate::output::xlsx::{self, Sheet};
+use crate::output::not_read::NotRead;
+use crate::output::xlsx::Sheet;
 use crate::output::{chargeback as text, chargeback_rows, csv, focus};
-use crate::tables::write_parquet;
-use std::io;
 
 fn dimension(arg: ByArg) -> Dimension {
     match arg {
@@ -43,10 +43,11 @@ fn dimensions(args: &[ByArg]) -> Vec<Dimension> {
 
 /// The window: a month, or the asked one in whole days.
 fn window(global: &Global, args: &ChargebackArgs) -> Result<TimeWindow, Failure> {
+    let now = inputs::now(global)?;
     if let Some(month) = &args.month {
-        return moments::month(month);
+        return moments::month(month, now);
     }
-    let asked = moments::window(global, inputs::now(global)?, DefaultWindow::ThisMonth)?;
+    let asked = moments::window(global, now, DefaultWindow::ThisMonth)?;
     let whole = moments::whole_days(asked);
     let is_asked = global.from.is_some() || global.to.is_some();
     if whole != asked && is_asked && !global.quiet {
@@ -61,7 +62,7 @@ pub(super) fn run(global: &Global, args: &ChargebackArgs) -> Result<Exit, Failur
     let window = window(global, args)?;
     let inputs = Inputs::of_window(global, window, Wants::Bill)?;
     let audit = inputs.run(global)?;
-    let nothing = nothing_to_read(&audit);
+    let nothing = nothing_to_read(global, &audit);
     let has_bill = audit
         .attribution
         .as_ref()
@@ -87,12 +88,16 @@ fn print(
 ) -> Result<(), Failure> {
     let rows = || chargeback_rows::rows(chargeback, topology);
     let attribution = audit.attribution.as_ref();
+    let not_read = NotRead::of(&audit.coverage.rejects);
     write_out(global, |out| match global.format {
-        Format::Table => text::write(audit, chargeback, topology, page(global), out),
+        Format::Table => {
+            text::write(audit, chargeback, topology, page(global), out)?;
+            not_read.write(out)
+        }
         Format::Json => json::write_json(audit, chargeback, out),
         Format::Jsonl => json::write_jsonl(chargeback, out),
         Format::Csv => csv::write_table(&rows(), out),
-        Format::Parquet => write_parquet(&rows(), out).map_err(io::Error::other),
+        Format::Parquet => parquet(&rows(), not_read, out),
         Format::Xlsx => {
             let blocks = attribution.map_or(&[][..], |attribution| &attribution.reconciliations);
             let sheets = [
@@ -104,7 +109,7 @@ fn print(
                 chargeback_rows::beside(chargeback).into(),
                 chargeback_rows::about(audit, &text::heading_line(audit)).into(),
             ];
-            xlsx::write(&sheets, last_day(audit), out)
+            workbook(sheets, audit, out)
         }
         Format::Focus | Format::Ocsf | Format::Asff => {
             let Some(attribution) = attribution else {

@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::sources;
 use super::stores;
 use super::stretches::Stretches;
-use super::terminal::{say, write_out};
+use super::terminal::{say, say_incomplete, write_out};
 use crate::config::{LogLocation, Settings};
 use crate::model::coverage::Limits;
 use crate::model::event::Event;
@@ -68,10 +68,12 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
         return Err(Failure::usage("standard input cannot be collected")
             .hint("what is collected has to be found again: name a file or a folder"));
     }
+    // A window that cannot be is refused before anything is written.
+    let usual = moments::window(global, now, DefaultWindow::Last(FIRST_SECONDS))?;
     let holder = format!("process {}, since {now}", std::process::id());
     let locations = sources::canonical(locations);
     let mut writer = Writer::open(&root, &holder, args.wait, now)?;
-    let stretches = stretches(global, &settings, &mut writer, (&locations, now))?;
+    let stretches = stretches(global, &settings, &mut writer, (&locations, usual, now))?;
     let window = stretches.window();
     let run = writer.begin(&window)?;
     let mut done = Done::default();
@@ -100,6 +102,16 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
     tell(global, &root, &window, &done)?;
     let is_incomplete = done.rejected > 0 || !done.gaps.is_empty();
     Ok(if global.strict && is_incomplete {
+        let rejected = (done.rejected > 0)
+            .then(|| format!("{} not read", plural(done.rejected, "record or object")));
+        let gaps = (!done.gaps.is_empty()).then(|| {
+            format!(
+                "{} not read or asked for",
+                plural(done.gaps.len() as u64, "place")
+            )
+        });
+        let what: Vec<String> = rejected.into_iter().chain(gaps).collect();
+        say_incomplete(&what.join(", "));
         Exit::Incomplete
     } else {
         Exit::Clean
@@ -111,12 +123,11 @@ fn stretches(
     global: &Global,
     settings: &Settings,
     writer: &mut Writer,
-    (locations, now): (&[LogLocation], UtcSecond),
+    (locations, usual, now): (&[LogLocation], TimeWindow, UtcSecond),
 ) -> Result<Stretches, Failure> {
     let is_asked = global.since.is_some() || global.from.is_some() || global.to.is_some();
-    let usual = moments::window(global, now, DefaultWindow::Last(FIRST_SECONDS))?;
     let usual = TimeWindow {
-        to: Some(usual.to.unwrap_or(now.plus(1)).min(now.plus(1))),
+        to: Some(usual.to.unwrap_or(now).min(now)),
         ..usual
     };
     if is_asked {
@@ -383,6 +394,13 @@ impl Collector<'_> {
 fn tell(global: &Global, root: &Path, window: &TimeWindow, done: &Done) -> Result<(), Failure> {
     if !global.quiet || global.output.is_some() {
         write_out(global, |out| summary(root, window, done, out))?;
+    }
+    if let Some((place, why)) = done.gaps.first().filter(|_| global.quiet) {
+        let more = match done.gaps.len() as u64 - 1 {
+            0 => String::new(),
+            more => format!("; and {} more", count(more)),
+        };
+        say(&format!("not read: {}: {}{more}\n", safe(place), safe(why)));
     }
     if !done.gaps.is_empty() && !global.quiet {
         let mut lines = String::new();

@@ -7,7 +7,7 @@ use super::inputs;
 use super::moments::{self, DefaultWindow};
 use super::sources;
 use super::stores;
-use super::terminal::{TABULAR, check_format, page, write_out};
+use super::terminal::{TABULAR, check_format, page, say_incomplete, write_out};
 use crate::config::{LogLocation, Settings};
 use crate::model::key::KeyFacts;
 use crate::model::table::{Columns, Table};
@@ -106,8 +106,10 @@ pub(super) fn run(global: &Global) -> Result<Exit, Failure> {
     remote::look(&settings, &accounts, now, &mut lines)?;
     store(global, &settings, now, &mut lines)?;
     print(global, &lines, now)?;
-    let failed = lines.iter().any(|line| line.health == Health::Failed);
-    Ok(if failed && global.strict {
+    let failed = lines.iter().filter(|line| line.health == Health::Failed);
+    let failed = failed.count() as u64;
+    Ok(if failed > 0 && global.strict {
+        say_incomplete(&format!("{} failed", plural(failed, "check")));
         Exit::Incomplete
     } else {
         Exit::Clean
@@ -330,7 +332,7 @@ fn store(
 fn print(global: &Global, lines: &[Line], now: UtcSecond) -> Result<(), Failure> {
     write_out(global, |out| match global.format {
         Format::Table => text(lines, page(global), out),
-        Format::Json => json::write_json(&table(lines), out),
+        Format::Json => json::write_json(&table(lines), None, out),
         Format::Jsonl => json::write_jsonl(&table(lines), out),
         Format::Csv => csv::write_table(&table(lines), out),
         Format::Parquet => write_parquet(&table(lines), out).map_err(io::Error::other),

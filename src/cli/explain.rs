@@ -34,7 +34,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> 
         }
         (Format::Table, Some(_)) => page_text::write(asked[0].meta.page, page, out),
         (Format::Table, None) => list(page, out),
-        (Format::Json, _) => json::write_json(&catalogue(&asked), out),
+        (Format::Json, _) => json::write_json(&catalogue(&asked), None, out),
         (Format::Jsonl, _) => json::write_jsonl(&catalogue(&asked), out),
         (Format::Csv, _) => csv::write_table(&catalogue(&asked), out),
         (Format::Parquet, _) => write_parquet(&catalogue(&asked), out).map_err(io::Error::other),

@@ -1,12 +1,13 @@
 //! `qs-audit findings`.
 
 use super::args::{ChecksArgs, FindingsArgs, Format, Global, SeverityArg};
-use super::chains::{exit_of_chains, last_day, nothing_to_read};
+use super::chains::{exit_of_chains, nothing_to_read};
 use super::exit::Exit;
 use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
+use super::record_files::{parquet, workbook};
 use super::terminal::{OF_FINDINGS, check_format, page, quoted, say, write_out};
 use crate::config::Settings;
 use crate::model::audit::Audit;
@@ -18,13 +19,12 @@ use crate::output::asff::{self, SecurityHub};
 use crate::output::findings::About;
 use crate::output::human::plural;
 use crate::output::json::findings as json;
-use crate::output::{csv, finding_rows, findings as text, ocsf, xlsx};
+use crate::output::not_read::NotRead;
+use crate::output::{csv, finding_rows, findings as text, ocsf};
 use crate::pipeline::Checks;
 use crate::rules::RULES;
-use crate::tables::write_parquet;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io;
 use std::sync::Arc;
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
@@ -83,7 +83,7 @@ pub(super) fn checks(
 /// The window with a beginning (so many seconds before its end, where none was asked
 /// for), and without the future: what has not happened is no gap.
 pub(super) fn judged(window: TimeWindow, now: UtcSecond, seconds: i64) -> TimeWindow {
-    let to = window.to.map(|to| to.min(now.plus(1)));
+    let to = window.to.map(|to| to.min(now));
     let last = to.map(|to| to.plus(-seconds));
     TimeWindow {
         from: window.from.or(last),
@@ -132,7 +132,7 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
     let mut inputs = Inputs::verified(global, &settings, read, wanted, &args.verification)?;
     inputs.plan.checks = Some(checks);
     let audit = inputs.run(global)?;
-    let nothing = nothing_to_read(&audit);
+    let nothing = nothing_to_read(global, &audit);
     let Some(findings) = &audit.findings else {
         return Err(Failure::internal("no rule was asked"));
     };
@@ -199,6 +199,7 @@ fn print(
         .to
         .or(last)
         .unwrap_or(UtcSecond::from_unix(0));
+    let not_read = NotRead::of(&audit.coverage.rejects);
     write_out(global, |out| match (global.format, &hub) {
         (Format::Table | Format::Focus, _) => {
             let about = About {
@@ -206,18 +207,17 @@ fn print(
                 options: &options(global),
                 unread: audit.coverage.rejects.total() + audit.inventory_rejects.total(),
             };
-            text::write(findings, about, page(global), out)
+            text::write(findings, about, page(global), out)?;
+            not_read.write(out)
         }
         (Format::Json, _) => json::write_json(audit, findings, shown, out),
         (Format::Jsonl, _) => json::write_jsonl(shown, out),
         (Format::Csv, _) => csv::write_table(&finding_rows::rows(shown), out),
-        (Format::Parquet, _) => {
-            write_parquet(&finding_rows::rows(shown), out).map_err(io::Error::other)
-        }
-        (Format::Xlsx, _) => xlsx::write(&[finding_rows::rows(shown).into()], last_day(audit), out),
-        (Format::Asff, Some(hub)) => asff::write(shown, findings, hub, end, out),
+        (Format::Parquet, _) => parquet(&finding_rows::rows(shown), not_read, out),
+        (Format::Xlsx, _) => workbook([finding_rows::rows(shown).into()], audit, out),
+        (Format::Asff, Some(hub)) => asff::write(shown, findings, (hub, not_read), end, out),
         (Format::Asff, None) => Ok(()),
-        (Format::Ocsf, _) => ocsf::write(shown, findings, end, out),
+        (Format::Ocsf, _) => ocsf::write(shown, findings, (end, not_read), out),
     })
 }
 

@@ -21,6 +21,7 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::safe;
+use crate::output::not_read::NotRead;
 use crate::output::summary;
 use crate::pipeline::{self, PipelineError, Plan, RawEvents, Unwatched, Watcher};
 use crate::ports::{LogSource, Sources};
@@ -382,6 +383,9 @@ impl Inputs {
                 summary::write_unmapped(audit, &self.plan.topology, &mut text)?;
             }
             say(&String::from_utf8_lossy(&text));
+        } else if let Some(line) = NotRead::of(&audit.coverage.rejects).line() {
+            // What was not seen is said in any case.
+            say(&format!("{line}\n"));
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod inputs;
 mod moments;
 mod progress;
 mod query;
+mod record_files;
 mod report;
 mod report_folder;
 mod run;

@@ -74,30 +74,52 @@ pub(super) fn window(
         ))
         .hint("--to is the first moment after the window"));
     }
-    let asked = from.is_some() || to.is_some();
+    if let Some(from) = from {
+        has_begun(from, now)?;
+    }
+    let is_asked = from.is_some() || to.is_some();
+    // What time it is was said: nothing after it has happened.
+    let told_now = global.now.as_ref().map(|_| now);
     Ok(match default {
-        DefaultWindow::ThisMonth if !asked => TimeWindow {
-            from: UtcSecond::midnight(now.day().first_of_month()),
-            to: Some(now.plus(1)),
-        },
-        DefaultWindow::LastDay if !asked => {
+        DefaultWindow::ThisMonth if !is_asked => {
+            // At the very end of a month, it is that month.
+            let month = now.plus(-1).day().first_of_month();
+            TimeWindow {
+                from: UtcSecond::midnight(month),
+                to: Some(now),
+            }
+        }
+        DefaultWindow::LastDay if !is_asked => {
             let today = UtcSecond::midnight(now.day());
             TimeWindow {
                 from: today.map(|today| today.plus(-86_400)),
                 to: today,
             }
         }
-        DefaultWindow::Last(seconds) if !asked => TimeWindow {
+        DefaultWindow::Last(seconds) if !is_asked => TimeWindow {
             from: Some(now.plus(-seconds)),
-            to: Some(now.plus(1)),
+            to: Some(now),
         },
-        // An event of this very second is still inside.
-        _ if global.since.is_some() && to.is_none() => TimeWindow {
+        _ if global.since.is_some() => TimeWindow {
             from,
-            to: Some(now.plus(1)),
+            to: to.or(Some(now)),
         },
-        _ => TimeWindow { from, to },
+        _ => TimeWindow {
+            from,
+            to: to.or(told_now),
+        },
     })
+}
+
+/// Refuses a window of which nothing has happened yet.
+fn has_begun(from: UtcSecond, now: UtcSecond) -> Result<(), Failure> {
+    if from < now {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "the window lies in the future: it starts at {from}, and now is {now}"
+    ))
+    .hint("choose a window that has begun; --now says what time to take for now"))
 }
 
 /// The days of `--baseline`: whole ones.
@@ -133,17 +155,23 @@ pub(super) fn with_baseline(window: TimeWindow, days: i64) -> TimeWindow {
 }
 
 /// The window of a month: `2026-10`.
-pub(super) fn month(text: &str) -> Result<TimeWindow, Failure> {
+pub(super) fn month(text: &str, now: UtcSecond) -> Result<TimeWindow, Failure> {
     let first = (text.len() == 7)
         .then(|| format!("{text}-01").parse::<Date>().ok())
         .flatten();
     let next = first.and_then(|first| first.last_of_month().tomorrow().ok());
-    match (first, next) {
-        (Some(first), Some(next)) => Ok(TimeWindow {
-            from: UtcSecond::midnight(first),
-            to: UtcSecond::midnight(next),
-        }),
-        _ => Err(Failure::usage(format!("--month {text:?} is not a month"))
+    let bounds = first.zip(next);
+    let bounds = bounds
+        .and_then(|(first, next)| Some((UtcSecond::midnight(first)?, UtcSecond::midnight(next)?)));
+    match bounds {
+        Some((from, to)) => {
+            has_begun(from, now)?;
+            Ok(TimeWindow {
+                from: Some(from),
+                to: Some(to),
+            })
+        }
+        None => Err(Failure::usage(format!("--month {text:?} is not a month"))
             .hint("write the year and the month: 2026-10")),
     }
 }
@@ -178,12 +206,14 @@ mod tests {
     #[test]
     fn months_and_days_are_whole() {
         let at = |text: &str| UtcSecond::parse(text);
-        let december = month("2026-12").unwrap();
+        let now = UtcSecond::parse("2027-01-05T00:00:00Z").unwrap();
+        let december = month("2026-12", now).unwrap();
         assert_eq!(december.from, at("2026-12-01T00:00:00Z"));
         assert_eq!(december.to, at("2027-01-01T00:00:00Z"));
         assert_eq!(whole_days(december), december);
+        assert!(month("2027-01", now).is_ok() && month("2027-02", now).is_err());
         for text in ["2026", "2026-13", "2026-1", "october", "2026-10-01"] {
-            assert!(month(text).is_err(), "{text}");
+            assert!(month(text, now).is_err(), "{text}");
         }
         let part = TimeWindow {
             from: at("2026-11-01T10:00:00Z"),

@@ -1,12 +1,13 @@
 //! `qs-audit query`: SQL over the record tables.
 
 use super::args::{Format, Global, QueryArgs};
-use super::chains::{exit_of, last_day, nothing_to_read};
+use super::chains::{exit_of, nothing_to_read};
 use super::exit::Exit;
 use super::exports::Wants;
 use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
+use super::record_files::{parquet, workbook};
 use super::select::nearest;
 use super::terminal::{TABULAR, check_format, page, say, write_new, write_out};
 use crate::model::audit::Audit;
@@ -17,9 +18,10 @@ use crate::model::topology::Topology;
 use crate::output::chargeback::heading_line;
 use crate::output::human::{line, safe};
 use crate::output::json::table as json;
-use crate::output::{csv, table_text, xlsx};
+use crate::output::not_read::NotRead;
+use crate::output::{csv, table_text};
 use crate::queries::{self, BindError, Header, Saved};
-use crate::tables::{self, SqlError, write_parquet};
+use crate::tables::{self, SqlError};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Read};
@@ -52,7 +54,7 @@ pub(super) fn run(global: &Global, args: &QueryArgs) -> Result<Exit, Failure> {
     let window = moments::whole_days(window);
     let inputs = Inputs::of_window(global, window, Wants::Bill)?;
     let audit = inputs.run(global)?;
-    let nothing = nothing_to_read(&audit);
+    let nothing = nothing_to_read(global, &audit);
     let tables = record_tables(&audit, &inputs.plan.topology);
     if let Some(dir) = &args.export {
         export(global, dir, &tables, &audit)?;
@@ -203,7 +205,8 @@ fn export(global: &Global, dir: &Path, tables: &[Table], audit: &Audit) -> Resul
     std::fs::create_dir_all(dir).map_err(|error| cannot(dir, error))?;
     for table in tables {
         let path = dir.join(format!("{}.parquet", table.name));
-        let write = |out: &mut dyn io::Write| write_parquet(table, out).map_err(io::Error::other);
+        let write =
+            |out: &mut dyn io::Write| parquet(table, NotRead::of(&audit.coverage.rejects), out);
         write_new(&path, write).map_err(|error| cannot(&path, error))?;
     }
     if !global.quiet {
@@ -222,14 +225,18 @@ fn export(global: &Global, dir: &Path, tables: &[Table], audit: &Audit) -> Resul
 }
 
 fn print(global: &Global, result: &Table, audit: &Audit) -> Result<(), Failure> {
+    let not_read = NotRead::of(&audit.coverage.rejects);
     write_out(global, |out| match global.format {
-        Format::Table => table_text::write(result, page(global), out),
-        Format::Json => json::write_json(result, out),
+        Format::Table => {
+            table_text::write(result, page(global), out)?;
+            not_read.write(out)
+        }
+        Format::Json => json::write_json(result, Some(not_read), out),
         Format::Jsonl => json::write_jsonl(result, out),
         Format::Csv => csv::write_table(result, out),
-        Format::Parquet => write_parquet(result, out).map_err(io::Error::other),
+        Format::Parquet => parquet(result, not_read, out),
         Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
-            xlsx::write(&[result.clone().into()], last_day(audit), out)
+            workbook([result.clone().into()], audit, out)
         }
     })
 }

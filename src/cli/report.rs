@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::findings::{checks, failing, judged, options};
 use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
+use super::record_files::parquet;
 use super::report_folder::{Days, ReportFile, ReportFolder, Written};
 use super::terminal::{page, say};
 use crate::attribute;
@@ -20,12 +21,13 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::line;
 use crate::output::json::report as json;
+use crate::output::not_read::NotRead;
 use crate::output::report::{Material, Night, markdown, page as html, summary};
 use crate::output::terminal::{Spelling, TerminalWriter};
 use crate::output::{chargeback_rows, csv, finding_rows};
 use crate::pipeline::{Checks, PartPlan};
 use crate::rules;
-use crate::tables::{self, write_parquet};
+use crate::tables;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -57,7 +59,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let inputs = gather(global, &settings, (window, checks), &args.verification)?;
     let audit = inputs.run(global)?;
-    let nothing = nothing_to_read(&audit);
+    let nothing = nothing_to_read(global, &audit);
     let (Some(findings), Some(part)) = (&audit.findings, &audit.part) else {
         return Err(Failure::internal("the run has no findings, or no night"));
     };
@@ -97,22 +99,10 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
 fn window(global: &Global, now: UtcSecond) -> Result<TimeWindow, Failure> {
     let window = moments::window(global, now, DefaultWindow::LastDay)?;
     let window = TimeWindow {
-        to: window.to.or(Some(now.plus(1))),
+        to: window.to.or(Some(now)),
         ..window
     };
-    let window = judged(window, now, DEFAULT_SECONDS);
-    if window
-        .from
-        .zip(window.to)
-        .is_some_and(|(from, to)| to <= from)
-    {
-        return Err(
-            Failure::usage("the window lies in the future: nothing has happened in it").hint(
-                "--to is the first moment after the window, and now is where it ends at the latest",
-            ),
-        );
-    }
-    Ok(window)
+    Ok(judged(window, now, DEFAULT_SECONDS))
 }
 
 /// The report that this one is compared with where `--previous` names none. The same
@@ -197,7 +187,8 @@ fn write(night: &Night<'_>, folder: ReportFolder) -> Result<Written, Failure> {
         file("report.json", &|out| json::write(night, out)),
         file("chains.csv", &|out| csv::write_chains(&night.chains, out)),
         file("chains.parquet", &|out| {
-            write_parquet(&tables::chains(&night.chains), out).map_err(io::Error::other)
+            let not_read = NotRead::of(&material.audit.coverage.rejects);
+            parquet(&tables::chains(&night.chains), not_read, out)
         }),
         file("findings.csv", &|out| {
             csv::write_table(&finding_rows::rows(&findings), out)

@@ -1,11 +1,12 @@
 //! `qs-audit show`.
 
 use super::args::{Format, Global, ShowArgs};
-use super::chains::{exit_of, last_day, nothing_to_read, record_table};
+use super::chains::{exit_of, nothing_to_read, record_table};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::{self, Inputs};
 use super::moments::DefaultWindow;
+use super::record_files::{parquet, workbook};
 use super::select::nearest;
 use super::terminal::{TABULAR, check_format, page, say, write_out, write_spelled};
 use crate::decode::REDACTED;
@@ -15,9 +16,9 @@ use crate::model::event::Place;
 use crate::output::chain_table::is_listed_by_default;
 use crate::output::human::plural;
 use crate::output::json::v1::{self, Shape};
+use crate::output::not_read::NotRead;
 use crate::output::terminal::Spelling;
-use crate::output::{csv, show, xlsx};
-use crate::tables::write_parquet;
+use crate::output::{csv, show};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     check_format(global, &TABULAR)?;
     let mut inputs = Inputs::gather(global, DefaultWindow::All)?;
     let mut audit = inputs.run(global)?;
-    if let Some(exit) = nothing_to_read(&audit) {
+    if let Some(exit) = nothing_to_read(global, &audit) {
         return Ok(exit_of(global, &audit).max(Some(exit)));
     }
     let asked = args.chain_id.to_lowercase();
@@ -43,6 +44,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     let chain = find(&audit, &asked)?;
     let page = page(global);
     let one = [chain];
+    let not_read = NotRead::of(&audit.coverage.rejects);
     if args.raw {
         let events = raw(global, &inputs, &audit, chain)?;
         write_spelled(global, Some(Spelling::Json), |out| {
@@ -51,18 +53,18 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
         return Ok(exit_of(global, &audit).max(None));
     }
     write_out(global, |out| match global.format {
-        Format::Table => show::write(&audit, chain, page, out),
+        Format::Table => {
+            show::write(&audit, chain, page, out)?;
+            not_read.write(out)
+        }
         Format::Json => v1::write_json(&audit, &one, Shape::Chains, out),
         Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
         Format::Csv => csv::write_chains(&one, out),
-        Format::Parquet => {
-            write_parquet(&record_table(&one, Shape::Chains), out).map_err(std::io::Error::other)
+        Format::Parquet => parquet(&record_table(&one, Shape::Chains), not_read, out),
+        Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
+            let sheets = [record_table(&one, Shape::Chains).into()];
+            workbook(sheets, &audit, out)
         }
-        Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => xlsx::write(
-            &[record_table(&one, Shape::Chains).into()],
-            last_day(&audit),
-            out,
-        ),
     })?;
     Ok(exit_of(global, &audit).max(None))
 }

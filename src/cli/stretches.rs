@@ -79,9 +79,14 @@ impl Stretches {
         Ok(Self(all))
     }
 
-    /// Where to look, and in which window.
+    /// Where to look, and in which window. A gap in a folder that is no longer there, or
+    /// leads nowhere, is found again by its folder if it is one.
     pub(super) fn places(&self) -> Vec<Place<'_>> {
-        let each = self.0.iter();
+        let is_there = |stretch: &&Stretch| match &stretch.location {
+            LogLocation::Path(path) if stretch.is_gap => path.is_dir() || path.is_file(),
+            _ => true,
+        };
+        let each = self.0.iter().filter(is_there);
         each.map(|stretch| (&stretch.location, stretch.window))
             .collect()
     }

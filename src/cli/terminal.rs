@@ -247,6 +247,11 @@ fn with_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
 #[cfg(not(unix))]
 fn with_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
 
+/// Says why `--strict` makes the status 4: also where nothing else is said.
+pub(super) fn say_incomplete(what: &str) {
+    say(&format!("incomplete: {what}, and --strict was asked for\n"));
+}
+
 /// Says something on standard error; that nobody listens is no failure.
 pub(super) fn say(text: &str) {
     let mut out = io::stderr().lock();

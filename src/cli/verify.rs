@@ -8,9 +8,9 @@ use super::inputs;
 use super::moments::{self, DefaultWindow};
 use super::progress::Progress;
 use super::sources;
-use super::terminal::{TABULAR, check_format, page, say, write_out};
+use super::terminal::{TABULAR, check_format, page, say, say_incomplete, write_out};
 use crate::model::integrity::Verification;
-use crate::output::human::{plural, window_text};
+use crate::output::human::{count, plural, window_text};
 use crate::output::json::verification as json;
 use crate::output::{csv, verification as text, verification_rows as rows, xlsx};
 use crate::pipeline::{self, Plan};
@@ -81,15 +81,33 @@ fn print(
 
 /// What is wrong comes first, then what could not be checked.
 fn exit_of(global: &Global, verification: &Verification, has_no_logs: bool) -> Exit {
-    if verification.is_faulty() {
-        return Exit::Findings;
-    }
     let unchecked = verification.unchecked_count();
+    let is_in_table = global.format == Format::Table && !global.quiet;
+    if let Some(first) = verification.unchecked.first().filter(|_| !is_in_table) {
+        let more = match unchecked.saturating_sub(first.count) {
+            0 => String::new(),
+            more => format!("; and {} more", count(more)),
+        };
+        say(&format!("{}{more}\n", text::unchecked_line(first)));
+    }
     if global.strict && unchecked > 0 {
-        say(&format!(
-            "incomplete: {} could not be checked, and --strict was asked for\n",
+        say_incomplete(&format!(
+            "{} could not be checked",
             plural(unchecked, "file")
         ));
+    }
+    if verification.is_faulty() {
+        if !global.quiet {
+            let faults = verification.faults.len() + verification.uncovered.len();
+            let what = "digest or log file";
+            say(&format!(
+                "not as delivered: {}\n",
+                plural(faults as u64, what)
+            ));
+        }
+        return Exit::Findings;
+    }
+    if global.strict && unchecked > 0 {
         return Exit::Incomplete;
     }
     if has_no_logs && !verification.has_digests() {

@@ -177,6 +177,9 @@ pub struct Reject {
 
 /// How many examples of each reason are shown.
 pub const REJECT_EXAMPLES_MAX: usize = 5;
+/// How many places and objects are named of which nothing could be read: each is a gap of
+/// its own.
+pub const UNREADABLE_NAMED_MAX: usize = 100;
 
 /// Rejects, counted by reason, with the first few of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -190,10 +193,14 @@ impl Rejects {
     pub fn add(&mut self, reject: Reject) {
         let (count, examples) = self.by_reason.entry(reject.reason).or_default();
         *count += 1;
-        if examples.len() < REJECT_EXAMPLES_MAX || examples.last() > Some(&reject) {
+        let most = match reject.reason {
+            RejectReason::Unreadable => UNREADABLE_NAMED_MAX,
+            _ => REJECT_EXAMPLES_MAX,
+        };
+        if examples.len() < most || examples.last() > Some(&reject) {
             let at = examples.partition_point(|known| *known <= reject);
             examples.insert(at, reject);
-            examples.truncate(REJECT_EXAMPLES_MAX);
+            examples.truncate(most);
         }
     }
 
@@ -207,13 +214,11 @@ impl Rejects {
     /// Counts all of another's.
     pub fn merge(&mut self, other: Self) {
         for (reason, (count, examples)) in other.by_reason {
+            // `add` counts the examples; the rest were only counted.
+            self.add_uncounted(reason, count - examples.len() as u64);
             for example in examples {
                 self.add(example);
             }
-            let (total, kept) = self.by_reason.entry(reason).or_default();
-            // `add` counted the examples; the rest were only counted.
-            *total += count - count.min(REJECT_EXAMPLES_MAX as u64);
-            debug_assert!(kept.len() <= REJECT_EXAMPLES_MAX);
         }
     }
 

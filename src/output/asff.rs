@@ -4,6 +4,7 @@
 
 use super::human::is_deceptive;
 use super::json::findings::evidence;
+use super::not_read::NotRead;
 use crate::model::finding::{Finding, Findings, PreviousFinding, Severity};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -165,7 +166,8 @@ fn first_ids<T: ToString>(ids: &[T]) -> String {
 fn product_fields(finding: &Finding) -> Map<String, Value> {
     let mut fields = Map::new();
     let mut add = |name: String, value: &str| {
-        if fields.len() < PRODUCT_FIELDS_MAX && !value.is_empty() {
+        // One is left for what could not be read.
+        if fields.len() + 1 < PRODUCT_FIELDS_MAX && !value.is_empty() {
             fields.insert(name, bounded(value, FIELD_LETTERS_MAX).into());
         }
     };
@@ -241,7 +243,7 @@ fn of_finding(finding: &Finding, is_suppressed: bool, hub: &SecurityHub, end: Ut
     value["Resources"] = resources(subject, &finding.role_arns, hub).into();
     value["ProductFields"] = product_fields(finding).into();
     value["RecordState"] = if is_suppressed { "ARCHIVED" } else { "ACTIVE" }.into();
-    if value.to_string().len() > FINDING_BYTES_MAX {
+    if value.to_string().len() + FIELD_LETTERS_MAX * 4 > FINDING_BYTES_MAX {
         // Fields are for convenience; the finding itself is far below the limit.
         value["ProductFields"] = json!({"qs-audit/rule": finding.rule});
     }
@@ -276,7 +278,7 @@ fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) ->
 pub fn write(
     findings: &[&Finding],
     settled: &Findings,
-    hub: &SecurityHub,
+    (hub, not_read): (&SecurityHub, NotRead<'_>),
     end: UtcSecond,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
@@ -291,7 +293,12 @@ pub fn write(
         .map(|previous| of_resolved(previous, hub, end));
     let mut batch: Vec<String> = Vec::new();
     let mut bytes = 0;
-    for finding in found.chain(suppressed).chain(gone) {
+    for mut finding in found.chain(suppressed).chain(gone) {
+        // Whoever sees one finding sees that more might have been found.
+        if let Some(line) = not_read.line() {
+            let line = bounded(&line, FIELD_LETTERS_MAX);
+            finding["ProductFields"]["qs-audit/not_read"] = line.into();
+        }
         let text = finding.to_string();
         let is_full = batch.len() == BATCH_FINDINGS_MAX || bytes + text.len() > BATCH_BYTES_MAX;
         if is_full && !batch.is_empty() {

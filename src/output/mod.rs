@@ -14,6 +14,7 @@ pub mod flat_table;
 pub mod focus;
 pub mod human;
 pub mod json;
+pub mod not_read;
 pub mod ocsf;
 pub mod page_text;
 pub mod report;

@@ -7,6 +7,7 @@
 
 use super::human::is_deceptive;
 use super::json::findings::evidence;
+use super::not_read::{NOT_READ, NotRead};
 use crate::model::finding::{Finding, FindingStatus, Findings, PreviousFinding, Severity};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -297,7 +298,7 @@ fn make_plain(value: &mut Value) {
 }
 
 /// Writes one event per line: findings, suppressed ones, then those that are gone, as
-/// of `end`.
+/// of `end`; what could not be read is in each (`unmapped.not_read`).
 ///
 /// # Errors
 ///
@@ -305,7 +306,7 @@ fn make_plain(value: &mut Value) {
 pub fn write(
     findings: &[&Finding],
     settled: &Findings,
-    end: UtcSecond,
+    (end, not_read): (UtcSecond, NotRead<'_>),
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let found = findings
@@ -318,6 +319,10 @@ pub fn write(
         .iter()
         .map(|previous| of_resolved(previous, end));
     for mut event in found.chain(suppressed).chain(gone) {
+        // Whoever sees one event sees that more might have been found.
+        if !not_read.is_empty() {
+            event["unmapped"][NOT_READ] = not_read.json();
+        }
         make_plain(&mut event);
         serde_json::to_writer(&mut *writer, &event)?;
         writer.write_all(b"\n")?;

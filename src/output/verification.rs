@@ -132,7 +132,9 @@ pub fn uncovered_line(uncovered: &Uncovered) -> String {
     }
 }
 
-fn unchecked_line(unchecked: &Unchecked) -> String {
+/// What could not be checked of one account and Region, in a line.
+#[must_use]
+pub fn unchecked_line(unchecked: &Unchecked) -> String {
     let first = safe(&unchecked.object);
     let why = safe(&unchecked.why);
     match unchecked.count {

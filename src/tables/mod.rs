@@ -17,6 +17,6 @@ mod records;
 mod sql;
 
 pub use charges::charges;
-pub use parquet::{ParquetError, write_parquet};
+pub use parquet::{ParquetError, write_parquet, write_parquet_with};
 pub use records::{chains, hops, queries};
 pub use sql::{SqlError, SqlPlace, run};

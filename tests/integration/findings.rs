@@ -9,6 +9,7 @@ use qs_audit::model::finding::{
 use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::output::asff::{self, SecurityHub};
+use qs_audit::output::not_read::NotRead;
 use qs_audit::output::ocsf;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -660,7 +661,7 @@ fn limits_hold_for_findings_of_any_size_and_number() {
         }],
         ..Findings::default()
     };
-    asff::write(&shown, &settled, &hub, at, &mut text).unwrap();
+    asff::write(&shown, &settled, (&hub, NotRead::default()), at, &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
     let mut count = 0;
     for line in text.lines() {
@@ -674,7 +675,7 @@ fn limits_hold_for_findings_of_any_size_and_number() {
     assert_eq!(count, 252);
     assert!(text.contains("\"RecordState\":\"ARCHIVED\""));
     let mut text = Vec::new();
-    ocsf::write(&shown[..3], &settled, at, &mut text).unwrap();
+    ocsf::write(&shown[..3], &settled, (at, NotRead::default()), &mut text).unwrap();
     let events: Vec<Value> = text
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
@@ -701,8 +702,21 @@ fn nothing_to_report_is_nothing_written() {
         account_id: "1".into(),
         region: "r".into(),
     };
-    asff::write(&[], &Findings::default(), &hub, at, &mut text).unwrap();
-    ocsf::write(&[], &Findings::default(), at, &mut text).unwrap();
+    asff::write(
+        &[],
+        &Findings::default(),
+        (&hub, NotRead::default()),
+        at,
+        &mut text,
+    )
+    .unwrap();
+    ocsf::write(
+        &[],
+        &Findings::default(),
+        (at, NotRead::default()),
+        &mut text,
+    )
+    .unwrap();
     assert!(text.is_empty());
 }
 

@@ -24,6 +24,7 @@ mod money;
 mod moto;
 mod nasty;
 mod oracle;
+mod outcomes;
 mod queries;
 mod regressions;
 mod report;

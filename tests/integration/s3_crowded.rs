@@ -260,7 +260,7 @@ fn a_place_that_stays_denied_moves_no_other_back() {
         let from = match night {
             // The first looks back 36 days, each further one three.
             5 => "2026-09-30T12:00:00Z".to_owned(),
-            _ => format!("2026-11-{:02}T12:00:01Z", night - 4),
+            _ => format!("2026-11-{:02}T12:00:00Z", night - 4),
         };
         assert!(said.contains(&from), "{night}: {said}");
         let days: BTreeSet<String> = listed(&proxy)
@@ -278,11 +278,10 @@ fn a_place_that_stays_denied_moves_no_other_back() {
     let proxy = Proxy::start(server.address, |_| Fault::None);
     let (said, _) = collect_at(folder.path(), &proxy.url(), "2026-11-15T12:00:00Z");
     assert!(!said.starts_with("0 new"), "{said}");
-    let early = listed(&proxy)
-        .into_iter()
-        .filter(|prefix| prefix.contains("/2026/1"));
-    let accounts: BTreeSet<String> = early
-        .filter(|prefix| !prefix.contains("/2026/11/1"))
+    // Where many months are looked at, those that there are are asked for.
+    let prefixes = listed(&proxy).into_iter();
+    let accounts: BTreeSet<String> = prefixes
+        .filter(|prefix| prefix.ends_with("us-east-1/"))
         .map(|prefix| prefix.split("/CloudTrail/").next().unwrap().to_owned())
         .collect();
     let wanted = BTreeSet::from(["AWSLogs/o-exampleorgid/444455556666".to_owned()]);

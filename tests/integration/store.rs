@@ -277,12 +277,12 @@ fn the_next_run_looks_from_a_little_before_the_last_one() {
     ]);
     let (said, _) = output(&mut first, Exit::Clean);
     assert!(
-        said.contains("2026-09-25T12:00:00Z to 2026-10-31T12:00:01Z"),
+        said.contains("2026-09-25T12:00:00Z to 2026-10-31T12:00:00Z"),
         "{said}"
     );
     let (said, _) = collect(folder, &[], Exit::Clean);
     assert!(
-        said.contains("2026-10-28T12:00:01Z to 2026-11-05T12:00:01Z"),
+        said.contains("2026-10-28T12:00:00Z to 2026-11-05T12:00:00Z"),
         "{said}"
     );
     assert!(!said.starts_with("0 new"), "{said}");
@@ -690,7 +690,7 @@ fn what_was_never_collected_is_said() {
     // The next run without a window goes on where the last one ended.
     let (said, _) = collect(folder, &[], Exit::Clean);
     assert!(
-        said.contains("2026-10-31T00:00:00Z to 2026-11-05T12:00:01Z"),
+        said.contains("2026-10-31T00:00:00Z to 2026-11-05T12:00:00Z"),
         "{said}"
     );
     let args = [

@@ -2,8 +2,10 @@
 
 use crate::model::money::exact;
 use crate::model::table::{Cell, Table, Values};
+use crate::output::not_read::NotRead;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use std::io::{self, Write};
 
 const SCHEMA: &str = "qs-audit/query-result/v1";
@@ -56,6 +58,8 @@ struct TableV1<'a> {
     name: &'a str,
     columns: Vec<ColumnV1<'a>>,
     rows: RowsV1<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_read: Option<Value>,
 }
 
 fn kind(values: &Values) -> &'static str {
@@ -70,12 +74,17 @@ fn kind(values: &Values) -> &'static str {
     }
 }
 
-/// Writes one JSON document with columns and rows.
+/// Writes one JSON document with columns and rows; of what was read for them, also what
+/// could not be.
 ///
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write_json(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write_json(
+    table: &Table,
+    not_read: Option<NotRead<'_>>,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let columns = table.columns.iter().map(|column| ColumnV1 {
         name: &column.name,
         r#type: kind(&column.values),
@@ -85,6 +94,7 @@ pub fn write_json(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
         name: &table.name,
         columns: columns.collect(),
         rows: RowsV1(table),
+        not_read: not_read.map(NotRead::json),
     };
     serde_json::to_writer(&mut *writer, &document)?;
     writer.write_all(b"\n")

@@ -1,0 +1,38 @@
+//! Parquet files and workbooks, with what could not be read for them.
+
+use crate::model::audit::Audit;
+use crate::model::table::Table;
+use crate::output::not_read::{NOT_READ, NotRead};
+use crate::output::xlsx::{self, Sheet};
+use crate::tables::write_parquet_with;
+use jiff::civil::Date;
+use std::io::{self, Write};
+
+/// Writes a table as Parquet; what could not be read is in the file's metadata.
+pub(super) fn parquet(table: &Table, not_read: NotRead<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let named = (!not_read.is_empty()).then(|| {
+        let key = format!("{}.{NOT_READ}", env!("CARGO_PKG_NAME"));
+        (key, not_read.json().to_string())
+    });
+    write_parquet_with(table, named, out).map_err(io::Error::other)
+}
+
+/// Writes sheets as a workbook; what could not be read is one more.
+pub(super) fn workbook(
+    sheets: impl Into<Vec<Sheet>>,
+    audit: &Audit,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut sheets = sheets.into();
+    let not_read = NotRead::of(&audit.coverage.rejects);
+    sheets.extend(not_read.table().map(Sheet::from));
+    xlsx::write(&sheets, last_day(audit), out)
+}
+
+/// The last day of the window, or of the logs: what a workbook says it was made
+/// on, so that the same question gives the same file.
+pub(super) fn last_day(audit: &Audit) -> Date {
+    let end = audit.window.to.map(|to| to.plus(-1).day());
+    end.or_else(|| audit.coverage.span().map(|(_, last)| last.day()))
+        .unwrap_or(jiff::civil::date(2000, 1, 1))
+}

@@ -1,0 +1,282 @@
+//! Windows, exit statuses, and what is said of what could not be read.
+
+use crate::cli::{organisation, output, program};
+use qs_audit::cli::Exit;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const AT_MIDNIGHT: [&str; 2] = ["--now", "2026-11-04T00:00:00Z"];
+
+fn run(folder: &Path, args: &[&str], exit: Exit) -> (String, String) {
+    let mut command = program();
+    command.current_dir(folder).args(args);
+    output(&mut command, exit)
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_window_ends_at_now() {
+    let folder = organisation();
+    let folder = folder.path();
+    let window = |args: &[&str]| {
+        let args = [args, &["--format", "json"], &AT_MIDNIGHT].concat();
+        json(&run(folder, &args, Exit::Clean).0)["window"].clone()
+    };
+    let logs = ["--logs", "AWSLogs"];
+    for (args, from) in [
+        (&["chains", "--since", "2d"][..], "2026-11-02"),
+        (&["chains"], "2026-10-28"),
+        (&["chains", "--from", "2026-11-01"], "2026-11-01"),
+        (&["findings", "--since", "2d"], "2026-11-02"),
+        // Three whole days, and not four.
+        (&["chargeback", "--since", "3d"], "2026-11-01"),
+        (&["chargeback"], "2026-11-01"),
+    ] {
+        let window = window(&[args, &logs].concat());
+        assert_eq!(window["from"], format!("{from}T00:00:00Z"), "{args:?}");
+        assert_eq!(window["to"], "2026-11-04T00:00:00Z", "{args:?}");
+    }
+    // At the end of a month it is that month.
+    let args = [
+        "chargeback",
+        "--logs",
+        "AWSLogs",
+        "--format",
+        "json",
+        "--now",
+        "2026-12-01",
+    ];
+    let november = json(&run(folder, &args, Exit::Clean).0);
+    assert_eq!(november["window"]["from"], "2026-11-01T00:00:00Z");
+    assert_eq!(november["window"]["to"], "2026-12-01T00:00:00Z");
+    // Queries of the day that has just begun are in none of them.
+    let days = "SELECT DISTINCT day FROM queries ORDER BY day";
+    let sql = folder.join("days.sql");
+    fs::write(&sql, days).unwrap();
+    let args = [
+        "query", "--file", "days.sql", "--since", "1d", "--format", "csv",
+    ];
+    let at = ["--logs", "AWSLogs", "--now", "2026-11-03T00:00:00Z"];
+    let (told, _) = run(folder, &[&args[..], &at].concat(), Exit::Clean);
+    assert_eq!(told.lines().collect::<Vec<_>>(), ["day", "2026-11-02"]);
+}
+
+#[test]
+fn a_suppression_counts_up_to_the_day_on_which_it_expires() {
+    let folder = organisation();
+    let config = "[[suppressions]]\nrule = \"*\"\nsubject = \"*\"\nreason = \"known\"\nexpires = 2026-11-04\n";
+    fs::write(folder.path().join("quiet.toml"), config).unwrap();
+    let found = |now: &str| {
+        let args = [
+            "findings",
+            "-c",
+            "quiet.toml",
+            "--logs",
+            "AWSLogs",
+            "--since",
+            "3d",
+        ];
+        let args = [&args[..], &["--format", "json", "--now", now]].concat();
+        let told = json(&run(folder.path(), &args, Exit::Clean).0);
+        told["findings"].as_array().unwrap().len()
+    };
+    assert_eq!(found("2026-11-04T00:00:00Z"), 0);
+    assert!(found("2026-11-04T00:00:01Z") > 0);
+}
+
+#[test]
+fn every_command_refuses_a_future_in_the_same_words() {
+    let folder = organisation();
+    let folder = folder.path();
+    let words = "error: the window lies in the future: it starts at 2026-12-01T00:00:00Z, and now is \
+                 2026-11-04T00:00:00Z";
+    let from = ["--from", "2026-12-01"];
+    for command in [
+        &["chains"][..],
+        &["show", "latest"],
+        &["findings"],
+        &["report"],
+        &["chargeback"],
+        &["query", "busy-hours"],
+        &["verify"],
+        &["collect", "--store", "store"],
+        &["doctor"],
+        &["init", "-o", "new.toml"],
+    ] {
+        let args = [command, &from, &["--logs", "AWSLogs"], &AT_MIDNIGHT].concat();
+        let (_, said) = run(folder, &args, Exit::Usage);
+        assert_eq!(said.lines().next().unwrap(), words, "{command:?}");
+        assert!(said.contains("hint: "), "{said}");
+    }
+    let month = ["chargeback", "--month", "2026-12", "--logs", "AWSLogs"];
+    let (_, said) = run(folder, &[&month[..], &AT_MIDNIGHT].concat(), Exit::Usage);
+    assert_eq!(said.lines().next().unwrap(), words);
+    assert!(!folder.join("store").exists() && !folder.join("new.toml").exists());
+    // One that begins at this very moment has nothing in it, either.
+    let args = ["chains", "--from", "2026-11-04", "--logs", "AWSLogs"];
+    run(folder, &[&args[..], &AT_MIDNIGHT].concat(), Exit::Usage);
+}
+
+/// An organisation with something in place of a log file that cannot be read.
+fn with_unreadable() -> TempDir {
+    let folder = organisation();
+    let day = "AWSLogs/o-exampleorgid/444455556666/CloudTrail/us-east-1/2026/11/02";
+    // A link that leads nowhere.
+    let link = folder.path().join(day).join("lost.json.gz");
+    std::os::unix::fs::symlink("/nowhere", link).unwrap();
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_read_is_named_in_every_output() {
+    let folder = with_unreadable();
+    let folder = folder.path();
+    let window = [
+        "--from",
+        "2026-11-01",
+        "--to",
+        "2026-11-04",
+        "--logs",
+        "AWSLogs",
+    ];
+    let hub = "[security_hub]\naccount_id = \"111122223333\"\nregion = \"us-east-1\"\n";
+    fs::write(folder.join("hub.toml"), hub).unwrap();
+    let formats = ["table", "json", "jsonl", "csv", "parquet", "xlsx"];
+    for (command, more) in [
+        (&["chains"][..], &[][..]),
+        (&["chains", "--flat"], &[]),
+        (&["show", "latest"], &[]),
+        (&["findings"], &["ocsf", "asff"]),
+        (&["chargeback"], &["focus"]),
+        (&["query", "busy-hours"], &[]),
+    ] {
+        for format in formats.iter().chain(more) {
+            let mut run = program();
+            run.current_dir(folder).args(command).args(window);
+            run.args(["-c", "hub.toml", "-q", "--format", format, "-o", "out"]);
+            let (_, said) = output(&mut run, Exit::Clean);
+            // Standard error says it in one line, whatever the format has.
+            let about = format!("{command:?} {format}: {said}");
+            assert_eq!(said.lines().count(), 1, "{about}");
+            assert!(
+                said.starts_with("not read: ") && said.contains("lost.json.gz"),
+                "{about}"
+            );
+            let bytes = fs::read(folder.join("out")).unwrap();
+            let is_named = |bytes: &[u8]| {
+                let mut windows = bytes.windows("lost.json.gz".len());
+                windows.any(|part| part == b"lost.json.gz")
+            };
+            let is_named = match *format {
+                "xlsx" => sheets(&bytes)
+                    .iter()
+                    .any(|sheet| is_named(sheet.as_bytes())),
+                _ => is_named(&bytes),
+            };
+            // Rows alone have no place for it.
+            let has_place = !matches!(*format, "jsonl" | "csv" | "focus");
+            assert_eq!(is_named, has_place, "{about}");
+        }
+    }
+}
+
+/// All texts of a workbook.
+fn sheets(workbook: &[u8]) -> Vec<String> {
+    use std::io::Read;
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(workbook)).unwrap();
+    let texts = (0..archive.len()).map(|at| {
+        let mut text = String::new();
+        archive
+            .by_index(at)
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        text
+    });
+    texts.collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn standard_error_says_why_a_status_is_not_0() {
+    let folder = with_unreadable();
+    let folder = folder.path();
+    let logs = ["--logs", "AWSLogs", "--now", "2026-11-05T12:00:00Z"];
+    let of = |args: &[&str], exit: Exit| run(folder, &[args, &logs].concat(), exit).1;
+    // 4 is said in any case.
+    for args in [
+        &["chains", "--strict"][..],
+        &["findings", "--strict"],
+        &["chargeback", "--strict"],
+        &["query", "busy-hours", "--strict"],
+        &["show", "latest", "--strict"],
+        &[
+            "report",
+            "--strict",
+            "--from",
+            "2026-11-01",
+            "--to",
+            "2026-11-04",
+        ],
+        &["collect", "--strict", "--store", "store"],
+        &["doctor", "--strict"],
+    ] {
+        for quiet in [&[][..], &["-q"]] {
+            let said = of(&[args, quiet].concat(), Exit::Incomplete);
+            let last = said.lines().last().unwrap_or_default();
+            assert!(
+                last.starts_with("incomplete: ") && last.ends_with("--strict was asked for"),
+                "{args:?} {quiet:?}: {said}"
+            );
+            assert!(
+                quiet.is_empty() || said.lines().count() <= 2,
+                "{args:?}: {said}"
+            );
+        }
+    }
+    // Where 10 and 4 are due, both are named; 10 and 3 not where nothing is to be said.
+    let verify = ["verify", "--strict"];
+    let said = of(&verify, Exit::Findings);
+    assert!(
+        said.contains("incomplete: ") && said.contains("not as delivered: "),
+        "{said}"
+    );
+    let said = of(&[&verify[..], &["-q"]].concat(), Exit::Findings);
+    assert!(
+        said.contains("incomplete: ") && !said.contains("not as delivered"),
+        "{said}"
+    );
+    let empty = ["--from", "2026-01-01", "--to", "2026-01-02"];
+    for command in [
+        &["chains"][..],
+        &["findings"],
+        &["chargeback"],
+        &["query", "busy-hours"],
+        &["show", "latest"],
+        &["verify"],
+    ] {
+        let lost = folder.join(
+            "AWSLogs/o-exampleorgid/444455556666/CloudTrail/us-east-1/2026/11/02/lost.json.gz",
+        );
+        let _ = fs::remove_file(lost);
+        let said = of(&[command, &empty].concat(), Exit::NoLogs);
+        assert!(
+            said.contains("no logs from 2026-01-01") || said.contains("no digests and no logs"),
+            "{command:?}: {said}"
+        );
+        assert_eq!(
+            of(&[command, &empty, &["-q"]].concat(), Exit::NoLogs),
+            "",
+            "{command:?}"
+        );
+    }
+    let failing = ["findings", "--fail-on", "high"];
+    assert!(of(&failing, Exit::Findings).contains("at or above"));
+    assert_eq!(of(&[&failing[..], &["-q"]].concat(), Exit::Findings), "");
+}
