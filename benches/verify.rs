@@ -34,7 +34,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const REGION: &str = "eu-central-1";
 const FILES_PER_HOUR: i64 = 2;

@@ -1,7 +1,7 @@
 //! What log files are verified against: digests, public keys, signatures.
 
 use super::args::{Global, VerifyArgs};
-use super::exports::{chosen, files};
+use super::exports::Given;
 use super::failure::Failure;
 use super::sources;
 use crate::config::{LogLocation, Settings};
@@ -12,7 +12,6 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::pipeline::Evidence;
 use crate::ports::{KeySource, Sources};
-use std::path::PathBuf;
 
 impl VerifyArgs {
     /// The first of these options that was given.
@@ -43,8 +42,14 @@ impl Verifying {
         window: &TimeWindow,
         asked: &VerifyArgs,
     ) -> Result<Self, Failure> {
-        let keys = public_keys(chosen(&asked.public_keys, &settings.public_keys))?;
-        let signatures = signatures(chosen(&asked.signatures, &settings.signatures))?;
+        let keys = public_keys(Given::of(
+            ("--public-keys", &asked.public_keys),
+            ("[verify] public_keys", &settings.public_keys),
+        ))?;
+        let signatures = signatures(Given::of(
+            ("--signatures", &asked.signatures),
+            ("[verify] signatures", &settings.signatures),
+        ))?;
         let asks_aws = keys.is_empty() && sources::has_s3(locations);
         Ok(Self {
             key_source: asks_aws
@@ -70,39 +75,38 @@ impl Verifying {
     }
 }
 
-fn public_keys(paths: &[PathBuf]) -> Result<PublicKeys, Failure> {
+fn public_keys(given: Given<'_>) -> Result<PublicKeys, Failure> {
     const HINT: &str = "`aws cloudtrail list-public-keys --start-time ... --end-time ...` writes \
                         it, once in each Region";
     let mut keys = PublicKeys::default();
-    for_each_text("--public-keys", paths, HINT, |text| {
+    for_each_text(given, HINT, |text| {
         keys.read(text).map_err(|error| error.to_string())
     })?;
     Ok(keys)
 }
 
-fn signatures(paths: &[PathBuf]) -> Result<Signatures, Failure> {
+fn signatures(given: Given<'_>) -> Result<Signatures, Failure> {
     const HINT: &str = "`aws s3api head-object` gives the metadata of a digest; docs/verify.md has \
                         a script for all of them";
     let mut signatures = Signatures::default();
-    for_each_text("--signatures", paths, HINT, |text| {
+    for_each_text(given, HINT, |text| {
         read_signatures(text, &mut signatures).map_err(|error| error.to_string())
     })?;
     Ok(signatures)
 }
 
-/// Reads the files of an option, plain or gzip.
+/// Reads files that were given, plain or gzip.
 fn for_each_text(
-    option: &str,
-    paths: &[PathBuf],
+    given: Given<'_>,
     hint: &str,
     mut read: impl FnMut(&[u8]) -> Result<(), String>,
 ) -> Result<(), Failure> {
-    for file in files(option, paths)? {
+    for file in given.files()? {
         let outcome = read_export(&file.path)
             .map_err(|error| error.to_string())
             .and_then(|bytes| read(&plain(&bytes).map_err(|error| error.to_string())?));
         outcome.map_err(|why| {
-            Failure::usage(format!("{option} {}: {why}", file.path.display())).hint(hint)
+            Failure::usage(format!("{} {}: {why}", given.name, file.path.display())).hint(hint)
         })?;
     }
     Ok(())

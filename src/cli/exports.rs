@@ -58,22 +58,60 @@ pub(super) enum Wants {
     BillIfGiven,
 }
 
-/// The paths of an option, else the configured ones.
-pub(super) fn chosen<'a>(asked: &'a [PathBuf], configured: &'a [PathBuf]) -> &'a [PathBuf] {
-    if asked.is_empty() { configured } else { asked }
+/// Files and folders, and by what name they were given: an option's, or a key's of the
+/// configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) name: &'static str,
+    pub(super) paths: &'a [PathBuf],
 }
 
-pub(super) fn files(option: &str, paths: &[PathBuf]) -> Result<Vec<ExportFile>, Failure> {
-    let found = export_files(paths).map_err(|(path, error)| {
-        Failure::usage(format!("{option} {}: {error}", path.display()))
-            .hint(format!("{option} takes a file, or a folder of files"))
-    })?;
-    if found.is_empty() && !paths.is_empty() {
-        return Err(Failure::usage(format!(
-            "{option}: there are no files in the folder"
-        )));
+impl<'a> Given<'a> {
+    /// The paths of an option, else the configured ones.
+    pub(super) fn of(
+        (option, asked): (&'static str, &'a [PathBuf]),
+        (key, configured): (&'static str, &'a [PathBuf]),
+    ) -> Self {
+        if asked.is_empty() {
+            Self {
+                name: key,
+                paths: configured,
+            }
+        } else {
+            Self {
+                name: option,
+                paths: asked,
+            }
+        }
     }
-    Ok(found)
+
+    fn is_empty(self) -> bool {
+        self.paths.is_empty()
+    }
+
+    pub(super) fn files(self) -> Result<Vec<ExportFile>, Failure> {
+        let name = self.name;
+        let found = export_files(self.paths).map_err(|(path, error)| {
+            Failure::usage(format!("{name} {}: {error}", path.display()))
+                .hint(format!("{name} takes a file, or a folder of files"))
+        })?;
+        if found.is_empty() && !self.is_empty() {
+            return Err(Failure::usage(format!(
+                "{name}: there are no files in the folder"
+            )));
+        }
+        Ok(found)
+    }
+}
+
+fn executions<'a>(global: &'a Global, settings: &'a Settings) -> Given<'a> {
+    let asked = ("--executions", &*global.money.executions);
+    Given::of(asked, ("[[executions]]", &settings.executions))
+}
+
+fn costs<'a>(global: &'a Global, settings: &'a Settings) -> Given<'a> {
+    let asked = ("--costs", &*global.money.costs);
+    Given::of(asked, ("[[costs]]", &settings.costs))
 }
 
 fn unreadable(file: &ExportFile, option: &str, why: &str) -> Failure {
@@ -92,7 +130,7 @@ fn reject(file: &ExportFile, reason: RejectReason, detail: String) -> Reject {
 
 /// Whether a bill is named, or kept.
 fn has_bill(global: &Global, settings: &Settings) -> Result<bool, Failure> {
-    if !chosen(&global.money.costs, &settings.costs).is_empty() {
+    if !costs(global, settings).is_empty() {
         return Ok(true);
     }
     match stores::in_use(global, settings)? {
@@ -132,16 +170,16 @@ pub(super) fn statistics(
     global: &Global,
     settings: &Settings,
 ) -> Result<Option<Statistics>, Failure> {
-    let paths = chosen(&global.money.executions, &settings.executions);
-    if paths.is_empty() {
+    let given = executions(global, settings);
+    if given.is_empty() {
         return Ok(None);
     }
     let mut statistics = Statistics::default();
-    for file in files("--executions", paths)? {
+    for file in given.files()? {
         let bytes = match read_export(&file.path) {
             Ok(bytes) => bytes,
             Err(error) if file.is_named => {
-                return Err(unreadable(&file, "--executions", &error.to_string()));
+                return Err(unreadable(&file, given.name, &error.to_string()));
             }
             Err(error) => {
                 let unread = reject(&file, RejectReason::Unreadable, error.to_string());
@@ -156,7 +194,7 @@ pub(super) fn statistics(
                 read_executions(&name, &text, quick_query_id, &mut statistics);
                 if file.is_named && statistics.told() == before && !statistics.has_broken() {
                     return Err(
-                        unreadable(&file, "--executions", "tells of no query execution").hint(
+                        unreadable(&file, given.name, "tells of no query execution").hint(
                             "it takes output of aws athena batch-get-query-execution or \
                              get-query-execution",
                         ),
@@ -207,8 +245,8 @@ pub(super) fn bill(
 ) -> Result<Bill, Failure> {
     let money = &global.money;
     let mut reader = BillReader::new(metric(money.metric), window, included(&money.include));
-    let named = chosen(&money.costs, &settings.costs);
-    if named.is_empty()
+    let given = costs(global, settings);
+    if given.is_empty()
         && let Some(mut store) = stores::in_use(global, settings)?
     {
         for (name, text) in store.cost_pages()? {
@@ -217,14 +255,14 @@ pub(super) fn bill(
             }
         }
     }
-    for file in files("--costs", named)? {
+    for file in given.files()? {
         let bytes = read_export(&file.path)
-            .map_err(|error| unreadable(&file, "--costs", &error.to_string()))?;
+            .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
         let name = file.path.to_string_lossy();
         match reader.read(&name, &bytes) {
             Ok(()) => {}
             Err(error) if file.is_named => {
-                return Err(unreadable(&file, "--costs", &error.to_string()));
+                return Err(unreadable(&file, given.name, &error.to_string()));
             }
             // A manifest, or a listing, among the files of a folder.
             Err(error) => reader.pass_over(&file.path.to_string_lossy(), &error),
@@ -239,9 +277,12 @@ pub(super) fn inventory(
     asked: &[PathBuf],
     settings: &Settings,
 ) -> Result<Option<Inventory>, Failure> {
-    let paths = chosen(asked, &settings.data_sources);
+    let given = Given::of(
+        ("--data-sources", asked),
+        ("[[data_sources]]", &settings.data_sources),
+    );
     let mut inventory = Inventory::default();
-    if paths.is_empty() {
+    if given.is_empty() {
         let Some(mut store) = stores::in_use(global, settings)? else {
             return Ok(None);
         };
@@ -250,22 +291,22 @@ pub(super) fn inventory(
         }
         return Ok((inventory.lists > 0).then_some(inventory));
     }
-    for file in files("--data-sources", paths)? {
+    for file in given.files()? {
         let bytes = read_export(&file.path)
-            .map_err(|error| unreadable(&file, "--data-sources", &error.to_string()))?;
-        let text = plain(&bytes)
-            .map_err(|error| unreadable(&file, "--data-sources", &error.to_string()))?;
+            .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
+        let text =
+            plain(&bytes).map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
         let told = |inventory: &Inventory| inventory.data_sources.len() as u64 + inventory.lists;
         let before = told(&inventory);
         read_data_sources(&file.path.to_string_lossy(), &text, &mut inventory);
         if file.is_named && told(&inventory) == before {
-            return Err(unreadable(&file, "--data-sources", "lists no data source")
+            return Err(unreadable(&file, given.name, "lists no data source")
                 .hint("it takes output of aws quicksight list-data-sources"));
         }
     }
     if inventory.data_sources.is_empty() && inventory.lists == 0 {
         return Err(
-            Failure::usage("--data-sources: no file lists a data source")
+            Failure::usage(format!("{}: no file lists a data source", given.name))
                 .hint("it takes output of aws quicksight list-data-sources"),
         );
     }
@@ -300,16 +341,19 @@ pub(super) fn add_units(
         settings.cost_center_tag.as_deref(),
     );
     let mut reader = UnitsReader::new(tags.0, tags.1);
-    let paths = chosen(&global.money.business_units, &settings.business_units);
-    for file in files("--business-units", paths)? {
+    let given = Given::of(
+        ("--business-units", &global.money.business_units),
+        ("[business_units] paths", &settings.business_units),
+    );
+    for file in given.files()? {
         let bytes = read_export(&file.path)
-            .map_err(|error| unreadable(&file, "--business-units", &error.to_string()))?;
+            .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
         let name = file.path.to_string_lossy();
         reader
             .read(&name, &bytes)
-            .map_err(|error| unreadable(&file, "--business-units", &error.to_string()))?;
+            .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
     }
-    if paths.is_empty()
+    if given.is_empty()
         && let Some(mut store) = stores::in_use(global, settings)?
     {
         for list in store.documents("accounts")? {

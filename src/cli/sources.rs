@@ -86,7 +86,14 @@ pub(super) fn open_each(
     for (window, paths) in &local {
         let measure = progress::is_wanted(global);
         let mut stdin = std::io::stdin();
-        let local = LocalLogs::open(paths, window, &mut stdin, measure)?;
+        let local = LocalLogs::open(paths, window, &mut stdin, measure);
+        let local = local.map_err(|error| match Failure::from(error) {
+            // Nobody gave an option.
+            failure if global.logs.is_empty() => {
+                failure.hint("[[logs]] path in qs-audit.toml takes a folder or a file")
+            }
+            failure => failure,
+        })?;
         sources.add(Box::new(local));
     }
     let is_remote = |(location, _): &Place<'_>| !matches!(location, LogLocation::Path(_));

@@ -44,7 +44,7 @@ pub(super) fn run(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
     let verified = pipeline::verify(&plan, &logs, &verifying.evidence(now), &progress);
     progress.finish();
     let verification = verified?;
-    if !verification.has_digests() && logs.object_count() == 0 {
+    if !verification.has_digests() && logs.object_count() == 0 && !global.quiet {
         say(&format!(
             "no digests and no logs from {}\n  hint: check --logs, or choose another window\n",
             window_text(&window)

@@ -17,6 +17,7 @@ mod conservation;
 mod crash;
 mod decode;
 mod digest_bucket;
+mod documents;
 mod findings;
 mod hostile;
 mod money;

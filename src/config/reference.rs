@@ -1,0 +1,390 @@
+//! Every key of the configuration: `docs/configuration.md` is written from this.
+
+use super::sources::{AwsSettings, StoreSettings};
+use std::fmt::Write as _;
+
+/// A section of the file, and its keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    /// As it is written: `[aws]`, or `[[logs]]` where there may be several.
+    pub header: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// Its keys.
+    pub keys: &'static [Key],
+}
+
+/// A key of a section.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What kind of value it takes.
+    pub kind: &'static str,
+    /// What it says.
+    pub about: &'static str,
+}
+
+const fn key(name: &'static str, kind: &'static str, about: &'static str) -> Key {
+    Key { name, kind, about }
+}
+
+const ARN: &str = "a role's ARN";
+const ACCOUNT: &str = "12 digits";
+const PATH: &str = "a path";
+const TEXT: &str = "text";
+const FLAG: &str = "true or false";
+
+/// All sections, in the order of the document.
+pub const SECTIONS: [Section; 15] = [
+    Section {
+        header: "[hub]",
+        about: "The account of Quick. Without it, roles are discovered from the logs.",
+        keys: &[
+            key("account_id", ACCOUNT, "the hub; required"),
+            key(
+                "run_as_roles",
+                "a list of role ARNs",
+                "the roles that Quick assumes first (Role A); default: none",
+            ),
+        ],
+    },
+    Section {
+        header: "[[consumers]]",
+        about: "An account whose data Quick queries.",
+        keys: &[
+            key("name", TEXT, "what it is called in every output; required"),
+            key("account_id", ACCOUNT, "the account; required"),
+            key("business_unit", TEXT, "whom its cost is charged to"),
+            key(
+                "roles",
+                "a list of role ARNs",
+                "the roles that Role A assumes there (Role B)",
+            ),
+            key(
+                "work_groups",
+                "a list of text",
+                "work groups that Quick may use; absent: any",
+            ),
+            key(
+                "data_sources",
+                "a list of data source ARNs",
+                "Quick's data sources that may reach it; absent: any",
+            ),
+            key(
+                "audit_role_arn",
+                ARN,
+                "the role that is assumed to ask this account, in place of `[aws] audit_role_arn`",
+            ),
+        ],
+    },
+    Section {
+        header: "[[logs]]",
+        about: "Where CloudTrail logs are: one of `path`, `s3` and `lookup_events`. Read unless `--logs` names others.",
+        keys: &[
+            key("path", PATH, "a folder or a file"),
+            key("s3", "s3://bucket/prefix", "a bucket, or a place in it"),
+            key(
+                "lookup_events",
+                ACCOUNT,
+                "an account without a readable bucket: CloudTrail's event history of 90 days",
+            ),
+            key(
+                "role_arn",
+                ARN,
+                "the role that is assumed to read it; default: the caller's own credentials",
+            ),
+            key(
+                "external_id",
+                TEXT,
+                "the external id that this role asks for",
+            ),
+            key(
+                "region",
+                "a Region",
+                "where the bucket is; default: S3 is asked",
+            ),
+            key(
+                "expected_bucket_owner",
+                ACCOUNT,
+                "requests are denied if another account owns the bucket",
+            ),
+            key(
+                "requester_pays",
+                FLAG,
+                "whether the caller pays for requests; default: false; on the command line `--requester-pays`",
+            ),
+            key(
+                "accounts",
+                "a list of account ids",
+                "of S3, nothing else is listed; default: all",
+            ),
+            key(
+                "regions",
+                "a list of Regions",
+                "of S3, nothing else is listed; default: all; `lookup_events` needs them: each is asked by itself",
+            ),
+        ],
+    },
+    Section {
+        header: "[[executions]]",
+        about: "Query statistics. Read unless `--executions` names others.",
+        keys: &[key("path", PATH, "a file or a folder; required")],
+    },
+    Section {
+        header: "[[costs]]",
+        about: "The bill. Read unless `--costs` names another.",
+        keys: &[key("path", PATH, "a file or a folder; required")],
+    },
+    Section {
+        header: "[business_units]",
+        about: "Whom accounts belong to, where `[[consumers]]` does not say.",
+        keys: &[
+            key(
+                "paths",
+                "a list of paths",
+                "CSV files, or outputs with tags; `--business-units` names others",
+            ),
+            key(
+                "tag",
+                TEXT,
+                "the tag of business units; compared without case and punctuation",
+            ),
+            key("cost_center_tag", TEXT, "the tag of cost centers"),
+        ],
+    },
+    Section {
+        header: "[pricing]",
+        about: "Prices of estimates.",
+        keys: &[
+            key(
+                "tb",
+                "\"decimal\" or \"binary\"",
+                "how large a terabyte is; default: decimal; on the command line `--tb`",
+            ),
+            key(
+                "usd_per_tb",
+                "a table of Region = \"price\"",
+                "over the list prices that ship with the program",
+            ),
+        ],
+    },
+    Section {
+        header: "[[data_sources]]",
+        about: "Lists of Quick's data sources. Read unless `--data-sources` names others.",
+        keys: &[key("path", PATH, "a file or a folder; required")],
+    },
+    Section {
+        header: "[rules.RULE]",
+        about: "Options of a rule; `qs-audit explain RULE` lists them.",
+        keys: &[key("enabled", FLAG, "whether the rule runs; default: true")],
+    },
+    Section {
+        header: "[[suppressions]]",
+        about: "Findings that are accepted for a while.",
+        keys: &[
+            key("rule", "a rule's id", "`*` stands for any text; required"),
+            key(
+                "subject",
+                TEXT,
+                "a value of the subject, all of it, or a finding's id; `*` stands for any text; required",
+            ),
+            key("reason", TEXT, "why; required"),
+            key(
+                "expires",
+                "a day",
+                "from that day on it shows again; the window's last day counts; required",
+            ),
+        ],
+    },
+    Section {
+        header: "[security_hub]",
+        about: "Where `--format asff` sends findings.",
+        keys: &[
+            key("account_id", ACCOUNT, "default: the hub"),
+            key(
+                "region",
+                "a Region",
+                "default: the only Region of its data sources",
+            ),
+        ],
+    },
+    Section {
+        header: "[aws]",
+        about: "How accounts are reached, and what `collect` asks of AWS.",
+        keys: &[
+            key(
+                "audit_role_arn",
+                ARN,
+                "the role that is assumed in each declared or listed account, `{account_id}` standing for its id; default: the caller's own credentials",
+            ),
+            key(
+                "external_id",
+                TEXT,
+                "the external id that these roles ask for",
+            ),
+            key(
+                "payer_role_arn",
+                ARN,
+                "the role of the account that pays, for Cost Explorer and Organizations",
+            ),
+            key(
+                "quick_regions",
+                "a list of Regions",
+                "where Quick's data sources are listed",
+            ),
+            key(
+                "statistics",
+                FLAG,
+                "whether Athena is asked for statistics of queries",
+            ),
+            key(
+                "costs",
+                FLAG,
+                "whether Cost Explorer is asked: $0.01 a page",
+            ),
+            key(
+                "organizations",
+                FLAG,
+                "whether Organizations is asked for accounts and tags",
+            ),
+            key(
+                "data_sources",
+                FLAG,
+                "whether Quick is asked for its data sources",
+            ),
+        ],
+    },
+    Section {
+        header: "[store]",
+        about: "Where `collect` keeps what it has read.",
+        keys: &[
+            key(
+                "path",
+                PATH,
+                "the folder; default: qs-audit below the user's data folder; on the command line `--store`",
+            ),
+            key("retention_days", "a number", "older objects are forgotten"),
+            key(
+                "look_back_days",
+                "a number",
+                "listed again by the next run, for what came late",
+            ),
+        ],
+    },
+    Section {
+        header: "[verify]",
+        about: "What logs are verified against, where CloudTrail is not asked.",
+        keys: &[
+            key(
+                "public_keys",
+                "a list of paths",
+                "output of `aws cloudtrail list-public-keys`; `--public-keys` names others",
+            ),
+            key(
+                "signatures",
+                "a list of paths",
+                "metadata of digests, which a copy loses; `--signatures` names others",
+            ),
+        ],
+    },
+    Section {
+        header: "qs-audit.toml",
+        about: "Read from the current folder, or where `-c` says. Relative paths start in the folder of the file. An unknown key is an error.",
+        keys: &[],
+    },
+];
+
+/// The default that the program has for a key, where it is a value of its own.
+fn default_of(header: &str, key: &str) -> Option<String> {
+    let (aws, store) = (AwsSettings::default(), StoreSettings::default());
+    Some(match (header, key) {
+        ("[aws]", "statistics") => aws.statistics.to_string(),
+        ("[aws]", "costs") => aws.costs.to_string(),
+        ("[aws]", "organizations") => aws.organizations.to_string(),
+        ("[aws]", "data_sources") => aws.data_sources.to_string(),
+        ("[store]", "retention_days") => store.retention_days.to_string(),
+        ("[store]", "look_back_days") => store.look_back_days.to_string(),
+        _ => return None,
+    })
+}
+
+/// The reference, as Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = "# The configuration\n\n".to_owned();
+    let (file, sections) = SECTIONS
+        .split_last()
+        .map_or((None, &[][..]), |(file, rest)| (Some(file), rest));
+    if let Some(file) = file {
+        let _ = writeln!(text, "`{}`: {}", file.header, file.about);
+    }
+    for section in sections {
+        let _ = writeln!(text, "\n## `{}`\n\n{}\n", section.header, section.about);
+        text.push_str("| key | value | meaning |\n|---|---|---|\n");
+        for key in section.keys {
+            let default = default_of(section.header, key.name)
+                .map_or_else(String::new, |default| format!("; default: {default}"));
+            let _ = writeln!(
+                text,
+                "| `{}` | {} | {}{default} |",
+                key.name, key.kind, key.about
+            );
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::file;
+    use std::collections::BTreeSet;
+
+    /// The keys that a part of the file takes, as its reader says when asked for another.
+    fn taken<T: serde::de::DeserializeOwned>() -> BTreeSet<String> {
+        let error = toml::from_str::<T>("no_such_key = 1")
+            .err()
+            .unwrap()
+            .to_string();
+        let expected = error.split("expected").nth(1).unwrap();
+        let names = expected.split('`').skip(1).step_by(2);
+        names.map(str::to_owned).collect()
+    }
+
+    fn listed(header: &str) -> BTreeSet<String> {
+        let section = SECTIONS.iter().find(|section| section.header == header);
+        let keys = section.unwrap().keys.iter();
+        keys.map(|key| key.name.to_owned()).collect()
+    }
+
+    #[test]
+    fn every_key_that_is_taken_is_in_the_reference_and_no_other() {
+        assert_eq!(listed("[hub]"), taken::<file::RawHub>());
+        assert_eq!(listed("[[consumers]]"), taken::<file::RawConsumer>());
+        assert_eq!(listed("[[logs]]"), taken::<file::RawLogs>());
+        assert_eq!(listed("[[executions]]"), taken::<file::RawPath>());
+        assert_eq!(listed("[[costs]]"), taken::<file::RawPath>());
+        assert_eq!(listed("[[data_sources]]"), taken::<file::RawPath>());
+        assert_eq!(listed("[business_units]"), taken::<file::RawUnits>());
+        assert_eq!(listed("[pricing]"), taken::<file::RawPricing>());
+        assert_eq!(listed("[[suppressions]]"), taken::<file::RawSuppression>());
+        assert_eq!(listed("[security_hub]"), taken::<file::RawSecurityHub>());
+        assert_eq!(listed("[aws]"), taken::<file::RawAws>());
+        assert_eq!(listed("[store]"), taken::<file::RawStore>());
+        assert_eq!(listed("[verify]"), taken::<file::RawVerify>());
+    }
+
+    #[test]
+    fn every_section_that_is_taken_is_in_the_reference_and_no_other() {
+        let name = |header: &str| {
+            let name = header.trim_matches(|bracket| "[]".contains(bracket));
+            name.split('.').next().unwrap().to_owned()
+        };
+        let sections = SECTIONS
+            .iter()
+            .filter(|section| section.header.starts_with('['));
+        let listed: BTreeSet<String> = sections.map(|section| name(section.header)).collect();
+        assert_eq!(listed, taken::<file::RawConfig>());
+    }
+}
