@@ -177,7 +177,7 @@ fn print(
                 Shape::Chains => chain_table::write(chains, page, out)?,
                 Shape::Flat => flat_table::write(chains, page, out)?,
             }
-            not_read.write(out)
+            not_read.write(page, out)
         }
         (Format::Json, shape) => v1::write_json(audit, chains, shape, out),
         (Format::Jsonl, shape) => v1::write_jsonl(chains, shape, out),

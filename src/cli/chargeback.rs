@@ -92,7 +92,7 @@ fn print(
     write_out(global, |out| match global.format {
         Format::Table => {
             text::write(audit, chargeback, topology, page(global), out)?;
-            not_read.write(out)
+            not_read.write(page(global), out)
         }
         Format::Json => json::write_json(audit, chargeback, out),
         Format::Jsonl => json::write_jsonl(chargeback, out),

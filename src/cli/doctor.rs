@@ -17,6 +17,7 @@ use crate::model::window::TimeWindow;
 use crate::output::Page;
 use crate::output::human::{duration, line, plural, safe};
 use crate::output::json::table as json;
+use crate::output::page_text::prose;
 use crate::output::{csv, xlsx};
 use crate::pipeline::{self, Plan, Unwatched};
 use crate::ports::{LogSource, Sources};
@@ -372,14 +373,20 @@ fn text(lines: &[Line], page: Page, out: &mut dyn Write) -> io::Result<()> {
         };
         let reset = if color.is_empty() { "" } else { plain };
         let health = line.health.as_str();
-        line!(
-            out,
-            "  {color}{health:<8}{reset}{:<12}{}",
-            line.check,
-            safe(&line.detail)
-        )?;
+        // Colours take no room.
+        let head = format!("  {health:<8}{:<12}", line.check);
+        let mut detail = Vec::new();
+        prose(page, &mut detail, |out| {
+            line!(out, "{head}{}", safe(&line.detail))
+        })?;
+        let detail = String::from_utf8_lossy(&detail).into_owned();
+        let painted = format!("{color}{health:<8}{reset}");
+        let detail = detail.replacen(&format!("{health:<8}"), &painted, 1);
+        out.write_all(detail.as_bytes())?;
         if let Some(mend) = &line.mend {
-            line!(out, "          mend: {}", safe(mend))?;
+            prose(page, out, |out| {
+                line!(out, "          mend: {}", safe(mend))
+            })?;
         }
     }
     let failed = lines

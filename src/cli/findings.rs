@@ -208,7 +208,7 @@ fn print(
                 unread: audit.coverage.rejects.total() + audit.inventory_rejects.total(),
             };
             text::write(findings, about, page(global), out)?;
-            not_read.write(out)
+            not_read.write(page(global), out)
         }
         (Format::Json, _) => json::write_json(audit, findings, shown, out),
         (Format::Jsonl, _) => json::write_jsonl(shown, out),

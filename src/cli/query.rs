@@ -229,7 +229,7 @@ fn print(global: &Global, result: &Table, audit: &Audit) -> Result<(), Failure> 
     write_out(global, |out| match global.format {
         Format::Table => {
             table_text::write(result, page(global), out)?;
-            not_read.write(out)
+            not_read.write(page(global), out)
         }
         Format::Json => json::write_json(result, Some(not_read), out),
         Format::Jsonl => json::write_jsonl(result, out),

@@ -55,7 +55,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     write_out(global, |out| match global.format {
         Format::Table => {
             show::write(&audit, chain, page, out)?;
-            not_read.write(out)
+            not_read.write(page, out)
         }
         Format::Json => v1::write_json(&audit, &one, Shape::Chains, out),
         Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),

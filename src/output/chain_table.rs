@@ -4,6 +4,7 @@ use super::Page;
 use super::human::{
     bytes, count, decimals, line, minute, minute_of_year, money, plural, safe, tail,
 };
+use super::page_text;
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart, QueryExecution};
 use crate::model::integrity::Integrity;
 use comfy_table::presets::NOTHING;
@@ -159,31 +160,33 @@ pub fn write_part(
         keep_whole(&mut table, &titles, &fixed);
         write_table(&table, writer)?;
     }
-    if chains.len() < all.len() {
-        let of = count(all.len() as u64);
-        line!(writer, "The last {} of {of} chains; in all:", chains.len())?;
-    }
-    line!(writer, "{}", totals(all))?;
-    if let Some(gaps) = gaps(all) {
-        line!(writer, "{gaps}")?;
-    }
-    if shows_scanned && all.iter().any(|chain| is_partly_known(chain)) {
-        line!(
-            writer,
-            "{AT_LEAST} after a figure: some of the chain's queries have no statistics"
-        )?;
-    }
-    let doubted = |chain: &&Chain| {
-        let user = chain.quick_user.as_ref();
-        user.is_some_and(|user| user.confidence != Confidence::Proven)
-    };
-    if shows_user && all.iter().copied().any(|chain| doubted(&chain)) {
-        line!(
-            writer,
-            "? after a user: probable, from Quick's own events at the time"
-        )?;
-    }
-    Ok(())
+    page_text::prose(page, writer, |writer| {
+        if chains.len() < all.len() {
+            let of = count(all.len() as u64);
+            line!(writer, "The last {} of {of} chains; in all:", chains.len())?;
+        }
+        line!(writer, "{}", totals(all))?;
+        if let Some(gaps) = gaps(all) {
+            line!(writer, "{gaps}")?;
+        }
+        if shows_scanned && all.iter().any(|chain| is_partly_known(chain)) {
+            line!(
+                writer,
+                "{AT_LEAST} after a figure: some of the chain's queries have no statistics"
+            )?;
+        }
+        let doubted = |chain: &&Chain| {
+            let user = chain.quick_user.as_ref();
+            user.is_some_and(|user| user.confidence != Confidence::Proven)
+        };
+        if shows_user && all.iter().copied().any(|chain| doubted(&chain)) {
+            line!(
+                writer,
+                "? after a user: probable, from Quick's own events at the time"
+            )?;
+        }
+        Ok(())
+    })
 }
 
 /// No lines but one below the titles.

@@ -3,6 +3,7 @@
 use super::Page;
 use super::chain_table::{new_table, text_cell, title, write_table};
 use super::human::{bytes, count, decimals, line, money, plural, safe, tail};
+use super::page_text::prose;
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
 use crate::model::charge::{
@@ -40,18 +41,23 @@ pub fn write(
     page: Page,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    line!(writer, "{}", heading_line(audit))?;
+    prose(page, writer, |writer| {
+        line!(writer, "{}", heading_line(audit))
+    })?;
     line!(writer)?;
     if chargeback.rows.is_empty() {
         return line!(writer, "No queries and no bill in the window.");
     }
     rows(chargeback, topology, page, writer)?;
-    for mark in marks(chargeback) {
-        line!(writer, "{mark}")?;
-    }
+    prose(page, writer, |writer| {
+        let mut marks = marks(chargeback).into_iter();
+        marks.try_for_each(|mark| line!(writer, "{mark}"))
+    })?;
     beside(chargeback, topology, page, writer)?;
     if let Some(attribution) = &audit.attribution {
-        reconciliations(audit, attribution, writer)?;
+        prose(page, writer, |writer| {
+            reconciliations(audit, attribution, writer)
+        })?;
     }
     Ok(())
 }
@@ -282,6 +288,10 @@ fn rows(
             figures.retain(|figure| figure.rank != rank);
         }
     }
+    let least_names = titles.len() * (usize::from(NAME_WIDTH_MIN) + GAP);
+    if least_names + width(&figures, is_short) - names_width > room {
+        return one_value_per_line(&titles, &names, &figures, writer);
+    }
     let mut table = new_table(page);
     let right = |text: &str| text_cell(text).set_alignment(CellAlignment::Right);
     let mut header: Vec<Cell> = titles.iter().map(|text| title(text)).collect();
@@ -311,6 +321,28 @@ fn rows(
         });
     }
     write_table(&table, writer)
+}
+
+/// Many dimensions on a narrow page: a line for each value, a paragraph for each row.
+fn one_value_per_line(
+    titles: &[&str],
+    names: &[Vec<String>],
+    figures: &[Figure],
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let of_figures = figures.iter().map(|figure| figure.title);
+    let all = titles.iter().copied().chain(of_figures);
+    let width = all.map(|title| title.chars().count()).max().unwrap_or(0);
+    for (index, row) in names.iter().enumerate() {
+        let named = titles.iter().copied().zip(row);
+        let figures = figures.iter();
+        let told = figures.map(|figure| (figure.title, &figure.cells[index]));
+        for (title, cell) in named.filter(|(_, name)| !name.is_empty()).chain(told) {
+            line!(writer, "{title:<width$}  {cell}")?;
+        }
+        line!(writer)?;
+    }
+    Ok(())
 }
 
 /// Cost of other services of the same accounts: a column each for the dearest.

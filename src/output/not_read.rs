@@ -1,6 +1,8 @@
 //! Places and objects of which nothing could be read, for outputs that have no coverage.
 
+use super::Page;
 use super::human::{count, line, plural, safe};
+use super::page_text::prose;
 use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::table::{Table, Values};
 use crate::model::text::Text;
@@ -50,16 +52,17 @@ impl<'a> NotRead<'a> {
     /// # Errors
     ///
     /// When the writer fails.
-    pub fn write(self, writer: &mut dyn Write) -> io::Result<()> {
-        for one in self.named {
-            let (place, why) = (safe(&one.object), safe(&one.detail));
-            line!(writer, "not read: {place}: {why}")?;
-        }
-        let more = self.count - self.named.len() as u64;
-        if more > 0 {
-            line!(writer, "not read: and {}", plural(more, "more place"))?;
-        }
-        Ok(())
+    pub fn write(self, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+        prose(page, writer, |writer| {
+            for one in self.named {
+                let (place, why) = (safe(&one.object), safe(&one.detail));
+                line!(writer, "not read: {place}: {why}")?;
+            }
+            match self.count - self.named.len() as u64 {
+                0 => Ok(()),
+                more => line!(writer, "not read: and {}", plural(more, "more place")),
+            }
+        })
     }
 
     /// The same as a table, for a workbook's sheet; `None` where everything could be read.
@@ -118,7 +121,11 @@ mod tests {
         assert_eq!(not_read.table().unwrap().row_count(), 20);
         assert_eq!(not_read.json()["places"][19]["place"], "s3://b/119/");
         let mut text = Vec::new();
-        not_read.write(&mut text).unwrap();
+        let page = Page {
+            width: 80,
+            color: false,
+        };
+        not_read.write(page, &mut text).unwrap();
         assert_eq!(String::from_utf8(text).unwrap().lines().count(), 20);
     }
 }

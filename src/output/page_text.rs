@@ -45,6 +45,34 @@ pub fn indented(text: &str, indent: usize, page: Page, writer: &mut dyn Write) -
     writeln!(writer, "{}", textwrap::fill(text, options))
 }
 
+/// Writes lines of prose: what is longer than the page goes on in the next line, two blanks
+/// further in. Words are never broken: paths, ARNs and ids stay what they are.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn prose(
+    page: Page,
+    writer: &mut dyn Write,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut text = Vec::new();
+    write(&mut text)?;
+    for line in String::from_utf8_lossy(&text).lines() {
+        if line.chars().count() <= usize::from(page.width) {
+            writeln!(writer, "{line}")?;
+            continue;
+        }
+        let (indent, words) = line.split_at(line.len() - line.trim_start().len());
+        let further = format!("{indent}  ");
+        let options = options(page)
+            .initial_indent(indent)
+            .subsequent_indent(&further);
+        writeln!(writer, "{}", textwrap::fill(words, options))?;
+    }
+    Ok(())
+}
+
 fn options<'a>(page: Page) -> textwrap::Options<'a> {
     textwrap::Options::new(usize::from(page.width))
         .break_words(false)
