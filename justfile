@@ -36,3 +36,8 @@ deny:
 # The script of the report's page, from its sources and their lock file.
 script:
     cd src/output/report/web && npm ci && npm run build
+
+# docs/demo.png and docs/report.png, from the program and the sample report. Needs Chromium and Python.
+pictures:
+    cargo build --release --locked
+    docs/pictures.py target/release/qs-audit

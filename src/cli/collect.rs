@@ -86,8 +86,6 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
         done: &mut done,
     };
     collector.logs(&locations, &stretches)?;
-    // What was read of logs counts, whatever else goes wrong.
-    writer.cover(&stretches.looked())?;
     writer.finish(run, done.objects_read)?;
     let gathered = gather::gather(global, &settings, &mut writer, &window, &mut done);
     let tidied = writer.tidy(settings.store.retention_days)?;
@@ -169,13 +167,16 @@ impl Collector<'_> {
         // One place may have been looked at in two stretches of time.
         failed.sort();
         failed.dedup();
-        self.writer.note_listing(&looked, &failed)?;
-        self.done.gaps.extend(failed);
         // What was listed once and could not be read is tried again.
         let mut unread = self.writer.unread()?;
         unread.retain(|key| {
-            !key.starts_with(LOOKED_UP) && looked.iter().any(|one| is_below(key, one.place))
+            let mut places = looked.iter().map(|one| one.place);
+            !key.starts_with(LOOKED_UP)
+                && places.clone().any(|place| is_below(key, place))
+                && !places.any(|place| place == key)
         });
+        self.writer.note_unlisted(&looked, &failed)?;
+        self.done.gaps.extend(failed.iter().cloned());
         for source in sources::of_keys(locations, &unread)? {
             logs.add(source);
         }
@@ -198,7 +199,9 @@ impl Collector<'_> {
         }
         progress.finish();
         self.came_late(&plan, locations, &mut recent, interest)?;
-        Ok(self.writer.set_fact("topology", &self.topology())?)
+        self.writer.set_fact("topology", &self.topology())?;
+        // What was read of logs counts, whatever else goes wrong from here on.
+        Ok(self.writer.cover(&looked, &failed)?)
     }
 
     /// Lists what is looked at; what is new of it may be on its way at once.

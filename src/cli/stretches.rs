@@ -21,6 +21,30 @@ pub(super) struct Stretch {
     is_gap: bool,
 }
 
+impl Stretch {
+    /// A gap that is no folder or file of this machine now. Its own folder finds it again,
+    /// if it is still there.
+    fn leads_nowhere(&self) -> bool {
+        match &self.location {
+            LogLocation::Path(path) => self.is_gap && !path.is_dir() && !path.is_file(),
+            LogLocation::S3(_) | LogLocation::LookupEvents { .. } => false,
+        }
+    }
+
+    /// The same, and nobody can say whether it is there.
+    fn cannot_be_told(&self) -> bool {
+        match &self.location {
+            LogLocation::Path(path) => {
+                self.leads_nowhere()
+                    && path
+                        .symlink_metadata()
+                        .is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound)
+            }
+            LogLocation::S3(_) | LogLocation::LookupEvents { .. } => false,
+        }
+    }
+}
+
 /// What is looked at.
 pub(super) struct Stretches(Vec<Stretch>);
 
@@ -79,21 +103,16 @@ impl Stretches {
         Ok(Self(all))
     }
 
-    /// Where to look, and in which window. A gap in a folder that is no longer there, or
-    /// leads nowhere, is found again by its folder if it is one.
+    /// Where to look, and in which window.
     pub(super) fn places(&self) -> Vec<Place<'_>> {
-        let is_there = |stretch: &&Stretch| match &stretch.location {
-            LogLocation::Path(path) if stretch.is_gap => path.is_dir() || path.is_file(),
-            _ => true,
-        };
-        let each = self.0.iter().filter(is_there);
+        let each = self.0.iter().filter(|stretch| !stretch.leads_nowhere());
         each.map(|stretch| (&stretch.location, stretch.window))
             .collect()
     }
 
     /// What was looked at, for the ledger.
     pub(super) fn looked(&self) -> Vec<Looked<'_>> {
-        let each = self.0.iter();
+        let each = self.0.iter().filter(|stretch| !stretch.cannot_be_told());
         each.map(|stretch| Looked {
             place: &stretch.root,
             window: stretch.window,

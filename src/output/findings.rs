@@ -439,3 +439,21 @@ fn wrapped(text: &str, page: Page, indent: usize) -> Vec<String> {
         .map(Cow::into_owned)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::human::style_length;
+
+    #[test]
+    fn every_colour_of_a_severity_is_one_that_a_terminal_is_given() {
+        for severity in Severity::ALL {
+            let style = format!("\u{1b}[{}m", color(severity));
+            assert_eq!(
+                style_length(style.as_bytes()),
+                Some(style.len()),
+                "{severity:?}"
+            );
+        }
+    }
+}

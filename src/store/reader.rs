@@ -378,15 +378,33 @@ impl Store {
 
     /// What could not be read, and how much lies outside the window.
     fn listing(&mut self, of: &Delivered, window: &TimeWindow) -> Result<Listing, StoreError> {
-        let mut failed =
-            self.ledger
-                .rows("SELECT place, why FROM gaps ORDER BY place", &[], |row| {
-                    Ok((
-                        Text::from(row.get::<_, String>(0)?),
-                        row.get::<_, String>(1)?,
-                    ))
-                })?;
-        failed.retain(|(place, _)| KeyFacts::of(place).may_be_needed(window));
+        // A place matters for the time that it could not be listed for, an object for the
+        // time that it was delivered.
+        let sql = "SELECT place, why, since, until,
+                       root = place AND place NOT IN (SELECT root FROM roots)
+                   FROM gaps ORDER BY place";
+        let gaps = self.ledger.rows(sql, &[], |row| {
+            let (place, why): (String, String) = (row.get(0)?, row.get(1)?);
+            let (since, until): (i64, i64) = (row.get(2)?, row.get(3)?);
+            Ok((
+                Text::from(place),
+                why,
+                (since, until),
+                row.get::<_, bool>(4)?,
+            ))
+        })?;
+        let matters = |place: &Text, (since, until): (i64, i64), is_object: bool| {
+            if is_object {
+                KeyFacts::of(place).may_be_needed(window)
+            } else {
+                window.needs_delivery(UtcSecond::from_unix(since), until - since + 1)
+            }
+        };
+        let failed: Vec<(Text, String)> = gaps
+            .into_iter()
+            .filter(|(place, _, time, is_object)| matters(place, *time, *is_object))
+            .map(|(place, why, ..)| (place, why))
+            .collect();
         // Objects that are counted one by one are in these sums, too.
         let sql = "SELECT coalesce(sum(objects + failed), 0) -
                        (SELECT count(*) FROM objects WHERE passed_over IS NULL

@@ -318,13 +318,12 @@ impl Writer {
         self.folder.write_segment(&starts("events", day), &bytes)
     }
 
-    /// Notes what was listed, and what could not be: what could not be listed before is
-    /// forgotten only where its time was listed now.
+    /// Notes what could not be listed, from when on.
     ///
     /// # Errors
     ///
     /// When the ledger cannot be written.
-    pub fn note_listing(
+    pub fn note_unlisted(
         &mut self,
         looked: &[Looked<'_>],
         failed: &[(Text, String)],
@@ -332,16 +331,6 @@ impl Writer {
         let now = self.now;
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;
-            for one in looked {
-                let (from, to) = one.bounds(now);
-                if one.is_gap {
-                    let sql = "DELETE FROM gaps WHERE place = ?1 AND since >= ?2";
-                    transaction.execute(sql, params![one.place, from])?;
-                } else {
-                    let sql = "DELETE FROM gaps WHERE root = ?1 AND since >= ?2 AND until <= ?3";
-                    transaction.execute(sql, params![one.place, from, to])?;
-                }
-            }
             for (place, why) in failed {
                 let holds = |one: &&Looked<'_>| is_below(place, one.place);
                 let bounds = looked.iter().filter(holds).map(|one| one.bounds(now));
@@ -360,15 +349,35 @@ impl Writer {
         })
     }
 
-    /// Notes that all of a window was collected from some places. A window that leaves a
-    /// hole behind what was collected before changes nothing: the next run fills it.
+    /// Notes that all of some windows was collected, but for what could not be listed: what
+    /// could not be listed before is forgotten where its time was read now. A window that
+    /// leaves a hole behind what was collected before changes nothing: the next run fills
+    /// it.
     ///
     /// # Errors
     ///
     /// When the ledger cannot be written.
-    pub fn cover(&mut self, looked: &[Looked<'_>]) -> Result<(), StoreError> {
+    pub fn cover(
+        &mut self,
+        looked: &[Looked<'_>],
+        failed: &[(Text, String)],
+    ) -> Result<(), StoreError> {
         let now = self.now;
+        let failed: Vec<&str> = failed.iter().map(|(place, _)| &**place).collect();
+        let failed = serde_json::Value::from(failed).to_string();
         self.ledger.try_to(|ledger| {
+            let transaction = ledger.transaction()?;
+            for one in looked {
+                let (from, to) = one.bounds(now);
+                let sql = if one.is_gap {
+                    "DELETE FROM gaps WHERE place = ?1 AND since >= ?2 AND ?3 >= ?2
+                     AND place NOT IN (SELECT value FROM json_each(?4))"
+                } else {
+                    "DELETE FROM gaps WHERE root = ?1 AND since >= ?2 AND until <= ?3
+                     AND place NOT IN (SELECT value FROM json_each(?4))"
+                };
+                transaction.execute(sql, params![one.place, from, to, failed])?;
+            }
             for one in looked.iter().filter(|one| !one.is_gap) {
                 let (from, to) = one.bounds(now);
                 let sql = "INSERT INTO roots (root, covered_from, covered_to)
@@ -378,9 +387,9 @@ impl Writer {
                                covered_to = max(covered_to, excluded.covered_to)
                            WHERE excluded.covered_from <= covered_to
                                AND covered_from <= excluded.covered_to";
-                ledger.execute(sql, params![one.place, from, to])?;
+                transaction.execute(sql, params![one.place, from, to])?;
             }
-            Ok(())
+            transaction.commit()
         })
     }
 
@@ -567,9 +576,11 @@ fn note_gap(
     why: &str,
     now: UtcSecond,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO gaps (place, why, root, since, until)
+    let sql = "INSERT INTO gaps (place, why, root, since, until)
                SELECT ?1, ?2, ?1, ?3, ?3
-               WHERE NOT EXISTS (SELECT 1 FROM objects WHERE key = ?1)";
+               WHERE NOT EXISTS (SELECT 1 FROM objects WHERE key = ?1)
+               ON CONFLICT (place) DO UPDATE SET why = excluded.why,
+                   until = max(until, excluded.until)";
     transaction.execute(sql, params![key, why, now.unix()])?;
     Ok(())
 }

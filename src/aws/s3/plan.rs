@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 /// Days that are listed one by one.
 const DAYS_BY_PREFIX_MAX: i32 = 4;
+/// What sorts behind every name that begins like a day's folder.
+const BEHIND: char = '~';
 /// Months that are listed without asking which there are.
 const MONTHS_UNASKED_MAX: usize = 2;
 
@@ -73,8 +75,9 @@ impl Days {
         }
     }
 
-    /// What is left of a month behind a key of it, day by day: these can be listed at the
-    /// same time. `None` where the key is not in the folder of a day.
+    /// What is left of a month behind a key of it, in parts that can be listed at the same
+    /// time: each day, with whatever begins like it, and what is behind the days. `None`
+    /// where the key is not in the folder of a day.
     pub(super) fn rest_of_month(
         self,
         folder: &str,
@@ -83,19 +86,22 @@ impl Days {
     ) -> Option<Vec<Job>> {
         let day = key.strip_prefix(folder)?.split_once('/')?.0;
         let day = Date::new(year, month, number(day, 2)?).ok()?;
-        let last = day.last_of_month();
-        let last = self.last.map_or(last, |end| end.min(last));
-        let region = folder.strip_suffix(&format!("{year:04}/{month:02}/"))?;
+        let end = day.last_of_month();
+        let last = self.last.map_or(end, |last| last.min(end));
+        let prefix = |day: Date| format!("{folder}{:02}", day.day());
         let days = (day_number(day)..=day_number(last)).filter_map(numbered_day);
-        let jobs = days.map(|own| match Job::day(region, own) {
-            Job::Scan { prefix, before, .. } if own == day => Job::Scan {
-                prefix,
-                after: Some(key.to_owned()),
-                before,
-            },
-            job => job,
-        });
-        Some(jobs.collect())
+        let mut jobs: Vec<Job> = days.map(|day| Job::whole(prefix(day))).collect();
+        if let Some(Job::Scan { after, .. }) = jobs.first_mut() {
+            *after = Some(key.to_owned());
+        }
+        if last == end {
+            jobs.push(Job::Scan {
+                prefix: folder.to_owned(),
+                after: Some(format!("{}{BEHIND}", prefix(end))),
+                before: None,
+            });
+        }
+        Some(jobs)
     }
 
     /// Whether any of the days is in this year.
@@ -288,14 +294,26 @@ mod tests {
             let july = days("2026-06-15", "2026-07-04");
             july.rest_of_month("r/2026/07/", (2026, 7), key)
         };
-        let left = rest("r/2026/07/02/f").unwrap();
         let begun = Job::Scan {
-            prefix: "r/2026/07/02/".to_owned(),
+            prefix: "r/2026/07/02".to_owned(),
             after: Some("r/2026/07/02/f".to_owned()),
             before: None,
         };
-        let whole = |day: &str| Job::whole(format!("r/2026/07/{day}/"));
+        let whole = |day: &str| Job::whole(format!("r/2026/07/{day}"));
+        let left = rest("r/2026/07/02/f").unwrap();
         assert_eq!(left, [begun, whole("03"), whole("04")]);
+        // To the end of the month, what is behind its days belongs to it.
+        let all = Days {
+            first: None,
+            last: None,
+        };
+        let left = all.rest_of_month("r/2026/07/", (2026, 7), "r/2026/07/30/f");
+        let behind = Job::Scan {
+            prefix: "r/2026/07/".to_owned(),
+            after: Some("r/2026/07/31~".to_owned()),
+            before: None,
+        };
+        assert_eq!(left.unwrap()[1..], [whole("31"), behind]);
         for other in ["r/2026/07/f", "r/2026/07/32/f", "r/2026/07/x2/f", "q"] {
             assert_eq!(rest(other), None, "{other}");
         }

@@ -189,11 +189,11 @@ impl Walk<'_> {
     /// Queues what follows a page: of a month, all days that are left at once.
     fn go_on(&mut self, job: &Job, last: Option<&Listed>, token: String) {
         let is_scan = matches!(job, Job::Scan { .. });
-        if let (true, Some(last)) = (is_scan, last)
-            && let Folder::Month(year, month) = self.folder(job.prefix())
-            && let Some(rest) = self
-                .days
-                .rest_of_month(job.prefix(), (year, month), &last.key())
+        let prefix = job.prefix();
+        if let (true, Some(last), Folder::Month(year, month)) = (is_scan, last, self.folder(prefix))
+            // What was cut off of a month does not fall apart again.
+            && (*job == self.days.month(prefix) || *job == Job::whole(prefix.to_owned()))
+            && let Some(rest) = self.days.rest_of_month(prefix, (year, month), &last.key())
         {
             self.queue.extend(rest.into_iter().map(|job| (job, None)));
         } else if is_scan {
