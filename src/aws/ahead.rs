@@ -517,12 +517,11 @@ mod tests {
 
         fn fetch(&self, object: u32) -> Fetching<'_> {
             Box::pin(async move {
-                match *self.0.lock().unwrap() {
-                    true if object == 0 => {
-                        Err(AwsError::new(Trouble::Throttled, "slow down".to_owned()))
-                    }
-                    _ => Ok(object.to_be_bytes().to_vec()),
+                let refuses = *self.0.lock().unwrap();
+                if refuses && object == 0 {
+                    return Err(AwsError::new(Trouble::Throttled, "slow down".to_owned()));
                 }
+                Ok(object.to_be_bytes().to_vec())
             })
         }
     }

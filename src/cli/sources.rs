@@ -306,7 +306,7 @@ mod remote {
                 }
             }
         }
-        let (is_bucket, failed) = list(global, &aws, buckets, will_read, sources)?;
+        let (is_bucket, failed) = list(global, &aws, &buckets, will_read, sources)?;
         for (window, places) in lookups {
             let at = (inputs::now(global)?, LOOKUP_EVERY);
             sources.add(Box::new(LookupLogs::open(&aws, &places, &window, at)));
@@ -330,7 +330,7 @@ mod remote {
                 buckets.push((bucket, s3(bucket)?.digests(), *window));
             }
         }
-        list(global, &aws, buckets, ALL, sources)?;
+        list(global, &aws, &buckets, ALL, sources)?;
         Ok(())
     }
 
@@ -345,7 +345,7 @@ mod remote {
     fn list(
         global: &Global,
         aws: &Aws,
-        buckets: Vec<Bucket<'_>>,
+        buckets: &[Bucket<'_>],
         will_read: WillRead<'_>,
         sources: &mut Sources,
     ) -> Result<(bool, Option<AwsError>), Failure> {

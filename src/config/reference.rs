@@ -347,7 +347,7 @@ mod tests {
             .err()
             .unwrap()
             .to_string();
-        let expected = error.split("expected").nth(1).unwrap();
+        let (_, expected) = error.split_once(", expected ").unwrap();
         let names = expected.split('`').skip(1).step_by(2);
         names.map(str::to_owned).collect()
     }

@@ -334,10 +334,10 @@ fn one_value_per_line(
     let all = titles.iter().copied().chain(of_figures);
     let width = all.map(|title| title.chars().count()).max().unwrap_or(0);
     for (index, row) in names.iter().enumerate() {
-        let named = titles.iter().copied().zip(row);
+        let of_group = titles.iter().copied().zip(row);
         let figures = figures.iter();
         let told = figures.map(|figure| (figure.title, &figure.cells[index]));
-        for (title, cell) in named.filter(|(_, name)| !name.is_empty()).chain(told) {
+        for (title, cell) in of_group.filter(|(_, name)| !name.is_empty()).chain(told) {
             line!(writer, "{title:<width$}  {cell}")?;
         }
         line!(writer)?;

@@ -87,8 +87,13 @@ pub fn style_length(text: &[u8]) -> Option<usize> {
         .take(STYLE_BYTES_MAX - b"\x1b[m".len())
         .position(|byte| *byte == b'm')?;
     let is_own = match &parameters[..end] {
-        b"0" | b"1" | b"2" | b"22" | b"39" => true,
-        [b'3', b'1'..=b'7'] | [b'1', b';', b'3', b'1'..=b'7'] => true,
+        b"0"
+        | b"1"
+        | b"2"
+        | b"22"
+        | b"39"
+        | [b'3', b'1'..=b'7']
+        | [b'1', b';', b'3', b'1'..=b'7'] => true,
         indexed => indexed
             .strip_prefix(b"38;5;")
             .is_some_and(|color| !color.is_empty() && color.iter().all(u8::is_ascii_digit)),

@@ -321,9 +321,9 @@ fn every_key_of_machine_output_is_in_its_document() {
                 continue;
             }
             for document in out.lines() {
-                let mut names = BTreeSet::new();
-                keys(&serde_json::from_str(document).unwrap(), &mut names);
-                let own = names.difference(&named).cloned();
+                let mut members = BTreeSet::new();
+                keys(&serde_json::from_str(document).unwrap(), &mut members);
+                let own = members.difference(&named).cloned();
                 missing.extend(own.map(|name| format!("{}: {name}", command[0])));
             }
         }

@@ -40,9 +40,10 @@ fn a_service_that_refuses_again_and_again_loses_nothing() {
     // that fails otherwise is made.
     let proxy = Proxy::start(server.address, |asked: &Asked<'_>| {
         let refused = if asked.is_list() { 9 } else { 10 };
-        match asked.before < refused {
-            true => Fault::SlowDown,
-            false => Fault::None,
+        if asked.before < refused {
+            Fault::SlowDown
+        } else {
+            Fault::None
         }
     });
     let found = run(&open(&proxy.url(), "", TimeWindow::ALL), TimeWindow::ALL);
@@ -59,9 +60,10 @@ fn tries_of_the_program_and_of_the_sdk_do_not_multiply() {
     let tries = |mode: &str, attempts: &str, fault: Fault| {
         let own = name.clone();
         let proxy = Proxy::start(server.address, move |asked: &Asked<'_>| {
-            match asked.target.contains(&own) {
-                true => fault,
-                false => Fault::None,
+            if asked.target.contains(&own) {
+                fault
+            } else {
+                Fault::None
             }
         });
         let mut command = program_at(&proxy.url());
@@ -95,12 +97,12 @@ fn bodies_are_on_their_way_while_lists_still_run() {
             *is_asked.lock().unwrap() = true;
             changed.notify_all();
         } else if asked.target.contains("999988887777%2FCloudTrail%2F") {
-            let waited = changed.wait_timeout_while(
+            let outcome = changed.wait_timeout_while(
                 is_asked.lock().unwrap(),
                 Duration::from_secs(30),
                 |is_asked| !*is_asked,
             );
-            *late.lock().unwrap() |= waited.unwrap().1.timed_out();
+            *late.lock().unwrap() |= outcome.unwrap().1.timed_out();
         }
         Fault::None
     });
@@ -250,9 +252,13 @@ fn a_place_that_stays_denied_moves_no_other_back() {
     );
     fs::write(folder.path().join("own.toml"), config).unwrap();
     let server = S3Server::start(folder.path());
-    let denied = |asked: &Asked<'_>| match asked.target.contains("444455556666%2FCloudTrail") {
-        true if asked.is_list() => Fault::Denied,
-        _ => Fault::None,
+    let denied = |asked: &Asked<'_>| {
+        let is_denied = asked.is_list() && asked.target.contains("444455556666%2FCloudTrail");
+        if is_denied {
+            Fault::Denied
+        } else {
+            Fault::None
+        }
     };
     for night in 5..=14 {
         let proxy = Proxy::start(server.address, denied);
