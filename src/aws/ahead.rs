@@ -47,6 +47,7 @@ pub(super) type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, AwsEr
 /// Bodies on their way, waiting, and still to come, of several sources.
 pub(super) struct Ahead {
     shared: Arc<Shared>,
+    /// The threads that requests run on: as long as anybody reads.
     runtime: Arc<Runtime>,
 }
 
@@ -54,11 +55,11 @@ pub(super) struct Ahead {
 pub(super) struct Feed {
     shared: Arc<Shared>,
     source: usize,
-    /// The threads that requests run on.
-    runtime: Arc<Runtime>,
+    _runtime: Arc<Runtime>,
 }
 
 struct Shared {
+    threads: Handle,
     patience: Patience,
     started: Instant,
     state: Mutex<State>,
@@ -113,6 +114,7 @@ impl Ahead {
         };
         Self {
             shared: Arc::new(Shared {
+                threads: runtime.handle().clone(),
                 patience,
                 started: Instant::now(),
                 state: Mutex::new(state),
@@ -133,7 +135,7 @@ impl Ahead {
         Feed {
             shared: Arc::clone(&self.shared),
             source: state.sources.len() - 1,
-            runtime: Arc::clone(&self.runtime),
+            _runtime: Arc::clone(&self.runtime),
         }
     }
 }
@@ -150,7 +152,7 @@ impl Feed {
     pub(super) fn announce_too(&self, object: u32) {
         let mut state = self.shared.state();
         state.announced.push_back((self.source, object));
-        self.shared.pump(&mut state, self.runtime.handle());
+        self.shared.pump(&mut state);
     }
 
     /// Starts to bring these objects, in this order. What was announced of the source
@@ -160,7 +162,7 @@ impl Feed {
         state.announced.retain(|(source, _)| *source != self.source);
         let own = objects.iter().map(|&object| (self.source, object));
         state.announced.extend(own);
-        self.shared.pump(&mut state, self.runtime.handle());
+        self.shared.pump(&mut state);
     }
 
     /// How many objects came so far.
@@ -183,12 +185,12 @@ impl Feed {
             if let Some(at) = state.announced.iter().position(|&next| next == id) {
                 state.announced.remove(at);
             }
-            self.shared.start(&mut state, id, self.runtime.handle());
+            self.shared.start(&mut state, id);
         }
         loop {
             if let Some(outcome) = state.ready.remove(&id) {
                 state.bytes -= state.bytes_of(id);
-                self.shared.pump(&mut state, self.runtime.handle());
+                self.shared.pump(&mut state);
                 drop(state);
                 body.clear();
                 return match outcome {
@@ -277,14 +279,14 @@ impl Shared {
     }
 
     /// Starts as many requests as bounds allow.
-    fn pump(self: &Arc<Self>, state: &mut State, handle: &Handle) {
+    fn pump(self: &Arc<Self>, state: &mut State) {
         loop {
             if state.in_flight >= state.pace.at_once() {
                 state.pace.full(self.now());
                 return;
             }
             if let Some(id) = state.due.pop_front() {
-                self.ask(state, id, handle);
+                self.ask(state, id);
                 continue;
             }
             match state.announced.front() {
@@ -293,21 +295,21 @@ impl Shared {
                 }
                 Some(&next) if state.has_room(next) => {
                     state.announced.pop_front();
-                    self.start(state, next, handle);
+                    self.start(state, next);
                 }
                 _ => return,
             }
         }
     }
 
-    fn start(self: &Arc<Self>, state: &mut State, id: Id, handle: &Handle) {
+    fn start(self: &Arc<Self>, state: &mut State, id: Id) {
         state.under_way.insert(id, 0);
         state.bytes += state.bytes_of(id);
-        self.ask(state, id, handle);
+        self.ask(state, id);
     }
 
     /// Makes one request.
-    fn ask(self: &Arc<Self>, state: &mut State, id: Id, handle: &Handle) {
+    fn ask(self: &Arc<Self>, state: &mut State, id: Id) {
         let (source, object) = id;
         let Some(fetch) = state.sources[source].fetch.clone() else {
             return;
@@ -317,10 +319,9 @@ impl Shared {
         let arrival = Arrival {
             shared: Arc::clone(self),
             id,
-            own: handle.clone(),
             is_settled: false,
         };
-        handle.spawn(async move {
+        self.threads.spawn(async move {
             let time = fetch.seconds_max(object);
             let asked = fetch.fetch(object);
             let came = tokio::time::timeout(Duration::from_secs(time), asked).await;
@@ -330,13 +331,13 @@ impl Shared {
     }
 
     /// Asks again after a wait.
-    fn ask_later(self: &Arc<Self>, id: Id, wait: Duration, handle: &Handle) {
-        let (shared, own) = (Arc::clone(self), handle.clone());
-        handle.spawn(async move {
+    fn ask_later(self: &Arc<Self>, id: Id, wait: Duration) {
+        let shared = Arc::clone(self);
+        self.threads.spawn(async move {
             tokio::time::sleep(wait).await;
             let mut state = shared.state();
             state.due.push_back(id);
-            shared.pump(&mut state, &own);
+            shared.pump(&mut state);
         });
     }
 }
@@ -345,7 +346,6 @@ impl Shared {
 struct Arrival {
     shared: Arc<Shared>,
     id: Id,
-    own: Handle,
     is_settled: bool,
 }
 
@@ -363,15 +363,15 @@ impl Arrival {
         state.pace.answered(shared.now(), is_refused);
         let (source, object) = id;
         if state.sources[source].fetch.is_none() {
-            shared.pump(&mut state, &self.own);
+            shared.pump(&mut state);
             return;
         }
         let tries = state.under_way.get(&id).copied().unwrap_or(1);
         if let Err(error) = &outcome
             && let Some(wait) = shared.patience.wait(error, tries, object.into())
         {
-            shared.ask_later(id, wait, &self.own);
-            shared.pump(&mut state, &self.own);
+            shared.ask_later(id, wait);
+            shared.pump(&mut state);
             return;
         }
         state.under_way.remove(&id);
@@ -387,7 +387,7 @@ impl Arrival {
         }
         state.ready.insert(id, outcome);
         let is_awaited = state.awaited.contains(&id);
-        shared.pump(&mut state, &self.own);
+        shared.pump(&mut state);
         drop(state);
         if is_awaited {
             shared.arrived.notify_all();

@@ -26,7 +26,7 @@ const ATTEMPTS_MAX: u32 = 6;
 /// What the SDK tries by itself: not a choice of anybody.
 const ATTEMPTS_OF_SDK: u32 = 3;
 /// Lists that run at once. Listing is a small part of the requests.
-const LISTS_AT_ONCE: usize = 64;
+pub(super) const LISTS_AT_ONCE: usize = 64;
 /// Bodies that are asked for at once, however well that pays.
 const GETS_AT_ONCE_MAX: usize = 1024;
 /// Files that may be open besides sockets.

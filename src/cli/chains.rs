@@ -125,8 +125,7 @@ pub(super) fn exit_of_chains<'a>(
         let unread = (unread > 0).then(|| format!("{} not read or in conflict", count(unread)));
         let ambiguous =
             (ambiguous > 0).then(|| format!("{} ambiguous", plural(ambiguous, "chain")));
-        let what: Vec<String> = unread.into_iter().chain(ambiguous).collect();
-        say_incomplete(&what.join(", "));
+        say_incomplete(unread.into_iter().chain(ambiguous));
         Strictly::Incomplete
     } else {
         Strictly::Complete
@@ -183,7 +182,7 @@ fn print(
         (Format::Jsonl, shape) => v1::write_jsonl(chains, shape, out),
         (Format::Csv, Shape::Chains) => csv::write_chains(chains, out),
         (Format::Csv, Shape::Flat) => csv::write_queries(chains, out),
-        (Format::Parquet, shape) => parquet(&record_table(chains, shape), not_read, out),
+        (Format::Parquet, shape) => parquet(&record_table(chains, shape), audit, out),
         (Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff, shape) => {
             let sheets = [record_table(chains, shape).into()];
             workbook(sheets, audit, out)

@@ -97,7 +97,7 @@ fn print(
         Format::Json => json::write_json(audit, chargeback, out),
         Format::Jsonl => json::write_jsonl(chargeback, out),
         Format::Csv => csv::write_table(&rows(), out),
-        Format::Parquet => parquet(&rows(), not_read, out),
+        Format::Parquet => parquet(&rows(), audit, out),
         Format::Xlsx => {
             let blocks = attribution.map_or(&[][..], |attribution| &attribution.reconciliations);
             let sheets = [

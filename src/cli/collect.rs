@@ -19,7 +19,7 @@ use crate::model::key::{KeyFacts, LOOKED_UP, is_below};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::{UtcSecond, day_number};
 use crate::model::window::TimeWindow;
-use crate::output::human::{count, line, plural, safe};
+use crate::output::human::{count, first_of, line, plural, safe};
 use crate::pipeline::{self, Plan, Watcher};
 use crate::ports::{LogSource, Sources, Version};
 use crate::store::{Entry, ReadObject, Writer};
@@ -108,8 +108,7 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
                 plural(done.gaps.len() as u64, "place")
             )
         });
-        let what: Vec<String> = rejected.into_iter().chain(gaps).collect();
-        say_incomplete(&what.join(", "));
+        say_incomplete(rejected.into_iter().chain(gaps));
         Exit::Incomplete
     } else {
         Exit::Clean
@@ -399,11 +398,9 @@ fn tell(global: &Global, root: &Path, window: &TimeWindow, done: &Done) -> Resul
         write_out(global, |out| summary(root, window, done, out))?;
     }
     if let Some((place, why)) = done.gaps.first().filter(|_| global.quiet) {
-        let more = match done.gaps.len() as u64 - 1 {
-            0 => String::new(),
-            more => format!("; and {} more", count(more)),
-        };
-        say(&format!("not read: {}: {}{more}\n", safe(place), safe(why)));
+        let line = format!("not read: {}: {}", safe(place), safe(why));
+        let more = done.gaps.len() as u64 - 1;
+        say(&format!("{}\n", first_of(&line, more)));
     }
     if !done.gaps.is_empty() && !global.quiet {
         let mut lines = String::new();

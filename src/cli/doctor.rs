@@ -110,7 +110,7 @@ pub(super) fn run(global: &Global) -> Result<Exit, Failure> {
     let failed = lines.iter().filter(|line| line.health == Health::Failed);
     let failed = failed.count() as u64;
     Ok(if failed > 0 && global.strict {
-        say_incomplete(&format!("{} failed", plural(failed, "check")));
+        say_incomplete([format!("{} failed", plural(failed, "check"))]);
         Exit::Incomplete
     } else {
         Exit::Clean
@@ -373,16 +373,14 @@ fn text(lines: &[Line], page: Page, out: &mut dyn Write) -> io::Result<()> {
         };
         let reset = if color.is_empty() { "" } else { plain };
         let health = line.health.as_str();
-        // Colours take no room.
-        let head = format!("  {health:<8}{:<12}", line.check);
-        let mut detail = Vec::new();
-        prose(page, &mut detail, |out| {
-            line!(out, "{head}{}", safe(&line.detail))
+        prose(page, out, |out| {
+            line!(
+                out,
+                "  {color}{health:<8}{reset}{:<12}{}",
+                line.check,
+                safe(&line.detail)
+            )
         })?;
-        let detail = String::from_utf8_lossy(&detail).into_owned();
-        let painted = format!("{color}{health:<8}{reset}");
-        let detail = detail.replacen(&format!("{health:<8}"), &painted, 1);
-        out.write_all(detail.as_bytes())?;
         if let Some(mend) = &line.mend {
             prose(page, out, |out| {
                 line!(out, "          mend: {}", safe(mend))

@@ -213,7 +213,7 @@ fn print(
         (Format::Json, _) => json::write_json(audit, findings, shown, out),
         (Format::Jsonl, _) => json::write_jsonl(shown, out),
         (Format::Csv, _) => csv::write_table(&finding_rows::rows(shown), out),
-        (Format::Parquet, _) => parquet(&finding_rows::rows(shown), not_read, out),
+        (Format::Parquet, _) => parquet(&finding_rows::rows(shown), audit, out),
         (Format::Xlsx, _) => workbook([finding_rows::rows(shown).into()], audit, out),
         (Format::Asff, Some(hub)) => asff::write(shown, findings, (hub, not_read), end, out),
         (Format::Asff, None) => Ok(()),

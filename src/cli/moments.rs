@@ -78,8 +78,8 @@ pub(super) fn window(
         has_begun(from, now)?;
     }
     let is_asked = from.is_some() || to.is_some();
-    // What time it is was said: nothing after it has happened.
-    let told_now = global.now.as_ref().map(|_| now);
+    // Nothing after what was said to be now has happened.
+    let ends_now = global.since.is_some() || global.now.is_some();
     Ok(match default {
         DefaultWindow::ThisMonth if !is_asked => {
             // At the very end of a month, it is that month.
@@ -100,13 +100,9 @@ pub(super) fn window(
             from: Some(now.plus(-seconds)),
             to: Some(now),
         },
-        _ if global.since.is_some() => TimeWindow {
-            from,
-            to: to.or(Some(now)),
-        },
         _ => TimeWindow {
             from,
-            to: to.or(told_now),
+            to: to.or(ends_now.then_some(now)),
         },
     })
 }

@@ -205,8 +205,7 @@ fn export(global: &Global, dir: &Path, tables: &[Table], audit: &Audit) -> Resul
     std::fs::create_dir_all(dir).map_err(|error| cannot(dir, error))?;
     for table in tables {
         let path = dir.join(format!("{}.parquet", table.name));
-        let write =
-            |out: &mut dyn io::Write| parquet(table, NotRead::of(&audit.coverage.rejects), out);
+        let write = |out: &mut dyn io::Write| parquet(table, audit, out);
         write_new(&path, write).map_err(|error| cannot(&path, error))?;
     }
     if !global.quiet {
@@ -234,7 +233,7 @@ fn print(global: &Global, result: &Table, audit: &Audit) -> Result<(), Failure> 
         Format::Json => json::write_json(result, Some(not_read), out),
         Format::Jsonl => json::write_jsonl(result, out),
         Format::Csv => csv::write_table(result, out),
-        Format::Parquet => parquet(result, not_read, out),
+        Format::Parquet => parquet(result, audit, out),
         Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
             workbook([result.clone().into()], audit, out)
         }

@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use std::io::{self, Write};
 
 /// Writes a table as Parquet; what could not be read is in the file's metadata.
-pub(super) fn parquet(table: &Table, not_read: NotRead<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn parquet(table: &Table, audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
+    let not_read = NotRead::of(&audit.coverage.rejects);
     let named = (!not_read.is_empty()).then(|| {
         let key = format!("{}.{NOT_READ}", env!("CARGO_PKG_NAME"));
         (key, not_read.json().to_string())

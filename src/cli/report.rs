@@ -21,7 +21,6 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::line;
 use crate::output::json::report as json;
-use crate::output::not_read::NotRead;
 use crate::output::report::{Material, Night, markdown, page as html, summary};
 use crate::output::terminal::{Spelling, TerminalWriter};
 use crate::output::{chargeback_rows, csv, finding_rows};
@@ -187,8 +186,7 @@ fn write(night: &Night<'_>, folder: ReportFolder) -> Result<Written, Failure> {
         file("report.json", &|out| json::write(night, out)),
         file("chains.csv", &|out| csv::write_chains(&night.chains, out)),
         file("chains.parquet", &|out| {
-            let not_read = NotRead::of(&material.audit.coverage.rejects);
-            parquet(&tables::chains(&night.chains), not_read, out)
+            parquet(&tables::chains(&night.chains), material.audit, out)
         }),
         file("findings.csv", &|out| {
             csv::write_table(&finding_rows::rows(&findings), out)

@@ -60,7 +60,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
         Format::Json => v1::write_json(&audit, &one, Shape::Chains, out),
         Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
         Format::Csv => csv::write_chains(&one, out),
-        Format::Parquet => parquet(&record_table(&one, Shape::Chains), not_read, out),
+        Format::Parquet => parquet(&record_table(&one, Shape::Chains), &audit, out),
         Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
             let sheets = [record_table(&one, Shape::Chains).into()];
             workbook(sheets, &audit, out)

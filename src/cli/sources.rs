@@ -77,10 +77,7 @@ pub(super) fn open_each(
     let mut local: Vec<(TimeWindow, Vec<PathBuf>)> = Vec::new();
     for (location, window) in places {
         if let LogLocation::Path(path) = location {
-            match local.iter_mut().find(|(known, _)| known == window) {
-                Some((_, paths)) => paths.push(path.clone()),
-                None => local.push((*window, vec![path.clone()])),
-            }
+            add_to(&mut local, *window, [path.clone()]);
         }
     }
     for (window, paths) in &local {
@@ -101,6 +98,18 @@ pub(super) fn open_each(
         remote::open(global, places, will_read, &mut sources)?;
     }
     Ok(sources)
+}
+
+/// Adds what is looked at in a window to what else is.
+fn add_to<T>(
+    groups: &mut Vec<(TimeWindow, Vec<T>)>,
+    window: TimeWindow,
+    items: impl IntoIterator<Item = T>,
+) {
+    match groups.iter_mut().find(|(known, _)| *known == window) {
+        Some((_, group)) => group.extend(items),
+        None => groups.push((window, items.into_iter().collect())),
+    }
 }
 
 /// The folders and files of this machine among them.
@@ -262,7 +271,7 @@ mod remote {
 mod remote {
     use super::{
         ALL, Failure, Global, LogLocation, Place, S3Settings, Sources, TimeWindow, Version,
-        WillRead,
+        WillRead, add_to,
     };
     use crate::aws::{
         Access, Aws, AwsError, LOOKUP_EVERY, LookupLogs, LookupPlace, PublicKeyLookup, S3Location,
@@ -271,8 +280,8 @@ mod remote {
     use crate::cli::{inputs, progress};
     use crate::config::Role;
     use crate::ports::{KeySource, ListingWatcher};
+    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Mutex, PoisonError};
 
     pub(super) fn open(
         global: &Global,
@@ -299,10 +308,7 @@ mod remote {
                         account_id: account_id.to_string(),
                         access: access(role, Some(region)),
                     });
-                    match lookups.iter_mut().find(|(known, _)| known == window) {
-                        Some((_, places)) => places.extend(own),
-                        None => lookups.push((*window, own.collect())),
-                    }
+                    add_to(&mut lookups, *window, own);
                 }
             }
         }
@@ -351,22 +357,23 @@ mod remote {
     ) -> Result<(bool, Option<AwsError>), Failure> {
         let progress = progress::Listing::new(global);
         let next = AtomicUsize::new(0);
-        let listed: Vec<Mutex<Option<Result<S3Logs, AwsError>>>> =
-            buckets.iter().map(|_| Mutex::default()).collect();
+        let listed: Vec<OnceLock<Result<S3Logs, AwsError>>> =
+            buckets.iter().map(|_| OnceLock::new()).collect();
         std::thread::scope(|scope| {
             for _ in 0..buckets.len().min(BUCKETS_AT_ONCE) {
                 scope.spawn(|| {
-                    while let Some((at, (named, location, window))) = {
+                    loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
-                        buckets.get(at).map(|bucket| (at, bucket))
-                    } {
+                        let Some((named, location, window)) = buckets.get(at) else {
+                            break;
+                        };
                         let watcher = Watcher {
                             progress: &progress,
                             named: &named.url,
                             will_read,
                         };
                         let logs = S3Logs::open(aws, location.clone(), window, &watcher);
-                        *listed[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(logs);
+                        let _ = listed[at].set(logs);
                     }
                 });
             }
@@ -374,7 +381,7 @@ mod remote {
         progress.finish();
         let (mut is_any, mut failed) = (false, None);
         for ((named, ..), logs) in buckets.iter().zip(listed) {
-            match logs.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            match logs.into_inner() {
                 Some(Ok(logs)) => {
                     is_any = true;
                     sources.add(Box::new(logs));

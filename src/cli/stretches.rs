@@ -19,30 +19,9 @@ pub(super) struct Stretch {
     window: TimeWindow,
     /// Whether it is below a place that is looked at from later on.
     is_gap: bool,
-}
-
-impl Stretch {
-    /// A gap that is no folder or file of this machine now. Its own folder finds it again,
-    /// if it is still there.
-    fn leads_nowhere(&self) -> bool {
-        match &self.location {
-            LogLocation::Path(path) => self.is_gap && !path.is_dir() && !path.is_file(),
-            LogLocation::S3(_) | LogLocation::LookupEvents { .. } => false,
-        }
-    }
-
-    /// The same, and nobody can say whether it is there.
-    fn cannot_be_told(&self) -> bool {
-        match &self.location {
-            LogLocation::Path(path) => {
-                self.leads_nowhere()
-                    && path
-                        .symlink_metadata()
-                        .is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound)
-            }
-            LogLocation::S3(_) | LogLocation::LookupEvents { .. } => false,
-        }
-    }
+    /// Whether there is anything to list: its own folder finds a gap again that is no longer
+    /// a folder or a file.
+    is_there: bool,
 }
 
 /// What is looked at.
@@ -58,6 +37,7 @@ impl Stretches {
                 root,
                 window,
                 is_gap: false,
+                is_there: true,
             })
             .collect(),
         )
@@ -81,15 +61,17 @@ impl Stretches {
             };
             for (place, since) in writer.unlisted(&root)? {
                 let is_before = window.from.is_some_and(|from| since < from);
-                if is_before {
+                let location = narrowed(&location, &root, &place);
+                if let Some(is_there) = is_there(&location).filter(|_| is_before) {
                     all.push(Stretch {
-                        location: narrowed(&location, &root, &place),
+                        location,
                         root: place,
                         window: TimeWindow {
                             from: Some(since),
                             to: window.from,
                         },
                         is_gap: true,
+                        is_there,
                     });
                 }
             }
@@ -98,6 +80,7 @@ impl Stretches {
                 root,
                 window,
                 is_gap: false,
+                is_there: true,
             });
         }
         Ok(Self(all))
@@ -105,14 +88,14 @@ impl Stretches {
 
     /// Where to look, and in which window.
     pub(super) fn places(&self) -> Vec<Place<'_>> {
-        let each = self.0.iter().filter(|stretch| !stretch.leads_nowhere());
+        let each = self.0.iter().filter(|stretch| stretch.is_there);
         each.map(|stretch| (&stretch.location, stretch.window))
             .collect()
     }
 
     /// What was looked at, for the ledger.
     pub(super) fn looked(&self) -> Vec<Looked<'_>> {
-        let each = self.0.iter().filter(|stretch| !stretch.cannot_be_told());
+        let each = self.0.iter();
         each.map(|stretch| Looked {
             place: &stretch.root,
             window: stretch.window,
@@ -161,6 +144,21 @@ fn apart(locations: &[LogLocation]) -> Vec<(LogLocation, String)> {
         }
     }
     all
+}
+
+/// Whether a gap can be listed: `None` where nobody can say whether it is there.
+fn is_there(gap: &LogLocation) -> Option<bool> {
+    let LogLocation::Path(path) = gap else {
+        return Some(true);
+    };
+    if path.is_dir() || path.is_file() {
+        return Some(true);
+    }
+    // A link that leads nowhere is seen by its folder, and so is that it is gone.
+    match path.symlink_metadata() {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => None,
+        _ => Some(false),
+    }
 }
 
 /// The location, no wider than a place in it.

@@ -248,7 +248,9 @@ fn with_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
 fn with_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
 
 /// Says why `--strict` makes the status 4: also where nothing else is said.
-pub(super) fn say_incomplete(what: &str) {
+pub(super) fn say_incomplete(what: impl IntoIterator<Item = String>) {
+    let what: Vec<String> = what.into_iter().collect();
+    let what = what.join(", ");
     say(&format!("incomplete: {what}, and --strict was asked for\n"));
 }
 

@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::sources;
 use super::terminal::{TABULAR, check_format, page, say, say_incomplete, write_out};
 use crate::model::integrity::Verification;
-use crate::output::human::{count, plural, window_text};
+use crate::output::human::{first_of, plural, window_text};
 use crate::output::json::verification as json;
 use crate::output::{csv, verification as text, verification_rows as rows, xlsx};
 use crate::pipeline::{self, Plan};
@@ -84,30 +84,24 @@ fn exit_of(global: &Global, verification: &Verification, has_no_logs: bool) -> E
     let unchecked = verification.unchecked_count();
     let is_in_table = global.format == Format::Table && !global.quiet;
     if let Some(first) = verification.unchecked.first().filter(|_| !is_in_table) {
-        let more = match unchecked.saturating_sub(first.count) {
-            0 => String::new(),
-            more => format!("; and {} more", count(more)),
-        };
-        say(&format!("{}{more}\n", text::unchecked_line(first)));
+        let line = text::unchecked_line(first);
+        let more = unchecked.saturating_sub(first.count);
+        say(&format!("{}\n", first_of(&line, more)));
     }
-    if global.strict && unchecked > 0 {
-        say_incomplete(&format!(
-            "{} could not be checked",
-            plural(unchecked, "file")
-        ));
+    let is_incomplete = global.strict && unchecked > 0;
+    if is_incomplete {
+        let unchecked = plural(unchecked, "file");
+        say_incomplete([format!("{unchecked} could not be checked")]);
     }
     if verification.is_faulty() {
         if !global.quiet {
             let faults = verification.faults.len() + verification.uncovered.len();
-            let what = "digest or log file";
-            say(&format!(
-                "not as delivered: {}\n",
-                plural(faults as u64, what)
-            ));
+            let faults = plural(faults as u64, "digest or log file");
+            say(&format!("not as delivered: {faults}\n"));
         }
         return Exit::Findings;
     }
-    if global.strict && unchecked > 0 {
+    if is_incomplete {
         return Exit::Incomplete;
     }
     if has_no_logs && !verification.has_digests() {

@@ -35,8 +35,13 @@ const PATH: &str = "a path";
 const TEXT: &str = "text";
 const FLAG: &str = "true or false";
 
+const INTRODUCTION: &str = "# The configuration
+
+`qs-audit.toml`: Read from the current folder, or where `-c` says. Relative paths start in the folder of the file. An unknown key is an error.
+";
+
 /// All sections, in the order of the document.
-pub const SECTIONS: [Section; 15] = [
+pub const SECTIONS: [Section; 14] = [
     Section {
         header: "[hub]",
         about: "The account of Quick. Without it, roles are discovered from the logs.",
@@ -288,11 +293,6 @@ pub const SECTIONS: [Section; 15] = [
             ),
         ],
     },
-    Section {
-        header: "qs-audit.toml",
-        about: "Read from the current folder, or where `-c` says. Relative paths start in the folder of the file. An unknown key is an error.",
-        keys: &[],
-    },
 ];
 
 /// The default that the program has for a key, where it is a value of its own.
@@ -312,14 +312,8 @@ fn default_of(header: &str, key: &str) -> Option<String> {
 /// The reference, as Markdown.
 #[must_use]
 pub fn reference() -> String {
-    let mut text = "# The configuration\n\n".to_owned();
-    let (file, sections) = SECTIONS
-        .split_last()
-        .map_or((None, &[][..]), |(file, rest)| (Some(file), rest));
-    if let Some(file) = file {
-        let _ = writeln!(text, "`{}`: {}", file.header, file.about);
-    }
-    for section in sections {
+    let mut text = INTRODUCTION.to_owned();
+    for section in SECTIONS {
         let _ = writeln!(text, "\n## `{}`\n\n{}\n", section.header, section.about);
         text.push_str("| key | value | meaning |\n|---|---|---|\n");
         for key in section.keys {
@@ -381,9 +375,7 @@ mod tests {
             let name = header.trim_matches(|bracket| "[]".contains(bracket));
             name.split('.').next().unwrap().to_owned()
         };
-        let sections = SECTIONS
-            .iter()
-            .filter(|section| section.header.starts_with('['));
+        let sections = SECTIONS.iter();
         let listed: BTreeSet<String> = sections.map(|section| name(section.header)).collect();
         assert_eq!(listed, taken::<file::RawConfig>());
     }

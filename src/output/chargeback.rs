@@ -4,6 +4,7 @@ use super::Page;
 use super::chain_table::{new_table, text_cell, title, write_table};
 use super::human::{bytes, count, decimals, line, money, plural, safe, tail};
 use super::page_text::prose;
+use super::table_text::one_per_line;
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
 use crate::model::charge::{
@@ -290,7 +291,15 @@ fn rows(
     }
     let least_names = titles.len() * (usize::from(NAME_WIDTH_MIN) + GAP);
     if least_names + width(&figures, is_short) - names_width > room {
-        return one_value_per_line(&titles, &names, &figures, writer);
+        // Many dimensions on a narrow page.
+        let values = names.iter().enumerate().map(|(index, row)| {
+            let of_group = titles.iter().copied().zip(row.iter().map(String::as_str));
+            let of_group = of_group.filter(|(_, name)| !name.is_empty());
+            let told = figures.iter();
+            let told = told.map(|figure| (figure.title, figure.cells[index].as_str()));
+            of_group.chain(told).collect()
+        });
+        return one_per_line(values, writer);
     }
     let mut table = new_table(page);
     let right = |text: &str| text_cell(text).set_alignment(CellAlignment::Right);
@@ -321,28 +330,6 @@ fn rows(
         });
     }
     write_table(&table, writer)
-}
-
-/// Many dimensions on a narrow page: a line for each value, a paragraph for each row.
-fn one_value_per_line(
-    titles: &[&str],
-    names: &[Vec<String>],
-    figures: &[Figure],
-    writer: &mut dyn Write,
-) -> io::Result<()> {
-    let of_figures = figures.iter().map(|figure| figure.title);
-    let all = titles.iter().copied().chain(of_figures);
-    let width = all.map(|title| title.chars().count()).max().unwrap_or(0);
-    for (index, row) in names.iter().enumerate() {
-        let of_group = titles.iter().copied().zip(row);
-        let figures = figures.iter();
-        let told = figures.map(|figure| (figure.title, &figure.cells[index]));
-        for (title, cell) in of_group.filter(|(_, name)| !name.is_empty()).chain(told) {
-            line!(writer, "{title:<width$}  {cell}")?;
-        }
-        line!(writer)?;
-    }
-    Ok(())
 }
 
 /// Cost of other services of the same accounts: a column each for the dearest.

@@ -77,6 +77,15 @@ macro_rules! line {
 }
 pub(crate) use line;
 
+/// The first of some things, and how many more there are.
+#[must_use]
+pub fn first_of(first: &str, more: u64) -> String {
+    match more {
+        0 => first.to_owned(),
+        more => format!("{first}; and {} more", count(more)),
+    }
+}
+
 /// The bytes of a style that this program sets (ECMA-48, "select graphic rendition":
 /// bold, faint, a colour of the text, and their ends) at the start of a text.
 #[must_use]

@@ -1,7 +1,7 @@
 //! Places and objects of which nothing could be read, for outputs that have no coverage.
 
 use super::Page;
-use super::human::{count, line, plural, safe};
+use super::human::{first_of, line, plural, safe};
 use super::page_text::prose;
 use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::table::{Table, Values};
@@ -39,12 +39,9 @@ impl<'a> NotRead<'a> {
     #[must_use]
     pub fn line(self) -> Option<String> {
         let first = self.named.first()?;
-        let more = match self.count - 1 {
-            0 => String::new(),
-            more => format!("; and {} more", count(more)),
-        };
         let (place, why) = (safe(&first.object), safe(&first.detail));
-        Some(format!("not read: {place}: {why}{more}"))
+        let line = format!("not read: {place}: {why}");
+        Some(first_of(&line, self.count - 1))
     }
 
     /// Writes a line for each, below a table.

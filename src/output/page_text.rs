@@ -46,7 +46,7 @@ pub fn indented(text: &str, indent: usize, page: Page, writer: &mut dyn Write) -
 }
 
 /// Writes lines of prose: what is longer than the page goes on in the next line, two blanks
-/// further in. Words are never broken: paths, ARNs and ids stay what they are.
+/// further in. Styles take no room. Words are never broken: paths, ARNs and ids stay what they are.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub fn prose(
     let mut text = Vec::new();
     write(&mut text)?;
     for line in String::from_utf8_lossy(&text).lines() {
-        if line.chars().count() <= usize::from(page.width) {
+        if textwrap::core::display_width(line) <= usize::from(page.width) {
             writeln!(writer, "{line}")?;
             continue;
         }

@@ -49,7 +49,12 @@ pub fn write(table: &Table, page: Page, writer: &mut dyn Write) -> io::Result<()
     if rows > 0 && needed <= usize::from(page.width) + GAP {
         side_by_side(&shapes, rows, page, writer)?;
     } else {
-        one_per_line(&shapes, rows, writer)?;
+        let values = |row: usize| {
+            let each = shapes.iter();
+            each.map(|shape| (&*shape.name, &*shape.cells[row]))
+                .collect()
+        };
+        one_per_line((0..rows).map(values), writer)?;
     }
     line!(writer, "{}", plural(rows as u64, "row"))
 }
@@ -86,12 +91,20 @@ fn side_by_side(
     write_table(&shown, writer)
 }
 
-fn one_per_line(shapes: &[Shape<'_>], rows: usize, writer: &mut dyn Write) -> io::Result<()> {
-    let names = shapes.iter().map(|shape| shape.name.chars().count());
-    let width = names.max().unwrap_or(0);
-    for row in 0..rows {
-        for shape in shapes {
-            line!(writer, "{:<width$}  {}", shape.name, shape.cells[row])?;
+/// A line for each value under its title, and a paragraph for each row.
+pub(super) fn one_per_line<'a, R>(rows: R, writer: &mut dyn Write) -> io::Result<()>
+where
+    R: IntoIterator<Item = Vec<(&'a str, &'a str)>>,
+{
+    let rows: Vec<Vec<(&str, &str)>> = rows.into_iter().collect();
+    let titles = rows
+        .iter()
+        .flatten()
+        .map(|(title, _)| title.chars().count());
+    let width = titles.max().unwrap_or(0);
+    for row in rows {
+        for (title, value) in row {
+            line!(writer, "{title:<width$}  {value}")?;
         }
         line!(writer)?;
     }

@@ -14,6 +14,7 @@ use crate::model::interest::Interest;
 use crate::ports::{Listing, LogSource, SourceError};
 use crate::stitch;
 use hashbrown::{HashMap, HashSet};
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -39,10 +40,10 @@ pub(super) fn read(
     };
     let known = KnownInterest::new(plan, interest);
     source.expect(&objects);
-    let parts = on_all_threads(plan, source, (&objects, hashes), &|worker,
-                                                                   object,
-                                                                   body,
-                                                                   contents: &mut Vec<
+    let mut parts = on_all_threads(plan, source, (&objects, hashes), &|worker,
+                                                                       object,
+                                                                       body,
+                                                                       contents: &mut Vec<
         (u32, Contents),
     >| {
         let found = worker.first_pass(object, body, &known, watcher);
@@ -50,8 +51,10 @@ pub(super) fn read(
             contents.push((object, found));
         }
     });
-    let mut whole = Decoded::default();
-    let mut contents = Vec::new();
+    // The largest part takes the others in: most events stay where they are.
+    parts.sort_unstable_by_key(|(part, _)| Reverse(part.events.len()));
+    let mut parts = parts.into_iter();
+    let (mut whole, mut contents) = parts.next().unwrap_or_default();
     for (part, own) in parts {
         contents.extend(own);
         whole.events.extend(part.events);

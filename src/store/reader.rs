@@ -4,7 +4,7 @@ use super::error::StoreError;
 use super::events::{Reader, Row};
 use super::folder::Folder;
 use super::ledger::Ledger;
-use super::writer::{NO_DAY, superseded};
+use super::writer::{IS_OBJECT, NO_DAY, superseded};
 use crate::model::coverage::{Coverage, Reject, RejectReason, Seen, Sibling};
 use crate::model::event::Event;
 use crate::model::key::KeyFacts;
@@ -380,18 +380,11 @@ impl Store {
     fn listing(&mut self, of: &Delivered, window: &TimeWindow) -> Result<Listing, StoreError> {
         // A place matters for the time that it could not be listed for, an object for the
         // time that it was delivered.
-        let sql = "SELECT place, why, since, until,
-                       root = place AND place NOT IN (SELECT root FROM roots)
-                   FROM gaps ORDER BY place";
-        let gaps = self.ledger.rows(sql, &[], |row| {
+        let sql = format!("SELECT place, why, since, until, {IS_OBJECT} FROM gaps ORDER BY place");
+        let gaps = self.ledger.rows(&sql, &[], |row| {
             let (place, why): (String, String) = (row.get(0)?, row.get(1)?);
-            let (since, until): (i64, i64) = (row.get(2)?, row.get(3)?);
-            Ok((
-                Text::from(place),
-                why,
-                (since, until),
-                row.get::<_, bool>(4)?,
-            ))
+            let time: (i64, i64) = (row.get(2)?, row.get(3)?);
+            Ok((Text::from(place), why, time, row.get::<_, bool>(4)?))
         })?;
         let matters = |place: &Text, (since, until): (i64, i64), is_object: bool| {
             if is_object {

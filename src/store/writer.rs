@@ -369,17 +369,15 @@ impl Writer {
             let transaction = ledger.transaction()?;
             for one in looked {
                 let (from, to) = one.bounds(now);
-                let sql = if one.is_gap {
-                    "DELETE FROM gaps WHERE place = ?1 AND since >= ?2 AND ?3 >= ?2
-                     AND place NOT IN (SELECT value FROM json_each(?4))"
-                } else {
-                    "DELETE FROM gaps WHERE root = ?1 AND since >= ?2 AND until <= ?3
-                     AND place NOT IN (SELECT value FROM json_each(?4))"
-                };
+                if one.is_gap {
+                    let sql = "DELETE FROM gaps WHERE place = ?1 AND since >= ?2
+                               AND place NOT IN (SELECT value FROM json_each(?3))";
+                    transaction.execute(sql, params![one.place, from, failed])?;
+                    continue;
+                }
+                let sql = "DELETE FROM gaps WHERE root = ?1 AND since >= ?2 AND until <= ?3
+                           AND place NOT IN (SELECT value FROM json_each(?4))";
                 transaction.execute(sql, params![one.place, from, to, failed])?;
-            }
-            for one in looked.iter().filter(|one| !one.is_gap) {
-                let (from, to) = one.bounds(now);
                 let sql = "INSERT INTO roots (root, covered_from, covered_to)
                            VALUES (?1, ?2, ?3)
                            ON CONFLICT (root) DO UPDATE SET
@@ -422,9 +420,8 @@ impl Writer {
     ///
     /// When the ledger cannot be read.
     pub fn unread(&mut self) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT place FROM gaps WHERE root = place
-                   AND place NOT IN (SELECT root FROM roots) ORDER BY place";
-        self.ledger.rows(sql, &[], |row| row.get(0))
+        let sql = format!("SELECT place FROM gaps WHERE {IS_OBJECT} ORDER BY place");
+        self.ledger.rows(&sql, &[], |row| row.get(0))
     }
 
     /// The version of an object that was read.
@@ -498,6 +495,10 @@ pub(super) fn starts(kind: &str, day: i64) -> String {
         None => format!("{kind}-unknown"),
     }
 }
+
+/// Of a gap: whether it is an object that could not be read, and no place that could not be
+/// listed.
+pub(super) const IS_OBJECT: &str = "(root = place AND place NOT IN (SELECT root FROM roots))";
 
 /// A place that was looked at, and the window of it.
 #[derive(Debug, Clone, Copy)]

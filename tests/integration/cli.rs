@@ -25,6 +25,16 @@ pub(crate) fn organisation() -> TempDir {
     folder
 }
 
+/// All days of [`organisation`].
+pub(crate) const WHOLE_SAMPLE: [&str; 6] = [
+    "--from",
+    "2026-11-01",
+    "--to",
+    "2026-11-04",
+    "--logs",
+    "AWSLogs",
+];
+
 /// Runs to this exit status: standard output and standard error.
 pub(crate) fn output(command: &mut Command, exit: Exit) -> (String, String) {
     let output = command.output().unwrap();

@@ -1,6 +1,6 @@
 //! What README and docs say of commands, options, keys and statuses is what the program has.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{WHOLE_SAMPLE, organisation, output, program};
 use qs_audit::cli::Exit;
 use qs_audit::config::{SECTIONS, Settings, reference};
 use serde_json::Value;
@@ -288,14 +288,6 @@ fn every_key_of_machine_output_is_in_its_document() {
             words.map(str::to_owned).collect::<Vec<_>>()
         })
         .collect();
-    let window = [
-        "--from",
-        "2026-11-01",
-        "--to",
-        "2026-11-04",
-        "--logs",
-        "AWSLogs",
-    ];
     let mut missing = BTreeSet::new();
     for command in [
         &["chains"][..],
@@ -312,7 +304,9 @@ fn every_key_of_machine_output_is_in_its_document() {
     ] {
         for format in ["json", "jsonl"] {
             let mut run = program();
-            run.current_dir(folder.path()).args(command).args(window);
+            run.current_dir(folder.path())
+                .args(command)
+                .args(WHOLE_SAMPLE);
             let out = run.args(["-q", "--format", format]).output().unwrap();
             let out = String::from_utf8(out.stdout).unwrap();
             assert!(!out.is_empty(), "{command:?}");

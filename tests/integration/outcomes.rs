@@ -1,10 +1,11 @@
 //! Windows, exit statuses, and what is said of what could not be read.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{WHOLE_SAMPLE, organisation, output, program};
 use qs_audit::cli::Exit;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+#[cfg(unix)]
 use tempfile::TempDir;
 
 const AT_MIDNIGHT: [&str; 2] = ["--now", "2026-11-04T00:00:00Z"];
@@ -123,6 +124,7 @@ fn every_command_refuses_a_future_in_the_same_words() {
 }
 
 /// An organisation with something in place of a log file that cannot be read.
+#[cfg(unix)]
 fn with_unreadable() -> TempDir {
     let folder = organisation();
     let day = "AWSLogs/o-exampleorgid/444455556666/CloudTrail/us-east-1/2026/11/02";
@@ -137,14 +139,6 @@ fn with_unreadable() -> TempDir {
 fn what_cannot_be_read_is_named_in_every_output() {
     let folder = with_unreadable();
     let folder = folder.path();
-    let window = [
-        "--from",
-        "2026-11-01",
-        "--to",
-        "2026-11-04",
-        "--logs",
-        "AWSLogs",
-    ];
     let hub = "[security_hub]\naccount_id = \"111122223333\"\nregion = \"us-east-1\"\n";
     fs::write(folder.join("hub.toml"), hub).unwrap();
     let formats = ["table", "json", "jsonl", "csv", "parquet", "xlsx"];
@@ -158,7 +152,7 @@ fn what_cannot_be_read_is_named_in_every_output() {
     ] {
         for format in formats.iter().chain(more) {
             let mut run = program();
-            run.current_dir(folder).args(command).args(window);
+            run.current_dir(folder).args(command).args(WHOLE_SAMPLE);
             run.args(["-c", "hub.toml", "-q", "--format", format, "-o", "out"]);
             let (_, said) = output(&mut run, Exit::Clean);
             // Standard error says it in one line, whatever the format has.

@@ -27,6 +27,28 @@ pub(crate) fn bucket() -> TempDir {
     folder
 }
 
+/// The same on a server, and what a reading of it gives on a good day.
+pub(crate) fn bucket_as_read() -> (TempDir, S3Server, Audit) {
+    let folder = bucket();
+    let server = S3Server::start(folder.path());
+    let wanted = run(&open(&server.url(), "", TimeWindow::ALL), TimeWindow::ALL);
+    (folder, server, wanted)
+}
+
+/// Nobody may list the logs of one of the accounts.
+pub(crate) fn one_account_denied(asked: &Asked<'_>) -> Fault {
+    let is_of_it = asked.target.contains("444455556666%2FCloudTrail");
+    Fault::Denied.when(asked.is_list() && is_of_it)
+}
+
+/// Writes `own.toml`: the bucket's logs, kept in a store beside it.
+pub(crate) fn write_own_configuration(folder: &Path) {
+    let config = format!(
+        "[[logs]]\ns3 = \"s3://{BUCKET}\"\n[aws]\nstatistics = false\n[store]\npath = \"store\"\n"
+    );
+    fs::write(folder.join("own.toml"), config).unwrap();
+}
+
 fn aws(endpoint: &str) -> Aws {
     Aws::through(None, Some(endpoint), Duration::from_millis(2)).unwrap()
 }
@@ -249,9 +271,7 @@ const FAULTS: [Fault; 8] = [
 
 #[test]
 fn whatever_passes_changes_nothing() {
-    let folder = bucket();
-    let server = S3Server::start(folder.path());
-    let wanted = run(&open(&server.url(), "", TimeWindow::ALL), TimeWindow::ALL);
+    let (_folder, server, wanted) = bucket_as_read();
     // Every answer is spoiled the first two times that it is asked for, each request
     // in its own way; lists too.
     let proxy = Proxy::start(server.address, |asked: &Asked<'_>| {
@@ -288,11 +308,7 @@ fn each_fault_that_lasts_costs_its_object_and_is_named() {
     for fault in FAULTS.into_iter().chain([Fault::Denied]) {
         let own = name.clone();
         let proxy = Proxy::start(server.address, move |asked: &Asked<'_>| {
-            if asked.target.contains(&own) {
-                fault
-            } else {
-                Fault::None
-            }
+            fault.when(asked.target.contains(&own))
         });
         let audit = run(&open(&proxy.url(), "", TimeWindow::ALL), TimeWindow::ALL);
         if matches!(fault, Fault::None | Fault::Slow) {
@@ -331,13 +347,7 @@ fn an_object_that_goes_between_list_and_get_is_named() {
 fn access_denied_to_one_account_is_a_gap_and_not_the_end() {
     let folder = bucket();
     let server = S3Server::start(folder.path());
-    let proxy = Proxy::start(server.address, |asked: &Asked<'_>| {
-        if asked.is_list() && asked.target.contains("444455556666%2FCloudTrail") {
-            Fault::Denied
-        } else {
-            Fault::None
-        }
-    });
+    let proxy = Proxy::start(server.address, one_account_denied);
     let mut command = program_at(&proxy.url());
     command.args(["chains", "--from", "2026-11-01", "--strict"]);
     command.args(["--logs", &format!("s3://{BUCKET}")]);
@@ -524,18 +534,8 @@ fn buckets_whose_names_begin_alike_are_not_mixed_up() {
 fn a_gap_stays_until_its_days_were_listed() {
     let folder = bucket();
     let server = S3Server::start(folder.path());
-    let proxy = Proxy::start(server.address, |asked: &Asked<'_>| {
-        if asked.is_list() && asked.target.contains("444455556666%2FCloudTrail") {
-            Fault::Denied
-        } else {
-            Fault::None
-        }
-    });
-    let logs = format!("s3://{BUCKET}");
-    let config = format!(
-        "[[logs]]\ns3 = \"{logs}\"\n[aws]\nstatistics = false\n[store]\npath = \"store\"\n"
-    );
-    fs::write(folder.path().join("own.toml"), config).unwrap();
+    let proxy = Proxy::start(server.address, one_account_denied);
+    write_own_configuration(folder.path());
     let run = |endpoint: &str, now: &str, args: &[&str]| {
         let mut command = program_at(endpoint);
         command

@@ -1,7 +1,10 @@
 //! S3 that is busy, far away, or large: nothing is lost, and little is asked for in vain.
 
 use crate::cli::output;
-use crate::s3::{bucket, essence, listed, open, program_at, run, window};
+use crate::s3::{
+    bucket, bucket_as_read, essence, listed, one_account_denied, open, program_at, run, window,
+    write_own_configuration,
+};
 use crate::s3_server::{Asked, BUCKET, Fault, Proxy, S3Server};
 use qs_audit::cli::Exit;
 use qs_audit::model::window::TimeWindow;
@@ -33,18 +36,12 @@ fn lists(proxy: &Proxy) -> usize {
 
 #[test]
 fn a_service_that_refuses_again_and_again_loses_nothing() {
-    let folder = bucket();
-    let server = S3Server::start(folder.path());
-    let wanted = run(&open(&server.url(), "", TimeWindow::ALL), TimeWindow::ALL);
+    let (_folder, server, wanted) = bucket_as_read();
     // Every object is refused ten times, and every list nine: more often than a request
     // that fails otherwise is made.
     let proxy = Proxy::start(server.address, |asked: &Asked<'_>| {
         let refused = if asked.is_list() { 9 } else { 10 };
-        if asked.before < refused {
-            Fault::SlowDown
-        } else {
-            Fault::None
-        }
+        Fault::SlowDown.when(asked.before < refused)
     });
     let found = run(&open(&proxy.url(), "", TimeWindow::ALL), TimeWindow::ALL);
     assert_eq!(found.coverage.rejects.total(), 0);
@@ -60,11 +57,7 @@ fn tries_of_the_program_and_of_the_sdk_do_not_multiply() {
     let tries = |mode: &str, attempts: &str, fault: Fault| {
         let own = name.clone();
         let proxy = Proxy::start(server.address, move |asked: &Asked<'_>| {
-            if asked.target.contains(&own) {
-                fault
-            } else {
-                Fault::None
-            }
+            fault.when(asked.target.contains(&own))
         });
         let mut command = program_at(&proxy.url());
         command
@@ -84,9 +77,7 @@ fn tries_of_the_program_and_of_the_sdk_do_not_multiply() {
 
 #[test]
 fn bodies_are_on_their_way_while_lists_still_run() {
-    let folder = bucket();
-    let server = S3Server::start(folder.path());
-    let wanted = run(&open(&server.url(), "", TimeWindow::ALL), TimeWindow::ALL);
+    let (_folder, server, wanted) = bucket_as_read();
     // One account's list is not answered before a body of another was asked for.
     let asked_for = Arc::new((Mutex::new(false), Condvar::new()));
     let is_late = Arc::new(Mutex::new(false));
@@ -247,21 +238,10 @@ fn collect_at(folder: &Path, endpoint: &str, now: &str) -> (String, String) {
 fn a_place_that_stays_denied_moves_no_other_back() {
     let folder = bucket();
     let logs = format!("s3://{BUCKET}");
-    let config = format!(
-        "[[logs]]\ns3 = \"{logs}\"\n[aws]\nstatistics = false\n[store]\npath = \"store\"\n"
-    );
-    fs::write(folder.path().join("own.toml"), config).unwrap();
+    write_own_configuration(folder.path());
     let server = S3Server::start(folder.path());
-    let denied = |asked: &Asked<'_>| {
-        let is_denied = asked.is_list() && asked.target.contains("444455556666%2FCloudTrail");
-        if is_denied {
-            Fault::Denied
-        } else {
-            Fault::None
-        }
-    };
     for night in 5..=14 {
-        let proxy = Proxy::start(server.address, denied);
+        let proxy = Proxy::start(server.address, one_account_denied);
         let now = format!("2026-11-{night:02}T12:00:00Z");
         let (said, _) = collect_at(folder.path(), &proxy.url(), &now);
         let from = match night {

@@ -115,6 +115,13 @@ pub(crate) enum Fault {
     Denied,
 }
 
+impl Fault {
+    /// The fault where something is so, else none.
+    pub(crate) fn when(self, is_so: bool) -> Self {
+        if is_so { self } else { Self::None }
+    }
+}
+
 /// A request as the proxy sees it.
 pub(crate) struct Asked<'a> {
     pub(crate) head: &'a str,

@@ -22,6 +22,9 @@ fn dense(start: &str, item: &str, end: &str, items: usize, records: usize) -> Ve
     gzip(format!("{{\"Records\":[{records}]}}").as_bytes())
 }
 
+/// Half a million events that are kept, and what the allocator holds back between threads.
+const FILES_KILOBYTES_MAX: u64 = 1_250_000;
+
 /// Whatever is small and hostile takes little memory, and costs nothing but itself.
 #[test]
 fn small_hostile_files_take_little_memory() {
@@ -55,7 +58,7 @@ fn small_hostile_files_take_little_memory() {
         ]);
         let (peak, out) = peak_kilobytes(folder.path(), &args);
         let told: Value = serde_json::from_slice(&out).unwrap();
-        assert!(peak < 1_000_000, "{command}: {peak} kB");
+        assert!(peak < FILES_KILOBYTES_MAX, "{command}: {peak} kB");
         if command == "chains" {
             let chains = told["chains"].as_array().unwrap();
             let is_own = |chain: &&Value| chain["path"] == "quick-role-chain";

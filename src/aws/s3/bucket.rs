@@ -71,26 +71,33 @@ impl Bucket {
         }
     }
 
+    /// Who lists the location.
+    pub(super) fn lister(&self, aws: &Aws) -> Lister {
+        Lister {
+            client: self.client(),
+            location: Arc::clone(&self.location),
+            patience: aws.patience(),
+            at_once: aws.lists(),
+        }
+    }
+
     /// The first page of the location, from the Region that the bucket is in.
-    pub(super) fn first_page(
-        &self,
-        aws: &Aws,
-        lister: &dyn Fn() -> Lister,
-    ) -> Result<Page, AwsError> {
-        match aws.block_on(lister().first()) {
+    pub(super) fn first_page(&self, aws: &Aws) -> Result<Page, AwsError> {
+        let ask = || aws.block_on(self.lister(aws).first());
+        match ask() {
             Err(error) if error.kind == Trouble::OtherRegion => {
                 let Some(region) = &error.region else {
                     return Err(error);
                 };
                 aws.note_region(&self.location.bucket, region);
                 self.move_to(region);
-                aws.block_on(lister().first())
+                ask()
             }
             first => first,
         }
     }
 
-    pub(super) fn client(&self) -> Client {
+    fn client(&self) -> Client {
         let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         client.clone()
     }
@@ -101,9 +108,10 @@ impl Bucket {
         u32::try_from(objects.len() - 1).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn listed(&self, object: u32) -> Option<Listed> {
+    /// What is asked of an object's entry; `None` where there is no such object.
+    pub(super) fn of_listed<T>(&self, object: u32, ask: impl FnOnce(&Listed) -> T) -> Option<T> {
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
-        objects.get(object as usize).cloned()
+        objects.get(object as usize).map(ask)
     }
 
     /// The objects in the order of their keys, each once.
@@ -137,7 +145,7 @@ impl Bucket {
 
     /// One try to get an object, whole.
     async fn get(&self, object: u32) -> Result<Vec<u8>, AwsError> {
-        let Some(listed) = self.listed(object) else {
+        let Some(listed) = self.of_listed(object, Listed::clone) else {
             return Err(AwsError::other("there is no such object".to_owned()));
         };
         let key = listed.key();
@@ -204,10 +212,8 @@ impl Bucket {
 
 impl Fetch for Bucket {
     fn bytes(&self, object: u32) -> u64 {
-        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
-        objects
-            .get(object as usize)
-            .map_or(0, |listed| listed.bytes)
+        self.of_listed(object, |listed| listed.bytes)
+            .unwrap_or_default()
     }
 
     fn fetch(&self, object: u32) -> Fetching<'_> {

@@ -3,7 +3,7 @@
 use super::bucket::Bucket;
 use super::location::S3Location;
 use super::page::Listed;
-use super::walk::{self, Lister};
+use super::walk;
 use crate::aws::ahead::{Feed, Fetch};
 use crate::aws::session::Aws;
 use crate::aws::trouble::AwsError;
@@ -38,32 +38,21 @@ impl S3Logs {
     ) -> Result<Self, AwsError> {
         let bucket = Arc::new(Bucket::new(aws, location, Vec::new(), true));
         let feed = aws.ahead().feed(Arc::clone(&bucket) as Arc<dyn Fetch>);
-        let lister = || Lister {
-            client: bucket.client(),
-            location: Arc::clone(&bucket.location),
-            patience: aws.patience(),
-            at_once: aws.lists(),
-        };
-        let first = bucket.first_page(aws, &lister)?;
+        let first = bucket.first_page(aws)?;
         let listing = {
             let _is_listing = feed.while_listing();
             let mut on_object = |listed: Listed| {
-                let will_read =
-                    watcher.will_read(&bucket.location.url(&listed.key()), &listed.version());
+                let key = bucket.location.url(&listed.key());
+                let will_read = watcher.will_read(&key, &listed.version());
                 let object = bucket.add(listed);
                 if will_read {
                     feed.announce_too(object);
                 }
             };
             let on_listed = |objects: usize| watcher.listed(objects);
-            let lister = lister();
-            aws.block_on(walk::walk(
-                &lister,
-                window,
-                first,
-                &mut on_object,
-                &on_listed,
-            ))?
+            let lister = bucket.lister(aws);
+            let walk = walk::walk(&lister, window, first, &mut on_object, &on_listed);
+            aws.block_on(walk)?
         };
         let by_key = bucket.by_key();
         Ok(Self {
@@ -77,7 +66,7 @@ impl S3Logs {
     /// Some objects by their keys, without listing.
     #[must_use]
     pub fn of_keys(aws: &Aws, location: S3Location, keys: &[&str]) -> Self {
-        let listed = keys.iter().map(|key| Listed::unlisted(key));
+        let listed = keys.iter().map(|key| Listed::of_key(key));
         let bucket = Arc::new(Bucket::new(aws, location, listed.collect(), false));
         let feed = aws.ahead().feed(Arc::clone(&bucket) as Arc<dyn Fetch>);
         let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
@@ -101,10 +90,9 @@ impl LogSource for S3Logs {
     }
 
     fn key(&self, object: u32) -> Text {
-        match self.own(object).and_then(|own| self.bucket.listed(own)) {
-            Some(listed) => self.bucket.location.url(&listed.key()).into(),
-            None => "".into(),
-        }
+        let own = self.own(object);
+        let key = own.and_then(|own| self.bucket.of_listed(own, Listed::key));
+        key.map_or_else(|| "".into(), |key| self.bucket.location.url(&key).into())
     }
 
     fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
@@ -126,7 +114,7 @@ impl LogSource for S3Logs {
     }
 
     fn version(&self, object: u32) -> Option<Version> {
-        Some(self.bucket.listed(self.own(object)?)?.version())
+        self.bucket.of_listed(self.own(object)?, Listed::version)
     }
 
     fn metadata(&self, object: u32) -> Option<BTreeMap<Text, Text>> {

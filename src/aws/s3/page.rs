@@ -32,12 +32,12 @@ impl Listed {
         format!("{}{}", self.folder, self.name)
     }
 
-    /// An object that was not listed.
-    pub(super) fn unlisted(key: &str) -> Self {
-        let cut = key.rfind('/').map_or(0, |at| at + 1);
+    /// An object of which nothing but its key is known.
+    pub(super) fn of_key(key: &str) -> Self {
+        let (folder, name) = key.split_at(key.rfind('/').map_or(0, |at| at + 1));
         Self {
-            folder: key[..cut].into(),
-            name: key[cut..].into(),
+            folder: folder.into(),
+            name: name.into(),
             bytes: UNLISTED_BYTES,
             etag: "".into(),
             changed_at: 0,
@@ -106,16 +106,14 @@ pub(super) async fn page(
         if key.ends_with('/') || is_before {
             continue;
         }
-        let cut = key.rfind('/').map_or(0, |at| at + 1);
         objects.push(Listed {
-            folder: key[..cut].into(),
-            name: key[cut..].into(),
             bytes: object
                 .size
                 .and_then(|size| size.try_into().ok())
                 .unwrap_or(0),
             etag: object.e_tag.unwrap_or_default().trim_matches('"').into(),
             changed_at: object.last_modified.map_or(0, |moment| moment.secs()),
+            ..Listed::of_key(&key)
         });
     }
     let folders = answer.common_prefixes.unwrap_or_default();

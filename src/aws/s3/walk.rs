@@ -12,6 +12,7 @@ use super::location::S3Location;
 use super::page::{DELIMITER, Listed, Page, page};
 use super::plan::{Days, Folder, Job, number};
 use crate::aws::patience::Patience;
+use crate::aws::session::LISTS_AT_ONCE;
 use crate::aws::trouble::{AwsError, Trouble};
 use crate::model::coverage::Sibling;
 use crate::model::identity::is_account_id;
@@ -24,9 +25,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-
-/// Lists of one bucket that are made or wait to be made again.
-const LISTS_MAX: usize = 64;
 
 /// Who asks for pages, and how.
 #[derive(Clone)]
@@ -138,7 +136,7 @@ pub(super) async fn walk(
     let mut running = JoinSet::new();
     let mut requests = 0;
     loop {
-        while running.len() < LISTS_MAX
+        while running.len() < LISTS_AT_ONCE
             && let Some((job, token)) = walk.queue.pop_front()
         {
             let lister = lister.clone();
