@@ -17,6 +17,7 @@ mod measure;
 
 use measure::peak_megabytes;
 use qs_audit::attribute;
+use qs_audit::columnar::{self, Codec};
 use qs_audit::decode::quick_query_id;
 use qs_audit::demo::{self, Plan as DemoPlan};
 use qs_audit::exports::read_executions;
@@ -36,7 +37,7 @@ use qs_audit::output::report::{Material, Night, markdown, page};
 use qs_audit::output::{chargeback_rows, csv, finding_rows, json};
 use qs_audit::pipeline::{self, Checks, Exports, PartPlan, Plan, Unwatched};
 use qs_audit::rules::{self, RuleSet};
-use qs_audit::tables::{self, write_parquet};
+use qs_audit::tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -243,7 +244,7 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
             csv::write_chains(&night.chains, out).unwrap();
         }),
         file("chains.parquet", &|out| {
-            write_parquet(&tables::chains(&night.chains), out).unwrap();
+            columnar::write(&tables::chains(&night.chains), Codec::Snappy, out).unwrap();
         }),
         file("findings.csv", &|out| {
             csv::write_table(&finding_rows::rows(&all), out).unwrap();

@@ -13,6 +13,8 @@
 
 pub mod model;
 
+pub mod columnar;
+
 pub mod attribute;
 pub mod decode;
 pub mod exports;

@@ -2,16 +2,20 @@
 //! Region that ran them (facts.md 4.2). Answers leave as text in the shape of the AWS
 //! CLI, which `exports` reads.
 
-use super::session::{Access, Aws};
+use super::described::{Described, Request, Service};
+use super::session::{Access, Aws, REGION_DEFAULT};
 use super::trouble::AwsError;
-use aws_sdk_athena::Client;
-use aws_sdk_athena::operation::batch_get_query_execution::BatchGetQueryExecutionError;
-use aws_sdk_athena::types::QueryExecution;
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::region::Region;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+const ATHENA: Service = Service {
+    name: "athena",
+    id: "Athena",
+    target_prefix: "AmazonAthena",
+    is_global: false,
+};
 /// Ids of one request.
 pub const BATCH_MAX: usize = 50;
 /// How often ids are asked for that Athena did not get to.
@@ -40,7 +44,9 @@ impl Aws {
         place: &str,
         ids: &[String],
     ) -> Result<ExecutionAnswer, AwsError> {
-        let client = Client::new(&self.config(access));
+        let config = self.config(access);
+        let region = config.region().map_or(REGION_DEFAULT, Region::as_ref);
+        let get = ATHENA.operation("BatchGetQueryExecution", &config, region)?;
         let backoff = self.patience().first;
         self.block_on(async {
             let mut told = Vec::new();
@@ -48,7 +54,7 @@ impl Aws {
             let mut asked: Vec<Vec<String>> = vec![ids.to_vec()];
             let mut tries = 0;
             while let Some(batch) = asked.pop() {
-                match ask(&client, place, batch).await? {
+                match ask(&get, place, batch).await? {
                     Asked::Answer(executions, unprocessed) => {
                         told.extend(executions);
                         let mut again = Vec::new();
@@ -84,37 +90,33 @@ impl Aws {
 
 enum Asked {
     /// Executions, and ids that were not processed: whether they are unknown.
-    Answer(Vec<QueryExecution>, Vec<(String, bool)>),
+    Answer(Vec<Value>, Vec<(String, bool)>),
     /// An id among these makes no sense to Athena.
     Refused(Vec<String>),
 }
 
-async fn ask(client: &Client, place: &str, ids: Vec<String>) -> Result<Asked, AwsError> {
-    let asked = client
-        .batch_get_query_execution()
-        .set_query_execution_ids(Some(ids.clone()));
-    let answer = match asked.send().await {
+async fn ask(get: &Described, place: &str, ids: Vec<String>) -> Result<Asked, AwsError> {
+    let asked = json!({ "QueryExecutionIds": ids });
+    let mut answer = match get.invoke(Request::Json(asked)).await {
         Ok(answer) => answer,
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(BatchGetQueryExecutionError::is_invalid_request_exception) =>
-        {
+        Err(error) if error.code() == Some("InvalidRequestException") => {
             return Ok(Asked::Refused(ids));
         }
         Err(error) => return Err(AwsError::of(&error, "athena:BatchGetQueryExecution", place)),
     };
-    let unprocessed = answer.unprocessed_query_execution_ids.unwrap_or_default();
-    let unprocessed = unprocessed.into_iter().filter_map(|one| {
-        let said = one.error_message.unwrap_or_default();
-        let code = one.error_code.unwrap_or_default();
-        let is_unknown = said.contains("not found") || code == "INVALID_INPUT";
-        Some((one.query_execution_id?, is_unknown))
+    let mut list = |name: &str| match answer.get_mut(name).map(Value::take) {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    };
+    let executions = list("QueryExecutions");
+    let unprocessed = list("UnprocessedQueryExecutionIds").into_iter();
+    let unprocessed = unprocessed.filter_map(|one| {
+        let said = one["ErrorMessage"].as_str().unwrap_or_default();
+        let is_unknown = said.contains("not found") || one["ErrorCode"] == "INVALID_INPUT";
+        let id = one["QueryExecutionId"].as_str()?.to_owned();
+        Some((id, is_unknown))
     });
-    Ok(Asked::Answer(
-        answer.query_executions.unwrap_or_default(),
-        unprocessed.collect(),
-    ))
+    Ok(Asked::Answer(executions, unprocessed.collect()))
 }
 
 /// What is kept of the SQL: its leading comment, in which Quick names its own query.
@@ -124,33 +126,25 @@ fn comment(sql: &str) -> Option<&str> {
     sql.get(..end)
 }
 
-fn moment(moment: Option<&DateTime>) -> Option<String> {
-    moment.and_then(|moment| moment.fmt(Format::DateTime).ok())
+/// What leaves of an execution: what statistics are read from.
+fn execution(from: &Value) -> Value {
+    let mut kept = members(from, &["QueryExecutionId", "StatementType", "WorkGroup"]);
+    kept["Query"] = from["Query"].as_str().and_then(comment).into();
+    kept["Status"] = members(
+        &from["Status"],
+        &["State", "SubmissionDateTime", "CompletionDateTime"],
+    );
+    kept["Statistics"] = members(
+        &from["Statistics"],
+        &["DataScannedInBytes", "DpuCount", "ResultReuseInformation"],
+    );
+    kept
 }
 
-fn execution(from: &QueryExecution) -> Value {
-    let status = from.status.as_ref();
-    let statistics = from.statistics.as_ref().map(|figures| {
-        let reuse = figures.result_reuse_information.as_ref();
-        json!({
-            "DataScannedInBytes": figures.data_scanned_in_bytes,
-            "DpuCount": figures.dpu_count,
-            "ResultReuseInformation":
-                reuse.map(|reuse| json!({"ReusedPreviousResult": reuse.reused_previous_result})),
-        })
-    });
-    json!({
-        "QueryExecutionId": from.query_execution_id,
-        "Query": from.query.as_deref().and_then(comment),
-        "StatementType": from.statement_type.as_ref().map(aws_sdk_athena::types::StatementType::as_str),
-        "WorkGroup": from.work_group,
-        "Status": status.map(|status| json!({
-            "State": status.state.as_ref().map(aws_sdk_athena::types::QueryExecutionState::as_str),
-            "SubmissionDateTime": moment(status.submission_date_time.as_ref()),
-            "CompletionDateTime": moment(status.completion_date_time.as_ref()),
-        })),
-        "Statistics": statistics,
-    })
+/// These members of an object, where it has them.
+fn members(object: &Value, names: &[&str]) -> Value {
+    let member = |name: &&str| Some(((*name).to_owned(), object.get(name)?.clone()));
+    names.iter().filter_map(member).collect()
 }
 
 #[cfg(test)]

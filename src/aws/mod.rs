@@ -12,6 +12,7 @@
 //! | events of accounts without a readable bucket | [`lookup_events`] |
 //! | trails, for `doctor` | [`trails`] |
 //! | the keys that digests are signed with | [`public_keys`] |
+//! | operations that no crate of the SDK describes | [`described`] |
 //! | query statistics | [`athena`] |
 //! | the bill | [`cost_explorer`] |
 //! | accounts and their tags | [`organizations`] |
@@ -22,6 +23,7 @@
 mod ahead;
 mod athena;
 mod cost_explorer;
+mod described;
 mod lookup_events;
 mod organizations;
 mod pace;

@@ -50,11 +50,12 @@ const DENIED: [&str; 7] = [
 ];
 
 /// Codes of credentials that are not, or no longer, good.
-const CREDENTIALS: [&str; 9] = [
+const CREDENTIALS: [&str; 10] = [
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
+    "InvalidSignatureException",
     "InvalidToken",
     "RequestExpired",
     "SignatureDoesNotMatch",

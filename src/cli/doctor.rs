@@ -8,6 +8,7 @@ use super::moments::{self, DefaultWindow};
 use super::sources;
 use super::stores;
 use super::terminal::{TABULAR, check_format, page, say_incomplete, write_out};
+use crate::columnar::{self, Codec};
 use crate::config::{LogLocation, Settings};
 use crate::model::key::KeyFacts;
 use crate::model::table::{Columns, Table};
@@ -21,7 +22,6 @@ use crate::output::page_text::prose;
 use crate::output::{csv, xlsx};
 use crate::pipeline::{self, Plan, Unwatched};
 use crate::ports::{LogSource, Sources};
-use crate::tables::write_parquet;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -336,7 +336,9 @@ fn print(global: &Global, lines: &[Line], now: UtcSecond) -> Result<(), Failure>
         Format::Json => json::write_json(&table(lines), None, out),
         Format::Jsonl => json::write_jsonl(&table(lines), out),
         Format::Csv => csv::write_table(&table(lines), out),
-        Format::Parquet => write_parquet(&table(lines), out).map_err(io::Error::other),
+        Format::Parquet => {
+            columnar::write(&table(lines), Codec::Snappy, out).map_err(io::Error::other)
+        }
         Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
             xlsx::write(&[table(lines).into()], now.day(), out)
         }

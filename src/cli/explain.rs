@@ -5,13 +5,13 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs;
 use super::terminal::{TABULAR, check_format, page, write_out};
+use crate::columnar::{self, Codec};
 use crate::model::table::{Columns, Table};
 use crate::model::text::Text;
 use crate::output::human::line;
 use crate::output::json::table as json;
 use crate::output::{Page, csv, page_text, xlsx};
 use crate::rules::{self, RULES, RuleEntry};
-use crate::tables::write_parquet;
 use std::io::{self, IsTerminal, Write};
 
 pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
@@ -37,7 +37,9 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> 
         (Format::Json, _) => json::write_json(&catalogue(&asked), None, out),
         (Format::Jsonl, _) => json::write_jsonl(&catalogue(&asked), out),
         (Format::Csv, _) => csv::write_table(&catalogue(&asked), out),
-        (Format::Parquet, _) => write_parquet(&catalogue(&asked), out).map_err(io::Error::other),
+        (Format::Parquet, _) => {
+            columnar::write(&catalogue(&asked), Codec::Snappy, out).map_err(io::Error::other)
+        }
         (Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff, _) => {
             let made_on = jiff::civil::date(2000, 1, 1);
             xlsx::write(&[catalogue(&asked).into()], made_on, out)

@@ -1,10 +1,10 @@
 //! Parquet files and workbooks, with what could not be read for them.
 
+use crate::columnar::{Codec, write_with_note};
 use crate::model::audit::Audit;
 use crate::model::table::Table;
 use crate::output::not_read::{NOT_READ, NotRead};
 use crate::output::xlsx::{self, Sheet};
-use crate::tables::write_parquet_with;
 use jiff::civil::Date;
 use std::io::{self, Write};
 
@@ -15,7 +15,7 @@ pub(super) fn parquet(table: &Table, audit: &Audit, out: &mut dyn Write) -> io::
         let key = format!("{}.{NOT_READ}", env!("CARGO_PKG_NAME"));
         (key, not_read.json().to_string())
     });
-    write_parquet_with(table, named, out).map_err(io::Error::other)
+    write_with_note(table, Codec::Snappy, named, out).map_err(io::Error::other)
 }
 
 /// Writes sheets as a workbook; what could not be read is one more.

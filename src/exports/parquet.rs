@@ -1,7 +1,7 @@
 //! Bills as Parquet, which may come from anywhere: a reader that takes damage for
 //! an error, row by row, and only of the columns that are needed.
 
-use crate::model::damage::survived;
+use crate::model::damage::guarded;
 use crate::model::money::amount;
 use crate::model::time::{UtcSecond, numbered_day};
 use bytes::Bytes;
@@ -17,19 +17,9 @@ use std::sync::Arc;
 /// A value as text, and whether it was a binary number.
 pub(super) type Value = (Option<String>, bool);
 
-const DAMAGED: &str = "the data is damaged";
-
-/// Runs what reads, with whatever the reader does about damage as an error.
-fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
-    match survived(read) {
-        Some(read) => read.map_err(|error| error.to_string()),
-        None => Err(DAMAGED.to_owned()),
-    }
-}
-
 /// The names of the columns.
 pub(super) fn names(bytes: &Bytes) -> Result<Vec<String>, String> {
-    guarded(|| {
+    guarded(|| -> Result<_, ParquetError> {
         let reader = SerializedFileReader::new(bytes.clone())?;
         let schema = reader.metadata().file_metadata().schema();
         let names = schema
@@ -47,7 +37,7 @@ pub(super) fn for_each(
     wanted: &[Option<&str>],
     mut each: impl FnMut(&[Value]),
 ) -> Result<(), String> {
-    guarded(|| {
+    guarded(|| -> Result<_, ParquetError> {
         let reader = SerializedFileReader::new(bytes.clone())?;
         let schema = reader.metadata().file_metadata().schema();
         let fields: Vec<Arc<Type>> = schema

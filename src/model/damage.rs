@@ -1,5 +1,6 @@
 //! Catches panics of third-party readers (Parquet) on damaged data.
 
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,8 +9,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// while it is above zero.
 static AT_WORK: AtomicUsize = AtomicUsize::new(0);
 
+/// Runs a third-party reader.
+///
+/// # Errors
+///
+/// What the reader says, or that the data is damaged where it panics.
+pub fn guarded<T, E: Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match survived(read) {
+        Some(read) => read.map_err(|error| error.to_string()),
+        None => Err("the data is damaged".to_owned()),
+    }
+}
+
 /// Runs a third-party reader, and returns `None` if it panics.
-pub fn survived<T>(read: impl FnOnce() -> T) -> Option<T> {
+fn survived<T>(read: impl FnOnce() -> T) -> Option<T> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let told = take_hook();

@@ -36,6 +36,16 @@ pub fn parse_decimal(text: &str) -> Option<Decimal> {
     Some(number)
 }
 
+/// Places of columns of decimals: more than a bill has, and the same in every file.
+const COLUMN_SCALE_MIN: u32 = 18;
+
+/// How many places a column of decimals has.
+#[must_use]
+pub fn column_scale(amounts: &[Option<Decimal>]) -> u32 {
+    let scales = amounts.iter().flatten().map(Decimal::scale);
+    scales.max().unwrap_or_default().max(COLUMN_SCALE_MIN)
+}
+
 /// An amount as a whole number of units of 10^-scale; `None` where it does not
 /// fit, or has more places.
 #[must_use]

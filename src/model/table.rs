@@ -194,6 +194,12 @@ impl<'a, R> Columns<'a, R> {
         self.with(name, whole, Values::Integer)
     }
 
+    /// A column of whole numbers that may be negative.
+    #[must_use]
+    pub fn signed(self, name: &str, of: impl Fn(&R) -> Option<i64>) -> Self {
+        self.with(name, of, Values::Integer)
+    }
+
     /// A column of exact decimals.
     #[must_use]
     pub fn decimal(self, name: &str, of: impl Fn(&R) -> Option<Decimal>) -> Self {

@@ -142,7 +142,7 @@ impl<'a> Options<'a> {
     }
 
     fn get(&self, name: &str) -> Option<&'a toml::Value> {
-        debug_assert!(self.is_known(name), "{name} is not documented");
+        assert!(self.is_known(name), "{name} is not documented");
         self.table?.get(name)
     }
 

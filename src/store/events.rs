@@ -3,13 +3,14 @@
 use super::error::StoreError;
 use super::folder::Folder;
 use super::ledger::Named;
-use super::segments::{Columns, Segment};
+use super::segments::{Rows, Segment, integer, segment_bytes};
+use crate::columnar::Texts;
 use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
 use crate::model::identity::Identity;
+use crate::model::table::Columns;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
-use polars::prelude::{Int64Chunked, StringChunked};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -55,39 +56,32 @@ const CONTENT: [ContentMember; 6] = [
 
 /// Rows as a file.
 pub(super) fn write(rows: &[Row]) -> Result<Vec<u8>, String> {
-    let mut columns = Columns::default();
-    let all = || rows.iter().map(|row| &row.event);
-    let place = |of: fn(&Place) -> u32| {
-        rows.iter()
-            .map(move |row| Some(i64::from(of(&row.event.place))))
-    };
-    columns.numbers("object", place(|place| place.object));
-    columns.numbers("record", place(|place| place.record));
-    let flags = rows.iter().map(|row| Some(i64::from(row.is_of_session)));
-    columns.numbers("is_of_session", flags);
-    let ids: Vec<String> = all().map(|event| event.id.to_string()).collect();
-    columns.texts("event_id", ids.iter().map(|id| Some(id.as_str())));
-    columns.numbers("event_time", all().map(|event| Some(event.time.unix())));
-    columns.texts("event_source", all().map(|event| Some(&*event.source)));
-    columns.texts("event_name", all().map(|event| Some(&*event.name)));
+    let mut table = Columns::new("events", rows)
+        .integer("object", |row| Some(row.event.place.object.into()))
+        .integer("record", |row| Some(row.event.place.record.into()))
+        .integer("is_of_session", |row| Some(row.is_of_session.into()))
+        .text("event_id", |row| id_text(Some(&row.event.id)))
+        .signed("event_time", |row| Some(row.event.time.unix()))
+        .text("event_source", |row| Some(row.event.source.clone()))
+        .text("event_name", |row| Some(row.event.name.clone()));
     for (name, of) in CONTENT {
-        columns.texts(name, all().map(|event| of(event).map(|text| &**text)));
+        table = table.text(name, |row| of(&row.event).cloned());
     }
     for (name, of) in IDENTITY {
-        columns.texts(
-            name,
-            all().map(|event| of(&event.identity).map(|text| &**text)),
-        );
+        table = table.text(name, |row| of(&row.event.identity).cloned());
     }
-    let created = all().map(|event| event.identity.session_created_at.map(UtcSecond::unix));
-    columns.numbers("session_created_at", created);
-    let replaces: Vec<Option<String>> = all()
-        .map(|event| event.replaces.as_ref().map(OpaqueId::to_string))
-        .collect();
-    columns.texts("replaces", replaces.iter().map(Option::as_deref));
-    let details: Vec<Option<String>> = all().map(|event| detail(&event.detail)).collect();
-    columns.texts("detail", details.iter().map(Option::as_deref));
-    columns.parquet(rows.len())
+    let table = table
+        .signed("session_created_at", |row| {
+            row.event.identity.session_created_at.map(UtcSecond::unix)
+        })
+        .text("replaces", |row| id_text(row.event.replaces.as_ref()))
+        .text("detail", |row| detail(&row.event.detail).map(Text::from))
+        .table();
+    segment_bytes(&table)
+}
+
+fn id_text(id: Option<&OpaqueId>) -> Option<Text> {
+    id.map(|id| id.to_string().into())
 }
 
 /// Reads segments; texts and identities that many events share are kept once.
@@ -124,76 +118,77 @@ impl Reader {
         wanted: &dyn Fn(u32, UtcSecond) -> bool,
         out: &mut Vec<Row>,
     ) -> Result<(), StoreError> {
-        let segment = Segment::read(folder, named)?;
-        let columns = EventColumns::of(&segment)?;
-        for row in 0..segment.rows() {
-            let Some((place, time)) = columns.place(row) else {
-                return Err(segment.broken("a row without a place or a time"));
-            };
-            if !wanted(place.object, time) {
-                continue;
+        Segment::open(folder, named)?.for_each(|rows| {
+            let columns = EventColumns::of(rows)?;
+            for row in 0..rows.count() {
+                let Some((place, time)) = columns.place(row) else {
+                    return Err(rows.broken("a row without a place or a time"));
+                };
+                if !wanted(place.object, time) {
+                    continue;
+                }
+                let detail = match columns.details.get(row) {
+                    None => Detail::None,
+                    Some(text) => serde_json::from_str::<WireDetail>(text)
+                        .map_err(|error| rows.broken(&error.to_string()))?
+                        .model(self),
+                };
+                let identity = columns.identity(row, self);
+                let identity = self.shared(identity);
+                let content = columns.content(row, self, (time, identity, detail));
+                out.push(Row {
+                    event: Event { place, content },
+                    is_of_session: integer(columns.flags, row) == Some(1),
+                });
             }
-            let detail = match columns.details.get(row) {
-                None => Detail::None,
-                Some(text) => serde_json::from_str::<WireDetail>(text)
-                    .map_err(|error| segment.broken(&error.to_string()))?
-                    .model(self),
-            };
-            let identity = columns.identity(row, self);
-            let identity = self.shared(identity);
-            let content = columns.content(row, self, (time, identity, detail));
-            out.push(Row {
-                event: Event { place, content },
-                is_of_session: columns.flags.get(row) == Some(1),
-            });
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 
-/// The columns of a segment of events.
+/// Some rows of a segment of events, by column.
 struct EventColumns<'a> {
-    objects: &'a Int64Chunked,
-    records: &'a Int64Chunked,
-    flags: &'a Int64Chunked,
-    times: &'a Int64Chunked,
-    created: &'a Int64Chunked,
-    ids: &'a StringChunked,
-    sources: &'a StringChunked,
-    names: &'a StringChunked,
-    replaces: &'a StringChunked,
-    details: &'a StringChunked,
-    content: Vec<&'a StringChunked>,
-    identity: Vec<&'a StringChunked>,
+    objects: &'a [Option<i64>],
+    records: &'a [Option<i64>],
+    flags: &'a [Option<i64>],
+    times: &'a [Option<i64>],
+    created: &'a [Option<i64>],
+    ids: &'a Texts,
+    sources: &'a Texts,
+    names: &'a Texts,
+    replaces: &'a Texts,
+    details: &'a Texts,
+    content: Vec<&'a Texts>,
+    identity: Vec<&'a Texts>,
 }
 
 impl<'a> EventColumns<'a> {
-    fn of(segment: &'a Segment) -> Result<Self, StoreError> {
-        let content = CONTENT.iter().map(|(name, _)| segment.texts(name));
-        let identity = IDENTITY.iter().map(|(name, _)| segment.texts(name));
+    fn of(rows: &Rows<'a>) -> Result<Self, StoreError> {
+        let content = CONTENT.iter().map(|(name, _)| rows.texts(name));
+        let identity = IDENTITY.iter().map(|(name, _)| rows.texts(name));
         Ok(Self {
-            objects: segment.numbers("object")?,
-            records: segment.numbers("record")?,
-            flags: segment.numbers("is_of_session")?,
-            times: segment.numbers("event_time")?,
-            created: segment.numbers("session_created_at")?,
-            ids: segment.texts("event_id")?,
-            sources: segment.texts("event_source")?,
-            names: segment.texts("event_name")?,
-            replaces: segment.texts("replaces")?,
-            details: segment.texts("detail")?,
+            objects: rows.integers("object")?,
+            records: rows.integers("record")?,
+            flags: rows.integers("is_of_session")?,
+            times: rows.integers("event_time")?,
+            created: rows.integers("session_created_at")?,
+            ids: rows.texts("event_id")?,
+            sources: rows.texts("event_source")?,
+            names: rows.texts("event_name")?,
+            replaces: rows.texts("replaces")?,
+            details: rows.texts("detail")?,
             content: content.collect::<Result<_, _>>()?,
             identity: identity.collect::<Result<_, _>>()?,
         })
     }
 
     fn place(&self, row: usize) -> Option<(Place, UtcSecond)> {
-        let number = |of: &Int64Chunked| of.get(row).and_then(|number| number.try_into().ok());
+        let number = |of: &[Option<i64>]| integer(of, row)?.try_into().ok();
         let place = Place {
             object: number(self.objects)?,
             record: number(self.records)?,
         };
-        Some((place, UtcSecond::from_unix(self.times.get(row)?)))
+        Some((place, UtcSecond::from_unix(integer(self.times, row)?)))
     }
 
     fn identity(&self, row: usize, reader: &mut Reader) -> Identity {
@@ -218,7 +213,7 @@ impl<'a> EventColumns<'a> {
             access_key_id,
             user_name,
             invoked_by,
-            session_created_at: self.created.get(row).map(UtcSecond::from_unix),
+            session_created_at: integer(self.created, row).map(UtcSecond::from_unix),
             issuer_arn,
             source_identity,
             on_behalf_of,

@@ -4,10 +4,11 @@ use super::error::StoreError;
 use super::folder::{Folder, Written};
 use super::ledger::Named;
 use super::reader::{Store, event_days};
-use super::segments::{Columns, Segment};
+use super::segments::{Segment, integer, segment_bytes};
 use super::writer::{Writer, count, name_segment, starts};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use crate::model::money::parse_decimal;
+use crate::model::table::Columns;
 use crate::model::text::OpaqueId;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -184,69 +185,59 @@ impl Store {
 }
 
 fn write(told: &[Told]) -> Result<Vec<u8>, String> {
-    let mut columns = Columns::default();
-    let all = || told.iter().map(|(_, statistics)| statistics);
-    let ids: Vec<String> = told.iter().map(|(id, _)| id.to_string()).collect();
-    columns.texts("query_execution_id", ids.iter().map(|id| Some(id.as_str())));
-    columns.texts("state", all().map(|of| Some(of.state.as_str())));
-    let kind = |of: &QueryStatistics| of.statement_type.map(StatementType::as_str);
-    columns.texts("statement_type", all().map(kind));
-    columns.numbers(
-        "submitted_at",
-        all().map(|of| of.submitted_at.map(UtcSecond::unix)),
-    );
-    columns.numbers(
-        "completed_at",
-        all().map(|of| of.completed_at.map(UtcSecond::unix)),
-    );
-    let bytes = |of: &QueryStatistics| of.bytes_scanned.and_then(|bytes| bytes.try_into().ok());
-    columns.numbers("bytes_scanned", all().map(bytes));
-    columns.numbers(
-        "result_reused",
-        all().map(|of| of.result_reused.map(i64::from)),
-    );
-    let dpus: Vec<Option<String>> = all()
-        .map(|of| of.dpu_count.map(|count| count.to_string()))
-        .collect();
-    columns.texts("dpu_count", dpus.iter().map(Option::as_deref));
-    columns.texts("work_group", all().map(|of| of.work_group.as_deref()));
-    let quick: Vec<Option<String>> = all()
-        .map(|of| of.quick_query_id.as_ref().map(OpaqueId::to_string))
-        .collect();
-    columns.texts("quick_query_id", quick.iter().map(Option::as_deref));
-    columns.parquet(told.len())
+    let moment = |at: Option<UtcSecond>| at.map(UtcSecond::unix);
+    let table = Columns::new("statistics", told)
+        .text("query_execution_id", |(id, _)| Some(id.to_string().into()))
+        .word("state", |(_, of)| Some(of.state.as_str()))
+        .word("statement_type", |(_, of)| {
+            of.statement_type.map(StatementType::as_str)
+        })
+        .signed("submitted_at", |(_, of)| moment(of.submitted_at))
+        .signed("completed_at", |(_, of)| moment(of.completed_at))
+        .integer("bytes_scanned", |(_, of)| of.bytes_scanned)
+        .integer("result_reused", |(_, of)| of.result_reused.map(u64::from))
+        .text("dpu_count", |(_, of)| {
+            of.dpu_count.map(|count| count.to_string().into())
+        })
+        .text("work_group", |(_, of)| of.work_group.clone())
+        .text("quick_query_id", |(_, of)| {
+            of.quick_query_id.as_ref().map(|id| id.to_string().into())
+        })
+        .table();
+    segment_bytes(&table)
 }
 
 fn read(folder: &Folder, named: &Named, into: &mut Statistics) -> Result<(), StoreError> {
-    let segment = Segment::read(folder, named)?;
-    let ids = segment.texts("query_execution_id")?;
-    let states = segment.texts("state")?;
-    let kinds = segment.texts("statement_type")?;
-    let submitted = segment.numbers("submitted_at")?;
-    let completed = segment.numbers("completed_at")?;
-    let bytes = segment.numbers("bytes_scanned")?;
-    let reused = segment.numbers("result_reused")?;
-    let dpus = segment.texts("dpu_count")?;
-    let work_groups = segment.texts("work_group")?;
-    let quick = segment.texts("quick_query_id")?;
-    for row in 0..segment.rows() {
-        let id = ids.get(row).map(OpaqueId::new);
-        let state = states.get(row).and_then(QueryState::parse);
-        let (Some(id), Some(state)) = (id, state) else {
-            return Err(segment.broken("a row without an id or a state"));
-        };
-        let statistics = QueryStatistics {
-            state,
-            completed_at: completed.get(row).map(UtcSecond::from_unix),
-            submitted_at: submitted.get(row).map(UtcSecond::from_unix),
-            statement_type: kinds.get(row).and_then(StatementType::parse),
-            bytes_scanned: bytes.get(row).and_then(|bytes| bytes.try_into().ok()),
-            result_reused: reused.get(row).map(|flag| flag == 1),
-            dpu_count: dpus.get(row).and_then(parse_decimal),
-            work_group: work_groups.get(row).map(Into::into),
-            quick_query_id: quick.get(row).map(OpaqueId::new),
-        };
-        into.add(id, statistics);
-    }
-    Ok(())
+    Segment::open(folder, named)?.for_each(|rows| {
+        let ids = rows.texts("query_execution_id")?;
+        let states = rows.texts("state")?;
+        let kinds = rows.texts("statement_type")?;
+        let submitted = rows.integers("submitted_at")?;
+        let completed = rows.integers("completed_at")?;
+        let bytes = rows.integers("bytes_scanned")?;
+        let reused = rows.integers("result_reused")?;
+        let dpus = rows.texts("dpu_count")?;
+        let work_groups = rows.texts("work_group")?;
+        let quick = rows.texts("quick_query_id")?;
+        for row in 0..rows.count() {
+            let id = ids.get(row).map(OpaqueId::new);
+            let state = states.get(row).and_then(QueryState::parse);
+            let (Some(id), Some(state)) = (id, state) else {
+                return Err(rows.broken("a row without an id or a state"));
+            };
+            let statistics = QueryStatistics {
+                state,
+                completed_at: integer(completed, row).map(UtcSecond::from_unix),
+                submitted_at: integer(submitted, row).map(UtcSecond::from_unix),
+                statement_type: kinds.get(row).and_then(StatementType::parse),
+                bytes_scanned: integer(bytes, row).and_then(|bytes| bytes.try_into().ok()),
+                result_reused: integer(reused, row).map(|flag| flag == 1),
+                dpu_count: dpus.get(row).and_then(parse_decimal),
+                work_group: work_groups.get(row).map(Into::into),
+                quick_query_id: quick.get(row).map(OpaqueId::new),
+            };
+            into.add(id, statistics);
+        }
+        Ok(())
+    })
 }

@@ -1,13 +1,12 @@
 //! Tables as data frames and back.
 
-use crate::model::money::{trimmed, units};
+use crate::model::money::{column_scale, trimmed, units};
 use crate::model::table::{Column as TableColumn, Table, Values};
 use crate::model::text::Text;
 use crate::model::time::{UtcSecond, day_number, numbered_day};
 use polars::prelude::*;
+use rust_decimal::Decimal;
 
-/// Places of decimal columns: more than a bill has, and the same in every file.
-const DECIMAL_SCALE: u32 = 18;
 /// Places that are left when the zeros go that only fill a column's scale.
 const SHOWN_SCALE_MIN: u32 = 6;
 
@@ -29,12 +28,16 @@ fn column(from: &TableColumn) -> PolarsResult<Column> {
         Values::Boolean(values) => Series::new(name, values),
         Values::Float(values) => Series::new(name, values),
         Values::Decimal(values) => {
-            let scales = values.iter().flatten().map(rust_decimal::Decimal::scale);
-            let scale = scales.max().unwrap_or_default().max(DECIMAL_SCALE);
-            let units = values
-                .iter()
-                .map(|value| value.and_then(|value| units(value, scale)));
-            Int128Chunked::from_iter_options(name, units)
+            let scale = column_scale(values);
+            let of = |value: &Option<Decimal>| {
+                let units = value.map(|value| {
+                    let units = units(value, scale);
+                    units.ok_or_else(|| too_large(value, &from.name))
+                });
+                units.transpose()
+            };
+            let units = values.iter().map(of).collect::<PolarsResult<Vec<_>>>()?;
+            Int128Chunked::from_iter_options(name, units.into_iter())
                 .into_decimal(38, scale as usize)?
                 .into_series()
         }
@@ -114,6 +117,10 @@ fn texts(series: &Series) -> PolarsResult<Values> {
     ))
 }
 
+fn too_large(value: Decimal, column: &str) -> PolarsError {
+    PolarsError::ComputeError(format!("{value} of the column {column} is too large").into())
+}
+
 fn too_long() -> PolarsError {
     PolarsError::ComputeError("a decimal needs more than 28 digits".into())
 }
@@ -121,7 +128,6 @@ fn too_long() -> PolarsError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rust_decimal::Decimal;
 
     #[test]
     fn a_table_comes_back_as_it_went_in() {

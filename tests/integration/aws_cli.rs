@@ -1,24 +1,26 @@
 //! Verdicts beside those of `aws cloudtrail validate-logs`, over one bucket: S3 by
-//! `s3s-fs` with signatures checked, CloudTrail's answers from memory. Where the AWS CLI
-//! is not installed (`QS_AUDIT_AWS_CLI` names it), only this program is asked.
+//! `s3s-fs` with signatures checked, CloudTrail's answers from memory. Without
+//! the AWS CLI, only this program is asked.
 
 use crate::cli::output;
 use crate::digest_bucket::{
     BUCKET, Bucket, ORGANIZATION, Plant, Signer, TRAIL, answers, organisation,
 };
+use crate::needs;
 use crate::s3::program_at;
 use crate::s3_server::S3Server;
 use qs_audit::cli::Exit;
 use qs_audit::model::time::UtcSecond;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 const REGION: &str = "eu-central-1";
 
 /// What the AWS CLI says of an account: faults and gaps, and how many files are valid.
 fn of_aws_cli(
-    cli: &str,
+    cli: &Path,
     url: &str,
     account: &str,
     window: (&str, &str),
@@ -124,8 +126,7 @@ fn verdicts_are_those_of_the_aws_cli() {
         .filter(|(faults, _)| !faults.is_empty())
         .count();
     assert_eq!(faulty, Plant::ALL.len() - 1, "{ours:?}");
-    let Some(cli) = std::env::var("QS_AUDIT_AWS_CLI").ok() else {
-        println!("skipped: QS_AUDIT_AWS_CLI names no AWS CLI to compare with");
+    let Some(cli) = needs::aws_cli() else {
         return;
     };
     for account in &accounts {

@@ -1,10 +1,6 @@
-//! The services behind the adapters, by answers in their own shapes through the SDK's
-//! replay client: paging, throttling, refusals, and what is asked.
+//! The services behind the adapters, by answers in their own shapes: paging, throttling, refusals, and what is asked.
 
-use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::shared::IntoShared;
-use aws_smithy_types::body::SdkBody;
+use crate::replay::{Answer, Replay};
 use qs_audit::aws::{Access, Aws, CostQuestion, LookupLogs, LookupPlace, Trouble};
 use qs_audit::decode::quick_query_id;
 use qs_audit::exports::{BillReader, UnitsReader, read_data_sources, read_executions};
@@ -19,58 +15,25 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Answers in turn: status, what kind of error where it is one, body.
-fn replay(answers: &[(u16, &str, Value)]) -> (Aws, StaticReplayClient) {
-    let events = answers.iter().map(|(status, kind, body)| {
-        let mut response = HttpResponse::new(
-            (*status).try_into().unwrap(),
-            SdkBody::from(body.to_string()),
-        );
-        if !kind.is_empty() {
-            response
-                .headers_mut()
-                .insert("x-amzn-errortype", (*kind).to_owned());
-        }
-        let request = HttpRequest::new(SdkBody::empty());
-        ReplayEvent::new(
-            request.try_into_http1x().unwrap(),
-            response.try_into_http1x().unwrap(),
-        )
-    });
-    let client = StaticReplayClient::new(events.collect());
-    let aws = Aws::through(
-        Some(client.clone().into_shared()),
-        None,
-        Duration::from_micros(10),
-    )
-    .unwrap();
-    (aws, client)
+fn replay(answers: &[Answer]) -> (Aws, Replay) {
+    let replay = Replay::new(answers.iter().cloned());
+    let aws = Aws::through(Some(replay.http()), None, Duration::from_micros(10)).unwrap();
+    (aws, replay)
 }
 
-fn ok(body: Value) -> (u16, &'static str, Value) {
+fn ok(body: Value) -> Answer {
     (200, "", body)
 }
 
 /// Bodies of the requests that were made.
-fn asked(client: &StaticReplayClient) -> Vec<Value> {
-    let requests = client.actual_requests();
-    let bodies = requests.map(|request| request.body().bytes().unwrap_or_default().to_vec());
-    bodies
-        .map(|body| serde_json::from_slice(&body).unwrap_or(Value::Null))
-        .collect()
+fn asked(replay: &Replay) -> Vec<Value> {
+    let requests = replay.asked().into_iter();
+    requests.map(|request| request.body).collect()
 }
 
-fn targets(client: &StaticReplayClient) -> Vec<String> {
-    let requests = client.actual_requests();
-    requests
-        .map(|request| {
-            request
-                .headers()
-                .get("x-amz-target")
-                .unwrap_or_default()
-                .to_owned()
-        })
-        .collect()
+fn targets(replay: &Replay) -> Vec<String> {
+    let requests = replay.asked().into_iter();
+    requests.map(|request| request.target).collect()
 }
 
 fn in_region(region: &str) -> Access {
@@ -109,12 +72,8 @@ fn statistics_are_asked_for_where_they_ran_and_told_without_sql() {
         .unwrap();
     assert_eq!(asked(&client), [json!({"QueryExecutionIds": [ID]})]);
     assert_eq!(targets(&client), ["AmazonAthena.BatchGetQueryExecution"]);
-    let request = client.actual_requests().next().unwrap();
-    assert!(
-        request.uri().contains("athena.eu-central-1.amazonaws.com"),
-        "{}",
-        request.uri()
-    );
+    let uri = &client.asked()[0].uri;
+    assert!(uri.contains("athena.eu-central-1.amazonaws.com"), "{uri}");
     assert!(!answer.text.contains("secret"), "{}", answer.text);
     let mut told = Statistics::default();
     read_executions("f", answer.text.as_bytes(), quick_query_id, &mut told);
@@ -346,8 +305,8 @@ fn accounts_come_with_their_tags_page_by_page() {
     let tags = |value: &str| ok(json!({"Tags": [{"Key": "business-unit", "Value": value}]}));
     let (aws, client) = replay(&[
         ok(json!({"Accounts": [{"Id": "444455556666", "Name": "retail"}], "NextToken": "more"})),
-        tags("Retail"),
         ok(json!({"Accounts": [{"Id": "555566667777", "Name": "insurance"}]})),
+        tags("Retail"),
         tags("Insurance"),
     ]);
     let text = aws.accounts(&Access::default()).unwrap().text;
@@ -355,10 +314,32 @@ fn accounts_come_with_their_tags_page_by_page() {
         targets(&client),
         [
             "AWSOrganizationsV20161128.ListAccounts",
-            "AWSOrganizationsV20161128.ListTagsForResource",
             "AWSOrganizationsV20161128.ListAccounts",
             "AWSOrganizationsV20161128.ListTagsForResource",
+            "AWSOrganizationsV20161128.ListTagsForResource",
         ]
+    );
+    assert_eq!(
+        asked(&client),
+        [
+            json!({}),
+            json!({"NextToken": "more"}),
+            json!({"ResourceId": "444455556666"}),
+            json!({"ResourceId": "555566667777"}),
+        ]
+    );
+    let first = &client.asked()[0];
+    assert!(
+        first.user_agent.contains("app/qs-audit"),
+        "{}",
+        first.user_agent
+    );
+    assert!(first.uri.contains("organizations.us-east-1.amazonaws.com"));
+    let scope = "/us-east-1/organizations/aws4_request";
+    assert!(
+        first.authorization.contains(scope),
+        "{}",
+        first.authorization
     );
     let mut reader = UnitsReader::new(None, None);
     reader.read("accounts", text.as_bytes()).unwrap();
@@ -395,15 +376,12 @@ fn data_sources_are_listed_page_by_page_and_signed() {
     let text = aws
         .data_sources(&in_region("us-east-1"), "111122223333")
         .unwrap();
-    let uris: Vec<String> = client
-        .actual_requests()
-        .map(|request| request.uri().to_owned())
-        .collect();
+    let requests = client.asked();
     let first = "https://quicksight.us-east-1.amazonaws.com/accounts/111122223333/data-sources?max-results=100";
-    assert_eq!(uris[0], first);
-    assert_eq!(uris[2], format!("{first}&next-token=a%2Fb%2Bc%3D"));
-    let request = client.actual_requests().next().unwrap();
-    let signed = request.headers().get("authorization").unwrap();
+    assert_eq!(requests[0].uri, first);
+    let next = format!("{first}&next-token=a%2Fb%2Bc%3D");
+    assert_eq!(requests[2].uri, next);
+    let signed = &requests[0].authorization;
     assert!(
         signed.contains("/us-east-1/quicksight/aws4_request"),
         "{signed}"

@@ -1,133 +1,42 @@
 //! The report's page in a real browser: headless Chromium.
 //!
-//! Where there is none, these tests say "skipped"; with `QS_AUDIT_CHROMIUM` set to its
-//! path they have to run. Screenshots are left in `target/tmp`, to be looked at.
+//! Screenshots are left in `target/tmp`, to be looked at.
 
+use crate::devtools::Tab;
 use crate::hostile::hostile;
-use headless_chrome::protocol::cdp::Emulation::{
-    MediaFeature, SetEmulatedMedia, SetScriptExecutionDisabled,
-};
-use headless_chrome::protocol::cdp::Network;
-use headless_chrome::protocol::cdp::Page::CaptureScreenshotFormatOption::Png;
-use headless_chrome::protocol::cdp::Page::Viewport;
-use headless_chrome::protocol::cdp::types::Event;
-use headless_chrome::{Browser, LaunchOptions, Tab};
-use serde_json::Value;
-use std::ffi::OsStr;
+use crate::needs;
+use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::path::Path;
 use tempfile::TempDir;
 
-/// Set to the path of Chromium; without it one is looked for.
-const CHROMIUM: &str = "QS_AUDIT_CHROMIUM";
 const GOLDEN: &str = "reports/sample/nightly/index.html";
-const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-fn chromium() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os(CHROMIUM) {
-        let path = PathBuf::from(path);
-        assert!(
-            path.exists(),
-            "{CHROMIUM} is {}, which is not there",
-            path.display()
-        );
-        return Some(path);
-    }
-    let folders = std::env::var_os("PATH")?;
-    let folders: Vec<PathBuf> = std::env::split_paths(&folders).collect();
-    let mut places = NAMES
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    places.find(|place| place.exists())
-}
-
-/// A page that is open, and what it asked for and complained about.
+/// A page that is open.
 struct Open {
-    tab: Arc<Tab>,
-    requests: Arc<Mutex<Vec<String>>>,
-    complaints: Arc<Mutex<Vec<String>>>,
-    _browser: Browser,
+    tab: Tab,
     _folder: TempDir,
 }
 
 /// Opens a page of so many pixels; `None`, with a word, where there is no browser.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn open(html: &str, size: (u32, u32), scripts: bool) -> Option<Open> {
-    let Some(path) = chromium() else {
-        eprintln!("skipped: there is no Chromium; set {CHROMIUM} to its path");
-        return None;
-    };
+    let chromium = needs::chromium()?;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("index.html");
     fs::write(&file, html).unwrap();
-    let flags = [
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-quic",
-        "--no-first-run",
-        "--hide-scrollbars",
-    ];
-    let options = LaunchOptions {
-        path: Some(path),
-        sandbox: false, // its own sandbox does not start for root
-        window_size: Some(size),
-        idle_browser_timeout: Duration::from_mins(5),
-        args: flags.iter().map(OsStr::new).collect(),
-        ..LaunchOptions::default()
-    };
-    let browser = Browser::new(options).unwrap();
-    let tab = browser.new_tab().unwrap();
-    tab.set_default_timeout(Duration::from_mins(1));
-    let requests: Arc<Mutex<Vec<String>>> = Arc::default();
-    let complaints: Arc<Mutex<Vec<String>>> = Arc::default();
-    let (asked, said) = (Arc::clone(&requests), Arc::clone(&complaints));
-    tab.call_method(Network::Enable {
-        max_total_buffer_size: None,
-        max_resource_buffer_size: None,
-        max_post_data_size: None,
-        report_direct_socket_traffic: None,
-        enable_durable_messages: None,
-    })
-    .unwrap();
-    tab.enable_log().unwrap();
-    tab.enable_runtime().unwrap();
-    let listener = move |event: &Event| match event {
-        Event::NetworkRequestWillBeSent(sent) => {
-            asked.lock().unwrap().push(sent.params.request.url.clone());
-        }
-        Event::LogEntryAdded(entry) => said.lock().unwrap().push(entry.params.entry.text.clone()),
-        Event::RuntimeExceptionThrown(thrown) => {
-            said.lock()
-                .unwrap()
-                .push(thrown.params.exception_details.text.clone());
-        }
-        _ => {}
-    };
-    tab.add_event_listener(Arc::new(listener)).unwrap();
-    if !scripts {
-        tab.call_method(SetScriptExecutionDisabled { value: true })
-            .unwrap();
-    }
-    tab.navigate_to(&format!("file://{}", file.display()))
-        .unwrap();
-    tab.wait_until_navigated().unwrap();
+    let tab = Tab::open(&chromium, size);
+    let disabled = json!({ "value": !scripts });
+    tab.call("Emulation.setScriptExecutionDisabled", &disabled);
+    tab.navigate(&format!("file://{}", file.display()));
     Some(Open {
         tab,
-        requests,
-        complaints,
-        _browser: browser,
         _folder: folder,
     })
 }
 
 impl Open {
-    fn value(&self, expression: &str) -> Value {
-        let wrapped = format!("JSON.stringify((() => {{ {expression} }})() ?? null)");
-        let value = self.tab.evaluate(&wrapped, true).unwrap().value.unwrap();
-        serde_json::from_str(value.as_str().unwrap()).unwrap()
+    fn value(&self, body: &str) -> Value {
+        self.tab.value(body)
     }
 
     fn number(&self, expression: &str) -> u64 {
@@ -146,50 +55,35 @@ impl Open {
     }
 
     fn emulate(&self, media: &str, scheme: &str) {
-        let feature = MediaFeature {
-            name: "prefers-color-scheme".to_owned(),
-            value: scheme.to_owned(),
-        };
-        let wanted = SetEmulatedMedia {
-            media: Some(media.to_owned()),
-            features: Some(vec![feature]),
-        };
-        self.tab.call_method(wanted).unwrap();
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        let wanted = json!({"media": media, "features": features});
+        self.tab.call("Emulation.setEmulatedMedia", &wanted);
     }
 
     /// Leaves a picture of the page for people to look at.
     fn picture(&self, name: &str) {
-        let whole = Viewport {
-            x: 0.0,
-            y: 0.0,
-            width: self
-                .value("return document.documentElement.scrollWidth;")
-                .as_f64()
-                .unwrap(),
-            height: self
-                .value("return Math.min(document.documentElement.scrollHeight, 7000);")
-                .as_f64()
-                .unwrap(),
-            scale: 1.0,
-        };
-        let png = self
-            .tab
-            .capture_screenshot(Png, None, Some(whole), true)
-            .unwrap();
+        let width = self.value("return document.documentElement.scrollWidth;");
+        let height = "return Math.min(document.documentElement.scrollHeight, 7000);";
+        let png = self.tab.picture((&width, &self.value(height)));
         assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000);
         fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name), png).unwrap();
     }
 
     /// Nothing was asked for but the page itself, and nothing was refused or broken.
     fn is_quiet(&self) {
-        let requests = self.requests.lock().unwrap();
-        let others: Vec<&String> = requests
+        let sent = self.tab.events("Network.requestWillBeSent");
+        let urls: Vec<&str> = sent
             .iter()
-            .filter(|url| !url.starts_with("file://"))
+            .filter_map(|one| one["request"]["url"].as_str())
             .collect();
-        assert!(others.is_empty() && requests.len() == 1, "{requests:?}");
-        let complaints = self.complaints.lock().unwrap();
-        assert!(complaints.is_empty(), "{complaints:?}");
+        assert!(
+            urls.len() == 1 && urls[0].starts_with("file://"),
+            "{urls:?}"
+        );
+        for complaint in ["Log.entryAdded", "Runtime.exceptionThrown"] {
+            let complaints = self.tab.events(complaint);
+            assert!(complaints.is_empty(), "{complaints:?}");
+        }
     }
 }
 
@@ -212,14 +106,13 @@ fn chains_are_sorted_by_mouse_and_by_key() {
             .contains("Scanned")
     );
     let orders = format!("{ROWS}.map(row => Number(row.cells[8].dataset.order))");
-    page.tab.find_element(header).unwrap().click().unwrap();
+    page.tab.click(header);
+    page.tab.wait_for(&format!("{header}[aria-sort=ascending]"));
     let up = page.value(&format!("return {orders};"));
+    page.tab.focus(&format!("{header} [tabindex=\"0\"]"));
+    page.tab.press("Enter");
     page.tab
-        .find_element(&format!("{header} [tabindex=\"0\"]"))
-        .unwrap()
-        .focus()
-        .unwrap();
-    page.tab.press_key("Enter").unwrap();
+        .wait_for(&format!("{header}[aria-sort=descending]"));
     let down = page.value(&format!("return {orders};"));
     let numbers = |value: &Value| -> Vec<f64> {
         value
@@ -251,14 +144,11 @@ fn chains_are_filtered_by_text_and_by_choice() {
     };
     // Filtering: by text, and by the choices of a column.
     let all = page.text("document.querySelector('#chains_info, .dt-info').textContent");
+    page.tab.click(".dt-search input");
+    page.tab.type_text("insurance");
+    let info = "document.querySelector('.dt-info').textContent";
     page.tab
-        .find_element(".dt-search input")
-        .unwrap()
-        .click()
-        .unwrap();
-    page.tab.type_str("insurance").unwrap();
-    let filtered = page.text("document.querySelector('.dt-info').textContent");
-    assert_ne!(all, filtered);
+        .wait_until(&format!("{info} !== {}", Value::from(all.as_str())));
     let consumers = page.value(&format!(
         "return [...new Set({ROWS}.map(row => row.cells[2].textContent))];"
     ));
@@ -291,8 +181,8 @@ fn a_chain_opens_below_its_row() {
         )),
         "false"
     );
-    page.tab.find_element(link).unwrap().focus().unwrap();
-    page.tab.press_key("Enter").unwrap();
+    page.tab.focus(link);
+    page.tab.press("Enter");
     assert_eq!(
         page.text(&format!(
             "document.querySelector('{link}').getAttribute('aria-expanded')"
@@ -304,19 +194,17 @@ fn a_chain_opens_below_its_row() {
     assert_eq!(caption, format!("Timeline of {id}"));
     assert!(page.number("document.querySelectorAll('#chains tr.child tbody tr').length") > 1);
     page.picture("report-chain-open.png");
-    page.tab.press_key("Enter").unwrap();
+    page.tab.press("Enter");
     assert_eq!(
         page.number("document.querySelectorAll('#chains tr.child').length"),
         0
     );
     // Paging.
     let before = page.text(&format!("{ROWS}[0].textContent"));
+    page.tab.click(".dt-paging button.next");
+    let before = Value::from(before);
     page.tab
-        .find_element(".dt-paging button.next")
-        .unwrap()
-        .click()
-        .unwrap();
-    assert_ne!(page.text(&format!("{ROWS}[0].textContent")), before);
+        .wait_until(&format!("{ROWS}[0].textContent !== {before}"));
     page.is_quiet();
 }
 
@@ -330,22 +218,12 @@ fn a_link_opens_what_it_points_at() {
         "String(document.querySelector('{target}').open && document.querySelector('#timelines').open)"
     );
     assert_eq!(page.text(&is_open), "false");
-    page.tab
-        .find_element("article.finding a[href^='#c-']")
-        .unwrap()
-        .click()
-        .unwrap();
-    page.tab
-        .wait_for_element(&format!("{target}[open]"))
-        .unwrap();
+    page.tab.click("article.finding a[href^='#c-']");
+    page.tab.wait_for(&format!("{target}[open]"));
     assert_eq!(page.text(&is_open), "true");
     // The rule of a finding, too.
-    page.tab
-        .find_element("article.finding a[href^='#rule-']")
-        .unwrap()
-        .click()
-        .unwrap();
-    page.tab.wait_for_element("details.rule[open]").unwrap();
+    page.tab.click("article.finding a[href^='#rule-']");
+    page.tab.wait_for("details.rule[open]");
     page.is_quiet();
 }
 
@@ -432,7 +310,7 @@ fn it_prints_without_what_only_a_screen_needs() {
         page.text("getComputedStyle(document.body).backgroundColor"),
         "rgb(255, 255, 255)"
     );
-    let pdf = page.tab.print_to_pdf(None).unwrap();
+    let pdf = page.tab.pdf();
     assert!(
         pdf.starts_with(b"%PDF-") && pdf.len() > 30_000,
         "{}",
@@ -497,7 +375,7 @@ fn it_can_be_read_without_eyes_and_without_a_mouse() {
     );
     assert_eq!(faults, serde_json::json!([]));
     // The first stop of the tab key is the way past the navigation.
-    page.tab.press_key("Tab").unwrap();
+    page.tab.press("Tab");
     assert_eq!(page.text("document.activeElement.className"), "skip");
 }
 
@@ -542,7 +420,7 @@ fn no_hostile_text_runs_or_asks_for_anything() {
          }
          dispatchEvent(new Event('beforeprint'));",
     );
-    page.tab.print_to_pdf(None).unwrap();
+    page.tab.pdf();
     assert_eq!(page.text("typeof window.hostile"), "undefined");
     let foreign = page.value(
         "return [...document.querySelectorAll('img, iframe, object, embed, link, base, form, video, audio, image, use, foreignObject, animate, set, math')]

@@ -1,6 +1,7 @@
 //! The fast reading against the plain one, and what becomes of hostile input.
 
 use crate::common::{Memory, plan, run};
+use crate::needs;
 use proptest::prelude::*;
 use qs_audit::decode::{Decoded, Decoder, Reading};
 use qs_audit::demo;
@@ -52,13 +53,11 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn both_readings_agree_on_real_logs() {
-    let folder = Path::new("../shared/real-logs");
-    if !folder.exists() {
-        eprintln!("skipped: {} is absent", folder.display());
+    let Some(folder) = needs::beside("real-logs") else {
         return;
-    }
+    };
     let mut records = 0;
-    for path in files_below(folder) {
+    for path in files_below(&folder) {
         let body = fs::read(&path).unwrap();
         records += both_readings(&body).records;
         // Compact, as CloudTrail itself writes, so that the fast path is taken.

@@ -16,6 +16,7 @@ mod conservation;
 #[cfg(feature = "aws")]
 mod crash;
 mod decode;
+mod devtools;
 mod digest_bucket;
 mod documents;
 mod findings;
@@ -24,10 +25,13 @@ mod money;
 #[cfg(feature = "aws")]
 mod moto;
 mod nasty;
+mod needs;
 mod oracle;
 mod outcomes;
 mod queries;
 mod regressions;
+#[cfg(feature = "aws")]
+mod replay;
 mod report;
 mod rules;
 #[cfg(feature = "aws")]
@@ -37,6 +41,7 @@ mod s3_crowded;
 #[cfg(feature = "aws")]
 mod s3_server;
 mod samples;
+mod schema;
 mod security;
 #[cfg(unix)]
 mod security_files;

@@ -3,6 +3,7 @@
 use crate::common::{Memory, plan, run};
 use proptest::prelude::*;
 use qs_audit::attribute::{Pricing, attribute, chargeback};
+use qs_audit::columnar::{Codec, write as write_parquet};
 use qs_audit::decode::Reading;
 use qs_audit::demo::{self, Plan};
 use qs_audit::exports::{BillReader, UnitsReader, read_executions};
@@ -18,7 +19,6 @@ use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::Topology;
 use qs_audit::model::window::TimeWindow;
-use qs_audit::tables::write_parquet;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -562,7 +562,7 @@ fn as_parquet(csv: &str, numbers: &[&str]) -> Vec<u8> {
         table = table.with(name, values);
     }
     let mut bytes = Vec::new();
-    write_parquet(&table, &mut bytes).unwrap();
+    write_parquet(&table, Codec::Snappy, &mut bytes).unwrap();
     bytes
 }
 

@@ -1,7 +1,7 @@
-//! One run against another implementation of AWS: moto's server, where it is installed
-//! (`QS_AUDIT_MOTO_PYTHON` names a Python that has it).
+//! One run against another implementation of AWS: moto's server.
 
 use crate::cli::{organisation, output, program};
+use crate::needs;
 use crate::s3::program_at;
 use crate::s3_server::BUCKET;
 use assert_cmd::Command;
@@ -47,7 +47,7 @@ struct Moto {
 }
 
 impl Moto {
-    fn start(python: &str, logs: &Path) -> Self {
+    fn start(python: &Path, logs: &Path) -> Self {
         let mut child = std::process::Command::new(python)
             .args(["-c", SERVER])
             .arg(logs)
@@ -77,12 +77,11 @@ impl Drop for Moto {
 
 #[test]
 fn another_implementation_of_aws_gives_the_same() {
-    let Some(python) = std::env::var_os("QS_AUDIT_MOTO_PYTHON") else {
-        assert!(std::env::var_os("CI").is_none(), "CI has moto");
+    let Some(python) = needs::python("moto.server") else {
         return;
     };
     let folder = organisation();
-    let moto = Moto::start(python.to_str().unwrap(), &folder.path().join("AWSLogs"));
+    let moto = Moto::start(&python, &folder.path().join("AWSLogs"));
     let folder = folder.path();
     let url = format!("s3://{BUCKET}");
     let run = |command: &mut Command, args: &[&str], exit| {

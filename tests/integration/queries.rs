@@ -1,15 +1,12 @@
 //! Saved investigations: that they run, and give in DuckDB what they give here.
 
 use crate::cli::{organisation, program};
+use crate::needs;
 use qs_audit::queries;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::Command as Process;
-
-/// Set to the Python that has DuckDB; without it the comparison needs a `python3`
-/// that has.
-const PYTHON: &str = "QS_AUDIT_DUCKDB_PYTHON";
 
 /// Values for parameters without a default.
 const VALUES: [(&str, &str); 1] = [("database", "retail")];
@@ -51,17 +48,9 @@ fn every_saved_query_runs_and_most_find_something() {
 
 #[test]
 fn the_same_sql_gives_the_same_in_duckdb() {
-    let named = std::env::var(PYTHON).ok();
-    let python = named.clone().unwrap_or_else(|| "python3".to_owned());
-    let has_duckdb = Process::new(&python)
-        .args(["-c", "import duckdb"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !has_duckdb {
-        assert!(named.is_none(), "{python} has no duckdb module");
-        // `.ci/run` sees to it that there is one.
+    let Some(python) = needs::python("duckdb") else {
         return;
-    }
+    };
     let folder = organisation();
     let work = tempfile::tempdir().unwrap();
     for (index, saved) in queries::all().iter().enumerate() {

@@ -1,6 +1,7 @@
 //! `report` as people, schedulers and machines use it.
 
 use crate::cli::{organisation, output, program};
+use crate::{needs, schema};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
 use serde_json::{Value, json};
@@ -62,18 +63,6 @@ fn bytes(folder: &Path) -> Vec<Vec<u8>> {
 
 fn nightly(folder: &TempDir, day: &str) -> PathBuf {
     folder.path().join("reports/nightly").join(day)
-}
-
-/// Complains about whatever the schema does not allow.
-fn validate(document: &Value) {
-    let schema = fs::read_to_string("docs/report-v1.schema.json").unwrap();
-    let schema: Value = serde_json::from_str(&schema).unwrap();
-    let validator = jsonschema::draft202012::new(&schema).unwrap();
-    let errors: Vec<String> = validator
-        .iter_errors(document)
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect();
-    assert!(errors.is_empty(), "{}", errors.join("\n"));
 }
 
 #[test]
@@ -240,7 +229,7 @@ fn a_window_that_is_no_night_takes_no_nights_place() {
     ] {
         output(&mut report(path, window), Exit::Clean);
         let told = document(&nightly(&folder, name));
-        validate(&told);
+        schema::validate(&told);
         // A bill of whole days is not split among the queries of half a day.
         let half = window
             .iter()
@@ -333,7 +322,7 @@ fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
     );
     output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
     let told = document(&nightly(&folder, "2026-11-02"));
-    validate(&told);
+    schema::validate(&told);
     let page = fs::read_to_string(nightly(&folder, "2026-11-02").join("index.html")).unwrap();
     for wanted in [
         "qs-audit report --from 2026-10-29 --to 2026-11-02",
@@ -510,12 +499,12 @@ fn parquet_rows(bytes: Vec<u8>) -> usize {
 fn the_document_follows_its_schema() {
     let golden: Value =
         serde_json::from_slice(&fs::read(format!("{GOLDEN}/report.json")).unwrap()).unwrap();
-    validate(&golden);
+    schema::validate(&golden);
     // With everything that may be null.
     let folder = organisation();
     let bare: &[&str] = &["--logs", "AWSLogs", "-c", "/dev/null", "-o", "bare"];
     output(report(folder.path(), bare).args(WINDOW), Exit::Clean);
-    validate(&document(&folder.path().join("bare")));
+    schema::validate(&document(&folder.path().join("bare")));
     // After an earlier one, with suppressions of all kinds.
     let settings = folder.path().join("qs-audit.toml");
     let text = fs::read_to_string(&settings).unwrap();
@@ -532,19 +521,14 @@ fn the_document_follows_its_schema() {
     fs::write(&settings, text + &more.concat()).unwrap();
     for day in ["2026-11-01", "2026-11-02"] {
         output(&mut night(folder.path(), day, &[]), Exit::Clean);
-        validate(&document(&nightly(&folder, day)));
+        schema::validate(&document(&nightly(&folder, day)));
     }
     let open = fs::read_to_string("docs/report-v1.schema.json").unwrap();
     assert!(!open.contains("\"additionalProperties\": true"));
     // A schema that allows everything proves nothing.
     let mut wrong = golden;
     wrong["verdict"]["colour"] = json!("green");
-    let schema: Value = serde_json::from_str(&open).unwrap();
-    assert!(
-        !jsonschema::draft202012::new(&schema)
-            .unwrap()
-            .is_valid(&wrong)
-    );
+    assert!(schema::complaint(&wrong).is_err());
 }
 
 #[test]
@@ -585,7 +569,7 @@ fn a_night_without_logs_has_a_report_that_says_so() {
     assert!(error.contains("no logs from 2027-05-01"), "{error}");
     let place = nightly(&folder, "2027-05-01");
     let told = document(&place);
-    validate(&told);
+    schema::validate(&told);
     assert_eq!(told["unseen"][0]["code"], "no-logs");
     let page = fs::read_to_string(place.join("index.html")).unwrap();
     for wanted in [
@@ -896,13 +880,7 @@ fn script_with_stubs(folder: &Path, place: &Path) -> std::process::Command {
 
 #[test]
 fn the_script_for_the_night_runs_the_program_and_keeps_its_status() {
-    let has = |program: &str| {
-        std::process::Command::new(program)
-            .arg("--version")
-            .output()
-            .is_ok()
-    };
-    if !has("sh") || !has("jq") {
+    if needs::on_the_path("sh").is_none() || needs::on_the_path("jq").is_none() {
         return;
     }
     let folder = organisation();

@@ -2,6 +2,7 @@
 //! and on an organisation where nothing is wrong.
 
 use crate::common::{Memory, run};
+use crate::needs;
 use proptest::prelude::*;
 use qs_audit::config::Settings;
 use qs_audit::decode::quick_query_id;
@@ -549,11 +550,9 @@ proptest! {
 /// Real logs of an attacked account and others: no rule stumbles.
 #[test]
 fn real_logs_give_findings_and_no_panic() {
-    let folder = Path::new("../shared/real-logs");
-    if !folder.exists() {
-        println!("skipped: no real logs beside the project");
+    let Some(folder) = needs::beside("real-logs") else {
         return;
-    }
+    };
     let files = walkdir::WalkDir::new(folder)
         .sort_by_file_name()
         .into_iter();

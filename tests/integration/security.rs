@@ -2,6 +2,7 @@
 //! (SECURITY.md): nothing but be read.
 
 use crate::cli::{output, program};
+use crate::needs;
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
 use serde_json::{Value, json};
@@ -12,9 +13,6 @@ use tempfile::TempDir;
 
 const HUB: &str = "111122223333";
 const CONSUMER: &str = "444455556666";
-/// Set to the Python that has openpyxl; without it the comparison needs a `python3` that
-/// has.
-const PYTHON: &str = "QS_AUDIT_OPENPYXL_PYTHON";
 
 /// Records of one chain: two hops and a query, with ids of their own.
 pub(crate) struct Story {
@@ -138,15 +136,8 @@ pub(crate) fn over(folder: &Path, args: &[&str]) -> Command {
 }
 
 /// Runs Python with what it is given as arguments; `None` where it lacks the module.
-fn python(variable: &str, module: &str, script: &str, args: &[&Path]) -> Option<String> {
-    let named = std::env::var(variable).ok();
-    let python = named.clone().unwrap_or_else(|| "python3".to_owned());
-    let import = format!("import {module}");
-    let has = Process::new(&python).args(["-c", &import]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        assert!(named.is_none(), "{python} has no module {module}");
-        return None;
-    }
+fn python(module: &str, script: &str, args: &[&Path]) -> Option<String> {
+    let python = needs::python(module)?;
     let ran = Process::new(&python)
         .args(["-c", script])
         .args(args)
@@ -228,7 +219,7 @@ print(json.dumps([[['' if c is None else str(c) for c in row] for row in sheet.i
         .map(|query| query["query"]["database"].as_str().unwrap())
         .collect();
     assert_eq!(told, texts, "JSON has every text");
-    let Some(read) = python(PYTHON, "openpyxl", SCRIPT, &[&file]) else {
+    let Some(read) = python("openpyxl", SCRIPT, &[&file]) else {
         return;
     };
     let sheets: Vec<Vec<Vec<String>>> = serde_json::from_str(&read).unwrap();

@@ -1,6 +1,7 @@
 //! What a small file can cost (SECURITY.md): itself, and little memory.
 
 use crate::digest_bucket::gzip;
+use crate::needs;
 use crate::security::with_one_chain;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -28,6 +29,9 @@ const FILES_KILOBYTES_MAX: u64 = 1_250_000;
 /// Whatever is small and hostile takes little memory, and costs nothing but itself.
 #[test]
 fn small_hostile_files_take_little_memory() {
+    let Some(python) = needs::python("resource") else {
+        return;
+    };
     let folder = with_one_chain();
     let logs = folder.path().join("logs");
     for (name, start, item, end, items, records) in [
@@ -56,7 +60,7 @@ fn small_hostile_files_take_little_memory() {
             "--threads",
             "2",
         ]);
-        let (peak, out) = peak_kilobytes(folder.path(), &args);
+        let (peak, out) = peak_kilobytes(&python, folder.path(), &args);
         let told: Value = serde_json::from_slice(&out).unwrap();
         assert!(peak < FILES_KILOBYTES_MAX, "{command}: {peak} kB");
         if command == "chains" {
@@ -106,6 +110,9 @@ const EXPORTS: [(&str, &str, &str, &str); 17] = [
 /// Exports of less than a megabyte that inflate to hundreds of megabytes.
 #[test]
 fn small_hostile_exports_take_little_memory() {
+    let Some(python) = needs::python("resource") else {
+        return;
+    };
     let folder = with_one_chain();
     for (option, start, item, end) in EXPORTS {
         let file = folder.path().join("export.gz");
@@ -137,7 +144,7 @@ fn small_hostile_exports_take_little_memory() {
                 "--format",
                 "json",
             ]);
-            let (peak, _) = peak_kilobytes(folder.path(), &args);
+            let (peak, _) = peak_kilobytes(&python, folder.path(), &args);
             assert!(peak < 1_000_000, "{option} {start}: {peak} kB of {bytes}");
         }
     }
@@ -149,9 +156,9 @@ ran = subprocess.run(sys.argv[1:], stdout=open('stdout', 'wb'), stderr=open('std
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, ran.returncode)";
 
 /// The most memory that a run had, in kilobytes, and its standard output.
-fn peak_kilobytes(folder: &Path, args: &[&str]) -> (u64, Vec<u8>) {
+fn peak_kilobytes(python: &Path, folder: &Path, args: &[&str]) -> (u64, Vec<u8>) {
     let program = assert_cmd::cargo::cargo_bin("qs-audit");
-    let mut python = Process::new("python3");
+    let mut python = Process::new(python);
     python.current_dir(folder).env_clear();
     python.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     let ran = python

@@ -2,6 +2,7 @@
 //! oracle, and against every other way to deliver the same logs.
 
 use crate::common::{Memory, as_truth, plan, run, without_stories};
+use crate::needs;
 use crate::oracle;
 use crate::security::Story;
 use proptest::prelude::*;
@@ -152,13 +153,11 @@ fn real_records(folder: &std::path::Path) -> Vec<Value> {
 
 #[test]
 fn real_sessions_are_proven_and_masked_keys_prove_nothing() {
-    let folder = std::path::Path::new("../shared/real-logs");
-    if !folder.exists() {
-        eprintln!("skipped: {} is absent", folder.display());
+    let Some(folder) = needs::beside("real-logs") else {
         return;
-    }
-    let wanted = oracle::proven_calls(&real_records(folder));
-    let files = walkdir::WalkDir::new(folder)
+    };
+    let wanted = oracle::proven_calls(&real_records(&folder));
+    let files = walkdir::WalkDir::new(&folder)
         .sort_by_file_name()
         .into_iter()
         .filter_map(Result::ok);

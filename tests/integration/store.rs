@@ -3,7 +3,9 @@
 use crate::cli::{organisation, output, program};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
+use qs_audit::columnar::ColumnFile;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -718,4 +720,36 @@ fn a_pipe_cannot_be_collected() {
         .unwrap();
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(said.contains("can be read only once"), "{said}");
+}
+
+/// Segments that the writer before this one made, with columns of nulls alone; figures are
+/// those that `DuckDB` reads.
+#[test]
+fn segments_of_an_earlier_writer_are_read() {
+    let open = |name: &str| {
+        let bytes = fs::read(format!("tests/data/segments/{name}.parquet")).unwrap();
+        let mut file = ColumnFile::open(bytes).unwrap();
+        let batch = file.next_batch().unwrap().unwrap();
+        assert!(file.next_batch().unwrap().is_none());
+        batch
+    };
+    let events = open("events");
+    assert_eq!(events.rows(), 22);
+    let objects: i64 = events.integers("object").unwrap().iter().flatten().sum();
+    assert_eq!(objects, 826);
+    let times = events.integers("event_time").unwrap();
+    assert_eq!(times.iter().flatten().min(), Some(&1_793_664_001));
+    let count = |name: &str| {
+        let texts = events.texts(name).unwrap();
+        let told = (0..events.rows()).filter_map(|row| texts.get(row));
+        told.collect::<BTreeSet<&str>>().len()
+    };
+    assert_eq!(count("event_id"), 18);
+    for nulls in ["error_code", "replaces", "source_identity"] {
+        assert_eq!(count(nulls), 0, "{nulls}");
+    }
+    let statistics = open("statistics");
+    assert_eq!(statistics.rows(), 3);
+    let bytes = statistics.integers("bytes_scanned").unwrap();
+    assert_eq!(bytes.iter().flatten().sum::<i64>(), 500_866_449);
 }

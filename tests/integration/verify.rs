@@ -6,6 +6,8 @@ use crate::digest_bucket::{
     BUCKET, Bucket, Chain, Object, Signer, digest_key, gzip, log_key, log_text, sha256_hex,
     with_digests,
 };
+use crate::needs;
+use crate::schema;
 use assert_cmd::Command;
 use proptest::prelude::*;
 use qs_audit::cli::Exit;
@@ -142,12 +144,9 @@ fn a_sound_bucket_is_valid_to_the_last_file() {
 
 #[test]
 fn the_signed_vector_is_valid_with_keys_of_both_forms() {
-    let vector = Path::new("../shared/digest-vector");
-    if !vector.exists() {
-        println!("skipped: no digest-vector beside the project");
+    let Some(vector) = needs::beside("digest-vector") else {
         return;
-    }
-    let vector = vector.canonicalize().unwrap();
+    };
     let of = |keys: &str, more: &[&str], exit| {
         let mut command = program();
         command.current_dir(&vector);
@@ -860,14 +859,7 @@ fn a_report_says_what_is_not_as_it_was_delivered() {
             .contains("not found")
     );
     assert_eq!(document["findings"]["verification"]["is_faulty"], true);
-    let schema: Value =
-        serde_json::from_str(&fs::read_to_string("docs/report-v1.schema.json").unwrap()).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator
-        .iter_errors(&document)
-        .map(|error| error.to_string())
-        .collect();
-    assert!(errors.is_empty(), "{errors:?}");
+    schema::validate(&document);
     let page = fs::read_to_string(folder.path().join("out/index.html")).unwrap();
     assert!(page.contains("verified log files"));
 }

@@ -1,0 +1,12 @@
+//! Parquet files, by one reader and one writer: tables written, columns read.
+//!
+//! | what | file |
+//! |---|---|
+//! | tables as Parquet | [`mod@write`] |
+//! | columns of Parquet, some rows at a time | [`mod@read`] |
+
+mod read;
+mod write;
+
+pub use read::{Batch, ColumnFile, Texts};
+pub use write::{Codec, ParquetError, write, write_with_note};

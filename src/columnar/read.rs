@@ -1,0 +1,263 @@
+//! Columns of Parquet files, some rows at a time.
+//!
+//! Whoever makes a file says how large a dictionary is: nothing is opened here whose bytes
+//! this program did not write.
+
+use crate::model::damage::guarded;
+use bytes::Bytes;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArrayType, DataType, Int64Type};
+use parquet::errors::ParquetError as Refusal;
+use parquet::file::reader::FileReader;
+use parquet::file::serialized_reader::SerializedFileReader;
+
+/// Rows of a batch.
+const BATCH_ROWS: usize = 8192;
+
+/// A Parquet file whose columns are texts and whole numbers.
+pub struct ColumnFile {
+    reader: SerializedFileReader<Bytes>,
+    next_group: usize,
+    /// The columns of the group that is being read, and its rows that are left.
+    group: Vec<(String, Chunk)>,
+    rows_left: usize,
+}
+
+/// The rest of a column of a row group.
+enum Chunk {
+    Texts(ColumnReaderImpl<ByteArrayType>),
+    Integers(ColumnReaderImpl<Int64Type>),
+}
+
+/// Some rows of a file.
+#[derive(Debug, Default)]
+pub struct Batch {
+    rows: usize,
+    texts: Vec<(String, Texts)>,
+    integers: Vec<(String, Vec<Option<i64>>)>,
+}
+
+/// The texts of a column, one after the other in one string.
+#[derive(Debug, Default)]
+pub struct Texts {
+    joined: String,
+    /// Where each begins and ends; `None` where it is unknown.
+    places: Vec<Option<(usize, usize)>>,
+}
+
+impl Texts {
+    /// The text of a row.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<&str> {
+        let (from, to) = (*self.places.get(row)?)?;
+        self.joined.get(from..to)
+    }
+}
+
+impl Batch {
+    /// How many rows it has.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The texts of a column.
+    ///
+    /// # Errors
+    ///
+    /// When the file has no column of texts of that name.
+    pub fn texts(&self, name: &str) -> Result<&Texts, String> {
+        named(&self.texts, name).ok_or_else(|| format!("it has no texts {name}"))
+    }
+
+    /// The whole numbers of a column.
+    ///
+    /// # Errors
+    ///
+    /// When the file has no column of whole numbers of that name.
+    pub fn integers(&self, name: &str) -> Result<&[Option<i64>], String> {
+        let found = named(&self.integers, name).map(Vec::as_slice);
+        found.ok_or_else(|| format!("it has no whole numbers {name}"))
+    }
+}
+
+fn named<'a, T>(columns: &'a [(String, T)], name: &str) -> Option<&'a T> {
+    let mut named = columns.iter().filter(|(own, _)| own == name);
+    named.next().map(|(_, column)| column)
+}
+
+impl ColumnFile {
+    /// Opens a file.
+    ///
+    /// # Errors
+    ///
+    /// When it is damaged, or no Parquet.
+    pub fn open(bytes: Vec<u8>) -> Result<Self, String> {
+        let reader = guarded(|| SerializedFileReader::new(Bytes::from(bytes)))?;
+        Ok(Self {
+            reader,
+            next_group: 0,
+            group: Vec::new(),
+            rows_left: 0,
+        })
+    }
+
+    /// The next rows; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the file is damaged.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, String> {
+        while self.rows_left == 0 {
+            if self.next_group == self.reader.num_row_groups() {
+                return Ok(None);
+            }
+            guarded(|| self.open_group())?;
+        }
+        guarded(|| self.read_batch()).map(Some)
+    }
+
+    fn open_group(&mut self) -> Result<(), Refusal> {
+        let group = self.reader.get_row_group(self.next_group)?;
+        self.next_group += 1;
+        self.rows_left = usize::try_from(group.metadata().num_rows())?;
+        self.group.clear();
+        for at in 0..group.num_columns() {
+            let name = group.metadata().column(at).column_path().string();
+            let chunk = match group.get_column_reader(at)? {
+                ColumnReader::ByteArrayColumnReader(texts) => Chunk::Texts(texts),
+                ColumnReader::Int64ColumnReader(integers) => Chunk::Integers(integers),
+                _ => continue,
+            };
+            self.group.push((name, chunk));
+        }
+        Ok(())
+    }
+
+    fn read_batch(&mut self) -> Result<Batch, Refusal> {
+        let rows = self.rows_left.min(BATCH_ROWS);
+        let mut batch = Batch {
+            rows,
+            ..Batch::default()
+        };
+        for (name, chunk) in &mut self.group {
+            match chunk {
+                Chunk::Texts(chunk) => {
+                    let mut texts = Texts::default();
+                    for value in values(chunk, rows)? {
+                        let place = match value {
+                            Some(value) => {
+                                let from = texts.joined.len();
+                                texts.joined.push_str(value.as_utf8()?);
+                                Some((from, texts.joined.len()))
+                            }
+                            None => None,
+                        };
+                        texts.places.push(place);
+                    }
+                    batch.texts.push((name.clone(), texts));
+                }
+                Chunk::Integers(chunk) => batch.integers.push((name.clone(), values(chunk, rows)?)),
+            }
+        }
+        self.rows_left -= rows;
+        Ok(batch)
+    }
+}
+
+/// So many values of a column, unknown ones among them.
+fn values<D: DataType>(
+    chunk: &mut ColumnReaderImpl<D>,
+    rows: usize,
+) -> Result<Vec<Option<D::T>>, Refusal> {
+    let mut levels = Vec::with_capacity(rows);
+    let mut known = Vec::with_capacity(rows);
+    let (read, ..) = chunk.read_records(rows, Some(&mut levels), None, &mut known)?;
+    if read < rows {
+        return Err(Refusal::EOF(
+            "a column has fewer values than there are rows".to_owned(),
+        ));
+    }
+    // A column that is never null has no levels.
+    if levels.is_empty() {
+        return Ok(known.into_iter().map(Some).collect());
+    }
+    let mut known = known.into_iter();
+    let value = |level: i16| if level > 0 { known.next() } else { None };
+    Ok(levels.into_iter().map(value).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::columnar::{Codec, write};
+    use crate::model::table::{Table, Values};
+    use proptest::prelude::*;
+
+    fn bytes_of(table: &Table) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write(table, Codec::Zstandard, &mut bytes).unwrap();
+        bytes
+    }
+
+    type Row = (Option<String>, Option<i64>);
+
+    /// All rows of a file with the columns `text` and `number`.
+    fn rows_of(bytes: Vec<u8>) -> Result<Vec<Row>, String> {
+        let mut file = ColumnFile::open(bytes)?;
+        let mut rows = Vec::new();
+        while let Some(batch) = file.next_batch()? {
+            let (texts, numbers) = (batch.texts("text")?, batch.integers("number")?);
+            let text = |row| texts.get(row).map(str::to_owned);
+            rows.extend((0..batch.rows()).map(|row| (text(row), numbers[row])));
+        }
+        Ok(rows)
+    }
+
+    fn table_of(rows: &[Row]) -> Table {
+        let texts = rows.iter().map(|(text, _)| text.as_deref().map(Into::into));
+        let numbers = rows.iter().map(|(_, number)| *number);
+        Table::new("t")
+            .with("number", Values::Integer(numbers.collect()))
+            .with("text", Values::Text(texts.collect()))
+    }
+
+    #[test]
+    fn groups_and_batches_do_not_show() {
+        let rows: Vec<Row> = (0..600_000_i64)
+            .map(|n| {
+                let text = (n % 3 > 0).then(|| (n % 1000).to_string());
+                (text, (n % 7 > 0).then_some(-n))
+            })
+            .collect();
+        assert!(rows_of(bytes_of(&table_of(&rows))).unwrap() == rows);
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error_that_says_so() {
+        let bytes = bytes_of(&Table::new("t").with("number", Values::Integer(vec![Some(1)])));
+        assert_eq!(rows_of(bytes).unwrap_err(), "it has no texts text");
+        assert!(rows_of(b"PAR1 it is not".to_vec()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(rows in prop::collection::vec(
+            (prop::option::of(".{0,9}"), prop::option::of(any::<i64>())), 0..200
+        )) {
+            prop_assert_eq!(rows_of(bytes_of(&table_of(&rows))).unwrap(), rows);
+        }
+
+        /// Whatever is done to a file is an error or other rows, and never a panic.
+        #[test]
+        fn damage_is_no_panic(at in any::<prop::sample::Index>(), to in any::<u8>()) {
+            let rows = vec![(Some("a".to_owned()), Some(1)), (None, None)];
+            let mut bytes = bytes_of(&table_of(&rows));
+            let at = at.index(bytes.len());
+            bytes[at] = to;
+            let _ = rows_of(bytes.clone());
+            bytes.truncate(at);
+            prop_assert!(rows_of(bytes).is_err());
+        }
+    }
+}
