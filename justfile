@@ -1,19 +1,20 @@
-# What CI runs, in its order.
-ci: lint doc test
+# What CI runs, with the tools that `.ci/install` installs.
+ci:
+    .ci/check
 
 lint:
     cargo fmt --check
-    cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy --release --all-targets --locked -- -D warnings
 
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --document-private-items --locked
 
 test:
-    cargo test --locked
+    cargo test --release --locked
 
 # Rewrites what is generated and checked in.
 update:
-    UPDATE_EXPECTED=1 cargo test --locked --test integration -- samples hostile golden nasty
+    UPDATE_EXPECTED=1 cargo test --release --locked --test integration -- samples hostile golden nasty
 
 bench *arguments:
     cargo bench --locked --bench whole_process -- {{arguments}}
