@@ -17,7 +17,7 @@ use tungstenite::{Message, WebSocket};
 /// An answer that takes longer will not come.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Tries of what shows in a page a little later, and what is between them.
-const TRIES_MAX: u32 = 100;
+const TRIES_MAX: u32 = 600;
 const BETWEEN_TRIES: &str = "new Promise(done => setTimeout(done, 50))";
 
 /// A browser with one page.
