@@ -2,11 +2,10 @@
 //! Region that ran them (facts.md 4.2). Answers leave as text in the shape of the AWS
 //! CLI, which `exports` reads.
 
-use super::described::{Described, Request, Service};
-use super::session::{Access, Aws, REGION_DEFAULT};
+use super::described::{Described, Request, Service, list};
+use super::session::{Access, Aws};
 use super::trouble::AwsError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use aws_types::region::Region;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -44,9 +43,7 @@ impl Aws {
         place: &str,
         ids: &[String],
     ) -> Result<ExecutionAnswer, AwsError> {
-        let config = self.config(access);
-        let region = config.region().map_or(REGION_DEFAULT, Region::as_ref);
-        let get = ATHENA.operation("BatchGetQueryExecution", &config, region)?;
+        let get = ATHENA.operation("BatchGetQueryExecution", &self.config(access))?;
         let backoff = self.patience().first;
         self.block_on(async {
             let mut told = Vec::new();
@@ -104,12 +101,8 @@ async fn ask(get: &Described, place: &str, ids: Vec<String>) -> Result<Asked, Aw
         }
         Err(error) => return Err(AwsError::of(&error, "athena:BatchGetQueryExecution", place)),
     };
-    let mut list = |name: &str| match answer.get_mut(name).map(Value::take) {
-        Some(Value::Array(list)) => list,
-        _ => Vec::new(),
-    };
-    let executions = list("QueryExecutions");
-    let unprocessed = list("UnprocessedQueryExecutionIds").into_iter();
+    let executions = list(&mut answer, "QueryExecutions");
+    let unprocessed = list(&mut answer, "UnprocessedQueryExecutionIds").into_iter();
     let unprocessed = unprocessed.filter_map(|one| {
         let said = one["ErrorMessage"].as_str().unwrap_or_default();
         let is_unknown = said.contains("not found") || one["ErrorCode"] == "INVALID_INPUT";

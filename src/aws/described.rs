@@ -4,6 +4,7 @@
 //! A service's own crate takes a minute to build and is megabytes of program, for one or
 //! two operations (docs/building.md).
 
+use super::session::REGION_DEFAULT;
 use super::trouble::AwsError;
 use crate::model::region::is_region_name;
 use aws_config::SdkConfig;
@@ -37,6 +38,8 @@ use aws_types::SigningName;
 use aws_types::region::{Region, SigningRegion};
 use aws_types::service_config::ServiceConfigKey;
 use serde_json::Value;
+
+const PAGES_MAX: usize = 1000;
 
 /// A service, as its model describes it.
 #[derive(Debug, Clone, Copy)]
@@ -134,7 +137,7 @@ fn partition(region: &str) -> &'static Partition {
 }
 
 impl Service {
-    /// An operation of this name, for a Region.
+    /// An operation of this name, in the Region of the configuration.
     ///
     /// # Errors
     ///
@@ -143,12 +146,10 @@ impl Service {
         &self,
         operation: &'static str,
         config: &SdkConfig,
-        region: &str,
     ) -> Result<Described, AwsError> {
-        let region = if self.is_global {
-            partition(region).home
-        } else {
-            region
+        let region = match region(config) {
+            region if self.is_global => partition(region).home,
+            region => region,
         };
         let mut builder: OperationBuilder = Operation::builder()
             .service_name(self.id)
@@ -318,10 +319,45 @@ fn read(response: &HttpResponse) -> Result<Value, OrchestratorError<ErrorMetadat
     Err(OrchestratorError::operation(metadata.build()))
 }
 
-/// The next page's token in an answer; `None` at the end.
-pub(super) fn next_token(answer: &Value) -> Option<String> {
-    let token = answer["NextToken"].as_str().map(str::to_owned);
-    token.filter(|token| !token.is_empty())
+/// The items of all pages of a list; `page` is the request for a page by its token.
+///
+/// # Errors
+///
+/// When a request is refused, or fails to the end, or there is no end.
+pub(super) async fn all_pages(
+    operation: &Described,
+    page: impl Fn(Option<&str>) -> Request,
+    items: &str,
+    (action, place): (&str, &str),
+) -> Result<Vec<Value>, AwsError> {
+    let mut all = Vec::new();
+    let mut token = None;
+    for _ in 0..PAGES_MAX {
+        let answer = operation.invoke(page(token.as_deref())).await;
+        let mut answer = answer.map_err(|error| AwsError::of(&error, action, place))?;
+        all.extend(list(&mut answer, items));
+        let next = answer["NextToken"].as_str().map(str::to_owned);
+        token = next.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(all);
+        }
+    }
+    Err(AwsError::other(format!(
+        "{place}: more than {PAGES_MAX} pages"
+    )))
+}
+
+/// Takes a list out of an answer.
+pub(super) fn list(answer: &mut Value, name: &str) -> Vec<Value> {
+    match answer.get_mut(name).map(Value::take) {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    }
+}
+
+/// The Region that is asked.
+pub(super) fn region(config: &SdkConfig) -> &str {
+    config.region().map_or(REGION_DEFAULT, Region::as_ref)
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 //! which account. They leave as text in the shape of the AWS CLI, which `exports`
 //! reads.
 
-use super::described::{Described, Request, Service, next_token};
-use super::session::{Access, Aws, REGION_DEFAULT};
+use super::described::{Request, Service, all_pages};
+use super::session::{Access, Aws};
 use super::trouble::AwsError;
-use aws_types::region::Region;
 use serde_json::{Value, json};
 
 const ORGANIZATIONS: Service = Service {
@@ -14,7 +13,6 @@ const ORGANIZATIONS: Service = Service {
     target_prefix: "AWSOrganizationsV20161128",
     is_global: true,
 };
-const PAGES_MAX: usize = 1000;
 
 /// The accounts of an organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +31,13 @@ impl Aws {
     /// When a request is refused, or fails to the end.
     pub fn accounts(&self, access: &Access) -> Result<ListedAccounts, AwsError> {
         let config = self.config(access);
-        let region = config.region().map_or(REGION_DEFAULT, Region::as_ref);
-        let operation = |name| ORGANIZATIONS.operation(name, &config, region);
+        let operation = |name| ORGANIZATIONS.operation(name, &config);
         let list_accounts = operation("ListAccounts")?;
         let list_tags = operation("ListTagsForResource")?;
         self.block_on(async {
             let listed = all_pages(
                 &list_accounts,
-                json!({}),
+                |token| page(json!({}), token),
                 "Accounts",
                 ("organizations:ListAccounts", "AWS Organizations"),
             )
@@ -53,7 +50,7 @@ impl Aws {
                 };
                 let tags = all_pages(
                     &list_tags,
-                    json!({ "ResourceId": id }),
+                    |token| page(json!({ "ResourceId": id }), token),
                     "Tags",
                     ("organizations:ListTagsForResource", id),
                 )
@@ -67,28 +64,10 @@ impl Aws {
     }
 }
 
-/// The items of all pages of a list.
-async fn all_pages(
-    operation: &Described,
-    mut parameters: Value,
-    items: &str,
-    (action, place): (&str, &str),
-) -> Result<Vec<Value>, AwsError> {
-    let mut all = Vec::new();
-    for _ in 0..PAGES_MAX {
-        let asked = operation.invoke(Request::Json(parameters.clone()));
-        let mut answer = asked
-            .await
-            .map_err(|error| AwsError::of(&error, action, place))?;
-        if let Some(Value::Array(page)) = answer.get_mut(items).map(Value::take) {
-            all.extend(page);
-        }
-        match next_token(&answer) {
-            Some(token) => parameters["NextToken"] = token.into(),
-            None => return Ok(all),
-        }
+/// The request for a page.
+fn page(mut parameters: Value, token: Option<&str>) -> Request {
+    if let Some(token) = token {
+        parameters["NextToken"] = token.into();
     }
-    Err(AwsError::other(format!(
-        "{place}: more than {PAGES_MAX} pages"
-    )))
+    Request::Json(parameters)
 }

@@ -1,11 +1,10 @@
 //! Quick's data sources: `ListDataSources`. They leave as text in the shape of the AWS
 //! CLI, which `exports` reads.
 
-use super::described::{Request, Service, next_token};
-use super::session::{Access, Aws, REGION_DEFAULT};
+use super::described::{Request, Service, all_pages, region};
+use super::session::{Access, Aws};
 use super::trouble::AwsError;
-use aws_types::region::Region;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const QUICKSIGHT: Service = Service {
     name: "quicksight",
@@ -14,7 +13,6 @@ const QUICKSIGHT: Service = Service {
     is_global: false,
 };
 const DATA_SOURCES_PER_PAGE: u8 = 100;
-const PAGES_MAX: usize = 1000;
 
 impl Aws {
     /// All data sources of an account in the access's Region:
@@ -25,28 +23,17 @@ impl Aws {
     /// When a request is refused, or fails to the end.
     pub fn data_sources(&self, access: &Access, account_id: &str) -> Result<String, AwsError> {
         let config = self.config(access);
-        let region = config.region().map_or(REGION_DEFAULT, Region::as_ref);
-        let place = format!("Quick in account {account_id}, {region}");
-        let list = QUICKSIGHT.operation("ListDataSources", &config, region)?;
+        let place = format!("Quick in account {account_id}, {}", region(&config));
+        let list_sources = QUICKSIGHT.operation("ListDataSources", &config)?;
         self.block_on(async {
-            let mut sources: Vec<Value> = Vec::new();
-            let mut token = None;
-            for _ in 0..PAGES_MAX {
-                let path = path(account_id, token.as_deref());
-                let answer = list.invoke(Request::Get(path)).await;
-                let mut answer = answer
-                    .map_err(|error| AwsError::of(&error, "quicksight:ListDataSources", &place))?;
-                if let Some(Value::Array(page)) = answer.get_mut("DataSources").map(Value::take) {
-                    sources.extend(page);
-                }
-                token = next_token(&answer);
-                if token.is_none() {
-                    return Ok(json!({ "DataSources": sources }).to_string());
-                }
-            }
-            Err(AwsError::other(format!(
-                "{place}: more than {PAGES_MAX} pages"
-            )))
+            let sources = all_pages(
+                &list_sources,
+                |token| Request::Get(path(account_id, token)),
+                "DataSources",
+                ("quicksight:ListDataSources", &place),
+            )
+            .await?;
+            Ok(json!({ "DataSources": sources }).to_string())
         })
     }
 }

@@ -5,10 +5,10 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs;
 use super::moments::{self, DefaultWindow};
+use super::record_files::plain_parquet;
 use super::sources;
 use super::stores;
 use super::terminal::{TABULAR, check_format, page, say_incomplete, write_out};
-use crate::columnar::{self, Codec};
 use crate::config::{LogLocation, Settings};
 use crate::model::key::KeyFacts;
 use crate::model::table::{Columns, Table};
@@ -336,9 +336,7 @@ fn print(global: &Global, lines: &[Line], now: UtcSecond) -> Result<(), Failure>
         Format::Json => json::write_json(&table(lines), None, out),
         Format::Jsonl => json::write_jsonl(&table(lines), out),
         Format::Csv => csv::write_table(&table(lines), out),
-        Format::Parquet => {
-            columnar::write(&table(lines), Codec::Snappy, out).map_err(io::Error::other)
-        }
+        Format::Parquet => plain_parquet(&table(lines), out),
         Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
             xlsx::write(&[table(lines).into()], now.day(), out)
         }

@@ -4,8 +4,8 @@ use super::args::{ExplainArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs;
+use super::record_files::plain_parquet;
 use super::terminal::{TABULAR, check_format, page, write_out};
-use crate::columnar::{self, Codec};
 use crate::model::table::{Columns, Table};
 use crate::model::text::Text;
 use crate::output::human::line;
@@ -37,9 +37,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> 
         (Format::Json, _) => json::write_json(&catalogue(&asked), None, out),
         (Format::Jsonl, _) => json::write_jsonl(&catalogue(&asked), out),
         (Format::Csv, _) => csv::write_table(&catalogue(&asked), out),
-        (Format::Parquet, _) => {
-            columnar::write(&catalogue(&asked), Codec::Snappy, out).map_err(io::Error::other)
-        }
+        (Format::Parquet, _) => plain_parquet(&catalogue(&asked), out),
         (Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff, _) => {
             let made_on = jiff::civil::date(2000, 1, 1);
             xlsx::write(&[catalogue(&asked).into()], made_on, out)

@@ -1,6 +1,6 @@
 //! Parquet files and workbooks, with what could not be read for them.
 
-use crate::columnar::{Codec, write_with_note};
+use crate::columnar::{Codec, write, write_with_note};
 use crate::model::audit::Audit;
 use crate::model::table::Table;
 use crate::output::not_read::{NOT_READ, NotRead};
@@ -16,6 +16,11 @@ pub(super) fn parquet(table: &Table, audit: &Audit, out: &mut dyn Write) -> io::
         (key, not_read.json().to_string())
     });
     write_with_note(table, Codec::Snappy, named, out).map_err(io::Error::other)
+}
+
+/// Writes a table as Parquet that leaves nothing unsaid.
+pub(super) fn plain_parquet(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    write(table, Codec::Snappy, out).map_err(io::Error::other)
 }
 
 /// Writes sheets as a workbook; what could not be read is one more.

@@ -7,16 +7,15 @@ use super::failure::Failure;
 use super::inputs;
 use super::moments::{self, DefaultWindow};
 use super::progress::Progress;
+use super::record_files::plain_parquet;
 use super::sources;
 use super::terminal::{TABULAR, check_format, page, say, say_incomplete, write_out};
-use crate::columnar::{self, Codec};
 use crate::model::integrity::Verification;
 use crate::output::human::{first_of, plural, window_text};
 use crate::output::json::verification as json;
 use crate::output::{csv, verification as text, verification_rows as rows, xlsx};
 use crate::pipeline::{self, Plan};
 use crate::ports::LogSource;
-use std::io;
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
@@ -68,7 +67,7 @@ fn print(
         Format::Json => json::write_json(verification, out),
         Format::Jsonl => json::write_jsonl(verification, out),
         Format::Csv => csv::write_table(&faults(), out),
-        Format::Parquet => columnar::write(&faults(), Codec::Snappy, out).map_err(io::Error::other),
+        Format::Parquet => plain_parquet(&faults(), out),
         Format::Xlsx => {
             let sheets = [rows::places(verification).into(), faults().into()];
             xlsx::write(&sheets, last_day, out)

@@ -225,7 +225,6 @@ fn put<D: DataType, T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::UtcSecond;
     use bytes::Bytes;
     use parquet::file::reader::FileReader;
     use parquet::file::serialized_reader::SerializedFileReader;
@@ -239,23 +238,7 @@ mod tests {
 
     #[test]
     fn every_type_is_stored_as_other_readers_know_it() {
-        let table = Table::new("t")
-            .with("text", Values::Text(vec![Some("ä".into()), None]))
-            .with("whole", Values::Integer(vec![Some(-1), None]))
-            .with(
-                "money",
-                Values::Decimal(vec![Some(Decimal::new(-1_234_567_891, 9)), None]),
-            )
-            .with("yes", Values::Boolean(vec![Some(true), None]))
-            .with(
-                "day",
-                Values::Date(vec![Some("2026-11-22".parse().unwrap()), None]),
-            )
-            .with(
-                "at",
-                Values::Timestamp(vec![Some(UtcSecond::from_unix(-7)), None]),
-            )
-            .with("ratio", Values::Float(vec![Some(0.5), None]));
+        let table = Table::of_every_type();
         let reader = with_note(&table, Some(("key".to_owned(), "value".to_owned())));
         let rows: Vec<String> = reader
             .get_row_iter(None)

@@ -224,3 +224,27 @@ impl<'a, R> Columns<'a, R> {
         self.with(name, of, Values::Timestamp)
     }
 }
+
+#[cfg(test)]
+impl Table {
+    /// A column of each type, with a value and an unknown one: for tests.
+    pub(crate) fn of_every_type() -> Self {
+        Self::new("t")
+            .with("text", Values::Text(vec![Some("ä".into()), None]))
+            .with("whole", Values::Integer(vec![Some(-1), None]))
+            .with(
+                "money",
+                Values::Decimal(vec![Some(Decimal::new(-1_234_567_891, 9)), None]),
+            )
+            .with("yes", Values::Boolean(vec![Some(true), None]))
+            .with(
+                "day",
+                Values::Date(vec![Some(jiff::civil::date(2026, 11, 22)), None]),
+            )
+            .with(
+                "at",
+                Values::Timestamp(vec![Some(UtcSecond::from_unix(-7)), None]),
+            )
+            .with("ratio", Values::Float(vec![Some(0.5), None]))
+    }
+}

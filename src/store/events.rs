@@ -80,8 +80,8 @@ pub(super) fn write(rows: &[Row]) -> Result<Vec<u8>, String> {
     segment_bytes(&table)
 }
 
-fn id_text(id: Option<&OpaqueId>) -> Option<Text> {
-    id.map(|id| id.to_string().into())
+fn id_text(of: Option<&OpaqueId>) -> Option<Text> {
+    id(of).map(Text::from)
 }
 
 /// Reads segments; texts and identities that many events share are kept once.

@@ -1,4 +1,4 @@
-//! Parquet to and from columns.
+//! Segments by their columns.
 
 use super::error::StoreError;
 use super::folder::Folder;

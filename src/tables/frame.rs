@@ -131,23 +131,7 @@ mod tests {
 
     #[test]
     fn a_table_comes_back_as_it_went_in() {
-        let table = Table::new("t")
-            .with("text", Values::Text(vec![Some("a".into()), None]))
-            .with("whole", Values::Integer(vec![Some(-1), None]))
-            .with(
-                "money",
-                Values::Decimal(vec![Some(Decimal::new(1_234_567_891, 9)), None]),
-            )
-            .with("yes", Values::Boolean(vec![Some(true), None]))
-            .with(
-                "day",
-                Values::Date(vec![Some("2026-11-22".parse().unwrap()), None]),
-            )
-            .with(
-                "at",
-                Values::Timestamp(vec![Some(UtcSecond::from_unix(-7)), None]),
-            )
-            .with("ratio", Values::Float(vec![Some(0.5), None]));
+        let table = Table::of_every_type();
         let back = super::table("t", &frame(&table).unwrap()).unwrap();
         assert_eq!(back, table);
     }
