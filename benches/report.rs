@@ -34,10 +34,10 @@ use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{Consumer, Topology};
 use qs_audit::model::window::TimeWindow;
 use qs_audit::output::report::{Material, Night, markdown, page};
-use qs_audit::output::{chargeback_rows, csv, finding_rows, json};
+use qs_audit::output::{chargeback_rows, csv, json};
 use qs_audit::pipeline::{self, Checks, Exports, PartPlan, Plan, Unwatched};
+use qs_audit::records;
 use qs_audit::rules::{self, RuleSet};
-use qs_audit::tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -241,13 +241,13 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
             json::report::write(&night, out).unwrap();
         }),
         file("chains.csv", &|out| {
-            csv::write_chains(&night.chains, out).unwrap();
+            csv::write_records(&records::chains::fields(), &night.chains, out).unwrap();
         }),
         file("chains.parquet", &|out| {
-            columnar::write(&tables::chains(&night.chains), Codec::Snappy, out).unwrap();
+            columnar::write(&records::chains::table(&night.chains), Codec::Snappy, out).unwrap();
         }),
         file("findings.csv", &|out| {
-            csv::write_table(&finding_rows::rows(&all), out).unwrap();
+            csv::write_records(&records::findings::fields(), &all, out).unwrap();
         }),
         file("chargeback.csv", &|out| {
             csv::write_table(&chargeback_rows::rows(&chargeback, topology), out).unwrap();

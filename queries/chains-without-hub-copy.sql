@@ -7,7 +7,7 @@ SELECT
   status,
   hub_account_id,
   consumer_account_id,
-  consumer_role_arn,
+  consumer_session_role_arn,
   missing,
   query_count
 FROM chains

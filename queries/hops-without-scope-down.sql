@@ -9,7 +9,7 @@ SELECT
   assumed_by,
   consumer_account_id
 FROM hops
-WHERE hop = 1
+WHERE is_consumer = FALSE
   AND assumed_by = 'quicksight.amazonaws.com'
   AND scope_down_present = FALSE
 ORDER BY assumed_at NULLS LAST, chain_id

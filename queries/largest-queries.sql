@@ -7,7 +7,7 @@ SELECT
   started_at,
   consumer_account_id,
   work_group,
-  database_name,
+  database,
   quick_user,
   data_source_arn,
   state,

@@ -12,7 +12,7 @@ SELECT
   chains.status
 FROM hops
 JOIN chains ON hops.chain_id = chains.chain_id
-WHERE hops.hop = 2
+WHERE hops.is_consumer = TRUE
   AND hops.source_account_id IS NOT NULL
   AND hops.source_account_id <> COALESCE(chains.hub_account_id, '')
 ORDER BY hops.assumed_at NULLS LAST, hops.chain_id

@@ -9,7 +9,7 @@ SELECT
   last_activity_at,
   duration_seconds,
   consumer_account_id,
-  consumer_role_arn,
+  consumer_session_role_arn,
   query_count
 FROM chains
 WHERE duration_seconds > :seconds

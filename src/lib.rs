@@ -13,6 +13,8 @@
 
 pub mod model;
 
+pub mod records;
+
 pub mod columnar;
 
 pub mod attribute;

@@ -17,7 +17,7 @@ use crate::output::human::{count, plural};
 use crate::output::json::v1::{self, Shape};
 use crate::output::not_read::NotRead;
 use crate::output::{chain_table, csv, flat_table};
-use crate::tables;
+use crate::records::{self, queries::QueryRecord};
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
@@ -152,8 +152,8 @@ impl Strictly {
 /// The records in the columns that SQL and Parquet know.
 pub(super) fn record_table(chains: &[&Chain], shape: Shape) -> Table {
     match shape {
-        Shape::Chains => tables::chains(chains),
-        Shape::Flat => tables::queries(chains, None),
+        Shape::Chains => records::chains::table(chains),
+        Shape::Flat => records::queries::table(&QueryRecord::all_of(chains, None)),
     }
 }
 
@@ -180,8 +180,11 @@ fn print(
         }
         (Format::Json, shape) => v1::write_json(audit, chains, shape, out),
         (Format::Jsonl, shape) => v1::write_jsonl(chains, shape, out),
-        (Format::Csv, Shape::Chains) => csv::write_chains(chains, out),
-        (Format::Csv, Shape::Flat) => csv::write_queries(chains, out),
+        (Format::Csv, Shape::Chains) => csv::write_records(&records::chains::fields(), chains, out),
+        (Format::Csv, Shape::Flat) => {
+            let queries = QueryRecord::all_of(chains, None);
+            csv::write_records(&records::queries::fields(), &queries, out)
+        }
         (Format::Parquet, shape) => parquet(&record_table(chains, shape), audit, out),
         (Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff, shape) => {
             let sheets = [record_table(chains, shape).into()];

@@ -20,8 +20,9 @@ use crate::output::findings::About;
 use crate::output::human::plural;
 use crate::output::json::findings as json;
 use crate::output::not_read::NotRead;
-use crate::output::{csv, finding_rows, findings as text, ocsf};
+use crate::output::{csv, findings as text, ocsf};
 use crate::pipeline::Checks;
+use crate::records::findings;
 use crate::rules::RULES;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -212,9 +213,9 @@ fn print(
         }
         (Format::Json, _) => json::write_json(audit, findings, shown, out),
         (Format::Jsonl, _) => json::write_jsonl(shown, out),
-        (Format::Csv, _) => csv::write_table(&finding_rows::rows(shown), out),
-        (Format::Parquet, _) => parquet(&finding_rows::rows(shown), audit, out),
-        (Format::Xlsx, _) => workbook([finding_rows::rows(shown).into()], audit, out),
+        (Format::Csv, _) => csv::write_records(&findings::fields(), shown, out),
+        (Format::Parquet, _) => parquet(&findings::table(shown), audit, out),
+        (Format::Xlsx, _) => workbook([findings::table(shown).into()], audit, out),
         (Format::Asff, Some(hub)) => asff::write(shown, findings, (hub, not_read), end, out),
         (Format::Asff, None) => Ok(()),
         (Format::Ocsf, _) => ocsf::write(shown, findings, (end, not_read), out),

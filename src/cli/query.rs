@@ -21,6 +21,8 @@ use crate::output::json::table as json;
 use crate::output::not_read::NotRead;
 use crate::output::{csv, table_text};
 use crate::queries::{self, BindError, Header, Saved};
+use crate::records;
+use crate::records::queries::QueryRecord;
 use crate::tables::{self, SqlError};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -86,10 +88,10 @@ fn record_tables(audit: &Audit, topology: &Topology) -> [Table; 4] {
     let charges = attribution.map_or(&[][..], |attribution| &attribution.charges);
     let chains: Vec<&Chain> = audit.chains.iter().collect();
     [
-        tables::chains(&chains),
-        tables::hops(&chains),
-        tables::queries(&chains, attribution),
-        tables::charges(charges, topology),
+        records::chains::table(&chains),
+        records::hops::table(&chains),
+        records::queries::table(&QueryRecord::all_of(&chains, attribution)),
+        records::charges::table(charges, topology),
     ]
 }
 

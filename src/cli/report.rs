@@ -23,10 +23,10 @@ use crate::output::human::line;
 use crate::output::json::report as json;
 use crate::output::report::{Material, Night, markdown, page as html, summary};
 use crate::output::terminal::{Spelling, TerminalWriter};
-use crate::output::{chargeback_rows, csv, finding_rows};
+use crate::output::{chargeback_rows, csv};
 use crate::pipeline::{Checks, PartPlan};
+use crate::records;
 use crate::rules;
-use crate::tables;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -184,12 +184,14 @@ fn write(night: &Night<'_>, folder: ReportFolder) -> Result<Written, Failure> {
         file("index.html", &|out| html::write(night, out)),
         file("report.md", &|out| markdown::write(night, out)),
         file("report.json", &|out| json::write(night, out)),
-        file("chains.csv", &|out| csv::write_chains(&night.chains, out)),
+        file("chains.csv", &|out| {
+            csv::write_records(&records::chains::fields(), &night.chains, out)
+        }),
         file("chains.parquet", &|out| {
-            parquet(&tables::chains(&night.chains), material.audit, out)
+            parquet(&records::chains::table(&night.chains), material.audit, out)
         }),
         file("findings.csv", &|out| {
-            csv::write_table(&finding_rows::rows(&findings), out)
+            csv::write_records(&records::findings::fields(), &findings, out)
         }),
         file("chargeback.csv", &|out| {
             let rows = chargeback_rows::rows(material.chargeback, material.topology);

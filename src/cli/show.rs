@@ -19,6 +19,7 @@ use crate::output::json::v1::{self, Shape};
 use crate::output::not_read::NotRead;
 use crate::output::terminal::Spelling;
 use crate::output::{csv, show};
+use crate::records;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -59,7 +60,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
         }
         Format::Json => v1::write_json(&audit, &one, Shape::Chains, out),
         Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
-        Format::Csv => csv::write_chains(&one, out),
+        Format::Csv => csv::write_records(&records::chains::fields(), &one, out),
         Format::Parquet => parquet(&record_table(&one, Shape::Chains), &audit, out),
         Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
             let sheets = [record_table(&one, Shape::Chains).into()];

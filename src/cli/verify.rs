@@ -13,9 +13,10 @@ use super::terminal::{TABULAR, check_format, page, say, say_incomplete, write_ou
 use crate::model::integrity::Verification;
 use crate::output::human::{first_of, plural, window_text};
 use crate::output::json::verification as json;
-use crate::output::{csv, verification as text, verification_rows as rows, xlsx};
+use crate::output::{csv, verification as text, xlsx};
 use crate::pipeline::{self, Plan};
 use crate::ports::LogSource;
+use crate::records::verification as rows;
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 

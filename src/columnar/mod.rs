@@ -9,4 +9,4 @@ mod read;
 mod write;
 
 pub use read::{Batch, ColumnFile, Texts};
-pub use write::{Codec, ParquetError, write, write_with_note};
+pub use write::{Codec, ParquetError, schema_text, write, write_with_note};

@@ -12,6 +12,7 @@ use parquet::errors::ParquetError as Refusal;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::printer::print_schema;
 use parquet::schema::types::Type;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -78,11 +79,8 @@ pub fn write_with_note(
     note: Option<(String, String)>,
     out: &mut dyn Write,
 ) -> Result<(), ParquetError> {
-    let columns: Vec<Column<'_>> = table.columns.iter().map(Column::of).collect();
-    let fields = columns.iter().map(|column| column.field().map(Arc::new));
-    let schema = Type::group_type_builder("schema")
-        .with_fields(fields.collect::<Result<_, Refusal>>()?)
-        .build()?;
+    let columns = columns_of(table);
+    let schema = schema(&columns)?;
     let properties = properties(codec, note);
     let mut file = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
     for from in (0..table.row_count()).step_by(GROUP_ROWS) {
@@ -101,6 +99,28 @@ pub fn write_with_note(
     }
     out.write_all(&file.into_inner()?)?;
     Ok(())
+}
+
+/// Returns the schema of a table as Parquet files have it, in Parquet's own notation.
+///
+/// # Errors
+///
+/// When a column cannot be stored.
+pub fn schema_text(table: &Table) -> Result<String, ParquetError> {
+    let mut text = Vec::new();
+    print_schema(&mut text, &schema(&columns_of(table))?);
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn columns_of(table: &Table) -> Vec<Column<'_>> {
+    table.columns.iter().map(Column::of).collect()
+}
+
+fn schema(columns: &[Column<'_>]) -> Result<Type, Refusal> {
+    let fields = columns.iter().map(|column| column.field().map(Arc::new));
+    Type::group_type_builder("schema")
+        .with_fields(fields.collect::<Result<_, Refusal>>()?)
+        .build()
 }
 
 fn properties(codec: Codec, note: Option<(String, String)>) -> WriterProperties {

@@ -86,6 +86,9 @@ pub enum Confidence {
 }
 
 impl Confidence {
+    /// All of them, the surest first.
+    pub const ALL: [Self; 3] = [Self::Proven, Self::Probable, Self::Ambiguous];
+
     /// The confidence as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -111,6 +114,14 @@ pub enum MissingPart {
 }
 
 impl MissingPart {
+    /// All parts, in the order of the documentation.
+    pub const ALL: [Self; 4] = [
+        Self::RunAsSession,
+        Self::HubCopy,
+        Self::ConsumerCopy,
+        Self::ConsumerSession,
+    ];
+
     /// The part as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -340,9 +351,10 @@ pub struct Chain {
     pub business_unit: Option<Text>,
     /// The Quick data source, from the external id.
     pub data_source_arn: Option<Text>,
-    /// The session before the consumer session.
-    pub run_as_session: Option<RoleSession>,
-    /// The consumer session.
+    /// Sessions that led to the consumer session, first to last: each assumed the role
+    /// of the next one.
+    pub earlier_sessions: Vec<RoleSession>,
+    /// The session whose credentials ran the queries.
     pub consumer_session: Option<RoleSession>,
     /// Queries submitted in the window, by time.
     pub queries: Vec<QueryExecution>,
@@ -361,6 +373,32 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// The first session of a chain of several, or of a chain that never reached a
+    /// consumer; `None` in chains of one session.
+    #[must_use]
+    pub fn run_as_session(&self) -> Option<&RoleSession> {
+        self.earlier_sessions.first()
+    }
+
+    /// The session that assumed the consumer role. In chains of two sessions it is the
+    /// run-as session.
+    #[must_use]
+    pub fn caller_session(&self) -> Option<&RoleSession> {
+        self.earlier_sessions.last()
+    }
+
+    /// Role sessions in order, first to last. Users and AWS services that query
+    /// without a session have none.
+    pub fn hops(&self) -> impl Iterator<Item = &RoleSession> {
+        let consumer = self.consumer_session.iter();
+        let is_session = |session: &&RoleSession| {
+            session.role_arn.is_some() || session.assumed_role_id.is_some()
+        };
+        self.earlier_sessions
+            .iter()
+            .chain(consumer.filter(is_session))
+    }
+
     /// The consumer's declared name, else its account.
     #[must_use]
     pub fn consumer_label(&self) -> Option<&Text> {

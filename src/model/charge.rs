@@ -18,6 +18,9 @@ pub enum Share {
 }
 
 impl Share {
+    /// All shares, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Attributed, Self::Other, Self::Unattributed];
+
     /// The share as outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

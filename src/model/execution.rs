@@ -22,6 +22,15 @@ pub enum QueryState {
 }
 
 impl QueryState {
+    /// All states, in the order of a query.
+    pub const ALL: [Self; 5] = [
+        Self::Queued,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// Reads the API's spelling, and the `CANCELED` of `CloudWatch`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -66,6 +75,9 @@ pub enum StatementType {
 }
 
 impl StatementType {
+    /// All types.
+    pub const ALL: [Self; 3] = [Self::Ddl, Self::Dml, Self::Utility];
+
     /// Reads the API's spelling.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

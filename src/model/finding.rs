@@ -122,6 +122,9 @@ pub enum FindingStatus {
 }
 
 impl FindingStatus {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::New, Self::Ongoing];
+
     /// The status as outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

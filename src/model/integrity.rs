@@ -24,6 +24,9 @@ pub enum Integrity {
 }
 
 impl Integrity {
+    /// All of them, the best first.
+    pub const ALL: [Self; 3] = [Self::Verified, Self::Unverified, Self::Failed];
+
     /// The spelling of the outputs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -183,6 +186,9 @@ pub enum FaultyFile {
 }
 
 impl FaultyFile {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Digest, Self::BackfillDigest, Self::LogFile];
+
     /// The spelling of the outputs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

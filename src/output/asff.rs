@@ -3,11 +3,11 @@
 //! `BatchImportFindings`).
 
 use super::human::is_deceptive;
-use super::json::findings::evidence;
 use super::not_read::NotRead;
 use crate::model::finding::{Finding, Findings, PreviousFinding, Severity};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use crate::records::findings::evidence;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 

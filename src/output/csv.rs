@@ -1,86 +1,16 @@
 //! Comma-separated values, safe to open in a spreadsheet.
 //!
 //! A cell that a spreadsheet would take for a formula starts with an apostrophe
-//! instead; columns are part of version 1 and only ever added at the end.
+//! instead.
 
 use super::human::is_deceptive;
-use crate::model::chain::{Chain, QueryExecution, RoleSession};
-use crate::model::execution::StatementType;
-use crate::model::integrity::Integrity;
 use crate::model::money::exact;
 use crate::model::table::{Cell, Table};
+use crate::records::field::{Fields, Value};
+use crate::records::flat;
 use csv::Writer;
+use std::borrow::Borrow;
 use std::io::{self, Write};
-
-const CHAIN_COLUMNS: [&str; 37] = [
-    "chain_id",
-    "path",
-    "status",
-    "missing",
-    "confidence",
-    "started_at",
-    "last_activity_at",
-    "hub_account_id",
-    "consumer_account_id",
-    "consumer_name",
-    "business_unit",
-    "data_source_arn",
-    "run_as_role_arn",
-    "run_as_session_name",
-    "run_as_access_key_id",
-    "run_as_assumed_at",
-    "run_as_assumed_by",
-    "consumer_role_arn",
-    "consumer_session_name",
-    "consumer_access_key_id",
-    "consumer_assumed_at",
-    "consumer_assumed_by",
-    "source_account_id",
-    "source_ip",
-    "external_id",
-    "scope_down_present",
-    "scope_down_resources",
-    "query_count",
-    "bytes_scanned",
-    "bytes_billed",
-    "estimated_cost_usd",
-    "call_count",
-    "quick_user",
-    "quick_user_confidence",
-    "notes",
-    "queries_without_statistics",
-    "integrity",
-];
-
-const QUERY_COLUMNS: [&str; 27] = [
-    "chain_id",
-    "path",
-    "status",
-    "confidence",
-    "hub_account_id",
-    "consumer_account_id",
-    "consumer_name",
-    "business_unit",
-    "data_source_arn",
-    "quick_user",
-    "query_execution_id",
-    "started_at",
-    "region",
-    "work_group",
-    "catalog",
-    "database",
-    "state",
-    "statement_type",
-    "bytes_scanned",
-    "bytes_billed",
-    "result_reused",
-    "estimated_cost_usd",
-    "error_code",
-    "event_id",
-    "schema",
-    "dpu_count",
-    "integrity",
-];
 
 /// Returns text that no spreadsheet takes for a formula, neither as a cell nor as what is
 /// left of one where semicolons, tabs or line breaks separate cells.
@@ -141,41 +71,35 @@ impl Row {
     }
 }
 
-/// Writes one row per chain.
+/// Writes a row for each record.
 ///
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write_chains(chains: &[&Chain], writer: &mut dyn Write) -> io::Result<()> {
+pub fn write_records<R, B: Borrow<R>>(
+    fields: &Fields<'_, R>,
+    records: &[B],
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let mut csv = Writer::from_writer(writer);
-    csv.write_record(CHAIN_COLUMNS).map_err(io_error)?;
-    for chain in chains {
-        csv.write_record(&chain_row(chain).0).map_err(io_error)?;
-    }
-    csv.flush()
-}
-
-/// Writes one row per query.
-///
-/// # Errors
-///
-/// When the writer fails.
-pub fn write_queries(chains: &[&Chain], writer: &mut dyn Write) -> io::Result<()> {
-    let mut csv = Writer::from_writer(writer);
-    csv.write_record(QUERY_COLUMNS).map_err(io_error)?;
-    for chain in chains {
-        for query in &chain.queries {
-            csv.write_record(&query_row(chain, query).0)
-                .map_err(io_error)?;
+    let columns = flat::columns(fields.descriptions());
+    csv.write_record(columns.iter().map(|column| &column.name))
+        .map_err(io_error)?;
+    for record in records {
+        let mut row = Row::default();
+        for cell in flat::cells(fields, record.borrow()) {
+            match cell {
+                Value::Integer(number) => row.number(Some(number)),
+                Value::Decimal(amount) => row.number(Some(exact(amount))),
+                Value::Boolean(value) => row.value(Some(value)),
+                Value::Day(day) => row.value(Some(day)),
+                Value::Timestamp(second) => row.value(Some(second)),
+                other => row.maybe(flat::text(other).as_deref()),
+            }
         }
+        csv.write_record(&row.0).map_err(io_error)?;
     }
     csv.flush()
-}
-
-fn joined<T: AsRef<str>>(items: impl Iterator<Item = T>) -> String {
-    let items: Vec<T> = items.collect();
-    let texts: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
-    texts.join("; ")
 }
 
 /// Writes a table.
@@ -204,98 +128,6 @@ pub fn write_table(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
         csv.write_record(&row.0).map_err(io_error)?;
     }
     csv.flush()
-}
-
-fn chain_row(chain: &Chain) -> Row {
-    let mut row = Row::default();
-    row.text(&chain.chain_id);
-    row.text(chain.path.as_str());
-    row.text(chain.status.as_str());
-    row.text(&joined(
-        chain.missing.iter().map(|missing| missing.part.as_str()),
-    ));
-    row.text(chain.confidence.as_str());
-    row.value(Some(chain.started_at));
-    row.value(Some(chain.last_activity_at));
-    row.maybe(chain.hub_account_id.as_deref());
-    row.maybe(chain.consumer_account_id.as_deref());
-    row.maybe(chain.consumer_name.as_deref());
-    row.maybe(chain.business_unit.as_deref());
-    row.maybe(chain.data_source_arn.as_deref());
-    for session in [&chain.run_as_session, &chain.consumer_session] {
-        session_cells(&mut row, session.as_ref());
-    }
-    let last = chain.consumer_session.as_ref();
-    let last_text = |member: fn(&RoleSession) -> Option<&str>| last.and_then(member);
-    row.maybe(last_text(|session| session.source_account_id.as_deref()));
-    row.maybe(last_text(|session| session.source_ip.as_deref()));
-    row.maybe(last_text(|session| session.external_id.as_deref()));
-    let first = chain
-        .run_as_session
-        .as_ref()
-        .map(|session| &session.scope_down);
-    row.value(first.and_then(|policy| policy.present));
-    row.text(&joined(
-        first.iter().flat_map(|policy| policy.resources.iter()),
-    ));
-    row.value(Some(chain.queries.len()));
-    row.number(chain.bytes_scanned());
-    row.number(chain.bytes_billed());
-    row.number(chain.estimated_cost_usd().map(exact));
-    row.value(Some(chain.call_count()));
-    row.maybe(chain.quick_user.as_ref().map(|user| &*user.name));
-    row.maybe(
-        chain
-            .quick_user
-            .as_ref()
-            .map(|user| user.confidence.as_str()),
-    );
-    row.text(&joined(chain.notes.iter()));
-    row.number(Some(chain.queries_without_statistics()));
-    row.maybe(chain.integrity.map(Integrity::as_str));
-    row
-}
-
-fn session_cells(row: &mut Row, session: Option<&RoleSession>) {
-    row.maybe(session.and_then(|session| session.role_arn.as_deref()));
-    row.maybe(session.and_then(|session| session.role_session_name.as_deref()));
-    row.maybe(session.and_then(|session| session.access_key_id.as_deref()));
-    row.value(session.and_then(|session| session.assumed_at));
-    row.maybe(session.and_then(|session| session.assumed_by.as_deref()));
-}
-
-fn query_row(chain: &Chain, query: &QueryExecution) -> Row {
-    let mut row = Row::default();
-    row.text(&chain.chain_id);
-    row.text(chain.path.as_str());
-    row.text(chain.status.as_str());
-    row.text(chain.confidence.min(query.confidence).as_str());
-    row.maybe(chain.hub_account_id.as_deref());
-    row.maybe(chain.consumer_account_id.as_deref());
-    row.maybe(chain.consumer_name.as_deref());
-    row.maybe(chain.business_unit.as_deref());
-    row.maybe(chain.data_source_arn.as_deref());
-    row.maybe(chain.quick_user.as_ref().map(|user| &*user.name));
-    row.value(query.query_execution_id.as_ref());
-    row.value(Some(query.started_at));
-    row.maybe(query.region.as_deref());
-    row.maybe(query.work_group.as_deref());
-    row.maybe(query.catalog.as_deref());
-    row.maybe(query.database.as_deref());
-    let figures = query.figures.as_deref();
-    row.maybe(figures.map(|figures| figures.state.as_str()));
-    let kind = figures.and_then(|figures| figures.statement_type);
-    row.maybe(kind.map(StatementType::as_str));
-    row.number(query.bytes_scanned());
-    row.number(query.bytes_billed());
-    row.value(figures.and_then(|figures| figures.result_reused));
-    row.number(query.estimated_cost_usd().map(exact));
-    row.maybe(query.error_code.as_deref());
-    row.value(Some(&query.event_id));
-    row.text("qs-audit/chain-query/v1");
-    row.number(figures.and_then(|figures| figures.dpu_count).map(exact));
-    row.maybe(chain.integrity.map(Integrity::as_str));
-    row
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ pub mod chain_table;
 pub mod chargeback;
 pub mod chargeback_rows;
 pub mod csv;
-pub mod finding_rows;
 pub mod findings;
 pub mod flat_table;
 pub mod focus;
@@ -23,7 +22,6 @@ pub mod summary;
 pub mod table_text;
 pub mod terminal;
 pub mod verification;
-pub mod verification_rows;
 pub mod xlsx;
 
 /// How wide and colourful text for people may be.

@@ -6,11 +6,11 @@
 //! event of megabytes.
 
 use super::human::is_deceptive;
-use super::json::findings::evidence;
 use super::not_read::{NOT_READ, NotRead};
 use crate::model::finding::{Finding, FindingStatus, Findings, PreviousFinding, Severity};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use crate::records::findings::evidence;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 

@@ -29,24 +29,22 @@ const TIMELINE_LINES_MAX: usize = 200;
 pub fn write(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> {
     heading(chain, writer)?;
     let is_quick = chain.path == ChainPath::QuickRoleChain;
-    hop(
-        if is_quick {
+    for session in &chain.earlier_sessions {
+        let heading = if is_quick && chain.earlier_sessions.len() == 1 {
             "Run-as session (Role A)"
         } else {
             "Session before"
-        },
-        chain.run_as_session.as_ref(),
-        writer,
-    )?;
-    hop(
-        if chain.touches_quick {
+        };
+        hop(heading, session, writer)?;
+    }
+    if let Some(session) = &chain.consumer_session {
+        let heading = if chain.touches_quick {
             "Consumer session (Role B)"
         } else {
             "Session"
-        },
-        chain.consumer_session.as_ref(),
-        writer,
-    )?;
+        };
+        hop(heading, session, writer)?;
+    }
     queries(chain, page, writer)?;
     calls(chain, writer)?;
     timeline(audit, chain, page, writer)?;
@@ -110,10 +108,7 @@ fn heading(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn hop(name: &str, session: Option<&RoleSession>, writer: &mut dyn Write) -> io::Result<()> {
-    let Some(session) = session else {
-        return Ok(());
-    };
+fn hop(name: &str, session: &RoleSession, writer: &mut dyn Write) -> io::Result<()> {
     line!(writer)?;
     line!(writer, "{name}")?;
     let mut show = |name: &str, value: Option<&str>| match value {

@@ -134,7 +134,7 @@ fn sheet_of(sheet: &mut Worksheet, table: &Table, total: Option<&Table>) -> Resu
             FormatAlign::Left
         };
         let header = Format::new().set_bold().set_align(side);
-        write_text(sheet, (0, at), &column.name.replace('_', " "), &header)?;
+        write_text(sheet, (0, at), &column.name, &header)?;
         let format = format_of(column);
         for row in 0..table.row_count() {
             let line = u32::try_from(row + 1).unwrap_or(u32::MAX);

@@ -42,7 +42,7 @@ impl Rule for ExternalIdMissing {
             let can_have_one = matches!(hop.session.maker, Maker::Principal | Maker::Quick);
             // It may stand on the first hop instead (facts.md 2.8).
             let on_first_hop = hop.chains.iter().any(|chain| {
-                let run_as = chain.run_as_session.as_ref();
+                let run_as = chain.caller_session();
                 run_as.is_some_and(|session| {
                     let id = session.external_id.as_deref();
                     session.maker == Maker::Quick && id.is_some_and(|id| facts.is_data_source(id))

@@ -285,7 +285,7 @@ impl<'a> Facts<'a> {
         let Some(chain) = hop.own_chains().next() else {
             return Known::Open;
         };
-        let Some(caller) = &chain.run_as_session else {
+        let Some(caller) = chain.caller_session() else {
             // A user, or the root, of some account.
             return Known::No;
         };
@@ -403,7 +403,7 @@ fn hops<'a>(given: &Given<'a>) -> Vec<Hop<'a>> {
     let mut hops: Vec<Hop<'a>> = Vec::new();
     let mut known: HashMap<&'a OpaqueId, usize> = HashMap::new();
     for chain in given.chains {
-        for session in [&chain.run_as_session, &chain.consumer_session]
+        for session in [chain.caller_session(), chain.consumer_session.as_ref()]
             .into_iter()
             .flatten()
         {
@@ -482,7 +482,7 @@ fn role_ids(given: &Given<'_>) -> HashMap<Text, RoleName> {
 /// ARNs of roles, as sessions of chains have them.
 fn role_arns(given: &Given<'_>) -> BTreeMap<Text, Text> {
     let sessions = given.chains.iter().flat_map(|chain| {
-        let sessions = [&chain.run_as_session, &chain.consumer_session];
+        let sessions = [chain.caller_session(), chain.consumer_session.as_ref()];
         sessions.into_iter().flatten()
     });
     let mut arns: BTreeMap<Text, Text> = BTreeMap::new();

@@ -90,7 +90,7 @@ fn attempts(facts: &Facts<'_>) -> BTreeMap<(Text, Text), Attempts> {
         let refused = chain
             .consumer_session
             .as_ref()
-            .or(chain.run_as_session.as_ref());
+            .or_else(|| chain.caller_session());
         let Some(refused) = refused else { continue };
         let role = refused.role_arn.as_deref().and_then(RoleName::from_arn);
         let role = role.map_or_else(|| "an unnamed role".into(), |role| role_text(&role));

@@ -58,7 +58,7 @@ impl Rule for RunAsRoleAssumedByOther {
         let unseen: BTreeSet<&Text> = facts
             .active()
             .iter()
-            .filter_map(|active| active.chain.run_as_session.as_ref())
+            .filter_map(|active| active.chain.caller_session())
             .filter(|session| session.maker == Maker::Unseen)
             .filter_map(|session| session.assumed_role_id.as_ref())
             .collect();

@@ -57,7 +57,7 @@ impl Rule for ScopeDownMismatch {
                 continue;
             };
             for chain in hop.own_chains().filter(|chain| !chain.is_ambiguous()) {
-                let caller = chain.run_as_session.as_ref();
+                let caller = chain.caller_session();
                 let Some((text, policy)) = caller
                     .and_then(|caller| caller.scope_down.policy.as_ref())
                     .and_then(|text| Some((text, Policy::parse(text).ok()?)))

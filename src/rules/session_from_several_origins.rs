@@ -188,7 +188,7 @@ fn usual_programs(sessions: &BTreeMap<Session<'_>, Origins<'_>>) -> BTreeSet<Tex
 /// session, the one before.
 fn maker_of<'a>(chain: &'a Chain, part: ChainPart, event: &Event) -> Option<&'a RoleSession> {
     let makes = |session: &RoleSession| session.event_ids.contains(&event.id);
-    let run_as = chain.run_as_session.as_ref();
+    let run_as = chain.caller_session();
     let consumer = chain.consumer_session.as_ref();
     match part {
         ChainPart::Consumer if consumer.is_some_and(makes) => run_as,

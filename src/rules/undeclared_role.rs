@@ -93,8 +93,8 @@ impl Rule for UndeclaredRole {
         for active in facts.reaching() {
             let chain = active.chain;
             let sessions = [
-                (&chain.run_as_session, "Role A"),
-                (&chain.consumer_session, "Role B"),
+                (chain.caller_session(), "Role A"),
+                (chain.consumer_session.as_ref(), "Role B"),
             ];
             for (session, part) in sessions {
                 let Some(session) = session else { continue };

@@ -19,6 +19,10 @@ use std::collections::BTreeMap;
 
 /// The work group of a call that names none (facts.md 4.1).
 const DEFAULT_WORK_GROUP: &str = "primary";
+/// Sessions before the consumer session that a chain lists. Chains of roles end after an
+/// hour each, and nobody has been seen to build them longer than four; records that call
+/// each other in a circle stop here.
+const EARLIER_SESSIONS_MAX: usize = 16;
 /// Candidates that a note names.
 const NAMES_MAX: usize = 8;
 
@@ -262,7 +266,7 @@ impl Assembler<'_> {
             consumer_name: None,
             business_unit: None,
             data_source_arn: None,
-            run_as_session: None,
+            earlier_sessions: Vec::new(),
             consumer_session: None,
             queries: Vec::new(),
             calls: Vec::new(),
@@ -274,7 +278,7 @@ impl Assembler<'_> {
     }
 
     fn fill_lone_run_as(&mut self, chain: &mut Chain, session: &Session) {
-        chain.run_as_session = Some(self.describe(session));
+        chain.earlier_sessions.push(self.describe(session));
         chain.hub_account_id = account_of(session);
         chain.missing.push(Missing {
             part: MissingPart::ConsumerSession,
@@ -324,8 +328,8 @@ impl Assembler<'_> {
     /// The session before, or what is known of the caller.
     fn add_parent(&mut self, chain: &mut Chain, session: &Session, origin: Origin) {
         if let Some((parent, confidence)) = self.sessions.parent(session) {
-            chain.run_as_session = Some(self.describe(parent));
             chain.confidence = chain.confidence.min(confidence);
+            self.add_earlier_sessions(chain, parent);
             chain.hub_account_id = account_of(parent);
             if !parent.candidates.is_empty() {
                 chain.confidence = Confidence::Ambiguous;
@@ -341,7 +345,7 @@ impl Assembler<'_> {
             && origin.has_run_as
             && let Some(caller) = hop.caller.assumed_role_id()
         {
-            chain.run_as_session = Some(RoleSession {
+            chain.earlier_sessions.push(RoleSession {
                 assumed_role_id: Some(caller.clone()),
                 account_id: hop.caller.account_id.clone(),
                 role_session_name: caller.split_once(':').map(|(_, name)| name.into()),
@@ -356,6 +360,28 @@ impl Assembler<'_> {
             // Whoever it was, it did not come from the hub's Role A.
             chain.hub_account_id = None;
         }
+    }
+
+    /// Describes a session and all that led to it, first to last. The least sure link
+    /// between them is the chain's.
+    pub(super) fn add_earlier_sessions(&self, chain: &mut Chain, last: &Session) {
+        let mut confidence = chain.confidence;
+        let mut earlier = vec![self.describe(last)];
+        let mut session = last;
+        while let Some((parent, link)) = self.sessions.parent(session) {
+            if earlier.len() >= EARLIER_SESSIONS_MAX {
+                chain.notes.push(format!(
+                    "only the last {EARLIER_SESSIONS_MAX} of the sessions before it are listed"
+                ));
+                break;
+            }
+            confidence = confidence.min(link);
+            earlier.push(self.describe(parent));
+            session = parent;
+        }
+        earlier.reverse();
+        chain.confidence = confidence;
+        chain.earlier_sessions = earlier;
     }
 
     fn add_missing(&self, chain: &mut Chain, session: &Session, origin: Origin) {

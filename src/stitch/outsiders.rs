@@ -76,7 +76,7 @@ impl Assembler<'_> {
         let refused = self.refused_session(attempts, role_arn, role.as_ref());
         if is_role_a {
             chain.hub_account_id.clone_from(&refused.account_id);
-            chain.run_as_session = Some(refused);
+            chain.earlier_sessions.push(refused);
         } else {
             chain.consumer_account_id.clone_from(&refused.account_id);
             chain.consumer_session = Some(refused);
@@ -95,7 +95,7 @@ impl Assembler<'_> {
 
     /// The session whose attempt was refused, with its making.
     fn add_refused_parent(&mut self, chain: &mut Chain, parent: &Session) {
-        chain.run_as_session = Some(self.describe(parent));
+        self.add_earlier_sessions(chain, parent);
         chain.hub_account_id = account_of(parent);
         self.add_parent_events(chain, parent);
         if parent.hop.is_none() {

@@ -441,6 +441,11 @@ fn every_key_of_a_chain_is_always_there() {
         "quick_user",
         "notes",
         "integrity",
+        "hops",
+        "day",
+        "duration_seconds",
+        "has_hub_copy",
+        "has_consumer_copy",
     ];
     let lines = text(&mut chains(
         &organisation(),

@@ -71,7 +71,7 @@ pub(crate) fn as_truth(chain: &Chain) -> TrueChain {
     let text = |text: Option<&Text>| text.map(std::string::ToString::to_string);
     let session = chain.consumer_session.as_ref();
     let role = session.and_then(|session| RoleName::from_arn(session.role_arn.as_deref()?));
-    let run_as = chain.run_as_session.as_ref();
+    let run_as = chain.run_as_session();
     let ids = chain
         .queries
         .iter()

@@ -31,8 +31,9 @@ use qs_audit::model::topology::{Consumer, Topology, Unit};
 use qs_audit::model::trend::{Measure, Trend};
 use qs_audit::model::window::TimeWindow;
 use qs_audit::output::report::{Material, Night, markdown, page, summary};
-use qs_audit::output::{Page, chargeback_rows, csv, finding_rows, json};
+use qs_audit::output::{Page, chargeback_rows, csv, json};
 use qs_audit::pipeline::{Checks, Exports, PartPlan, Plan};
+use qs_audit::records;
 use qs_audit::rules::{self, RuleSet};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,7 +115,7 @@ impl Poison {
             consumer_name,
             business_unit,
             data_source_arn,
-            run_as_session,
+            earlier_sessions,
             consumer_session,
             queries,
             calls,
@@ -135,7 +136,7 @@ impl Poison {
         ] {
             self.option(text);
         }
-        for session in [run_as_session, consumer_session].into_iter().flatten() {
+        for session in earlier_sessions.iter_mut().chain(consumer_session) {
             self.session(session);
         }
         for query in queries {
@@ -716,8 +717,10 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
         markdown: file(&|out| markdown::write(&night, out).unwrap()),
         json: file(&|out| json::report::write(&night, out).unwrap()),
         tables: [
-            file(&|out| csv::write_chains(&night.chains, out).unwrap()),
-            file(&|out| csv::write_table(&finding_rows::rows(&all), out).unwrap()),
+            file(&|out| {
+                csv::write_records(&records::chains::fields(), &night.chains, out).unwrap();
+            }),
+            file(&|out| csv::write_records(&records::findings::fields(), &all, out).unwrap()),
             file(&|out| {
                 csv::write_table(&chargeback_rows::rows(&chargeback, &topology), out).unwrap();
             }),

@@ -29,6 +29,7 @@ mod needs;
 mod oracle;
 mod outcomes;
 mod queries;
+mod records;
 mod regressions;
 #[cfg(feature = "aws")]
 mod replay;

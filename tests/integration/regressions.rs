@@ -3,7 +3,7 @@
 use crate::common::{Memory, plan, run};
 use qs_audit::decode::Reading;
 use qs_audit::model::audit::Audit;
-use qs_audit::model::chain::{Chain, ChainPath, ChainStatus, Confidence};
+use qs_audit::model::chain::{Chain, ChainPath, ChainStatus, Confidence, RoleSession};
 use qs_audit::model::identity::RoleName;
 use qs_audit::pipeline::Plan;
 use serde_json::{Value, json};
@@ -158,8 +158,42 @@ fn a_refusal_without_a_role_is_a_refusal_all_the_same() {
             "{}",
             notes(chain)
         );
-        assert!(chain.run_as_session.is_some());
+        assert!(chain.run_as_session().is_some());
     }
+}
+
+#[test]
+fn a_chain_of_three_sessions_lists_them_in_order() {
+    let mut log = Log::default();
+    log.assume(0, HUB, quick(), "a", Some("KA"));
+    log.assume(1, HUB, session("a", Some("KA"), 0), "m", Some("KM"));
+    log.assume(2, HUB, session("m", Some("KM"), 1), "b", Some("KB"));
+    log.query(9, Some("KB"), 2, "q1");
+    let audit = log.chains();
+    let mut chains = audit.chains.iter();
+    let chain = chains.find(|chain| !chain.queries.is_empty()).unwrap();
+    let key = |session: &RoleSession| session.access_key_id.as_deref().map(str::to_owned);
+    let keys: Vec<Option<String>> = chain.hops().map(key).collect();
+    assert_eq!(keys, ["KA", "KM", "KB"].map(|key| Some(key.to_owned())));
+    assert_eq!(chain.run_as_session().and_then(key).unwrap(), "KA");
+    assert_eq!(chain.caller_session().and_then(key).unwrap(), "KM");
+    assert_eq!(chain.consumer_session.as_ref().and_then(key).unwrap(), "KB");
+    // The sessions before do not change which chain it is.
+    let mut shorter = Log::default();
+    shorter.assume(2, HUB, session("m", Some("KM"), 1), "b", Some("KB"));
+    shorter.query(9, Some("KB"), 2, "q1");
+    assert_eq!(one(&shorter.chains()).chain_id, chain.chain_id);
+}
+
+#[test]
+fn a_chain_of_one_session_has_no_run_as_session() {
+    let mut log = Log::default();
+    log.assume(1, HUB, quick(), "b", Some("KB"));
+    log.query(9, Some("KB"), 1, "q1");
+    let audit = log.chains();
+    let chain = one(&audit);
+    assert!(chain.run_as_session().is_none());
+    assert_eq!(chain.hops().count(), 1);
 }
 
 #[test]

@@ -224,10 +224,7 @@ print(json.dumps([[['' if c is None else str(c) for c in row] for row in sheet.i
     };
     let sheets: Vec<Vec<Vec<String>>> = serde_json::from_str(&read).unwrap();
     let rows = &sheets[0];
-    let column = rows[0]
-        .iter()
-        .position(|name| name == "database name")
-        .unwrap();
+    let column = rows[0].iter().position(|name| name == "database").unwrap();
     assert_eq!(rows.len(), texts.len() + 1);
     for (row, text) in rows[1..].iter().zip(&texts) {
         // Control characters are written by their code, which openpyxl leaves as it is; of

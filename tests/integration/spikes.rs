@@ -153,7 +153,7 @@ fn chain(
             format!("arn:aws:quicksight:us-east-1:111122223333:datasource/{account}-{source}")
                 .into(),
         ),
-        run_as_session: None,
+        earlier_sessions: Vec::new(),
         consumer_session: Some(RoleSession::default()),
         queries,
         calls: Vec::new(),

@@ -86,9 +86,9 @@ fn records_of(organisation: &demo::Organisation) -> Vec<Value> {
 
 fn ids_of(chain: &Chain, consumer: bool) -> Vec<String> {
     let session = if consumer {
-        &chain.consumer_session
+        chain.consumer_session.as_ref()
     } else {
-        &chain.run_as_session
+        chain.caller_session()
     };
     let ids = session.iter().flat_map(|session| &session.event_ids);
     ids.map(ToString::to_string).collect()

@@ -1,126 +1,38 @@
 //! Findings, version 1 (design.md section 5).
 
 use super::coverage::CoverageV1;
-use super::v1::WindowV1;
+use super::v1::{WindowV1, write_lines};
 use super::verification::VerificationV1;
 use crate::model::audit::Audit;
 use crate::model::finding::{
-    Evidence, ExpiredSuppression, Finding, FindingStatus, Findings, PreviousFinding, RuleReport,
-    RuleState, Severity, Subject, Suppressed, Suppression,
+    ExpiredSuppression, Finding, FindingStatus, Findings, PreviousFinding, RuleReport, RuleState,
+    Severity, Suppressed, Suppression,
 };
-use crate::model::integrity::Integrity;
-use crate::model::money::exact;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use crate::records;
+use crate::records::field::{Fields, Value as Record};
+use crate::records::findings::subject;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-const FINDING_SCHEMA: &str = "qs-audit/finding/v1";
 const FINDINGS_SCHEMA: &str = "qs-audit/findings/v1";
-
-/// One finding.
-#[derive(Serialize)]
-pub struct FindingV1<'a> {
-    schema: &'static str,
-    finding_id: &'a str,
-    rule: &'static str,
-    severity: &'static str,
-    title: &'a str,
-    detail: &'a str,
-    next_step: &'a str,
-    command: &'a str,
-    consumer_account_id: Option<&'a Text>,
-    subject: Map<String, Value>,
-    role_arns: &'a [Text],
-    evidence: Map<String, Value>,
-    chain_ids: &'a [Text],
-    chain_count: u64,
-    event_ids: Vec<String>,
-    event_count: u64,
-    first_seen: UtcSecond,
-    last_seen: UtcSecond,
-    count: u64,
-    status: &'static str,
-    integrity: Option<&'static str>,
-}
-
-impl<'a> FindingV1<'a> {
-    /// The finding as it is written.
-    #[must_use]
-    pub fn of(finding: &'a Finding) -> Self {
-        Self {
-            schema: FINDING_SCHEMA,
-            finding_id: &finding.finding_id,
-            rule: finding.rule,
-            severity: finding.severity.as_str(),
-            title: &finding.title,
-            detail: &finding.detail,
-            next_step: &finding.next_step,
-            command: &finding.command,
-            consumer_account_id: finding.consumer_account_id.as_ref(),
-            subject: subject(&finding.subject),
-            role_arns: &finding.role_arns,
-            evidence: evidence(finding),
-            chain_ids: &finding.chain_ids,
-            chain_count: finding.chain_count,
-            event_ids: finding.event_ids.iter().map(ToString::to_string).collect(),
-            event_count: finding.event_count,
-            first_seen: finding.first_seen,
-            last_seen: finding.last_seen,
-            count: finding.count,
-            status: finding.status.as_str(),
-            integrity: finding.integrity.map(Integrity::as_str),
-        }
-    }
-}
-
-fn subject(subject: &Subject) -> Map<String, Value> {
-    let members = subject.0.iter();
-    let members = members.map(|(name, value)| ((*name).to_owned(), Value::from(&**value)));
-    members.collect()
-}
-
-/// What a finding rests on, as JSON.
-#[must_use]
-pub fn evidence(finding: &Finding) -> Map<String, Value> {
-    record(&finding.evidence)
-}
-
-fn record(members: &[(&'static str, Evidence)]) -> Map<String, Value> {
-    let members = members.iter();
-    members
-        .map(|(name, value)| ((*name).to_owned(), json(value)))
-        .collect()
-}
-
-fn json(evidence: &Evidence) -> Value {
-    match evidence {
-        Evidence::Text(text) => Value::from(&**text),
-        Evidence::Integer(number) => Value::from(*number),
-        Evidence::Decimal(amount) => Value::from(exact(*amount)),
-        Evidence::Day(day) => Value::from(day.to_string()),
-        Evidence::Boolean(value) => Value::from(*value),
-        Evidence::List(items) => items.iter().map(json).collect(),
-        Evidence::Record(members) => Value::Object(record(members)),
-        Evidence::Unknown => Value::Null,
-    }
-}
 
 #[derive(Serialize)]
 struct SuppressedV1<'a> {
     reason: &'a str,
     expires: String,
-    finding: FindingV1<'a>,
+    finding: Record,
 }
 
 impl<'a> SuppressedV1<'a> {
-    fn of(suppressed: &'a Suppressed) -> Self {
+    fn of(suppressed: &'a Suppressed, fields: &Fields<'_, Finding>) -> Self {
         Self {
             reason: &suppressed.reason,
             expires: suppressed.expires.to_string(),
-            finding: FindingV1::of(&suppressed.finding),
+            finding: fields.read(&suppressed.finding),
         }
     }
 }
@@ -293,7 +205,7 @@ pub struct FindingsV1<'a> {
     has_previous: bool,
     coverage: CoverageV1<'a>,
     verification: Option<VerificationV1<'a>>,
-    findings: Vec<FindingV1<'a>>,
+    findings: Vec<Record>,
     suppressed: Vec<SuppressedV1<'a>>,
     expired_suppressions: Vec<ExpiredV1<'a>>,
     unused_suppressions: Vec<UnusedV1<'a>>,
@@ -315,6 +227,7 @@ impl<'a> FindingsV1<'a> {
             .iter()
             .filter(|finding| !is_shown(finding));
         let open = findings.open.iter();
+        let fields = records::findings::fields();
         Self {
             schema: FINDINGS_SCHEMA,
             window: WindowV1::of(findings.window),
@@ -322,8 +235,12 @@ impl<'a> FindingsV1<'a> {
             has_previous: findings.has_previous,
             coverage: CoverageV1::of(&audit.coverage),
             verification: audit.verification.as_ref().map(VerificationV1::of),
-            findings: shown.iter().map(|finding| FindingV1::of(finding)).collect(),
-            suppressed: findings.suppressed.iter().map(SuppressedV1::of).collect(),
+            findings: shown.iter().map(|finding| fields.read(finding)).collect(),
+            suppressed: findings
+                .suppressed
+                .iter()
+                .map(|one| SuppressedV1::of(one, &fields))
+                .collect(),
             expired_suppressions: findings.expired.iter().map(ExpiredV1::of).collect(),
             unused_suppressions: findings.unused.iter().map(UnusedV1::of).collect(),
             hidden: hidden.map(KnownV1::of_hidden).collect(),
@@ -366,9 +283,5 @@ pub fn write_json(
 ///
 /// When the writer fails.
 pub fn write_jsonl(findings: &[&Finding], writer: &mut dyn Write) -> io::Result<()> {
-    for finding in findings {
-        serde_json::to_writer(&mut *writer, &FindingV1::of(finding))?;
-        writer.write_all(b"\n")?;
-    }
-    Ok(())
+    write_lines(&records::findings::fields(), findings, writer)
 }

@@ -2,7 +2,8 @@
 
 use super::chargeback::{Basis, TableV1};
 use super::findings::{FindingsV1, KnownV1};
-use super::v1::{ChainV1, QueryV1, WindowV1};
+use super::v1::WindowV1;
+use crate::model::chain::{Chain, QueryExecution};
 use crate::model::finding::{Finding, Previous, Severity};
 use crate::model::money::exact;
 use crate::model::text::Text;
@@ -11,6 +12,8 @@ use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
 use crate::output::report::{
     Flow, Gap, ListedChain, Moment, Night, Path, Place, Places, TopQuery, TopUse, Unseen,
 };
+use crate::records;
+use crate::records::field::{Fields, Value as Record};
 use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -229,16 +232,16 @@ impl<'a> MomentV1<'a> {
 #[derive(Serialize)]
 struct ListedChainV1<'a> {
     finding_ids: &'a [&'a str],
-    chain: ChainV1<'a>,
+    chain: Record,
     timeline: Vec<MomentV1<'a>>,
     events_left_out: u64,
 }
 
 impl<'a> ListedChainV1<'a> {
-    fn of(listed: &'a ListedChain<'a>) -> Self {
+    fn of(listed: &'a ListedChain<'a>, fields: &Fields<'_, Chain>) -> Self {
         Self {
             finding_ids: &listed.finding_ids,
-            chain: ChainV1::of(listed.chain),
+            chain: fields.read(listed.chain),
             timeline: listed.timeline.iter().map(MomentV1::of).collect(),
             events_left_out: listed.events_left_out,
         }
@@ -318,18 +321,18 @@ struct TopQueryV1<'a> {
     consumer_name: Option<&'a Text>,
     data_source_arn: Option<&'a Text>,
     quick_user: Option<&'a Text>,
-    query: QueryV1<'a>,
+    query: Record,
 }
 
 impl<'a> TopQueryV1<'a> {
-    fn of(top: &TopQuery<'a>) -> Self {
+    fn of(top: &TopQuery<'a>, fields: &Fields<'_, QueryExecution>) -> Self {
         Self {
             chain_id: &top.chain.chain_id,
             consumer_account_id: top.chain.consumer_account_id.as_ref(),
             consumer_name: top.chain.consumer_name.as_ref(),
             data_source_arn: top.chain.data_source_arn.as_ref(),
             quick_user: top.chain.quick_user.as_ref().map(|user| &user.name),
-            query: QueryV1::of(top.query),
+            query: fields.read(top.query),
         }
     }
 }
@@ -416,6 +419,8 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let (audit, part, findings) = (material.audit, material.part, material.findings);
     let shown: Vec<&Finding> = findings.findings.iter().collect();
     let (sums, tops) = (&night.sums, &night.tops);
+    let of_chain = records::chains::fields();
+    let of_query = records::queries::execution_fields();
     let document = ReportV1 {
         schema: REPORT_SCHEMA,
         program_version: env!("CARGO_PKG_VERSION"),
@@ -437,7 +442,12 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         flow: FlowV1::of(&night.flow),
         chains: ChainsV1 {
             total: night.listed.total,
-            listed: night.listed.chains.iter().map(ListedChainV1::of).collect(),
+            listed: night
+                .listed
+                .chains
+                .iter()
+                .map(|one| ListedChainV1::of(one, &of_chain))
+                .collect(),
         },
         trends: audit
             .trends
@@ -446,7 +456,11 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
             .collect(),
         chargeback: TableV1::of(Basis::of_part(audit, part), material.chargeback),
         top: TopV1 {
-            queries: tops.queries.iter().map(TopQueryV1::of).collect(),
+            queries: tops
+                .queries
+                .iter()
+                .map(|one| TopQueryV1::of(one, &of_query))
+                .collect(),
             user_count: tops.user_count,
             users: tops.users.iter().map(TopUseV1::of).collect(),
             data_source_count: tops.data_source_count,

@@ -1,16 +1,17 @@
 //! What was verified, version 1 (`docs/output-v1.md`).
 
-use super::v1::WindowV1;
+use super::v1::{WindowV1, write_lines};
 use crate::model::integrity::{
-    DigestPlace, Fault, PlaceVerified, Tally, Unchecked, Uncovered, Verification,
+    DigestPlace, PlaceVerified, Tally, Unchecked, Uncovered, Verification,
 };
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use crate::records;
+use crate::records::field::Value;
 use serde::Serialize;
 use std::io::{self, Write};
 
 const SCHEMA: &str = "qs-audit/verification/v1";
-const FAULT_SCHEMA: &str = "qs-audit/verification-fault/v1";
 
 /// Faults that a document about something else names.
 const FAULTS_MAX: usize = 1000;
@@ -30,7 +31,7 @@ pub(super) struct VerificationV1<'a> {
     total: CountsV1,
     places: Vec<PlaceV1<'a>>,
     fault_count: usize,
-    faults: Vec<FaultV1<'a>>,
+    faults: Vec<Value>,
     uncovered: Vec<UncoveredV1<'a>>,
     unchecked_count: u64,
     unchecked: Vec<UncheckedV1<'a>>,
@@ -62,24 +63,6 @@ struct PlaceV1<'a> {
     region: &'a Text,
     trail: Option<&'a Text>,
     counts: CountsV1,
-}
-
-#[derive(Serialize)]
-struct FaultV1<'a> {
-    account_id: &'a Text,
-    region: &'a Text,
-    trail: Option<&'a Text>,
-    at: Option<UtcSecond>,
-    file: &'static str,
-    object: &'a Text,
-    fault: &'static str,
-    message: String,
-}
-
-#[derive(Serialize)]
-struct FaultLineV1<'a> {
-    schema: &'static str,
-    fault: FaultV1<'a>,
 }
 
 #[derive(Serialize)]
@@ -129,21 +112,6 @@ impl CountsV1 {
     }
 }
 
-impl<'a> FaultV1<'a> {
-    fn of(fault: &'a Fault) -> Self {
-        Self {
-            account_id: &fault.place.account_id,
-            region: &fault.place.region,
-            trail: fault.place.trail.as_ref(),
-            at: fault.at,
-            file: fault.file.as_str(),
-            object: &fault.object,
-            fault: fault.kind.code(),
-            message: fault.kind.words(),
-        }
-    }
-}
-
 impl<'a> UncoveredV1<'a> {
     fn of(uncovered: &'a Uncovered) -> Self {
         Self {
@@ -186,13 +154,14 @@ impl<'a> VerificationV1<'a> {
             trail: place.trail.as_ref(),
             counts: CountsV1::of(counts),
         };
+        let fields = records::verification::fault_fields();
         let faults = verification.faults.iter().take(faults_max);
         Self {
             is_faulty: verification.is_faulty(),
             total: CountsV1::of(&verification.total()),
             places: verification.places.iter().map(place).collect(),
             fault_count: verification.faults.len(),
-            faults: faults.map(FaultV1::of).collect(),
+            faults: faults.map(|fault| fields.read(fault)).collect(),
             uncovered: verification.uncovered.iter().map(UncoveredV1::of).collect(),
             unchecked_count: verification.unchecked_count(),
             unchecked: verification.unchecked.iter().map(UncheckedV1::of).collect(),
@@ -222,13 +191,6 @@ pub fn write_json(verification: &Verification, writer: &mut dyn Write) -> io::Re
 ///
 /// When the writer fails.
 pub fn write_jsonl(verification: &Verification, writer: &mut dyn Write) -> io::Result<()> {
-    for fault in &verification.faults {
-        let line = FaultLineV1 {
-            schema: FAULT_SCHEMA,
-            fault: FaultV1::of(fault),
-        };
-        serde_json::to_writer(&mut *writer, &line)?;
-        writer.write_all(b"\n")?;
-    }
-    Ok(())
+    let fields = records::verification::fields();
+    write_lines(&fields, &verification.faults, writer)
 }

@@ -103,7 +103,7 @@ pub(super) fn flow<'a>(chains: &[&'a Chain], named: &Named<'a>) -> Flow<'a> {
 }
 
 fn add<'a>(chain: &'a Chain, named: &Named<'a>, paths: &mut BTreeMap<Key<'a>, Path<'a>>) {
-    let run_as = chain.run_as_session.as_ref();
+    let run_as = chain.run_as_session();
     let hub_role_arn = run_as.and_then(|session| session.role_arn.as_ref());
     let consumer = chain.consumer_session.as_ref();
     let consumer_role_arn = consumer.and_then(|session| session.role_arn.as_ref());

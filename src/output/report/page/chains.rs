@@ -265,7 +265,7 @@ fn facts(chain: &Chain) -> Vec<(&'static str, Shown)> {
         }
     };
     add("Data source", chain.data_source_arn.as_deref());
-    if let Some(session) = &chain.run_as_session {
+    if let Some(session) = chain.run_as_session() {
         add("Role in the hub", session.role_arn.as_deref());
         add("assumed by", session.assumed_by.as_deref());
     }

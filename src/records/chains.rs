@@ -1,0 +1,302 @@
+//! Chains: one record for each session of a consumer role.
+
+use super::field::{Fields, Place, Value};
+use super::flat;
+use super::hops::session_fields;
+use super::queries::execution_fields;
+use crate::model::chain::{
+    Chain, ChainPath, ChainStatus, Confidence, Missing, MissingPart, QuickUser, RoleSession,
+};
+use crate::model::integrity::Integrity;
+use crate::model::table::Table;
+
+/// The JSON schema of a chain.
+pub const SCHEMA: &str = "qs-audit/chain/v1";
+
+fn lacks(chain: &Chain, part: MissingPart) -> bool {
+    chain.missing.iter().any(|missing| missing.part == part)
+}
+
+/// Returns whether a copy of the hop into the consumer was read; `None` without a hop.
+fn has_copy(chain: &Chain, copy: MissingPart) -> Option<bool> {
+    let has_hop = chain.path != ChainPath::Direct && chain.consumer_session.is_some();
+    has_hop.then(|| !lacks(chain, copy) && !lacks(chain, MissingPart::ConsumerSession))
+}
+
+/// The fields of a chain.
+#[must_use]
+pub fn fields<'a>() -> Fields<'a, Chain> {
+    let links = with_accounts(with_identity(Fields::new()));
+    let queries = with_queries(with_sessions(links));
+    with_later_fields(queries)
+}
+
+fn with_identity(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
+    fields
+        .schema(SCHEMA)
+        .string(
+            "chain_id",
+            "`c-` and 12 hex digits of the consumer account, the role's and the session's name, \
+             the creation second and the issued key: the same whatever window, order or copy was \
+             read",
+            |chain| Some(chain.chain_id.clone()),
+        )
+        .word(
+            "path",
+            "`session` is listed with `--all-sessions` only",
+            ChainPath::ALL.map(ChainPath::as_str),
+            |chain| Some(chain.path.as_str()),
+        )
+        .word(
+            "status",
+            "how much of it was read",
+            ChainStatus::ALL.map(ChainStatus::as_str),
+            |chain| Some(chain.status.as_str()),
+        )
+        .records(
+            "missing",
+            "parts that were not read. One copy proves its hop, so a missing copy alone makes no \
+             chain partial",
+            missing_fields(),
+            |chain, each| chain.missing.iter().for_each(each),
+        )
+        .word(
+            "confidence",
+            "the least sure link",
+            Confidence::ALL.map(Confidence::as_str),
+            |chain| Some(chain.confidence.as_str()),
+        )
+        .timestamp(
+            "started_at",
+            "when the consumer session was made; else the first event",
+            |chain| Some(chain.started_at),
+        )
+        .timestamp("last_activity_at", "the last event", |chain| {
+            Some(chain.last_activity_at)
+        })
+}
+
+fn missing_fields<'a>() -> Fields<'a, Missing> {
+    Fields::new()
+        .word(
+            "what",
+            "the part",
+            MissingPart::ALL.map(MissingPart::as_str),
+            |missing: &Missing| Some(missing.part.as_str()),
+        )
+        .string(
+            "why",
+            "the reason, where it is known",
+            |missing: &Missing| missing.why.clone(),
+        )
+        .always_known(&["what"])
+}
+
+fn with_accounts(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
+    fields
+        .text("hub_account_id", "the hub", |chain| {
+            chain.hub_account_id.clone()
+        })
+        .text(
+            "consumer_account_id",
+            "the consumer: the account of the consumer session, which pays",
+            |chain| chain.consumer_account_id.clone(),
+        )
+        .text(
+            "consumer_name",
+            "the declared name of the consumer",
+            |chain| chain.consumer_name.clone(),
+        )
+        .text(
+            "business_unit",
+            "the declared business unit of the consumer",
+            |chain| chain.business_unit.clone(),
+        )
+        .text(
+            "data_source_arn",
+            "the external id, if it is the ARN of a Quick data source",
+            |chain| chain.data_source_arn.clone(),
+        )
+}
+
+fn with_sessions(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
+    fields
+        .record(
+            "run_as_session",
+            "the first session; null in chains of one session",
+            session_fields(),
+            Chain::run_as_session,
+        )
+        .record(
+            "consumer_session",
+            "the session whose credentials ran the queries",
+            session_fields(),
+            |chain: &Chain| chain.consumer_session.as_ref(),
+        )
+}
+
+fn with_queries(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
+    fields
+        .records(
+            "queries",
+            "queries submitted in the window, by time",
+            execution_fields(),
+            |chain, each| chain.queries.iter().for_each(each),
+        )
+        .placed(Place::OtherTable)
+        .integer("query_count", "how many they are", |chain| {
+            Some(chain.queries.len() as u64)
+        })
+        .integer(
+            "bytes_scanned",
+            "their data scanned, as far as statistics were read; null where nothing is known",
+            Chain::bytes_scanned,
+        )
+        .integer(
+            "bytes_billed",
+            "their data billed, as far as statistics were read",
+            Chain::bytes_billed,
+        )
+        .decimal(
+            "estimated_cost_usd",
+            "their estimated cost, as far as statistics were read",
+            Chain::estimated_cost_usd,
+        )
+        .integer(
+            "queries_without_statistics",
+            "queries that these totals exclude",
+            |chain| Some(chain.queries_without_statistics()),
+        )
+        .integer(
+            "call_count",
+            "events linked to the consumer session in the window",
+            |chain| Some(chain.call_count()),
+        )
+        .object("calls", "the same by `service:EventName`", |chain| {
+            let calls = chain.calls.iter();
+            calls
+                .map(|(action, count)| (action.to_string(), (*count).into()))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        })
+}
+
+fn with_later_fields(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
+    fields
+        .record(
+            "quick_user",
+            "who used Quick; null where nothing says who, or several fit",
+            quick_user_fields(),
+            |chain: &Chain| chain.quick_user.as_ref(),
+        )
+        .texts(
+            "notes",
+            "remarks, among them the candidates of anything ambiguous",
+            |chain| Value::strings(&chain.notes),
+        )
+        .word(
+            "integrity",
+            "the worst integrity status of the log files that its events came from; null without \
+             `--verify`",
+            Integrity::ALL.map(Integrity::as_str),
+            |chain| chain.integrity.map(Integrity::as_str),
+        )
+        .records(
+            "hops",
+            "its role sessions in order, first to last",
+            hop_fields(),
+            |chain, each| chain.hops().for_each(each),
+        )
+        .day("day", "the UTC day of `started_at`", |chain| {
+            Some(chain.started_at.day())
+        })
+        .integer(
+            "duration_seconds",
+            "from `started_at` to `last_activity_at`",
+            |chain| Some(chain.started_at.distance(chain.last_activity_at)),
+        )
+        .boolean(
+            "has_hub_copy",
+            "whether the hub's copy of the hop into the consumer was read; null without such a hop",
+            |chain| has_copy(chain, MissingPart::HubCopy),
+        )
+        .boolean(
+            "has_consumer_copy",
+            "whether the consumer's copy of that hop was read",
+            |chain| has_copy(chain, MissingPart::ConsumerCopy),
+        )
+        .always_known(&[
+            "chain_id",
+            "path",
+            "status",
+            "confidence",
+            "started_at",
+            "last_activity_at",
+            "query_count",
+            "queries_without_statistics",
+            "call_count",
+            "day",
+            "duration_seconds",
+        ])
+}
+
+fn quick_user_fields<'a>() -> Fields<'a, QuickUser> {
+    Fields::new()
+        .text(
+            "name",
+            "the best name that the event has",
+            |user: &QuickUser| Some(user.name.clone()),
+        )
+        .word(
+            "confidence",
+            "`proven` by query id, else `probable`",
+            Confidence::ALL.map(Confidence::as_str),
+            |user: &QuickUser| Some(user.confidence.as_str()),
+        )
+        .text(
+            "resource_arn",
+            "the dashboard or analysis",
+            |user: &QuickUser| user.resource_arn.clone(),
+        )
+        .text("data_set_arn", "the data set", |user: &QuickUser| {
+            user.data_set_arn.clone()
+        })
+        .string("query_id", "Quick's own query id", |user: &QuickUser| {
+            user.query_id.as_ref().map(ToString::to_string)
+        })
+        .always_known(&["name", "confidence"])
+}
+
+/// A session as a chain lists it. The table `hops` has the other fields.
+fn hop_fields<'a>() -> Fields<'a, RoleSession> {
+    Fields::new()
+        .text("role_arn", "the role", |session: &RoleSession| {
+            session.role_arn.clone()
+        })
+        .text(
+            "access_key_id",
+            "the issued access key",
+            |session: &RoleSession| session.access_key_id.clone(),
+        )
+        .text(
+            "role_session_name",
+            "`roleSessionName`",
+            |session: &RoleSession| session.role_session_name.clone(),
+        )
+        .timestamp(
+            "assumed_at",
+            "when the role was assumed",
+            |session: &RoleSession| session.assumed_at,
+        )
+        .texts(
+            "event_ids",
+            "the AssumeRole events",
+            |session: &RoleSession| Value::strings(&session.event_ids),
+        )
+}
+
+/// One row for each chain.
+#[must_use]
+pub fn table(chains: &[&Chain]) -> Table {
+    flat::table("chains", &fields(), chains.iter().copied())
+}

@@ -1,0 +1,422 @@
+//! Fields of a record: the name, the type, the meaning and the value, written once.
+
+use crate::model::money::exact;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use std::borrow::Borrow;
+
+/// The type of a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// The identifier of the record's JSON schema. It is no column.
+    Schema(&'static str),
+    /// Text.
+    Text,
+    /// One of these words; of any words where there are none.
+    Word(Vec<&'static str>),
+    /// A whole number that is not negative: bytes, counts, seconds.
+    Integer,
+    /// An exact decimal.
+    Decimal,
+    /// True or false.
+    Boolean,
+    /// A UTC day.
+    Day,
+    /// A UTC second.
+    Timestamp,
+    /// An object of these fields.
+    Record(Vec<Description>),
+    /// A list.
+    List(Box<Kind>),
+    /// An object whose keys are not the same in every record.
+    Object,
+}
+
+/// A field without the function that reads it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Description {
+    /// The JSON key. Columns are named after it.
+    pub name: &'static str,
+    /// What it is, in Markdown.
+    pub about: &'static str,
+    /// The type.
+    pub kind: Kind,
+    /// How it looks in tables.
+    pub place: Place,
+    /// Whether it is known in every record.
+    pub is_always_known: bool,
+}
+
+/// How a field looks in tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A column of its own; of an object, one for each of its fields, with the
+    /// object's name in front.
+    Column,
+    /// The fields of the object are fields of the row: no name stands in front.
+    Row,
+    /// No column: other tables have a row for each element.
+    OtherTable,
+}
+
+/// A value of a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Unknown.
+    Null,
+    /// Text that others share.
+    Text(Text),
+    /// Text of a fixed set.
+    Word(&'static str),
+    /// Text made for this record.
+    String(String),
+    /// A whole number.
+    Integer(u64),
+    /// An exact decimal.
+    Decimal(Decimal),
+    /// True or false.
+    Boolean(bool),
+    /// A UTC day.
+    Day(Date),
+    /// A UTC second.
+    Timestamp(UtcSecond),
+    /// An object of known fields.
+    Record(Vec<(&'static str, Value)>),
+    /// A list.
+    List(Vec<Value>),
+    /// An object whose keys are not known in advance.
+    Object(serde_json::Value),
+}
+
+impl Value {
+    /// A list of texts that others share.
+    pub fn texts<'t>(texts: impl IntoIterator<Item = &'t Text>) -> Self {
+        Self::List(texts.into_iter().cloned().map(Self::Text).collect())
+    }
+
+    /// A list of anything that can be written as text.
+    pub fn strings<T: ToString>(items: impl IntoIterator<Item = T>) -> Self {
+        let items = items.into_iter();
+        Self::List(items.map(|item| Self::String(item.to_string())).collect())
+    }
+}
+
+/// Decimals are strings with all of their digits; days and times are text.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Word(word) => serializer.serialize_str(word),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Integer(number) => serializer.serialize_u64(*number),
+            Self::Decimal(amount) => serializer.serialize_str(&exact(*amount)),
+            Self::Boolean(value) => serializer.serialize_bool(*value),
+            Self::Day(day) => serializer.collect_str(day),
+            Self::Timestamp(second) => second.serialize(serializer),
+            Self::Record(members) => {
+                let mut map = serializer.serialize_map(Some(members.len()))?;
+                for (name, value) in members {
+                    map.serialize_entry(name, value)?;
+                }
+                map.end()
+            }
+            Self::List(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    list.serialize_element(item)?;
+                }
+                list.end()
+            }
+            Self::Object(object) => object.serialize(serializer),
+        }
+    }
+}
+
+/// Records as a list, read one by one as they are written.
+pub struct Listed<'l, 'r, R, B> {
+    fields: &'l Fields<'r, R>,
+    records: &'l [B],
+}
+
+impl<R, B: Borrow<R>> Serialize for Listed<'_, '_, R, B> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let records = self.records.iter();
+        serializer.collect_seq(records.map(|record| self.fields.read(record.borrow())))
+    }
+}
+
+type Read<'r, R> = Box<dyn Fn(&R) -> Value + 'r>;
+
+/// The fields of one kind of record, in the order of its JSON keys. New fields come last.
+pub struct Fields<'r, R> {
+    descriptions: Vec<Description>,
+    readers: Vec<Read<'r, R>>,
+}
+
+impl<R> Default for Fields<'_, R> {
+    fn default() -> Self {
+        Self {
+            descriptions: Vec::new(),
+            readers: Vec::new(),
+        }
+    }
+}
+
+impl<'r, R> Fields<'r, R> {
+    /// No fields yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The fields without their values.
+    #[must_use]
+    pub fn descriptions(&self) -> &[Description] {
+        &self.descriptions
+    }
+
+    /// The record as a value.
+    #[must_use]
+    pub fn read(&self, record: &R) -> Value {
+        let members = self.descriptions.iter().zip(&self.readers);
+        Value::Record(
+            members
+                .map(|(field, read)| (field.name, read(record)))
+                .collect(),
+        )
+    }
+
+    /// Records as a list.
+    #[must_use]
+    pub fn list<'l, B: Borrow<R>>(&'l self, records: &'l [B]) -> Listed<'l, 'r, R, B> {
+        Listed {
+            fields: self,
+            records,
+        }
+    }
+
+    fn with(
+        mut self,
+        name: &'static str,
+        about: &'static str,
+        kind: Kind,
+        read: impl Fn(&R) -> Value + 'r,
+    ) -> Self {
+        self.descriptions.push(Description {
+            name,
+            about,
+            kind,
+            place: Place::Column,
+            is_always_known: false,
+        });
+        self.readers.push(Box::new(read));
+        self
+    }
+
+    /// Says that the last field has a place in tables other than a column.
+    #[must_use]
+    pub fn placed(mut self, place: Place) -> Self {
+        if let Some(last) = self.descriptions.last_mut() {
+            last.place = place;
+        }
+        self
+    }
+
+    /// Says which fields are known in every record.
+    #[must_use]
+    pub fn always_known(mut self, names: &[&str]) -> Self {
+        for field in &mut self.descriptions {
+            field.is_always_known |= names.contains(&field.name);
+        }
+        self
+    }
+
+    /// The identifier of the JSON schema.
+    #[must_use]
+    pub fn schema(self, id: &'static str) -> Self {
+        let about = "which record this is, and its version";
+        self.with("schema", about, Kind::Schema(id), move |_| Value::Word(id))
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text(
+        self,
+        name: &'static str,
+        about: &'static str,
+        read: impl Fn(&R) -> Option<Text> + 'r,
+    ) -> Self {
+        self.with(name, about, Kind::Text, move |record| {
+            read(record).map_or(Value::Null, Value::Text)
+        })
+    }
+
+    /// A text made for each record.
+    #[must_use]
+    pub fn string(
+        self,
+        name: &'static str,
+        about: &'static str,
+        read: impl Fn(&R) -> Option<String> + 'r,
+    ) -> Self {
+        self.with(name, about, Kind::Text, move |record| {
+            read(record).map_or(Value::Null, Value::String)
+        })
+    }
+
+    /// One of a few words; no words for a set that grows.
+    #[must_use]
+    pub fn word(
+        self,
+        name: &'static str,
+        about: &'static str,
+        words: impl IntoIterator<Item = &'static str>,
+        read: impl Fn(&R) -> Option<&'static str> + 'r,
+    ) -> Self {
+        let kind = Kind::Word(words.into_iter().collect());
+        self.with(name, about, kind, move |record| {
+            read(record).map_or(Value::Null, Value::Word)
+        })
+    }
+
+    /// A whole number.
+    #[must_use]
+    pub fn integer(
+        self,
+        name: &'static str,
+        about: &'static str,
+        read: impl Fn(&R) -> Option<u64> + 'r,
+    ) -> Self {
+        self.with(name, about, Kind::Integer, move |record| {
+            read(record).map_or(Value::Null, Value::Integer)
+        })
+    }
+
+    /// An exact decimal.
+    #[must_use]
+    pub fn decimal(
+        self,
+        name: &'static str,
+        about: &'static str,
+        read: impl Fn(&R) -> Option<Decimal> + 'r,
+    ) -> Self {
+        self.with(name, about, Kind::Decimal, move |record| {
+            read(record).map_or(Value::Null, Value::Decimal)
+        })
+    }
+
+    /// A truth value.
+    #[must_use]
+    pub fn boolean(
+        self,
+        name: &'static str,
+        about: &'static str,
+        read: impl Fn(&R) -> Option<bool> + 'r,
+    ) -> Self {
+        self.with(name, about, Kind::Boolean, move |record| {
+            read(record).map_or(Value::Null, Value::Boolean)
+        })
+    }
+
+    /// A UTC day.
+    #[must_use]
+    pub fn day(
+        self,
+        name: &'static str,
+        about: &'static str,
+        read: impl Fn(&R) -> Option<Date> + 'r,
+    ) -> Self {
+        self.with(name, about, Kind::Day, move |record| {
+            read(record).map_or(Value::Null, Value::Day)
+        })
+    }
+
+    /// A UTC second.
+    #[must_use]
+    pub fn timestamp(
+        self,
+        name: &'static str,
+        about: &'static str,
+        read: impl Fn(&R) -> Option<UtcSecond> + 'r,
+    ) -> Self {
+        self.with(name, about, Kind::Timestamp, move |record| {
+            read(record).map_or(Value::Null, Value::Timestamp)
+        })
+    }
+
+    /// An object whose fields are listed elsewhere; null where there is none.
+    #[must_use]
+    pub fn record<S: 'r>(
+        self,
+        name: &'static str,
+        about: &'static str,
+        fields: Fields<'r, S>,
+        read: impl for<'x> Fn(&'x R) -> Option<&'x S> + 'r,
+    ) -> Self {
+        let kind = Kind::Record(fields.descriptions.clone());
+        self.with(name, about, kind, move |record| {
+            read(record).map_or(Value::Null, |inner| fields.read(inner))
+        })
+    }
+
+    /// A list of texts.
+    #[must_use]
+    pub fn texts(
+        self,
+        name: &'static str,
+        about: &'static str,
+        read: impl Fn(&R) -> Value + 'r,
+    ) -> Self {
+        self.with(name, about, Kind::List(Box::new(Kind::Text)), read)
+    }
+
+    /// A list of objects. `read` hands each of them to the function that it is given.
+    #[must_use]
+    pub fn records<S: 'r>(
+        self,
+        name: &'static str,
+        about: &'static str,
+        fields: Fields<'r, S>,
+        read: impl Fn(&R, &mut dyn FnMut(&S)) + 'r,
+    ) -> Self {
+        let kind = Kind::List(Box::new(Kind::Record(fields.descriptions.clone())));
+        self.with(name, about, kind, move |record| {
+            let mut items = Vec::new();
+            read(record, &mut |item| items.push(fields.read(item)));
+            Value::List(items)
+        })
+    }
+
+    /// An object whose keys differ from record to record.
+    #[must_use]
+    pub fn object(
+        self,
+        name: &'static str,
+        about: &'static str,
+        read: impl Fn(&R) -> serde_json::Value + 'r,
+    ) -> Self {
+        self.with(name, about, Kind::Object, move |record| {
+            Value::Object(read(record))
+        })
+    }
+
+    /// The fields of another list, read through `through`.
+    #[must_use]
+    pub fn all_of<S: 'r>(
+        mut self,
+        fields: Fields<'r, S>,
+        through: impl for<'x> Fn(&'x R) -> &'x S + Copy + 'r,
+    ) -> Self {
+        self.descriptions.extend(fields.descriptions);
+        for read in fields.readers {
+            self.readers
+                .push(Box::new(move |record| read(through(record))));
+        }
+        self
+    }
+}

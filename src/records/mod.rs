@@ -1,0 +1,25 @@
+//! Records: one list of fields each. Every format is written from it.
+//!
+//! | what | file |
+//! |---|---|
+//! | fields and values | [`mod@field`] |
+//! | records as tables | [`mod@flat`] |
+//! | records as JSON Schema | [`mod@schema`] |
+//! | chains, hops and queries | [`mod@chains`], [`mod@hops`], [`mod@queries`] |
+//! | findings | [`mod@findings`] |
+//! | charges | [`mod@charges`] |
+//! | all of them | [`mod@list`] |
+//! | `docs/records-v1.md` | [`mod@reference`] |
+//! | verification faults | [`mod@verification`] |
+
+pub mod chains;
+pub mod charges;
+pub mod field;
+pub mod findings;
+pub mod flat;
+pub mod hops;
+pub mod list;
+pub mod queries;
+pub mod reference;
+pub mod schema;
+pub mod verification;

@@ -1,0 +1,73 @@
+//! Records as JSON Schema (draft 2020-12).
+
+use super::field::{Description, Kind};
+use serde_json::{Map, Value, json};
+
+/// The JSON Schema of a record with these fields. Every key is in every record, and no
+/// other key is.
+#[must_use]
+pub fn json_schema(title: &str, fields: &[Description]) -> Value {
+    let mut schema = object(fields);
+    let head = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+    });
+    if let (Value::Object(schema), Value::Object(head)) = (&mut schema, head) {
+        schema.extend(head);
+    }
+    schema
+}
+
+fn object(fields: &[Description]) -> Value {
+    let property = |field: &Description| {
+        let mut property = of_kind(&field.kind);
+        if !field.is_always_known {
+            property = or_null(property);
+        }
+        if let Value::Object(property) = &mut property {
+            property.insert("description".to_owned(), field.about.into());
+        }
+        (field.name.to_owned(), property)
+    };
+    let properties: Map<String, Value> = fields.iter().map(property).collect();
+    let required: Vec<&str> = fields.iter().map(|field| field.name).collect();
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+        "required": required,
+    })
+}
+
+/// The same schema, or null. Lists, open objects and constants are always known.
+fn or_null(mut schema: Value) -> Value {
+    if let Some(Value::Array(words)) = schema.get_mut("enum") {
+        words.push(Value::Null);
+    } else if let Some(kind) = schema.get("type").cloned()
+        && (is_scalar(&kind) || schema.get("required").is_some())
+    {
+        schema["type"] = json!([kind, "null"]);
+    }
+    schema
+}
+
+fn is_scalar(kind: &Value) -> bool {
+    matches!(kind.as_str(), Some("string" | "integer" | "boolean"))
+}
+
+fn of_kind(kind: &Kind) -> Value {
+    match kind {
+        Kind::Schema(id) => json!({"const": id}),
+        Kind::Text => json!({"type": "string"}),
+        Kind::Word(words) if words.is_empty() => json!({"type": "string"}),
+        Kind::Word(words) => json!({"enum": words}),
+        Kind::Integer => json!({"type": "integer", "minimum": 0}),
+        Kind::Decimal => json!({"type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$"}),
+        Kind::Boolean => json!({"type": "boolean"}),
+        Kind::Day => json!({"type": "string", "format": "date"}),
+        Kind::Timestamp => json!({"type": "string", "format": "date-time"}),
+        Kind::Record(fields) => object(fields),
+        Kind::List(items) => json!({"type": "array", "items": of_kind(items)}),
+        Kind::Object => json!({"type": "object"}),
+    }
+}
