@@ -45,11 +45,11 @@ fn account(number: u32) -> Text {
     format!("{:012}", 100_000 + number).into()
 }
 
-fn id(number: u32) -> OpaqueId {
+fn id<I: From<OpaqueId>>(number: u32) -> I {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&number.wrapping_mul(2_654_435_761).to_be_bytes());
     bytes[4..8].copy_from_slice(&number.to_be_bytes());
-    OpaqueId::Uuid(bytes)
+    I::from(OpaqueId::Uuid(bytes))
 }
 
 /// A chain of the demo, as it is.

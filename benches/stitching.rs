@@ -16,6 +16,7 @@ mod measure;
 use measure::peak_megabytes;
 use qs_audit::model::event::{Content, Detail, Event, Issue, Place, StartQuery};
 use qs_audit::model::identity::Identity;
+use qs_audit::model::ids::{EventId, QueryExecutionId, SharedEventId};
 use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::Topology;
@@ -56,7 +57,7 @@ impl Maker {
                 record: record % 1000,
             },
             content: Content {
-                id: OpaqueId::Uuid(id),
+                id: EventId::from(OpaqueId::Uuid(id)),
                 time: UtcSecond::from_unix(START + second),
                 recipient_account_id: Some(account.clone()),
                 region: Some(self.region.clone()),
@@ -104,7 +105,7 @@ fn session(
         issued_key_id: Some(key),
         assumed_role_id: Some(id),
         expires_at: Some(UtcSecond::from_unix(START + second + 3600)),
-        shared_event_id: Some(OpaqueId::Uuid(shared)),
+        shared_event_id: Some(SharedEventId::from(OpaqueId::Uuid(shared))),
         ..Issue::default()
     };
     (identity, issue)
@@ -184,7 +185,7 @@ fn events() -> Vec<Event> {
             id[..4].copy_from_slice(&number.to_be_bytes());
             id[4] = query;
             let asked = StartQuery {
-                query_execution_id: Some(OpaqueId::Uuid(id)),
+                query_execution_id: Some(QueryExecutionId::from(OpaqueId::Uuid(id))),
                 ..StartQuery::default()
             };
             maker.put(

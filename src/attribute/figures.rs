@@ -4,7 +4,7 @@ use super::bytes::billed_bytes;
 use super::price::Pricing;
 use crate::model::chain::Chain;
 use crate::model::execution::{QueryFigures, QueryStatistics, Statistics, StatisticsCoverage};
-use crate::model::text::OpaqueId;
+use crate::model::ids::QueryExecutionId;
 use hashbrown::HashSet;
 use jiff::civil::Date;
 
@@ -26,7 +26,7 @@ pub fn join_statistics(
     };
     // Queries of one chain are of one day, or two.
     let mut today = (i64::MIN, Date::default());
-    let mut used: HashSet<&OpaqueId> = HashSet::with_capacity(statistics.by_id.len());
+    let mut used: HashSet<&QueryExecutionId> = HashSet::with_capacity(statistics.by_id.len());
     for query in chains.iter_mut().flat_map(|chain| &mut chain.queries) {
         let Some(id) = &query.query_execution_id else {
             continue;

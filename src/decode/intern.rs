@@ -56,11 +56,11 @@ impl Interner {
     }
 
     /// An id, as it was logged.
-    pub(super) fn id(&mut self, id: &str) -> OpaqueId {
-        match OpaqueId::new(id) {
+    pub(super) fn id<I: From<OpaqueId>>(&mut self, id: &str) -> I {
+        I::from(match OpaqueId::new(id) {
             OpaqueId::Uuid(bytes) => OpaqueId::Uuid(bytes),
             OpaqueId::Other(_) => OpaqueId::Other(self.text(id)),
-        }
+        })
     }
 
     fn bounded(&mut self, text: &str, bytes_max: usize) -> Text {

@@ -8,7 +8,8 @@ use super::redact::scrubbed_message;
 use crate::model::coverage::{RejectReason, Sibling};
 use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
 use crate::model::identity::{Identity, session_name_in_arn};
-use crate::model::text::{OpaqueId, Text};
+use crate::model::ids::{EventId, QueryExecutionId};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde::Deserialize;
 use serde_json::Value;
@@ -368,7 +369,7 @@ fn is_known_version(version: Option<&RawValue>) -> bool {
 }
 
 /// An id for a record without one: the digest of its text as compact JSON.
-fn digest_id(text: &str) -> OpaqueId {
+fn digest_id(text: &str) -> EventId {
     let canonical = serde_json::from_str::<Value>(text).map(|mut value| {
         value.sort_all_objects();
         value.to_string()
@@ -378,7 +379,7 @@ fn digest_id(text: &str) -> OpaqueId {
     for byte in &digest {
         let _ = write!(id, "{byte:02x}");
     }
-    OpaqueId::new(&id)
+    EventId::new(&id)
 }
 
 fn identity_of(raw: &RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> {
@@ -404,7 +405,7 @@ fn identity_of(raw: &RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> 
 }
 
 /// The event that an `UPDATED_DATA` addendum replaces.
-fn replaced_by(addendum: Option<&RawValue>, interner: &mut Interner) -> Option<OpaqueId> {
+fn replaced_by(addendum: Option<&RawValue>, interner: &mut Interner) -> Option<EventId> {
     let addendum = ObjectText::of(Some(addendum?));
     let addendum: RawAddendum<'_> = addendum.read();
     let is_update = addendum.reason.get() == Some("UPDATED_DATA");
@@ -584,7 +585,7 @@ fn query_reference(raw: &RawRecord<'_>, interner: &mut Interner) -> Detail {
     let many = asked.query_execution_ids;
     note_list("queryExecutionIds", many.count, many.kept.len(), interner);
     let one = asked.query_execution_id.get().into_iter();
-    let ids: Box<[OpaqueId]> = one
+    let ids: Box<[QueryExecutionId]> = one
         .chain(many.kept.iter().map(String::as_str))
         .map(|id| interner.id(id))
         .collect();
@@ -606,7 +607,7 @@ fn data_access(raw: &RawRecord<'_>) -> Detail {
         words.find(|word| word.len() == 36 && uuid::Uuid::try_parse(word).is_ok())
     });
     id.map_or(Detail::None, |id| {
-        Detail::QueryReference(Box::new([OpaqueId::new(id)]))
+        Detail::QueryReference(Box::new([QueryExecutionId::new(id)]))
     })
 }
 

@@ -6,9 +6,10 @@
 
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
+use crate::model::ids::{QueryExecutionId, QuickQueryId};
 use crate::model::json::{for_each_of, is_list};
 use crate::model::money::parse_decimal;
-use crate::model::text::{OpaqueId, Text};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -246,7 +247,7 @@ impl Reader<'_> {
 fn statistics(
     raw: &RawExecution<'_>,
     quick_query_id: fn(&str) -> Option<&str>,
-) -> Result<(OpaqueId, QueryStatistics), Refusal> {
+) -> Result<(QueryExecutionId, QueryStatistics), Refusal> {
     let id = text_of(raw.query_execution_id, "QueryExecutionId")?
         .filter(|id| !id.is_empty())
         .ok_or_else(|| bad("QueryExecutionId", "is missing"))?;
@@ -268,7 +269,7 @@ fn statistics(
     let completed = status.and_then(|status| status.completion_date_time);
     let submitted = status.and_then(|status| status.submission_date_time);
     Ok((
-        OpaqueId::new(&id),
+        QueryExecutionId::new(&id),
         QueryStatistics {
             state,
             completed_at: moment_of(completed, "Status.CompletionDateTime")?,
@@ -278,7 +279,10 @@ fn statistics(
             result_reused: flag_of(reused)?,
             dpu_count: dpu_of(figures.and_then(|figures| figures.dpu_count))?,
             work_group: text_of(raw.work_group, "WorkGroup")?.map(Text::from),
-            quick_query_id: sql.as_deref().and_then(quick_query_id).map(OpaqueId::new),
+            quick_query_id: sql
+                .as_deref()
+                .and_then(quick_query_id)
+                .map(QuickQueryId::new),
         },
     ))
 }
@@ -382,7 +386,7 @@ mod tests {
             let all = read(&text);
             assert_eq!(all.rejects.total(), 0, "{text}");
             assert_eq!(all.by_id.len(), 2, "{text}");
-            let one = &all.by_id[&OpaqueId::new("q-1")];
+            let one = &all.by_id[&QueryExecutionId::new("q-1")];
             assert_eq!(one.bytes_scanned, Some(123_456_789));
             assert_eq!(one.submitted_at, UtcSecond::parse("2026-07-01T10:00:11Z"));
             assert_eq!(one.completed_at, UtcSecond::parse("2026-07-01T10:00:19Z"));

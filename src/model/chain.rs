@@ -1,8 +1,9 @@
 //! The chain record: AssumeRole -> AssumeRole -> StartQueryExecution (design 3).
 
 use super::execution::QueryFigures;
+use super::ids::{EventId, QueryExecutionId, QuickQueryId};
 use super::integrity::Integrity;
-use super::text::{OpaqueId, Text};
+use super::text::Text;
 use super::time::UtcSecond;
 use rust_decimal::Decimal;
 use std::sync::Arc;
@@ -197,7 +198,7 @@ pub struct RoleSession {
     /// The inline policy of the AssumeRole.
     pub scope_down: ScopeDown,
     /// Event ids of the AssumeRole copies, sorted.
-    pub event_ids: Vec<OpaqueId>,
+    pub event_ids: Vec<EventId>,
 }
 
 /// The inline session policy of an AssumeRole.
@@ -218,7 +219,7 @@ pub struct ScopeDown {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryExecution {
     /// Athena's id; `None` where the call was refused.
-    pub query_execution_id: Option<OpaqueId>,
+    pub query_execution_id: Option<QueryExecutionId>,
     /// When it was submitted.
     pub started_at: UtcSecond,
     /// The Region it ran in.
@@ -232,7 +233,7 @@ pub struct QueryExecution {
     /// Why the call was refused.
     pub error_code: Option<Text>,
     /// The StartQueryExecution event.
-    pub event_id: OpaqueId,
+    pub event_id: EventId,
     /// How sure the link to the session is.
     pub confidence: Confidence,
     /// What it scanned and is billed for, where statistics of it were read.
@@ -285,7 +286,7 @@ pub struct QuickUser {
     /// The data set.
     pub data_set_arn: Option<Text>,
     /// Quick's own query id.
-    pub query_id: Option<OpaqueId>,
+    pub query_id: Option<QuickQueryId>,
 }
 
 /// An event of a chain.

@@ -1,7 +1,8 @@
 //! The slim event: what is kept of a CloudTrail record.
 
 use super::identity::Identity;
-use super::text::{OpaqueId, Text};
+use super::ids::{EventId, QueryExecutionId, QuickQueryId, RequestId, SharedEventId};
+use super::text::Text;
 use super::time::UtcSecond;
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ impl std::ops::Deref for Event {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Content {
     /// `eventID`; where a record has none, `sha256:` and the digest of its text.
-    pub id: OpaqueId,
+    pub id: EventId,
     /// `eventTime`.
     pub time: UtcSecond,
     /// `recipientAccountId`: whose trail got this copy; the caller's account
@@ -60,7 +61,7 @@ pub struct Content {
     /// What this kind of event says beyond that.
     pub detail: Detail,
     /// The event this one replaces, if it is an `UPDATED_DATA` addendum.
-    pub replaces: Option<OpaqueId>,
+    pub replaces: Option<EventId>,
 }
 
 impl Content {
@@ -94,7 +95,7 @@ pub enum Detail {
     StartQuery(Box<StartQuery>),
     /// Another call that names query executions (`GetQueryResults`,
     /// `StopQueryExecution`, `lakeformation:GetDataAccess`, ...).
-    QueryReference(Box<[OpaqueId]>),
+    QueryReference(Box<[QueryExecutionId]>),
     /// Quick's `QueryDatabase`.
     QueryDatabase(Box<QueryDatabase>),
     /// A change to a role, a trail or a data source, or a bucket: its
@@ -129,16 +130,16 @@ pub struct Issue {
     /// `requestParameters` were left out for size.
     pub parameters_omitted: bool,
     /// `sharedEventID`.
-    pub shared_event_id: Option<OpaqueId>,
+    pub shared_event_id: Option<SharedEventId>,
     /// `requestID`.
-    pub request_id: Option<OpaqueId>,
+    pub request_id: Option<RequestId>,
 }
 
 /// What `athena:StartQueryExecution` asked for (facts.md 4.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StartQuery {
     /// `queryExecutionId`; absent where the call was refused.
-    pub query_execution_id: Option<OpaqueId>,
+    pub query_execution_id: Option<QueryExecutionId>,
     /// `workGroup`; absent means the default, `primary`.
     pub work_group: Option<Text>,
     /// `queryExecutionContext.catalog`.
@@ -149,7 +150,7 @@ pub struct StartQuery {
     pub output_location: Option<Text>,
     /// The Quick query id in the SQL's leading comment, in old logs that still
     /// hold SQL (facts.md 5.3). The SQL itself is never kept.
-    pub quick_query_id: Option<OpaqueId>,
+    pub quick_query_id: Option<QuickQueryId>,
     /// `requestParameters` were left out for size.
     pub parameters_omitted: bool,
 }
@@ -160,7 +161,7 @@ pub struct QueryDatabase {
     /// `dataSourceId`: an ARN or a bare id.
     pub data_source: Option<Text>,
     /// `queryId`.
-    pub query_id: Option<OpaqueId>,
+    pub query_id: Option<QuickQueryId>,
     /// `resourceId`: the dashboard or analysis.
     pub resource: Option<Text>,
     /// `dataSetId`.

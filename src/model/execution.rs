@@ -1,7 +1,8 @@
 //! What Athena says of a query execution after it ran (facts.md 4.2).
 
 use super::coverage::{RejectReason, Rejects};
-use super::text::{OpaqueId, Text};
+use super::ids::{QueryExecutionId, QuickQueryId};
+use super::text::Text;
 use super::time::UtcSecond;
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
@@ -121,14 +122,14 @@ pub struct QueryStatistics {
     /// The work group.
     pub work_group: Option<Text>,
     /// Quick's own query id, from a leading comment of the SQL (facts.md 5.3).
-    pub quick_query_id: Option<OpaqueId>,
+    pub quick_query_id: Option<QuickQueryId>,
 }
 
 /// Statistics as they were read from all given files.
 #[derive(Debug, Clone, Default)]
 pub struct Statistics {
     /// One for each query execution.
-    pub by_id: HashMap<OpaqueId, QueryStatistics>,
+    pub by_id: HashMap<QueryExecutionId, QueryStatistics>,
     /// Files read, whole or in part.
     pub files: u64,
     /// Executions told again with the same figures.
@@ -159,7 +160,7 @@ impl Statistics {
     /// Takes in one. Of two that differ the final one is kept, then the one that
     /// ended later, then the greater in every figure: never the one that came
     /// later, since files have no order.
-    pub fn add(&mut self, id: OpaqueId, statistics: QueryStatistics) {
+    pub fn add(&mut self, id: QueryExecutionId, statistics: QueryStatistics) {
         let rank = |of: &QueryStatistics| (of.state.is_final(), of.completed_at);
         match self.by_id.get_mut(&id) {
             None => {
@@ -248,9 +249,9 @@ mod tests {
         for told in [[&running, &done, &done], [&done, &running, &done]] {
             let mut all = Statistics::default();
             for one in told {
-                all.add(OpaqueId::new("q"), one.clone());
+                all.add(QueryExecutionId::new("q"), one.clone());
             }
-            assert_eq!(all.by_id[&OpaqueId::new("q")], done);
+            assert_eq!(all.by_id[&QueryExecutionId::new("q")], done);
             assert_eq!(all.updates + all.duplicates, 2);
         }
     }

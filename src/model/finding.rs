@@ -1,7 +1,8 @@
 //! What rules find (design.md section 5).
 
+use super::ids::EventId;
 use super::integrity::Integrity;
-use super::text::{OpaqueId, Text};
+use super::text::Text;
 use super::time::UtcSecond;
 use super::window::TimeWindow;
 use jiff::civil::Date;
@@ -168,7 +169,7 @@ pub struct Finding {
     /// How many chains there are.
     pub chain_count: u64,
     /// The first events, sorted by id.
-    pub event_ids: Vec<OpaqueId>,
+    pub event_ids: Vec<EventId>,
     /// How many events there are.
     pub event_count: u64,
     /// When it was first seen: in this run, or in the one it was compared with.

@@ -12,6 +12,7 @@ pub mod event;
 pub mod execution;
 pub mod finding;
 pub mod identity;
+pub mod ids;
 pub mod integrity;
 pub mod interest;
 pub mod inventory;

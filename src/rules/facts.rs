@@ -7,9 +7,10 @@ use crate::model::charge::Charge;
 use crate::model::coverage::Coverage;
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{RoleName, is_data_source_arn};
+use crate::model::ids::EventId;
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::inventory::Inventory;
-use crate::model::text::{OpaqueId, Text};
+use crate::model::text::Text;
 use crate::model::time::{UtcSecond, day_number};
 use crate::model::topology::{KnownRoles, Topology};
 use crate::model::window::TimeWindow;
@@ -401,7 +402,7 @@ fn active<'a>(chain: &'a Chain, given: &Given<'_>) -> Option<ActiveChain<'a>> {
 
 fn hops<'a>(given: &Given<'a>) -> Vec<Hop<'a>> {
     let mut hops: Vec<Hop<'a>> = Vec::new();
-    let mut known: HashMap<&'a OpaqueId, usize> = HashMap::new();
+    let mut known: HashMap<&'a EventId, usize> = HashMap::new();
     for chain in given.chains {
         for session in [chain.caller_session(), chain.consumer_session.as_ref()]
             .into_iter()

@@ -1,8 +1,9 @@
 //! What happened to one subject, gathered: a burst is one finding.
 
 use super::facts::Hop;
+use crate::model::ids::EventId;
 use crate::model::integrity::Integrity;
-use crate::model::text::{OpaqueId, Text};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Group {
     span: Option<(UtcSecond, UtcSecond)>,
     count: u64,
-    events: BTreeSet<OpaqueId>,
+    events: BTreeSet<EventId>,
     chains: BTreeSet<Text>,
     /// The chain to look at first, where one tells more than the others.
     lead: Option<Text>,
@@ -44,7 +45,7 @@ impl Group {
 
     pub(super) fn with_events<'e>(
         &mut self,
-        events: impl IntoIterator<Item = &'e OpaqueId>,
+        events: impl IntoIterator<Item = &'e EventId>,
     ) -> &mut Self {
         self.events.extend(events.into_iter().cloned());
         self
@@ -107,7 +108,7 @@ impl Group {
         self.count
     }
 
-    pub(super) fn events(&self) -> &BTreeSet<OpaqueId> {
+    pub(super) fn events(&self) -> &BTreeSet<EventId> {
         &self.events
     }
 

@@ -5,8 +5,9 @@ use super::group::Group;
 use crate::model::finding::{
     Evidence, FINDING_IDS_MAX, Finding, FindingStatus, RuleReport, RuleState, Severity, Subject,
 };
+use crate::model::ids::EventId;
 use crate::model::integrity::Integrity;
-use crate::model::text::{OpaqueId, Text, digest_id};
+use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use crate::model::trend::Trend;
 use hashbrown::HashMap;
@@ -253,7 +254,7 @@ impl<'a> Options<'a> {
 /// What events and chains are worth, where the log files were verified.
 #[derive(Debug, Default)]
 pub struct Vouching {
-    pub(super) events: HashMap<OpaqueId, Integrity>,
+    pub(super) events: HashMap<EventId, Integrity>,
     pub(super) chains: HashMap<Text, Integrity>,
 }
 

@@ -15,7 +15,8 @@ use crate::model::chain::{Chain, ChainPart, ChainPath, Maker, RoleSession};
 use crate::model::event::{Detail, Event};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::{RoleName, is_data_source_arn};
-use crate::model::text::{OpaqueId, Text};
+use crate::model::ids::EventId;
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -199,7 +200,7 @@ fn maker_of<'a>(chain: &'a Chain, part: ChainPart, event: &Event) -> Option<&'a 
 }
 
 /// A session: role, assumed role id, key, and the AssumeRole that made it.
-type Session<'a> = (RoleName, &'a Text, &'a Option<Text>, &'a [OpaqueId]);
+type Session<'a> = (RoleName, &'a Text, &'a Option<Text>, &'a [EventId]);
 
 impl SessionFromSeveralOrigins {
     /// Calls by sessions of Role A and Role B, of the window or of the time before.
@@ -209,7 +210,7 @@ impl SessionFromSeveralOrigins {
         is_meant: impl Fn(UtcSecond) -> bool,
     ) -> BTreeMap<Session<'a>, Origins<'a>> {
         let mut sessions: BTreeMap<Session<'_>, Origins<'_>> = BTreeMap::new();
-        let mut known: BTreeSet<(u32, &[OpaqueId])> = BTreeSet::new();
+        let mut known: BTreeSet<(u32, &[EventId])> = BTreeSet::new();
         for chain in facts.touching() {
             for entry in &chain.events {
                 let event = &facts.given.events[entry.event as usize];

@@ -12,7 +12,8 @@ use crate::model::chain::{
 };
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, is_data_source_arn};
-use crate::model::text::{OpaqueId, Text, digest_id};
+use crate::model::ids::QueryExecutionId;
+use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
@@ -524,7 +525,7 @@ impl Assembler<'_> {
 
     pub(super) fn add_queries(&self, chain: &mut Chain, session: &Session) {
         let mut outside = 0u32;
-        let mut started: HashSet<&OpaqueId> = HashSet::new();
+        let mut started: HashSet<&QueryExecutionId> = HashSet::new();
         let mut retries = 0u32;
         let uses = session.uses.iter();
         let count = uses

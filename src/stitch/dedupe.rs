@@ -1,8 +1,8 @@
 //! One event for each that happened, in one order.
 
 use crate::model::event::{Content, Event};
+use crate::model::ids::EventId;
 use crate::model::integrity::Integrity;
-use crate::model::text::OpaqueId;
 use crate::model::time::UtcSecond;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::cmp::Ordering;
@@ -54,10 +54,7 @@ fn in_order(mut events: Vec<Event>) -> Vec<Event> {
         .map(|(index, event)| SortKey {
             time: event.time,
             is_update: event.content.replaces.is_some(),
-            uuid: match &event.content.id {
-                OpaqueId::Uuid(bytes) => *bytes,
-                OpaqueId::Other(_) => [u8::MAX; 16],
-            },
+            uuid: event.content.id.uuid().unwrap_or([u8::MAX; 16]),
             index,
         })
         .collect();
@@ -129,7 +126,7 @@ fn groups(events: &[Event], worth: &[Integrity]) -> Vec<Vec<u32>> {
 
 /// For every addendum, the id of the event it replaces. Where files were verified, only a
 /// verified one says what other events of its id belong to.
-fn origins<'e>(events: &'e [Event], worth: &[Integrity]) -> HashMap<&'e OpaqueId, &'e OpaqueId> {
+fn origins<'e>(events: &'e [Event], worth: &[Integrity]) -> HashMap<&'e EventId, &'e EventId> {
     let is_believed = |event: &Event| {
         let worth_of = worth.get(event.place.object as usize);
         worth_of.is_none_or(|worth| *worth == Integrity::Verified)
@@ -142,7 +139,7 @@ fn origins<'e>(events: &'e [Event], worth: &[Integrity]) -> HashMap<&'e OpaqueId
 }
 
 /// The id of the event that was first, through updates of updates.
-fn root<'a>(content: &'a Content, origins: &HashMap<&'a OpaqueId, &'a OpaqueId>) -> &'a OpaqueId {
+fn root<'a>(content: &'a Content, origins: &HashMap<&'a EventId, &'a EventId>) -> &'a EventId {
     /// Updates that name each other in a circle end somewhere too.
     const UPDATES_MAX: usize = 16;
     let mut id = content.replaces.as_ref().unwrap_or(&content.id);

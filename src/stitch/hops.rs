@@ -2,8 +2,9 @@
 
 use crate::model::event::{Detail, Event, Issue};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
+use crate::model::ids::{RequestId, SharedEventId};
 use crate::model::policy::{Effect, Match, Policy};
-use crate::model::text::{OpaqueId, Text};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
@@ -76,8 +77,8 @@ impl Scope {
 /// What two copies of one hop share (facts.md 3, join key 4).
 #[derive(PartialEq, Eq, Hash)]
 enum Shared {
-    Event(OpaqueId),
-    Request(OpaqueId),
+    Event(SharedEventId),
+    Request(RequestId),
     Key(Text, UtcSecond),
 }
 

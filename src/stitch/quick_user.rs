@@ -8,7 +8,8 @@ use crate::model::chain::{Chain, ChainEvent, ChainPart, ChainPath, Confidence, Q
 use crate::model::event::{Detail, Event, QueryDatabase, StartQuery};
 use crate::model::execution::Statistics;
 use crate::model::identity::Identity;
-use crate::model::text::{OpaqueId, Text};
+use crate::model::ids::{EventId, QuickQueryId};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
@@ -35,7 +36,7 @@ struct Sighting<'a> {
 #[derive(Default)]
 struct Sightings<'a> {
     all: Vec<Sighting<'a>>,
-    by_query_id: HashMap<&'a OpaqueId, Vec<usize>>,
+    by_query_id: HashMap<&'a QuickQueryId, Vec<usize>>,
 }
 
 impl<'a> Sightings<'a> {
@@ -119,7 +120,7 @@ fn name_user(
     chain: &mut Chain,
     events: &[Event],
     sightings: &Sightings<'_>,
-    proofs: &HashMap<OpaqueId, &OpaqueId>,
+    proofs: &HashMap<EventId, &QuickQueryId>,
 ) {
     let source = chain.data_source_arn.clone().unwrap_or_default();
     let mut chosen: BTreeSet<usize> = BTreeSet::new();
@@ -191,7 +192,7 @@ fn query_ids<'a>(
     chain: &Chain,
     events: &'a [Event],
     statistics: Option<&'a Statistics>,
-) -> HashMap<OpaqueId, &'a OpaqueId> {
+) -> HashMap<EventId, &'a QuickQueryId> {
     let told_later = |query: &StartQuery| {
         let execution = query.query_execution_id.as_ref()?;
         let known = statistics?.by_id.get(execution)?;

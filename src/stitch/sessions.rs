@@ -10,7 +10,8 @@ use super::timeline::{Timeline, Valid, ValidAt};
 use crate::model::chain::Confidence;
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
-use crate::model::text::{OpaqueId, Text};
+use crate::model::ids::QueryExecutionId;
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
 use hashbrown::hash_map::EntryRef;
@@ -715,7 +716,7 @@ impl Linker {
         if !events.iter().zip(&*by_event).any(is_open) {
             return;
         }
-        let mut started: HashMap<&OpaqueId, Link> = HashMap::new();
+        let mut started: HashMap<&QueryExecutionId, Link> = HashMap::new();
         for (event, link) in events.iter().zip(&*by_event) {
             if let Detail::StartQuery(query) = &event.detail
                 && let Some(id) = &query.query_execution_id

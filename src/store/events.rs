@@ -7,6 +7,7 @@ use super::segments::{Rows, Segment, integer, segment_bytes};
 use crate::columnar::Texts;
 use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
 use crate::model::identity::Identity;
+use crate::model::ids::{EventId, QueryExecutionId};
 use crate::model::table::Columns;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
@@ -80,7 +81,7 @@ pub(super) fn write(rows: &[Row]) -> Result<Vec<u8>, String> {
     segment_bytes(&table)
 }
 
-fn id_text(of: Option<&OpaqueId>) -> Option<Text> {
+fn id_text(of: Option<&impl ToString>) -> Option<Text> {
     id(of).map(Text::from)
 }
 
@@ -236,7 +237,7 @@ impl<'a> EventColumns<'a> {
             error_message,
         ] = std::array::from_fn(&mut member);
         Content {
-            id: OpaqueId::new(self.ids.get(row).unwrap_or_default()),
+            id: EventId::new(self.ids.get(row).unwrap_or_default()),
             time,
             recipient_account_id,
             region,
@@ -248,7 +249,7 @@ impl<'a> EventColumns<'a> {
             error_code,
             error_message,
             detail,
-            replaces: self.replaces.get(row).map(OpaqueId::new),
+            replaces: self.replaces.get(row).map(EventId::new),
         }
     }
 }
@@ -307,8 +308,8 @@ fn spelled(text: Option<&Text>) -> Option<String> {
     text.map(std::string::ToString::to_string)
 }
 
-fn id(id: Option<&OpaqueId>) -> Option<String> {
-    id.map(OpaqueId::to_string)
+fn id(id: Option<&impl ToString>) -> Option<String> {
+    id.map(ToString::to_string)
 }
 
 fn detail(of: &Detail) -> Option<String> {
@@ -317,7 +318,7 @@ fn detail(of: &Detail) -> Option<String> {
         Detail::Issue(issue) => WireDetail::Issue(WireIssue::of(issue)),
         Detail::StartQuery(query) => WireDetail::StartQuery(WireStartQuery::of(query)),
         Detail::QueryReference(ids) => {
-            WireDetail::QueryReference(ids.iter().map(OpaqueId::to_string).collect())
+            WireDetail::QueryReference(ids.iter().map(QueryExecutionId::to_string).collect())
         }
         Detail::QueryDatabase(query) => WireDetail::QueryDatabase(WireQueryDatabase::of(query)),
         Detail::Change(text) => WireDetail::Change(text.to_string()),
@@ -403,10 +404,14 @@ impl WireQueryDatabase {
     }
 }
 
+/// An id, as it was kept.
+fn id_of<I: From<OpaqueId>>(text: Option<String>) -> Option<I> {
+    text.map(|text| I::from(OpaqueId::new(&text)))
+}
+
 impl WireDetail {
     fn model(self, reader: &mut Reader) -> Detail {
         let mut text = |of: Option<String>| of.map(|text| reader.text(&text));
-        let id = |of: Option<String>| of.map(|text| OpaqueId::new(&text));
         match self {
             Self::Issue(issue) => Detail::Issue(Box::new(Issue {
                 role_arn: text(issue.role_arn),
@@ -424,24 +429,24 @@ impl WireDetail {
                 assumed_role_id: text(issue.assumed_role_id),
                 expires_at: issue.expires_at.map(UtcSecond::from_unix),
                 parameters_omitted: issue.parameters_omitted,
-                shared_event_id: id(issue.shared_event_id),
-                request_id: id(issue.request_id),
+                shared_event_id: id_of(issue.shared_event_id),
+                request_id: id_of(issue.request_id),
             })),
             Self::StartQuery(query) => Detail::StartQuery(Box::new(StartQuery {
-                query_execution_id: id(query.query_execution_id),
+                query_execution_id: id_of(query.query_execution_id),
                 work_group: text(query.work_group),
                 catalog: text(query.catalog),
                 database: text(query.database),
                 output_location: text(query.output_location),
-                quick_query_id: id(query.quick_query_id),
+                quick_query_id: id_of(query.quick_query_id),
                 parameters_omitted: query.parameters_omitted,
             })),
             Self::QueryReference(ids) => {
-                Detail::QueryReference(ids.iter().map(|text| OpaqueId::new(text)).collect())
+                Detail::QueryReference(ids.iter().map(|text| QueryExecutionId::new(text)).collect())
             }
             Self::QueryDatabase(query) => Detail::QueryDatabase(Box::new(QueryDatabase {
                 data_source: text(query.data_source),
-                query_id: id(query.query_id),
+                query_id: id_of(query.query_id),
                 resource: text(query.resource),
                 data_set: text(query.data_set),
                 mode: text(query.mode),

@@ -7,9 +7,9 @@ use super::reader::{Store, event_days};
 use super::segments::{Segment, integer, segment_bytes};
 use super::writer::{Writer, count, name_segment, starts};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
+use crate::model::ids::{QueryExecutionId, QuickQueryId};
 use crate::model::money::parse_decimal;
 use crate::model::table::Columns;
-use crate::model::text::OpaqueId;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use std::collections::BTreeMap;
@@ -33,12 +33,12 @@ pub struct Pending {
 #[derive(Debug, Default)]
 pub struct Asked {
     /// Final statistics, by id.
-    pub known: Vec<(OpaqueId, QueryStatistics)>,
+    pub known: Vec<(QueryExecutionId, QueryStatistics)>,
     /// Ids that Athena does not know, or no longer.
     pub unavailable: Vec<String>,
 }
 
-type Told = (OpaqueId, QueryStatistics);
+type Told = (QueryExecutionId, QueryStatistics);
 
 impl Writer {
     /// What Athena still has to be asked. What it has forgotten by now is marked so.
@@ -220,7 +220,7 @@ fn read(folder: &Folder, named: &Named, into: &mut Statistics) -> Result<(), Sto
         let work_groups = rows.texts("work_group")?;
         let quick = rows.texts("quick_query_id")?;
         for row in 0..rows.count() {
-            let id = ids.get(row).map(OpaqueId::new);
+            let id = ids.get(row).map(QueryExecutionId::new);
             let state = states.get(row).and_then(QueryState::parse);
             let (Some(id), Some(state)) = (id, state) else {
                 return Err(rows.broken("a row without an id or a state"));
@@ -234,7 +234,7 @@ fn read(folder: &Folder, named: &Named, into: &mut Statistics) -> Result<(), Sto
                 result_reused: integer(reused, row).map(|flag| flag == 1),
                 dpu_count: dpus.get(row).and_then(parse_decimal),
                 work_group: work_groups.get(row).map(Into::into),
-                quick_query_id: quick.get(row).map(OpaqueId::new),
+                quick_query_id: quick.get(row).map(QuickQueryId::new),
             };
             into.add(id, statistics);
         }

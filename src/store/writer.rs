@@ -6,9 +6,10 @@ use super::folder::{Folder, Lock, Written};
 use super::ledger::Ledger;
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::{Detail, Event};
+use crate::model::ids::QueryExecutionId;
 use crate::model::interest::{Interest, SessionMark};
 use crate::model::key::is_below;
-use crate::model::text::{OpaqueId, Text};
+use crate::model::text::Text;
 use crate::model::time::{UtcSecond, day_number};
 use crate::model::window::TimeWindow;
 use crate::ports::Version;
@@ -558,7 +559,10 @@ fn executions(rows: &[Row]) -> Vec<(String, String, String, i64)> {
             return None;
         };
         let account = row.event.recipient_account_id.as_deref()?;
-        let id = query.query_execution_id.as_ref().map(OpaqueId::to_string)?;
+        let id = query
+            .query_execution_id
+            .as_ref()
+            .map(QueryExecutionId::to_string)?;
         let region = row.event.region.as_deref()?;
         Some((
             id,

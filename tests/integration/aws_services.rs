@@ -6,8 +6,8 @@ use qs_audit::decode::quick_query_id;
 use qs_audit::exports::{BillReader, UnitsReader, read_data_sources, read_executions};
 use qs_audit::model::bill::CostMetric;
 use qs_audit::model::execution::{QueryState, Statistics};
+use qs_audit::model::ids::QueryExecutionId;
 use qs_audit::model::inventory::Inventory;
-use qs_audit::model::text::OpaqueId;
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::window::TimeWindow;
 use qs_audit::ports::LogSource;
@@ -77,7 +77,7 @@ fn statistics_are_asked_for_where_they_ran_and_told_without_sql() {
     assert!(!answer.text.contains("secret"), "{}", answer.text);
     let mut told = Statistics::default();
     read_executions("f", answer.text.as_bytes(), quick_query_id, &mut told);
-    let known = &told.by_id[&OpaqueId::new(ID)];
+    let known = &told.by_id[&QueryExecutionId::new(ID)];
     assert_eq!(known.bytes_scanned, Some(123));
     assert_eq!(known.state, QueryState::Succeeded);
     assert_eq!(known.submitted_at, UtcSecond::parse("2026-07-01T10:00:11Z"));

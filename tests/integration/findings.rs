@@ -6,7 +6,8 @@ use qs_audit::cli::Exit;
 use qs_audit::model::finding::{
     Evidence, Finding, FindingStatus, Findings, PreviousFinding, Severity, Subject, Suppressed,
 };
-use qs_audit::model::text::{OpaqueId, Text};
+use qs_audit::model::ids::EventId;
+use qs_audit::model::text::Text;
 use qs_audit::model::time::UtcSecond;
 use qs_audit::output::asff::{self, SecurityHub};
 use qs_audit::output::not_read::NotRead;
@@ -621,7 +622,7 @@ fn enormous(number: usize) -> Finding {
             .collect(),
         chain_ids: vec!["c-000000000000".into(); 1000],
         chain_count: 1000,
-        event_ids: vec![OpaqueId::new("e"); 1000],
+        event_ids: vec![EventId::new("e"); 1000],
         event_count: 1000,
         first_seen: at,
         last_seen: at,

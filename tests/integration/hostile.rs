@@ -21,11 +21,12 @@ use qs_audit::model::finding::{
     Evidence, Finding, FindingStatus, Findings, OpenFinding, PreviousFinding, RuleReport,
     RuleState, Severity, Subject, Suppressed,
 };
+use qs_audit::model::ids::{EventId, QueryExecutionId, QuickQueryId};
 use qs_audit::model::integrity::{
     DigestPlace, Fault, FaultKind, FaultyFile, PlaceVerified, Unchecked, Uncovered, UncoveredWhy,
     Verification,
 };
-use qs_audit::model::text::{OpaqueId, Text};
+use qs_audit::model::text::Text;
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{Consumer, Topology, Unit};
 use qs_audit::model::trend::{Measure, Trend};
@@ -92,12 +93,12 @@ impl Poison {
         *text = self.text();
     }
 
-    fn id(&self, id: &mut OpaqueId) {
-        *id = OpaqueId::new(&self.text());
+    fn id(&self, id: &mut EventId) {
+        *id = EventId::new(&self.text());
     }
 
-    fn ids(&self, ids: &mut Vec<OpaqueId>) {
-        ids.push(OpaqueId::new(&self.text()));
+    fn ids(&self, ids: &mut Vec<EventId>) {
+        ids.push(EventId::new(&self.text()));
     }
 
     fn chain(&self, chain: &mut Chain) {
@@ -163,7 +164,7 @@ impl Poison {
         self.shared(name);
         self.option(resource_arn);
         self.option(data_set_arn);
-        *query_id = Some(OpaqueId::new(&self.text()));
+        *query_id = Some(QuickQueryId::new(&self.text()));
         *quick_user = Some(user);
     }
 
@@ -224,7 +225,7 @@ impl Poison {
             confidence: _,
             figures: _, // words of this program and numbers
         } = query;
-        *query_execution_id = Some(OpaqueId::new(&self.text()));
+        *query_execution_id = Some(QueryExecutionId::new(&self.text()));
         for text in [region, work_group, catalog, database, error_code] {
             self.option(text);
         }

@@ -13,9 +13,10 @@ use qs_audit::model::bill::{
 use qs_audit::model::chain::{Chain, ChainPath};
 use qs_audit::model::charge::{Attribution, Dimension, Share};
 use qs_audit::model::execution::{QueryFigures, QueryState, StatementType, Statistics};
+use qs_audit::model::ids::QueryExecutionId;
 use qs_audit::model::money::{exact, parse_decimal};
 use qs_audit::model::table::{Table, Values};
-use qs_audit::model::text::{OpaqueId, Text};
+use qs_audit::model::text::Text;
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::Topology;
 use qs_audit::model::window::TimeWindow;
@@ -93,7 +94,7 @@ fn chains_of(asked: &[Asked], template: &Chain) -> Vec<Chain> {
         };
         chain.queries.truncate(1);
         let query = &mut chain.queries[0];
-        query.query_execution_id = Some(OpaqueId::new(&format!("q-{index}")));
+        query.query_execution_id = Some(QueryExecutionId::new(&format!("q-{index}")));
         query.started_at = UtcSecond::midnight(day(asked.day)).unwrap().plus(36_000);
         query.region = Some(REGIONS[usize::from(asked.region % 2)].into());
         query.work_group = Some(format!("wg-{}", asked.work_group).into());

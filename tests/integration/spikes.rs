@@ -10,7 +10,8 @@ use qs_audit::model::chain::{
 use qs_audit::model::coverage::{Coverage, Seen};
 use qs_audit::model::execution::{QueryFigures, QueryState};
 use qs_audit::model::finding::{Evidence, Finding};
-use qs_audit::model::text::{OpaqueId, Text};
+use qs_audit::model::ids::{EventId, QueryExecutionId};
+use qs_audit::model::text::Text;
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{KnownRoles, Topology};
 use qs_audit::model::window::TimeWindow;
@@ -107,14 +108,14 @@ fn is_planted(consumer: &Consumer, number: usize, day: usize) -> bool {
 
 fn query(at: UtcSecond, bytes: u64, id: u64) -> QueryExecution {
     QueryExecution {
-        query_execution_id: Some(OpaqueId::new(&format!("q{id}"))),
+        query_execution_id: Some(QueryExecutionId::new(&format!("q{id}"))),
         started_at: at,
         region: Some("us-east-1".into()),
         work_group: Some("quick".into()),
         catalog: None,
         database: None,
         error_code: None,
-        event_id: OpaqueId::new(&format!("e{id}")),
+        event_id: EventId::new(&format!("e{id}")),
         confidence: Confidence::Proven,
         figures: Some(Box::new(QueryFigures {
             state: QueryState::Succeeded,
