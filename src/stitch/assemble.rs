@@ -41,7 +41,7 @@ pub(super) fn assemble(
         context,
         actions: HashMap::new(),
         ids: Vec::new(),
-        told: HashSet::new(),
+        listed: HashSet::new(),
     };
     let mut chains = assembler.session_chains();
     chains.extend(assembler.denied_chains());
@@ -93,13 +93,12 @@ pub(super) struct Assembler<'a> {
     pub(super) sessions: &'a Sessions,
     pub(super) roles: &'a Roles,
     pub(super) context: &'a Context<'a>,
-    /// `service:EventName` by the addresses of source and name, which the events
-    /// keep alive.
-    actions: HashMap<(usize, usize), Text>,
+    /// `service:EventName` by source and name.
+    actions: HashMap<(Text, Text), Text>,
     /// Chain ids by session, for notes that name other chains.
     ids: Vec<Option<String>>,
-    /// Sessions (by address) of many calls that were told with a chain.
-    told: HashSet<usize>,
+    /// Sessions of many calls whose calls a chain lists already.
+    listed: HashSet<SessionId>,
 }
 
 /// A chain in the making, with what only its making needs.
@@ -328,7 +327,8 @@ impl Assembler<'_> {
 
     /// The session before, or what is known of the caller.
     fn add_parent(&mut self, chain: &mut Chain, session: &Session, origin: Origin) {
-        if let Some((parent, confidence)) = self.sessions.parent(session) {
+        if let Link::To(id, confidence) = session.parent {
+            let parent = self.sessions.get(id);
             chain.confidence = chain.confidence.min(confidence);
             self.add_earlier_sessions(chain, parent);
             chain.hub_account_id = account_of(parent);
@@ -338,7 +338,7 @@ impl Assembler<'_> {
                     .notes
                     .push(self.candidates_note("the session before", parent));
             }
-            self.add_parent_events(chain, parent);
+            self.add_parent_events(chain, id);
             chain
                 .notes
                 .extend(self.twins_note(parent, "the session before"));
@@ -503,11 +503,11 @@ impl Assembler<'_> {
 
     /// A session that many others came from would stand whole in each of them: its
     /// calls are told with the first one.
-    pub(super) fn add_parent_events(&mut self, chain: &mut Chain, parent: &Session) {
+    pub(super) fn add_parent_events(&mut self, chain: &mut Chain, id: SessionId) {
         /// Calls of the session before that are told with each chain.
         const PARENT_CALLS_MAX: usize = 200;
-        let address = std::ptr::from_ref(parent).addr();
-        if parent.uses.len() <= PARENT_CALLS_MAX || self.told.insert(address) {
+        let parent = self.sessions.get(id);
+        if parent.uses.len() <= PARENT_CALLS_MAX || self.listed.insert(id) {
             return Self::add_events(chain, parent, ChainPart::RunAs);
         }
         for &event in parent.hop.iter().flat_map(|hop| &hop.copies) {
@@ -592,11 +592,11 @@ impl Assembler<'_> {
         chain.calls = calls.into_iter().collect();
     }
 
-    /// `service:EventName`, spelled once for each pair of shared strings.
+    /// `service:EventName`, spelled once for each source and name.
     fn action(&mut self, event: &Event) -> Text {
-        let address = |text: &Text| text.as_ptr().addr();
-        let key = (address(&event.source), address(&event.name));
-        let spelled = self.actions.entry(key);
+        let spelled = self
+            .actions
+            .entry((event.source.clone(), event.name.clone()));
         spelled.or_insert_with(|| event.action().into()).clone()
     }
 

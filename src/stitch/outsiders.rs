@@ -5,7 +5,7 @@ use super::assemble::{Assembler, account_of, caller_account, chain_id, id_of};
 use super::hops::refusal;
 use super::path::maker;
 use super::roles::is_quick;
-use super::sessions::{Link, Session};
+use super::sessions::{Link, Session, SessionId};
 use crate::model::chain::{
     Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Maker, Missing, MissingPart,
     RoleSession,
@@ -45,10 +45,11 @@ impl Assembler<'_> {
     fn denied(&mut self, who: &str, role_arn: Option<&Text>, attempts: &[u32]) -> Option<Chain> {
         let first = &self.events[*attempts.first()? as usize];
         let role = role_arn.and_then(|arn| RoleName::from_arn(arn));
-        let parent = match self.sessions.by_event[attempts[0] as usize] {
-            Link::To(session, _) => Some(self.sessions.get(session)),
+        let parent_id = match self.sessions.by_event[attempts[0] as usize] {
+            Link::To(session, _) => Some(session),
             Link::None => None,
         };
+        let parent = parent_id.map(|id| self.sessions.get(id));
         let is_among =
             |roles: &BTreeSet<RoleName>| role.as_ref().is_some_and(|role| roles.contains(role));
         let is_role_b = is_among(&self.roles.consumer);
@@ -80,8 +81,8 @@ impl Assembler<'_> {
         } else {
             chain.consumer_account_id.clone_from(&refused.account_id);
             chain.consumer_session = Some(refused);
-            if let Some(parent) = parent {
-                self.add_refused_parent(&mut chain, parent);
+            if let Some(id) = parent_id {
+                self.add_refused_parent(&mut chain, id);
             }
         }
         if role_arn.is_none() {
@@ -94,10 +95,11 @@ impl Assembler<'_> {
     }
 
     /// The session whose attempt was refused, with its making.
-    fn add_refused_parent(&mut self, chain: &mut Chain, parent: &Session) {
+    fn add_refused_parent(&mut self, chain: &mut Chain, id: SessionId) {
+        let parent = self.sessions.get(id);
         self.add_earlier_sessions(chain, parent);
         chain.hub_account_id = account_of(parent);
-        self.add_parent_events(chain, parent);
+        self.add_parent_events(chain, id);
         if parent.hop.is_none() {
             let account = account_of(parent);
             let why = self.why(account.as_ref());
