@@ -20,9 +20,8 @@ use std::collections::BTreeMap;
 
 /// The work group of a call that names none (facts.md 4.1).
 const DEFAULT_WORK_GROUP: &str = "primary";
-/// Sessions before the consumer session that a chain lists. Chains of roles end after an
-/// hour each, and nobody has been seen to build them longer than four; records that call
-/// each other in a circle stop here.
+/// Sessions before the consumer session that a chain lists. Two is what Quick makes; records
+/// that assume each other in a circle end here.
 const EARLIER_SESSIONS_MAX: usize = 16;
 /// Candidates that a note names.
 const NAMES_MAX: usize = 8;

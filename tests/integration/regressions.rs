@@ -186,6 +186,38 @@ fn a_chain_of_three_sessions_lists_them_in_order() {
 }
 
 #[test]
+fn a_chain_of_very_many_sessions_lists_the_last_and_says_so() {
+    let mut log = Log::default();
+    log.assume(0, HUB, quick(), "r0", Some("K0"));
+    for step in 1..21 {
+        let before = session(
+            &format!("r{}", step - 1),
+            Some(&format!("K{}", step - 1)),
+            step - 1,
+        );
+        log.assume(
+            step,
+            HUB,
+            before,
+            &format!("r{step}"),
+            Some(&format!("K{step}")),
+        );
+    }
+    let made = session("r20", Some("K20"), 20);
+    log.assume(21, HUB, made, "b", Some("KB"));
+    log.query(30, Some("KB"), 21, "q1");
+    let audit = log.chains();
+    let mut chains = audit.chains.iter();
+    let chain = chains.find(|chain| !chain.queries.is_empty()).unwrap();
+    assert_eq!(chain.hops().count(), 17);
+    assert!(
+        notes(chain).contains("only the last 16"),
+        "{}",
+        notes(chain)
+    );
+}
+
+#[test]
 fn a_chain_of_one_session_has_no_run_as_session() {
     let mut log = Log::default();
     log.assume(1, HUB, quick(), "b", Some("KB"));
