@@ -26,9 +26,9 @@ fn has_copy(chain: &Chain, copy: MissingPart) -> Option<bool> {
 /// The fields of a chain.
 #[must_use]
 pub fn fields<'a>() -> Fields<'a, Chain> {
-    let links = with_accounts(with_identity(Fields::new()));
-    let queries = with_queries(with_sessions(links));
-    with_later_fields(queries)
+    let identity = with_identity(Fields::new());
+    let links = identity.all_of(account_fields(), |chain: &Chain| chain);
+    with_later_fields(with_queries(with_sessions(links)))
 }
 
 fn with_identity(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
@@ -92,30 +92,31 @@ fn missing_fields<'a>() -> Fields<'a, Missing> {
         .always_known(&["what"])
 }
 
-fn with_accounts(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
-    fields
-        .text("hub_account_id", "the hub", |chain| {
+/// The accounts of a chain and its data source.
+pub(super) fn account_fields<'a>() -> Fields<'a, Chain> {
+    Fields::new()
+        .text("hub_account_id", "the hub", |chain: &Chain| {
             chain.hub_account_id.clone()
         })
         .text(
             "consumer_account_id",
             "the consumer: the account of the consumer session, which pays",
-            |chain| chain.consumer_account_id.clone(),
+            |chain: &Chain| chain.consumer_account_id.clone(),
         )
         .text(
             "consumer_name",
             "the declared name of the consumer",
-            |chain| chain.consumer_name.clone(),
+            |chain: &Chain| chain.consumer_name.clone(),
         )
         .text(
             "business_unit",
             "the declared business unit of the consumer",
-            |chain| chain.business_unit.clone(),
+            |chain: &Chain| chain.business_unit.clone(),
         )
         .text(
             "data_source_arn",
             "the external id, if it is the ARN of a Quick data source",
-            |chain| chain.data_source_arn.clone(),
+            |chain: &Chain| chain.data_source_arn.clone(),
         )
 }
 

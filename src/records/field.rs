@@ -5,7 +5,6 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
-use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use std::borrow::Borrow;
 
@@ -119,19 +118,9 @@ impl Serialize for Value {
             Self::Day(day) => serializer.collect_str(day),
             Self::Timestamp(second) => second.serialize(serializer),
             Self::Record(members) => {
-                let mut map = serializer.serialize_map(Some(members.len()))?;
-                for (name, value) in members {
-                    map.serialize_entry(name, value)?;
-                }
-                map.end()
+                serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
             }
-            Self::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(item)?;
-                }
-                list.end()
-            }
+            Self::List(items) => serializer.collect_seq(items),
             Self::Object(object) => object.serialize(serializer),
         }
     }
@@ -218,6 +207,20 @@ impl<'r, R> Fields<'r, R> {
         self
     }
 
+    /// A field whose values may be unknown.
+    fn maybe<T: 'r>(
+        self,
+        name: &'static str,
+        about: &'static str,
+        kind: Kind,
+        read: impl Fn(&R) -> Option<T> + 'r,
+        value: fn(T) -> Value,
+    ) -> Self {
+        self.with(name, about, kind, move |record| {
+            read(record).map_or(Value::Null, value)
+        })
+    }
+
     /// Says that the last field has a place in tables other than a column.
     #[must_use]
     pub fn placed(mut self, place: Place) -> Self {
@@ -251,9 +254,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<Text> + 'r,
     ) -> Self {
-        self.with(name, about, Kind::Text, move |record| {
-            read(record).map_or(Value::Null, Value::Text)
-        })
+        self.maybe(name, about, Kind::Text, read, Value::Text)
     }
 
     /// A text made for each record.
@@ -264,9 +265,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<String> + 'r,
     ) -> Self {
-        self.with(name, about, Kind::Text, move |record| {
-            read(record).map_or(Value::Null, Value::String)
-        })
+        self.maybe(name, about, Kind::Text, read, Value::String)
     }
 
     /// One of a few words; no words for a set that grows.
@@ -279,9 +278,7 @@ impl<'r, R> Fields<'r, R> {
         read: impl Fn(&R) -> Option<&'static str> + 'r,
     ) -> Self {
         let kind = Kind::Word(words.into_iter().collect());
-        self.with(name, about, kind, move |record| {
-            read(record).map_or(Value::Null, Value::Word)
-        })
+        self.maybe(name, about, kind, read, Value::Word)
     }
 
     /// A whole number.
@@ -292,9 +289,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<u64> + 'r,
     ) -> Self {
-        self.with(name, about, Kind::Integer, move |record| {
-            read(record).map_or(Value::Null, Value::Integer)
-        })
+        self.maybe(name, about, Kind::Integer, read, Value::Integer)
     }
 
     /// An exact decimal.
@@ -305,9 +300,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<Decimal> + 'r,
     ) -> Self {
-        self.with(name, about, Kind::Decimal, move |record| {
-            read(record).map_or(Value::Null, Value::Decimal)
-        })
+        self.maybe(name, about, Kind::Decimal, read, Value::Decimal)
     }
 
     /// A truth value.
@@ -318,9 +311,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<bool> + 'r,
     ) -> Self {
-        self.with(name, about, Kind::Boolean, move |record| {
-            read(record).map_or(Value::Null, Value::Boolean)
-        })
+        self.maybe(name, about, Kind::Boolean, read, Value::Boolean)
     }
 
     /// A UTC day.
@@ -331,9 +322,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<Date> + 'r,
     ) -> Self {
-        self.with(name, about, Kind::Day, move |record| {
-            read(record).map_or(Value::Null, Value::Day)
-        })
+        self.maybe(name, about, Kind::Day, read, Value::Day)
     }
 
     /// A UTC second.
@@ -344,9 +333,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<UtcSecond> + 'r,
     ) -> Self {
-        self.with(name, about, Kind::Timestamp, move |record| {
-            read(record).map_or(Value::Null, Value::Timestamp)
-        })
+        self.maybe(name, about, Kind::Timestamp, read, Value::Timestamp)
     }
 
     /// An object whose fields are listed elsewhere; null where there is none.

@@ -1,5 +1,6 @@
 //! Queries: the query executions of a chain, one record each.
 
+use super::chains::account_fields;
 use super::field::{Fields, Place};
 use super::flat;
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, QueryExecution};
@@ -7,7 +8,7 @@ use crate::model::charge::{Attribution, QueryShare};
 use crate::model::execution::{QueryFigures, QueryState, StatementType};
 use crate::model::integrity::Integrity;
 use crate::model::table::Table;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 
 /// The JSON schema of a query.
 pub const SCHEMA: &str = "qs-audit/chain-query/v1";
@@ -46,20 +47,7 @@ impl<'a> QueryRecord<'a> {
     }
 }
 
-/// The English name of a day of the week.
-pub(super) fn weekday(day: Date) -> &'static str {
-    match day.weekday() {
-        Weekday::Monday => "Monday",
-        Weekday::Tuesday => "Tuesday",
-        Weekday::Wednesday => "Wednesday",
-        Weekday::Thursday => "Thursday",
-        Weekday::Friday => "Friday",
-        Weekday::Saturday => "Saturday",
-        Weekday::Sunday => "Sunday",
-    }
-}
-
-/// The names of all days of the week.
+/// The English names of the days of the week, from Monday.
 pub(super) const WEEKDAYS: [&str; 7] = [
     "Monday",
     "Tuesday",
@@ -69,6 +57,12 @@ pub(super) const WEEKDAYS: [&str; 7] = [
     "Saturday",
     "Sunday",
 ];
+
+/// Returns the English name of a day of the week.
+pub(super) fn weekday(day: Date) -> &'static str {
+    let days_after_monday = day.weekday().to_monday_zero_offset();
+    WEEKDAYS[usize::from(days_after_monday.unsigned_abs())]
+}
 
 /// The fields of a query with its chain: what `chains --flat` writes.
 #[must_use]
@@ -112,29 +106,7 @@ fn with_chain<'a>(fields: Fields<'a, QueryRecord<'a>>) -> Fields<'a, QueryRecord
 
 fn with_consumer<'a>(fields: Fields<'a, QueryRecord<'a>>) -> Fields<'a, QueryRecord<'a>> {
     fields
-        .text("hub_account_id", "the hub", |record: &QueryRecord<'_>| {
-            record.chain.hub_account_id.clone()
-        })
-        .text(
-            "consumer_account_id",
-            "the consumer",
-            |record: &QueryRecord<'_>| record.chain.consumer_account_id.clone(),
-        )
-        .text(
-            "consumer_name",
-            "the declared name of the consumer",
-            |record: &QueryRecord<'_>| record.chain.consumer_name.clone(),
-        )
-        .text(
-            "business_unit",
-            "the declared business unit of the consumer",
-            |record: &QueryRecord<'_>| record.chain.business_unit.clone(),
-        )
-        .text(
-            "data_source_arn",
-            "the Quick data source",
-            |record: &QueryRecord<'_>| record.chain.data_source_arn.clone(),
-        )
+        .all_of(account_fields(), |record: &QueryRecord<'_>| record.chain)
         .text(
             "quick_user",
             "the Quick user",
