@@ -23,6 +23,7 @@ use qs_audit::model::bill::{
 use qs_audit::model::chain::{Chain, ChainPath, QuickUser};
 use qs_audit::model::charge::Dimension;
 use qs_audit::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
+use qs_audit::model::ids::{AccountId, Region};
 use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{Topology, Unit};
@@ -41,7 +42,7 @@ fn text(prefix: &str, number: u32) -> Text {
     format!("{prefix}{number}").into()
 }
 
-fn account(number: u32) -> Text {
+fn account(number: u32) -> AccountId {
     format!("{:012}", 100_000 + number).into()
 }
 
@@ -77,7 +78,7 @@ fn template() -> Chain {
 
 fn chains() -> Vec<Chain> {
     let template = template();
-    let regions: [Text; 3] = [
+    let regions: [Region; 3] = [
         "us-east-1".into(),
         "eu-central-1".into(),
         "eu-west-1".into(),
@@ -89,7 +90,7 @@ fn chains() -> Vec<Chain> {
     let users: Vec<Text> = (0..2000)
         .map(|number| text("default/user-", number))
         .collect();
-    let accounts: Vec<Text> = (0..CONSUMERS).map(account).collect();
+    let accounts: Vec<AccountId> = (0..CONSUMERS).map(account).collect();
     let mut random = fastrand::Rng::with_seed(7);
     (0..CHAINS)
         .map(|number| {
@@ -103,7 +104,7 @@ fn chains() -> Vec<Chain> {
             } else {
                 ChainPath::QuickRoleChain
             };
-            chain.data_source_arn = Some(sources[consumer * 5 + random.usize(..5)].clone());
+            chain.data_source_arn = Some(sources[consumer * 5 + random.usize(..5)].clone().into());
             chain.quick_user = Some(QuickUser {
                 name: users[random.usize(..users.len())].clone(),
                 confidence: qs_audit::model::chain::Confidence::Probable,

@@ -62,7 +62,7 @@ fn account(number: usize) -> Text {
 fn topology() -> Topology {
     let consumer = |number: usize| Consumer {
         name: format!("consumer-{number:03}").into(),
-        account_id: account(number),
+        account_id: account(number).into(),
         business_unit: Some(format!("Unit {}", number % 12).into()),
         roles: BTreeSet::new(),
         work_groups: None,
@@ -96,7 +96,7 @@ fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
     audit.trends = (0..CONSUMERS)
         .map(|number| {
             let mut trend = template[number % template.len()].clone();
-            trend.account_id = account(number);
+            trend.account_id = account(number).into();
             trend
         })
         .collect();
@@ -109,7 +109,7 @@ fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
                     first: at,
                     last: at.plus(86_399),
                 };
-                let key = (account(number), Text::from(region), at.day());
+                let key = (account(number).into(), region.into(), at.day());
                 audit.coverage.seen.insert(key, seen);
             }
         }

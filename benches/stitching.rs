@@ -16,7 +16,7 @@ mod measure;
 use measure::peak_megabytes;
 use qs_audit::model::event::{Content, Detail, Event, Issue, Place, StartQuery};
 use qs_audit::model::identity::Identity;
-use qs_audit::model::ids::{EventId, QueryExecutionId, SharedEventId};
+use qs_audit::model::ids::{AccountId, EventId, QueryExecutionId, Region, RoleArn, SharedEventId};
 use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::Topology;
@@ -32,7 +32,7 @@ const START: i64 = 1_793_491_200;
 /// Events in the making, sharing strings as the decoder does.
 struct Maker {
     events: Vec<Event>,
-    region: Text,
+    region: Region,
     service: Text,
     agent: Text,
 }
@@ -41,7 +41,7 @@ impl Maker {
     fn put(
         &mut self,
         second: i64,
-        account: &Text,
+        account: &AccountId,
         source: &Text,
         name: &Text,
         identity: &Arc<Identity>,
@@ -76,7 +76,7 @@ impl Maker {
 }
 
 fn session(
-    account: &Text,
+    account: &AccountId,
     role: &str,
     role_id: &str,
     number: u32,
@@ -85,15 +85,15 @@ fn session(
     let name = format!("QuickSight-RoleSession-{number}");
     let key: Text = format!("ASIA{role_id:.4}{number:012}").into();
     let id: Text = format!("{role_id}:{name}").into();
-    let role_arn: Text = format!("arn:aws:iam::{account}:role/{role}").into();
+    let role_arn: RoleArn = format!("arn:aws:iam::{account}:role/{role}").into();
     let identity = Identity {
         kind: Some("AssumedRole".into()),
         principal_id: Some(id.clone()),
         arn: Some(format!("arn:aws:sts::{account}:assumed-role/{role}/{name}").into()),
         account_id: Some(account.clone()),
-        access_key_id: Some(key.clone()),
+        access_key_id: Some(key.clone().into()),
         session_created_at: Some(UtcSecond::from_unix(START + second)),
-        issuer_arn: Some(role_arn.clone()),
+        issuer_arn: Some(role_arn.clone().into()),
         ..Identity::default()
     };
     let mut shared = [1; 16];
@@ -102,7 +102,7 @@ fn session(
     let issue = Issue {
         role_arn: Some(role_arn),
         session_name: Some(name.into()),
-        issued_key_id: Some(key),
+        issued_key_id: Some(key.into()),
         assumed_role_id: Some(id),
         expires_at: Some(UtcSecond::from_unix(START + second + 3600)),
         shared_event_id: Some(SharedEventId::from(OpaqueId::Uuid(shared))),
@@ -112,7 +112,7 @@ fn session(
 }
 
 fn events() -> Vec<Event> {
-    let [hub, consumer]: [Text; 2] = ["111122223333".into(), "444455556666".into()];
+    let [hub, consumer]: [AccountId; 2] = ["111122223333".into(), "444455556666".into()];
     let [sts, athena, glue]: [Text; 3] = [
         "sts.amazonaws.com".into(),
         "athena.amazonaws.com".into(),
@@ -207,7 +207,7 @@ fn events() -> Vec<Event> {
 
 fn main() {
     let topology = Topology::default();
-    let accounts_seen: BTreeSet<Text> = ["111122223333".into(), "444455556666".into()].into();
+    let accounts_seen: BTreeSet<AccountId> = ["111122223333".into(), "444455556666".into()].into();
     let context = Context {
         topology: &topology,
         window: TimeWindow::ALL,

@@ -7,6 +7,7 @@ use crate::model::charge::{
     Attribution, Beside, BesideRow, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures,
     NONE, Share, UNATTRIBUTED, UNKNOWN, UNMAPPED,
 };
+use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::money::{add, amount, units};
 use crate::model::text::Text;
 use crate::model::time::day_number;
@@ -41,7 +42,7 @@ fn value(charge: &Charge, dimension: Dimension, topology: &Topology) -> Text {
     let is_rest = charge.share == Share::Unattributed;
     match dimension {
         Dimension::BusinessUnit => unless(unit(charge.account_id.as_ref(), topology), UNMAPPED),
-        Dimension::Consumer => unless(charge.account_id.as_ref(), UNKNOWN),
+        Dimension::Consumer => unless(charge.account_id.as_ref().map(AccountId::text), UNKNOWN),
         Dimension::Day => charge.period.to_string().into(),
         Dimension::WorkGroup | Dimension::DataSource | Dimension::User if is_rest => {
             let told = (dimension == Dimension::WorkGroup).then_some(charge.work_group.as_ref());
@@ -54,12 +55,15 @@ fn value(charge: &Charge, dimension: Dimension, topology: &Topology) -> Text {
                 Share::Attributed => UNKNOWN,
                 Share::Other | Share::Unattributed => NONE,
             };
-            unless(charge.data_source_arn.as_ref(), missing)
+            unless(
+                charge.data_source_arn.as_ref().map(DataSourceArn::text),
+                missing,
+            )
         }
     }
 }
 
-fn unit<'a>(account_id: Option<&Text>, topology: &'a Topology) -> Option<&'a Text> {
+fn unit<'a>(account_id: Option<&AccountId>, topology: &'a Topology) -> Option<&'a Text> {
     topology.business_unit(account_id?)
 }
 
@@ -244,7 +248,7 @@ fn beside(lines: &[Beside], by: &[Dimension], topology: &Topology) -> Vec<Beside
     for line in lines {
         let group = by.iter().filter(|dimension| dimension.is_of_bill());
         let group = group.map(|dimension| match dimension {
-            Dimension::Consumer => line.account_id.clone(),
+            Dimension::Consumer => line.account_id.clone().into(),
             Dimension::Day => line.period.to_string().into(),
             _ => unit(Some(&line.account_id), topology)
                 .cloned()

@@ -5,6 +5,7 @@ use crate::model::bill::{BilledFor, LineAmounts, LineKey};
 use crate::model::chain::{Chain, QueryExecution};
 use crate::model::charge::{Billed, Charge, Reason, Reconciliation, Share};
 use crate::model::execution::QueryFigures;
+use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,12 +192,12 @@ fn uncovered(charges: &[&Charge], estimate: Option<Decimal>) -> Option<Reason> {
 
 /// Accounts that are billed and of which no query was read at all.
 fn strangers(charges: &[&Charge]) -> Option<Reason> {
-    let with_queries: BTreeSet<&Text> = charges
+    let with_queries: BTreeSet<&AccountId> = charges
         .iter()
         .filter(|charge| charge.figures.query_count > 0)
         .filter_map(|charge| charge.account_id.as_ref())
         .collect();
-    let mut costs: BTreeMap<&Text, Decimal> = BTreeMap::new();
+    let mut costs: BTreeMap<&AccountId, Decimal> = BTreeMap::new();
     for charge in charges {
         let account = charge.account_id.as_ref();
         let account = account.filter(|account| !with_queries.contains(account));

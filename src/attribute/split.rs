@@ -17,6 +17,7 @@ use super::share;
 use crate::model::bill::{Bill, BillPeriod, ChargeCategory, LineAmounts, LineKey};
 use crate::model::chain::{Chain, ChainPath};
 use crate::model::charge::{Attribution, Beside, Charge, Figures, ListPrice, QueryShare, Share};
+use crate::model::ids::{AccountId, DataSourceArn, Region};
 use crate::model::money::{amount, units};
 use crate::model::text::Text;
 use crate::model::time::{UtcSecond, day_number, numbered_day};
@@ -169,8 +170,8 @@ impl Queries {
     fn of(chains: &[Chain], codes: &mut Codes) -> Self {
         let mut all = Self::default();
         for chain in chains {
-            let account = codes.code(chain.consumer_account_id.as_ref());
-            let source = codes.code(chain.data_source_arn.as_ref());
+            let account = codes.code(chain.consumer_account_id.as_ref().map(AccountId::text));
+            let source = codes.code(chain.data_source_arn.as_ref().map(DataSourceArn::text));
             let user = codes.code(chain.quick_user.as_ref().map(|user| &user.name));
             let share = u32::from(chain.path != ChainPath::QuickRoleChain);
             for query in &chain.queries {
@@ -180,7 +181,8 @@ impl Queries {
                 all.account.push(account);
                 let day = query.started_at.day_number();
                 all.day.push(i32::try_from(day).unwrap_or_default());
-                all.region.push(codes.code(query.region.as_ref()));
+                all.region
+                    .push(codes.code(query.region.as_ref().map(Region::text)));
                 all.work_group.push(codes.code(query.work_group.as_ref()));
                 all.source.push(source);
                 all.user.push(user);
@@ -235,7 +237,7 @@ fn is_shared(key: &LineKey) -> bool {
 /// and work group, as far as they tell those, inside their period, by cost. Else
 /// those lines would be charged more than is billed.
 fn spread_discounts(cells: &mut [Cell<'_>]) {
-    let mut uses: BTreeMap<(&Text, &Text), Vec<usize>> = BTreeMap::new();
+    let mut uses: BTreeMap<(&AccountId, &Text), Vec<usize>> = BTreeMap::new();
     let mut discounts = Vec::new();
     for (index, cell) in cells.iter().enumerate() {
         if cell.units > 0 {
@@ -352,8 +354,8 @@ fn places(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> PolarsRes
     let days: BTreeSet<i32> = queries.day.iter().copied().collect();
     let mut places: BTreeMap<(u32, i32, u32, u32), usize> = BTreeMap::new();
     for (index, cell) in cells.iter().enumerate() {
-        let account = codes.code(Some(&cell.key.account_id));
-        let region = codes.code(cell.key.region.as_ref());
+        let account = codes.code(Some(cell.key.account_id.text()));
+        let region = codes.code(cell.key.region.as_ref().map(Region::text));
         let work_group = codes.code(cell.key.work_group.as_ref());
         let period = day_number(cell.key.period.from)..day_number(cell.key.period.to);
         for day in days.range(period) {
@@ -566,7 +568,7 @@ fn currencies(
     let mut of_account: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     let mut of_cell = Vec::with_capacity(cells.len());
     for cell in cells {
-        let account = codes.code(Some(&cell.key.account_id));
+        let account = codes.code(Some(cell.key.account_id.text()));
         let currency = codes.code(Some(&cell.key.currency));
         of_account.entry(account).or_default().insert(currency);
         of_cell.push(currency);
@@ -601,10 +603,10 @@ fn read_charges(
         let query_count = u64::from(queries[row]);
         Charge {
             period: BillPeriod::day(numbered_day(day[row]).unwrap_or_default()),
-            account_id: text(account[row]),
-            region: text(region[row]),
+            account_id: text(account[row]).map(AccountId::from),
+            region: text(region[row]).map(Region::from),
             work_group: text(work_group[row]),
-            data_source_arn: text(source[row]),
+            data_source_arn: text(source[row]).map(DataSourceArn::from),
             quick_user: text(user[row]),
             share: if kind.is_other {
                 Share::Other

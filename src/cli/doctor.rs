@@ -10,6 +10,7 @@ use super::sources;
 use super::stores;
 use super::terminal::{TABULAR, check_format, page, say_incomplete, write_out};
 use crate::config::{LogLocation, Settings};
+use crate::model::ids::AccountId;
 use crate::model::key::KeyFacts;
 use crate::model::table::{Columns, Table};
 use crate::model::text::Text;
@@ -256,9 +257,9 @@ fn of_location(
 }
 
 /// The declared accounts, else those seen: id, and how people know it.
-fn accounts(settings: &Settings, seen: &BTreeMap<String, Seen>) -> Vec<(Text, String)> {
+fn accounts(settings: &Settings, seen: &BTreeMap<String, Seen>) -> Vec<(AccountId, String)> {
     let topology = &settings.topology;
-    let mut accounts: Vec<(Text, String)> = Vec::new();
+    let mut accounts: Vec<(AccountId, String)> = Vec::new();
     if let Some(hub) = &topology.hub_account_id {
         accounts.push((hub.clone(), format!("{hub} (hub)")));
     }
@@ -345,10 +346,10 @@ fn print(global: &Global, lines: &[Line], now: UtcSecond) -> Result<(), Failure>
 
 fn table(lines: &[Line]) -> Table {
     Columns::new("doctor", lines)
-        .text("of", |line| Some(line.of.as_str().into()))
+        .text("of", |line| Some(Text::from(line.of.as_str())))
         .word("check", |line| Some(line.check))
         .word("health", |line| Some(line.health.as_str()))
-        .text("detail", |line| Some(line.detail.as_str().into()))
+        .text("detail", |line| Some(Text::from(line.detail.as_str())))
         .text("mend", |line| line.mend.as_deref().map(Text::from))
         .table()
 }
@@ -400,12 +401,12 @@ fn text(lines: &[Line], page: Page, out: &mut dyn Write) -> io::Result<()> {
 
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{Failure, Line, Settings, Text, UtcSecond};
+    use super::{AccountId, Failure, Line, Settings, UtcSecond};
 
     #[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
     pub(super) fn look(
         _settings: &Settings,
-        _accounts: &[(Text, String)],
+        _accounts: &[(AccountId, String)],
         _now: UtcSecond,
         lines: &mut Vec<Line>,
     ) -> Result<(), Failure> {
@@ -420,7 +421,7 @@ mod remote {
 
 #[cfg(feature = "aws")]
 mod remote {
-    use super::{Failure, Line, SILENCE_SECONDS, Settings, Text, UtcSecond, duration, plural};
+    use super::{AccountId, Failure, Line, SILENCE_SECONDS, Settings, UtcSecond, duration, plural};
     use crate::aws::{Aws, AwsError, CostQuestion, Trail, Trouble};
     use crate::cli::sources::access;
     use crate::config::LogLocation;
@@ -432,7 +433,7 @@ mod remote {
 
     pub(super) fn look(
         settings: &Settings,
-        accounts: &[(Text, String)],
+        accounts: &[(AccountId, String)],
         now: UtcSecond,
         lines: &mut Vec<Line>,
     ) -> Result<(), Failure> {

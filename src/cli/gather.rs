@@ -69,7 +69,8 @@ mod remote {
     use crate::decode::quick_query_id;
     use crate::exports::read_executions;
     use crate::model::execution::Statistics;
-    use crate::model::text::Text;
+    use crate::model::ids::AccountId;
+
     use crate::model::time::{UtcSecond, numbered_day};
     use crate::store::{CostPages, Pending};
     use jiff::civil::Date;
@@ -334,12 +335,12 @@ mod remote {
         settings: &Settings,
         writer: &mut Writer,
         done: &mut Done,
-    ) -> Result<BTreeSet<Text>, Failure> {
+    ) -> Result<BTreeSet<AccountId>, Failure> {
         match aws.accounts(&access(&settings.aws.payer_role(), None)) {
             Ok(listed) => {
                 writer.keep_document("accounts", "organization", &listed.text)?;
                 done.lines.push("accounts and their tags listed".to_owned());
-                Ok(listed.ids.into_iter().map(Text::from).collect())
+                Ok(listed.ids.into_iter().map(AccountId::from).collect())
             }
             Err(error) => gap(done, "AWS Organizations", error).map(|()| BTreeSet::new()),
         }

@@ -10,7 +10,8 @@ use super::terminal::{say, write_file};
 use crate::config::Settings;
 use crate::model::audit::Audit;
 use crate::model::chain::ChainPath;
-use crate::model::identity::{RoleName, is_account_id, is_data_source_arn};
+use crate::model::identity::RoleName;
+use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
 use crate::model::topology::Unit;
 use crate::output::human::{plural, safe};
@@ -31,7 +32,7 @@ const DEFAULT_WORK_GROUP: &str = "primary";
 struct Found {
     roles: BTreeSet<RoleName>,
     work_groups: BTreeSet<Text>,
-    data_sources: BTreeSet<Text>,
+    data_sources: BTreeSet<DataSourceArn>,
     chains: u64,
 }
 
@@ -50,7 +51,7 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
     let window = moments::window(global, now, DefaultWindow::Last(SECONDS))?;
     // What is there is about to be replaced: it is no configuration for this run.
     let mut settings = Settings::default();
-    let mut units: BTreeMap<Text, Unit> = BTreeMap::new();
+    let mut units: BTreeMap<AccountId, Unit> = BTreeMap::new();
     if args.ask_aws {
         remote::ask(&mut units)?;
     }
@@ -84,8 +85,8 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
-fn consumers(audit: &Audit) -> BTreeMap<Text, Found> {
-    let mut consumers: BTreeMap<Text, Found> = BTreeMap::new();
+fn consumers(audit: &Audit) -> BTreeMap<AccountId, Found> {
+    let mut consumers: BTreeMap<AccountId, Found> = BTreeMap::new();
     for role in &audit.roles.consumer {
         let found = consumers.entry(role.account_id.clone()).or_default();
         found.roles.insert(role.clone());
@@ -111,20 +112,20 @@ fn consumers(audit: &Audit) -> BTreeMap<Text, Found> {
 }
 
 /// The account that most of Role A's roles are in.
-fn hub(audit: &Audit) -> Option<Text> {
-    let mut counts: BTreeMap<&Text, u64> = BTreeMap::new();
+fn hub(audit: &Audit) -> Option<AccountId> {
+    let mut counts: BTreeMap<&AccountId, u64> = BTreeMap::new();
     for chain in &audit.chains {
         if let Some(hub) = chain
             .hub_account_id
             .as_ref()
-            .filter(|hub| is_account_id(hub))
+            .filter(|hub| hub.is_well_formed())
         {
             *counts.entry(hub).or_default() += 1;
         }
     }
     let in_chains = counts.into_iter().max_by_key(|(_, count)| *count);
     let declared = audit.roles.run_as.first().map(|role| &role.account_id);
-    let declared = declared.filter(|hub| is_account_id(hub));
+    let declared = declared.filter(|hub| hub.is_well_formed());
     in_chains.map(|(hub, _)| hub).or(declared).cloned()
 }
 
@@ -139,8 +140,8 @@ struct Declarations {
 fn text(
     global: &Global,
     audit: &Audit,
-    consumers: &BTreeMap<Text, Found>,
-    units: &BTreeMap<Text, Unit>,
+    consumers: &BTreeMap<AccountId, Found>,
+    units: &BTreeMap<AccountId, Unit>,
 ) -> Declarations {
     let mut found = Declarations {
         text: String::from(
@@ -217,7 +218,7 @@ fn declaration(account: &str, name: &str, found: &Found, unit: Option<&Unit>) ->
         .filter(|role| is_role_name(role))
         .collect();
     let sources = found.data_sources.iter();
-    let sources: Vec<&Text> = sources.filter(|arn| is_data_source_arn(arn)).collect();
+    let sources: Vec<&DataSourceArn> = sources.filter(|arn| arn.is_well_formed()).collect();
     let left_out = found.roles.len() - roles.len() + found.data_sources.len() - sources.len();
     list(&mut text, "roles", roles.into_iter().map(arn));
     text.truncate(text.trim_end().len());
@@ -234,7 +235,7 @@ fn declaration(account: &str, name: &str, found: &Found, unit: Option<&Unit>) ->
 /// Whether AWS could give a role this name (IAM User Guide, "IAM and STS quotas").
 fn is_role_name(role: &RoleName) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@-".contains(letter);
-    is_account_id(&role.account_id)
+    role.account_id.is_well_formed()
         && (1..=64).contains(&role.name.len())
         && role.name.chars().all(is_plain)
 }
@@ -321,21 +322,21 @@ fn quoted(text: &str) -> String {
 
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{BTreeMap, Failure, Text, Unit};
+    use super::{AccountId, BTreeMap, Failure, Unit};
 
-    pub(super) fn ask(_units: &mut BTreeMap<Text, Unit>) -> Result<(), Failure> {
+    pub(super) fn ask(_units: &mut BTreeMap<AccountId, Unit>) -> Result<(), Failure> {
         Err(Failure::usage("this program was built without AWS access"))
     }
 }
 
 #[cfg(feature = "aws")]
 mod remote {
-    use super::{BTreeMap, Failure, Text, Unit};
+    use super::{AccountId, BTreeMap, Failure, Unit};
     use crate::aws::{Access, Aws};
     use crate::exports::UnitsReader;
 
     /// Names and business units of accounts, from AWS Organizations.
-    pub(super) fn ask(units: &mut BTreeMap<Text, Unit>) -> Result<(), Failure> {
+    pub(super) fn ask(units: &mut BTreeMap<AccountId, Unit>) -> Result<(), Failure> {
         let accounts = Aws::new()?.accounts(&Access::default())?;
         let mut reader = UnitsReader::new(None, None);
         reader

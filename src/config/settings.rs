@@ -6,6 +6,7 @@ use super::file::{
 use super::sources::{AwsSettings, LogLocation, StoreSettings};
 use crate::model::finding::Suppression;
 use crate::model::identity::{RoleName, is_account_id, is_data_source_arn};
+use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::money::{TerabyteBase, parse_decimal};
 use crate::model::region::is_region_name;
 use crate::model::text::Text;
@@ -49,7 +50,7 @@ pub struct Settings {
     /// Findings that are accepted for a while.
     pub suppressions: Vec<Suppression>,
     /// The account that imports findings into Security Hub.
-    pub security_hub_account_id: Option<Text>,
+    pub security_hub_account_id: Option<AccountId>,
     /// The Region of Security Hub.
     pub security_hub_region: Option<String>,
     /// How accounts are reached, and what is asked of AWS.
@@ -293,7 +294,7 @@ impl Checker<'_> {
         }
         let mut data_sources = None;
         if let Some(declared) = &raw.data_sources {
-            let mut arns: BTreeSet<Text> = BTreeSet::new();
+            let mut arns: BTreeSet<DataSourceArn> = BTreeSet::new();
             for arn in declared {
                 if !is_data_source_arn(arn.get_ref()) {
                     let message =
@@ -317,7 +318,11 @@ impl Checker<'_> {
         })
     }
 
-    pub(super) fn account_id(&self, id: &Spanned<String>, key: &str) -> Result<Text, ConfigError> {
+    pub(super) fn account_id(
+        &self,
+        id: &Spanned<String>,
+        key: &str,
+    ) -> Result<AccountId, ConfigError> {
         let text = id.get_ref();
         if is_account_id(text) {
             return Ok(text.as_str().into());
@@ -329,7 +334,7 @@ impl Checker<'_> {
     fn roles(
         &self,
         arns: &[Spanned<String>],
-        account_id: &Text,
+        account_id: &AccountId,
         key: &str,
     ) -> Result<BTreeSet<RoleName>, ConfigError> {
         let mut roles = BTreeSet::new();
@@ -381,7 +386,7 @@ impl Checker<'_> {
     fn security_hub(
         &self,
         raw: Option<RawSecurityHub>,
-    ) -> Result<(Option<Text>, Option<String>), ConfigError> {
+    ) -> Result<(Option<AccountId>, Option<String>), ConfigError> {
         let Some(RawSecurityHub { account_id, region }) = raw else {
             return Ok((None, None));
         };

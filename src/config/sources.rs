@@ -3,6 +3,7 @@
 use super::file::{RawAws, RawLogs, RawStore};
 use super::settings::{Checker, ConfigError, Settings};
 use crate::model::identity::{RoleName, is_account_id};
+use crate::model::ids::AccountId;
 use crate::model::region::{self, is_region_name};
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ pub enum LogLocation {
     /// CloudTrail's own event history, for accounts without a readable bucket.
     LookupEvents {
         /// The account.
-        account_id: Text,
+        account_id: AccountId,
         /// Its Regions.
         regions: BTreeSet<String>,
         /// The role to assume for reading.
@@ -118,7 +119,7 @@ impl Default for AwsSettings {
 pub struct AuditRoles<'a> {
     settings: &'a AwsSettings,
     /// Accounts that the configuration declares, or that AWS Organizations lists.
-    accounts: BTreeSet<Text>,
+    accounts: BTreeSet<AccountId>,
 }
 
 impl AuditRoles<'_> {
@@ -141,7 +142,7 @@ impl Settings {
     /// Returns the roles by which accounts are asked: those that are declared here, and
     /// those that AWS Organizations lists.
     #[must_use]
-    pub fn audit_roles(&self, of_organization: BTreeSet<Text>) -> AuditRoles<'_> {
+    pub fn audit_roles(&self, of_organization: BTreeSet<AccountId>) -> AuditRoles<'_> {
         let consumers = self.topology.consumers.iter();
         let mut accounts = of_organization;
         accounts.extend(consumers.map(|consumer| consumer.account_id.clone()));
@@ -335,7 +336,7 @@ impl Checker<'_> {
         let text = arn.get_ref();
         let has_place = key == AUDIT_ROLE;
         let is_role = RoleName::from_arn(text).is_some_and(|role| {
-            is_account_id(&role.account_id) || (has_place && &*role.account_id == ACCOUNT_PLACE)
+            role.account_id.is_well_formed() || (has_place && &*role.account_id == ACCOUNT_PLACE)
         });
         if is_role && text.contains(":role/") {
             return Ok(text.clone());

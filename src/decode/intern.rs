@@ -77,9 +77,9 @@ impl Interner {
     }
 
     /// The text, unless there is none or it is empty.
-    pub(super) fn maybe(&mut self, text: Option<&str>) -> Option<Text> {
+    pub(super) fn maybe<T: From<Text>>(&mut self, text: Option<&str>) -> Option<T> {
         text.filter(|text| !text.is_empty())
-            .map(|text| self.text(text))
+            .map(|text| self.text(text).into())
     }
 
     pub(super) fn identity(&mut self, identity: Identity) -> Arc<Identity> {

@@ -120,7 +120,11 @@ impl Sightings {
                 continue;
             };
             let name = |bytes: &[u8]| Text::from(String::from_utf8_lossy(bytes));
-            let key = (name(&sighting.account), name(&sighting.region), first.day());
+            let key = (
+                name(&sighting.account).into(),
+                name(&sighting.region).into(),
+                first.day(),
+            );
             let seen = Seen {
                 records: sighting.records,
                 first,

@@ -9,8 +9,8 @@ use crate::model::bill::{
     LineKey, Uncounted,
 };
 use crate::model::coverage::{Reject, RejectReason};
+use crate::model::ids::AccountId;
 use crate::model::money::{add, parse_decimal};
-use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use hashbrown::HashSet;
@@ -239,7 +239,7 @@ impl BillReader {
         self.bill.coverage.notes.insert(note.into());
     }
 
-    pub(super) fn name_account(&mut self, account_id: &Text, name: &str) {
+    pub(super) fn name_account(&mut self, account_id: &AccountId, name: &str) {
         if !self.bill.account_names.contains_key(account_id) {
             let names = &mut self.bill.account_names;
             names.insert(account_id.clone(), name.into());

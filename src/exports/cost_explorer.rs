@@ -2,6 +2,7 @@
 
 use super::bill::{self, BillError, BillReader, Line};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
+use crate::model::ids::{AccountId, Region};
 use crate::model::json::{
     for_each_item, for_each_member, for_each_of, is_list, is_object, member, text, try_for_each_of,
 };
@@ -203,7 +204,7 @@ impl Reading<'_> {
             let described = member(told, "Attributes");
             let description = described.and_then(|all| text(member(all, "description")));
             if let (Some(account), Some(name)) = (text(member(told, "Value")), description) {
-                self.into.name_account(&Text::from(account), &name);
+                self.into.name_account(&AccountId::from(account), &name);
             }
         });
         let has_groups = answer.results_by_time.map(has_groups).transpose()?;
@@ -347,7 +348,7 @@ fn entry(
             period,
             billed_for,
             category,
-            region: region.map(Text::from),
+            region: region.map(Region::from),
             work_group: None,
             currency: currency.unwrap_or("USD").into(),
         },

@@ -3,6 +3,7 @@
 use super::bill::{self, BillError, BillReader, Columns, Line, Places};
 use super::rows::{Row, Rows};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
+use crate::model::ids::Region;
 use crate::model::region;
 use crate::model::text::Text;
 use rust_decimal::Decimal;
@@ -193,7 +194,7 @@ fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, St
             period,
             billed_for,
             category,
-            region: region.filter(|_| is_athena).map(Text::from),
+            region: region.filter(|_| is_athena).map(Region::from),
             work_group: work_group.map(Text::from),
             currency: row.get(Of::Currency as usize).unwrap_or("USD").into(),
         },

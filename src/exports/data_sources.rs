@@ -3,6 +3,7 @@
 
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::identity::is_data_source_arn;
+use crate::model::ids::{DataSourceArn, RoleArn};
 use crate::model::inventory::{DataSource, Inventory};
 use crate::model::json::{for_each_of, is_list, is_object, member, text};
 use crate::model::text::Text;
@@ -85,11 +86,11 @@ impl Reader<'_> {
         let parameters = member(item, "DataSourceParameters");
         let athena = parameters.and_then(|all| member(all, "AthenaParameters"));
         let source = DataSource {
-            arn: arn.into(),
+            arn: DataSourceArn::from(&*arn),
             name: of(Some(item), "Name"),
             kind: of(Some(item), "Type"),
-            run_as_role_arn: of(athena, "RoleArn"),
-            consumer_role_arn: of(athena, "ConsumerAccountRoleArn"),
+            run_as_role_arn: of(athena, "RoleArn").map(RoleArn::from),
+            consumer_role_arn: of(athena, "ConsumerAccountRoleArn").map(RoleArn::from),
             work_group: of(athena, "WorkGroup"),
         };
         self.inventory

@@ -3,6 +3,7 @@
 use super::bill::{self, BillError, BillReader, Columns, Line, Places};
 use super::rows::{Row, Rows, find};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
+use crate::model::ids::Region;
 use crate::model::region;
 use crate::model::text::Text;
 use rust_decimal::Decimal;
@@ -153,7 +154,7 @@ fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
             period,
             billed_for,
             category,
-            region: region.filter(|_| is_athena).map(Text::from),
+            region: region.filter(|_| is_athena).map(Region::from),
             work_group: work_group.map(Text::from),
             currency: need(Of::Currency, "BillingCurrency")?.into(),
         },

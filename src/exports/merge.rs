@@ -10,6 +10,7 @@ use super::cost_explorer::{Entry, EntryKey};
 use crate::model::bill::{
     BillKind, BillPeriod, BilledFor, ChargeCategory, LineAmounts, LineKey, Uncounted,
 };
+use crate::model::ids::AccountId;
 use crate::model::money::add;
 use crate::model::text::Text;
 use jiff::civil::Date;
@@ -149,7 +150,7 @@ fn rank(kind: BillKind, facet: Facet) -> u8 {
 }
 
 /// The best rank of each facet, account and day.
-struct Coverage(BTreeMap<(Facet, Text, Date), u8>);
+struct Coverage(BTreeMap<(Facet, AccountId, Date), u8>);
 
 impl Coverage {
     fn of(lines: &Lines) -> Self {
@@ -233,7 +234,7 @@ pub(super) fn lines(all: Lines, uncounted: &mut Uncounted) -> Lines {
             partly.push((key, amounts));
         }
     }
-    let mut by_account: BTreeMap<Text, Vec<(LineKey, LineAmounts)>> = BTreeMap::new();
+    let mut by_account: BTreeMap<AccountId, Vec<(LineKey, LineAmounts)>> = BTreeMap::new();
     for (key, _) in &partly {
         by_account.entry(key.account_id.clone()).or_default();
     }
@@ -295,7 +296,7 @@ fn without_told(
 /// reports tell of the same account and days: capacity, Spark and the like. Days
 /// are taken together as far as what is told apart spans them.
 fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines {
-    let mut told: BTreeMap<(&Text, &Text), Vec<(BillPeriod, Decimal)>> = BTreeMap::new();
+    let mut told: BTreeMap<(&AccountId, &Text), Vec<(BillPeriod, Decimal)>> = BTreeMap::new();
     for (key, amounts) in kept {
         if key.kind != BillKind::CostExplorerByService && facet(key) == Facet::Athena {
             let place = (&key.account_id, &key.currency);
@@ -321,7 +322,7 @@ fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines 
         sum.is_estimated |= amounts.is_estimated;
     }
     // Each part is taken away once: from the longest period that holds it.
-    let mut periods: BTreeMap<(Text, Text), Vec<BillPeriod>> = BTreeMap::new();
+    let mut periods: BTreeMap<(AccountId, Text), Vec<BillPeriod>> = BTreeMap::new();
     for key in sums.keys() {
         let place = (key.account_id.clone(), key.currency.clone());
         periods.entry(place).or_default().push(key.period);

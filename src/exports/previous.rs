@@ -1,6 +1,7 @@
 //! What an earlier run found: its `findings` as JSON.
 
 use crate::model::finding::{Previous, PreviousFinding, Severity};
+use crate::model::ids::{AccountId, RoleArn};
 use crate::model::json::{
     for_each_member, for_each_of, is_list, is_object, member, text as text_of, try_for_each_of,
 };
@@ -172,7 +173,7 @@ fn add(value: &RawValue, previous: &mut Previous) -> Result<(), PreviousError> {
         let mut role_arns = Vec::new();
         for_each_of(member(value, "role_arns"), &mut |arn| {
             if role_arns.len() < ROLES_MAX {
-                role_arns.extend(text_of(Some(arn)).map(Text::from));
+                role_arns.extend(text_of(Some(arn)).map(|arn| RoleArn::from(&*arn)));
             }
         });
         Some(PreviousFinding {
@@ -181,7 +182,7 @@ fn add(value: &RawValue, previous: &mut Previous) -> Result<(), PreviousError> {
             severity: text("severity").and_then(|severity| Severity::parse(&severity)),
             title: text("title")?,
             detail: text("detail").unwrap_or_default(),
-            consumer_account_id: text("consumer_account_id").map(Text::from),
+            consumer_account_id: text("consumer_account_id").map(AccountId::from),
             subject,
             role_arns,
             first_seen: time(member(value, "first_seen"))?,

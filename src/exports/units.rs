@@ -5,6 +5,7 @@ use super::rows::{Rows, RowsError, find};
 use super::text::{TextError, plain};
 use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::identity::is_account_id;
+use crate::model::ids::AccountId;
 use crate::model::json::{for_each_of, is_list, member, text as text_of};
 use crate::model::text::Text;
 use crate::model::topology::Unit;
@@ -54,8 +55,8 @@ struct RawAnswer<'a> {
 pub struct UnitsReader {
     business_unit_tag: Option<String>,
     cost_center_tag: Option<String>,
-    from_csv: BTreeMap<Text, Unit>,
-    from_tags: BTreeMap<Text, Unit>,
+    from_csv: BTreeMap<AccountId, Unit>,
+    from_tags: BTreeMap<AccountId, Unit>,
     rejects: Rejects,
 }
 
@@ -119,7 +120,7 @@ impl UnitsReader {
                 let Some(id) = text_of(member(account, "Id")) else {
                     return;
                 };
-                let id = Text::from(id);
+                let id = AccountId::from(id);
                 if let Some(name) = text_of(member(account, "Name")) {
                     put(
                         &mut self.from_tags.entry(id.clone()).or_default().account_name,
@@ -131,7 +132,7 @@ impl UnitsReader {
             for_each_of(answer.resource_tag_mapping_list, &mut |mapping| {
                 let arn = text_of(member(mapping, "ResourceARN")).unwrap_or_default();
                 let id = arn.rsplit('/').next().unwrap_or_default();
-                self.tags(&Text::from(id), member(mapping, "Tags"));
+                self.tags(&AccountId::from(id), member(mapping, "Tags"));
             });
             if let Some(tags) = answer.tags {
                 let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
@@ -140,13 +141,13 @@ impl UnitsReader {
                     let found = "tags of a resource in a file that no account id names";
                     return Err(not_units(found.to_owned()));
                 }
-                self.tags(&Text::from(id), Some(tags));
+                self.tags(&AccountId::from(id), Some(tags));
             }
         }
         Ok(())
     }
 
-    fn tags(&mut self, account_id: &Text, tags: Option<&RawValue>) {
+    fn tags(&mut self, account_id: &AccountId, tags: Option<&RawValue>) {
         let business_unit = self.business_unit_tag.as_deref().unwrap_or("businessunit");
         let cost_center = self.cost_center_tag.as_deref().unwrap_or("costcenter");
         let unit = self.from_tags.entry(account_id.clone()).or_default();
@@ -213,7 +214,7 @@ impl UnitsReader {
 
     /// Units by account, and the lines that could not be read.
     #[must_use]
-    pub fn finish(self) -> (BTreeMap<Text, Unit>, Rejects) {
+    pub fn finish(self) -> (BTreeMap<AccountId, Unit>, Rejects) {
         let mut units = self.from_csv;
         for (account, tagged) in self.from_tags {
             let unit = units.entry(account).or_default();
@@ -229,7 +230,7 @@ impl UnitsReader {
 mod tests {
     use super::*;
 
-    fn read(files: &[(&str, &str)]) -> Result<BTreeMap<Text, Unit>, String> {
+    fn read(files: &[(&str, &str)]) -> Result<BTreeMap<AccountId, Unit>, String> {
         let mut reader = UnitsReader::new(None, None);
         for (name, text) in files {
             let read = reader.read(name, text.as_bytes());

@@ -7,6 +7,7 @@
 use super::digest::{Digest, NamedLogFile};
 use super::name::{DigestName, tail};
 use super::signature::{PublicKeys, Signed};
+use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{
     DigestPlace, Fault, FaultKind, FaultyFile, PlaceVerified, Tally, Unchecked, Uncovered,
     UncoveredWhy, Verification,
@@ -80,12 +81,12 @@ pub struct Trust {
     /// Why there are no keys at all.
     pub without_keys: Option<Text>,
     /// Regions whose keys could not be asked for, and why.
-    pub regions_without_keys: BTreeMap<Text, Text>,
+    pub regions_without_keys: BTreeMap<Region, Text>,
 }
 
 impl Trust {
     /// Why keys of a Region are not known, if so.
-    fn without_keys(&self, region: &Text) -> Option<&Text> {
+    fn without_keys(&self, region: &Region) -> Option<&Text> {
         let of_region = self.regions_without_keys.get(region);
         of_region.or(self.without_keys.as_ref())
     }
@@ -149,13 +150,13 @@ pub struct Chains {
     /// By the end of their keys.
     pub(super) named: HashMap<Text, Vec<Named>>,
     /// By account and Region.
-    pub(super) covers: BTreeMap<(Text, Text), Vec<Cover>>,
+    pub(super) covers: BTreeMap<(AccountId, Region), Vec<Cover>>,
     /// The end of each chain of hourly digests.
     pub(super) ends: BTreeMap<DigestPlace, UtcSecond>,
     /// Places of digests that could not be listed.
     pub(super) unlisted: Vec<Text>,
     /// Trails by account and Region.
-    pub(super) trails: BTreeMap<(Text, Text), BTreeSet<Text>>,
+    pub(super) trails: BTreeMap<(AccountId, Region), BTreeSet<Text>>,
     /// The end of the newest digest.
     pub(super) newest: Option<UtcSecond>,
     /// Whether any digest is a copy.
@@ -198,7 +199,7 @@ pub fn judge(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
         .iter()
         .map(|(place, _)| place.clone())
         .collect();
-    let mut by_chain: BTreeMap<(DigestPlace, Text, bool), Vec<DigestRead>> = BTreeMap::new();
+    let mut by_chain: BTreeMap<(DigestPlace, Region, bool), Vec<DigestRead>> = BTreeMap::new();
     for digest in digests {
         chains.is_copy |= !digest.key.starts_with("s3://");
         chains.lacks_metadata |= digest.metadata.is_none();

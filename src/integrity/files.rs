@@ -2,6 +2,7 @@
 
 use super::chain::{Chains, Cover, Named, Verdict};
 use super::name::{LogFileName, tail};
+use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{
     Contents, DIGEST_DELAY_SECONDS, DigestPlace, Fault, FaultKind, FaultyFile, Integrity,
     Unchecked, Verification,
@@ -253,7 +254,7 @@ impl<'a> Settling<'a> {
             }
             match placed(&file.key) {
                 Some((account, region, at)) if self.verification.window.contains(at) => {
-                    self.one_unnamed(file, (account, region), at);
+                    self.one_unnamed(file, (account.into(), region.into()), at);
                 }
                 Some(_) => {}
                 None => {
@@ -267,7 +268,7 @@ impl<'a> Settling<'a> {
         }
     }
 
-    fn one_unnamed(&mut self, file: &LogFileRead, key: (Text, Text), at: UtcSecond) {
+    fn one_unnamed(&mut self, file: &LogFileRead, key: (AccountId, Region), at: UtcSecond) {
         let covers = self.chains.covers.get(&key);
         let covers = covers.map_or(&[][..], Vec::as_slice);
         let mut trails = self.chains.trails.get(&key).into_iter().flatten();

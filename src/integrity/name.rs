@@ -1,6 +1,7 @@
 //! What the names of digests and log files say (facts.md 1.1 and section 7).
 
 use crate::model::identity::is_account_id;
+use crate::model::ids::{AccountId, Region};
 use crate::model::key::delivery_minute;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -16,13 +17,13 @@ const BACKFILL: &str = "_backfill";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DigestName {
     /// The account that is logged.
-    pub account_id: Text,
+    pub account_id: AccountId,
     /// The Region that is logged.
-    pub region: Text,
+    pub region: Region,
     /// The trail.
     pub trail: Text,
     /// The trail's own Region.
-    pub home_region: Text,
+    pub home_region: Region,
     /// Whether it was made afterwards.
     pub is_backfill: bool,
     /// The end of the time that it covers.
@@ -60,9 +61,9 @@ impl DigestName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFileName {
     /// The account that is logged.
-    pub account_id: Text,
+    pub account_id: AccountId,
     /// The Region that is logged.
-    pub region: Text,
+    pub region: Region,
     /// The minute it was delivered in.
     pub delivered_at: UtcSecond,
 }

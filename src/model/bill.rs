@@ -2,6 +2,7 @@
 //! (facts.md section 8).
 
 use super::coverage::Rejects;
+use super::ids::{AccountId, Region};
 use super::text::Text;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -209,7 +210,7 @@ pub struct LineKey {
     /// Which kind of bill says so.
     pub kind: BillKind,
     /// The account that used it.
-    pub account_id: Text,
+    pub account_id: AccountId,
     /// The days.
     pub period: BillPeriod,
     /// What for.
@@ -217,7 +218,7 @@ pub struct LineKey {
     /// Use, tax, credit ...
     pub category: ChargeCategory,
     /// The Region, where the bill tells it.
-    pub region: Option<Text>,
+    pub region: Option<Region>,
     /// The work group, where the bill tells it.
     pub work_group: Option<Text>,
     /// ISO 4217 code of the amounts.
@@ -261,7 +262,7 @@ pub struct Bill {
     /// Lines by key.
     pub lines: BTreeMap<LineKey, LineAmounts>,
     /// Names of accounts, where the bill tells them.
-    pub account_names: BTreeMap<Text, Text>,
+    pub account_names: BTreeMap<AccountId, Text>,
     /// What was read of it.
     pub coverage: BillCoverage,
 }

@@ -1,7 +1,9 @@
 //! The chain record: AssumeRole -> AssumeRole -> StartQueryExecution (design 3).
 
 use super::execution::QueryFigures;
-use super::ids::{EventId, QueryExecutionId, QuickQueryId};
+use super::ids::{
+    AccessKeyId, AccountId, DataSourceArn, EventId, QueryExecutionId, QuickQueryId, Region, RoleArn,
+};
 use super::integrity::Integrity;
 use super::text::Text;
 use super::time::UtcSecond;
@@ -164,15 +166,15 @@ pub enum Maker {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoleSession {
     /// The role, with its IAM path where that was logged.
-    pub role_arn: Option<Text>,
+    pub role_arn: Option<RoleArn>,
     /// The account the role is in.
-    pub account_id: Option<Text>,
+    pub account_id: Option<AccountId>,
     /// `roleSessionName`.
     pub role_session_name: Option<Text>,
     /// `AROA...:session-name`.
     pub assumed_role_id: Option<Text>,
     /// The issued access key id.
-    pub access_key_id: Option<Text>,
+    pub access_key_id: Option<AccessKeyId>,
     /// When it was made.
     pub assumed_at: Option<UtcSecond>,
     /// When its credentials end.
@@ -190,7 +192,7 @@ pub struct RoleSession {
     pub assumed_by: Option<Text>,
     /// The account it was assumed from, where a session or user of an account
     /// did; `None` for a service.
-    pub source_account_id: Option<Text>,
+    pub source_account_id: Option<AccountId>,
     /// `sourceIPAddress` of the AssumeRole.
     pub source_ip: Option<Text>,
     /// `externalId` of the AssumeRole.
@@ -223,7 +225,7 @@ pub struct QueryExecution {
     /// When it was submitted.
     pub started_at: UtcSecond,
     /// The Region it ran in.
-    pub region: Option<Text>,
+    pub region: Option<Region>,
     /// The work group; `primary` where the call named none.
     pub work_group: Option<Text>,
     /// The data catalogue.
@@ -343,15 +345,15 @@ pub struct Chain {
     /// Its last event.
     pub last_activity_at: UtcSecond,
     /// The hub.
-    pub hub_account_id: Option<Text>,
+    pub hub_account_id: Option<AccountId>,
     /// The consumer.
-    pub consumer_account_id: Option<Text>,
+    pub consumer_account_id: Option<AccountId>,
     /// The consumer's declared name.
     pub consumer_name: Option<Text>,
     /// The consumer's declared business unit.
     pub business_unit: Option<Text>,
     /// The Quick data source, from the external id.
-    pub data_source_arn: Option<Text>,
+    pub data_source_arn: Option<DataSourceArn>,
     /// Sessions that led to the consumer session, first to last: each assumed the role
     /// of the next one.
     pub earlier_sessions: Vec<RoleSession>,
@@ -403,8 +405,8 @@ impl Chain {
     /// The consumer's declared name, else its account.
     #[must_use]
     pub fn consumer_label(&self) -> Option<&Text> {
-        let name = self.consumer_name.as_ref();
-        name.or(self.consumer_account_id.as_ref())
+        let account = self.consumer_account_id.as_ref();
+        self.consumer_name.as_ref().or(account.map(AccountId::text))
     }
 
     /// How many events are linked to the consumer session.

@@ -2,6 +2,7 @@
 //! queries + unattributed = billed, to the last digit (design 4).
 
 use super::bill::{BillPeriod, BilledFor, ChargeCategory};
+use super::ids::{AccountId, DataSourceArn, Region};
 use super::money::TerabyteBase;
 use super::text::Text;
 use rust_decimal::Decimal;
@@ -55,13 +56,13 @@ pub struct Charge {
     /// The day of the queries; the bill's own period where nothing is nearer.
     pub period: BillPeriod,
     /// The account that pays.
-    pub account_id: Option<Text>,
+    pub account_id: Option<AccountId>,
     /// The Region.
-    pub region: Option<Text>,
+    pub region: Option<Region>,
     /// The work group.
     pub work_group: Option<Text>,
     /// The Quick data source.
-    pub data_source_arn: Option<Text>,
+    pub data_source_arn: Option<DataSourceArn>,
     /// The Quick user.
     pub quick_user: Option<Text>,
     /// Whose share it is.
@@ -255,7 +256,7 @@ pub struct Attribution {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListPrice {
     /// The Region.
-    pub region: Text,
+    pub region: Region,
     /// USD per terabyte.
     pub usd_per_terabyte: Decimal,
     /// Where it is from.
@@ -275,7 +276,7 @@ pub struct QueryShare {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beside {
     /// The account that pays.
-    pub account_id: Text,
+    pub account_id: AccountId,
     /// The days.
     pub period: BillPeriod,
     /// What for.

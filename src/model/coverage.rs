@@ -1,5 +1,6 @@
 //! What was read and what could not be: counted, located, in every output.
 
+use super::ids::{AccountId, Region};
 use super::text::Text;
 use super::time::UtcSecond;
 use super::window::TimeWindow;
@@ -308,7 +309,7 @@ impl Seen {
 }
 
 /// Account id, Region, UTC day.
-pub type SeenKey = (Text, Text, jiff::civil::Date);
+pub type SeenKey = (AccountId, Region, jiff::civil::Date);
 
 /// What a run read, and what it did not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,7 +1,10 @@
 //! The slim event: what is kept of a CloudTrail record.
 
 use super::identity::Identity;
-use super::ids::{EventId, QueryExecutionId, QuickQueryId, RequestId, SharedEventId};
+use super::ids::{
+    AccessKeyId, AccountId, EventId, QueryExecutionId, QuickQueryId, Region, RequestId, RoleArn,
+    SharedEventId,
+};
 use super::text::Text;
 use super::time::UtcSecond;
 use std::sync::Arc;
@@ -41,9 +44,9 @@ pub struct Content {
     pub time: UtcSecond,
     /// `recipientAccountId`: whose trail got this copy; the caller's account
     /// where the record does not say.
-    pub recipient_account_id: Option<Text>,
+    pub recipient_account_id: Option<AccountId>,
     /// `awsRegion`.
-    pub region: Option<Text>,
+    pub region: Option<Region>,
     /// `eventSource`, such as `athena.amazonaws.com`.
     pub source: Text,
     /// `eventName`, such as `StartQueryExecution`.
@@ -108,7 +111,7 @@ pub enum Detail {
 pub struct Issue {
     /// The role asked for: from the parameters, the response, `resources`, or
     /// the text of the refusal. With its IAM path where that was logged.
-    pub role_arn: Option<Text>,
+    pub role_arn: Option<RoleArn>,
     /// `roleSessionName`, or the session in the response's ARN.
     pub session_name: Option<Text>,
     /// `externalId`.
@@ -122,7 +125,7 @@ pub struct Issue {
     /// `sourceIdentity`.
     pub source_identity: Option<Text>,
     /// Issued `accessKeyId`. The secret and the token are never kept.
-    pub issued_key_id: Option<Text>,
+    pub issued_key_id: Option<AccessKeyId>,
     /// `assumedRoleUser.assumedRoleId`; absent in 6 % of real service hops.
     pub assumed_role_id: Option<Text>,
     /// `credentials.expiration`.

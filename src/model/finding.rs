@@ -1,6 +1,6 @@
 //! What rules find (design.md section 5).
 
-use super::ids::EventId;
+use super::ids::{AccountId, EventId, RoleArn};
 use super::integrity::Integrity;
 use super::text::Text;
 use super::time::UtcSecond;
@@ -157,11 +157,11 @@ pub struct Finding {
     /// The command to do it with, or to begin with.
     pub command: String,
     /// The consumer it is about, where it is about one.
-    pub consumer_account_id: Option<Text>,
+    pub consumer_account_id: Option<AccountId>,
     /// What it is about.
     pub subject: Subject,
     /// ARNs of the roles in the subject, as they were logged.
-    pub role_arns: Vec<Text>,
+    pub role_arns: Vec<RoleArn>,
     /// What it rests on, beyond ids.
     pub evidence: Vec<(&'static str, Evidence)>,
     /// The first chains, sorted by id.
@@ -281,11 +281,11 @@ pub struct PreviousFinding {
     /// Its detail.
     pub detail: String,
     /// The consumer it was about.
-    pub consumer_account_id: Option<Text>,
+    pub consumer_account_id: Option<AccountId>,
     /// What it was about.
     pub subject: Vec<(String, Text)>,
     /// ARNs of the roles in the subject.
-    pub role_arns: Vec<Text>,
+    pub role_arns: Vec<RoleArn>,
     /// When it was first seen.
     pub first_seen: UtcSecond,
     /// When it was last seen.

@@ -1,5 +1,6 @@
 //! Who made a call, as `userIdentity` tells it (facts.md 1.4, 2 and 3).
 
+use super::ids::{AccessKeyId, AccountId};
 use super::text::Text;
 use super::time::UtcSecond;
 
@@ -20,9 +21,9 @@ pub struct Identity {
     /// `arn`; for a role session the STS ARN without the role's IAM path.
     pub arn: Option<Text>,
     /// `accountId` of the caller.
-    pub account_id: Option<Text>,
+    pub account_id: Option<AccountId>,
     /// `accessKeyId` the call was signed with: an id, not a secret.
-    pub access_key_id: Option<Text>,
+    pub access_key_id: Option<AccessKeyId>,
     /// `userName`.
     pub user_name: Option<Text>,
     /// `invokedBy`: the AWS service that made the call.
@@ -77,7 +78,7 @@ impl Identity {
             .or(self.principal_id.as_ref())
             .or(self.user_name.as_ref())
             .or(self.invoked_by.as_ref())
-            .or(self.account_id.as_ref())
+            .or(self.account_id.as_ref().map(AccountId::text))
     }
 }
 
@@ -86,7 +87,7 @@ impl Identity {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleName {
     /// The account the role is in.
-    pub account_id: Text,
+    pub account_id: AccountId,
     /// The last path segment.
     pub name: Text,
 }

@@ -3,8 +3,13 @@
 //! An id holds any text that a log holds, also a masked or invented one. Whether it looks
 //! like an id of AWS is a question to ask, never a condition.
 
-use super::text::OpaqueId;
+use super::identity::{RoleName, is_account_id, is_data_source_arn};
+use super::region::is_region_name;
+use super::text::{OpaqueId, Text};
+use serde::Serialize;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
+use std::ops::Deref;
 
 /// Defines an id that is a UUID in nearly every record.
 macro_rules! opaque_id {
@@ -83,6 +88,159 @@ opaque_id! {
     QuickQueryId
 }
 
+/// Defines an id that is text, shared by many events.
+macro_rules! text_id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(Text);
+
+        impl $name {
+            /// Takes the id as it was logged or declared.
+            #[must_use]
+            pub fn new(id: &str) -> Self {
+                Self(id.into())
+            }
+
+            /// Returns the shared text.
+            #[must_use]
+            pub fn text(&self) -> &Text {
+                &self.0
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<Text> for $name {
+            fn from(id: Text) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self {
+                Self(id.into())
+            }
+        }
+
+        impl From<Cow<'_, str>> for $name {
+            fn from(id: Cow<'_, str>) -> Self {
+                Self(id.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(id: String) -> Self {
+                Self(id.into())
+            }
+        }
+
+        impl From<$name> for Text {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, formatter)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// The id of an AWS account: twelve digits, where nobody masked it.
+    AccountId
+}
+
+text_id! {
+    /// The name of an AWS Region, such as `eu-central-1`.
+    Region
+}
+
+text_id! {
+    /// The ARN of an IAM role, with the role's path where that was logged.
+    RoleArn
+}
+
+text_id! {
+    /// The id of an access key (`AKIA...`, `ASIA...`): a name, not a secret.
+    AccessKeyId
+}
+
+text_id! {
+    /// The ARN of a data source of Quick.
+    DataSourceArn
+}
+
+impl AccountId {
+    /// Returns whether the id is twelve digits. Masked logs have `700***` and the like.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        is_account_id(self)
+    }
+}
+
+impl Region {
+    /// Returns whether the name is spelled like one of a Region.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        is_region_name(self)
+    }
+}
+
+impl RoleArn {
+    /// Returns whether the text is the ARN of an IAM role.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        self.contains(":role/") && RoleName::from_arn(self).is_some()
+    }
+}
+
+impl AccessKeyId {
+    /// Returns whether the id is spelled as IAM and STS make them: twenty capital letters
+    /// and digits.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        let is_of_key = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        self.len() == 20 && self.bytes().all(is_of_key)
+    }
+}
+
+impl DataSourceArn {
+    /// Returns whether the text is the ARN of a data source of Quick.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        is_data_source_arn(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +256,30 @@ mod tests {
             let id = EventId::new(text);
             assert_eq!(id.to_string(), text);
             assert_eq!(id.is_well_formed(), is_well_formed, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_of_text_holds_what_was_logged_and_says_whether_it_is_one() {
+        let account = |text: &str| AccountId::from(text).is_well_formed();
+        assert!(account("111122223333"));
+        assert!(!account("XXXXXXXXXXX") && !account("700***") && !account("1111222233334"));
+        let region = |text: &str| Region::from(text).is_well_formed();
+        assert!(region("eu-central-1") && region("us-gov-west-1"));
+        assert!(!region("") && !region("XX-XXXX-X"));
+        let role = |text: &str| RoleArn::from(text).is_well_formed();
+        assert!(role("arn:aws:iam::111122223333:role/service-role/a"));
+        assert!(!role("arn:aws:sts::111122223333:assumed-role/a/b") && !role("a"));
+        let key = |text: &str| AccessKeyId::from(text).is_well_formed();
+        assert!(key("ASIAIOSFODNN7EXAMPLE"));
+        assert!(!key("ASIA****************") && !key(""));
+        let source = |text: &str| DataSourceArn::from(text).is_well_formed();
+        assert!(source(
+            "arn:aws:quicksight:us-east-1:111122223333:datasource/ds"
+        ));
+        assert!(!source("ds"));
+        for text in ["", "XXXXXXXXXXX", "700***"] {
+            assert_eq!(AccountId::from(text).to_string(), text);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Whether what was read is what CloudTrail delivered (facts.md section 7).
 
+use super::ids::{AccountId, Region};
 use super::text::Text;
 use super::time::UtcSecond;
 use super::window::TimeWindow;
@@ -116,9 +117,9 @@ impl Tally {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DigestPlace {
     /// The account that is logged.
-    pub account_id: Text,
+    pub account_id: AccountId,
     /// The Region that is logged.
-    pub region: Text,
+    pub region: Region,
     /// The trail's name; `None` where there is no digest to tell it.
     pub trail: Option<Text>,
 }
@@ -214,7 +215,7 @@ pub enum FaultKind {
     /// No public key was given for it.
     PublicKeyNotFound {
         /// The Region whose keys were asked for.
-        region: Text,
+        region: Region,
         /// The key's fingerprint.
         fingerprint: Text,
     },

@@ -1,6 +1,7 @@
 //! Quick's data sources, as its own API lists them (facts.md 5.1).
 
 use super::coverage::Rejects;
+use super::ids::{DataSourceArn, RoleArn};
 use super::text::Text;
 use std::collections::BTreeMap;
 
@@ -8,16 +9,16 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataSource {
     /// `Arn`.
-    pub arn: Text,
+    pub arn: DataSourceArn,
     /// `Name`, as people gave it.
     pub name: Option<Text>,
     /// `Type`, such as `ATHENA`.
     pub kind: Option<Text>,
     /// Role A: `AthenaParameters.RoleArn`.
-    pub run_as_role_arn: Option<Text>,
+    pub run_as_role_arn: Option<RoleArn>,
     /// Role B: `AthenaParameters.ConsumerAccountRoleArn`; absent where it reaches no
     /// other account.
-    pub consumer_role_arn: Option<Text>,
+    pub consumer_role_arn: Option<RoleArn>,
     /// `AthenaParameters.WorkGroup`.
     pub work_group: Option<Text>,
 }
@@ -28,7 +29,7 @@ pub struct Inventory {
     /// Lists that were read; one may be empty.
     pub lists: u64,
     /// By ARN.
-    pub data_sources: BTreeMap<Text, DataSource>,
+    pub data_sources: BTreeMap<DataSourceArn, DataSource>,
     /// What could not be read.
     pub rejects: Rejects,
 }

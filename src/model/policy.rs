@@ -8,6 +8,7 @@
 //! allowed" is certain.
 
 use super::identity::is_account_id;
+use super::ids::AccountId;
 use super::pattern::matches_iam;
 use super::text::Text;
 use serde::Deserialize;
@@ -66,7 +67,7 @@ pub enum Principal {
     /// Everybody, of any account.
     Everyone,
     /// Everybody in an account that the account itself lets.
-    Account(Text),
+    Account(AccountId),
     /// A role, user or session, by ARN or unique id.
     Arn(Text),
     /// An AWS service.

@@ -177,8 +177,8 @@ impl<'a, R> Columns<'a, R> {
 
     /// A column of text.
     #[must_use]
-    pub fn text(self, name: &str, of: impl Fn(&R) -> Option<Text>) -> Self {
-        self.with(name, of, Values::Text)
+    pub fn text<T: Into<Text>>(self, name: &str, of: impl Fn(&R) -> Option<T>) -> Self {
+        self.with(name, |row| of(row).map(T::into), Values::Text)
     }
 
     /// A column of text of few kinds.

@@ -1,6 +1,7 @@
 //! The declared topology: who the hub is, who the consumers are (design 2).
 
 use super::identity::RoleName;
+use super::ids::{AccountId, DataSourceArn};
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Topology {
     /// The account Quick lives in.
-    pub hub_account_id: Option<Text>,
+    pub hub_account_id: Option<AccountId>,
     /// Role A: the roles Quick runs as in the hub.
     pub run_as_roles: BTreeSet<RoleName>,
     /// The accounts the data lives in.
     pub consumers: Vec<Consumer>,
     /// Business units of accounts from elsewhere; declared consumers come first.
-    pub units: BTreeMap<Text, Unit>,
+    pub units: BTreeMap<AccountId, Unit>,
 }
 
 /// Role A and Role B: declared, or found in the logs.
@@ -44,7 +45,7 @@ pub struct Consumer {
     /// A short name for people.
     pub name: Text,
     /// The account id.
-    pub account_id: Text,
+    pub account_id: AccountId,
     /// The business unit that pays for it.
     pub business_unit: Option<Text>,
     /// Role B: the roles that Role A's sessions assume.
@@ -52,7 +53,7 @@ pub struct Consumer {
     /// The work groups Quick may use; `None` means any.
     pub work_groups: Option<BTreeSet<Text>>,
     /// The data sources that may reach it; `None` means any of the hub.
-    pub data_sources: Option<BTreeSet<Text>>,
+    pub data_sources: Option<BTreeSet<DataSourceArn>>,
 }
 
 impl Topology {

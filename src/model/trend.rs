@@ -1,5 +1,6 @@
 //! Daily figures of a consumer beside what its own past days lead one to expect.
 
+use super::ids::AccountId;
 use super::text::Text;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -28,7 +29,7 @@ impl Measure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trend {
     /// The consumer's account.
-    pub account_id: Text,
+    pub account_id: AccountId,
     /// What is counted.
     pub measure: Measure,
     /// Days with a value, the first first.

@@ -5,6 +5,7 @@
 use super::human::is_deceptive;
 use super::not_read::NotRead;
 use crate::model::finding::{Finding, Findings, PreviousFinding, Severity};
+use crate::model::ids::RoleArn;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::records::findings::evidence;
@@ -110,7 +111,7 @@ fn time(moment: UtcSecond) -> Value {
 /// The resources a finding is about; there has to be one.
 fn resources<'a>(
     subject: impl Iterator<Item = (&'a str, &'a Text)>,
-    role_arns: &[Text],
+    role_arns: &[RoleArn],
     hub: &SecurityHub,
 ) -> Vec<Value> {
     let partition = hub.partition();

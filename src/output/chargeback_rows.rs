@@ -100,8 +100,8 @@ pub fn about(audit: &Audit, heading: &str) -> Table {
                    others) + unattributed (what no known query explains)";
     lines.push(("amounts", amounts.to_owned()));
     Columns::new("about", &lines)
-        .text("item", |line| Some(line.0.into()))
-        .text("value", |line| Some(line.1.as_str().into()))
+        .text("item", |line| Some(Text::from(line.0)))
+        .text("value", |line| Some(Text::from(line.1.as_str())))
         .table()
 }
 
@@ -117,7 +117,7 @@ pub fn beside(chargeback: &Chargeback) -> Table {
         table = table.with(&name, Values::Text(values.collect()));
     }
     let costs = Columns::new("", rows)
-        .text("service", |row| Some(row.billed_for.name().into()))
+        .text("service", |row| Some(Text::from(row.billed_for.name())))
         .word("category", |row| Some(row.category.as_str()))
         .text("currency", |row| Some(row.currency.clone()))
         .decimal("cost", |row| Some(row.cost));

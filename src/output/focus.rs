@@ -99,7 +99,7 @@ pub fn rows(charges: &[Charge], topology: &Topology, terabyte: TerabyteBase) -> 
     let bill = Columns::new("focus", &billed)
         .decimal("BilledCost", |charge| charge.billed_cost)
         .text("BillingAccountId", account)
-        .text("BillingAccountName", |_| None)
+        .text("BillingAccountName", |_| None::<Text>)
         .text("BillingCurrency", |charge| Some(charge.currency.clone()))
         .text("BillingPeriodEnd", |charge| {
             Some(midnight(month(charge.period.from).1))

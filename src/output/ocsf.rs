@@ -8,6 +8,7 @@
 use super::human::is_deceptive;
 use super::not_read::{NOT_READ, NotRead};
 use crate::model::finding::{Finding, FindingStatus, Findings, PreviousFinding, Severity};
+use crate::model::ids::RoleArn;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::records::findings::evidence;
@@ -200,7 +201,7 @@ fn cloud(consumer: Option<&str>, subject: &[(&str, &Text)]) -> Value {
 }
 
 /// What it is about, by ARN where there is one.
-fn resources(subject: &[(&str, &Text)], role_arns: &[Text]) -> Vec<Value> {
+fn resources(subject: &[(&str, &Text)], role_arns: &[RoleArn]) -> Vec<Value> {
     let resource = |uid: &str, kind: &str| {
         let partition = uid.split(':').nth(1).filter(|part| part.starts_with("aws"));
         json!({

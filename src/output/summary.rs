@@ -7,8 +7,8 @@ use crate::model::bill::BillCoverage;
 use crate::model::charge::Attribution;
 use crate::model::coverage::{Coverage, Reject, Rejects};
 use crate::model::execution::StatisticsCoverage;
+use crate::model::ids::AccountId;
 use crate::model::integrity::Verification;
-use crate::model::text::Text;
 use crate::model::topology::Topology;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -104,7 +104,7 @@ fn bill_line(bill: &BillCoverage) -> String {
 const ACCOUNTS_SHOWN: usize = 8;
 
 /// The accounts that a bill or a query was charged to.
-pub(super) fn accounts_charged(attribution: Option<&Attribution>) -> BTreeSet<&Text> {
+pub(super) fn accounts_charged(attribution: Option<&Attribution>) -> BTreeSet<&AccountId> {
     let charges = attribution.into_iter().flat_map(|of| &of.charges);
     charges
         .filter_map(|charge| charge.account_id.as_ref())
@@ -112,7 +112,10 @@ pub(super) fn accounts_charged(attribution: Option<&Attribution>) -> BTreeSet<&T
 }
 
 /// Those of which no business unit is known.
-pub(super) fn unmapped<'a>(accounts: &BTreeSet<&'a Text>, topology: &Topology) -> Vec<&'a Text> {
+pub(super) fn unmapped<'a>(
+    accounts: &BTreeSet<&'a AccountId>,
+    topology: &Topology,
+) -> Vec<&'a AccountId> {
     let accounts = accounts.iter().copied();
     accounts
         .filter(|account| topology.business_unit(account).is_none())

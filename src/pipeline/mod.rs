@@ -15,6 +15,7 @@ use crate::model::coverage::{Coverage, Limits};
 use crate::model::event::{Event, Place};
 use crate::model::execution::Statistics;
 use crate::model::finding::{Findings, Previous, Suppression};
+use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::inventory::Inventory;
 use crate::model::text::Text;
@@ -244,7 +245,7 @@ fn finish(
             accounted: accounted + coverage.records_rejected,
         });
     }
-    let accounts_seen: BTreeSet<Text> = coverage
+    let accounts_seen: BTreeSet<AccountId> = coverage
         .seen
         .keys()
         .map(|(account, ..)| account.clone())
@@ -338,7 +339,7 @@ fn judge(
     };
     let seen = audit.coverage.seen.iter();
     let in_window = seen.filter(|(_, seen)| seen.is_in(&checks.window));
-    let places_logged: BTreeSet<(Text, Text)> = in_window
+    let places_logged: BTreeSet<(AccountId, Region)> = in_window
         .map(|((account, region, _), _)| (account.clone(), region.clone()))
         .collect();
     let settling = rules::Settling {

@@ -7,6 +7,7 @@ use crate::integrity::{
     Chains, Digest, DigestBody, DigestName, DigestRead, Files, Judging, LogFileRead, Metadata,
     PublicKeys, Signatures, Trust, judge, settle as settle_files, tail,
 };
+use crate::model::ids::Region;
 use crate::model::integrity::{Contents, Integrity, Unchecked, Verification};
 use crate::model::key::TrailObjects;
 use crate::model::region;
@@ -182,7 +183,7 @@ fn trust(digests: &[DigestRead], evidence: &Evidence<'_>) -> Trust {
         trust.without_keys = Some("no public keys were given".into());
         return trust;
     };
-    let mut spans: BTreeMap<&Text, (UtcSecond, UtcSecond)> = BTreeMap::new();
+    let mut spans: BTreeMap<&Region, (UtcSecond, UtcSecond)> = BTreeMap::new();
     for read in digests {
         let generated = read.metadata.as_ref();
         let generated = generated.and_then(|beside| beside.backfill_generated_at.as_deref());

@@ -4,8 +4,8 @@ use super::field::Fields;
 use super::flat;
 use super::queries::{WEEKDAYS, weekday};
 use crate::model::charge::{Charge, Share, UNMAPPED};
+use crate::model::ids::AccountId;
 use crate::model::table::Table;
-use crate::model::text::Text;
 use crate::model::topology::Topology;
 use jiff::civil::Date;
 
@@ -59,7 +59,7 @@ fn with_period<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, ChargeRec
 }
 
 fn with_dimensions<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, ChargeRecord<'a>> {
-    fn account<'x>(record: &ChargeRecord<'x>) -> Option<&'x Text> {
+    fn account<'x>(record: &ChargeRecord<'x>) -> Option<&'x AccountId> {
         record.charge.account_id.as_ref()
     }
     fields

@@ -93,8 +93,9 @@ pub enum Value {
 
 impl Value {
     /// A list of texts that others share.
-    pub fn texts<'t>(texts: impl IntoIterator<Item = &'t Text>) -> Self {
-        Self::List(texts.into_iter().cloned().map(Self::Text).collect())
+    pub fn texts<'t, T: Clone + Into<Text> + 't>(texts: impl IntoIterator<Item = &'t T>) -> Self {
+        let texts = texts.into_iter().cloned();
+        Self::List(texts.map(|text| Self::Text(text.into())).collect())
     }
 
     /// A list of anything that can be written as text.
@@ -248,12 +249,13 @@ impl<'r, R> Fields<'r, R> {
 
     /// A text.
     #[must_use]
-    pub fn text(
+    pub fn text<T: Into<Text>>(
         self,
         name: &'static str,
         about: &'static str,
-        read: impl Fn(&R) -> Option<Text> + 'r,
+        read: impl Fn(&R) -> Option<T> + 'r,
     ) -> Self {
+        let read = move |record: &R| read(record).map(T::into);
         self.maybe(name, about, Kind::Text, read, Value::Text)
     }
 

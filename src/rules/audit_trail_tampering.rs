@@ -8,6 +8,7 @@ use super::rule::{
 };
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::ids::AccountId;
 use crate::model::integrity::{DigestPlace, FaultyFile, Integrity, UncoveredWhy};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -327,17 +328,17 @@ fn harm_to_files(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
 }
 
 /// The account whose trail or bucket it is about.
-fn account(event: &Event) -> Text {
+fn account(event: &Event) -> AccountId {
     let account = event.recipient_account_id.clone();
     account.unwrap_or_else(|| "?".into())
 }
 
-fn subject(account: Text, target: Text) -> Subject {
-    Subject(vec![("account_id", account), ("target", target)])
+fn subject(account: AccountId, target: Text) -> Subject {
+    Subject(vec![("account_id", account.into()), ("target", target)])
 }
 
 /// The account, if it is a declared consumer's.
-fn consumer_of(facts: &Facts<'_>, account: &str) -> Option<Text> {
+fn consumer_of(facts: &Facts<'_>, account: &str) -> Option<AccountId> {
     let consumer = facts.given.topology.consumer(account);
     consumer.map(|consumer| consumer.account_id.clone())
 }
@@ -347,7 +348,7 @@ fn add_faulty_files(facts: &Facts<'_>, found: &mut Found<'_>) {
     let Some(verification) = facts.given.verification else {
         return;
     };
-    let mut groups: BTreeMap<(Text, Text), (Group, Vec<Text>)> = BTreeMap::new();
+    let mut groups: BTreeMap<(AccountId, Text), (Group, Vec<Text>)> = BTreeMap::new();
     let mut add = |place: &DigestPlace, what: &str, at: UtcSecond, (harm, object): (Text, Text)| {
         if facts.in_window(at) {
             let target = format!("{what} of {}", place.region);
@@ -420,7 +421,7 @@ impl Rule for AuditTrailTampering {
         if buckets.all.is_empty() {
             found.note("no trail in the logs names its bucket: changes to it are seen only if log_buckets names it");
         }
-        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text), Group> = BTreeMap::new();
         for (event, parameters) in facts.changes() {
             // Logging that was turned on again settles an earlier night's finding.
             if &*event.name == "StartLogging" && facts.in_window(event.time) {
@@ -439,7 +440,7 @@ impl Rule for AuditTrailTampering {
                 .or_default()
                 .happened(event.time)
                 .with_events([&event.id])
-                .with_word("harm", Some(&harm.what.into()))
+                .with_word("harm", Some(&Text::from(harm.what)))
                 .with_word("by", event.identity.best_name())
                 .with_word("source_ips", event.source_ip.as_ref());
         }

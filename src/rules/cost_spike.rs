@@ -17,6 +17,7 @@ use super::trend::{self, Drawing};
 use crate::model::chain::QueryExecution;
 use crate::model::charge::{Charge, Share};
 use crate::model::finding::{Evidence, Severity};
+use crate::model::ids::AccountId;
 use crate::model::money::exact;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -82,7 +83,7 @@ fn costs(facts: &Facts<'_>) -> Costs {
         .touching()
         .filter_map(|chain| chain.consumer_account_id.clone());
     let declared = facts.given.topology.consumers.iter();
-    let consumers: BTreeSet<Text> = reached
+    let consumers: BTreeSet<AccountId> = reached
         .chain(declared.map(|consumer| consumer.account_id.clone()))
         .collect();
     let mut costs = Costs::new();

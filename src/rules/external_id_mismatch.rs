@@ -7,6 +7,7 @@ use super::group::{Group, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::{RoleName, is_data_source_arn};
+use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +36,7 @@ struct ExternalIdMismatch;
 fn fault(facts: &Facts<'_>, external_id: &str, role: &RoleName) -> Option<String> {
     let declared = facts.given.topology.consumer(&role.account_id);
     let declared = declared.and_then(|consumer| consumer.data_sources.as_ref());
-    let is_declared = |declared: &BTreeSet<Text>| {
+    let is_declared = |declared: &BTreeSet<DataSourceArn>| {
         let mut arns = declared.iter();
         arns.any(|arn| **arn == *external_id || arn.rsplit('/').next() == Some(external_id))
     };
@@ -79,7 +80,7 @@ impl Rule for ExternalIdMismatch {
                 "without a list of data sources (--data-sources) every well-formed ARN of the hub is taken for one",
             );
         }
-        let mut groups: BTreeMap<(Text, Text, Text), (Group, String)> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text, Text), (Group, String)> = BTreeMap::new();
         for hop in facts.consumer_hops() {
             let Some(external_id) = &hop.session.external_id else {
                 continue;
@@ -109,7 +110,7 @@ impl Rule for ExternalIdMismatch {
                     times(group.count())
                 ),
                 subject: Subject(vec![
-                    ("consumer_account_id", account.clone()),
+                    ("consumer_account_id", account.clone().into()),
                     ("role", role.clone()),
                     ("external_id", external_id.clone()),
                 ]),

@@ -5,6 +5,7 @@ use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ impl Rule for ExternalIdMissing {
     }
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<(Text, Text, Text), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text, Text), Group> = BTreeMap::new();
         let mut unknown = 0;
         for hop in facts.consumer_hops() {
             // A sign-in has no ExternalId to give.
@@ -80,7 +81,7 @@ impl Rule for ExternalIdMissing {
                     times(group.count())
                 ),
                 subject: Subject(vec![
-                    ("consumer_account_id", account.clone()),
+                    ("consumer_account_id", account.clone().into()),
                     ("role", role.clone()),
                     ("source_account_id", source.clone()),
                 ]),

@@ -6,6 +6,7 @@ use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::is_data_source_arn;
+use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use std::collections::BTreeMap;
 
@@ -36,7 +37,7 @@ impl Rule for ExternalIdSpoof {
     }
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<(Text, Text, Text), (Group, u64)> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text, Text), (Group, u64)> = BTreeMap::new();
         let mut undecided = 0;
         for hop in facts.consumer_hops() {
             let Some(external_id) = &hop.session.external_id else {
@@ -86,7 +87,7 @@ impl Rule for ExternalIdSpoof {
                     plural(*queries, "query")
                 ),
                 subject: Subject(vec![
-                    ("consumer_account_id", account.clone()),
+                    ("consumer_account_id", account.clone().into()),
                     ("role", role.clone()),
                     ("source_account_id", source.clone()),
                 ]),

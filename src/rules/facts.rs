@@ -7,7 +7,7 @@ use crate::model::charge::Charge;
 use crate::model::coverage::Coverage;
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{RoleName, is_data_source_arn};
-use crate::model::ids::EventId;
+use crate::model::ids::{AccountId, EventId, Region, RoleArn};
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::inventory::Inventory;
 use crate::model::text::Text;
@@ -116,15 +116,15 @@ pub struct Facts<'a> {
     /// Successful changes with their parameters.
     changes: Vec<(&'a Event, Value)>,
     /// UTC days (since 1970-01-01) on which an account logged anything.
-    days_logged: BTreeMap<Text, BTreeSet<i64>>,
+    days_logged: BTreeMap<AccountId, BTreeSet<i64>>,
     /// Ids and ARNs of data sources that are known to exist.
     data_sources: BTreeSet<Text>,
     /// The accounts that Quick lives in.
-    hub_accounts: BTreeSet<Text>,
+    hub_accounts: BTreeSet<AccountId>,
     /// Roles by their unique id (`AROA...`).
     role_ids: HashMap<Text, RoleName>,
     /// Roles as subjects name them, with an ARN that has their path.
-    role_arns: BTreeMap<Text, Text>,
+    role_arns: BTreeMap<Text, RoleArn>,
     /// What events and chains are worth, where files were verified.
     vouching: Option<Vouching>,
 }
@@ -133,7 +133,7 @@ impl<'a> Facts<'a> {
     /// Arranges what is known.
     #[must_use]
     pub fn new(given: Given<'a>) -> Self {
-        let mut days_logged: BTreeMap<Text, BTreeSet<i64>> = BTreeMap::new();
+        let mut days_logged: BTreeMap<AccountId, BTreeSet<i64>> = BTreeMap::new();
         for (account, _, day) in given.coverage.seen.keys() {
             let days = days_logged.entry(account.clone()).or_default();
             days.insert(i64::from(day_number(*day)));
@@ -205,7 +205,7 @@ impl<'a> Facts<'a> {
 
     /// The accounts that Quick lives in: declared, or where Role A is.
     #[must_use]
-    pub fn hub_accounts(&self) -> &BTreeSet<Text> {
+    pub fn hub_accounts(&self) -> &BTreeSet<AccountId> {
         &self.hub_accounts
     }
 
@@ -217,7 +217,7 @@ impl<'a> Facts<'a> {
 
     /// Accounts that logged anything, with their days.
     #[must_use]
-    pub fn accounts_logged(&self) -> &BTreeMap<Text, BTreeSet<i64>> {
+    pub fn accounts_logged(&self) -> &BTreeMap<AccountId, BTreeSet<i64>> {
         &self.days_logged
     }
 
@@ -225,7 +225,7 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn has_logs_in_window(&self, account: &str) -> bool {
         let window = self.given.window;
-        let first = (Text::from(account), Text::default(), Date::MIN);
+        let first = (AccountId::from(account), Region::default(), Date::MIN);
         let seen = self.given.coverage.seen.range(first..);
         let mut own = seen.take_while(|((known, ..), _)| **known == *account);
         own.any(|(_, seen)| seen.is_in(&window))
@@ -326,7 +326,7 @@ impl<'a> Facts<'a> {
 
     /// The ARN of a role that a subject names, with its path where that was logged.
     #[must_use]
-    pub fn role_arn(&self, role: &str) -> Option<Text> {
+    pub fn role_arn(&self, role: &str) -> Option<RoleArn> {
         self.role_arns.get(role).cloned()
     }
 
@@ -352,7 +352,7 @@ impl<'a> Facts<'a> {
 
     /// The consumer a role is in, where it is a Role B.
     #[must_use]
-    pub fn consumer_of(&self, role: &RoleName) -> Option<Text> {
+    pub fn consumer_of(&self, role: &RoleName) -> Option<AccountId> {
         let is_consumer = self.given.roles.consumer.contains(role);
         is_consumer.then(|| role.account_id.clone())
     }
@@ -374,7 +374,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn hub_accounts(given: &Given<'_>) -> BTreeSet<Text> {
+fn hub_accounts(given: &Given<'_>) -> BTreeSet<AccountId> {
     if let Some(hub) = &given.topology.hub_account_id {
         return BTreeSet::from([hub.clone()]);
     }
@@ -481,15 +481,15 @@ fn role_ids(given: &Given<'_>) -> HashMap<Text, RoleName> {
 }
 
 /// ARNs of roles, as sessions of chains have them.
-fn role_arns(given: &Given<'_>) -> BTreeMap<Text, Text> {
+fn role_arns(given: &Given<'_>) -> BTreeMap<Text, RoleArn> {
     let sessions = given.chains.iter().flat_map(|chain| {
         let sessions = [chain.caller_session(), chain.consumer_session.as_ref()];
         sessions.into_iter().flatten()
     });
-    let mut arns: BTreeMap<Text, Text> = BTreeMap::new();
+    let mut arns: BTreeMap<Text, RoleArn> = BTreeMap::new();
     let mut known: BTreeSet<&Text> = BTreeSet::new();
     for arn in sessions.filter_map(|session| session.role_arn.as_ref()) {
-        if !arn.contains(":role/") || !known.insert(arn) {
+        if !arn.contains(":role/") || !known.insert(arn.text()) {
             continue;
         }
         if let Some(role) = RoleName::from_arn(arn) {
@@ -504,7 +504,7 @@ fn data_sources(given: &Given<'_>) -> BTreeSet<Text> {
     let declared = given.topology.consumers.iter();
     let declared = declared
         .flat_map(|one| one.data_sources.iter().flatten())
-        .cloned();
+        .map(|arn| arn.text().clone());
     let events = given.events.iter();
     let used = events.filter_map(|event| match &event.detail {
         Detail::QueryDatabase(seen) => seen.data_source.clone(),
@@ -558,7 +558,7 @@ impl<'a> Hop<'a> {
     #[must_use]
     pub fn source_account(&self) -> Text {
         let source = self.session.source_account_id.clone();
-        source.unwrap_or_else(|| "an unknown account".into())
+        source.map_or_else(|| "an unknown account".into(), Text::from)
     }
 
     /// The chains whose second hop it is.

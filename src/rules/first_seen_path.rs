@@ -9,6 +9,7 @@ use super::rule::{
 use crate::model::chain::Chain;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
+use crate::model::ids::DataSourceArn;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +44,7 @@ struct FirstSeenPath {
 }
 
 /// Role B, data source, work group.
-type Path = (RoleName, Text, Text);
+type Path = (RoleName, DataSourceArn, Text);
 
 /// The paths of a chain with their queries' times.
 fn paths(chain: &Chain) -> Vec<(Path, UtcSecond)> {
@@ -117,9 +118,9 @@ impl Rule for FirstSeenPath {
                     plural(days, "day")
                 ),
                 subject: Subject(vec![
-                    ("consumer_account_id", account.clone()),
+                    ("consumer_account_id", account.clone().into()),
                     ("role", role_text(role)),
-                    ("data_source_arn", source.clone()),
+                    ("data_source_arn", source.clone().into()),
                     ("work_group", work_group.clone()),
                 ]),
                 consumer_account_id: Some(account.clone()),

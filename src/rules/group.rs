@@ -93,9 +93,14 @@ impl Group {
     }
 
     /// Notes a word of a kind, once.
-    pub(super) fn with_word(&mut self, kind: &'static str, word: Option<&Text>) -> &mut Self {
+    pub(super) fn with_word<W: Clone + Into<Text>>(
+        &mut self,
+        kind: &'static str,
+        word: Option<&W>,
+    ) -> &mut Self {
         if let Some(word) = word {
-            self.words.entry(kind).or_default().insert(word.clone());
+            let word = word.clone().into();
+            self.words.entry(kind).or_default().insert(word);
         }
         self
     }

@@ -9,6 +9,7 @@ use super::rule::{
 use super::spike::day_name;
 use crate::model::chain::ChainStatus;
 use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, UncoveredWhy};
 use crate::model::text::Text;
 use crate::model::time::{UtcSecond, day_number, is_weekend};
@@ -75,7 +76,7 @@ impl LogGap {
     /// Places (an account in a Region) that were silent on days on which they
     /// usually are not.
     fn silent(&self, facts: &Facts<'_>) -> Silence {
-        let mut days: BTreeMap<(Text, Text), BTreeSet<i64>> = BTreeMap::new();
+        let mut days: BTreeMap<(AccountId, Region), BTreeSet<i64>> = BTreeMap::new();
         for (account, region, day) in facts.given.coverage.seen.keys() {
             let place = (account.clone(), region.clone());
             days.entry(place)
@@ -148,8 +149,8 @@ impl LogGap {
             let consumer = facts.given.topology.consumer(account);
             let who = format!("{} in {region}", facts.account(account));
             let subject = Subject(vec![
-                ("account_id", account.clone()),
-                ("region", region.clone()),
+                ("account_id", account.clone().into()),
+                ("region", region.clone().into()),
             ]);
             let consumer = consumer.map(|consumer| consumer.account_id.clone());
             let worth = facts.given.verification.map(|verification| {
@@ -174,13 +175,13 @@ struct Silence {
     /// Places that usually log on a day.
     usual: BTreeMap<i64, usize>,
     /// Days on which a place that usually logs did not.
-    gaps: BTreeMap<(Text, Text), Vec<i64>>,
+    gaps: BTreeMap<(AccountId, Region), Vec<i64>>,
 }
 
 fn add_gap(
     found: &mut Found<'_>,
     subject: Subject,
-    (consumer_account_id, worth): (Option<Text>, Option<Integrity>),
+    (consumer_account_id, worth): (Option<AccountId>, Option<Integrity>),
     who: &str,
     days: &[i64],
 ) {
@@ -220,7 +221,7 @@ fn add_gap(
 /// Accounts that ought to have logs and have none: consumers, and the hub.
 fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found<'_>) {
     let hubs = facts.hub_accounts();
-    let mut groups: BTreeMap<Text, Group> = BTreeMap::new();
+    let mut groups: BTreeMap<AccountId, Group> = BTreeMap::new();
     for active in facts.active() {
         let chain = active.chain;
         let hub = chain
@@ -255,7 +256,7 @@ fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found<'_>) {
                 "{} through account {account}, {part}, and no record of that account in the window was read: {lost}.",
                 plural(group.count(), "chain") + if group.count() == 1 { " goes" } else { " go" }
             ),
-            subject: Subject(vec![("account_id", account.clone())]),
+            subject: Subject(vec![("account_id", account.clone().into())]),
             consumer_account_id: (!is_hub).then(|| account.clone()),
             evidence: Vec::new(),
             next_step: None,
@@ -268,7 +269,7 @@ fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found<'_>) {
 fn add_undelivered(facts: &Facts<'_>, found: &mut Found<'_>) {
     let verification = facts.given.verification.into_iter();
     let uncovered = verification.flat_map(|one| &one.uncovered);
-    let mut groups: BTreeMap<(Text, Text), (Group, Vec<Text>)> = BTreeMap::new();
+    let mut groups: BTreeMap<(AccountId, Region), (Group, Vec<Text>)> = BTreeMap::new();
     for one in uncovered.filter(|one| one.why != UncoveredWhy::DigestsMissing) {
         if !facts.in_window(one.to.plus(-1)) {
             continue;
@@ -296,8 +297,8 @@ fn add_undelivered(facts: &Facts<'_>, found: &mut Found<'_>) {
                 sample(times)
             ),
             subject: Subject(vec![
-                ("account_id", account.clone()),
-                ("region", region.clone()),
+                ("account_id", account.clone().into()),
+                ("region", region.clone().into()),
                 ("gap", "digests".into()),
             ]),
             consumer_account_id: consumer.map(|consumer| consumer.account_id.clone()),

@@ -7,6 +7,7 @@ use super::rule::{
 };
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
+use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,8 +45,8 @@ struct LongIdleDataSource {
 
 /// Data sources that are known to exist, with the account they reach, as far as it
 /// is known. Those of an inventory that reach no other account are left out.
-fn known(facts: &Facts<'_>) -> BTreeMap<Text, Option<Text>> {
-    let mut known: BTreeMap<Text, Option<Text>> = BTreeMap::new();
+fn known(facts: &Facts<'_>) -> BTreeMap<DataSourceArn, Option<AccountId>> {
+    let mut known: BTreeMap<DataSourceArn, Option<AccountId>> = BTreeMap::new();
     for consumer in &facts.given.topology.consumers {
         for arn in consumer.data_sources.iter().flatten() {
             known.insert(arn.clone(), Some(consumer.account_id.clone()));
@@ -105,7 +106,7 @@ impl Rule for LongIdleDataSource {
                 plural(self.idle_days.unsigned_abs(), "day")
             ));
         }
-        let mut last_used: BTreeMap<Text, (UtcSecond, Text)> = BTreeMap::new();
+        let mut last_used: BTreeMap<DataSourceArn, (UtcSecond, Text)> = BTreeMap::new();
         for chain in facts.touching() {
             if let Some(arn) = &chain.data_source_arn {
                 let used = (chain.last_activity_at, chain.chain_id.as_str().into());
@@ -140,7 +141,7 @@ impl Rule for LongIdleDataSource {
                         .as_deref()
                         .map_or_else(|| "its consumer".to_owned(), |id| facts.account(id))
                 ),
-                subject: Subject(vec![("data_source_arn", arn.clone())]),
+                subject: Subject(vec![("data_source_arn", arn.clone().into())]),
                 consumer_account_id: account,
                 evidence: vec![(
                     "last_used",

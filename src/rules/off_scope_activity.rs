@@ -120,7 +120,7 @@ impl Rule for OffScopeActivity {
                     .happened(event.time)
                     .with_events([&event.id])
                     .with_chain(&chain.chain_id)
-                    .with_word("calls", Some(&action.into()))
+                    .with_word("calls", Some(&Text::from(action)))
                     .with_word("source_ips", event.source_ip.as_ref());
             }
         }
@@ -145,7 +145,7 @@ impl Rule for OffScopeActivity {
                     sample(&calls)
                 ),
                 subject: Subject(vec![
-                    ("consumer_account_id", role.account_id.clone()),
+                    ("consumer_account_id", role.account_id.clone().into()),
                     ("role", role_text(role)),
                 ]),
                 consumer_account_id: Some(role.account_id.clone()),

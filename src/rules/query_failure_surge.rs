@@ -8,7 +8,7 @@ use super::rule::{
 use crate::model::chain::QueryExecution;
 use crate::model::execution::QueryState;
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::text::Text;
+use crate::model::ids::AccountId;
 use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
@@ -110,8 +110,8 @@ impl QueryFailureSurge {
 }
 
 /// Queries and failures by account, before the window and in it.
-fn tallies(facts: &Facts<'_>) -> BTreeMap<Text, Tally> {
-    let mut tallies: BTreeMap<Text, Tally> = BTreeMap::new();
+fn tallies(facts: &Facts<'_>) -> BTreeMap<AccountId, Tally> {
+    let mut tallies: BTreeMap<AccountId, Tally> = BTreeMap::new();
     for chain in facts.touching() {
         let Some(account) = &chain.consumer_account_id else {
             continue;
@@ -181,7 +181,7 @@ impl Rule for QueryFailureSurge {
                     tally.failures_before,
                     tally.queries_before
                 ),
-                subject: Subject(vec![("consumer_account_id", account.clone())]),
+                subject: Subject(vec![("consumer_account_id", account.clone().into())]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
                     ("queries", Evidence::Integer(tally.queries)),

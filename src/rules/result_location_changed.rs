@@ -9,6 +9,7 @@ use super::rule::{
 use crate::model::chain::ChainPart;
 use crate::model::event::{Detail, Event};
 use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +70,7 @@ fn work_group_change(event: &Event, parameters: &Value) -> Option<(Text, Text)> 
 }
 
 /// An account and a work group of it.
-type Place = (Text, Text);
+type Place = (AccountId, Text);
 
 #[derive(Default)]
 struct Known {
@@ -167,7 +168,7 @@ fn report(
             plural(before.queries, "query")
         ),
         subject: Subject(vec![
-            ("consumer_account_id", account.clone()),
+            ("consumer_account_id", account.clone().into()),
             ("work_group", work_group.clone()),
             ("bucket", bucket.clone()),
         ]),

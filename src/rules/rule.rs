@@ -5,7 +5,7 @@ use super::group::Group;
 use crate::model::finding::{
     Evidence, FINDING_IDS_MAX, Finding, FindingStatus, RuleReport, RuleState, Severity, Subject,
 };
-use crate::model::ids::EventId;
+use crate::model::ids::{AccountId, EventId};
 use crate::model::integrity::Integrity;
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
@@ -297,7 +297,7 @@ pub(super) struct Draft<'g> {
     pub(super) subject: Subject,
     pub(super) title: String,
     pub(super) detail: String,
-    pub(super) consumer_account_id: Option<Text>,
+    pub(super) consumer_account_id: Option<AccountId>,
     pub(super) evidence: Vec<(&'static str, Evidence)>,
     /// Instead of the rule's own, where that depends.
     pub(super) next_step: Option<&'static str>,

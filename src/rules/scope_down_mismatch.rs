@@ -6,6 +6,7 @@ use super::group::{Group, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
+use crate::model::ids::AccountId;
 use crate::model::policy::{Policy, Reach};
 use crate::model::text::Text;
 use std::collections::BTreeMap;
@@ -51,7 +52,7 @@ impl Rule for ScopeDownMismatch {
     }
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text), Group> = BTreeMap::new();
         for hop in facts.consumer_hops() {
             let Some(role_arn) = &hop.session.role_arn else {
                 continue;
@@ -75,7 +76,7 @@ impl Rule for ScopeDownMismatch {
                     .with_chain(&chain.chain_id)
                     .with_word("policies", Some(text));
                 for reach in policy.reach("sts:AssumeRole") {
-                    group.with_word("may_assume", Some(&reach.to_string().into()));
+                    group.with_word("may_assume", Some(&Text::from(reach.to_string())));
                 }
             }
         }
@@ -94,7 +95,7 @@ impl Rule for ScopeDownMismatch {
                     times(group.count())
                 ),
                 subject: Subject(vec![
-                    ("consumer_account_id", account.clone()),
+                    ("consumer_account_id", account.clone().into()),
                     ("role", role.clone()),
                 ]),
                 consumer_account_id: Some(account.clone()),

@@ -11,6 +11,7 @@ use super::facts::Facts;
 use super::group::{plural, sample};
 use super::rule::{Found, OptionMeta, Options, OptionsError};
 use crate::model::finding::Subject;
+use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,14 +21,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) enum Scope {
     Consumer,
     WorkGroup(Text),
-    DataSource(Text),
+    DataSource(DataSourceArn),
     User(Text),
 }
 
 /// Whose figures they are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SeriesKey {
-    pub(super) account: Text,
+    pub(super) account: AccountId,
     pub(super) scope: Scope,
     /// ISO 4217 code of amounts; empty for counts and bytes.
     pub(super) currency: Text,
@@ -35,11 +36,11 @@ pub(super) struct SeriesKey {
 
 impl SeriesKey {
     pub(super) fn subject(&self) -> Subject {
-        let mut members = vec![("consumer_account_id", self.account.clone())];
+        let mut members = vec![("consumer_account_id", self.account.clone().into())];
         match &self.scope {
             Scope::Consumer => {}
             Scope::WorkGroup(name) => members.push(("work_group", name.clone())),
-            Scope::DataSource(arn) => members.push(("data_source_arn", arn.clone())),
+            Scope::DataSource(arn) => members.push(("data_source_arn", arn.clone().into())),
             Scope::User(name) => members.push(("quick_user", name.clone())),
         }
         if !self.currency.is_empty() {
@@ -164,7 +165,7 @@ pub(super) fn spikes(
     found: &mut Found<'_>,
 ) -> BTreeMap<SeriesKey, Vec<Spike>> {
     let mut spikes: BTreeMap<SeriesKey, Vec<Spike>> = BTreeMap::new();
-    let mut broad: BTreeSet<(Text, Text, i64)> = BTreeSet::new();
+    let mut broad: BTreeSet<(AccountId, Text, i64)> = BTreeSet::new();
     let mut unjudged: Vec<String> = Vec::new();
     let mut narrower = 0;
     for (key, days) in all {

@@ -15,7 +15,7 @@ use crate::model::chain::{Chain, ChainPart, ChainPath, Maker, RoleSession};
 use crate::model::event::{Detail, Event};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::{RoleName, is_data_source_arn};
-use crate::model::ids::EventId;
+use crate::model::ids::{AccessKeyId, EventId};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,7 +200,7 @@ fn maker_of<'a>(chain: &'a Chain, part: ChainPart, event: &Event) -> Option<&'a 
 }
 
 /// A session: role, assumed role id, key, and the AssumeRole that made it.
-type Session<'a> = (RoleName, &'a Text, &'a Option<Text>, &'a [EventId]);
+type Session<'a> = (RoleName, &'a Text, &'a Option<AccessKeyId>, &'a [EventId]);
 
 impl SessionFromSeveralOrigins {
     /// Calls by sessions of Role A and Role B, of the window or of the time before.

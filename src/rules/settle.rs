@@ -7,8 +7,8 @@ use crate::model::finding::{
     RuleReport, RuleState, Suppressed, Suppression,
 };
 use crate::model::identity::is_account_id;
+use crate::model::ids::{AccountId, Region, RoleArn};
 use crate::model::pattern::matches;
-use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ pub struct Settling<'a> {
     /// What it was compared with.
     pub baseline: TimeWindow,
     /// Accounts and Regions that logged anything in the window.
-    pub places_logged: &'a BTreeSet<(Text, Text)>,
+    pub places_logged: &'a BTreeSet<(AccountId, Region)>,
     /// Findings that are accepted for a while.
     pub suppressions: &'a [Suppression],
     /// The day on which suppressions count or have expired.
@@ -131,7 +131,7 @@ fn fate(
 /// A place that the finding would be seen in, and that logged nothing.
 fn silent_place(known: &PreviousFinding, by: &Settling<'_>) -> Option<String> {
     let logged = |account: &str| {
-        let first = (Text::from(account), Text::default());
+        let first = (AccountId::from(account), Region::default());
         let mut behind = by.places_logged.range(first..);
         behind.next().is_some_and(|(known, _)| **known == *account)
     };
@@ -146,7 +146,7 @@ fn silent_place(known: &PreviousFinding, by: &Settling<'_>) -> Option<String> {
             .map(|(_, value)| value)
     };
     let (account, region) = of("account_id").zip(of("region"))?;
-    let place = (account.clone(), region.clone());
+    let place = (account.clone().into(), region.clone().into());
     (!by.places_logged.contains(&place)).then(|| format!("account {account} in {region}"))
 }
 
@@ -223,12 +223,11 @@ fn note_rules_that_did_not_run(rules: &mut [RuleReport], previous: &Previous) {
 /// Whether a suppression is about a finding.
 fn hides(suppression: &Suppression, finding: &Finding) -> bool {
     let of_subject = |pattern: &str| {
-        let values = finding.subject.0.iter().map(|(_, value)| value);
-        let with_name = |value: &Text| matches(pattern, &format!("role={value}"));
-        values
-            .chain(&finding.role_arns)
-            .any(|value| matches(pattern, value))
-            || finding.role_arns.iter().any(with_name)
+        let mut values = finding.subject.0.iter().map(|(_, value)| value);
+        let is_role =
+            |arn: &RoleArn| matches(pattern, arn) || matches(pattern, &format!("role={arn}"));
+        values.any(|value| matches(pattern, value))
+            || finding.role_arns.iter().any(is_role)
             || matches(pattern, &finding.subject.text())
             || pattern == finding.finding_id
     };

@@ -7,6 +7,7 @@ use super::rule::{Draft, Found};
 use super::series::{AllSeries, Day, Scope, SeriesKey, Spike, statistic, times_expected, whole};
 use crate::model::chain::{Chain, QueryExecution};
 use crate::model::finding::Evidence;
+use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::size;
 use crate::model::text::Text;
 use crate::model::time::{UtcSecond, numbered_day};
@@ -29,7 +30,7 @@ pub(super) struct Use<'a> {
 }
 
 /// Queries of Quick's chains that Athena took, with the account that pays.
-fn uses<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a Text, Use<'a>)> {
+fn uses<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a AccountId, Use<'a>)> {
     let chains = facts.touching();
     chains.flat_map(|chain| {
         let account = chain.consumer_account_id.as_ref();
@@ -318,7 +319,10 @@ pub(super) fn top_queries(causes: &[Use<'_>]) -> Evidence {
                     .map_or(Evidence::Unknown, Evidence::Integer),
             ),
             ("work_group", text(one.query.work_group.as_ref())),
-            ("data_source_arn", text(one.chain.data_source_arn.as_ref())),
+            (
+                "data_source_arn",
+                text(one.chain.data_source_arn.as_ref().map(DataSourceArn::text)),
+            ),
             ("quick_user", text(user)),
         ])
     };

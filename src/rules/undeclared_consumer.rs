@@ -5,7 +5,7 @@ use super::facts::Facts;
 use super::group::{Group, plural};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::text::Text;
+use crate::model::ids::AccountId;
 use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
@@ -39,7 +39,7 @@ impl Rule for UndeclaredConsumer {
         if topology.consumers.is_empty() {
             return found.rest("no consumers are declared: add [[consumers]] to the configuration");
         }
-        let mut groups: BTreeMap<Text, (Group, u64)> = BTreeMap::new();
+        let mut groups: BTreeMap<AccountId, (Group, u64)> = BTreeMap::new();
         for active in facts.reaching() {
             let chain = active.chain;
             let Some(account) = &chain.consumer_account_id else {
@@ -70,7 +70,7 @@ impl Rule for UndeclaredConsumer {
                     plural(group.count(), "chain"),
                     plural(*queries, "query")
                 ),
-                subject: Subject(vec![("consumer_account_id", account.clone())]),
+                subject: Subject(vec![("consumer_account_id", account.clone().into())]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
                     ("roles", Evidence::texts(group.words("roles"))),

@@ -5,7 +5,7 @@ use super::facts::Facts;
 use super::group::{Group, plural};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::text::Text;
+use crate::model::ids::{AccountId, DataSourceArn};
 use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
@@ -43,7 +43,7 @@ impl Rule for UndeclaredDataSource {
         {
             return found.rest("no data sources are declared: add data_sources to [[consumers]]");
         }
-        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, DataSourceArn), Group> = BTreeMap::new();
         for active in facts.reaching() {
             let chain = active.chain;
             let (Some(account), Some(source)) =
@@ -75,8 +75,8 @@ impl Rule for UndeclaredDataSource {
                     plural(group.count(), "chain")
                 ),
                 subject: Subject(vec![
-                    ("consumer_account_id", account.clone()),
-                    ("data_source_arn", source.clone()),
+                    ("consumer_account_id", account.clone().into()),
+                    ("data_source_arn", source.clone().into()),
                 ]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![("users", Evidence::texts(group.words("users")))],

@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::group::{Group, plural};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use std::collections::BTreeMap;
 
@@ -46,7 +47,7 @@ impl Rule for UndeclaredWorkGroup {
                 "no work groups are declared: add work_groups to [[consumers]], or give --data-sources",
             );
         }
-        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text), Group> = BTreeMap::new();
         for active in facts.reaching() {
             let chain = active.chain;
             let Some(account) = &chain.consumer_account_id else {
@@ -94,7 +95,7 @@ impl Rule for UndeclaredWorkGroup {
                     plural(group.count(), "query")
                 ),
                 subject: Subject(vec![
-                    ("consumer_account_id", account.clone()),
+                    ("consumer_account_id", account.clone().into()),
                     ("work_group", used.clone()),
                 ]),
                 consumer_account_id: Some(account.clone()),

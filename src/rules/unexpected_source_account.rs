@@ -6,6 +6,7 @@ use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};
+use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ fn source(hop: &Hop<'_>) -> Option<Text> {
     match hop.session.maker {
         Maker::Person => Some("federated sign-in".into()),
         Maker::Service | Maker::Quick => hop.session.assumed_by.clone(),
-        Maker::Principal => hop.session.source_account_id.clone(),
+        Maker::Principal => hop.session.source_account_id.clone().map(Text::from),
         Maker::Unseen => None,
     }
 }
@@ -52,14 +53,14 @@ impl Rule for UnexpectedSourceAccount {
                 "the hub is not known: declare [hub] account_id, or read logs in which Quick assumes Role A",
             );
         }
-        let mut groups: BTreeMap<(Text, Text, Text), (Group, u64)> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text, Text), (Group, u64)> = BTreeMap::new();
         let mut undecided = 0;
         for hop in facts.consumer_hops() {
             let Some(source) = source(hop) else {
                 undecided += 1;
                 continue;
             };
-            if hubs.contains(&source) {
+            if hubs.contains(&*source) {
                 continue;
             }
             let key = (hop.role.account_id.clone(), hop.role_text(), source);
@@ -93,7 +94,7 @@ impl Rule for UnexpectedSourceAccount {
                     plural(*queries, "query")
                 ),
                 subject: Subject(vec![
-                    ("consumer_account_id", account.clone()),
+                    ("consumer_account_id", account.clone().into()),
                     ("role", role.clone()),
                     ("source", source.clone()),
                 ]),

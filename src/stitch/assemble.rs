@@ -12,7 +12,7 @@ use crate::model::chain::{
 };
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, is_data_source_arn};
-use crate::model::ids::QueryExecutionId;
+use crate::model::ids::{AccountId, DataSourceArn, QueryExecutionId};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
@@ -302,7 +302,8 @@ impl Assembler<'_> {
             .hop
             .as_ref()
             .and_then(|hop| hop.external_id.as_ref());
-        chain.data_source_arn = external_id.filter(|id| is_data_source_arn(id)).cloned();
+        let arn = external_id.filter(|id| is_data_source_arn(id)).cloned();
+        chain.data_source_arn = arn.map(DataSourceArn::from);
         self.add_parent(chain, session, origin);
         self.add_missing(chain, session, origin);
         Self::add_events(chain, session, ChainPart::Consumer);
@@ -421,7 +422,11 @@ impl Assembler<'_> {
     }
 
     /// The account copies of a cross-account hop that were not read.
-    fn missing_copies(&self, hop: &Hop, target: Option<&Text>) -> Vec<(MissingPart, Option<Text>)> {
+    fn missing_copies(
+        &self,
+        hop: &Hop,
+        target: Option<&AccountId>,
+    ) -> Vec<(MissingPart, Option<AccountId>)> {
         let caller = hop.caller.account_id.as_ref();
         let (Some(caller), Some(target)) = (caller, target) else {
             return Vec::new();
@@ -429,7 +434,7 @@ impl Assembler<'_> {
         if caller == target {
             return Vec::new();
         }
-        let got = |account: &Text| {
+        let got = |account: &AccountId| {
             let mut copies = hop.copies.iter();
             copies.any(|&copy| {
                 self.events[copy as usize].recipient_account_id.as_ref() == Some(account)
@@ -446,7 +451,7 @@ impl Assembler<'_> {
     }
 
     /// Why something of this account was not read, as far as that is known.
-    pub(super) fn why(&self, account: Option<&Text>) -> Option<String> {
+    pub(super) fn why(&self, account: Option<&AccountId>) -> Option<String> {
         let account = account?;
         if self.context.accounts_seen.contains(account) {
             Some(format!(
@@ -716,13 +721,13 @@ pub(super) fn id_of(session: &Session) -> String {
     ])
 }
 
-pub(super) fn account_of(session: &Session) -> Option<Text> {
+pub(super) fn account_of(session: &Session) -> Option<AccountId> {
     let role = session.role.as_ref().map(|role| role.account_id.clone());
     role.or_else(|| session.witness.as_ref()?.account_id.clone())
 }
 
 /// The account a session was assumed from; a service has none.
-pub(super) fn caller_account(caller: &Identity) -> Option<Text> {
+pub(super) fn caller_account(caller: &Identity) -> Option<AccountId> {
     caller.account_id.clone().filter(|_| !caller.is_service())
 }
 

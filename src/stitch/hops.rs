@@ -2,7 +2,7 @@
 
 use crate::model::event::{Detail, Event, Issue};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
-use crate::model::ids::{RequestId, SharedEventId};
+use crate::model::ids::{AccessKeyId, RequestId, RoleArn, SharedEventId};
 use crate::model::policy::{Effect, Match, Policy};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -23,10 +23,10 @@ pub(super) struct Hop {
     /// Who asked: from the caller's own copy where there is one.
     pub(super) caller: Arc<Identity>,
     pub(super) role: Option<RoleName>,
-    pub(super) role_arn: Option<Text>,
+    pub(super) role_arn: Option<RoleArn>,
     pub(super) session_name: Option<Text>,
     pub(super) assumed_role_id: Option<Text>,
-    pub(super) key: Option<Text>,
+    pub(super) key: Option<AccessKeyId>,
     pub(super) expires_at: UtcSecond,
     pub(super) external_id: Option<Text>,
     pub(super) policy: Option<Text>,
@@ -131,7 +131,7 @@ pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
             issue
                 .issued_key_id
                 .clone()
-                .map(|key| Shared::Key(key, event.time)),
+                .map(|key| Shared::Key(key.into(), event.time)),
         ];
         let known = shared.iter().flatten().find_map(|shared| {
             let sharing = by_shared.get(shared)?;
@@ -227,7 +227,7 @@ impl Hop {
         let caller_copy = caller_copy.min_by_key(|event| is_target_copy(event));
         let time = all.iter().map(|(event, _)| event.time).min();
         let time = time.unwrap_or(UtcSecond::from_unix(0));
-        let role_arn = first(|issue| issue.role_arn.as_ref());
+        let role_arn = first(|issue| issue.role_arn.as_ref().map(RoleArn::text));
         let lasts = all.iter().find_map(|(_, issue)| issue.duration_seconds);
         let expires_at = all.iter().find_map(|(_, issue)| issue.expires_at);
         let expires_at = expires_at
@@ -241,10 +241,11 @@ impl Hop {
             time,
             caller: caller_copy.map_or_else(Arc::default, |event| Arc::clone(&event.identity)),
             role: role_arn.as_ref().and_then(|arn| known.role(arn)),
-            role_arn,
+            role_arn: role_arn.map(RoleArn::from),
             session_name,
             assumed_role_id: first(|issue| issue.assumed_role_id.as_ref()),
-            key: first(|issue| issue.issued_key_id.as_ref()),
+            key: first(|issue| issue.issued_key_id.as_ref().map(AccessKeyId::text))
+                .map(AccessKeyId::from),
             expires_at,
             external_id: first(|issue| issue.external_id.as_ref()),
             scope: known.scope(policy.as_ref()),

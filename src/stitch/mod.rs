@@ -30,8 +30,8 @@ pub use roles::{hints, interest, interest_from};
 use crate::model::chain::Chain;
 use crate::model::event::Event;
 use crate::model::execution::Statistics;
+use crate::model::ids::AccountId;
 use crate::model::integrity::Integrity;
-use crate::model::text::Text;
 use crate::model::topology::{KnownRoles, Topology};
 use crate::model::window::TimeWindow;
 use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ pub struct Context<'a> {
     /// What the run answers for.
     pub window: TimeWindow,
     /// Accounts of which any record was read: tells a gap from an absence.
-    pub accounts_seen: &'a BTreeSet<Text>,
+    pub accounts_seen: &'a BTreeSet<AccountId>,
     /// Whether sessions that have nothing to do with Quick or Athena are wanted.
     pub all_sessions: bool,
     /// Statistics of queries, where they were read: their SQL may have told

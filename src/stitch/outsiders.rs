@@ -12,6 +12,7 @@ use crate::model::chain::{
 };
 use crate::model::event::Event;
 use crate::model::identity::RoleName;
+use crate::model::ids::{AccessKeyId, AccountId, RoleArn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashSet;
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 impl Assembler<'_> {
     /// Refused attempts, by who tried and what for.
     pub(super) fn denied_chains(&mut self) -> Vec<Chain> {
-        let mut groups: BTreeMap<(String, Option<Text>), Vec<u32>> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, Option<RoleArn>), Vec<u32>> = BTreeMap::new();
         for (index, event) in (0u32..).zip(self.events) {
             let Some(issue) = refusal(event) else {
                 continue;
@@ -42,7 +43,7 @@ impl Assembler<'_> {
             .collect()
     }
 
-    fn denied(&mut self, who: &str, role_arn: Option<&Text>, attempts: &[u32]) -> Option<Chain> {
+    fn denied(&mut self, who: &str, role_arn: Option<&RoleArn>, attempts: &[u32]) -> Option<Chain> {
         let first = &self.events[*attempts.first()? as usize];
         let role = role_arn.and_then(|arn| RoleName::from_arn(arn));
         let parent_id = match self.sessions.by_event[attempts[0] as usize] {
@@ -145,7 +146,7 @@ impl Assembler<'_> {
     fn refused_session(
         &self,
         attempts: &[u32],
-        role_arn: Option<&Text>,
+        role_arn: Option<&RoleArn>,
         role: Option<&RoleName>,
     ) -> RoleSession {
         let first = &self.events[attempts[0] as usize];
@@ -166,7 +167,12 @@ impl Assembler<'_> {
 
     /// Queries by users, without a role session.
     pub(super) fn direct_chains(&mut self) -> Vec<Chain> {
-        type Who = (Option<Text>, Option<Text>, Option<Text>, Option<UtcSecond>);
+        type Who = (
+            Option<AccountId>,
+            Option<Text>,
+            Option<AccessKeyId>,
+            Option<UtcSecond>,
+        );
         let mut groups: BTreeMap<Who, Vec<u32>> = BTreeMap::new();
         for (index, event) in (0u32..).zip(self.events) {
             let identity = &event.identity;

@@ -8,6 +8,7 @@ use super::hops::refusal;
 use super::sessions::{Session, Sessions};
 use crate::model::event::{Detail, Event, Issue};
 use crate::model::identity::{Identity, RoleName, is_data_source_arn};
+use crate::model::ids::AccountId;
 use crate::model::interest::Interest;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
@@ -116,7 +117,7 @@ impl Roles {
     }
 
     /// The one account that Role A is in.
-    pub(super) fn hub_account_id(&self) -> Option<&Text> {
+    pub(super) fn hub_account_id(&self) -> Option<&AccountId> {
         let mut accounts = self.run_as.iter().map(|role| &role.account_id);
         let first = accounts.next()?;
         accounts.all(|account| account == first).then_some(first)
@@ -199,8 +200,8 @@ pub fn interest_from(known: Interest, events: &[Event], topology: &Topology) -> 
 fn role_ids(events: &[Event]) -> HashMap<RoleName, BTreeSet<Text>> {
     let mut ids: HashMap<RoleName, BTreeSet<Text>> = HashMap::new();
     let mut seen: HashSet<usize> = HashSet::new();
-    let mut add = |arn: Option<&Text>, id: Option<&Text>| {
-        let role = arn.and_then(|arn| RoleName::from_arn(arn));
+    let mut add = |arn: Option<&str>, id: Option<&Text>| {
+        let role = arn.and_then(RoleName::from_arn);
         let id = id.and_then(|id| split_id(id));
         if let (Some(role), Some((id, _))) = (role, id) {
             ids.entry(role).or_default().insert(id.into());
@@ -208,11 +209,11 @@ fn role_ids(events: &[Event]) -> HashMap<RoleName, BTreeSet<Text>> {
     };
     for event in events {
         if let Detail::Issue(issue) = &event.detail {
-            add(issue.role_arn.as_ref(), issue.assumed_role_id.as_ref());
+            add(issue.role_arn.as_deref(), issue.assumed_role_id.as_ref());
         }
         let identity = &event.identity;
         if seen.insert(std::sync::Arc::as_ptr(identity).addr()) {
-            let arn = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
+            let arn = identity.issuer_arn.as_deref().or(identity.arn.as_deref());
             add(arn, identity.assumed_role_id());
         }
     }

@@ -10,7 +10,7 @@ use super::timeline::{Timeline, Valid, ValidAt};
 use crate::model::chain::Confidence;
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
-use crate::model::ids::QueryExecutionId;
+use crate::model::ids::{AccessKeyId, AccountId, QueryExecutionId, RoleArn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
@@ -38,11 +38,11 @@ pub(super) struct Session {
     /// The AssumeRole that made it; `None` where it was not read.
     pub(super) hop: Option<Hop>,
     pub(super) role: Option<RoleName>,
-    pub(super) role_arn: Option<Text>,
+    pub(super) role_arn: Option<RoleArn>,
     /// `roleSessionName`.
     pub(super) name: Option<Text>,
     pub(super) assumed_role_id: Option<Text>,
-    pub(super) key: Option<Text>,
+    pub(super) key: Option<AccessKeyId>,
     pub(super) created_at: UtcSecond,
     pub(super) expires_at: UtcSecond,
     /// Calls by the session, in the order of events.
@@ -54,7 +54,7 @@ pub(super) struct Session {
     /// A call that shows who worked in it: for sessions whose hop is not read.
     pub(super) witness: Option<Arc<Identity>>,
     /// Keys of calls that were linked although the issued key was not logged.
-    pub(super) keys_seen: BTreeSet<Text>,
+    pub(super) keys_seen: BTreeSet<AccessKeyId>,
     /// Sessions alike in all that matters; which of them worked is not known.
     pub(super) twins: Candidates,
 }
@@ -181,7 +181,7 @@ impl Identities {
 }
 
 /// Account, role name and session name in an assumed-role ARN.
-type Names = (Text, Text, Text);
+type Names = (AccountId, Text, Text);
 
 fn names_of(identity: &Identity) -> Option<Names> {
     let arn = identity.arn.as_deref()?;
@@ -199,7 +199,7 @@ fn own_names(session: &Session) -> Option<Names> {
 
 /// The key of a call, if it is the session's own: Quick calls with the keys it
 /// was issued, other services on a session's behalf with keys of theirs.
-fn own_key(identity: &Identity) -> Option<&Text> {
+fn own_key(identity: &Identity) -> Option<&AccessKeyId> {
     let is_own = identity.invoked_by.is_none() || identity.is_invoked_by_quick();
     identity.access_key_id.as_ref().filter(|_| is_own)
 }
@@ -289,7 +289,7 @@ fn put<K: std::hash::Hash + Eq + Clone>(
     let mut peer = Peer {
         id,
         created_at: session.created_at,
-        key: session.key.clone(),
+        key: session.key.clone().map(Text::from),
         likeness: None,
     };
     match peers.entry_ref(key) {
@@ -471,7 +471,7 @@ impl Linker {
         let on_behalf = identity.invoked_by.is_some() || identity.access_key_id.is_none();
         let question = || Question::MadeAt(created_at);
         if let Some(key) = &identity.access_key_id {
-            match self.closest(identity, created_at, Wanted::Key(Some(key))) {
+            match self.closest(identity, created_at, Wanted::Key(Some(key.text()))) {
                 Choice::One(session) => return self.learn(session, identity, Confidence::Proven),
                 Choice::Several(several, are_alike) => {
                     return self.undecided(several, are_alike, identity, (question(), created_at));
@@ -525,7 +525,7 @@ impl Linker {
             session.role = issuer.and_then(|arn| RoleName::from_arn(arn));
         }
         if session.role_arn.is_none() {
-            session.role_arn = issuer.cloned();
+            session.role_arn = issuer.cloned().map(RoleArn::from);
         }
         if session.name.is_none() {
             let name = identity.arn.as_deref().and_then(session_name_in_arn);
@@ -618,7 +618,7 @@ impl Linker {
         let name = identity.arn.as_deref().and_then(session_name_in_arn);
         self.add(Session {
             role: issuer.and_then(|arn| RoleName::from_arn(arn)),
-            role_arn: issuer.cloned(),
+            role_arn: issuer.cloned().map(RoleArn::from),
             name: name.map(Text::from),
             assumed_role_id: identity.assumed_role_id().cloned(),
             key: own_key(identity).cloned(),

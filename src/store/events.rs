@@ -7,7 +7,7 @@ use super::segments::{Rows, Segment, integer, segment_bytes};
 use crate::columnar::Texts;
 use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
 use crate::model::identity::Identity;
-use crate::model::ids::{EventId, QueryExecutionId};
+use crate::model::ids::{AccessKeyId, AccountId, EventId, QueryExecutionId, Region, RoleArn};
 use crate::model::table::Columns;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::UtcSecond;
@@ -31,8 +31,12 @@ const IDENTITY: [Member; 10] = [
     ("identity_type", |identity| identity.kind.as_ref()),
     ("principal_id", |identity| identity.principal_id.as_ref()),
     ("arn", |identity| identity.arn.as_ref()),
-    ("caller_account_id", |identity| identity.account_id.as_ref()),
-    ("access_key_id", |identity| identity.access_key_id.as_ref()),
+    ("caller_account_id", |identity| {
+        identity.account_id.as_ref().map(AccountId::text)
+    }),
+    ("access_key_id", |identity| {
+        identity.access_key_id.as_ref().map(AccessKeyId::text)
+    }),
     ("user_name", |identity| identity.user_name.as_ref()),
     ("invoked_by", |identity| identity.invoked_by.as_ref()),
     ("issuer_arn", |identity| identity.issuer_arn.as_ref()),
@@ -46,9 +50,11 @@ type ContentMember = (&'static str, fn(&Content) -> Option<&Text>);
 
 const CONTENT: [ContentMember; 6] = [
     ("account_id", |content| {
-        content.recipient_account_id.as_ref()
+        content.recipient_account_id.as_ref().map(AccountId::text)
     }),
-    ("region", |content| content.region.as_ref()),
+    ("region", |content| {
+        content.region.as_ref().map(Region::text)
+    }),
     ("source_ip", |content| content.source_ip.as_ref()),
     ("user_agent", |content| content.user_agent.as_ref()),
     ("error_code", |content| content.error_code.as_ref()),
@@ -210,8 +216,8 @@ impl<'a> EventColumns<'a> {
             kind,
             principal_id,
             arn,
-            account_id,
-            access_key_id,
+            account_id: account_id.map(AccountId::from),
+            access_key_id: access_key_id.map(AccessKeyId::from),
             user_name,
             invoked_by,
             session_created_at: integer(self.created, row).map(UtcSecond::from_unix),
@@ -239,8 +245,8 @@ impl<'a> EventColumns<'a> {
         Content {
             id: EventId::new(self.ids.get(row).unwrap_or_default()),
             time,
-            recipient_account_id,
-            region,
+            recipient_account_id: recipient_account_id.map(AccountId::from),
+            region: region.map(Region::from),
             source: reader.text(self.sources.get(row).unwrap_or_default()),
             name: reader.text(self.names.get(row).unwrap_or_default()),
             identity,
@@ -304,7 +310,7 @@ struct WireQueryDatabase {
     mode: Option<String>,
 }
 
-fn spelled(text: Option<&Text>) -> Option<String> {
+fn spelled(text: Option<&impl ToString>) -> Option<String> {
     text.map(std::string::ToString::to_string)
 }
 
@@ -414,7 +420,7 @@ impl WireDetail {
         let mut text = |of: Option<String>| of.map(|text| reader.text(&text));
         match self {
             Self::Issue(issue) => Detail::Issue(Box::new(Issue {
-                role_arn: text(issue.role_arn),
+                role_arn: text(issue.role_arn).map(RoleArn::from),
                 session_name: text(issue.session_name),
                 external_id: text(issue.external_id),
                 duration_seconds: issue.duration_seconds,
@@ -425,7 +431,7 @@ impl WireDetail {
                     .filter_map(|arn| text(Some(arn)))
                     .collect(),
                 source_identity: text(issue.source_identity),
-                issued_key_id: text(issue.issued_key_id),
+                issued_key_id: text(issue.issued_key_id).map(AccessKeyId::from),
                 assumed_role_id: text(issue.assumed_role_id),
                 expires_at: issue.expires_at.map(UtcSecond::from_unix),
                 parameters_omitted: issue.parameters_omitted,

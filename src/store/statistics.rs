@@ -10,6 +10,7 @@ use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statis
 use crate::model::ids::{QueryExecutionId, QuickQueryId};
 use crate::model::money::parse_decimal;
 use crate::model::table::Columns;
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use std::collections::BTreeMap;
@@ -187,7 +188,9 @@ impl Store {
 fn write(told: &[Told]) -> Result<Vec<u8>, String> {
     let moment = |at: Option<UtcSecond>| at.map(UtcSecond::unix);
     let table = Columns::new("statistics", told)
-        .text("query_execution_id", |(id, _)| Some(id.to_string().into()))
+        .text("query_execution_id", |(id, _)| {
+            Some(Text::from(id.to_string()))
+        })
         .word("state", |(_, of)| Some(of.state.as_str()))
         .word("statement_type", |(_, of)| {
             of.statement_type.map(StatementType::as_str)
@@ -197,11 +200,13 @@ fn write(told: &[Told]) -> Result<Vec<u8>, String> {
         .integer("bytes_scanned", |(_, of)| of.bytes_scanned)
         .integer("result_reused", |(_, of)| of.result_reused.map(u64::from))
         .text("dpu_count", |(_, of)| {
-            of.dpu_count.map(|count| count.to_string().into())
+            of.dpu_count.map(|count| Text::from(count.to_string()))
         })
         .text("work_group", |(_, of)| of.work_group.clone())
         .text("quick_query_id", |(_, of)| {
-            of.quick_query_id.as_ref().map(|id| id.to_string().into())
+            of.quick_query_id
+                .as_ref()
+                .map(|id| Text::from(id.to_string()))
         })
         .table();
     segment_bytes(&table)

@@ -68,7 +68,9 @@ pub(crate) fn plan(reading: Reading, threads: usize) -> Plan {
 
 /// A chain in the words of the ground truth, without its story.
 pub(crate) fn as_truth(chain: &Chain) -> TrueChain {
-    let text = |text: Option<&Text>| text.map(std::string::ToString::to_string);
+    fn text(text: Option<&impl ToString>) -> Option<String> {
+        text.map(ToString::to_string)
+    }
     let session = chain.consumer_session.as_ref();
     let role = session.and_then(|session| RoleName::from_arn(session.role_arn.as_deref()?));
     let run_as = chain.run_as_session();

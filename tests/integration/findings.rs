@@ -614,7 +614,7 @@ fn enormous(number: usize) -> Finding {
         detail: long.to_string(),
         next_step: long.to_string(),
         command: long.to_string(),
-        role_arns: vec![long.clone(); 60],
+        role_arns: vec![long.clone().into(); 60],
         consumer_account_id: None,
         subject: Subject((0..60).map(|_| ("data_source_arn", long.clone())).collect()),
         evidence: (0..60)

@@ -81,11 +81,11 @@ impl Poison {
         format!("{payload}{MARK}{number}{rest}")
     }
 
-    fn shared(&self, text: &mut Text) {
+    fn shared<T: From<String>>(&self, text: &mut T) {
         *text = self.text().into();
     }
 
-    fn option(&self, text: &mut Option<Text>) {
+    fn option<T: From<String>>(&self, text: &mut Option<T>) {
         *text = Some(self.text().into());
     }
 
@@ -128,15 +128,13 @@ impl Poison {
         for Missing { part: _, why } in missing {
             *why = Some(self.text());
         }
-        for text in [
-            hub_account_id,
-            consumer_account_id,
-            consumer_name,
-            business_unit,
-            data_source_arn,
-        ] {
+        self.option(hub_account_id);
+        self.option(consumer_account_id);
+        self.option(data_source_arn);
+        for text in [consumer_name, business_unit] {
             self.option(text);
         }
+
         for session in earlier_sessions.iter_mut().chain(consumer_session) {
             self.session(session);
         }
@@ -187,19 +185,20 @@ impl Poison {
             scope_down,
             event_ids,
         } = session;
+        self.option(role_arn);
+        self.option(account_id);
+        self.option(access_key_id);
+        self.option(source_account_id);
         for text in [
-            role_arn,
-            account_id,
             role_session_name,
             assumed_role_id,
-            access_key_id,
             assumed_by,
-            source_account_id,
             source_ip,
             external_id,
         ] {
             self.option(text);
         }
+
         let ScopeDown {
             present: _,
             resources,
@@ -226,9 +225,11 @@ impl Poison {
             figures: _, // words of this program and numbers
         } = query;
         *query_execution_id = Some(QueryExecutionId::new(&self.text()));
-        for text in [region, work_group, catalog, database, error_code] {
+        self.option(region);
+        for text in [work_group, catalog, database, error_code] {
             self.option(text);
         }
+
         self.id(event_id);
     }
 
@@ -249,16 +250,12 @@ impl Poison {
             replaces: _,
         } = &mut event.content;
         self.id(id);
-        for text in [
-            recipient_account_id,
-            region,
-            source_ip,
-            user_agent,
-            error_code,
-            error_message,
-        ] {
+        self.option(recipient_account_id);
+        self.option(region);
+        for text in [source_ip, user_agent, error_code, error_message] {
             self.option(text);
         }
+
         self.shared(source);
         self.shared(name);
     }
@@ -380,9 +377,14 @@ impl Poison {
                     .or_insert_with(|| self.text().into())
                     .clone()
             };
-            coverage
-                .seen
-                .insert((hostile(account), hostile(region), day), known);
+            coverage.seen.insert(
+                (
+                    hostile(account.into()).into(),
+                    hostile(region.into()).into(),
+                    day,
+                ),
+                known,
+            );
         }
         coverage.rejects = self.rejects();
     }
@@ -410,7 +412,10 @@ impl Poison {
                 billed_cost: _,
                 is_estimated: _,
             } = charge;
-            for text in [account_id, region, work_group, data_source_arn, quick_user] {
+            self.option(account_id);
+            self.option(region);
+            self.option(data_source_arn);
+            for text in [work_group, quick_user] {
                 self.option(text);
             }
         }
@@ -498,8 +503,8 @@ impl Poison {
     fn verification(&self) -> Verification {
         let shared = || Text::from(self.text());
         let place = DigestPlace {
-            account_id: shared(),
-            region: shared(),
+            account_id: shared().into(),
+            region: shared().into(),
             trail: Some(shared()),
         };
         let fault = |kind: FaultKind| Fault {
@@ -515,7 +520,7 @@ impl Poison {
             faults: vec![
                 fault(FaultKind::HashMismatch),
                 fault(FaultKind::PublicKeyNotFound {
-                    region: shared(),
+                    region: shared().into(),
                     fingerprint: shared(),
                 }),
                 fault(FaultKind::PublicKeyUnreadable {

@@ -86,7 +86,7 @@ fn chains_of(asked: &[Asked], template: &Chain) -> Vec<Chain> {
     let chains = asked.iter().enumerate().map(|(index, asked)| {
         let mut chain = template.clone();
         chain.chain_id = format!("c-{index:012x}");
-        chain.consumer_account_id = Some(account(asked.account));
+        chain.consumer_account_id = Some(account(asked.account).into());
         chain.path = if asked.is_quick {
             ChainPath::QuickRoleChain
         } else {
@@ -129,7 +129,7 @@ fn bill_of(lines: &[Billed]) -> Bill {
         };
         let key = LineKey {
             kind: BillKind::Cur,
-            account_id: account(line.account),
+            account_id: account(line.account).into(),
             period,
             billed_for: BilledFor::AthenaScan,
             category: ChargeCategory::Usage,

@@ -10,8 +10,7 @@ use qs_audit::model::chain::{
 use qs_audit::model::coverage::{Coverage, Seen};
 use qs_audit::model::execution::{QueryFigures, QueryState};
 use qs_audit::model::finding::{Evidence, Finding};
-use qs_audit::model::ids::{EventId, QueryExecutionId};
-use qs_audit::model::text::Text;
+use qs_audit::model::ids::{AccountId, EventId, QueryExecutionId};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{KnownRoles, Topology};
 use qs_audit::model::window::TimeWindow;
@@ -46,7 +45,7 @@ fn between(random: &mut Rng, low: f64, high: f64) -> f64 {
 type Day = Option<[[u64; DATA_SOURCES]; USERS]>;
 
 struct Consumer {
-    account: Text,
+    account: AccountId,
     days: Vec<Day>,
     holidays: BTreeSet<usize>,
 }
@@ -130,7 +129,7 @@ fn query(at: UtcSecond, bytes: u64, id: u64) -> QueryExecution {
 }
 
 fn chain(
-    account: &Text,
+    account: &AccountId,
     user: usize,
     source: usize,
     queries: Vec<QueryExecution>,
@@ -205,7 +204,7 @@ fn given(consumers: &[(usize, Consumer)], factor: u64) -> (Vec<Chain>, Coverage)
 }
 
 /// Account, day, and whether the finding is about the whole consumer.
-fn spike_days(findings: &[Finding]) -> Vec<(Text, String, bool)> {
+fn spike_days(findings: &[Finding]) -> Vec<(AccountId, String, bool)> {
     let mut days = Vec::new();
     for finding in findings {
         let (_, Evidence::List(records)) = &finding.evidence[0] else {
@@ -225,7 +224,7 @@ fn spike_days(findings: &[Finding]) -> Vec<(Text, String, bool)> {
     days
 }
 
-fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(Text, String, bool)> {
+fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(AccountId, String, bool)> {
     let (chains, coverage) = given(consumers, factor);
     let from = UtcSecond::from_unix((FIRST_DAY + BASELINE_DAYS) * 86_400);
     let (topology, roles) = (Topology::default(), KnownRoles::default());
@@ -280,7 +279,7 @@ fn measure() -> Score {
             score.false_of_consumers += u64::from(is_consumer);
             score.false_of_parts += u64::from(!is_consumer);
         }
-        let planted: BTreeSet<(Text, String)> = batch
+        let planted: BTreeSet<(AccountId, String)> = batch
             .iter()
             .flat_map(|(number, consumer)| {
                 let days =
@@ -294,7 +293,7 @@ fn measure() -> Score {
             .collect();
         score.planted += planted.len() as u64;
         for factor in [4, 10] {
-            let hits: BTreeSet<(Text, String)> = found(&batch, factor)
+            let hits: BTreeSet<(AccountId, String)> = found(&batch, factor)
                 .into_iter()
                 .map(|(account, day, _)| (account, day))
                 .collect();

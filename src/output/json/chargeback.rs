@@ -10,6 +10,7 @@ use crate::model::charge::{
 };
 use crate::model::coverage::{Coverage, Rejects};
 use crate::model::execution::StatisticsCoverage;
+use crate::model::ids::Region;
 use crate::model::money::exact;
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
@@ -175,7 +176,7 @@ impl<'a> ReconciliationV1<'a> {
 
 #[derive(Serialize)]
 struct PriceV1<'a> {
-    region: &'a Text,
+    region: &'a Region,
     usd_per_tb: String,
     source: &'a Text,
 }

@@ -3,7 +3,7 @@
 use crate::model::bill::BillCoverage;
 use crate::model::coverage::{Coverage, Reject, Rejects, Seen};
 use crate::model::execution::StatisticsCoverage;
-use crate::model::text::Text;
+use crate::model::ids::{AccountId, Region};
 use crate::model::time::UtcSecond;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,8 @@ pub struct CoverageV1<'a> {
     bytes_inflated: u64,
     records: RecordsV1,
     rejects: RejectsV1<'a>,
-    accounts: BTreeSet<&'a Text>,
-    regions: BTreeSet<&'a Text>,
+    accounts: BTreeSet<&'a AccountId>,
+    regions: BTreeSet<&'a Region>,
     first_event_at: Option<UtcSecond>,
     last_event_at: Option<UtcSecond>,
     seen: Vec<SeenV1<'a>>,
@@ -61,8 +61,8 @@ struct RejectedV1<'a> {
 
 #[derive(Serialize)]
 struct SeenV1<'a> {
-    account_id: &'a Text,
-    region: &'a Text,
+    account_id: &'a AccountId,
+    region: &'a Region,
     days: usize,
     records: u64,
     first_event_at: UtcSecond,
@@ -212,7 +212,7 @@ impl<'a> CoverageV1<'a> {
 
 /// Days of one account and Region together.
 fn seen(coverage: &Coverage) -> Vec<SeenV1<'_>> {
-    let mut places: BTreeMap<(&Text, &Text), (usize, Seen)> = BTreeMap::new();
+    let mut places: BTreeMap<(&AccountId, &Region), (usize, Seen)> = BTreeMap::new();
     for ((account, region, _), seen) in &coverage.seen {
         places
             .entry((account, region))

@@ -8,7 +8,7 @@ use crate::model::finding::{
     ExpiredSuppression, Finding, FindingStatus, Findings, PreviousFinding, RuleReport, RuleState,
     Severity, Suppressed, Suppression,
 };
-use crate::model::text::Text;
+use crate::model::ids::{AccountId, RoleArn};
 use crate::model::time::UtcSecond;
 use crate::records;
 use crate::records::field::{Fields, Value as Record};
@@ -86,9 +86,9 @@ pub(super) struct KnownV1<'a> {
     severity: Option<&'static str>,
     title: &'a str,
     detail: &'a str,
-    consumer_account_id: Option<&'a Text>,
+    consumer_account_id: Option<&'a AccountId>,
     subject: Map<String, Value>,
-    role_arns: &'a [Text],
+    role_arns: &'a [RoleArn],
     first_seen: UtcSecond,
     last_seen: UtcSecond,
     /// Why nothing can be said of it; null where something is.

@@ -5,6 +5,7 @@ use super::findings::{FindingsV1, KnownV1};
 use super::v1::WindowV1;
 use crate::model::chain::{Chain, QueryExecution};
 use crate::model::finding::{Finding, Previous, Severity};
+use crate::model::ids::{AccountId, DataSourceArn, Region, RoleArn};
 use crate::model::money::exact;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -111,9 +112,9 @@ impl GapV1 {
 
 #[derive(Serialize)]
 struct PlaceV1<'a> {
-    account_id: &'a Text,
+    account_id: &'a AccountId,
     account_name: Option<&'a Text>,
-    region: Option<&'a Text>,
+    region: Option<&'a Region>,
     habit: &'static str,
     days_logged: usize,
     records: &'a [u64],
@@ -153,10 +154,10 @@ impl<'a> PlacesV1<'a> {
 
 #[derive(Serialize)]
 struct PathV1<'a> {
-    hub_role_arn: Option<&'a Text>,
-    consumer_account_id: Option<&'a Text>,
+    hub_role_arn: Option<&'a RoleArn>,
+    consumer_account_id: Option<&'a AccountId>,
     consumer_name: Option<&'a Text>,
-    consumer_role_arn: Option<&'a Text>,
+    consumer_role_arn: Option<&'a RoleArn>,
     work_group: Option<&'a Text>,
     chain_count: u64,
     query_count: u64,
@@ -205,8 +206,8 @@ struct MomentV1<'a> {
     session: &'static str,
     confidence: &'static str,
     action: String,
-    recipient_account_id: Option<&'a Text>,
-    region: Option<&'a Text>,
+    recipient_account_id: Option<&'a AccountId>,
+    region: Option<&'a Region>,
     source_ip: Option<&'a Text>,
     error_code: Option<&'a Text>,
     event_id: String,
@@ -292,7 +293,7 @@ impl TrendDayV1 {
 
 #[derive(Serialize)]
 struct TrendV1<'a> {
-    account_id: &'a Text,
+    account_id: &'a AccountId,
     account_name: Option<&'a Text>,
     measure: &'static str,
     currency: Option<&'a Text>,
@@ -317,9 +318,9 @@ impl<'a> TrendV1<'a> {
 #[derive(Serialize)]
 struct TopQueryV1<'a> {
     chain_id: &'a str,
-    consumer_account_id: Option<&'a Text>,
+    consumer_account_id: Option<&'a AccountId>,
     consumer_name: Option<&'a Text>,
-    data_source_arn: Option<&'a Text>,
+    data_source_arn: Option<&'a DataSourceArn>,
     quick_user: Option<&'a Text>,
     query: Record,
 }
@@ -395,7 +396,7 @@ struct ReportV1<'a> {
     program_version: &'static str,
     date: Day,
     window: WindowV1,
-    hub_account_ids: &'a BTreeSet<&'a Text>,
+    hub_account_ids: &'a BTreeSet<&'a AccountId>,
     verdict: VerdictV1,
     summary: SumsV1,
     unseen: Vec<UnseenV1<'a>>,

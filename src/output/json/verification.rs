@@ -1,6 +1,7 @@
 //! What was verified, version 1 (`docs/output-v1.md`).
 
 use super::v1::{WindowV1, write_lines};
+use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{
     DigestPlace, PlaceVerified, Tally, Unchecked, Uncovered, Verification,
 };
@@ -59,16 +60,16 @@ struct CountsV1 {
 
 #[derive(Serialize)]
 struct PlaceV1<'a> {
-    account_id: &'a Text,
-    region: &'a Text,
+    account_id: &'a AccountId,
+    region: &'a Region,
     trail: Option<&'a Text>,
     counts: CountsV1,
 }
 
 #[derive(Serialize)]
 struct UncoveredV1<'a> {
-    account_id: &'a Text,
-    region: &'a Text,
+    account_id: &'a AccountId,
+    region: &'a Region,
     trail: Option<&'a Text>,
     from: UtcSecond,
     to: UtcSecond,
@@ -79,8 +80,8 @@ struct UncoveredV1<'a> {
 
 #[derive(Serialize)]
 struct UncheckedV1<'a> {
-    account_id: Option<&'a Text>,
-    region: Option<&'a Text>,
+    account_id: Option<&'a AccountId>,
+    region: Option<&'a Region>,
     trail: Option<&'a Text>,
     why: &'a Text,
     object: &'a Text,

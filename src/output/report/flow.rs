@@ -3,6 +3,7 @@
 
 use super::listed::Named;
 use crate::model::chain::{Chain, ChainStatus};
+use crate::model::ids::{AccountId, RoleArn};
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,13 +32,13 @@ impl Basis {
 pub struct Path<'a> {
     /// The role that assumed the consumer's, as it was logged; `None` where it was
     /// not seen.
-    pub hub_role_arn: Option<&'a Text>,
+    pub hub_role_arn: Option<&'a RoleArn>,
     /// The consumer account.
-    pub consumer_account_id: Option<&'a Text>,
+    pub consumer_account_id: Option<&'a AccountId>,
     /// Its declared name.
     pub consumer_name: Option<&'a Text>,
     /// The consumer's role.
-    pub consumer_role_arn: Option<&'a Text>,
+    pub consumer_role_arn: Option<&'a RoleArn>,
     /// The work group; `None` for sessions without a query.
     pub work_group: Option<&'a Text>,
     /// How many chains.
@@ -64,9 +65,9 @@ pub struct Flow<'a> {
 }
 
 type Key<'a> = (
-    Option<&'a Text>,
-    Option<&'a Text>,
-    Option<&'a Text>,
+    Option<&'a RoleArn>,
+    Option<&'a AccountId>,
+    Option<&'a RoleArn>,
     Option<&'a Text>,
 );
 

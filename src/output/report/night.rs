@@ -9,8 +9,8 @@ use crate::model::audit::{Audit, Part};
 use crate::model::chain::Chain;
 use crate::model::charge::Chargeback;
 use crate::model::finding::{FindingStatus, Findings, Previous, RulePage, Severity};
+use crate::model::ids::AccountId;
 use crate::model::money::add;
-use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::topology::Topology;
 use crate::output::chain_table::is_listed_by_default;
@@ -93,7 +93,7 @@ pub struct Night<'a> {
     /// The biggest queries, users and data sources.
     pub tops: Tops<'a>,
     /// The accounts that Quick lives in, as far as they are known.
-    pub hub_account_ids: BTreeSet<&'a Text>,
+    pub hub_account_ids: BTreeSet<&'a AccountId>,
 }
 
 /// The last UTC day of a window; of what was read, where the window is open.
@@ -185,7 +185,7 @@ fn counts(findings: &Findings) -> Counts {
 }
 
 fn sums(chains: &[&Chain], part: &Part) -> Sums {
-    let consumers: BTreeSet<&Text> = chains
+    let consumers: BTreeSet<&AccountId> = chains
         .iter()
         .filter_map(|chain| chain.consumer_account_id.as_ref())
         .collect();

@@ -12,6 +12,7 @@
 use super::cells::Shown;
 use super::flow::{Basis, Flow, Path};
 use super::places::{Place, Places};
+use crate::model::ids::AccountId;
 use crate::model::trend::{Measure, Trend, TrendDay};
 use crate::output::human::{bytes, count, role};
 use jiff::civil::Date;
@@ -149,7 +150,7 @@ fn with_own_ids(body: &str, name: &str) -> String {
 
 /// How a place is called.
 pub(super) fn place_name(place: &Place<'_>) -> String {
-    let account = place.account_name.unwrap_or(place.account_id);
+    let account = place.account_name.unwrap_or(place.account_id.text());
     match place.region {
         Some(region) => format!("{account} {region}"),
         None => account.to_string(),
@@ -280,7 +281,9 @@ pub(super) fn path_names(path: &Path<'_>) -> [Option<String>; 3] {
     let hub = path
         .hub_role_arn
         .map_or_else(|| "(role not seen)".to_owned(), |arn| of_role(arn));
-    let account = path.consumer_name.or(path.consumer_account_id);
+    let account = path
+        .consumer_name
+        .or(path.consumer_account_id.map(AccountId::text));
     let account = account.map_or("(account not known)", |name| name);
     let consumer = match path.consumer_role_arn {
         Some(arn) => {

@@ -1,6 +1,7 @@
 //! Coverage by account, Region and day: what logged when, and the gaps.
 
 use crate::model::audit::Audit;
+use crate::model::ids::{AccountId, Region};
 use crate::model::text::Text;
 use crate::model::time::{UtcSecond, day_number, is_weekend, numbered_day};
 use crate::model::topology::Topology;
@@ -56,11 +57,11 @@ impl fmt::Display for Gap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place<'a> {
     /// The account.
-    pub account_id: &'a Text,
+    pub account_id: &'a AccountId,
     /// Its name, where one is declared.
     pub account_name: Option<&'a Text>,
     /// The Region; `None` where the account logged nowhere.
-    pub region: Option<&'a Text>,
+    pub region: Option<&'a Region>,
     /// How often it logs.
     pub habit: Habit,
     /// Records by day, in the order of [`Places::days`].
@@ -120,7 +121,7 @@ fn days(audit: &Audit, window: TimeWindow) -> Vec<Date> {
 }
 
 /// Accounts whose logs one would want: the declared ones, and those of chains.
-fn wanted<'a>(audit: &'a Audit, topology: &'a Topology) -> BTreeSet<&'a Text> {
+fn wanted<'a>(audit: &'a Audit, topology: &'a Topology) -> BTreeSet<&'a AccountId> {
     let declared = topology.consumers.iter().map(|one| &one.account_id);
     let of_chains = audit
         .chains
@@ -149,7 +150,7 @@ pub(super) fn places<'a>(
     let first_in_window = usize::try_from(starts - first_number).unwrap_or(0);
     let is_last_day_whole = window.to.is_none_or(UtcSecond::is_midnight);
     let at = |day: Date| usize::try_from(day_number(day) - first_number).ok();
-    let mut known: BTreeMap<(&Text, Option<&Text>), Vec<u64>> = BTreeMap::new();
+    let mut known: BTreeMap<(&AccountId, Option<&Region>), Vec<u64>> = BTreeMap::new();
     for ((account, region, day), seen) in &audit.coverage.seen {
         let Some(at) = at(*day).filter(|at| *at < days.len()) else {
             continue;
@@ -158,9 +159,9 @@ pub(super) fn places<'a>(
         let records = records.or_insert_with(|| vec![0; days.len()]);
         records[at] += seen.records;
     }
-    let seen: BTreeSet<&Text> = known.keys().map(|(account, _)| *account).collect();
+    let seen: BTreeSet<&AccountId> = known.keys().map(|(account, _)| *account).collect();
     let never = wanted(audit, topology).into_iter();
-    let never: Vec<&Text> = never.filter(|account| !seen.contains(account)).collect();
+    let never: Vec<&AccountId> = never.filter(|account| !seen.contains(account)).collect();
     for account in never {
         known.insert((account, None), vec![0; days.len()]);
     }

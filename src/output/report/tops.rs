@@ -1,6 +1,7 @@
 //! The biggest queries, users and data sources of a night.
 
 use crate::model::chain::{Chain, QueryExecution};
+use crate::model::ids::DataSourceArn;
 use crate::model::text::Text;
 use rust_decimal::Decimal;
 use std::cmp::Reverse;
@@ -59,7 +60,9 @@ pub(super) fn tops<'a>(chains: &[&'a Chain]) -> Tops<'a> {
     queries.sort_by_key(|one| Reverse(one.query.bytes_scanned()));
     queries.truncate(LINES_MAX);
     let users = uses(chains, |chain| Some(&chain.quick_user.as_ref()?.name));
-    let data_sources = uses(chains, |chain| chain.data_source_arn.as_ref());
+    let data_sources = uses(chains, |chain| {
+        chain.data_source_arn.as_ref().map(DataSourceArn::text)
+    });
     Tops {
         queries,
         user_count: count(&users),

@@ -7,6 +7,7 @@ use super::super::tops::{TopQuery, TopUse};
 use super::super::{Basis, Night, Path};
 use super::table::{Cell, Table};
 use crate::model::chain::{Chain, ChainPath, Confidence};
+use crate::model::ids::{AccountId, Region};
 use crate::output::human::{count, decimals, minute, plural, tail};
 use std::collections::BTreeSet;
 
@@ -298,8 +299,8 @@ fn line(moment: &Moment<'_>) -> TimelineLine {
         time: event.time.to_string(),
         session: moment.part.as_str(),
         call: Shown::name(&format!("{}{error}{doubt}", event.action())),
-        account: Shown::or_unknown(event.recipient_account_id.as_ref()),
-        region: Shown::or_unknown(event.region.as_ref()),
+        account: Shown::or_unknown(event.recipient_account_id.as_ref().map(AccountId::text)),
+        region: Shown::or_unknown(event.region.as_ref().map(Region::text)),
         source: Shown::or_unknown(event.source_ip.as_ref()),
         event_id: Shown::name(&event.id.to_string()),
     }
