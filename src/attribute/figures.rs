@@ -5,6 +5,7 @@ use super::price::Pricing;
 use crate::model::chain::Chain;
 use crate::model::execution::{QueryFigures, QueryStatistics, Statistics, StatisticsCoverage};
 use crate::model::ids::QueryExecutionId;
+use crate::model::time::UtcDay;
 use hashbrown::HashSet;
 use jiff::civil::Date;
 
@@ -25,7 +26,7 @@ pub fn join_statistics(
         ..StatisticsCoverage::default()
     };
     // Queries of one chain are of one day, or two.
-    let mut today = (i64::MIN, Date::default());
+    let mut today = (UtcDay::MIN, Date::default());
     let mut used: HashSet<&QueryExecutionId> = HashSet::with_capacity(statistics.by_id.len());
     for query in chains.iter_mut().flat_map(|chain| &mut chain.queries) {
         let Some(id) = &query.query_execution_id else {
@@ -37,7 +38,7 @@ pub fn join_statistics(
         };
         joined.queries_with_statistics += 1;
         used.insert(known);
-        let number = query.started_at.day_number();
+        let number = query.started_at.utc_day();
         if today.0 != number {
             today = (number, query.started_at.day());
         }

@@ -10,7 +10,7 @@ use crate::model::charge::{
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::money::{add, amount, units};
 use crate::model::text::Text;
-use crate::model::time::day_number;
+use crate::model::time::UtcDay;
 use crate::model::topology::Topology;
 use polars::prelude::*;
 use rust_decimal::Decimal;
@@ -232,13 +232,13 @@ fn estimated_days(
     charges: &[Charge],
     by: &[Dimension],
     topology: &Topology,
-) -> BTreeMap<GroupKey, BTreeSet<i32>> {
-    let mut days: BTreeMap<GroupKey, BTreeSet<i32>> = BTreeMap::new();
+) -> BTreeMap<GroupKey, BTreeSet<UtcDay>> {
+    let mut days: BTreeMap<GroupKey, BTreeSet<UtcDay>> = BTreeMap::new();
     for charge in charges.iter().filter(|charge| charge.is_estimated) {
         let group = by.iter().map(|by| value(charge, *by, topology));
         let group: Vec<Text> = group.collect();
         let days = days.entry((group, charge.currency.clone())).or_default();
-        days.extend(charge.period.days().map(day_number));
+        days.extend(charge.period.days().map(UtcDay::of));
     }
     days
 }

@@ -20,7 +20,7 @@ use crate::model::charge::{Attribution, Beside, Charge, Figures, ListPrice, Quer
 use crate::model::ids::{AccountId, DataSourceArn, Region};
 use crate::model::money::{amount, units};
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, day_number, numbered_day};
+use crate::model::time::{UtcDay, UtcSecond};
 use hashbrown::HashMap;
 use polars::prelude::*;
 use rust_decimal::prelude::ToPrimitive;
@@ -135,10 +135,10 @@ pub fn attribute(
 fn prices(chains: &[Chain], pricing: &Pricing) -> Vec<ListPrice> {
     let queries = chains.iter().flat_map(|chain| &chain.queries);
     // A million queries have few places and days.
-    let mut places: HashMap<(&str, i64), UtcSecond> = HashMap::new();
+    let mut places: HashMap<(&str, UtcDay), UtcSecond> = HashMap::new();
     for query in queries {
         if let Some(region) = &query.region {
-            let place = (&**region, query.started_at.day_number());
+            let place = (&**region, query.started_at.utc_day());
             places.entry(place).or_insert(query.started_at);
         }
     }
@@ -179,8 +179,8 @@ impl Queries {
                     continue;
                 }
                 all.account.push(account);
-                let day = query.started_at.day_number();
-                all.day.push(i32::try_from(day).unwrap_or_default());
+                let day = query.started_at.utc_day();
+                all.day.push(day.number());
                 all.region
                     .push(codes.code(query.region.as_ref().map(Region::text)));
                 all.work_group.push(codes.code(query.work_group.as_ref()));
@@ -357,7 +357,8 @@ fn places(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> PolarsRes
         let account = codes.code(Some(cell.key.account_id.text()));
         let region = codes.code(cell.key.region.as_ref().map(Region::text));
         let work_group = codes.code(cell.key.work_group.as_ref());
-        let period = day_number(cell.key.period.from)..day_number(cell.key.period.to);
+        let period =
+            UtcDay::of(cell.key.period.from).number()..UtcDay::of(cell.key.period.to).number();
         for day in days.range(period) {
             let place = places.entry((account, *day, region, work_group));
             let best = place.or_insert(index);
@@ -602,7 +603,7 @@ fn read_charges(
         let kind = Kind::unpacked(kind[row]);
         let query_count = u64::from(queries[row]);
         Charge {
-            period: BillPeriod::day(numbered_day(day[row]).unwrap_or_default()),
+            period: BillPeriod::day(UtcDay::numbered(day[row]).date().unwrap_or_default()),
             account_id: text(account[row]).map(AccountId::from),
             region: text(region[row]).map(Region::from),
             work_group: text(work_group[row]),

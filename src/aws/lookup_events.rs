@@ -247,7 +247,7 @@ impl Place {
 /// Whole UTC days, the last one up to now.
 fn days(from: UtcSecond, to: UtcSecond, now: UtcSecond) -> Vec<(UtcSecond, UtcSecond)> {
     let mut days = Vec::new();
-    let mut at = from.day_number() * DAY_SECONDS;
+    let mut at = from.utc_day().start().unix();
     while at < to.unix() {
         let end = (at + DAY_SECONDS).min(now.unix().max(at + 1));
         days.push((UtcSecond::from_unix(at), UtcSecond::from_unix(end)));

@@ -17,7 +17,7 @@ use crate::model::event::Event;
 use crate::model::interest::Interest;
 use crate::model::key::{KeyFacts, LOOKED_UP, is_below};
 use crate::model::text::{Text, digest_id};
-use crate::model::time::{UtcSecond, day_number};
+use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
 use crate::output::human::{count, first_of, line, plural, safe};
 use crate::pipeline::{self, Plan, Watcher};
@@ -276,13 +276,13 @@ impl Collector<'_> {
             .fact("topology")?
             .is_none_or(|known| known == self.topology());
         let first = wanted.iter().find_map(|one| one.day);
-        let first = first.map(|day| i64::from(day_number(day)));
-        let first = first.or(self.window.from.map(UtcSecond::day_number));
-        let first = first.unwrap_or(0);
+        let first = first.map(UtcDay::of);
+        let first = first.or(self.window.from.map(UtcSecond::utc_day));
+        let first = first.unwrap_or(UtcDay::numbered(0));
         let days = if is_same {
             (first - RECENT_DAYS, first + RECENT_DAYS)
         } else {
-            (self.writer.today() - RECENT_DAYS_AFTER_CHANGE, i64::MAX)
+            (self.writer.today() - RECENT_DAYS_AFTER_CHANGE, UtcDay::MAX)
         };
         Ok(self.writer.events_between(days)?)
     }
@@ -323,8 +323,8 @@ impl Collector<'_> {
         }
         self.done.objects_read += self.writer.commit(read, &collected.interest)?;
         let last = batch.iter().filter_map(|one| one.day).next_back();
-        if let Some(oldest) = last.map(|day| i64::from(day_number(day)) - RECENT_DAYS) {
-            recent.retain(|event| oldest <= event.time.day_number());
+        if let Some(oldest) = last.map(|day| UtcDay::of(day) - RECENT_DAYS) {
+            recent.retain(|event| oldest <= event.time.utc_day());
         }
         Ok(collected.interest)
     }

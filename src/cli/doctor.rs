@@ -425,7 +425,6 @@ mod remote {
     use crate::aws::{Aws, AwsError, CostQuestion, Trail, Trouble};
     use crate::cli::sources::access;
     use crate::config::LogLocation;
-    use crate::model::time::{day_number, numbered_day};
     use std::collections::BTreeSet;
 
     /// An id that no query execution has: asking for it costs nothing.
@@ -597,7 +596,7 @@ mod remote {
     /// One paid request, where the configuration says that Cost Explorer may be asked.
     fn costs(aws: &Aws, settings: &Settings, now: UtcSecond, lines: &mut Vec<Line>) {
         let asks = &settings.aws;
-        let yesterday = numbered_day(day_number(now.day()) - 1);
+        let yesterday = (now.utc_day() - 1).date();
         let days = yesterday.map(|yesterday| (yesterday, now.day()));
         let (true, Some(days)) = (asks.costs, days) else {
             let detail = "Cost Explorer is not asked: [aws] costs = true; a page costs $0.01";

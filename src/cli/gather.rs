@@ -71,9 +71,9 @@ mod remote {
     use crate::model::execution::Statistics;
     use crate::model::ids::AccountId;
 
-    use crate::model::time::{UtcSecond, numbered_day};
+    use crate::model::time::{UtcDay, UtcSecond};
     use crate::store::{CostPages, Pending};
-    use jiff::civil::Date;
+
     use std::collections::BTreeSet;
     use std::fmt::Write as _;
     use std::sync::Mutex;
@@ -347,10 +347,13 @@ mod remote {
     }
 
     /// Stretches of days that no answer covers for good.
-    fn unsettled(settled: &[(i64, i64)], (first, end): (i64, i64)) -> Vec<(i64, i64)> {
-        let is_settled = |day: i64| settled.iter().any(|(from, to)| *from <= day && day < *to);
-        let mut stretches: Vec<(i64, i64)> = Vec::new();
-        for day in (first..end).filter(|day| !is_settled(*day)) {
+    fn unsettled(
+        settled: &[(UtcDay, UtcDay)],
+        (first, end): (UtcDay, UtcDay),
+    ) -> Vec<(UtcDay, UtcDay)> {
+        let is_settled = |day: UtcDay| settled.iter().any(|(from, to)| *from <= day && day < *to);
+        let mut stretches: Vec<(UtcDay, UtcDay)> = Vec::new();
+        for day in first.until(end).filter(|day| !is_settled(*day)) {
             match stretches.last_mut() {
                 Some((from, to)) if *to == day && day - *from < COST_DAYS_MAX => *to = day + 1,
                 _ => stretches.push((day, day + 1)),
@@ -370,11 +373,11 @@ mod remote {
         let today = writer.today();
         let first = window
             .from
-            .map_or(today - COST_DAYS_MAX, UtcSecond::day_number);
+            .map_or(today - COST_DAYS_MAX, UtcSecond::utc_day);
         let end = window
             .to
-            .map_or(today, |to| to.plus(86_399).day_number().min(today));
-        let mut asked: Vec<(CostQuestion, (i64, i64))> = Vec::new();
+            .map_or(today, |to| to.plus(86_399).utc_day().min(today));
+        let mut asked: Vec<(CostQuestion, (UtcDay, UtcDay))> = Vec::new();
         for question in CostQuestion::ALL {
             let settled = writer.settled_costs(question.as_str())?;
             // Estimates are made good until the month is closed.
@@ -396,7 +399,7 @@ mod remote {
         }
         let mut paid = 0;
         for (question, days) in asked {
-            let (Some(from), Some(to)) = (day(days.0), day(days.1)) else {
+            let (Some(from), Some(to)) = (days.0.date(), days.1.date()) else {
                 continue;
             };
             let mut pages = Vec::new();
@@ -428,21 +431,27 @@ mod remote {
         format!("{}.{:02}", cents / 100, cents % 100)
     }
 
-    fn day(number: i64) -> Option<Date> {
-        numbered_day(i32::try_from(number).ok()?)
-    }
-
     #[cfg(test)]
     mod tests {
-        use super::unsettled;
+        use super::{UtcDay, unsettled};
 
         #[test]
         fn only_days_that_nobody_answered_for_are_asked_about() {
-            assert_eq!(unsettled(&[], (10, 13)), [(10, 13)]);
-            assert_eq!(unsettled(&[(10, 12)], (10, 13)), [(12, 13)]);
-            assert_eq!(unsettled(&[(11, 12)], (10, 13)), [(10, 11), (12, 13)]);
-            assert_eq!(unsettled(&[(0, 99)], (10, 13)), []);
-            assert_eq!(unsettled(&[], (0, 100)), [(0, 92), (92, 100)]);
+            let day = UtcDay::numbered;
+            assert_eq!(unsettled(&[], (day(10), day(13))), [(day(10), day(13))]);
+            assert_eq!(
+                unsettled(&[(day(10), day(12))], (day(10), day(13))),
+                [(day(12), day(13))]
+            );
+            assert_eq!(
+                unsettled(&[(day(11), day(12))], (day(10), day(13))),
+                [(day(10), day(11)), (day(12), day(13))]
+            );
+            assert_eq!(unsettled(&[(day(0), day(99))], (day(10), day(13))), []);
+            assert_eq!(
+                unsettled(&[], (day(0), day(100))),
+                [(day(0), day(92)), (day(92), day(100))]
+            );
         }
     }
 }

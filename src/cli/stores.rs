@@ -64,6 +64,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let failure = match &error {
             StoreError::Newer { .. }
+            | StoreError::Older { .. }
             | StoreError::Locked { .. }
             | StoreError::Foreign { .. }
             | StoreError::Planted { .. }
@@ -73,6 +74,9 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Newer { .. } => {
                 failure.hint("use the program that wrote it, or a later one")
+            }
+            StoreError::Older { .. } => {
+                failure.hint("qs-audit collect brings it up to date; what it holds is kept")
             }
             StoreError::Foreign { .. } => {
                 failure.hint("name a folder that is empty or not there yet: --store DIR")

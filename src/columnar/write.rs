@@ -2,7 +2,7 @@
 
 use crate::model::money::{column_scale, units};
 use crate::model::table::{Column as TableColumn, Table, Values};
-use crate::model::time::day_number;
+use crate::model::time::UtcDay;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray,
@@ -196,7 +196,7 @@ impl<'a> Column<'a> {
             Values::Boolean(values) => put::<BoolType, _>(chunk, &values[rows], |is| Ok(*is)),
             Values::Float(values) => put::<DoubleType, _>(chunk, &values[rows], |n| Ok(*n)),
             Values::Date(values) => {
-                put::<Int32Type, _>(chunk, &values[rows], |day| Ok(day_number(*day)))
+                put::<Int32Type, _>(chunk, &values[rows], |day| Ok(UtcDay::of(*day).number()))
             }
             Values::Timestamp(values) => put::<Int64Type, _>(chunk, &values[rows], |moment| {
                 Ok(moment.unix().saturating_mul(1_000_000))

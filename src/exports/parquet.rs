@@ -3,7 +3,7 @@
 
 use crate::model::damage::guarded;
 use crate::model::money::amount;
-use crate::model::time::{UtcSecond, numbered_day};
+use crate::model::time::{UtcDay, UtcSecond};
 use bytes::Bytes;
 use parquet::basic::{LogicalType, TimeUnit};
 use parquet::data_type::Decimal as ParquetDecimal;
@@ -89,7 +89,7 @@ fn value(field: &Field, nanos: bool) -> Value {
         Field::Long(number) if nanos => Some(moment(number.div_euclid(1_000_000_000))),
         Field::TimestampMillis(number) => Some(moment(number.div_euclid(1000))),
         Field::TimestampMicros(number) => Some(moment(number.div_euclid(1_000_000))),
-        Field::Date(days) => numbered_day(*days).map(|day| day.to_string()),
+        Field::Date(days) => UtcDay::numbered(*days).date().map(|day| day.to_string()),
         Field::Byte(number) => Some(number.to_string()),
         Field::Short(number) => Some(number.to_string()),
         Field::Int(number) => Some(number.to_string()),

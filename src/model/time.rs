@@ -5,6 +5,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use std::fmt;
+use std::ops::{Add, Sub};
 
 /// A moment in UTC, to the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,11 +65,10 @@ impl UtcSecond {
         self.0.rem_euclid(86_400) == 0
     }
 
-    /// Days since 1970-01-01: the UTC day as a number, many times as fast as
-    /// [`Self::day`].
+    /// Returns the UTC day it falls on as a number, many times as fast as [`Self::day`].
     #[must_use]
-    pub const fn day_number(self) -> i64 {
-        self.0.div_euclid(86_400)
+    pub fn utc_day(self) -> UtcDay {
+        UtcDay::clamped(self.0.div_euclid(DAY_SECONDS))
     }
 
     /// The UTC day it falls on.
@@ -97,31 +97,98 @@ impl UtcSecond {
     }
 }
 
-/// The weekday of a day by its number since 1970-01-01, which was a Thursday: 0 is
-/// Monday.
-#[must_use]
-pub const fn weekday(day: i64) -> i64 {
-    (day + 3).rem_euclid(7)
-}
-
-/// Whether a day by its number is a Saturday or a Sunday.
-#[must_use]
-pub const fn is_weekend(day: i64) -> bool {
-    weekday(day) >= 5
-}
-
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+const DAY_SECONDS: i64 = 86_400;
 
-/// Days since 1970-01-01.
-#[must_use]
-pub fn day_number(day: Date) -> i32 {
-    EPOCH.until(day).map_or(0, |span| span.get_days())
+/// A UTC day as a number, days since 1970-01-01: histories and sums are kept by it, which
+/// is many times as fast as by the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcDay(i32);
+
+impl UtcDay {
+    /// Before every day.
+    pub const MIN: Self = Self(i32::MIN);
+    /// After every day.
+    pub const MAX: Self = Self(i32::MAX);
+
+    /// Returns the day so many days after 1970-01-01.
+    #[must_use]
+    pub const fn numbered(number: i32) -> Self {
+        Self(number)
+    }
+
+    /// Returns the number of a day of the calendar.
+    #[must_use]
+    pub fn of(date: Date) -> Self {
+        Self(EPOCH.until(date).map_or(0, |span| span.get_days()))
+    }
+
+    /// Returns the days since 1970-01-01.
+    #[must_use]
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+
+    /// Returns the day of the calendar; `None` where no calendar has it.
+    #[must_use]
+    pub fn date(self) -> Option<Date> {
+        EPOCH.checked_add(jiff::Span::new().days(self.0)).ok()
+    }
+
+    /// Returns the midnight that it begins with.
+    #[must_use]
+    pub const fn start(self) -> UtcSecond {
+        UtcSecond(self.0 as i64 * DAY_SECONDS)
+    }
+
+    /// Returns the days from this one to `end`, which is not one of them.
+    pub fn until(self, end: Self) -> impl DoubleEndedIterator<Item = Self> + use<> {
+        (self.0..end.0).map(Self)
+    }
+
+    /// Returns the weekday: 0 is Monday. 1970-01-01 was a Thursday.
+    #[must_use]
+    pub const fn weekday(self) -> i64 {
+        (self.0 as i64 + 3).rem_euclid(7)
+    }
+
+    /// Returns whether it is a Saturday or a Sunday.
+    #[must_use]
+    pub const fn is_weekend(self) -> bool {
+        self.weekday() >= 5
+    }
+
+    fn clamped(number: i64) -> Self {
+        let out_of_range = if number < 0 { Self::MIN } else { Self::MAX };
+        i32::try_from(number).map_or(out_of_range, Self)
+    }
 }
 
-/// The day so many days after 1970-01-01; `None` where no calendar has it.
-#[must_use]
-pub fn numbered_day(number: i32) -> Option<Date> {
-    EPOCH.checked_add(jiff::Span::new().days(number)).ok()
+/// So many days later.
+impl Add<i64> for UtcDay {
+    type Output = Self;
+
+    fn add(self, days: i64) -> Self {
+        Self::clamped(i64::from(self.0).saturating_add(days))
+    }
+}
+
+/// So many days earlier.
+impl Sub<i64> for UtcDay {
+    type Output = Self;
+
+    fn sub(self, days: i64) -> Self {
+        Self::clamped(i64::from(self.0).saturating_sub(days))
+    }
+}
+
+/// The days between two days.
+impl Sub for UtcDay {
+    type Output = i64;
+
+    fn sub(self, earlier: Self) -> i64 {
+        i64::from(self.0) - i64::from(earlier.0)
+    }
 }
 
 impl fmt::Display for UtcSecond {
@@ -191,23 +258,25 @@ mod tests {
         assert_eq!(midnight, at("2026-07-01T00:00:00Z"));
         assert!(midnight.is_midnight() && !late.is_midnight());
         assert_eq!(midnight.distance(late), 86_399);
-        assert_eq!(midnight.day_number(), late.day_number());
-        assert_eq!(late.plus(1).day_number(), late.day_number() + 1);
-        assert_eq!(UtcSecond::from_unix(-1).day_number(), -1);
+        assert_eq!(midnight.utc_day(), late.utc_day());
+        assert_eq!(late.plus(1).utc_day(), late.utc_day() + 1);
+        assert_eq!(UtcSecond::from_unix(-1).utc_day().number(), -1);
+        assert_eq!(UtcSecond::from_unix(i64::MAX).utc_day(), UtcDay::MAX);
+        assert_eq!(UtcDay::MAX + 1, UtcDay::MAX);
     }
 
     #[test]
     fn the_weekday_of_a_day_number_is_the_calendars() {
         let monday = at("2026-11-02T00:00:00Z");
-        assert_eq!(weekday(monday.day_number()), 0);
-        assert!(is_weekend(monday.day_number() - 1));
+        assert_eq!(monday.utc_day().weekday(), 0);
+        assert!((monday.utc_day() - 1).is_weekend());
     }
 
     #[test]
     fn days_come_back_as_they_went_in() {
         for day in ["1970-01-01", "2026-11-22", "1969-12-31"] {
             let day: Date = day.parse().unwrap();
-            assert_eq!(numbered_day(day_number(day)), Some(day));
+            assert_eq!(UtcDay::of(day).date(), Some(day));
         }
     }
 }

@@ -11,7 +11,7 @@
     reason = "an expectation is a statistic: nothing is counted or charged by it"
 )]
 
-use crate::model::time::{is_weekend, weekday};
+use crate::model::time::UtcDay;
 
 /// Days of one weekday from which on it has a level of its own.
 const WEEKDAY_DAYS_MIN: usize = 3;
@@ -43,7 +43,7 @@ pub(super) struct Sensitivity {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct DayValue {
     /// Days since 1970-01-01.
-    pub(super) day: i64,
+    pub(super) day: UtcDay,
     pub(super) value: f64,
 }
 
@@ -94,13 +94,13 @@ struct Level {
     like_days: usize,
 }
 
-fn level(history: &[DayValue], day: i64) -> Option<Level> {
-    let of = |is_like: &dyn Fn(i64) -> bool| {
+fn level(history: &[DayValue], day: UtcDay) -> Option<Level> {
+    let of = |is_like: &dyn Fn(UtcDay) -> bool| {
         let like = history.iter().filter(|known| is_like(known.day));
         like.map(|known| known.value.ln()).collect::<Vec<f64>>()
     };
-    let mut kind = of(&|known| is_weekend(known) == is_weekend(day));
-    let mut same = of(&|known| weekday(known) == weekday(day));
+    let mut kind = of(&|known| known.is_weekend() == day.is_weekend());
+    let mut same = of(&|known| known.weekday() == day.weekday());
     if kind.len() < KIND_DAYS_MIN {
         return None;
     }
@@ -125,23 +125,23 @@ fn as_number(count: usize) -> f64 {
 
 /// How much days vary around their levels: all days, and days of this kind; where
 /// this kind varies more, half way towards it.
-fn spread(history: &[DayValue], day: i64) -> Option<f64> {
+fn spread(history: &[DayValue], day: UtcDay) -> Option<f64> {
     // The level of a day is that of its weekday: Monday to Sunday, from an epoch day
     // that is a Monday.
     let levels: [Option<Level>; 7] = std::array::from_fn(|weekday| {
-        let monday = 4;
+        let monday = UtcDay::numbered(4);
         level(history, monday + i64::try_from(weekday).unwrap_or(0))
     });
     let mut all = Vec::with_capacity(history.len());
     let mut of_kind = Vec::new();
     for known in history {
-        let of_weekday = usize::try_from(weekday(known.day)).ok();
+        let of_weekday = usize::try_from(known.day.weekday()).ok();
         let Some(level) = of_weekday.and_then(|weekday| levels[weekday].as_ref()) else {
             continue;
         };
         let distance = (known.value.ln() - level.center).abs();
         all.push(distance);
-        if is_weekend(known.day) == is_weekend(day) {
+        if known.day.is_weekend() == day.is_weekend() {
             of_kind.push(distance);
         }
     }
@@ -161,7 +161,7 @@ pub(super) struct TooLittleHistory {
 /// on which there was anything at all; days without logs are not in it.
 pub(super) fn expect(
     history: &[DayValue],
-    day: i64,
+    day: UtcDay,
     limits: &Sensitivity,
 ) -> Result<Expected, TooLittleHistory> {
     let history: Vec<DayValue> = history
@@ -226,15 +226,18 @@ mod tests {
 
     /// Monday, 5 January 1970, and 27 days more; weekends have a tenth.
     fn four_weeks() -> Vec<DayValue> {
-        let day = |day: i64| DayValue {
+        let day = |day: UtcDay| DayValue {
             day,
-            value: if is_weekend(day) { 100.0 } else { 1000.0 }
-                + f64::from(u8::try_from(day % 7).unwrap()),
+            value: if day.is_weekend() { 100.0 } else { 1000.0 }
+                + f64::from(u8::try_from(day.number() % 7).unwrap()),
         };
-        (4..32).map(day).collect()
+        (4..32)
+            .map(|number| day(UtcDay::numbered(number)))
+            .collect()
     }
 
-    fn verdict(history: &[DayValue], day: i64, value: f64) -> Verdict {
+    fn verdict(history: &[DayValue], number: i32, value: f64) -> Verdict {
+        let day = UtcDay::numbered(number);
         judge(history, DayValue { day, value }, &LIMITS)
     }
 
@@ -263,7 +266,12 @@ mod tests {
 
     #[test]
     fn what_is_small_is_no_spike() {
-        let tiny: Vec<DayValue> = (4..32).map(|day| DayValue { day, value: 0.1 }).collect();
+        let tiny: Vec<DayValue> = (4..32)
+            .map(|number| DayValue {
+                day: UtcDay::numbered(number),
+                value: 0.1,
+            })
+            .collect();
         assert_eq!(verdict(&tiny, 32, 9.0), Verdict::Usual);
         assert!(matches!(verdict(&tiny, 32, 10.0), Verdict::Spike(_)));
     }
@@ -276,7 +284,7 @@ mod tests {
         let working_days: Vec<DayValue> = history
             .iter()
             .copied()
-            .filter(|known| !is_weekend(known.day))
+            .filter(|known| !known.day.is_weekend())
             .collect();
         let saturday = verdict(&working_days, 37, 1e9);
         assert_eq!(saturday, Verdict::TooLittleHistory { days: 20 });

@@ -20,7 +20,7 @@ use crate::model::finding::{Evidence, Severity};
 use crate::model::ids::AccountId;
 use crate::model::money::exact;
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::time::UtcDay;
 use crate::model::trend::{Measure, Trend};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
@@ -63,7 +63,7 @@ struct CostSpike {
 }
 
 /// Exact daily sums, and whether the bill may still change.
-type Costs = BTreeMap<SeriesKey, BTreeMap<i64, (Decimal, bool)>>;
+type Costs = BTreeMap<SeriesKey, BTreeMap<UtcDay, (Decimal, bool)>>;
 
 /// Everything a charge counts for: a consumer for its whole bill, the rest for what
 /// Quick's chains caused.
@@ -113,7 +113,7 @@ fn series(costs: &Costs) -> AllSeries {
         value: cost.to_f64().unwrap_or(0.0),
         is_doubtful: false,
     };
-    let of = |days: &BTreeMap<i64, (Decimal, bool)>| {
+    let of = |days: &BTreeMap<UtcDay, (Decimal, bool)>| {
         days.iter().map(|(at, cost)| (*at, day(cost))).collect()
     };
     costs
@@ -175,18 +175,18 @@ fn report(
     facts: &Facts<'_>,
     key: &SeriesKey,
     days: &[Spike],
-    costs: &BTreeMap<i64, (Decimal, bool)>,
+    costs: &BTreeMap<UtcDay, (Decimal, bool)>,
     queries: &[Use<'_>],
     found: &mut Found<'_>,
 ) {
-    let exact_cost = |day: i64| costs.get(&day).copied().unwrap_or_default();
+    let exact_cost = |day: UtcDay| costs.get(&day).copied().unwrap_or_default();
     let Some(worst) = days.iter().max_by_key(|spike| exact_cost(spike.day)) else {
         return;
     };
     let (cost, is_estimated) = exact_cost(worst.day);
     let mut group = Group::default();
     for spike in days {
-        let midnight = UtcSecond::from_unix(spike.day * 86_400);
+        let midnight = spike.day.start();
         group.happened(midnight).seen(midnight.plus(86_399));
     }
     add_ids(&mut group, queries);

@@ -11,7 +11,7 @@ use crate::model::ids::{AccountId, EventId, Region, RoleArn};
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::inventory::Inventory;
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, day_number};
+use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::topology::{KnownRoles, Topology};
 use crate::model::window::TimeWindow;
 use hashbrown::HashMap;
@@ -116,7 +116,7 @@ pub struct Facts<'a> {
     /// Successful changes with their parameters.
     changes: Vec<(&'a Event, Value)>,
     /// UTC days (since 1970-01-01) on which an account logged anything.
-    days_logged: BTreeMap<AccountId, BTreeSet<i64>>,
+    days_logged: BTreeMap<AccountId, BTreeSet<UtcDay>>,
     /// Ids and ARNs of data sources that are known to exist.
     data_sources: BTreeSet<Text>,
     /// The accounts that Quick lives in.
@@ -133,10 +133,10 @@ impl<'a> Facts<'a> {
     /// Arranges what is known.
     #[must_use]
     pub fn new(given: Given<'a>) -> Self {
-        let mut days_logged: BTreeMap<AccountId, BTreeSet<i64>> = BTreeMap::new();
+        let mut days_logged: BTreeMap<AccountId, BTreeSet<UtcDay>> = BTreeMap::new();
         for (account, _, day) in given.coverage.seen.keys() {
             let days = days_logged.entry(account.clone()).or_default();
-            days.insert(i64::from(day_number(*day)));
+            days.insert(UtcDay::of(*day));
         }
         let touching = given.chains.iter().filter(|chain| chain.touches_quick);
         let active = touching.filter_map(|chain| active(chain, &given));
@@ -211,13 +211,13 @@ impl<'a> Facts<'a> {
 
     /// Days on which an account logged anything, as days since 1970-01-01.
     #[must_use]
-    pub fn days_logged(&self, account: &str) -> Option<&BTreeSet<i64>> {
+    pub fn days_logged(&self, account: &str) -> Option<&BTreeSet<UtcDay>> {
         self.days_logged.get(account)
     }
 
     /// Accounts that logged anything, with their days.
     #[must_use]
-    pub fn accounts_logged(&self) -> &BTreeMap<AccountId, BTreeSet<i64>> {
+    pub fn accounts_logged(&self) -> &BTreeMap<AccountId, BTreeSet<UtcDay>> {
         &self.days_logged
     }
 
@@ -233,7 +233,7 @@ impl<'a> Facts<'a> {
 
     /// Days before the window on which any account logged.
     #[must_use]
-    pub fn baseline_days(&self) -> BTreeSet<i64> {
+    pub fn baseline_days(&self) -> BTreeSet<UtcDay> {
         let Some(from) = self.given.window.from else {
             return BTreeSet::new();
         };
@@ -252,9 +252,9 @@ impl<'a> Facts<'a> {
         days.filter(|day| self.is_baseline_day(**day, from)).count() as u64
     }
 
-    fn is_baseline_day(&self, day: i64, from: UtcSecond) -> bool {
-        let first = from.day_number() - self.given.baseline_days;
-        (first..from.day_number()).contains(&day)
+    fn is_baseline_day(&self, day: UtcDay, from: UtcSecond) -> bool {
+        let first = from.utc_day() - self.given.baseline_days;
+        (first..from.utc_day()).contains(&day)
     }
 
     /// Whether an external id is a data source that is known to exist. Without an
@@ -368,7 +368,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Charges of one UTC day each, where a bill was read.
-    pub fn daily_charges(&self) -> impl Iterator<Item = (i64, &'a Charge)> {
+    pub fn daily_charges(&self) -> impl Iterator<Item = (UtcDay, &'a Charge)> {
         let charges = self.given.charges.unwrap_or_default().iter();
         charges.filter_map(|charge| Some((single_day(charge.period)?, charge)))
     }
@@ -383,8 +383,8 @@ fn hub_accounts(given: &Given<'_>) -> BTreeSet<AccountId> {
 }
 
 /// The UTC day of a period that is no longer than one.
-fn single_day(period: BillPeriod) -> Option<i64> {
-    let day = i64::from(day_number(period.from));
+fn single_day(period: BillPeriod) -> Option<UtcDay> {
+    let day = UtcDay::of(period.from);
     period.is_one_day().then_some(day)
 }
 

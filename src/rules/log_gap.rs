@@ -12,7 +12,7 @@ use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, UncoveredWhy};
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, day_number, is_weekend};
+use crate::model::time::UtcDay;
 use crate::model::window::TimeWindow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,35 +64,37 @@ struct LogGap {
 
 /// Whole UTC days of the window. What follows the last event of all may not have
 /// been delivered yet: that is judged only where the window's end is asked for.
-fn whole_days(facts: &Facts<'_>) -> Vec<i64> {
+fn whole_days(facts: &Facts<'_>) -> Vec<UtcDay> {
     let (Some(from), Some(to)) = (facts.given.window.from, facts.given.window.to) else {
         return Vec::new();
     };
-    let first = from.unix().div_euclid(86_400) + i64::from(from.unix().rem_euclid(86_400) != 0);
-    (first..to.unix().div_euclid(86_400)).collect()
+    let first = from.utc_day() + i64::from(!from.is_midnight());
+    first.until(to.utc_day()).collect()
 }
 
 impl LogGap {
     /// Places (an account in a Region) that were silent on days on which they
     /// usually are not.
     fn silent(&self, facts: &Facts<'_>) -> Silence {
-        let mut days: BTreeMap<(AccountId, Region), BTreeSet<i64>> = BTreeMap::new();
+        let mut days: BTreeMap<(AccountId, Region), BTreeSet<UtcDay>> = BTreeMap::new();
         for (account, region, day) in facts.given.coverage.seen.keys() {
             let place = (account.clone(), region.clone());
-            days.entry(place)
-                .or_default()
-                .insert(i64::from(day_number(*day)));
+            days.entry(place).or_default().insert(UtcDay::of(*day));
         }
         let before = facts.baseline_days();
         let mut silence = Silence::default();
         for (place, logged) in days {
             for day in whole_days(facts) {
                 // A silence that began earlier does not become usual.
-                let last = logged.range(..day).next_back().copied().unwrap_or(i64::MIN);
-                let like: Vec<i64> = before
+                let last = logged
+                    .range(..day)
+                    .next_back()
+                    .copied()
+                    .unwrap_or(UtcDay::MIN);
+                let like: Vec<UtcDay> = before
                     .iter()
                     .copied()
-                    .filter(|known| is_weekend(*known) == is_weekend(day) && *known <= last)
+                    .filter(|known| known.is_weekend() == day.is_weekend() && *known <= last)
                     .collect();
                 let active = like.iter().filter(|known| logged.contains(known)).count() as u64;
                 let enough = like.len() >= LIKE_DAYS_MIN;
@@ -118,13 +120,13 @@ impl LogGap {
             return;
         }
         let Silence { usual, gaps } = self.silent(facts);
-        let mut silent_on: BTreeMap<i64, usize> = BTreeMap::new();
+        let mut silent_on: BTreeMap<UtcDay, usize> = BTreeMap::new();
         for day in gaps.values().flatten() {
             *silent_on.entry(*day).or_default() += 1;
         }
         // A day on which nearly nobody logged is one gap, not as many as there are
         // places; a few records may spill over midnight.
-        let of_all: Vec<i64> = silent_on
+        let of_all: Vec<UtcDay> = silent_on
             .iter()
             .filter(|(day, silent)| **silent > 1 && **silent * 5 >= usual[day] * 4)
             .map(|(day, _)| *day)
@@ -142,7 +144,7 @@ impl LogGap {
         }
         for ((account, region), days) in &gaps {
             let alone = days.iter().copied().filter(|day| !of_all.contains(day));
-            let alone: Vec<i64> = alone.collect();
+            let alone: Vec<UtcDay> = alone.collect();
             if alone.is_empty() {
                 continue;
             }
@@ -155,7 +157,7 @@ impl LogGap {
             let consumer = consumer.map(|consumer| consumer.account_id.clone());
             let worth = facts.given.verification.map(|verification| {
                 let days = alone.iter().map(|day| {
-                    let midnight = UtcSecond::from_unix(day * 86_400);
+                    let midnight = day.start();
                     TimeWindow {
                         from: Some(midnight),
                         to: Some(midnight.plus(86_400)),
@@ -173,9 +175,9 @@ impl LogGap {
 #[derive(Default)]
 struct Silence {
     /// Places that usually log on a day.
-    usual: BTreeMap<i64, usize>,
+    usual: BTreeMap<UtcDay, usize>,
     /// Days on which a place that usually logs did not.
-    gaps: BTreeMap<(AccountId, Region), Vec<i64>>,
+    gaps: BTreeMap<(AccountId, Region), Vec<UtcDay>>,
 }
 
 fn add_gap(
@@ -183,11 +185,11 @@ fn add_gap(
     subject: Subject,
     (consumer_account_id, worth): (Option<AccountId>, Option<Integrity>),
     who: &str,
-    days: &[i64],
+    days: &[UtcDay],
 ) {
     let mut group = Group::default();
     for day in days {
-        let midnight = UtcSecond::from_unix(day * 86_400);
+        let midnight = day.start();
         group.happened(midnight).seen(midnight.plus(86_399));
     }
     group.vouched(worth);

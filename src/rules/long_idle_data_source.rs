@@ -9,7 +9,7 @@ use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::time::{UtcDay, UtcSecond};
 use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
@@ -85,7 +85,7 @@ impl Rule for LongIdleDataSource {
             return found.rest("no logs were read");
         };
         let since = end.plus(-self.idle_days.saturating_mul(86_400));
-        let logged: BTreeSet<i64> = facts
+        let logged: BTreeSet<UtcDay> = facts
             .accounts_logged()
             .values()
             .flatten()
@@ -93,9 +93,9 @@ impl Rule for LongIdleDataSource {
             .collect();
         let has_history = logged
             .first()
-            .is_some_and(|first| *first <= since.day_number());
+            .is_some_and(|first| *first <= since.utc_day());
         if !has_history {
-            let days = logged.first().map_or(0, |first| end.day_number() - first);
+            let days = logged.first().map_or(0, |first| end.utc_day() - *first);
             let advice = if facts.given.baseline_days < self.idle_days {
                 "raise --baseline"
             } else {

@@ -13,6 +13,7 @@ use super::rule::{Found, OptionMeta, Options, OptionsError};
 use crate::model::finding::Subject;
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
+use crate::model::time::UtcDay;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a series is of, the broadest first. A spike of a consumer stands for those
@@ -78,12 +79,12 @@ pub(super) struct Day {
 }
 
 /// All series of a rule.
-pub(super) type AllSeries = BTreeMap<SeriesKey, BTreeMap<i64, Day>>;
+pub(super) type AllSeries = BTreeMap<SeriesKey, BTreeMap<UtcDay, Day>>;
 
 /// A day that stands out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spike {
-    pub(super) day: i64,
+    pub(super) day: UtcDay,
     pub(super) value: f64,
     pub(super) expected: Expected,
 }
@@ -165,7 +166,7 @@ pub(super) fn spikes(
     found: &mut Found<'_>,
 ) -> BTreeMap<SeriesKey, Vec<Spike>> {
     let mut spikes: BTreeMap<SeriesKey, Vec<Spike>> = BTreeMap::new();
-    let mut broad: BTreeSet<(AccountId, Text, i64)> = BTreeSet::new();
+    let mut broad: BTreeSet<(AccountId, Text, UtcDay)> = BTreeSet::new();
     let mut unjudged: Vec<String> = Vec::new();
     let mut narrower = 0;
     for (key, days) in all {
@@ -228,11 +229,11 @@ pub(super) fn spikes(
 pub(super) fn expectations(
     facts: &Facts<'_>,
     key: &SeriesKey,
-    days: &BTreeMap<i64, Day>,
+    days: &BTreeMap<UtcDay, Day>,
     options: &SpikeOptions,
-) -> BTreeMap<i64, (Option<Expected>, bool)> {
+) -> BTreeMap<UtcDay, (Option<Expected>, bool)> {
     let sensitivity = options.sensitivity(&key.scope);
-    let of = |(&day, today): (&i64, &Day)| {
+    let of = |(&day, today): (&UtcDay, &Day)| {
         let history = history(facts, key, days, day);
         let value = today.value;
         let verdict = judge(&history, DayValue { day, value }, &sensitivity);
@@ -243,10 +244,10 @@ pub(super) fn expectations(
 }
 
 /// Whether a UTC day lies, in part at least, in the window.
-pub(super) fn is_judged(facts: &Facts<'_>, day: i64) -> bool {
+pub(super) fn is_judged(facts: &Facts<'_>, day: UtcDay) -> bool {
     let window = facts.given.window;
-    let (start, end) = (day * 86_400, (day + 1) * 86_400);
-    window.from.is_none_or(|from| from.unix() < end) && window.to.is_none_or(|to| start < to.unix())
+    let (start, end) = (day.start(), (day + 1).start());
+    window.from.is_none_or(|from| from < end) && window.to.is_none_or(|to| start < to)
 }
 
 /// The days before one that it is compared with: those on which the account logged
@@ -254,14 +255,14 @@ pub(super) fn is_judged(facts: &Facts<'_>, day: i64) -> bool {
 fn history(
     facts: &Facts<'_>,
     key: &SeriesKey,
-    days: &BTreeMap<i64, Day>,
-    day: i64,
+    days: &BTreeMap<UtcDay, Day>,
+    day: UtcDay,
 ) -> Vec<DayValue> {
     let first = day - facts.given.baseline_days.max(1);
     // What was read of the first day may be its end only.
     let read_from = facts.given.window.from.map(|from| {
-        let read_from = from.plus(-facts.given.baseline_days * 86_400).unix();
-        read_from.div_euclid(86_400) + i64::from(read_from.rem_euclid(86_400) != 0)
+        let read_from = from.plus(-facts.given.baseline_days * 86_400);
+        read_from.utc_day() + i64::from(!read_from.is_midnight())
     });
     let first = read_from.map_or(first, |read_from| first.max(read_from));
     let logged = facts.days_logged(&key.account);

@@ -10,8 +10,7 @@ use crate::model::finding::Evidence;
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::size;
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, numbered_day};
-use jiff::civil::Date;
+use crate::model::time::UtcDay;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Queries that a finding names as evidence, biggest first.
@@ -64,9 +63,9 @@ struct Tally {
 
 /// Daily sums of a figure.
 pub(super) fn tally(facts: &Facts<'_>, figure: Figure) -> AllSeries {
-    let mut tallies: BTreeMap<SeriesKey, BTreeMap<i64, Tally>> = BTreeMap::new();
+    let mut tallies: BTreeMap<SeriesKey, BTreeMap<UtcDay, Tally>> = BTreeMap::new();
     for (account, one) in uses(facts) {
-        let day = one.query.started_at.day_number();
+        let day = one.query.started_at.utc_day();
         let value = figure(one.query);
         for scope in scopes(&one) {
             let key = SeriesKey {
@@ -86,7 +85,7 @@ pub(super) fn tally(facts: &Facts<'_>, figure: Figure) -> AllSeries {
         is_doubtful: tally.known * of < tally.queries * least,
     };
     let days =
-        |days: &BTreeMap<i64, Tally>| days.iter().map(|(at, tally)| (*at, day(tally))).collect();
+        |days: &BTreeMap<UtcDay, Tally>| days.iter().map(|(at, tally)| (*at, day(tally))).collect();
     tallies
         .iter()
         .map(|(key, tallied)| (key.clone(), days(tallied)))
@@ -122,7 +121,7 @@ pub(super) fn report(
         add_ids(&mut group, causes);
         for spike in days {
             let mut at = of_day(causes, spike.day).map(|one| one.query.started_at);
-            let midnight = UtcSecond::from_unix(spike.day * 86_400);
+            let midnight = spike.day.start();
             group.happened(at.next().unwrap_or(midnight));
         }
         let of_worst: Vec<Use<'_>> = of_day(causes, worst.day).collect();
@@ -169,8 +168,8 @@ pub(super) fn report(
 }
 
 /// The queries of one day.
-pub(super) fn of_day<'a>(causes: &[Use<'a>], day: i64) -> impl Iterator<Item = Use<'a>> {
-    let started = move |one: &Use<'_>| one.query.started_at.day_number() == day;
+pub(super) fn of_day<'a>(causes: &[Use<'a>], day: UtcDay) -> impl Iterator<Item = Use<'a>> {
+    let started = move |one: &Use<'_>| one.query.started_at.utc_day() == day;
     causes.iter().copied().filter(started)
 }
 
@@ -208,14 +207,10 @@ fn amount(did: fn(u64) -> String, value: f64) -> String {
     amount.to_owned()
 }
 
-/// A UTC day by its number.
-fn utc_day(day: i64) -> Option<Date> {
-    i32::try_from(day).ok().and_then(numbered_day)
-}
-
-/// A UTC day by its number, for a sentence.
-pub(super) fn day_name(day: i64) -> String {
-    utc_day(day).map_or_else(|| "an unknown day".to_owned(), |day| day.to_string())
+/// Returns a day for a sentence.
+pub(super) fn day_name(day: UtcDay) -> String {
+    day.date()
+        .map_or_else(|| "an unknown day".to_owned(), |day| day.to_string())
 }
 
 /// A day that stands out: its value, and what was expected in the value's own unit.
@@ -228,7 +223,7 @@ pub(super) fn day_evidence(
     vec![
         (
             "day",
-            utc_day(spike.day).map_or(Evidence::Unknown, Evidence::Day),
+            spike.day.date().map_or(Evidence::Unknown, Evidence::Day),
         ),
         ("value", value),
         ("expected", in_unit(expected.level)),
@@ -253,7 +248,7 @@ pub(super) fn causes<'a>(
         .iter()
         .map(|(key, days)| (key.without_currency(), days))
         .collect();
-    let days: BTreeSet<i64> = spikes
+    let days: BTreeSet<UtcDay> = spikes
         .values()
         .copied()
         .flatten()
@@ -261,7 +256,7 @@ pub(super) fn causes<'a>(
         .collect();
     let mut causes: BTreeMap<SeriesKey, Vec<Use<'a>>> = BTreeMap::new();
     for (account, one) in uses(facts) {
-        let day = one.query.started_at.day_number();
+        let day = one.query.started_at.utc_day();
         if !days.contains(&day) {
             continue;
         }

@@ -4,9 +4,8 @@
 use super::facts::Facts;
 use super::series::{AllSeries, Scope, SeriesKey, SpikeOptions, expectations};
 use crate::model::text::Text;
-use crate::model::time::numbered_day;
+use crate::model::time::UtcDay;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 /// How a rule's figures become days of a trend.
@@ -20,7 +19,7 @@ pub(super) struct Drawing<V> {
 }
 
 /// The trends of all consumers among the series.
-pub(super) fn trends<V: Fn(&SeriesKey, i64) -> Decimal>(
+pub(super) fn trends<V: Fn(&SeriesKey, UtcDay) -> Decimal>(
     facts: &Facts<'_>,
     all: &AllSeries,
     options: &SpikeOptions,
@@ -29,14 +28,14 @@ pub(super) fn trends<V: Fn(&SeriesKey, i64) -> Decimal>(
     let consumers = all.iter().filter(|(key, _)| key.scope == Scope::Consumer);
     let trends = consumers.map(|(key, days)| {
         let expected = expectations(facts, key, days, options);
-        let day = |(&at, (expected, is_spike)): (&i64, &(Option<_>, bool))| {
+        let day = |(&at, (expected, is_spike)): (&UtcDay, &(Option<_>, bool))| {
             let range = |expected: &super::baseline::Expected| ExpectedRange {
                 low: (drawing.in_unit)(expected.low),
                 level: (drawing.in_unit)(expected.level),
                 high: (drawing.in_unit)(expected.high),
             };
             Some(TrendDay {
-                day: date(at)?,
+                day: at.date()?,
                 value: days
                     .get(&at)
                     .filter(|day| !day.is_doubtful)
@@ -58,10 +57,10 @@ pub(super) fn trends<V: Fn(&SeriesKey, i64) -> Decimal>(
 /// nothing that counts.
 pub(super) fn with_quiet_days(facts: &Facts<'_>, mut all: AllSeries) -> AllSeries {
     let window = facts.given.window;
-    let first = window.from.map_or(i64::MIN, |from| {
-        from.day_number() - facts.given.baseline_days
+    let first = window.from.map_or(UtcDay::MIN, |from| {
+        from.utc_day() - facts.given.baseline_days
     });
-    let last = window.to.map_or(i64::MAX, |to| to.plus(-1).day_number());
+    let last = window.to.map_or(UtcDay::MAX, |to| to.plus(-1).utc_day());
     for (key, days) in &mut all {
         let logged = facts.days_logged(&key.account).into_iter().flatten();
         for day in logged.filter(|day| (first..=last).contains(*day)) {
@@ -69,8 +68,4 @@ pub(super) fn with_quiet_days(facts: &Facts<'_>, mut all: AllSeries) -> AllSerie
         }
     }
     all
-}
-
-fn date(day: i64) -> Option<Date> {
-    i32::try_from(day).ok().and_then(numbered_day)
 }

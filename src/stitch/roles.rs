@@ -199,7 +199,7 @@ pub fn interest_from(known: Interest, events: &[Event], topology: &Topology) -> 
 /// Role ids by role, from every event that tells both.
 fn role_ids(events: &[Event]) -> HashMap<RoleName, BTreeSet<Text>> {
     let mut ids: HashMap<RoleName, BTreeSet<Text>> = HashMap::new();
-    let mut seen: HashSet<usize> = HashSet::new();
+    let mut seen: HashSet<&Identity> = HashSet::new();
     let mut add = |arn: Option<&str>, id: Option<&Text>| {
         let role = arn.and_then(RoleName::from_arn);
         let id = id.and_then(|id| split_id(id));
@@ -212,7 +212,7 @@ fn role_ids(events: &[Event]) -> HashMap<RoleName, BTreeSet<Text>> {
             add(issue.role_arn.as_deref(), issue.assumed_role_id.as_ref());
         }
         let identity = &event.identity;
-        if seen.insert(std::sync::Arc::as_ptr(identity).addr()) {
+        if seen.insert(identity) {
             let arn = identity.issuer_arn.as_deref().or(identity.arn.as_deref());
             add(arn, identity.assumed_role_id());
         }

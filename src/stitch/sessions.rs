@@ -162,13 +162,10 @@ struct Identities {
 impl Identities {
     fn of(events: &[Event]) -> Self {
         let mut all: Vec<Arc<Identity>> = Vec::new();
-        // Events of one reader share one identity, and so its address. That two
-        // readers have one each does no harm: equals are resolved alike.
-        let mut by_address: HashMap<usize, Option<u32>> = HashMap::new();
+        let mut numbers: HashMap<&Identity, Option<u32>> = HashMap::new();
         let of_event = events.iter().map(|event| {
             let identity = &event.identity;
-            let address = Arc::as_ptr(identity).addr();
-            *by_address.entry(address).or_insert_with(|| {
+            *numbers.entry(identity).or_insert_with(|| {
                 identity.assumed_role_id()?;
                 identity.session_created_at?;
                 all.push(Arc::clone(identity));

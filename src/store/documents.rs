@@ -3,7 +3,7 @@
 use super::error::StoreError;
 use super::reader::Store;
 use super::writer::{Writer, count};
-use crate::model::time::UtcSecond;
+use crate::model::time::{UtcDay, UtcSecond};
 use rusqlite::params;
 
 /// Cost Explorer has new figures up to three times a day (facts.md section 8).
@@ -15,9 +15,9 @@ pub struct CostPages {
     /// What was asked.
     pub question: String,
     /// The first day, by its number since 1970-01-01.
-    pub first_day: i64,
+    pub first_day: UtcDay,
     /// The day after the last one.
-    pub end_day: i64,
+    pub end_day: UtcDay,
     /// The answers, in order, and whether any day in them is still an estimate.
     pub pages: Vec<(String, bool)>,
 }
@@ -40,7 +40,7 @@ impl Writer {
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub fn settled_costs(&mut self, question: &str) -> Result<Vec<(i64, i64)>, StoreError> {
+    pub fn settled_costs(&mut self, question: &str) -> Result<Vec<(UtcDay, UtcDay)>, StoreError> {
         let sql = "SELECT first_day, end_day FROM cost_pages WHERE question = ?1
                    GROUP BY first_day, end_day
                    HAVING max(is_estimated) = 0 OR max(asked_at) > ?2
@@ -57,13 +57,13 @@ impl Writer {
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub fn first_estimate(&mut self, question: &str) -> Result<Option<i64>, StoreError> {
+    pub fn first_estimate(&mut self, question: &str) -> Result<Option<UtcDay>, StoreError> {
         let sql = "SELECT min(coalesce(min(first_day) FILTER (WHERE is_estimated = 1),
                        max(end_day)), max(end_day))
                    FROM cost_pages WHERE question = ?1";
         let found = self
             .ledger
-            .rows(sql, &[&question], |row| row.get::<_, Option<i64>>(0))?;
+            .rows(sql, &[&question], |row| row.get::<_, Option<UtcDay>>(0))?;
         Ok(found.into_iter().flatten().next())
     }
 
@@ -121,9 +121,6 @@ impl Store {
     ///
     /// When the ledger cannot be read.
     pub fn cost_pages(&mut self) -> Result<Vec<(String, String)>, StoreError> {
-        if self.ledger.version < 2 {
-            return Ok(Vec::new());
-        }
         let sql = "SELECT question, date(first_day * 86400, 'unixepoch'), page, text
                    FROM cost_pages ORDER BY asked_at, question, first_day, end_day, page";
         self.ledger.rows(sql, &[], |row| {
@@ -142,9 +139,6 @@ impl Store {
     ///
     /// When the ledger cannot be read.
     pub fn documents(&mut self, kind: &str) -> Result<Vec<Document>, StoreError> {
-        if self.ledger.version < 2 {
-            return Ok(Vec::new());
-        }
         let sql = "SELECT name, text, asked_at FROM documents WHERE kind = ?1 ORDER BY name";
         self.ledger.rows(sql, &[&kind], |row| {
             Ok(Document {

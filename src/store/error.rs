@@ -57,6 +57,16 @@ pub enum StoreError {
         /// The last version known here.
         known: i64,
     },
+    /// An earlier version of this program made it.
+    #[error("the store {} has version {found}; this program reads version {known}", path.display())]
+    Older {
+        /// The store.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The version that is read.
+        known: i64,
+    },
     /// The ledger refuses.
     #[error("the store's ledger {}: {source}", path.display())]
     Ledger {

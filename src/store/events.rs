@@ -10,7 +10,7 @@ use crate::model::identity::Identity;
 use crate::model::ids::{AccessKeyId, AccountId, EventId, QueryExecutionId, Region, RoleArn};
 use crate::model::table::Columns;
 use crate::model::text::{OpaqueId, Text};
-use crate::model::time::UtcSecond;
+use crate::model::time::{UtcDay, UtcSecond};
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -463,12 +463,10 @@ impl WireDetail {
 }
 
 /// Rows by the day of their events.
-pub(super) fn by_day(rows: Vec<Row>) -> HashMap<i64, Vec<Row>> {
-    let mut days: HashMap<i64, Vec<Row>> = HashMap::new();
+pub(super) fn by_day(rows: Vec<Row>) -> HashMap<UtcDay, Vec<Row>> {
+    let mut days: HashMap<UtcDay, Vec<Row>> = HashMap::new();
     for row in rows {
-        days.entry(row.event.time.day_number())
-            .or_default()
-            .push(row);
+        days.entry(row.event.time.utc_day()).or_default().push(row);
     }
     days
 }

@@ -3,7 +3,9 @@
 use super::error::StoreError;
 use super::folder::Folder;
 use super::schema;
+use crate::model::time::UtcDay;
 use rusqlite::config::DbConfig;
+use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,8 +30,6 @@ fn distrust(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) struct Ledger {
     pub(super) connection: Connection,
     path: PathBuf,
-    /// What is not in an earlier version reads as empty.
-    pub(super) version: i64,
 }
 
 impl Ledger {
@@ -42,11 +42,7 @@ impl Ledger {
             path: path.clone(),
             source,
         })?;
-        let mut ledger = Self {
-            connection,
-            path,
-            version: schema::VERSION,
-        };
+        let mut ledger = Self { connection, path };
         ledger.try_to(|ledger| distrust(ledger))?;
         let found = ledger.try_to(|ledger| schema::version(ledger))?;
         schema::check(found, folder.root())?;
@@ -61,8 +57,7 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens the ledger for reading. One of an earlier version reads as far as it
-    /// goes; `None` where there is none yet.
+    /// Opens the ledger for reading; `None` where there is none yet.
     pub(super) fn open_to_read(folder: &Folder) -> Result<Option<Self>, StoreError> {
         let path = folder.ledger();
         if !folder.check_ledger()? {
@@ -97,12 +92,8 @@ impl Ledger {
             path: path.clone(),
             source,
         })?;
-        schema::check(found, folder.root())?;
-        let mut ledger = Self {
-            connection,
-            path,
-            version: found,
-        };
+        schema::check_is_current(found, folder.root())?;
+        let mut ledger = Self { connection, path };
         ledger.check_schema(found)?;
         Ok((found > 0).then_some(ledger))
     }
@@ -135,15 +126,11 @@ impl Ledger {
     pub(super) fn segments(
         &mut self,
         kind: &str,
-        days: (i64, i64),
+        days: (UtcDay, UtcDay),
     ) -> Result<Vec<Named>, StoreError> {
-        // Earlier versions told the bytes of a segment by its name alone.
-        let digest = if self.version < 3 { "NULL" } else { "digest" };
-        let sql = format!(
-            "SELECT day, name, {digest} FROM segments
-             WHERE kind = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day, name"
-        );
-        self.rows(&sql, &[&kind, &days.0, &days.1], |row| {
+        let sql = "SELECT day, name, digest FROM segments
+                   WHERE kind = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day, name";
+        self.rows(sql, &[&kind, &days.0, &days.1], |row| {
             Ok(Named {
                 day: row.get(0)?,
                 name: row.get(1)?,
@@ -183,8 +170,20 @@ impl Ledger {
 /// A segment that counts.
 #[derive(Debug, Clone)]
 pub(super) struct Named {
-    pub(super) day: i64,
+    pub(super) day: UtcDay,
     pub(super) name: String,
     /// The SHA-256 of its bytes, in hex; `None` in what an earlier version wrote.
     pub(super) digest: Option<String>,
+}
+
+impl ToSql for UtcDay {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.number().into())
+    }
+}
+
+impl FromSql for UtcDay {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        i32::column_result(value).map(Self::numbered)
+    }
 }

@@ -4,12 +4,12 @@ use super::error::StoreError;
 use super::events::{Reader, Row};
 use super::folder::Folder;
 use super::ledger::Ledger;
-use super::writer::{IS_OBJECT, NO_DAY, superseded};
+use super::writer::{IS_OBJECT, superseded};
 use crate::model::coverage::{Coverage, Reject, RejectReason, Seen, Sibling};
 use crate::model::event::Event;
 use crate::model::key::KeyFacts;
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, numbered_day};
+use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::{
     DELIVERY_SLACK_DAYS, LOOK_AHEAD_SECONDS, LOOK_BACK_SECONDS, TimeWindow,
 };
@@ -39,13 +39,13 @@ struct Delivered {
 }
 
 impl Delivered {
-    fn bounds(&self) -> [&dyn rusqlite::ToSql; 4] {
-        [&self.days.0, &self.days.1, &NO_DAY, &self.objects]
+    fn bounds(&self) -> [&dyn rusqlite::ToSql; 3] {
+        [&self.days.0, &self.days.1, &self.objects]
     }
 }
 
 /// Days from one to another, both included.
-type Days = (i64, i64);
+type Days = (UtcDay, UtcDay);
 
 impl Store {
     /// Opens the store of a folder; `None` where there is none.
@@ -166,9 +166,9 @@ impl Store {
     /// What was delivered of the window.
     fn delivered(&mut self, window: &TimeWindow) -> Result<Delivered, StoreError> {
         let (first, last) = delivery_days(window);
-        let cuts = |day: i64| {
-            let day = i32::try_from(day).ok().and_then(numbered_day);
-            day.is_some_and(|day| window.cuts_delivery_day(day))
+        let cuts = |day: UtcDay| {
+            let date = day.date();
+            date.is_some_and(|date| window.cuts_delivery_day(date))
         };
         let mut objects = self.late(window)?;
         for day in BTreeSet::from([first, last]) {
@@ -199,13 +199,11 @@ impl Store {
     fn late(&mut self, window: &TimeWindow) -> Result<BTreeSet<u32>, StoreError> {
         let (days, events) = (delivery_days(window), event_days(window));
         let sql = "SELECT DISTINCT delivery_day FROM seen
-                   WHERE NOT (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)
-                       AND day BETWEEN ?4 AND ?5";
-        let parameters: [&dyn rusqlite::ToSql; 5] =
-            [&days.0, &days.1, &NO_DAY, &events.0, &events.1];
+                   WHERE delivery_day NOT BETWEEN ?1 AND ?2 AND day BETWEEN ?3 AND ?4";
+        let parameters: [&dyn rusqlite::ToSql; 4] = [&days.0, &days.1, &events.0, &events.1];
         let found = self
             .ledger
-            .rows(sql, &parameters, |row| row.get::<_, i64>(0))?;
+            .rows(sql, &parameters, |row| row.get::<_, UtcDay>(0))?;
         let mut late = BTreeSet::new();
         for day in found {
             late.extend(self.with_events(day, window)?);
@@ -214,7 +212,7 @@ impl Store {
     }
 
     /// Objects delivered on a day that have records of the days of a window.
-    fn with_events(&mut self, day: i64, window: &TimeWindow) -> Result<Vec<u32>, StoreError> {
+    fn with_events(&mut self, day: UtcDay, window: &TimeWindow) -> Result<Vec<u32>, StoreError> {
         let events = event_days(window);
         let sql = "SELECT DISTINCT objects.id FROM objects, json_each(objects.seen)
                    WHERE delivery_day = ?1
@@ -226,13 +224,13 @@ impl Store {
     fn sums(&mut self, of: &Delivered) -> Result<Coverage, StoreError> {
         let sql = "SELECT objects, failed, passed_over, stored_bytes, inflated_bytes, records,
                        rejected, unknown_version
-                   FROM days WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
+                   FROM days WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day IS NULL
                    UNION ALL
                    SELECT is_failed = 0 AND passed_over IS NULL, is_failed,
                        CASE WHEN passed_over IS NULL THEN '{}'
                            ELSE json_object(passed_over, 1) END,
                        stored_bytes, inflated_bytes, records, rejected, unknown_version
-                   FROM objects WHERE id IN (SELECT value FROM json_each(?4))";
+                   FROM objects WHERE id IN (SELECT value FROM json_each(?3))";
         let mut coverage = Coverage::default();
         let mut passed_over: Vec<String> = Vec::new();
         self.ledger.rows(sql, &of.bounds(), |row| {
@@ -259,8 +257,8 @@ impl Store {
             }
         }
         let sql = "SELECT siblings FROM objects WHERE siblings IS NOT NULL
-                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
-                       OR id IN (SELECT value FROM json_each(?4)))";
+                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day IS NULL
+                       OR id IN (SELECT value FROM json_each(?3)))";
         let siblings = self
             .ledger
             .rows(sql, &of.bounds(), |row| row.get::<_, String>(0))?;
@@ -284,21 +282,22 @@ impl Store {
     ) -> Result<(), StoreError> {
         let sql = "SELECT account, region, day, sum(records), min(first), max(last) FROM
                        (SELECT account, region, day, records, first, last FROM seen
-                        WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
+                        WHERE delivery_day BETWEEN ?1 AND ?2 OR delivery_day IS NULL
                         UNION ALL
                         SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
                             json_extract(value, '$[2]'), json_extract(value, '$[3]'),
                             json_extract(value, '$[4]'), json_extract(value, '$[5]')
                         FROM objects, json_each(objects.seen)
-                        WHERE objects.id IN (SELECT value FROM json_each(?4)))
+                        WHERE objects.id IN (SELECT value FROM json_each(?3)))
                    GROUP BY account, region, day ORDER BY account, region, day";
         let rows = self.ledger.rows(sql, &of.bounds(), |row| {
             let (account, region): (String, String) = (row.get(0)?, row.get(1)?);
-            let numbers: [i64; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
-            Ok((account, region, numbers))
+            let day: UtcDay = row.get(2)?;
+            let numbers: [i64; 3] = [row.get(3)?, row.get(4)?, row.get(5)?];
+            Ok((account, region, day, numbers))
         })?;
-        for (account, region, [day, records, first, last]) in rows {
-            let Some(day) = i32::try_from(day).ok().and_then(numbered_day) else {
+        for (account, region, day, [records, first, last]) in rows {
+            let Some(day) = day.date() else {
                 continue;
             };
             let seen = Seen {
@@ -322,8 +321,8 @@ impl Store {
         #[derive(Deserialize)]
         struct Told(String, u64, Vec<(Option<u32>, Option<u64>, String)>);
         let sql = "SELECT key, rejects FROM objects WHERE rejects IS NOT NULL
-                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3
-                       OR id IN (SELECT value FROM json_each(?4)))";
+                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day IS NULL
+                       OR id IN (SELECT value FROM json_each(?3)))";
         let rows = self.ledger.rows(sql, &of.bounds(), |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         })?;
@@ -401,9 +400,9 @@ impl Store {
         // Objects that are counted one by one are in these sums, too.
         let sql = "SELECT coalesce(sum(objects + failed), 0) -
                        (SELECT count(*) FROM objects WHERE passed_over IS NULL
-                            AND id IN (SELECT value FROM json_each(?4)))
+                            AND id IN (SELECT value FROM json_each(?3)))
                    FROM days
-                   WHERE NOT (delivery_day BETWEEN ?1 AND ?2 OR delivery_day = ?3)";
+                   WHERE delivery_day NOT BETWEEN ?1 AND ?2";
         let outside = self
             .ledger
             .rows(sql, &of.bounds(), |row| row.get::<_, i64>(0))?;
@@ -424,9 +423,9 @@ impl Store {
 pub(super) fn event_days(window: &TimeWindow) -> Days {
     let from = window
         .from
-        .map(|from| from.plus(-LOOK_BACK_SECONDS).day_number());
-    let to = window.to.map(|to| to.plus(LOOK_AHEAD_SECONDS).day_number());
-    (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX))
+        .map(|from| from.plus(-LOOK_BACK_SECONDS).utc_day());
+    let to = window.to.map(|to| to.plus(LOOK_AHEAD_SECONDS).utc_day());
+    (from.unwrap_or(UtcDay::MIN), to.unwrap_or(UtcDay::MAX))
 }
 
 /// Days of delivery that the window needs: [`TimeWindow::needs_delivery_day`].
@@ -434,7 +433,7 @@ fn delivery_days(window: &TimeWindow) -> Days {
     let slack = DELIVERY_SLACK_DAYS * 86_400;
     let from = window
         .from
-        .map(|from| from.plus(-LOOK_BACK_SECONDS).day_number());
-    let to = window.to.map(|to| to.plus(slack - 1).day_number());
-    (from.unwrap_or(0), to.unwrap_or(i64::MAX))
+        .map(|from| from.plus(-LOOK_BACK_SECONDS).utc_day());
+    let to = window.to.map(|to| to.plus(slack - 1).utc_day());
+    (from.unwrap_or(UtcDay::MIN), to.unwrap_or(UtcDay::MAX))
 }

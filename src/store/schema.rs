@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What each version adds to the one before.
-const MIGRATIONS: [&str; 3] = [V1, V2, V3];
+const MIGRATIONS: [&str; 4] = [V1, V2, V3, V4];
 
 const V1: &str = "
 -- One row for each object that was read, or of which nothing could be read.
@@ -148,8 +148,73 @@ const V3: &str = "
 ALTER TABLE segments ADD COLUMN digest TEXT;
 ";
 
-/// The version that this program writes.
-pub(super) const VERSION: i64 = 3;
+const V4: &str = "
+-- The day of delivery is null where an object's key does not tell it.
+CREATE TABLE new_objects (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    tag TEXT NOT NULL,
+    stored_bytes INTEGER NOT NULL,
+    -- Days since 1970-01-01.
+    delivery_day INTEGER,
+    read_at INTEGER NOT NULL,
+    inflated_bytes INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    unknown_version INTEGER NOT NULL,
+    -- Why not, where nothing of it counts: 'failed', or the name of a sibling.
+    is_failed INTEGER NOT NULL,
+    passed_over TEXT,
+    siblings TEXT,
+    rejects TEXT,
+    -- [[account, region, day, records, first, last], ...]
+    seen TEXT NOT NULL
+) STRICT;
+INSERT INTO new_objects SELECT
+    id, key, tag, stored_bytes, nullif(delivery_day, -1), read_at, inflated_bytes,
+    records, rejected, unknown_version, is_failed, passed_over, siblings, rejects, seen
+    FROM objects;
+DROP TABLE objects;
+ALTER TABLE new_objects RENAME TO objects;
+CREATE TABLE new_days (
+    delivery_day INTEGER UNIQUE,
+    objects INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    passed_over TEXT NOT NULL,
+    stored_bytes INTEGER NOT NULL,
+    inflated_bytes INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    unknown_version INTEGER NOT NULL
+) STRICT;
+INSERT INTO new_days SELECT
+    nullif(delivery_day, -1), objects, failed, passed_over, stored_bytes,
+    inflated_bytes, records, rejected, unknown_version
+    FROM days;
+DROP TABLE days;
+ALTER TABLE new_days RENAME TO days;
+CREATE TABLE new_seen (
+    delivery_day INTEGER,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    UNIQUE (delivery_day, account, region, day)
+) STRICT;
+INSERT INTO new_seen SELECT
+    nullif(delivery_day, -1), account, region, day, records, first, last
+    FROM seen;
+DROP TABLE seen;
+ALTER TABLE new_seen RENAME TO seen;
+CREATE INDEX objects_by_day ON objects (delivery_day);
+CREATE INDEX objects_with_rejects ON objects (delivery_day) WHERE rejects IS NOT NULL;
+CREATE INDEX objects_with_siblings ON objects (delivery_day) WHERE siblings IS NOT NULL;
+";
+
+/// The version that this program reads and writes.
+pub(super) const VERSION: i64 = 4;
 
 /// Returns how the tables of a ledger differ from those of a version; `None` where they do
 /// not.
@@ -186,6 +251,18 @@ fn objects(connection: &Connection) -> rusqlite::Result<BTreeSet<Object>> {
 /// The version of a ledger; 0 for one that is new.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Refuses a ledger for reading that an earlier program wrote.
+pub(super) fn check_is_current(found: i64, root: &Path) -> Result<(), StoreError> {
+    if found > 0 && found < VERSION {
+        return Err(StoreError::Older {
+            path: root.to_owned(),
+            found,
+            known: VERSION,
+        });
+    }
+    check(found, root)
 }
 
 /// Refuses a ledger that a later program wrote.
@@ -242,27 +319,36 @@ mod tests {
         old.execute_batch(
             "INSERT INTO objects VALUES (7, 'AWSLogs/f', 't', 9, 20000, 0, 90, 3, 0, 0, 0, NULL,
                  NULL, NULL, '[[\"111122223333\", \"us-east-1\", 20000, 3, 1728000000, 1728000009]]');
+             INSERT INTO objects VALUES (8, 'f', 't', 9, -1, 0, 90, 2, 0, 0, 0, NULL,
+                 NULL, NULL, '[[\"111122223333\", \"us-east-1\", 20000, 2, 1728000000, 1728000009]]');
              INSERT INTO days VALUES (20000, 1, 0, '{}', 9, 90, 3, 0, 0);
+             INSERT INTO days VALUES (-1, 1, 0, '{}', 9, 90, 2, 0, 0);
+             INSERT INTO seen VALUES (-1, '111122223333', 'us-east-1', 20000, 2, 1728000000, 1728000009);
              INSERT INTO seen VALUES (20000, '111122223333', 'us-east-1', 20000, 3, 1728000000, 1728000009);",
         )
         .unwrap();
         drop(old);
-        // It can be read as it is, and is the same once it was written to.
-        let read = || {
-            let mut store = Store::open(folder.path()).unwrap().unwrap();
-            let known = store.remember(&TimeWindow::ALL).unwrap();
-            assert_eq!(known.coverage.records, 3);
-            assert_eq!(known.coverage.seen.len(), 1);
-            assert_eq!(store.statistics(&TimeWindow::ALL).unwrap().told(), 0);
-            assert_eq!(store.cost_pages().unwrap(), []);
-            assert_eq!(store.documents("accounts").unwrap(), []);
-        };
-        read();
+        // It is not read as it is: what it says is brought up to date by the next collect.
+        let refused = Store::open(folder.path()).unwrap_err();
+        assert!(matches!(refused, StoreError::Older { found: 1, .. }));
         let mut writer =
             Writer::open(folder.path(), "a test", false, UtcSecond::from_unix(0)).unwrap();
         assert_eq!(writer.pending().unwrap(), []);
         drop(writer);
-        read();
+        let mut store = Store::open(folder.path()).unwrap().unwrap();
+        let known = store.remember(&TimeWindow::ALL).unwrap();
+        assert_eq!(known.coverage.records, 5);
+        assert_eq!(known.coverage.seen.len(), 1);
+        assert_eq!(store.statistics(&TimeWindow::ALL).unwrap().told(), 0);
+        assert_eq!(store.cost_pages().unwrap(), []);
+        assert_eq!(store.documents("accounts").unwrap(), []);
+        // What the key of an object does not date belongs to every window.
+        let day = |day: i64| Some(UtcSecond::from_unix(day * 86_400));
+        let later = TimeWindow {
+            from: day(21_000),
+            to: day(21_001),
+        };
+        assert_eq!(store.remember(&later).unwrap().coverage.records, 2);
         let ledger = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
         assert_eq!(version(&ledger).unwrap(), VERSION);
         assert_eq!(count(MIGRATIONS.len()), VERSION);

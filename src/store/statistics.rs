@@ -11,7 +11,7 @@ use crate::model::ids::{QueryExecutionId, QuickQueryId};
 use crate::model::money::parse_decimal;
 use crate::model::table::Columns;
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ impl Writer {
     ///
     /// When the ledger cannot be read or written.
     pub fn pending(&mut self) -> Result<Vec<Pending>, StoreError> {
-        let oldest = self.now.day_number() - HISTORY_DAYS;
+        let oldest = self.now.utc_day() - HISTORY_DAYS;
         self.ledger.try_to(|ledger| {
             let sql = "UPDATE executions SET state = 'unavailable'
                        WHERE state = 'pending' AND day < ?1";
@@ -87,14 +87,14 @@ impl Writer {
         let list = serde_json::Value::from(asked_ids).to_string();
         let sql = "SELECT id, day FROM executions WHERE id IN (SELECT value FROM json_each(?1))";
         let known = self.ledger.rows(sql, &[&list], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            Ok((row.get::<_, String>(0)?, row.get::<_, UtcDay>(1)?))
         })?;
-        let known: BTreeMap<String, i64> = known.into_iter().collect();
-        let mut days: BTreeMap<i64, Vec<Told>> = BTreeMap::new();
+        let known: BTreeMap<String, UtcDay> = known.into_iter().collect();
+        let mut days: BTreeMap<UtcDay, Vec<Told>> = BTreeMap::new();
         for (id, statistics) in asked.known {
-            let submitted = statistics.submitted_at.map(UtcSecond::day_number);
+            let submitted = statistics.submitted_at.map(UtcSecond::utc_day);
             let day = known.get(&id.to_string()).copied().or(submitted);
-            let day = day.unwrap_or(self.now.day_number());
+            let day = day.unwrap_or(self.now.utc_day());
             days.entry(day).or_default().push((id, statistics));
         }
         let mut segments = Vec::new();
@@ -120,7 +120,7 @@ impl Writer {
         })
     }
 
-    fn write_statistics(&self, day: i64, told: &[Told]) -> Result<Written, StoreError> {
+    fn write_statistics(&self, day: UtcDay, told: &[Told]) -> Result<Written, StoreError> {
         let bytes = write(told).map_err(|message| StoreError::Segment {
             path: self.folder.root().to_owned(),
             message,
@@ -132,8 +132,11 @@ impl Writer {
 
 /// One segment for each day, each execution once.
 pub(super) fn compact(writer: &mut Writer) -> Result<u64, StoreError> {
-    let mut days: BTreeMap<i64, Vec<Named>> = BTreeMap::new();
-    for named in writer.ledger.segments("statistics", (i64::MIN, i64::MAX))? {
+    let mut days: BTreeMap<UtcDay, Vec<Named>> = BTreeMap::new();
+    for named in writer
+        .ledger
+        .segments("statistics", (UtcDay::MIN, UtcDay::MAX))?
+    {
         days.entry(named.day).or_default().push(named);
     }
     days.retain(|_, names| names.len() > 1);
@@ -173,9 +176,6 @@ impl Store {
         statistics.duplicates = 0;
         let sql = "SELECT count(*) FROM executions
                    WHERE state = 'unavailable' AND day BETWEEN ?1 AND ?2";
-        if self.ledger.version < 2 {
-            return Ok(statistics);
-        }
         let found = self
             .ledger
             .rows(sql, &[&days.0, &days.1], |row| row.get::<_, i64>(0))?;

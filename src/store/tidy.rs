@@ -5,9 +5,8 @@ use super::events::Reader;
 use super::folder::Written;
 use super::ledger::Named;
 use super::statistics;
-use super::writer::{MARKS_DAYS, NO_DAY, Tidied, Writer, count, name_segment, sum_day, superseded};
-use crate::model::time::UtcSecond;
-use rusqlite::params;
+use super::writer::{MARKS_DAYS, Tidied, Writer, count, name_segment, sum_day, superseded};
+use crate::model::time::{UtcDay, UtcSecond};
 use std::collections::BTreeMap;
 
 impl Writer {
@@ -18,7 +17,7 @@ impl Writer {
     ///
     /// When something cannot be read or written. Then nothing has changed.
     pub fn tidy(&mut self, retention_days: u32) -> Result<Tidied, StoreError> {
-        let oldest = self.now.day_number() - i64::from(retention_days);
+        let oldest = self.now.utc_day() - i64::from(retention_days);
         let objects_forgotten = self.forget(oldest)?;
         let days = self.compact()? + statistics::compact(self)?;
         let named = self.ledger.segment_names()?;
@@ -34,18 +33,16 @@ impl Writer {
     }
 
     /// Forgets objects delivered, and segments of days, before one.
-    fn forget(&mut self, oldest: i64) -> Result<u64, StoreError> {
-        let today = self.now.day_number();
+    fn forget(&mut self, oldest: UtcDay) -> Result<u64, StoreError> {
+        let today = self.now.utc_day();
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;
-            let old = "delivery_day < ?1 AND delivery_day <> ?2";
-            let gone = format!("DELETE FROM objects WHERE {old}");
-            let forgotten = transaction.execute(&gone, params![oldest, NO_DAY])?;
-            for table in ["days", "seen"] {
-                let sql = format!("DELETE FROM {table} WHERE {old}");
-                transaction.execute(&sql, params![oldest, NO_DAY])?;
-            }
+            // Objects of no known day stay.
+            let sql = "DELETE FROM objects WHERE delivery_day < ?1";
+            let forgotten = transaction.execute(sql, [oldest])?;
             for sql in [
+                "DELETE FROM days WHERE delivery_day < ?1",
+                "DELETE FROM seen WHERE delivery_day < ?1",
                 "DELETE FROM segments WHERE day < ?1",
                 "DELETE FROM executions WHERE day < ?1",
                 "DELETE FROM cost_pages WHERE end_day < ?1",
@@ -57,8 +54,8 @@ impl Writer {
             let sql = "DELETE FROM interest WHERE is_role = 0 AND day < ?1";
             transaction.execute(sql, [today - MARKS_DAYS])?;
             let sql = "DELETE FROM marks WHERE object NOT IN
-                (SELECT id FROM objects WHERE delivery_day >= ?1 OR delivery_day = ?2)";
-            transaction.execute(sql, params![today - MARKS_DAYS, NO_DAY])?;
+                (SELECT id FROM objects WHERE delivery_day >= ?1 OR delivery_day IS NULL)";
+            transaction.execute(sql, [today - MARKS_DAYS])?;
             transaction.commit()?;
             Ok(forgotten as u64)
         })
@@ -67,16 +64,16 @@ impl Writer {
     /// One segment for each day, without what no longer counts.
     fn compact(&mut self) -> Result<u64, StoreError> {
         let superseded = superseded(&mut self.ledger)?;
-        let mut days: BTreeMap<i64, Vec<Named>> = BTreeMap::new();
-        for named in self.ledger.segments("events", (i64::MIN, i64::MAX))? {
+        let mut days: BTreeMap<UtcDay, Vec<Named>> = BTreeMap::new();
+        for named in self.ledger.segments("events", (UtcDay::MIN, UtcDay::MAX))? {
             days.entry(named.day).or_default().push(named);
         }
         let mut compacted = 0;
         let sql = "SELECT first_day, last_day FROM superseded";
-        let spans: Vec<(i64, i64)> = self
+        let spans: Vec<(UtcDay, UtcDay)> = self
             .ledger
             .rows(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let holds_old = |day: i64| {
+        let holds_old = |day: UtcDay| {
             spans
                 .iter()
                 .any(|(first, last)| (*first..=*last).contains(&day))
@@ -109,7 +106,7 @@ impl Writer {
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;
             transaction.execute("DELETE FROM superseded", [])?;
-            sum_day(&transaction, NO_DAY)?;
+            sum_day(&transaction, None)?;
             transaction.commit()
         })?;
         Ok(compacted)
@@ -119,7 +116,7 @@ impl Writer {
     pub(super) fn replace(
         &mut self,
         kind: &str,
-        day: i64,
+        day: UtcDay,
         names: &[Named],
         made: Option<(Written, i64)>,
     ) -> Result<(), StoreError> {

@@ -4,13 +4,13 @@ use super::error::StoreError;
 use super::events::{self, Reader, Row};
 use super::folder::{Folder, Lock, Written};
 use super::ledger::Ledger;
-use crate::model::coverage::{Coverage, Reject, RejectReason};
+use crate::model::coverage::{Coverage, Reject, RejectReason, Seen, SeenKey};
 use crate::model::event::{Detail, Event};
 use crate::model::ids::QueryExecutionId;
 use crate::model::interest::{Interest, SessionMark};
 use crate::model::key::is_below;
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, day_number};
+use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
 use crate::ports::Version;
 use hashbrown::HashSet;
@@ -19,8 +19,6 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 use std::path::Path;
 
-/// Stands for the day of an object whose key tells none.
-pub(super) const NO_DAY: i64 = -1;
 /// Days for which marks of sessions that were passed over are kept: files are
 /// delivered again for 30 days (facts.md 1.1).
 pub(super) const MARKS_DAYS: i64 = 31;
@@ -198,7 +196,7 @@ impl Writer {
     /// # Errors
     ///
     /// When a segment cannot be read.
-    pub fn events_between(&mut self, days: (i64, i64)) -> Result<Vec<Event>, StoreError> {
+    pub fn events_between(&mut self, days: (UtcDay, UtcDay)) -> Result<Vec<Event>, StoreError> {
         let superseded = superseded(&mut self.ledger)?;
         let mut reader = Reader::default();
         let mut rows = Vec::new();
@@ -269,7 +267,7 @@ impl Writer {
         }
         let executions = executions(&rows);
         let mut segments = Vec::new();
-        let mut days: Vec<(i64, Vec<Row>)> = events::by_day(rows).into_iter().collect();
+        let mut days: Vec<(UtcDay, Vec<Row>)> = events::by_day(rows).into_iter().collect();
         days.sort_unstable_by_key(|(day, _)| *day);
         for (day, mut rows) in days {
             rows.sort_by_key(|row| row.event.place);
@@ -311,7 +309,7 @@ impl Writer {
         Ok(u64::from(next - first))
     }
 
-    pub(super) fn write_events(&self, day: i64, rows: &[Row]) -> Result<Written, StoreError> {
+    pub(super) fn write_events(&self, day: UtcDay, rows: &[Row]) -> Result<Written, StoreError> {
         let bytes = events::write(rows).map_err(|message| StoreError::Segment {
             path: self.folder.root().to_owned(),
             message,
@@ -443,10 +441,10 @@ impl Writer {
         })
     }
 
-    /// The day it is, by its number since 1970-01-01.
+    /// Returns the day it is.
     #[must_use]
-    pub fn today(&self) -> i64 {
-        self.now.day_number()
+    pub fn today(&self) -> UtcDay {
+        self.now.utc_day()
     }
 
     /// A value kept by name.
@@ -475,7 +473,7 @@ impl Writer {
 pub(super) fn name_segment(
     transaction: &Transaction<'_>,
     kind: &str,
-    day: i64,
+    day: UtcDay,
     written: &Written,
     rows: i64,
 ) -> rusqlite::Result<()> {
@@ -487,11 +485,8 @@ pub(super) fn name_segment(
 }
 
 /// What a segment's name starts with.
-pub(super) fn starts(kind: &str, day: i64) -> String {
-    let day = i32::try_from(day)
-        .ok()
-        .and_then(crate::model::time::numbered_day);
-    match day {
+pub(super) fn starts(kind: &str, day: UtcDay) -> String {
+    match day.date() {
         Some(day) => format!("{kind}-{day}"),
         None => format!("{kind}-unknown"),
     }
@@ -535,10 +530,8 @@ pub(super) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn day_of(object: &ReadObject) -> i64 {
-    object
-        .delivery_day
-        .map_or(NO_DAY, |day| i64::from(day_number(day)))
+fn day_of(object: &ReadObject) -> Option<UtcDay> {
+    object.delivery_day.map(UtcDay::of)
 }
 
 /// Why nothing of an object was read, where its source could not give it: the next
@@ -553,7 +546,7 @@ fn gap(coverage: &Coverage) -> Option<String> {
 }
 
 /// Query executions that these events name, where they ran.
-fn executions(rows: &[Row]) -> Vec<(String, String, String, i64)> {
+fn executions(rows: &[Row]) -> Vec<(String, String, String, UtcDay)> {
     let found = rows.iter().filter_map(|row| {
         let Detail::StartQuery(query) = &row.event.detail else {
             return None;
@@ -568,7 +561,7 @@ fn executions(rows: &[Row]) -> Vec<(String, String, String, i64)> {
             id,
             account.to_owned(),
             region.to_owned(),
-            row.event.time.day_number(),
+            row.event.time.utc_day(),
         ))
     });
     found.collect()
@@ -590,6 +583,13 @@ fn note_gap(
     Ok(())
 }
 
+/// What an object's row says of an account, a Region and a day.
+fn seen_row(((account, region, day), seen): (&SeenKey, &Seen)) -> serde_json::Value {
+    let day = UtcDay::of(*day).number();
+    let (first, last) = (seen.first.unix(), seen.last.unix());
+    json!([account, region, day, seen.records, first, last])
+}
+
 fn insert(
     transaction: &Transaction<'_>,
     id: u32,
@@ -604,14 +604,7 @@ fn insert(
         ..
     } = object;
     supersede(transaction, key)?;
-    let seen: Vec<_> = coverage
-        .seen
-        .iter()
-        .map(|((account, region, day), seen)| {
-            let (first, last) = (seen.first.unix(), seen.last.unix());
-            json!([account, region, day_number(*day), seen.records, first, last])
-        })
-        .collect();
+    let seen: Vec<_> = coverage.seen.iter().map(seen_row).collect();
     let passed_over = coverage.objects_passed_over.keys().next();
     let siblings: Vec<_> = coverage
         .records_of_siblings
@@ -693,7 +686,7 @@ fn note_interest(
 ) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO interest (id, is_role, day) VALUES (?1, ?2, ?3)";
     let mut statement = transaction.prepare_cached(sql)?;
-    let today = now.day_number();
+    let today = now.utc_day();
     for (ids, is_role) in [(&interest.roles, true), (&interest.sessions, false)] {
         for id in ids.iter().filter(|id| !noted.contains(*id)) {
             statement.execute(params![&**id, is_role, today])?;
@@ -703,24 +696,24 @@ fn note_interest(
 }
 
 /// Makes the sums of one day of delivery anew, from its objects.
-pub(super) fn sum_day(transaction: &Transaction<'_>, day: i64) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM days WHERE delivery_day = ?1", [day])?;
-    transaction.execute("DELETE FROM seen WHERE delivery_day = ?1", [day])?;
+pub(super) fn sum_day(transaction: &Transaction<'_>, day: Option<UtcDay>) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM days WHERE delivery_day IS ?1", [day])?;
+    transaction.execute("DELETE FROM seen WHERE delivery_day IS ?1", [day])?;
     let sums = "INSERT INTO days
         SELECT delivery_day, count(*) FILTER (WHERE is_failed = 0 AND passed_over IS NULL),
             count(*) FILTER (WHERE is_failed = 1),
             coalesce((SELECT json_group_object(name, number) FROM
                 (SELECT passed_over AS name, count(*) AS number FROM objects
-                 WHERE delivery_day = ?1 AND passed_over IS NOT NULL GROUP BY passed_over)), '{}'),
+                 WHERE delivery_day IS ?1 AND passed_over IS NOT NULL GROUP BY passed_over)), '{}'),
             sum(stored_bytes), sum(inflated_bytes), sum(records), sum(rejected),
             sum(unknown_version)
-        FROM objects WHERE delivery_day = ?1 GROUP BY delivery_day";
+        FROM objects WHERE delivery_day IS ?1 GROUP BY delivery_day";
     transaction.prepare_cached(sums)?.execute([day])?;
     let seen = "INSERT INTO seen
         SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
             json_extract(value, '$[2]'), sum(json_extract(value, '$[3]')),
             min(json_extract(value, '$[4]')), max(json_extract(value, '$[5]'))
-        FROM objects, json_each(objects.seen) WHERE delivery_day = ?1
+        FROM objects, json_each(objects.seen) WHERE delivery_day IS ?1
         GROUP BY 2, 3, 4";
     transaction.prepare_cached(seen)?.execute([day])?;
     Ok(())

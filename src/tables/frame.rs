@@ -3,7 +3,7 @@
 use crate::model::money::{column_scale, trimmed, units};
 use crate::model::table::{Column as TableColumn, Table, Values};
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, day_number, numbered_day};
+use crate::model::time::{UtcDay, UtcSecond};
 use polars::prelude::*;
 use rust_decimal::Decimal;
 
@@ -42,7 +42,9 @@ fn column(from: &TableColumn) -> PolarsResult<Column> {
                 .into_series()
         }
         Values::Date(values) => {
-            let days = values.iter().map(|day| day.map(day_number));
+            let days = values
+                .iter()
+                .map(|day| day.map(|day| UtcDay::of(day).number()));
             let days: Vec<Option<i32>> = days.collect();
             Series::new(name, days).cast(&DataType::Date)?
         }
@@ -96,7 +98,10 @@ fn values(series: &Series) -> PolarsResult<Values> {
         DataType::Date => {
             let days = series.cast(&DataType::Int32)?;
             let days = days.i32()?.iter();
-            Values::Date(days.map(|number| number.and_then(numbered_day)).collect())
+            Values::Date(
+                days.map(|number| UtcDay::numbered(number?).date())
+                    .collect(),
+            )
         }
         DataType::Datetime(..) => {
             let utc = series.cast(&DataType::Datetime(TimeUnit::Microseconds, None))?;

@@ -2,14 +2,14 @@
 
 use crate::model::identity::is_account_id;
 use crate::model::key::TrailObjects;
-use crate::model::time::{day_number, numbered_day};
+use crate::model::time::UtcDay;
 use crate::model::window::{DELIVERY_SLACK_DAYS, LOOK_BACK_SECONDS, TimeWindow};
 use jiff::civil::Date;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// Days that are listed one by one.
-const DAYS_BY_PREFIX_MAX: i32 = 4;
+const DAYS_BY_PREFIX_MAX: i64 = 4;
 /// What sorts behind every name that begins like a day's folder.
 const BEHIND: char = '~';
 /// Months that are listed without asking which there are.
@@ -43,14 +43,15 @@ impl Days {
         let (Some(first), Some(last)) = (self.first, self.last) else {
             return explored();
         };
-        let (from, to) = (day_number(first), day_number(last));
+        let (from, to) = (UtcDay::of(first), UtcDay::of(last));
         if to - from < DAYS_BY_PREFIX_MAX {
-            let days = (from..=to).filter_map(numbered_day);
+            let days = from.until(to + 1).filter_map(UtcDay::date);
             return days.map(|day| Job::day(region, day)).collect();
         }
-        let most = i32::try_from(MONTHS_UNASKED_MAX * 31).unwrap_or_default();
-        let months: BTreeSet<(i16, i8)> = (from..=to.min(from + most))
-            .filter_map(numbered_day)
+        let most = i64::try_from(MONTHS_UNASKED_MAX * 31).unwrap_or_default();
+        let months: BTreeSet<(i16, i8)> = from
+            .until(to.min(from + most) + 1)
+            .filter_map(UtcDay::date)
             .map(|day| (day.year(), day.month()))
             .collect();
         if months.len() > MONTHS_UNASKED_MAX {
@@ -68,7 +69,7 @@ impl Days {
         Job::Scan {
             after: self.first.map(|day| format!("{region}{}", path(day))),
             before: self.last.map(|day| {
-                let next = numbered_day(day_number(day) + 1).unwrap_or(day);
+                let next = (UtcDay::of(day) + 1).date().unwrap_or(day);
                 format!("{region}{}", path(next))
             }),
             prefix: folder.to_owned(),
@@ -89,7 +90,9 @@ impl Days {
         let end = day.last_of_month();
         let last = self.last.map_or(end, |last| last.min(end));
         let prefix = |day: Date| format!("{folder}{:02}", day.day());
-        let days = (day_number(day)..=day_number(last)).filter_map(numbered_day);
+        let days = UtcDay::of(day)
+            .until(UtcDay::of(last) + 1)
+            .filter_map(UtcDay::date);
         let mut jobs: Vec<Job> = days.map(|day| Job::whole(prefix(day))).collect();
         if let Some(Job::Scan { after, .. }) = jobs.first_mut() {
             *after = Some(key.to_owned());
@@ -230,8 +233,9 @@ mod tests {
                 to: Some(at(to)),
             };
             let days = Days::of(&window);
-            for number in day_number(days.first.unwrap()) - 3..day_number(days.last.unwrap()) + 4 {
-                let day = numbered_day(number).unwrap();
+            let first = UtcDay::of(days.first.unwrap()) - 3;
+            for day in first.until(UtcDay::of(days.last.unwrap()) + 4) {
+                let day = day.date().unwrap();
                 let inside = days.first.unwrap() <= day && day <= days.last.unwrap();
                 assert_eq!(inside, window.needs_delivery_day(day), "{from} {to} {day}");
             }

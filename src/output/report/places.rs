@@ -3,7 +3,7 @@
 use crate::model::audit::Audit;
 use crate::model::ids::{AccountId, Region};
 use crate::model::text::Text;
-use crate::model::time::{UtcSecond, day_number, is_weekend, numbered_day};
+use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
@@ -116,8 +116,8 @@ fn days(audit: &Audit, window: TimeWindow) -> Vec<Date> {
     let (Some(first), Some(last)) = (first, last) else {
         return Vec::new();
     };
-    let numbers = day_number(first.day())..=day_number(last.day());
-    numbers.filter_map(numbered_day).collect()
+    let days = first.utc_day().until(last.utc_day() + 1);
+    days.filter_map(UtcDay::date).collect()
 }
 
 /// Accounts whose logs one would want: the declared ones, and those of chains.
@@ -143,13 +143,11 @@ pub(super) fn places<'a>(
     let Some(&first_day) = days.first() else {
         return Places::default();
     };
-    let first_number = day_number(first_day);
-    let starts = window
-        .from
-        .map_or(first_number, |from| day_number(from.day()));
-    let first_in_window = usize::try_from(starts - first_number).unwrap_or(0);
+    let first_utc_day = UtcDay::of(first_day);
+    let starts = window.from.map_or(first_utc_day, UtcSecond::utc_day);
+    let first_in_window = usize::try_from(starts - first_utc_day).unwrap_or(0);
     let is_last_day_whole = window.to.is_none_or(UtcSecond::is_midnight);
-    let at = |day: Date| usize::try_from(day_number(day) - first_number).ok();
+    let at = |day: Date| usize::try_from(UtcDay::of(day) - first_utc_day).ok();
     let mut known: BTreeMap<(&AccountId, Option<&Region>), Vec<u64>> = BTreeMap::new();
     for ((account, region, day), seen) in &audit.coverage.seen {
         let Some(at) = at(*day).filter(|at| *at < days.len()) else {
@@ -166,7 +164,7 @@ pub(super) fn places<'a>(
         known.insert((account, None), vec![0; days.len()]);
     }
     let places = known.into_iter().map(|((account_id, region), records)| {
-        let mut silent = silent(&records, first_number.into());
+        let mut silent = silent(&records, first_utc_day);
         if let Some(last) = silent.last_mut() {
             // A day that is not over is no gap yet.
             *last &= is_last_day_whole || known_empty(&records);
@@ -218,7 +216,7 @@ fn is_mostly(logged: usize, days: usize) -> bool {
 /// Days without records where there should be some: on most like days (working days or
 /// weekend days) before it, up to the last with records, there are. A silence that goes
 /// on does not become usual; what never logged at all is silent on every day.
-fn silent(records: &[u64], first_number: i64) -> Vec<bool> {
+fn silent(records: &[u64], first: UtcDay) -> Vec<bool> {
     if known_empty(records) {
         return vec![true; records.len()];
     }
@@ -226,8 +224,8 @@ fn silent(records: &[u64], first_number: i64) -> Vec<bool> {
     // by now and up to the last day with records.
     let (mut by_now, mut by_last) = ([(0, 0); 2], None);
     let mut silent = Vec::with_capacity(records.len());
-    for (day, records) in (first_number..).zip(records) {
-        let kind = usize::from(is_weekend(day));
+    for (day, records) in first.until(UtcDay::MAX).zip(records) {
+        let kind = usize::from(day.is_weekend());
         let is_silent = by_last.is_some_and(|known: [(usize, usize); 2]| {
             let (days, logged) = known[kind];
             *records == 0 && LIKE_DAYS_MIN <= days && is_mostly(logged, days)
@@ -274,8 +272,8 @@ mod tests {
     use super::*;
 
     /// Monday, 2 November 2026.
-    fn monday() -> i64 {
-        i64::from(day_number(jiff::civil::date(2026, 11, 2)))
+    fn monday() -> UtcDay {
+        UtcDay::of(jiff::civil::date(2026, 11, 2))
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn skipped(look: &Look<'_>, all: &mut Vec<Unseen>) {
     if let Some((end, own)) = end.zip(look.part.window.from)
         && end < own
     {
-        let days = own.day_number() - end.day_number();
+        let days = own.utc_day() - end.utc_day();
         let text = format!(
             "the report before ends at {end} and this one begins at {own}: what happened between them is in no report \
              (qs-audit report --from {} --to {})",
@@ -167,7 +167,7 @@ fn history(look: &Look<'_>, all: &mut Vec<Unseen>) {
     let Some((read, own)) = wanted.filter(|_| look.findings.has_logs) else {
         return;
     };
-    let wanted = own.day_number() - read.day_number();
+    let wanted = own.utc_day() - read.utc_day();
     let had = i64::try_from(look.places.first_in_window).unwrap_or(wanted);
     let missing = u64::try_from(wanted - had).unwrap_or(0);
     if let (1.., Some(first)) = (missing, look.places.days.first()) {
