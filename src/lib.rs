@@ -13,6 +13,8 @@
 
 pub mod model;
 
+pub mod event_list;
+pub mod iam;
 pub mod records;
 
 pub mod columnar;

@@ -3,8 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use qs_audit::model::pattern::{matches, matches_iam};
-use qs_audit::model::policy::Policy;
+use qs_audit::iam::pattern::matches as matches_iam;
+use qs_audit::model::pattern::matches;
+use qs_audit::iam::policy::Policy;
 
 const ROLE: &str = "arn:aws:iam::444455556666:role/qs-athena-consumer-role";
 

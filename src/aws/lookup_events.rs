@@ -10,6 +10,7 @@ use super::ahead::{Ahead, Feed, Fetch, Fetching};
 use super::patience::Patience;
 use super::session::{Access, Aws};
 use super::trouble::AwsError;
+use crate::event_list::list as event_list;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::{LOOK_AHEAD_SECONDS, LOOK_BACK_SECONDS, TimeWindow};
@@ -33,43 +34,6 @@ const BYTES_MAX: usize = 200 << 20;
 const PIECE_BYTES: u64 = 1 << 20;
 /// Pages of one piece: more than a day of the busiest account has.
 const PAGES_MAX: usize = 20_000;
-
-/// Events that make a chain, or change what it may do or what is seen of it: what rules
-/// ask about.
-const EVENT_NAMES: [&str; 32] = [
-    "AssumeRole",
-    "AttachRolePolicy",
-    "CreatePolicyVersion",
-    "CreateRole",
-    "CreateTrail",
-    "CreateWorkGroup",
-    "DeleteBucket",
-    "DeleteBucketPolicy",
-    "DeleteEventDataStore",
-    "DeleteRole",
-    "DeleteRolePermissionsBoundary",
-    "DeleteRolePolicy",
-    "DeleteTrail",
-    "DetachRolePolicy",
-    "GetDataAccess",
-    "PutBucketLifecycle",
-    "PutBucketLifecycleConfiguration",
-    "PutBucketPolicy",
-    "PutBucketVersioning",
-    "PutEventSelectors",
-    "PutRolePermissionsBoundary",
-    "PutRolePolicy",
-    "QueryDatabase",
-    "SetDefaultPolicyVersion",
-    "StartLogging",
-    "StartQueryExecution",
-    "StopEventDataStoreIngestion",
-    "StopLogging",
-    "StopQueryExecution",
-    "UpdateAssumeRolePolicy",
-    "UpdateTrail",
-    "UpdateWorkGroup",
-];
 
 /// An account and a Region, and how to reach them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,7 +107,7 @@ impl LookupLogs {
         let mut all = Vec::new();
         // One piece of every place after the other: each has a limit of its own.
         for (from, to) in days(from, to, now) {
-            for event_name in EVENT_NAMES {
+            for event_name in event_list::lookup_names() {
                 all.extend((0..places.len()).map(|place| Piece {
                     place,
                     event_name,
@@ -170,12 +134,6 @@ impl LookupLogs {
             pieces,
             listing,
         }
-    }
-
-    /// Names of the events that are asked for.
-    #[must_use]
-    pub fn event_names() -> &'static [&'static str] {
-        &EVENT_NAMES
     }
 }
 
@@ -331,10 +289,5 @@ mod tests {
             .collect();
         assert_eq!(spelled, ["2026-07-01 24", "2026-07-02 24", "2026-07-03 10"]);
         assert!(all.windows(2).all(|pair| pair[0].1 == pair[1].0));
-    }
-
-    #[test]
-    fn names_are_sorted_and_each_is_asked_for_once() {
-        assert!(EVENT_NAMES.is_sorted_by(|left, right| left < right));
     }
 }

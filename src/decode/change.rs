@@ -3,6 +3,8 @@
 
 use super::intern::Interner;
 use super::loose::count_rest;
+use crate::event_list::members::Kept::{self, Object, Objects, Plain, Policy, Texts};
+use crate::event_list::members::Members;
 use crate::model::json::Borrowed;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -12,81 +14,19 @@ use std::fmt;
 /// (`PutEventSelectors`).
 const ENTRIES_MAX: usize = 1000;
 
-/// Members that are kept, and what of them.
-struct Members(&'static [(&'static str, Kept)]);
-
-/// What of a member is kept.
-#[derive(Clone, Copy)]
-enum Kept {
-    /// A string, a number or a flag.
-    Plain,
-    /// A policy document.
-    Policy,
-    /// A list of strings.
-    Texts,
-    /// An object.
-    Object(&'static Members),
-    /// A list of objects.
-    Objects(&'static Members),
-}
-
-use Kept::{Object, Objects, Plain, Policy, Texts};
-
-/// Parameters of IAM, CloudTrail, S3 and Athena, by the names that they have there.
-static PARAMETERS: Members = Members(&[
-    // IAM: roles and policies.
-    ("assumeRolePolicyDocument", Policy),
-    ("permissionsBoundary", Plain),
-    ("policyArn", Plain),
-    ("policyDocument", Policy),
-    ("policyName", Plain),
-    ("roleName", Plain),
-    ("setAsDefault", Plain),
-    // CloudTrail: trails and event data stores.
-    ("advancedEventSelectors", Objects(&ADVANCED_SELECTOR)),
-    ("enableLogFileValidation", Plain),
-    ("eventDataStore", Plain),
-    ("eventSelectors", Objects(&SELECTOR)),
-    ("includeGlobalServiceEvents", Plain),
-    ("isMultiRegionTrail", Plain),
-    ("isOrganizationTrail", Plain),
-    ("kmsKeyId", Plain),
-    ("name", Plain),
-    ("s3BucketName", Plain),
-    ("trailName", Plain),
-    // S3: buckets and objects.
-    ("VersioningConfiguration", Object(&VERSIONING)),
-    ("bucketName", Plain),
-    ("key", Plain),
-    // Athena: work groups.
-    ("configuration", Object(&WORK_GROUP)),
-    ("configurationUpdates", Object(&WORK_GROUP_UPDATES)),
-    ("workGroup", Plain),
-    // Left out for size (facts.md 1.3).
-    ("omitted", Plain),
-]);
-static SELECTOR: Members = Members(&[
-    ("excludeManagementEventSources", Texts),
-    ("includeManagementEvents", Plain),
-    ("readWriteType", Plain),
-]);
-static ADVANCED_SELECTOR: Members = Members(&[("fieldSelectors", Objects(&FIELD_SELECTOR))]);
-static FIELD_SELECTOR: Members =
-    Members(&[("equals", Texts), ("field", Plain), ("notEquals", Texts)]);
-static VERSIONING: Members = Members(&[("Status", Plain)]);
-static WORK_GROUP: Members = Members(&[("resultConfiguration", Object(&RESULTS))]);
-static WORK_GROUP_UPDATES: Members = Members(&[("resultConfigurationUpdates", Object(&RESULTS))]);
-static RESULTS: Members = Members(&[("outputLocation", Plain)]);
-
 /// Returns the kept members of parameters as compact JSON; `None` where there are none.
 /// What is longer than is kept is noted in the interner.
-pub(super) fn kept(parameters: &str, interner: &mut Interner) -> Option<String> {
+pub(super) fn kept(
+    members: &'static Members,
+    parameters: &str,
+    interner: &mut Interner,
+) -> Option<String> {
     if !parameters.starts_with('{') {
         return None;
     }
     let mut deserializer = serde_json::Deserializer::from_str(parameters);
     let seed = Of {
-        kept: Object(&PARAMETERS),
+        kept: Object(members),
         interner,
     };
     let kept = seed.deserialize(&mut deserializer).ok()??;
@@ -146,13 +86,12 @@ impl<'de> Visitor<'de> for Of<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let members = match self.kept {
-            Object(members) | Objects(members) => members.0,
-            Plain | Policy | Texts => &[],
+            Object(members) | Objects(members) => Some(members),
+            Plain | Policy | Texts => None,
         };
         let mut found = Map::new();
         while let Some(name) = map.next_key::<Borrowed<'de>>()? {
-            let known = members.iter().find(|(known, _)| *known == name.0);
-            let Some(&(name, kept)) = known else {
+            let Some((name, kept)) = members.and_then(|members| members.get(&name.0)) else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
@@ -161,7 +100,7 @@ impl<'de> Visitor<'de> for Of<'_> {
                 found.insert(name.to_owned(), value);
             }
         }
-        Ok((!members.is_empty()).then_some(Value::Object(found)))
+        Ok(members.map(|_| Value::Object(found)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
@@ -199,54 +138,82 @@ impl<'de> Visitor<'de> for Of<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event_list::list as event_list;
+    use crate::event_list::members::Reading;
     use crate::model::coverage::Limits;
 
-    fn kept_of(text: &str) -> (Option<String>, Option<String>) {
+    fn kept_of(source: &str, name: &str, text: &str) -> (Option<String>, Option<String>) {
+        let entry = event_list::entry(source.as_bytes(), name.as_bytes()).unwrap();
+        let Reading::Change(members) = entry.reading else {
+            panic!("{name} is no change");
+        };
         let mut interner = Interner::new(&Limits::DEFAULT);
-        let kept = kept(text, &mut interner);
+        let kept = kept(members, text, &mut interner);
         (kept, interner.take_excess())
     }
 
+    const IAM: &str = "iam.amazonaws.com";
+    const CLOUDTRAIL: &str = "cloudtrail.amazonaws.com";
+    const S3: &str = "s3.amazonaws.com";
+
     #[test]
     fn only_what_rules_read_is_kept() {
-        let text = r#"{"roleName":"r","policyDocument":"{}","description":"password=x",
-            "setAsDefault":true,"tags":[{"key":"a"}],"roleName2":1,
-            "eventSelectors":[{"readWriteType":"All","dataResources":[{"values":["arn"]}]},7],
-            "advancedEventSelectors":[{"name":"n","fieldSelectors":[
-                {"field":"eventCategory","equals":["Management"],"startsWith":["x"]}]}],
-            "configurationUpdates":{"resultConfigurationUpdates":{"outputLocation":"s3://b/",
-                "encryptionConfiguration":{}},"enforceWorkGroupConfiguration":true}}"#;
-        let (kept, excess) = kept_of(text);
-        let wanted = r#"{"roleName":"r","policyDocument":"{}","setAsDefault":true,"eventSelectors":[{"readWriteType":"All"}],"advancedEventSelectors":[{"fieldSelectors":[{"field":"eventCategory","equals":["Management"]}]}],"configurationUpdates":{"resultConfigurationUpdates":{"outputLocation":"s3://b/"}}}"#;
-        assert_eq!(kept.as_deref(), Some(wanted));
-        assert_eq!(excess, None);
+        for (source, name, text, wanted) in [
+            (
+                IAM,
+                "CreateRole",
+                r#"{"roleName":"r","policyDocument":"{}","description":"password=x",
+                    "setAsDefault":true,"tags":[{"key":"a"}],"roleName2":1}"#,
+                r#"{"roleName":"r","policyDocument":"{}","setAsDefault":true}"#,
+            ),
+            (
+                CLOUDTRAIL,
+                "PutEventSelectors",
+                r#"{"eventSelectors":[{"readWriteType":"All","dataResources":[{"values":["arn"]}]},7],
+                    "advancedEventSelectors":[{"name":"n","fieldSelectors":[
+                        {"field":"eventCategory","equals":["Management"],"startsWith":["x"]}]}]}"#,
+                r#"{"eventSelectors":[{"readWriteType":"All"}],"advancedEventSelectors":[{"fieldSelectors":[{"field":"eventCategory","equals":["Management"]}]}]}"#,
+            ),
+            (
+                "athena.amazonaws.com",
+                "UpdateWorkGroup",
+                r#"{"configurationUpdates":{"resultConfigurationUpdates":{"outputLocation":"s3://b/",
+                    "encryptionConfiguration":{}},"enforceWorkGroupConfiguration":true}}"#,
+                r#"{"configurationUpdates":{"resultConfigurationUpdates":{"outputLocation":"s3://b/"}}}"#,
+            ),
+        ] {
+            let (kept, excess) = kept_of(source, name, text);
+            assert_eq!(kept.as_deref(), Some(wanted), "{name}");
+            assert_eq!(excess, None);
+        }
     }
 
     #[test]
     fn another_type_than_expected_is_nothing_and_costs_nothing_else() {
-        let text = r#"{"policyDocument":{"a":1},"name":["x"],"eventSelectors":"x","key":"k",
-            "configuration":[1],"omitted":true}"#;
-        assert_eq!(
-            kept_of(text).0.as_deref(),
-            Some(r#"{"key":"k","omitted":true}"#)
-        );
+        let text = r#"{"bucketName":["x"],"VersioningConfiguration":[1],"key":"k","omitted":true}"#;
+        let (kept, _) = kept_of(S3, "DeleteObject", text);
+        assert_eq!(kept.as_deref(), Some(r#"{"key":"k","omitted":true}"#));
         for odd in ["null", "[]", "\"x\"", "{}", "{\"a\":1}", "{", ""] {
-            assert_eq!(kept_of(odd).0, None, "{odd}");
+            assert_eq!(kept_of(IAM, "CreateRole", odd).0, None, "{odd}");
         }
     }
 
     #[test]
     fn what_is_too_long_is_told() {
         let policy = "x".repeat(Limits::DEFAULT.policy_bytes_max + 1);
-        let (_, excess) = kept_of(&format!(r#"{{"policyDocument":"{policy}"}}"#));
-        assert!(excess.is_some_and(|excess| excess.contains("262145 bytes")));
-        let fits = "x".repeat(Limits::DEFAULT.policy_bytes_max);
-        assert_eq!(
-            kept_of(&format!(r#"{{"policyDocument":"{fits}"}}"#)).1,
-            None
-        );
+        let of_policy = |text: &str| {
+            kept_of(
+                IAM,
+                "CreateRole",
+                &format!(r#"{{"policyDocument":"{text}"}}"#),
+            )
+            .1
+        };
+        assert!(of_policy(&policy).is_some_and(|excess| excess.contains("262145 bytes")));
+        assert_eq!(of_policy(&policy[1..]), None);
         let many = vec!["{}"; ENTRIES_MAX + 1].join(",");
-        let (_, excess) = kept_of(&format!(r#"{{"eventSelectors":[{many}]}}"#));
+        let text = format!(r#"{{"eventSelectors":[{many}]}}"#);
+        let (_, excess) = kept_of(CLOUDTRAIL, "PutEventSelectors", &text);
         assert!(excess.is_some_and(|excess| excess.contains("entries")));
     }
 }

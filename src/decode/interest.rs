@@ -1,5 +1,7 @@
 //! Which records matter, decided from their header alone.
 
+use crate::event_list::entry::When;
+use crate::event_list::list as event_list;
 use crate::model::interest::{Interest, SessionMark};
 
 /// What to do with a record.
@@ -32,13 +34,11 @@ const CLOUDTRAIL: &[u8] = b"cloudtrail.amazonaws.com";
 
 /// What becomes of a record (facts.md 2 to 6).
 pub(super) fn decide(facts: &Facts<'_>, interest: &Interest) -> Decision {
-    let always = match facts.source {
-        b"athena.amazonaws.com" | b"quicksight.amazonaws.com" => true,
-        b"sts.amazonaws.com" => issues_credentials(facts.name),
-        b"iam.amazonaws.com" => changes_a_role(facts.name),
-        b"cloudtrail.amazonaws.com" => !is_read(facts.name),
-        b"s3.amazonaws.com" => changes_a_bucket(facts.name) || touches_logs(facts),
-        _ => false,
+    let listed = event_list::entry(facts.source, facts.name).and_then(|entry| entry.kept);
+    let always = match listed.map(|kept| kept.when) {
+        Some(When::Always) => true,
+        Some(When::OnLogs) => touches_logs(facts),
+        Some(When::OfSession) | None => false,
     };
     if always || facts.invoked_by == Some(ATHENA) || facts.source_ip == Some(ATHENA) {
         return Decision::Keep;
@@ -57,47 +57,9 @@ pub(super) fn decide(facts: &Facts<'_>, interest: &Interest) -> Decision {
     }
 }
 
-fn issues_credentials(name: &[u8]) -> bool {
-    name.starts_with(b"AssumeRo") || matches!(name, b"GetFederationToken" | b"GetSessionToken")
-}
-
-/// Changes to a role, its trust, or what it may do.
-fn changes_a_role(name: &[u8]) -> bool {
-    let names_a_role = memchr::memmem::find(name, b"Role").is_some();
-    let names_a_policy = memchr::memmem::find(name, b"PolicyVersion").is_some();
-    (names_a_role || names_a_policy) && !is_read(name) && !name.starts_with(b"Simulate")
-}
-
-/// Changes to a bucket that may cost it what it holds.
-fn changes_a_bucket(name: &[u8]) -> bool {
-    matches!(
-        name,
-        // The objects it deletes are not in its record.
-        b"DeleteObjects"
-            | b"DeleteBucket"
-            | b"PutBucketLifecycle"
-            | b"PutBucketLifecycleConfiguration"
-            | b"PutBucketPolicy"
-            | b"DeleteBucketPolicy"
-            | b"PutBucketVersioning"
-    )
-}
-
 /// Somebody else than CloudTrail writes or deletes what lies where logs lie.
 fn touches_logs(facts: &Facts<'_>) -> bool {
-    let writes = matches!(
-        facts.name,
-        b"DeleteObject" | b"PutObject" | b"CopyObject" | b"CompleteMultipartUpload"
-    );
-    writes
-        && facts.invoked_by != Some(CLOUDTRAIL)
-        && memchr::memmem::find(facts.record, b"AWSLogs").is_some()
-}
-
-fn is_read(name: &[u8]) -> bool {
-    [&b"Get"[..], b"List", b"Describe", b"Lookup"]
-        .iter()
-        .any(|verb| name.starts_with(verb))
+    facts.invoked_by != Some(CLOUDTRAIL) && memchr::memmem::find(facts.record, b"AWSLogs").is_some()
 }
 
 /// `AROA...:name`; not `123456789012:name`, which is a federated user.

@@ -5,6 +5,9 @@ use super::change;
 use super::intern::Interner;
 use super::loose;
 use super::redact::scrubbed_message;
+use crate::event_list::entry::When;
+use crate::event_list::list as event_list;
+use crate::event_list::members::{Members, Reading};
 use crate::model::coverage::{RejectReason, Sibling};
 use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
 use crate::model::identity::{Identity, session_name_in_arn};
@@ -441,40 +444,31 @@ impl<'a> ObjectText<'a> {
 }
 
 fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Interner) -> Detail {
-    let named = |wanted: &str| name.eq_ignore_ascii_case(wanted);
-    match source {
-        "sts.amazonaws.com" if name.starts_with("AssumeRo") || name.ends_with("Token") => {
-            Detail::Issue(Box::new(issue_of(raw, interner)))
+    let Some(entry) = event_list::entry(source.as_bytes(), name.as_bytes()) else {
+        return Detail::None;
+    };
+    match entry.reading {
+        Reading::Nothing => Detail::None,
+        Reading::Credentials => Detail::Issue(Box::new(issue_of(raw, interner))),
+        Reading::StartQuery => Detail::StartQuery(Box::new(query_of(raw, interner))),
+        Reading::QueryIds => query_reference(raw, interner),
+        Reading::QueryDatabase => Detail::QueryDatabase(Box::new(query_database(raw, interner))),
+        Reading::DataAccess => data_access(raw),
+        Reading::Change(members) => {
+            let is_on_logs = entry.kept.is_some_and(|kept| kept.when == When::OnLogs);
+            if is_on_logs && !touches_logs(raw) {
+                Detail::None
+            } else {
+                change_of(raw, members, interner)
+            }
         }
-        "athena.amazonaws.com" if name == "StartQueryExecution" => {
-            Detail::StartQuery(Box::new(query_of(raw, interner)))
-        }
-        "athena.amazonaws.com" if name.ends_with("WorkGroup") && !name.starts_with("Get") => {
-            change_of(raw, interner)
-        }
-        "athena.amazonaws.com" => query_reference(raw, interner),
-        "lakeformation.amazonaws.com" if name == "GetDataAccess" => data_access(raw),
-        "quicksight.amazonaws.com" if named("QueryDatabase") => {
-            Detail::QueryDatabase(Box::new(query_database(raw, interner)))
-        }
-        "s3.amazonaws.com"
-            if name.contains("Bucket") || name == "DeleteObjects" || touches_logs(raw) =>
-        {
-            change_of(raw, interner)
-        }
-        "iam.amazonaws.com" | "cloudtrail.amazonaws.com"
-            if !name.starts_with("Get") && !name.starts_with("List") =>
-        {
-            change_of(raw, interner)
-        }
-        _ => Detail::None,
     }
 }
 
 /// A change, with what of its parameters anything is read of.
-fn change_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Detail {
+fn change_of(raw: &RawRecord<'_>, members: &'static Members, interner: &mut Interner) -> Detail {
     let parameters = ObjectText::of(raw.request_parameters);
-    match change::kept(parameters.text(), interner) {
+    match change::kept(members, parameters.text(), interner) {
         Some(kept) => Detail::Change(kept.into()),
         None => Detail::None,
     }

@@ -20,7 +20,6 @@ pub mod json;
 pub mod key;
 pub mod money;
 pub mod pattern;
-pub mod policy;
 pub mod region;
 pub mod size;
 pub mod table;

@@ -132,7 +132,8 @@ impl UtcDay {
     /// Returns the day of the calendar; `None` where no calendar has it.
     #[must_use]
     pub fn date(self) -> Option<Date> {
-        EPOCH.checked_add(jiff::Span::new().days(self.0)).ok()
+        let days = jiff::Span::new().try_days(self.0).ok()?;
+        EPOCH.checked_add(days).ok()
     }
 
     /// Returns the midnight that it begins with.
@@ -263,6 +264,7 @@ mod tests {
         assert_eq!(UtcSecond::from_unix(-1).utc_day().number(), -1);
         assert_eq!(UtcSecond::from_unix(i64::MAX).utc_day(), UtcDay::MAX);
         assert_eq!(UtcDay::MAX + 1, UtcDay::MAX);
+        assert_eq!((UtcDay::MIN.date(), UtcDay::MAX.date()), (None, None));
     }
 
     #[test]

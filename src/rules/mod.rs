@@ -10,7 +10,6 @@
 //! | [`group`] | what happened to one subject: a burst is one finding |
 //! | [`baseline`], [`series`], [`spike`] | what is expected of a day; the days that stand out |
 //! | [`trend`] | the same, for a picture |
-//! | [`trust`] | what a changed trust policy lets in |
 //! | [`registry`] | all rules; a set of them with its options |
 //! | [`mod@settle`] | suppressions, and what an earlier run knew |
 
@@ -44,7 +43,6 @@ mod session_from_several_origins;
 mod settle;
 mod spike;
 mod trend;
-mod trust;
 mod undeclared_consumer;
 mod undeclared_data_source;
 mod undeclared_role;

@@ -3,10 +3,10 @@
 use super::facts::{Facts, changed_role, role_text};
 use super::group::{Group, plural, sample};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use crate::iam::policy::{Effect, Match, Policy};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
-use crate::model::policy::{Effect, Match, Policy};
 use crate::model::text::Text;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,11 +3,11 @@
 use super::facts::{Facts, changed_role, role_text};
 use super::group::{Group, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use super::trust::{newly_let_in, ways_in};
+use crate::iam::policy::Policy;
+use crate::iam::trust::{newly_let_in, ways_in};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
-use crate::model::policy::Policy;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde_json::Value;

@@ -4,10 +4,10 @@
 use super::facts::Facts;
 use super::group::{Group, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use crate::iam::policy::{Policy, Reach};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::ids::AccountId;
-use crate::model::policy::{Policy, Reach};
 use crate::model::text::Text;
 use std::collections::BTreeMap;
 

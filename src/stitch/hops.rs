@@ -1,9 +1,9 @@
 //! One hop for each AssumeRole that happened, from the copies the accounts got.
 
+use crate::iam::policy::{Effect, Match, Policy};
 use crate::model::event::{Detail, Event, Issue};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
 use crate::model::ids::{AccessKeyId, RequestId, RoleArn, SharedEventId};
-use crate::model::policy::{Effect, Match, Policy};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;

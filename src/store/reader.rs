@@ -5,6 +5,7 @@ use super::events::{Reader, Row};
 use super::folder::Folder;
 use super::ledger::Ledger;
 use super::writer::{IS_OBJECT, superseded};
+use crate::event_list::list as event_list;
 use crate::model::coverage::{Coverage, Reject, RejectReason, Seen, Sibling};
 use crate::model::event::Event;
 use crate::model::key::KeyFacts;
@@ -375,6 +376,37 @@ impl Store {
         Ok(keys)
     }
 
+    /// Objects of the window that a program read which kept fewer events.
+    fn read_by_earlier_lists(
+        &mut self,
+        of: &Delivered,
+    ) -> Result<Option<(Text, String)>, StoreError> {
+        let sql = "SELECT count(*), min(list_version) FROM objects
+                   WHERE list_version < ?4 AND is_failed = 0 AND passed_over IS NULL
+                       AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day IS NULL
+                           OR id IN (SELECT value FROM json_each(?3)))";
+        let [from, to, objects] = of.bounds();
+        let found = self
+            .ledger
+            .rows(sql, &[from, to, objects, &event_list::VERSION], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Option<u32>>(1)?))
+            })?;
+        let Some(&(objects, Some(version))) = found.first() else {
+            return Ok(None);
+        };
+        let events: BTreeSet<String> = event_list::kept_since(version)
+            .map(|(source, entry)| format!("{} of {}", entry.names, source.name))
+            .collect();
+        let events: Vec<String> = events.into_iter().collect();
+        let place = self.folder.root().to_string_lossy().into_owned();
+        let why = format!(
+            "{objects} of its objects were read by an earlier version of this program, which did not \
+             keep {}; collect reads again those that are still there",
+            events.join(", ")
+        );
+        Ok(Some((place.into(), why)))
+    }
+
     /// What could not be read, and how much lies outside the window.
     fn listing(&mut self, of: &Delivered, window: &TimeWindow) -> Result<Listing, StoreError> {
         // A place matters for the time that it could not be listed for, an object for the
@@ -392,11 +424,12 @@ impl Store {
                 window.needs_delivery(UtcSecond::from_unix(since), until - since + 1)
             }
         };
-        let failed: Vec<(Text, String)> = gaps
+        let mut failed: Vec<(Text, String)> = gaps
             .into_iter()
             .filter(|(place, _, time, is_object)| matters(place, *time, *is_object))
             .map(|(place, why, ..)| (place, why))
             .collect();
+        failed.extend(self.read_by_earlier_lists(of)?);
         // Objects that are counted one by one are in these sums, too.
         let sql = "SELECT coalesce(sum(objects + failed), 0) -
                        (SELECT count(*) FROM objects WHERE passed_over IS NULL

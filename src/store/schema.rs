@@ -168,11 +168,13 @@ CREATE TABLE new_objects (
     siblings TEXT,
     rejects TEXT,
     -- [[account, region, day, records, first, last], ...]
-    seen TEXT NOT NULL
+    seen TEXT NOT NULL,
+    -- The version of the event list that it was read by.
+    list_version INTEGER NOT NULL
 ) STRICT;
 INSERT INTO new_objects SELECT
     id, key, tag, stored_bytes, nullif(delivery_day, -1), read_at, inflated_bytes,
-    records, rejected, unknown_version, is_failed, passed_over, siblings, rejects, seen
+    records, rejected, unknown_version, is_failed, passed_over, siblings, rejects, seen, 1
     FROM objects;
 DROP TABLE objects;
 ALTER TABLE new_objects RENAME TO objects;
@@ -211,6 +213,7 @@ ALTER TABLE new_seen RENAME TO seen;
 CREATE INDEX objects_by_day ON objects (delivery_day);
 CREATE INDEX objects_with_rejects ON objects (delivery_day) WHERE rejects IS NOT NULL;
 CREATE INDEX objects_with_siblings ON objects (delivery_day) WHERE siblings IS NOT NULL;
+CREATE INDEX objects_by_list_version ON objects (list_version);
 ";
 
 /// The version that this program reads and writes.
@@ -349,6 +352,26 @@ mod tests {
             to: day(21_001),
         };
         assert_eq!(store.remember(&later).unwrap().coverage.records, 2);
+        assert_eq!(store.remember(&later).unwrap().listing.failed, []);
+        // What an earlier list of events did not keep is told.
+        let ledger = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+        ledger
+            .execute("UPDATE objects SET list_version = 0 WHERE id = 8", [])
+            .unwrap();
+        drop(ledger);
+        let known = store.remember(&later).unwrap();
+        let [(place, why)] = &known.listing.failed[..] else {
+            panic!("{:?}", known.listing.failed);
+        };
+        assert_eq!(**place, *folder.path().to_string_lossy());
+        assert!(
+            why.starts_with("1 of its objects were read by an earlier version"),
+            "{why}"
+        );
+        assert!(
+            why.contains("StartQueryExecution of athena.amazonaws.com"),
+            "{why}"
+        );
         let ledger = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
         assert_eq!(version(&ledger).unwrap(), VERSION);
         assert_eq!(count(MIGRATIONS.len()), VERSION);

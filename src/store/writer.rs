@@ -4,6 +4,7 @@ use super::error::StoreError;
 use super::events::{self, Reader, Row};
 use super::folder::{Folder, Lock, Written};
 use super::ledger::Ledger;
+use crate::event_list::list::VERSION as LIST_VERSION;
 use crate::model::coverage::{Coverage, Reject, RejectReason, Seen, SeenKey};
 use crate::model::event::{Detail, Event};
 use crate::model::ids::QueryExecutionId;
@@ -49,7 +50,7 @@ pub enum Entry {
     New,
     /// This version was read.
     Read,
-    /// Another version was read.
+    /// Another version was read, or by another version of the event list.
     Changed,
 }
 
@@ -117,17 +118,15 @@ impl Writer {
     /// When the ledger cannot be read.
     pub fn entry(&mut self, key: &str, version: &Version) -> Result<Entry, StoreError> {
         self.ledger.try_to(|ledger| {
-            let sql = "SELECT tag, stored_bytes FROM objects WHERE key = ?1";
+            let sql = "SELECT tag = ?2 AND stored_bytes = ?3 AND list_version = ?4
+                       FROM objects WHERE key = ?1";
             let mut statement = ledger.prepare_cached(sql)?;
-            let known: Option<(String, i64)> = statement
-                .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
-            Ok(match known {
+            let wanted = params![key, &*version.tag, signed(version.bytes), LIST_VERSION];
+            let is_same = statement.query_row(wanted, |row| row.get(0)).optional()?;
+            Ok(match is_same {
                 None => Entry::New,
-                Some((tag, bytes)) if tag == *version.tag && bytes == signed(version.bytes) => {
-                    Entry::Read
-                }
-                Some(_) => Entry::Changed,
+                Some(true) => Entry::Read,
+                Some(false) => Entry::Changed,
             })
         })
     }
@@ -625,8 +624,8 @@ fn insert(
     };
     let sql = "INSERT INTO objects (id, key, tag, stored_bytes, delivery_day, read_at,
                    inflated_bytes, records, rejected, unknown_version, is_failed, passed_over,
-                   siblings, rejects, seen)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+                   siblings, rejects, seen, list_version)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
     let mut statement = transaction.prepare_cached(sql)?;
     statement.execute(params![
         id,
@@ -644,6 +643,7 @@ fn insert(
         some(siblings),
         some(rejects),
         serde_json::Value::Array(seen).to_string(),
+        LIST_VERSION,
     ])?;
     if !marks.is_empty() {
         let stored: Vec<u8> = marks

@@ -437,7 +437,7 @@ fn looked_up_events_are_asked_for_by_name_and_read_like_any_log() {
     let logs = LookupLogs::open(&aws, &[place], &window, (now, Duration::from_micros(1)));
     assert_eq!(
         logs.object_count() as usize,
-        LookupLogs::event_names().len()
+        qs_audit::event_list::list::lookup_names().len()
     );
     assert_eq!(
         &*logs.key(0),

@@ -19,6 +19,7 @@ mod decode;
 mod devtools;
 mod digest_bucket;
 mod documents;
+mod event_list;
 mod findings;
 mod hostile;
 mod money;

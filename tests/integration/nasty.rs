@@ -9,6 +9,7 @@ use qs_audit::decode::{Decoder, Reading, Unpacker, quick_query_id};
 use qs_audit::exports::{
     BillReader, UnitsReader, plain, read_data_sources, read_executions, read_previous, read_report,
 };
+use qs_audit::iam::policy::Policy;
 use qs_audit::integrity::{
     Digest, DigestName, LogFileName, PublicKeys, Signatures, read_signatures,
 };
@@ -18,7 +19,6 @@ use qs_audit::model::execution::Statistics;
 use qs_audit::model::integrity::Contents;
 use qs_audit::model::interest::Interest;
 use qs_audit::model::inventory::Inventory;
-use qs_audit::model::policy::Policy;
 use qs_audit::model::window::TimeWindow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 /// Compares a document with what the program says, or writes it anew.
-fn check_document(path: impl AsRef<Path>, text: &str) {
+pub(crate) fn check_document(path: impl AsRef<Path>, text: &str) {
     let path = path.as_ref();
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();

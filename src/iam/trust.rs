@@ -1,6 +1,6 @@
 //! What a change of a trust policy lets in that was not let in before.
 
-use crate::model::policy::{Condition, Effect, Match, Policy, Principal, Principals, Statement};
+use super::policy::{Condition, Effect, Match, Policy, Principal, Principals, Statement};
 use crate::model::text::Text;
 use std::collections::BTreeSet;
 
@@ -19,16 +19,19 @@ const NO_ACCOUNT: &str = "";
 
 /// One way in: who, how, and under which conditions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct WayIn {
-    pub(super) who: Who,
+pub struct WayIn {
+    /// Who.
+    pub who: Who,
     actions: BTreeSet<&'static str>,
     conditions: BTreeSet<Condition>,
 }
 
 /// Who is let in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Who {
+pub enum Who {
+    /// A principal, or all that it stands for.
     One(Principal),
+    /// Everybody but these.
     AllBut(BTreeSet<Principal>),
 }
 
@@ -54,7 +57,8 @@ impl Who {
     }
 
     /// Whether this lets in people of accounts that nobody named.
-    pub(super) fn is_everyone(&self) -> bool {
+    #[must_use]
+    pub fn is_everyone(&self) -> bool {
         matches!(self, Self::One(Principal::Everyone) | Self::AllBut(_))
     }
 }
@@ -134,7 +138,7 @@ impl std::fmt::Display for WayIn {
 }
 
 /// All ways in that a trust policy allows, leaving aside what it denies.
-pub(super) fn ways_in(policy: &Policy) -> Vec<WayIn> {
+pub fn ways_in(policy: &Policy) -> Vec<WayIn> {
     let allows = policy
         .statements
         .iter()
@@ -167,7 +171,8 @@ fn ways(statement: &Statement) -> Vec<WayIn> {
 
 /// What the new policy of a role lets in that the old one did not, in words; empty
 /// where it lets in no more than before. `role_account` is the role's own account.
-pub(super) fn newly_let_in(old: &Policy, new: &Policy, role_account: &str) -> Vec<String> {
+#[must_use]
+pub fn newly_let_in(old: &Policy, new: &Policy, role_account: &str) -> Vec<String> {
     let before = ways_in(old);
     let mut added = Vec::new();
     for way in ways_in(new) {

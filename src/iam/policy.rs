@@ -7,10 +7,10 @@
 //! an `Allow` is taken as met, one on a `Deny` as not met, so that an answer "not
 //! allowed" is certain.
 
-use super::identity::is_account_id;
-use super::ids::AccountId;
-use super::pattern::matches_iam;
-use super::text::Text;
+use super::pattern::matches;
+use crate::model::identity::is_account_id;
+use crate::model::ids::AccountId;
+use crate::model::text::Text;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,12 +181,12 @@ impl Policy {
                     && match &deny.resources {
                         None => true,
                         Some(Match::AnyOf(denied)) => {
-                            denied.iter().any(|denied| matches_iam(denied, pattern))
+                            denied.iter().any(|denied| matches(denied, pattern))
                         }
                         // What a pattern may hold of the kept ones is still reached.
                         Some(Match::AllBut(kept)) => !kept
                             .iter()
-                            .any(|kept| matches_iam(kept, pattern) || matches_iam(pattern, kept)),
+                            .any(|kept| matches(kept, pattern) || matches(pattern, kept)),
                     }
             })
         };
@@ -261,7 +261,7 @@ impl Statement {
     }
 
     fn is_about(&self, action: &str, resource: &str) -> bool {
-        let holds = |resources: &Match| resources.holds(|pattern| matches_iam(pattern, resource));
+        let holds = |resources: &Match| resources.holds(|pattern| matches(pattern, resource));
         self.actions.holds_action(action) && self.resources.as_ref().is_none_or(holds)
     }
 }
@@ -278,7 +278,7 @@ impl Match {
     #[must_use]
     pub fn holds_action(&self, action: &str) -> bool {
         let action = action.to_ascii_lowercase();
-        self.holds(|pattern| matches_iam(&pattern.to_ascii_lowercase(), &action))
+        self.holds(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
     }
 }
 
@@ -360,7 +360,7 @@ impl Condition {
                 // A pattern says more than the same text taken literally.
                 (value == taken && (is_like(asked) || !is_like(own) || is_plain(value)))
                     || (is_like(asked) && &**taken == "*")
-                    || (is_like(asked) && is_plain(value) && matches_iam(taken, value))
+                    || (is_like(asked) && is_plain(value) && matches(taken, value))
             })
         })
     }

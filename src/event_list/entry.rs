@@ -1,0 +1,165 @@
+//! What an entry of the list says.
+
+use super::members::{Members, Reading};
+use std::fmt;
+
+/// The events of one service.
+#[derive(Debug)]
+pub struct Source {
+    /// `eventSource`, such as `athena.amazonaws.com`.
+    pub name: &'static str,
+    /// Its events. The first entry whose names hold an event's name is the event's.
+    pub entries: &'static [Entry],
+}
+
+/// Events of one service that are treated alike.
+#[derive(Debug)]
+pub struct Entry {
+    /// `eventName`.
+    pub names: Names,
+    /// When they are kept for their own sake; `None` for events that are listed and not
+    /// kept yet.
+    pub kept: Option<Keeping>,
+    /// What is read of them besides the members that every event has.
+    pub reading: Reading,
+    /// What they are needed for.
+    pub why: &'static str,
+    /// The names that `LookupEvents` is asked for, sorted: it takes whole names only.
+    pub lookup: &'static [&'static str],
+}
+
+/// When an event is kept, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
+    /// When.
+    pub when: When,
+    /// The version of the list ([`super::list::VERSION`]) that first kept it. A store knows
+    /// by which version each object was read.
+    pub since: u32,
+}
+
+/// When an event is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Always.
+    Always,
+    /// Where somebody else than CloudTrail writes or deletes what lies where logs lie.
+    OnLogs,
+    /// Where its role session is of interest: as any call of it, and read further.
+    OfSession,
+}
+
+/// Names of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// All of the service.
+    All,
+    /// These.
+    Exactly(&'static [&'static str]),
+    /// This one, however its letters are cased.
+    InAnyCase(&'static str),
+    /// Those that start like this.
+    StartingWith(&'static str),
+    /// Those that end like this.
+    EndingWith(&'static str),
+    /// Those with one of these in them.
+    Containing(&'static [&'static str]),
+    /// Calls that change something, with one of these in their names.
+    ChangesWith(&'static [&'static str]),
+    /// All calls that change something.
+    Changes,
+}
+
+/// How the names of calls begin that change nothing.
+const READING_VERBS: [&str; 5] = ["Get", "List", "Describe", "Lookup", "Simulate"];
+
+fn contains(name: &[u8], part: &str) -> bool {
+    memchr::memmem::find(name, part.as_bytes()).is_some()
+}
+
+fn changes_something(name: &[u8]) -> bool {
+    !READING_VERBS
+        .iter()
+        .any(|verb| name.starts_with(verb.as_bytes()))
+}
+
+impl Names {
+    /// Returns whether an event's name, as bytes, is one of them.
+    #[must_use]
+    pub fn hold(&self, name: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Exactly(names) => names.iter().any(|known| known.as_bytes() == name),
+            Self::InAnyCase(known) => known.as_bytes().eq_ignore_ascii_case(name),
+            Self::StartingWith(start) => name.starts_with(start.as_bytes()),
+            Self::EndingWith(end) => name.ends_with(end.as_bytes()),
+            Self::Containing(parts) => parts.iter().any(|part| contains(name, part)),
+            Self::ChangesWith(parts) => {
+                parts.iter().any(|part| contains(name, part)) && changes_something(name)
+            }
+            Self::Changes => changes_something(name),
+        }
+    }
+}
+
+/// As pages and messages tell them.
+impl fmt::Display for Names {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => formatter.write_str("all others"),
+            Self::Exactly(names) => formatter.write_str(&names.join(", ")),
+            Self::InAnyCase(name) => formatter.write_str(name),
+            Self::StartingWith(start) => write!(formatter, "{start}*"),
+            Self::EndingWith(end) => write!(formatter, "*{end}"),
+            Self::Containing(parts) => write!(formatter, "*{}*", parts.join("*, *")),
+            Self::ChangesWith(parts) => {
+                write!(formatter, "changes named *{}*", parts.join("*, *"))
+            }
+            Self::Changes => formatter.write_str("all other changes"),
+        }
+    }
+}
+
+impl Entry {
+    /// Returns the dotted names of the members that are read of these events, besides
+    /// [`super::members::COMMON`].
+    #[must_use]
+    pub fn members(&self) -> Vec<String> {
+        match self.reading {
+            Reading::Nothing => Vec::new(),
+            Reading::Credentials => owned(super::members::CREDENTIALS),
+            Reading::StartQuery => owned(super::members::START_QUERY),
+            Reading::QueryIds => owned(super::members::QUERY_IDS),
+            Reading::QueryDatabase => owned(super::members::QUERY_DATABASE),
+            Reading::DataAccess => owned(super::members::DATA_ACCESS),
+            Reading::Change(members) => members.dotted(Members::PARAMETERS),
+        }
+    }
+}
+
+fn owned(members: &[&str]) -> Vec<String> {
+    members.iter().map(|&member| member.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_held_as_they_say() {
+        for (names, held, not_held) in [
+            (Names::Exactly(&["A", "B"]), "B", "b"),
+            (Names::InAnyCase("QueryDatabase"), "queryDatabase", "Query"),
+            (Names::StartingWith("AssumeRo"), "AssumeRoot", "Assume"),
+            (Names::EndingWith("Token"), "GetSessionToken", "TokenGet"),
+            (Names::Containing(&["Bucket"]), "ListBuckets", "GetObject"),
+            (Names::ChangesWith(&["Role"]), "DeleteRole", "GetRole"),
+            (Names::Changes, "StopLogging", "DescribeTrails"),
+            (Names::Changes, "PutX", "SimulateX"),
+        ] {
+            assert!(names.hold(held.as_bytes()), "{names:?} {held}");
+            assert!(!names.hold(not_held.as_bytes()), "{names:?} {not_held}");
+        }
+        assert!(Names::All.hold(b"anything"));
+    }
+}

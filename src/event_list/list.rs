@@ -1,0 +1,409 @@
+//! The list itself.
+
+use super::entry::{Entry, Keeping, Names, Source, When};
+use super::members::{OF_CLOUDTRAIL, OF_IAM, OF_S3, OF_WORK_GROUPS, Reading};
+use std::collections::BTreeSet;
+
+/// The version of the list: it grows when an event is kept, or a member is read, that
+/// was not before.
+pub const VERSION: u32 = 1;
+
+/// Kept since the first version.
+const fn since_1(when: When) -> Keeping {
+    Keeping { when, since: 1 }
+}
+
+/// An event that nothing further is read of, and that is not kept yet.
+const fn not_yet(names: &'static [&'static str], why: &'static str) -> Entry {
+    Entry {
+        names: Names::Exactly(names),
+        kept: None,
+        reading: Reading::Nothing,
+        why,
+        lookup: &[],
+    }
+}
+
+/// All events that matter, by service (docs/cloudtrail-facts.md).
+pub static SOURCES: &[Source] = &[
+    Source {
+        name: "sts.amazonaws.com",
+        entries: STS,
+    },
+    Source {
+        name: "athena.amazonaws.com",
+        entries: ATHENA,
+    },
+    Source {
+        name: "quicksight.amazonaws.com",
+        entries: QUICK,
+    },
+    Source {
+        name: "lakeformation.amazonaws.com",
+        entries: LAKE_FORMATION,
+    },
+    Source {
+        name: "iam.amazonaws.com",
+        entries: IAM,
+    },
+    Source {
+        name: "cloudtrail.amazonaws.com",
+        entries: CLOUDTRAIL,
+    },
+    Source {
+        name: "s3.amazonaws.com",
+        entries: S3,
+    },
+    Source {
+        name: "glue.amazonaws.com",
+        entries: GLUE,
+    },
+    Source {
+        name: "ram.amazonaws.com",
+        entries: RAM,
+    },
+    Source {
+        name: "lambda.amazonaws.com",
+        entries: LAMBDA,
+    },
+    Source {
+        name: "kms.amazonaws.com",
+        entries: KMS,
+    },
+    Source {
+        name: "states.amazonaws.com",
+        entries: STEP_FUNCTIONS,
+    },
+    Source {
+        name: "sso-oauth.amazonaws.com",
+        entries: IDENTITY_CENTER_TOKENS,
+    },
+    Source {
+        name: "identitystore.amazonaws.com",
+        entries: IDENTITY_STORE,
+    },
+];
+
+static STS: &[Entry] = &[
+    Entry {
+        names: Names::StartingWith("AssumeRo"),
+        kept: Some(since_1(When::Always)),
+        reading: Reading::Credentials,
+        why: "the hops of a chain, and refused ones",
+        lookup: &["AssumeRole"],
+    },
+    Entry {
+        names: Names::Exactly(&["GetFederationToken", "GetSessionToken"]),
+        kept: Some(since_1(When::Always)),
+        reading: Reading::Credentials,
+        why: "sessions of users, which may run queries or assume a role",
+        lookup: &[],
+    },
+    Entry {
+        names: Names::EndingWith("Token"),
+        kept: Some(since_1(When::OfSession)),
+        reading: Reading::Credentials,
+        why: "credentials that a session of interest asks for",
+        lookup: &[],
+    },
+];
+
+static ATHENA: &[Entry] = &[
+    Entry {
+        names: Names::Exactly(&["StartQueryExecution"]),
+        kept: Some(since_1(When::Always)),
+        reading: Reading::StartQuery,
+        why: "the queries",
+        lookup: &["StartQueryExecution"],
+    },
+    Entry {
+        names: Names::Exactly(&["CreateWorkGroup", "DeleteWorkGroup", "UpdateWorkGroup"]),
+        kept: Some(since_1(When::Always)),
+        reading: Reading::Change(&OF_WORK_GROUPS),
+        why: "where results go, and changes of that",
+        lookup: &["CreateWorkGroup", "UpdateWorkGroup"],
+    },
+    Entry {
+        names: Names::Exactly(&["StopQueryExecution"]),
+        kept: Some(since_1(When::Always)),
+        reading: Reading::QueryIds,
+        why: "calls about queries, which link sessions to them",
+        lookup: &["StopQueryExecution"],
+    },
+    Entry {
+        names: Names::All,
+        kept: Some(since_1(When::Always)),
+        reading: Reading::QueryIds,
+        why: "calls about queries, which link sessions to them",
+        lookup: &[],
+    },
+];
+
+static QUICK: &[Entry] = &[
+    Entry {
+        names: Names::InAnyCase("QueryDatabase"),
+        kept: Some(since_1(When::Always)),
+        reading: Reading::QueryDatabase,
+        why: "which user, data set and data source a query was for",
+        lookup: &["QueryDatabase"],
+    },
+    Entry {
+        names: Names::All,
+        kept: Some(since_1(When::Always)),
+        reading: Reading::Nothing,
+        why: "who works in Quick, and who changes its data sources",
+        lookup: &[],
+    },
+];
+
+static LAKE_FORMATION: &[Entry] = &[
+    Entry {
+        names: Names::Exactly(&["GetDataAccess"]),
+        kept: Some(since_1(When::OfSession)),
+        reading: Reading::DataAccess,
+        why: "which query a table was read for",
+        lookup: &["GetDataAccess"],
+    },
+    not_yet(
+        &[
+            "BatchGrantPermissions",
+            "BatchRevokePermissions",
+            "CreateLakeFormationOptIn",
+            "DeregisterResource",
+            "GrantPermissions",
+            "PutDataLakeSettings",
+            "RegisterResource",
+            "RevokePermissions",
+            "UpdateResource",
+        ],
+        "who may read whose tables",
+    ),
+];
+
+static IAM: &[Entry] = &[
+    Entry {
+        names: Names::ChangesWith(&["Role", "PolicyVersion"]),
+        kept: Some(since_1(When::Always)),
+        reading: Reading::Change(&OF_IAM),
+        why: "who may assume a role, and what it may do",
+        lookup: &[
+            "AttachRolePolicy",
+            "CreatePolicyVersion",
+            "CreateRole",
+            "DeleteRole",
+            "DeleteRolePermissionsBoundary",
+            "DeleteRolePolicy",
+            "DetachRolePolicy",
+            "PutRolePermissionsBoundary",
+            "PutRolePolicy",
+            "SetDefaultPolicyVersion",
+            "UpdateAssumeRolePolicy",
+        ],
+    },
+    Entry {
+        names: Names::Changes,
+        kept: Some(since_1(When::OfSession)),
+        reading: Reading::Change(&OF_IAM),
+        why: "changes that a session of interest makes",
+        lookup: &[],
+    },
+];
+
+static CLOUDTRAIL: &[Entry] = &[Entry {
+    names: Names::Changes,
+    kept: Some(since_1(When::Always)),
+    reading: Reading::Change(&OF_CLOUDTRAIL),
+    why: "changes to what is logged",
+    lookup: &[
+        "CreateTrail",
+        "DeleteEventDataStore",
+        "DeleteTrail",
+        "PutEventSelectors",
+        "StartLogging",
+        "StopEventDataStoreIngestion",
+        "StopLogging",
+        "UpdateTrail",
+    ],
+}];
+
+static S3: &[Entry] = &[
+    Entry {
+        names: Names::Exactly(&[
+            "DeleteBucket",
+            "DeleteBucketPolicy",
+            // The objects it deletes are not in its record.
+            "DeleteObjects",
+            "PutBucketLifecycle",
+            "PutBucketLifecycleConfiguration",
+            "PutBucketPolicy",
+            "PutBucketVersioning",
+        ]),
+        kept: Some(since_1(When::Always)),
+        reading: Reading::Change(&OF_S3),
+        why: "changes that may cost a bucket of logs what it holds",
+        lookup: &[
+            "DeleteBucket",
+            "DeleteBucketPolicy",
+            "PutBucketLifecycle",
+            "PutBucketLifecycleConfiguration",
+            "PutBucketPolicy",
+            "PutBucketVersioning",
+        ],
+    },
+    Entry {
+        names: Names::Exactly(&[
+            "CompleteMultipartUpload",
+            "CopyObject",
+            "DeleteObject",
+            "PutObject",
+        ]),
+        kept: Some(since_1(When::OnLogs)),
+        reading: Reading::Change(&OF_S3),
+        why: "what is done to stored logs",
+        lookup: &[],
+    },
+    not_yet(
+        &["GetObject", "HeadObject", "ListObjects", "ListObjectsV2"],
+        "objects of tables that were read",
+    ),
+    Entry {
+        names: Names::Containing(&["Bucket"]),
+        kept: Some(since_1(When::OfSession)),
+        reading: Reading::Change(&OF_S3),
+        why: "buckets that a session of interest looks at or changes",
+        lookup: &[],
+    },
+];
+
+static GLUE: &[Entry] = &[
+    not_yet(
+        &[
+            "BatchGetPartition",
+            "GetDatabase",
+            "GetDatabases",
+            "GetPartition",
+            "GetPartitions",
+            "GetTable",
+            "GetTables",
+        ],
+        "tables that were read, and whose they are",
+    ),
+    not_yet(
+        &["DeleteResourcePolicy", "PutResourcePolicy"],
+        "who may read whose catalog",
+    ),
+];
+
+static RAM: &[Entry] = &[not_yet(
+    &[
+        "AcceptResourceShareInvitation",
+        "AssociateResourceShare",
+        "CreateResourceShare",
+        "DeleteResourceShare",
+        "DisassociateResourceShare",
+        "PromoteResourceShareCreatedFromPolicy",
+    ],
+    "which tables are shared with whom",
+)];
+
+static LAMBDA: &[Entry] = &[not_yet(
+    &["Invoke"],
+    "connectors of federated queries, and whose they are",
+)];
+
+static KMS: &[Entry] = &[not_yet(
+    &["Decrypt", "GenerateDataKey"],
+    "spilled results of federated queries",
+)];
+
+static STEP_FUNCTIONS: &[Entry] = &[not_yet(
+    &["StartExecution", "StartSyncExecution"],
+    "state machines that run queries",
+)];
+
+static IDENTITY_CENTER_TOKENS: &[Entry] = &[not_yet(
+    &["CreateTokenWithIAM"],
+    "identities that a service acts for",
+)];
+
+static IDENTITY_STORE: &[Entry] = &[not_yet(
+    &["CreateUser", "DeleteUser", "UpdateUser"],
+    "the names behind identity ids",
+)];
+
+/// Returns the entry of an event, given as bytes; `None` where the list does not have it.
+#[must_use]
+pub fn entry(source: &[u8], name: &[u8]) -> Option<&'static Entry> {
+    let known = SOURCES
+        .iter()
+        .find(|known| known.name.as_bytes() == source)?;
+    known.entries.iter().find(|entry| entry.names.hold(name))
+}
+
+/// Returns the names that `LookupEvents` is asked for, sorted.
+#[must_use]
+pub fn lookup_names() -> BTreeSet<&'static str> {
+    let entries = SOURCES.iter().flat_map(|source| source.entries);
+    entries.flat_map(|entry| entry.lookup).copied().collect()
+}
+
+/// Returns the entries, with their sources, that a version of the list did not keep yet.
+pub fn kept_since(version: u32) -> impl Iterator<Item = (&'static Source, &'static Entry)> {
+    let all = SOURCES
+        .iter()
+        .flat_map(|source| source.entries.iter().map(move |entry| (source, entry)));
+    all.filter(move |(_, entry)| entry.kept.is_some_and(|kept| kept.since > version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> impl Iterator<Item = (&'static Source, &'static Entry)> {
+        let entries = |source: &'static Source| source.entries.iter();
+        SOURCES
+            .iter()
+            .flat_map(move |source| entries(source).map(move |entry| (source, entry)))
+    }
+
+    #[test]
+    fn each_source_is_listed_once() {
+        let names: BTreeSet<&str> = SOURCES.iter().map(|source| source.name).collect();
+        assert_eq!(names.len(), SOURCES.len());
+    }
+
+    #[test]
+    fn what_is_looked_up_is_kept_by_its_own_entry() {
+        for (source, listed) in all() {
+            assert!(listed.lookup.is_sorted_by(|left, right| left < right));
+            for name in listed.lookup {
+                let found = entry(source.name.as_bytes(), name.as_bytes()).unwrap();
+                assert!(std::ptr::eq(found, listed), "{name}");
+                assert!(found.kept.is_some(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_hides_behind_another_entry() {
+        for (source, listed) in all() {
+            let Names::Exactly(names) = listed.names else {
+                continue;
+            };
+            for name in names {
+                let found = entry(source.name.as_bytes(), name.as_bytes()).unwrap();
+                assert!(std::ptr::eq(found, listed), "{} {name}", source.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_event_is_of_a_later_version_than_the_list() {
+        for (source, listed) in all() {
+            let since = listed.kept.map_or(1, |kept| kept.since);
+            assert!((1..=VERSION).contains(&since), "{}", source.name);
+        }
+        assert_eq!(kept_since(VERSION).count(), 0);
+        assert!(kept_since(0).count() > 0);
+    }
+}
