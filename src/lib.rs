@@ -40,4 +40,6 @@ pub mod pipeline;
 
 pub mod demo;
 
+pub mod app;
+
 pub mod cli;

@@ -2,13 +2,14 @@
 
 use super::args::{ChainsArgs, Format, Global};
 use super::exit::Exit;
-use super::exports::Wants;
-use super::failure::Failure;
-use super::inputs::{self, Inputs};
+use super::findings::prepare;
 use super::moments::{self, DefaultWindow};
-use super::record_files::{parquet, workbook};
+use super::run::{self, start};
 use super::select::Selection;
 use super::terminal::{TABULAR, check_format, page, say, say_incomplete, write_out};
+use crate::app::exports::Wants;
+use crate::app::failure::Failure;
+use crate::app::record_files::{parquet, workbook};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::coverage::Rejects;
@@ -24,16 +25,12 @@ const DEFAULT_SECONDS: i64 = 7 * 86_400;
 pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
     check_format(global, &TABULAR)?;
     let mut selection = Selection::new(args)?;
-    let window = moments::window(
-        global,
-        inputs::now(global)?,
-        DefaultWindow::Last(DEFAULT_SECONDS),
-    )?;
-    let settings = inputs::settings(global)?;
-    let wanted = Wants::Statistics;
-    let mut inputs = Inputs::verified(global, &settings, window, wanted, &args.verification)?;
-    inputs.plan.all_sessions = args.all_sessions;
-    let audit = inputs.run(global)?;
+    let context = start(global)?;
+    let default = DefaultWindow::Last(DEFAULT_SECONDS);
+    let window = moments::window(global, context.now, default)?;
+    let mut run = prepare(&context, window, Wants::Statistics, &args.verification)?;
+    run.plan.all_sessions = args.all_sessions;
+    let audit = run::audit(global, &run)?;
     let nothing = nothing_to_read(global, &audit);
     if nothing.is_some() && global.format != Format::Json {
         return Ok(exit_of(global, &audit).max(nothing));

@@ -3,15 +3,17 @@
 use super::args::{ByArg, ChargebackArgs, Format, Global};
 use super::chains::{exit_of, nothing_to_read};
 use super::exit::Exit;
-use super::exports::Wants;
-use super::failure::Failure;
-use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
-use super::record_files::{parquet, workbook};
+use super::run::{self, start};
 use super::terminal::{OF_CHARGEBACK, check_format, page, say, write_out};
+use crate::app::audit::AuditRun;
+use crate::app::exports::Wants;
+use crate::app::failure::Failure;
+use crate::app::record_files::{parquet, workbook};
 use crate::attribute;
 use crate::model::audit::Audit;
 use crate::model::charge::{Chargeback, Dimension};
+use crate::model::time::UtcSecond;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::json::chargeback as json;
@@ -42,13 +44,12 @@ fn dimensions(args: &[ByArg]) -> Vec<Dimension> {
 }
 
 /// The window: a month, or the asked one in whole days.
-fn window(global: &Global, args: &ChargebackArgs) -> Result<TimeWindow, Failure> {
-    let now = inputs::now(global)?;
+fn window(global: &Global, args: &ChargebackArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
     if let Some(month) = &args.month {
         return moments::month(month, now);
     }
     let asked = moments::window(global, now, DefaultWindow::ThisMonth)?;
-    let whole = moments::whole_days(asked);
+    let whole = asked.whole_days();
     let is_asked = global.from.is_some() || global.to.is_some();
     if whole != asked && is_asked && !global.quiet {
         say("the window was widened to whole UTC days, as bills are\n");
@@ -59,9 +60,10 @@ fn window(global: &Global, args: &ChargebackArgs) -> Result<TimeWindow, Failure>
 pub(super) fn run(global: &Global, args: &ChargebackArgs) -> Result<Exit, Failure> {
     check_format(global, &OF_CHARGEBACK)?;
     let by = dimensions(&args.by);
-    let window = window(global, args)?;
-    let inputs = Inputs::of_window(global, window, Wants::Bill)?;
-    let audit = inputs.run(global)?;
+    let context = start(global)?;
+    let window = window(global, args, context.now)?;
+    let run = AuditRun::prepare(&context, window, Wants::Bill)?;
+    let audit = run::audit(global, &run)?;
     let nothing = nothing_to_read(global, &audit);
     let has_bill = audit
         .attribution
@@ -70,7 +72,7 @@ pub(super) fn run(global: &Global, args: &ChargebackArgs) -> Result<Exit, Failur
     if nothing.is_some() && global.format != Format::Json && !has_bill {
         return Ok(exit_of(global, &audit).max(nothing));
     }
-    let topology = &inputs.plan.topology;
+    let topology = &run.plan.topology;
     let chargeback = match &audit.attribution {
         Some(attribution) => attribute::chargeback(attribution, &by, topology)
             .map_err(|error| Failure::internal(error.to_string()))?,

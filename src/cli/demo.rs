@@ -2,12 +2,15 @@
 
 use super::args::{DemoArgs, Format, Global};
 use super::exit::Exit;
-use super::exports::{self, Wants};
-use super::failure::Failure;
-use super::inputs::{Inputs, rule_set};
+use super::run::{self, start_with};
 use super::terminal::{page, quoted, say, write_out};
+use crate::app::audit::AuditRun;
+use crate::app::checks::{CheckOptions, checks};
+use crate::app::exports::Wants;
+use crate::app::failure::Failure;
 use crate::config::{LogLocation, Settings};
 use crate::demo::{self, Plan};
+use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::finding::Findings;
 use crate::model::window::TimeWindow;
@@ -17,7 +20,6 @@ use crate::pipeline::Checks;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Chains shown; the rest is a command away.
 const CHAINS_SHOWN: usize = 20;
@@ -55,33 +57,7 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
             organisation.logs.len()
         ));
     }
-    let settings = Settings::load(&args.dir.join("qs-audit.toml"))?;
-    let window = TimeWindow {
-        from: Some(plan.start),
-        to: Some(plan.end()),
-    };
-    let folder = args.dir.join("AWSLogs");
-    // Named, so that no store is read instead.
-    let global = &Global {
-        logs: vec![folder.to_string_lossy().into_owned()],
-        ..global.clone()
-    };
-    let logs = [LogLocation::Path(folder)];
-    let mut inputs = Inputs::new(global, &logs, &settings, window, Wants::BillIfGiven)?;
-    inputs.plan.checks = Some(Checks {
-        rules: Arc::new(rule_set(&settings, &BTreeSet::new())?),
-        window: TimeWindow {
-            from: Some(plan.end().plus(-DAYS_JUDGED * 86_400)),
-            to: Some(plan.end()),
-        },
-        baseline_days: BASELINE_DAYS,
-        inventory: exports::inventory(global, &[], &settings)?,
-        suppressions: Vec::new(),
-        as_of: plan.end().day(),
-        previous: None,
-        trends: false,
-    });
-    let audit = inputs.run(global)?;
+    let audit = audit(global, &args.dir, &plan)?;
     let listed: Vec<&Chain> = audit
         .chains
         .iter()
@@ -96,6 +72,43 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
         write!(out, "\n{}", next_steps(&args.dir, &plan, &listed))
     })?;
     Ok(Exit::Clean)
+}
+
+/// Reads and judges the organisation in a folder.
+fn audit(global: &Global, dir: &Path, plan: &Plan) -> Result<Audit, Failure> {
+    let folder = dir.join("AWSLogs");
+    // Named, so that no store is read instead.
+    let named = Global {
+        logs: vec![folder.to_string_lossy().into_owned()],
+        ..global.clone()
+    };
+    let settings = Settings::load(&dir.join("qs-audit.toml"))?;
+    let context = start_with(&named, settings)?;
+    let checks = checks(
+        &context,
+        &CheckOptions {
+            window: TimeWindow {
+                from: Some(plan.end().plus(-DAYS_JUDGED * 86_400)),
+                to: Some(plan.end()),
+            },
+            baseline_days: BASELINE_DAYS,
+            rules: BTreeSet::new(),
+            data_sources: Vec::new(),
+            previous: None,
+        },
+    )?;
+    let window = TimeWindow {
+        from: Some(plan.start),
+        to: Some(plan.end()),
+    };
+    let logs = [LogLocation::Path(folder)];
+    let mut run = AuditRun::of_locations(&context, &logs, window, Wants::BillIfGiven)?;
+    run.plan.checks = Some(Checks {
+        suppressions: Vec::new(),
+        as_of: plan.end().day(),
+        ..checks
+    });
+    run::audit(global, &run)
 }
 
 /// Makes room for the demo, without touching anything else.

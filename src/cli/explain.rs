@@ -2,10 +2,10 @@
 
 use super::args::{ExplainArgs, Format, Global};
 use super::exit::Exit;
-use super::failure::Failure;
-use super::inputs;
-use super::record_files::plain_parquet;
 use super::terminal::{TABULAR, check_format, page, write_out};
+use crate::app::failure::Failure;
+use crate::app::record_files::plain_parquet;
+use crate::app::rule_sets::with_near_rule;
 use crate::model::table::{Columns, Table};
 use crate::model::text::Text;
 use crate::output::human::line;
@@ -22,7 +22,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> 
         Some(id) => {
             let known = rules::find(id).ok_or_else(|| {
                 let failure = Failure::usage(format!("there is no rule {id:?}"));
-                inputs::with_near_rule(failure, id)
+                with_near_rule(failure, id)
             })?;
             vec![known]
         }

@@ -1,14 +1,19 @@
 //! `qs-audit findings`.
 
-use super::args::{ChecksArgs, FindingsArgs, Format, Global, SeverityArg};
+use super::args::{ChecksArgs, FindingsArgs, Format, Global, SeverityArg, WhileReadingArgs};
 use super::chains::{exit_of_chains, nothing_to_read};
 use super::exit::Exit;
-use super::exports::{self, Wants};
-use super::failure::Failure;
-use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
-use super::record_files::{parquet, workbook};
+use super::run::{self, start};
 use super::terminal::{OF_FINDINGS, check_format, page, quoted, say, write_out};
+use crate::app::audit::AuditRun;
+use crate::app::checks::{CheckOptions, checks, judged};
+use crate::app::context::RunContext;
+use crate::app::evidence::VerifyOptions;
+use crate::app::exports::Wants;
+use crate::app::failure::Failure;
+use crate::app::record_files::{parquet, workbook};
+use crate::app::rule_sets::with_near_rule;
 use crate::config::Settings;
 use crate::model::audit::Audit;
 use crate::model::finding::{Finding, FindingStatus, Findings, Severity};
@@ -21,12 +26,10 @@ use crate::output::human::plural;
 use crate::output::json::findings as json;
 use crate::output::not_read::NotRead;
 use crate::output::{csv, findings as text, ocsf};
-use crate::pipeline::Checks;
 use crate::records::findings;
 use crate::rules::RULES;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
@@ -48,7 +51,7 @@ fn asked_rules(asked: &[String]) -> Result<BTreeSet<String>, Failure> {
         let matching: Vec<&str> = ids.clone().filter(|id| matches(pattern, id)).collect();
         if matching.is_empty() {
             let failure = Failure::usage(format!("there is no rule {pattern:?}"));
-            return Err(inputs::with_near_rule(failure, pattern));
+            return Err(with_near_rule(failure, pattern));
         }
         rules.extend(matching.into_iter().map(str::to_owned));
     }
@@ -56,39 +59,43 @@ fn asked_rules(asked: &[String]) -> Result<BTreeSet<String>, Failure> {
 }
 
 /// Everything that rules are asked about, for a window.
-pub(super) fn checks(
-    global: &Global,
+pub(super) fn check_options(
     args: &ChecksArgs,
-    settings: &Settings,
     window: TimeWindow,
-    now: UtcSecond,
-    only: &BTreeSet<String>,
-) -> Result<Checks, Failure> {
-    let end = window.to.map_or(now, |to| to.plus(-1));
-    Ok(Checks {
-        rules: Arc::new(inputs::rule_set(settings, only)?),
+    rules: BTreeSet<String>,
+) -> Result<CheckOptions, Failure> {
+    Ok(CheckOptions {
         window,
         baseline_days: moments::baseline_days(&args.baseline)?,
-        inventory: exports::inventory(global, &args.data_sources, settings)?,
-        suppressions: settings.suppressions.clone(),
-        as_of: end.day(),
-        previous: args
-            .previous
-            .as_deref()
-            .map(exports::previous)
-            .transpose()?,
-        trends: false,
+        rules,
+        data_sources: args.data_sources.clone(),
+        previous: args.previous.clone(),
     })
 }
 
-/// The window with a beginning (so many seconds before its end, where none was asked
-/// for), and without the future: what has not happened is no gap.
-pub(super) fn judged(window: TimeWindow, now: UtcSecond, seconds: i64) -> TimeWindow {
-    let to = window.to.map(|to| to.min(now));
-    let last = to.map(|to| to.plus(-seconds));
-    TimeWindow {
-        from: window.from.or(last),
-        to,
+/// What log files are verified against while they are read, where that is asked for.
+pub(super) fn verifying(args: &WhileReadingArgs) -> Result<Option<VerifyOptions>, Failure> {
+    let against = super::verify::options(&args.against);
+    if args.verify {
+        return Ok(Some(against));
+    }
+    match against.first() {
+        Some(option) => Err(Failure::usage(format!("{option} is for --verify"))
+            .hint("add --verify, or leave it out")),
+        None => Ok(None),
+    }
+}
+
+/// Gathers an audit, with log files verified while they are read where that is asked for.
+pub(super) fn prepare<'c>(
+    context: &'c RunContext,
+    window: TimeWindow,
+    wanted: Wants,
+    args: &WhileReadingArgs,
+) -> Result<AuditRun<'c>, Failure> {
+    match verifying(args)? {
+        Some(against) => AuditRun::prepare_verifying(context, window, wanted, &against),
+        None => AuditRun::prepare(context, window, wanted),
     }
 }
 
@@ -123,16 +130,15 @@ pub(super) fn options(global: &Global) -> String {
 pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure> {
     check_format(global, &OF_FINDINGS)?;
     let only = asked_rules(&args.rule)?;
-    let now = inputs::now(global)?;
-    let window = moments::window(global, now, DefaultWindow::Last(DEFAULT_SECONDS))?;
-    let window = judged(window, now, DEFAULT_SECONDS);
-    let settings = inputs::settings(global)?;
-    let checks = checks(global, &args.checks, &settings, window, now, &only)?;
-    let read = moments::with_baseline(checks.window, checks.baseline_days);
-    let wanted = Wants::BillIfGiven;
-    let mut inputs = Inputs::verified(global, &settings, read, wanted, &args.verification)?;
-    inputs.plan.checks = Some(checks);
-    let audit = inputs.run(global)?;
+    let context = start(global)?;
+    let default = DefaultWindow::Last(DEFAULT_SECONDS);
+    let window = moments::window(global, context.now, default)?;
+    let window = judged(window, context.now, DEFAULT_SECONDS);
+    let checks = checks(&context, &check_options(&args.checks, window, only)?)?;
+    let read = checks.window.with_baseline(checks.baseline_days);
+    let mut run = prepare(&context, read, Wants::BillIfGiven, &args.verification)?;
+    run.plan.checks = Some(checks);
+    let audit = run::audit(global, &run)?;
     let nothing = nothing_to_read(global, &audit);
     let Some(findings) = &audit.findings else {
         return Err(Failure::internal("no rule was asked"));
@@ -142,7 +148,7 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
     let all: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
     let is_shown = |finding: &&Finding| least <= finding.severity;
     let shown: Vec<&Finding> = all.iter().copied().filter(is_shown).collect();
-    print(global, &settings, &audit, findings, &shown)?;
+    print(global, &context.settings, &audit, findings, &shown)?;
     // The baseline's chains are not answered for.
     let judged = findings.window;
     let own = audit.chains.iter().filter(|chain| {

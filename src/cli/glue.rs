@@ -2,8 +2,9 @@
 
 use super::args::{CompletionsArgs, Global, ManArgs, command};
 use super::exit::Exit;
-use super::failure::Failure;
-use super::terminal::{write_new, write_out};
+use super::terminal::write_out;
+use crate::app::failure::Failure;
+use crate::local::write_new;
 use std::io;
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Moments and windows as people type them.
 
 use super::args::Global;
-use super::failure::Failure;
+use crate::app::failure::Failure;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
@@ -135,21 +135,6 @@ pub(super) fn baseline_days(text: &str) -> Result<i64, Failure> {
     }
 }
 
-/// The window with so many whole days before it.
-pub(super) fn with_baseline(window: TimeWindow, days: i64) -> TimeWindow {
-    let start = |from: UtcSecond| {
-        if days == 0 {
-            return from;
-        }
-        let midnight = UtcSecond::midnight(from.day()).unwrap_or(from);
-        midnight.plus(-days * 86_400)
-    };
-    TimeWindow {
-        from: window.from.map(start),
-        to: window.to,
-    }
-}
-
 /// The window of a month: `2026-10`.
 pub(super) fn month(text: &str, now: UtcSecond) -> Result<TimeWindow, Failure> {
     let first = (text.len() == 7)
@@ -172,19 +157,6 @@ pub(super) fn month(text: &str, now: UtcSecond) -> Result<TimeWindow, Failure> {
     }
 }
 
-/// The window widened to whole UTC days, as bills are.
-pub(super) fn whole_days(window: TimeWindow) -> TimeWindow {
-    let start = |moment: UtcSecond| UtcSecond::midnight(moment.day());
-    let end = |moment: UtcSecond| {
-        let before = moment.plus(-1);
-        UtcSecond::midnight(before.day().tomorrow().ok()?)
-    };
-    TimeWindow {
-        from: window.from.and_then(start),
-        to: window.to.and_then(end),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,23 +172,16 @@ mod tests {
     }
 
     #[test]
-    fn months_and_days_are_whole() {
+    fn months_are_whole() {
         let at = |text: &str| UtcSecond::parse(text);
         let now = UtcSecond::parse("2027-01-05T00:00:00Z").unwrap();
         let december = month("2026-12", now).unwrap();
         assert_eq!(december.from, at("2026-12-01T00:00:00Z"));
         assert_eq!(december.to, at("2027-01-01T00:00:00Z"));
-        assert_eq!(whole_days(december), december);
         assert!(month("2027-01", now).is_ok() && month("2027-02", now).is_err());
         for text in ["2026", "2026-13", "2026-1", "october", "2026-10-01"] {
             assert!(month(text, now).is_err(), "{text}");
         }
-        let part = TimeWindow {
-            from: at("2026-11-01T10:00:00Z"),
-            to: at("2026-11-02T00:00:01Z"),
-        };
-        assert_eq!(whole_days(part).from, at("2026-11-01T00:00:00Z"));
-        assert_eq!(whole_days(part).to, at("2026-11-03T00:00:00Z"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Progress on standard error: a bar with a line for each account on a terminal, a plain
 //! line now and then elsewhere.
 
-use super::args::Global;
 use super::terminal::say;
+use crate::app::notices::{ListingProgress, Notices};
 use crate::model::key::KeyFacts;
 use crate::output::human::{count, safe};
 use crate::pipeline::Watcher;
@@ -21,21 +21,46 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// Accounts that are named: those with most still to do.
 const ACCOUNTS_SHOWN: usize = 6;
 
-/// Whether anybody will see a bar.
-pub(super) fn is_wanted(global: &Global) -> bool {
-    !global.no_progress && !global.quiet && std::io::stderr().is_terminal()
+/// Standard error, as a run's notices see it.
+pub(super) struct Terminal {
+    pub(super) is_quiet: bool,
+    /// Whether progress is shown, if anybody is there to see it.
+    pub(super) shows_progress: bool,
+}
+
+impl Notices for Terminal {
+    fn note(&self, line: &str) {
+        if !self.is_quiet {
+            say(&format!("{line}\n"));
+        }
+    }
+
+    fn is_watched(&self) -> bool {
+        self.shows_progress && std::io::stderr().is_terminal()
+    }
+
+    fn listing(&self) -> Box<dyn ListingProgress> {
+        Box::new(Listing::new(self.is_watched()))
+    }
+
+    fn reading<'s>(
+        &self,
+        source: &'s dyn LogSource,
+        objects: Vec<u32>,
+        bytes: Option<u64>,
+    ) -> Box<dyn Watcher + 's> {
+        Box::new(Progress::new(self, source, objects, bytes))
+    }
 }
 
 /// What is listed, while it is.
-#[cfg(feature = "aws")]
-pub(super) struct Listing {
+struct Listing {
     bar: ProgressBar,
 }
 
-#[cfg(feature = "aws")]
 impl Listing {
-    pub(super) fn new(global: &Global) -> Self {
-        let bar = if is_wanted(global) {
+    fn new(is_watched: bool) -> Self {
+        let bar = if is_watched {
             ProgressBar::new_spinner()
         } else {
             ProgressBar::hidden()
@@ -43,21 +68,24 @@ impl Listing {
         bar.enable_steady_tick(REDRAW_EVERY);
         Self { bar }
     }
+}
 
-    /// So many objects of a source are known.
-    pub(super) fn listed(&self, source: &str, objects: usize) {
+impl ListingProgress for Listing {
+    fn listed(&self, place: &str, objects: usize) {
         let objects = count(objects as u64);
         self.bar
-            .set_message(format!("listing {}: {objects} objects", safe(source)));
+            .set_message(format!("listing {}: {objects} objects", safe(place)));
     }
+}
 
-    pub(super) fn finish(&self) {
+impl Drop for Listing {
+    fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
 /// How far the reading of some objects is.
-pub(super) struct Progress<'a> {
+struct Progress<'a> {
     source: &'a dyn LogSource,
     /// Which objects are to be read, in the order of their positions.
     objects: Vec<u32>,
@@ -85,17 +113,17 @@ struct Accounts {
 
 impl<'a> Progress<'a> {
     /// Progress of reading these objects of a source.
-    pub(super) fn new(
-        global: &Global,
+    fn new(
+        terminal: &Terminal,
         source: &'a dyn LogSource,
         mut objects: Vec<u32>,
         bytes: Option<u64>,
     ) -> Self {
         objects.sort_unstable();
         let started = Instant::now();
-        let show = if is_wanted(global) {
+        let show = if terminal.is_watched() {
             Show::Bar(bar(bytes.unwrap_or(0)), Mutex::new(started))
-        } else if global.no_progress || global.quiet {
+        } else if !terminal.shows_progress {
             Show::Nothing
         } else {
             Show::Lines(Mutex::new(started))
@@ -114,12 +142,6 @@ impl<'a> Progress<'a> {
             accounts: OnceLock::new(),
             started,
             show,
-        }
-    }
-
-    pub(super) fn finish(&self) {
-        if let Show::Bar(bar, _) = &self.show {
-            bar.finish_and_clear();
         }
     }
 
@@ -218,6 +240,14 @@ fn bar(bytes: u64) -> ProgressBar {
     }
     bar.enable_steady_tick(REDRAW_EVERY);
     bar
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if let Show::Bar(bar, _) = &self.show {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 impl Watcher for Progress<'_> {

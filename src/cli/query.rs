@@ -3,13 +3,15 @@
 use super::args::{Format, Global, QueryArgs};
 use super::chains::{exit_of, nothing_to_read};
 use super::exit::Exit;
-use super::exports::Wants;
-use super::failure::Failure;
-use super::inputs::{self, Inputs};
 use super::moments::{self, DefaultWindow};
-use super::record_files::{parquet, workbook};
-use super::select::nearest;
-use super::terminal::{TABULAR, check_format, page, say, write_new, write_out};
+use super::run::{self, start};
+use super::terminal::{TABULAR, check_format, page, say, write_out};
+use crate::app::audit::AuditRun;
+use crate::app::exports::Wants;
+use crate::app::failure::Failure;
+use crate::app::nearest::nearest;
+use crate::app::record_files::{parquet, workbook};
+use crate::local::write_new;
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::table::{Table, Values};
@@ -51,13 +53,13 @@ pub(super) fn run(global: &Global, args: &QueryArgs) -> Result<Exit, Failure> {
     if query.is_none() && args.export.is_none() {
         return Err(nothing_asked());
     }
-    let now = inputs::now(global)?;
-    let window = moments::window(global, now, DefaultWindow::Last(DEFAULT_SECONDS))?;
-    let window = moments::whole_days(window);
-    let inputs = Inputs::of_window(global, window, Wants::Bill)?;
-    let audit = inputs.run(global)?;
+    let context = start(global)?;
+    let default = DefaultWindow::Last(DEFAULT_SECONDS);
+    let window = moments::window(global, context.now, default)?.whole_days();
+    let run = AuditRun::prepare(&context, window, Wants::Bill)?;
+    let audit = run::audit(global, &run)?;
     let nothing = nothing_to_read(global, &audit);
-    let tables = record_tables(&audit, &inputs.plan.topology);
+    let tables = record_tables(&audit, &run.plan.topology);
     if let Some(dir) = &args.export {
         export(global, dir, &tables, &audit)?;
     }

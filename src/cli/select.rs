@@ -1,7 +1,8 @@
 //! Which chains are wanted, and in which order.
 
 use super::args::{ChainsArgs, FilterArgs, PathArg, SortKey, StatusArg};
-use super::failure::Failure;
+use crate::app::failure::Failure;
+use crate::app::nearest::nearest;
 use crate::model::chain::{Chain, ChainPath, ChainStatus};
 use crate::model::charge::UNMAPPED;
 use crate::model::pattern;
@@ -148,17 +149,6 @@ fn near_misses(filter: &FilterArgs, all: &[Chain]) -> Vec<String> {
         }
     }
     remarks
-}
-
-/// The most similar of some names, if any is similar at all.
-pub(super) fn nearest<'n>(asked: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    const SIMILAR: f64 = 0.75;
-    let asked = asked.to_lowercase();
-    names
-        .map(|name| (strsim::jaro_winkler(&asked, &name.to_lowercase()), name))
-        .filter(|(likeness, _)| *likeness >= SIMILAR)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, name)| name)
 }
 
 fn consumers(chain: &Chain) -> impl Iterator<Item = &str> {

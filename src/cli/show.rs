@@ -3,12 +3,14 @@
 use super::args::{Format, Global, ShowArgs};
 use super::chains::{exit_of, nothing_to_read, record_table};
 use super::exit::Exit;
-use super::failure::Failure;
-use super::inputs::{self, Inputs};
-use super::moments::DefaultWindow;
-use super::record_files::{parquet, workbook};
-use super::select::nearest;
+use super::moments::{self, DefaultWindow};
+use super::run::{self, start};
 use super::terminal::{TABULAR, check_format, page, say, write_out, write_spelled};
+use crate::app::audit::AuditRun;
+use crate::app::exports::Wants;
+use crate::app::failure::Failure;
+use crate::app::nearest::nearest;
+use crate::app::record_files::{parquet, workbook};
 use crate::decode::REDACTED;
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
@@ -31,23 +33,25 @@ const CANDIDATES_MAX: usize = 8;
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     check_format(global, &TABULAR)?;
-    let mut inputs = Inputs::gather(global, DefaultWindow::All)?;
-    let mut audit = inputs.run(global)?;
+    let context = start(global)?;
+    let window = moments::window(global, context.now, DefaultWindow::All)?;
+    let mut run = AuditRun::prepare(&context, window, Wants::Statistics)?;
+    let mut audit = run::audit(global, &run)?;
     if let Some(exit) = nothing_to_read(global, &audit) {
         return Ok(exit_of(global, &audit).max(Some(exit)));
     }
     let asked = args.chain_id.to_lowercase();
-    if !is_known(&audit, &asked) && inputs.can_tell_all_sessions() {
+    if !is_known(&audit, &asked) && run.can_tell_all_sessions() {
         // It may be one of those that only --all-sessions lists.
-        inputs.plan.all_sessions = true;
-        audit = inputs.run_quietly()?;
+        run.plan.all_sessions = true;
+        audit = run.run_again()?;
     }
     let chain = find(&audit, &asked)?;
     let page = page(global);
     let one = [chain];
     let not_read = NotRead::of(&audit.coverage.rejects);
     if args.raw {
-        let events = raw(global, &inputs, &audit, chain)?;
+        let events = raw(global, &run, &audit, chain)?;
         write_spelled(global, Some(Spelling::Json), |out| {
             events.iter().try_for_each(|event| writeln!(out, "{event}"))
         })?;
@@ -73,7 +77,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
 /// The events of a chain as they were logged, by time.
 fn raw(
     global: &Global,
-    inputs: &Inputs,
+    run: &AuditRun<'_>,
     audit: &Audit,
     chain: &Chain,
 ) -> Result<Vec<Value>, Failure> {
@@ -81,7 +85,7 @@ fn raw(
     let places: Vec<Place> = places
         .map(|event| audit.events[event.event as usize].place)
         .collect();
-    let found = inputs.raw_events(&inputs::settings(global)?, audit, &places)?;
+    let found = run.raw_events(audit, &places)?;
     let mut by_place: BTreeMap<Place, Value> = found.events.into_iter().collect();
     let events = places.iter().filter_map(|place| by_place.remove(place));
     let events: Vec<Value> = events.collect();

@@ -1,15 +1,14 @@
 //! What standard output and standard error are, and how wide and colourful.
 
 use super::args::{ColorWhen, Format, Global};
-use super::failure::Failure;
+use crate::app::failure::Failure;
+use crate::local::{folder_of, write_file};
 use crate::output::Page;
 use crate::output::human::is_deceptive;
 use crate::output::terminal::{Spelling, TerminalWriter};
 use clap::ValueEnum;
-use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
-use tempfile::NamedTempFile;
 
 /// Width of a table that goes to a file or a pipe.
 const WIDTH_OF_A_PIPE: u16 = 120;
@@ -113,14 +112,6 @@ fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// The folder that a path is in.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
-
 /// Writes to standard output, or to the file of `--output`, whole or not at all. Text for
 /// people, and whatever a terminal will show, goes through a [`TerminalWriter`].
 pub(super) fn write_out(
@@ -168,84 +159,6 @@ fn spelling(global: &Global) -> Option<Spelling> {
         Format::Parquet | Format::Xlsx => None,
     }
 }
-
-/// Writes a file beside its place and moves it there. Links are followed; what
-/// is no regular file (a device, a pipe) is written into as it is.
-pub(super) fn write_file(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let known = fs::metadata(&target).ok();
-    if known.as_ref().is_some_and(|known| !known.is_file()) {
-        let mut out = BufWriter::new(fs::File::options().write(true).open(&target)?);
-        write(&mut out)?;
-        return out.flush();
-    }
-    // Nobody may read it, even for a moment, who may not read what it replaces.
-    let mode = known.as_ref().map_or(0o666, mode_of);
-    let file = written_beside(&target, mode, write)?;
-    if let Some(known) = known {
-        // Who may read the old file may read the new one, and nobody else.
-        fs::set_permissions(file.path(), known.permissions())?;
-    }
-    file.persist(&target)?;
-    Ok(())
-}
-
-/// Writes a file of a folder that this program fills, whole or not at all. Whatever is in
-/// its place is replaced: a link is not followed.
-pub(super) fn write_new(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
-    written_beside(path, 0o666, write)?.persist(path)?;
-    Ok(())
-}
-
-/// Writes a temporary file beside the place that it is for.
-fn written_beside(
-    path: &Path,
-    mode: u32,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<NamedTempFile> {
-    let mut file = new_builder(".qs-audit-", mode).tempfile_in(folder_of(path))?;
-    let mut out = BufWriter::new(file.as_file_mut());
-    write(&mut out)?;
-    out.flush()?;
-    drop(out);
-    Ok(file)
-}
-
-/// Makes temporary files or folders with this mode, from which the user's mask takes
-/// away: by themselves they would be for their owner alone.
-pub(super) fn new_builder(prefix: &str, mode: u32) -> tempfile::Builder<'_, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix);
-    with_mode(&mut builder, mode);
-    builder
-}
-
-/// Who may do what with a file.
-#[cfg(unix)]
-fn mode_of(data: &fs::Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    data.permissions().mode() & 0o777
-}
-
-#[cfg(not(unix))]
-fn mode_of(_data: &fs::Metadata) -> u32 {
-    0o666
-}
-
-#[cfg(unix)]
-fn with_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
-    use std::os::unix::fs::PermissionsExt;
-    builder.permissions(fs::Permissions::from_mode(mode));
-}
-
-#[cfg(not(unix))]
-fn with_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
 
 /// Says why `--strict` makes the status 4: also where nothing else is said.
 pub(super) fn say_incomplete(what: impl IntoIterator<Item = String>) {

@@ -1,61 +1,45 @@
 //! `qs-audit verify`.
 
 use super::args::{Format, Global, VerifyArgs};
-use super::evidence::Verifying;
 use super::exit::Exit;
-use super::failure::Failure;
-use super::inputs;
 use super::moments::{self, DefaultWindow};
-use super::progress::Progress;
-use super::record_files::plain_parquet;
-use super::sources;
+use super::run::start;
 use super::terminal::{TABULAR, check_format, page, say, say_incomplete, write_out};
+use crate::app::evidence::VerifyOptions;
+use crate::app::failure::Failure;
+use crate::app::record_files::plain_parquet;
+use crate::app::verify as app;
 use crate::model::integrity::Verification;
 use crate::output::human::{first_of, plural, window_text};
 use crate::output::json::verification as json;
 use crate::output::{csv, verification as text, xlsx};
-use crate::pipeline::{self, Plan};
-use crate::ports::LogSource;
 use crate::records::verification as rows;
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 pub(super) fn run(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
     check_format(global, &TABULAR)?;
-    let now = inputs::now(global)?;
-    let window = moments::window(global, now, DefaultWindow::Last(DEFAULT_SECONDS))?;
-    let settings = inputs::settings(global)?;
-    if global.store.is_some() {
-        return Err(
-            Failure::usage("verify reads log files, and the store keeps none")
-                .hint("leave --store out; --logs or [[logs]] say where the files are"),
-        );
-    }
-    let locations = sources::canonical(sources::locations(global, &settings)?);
-    let verifying = Verifying::open(global, &settings, &locations, &window, args)?;
-    let logs = sources::open(global, &locations, &window, sources::NONE)?;
-    let plan = Plan {
-        window,
-        threads: usize::from(global.threads),
-        ..Plan::default()
-    };
-    let all = (0..logs.object_count()).collect();
-    let progress = Progress::new(global, &logs, all, logs.listing().bytes);
-    let verified = pipeline::verify(&plan, &logs, &verifying.evidence(now), &progress);
-    progress.finish();
-    let verification = verified?;
-    if !verification.has_digests() && logs.object_count() == 0 && !global.quiet {
+    let context = start(global)?;
+    let window = moments::window(global, context.now, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    let verified = app::verify(&context, window, &options(args))?;
+    let verification = &verified.verification;
+    if !verification.has_digests() && !verified.has_logs && !global.quiet {
         say(&format!(
             "no digests and no logs from {}\n  hint: check --logs, or choose another window\n",
             window_text(&window)
         ));
     }
-    print(
-        global,
-        &verification,
-        window.to.map_or(now, |to| to.plus(-1)).day(),
-    )?;
-    Ok(exit_of(global, &verification, logs.object_count() == 0))
+    let last = window.to.map_or(context.now, |to| to.plus(-1));
+    print(global, verification, last.day())?;
+    Ok(exit_of(global, verification, !verified.has_logs))
+}
+
+/// Returns what log files are verified against.
+pub(super) fn options(args: &VerifyArgs) -> VerifyOptions {
+    VerifyOptions {
+        public_keys: args.public_keys.clone(),
+        signatures: args.signatures.clone(),
+    }
 }
 
 fn print(

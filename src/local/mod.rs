@@ -2,8 +2,10 @@
 
 mod dir;
 mod exports;
+mod file;
 mod path;
 
 pub use dir::{LocalLogs, LocalLogsError};
 pub use exports::{ExportFile, export_files, read_export, read_regular};
+pub use file::{folder_of, new_builder, write_file, write_new};
 pub use path::{key_of, path_of};

@@ -77,6 +77,41 @@ impl TimeWindow {
             .is_none_or(|from| from.plus(-LOOK_BACK_SECONDS) < first.plus(seconds))
             && self.to.is_none_or(|to| first < to.plus(slack))
     }
+
+    /// Returns the window with so many whole UTC days before it.
+    #[must_use]
+    pub fn with_baseline(self, days: i64) -> Self {
+        let start = |from: UtcSecond| {
+            if days == 0 {
+                return from;
+            }
+            (from.utc_day() - days).start()
+        };
+        Self {
+            from: self.from.map(start),
+            to: self.to,
+        }
+    }
+
+    /// Returns the window widened to whole UTC days, as bills are.
+    #[must_use]
+    pub fn whole_days(self) -> Self {
+        let end = |moment: UtcSecond| (moment.plus(-1).utc_day() + 1).start();
+        Self {
+            from: self.from.map(|from| from.utc_day().start()),
+            to: self.to.map(end),
+        }
+    }
+
+    /// Returns the whole UTC days inside the window: what a bill can tell; `None` where
+    /// there are none.
+    #[must_use]
+    pub fn days_inside(self) -> Option<Self> {
+        let from = self.from.map(|from| (from.plus(-1).utc_day() + 1).start());
+        let to = self.to.map(|to| to.utc_day().start());
+        let is_empty = from.zip(to).is_some_and(|(from, to)| to <= from);
+        (!is_empty).then_some(Self { from, to })
+    }
 }
 
 const DAY_SECONDS: i64 = 86_400;
@@ -135,5 +170,30 @@ mod tests {
         for whole in ["2026-06-30", "2026-07-02", "2026-07-03", "2026-07-04"] {
             assert!(!cuts(whole), "{whole}");
         }
+    }
+
+    #[test]
+    fn days_are_whole() {
+        let at = |text: &str| UtcSecond::parse(text);
+        let part = TimeWindow {
+            from: at("2026-11-01T10:00:00Z"),
+            to: at("2026-11-03T00:00:01Z"),
+        };
+        let whole = part.whole_days();
+        assert_eq!(whole.from, at("2026-11-01T00:00:00Z"));
+        assert_eq!(whole.to, at("2026-11-04T00:00:00Z"));
+        assert_eq!(whole.whole_days(), whole);
+        assert_eq!(whole.days_inside(), Some(whole));
+        let inside = part.days_inside().unwrap();
+        assert_eq!(inside.from, at("2026-11-02T00:00:00Z"));
+        assert_eq!(inside.to, at("2026-11-03T00:00:00Z"));
+        assert_eq!(inside.with_baseline(0), inside);
+        assert_eq!(part.with_baseline(1).from, at("2026-10-31T00:00:00Z"));
+        let hours = TimeWindow {
+            from: at("2026-11-01T10:00:00Z"),
+            to: at("2026-11-01T12:00:00Z"),
+        };
+        assert_eq!(hours.days_inside(), None);
+        assert_eq!(TimeWindow::ALL.days_inside(), Some(TimeWindow::ALL));
     }
 }

@@ -1,9 +1,8 @@
 //! Where a report goes: written to a temporary place and moved in one step.
 
 use super::failure::Failure;
-use super::terminal::{folder_of, new_builder};
 use crate::exports::{EarlierReport, read_report};
-use crate::local::read_regular;
+use crate::local::{folder_of, new_builder, read_regular};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
@@ -17,9 +16,9 @@ const NIGHTLY: &str = "reports/nightly";
 /// Points at the newest of them.
 const LATEST: &str = "reports/latest";
 /// The file that tells a report from any other folder.
-pub(super) const DOCUMENT: &str = "report.json";
+pub const DOCUMENT: &str = "report.json";
 /// All files of a report.
-pub(super) const FILES: [&str; 7] = [
+pub const FILES: [&str; 7] = [
     "index.html",
     "report.md",
     DOCUMENT,
@@ -34,7 +33,7 @@ const STALE_SECONDS: u64 = 86_400;
 const PREFIX: &str = ".qs-audit-report-";
 
 /// The folder of one report.
-pub(super) struct ReportFolder {
+pub struct ReportFolder {
     path: PathBuf,
     /// Whether it is one night among others.
     is_nightly: bool,
@@ -157,14 +156,19 @@ impl ReportFolder {
 }
 
 /// A report that is in its place.
-pub(super) struct Written {
+pub struct Written {
     path: PathBuf,
     is_nightly: bool,
 }
 
 impl Written {
-    /// Points `reports/latest` at the newest night; says where it is.
-    pub(super) fn point_latest(&self) -> Result<Option<PathBuf>, Failure> {
+    /// Points `reports/latest` at the newest night, and returns where it is; `None` where
+    /// the report is no night.
+    ///
+    /// # Errors
+    ///
+    /// When something else is in its place.
+    pub fn point_latest(&self) -> Result<Option<PathBuf>, Failure> {
         if !self.is_nightly {
             return Ok(None);
         }
@@ -182,8 +186,9 @@ impl Written {
         Ok(Some(link.to_owned()))
     }
 
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    /// Returns where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -1,10 +1,10 @@
 //! What log files are verified against: digests, public keys, signatures.
 
-use super::args::{Global, VerifyArgs};
+use super::context::RunContext;
 use super::exports::Given;
 use super::failure::Failure;
 use super::sources;
-use crate::config::{LogLocation, Settings};
+use crate::config::LogLocation;
 use crate::exports::plain;
 use crate::integrity::{PublicKeys, Signatures, read_signatures};
 use crate::local::read_export;
@@ -12,10 +12,21 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::pipeline::Evidence;
 use crate::ports::{KeySource, Sources};
+use std::path::PathBuf;
 
-impl VerifyArgs {
-    /// The first of these options that was given.
-    pub(super) fn first_option(&self) -> Option<&'static str> {
+/// Files that log files are verified against, instead of the configured ones.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOptions {
+    /// Public keys of CloudTrail.
+    pub public_keys: Vec<PathBuf>,
+    /// Signatures of digests.
+    pub signatures: Vec<PathBuf>,
+}
+
+impl VerifyOptions {
+    /// Returns the first of the options that was given.
+    #[must_use]
+    pub fn first(&self) -> Option<&'static str> {
         if !self.public_keys.is_empty() {
             return Some("--public-keys");
         }
@@ -36,26 +47,25 @@ impl Verifying {
     /// Reads keys and signatures, as asked or else as configured, and lists the digests
     /// of a window.
     pub(super) fn open(
-        global: &Global,
-        settings: &Settings,
+        context: &RunContext,
         locations: &[LogLocation],
         window: &TimeWindow,
-        asked: &VerifyArgs,
+        asked: &VerifyOptions,
     ) -> Result<Self, Failure> {
         let keys = public_keys(Given::of(
             ("--public-keys", &asked.public_keys),
-            ("[verify] public_keys", &settings.public_keys),
+            ("[verify] public_keys", &context.settings.public_keys),
         ))?;
         let signatures = signatures(Given::of(
             ("--signatures", &asked.signatures),
-            ("[verify] signatures", &settings.signatures),
+            ("[verify] signatures", &context.settings.signatures),
         ))?;
         let asks_aws = keys.is_empty() && sources::has_s3(locations);
         Ok(Self {
             key_source: asks_aws
                 .then(|| sources::key_source(locations))
                 .transpose()?,
-            digests: sources::digests(global, locations, window)?,
+            digests: sources::digests(context, locations, window)?,
             keys,
             signatures,
             roots: locations.iter().flat_map(sources::roots).collect(),

@@ -1,10 +1,9 @@
 //! What `collect` keeps besides logs: query statistics, the bill, lists.
 
-use super::args::Global;
-use super::collect::Done;
+use super::collect::Collected;
+use super::context::RunContext;
 use super::exports;
 use super::failure::Failure;
-use crate::config::Settings;
 use crate::model::execution::Statistics;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
@@ -12,13 +11,12 @@ use crate::store::{Asked, Writer};
 
 /// Asks for all that is configured, and keeps it.
 pub(super) fn gather(
-    global: &Global,
-    settings: &Settings,
+    context: &RunContext,
     writer: &mut Writer,
     window: &TimeWindow,
-    done: &mut Done,
+    done: &mut Collected,
 ) -> Result<(), Failure> {
-    if let Some(statistics) = exports::statistics(global, settings)? {
+    if let Some(statistics) = exports::statistics(context)? {
         done.rejected += statistics.rejects.total();
         let kept = keep(writer, statistics, Vec::new())?;
         done.lines.push(format!(
@@ -26,7 +24,7 @@ pub(super) fn gather(
             plural(kept, "query")
         ));
     }
-    remote::gather(global, settings, writer, window, done)
+    remote::gather(context, writer, window, done)
 }
 
 /// Keeps the statistics that will not change any more.
@@ -44,16 +42,15 @@ fn keep(
 
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{Done, Failure, Global, Settings, TimeWindow, Writer};
+    use super::{Collected, Failure, RunContext, TimeWindow, Writer};
 
     /// Without AWS access there is nobody to ask.
     #[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
     pub(super) fn gather(
-        _global: &Global,
-        _settings: &Settings,
+        _context: &RunContext,
         _writer: &mut Writer,
         _window: &TimeWindow,
-        _done: &mut Done,
+        _done: &mut Collected,
     ) -> Result<(), Failure> {
         Ok(())
     }
@@ -61,11 +58,10 @@ mod remote {
 
 #[cfg(feature = "aws")]
 mod remote {
-    use super::{Done, Failure, Global, Settings, TimeWindow, Writer, keep, plural};
+    use super::{Collected, Failure, RunContext, TimeWindow, Writer, keep, plural};
+    use crate::app::sources::access;
     use crate::aws::{Access, Aws, AwsError, BATCH_MAX, CostQuestion, ExecutionAnswer, Trouble};
-    use crate::cli::sources::access;
-    use crate::cli::terminal::say;
-    use crate::config::{AuditRoles, LogLocation, Role};
+    use crate::config::{AuditRoles, LogLocation, Role, Settings};
     use crate::decode::quick_query_id;
     use crate::exports::read_executions;
     use crate::model::execution::Statistics;
@@ -87,17 +83,21 @@ mod remote {
     const CENTS_PER_PAGE: u64 = 1;
 
     pub(super) fn gather(
-        global: &Global,
-        settings: &Settings,
+        context: &RunContext,
         writer: &mut Writer,
         window: &TimeWindow,
-        done: &mut Done,
+        done: &mut Collected,
     ) -> Result<(), Failure> {
-        let asks = &settings.aws;
+        let asks = &context.settings.aws;
         // Logs from local folders alone say nothing of any AWS account being at hand.
-        let is_remote = global.logs.iter().any(|logs| logs.starts_with("s3://"))
-            || (global.logs.is_empty()
-                && settings
+        let is_remote = context
+            .options
+            .logs
+            .iter()
+            .any(|logs| logs.starts_with("s3://"))
+            || (context.options.logs.is_empty()
+                && context
+                    .settings
                     .logs
                     .iter()
                     .any(|logs| !matches!(logs, LogLocation::Path(_))));
@@ -106,7 +106,7 @@ mod remote {
             return Ok(());
         }
         let aws = Aws::new()?;
-        let hub = settings.topology.hub_account_id.is_some();
+        let hub = context.settings.topology.hub_account_id.is_some();
         let pending = if asks.statistics {
             writer.pending()?
         } else {
@@ -124,28 +124,28 @@ mod remote {
         };
         // Whoever AWS Organizations lists now may be asked; the store may say anything.
         let of_organization = if asks.organizations {
-            organizations(&aws, settings, writer, done)?
+            organizations(&aws, &context.settings, writer, done)?
         } else {
             BTreeSet::new()
         };
         let asking = Asking {
             aws: &aws,
             own_account_id: &own,
-            roles: settings.audit_roles(of_organization),
-            settings,
+            roles: context.settings.audit_roles(of_organization),
+            settings: &context.settings,
         };
         asking.statistics(pending, writer, done)?;
         if asks.data_sources {
             asking.data_sources(writer, done)?;
         }
         if asks.costs {
-            costs(global, &aws, settings, writer, window, done)?;
+            costs(context, &aws, writer, window, done)?;
         }
         Ok(())
     }
 
     /// A refusal is a gap; credentials that nobody takes end the run.
-    fn gap(done: &mut Done, place: &str, error: AwsError) -> Result<(), Failure> {
+    fn gap(done: &mut Collected, place: &str, error: AwsError) -> Result<(), Failure> {
         if error.kind == Trouble::Credentials {
             return Err(error.into());
         }
@@ -167,7 +167,7 @@ mod remote {
     impl Asking<'_> {
         /// Returns the role by which a service in an account is asked; where it is not
         /// asked, says so in the gaps.
-        fn role(&self, service: &str, account_id: &str, done: &mut Done) -> Option<Role> {
+        fn role(&self, service: &str, account_id: &str, done: &mut Collected) -> Option<Role> {
             let role = self.roles.of(account_id);
             let why = match &role {
                 None => {
@@ -190,7 +190,7 @@ mod remote {
         }
 
         /// The role for an account and Region that logs name.
-        fn role_of(&self, place: &Pending, done: &mut Done) -> Option<Role> {
+        fn role_of(&self, place: &Pending, done: &mut Collected) -> Option<Role> {
             let role = self.role("Athena", &place.account_id, done)?;
             if self.settings.is_region(&place.region) {
                 return Some(role);
@@ -206,7 +206,7 @@ mod remote {
             &self,
             pending: Vec<Pending>,
             writer: &mut Writer,
-            done: &mut Done,
+            done: &mut Collected,
         ) -> Result<(), Failure> {
             let asked: Vec<(Pending, Access)> = pending
                 .into_iter()
@@ -261,7 +261,7 @@ mod remote {
             Ok(())
         }
 
-        fn data_sources(&self, writer: &mut Writer, done: &mut Done) -> Result<(), Failure> {
+        fn data_sources(&self, writer: &mut Writer, done: &mut Collected) -> Result<(), Failure> {
             let Some(hub) = &self.settings.topology.hub_account_id else {
                 return Ok(());
             };
@@ -334,7 +334,7 @@ mod remote {
         aws: &Aws,
         settings: &Settings,
         writer: &mut Writer,
-        done: &mut Done,
+        done: &mut Collected,
     ) -> Result<BTreeSet<AccountId>, Failure> {
         match aws.accounts(&access(&settings.aws.payer_role(), None)) {
             Ok(listed) => {
@@ -363,12 +363,11 @@ mod remote {
     }
 
     fn costs(
-        global: &Global,
+        context: &RunContext,
         aws: &Aws,
-        settings: &Settings,
         writer: &mut Writer,
         window: &TimeWindow,
-        done: &mut Done,
+        done: &mut Collected,
     ) -> Result<(), Failure> {
         let today = writer.today();
         let first = window
@@ -389,21 +388,19 @@ mod remote {
         if asked.is_empty() {
             return Ok(());
         }
-        if !global.quiet {
-            let requests = asked.len() as u64;
-            say(&format!(
-                "asking Cost Explorer: {} (${}), and one more for each further page\n",
-                plural(requests, "paid request"),
-                dollars(requests),
-            ));
-        }
+        let requests = asked.len() as u64;
+        context.notices.note(&format!(
+            "asking Cost Explorer: {} (${}), and one more for each further page",
+            plural(requests, "paid request"),
+            dollars(requests),
+        ));
         let mut paid = 0;
         for (question, days) in asked {
             let (Some(from), Some(to)) = (days.0.date(), days.1.date()) else {
                 continue;
             };
             let mut pages = Vec::new();
-            let access = access(&settings.aws.payer_role(), None);
+            let access = access(&context.settings.aws.payer_role(), None);
             let answer = aws.costs(&access, question, (from, to), &mut |_, page| {
                 pages.push((page.text, page.is_estimated));
             });

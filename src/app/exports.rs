@@ -1,58 +1,49 @@
 //! Query statistics, the bill and business units, from options and files.
 
-use super::args::{Global, IncludeArg, MetricArg, TerabyteArg};
+use super::context::RunContext;
 use super::failure::Failure;
-use super::moments::whole_days;
-use super::stores;
 use crate::attribute::Pricing;
-use crate::config::Settings;
 use crate::decode::quick_query_id;
 use crate::exports::{
     BillReader, UnitsReader, plain, read_data_sources, read_executions, read_previous,
 };
 use crate::local::{ExportFile, export_files, read_export};
-use crate::model::bill::{Bill, ChargeCategory, CostMetric};
+use crate::model::bill::Bill;
 use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::execution::Statistics;
 use crate::model::finding::Previous;
 use crate::model::inventory::Inventory;
-use crate::model::money::TerabyteBase;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::pipeline::Exports;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Everything besides logs. The bill is read where it is `wanted`.
 pub(super) fn exports(
-    global: &Global,
-    settings: &Settings,
+    context: &RunContext,
     window: TimeWindow,
     wanted: Wants,
 ) -> Result<Exports, Failure> {
-    let terabyte = match global.money.tb {
-        Some(TerabyteArg::Decimal) => TerabyteBase::Decimal,
-        Some(TerabyteArg::Binary) => TerabyteBase::Binary,
-        None => settings.terabyte,
-    };
+    let terabyte = context.options.money.terabyte;
+    let terabyte = terabyte.unwrap_or(context.settings.terabyte);
     let bill = match wanted {
-        Wants::Bill => Some(bill(global, settings, window)?),
-        Wants::BillIfGiven if has_bill(global, settings)? => {
-            Some(bill(global, settings, whole_days(window))?)
-        }
+        Wants::Bill => Some(bill(context, window)?),
+        Wants::BillIfGiven if has_bill(context)? => Some(bill(context, window.whole_days())?),
         Wants::BillIfGiven | Wants::Statistics => None,
     };
     Ok(Exports {
-        statistics: with_kept(statistics(global, settings)?, global, settings, window)?,
+        statistics: with_kept(statistics(context)?, context, window)?,
         bill,
-        pricing: Pricing::new(terabyte, settings.usd_per_tb.clone()),
+        pricing: Pricing::new(terabyte, context.settings.usd_per_tb.clone()),
     })
 }
 
 /// What a command needs of the exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wants {
+pub enum Wants {
+    /// Query statistics.
     Statistics,
+    /// The bill, too.
     Bill,
     /// The bill, if the command line or the configuration names one.
     BillIfGiven,
@@ -104,14 +95,14 @@ impl<'a> Given<'a> {
     }
 }
 
-fn executions<'a>(global: &'a Global, settings: &'a Settings) -> Given<'a> {
-    let asked = ("--executions", &*global.money.executions);
-    Given::of(asked, ("[[executions]]", &settings.executions))
+fn executions(context: &RunContext) -> Given<'_> {
+    let asked = ("--executions", &*context.options.money.executions);
+    Given::of(asked, ("[[executions]]", &context.settings.executions))
 }
 
-fn costs<'a>(global: &'a Global, settings: &'a Settings) -> Given<'a> {
-    let asked = ("--costs", &*global.money.costs);
-    Given::of(asked, ("[[costs]]", &settings.costs))
+fn costs(context: &RunContext) -> Given<'_> {
+    let asked = ("--costs", &*context.options.money.costs);
+    Given::of(asked, ("[[costs]]", &context.settings.costs))
 }
 
 fn unreadable(file: &ExportFile, option: &str, why: &str) -> Failure {
@@ -129,11 +120,11 @@ fn reject(file: &ExportFile, reason: RejectReason, detail: String) -> Reject {
 }
 
 /// Whether a bill is named, or kept.
-fn has_bill(global: &Global, settings: &Settings) -> Result<bool, Failure> {
-    if !costs(global, settings).is_empty() {
+fn has_bill(context: &RunContext) -> Result<bool, Failure> {
+    if !costs(context).is_empty() {
         return Ok(true);
     }
-    match stores::in_use(global, settings)? {
+    match context.locked_store()? {
         Some(mut store) => Ok(!store.cost_pages()?.is_empty()),
         None => Ok(false),
     }
@@ -142,11 +133,10 @@ fn has_bill(global: &Global, settings: &Settings) -> Result<bool, Failure> {
 /// The statistics of files together with those that are kept.
 fn with_kept(
     read: Option<Statistics>,
-    global: &Global,
-    settings: &Settings,
+    context: &RunContext,
     window: TimeWindow,
 ) -> Result<Option<Statistics>, Failure> {
-    let Some(mut store) = stores::in_use(global, settings)? else {
+    let Some(mut store) = context.locked_store()? else {
         return Ok(read);
     };
     let kept = store.statistics(&window)?;
@@ -166,11 +156,8 @@ fn with_kept(
     Ok(Some(read))
 }
 
-pub(super) fn statistics(
-    global: &Global,
-    settings: &Settings,
-) -> Result<Option<Statistics>, Failure> {
-    let given = executions(global, settings);
+pub(super) fn statistics(context: &RunContext) -> Result<Option<Statistics>, Failure> {
+    let given = executions(context);
     if given.is_empty() {
         return Ok(None);
     }
@@ -210,44 +197,13 @@ pub(super) fn statistics(
     Ok(Some(statistics))
 }
 
-fn metric(arg: MetricArg) -> CostMetric {
-    match arg {
-        MetricArg::Unblended => CostMetric::Unblended,
-        MetricArg::Blended => CostMetric::Blended,
-        MetricArg::Amortized => CostMetric::Amortized,
-        MetricArg::NetUnblended => CostMetric::NetUnblended,
-        MetricArg::NetAmortized => CostMetric::NetAmortized,
-    }
-}
-
-fn included(args: &[IncludeArg]) -> BTreeSet<ChargeCategory> {
-    let mut included = BTreeSet::new();
-    for arg in args {
-        match arg {
-            IncludeArg::Tax => included.insert(ChargeCategory::Tax),
-            IncludeArg::Credit => included.insert(ChargeCategory::Credit),
-            IncludeArg::Refund => included.insert(ChargeCategory::Refund),
-            IncludeArg::Other => included.insert(ChargeCategory::Other),
-            IncludeArg::All => {
-                included.extend(ChargeCategory::EXTRA);
-                true
-            }
-        };
-    }
-    included
-}
-
 /// The bill of a window; empty where none is named.
-pub(super) fn bill(
-    global: &Global,
-    settings: &Settings,
-    window: TimeWindow,
-) -> Result<Bill, Failure> {
-    let money = &global.money;
-    let mut reader = BillReader::new(metric(money.metric), window, included(&money.include));
-    let given = costs(global, settings);
+pub(super) fn bill(context: &RunContext, window: TimeWindow) -> Result<Bill, Failure> {
+    let money = &context.options.money;
+    let mut reader = BillReader::new(money.metric, window, money.included.clone());
+    let given = costs(context);
     if given.is_empty()
-        && let Some(mut store) = stores::in_use(global, settings)?
+        && let Some(mut store) = context.locked_store()?
     {
         for (name, text) in store.cost_pages()? {
             if let Err(error) = reader.read(&name, text.as_bytes()) {
@@ -273,17 +229,16 @@ pub(super) fn bill(
 
 /// Quick's data sources, where they were listed.
 pub(super) fn inventory(
-    global: &Global,
+    context: &RunContext,
     asked: &[PathBuf],
-    settings: &Settings,
 ) -> Result<Option<Inventory>, Failure> {
     let given = Given::of(
         ("--data-sources", asked),
-        ("[[data_sources]]", &settings.data_sources),
+        ("[[data_sources]]", &context.settings.data_sources),
     );
     let mut inventory = Inventory::default();
     if given.is_empty() {
-        let Some(mut store) = stores::in_use(global, settings)? else {
+        let Some(mut store) = context.locked_store()? else {
             return Ok(None);
         };
         for list in store.documents("data-sources")? {
@@ -331,19 +286,18 @@ pub(super) fn previous(path: &Path) -> Result<Previous, Failure> {
 /// Business units that are not declared with their consumers, and names of
 /// accounts that only the bill tells.
 pub(super) fn add_units(
-    global: &Global,
-    settings: &Settings,
+    context: &RunContext,
     bill: Option<&Bill>,
     topology: &mut Topology,
 ) -> Result<Rejects, Failure> {
     let tags = (
-        settings.business_unit_tag.as_deref(),
-        settings.cost_center_tag.as_deref(),
+        context.settings.business_unit_tag.as_deref(),
+        context.settings.cost_center_tag.as_deref(),
     );
     let mut reader = UnitsReader::new(tags.0, tags.1);
     let given = Given::of(
-        ("--business-units", &global.money.business_units),
-        ("[business_units] paths", &settings.business_units),
+        ("--business-units", &context.options.money.business_units),
+        ("[business_units] paths", &context.settings.business_units),
     );
     for file in given.files()? {
         let bytes = read_export(&file.path)
@@ -354,7 +308,7 @@ pub(super) fn add_units(
             .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
     }
     if given.is_empty()
-        && let Some(mut store) = stores::in_use(global, settings)?
+        && let Some(mut store) = context.locked_store()?
     {
         for list in store.documents("accounts")? {
             reader

@@ -1,9 +1,8 @@
 //! Logs as options and configuration name them: local, in S3, or looked up.
 
-use super::args::Global;
+use super::context::RunContext;
 use super::failure::Failure;
-use super::progress;
-use crate::config::{LogLocation, S3Settings, Settings};
+use crate::config::{LogLocation, S3Settings};
 use crate::local::{LocalLogs, key_of};
 use crate::model::key::is_below;
 use crate::model::window::TimeWindow;
@@ -16,25 +15,29 @@ pub(super) use remote::access;
 pub(super) use remote::key_source;
 
 /// Where the logs are: as the command line says, else as configured.
-pub(super) fn locations(global: &Global, settings: &Settings) -> Result<Vec<LogLocation>, Failure> {
-    if !global.logs.is_empty() {
-        let asked = global.logs.iter().map(|logs| location(global, logs));
+pub(super) fn locations(context: &RunContext) -> Result<Vec<LogLocation>, Failure> {
+    if !context.options.logs.is_empty() {
+        let asked = context
+            .options
+            .logs
+            .iter()
+            .map(|logs| location(context, logs));
         return Ok(asked.collect());
     }
-    if settings.logs.is_empty() {
+    if context.settings.logs.is_empty() {
         return Err(Failure::usage("no logs to read").hint(
             "give a folder or s3://bucket/prefix with --logs, or [[logs]] in qs-audit.toml; \
              `qs-audit demo` needs neither",
         ));
     }
-    Ok(settings.logs.clone())
+    Ok(context.settings.logs.clone())
 }
 
-fn location(global: &Global, logs: &str) -> LogLocation {
+fn location(context: &RunContext, logs: &str) -> LogLocation {
     if logs.starts_with("s3://") {
         LogLocation::S3(S3Settings {
             url: logs.to_owned(),
-            requester_pays: global.requester_pays,
+            requester_pays: context.options.requester_pays,
             ..S3Settings::default()
         })
     } else {
@@ -52,7 +55,7 @@ pub(super) const NONE: WillRead<'static> = &|_, _| false;
 
 /// Lists all of them. One that cannot be reached is a gap, unless nothing else is left.
 pub(super) fn open(
-    global: &Global,
+    context: &RunContext,
     locations: &[LogLocation],
     window: &TimeWindow,
     will_read: WillRead<'_>,
@@ -61,7 +64,7 @@ pub(super) fn open(
         .iter()
         .map(|location| (location, *window))
         .collect();
-    open_each(global, &places, will_read)
+    open_each(context, &places, will_read)
 }
 
 /// A location, and the window that is looked at there.
@@ -69,7 +72,7 @@ pub(super) type Place<'a> = (&'a LogLocation, TimeWindow);
 
 /// Lists each in a window of its own.
 pub(super) fn open_each(
-    global: &Global,
+    context: &RunContext,
     places: &[Place<'_>],
     will_read: WillRead<'_>,
 ) -> Result<Sources, Failure> {
@@ -81,12 +84,12 @@ pub(super) fn open_each(
         }
     }
     for (window, paths) in &local {
-        let measure = progress::is_wanted(global);
+        let measure = context.notices.is_watched();
         let mut stdin = std::io::stdin();
         let local = LocalLogs::open(paths, window, &mut stdin, measure);
         let local = local.map_err(|error| match Failure::from(error) {
             // Nobody gave an option.
-            failure if global.logs.is_empty() => {
+            failure if context.options.logs.is_empty() => {
                 failure.hint("[[logs]] path in qs-audit.toml takes a folder or a file")
             }
             failure => failure,
@@ -95,7 +98,7 @@ pub(super) fn open_each(
     }
     let is_remote = |(location, _): &Place<'_>| !matches!(location, LogLocation::Path(_));
     if places.iter().any(is_remote) {
-        remote::open(global, places, will_read, &mut sources)?;
+        remote::open(context, places, will_read, &mut sources)?;
     }
     Ok(sources)
 }
@@ -124,7 +127,7 @@ fn paths(locations: &[LogLocation]) -> Vec<PathBuf> {
 /// Lists the digests beside the logs of all of them. Events that are looked up have
 /// none.
 pub(super) fn digests(
-    global: &Global,
+    context: &RunContext,
     locations: &[LogLocation],
     window: &TimeWindow,
 ) -> Result<Sources, Failure> {
@@ -132,7 +135,7 @@ pub(super) fn digests(
     let paths = paths(locations);
     sources.add(Box::new(LocalLogs::digests(&paths, window)));
     if has_s3(locations) {
-        remote::digests(global, locations, window, &mut sources)?;
+        remote::digests(context, locations, window, &mut sources)?;
     }
     Ok(sources)
 }
@@ -228,10 +231,10 @@ fn place_of<'a>(places: &'a [LogLocation], key: &str) -> Option<&'a LogLocation>
 
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{Failure, Global, LogLocation, Sources, TimeWindow};
+    use super::{Failure, LogLocation, RunContext, Sources, TimeWindow};
 
     pub(super) fn open(
-        _global: &Global,
+        _context: &RunContext,
         _places: &[super::Place<'_>],
         _will_read: super::WillRead<'_>,
         _sources: &mut Sources,
@@ -240,7 +243,7 @@ mod remote {
     }
 
     pub(super) fn digests(
-        _global: &Global,
+        _context: &RunContext,
         _locations: &[LogLocation],
         _window: &TimeWindow,
         _sources: &mut Sources,
@@ -248,7 +251,7 @@ mod remote {
         Err(without_aws())
     }
 
-    pub(in crate::cli) fn key_source(
+    pub(in crate::app) fn key_source(
         _locations: &[LogLocation],
     ) -> Result<Box<dyn crate::ports::KeySource>, Failure> {
         Err(without_aws())
@@ -270,21 +273,21 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{
-        ALL, Failure, Global, LogLocation, Place, S3Settings, Sources, TimeWindow, Version,
+        ALL, Failure, LogLocation, Place, RunContext, S3Settings, Sources, TimeWindow, Version,
         WillRead, add_to,
     };
+    use crate::app::notices::ListingProgress;
     use crate::aws::{
         Access, Aws, AwsError, LOOKUP_EVERY, LookupLogs, LookupPlace, PublicKeyLookup, S3Location,
         S3Logs, Trouble,
     };
-    use crate::cli::{inputs, progress};
     use crate::config::Role;
     use crate::ports::{KeySource, ListingWatcher};
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     pub(super) fn open(
-        global: &Global,
+        context: &RunContext,
         places: &[Place<'_>],
         will_read: WillRead<'_>,
         sources: &mut Sources,
@@ -312,9 +315,9 @@ mod remote {
                 }
             }
         }
-        let (is_bucket, failed) = list(global, &aws, &buckets, will_read, sources)?;
+        let (is_bucket, failed) = list(context, &aws, &buckets, will_read, sources)?;
         for (window, places) in lookups {
-            let at = (inputs::now(global)?, LOOKUP_EVERY);
+            let at = (context.now, LOOKUP_EVERY);
             sources.add(Box::new(LookupLogs::open(&aws, &places, &window, at)));
         }
         match failed {
@@ -324,7 +327,7 @@ mod remote {
     }
 
     pub(super) fn digests(
-        global: &Global,
+        context: &RunContext,
         locations: &[LogLocation],
         window: &TimeWindow,
         sources: &mut Sources,
@@ -336,7 +339,7 @@ mod remote {
                 buckets.push((bucket, s3(bucket)?.digests(), *window));
             }
         }
-        list(global, &aws, &buckets, ALL, sources)?;
+        list(context, &aws, &buckets, ALL, sources)?;
         Ok(())
     }
 
@@ -349,13 +352,13 @@ mod remote {
     /// Lists buckets, many at a time, and adds them in their order. Tells whether any could
     /// be listed, and what was the matter with the first that could not.
     fn list(
-        global: &Global,
+        context: &RunContext,
         aws: &Aws,
         buckets: &[Bucket<'_>],
         will_read: WillRead<'_>,
         sources: &mut Sources,
     ) -> Result<(bool, Option<AwsError>), Failure> {
-        let progress = progress::Listing::new(global);
+        let progress = context.notices.listing();
         let next = AtomicUsize::new(0);
         let listed: Vec<OnceLock<Result<S3Logs, AwsError>>> =
             buckets.iter().map(|_| OnceLock::new()).collect();
@@ -368,7 +371,7 @@ mod remote {
                             break;
                         };
                         let watcher = Watcher {
-                            progress: &progress,
+                            progress: &*progress,
                             named: &named.url,
                             will_read,
                         };
@@ -378,7 +381,7 @@ mod remote {
                 });
             }
         });
-        progress.finish();
+        drop(progress);
         let (mut is_any, mut failed) = (false, None);
         for ((named, ..), logs) in buckets.iter().zip(listed) {
             match logs.into_inner() {
@@ -401,7 +404,7 @@ mod remote {
 
     /// Shows how far a bucket's listing is, and says what of it will be read.
     struct Watcher<'a> {
-        progress: &'a progress::Listing,
+        progress: &'a dyn ListingProgress,
         named: &'a str,
         will_read: WillRead<'a>,
     }
@@ -417,7 +420,7 @@ mod remote {
     }
 
     /// Who is asked for public keys: CloudTrail, with the access of the first bucket.
-    pub(in crate::cli) fn key_source(
+    pub(in crate::app) fn key_source(
         locations: &[LogLocation],
     ) -> Result<Box<dyn KeySource>, Failure> {
         let mut roles = locations.iter().filter_map(|location| match location {
@@ -443,7 +446,7 @@ mod remote {
     }
 
     /// How an account or a bucket is reached: by a role, in a Region.
-    pub(in crate::cli) fn access(role: &Role, region: Option<&str>) -> Access {
+    pub(in crate::app) fn access(role: &Role, region: Option<&str>) -> Access {
         Access {
             role_arn: role.arn.clone(),
             external_id: role.external_id.clone(),

@@ -9,7 +9,11 @@ use jiff::civil::Date;
 use std::io::{self, Write};
 
 /// Writes a table as Parquet; what could not be read is in the file's metadata.
-pub(super) fn parquet(table: &Table, audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn parquet(table: &Table, audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let not_read = NotRead::of(&audit.coverage.rejects);
     let named = (!not_read.is_empty()).then(|| {
         let key = format!("{}.{NOT_READ}", env!("CARGO_PKG_NAME"));
@@ -19,12 +23,20 @@ pub(super) fn parquet(table: &Table, audit: &Audit, out: &mut dyn Write) -> io::
 }
 
 /// Writes a table as Parquet that leaves nothing unsaid.
-pub(super) fn plain_parquet(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn plain_parquet(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     write(table, Codec::Snappy, out).map_err(io::Error::other)
 }
 
 /// Writes sheets as a workbook; what could not be read is one more.
-pub(super) fn workbook(
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn workbook(
     sheets: impl Into<Vec<Sheet>>,
     audit: &Audit,
     out: &mut dyn Write,
@@ -37,7 +49,8 @@ pub(super) fn workbook(
 
 /// The last day of the window, or of the logs: what a workbook says it was made
 /// on, so that the same question gives the same file.
-pub(super) fn last_day(audit: &Audit) -> Date {
+#[must_use]
+pub fn last_day(audit: &Audit) -> Date {
     let end = audit.window.to.map(|to| to.plus(-1).day());
     end.or_else(|| audit.coverage.span().map(|(_, last)| last.day()))
         .unwrap_or(jiff::civil::date(2000, 1, 1))

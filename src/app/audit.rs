@@ -1,0 +1,301 @@
+//! The audit: logs or a store, read and stitched for a window.
+
+use super::context::{RunContext, lock};
+use super::evidence::{VerifyOptions, Verifying};
+use super::exports::{self, Wants};
+use super::failure::Failure;
+use super::sources;
+use crate::config::{LogLocation, Settings};
+use crate::decode::Reading;
+use crate::local::path_of;
+use crate::model::audit::Audit;
+use crate::model::coverage::{Limits, Rejects};
+use crate::model::event::Place;
+use crate::model::text::Text;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use crate::pipeline::{self, PipelineError, Plan, RawEvents, Unwatched, Watcher};
+use crate::ports::{LogSource, Sources};
+use crate::store::Store;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+/// What a store may lack of the time up to now: it is collected once a day.
+const DAY_SECONDS: i64 = 86_400;
+
+/// An audit that is ready to run.
+pub struct AuditRun<'c> {
+    /// What is read, and how.
+    pub plan: Plan,
+    context: &'c RunContext,
+    /// What log files are held against, where that was asked for.
+    verifying: Option<Verifying>,
+    /// Lines of business units that could not be read.
+    units_rejects: Rejects,
+    logs: Logs<'c>,
+}
+
+/// Where events come from.
+enum Logs<'c> {
+    /// From logs that are read now.
+    Read(Sources),
+    /// From what was kept of them.
+    Kept(&'c Mutex<Store>),
+}
+
+fn of_sessions_that_are_not_kept() -> Failure {
+    Failure::usage("the store keeps the calls of sessions that have to do with Quick or Athena")
+        .hint("give --logs to read all of them")
+}
+
+/// The places that logs of a store are read from again: those that are configured, and
+/// the folders that it was made from.
+fn kept_places(settings: &Settings, store: &Mutex<Store>) -> Result<Vec<LogLocation>, Failure> {
+    let mut store = lock(store);
+    let mut places = sources::canonical(settings.logs.clone());
+    let of_store = store.roots()?;
+    // What a store says is no reason to ask anybody for anything.
+    let folders = of_store.iter().filter(|root| !root.contains("://"));
+    places.extend(folders.map(|root| LogLocation::Path(path_of(root))));
+    Ok(places)
+}
+
+impl<'c> AuditRun<'c> {
+    /// Gathers everything that options and configuration name, for a window.
+    ///
+    /// # Errors
+    ///
+    /// When something that is named cannot be read.
+    pub fn prepare(
+        context: &'c RunContext,
+        window: TimeWindow,
+        wanted: Wants,
+    ) -> Result<Self, Failure> {
+        if let Some(store) = context.store()? {
+            return Self::of_logs(context, Logs::Kept(store), window, wanted);
+        }
+        Self::of_locations(context, &sources::locations(context)?, window, wanted)
+    }
+
+    /// Gathers the same, with log files verified while they are read: then the logs
+    /// themselves are read, and not the store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::prepare`], and when a store is named.
+    pub fn prepare_verifying(
+        context: &'c RunContext,
+        window: TimeWindow,
+        wanted: Wants,
+        against: &VerifyOptions,
+    ) -> Result<Self, Failure> {
+        if context.options.store.is_some() {
+            return Err(
+                Failure::usage("--verify reads log files, and the store keeps none")
+                    .hint("leave --store out; --logs or [[logs]] say where the files are"),
+            );
+        }
+        // What is whose is told from whole paths.
+        let locations = sources::canonical(sources::locations(context)?);
+        let verifying = Verifying::open(context, &locations, &window, against)?;
+        let mut run = Self::of_locations(context, &locations, window, wanted)?;
+        run.verifying = Some(verifying);
+        Ok(run)
+    }
+
+    /// Gathers the same, of logs in these places.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::prepare`].
+    pub fn of_locations(
+        context: &'c RunContext,
+        locations: &[LogLocation],
+        window: TimeWindow,
+        wanted: Wants,
+    ) -> Result<Self, Failure> {
+        let logs = sources::open(context, locations, &window, sources::ALL)?;
+        Self::of_logs(context, Logs::Read(logs), window, wanted)
+    }
+
+    fn of_logs(
+        context: &'c RunContext,
+        logs: Logs<'c>,
+        window: TimeWindow,
+        wanted: Wants,
+    ) -> Result<Self, Failure> {
+        let exports = exports::exports(context, window, wanted)?;
+        let mut topology = context.settings.topology.clone();
+        let units_rejects = exports::add_units(context, exports.bill.as_ref(), &mut topology)?;
+        Ok(Self {
+            plan: Plan {
+                window,
+                topology,
+                threads: context.options.threads,
+                all_sessions: false,
+                limits: Limits::DEFAULT,
+                reading: Reading::Fast,
+                exports,
+                checks: None,
+                part: None,
+            },
+            context,
+            verifying: None,
+            logs,
+            units_rejects,
+        })
+    }
+
+    /// Reads, or remembers, and stitches.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read, or nothing can be done with what was.
+    pub fn run(&self) -> Result<Audit, Failure> {
+        let audit = match &self.logs {
+            Logs::Kept(store) => self.remember(store)?,
+            Logs::Read(logs) => {
+                let all = (0..logs.object_count()).collect();
+                let watcher = self
+                    .context
+                    .notices
+                    .reading(logs, all, logs.listing().bytes);
+                self.read(logs, &*watcher)?
+            }
+        };
+        let inventory = self.plan.checks.as_ref();
+        let inventory = inventory.and_then(|checks| checks.inventory.as_ref());
+        Ok(Audit {
+            units_rejects: self.units_rejects.clone(),
+            inventory_rejects: inventory
+                .map(|known| known.rejects.clone())
+                .unwrap_or_default(),
+            ..audit
+        })
+    }
+
+    /// Reads and stitches once more, unwatched.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`].
+    pub fn run_again(&self) -> Result<Audit, Failure> {
+        match &self.logs {
+            Logs::Kept(store) => self.remember(store),
+            Logs::Read(logs) => Ok(self.read(logs, &Unwatched)?),
+        }
+    }
+
+    /// Returns the store that events come from, and when it was last brought up to date;
+    /// `None` where logs are read.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn kept_in(&self) -> Result<Option<(String, UtcSecond)>, Failure> {
+        let Logs::Kept(store) = &self.logs else {
+            return Ok(None);
+        };
+        let mut store = lock(store);
+        let last = store.last_run()?;
+        Ok(last.map(|last| (store.root().display().to_string(), last)))
+    }
+
+    fn remember(&self, store: &Mutex<Store>) -> Result<Audit, Failure> {
+        let mut store = lock(store);
+        if self.plan.all_sessions {
+            return Err(of_sessions_that_are_not_kept());
+        }
+        let mut remembered = store.remember(&self.plan.window)?;
+        let missing = self.not_collected(&mut store)?;
+        remembered.listing.failed.extend(missing);
+        Ok(pipeline::run_again(&self.plan, remembered)?)
+    }
+
+    /// Reads logs, and verifies them where that was asked for.
+    fn read(&self, logs: &Sources, watcher: &dyn Watcher) -> Result<Audit, PipelineError> {
+        match &self.verifying {
+            Some(verifying) => {
+                let evidence = verifying.evidence(self.context.now);
+                pipeline::run_verifying(&self.plan, logs, &evidence, watcher)
+            }
+            None => pipeline::run(&self.plan, logs, watcher),
+        }
+    }
+
+    /// What of the window was never collected: it is as if its logs could not be read.
+    fn not_collected(&self, store: &mut Store) -> Result<Vec<(Text, String)>, Failure> {
+        let window = &self.plan.window;
+        let place = Text::from(store.root().to_string_lossy());
+        let Some((from, to)) = store.covered()? else {
+            return Ok(vec![(place, "nothing was collected yet".to_owned())]);
+        };
+        let mut missing = Vec::new();
+        let mut add = |from: UtcSecond, to: UtcSecond| {
+            let why = format!(
+                "nothing was collected from {from} to {to}: qs-audit collect --from {from} --to {to}"
+            );
+            missing.push((place.clone(), why));
+        };
+        if let Some(asked) = window.from.filter(|asked| *asked < from) {
+            add(asked, from);
+        }
+        // What has not happened is not missing, nor what a run of this day will bring.
+        let end = window.to.unwrap_or(self.context.now).min(self.context.now);
+        let is_past = window.to.is_some_and(|asked| asked <= self.context.now);
+        let slack = if is_past { 0 } else { DAY_SECONDS };
+        if to.plus(slack) < end {
+            add(to, end);
+        }
+        Ok(missing)
+    }
+
+    /// Returns whether calls of sessions that have nothing to do with Quick or Athena can
+    /// be told.
+    #[must_use]
+    pub fn can_tell_all_sessions(&self) -> bool {
+        matches!(self.logs, Logs::Read(_))
+    }
+
+    /// Returns events as they were logged, read again from where they came from.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn raw_events(&self, audit: &Audit, places: &[Place]) -> Result<RawEvents, Failure> {
+        let store = match &self.logs {
+            Logs::Read(logs) => return Ok(pipeline::raw_events(&self.plan, logs, places)),
+            Logs::Kept(store) => store,
+        };
+        let locations = kept_places(&self.context.settings, store)?;
+        let logs: BTreeSet<u32> = places.iter().map(|place| place.object).collect();
+        let positions: BTreeMap<&str, u32> = logs
+            .iter()
+            .filter_map(|object| Some((&**audit.objects.get(object)?, *object)))
+            .collect();
+        let keys: Vec<String> = positions.keys().map(ToString::to_string).collect();
+        let mut found = RawEvents::default();
+        for source in sources::of_keys(&locations, &keys)? {
+            // Each source has its own positions.
+            let own: BTreeMap<u32, u32> = (0..source.object_count())
+                .filter_map(|object| Some((*positions.get(&*source.key(object))?, object)))
+                .collect();
+            let wanted = places.iter().filter_map(|place| {
+                let object = *own.get(&place.object)?;
+                Some(Place { object, ..*place })
+            });
+            let wanted: Vec<Place> = wanted.collect();
+            let back: BTreeMap<u32, u32> =
+                own.iter().map(|(ours, theirs)| (*theirs, *ours)).collect();
+            let raw = pipeline::raw_events(&self.plan, &*source, &wanted);
+            found.redacted += raw.redacted;
+            found
+                .events
+                .extend(raw.events.into_iter().filter_map(|(place, value)| {
+                    let object = *back.get(&place.object)?;
+                    Some((Place { object, ..place }, value))
+                }));
+        }
+        Ok(found)
+    }
+}

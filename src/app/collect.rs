@@ -1,0 +1,393 @@
+//! `collect`: what is new of logs, statistics and costs is brought into the store.
+
+use super::context::RunContext;
+use super::failure::Failure;
+use super::gather;
+use super::sources;
+use super::stores;
+use super::stretches::Stretches;
+use crate::config::LogLocation;
+use crate::model::coverage::Limits;
+use crate::model::event::Event;
+use crate::model::interest::Interest;
+use crate::model::key::{KeyFacts, LOOKED_UP, is_below};
+use crate::model::text::{Text, digest_id};
+use crate::model::time::{UtcDay, UtcSecond};
+use crate::model::window::TimeWindow;
+use crate::output::human::plural;
+use crate::pipeline::{self, Plan, Watcher};
+use crate::ports::{LogSource, Sources, Version};
+use crate::store::{Entry, ReadObject, Writer};
+use hashbrown::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// Days of events that new ones may belong together with: no role session lives longer
+/// than half a day.
+const RECENT_DAYS: i64 = 3;
+/// The same, when other roles are declared than before.
+const RECENT_DAYS_AFTER_CHANGE: i64 = 31;
+/// Rounds in which sessions of interest lead to further ones.
+const ROUNDS_MAX: usize = 8;
+
+/// How to collect.
+#[derive(Debug, Clone, Copy)]
+pub struct CollectOptions {
+    /// The window that was asked for; else what a first run looks at.
+    pub window: TimeWindow,
+    /// Whether it was asked for: else each place is looked at from where it was left.
+    pub is_asked: bool,
+    /// Wait until nobody else writes to the store.
+    pub wait: bool,
+    /// Objects of one commit.
+    pub commit_every: usize,
+}
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The store's folder.
+    pub root: PathBuf,
+    /// The time that was looked at.
+    pub window: TimeWindow,
+    /// Objects read for the first time, or in a new version.
+    pub objects_read: u64,
+    /// Objects that were read before.
+    pub objects_known: u64,
+    /// Objects read again for calls that are known to matter since.
+    pub objects_again: u64,
+    /// Records in what was read.
+    pub records: u64,
+    /// Records and objects that could not be read.
+    pub rejected: u64,
+    /// Places that were not read or asked for, and why.
+    pub gaps: Vec<(Text, String)>,
+    /// What else was done, in words.
+    pub lines: Vec<String>,
+}
+
+/// Brings what is new into the store.
+///
+/// # Errors
+///
+/// When there is no place for a store, or it cannot be written, or nothing can be listed.
+/// What was kept until then counts.
+pub fn collect(context: &RunContext, options: CollectOptions) -> Result<Collected, Failure> {
+    let Some(root) = stores::root(context) else {
+        return Err(Failure::usage("there is no folder for the store")
+            .hint("name one with --store DIR, or [store] path = \"DIR\" in qs-audit.toml"));
+    };
+    let locations = sources::locations(context)?;
+    if locations.contains(&LogLocation::Path("-".into())) {
+        return Err(Failure::usage("standard input cannot be collected")
+            .hint("what is collected has to be found again: name a file or a folder"));
+    }
+    let holder = format!("process {}, since {}", std::process::id(), context.now);
+    let locations = sources::canonical(locations);
+    let mut writer = Writer::open(&root, &holder, options.wait, context.now)?;
+    let stretches = stretches(context, &mut writer, &locations, options)?;
+    let window = stretches.window();
+    let run = writer.begin(&window)?;
+    let mut done = Collected {
+        root,
+        window,
+        ..Collected::default()
+    };
+    let mut collector = Collector {
+        context,
+        writer: &mut writer,
+        window,
+        batch_objects: options.commit_every,
+        done: &mut done,
+    };
+    collector.logs(&locations, &stretches)?;
+    writer.finish(run, done.objects_read)?;
+    let gathered = gather::gather(context, &mut writer, &window, &mut done);
+    let tidied = writer.tidy(context.settings.store.retention_days)?;
+    drop(writer);
+    gathered?;
+    if tidied.objects_forgotten > 0 {
+        let forgotten = plural(tidied.objects_forgotten, "object");
+        let days = context.settings.store.retention_days;
+        done.lines
+            .push(format!("{forgotten} older than {days} days forgotten"));
+    }
+    Ok(done)
+}
+
+/// What to look at: as asked, else from a little before the end of the last run.
+fn stretches(
+    context: &RunContext,
+    writer: &mut Writer,
+    locations: &[LogLocation],
+    options: CollectOptions,
+) -> Result<Stretches, Failure> {
+    let now = context.now;
+    let usual = TimeWindow {
+        to: Some(options.window.to.unwrap_or(now).min(now)),
+        ..options.window
+    };
+    if options.is_asked {
+        return Ok(Stretches::asked(locations, usual));
+    }
+    let look_back_seconds = i64::from(context.settings.store.look_back_days) * 86_400;
+    Stretches::going_on(locations, writer, (usual, look_back_seconds, now))
+}
+
+struct Collector<'a> {
+    context: &'a RunContext,
+    writer: &'a mut Writer,
+    window: TimeWindow,
+    /// Objects of one commit.
+    batch_objects: usize,
+    done: &'a mut Collected,
+}
+
+/// An object that has to be read.
+struct Wanted {
+    object: u32,
+    key: Text,
+    version: Version,
+    day: Option<jiff::civil::Date>,
+}
+
+/// Objects of one commit, and those of the next.
+struct Objects<'a> {
+    batch: &'a [Wanted],
+    next: &'a [Wanted],
+}
+
+impl Collector<'_> {
+    fn logs(&mut self, locations: &[LogLocation], stretches: &Stretches) -> Result<(), Failure> {
+        let mut logs = self.list(stretches)?;
+        let looked = stretches.looked();
+        let mut failed = logs.listing().failed.clone();
+        // One place may have been looked at in two stretches of time.
+        failed.sort();
+        failed.dedup();
+        // What was listed once and could not be read is tried again.
+        let mut unread = self.writer.unread()?;
+        unread.retain(|key| {
+            let mut places = looked.iter().map(|one| one.place);
+            !key.starts_with(LOOKED_UP)
+                && places.clone().any(|place| is_below(key, place))
+                && !places.any(|place| place == key)
+        });
+        self.writer.note_unlisted(&looked, &failed)?;
+        self.done.gaps.extend(failed.iter().cloned());
+        for source in sources::of_keys(locations, &unread)? {
+            logs.add(source);
+        }
+        let wanted = self.wanted(&logs)?;
+        let plan = self.plan();
+        let objects = wanted.iter().map(|one| one.object).collect();
+        let bytes = wanted.iter().map(|one| one.version.bytes).sum();
+        let watcher = self.context.notices.reading(&logs, objects, Some(bytes));
+        let known = self.writer.interest()?;
+        let mut recent = self.recent(&wanted)?;
+        // Other roles may be declared than before, whether or not there is anything new.
+        let mut interest = pipeline::interest_in(&plan, &recent, known);
+        for (at, batch) in wanted.chunks(self.batch_objects).enumerate() {
+            let next = wanted.chunks(self.batch_objects).nth(at + 1);
+            let objects = Objects {
+                batch,
+                next: next.unwrap_or_default(),
+            };
+            interest = self.batch(&plan, &logs, &objects, (&mut recent, &interest), &*watcher)?;
+        }
+        drop(watcher);
+        self.came_late(&plan, locations, &mut recent, interest)?;
+        self.writer.set_fact("topology", &self.topology())?;
+        // What was read of logs counts, whatever else goes wrong from here on.
+        Ok(self.writer.cover(&looked, &failed)?)
+    }
+
+    /// Lists what is looked at; what is new of it may be on its way at once.
+    fn list(&mut self, stretches: &Stretches) -> Result<Sources, Failure> {
+        let writer = Mutex::new(&mut *self.writer);
+        let seen: Mutex<HashSet<u64>> = Mutex::default();
+        let state = RandomState::new();
+        let is_new = |key: &str, version: &Version| {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            // What cannot be told here is read in its turn, and says so then.
+            seen.insert(state.hash_one(key))
+                && matches!(writer.entry(key, version), Ok(Entry::New | Entry::Changed))
+        };
+        sources::open_each(self.context, &stretches.places(), &is_new)
+    }
+
+    fn plan(&self) -> Plan {
+        Plan {
+            topology: self.context.settings.topology.clone(),
+            threads: self.context.options.threads,
+            limits: Limits::DEFAULT,
+            ..Plan::default()
+        }
+    }
+
+    /// What tells one set of declared roles from another.
+    fn topology(&self) -> String {
+        let topology = &self.context.settings.topology;
+        let consumers = topology
+            .consumers
+            .iter()
+            .flat_map(|consumer| &consumer.roles);
+        let roles = topology.run_as_roles.iter().chain(consumers);
+        let mut spelled: Vec<String> = roles
+            .map(|role| format!("{}/{}", role.account_id, role.name))
+            .collect();
+        spelled.sort();
+        digest_id('t', spelled.iter().map(String::as_str))
+    }
+
+    /// The objects that were not read before, by day of delivery.
+    fn wanted(&mut self, logs: &dyn LogSource) -> Result<Vec<Wanted>, Failure> {
+        let mut wanted = Vec::new();
+        let mut seen: HashSet<Text> = HashSet::new();
+        for object in 0..logs.object_count() {
+            let key = logs.key(object);
+            let Some(version) = logs.version(object) else {
+                return Err(Failure::usage(format!("{key} can be read only once"))
+                    .hint("what is collected has to be found again: name a file or a folder"));
+            };
+            if !seen.insert(key.clone()) {
+                continue;
+            }
+            match self.writer.entry(&key, &version)? {
+                Entry::Read => self.done.objects_known += 1,
+                Entry::New | Entry::Changed => wanted.push(Wanted {
+                    object,
+                    day: KeyFacts::of(&key).delivery_day,
+                    key,
+                    version,
+                }),
+            }
+        }
+        wanted.sort_by_key(|one| (one.day, one.object));
+        Ok(wanted)
+    }
+
+    /// Events kept before that those to be read may belong together with.
+    fn recent(&mut self, wanted: &[Wanted]) -> Result<Vec<Event>, Failure> {
+        let is_same = self
+            .writer
+            .fact("topology")?
+            .is_none_or(|known| known == self.topology());
+        let first = wanted.iter().find_map(|one| one.day);
+        let first = first.map(UtcDay::of);
+        let first = first.or(self.window.from.map(UtcSecond::utc_day));
+        let first = first.unwrap_or(UtcDay::numbered(0));
+        let days = if is_same {
+            (first - RECENT_DAYS, first + RECENT_DAYS)
+        } else {
+            (self.writer.today() - RECENT_DAYS_AFTER_CHANGE, UtcDay::MAX)
+        };
+        Ok(self.writer.events_between(days)?)
+    }
+
+    /// Reads some objects and keeps them; gives the interest that has grown.
+    fn batch(
+        &mut self,
+        plan: &Plan,
+        logs: &dyn LogSource,
+        &Objects { batch, next }: &Objects<'_>,
+        (recent, known): (&mut Vec<Event>, &Interest),
+        watcher: &dyn Watcher,
+    ) -> Result<Interest, Failure> {
+        let objects = |of: &[Wanted]| of.iter().map(|one| one.object).collect::<Vec<u32>>();
+        let asked = (&*objects(batch), &*objects(next));
+        let collected = pipeline::collect(plan, logs, asked, (recent, known), watcher)?;
+        let mut read = Vec::new();
+        for (wanted, object) in batch.iter().zip(collected.objects) {
+            recent.extend(object.events.iter().cloned());
+            self.done.records += object.coverage.records;
+            self.done.rejected += object.coverage.rejects.total();
+            if object.coverage.objects_failed > 0 {
+                let rejects = object.coverage.rejects.iter();
+                let examples = rejects.flat_map(|(_, _, examples)| examples);
+                let first = examples.take(1);
+                let named = first.map(|reject| (reject.object.clone(), reject.detail.clone()));
+                self.done.gaps.extend(named);
+            }
+            read.push(ReadObject {
+                key: wanted.key.clone(),
+                version: wanted.version.clone(),
+                delivery_day: wanted.day,
+                coverage: object.coverage,
+                events: object.events,
+                session_events: object.session_events,
+                marks: object.marks,
+            });
+        }
+        self.done.objects_read += self.writer.commit(read, &collected.interest)?;
+        let last = batch.iter().filter_map(|one| one.day).next_back();
+        if let Some(oldest) = last.map(|day| UtcDay::of(day) - RECENT_DAYS) {
+            recent.retain(|event| oldest <= event.time.utc_day());
+        }
+        Ok(collected.interest)
+    }
+
+    /// Reads objects again in which calls were passed over that are of interest by now.
+    fn came_late(
+        &mut self,
+        plan: &Plan,
+        places: &[LogLocation],
+        recent: &mut Vec<Event>,
+        mut interest: Interest,
+    ) -> Result<(), Failure> {
+        let mut before = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            let mut keys = self.writer.passed_over(&interest)?;
+            // Those were asked for by name, not for who made them.
+            keys.retain(|key| !key.starts_with(LOOKED_UP));
+            let known = keys.len();
+            keys.retain(|key| sources::is_in(places, key));
+            self.note_elsewhere(known - keys.len());
+            // What cannot be read again now, the next run tries.
+            if keys.is_empty() || keys == before {
+                return Ok(());
+            }
+            self.done.objects_again += keys.len() as u64;
+            for keys in keys.chunks(self.batch_objects) {
+                for logs in sources::of_keys(places, keys)? {
+                    let mut again = Vec::new();
+                    for object in 0..logs.object_count() {
+                        let key = logs.key(object);
+                        again.push(Wanted {
+                            object,
+                            version: self.writer.version(&key)?,
+                            day: KeyFacts::of(&key).delivery_day,
+                            key,
+                        });
+                    }
+                    let known = (&mut *recent, &interest);
+                    let before = self.done.objects_read;
+                    let unwatched = &pipeline::Unwatched;
+                    let objects = Objects {
+                        batch: &again,
+                        next: &[],
+                    };
+                    interest = self.batch(plan, &*logs, &objects, known, unwatched)?;
+                    self.done.objects_read = before;
+                }
+            }
+            before = keys;
+        }
+        Ok(())
+    }
+
+    /// Says, once, that objects in other places than this run's hold calls that matter.
+    fn note_elsewhere(&mut self, objects: usize) {
+        const PLACE: &str = "log locations not configured in this run";
+        if objects > 0 && !self.done.gaps.iter().any(|(place, _)| **place == *PLACE) {
+            let objects = plural(objects as u64, "object");
+            let why = format!(
+                "{objects} of earlier runs have calls of sessions found now, and were not read \
+                 again: collect with the --logs or [[logs]] of those objects"
+            );
+            self.done.gaps.push((PLACE.into(), why));
+        }
+    }
+}

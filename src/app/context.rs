@@ -1,0 +1,138 @@
+//! What one run has: the time it takes for now, its configuration, its options, its store.
+
+use super::failure::Failure;
+use super::notices::Notices;
+use super::rule_sets::rule_set;
+use super::stores;
+use crate::config::Settings;
+use crate::model::bill::{ChargeCategory, CostMetric};
+use crate::model::money::TerabyteBase;
+use crate::model::time::UtcSecond;
+use crate::store::Store;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// The configuration that is used where none is named.
+pub const CONFIG_FILE: &str = "qs-audit.toml";
+
+/// What is asked of a run, beside its configuration.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// The configuration; [`CONFIG_FILE`] in the working folder, if it is there, where none
+    /// is named.
+    pub config: Option<PathBuf>,
+    /// Logs to read instead of the store or the configured ones: folders, files,
+    /// `s3://bucket/prefix`, or `-` for standard input.
+    pub logs: Vec<String>,
+    /// The folder of the store, instead of the configured one.
+    pub store: Option<PathBuf>,
+    /// Pay for requests to the buckets among `logs`.
+    pub requester_pays: bool,
+    /// Threads that read; 0 means one for each processor.
+    pub threads: usize,
+    /// What is read besides logs.
+    pub money: MoneyOptions,
+}
+
+/// Query statistics, bill and business units, instead of the configured ones.
+#[derive(Debug, Clone, Default)]
+pub struct MoneyOptions {
+    /// Files or folders of query statistics.
+    pub executions: Vec<PathBuf>,
+    /// Files or folders of the bill.
+    pub costs: Vec<PathBuf>,
+    /// Which of the bill's amounts.
+    pub metric: CostMetric,
+    /// Charges besides use that are shown, too.
+    pub included: BTreeSet<ChargeCategory>,
+    /// Files of business units.
+    pub business_units: Vec<PathBuf>,
+    /// How a billed terabyte is counted, instead of as configured.
+    pub terabyte: Option<TerabyteBase>,
+}
+
+/// One run. The clock is read once, by whoever makes it; the store is opened once.
+pub struct RunContext {
+    /// The time that is taken for now.
+    pub now: UtcSecond,
+    /// The configuration.
+    pub settings: Settings,
+    /// What was asked.
+    pub options: RunOptions,
+    /// Who hears how the run goes.
+    pub notices: Box<dyn Notices>,
+    store: OnceLock<Option<Mutex<Store>>>,
+}
+
+impl RunContext {
+    /// Starts a run with the configuration that the options name, if there is one, with
+    /// every option of every rule checked: a typo is an error whatever is done.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration cannot be read, or is wrong.
+    pub fn open(
+        options: RunOptions,
+        now: UtcSecond,
+        notices: Box<dyn Notices>,
+    ) -> Result<Self, Failure> {
+        let settings = settings(options.config.as_deref())?;
+        Ok(Self::with(settings, options, now, notices))
+    }
+
+    /// Starts a run with a configuration.
+    #[must_use]
+    pub fn with(
+        settings: Settings,
+        options: RunOptions,
+        now: UtcSecond,
+        notices: Box<dyn Notices>,
+    ) -> Self {
+        Self {
+            now,
+            settings,
+            options,
+            notices,
+            store: OnceLock::new(),
+        }
+    }
+
+    /// Returns the store that the run reads: the one there is, unless logs are named. It is
+    /// opened at the first call.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened, or is named and not there.
+    pub fn store(&self) -> Result<Option<&Mutex<Store>>, Failure> {
+        if let Some(store) = self.store.get() {
+            return Ok(store.as_ref());
+        }
+        let store = stores::in_use(self)?.map(Mutex::new);
+        Ok(self.store.get_or_init(|| store).as_ref())
+    }
+
+    /// Returns the store, locked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::store`].
+    pub(super) fn locked_store(&self) -> Result<Option<MutexGuard<'_, Store>>, Failure> {
+        Ok(self.store()?.map(lock))
+    }
+}
+
+/// Locks a store. That a thread panicked with it changes nothing: it is only read.
+pub(super) fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn settings(named: Option<&Path>) -> Result<Settings, Failure> {
+    let settings = match named {
+        Some(path) => Settings::load(path)?,
+        None if Path::new(CONFIG_FILE).exists() => Settings::load(Path::new(CONFIG_FILE))?,
+        None => return Ok(Settings::default()),
+    };
+    rule_set(&settings, &BTreeSet::new())?;
+    Ok(settings)
+}

@@ -1,0 +1,539 @@
+//! `doctor`: what can be seen, what cannot, and what mends it.
+
+use super::context::RunContext;
+use super::failure::Failure;
+use super::sources;
+use super::stores;
+use crate::config::{LogLocation, Settings};
+use crate::model::ids::AccountId;
+use crate::model::key::KeyFacts;
+use crate::model::time::UtcSecond;
+use crate::model::window::TimeWindow;
+use crate::output::human::{duration, plural};
+use crate::pipeline::{self, Plan, Unwatched};
+use crate::ports::{LogSource, Sources};
+use std::collections::BTreeMap;
+
+/// How far back logs are looked for where no window is asked for.
+pub const LOOK_BACK_SECONDS: i64 = 2 * 86_400;
+/// Trails deliver within minutes, and hardly any account is still for a whole day.
+const SILENCE_SECONDS: u64 = 86_400;
+
+/// How a check went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// All is well.
+    Good,
+    /// Something is amiss.
+    Failed,
+    /// It was not asked for.
+    Skipped,
+}
+
+impl Health {
+    /// Returns the word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// One line: of what, what was checked, how it went, what mends it.
+#[derive(Debug)]
+pub struct Line {
+    /// An account, with its name; or what else was looked at.
+    pub of: String,
+    /// What was checked.
+    pub check: &'static str,
+    /// How it went.
+    pub health: Health,
+    /// What was found.
+    pub detail: String,
+    /// A command, or a permission.
+    pub mend: Option<String>,
+}
+
+impl Line {
+    pub(super) fn good(of: &str, check: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(of, check, Health::Good, detail.into())
+    }
+
+    pub(super) fn skipped(of: &str, check: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(of, check, Health::Skipped, detail.into())
+    }
+
+    pub(super) fn failed(
+        of: &str,
+        check: &'static str,
+        detail: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        let mut line = Self::new(of, check, Health::Failed, detail.into());
+        line.mend = Some(mend.into());
+        line
+    }
+
+    fn new(of: &str, check: &'static str, health: Health, detail: String) -> Self {
+        Self {
+            of: of.to_owned(),
+            check,
+            health,
+            detail,
+            mend: None,
+        }
+    }
+}
+
+/// Looks at everything that the configuration names.
+///
+/// # Errors
+///
+/// When nothing can be looked at: no credentials, or a store that cannot be opened.
+pub fn look(context: &RunContext, window: &TimeWindow) -> Result<Vec<Line>, Failure> {
+    let mut lines = Vec::new();
+    configuration(&context.settings, &mut lines);
+    let seen = logs(context, window, &mut lines)?;
+    let accounts = accounts(&context.settings, &seen);
+    for (account, label) in &accounts {
+        lines.push(of_account(account, label, &seen, context.now));
+    }
+    remote::look(context, &accounts, &mut lines)?;
+    store(context, &mut lines)?;
+    Ok(lines)
+}
+
+fn configuration(settings: &Settings, lines: &mut Vec<Line>) {
+    let topology = &settings.topology;
+    if topology.hub_account_id.is_none() {
+        let mend = "run `qs-audit init`, which writes what the logs show";
+        let detail = "no [hub] and no [[consumers]] are declared";
+        lines.push(Line::failed("configuration", "topology", detail, mend));
+        return;
+    }
+    let roles = topology.run_as_roles.len() as u64;
+    let consumers = topology.consumers.len() as u64;
+    let detail = format!(
+        "{} of the hub, {}",
+        plural(roles, "role"),
+        plural(consumers, "consumer")
+    );
+    lines.push(Line::good("configuration", "topology", detail));
+}
+
+/// What logs of the last days have of an account.
+#[derive(Debug, Default)]
+struct Seen {
+    objects: u64,
+    last_event_at: Option<UtcSecond>,
+    is_looked_up: bool,
+}
+
+/// Lists every location, and reads the last object of each account.
+fn logs(
+    context: &RunContext,
+    window: &TimeWindow,
+    lines: &mut Vec<Line>,
+) -> Result<BTreeMap<String, Seen>, Failure> {
+    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+    let locations = match sources::locations(context) {
+        Ok(locations) => locations,
+        Err(failure) => {
+            let mend = "add [[logs]] to qs-audit.toml, or give --logs";
+            lines.push(Line::failed("logs", "list", &*failure.message, mend));
+            return Ok(seen);
+        }
+    };
+    for location in &locations {
+        let name = sources::roots(location).join(", ");
+        if let LogLocation::LookupEvents { account_id, .. } = location {
+            let detail = "looked up by event name when it is read";
+            lines.push(Line::skipped(&name, "list", detail));
+            seen.entry(account_id.to_string()).or_default().is_looked_up = true;
+            continue;
+        }
+        let listed = match sources::open(
+            context,
+            std::slice::from_ref(location),
+            window,
+            sources::NONE,
+        ) {
+            Ok(listed) => listed,
+            Err(failure) => {
+                lines.push(Line::failed(
+                    &name,
+                    "list",
+                    &*failure.message,
+                    failure.hint.as_deref().unwrap_or_default(),
+                ));
+                continue;
+            }
+        };
+        for (place, why) in &listed.listing().failed {
+            lines.push(Line::failed(
+                place,
+                "list",
+                why,
+                "grant what the message names",
+            ));
+        }
+        of_location(&name, location, (&listed, &mut seen, lines))?;
+    }
+    Ok(seen)
+}
+
+/// Counts the objects of a location by account, and reads the last one of each account
+/// and Region.
+fn of_location(
+    name: &str,
+    location: &LogLocation,
+    (listed, seen, lines): (&dyn LogSource, &mut BTreeMap<String, Seen>, &mut Vec<Line>),
+) -> Result<(), Failure> {
+    let objects = u64::from(listed.object_count());
+    let detail = format!("{} of the last days", plural(objects, "object"));
+    lines.push(Line::good(name, "list", detail));
+    // By account and Region: the name of the last file, and which object it is.
+    let mut last: BTreeMap<(String, String), (String, u32)> = BTreeMap::new();
+    for object in 0..listed.object_count() {
+        let key = listed.key(object);
+        let account = KeyFacts::account_of(&key).unwrap_or("unknown").to_owned();
+        seen.entry(account.clone()).or_default().objects += 1;
+        // Names of files begin with account, Region and the time of delivery.
+        let file = key.rsplit('/').next().unwrap_or_default();
+        let mut parts = file.split('_').skip(2).map(str::to_owned);
+        let region = parts.next().unwrap_or_default();
+        let delivered = parts.next().unwrap_or_default();
+        let newest = last.entry((account, region)).or_default();
+        *newest = newest.clone().max((delivered, object));
+    }
+    let keys: Vec<String> = last
+        .values()
+        .map(|(_, object)| listed.key(*object).to_string())
+        .collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut some = Sources::default();
+    for source in sources::of_keys(std::slice::from_ref(location), &keys)? {
+        some.add(source);
+    }
+    let audit = pipeline::run(&Plan::default(), &some, &Unwatched)?;
+    for ((account, ..), sighting) in &audit.coverage.seen {
+        let known = seen.entry(account.to_string()).or_default();
+        known.last_event_at = known.last_event_at.max(Some(sighting.last));
+    }
+    let mut unread = audit.coverage.rejects.iter();
+    match unread.next() {
+        None => lines.push(Line::good(
+            name,
+            "read",
+            plural(keys.len() as u64, "object"),
+        )),
+        Some((_, _, examples)) => {
+            let detail = examples
+                .first()
+                .map(|one| format!("{}: {}", one.object, one.detail));
+            let mend = "allow s3:GetObject, and kms:Decrypt on the key where it is encrypted";
+            lines.push(Line::failed(name, "read", detail.unwrap_or_default(), mend));
+        }
+    }
+    Ok(())
+}
+
+/// The declared accounts, else those seen: id, and how people know it.
+fn accounts(settings: &Settings, seen: &BTreeMap<String, Seen>) -> Vec<(AccountId, String)> {
+    let topology = &settings.topology;
+    let mut accounts: Vec<(AccountId, String)> = Vec::new();
+    if let Some(hub) = &topology.hub_account_id {
+        accounts.push((hub.clone(), format!("{hub} (hub)")));
+    }
+    for consumer in &topology.consumers {
+        let label = format!("{} ({})", consumer.account_id, consumer.name);
+        accounts.push((consumer.account_id.clone(), label));
+    }
+    if accounts.is_empty() {
+        let found = seen.keys().filter(|account| *account != "unknown");
+        accounts.extend(found.map(|account| (account.as_str().into(), account.clone())));
+    }
+    accounts
+}
+
+fn of_account(account: &str, label: &str, seen: &BTreeMap<String, Seen>, now: UtcSecond) -> Line {
+    let mend = "see that its trail is on and writes to a place that [[logs]] names";
+    let Some(seen) = seen.get(account) else {
+        return Line::failed(label, "events", "no logs of the last days", mend);
+    };
+    if seen.is_looked_up && seen.objects == 0 {
+        return Line::skipped(label, "events", "looked up by event name when it is read");
+    }
+    let Some(last) = seen.last_event_at else {
+        let detail = format!(
+            "{}, and no event in the last one",
+            plural(seen.objects, "object")
+        );
+        return Line::failed(label, "events", detail, mend);
+    };
+    let ago = last.distance(now);
+    let detail = format!("the last event is of {last}, {} ago", duration(ago));
+    if last < now && SILENCE_SECONDS < ago {
+        return Line::failed(label, "events", detail, mend);
+    }
+    Line::good(label, "events", detail)
+}
+
+fn store(context: &RunContext, lines: &mut Vec<Line>) -> Result<(), Failure> {
+    let now = context.now;
+    let Some(root) = stores::root(context) else {
+        lines.push(Line::skipped("store", "store", "there is no folder for it"));
+        return Ok(());
+    };
+    let place = root.display().to_string();
+    let Some(mut store) = crate::store::Store::open(&root)? else {
+        lines.push(Line::skipped(
+            "store",
+            "store",
+            format!("none yet in {place}"),
+        ));
+        return Ok(());
+    };
+    lines.push(match store.last_run()? {
+        Some(last) => {
+            let ago = duration(last.distance(now));
+            Line::good("store", "store", format!("{place}, collected {ago} ago"))
+        }
+        None => Line::failed(
+            "store",
+            "store",
+            format!("{place}: no run has collected to its end"),
+            "qs-audit collect",
+        ),
+    });
+    Ok(())
+}
+
+#[cfg(not(feature = "aws"))]
+mod remote {
+    use super::{AccountId, Failure, Line, RunContext};
+
+    #[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
+    pub(super) fn look(
+        _context: &RunContext,
+        _accounts: &[(AccountId, String)],
+        lines: &mut Vec<Line>,
+    ) -> Result<(), Failure> {
+        lines.push(Line::skipped(
+            "AWS",
+            "access",
+            "this program was built without it",
+        ));
+        Ok(())
+    }
+}
+
+#[cfg(feature = "aws")]
+mod remote {
+    use super::{
+        AccountId, Failure, Line, RunContext, SILENCE_SECONDS, UtcSecond, duration, plural,
+    };
+    use crate::app::sources::access;
+    use crate::aws::{Aws, AwsError, CostQuestion, Trail, Trouble};
+    use crate::config::LogLocation;
+    use std::collections::BTreeSet;
+
+    /// An id that no query execution has: asking for it costs nothing.
+    const NO_EXECUTION: &str = "00000000-0000-4000-8000-000000000000";
+
+    pub(super) fn look(
+        context: &RunContext,
+        accounts: &[(AccountId, String)],
+        lines: &mut Vec<Line>,
+    ) -> Result<(), Failure> {
+        let (settings, now) = (&context.settings, context.now);
+        let has_remote = settings
+            .logs
+            .iter()
+            .any(|one| !matches!(one, LogLocation::Path(_)));
+        let asks = &settings.aws;
+        let has_role = asks.audit_role_arn.is_some() || asks.payer_role_arn.is_some();
+        if !has_remote && !has_role && !asks.costs {
+            let detail = "not configured: no s3 logs, no [aws] audit_role_arn";
+            lines.push(Line::skipped("AWS", "access", detail));
+            return Ok(());
+        }
+        let aws = Aws::new()?;
+        let region = aws.region().map(str::to_owned);
+        let own = aws.own_account()?;
+        let roles = settings.audit_roles(BTreeSet::new());
+        for (account, label) in accounts {
+            let Some(role) = roles.of(account) else {
+                let mend = "declare it under [[consumers]]; `qs-audit init` writes the accounts found in the logs";
+                let detail = "not declared, so doctor assumes no role there (collect does where AWS Organizations \
+                              lists the account)";
+                lines.push(Line::failed(label, "access", detail, mend));
+                continue;
+            };
+            if !role.is_of(account, &own) {
+                let mend = "name its role: [aws] audit_role_arn, or audit_role_arn of the consumer";
+                let detail = format!("nobody may ask about it: the credentials are of {own}");
+                lines.push(Line::failed(label, "access", detail, mend));
+                continue;
+            }
+            let access = access(&role, region.as_deref());
+            match aws.trails(&access, label) {
+                Ok(trails) => of_trails(label, &trails, now, lines),
+                Err(error) if error.kind == Trouble::Credentials => return Err(error.into()),
+                Err(error) => lines.push(refused(label, "trail", error)),
+            }
+            let ids = [NO_EXECUTION.to_owned()];
+            lines.push(match aws.executions(&access, label, &ids) {
+                Ok(_) => Line::good(label, "statistics", "Athena answers"),
+                Err(error) => refused(label, "statistics", error),
+            });
+        }
+        let hub = settings.topology.hub_account_id.as_ref();
+        let role = hub.and_then(|hub| roles.of(hub).filter(|role| role.is_of(hub, &own)));
+        if let (Some(hub), Some(role)) = (hub, role) {
+            let access = access(&role, region.as_deref());
+            let label = format!("{hub} (hub)");
+            lines.push(match aws.data_sources(&access, hub) {
+                Ok(_) => Line::good(&label, "data sources", "Quick lists them"),
+                Err(error) => refused(&label, "data sources", error),
+            });
+        }
+        costs(context, &aws, lines);
+        Ok(())
+    }
+
+    fn refused(label: &str, check: &'static str, error: AwsError) -> Line {
+        let mend = match (error.kind, error.message.rsplit_once("; allow ")) {
+            (Trouble::Denied, Some((_, action))) => format!("allow {action} to the role that asks"),
+            (Trouble::Absent, _) => "see that the name is right, and that it is there".to_owned(),
+            _ => "see that the role can be assumed, and that AWS can be reached".to_owned(),
+        };
+        Line::failed(label, check, error.message, mend)
+    }
+
+    fn of_trails(label: &str, trails: &[Trail], now: UtcSecond, lines: &mut Vec<Line>) {
+        let best = trails.iter().max_by_key(|trail| {
+            (
+                trail.is_logging,
+                trail.is_multi_region,
+                trail.has_management_events,
+            )
+        });
+        let Some(trail) = best else {
+            let mend = "aws cloudtrail create-trail --name qs-audit --s3-bucket-name BUCKET \
+                        --is-multi-region-trail --enable-log-file-validation && \
+                        aws cloudtrail start-logging --name qs-audit";
+            lines.push(Line::failed(label, "trail", "no trail logs it", mend));
+            return;
+        };
+        let name = &trail.name;
+        for refusal in &trail.refused {
+            let action = refusal
+                .rsplit_once("; allow ")
+                .map_or("", |(_, action)| action);
+            let mend = format!("allow {action} to the role that asks");
+            lines.push(Line::failed(label, "trail", refusal, mend));
+        }
+        let mut check = |is_well: bool, good: &str, bad: &str, mend: &str| {
+            lines.push(if is_well {
+                Line::good(label, "trail", format!("{name} {good}"))
+            } else {
+                let mend = format!("aws cloudtrail {mend}");
+                Line::failed(label, "trail", format!("{name} {bad}"), mend)
+            });
+        };
+        if let Some(is_on) = trail.is_logging {
+            check(
+                is_on,
+                "is on",
+                "is off",
+                &format!("start-logging --name {name}"),
+            );
+        }
+        check(
+            trail.is_multi_region,
+            "logs all Regions",
+            "logs one Region only",
+            &format!("update-trail --name {name} --is-multi-region-trail"),
+        );
+        check(
+            trail.has_global_events,
+            "has the events of global services",
+            "leaves out events of global services, STS among them",
+            &format!("update-trail --name {name} --include-global-service-events"),
+        );
+        check(
+            trail.has_digests,
+            "writes digests",
+            "writes no digests: nobody can tell whether logs were changed",
+            &format!("update-trail --name {name} --enable-log-file-validation"),
+        );
+        if let Some(has_all) = trail.has_management_events {
+            check(
+                has_all,
+                "logs all management events",
+                "leaves out management events",
+                &format!(
+                    "get-event-selectors --trail-name {name} shows them: add one with \
+                     ReadWriteType All and IncludeManagementEvents true, and keep the others"
+                ),
+            );
+        }
+        delivery(label, trail, now, lines);
+    }
+
+    /// Whether a trail delivers.
+    fn delivery(label: &str, trail: &Trail, now: UtcSecond, lines: &mut Vec<Line>) {
+        let name = &trail.name;
+        if let Some(said) = &trail.delivery_error {
+            let mend = format!("let CloudTrail write to {}", trail.bucket);
+            lines.push(Line::failed(
+                label,
+                "trail",
+                format!("{name} cannot deliver: {said}"),
+                mend,
+            ));
+        }
+        if let Some(last) = trail.last_delivery_at
+            && last < now
+            && SILENCE_SECONDS < last.distance(now)
+        {
+            let detail = format!("{name} last delivered {} ago", duration(last.distance(now)));
+            let mend = format!("see what `aws cloudtrail get-trail-status --name {name}` says");
+            lines.push(Line::failed(label, "trail", detail, mend));
+        }
+    }
+
+    /// One paid request, where the configuration says that Cost Explorer may be asked.
+    fn costs(context: &RunContext, aws: &Aws, lines: &mut Vec<Line>) {
+        let (settings, now) = (&context.settings, context.now);
+        let asks = &settings.aws;
+        let yesterday = (now.utc_day() - 1).date();
+        let days = yesterday.map(|yesterday| (yesterday, now.day()));
+        let (true, Some(days)) = (asks.costs, days) else {
+            let detail = "Cost Explorer is not asked: [aws] costs = true; a page costs $0.01";
+            lines.push(Line::skipped("AWS", "costs", detail));
+            return;
+        };
+        let access = access(&asks.payer_role(), None);
+        let question = CostQuestion::AthenaByUsageType;
+        context
+            .notices
+            .note("asking Cost Explorer: 1 paid request ($0.01)");
+        lines.push(match aws.costs(&access, question, days, &mut |_, _| {}) {
+            Ok(pages) => {
+                let detail = format!(
+                    "Cost Explorer answers ({})",
+                    plural(pages as u64, "paid request")
+                );
+                Line::good("AWS", "costs", detail)
+            }
+            Err(error) => refused("AWS", "costs", error),
+        });
+    }
+}

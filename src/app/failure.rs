@@ -1,0 +1,167 @@
+//! Why a run did not do what it was asked: what, where, what next.
+
+#[cfg(feature = "aws")]
+use crate::aws::{AwsError, Trouble};
+use crate::config::ConfigError;
+use crate::local::LocalLogsError;
+use crate::pipeline::PipelineError;
+use crate::store::StoreError;
+use std::io;
+
+/// Whose doing a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// How the run was asked for: options, configuration, or what they name.
+    Asked,
+    /// This program, or the machine or service that it needs.
+    Internal,
+    /// Whoever reads the output has seen enough: that is no failure.
+    OutputClosed,
+}
+
+/// Why a run did not do what it was asked.
+#[derive(Debug)]
+pub struct Failure {
+    /// Whose doing it is.
+    pub cause: Cause,
+    /// What happened, and where.
+    pub message: String,
+    /// What to do next, where anybody knows.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// Makes a failure that whoever asked can put right.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Cause::Asked, message.into())
+    }
+
+    /// Makes a failure of the program or the machine.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Cause::Internal, message.into())
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn new(cause: Cause, message: String) -> Self {
+        Self {
+            cause,
+            message,
+            hint: None,
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let hint = match &error {
+            ConfigError::Unreadable { .. } => {
+                "give the configuration with --config FILE, or leave it out: \
+                 roles and accounts are then discovered from the logs"
+            }
+            ConfigError::Syntax { .. } | ConfigError::Value { .. } => {
+                "README.md lists every key; unknown keys are errors so that a typo cannot hide"
+            }
+        };
+        Self::usage(error.to_string()).hint(hint)
+    }
+}
+
+#[cfg(feature = "aws")]
+impl From<AwsError> for Failure {
+    fn from(error: AwsError) -> Self {
+        let hint = match error.kind {
+            Trouble::Credentials => "`aws sts get-caller-identity` shows who you are to AWS",
+            Trouble::Denied => "docs/iam-policy.json has every permission that is needed",
+            Trouble::Absent => "`aws s3 ls` lists the buckets that you may see",
+            Trouble::OtherRegion => "write the bucket's Region into [[logs]] region",
+            Trouble::Throttled | Trouble::Unreachable => "try again, or see `qs-audit doctor`",
+            Trouble::Other => "`qs-audit doctor` looks at every account",
+        };
+        let failure = match error.kind {
+            // It may well work a little later.
+            Trouble::Throttled | Trouble::Unreachable => Self::internal(error.to_string()),
+            // What AWS refuses is a matter of how the run was set up.
+            _ => Self::usage(error.to_string()),
+        };
+        failure.hint(hint)
+    }
+}
+
+impl From<LocalLogsError> for Failure {
+    fn from(error: LocalLogsError) -> Self {
+        match error {
+            LocalLogsError::Unopenable { .. } => Self::usage(error.to_string())
+                .hint("--logs takes a folder, a file, or - for standard input"),
+            LocalLogsError::StandardInput(_) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<PipelineError> for Failure {
+    fn from(error: PipelineError) -> Self {
+        let hint = match &error {
+            PipelineError::Threads { .. } => Some("try a smaller --threads"),
+            PipelineError::Unaccounted { .. } | PipelineError::Attribution(_) => None,
+        };
+        let failure = Self::internal(error.to_string());
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // Whoever reads the output has seen enough: that is no failure.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Cause::OutputClosed, String::new());
+        }
+        Self::internal(format!("cannot write the output: {error}"))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let failure = match &error {
+            StoreError::Newer { .. }
+            | StoreError::Older { .. }
+            | StoreError::Locked { .. }
+            | StoreError::Foreign { .. }
+            | StoreError::Planted { .. }
+            | StoreError::ForeignLedger { .. } => Self::usage(error.to_string()),
+            _ => Self::internal(error.to_string()),
+        };
+        match error {
+            StoreError::Newer { .. } => {
+                failure.hint("use the program that wrote it, or a later one")
+            }
+            StoreError::Older { .. } => {
+                failure.hint("qs-audit collect brings it up to date; what it holds is kept")
+            }
+            StoreError::Foreign { .. } => {
+                failure.hint("name a folder that is empty or not there yet: --store DIR")
+            }
+            StoreError::Planted { .. } | StoreError::ForeignLedger { .. } => failure.hint(
+                "another program or user may have changed the store: find out why before you use \
+                 it; then restore it from a backup, or move it away and collect again (query \
+                 statistics and Cost Explorer pages in it are lost)",
+            ),
+            StoreError::Locked { .. } => failure.hint("--wait waits until it is done"),
+            StoreError::Segment { .. } => failure.hint(
+                "the file was changed or damaged: restore it, or remove the store's folder and \
+                 collect again",
+            ),
+            StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                failure.hint("make room and run it again: what was kept so far counts")
+            }
+            _ => failure.hint("what was kept so far counts; run it again once this is mended"),
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! `init`: a first configuration, from what the logs and AWS show.
+
+use super::context::{CONFIG_FILE, RunContext, RunOptions};
+use super::failure::Failure;
+use crate::config::Settings;
+use crate::model::audit::Audit;
+use crate::model::chain::ChainPath;
+use crate::model::identity::RoleName;
+use crate::model::ids::{AccountId, DataSourceArn};
+use crate::model::text::Text;
+use crate::model::topology::Unit;
+use crate::output::human::{plural, safe};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Where a query runs that names no work group (facts.md 4.1).
+const DEFAULT_WORK_GROUP: &str = "primary";
+
+/// What is known of a consumer.
+#[derive(Debug, Default)]
+struct Found {
+    roles: BTreeSet<RoleName>,
+    work_groups: BTreeSet<Text>,
+    data_sources: BTreeSet<DataSourceArn>,
+    chains: u64,
+}
+
+/// A configuration as it may be written.
+#[derive(Debug)]
+pub struct Draft {
+    /// The text of the file.
+    pub text: String,
+    /// Roles of the hub that were found.
+    pub hub_roles: u64,
+    /// Consumers that are declared.
+    pub consumers: u64,
+    /// Roles, data sources and consumers that cannot be declared: logs may say anything.
+    pub left_out: u64,
+}
+
+/// Names and business units of accounts, from AWS Organizations.
+///
+/// # Errors
+///
+/// When AWS does not answer, or the program was built without it.
+pub fn ask_aws() -> Result<BTreeMap<AccountId, Unit>, Failure> {
+    let mut units = BTreeMap::new();
+    remote::ask(&mut units)?;
+    Ok(units)
+}
+
+/// Writes down what an audit and `units` show, for the configuration of `path`.
+///
+/// # Errors
+///
+/// When it would make no configuration.
+pub fn draft(
+    context: &RunContext,
+    audit: &Audit,
+    units: &BTreeMap<AccountId, Unit>,
+    path: &Path,
+) -> Result<Draft, Failure> {
+    let found = text(&context.options, audit, &consumers(audit), units);
+    // What is written has to be read again.
+    Settings::parse(&found.text, path).map_err(|error| {
+        Failure::internal(format!("what was found makes no configuration: {error}"))
+    })?;
+    Ok(Draft {
+        text: found.text,
+        hub_roles: audit.roles.run_as.len() as u64,
+        consumers: found.consumers,
+        left_out: found.left_out,
+    })
+}
+
+fn consumers(audit: &Audit) -> BTreeMap<AccountId, Found> {
+    let mut consumers: BTreeMap<AccountId, Found> = BTreeMap::new();
+    for role in &audit.roles.consumer {
+        let found = consumers.entry(role.account_id.clone()).or_default();
+        found.roles.insert(role.clone());
+    }
+    let quick = audit
+        .chains
+        .iter()
+        .filter(|chain| chain.path == ChainPath::QuickRoleChain);
+    for chain in quick {
+        let Some(account) = &chain.consumer_account_id else {
+            continue;
+        };
+        let found = consumers.entry(account.clone()).or_default();
+        found.chains += 1;
+        found.data_sources.extend(chain.data_source_arn.clone());
+        let groups = chain.queries.iter().map(|query| {
+            let named = query.work_group.clone();
+            named.unwrap_or_else(|| DEFAULT_WORK_GROUP.into())
+        });
+        found.work_groups.extend(groups);
+    }
+    consumers
+}
+
+/// The account that most of Role A's roles are in.
+fn hub(audit: &Audit) -> Option<AccountId> {
+    let mut counts: BTreeMap<&AccountId, u64> = BTreeMap::new();
+    for chain in &audit.chains {
+        if let Some(hub) = chain
+            .hub_account_id
+            .as_ref()
+            .filter(|hub| hub.is_well_formed())
+        {
+            *counts.entry(hub).or_default() += 1;
+        }
+    }
+    let in_chains = counts.into_iter().max_by_key(|(_, count)| *count);
+    let declared = audit.roles.run_as.first().map(|role| &role.account_id);
+    let declared = declared.filter(|hub| hub.is_well_formed());
+    in_chains.map(|(hub, _)| hub).or(declared).cloned()
+}
+
+/// A configuration as it will be written.
+struct Declarations {
+    text: String,
+    consumers: u64,
+    /// Roles, data sources and consumers that cannot be declared: logs may say anything.
+    left_out: u64,
+}
+
+fn text(
+    options: &RunOptions,
+    audit: &Audit,
+    consumers: &BTreeMap<AccountId, Found>,
+    units: &BTreeMap<AccountId, Unit>,
+) -> Declarations {
+    let mut found = Declarations {
+        text: String::from(
+            "# What qs-audit takes for declared. It was found in logs: whatever is in here and\n\
+             # should not be there will never be a finding, and `collect` assumes the audit role in\n\
+             # every account declared here. Read it through.\n\n",
+        ),
+        consumers: 0,
+        left_out: 0,
+    };
+    let hub = hub(audit);
+    if let Some(hub) = &hub {
+        found.text +=
+            "# The account that Quick is in, and the roles it assumes there (Role A).\n[hub]\n";
+        let _ = writeln!(found.text, "account_id = {}", quoted(hub));
+        let roles = audit.roles.run_as.iter();
+        let roles: Vec<&RoleName> = roles.filter(|role| role.account_id == *hub).collect();
+        let sound: Vec<&RoleName> = roles
+            .iter()
+            .copied()
+            .filter(|role| is_role_name(role))
+            .collect();
+        found.left_out += (roles.len() - sound.len()) as u64;
+        list(&mut found.text, "run_as_roles", sound.into_iter().map(arn));
+    } else {
+        found.text += "# No role chain of Quick was found. Declare the account that Quick is in:\n\
+                       # [hub]\n# account_id = \"111122223333\"\n\
+                       # run_as_roles = [\"arn:aws:iam::111122223333:role/ROLE_A\"]\n\n";
+    }
+    let mut names = BTreeSet::new();
+    for (account, consumer) in consumers {
+        if hub.as_ref() == Some(account) {
+            continue;
+        }
+        let unit = units.get(account);
+        let name = unit.and_then(|unit| unit.account_name.as_deref());
+        // Names of accounts need not be unique; those of consumers are.
+        let name = match name {
+            Some(name) if names.insert(name) => name.to_owned(),
+            Some(name) => format!("{name} {account}"),
+            None => account.to_string(),
+        };
+        let (declared, left_out) = declaration(account, &name, consumer, unit);
+        found.left_out += left_out;
+        // One strange consumer costs no other.
+        if Settings::parse(&declared, Path::new(CONFIG_FILE)).is_ok() {
+            found.consumers += 1;
+            found.text += &declared;
+        } else {
+            found.left_out += 1;
+        }
+    }
+    places(&mut found.text, options);
+    found
+}
+
+/// A consumer as it is declared, and how many of its roles and data sources are left out.
+fn declaration(account: &str, name: &str, found: &Found, unit: Option<&Unit>) -> (String, u64) {
+    let mut text = String::new();
+    let chains = plural(found.chains, "chain");
+    let _ = writeln!(text, "# Reached by {chains} in the logs read.");
+    text += "[[consumers]]\n";
+    let _ = writeln!(text, "name = {}", quoted(name));
+    let _ = writeln!(text, "account_id = {}", quoted(account));
+    match unit.and_then(|unit| unit.business_unit.as_deref()) {
+        Some(unit) => {
+            let _ = writeln!(text, "business_unit = {}", quoted(unit));
+        }
+        None => text += "# business_unit = \"who pays for it\"\n",
+    }
+    let roles: Vec<&RoleName> = found
+        .roles
+        .iter()
+        .filter(|role| is_role_name(role))
+        .collect();
+    let sources = found.data_sources.iter();
+    let sources: Vec<&DataSourceArn> = sources.filter(|arn| arn.is_well_formed()).collect();
+    let left_out = found.roles.len() - roles.len() + found.data_sources.len() - sources.len();
+    list(&mut text, "roles", roles.into_iter().map(arn));
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    let groups = found.work_groups.iter().map(ToString::to_string);
+    list(&mut text, "work_groups", groups);
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    let sources = sources.into_iter().map(ToString::to_string);
+    list(&mut text, "data_sources", sources);
+    (text, left_out as u64)
+}
+
+/// Whether AWS could give a role this name (IAM User Guide, "IAM and STS quotas").
+fn is_role_name(role: &RoleName) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@-".contains(letter);
+    role.account_id.is_well_formed()
+        && (1..=64).contains(&role.name.len())
+        && role.name.chars().all(is_plain)
+}
+
+/// Where logs are, and what else may be configured.
+fn places(text: &mut String, options: &RunOptions) {
+    *text += "# Where the logs are.\n";
+    for logs in &options.logs {
+        let key = if logs.starts_with("s3://") {
+            "s3"
+        } else {
+            "path"
+        };
+        let place = if key == "path" {
+            absolute(logs)
+        } else {
+            logs.clone()
+        };
+        let pays = if key == "s3" && options.requester_pays {
+            "requester_pays = true\n"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "[[logs]]\n{key} = {}\n{pays}", quoted(&place));
+    }
+    if options.logs.is_empty() {
+        *text += "# [[logs]]\n# s3 = \"s3://amzn-s3-demo-bucket/prefix\"\n\n";
+    }
+    *text += "# How each account is asked for statistics of its queries (docs/iam-policy.json).\n\
+             # [aws]\n\
+             # audit_role_arn = \"arn:aws:iam::{account_id}:role/qs-audit\"\n\
+             # costs = true           # asks Cost Explorer: $0.01 a page\n\
+             # organizations = true   # business units from the tags of accounts\n\n\
+             # Where `qs-audit collect` keeps what it has read.\n\
+             # [store]\n\
+             # path = \"store\"\n\
+             # retention_days = 400\n";
+}
+
+/// A list, one entry a line; nothing where there are none.
+fn list(text: &mut String, key: &str, entries: impl Iterator<Item = String>) {
+    let entries: Vec<String> = entries.map(|entry| quoted(&entry)).collect();
+    match entries.as_slice() {
+        [] => {}
+        [one] => {
+            let _ = writeln!(text, "{key} = [{one}]");
+        }
+        several => {
+            let _ = writeln!(text, "{key} = [\n    {},\n]", several.join(",\n    "));
+        }
+    }
+    text.push('\n');
+}
+
+fn arn(role: &RoleName) -> String {
+    format!("arn:aws:iam::{}:role/{}", role.account_id, role.name)
+}
+
+/// Relative paths of a configuration start in its own folder.
+fn absolute(path: &str) -> String {
+    let full = std::path::absolute(Path::new(path));
+    full.map_or_else(
+        |_| path.to_owned(),
+        |full| full.to_string_lossy().into_owned(),
+    )
+}
+
+/// A text as a TOML string. It comes from logs: nothing of it may end the string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for letter in safe(text).chars() {
+        match letter {
+            '"' => quoted += "\\\"",
+            '\\' => quoted += "\\\\",
+            letter if letter.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(letter));
+            }
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(not(feature = "aws"))]
+mod remote {
+    use super::{AccountId, BTreeMap, Failure, Unit};
+
+    pub(super) fn ask(_units: &mut BTreeMap<AccountId, Unit>) -> Result<(), Failure> {
+        Err(Failure::usage("this program was built without AWS access"))
+    }
+}
+
+#[cfg(feature = "aws")]
+mod remote {
+    use super::{AccountId, BTreeMap, Failure, Unit};
+    use crate::aws::{Access, Aws};
+    use crate::exports::UnitsReader;
+
+    /// Names and business units of accounts, from AWS Organizations.
+    pub(super) fn ask(units: &mut BTreeMap<AccountId, Unit>) -> Result<(), Failure> {
+        let accounts = Aws::new()?.accounts(&Access::default())?;
+        let mut reader = UnitsReader::new(None, None);
+        reader
+            .read("AWS Organizations", accounts.text.as_bytes())
+            .map_err(|error| Failure::internal(error.to_string()))?;
+        *units = reader.finish().0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn nothing_ends_a_string_but_its_end() {
+        for hostile in ["\"\n[hub]", "\\", "a\u{7f}b", "\u{1b}[31m", "'''", "\"\"\""] {
+            let text = format!("x = {}", quoted(hostile));
+            let table: toml::Table = text.parse().unwrap();
+            assert!(table["x"].is_str(), "{text}");
+            assert_eq!(table.len(), 1);
+        }
+    }
+}

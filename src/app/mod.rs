@@ -1,0 +1,22 @@
+//! The use cases: what a run does, without arguments, terminal and exit statuses.
+
+pub mod audit;
+pub mod checks;
+pub mod collect;
+pub mod context;
+pub mod doctor;
+pub mod evidence;
+pub mod exports;
+pub mod failure;
+pub mod gather;
+pub mod init;
+pub mod nearest;
+pub mod notices;
+pub mod record_files;
+pub mod report;
+pub mod report_folder;
+pub mod rule_sets;
+pub mod sources;
+pub mod stores;
+pub mod stretches;
+pub mod verify;

@@ -1,0 +1,60 @@
+//! What a run says while it goes on: whoever shows it implements these.
+
+use crate::pipeline::Watcher;
+use crate::ports::LogSource;
+
+/// Hears what a run has to say.
+pub trait Notices: Sync {
+    /// Takes a line about how the run goes. It may be kept quiet.
+    fn note(&self, line: &str);
+
+    /// Returns whether anybody watches how far reading is: only then are files measured.
+    fn is_watched(&self) -> bool;
+
+    /// Returns what watches the listing of places.
+    fn listing(&self) -> Box<dyn ListingProgress>;
+
+    /// Returns what watches the reading of these objects of a source. It ends when it is
+    /// dropped.
+    fn reading<'s>(
+        &self,
+        source: &'s dyn LogSource,
+        objects: Vec<u32>,
+        bytes: Option<u64>,
+    ) -> Box<dyn Watcher + 's>;
+}
+
+/// Watches the listing of places. It ends when it is dropped.
+pub trait ListingProgress: Sync {
+    /// So many objects of a place are known.
+    fn listed(&self, place: &str, objects: usize);
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Notices for Silent {
+    fn note(&self, _line: &str) {}
+
+    fn is_watched(&self) -> bool {
+        false
+    }
+
+    fn listing(&self) -> Box<dyn ListingProgress> {
+        Box::new(Self)
+    }
+
+    fn reading<'s>(
+        &self,
+        _source: &'s dyn LogSource,
+        _objects: Vec<u32>,
+        _bytes: Option<u64>,
+    ) -> Box<dyn Watcher + 's> {
+        Box::new(crate::pipeline::Unwatched)
+    }
+}
+
+impl ListingProgress for Silent {
+    fn listed(&self, _place: &str, _objects: usize) {}
+}

@@ -1,0 +1,134 @@
+//! `report`: the nightly report, from an audit to the files of a folder.
+
+use super::audit::AuditRun;
+use super::checks::{CheckOptions, checks};
+use super::context::RunContext;
+use super::evidence::VerifyOptions;
+use super::exports::{self, Wants};
+use super::failure::Failure;
+use super::record_files::parquet;
+use super::report_folder::{Days, ReportFile, ReportFolder, Written};
+use crate::attribute;
+use crate::model::audit::Part;
+use crate::model::bill::Bill;
+use crate::model::charge::{Chargeback, Dimension};
+use crate::model::finding::{Finding, Previous};
+use crate::model::topology::Topology;
+use crate::model::window::TimeWindow;
+use crate::output::json::report as json;
+use crate::output::report::{Night, markdown, page as html};
+use crate::output::{chargeback_rows, csv};
+use crate::pipeline::PartPlan;
+use crate::records;
+use std::path::Path;
+
+/// A report that is ready to be read for.
+pub struct ReportRun<'c> {
+    /// The audit.
+    pub audit: AuditRun<'c>,
+    /// Where it goes.
+    pub folder: ReportFolder,
+}
+
+/// Gathers what the report of a window needs.
+///
+/// # Errors
+///
+/// When it cannot be written where it goes, or something that is named cannot be read.
+pub fn prepare<'c>(
+    context: &'c RunContext,
+    asked: &CheckOptions,
+    verifying: Option<&VerifyOptions>,
+    folder: Option<&Path>,
+) -> Result<ReportRun<'c>, Failure> {
+    let window = asked.window;
+    let mut checks = checks(context, asked)?;
+    let folder = ReportFolder::of(folder, Days::of(window, checks.as_of))?;
+    checks.trends = true;
+    if checks.previous.is_none() {
+        checks.previous = last_report(context, &folder, window);
+    }
+    let read = window.with_baseline(checks.baseline_days);
+    let wanted = Wants::BillIfGiven;
+    let mut audit = match verifying {
+        Some(against) => AuditRun::prepare_verifying(context, read, wanted, against)?,
+        None => AuditRun::prepare(context, read, wanted)?,
+    };
+    audit.plan.part = Some(PartPlan {
+        window,
+        bill: match window.days_inside() {
+            Some(days) => exports::bill(context, days)?,
+            None => Bill::default(),
+        },
+    });
+    audit.plan.checks = Some(checks);
+    Ok(ReportRun { audit, folder })
+}
+
+/// The report that this one is compared with where `--previous` names none. The same
+/// window, made again, is compared with what it was compared with.
+fn last_report(
+    context: &RunContext,
+    folder: &ReportFolder,
+    window: TimeWindow,
+) -> Option<Previous> {
+    let (last, path) = folder.last_report()?;
+    if last.window == window {
+        return last.compared_with;
+    }
+    let is_earlier = last
+        .window
+        .to
+        .zip(window.to)
+        .is_some_and(|(last, own)| last < own);
+    let with = if is_earlier {
+        "compared with the report"
+    } else {
+        "compared with nothing: a report of a later time is"
+    };
+    let line = format!("{with} in {}", path.display());
+    context.notices.note(&line);
+    is_earlier.then_some(last.found)
+}
+
+/// Splits the bill of a night among business units.
+///
+/// # Errors
+///
+/// When the amounts are too large.
+pub fn chargeback(part: &Part, topology: &Topology) -> Result<Chargeback, Failure> {
+    let Some(attribution) = &part.attribution else {
+        return Ok(Chargeback::default());
+    };
+    attribute::chargeback(attribution, &[Dimension::BusinessUnit], topology)
+        .map_err(|error| Failure::internal(error.to_string()))
+}
+
+/// Writes all files of a report, and puts them in their place in one step.
+///
+/// # Errors
+///
+/// When they cannot be written.
+pub fn write(night: &Night<'_>, folder: ReportFolder) -> Result<Written, Failure> {
+    let material = &night.material;
+    let findings: Vec<&Finding> = material.findings.findings.iter().collect();
+    let file = |name, write| ReportFile { name, write };
+    folder.write(&[
+        file("index.html", &|out| html::write(night, out)),
+        file("report.md", &|out| markdown::write(night, out)),
+        file("report.json", &|out| json::write(night, out)),
+        file("chains.csv", &|out| {
+            csv::write_records(&records::chains::fields(), &night.chains, out)
+        }),
+        file("chains.parquet", &|out| {
+            parquet(&records::chains::table(&night.chains), material.audit, out)
+        }),
+        file("findings.csv", &|out| {
+            csv::write_records(&records::findings::fields(), &findings, out)
+        }),
+        file("chargeback.csv", &|out| {
+            let rows = chargeback_rows::rows(material.chargeback, material.topology);
+            csv::write_table(&rows, out)
+        }),
+    ])
+}

@@ -1,0 +1,53 @@
+//! `verify`: digests and the log files that they name.
+
+use super::context::RunContext;
+use super::evidence::{VerifyOptions, Verifying};
+use super::failure::Failure;
+use super::sources;
+use crate::model::integrity::Verification;
+use crate::model::window::TimeWindow;
+use crate::pipeline::{self, Plan};
+use crate::ports::LogSource;
+
+/// What was verified.
+#[derive(Debug)]
+pub struct Verified {
+    /// What was found.
+    pub verification: Verification,
+    /// Whether there were any log files at all.
+    pub has_logs: bool,
+}
+
+/// Verifies digests and log files of a window.
+///
+/// # Errors
+///
+/// When the store is named, which keeps no log files, or nothing can be listed.
+pub fn verify(
+    context: &RunContext,
+    window: TimeWindow,
+    against: &VerifyOptions,
+) -> Result<Verified, Failure> {
+    if context.options.store.is_some() {
+        return Err(
+            Failure::usage("verify reads log files, and the store keeps none")
+                .hint("leave --store out; --logs or [[logs]] say where the files are"),
+        );
+    }
+    let locations = sources::canonical(sources::locations(context)?);
+    let verifying = Verifying::open(context, &locations, &window, against)?;
+    let logs = sources::open(context, &locations, &window, sources::NONE)?;
+    let plan = Plan {
+        window,
+        threads: context.options.threads,
+        ..Plan::default()
+    };
+    let all = (0..logs.object_count()).collect();
+    let watcher = context.notices.reading(&logs, all, logs.listing().bytes);
+    let evidence = verifying.evidence(context.now);
+    let verification = pipeline::verify(&plan, &logs, &evidence, &*watcher)?;
+    Ok(Verified {
+        verification,
+        has_logs: logs.object_count() > 0,
+    })
+}
