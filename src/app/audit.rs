@@ -4,6 +4,7 @@ use super::context::{RunContext, lock};
 use super::evidence::{VerifyOptions, Verifying};
 use super::exports::{self, Wants};
 use super::failure::Failure;
+use super::places;
 use super::sources;
 use crate::config::{LogLocation, Settings};
 use crate::decode::Reading;
@@ -52,7 +53,7 @@ fn of_sessions_that_are_not_kept() -> Failure {
 /// the folders that it was made from.
 fn kept_places(settings: &Settings, store: &Mutex<Store>) -> Result<Vec<LogLocation>, Failure> {
     let mut store = lock(store);
-    let mut places = sources::canonical(settings.logs.clone());
+    let mut places = places::canonical(settings.logs.clone());
     let of_store = store.roots()?;
     // What a store says is no reason to ask anybody for anything.
     let folders = of_store.iter().filter(|root| !root.contains("://"));
@@ -96,7 +97,7 @@ impl<'c> AuditRun<'c> {
             );
         }
         // What is whose is told from whole paths.
-        let locations = sources::canonical(sources::locations(context)?);
+        let locations = places::canonical(sources::locations(context)?);
         let verifying = Verifying::open(context, &locations, &window, against)?;
         let mut run = Self::of_locations(context, &locations, window, wanted)?;
         run.verifying = Some(verifying);

@@ -1,8 +1,10 @@
 //! `collect`: what is new of logs, statistics and costs is brought into the store.
 
+use super::collected::Collected;
 use super::context::RunContext;
 use super::failure::Failure;
 use super::gather;
+use super::places;
 use super::sources;
 use super::stores;
 use super::stretches::Stretches;
@@ -20,7 +22,6 @@ use crate::ports::{LogSource, Sources, Version};
 use crate::store::{Entry, ReadObject, Writer};
 use hashbrown::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// Days of events that new ones may belong together with: no role session lives longer
@@ -44,29 +45,6 @@ pub struct CollectOptions {
     pub commit_every: usize,
 }
 
-/// What a run did.
-#[derive(Debug, Default)]
-pub struct Collected {
-    /// The store's folder.
-    pub root: PathBuf,
-    /// The time that was looked at.
-    pub window: TimeWindow,
-    /// Objects read for the first time, or in a new version.
-    pub objects_read: u64,
-    /// Objects that were read before.
-    pub objects_known: u64,
-    /// Objects read again for calls that are known to matter since.
-    pub objects_again: u64,
-    /// Records in what was read.
-    pub records: u64,
-    /// Records and objects that could not be read.
-    pub rejected: u64,
-    /// Places that were not read or asked for, and why.
-    pub gaps: Vec<(Text, String)>,
-    /// What else was done, in words.
-    pub lines: Vec<String>,
-}
-
 /// Brings what is new into the store.
 ///
 /// # Errors
@@ -74,7 +52,7 @@ pub struct Collected {
 /// When there is no place for a store, or it cannot be written, or nothing can be listed.
 /// What was kept until then counts.
 pub fn collect(context: &RunContext, options: CollectOptions) -> Result<Collected, Failure> {
-    let Some(root) = stores::root(context) else {
+    let Some(root) = stores::root(&context.options, &context.settings) else {
         return Err(Failure::usage("there is no folder for the store")
             .hint("name one with --store DIR, or [store] path = \"DIR\" in qs-audit.toml"));
     };
@@ -84,7 +62,7 @@ pub fn collect(context: &RunContext, options: CollectOptions) -> Result<Collecte
             .hint("what is collected has to be found again: name a file or a folder"));
     }
     let holder = format!("process {}, since {}", std::process::id(), context.now);
-    let locations = sources::canonical(locations);
+    let locations = places::canonical(locations);
     let mut writer = Writer::open(&root, &holder, options.wait, context.now)?;
     let stretches = stretches(context, &mut writer, &locations, options)?;
     let window = stretches.window();
@@ -343,7 +321,7 @@ impl Collector<'_> {
             // Those were asked for by name, not for who made them.
             keys.retain(|key| !key.starts_with(LOOKED_UP));
             let known = keys.len();
-            keys.retain(|key| sources::is_in(places, key));
+            keys.retain(|key| places::is_in(places, key));
             self.note_elsewhere(known - keys.len());
             // What cannot be read again now, the next run tries.
             if keys.is_empty() || keys == before {

@@ -2,6 +2,7 @@
 
 use super::context::RunContext;
 use super::failure::Failure;
+use super::places;
 use super::sources;
 use super::stores;
 use crate::config::{LogLocation, Settings};
@@ -148,7 +149,7 @@ fn logs(
         }
     };
     for location in &locations {
-        let name = sources::roots(location).join(", ");
+        let name = places::roots(location).join(", ");
         if let LogLocation::LookupEvents { account_id, .. } = location {
             let detail = "looked up by event name when it is read";
             lines.push(Line::skipped(&name, "list", detail));
@@ -286,7 +287,7 @@ fn of_account(account: &str, label: &str, seen: &BTreeMap<String, Seen>, now: Ut
 
 fn store(context: &RunContext, lines: &mut Vec<Line>) -> Result<(), Failure> {
     let now = context.now;
-    let Some(root) = stores::root(context) else {
+    let Some(root) = stores::root(&context.options, &context.settings) else {
         lines.push(Line::skipped("store", "store", "there is no folder for it"));
         return Ok(());
     };

@@ -3,6 +3,7 @@
 use super::context::RunContext;
 use super::exports::Given;
 use super::failure::Failure;
+use super::places;
 use super::sources;
 use crate::config::LogLocation;
 use crate::exports::plain;
@@ -60,7 +61,7 @@ impl Verifying {
             ("--signatures", &asked.signatures),
             ("[verify] signatures", &context.settings.signatures),
         ))?;
-        let asks_aws = keys.is_empty() && sources::has_s3(locations);
+        let asks_aws = keys.is_empty() && places::has_s3(locations);
         Ok(Self {
             key_source: asks_aws
                 .then(|| sources::key_source(locations))
@@ -68,7 +69,7 @@ impl Verifying {
             digests: sources::digests(context, locations, window)?,
             keys,
             signatures,
-            roots: locations.iter().flat_map(sources::roots).collect(),
+            roots: locations.iter().flat_map(places::roots).collect(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! What `collect` keeps besides logs: query statistics, the bill, lists.
 
-use super::collect::Collected;
+use super::collected::Collected;
 use super::context::RunContext;
 use super::exports;
 use super::failure::Failure;

@@ -1,7 +1,8 @@
 //! `init`: a first configuration, from what the logs and AWS show.
 
-use super::context::{CONFIG_FILE, RunContext, RunOptions};
+use super::context::RunContext;
 use super::failure::Failure;
+use super::options::{CONFIG_FILE, RunOptions};
 use crate::config::Settings;
 use crate::model::audit::Audit;
 use crate::model::chain::ChainPath;

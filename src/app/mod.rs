@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod checks;
 pub mod collect;
+pub mod collected;
 pub mod context;
 pub mod doctor;
 pub mod evidence;
@@ -12,6 +13,8 @@ pub mod gather;
 pub mod init;
 pub mod nearest;
 pub mod notices;
+pub mod options;
+pub mod places;
 pub mod record_files;
 pub mod report;
 pub mod report_folder;

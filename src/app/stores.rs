@@ -1,8 +1,9 @@
 //! Which store is meant, and what is kept in it besides logs.
 
-use super::context::RunContext;
 use super::failure::Failure;
-use super::sources;
+use super::options::RunOptions;
+use super::places;
+use crate::config::Settings;
 use crate::store::Store;
 use etcetera::{BaseStrategy, choose_base_strategy};
 use std::path::PathBuf;
@@ -12,12 +13,8 @@ const FOLDER: &str = "qs-audit";
 
 /// The folder of the store: as asked, as configured, else below the user's data folder;
 /// `None` where the user has none.
-pub(super) fn root(context: &RunContext) -> Option<PathBuf> {
-    let asked = context
-        .options
-        .store
-        .as_ref()
-        .or(context.settings.store.path.as_ref());
+pub(super) fn root(options: &RunOptions, settings: &Settings) -> Option<PathBuf> {
+    let asked = options.store.as_ref().or(settings.store.path.as_ref());
     if let Some(asked) = asked {
         return Some(asked.clone());
     }
@@ -28,9 +25,9 @@ pub(super) fn root(context: &RunContext) -> Option<PathBuf> {
 }
 
 /// The store that a run reads: the one there is, unless logs are named.
-pub(super) fn in_use(context: &RunContext) -> Result<Option<Store>, Failure> {
-    if !context.options.logs.is_empty() {
-        if context.options.store.is_some() {
+pub(super) fn in_use(options: &RunOptions, settings: &Settings) -> Result<Option<Store>, Failure> {
+    if !options.logs.is_empty() {
+        if options.store.is_some() {
             return Err(
                 Failure::usage("--logs and --store exclude each other here").hint(
                     "--logs reads logs themselves, --store what `qs-audit collect` kept of them",
@@ -39,24 +36,24 @@ pub(super) fn in_use(context: &RunContext) -> Result<Option<Store>, Failure> {
         }
         return Ok(None);
     }
-    let Some(root) = root(context) else {
+    let Some(root) = root(options, settings) else {
         return Ok(None);
     };
     let mut store = Store::open(&root)?;
-    let is_named = context.options.store.is_some() || context.settings.store.path.is_some();
+    let is_named = options.store.is_some() || settings.store.path.is_some();
     if !is_named
         && let Some(kept) = &mut store
-        && !context.settings.logs.is_empty()
+        && !settings.logs.is_empty()
     {
         // The user's own store may be of other logs than this configuration's.
         let kept = kept.roots()?;
-        let configured = sources::canonical(context.settings.logs.clone());
-        let mut configured = configured.iter().flat_map(sources::roots);
+        let configured = places::canonical(settings.logs.clone());
+        let mut configured = configured.iter().flat_map(places::roots);
         if !configured.any(|root| kept.contains(&root)) {
             return Ok(None);
         }
     }
-    if store.is_none() && context.options.store.is_some() {
+    if store.is_none() && options.store.is_some() {
         let message = format!("there is no store in {}", root.display());
         return Err(Failure::usage(message).hint("`qs-audit collect --store DIR` makes one"));
     }

@@ -4,7 +4,8 @@
 //! itself: no other place is listed again for it.
 
 use super::failure::Failure;
-use super::sources::{self, Place};
+use super::places;
+use super::sources::Place;
 use crate::config::{LogLocation, S3Settings};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -136,7 +137,7 @@ fn apart(locations: &[LogLocation]) -> Vec<(LogLocation, String)> {
             other => vec![other.clone()],
         };
         for part in parts {
-            for root in sources::roots(&part) {
+            for root in places::roots(&part) {
                 if seen.insert(root.clone()) {
                     all.push((part.clone(), root));
                 }

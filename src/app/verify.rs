@@ -3,6 +3,7 @@
 use super::context::RunContext;
 use super::evidence::{VerifyOptions, Verifying};
 use super::failure::Failure;
+use super::places;
 use super::sources;
 use crate::model::integrity::Verification;
 use crate::model::window::TimeWindow;
@@ -34,7 +35,7 @@ pub fn verify(
                 .hint("leave --store out; --logs or [[logs]] say where the files are"),
         );
     }
-    let locations = sources::canonical(sources::locations(context)?);
+    let locations = places::canonical(sources::locations(context)?);
     let verifying = Verifying::open(context, &locations, &window, against)?;
     let logs = sources::open(context, &locations, &window, sources::NONE)?;
     let plan = Plan {

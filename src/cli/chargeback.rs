@@ -1,10 +1,10 @@
 //! `qs-audit chargeback`.
 
 use super::args::{ByArg, ChargebackArgs, Format, Global};
-use super::chains::{exit_of, nothing_to_read};
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
-use super::run::{self, start};
+use super::session::{self, start};
+use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{OF_CHARGEBACK, check_format, page, say, write_out};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
@@ -63,7 +63,7 @@ pub(super) fn run(global: &Global, args: &ChargebackArgs) -> Result<Exit, Failur
     let context = start(global)?;
     let window = window(global, args, context.now)?;
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
-    let audit = run::audit(global, &run)?;
+    let audit = session::audit(global, &run)?;
     let nothing = nothing_to_read(global, &audit);
     let has_bill = audit
         .attribution

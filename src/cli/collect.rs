@@ -3,9 +3,10 @@
 use super::args::{CollectArgs, Format, Global};
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
-use super::run::start;
+use super::session::start;
 use super::terminal::{say, say_incomplete, write_out};
-use crate::app::collect::{self, CollectOptions, Collected};
+use crate::app::collect::{self, CollectOptions};
+use crate::app::collected::Collected;
 use crate::app::failure::Failure;
 use crate::output::human::{count, first_of, line, plural, safe};
 use std::fmt::Write as _;

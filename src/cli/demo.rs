@@ -2,7 +2,7 @@
 
 use super::args::{DemoArgs, Format, Global};
 use super::exit::Exit;
-use super::run::{self, start_with};
+use super::session::{self, start_with};
 use super::terminal::{page, quoted, say, write_out};
 use crate::app::audit::AuditRun;
 use crate::app::checks::{CheckOptions, checks};
@@ -108,7 +108,7 @@ fn audit(global: &Global, dir: &Path, plan: &Plan) -> Result<Audit, Failure> {
         as_of: plan.end().day(),
         ..checks
     });
-    run::audit(global, &run)
+    session::audit(global, &run)
 }
 
 /// Makes room for the demo, without touching anything else.

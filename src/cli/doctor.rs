@@ -3,7 +3,7 @@
 use super::args::{Format, Global};
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
-use super::run::start;
+use super::session::start;
 use super::terminal::{TABULAR, check_format, page, say_incomplete, write_out};
 use crate::app::doctor::{Health, LOOK_BACK_SECONDS, Line, look};
 use crate::app::failure::Failure;

@@ -1,15 +1,12 @@
 //! `qs-audit findings`.
 
-use super::args::{ChecksArgs, FindingsArgs, Format, Global, SeverityArg, WhileReadingArgs};
-use super::chains::{exit_of_chains, nothing_to_read};
+use super::args::{ChecksArgs, FindingsArgs, Format, Global, SeverityArg};
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
-use super::run::{self, start};
+use super::session::{self, prepare, start};
+use super::strictness::{exit_of_chains, nothing_to_read};
 use super::terminal::{OF_FINDINGS, check_format, page, quoted, say, write_out};
-use crate::app::audit::AuditRun;
 use crate::app::checks::{CheckOptions, checks, judged};
-use crate::app::context::RunContext;
-use crate::app::evidence::VerifyOptions;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
 use crate::app::record_files::{parquet, workbook};
@@ -73,32 +70,6 @@ pub(super) fn check_options(
     })
 }
 
-/// What log files are verified against while they are read, where that is asked for.
-pub(super) fn verifying(args: &WhileReadingArgs) -> Result<Option<VerifyOptions>, Failure> {
-    let against = super::verify::options(&args.against);
-    if args.verify {
-        return Ok(Some(against));
-    }
-    match against.first() {
-        Some(option) => Err(Failure::usage(format!("{option} is for --verify"))
-            .hint("add --verify, or leave it out")),
-        None => Ok(None),
-    }
-}
-
-/// Gathers an audit, with log files verified while they are read where that is asked for.
-pub(super) fn prepare<'c>(
-    context: &'c RunContext,
-    window: TimeWindow,
-    wanted: Wants,
-    args: &WhileReadingArgs,
-) -> Result<AuditRun<'c>, Failure> {
-    match verifying(args)? {
-        Some(against) => AuditRun::prepare_verifying(context, window, wanted, &against),
-        None => AuditRun::prepare(context, window, wanted),
-    }
-}
-
 /// Options that a command has to repeat to see the same data.
 pub(super) fn options(global: &Global) -> String {
     let mut options = String::new();
@@ -138,7 +109,7 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
     let read = checks.window.with_baseline(checks.baseline_days);
     let mut run = prepare(&context, read, Wants::BillIfGiven, &args.verification)?;
     run.plan.checks = Some(checks);
-    let audit = run::audit(global, &run)?;
+    let audit = session::audit(global, &run)?;
     let nothing = nothing_to_read(global, &audit);
     let Some(findings) = &audit.findings else {
         return Err(Failure::internal("no rule was asked"));

@@ -3,13 +3,13 @@
 use super::args::{Global, InitArgs};
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
-use super::run::{self, start_with};
+use super::session::{self, start_with};
 use super::terminal::say;
 use crate::app::audit::AuditRun;
-use crate::app::context::CONFIG_FILE;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
 use crate::app::init;
+use crate::app::options::CONFIG_FILE;
 use crate::config::Settings;
 use crate::local::write_file;
 use crate::output::human::plural;
@@ -38,7 +38,7 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
     } else {
         BTreeMap::new()
     };
-    let audit = run::audit(
+    let audit = session::audit(
         global,
         &AuditRun::prepare(&context, window, Wants::Statistics)?,
     )?;

@@ -18,7 +18,9 @@ mod query;
 mod report;
 mod run;
 mod select;
+mod session;
 mod show;
+mod strictness;
 mod terminal;
 mod verify;
 

@@ -1,10 +1,10 @@
 //! `qs-audit query`: SQL over the record tables.
 
 use super::args::{Format, Global, QueryArgs};
-use super::chains::{exit_of, nothing_to_read};
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
-use super::run::{self, start};
+use super::session::{self, start};
+use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{TABULAR, check_format, page, say, write_out};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
@@ -57,7 +57,7 @@ pub(super) fn run(global: &Global, args: &QueryArgs) -> Result<Exit, Failure> {
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
     let window = moments::window(global, context.now, default)?.whole_days();
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
-    let audit = run::audit(global, &run)?;
+    let audit = session::audit(global, &run)?;
     let nothing = nothing_to_read(global, &audit);
     let tables = record_tables(&audit, &run.plan.topology);
     if let Some(dir) = &args.export {

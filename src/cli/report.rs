@@ -1,11 +1,11 @@
 //! `qs-audit report`.
 
 use super::args::{Format, Global, ReportArgs};
-use super::chains::{exit_of_chains, nothing_to_read};
 use super::exit::Exit;
-use super::findings::{check_options, failing, options, verifying};
+use super::findings::{check_options, failing, options};
 use super::moments::{self, DefaultWindow};
-use super::run::{self, start};
+use super::session::{self, start, verifying};
+use super::strictness::{exit_of_chains, nothing_to_read};
 use super::terminal::page;
 use crate::app::checks::judged;
 use crate::app::failure::Failure;
@@ -35,7 +35,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
     let verifying = verifying(&args.verification)?;
     let folder = global.output.as_deref();
     let run = app::prepare(&context, &asked, verifying.as_ref(), folder)?;
-    let audit = run::audit(global, &run.audit)?;
+    let audit = session::audit(global, &run.audit)?;
     let nothing = nothing_to_read(global, &audit);
     let (Some(findings), Some(part)) = (&audit.findings, &audit.part) else {
         return Err(Failure::internal("the run has no findings, or no night"));

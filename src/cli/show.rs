@@ -1,10 +1,11 @@
 //! `qs-audit show`.
 
 use super::args::{Format, Global, ShowArgs};
-use super::chains::{exit_of, nothing_to_read, record_table};
+use super::chains::record_table;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
-use super::run::{self, start};
+use super::session::{self, start};
+use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{TABULAR, check_format, page, say, write_out, write_spelled};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
@@ -36,7 +37,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     let context = start(global)?;
     let window = moments::window(global, context.now, DefaultWindow::All)?;
     let mut run = AuditRun::prepare(&context, window, Wants::Statistics)?;
-    let mut audit = run::audit(global, &run)?;
+    let mut audit = session::audit(global, &run)?;
     if let Some(exit) = nothing_to_read(global, &audit) {
         return Ok(exit_of(global, &audit).max(Some(exit)));
     }

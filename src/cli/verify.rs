@@ -3,9 +3,8 @@
 use super::args::{Format, Global, VerifyArgs};
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
-use super::run::start;
+use super::session::{start, verify_options};
 use super::terminal::{TABULAR, check_format, page, say, say_incomplete, write_out};
-use crate::app::evidence::VerifyOptions;
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;
 use crate::app::verify as app;
@@ -21,7 +20,7 @@ pub(super) fn run(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
     check_format(global, &TABULAR)?;
     let context = start(global)?;
     let window = moments::window(global, context.now, DefaultWindow::Last(DEFAULT_SECONDS))?;
-    let verified = app::verify(&context, window, &options(args))?;
+    let verified = app::verify(&context, window, &verify_options(args))?;
     let verification = &verified.verification;
     if !verification.has_digests() && !verified.has_logs && !global.quiet {
         say(&format!(
@@ -32,14 +31,6 @@ pub(super) fn run(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
     let last = window.to.map_or(context.now, |to| to.plus(-1));
     print(global, verification, last.day())?;
     Ok(exit_of(global, verification, !verified.has_logs))
-}
-
-/// Returns what log files are verified against.
-pub(super) fn options(args: &VerifyArgs) -> VerifyOptions {
-    VerifyOptions {
-        public_keys: args.public_keys.clone(),
-        signatures: args.signatures.clone(),
-    }
 }
 
 fn print(

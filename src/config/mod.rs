@@ -1,10 +1,12 @@
 //! `qs-audit.toml`: read strictly, then checked into what the program uses.
 
+mod checker;
 mod file;
 mod reference;
 mod settings;
 mod sources;
 
+pub use checker::ConfigError;
 pub use reference::{Key, SECTIONS, Section, reference};
-pub use settings::{ConfigError, Settings};
+pub use settings::Settings;
 pub use sources::{AuditRoles, AwsSettings, LogLocation, Role, S3Settings, StoreSettings};

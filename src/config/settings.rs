@@ -1,20 +1,20 @@
 //! The checked settings. Every complaint names the file, the line and the key.
 
+use super::checker::{Checker, ConfigError};
 use super::file::{
     RawBase, RawConfig, RawConsumer, RawPath, RawRule, RawSecurityHub, RawSuppression,
 };
-use super::sources::{AwsSettings, LogLocation, StoreSettings};
+use super::sources::{AuditRoles, AwsSettings, LogLocation, S3Settings, StoreSettings};
 use crate::model::finding::Suppression;
-use crate::model::identity::{RoleName, is_account_id, is_data_source_arn};
-use crate::model::ids::{AccountId, DataSourceArn};
+use crate::model::identity::RoleName;
+use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
 use crate::model::money::{TerabyteBase, parse_decimal};
-use crate::model::region::is_region_name;
+use crate::model::region::{self, is_region_name};
 use crate::model::text::Text;
 use crate::model::topology::{Consumer, Topology};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -63,39 +63,6 @@ pub struct Settings {
     suppression_lines: Vec<usize>,
     /// The file.
     path: PathBuf,
-}
-
-/// Why a configuration is not used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The file is not TOML, has an unknown key, or a value of the wrong type.
-    #[error("{}: {source}", path.display())]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// What, with line, column and the place itself.
-        source: Box<toml::de::Error>,
-    },
-    /// A value makes no sense.
-    #[error("{}:{line}: {key}: {message}", path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The key.
-        key: String,
-        /// What is wrong with it.
-        message: String,
-    },
 }
 
 impl Settings {
@@ -169,32 +136,47 @@ fn plain(rule: RawRule) -> toml::Table {
         .collect()
 }
 
-pub(super) struct Checker<'a> {
-    text: &'a str,
-    path: &'a Path,
-}
-
-impl Checker<'_> {
-    /// The line of a place, from 1.
-    fn line(&self, span: &Range<usize>) -> usize {
-        let before = self.text.get(..span.start).unwrap_or_default();
-        before.matches('\n').count() + 1
-    }
-
-    pub(super) fn wrong(
-        &self,
-        span: Range<usize>,
-        key: &str,
-        message: impl Into<String>,
-    ) -> ConfigError {
-        ConfigError::Value {
-            path: self.path.to_owned(),
-            line: self.line(&span),
-            key: key.to_owned(),
-            message: message.into(),
+impl Settings {
+    /// Returns the roles by which accounts are asked: those that are declared here, and
+    /// those that AWS Organizations lists.
+    #[must_use]
+    pub fn audit_roles(&self, of_organization: BTreeSet<AccountId>) -> AuditRoles<'_> {
+        let consumers = self.topology.consumers.iter();
+        let mut accounts = of_organization;
+        accounts.extend(consumers.map(|consumer| consumer.account_id.clone()));
+        accounts.extend(self.topology.hub_account_id.clone());
+        for location in &self.logs {
+            match location {
+                LogLocation::Path(_) => {}
+                LogLocation::S3(bucket) => {
+                    accounts.extend(bucket.accounts.iter().map(|id| id.as_str().into()));
+                }
+                LogLocation::LookupEvents { account_id, .. } => {
+                    accounts.insert(account_id.clone());
+                }
+            }
+        }
+        AuditRoles {
+            settings: &self.aws,
+            accounts,
         }
     }
 
+    /// Whether a Region may become part of a host name: it is known, or declared.
+    #[must_use]
+    pub fn is_region(&self, name: &str) -> bool {
+        let mut declared = self.logs.iter().filter_map(|location| match location {
+            LogLocation::Path(_) => None,
+            LogLocation::S3(S3Settings { regions, .. })
+            | LogLocation::LookupEvents { regions, .. } => Some(regions),
+        });
+        region::is_known(name)
+            || self.aws.quick_regions.contains(name)
+            || declared.any(|regions| regions.contains(name))
+    }
+}
+
+impl Checker<'_> {
     fn settings(&self, raw: RawConfig) -> Result<Settings, ConfigError> {
         let mut topology = Topology::default();
         if let Some(hub) = raw.hub {
@@ -318,19 +300,6 @@ impl Checker<'_> {
         })
     }
 
-    pub(super) fn account_id(
-        &self,
-        id: &Spanned<String>,
-        key: &str,
-    ) -> Result<AccountId, ConfigError> {
-        let text = id.get_ref();
-        if is_account_id(text) {
-            return Ok(text.as_str().into());
-        }
-        let message = format!("{text:?} is not an account id: 12 digits are");
-        Err(self.wrong(id.span(), key, message))
-    }
-
     fn roles(
         &self,
         arns: &[Spanned<String>],
@@ -399,11 +368,6 @@ impl Checker<'_> {
             return Err(self.wrong(region.span(), "security_hub.region", message));
         }
         Ok((account.transpose()?, region.map(Spanned::into_inner)))
-    }
-
-    /// Relative paths start in the folder of the configuration.
-    pub(super) fn beside(&self, path: &str) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 
     fn all_beside(&self, paths: &[String]) -> Vec<PathBuf> {

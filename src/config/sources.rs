@@ -1,10 +1,10 @@
 //! Where logs come from, how accounts are reached, and where the store is.
 
+use super::checker::{Checker, ConfigError};
 use super::file::{RawAws, RawLogs, RawStore};
-use super::settings::{Checker, ConfigError, Settings};
-use crate::model::identity::{RoleName, is_account_id};
-use crate::model::ids::AccountId;
-use crate::model::region::{self, is_region_name};
+use crate::model::identity::RoleName;
+use crate::model::ids::{AccountId, is_account_id};
+use crate::model::region::is_region_name;
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -117,9 +117,9 @@ impl Default for AwsSettings {
 /// name: whoever wrote it into them would get the external id.
 #[derive(Debug)]
 pub struct AuditRoles<'a> {
-    settings: &'a AwsSettings,
+    pub(super) settings: &'a AwsSettings,
     /// Accounts that the configuration declares, or that AWS Organizations lists.
-    accounts: BTreeSet<AccountId>,
+    pub(super) accounts: BTreeSet<AccountId>,
 }
 
 impl AuditRoles<'_> {
@@ -135,46 +135,6 @@ impl AuditRoles<'_> {
             external_id: self.settings.external_id.clone().filter(|_| arn.is_some()),
             arn,
         })
-    }
-}
-
-impl Settings {
-    /// Returns the roles by which accounts are asked: those that are declared here, and
-    /// those that AWS Organizations lists.
-    #[must_use]
-    pub fn audit_roles(&self, of_organization: BTreeSet<AccountId>) -> AuditRoles<'_> {
-        let consumers = self.topology.consumers.iter();
-        let mut accounts = of_organization;
-        accounts.extend(consumers.map(|consumer| consumer.account_id.clone()));
-        accounts.extend(self.topology.hub_account_id.clone());
-        for location in &self.logs {
-            match location {
-                LogLocation::Path(_) => {}
-                LogLocation::S3(bucket) => {
-                    accounts.extend(bucket.accounts.iter().map(|id| id.as_str().into()));
-                }
-                LogLocation::LookupEvents { account_id, .. } => {
-                    accounts.insert(account_id.clone());
-                }
-            }
-        }
-        AuditRoles {
-            settings: &self.aws,
-            accounts,
-        }
-    }
-
-    /// Whether a Region may become part of a host name: it is known, or declared.
-    #[must_use]
-    pub fn is_region(&self, name: &str) -> bool {
-        let mut declared = self.logs.iter().filter_map(|location| match location {
-            LogLocation::Path(_) => None,
-            LogLocation::S3(S3Settings { regions, .. })
-            | LogLocation::LookupEvents { regions, .. } => Some(regions),
-        });
-        region::is_known(name)
-            || self.aws.quick_regions.contains(name)
-            || declared.any(|regions| regions.contains(name))
     }
 }
 

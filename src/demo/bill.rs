@@ -2,7 +2,7 @@
 
 use super::cast::{CONSUMERS, ConsumerCast, HUB};
 use super::chance::Chance;
-use super::organisation::Plan;
+use super::plan::Plan;
 use super::statistics::Query;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

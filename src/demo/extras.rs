@@ -4,7 +4,7 @@ use super::bill;
 use super::cast::{self, CONSUMERS, HUB, QUICK_REGION};
 use super::chance::Chance;
 use super::layout::GeneratedFile;
-use super::organisation::Plan;
+use super::plan::Plan;
 use super::scenes::Stage;
 use super::statistics;
 use serde::Serialize;

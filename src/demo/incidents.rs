@@ -1,7 +1,7 @@
 //! Things that go wrong in the last week of an organisation, for rules to find.
 
 use super::cast::{self, ConsumerCast, HUB, STRANGER};
-use super::organisation::Plan;
+use super::plan::Plan;
 use super::records::{self, Frame, HopStyle, SessionCast, Signed};
 use super::scenes::{Scene, Stage};
 use super::side::SideScene;

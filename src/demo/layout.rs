@@ -2,7 +2,7 @@
 //! order.
 
 use super::cast::ORGANISATION;
-use super::organisation::Plan;
+use super::plan::Plan;
 use super::scenes::{Stage, Written};
 use crate::model::time::UtcSecond;
 use flate2::{Compression, GzBuilder};

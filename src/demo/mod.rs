@@ -13,6 +13,7 @@ mod incidents;
 mod layout;
 mod noise;
 mod organisation;
+mod plan;
 mod records;
 mod scenes;
 mod side;
@@ -20,5 +21,6 @@ mod statistics;
 mod truth;
 
 pub use layout::{GeneratedFile, write_to};
-pub use organisation::{Organisation, Plan, generate};
+pub use organisation::{Organisation, generate};
+pub use plan::Plan;
 pub use truth::{TrueChain, Truth};

@@ -5,100 +5,14 @@ use super::extras;
 use super::incidents;
 use super::layout::{self, GeneratedFile};
 use super::noise;
+use super::plan::Plan;
 use super::scenes::{Scene, Stage};
 use super::side::SideScene;
 use super::truth::Truth;
-use crate::model::time::UtcSecond;
 
 /// Seconds from one chain of a consumer to its next: far enough that no two
 /// chains of a data source can be taken for one another.
 const SLOT_SECONDS: i64 = 300;
-
-/// What to generate.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// The same seed gives the same bytes.
-    pub seed: u64,
-    /// The first day, at midnight UTC.
-    pub start: UtcSecond,
-    /// How many days.
-    pub days: u32,
-    /// How many of the five consumers take part.
-    pub consumers: usize,
-    /// Quick chains per consumer and day.
-    pub chains_per_day: usize,
-    /// Records of other things per account and day.
-    pub noise_per_day: usize,
-    /// Whether the oddities of real logs occur.
-    pub oddities: bool,
-    /// If so, one chain in so many is an odd one.
-    pub odd_one_in: usize,
-    /// Minutes of delivery that go into one file.
-    pub minutes_per_file: i64,
-    /// Whether strangers use the external id of a data source now and then.
-    pub strangers: bool,
-    /// Whether things go wrong in the last week that rules find.
-    pub incidents: bool,
-}
-
-impl Plan {
-    /// Two weeks of five consumers.
-    #[must_use]
-    pub fn demo(seed: u64) -> Self {
-        Self {
-            seed,
-            // Sunday, 1 November 2026.
-            start: UtcSecond::from_unix(1_793_491_200),
-            days: 14,
-            consumers: CONSUMERS.len(),
-            chains_per_day: 6,
-            noise_per_day: 150,
-            oddities: true,
-            odd_one_in: 2,
-            minutes_per_file: 360,
-            strangers: true,
-            incidents: false,
-        }
-    }
-
-    /// What `qs-audit demo` shows: six weeks, so that there is a past to compare with,
-    /// and a last week in which things go wrong.
-    #[must_use]
-    pub fn showcase(seed: u64) -> Self {
-        let usual = Self::demo(seed);
-        Self {
-            start: usual.start.plus(-28 * 86_400),
-            days: 42,
-            noise_per_day: 60,
-            odd_one_in: 4,
-            strangers: false,
-            incidents: true,
-            ..usual
-        }
-    }
-
-    /// The checked-in sample: two days of two consumers, in which everything
-    /// happens once.
-    #[must_use]
-    pub fn sample() -> Self {
-        Self {
-            days: 2,
-            consumers: 2,
-            chains_per_day: 9,
-            odd_one_in: 1,
-            noise_per_day: 12,
-            minutes_per_file: 1440,
-            incidents: true,
-            ..Self::demo(20_261_101)
-        }
-    }
-
-    /// The end of the last day.
-    #[must_use]
-    pub fn end(&self) -> UtcSecond {
-        self.start.plus(i64::from(self.days) * 86_400)
-    }
-}
 
 /// A generated organisation.
 #[derive(Debug, Clone)]

@@ -1,30 +1,18 @@
 //! Cost Explorer's `GetCostAndUsage`, one page or several (facts.md section 8).
 
-use super::bill::{self, BillError, BillReader, Line};
+use super::bill_lines::{BillError, BillLines, Entry, EntryKey, Line};
+use super::bill_values as values;
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::ids::{AccountId, Region};
 use crate::model::json::{
     for_each_item, for_each_member, for_each_of, is_list, is_object, member, text, try_for_each_of,
 };
 use crate::model::region;
-use crate::model::text::Text;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-
-/// What tells one entry of an answer from all others.
-pub(super) type EntryKey = (BillKind, String, String, String, String, String);
-
-/// An entry, kept until all answers are read: a later one may know better.
-pub(super) struct Entry {
-    pub(super) file: Text,
-    pub(super) record: u32,
-    /// Whether it tells of less than a day.
-    pub(super) is_part_of_day: bool,
-    pub(super) line: Line,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -115,12 +103,12 @@ struct Grouping {
 }
 
 /// Reads a file of answers, one after the other.
-pub(super) fn read(name: &str, text: &[u8], into: &mut BillReader) -> Result<(), BillError> {
+pub(super) fn read(name: &str, text: &[u8], into: &mut BillLines) -> Result<(), BillError> {
     // All of it has to make sense before any of it counts.
     let mut has_results = false;
     for_each_answer(text, &mut |answer| {
         has_results |= answer.results_by_time.is_some();
-        check_answer(answer, into.metric())
+        check_answer(answer, into.metric)
     })?;
     if !has_results {
         return Err(BillError::NotABill {
@@ -193,7 +181,7 @@ fn has_groups(results: &RawValue) -> Result<Option<bool>, BillError> {
 /// A file while it is read.
 struct Reading<'a> {
     name: &'a str,
-    into: &'a mut BillReader,
+    into: &'a mut BillLines,
     record: u32,
     has_negative: bool,
 }
@@ -225,7 +213,7 @@ impl Reading<'_> {
     }
 
     fn group(&mut self, group: &RawValue, result: &RawResult<'_>, grouping: Grouping) {
-        let group = Group::of(group, self.into.metric().cost_explorer_name());
+        let group = Group::of(group, self.into.metric.cost_explorer_name());
         match entry(&group, result, grouping) {
             Ok((key, line)) => {
                 self.has_negative |= line.cost < Decimal::ZERO;
@@ -277,7 +265,7 @@ fn grouping(definitions: Option<&RawValue>, has_groups: bool) -> Result<Grouping
             kind: KIND,
             lacking: "groups by LINKED_ACCOUNT and one of USAGE_TYPE and SERVICE".to_owned(),
             found: match (keys.is_empty(), has_groups) {
-                (false, _) => format!("groups by {}", bill::list(&keys)),
+                (false, _) => format!("groups by {}", values::list(&keys)),
                 (true, true) => "groups, but no GroupDefinitions".to_owned(),
                 (true, false) => "totals only".to_owned(),
             },
@@ -310,7 +298,7 @@ fn check_metric(results: &RawValue, metric: CostMetric) -> Result<(), BillError>
     Err(BillError::Lacks {
         kind: KIND,
         lacking: format!("the metric {wanted} (--metric {})", metric.as_str()),
-        found: bill::list(&names),
+        found: values::list(&names),
     })
 }
 
@@ -325,19 +313,19 @@ fn entry(
         return Err("a group without an account, a usage type or a service".to_owned());
     }
     let RawPeriod { start, end } = &result.time_period;
-    let period = bill::period(start, Some(end)).ok_or("TimePeriod is not a period of days")?;
+    let period = values::period(start, Some(end)).ok_or("TimePeriod is not a period of days")?;
     let amount = group.metric.as_ref().ok_or("the metric is missing")?;
     let cost = amount
         .amount
         .as_deref()
-        .and_then(|text| bill::cost(text, false));
+        .and_then(|text| values::cost(text, false));
     let cost = cost.ok_or("Amount is not a decimal that fits")?;
     let currency = amount.unit.as_deref().filter(|unit| !unit.is_empty());
     let (billed_for, category) = what_for(other, grouping.kind);
     let terabytes = (billed_for == BilledFor::AthenaScan)
         .then(|| group.usage.as_ref()?.amount.as_deref())
         .flatten()
-        .and_then(|text| bill::terabytes(text, false));
+        .and_then(|text| values::terabytes(text, false));
     let region = (grouping.kind == BillKind::CostExplorerByUsageType)
         .then(|| region::of_usage_type(other).or_else(|| unknown_prefix(other)))
         .flatten();
@@ -392,10 +380,13 @@ fn what_for(other: &str, kind: BillKind) -> (BilledFor, ChargeCategory) {
         return match other {
             "Amazon Athena" => (BilledFor::Athena, usage),
             "Tax" => (BilledFor::Service("Tax".into()), ChargeCategory::Tax),
-            other => (BilledFor::Service(bill::service_name(other).into()), usage),
+            other => (
+                BilledFor::Service(values::service_name(other).into()),
+                usage,
+            ),
         };
     }
-    if bill::is_scan(other) {
+    if values::is_scan(other) {
         return (BilledFor::AthenaScan, usage);
     }
     if other.contains("CapacityReservation") {
@@ -419,6 +410,7 @@ fn what_for(other: &str, kind: BillKind) -> (BilledFor, ChargeCategory) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exports::bill::BillReader;
     use crate::model::bill::{Bill, CostMetric};
     use crate::model::window::TimeWindow;
     use std::collections::BTreeSet;

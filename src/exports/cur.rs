@@ -1,6 +1,8 @@
 //! Cost and Usage Reports, legacy and 2.0 (facts.md section 8).
 
-use super::bill::{self, BillError, BillReader, Columns, Line, Places};
+use super::bill_lines::{BillError, BillLines, Line};
+use super::bill_rows::{Columns, Places, read_lines};
+use super::bill_values as values;
 use super::rows::{Row, Rows};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::ids::Region;
@@ -100,9 +102,9 @@ fn net_or_gross(metric: CostMetric, at: usize) -> &'static [&'static str] {
 }
 
 /// Reads a report.
-pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<(), BillError> {
+pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillLines) -> Result<(), BillError> {
     let names: Vec<String> = rows.names().iter().map(|name| modern(name)).collect();
-    let metric = into.metric();
+    let metric = into.metric;
     let mut columns = COLUMNS;
     columns[Of::Cost as usize] = cost_column(metric);
     for at in [Of::SavingsPlanCost as usize, Of::ReservationCost as usize] {
@@ -110,7 +112,7 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<
     }
     let columns = Columns::find(KIND, &names, &columns, NEEDED)?;
     let has_invoice = columns.has(Of::InvoiceId as usize);
-    bill::read_lines(
+    read_lines(
         name,
         rows,
         &columns,
@@ -155,22 +157,22 @@ fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, St
     let product = need(Of::Product, "product code")?;
     let line_type = need(Of::LineType, "line item type")?;
     let usage_type = row.get(Of::UsageType as usize);
-    let period =
-        bill::period(start, row.get(Of::End as usize)).ok_or("the usage dates are not a period")?;
+    let period = values::period(start, row.get(Of::End as usize))
+        .ok_or("the usage dates are not a period")?;
     let cost = cost_of(row, metric, line_type)?;
     let category = category(line_type);
     let is_athena = product == "AmazonAthena";
     let billed_for = if is_athena {
-        bill::athena(usage_type)
+        values::athena(usage_type)
     } else {
-        BilledFor::Service(bill::service_name(product).into())
+        BilledFor::Service(values::service_name(product).into())
     };
     // Discount lines repeat the usage they are a discount on.
     let is_quantity = billed_for == BilledFor::AthenaScan && is_usage(line_type);
     let terabytes = if is_quantity {
         match row.get(Of::UsageAmount as usize) {
             Some(text) => Some(
-                bill::terabytes(text, row.is_binary(Of::UsageAmount as usize))
+                values::terabytes(text, row.is_binary(Of::UsageAmount as usize))
                     .ok_or("the usage amount is no quantity")?,
             ),
             None => None,
@@ -232,7 +234,7 @@ fn cost_of(row: &Row<'_>, metric: CostMetric, line_type: &str) -> Result<Decimal
         _ => Of::Cost,
     };
     let text = row.get(column as usize).ok_or("no cost")?;
-    bill::cost(text, row.is_binary(column as usize))
+    values::cost(text, row.is_binary(column as usize))
         .ok_or_else(|| "the cost is not a decimal that fits".to_owned())
 }
 

@@ -2,8 +2,7 @@
 //! `describe-data-source` (facts.md 5.1), one answer or several, one after the other.
 
 use crate::model::coverage::{Reject, RejectReason};
-use crate::model::identity::is_data_source_arn;
-use crate::model::ids::{DataSourceArn, RoleArn};
+use crate::model::ids::{DataSourceArn, RoleArn, is_data_source_arn};
 use crate::model::inventory::{DataSource, Inventory};
 use crate::model::json::{for_each_of, is_list, is_object, member, text};
 use crate::model::text::Text;

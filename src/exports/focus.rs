@@ -1,6 +1,8 @@
 //! FOCUS 1.x, the `FinOps` Open Cost and Usage Specification (facts.md section 8).
 
-use super::bill::{self, BillError, BillReader, Columns, Line, Places};
+use super::bill_lines::{BillError, BillLines, Line};
+use super::bill_rows::{Columns, Places, read_lines};
+use super::bill_values as values;
 use super::rows::{Row, Rows, find};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::ids::Region;
@@ -63,16 +65,16 @@ pub(super) fn is_focus(names: &[String]) -> bool {
 }
 
 /// Reads FOCUS data.
-pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillReader) -> Result<(), BillError> {
+pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillLines) -> Result<(), BillError> {
     let mut columns = COLUMNS;
-    columns[Of::Cost as usize] = match into.metric() {
+    columns[Of::Cost as usize] = match into.metric {
         CostMetric::Unblended | CostMetric::NetUnblended => &["BilledCost"],
         CostMetric::Amortized | CostMetric::NetAmortized => &["EffectiveCost"],
         CostMetric::Blended => &[],
     };
     let columns = Columns::find(KIND, rows.names(), &columns, NEEDED)?;
     let has_invoice = columns.has(Of::InvoiceId as usize);
-    bill::read_lines(
+    read_lines(
         name,
         rows,
         &columns,
@@ -94,7 +96,7 @@ fn quantity(row: &Row<'_>) -> Option<Decimal> {
     ];
     pairs.into_iter().find_map(|(quantity, unit)| {
         let at = quantity as usize;
-        let quantity = bill::terabytes(row.get(at)?, row.is_binary(at))?;
+        let quantity = values::terabytes(row.get(at)?, row.is_binary(at))?;
         // Units of a thousand and of 1024 are both meant by what AWS writes.
         let per_terabyte = match row.get(unit as usize)?.to_ascii_lowercase().as_str() {
             "tb" | "terabyte" | "terabytes" | "tib" => 1,
@@ -116,10 +118,10 @@ fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
         .or_else(|| row.get(Of::BillingAccount as usize))
         .ok_or("no SubAccountId")?;
     let start = need(Of::Start, "ChargePeriodStart")?;
-    let period = bill::period(start, row.get(Of::End as usize))
+    let period = values::period(start, row.get(Of::End as usize))
         .ok_or("the charge period is not a period")?;
     let cost = need(Of::Cost, "cost")?;
-    let cost = bill::cost(cost, row.is_binary(Of::Cost as usize))
+    let cost = values::cost(cost, row.is_binary(Of::Cost as usize))
         .ok_or("the cost is not a decimal that fits")?;
     let service = need(Of::Service, "ServiceName")?;
     let category = match need(Of::Category, "ChargeCategory")? {
@@ -135,10 +137,10 @@ fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
         .or_else(|| row.get(Of::SkuMeter as usize));
     let quantity = quantity(row);
     let billed_for = match (is_athena, usage_type) {
-        (false, _) => BilledFor::Service(bill::service_name(service).into()),
-        (true, Some(usage_type)) if bill::is_scan(usage_type) => BilledFor::AthenaScan,
+        (false, _) => BilledFor::Service(values::service_name(service).into()),
+        (true, Some(usage_type)) if values::is_scan(usage_type) => BilledFor::AthenaScan,
         (true, _) if quantity.is_some() => BilledFor::AthenaScan,
-        (true, usage_type) => bill::athena(usage_type),
+        (true, usage_type) => values::athena(usage_type),
     };
     let terabytes = quantity.filter(|_| billed_for == BilledFor::AthenaScan);
     let resource = row.get(Of::Resource as usize).filter(|_| is_athena);

@@ -6,7 +6,7 @@
 //! says more counts. What a longer period has beyond the days that are told apart
 //! stays, as a line of its own.
 
-use super::cost_explorer::{Entry, EntryKey};
+use super::bill_lines::{Entry, EntryKey};
 use crate::model::bill::{
     BillKind, BillPeriod, BilledFor, ChargeCategory, LineAmounts, LineKey, Uncounted,
 };

@@ -17,6 +17,9 @@
 //! Nothing in here opens a file: it is given names, for messages, and bytes.
 
 mod bill;
+mod bill_lines;
+mod bill_rows;
+mod bill_values;
 mod cost_explorer;
 mod cur;
 mod data_sources;
@@ -29,7 +32,8 @@ mod rows;
 mod text;
 mod units;
 
-pub use bill::{BillError, BillReader};
+pub use bill::BillReader;
+pub use bill_lines::BillError;
 pub use data_sources::read_data_sources;
 pub use executions::read_executions;
 pub use previous::{EarlierReport, PreviousError, read_previous, read_report};

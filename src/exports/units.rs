@@ -4,8 +4,7 @@
 use super::rows::{Rows, RowsError, find};
 use super::text::{TextError, plain};
 use crate::model::coverage::{Reject, RejectReason, Rejects};
-use crate::model::identity::is_account_id;
-use crate::model::ids::AccountId;
+use crate::model::ids::{AccountId, is_account_id};
 use crate::model::json::{for_each_of, is_list, member, text as text_of};
 use crate::model::text::Text;
 use crate::model::topology::Unit;
@@ -179,7 +178,7 @@ impl UnitsReader {
         );
         if wanted.iter().take(2).any(Option::is_none) {
             return Err(UnitsError::NotUnits {
-                found: format!("columns {}", super::bill::list(rows.names())),
+                found: format!("columns {}", super::bill_values::list(rows.names())),
             });
         }
         let (from_csv, rejects) = (&mut self.from_csv, &mut self.rejects);

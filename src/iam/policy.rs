@@ -8,8 +8,7 @@
 //! allowed" is certain.
 
 use super::pattern::matches;
-use crate::model::identity::is_account_id;
-use crate::model::ids::AccountId;
+use crate::model::ids::{AccountId, is_account_id};
 use crate::model::text::Text;
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,7 +1,6 @@
 //! What the names of digests and log files say (facts.md 1.1 and section 7).
 
-use crate::model::identity::is_account_id;
-use crate::model::ids::{AccountId, Region};
+use crate::model::ids::{AccountId, Region, is_account_id};
 use crate::model::key::delivery_minute;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;

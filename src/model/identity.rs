@@ -4,12 +4,6 @@ use super::ids::{AccessKeyId, AccountId};
 use super::text::Text;
 use super::time::UtcSecond;
 
-/// Whether a text is an account id: twelve digits.
-#[must_use]
-pub fn is_account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 /// The slim `userIdentity` of an event. Absent, null and empty members are all
 /// `None`; nothing here is a secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,18 +122,6 @@ pub fn session_name_in_arn(arn: &str) -> Option<&str> {
         .map(|(_, name)| name)
 }
 
-/// Whether the text is an ARN of a Quick data source
-/// (`arn:P:quicksight:REGION:ACCOUNT:datasource/ID`).
-#[must_use]
-pub fn is_data_source_arn(text: &str) -> bool {
-    let mut parts = text.splitn(6, ':');
-    parts.next() == Some("arn")
-        && parts.nth(1) == Some("quicksight")
-        && parts
-            .nth(2)
-            .is_some_and(|resource| resource.starts_with("datasource/"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,20 +146,6 @@ mod tests {
         ] {
             assert_eq!(RoleName::from_arn(arn), None, "{arn}");
         }
-    }
-
-    #[test]
-    fn data_source_arns_are_told_from_other_external_ids() {
-        assert!(is_data_source_arn(
-            "arn:aws:quicksight:us-east-1:111122223333:datasource/ds"
-        ));
-        assert!(is_data_source_arn(
-            "arn:aws-cn:quicksight:cn-north-1:111122223333:datasource/ds"
-        ));
-        assert!(!is_data_source_arn(
-            "arn:aws:quicksight:us-east-1:111122223333:dataset/ds"
-        ));
-        assert!(!is_data_source_arn("ds-retail-01"));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! An id holds any text that a log holds, also a masked or invented one. Whether it looks
 //! like an id of AWS is a question to ask, never a condition.
 
-use super::identity::{RoleName, is_account_id, is_data_source_arn};
 use super::region::is_region_name;
 use super::text::{OpaqueId, Text};
 use serde::Serialize;
@@ -86,6 +85,24 @@ opaque_id! {
 opaque_id! {
     /// The id that Quick gives to a query.
     QuickQueryId
+}
+
+/// Returns whether a text is an account id: twelve digits.
+#[must_use]
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns whether a text is an ARN of a Quick data source
+/// (`arn:P:quicksight:REGION:ACCOUNT:datasource/ID`).
+#[must_use]
+pub fn is_data_source_arn(text: &str) -> bool {
+    let mut parts = text.splitn(6, ':');
+    parts.next() == Some("arn")
+        && parts.nth(1) == Some("quicksight")
+        && parts
+            .nth(2)
+            .is_some_and(|resource| resource.starts_with("datasource/"))
 }
 
 /// Defines an id that is text, shared by many events.
@@ -219,7 +236,13 @@ impl RoleArn {
     /// Returns whether the text is the ARN of an IAM role.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
-        self.contains(":role/") && RoleName::from_arn(self).is_some()
+        let mut parts = self.splitn(6, ':');
+        parts.next() == Some("arn")
+            && parts.nth(1) == Some("iam")
+            && parts
+                .nth(2)
+                .and_then(|resource| resource.strip_prefix("role/"))
+                .is_some_and(|name| !name.is_empty())
     }
 }
 
@@ -281,5 +304,19 @@ mod tests {
         for text in ["", "XXXXXXXXXXX", "700***"] {
             assert_eq!(AccountId::from(text).to_string(), text);
         }
+    }
+
+    #[test]
+    fn data_source_arns_are_told_from_other_external_ids() {
+        assert!(is_data_source_arn(
+            "arn:aws:quicksight:us-east-1:111122223333:datasource/ds"
+        ));
+        assert!(is_data_source_arn(
+            "arn:aws-cn:quicksight:cn-north-1:111122223333:datasource/ds"
+        ));
+        assert!(!is_data_source_arn(
+            "arn:aws:quicksight:us-east-1:111122223333:dataset/ds"
+        ));
+        assert!(!is_data_source_arn("ds-retail-01"));
     }
 }

@@ -4,7 +4,7 @@
 //! facts: account and Region come from the records themselves.
 
 use super::coverage::Sibling;
-use super::identity::is_account_id;
+use super::ids::is_account_id;
 use super::time::UtcSecond;
 use super::window::TimeWindow;
 use jiff::civil::Date;

@@ -1,8 +1,8 @@
 //! Reads objects for keeps: each by itself, for all of time, so that any window can be
 //! answered for later.
 
+use super::plan::{PipelineError, Plan, Watcher};
 use super::read::{KnownInterest, on_all_threads};
-use super::{PipelineError, Plan, Watcher};
 use crate::decode::{Decoder, Outcome};
 use crate::model::coverage::Coverage;
 use crate::model::event::Event;
@@ -53,7 +53,7 @@ pub fn collect(
     (recent, known): (&[Event], &Interest),
     watcher: &dyn Watcher,
 ) -> Result<Collected, PipelineError> {
-    let pool = super::pool(plan)?;
+    let pool = super::plan::pool(plan)?;
     pool.install(|| {
         let plan = &Plan {
             window: TimeWindow::ALL,
@@ -145,7 +145,12 @@ fn read_all(
           object,
           body: &mut Vec<u8>,
           out: &mut Vec<ObjectRead>| {
-            worker.first_pass(object, body, known, watcher.unwrap_or(&super::Unwatched));
+            worker.first_pass(
+                object,
+                body,
+                known,
+                watcher.unwrap_or(&super::plan::Unwatched),
+            );
             out.push(take(&mut worker.decoder, object));
         },
     );

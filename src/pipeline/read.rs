@@ -5,7 +5,7 @@
 //! are known; objects that hold calls of them which went by too early are read
 //! again. Memory grows with what is kept, not with what is read.
 
-use super::{Plan, Watcher};
+use super::plan::{Plan, Watcher};
 use crate::decode::{Candidate, Decoded, Decoder, InflateBudget, Outcome, Unresolved};
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::Event;

@@ -1,7 +1,7 @@
 //! Digests and log files, read on many threads and held against each other.
 
+use super::plan::{PipelineError, Plan, Watcher, pool};
 use super::read::contents_of;
-use super::{PipelineError, Plan, Watcher, pool};
 use crate::decode::{InflateBudget, Unpacker};
 use crate::integrity::{
     Chains, Digest, DigestBody, DigestName, DigestRead, Files, Judging, LogFileRead, Metadata,

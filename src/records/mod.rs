@@ -12,6 +12,7 @@
 //! | `docs/records-v1.md` | [`mod@reference`] |
 //! | verification faults | [`mod@verification`] |
 
+mod accounts;
 pub mod chains;
 pub mod charges;
 pub mod field;

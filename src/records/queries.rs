@@ -1,6 +1,6 @@
 //! Queries: the query executions of a chain, one record each.
 
-use super::chains::account_fields;
+use super::accounts::account_fields;
 use super::field::{Fields, Place};
 use super::flat;
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, QueryExecution};

@@ -6,8 +6,8 @@ use super::facts::Facts;
 use super::group::{Group, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::identity::{RoleName, is_data_source_arn};
-use crate::model::ids::{AccountId, DataSourceArn};
+use crate::model::identity::RoleName;
+use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 

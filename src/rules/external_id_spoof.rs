@@ -5,8 +5,7 @@ use super::facts::{Facts, Known};
 use super::group::{Group, plural, sample, times};
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::identity::is_data_source_arn;
-use crate::model::ids::AccountId;
+use crate::model::ids::{AccountId, is_data_source_arn};
 use crate::model::text::Text;
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
 //! `first-seen-path`: a data source, Role B and work group that were never seen
 //! together before.
 
-use super::facts::{Facts, role_text};
+use super::facts::Facts;
 use super::group::{Group, plural, sample};
+use super::hop::role_text;
 use super::rule::{
     Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };

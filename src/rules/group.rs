@@ -1,6 +1,6 @@
 //! What happened to one subject, gathered: a burst is one finding.
 
-use super::facts::Hop;
+use super::hop::Hop;
 use crate::model::ids::EventId;
 use crate::model::integrity::Integrity;
 use crate::model::text::Text;

@@ -23,6 +23,7 @@ mod external_id_spoof;
 mod facts;
 mod first_seen_path;
 mod group;
+mod hop;
 mod log_gap;
 mod long_idle_data_source;
 mod off_scope_activity;
@@ -48,6 +49,7 @@ mod undeclared_data_source;
 mod undeclared_role;
 mod undeclared_work_group;
 mod unexpected_source_account;
+mod vouching;
 
 pub use facts::{Facts, Given};
 pub use registry::{RULES, RuleSet, check, find, pages, trends};

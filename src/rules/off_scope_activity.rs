@@ -1,8 +1,9 @@
 //! `off-scope-activity`: a session of Role B does anything but the Athena, Glue and
 //! S3 calls that its policy is for (facts.md 4.1 and 6).
 
-use super::facts::{Facts, role_text};
+use super::facts::Facts;
 use super::group::{Group, plural, sample};
+use super::hop::role_text;
 use super::rule::{
     Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };

@@ -1,8 +1,9 @@
 //! `role-assumption-denied`: attempts on Role A or Role B were refused, in bursts or
 //! by a stranger (facts.md 2.4).
 
-use super::facts::{Facts, role_text, steady_caller};
+use super::facts::Facts;
 use super::group::{Group, plural, sample};
+use super::hop::{role_text, steady_caller};
 use super::rule::{
     Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };

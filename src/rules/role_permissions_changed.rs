@@ -1,7 +1,8 @@
 //! `role-permissions-changed`: IAM changed what Role A or Role B may do.
 
-use super::facts::{Facts, changed_role, role_text};
+use super::facts::{Facts, changed_role};
 use super::group::{Group, plural, sample};
+use super::hop::role_text;
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::iam::policy::{Effect, Match, Policy};
 use crate::model::event::Event;

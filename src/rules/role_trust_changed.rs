@@ -1,7 +1,8 @@
 //! `role-trust-changed`: IAM changed who may assume Role A or Role B.
 
-use super::facts::{Facts, changed_role, role_text};
+use super::facts::{Facts, changed_role};
 use super::group::{Group, sample, times};
+use super::hop::role_text;
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::iam::policy::Policy;
 use crate::iam::trust::{newly_let_in, ways_in};

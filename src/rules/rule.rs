@@ -2,15 +2,14 @@
 
 use super::facts::Facts;
 use super::group::Group;
+use super::vouching::Vouching;
 use crate::model::finding::{
     Evidence, FINDING_IDS_MAX, Finding, FindingStatus, RuleReport, RuleState, Severity, Subject,
 };
-use crate::model::ids::{AccountId, EventId};
-use crate::model::integrity::Integrity;
+use crate::model::ids::AccountId;
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use crate::model::trend::Trend;
-use hashbrown::HashMap;
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 
@@ -248,26 +247,6 @@ impl<'a> Options<'a> {
                 .collect(),
             Some(_) => Err(wrong()),
         }
-    }
-}
-
-/// What events and chains are worth, where the log files were verified.
-#[derive(Debug, Default)]
-pub struct Vouching {
-    pub(super) events: HashMap<EventId, Integrity>,
-    pub(super) chains: HashMap<Text, Integrity>,
-}
-
-impl Vouching {
-    /// What everything is worth that happened to one subject, as the rule says itself or
-    /// as its events and chains are.
-    fn of(&self, group: &Group) -> Integrity {
-        let events = group.events().iter().map(|id| self.events.get(id));
-        let chains = group.chains().iter().map(|id| self.chains.get(id));
-        let known = events.chain(chains).map(Option::<&Integrity>::copied);
-        let known = known.map(|known| known.unwrap_or(Integrity::Unverified));
-        let told = group.told_integrity().or_else(|| Integrity::worst(known));
-        told.unwrap_or(Integrity::Unverified)
     }
 }
 

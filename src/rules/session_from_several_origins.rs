@@ -6,16 +6,17 @@
 //! nothing. How Quick's programs call themselves is not documented; what a large part
 //! of its sessions use is taken for its own.
 
-use super::facts::{Facts, role_text};
+use super::facts::Facts;
 use super::group::{Group, plural, sample};
+use super::hop::role_text;
 use super::rule::{
     Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use crate::model::chain::{Chain, ChainPart, ChainPath, Maker, RoleSession};
 use crate::model::event::{Detail, Event};
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::identity::{RoleName, is_data_source_arn};
-use crate::model::ids::{AccessKeyId, EventId};
+use crate::model::identity::RoleName;
+use crate::model::ids::{AccessKeyId, EventId, is_data_source_arn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,8 +6,7 @@ use crate::model::finding::{
     ExpiredSuppression, Finding, FindingStatus, Findings, OpenFinding, Previous, PreviousFinding,
     RuleReport, RuleState, Suppressed, Suppression,
 };
-use crate::model::identity::is_account_id;
-use crate::model::ids::{AccountId, Region, RoleArn};
+use crate::model::ids::{AccountId, Region, RoleArn, is_account_id};
 use crate::model::pattern::matches;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;

@@ -1,8 +1,9 @@
 //! `undeclared-role`: a chain uses a Role A or Role B that is not declared, or not
 //! the one that the list of data sources names (design.md section 2, facts.md 5.1).
 
-use super::facts::{Facts, role_text};
+use super::facts::Facts;
 use super::group::{Group, plural};
+use super::hop::role_text;
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;

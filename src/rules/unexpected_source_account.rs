@@ -1,8 +1,9 @@
 //! `unexpected-source-account`: Role B is assumed from an account that is not the
 //! hub (facts.md 2.2 and 2.8).
 
-use super::facts::{Facts, Hop};
+use super::facts::Facts;
 use super::group::{Group, plural, sample, times};
+use super::hop::Hop;
 use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::Maker;
 use crate::model::finding::{Evidence, Severity, Subject};

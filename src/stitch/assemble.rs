@@ -1,18 +1,18 @@
 //! One chain record for each consumer session, and for each refused one.
 
+use super::context::{CLOCK_SKEW_SECONDS, Context};
 use super::hops::{Hop, refusal};
 use super::path::{self, Origin, maker};
-use super::peers::Candidates;
+use super::peers::{Candidates, SessionId};
 use super::roles::Roles;
-use super::sessions::{Link, Session, SessionId, Sessions};
-use super::{CLOCK_SKEW_SECONDS, Context};
+use super::sessions::{Link, Session, Sessions};
 use crate::model::chain::{
     Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Maker, Missing, MissingPart,
     QueryExecution, RoleSession, ScopeDown,
 };
 use crate::model::event::{Detail, Event};
-use crate::model::identity::{Identity, is_data_source_arn};
-use crate::model::ids::{AccountId, DataSourceArn, QueryExecutionId};
+use crate::model::identity::Identity;
+use crate::model::ids::{AccountId, DataSourceArn, QueryExecutionId, is_data_source_arn};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};

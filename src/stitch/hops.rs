@@ -199,7 +199,7 @@ fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &Issue) -> boo
                 return false;
             };
             other.recipient_account_id != event.recipient_account_id
-                && other.time.distance(event.time) <= super::CLOCK_SKEW_SECONDS
+                && other.time.distance(event.time) <= super::context::CLOCK_SKEW_SECONDS
                 && agree(known.issued_key_id.as_ref(), issue.issued_key_id.as_ref())
                 && agree(
                     known.assumed_role_id.as_ref(),

@@ -15,6 +15,7 @@
 //! | who used Quick | [`quick_user`] |
 
 mod assemble;
+mod context;
 mod dedupe;
 mod hops;
 mod outsiders;
@@ -25,39 +26,13 @@ mod roles;
 mod sessions;
 mod timeline;
 
+pub use context::{CLOCK_SKEW_SECONDS, Context};
 pub use roles::{hints, interest, interest_from};
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;
-use crate::model::execution::Statistics;
-use crate::model::ids::AccountId;
 use crate::model::integrity::Integrity;
-use crate::model::topology::{KnownRoles, Topology};
-use crate::model::window::TimeWindow;
-use std::collections::BTreeSet;
-
-/// Creation times of one session differ by at most this between services
-/// (facts.md 3: equal to the second in 118 of 118 cases).
-pub const CLOCK_SKEW_SECONDS: u64 = 2;
-
-/// What stitching has to know besides the events.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The declared topology.
-    pub topology: &'a Topology,
-    /// What the run answers for.
-    pub window: TimeWindow,
-    /// Accounts of which any record was read: tells a gap from an absence.
-    pub accounts_seen: &'a BTreeSet<AccountId>,
-    /// Whether sessions that have nothing to do with Quick or Athena are wanted.
-    pub all_sessions: bool,
-    /// Statistics of queries, where they were read: their SQL may have told
-    /// Quick's own query id.
-    pub statistics: Option<&'a Statistics>,
-    /// What each object is worth, where files were verified: of deliveries of one
-    /// event, a verified one counts.
-    pub worth: &'a [Integrity],
-}
+use crate::model::topology::KnownRoles;
 
 /// What stitching gives.
 #[derive(Debug, Default)]

@@ -4,8 +4,9 @@
 use super::assemble::{Assembler, account_of, caller_account, chain_id, id_of};
 use super::hops::refusal;
 use super::path::maker;
+use super::peers::SessionId;
 use super::roles::is_quick;
-use super::sessions::{Link, Session, SessionId};
+use super::sessions::{Link, Session};
 use crate::model::chain::{
     Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Maker, Missing, MissingPart,
     RoleSession,

@@ -3,7 +3,8 @@
 use super::roles::{Roles, is_quick};
 use super::sessions::{Session, Sessions};
 use crate::model::chain::{ChainPath, Maker};
-use crate::model::identity::{Identity, is_data_source_arn};
+use crate::model::identity::Identity;
+use crate::model::ids::is_data_source_arn;
 
 /// Who made a session, as far as its hop tells.
 pub(super) fn maker(session: &Session, roles: &Roles) -> Maker {

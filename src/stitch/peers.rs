@@ -4,12 +4,13 @@
 //! are not, sessions are found by the second they were made in and by their key, so that
 //! linking takes no longer than sorting.
 
-use super::CLOCK_SKEW_SECONDS;
-use super::sessions::SessionId;
+use super::context::CLOCK_SKEW_SECONDS;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) type SessionId = u32;
 
 /// Sessions that a question names. Where more fit, they are a crowd: some are named, the
 /// others counted.

@@ -7,8 +7,8 @@
 use super::hops::refusal;
 use super::sessions::{Session, Sessions};
 use crate::model::event::{Detail, Event, Issue};
-use crate::model::identity::{Identity, RoleName, is_data_source_arn};
-use crate::model::ids::AccountId;
+use crate::model::identity::{Identity, RoleName};
+use crate::model::ids::{AccountId, is_data_source_arn};
 use crate::model::interest::Interest;
 use crate::model::text::Text;
 use crate::model::topology::Topology;

@@ -3,9 +3,9 @@
 //! The triple decides: issued key, assumed role id, creation second. What it
 //! cannot decide stays ambiguous, with its candidates (facts.md 3).
 
-use super::CLOCK_SKEW_SECONDS;
+use super::context::CLOCK_SKEW_SECONDS;
 use super::hops::Hop;
-use super::peers::{CANDIDATES_MAX, Candidates, Closest, Likeness, Peer, Peers, Wanted};
+use super::peers::{CANDIDATES_MAX, Candidates, Closest, Likeness, Peer, Peers, SessionId, Wanted};
 use super::timeline::{Timeline, Valid, ValidAt};
 use crate::model::chain::Confidence;
 use crate::model::event::{Detail, Event};
@@ -20,8 +20,6 @@ use std::sync::Arc;
 
 /// Life of a session whose making nobody logged, at most (facts.md 2.1).
 const UNSEEN_SESSION_SECONDS_MAX: i64 = 12 * 3600;
-
-pub(super) type SessionId = u32;
 
 /// What a call is linked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

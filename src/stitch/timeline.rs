@@ -4,9 +4,8 @@
 //! Calls come in the order of their time, so each session comes and goes once: what is
 //! valid is never searched among all sessions.
 
-use super::CLOCK_SKEW_SECONDS;
-use super::peers::{CANDIDATES_MAX, Candidates, Likeness};
-use super::sessions::SessionId;
+use super::context::CLOCK_SKEW_SECONDS;
+use super::peers::{CANDIDATES_MAX, Candidates, Likeness, SessionId};
 use crate::model::identity::RoleName;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;

@@ -1,8 +1,9 @@
 //! Answers that cost money or time, kept as the text that `exports` reads.
 
 use super::error::StoreError;
+use super::number::count;
 use super::reader::Store;
-use super::writer::{Writer, count};
+use super::writer::Writer;
 use crate::model::time::{UtcDay, UtcSecond};
 use rusqlite::params;
 

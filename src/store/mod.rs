@@ -19,6 +19,7 @@ mod events;
 mod files;
 mod folder;
 mod ledger;
+mod number;
 mod reader;
 mod schema;
 mod segments;

@@ -3,7 +3,7 @@
 
 use super::error::StoreError;
 #[cfg(test)]
-use super::writer::count;
+use super::number::count;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;

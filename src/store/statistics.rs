@@ -3,9 +3,10 @@
 use super::error::StoreError;
 use super::folder::{Folder, Written};
 use super::ledger::Named;
+use super::number::count;
 use super::reader::{Store, event_days};
 use super::segments::{Segment, integer, segment_bytes};
-use super::writer::{Writer, count, name_segment, starts};
+use super::writer::{Writer, name_segment, starts};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use crate::model::ids::{QueryExecutionId, QuickQueryId};
 use crate::model::money::parse_decimal;

@@ -4,8 +4,9 @@ use super::error::StoreError;
 use super::events::Reader;
 use super::folder::Written;
 use super::ledger::Named;
+use super::number::count;
 use super::statistics;
-use super::writer::{MARKS_DAYS, Tidied, Writer, count, name_segment, sum_day, superseded};
+use super::writer::{MARKS_DAYS, Tidied, Writer, name_segment, sum_day, superseded};
 use crate::model::time::{UtcDay, UtcSecond};
 use std::collections::BTreeMap;
 

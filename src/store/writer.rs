@@ -4,6 +4,7 @@ use super::error::StoreError;
 use super::events::{self, Reader, Row};
 use super::folder::{Folder, Lock, Written};
 use super::ledger::Ledger;
+use super::number::count;
 use crate::event_list::list::VERSION as LIST_VERSION;
 use crate::model::coverage::{Coverage, Reject, RejectReason, Seen, SeenKey};
 use crate::model::event::{Detail, Event};
@@ -521,11 +522,6 @@ pub(super) fn superseded(ledger: &mut Ledger) -> Result<HashSet<u32>, StoreError
 }
 
 pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// How many, as SQLite counts.
-pub(super) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

@@ -81,7 +81,7 @@ fn of_program(text: &str, document: &Value) -> BTreeMap<String, (BTreeSet<String
             _ if is_fault => {
                 let account = line
                     .split('/')
-                    .find(|part| qs_audit::model::identity::is_account_id(part));
+                    .find(|part| qs_audit::model::ids::is_account_id(part));
                 (line, account.unwrap().to_owned())
             }
             _ => continue,

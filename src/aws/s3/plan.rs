@@ -1,6 +1,6 @@
 //! What has to be listed of a bucket for a window, and what its folders are.
 
-use crate::model::identity::is_account_id;
+use crate::model::ids::is_account_id;
 use crate::model::key::TrailObjects;
 use crate::model::time::UtcDay;
 use crate::model::window::{DELIVERY_SLACK_DAYS, LOOK_BACK_SECONDS, TimeWindow};

@@ -15,7 +15,7 @@ use crate::aws::patience::Patience;
 use crate::aws::session::LISTS_AT_ONCE;
 use crate::aws::trouble::{AwsError, Trouble};
 use crate::model::coverage::Sibling;
-use crate::model::identity::is_account_id;
+use crate::model::ids::is_account_id;
 use crate::model::key::KeyFacts;
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;

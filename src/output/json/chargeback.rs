@@ -1,7 +1,7 @@
 //! Chargeback rows, version 1 (design.md section 4).
 
 use super::coverage::{BillV1, CoverageV1, RejectsV1, StatisticsV1};
-use super::v1::WindowV1;
+use super::window::WindowV1;
 use crate::model::audit::{Audit, Part};
 use crate::model::bill::BillCoverage;
 use crate::model::charge::{

@@ -1,8 +1,9 @@
 //! Findings, version 1 (design.md section 5).
 
 use super::coverage::CoverageV1;
-use super::v1::{WindowV1, write_lines};
+use super::lines::write_lines;
 use super::verification::VerificationV1;
+use super::window::WindowV1;
 use crate::model::audit::Audit;
 use crate::model::finding::{
     ExpiredSuppression, Finding, FindingStatus, Findings, PreviousFinding, RuleReport, RuleState,

@@ -4,7 +4,9 @@
 pub mod chargeback;
 pub mod coverage;
 pub mod findings;
+mod lines;
 pub mod report;
 pub mod table;
 pub mod v1;
 pub mod verification;
+mod window;

@@ -2,7 +2,7 @@
 
 use super::chargeback::{Basis, TableV1};
 use super::findings::{FindingsV1, KnownV1};
-use super::v1::WindowV1;
+use super::window::WindowV1;
 use crate::model::chain::{Chain, QueryExecution};
 use crate::model::finding::{Finding, Previous, Severity};
 use crate::model::ids::{AccountId, DataSourceArn, Region, RoleArn};

@@ -1,36 +1,18 @@
 //! Chain records, version 1 (design.md section 3).
 
 use super::coverage::{CoverageV1, StatisticsV1};
+use super::lines::write_lines;
 use super::verification::VerificationV1;
+use super::window::WindowV1;
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::money::exact;
-use crate::model::time::UtcSecond;
-use crate::model::window::TimeWindow;
 use crate::records;
-use crate::records::field::Fields;
 use crate::records::queries::QueryRecord;
 use serde::Serialize;
-use std::borrow::Borrow;
 use std::io::{self, Write};
 
 const CHAINS_SCHEMA: &str = "qs-audit/chains/v1";
-
-/// A half-open window.
-#[derive(Serialize)]
-pub(super) struct WindowV1 {
-    from: Option<UtcSecond>,
-    to: Option<UtcSecond>,
-}
-
-impl WindowV1 {
-    pub(super) fn of(window: TimeWindow) -> Self {
-        Self {
-            from: window.from,
-            to: window.to,
-        }
-    }
-}
 
 #[derive(Serialize)]
 struct TotalV1 {
@@ -141,17 +123,4 @@ pub fn write_jsonl(chains: &[&Chain], shape: Shape, writer: &mut dyn Write) -> i
             write_lines(&records::queries::fields(), &queries, writer)
         }
     }
-}
-
-/// Writes one record per line.
-pub(super) fn write_lines<R, B: Borrow<R>>(
-    fields: &Fields<'_, R>,
-    records: &[B],
-    writer: &mut dyn Write,
-) -> io::Result<()> {
-    for record in records {
-        serde_json::to_writer(&mut *writer, &fields.read(record.borrow()))?;
-        writer.write_all(b"\n")?;
-    }
-    Ok(())
 }

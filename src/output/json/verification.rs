@@ -1,6 +1,7 @@
 //! What was verified, version 1 (`docs/output-v1.md`).
 
-use super::v1::{WindowV1, write_lines};
+use super::lines::write_lines;
+use super::window::WindowV1;
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{
     DigestPlace, PlaceVerified, Tally, Unchecked, Uncovered, Verification,

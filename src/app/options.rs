@@ -1,0 +1,45 @@
+//! What is asked of a run, beside its configuration.
+
+use crate::model::bill::{ChargeCategory, CostMetric};
+use crate::model::money::TerabyteBase;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// The configuration that is used where none is named.
+pub const CONFIG_FILE: &str = "qs-audit.toml";
+
+/// What is asked of a run, beside its configuration.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// The configuration; [`CONFIG_FILE`] in the working folder, if it is there, where none
+    /// is named.
+    pub config: Option<PathBuf>,
+    /// Logs to read instead of the store or the configured ones: folders, files,
+    /// `s3://bucket/prefix`, or `-` for standard input.
+    pub logs: Vec<String>,
+    /// The folder of the store, instead of the configured one.
+    pub store: Option<PathBuf>,
+    /// Pay for requests to the buckets among `logs`.
+    pub requester_pays: bool,
+    /// Threads that read; 0 means one for each processor.
+    pub threads: usize,
+    /// What is read besides logs.
+    pub money: MoneyOptions,
+}
+
+/// Query statistics, bill and business units, instead of the configured ones.
+#[derive(Debug, Clone, Default)]
+pub struct MoneyOptions {
+    /// Files or folders of query statistics.
+    pub executions: Vec<PathBuf>,
+    /// Files or folders of the bill.
+    pub costs: Vec<PathBuf>,
+    /// Which of the bill's amounts.
+    pub metric: CostMetric,
+    /// Charges besides use that are shown, too.
+    pub included: BTreeSet<ChargeCategory>,
+    /// Files of business units.
+    pub business_units: Vec<PathBuf>,
+    /// How a billed terabyte is counted, instead of as configured.
+    pub terabyte: Option<TerabyteBase>,
+}

@@ -1,0 +1,142 @@
+//! What a run is to do, and why it could not be done.
+
+use crate::attribute::{AttributeError, Pricing};
+use crate::decode::Reading;
+use crate::model::bill::Bill;
+use crate::model::coverage::Limits;
+use crate::model::execution::Statistics;
+use crate::model::finding::{Previous, Suppression};
+use crate::model::inventory::Inventory;
+use crate::model::topology::Topology;
+use crate::model::window::TimeWindow;
+use crate::rules::RuleSet;
+use jiff::civil::Date;
+use std::sync::Arc;
+
+/// What a run is to do. No clock, no environment, no output in here.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What the run answers for.
+    pub window: TimeWindow,
+    /// The declared topology.
+    pub topology: Topology,
+    /// How many threads read; 0 means one for each processor.
+    pub threads: usize,
+    /// Whether sessions that have nothing to do with Quick or Athena are wanted.
+    pub all_sessions: bool,
+    /// What one object may hold.
+    pub limits: Limits,
+    /// How records are found.
+    pub reading: Reading,
+    /// What is known besides the logs.
+    pub exports: Exports,
+    /// Rules to ask, where findings are wanted.
+    pub checks: Option<Checks>,
+    /// A part of the window that is to be told by itself, too.
+    pub part: Option<PartPlan>,
+}
+
+/// A part of a run's window that is to be told by itself.
+#[derive(Debug, Clone)]
+pub struct PartPlan {
+    /// What it answers for.
+    pub window: TimeWindow,
+    /// The bill of these days; it may be empty.
+    pub bill: Bill,
+}
+
+/// What rules are asked about. The window of the plan holds the baseline, too.
+#[derive(Debug, Clone)]
+pub struct Checks {
+    /// The rules.
+    pub rules: Arc<RuleSet>,
+    /// What is judged: the end of the plan's window.
+    pub window: TimeWindow,
+    /// How many days before it are compared with.
+    pub baseline_days: i64,
+    /// Quick's data sources, where they were listed.
+    pub inventory: Option<Inventory>,
+    /// Findings that are accepted for a while.
+    pub suppressions: Vec<Suppression>,
+    /// The day on which suppressions count or have expired.
+    pub as_of: Date,
+    /// What an earlier run found.
+    pub previous: Option<Previous>,
+    /// Whether the days of consumers are wanted, with what is expected of them.
+    pub trends: bool,
+}
+
+/// What AWS exports besides logs: query statistics and the bill.
+#[derive(Debug, Clone, Default)]
+pub struct Exports {
+    /// Query statistics, where any were given.
+    pub statistics: Option<Statistics>,
+    /// The bill, where its attribution is wanted; it may be empty.
+    pub bill: Option<Bill>,
+    /// Prices to estimate by.
+    pub pricing: Pricing,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            window: TimeWindow::ALL,
+            topology: Topology::default(),
+            threads: 0,
+            all_sessions: false,
+            limits: Limits::DEFAULT,
+            reading: Reading::Fast,
+            exports: Exports::default(),
+            checks: None,
+            part: None,
+        }
+    }
+}
+
+/// Sees objects go by, from many threads.
+pub trait Watcher: Sync {
+    /// An object of so many stored bytes was read.
+    fn object(&self, object: u32, stored_bytes: u64);
+}
+
+/// A watcher that does not look.
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn object(&self, _object: u32, _stored_bytes: u64) {}
+}
+
+/// Why a run could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The threads could not be started.
+    #[error("cannot start {threads} threads: {source}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// Why not.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// The counts do not add up: an error of this program.
+    #[error("{records} records were read, but {accounted} are accounted for; please report this")]
+    Unaccounted {
+        /// Records found.
+        records: u64,
+        /// Kept, not relevant and rejected together.
+        accounted: u64,
+    },
+    /// The bill cannot be split.
+    #[error(transparent)]
+    Attribution(#[from] AttributeError),
+}
+
+/// Threads as the plan asks for them.
+pub(super) fn pool(plan: &Plan) -> Result<rayon::ThreadPool, PipelineError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(plan.threads)
+        .build()
+        .map_err(|source| PipelineError::Threads {
+            threads: plan.threads,
+            source,
+        })
+}

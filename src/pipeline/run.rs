@@ -1,0 +1,280 @@
+//! A run: the stages in their order.
+
+use super::plan::{Checks, Exports, PartPlan, PipelineError, Plan, Watcher, pool};
+use super::verify::Evidence;
+use super::{read, verify};
+use crate::attribute::{self, AttributeError};
+use crate::decode::{Candidate, Decoded, Outcome};
+use crate::model::audit::{Audit, Part};
+use crate::model::coverage::Coverage;
+use crate::model::event::{Event, Place};
+use crate::model::finding::Findings;
+use crate::model::ids::{AccountId, Region};
+use crate::model::integrity::{Integrity, Verification};
+use crate::model::text::Text;
+use crate::model::topology::Topology;
+use crate::model::trend::Trend;
+use crate::model::window::TimeWindow;
+use crate::ports::{LogSource, Remembered};
+use crate::rules::{self};
+use crate::stitch;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads the source and stitches what is in it.
+///
+/// # Errors
+///
+/// When threads cannot be started, or the counts do not add up. Whatever cannot
+/// be read is in the result's coverage instead.
+pub fn run(
+    plan: &Plan,
+    source: &dyn LogSource,
+    watcher: &dyn Watcher,
+) -> Result<Audit, PipelineError> {
+    let read = pool(plan)?.install(|| read::read(plan, source, false, watcher));
+    let key = |object| source.key(object);
+    finish(plan, &key, (read.events, read.coverage), None)
+}
+
+/// The same, with every log file held against the digests in the same pass.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn run_verifying(
+    plan: &Plan,
+    source: &dyn LogSource,
+    evidence: &Evidence<'_>,
+    watcher: &dyn Watcher,
+) -> Result<Audit, PipelineError> {
+    pool(plan)?.install(|| {
+        let chains = verify::chains(plan, evidence);
+        let read = read::read(plan, source, true, watcher);
+        let verified = verify::settle(plan, source, evidence, &chains, read.contents);
+        let key = |object| source.key(object);
+        finish(plan, &key, (read.events, read.coverage), Some(verified))
+    })
+}
+
+/// The same of what was read before, and kept.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineError> {
+    let Remembered {
+        events,
+        session_events,
+        mut coverage,
+        keys,
+        listing,
+    } = remembered;
+    coverage.records_kept = events.len() as u64;
+    let others = coverage.records_kept + coverage.records_rejected;
+    coverage.records_not_relevant = coverage.records.saturating_sub(others);
+    let interest = stitch::interest(&events, &plan.topology, plan.all_sessions);
+    let candidates = session_events.into_iter().map(|event| Candidate {
+        assumed_role_id: event.identity.principal_id.clone().unwrap_or_default(),
+        object: event.place.object,
+        outcome: Outcome::Event(Box::new(event)),
+    });
+    let whole = Decoded {
+        events,
+        candidates: candidates.collect(),
+        coverage,
+        ..Decoded::default()
+    };
+    let read = read::settle(whole, &interest, &listing);
+    let key = |object: u32| keys.get(&object).cloned().unwrap_or_else(|| "".into());
+    finish(plan, &key, read, None)
+}
+
+/// What digests say of the files, and what each object is worth.
+type Verified = (Verification, Vec<Integrity>);
+
+fn finish(
+    plan: &Plan,
+    key: &dyn Fn(u32) -> Text,
+    (events, mut coverage): (Vec<Event>, Coverage),
+    verified: Option<Verified>,
+) -> Result<Audit, PipelineError> {
+    let (verification, worth) = verified.unzip();
+    let worth = worth.unwrap_or_default();
+    if !coverage.adds_up() {
+        let accounted = coverage.records_kept + coverage.records_not_relevant;
+        return Err(PipelineError::Unaccounted {
+            records: coverage.records,
+            accounted: accounted + coverage.records_rejected,
+        });
+    }
+    let accounts_seen: BTreeSet<AccountId> = coverage
+        .seen
+        .keys()
+        .map(|(account, ..)| account.clone())
+        .collect();
+    let context = stitch::Context {
+        topology: &plan.topology,
+        window: plan.window,
+        accounts_seen: &accounts_seen,
+        all_sessions: plan.all_sessions,
+        statistics: plan.exports.statistics.as_ref(),
+        worth: &worth,
+    };
+    let stitched = stitch::stitch(events, &context);
+    coverage.duplicates = stitched.duplicates;
+    coverage.conflicts = stitched.conflicts;
+    coverage.replaced = stitched.replaced;
+    let mut audit = Audit {
+        window: plan.window,
+        objects: keys_of(key, &stitched.events),
+        coverage,
+        chains: stitched.chains,
+        roles: stitched.roles,
+        events: stitched.events,
+        verification,
+        ..Audit::default()
+    };
+    add_money(&mut audit, &plan.exports)?;
+    if let Some(checks) = &plan.checks {
+        let (findings, trends) = judge(&audit, checks, &plan.topology, &worth);
+        audit.findings = Some(findings);
+        audit.trends = trends;
+    }
+    if let Some(wanted) = &plan.part {
+        let context = stitch::Context {
+            window: wanted.window,
+            ..context
+        };
+        audit.part = Some(part(&audit.events, wanted, &plan.exports, &context)?);
+    }
+    Ok(audit)
+}
+
+/// A part of the window by itself, from the events of the whole.
+fn part(
+    events: &[Event],
+    wanted: &PartPlan,
+    exports: &Exports,
+    context: &stitch::Context<'_>,
+) -> Result<Part, AttributeError> {
+    let mut part = Part {
+        window: wanted.window,
+        chains: stitch::stitch_again(events, context),
+        ..Part::default()
+    };
+    if let Some(statistics) = &exports.statistics {
+        let joined = attribute::join_statistics(&mut part.chains, statistics, &exports.pricing);
+        part.statistics = Some(joined);
+    }
+    let bill = &wanted.bill;
+    let attribution = attribute::attribute(&part.chains, bill, &exports.pricing)?;
+    part.attribution = Some(attribution);
+    part.bill = (bill.coverage.files > 0).then(|| bill.coverage.clone());
+    Ok(part)
+}
+
+/// What rules have to say of the result, and what they expect of days.
+fn judge(
+    audit: &Audit,
+    checks: &Checks,
+    topology: &Topology,
+    worth: &[Integrity],
+) -> (Findings, Vec<Trend>) {
+    let bill = audit.attribution.as_ref().filter(|_| audit.bill.is_some());
+    let facts = rules::Facts::new(rules::Given {
+        window: checks.window,
+        baseline_days: checks.baseline_days,
+        topology,
+        inventory: checks.inventory.as_ref(),
+        roles: &audit.roles,
+        chains: &audit.chains,
+        events: &audit.events,
+        coverage: &audit.coverage,
+        has_statistics: audit.statistics.is_some(),
+        charges: bill.map(|attribution| attribution.charges.as_slice()),
+        verification: audit.verification.as_ref(),
+        worth,
+    });
+    let baseline = TimeWindow {
+        from: audit.window.from,
+        to: checks.window.from,
+    };
+    let seen = audit.coverage.seen.iter();
+    let in_window = seen.filter(|(_, seen)| seen.is_in(&checks.window));
+    let places_logged: BTreeSet<(AccountId, Region)> = in_window
+        .map(|((account, region, _), _)| (account.clone(), region.clone()))
+        .collect();
+    let settling = rules::Settling {
+        window: checks.window,
+        baseline,
+        places_logged: &places_logged,
+        suppressions: &checks.suppressions,
+        as_of: checks.as_of,
+        previous: checks.previous.as_ref(),
+    };
+    let trends = if checks.trends {
+        rules::trends(&checks.rules, &facts)
+    } else {
+        Vec::new()
+    };
+    let findings = rules::settle(rules::check(&checks.rules, &facts), &settling);
+    (findings, trends)
+}
+
+/// Bytes and money, as far as statistics and a bill were given.
+fn add_money(audit: &mut Audit, exports: &Exports) -> Result<(), AttributeError> {
+    let pricing = &exports.pricing;
+    if let Some(statistics) = &exports.statistics {
+        let joined = attribute::join_statistics(&mut audit.chains, statistics, pricing);
+        audit.statistics = Some(joined);
+    }
+    if let Some(bill) = &exports.bill {
+        audit.attribution = Some(attribute::attribute(&audit.chains, bill, pricing)?);
+        audit.bill = (bill.coverage.files > 0).then(|| bill.coverage.clone());
+    }
+    Ok(())
+}
+
+/// Keys of the objects that kept events came from.
+fn keys_of(key: &dyn Fn(u32) -> Text, events: &[Event]) -> BTreeMap<u32, Text> {
+    let objects: BTreeSet<u32> = events.iter().map(|event| event.place.object).collect();
+    let keyed = objects.into_iter().map(|object| (object, key(object)));
+    keyed.collect()
+}
+
+/// Events as they were logged, with secrets replaced.
+#[derive(Debug, Default)]
+pub struct RawEvents {
+    /// The events, with where they are.
+    pub events: Vec<(Place, Value)>,
+    /// How many values in them were replaced.
+    pub redacted: u64,
+}
+
+/// Reads events again, whole, as JSON with secrets replaced.
+///
+/// What can no longer be read is left out.
+#[must_use]
+pub fn raw_events(plan: &Plan, source: &dyn LogSource, places: &[Place]) -> RawEvents {
+    let mut by_object: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    for place in places {
+        by_object
+            .entry(place.object)
+            .or_default()
+            .insert(place.record);
+    }
+    let mut decoder = crate::decode::Decoder::new(plan.window, plan.limits, plan.reading);
+    let mut body = Vec::new();
+    let mut raw = RawEvents::default();
+    for (object, records) in by_object {
+        if source.read(object, &mut body).is_ok() {
+            let (values, redacted) = decoder.raw(&body, &records);
+            let values = values.into_iter();
+            raw.events
+                .extend(values.map(|(record, value)| (Place { object, record }, value)));
+            raw.redacted += redacted;
+        }
+    }
+    raw
+}

@@ -1,0 +1,27 @@
+//! What evidence is worth, where log files were verified.
+
+use super::group::Group;
+use crate::model::ids::EventId;
+use crate::model::integrity::Integrity;
+use crate::model::text::Text;
+use hashbrown::HashMap;
+
+/// What events and chains are worth, where the log files were verified.
+#[derive(Debug, Default)]
+pub struct Vouching {
+    pub(super) events: HashMap<EventId, Integrity>,
+    pub(super) chains: HashMap<Text, Integrity>,
+}
+
+impl Vouching {
+    /// What everything is worth that happened to one subject, as the rule says itself or
+    /// as its events and chains are.
+    pub(super) fn of(&self, group: &Group) -> Integrity {
+        let events = group.events().iter().map(|id| self.events.get(id));
+        let chains = group.chains().iter().map(|id| self.chains.get(id));
+        let known = events.chain(chains).map(Option::<&Integrity>::copied);
+        let known = known.map(|known| known.unwrap_or(Integrity::Unverified));
+        let told = group.told_integrity().or_else(|| Integrity::worst(known));
+        told.unwrap_or(Integrity::Unverified)
+    }
+}
