@@ -26,8 +26,6 @@ use std::path::PathBuf;
         that are not as CloudTrail delivered them."
 )]
 pub struct Cli {
-    #[command(flatten)]
-    pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -35,131 +33,193 @@ pub struct Cli {
 /// More threads than this only cost memory.
 const THREADS_MAX: i64 = 256;
 
-/// Options that every command takes.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+/// How a command talks.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
-pub(super) struct Global {
-    /// Settings; qs-audit.toml in the working folder is used if it is there.
-    #[arg(short, long, global = true, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-
-    /// Read these logs instead of the store or the configured ones: a folder, a file,
-    /// <s3://bucket/prefix>, or - for standard input. May be given more than once.
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(super) logs: Vec<String>,
-
-    /// The folder of the store, instead of the configured one or the one below the
-    /// user's data folder.
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(super) store: Option<PathBuf>,
-
-    /// Pay for the requests that --logs s3:// makes, where the bucket asks for that.
-    #[arg(long, global = true)]
-    pub(super) requester_pays: bool,
-
-    /// Start of the window: a duration back from now (90s, 30m, 12h, 7d, 2w) or a
-    /// date.
-    #[arg(long, global = true, value_name = "WHEN", conflicts_with = "from")]
-    pub(super) since: Option<String>,
-
-    /// Start of the window, included: a date or an RFC 3339 time, UTC.
-    #[arg(long, global = true, value_name = "TIME")]
-    pub(super) from: Option<String>,
-
-    /// End of the window, excluded: a date or an RFC 3339 time, UTC.
-    #[arg(long, global = true, value_name = "TIME")]
-    pub(super) to: Option<String>,
-
-    /// The time to take for now, so that a run can be repeated.
-    #[arg(long, global = true, value_name = "TIME")]
-    pub(super) now: Option<String>,
-
-    /// A table for people, or one of the versioned machine formats. Without it, the
-    /// ending of --output tells: .csv, .json, .jsonl, .parquet, .xlsx, .ocsf, .asff.
-    #[arg(long = "format", global = true, value_enum, value_name = "FORMAT")]
-    pub(super) format_asked: Option<Format>,
-
-    /// Whether the ending of the output tells of no format that there is.
-    #[arg(skip)]
-    pub(super) is_ending_unknown: bool,
-
-    /// The format, once it is settled.
-    #[arg(skip = Format::Table)]
-    pub(super) format: Format,
-
-    /// Write there instead of standard output, whole or not at all.
-    #[arg(short, long, global = true, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-
-    /// Exit with status 4 if anything was unread or ambiguous.
-    #[arg(long, global = true)]
-    pub(super) strict: bool,
-
-    /// How many threads read, at most 256; 0 means one for each processor.
-    #[arg(long, global = true, value_name = "N", default_value_t = 0,
-          value_parser = clap::value_parser!(u16).range(0..=THREADS_MAX))]
-    pub(super) threads: u16,
-
-    /// Show no progress, even on a terminal.
-    #[arg(long, global = true)]
-    pub(super) no_progress: bool,
-
+#[command(next_help_heading = "Terminal")]
+pub(super) struct TalkArgs {
     /// When to use colour. `NO_COLOR` is honoured.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
     pub(super) color: ColorWhen,
 
     /// Say nothing on standard error but errors.
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long)]
     pub(super) quiet: bool,
-
-    /// Say more on standard error.
-    #[arg(short, long, global = true)]
-    pub(super) verbose: bool,
-
-    #[command(flatten)]
-    pub(super) money: MoneyArgs,
 }
 
-/// What is read besides logs.
+/// Whether the progress of reading is shown.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Terminal")]
+pub(super) struct ProgressArgs {
+    /// Show no progress, even on a terminal.
+    #[arg(long)]
+    pub(super) no_progress: bool,
+}
+
+/// The configuration, and the time.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(super) struct ConfigArgs {
+    /// Settings; qs-audit.toml in the working folder is used if it is there.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// The time.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Window")]
+pub(super) struct NowArgs {
+    /// The time to take for now, so that a run can be repeated.
+    #[arg(long, value_name = "TIME")]
+    pub(super) now: Option<String>,
+}
+
+/// The logs.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
+pub(super) struct LogArgs {
+    /// Read these logs instead of the store or the configured ones: a folder, a file,
+    /// <s3://bucket/prefix>, or - for standard input. May be given more than once.
+    #[arg(long, value_name = "DIR")]
+    pub(super) logs: Vec<String>,
+
+    /// Pay for the requests that --logs s3:// makes, where the bucket asks for that.
+    #[arg(long)]
+    pub(super) requester_pays: bool,
+
+    /// How many threads read, at most 256; 0 means one for each processor.
+    #[arg(long, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u16).range(0..=THREADS_MAX))]
+    pub(super) threads: u16,
+}
+
+/// The store.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
+pub(super) struct StoreArgs {
+    /// The folder of the store, instead of the configured one or the one below the
+    /// user's data folder.
+    #[arg(long, value_name = "DIR")]
+    pub(super) store: Option<PathBuf>,
+}
+
+/// The window.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Window")]
+pub(super) struct WindowArgs {
+    /// Start of the window: a duration back from now (90s, 30m, 12h, 7d, 2w) or a
+    /// date.
+    #[arg(long, value_name = "WHEN", conflicts_with = "from")]
+    pub(super) since: Option<String>,
+
+    /// Start of the window, included: a date or an RFC 3339 time, UTC.
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+
+    /// End of the window, excluded: a date or an RFC 3339 time, UTC.
+    #[arg(long, value_name = "TIME")]
+    pub(super) to: Option<String>,
+}
+
+/// Whether gaps matter.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Exit status")]
+pub(super) struct StrictArgs {
+    /// Exit with status 4 if anything was unread or ambiguous.
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+/// Where the output goes, and in which of a command's formats.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArgs<F: Format> {
+    /// A table for people, or one of the versioned machine formats. Without it, the
+    /// ending of --output tells: .csv, .json, .jsonl, .parquet, .xlsx.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) format: Option<F>,
+
+    /// Write there instead of standard output, whole or not at all.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Where text goes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct TextOutputArgs {
+    /// Write there instead of standard output, whole or not at all.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Query statistics.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Bytes and money")]
-pub(super) struct MoneyArgs {
+pub(super) struct StatisticsArgs {
     /// Query statistics instead of the configured ones: output of aws athena
     /// batch-get-query-execution or get-query-execution, a file or a folder. May be
     /// given more than once.
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, value_name = "PATH")]
     pub(super) executions: Vec<PathBuf>,
+}
 
-    /// The bill instead of the configured one: output of aws ce get-cost-and-usage,
-    /// a Cost and Usage Report, or FOCUS data, as a file or a folder. May be given
-    /// more than once.
-    #[arg(long, global = true, value_name = "PATH")]
-    pub(super) costs: Vec<PathBuf>,
-
-    /// Which of the bill's amounts.
-    #[arg(long, global = true, value_enum, value_name = "METRIC", default_value_t = MetricArg::Unblended)]
-    pub(super) metric: MetricArg,
-
-    /// Also show taxes, credits, refunds or other charges, in lines of their own.
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        value_name = "KIND",
-        value_delimiter = ','
-    )]
-    pub(super) include: Vec<IncludeArg>,
-
+/// Business units, and how bytes are counted.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Bytes and money")]
+pub(super) struct UnitArgs {
     /// Business units of accounts: CSV with `account_id` and `business_unit`, or output
     /// of AWS Organizations. May be given more than once; the configuration's
     /// consumers come first.
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, value_name = "PATH")]
     pub(super) business_units: Vec<PathBuf>,
 
     /// How a billed terabyte is counted; AWS does not say.
-    #[arg(long, global = true, value_enum, value_name = "BASE")]
+    #[arg(long, value_enum, value_name = "BASE")]
     pub(super) tb: Option<TerabyteArg>,
+}
+
+/// The bill.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Bytes and money")]
+pub(super) struct BillArgs {
+    /// The bill instead of the configured one: output of aws ce get-cost-and-usage,
+    /// a Cost and Usage Report, or FOCUS data, as a file or a folder. May be given
+    /// more than once.
+    #[arg(long, value_name = "PATH")]
+    pub(super) costs: Vec<PathBuf>,
+
+    /// Which of the bill's amounts.
+    #[arg(long, value_enum, value_name = "METRIC", default_value_t = MetricArg::Unblended)]
+    pub(super) metric: MetricArg,
+
+    /// Also show taxes, credits, refunds or other charges, in lines of their own.
+    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',')]
+    pub(super) include: Vec<IncludeArg>,
+}
+
+/// What every command takes that audits.
+#[derive(Debug, Clone, Args)]
+pub(super) struct AuditArgs {
+    #[command(flatten)]
+    pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
+    #[command(flatten)]
+    pub(super) statistics: StatisticsArgs,
+    #[command(flatten)]
+    pub(super) units: UnitArgs,
+    #[command(flatten)]
+    pub(super) strict: StrictArgs,
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
 }
 
 /// Metrics as typed.
@@ -198,9 +258,29 @@ pub(super) enum TerabyteArg {
     Binary,
 }
 
-/// Output formats.
+/// The formats of a command.
+pub(super) trait Format: ValueEnum + Copy + Send + Sync + std::fmt::Debug + 'static {
+    /// For people.
+    const TABLE: Self;
+
+    /// Returns what kind of bytes it is.
+    fn kind(self) -> FormatKind;
+}
+
+/// What kind of bytes a format is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FormatKind {
+    /// A table for people.
+    Table,
+    Json,
+    Csv,
+    /// Bytes that no terminal shows.
+    Binary,
+}
+
+/// Formats of records of any kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum RecordFormat {
     /// For people: fits the terminal.
     Table,
     /// One JSON document with window, coverage and totals.
@@ -213,35 +293,84 @@ pub(super) enum Format {
     Parquet,
     /// A workbook.
     Xlsx,
-    /// CSV in FOCUS columns (chargeback).
+}
+
+/// Formats of `chargeback`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ChargebackFormat {
+    /// For people: fits the terminal.
+    Table,
+    /// One JSON document with window, coverage and totals.
+    Json,
+    /// One JSON object per line.
+    Jsonl,
+    /// Comma-separated values, safe to open in a spreadsheet.
+    Csv,
+    /// Parquet, for DuckDB, Athena and the like.
+    Parquet,
+    /// A workbook.
+    Xlsx,
+    /// CSV in FOCUS columns.
     Focus,
-    /// OCSF Detection Findings, one per line (findings).
+}
+
+/// Formats of `findings`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FindingsFormat {
+    /// For people: fits the terminal.
+    Table,
+    /// One JSON document with window, coverage and totals.
+    Json,
+    /// One JSON object per line.
+    Jsonl,
+    /// Comma-separated values, safe to open in a spreadsheet.
+    Csv,
+    /// Parquet, for DuckDB, Athena and the like.
+    Parquet,
+    /// A workbook.
+    Xlsx,
+    /// OCSF Detection Findings, one per line.
     Ocsf,
-    /// AWS Security Hub findings, one batch per line (findings).
+    /// AWS Security Hub findings, one batch per line.
     Asff,
 }
 
-impl Global {
-    /// Settles the format: as asked, else as the name of the output ends.
-    pub(super) fn settle(&mut self) {
-        let ending = self.output.as_deref().and_then(|path| path.extension());
-        let ending = ending.map(|ending| ending.to_string_lossy().to_lowercase());
-        let told = match ending.as_deref() {
-            Some("csv") => Some(Format::Csv),
-            Some("json") => Some(Format::Json),
-            Some("jsonl" | "ndjson") => Some(Format::Jsonl),
-            Some("parquet") => Some(Format::Parquet),
-            Some("xlsx") => Some(Format::Xlsx),
-            Some("ocsf") => Some(Format::Ocsf),
-            Some("asff") => Some(Format::Asff),
-            _ => None,
-        };
-        let is_plain = matches!(
-            ending.as_deref(),
-            None | Some("txt" | "text" | "log" | "out" | "md")
-        );
-        self.is_ending_unknown = self.format_asked.is_none() && told.is_none() && !is_plain;
-        self.format = self.format_asked.or(told).unwrap_or(Format::Table);
+impl Format for RecordFormat {
+    const TABLE: Self = Self::Table;
+
+    fn kind(self) -> FormatKind {
+        match self {
+            Self::Table => FormatKind::Table,
+            Self::Json | Self::Jsonl => FormatKind::Json,
+            Self::Csv => FormatKind::Csv,
+            Self::Parquet | Self::Xlsx => FormatKind::Binary,
+        }
+    }
+}
+
+impl Format for ChargebackFormat {
+    const TABLE: Self = Self::Table;
+
+    fn kind(self) -> FormatKind {
+        match self {
+            Self::Table => FormatKind::Table,
+            Self::Json | Self::Jsonl => FormatKind::Json,
+            Self::Csv | Self::Focus => FormatKind::Csv,
+            Self::Parquet | Self::Xlsx => FormatKind::Binary,
+        }
+    }
+}
+
+impl Format for FindingsFormat {
+    const TABLE: Self = Self::Table;
+
+    fn kind(self) -> FormatKind {
+        match self {
+            Self::Table => FormatKind::Table,
+            Self::Json | Self::Jsonl | Self::Ocsf | Self::Asff => FormatKind::Json,
+            Self::Csv => FormatKind::Csv,
+            Self::Parquet | Self::Xlsx => FormatKind::Binary,
+        }
     }
 }
 
@@ -325,7 +454,7 @@ pub(super) enum Command {
         qs-audit verify --logs s3://amzn-s3-demo-bucket --since 7d\n  \
         qs-audit verify --logs AWSLogs --public-keys public-keys.json --signatures signatures.json\n  \
         qs-audit verify --logs AWSLogs --format json -o verification.json")]
-    Verify(VerifyArgs),
+    Verify(VerifyCommandArgs),
     /// Bring new logs, query statistics and costs into the store.
     ///
     /// Reads what was not read before: the first time the last 36 days, then from a
@@ -364,7 +493,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  \
         qs-audit doctor\n  \
         qs-audit doctor --strict -q --format json")]
-    Doctor,
+    Doctor(DoctorArgs),
     /// Write a synthetic organisation to a folder and run on it.
     #[command(after_help = "Examples:\n  \
         qs-audit demo\n  \
@@ -398,6 +527,52 @@ pub(super) struct VerifyArgs {
     pub(super) signatures: Vec<PathBuf>,
 }
 
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub(super) struct VerifyCommandArgs {
+    #[command(flatten)]
+    pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
+    #[command(flatten)]
+    pub(super) against: VerifyArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<RecordFormat>,
+    #[command(flatten)]
+    pub(super) strict: StrictArgs,
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<RecordFormat>,
+    #[command(flatten)]
+    pub(super) strict: StrictArgs,
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
+}
+
 /// Whether log files are verified while they are read.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Verification")]
@@ -412,8 +587,13 @@ pub(super) struct WhileReadingArgs {
 }
 
 /// Options of `chains`.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Args)]
 pub(super) struct ChainsArgs {
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<RecordFormat>,
+
     #[command(flatten)]
     pub(super) verification: WhileReadingArgs,
 
@@ -517,6 +697,11 @@ pub(super) enum SortKey {
 /// Options of `show`.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<RecordFormat>,
+
     /// A chain id, a unique start of one, or latest.
     #[arg(value_name = "CHAIN_ID")]
     pub(super) chain_id: String,
@@ -529,6 +714,13 @@ pub(super) struct ShowArgs {
 /// Options of `findings`.
 #[derive(Debug, Args)]
 pub(super) struct FindingsArgs {
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
+    #[command(flatten)]
+    pub(super) bill: BillArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<FindingsFormat>,
+
     #[command(flatten)]
     pub(super) checks: ChecksArgs,
 
@@ -556,6 +748,14 @@ pub(super) struct FindingsArgs {
 /// Options of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
+    #[command(flatten)]
+    pub(super) bill: BillArgs,
+    /// The folder of the report, which is replaced whole.
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) checks: ChecksArgs,
 
@@ -609,6 +809,11 @@ pub(super) enum SeverityArg {
 /// Options of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    pub(super) output: OutputArgs<RecordFormat>,
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+
     /// The rule; without one, all are listed.
     #[arg(value_name = "RULE")]
     pub(super) rule: Option<String>,
@@ -617,6 +822,13 @@ pub(super) struct ExplainArgs {
 /// Options of `chargeback`.
 #[derive(Debug, Args)]
 pub(super) struct ChargebackArgs {
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
+    #[command(flatten)]
+    pub(super) bill: BillArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<ChargebackFormat>,
+
     /// A month instead of a window: 2026-10.
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["since", "from", "to"])]
     pub(super) month: Option<String>,
@@ -646,6 +858,22 @@ pub(super) enum ByArg {
 /// Options of `init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
+    #[command(flatten)]
+    pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
+    /// Write there instead of qs-audit.toml.
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
+
     /// Write it even if it is there already.
     #[arg(long)]
     pub(super) force: bool,
@@ -658,6 +886,27 @@ pub(super) struct InitArgs {
 /// Options of `collect`.
 #[derive(Debug, Args)]
 pub(super) struct CollectArgs {
+    #[command(flatten)]
+    pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
+    #[command(flatten)]
+    pub(super) statistics: StatisticsArgs,
+    #[command(flatten)]
+    pub(super) strict: StrictArgs,
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
+
     /// Wait while another run collects into the same store.
     #[arg(long)]
     pub(super) wait: bool,
@@ -671,6 +920,13 @@ pub(super) struct CollectArgs {
 /// Options of `query`.
 #[derive(Debug, Args)]
 pub(super) struct QueryArgs {
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
+    #[command(flatten)]
+    pub(super) bill: BillArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<RecordFormat>,
+
     /// A saved query; --list names them.
     #[arg(value_name = "NAME", conflicts_with_all = ["file", "list"])]
     pub(super) name: Option<String>,
@@ -700,6 +956,13 @@ pub(super) struct QueryArgs {
 /// Options of `demo`.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
+
     /// Where to write; must not exist yet, or hold an earlier demo.
     #[arg(value_name = "DIR", default_value = "qs-audit-demo")]
     pub(super) dir: PathBuf,
@@ -712,6 +975,9 @@ pub(super) struct DemoArgs {
 /// Options of `completions`.
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
+
     /// The shell.
     #[arg(value_enum)]
     pub(super) shell: clap_complete::Shell,
@@ -720,6 +986,9 @@ pub(super) struct CompletionsArgs {
 /// Options of `man`.
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
+
     /// Write the pages of all commands into this folder.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,

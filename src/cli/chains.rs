@@ -1,12 +1,13 @@
 //! `qs-audit chains`.
 
-use super::args::{ChainsArgs, Format, Global};
+use super::args::{ChainsArgs, RecordFormat};
+use super::asked::Asked;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
 use super::select::Selection;
 use super::session::{self, prepare, start};
 use super::strictness::{exit_of, nothing_to_read};
-use super::terminal::{TABULAR, check_format, page, say, write_out};
+use super::terminal::{check_output, page, say, write_out};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
 use crate::app::record_files::{parquet, workbook};
@@ -20,27 +21,29 @@ use crate::records::{self, queries::QueryRecord};
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
-pub(super) fn run(global: &Global, args: &ChainsArgs) -> Result<Exit, Failure> {
-    check_format(global, &TABULAR)?;
+pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
+    let (asked, format) = Asked::audit(&args.audit).output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
     let mut selection = Selection::new(args)?;
-    let context = start(global)?;
+    let context = start(asked)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
-    let window = moments::window(global, context.now, default)?;
+    let window = moments::window(asked, context.now, default)?;
     let mut run = prepare(&context, window, Wants::Statistics, &args.verification)?;
     run.plan.all_sessions = args.all_sessions;
-    let audit = session::audit(global, &run)?;
-    let nothing = nothing_to_read(global, &audit);
-    if nothing.is_some() && global.format != Format::Json {
-        return Ok(exit_of(global, &audit).max(nothing));
+    let audit = session::audit(asked, &run)?;
+    let nothing = nothing_to_read(asked, &audit);
+    if nothing.is_some() && format != RecordFormat::Json {
+        return Ok(exit_of(asked, &audit).max(nothing));
     }
     let chains = selection.of(&audit.chains);
-    print(global, args, &audit, &chains)?;
-    if !global.quiet {
+    print((asked, format), args, &audit, &chains)?;
+    if !asked.quiet {
         for remark in selection.remarks(&audit.chains, &chains) {
             say(&format!("{remark}\n"));
         }
     }
-    Ok(exit_of(global, &audit).max(nothing))
+    Ok(exit_of(asked, &audit).max(nothing))
 }
 
 /// The records in the columns that SQL and Parquet know.
@@ -52,35 +55,37 @@ pub(super) fn record_table(chains: &[&Chain], shape: Shape) -> Table {
 }
 
 fn print(
-    global: &Global,
+    (asked, format): (&Asked, RecordFormat),
     args: &ChainsArgs,
     audit: &Audit,
     chains: &[&Chain],
 ) -> Result<(), Failure> {
-    let page = page(global);
+    let page = page(asked);
     let shape = if args.flat {
         Shape::Flat
     } else {
         Shape::Chains
     };
     let not_read = NotRead::of(&audit.coverage.rejects);
-    write_out(global, |out| match (global.format, shape) {
-        (Format::Table, shape) => {
+    write_out(asked, |out| match (format, shape) {
+        (RecordFormat::Table, shape) => {
             match shape {
                 Shape::Chains => chain_table::write(chains, page, out)?,
                 Shape::Flat => flat_table::write(chains, page, out)?,
             }
             not_read.write(page, out)
         }
-        (Format::Json, shape) => v1::write_json(audit, chains, shape, out),
-        (Format::Jsonl, shape) => v1::write_jsonl(chains, shape, out),
-        (Format::Csv, Shape::Chains) => csv::write_records(&records::chains::fields(), chains, out),
-        (Format::Csv, Shape::Flat) => {
+        (RecordFormat::Json, shape) => v1::write_json(audit, chains, shape, out),
+        (RecordFormat::Jsonl, shape) => v1::write_jsonl(chains, shape, out),
+        (RecordFormat::Csv, Shape::Chains) => {
+            csv::write_records(&records::chains::fields(), chains, out)
+        }
+        (RecordFormat::Csv, Shape::Flat) => {
             let queries = QueryRecord::all_of(chains, None);
             csv::write_records(&records::queries::fields(), &queries, out)
         }
-        (Format::Parquet, shape) => parquet(&record_table(chains, shape), audit, out),
-        (Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff, shape) => {
+        (RecordFormat::Parquet, shape) => parquet(&record_table(chains, shape), audit, out),
+        (RecordFormat::Xlsx, shape) => {
             let sheets = [record_table(chains, shape).into()];
             workbook(sheets, audit, out)
         }

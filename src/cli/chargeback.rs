@@ -1,11 +1,12 @@
 //! `qs-audit chargeback`.
 
-use super::args::{ByArg, ChargebackArgs, Format, Global};
+use super::args::{ByArg, ChargebackArgs, ChargebackFormat};
+use super::asked::Asked;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
-use super::terminal::{OF_CHARGEBACK, check_format, page, say, write_out};
+use super::terminal::{check_output, page, say, write_out};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -44,33 +45,37 @@ fn dimensions(args: &[ByArg]) -> Vec<Dimension> {
 }
 
 /// The window: a month, or the asked one in whole days.
-fn window(global: &Global, args: &ChargebackArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
+fn window(asked: &Asked, args: &ChargebackArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
     if let Some(month) = &args.month {
         return moments::month(month, now);
     }
-    let asked = moments::window(global, now, DefaultWindow::ThisMonth)?;
-    let whole = asked.whole_days();
-    let is_asked = global.from.is_some() || global.to.is_some();
-    if whole != asked && is_asked && !global.quiet {
+    let window = moments::window(asked, now, DefaultWindow::ThisMonth)?;
+    let whole = window.whole_days();
+    let is_asked = asked.window.from.is_some() || asked.window.to.is_some();
+    if whole != window && is_asked && !asked.quiet {
         say("the window was widened to whole UTC days, as bills are\n");
     }
     Ok(whole)
 }
 
-pub(super) fn run(global: &Global, args: &ChargebackArgs) -> Result<Exit, Failure> {
-    check_format(global, &OF_CHARGEBACK)?;
+pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
+    let (asked, format) = Asked::audit(&args.audit)
+        .bill(&args.bill)
+        .output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
     let by = dimensions(&args.by);
-    let context = start(global)?;
-    let window = window(global, args, context.now)?;
+    let context = start(asked)?;
+    let window = window(asked, args, context.now)?;
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
-    let audit = session::audit(global, &run)?;
-    let nothing = nothing_to_read(global, &audit);
+    let audit = session::audit(asked, &run)?;
+    let nothing = nothing_to_read(asked, &audit);
     let has_bill = audit
         .attribution
         .as_ref()
         .is_some_and(|attribution| !attribution.charges.is_empty());
-    if nothing.is_some() && global.format != Format::Json && !has_bill {
-        return Ok(exit_of(global, &audit).max(nothing));
+    if nothing.is_some() && format != ChargebackFormat::Json && !has_bill {
+        return Ok(exit_of(asked, &audit).max(nothing));
     }
     let topology = &run.plan.topology;
     let chargeback = match &audit.attribution {
@@ -78,12 +83,12 @@ pub(super) fn run(global: &Global, args: &ChargebackArgs) -> Result<Exit, Failur
             .map_err(|error| Failure::internal(error.to_string()))?,
         None => Chargeback::default(),
     };
-    print(global, &audit, &chargeback, topology)?;
-    Ok(exit_of(global, &audit).max(nothing))
+    print((asked, format), &audit, &chargeback, topology)?;
+    Ok(exit_of(asked, &audit).max(nothing))
 }
 
 fn print(
-    global: &Global,
+    (asked, format): (&Asked, ChargebackFormat),
     audit: &Audit,
     chargeback: &Chargeback,
     topology: &Topology,
@@ -91,16 +96,16 @@ fn print(
     let rows = || chargeback_rows::rows(chargeback, topology);
     let attribution = audit.attribution.as_ref();
     let not_read = NotRead::of(&audit.coverage.rejects);
-    write_out(global, |out| match global.format {
-        Format::Table => {
-            text::write(audit, chargeback, topology, page(global), out)?;
-            not_read.write(page(global), out)
+    write_out(asked, |out| match format {
+        ChargebackFormat::Table => {
+            text::write(audit, chargeback, topology, page(asked), out)?;
+            not_read.write(page(asked), out)
         }
-        Format::Json => json::write_json(audit, chargeback, out),
-        Format::Jsonl => json::write_jsonl(chargeback, out),
-        Format::Csv => csv::write_table(&rows(), out),
-        Format::Parquet => parquet(&rows(), audit, out),
-        Format::Xlsx => {
+        ChargebackFormat::Json => json::write_json(audit, chargeback, out),
+        ChargebackFormat::Jsonl => json::write_jsonl(chargeback, out),
+        ChargebackFormat::Csv => csv::write_table(&rows(), out),
+        ChargebackFormat::Parquet => parquet(&rows(), audit, out),
+        ChargebackFormat::Xlsx => {
             let blocks = attribution.map_or(&[][..], |attribution| &attribution.reconciliations);
             let sheets = [
                 Sheet {
@@ -113,7 +118,7 @@ fn print(
             ];
             workbook(sheets, audit, out)
         }
-        Format::Focus | Format::Ocsf | Format::Asff => {
+        ChargebackFormat::Focus => {
             let Some(attribution) = attribution else {
                 return Ok(());
             };

@@ -1,10 +1,11 @@
 //! `qs-audit collect`.
 
-use super::args::{CollectArgs, Format, Global};
+use super::args::CollectArgs;
+use super::asked::Asked;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
 use super::session::start;
-use super::terminal::{say, say_incomplete, write_out};
+use super::terminal::{check_output, say, say_incomplete, write_out};
 use crate::app::collect::{self, CollectOptions};
 use crate::app::collected::Collected;
 use crate::app::failure::Failure;
@@ -14,22 +15,31 @@ use std::io::{self, Write};
 
 /// How far back the first run looks: a week to judge, and four to compare it with.
 const FIRST_SECONDS: i64 = 36 * 86_400;
-pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> {
-    if global.format != Format::Table {
-        return Err(Failure::usage("collect says what it did in words only")
-            .hint("what it kept, the other commands write in every format"));
-    }
-    let context = start(global)?;
+pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
+    let asked = Asked::new(&args.talk)
+        .progress(&args.progress)
+        .logs(&args.logs)
+        .store(&args.store)
+        .config(&args.config)
+        .window(&args.window, &args.now)
+        .statistics(&args.statistics)
+        .strict(&args.strict)
+        .text_output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
+    let context = start(asked)?;
     let options = CollectOptions {
-        window: moments::window(global, context.now, DefaultWindow::Last(FIRST_SECONDS))?,
-        is_asked: global.since.is_some() || global.from.is_some() || global.to.is_some(),
+        window: moments::window(asked, context.now, DefaultWindow::Last(FIRST_SECONDS))?,
+        is_asked: asked.window.since.is_some()
+            || asked.window.from.is_some()
+            || asked.window.to.is_some(),
         wait: args.wait,
         commit_every: args.commit_every as usize,
     };
     let done = collect::collect(&context, options)?;
-    tell(global, &done)?;
+    tell(asked, &done)?;
     let is_incomplete = done.rejected > 0 || !done.gaps.is_empty();
-    Ok(if global.strict && is_incomplete {
+    Ok(if asked.strict && is_incomplete {
         let rejected = (done.rejected > 0)
             .then(|| format!("{} not read", plural(done.rejected, "record or object")));
         let gaps = (!done.gaps.is_empty()).then(|| {
@@ -46,16 +56,16 @@ pub(super) fn run(global: &Global, args: &CollectArgs) -> Result<Exit, Failure> 
 }
 
 /// Says what was done.
-fn tell(global: &Global, done: &Collected) -> Result<(), Failure> {
-    if !global.quiet || global.output.is_some() {
-        write_out(global, |out| summary(done, out))?;
+fn tell(asked: &Asked, done: &Collected) -> Result<(), Failure> {
+    if !asked.quiet || asked.output.is_some() {
+        write_out(asked, |out| summary(done, out))?;
     }
-    if let Some((place, why)) = done.gaps.first().filter(|_| global.quiet) {
+    if let Some((place, why)) = done.gaps.first().filter(|_| asked.quiet) {
         let line = format!("not read: {}: {}", safe(place), safe(why));
         let more = done.gaps.len() as u64 - 1;
         say(&format!("{}\n", first_of(&line, more)));
     }
-    if !done.gaps.is_empty() && !global.quiet {
+    if !done.gaps.is_empty() && !asked.quiet {
         let mut lines = String::new();
         for (place, why) in done.gaps.iter().take(GAPS_SHOWN) {
             let _ = writeln!(lines, "  {}: {}", safe(place), safe(why));

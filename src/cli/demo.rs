@@ -1,9 +1,10 @@
 //! `qs-audit demo`.
 
-use super::args::{DemoArgs, Format, Global};
+use super::args::DemoArgs;
+use super::asked::Asked;
 use super::exit::Exit;
 use super::session::{self, start_with};
-use super::terminal::{page, quoted, say, write_out};
+use super::terminal::{check_output, page, quoted, say, write_out};
 use crate::app::audit::AuditRun;
 use crate::app::checks::{CheckOptions, checks};
 use crate::app::exports::Wants;
@@ -30,26 +31,19 @@ const BASELINE_DAYS: i64 = 28;
 /// Tells a folder that a demo wrote from one that it must not touch.
 const MARKER: &str = "ground-truth.json";
 
-pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
-    if global.format != Format::Table {
-        return Err(
-            Failure::usage("demo prints its table and what to try next, and nothing else").hint(
-                "run it, then: qs-audit chains --logs DIR/AWSLogs --from 2026-11-01 --format json",
-            ),
-        );
-    }
-    if !global.logs.is_empty() || global.config.is_some() || global.store.is_some() {
-        return Err(Failure::usage(
-            "demo reads the organisation that it writes: no --logs, no --store, no --config",
-        ));
-    }
+pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
+    let asked = Asked::new(&args.talk)
+        .progress(&args.progress)
+        .text_output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
     prepare(&args.dir)?;
     let plan = Plan::showcase(args.seed);
     let organisation = demo::generate(&plan);
     let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", args.dir.display()));
     demo::write_to(&args.dir, &organisation.logs).map_err(cannot)?;
     demo::write_to(&args.dir, &organisation.extras).map_err(cannot)?;
-    if !global.quiet {
+    if !asked.quiet {
         say(&format!(
             "wrote {} days of a synthetic organisation to {}: {} log files, and the truth beside them\n",
             plan.days,
@@ -57,14 +51,14 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
             organisation.logs.len()
         ));
     }
-    let audit = audit(global, &args.dir, &plan)?;
+    let audit = audit(asked, &args.dir, &plan)?;
     let listed: Vec<&Chain> = audit
         .chains
         .iter()
         .filter(|chain| is_listed_by_default(chain))
         .collect();
-    let page = page(global);
-    write_out(global, |out| {
+    let page = page(asked);
+    write_out(asked, |out| {
         let latest = &listed[listed.len().saturating_sub(CHAINS_SHOWN)..];
         chain_table::write_part(latest, &listed, page, out)?;
         let none = Findings::default();
@@ -75,13 +69,11 @@ pub(super) fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
 }
 
 /// Reads and judges the organisation in a folder.
-fn audit(global: &Global, dir: &Path, plan: &Plan) -> Result<Audit, Failure> {
+fn audit(asked: &Asked, dir: &Path, plan: &Plan) -> Result<Audit, Failure> {
     let folder = dir.join("AWSLogs");
     // Named, so that no store is read instead.
-    let named = Global {
-        logs: vec![folder.to_string_lossy().into_owned()],
-        ..global.clone()
-    };
+    let mut named = asked.clone();
+    named.run.logs = vec![folder.to_string_lossy().into_owned()];
     let settings = Settings::load(&dir.join("qs-audit.toml"))?;
     let context = start_with(&named, settings)?;
     let checks = checks(
@@ -108,7 +100,7 @@ fn audit(global: &Global, dir: &Path, plan: &Plan) -> Result<Audit, Failure> {
         as_of: plan.end().day(),
         ..checks
     });
-    session::audit(global, &run)
+    session::audit(asked, &run)
 }
 
 /// Makes room for the demo, without touching anything else.

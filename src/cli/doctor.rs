@@ -1,10 +1,11 @@
 //! `qs-audit doctor`.
 
-use super::args::{Format, Global};
+use super::args::{DoctorArgs, RecordFormat};
+use super::asked::Asked;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
 use super::session::start;
-use super::terminal::{TABULAR, check_format, page, say_incomplete, write_out};
+use super::terminal::{check_output, page, say_incomplete, write_out};
 use crate::app::doctor::{Health, LOOK_BACK_SECONDS, Line, look};
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;
@@ -18,15 +19,24 @@ use crate::output::{csv, xlsx};
 use jiff::civil::Date;
 use std::io::{self, Write};
 
-pub(super) fn run(global: &Global) -> Result<Exit, Failure> {
-    check_format(global, &TABULAR)?;
-    let context = start(global)?;
-    let window = moments::window(global, context.now, DefaultWindow::Last(LOOK_BACK_SECONDS))?;
+pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
+    let (asked, format) = Asked::new(&args.talk)
+        .progress(&args.progress)
+        .logs(&args.logs)
+        .store(&args.store)
+        .config(&args.config)
+        .window(&args.window, &args.now)
+        .strict(&args.strict)
+        .output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
+    let context = start(asked)?;
+    let window = moments::window(asked, context.now, DefaultWindow::Last(LOOK_BACK_SECONDS))?;
     let lines = look(&context, &window)?;
-    print(global, &lines, context.now.day())?;
+    print((asked, format), &lines, context.now.day())?;
     let failed = lines.iter().filter(|line| line.health == Health::Failed);
     let failed = failed.count() as u64;
-    Ok(if failed > 0 && global.strict {
+    Ok(if failed > 0 && asked.strict {
         say_incomplete([format!("{} failed", plural(failed, "check"))]);
         Exit::Incomplete
     } else {
@@ -34,16 +44,18 @@ pub(super) fn run(global: &Global) -> Result<Exit, Failure> {
     })
 }
 
-fn print(global: &Global, lines: &[Line], today: Date) -> Result<(), Failure> {
-    write_out(global, |out| match global.format {
-        Format::Table => text(lines, page(global), out),
-        Format::Json => json::write_json(&table(lines), None, out),
-        Format::Jsonl => json::write_jsonl(&table(lines), out),
-        Format::Csv => csv::write_table(&table(lines), out),
-        Format::Parquet => plain_parquet(&table(lines), out),
-        Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
-            xlsx::write(&[table(lines).into()], today, out)
-        }
+fn print(
+    (asked, format): (&Asked, RecordFormat),
+    lines: &[Line],
+    today: Date,
+) -> Result<(), Failure> {
+    write_out(asked, |out| match format {
+        RecordFormat::Table => text(lines, page(asked), out),
+        RecordFormat::Json => json::write_json(&table(lines), None, out),
+        RecordFormat::Jsonl => json::write_jsonl(&table(lines), out),
+        RecordFormat::Csv => csv::write_table(&table(lines), out),
+        RecordFormat::Parquet => plain_parquet(&table(lines), out),
+        RecordFormat::Xlsx => xlsx::write(&[table(lines).into()], today, out),
     })
 }
 

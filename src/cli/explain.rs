@@ -1,8 +1,9 @@
 //! `qs-audit explain`: the pages of rules.
 
-use super::args::{ExplainArgs, Format, Global};
+use super::args::{ExplainArgs, RecordFormat};
+use super::asked::Asked;
 use super::exit::Exit;
-use super::terminal::{TABULAR, check_format, page, write_out};
+use super::terminal::{check_output, page, write_out};
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;
 use crate::app::rule_sets::with_near_rule;
@@ -14,10 +15,12 @@ use crate::output::{Page, csv, page_text, xlsx};
 use crate::rules::{self, RULES, RuleEntry};
 use std::io::{self, IsTerminal, Write};
 
-pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
-    check_format(global, &TABULAR)?;
-    let page = page(global);
-    let asked: Vec<&RuleEntry> = match &args.rule {
+pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
+    let (asked, format) = Asked::new(&args.talk).output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
+    let page = page(asked);
+    let rules: Vec<&RuleEntry> = match &args.rule {
         None => RULES.iter().collect(),
         Some(id) => {
             let known = rules::find(id).ok_or_else(|| {
@@ -27,29 +30,29 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> 
             vec![known]
         }
     };
-    write_out(global, |out| match (global.format, &args.rule) {
+    write_out(asked, |out| match (format, &args.rule) {
         // A file or a pipe gets the page as it is.
-        (Format::Table, Some(_)) if is_plain(global) => {
-            out.write_all(asked[0].meta.page.as_bytes())
+        (RecordFormat::Table, Some(_)) if is_plain(asked) => {
+            out.write_all(rules[0].meta.page.as_bytes())
         }
-        (Format::Table, Some(_)) => page_text::write(asked[0].meta.page, page, out),
-        (Format::Table, None) => list(page, out),
-        (Format::Json, _) => json::write_json(&catalogue(&asked), None, out),
-        (Format::Jsonl, _) => json::write_jsonl(&catalogue(&asked), out),
-        (Format::Csv, _) => csv::write_table(&catalogue(&asked), out),
-        (Format::Parquet, _) => plain_parquet(&catalogue(&asked), out),
-        (Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff, _) => {
+        (RecordFormat::Table, Some(_)) => page_text::write(rules[0].meta.page, page, out),
+        (RecordFormat::Table, None) => list(page, out),
+        (RecordFormat::Json, _) => json::write_json(&catalogue(&rules), None, out),
+        (RecordFormat::Jsonl, _) => json::write_jsonl(&catalogue(&rules), out),
+        (RecordFormat::Csv, _) => csv::write_table(&catalogue(&rules), out),
+        (RecordFormat::Parquet, _) => plain_parquet(&catalogue(&rules), out),
+        (RecordFormat::Xlsx, _) => {
             let made_on = jiff::civil::date(2000, 1, 1);
-            xlsx::write(&[catalogue(&asked).into()], made_on, out)
+            xlsx::write(&[catalogue(&rules).into()], made_on, out)
         }
     })?;
     Ok(Exit::Clean)
 }
 
 /// Whether nobody looks: no terminal, no width and no colours asked for.
-fn is_plain(global: &Global) -> bool {
-    let is_sized = std::env::var_os("COLUMNS").is_some() || page(global).color;
-    !is_sized && (global.output.is_some() || !io::stdout().is_terminal())
+fn is_plain(asked: &Asked) -> bool {
+    let is_sized = std::env::var_os("COLUMNS").is_some() || page(asked).color;
+    !is_sized && (asked.output.is_some() || !io::stdout().is_terminal())
 }
 
 /// Rules as a table for machines.

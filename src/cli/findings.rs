@@ -1,11 +1,12 @@
 //! `qs-audit findings`.
 
-use super::args::{ChecksArgs, FindingsArgs, Format, Global, SeverityArg};
+use super::args::{ChecksArgs, FindingsArgs, FindingsFormat, SeverityArg};
+use super::asked::Asked;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, prepare, start};
 use super::strictness::{exit_of_chains, nothing_to_read};
-use super::terminal::{OF_FINDINGS, check_format, page, quoted, say, write_out};
+use super::terminal::{check_output, page, quoted, say, write_out};
 use crate::app::checks::{CheckOptions, checks, judged};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -71,46 +72,50 @@ pub(super) fn check_options(
 }
 
 /// Options that a command has to repeat to see the same data.
-pub(super) fn options(global: &Global) -> String {
+pub(super) fn options(asked: &Asked) -> String {
     let mut options = String::new();
     let mut add = |name: &str, value: &str| {
         let _ = write!(options, " {name} {}", quoted(value));
     };
-    if let Some(config) = &global.config {
+    if let Some(config) = &asked.run.config {
         add("-c", &config.to_string_lossy());
     }
     // Standard input was read, and is gone.
-    for logs in global.logs.iter().filter(|logs| *logs != "-") {
+    for logs in asked.run.logs.iter().filter(|logs| *logs != "-") {
         add("--logs", logs);
     }
-    if let Some(store) = &global.store {
+    if let Some(store) = &asked.run.store {
         add("--store", &store.to_string_lossy());
     }
-    for path in &global.money.executions {
+    for path in &asked.run.money.executions {
         add("--executions", &path.to_string_lossy());
     }
-    for path in &global.money.costs {
+    for path in &asked.run.money.costs {
         add("--costs", &path.to_string_lossy());
     }
-    for path in &global.money.business_units {
+    for path in &asked.run.money.business_units {
         add("--business-units", &path.to_string_lossy());
     }
     options
 }
 
-pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure> {
-    check_format(global, &OF_FINDINGS)?;
+pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
+    let (asked, format) = Asked::audit(&args.audit)
+        .bill(&args.bill)
+        .output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
     let only = asked_rules(&args.rule)?;
-    let context = start(global)?;
+    let context = start(asked)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
-    let window = moments::window(global, context.now, default)?;
+    let window = moments::window(asked, context.now, default)?;
     let window = judged(window, context.now, DEFAULT_SECONDS);
     let checks = checks(&context, &check_options(&args.checks, window, only)?)?;
     let read = checks.window.with_baseline(checks.baseline_days);
     let mut run = prepare(&context, read, Wants::BillIfGiven, &args.verification)?;
     run.plan.checks = Some(checks);
-    let audit = session::audit(global, &run)?;
-    let nothing = nothing_to_read(global, &audit);
+    let audit = session::audit(asked, &run)?;
+    let nothing = nothing_to_read(asked, &audit);
     let Some(findings) = &audit.findings else {
         return Err(Failure::internal("no rule was asked"));
     };
@@ -119,7 +124,7 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
     let all: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
     let is_shown = |finding: &&Finding| least <= finding.severity;
     let shown: Vec<&Finding> = all.iter().copied().filter(is_shown).collect();
-    print(global, &context.settings, &audit, findings, &shown)?;
+    print((asked, format), &context.settings, &audit, findings, &shown)?;
     // The baseline's chains are not answered for.
     let judged = findings.window;
     let own = audit.chains.iter().filter(|chain| {
@@ -128,9 +133,9 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
             .is_none_or(|from| from <= chain.last_activity_at)
             && judged.to.is_none_or(|to| chain.started_at < to)
     });
-    let strictly = exit_of_chains(global, &audit, own);
+    let strictly = exit_of_chains(asked, &audit, own);
     // What is wrong outweighs what was not seen.
-    Ok(if failing(global, args.fail_on, &all) {
+    Ok(if failing(asked, args.fail_on, &all) {
         Exit::Findings
     } else {
         strictly.max(nothing)
@@ -138,17 +143,13 @@ pub(super) fn run(global: &Global, args: &FindingsArgs) -> Result<Exit, Failure>
 }
 
 /// Whether any of the findings is at or above the limit; says so.
-pub(super) fn failing(
-    global: &Global,
-    fail_on: Option<SeverityArg>,
-    findings: &[&Finding],
-) -> bool {
+pub(super) fn failing(asked: &Asked, fail_on: Option<SeverityArg>, findings: &[&Finding]) -> bool {
     let Some(limit) = fail_on.map(severity) else {
         return false;
     };
     let failing = findings.iter().filter(|finding| limit <= finding.severity);
     let failing = failing.count() as u64;
-    if failing > 0 && !global.quiet {
+    if failing > 0 && !asked.quiet {
         say(&format!(
             "{} at or above {}, and --fail-on was asked for\n",
             plural(failing, "finding"),
@@ -159,7 +160,7 @@ pub(super) fn failing(
 }
 
 fn print(
-    global: &Global,
+    (asked, format): (&Asked, FindingsFormat),
     settings: &Settings,
     audit: &Audit,
     findings: &Findings,
@@ -167,8 +168,8 @@ fn print(
 ) -> Result<(), Failure> {
     let has_any =
         !shown.is_empty() || !findings.suppressed.is_empty() || !findings.resolved.is_empty();
-    let hub = match global.format {
-        Format::Asff if has_any => Some(security_hub(settings, audit)?),
+    let hub = match format {
+        FindingsFormat::Asff if has_any => Some(security_hub(settings, audit)?),
         _ => None,
     };
     let last = audit.coverage.span().map(|(_, last)| last);
@@ -178,24 +179,26 @@ fn print(
         .or(last)
         .unwrap_or(UtcSecond::from_unix(0));
     let not_read = NotRead::of(&audit.coverage.rejects);
-    write_out(global, |out| match (global.format, &hub) {
-        (Format::Table | Format::Focus, _) => {
+    write_out(asked, |out| match (format, &hub) {
+        (FindingsFormat::Table, _) => {
             let about = About {
                 shown,
-                options: &options(global),
+                options: &options(asked),
                 unread: audit.coverage.rejects.total() + audit.inventory_rejects.total(),
             };
-            text::write(findings, about, page(global), out)?;
-            not_read.write(page(global), out)
+            text::write(findings, about, page(asked), out)?;
+            not_read.write(page(asked), out)
         }
-        (Format::Json, _) => json::write_json(audit, findings, shown, out),
-        (Format::Jsonl, _) => json::write_jsonl(shown, out),
-        (Format::Csv, _) => csv::write_records(&findings::fields(), shown, out),
-        (Format::Parquet, _) => parquet(&findings::table(shown), audit, out),
-        (Format::Xlsx, _) => workbook([findings::table(shown).into()], audit, out),
-        (Format::Asff, Some(hub)) => asff::write(shown, findings, (hub, not_read), end, out),
-        (Format::Asff, None) => Ok(()),
-        (Format::Ocsf, _) => ocsf::write(shown, findings, (end, not_read), out),
+        (FindingsFormat::Json, _) => json::write_json(audit, findings, shown, out),
+        (FindingsFormat::Jsonl, _) => json::write_jsonl(shown, out),
+        (FindingsFormat::Csv, _) => csv::write_records(&findings::fields(), shown, out),
+        (FindingsFormat::Parquet, _) => parquet(&findings::table(shown), audit, out),
+        (FindingsFormat::Xlsx, _) => workbook([findings::table(shown).into()], audit, out),
+        (FindingsFormat::Asff, Some(hub)) => {
+            asff::write(shown, findings, (hub, not_read), end, out)
+        }
+        (FindingsFormat::Asff, None) => Ok(()),
+        (FindingsFormat::Ocsf, _) => ocsf::write(shown, findings, (end, not_read), out),
     })
 }
 

@@ -1,17 +1,20 @@
 //! `qs-audit completions` and `qs-audit man`.
 
-use super::args::{CompletionsArgs, Global, ManArgs, command};
+use super::args::{CompletionsArgs, ManArgs, command};
+use super::asked::Asked;
 use super::exit::Exit;
-use super::terminal::write_out;
+use super::terminal::{check_output, write_out};
 use crate::app::failure::Failure;
 use crate::local::write_new;
 use std::io;
 use std::path::Path;
 
-pub(super) fn completions(global: &Global, args: &CompletionsArgs) -> Result<Exit, Failure> {
+pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
+    let asked = Asked::quietly().text_output(&args.output);
+    check_output(&asked)?;
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "qs-audit", &mut script);
-    write_out(global, |out| out.write_all(&script))?;
+    write_out(&asked, |out| out.write_all(&script))?;
     Ok(Exit::Clean)
 }
 
@@ -25,7 +28,9 @@ fn man_pages(command: &clap::Command, dir: &Path) -> io::Result<()> {
     write_new(&path, |mut out| page.render(&mut out))
 }
 
-pub(super) fn man(global: &Global, args: &ManArgs) -> Result<Exit, Failure> {
+pub(super) fn man(args: &ManArgs) -> Result<Exit, Failure> {
+    let asked = Asked::quietly().text_output(&args.output);
+    check_output(&asked)?;
     if let Some(dir) = &args.dir {
         let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", dir.display()));
         std::fs::create_dir_all(dir).map_err(cannot)?;
@@ -34,7 +39,7 @@ pub(super) fn man(global: &Global, args: &ManArgs) -> Result<Exit, Failure> {
         man_pages(&root, dir).map_err(cannot)?;
     } else {
         let page = clap_mangen::Man::new(command());
-        write_out(global, |mut out| page.render(&mut out))?;
+        write_out(&asked, |mut out| page.render(&mut out))?;
     }
     Ok(Exit::Clean)
 }

@@ -1,6 +1,7 @@
 //! `qs-audit init`.
 
-use super::args::{Global, InitArgs};
+use super::args::InitArgs;
+use super::asked::Asked;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, start_with};
@@ -19,8 +20,15 @@ use std::path::PathBuf;
 /// How far back logs are read, unless a window is given.
 const SECONDS: i64 = 30 * 86_400;
 
-pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
-    let path = global
+pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
+    let mut asked = Asked::new(&args.talk)
+        .progress(&args.progress)
+        .logs(&args.logs)
+        .store(&args.store)
+        .window(&args.window, &args.now);
+    asked.output.clone_from(&args.output);
+    let asked = &asked;
+    let path = asked
         .output
         .clone()
         .unwrap_or_else(|| PathBuf::from(CONFIG_FILE));
@@ -31,21 +39,21 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
         );
     }
     // What is there is about to be replaced: it is no configuration for this run.
-    let context = start_with(global, Settings::default())?;
-    let window = moments::window(global, context.now, DefaultWindow::Last(SECONDS))?;
+    let context = start_with(asked, Settings::default())?;
+    let window = moments::window(asked, context.now, DefaultWindow::Last(SECONDS))?;
     let units = if args.ask_aws {
         init::ask_aws()?
     } else {
         BTreeMap::new()
     };
     let audit = session::audit(
-        global,
+        asked,
         &AuditRun::prepare(&context, window, Wants::Statistics)?,
     )?;
     let draft = init::draft(&context, &audit, &units, &path)?;
     write_file(&path, |out| out.write_all(draft.text.as_bytes()))
         .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))?;
-    if !global.quiet {
+    if !asked.quiet {
         say(&format!(
             "wrote {}: {} of the hub, {}; read it through before you rely on it\n",
             path.display(),

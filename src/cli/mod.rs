@@ -1,6 +1,7 @@
 //! The command line: the only place where everything meets.
 
 mod args;
+mod asked;
 mod chains;
 mod chargeback;
 mod collect;

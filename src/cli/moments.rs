@@ -1,6 +1,6 @@
 //! Moments and windows as people type them.
 
-use super::args::Global;
+use super::asked::Asked;
 use crate::app::failure::Failure;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -48,11 +48,11 @@ pub(super) enum DefaultWindow {
 
 /// The window that was asked for.
 pub(super) fn window(
-    global: &Global,
+    asked: &Asked,
     now: UtcSecond,
     default: DefaultWindow,
 ) -> Result<TimeWindow, Failure> {
-    let from = match (&global.since, &global.from) {
+    let from = match (&asked.window.since, &asked.window.from) {
         (Some(since), _) => Some(match duration_seconds(since) {
             Some(seconds) => now.plus(-seconds),
             None => moment("--since", since).map_err(|failure| {
@@ -62,7 +62,7 @@ pub(super) fn window(
         (None, Some(from)) => Some(moment("--from", from)?),
         (None, None) => None,
     };
-    let to = match &global.to {
+    let to = match &asked.window.to {
         Some(to) => Some(moment("--to", to)?),
         None => None,
     };
@@ -79,7 +79,7 @@ pub(super) fn window(
     }
     let is_asked = from.is_some() || to.is_some();
     // Nothing after what was said to be now has happened.
-    let ends_now = global.since.is_some() || global.now.is_some();
+    let ends_now = asked.window.since.is_some() || asked.now.is_some();
     Ok(match default {
         DefaultWindow::ThisMonth if !is_asked => {
             // At the very end of a month, it is that month.

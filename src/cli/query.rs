@@ -1,11 +1,12 @@
 //! `qs-audit query`: SQL over the record tables.
 
-use super::args::{Format, Global, QueryArgs};
+use super::args::{QueryArgs, RecordFormat};
+use super::asked::Asked;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
-use super::terminal::{TABULAR, check_format, page, say, write_out};
+use super::terminal::{check_output, page, say, write_out};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -39,36 +40,40 @@ struct Query {
     sql: String,
 }
 
-pub(super) fn run(global: &Global, args: &QueryArgs) -> Result<Exit, Failure> {
-    check_format(global, &TABULAR)?;
+pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
+    let (asked, format) = Asked::audit(&args.audit)
+        .bill(&args.bill)
+        .output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
     if args.list {
-        return list(global);
+        return list(asked, format);
     }
-    let query = asked(args)?;
+    let query = wanted(args)?;
     if args.sql {
         let query = query.ok_or_else(nothing_asked)?;
-        write_out(global, |out| out.write_all(query.sql.as_bytes()))?;
+        write_out(asked, |out| out.write_all(query.sql.as_bytes()))?;
         return Ok(Exit::Clean);
     }
     if query.is_none() && args.export.is_none() {
         return Err(nothing_asked());
     }
-    let context = start(global)?;
+    let context = start(asked)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
-    let window = moments::window(global, context.now, default)?.whole_days();
+    let window = moments::window(asked, context.now, default)?.whole_days();
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
-    let audit = session::audit(global, &run)?;
-    let nothing = nothing_to_read(global, &audit);
+    let audit = session::audit(asked, &run)?;
+    let nothing = nothing_to_read(asked, &audit);
     let tables = record_tables(&audit, &run.plan.topology);
     if let Some(dir) = &args.export {
-        export(global, dir, &tables, &audit)?;
+        export(asked, dir, &tables, &audit)?;
     }
     if let Some(query) = &query {
         let result =
             tables::run(&query.sql, &tables).map_err(|error| complaint(&error, query, &tables))?;
         let name = args.name.as_deref().unwrap_or("query");
         print(
-            global,
+            (asked, format),
             &Table {
                 name: name.to_owned(),
                 ..result
@@ -76,7 +81,7 @@ pub(super) fn run(global: &Global, args: &QueryArgs) -> Result<Exit, Failure> {
             &audit,
         )?;
     }
-    Ok(exit_of(global, &audit).max(nothing))
+    Ok(exit_of(asked, &audit).max(nothing))
 }
 
 fn nothing_asked() -> Failure {
@@ -98,7 +103,7 @@ fn record_tables(audit: &Audit, topology: &Topology) -> [Table; 4] {
 }
 
 /// The SQL that was asked for, its parameters filled in.
-fn asked(args: &QueryArgs) -> Result<Option<Query>, Failure> {
+fn wanted(args: &QueryArgs) -> Result<Option<Query>, Failure> {
     let (origin, sql) = match (&args.name, &args.file) {
         (Some(name), _) => {
             let saved = queries::find(name).ok_or_else(|| unknown(name))?;
@@ -196,7 +201,7 @@ fn complaint(error: &SqlError, query: &Query, tables: &[Table]) -> Failure {
     }
 }
 
-fn export(global: &Global, dir: &Path, tables: &[Table], audit: &Audit) -> Result<(), Failure> {
+fn export(asked: &Asked, dir: &Path, tables: &[Table], audit: &Audit) -> Result<(), Failure> {
     if dir.exists() && !dir.is_dir() {
         return Err(
             Failure::usage(format!("--export {} is a file", dir.display()))
@@ -212,7 +217,7 @@ fn export(global: &Global, dir: &Path, tables: &[Table], audit: &Audit) -> Resul
         let write = |out: &mut dyn io::Write| parquet(table, audit, out);
         write_new(&path, write).map_err(|error| cannot(&path, error))?;
     }
-    if !global.quiet {
+    if !asked.quiet {
         let rows: Vec<String> = tables
             .iter()
             .map(|table| format!("{} ({} rows)", table.name, table.row_count()))
@@ -227,25 +232,27 @@ fn export(global: &Global, dir: &Path, tables: &[Table], audit: &Audit) -> Resul
     Ok(())
 }
 
-fn print(global: &Global, result: &Table, audit: &Audit) -> Result<(), Failure> {
+fn print(
+    (asked, format): (&Asked, RecordFormat),
+    result: &Table,
+    audit: &Audit,
+) -> Result<(), Failure> {
     let not_read = NotRead::of(&audit.coverage.rejects);
-    write_out(global, |out| match global.format {
-        Format::Table => {
-            table_text::write(result, page(global), out)?;
-            not_read.write(page(global), out)
+    write_out(asked, |out| match format {
+        RecordFormat::Table => {
+            table_text::write(result, page(asked), out)?;
+            not_read.write(page(asked), out)
         }
-        Format::Json => json::write_json(result, Some(not_read), out),
-        Format::Jsonl => json::write_jsonl(result, out),
-        Format::Csv => csv::write_table(result, out),
-        Format::Parquet => parquet(result, audit, out),
-        Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
-            workbook([result.clone().into()], audit, out)
-        }
+        RecordFormat::Json => json::write_json(result, Some(not_read), out),
+        RecordFormat::Jsonl => json::write_jsonl(result, out),
+        RecordFormat::Csv => csv::write_table(result, out),
+        RecordFormat::Parquet => parquet(result, audit, out),
+        RecordFormat::Xlsx => workbook([result.clone().into()], audit, out),
     })
 }
 
 /// The saved queries as a table.
-fn list(global: &Global) -> Result<Exit, Failure> {
+fn list(asked: &Asked, format: RecordFormat) -> Result<Exit, Failure> {
     let saved = queries::all();
     let text = |of: &dyn Fn(&Saved) -> String| {
         let values = saved.iter().map(|saved| Some(Text::from(of(saved))));
@@ -265,8 +272,8 @@ fn list(global: &Global) -> Result<Exit, Failure> {
         .with("tables", text(&|saved| saved.header().tables.join(", ")))
         .with("parameters", text(&parameters))
         .with("example", text(&|saved| saved.header().example));
-    if global.format == Format::Table {
-        write_out(global, |out| {
+    if format == RecordFormat::Table {
+        write_out(asked, |out| {
             for saved in saved {
                 let header = saved.header();
                 let parameters = parameters(saved);
@@ -289,6 +296,6 @@ fn list(global: &Global) -> Result<Exit, Failure> {
         })?;
         return Ok(Exit::Clean);
     }
-    print(global, &table, &Audit::default())?;
+    print((asked, format), &table, &Audit::default())?;
     Ok(Exit::Clean)
 }

@@ -1,6 +1,7 @@
 //! `qs-audit report`.
 
-use super::args::{Format, Global, ReportArgs};
+use super::args::ReportArgs;
+use super::asked::Asked;
 use super::exit::Exit;
 use super::findings::{check_options, failing, options};
 use super::moments::{self, DefaultWindow};
@@ -25,25 +26,24 @@ use std::path::Path;
 /// What an open window is bounded to.
 const DEFAULT_SECONDS: i64 = 86_400;
 
-pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
-    if global.format != Format::Table {
-        return Err(Failure::usage("a report has all of its formats")
-            .hint("-o takes a folder; index.html, report.md, report.json and tables go into it"));
-    }
-    let context = start(global)?;
-    let asked = check_options(&args.checks, window(global, context.now)?, BTreeSet::new())?;
+pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
+    let mut asked = Asked::audit(&args.audit).bill(&args.bill);
+    asked.output.clone_from(&args.output);
+    let asked = &asked;
+    let context = start(asked)?;
+    let check = check_options(&args.checks, window(asked, context.now)?, BTreeSet::new())?;
     let verifying = verifying(&args.verification)?;
-    let folder = global.output.as_deref();
-    let run = app::prepare(&context, &asked, verifying.as_ref(), folder)?;
-    let audit = session::audit(global, &run.audit)?;
-    let nothing = nothing_to_read(global, &audit);
+    let folder = asked.output.as_deref();
+    let run = app::prepare(&context, &check, verifying.as_ref(), folder)?;
+    let audit = session::audit(asked, &run.audit)?;
+    let nothing = nothing_to_read(asked, &audit);
     let (Some(findings), Some(part)) = (&audit.findings, &audit.part) else {
         return Err(Failure::internal("the run has no findings, or no night"));
     };
     let plan = &run.audit.plan;
     let chargeback = app::chargeback(part, &plan.topology)?;
     let pages = rules::pages();
-    let options = options(global);
+    let options = options(asked);
     let night = Night::of(Material {
         audit: &audit,
         part,
@@ -59,13 +59,13 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
     });
     let written = app::write(&night, run.folder)?;
     let latest = written.point_latest()?;
-    if !global.quiet {
-        tell(global, &night, &written, latest.as_deref())?;
+    if !asked.quiet {
+        tell(asked, &night, &written, latest.as_deref())?;
     }
-    let strictly = exit_of_chains(global, &audit, &part.chains);
+    let strictly = exit_of_chains(asked, &audit, &part.chains);
     let wanted = |finding: &&Finding| !args.new || finding.status == FindingStatus::New;
     let wanted: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
-    Ok(if failing(global, args.fail_on, &wanted) {
+    Ok(if failing(asked, args.fail_on, &wanted) {
         Exit::Findings
     } else {
         strictly.max(nothing)
@@ -73,8 +73,8 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit, Failure> {
 }
 
 /// The window: the last whole UTC day, or the asked one up to now.
-fn window(global: &Global, now: UtcSecond) -> Result<TimeWindow, Failure> {
-    let window = moments::window(global, now, DefaultWindow::LastDay)?;
+fn window(asked: &Asked, now: UtcSecond) -> Result<TimeWindow, Failure> {
+    let window = moments::window(asked, now, DefaultWindow::LastDay)?;
     let window = TimeWindow {
         to: window.to.or(Some(now)),
         ..window
@@ -84,7 +84,7 @@ fn window(global: &Global, now: UtcSecond) -> Result<TimeWindow, Failure> {
 
 /// The night in ten lines.
 fn tell(
-    global: &Global,
+    asked: &Asked,
     night: &Night<'_>,
     written: &Written,
     latest: Option<&Path>,
@@ -92,7 +92,7 @@ fn tell(
     let latest = latest.map_or_else(String::new, |latest| {
         format!(", and {} points at the newest", latest.display())
     });
-    let page = page(global);
+    let page = page(asked);
     let mut stdout = io::stdout().lock();
     let styles = page.color;
     let mut out = TerminalWriter::new(&mut stdout, Spelling::Text { styles });

@@ -1,6 +1,7 @@
 //! One run, from options to an audit.
 
-use super::args::{Global, IncludeArg, MetricArg, TerabyteArg, VerifyArgs, WhileReadingArgs};
+use super::args::{VerifyArgs, WhileReadingArgs};
+use super::asked::Asked;
 use super::moments;
 use super::progress::Terminal;
 use super::terminal::say;
@@ -10,46 +11,42 @@ use crate::app::evidence::VerifyOptions;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
 use crate::app::notices::Notices;
-use crate::app::options::{MoneyOptions, RunOptions};
 use crate::config::Settings;
 use crate::model::audit::Audit;
-use crate::model::bill::{ChargeCategory, CostMetric};
-use crate::model::money::TerabyteBase;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::safe;
 use crate::output::not_read::NotRead;
 use crate::output::summary;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 
 /// Starts a run with the configuration.
-pub(super) fn start(global: &Global) -> Result<RunContext, Failure> {
-    RunContext::open(options(global), now(global)?, terminal(global))
+pub(super) fn start(asked: &Asked) -> Result<RunContext, Failure> {
+    RunContext::open(asked.run.clone(), now(asked)?, terminal(asked))
 }
 
 /// Starts a run with another configuration.
-pub(super) fn start_with(global: &Global, settings: Settings) -> Result<RunContext, Failure> {
-    let now = now(global)?;
+pub(super) fn start_with(asked: &Asked, settings: Settings) -> Result<RunContext, Failure> {
+    let now = now(asked)?;
     Ok(RunContext::with(
         settings,
-        options(global),
+        asked.run.clone(),
         now,
-        terminal(global),
+        terminal(asked),
     ))
 }
 
-fn terminal(global: &Global) -> Box<dyn Notices> {
+fn terminal(asked: &Asked) -> Box<dyn Notices> {
     Box::new(Terminal {
-        is_quiet: global.quiet,
-        shows_progress: !global.no_progress && !global.quiet,
+        is_quiet: asked.quiet,
+        shows_progress: !asked.no_progress && !asked.quiet,
     })
 }
 
 /// Reads and stitches, and says on standard error what was read.
-pub(super) fn audit(global: &Global, run: &AuditRun<'_>) -> Result<Audit, Failure> {
+pub(super) fn audit(asked: &Asked, run: &AuditRun<'_>) -> Result<Audit, Failure> {
     let audit = run.run()?;
-    if global.quiet {
+    if asked.quiet {
         if let Some(line) = NotRead::of(&audit.coverage.rejects).line() {
             // What was not seen is said in any case.
             say(&format!("{line}\n"));
@@ -71,65 +68,16 @@ pub(super) fn audit(global: &Global, run: &AuditRun<'_>) -> Result<Audit, Failur
 }
 
 /// Now: the clock, or what `--now` says instead.
-fn now(global: &Global) -> Result<UtcSecond, Failure> {
+fn now(asked: &Asked) -> Result<UtcSecond, Failure> {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where the clock comes in"
     )]
     let clock = || UtcSecond::from_unix(Timestamp::now().as_second());
-    match &global.now {
+    match &asked.now {
         Some(now) => moments::moment("--now", now),
         None => Ok(clock()),
     }
-}
-
-fn options(global: &Global) -> RunOptions {
-    let money = &global.money;
-    RunOptions {
-        config: global.config.clone(),
-        logs: global.logs.clone(),
-        store: global.store.clone(),
-        requester_pays: global.requester_pays,
-        threads: usize::from(global.threads),
-        money: MoneyOptions {
-            executions: money.executions.clone(),
-            costs: money.costs.clone(),
-            metric: metric(money.metric),
-            included: included(&money.include),
-            business_units: money.business_units.clone(),
-            terabyte: money.tb.map(|base| match base {
-                TerabyteArg::Decimal => TerabyteBase::Decimal,
-                TerabyteArg::Binary => TerabyteBase::Binary,
-            }),
-        },
-    }
-}
-
-fn metric(arg: MetricArg) -> CostMetric {
-    match arg {
-        MetricArg::Unblended => CostMetric::Unblended,
-        MetricArg::Blended => CostMetric::Blended,
-        MetricArg::Amortized => CostMetric::Amortized,
-        MetricArg::NetUnblended => CostMetric::NetUnblended,
-        MetricArg::NetAmortized => CostMetric::NetAmortized,
-    }
-}
-
-fn included(args: &[IncludeArg]) -> BTreeSet<ChargeCategory> {
-    let mut included = BTreeSet::new();
-    for arg in args {
-        match arg {
-            IncludeArg::Tax => included.insert(ChargeCategory::Tax),
-            IncludeArg::Credit => included.insert(ChargeCategory::Credit),
-            IncludeArg::Refund => included.insert(ChargeCategory::Refund),
-            IncludeArg::Other => included.insert(ChargeCategory::Other),
-            IncludeArg::All => {
-                included.extend(ChargeCategory::EXTRA);
-                true
-            }
-        };
-    }
-    included
 }
 
 /// Returns what log files are verified against.

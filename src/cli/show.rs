@@ -1,12 +1,13 @@
 //! `qs-audit show`.
 
-use super::args::{Format, Global, ShowArgs};
+use super::args::{RecordFormat, ShowArgs};
+use super::asked::Asked;
 use super::chains::record_table;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
-use super::terminal::{TABULAR, check_format, page, say, write_out, write_spelled};
+use super::terminal::{check_output, page, say, write_out, write_spelled};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -32,52 +33,54 @@ const LATEST: &str = "latest";
 /// Candidates named when a prefix is not unique.
 const CANDIDATES_MAX: usize = 8;
 
-pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
-    check_format(global, &TABULAR)?;
-    let context = start(global)?;
-    let window = moments::window(global, context.now, DefaultWindow::All)?;
+pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
+    let (asked, format) = Asked::audit(&args.audit).output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
+    let context = start(asked)?;
+    let window = moments::window(asked, context.now, DefaultWindow::All)?;
     let mut run = AuditRun::prepare(&context, window, Wants::Statistics)?;
-    let mut audit = session::audit(global, &run)?;
-    if let Some(exit) = nothing_to_read(global, &audit) {
-        return Ok(exit_of(global, &audit).max(Some(exit)));
+    let mut audit = session::audit(asked, &run)?;
+    if let Some(exit) = nothing_to_read(asked, &audit) {
+        return Ok(exit_of(asked, &audit).max(Some(exit)));
     }
-    let asked = args.chain_id.to_lowercase();
-    if !is_known(&audit, &asked) && run.can_tell_all_sessions() {
+    let wanted = args.chain_id.to_lowercase();
+    if !is_known(&audit, &wanted) && run.can_tell_all_sessions() {
         // It may be one of those that only --all-sessions lists.
         run.plan.all_sessions = true;
         audit = run.run_again()?;
     }
-    let chain = find(&audit, &asked)?;
-    let page = page(global);
+    let chain = find(&audit, &wanted)?;
+    let page = page(asked);
     let one = [chain];
     let not_read = NotRead::of(&audit.coverage.rejects);
     if args.raw {
-        let events = raw(global, &run, &audit, chain)?;
-        write_spelled(global, Some(Spelling::Json), |out| {
+        let events = raw(asked, &run, &audit, chain)?;
+        write_spelled(asked, Some(Spelling::Json), |out| {
             events.iter().try_for_each(|event| writeln!(out, "{event}"))
         })?;
-        return Ok(exit_of(global, &audit).max(None));
+        return Ok(exit_of(asked, &audit).max(None));
     }
-    write_out(global, |out| match global.format {
-        Format::Table => {
+    write_out(asked, |out| match format {
+        RecordFormat::Table => {
             show::write(&audit, chain, page, out)?;
             not_read.write(page, out)
         }
-        Format::Json => v1::write_json(&audit, &one, Shape::Chains, out),
-        Format::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
-        Format::Csv => csv::write_records(&records::chains::fields(), &one, out),
-        Format::Parquet => parquet(&record_table(&one, Shape::Chains), &audit, out),
-        Format::Xlsx | Format::Focus | Format::Ocsf | Format::Asff => {
+        RecordFormat::Json => v1::write_json(&audit, &one, Shape::Chains, out),
+        RecordFormat::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
+        RecordFormat::Csv => csv::write_records(&records::chains::fields(), &one, out),
+        RecordFormat::Parquet => parquet(&record_table(&one, Shape::Chains), &audit, out),
+        RecordFormat::Xlsx => {
             let sheets = [record_table(&one, Shape::Chains).into()];
             workbook(sheets, &audit, out)
         }
     })?;
-    Ok(exit_of(global, &audit).max(None))
+    Ok(exit_of(asked, &audit).max(None))
 }
 
 /// The events of a chain as they were logged, by time.
 fn raw(
-    global: &Global,
+    asked: &Asked,
     run: &AuditRun<'_>,
     audit: &Audit,
     chain: &Chain,
@@ -90,14 +93,14 @@ fn raw(
     let mut by_place: BTreeMap<Place, Value> = found.events.into_iter().collect();
     let events = places.iter().filter_map(|place| by_place.remove(place));
     let events: Vec<Value> = events.collect();
-    if found.redacted > 0 && !global.quiet {
+    if found.redacted > 0 && !asked.quiet {
         say(&format!(
             "{} replaced by {REDACTED}: possible secrets or SQL\n",
             plural(found.redacted, "value"),
         ));
     }
     let lost = (places.len() - events.len()) as u64;
-    if lost > 0 && !global.quiet {
+    if lost > 0 && !asked.quiet {
         say(&format!(
             "{} can no longer be read where it was logged\n",
             plural(lost, "event")

@@ -1,6 +1,6 @@
 //! What a run could not see, as an exit status.
 
-use super::args::Global;
+use super::asked::Asked;
 use super::exit::Exit;
 use super::terminal::{say, say_incomplete};
 use crate::model::audit::Audit;
@@ -9,7 +9,7 @@ use crate::model::coverage::Rejects;
 use crate::output::human::{count, plural};
 
 /// Says so if there were no logs in the window, unless nothing is to be said.
-pub(super) fn nothing_to_read(global: &Global, audit: &Audit) -> Option<Exit> {
+pub(super) fn nothing_to_read(asked: &Asked, audit: &Audit) -> Option<Exit> {
     let coverage = &audit.coverage;
     // Findings judge the end of what was read.
     let judged = audit.findings.as_ref().map(|findings| findings.window);
@@ -21,7 +21,7 @@ pub(super) fn nothing_to_read(global: &Global, audit: &Audit) -> Option<Exit> {
     if is_there {
         return None;
     }
-    if global.quiet {
+    if asked.quiet {
         return Some(Exit::NoLogs);
     }
     let window = judged.as_ref().unwrap_or(&audit.window);
@@ -55,13 +55,13 @@ pub(super) fn nothing_to_read(global: &Global, audit: &Audit) -> Option<Exit> {
 }
 
 /// Incomplete under `--strict`, if so.
-pub(super) fn exit_of(global: &Global, audit: &Audit) -> Strictly {
-    exit_of_chains(global, audit, &audit.chains)
+pub(super) fn exit_of(asked: &Asked, audit: &Audit) -> Strictly {
+    exit_of_chains(asked, audit, &audit.chains)
 }
 
 /// The same, where only some chains are answered for.
 pub(super) fn exit_of_chains<'a>(
-    global: &Global,
+    asked: &Asked,
     audit: &Audit,
     chains: impl IntoIterator<Item = &'a Chain>,
 ) -> Strictly {
@@ -80,7 +80,7 @@ pub(super) fn exit_of_chains<'a>(
     let unread = audit.coverage.rejects.total() + conflicts + of_exports;
     let ambiguous = chains.into_iter().filter(|chain| chain.is_ambiguous());
     let ambiguous = ambiguous.count() as u64;
-    if global.strict && unread + ambiguous > 0 {
+    if asked.strict && unread + ambiguous > 0 {
         // Whatever was filtered out of the output: it is about what was read.
         let unread = (unread > 0).then(|| format!("{} not read or in conflict", count(unread)));
         let ambiguous =

@@ -1,12 +1,12 @@
 //! What standard output and standard error are, and how wide and colourful.
 
-use super::args::{ColorWhen, Format, Global};
+use super::args::{ColorWhen, FormatKind};
+use super::asked::Asked;
 use crate::app::failure::Failure;
 use crate::local::{folder_of, write_file};
 use crate::output::Page;
 use crate::output::human::is_deceptive;
 use crate::output::terminal::{Spelling, TerminalWriter};
-use clap::ValueEnum;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
@@ -16,19 +16,19 @@ const WIDTH_OF_A_PIPE: u16 = 120;
 const WIDTH_MIN: u16 = 40;
 
 /// The page that standard output is.
-pub(super) fn page(global: &Global) -> Page {
-    let to_terminal = global.output.is_none() && io::stdout().is_terminal();
-    let asked: Option<u16> = std::env::var("COLUMNS")
+pub(super) fn page(asked: &Asked) -> Page {
+    let to_terminal = asked.output.is_none() && io::stdout().is_terminal();
+    let columns: Option<u16> = std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok());
     let width = match terminal_size::terminal_size() {
         Some((width, _)) if to_terminal => width.0,
-        _ => asked.unwrap_or(WIDTH_OF_A_PIPE),
+        _ => columns.unwrap_or(WIDTH_OF_A_PIPE),
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Page {
         width: width.max(WIDTH_MIN),
-        color: match global.color {
+        color: match asked.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
             ColorWhen::Auto => to_terminal && !no_color,
@@ -36,12 +36,16 @@ pub(super) fn page(global: &Global) -> Page {
     }
 }
 
-/// Checks, before any work is done, that there is a folder to write into.
-pub(super) fn check_output(global: &Global) -> Result<(), Failure> {
-    let Some(path) = global.output.as_deref().filter(|path| !is_stdout(path)) else {
+/// Checks, before any work is done, that the output can be written where it goes.
+pub(super) fn check_output(asked: &Asked) -> Result<(), Failure> {
+    if asked.kind == FormatKind::Binary && asked.output.is_none() && io::stdout().is_terminal() {
+        return Err(Failure::usage("a terminal cannot show this format")
+            .hint("write it to a file with -o FILE"));
+    }
+    let Some(path) = asked.output.as_deref().filter(|path| !is_stdout(path)) else {
         return Ok(());
     };
-    if global.is_ending_unknown && !global.quiet && path.as_os_str() != "/dev/null" {
+    if asked.is_ending_unknown && !asked.quiet && path.as_os_str() != "/dev/null" {
         say(&format!(
             "{}: this ending is of no format here; a table is written (--format chooses)\n",
             path.display()
@@ -57,57 +61,6 @@ pub(super) fn check_output(global: &Global) -> Result<(), Failure> {
     })
 }
 
-/// Formats of records of any kind.
-pub(super) const TABULAR: [Format; 6] = [
-    Format::Table,
-    Format::Json,
-    Format::Jsonl,
-    Format::Csv,
-    Format::Parquet,
-    Format::Xlsx,
-];
-/// Formats of the bill.
-pub(super) const OF_CHARGEBACK: [Format; 7] = with([Format::Focus]);
-/// Formats of findings.
-pub(super) const OF_FINDINGS: [Format; 8] = with([Format::Ocsf, Format::Asff]);
-
-/// The tabular formats and some more.
-const fn with<const MORE: usize, const ALL: usize>(more: [Format; MORE]) -> [Format; ALL] {
-    let mut all = [Format::Table; ALL];
-    let mut at = 0;
-    while at < ALL {
-        all[at] = if at < TABULAR.len() {
-            TABULAR[at]
-        } else {
-            more[at - TABULAR.len()]
-        };
-        at += 1;
-    }
-    all
-}
-
-/// Checks that a command has the format, and that a terminal can take it.
-pub(super) fn check_format(global: &Global, known: &[Format]) -> Result<(), Failure> {
-    let name = |format: &Format| {
-        let value = format.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
-    };
-    if !known.contains(&global.format) {
-        let names: Vec<String> = known.iter().map(name).collect();
-        let asked = name(&global.format);
-        return Err(Failure::usage(format!(
-            "--format {asked} is not one of this command's formats"
-        ))
-        .hint(format!("it has {}", names.join(", "))));
-    }
-    let is_binary = matches!(global.format, Format::Parquet | Format::Xlsx);
-    if is_binary && global.output.is_none() && io::stdout().is_terminal() {
-        return Err(Failure::usage("a terminal cannot show this format")
-            .hint("write it to a file with -o FILE"));
-    }
-    Ok(())
-}
-
 fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
@@ -115,15 +68,15 @@ fn is_stdout(path: &Path) -> bool {
 /// Writes to standard output, or to the file of `--output`, whole or not at all. Text for
 /// people, and whatever a terminal will show, goes through a [`TerminalWriter`].
 pub(super) fn write_out(
-    global: &Global,
+    asked: &Asked,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    write_spelled(global, spelling(global), write)
+    write_spelled(asked, spelling(asked), write)
 }
 
 /// The same, with the spelling that the caller knows the output to need.
 pub(super) fn write_spelled(
-    global: &Global,
+    asked: &Asked,
     spelling: Option<Spelling>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
@@ -135,7 +88,7 @@ pub(super) fn write_spelled(
         }
         None => write(out),
     };
-    let Some(path) = global.output.as_deref().filter(|path| !is_stdout(path)) else {
+    let Some(path) = asked.output.as_deref().filter(|path| !is_stdout(path)) else {
         let mut out = BufWriter::new(io::stdout().lock());
         write(&mut out)?;
         out.flush()?;
@@ -146,17 +99,15 @@ pub(super) fn write_spelled(
 }
 
 /// How the output of a run is spelled; `None` for machine formats that no terminal shows.
-fn spelling(global: &Global) -> Option<Spelling> {
-    let to_terminal = global.output.is_none() && io::stdout().is_terminal();
-    match global.format {
-        Format::Table => Some(Spelling::Text {
-            styles: page(global).color,
+fn spelling(asked: &Asked) -> Option<Spelling> {
+    let to_terminal = asked.output.is_none() && io::stdout().is_terminal();
+    match asked.kind {
+        FormatKind::Table => Some(Spelling::Text {
+            styles: page(asked).color,
         }),
-        Format::Json | Format::Jsonl | Format::Ocsf | Format::Asff => {
-            to_terminal.then_some(Spelling::Json)
-        }
-        Format::Csv | Format::Focus => to_terminal.then_some(Spelling::Text { styles: false }),
-        Format::Parquet | Format::Xlsx => None,
+        FormatKind::Json => to_terminal.then_some(Spelling::Json),
+        FormatKind::Csv => to_terminal.then_some(Spelling::Text { styles: false }),
+        FormatKind::Binary => None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! `qs-audit verify`.
 
-use super::args::{Format, Global, VerifyArgs};
+use super::args::{RecordFormat, VerifyCommandArgs};
+use super::asked::Asked;
 use super::exit::Exit;
 use super::moments::{self, DefaultWindow};
 use super::session::{start, verify_options};
-use super::terminal::{TABULAR, check_format, page, say, say_incomplete, write_out};
+use super::terminal::{check_output, page, say, say_incomplete, write_out};
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;
 use crate::app::verify as app;
@@ -16,60 +17,70 @@ use crate::records::verification as rows;
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
-pub(super) fn run(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
-    check_format(global, &TABULAR)?;
-    let context = start(global)?;
-    let window = moments::window(global, context.now, DefaultWindow::Last(DEFAULT_SECONDS))?;
-    let verified = app::verify(&context, window, &verify_options(args))?;
+pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
+    let (asked, format) = Asked::new(&args.talk)
+        .progress(&args.progress)
+        .logs(&args.logs)
+        .config(&args.config)
+        .window(&args.window, &args.now)
+        .strict(&args.strict)
+        .output(&args.output);
+    let asked = &asked;
+    check_output(asked)?;
+    let context = start(asked)?;
+    let window = moments::window(asked, context.now, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    let verified = app::verify(&context, window, &verify_options(&args.against))?;
     let verification = &verified.verification;
-    if !verification.has_digests() && !verified.has_logs && !global.quiet {
+    if !verification.has_digests() && !verified.has_logs && !asked.quiet {
         say(&format!(
             "no digests and no logs from {}\n  hint: check --logs, or choose another window\n",
             window_text(&window)
         ));
     }
     let last = window.to.map_or(context.now, |to| to.plus(-1));
-    print(global, verification, last.day())?;
-    Ok(exit_of(global, verification, !verified.has_logs))
+    print((asked, format), verification, last.day())?;
+    Ok(exit_of((asked, format), verification, !verified.has_logs))
 }
 
 fn print(
-    global: &Global,
+    (asked, format): (&Asked, RecordFormat),
     verification: &Verification,
     last_day: jiff::civil::Date,
 ) -> Result<(), Failure> {
     let faults = || rows::faults(verification);
-    write_out(global, |out| match global.format {
-        Format::Json => json::write_json(verification, out),
-        Format::Jsonl => json::write_jsonl(verification, out),
-        Format::Csv => csv::write_table(&faults(), out),
-        Format::Parquet => plain_parquet(&faults(), out),
-        Format::Xlsx => {
+    write_out(asked, |out| match format {
+        RecordFormat::Json => json::write_json(verification, out),
+        RecordFormat::Jsonl => json::write_jsonl(verification, out),
+        RecordFormat::Csv => csv::write_table(&faults(), out),
+        RecordFormat::Parquet => plain_parquet(&faults(), out),
+        RecordFormat::Xlsx => {
             let sheets = [rows::places(verification).into(), faults().into()];
             xlsx::write(&sheets, last_day, out)
         }
-        Format::Table | Format::Focus | Format::Ocsf | Format::Asff => {
-            text::write(verification, page(global), out)
-        }
+        RecordFormat::Table => text::write(verification, page(asked), out),
     })
 }
 
 /// What is wrong comes first, then what could not be checked.
-fn exit_of(global: &Global, verification: &Verification, has_no_logs: bool) -> Exit {
+fn exit_of(
+    (asked, format): (&Asked, RecordFormat),
+    verification: &Verification,
+    has_no_logs: bool,
+) -> Exit {
     let unchecked = verification.unchecked_count();
-    let is_in_table = global.format == Format::Table && !global.quiet;
+    let is_in_table = format == RecordFormat::Table && !asked.quiet;
     if let Some(first) = verification.unchecked.first().filter(|_| !is_in_table) {
         let line = text::unchecked_line(first);
         let more = unchecked.saturating_sub(first.count);
         say(&format!("{}\n", first_of(&line, more)));
     }
-    let is_incomplete = global.strict && unchecked > 0;
+    let is_incomplete = asked.strict && unchecked > 0;
     if is_incomplete {
         let unchecked = plural(unchecked, "file");
         say_incomplete([format!("{unchecked} could not be checked")]);
     }
     if verification.is_faulty() {
-        if !global.quiet {
+        if !asked.quiet {
             let faults = verification.faults.len() + verification.uncovered.len();
             let faults = plural(faults as u64, "digest or log file");
             say(&format!("not as delivered: {faults}\n"));

@@ -278,3 +278,40 @@ fn statuses_3_and_10_are_said_unless_nothing_is_to_be_said() {
     assert!(of(&failing, Exit::Findings).contains("at or above"));
     assert_eq!(of(&[&failing[..], &["-q"]].concat(), Exit::Findings), "");
 }
+
+/// Options belong to commands: what a command does not do, it does not take.
+#[test]
+fn an_option_of_another_command_is_an_error() {
+    for (command, options) in [
+        (
+            "completions bash",
+            &["--costs x", "--logs x", "--strict"][..],
+        ),
+        ("man", &["--since 1d", "--format json"]),
+        ("explain", &["--logs x", "--strict", "--format focus"]),
+        ("demo", &["--logs x", "--store x", "-c x", "--format json"]),
+        ("init", &["-c x", "--costs x", "--format json"]),
+        ("collect", &["--costs x", "--format json", "--flat"]),
+        ("verify", &["--store x", "--executions x", "--format ocsf"]),
+        ("doctor", &["--costs x", "--flat", "--format asff"]),
+        (
+            "chains",
+            &["--costs x", "--metric blended", "--format focus"],
+        ),
+        ("show latest", &["--format ocsf", "--include tax"]),
+        ("findings", &["--format focus", "--flat", "--month 2026-10"]),
+        ("chargeback", &["--format asff", "--rule x"]),
+        ("query", &["--format focus", "--fail-on high"]),
+        ("report", &["--format json", "--flat"]),
+    ] {
+        for option in options {
+            let words = command.split(' ').chain(option.split(' '));
+            let (_, said) = output(program().args(words), Exit::Usage);
+            assert!(
+                said.contains("unexpected argument") || said.contains("invalid value"),
+                "{command} {option}: {said}"
+            );
+            assert!(said.contains("--help"), "{command} {option}: {said}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What was asked, whatever the command: options that a command does not have are as if
+//! nobody had given them.
+
+use super::args::{
+    AuditArgs, BillArgs, ColorWhen, ConfigArgs, Format, FormatKind, IncludeArg, LogArgs, MetricArg,
+    NowArgs, OutputArgs, ProgressArgs, StoreArgs, StrictArgs, TalkArgs, TerabyteArg, WindowArgs,
+};
+use super::args::{StatisticsArgs, TextOutputArgs, UnitArgs};
+use crate::app::options::RunOptions;
+use crate::model::bill::{ChargeCategory, CostMetric};
+use crate::model::money::TerabyteBase;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// What was asked.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) run: RunOptions,
+    pub(super) now: Option<String>,
+    pub(super) window: WindowArgs,
+    pub(super) color: ColorWhen,
+    pub(super) quiet: bool,
+    pub(super) no_progress: bool,
+    pub(super) strict: bool,
+    pub(super) output: Option<PathBuf>,
+    /// What kind of bytes the output is.
+    pub(super) kind: FormatKind,
+    /// Whether the ending of the output tells of no format that there is.
+    pub(super) is_ending_unknown: bool,
+}
+
+impl Asked {
+    /// Nothing but a way to talk.
+    pub(super) fn new(talk: &TalkArgs) -> Self {
+        Self {
+            color: talk.color,
+            quiet: talk.quiet,
+            ..Self::quietly()
+        }
+    }
+
+    /// Nothing, and nobody to talk to.
+    pub(super) fn quietly() -> Self {
+        Self {
+            run: RunOptions::default(),
+            now: None,
+            window: WindowArgs::default(),
+            color: ColorWhen::Never,
+            quiet: true,
+            no_progress: false,
+            strict: false,
+            output: None,
+            kind: FormatKind::Table,
+            is_ending_unknown: false,
+        }
+    }
+
+    /// What a command that audits takes.
+    pub(super) fn audit(args: &AuditArgs) -> Self {
+        Self::new(&args.talk)
+            .progress(&args.progress)
+            .logs(&args.logs)
+            .store(&args.store)
+            .config(&args.config)
+            .window(&args.window, &args.now)
+            .statistics(&args.statistics)
+            .units(&args.units)
+            .strict(&args.strict)
+    }
+
+    pub(super) fn progress(mut self, args: &ProgressArgs) -> Self {
+        self.no_progress = args.no_progress;
+        self
+    }
+
+    pub(super) fn logs(mut self, args: &LogArgs) -> Self {
+        self.run.logs.clone_from(&args.logs);
+        self.run.requester_pays = args.requester_pays;
+        self.run.threads = usize::from(args.threads);
+        self
+    }
+
+    pub(super) fn store(mut self, args: &StoreArgs) -> Self {
+        self.run.store.clone_from(&args.store);
+        self
+    }
+
+    pub(super) fn config(mut self, args: &ConfigArgs) -> Self {
+        self.run.config.clone_from(&args.config);
+        self
+    }
+
+    pub(super) fn window(mut self, window: &WindowArgs, now: &NowArgs) -> Self {
+        self.window = window.clone();
+        self.now.clone_from(&now.now);
+        self
+    }
+
+    pub(super) fn strict(mut self, args: &StrictArgs) -> Self {
+        self.strict = args.strict;
+        self
+    }
+
+    pub(super) fn statistics(mut self, args: &StatisticsArgs) -> Self {
+        self.run.money.executions.clone_from(&args.executions);
+        self
+    }
+
+    pub(super) fn units(mut self, args: &UnitArgs) -> Self {
+        let money = &mut self.run.money;
+        money.business_units.clone_from(&args.business_units);
+        money.terabyte = args.tb.map(|base| match base {
+            TerabyteArg::Decimal => TerabyteBase::Decimal,
+            TerabyteArg::Binary => TerabyteBase::Binary,
+        });
+        self
+    }
+
+    pub(super) fn bill(mut self, args: &BillArgs) -> Self {
+        let money = &mut self.run.money;
+        money.costs.clone_from(&args.costs);
+        money.metric = metric(args.metric);
+        money.included = included(&args.include);
+        self
+    }
+
+    pub(super) fn text_output(mut self, args: &TextOutputArgs) -> Self {
+        self.output.clone_from(&args.output);
+        self
+    }
+
+    /// Where the output goes, and its format: as asked, else as its name ends.
+    pub(super) fn output<F: Format>(mut self, args: &OutputArgs<F>) -> (Self, F) {
+        let ending = args.output.as_deref().and_then(|path| path.extension());
+        let ending = ending.map(|ending| ending.to_string_lossy().to_lowercase());
+        let told = ending.as_deref().and_then(|ending| {
+            let name = if ending == "ndjson" { "jsonl" } else { ending };
+            F::from_str(name, true).ok()
+        });
+        let is_plain = matches!(
+            ending.as_deref(),
+            None | Some("txt" | "text" | "log" | "out" | "md")
+        );
+        self.is_ending_unknown = args.format.is_none() && told.is_none() && !is_plain;
+        self.output.clone_from(&args.output);
+        let format = args.format.or(told).unwrap_or(F::TABLE);
+        self.kind = format.kind();
+        (self, format)
+    }
+}
+
+fn metric(arg: MetricArg) -> CostMetric {
+    match arg {
+        MetricArg::Unblended => CostMetric::Unblended,
+        MetricArg::Blended => CostMetric::Blended,
+        MetricArg::Amortized => CostMetric::Amortized,
+        MetricArg::NetUnblended => CostMetric::NetUnblended,
+        MetricArg::NetAmortized => CostMetric::NetAmortized,
+    }
+}
+
+fn included(args: &[IncludeArg]) -> BTreeSet<ChargeCategory> {
+    let mut included = BTreeSet::new();
+    for arg in args {
+        match arg {
+            IncludeArg::Tax => included.insert(ChargeCategory::Tax),
+            IncludeArg::Credit => included.insert(ChargeCategory::Credit),
+            IncludeArg::Refund => included.insert(ChargeCategory::Refund),
+            IncludeArg::Other => included.insert(ChargeCategory::Other),
+            IncludeArg::All => {
+                included.extend(ChargeCategory::EXTRA);
+                true
+            }
+        };
+    }
+    included
+}
