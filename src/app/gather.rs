@@ -377,7 +377,7 @@ mod remote {
             .to
             .map_or(today, |to| to.plus(86_399).utc_day().min(today));
         let mut asked: Vec<(CostQuestion, (UtcDay, UtcDay))> = Vec::new();
-        for question in CostQuestion::ALL {
+        for &question in CostQuestion::ALL {
             let settled = writer.settled_costs(question.as_str())?;
             // Estimates are made good until the month is closed.
             let estimate = writer.first_estimate(question.as_str())?;

@@ -26,7 +26,10 @@ const METRICS: [&str; 6] = [
 ];
 
 /// What is asked of a stretch of days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum CostQuestion {
     /// Athena by account and usage type: terabytes and money.
     AthenaByUsageType,
@@ -36,15 +39,12 @@ pub enum CostQuestion {
 
 impl CostQuestion {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::AthenaByUsageType, Self::ByService];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The name under which answers are kept.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AthenaByUsageType => "athena-by-usage-type",
-            Self::ByService => "by-service",
-        }
+        self.into()
     }
 
     fn services(self) -> &'static [&'static str] {

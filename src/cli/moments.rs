@@ -5,6 +5,7 @@ use crate::app::failure::Failure;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use jiff::civil::Date;
+use jiff::{Span, SpanRelativeTo};
 
 /// A date (its midnight) or an RFC 3339 time.
 pub(super) fn moment(option: &str, text: &str) -> Result<UtcSecond, Failure> {
@@ -18,19 +19,11 @@ pub(super) fn moment(option: &str, text: &str) -> Result<UtcSecond, Failure> {
     })
 }
 
-/// `90s`, `30m`, `12h`, `7d`, `2w` in seconds.
+/// `90s`, `30m`, `12h`, `7d`, `2w` in seconds: a day is 24 hours.
 fn duration_seconds(text: &str) -> Option<i64> {
-    let unit = text.chars().last()?;
-    let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
-        _ => return None,
-    };
-    (number >= 0).then_some(number)?.checked_mul(seconds)
+    let span: Span = text.parse().ok()?;
+    let lasts = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    (!lasts.is_negative()).then_some(lasts.as_secs())
 }
 
 /// What a command without a window looks at.
@@ -162,11 +155,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_one_unit() {
+    fn durations_are_of_units_that_last_alike() {
         assert_eq!(duration_seconds("90s"), Some(90));
         assert_eq!(duration_seconds("7d"), Some(604_800));
         assert_eq!(duration_seconds("2w"), Some(1_209_600));
-        for text in ["", "d", "7", "-1d", "7 d", "7days", "999999999999999999w"] {
+        assert_eq!(duration_seconds("1h30m"), Some(5400));
+        assert_eq!(duration_seconds("7 days"), Some(604_800));
+        for text in [
+            "",
+            "d",
+            "7",
+            "-1d",
+            "1mo",
+            "1y",
+            "999999999999999999w",
+            "2026-11-01",
+        ] {
             assert_eq!(duration_seconds(text), None, "{text}");
         }
     }

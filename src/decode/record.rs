@@ -19,7 +19,6 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A record that was read.
@@ -378,11 +377,7 @@ fn digest_id(text: &str) -> EventId {
         value.to_string()
     });
     let digest = Sha256::digest(canonical.as_deref().unwrap_or(text).as_bytes());
-    let mut id = String::from("sha256:");
-    for byte in &digest {
-        let _ = write!(id, "{byte:02x}");
-    }
-    EventId::new(&id)
+    EventId::new(&format!("sha256:{}", hex::encode(digest)))
 }
 
 fn identity_of(raw: &RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> {

@@ -1,6 +1,6 @@
 //! A digest file as it is written (facts.md section 7).
 
-use crate::model::integrity::{Hash, hash_of, hex};
+use crate::model::integrity::{Hash, hash_of};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde::Deserialize;
@@ -144,7 +144,7 @@ impl Digest {
             self.ended_at_text,
             self.bucket,
             self.object,
-            hex(&self.hash),
+            hex::encode(self.hash),
             self.previous_signature.as_deref().unwrap_or("null")
         )
     }
@@ -155,21 +155,7 @@ fn hash(text: &str) -> Option<Hash> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
-    bytes_of_hex(text)?.try_into().ok()
-}
-
-/// The bytes that hex spells; `None` where it is none.
-pub(super) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    });
-    pairs.collect()
+    hex::decode(text).ok()?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -208,7 +194,7 @@ mod tests {
         let text = digest.signed_text();
         assert!(text.starts_with("2026-07-01T11:00:31Z\namzn-s3-demo-bucket/k\n"));
         assert!(text.ends_with("\nnull"));
-        assert_eq!(text.lines().nth(2).unwrap(), hex(&digest.hash));
+        assert_eq!(text.lines().nth(2).unwrap(), hex::encode(digest.hash));
     }
 
     #[test]
@@ -243,7 +229,5 @@ mod tests {
             one["logFiles"] = json!([{"s3Bucket": "b", "s3Object": "o", "hashValue": wrong}]);
             assert_eq!(read(&one).unwrap().log_files[0].hash, None, "{wrong}");
         }
-        assert_eq!(bytes_of_hex("0aFF"), Some(vec![10, 255]));
-        assert_eq!(bytes_of_hex("0a0"), None);
     }
 }

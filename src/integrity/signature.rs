@@ -1,6 +1,6 @@
 //! CloudTrail's public keys, and what they say of a signature (facts.md section 7).
 
-use super::digest::{Digest, bytes_of_hex};
+use super::digest::Digest;
 use super::name::tail;
 use crate::model::json::{for_each_member, is_list, member, text as text_of, try_for_each_of};
 use crate::model::text::Text;
@@ -162,7 +162,7 @@ impl PublicKeys {
             None => Signed::NoKey,
             Some(None) => Signed::BadKey,
             Some(Some(key)) => {
-                let Some(signature) = bytes_of_hex(signature) else {
+                let Ok(signature) = hex::decode(signature) else {
                     return Signed::No;
                 };
                 let text = digest.signed_text();

@@ -9,7 +9,19 @@ use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which of a bill's amounts is meant, in the terms of Cost Explorer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum CostMetric {
     /// What was charged, on the day it was charged.
     #[default]
@@ -26,24 +38,12 @@ pub enum CostMetric {
 
 impl CostMetric {
     /// All metrics.
-    pub const ALL: [Self; 5] = [
-        Self::Unblended,
-        Self::Blended,
-        Self::Amortized,
-        Self::NetUnblended,
-        Self::NetAmortized,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The metric as options and outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unblended => "unblended",
-            Self::Blended => "blended",
-            Self::Amortized => "amortized",
-            Self::NetUnblended => "net-unblended",
-            Self::NetAmortized => "net-amortized",
-        }
+        self.into()
     }
 
     /// The metric as Cost Explorer spells it.
@@ -87,7 +87,8 @@ impl BillKind {
 }
 
 /// What kind of charge a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ChargeCategory {
     /// Use of a service.
     Usage,
@@ -108,13 +109,7 @@ impl ChargeCategory {
     /// The category as options and outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Tax => "tax",
-            Self::Credit => "credit",
-            Self::Refund => "refund",
-            Self::Other => "other",
-        }
+        self.into()
     }
 }
 

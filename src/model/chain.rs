@@ -11,7 +11,19 @@ use rust_decimal::Decimal;
 use std::sync::Arc;
 
 /// What kind of chain it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ChainPath {
     /// Quick -> Role A -> Role B: the feature.
     QuickRoleChain,
@@ -27,29 +39,29 @@ pub enum ChainPath {
 
 impl ChainPath {
     /// All paths, in the order of the documentation.
-    pub const ALL: [Self; 5] = [
-        Self::QuickRoleChain,
-        Self::RoleChain,
-        Self::ServiceRole,
-        Self::Direct,
-        Self::Session,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The path as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::QuickRoleChain => "quick-role-chain",
-            Self::RoleChain => "role-chain",
-            Self::ServiceRole => "service-role",
-            Self::Direct => "direct",
-            Self::Session => "session",
-        }
+        self.into()
     }
 }
 
 /// How much of the chain was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ChainStatus {
     /// Every hop and at least one query.
     Complete,
@@ -63,22 +75,18 @@ pub enum ChainStatus {
 
 impl ChainStatus {
     /// All statuses, in the order of the documentation.
-    pub const ALL: [Self; 4] = [Self::Complete, Self::Partial, Self::Idle, Self::Denied];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The status as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Partial => "partial",
-            Self::Idle => "idle",
-            Self::Denied => "denied",
-        }
+        self.into()
     }
 }
 
 /// How sure a link is; the least sure link is the chain's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Confidence {
     /// Several candidates remain; they are listed, none is chosen.
     Ambiguous,
@@ -95,16 +103,24 @@ impl Confidence {
     /// The confidence as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ambiguous => "ambiguous",
-            Self::Probable => "probable",
-            Self::Proven => "proven",
-        }
+        self.into()
     }
 }
 
 /// What part of a chain was not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum MissingPart {
     /// The AssumeRole that made the session before the consumer session.
     RunAsSession,
@@ -118,22 +134,12 @@ pub enum MissingPart {
 
 impl MissingPart {
     /// All parts, in the order of the documentation.
-    pub const ALL: [Self; 4] = [
-        Self::RunAsSession,
-        Self::HubCopy,
-        Self::ConsumerCopy,
-        Self::ConsumerSession,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The part as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RunAsSession => "run-as-session",
-            Self::HubCopy => "hub-copy",
-            Self::ConsumerCopy => "consumer-copy",
-            Self::ConsumerSession => "consumer-session",
-        }
+        self.into()
     }
 }
 
@@ -303,7 +309,8 @@ pub struct ChainEvent {
 }
 
 /// Which part of a chain an event belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ChainPart {
     /// A call of the session before the consumer session, or its making.
     RunAs,
@@ -317,11 +324,7 @@ impl ChainPart {
     /// The part as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RunAs => "run-as",
-            Self::Consumer => "consumer",
-            Self::Quick => "quick",
-        }
+        self.into()
     }
 }
 

@@ -8,7 +8,19 @@ use super::text::Text;
 use rust_decimal::Decimal;
 
 /// Whose share a charge is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Share {
     /// Queries of Quick's role chains.
     Attributed,
@@ -20,16 +32,12 @@ pub enum Share {
 
 impl Share {
     /// All shares, in the order of the documentation.
-    pub const ALL: [Self; 3] = [Self::Attributed, Self::Other, Self::Unattributed];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The share as outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Attributed => "attributed",
-            Self::Other => "other",
-            Self::Unattributed => "unattributed",
-        }
+        self.into()
     }
 }
 
@@ -78,7 +86,19 @@ pub struct Charge {
 }
 
 /// A dimension to group by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Dimension {
     /// Who pays, in the company.
     BusinessUnit,
@@ -96,26 +116,12 @@ pub enum Dimension {
 
 impl Dimension {
     /// All dimensions, in the order of the documentation.
-    pub const ALL: [Self; 6] = [
-        Self::BusinessUnit,
-        Self::Consumer,
-        Self::WorkGroup,
-        Self::DataSource,
-        Self::User,
-        Self::Day,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The dimension as options and outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BusinessUnit => "business-unit",
-            Self::Consumer => "consumer",
-            Self::WorkGroup => "work-group",
-            Self::DataSource => "data-source",
-            Self::User => "user",
-            Self::Day => "day",
-        }
+        self.into()
     }
 
     /// Whether the bill itself knows it, for every line.

@@ -72,7 +72,20 @@ impl Default for Limits {
 }
 
 /// Why something was not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum RejectReason {
     /// The object could not be opened or read from its source.
@@ -111,52 +124,21 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// All reasons.
-    const ALL: [Self; 16] = [
-        Self::Unreadable,
-        Self::Empty,
-        Self::NotJson,
-        Self::CorruptGzip,
-        Self::TruncatedGzip,
-        Self::TrailingBytes,
-        Self::TooLarge,
-        Self::TruncatedJson,
-        Self::InvalidJson,
-        Self::InvalidUtf8,
-        Self::NestedTooDeep,
-        Self::RecordTooLarge,
-        Self::NotARecord,
-        Self::WrongType,
-        Self::BadMember,
-        Self::Changed,
-    ];
+    const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Reads what [`Self::as_str`] gives.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.as_str() == text)
     }
 
     /// The reason as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable",
-            Self::Empty => "empty",
-            Self::NotJson => "not-json",
-            Self::CorruptGzip => "corrupt-gzip",
-            Self::TruncatedGzip => "truncated-gzip",
-            Self::TrailingBytes => "trailing-bytes",
-            Self::TooLarge => "too-large",
-            Self::TruncatedJson => "truncated-json",
-            Self::InvalidJson => "invalid-json",
-            Self::InvalidUtf8 => "invalid-utf8",
-            Self::NestedTooDeep => "nested-too-deep",
-            Self::RecordTooLarge => "record-too-large",
-            Self::NotARecord => "not-a-record",
-            Self::WrongType => "wrong-type",
-            Self::BadMember => "bad-member",
-            Self::Changed => "changed",
-        }
+        self.into()
     }
 }
 
@@ -239,7 +221,10 @@ impl Rejects {
 
 /// Sibling folders and record kinds that are CloudTrail's but no log of calls
 /// (facts.md 1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Sibling {
     /// Digest files.
@@ -268,12 +253,7 @@ impl Sibling {
     /// The sibling as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Digest => "digest",
-            Self::Insight => "insight",
-            Self::NetworkActivity => "network-activity",
-            Self::Aggregated => "aggregated",
-        }
+        self.into()
     }
 }
 

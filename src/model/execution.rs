@@ -8,7 +8,19 @@ use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
 /// Where a query execution stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum QueryState {
     /// Waiting.
     Queued,
@@ -24,13 +36,7 @@ pub enum QueryState {
 
 impl QueryState {
     /// All states, in the order of a query.
-    pub const ALL: [Self; 5] = [
-        Self::Queued,
-        Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Reads the API's spelling, and the `CANCELED` of `CloudWatch`.
     #[must_use]
@@ -48,13 +54,7 @@ impl QueryState {
     /// The state as the API spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "QUEUED",
-            Self::Running => "RUNNING",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Failed => "FAILED",
-            Self::Cancelled => "CANCELLED",
-        }
+        self.into()
     }
 
     /// Whether it will not change any more.
@@ -65,7 +65,19 @@ impl QueryState {
 }
 
 /// What kind of statement it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum StatementType {
     /// `CREATE`, `ALTER`, `DROP` ...: free of charge.
     Ddl,
@@ -77,7 +89,7 @@ pub enum StatementType {
 
 impl StatementType {
     /// All types.
-    pub const ALL: [Self; 3] = [Self::Ddl, Self::Dml, Self::Utility];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Reads the API's spelling.
     #[must_use]
@@ -93,11 +105,7 @@ impl StatementType {
     /// The type as the API spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ddl => "DDL",
-            Self::Dml => "DML",
-            Self::Utility => "UTILITY",
-        }
+        self.into()
     }
 }
 

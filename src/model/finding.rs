@@ -10,7 +10,8 @@ use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -45,13 +46,7 @@ impl Severity {
     /// The severity as outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
+        self.into()
     }
 }
 
@@ -114,7 +109,19 @@ impl Evidence {
 }
 
 /// Whether an earlier run knew the finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum FindingStatus {
     /// It did not, or there was none.
     New,
@@ -124,15 +131,12 @@ pub enum FindingStatus {
 
 impl FindingStatus {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::New, Self::Ongoing];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The status as outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Ongoing => "ongoing",
-        }
+        self.into()
     }
 }
 

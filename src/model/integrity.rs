@@ -6,7 +6,6 @@ use super::time::UtcSecond;
 use super::window::TimeWindow;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// How long after a log file is delivered the digest that names it may still be on its
 /// way: digests are hourly, and take a few minutes themselves (facts.md section 7).
@@ -14,7 +13,8 @@ pub const DIGEST_DELAY_SECONDS: i64 = 3600 + 900;
 
 /// What digests say of a log file, or of everything that rests on log files; the
 /// worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Integrity {
     /// It is not what CloudTrail delivered.
     Failed,
@@ -31,11 +31,7 @@ impl Integrity {
     /// The spelling of the outputs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Unverified => "unverified",
-            Self::Verified => "verified",
-        }
+        self.into()
     }
 
     /// The worst of several; `None` where there are none.
@@ -52,16 +48,6 @@ pub type Hash = [u8; 32];
 #[must_use]
 pub fn hash_of(text: &[u8]) -> Hash {
     Sha256::digest(text).into()
-}
-
-/// Bytes in lower-case hex.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// What is in a log file, as a digest counts it.
@@ -176,7 +162,19 @@ impl PlaceVerified {
 }
 
 /// What a fault is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum FaultyFile {
     /// An hourly digest.
     Digest,
@@ -188,16 +186,12 @@ pub enum FaultyFile {
 
 impl FaultyFile {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 3] = [Self::Digest, Self::BackfillDigest, Self::LogFile];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The spelling of the outputs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Digest => "digest",
-            Self::BackfillDigest => "backfill-digest",
-            Self::LogFile => "log-file",
-        }
+        self.into()
     }
 }
 
@@ -309,7 +303,8 @@ pub struct Fault {
 }
 
 /// Why some time is in no digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum UncoveredWhy {
     /// The digest after it begins a chain: CloudTrail delivered nothing.
     NotDelivered,
@@ -323,11 +318,7 @@ impl UncoveredWhy {
     /// The spelling of the machine formats.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotDelivered => "not-delivered",
-            Self::DigestsMissing => "digests-missing",
-            Self::LeftOut => "left-out",
-        }
+        self.into()
     }
 }
 

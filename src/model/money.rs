@@ -100,7 +100,8 @@ pub fn exact(amount: Decimal) -> String {
 }
 
 /// How many bytes a billed terabyte has. AWS does not say (facts.md 4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum TerabyteBase {
     /// 10^12 bytes, and megabytes of 10^6.
     #[default]
@@ -131,10 +132,7 @@ impl TerabyteBase {
     /// The base as configuration and outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Decimal => "decimal",
-            Self::Binary => "binary",
-        }
+        self.into()
     }
 }
 

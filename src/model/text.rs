@@ -1,7 +1,7 @@
 //! Strings as the model keeps them: shared, and compact where they are ids.
 
 use sha2::{Digest, Sha256};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -21,11 +21,8 @@ pub fn digest_id<'p>(letter: char, parts: impl IntoIterator<Item = &'p str>) -> 
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    let mut id = format!("{letter}-");
-    for byte in &hasher.finalize()[..DIGEST_ID_DIGITS / 2] {
-        let _ = write!(id, "{byte:02x}");
-    }
-    id
+    let digest = hasher.finalize();
+    format!("{letter}-{}", hex::encode(&digest[..DIGEST_ID_DIGITS / 2]))
 }
 
 /// An id that is a UUID in nearly every event, kept in 16 bytes when it is one

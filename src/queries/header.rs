@@ -1,7 +1,8 @@
 //! The commented header of a query file.
 
 /// What kind of value a parameter takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ParameterKind {
     /// Text.
     Text,
@@ -27,12 +28,7 @@ impl ParameterKind {
     /// The kind as headers spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Integer => "integer",
-            Self::Date => "date",
-            Self::Timestamp => "timestamp",
-        }
+        self.into()
     }
 }
 

@@ -45,13 +45,13 @@ fn with_identity(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
         .word(
             "path",
             "`session` is listed with `--all-sessions` only",
-            ChainPath::ALL.map(ChainPath::as_str),
+            ChainPath::ALL.iter().copied().map(ChainPath::as_str),
             |chain| Some(chain.path.as_str()),
         )
         .word(
             "status",
             "how much of it was read",
-            ChainStatus::ALL.map(ChainStatus::as_str),
+            ChainStatus::ALL.iter().copied().map(ChainStatus::as_str),
             |chain| Some(chain.status.as_str()),
         )
         .records(
@@ -64,7 +64,7 @@ fn with_identity(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
         .word(
             "confidence",
             "the least sure link",
-            Confidence::ALL.map(Confidence::as_str),
+            Confidence::ALL.iter().copied().map(Confidence::as_str),
             |chain| Some(chain.confidence.as_str()),
         )
         .timestamp(
@@ -82,7 +82,7 @@ fn missing_fields<'a>() -> Fields<'a, Missing> {
         .word(
             "what",
             "the part",
-            MissingPart::ALL.map(MissingPart::as_str),
+            MissingPart::ALL.iter().copied().map(MissingPart::as_str),
             |missing: &Missing| Some(missing.part.as_str()),
         )
         .string(
@@ -172,7 +172,7 @@ fn with_later_fields(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
             "integrity",
             "the worst integrity status of the log files that its events came from; null without \
              `--verify`",
-            Integrity::ALL.map(Integrity::as_str),
+            Integrity::ALL.iter().copied().map(Integrity::as_str),
             |chain| chain.integrity.map(Integrity::as_str),
         )
         .records(
@@ -224,7 +224,7 @@ fn quick_user_fields<'a>() -> Fields<'a, QuickUser> {
         .word(
             "confidence",
             "`proven` by query id, else `probable`",
-            Confidence::ALL.map(Confidence::as_str),
+            Confidence::ALL.iter().copied().map(Confidence::as_str),
             |user: &QuickUser| Some(user.confidence.as_str()),
         )
         .text(

@@ -95,7 +95,7 @@ fn with_dimensions<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, Charg
         .word(
             "share",
             "who caused it",
-            Share::ALL.map(Share::as_str),
+            Share::ALL.iter().copied().map(Share::as_str),
             |record| Some(record.charge.share.as_str()),
         )
         .text("currency", "the ISO 4217 code of `billed_cost`", |record| {

@@ -31,7 +31,7 @@ fn with_text(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
         .word(
             "severity",
             "the severity",
-            Severity::ALL.map(Severity::as_str),
+            Severity::ALL.iter().copied().map(Severity::as_str),
             |finding| Some(finding.severity.as_str()),
         )
         .string("title", "what happened, in a line", |finding| {
@@ -104,13 +104,16 @@ fn with_occurrence(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
         .word(
             "status",
             "`ongoing` where the earlier run knew it",
-            FindingStatus::ALL.map(FindingStatus::as_str),
+            FindingStatus::ALL
+                .iter()
+                .copied()
+                .map(FindingStatus::as_str),
             |finding| Some(finding.status.as_str()),
         )
         .word(
             "integrity",
             "the integrity status of the log files that it rests on; null without `--verify`",
-            Integrity::ALL.map(Integrity::as_str),
+            Integrity::ALL.iter().copied().map(Integrity::as_str),
             |finding| finding.integrity.map(Integrity::as_str),
         )
         .always_known(&[

@@ -79,19 +79,19 @@ fn with_chain<'a>(fields: Fields<'a, QueryRecord<'a>>) -> Fields<'a, QueryRecord
         .word(
             "path",
             "the path of the chain",
-            ChainPath::ALL.map(ChainPath::as_str),
+            ChainPath::ALL.iter().copied().map(ChainPath::as_str),
             |record: &QueryRecord<'_>| Some(record.chain.path.as_str()),
         )
         .word(
             "status",
             "the status of the chain",
-            ChainStatus::ALL.map(ChainStatus::as_str),
+            ChainStatus::ALL.iter().copied().map(ChainStatus::as_str),
             |record: &QueryRecord<'_>| Some(record.chain.status.as_str()),
         )
         .word(
             "confidence",
             "the least sure link of the chain and the query",
-            Confidence::ALL.map(Confidence::as_str),
+            Confidence::ALL.iter().copied().map(Confidence::as_str),
             |record: &QueryRecord<'_>| {
                 Some(
                     record
@@ -126,7 +126,7 @@ fn with_execution<'a>(fields: Fields<'a, QueryRecord<'a>>) -> Fields<'a, QueryRe
         .word(
             "integrity",
             "the integrity status of the chain; null without `--verify`",
-            Integrity::ALL.map(Integrity::as_str),
+            Integrity::ALL.iter().copied().map(Integrity::as_str),
             |record: &QueryRecord<'_>| record.chain.integrity.map(Integrity::as_str),
         )
         .text(
@@ -221,13 +221,16 @@ fn with_statistics(fields: Fields<'_, QueryExecution>) -> Fields<'_, QueryExecut
         .word(
             "state",
             "the state of the query, from statistics",
-            QueryState::ALL.map(QueryState::as_str),
+            QueryState::ALL.iter().copied().map(QueryState::as_str),
             |query| Some(figures(query)?.state.as_str()),
         )
         .word(
             "statement_type",
             "the kind of statement, from statistics",
-            StatementType::ALL.map(StatementType::as_str),
+            StatementType::ALL
+                .iter()
+                .copied()
+                .map(StatementType::as_str),
             |query| Some(figures(query)?.statement_type?.as_str()),
         )
         .integer(

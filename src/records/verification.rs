@@ -45,7 +45,7 @@ pub fn fault_fields<'a>() -> Fields<'a, Fault> {
         .word(
             "file",
             "what kind of file it is",
-            FaultyFile::ALL.map(FaultyFile::as_str),
+            FaultyFile::ALL.iter().copied().map(FaultyFile::as_str),
             |fault: &Fault| Some(fault.file.as_str()),
         )
         .text(

@@ -6,7 +6,7 @@
 
 use super::error::StoreError;
 use super::files::{create_folder, create_new, open_own, open_regular, regular_bytes, restrict};
-use crate::model::integrity::{hash_of, hex};
+use crate::model::integrity::hash_of;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -191,7 +191,7 @@ impl Folder {
         };
         let own = digest_in_name(name).ok_or_else(|| broken("this is no name of a segment"))?;
         let bytes = regular_bytes(&path, SEGMENT_BYTES_MAX).map_err(StoreError::io(&path))?;
-        let found = hex(&hash_of(&bytes));
+        let found = hex::encode(hash_of(&bytes));
         let is_known = digest.is_none_or(|digest| digest == found);
         if !is_known || found.get(..NAME_DIGITS) != Some(own) {
             return Err(broken("it holds other bytes than were written"));
@@ -234,7 +234,7 @@ impl Folder {
     /// Writes a segment, whole or not at all. Its name is what it starts with, and a
     /// digest of what is in it.
     pub(super) fn write_segment(&self, starts: &str, bytes: &[u8]) -> Result<Written, StoreError> {
-        let digest = hex(&hash_of(bytes));
+        let digest = hex::encode(hash_of(bytes));
         let name = format!("{starts}-{}{ENDING}", &digest[..NAME_DIGITS]);
         let path = self.segment(&name);
         let folder = self.root.join(SEGMENTS);

@@ -4,6 +4,7 @@ use super::error::StoreError;
 use super::folder::Folder;
 use super::schema;
 use crate::model::time::UtcDay;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
@@ -24,6 +25,9 @@ fn distrust(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
     connection.pragma_update(None, "cell_size_check", true)
 }
+
+/// What would end a path in a URI of SQLite, or begin something else.
+const OF_URI: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
 
 /// An open ledger.
 #[derive(Debug)]
@@ -65,11 +69,8 @@ impl Ledger {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let open = |uri: String| Connection::open_with_flags(uri, flags);
-        let escaped = path
-            .to_string_lossy()
-            .replace('%', "%25")
-            .replace('?', "%3f")
-            .replace('#', "%23");
+        let name = path.to_string_lossy();
+        let escaped = utf8_percent_encode(&name, OF_URI);
         let plain = format!("file:{escaped}");
         let works = |connection: Connection| {
             distrust(&connection)?;

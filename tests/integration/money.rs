@@ -226,7 +226,7 @@ fn check(bill: &Bill, chains: &[Chain], attribution: &Attribution) -> Result<(),
     for by in [
         &[Dimension::Consumer][..],
         &[Dimension::User, Dimension::Day],
-        &Dimension::ALL,
+        Dimension::ALL,
     ] {
         let table = chargeback(attribution, by, &Topology::default()).unwrap();
         let totals = table.rows.iter().filter_map(|row| row.billed);

@@ -4,7 +4,7 @@
 use crate::cli::{output, program};
 use crate::security::{Story, folder, over, with_one_chain};
 use qs_audit::cli::Exit;
-use qs_audit::model::integrity::{hash_of, hex};
+use qs_audit::model::integrity::hash_of;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -191,7 +191,7 @@ impl Forged {
     /// Puts the bytes in the segment's place. The ledger names them; its digest of them is
     /// set, too, where `is_known`.
     fn put(&self, body: &[u8], is_known: bool) {
-        let digest = hex(&hash_of(body));
+        let digest = hex::encode(hash_of(body));
         let name = format!("events-2026-07-01-{}.parquet", &digest[..16]);
         let old = Self::segment(&self.folder);
         fs::remove_file(&old).unwrap();

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// How often an account logs in a Region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Habit {
     /// Never in what was read, though it is declared, or part of a chain.
     Never,
@@ -25,11 +26,7 @@ impl Habit {
     /// The habit as outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Never => "never",
-            Self::Usual => "usual",
-            Self::Occasional => "occasional",
-        }
+        self.into()
     }
 }
 
