@@ -268,8 +268,8 @@ fn imported<'f>(path: &str, text: &str, files: &BTreeMap<Vec<&str>, &'f str>) ->
         let end = code[start..]
             .find(';')
             .map_or(code.len(), |end| start + end);
-        let is_use =
-            code[..start].ends_with(|letter: char| letter.is_whitespace() || letter == ')');
+        let before = code[..start].chars().next_back();
+        let is_use = before.is_none_or(|letter| letter.is_whitespace() || letter == ')');
         if is_use {
             let joined = code[start + 4..end]
                 .split_whitespace()
@@ -289,7 +289,11 @@ fn imported<'f>(path: &str, text: &str, files: &BTreeMap<Vec<&str>, &'f str>) ->
             }
             let rest = &code[start..];
             let end = rest.find(|letter: char| !letter.is_alphanumeric() && !"_:".contains(letter));
-            add(&rest[..end.unwrap_or(rest.len())], inline_at(start));
+            let used = &rest[..end.unwrap_or(rest.len())];
+            // Braces follow: that was a `use`.
+            if !used.ends_with("::") {
+                add(used, inline_at(start));
+            }
         }
     }
     found
