@@ -12,9 +12,13 @@ doc:
 test:
     cargo test --release --locked
 
+# All pieces of a new rule: just new-rule ID "What it finds, in a sentence".
+new-rule id sentence:
+    tools/new_rule.py "{{id}}" "{{sentence}}"
+
 # Rewrites what is generated and checked in.
 update:
-    UPDATE_EXPECTED=1 cargo test --release --locked --test integration -- samples hostile golden nasty
+    UPDATE_EXPECTED=1 cargo test --release --locked --test integration -- samples hostile golden nasty records event_list
 
 bench *arguments:
     cargo bench --locked --bench whole_process -- {{arguments}}

@@ -20,7 +20,8 @@ pub enum Cause {
 }
 
 /// Why a run did not do what it was asked.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub struct Failure {
     /// Whose doing it is.
     pub cause: Cause,

@@ -20,6 +20,7 @@ mod devtools;
 mod digest_bucket;
 mod documents;
 mod event_list;
+mod facade;
 mod findings;
 mod hostile;
 mod money;
