@@ -68,11 +68,6 @@ pub(super) fn read_units(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Opti
     Ok(units.iter().collect())
 }
 
-/// The values of a column of codes.
-pub(super) fn read_codes(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<u32>>> {
-    Ok(frame.column(name)?.u32()?.iter().collect())
-}
-
 /// The values of a column of codes without gaps.
 pub(super) fn read_all_codes(frame: &DataFrame, name: &str) -> PolarsResult<Vec<u32>> {
     let codes = frame.column(name)?.u32()?.iter();

@@ -8,8 +8,7 @@
 //! unattributed (design 4).
 
 use super::frame::{
-    Codes, read_all_codes, read_codes, read_days, read_known_sums, read_units, sums_with_known,
-    units_column,
+    Codes, read_all_codes, read_days, read_known_sums, read_units, sums_with_known, units_column,
 };
 use super::price::{ESTIMATE_SCALE, Pricing};
 use super::reconcile::{self, CellOutcome};
@@ -115,7 +114,7 @@ pub fn attribute(
     let mut codes = Codes::default();
     let queries = Queries::of(chains, &mut codes);
     let cells = cells(bill, scale, pricing);
-    let cell_of = match_cells(&queries, &cells, &mut codes)?;
+    let cell_of = match_cells(&queries, &cells, &mut codes);
     let split = shares_of(&queries, &cells, &cell_of)?;
     let mut charges = charges(queries, &cells, &cell_of, &split, &mut codes, scale)?;
     charges.extend(remainders(&cells, &split, scale));
@@ -279,63 +278,27 @@ fn usage_bytes(terabytes: Decimal, pricing: &Pricing) -> Option<u128> {
     whole.to_u128().filter(|bytes| *bytes > 0)
 }
 
-/// The cell of each query, by position.
-fn match_cells(
-    queries: &Queries,
-    cells: &[Cell<'_>],
-    codes: &mut Codes,
-) -> PolarsResult<Vec<Option<u32>>> {
-    let mut found: Vec<Option<u32>> = vec![None; queries.len()];
-    if queries.len() == 0 || cells.is_empty() {
-        return Ok(found);
-    }
-    let places = places(queries, cells, codes)?;
-    let rows = u32::try_from(queries.len()).unwrap_or(u32::MAX);
-    let rows: Vec<u32> = (0..rows).collect();
-    let queries = queries
-        .frame()?
-        .hstack(&[Column::new("row".into(), rows)])?;
-    for (by_region, by_work_group) in [(true, true), (true, false), (false, true), (false, false)] {
-        let told = |name: &str, is_told: bool| {
-            let none = lit(0u32);
-            if is_told {
-                col(name).neq(none)
-            } else {
-                col(name).eq(none)
-            }
-        };
-        let mut keys = vec![col("account"), col("day")];
-        keys.extend(by_region.then(|| col("region")));
-        keys.extend(by_work_group.then(|| col("work_group")));
-        let mut wanted = keys.clone();
-        wanted.push(col("cell"));
-        let narrowed = places
-            .clone()
-            .lazy()
-            .filter(told("region", by_region).and(told("work_group", by_work_group)))
-            .select(wanted)
-            .collect()?;
-        if narrowed.height() == 0 {
-            continue;
-        }
-        let joined = queries
-            .clone()
-            .lazy()
-            .join(
-                narrowed.lazy(),
-                keys.clone(),
-                keys,
-                JoinArgs::new(JoinType::Inner),
-            )
-            .select([col("row"), col("cell")])
-            .collect()?;
-        let rows = read_all_codes(&joined, "row")?;
-        for (row, cell) in rows.into_iter().zip(read_codes(&joined, "cell")?) {
-            let known = &mut found[row as usize];
-            *known = known.or(cell);
-        }
-    }
-    Ok(found)
+/// The cell of each query, by position: of those of its account and day, the one that
+/// tells most of where it ran.
+fn match_cells(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> Vec<Option<u32>> {
+    let places = places(queries, cells, codes);
+    let cell_of = |row: usize| {
+        let (account, day) = (queries.account[row], queries.day[row]);
+        let (region, work_group) = (queries.region[row], queries.work_group[row]);
+        // A Region tells more than a work group.
+        let mut known = [
+            (region, work_group),
+            (region, NOT_TOLD),
+            (NOT_TOLD, work_group),
+            (NOT_TOLD, NOT_TOLD),
+        ]
+        .into_iter();
+        known.find_map(|(region, work_group)| {
+            let place = (account, day, region, work_group);
+            places.get(&place).copied()
+        })
+    };
+    (0..queries.len()).map(cell_of).collect()
 }
 
 /// What makes one of two cells of a place the better one.
@@ -349,11 +312,17 @@ fn preference(cell: &Cell<'_>) -> impl Ord {
     )
 }
 
-/// Account, day, Region, work group, and the cell there: one each.
-fn places(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> PolarsResult<DataFrame> {
+/// The code of a Region or work group that a line does not tell.
+const NOT_TOLD: u32 = 0;
+
+/// Account, day, Region and work group, by their codes.
+type Place = (u32, i32, u32, u32);
+
+/// The cell of each place that has one, on days with queries.
+fn places(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> HashMap<Place, u32> {
     let days: BTreeSet<i32> = queries.day.iter().copied().collect();
-    let mut places: BTreeMap<(u32, i32, u32, u32), usize> = BTreeMap::new();
-    for (index, cell) in cells.iter().enumerate() {
+    let mut places: HashMap<Place, u32> = HashMap::new();
+    for (index, cell) in (0u32..).zip(cells) {
         let account = codes.code(Some(cell.key.account_id.text()));
         let region = codes.code(cell.key.region.as_ref().map(Region::text));
         let work_group = codes.code(cell.key.work_group.as_ref());
@@ -362,28 +331,12 @@ fn places(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> PolarsRes
         for day in days.range(period) {
             let place = places.entry((account, *day, region, work_group));
             let best = place.or_insert(index);
-            if preference(cell) < preference(&cells[*best]) {
+            if preference(cell) < preference(&cells[*best as usize]) {
                 *best = index;
             }
         }
     }
-    let mut columns: [Vec<u32>; 4] = Default::default();
-    let mut of_day = Vec::with_capacity(places.len());
-    for ((account, day, region, work_group), cell) in places {
-        of_day.push(day);
-        let cell = u32::try_from(cell).unwrap_or(u32::MAX);
-        for (column, value) in columns.iter_mut().zip([account, region, work_group, cell]) {
-            column.push(value);
-        }
-    }
-    let [account, region, work_group, cell] = columns;
-    DataFrame::new_infer_height(vec![
-        Column::new("account".into(), account),
-        Column::new("day".into(), of_day),
-        Column::new("region".into(), region),
-        Column::new("work_group".into(), work_group),
-        Column::new("cell".into(), cell),
-    ])
+    places
 }
 
 /// The shares of queries and what is left of each cell, in units.

@@ -4,7 +4,7 @@
 
 use super::described::{Described, Request, Service, list};
 use super::session::{Access, Aws};
-use super::trouble::AwsError;
+use super::trouble::{AwsError, Trouble};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -17,8 +17,6 @@ const ATHENA: Service = Service {
 };
 /// Ids of one request.
 pub const BATCH_MAX: usize = 50;
-/// How often ids are asked for that Athena did not get to.
-const TRIES_MAX: u32 = 4;
 
 /// What Athena says of some ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,30 +42,35 @@ impl Aws {
         ids: &[String],
     ) -> Result<ExecutionAnswer, AwsError> {
         let get = ATHENA.operation("BatchGetQueryExecution", &self.config(access))?;
-        let backoff = self.patience().first;
+        let patience = self.patience();
         self.block_on(async {
             let mut told = Vec::new();
             let mut answer = ExecutionAnswer::default();
             let mut asked: Vec<Vec<String>> = vec![ids.to_vec()];
-            let mut tries = 0;
+            let mut tries = 1;
             while let Some(batch) = asked.pop() {
                 match ask(&get, place, batch).await? {
                     Asked::Answer(executions, unprocessed) => {
                         told.extend(executions);
-                        let mut again = Vec::new();
-                        for (id, is_unknown) in unprocessed {
-                            if is_unknown {
-                                answer.unavailable.insert(id);
-                            } else if tries < TRIES_MAX {
-                                again.push(id);
-                            } else {
-                                answer.unprocessed.insert(id);
-                            }
+                        let (unknown, again): (Vec<_>, Vec<_>) = unprocessed
+                            .into_iter()
+                            .partition(|(_, is_unknown)| *is_unknown);
+                        let again: Vec<String> = again.into_iter().map(|(id, _)| id).collect();
+                        answer
+                            .unavailable
+                            .extend(unknown.into_iter().map(|(id, _)| id));
+                        if again.is_empty() {
+                            continue;
                         }
-                        if !again.is_empty() {
-                            tokio::time::sleep(backoff * 2_u32.pow(tries)).await;
-                            tries += 1;
-                            asked.push(again);
+                        // What Athena did not get to is asked for as what was not reached.
+                        let request = again.len() as u64;
+                        match patience.wait_for(Trouble::Unreachable, tries, request) {
+                            Some(wait) => {
+                                tokio::time::sleep(wait).await;
+                                tries += 1;
+                                asked.push(again);
+                            }
+                            None => answer.unprocessed.extend(again),
                         }
                     }
                     // One bad id spoils a whole batch: halves find it.

@@ -28,7 +28,12 @@ impl Patience {
     /// The wait after so many tries; `None` where the error stands. `request` tells
     /// requests apart, so that those refused together do not come back together.
     pub(super) fn wait(self, error: &AwsError, tries: u32, request: u64) -> Option<Duration> {
-        let tries_max = match error.kind {
+        self.wait_for(error.kind, tries, request)
+    }
+
+    /// The same for what is no error, but has to be asked again as if it were.
+    pub(super) fn wait_for(self, trouble: Trouble, tries: u32, request: u64) -> Option<Duration> {
+        let tries_max = match trouble {
             Trouble::Unreachable => self.tries_max,
             Trouble::Throttled if self.tries_max > 1 => {
                 self.tries_max.saturating_mul(THROTTLED_TIMES)

@@ -44,6 +44,7 @@ mod s3_crowded;
 #[cfg(feature = "aws")]
 mod s3_server;
 mod samples;
+mod scaffold;
 mod schema;
 mod security;
 #[cfg(unix)]

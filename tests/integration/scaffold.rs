@@ -1,0 +1,104 @@
+//! The script that makes the pieces of a rule makes those that CONTRIBUTING names.
+
+use crate::needs;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What the script reads and writes of this project.
+const READ: [&str; 6] = [
+    "Cargo.toml",
+    "ARCHITECTURE.md",
+    "src/rules/mod.rs",
+    "src/rules/registry.rs",
+    "tests/integration/rules.rs",
+    "sample-logs/rules/undeclared-role/quiet.json",
+];
+
+fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let files = walkdir::WalkDir::new(folder).into_iter().flatten();
+    let files = files.filter(|entry| entry.file_type().is_file());
+    files
+        .map(|entry| {
+            let path = entry.path().strip_prefix(folder).unwrap().to_owned();
+            (path, fs::read_to_string(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+fn new_rule(python: &Path, folder: &Path, args: &[&str]) -> Output {
+    let script = fs::canonicalize("tools/new_rule.py").unwrap();
+    let mut command = Command::new(python);
+    command.arg(script).args(args).current_dir(folder);
+    command.output().unwrap()
+}
+
+#[test]
+fn a_new_rule_has_all_of_its_pieces_and_touches_nothing_else() {
+    let Some(python) = needs::python("json") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for path in READ {
+        let copy = folder.path().join(path);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(path, copy).unwrap();
+    }
+    let before = files(folder.path());
+    let sentence = "A chain runs at night";
+    let made = new_rule(&python, folder.path(), &["late-night-access", sentence]);
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let after = files(folder.path());
+    let changed: Vec<String> = after
+        .iter()
+        .filter(|(path, text)| before.get(*path) != Some(*text))
+        .map(|(path, _)| path.to_string_lossy().into_owned())
+        .collect();
+    let wanted = [
+        "ARCHITECTURE.md",
+        "sample-logs/rules/late-night-access/fires.json",
+        "sample-logs/rules/late-night-access/quiet.json",
+        "src/rules/late_night_access.md",
+        "src/rules/late_night_access.rs",
+        "src/rules/mod.rs",
+        "src/rules/registry.rs",
+        "tests/integration/rules.rs",
+    ];
+    assert_eq!(changed, wanted);
+    for (path, line) in [
+        (
+            "ARCHITECTURE.md",
+            "| `rules/late_night_access.rs` | a chain runs at night |",
+        ),
+        ("src/rules/mod.rs", "mod late_night_access;"),
+        ("src/rules/registry.rs", "    late_night_access::ENTRY,"),
+        (
+            "tests/integration/rules.rs",
+            "        (\"late-night-access\", Severity::Medium),",
+        ),
+    ] {
+        let text = &after[Path::new(path)];
+        let added: Vec<&str> = text
+            .lines()
+            .filter(|line| !before[Path::new(path)].lines().any(|known| known == *line))
+            .collect();
+        assert!(added.contains(&line), "{path}: {added:?}");
+    }
+    for wrong in [
+        &["late-night-access", sentence][..],
+        &["Late_Night", sentence],
+        &["late-night-access"],
+        &["other-rule", "says \"this\""],
+    ] {
+        let refused = new_rule(&python, folder.path(), wrong);
+        assert!(!refused.status.success(), "{wrong:?}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("usage: just new-rule"), "{said}");
+    }
+    assert_eq!(files(folder.path()), after);
+}
