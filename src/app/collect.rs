@@ -110,7 +110,7 @@ fn stretches(
         return Ok(Stretches::asked(locations, usual));
     }
     let look_back_seconds = i64::from(context.settings.store.look_back_days) * 86_400;
-    Stretches::going_on(locations, writer, (usual, look_back_seconds, now))
+    Stretches::going_on(locations, writer, usual, look_back_seconds, now)
 }
 
 struct Collector<'a> {
@@ -172,7 +172,7 @@ impl Collector<'_> {
                 batch,
                 next: next.unwrap_or_default(),
             };
-            interest = self.batch(&plan, &logs, &objects, (&mut recent, &interest), &*watcher)?;
+            interest = self.batch(&plan, &logs, &objects, &mut recent, &interest, &*watcher)?;
         }
         drop(watcher);
         self.came_late(&plan, locations, &mut recent, interest)?;
@@ -271,12 +271,21 @@ impl Collector<'_> {
         plan: &Plan,
         logs: &dyn LogSource,
         &Objects { batch, next }: &Objects<'_>,
-        (recent, known): (&mut Vec<Event>, &Interest),
+        recent: &mut Vec<Event>,
+        known: &Interest,
         watcher: &dyn Watcher,
     ) -> Result<Interest, Failure> {
         let objects = |of: &[Wanted]| of.iter().map(|one| one.object).collect::<Vec<u32>>();
-        let asked = (&*objects(batch), &*objects(next));
-        let collected = pipeline::collect(plan, logs, asked, (recent, known), watcher)?;
+        let (batch_objects, next_objects) = (objects(batch), objects(next));
+        let collected = pipeline::collect(
+            plan,
+            logs,
+            &batch_objects,
+            &next_objects,
+            recent,
+            known,
+            watcher,
+        )?;
         let mut read = Vec::new();
         for (wanted, object) in batch.iter().zip(collected.objects) {
             recent.extend(object.events.iter().cloned());
@@ -340,14 +349,13 @@ impl Collector<'_> {
                             key,
                         });
                     }
-                    let known = (&mut *recent, &interest);
                     let before = self.done.objects_read;
                     let unwatched = &pipeline::Unwatched;
                     let objects = Objects {
                         batch: &again,
                         next: &[],
                     };
-                    interest = self.batch(plan, &*logs, &objects, known, unwatched)?;
+                    interest = self.batch(plan, &*logs, &objects, recent, &interest, unwatched)?;
                     self.done.objects_read = before;
                 }
             }

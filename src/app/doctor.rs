@@ -181,7 +181,7 @@ fn logs(
                 "grant what the message names",
             ));
         }
-        of_location(&name, location, (&listed, &mut seen, lines))?;
+        of_location(&name, location, &listed, &mut seen, lines)?;
     }
     Ok(seen)
 }
@@ -191,7 +191,9 @@ fn logs(
 fn of_location(
     name: &str,
     location: &LogLocation,
-    (listed, seen, lines): (&dyn LogSource, &mut BTreeMap<String, Seen>, &mut Vec<Line>),
+    listed: &dyn LogSource,
+    seen: &mut BTreeMap<String, Seen>,
+    lines: &mut Vec<Line>,
 ) -> Result<(), Failure> {
     let objects = u64::from(listed.object_count());
     let detail = format!("{} of the last days", plural(objects, "object"));
@@ -515,8 +517,7 @@ mod remote {
         let (settings, now) = (&context.settings, context.now);
         let asks = &settings.aws;
         let yesterday = (now.utc_day() - 1).date();
-        let days = yesterday.map(|yesterday| (yesterday, now.day()));
-        let (true, Some(days)) = (asks.costs, days) else {
+        let (true, Some(yesterday)) = (asks.costs, yesterday) else {
             let detail = "Cost Explorer is not asked: [aws] costs = true; a page costs $0.01";
             lines.push(Line::skipped("AWS", "costs", detail));
             return;
@@ -526,15 +527,17 @@ mod remote {
         context
             .notices
             .note("asking Cost Explorer: 1 paid request ($0.01)");
-        lines.push(match aws.costs(&access, question, days, &mut |_, _| {}) {
-            Ok(pages) => {
-                let detail = format!(
-                    "Cost Explorer answers ({})",
-                    plural(pages as u64, "paid request")
-                );
-                Line::good("AWS", "costs", detail)
-            }
-            Err(error) => refused("AWS", "costs", error),
-        });
+        lines.push(
+            match aws.costs(&access, question, yesterday, now.day(), &mut |_, _| {}) {
+                Ok(pages) => {
+                    let detail = format!(
+                        "Cost Explorer answers ({})",
+                        plural(pages as u64, "paid request")
+                    );
+                    Line::good("AWS", "costs", detail)
+                }
+                Err(error) => refused("AWS", "costs", error),
+            },
+        );
     }
 }

@@ -54,12 +54,16 @@ impl Verifying {
         asked: &VerifyOptions,
     ) -> Result<Self, Failure> {
         let keys = public_keys(Given::of(
-            ("--public-keys", &asked.public_keys),
-            ("[verify] public_keys", &context.settings.public_keys),
+            "--public-keys",
+            &asked.public_keys,
+            "[verify] public_keys",
+            &context.settings.public_keys,
         ))?;
         let signatures = signatures(Given::of(
-            ("--signatures", &asked.signatures),
-            ("[verify] signatures", &context.settings.signatures),
+            "--signatures",
+            &asked.signatures,
+            "[verify] signatures",
+            &context.settings.signatures,
         ))?;
         let asks_aws = keys.is_empty() && places::has_s3(locations);
         Ok(Self {

@@ -60,8 +60,10 @@ pub(super) struct Given<'a> {
 impl<'a> Given<'a> {
     /// The paths of an option, else the configured ones.
     pub(super) fn of(
-        (option, asked): (&'static str, &'a [PathBuf]),
-        (key, configured): (&'static str, &'a [PathBuf]),
+        option: &'static str,
+        asked: &'a [PathBuf],
+        key: &'static str,
+        configured: &'a [PathBuf],
     ) -> Self {
         if asked.is_empty() {
             Self {
@@ -96,13 +98,18 @@ impl<'a> Given<'a> {
 }
 
 fn executions(context: &RunContext) -> Given<'_> {
-    let asked = ("--executions", &*context.options.money.executions);
-    Given::of(asked, ("[[executions]]", &context.settings.executions))
+    let asked = &context.options.money.executions;
+    Given::of(
+        "--executions",
+        asked,
+        "[[executions]]",
+        &context.settings.executions,
+    )
 }
 
 fn costs(context: &RunContext) -> Given<'_> {
-    let asked = ("--costs", &*context.options.money.costs);
-    Given::of(asked, ("[[costs]]", &context.settings.costs))
+    let asked = &context.options.money.costs;
+    Given::of("--costs", asked, "[[costs]]", &context.settings.costs)
 }
 
 fn unreadable(file: &ExportFile, option: &str, why: &str) -> Failure {
@@ -233,8 +240,10 @@ pub(super) fn inventory(
     asked: &[PathBuf],
 ) -> Result<Option<Inventory>, Failure> {
     let given = Given::of(
-        ("--data-sources", asked),
-        ("[[data_sources]]", &context.settings.data_sources),
+        "--data-sources",
+        asked,
+        "[[data_sources]]",
+        &context.settings.data_sources,
     );
     let mut inventory = Inventory::default();
     if given.is_empty() {
@@ -296,8 +305,10 @@ pub(super) fn add_units(
     );
     let mut reader = UnitsReader::new(tags.0, tags.1);
     let given = Given::of(
-        ("--business-units", &context.options.money.business_units),
-        ("[business_units] paths", &context.settings.business_units),
+        "--business-units",
+        &context.options.money.business_units,
+        "[business_units] paths",
+        &context.settings.business_units,
     );
     for file in given.files()? {
         let bytes = read_export(&file.path)

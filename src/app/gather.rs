@@ -349,7 +349,8 @@ mod remote {
     /// Stretches of days that no answer covers for good.
     fn unsettled(
         settled: &[(UtcDay, UtcDay)],
-        (first, end): (UtcDay, UtcDay),
+        first: UtcDay,
+        end: UtcDay,
     ) -> Vec<(UtcDay, UtcDay)> {
         let is_settled = |day: UtcDay| settled.iter().any(|(from, to)| *from <= day && day < *to);
         let mut stretches: Vec<(UtcDay, UtcDay)> = Vec::new();
@@ -382,7 +383,7 @@ mod remote {
             // Estimates are made good until the month is closed.
             let estimate = writer.first_estimate(question.as_str())?;
             let first = first.min(estimate.unwrap_or(first));
-            let stretches = unsettled(&settled, (first, end)).into_iter();
+            let stretches = unsettled(&settled, first, end).into_iter();
             asked.extend(stretches.map(|days| (question, days)));
         }
         if asked.is_empty() {
@@ -401,7 +402,7 @@ mod remote {
             };
             let mut pages = Vec::new();
             let access = access(&context.settings.aws.payer_role(), None);
-            let answer = aws.costs(&access, question, (from, to), &mut |_, page| {
+            let answer = aws.costs(&access, question, from, to, &mut |_, page| {
                 pages.push((page.text, page.is_estimated));
             });
             paid += pages.len() as u64;
@@ -435,18 +436,18 @@ mod remote {
         #[test]
         fn only_days_that_nobody_answered_for_are_asked_about() {
             let day = UtcDay::numbered;
-            assert_eq!(unsettled(&[], (day(10), day(13))), [(day(10), day(13))]);
+            assert_eq!(unsettled(&[], day(10), day(13)), [(day(10), day(13))]);
             assert_eq!(
-                unsettled(&[(day(10), day(12))], (day(10), day(13))),
+                unsettled(&[(day(10), day(12))], day(10), day(13)),
                 [(day(12), day(13))]
             );
             assert_eq!(
-                unsettled(&[(day(11), day(12))], (day(10), day(13))),
+                unsettled(&[(day(11), day(12))], day(10), day(13)),
                 [(day(10), day(11)), (day(12), day(13))]
             );
-            assert_eq!(unsettled(&[(day(0), day(99))], (day(10), day(13))), []);
+            assert_eq!(unsettled(&[(day(0), day(99))], day(10), day(13)), []);
             assert_eq!(
-                unsettled(&[], (day(0), day(100))),
+                unsettled(&[], day(0), day(100)),
                 [(day(0), day(92)), (day(92), day(100))]
             );
         }

@@ -245,8 +245,8 @@ mod remote {
         }
         let (is_bucket, failed) = list(context, &aws, &buckets, will_read, sources)?;
         for (window, places) in lookups {
-            let at = (context.now, LOOKUP_EVERY);
-            sources.add(Box::new(LookupLogs::open(&aws, &places, &window, at)));
+            let logs = LookupLogs::open(&aws, &places, &window, context.now, LOOKUP_EVERY);
+            sources.add(Box::new(logs));
         }
         match failed {
             Some(error) if !is_bucket && !is_other => Err(error.into()),

@@ -49,7 +49,9 @@ impl Stretches {
     pub(super) fn going_on(
         locations: &[LogLocation],
         writer: &mut Writer,
-        (usual, look_back_seconds, now): (TimeWindow, i64, UtcSecond),
+        usual: TimeWindow,
+        look_back_seconds: i64,
+        now: UtcSecond,
     ) -> Result<Self, Failure> {
         let mut all = Vec::new();
         for (location, root) in apart(locations) {

@@ -82,7 +82,8 @@ impl Aws {
         &self,
         access: &Access,
         question: CostQuestion,
-        (first, end): (Date, Date),
+        first: Date,
+        end: Date,
         on_page: &mut dyn FnMut(usize, CostPage),
     ) -> Result<usize, AwsError> {
         // Cost Explorer answers in one Region of each partition only.

@@ -328,7 +328,8 @@ pub(super) async fn all_pages(
     operation: &Described,
     page: impl Fn(Option<&str>) -> Request,
     items: &str,
-    (action, place): (&str, &str),
+    action: &str,
+    place: &str,
 ) -> Result<Vec<Value>, AwsError> {
     let mut all = Vec::new();
     let mut token = None;

@@ -89,7 +89,8 @@ impl LookupLogs {
         aws: &Aws,
         places: &[LookupPlace],
         window: &TimeWindow,
-        (now, pause): (UtcSecond, Duration),
+        now: UtcSecond,
+        pause: Duration,
     ) -> Self {
         let oldest = now.plus(-LOOKUP_DAYS_MAX * DAY_SECONDS);
         let from = window.from.map(|from| from.plus(-LOOK_BACK_SECONDS));

@@ -39,7 +39,8 @@ impl Aws {
                 &list_accounts,
                 |token| page(json!({}), token),
                 "Accounts",
-                ("organizations:ListAccounts", "AWS Organizations"),
+                "organizations:ListAccounts",
+                "AWS Organizations",
             )
             .await?;
             let mut accounts = Vec::new();
@@ -52,7 +53,8 @@ impl Aws {
                     &list_tags,
                     |token| page(json!({ "ResourceId": id }), token),
                     "Tags",
-                    ("organizations:ListTagsForResource", id),
+                    "organizations:ListTagsForResource",
+                    id,
                 )
                 .await?;
                 accounts.push(json!({"Id": id, "Name": account["Name"], "Tags": tags}));

@@ -28,7 +28,8 @@ impl PublicKeyLookup {
         &self,
         client: &Client,
         region: &str,
-        (from, to): (UtcSecond, UtcSecond),
+        from: UtcSecond,
+        to: UtcSecond,
     ) -> Result<Vec<PublicKey>, AwsError> {
         let mut keys = Vec::new();
         let mut token = None;
@@ -74,7 +75,7 @@ impl KeySource for PublicKeyLookup {
             ..self.access.clone()
         };
         let client = Client::new(&self.aws.config(&access));
-        let keys = self.aws.block_on(self.pages(&client, region, (from, to)));
+        let keys = self.aws.block_on(self.pages(&client, region, from, to));
         keys.map_err(|error| SourceError {
             message: error.message,
             is_absent: false,

@@ -30,7 +30,8 @@ impl Aws {
                 &list_sources,
                 |token| Request::Get(path(account_id, token)),
                 "DataSources",
-                ("quicksight:ListDataSources", &place),
+                "quicksight:ListDataSources",
+                &place,
             )
             .await?;
             Ok(json!({ "DataSources": sources }).to_string())

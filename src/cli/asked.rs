@@ -1,11 +1,12 @@
 //! What was asked, whatever the command: options that a command does not have are as if
 //! nobody had given them.
 
-use super::args::{
-    AuditArgs, BillArgs, ColorWhen, ConfigArgs, Format, FormatKind, IncludeArg, LogArgs, MetricArg,
-    NowArgs, OutputArgs, ProgressArgs, StoreArgs, StrictArgs, TalkArgs, TerabyteArg, WindowArgs,
+use super::formats::{Format, FormatKind};
+use super::groups::{
+    AuditArgs, BillArgs, ColorWhen, ConfigArgs, IncludeArg, LogArgs, MetricArg, NowArgs,
+    OutputArgs, ProgressArgs, StatisticsArgs, StoreArgs, StrictArgs, TalkArgs, TerabyteArg,
+    TextOutputArgs, UnitArgs, WindowArgs,
 };
-use super::args::{StatisticsArgs, TextOutputArgs, UnitArgs};
 use crate::app::options::RunOptions;
 use crate::model::bill::{ChargeCategory, CostMetric};
 use crate::model::money::TerabyteBase;

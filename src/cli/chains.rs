@@ -1,8 +1,9 @@
 //! `qs-audit chains`.
 
-use super::args::{ChainsArgs, RecordFormat};
+use super::args::ChainsArgs;
 use super::asked::Asked;
 use super::exit::Exit;
+use super::formats::RecordFormat;
 use super::moments::{self, DefaultWindow};
 use super::select::Selection;
 use super::session::{self, prepare, start};
@@ -37,7 +38,7 @@ pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
         return Ok(exit_of(asked, &audit).max(nothing));
     }
     let chains = selection.of(&audit.chains);
-    print((asked, format), args, &audit, &chains)?;
+    print(asked, format, args, &audit, &chains)?;
     if !asked.quiet {
         for remark in selection.remarks(&audit.chains, &chains) {
             say(&format!("{remark}\n"));
@@ -55,7 +56,8 @@ pub(super) fn record_table(chains: &[&Chain], shape: Shape) -> Table {
 }
 
 fn print(
-    (asked, format): (&Asked, RecordFormat),
+    asked: &Asked,
+    format: RecordFormat,
     args: &ChainsArgs,
     audit: &Audit,
     chains: &[&Chain],

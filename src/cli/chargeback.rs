@@ -1,8 +1,9 @@
 //! `qs-audit chargeback`.
 
-use super::args::{ByArg, ChargebackArgs, ChargebackFormat};
+use super::args::{ByArg, ChargebackArgs};
 use super::asked::Asked;
 use super::exit::Exit;
+use super::formats::ChargebackFormat;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
@@ -83,12 +84,13 @@ pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
             .map_err(|error| Failure::internal(error.to_string()))?,
         None => Chargeback::default(),
     };
-    print((asked, format), &audit, &chargeback, topology)?;
+    print(asked, format, &audit, &chargeback, topology)?;
     Ok(exit_of(asked, &audit).max(nothing))
 }
 
 fn print(
-    (asked, format): (&Asked, ChargebackFormat),
+    asked: &Asked,
+    format: ChargebackFormat,
     audit: &Audit,
     chargeback: &Chargeback,
     topology: &Topology,

@@ -1,8 +1,9 @@
 //! `qs-audit doctor`.
 
-use super::args::{DoctorArgs, RecordFormat};
+use super::args::DoctorArgs;
 use super::asked::Asked;
 use super::exit::Exit;
+use super::formats::RecordFormat;
 use super::moments::{self, DefaultWindow};
 use super::session::start;
 use super::terminal::{check_output, page, say_incomplete, write_out};
@@ -33,7 +34,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     let context = start(asked)?;
     let window = moments::window(asked, context.now, DefaultWindow::Last(LOOK_BACK_SECONDS))?;
     let lines = look(&context, &window)?;
-    print((asked, format), &lines, context.now.day())?;
+    print(asked, format, &lines, context.now.day())?;
     let failed = lines.iter().filter(|line| line.health == Health::Failed);
     let failed = failed.count() as u64;
     Ok(if failed > 0 && asked.strict {
@@ -44,11 +45,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     })
 }
 
-fn print(
-    (asked, format): (&Asked, RecordFormat),
-    lines: &[Line],
-    today: Date,
-) -> Result<(), Failure> {
+fn print(asked: &Asked, format: RecordFormat, lines: &[Line], today: Date) -> Result<(), Failure> {
     write_out(asked, |out| match format {
         RecordFormat::Table => text(lines, page(asked), out),
         RecordFormat::Json => json::write_json(&table(lines), None, out),

@@ -1,8 +1,9 @@
 //! `qs-audit explain`: the pages of rules.
 
-use super::args::{ExplainArgs, RecordFormat};
+use super::args::ExplainArgs;
 use super::asked::Asked;
 use super::exit::Exit;
+use super::formats::RecordFormat;
 use super::terminal::{check_output, page, write_out};
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;

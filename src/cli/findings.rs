@@ -1,8 +1,9 @@
 //! `qs-audit findings`.
 
-use super::args::{ChecksArgs, FindingsArgs, FindingsFormat, SeverityArg};
+use super::args::{ChecksArgs, FindingsArgs, SeverityArg};
 use super::asked::Asked;
 use super::exit::Exit;
+use super::formats::FindingsFormat;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, prepare, start};
 use super::strictness::{exit_of_chains, nothing_to_read};
@@ -124,7 +125,7 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
     let all: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
     let is_shown = |finding: &&Finding| least <= finding.severity;
     let shown: Vec<&Finding> = all.iter().copied().filter(is_shown).collect();
-    print((asked, format), &context.settings, &audit, findings, &shown)?;
+    print(asked, format, &context.settings, &audit, findings, &shown)?;
     // The baseline's chains are not answered for.
     let judged = findings.window;
     let own = audit.chains.iter().filter(|chain| {
@@ -160,7 +161,8 @@ pub(super) fn failing(asked: &Asked, fail_on: Option<SeverityArg>, findings: &[&
 }
 
 fn print(
-    (asked, format): (&Asked, FindingsFormat),
+    asked: &Asked,
+    format: FindingsFormat,
     settings: &Settings,
     audit: &Audit,
     findings: &Findings,
@@ -194,11 +196,9 @@ fn print(
         (FindingsFormat::Csv, _) => csv::write_records(&findings::fields(), shown, out),
         (FindingsFormat::Parquet, _) => parquet(&findings::table(shown), audit, out),
         (FindingsFormat::Xlsx, _) => workbook([findings::table(shown).into()], audit, out),
-        (FindingsFormat::Asff, Some(hub)) => {
-            asff::write(shown, findings, (hub, not_read), end, out)
-        }
+        (FindingsFormat::Asff, Some(hub)) => asff::write(shown, findings, hub, not_read, end, out),
         (FindingsFormat::Asff, None) => Ok(()),
-        (FindingsFormat::Ocsf, _) => ocsf::write(shown, findings, (end, not_read), out),
+        (FindingsFormat::Ocsf, _) => ocsf::write(shown, findings, end, not_read, out),
     })
 }
 

@@ -1,8 +1,9 @@
 //! `qs-audit query`: SQL over the record tables.
 
-use super::args::{QueryArgs, RecordFormat};
+use super::args::QueryArgs;
 use super::asked::Asked;
 use super::exit::Exit;
+use super::formats::RecordFormat;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
@@ -73,7 +74,8 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
             tables::run(&query.sql, &tables).map_err(|error| complaint(&error, query, &tables))?;
         let name = args.name.as_deref().unwrap_or("query");
         print(
-            (asked, format),
+            asked,
+            format,
             &Table {
                 name: name.to_owned(),
                 ..result
@@ -233,7 +235,8 @@ fn export(asked: &Asked, dir: &Path, tables: &[Table], audit: &Audit) -> Result<
 }
 
 fn print(
-    (asked, format): (&Asked, RecordFormat),
+    asked: &Asked,
+    format: RecordFormat,
     result: &Table,
     audit: &Audit,
 ) -> Result<(), Failure> {
@@ -296,6 +299,6 @@ fn list(asked: &Asked, format: RecordFormat) -> Result<Exit, Failure> {
         })?;
         return Ok(Exit::Clean);
     }
-    print((asked, format), &table, &Audit::default())?;
+    print(asked, format, &table, &Audit::default())?;
     Ok(Exit::Clean)
 }

@@ -4,6 +4,7 @@ use super::args::ReportArgs;
 use super::asked::Asked;
 use super::exit::Exit;
 use super::findings::{check_options, failing, options};
+use super::formats::RecordFormat;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, start, verifying};
 use super::strictness::{exit_of_chains, nothing_to_read};
@@ -19,6 +20,7 @@ use crate::output::human::line;
 use crate::output::report::{Material, Night, summary};
 use crate::output::terminal::{Spelling, TerminalWriter};
 use crate::rules;
+use clap::ValueEnum;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -30,6 +32,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let mut asked = Asked::audit(&args.audit).bill(&args.bill);
     asked.output.clone_from(&args.output);
     let asked = &asked;
+    check_ending(args)?;
     let context = start(asked)?;
     let check = check_options(&args.checks, window(asked, context.now)?, BTreeSet::new())?;
     let verifying = verifying(&args.verification)?;
@@ -70,6 +73,21 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     } else {
         strictly.max(nothing)
     })
+}
+
+/// Checks that the output is not named like a file of one format.
+fn check_ending(args: &ReportArgs) -> Result<(), Failure> {
+    let path = args.output.as_deref().filter(|path| !path.is_dir());
+    let ending = path.and_then(|path| path.extension());
+    let ending = ending.map(|ending| ending.to_string_lossy().to_lowercase());
+    let is_format = ending.is_some_and(|ending| {
+        RecordFormat::from_str(&ending, true).is_ok() || matches!(&*ending, "html" | "md")
+    });
+    if is_format {
+        return Err(Failure::usage("a report has all of its formats")
+            .hint("-o takes a folder; index.html, report.md, report.json and tables go into it"));
+    }
+    Ok(())
 }
 
 /// The window: the last whole UTC day, or the asked one up to now.

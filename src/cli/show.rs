@@ -1,9 +1,10 @@
 //! `qs-audit show`.
 
-use super::args::{RecordFormat, ShowArgs};
+use super::args::ShowArgs;
 use super::asked::Asked;
 use super::chains::record_table;
 use super::exit::Exit;
+use super::formats::RecordFormat;
 use super::moments::{self, DefaultWindow};
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};

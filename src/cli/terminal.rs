@@ -1,7 +1,8 @@
 //! What standard output and standard error are, and how wide and colourful.
 
-use super::args::{ColorWhen, FormatKind};
 use super::asked::Asked;
+use super::formats::FormatKind;
+use super::groups::ColorWhen;
 use crate::app::failure::Failure;
 use crate::local::{folder_of, write_file};
 use crate::output::Page;

@@ -1,8 +1,9 @@
 //! `qs-audit verify`.
 
-use super::args::{RecordFormat, VerifyCommandArgs};
+use super::args::VerifyCommandArgs;
 use super::asked::Asked;
 use super::exit::Exit;
+use super::formats::RecordFormat;
 use super::moments::{self, DefaultWindow};
 use super::session::{start, verify_options};
 use super::terminal::{check_output, page, say, say_incomplete, write_out};
@@ -38,12 +39,13 @@ pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
         ));
     }
     let last = window.to.map_or(context.now, |to| to.plus(-1));
-    print((asked, format), verification, last.day())?;
-    Ok(exit_of((asked, format), verification, !verified.has_logs))
+    print(asked, format, verification, last.day())?;
+    Ok(exit_of(asked, format, verification, !verified.has_logs))
 }
 
 fn print(
-    (asked, format): (&Asked, RecordFormat),
+    asked: &Asked,
+    format: RecordFormat,
     verification: &Verification,
     last_day: jiff::civil::Date,
 ) -> Result<(), Failure> {
@@ -63,7 +65,8 @@ fn print(
 
 /// What is wrong comes first, then what could not be checked.
 fn exit_of(
-    (asked, format): (&Asked, RecordFormat),
+    asked: &Asked,
+    format: RecordFormat,
     verification: &Verification,
     has_no_logs: bool,
 ) -> Exit {

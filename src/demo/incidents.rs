@@ -56,7 +56,8 @@ impl Stage {
         &mut self,
         account: &str,
         at: UtcSecond,
-        (source, name): (&str, &str),
+        source: &str,
+        name: &str,
         parameters: Value,
     ) {
         let address = self.chance.address();
@@ -129,8 +130,8 @@ impl Stage {
                 "roleName": consumer.role,
                 "policyDocument": document.to_string(),
             });
-            let call = ("iam.amazonaws.com", "UpdateAssumeRolePolicy");
-            self.administer(consumer.account, at, call, parameters);
+            let (source, name) = ("iam.amazonaws.com", "UpdateAssumeRolePolicy");
+            self.administer(consumer.account, at, source, name, parameters);
         }
     }
 
@@ -202,11 +203,12 @@ impl Stage {
     fn trail_is_stopped(&mut self, consumer: &ConsumerCast, at: UtcSecond) {
         let trail = || json!({"name": "org-trail"});
         let cloudtrail = "cloudtrail.amazonaws.com";
-        self.administer(consumer.account, at, (cloudtrail, "StopLogging"), trail());
+        self.administer(consumer.account, at, cloudtrail, "StopLogging", trail());
         self.administer(
             consumer.account,
             at.plus(2400),
-            (cloudtrail, "StartLogging"),
+            cloudtrail,
+            "StartLogging",
             trail(),
         );
     }

@@ -477,20 +477,20 @@ impl<'a> Chain<'a> {
         match (previous, self.before[at], older) {
             (None, _, Some(older)) => {
                 let from = self.end_of(older);
-                self.uncover((from, started_at), UncoveredWhy::NotDelivered, older, at);
+                self.uncover(from, started_at, UncoveredWhy::NotDelivered, older, at);
             }
             (None, _, None) => {}
             (Some(_), Some(before), _) => {
                 self.unlinked_between(before, at);
                 if self.verdicts[before] != Verdict::Invalid {
                     let from = self.end_of(before);
-                    self.uncover((from, started_at), UncoveredWhy::LeftOut, before, at);
+                    self.uncover(from, started_at, UncoveredWhy::LeftOut, before, at);
                 }
             }
             (Some(previous), None, older) => {
                 let named = DigestName::of(&previous.object);
                 let end = named.map_or(started_at, |named| named.ended_at);
-                self.missing_before(at, (&previous.bucket, &previous.object), end, older);
+                self.missing_before(at, &previous.bucket, &previous.object, end, older);
             }
         }
     }
@@ -504,7 +504,7 @@ impl<'a> Chain<'a> {
         let from = self.end_of(older);
         let start = self.digests[at].name.ended_at.plus(-DIGEST_SECONDS);
         if from.plus(DIGEST_SKEW_SECONDS) < start {
-            self.uncover((from, start), UncoveredWhy::DigestsMissing, older, at);
+            self.uncover(from, start, UncoveredWhy::DigestsMissing, older, at);
         }
     }
 
@@ -519,7 +519,8 @@ impl<'a> Chain<'a> {
     /// Notes time between two digests that none covers.
     fn uncover(
         &mut self,
-        (from, to): (UtcSecond, UtcSecond),
+        from: UtcSecond,
+        to: UtcSecond,
         why: UncoveredWhy,
         older: usize,
         newer: usize,
@@ -558,7 +559,8 @@ impl<'a> Chain<'a> {
     fn missing_before(
         &mut self,
         at: usize,
-        (bucket, object): (&Text, &Text),
+        bucket: &Text,
+        object: &Text,
         end: UtcSecond,
         older: Option<usize>,
     ) {

@@ -279,7 +279,8 @@ fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) ->
 pub fn write(
     findings: &[&Finding],
     settled: &Findings,
-    (hub, not_read): (&SecurityHub, NotRead<'_>),
+    hub: &SecurityHub,
+    not_read: NotRead<'_>,
     end: UtcSecond,
     writer: &mut dyn Write,
 ) -> io::Result<()> {

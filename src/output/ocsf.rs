@@ -307,7 +307,8 @@ fn make_plain(value: &mut Value) {
 pub fn write(
     findings: &[&Finding],
     settled: &Findings,
-    (end, not_read): (UtcSecond, NotRead<'_>),
+    end: UtcSecond,
+    not_read: NotRead<'_>,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let found = findings

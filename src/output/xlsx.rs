@@ -134,7 +134,7 @@ fn sheet_of(sheet: &mut Worksheet, table: &Table, total: Option<&Table>) -> Resu
             FormatAlign::Left
         };
         let header = Format::new().set_bold().set_align(side);
-        write_text(sheet, (0, at), &column.name, &header)?;
+        write_text(sheet, 0, at, &column.name, &header)?;
         let format = format_of(column);
         for row in 0..table.row_count() {
             let line = u32::try_from(row + 1).unwrap_or(u32::MAX);
@@ -176,7 +176,8 @@ fn looks_like_markup(text: &str) -> bool {
 /// Writes text as text, so that no cell becomes a formula, a link or markup.
 fn write_text(
     sheet: &mut Worksheet,
-    (row, column): (u32, u16),
+    row: u32,
+    column: u16,
     text: &str,
     format: &Format,
 ) -> Result<(), XlsxError> {
@@ -194,7 +195,8 @@ fn write_text(
 /// Writes a day or a moment; as text where a spreadsheet has none such.
 fn write_time(
     sheet: &mut Worksheet,
-    (row, column): (u32, u16),
+    row: u32,
+    column: u16,
     shown: Option<ExcelDateTime>,
     told: &dyn Display,
     format: &Format,
@@ -204,7 +206,7 @@ fn write_time(
             sheet.write_datetime_with_format(row, column, &shown, format)?;
             Ok(())
         }
-        None => write_text(sheet, (row, column), &told.to_string(), &Format::new()),
+        None => write_text(sheet, row, column, &told.to_string(), &Format::new()),
     }
 }
 
@@ -240,7 +242,7 @@ fn write_cell(
 ) -> Result<(), XlsxError> {
     match cell {
         Cell::Null => {}
-        Cell::Text(text) => write_text(sheet, (row, column), text, format)?,
+        Cell::Text(text) => write_text(sheet, row, column, text, format)?,
         Cell::Integer(number) => {
             let shown = number.to_f64().unwrap_or_default();
             sheet.write_number_with_format(row, column, shown, format)?;
@@ -252,9 +254,9 @@ fn write_cell(
         Cell::Boolean(value) => {
             sheet.write_boolean(row, column, value)?;
         }
-        Cell::Date(day) => write_time(sheet, (row, column), excel_day(day), &day, format)?,
+        Cell::Date(day) => write_time(sheet, row, column, excel_day(day), &day, format)?,
         Cell::Timestamp(moment) => {
-            write_time(sheet, (row, column), excel_moment(moment), &moment, format)?;
+            write_time(sheet, row, column, excel_moment(moment), &moment, format)?;
         }
         Cell::Float(number) => {
             sheet.write_number(row, column, number)?;

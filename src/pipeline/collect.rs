@@ -49,8 +49,10 @@ pub struct Collected {
 pub fn collect(
     plan: &Plan,
     source: &dyn LogSource,
-    (objects, next): (&[u32], &[u32]),
-    (recent, known): (&[Event], &Interest),
+    objects: &[u32],
+    next: &[u32],
+    recent: &[Event],
+    known: &Interest,
     watcher: &dyn Watcher,
 ) -> Result<Collected, PipelineError> {
     let pool = super::plan::pool(plan)?;
@@ -60,7 +62,7 @@ pub fn collect(
             ..plan.clone()
         };
         let shared = KnownInterest::new(plan, known.clone());
-        let mut read = read_all(plan, source, (objects, next), &shared, Some(watcher));
+        let mut read = read_all(plan, source, objects, next, &shared, Some(watcher));
         let own = read.iter().flat_map(|object| &object.events);
         let events: Vec<Event> = own.chain(recent).cloned().collect();
         let interest = stitch::interest_from(known.clone(), &events, &plan.topology);
@@ -75,7 +77,7 @@ pub fn collect(
             .collect();
         if !again.is_empty() {
             let settled = KnownInterest::fixed(plan, interest.clone());
-            let reread = read_all(plan, source, (&again, next), &settled, None);
+            let reread = read_all(plan, source, &again, next, &settled, None);
             let places: HashMap<u32, usize> = (0..)
                 .zip(&read)
                 .map(|(at, object)| (object.object, at))
@@ -132,7 +134,8 @@ impl ObjectRead {
 fn read_all(
     plan: &Plan,
     source: &dyn LogSource,
-    (objects, next): (&[u32], &[u32]),
+    objects: &[u32],
+    next: &[u32],
     known: &KnownInterest<'_>,
     watcher: Option<&dyn Watcher>,
 ) -> Vec<ObjectRead> {
@@ -140,7 +143,8 @@ fn read_all(
     let read = on_all_threads(
         plan,
         source,
-        (objects, false),
+        objects,
+        false,
         &|worker: &mut super::read::Worker<'_>,
           object,
           body: &mut Vec<u8>,

@@ -40,12 +40,13 @@ pub(super) fn read(
     };
     let known = KnownInterest::new(plan, interest);
     source.expect(&objects);
-    let mut parts = on_all_threads(plan, source, (&objects, hashes), &|worker,
-                                                                       object,
-                                                                       body,
-                                                                       contents: &mut Vec<
-        (u32, Contents),
-    >| {
+    let mut parts = on_all_threads(plan, source, &objects, hashes, &|worker,
+                                                                     object,
+                                                                     body,
+                                                                     contents: &mut Vec<(
+        u32,
+        Contents,
+    )>| {
         let found = worker.first_pass(object, body, &known, watcher);
         if hashes {
             contents.push((object, found));
@@ -63,7 +64,7 @@ pub(super) fn read(
         whole.coverage.merge(part.coverage);
     }
     let interest = stitch::interest(&whole.events, &plan.topology, plan.all_sessions);
-    second_pass(plan, source, &interest, (&mut whole, &mut contents[..]));
+    second_pass(plan, source, &interest, &mut whole, &mut contents[..]);
     let (events, coverage) = settle(whole, &interest, source.listing());
     AllRead {
         events,
@@ -78,7 +79,8 @@ fn second_pass(
     plan: &Plan,
     source: &dyn LogSource,
     interest: &Interest,
-    (whole, contents): (&mut Decoded, &mut [(u32, Contents)]),
+    whole: &mut Decoded,
+    contents: &mut [(u32, Contents)],
 ) {
     let marks = interest.marks();
     let holds_interest =
@@ -97,10 +99,10 @@ fn second_pass(
     };
     let hashes = !contents.is_empty();
     source.expect(&objects);
-    let parts = on_all_threads(plan, source, (&objects, hashes), &|worker,
-                                                                   object,
-                                                                   body,
-                                                                   changed: &mut Vec<(
+    let parts = on_all_threads(plan, source, &objects, hashes, &|worker,
+                                                                 object,
+                                                                 body,
+                                                                 changed: &mut Vec<(
         u32,
         Contents,
     )>| {
@@ -327,7 +329,8 @@ type Job<'a, T> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>, &mut T) + Sync
 pub(super) fn on_all_threads<T: Default + Send>(
     plan: &Plan,
     source: &dyn LogSource,
-    (objects, hashes): (&[u32], bool),
+    objects: &[u32],
+    hashes: bool,
     job: Job<'_, T>,
 ) -> Vec<(Decoded, T)> {
     let next = AtomicUsize::new(0);

@@ -34,7 +34,7 @@ pub fn run(
 ) -> Result<Audit, PipelineError> {
     let read = pool(plan)?.install(|| read::read(plan, source, false, watcher));
     let key = |object| source.key(object);
-    finish(plan, &key, (read.events, read.coverage), None)
+    finish(plan, &key, read.events, read.coverage, None)
 }
 
 /// The same, with every log file held against the digests in the same pass.
@@ -53,7 +53,7 @@ pub fn run_verifying(
         let read = read::read(plan, source, true, watcher);
         let verified = verify::settle(plan, source, evidence, &chains, read.contents);
         let key = |object| source.key(object);
-        finish(plan, &key, (read.events, read.coverage), Some(verified))
+        finish(plan, &key, read.events, read.coverage, Some(verified))
     })
 }
 
@@ -85,9 +85,9 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
         coverage,
         ..Decoded::default()
     };
-    let read = read::settle(whole, &interest, &listing);
+    let (events, coverage) = read::settle(whole, &interest, &listing);
     let key = |object: u32| keys.get(&object).cloned().unwrap_or_else(|| "".into());
-    finish(plan, &key, read, None)
+    finish(plan, &key, events, coverage, None)
 }
 
 /// What digests say of the files, and what each object is worth.
@@ -96,7 +96,8 @@ type Verified = (Verification, Vec<Integrity>);
 fn finish(
     plan: &Plan,
     key: &dyn Fn(u32) -> Text,
-    (events, mut coverage): (Vec<Event>, Coverage),
+    events: Vec<Event>,
+    mut coverage: Coverage,
     verified: Option<Verified>,
 ) -> Result<Audit, PipelineError> {
     let (verification, worth) = verified.unzip();

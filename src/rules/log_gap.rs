@@ -137,7 +137,8 @@ impl LogGap {
             add_gap(
                 found,
                 subject,
-                (None, of_nobody),
+                None,
+                of_nobody,
                 "(nearly) every account",
                 &of_all,
             );
@@ -166,7 +167,7 @@ impl LogGap {
                 let worth = days.map(|day| verification.worth_of(account, region, day));
                 Integrity::worst(worth).unwrap_or(Integrity::Unverified)
             });
-            add_gap(found, subject, (consumer, worth), &who, &alone);
+            add_gap(found, subject, consumer, worth, &who, &alone);
         }
     }
 }
@@ -183,7 +184,8 @@ struct Silence {
 fn add_gap(
     found: &mut Found<'_>,
     subject: Subject,
-    (consumer_account_id, worth): (Option<AccountId>, Option<Integrity>),
+    consumer_account_id: Option<AccountId>,
+    worth: Option<Integrity>,
     who: &str,
     days: &[UtcDay],
 ) {

@@ -469,7 +469,7 @@ impl Linker {
             match self.closest(identity, created_at, Wanted::Key(Some(key.text()))) {
                 Choice::One(session) => return self.learn(session, identity, Confidence::Proven),
                 Choice::Several(several, are_alike) => {
-                    return self.undecided(several, are_alike, identity, (question(), created_at));
+                    return self.undecided(several, are_alike, identity, question(), created_at);
                 }
                 Choice::Nobody => {}
             }
@@ -483,7 +483,7 @@ impl Linker {
                         self.learn(session, identity, Confidence::Probable)
                     }
                     Choice::Several(several, are_alike) => {
-                        self.undecided(several, are_alike, identity, (question(), created_at))
+                        self.undecided(several, are_alike, identity, question(), created_at)
                     }
                     Choice::Nobody => self.unseen(identity, created_at),
                 };
@@ -492,7 +492,7 @@ impl Linker {
         match self.closest_not_excluded(identity, created_at) {
             Choice::One(session) => self.learn(session, identity, Confidence::Probable),
             Choice::Several(several, are_alike) => {
-                self.undecided(several, are_alike, identity, (question(), created_at))
+                self.undecided(several, are_alike, identity, question(), created_at)
             }
             Choice::Nobody => self.unseen(identity, created_at),
         }
@@ -539,7 +539,8 @@ impl Linker {
         several: Candidates,
         are_alike: bool,
         identity: &Arc<Identity>,
-        (of_crowd, at): (Question, UtcSecond),
+        of_crowd: Question,
+        at: UtcSecond,
     ) -> Link {
         let is_crowd = several.is_crowd();
         let first = several.named[0];
@@ -659,8 +660,8 @@ impl Linker {
             Choice::Nobody => Link::None,
             Choice::One(one) => Link::To(one, Confidence::Probable),
             Choice::Several(several, are_alike) => {
-                let question = (Question::ValidFrom(several.named[0]), event.time);
-                self.undecided(several, are_alike, identity, question)
+                let question = Question::ValidFrom(several.named[0]);
+                self.undecided(several, are_alike, identity, question, event.time)
             }
         }
     }

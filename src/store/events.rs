@@ -142,7 +142,7 @@ impl Reader {
                 };
                 let identity = columns.identity(row, self);
                 let identity = self.shared(identity);
-                let content = columns.content(row, self, (time, identity, detail));
+                let content = columns.content(row, self, time, identity, detail);
                 out.push(Row {
                     event: Event { place, content },
                     is_of_session: integer(columns.flags, row) == Some(1),
@@ -231,7 +231,9 @@ impl<'a> EventColumns<'a> {
         &self,
         row: usize,
         reader: &mut Reader,
-        (time, identity, detail): (UtcSecond, Arc<Identity>, Detail),
+        time: UtcSecond,
+        identity: Arc<Identity>,
+        detail: Detail,
     ) -> Content {
         let mut member = |at: usize| self.content[at].get(row).map(|text| reader.text(text));
         let [

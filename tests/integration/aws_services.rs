@@ -232,9 +232,15 @@ fn every_page_of_the_bill_is_kept_as_it_comes() {
     let days = ("2026-07-01".parse().unwrap(), "2026-07-03".parse().unwrap());
     let question = CostQuestion::AthenaByUsageType;
     let count = aws
-        .costs(&Access::default(), question, days, &mut |_, page| {
-            pages.push(page);
-        })
+        .costs(
+            &Access::default(),
+            question,
+            days.0,
+            days.1,
+            &mut |_, page| {
+                pages.push(page);
+            },
+        )
         .unwrap();
     assert_eq!(count, 2);
     assert_eq!(
@@ -289,7 +295,8 @@ fn a_page_that_was_paid_for_is_not_lost_when_the_next_one_fails() {
         .costs(
             &Access::default(),
             CostQuestion::ByService,
-            days,
+            days.0,
+            days.1,
             &mut |_, _| pages += 1,
         )
         .unwrap_err();
@@ -434,7 +441,7 @@ fn looked_up_events_are_asked_for_by_name_and_read_like_any_log() {
         from: UtcSecond::parse("2026-07-01T11:00:00Z").map(|from| from.plus(12 * 3600 - 11 * 3600)),
         to: Some(now),
     };
-    let logs = LookupLogs::open(&aws, &[place], &window, (now, Duration::from_micros(1)));
+    let logs = LookupLogs::open(&aws, &[place], &window, now, Duration::from_micros(1));
     assert_eq!(
         logs.object_count() as usize,
         qs_audit::event_list::list::lookup_names().len()
@@ -471,7 +478,7 @@ fn what_looking_up_cannot_know_is_a_gap() {
         from: UtcSecond::parse("2026-01-01T00:00:00Z"),
         to: Some(now),
     };
-    let logs = LookupLogs::open(&aws, &[place], &window, (now, Duration::ZERO));
+    let logs = LookupLogs::open(&aws, &[place], &window, now, Duration::ZERO);
     let (place, why) = &logs.listing().failed[0];
     assert_eq!(&**place, "lookup-events://444455556666/us-east-1");
     assert!(

@@ -423,7 +423,7 @@ fn wrong_inputs_are_told_before_any_log_is_read() {
         .output()
         .unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.contains("it has table, json"), "{errors}");
+    assert!(errors.contains("possible values: table, json"), "{errors}");
 }
 
 #[test]

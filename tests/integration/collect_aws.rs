@@ -159,10 +159,12 @@ fn collect(folder: &Path, services: &Services, now: &str) -> (String, String) {
 
 fn read(folder: &Path, args: &[&str]) -> String {
     let mut command = program();
-    command
-        .current_dir(folder)
-        .args(["-c", "own.toml", "--now", "2026-11-06T00:00:00Z"])
-        .args(args);
+    command.current_dir(folder).args(args).args([
+        "-c",
+        "own.toml",
+        "--now",
+        "2026-11-06T00:00:00Z",
+    ]);
     output(&mut command, Exit::Clean).0
 }
 

@@ -663,7 +663,7 @@ fn limits_hold_for_findings_of_any_size_and_number() {
         }],
         ..Findings::default()
     };
-    asff::write(&shown, &settled, (&hub, NotRead::default()), at, &mut text).unwrap();
+    asff::write(&shown, &settled, &hub, NotRead::default(), at, &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
     let mut count = 0;
     for line in text.lines() {
@@ -677,7 +677,7 @@ fn limits_hold_for_findings_of_any_size_and_number() {
     assert_eq!(count, 252);
     assert!(text.contains("\"RecordState\":\"ARCHIVED\""));
     let mut text = Vec::new();
-    ocsf::write(&shown[..3], &settled, (at, NotRead::default()), &mut text).unwrap();
+    ocsf::write(&shown[..3], &settled, at, NotRead::default(), &mut text).unwrap();
     let events: Vec<Value> = text
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
@@ -707,18 +707,13 @@ fn nothing_to_report_is_nothing_written() {
     asff::write(
         &[],
         &Findings::default(),
-        (&hub, NotRead::default()),
+        &hub,
+        NotRead::default(),
         at,
         &mut text,
     )
     .unwrap();
-    ocsf::write(
-        &[],
-        &Findings::default(),
-        (at, NotRead::default()),
-        &mut text,
-    )
-    .unwrap();
+    ocsf::write(&[], &Findings::default(), at, NotRead::default(), &mut text).unwrap();
     assert!(text.is_empty());
 }
 

@@ -85,7 +85,7 @@ fn another_implementation_of_aws_gives_the_same() {
     let folder = folder.path();
     let url = format!("s3://{BUCKET}");
     let run = |command: &mut Command, args: &[&str], exit| {
-        command.current_dir(folder).args(["--now", NOW]).args(args);
+        command.current_dir(folder).args(args).args(["--now", NOW]);
         output(command, exit)
     };
     let chains = [
@@ -125,7 +125,7 @@ fn another_implementation_of_aws_gives_the_same() {
 /// Page by page into a store, with the organisation's accounts; then what is amiss.
 fn through_a_role(folder: &Path, at: &dyn Fn() -> Command, chain_count: usize) {
     let run = |command: &mut Command, args: &[&str]| {
-        command.current_dir(folder).args(["--now", NOW]).args(args);
+        command.current_dir(folder).args(args).args(["--now", NOW]);
         output(command, Exit::Clean)
     };
     let (said, gaps) = run(&mut at(), &["collect", "-c", "aws.toml"]);

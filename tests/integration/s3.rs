@@ -502,8 +502,8 @@ fn buckets_whose_names_begin_alike_are_not_mixed_up() {
     fs::write(folder.path().join("two.toml"), config).unwrap();
     let run = |args: &[&str]| {
         let mut command = program_at(&server.url());
-        command.current_dir(folder.path()).args(["-c", "two.toml"]);
-        command.args(["--now", "2026-11-05T12:00:00Z"]).args(args);
+        command.current_dir(folder.path()).args(args);
+        command.args(["-c", "two.toml", "--now", "2026-11-05T12:00:00Z"]);
         output(&mut command, Exit::Clean).0
     };
     run(&["collect"]);
@@ -538,10 +538,8 @@ fn a_gap_stays_until_its_days_were_listed() {
     write_own_configuration(folder.path());
     let run = |endpoint: &str, now: &str, args: &[&str]| {
         let mut command = program_at(endpoint);
-        command
-            .current_dir(folder.path())
-            .args(["-c", "own.toml", "--now", now]);
-        output(command.args(args), Exit::Clean)
+        command.current_dir(folder.path()).args(args);
+        output(command.args(["-c", "own.toml", "--now", now]), Exit::Clean)
     };
     run(&proxy.url(), "2026-11-05T12:00:00Z", &["collect"]);
     run(&proxy.url(), "2026-11-15T12:00:00Z", &["collect"]);

@@ -230,7 +230,7 @@ fn collect_at(folder: &Path, endpoint: &str, now: &str) -> (String, String) {
     let mut command = program_at(endpoint);
     command
         .current_dir(folder)
-        .args(["-c", "own.toml", "--now", now, "collect"]);
+        .args(["collect", "-c", "own.toml", "--now", now]);
     output(&mut command, Exit::Clean)
 }
 

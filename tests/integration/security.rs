@@ -538,9 +538,9 @@ fn files_that_differ_in_bytes_that_are_no_text_are_two() {
     let told: Value = serde_json::from_str(&told).unwrap();
     for chain in told["chains"].as_array().unwrap() {
         let mut show = program();
-        show.current_dir(folder.path()).args(stored);
+        show.current_dir(folder.path());
         let id = chain["chain_id"].as_str().unwrap();
-        let raw = output(show.args(["show", id, "--raw"]), Exit::Clean).0;
+        let raw = output(show.args(["show", id, "--raw"]).args(stored), Exit::Clean).0;
         assert_eq!(raw.lines().count(), 3, "{raw}");
     }
 }

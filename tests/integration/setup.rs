@@ -13,7 +13,7 @@ const NOW: &str = "2026-11-03T06:00:00Z";
 
 fn run(folder: &Path, args: &[&str]) -> Command {
     let mut command = program();
-    command.current_dir(folder).args(["--now", NOW]).args(args);
+    command.current_dir(folder).args(args).args(["--now", NOW]);
     command
 }
 

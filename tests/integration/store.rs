@@ -16,7 +16,7 @@ const NOW: &str = "2026-11-05T12:00:00Z";
 /// The program in a folder, at a fixed time.
 fn run(folder: &Path, args: &[&str]) -> Command {
     let mut command = program();
-    command.current_dir(folder).args(["--now", NOW]).args(args);
+    command.current_dir(folder).args(args).args(["--now", NOW]);
     command
 }
 

@@ -82,7 +82,8 @@ impl Days {
     pub(super) fn rest_of_month(
         self,
         folder: &str,
-        (year, month): (i16, i8),
+        year: i16,
+        month: i8,
         key: &str,
     ) -> Option<Vec<Job>> {
         let day = key.strip_prefix(folder)?.split_once('/')?.0;
@@ -296,7 +297,7 @@ mod tests {
     fn what_is_left_of_a_long_month_is_listed_by_day() {
         let rest = |key: &str| {
             let july = days("2026-06-15", "2026-07-04");
-            july.rest_of_month("r/2026/07/", (2026, 7), key)
+            july.rest_of_month("r/2026/07/", 2026, 7, key)
         };
         let begun = Job::Scan {
             prefix: "r/2026/07/02".to_owned(),
@@ -311,7 +312,7 @@ mod tests {
             first: None,
             last: None,
         };
-        let left = all.rest_of_month("r/2026/07/", (2026, 7), "r/2026/07/30/f");
+        let left = all.rest_of_month("r/2026/07/", 2026, 7, "r/2026/07/30/f");
         let behind = Job::Scan {
             prefix: "r/2026/07/".to_owned(),
             after: Some("r/2026/07/31~".to_owned()),

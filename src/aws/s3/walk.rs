@@ -191,7 +191,7 @@ impl Walk<'_> {
         if let (true, Some(last), Folder::Month(year, month)) = (is_scan, last, self.folder(prefix))
             // What was cut off of a month does not fall apart again.
             && (*job == self.days.month(prefix) || *job == Job::whole(prefix.to_owned()))
-            && let Some(rest) = self.days.rest_of_month(prefix, (year, month), &last.key())
+            && let Some(rest) = self.days.rest_of_month(prefix, year, month, &last.key())
         {
             self.queue.extend(rest.into_iter().map(|job| (job, None)));
         } else if is_scan {

@@ -1,0 +1,244 @@
+//! Options that several commands take. The doc comments are the help texts.
+
+use super::formats::Format;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// More threads than this only cost memory.
+const THREADS_MAX: i64 = 256;
+
+/// How a command talks.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Terminal")]
+pub(super) struct TalkArgs {
+    /// When to use colour. `NO_COLOR` is honoured.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
+    pub(super) color: ColorWhen,
+
+    /// Say nothing on standard error but errors.
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+/// Whether the progress of reading is shown.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Terminal")]
+pub(super) struct ProgressArgs {
+    /// Show no progress, even on a terminal.
+    #[arg(long)]
+    pub(super) no_progress: bool,
+}
+
+/// The configuration, and the time.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(super) struct ConfigArgs {
+    /// Settings; qs-audit.toml in the working folder is used if it is there.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// The time.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Window")]
+pub(super) struct NowArgs {
+    /// The time to take for now, so that a run can be repeated.
+    #[arg(long, value_name = "TIME")]
+    pub(super) now: Option<String>,
+}
+
+/// The logs.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
+pub(super) struct LogArgs {
+    /// Read these logs instead of the store or the configured ones: a folder, a file,
+    /// <s3://bucket/prefix>, or - for standard input. May be given more than once.
+    #[arg(long, value_name = "DIR")]
+    pub(super) logs: Vec<String>,
+
+    /// Pay for the requests that --logs s3:// makes, where the bucket asks for that.
+    #[arg(long)]
+    pub(super) requester_pays: bool,
+
+    /// How many threads read, at most 256; 0 means one for each processor.
+    #[arg(long, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u16).range(0..=THREADS_MAX))]
+    pub(super) threads: u16,
+}
+
+/// The store.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
+pub(super) struct StoreArgs {
+    /// The folder of the store, instead of the configured one or the one below the
+    /// user's data folder.
+    #[arg(long, value_name = "DIR")]
+    pub(super) store: Option<PathBuf>,
+}
+
+/// The window.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Window")]
+pub(super) struct WindowArgs {
+    /// Start of the window: a duration back from now (90s, 30m, 12h, 7d, 2w) or a
+    /// date.
+    #[arg(long, value_name = "WHEN", conflicts_with = "from")]
+    pub(super) since: Option<String>,
+
+    /// Start of the window, included: a date or an RFC 3339 time, UTC.
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+
+    /// End of the window, excluded: a date or an RFC 3339 time, UTC.
+    #[arg(long, value_name = "TIME")]
+    pub(super) to: Option<String>,
+}
+
+/// Whether gaps matter.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Exit status")]
+pub(super) struct StrictArgs {
+    /// Exit with status 4 if anything was unread or ambiguous.
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+/// Where the output goes, and in which of a command's formats.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArgs<F: Format> {
+    /// A table for people, or one of the versioned machine formats. Without it, the
+    /// ending of --output tells: .csv, .json, .jsonl, .parquet, .xlsx.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) format: Option<F>,
+
+    /// Write there instead of standard output, whole or not at all.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Where text goes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct TextOutputArgs {
+    /// Write there instead of standard output, whole or not at all.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Query statistics.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Bytes and money")]
+pub(super) struct StatisticsArgs {
+    /// Query statistics instead of the configured ones: output of aws athena
+    /// batch-get-query-execution or get-query-execution, a file or a folder. May be
+    /// given more than once.
+    #[arg(long, value_name = "PATH")]
+    pub(super) executions: Vec<PathBuf>,
+}
+
+/// Business units, and how bytes are counted.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Bytes and money")]
+pub(super) struct UnitArgs {
+    /// Business units of accounts: CSV with `account_id` and `business_unit`, or output
+    /// of AWS Organizations. May be given more than once; the configuration's
+    /// consumers come first.
+    #[arg(long, value_name = "PATH")]
+    pub(super) business_units: Vec<PathBuf>,
+
+    /// How a billed terabyte is counted; AWS does not say.
+    #[arg(long, value_enum, value_name = "BASE")]
+    pub(super) tb: Option<TerabyteArg>,
+}
+
+/// The bill.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Bytes and money")]
+pub(super) struct BillArgs {
+    /// The bill instead of the configured one: output of aws ce get-cost-and-usage,
+    /// a Cost and Usage Report, or FOCUS data, as a file or a folder. May be given
+    /// more than once.
+    #[arg(long, value_name = "PATH")]
+    pub(super) costs: Vec<PathBuf>,
+
+    /// Which of the bill's amounts.
+    #[arg(long, value_enum, value_name = "METRIC", default_value_t = MetricArg::Unblended)]
+    pub(super) metric: MetricArg,
+
+    /// Also show taxes, credits, refunds or other charges, in lines of their own.
+    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',')]
+    pub(super) include: Vec<IncludeArg>,
+}
+
+/// What every command takes that audits.
+#[derive(Debug, Clone, Args)]
+pub(super) struct AuditArgs {
+    #[command(flatten)]
+    pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
+    #[command(flatten)]
+    pub(super) statistics: StatisticsArgs,
+    #[command(flatten)]
+    pub(super) units: UnitArgs,
+    #[command(flatten)]
+    pub(super) strict: StrictArgs,
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
+}
+
+/// Metrics as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum MetricArg {
+    /// What was charged, when it was charged.
+    Unblended,
+    /// Averaged over the organisation.
+    Blended,
+    /// Commitments spread over the time they cover.
+    Amortized,
+    /// Unblended after discounts.
+    NetUnblended,
+    /// Amortized after discounts.
+    NetAmortized,
+}
+
+/// Charges that are left out unless asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum IncludeArg {
+    Tax,
+    Credit,
+    Refund,
+    /// Fees and everything else that is not use.
+    Other,
+    /// All of them.
+    All,
+}
+
+/// Terabytes as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TerabyteArg {
+    /// 10^12 bytes.
+    Decimal,
+    /// 2^40 bytes.
+    Binary,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
