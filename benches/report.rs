@@ -33,6 +33,7 @@ use qs_audit::model::text::Text;
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{Consumer, Topology};
 use qs_audit::model::window::TimeWindow;
+use qs_audit::output::repeated::RepeatedOptions;
 use qs_audit::output::report::{Material, Night, markdown, page};
 use qs_audit::output::{chargeback_rows, csv, json};
 use qs_audit::pipeline::{self, Checks, Exports, PartPlan, Plan, Unwatched};
@@ -214,6 +215,7 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
     let chargeback =
         attribute::chargeback(part.attribution.as_ref().unwrap(), &by, topology).unwrap();
     let pages = rules::pages();
+    let options = RepeatedOptions::default();
     let night = Night::of(Material {
         audit,
         part,
@@ -222,7 +224,7 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
         topology,
         pages: &pages,
         previous: None,
-        options: "",
+        options: &options,
     });
     let all: Vec<&Finding> = findings.findings.iter().collect();
     let file = |name: &str, write: &dyn Fn(&mut dyn Write)| -> usize {

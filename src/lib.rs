@@ -75,6 +75,7 @@ pub mod cli;
 pub use app::audit::AuditRun;
 pub use app::checks::{CheckOptions, checks};
 pub use app::context::RunContext;
+pub use app::evidence::VerifyOptions;
 pub use app::exports::Wants;
 pub use app::failure::{Cause, Failure};
 pub use app::notices::{ListingProgress, Notices, Silent};
@@ -86,6 +87,8 @@ pub use model::finding::{Finding, Findings, Severity};
 pub use model::ids::{AccountId, DataSourceArn, QueryExecutionId, Region, RoleArn};
 pub use model::time::UtcSecond;
 pub use model::window::TimeWindow;
+pub use pipeline::{Checks, Plan, Watcher};
+pub use ports::LogSource;
 
 /// Writes chains as JSON lines, version 1 (`docs/output-v1.md`).
 ///

@@ -151,8 +151,8 @@ def main():
     rule_id, title = sys.argv[1], sys.argv[2].strip().rstrip(".")
     if not re.fullmatch(r"[a-z]+(-[a-z]+)*", rule_id):
         fail(f"{rule_id!r} is no id: write it like undeclared-role")
-    if not title or '"' in title or "{" in title:
-        fail("the sentence is shown as it is: without quotes and braces")
+    if not title or set('"{}\\\n') & set(title):
+        fail("the sentence is shown as it is: without quotes, braces and backslashes")
     snake = rule_id.replace("-", "_")
     source = Path(f"src/rules/{snake}.rs")
     if source.exists():
@@ -166,13 +166,6 @@ def main():
         "lower": title[0].lower() + title[1:],
         "version": version,
     }
-    source.write_text(RULE.format(**names))
-    source.with_suffix(".md").write_text(PAGE.format(**names))
-    folder = Path("sample-logs/rules") / rule_id
-    folder.mkdir(parents=True)
-    fires = [{"subject": "consumer_account_id=444455556666", "count": 1}]
-    fixture(folder / "fires.json", "fires", title, fires)
-    fixture(folder / "quiet.json", "quiet", title, [])
     insert_sorted(Path("src/rules/mod.rs"), r"mod [a-z_]+;", f"mod {snake};\n")
     insert_sorted(Path("src/rules/registry.rs"), r"    [a-z_]+::ENTRY,", f"    {snake}::ENTRY,\n")
     registry = Path("src/rules/registry.rs")
@@ -190,6 +183,13 @@ def main():
         r"\| `rules/(audit_|bytes_|cost_|external|first_|long_|off_|query_|result|role_|run_as|scope|session|undeclared|unexp)",
         f"| `rules/{snake}.rs` | {names['lower']} |\n",
     )
+    source.write_text(RULE.format(**names))
+    source.with_suffix(".md").write_text(PAGE.format(**names))
+    folder = Path("sample-logs/rules") / rule_id
+    folder.mkdir(parents=True)
+    fires = [{"subject": "consumer_account_id=444455556666", "count": 1}]
+    fixture(folder / "fires.json", "fires", title, fires)
+    fixture(folder / "quiet.json", "quiet", title, [])
     print(f"made {source}, its page and fixtures; write is_wrong, the page and the fixtures,")
     print("then: cargo fmt && cargo test rules && just update")
 

@@ -15,13 +15,13 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 /// One run. The clock is read once, by whoever makes it; the store is opened once.
 pub struct RunContext {
     /// The time that is taken for now.
-    pub now: UtcSecond,
+    pub(crate) now: UtcSecond,
     /// The configuration.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// What was asked.
-    pub options: RunOptions,
+    pub(crate) options: RunOptions,
     /// Who hears how the run goes.
-    pub notices: Box<dyn Notices>,
+    pub(crate) notices: Box<dyn Notices>,
     store: OnceLock<Option<Mutex<Store>>>,
 }
 
@@ -64,7 +64,7 @@ impl RunContext {
     /// # Errors
     ///
     /// When it cannot be opened, or is named and not there.
-    pub fn store(&self) -> Result<Option<&Mutex<Store>>, Failure> {
+    pub(crate) fn store(&self) -> Result<Option<&Mutex<Store>>, Failure> {
         if let Some(store) = self.store.get() {
             return Ok(store.as_ref());
         }

@@ -294,7 +294,16 @@ fn store(context: &RunContext, lines: &mut Vec<Line>) -> Result<(), Failure> {
         return Ok(());
     };
     let place = root.display().to_string();
-    let Some(mut store) = crate::store::Store::open(&root)? else {
+    let opened = match crate::store::Store::open(&root) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let failure = Failure::from(error);
+            let mend = failure.hint.unwrap_or_default();
+            lines.push(Line::failed("store", "store", failure.message, mend));
+            return Ok(());
+        }
+    };
+    let Some(mut store) = opened else {
         lines.push(Line::skipped(
             "store",
             "store",
@@ -526,7 +535,7 @@ mod remote {
         let question = CostQuestion::AthenaByUsageType;
         context
             .notices
-            .note("asking Cost Explorer: 1 paid request ($0.01)");
+            .announce("asking Cost Explorer: 1 paid request ($0.01)");
         lines.push(
             match aws.costs(&access, question, yesterday, now.day(), &mut |_, _| {}) {
                 Ok(pages) => {

@@ -8,6 +8,9 @@ pub trait Notices: Sync {
     /// Takes a line about how the run goes. It may be kept quiet.
     fn note(&self, line: &str);
 
+    /// Takes a line that has to be heard, however quiet it is to be: what costs money.
+    fn announce(&self, line: &str);
+
     /// Returns whether anybody watches how far reading is: only then are files measured.
     fn is_watched(&self) -> bool;
 
@@ -36,6 +39,8 @@ pub struct Silent;
 
 impl Notices for Silent {
     fn note(&self, _line: &str) {}
+
+    fn announce(&self, _line: &str) {}
 
     fn is_watched(&self) -> bool {
         false

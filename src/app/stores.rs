@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::options::RunOptions;
 use super::places;
 use crate::config::Settings;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use std::path::PathBuf;
 
@@ -39,8 +39,12 @@ pub(super) fn in_use(options: &RunOptions, settings: &Settings) -> Result<Option
     let Some(root) = root(options, settings) else {
         return Ok(None);
     };
-    let mut store = Store::open(&root)?;
     let is_named = options.store.is_some() || settings.store.path.is_some();
+    let mut store = match Store::open(&root) {
+        // Whose logs are in it cannot be told: those of this configuration are read.
+        Err(StoreError::Older { .. }) if !is_named && !settings.logs.is_empty() => return Ok(None),
+        opened => opened?,
+    };
     if !is_named
         && let Some(kept) = &mut store
         && !settings.logs.is_empty()

@@ -63,8 +63,7 @@ impl Aws {
                             continue;
                         }
                         // What Athena did not get to is asked for as what was not reached.
-                        let request = again.len() as u64;
-                        match patience.wait_for(Trouble::Unreachable, tries, request) {
+                        match patience.wait_for(Trouble::Unreachable, tries, 0) {
                             Some(wait) => {
                                 tokio::time::sleep(wait).await;
                                 tries += 1;

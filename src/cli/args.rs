@@ -3,7 +3,7 @@
 use super::formats::{ChargebackFormat, FindingsFormat, RecordFormat};
 use super::groups::{
     AuditArgs, BillArgs, ConfigArgs, LogArgs, NowArgs, OutputArgs, ProgressArgs, StatisticsArgs,
-    StoreArgs, StrictArgs, TalkArgs, TextOutputArgs, WindowArgs,
+    StoreArgs, StrictArgs, TalkArgs, TextOutputArgs, ThreadArgs, WindowArgs,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -182,6 +182,8 @@ pub(super) struct VerifyArgs {
 pub(super) struct VerifyCommandArgs {
     #[command(flatten)]
     pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) threads: ThreadArgs,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
     #[command(flatten)]
@@ -511,6 +513,8 @@ pub(super) struct InitArgs {
     #[command(flatten)]
     pub(super) logs: LogArgs,
     #[command(flatten)]
+    pub(super) threads: ThreadArgs,
+    #[command(flatten)]
     pub(super) store: StoreArgs,
     #[command(flatten)]
     pub(super) window: WindowArgs,
@@ -538,6 +542,8 @@ pub(super) struct InitArgs {
 pub(super) struct CollectArgs {
     #[command(flatten)]
     pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) threads: ThreadArgs,
     #[command(flatten)]
     pub(super) store: StoreArgs,
     #[command(flatten)]
@@ -606,6 +612,8 @@ pub(super) struct QueryArgs {
 /// Options of `demo`.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
+    #[command(flatten)]
+    pub(super) threads: ThreadArgs,
     #[command(flatten)]
     pub(super) talk: TalkArgs,
     #[command(flatten)]

@@ -5,13 +5,14 @@ use super::formats::{Format, FormatKind};
 use super::groups::{
     AuditArgs, BillArgs, ColorWhen, ConfigArgs, IncludeArg, LogArgs, MetricArg, NowArgs,
     OutputArgs, ProgressArgs, StatisticsArgs, StoreArgs, StrictArgs, TalkArgs, TerabyteArg,
-    TextOutputArgs, UnitArgs, WindowArgs,
+    TextOutputArgs, ThreadArgs, UnitArgs, WindowArgs,
 };
+use crate::app::failure::Failure;
 use crate::app::options::RunOptions;
 use crate::model::bill::{ChargeCategory, CostMetric};
 use crate::model::money::TerabyteBase;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was asked.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -62,6 +63,7 @@ impl Asked {
         Self::new(&args.talk)
             .progress(&args.progress)
             .logs(&args.logs)
+            .threads(&args.threads)
             .store(&args.store)
             .config(&args.config)
             .window(&args.window, &args.now)
@@ -78,6 +80,10 @@ impl Asked {
     pub(super) fn logs(mut self, args: &LogArgs) -> Self {
         self.run.logs.clone_from(&args.logs);
         self.run.requester_pays = args.requester_pays;
+        self
+    }
+
+    pub(super) fn threads(mut self, args: &ThreadArgs) -> Self {
         self.run.threads = usize::from(args.threads);
         self
     }
@@ -126,29 +132,72 @@ impl Asked {
         self
     }
 
-    pub(super) fn text_output(mut self, args: &TextOutputArgs) -> Self {
-        self.output.clone_from(&args.output);
-        self
-    }
-
     /// Where the output goes, and its format: as asked, else as its name ends.
-    pub(super) fn output<F: Format>(mut self, args: &OutputArgs<F>) -> (Self, F) {
-        let ending = args.output.as_deref().and_then(|path| path.extension());
-        let ending = ending.map(|ending| ending.to_string_lossy().to_lowercase());
-        let told = ending.as_deref().and_then(|ending| {
-            let name = if ending == "ndjson" { "jsonl" } else { ending };
-            F::from_str(name, true).ok()
-        });
-        let is_plain = matches!(
-            ending.as_deref(),
-            None | Some("txt" | "text" | "log" | "out" | "md")
-        );
-        self.is_ending_unknown = args.format.is_none() && told.is_none() && !is_plain;
+    pub(super) fn output<F: Format>(mut self, args: &OutputArgs<F>) -> Result<(Self, F), Failure> {
+        let ending = args.output.as_deref().map(Ending::of);
+        let told = match (args.format, &ending) {
+            (None, Some(Ending::Format(name))) => {
+                let known = F::from_str(name, true);
+                Some(known.map_err(|_| no_such_format::<F>(name))?)
+            }
+            _ => None,
+        };
+        self.is_ending_unknown = args.format.is_none() && ending == Some(Ending::Unknown);
         self.output.clone_from(&args.output);
         let format = args.format.or(told).unwrap_or(F::TABLE);
         self.kind = format.kind();
-        (self, format)
+        Ok((self, format))
     }
+
+    /// Where words go: not into what is named like a file of another format.
+    pub(super) fn text_output(mut self, args: &TextOutputArgs) -> Result<Self, Failure> {
+        let ending = args.output.as_deref().map(Ending::of);
+        if let Some(Ending::Format(name)) = ending {
+            return Err(Failure::usage(format!(
+                "this command says what it did in words, not as {name}"
+            ))
+            .hint("-o takes a file of another name; other commands write every format"));
+        }
+        self.output.clone_from(&args.output);
+        Ok(self)
+    }
+}
+
+/// What the name of an output ends with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Nothing, or what text is named.
+    Plain,
+    /// The name of a format of some command.
+    Format(&'static str),
+    /// Something else.
+    Unknown,
+}
+
+impl Ending {
+    pub(super) fn of(path: &Path) -> Self {
+        let Some(ending) = path.extension() else {
+            return Self::Plain;
+        };
+        match &*ending.to_string_lossy().to_lowercase() {
+            "txt" | "text" | "log" | "out" | "md" => Self::Plain,
+            "csv" => Self::Format("csv"),
+            "json" => Self::Format("json"),
+            "jsonl" | "ndjson" => Self::Format("jsonl"),
+            "parquet" => Self::Format("parquet"),
+            "xlsx" => Self::Format("xlsx"),
+            "ocsf" => Self::Format("ocsf"),
+            "asff" => Self::Format("asff"),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+fn no_such_format<F: Format>(name: &str) -> Failure {
+    let known = F::value_variants().iter().filter_map(F::to_possible_value);
+    let known: Vec<String> = known.map(|value| value.get_name().to_owned()).collect();
+    Failure::usage(format!("{name} is not one of this command's formats"))
+        .hint(format!("it has {}", known.join(", ")))
 }
 
 fn metric(arg: MetricArg) -> CostMetric {

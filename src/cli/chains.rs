@@ -23,7 +23,7 @@ use crate::records::{self, queries::QueryRecord};
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::audit(&args.audit).output(&args.output);
+    let (asked, format) = Asked::audit(&args.audit).output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let mut selection = Selection::new(args)?;

@@ -62,7 +62,7 @@ fn window(asked: &Asked, args: &ChargebackArgs, now: UtcSecond) -> Result<TimeWi
 pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
     let (asked, format) = Asked::audit(&args.audit)
         .bill(&args.bill)
-        .output(&args.output);
+        .output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let by = dimensions(&args.by);

@@ -19,12 +19,13 @@ pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
     let asked = Asked::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
+        .threads(&args.threads)
         .store(&args.store)
         .config(&args.config)
         .window(&args.window, &args.now)
         .statistics(&args.statistics)
         .strict(&args.strict)
-        .text_output(&args.output);
+        .text_output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let context = start(asked)?;

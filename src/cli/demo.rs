@@ -34,7 +34,8 @@ const MARKER: &str = "ground-truth.json";
 pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let asked = Asked::new(&args.talk)
         .progress(&args.progress)
-        .text_output(&args.output);
+        .threads(&args.threads)
+        .text_output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     prepare(&args.dir)?;

@@ -28,7 +28,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
         .config(&args.config)
         .window(&args.window, &args.now)
         .strict(&args.strict)
-        .output(&args.output);
+        .output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let context = start(asked)?;

@@ -17,7 +17,7 @@ use crate::rules::{self, RULES, RuleEntry};
 use std::io::{self, IsTerminal, Write};
 
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::new(&args.talk).output(&args.output);
+    let (asked, format) = Asked::new(&args.talk).output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let page = page(asked);

@@ -24,11 +24,12 @@ use crate::output::findings::About;
 use crate::output::human::plural;
 use crate::output::json::findings as json;
 use crate::output::not_read::NotRead;
+use crate::output::repeated::RepeatedOptions;
 use crate::output::{csv, findings as text, ocsf};
 use crate::records::findings;
 use crate::rules::RULES;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
@@ -73,37 +74,30 @@ pub(super) fn check_options(
 }
 
 /// Options that a command has to repeat to see the same data.
-pub(super) fn options(asked: &Asked) -> String {
-    let mut options = String::new();
-    let mut add = |name: &str, value: &str| {
-        let _ = write!(options, " {name} {}", quoted(value));
+pub(super) fn repeated(asked: &Asked) -> RepeatedOptions {
+    let option = |name: &str, value: &Path| format!(" {name} {}", quoted(&value.to_string_lossy()));
+    let all = |name: &str, paths: &[PathBuf]| -> String {
+        paths.iter().map(|path| option(name, path)).collect()
     };
-    if let Some(config) = &asked.run.config {
-        add("-c", &config.to_string_lossy());
-    }
+    let (run, money) = (&asked.run, &asked.run.money);
+    let config = run.config.as_deref().map(|path| option("-c", path));
     // Standard input was read, and is gone.
-    for logs in asked.run.logs.iter().filter(|logs| *logs != "-") {
-        add("--logs", logs);
+    let logs = run.logs.iter().filter(|logs| *logs != "-");
+    let logs = logs.map(|logs| option("--logs", Path::new(logs)));
+    let store = run.store.as_deref().map(|path| option("--store", path));
+    RepeatedOptions {
+        logs: config.into_iter().chain(logs).collect(),
+        store: store.unwrap_or_default(),
+        statistics: all("--executions", &money.executions),
+        units: all("--business-units", &money.business_units),
+        bill: all("--costs", &money.costs),
     }
-    if let Some(store) = &asked.run.store {
-        add("--store", &store.to_string_lossy());
-    }
-    for path in &asked.run.money.executions {
-        add("--executions", &path.to_string_lossy());
-    }
-    for path in &asked.run.money.costs {
-        add("--costs", &path.to_string_lossy());
-    }
-    for path in &asked.run.money.business_units {
-        add("--business-units", &path.to_string_lossy());
-    }
-    options
 }
 
 pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
     let (asked, format) = Asked::audit(&args.audit)
         .bill(&args.bill)
-        .output(&args.output);
+        .output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let only = asked_rules(&args.rule)?;
@@ -185,7 +179,7 @@ fn print(
         (FindingsFormat::Table, _) => {
             let about = About {
                 shown,
-                options: &options(asked),
+                options: &repeated(asked),
                 unread: audit.coverage.rejects.total() + audit.inventory_rejects.total(),
             };
             text::write(findings, about, page(asked), out)?;

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
-    let asked = Asked::quietly().text_output(&args.output);
+    let asked = Asked::quietly().text_output(&args.output)?;
     check_output(&asked)?;
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "qs-audit", &mut script);
@@ -29,7 +29,7 @@ fn man_pages(command: &clap::Command, dir: &Path) -> io::Result<()> {
 }
 
 pub(super) fn man(args: &ManArgs) -> Result<Exit, Failure> {
-    let asked = Asked::quietly().text_output(&args.output);
+    let asked = Asked::quietly().text_output(&args.output)?;
     check_output(&asked)?;
     if let Some(dir) = &args.dir {
         let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", dir.display()));

@@ -59,7 +59,12 @@ pub(super) struct LogArgs {
     /// Pay for the requests that --logs s3:// makes, where the bucket asks for that.
     #[arg(long)]
     pub(super) requester_pays: bool,
+}
 
+/// The threads.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
+pub(super) struct ThreadArgs {
     /// How many threads read, at most 256; 0 means one for each processor.
     #[arg(long, value_name = "N", default_value_t = 0,
           value_parser = clap::value_parser!(u16).range(0..=THREADS_MAX))]
@@ -108,7 +113,7 @@ pub(super) struct StrictArgs {
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs<F: Format> {
     /// A table for people, or one of the versioned machine formats. Without it, the
-    /// ending of --output tells: .csv, .json, .jsonl, .parquet, .xlsx.
+    /// ending of --output tells, such as .csv or .json.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(super) format: Option<F>,
 
@@ -176,6 +181,8 @@ pub(super) struct BillArgs {
 pub(super) struct AuditArgs {
     #[command(flatten)]
     pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) threads: ThreadArgs,
     #[command(flatten)]
     pub(super) store: StoreArgs,
     #[command(flatten)]

@@ -24,6 +24,7 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     let mut asked = Asked::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
+        .threads(&args.threads)
         .store(&args.store)
         .window(&args.window, &args.now);
     asked.output.clone_from(&args.output);

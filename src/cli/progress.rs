@@ -35,6 +35,10 @@ impl Notices for Terminal {
         }
     }
 
+    fn announce(&self, line: &str) {
+        say(&format!("{line}\n"));
+    }
+
     fn is_watched(&self) -> bool {
         self.shows_progress && std::io::stderr().is_terminal()
     }

@@ -44,7 +44,7 @@ struct Query {
 pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
     let (asked, format) = Asked::audit(&args.audit)
         .bill(&args.bill)
-        .output(&args.output);
+        .output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     if args.list {

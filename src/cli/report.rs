@@ -1,10 +1,9 @@
 //! `qs-audit report`.
 
 use super::args::ReportArgs;
-use super::asked::Asked;
+use super::asked::{Asked, Ending};
 use super::exit::Exit;
-use super::findings::{check_options, failing, options};
-use super::formats::RecordFormat;
+use super::findings::{check_options, failing, repeated};
 use super::moments::{self, DefaultWindow};
 use super::session::{self, start, verifying};
 use super::strictness::{exit_of_chains, nothing_to_read};
@@ -20,7 +19,6 @@ use crate::output::human::line;
 use crate::output::report::{Material, Night, summary};
 use crate::output::terminal::{Spelling, TerminalWriter};
 use crate::rules;
-use clap::ValueEnum;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -46,7 +44,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let plan = &run.audit.plan;
     let chargeback = app::chargeback(part, &plan.topology)?;
     let pages = rules::pages();
-    let options = options(asked);
+    let options = repeated(asked);
     let night = Night::of(Material {
         audit: &audit,
         part,
@@ -77,17 +75,11 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
 
 /// Checks that the output is not named like a file of one format.
 fn check_ending(args: &ReportArgs) -> Result<(), Failure> {
-    let path = args.output.as_deref().filter(|path| !path.is_dir());
-    let ending = path.and_then(|path| path.extension());
-    let ending = ending.map(|ending| ending.to_string_lossy().to_lowercase());
-    let is_format = ending.is_some_and(|ending| {
-        RecordFormat::from_str(&ending, true).is_ok() || matches!(&*ending, "html" | "md")
-    });
-    if is_format {
-        return Err(Failure::usage("a report has all of its formats")
-            .hint("-o takes a folder; index.html, report.md, report.json and tables go into it"));
+    match args.output.as_deref().map(Ending::of) {
+        Some(Ending::Format(_)) => Err(Failure::usage("a report has all of its formats")
+            .hint("-o takes a folder; index.html, report.md, report.json and tables go into it")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The window: the last whole UTC day, or the asked one up to now.

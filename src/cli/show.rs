@@ -35,7 +35,7 @@ const LATEST: &str = "latest";
 const CANDIDATES_MAX: usize = 8;
 
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::audit(&args.audit).output(&args.output);
+    let (asked, format) = Asked::audit(&args.audit).output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let context = start(asked)?;

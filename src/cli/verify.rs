@@ -22,10 +22,11 @@ pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
     let (asked, format) = Asked::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
+        .threads(&args.threads)
         .config(&args.config)
         .window(&args.window, &args.now)
         .strict(&args.strict)
-        .output(&args.output);
+        .output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let context = start(asked)?;

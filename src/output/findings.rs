@@ -7,6 +7,7 @@ use crate::model::finding::{
 };
 use crate::model::integrity::Integrity;
 use crate::model::text::Text;
+use crate::output::repeated::RepeatedOptions;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -23,7 +24,7 @@ pub struct About<'a> {
     /// The findings that are shown.
     pub shown: &'a [&'a Finding],
     /// Options of this run that a command has to repeat to see the same data.
-    pub options: &'a str,
+    pub options: &'a RepeatedOptions,
     /// Objects, records or lines that could not be read.
     pub unread: u64,
 }
@@ -114,7 +115,7 @@ pub fn write_titles(findings: &Findings, page: Page, writer: &mut dyn Write) -> 
 /// What each finding of a page is written with.
 struct OfPage<'a> {
     findings: &'a Findings,
-    options: &'a str,
+    options: &'a RepeatedOptions,
     chain_rules: ChainRules<'a>,
 }
 
@@ -154,15 +155,10 @@ fn write_finding(
     }
     // A command stays in one piece, to be copied.
     let command = &finding.command;
-    let options = if command.starts_with("qs-audit explain") {
-        ""
-    } else {
-        about.options
-    };
     line!(
         writer,
         "{indent}  {}",
-        painted(&format!("{command}{options}"), "36", page)
+        painted(&about.options.with(command), "36", page)
     )
 }
 

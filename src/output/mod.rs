@@ -16,6 +16,7 @@ pub mod json;
 pub mod not_read;
 pub mod ocsf;
 pub mod page_text;
+pub mod repeated;
 pub mod report;
 pub mod show;
 pub mod summary;

@@ -399,10 +399,14 @@ impl Store {
             .collect();
         let events: Vec<String> = events.into_iter().collect();
         let place = self.folder.root().to_string_lossy().into_owned();
+        let what = if events.is_empty() {
+            "read other members of some events".to_owned()
+        } else {
+            format!("did not keep {}", events.join(", "))
+        };
         let why = format!(
-            "{objects} of its objects were read by an earlier version of this program, which did not \
-             keep {}; collect reads again those that are still there",
-            events.join(", ")
+            "{objects} of its objects were read by an earlier version of this program, which {what}; \
+             collect reads again those that are still there"
         );
         Ok(Some((place.into(), why)))
     }

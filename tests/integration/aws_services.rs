@@ -114,12 +114,12 @@ fn ids_that_never_come_are_left_for_the_next_run() {
     let unprocessed = ok(
         json!({"UnprocessedQueryExecutionIds": [{"QueryExecutionId": one[0], "ErrorCode": "BUSY"}]}),
     );
-    let (aws, client) = replay(&vec![unprocessed; 5]);
+    let (aws, client) = replay(&vec![unprocessed; 6]);
     let answer = aws
         .executions(&in_region("us-east-1"), "Athena", &one)
         .unwrap();
     assert_eq!(answer.unprocessed.len(), 1);
-    assert_eq!(asked(&client).len(), 5);
+    assert_eq!(asked(&client).len(), 6);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn the_example_tells_of_the_sample_organisation() {
     let (told, records): (Vec<&str>, Vec<&str>) =
         text.lines().partition(|line| line.starts_with("account "));
     assert!(
-        told.contains(&"account 444455556666: 11 queries"),
+        told.contains(&"account 444455556666: 41 queries"),
         "{told:?}"
     );
     assert!(records.len() > 10);

@@ -31,6 +31,7 @@ use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{Consumer, Topology, Unit};
 use qs_audit::model::trend::{Measure, Trend};
 use qs_audit::model::window::TimeWindow;
+use qs_audit::output::repeated::RepeatedOptions;
 use qs_audit::output::report::{Material, Night, markdown, page, summary};
 use qs_audit::output::{Page, chargeback_rows, csv, json};
 use qs_audit::pipeline::{Checks, Exports, PartPlan, Plan};
@@ -696,7 +697,10 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
     poison.topology(&mut topology);
     poison.chargeback(&mut chargeback);
     let pages = rules::pages();
-    let options = format!(" -c {}", poison.text());
+    let options = RepeatedOptions {
+        logs: format!(" -c {}", poison.text()),
+        ..RepeatedOptions::default()
+    };
     let findings = audit.findings.clone().unwrap();
     let night = Night::of(Material {
         audit: &audit,

@@ -315,3 +315,46 @@ fn an_option_of_another_command_is_an_error() {
         }
     }
 }
+
+/// What is suggested can be typed as it stands.
+#[test]
+fn every_suggested_command_is_one_that_is_taken() {
+    let folder = organisation();
+    let folder = folder.path();
+    let inputs = [
+        "-c",
+        "qs-audit.toml",
+        "--logs",
+        "AWSLogs",
+        "--executions",
+        "executions.json",
+        "--costs",
+        "costs.json",
+        "--from",
+        "2026-11-01",
+        "--to",
+        "2026-11-04",
+    ];
+    let (mut text, _) = run(folder, &[&["findings"][..], &inputs].concat(), Exit::Clean);
+    run(
+        folder,
+        &[&["report", "-o", "night"][..], &inputs].concat(),
+        Exit::Clean,
+    );
+    text += &fs::read_to_string(folder.join("night/report.md")).unwrap();
+    let mut taken = 0;
+    for line in text.lines() {
+        let Some((_, command)) = line.split_once("qs-audit ") else {
+            continue;
+        };
+        let words = command.split('`').next().unwrap().split_whitespace();
+        let words: Vec<&str> = std::iter::once("qs-audit").chain(words).collect();
+        let known = ["show", "chains", "explain", "chargeback", "findings"];
+        if words.get(1).is_some_and(|word| known.contains(word)) {
+            let parsed = qs_audit::cli::command().try_get_matches_from(&words);
+            assert!(parsed.is_ok(), "{words:?}: {parsed:?}");
+            taken += 1;
+        }
+    }
+    assert!(taken > 10, "{taken}");
+}

@@ -209,7 +209,7 @@ fn findings(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
             writer,
             "  - next: {} — {}",
             code(&finding.next_step),
-            code(&format!("{}{}", finding.command, night.material.options))
+            code(&night.material.options.with(&finding.command))
         )?;
     }
     let more = findings.findings.len().saturating_sub(FINDINGS_MAX);

@@ -14,6 +14,7 @@ use crate::model::money::add;
 use crate::model::time::UtcSecond;
 use crate::model::topology::Topology;
 use crate::output::chain_table::is_listed_by_default;
+use crate::output::repeated::RepeatedOptions;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
@@ -36,7 +37,7 @@ pub struct Material<'a> {
     /// What an earlier run found, where there was one to compare with.
     pub previous: Option<&'a Previous>,
     /// Options that a command has to repeat to see the same data.
-    pub options: &'a str,
+    pub options: &'a RepeatedOptions,
 }
 
 /// How many findings, by what a reader asks first.

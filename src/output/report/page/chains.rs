@@ -249,10 +249,12 @@ fn timeline(one: &ListedChain<'_>, night: &Night<'_>) -> Timeline {
         facts: facts(chain),
         lines: one.timeline.iter().map(line).collect(),
         events_left_out: one.events_left_out,
-        command: Shown::sentence(&format!(
-            "qs-audit show {}{}",
-            chain.chain_id, night.material.options
-        )),
+        command: Shown::sentence(
+            &night
+                .material
+                .options
+                .with(&format!("qs-audit show {}", chain.chain_id)),
+        ),
         finding_ids: one.finding_ids.iter().map(|id| Shown::name(id)).collect(),
     }
 }

@@ -166,7 +166,7 @@ fn card(finding: &Finding, night: &Night<'_>, listed: &BTreeSet<&str>) -> Findin
             plural(finding.chain_count, "chain")
         ) + &integrity(finding),
         next_step: Shown::sentence(&finding.next_step),
-        command: Shown::sentence(&format!("{}{}", finding.command, night.material.options)),
+        command: Shown::sentence(&night.material.options.with(&finding.command)),
         more_chains: finding.chain_count.saturating_sub(chains.len() as u64),
         chains,
         evidence_left_out: evidence.len().saturating_sub(EVIDENCE_MAX),
