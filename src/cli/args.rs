@@ -181,17 +181,17 @@ pub(super) struct VerifyArgs {
 #[derive(Debug, Args)]
 pub(super) struct VerifyCommandArgs {
     #[command(flatten)]
-    pub(super) logs: LogArgs,
-    #[command(flatten)]
-    pub(super) threads: ThreadArgs,
-    #[command(flatten)]
-    pub(super) config: ConfigArgs,
+    pub(super) against: VerifyArgs,
     #[command(flatten)]
     pub(super) window: WindowArgs,
     #[command(flatten)]
     pub(super) now: NowArgs,
     #[command(flatten)]
-    pub(super) against: VerifyArgs,
+    pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) threads: ThreadArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs<RecordFormat>,
     #[command(flatten)]
@@ -206,15 +206,15 @@ pub(super) struct VerifyCommandArgs {
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
+    #[command(flatten)]
     pub(super) logs: LogArgs,
     #[command(flatten)]
     pub(super) store: StoreArgs,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
-    #[command(flatten)]
-    pub(super) window: WindowArgs,
-    #[command(flatten)]
-    pub(super) now: NowArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs<RecordFormat>,
     #[command(flatten)]
@@ -241,17 +241,6 @@ pub(super) struct WhileReadingArgs {
 /// Options of `chains`.
 #[derive(Debug, Args)]
 pub(super) struct ChainsArgs {
-    #[command(flatten)]
-    pub(super) audit: AuditArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs<RecordFormat>,
-
-    #[command(flatten)]
-    pub(super) verification: WhileReadingArgs,
-
-    #[command(flatten)]
-    pub(super) filter: FilterArgs,
-
     /// What to sort by.
     #[arg(long, value_enum, value_name = "KEY", default_value_t = SortKey::Started)]
     pub(super) sort: SortKey,
@@ -267,6 +256,15 @@ pub(super) struct ChainsArgs {
     /// Also list role sessions that have nothing to do with Quick or Athena.
     #[arg(long)]
     pub(super) all_sessions: bool,
+
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    #[command(flatten)]
+    pub(super) verification: WhileReadingArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<RecordFormat>,
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
 }
 
 /// Which chains are wanted. Names may hold * for any text.
@@ -349,11 +347,6 @@ pub(super) enum SortKey {
 /// Options of `show`.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    #[command(flatten)]
-    pub(super) audit: AuditArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs<RecordFormat>,
-
     /// A chain id, a unique start of one, or latest.
     #[arg(value_name = "CHAIN_ID")]
     pub(super) chain_id: String,
@@ -361,24 +354,16 @@ pub(super) struct ShowArgs {
     /// Print the events themselves as JSON lines, secrets replaced.
     #[arg(long)]
     pub(super) raw: bool,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs<RecordFormat>,
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
 }
 
 /// Options of `findings`.
 #[derive(Debug, Args)]
 pub(super) struct FindingsArgs {
-    #[command(flatten)]
-    pub(super) audit: AuditArgs,
-    #[command(flatten)]
-    pub(super) bill: BillArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs<FindingsFormat>,
-
-    #[command(flatten)]
-    pub(super) checks: ChecksArgs,
-
-    #[command(flatten)]
-    pub(super) verification: WhileReadingArgs,
-
     /// Only these rules; * stands for any text.
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(super) rule: Vec<String>,
@@ -395,25 +380,22 @@ pub(super) struct FindingsArgs {
     /// Show, and fail on, only what the run of --previous did not know.
     #[arg(long, requires = "previous")]
     pub(super) new: bool,
+
+    #[command(flatten)]
+    pub(super) checks: ChecksArgs,
+    #[command(flatten)]
+    pub(super) verification: WhileReadingArgs,
+    #[command(flatten)]
+    pub(super) bill: BillArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<FindingsFormat>,
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
 }
 
 /// Options of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    #[command(flatten)]
-    pub(super) audit: AuditArgs,
-    #[command(flatten)]
-    pub(super) bill: BillArgs,
-    /// The folder of the report, which is replaced whole.
-    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
-    pub(super) output: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(super) checks: ChecksArgs,
-
-    #[command(flatten)]
-    pub(super) verification: WhileReadingArgs,
-
     /// Exit with status 10 if there are findings at least so bad; suppressed ones do
     /// not count.
     #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
@@ -422,6 +404,20 @@ pub(super) struct ReportArgs {
     /// Let --fail-on count only what the report before did not know.
     #[arg(long, requires = "fail_on")]
     pub(super) new: bool,
+
+    #[command(flatten)]
+    pub(super) checks: ChecksArgs,
+    #[command(flatten)]
+    pub(super) verification: WhileReadingArgs,
+    #[command(flatten)]
+    pub(super) bill: BillArgs,
+
+    /// The folder of the report, which is replaced whole.
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
 }
 
 /// What rules need besides logs, statistics and the bill.
@@ -461,26 +457,19 @@ pub(super) enum SeverityArg {
 /// Options of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
+    /// The rule; without one, all are listed.
+    #[arg(value_name = "RULE")]
+    pub(super) rule: Option<String>,
+
     #[command(flatten)]
     pub(super) output: OutputArgs<RecordFormat>,
     #[command(flatten)]
     pub(super) talk: TalkArgs,
-
-    /// The rule; without one, all are listed.
-    #[arg(value_name = "RULE")]
-    pub(super) rule: Option<String>,
 }
 
 /// Options of `chargeback`.
 #[derive(Debug, Args)]
 pub(super) struct ChargebackArgs {
-    #[command(flatten)]
-    pub(super) audit: AuditArgs,
-    #[command(flatten)]
-    pub(super) bill: BillArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs<ChargebackFormat>,
-
     /// A month instead of a window: 2026-10.
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["since", "from", "to"])]
     pub(super) month: Option<String>,
@@ -494,6 +483,13 @@ pub(super) struct ChargebackArgs {
         default_value = "business-unit"
     )]
     pub(super) by: Vec<ByArg>,
+
+    #[command(flatten)]
+    pub(super) bill: BillArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<ChargebackFormat>,
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
 }
 
 /// Dimensions as typed.
@@ -510,24 +506,6 @@ pub(super) enum ByArg {
 /// Options of `init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    #[command(flatten)]
-    pub(super) logs: LogArgs,
-    #[command(flatten)]
-    pub(super) threads: ThreadArgs,
-    #[command(flatten)]
-    pub(super) store: StoreArgs,
-    #[command(flatten)]
-    pub(super) window: WindowArgs,
-    #[command(flatten)]
-    pub(super) now: NowArgs,
-    #[command(flatten)]
-    pub(super) talk: TalkArgs,
-    #[command(flatten)]
-    pub(super) progress: ProgressArgs,
-    /// Write there instead of qs-audit.toml.
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub(super) output: Option<PathBuf>,
-
     /// Write it even if it is there already.
     #[arg(long)]
     pub(super) force: bool,
@@ -535,11 +513,44 @@ pub(super) struct InitArgs {
     /// Ask AWS Organizations for names and business units of accounts.
     #[arg(long)]
     pub(super) ask_aws: bool,
+
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
+    #[command(flatten)]
+    pub(super) logs: LogArgs,
+    #[command(flatten)]
+    pub(super) threads: ThreadArgs,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+
+    /// Write there instead of qs-audit.toml.
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
 }
 
 /// Options of `collect`.
 #[derive(Debug, Args)]
 pub(super) struct CollectArgs {
+    /// Wait while another run collects into the same store.
+    #[arg(long)]
+    pub(super) wait: bool,
+
+    /// Keep what was read after so many objects: what a killed run has to read again.
+    #[arg(long, value_name = "N", default_value_t = 4000,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) commit_every: u32,
+
+    #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
     #[command(flatten)]
     pub(super) logs: LogArgs,
     #[command(flatten)]
@@ -549,40 +560,20 @@ pub(super) struct CollectArgs {
     #[command(flatten)]
     pub(super) config: ConfigArgs,
     #[command(flatten)]
-    pub(super) window: WindowArgs,
-    #[command(flatten)]
-    pub(super) now: NowArgs,
-    #[command(flatten)]
     pub(super) statistics: StatisticsArgs,
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
     #[command(flatten)]
     pub(super) strict: StrictArgs,
     #[command(flatten)]
     pub(super) talk: TalkArgs,
     #[command(flatten)]
     pub(super) progress: ProgressArgs,
-    #[command(flatten)]
-    pub(super) output: TextOutputArgs,
-
-    /// Wait while another run collects into the same store.
-    #[arg(long)]
-    pub(super) wait: bool,
-
-    /// Keep what was read after so many objects: what a killed run has to read again.
-    #[arg(long, value_name = "N", default_value_t = 4000,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) commit_every: u32,
 }
 
 /// Options of `query`.
 #[derive(Debug, Args)]
 pub(super) struct QueryArgs {
-    #[command(flatten)]
-    pub(super) audit: AuditArgs,
-    #[command(flatten)]
-    pub(super) bill: BillArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs<RecordFormat>,
-
     /// A saved query; --list names them.
     #[arg(value_name = "NAME", conflicts_with_all = ["file", "list"])]
     pub(super) name: Option<String>,
@@ -607,20 +598,18 @@ pub(super) struct QueryArgs {
     /// Write the tables as Parquet into this folder, for DuckDB or Athena.
     #[arg(long, value_name = "DIR")]
     pub(super) export: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) bill: BillArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs<RecordFormat>,
+    #[command(flatten)]
+    pub(super) audit: AuditArgs,
 }
 
 /// Options of `demo`.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    #[command(flatten)]
-    pub(super) threads: ThreadArgs,
-    #[command(flatten)]
-    pub(super) talk: TalkArgs,
-    #[command(flatten)]
-    pub(super) progress: ProgressArgs,
-    #[command(flatten)]
-    pub(super) output: TextOutputArgs,
-
     /// Where to write; must not exist yet, or hold an earlier demo.
     #[arg(value_name = "DIR", default_value = "qs-audit-demo")]
     pub(super) dir: PathBuf,
@@ -628,28 +617,37 @@ pub(super) struct DemoArgs {
     /// Another organisation for another number.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
+
+    #[command(flatten)]
+    pub(super) threads: ThreadArgs,
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
+    #[command(flatten)]
+    pub(super) talk: TalkArgs,
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
 }
 
 /// Options of `completions`.
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
-    #[command(flatten)]
-    pub(super) output: TextOutputArgs,
-
     /// The shell.
     #[arg(value_enum)]
     pub(super) shell: clap_complete::Shell,
+
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
 }
 
 /// Options of `man`.
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
-    #[command(flatten)]
-    pub(super) output: TextOutputArgs,
-
     /// Write the pages of all commands into this folder.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) output: TextOutputArgs,
 }
 
 /// The command as clap knows it, for completions, pages and documentation.

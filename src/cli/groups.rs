@@ -180,6 +180,10 @@ pub(super) struct BillArgs {
 #[derive(Debug, Clone, Args)]
 pub(super) struct AuditArgs {
     #[command(flatten)]
+    pub(super) window: WindowArgs,
+    #[command(flatten)]
+    pub(super) now: NowArgs,
+    #[command(flatten)]
     pub(super) logs: LogArgs,
     #[command(flatten)]
     pub(super) threads: ThreadArgs,
@@ -187,10 +191,6 @@ pub(super) struct AuditArgs {
     pub(super) store: StoreArgs,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
-    #[command(flatten)]
-    pub(super) window: WindowArgs,
-    #[command(flatten)]
-    pub(super) now: NowArgs,
     #[command(flatten)]
     pub(super) statistics: StatisticsArgs,
     #[command(flatten)]
