@@ -5,9 +5,9 @@ SELECT
   business_unit,
   period_start,
   currency,
-  SUM(CASE WHEN share = 'attributed' THEN billed_cost END) AS attributed_cost,
+  SUM(CASE WHEN share = 'quick' THEN billed_cost END) AS quick_cost,
   SUM(CASE WHEN share = 'other' THEN billed_cost END) AS other_cost,
-  SUM(CASE WHEN share = 'unattributed' THEN billed_cost END) AS unattributed_cost,
+  SUM(CASE WHEN share = 'unallocated' THEN billed_cost END) AS unallocated_cost,
   SUM(billed_cost) AS billed_cost
 FROM charges
 GROUP BY business_unit, period_start, currency

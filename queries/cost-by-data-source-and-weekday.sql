@@ -10,6 +10,6 @@ SELECT
   SUM(estimated_cost_usd) AS estimated_cost_usd,
   SUM(billed_cost) AS billed_cost
 FROM charges
-WHERE share = 'attributed' AND weekday IS NOT NULL
+WHERE share = 'quick' AND weekday IS NOT NULL
 GROUP BY data_source_arn, weekday, currency
 ORDER BY data_source_arn NULLS LAST, weekday, currency

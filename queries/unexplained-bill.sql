@@ -8,10 +8,10 @@ SELECT
   region,
   period_start,
   currency,
-  SUM(billed_cost) AS unattributed_cost
+  SUM(billed_cost) AS unallocated_cost
 FROM charges
-WHERE share = 'unattributed'
+WHERE share = 'unallocated'
 GROUP BY consumer_account_id, business_unit, region, period_start, currency
-ORDER BY unattributed_cost DESC NULLS LAST, consumer_account_id, region NULLS LAST, period_start,
+ORDER BY unallocated_cost DESC NULLS LAST, consumer_account_id, region NULLS LAST, period_start,
   currency
 LIMIT :top

@@ -5,7 +5,7 @@ use super::price::ESTIMATE_SCALE;
 use super::split::AttributeError;
 use crate::model::charge::{
     Attribution, Beside, BesideRow, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures,
-    NONE, Share, UNATTRIBUTED, UNKNOWN, UNMAPPED,
+    NONE, Share, UNALLOCATED, UNKNOWN, UNMAPPED,
 };
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::money::{add, amount, units};
@@ -39,21 +39,21 @@ pub fn chargeback(
 fn value(charge: &Charge, dimension: Dimension, topology: &Topology) -> Text {
     let unless =
         |known: Option<&Text>, missing: &str| known.cloned().unwrap_or_else(|| Text::from(missing));
-    let is_rest = charge.share == Share::Unattributed;
+    let is_rest = charge.share == Share::Unallocated;
     match dimension {
         Dimension::BusinessUnit => unless(unit(charge.account_id.as_ref(), topology), UNMAPPED),
         Dimension::Consumer => unless(charge.account_id.as_ref().map(AccountId::text), UNKNOWN),
         Dimension::Day => charge.period.to_string().into(),
         Dimension::WorkGroup | Dimension::DataSource | Dimension::User if is_rest => {
             let told = (dimension == Dimension::WorkGroup).then_some(charge.work_group.as_ref());
-            unless(told.flatten(), UNATTRIBUTED)
+            unless(told.flatten(), UNALLOCATED)
         }
         Dimension::WorkGroup => unless(charge.work_group.as_ref(), UNKNOWN),
         Dimension::User => unless(charge.quick_user.as_ref(), UNKNOWN),
         Dimension::DataSource => {
             let missing = match charge.share {
-                Share::Attributed => UNKNOWN,
-                Share::Other | Share::Unattributed => NONE,
+                Share::Quick => UNKNOWN,
+                Share::Other | Share::Unallocated => NONE,
             };
             unless(
                 charge.data_source_arn.as_ref().map(DataSourceArn::text),
@@ -126,9 +126,9 @@ const SUMS: [&str; 9] = [
     "scanned",
     "billed",
     "estimate",
-    "attributed",
+    "quick",
     "other",
-    "unattributed",
+    "unallocated",
 ];
 
 fn sums_columns(charges: &[Charge], scale: u32) -> PolarsResult<Vec<Column>> {
@@ -166,9 +166,9 @@ fn sums_columns(charges: &[Charge], scale: u32) -> PolarsResult<Vec<Column>> {
                 .filter(|_| has_queries(charge));
             units(cost?, ESTIMATE_SCALE)
         }),
-        share(Share::Attributed),
+        share(Share::Quick),
         share(Share::Other),
-        share(Share::Unattributed),
+        share(Share::Unallocated),
     ];
     let columns = SUMS.iter().zip(of);
     columns
@@ -201,9 +201,9 @@ fn read_rows(
         let none = query_count == 0;
         let billed = || {
             Some(Billed {
-                attributed: cost("attributed")?,
+                quick: cost("quick")?,
                 other: cost("other")?,
-                unattributed: cost("unattributed")?,
+                unallocated: cost("unallocated")?,
             })
         };
         ChargebackRow {

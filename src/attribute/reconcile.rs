@@ -19,7 +19,7 @@ pub(super) struct CellOutcome<'a> {
     pub(super) usage_bytes: u128,
     pub(super) query_count: u64,
     pub(super) known_bytes: u128,
-    pub(super) unattributed: Decimal,
+    pub(super) unallocated: Decimal,
 }
 
 /// One block for each currency, in order.
@@ -60,9 +60,9 @@ fn block(
         if let Some(cost) = charge.billed_cost {
             let billed = billed.get_or_insert_default();
             match charge.share {
-                Share::Attributed => billed.attributed += cost,
+                Share::Quick => billed.quick += cost,
                 Share::Other => billed.other += cost,
-                Share::Unattributed => billed.unattributed += cost,
+                Share::Unallocated => billed.unallocated += cost,
             }
         }
     }
@@ -118,7 +118,7 @@ const QUERY_REASONS: [QueryReason; 6] = [
     (
         "queries-without-statistics",
         QueryExecution::lacks_statistics,
-        "queries without statistics: their bytes are unknown, and what they cost is unattributed",
+        "queries without statistics: their bytes are unknown, and what they cost is unallocated",
     ),
     (
         "queries-with-unknown-bytes",
@@ -127,7 +127,7 @@ const QUERY_REASONS: [QueryReason; 6] = [
                 figures.state.is_final() && figures.bytes_billed.is_none()
             })
         },
-        "queries whose statistics lack bytes or statement type: what they cost is unattributed",
+        "queries whose statistics lack bytes or statement type: what they cost is unallocated",
     ),
     (
         "queries-not-final",
@@ -225,15 +225,15 @@ fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
     let reasons = [
         of(
             "bill-without-queries",
-            "lines of the bill for which no query was read: all of them unattributed",
+            "lines of the bill for which no query was read: all of them unallocated",
             |cell| cell.amounts.cost,
             &|cell| cell.query_count == 0 && !cell.amounts.cost.is_zero(),
         ),
         of(
             "usage-not-explained",
-            "lines of the bill with more bytes than the known queries: the rest is unattributed",
-            |cell| cell.unattributed,
-            &|cell| cell.query_count > 0 && cell.has_usage && !cell.unattributed.is_zero(),
+            "lines of the bill with more bytes than the known queries: the rest is unallocated",
+            |cell| cell.unallocated,
+            &|cell| cell.query_count > 0 && cell.has_usage && !cell.unallocated.is_zero(),
         ),
         of(
             "known-above-usage",

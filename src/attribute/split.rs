@@ -5,7 +5,7 @@
 //! the nearest cell: Region and work group, Region, work group, account alone.
 //! Queries share a cell by billed bytes, out of the bytes the bill gives for it;
 //! where it gives none, by estimated cost out of the cell's cost. What is left is
-//! unattributed (design 4).
+//! unallocated (design 4).
 
 use super::frame::{
     Codes, read_all_codes, read_days, read_known_sums, read_units, sums_with_known, units_column,
@@ -89,7 +89,7 @@ struct Queries {
     work_group: Vec<u32>,
     source: Vec<u32>,
     user: Vec<u32>,
-    /// 0 attributed to Quick, 1 other.
+    /// 0 of Quick, 1 other.
     share: Vec<u32>,
     unknown: Vec<u32>,
     scanned: Vec<Option<u64>>,
@@ -100,7 +100,7 @@ struct Queries {
 /// Splits the bill among the queries of the chains.
 ///
 /// `bill` holds only lines inside the window. Every query that Athena took takes
-/// part: those of Quick's role chains as attributed, all others as other.
+/// part: those of Quick's role chains as Quick's, all others as other.
 ///
 /// # Errors
 ///
@@ -565,7 +565,7 @@ fn read_charges(
             share: if kind.is_other {
                 Share::Other
             } else {
-                Share::Attributed
+                Share::Quick
             },
             currency: text(kind.currency).unwrap_or_default(),
             figures: Figures {
@@ -601,7 +601,7 @@ fn remainders<'a>(
             work_group: cell.key.work_group.clone(),
             data_source_arn: None,
             quick_user: None,
-            share: Share::Unattributed,
+            share: Share::Unallocated,
             currency: cell.key.currency.clone(),
             figures: Figures {
                 bytes_scanned: Some(0),
@@ -662,7 +662,7 @@ fn outcomes<'a>(cells: &'a [Cell<'a>], split: &Split, scale: u32) -> Vec<CellOut
             usage_bytes: cell.usage_bytes.unwrap_or_default(),
             query_count: known.queries,
             known_bytes: known.bytes,
-            unattributed: amount(*rest, scale).unwrap_or_default(),
+            unallocated: amount(*rest, scale).unwrap_or_default(),
         })
         .collect()
 }

@@ -1,5 +1,5 @@
-//! Who caused which part of the bill: attributed to Quick chains + other known
-//! queries + unattributed = billed, to the last digit (design 4).
+//! The parts of the bill by who caused them: Quick's role chains + other known
+//! queries + unallocated = billed, to the last digit (design 4).
 
 use super::bill::{BillPeriod, BilledFor, ChargeCategory};
 use super::ids::{AccountId, DataSourceArn, Region};
@@ -23,11 +23,11 @@ use rust_decimal::Decimal;
 #[strum(serialize_all = "kebab-case")]
 pub enum Share {
     /// Queries of Quick's role chains.
-    Attributed,
+    Quick,
     /// Queries of others that the logs know.
     Other,
     /// What no known query explains.
-    Unattributed,
+    Unallocated,
 }
 
 impl Share {
@@ -138,7 +138,7 @@ pub const UNKNOWN: &str = "(unknown)";
 /// What stands in a group for what a query does not have.
 pub const NONE: &str = "(none)";
 /// What stands in a group for the part of the bill that no query explains.
-pub const UNATTRIBUTED: &str = "(unattributed)";
+pub const UNALLOCATED: &str = "(unallocated)";
 
 /// One row of a chargeback table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,18 +159,18 @@ pub struct ChargebackRow {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Billed {
     /// Queries of Quick's role chains.
-    pub attributed: Decimal,
+    pub quick: Decimal,
     /// Other known queries.
     pub other: Decimal,
     /// What no known query explains.
-    pub unattributed: Decimal,
+    pub unallocated: Decimal,
 }
 
 impl Billed {
     /// The bill: the sum of the three.
     #[must_use]
     pub fn total(&self) -> Decimal {
-        self.attributed + self.other + self.unattributed
+        self.quick + self.other + self.unallocated
     }
 }
 

@@ -232,13 +232,13 @@ pub(super) fn figures(chargeback: &Chargeback) -> Vec<Figure> {
         format!("{}{estimated}{partly}", cost(row, Billed::total))
     }));
     columns.push(column("Quick", "Quick", 0, &|row| {
-        cost(row, |billed| billed.attributed)
+        cost(row, |billed| billed.quick)
     }));
     columns.push(column("Other", "Other", 0, &|row| {
         cost(row, |billed| billed.other)
     }));
-    columns.push(column("Unattributed", "Unattr.", 0, &|row| {
-        cost(row, |billed| billed.unattributed)
+    columns.push(column("Unallocated", "Unalloc.", 0, &|row| {
+        cost(row, |billed| billed.unallocated)
     }));
     columns
 }
@@ -539,11 +539,11 @@ fn reconciliation(
         )?;
         line!(
             writer,
-            "  billed {} = Quick {} + other known queries {} + unattributed {}",
+            "  billed {} = Quick {} + other known queries {} + unallocated {}",
             show(billed.total()),
-            show(billed.attributed),
+            show(billed.quick),
             show(billed.other),
-            show(billed.unattributed)
+            show(billed.unallocated)
         )?;
     }
     if let (Some(covered), Some(difference)) = (covered, block.difference_usd()) {

@@ -57,9 +57,9 @@ fn figures(rows: &[ChargebackRow]) -> Table {
         .integer("bytes_billed", |row| row.figures.bytes_billed)
         .decimal("estimated_cost_usd", |row| row.figures.estimated_cost_usd)
         .decimal("billed_cost", |row| Some(row.billed?.total()))
-        .decimal("attributed_cost", |row| Some(row.billed?.attributed))
+        .decimal("quick_cost", |row| Some(row.billed?.quick))
         .decimal("other_cost", |row| Some(row.billed?.other))
-        .decimal("unattributed_cost", |row| Some(row.billed?.unattributed))
+        .decimal("unallocated_cost", |row| Some(row.billed?.unallocated))
         .integer("estimated_days", |row| Some(row.estimated_days))
         .integer("queries_without_statistics", |row| {
             Some(row.figures.queries_without_statistics)
@@ -96,8 +96,8 @@ pub fn about(audit: &Audit, heading: &str) -> Table {
         );
         lines.push(("query statistics for", text));
     }
-    let amounts = "billed cost = attributed (Quick's role chains) + other (known queries of \
-                   others) + unattributed (what no known query explains)";
+    let amounts = "billed cost = Quick's role chains + other (known queries of \
+                   others) + unallocated (what no known query explains)";
     lines.push(("amounts", amounts.to_owned()));
     Columns::new("about", &lines)
         .text("item", |line| Some(Text::from(line.0)))
@@ -148,13 +148,9 @@ pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
         };
         let cost = |of: fn(&Billed) -> Decimal| block.billed.as_ref().map(of);
         line("billed", None, cost(Billed::total));
-        line(
-            "attributed to Quick chains",
-            None,
-            cost(|billed| billed.attributed),
-        );
+        line("Quick's role chains", None, cost(|billed| billed.quick));
         line("other known queries", None, cost(|billed| billed.other));
-        line("unattributed", None, cost(|billed| billed.unattributed));
+        line("unallocated", None, cost(|billed| billed.unallocated));
         line(
             "estimated at list price (USD)",
             None,

@@ -18,9 +18,9 @@ const QUANTITY_SCALE: u32 = 15;
 
 fn description(share: Share) -> &'static str {
     match share {
-        Share::Attributed => "Athena queries of Amazon Quick role chains",
+        Share::Quick => "Athena queries of Amazon Quick role chains",
         Share::Other => "Athena queries of others",
-        Share::Unattributed => "Athena use that no known query explains",
+        Share::Unallocated => "Athena use that no known query explains",
     }
 }
 
@@ -45,7 +45,7 @@ fn list_cost(charge: &Charge) -> Option<Decimal> {
 /// Terabytes of the queries of a charge, as the bill counts them.
 fn terabytes(charge: &Charge, base: TerabyteBase) -> Option<Decimal> {
     let known = charge.figures.bytes_billed;
-    let bytes = known.filter(|_| charge.share != Share::Unattributed)?;
+    let bytes = known.filter(|_| charge.share != Share::Unallocated)?;
     let terabytes = Decimal::from(bytes) / Decimal::from(base.bytes_per_terabyte());
     Some(terabytes.round_dp(QUANTITY_SCALE).normalize())
 }

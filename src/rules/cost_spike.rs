@@ -69,7 +69,7 @@ type Costs = BTreeMap<SeriesKey, BTreeMap<UtcDay, (Decimal, bool)>>;
 /// Quick's chains caused.
 fn scopes(charge: &Charge) -> Vec<Scope> {
     let mut scopes = vec![Scope::Consumer];
-    if charge.share == Share::Attributed {
+    if charge.share == Share::Quick {
         scopes.extend(charge.work_group.clone().map(Scope::WorkGroup));
         scopes.extend(charge.data_source_arn.clone().map(Scope::DataSource));
         scopes.extend(charge.quick_user.clone().map(Scope::User));

@@ -77,7 +77,7 @@ struct ByHand {
     queries: u64,
     without_statistics: u64,
     megabytes: i128,
-    attributed: i128,
+    quick: i128,
     other: i128,
     billed: i128,
 }
@@ -121,7 +121,7 @@ fn by_hand() -> BTreeMap<String, ByHand> {
             let is_billed = !is_later && UNITS.iter().any(|(known, _)| *known == account);
             let units_of_cost = if is_billed { megabytes * 50_000 } else { 0 };
             if chain["path"] == "quick-role-chain" {
-                by_hand.attributed += units_of_cost;
+                by_hand.quick += units_of_cost;
             } else {
                 by_hand.other += units_of_cost;
             }
@@ -164,14 +164,10 @@ fn the_sample_is_charged_as_arithmetic_by_hand_says() {
             continue;
         }
         assert_eq!(ten_places(&row["billed_cost_usd"]), wanted.billed, "{name}");
-        assert_eq!(
-            ten_places(&row["attributed_cost_usd"]),
-            wanted.attributed,
-            "{name}"
-        );
+        assert_eq!(ten_places(&row["quick_cost_usd"]), wanted.quick, "{name}");
         assert_eq!(ten_places(&row["other_cost_usd"]), wanted.other, "{name}");
-        let rest = wanted.billed - wanted.attributed - wanted.other;
-        assert_eq!(ten_places(&row["unattributed_cost_usd"]), rest, "{name}");
+        let rest = wanted.billed - wanted.quick - wanted.other;
+        assert_eq!(ten_places(&row["unallocated_cost_usd"]), rest, "{name}");
         assert!(rest > 0, "{name}: queries without statistics leave a rest");
     }
     assert!(by_hand.values().any(|unit| unit.other > 0));
@@ -222,11 +218,7 @@ fn every_grouping_adds_up_to_the_same_bill() {
     ] {
         let table = json(folder, &["--by", by]);
         assert_eq!(table["total"], total, "{by}");
-        for member in [
-            "billed_cost_usd",
-            "attributed_cost_usd",
-            "unattributed_cost_usd",
-        ] {
+        for member in ["billed_cost_usd", "quick_cost_usd", "unallocated_cost_usd"] {
             let rows = table["rows"].as_array().unwrap().iter();
             let sum: i128 = rows
                 .filter(|row| !row[member].is_null())

@@ -212,7 +212,7 @@ fn check(bill: &Bill, chains: &[Chain], attribution: &Attribution) -> Result<(),
     let rest: Decimal = attribution
         .charges
         .iter()
-        .filter(|charge| charge.share == Share::Unattributed)
+        .filter(|charge| charge.share == Share::Unallocated)
         .filter_map(|charge| charge.billed_cost)
         .sum();
     prop_assert_eq!(of_queries + rest, billed);
@@ -319,24 +319,24 @@ fn split(asked: &[Asked], lines: &[Billed]) -> BTreeMap<Share, String> {
 }
 
 #[test]
-fn usage_is_the_denominator_and_the_rest_stays_unattributed() {
+fn usage_is_the_denominator_and_the_rest_stays_unallocated() {
     let asked = [
         query(0, 200_000_000_000, true),
         query(0, 100_000_000_000, false),
     ];
     // 0.5 TB for 2.50: 0.2 TB is Quick's, 0.1 TB another's, 0.2 TB nobody's.
     let shares = split(&asked, &[line("2.50", Some("0.5"))]);
-    assert_eq!(shares[&Share::Attributed], "1");
+    assert_eq!(shares[&Share::Quick], "1");
     assert_eq!(shares[&Share::Other], "0.5");
-    assert_eq!(shares[&Share::Unattributed], "1");
+    assert_eq!(shares[&Share::Unallocated], "1");
     // A bill with less than the queries scanned is split among them whole.
     let shares = split(&asked, &[line("0.30", Some("0.1"))]);
-    assert_eq!(shares[&Share::Attributed], "0.2");
+    assert_eq!(shares[&Share::Quick], "0.2");
     assert_eq!(shares[&Share::Other], "0.1");
-    assert_eq!(shares.get(&Share::Unattributed), None);
+    assert_eq!(shares.get(&Share::Unallocated), None);
     // A credit is shared like a cost.
     let shares = split(&asked, &[line("-2.50", Some("0.5"))]);
-    assert_eq!(shares[&Share::Attributed], "-1");
+    assert_eq!(shares[&Share::Quick], "-1");
 }
 
 #[test]
@@ -344,12 +344,12 @@ fn without_usage_the_list_price_tells_and_no_more_than_it_says() {
     let asked = [query(0, 200_000_000_000, true)];
     // 0.2 TB is 1.00 at list price; of 1.60, the rest is nobody's.
     let shares = split(&asked, &[line("1.60", None)]);
-    assert_eq!(shares[&Share::Attributed], "1");
-    assert_eq!(shares[&Share::Unattributed], "0.6");
+    assert_eq!(shares[&Share::Quick], "1");
+    assert_eq!(shares[&Share::Unallocated], "0.6");
     // Nothing can be said of a correction without usage.
     let shares = split(&asked, &[line("-1.60", None)]);
-    assert_eq!(shares[&Share::Attributed], "0");
-    assert_eq!(shares[&Share::Unattributed], "-1.6");
+    assert_eq!(shares[&Share::Quick], "0");
+    assert_eq!(shares[&Share::Unallocated], "-1.6");
 }
 
 #[test]
@@ -927,16 +927,16 @@ fn a_discount_without_a_work_group_lowers_those_of_its_account() {
         ..line("2.50", Some("0.5"))
     };
     let shares = split(&asked, &[used, line("-0.50", None)]);
-    assert_eq!(shares[&Share::Attributed], "0.8");
-    assert_eq!(shares[&Share::Unattributed], "1.2");
+    assert_eq!(shares[&Share::Quick], "0.8");
+    assert_eq!(shares[&Share::Unallocated], "1.2");
     let monthly = Billed {
         is_monthly: true,
         region: None,
         ..line("-0.50", None)
     };
     let shares = split(&asked, &[line("2.50", Some("0.5")), monthly]);
-    assert_eq!(shares[&Share::Attributed], "0.8");
-    assert_eq!(shares[&Share::Unattributed], "1.2");
+    assert_eq!(shares[&Share::Quick], "0.8");
+    assert_eq!(shares[&Share::Unallocated], "1.2");
 }
 
 // ---- hostile bytes ----

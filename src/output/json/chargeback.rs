@@ -51,27 +51,27 @@ struct RowV1<'a> {
     bytes_billed: Option<u64>,
     estimated_cost_usd: Option<String>,
     billed_cost_usd: Option<String>,
-    attributed_cost_usd: Option<String>,
+    quick_cost_usd: Option<String>,
     other_cost_usd: Option<String>,
-    unattributed_cost_usd: Option<String>,
+    unallocated_cost_usd: Option<String>,
     estimated_days: u64,
     queries_without_statistics: u64,
     queries_without_bill: u64,
     billed_cost: Option<String>,
-    attributed_cost: Option<String>,
+    quick_cost: Option<String>,
     other_cost: Option<String>,
-    unattributed_cost: Option<String>,
+    unallocated_cost: Option<String>,
 }
 
 impl<'a> RowV1<'a> {
     fn of(row: &'a ChargebackRow, by: &[Dimension]) -> Self {
         let cost = |of: fn(&Billed) -> Decimal| row.billed.as_ref().map(of).map(exact);
         let in_usd = |cost: Option<String>| cost.filter(|_| &*row.currency == USD);
-        let [billed, attributed, other, unattributed] = [
+        let [billed, quick, other, unallocated] = [
             cost(Billed::total),
-            cost(|billed| billed.attributed),
+            cost(|billed| billed.quick),
             cost(|billed| billed.other),
-            cost(|billed| billed.unattributed),
+            cost(|billed| billed.unallocated),
         ];
         Self {
             schema: ROW_SCHEMA,
@@ -85,16 +85,16 @@ impl<'a> RowV1<'a> {
             bytes_billed: row.figures.bytes_billed,
             estimated_cost_usd: row.figures.estimated_cost_usd.map(exact),
             billed_cost_usd: in_usd(billed.clone()),
-            attributed_cost_usd: in_usd(attributed.clone()),
+            quick_cost_usd: in_usd(quick.clone()),
             other_cost_usd: in_usd(other.clone()),
-            unattributed_cost_usd: in_usd(unattributed.clone()),
+            unallocated_cost_usd: in_usd(unallocated.clone()),
             estimated_days: row.estimated_days,
             queries_without_statistics: row.figures.queries_without_statistics,
             queries_without_bill: row.figures.queries_without_bill,
             billed_cost: billed,
-            attributed_cost: attributed,
+            quick_cost: quick,
             other_cost: other,
-            unattributed_cost: unattributed,
+            unallocated_cost: unallocated,
         }
     }
 }
@@ -128,9 +128,9 @@ impl<'a> BesideV1<'a> {
 struct ReconciliationV1<'a> {
     currency: &'a Text,
     billed_cost: Option<String>,
-    attributed_cost: Option<String>,
+    quick_cost: Option<String>,
     other_cost: Option<String>,
-    unattributed_cost: Option<String>,
+    unallocated_cost: Option<String>,
     estimated_cost_usd: Option<String>,
     estimated_without_bill_usd: Option<String>,
     difference_usd: Option<String>,
@@ -161,9 +161,9 @@ impl<'a> ReconciliationV1<'a> {
         Self {
             currency: &block.currency,
             billed_cost: cost(Billed::total),
-            attributed_cost: cost(|billed| billed.attributed),
+            quick_cost: cost(|billed| billed.quick),
             other_cost: cost(|billed| billed.other),
-            unattributed_cost: cost(|billed| billed.unattributed),
+            unallocated_cost: cost(|billed| billed.unallocated),
             estimated_cost_usd: block.estimated_cost_usd.map(exact),
             estimated_without_bill_usd: block.estimated_without_bill_usd.map(exact),
             difference_usd: block.difference_usd().map(exact),

@@ -312,7 +312,7 @@ fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         writer,
-        "- Quick: its role chains. Other: other queries that the logs know. Unattributed: what no known query explains.\n"
+        "- Quick: its role chains. Other: other queries that the logs know. Unallocated: what no known query explains.\n"
     )
 }
 

@@ -74,7 +74,7 @@ fn did(night: &Night<'_>) -> String {
         if let Some(billed) = total.billed {
             let currency = safe(&total.currency);
             let total = amount(Some(billed.total()));
-            let own = amount(Some(billed.attributed));
+            let own = amount(Some(billed.quick));
             let _ = write!(text, "; bill {total} {currency}, Quick's part {own}");
         }
     }

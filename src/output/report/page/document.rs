@@ -95,10 +95,7 @@ fn tiles(night: &Night<'_>) -> Vec<Tile> {
         && let Some(billed) = total.billed
         && &*total.currency == "USD"
     {
-        tiles.push(tile(
-            "USD billed for Quick",
-            amount(Some(billed.attributed)),
-        ));
+        tiles.push(tile("USD billed for Quick", amount(Some(billed.quick))));
         tiles.push(tile(
             "USD billed for all Athena",
             amount(Some(billed.total())),

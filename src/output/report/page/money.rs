@@ -251,7 +251,7 @@ fn reconcile(blocks: &[Reconciliation]) -> Table {
         line("Billed", cost(Billed::total), currency);
         line(
             "of that, Quick's role chains",
-            cost(|billed| billed.attributed),
+            cost(|billed| billed.quick),
             currency,
         );
         line(
@@ -261,7 +261,7 @@ fn reconcile(blocks: &[Reconciliation]) -> Table {
         );
         line(
             "what no known query explains",
-            cost(|billed| billed.unattributed),
+            cost(|billed| billed.unallocated),
             currency,
         );
         line("Estimated at list price", block.estimated_cost_usd, "USD");
