@@ -1,4 +1,4 @@
-//! `doctor`: what can be seen, what cannot, and what mends it.
+//! `doctor`: what can be seen, what cannot, and what to do about it.
 
 use super::context::RunContext;
 use super::failure::Failure;
@@ -22,7 +22,7 @@ const SILENCE_SECONDS: u64 = 86_400;
 
 /// How a check went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
+pub enum Status {
     /// All is well.
     Good,
     /// Something is amiss.
@@ -31,7 +31,7 @@ pub enum Health {
     Skipped,
 }
 
-impl Health {
+impl Status {
     /// Returns the word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -43,48 +43,48 @@ impl Health {
     }
 }
 
-/// One line: of what, what was checked, how it went, what mends it.
+/// One line: of what, what was checked, how it went, what to do about it.
 #[derive(Debug)]
 pub struct Line {
     /// An account, with its name; or what else was looked at.
-    pub of: String,
+    pub resource: String,
     /// What was checked.
     pub check: &'static str,
     /// How it went.
-    pub health: Health,
+    pub status: Status,
     /// What was found.
     pub detail: String,
     /// A command, or a permission.
-    pub mend: Option<String>,
+    pub next_step: Option<String>,
 }
 
 impl Line {
-    pub(super) fn good(of: &str, check: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(of, check, Health::Good, detail.into())
+    pub(super) fn good(resource: &str, check: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(resource, check, Status::Good, detail.into())
     }
 
-    pub(super) fn skipped(of: &str, check: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(of, check, Health::Skipped, detail.into())
+    pub(super) fn skipped(resource: &str, check: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(resource, check, Status::Skipped, detail.into())
     }
 
     pub(super) fn failed(
-        of: &str,
+        resource: &str,
         check: &'static str,
         detail: impl Into<String>,
-        mend: impl Into<String>,
+        next_step: impl Into<String>,
     ) -> Self {
-        let mut line = Self::new(of, check, Health::Failed, detail.into());
-        line.mend = Some(mend.into());
+        let mut line = Self::new(resource, check, Status::Failed, detail.into());
+        line.next_step = Some(next_step.into());
         line
     }
 
-    fn new(of: &str, check: &'static str, health: Health, detail: String) -> Self {
+    fn new(resource: &str, check: &'static str, status: Status, detail: String) -> Self {
         Self {
-            of: of.to_owned(),
+            resource: resource.to_owned(),
             check,
-            health,
+            status,
             detail,
-            mend: None,
+            next_step: None,
         }
     }
 }
@@ -110,9 +110,9 @@ pub fn look(context: &RunContext, window: &TimeWindow) -> Result<Vec<Line>, Fail
 fn configuration(settings: &Settings, lines: &mut Vec<Line>) {
     let topology = &settings.topology;
     if topology.hub_account_id.is_none() {
-        let mend = "run `qs-audit init`, which writes what the logs show";
+        let next_step = "run `qs-audit init`, which writes what the logs show";
         let detail = "no [hub] and no [[consumers]] are declared";
-        lines.push(Line::failed("configuration", "topology", detail, mend));
+        lines.push(Line::failed("configuration", "topology", detail, next_step));
         return;
     }
     let roles = topology.run_as_roles.len() as u64;
@@ -143,8 +143,8 @@ fn logs(
     let locations = match sources::locations(context) {
         Ok(locations) => locations,
         Err(failure) => {
-            let mend = "add [[logs]] to qs-audit.toml, or give --logs";
-            lines.push(Line::failed("logs", "list", &*failure.message, mend));
+            let next_step = "add [[logs]] to qs-audit.toml, or give --logs";
+            lines.push(Line::failed("logs", "list", &*failure.message, next_step));
             return Ok(seen);
         }
     };
@@ -239,8 +239,13 @@ fn of_location(
             let detail = examples
                 .first()
                 .map(|one| format!("{}: {}", one.object, one.detail));
-            let mend = "allow s3:GetObject, and kms:Decrypt on the key where it is encrypted";
-            lines.push(Line::failed(name, "read", detail.unwrap_or_default(), mend));
+            let next_step = "allow s3:GetObject, and kms:Decrypt on the key where it is encrypted";
+            lines.push(Line::failed(
+                name,
+                "read",
+                detail.unwrap_or_default(),
+                next_step,
+            ));
         }
     }
     Ok(())
@@ -265,9 +270,9 @@ fn accounts(settings: &Settings, seen: &BTreeMap<String, Seen>) -> Vec<(AccountI
 }
 
 fn of_account(account: &str, label: &str, seen: &BTreeMap<String, Seen>, now: UtcSecond) -> Line {
-    let mend = "see that its trail is on and writes to a place that [[logs]] names";
+    let next_step = "see that its trail is on and writes to a place that [[logs]] names";
     let Some(seen) = seen.get(account) else {
-        return Line::failed(label, "events", "no logs of the last days", mend);
+        return Line::failed(label, "events", "no logs of the last days", next_step);
     };
     if seen.is_looked_up && seen.objects == 0 {
         return Line::skipped(label, "events", "looked up by event name when it is read");
@@ -277,12 +282,12 @@ fn of_account(account: &str, label: &str, seen: &BTreeMap<String, Seen>, now: Ut
             "{}, and no event in the last one",
             plural(seen.objects, "object")
         );
-        return Line::failed(label, "events", detail, mend);
+        return Line::failed(label, "events", detail, next_step);
     };
     let ago = last.distance(now);
     let detail = format!("the last event is of {last}, {} ago", duration(ago));
     if last < now && SILENCE_SECONDS < ago {
-        return Line::failed(label, "events", detail, mend);
+        return Line::failed(label, "events", detail, next_step);
     }
     Line::good(label, "events", detail)
 }
@@ -298,8 +303,8 @@ fn store(context: &RunContext, lines: &mut Vec<Line>) -> Result<(), Failure> {
         Ok(opened) => opened,
         Err(error) => {
             let failure = Failure::from(error);
-            let mend = failure.hint.unwrap_or_default();
-            lines.push(Line::failed("store", "store", failure.message, mend));
+            let next_step = failure.hint.unwrap_or_default();
+            lines.push(Line::failed("store", "store", failure.message, next_step));
             return Ok(());
         }
     };
@@ -381,16 +386,17 @@ mod remote {
         let roles = settings.audit_roles(BTreeSet::new());
         for (account, label) in accounts {
             let Some(role) = roles.of(account) else {
-                let mend = "declare it under [[consumers]]; `qs-audit init` writes the accounts found in the logs";
+                let next_step = "declare it under [[consumers]]; `qs-audit init` writes the accounts found in the logs";
                 let detail = "not declared, so doctor assumes no role there (collect does where AWS Organizations \
                               lists the account)";
-                lines.push(Line::failed(label, "access", detail, mend));
+                lines.push(Line::failed(label, "access", detail, next_step));
                 continue;
             };
             if !role.is_of(account, &own) {
-                let mend = "name its role: [aws] audit_role_arn, or audit_role_arn of the consumer";
+                let next_step =
+                    "name its role: [aws] audit_role_arn, or audit_role_arn of the consumer";
                 let detail = format!("nobody may ask about it: the credentials are of {own}");
-                lines.push(Line::failed(label, "access", detail, mend));
+                lines.push(Line::failed(label, "access", detail, next_step));
                 continue;
             }
             let access = access(&role, region.as_deref());
@@ -420,12 +426,12 @@ mod remote {
     }
 
     fn refused(label: &str, check: &'static str, error: AwsError) -> Line {
-        let mend = match (error.kind, error.message.rsplit_once("; allow ")) {
+        let next_step = match (error.kind, error.message.rsplit_once("; allow ")) {
             (Trouble::Denied, Some((_, action))) => format!("allow {action} to the role that asks"),
             (Trouble::Absent, _) => "see that the name is right, and that it is there".to_owned(),
             _ => "see that the role can be assumed, and that AWS can be reached".to_owned(),
         };
-        Line::failed(label, check, error.message, mend)
+        Line::failed(label, check, error.message, next_step)
     }
 
     fn of_trails(label: &str, trails: &[Trail], now: UtcSecond, lines: &mut Vec<Line>) {
@@ -437,10 +443,10 @@ mod remote {
             )
         });
         let Some(trail) = best else {
-            let mend = "aws cloudtrail create-trail --name qs-audit --s3-bucket-name BUCKET \
+            let next_step = "aws cloudtrail create-trail --name qs-audit --s3-bucket-name BUCKET \
                         --is-multi-region-trail --enable-log-file-validation && \
                         aws cloudtrail start-logging --name qs-audit";
-            lines.push(Line::failed(label, "trail", "no trail logs it", mend));
+            lines.push(Line::failed(label, "trail", "no trail logs it", next_step));
             return;
         };
         let name = &trail.name;
@@ -448,15 +454,15 @@ mod remote {
             let action = refusal
                 .rsplit_once("; allow ")
                 .map_or("", |(_, action)| action);
-            let mend = format!("allow {action} to the role that asks");
-            lines.push(Line::failed(label, "trail", refusal, mend));
+            let next_step = format!("allow {action} to the role that asks");
+            lines.push(Line::failed(label, "trail", refusal, next_step));
         }
-        let mut check = |is_well: bool, good: &str, bad: &str, mend: &str| {
+        let mut check = |is_well: bool, good: &str, bad: &str, next_step: &str| {
             lines.push(if is_well {
                 Line::good(label, "trail", format!("{name} {good}"))
             } else {
-                let mend = format!("aws cloudtrail {mend}");
-                Line::failed(label, "trail", format!("{name} {bad}"), mend)
+                let next_step = format!("aws cloudtrail {next_step}");
+                Line::failed(label, "trail", format!("{name} {bad}"), next_step)
             });
         };
         if let Some(is_on) = trail.is_logging {
@@ -503,12 +509,12 @@ mod remote {
     fn delivery(label: &str, trail: &Trail, now: UtcSecond, lines: &mut Vec<Line>) {
         let name = &trail.name;
         if let Some(said) = &trail.delivery_error {
-            let mend = format!("let CloudTrail write to {}", trail.bucket);
+            let next_step = format!("let CloudTrail write to {}", trail.bucket);
             lines.push(Line::failed(
                 label,
                 "trail",
                 format!("{name} cannot deliver: {said}"),
-                mend,
+                next_step,
             ));
         }
         if let Some(last) = trail.last_delivery_at
@@ -516,8 +522,9 @@ mod remote {
             && SILENCE_SECONDS < last.distance(now)
         {
             let detail = format!("{name} last delivered {} ago", duration(last.distance(now)));
-            let mend = format!("see what `aws cloudtrail get-trail-status --name {name}` says");
-            lines.push(Line::failed(label, "trail", detail, mend));
+            let next_step =
+                format!("see what `aws cloudtrail get-trail-status --name {name}` says");
+            lines.push(Line::failed(label, "trail", detail, next_step));
         }
     }
 

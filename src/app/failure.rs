@@ -162,7 +162,7 @@ impl From<StoreError> for Failure {
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 failure.hint("make room and run it again: what was kept so far counts")
             }
-            _ => failure.hint("what was kept so far counts; run it again once this is mended"),
+            _ => failure.hint("what was kept so far counts; run it again once this is fixed"),
         }
     }
 }

@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
 
-/// Kinds of trouble, by what mends them.
+/// Kinds of trouble, by what fixes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// There are no credentials, or they have expired.
@@ -32,7 +32,7 @@ pub enum Trouble {
 pub struct AwsError {
     /// What kind of trouble it is.
     pub kind: Trouble,
-    /// What happened, to what, and what mends it.
+    /// What happened, to what, and what fixes it.
     pub message: String,
     /// Where the bucket is, if S3 says that it is elsewhere.
     pub region: Option<String>,
@@ -161,12 +161,12 @@ impl AwsError {
             // The last place that is asked is the metadata of an EC2 instance.
             let is_nowhere = matches!(credentials, CredentialsError::CredentialsNotLoaded(_))
                 || why.contains("IMDS");
-            let (what, mend) = if is_nowhere {
+            let (what, next_step) = if is_nowhere {
                 ("there are no AWS credentials", GET)
             } else {
                 ("the AWS credentials cannot be used", RENEW)
             };
-            return Self::new(Trouble::Credentials, format!("{what} ({why}); {mend}"));
+            return Self::new(Trouble::Credentials, format!("{what} ({why}); {next_step}"));
         }
         let (kind, what) = match error {
             SdkError::TimeoutError(_) => (Trouble::Unreachable, "no answer in time"),
@@ -188,12 +188,15 @@ impl AwsError {
             Trouble::Throttled => Trouble::Throttled,
             _ => Trouble::Denied,
         };
-        let mend = match kind {
+        let next_step = match kind {
             Trouble::Credentials => RENEW,
             Trouble::Throttled => "try again later",
             _ => "allow sts:AssumeRole",
         };
-        Self::new(kind, format!("the role cannot be assumed ({said}); {mend}"))
+        Self::new(
+            kind,
+            format!("the role cannot be assumed ({said}); {next_step}"),
+        )
     }
 
     pub(super) fn new(kind: Trouble, message: String) -> Self {

@@ -135,7 +135,7 @@ pub(super) enum Command {
         qs-audit init --logs AWSLogs\n  \
         qs-audit init --logs s3://amzn-s3-demo-bucket --ask-aws -o qs-audit.toml")]
     Init(InitArgs),
-    /// Say what can be seen, what cannot, and what mends it.
+    /// Say what can be seen, what cannot, and what fixes it.
     ///
     /// For each declared account: whether its logs can be listed and read, when its
     /// last event was, whether its trail is on, complete and digested, and whether

@@ -7,7 +7,7 @@ use super::formats::RecordFormat;
 use super::moments::{self, DefaultWindow};
 use super::session::start;
 use super::terminal::{check_output, page, say_incomplete, write_out};
-use crate::app::doctor::{Health, LOOK_BACK_SECONDS, Line, look};
+use crate::app::doctor::{LOOK_BACK_SECONDS, Line, Status, look};
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;
 use crate::model::table::{Columns, Table};
@@ -35,7 +35,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     let window = moments::window(asked, context.now, DefaultWindow::Last(LOOK_BACK_SECONDS))?;
     let lines = look(&context, &window)?;
     print(asked, format, &lines, context.now.day())?;
-    let failed = lines.iter().filter(|line| line.health == Health::Failed);
+    let failed = lines.iter().filter(|line| line.status == Status::Failed);
     let failed = failed.count() as u64;
     Ok(if failed > 0 && asked.strict {
         say_incomplete([format!("{} failed", plural(failed, "check"))]);
@@ -58,51 +58,53 @@ fn print(asked: &Asked, format: RecordFormat, lines: &[Line], today: Date) -> Re
 
 fn table(lines: &[Line]) -> Table {
     Columns::new("doctor", lines)
-        .text("of", |line| Some(Text::from(line.of.as_str())))
+        .text("resource", |line| Some(Text::from(line.resource.as_str())))
         .word("check", |line| Some(line.check))
-        .word("health", |line| Some(line.health.as_str()))
+        .word("status", |line| Some(line.status.as_str()))
         .text("detail", |line| Some(Text::from(line.detail.as_str())))
-        .text("mend", |line| line.mend.as_deref().map(Text::from))
+        .text("next_step", |line| {
+            line.next_step.as_deref().map(Text::from)
+        })
         .table()
 }
 
-/// One line for each check, below what it is of; what mends it in a line of its own.
+/// One line for each check, below what it is of; what to do about it in a line of its own.
 fn text(lines: &[Line], page: Page, out: &mut dyn Write) -> io::Result<()> {
     let (good, bad, plain) = if page.color {
         ("\x1b[32m", "\x1b[31m", "\x1b[0m")
     } else {
         ("", "", "")
     };
-    let mut of = "";
+    let mut resource = "";
     for line in lines {
-        if line.of != of {
-            of = &line.of;
-            line!(out, "{}", safe(of))?;
+        if line.resource != resource {
+            resource = &line.resource;
+            line!(out, "{}", safe(resource))?;
         }
-        let color = match line.health {
-            Health::Good => good,
-            Health::Failed => bad,
-            Health::Skipped => "",
+        let color = match line.status {
+            Status::Good => good,
+            Status::Failed => bad,
+            Status::Skipped => "",
         };
         let reset = if color.is_empty() { "" } else { plain };
-        let health = line.health.as_str();
+        let status = line.status.as_str();
         prose(page, out, |out| {
             line!(
                 out,
-                "  {color}{health:<8}{reset}{:<12}{}",
+                "  {color}{status:<8}{reset}{:<12}{}",
                 line.check,
                 safe(&line.detail)
             )
         })?;
-        if let Some(mend) = &line.mend {
+        if let Some(next_step) = &line.next_step {
             prose(page, out, |out| {
-                line!(out, "          mend: {}", safe(mend))
+                line!(out, "          next step: {}", safe(next_step))
             })?;
         }
     }
     let failed = lines
         .iter()
-        .filter(|line| line.health == Health::Failed)
+        .filter(|line| line.status == Status::Failed)
         .count() as u64;
     if failed == 0 {
         line!(out, "all is well")

@@ -48,7 +48,7 @@ impl HeaderSpans {
     }
 }
 
-/// A record that needs no parse unless its header makes it interesting.
+/// A record that needs no parse unless its header makes it inteskipped.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sound {
     pub(super) start: usize,

@@ -208,7 +208,7 @@ mod tests {
     fn a_document_is_read() {
         let document = format!(
             r#"{{"schema":"qs-audit/findings/v1","findings":[{FINDING}],"suppressed":[],
-            "rules":[{{"rule":"r","state":"ran"}},{{"rule":"s","state":"resting"}}]}}"#
+            "rules":[{{"rule":"r","state":"ran"}},{{"rule":"s","state":"skipped"}}]}}"#
         );
         let read = read_previous(document.as_bytes()).unwrap();
         assert!(read.findings.contains_key("f-1"));

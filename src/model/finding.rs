@@ -195,7 +195,7 @@ pub enum RuleState {
     /// It looked at everything it needs.
     Ran,
     /// It needs what is not there.
-    Resting(String),
+    Skipped(String),
     /// The configuration switched it off.
     Disabled,
     /// The command line asked for others only.
@@ -208,7 +208,7 @@ impl RuleState {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Ran => "ran",
-            Self::Resting(_) => "resting",
+            Self::Skipped(_) => "skipped",
             Self::Disabled => "disabled",
             Self::NotAsked => "not-asked",
         }

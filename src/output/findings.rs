@@ -326,11 +326,11 @@ fn of_previous(findings: &Findings) -> [Section; 2] {
 }
 
 fn of_rules(findings: &Findings, unread: u64) -> [Section; 2] {
-    let resting = findings
+    let skipped = findings
         .rules
         .iter()
         .filter_map(|report| match &report.state {
-            RuleState::Resting(why) => Some(format!("{}: {}", report.rule, safe(why))),
+            RuleState::Skipped(why) => Some(format!("{}: {}", report.rule, safe(why))),
             RuleState::Disabled => Some(format!("{}: disabled in the configuration", report.rule)),
             RuleState::Ran | RuleState::NotAsked => None,
         });
@@ -343,7 +343,7 @@ fn of_rules(findings: &Findings, unread: u64) -> [Section; 2] {
         notes.map(|note| format!("{}: {}", report.rule, safe(note)))
     });
     [
-        ("Rules that rest", resting.collect()),
+        ("Skipped rules", skipped.collect()),
         ("Not judged", unread.into_iter().chain(noted).collect()),
     ]
 }

@@ -56,7 +56,7 @@ impl Rule for BytesScannedSpike {
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         if !facts.given.has_statistics {
-            return found.rest("no query statistics were read: give --executions");
+            return found.skip("no query statistics were read: give --executions");
         }
         let series = tally(facts, QueryExecution::bytes_scanned);
         let spikes = spikes(facts, &series, &self.options, found);

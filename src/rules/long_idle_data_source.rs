@@ -82,7 +82,7 @@ impl Rule for LongIdleDataSource {
 
     fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let Some(end) = facts.end() else {
-            return found.rest("no logs were read");
+            return found.skip("no logs were read");
         };
         let since = end.plus(-self.idle_days.saturating_mul(86_400));
         let logged: BTreeSet<UtcDay> = facts
@@ -101,7 +101,7 @@ impl Rule for LongIdleDataSource {
             } else {
                 "give older logs"
             };
-            return found.rest(format!(
+            return found.skip(format!(
                 "{} of logs are needed and {days} were read: {advice}",
                 plural(self.idle_days.unsigned_abs(), "day")
             ));

@@ -151,7 +151,7 @@ pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> Checked {
         }
         let mut found = Found::new(meta, facts.vouching());
         match lacking(meta.needs, facts) {
-            Some(why) => found.rest(why),
+            Some(why) => found.skip(why),
             None => rule.check(facts, &mut found),
         }
         let of_rule = found.finish();

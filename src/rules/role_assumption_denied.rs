@@ -34,7 +34,7 @@ static META: RuleMeta = RuleMeta {
             meaning: "if they come within so many seconds",
         },
     ],
-    next_step: "see the attempts; mend Role B's trust policy or Role A's permission to assume it",
+    next_step: "see the attempts; fix Role B's trust policy or Role A's permission to assume it",
     command: "qs-audit show CHAIN",
 };
 

@@ -255,7 +255,7 @@ pub struct Found<'v> {
     meta: &'static RuleMeta,
     vouching: Option<&'v Vouching>,
     findings: Vec<Finding>,
-    resting: Option<String>,
+    skipped: Option<String>,
     notes: Vec<String>,
     undone: Vec<String>,
 }
@@ -292,7 +292,7 @@ impl<'v> Found<'v> {
             meta,
             vouching,
             findings: Vec::new(),
-            resting: None,
+            skipped: None,
             notes: Vec::new(),
             undone: Vec::new(),
         }
@@ -303,9 +303,9 @@ impl<'v> Found<'v> {
         self.undone.push(finding_id(self.meta.id, subject));
     }
 
-    /// Says that the rule rests, and why.
-    pub(super) fn rest(&mut self, why: impl Into<String>) {
-        self.resting = Some(why.into());
+    /// Records that the rule was skipped, and why.
+    pub(super) fn skip(&mut self, why: impl Into<String>) {
+        self.skipped = Some(why.into());
     }
 
     /// Says what could not be judged.
@@ -350,8 +350,8 @@ impl<'v> Found<'v> {
         let report = RuleReport {
             rule: self.meta.id,
             severity: self.meta.severity,
-            state: match self.resting {
-                Some(why) => RuleState::Resting(why),
+            state: match self.skipped {
+                Some(why) => RuleState::Skipped(why),
                 None => RuleState::Ran,
             },
             notes: self.notes,

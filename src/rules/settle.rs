@@ -109,7 +109,7 @@ fn fate(
     let report = rules.iter().find(|report| report.rule == known.rule);
     match report.map(|report| &report.state) {
         Some(RuleState::Ran) => {}
-        Some(RuleState::Resting(_)) => return open("its rule rests"),
+        Some(RuleState::Skipped(_)) => return open("its rule was skipped"),
         Some(RuleState::Disabled | RuleState::NotAsked) => return open("its rule was not asked"),
         None => return open("this version has no such rule"),
     }

@@ -41,7 +41,7 @@ impl Rule for UndeclaredDataSource {
             .iter()
             .all(|consumer| consumer.data_sources.is_none())
         {
-            return found.rest("no data sources are declared: add data_sources to [[consumers]]");
+            return found.skip("no data sources are declared: add data_sources to [[consumers]]");
         }
         let mut groups: BTreeMap<(AccountId, DataSourceArn), Group> = BTreeMap::new();
         for active in facts.reaching() {

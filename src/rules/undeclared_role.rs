@@ -86,7 +86,7 @@ impl Rule for UndeclaredRole {
                 .iter()
                 .any(|consumer| !consumer.roles.is_empty());
         if !declares && facts.given.inventory.is_none() {
-            return found.rest(
+            return found.skip(
                 "no roles are declared: add hub.run_as_roles and roles of [[consumers]], or give --data-sources",
             );
         }

@@ -43,7 +43,7 @@ impl Rule for UndeclaredWorkGroup {
             .iter()
             .any(|consumer| consumer.work_groups.is_some());
         if !is_any_declared && facts.given.inventory.is_none() {
-            return found.rest(
+            return found.skip(
                 "no work groups are declared: add work_groups to [[consumers]], or give --data-sources",
             );
         }

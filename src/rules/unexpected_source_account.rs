@@ -50,7 +50,7 @@ impl Rule for UnexpectedSourceAccount {
     fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
         let hubs = facts.hub_accounts();
         if hubs.is_empty() {
-            return found.rest(
+            return found.skip(
                 "the hub is not known: declare [hub] account_id, or read logs in which Quick assumes Role A",
             );
         }

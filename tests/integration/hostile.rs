@@ -349,7 +349,7 @@ impl Poison {
             notes,
         } in rules
         {
-            if let RuleState::Resting(why) = state {
+            if let RuleState::Skipped(why) = state {
                 self.string(why);
             }
             notes.push(self.text());

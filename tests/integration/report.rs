@@ -784,7 +784,7 @@ fn every_section_has_what_it_is_about() {
         .map(|one| one["code"].as_str().unwrap())
         .collect();
     assert!(
-        codes.contains("partial-chain") && codes.contains("rule-rests"),
+        codes.contains("partial-chain") && codes.contains("rule-skipped"),
         "{codes:?}"
     );
     // What is attributed to Quick in the chargeback is in the flow of bytes, too.

@@ -233,7 +233,7 @@ fn every_rule_is_quiet_on_its_other_fixtures() {
             assert_eq!(
                 report.state,
                 RuleState::Ran,
-                "{rule} {name} is quiet because it rests"
+                "{rule} {name} is quiet because it is skipped"
             );
         }
     }
@@ -400,7 +400,7 @@ fn every_rule_runs_and_is_quiet_where_nothing_is_wrong() {
         plain(&file.body).unwrap().into_owned()
     };
     let text = String::from_utf8(extra("qs-audit.toml")).unwrap();
-    // Declare the data sources as well, so that no rule rests.
+    // Declare the data sources as well, so that no rule is skipped.
     let mut inventory = Inventory::default();
     read_data_sources(
         "data-sources.json",
@@ -464,7 +464,7 @@ fn every_rule_runs_and_is_quiet_where_nothing_is_wrong() {
 }
 
 /// Without a word of configuration, hub, Role A and Role B are found, and what needs
-/// a declaration says that it rests.
+/// a declaration says that it is skipped.
 #[test]
 fn without_a_configuration_rules_run_or_say_why_they_rest() {
     let (generated, organisation) = calm();
@@ -478,15 +478,15 @@ fn without_a_configuration_rules_run_or_say_why_they_rest() {
     assert_eq!(audit.roles.consumer.len(), 5);
     let findings = audit.findings.unwrap();
     assert!(findings.findings.is_empty());
-    let resting: BTreeMap<&str, &str> = findings
+    let skipped: BTreeMap<&str, &str> = findings
         .rules
         .iter()
         .filter_map(|report| match &report.state {
-            RuleState::Resting(why) => Some((report.rule, why.as_str())),
+            RuleState::Skipped(why) => Some((report.rule, why.as_str())),
             _ => None,
         })
         .collect();
-    let ids: Vec<&str> = resting.keys().copied().collect();
+    let ids: Vec<&str> = skipped.keys().copied().collect();
     let wanted = [
         "bytes-scanned-spike",
         "cost-spike",
@@ -496,7 +496,7 @@ fn without_a_configuration_rules_run_or_say_why_they_rest() {
         "undeclared-work-group",
     ];
     assert_eq!(ids, wanted);
-    for why in resting.values() {
+    for why in skipped.values() {
         let says_what_to_do = ["--executions", "--costs", "[[consumers]]"];
         assert!(
             says_what_to_do.iter().any(|word| why.contains(word)),
@@ -648,13 +648,13 @@ fn without_role_a_and_role_b_nothing_is_called_well() {
     let audit = run(&plan, &Memory::new([("l.json", log(&[record]))]));
     let findings = audit.findings.unwrap();
     assert!(findings.findings.is_empty());
-    let rests = |rule: &str| {
+    let is_skipped = |rule: &str| {
         let report = findings
             .rules
             .iter()
             .find(|report| report.rule == rule)
             .unwrap();
-        matches!(&report.state, RuleState::Resting(why) if why.contains("known: declare"))
+        matches!(&report.state, RuleState::Skipped(why) if why.contains("known: declare"))
     };
     for rule in [
         "external-id-spoof",
@@ -662,7 +662,7 @@ fn without_role_a_and_role_b_nothing_is_called_well() {
         "off-scope-activity",
         "role-trust-changed",
     ] {
-        assert!(rests(rule), "{rule}");
+        assert!(is_skipped(rule), "{rule}");
     }
-    assert!(!rests("audit-trail-tampering"));
+    assert!(!is_skipped("audit-trail-tampering"));
 }

@@ -549,7 +549,7 @@ fn a_gap_stays_until_its_days_were_listed() {
         said.contains("444455556666/CloudTrail/: access denied"),
         "{said}"
     );
-    // Mended ten days later, the run goes back to where it began.
+    // Fixed ten days later, the run goes back to where it began.
     let (said, _) = run(&server.url(), "2026-11-16T12:00:00Z", &["collect"]);
     assert!(!said.starts_with("0 new"), "{said}");
     let (_, said) = run("", "2026-11-16T12:00:00Z", &chains);

@@ -158,7 +158,10 @@ fn doctor_tells_who_is_silent_and_what_mends_it() {
         said.contains("444455556666 (retail)\n  failed  events      no logs of the last days"),
         "{said}"
     );
-    assert!(said.contains("mend: see that its trail is on"), "{said}");
+    assert!(
+        said.contains("next step: see that its trail is on"),
+        "{said}"
+    );
     assert!(said.contains("1 check failed"), "{said}");
     let mut late = program();
     late.current_dir(folder);
@@ -172,7 +175,10 @@ fn doctor_tells_who_is_silent_and_what_mends_it() {
         "2026-11-05T00:00:00Z",
     ]);
     let (said, _) = output(&mut late, Exit::Clean);
-    assert!(said.starts_with("of,check,health,detail,mend\n"), "{said}");
+    assert!(
+        said.starts_with("resource,check,status,detail,next_step\n"),
+        "{said}"
+    );
     assert!(said.contains("111122223333 (hub),events,failed,"), "{said}");
     let empty = tempfile::tempdir().unwrap();
     let (said, _) = output(&mut run(empty.path(), &["doctor"]), Exit::Clean);

@@ -629,7 +629,7 @@ fn what_is_delivered_again_days_later_brings_its_counts() {
         path.contains("444455556666/CloudTrail/us-east-1/2026/11/02")
     });
     collect(folder, &[], Exit::Clean);
-    // The trail was mended: the same files come under a later day.
+    // The trail was fixed: the same files come under a later day.
     for (from, to) in &early {
         let later = to.to_string_lossy().replace("/2026/11/02/", "/2026/11/05/");
         fs::create_dir_all(Path::new(&later).parent().unwrap()).unwrap();

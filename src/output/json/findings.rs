@@ -153,7 +153,7 @@ impl<'a> RuleV1<'a> {
             severity: report.severity.as_str(),
             state: report.state.as_str(),
             why: match &report.state {
-                RuleState::Resting(why) => Some(why),
+                RuleState::Skipped(why) => Some(why),
                 RuleState::Ran | RuleState::Disabled | RuleState::NotAsked => None,
             },
             finding_count: own.count(),

@@ -166,7 +166,7 @@ fn kind(unseen: &Unseen) -> &'static str {
         "night-skipped" => "nights in no report",
         "bill-estimated" => "days of the bill estimated",
         "unmapped-account" => "accounts without business unit",
-        "rule-rests" | "rule-disabled" => "rules not run",
+        "rule-skipped" | "rule-disabled" => "rules not run",
         _ => "not judged",
     }
 }

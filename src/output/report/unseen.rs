@@ -34,7 +34,7 @@ impl Unseen {
     /// Whether it is about what rules could not do, not about what was read.
     #[must_use]
     pub fn is_of_rules(&self) -> bool {
-        matches!(self.code, "rule-rests" | "rule-disabled" | "not-judged")
+        matches!(self.code, "rule-skipped" | "rule-disabled" | "not-judged")
     }
 }
 
@@ -363,10 +363,10 @@ fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<Unseen>) {
 fn rules(look: &Look<'_>, all: &mut Vec<Unseen>) {
     for report in &look.findings.rules {
         match &report.state {
-            RuleState::Resting(why) => {
+            RuleState::Skipped(why) => {
                 add(
                     all,
-                    "rule-rests",
+                    "rule-skipped",
                     1,
                     format!("{} did not run: {why}", report.rule),
                 );

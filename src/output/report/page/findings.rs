@@ -314,7 +314,7 @@ fn states(findings: &Findings) -> Table {
             .iter()
             .filter(|one| one.rule == report.rule);
         let why = match &report.state {
-            RuleState::Resting(why) => why.as_str(),
+            RuleState::Skipped(why) => why.as_str(),
             RuleState::Ran | RuleState::Disabled | RuleState::NotAsked => "",
         };
         vec![
