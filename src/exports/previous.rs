@@ -27,7 +27,7 @@ pub enum PreviousError {
     #[error("holds {0:?}, not findings")]
     AnotherDocument(String),
     /// It holds single findings, as JSON lines do: those that were shown, without what
-    /// was hidden, suppressed, or still open.
+    /// was hidden, suppressed, or not observed.
     #[error("holds only the findings that were shown; the JSON document has all that is known")]
     Lines,
     /// A finding has no id, or a time that is none.
@@ -133,7 +133,7 @@ fn compared_with(before: &RawValue) -> Result<Previous, PreviousError> {
 
 /// Shown, filtered out, suppressed, or not looked for that time: all of it was known.
 fn read_document(document: &RawValue, previous: &mut Previous) -> Result<(), PreviousError> {
-    for list in ["open", "findings", "hidden"] {
+    for list in ["not_observed", "findings", "hidden"] {
         add_all(member(document, list), previous)?;
     }
     try_for_each_of(member(document, "suppressed"), &mut |one| {

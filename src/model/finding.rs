@@ -309,7 +309,7 @@ pub struct Previous {
 
 /// A finding of an earlier run that this one cannot say anything about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenFinding {
+pub struct NotObserved {
     /// The finding.
     pub finding: PreviousFinding,
     /// Why nothing can be said.
@@ -334,7 +334,7 @@ pub struct Findings {
     /// Findings of the earlier run that this one looked for and does not have.
     pub resolved: Vec<PreviousFinding>,
     /// Findings of the earlier run that this one could not look for.
-    pub open: Vec<OpenFinding>,
+    pub not_observed: Vec<NotObserved>,
     /// Findings of the earlier run that nobody saw again for so long that they are let
     /// go.
     pub forgotten: u64,

@@ -236,7 +236,7 @@ fn places(finding: &Finding) -> String {
 }
 
 /// Open findings that the page names.
-const OPEN_NAMED_MAX: usize = 20;
+const NOT_OBSERVED_NAMED_MAX: usize = 20;
 
 /// A heading, and what stands below it.
 type Section = (&'static str, Vec<String>);
@@ -306,22 +306,22 @@ fn of_previous(findings: &Findings) -> [Section; 2] {
     let resolved = findings.resolved.iter().map(known);
     // Each reason once, with what it is the reason of.
     let mut by_why: BTreeMap<&str, Vec<&PreviousFinding>> = BTreeMap::new();
-    for one in findings.open.iter().take(OPEN_NAMED_MAX) {
+    for one in findings.not_observed.iter().take(NOT_OBSERVED_NAMED_MAX) {
         by_why.entry(&one.why).or_default().push(&one.finding);
     }
-    let open = by_why.into_iter().flat_map(|(why, findings)| {
+    let not_observed = by_why.into_iter().flat_map(|(why, findings)| {
         let named = findings.into_iter().map(|one| format!("· {}", known(one)));
         let named: Vec<String> = named.collect();
         std::iter::once(format!("{}:", safe(why))).chain(named)
     });
-    let more = findings.open.len().saturating_sub(OPEN_NAMED_MAX);
+    let more = findings
+        .not_observed
+        .len()
+        .saturating_sub(NOT_OBSERVED_NAMED_MAX);
     let more = (more > 0).then(|| format!("{more} more: --format json has them"));
     [
         ("Resolved since the previous run", resolved.collect()),
-        (
-            "Not seen this time, and still open",
-            open.chain(more).collect(),
-        ),
+        ("Not observed this time", not_observed.chain(more).collect()),
     ]
 }
 
@@ -379,10 +379,10 @@ fn summary(findings: &Findings, shown: &[&Finding]) -> String {
             .count();
         let _ = write!(
             text,
-            "; {new} new, {} ongoing, {} resolved, {} not seen this time",
+            "; {new} new, {} ongoing, {} resolved, {} not observed",
             shown.len() - new,
             findings.resolved.len(),
-            findings.open.len()
+            findings.not_observed.len()
         );
     }
     if !findings.suppressed.is_empty() {

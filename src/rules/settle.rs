@@ -3,7 +3,7 @@
 use super::registry::find;
 use super::rule::{Checked, RuleKind};
 use crate::model::finding::{
-    ExpiredSuppression, Finding, FindingStatus, Findings, OpenFinding, Previous, PreviousFinding,
+    ExpiredSuppression, Finding, FindingStatus, Findings, NotObserved, Previous, PreviousFinding,
     RuleReport, RuleState, Suppressed, Suppression,
 };
 use crate::model::ids::{AccountId, Region, RoleArn, is_account_id};
@@ -66,7 +66,7 @@ pub fn settle(found: Checked, by: &Settling<'_>) -> Findings {
             match fate {
                 Fate::Resolved => settled.resolved.push(known.clone()),
                 Fate::Forgotten => settled.forgotten += 1,
-                Fate::Open(why) => settled.open.push(OpenFinding {
+                Fate::NotObserved(why) => settled.not_observed.push(NotObserved {
                     finding: known.clone(),
                     why,
                 }),
@@ -74,8 +74,8 @@ pub fn settle(found: Checked, by: &Settling<'_>) -> Findings {
         }
     }
     settled
-        .open
-        .sort_by_key(|open| std::cmp::Reverse(open.finding.severity));
+        .not_observed
+        .sort_by_key(|one| std::cmp::Reverse(one.finding.severity));
     settled
         .resolved
         .sort_by_key(|known| std::cmp::Reverse(known.severity));
@@ -91,7 +91,7 @@ const OPEN_DAYS: i64 = 90;
 /// What becomes of an earlier finding that is not found again.
 enum Fate {
     Resolved,
-    Open(String),
+    NotObserved(String),
     Forgotten,
 }
 
@@ -105,24 +105,28 @@ fn fate(
     if known.last_seen.plus(OPEN_DAYS * 86_400) <= end {
         return Fate::Forgotten;
     }
-    let open = |why: &str| Fate::Open(why.to_owned());
+    let not_observed = |why: &str| Fate::NotObserved(why.to_owned());
     let report = rules.iter().find(|report| report.rule == known.rule);
     match report.map(|report| &report.state) {
         Some(RuleState::Ran) => {}
-        Some(RuleState::Skipped(_)) => return open("its rule was skipped"),
-        Some(RuleState::Disabled | RuleState::NotAsked) => return open("its rule was not asked"),
-        None => return open("this version has no such rule"),
+        Some(RuleState::Skipped(_)) => return not_observed("its rule was skipped"),
+        Some(RuleState::Disabled | RuleState::NotAsked) => {
+            return not_observed("its rule was not asked");
+        }
+        None => return not_observed("this version has no such rule"),
     }
     if find(&known.rule).is_some_and(|entry| entry.meta.kind == RuleKind::Event) {
-        return open("it happened, and nothing here says that it was dealt with");
+        return not_observed("it happened, and nothing here says that it was dealt with");
     }
     // What was judged before tells nothing new, unless it holds the finding itself.
     let judged_before = previous.window_end.unwrap_or(known.last_seen);
     if end <= judged_before && !by.window.contains(known.last_seen) {
-        return open("it lies outside the window, which ends no later than the earlier run's");
+        return not_observed(
+            "it lies outside the window, which ends no later than the earlier run's",
+        );
     }
     match silent_place(known, by) {
-        Some(place) => Fate::Open(format!("there are no logs of {place} in the window")),
+        Some(place) => Fate::NotObserved(format!("there are no logs of {place} in the window")),
         None => Fate::Resolved,
     }
 }

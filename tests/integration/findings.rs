@@ -202,7 +202,7 @@ fn an_earlier_run_tells_new_from_ongoing_and_resolved() {
         ],
     );
     assert!(ids(&again, "resolved").is_empty());
-    assert!(ids(&again, "open").contains(&"f-000000000000".to_owned()));
+    assert!(ids(&again, "not_observed").contains(&"f-000000000000".to_owned()));
     // Rules that the earlier run did not run are said.
     let few = document(folder.path(), &["--rule", "log-gap"]);
     fs::write(&path, few.to_string()).unwrap();
@@ -853,7 +853,7 @@ fn what_could_not_be_looked_for_stays_open() {
         ("unexpected-source-account", "dealt with"),
     ] {
         assert!(of("resolved", rule).is_empty(), "{rule}");
-        let open = of("open", rule);
+        let open = of("not_observed", rule);
         assert_eq!(open.len(), 1, "{rule}");
         assert!(open[0]["why"].as_str().unwrap().contains(why), "{open:?}");
     }
@@ -876,15 +876,15 @@ fn what_could_not_be_looked_for_stays_open() {
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
     let later = night("2026-11-03", "2026-11-04");
-    assert!(ids(&later, "open").len() >= ids(&now, "open").len());
+    assert!(ids(&later, "not_observed").len() >= ids(&now, "not_observed").len());
     let much_later = night("2027-03-01", "2027-03-02");
-    assert!(ids(&much_later, "open").is_empty() && ids(&much_later, "resolved").is_empty());
+    assert!(ids(&much_later, "not_observed").is_empty() && ids(&much_later, "resolved").is_empty());
     assert!(much_later["total"]["forgotten"].as_u64().unwrap() > 0);
     let mut ocsf = findings(
         folder.path(),
         &["--previous", "before.json", "--format", "ocsf"],
     );
-    let id = of("open", "unexpected-source-account")[0]["finding_id"].to_string();
+    let id = of("not_observed", "unexpected-source-account")[0]["finding_id"].to_string();
     assert!(!stdout(&mut ocsf).contains(&id));
 }
 
@@ -896,7 +896,7 @@ fn what_a_filter_hides_is_remembered() {
     fs::write(folder.path().join("high.json"), high.to_string()).unwrap();
     let now = document(folder.path(), &["--previous", "high.json"]);
     assert_eq!(now["total"]["new"], json!(0));
-    assert!(ids(&now, "resolved").is_empty() && ids(&now, "open").is_empty());
+    assert!(ids(&now, "resolved").is_empty() && ids(&now, "not_observed").is_empty());
     let none = document(folder.path(), &["--previous", "high.json", "--new"]);
     assert!(ids(&none, "findings").is_empty());
     let fails = ["--previous", "high.json", "--new", "--fail-on", "info"];
@@ -985,5 +985,5 @@ fn logging_that_is_turned_on_again_settles_the_finding() {
     fs::write(folder.path().join("first.json"), first.to_string()).unwrap();
     let second = night("2026-11-03", "2026-11-04", &["--previous", "first.json"]);
     assert_eq!(ids(&second, "resolved"), ids(&first, "findings"));
-    assert!(ids(&second, "open").is_empty());
+    assert!(ids(&second, "not_observed").is_empty());
 }

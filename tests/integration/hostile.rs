@@ -18,7 +18,7 @@ use qs_audit::model::coverage::{Coverage, Reject, RejectReason, Rejects};
 use qs_audit::model::event::{Content, Event};
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::finding::{
-    Evidence, Finding, FindingStatus, Findings, OpenFinding, PreviousFinding, RuleReport,
+    Evidence, Finding, FindingStatus, Findings, NotObserved, PreviousFinding, RuleReport,
     RuleState, Severity, Subject, Suppressed,
 };
 use qs_audit::model::ids::{EventId, QueryExecutionId, QuickQueryId};
@@ -321,7 +321,7 @@ impl Poison {
             expired: _,
             unused: _, // the configuration's own words, in JSON only
             resolved,
-            open,
+            not_observed,
             forgotten: _,
             has_logs: _,
             has_previous,
@@ -338,7 +338,7 @@ impl Poison {
             expires: jiff::civil::date(2027, 1, 1),
         });
         resolved.push(self.previous());
-        open.push(OpenFinding {
+        not_observed.push(NotObserved {
             finding: self.previous(),
             why: self.text(),
         });

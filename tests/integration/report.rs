@@ -142,7 +142,7 @@ fn a_night_made_again_is_replaced_whole_and_is_the_same() {
     }
     let mine = folder.path().join("mine");
     let verdict = document(&mine)["verdict"].clone();
-    assert!(verdict["open"].as_u64() > Some(0), "{verdict}");
+    assert!(verdict["not_observed"].as_u64() > Some(0), "{verdict}");
     output(
         &mut night(folder.path(), "2026-11-02", &["-o", "mine"]),
         Exit::Clean,
@@ -420,7 +420,7 @@ fn the_last_report_tells_new_from_ongoing_and_resolved() {
         .cloned()
         .collect();
     let told: BTreeSet<String> = ids(&second, "resolved")
-        .union(&ids(&second, "open"))
+        .union(&ids(&second, "not_observed"))
         .cloned()
         .collect();
     assert_eq!(gone, told);

@@ -169,7 +169,7 @@ struct TotalV1 {
     new: usize,
     ongoing: usize,
     resolved: usize,
-    open: usize,
+    not_observed: usize,
     forgotten: u64,
     suppressed: usize,
     hidden: usize,
@@ -189,7 +189,7 @@ impl TotalV1 {
             new,
             ongoing: shown.len() - new,
             resolved: findings.resolved.len(),
-            open: findings.open.len(),
+            not_observed: findings.not_observed.len(),
             forgotten: findings.forgotten,
             suppressed: findings.suppressed.len(),
             hidden: findings.findings.len() - shown.len(),
@@ -212,7 +212,7 @@ pub struct FindingsV1<'a> {
     unused_suppressions: Vec<UnusedV1<'a>>,
     hidden: Vec<KnownV1<'a>>,
     resolved: Vec<KnownV1<'a>>,
-    open: Vec<KnownV1<'a>>,
+    not_observed: Vec<KnownV1<'a>>,
     rules: Vec<RuleV1<'a>>,
     total: TotalV1,
 }
@@ -227,7 +227,7 @@ impl<'a> FindingsV1<'a> {
             .findings
             .iter()
             .filter(|finding| !is_shown(finding));
-        let open = findings.open.iter();
+        let not_observed = findings.not_observed.iter();
         let fields = records::findings::fields();
         Self {
             schema: FINDINGS_SCHEMA,
@@ -250,7 +250,7 @@ impl<'a> FindingsV1<'a> {
                 .iter()
                 .map(|one| KnownV1::of_previous(one, None))
                 .collect(),
-            open: open
+            not_observed: not_observed
                 .map(|one| KnownV1::of_previous(&one.finding, Some(&one.why)))
                 .collect(),
             rules: findings

@@ -43,7 +43,7 @@ struct VerdictV1 {
     new: u64,
     ongoing: u64,
     resolved: usize,
-    open: usize,
+    not_observed: usize,
     suppressed: usize,
     by_severity: BTreeMap<&'static str, CountV1>,
 }
@@ -60,7 +60,7 @@ impl VerdictV1 {
             new: counts.new,
             ongoing: counts.ongoing,
             resolved: findings.resolved.len(),
-            open: findings.open.len(),
+            not_observed: findings.not_observed.len(),
             suppressed: findings.suppressed.len(),
             by_severity: counts.by_severity.iter().map(of).collect(),
         }

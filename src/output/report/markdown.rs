@@ -93,11 +93,11 @@ pub(super) fn verdict(night: &Night<'_>) -> String {
     if findings.has_previous {
         let _ = write!(
             text,
-            "; {} new, {} ongoing, {} resolved, {} still open from before",
+            "; {} new, {} ongoing, {} resolved, {} not observed",
             counts.new,
             counts.ongoing,
             findings.resolved.len(),
-            findings.open.len()
+            findings.not_observed.len()
         );
         let worst = open_by_severity(night);
         if !worst.is_empty() {
@@ -112,9 +112,9 @@ pub(super) fn verdict(night: &Night<'_>) -> String {
     text
 }
 
-/// `3 critical, 5 high` of what is still open.
+/// `3 critical, 5 high` of the findings that were not observed.
 fn open_by_severity(night: &Night<'_>) -> String {
-    let open = &night.findings().open;
+    let open = &night.findings().not_observed;
     let of = |severity: &Severity| {
         let own = open
             .iter()
@@ -199,7 +199,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
 fn findings(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let findings = night.findings();
     let is_empty = findings.findings.is_empty() && findings.resolved.is_empty();
-    if is_empty && findings.open.is_empty() {
+    if is_empty && findings.not_observed.is_empty() {
         return Ok(());
     }
     writeln!(writer, "## Findings\n")?;
@@ -221,19 +221,19 @@ fn findings(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         let severity = known.severity.map_or("?", Severity::as_str);
         writeln!(writer, "- resolved ({severity}): {}", code(&known.title))?;
     }
-    for open in findings.open.iter().take(FINDINGS_MAX) {
+    for open in findings.not_observed.iter().take(FINDINGS_MAX) {
         let severity = open.finding.severity.map_or("?", Severity::as_str);
         writeln!(
             writer,
-            "- **{severity}, still open** {} ({}, last seen {})",
+            "- **{severity}, not observed** {} ({}, last seen {})",
             code(&open.finding.title),
             code(&open.finding.rule),
             open.finding.last_seen.day()
         )?;
     }
-    let more = findings.open.len().saturating_sub(FINDINGS_MAX);
+    let more = findings.not_observed.len().saturating_sub(FINDINGS_MAX);
     if more > 0 {
-        writeln!(writer, "- … and {more} more that are still open")?;
+        writeln!(writer, "- … and {more} more that were not observed")?;
     }
     writeln!(writer)
 }

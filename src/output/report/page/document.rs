@@ -64,7 +64,10 @@ fn mood(night: &Night<'_>) -> &'static str {
         return "unknown";
     }
     // What nobody settled is as bad as on the day it happened.
-    let open = findings.open.iter().filter_map(|one| one.finding.severity);
+    let open = findings
+        .not_observed
+        .iter()
+        .filter_map(|one| one.finding.severity);
     let worst = findings.worst().max(open.max());
     worst.map_or("clean", Severity::as_str)
 }

@@ -81,7 +81,7 @@ pub(super) struct FindingsSection {
     pub(super) cards: Vec<FindingCard>,
     pub(super) more: usize,
     pub(super) lists: Vec<KnownList>,
-    /// The worst of what is still open from before: critical and high.
+    /// The worst of the findings that were not observed: critical and high.
     pub(super) still_open: Vec<KnownLine>,
     /// Why there are none, if so.
     pub(super) why_empty: String,
@@ -248,8 +248,8 @@ fn lists(findings: &Findings) -> Vec<KnownList> {
         )),
     });
     let resolved = findings.resolved.iter().map(|one| known(one, None));
-    let open = findings
-        .open
+    let not_observed = findings
+        .not_observed
         .iter()
         .map(|one| known(&one.finding, Some(&one.why)));
     let list = |title, lines: Vec<KnownLine>| KnownList {
@@ -281,7 +281,7 @@ fn lists(findings: &Findings) -> Vec<KnownList> {
     });
     let lists = [
         list("Resolved since the report before", resolved.collect()),
-        list("Not seen this time, and still open", open.collect()),
+        list("Not observed this time", not_observed.collect()),
         list("Suppressed by the configuration", suppressed.collect()),
         list("Suppressions that have expired", expired.collect()),
         list("Suppressions that hid nothing", unused.collect()),
@@ -294,7 +294,7 @@ fn lists(findings: &Findings) -> Vec<KnownList> {
 }
 
 fn still_open(findings: &Findings) -> Vec<KnownLine> {
-    let open = findings.open.iter().map(|open| &open.finding);
+    let open = findings.not_observed.iter().map(|open| &open.finding);
     let severe = open.filter(|finding| finding.severity >= Some(Severity::High));
     let lines = severe.take(OPEN_NAMED_MAX).map(|finding| KnownLine {
         severity: finding.severity.map_or("unknown", Severity::as_str),
