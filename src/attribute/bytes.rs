@@ -1,4 +1,4 @@
-//! Bytes that Athena bills for a query (facts.md 4.3).
+//! Bytes that Athena bills for a query (docs/cloudtrail-facts.md#pricing).
 
 use crate::model::execution::{QueryState, QueryStatistics, StatementType};
 use crate::model::money::TerabyteBase;

@@ -1,5 +1,6 @@
-//! Bytes and money: what queries scanned, what that is billed, and who caused
-//! which part of the bill (design 4; facts.md 4 and 8).
+//! Bytes and money: what queries scanned, what that is billed, and who caused which part of
+//! the bill (ARCHITECTURE.md#how-a-bill-is-split; docs/cloudtrail-facts.md#athena,
+//! docs/cloudtrail-facts.md#apis-and-bills).
 //!
 //! | step | file |
 //! |---|---|

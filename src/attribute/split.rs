@@ -1,11 +1,10 @@
 //! Which line of the bill covers which query, and each query's share of it.
 //!
-//! A cell is what the bill says of an account on a day (or over its own longer
-//! period), as far as it tells it by Region and work group. A query belongs to
-//! the nearest cell: Region and work group, Region, work group, account alone.
-//! Queries share a cell by billed bytes, out of the bytes the bill gives for it;
-//! where it gives none, by estimated cost out of the cell's cost. What is left is
-//! unallocated (design 4).
+//! A cell is what the bill says of an account on a day (or over its own longer period), as far
+//! as it tells it by Region and work group. A query belongs to the nearest cell: Region and
+//! work group, Region, work group, account alone. Queries share a cell by billed bytes, out of
+//! the bytes the bill gives for it; where it gives none, by estimated cost out of the cell's
+//! cost. What is left is unallocated (ARCHITECTURE.md#how-a-bill-is-split).
 
 use super::frame::{
     Codes, read_all_codes, read_days, read_known_sums, read_units, sums_with_known, units_column,

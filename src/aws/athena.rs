@@ -1,6 +1,6 @@
-//! Query statistics: `BatchGetQueryExecution`, 50 ids at a time, in the account and
-//! Region that ran them (facts.md 4.2). Answers leave as text in the shape of the AWS
-//! CLI, which `exports` reads.
+//! Query statistics: `BatchGetQueryExecution`, 50 ids at a time, in the account and Region
+//! that ran them (docs/cloudtrail-facts.md#bytes-scanned). Answers leave as text in the shape
+//! of the AWS CLI, which `exports` reads.
 
 use super::described::{Described, Request, Service, list};
 use super::session::{Access, Aws};

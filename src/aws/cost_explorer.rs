@@ -1,6 +1,6 @@
-//! The bill: `GetCostAndUsage` (facts.md section 8). Every page costs $0.01, so pages
-//! are asked for once; answers leave as text in the shape of the AWS CLI, which
-//! `exports` reads.
+//! The bill: `GetCostAndUsage` (docs/cloudtrail-facts.md#apis-and-bills). Every page costs
+//! $0.01, so pages are asked for once; answers leave as text in the shape of the AWS CLI,
+//! which `exports` reads.
 
 use super::session::{Access, Aws, REGION_DEFAULT};
 use super::trouble::AwsError;

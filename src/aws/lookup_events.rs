@@ -1,4 +1,5 @@
-//! `LookupEvents`, for accounts without a readable bucket (facts.md section 8).
+//! `LookupEvents`, for accounts without a readable bucket
+//! (docs/cloudtrail-facts.md#apis-and-bills).
 //!
 //! CloudTrail keeps management events for 90 days and hands them out by one
 //! attribute, 50 at a time, two requests a second for each account and Region. Asked
@@ -78,7 +79,8 @@ struct Place {
 /// Pieces that are asked for at once.
 const PIECES_AT_ONCE_MAX: usize = 192;
 
-/// Minutes after which all of a stretch of time is there (facts.md 1.5).
+/// Minutes after which all of a stretch of time is there
+/// (docs/cloudtrail-facts.md#order-duplicates-and-delay).
 const SETTLED_AFTER_SECONDS: i64 = 3600;
 
 impl LookupLogs {

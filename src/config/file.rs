@@ -1,4 +1,4 @@
-//! The file as it is written (design.md section 2). Unknown keys are errors.
+//! The file as it is written (docs/configuration.md). Unknown keys are errors.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! What an object holds, as CloudTrail's digests count it (facts.md section 7): the
-//! text of one gzip member, and nothing behind it.
+//! What an object holds, as CloudTrail's digests count it (docs/cloudtrail-facts.md#digests):
+//! the text of one gzip member, and nothing behind it.
 
 use super::budget::InflateBudget;
 use super::inflate::{Fault, Inflater};

@@ -32,7 +32,7 @@ pub(super) struct Facts<'a> {
 const ATHENA: &[u8] = b"athena.amazonaws.com";
 const CLOUDTRAIL: &[u8] = b"cloudtrail.amazonaws.com";
 
-/// What becomes of a record (facts.md 2 to 6).
+/// What becomes of a record (docs/cloudtrail-facts.md#assumerole).
 pub(super) fn decide(facts: &Facts<'_>, interest: &Interest) -> Decision {
     let listed = event_list::entry(facts.source, facts.name).and_then(|entry| entry.kept);
     let always = match listed.map(|kept| kept.when) {

@@ -296,7 +296,7 @@ fn whole_record(text: &str) -> Option<Value> {
     }
 }
 
-/// What a JSON object that is no record itself may carry (facts.md 1.2).
+/// What a JSON object that is no record itself may carry (docs/cloudtrail-facts.md#envelopes).
 enum Envelope<'a> {
     /// `LookupEvents`: the record is a JSON string in it.
     LookupEvent(Cow<'a, str>),

@@ -163,7 +163,7 @@ struct RawIssueAsked<'a> {
     policy_arns: loose::Arns,
     #[serde(borrow)]
     source_identity: loose::Text<'a>,
-    /// Left out for size (facts.md 1.3): unknown, not empty.
+    /// Left out for size (docs/cloudtrail-facts.md#size-limits): unknown, not empty.
     omitted: loose::Present,
 }
 
@@ -360,8 +360,8 @@ fn sibling_of(raw: &RawRecord<'_>) -> Option<Sibling> {
     }
 }
 
-/// Whether the version is 1.x, or absent (facts.md 1.4). Others are read too,
-/// but said.
+/// Whether the version is 1.x, or absent (docs/cloudtrail-facts.md#record-fields). Others are
+/// read too, but said.
 fn is_known_version(version: Option<&RawValue>) -> bool {
     version.is_none_or(|version| {
         let version = version.get().trim_matches('"');
@@ -411,7 +411,8 @@ fn replaced_by(addendum: Option<&RawValue>, interner: &mut Interner) -> Option<E
     is_update.then(|| interner.id(original))
 }
 
-/// The text of an object, or of one inside a JSON string (facts.md 1.4).
+/// The text of an object, or of one inside a JSON string
+/// (docs/cloudtrail-facts.md#record-fields).
 struct ObjectText<'a>(Cow<'a, str>);
 
 impl<'a> ObjectText<'a> {
@@ -530,8 +531,8 @@ fn role_in_resources(raw: Option<&RawValue>) -> Option<String> {
     arns.kept.into_iter().find(|arn| arn.contains(":role/"))
 }
 
-/// The role in `... on resource: arn:aws:iam::...:role/...`, which is all that a
-/// refused AssumeRole says of it (facts.md 2.4).
+/// The role in `... on resource: arn:aws:iam::...:role/...`, which is all that a refused
+/// AssumeRole says of it (docs/cloudtrail-facts.md#refused-calls).
 fn refused_role(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("on resource: ")?;
     let arn = rest.split_whitespace().next()?;
@@ -560,7 +561,7 @@ fn query_of(raw: &RawRecord<'_>, interner: &mut Interner) -> StartQuery {
     }
 }
 
-/// The id in a leading `/* QuickSight <uuid> */` (facts.md 5.3).
+/// The id in a leading `/* QuickSight <uuid> */` (docs/cloudtrail-facts.md#the-sql-comment).
 #[must_use]
 pub fn quick_query_id(sql: &str) -> Option<&str> {
     let (comment, _) = sql.strip_prefix("/*")?.split_once("*/")?;
@@ -586,7 +587,7 @@ fn query_reference(raw: &RawRecord<'_>, interner: &mut Interner) -> Detail {
 }
 
 /// The query id in Lake Formation's audit context: loose text, not JSON
-/// (facts.md 6).
+/// (docs/cloudtrail-facts.md#other-paths).
 fn data_access(raw: &RawRecord<'_>) -> Detail {
     let asked = ObjectText::of(raw.request_parameters);
     let asked: RawDataAccess<'_> = asked.read();

@@ -20,7 +20,8 @@ const SQL_SERVICES: [&str; 5] = [
     "cloudtrail.amazonaws.com",
 ];
 
-/// Bytes of an error message that are kept: CloudTrail writes no more (facts.md 1.3).
+/// Bytes of an error message that are kept: CloudTrail writes no more
+/// (docs/cloudtrail-facts.md#size-limits).
 const MESSAGE_BYTES_MAX: usize = 1024;
 
 /// Bytes of an error message that are looked at: what is longer was not written by

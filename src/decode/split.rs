@@ -1,10 +1,10 @@
 //! Cuts a text into records by its brackets alone, so that a damaged record
 //! costs only itself.
 //!
-//! This is the plain reading: byte by byte, easy to check, and the reference
-//! that the fast one ([`super::scan`]) is held against. It knows the containers
-//! of facts.md 1.2: `{"Records":[...]}`, `{"Events":[...]}`, a bare array, one
-//! object after the other, with or without white space.
+//! This is the plain reading: byte by byte, easy to check, and the reference that the fast one
+//! ([`super::scan`]) is held against. It knows the containers of
+//! docs/cloudtrail-facts.md#envelopes: `{"Records":[...]}`, `{"Events":[...]}`, a bare array,
+//! one object after the other, with or without white space.
 
 use super::scan;
 use crate::model::coverage::RejectReason;

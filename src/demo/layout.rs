@@ -11,7 +11,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Delivery takes up to this long (facts.md 1.5).
+/// Delivery takes up to this long (docs/cloudtrail-facts.md#order-duplicates-and-delay).
 const DELIVERY_SECONDS_MAX: i64 = 600;
 /// One record in so many is delivered twice.
 const REPEAT_ONE_IN: usize = 12;

@@ -1,9 +1,9 @@
 //! A synthetic organisation: its logs in CloudTrail's own layout, and the ground
 //! truth beside them.
 //!
-//! Everything is made from a seed, so that the same seed gives the same bytes.
-//! It feeds `qs-audit demo`, `sample-logs/org-small`, property tests and
-//! benchmarks. Shapes follow facts.md sections 1 to 6; ids are made up.
+//! Everything is made from a seed, so that the same seed gives the same bytes. It feeds
+//! `qs-audit demo`, `sample-logs/org-small`, property tests and benchmarks. Shapes follow
+//! docs/cloudtrail-facts.md#log-files; ids are made up.
 
 mod bill;
 mod cast;

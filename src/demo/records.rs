@@ -1,4 +1,4 @@
-//! CloudTrail records in the shapes of facts.md.
+//! CloudTrail records in the shapes of docs/cloudtrail-facts.md.
 
 use super::cast::{self, ConsumerCast, HUB, QUICK_REGION, ROLE_A, ROLE_A_ID};
 use super::chance::Chance;

@@ -6,7 +6,8 @@ use crate::model::time::UtcSecond;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Bytes in a megabyte and the least that a query is billed for (facts.md 4.3).
+/// Bytes in a megabyte and the least that a query is billed for
+/// (docs/cloudtrail-facts.md#pricing).
 pub(super) const MEGABYTE: u64 = 1_000_000;
 const BILLED_MEGABYTES_MIN: u64 = 10;
 

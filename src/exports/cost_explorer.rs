@@ -1,4 +1,5 @@
-//! Cost Explorer's `GetCostAndUsage`, one page or several (facts.md section 8).
+//! Cost Explorer's `GetCostAndUsage`, one page or several
+//! (docs/cloudtrail-facts.md#apis-and-bills).
 
 use super::bill_lines::{BillError, BillLines, Entry, EntryKey, Line};
 use super::bill_values as values;

@@ -1,4 +1,4 @@
-//! Cost and Usage Reports, legacy and 2.0 (facts.md section 8).
+//! Cost and Usage Reports, legacy and 2.0 (docs/cloudtrail-facts.md#apis-and-bills).
 
 use super::bill_lines::{BillError, BillLines, Line};
 use super::bill_rows::{Columns, Places, read_lines};

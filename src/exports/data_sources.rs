@@ -1,5 +1,6 @@
 //! Quick's data sources: output of `aws quicksight list-data-sources` or
-//! `describe-data-source` (facts.md 5.1), one answer or several, one after the other.
+//! `describe-data-source` (docs/cloudtrail-facts.md#data-sources), one answer or several, one
+//! after the other.
 
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::ids::{DataSourceArn, RoleArn, is_data_source_arn};

@@ -1,4 +1,5 @@
-//! `BatchGetQueryExecution` and `GetQueryExecution` output (facts.md 4.2).
+//! `BatchGetQueryExecution` and `GetQueryExecution` output
+//! (docs/cloudtrail-facts.md#bytes-scanned).
 //!
 //! A file holds one answer, several one after the other, JSON lines, or an array;
 //! answers wrap executions or are executions themselves. Times come as RFC 3339 or

@@ -1,4 +1,5 @@
-//! FOCUS 1.x, the `FinOps` Open Cost and Usage Specification (facts.md section 8).
+//! FOCUS 1.x, the `FinOps` Open Cost and Usage Specification
+//! (docs/cloudtrail-facts.md#apis-and-bills).
 
 use super::bill_lines::{BillError, BillLines, Line};
 use super::bill_rows::{Columns, Places, read_lines};

@@ -1,5 +1,6 @@
-//! What AWS exports besides logs, from text to the model: query statistics,
-//! bills, business units, data sources (facts.md 4.2, 5.1 and 8).
+//! What AWS exports besides logs, from text to the model: query statistics, bills, business
+//! units, data sources (docs/cloudtrail-facts.md#bytes-scanned,
+//! docs/cloudtrail-facts.md#data-sources, docs/cloudtrail-facts.md#apis-and-bills).
 //!
 //! | what | file |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! A digest file as it is written (facts.md section 7).
+//! A digest file as it is written (docs/cloudtrail-facts.md#digests).
 
 use crate::model::integrity::{Hash, hash_of};
 use crate::model::text::Text;

@@ -1,4 +1,5 @@
-//! Digest chains: whether logs are what CloudTrail delivered (facts.md section 7).
+//! Digest chains: whether logs are what CloudTrail delivered
+//! (docs/cloudtrail-facts.md#digests).
 //!
 //! | what | file |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! What the names of digests and log files say (facts.md 1.1 and section 7).
+//! What the names of digests and log files say (docs/cloudtrail-facts.md#object-keys,
+//! docs/cloudtrail-facts.md#digests).
 
 use crate::model::ids::{AccountId, Region, is_account_id};
 use crate::model::key::delivery_minute;

@@ -1,4 +1,5 @@
-//! CloudTrail's public keys, and what they say of a signature (facts.md section 7).
+//! CloudTrail's public keys, and what they say of a signature
+//! (docs/cloudtrail-facts.md#digests).
 
 use super::digest::Digest;
 use super::name::tail;

@@ -1,5 +1,5 @@
 //! What the bill says: charges by account, period, service and work group
-//! (facts.md section 8).
+//! (docs/cloudtrail-facts.md#apis-and-bills).
 
 use super::coverage::Rejects;
 use super::ids::{AccountId, Region};

@@ -1,4 +1,4 @@
-//! The chain record: AssumeRole -> AssumeRole -> StartQueryExecution (design 3).
+//! The chain record: AssumeRole -> AssumeRole -> StartQueryExecution (docs/output-v1.md).
 
 use super::execution::QueryFigures;
 use super::ids::{
@@ -282,7 +282,8 @@ impl QueryExecution {
     }
 }
 
-/// Who used Quick, where anything says so (facts.md 5.2 and 5.3).
+/// Who used Quick, where anything says so (docs/cloudtrail-facts.md#quicks-own-events,
+/// docs/cloudtrail-facts.md#the-sql-comment).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuickUser {
     /// The best name the event has.

@@ -7,8 +7,8 @@ use super::window::TimeWindow;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Limits on what one object may hold, each with its reason. AWS's own limits
-/// are far below (facts.md 1.2 and 1.3).
+/// Limits on what one object may hold, each with its reason. AWS's own limits are far below
+/// (docs/cloudtrail-facts.md#envelopes, docs/cloudtrail-facts.md#size-limits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Inflated bytes of one object. CloudTrail writes at most 50 MB; exports
@@ -220,7 +220,7 @@ impl Rejects {
 }
 
 /// Sibling folders and record kinds that are CloudTrail's but no log of calls
-/// (facts.md 1.1).
+/// (docs/cloudtrail-facts.md#object-keys).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr,
 )]

@@ -18,7 +18,7 @@ pub struct Place {
     pub record: u32,
 }
 
-/// What is kept of a CloudTrail record (facts.md 1.4).
+/// What is kept of a CloudTrail record (docs/cloudtrail-facts.md#record-fields).
 #[derive(Debug, Clone)]
 pub struct Event {
     /// Where it was read.
@@ -106,7 +106,8 @@ pub enum Detail {
     Change(Box<str>),
 }
 
-/// What a call that issues credentials asked for and got (facts.md 2).
+/// What a call that issues credentials asked for and got
+/// (docs/cloudtrail-facts.md#assumerole).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Issue {
     /// The role asked for: from the parameters, the response, `resources`, or
@@ -138,7 +139,7 @@ pub struct Issue {
     pub request_id: Option<RequestId>,
 }
 
-/// What `athena:StartQueryExecution` asked for (facts.md 4.1).
+/// What `athena:StartQueryExecution` asked for (docs/cloudtrail-facts.md#startqueryexecution).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StartQuery {
     /// `queryExecutionId`; absent where the call was refused.
@@ -151,14 +152,14 @@ pub struct StartQuery {
     pub database: Option<Text>,
     /// `resultConfiguration.outputLocation`.
     pub output_location: Option<Text>,
-    /// The Quick query id in the SQL's leading comment, in old logs that still
-    /// hold SQL (facts.md 5.3). The SQL itself is never kept.
+    /// The Quick query id in the SQL's leading comment, in old logs that still hold SQL
+    /// (docs/cloudtrail-facts.md#the-sql-comment). The SQL itself is never kept.
     pub quick_query_id: Option<QuickQueryId>,
     /// `requestParameters` were left out for size.
     pub parameters_omitted: bool,
 }
 
-/// What Quick's `QueryDatabase` says (facts.md 5.2).
+/// What Quick's `QueryDatabase` says (docs/cloudtrail-facts.md#quicks-own-events).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueryDatabase {
     /// `dataSourceId`: an ARN or a bare id.

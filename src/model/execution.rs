@@ -1,4 +1,5 @@
-//! What Athena says of a query execution after it ran (facts.md 4.2).
+//! What Athena says of a query execution after it ran
+//! (docs/cloudtrail-facts.md#bytes-scanned).
 
 use super::coverage::{RejectReason, Rejects};
 use super::ids::{QueryExecutionId, QuickQueryId};
@@ -129,7 +130,8 @@ pub struct QueryStatistics {
     pub dpu_count: Option<Decimal>,
     /// The work group.
     pub work_group: Option<Text>,
-    /// Quick's own query id, from a leading comment of the SQL (facts.md 5.3).
+    /// Quick's own query id, from a leading comment of the SQL
+    /// (docs/cloudtrail-facts.md#the-sql-comment).
     pub quick_query_id: Option<QuickQueryId>,
 }
 
@@ -219,8 +221,8 @@ pub struct QueryFigures {
     pub statement_type: Option<StatementType>,
     /// Bytes it scanned.
     pub bytes_scanned: Option<u64>,
-    /// Bytes that Athena bills: rounded up, or none (facts.md 4.3). `None` while
-    /// it runs, or where its statement type is not told.
+    /// Bytes that Athena bills: rounded up, or none (docs/cloudtrail-facts.md#pricing). `None`
+    /// while it runs, or where its statement type is not told.
     pub bytes_billed: Option<u64>,
     /// Whether an earlier result was given out again.
     pub result_reused: Option<bool>,

@@ -1,4 +1,4 @@
-//! What rules find (design.md section 5).
+//! What rules find (ARCHITECTURE.md#how-rules-judge).
 
 use super::ids::{AccountId, EventId, RoleArn};
 use super::integrity::Integrity;

@@ -1,4 +1,5 @@
-//! Who made a call, as `userIdentity` tells it (facts.md 1.4, 2 and 3).
+//! Who made a call, as `userIdentity` tells it (docs/cloudtrail-facts.md#record-fields,
+//! docs/cloudtrail-facts.md#assumerole, docs/cloudtrail-facts.md#joining-sessions).
 
 use super::ids::{AccessKeyId, AccountId};
 use super::text::Text;
@@ -53,7 +54,7 @@ impl Identity {
             || (self.principal_id.is_none() && self.arn.is_none() && self.invoked_by.is_some())
     }
 
-    /// Whether the calling service is Quick (facts.md 2.9).
+    /// Whether the calling service is Quick (docs/cloudtrail-facts.md#quicks-role-chain).
     #[must_use]
     pub fn is_invoked_by_quick(&self) -> bool {
         self.invoked_by
@@ -77,7 +78,8 @@ impl Identity {
 }
 
 /// An IAM role as ARNs name it, without the IAM path, which some ARNs drop
-/// (facts.md 2.7): compare roles by this, show the ARN as it was logged.
+/// (docs/cloudtrail-facts.md#role-paths): compare roles by this, show the ARN as it was
+/// logged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleName {
     /// The account the role is in.

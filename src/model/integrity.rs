@@ -1,4 +1,4 @@
-//! Whether what was read is what CloudTrail delivered (facts.md section 7).
+//! Whether what was read is what CloudTrail delivered (docs/cloudtrail-facts.md#digests).
 
 use super::ids::{AccountId, Region};
 use super::text::Text;
@@ -7,8 +7,8 @@ use super::window::TimeWindow;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
-/// How long after a log file is delivered the digest that names it may still be on its
-/// way: digests are hourly, and take a few minutes themselves (facts.md section 7).
+/// How long after a log file is delivered the digest that names it may still be on its way:
+/// digests are hourly, and take a few minutes themselves (docs/cloudtrail-facts.md#digests).
 pub const DIGEST_DELAY_SECONDS: i64 = 3600 + 900;
 
 /// What digests say of a log file, or of everything that rests on log files; the

@@ -1,4 +1,4 @@
-//! Quick's data sources, as its own API lists them (facts.md 5.1).
+//! Quick's data sources, as its own API lists them (docs/cloudtrail-facts.md#data-sources).
 
 use super::coverage::Rejects;
 use super::ids::{DataSourceArn, RoleArn};

@@ -1,4 +1,4 @@
-//! What the key of a stored object says (facts.md 1.1).
+//! What the key of a stored object says (docs/cloudtrail-facts.md#object-keys).
 //!
 //! Keys are used to leave objects out and to name them, never as a source of
 //! facts: account and Region come from the records themselves.

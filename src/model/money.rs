@@ -99,7 +99,7 @@ pub fn exact(amount: Decimal) -> String {
     amount.to_string()
 }
 
-/// How many bytes a billed terabyte has. AWS does not say (facts.md 4.3).
+/// How many bytes a billed terabyte has. AWS does not say (docs/cloudtrail-facts.md#pricing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum TerabyteBase {

@@ -1,5 +1,5 @@
 //! Regions: those there are, and those that prefixes of usage types stand for
-//! (facts.md 4.3).
+//! (docs/cloudtrail-facts.md#pricing).
 
 /// The Regions of all partitions (botocore's `endpoints.json`, 1.43).
 const REGIONS: [&str; 46] = [

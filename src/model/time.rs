@@ -1,4 +1,4 @@
-//! UTC seconds: the granularity of CloudTrail (facts.md 1.4).
+//! UTC seconds: the granularity of CloudTrail (docs/cloudtrail-facts.md#record-fields).
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -33,9 +33,9 @@ impl UtcSecond {
         Some(Self(moment.as_second()))
     }
 
-    /// Reads the `expiration` of issued credentials: `Jul 1, 2026, 11:00:00 AM`,
-    /// the same without the comma after the year, or one of [`Self::parse`]
-    /// (facts.md 2.1). Times there are UTC.
+    /// Reads the `expiration` of issued credentials: `Jul 1, 2026, 11:00:00 AM`, the same without
+    /// the comma after the year, or one of [`Self::parse`]
+    /// (docs/cloudtrail-facts.md#by-a-service). Times there are UTC.
     #[must_use]
     pub fn parse_expiration(text: &str) -> Option<Self> {
         if let Some(moment) = Self::parse(text) {

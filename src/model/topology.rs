@@ -1,4 +1,4 @@
-//! The declared topology: who the hub is, who the consumers are (design 2).
+//! The declared topology: who the hub is, who the consumers are (docs/configuration.md).
 
 use super::identity::RoleName;
 use super::ids::{AccountId, DataSourceArn};

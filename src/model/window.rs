@@ -2,17 +2,17 @@
 
 use super::time::UtcSecond;
 
-/// Longest life of a role session, in seconds: a chained one lives an hour,
-/// one that a service made up to twelve (facts.md 2.1). Events this much earlier
-/// than the window are read so that its chains find their hops.
+/// Longest life of a role session, in seconds: a chained one lives an hour, one that a service
+/// made up to twelve (docs/cloudtrail-facts.md#by-a-service). Events this much earlier than
+/// the window are read so that its chains find their hops.
 pub const LOOK_BACK_SECONDS: i64 = 12 * 3600;
 
 /// How long a chained session from inside the window may go on behind it
-/// (facts.md 2: role chaining caps a session at an hour).
+/// (docs/cloudtrail-facts.md#assumerole: role chaining caps a session at an hour).
 pub const LOOK_AHEAD_SECONDS: i64 = 3600;
 
-/// How much later than its events a file may be delivered and still be found,
-/// in days, when files are chosen by the date in their key (facts.md 1.1).
+/// How much later than its events a file may be delivered and still be found, in days, when
+/// files are chosen by the date in their key (docs/cloudtrail-facts.md#object-keys).
 pub const DELIVERY_SLACK_DAYS: i64 = 1;
 
 /// `[from, to)` in UTC; an absent end is open.

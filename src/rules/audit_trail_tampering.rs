@@ -1,5 +1,5 @@
-//! `audit-trail-tampering`: somebody stops, narrows or removes the trail, or touches
-//! the files that it delivered (facts.md 1.1 and 7).
+//! `audit-trail-tampering`: somebody stops, narrows or removes the trail, or touches the files
+//! that it delivered (docs/cloudtrail-facts.md#object-keys, docs/cloudtrail-facts.md#digests).
 
 use super::facts::Facts;
 use super::group::{Group, sample, times};

@@ -1,5 +1,6 @@
-//! `external-id-mismatch`: Role B is assumed with an `ExternalId` that is no data
-//! source of the hub, or that of a data source with another role (facts.md 2.8,
+//! `external-id-mismatch`: Role B is assumed with an `ExternalId` that is no data source of
+//! the hub, or that of a data source with another role
+//! (docs/cloudtrail-facts.md#scope-down-policy-and-external-id,
 //! 5.1).
 
 use super::facts::Facts;

@@ -1,4 +1,5 @@
-//! `external-id-missing`: Role B is assumed without an `ExternalId` (facts.md 2.8).
+//! `external-id-missing`: Role B is assumed without an `ExternalId`
+//! (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
 use super::facts::Facts;
 use super::group::{Group, plural, sample, times};
@@ -41,7 +42,8 @@ impl Rule for ExternalIdMissing {
         for hop in facts.consumer_hops() {
             // A sign-in has no ExternalId to give.
             let can_have_one = matches!(hop.session.maker, Maker::Principal | Maker::Quick);
-            // It may stand on the first hop instead (facts.md 2.8).
+            // It may stand on the first hop instead
+            // (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
             let on_first_hop = hop.chains.iter().any(|chain| {
                 let run_as = chain.caller_session();
                 run_as.is_some_and(|session| {

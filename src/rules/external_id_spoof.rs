@@ -1,5 +1,5 @@
-//! `external-id-spoof`: Role B is assumed with a data source's external id by a
-//! session that Quick did not make (facts.md 2.8).
+//! `external-id-spoof`: Role B is assumed with a data source's external id by a session that
+//! Quick did not make (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
 use super::facts::{Facts, Known};
 use super::group::{Group, plural, sample, times};

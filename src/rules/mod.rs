@@ -1,4 +1,4 @@
-//! Anomalies, each a rule with a page (design.md section 5).
+//! Anomalies, each a rule with a page (ARCHITECTURE.md#how-rules-judge).
 //!
 //! A rule is one file and one page: a pure function of [`Facts`], listed in
 //! [`RULES`]. What several rules need:

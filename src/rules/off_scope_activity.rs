@@ -1,5 +1,6 @@
-//! `off-scope-activity`: a session of Role B does anything but the Athena, Glue and
-//! S3 calls that its policy is for (facts.md 4.1 and 6).
+//! `off-scope-activity`: a session of Role B does anything but the Athena, Glue and S3 calls
+//! that its policy is for (docs/cloudtrail-facts.md#startqueryexecution,
+//! docs/cloudtrail-facts.md#other-paths).
 
 use super::facts::Facts;
 use super::group::{Group, plural, sample};
@@ -35,8 +36,9 @@ static META: RuleMeta = RuleMeta {
 /// The rule in the registry.
 pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 
-/// What running queries for Quick needs: calls by the session itself, and by Athena
-/// for it (facts.md 4.1 and 6). Calls that change the catalogue are not among them.
+/// What running queries for Quick needs: calls by the session itself, and by Athena for it
+/// (docs/cloudtrail-facts.md#startqueryexecution, docs/cloudtrail-facts.md#other-paths). Calls
+/// that change the catalogue are not among them.
 const IN_SCOPE: [&str; 20] = [
     "athena:Get*",
     "athena:List*",

@@ -1,5 +1,5 @@
-//! `role-assumption-denied`: attempts on Role A or Role B were refused, in bursts or
-//! by a stranger (facts.md 2.4).
+//! `role-assumption-denied`: attempts on Role A or Role B were refused, in bursts or by a
+//! stranger (docs/cloudtrail-facts.md#refused-calls).
 
 use super::facts::Facts;
 use super::group::{Group, plural, sample};

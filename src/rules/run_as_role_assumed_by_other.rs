@@ -1,5 +1,5 @@
-//! `run-as-role-assumed-by-other`: Role A is assumed by anything but Quick (facts.md
-//! 2.8 and 2.9).
+//! `run-as-role-assumed-by-other`: Role A is assumed by anything but Quick
+//! (docs/cloudtrail-facts.md#by-a-service, docs/cloudtrail-facts.md#quicks-role-chain).
 
 use super::facts::Facts;
 use super::group::{Group, plural, sample, times};

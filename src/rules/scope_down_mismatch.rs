@@ -1,5 +1,5 @@
-//! `scope-down-mismatch`: the inline policy of a Role A session does not allow the
-//! role that the session then assumed (facts.md 2.8).
+//! `scope-down-mismatch`: the inline policy of a Role A session does not allow the role that
+//! the session then assumed (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
 use super::facts::Facts;
 use super::group::{Group, sample, times};
@@ -32,9 +32,9 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct ScopeDownMismatch;
 
-/// Whether the policy lets the role be assumed. Where the role's path was not
-/// logged, names are compared, and a pattern is given the benefit of the doubt
-/// (facts.md 2.7).
+/// Whether the policy lets the role be assumed. Where the role's path was not logged, names
+/// are compared, and a pattern is given the benefit of the doubt
+/// (docs/cloudtrail-facts.md#role-paths).
 fn allows(policy: &Policy, role_arn: &str, role: &RoleName) -> bool {
     let may_be = |reach: &Reach| match reach {
         Reach::Resource(arn) if !reach.is_open() => {

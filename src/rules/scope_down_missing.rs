@@ -1,5 +1,5 @@
-//! `scope-down-missing`: Quick assumes Role A without the inline policy that
-//! narrows the session to one consumer role (facts.md 2.8).
+//! `scope-down-missing`: Quick assumes Role A without the inline policy that narrows the
+//! session to one consumer role (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
 use super::facts::Facts;
 use super::group::{Group, plural, times};
@@ -41,7 +41,8 @@ impl Rule for ScopeDownMissing {
         for hop in facts.run_as_hops() {
             let scope = &hop.session.scope_down;
             let is_missing = hop.session.maker == Maker::Quick && scope.present == Some(false);
-            // It may stand on the second hop instead (facts.md 2.8).
+            // It may stand on the second hop instead
+            // (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
             let on_second_hop = hop.chains.iter().any(|chain| {
                 let consumer = chain.consumer_session.as_ref();
                 consumer.is_some_and(|session| session.scope_down.present == Some(true))

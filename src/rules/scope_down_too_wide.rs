@@ -1,5 +1,5 @@
-//! `scope-down-too-wide`: the inline policy of a Role A session lets it assume more
-//! than one role (facts.md 2.8).
+//! `scope-down-too-wide`: the inline policy of a Role A session lets it assume more than one
+//! role (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
 use super::facts::Facts;
 use super::group::{Group, sample, times};

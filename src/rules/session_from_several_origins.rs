@@ -1,10 +1,11 @@
 //! `session-from-several-origins`: one session is used by different programs, or
 //! from different places, in a way that Quick does not.
 //!
-//! Quick's own calls come from many public addresses, or under a service's name, and
-//! with the agents of its driver (facts.md 2.9 and 4.1): addresses of those tell
-//! nothing. How Quick's programs call themselves is not documented; what a large part
-//! of its sessions use is taken for its own.
+//! Quick's own calls come from many public addresses, or under a service's name, and with the
+//! agents of its driver (docs/cloudtrail-facts.md#quicks-role-chain,
+//! docs/cloudtrail-facts.md#startqueryexecution): addresses of those tell nothing. How Quick's
+//! programs call themselves is not documented; what a large part of its sessions use is taken
+//! for its own.
 
 use super::facts::Facts;
 use super::group::{Group, plural, sample};
@@ -42,7 +43,8 @@ static META: RuleMeta = RuleMeta {
 /// The rule in the registry.
 pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 
-/// What stands in the user agents of Quick's own calls (facts.md 2.9 and 4.1).
+/// What stands in the user agents of Quick's own calls
+/// (docs/cloudtrail-facts.md#quicks-role-chain, docs/cloudtrail-facts.md#startqueryexecution).
 const QUICK_AGENTS: [&str; 4] = [
     "quicksight",
     "sbAthenaJDBCDriver",
@@ -114,7 +116,8 @@ impl SessionFromSeveralOrigins {
         let agent = event.user_agent.as_deref().unwrap_or_default();
         let agent = agent.to_ascii_lowercase();
         let mut known = self.quick_agents.iter();
-        // Quick's second hop may come with an SDK's agent (facts.md 2.9).
+        // Quick's second hop may come with an SDK's agent
+        // (docs/cloudtrail-facts.md#quicks-role-chain).
         let is_second_hop = match &event.detail {
             Detail::Issue(issue) => issue.external_id.as_deref().is_some_and(is_data_source_arn),
             _ => false,

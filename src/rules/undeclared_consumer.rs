@@ -1,5 +1,5 @@
-//! `undeclared-consumer`: a chain reaches an account that the configuration does
-//! not declare (design.md section 2).
+//! `undeclared-consumer`: a chain reaches an account that the configuration does not declare
+//! (docs/configuration.md).
 
 use super::facts::Facts;
 use super::group::{Group, plural};

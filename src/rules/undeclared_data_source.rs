@@ -1,5 +1,5 @@
-//! `undeclared-data-source`: a chain reaches a consumer for a data source that is
-//! not declared for it (design.md section 2).
+//! `undeclared-data-source`: a chain reaches a consumer for a data source that is not declared
+//! for it (docs/configuration.md).
 
 use super::facts::Facts;
 use super::group::{Group, plural};

@@ -1,5 +1,6 @@
-//! `undeclared-role`: a chain uses a Role A or Role B that is not declared, or not
-//! the one that the list of data sources names (design.md section 2, facts.md 5.1).
+//! `undeclared-role`: a chain uses a Role A or Role B that is not declared, or not the one
+//! that the list of data sources names (docs/configuration.md,
+//! docs/cloudtrail-facts.md#data-sources).
 
 use super::facts::Facts;
 use super::group::{Group, plural};

@@ -1,6 +1,6 @@
-//! `undeclared-work-group`: a query of a chain runs in a work group that the
-//! consumer, or the data source, does not declare (design.md section 2, facts.md
-//! 5.1).
+//! `undeclared-work-group`: a query of a chain runs in a work group that the consumer, or the
+//! data source, does not declare (docs/configuration.md,
+//! docs/cloudtrail-facts.md#startqueryexecution).
 
 use super::facts::Facts;
 use super::group::{Group, plural};

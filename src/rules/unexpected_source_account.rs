@@ -1,5 +1,6 @@
-//! `unexpected-source-account`: Role B is assumed from an account that is not the
-//! hub (facts.md 2.2 and 2.8).
+//! `unexpected-source-account`: Role B is assumed from an account that is not the hub
+//! (docs/cloudtrail-facts.md#across-accounts,
+//! docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
 use super::facts::Facts;
 use super::group::{Group, plural, sample, times};

@@ -18,7 +18,7 @@ use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
 
-/// The work group of a call that names none (facts.md 4.1).
+/// The work group of a call that names none (docs/cloudtrail-facts.md#startqueryexecution).
 const DEFAULT_WORK_GROUP: &str = "primary";
 /// Sessions before the consumer session that a chain lists. Two is what Quick makes; records
 /// that assume each other in a circle end here.

@@ -8,7 +8,7 @@ use crate::model::window::TimeWindow;
 use std::collections::BTreeSet;
 
 /// Creation times of one session differ by at most this between services
-/// (facts.md 3: equal to the second in 118 of 118 cases).
+/// (docs/cloudtrail-facts.md#joining-sessions: equal to the second in 118 of 118 cases).
 pub const CLOCK_SKEW_SECONDS: u64 = 2;
 
 /// What stitching has to know besides the events.

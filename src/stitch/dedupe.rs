@@ -90,9 +90,10 @@ fn compare(left: &Event, right: &Event) -> Ordering {
         .then_with(|| left.place.cmp(&right.place))
 }
 
-/// Deliveries of one event, where there are several. An event is known by the
-/// account that got it and its id: two accounts' copies are two events
-/// (facts.md 1.5 and 1.6).
+/// Deliveries of one event, where there are several. An event is known by the account that got
+/// it and its id: two accounts' copies are two events
+/// (docs/cloudtrail-facts.md#order-duplicates-and-delay,
+/// docs/cloudtrail-facts.md#copies-of-an-event).
 fn groups(events: &[Event], worth: &[Integrity]) -> Vec<Vec<u32>> {
     let origins = origins(events, worth);
     let key = |index: u32| {

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Life of a session whose end nobody logged: what role chaining allows
-/// (facts.md 2.1).
+/// (docs/cloudtrail-facts.md#by-a-service).
 const SESSION_SECONDS_DEFAULT: i64 = 3600;
 
 /// An AssumeRole that succeeded.
@@ -74,7 +74,7 @@ impl Scope {
     }
 }
 
-/// What two copies of one hop share (facts.md 3, join key 4).
+/// What two copies of one hop share (docs/cloudtrail-facts.md#joining-sessions, join key 4).
 #[derive(PartialEq, Eq, Hash)]
 enum Shared {
     Event(SharedEventId),

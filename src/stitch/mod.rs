@@ -53,8 +53,9 @@ pub struct Stitched {
 
 /// Stitches events into chains.
 ///
-/// `events` come in any order and with repeats; the result is the same for the
-/// same set. Rules: design.md section 3, evidence: facts.md sections 2 and 3.
+/// `events` come in any order and with repeats; the result is the same for the same set.
+/// Rules: docs/output-v1.md, evidence: docs/cloudtrail-facts.md#assumerole,
+/// docs/cloudtrail-facts.md#joining-sessions.
 #[must_use]
 pub fn stitch(events: Vec<Event>, context: &Context<'_>) -> Stitched {
     let deduped = dedupe::dedupe(events, context.worth);

@@ -14,7 +14,8 @@ pub(super) fn maker(session: &Session, roles: &Roles) -> Maker {
     let caller = &hop.caller;
     match caller.kind.as_deref() {
         _ if is_quick(caller) => Maker::Quick,
-        // Quick's own account may show instead of the service (facts.md 2.9).
+        // Quick's own account may show instead of the service
+        // (docs/cloudtrail-facts.md#quicks-role-chain).
         Some("AWSAccount")
             if (caller.is_invoked_by_quick() || hop.is_from_quick())
                 && roles.is_run_as(session) =>
@@ -95,10 +96,10 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
     }
 }
 
-/// Whether Quick is behind a caller of which only the principal was logged (no
-/// logs of the hub): AWS itself says so in `invokedBy`, and the caller is in the
-/// account of the data source that its external id names. The external id alone
-/// proves nothing: it is no secret (facts.md 2.8).
+/// Whether Quick is behind a caller of which only the principal was logged (no logs of the
+/// hub): AWS itself says so in `invokedBy`, and the caller is in the account of the data
+/// source that its external id names. The external id alone proves nothing: it is no secret
+/// (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 fn quick_behind(session: &Session, caller: &Identity) -> bool {
     let external_id = session
         .hop

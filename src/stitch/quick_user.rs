@@ -1,4 +1,5 @@
-//! Who used Quick: `QueryDatabase` events tied to chains (facts.md 5.2, 5.3).
+//! Who used Quick: `QueryDatabase` events tied to chains
+//! (docs/cloudtrail-facts.md#quicks-own-events, docs/cloudtrail-facts.md#the-sql-comment).
 //!
 //! A user is named when every `QueryDatabase` of the chain's data source around
 //! its queries names the same one. A Quick query id in the SQL's comment proves

@@ -1,7 +1,7 @@
 //! Which role session made a call, and which session a session came from.
 //!
-//! The triple decides: issued key, assumed role id, creation second. What it
-//! cannot decide stays ambiguous, with its candidates (facts.md 3).
+//! The triple decides: issued key, assumed role id, creation second. What it cannot decide
+//! stays ambiguous, with its candidates (docs/cloudtrail-facts.md#joining-sessions).
 
 use super::context::CLOCK_SKEW_SECONDS;
 use super::hops::Hop;
@@ -18,7 +18,8 @@ use hashbrown::hash_map::EntryRef;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Life of a session whose making nobody logged, at most (facts.md 2.1).
+/// Life of a session whose making nobody logged, at most
+/// (docs/cloudtrail-facts.md#by-a-service).
 const UNSEEN_SESSION_SECONDS_MAX: i64 = 12 * 3600;
 
 /// What a call is linked to.
@@ -473,8 +474,8 @@ impl Linker {
                 }
                 Choice::Nobody => {}
             }
-            // The key is another one. Services call with keys of their own on a
-            // session's behalf (facts.md 3.3); a session's own calls do not.
+            // The key is another one. Services call with keys of their own on a session's behalf
+            // (docs/cloudtrail-facts.md#calls-on-a-sessions-behalf); a session's own calls do not.
             if !on_behalf {
                 return match self.closest(identity, created_at, Wanted::Key(None)) {
                     Choice::One(session) => {
@@ -701,8 +702,8 @@ impl Linker {
         ValidAt::of(found)
     }
 
-    /// Calls that name a query execution belong to the session that started it,
-    /// whatever else they say (facts.md 6: Lake Formation).
+    /// Calls that name a query execution belong to the session that started it, whatever else they
+    /// say (docs/cloudtrail-facts.md#other-paths: Lake Formation).
     fn link_by_query(&self, events: &[Event], by_event: &mut [Link]) {
         let is_open = |(event, link): (&Event, &Link)| {
             *link == Link::None

@@ -7,7 +7,8 @@ use super::writer::Writer;
 use crate::model::time::{UtcDay, UtcSecond};
 use rusqlite::params;
 
-/// Cost Explorer has new figures up to three times a day (facts.md section 8).
+/// Cost Explorer has new figures up to three times a day
+/// (docs/cloudtrail-facts.md#apis-and-bills).
 const FRESH_SECONDS: i64 = 6 * 3600;
 
 /// Pages of Cost Explorer for some days.

@@ -195,8 +195,8 @@ impl Store {
         })
     }
 
-    /// Objects that were delivered long after the window, with records of it: trails are
-    /// delivered again for 30 days (facts.md 1.1).
+    /// Objects that were delivered long after the window, with records of it: trails are delivered
+    /// again for 30 days (docs/cloudtrail-facts.md#object-keys).
     fn late(&mut self, window: &TimeWindow) -> Result<BTreeSet<u32>, StoreError> {
         let (days, events) = (delivery_days(window), event_days(window));
         let sql = "SELECT DISTINCT delivery_day FROM seen

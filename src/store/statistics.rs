@@ -16,7 +16,7 @@ use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
 use std::collections::BTreeMap;
 
-/// Days that Athena remembers query executions for (facts.md 4.2).
+/// Days that Athena remembers query executions for (docs/cloudtrail-facts.md#bytes-scanned).
 const HISTORY_DAYS: i64 = 45;
 
 /// Query executions that Athena still has to be asked about, in one account and

@@ -21,8 +21,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 use std::path::Path;
 
-/// Days for which marks of sessions that were passed over are kept: files are
-/// delivered again for 30 days (facts.md 1.1).
+/// Days for which marks of sessions that were passed over are kept: files are delivered again
+/// for 30 days (docs/cloudtrail-facts.md#object-keys).
 pub(super) const MARKS_DAYS: i64 = 31;
 
 /// An object that was read, with what it holds.

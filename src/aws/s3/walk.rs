@@ -1,4 +1,4 @@
-//! Which objects of a bucket are logs of the window (facts.md 1.1).
+//! Which objects of a bucket are logs of the window (docs/cloudtrail-facts.md#object-keys).
 //!
 //! Folders are found by listing with a delimiter, down to
 //! `ACCOUNT/CloudTrail/REGION/`; there the days of the window are listed and no

@@ -1,4 +1,4 @@
-//! Chargeback rows, version 1 (design.md section 4).
+//! Chargeback rows, version 1 (ARCHITECTURE.md#how-a-bill-is-split).
 
 use super::coverage::{BillV1, CoverageV1, RejectsV1, StatisticsV1};
 use super::window::WindowV1;

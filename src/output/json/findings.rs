@@ -1,4 +1,4 @@
-//! Findings, version 1 (design.md section 5).
+//! Findings, version 1 (ARCHITECTURE.md#how-rules-judge).
 
 use super::coverage::CoverageV1;
 use super::lines::write_lines;

@@ -1,4 +1,4 @@
-//! Chain records, version 1 (design.md section 3).
+//! Chain records, version 1 (docs/output-v1.md).
 
 use super::coverage::{CoverageV1, StatisticsV1};
 use super::lines::write_lines;
