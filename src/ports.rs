@@ -1,4 +1,4 @@
-//! What the pipeline asks of the outside world, in our own words.
+//! The pipeline's interfaces to the outside world, in the project's own terms.
 
 use crate::model::coverage::{Coverage, Sibling};
 use crate::model::event::Event;
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SourceError {
-    /// What happened.
+    /// The error's message.
     pub message: String,
-    /// Whether it is that the object is not there any more.
+    /// True if it is that the object is not there any more.
     pub is_absent: bool,
 }
 
@@ -24,7 +24,7 @@ pub struct SourceError {
 /// many threads as ask. Positions are dense, start at 0, and follow the order of
 /// the keys, so that the same objects always get the same positions.
 pub trait LogSource: Sync {
-    /// How many objects there are to read.
+    /// Returns the number of objects to read.
     fn object_count(&self) -> u32;
 
     /// Key or path of an object, as people know it.
@@ -37,41 +37,40 @@ pub trait LogSource: Sync {
     /// When the object cannot be read; the run goes on without it.
     fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError>;
 
-    /// What the listing itself passed over or failed at.
+    /// Returns the listing: what it passed over, and where it failed.
     fn listing(&self) -> &Listing;
 
     /// Says which objects are read next, in this order. A source that is far away
     /// brings them ahead of being asked.
     fn expect(&self, _objects: &[u32]) {}
 
-    /// How many objects were brought so far, where that is a matter of time; for people.
+    /// Returns the number of objects fetched so far, where fetching takes time; for progress
+    /// messages.
     fn fetched(&self) -> Option<u64> {
         None
     }
 
-    /// What tells this version of an object from another one; `None` where nothing
-    /// does, as for standard input.
+    /// Returns the version of an object; `None` where there is none, as for standard input.
     fn version(&self, _object: u32) -> Option<Version> {
         None
     }
 
-    /// What is kept beside an object that was read, by name; `None` where nothing is
-    /// known of that.
+    /// Returns the metadata of an object that was read, by name; `None` if it is unknown.
     fn metadata(&self, _object: u32) -> Option<BTreeMap<Text, Text>> {
         None
     }
 }
 
-/// What a source that is far away asks and tells while it is listed.
+/// A watcher of a listing: told of its progress, asked for decisions.
 pub trait ListingWatcher: Sync {
     /// So many objects are known.
     fn listed(&self, objects: usize);
 
-    /// Whether an object will be read, so that it may be brought before all are listed.
+    /// Returns true if an object will be read, so that it may be brought before all are listed.
     fn will_read(&self, key: &str, version: &Version) -> bool;
 }
 
-/// Where CloudTrail's public keys come from.
+/// A source of CloudTrail's public keys.
 pub trait KeySource: Sync {
     /// The keys of a Region that were valid at any time from one moment to another.
     ///
@@ -191,23 +190,22 @@ impl LogSource for Sources {
     }
 }
 
-/// What was read before and kept, of one window.
+/// Events that an earlier run stored, of one window.
 #[derive(Debug, Clone, Default)]
 pub struct Remembered {
     /// Events that matter in themselves, needed for the window.
     pub events: Vec<Event>,
     /// Calls of role sessions that were of interest when they were read.
     pub session_events: Vec<Event>,
-    /// What was read of the objects that the window needs. Kept records are counted
-    /// anew.
+    /// The coverage of the objects that the window needs. Kept records are counted anew.
     pub coverage: Coverage,
     /// Keys of the objects that the events came from, by position.
     pub keys: BTreeMap<u32, Text>,
-    /// What could not be listed or read, and still cannot.
+    /// The objects that could not be listed or read.
     pub listing: Listing,
 }
 
-/// What a source knows before any object is read.
+/// The listing of a source: known before any object is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// Objects left out because the date in their key is outside the window.

@@ -21,22 +21,22 @@ use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-/// What a store may lack of the time up to now: it is collected once a day.
+/// The time before now that a store may lack, in seconds: it is collected once a day.
 const DAY_SECONDS: i64 = 86_400;
 
 /// An audit that is ready to run.
 pub struct AuditRun<'c> {
-    /// What is read, and how.
+    /// The objects that are read, and how.
     pub plan: Plan,
     context: &'c RunContext,
-    /// What log files are held against, where that was asked for.
+    /// The verification of log files against digests, where the run asks for it.
     verifying: Option<Verifying>,
     /// Lines of business units that could not be read.
     units_rejects: Rejects,
     logs: Logs<'c>,
 }
 
-/// Where events come from.
+/// The source of events.
 enum Logs<'c> {
     /// From logs that are read now.
     Read(Sources),
@@ -224,7 +224,8 @@ impl<'c> AuditRun<'c> {
         }
     }
 
-    /// What of the window was never collected: it is as if its logs could not be read.
+    /// Returns the parts of the window that were never collected: they count as logs that could not
+    /// be read.
     fn not_collected(&self, store: &mut Store) -> Result<Vec<(Text, String)>, Failure> {
         let window = &self.plan.window;
         let place = Text::from(store.root().to_string_lossy());

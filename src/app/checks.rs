@@ -1,4 +1,4 @@
-//! What rules are asked about.
+//! Inputs of the rules.
 
 use super::context::RunContext;
 use super::exports;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What is judged, and by what.
+/// Options of a run of the rules.
 #[derive(Debug, Clone)]
 pub struct CheckOptions {
     /// The window.

@@ -32,12 +32,12 @@ const RECENT_DAYS_AFTER_CHANGE: i64 = 31;
 /// Rounds in which sessions of interest lead to further ones.
 const ROUNDS_MAX: usize = 8;
 
-/// How to collect.
+/// Options of `collect`.
 #[derive(Debug, Clone, Copy)]
 pub struct CollectOptions {
     /// The window that was asked for; else what a first run looks at.
     pub window: TimeWindow,
-    /// Whether it was asked for: else each place is looked at from where it was left.
+    /// True if it was asked for: else each place is looked at from where it was left.
     pub is_asked: bool,
     /// Wait until nobody else writes to the store.
     pub wait: bool,
@@ -94,7 +94,8 @@ pub fn collect(context: &RunContext, options: CollectOptions) -> Result<Collecte
     Ok(done)
 }
 
-/// What to look at: as asked, else from a little before the end of the last run.
+/// Returns the stretches to look at: as requested, else from a little before the end of the last
+/// run.
 fn stretches(
     context: &RunContext,
     writer: &mut Writer,
@@ -205,7 +206,7 @@ impl Collector<'_> {
         }
     }
 
-    /// What tells one set of declared roles from another.
+    /// Returns a fingerprint of the declared roles.
     fn topology(&self) -> String {
         let topology = &self.context.settings.topology;
         let consumers = topology

@@ -1,10 +1,10 @@
-//! What a run of `collect` did.
+//! The outcome of a run of `collect`.
 
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use std::path::PathBuf;
 
-/// What a run did.
+/// The outcome of a run of `collect`.
 #[derive(Debug, Default)]
 pub struct Collected {
     /// The store's folder.
@@ -23,6 +23,6 @@ pub struct Collected {
     pub rejected: u64,
     /// Places that were not read or asked for, and why.
     pub gaps: Vec<(Text, String)>,
-    /// What else was done, in words.
+    /// Further outcomes, as text.
     pub lines: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! What one run has: the time it takes for now, its configuration, its options, its store.
+//! The context of one run: its current time, its configuration, its options, its store.
 
 use super::failure::Failure;
 use super::notices::Notices;
@@ -18,9 +18,9 @@ pub struct RunContext {
     pub(crate) now: UtcSecond,
     /// The configuration.
     pub(crate) settings: Settings,
-    /// What was asked.
+    /// The options of the run.
     pub(crate) options: RunOptions,
-    /// Who hears how the run goes.
+    /// The receiver of notices while the run goes on.
     pub(crate) notices: Box<dyn Notices>,
     store: OnceLock<Option<Mutex<Store>>>,
 }

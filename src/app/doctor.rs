@@ -15,12 +15,12 @@ use crate::pipeline::{self, Plan, Unwatched};
 use crate::ports::{LogSource, Sources};
 use std::collections::BTreeMap;
 
-/// How far back logs are looked for where no window is asked for.
+/// The look-back where no window is given, in seconds.
 pub const LOOK_BACK_SECONDS: i64 = 2 * 86_400;
 /// Trails deliver within minutes, and hardly any account is still for a whole day.
 const SILENCE_SECONDS: u64 = 86_400;
 
-/// How a check went.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// All is well.
@@ -48,11 +48,11 @@ impl Status {
 pub struct Line {
     /// An account, with its name; or what else was looked at.
     pub resource: String,
-    /// What was checked.
+    /// The name of the check.
     pub check: &'static str,
-    /// How it went.
+    /// The outcome of the check.
     pub status: Status,
-    /// What was found.
+    /// Details of the outcome.
     pub detail: String,
     /// A command, or a permission.
     pub next_step: Option<String>,
@@ -125,7 +125,7 @@ fn configuration(settings: &Settings, lines: &mut Vec<Line>) {
     lines.push(Line::good("configuration", "topology", detail));
 }
 
-/// What logs of the last days have of an account.
+/// Activity of an account in the logs of the last days.
 #[derive(Debug, Default)]
 struct Seen {
     objects: u64,
@@ -505,7 +505,7 @@ mod remote {
         delivery(label, trail, now, lines);
     }
 
-    /// Whether a trail delivers.
+    /// Returns true if a trail delivers.
     fn delivery(label: &str, trail: &Trail, now: UtcSecond, lines: &mut Vec<Line>) {
         let name = &trail.name;
         if let Some(said) = &trail.delivery_error {

@@ -1,4 +1,4 @@
-//! What log files are verified against: digests, public keys, signatures.
+//! Inputs of verification: digests, public keys, signatures.
 
 use super::context::RunContext;
 use super::exports::Given;
@@ -77,7 +77,7 @@ impl Verifying {
         })
     }
 
-    /// What the pipeline is given.
+    /// Returns the inputs of verification, as the pipeline takes them.
     pub(super) fn evidence(&self, now: UtcSecond) -> Evidence<'_> {
         Evidence {
             digests: &self.digests,

@@ -38,7 +38,7 @@ pub(super) fn exports(
     })
 }
 
-/// What a command needs of the exports.
+/// The exports that a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wants {
     /// Query statistics.
@@ -126,7 +126,7 @@ fn reject(file: &ExportFile, reason: RejectReason, detail: String) -> Reject {
     }
 }
 
-/// Whether a bill is named, or kept.
+/// Returns true if a bill is named, or kept.
 fn has_bill(context: &RunContext) -> Result<bool, Failure> {
     if !costs(context).is_empty() {
         return Ok(true);
@@ -277,7 +277,7 @@ pub(super) fn inventory(
     Ok(Some(inventory))
 }
 
-/// What an earlier run found.
+/// Loads the findings of an earlier run.
 pub(super) fn previous(path: &Path) -> Result<Previous, Failure> {
     let wrong = |why: String| {
         Failure::usage(format!("--previous {}: {why}", path.display())).hint(

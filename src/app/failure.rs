@@ -1,4 +1,4 @@
-//! Why a run did not do what it was asked: what, where, what next.
+//! Failures of a run: what happened, where, and what to do next.
 
 #[cfg(feature = "aws")]
 use crate::aws::{AwsError, Trouble};
@@ -8,10 +8,10 @@ use crate::pipeline::PipelineError;
 use crate::store::StoreError;
 use std::io;
 
-/// Whose doing a failure is.
+/// The side that has to act on a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// How the run was asked for: options, configuration, or what they name.
+    /// The request: options, configuration, or files that they name.
     Asked,
     /// This program, or the machine or service that it needs.
     Internal,
@@ -19,15 +19,15 @@ pub enum Cause {
     OutputClosed,
 }
 
-/// Why a run did not do what it was asked.
+/// A failure of a run.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// Whose doing it is.
+    /// The side that has to act.
     pub cause: Cause,
     /// What happened, and where.
     pub message: String,
-    /// What to do next, where anybody knows.
+    /// The next step, where one is known.
     pub hint: Option<String>,
 }
 

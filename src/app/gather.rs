@@ -1,4 +1,4 @@
-//! What `collect` keeps besides logs: query statistics, the bill, lists.
+//! Data that `collect` stores besides logs: query statistics, the bill, lists.
 
 use super::collected::Collected;
 use super::context::RunContext;
@@ -79,7 +79,7 @@ mod remote {
     const PLACES_AT_ONCE: usize = 8;
     /// Days of one question to Cost Explorer.
     const COST_DAYS_MAX: i64 = 92;
-    /// What Cost Explorer takes for a page, in cents.
+    /// The price of a Cost Explorer page, in cents.
     const CENTS_PER_PAGE: u64 = 1;
 
     pub(super) fn gather(
@@ -155,7 +155,7 @@ mod remote {
         Ok(())
     }
 
-    /// How accounts are asked in a run.
+    /// Access to the accounts of a run.
     struct Asking<'a> {
         aws: &'a Aws,
         /// The account of the caller's own credentials; empty where nobody knows.

@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Where a query runs that names no work group (docs/cloudtrail-facts.md#startqueryexecution).
+/// The work group of a query that names none (docs/cloudtrail-facts.md#startqueryexecution).
 const DEFAULT_WORK_GROUP: &str = "primary";
 
-/// What is known of a consumer.
+/// Findings about a consumer while a configuration is drafted.
 #[derive(Debug, Default)]
 struct Found {
     roles: BTreeSet<RoleName>,
@@ -222,7 +222,7 @@ fn declaration(account: &str, name: &str, found: &Found, unit: Option<&Unit>) ->
     (text, left_out as u64)
 }
 
-/// Whether AWS could give a role this name (IAM User Guide, "IAM and STS quotas").
+/// Returns true if AWS could give a role this name (IAM User Guide, "IAM and STS quotas").
 fn is_role_name(role: &RoleName) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@-".contains(letter);
     role.account_id.is_well_formed()
@@ -230,7 +230,7 @@ fn is_role_name(role: &RoleName) -> bool {
         && role.name.chars().all(is_plain)
 }
 
-/// Where logs are, and what else may be configured.
+/// Writes the locations of the logs, and further settings as comments.
 fn places(text: &mut String, options: &RunOptions) {
     *text += "# Where the logs are.\n";
     for logs in &options.logs {

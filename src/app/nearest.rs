@@ -1,4 +1,4 @@
-//! What was probably meant.
+//! Suggestions for misspelled names.
 
 /// Returns the most similar of some names, if any is similar at all.
 #[must_use]

@@ -1,4 +1,4 @@
-//! What a run says while it goes on: whoever shows it implements these.
+//! Notices of a run while it goes on: a user interface implements the trait.
 
 use crate::pipeline::Watcher;
 use crate::ports::LogSource;

@@ -1,4 +1,4 @@
-//! What is asked of a run, beside its configuration.
+//! The options of a run, apart from its configuration.
 
 use crate::model::bill::{ChargeCategory, CostMetric};
 use crate::model::money::TerabyteBase;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// The configuration that is used where none is named.
 pub const CONFIG_FILE: &str = "qs-audit.toml";
 
-/// What is asked of a run, beside its configuration.
+/// The options of a run, apart from its configuration.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// The configuration; [`CONFIG_FILE`] in the working folder, if it is there, where none
@@ -23,7 +23,7 @@ pub struct RunOptions {
     pub requester_pays: bool,
     /// Threads that read; 0 means one for each processor.
     pub threads: usize,
-    /// What is read besides logs.
+    /// Inputs besides logs.
     pub money: MoneyOptions,
 }
 
@@ -34,12 +34,12 @@ pub struct MoneyOptions {
     pub executions: Vec<PathBuf>,
     /// Files or folders of the bill.
     pub costs: Vec<PathBuf>,
-    /// Which of the bill's amounts.
+    /// The cost metric of the bill.
     pub metric: CostMetric,
     /// Charges besides use that are shown, too.
     pub included: BTreeSet<ChargeCategory>,
     /// Files of business units.
     pub business_units: Vec<PathBuf>,
-    /// How a billed terabyte is counted, instead of as configured.
+    /// The definition of a billed terabyte; overrides the configuration.
     pub terabyte: Option<TerabyteBase>,
 }

@@ -14,14 +14,13 @@ pub(super) fn paths(locations: &[LogLocation]) -> Vec<PathBuf> {
     paths.collect()
 }
 
-/// Whether any of them is in S3.
+/// Returns true if any of them is in S3.
 pub(super) fn has_s3(locations: &[LogLocation]) -> bool {
     let mut all = locations.iter();
     all.any(|location| matches!(location, LogLocation::S3(_)))
 }
 
-/// What the keys of a location's objects, and of what could not be listed there, begin
-/// with.
+/// Returns the key prefixes of a location's objects, and of those that could not be listed there.
 pub(super) fn roots(location: &LogLocation) -> Vec<String> {
     match location {
         LogLocation::Path(path) => vec![key_of(path).to_string()],
@@ -49,7 +48,7 @@ pub(super) fn canonical(locations: Vec<LogLocation>) -> Vec<LogLocation> {
     named.collect()
 }
 
-/// Whether an object of this key may be read: it is in one of the places.
+/// Returns true if an object of this key may be read: it is in one of the places.
 pub(super) fn is_in(places: &[LogLocation], key: &str) -> bool {
     place_of(places, key).is_some()
 }

@@ -26,7 +26,7 @@ use std::path::Path;
 pub struct ReportRun<'c> {
     /// The audit.
     pub audit: AuditRun<'c>,
-    /// Where it goes.
+    /// The destination folder.
     pub folder: ReportFolder,
 }
 

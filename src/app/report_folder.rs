@@ -1,4 +1,4 @@
-//! Where a report goes: written to a temporary place and moved in one step.
+//! The destination of a report: written to a temporary folder and moved in one step.
 
 use super::failure::Failure;
 use crate::exports::{EarlierReport, read_report};
@@ -11,7 +11,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Where nightly reports go unless `--output` names a folder.
+/// The folder of nightly reports unless `--output` names another.
 const NIGHTLY: &str = "reports/nightly";
 /// Points at the newest of them.
 const LATEST: &str = "reports/latest";
@@ -35,11 +35,11 @@ const PREFIX: &str = ".qs-audit-report-";
 /// The folder of one report.
 pub struct ReportFolder {
     path: PathBuf,
-    /// Whether it is one night among others.
+    /// True if it is one night among others.
     is_nightly: bool,
     /// Nights before this day come before the report.
     first_day: Date,
-    /// Where its files are written first; gone if nobody moves it.
+    /// The temporary folder of its files; deleted unless it is moved.
     temporary: TempDir,
 }
 
@@ -193,7 +193,7 @@ impl Written {
     }
 }
 
-/// Whether a report may take this place.
+/// Returns true if a report may take this place.
 fn check(place: &Path, asked: Option<&Path>) -> Result<(), Failure> {
     let path = asked.unwrap_or(place).display();
     if asked.is_some_and(|path| path.as_os_str() == "-") {

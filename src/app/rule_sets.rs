@@ -39,7 +39,7 @@ pub fn rule_set(settings: &Settings, only: &BTreeSet<String>) -> Result<RuleSet,
     })
 }
 
-/// What a rule that there is not was probably meant to be.
+/// Adds the rule with the most similar name to an error about an unknown rule.
 #[must_use]
 pub fn with_near_rule(failure: Failure, rule: &str) -> Failure {
     match nearest(rule, RULES.iter().map(|entry| entry.meta.id)) {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub(super) use remote::access;
 pub(super) use remote::key_source;
 
-/// Where the logs are: as the command line says, else as configured.
+/// Returns the locations of the logs: from the command line, else from the configuration.
 pub(super) fn locations(context: &RunContext) -> Result<Vec<LogLocation>, Failure> {
     if !context.options.logs.is_empty() {
         let asked = context
@@ -50,7 +50,7 @@ pub(super) type WillRead<'a> = &'a (dyn Fn(&str, &Version) -> bool + Sync);
 
 /// All that is listed is read.
 pub(super) const ALL: WillRead<'static> = &|_, _| true;
-/// What is listed is looked at first.
+/// A filter that leaves out nothing that is listed.
 pub(super) const NONE: WillRead<'static> = &|_, _| false;
 
 /// Lists all of them. One that cannot be reached is a gap, unless nothing else is left.
@@ -347,7 +347,7 @@ mod remote {
         }
     }
 
-    /// Who is asked for public keys: CloudTrail, with the access of the first bucket.
+    /// Returns the source of public keys: CloudTrail, with the access of the first bucket.
     pub(in crate::app) fn key_source(
         locations: &[LogLocation],
     ) -> Result<Box<dyn KeySource>, Failure> {
@@ -373,7 +373,7 @@ mod remote {
         Ok(Box::new(S3Logs::of_keys(&Aws::new()?, location, &keys)))
     }
 
-    /// How an account or a bucket is reached: by a role, in a Region.
+    /// Returns the access to an account or a bucket: by a role, in a Region.
     pub(in crate::app) fn access(role: &Role, region: Option<&str>) -> Access {
         Access {
             role_arn: role.arn.clone(),

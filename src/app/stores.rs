@@ -1,4 +1,4 @@
-//! Which store is meant, and what is kept in it besides logs.
+//! Store selection, and the data in a store besides logs.
 
 use super::failure::Failure;
 use super::options::RunOptions;

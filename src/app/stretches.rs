@@ -1,4 +1,4 @@
-//! What a run of `collect` looks at: each place from where its own progress ends.
+//! The time that a run of `collect` looks at: each location from the end of its own progress.
 //!
 //! A place that could not be listed is looked at again from where it first could not, by
 //! itself: no other place is listed again for it.
@@ -15,17 +15,17 @@ use std::collections::BTreeSet;
 /// A stretch of time that is looked at in a place.
 pub(super) struct Stretch {
     location: LogLocation,
-    /// What the keys of its objects begin with.
+    /// The key prefix of its objects.
     root: String,
     window: TimeWindow,
-    /// Whether it is below a place that is looked at from later on.
+    /// True if it is below a place that is looked at from later on.
     is_gap: bool,
-    /// Whether there is anything to list: its own folder finds a gap again that is no longer
-    /// a folder or a file.
+    /// True if there is anything to list: its own folder finds a gap again that is no longer a
+    /// folder or a file.
     is_there: bool,
 }
 
-/// What is looked at.
+/// The stretches of a run.
 pub(super) struct Stretches(Vec<Stretch>);
 
 impl Stretches {
@@ -89,14 +89,14 @@ impl Stretches {
         Ok(Self(all))
     }
 
-    /// Where to look, and in which window.
+    /// Returns the locations to look at, each with its window.
     pub(super) fn places(&self) -> Vec<Place<'_>> {
         let each = self.0.iter().filter(|stretch| stretch.is_there);
         each.map(|stretch| (&stretch.location, stretch.window))
             .collect()
     }
 
-    /// What was looked at, for the ledger.
+    /// Returns the stretches that were looked at, for the ledger.
     pub(super) fn looked(&self) -> Vec<Looked<'_>> {
         let each = self.0.iter();
         each.map(|stretch| Looked {
@@ -149,7 +149,7 @@ fn apart(locations: &[LogLocation]) -> Vec<(LogLocation, String)> {
     all
 }
 
-/// Whether a gap can be listed: `None` where nobody can say whether it is there.
+/// Returns true if a gap can be listed: `None` where nobody can say whether it is there.
 fn is_there(gap: &LogLocation) -> Option<bool> {
     let LogLocation::Path(path) = gap else {
         return Some(true);

@@ -10,12 +10,12 @@ use crate::model::window::TimeWindow;
 use crate::pipeline::{self, Plan};
 use crate::ports::LogSource;
 
-/// What was verified.
+/// The result of a verification run.
 #[derive(Debug)]
 pub struct Verified {
-    /// What was found.
+    /// The verification result.
     pub verification: Verification,
-    /// Whether there were any log files at all.
+    /// True if there were any log files at all.
     pub has_logs: bool,
 }
 

@@ -35,7 +35,7 @@ pub fn chargeback(
     })
 }
 
-/// What stands in the group of a charge for a dimension.
+/// Returns the value that a charge's group has for a dimension.
 fn value(charge: &Charge, dimension: Dimension, topology: &Topology) -> Text {
     let unless =
         |known: Option<&Text>, missing: &str| known.cloned().unwrap_or_else(|| Text::from(missing));
@@ -118,7 +118,7 @@ fn rows(
     Ok(rows)
 }
 
-/// What is summed: figures of queries, then shares of the bill.
+/// The summed columns: figures of queries, then shares of the bill.
 const SUMS: [&str; 9] = [
     "queries",
     "unknown",

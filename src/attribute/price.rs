@@ -1,5 +1,4 @@
-//! What a terabyte costs: dated data per Region, and what the configuration says
-//! instead.
+//! Prices per terabyte: dated data per Region, and overrides in the configuration.
 
 use crate::model::charge::ListPrice;
 use crate::model::money::{TerabyteBase, parse_decimal, trimmed, units};
@@ -69,7 +68,7 @@ impl Pricing {
         }
     }
 
-    /// How a terabyte is counted.
+    /// Returns the definition of a billed terabyte.
     #[must_use]
     pub fn terabyte(&self) -> TerabyteBase {
         self.terabyte

@@ -1,4 +1,4 @@
-//! Why estimates and the bill differ: every reason with its count and amount.
+//! Reasons why estimates and the bill differ, each with its count and amount.
 
 use super::price::Pricing;
 use crate::model::bill::{BilledFor, LineAmounts, LineKey};
@@ -10,11 +10,11 @@ use crate::model::text::Text;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What became of a line of the bill that queries share.
+/// The outcome for a line of the bill that queries share.
 pub(super) struct CellOutcome<'a> {
     pub(super) key: &'a LineKey,
     pub(super) amounts: &'a LineAmounts,
-    /// Whether the bill gives bytes for it.
+    /// True if the bill gives bytes for it.
     pub(super) has_usage: bool,
     pub(super) usage_bytes: u128,
     pub(super) query_count: u64,
@@ -162,7 +162,7 @@ fn scanned_for_free(query: &QueryExecution) -> bool {
     })
 }
 
-/// What is known of queries, whatever the bill says.
+/// Returns the reasons that depend on queries alone.
 fn query_reasons(chains: &[Chain]) -> Vec<Reason> {
     let queries = || chains.iter().flat_map(|chain| &chain.queries);
     let reasons = QUERY_REASONS.iter().filter_map(|(code, is, text)| {
@@ -257,7 +257,7 @@ fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
     reasons.into_iter().flatten().collect()
 }
 
-/// What the bill charges apart from the list price, where both are known.
+/// Returns the difference between the bill's price and the list price, where both are known.
 fn price_reason(cells: &[&CellOutcome<'_>], pricing: &Pricing) -> Option<Reason> {
     let mut effect = Decimal::ZERO;
     let mut count = 0;

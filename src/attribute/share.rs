@@ -7,7 +7,7 @@ use ethnum::U256;
 pub(super) struct Shares {
     /// One for each weight, in the same order.
     pub(super) of_weights: Vec<i128>,
-    /// What is left for the rest.
+    /// The rest that is still to be shared.
     pub(super) of_rest: i128,
 }
 

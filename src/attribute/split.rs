@@ -1,4 +1,4 @@
-//! Which line of the bill covers which query, and each query's share of it.
+//! The split of the bill: the line that covers each query, and each query's share of it.
 //!
 //! A cell is what the bill says of an account on a day (or over its own longer period), as far
 //! as it tells it by Region and work group. A query belongs to the nearest cell: Region and
@@ -32,7 +32,7 @@ const SHARE_SCALE_MIN: u32 = 10;
 /// decimal holds.
 const UNITS_MAX: i128 = 1 << 96;
 
-/// Why a bill cannot be split.
+/// The reason why a bill cannot be split.
 #[derive(Debug, thiserror::Error)]
 pub enum AttributeError {
     /// The amounts need more digits than an exact decimal has.
@@ -57,7 +57,7 @@ pub enum AttributeError {
     /// A data frame operation failed: a fault of this program.
     #[error("a data frame operation failed: {message}")]
     Frame {
-        /// What it said.
+        /// The error's message.
         message: String,
     },
 }
@@ -226,7 +226,7 @@ fn cells<'a>(bill: &'a Bill, scale: u32, pricing: &Pricing) -> Vec<Cell<'a>> {
     cells
 }
 
-/// Whether queries share the line.
+/// Returns true if queries share the line.
 fn is_shared(key: &LineKey) -> bool {
     key.category == ChargeCategory::Usage && key.billed_for.is_shared_by_queries()
 }
@@ -300,7 +300,7 @@ fn match_cells(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> Vec<
     (0..queries.len()).map(cell_of).collect()
 }
 
-/// What makes one of two cells of a place the better one.
+/// Returns the order of preference between two cost pools of a place.
 fn preference(cell: &Cell<'_>) -> impl Ord {
     let days = cell.key.period;
     (
@@ -483,8 +483,8 @@ fn charges(
     read_charges(&grouped, codes, scale)
 }
 
-/// What else tells queries apart, in one number: grouping by one column is
-/// cheaper than by four.
+/// The other properties that group queries, in one number: grouping by one column is cheaper than
+/// by four.
 struct Kind {
     currency: u32,
     is_other: bool,
@@ -584,7 +584,7 @@ fn read_charges(
     Ok((0..grouped.height()).map(charge).collect())
 }
 
-/// What is left of each cell, and cells of which no query is known.
+/// Returns the remainder of each cost pool, and pools without a known query.
 fn remainders<'a>(
     cells: &'a [Cell<'a>],
     split: &'a Split,

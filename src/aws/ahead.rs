@@ -32,7 +32,7 @@ pub(super) trait Fetch: Send + Sync + 'static {
     /// Bytes of an object, as the listing says.
     fn bytes(&self, object: u32) -> u64;
 
-    /// How long one try may take.
+    /// Returns the timeout of one try, in seconds.
     fn seconds_max(&self, object: u32) -> u64 {
         TRY_SECONDS + self.bytes(object) / BYTES_PER_SECOND_MIN
     }
@@ -87,7 +87,7 @@ struct State {
     pace: Pace,
 }
 
-/// What is known of a source.
+/// The state of a source.
 struct Source {
     /// `None` when nobody reads it any more.
     fetch: Option<Arc<dyn Fetch>>,
@@ -165,7 +165,7 @@ impl Feed {
         self.shared.pump(&mut state);
     }
 
-    /// How many objects came so far.
+    /// Returns the number of objects fetched so far.
     pub(super) fn fetched(&self) -> u64 {
         self.shared.state().sources[self.source].fetched
     }
@@ -259,7 +259,7 @@ impl State {
         fetch.map_or(0, |fetch| fetch.bytes(object))
     }
 
-    /// Whether one more object is within the budget.
+    /// Returns true if one more object is within the budget.
     fn has_room(&self, id: Id) -> bool {
         let part = if self.listing > 0 { 2 } else { 1 };
         let objects = self.under_way.len() + self.ready.len();

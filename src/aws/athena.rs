@@ -18,7 +18,7 @@ const ATHENA: Service = Service {
 /// Ids of one request.
 pub const BATCH_MAX: usize = 50;
 
-/// What Athena says of some ids.
+/// Athena's answer about a batch of query executions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecutionAnswer {
     /// `{"QueryExecutions": [...]}`, without the SQL but for its leading comment.
@@ -114,14 +114,15 @@ async fn ask(get: &Described, place: &str, ids: Vec<String>) -> Result<Asked, Aw
     Ok(Asked::Answer(executions, unprocessed.collect()))
 }
 
-/// What is kept of the SQL: its leading comment, in which Quick names its own query.
+/// Returns the part of the SQL that is kept: its leading comment, in which Quick names its own
+/// query.
 fn comment(sql: &str) -> Option<&str> {
     let sql = sql.trim_start();
     let end = sql.strip_prefix("/*")?.find("*/")? + 4;
     sql.get(..end)
 }
 
-/// What leaves of an execution: what statistics are read from.
+/// Returns the part of an execution that is stored: the statistics, as JSON.
 fn execution(from: &Value) -> Value {
     let mut kept = members(from, &["QueryExecutionId", "StatementType", "WorkGroup"]);
     kept["Query"] = from["Query"].as_str().and_then(comment).into();

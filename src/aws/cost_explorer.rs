@@ -25,7 +25,7 @@ const METRICS: [&str; 6] = [
     "UsageQuantity",
 ];
 
-/// What is asked of a stretch of days.
+/// A request for a stretch of days.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray,
 )]
@@ -67,7 +67,7 @@ impl CostQuestion {
 pub struct CostPage {
     /// The answer as the AWS CLI prints it.
     pub text: String,
-    /// Whether any day in it is still an estimate.
+    /// True if any day in it is still an estimate.
     pub is_estimated: bool,
 }
 

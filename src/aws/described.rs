@@ -48,13 +48,13 @@ pub(super) struct Service {
     pub(super) name: &'static str,
     /// Its id, by which environment and profile give it an endpoint of its own.
     pub(super) id: &'static str,
-    /// What its operations are targets of, where they are AWS JSON 1.1.
+    /// The prefix of the `X-Amz-Target` header, for services that speak AWS JSON 1.1.
     pub(super) target_prefix: &'static str,
-    /// Whether it is asked in one Region of each partition.
+    /// True if it is asked in one Region of each partition.
     pub(super) is_global: bool,
 }
 
-/// What is sent.
+/// The parts of an HTTP request.
 #[derive(Debug)]
 pub(super) enum Request {
     /// `GET` of this path.
@@ -68,7 +68,7 @@ pub(super) type Described = Operation<Request, Value, ErrorMetadata>;
 
 /// Hosts of a partition (the SDK's `partitions.json`).
 struct Partition {
-    /// What its Regions begin with.
+    /// The Regions' prefix in a partition.
     prefix: &'static str,
     domain: &'static str,
     dual_stack_domain: &'static str,
@@ -178,7 +178,7 @@ impl Service {
         Ok(builder.serializer(write).deserializer(read).build())
     }
 
-    /// Where it is asked.
+    /// Returns the endpoint of the service in a Region.
     fn endpoint(&self, config: &SdkConfig, region: &str) -> Result<String, AwsError> {
         let is_fips = config.use_fips() == Some(true);
         let is_dual_stack = config.use_dual_stack() == Some(true);
@@ -232,7 +232,7 @@ impl Service {
         own.or(of_all)
     }
 
-    /// Whose credentials sign it, and how.
+    /// Returns the plugin that signs requests, with its credentials.
     fn signing(&self, config: &SdkConfig, region: &str) -> StaticRuntimePlugin {
         let mut auth = RuntimeComponentsBuilder::new(self.name)
             .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))

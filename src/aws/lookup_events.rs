@@ -23,7 +23,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How far back CloudTrail remembers.
+/// The retention of CloudTrail's event history, in days.
 pub const LOOKUP_DAYS_MAX: i64 = 90;
 const DAY_SECONDS: i64 = 86_400;
 const EVENTS_PER_PAGE: i32 = 50;
@@ -31,7 +31,7 @@ const EVENTS_PER_PAGE: i32 = 50;
 pub const LOOKUP_EVERY: Duration = Duration::from_millis(500);
 /// Bytes of one piece: what an object may hold, and some room.
 const BYTES_MAX: usize = 200 << 20;
-/// What a piece is taken for before it has come.
+/// The assumed size of a piece that has not been fetched, in bytes.
 const PIECE_BYTES: u64 = 1 << 20;
 /// Pages of one piece: more than a day of the busiest account has.
 const PAGES_MAX: usize = 20_000;
@@ -51,7 +51,7 @@ struct Piece {
     event_name: &'static str,
     from: UtcSecond,
     to: UtcSecond,
-    /// Whether CloudTrail may still add to it.
+    /// True if CloudTrail may still add to it.
     is_open: bool,
 }
 
@@ -62,7 +62,7 @@ pub struct LookupLogs {
     listing: Listing,
 }
 
-/// What is to be asked for, and where.
+/// The pieces to request, each with its account and Region.
 struct Pieces {
     places: Vec<Place>,
     all: Vec<Piece>,

@@ -1,4 +1,5 @@
-//! How many requests run at once: more while that pays, fewer when the service refuses.
+//! The number of concurrent requests: it rises while that raises throughput and falls when the
+//! service throttles.
 //!
 //! Answers are counted in rounds: about as many as run at once, and for long enough to
 //! measure a rate. A round changes the number once, whatever came in it. What the
@@ -9,7 +10,7 @@
 
 use std::time::Duration;
 
-/// Where it starts, and the fewest.
+/// The initial and lowest concurrency.
 const AT_ONCE_FIRST: usize = 32;
 const AT_ONCE_MIN: usize = 8;
 /// Answers and time that a round takes at least.
@@ -26,15 +27,15 @@ const STOOD_PART: usize = 3;
 /// The part by which it grows where the service refused before.
 const CAREFUL_PART: usize = 4;
 
-/// How many requests may run at once, by what became of those that did.
+/// A concurrency limit that adapts to the outcomes of requests.
 #[derive(Debug)]
 pub(super) struct Pace {
     at_once: usize,
     at_once_max: usize,
-    /// What the service stood before it began to refuse: each good answer leads back
-    /// there. Beyond, it grows with care.
+    /// The concurrency before the service began to throttle: each success leads back toward it.
+    /// Beyond, it grows with care.
     stood: Option<usize>,
-    /// Whether the round before this one was refused.
+    /// True if the round before this one was refused.
     is_refused: bool,
     round: Round,
     /// The round before the number grew, until it is known whether that paid.
@@ -44,13 +45,13 @@ pub(super) struct Pace {
 
 #[derive(Debug, Default)]
 struct Round {
-    /// When all requests that may run did; `None` while fewer do.
+    /// The time since which all allowed requests have been running; `None` while fewer run.
     full_since: Option<Duration>,
     good: usize,
     refused: usize,
 }
 
-/// What so many at once brought.
+/// The throughput at one level of concurrency.
 #[derive(Debug)]
 struct Level {
     at_once: usize,
@@ -70,7 +71,7 @@ impl Pace {
         }
     }
 
-    /// How many requests may run now.
+    /// Returns the number of requests that may run now.
     pub(super) fn at_once(&self) -> usize {
         self.at_once
     }
@@ -186,7 +187,7 @@ mod tests {
         limit: Limit,
     }
 
-    /// Which requests are too many.
+    /// The resource that limits the simulated service.
     #[derive(Debug, Clone, Copy)]
     enum Limit {
         None,
@@ -203,7 +204,7 @@ mod tests {
     };
     const OBJECTS: u64 = 20_058;
     const AT_ONCE_MAX: usize = 512;
-    /// How many answers the reader's own machine gets through in a second.
+    /// The answers that the simulated reader processes per second.
     const MACHINE_PER_SECOND: u64 = 6_000;
     const WAIT_MILLIS: u64 = 200;
     const SECOND: Duration = Duration::from_secs(1);
@@ -243,7 +244,7 @@ mod tests {
         SECOND / u32::try_from(second).unwrap()
     }
 
-    /// What reading came to, on a clock that is not there.
+    /// The result of a simulated read, on a simulated clock.
     struct Read {
         elapsed: Duration,
         requests: u64,

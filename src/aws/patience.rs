@@ -1,15 +1,15 @@
-//! When a request that failed is made again.
+//! The retry policy for failed requests.
 
 use super::trouble::{AwsError, Trouble};
 use std::time::Duration;
 
-/// How often a wait is doubled: further ones are as long.
+/// The number of times that the delay doubles: later delays stay the same.
 const DOUBLINGS_MAX: u32 = 4;
 /// Being told to slow down says nothing about the request itself: it is made so many
 /// times as often as one that failed otherwise.
 const THROTTLED_TIMES: u32 = 4;
 
-/// How long to wait before a request is made again, and how often.
+/// A retry policy: delays between tries, and their number.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
     /// The first wait; each further one is twice as long.

@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 
 /// Tries of one request, where neither `AWS_MAX_ATTEMPTS` nor the profile says.
 const ATTEMPTS_MAX: u32 = 6;
-/// What the SDK tries by itself: not a choice of anybody.
+/// The SDK's own number of tries: fixed, not an option.
 const ATTEMPTS_OF_SDK: u32 = 3;
 /// Lists that run at once. Listing is a small part of the requests.
 pub(super) const LISTS_AT_ONCE: usize = 64;
@@ -36,7 +36,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// The Region of services that are asked in one place only, where none is set.
 pub(super) const REGION_DEFAULT: &str = "us-east-1";
 
-/// How an account is reached.
+/// The access to an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Access {
     /// The role to assume; the caller's own credentials where there is none.
@@ -139,7 +139,7 @@ impl Aws {
         Ok(aws)
     }
 
-    /// How a request is made again, where that is done here and not by the SDK.
+    /// Returns the retry policy for requests that are retried here and not by the SDK.
     pub(super) fn patience(&self) -> Patience {
         Patience {
             first: self.backoff,
@@ -161,7 +161,7 @@ impl Aws {
         Arc::clone(&self.lists)
     }
 
-    /// Where a bucket turned out to be.
+    /// Returns the actual Region of a bucket.
     pub(super) fn region_of(&self, bucket: &str) -> Option<String> {
         let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         regions.get(bucket).cloned()
@@ -236,9 +236,9 @@ impl Aws {
     }
 }
 
-/// How many sockets may be open: as many files as the system lets this process open, less
-/// those that it needs otherwise. The process asks for as many as it may have: where 256
-/// are usual, 4096 often are allowed.
+/// Returns the number of sockets that may be open: the process's limit of open files, less those
+/// that it needs otherwise. The process asks for as many as it may have: where 256 are usual, 4096
+/// often are allowed.
 fn sockets_max() -> usize {
     #[cfg(unix)]
     let files_max = {

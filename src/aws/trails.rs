@@ -15,26 +15,25 @@ use aws_sdk_cloudtrail::Client;
 pub struct Trail {
     /// Its ARN, or its name where there is none.
     pub name: String,
-    /// Where it writes: bucket and prefix.
+    /// The bucket and prefix it writes to.
     pub bucket: String,
     /// The prefix in the bucket.
     pub prefix: String,
-    /// Whether it logs all Regions.
+    /// True if it logs all Regions.
     pub is_multi_region: bool,
-    /// Whether it is of the whole organisation.
+    /// True if it is of the whole organisation.
     pub is_organization: bool,
-    /// Whether events of global services, STS among them, are in it.
+    /// True if events of global services, STS among them, are in it.
     pub has_global_events: bool,
-    /// Whether it writes digests.
+    /// True if it writes digests.
     pub has_digests: bool,
-    /// Whether it is on; `None` where that may not be asked.
+    /// True if it is on; `None` where that may not be asked.
     pub is_logging: Option<bool>,
-    /// When it last delivered.
+    /// The time of its last delivery.
     pub last_delivery_at: Option<UtcSecond>,
-    /// What it said when it last failed to deliver.
+    /// The error of its last failed delivery.
     pub delivery_error: Option<String>,
-    /// Whether it logs reading and writing management events; `None` where that may
-    /// not be asked.
+    /// True if it logs reading and writing management events; `None` where that may not be asked.
     pub has_management_events: Option<bool>,
     /// Calls that were refused on the way.
     pub refused: Vec<String>,

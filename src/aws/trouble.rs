@@ -1,4 +1,4 @@
-//! What went wrong at AWS, in words for the person who sees them.
+//! Errors of AWS calls, in words for the person who reads them.
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
@@ -30,11 +30,11 @@ pub enum Trouble {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct AwsError {
-    /// What kind of trouble it is.
+    /// The kind of the error.
     pub kind: Trouble,
     /// What happened, to what, and what fixes it.
     pub message: String,
-    /// Where the bucket is, if S3 says that it is elsewhere.
+    /// The bucket's Region, if S3 answers that it is elsewhere.
     pub region: Option<String>,
 }
 
@@ -106,8 +106,8 @@ const PASSING: [&str; 5] = [
 ];
 
 impl AwsError {
-    /// What a failed call means: `action` as IAM names it (`s3:GetObject`), `place`
-    /// as people know it.
+    /// Explains a failed call: `action` as IAM names it (`s3:GetObject`), `place` as people know
+    /// it.
     pub(super) fn of<E>(error: &SdkError<E, HttpResponse>, action: &str, place: &str) -> Self
     where
         E: Error + ProvideErrorMetadata + 'static,
@@ -212,7 +212,7 @@ impl AwsError {
         Self::new(Trouble::Other, message)
     }
 
-    /// Whether the same request may succeed a little later.
+    /// Returns true if the same request may succeed a little later.
     #[must_use]
     pub(super) fn may_pass(&self) -> bool {
         matches!(self.kind, Trouble::Throttled | Trouble::Unreachable)

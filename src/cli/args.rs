@@ -1,4 +1,4 @@
-//! What can be typed. The doc comments are the help texts.
+//! The command line's arguments. The doc comments are the help texts.
 
 use super::formats::{ChargebackFormat, FindingsFormat, RecordFormat};
 use super::groups::{
@@ -35,7 +35,7 @@ pub struct Cli {
     pub(super) command: Command,
 }
 
-/// What can be asked.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List the chains that ran.
@@ -53,7 +53,7 @@ pub(super) enum Command {
         qs-audit show c-3f9 --logs AWSLogs\n  \
         qs-audit show latest --logs AWSLogs --raw")]
     Show(ShowArgs),
-    /// What is wrong: anomalies, each by a rule with a page.
+    /// List anomalies, each found by a rule with a page.
     ///
     /// Judges the last 7 days unless a window is given, and reads the time before it,
     /// too, to know what is usual.
@@ -70,7 +70,7 @@ pub(super) enum Command {
         qs-audit explain\n  \
         qs-audit explain bytes-scanned-spike")]
     Explain(ExplainArgs),
-    /// What queries cost, and who caused it.
+    /// Show the cost of queries, and who caused it.
     ///
     /// Splits the Athena bill of every consumer account and UTC day among the queries
     /// that ran: Quick's role chains, other known queries, and what no known query
@@ -160,7 +160,7 @@ pub(super) enum Command {
     Man(ManArgs),
 }
 
-/// What log files are verified against.
+/// The inputs of verification.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Verification")]
 pub(super) struct VerifyArgs {
@@ -225,7 +225,7 @@ pub(super) struct DoctorArgs {
     pub(super) progress: ProgressArgs,
 }
 
-/// Whether log files are verified while they are read.
+/// True if log files are verified while they are read.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Verification")]
 pub(super) struct WhileReadingArgs {
@@ -241,7 +241,7 @@ pub(super) struct WhileReadingArgs {
 /// Options of `chains`.
 #[derive(Debug, Args)]
 pub(super) struct ChainsArgs {
-    /// What to sort by.
+    /// Sort by this key.
     #[arg(long, value_enum, value_name = "KEY", default_value_t = SortKey::Started)]
     pub(super) sort: SortKey,
 
@@ -267,7 +267,7 @@ pub(super) struct ChainsArgs {
     pub(super) audit: AuditArgs,
 }
 
-/// Which chains are wanted. Names may hold * for any text.
+/// Filters of chains. Names may hold * for any text.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Filters (each may be given more than once)")]
 pub(super) struct FilterArgs {
@@ -291,11 +291,11 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) user: Vec<String>,
 
-    /// How much of the chain was seen.
+    /// Only chains of this status: complete, or how much of them was seen.
     #[arg(long, value_enum, value_name = "STATUS")]
     pub(super) status: Vec<StatusArg>,
 
-    /// What kind of chain; any shows all that end in Athena.
+    /// Only chains of this kind; any shows all that end in Athena.
     #[arg(long, value_enum, value_name = "PATH")]
     pub(super) path: Vec<PathArg>,
 
@@ -420,11 +420,11 @@ pub(super) struct ReportArgs {
     pub(super) audit: AuditArgs,
 }
 
-/// What rules need besides logs, statistics and the bill.
+/// The inputs of rules besides logs, statistics and the bill.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What findings are compared with")]
 pub(super) struct ChecksArgs {
-    /// How much of the time before the window is read to know what is usual: 28d, 4w.
+    /// Read this much time before the window as the baseline: 28d, 4w.
     #[arg(
         long,
         value_name = "DURATION",
@@ -474,7 +474,7 @@ pub(super) struct ChargebackArgs {
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["since", "from", "to"])]
     pub(super) month: Option<String>,
 
-    /// What to group by, in this order.
+    /// Group by these dimensions, in this order.
     #[arg(
         long,
         value_enum,
@@ -610,7 +610,7 @@ pub(super) struct QueryArgs {
 /// Options of `demo`.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Where to write; must not exist yet, or hold an earlier demo.
+    /// Write to this folder; it must not exist yet, or hold an earlier demo.
     #[arg(value_name = "DIR", default_value = "qs-audit-demo")]
     pub(super) dir: PathBuf,
 

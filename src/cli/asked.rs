@@ -1,5 +1,5 @@
-//! What was asked, whatever the command: options that a command does not have are as if
-//! nobody had given them.
+//! The arguments of a run, for any command: options that a command does not have keep their
+//! defaults.
 
 use super::formats::{Format, FormatKind};
 use super::groups::{
@@ -14,7 +14,7 @@ use crate::model::money::TerabyteBase;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What was asked.
+/// The arguments of a run.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
@@ -26,9 +26,9 @@ pub(super) struct Asked {
     pub(super) no_progress: bool,
     pub(super) strict: bool,
     pub(super) output: Option<PathBuf>,
-    /// What kind of bytes the output is.
+    /// The kind of bytes that the output consists of.
     pub(super) kind: FormatKind,
-    /// Whether the ending of the output tells of no format that there is.
+    /// True if the ending of the output tells of no format that there is.
     pub(super) is_ending_unknown: bool,
 }
 
@@ -58,7 +58,7 @@ impl Asked {
         }
     }
 
-    /// What a command that audits takes.
+    /// Returns the arguments of a command that audits.
     pub(super) fn audit(args: &AuditArgs) -> Self {
         Self::new(&args.talk)
             .progress(&args.progress)
@@ -132,7 +132,7 @@ impl Asked {
         self
     }
 
-    /// Where the output goes, and its format: as asked, else as its name ends.
+    /// Returns the output and its format: as requested, else by the file name's ending.
     pub(super) fn output<F: Format>(mut self, args: &OutputArgs<F>) -> Result<(Self, F), Failure> {
         let ending = args.output.as_deref().map(Ending::of);
         let told = match (args.format, &ending) {
@@ -149,7 +149,7 @@ impl Asked {
         Ok((self, format))
     }
 
-    /// Where words go: not into what is named like a file of another format.
+    /// Returns the output for text: a file named like another format is refused.
     pub(super) fn text_output(mut self, args: &TextOutputArgs) -> Result<Self, Failure> {
         let ending = args.output.as_deref().map(Ending::of);
         if let Some(Ending::Format(name)) = ending {
@@ -163,7 +163,7 @@ impl Asked {
     }
 }
 
-/// What the name of an output ends with.
+/// The ending of an output's name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// Nothing, or what text is named.

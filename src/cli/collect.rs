@@ -13,7 +13,7 @@ use crate::output::human::{count, first_of, line, plural, safe};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// How far back the first run looks: a week to judge, and four to compare it with.
+/// The look-back of the first run, in seconds: a week to evaluate, and four weeks as its baseline.
 const FIRST_SECONDS: i64 = 36 * 86_400;
 pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
     let asked = Asked::new(&args.talk)

@@ -50,7 +50,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
-/// Whether nobody looks: no terminal, no width and no colours asked for.
+/// Returns true if nobody looks: no terminal, no width and no colours asked for.
 fn is_plain(asked: &Asked) -> bool {
     let is_sized = std::env::var_os("COLUMNS").is_some() || page(asked).color;
     !is_sized && (asked.output.is_some() || !io::stdout().is_terminal())

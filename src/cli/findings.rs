@@ -137,7 +137,7 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// Whether any of the findings is at or above the limit; says so.
+/// Returns true if any of the findings is at or above the limit; says so.
 pub(super) fn failing(asked: &Asked, fail_on: Option<SeverityArg>, findings: &[&Finding]) -> bool {
     let Some(limit) = fail_on.map(severity) else {
         return false;
@@ -196,9 +196,9 @@ fn print(
     })
 }
 
-/// Where findings are imported: as configured, else the hub's account, in the Region
-/// of its data sources where they have only one. Another Region tonight would be
-/// another product, whose findings nobody closes.
+/// Returns the Security Hub account and Region of findings: as configured, else the hub's account,
+/// in its data sources' Region where they have only one. Another Region tonight would be another
+/// product, whose findings nobody closes.
 fn security_hub(settings: &Settings, audit: &Audit) -> Result<SecurityHub, Failure> {
     let topology = &settings.topology;
     let declared = settings

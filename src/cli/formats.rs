@@ -11,7 +11,7 @@ pub(super) trait Format: ValueEnum + Copy + Send + Sync + std::fmt::Debug + 'sta
     fn kind(self) -> FormatKind;
 }
 
-/// What kind of bytes a format is.
+/// The kind of bytes of a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FormatKind {
     /// A table for people.

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 /// More threads than this only cost memory.
 const THREADS_MAX: i64 = 256;
 
-/// How a command talks.
+/// Options of messages and colour.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Terminal")]
 pub(super) struct TalkArgs {
-    /// When to use colour. `NO_COLOR` is honoured.
+    /// Use colour: always, never, or where the output is a terminal. `NO_COLOR` is honoured.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
     pub(super) color: ColorWhen,
 
@@ -20,7 +20,7 @@ pub(super) struct TalkArgs {
     pub(super) quiet: bool,
 }
 
-/// Whether the progress of reading is shown.
+/// True if the progress of reading is shown.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Terminal")]
 pub(super) struct ProgressArgs {
@@ -65,7 +65,7 @@ pub(super) struct LogArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logs")]
 pub(super) struct ThreadArgs {
-    /// How many threads read, at most 256; 0 means one for each processor.
+    /// Read with this many threads, at most 256; 0 means one for each processor.
     #[arg(long, value_name = "N", default_value_t = 0,
           value_parser = clap::value_parser!(u16).range(0..=THREADS_MAX))]
     pub(super) threads: u16,
@@ -99,7 +99,7 @@ pub(super) struct WindowArgs {
     pub(super) to: Option<String>,
 }
 
-/// Whether gaps matter.
+/// True if gaps matter.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Exit status")]
 pub(super) struct StrictArgs {
@@ -108,7 +108,7 @@ pub(super) struct StrictArgs {
     pub(super) strict: bool,
 }
 
-/// Where the output goes, and in which of a command's formats.
+/// The output, in one of a command's formats.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs<F: Format> {
@@ -122,7 +122,7 @@ pub(super) struct OutputArgs<F: Format> {
     pub(super) output: Option<PathBuf>,
 }
 
-/// Where text goes.
+/// The output for text.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct TextOutputArgs {
@@ -152,7 +152,7 @@ pub(super) struct UnitArgs {
     #[arg(long, value_name = "PATH")]
     pub(super) business_units: Vec<PathBuf>,
 
-    /// How a billed terabyte is counted; AWS does not say.
+    /// Count a billed terabyte as 10^12 or 2^40 bytes; AWS does not say which.
     #[arg(long, value_enum, value_name = "BASE")]
     pub(super) tb: Option<TerabyteArg>,
 }
@@ -167,7 +167,7 @@ pub(super) struct BillArgs {
     #[arg(long, value_name = "PATH")]
     pub(super) costs: Vec<PathBuf>,
 
-    /// Which of the bill's amounts.
+    /// Use this cost metric of the bill.
     #[arg(long, value_enum, value_name = "METRIC", default_value_t = MetricArg::Unblended)]
     pub(super) metric: MetricArg,
 
@@ -176,7 +176,7 @@ pub(super) struct BillArgs {
     pub(super) include: Vec<IncludeArg>,
 }
 
-/// What every command takes that audits.
+/// Options of every command that audits.
 #[derive(Debug, Clone, Args)]
 pub(super) struct AuditArgs {
     #[command(flatten)]
@@ -206,7 +206,7 @@ pub(super) struct AuditArgs {
 /// Metrics as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum MetricArg {
-    /// What was charged, when it was charged.
+    /// The cost as charged, on the day of the charge.
     Unblended,
     /// Averaged over the organisation.
     Blended,
@@ -239,7 +239,7 @@ pub(super) enum TerabyteArg {
     Binary,
 }
 
-/// When to use colour.
+/// The use of colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorWhen {
     /// On a terminal, unless `NO_COLOR` is set.

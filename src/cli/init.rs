@@ -17,7 +17,7 @@ use crate::output::human::plural;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// How far back logs are read, unless a window is given.
+/// The look-back for logs unless a window is given, in seconds.
 const SECONDS: i64 = 30 * 86_400;
 
 pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {

@@ -26,7 +26,7 @@ fn duration_seconds(text: &str) -> Option<i64> {
     (!lasts.is_negative()).then_some(lasts.as_secs())
 }
 
-/// What a command without a window looks at.
+/// The window of a command that was given none.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DefaultWindow {
     /// So many seconds up to now.

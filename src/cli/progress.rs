@@ -24,7 +24,7 @@ const ACCOUNTS_SHOWN: usize = 6;
 /// Standard error, as a run's notices see it.
 pub(super) struct Terminal {
     pub(super) is_quiet: bool,
-    /// Whether progress is shown, if anybody is there to see it.
+    /// True if progress is shown, if anybody is there to see it.
     pub(super) shows_progress: bool,
 }
 
@@ -57,7 +57,7 @@ impl Notices for Terminal {
     }
 }
 
-/// What is listed, while it is.
+/// A listing in progress.
 struct Listing {
     bar: ProgressBar,
 }
@@ -88,17 +88,17 @@ impl Drop for Listing {
     }
 }
 
-/// How far the reading of some objects is.
+/// The progress of reading some objects.
 struct Progress<'a> {
     source: &'a dyn LogSource,
-    /// Which objects are to be read, in the order of their positions.
+    /// The objects to read, in the order of their positions.
     objects: Vec<u32>,
     bytes: u64,
     read_objects: AtomicU64,
     read_bytes: AtomicU64,
     /// One bit for each position: read or not.
     read: Vec<AtomicU64>,
-    /// Which account each object is of, once anybody asks.
+    /// The account of each object, computed on first use.
     accounts: OnceLock<Accounts>,
     started: Instant,
     show: Show,
@@ -221,7 +221,7 @@ impl<'a> Progress<'a> {
         lines.collect::<Vec<_>>().join("; ")
     }
 
-    /// Whether it is time to show something again.
+    /// Returns true if it is time to show something again.
     fn is_due(last: &Mutex<Instant>, every: Duration) -> bool {
         // Whoever comes second while one is at it need not.
         let Ok(mut last) = last.try_lock() else {

@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-/// What an open window is bounded to.
+/// The length of a report's window where its start or end is open, in seconds.
 const DEFAULT_SECONDS: i64 = 86_400;
 
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {

@@ -1,4 +1,4 @@
-//! Which chains are wanted, and in which order.
+//! Filters and order of chains.
 
 use super::args::{ChainsArgs, FilterArgs, PathArg, SortKey, StatusArg};
 use crate::app::failure::Failure;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 pub(super) struct Selection<'a> {
     args: &'a ChainsArgs,
     bytes_min: Option<u64>,
-    /// How many there were before `--limit`.
+    /// The number of chains before `--limit`.
     found: usize,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Selection<'a> {
         })
     }
 
-    /// What the reader should know about what is not listed.
+    /// Returns remarks on chains that are not listed.
     pub(super) fn remarks(&self, all: &[Chain], shown: &[&Chain]) -> Vec<String> {
         let mut remarks = Vec::new();
         if shown.len() < self.found {
@@ -183,7 +183,7 @@ fn any_matches<'v>(asked: &[String], values: impl IntoIterator<Item = &'v str>) 
             .any(|value| asked.iter().any(|asked| matches(asked, value)))
 }
 
-/// Whether the value is the asked one, in any case; `*` stands for any text.
+/// Returns true if the value is the asked one, in any case; `*` stands for any text.
 fn matches(asked: &str, value: &str) -> bool {
     pattern::matches(&asked.to_lowercase(), &value.to_lowercase())
 }

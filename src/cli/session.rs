@@ -88,7 +88,7 @@ pub(super) fn verify_options(args: &VerifyArgs) -> VerifyOptions {
     }
 }
 
-/// What log files are verified against while they are read, where that is asked for.
+/// Returns the inputs of verification while logs are read, where the run asks for it.
 pub(super) fn verifying(args: &WhileReadingArgs) -> Result<Option<VerifyOptions>, Failure> {
     let against = verify_options(&args.against);
     if args.verify {

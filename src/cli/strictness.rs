@@ -1,4 +1,4 @@
-//! What a run could not see, as an exit status.
+//! Coverage gaps of a run, as an exit status.
 
 use super::asked::Asked;
 use super::exit::Exit;
@@ -92,7 +92,7 @@ pub(super) fn exit_of_chains<'a>(
     }
 }
 
-/// What `--strict` has to say of a run.
+/// The result of `--strict` for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strictly {
     Complete,

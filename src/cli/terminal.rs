@@ -1,4 +1,4 @@
-//! What standard output and standard error are, and how wide and colourful.
+//! Standard output and standard error: terminal or not, width, colours.
 
 use super::asked::Asked;
 use super::formats::FormatKind;
@@ -99,7 +99,7 @@ pub(super) fn write_spelled(
         .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))
 }
 
-/// How the output of a run is spelled; `None` for machine formats that no terminal shows.
+/// Returns how the output of a run is written; `None` for machine formats that no terminal shows.
 fn spelling(asked: &Asked) -> Option<Spelling> {
     let to_terminal = asked.output.is_none() && io::stdout().is_terminal();
     match asked.kind {

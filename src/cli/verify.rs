@@ -64,7 +64,7 @@ fn print(
     })
 }
 
-/// What is wrong comes first, then what could not be checked.
+/// Failed objects decide first, then those that could not be verified.
 fn exit_of(
     asked: &Asked,
     format: RecordFormat,

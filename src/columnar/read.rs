@@ -41,7 +41,7 @@ pub struct Batch {
 #[derive(Debug, Default)]
 pub struct Texts {
     joined: String,
-    /// Where each begins and ends; `None` where it is unknown.
+    /// The byte range of each; `None` where it is unknown.
     places: Vec<Option<(usize, usize)>>,
 }
 
@@ -55,7 +55,7 @@ impl Texts {
 }
 
 impl Batch {
-    /// How many rows it has.
+    /// Returns the number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows

@@ -25,7 +25,7 @@ const DECIMAL_PRECISION: i32 = 38;
 /// Bytes of a decimal of that many digits.
 const DECIMAL_BYTES: i32 = 16;
 
-/// How pages are compressed.
+/// The compression of pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
     /// Snappy: read by everything that reads Parquet.
@@ -34,11 +34,11 @@ pub enum Codec {
     Zstandard,
 }
 
-/// Why a table cannot be written.
+/// An error while a table is written.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ParquetError {
-    /// What the writer says.
+    /// The writer's message.
     pub message: String,
 }
 
@@ -217,7 +217,7 @@ impl<'a> Column<'a> {
     }
 }
 
-/// Whether so many units have no more digits than a column has.
+/// Returns true if so many units have no more digits than a column has.
 fn fits(units: i128) -> bool {
     units.unsigned_abs() < 10_u128.pow(DECIMAL_PRECISION.unsigned_abs())
 }

@@ -1,11 +1,11 @@
-//! What every check of a configuration needs: where a value stands, and what is said of it.
+//! Helpers of every check of a configuration: the position of a value, and errors about it.
 
 use crate::model::ids::{AccountId, is_account_id};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
-/// Why a configuration is not used.
+/// The reason why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -13,7 +13,7 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The file is not TOML, has an unknown key, or a value of the wrong type.
@@ -21,7 +21,7 @@ pub enum ConfigError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// What, with line, column and the place itself.
+        /// The parser's error, with line, column and the line itself.
         source: Box<toml::de::Error>,
     },
     /// A value makes no sense.
@@ -33,7 +33,7 @@ pub enum ConfigError {
         line: usize,
         /// The key.
         key: String,
-        /// What is wrong with it.
+        /// The error's message.
         message: String,
     },
 }

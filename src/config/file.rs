@@ -24,7 +24,7 @@ pub(super) struct RawConfig {
     pub(super) verify: RawVerify,
 }
 
-/// How accounts are reached, and what is asked of AWS.
+/// Access to accounts, and data requested from AWS.
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawAws {
@@ -38,7 +38,7 @@ pub(super) struct RawAws {
     pub(super) data_sources: Option<bool>,
 }
 
-/// Where collected logs are kept, and for how long.
+/// The location and retention of the store.
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawStore {
@@ -60,7 +60,7 @@ pub(super) struct RawSuppression {
     pub(super) expires: Spanned<toml::Value>,
 }
 
-/// What logs are verified against.
+/// The inputs of verification.
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawVerify {
@@ -68,7 +68,7 @@ pub(super) struct RawVerify {
     pub(super) signatures: Vec<String>,
 }
 
-/// Where `--format asff` sends findings.
+/// The destination of findings with `--format asff`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSecurityHub {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub struct Section {
     /// As it is written: `[aws]`, or `[[logs]]` where there may be several.
     pub header: &'static str,
-    /// What it is for.
+    /// The purpose of the table.
     pub about: &'static str,
     /// Its keys.
     pub keys: &'static [Key],
@@ -19,9 +19,9 @@ pub struct Section {
 pub struct Key {
     /// As it is written.
     pub name: &'static str,
-    /// What kind of value it takes.
+    /// The kind of its value.
     pub kind: &'static str,
-    /// What it says.
+    /// The meaning of the key.
     pub about: &'static str,
 }
 

@@ -18,12 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
-/// What the configuration says.
+/// The settings of a configuration.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     /// The declared topology.
     pub topology: Topology,
-    /// Where the logs are, when the command line does not say.
+    /// The locations of the logs, where the command line names none.
     pub logs: Vec<LogLocation>,
     /// Files and folders of query statistics.
     pub executions: Vec<PathBuf>,
@@ -39,7 +39,7 @@ pub struct Settings {
     pub business_unit_tag: Option<String>,
     /// The tag that names an account's cost center.
     pub cost_center_tag: Option<String>,
-    /// How a billed terabyte is counted.
+    /// The definition of a billed terabyte.
     pub terabyte: TerabyteBase,
     /// Prices by Region, in USD per terabyte, over the built-in table.
     pub usd_per_tb: BTreeMap<String, Decimal>,
@@ -53,13 +53,13 @@ pub struct Settings {
     pub security_hub_account_id: Option<AccountId>,
     /// The Region of Security Hub.
     pub security_hub_region: Option<String>,
-    /// How accounts are reached, and what is asked of AWS.
+    /// Access to accounts, and data requested from AWS.
     pub aws: AwsSettings,
-    /// Where collected logs are kept.
+    /// The location of the store.
     pub store: StoreSettings,
-    /// Where rules and their options stand.
+    /// The lines of rules and their options.
     rule_lines: BTreeMap<(String, Option<String>), usize>,
-    /// Where suppressions stand.
+    /// The lines of suppressions.
     suppression_lines: Vec<usize>,
     /// The file.
     path: PathBuf,
@@ -162,7 +162,7 @@ impl Settings {
         }
     }
 
-    /// Whether a Region may become part of a host name: it is known, or declared.
+    /// Returns true if a Region may become part of a host name: it is known, or declared.
     #[must_use]
     pub fn is_region(&self, name: &str) -> bool {
         let mut declared = self.logs.iter().filter_map(|location| match location {

@@ -1,4 +1,4 @@
-//! Where logs come from, how accounts are reached, and where the store is.
+//! Locations of logs, access to accounts, and the location of the store.
 
 use super::checker::{Checker, ConfigError};
 use super::file::{RawAws, RawLogs, RawStore};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use toml::Spanned;
 
-/// Where logs are.
+/// A location of logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogLocation {
     /// A folder or file on this machine.
@@ -38,7 +38,7 @@ pub struct Role {
 }
 
 impl Role {
-    /// Whether whoever has this role, or else the caller's own account, is in an account.
+    /// Returns true if whoever has this role, or else the caller's own account, is in an account.
     #[must_use]
     pub fn is_of(&self, account_id: &str, own_account_id: &str) -> bool {
         match &self.arn {
@@ -61,7 +61,7 @@ pub struct S3Settings {
     pub region: Option<String>,
     /// The account that owns the bucket, where it is known: another one answers nothing.
     pub expected_bucket_owner: Option<String>,
-    /// Whether the caller pays for requests.
+    /// True if the caller pays for requests.
     pub requester_pays: bool,
     /// Only these accounts, where any are named.
     pub accounts: BTreeSet<String>,
@@ -69,7 +69,7 @@ pub struct S3Settings {
     pub regions: BTreeSet<String>,
 }
 
-/// How accounts are reached, and what `collect` asks of AWS.
+/// Access to accounts, and the data that `collect` requests from AWS.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a setting of its own"
@@ -86,13 +86,13 @@ pub struct AwsSettings {
     pub payer_role_arn: Option<String>,
     /// Regions whose data sources are listed.
     pub quick_regions: BTreeSet<String>,
-    /// Whether statistics of query executions are asked for.
+    /// True if statistics of query executions are asked for.
     pub statistics: bool,
-    /// Whether Cost Explorer is asked; each page costs $0.01.
+    /// True if Cost Explorer is asked; each page costs $0.01.
     pub costs: bool,
-    /// Whether accounts and their tags are asked for.
+    /// True if accounts and their tags are asked for.
     pub organizations: bool,
-    /// Whether Quick's data sources are asked for.
+    /// True if Quick's data sources are asked for.
     pub data_sources: bool,
 }
 
@@ -153,10 +153,10 @@ impl AwsSettings {
 /// The key whose role may be of any account.
 const AUDIT_ROLE: &str = "aws.audit_role_arn";
 
-/// What stands for an account's id in the ARN of a role.
+/// The placeholder for an account's id in the ARN of a role.
 const ACCOUNT_PLACE: &str = "{account_id}";
 
-/// Where collected logs are kept, and for how long.
+/// The location of collected logs, and their retention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreSettings {
     /// The folder; one below the user's data folder where none is named.

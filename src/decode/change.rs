@@ -1,5 +1,5 @@
-//! What is kept of the parameters of a change to a role, a policy, a trail, a bucket or a
-//! work group: the members that rules read, and nothing else.
+//! The parameters of a change to a role, a policy, a trail, a bucket or a work group, reduced to
+//! the members that rules read.
 
 use super::intern::Interner;
 use super::loose::count_rest;

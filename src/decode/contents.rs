@@ -1,5 +1,5 @@
-//! What an object holds, as CloudTrail's digests count it (docs/cloudtrail-facts.md#digests):
-//! the text of one gzip member, and nothing behind it.
+//! The content of an object, as CloudTrail's digests hash it (docs/cloudtrail-facts.md#digests):
+//! the text of one gzip member, with nothing after it.
 
 use super::budget::InflateBudget;
 use super::inflate::{Fault, Inflater};
@@ -29,7 +29,7 @@ impl Unpacker {
         }
     }
 
-    /// What a log file holds: its stored bytes to the SHA-256 of its text.
+    /// Returns the content of a log file: from its stored bytes to the SHA-256 of its text.
     pub fn contents(&mut self, body: &[u8]) -> Contents {
         let fault = self.inflater.load(body, &self.limits);
         let contents = of_loaded(&self.inflater, body, fault.as_ref());
@@ -56,7 +56,7 @@ impl Unpacker {
 /// Inflated bytes of a digest. One of an hour with 100,000 log files has some 40 MB.
 pub const DIGEST_BYTES_MAX: usize = 64 << 20;
 
-/// What the object holds that was loaded last.
+/// Returns the content of the object that was loaded last.
 pub(super) fn of_loaded(inflater: &Inflater, body: &[u8], fault: Option<&Fault>) -> Contents {
     if inflater.first_of_several().is_some() {
         return Contents::TrailingData;

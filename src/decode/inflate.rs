@@ -25,7 +25,7 @@ const GZIP_BYTES_MIN: usize = 20;
 const DEFLATE_RATIO_MAX: usize = 1032;
 const CHUNK: usize = 64 << 10;
 
-/// What is wrong with a stored object as a whole.
+/// An error of a stored object as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) reason: RejectReason,
@@ -91,12 +91,12 @@ impl Inflater {
         self.first_of_several.map(|length| &self.buffer[..length])
     }
 
-    /// Whether stored bytes begin as gzip does.
+    /// Returns true if stored bytes begin as gzip does.
     pub(super) fn is_gzip(body: &[u8]) -> bool {
         body.starts_with(GZIP_MAGIC)
     }
 
-    /// Whether stored bytes end before they can be told from gzip.
+    /// Returns true if stored bytes end before they can be told from gzip.
     pub(super) fn may_be_cut_gzip(body: &[u8]) -> bool {
         GZIP_MAGIC.starts_with(body)
     }
@@ -242,9 +242,9 @@ impl Inflater {
     }
 }
 
-/// Whether the member that was inflated may end before the body does: libdeflate stops
-/// there without a word. A member ends with its length, so that there would be the
-/// length of the text at hand.
+/// Returns true if the member that was inflated may end before the body does: libdeflate stops
+/// there without a word. A member ends with its length, so that there would be the length of the
+/// text at hand.
 fn may_end_earlier(body: &[u8], length: [u8; 4]) -> bool {
     memmem::find(&body[..body.len() - 1], &length).is_some()
 }

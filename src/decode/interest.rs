@@ -1,10 +1,10 @@
-//! Which records matter, decided from their header alone.
+//! Relevance of records, decided from their header alone.
 
 use crate::event_list::entry::When;
 use crate::event_list::list as event_list;
 use crate::model::interest::{Interest, SessionMark};
 
-/// What to do with a record.
+/// The decision on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decision {
     /// Keep it, whoever made it.
@@ -32,7 +32,7 @@ pub(super) struct Facts<'a> {
 const ATHENA: &[u8] = b"athena.amazonaws.com";
 const CLOUDTRAIL: &[u8] = b"cloudtrail.amazonaws.com";
 
-/// What becomes of a record (docs/cloudtrail-facts.md#assumerole).
+/// Decides on a record (docs/cloudtrail-facts.md#assumerole).
 pub(super) fn decide(facts: &Facts<'_>, interest: &Interest) -> Decision {
     let listed = event_list::entry(facts.source, facts.name).and_then(|entry| entry.kept);
     let always = match listed.map(|kept| kept.when) {

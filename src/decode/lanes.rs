@@ -1,4 +1,4 @@
-//! Where a JSON string may end, found 64 bytes at a time.
+//! Search for the possible end of a JSON string, 64 bytes at a time.
 //!
 //! The scanner ([`super::scan`]) spends its time in strings. This finds the bytes
 //! in them that matter with the baseline vectors of the platform. (AVX2 and

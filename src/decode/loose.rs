@@ -37,7 +37,7 @@ pub(super) const ENTRIES_MAX: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     pub(super) kept: Vec<String>,
-    /// How many entries the list has.
+    /// The number of entries.
     pub(super) count: usize,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Texts {
 #[derive(Debug, Default)]
 pub(super) struct Arns {
     pub(super) kept: Vec<String>,
-    /// How many entries the list has.
+    /// The number of entries.
     pub(super) count: usize,
 }
 

@@ -49,18 +49,18 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What came of a record of a role session that may or may not be of interest.
+/// The result for a record of a role session whose relevance is not known yet.
 #[derive(Debug)]
 pub struct Candidate {
     /// The assumed role id it was called with.
     pub assumed_role_id: Text,
     /// The object it is in.
     pub object: u32,
-    /// What to count it as, once the session is of interest.
+    /// The outcome it counts as, once the session is relevant.
     pub outcome: Outcome,
 }
 
-/// What a relevant record turned out to be.
+/// The outcome of a relevant record.
 #[derive(Debug)]
 pub enum Outcome {
     /// An event.
@@ -76,13 +76,13 @@ pub enum Outcome {
 pub struct Unresolved {
     /// The object.
     pub object: u32,
-    /// How many records it had.
+    /// The number of records.
     pub records: u64,
     /// Marks of the sessions and their roles, sorted.
     pub marks: Box<[SessionMark]>,
 }
 
-/// What one decoder read.
+/// The output of one decoder.
 #[derive(Debug, Default)]
 pub struct Decoded {
     /// Events that matter in themselves.
@@ -92,18 +92,18 @@ pub struct Decoded {
     pub candidates: Vec<Candidate>,
     /// Calls of other role sessions, by object.
     pub unresolved: Vec<Unresolved>,
-    /// What was read and what not.
+    /// The coverage: what was read and what was not.
     pub coverage: Coverage,
 }
 
-/// How much was in an object.
+/// The size of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectSize {
     /// Bytes after inflation.
     pub inflated_bytes: u64,
     /// Records found.
     pub records: u64,
-    /// What it holds as digests count it, where that was asked for.
+    /// The content as digests hash it, where the run asks for it.
     pub contents: Contents,
 }
 
@@ -116,9 +116,9 @@ pub struct Decoder {
     limits: Limits,
     reading: Reading,
     window: TimeWindow,
-    /// What all decoders of a run may have in memory of large objects.
+    /// The memory limit that all decoders of a run share for large objects.
     budget: Arc<InflateBudget>,
-    /// Whether the text of each object is hashed.
+    /// True if the text of each object is hashed.
     hashes: bool,
     marks: Vec<SessionMark>,
     decoded: Decoded,
@@ -154,7 +154,7 @@ impl Decoder {
         Self { budget, ..self }
     }
 
-    /// How many events were read so far.
+    /// Returns the number of events read so far.
     #[must_use]
     pub fn event_count(&self) -> usize {
         self.decoded.events.len()
@@ -296,7 +296,7 @@ fn whole_record(text: &str) -> Option<Value> {
     }
 }
 
-/// What a JSON object that is no record itself may carry (docs/cloudtrail-facts.md#envelopes).
+/// The members of a JSON object that wraps records (docs/cloudtrail-facts.md#envelopes).
 enum Envelope<'a> {
     /// `LookupEvents`: the record is a JSON string in it.
     LookupEvent(Cow<'a, str>),
@@ -360,7 +360,7 @@ struct ObjectReader<'a> {
     interest: &'a Interest,
     next_record: u32,
     tally: Tally,
-    /// What the first record says that the object is, if it is no log.
+    /// The kind of the object by its first record, if it is no log file.
     sibling: Option<Sibling>,
 }
 
@@ -446,7 +446,7 @@ impl ObjectReader<'_> {
         }
     }
 
-    /// Whether the record needs no parse; notes whose it is, if that may matter.
+    /// Returns true if the record needs no parse; notes whose it is, if that may matter.
     fn passes(&mut self, facts: &Facts<'_>) -> bool {
         match interest::decide(facts, self.interest) {
             Decision::Keep | Decision::Candidate => false,
@@ -642,7 +642,7 @@ impl ObjectReader<'_> {
     }
 }
 
-/// What is wrong with a record that has a string longer than is kept.
+/// Returns the error of a record with a string longer than is kept.
 fn too_long_string(text: &str, limit: usize) -> Option<String> {
     if text.len() <= limit {
         return None;

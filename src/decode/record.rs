@@ -29,7 +29,7 @@ pub(super) struct Read {
     pub(super) known_version: bool,
 }
 
-/// Why a record gives no event.
+/// The reason why a record gives no event.
 #[derive(Debug)]
 pub(super) enum NoEvent {
     /// It belongs to a sibling of the logs.
@@ -360,8 +360,8 @@ fn sibling_of(raw: &RawRecord<'_>) -> Option<Sibling> {
     }
 }
 
-/// Whether the version is 1.x, or absent (docs/cloudtrail-facts.md#record-fields). Others are
-/// read too, but said.
+/// Returns true if the version is 1.x, or absent (docs/cloudtrail-facts.md#record-fields). Others
+/// are read too, but said.
 fn is_known_version(version: Option<&RawValue>) -> bool {
     version.is_none_or(|version| {
         let version = version.get().trim_matches('"');
@@ -470,7 +470,7 @@ fn change_of(raw: &RawRecord<'_>, members: &'static Members, interner: &mut Inte
     }
 }
 
-/// Whether the call is about an object where logs lie.
+/// Returns true if the call is about an object where logs lie.
 fn touches_logs(raw: &RawRecord<'_>) -> bool {
     let parameters = raw.request_parameters;
     parameters.is_some_and(|parameters| parameters.get().contains("AWSLogs"))

@@ -1,4 +1,4 @@
-//! What must not leave decode: tokens, secrets, and SQL in old logs.
+//! Redaction at decode: tokens, secrets, and SQL in old logs.
 //!
 //! A secret is told by the name of its member, at any depth and in JSON inside a string,
 //! or by what it looks like ([`secret`](super::secret)).
@@ -120,8 +120,8 @@ fn is_credentials(name: &str, value: &Value) -> bool {
     is_text && matches!(bare(name).as_str(), "credential" | "credentials")
 }
 
-/// Whether a member of a secret name has a value that is one. A policy's `Statement` is
-/// no SQL, and a flag is no secret.
+/// Returns true if a member of a secret name has a value that is one. A policy's `Statement` is no
+/// SQL, and a flag is no secret.
 fn holds_secret(name: &str, value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(_) => false,

@@ -27,10 +27,10 @@ pub(super) enum HeaderField {
     InvokedBy,
 }
 
-/// How many [`HeaderField`]s there are.
+/// The number of [`HeaderField`]s.
 const HEADER_FIELDS: usize = 8;
 
-/// Where the values of the deciding fields stand in the text of the object.
+/// The positions of the deciding fields' values in the text of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HeaderSpans([(u32, u32); HEADER_FIELDS]);
 
@@ -71,7 +71,7 @@ struct Scanner<'a> {
     non_ascii: bool,
 }
 
-/// What is known of the deciding fields of the record at hand.
+/// The deciding fields of the current record, as far as they were read.
 struct Watched {
     header: HeaderSpans,
     identity_seen: bool,
@@ -93,7 +93,7 @@ impl Default for Watched {
 struct Member {
     /// First byte of the value.
     value: usize,
-    /// Where to go on: behind the value if it was read whole, else at it.
+    /// The position to continue at: after the value if it was read whole, else at it.
     after: usize,
     whole: bool,
 }

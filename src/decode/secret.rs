@@ -102,7 +102,7 @@ const HARMLESS_NAMES: [&str; 6] = [
 /// Names whose value goes on to the end of the line.
 const WHOLE_LINES: [&str; 4] = ["authorization", "proxyauthorization", "cookie", "setcookie"];
 
-/// What CloudTrail itself writes in place of hidden text.
+/// The placeholders that CloudTrail itself writes for hidden text.
 const HIDDEN_BY_AWS: [&str; 2] = ["***OMITTED***", "HIDDEN_DUE_TO_SECURITY_REASONS"];
 
 /// First words of error codes that end like a secret: `ExpiredToken: ...`.
@@ -153,7 +153,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
             || SECRET_PARTS.iter().any(|part| bare.contains(part)))
 }
 
-/// Which statements a text may hold.
+/// The statements that a text may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Statements {
     /// Those of a service that runs SQL: whatever begins like one.
@@ -204,14 +204,14 @@ fn without_escapes(text: &str) -> Option<String> {
     })
 }
 
-/// What of a match is the secret.
+/// The part of a match that is the secret.
 #[derive(Debug, Clone, Copy)]
 enum By {
     /// All of it.
     Whole,
-    /// What follows the first group.
+    /// The text after the first group.
     Second,
-    /// What follows the first group, if it is no plain word.
+    /// The text after the first group, if it is no plain word.
     Token,
     /// All of it, where it is a mixture of letters and digits, as keys are.
     Mixture,
@@ -281,7 +281,7 @@ static UNMISTAKABLE: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// What else begins statements.
+/// Further openings of statements.
 static OF_SQL_SERVICES: LazyLock<Regex> = LazyLock::new(|| {
     compiled(
         r"(?isx)(?-u:\b)(?:
@@ -420,7 +420,7 @@ fn secret_value(text: &str, at: usize) -> Option<std::ops::Range<usize>> {
     (!is_nothing && !value.starts_with(REDACTED)).then_some(begin..begin + length)
 }
 
-/// How many bytes of a text are the value of a name.
+/// Returns the length of a name's value, in bytes.
 fn length_of_value(name: &str, value: &str, is_tag: bool) -> usize {
     let up_to = |ends: &[char]| value.find(ends).unwrap_or(value.len());
     if is_tag {

@@ -1,5 +1,5 @@
-//! Which accounts and Regions were seen on which days, for every record, at the
-//! price of three comparisons for most.
+//! Activity by account, Region and day, counted for every record; most records cost three
+//! comparisons.
 
 use crate::model::coverage::{Coverage, Seen};
 use crate::model::text::Text;

@@ -10,7 +10,7 @@ use super::scan;
 use crate::model::coverage::RejectReason;
 use memchr::{memchr, memchr2, memmem};
 
-/// How records are found. Both give the same.
+/// The way in which records are found. Both give the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// Scan what is plain; cut and parse the rest.
@@ -56,8 +56,8 @@ pub(super) fn split(padded: &[u8], length: usize, reading: Reading, sink: &mut d
 struct Splitter<'a, 's> {
     padded: &'a [u8],
     text: &'a [u8],
-    /// Where a record has to be closed: the end of the text, or, after damage, as
-    /// far as a record may reach.
+    /// The position where a record has to end: the end of the text, or, after damage, the longest
+    /// reach of a record.
     bound: usize,
     reading: Reading,
     sink: &'s mut dyn FnMut(Found),
@@ -66,7 +66,7 @@ struct Splitter<'a, 's> {
 /// The text ends inside the value that starts here.
 struct Cut(usize);
 
-/// How CloudTrail starts a record: unescaped quotes, so never inside a string.
+/// The opening of a record as CloudTrail writes it: unescaped quotes, so never inside a string.
 const RECORD_START: &[u8] = b"{\"eventVersion\":";
 
 impl Splitter<'_, '_> {
@@ -331,7 +331,7 @@ pub(super) fn longest_string(value: &[u8]) -> usize {
     longest
 }
 
-/// How deep the containers of a value go, by brackets alone.
+/// Returns the nesting depth of a value's containers, by brackets alone.
 pub(super) fn nesting(value: &[u8]) -> u32 {
     let (mut depth, mut deepest, mut at) = (0u32, 0u32, 0);
     while let Some(byte) = value.get(at) {

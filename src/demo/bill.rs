@@ -1,4 +1,4 @@
-//! What Cost Explorer says of the accounts.
+//! The accounts' bill, as Cost Explorer answers it.
 
 use super::cast::{CONSUMERS, ConsumerCast, HUB};
 use super::chance::Chance;
@@ -14,7 +14,7 @@ const ESTIMATED_DAYS: u32 = 2;
 /// Millionths of a dollar for an hour of reserved capacity of 24 units.
 const CAPACITY_MICRO_USD: u64 = 7_200_000;
 
-/// What an account used in a Region on a day.
+/// The use of an account in a Region on a day.
 pub(super) struct UsedDay {
     start: String,
     end: String,

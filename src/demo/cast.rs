@@ -1,4 +1,4 @@
-//! Who is who: accounts, roles, data sources and users.
+//! The cast: accounts, roles, data sources and users.
 
 /// The hub account, in which Quick lives.
 pub(super) const HUB: &str = "111122223333";

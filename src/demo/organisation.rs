@@ -21,7 +21,7 @@ pub struct Organisation {
     pub logs: Vec<GeneratedFile>,
     /// Query statistics, costs, inventory and configuration, and the truth.
     pub extras: Vec<GeneratedFile>,
-    /// What really happened.
+    /// The ground truth.
     pub truth: Truth,
 }
 

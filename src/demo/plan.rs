@@ -1,32 +1,32 @@
-//! What to generate.
+//! The parameters of a generated organisation.
 
 use super::cast::CONSUMERS;
 use crate::model::time::UtcSecond;
 
-/// What to generate.
+/// The parameters of a generated organisation.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The same seed gives the same bytes.
     pub seed: u64,
     /// The first day, at midnight UTC.
     pub start: UtcSecond,
-    /// How many days.
+    /// The number of days.
     pub days: u32,
-    /// How many of the five consumers take part.
+    /// The number of the five consumers that take part.
     pub consumers: usize,
     /// Quick chains per consumer and day.
     pub chains_per_day: usize,
     /// Records of other things per account and day.
     pub noise_per_day: usize,
-    /// Whether the oddities of real logs occur.
+    /// True if the oddities of real logs occur.
     pub oddities: bool,
     /// If so, one chain in so many is an odd one.
     pub odd_one_in: usize,
     /// Minutes of delivery that go into one file.
     pub minutes_per_file: i64,
-    /// Whether strangers use the external id of a data source now and then.
+    /// True if strangers use the external id of a data source now and then.
     pub strangers: bool,
-    /// Whether things go wrong in the last week that rules find.
+    /// True if things go wrong in the last week that rules find.
     pub incidents: bool,
 }
 
@@ -50,8 +50,8 @@ impl Plan {
         }
     }
 
-    /// What `qs-audit demo` shows: six weeks, so that there is a past to compare with,
-    /// and a last week in which things go wrong.
+    /// Returns the plan of `qs-audit demo`: six weeks, so that there is a baseline, with incidents
+    /// in the last week.
     #[must_use]
     pub fn showcase(seed: u64) -> Self {
         let usual = Self::demo(seed);

@@ -21,11 +21,11 @@ pub(super) struct SessionCast {
     pub(super) created: UtcSecond,
     /// Write the creation date without hyphens and colons.
     pub(super) compact_date: bool,
-    /// How far the services' clock is from that of STS.
+    /// The offset of the services' clock from that of STS, in seconds.
     pub(super) skew_seconds: i64,
 }
 
-/// How a session's calls are made.
+/// The way in which a session's calls are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signed {
     /// With the session's own key.
@@ -139,7 +139,7 @@ impl Frame<'_> {
     }
 }
 
-/// How an AssumeRole is written down.
+/// The form in which an AssumeRole is logged.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an oddity of its own"
@@ -342,7 +342,7 @@ pub(super) fn refused(
     record
 }
 
-/// What a query is about.
+/// The parties to a query.
 pub(super) struct QueryCast<'a> {
     pub(super) id: String,
     pub(super) time: UtcSecond,

@@ -30,7 +30,7 @@ pub(super) struct Stage {
     pub(super) heavy: BTreeSet<String>,
 }
 
-/// What is special about a Quick chain.
+/// The special feature of a Quick chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scene {
     Plain,

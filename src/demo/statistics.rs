@@ -1,4 +1,4 @@
-//! What Athena says of the queries afterwards.
+//! Athena's statistics of the finished queries.
 
 use super::chance::Chance;
 use super::scenes::Stage;
@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const MEGABYTE: u64 = 1_000_000;
 const BILLED_MEGABYTES_MIN: u64 = 10;
 
-/// What a query scans that makes its day a spike.
+/// The bytes scanned by a query that makes its day a spike.
 const HEAVY_BYTES: u64 = 900_000_000_000;
 
-/// How a query ended.
+/// The end of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Succeeded,
@@ -35,9 +35,9 @@ pub(super) struct Query {
     database: String,
     outcome: Outcome,
     scanned: u64,
-    /// Whether its statistics were asked for in time.
+    /// True if its statistics were asked for in time.
     is_told: bool,
-    /// Whether times are told as seconds since 1970.
+    /// True if times are told as seconds since 1970.
     tells_seconds: bool,
 }
 
@@ -52,7 +52,7 @@ impl Query {
         }
     }
 
-    /// Whether it ran on reserved capacity, which is paid by the hour.
+    /// Returns true if it ran on reserved capacity, which is paid by the hour.
     pub(super) fn is_on_capacity(&self) -> bool {
         self.outcome == Outcome::OnCapacity
     }

@@ -1,4 +1,4 @@
-//! What really happened, beside the logs that tell of it.
+//! The ground truth, kept beside the logs.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub struct TrueChain {
     pub consumer_role: Option<String>,
     /// The name of its session.
     pub consumer_session_name: Option<String>,
-    /// When it was made, in RFC 3339.
+    /// The time it was made, in RFC 3339.
     pub started_at: String,
     /// The key it got.
     pub consumer_access_key_id: Option<String>,
@@ -22,7 +22,7 @@ pub struct TrueChain {
     pub status: String,
     /// The parts that must be named as missing, sorted.
     pub missing: Vec<String>,
-    /// How sure it can be.
+    /// The best confidence that is possible.
     pub confidence: String,
     /// The key of the session before.
     pub run_as_access_key_id: Option<String>,
@@ -34,7 +34,7 @@ pub struct TrueChain {
     pub query_execution_ids: Vec<String>,
     /// Calls of the consumer session.
     pub call_count: u64,
-    /// What is special about it.
+    /// Its special feature.
     pub story: String,
 }
 

@@ -1,4 +1,4 @@
-//! What an entry of the list says.
+//! The entries of the event list.
 
 use super::members::{Members, Reading};
 use std::fmt;
@@ -17,18 +17,18 @@ pub struct Source {
 pub struct Entry {
     /// `eventName`.
     pub names: Names,
-    /// When they are kept for their own sake; `None` for events that are listed and not
+    /// The condition for keeping them for their own sake; `None` for events that are listed and not
     /// kept yet.
     pub kept: Option<Keeping>,
-    /// What is read of them besides the members that every event has.
+    /// The members that are read, apart from those that every event has.
     pub reading: Reading,
-    /// What they are needed for.
+    /// The purpose of the events.
     pub why: &'static str,
     /// The names that `LookupEvents` is asked for, sorted: it takes whole names only.
     pub lookup: &'static [&'static str],
 }
 
-/// When an event is kept, and since when.
+/// The condition for keeping an event, and the version since which it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keeping {
     /// When.
@@ -38,14 +38,14 @@ pub struct Keeping {
     pub since: u32,
 }
 
-/// When an event is kept.
+/// The condition for keeping an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Always.
     Always,
-    /// Where somebody else than CloudTrail writes or deletes what lies where logs lie.
+    /// Kept if anybody but CloudTrail writes or deletes an object where logs are.
     OnLogs,
-    /// Where its role session is of interest: as any call of it, and read further.
+    /// Kept if its role session is relevant: like any call of it, and read further.
     OfSession,
 }
 
@@ -70,7 +70,7 @@ pub enum Names {
     Changes,
 }
 
-/// How the names of calls begin that change nothing.
+/// The beginnings of the names of calls that change nothing.
 const READING_VERBS: [&str; 5] = ["Get", "List", "Describe", "Lookup", "Simulate"];
 
 fn contains(name: &[u8], part: &str) -> bool {

@@ -78,12 +78,12 @@ pub(super) const QUERY_DATABASE: &[&str] = &[
 /// Of Lake Formation's `GetDataAccess`.
 pub(super) const DATA_ACCESS: &[&str] = &["requestParameters.auditContext.additionalAuditContext"];
 
-/// What is read of an event besides [`COMMON`].
+/// The members of an event that are read besides [`COMMON`].
 #[derive(Debug, Clone, Copy)]
 pub enum Reading {
     /// Nothing.
     Nothing,
-    /// Who got which credentials, and under which conditions.
+    /// The receiver of credentials, which credentials, and under which conditions.
     Credentials,
     /// A query that is submitted.
     StartQuery,
@@ -101,7 +101,7 @@ pub enum Reading {
 #[derive(Debug)]
 pub struct Members(pub &'static [(&'static str, Kept)]);
 
-/// What is kept of a member.
+/// The kept form of a member.
 #[derive(Debug, Clone, Copy)]
 pub enum Kept {
     /// A string, a number or a flag.

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 pub struct BillReader {
     lines: BillLines,
     files_seen: HashSet<[u8; 32]>,
-    /// What the rows of each file tell, whatever their order, form and ids.
+    /// Digests of each file's rows, independent of their order, form and ids.
     tellings_seen: HashSet<u128>,
 }
 

@@ -16,28 +16,28 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is accepted, for messages.
+/// The accepted forms, for messages.
 const EXPECTED: &str = "expected a Cost Explorer answer (aws ce get-cost-and-usage, grouped by \
                         LINKED_ACCOUNT and USAGE_TYPE or SERVICE), a Cost and Usage Report or \
                         FOCUS data as CSV or Parquet";
 
-/// Why a file is not taken as a bill.
+/// The reason why a file is refused as a bill.
 #[derive(Debug, thiserror::Error)]
 pub enum BillError {
     /// It is something else.
     #[error("{EXPECTED}; found {found}")]
     NotABill {
-        /// What it looks like.
+        /// The form that it looks like.
         found: String,
     },
     /// It is a bill, but lacks what is needed of one.
     #[error("{kind} without {lacking}; it has {found}")]
     Lacks {
-        /// What kind of bill.
+        /// The kind of bill.
         kind: &'static str,
-        /// What is missing.
+        /// The missing column.
         lacking: String,
-        /// What there is instead.
+        /// The form that was found instead.
         found: String,
     },
     /// It cannot be inflated.
@@ -56,14 +56,14 @@ pub(super) struct Line {
     pub(super) is_estimated: bool,
 }
 
-/// What tells one entry of an answer from all others.
+/// The key that tells one entry of an answer from all others.
 pub(super) type EntryKey = (BillKind, String, String, String, String, String);
 
 /// An entry, kept until all answers are read: a later one may know better.
 pub(super) struct Entry {
     pub(super) file: Text,
     pub(super) record: u32,
-    /// Whether it tells of less than a day.
+    /// True if it tells of less than a day.
     pub(super) is_part_of_day: bool,
     pub(super) line: Line,
 }
@@ -76,7 +76,7 @@ pub(super) struct BillLines {
     /// Ids of CUR line items.
     pub(super) items_seen: HashSet<[u8; 16]>,
     pub(super) entries: BTreeMap<EntryKey, Entry>,
-    /// What the rows of a file tell, whatever their order, form and ids.
+    /// A digest of a file's rows, independent of their order, form and ids.
     pub(super) rows_digest: u128,
     /// Answers of Cost Explorer that another page follows, and others.
     pub(super) pages: BTreeMap<BillKind, (u64, u64)>,
@@ -241,7 +241,7 @@ impl BillLines {
     }
 }
 
-/// Whether it is spelled like an ISO 4217 code.
+/// Returns true if it is spelled like an ISO 4217 code.
 fn is_currency(code: &str) -> bool {
     code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }

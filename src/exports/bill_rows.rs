@@ -4,7 +4,7 @@ use super::bill_lines::{BillError, BillLines, Line};
 use super::bill_values::list;
 use super::rows::{Row, Rows, find};
 
-/// Where the columns of a format are, in the order it knows them.
+/// The positions of a format's columns, in the order of the format.
 pub(super) struct Columns(Vec<Option<usize>>);
 
 impl Columns {
@@ -33,7 +33,7 @@ impl Columns {
         })
     }
 
-    /// Whether the column is there.
+    /// Returns true if the column is there.
     pub(super) fn has(&self, wanted: usize) -> bool {
         self.0.get(wanted).is_some_and(Option::is_some)
     }

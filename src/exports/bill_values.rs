@@ -82,7 +82,7 @@ pub(super) fn service_name(told: &str) -> &str {
     }
 }
 
-/// What an Athena charge of this usage type is for.
+/// Returns the purpose of an Athena charge, by its usage type.
 pub(super) fn athena(usage_type: Option<&str>) -> BilledFor {
     match usage_type {
         Some(usage_type) if is_scan(usage_type) => BilledFor::AthenaScan,
@@ -91,7 +91,7 @@ pub(super) fn athena(usage_type: Option<&str>) -> BilledFor {
     }
 }
 
-/// Whether the usage type is of scanned data.
+/// Returns true if the usage type is of scanned data.
 pub(super) fn is_scan(usage_type: &str) -> bool {
     usage_type.ends_with("DataScannedInTB")
 }

@@ -49,7 +49,7 @@ struct RawPeriod {
 /// A group of an answer: its two keys, and the amounts that are asked for.
 struct Group<'a> {
     keys: Vec<Cow<'a, str>>,
-    /// Whether it has the metric, and what its amount and unit are.
+    /// True if it has the metric, and what its amount and unit are.
     metric: Option<Amount<'a>>,
     usage: Option<Amount<'a>>,
 }
@@ -95,7 +95,7 @@ const METRICS_NAMED_MAX: usize = 16;
 
 const KIND: &str = "a Cost Explorer answer";
 
-/// Where the two keys of a group are, and what the second one is.
+/// The positions of a group's two keys, and the meaning of the second one.
 #[derive(Clone, Copy)]
 struct Grouping {
     account: usize,
@@ -163,7 +163,7 @@ fn check_answer(answer: &RawAnswer<'_>, metric: CostMetric) -> Result<(), BillEr
     Ok(())
 }
 
-/// Whether any of the results has groups; `None` where there are no results.
+/// Returns true if any of the results has groups; `None` where there are no results.
 fn has_groups(results: &RawValue) -> Result<Option<bool>, BillError> {
     let mut found = None;
     let mut outcome = Ok(());
@@ -274,7 +274,7 @@ fn grouping(definitions: Option<&RawValue>, has_groups: bool) -> Result<Grouping
     }
 }
 
-/// Whether the metric is there at all, so that its absence is no row of rejects.
+/// Returns true if the metric is there at all, so that its absence is no row of rejects.
 fn check_metric(results: &RawValue, metric: CostMetric) -> Result<(), BillError> {
     let wanted = metric.cost_explorer_name();
     let mut names: BTreeSet<String> = BTreeSet::new();
@@ -361,7 +361,7 @@ fn midnight_as_day(moment: &str) -> String {
     moment.trim_end_matches("T00:00:00Z").to_owned()
 }
 
-/// Whether a period is of hours.
+/// Returns true if a period is of hours.
 fn is_part_of_day(period: &RawPeriod) -> bool {
     let hour = |text: &str| text.get(11..13).map(str::to_owned);
     let (start, end) = (hour(&period.start), hour(&period.end));

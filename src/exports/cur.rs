@@ -32,7 +32,7 @@ fn modern(name: &str) -> String {
     modern
 }
 
-/// Whether columns of these names are of a Cost and Usage Report.
+/// Returns true if columns of these names are of a Cost and Usage Report.
 pub(super) fn is_cur(names: &[String]) -> bool {
     names
         .iter()
@@ -80,7 +80,7 @@ const COLUMNS: [&[&str]; 17] = [
     &["reservation_effective_cost"],
 ];
 
-/// How many of the columns have to be there.
+/// The number of required columns.
 const NEEDED: usize = 6;
 
 fn cost_column(metric: CostMetric) -> &'static [&'static str] {
@@ -133,7 +133,7 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillLines) -> Result<(
     )
 }
 
-/// What tells a line item from all others, where it has an id.
+/// Returns the key that tells a line item from all others, if it has an id.
 fn item(row: &Row<'_>) -> Option<[u8; 16]> {
     let id = row.get(Of::LineItemId as usize)?;
     let interval = row.get(Of::TimeInterval as usize).unwrap_or_default();

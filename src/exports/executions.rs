@@ -83,7 +83,7 @@ struct RawReuse<'a> {
     reused_previous_result: Option<&'a RawValue>,
 }
 
-/// Why one execution is not taken.
+/// The reason why one execution is refused.
 struct Refusal(RejectReason, String);
 
 fn bad(member: &str, what: &str) -> Refusal {

@@ -56,10 +56,10 @@ const COLUMNS: [&[&str]; 18] = [
     &["InvoiceId"],
 ];
 
-/// How many of the columns have to be there.
+/// The number of required columns.
 const NEEDED: usize = 6;
 
-/// Whether columns of these names are of FOCUS data.
+/// Returns true if columns of these names are of FOCUS data.
 pub(super) fn is_focus(names: &[String]) -> bool {
     let known = find(names, &[&["BilledCost"], &["ChargePeriodStart"]]);
     known.iter().all(Option::is_some)

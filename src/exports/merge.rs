@@ -1,4 +1,4 @@
-//! Which lines count where several answers or bills cover the same.
+//! Precedence of lines where several answers or bills cover the same usage.
 //!
 //! Lines of a report add up, whatever their periods. Answers of Cost Explorer do
 //! not: an hour, its day, its month and the month as it stood a week ago are the
@@ -115,13 +115,13 @@ fn longest(mut long: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> {
     kept
 }
 
-/// What is left of a quantity, where both are told.
+/// Returns a quantity less another, where both are known.
 fn less(quantity: Option<Decimal>, part: Option<Decimal>) -> Option<Decimal> {
     let left = add(quantity?, -part.unwrap_or_default())?;
     Some(left.max(Decimal::ZERO))
 }
 
-/// What kinds of bills are compared on.
+/// The facets by which kinds of bills are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Facet {
     Athena,
@@ -137,7 +137,7 @@ fn facet(key: &LineKey) -> Facet {
     }
 }
 
-/// How much a kind says of a facet.
+/// Returns the detail that a kind of bill gives of a facet, as a rank.
 fn rank(kind: BillKind, facet: Facet) -> u8 {
     match (kind, facet) {
         (BillKind::Cur, _) => 3,
@@ -260,9 +260,9 @@ pub(super) fn lines(all: Lines, uncounted: &mut Uncounted) -> Lines {
     kept
 }
 
-/// What a longer period has beyond what better lines tell of some of its days;
-/// `None` where the better bill has another name for it, so that nobody can tell,
-/// and where it is less than they tell.
+/// Returns a longer period's line less the better lines of some of its days; `None` where the
+/// better bill uses another name for it, so that the two cannot be compared, and where it is less
+/// than they are.
 fn without_told(
     key: &LineKey,
     mut amounts: LineAmounts,
@@ -292,9 +292,9 @@ fn without_told(
     (has_one_name && !is_stale).then_some(amounts)
 }
 
-/// What Cost Explorer's figures for all of Athena say beyond what usage types and
-/// reports tell of the same account and days: capacity, Spark and the like. Days
-/// are taken together as far as what is told apart spans them.
+/// Returns Cost Explorer's totals for all of Athena less the usage types and reports of the same
+/// account and days: capacity, Spark and the like. Days are taken together as far as what is told
+/// apart spans them.
 fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines {
     let mut told: BTreeMap<(&AccountId, &Text), Vec<(BillPeriod, Decimal)>> = BTreeMap::new();
     for (key, amounts) in kept {

@@ -1,4 +1,4 @@
-//! What an earlier run found: its `findings` as JSON.
+//! Findings of an earlier run: its `findings` as JSON.
 
 use crate::model::finding::{Previous, PreviousFinding, Severity};
 use crate::model::ids::{AccountId, RoleArn};
@@ -17,7 +17,7 @@ const FINDINGS: &str = "qs-audit/findings/v1";
 /// The document of `report`, which holds one.
 const REPORT: &str = "qs-audit/report/v1";
 
-/// Why a file is not taken for an earlier run.
+/// The reason why a file is refused as an earlier run.
 #[derive(Debug, thiserror::Error)]
 pub enum PreviousError {
     /// It is not JSON.
@@ -72,15 +72,15 @@ fn time(value: Option<&RawValue>) -> Option<UtcSecond> {
     text_of(value).and_then(|text| UtcSecond::parse(&text))
 }
 
-/// What a report has to say of itself.
+/// The parts of a report that a later run reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EarlierReport {
     /// Its window.
     pub window: TimeWindow,
-    /// What it found: what a later night is compared with.
+    /// Its findings: a later report is compared with them.
     pub found: Previous,
-    /// What it was compared with itself: the same night, made again, is compared with
-    /// this. `None` where it was compared with nothing.
+    /// The findings it was compared with: the same report, made again, is compared with these.
+    /// `None` where it was compared with nothing.
     pub compared_with: Option<Previous>,
 }
 
@@ -114,7 +114,7 @@ pub fn read_report(text: &[u8]) -> Result<EarlierReport, PreviousError> {
     })
 }
 
-/// What a report was compared with.
+/// Returns the findings that a report was compared with.
 fn compared_with(before: &RawValue) -> Result<Previous, PreviousError> {
     let mut known = Previous {
         window_end: time(member(before, "window_end")),

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 /// Bytes of one row, and of the header: a Cost and Usage Report's have a few thousand.
 const ROW_BYTES_MAX: usize = 1 << 20;
 
-/// Why there are no rows at all.
+/// The reason why no rows can be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
     /// The file cannot be read.
@@ -20,7 +20,7 @@ pub enum RowsError {
     /// The Parquet data is damaged, or of a kind that cannot be read.
     #[error("not readable as Parquet: {message}")]
     Parquet {
-        /// What the reader says.
+        /// The reader's message.
         message: String,
     },
 }
@@ -82,12 +82,12 @@ impl<R: Read> Read for RowLimit<R> {
 /// A row: the wanted columns in the order they were asked for.
 pub(super) struct Row<'r> {
     fields: &'r [Option<Cow<'r, str>>],
-    /// Which of them were binary numbers; none, where there are fewer.
+    /// The columns that were binary numbers; empty if there are fewer.
     binary: &'r [bool],
 }
 
 impl Row<'_> {
-    /// Whether a wanted column was a binary number.
+    /// Returns true if a wanted column was a binary number.
     pub(super) fn is_binary(&self, wanted: usize) -> bool {
         self.binary.get(wanted).copied().unwrap_or_default()
     }

@@ -12,14 +12,14 @@ const INFLATED_BYTES_MAX: u64 = 2 << 30;
 const STREAMED_BYTES_MAX: u64 = 1 << 40;
 /// Inflated bytes that an export may have whatever it was stored as.
 const ANY_RATIO_BYTES_MAX: u64 = 64 << 20;
-/// How many times its stored bytes a larger one may inflate to: text inflates to 50 times
-/// its own, a gzip bomb to 1,000.
+/// The largest accepted ratio of inflated to stored bytes of a large export: text inflates to 50
+/// times its size, a gzip bomb to 1,000.
 const RATIO_MAX: u64 = 100;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why an export cannot be inflated.
+/// The reason why an export cannot be inflated.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
     /// The gzip data is damaged or cut short.
@@ -38,7 +38,7 @@ pub(super) struct Stored<'a> {
     bytes: &'a [u8],
 }
 
-/// What a look through all of an export tells.
+/// The result of a scan of the whole export.
 pub(super) struct Look {
     /// The digest of its plain bytes.
     pub(super) digest: [u8; 32],
@@ -48,7 +48,7 @@ pub(super) struct Look {
     pub(super) first: Option<u8>,
     /// The last one.
     pub(super) last: Option<u8>,
-    /// Whether it has an odd number of quotes.
+    /// True if it has an odd number of quotes.
     pub(super) has_odd_quotes: bool,
 }
 

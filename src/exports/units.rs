@@ -1,5 +1,4 @@
-//! Which business unit pays for an account: from CSV, or from the accounts and
-//! tags of AWS Organizations.
+//! Business units of accounts: from CSV, or from the accounts and tags of AWS Organizations.
 
 use super::rows::{Rows, RowsError, find};
 use super::text::{TextError, plain};
@@ -20,13 +19,13 @@ const EXPECTED: &str = "expected CSV with the columns account_id, business_unit 
 /// An account id that starts with more than three zeros is believed to be a slip.
 const ACCOUNT_DIGITS_MIN: usize = 9;
 
-/// Why a file tells no business units.
+/// The reason why a file is refused as business units.
 #[derive(Debug, thiserror::Error)]
 pub enum UnitsError {
     /// It is something else.
     #[error("{EXPECTED}; found {found}")]
     NotUnits {
-        /// What it looks like.
+        /// The form that it looks like.
         found: String,
     },
     /// It cannot be inflated.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Why a text is not read as a policy.
+/// The reason why a text is refused as a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// It is not a JSON object.
@@ -33,7 +33,7 @@ pub enum PolicyError {
 /// policies of at most 10,240 characters (IAM User Guide, "IAM and STS quotas").
 const ELEMENTS_MAX: usize = 4096;
 
-/// What a statement does.
+/// The effect of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// Lets in.
@@ -51,7 +51,7 @@ pub enum Match {
     AllBut(BTreeSet<Text>),
 }
 
-/// Who is meant.
+/// The principals of a statement.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Principals {
     /// Any of these.
@@ -91,15 +91,15 @@ pub struct Condition {
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// What it does.
+    /// The statement's effect.
     pub effect: Effect,
-    /// Which actions it is about.
+    /// The statement's actions.
     pub actions: Match,
-    /// Which resources it is about; `None` in a trust policy.
+    /// The statement's resources; `None` in a trust policy.
     pub resources: Option<Match>,
-    /// Who it is about; `None` in a policy of a session or role.
+    /// The statement's principals; `None` in a policy of a session or role.
     pub principals: Option<Principals>,
-    /// When it counts: all of these.
+    /// The statement's conditions: all of them must hold.
     pub conditions: BTreeSet<Condition>,
 }
 
@@ -152,8 +152,8 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Whether the action on the resource may be allowed: some statement allows it,
-    /// and none without conditions denies it.
+    /// Returns true if the action on the resource may be allowed: some statement allows it, and
+    /// none without conditions denies it.
     #[must_use]
     pub fn may_allow(&self, action: &str, resource: &str) -> bool {
         let is_about = |statement: &&Statement| statement.is_about(action, resource);
@@ -211,7 +211,7 @@ impl Policy {
     }
 }
 
-/// What an action may be done to.
+/// The kind of resources that an action applies to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// Resources of this ARN or pattern.
@@ -221,7 +221,7 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// Whether more than one resource may be meant.
+    /// Returns true if more than one resource may be meant.
     #[must_use]
     pub fn is_open(&self) -> bool {
         match self {
@@ -243,7 +243,7 @@ impl fmt::Display for Reach {
 }
 
 impl Statement {
-    /// How many patterns, principals and values it has.
+    /// Returns the number of its patterns, principals and values.
     fn elements(&self) -> usize {
         let of = |one: &Match| match one {
             Match::AnyOf(patterns) | Match::AllBut(patterns) => patterns.len(),
@@ -273,7 +273,7 @@ impl Match {
         }
     }
 
-    /// Whether the action is meant; actions are the same in any case.
+    /// Returns true if the action is meant; actions are the same in any case.
     #[must_use]
     pub fn holds_action(&self, action: &str) -> bool {
         let action = action.to_ascii_lowercase();
@@ -296,7 +296,7 @@ impl Principal {
         }
     }
 
-    /// Whether everybody who is the other one is this one, too.
+    /// Returns true if everybody who is the other one is this one, too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
@@ -325,7 +325,7 @@ impl fmt::Display for Principal {
 }
 
 impl Condition {
-    /// Whether a call that meets this condition meets the other one for sure.
+    /// Returns true if a call that meets this condition meets the other one for sure.
     ///
     /// `IfExists` asks less than the operator alone; a negative operator with more
     /// values asks more; a value with a wildcard or a variable is held by a pattern

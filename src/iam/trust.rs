@@ -1,4 +1,4 @@
-//! What a change of a trust policy lets in that was not let in before.
+//! Access that a change of a trust policy newly grants.
 
 use super::policy::{Condition, Effect, Match, Policy, Principal, Principals, Statement};
 use crate::model::text::Text;
@@ -26,7 +26,7 @@ pub struct WayIn {
     conditions: BTreeSet<Condition>,
 }
 
-/// Who is let in.
+/// The principals that are granted access.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
     /// A principal, or all that it stands for.
@@ -36,9 +36,9 @@ pub enum Who {
 }
 
 impl Who {
-    /// Whether everybody who is the other one is this one, for a role of an account:
-    /// in its own account, a role that is named needs no permission of its own, so
-    /// naming the account says less.
+    /// Returns true if everybody who is the other one is this one, for a role of an account: in its
+    /// own account, a role that is named needs no permission of its own, so naming the account says
+    /// less.
     fn covers(&self, other: &Self, role_account: &str) -> bool {
         match (self, other) {
             (Self::One(Principal::Account(account)), Self::One(Principal::Arn(_)))
@@ -56,7 +56,7 @@ impl Who {
         }
     }
 
-    /// Whether this lets in people of accounts that nobody named.
+    /// Returns true if this lets in people of accounts that nobody named.
     #[must_use]
     pub fn is_everyone(&self) -> bool {
         matches!(self, Self::One(Principal::Everyone) | Self::AllBut(_))
@@ -76,7 +76,7 @@ impl std::fmt::Display for Who {
 }
 
 impl WayIn {
-    /// Whether everybody who comes in by the other way could come in by this one.
+    /// Returns true if everybody who comes in by the other way could come in by this one.
     fn covers(&self, other: &Self, role_account: &str) -> bool {
         self.who.covers(&other.who, role_account)
             && self.actions.is_superset(&other.actions)
@@ -169,8 +169,8 @@ fn ways(statement: &Statement) -> Vec<WayIn> {
     }
 }
 
-/// What the new policy of a role lets in that the old one did not, in words; empty
-/// where it lets in no more than before. `role_account` is the role's own account.
+/// Returns, in words, the access that a role's new policy grants and its old one did not; empty if
+/// it grants no more than before. `role_account` is the role's own account.
 #[must_use]
 pub fn newly_let_in(old: &Policy, new: &Policy, role_account: &str) -> Vec<String> {
     let before = ways_in(old);
@@ -209,7 +209,7 @@ pub fn newly_let_in(old: &Policy, new: &Policy, role_account: &str) -> Vec<Strin
     added
 }
 
-/// Whether the denial keeps out everything that the other one does.
+/// Returns true if the denial keeps out everything that the other one does.
 fn denies_as_much(own: &Statement, other: &Statement) -> bool {
     let who = match (&own.principals, &other.principals) {
         (None, _) => true,

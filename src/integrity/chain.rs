@@ -22,25 +22,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Digests are hourly.
 const DIGEST_SECONDS: i64 = 3600;
-/// How exactly they keep to the hour.
+/// The tolerance of digests' hourly schedule, in seconds.
 const DIGEST_SKEW_SECONDS: i64 = 300;
-/// How far back a digest is believed about its neighbours that nobody signed.
+/// The number of unsigned neighbours that a digest is believed about.
 const UNPROVEN_DIGESTS_MAX: usize = 100;
 
 /// A digest file, and what is known of it.
 #[derive(Debug, Clone)]
 pub struct DigestRead {
-    /// Where it was read: `s3://bucket/key`, or a path.
+    /// The origin: `s3://bucket/key`, or a path.
     pub key: Text,
-    /// What its name says.
+    /// The parts of its name.
     pub name: DigestName,
-    /// What is in it.
+    /// The parsed content.
     pub body: DigestBody,
-    /// What is kept beside the object; `None` where nobody knows.
+    /// The object's metadata; `None` if it is unknown.
     pub metadata: Option<Metadata>,
 }
 
-/// What S3 keeps beside a digest.
+/// The metadata that S3 keeps with a digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// `signature`, in hex.
@@ -51,7 +51,7 @@ pub struct Metadata {
     pub backfill_generated_at: Option<Text>,
 }
 
-/// What is in a digest file.
+/// The content of a digest file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DigestBody {
     /// A digest.
@@ -73,41 +73,41 @@ impl DigestBody {
     }
 }
 
-/// What digests are held against.
+/// The public keys and signatures that digests are verified against.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     /// CloudTrail's public keys.
     pub keys: PublicKeys,
-    /// Why there are no keys at all.
+    /// The reason why there are no keys at all.
     pub without_keys: Option<Text>,
     /// Regions whose keys could not be asked for, and why.
     pub regions_without_keys: BTreeMap<Region, Text>,
 }
 
 impl Trust {
-    /// Why keys of a Region are not known, if so.
+    /// Returns the reason why keys of a Region are missing, if they are.
     fn without_keys(&self, region: &Region) -> Option<&Text> {
         let of_region = self.regions_without_keys.get(region);
         of_region.or(self.without_keys.as_ref())
     }
 }
 
-/// What is asked of digests.
+/// The inputs of the evaluation of digests.
 #[derive(Debug, Clone, Copy)]
 pub struct Judging<'a> {
     /// Digests that end in it, or up to an hour behind it, are judged: the log files of
     /// its last hour are in those. Others only help to judge them.
     pub window: TimeWindow,
-    /// What they are held against.
+    /// The keys and signatures that they are verified against.
     pub trust: &'a Trust,
-    /// Where digests were looked for; empty where nobody knows.
+    /// The locations that were searched for digests; empty if they are unknown.
     pub roots: &'a [String],
     /// Places of digests that could not be listed, and why.
     pub unlisted: &'a [(Text, String)],
 }
 
 impl Judging<'_> {
-    /// Whether a digest that ends then is judged.
+    /// Returns true if a digest that ends then is judged.
     fn is_asked(&self, ended_at: UtcSecond) -> bool {
         let window = TimeWindow {
             to: self.window.to.map(|to| to.plus(DIGEST_SECONDS + 1)),
@@ -117,7 +117,7 @@ impl Judging<'_> {
     }
 }
 
-/// What a digest is worth.
+/// The integrity status of a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Valid,
@@ -131,7 +131,7 @@ pub(super) struct Named {
     pub(super) file: NamedLogFile,
     pub(super) place: DigestPlace,
     pub(super) by: Verdict,
-    /// Whether the digest that names it is judged.
+    /// True if the digest that names it is judged.
     pub(super) is_asked: bool,
 }
 
@@ -143,7 +143,7 @@ pub(super) struct Cover {
     pub(super) verdict: Verdict,
 }
 
-/// What digests say, judged.
+/// The evaluated chains of digests.
 #[derive(Debug, Default)]
 pub struct Chains {
     pub(super) verification: Verification,
@@ -159,14 +159,14 @@ pub struct Chains {
     pub(super) trails: BTreeMap<(AccountId, Region), BTreeSet<Text>>,
     /// The end of the newest digest.
     pub(super) newest: Option<UtcSecond>,
-    /// Whether any digest is a copy.
+    /// True if any digest is a copy.
     is_copy: bool,
-    /// Whether of any digest nobody knows what is kept beside it.
+    /// True if of any digest nobody knows what is kept beside it.
     lacks_metadata: bool,
 }
 
 impl Chains {
-    /// What cannot be known from these digests, in words.
+    /// Returns, in words, the questions that these digests cannot answer.
     pub(super) fn limits(&self) -> Vec<String> {
         let limits = [
             (
@@ -229,7 +229,7 @@ pub fn judge(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
     chains
 }
 
-/// What a copy of a digest has: its place, and what is kept beside it.
+/// Returns the rank of a digest's copy: its place, and its metadata.
 fn rank(read: &DigestRead) -> (bool, bool, bool) {
     let in_place = read.body.digest();
     let in_place = in_place.is_some_and(|digest| is_in_place(&read.key, digest));
@@ -240,13 +240,13 @@ fn rank(read: &DigestRead) -> (bool, bool, bool) {
     )
 }
 
-/// Whether a digest is in the folder of another day than its name says: CloudTrail puts
+/// Returns true if a digest is in the folder of another day than its name says: CloudTrail puts
 /// none there.
 fn is_misplaced(read: &DigestRead) -> bool {
     KeyFacts::of(&read.key).delivery_day != Some(read.name.ended_at.day())
 }
 
-/// Whether a digest was read twice, from two copies of one bucket.
+/// Returns true if a digest was read twice, from two copies of one bucket.
 fn is_copy(left: &DigestRead, right: &DigestRead) -> bool {
     left.name == right.name && tail(&left.key) == tail(&right.key) && left.body == right.body
 }
@@ -325,7 +325,7 @@ impl<'a> Chain<'a> {
         (0..self.digests.len()).map(before).collect()
     }
 
-    /// Whether a digest is judged, and does not only help to judge others. One that is
+    /// Returns true if a digest is judged, and does not only help to judge others. One that is
     /// where none belongs always is.
     fn is_asked(&self, at: usize) -> bool {
         let read = &self.digests[at];
@@ -353,7 +353,7 @@ impl<'a> Chain<'a> {
         self.finish(chains);
     }
 
-    /// What a digest is worth by what is in it and beside it.
+    /// Returns the status of a digest by its content and metadata alone.
     fn by_itself(&mut self, at: usize) -> Result<Verdict, FaultKind> {
         let read = &self.digests[at];
         let digest = match &read.body {
@@ -683,7 +683,7 @@ impl<'a> Chain<'a> {
         tally
     }
 
-    /// What is wrong with digests that are judged.
+    /// Returns the faults of evaluated digests.
     fn faults(&self) -> Vec<Fault> {
         let root = self.s3_root();
         let shown = |key: &Text| match root.as_ref().zip(tail(key)) {
@@ -758,8 +758,8 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// Whether a digest is where it says that it was delivered. Of a copy only the end of
-/// the path can be told.
+/// Returns true if a digest is where it says that it was delivered. Of a copy only the end of the
+/// path can be told.
 fn is_in_place(key: &str, digest: &Digest) -> bool {
     match key
         .strip_prefix("s3://")

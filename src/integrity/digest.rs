@@ -6,7 +6,7 @@ use crate::model::time::UtcSecond;
 use serde::Deserialize;
 use std::borrow::Cow;
 
-/// What a digest says.
+/// The content of a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
     /// `digestS3Bucket`.
@@ -53,7 +53,7 @@ pub struct NamedLogFile {
     pub hash: Option<Hash>,
 }
 
-/// Why a text is no digest; what `validate-logs` calls an invalid format.
+/// The reason why a text is no digest; an invalid format in the terms of `validate-logs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no digest: {0}")]
 pub struct NoDigest(&'static str);
@@ -136,7 +136,7 @@ impl Digest {
         })
     }
 
-    /// What CloudTrail signs of it.
+    /// Returns the text that CloudTrail signs.
     #[must_use]
     pub fn signed_text(&self) -> String {
         format!(

@@ -21,9 +21,9 @@ const EDGE_SECONDS: i64 = 900;
 /// A log file that was listed.
 #[derive(Debug, Clone)]
 pub struct LogFileRead {
-    /// Where it is: `s3://bucket/key`, or a path.
+    /// The origin: `s3://bucket/key`, or a path.
     pub key: Text,
-    /// What is in it.
+    /// The content hash of the file.
     pub contents: Contents,
 }
 
@@ -34,16 +34,16 @@ pub struct Files<'a> {
     pub read: &'a [LogFileRead],
     /// Places that could not be listed.
     pub unlisted: &'a [(Text, String)],
-    /// Where files were looked for; empty where nobody knows.
+    /// The locations that were searched for files; empty if they are unknown.
     pub roots: &'a [String],
     /// The window that files were listed for: by days, with some slack.
     pub listed: TimeWindow,
-    /// What is later has not happened.
+    /// The current time: later hours have not happened.
     pub now: UtcSecond,
 }
 
 impl Chains {
-    /// Whether a digest names the file, so that its contents matter.
+    /// Returns true if a digest names the file, so that its contents matter.
     #[must_use]
     pub fn names(&self, key: &str) -> bool {
         tail(key).is_some_and(|end| self.named.contains_key(end))
@@ -93,7 +93,7 @@ fn end_of_time(chains: &Chains, files: Files<'_>) -> UtcSecond {
         .min(files.now)
 }
 
-/// What one named file turned out to be.
+/// The state of one named file.
 enum Found {
     Valid,
     Faulty(FaultKind),
@@ -110,7 +110,7 @@ struct Settling<'a> {
     unchecked: BTreeMap<(Option<DigestPlace>, Text), (Text, u64)>,
 }
 
-/// Whether a key may be the object that a digest names: in S3 it is it exactly.
+/// Returns true if a key may be the object that a digest names: in S3 it is it exactly.
 fn is_object(key: &str, named: &Named) -> bool {
     match key
         .strip_prefix("s3://")
@@ -131,7 +131,7 @@ impl<'a> Settling<'a> {
             .filter(move |named| is_object(key, named))
     }
 
-    /// Whether a valid digest names a file of the same name and contents: then it is what
+    /// Returns true if a valid digest names a file of the same name and contents: then it is what
     /// CloudTrail delivered, wherever the copy lies.
     fn is_genuine(&self, file: &LogFileRead) -> bool {
         let named = tail(&file.key).and_then(|end| self.chains.named.get(end));
@@ -141,7 +141,7 @@ impl<'a> Settling<'a> {
         })
     }
 
-    /// What a file is worth, by what digests say of it.
+    /// Returns the integrity status of a file, by the digests.
     fn worth(&self, file: &'a LogFileRead) -> Integrity {
         if self.is_genuine(file) {
             return Integrity::Verified;
@@ -224,7 +224,7 @@ impl<'a> Settling<'a> {
         }
     }
 
-    /// Why a file that was not listed need not be missing.
+    /// Returns the reason why a file that was not listed need not be missing.
     fn why_absent(&self, named: &Named) -> Option<Text> {
         let (bucket, object) = (&named.file.bucket, &named.file.object);
         if !KeyFacts::of(object).may_be_needed(&self.files.listed) {
@@ -392,8 +392,8 @@ fn found(named: &Named, contents: &Contents) -> Found {
     }
 }
 
-/// Whose log file it is, and when it was delivered: as its name says, if that agrees with
-/// its folder, else as its folder does. `None` where neither tells.
+/// Returns account, Region and delivery time of a log file: by its name, if that agrees with its
+/// folder, else by its folder. `None` where neither tells.
 fn placed(key: &str) -> Option<(Text, Text, UtcSecond)> {
     let mut parts = tail(key)?.split('/');
     let (account, kind, region) = (parts.next()?, parts.next()?, parts.next()?);
@@ -407,7 +407,7 @@ fn placed(key: &str) -> Option<(Text, Text, UtcSecond)> {
     Some((account.into(), region.into(), at))
 }
 
-/// Whether the digest that would name a file of this moment is missing or invalid, and no
+/// Returns true if the digest that would name a file of this moment is missing or invalid, and no
 /// valid one is of that time.
 fn is_broken(covers: &[Cover], at: UtcSecond) -> bool {
     let holds =

@@ -1,4 +1,4 @@
-//! What the names of digests and log files say (docs/cloudtrail-facts.md#object-keys,
+//! The parts of the names of digests and log files (docs/cloudtrail-facts.md#object-keys,
 //! docs/cloudtrail-facts.md#digests).
 
 use crate::model::ids::{AccountId, Region, is_account_id};
@@ -11,8 +11,7 @@ const LOGS: &str = "CloudTrail";
 const ENDING: &str = ".json.gz";
 const BACKFILL: &str = "_backfill";
 
-/// What a digest's key says:
-/// `[...]ACCOUNT/CloudTrail-Digest/REGION/YYYY/MM/DD/
+/// The parts of a digest's key: `[...]ACCOUNT/CloudTrail-Digest/REGION/YYYY/MM/DD/
 /// ACCOUNT_CloudTrail-Digest_REGION_TRAIL_HOME-REGION_YYYYMMDDTHHMMSSZ[_backfill].json.gz`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DigestName {
@@ -24,7 +23,7 @@ pub struct DigestName {
     pub trail: Text,
     /// The trail's own Region.
     pub home_region: Region,
-    /// Whether it was made afterwards.
+    /// True if it was made afterwards.
     pub is_backfill: bool,
     /// The end of the time that it covers.
     pub ended_at: UtcSecond,
@@ -56,7 +55,7 @@ impl DigestName {
     }
 }
 
-/// What a log file's key says:
+/// The parts of a log file's key:
 /// `[...]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ...`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFileName {

@@ -21,10 +21,10 @@ pub struct PublicKeys {
     keys: BTreeMap<String, Option<Vec<u8>>>,
 }
 
-/// What is kept beside digests, by the end of their keys.
+/// The metadata of digests, by the end of their keys.
 pub type Signatures = BTreeMap<Text, BTreeMap<Text, Text>>;
 
-/// Why a file holds no signatures.
+/// The reason why a file is refused as signatures.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignaturesError {
     /// It is not JSON.
@@ -82,7 +82,7 @@ fn read_beside(key: &str, beside: &RawValue, into: &mut Signatures) -> Result<()
     Ok(())
 }
 
-/// Why a file holds no public keys.
+/// The reason why a file is refused as public keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
     /// It is not JSON.
@@ -93,7 +93,7 @@ pub enum KeysError {
     NoKeys,
 }
 
-/// What a signature is worth.
+/// The status of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signed {
     /// CloudTrail made it.
@@ -107,7 +107,7 @@ pub(super) enum Signed {
 }
 
 impl PublicKeys {
-    /// Whether there are none.
+    /// Returns true if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -157,7 +157,7 @@ impl PublicKeys {
         }
     }
 
-    /// What a signature of a digest is worth.
+    /// Verifies a digest's signature and returns its status.
     pub(super) fn check(&self, digest: &Digest, signature: &str) -> Signed {
         match self.keys.get(&*digest.fingerprint) {
             None => Signed::NoKey,

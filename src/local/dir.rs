@@ -16,15 +16,15 @@ use walkdir::WalkDir;
 /// The name that stands for standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// Why local logs cannot be opened at all.
+/// The reason why local logs cannot be opened at all.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalLogsError {
     /// There is no such file or folder, or it may not be looked at.
     #[error("{}: {source}", path.display())]
     Unopenable {
-        /// What was asked for.
+        /// The requested path.
         path: PathBuf,
-        /// Why not.
+        /// The I/O error.
         source: io::Error,
     },
     /// Standard input could not be put aside to be read more than once.
@@ -194,7 +194,7 @@ impl LocalLogs {
     }
 }
 
-/// Which files of a folder a window needs.
+/// The files of a folder that a window needs.
 #[derive(Clone, Copy)]
 enum Needed {
     All,
@@ -220,7 +220,7 @@ fn only_once(files: &mut Vec<PathBuf>) {
     files.dedup_by(|left, right| left.as_os_str() == right.as_os_str());
 }
 
-/// What is over the limit is not needed to say that it is.
+/// Files over the limit are not needed to report that there are too many.
 fn put_aside(stdin: &mut dyn Read) -> io::Result<File> {
     let mut spool = tempfile::tempfile()?;
     io::copy(&mut stdin.take(STORED_BYTES_MAX + 1), &mut spool)?;

@@ -13,10 +13,10 @@ const STORED_BYTES_MAX: u64 = 4 << 30;
 /// A file that was named, or found in a folder that was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExportFile {
-    /// Where it is.
+    /// The file's path.
     pub path: PathBuf,
-    /// Whether the path itself was given: that it cannot be read is then no
-    /// matter of one file among many.
+    /// True if the path itself was given: that it cannot be read is then no matter of one file
+    /// among many.
     pub is_named: bool,
 }
 

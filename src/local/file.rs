@@ -80,7 +80,7 @@ pub fn new_builder(prefix: &str, mode: u32) -> tempfile::Builder<'_, 'static> {
     builder
 }
 
-/// Who may do what with a file.
+/// Returns the access mode of a file.
 #[cfg(unix)]
 fn mode_of(data: &fs::Metadata) -> u32 {
     use std::os::unix::fs::PermissionsExt;

@@ -14,28 +14,28 @@ use super::trend::Trend;
 use super::window::TimeWindow;
 use std::collections::BTreeMap;
 
-/// What a run found, and how much it saw.
+/// The result of a run: findings and coverage.
 #[derive(Debug, Clone, Default)]
 pub struct Audit {
-    /// What the run answers for.
+    /// The window of the run.
     pub window: TimeWindow,
-    /// What was read.
+    /// The coverage of the logs.
     pub coverage: Coverage,
     /// Chains, by start and id.
     pub chains: Vec<Chain>,
-    /// What was read of query statistics; `None` where none were given.
+    /// The coverage of query statistics; `None` if the run had none.
     pub statistics: Option<StatisticsCoverage>,
-    /// What was read of the bill; `None` where none was given.
+    /// The coverage of the bill; `None` if the run had none.
     pub bill: Option<BillCoverage>,
     /// Lines of business units that could not be read.
     pub units_rejects: Rejects,
-    /// Who caused which part of the bill, where that was asked for.
+    /// The bill by its causes, where the run asked for it.
     pub attribution: Option<Attribution>,
     /// Role A and Role B, declared or found.
     pub roles: KnownRoles,
     /// Data sources that could not be read, where an inventory was given.
     pub inventory_rejects: Rejects,
-    /// What rules found, where they were asked.
+    /// The findings, where the rules ran.
     pub findings: Option<Findings>,
     /// Days of consumers beside what is expected of them, where they were asked for.
     pub trends: Vec<Trend>,
@@ -43,11 +43,11 @@ pub struct Audit {
     pub part: Option<Part>,
     /// The events kept, which chains point into.
     pub events: Vec<Event>,
-    /// What a reader of the whole result has to know.
+    /// Notes for readers of the whole result.
     pub notes: Vec<String>,
     /// Keys of the objects that events came from, by position.
     pub objects: BTreeMap<u32, Text>,
-    /// What digests say of the files; `None` where nobody asked.
+    /// The result of digest verification; `None` if the run did not ask for it.
     pub verification: Option<Verification>,
 }
 
@@ -55,14 +55,14 @@ pub struct Audit {
 /// run that also read what it is compared with.
 #[derive(Debug, Clone, Default)]
 pub struct Part {
-    /// What it answers for.
+    /// The window of the slice.
     pub window: TimeWindow,
     /// Chains, by start and id. They point into the events of the run.
     pub chains: Vec<Chain>,
-    /// What query statistics have for them; `None` where none were given.
+    /// The coverage of the slice's query statistics; `None` if the run had none.
     pub statistics: Option<StatisticsCoverage>,
-    /// What was read of the bill for these days; `None` where none was given.
+    /// The coverage of the bill for these days; `None` if the run had none.
     pub bill: Option<BillCoverage>,
-    /// Who caused which part of the bill of these days.
+    /// The bill of these days by its causes.
     pub attribution: Option<Attribution>,
 }

@@ -1,4 +1,4 @@
-//! What the bill says: charges by account, period, service and work group
+//! The bill: charges by account, period, service and work group
 //! (docs/cloudtrail-facts.md#apis-and-bills).
 
 use super::coverage::Rejects;
@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which of a bill's amounts is meant, in the terms of Cost Explorer.
+/// A cost metric of the bill, in the terms of Cost Explorer.
 #[derive(
     Debug,
     Clone,
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum CostMetric {
-    /// What was charged, on the day it was charged.
+    /// The cost as charged, on the day of the charge.
     #[default]
     Unblended,
     /// Averaged over the organisation.
@@ -59,8 +59,8 @@ impl CostMetric {
     }
 }
 
-/// What kind of bill a line is from. The later ones say more; where two cover
-/// the same account and day, the one that says more counts.
+/// The kind of bill that a line is from. The later ones say more; where two cover the same account
+/// and day, the one that says more counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BillKind {
     /// Cost Explorer, grouped by account and service.
@@ -86,7 +86,7 @@ impl BillKind {
     }
 }
 
-/// What kind of charge a line is.
+/// The category of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum ChargeCategory {
@@ -113,7 +113,7 @@ impl ChargeCategory {
     }
 }
 
-/// What a charge is for.
+/// The purpose of a charge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BilledFor {
     /// Athena, by bytes scanned: what queries are billed by.
@@ -127,7 +127,7 @@ pub enum BilledFor {
 }
 
 impl BilledFor {
-    /// Whether queries share it.
+    /// Returns true if queries share it.
     #[must_use]
     pub fn is_shared_by_queries(&self) -> bool {
         matches!(self, Self::AthenaScan | Self::Athena)
@@ -170,19 +170,19 @@ impl BillPeriod {
             .take_while(move |day| *day < self.to)
     }
 
-    /// How many days.
+    /// Returns the number of days.
     #[must_use]
     pub fn day_count(self) -> usize {
         self.days().count()
     }
 
-    /// Whether all days of the other are its own.
+    /// Returns true if all days of the other are its own.
     #[must_use]
     pub fn holds(self, other: Self) -> bool {
         self.from <= other.from && other.to <= self.to
     }
 
-    /// Whether it is no longer than a day.
+    /// Returns true if it is no longer than a day.
     #[must_use]
     pub fn is_one_day(self) -> bool {
         self == Self::day(self.from)
@@ -199,16 +199,16 @@ impl std::fmt::Display for BillPeriod {
     }
 }
 
-/// What tells lines of a bill apart, as far as anything here depends on it.
+/// The properties by which lines of a bill differ, as far as any result depends on them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LineKey {
-    /// Which kind of bill says so.
+    /// The kind of bill.
     pub kind: BillKind,
     /// The account that used it.
     pub account_id: AccountId,
     /// The days.
     pub period: BillPeriod,
-    /// What for.
+    /// The purpose of the charge.
     pub billed_for: BilledFor,
     /// Use, tax, credit ...
     pub category: ChargeCategory,
@@ -227,13 +227,13 @@ pub struct LineAmounts {
     pub cost: Decimal,
     /// Terabytes of use, where any line gives them.
     pub terabytes: Option<Decimal>,
-    /// How many lines.
+    /// The number of lines.
     pub lines: u64,
-    /// Whether the bill may still change.
+    /// True if the bill may still change.
     pub is_estimated: bool,
 }
 
-/// Why lines were not counted, each with how many.
+/// Lines that were not counted: the number for each reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uncounted {
     /// The same line, or the same file, was given before.
@@ -258,25 +258,25 @@ pub struct Bill {
     pub lines: BTreeMap<LineKey, LineAmounts>,
     /// Names of accounts, where the bill tells them.
     pub account_names: BTreeMap<AccountId, Text>,
-    /// What was read of it.
+    /// The coverage of the bill.
     pub coverage: BillCoverage,
 }
 
-/// What was read of the bill, and what was not.
+/// The coverage of the bill: what was read, and what was not.
 #[derive(Debug, Clone, Default)]
 pub struct BillCoverage {
     /// Kinds that were read.
     pub kinds: BTreeSet<BillKind>,
-    /// Which of the amounts.
+    /// The cost metric.
     pub metric: CostMetric,
     /// Files read.
     pub files: u64,
-    /// Whether Cost Explorer's pages are not all there.
+    /// True if Cost Explorer's pages are not all there.
     pub pages_missing: bool,
     /// Lines that were read and not counted.
     pub uncounted: Uncounted,
-    /// What could not be read.
+    /// The rejected rows.
     pub rejects: Rejects,
-    /// What a reader has to know.
+    /// Notes for readers.
     pub notes: BTreeSet<String>,
 }

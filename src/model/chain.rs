@@ -10,7 +10,7 @@ use super::time::UtcSecond;
 use rust_decimal::Decimal;
 use std::sync::Arc;
 
-/// What kind of chain it is.
+/// The kind of a chain.
 #[derive(
     Debug,
     Clone,
@@ -48,7 +48,7 @@ impl ChainPath {
     }
 }
 
-/// How much of the chain was seen.
+/// The completeness of a chain.
 #[derive(
     Debug,
     Clone,
@@ -84,7 +84,7 @@ impl ChainStatus {
     }
 }
 
-/// How sure a link is; the least sure link is the chain's.
+/// The confidence of a link; a chain has that of its weakest link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Confidence {
@@ -107,7 +107,7 @@ impl Confidence {
     }
 }
 
-/// What part of a chain was not read.
+/// A part of a chain that was not read.
 #[derive(
     Debug,
     Clone,
@@ -146,13 +146,13 @@ impl MissingPart {
 /// A gap in a chain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Missing {
-    /// What was not read.
+    /// The missing part.
     pub part: MissingPart,
-    /// Why, where that is known.
+    /// The reason, where it is known.
     pub why: Option<String>,
 }
 
-/// Who made a role session.
+/// The kind of caller that created a role session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Maker {
     /// Quick itself.
@@ -181,20 +181,20 @@ pub struct RoleSession {
     pub assumed_role_id: Option<Text>,
     /// The issued access key id.
     pub access_key_id: Option<AccessKeyId>,
-    /// When it was made.
+    /// The time it was created.
     pub assumed_at: Option<UtcSecond>,
-    /// When its credentials end.
+    /// The time its credentials expire.
     pub expires_at: Option<UtcSecond>,
-    /// What kind of caller made it.
+    /// The kind of caller that created it.
     pub maker: Maker,
-    /// Whether AWS itself says that Quick made the AssumeRole: by `invokedBy`, or by
-    /// the service's name as source.
+    /// True if AWS itself says that Quick made the AssumeRole: by `invokedBy`, or by the service's
+    /// name as source.
     pub says_quick: bool,
-    /// Whether the parameters of the AssumeRole were logged: what is not in them
-    /// was then not asked.
+    /// True if the parameters of the AssumeRole were logged: what is not in them was then not
+    /// asked.
     pub parameters_known: bool,
-    /// Who made it: a service, the caller's ARN, or its principal id where only
-    /// that was logged. `None` where the AssumeRole was not read.
+    /// The caller that created it: a service, the caller's ARN, or its principal id where only that
+    /// was logged. `None` where the AssumeRole was not read.
     pub assumed_by: Option<Text>,
     /// The account it was assumed from, where a session or user of an account
     /// did; `None` for a service.
@@ -212,7 +212,7 @@ pub struct RoleSession {
 /// The inline session policy of an AssumeRole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeDown {
-    /// Whether there was one; `None` where the parameters were not logged.
+    /// True if there was one; `None` where the parameters were not logged.
     pub present: Option<bool>,
     /// Its resources, sorted; empty where the policy cannot be read as JSON.
     pub resources: Arc<[Text]>,
@@ -228,7 +228,7 @@ pub struct ScopeDown {
 pub struct QueryExecution {
     /// Athena's id; `None` where the call was refused.
     pub query_execution_id: Option<QueryExecutionId>,
-    /// When it was submitted.
+    /// The time it was submitted.
     pub started_at: UtcSecond,
     /// The Region it ran in.
     pub region: Option<Region>,
@@ -238,13 +238,13 @@ pub struct QueryExecution {
     pub catalog: Option<Text>,
     /// The database.
     pub database: Option<Text>,
-    /// Why the call was refused.
+    /// The error code of a refused call.
     pub error_code: Option<Text>,
     /// The StartQueryExecution event.
     pub event_id: EventId,
-    /// How sure the link to the session is.
+    /// The confidence of the link to the session.
     pub confidence: Confidence,
-    /// What it scanned and is billed for, where statistics of it were read.
+    /// The bytes scanned and billed, where statistics of it were read.
     pub figures: Option<Box<QueryFigures>>,
 }
 
@@ -268,7 +268,7 @@ impl QueryExecution {
         self.figure(Decimal::ZERO, |figures| figures.estimated_cost_usd)
     }
 
-    /// Whether Athena took the query and no statistics of it were read.
+    /// Returns true if Athena took the query and no statistics of it were read.
     #[must_use]
     pub fn lacks_statistics(&self) -> bool {
         self.query_execution_id.is_some() && self.figures.is_none()
@@ -282,8 +282,8 @@ impl QueryExecution {
     }
 }
 
-/// Who used Quick, where anything says so (docs/cloudtrail-facts.md#quicks-own-events,
-/// docs/cloudtrail-facts.md#the-sql-comment).
+/// The Quick user, where an event or a comment names one
+/// (docs/cloudtrail-facts.md#quicks-own-events, docs/cloudtrail-facts.md#the-sql-comment).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuickUser {
     /// The best name the event has.
@@ -303,13 +303,13 @@ pub struct QuickUser {
 pub struct ChainEvent {
     /// Position in the run's events.
     pub event: u32,
-    /// Whose event it is.
+    /// The session that the event belongs to.
     pub session: ChainPart,
-    /// How sure the link is.
+    /// The confidence of the link.
     pub confidence: Confidence,
 }
 
-/// Which part of a chain an event belongs to.
+/// The part of a chain that an event belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum ChainPart {
@@ -334,17 +334,17 @@ impl ChainPart {
 pub struct Chain {
     /// `c-` and 12 hex digits; the same whatever window, order or copy was read.
     pub chain_id: String,
-    /// What kind of chain it is.
+    /// The kind of chain.
     pub path: ChainPath,
-    /// Whether it touched Role A or a Role B, declared or discovered.
+    /// True if it touched Role A or a Role B, declared or discovered.
     pub touches_quick: bool,
-    /// How much of it was seen.
+    /// The chain's completeness.
     pub status: ChainStatus,
-    /// What was not seen.
+    /// The missing parts.
     pub missing: Vec<Missing>,
     /// The least sure of its links.
     pub confidence: Confidence,
-    /// When its consumer session was made (else its first event).
+    /// The time its consumer session was created (else its first event).
     pub started_at: UtcSecond,
     /// Its last event.
     pub last_activity_at: UtcSecond,
@@ -368,14 +368,14 @@ pub struct Chain {
     /// Events linked to the consumer session, counted by `service:EventName`
     /// and sorted by it.
     pub calls: Vec<(Text, u64)>,
-    /// Who used Quick.
+    /// The Quick user.
     pub quick_user: Option<QuickUser>,
-    /// What a reader has to know besides.
+    /// Further notes for readers.
     pub notes: Vec<String>,
     /// Every event of its sessions, by time.
     pub events: Vec<ChainEvent>,
-    /// What the log files are worth that its events came from, the worst of them;
-    /// `None` where nobody asked.
+    /// The worst integrity status of the log files that its events came from; `None` if the run did
+    /// not ask for it.
     pub integrity: Option<Integrity>,
 }
 
@@ -413,7 +413,7 @@ impl Chain {
         self.consumer_name.as_ref().or(account.map(AccountId::text))
     }
 
-    /// How many events are linked to the consumer session.
+    /// Returns the number of events linked to the consumer session.
     #[must_use]
     pub fn call_count(&self) -> u64 {
         self.calls.iter().map(|(_, count)| count).sum()
@@ -457,7 +457,7 @@ impl Chain {
         lacking.count() as u64
     }
 
-    /// Whether any link of it could not be decided.
+    /// Returns true if any link of it could not be decided.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
         self.confidence == Confidence::Ambiguous

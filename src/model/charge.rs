@@ -7,7 +7,7 @@ use super::money::TerabyteBase;
 use super::text::Text;
 use rust_decimal::Decimal;
 
-/// Whose share a charge is.
+/// The owner of a charge's share.
 #[derive(
     Debug,
     Clone,
@@ -26,7 +26,7 @@ pub enum Share {
     Quick,
     /// Queries of others that the logs know.
     Other,
-    /// What no known query explains.
+    /// Cost that no known query explains.
     Unallocated,
 }
 
@@ -73,7 +73,7 @@ pub struct Charge {
     pub data_source_arn: Option<DataSourceArn>,
     /// The Quick user.
     pub quick_user: Option<Text>,
-    /// Whose share it is.
+    /// The owner of the share.
     pub share: Share,
     /// ISO 4217 code of `billed_cost`.
     pub currency: Text,
@@ -81,7 +81,7 @@ pub struct Charge {
     pub figures: Figures,
     /// The share of the bill; `None` where no line of the bill covers it.
     pub billed_cost: Option<Decimal>,
-    /// Whether the bill may still change.
+    /// True if the bill may still change.
     pub is_estimated: bool,
 }
 
@@ -100,7 +100,7 @@ pub struct Charge {
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum Dimension {
-    /// Who pays, in the company.
+    /// The business unit that pays.
     BusinessUnit,
     /// The consumer account.
     Consumer,
@@ -124,20 +124,20 @@ impl Dimension {
         self.into()
     }
 
-    /// Whether the bill itself knows it, for every line.
+    /// Returns true if the bill itself knows it, for every line.
     #[must_use]
     pub fn is_of_bill(self) -> bool {
         matches!(self, Self::BusinessUnit | Self::Consumer | Self::Day)
     }
 }
 
-/// What stands in a group for an account without a business unit.
+/// The group value of an account without a business unit.
 pub const UNMAPPED: &str = "(unmapped)";
-/// What stands in a group for what the logs do not tell.
+/// The group value for a dimension that the logs do not tell.
 pub const UNKNOWN: &str = "(unknown)";
-/// What stands in a group for what a query does not have.
+/// The group value for a dimension that a query does not have.
 pub const NONE: &str = "(none)";
-/// What stands in a group for the part of the bill that no query explains.
+/// The group value for the part of the bill that no query explains.
 pub const UNALLOCATED: &str = "(unallocated)";
 
 /// One row of a chargeback table.
@@ -162,7 +162,7 @@ pub struct Billed {
     pub quick: Decimal,
     /// Other known queries.
     pub other: Decimal,
-    /// What no known query explains.
+    /// The cost that no known query explains.
     pub unallocated: Decimal,
 }
 
@@ -179,7 +179,7 @@ impl Billed {
 pub struct BesideRow {
     /// Values of those dimensions that the bill knows, in the order asked for.
     pub group: Vec<Text>,
-    /// What for.
+    /// The purpose of the charge.
     pub billed_for: BilledFor,
     /// Use, tax, credit ...
     pub category: ChargeCategory,
@@ -189,7 +189,7 @@ pub struct BesideRow {
     pub cost: Decimal,
 }
 
-/// Why the estimate and the bill of one currency differ.
+/// The reconciliation of the estimate with the bill, in one currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconciliation {
     /// ISO 4217 code of the billed amounts.
@@ -204,7 +204,7 @@ pub struct Reconciliation {
     pub billed_terabytes: Option<Decimal>,
     /// Billed bytes of the known queries that the bill covers.
     pub known_bytes_billed: u64,
-    /// What explains the difference, one by one.
+    /// The reasons that explain the difference, one by one.
     pub reasons: Vec<Reason>,
 }
 
@@ -231,7 +231,7 @@ impl Reconciliation {
 pub struct Reason {
     /// A fixed name.
     pub code: &'static str,
-    /// How many queries, days or accounts.
+    /// The number of queries, days or accounts.
     pub count: u64,
     /// The amount in question, where it is known.
     pub amount: Option<Decimal>,
@@ -248,11 +248,11 @@ pub struct Attribution {
     pub charges: Vec<Charge>,
     /// The share of every query, in the order of chains and their queries.
     pub query_shares: Vec<Option<QueryShare>>,
-    /// What the same accounts pay besides.
+    /// Charges for other services of the same accounts.
     pub beside: Vec<Beside>,
     /// Estimate against bill, by currency.
     pub reconciliations: Vec<Reconciliation>,
-    /// How a terabyte was counted.
+    /// The definition of a billed terabyte.
     pub terabyte: TerabyteBase,
     /// Prices that queries were estimated by.
     pub prices: Vec<ListPrice>,
@@ -265,7 +265,7 @@ pub struct ListPrice {
     pub region: Region,
     /// USD per terabyte.
     pub usd_per_terabyte: Decimal,
-    /// Where it is from.
+    /// The source of the price.
     pub source: Text,
 }
 
@@ -285,7 +285,7 @@ pub struct Beside {
     pub account_id: AccountId,
     /// The days.
     pub period: BillPeriod,
-    /// What for.
+    /// The purpose of the charge.
     pub billed_for: BilledFor,
     /// Use, tax, credit ...
     pub category: ChargeCategory,
@@ -298,12 +298,12 @@ pub struct Beside {
 /// A chargeback table.
 #[derive(Debug, Clone, Default)]
 pub struct Chargeback {
-    /// What it is grouped by, in the order asked for.
+    /// The dimensions of the groups, in the requested order.
     pub by: Vec<Dimension>,
     /// Rows, by group and currency; names in brackets come last.
     pub rows: Vec<ChargebackRow>,
     /// The sum of all rows of each currency.
     pub totals: Vec<ChargebackRow>,
-    /// What the same accounts pay besides, by those dimensions that a bill knows.
+    /// Charges for other services of the same accounts, by those dimensions that a bill has.
     pub beside: Vec<BesideRow>,
 }

@@ -1,4 +1,4 @@
-//! What was read and what could not be: counted, located, in every output.
+//! Coverage: what was read and what could not be, counted, located, in every output.
 
 use super::ids::{AccountId, Region};
 use super::text::Text;
@@ -14,9 +14,9 @@ pub struct Limits {
     /// Inflated bytes of one object. CloudTrail writes at most 50 MB; exports
     /// may be larger; a gzip bomb is larger still.
     pub object_bytes_max: usize,
-    /// How many times its stored bytes an object may inflate to, past
-    /// [`Self::any_ratio_bytes_max`]. Log files inflate to 10 to 40 times theirs: every
-    /// record has ids that no compression shortens. A gzip bomb inflates to 1,000 times.
+    /// The largest accepted ratio of inflated to stored bytes, past [`Self::any_ratio_bytes_max`].
+    /// Log files inflate to 10 to 40 times theirs: every record has ids that no compression
+    /// shortens. A gzip bomb inflates to 1,000 times.
     pub inflation_ratio_max: usize,
     /// Inflated bytes that an object may have whatever its stored size.
     pub any_ratio_bytes_max: usize,
@@ -71,7 +71,7 @@ impl Default for Limits {
     }
 }
 
-/// Why something was not read.
+/// The reason why an input was not read.
 #[derive(
     Debug,
     Clone,
@@ -158,10 +158,9 @@ pub struct Reject {
     pub detail: String,
 }
 
-/// How many examples of each reason are shown.
+/// The number of examples shown of each reason.
 pub const REJECT_EXAMPLES_MAX: usize = 5;
-/// How many places and objects are named of which nothing could be read: each is a gap of
-/// its own.
+/// The number of unreadable places and objects that are named: each is a coverage gap of its own.
 pub const UNREADABLE_NAMED_MAX: usize = 100;
 
 /// Rejects, counted by reason, with the first few of each.
@@ -205,7 +204,7 @@ impl Rejects {
         }
     }
 
-    /// How many in all.
+    /// Returns the total.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.by_reason.values().map(|(count, _)| count).sum()
@@ -260,7 +259,7 @@ impl Sibling {
 /// Records seen of one account and Region on one UTC day of event time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// How many records.
+    /// The number of records.
     pub records: u64,
     /// The first event.
     pub first: UtcSecond,
@@ -269,8 +268,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether any of the records may be of this window: sure where the first or the
-    /// last one is.
+    /// Returns true if any of the records may be of this window: sure where the first or the last
+    /// one is.
     #[must_use]
     pub fn is_in(&self, window: &TimeWindow) -> bool {
         window.to.is_none_or(|to| self.first < to)
@@ -291,7 +290,7 @@ impl Seen {
 /// Account id, Region, UTC day.
 pub type SeenKey = (AccountId, Region, jiff::civil::Date);
 
-/// What a run read, and what it did not.
+/// The coverage of a run: what it read, and what it did not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Objects read, whole or in part.
@@ -326,24 +325,24 @@ pub struct Coverage {
     pub replaced: u64,
     /// Records whose event time is inside the window.
     pub records_in_window: u64,
-    /// Whether those are only the ones of whole days: of what was kept, only days are
-    /// known, and the window cuts through one.
+    /// True if those are only the ones of whole days: of what was kept, only days are known, and
+    /// the window cuts through one.
     pub is_window_cut: bool,
-    /// What was not read, and why.
+    /// The inputs that were not read, with their reasons.
     pub rejects: Rejects,
     /// Accounts, Regions and days seen.
     pub seen: BTreeMap<SeenKey, Seen>,
 }
 
 impl Coverage {
-    /// Whether every record is accounted for: in = kept + not relevant + rejected.
+    /// Returns true if every record is accounted for: in = kept + not relevant + rejected.
     #[must_use]
     pub fn adds_up(&self) -> bool {
         self.records == self.records_kept + self.records_not_relevant + self.records_rejected
     }
 
-    /// Whether any record may be of this window: exact to the second at the ends of
-    /// what an account and Region logged in a day.
+    /// Returns true if any record may be of this window: exact to the second at the ends of what an
+    /// account and Region logged in a day.
     #[must_use]
     pub fn has_records_in(&self, window: &TimeWindow) -> bool {
         self.seen.values().any(|seen| seen.is_in(window))

@@ -9,7 +9,7 @@ use super::text::Text;
 use super::time::UtcSecond;
 use std::sync::Arc;
 
-/// Where an event was read: which object of the run, and which record in it.
+/// The origin of an event: the object of the run, and the record in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// Position of the object in the run's listing.
@@ -18,10 +18,10 @@ pub struct Place {
     pub record: u32,
 }
 
-/// What is kept of a CloudTrail record (docs/cloudtrail-facts.md#record-fields).
+/// The kept part of a CloudTrail record (docs/cloudtrail-facts.md#record-fields).
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Where it was read.
+    /// The origin of the event.
     pub place: Place,
     /// Everything else. Two deliveries of one event differ in `place` alone.
     pub content: Content,
@@ -61,7 +61,7 @@ pub struct Content {
     pub error_code: Option<Text>,
     /// `errorMessage`.
     pub error_message: Option<Text>,
-    /// What this kind of event says beyond that.
+    /// The fields that only this kind of event has.
     pub detail: Detail,
     /// The event this one replaces, if it is an `UPDATED_DATA` addendum.
     pub replaces: Option<EventId>,
@@ -78,7 +78,7 @@ impl Content {
         format!("{service}:{}", self.name)
     }
 
-    /// Whether this is a submitted Athena query.
+    /// Returns true if this is a submitted Athena query.
     #[must_use]
     pub fn is_query(&self) -> bool {
         matches!(self.detail, Detail::StartQuery(_))
@@ -106,7 +106,7 @@ pub enum Detail {
     Change(Box<str>),
 }
 
-/// What a call that issues credentials asked for and got
+/// The request and response of a call that issues credentials
 /// (docs/cloudtrail-facts.md#assumerole).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Issue {
@@ -139,7 +139,7 @@ pub struct Issue {
     pub request_id: Option<RequestId>,
 }
 
-/// What `athena:StartQueryExecution` asked for (docs/cloudtrail-facts.md#startqueryexecution).
+/// The request of `athena:StartQueryExecution` (docs/cloudtrail-facts.md#startqueryexecution).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StartQuery {
     /// `queryExecutionId`; absent where the call was refused.
@@ -159,7 +159,7 @@ pub struct StartQuery {
     pub parameters_omitted: bool,
 }
 
-/// What Quick's `QueryDatabase` says (docs/cloudtrail-facts.md#quicks-own-events).
+/// The fields of Quick's `QueryDatabase` (docs/cloudtrail-facts.md#quicks-own-events).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueryDatabase {
     /// `dataSourceId`: an ARN or a bare id.

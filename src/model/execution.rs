@@ -1,5 +1,4 @@
-//! What Athena says of a query execution after it ran
-//! (docs/cloudtrail-facts.md#bytes-scanned).
+//! Statistics that Athena reports for a query execution (docs/cloudtrail-facts.md#bytes-scanned).
 
 use super::coverage::{RejectReason, Rejects};
 use super::ids::{QueryExecutionId, QuickQueryId};
@@ -8,7 +7,7 @@ use super::time::UtcSecond;
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
-/// Where a query execution stands.
+/// The state of a query execution.
 #[derive(
     Debug,
     Clone,
@@ -58,14 +57,14 @@ impl QueryState {
         self.into()
     }
 
-    /// Whether it will not change any more.
+    /// Returns true if it will not change any more.
     #[must_use]
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
     }
 }
 
-/// What kind of statement it was.
+/// The kind of statement.
 #[derive(
     Debug,
     Clone,
@@ -114,17 +113,17 @@ impl StatementType {
 /// `BatchGetQueryExecution`. The SQL itself is dropped when it is read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueryStatistics {
-    /// Where it stood when it was asked for.
+    /// Its state at the time of the answer.
     pub state: QueryState,
-    /// When it ended.
+    /// The time it ended.
     pub completed_at: Option<UtcSecond>,
-    /// When it was submitted.
+    /// The time it was submitted.
     pub submitted_at: Option<UtcSecond>,
-    /// What kind of statement; `None` where not told or of a new kind.
+    /// The kind of statement; `None` where it is not given or of a new kind.
     pub statement_type: Option<StatementType>,
     /// Bytes it scanned.
     pub bytes_scanned: Option<u64>,
-    /// Whether an earlier result was given out again.
+    /// True if an earlier result was given out again.
     pub result_reused: Option<bool>,
     /// Data processing units, where it ran on reserved capacity.
     pub dpu_count: Option<Decimal>,
@@ -148,18 +147,19 @@ pub struct Statistics {
     pub updates: u64,
     /// Ids that Athena gave no answer for (`UnprocessedQueryExecutionIds`).
     pub unprocessed: u64,
-    /// What could not be read.
+    /// The rejected executions.
     pub rejects: Rejects,
 }
 
 impl Statistics {
-    /// How often files told of an execution, or that Athena had no answer for one.
+    /// Returns the number of entries about executions, including those that Athena had no answer
+    /// for.
     #[must_use]
     pub fn told(&self) -> u64 {
         self.by_id.len() as u64 + self.duplicates + self.updates + self.unprocessed
     }
 
-    /// Whether anything was rejected that may have been an execution.
+    /// Returns true if anything was rejected that may have been an execution.
     #[must_use]
     pub fn has_broken(&self) -> bool {
         let mut rejects = self.rejects.iter();
@@ -187,7 +187,7 @@ impl Statistics {
     }
 }
 
-/// What was read of query statistics, and what it was good for.
+/// The coverage of query statistics, and the queries that they were joined to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatisticsCoverage {
     /// Files read, whole or in part.
@@ -200,7 +200,7 @@ pub struct StatisticsCoverage {
     pub updates: u64,
     /// Ids that Athena gave no answer for.
     pub unprocessed: u64,
-    /// What could not be read.
+    /// The rejected executions.
     pub rejects: Rejects,
     /// Queries in the window that Athena took.
     pub queries: u64,
@@ -212,19 +212,19 @@ pub struct StatisticsCoverage {
     pub bytes_without_query: u64,
 }
 
-/// What a query scanned and is billed for, joined in from statistics.
+/// The bytes that a query scanned and is billed for, joined in from statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryFigures {
-    /// Where it stood.
+    /// Its state.
     pub state: QueryState,
-    /// What kind of statement.
+    /// The kind of statement.
     pub statement_type: Option<StatementType>,
     /// Bytes it scanned.
     pub bytes_scanned: Option<u64>,
     /// Bytes that Athena bills: rounded up, or none (docs/cloudtrail-facts.md#pricing). `None`
     /// while it runs, or where its statement type is not told.
     pub bytes_billed: Option<u64>,
-    /// Whether an earlier result was given out again.
+    /// True if an earlier result was given out again.
     pub result_reused: Option<bool>,
     /// Data processing units: it ran on reserved capacity and is not priced by
     /// bytes.

@@ -1,4 +1,4 @@
-//! What rules find (ARCHITECTURE.md#how-rules-judge).
+//! The findings of rules (ARCHITECTURE.md#how-rules-judge).
 
 use super::ids::{AccountId, EventId, RoleArn};
 use super::integrity::Integrity;
@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Severity {
@@ -50,7 +50,7 @@ impl Severity {
     }
 }
 
-/// What a finding is about: named values, in the order the rule gives them.
+/// The subject of a finding: named values, in the order the rule gives them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject(pub Vec<(&'static str, Text)>);
 
@@ -108,7 +108,7 @@ impl Evidence {
     }
 }
 
-/// Whether an earlier run knew the finding.
+/// True if an earlier run knew the finding.
 #[derive(
     Debug,
     Clone,
@@ -150,11 +150,11 @@ pub struct Finding {
     pub finding_id: String,
     /// The rule's id.
     pub rule: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What, in a line.
+    /// A summary in one line.
     pub title: String,
-    /// What, in full.
+    /// The full description.
     pub detail: String,
     /// The one thing to do next.
     pub next_step: String,
@@ -162,34 +162,34 @@ pub struct Finding {
     pub command: String,
     /// The consumer it is about, where it is about one.
     pub consumer_account_id: Option<AccountId>,
-    /// What it is about.
+    /// The subject.
     pub subject: Subject,
     /// ARNs of the roles in the subject, as they were logged.
     pub role_arns: Vec<RoleArn>,
-    /// What it rests on, beyond ids.
+    /// The evidence, apart from ids.
     pub evidence: Vec<(&'static str, Evidence)>,
     /// The first chains, sorted by id.
     pub chain_ids: Vec<Text>,
-    /// How many chains there are.
+    /// The number of chains.
     pub chain_count: u64,
     /// The first events, sorted by id.
     pub event_ids: Vec<EventId>,
-    /// How many events there are.
+    /// The number of events.
     pub event_count: u64,
-    /// When it was first seen: in this run, or in the one it was compared with.
+    /// The time it was first seen: in this run, or in the one it was compared with.
     pub first_seen: UtcSecond,
-    /// When it was last seen.
+    /// The time it was last seen.
     pub last_seen: UtcSecond,
-    /// How often it happened in the window.
+    /// The number of occurrences in the window.
     pub count: u64,
-    /// Whether an earlier run knew it.
+    /// True if an earlier run knew it.
     pub status: FindingStatus,
-    /// What the log files are worth that it rests on, the worst of them; `None` where
-    /// nobody asked.
+    /// The worst integrity status of the log files that are its evidence; `None` if the run did not
+    /// ask for it.
     pub integrity: Option<Integrity>,
 }
 
-/// What a rule did.
+/// The outcome of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RuleState {
     /// It looked at everything it needs.
@@ -215,7 +215,7 @@ impl RuleState {
     }
 }
 
-/// What a rule has to say of itself.
+/// The documentation of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RulePage {
     /// Its id.
@@ -224,16 +224,16 @@ pub struct RulePage {
     pub page: &'static str,
 }
 
-/// What became of a rule.
+/// The report on one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleReport {
     /// Its id.
     pub rule: &'static str,
     /// The severity of what it finds.
     pub severity: Severity,
-    /// What it did.
+    /// The rule's outcome.
     pub state: RuleState,
-    /// What it could not judge, and why.
+    /// The cases that it could not evaluate, with their reasons.
     pub notes: Vec<String>,
 }
 
@@ -242,7 +242,7 @@ pub struct RuleReport {
 pub struct Suppressed {
     /// The finding.
     pub finding: Finding,
-    /// Why it is accepted.
+    /// The reason for the suppression.
     pub reason: String,
     /// The first day on which it is not any more.
     pub expires: Date,
@@ -286,17 +286,17 @@ pub struct PreviousFinding {
     pub detail: String,
     /// The consumer it was about.
     pub consumer_account_id: Option<AccountId>,
-    /// What it was about.
+    /// The subject.
     pub subject: Vec<(String, Text)>,
     /// ARNs of the roles in the subject.
     pub role_arns: Vec<RoleArn>,
-    /// When it was first seen.
+    /// The time it was first seen.
     pub first_seen: UtcSecond,
-    /// When it was last seen.
+    /// The time it was last seen.
     pub last_seen: UtcSecond,
 }
 
-/// What an earlier run found.
+/// The findings of an earlier run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Previous {
     /// Its findings by id, suppressed ones among them.
@@ -312,16 +312,16 @@ pub struct Previous {
 pub struct NotObserved {
     /// The finding.
     pub finding: PreviousFinding,
-    /// Why nothing can be said.
+    /// The reason why its state is unknown.
     pub why: String,
 }
 
-/// What the rules found in a run.
+/// The findings of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Findings {
-    /// What is judged.
+    /// The evaluated window.
     pub window: TimeWindow,
-    /// What it is compared with: the time before the window that was read, too.
+    /// The baseline: the time before the window that was read, too.
     pub baseline: TimeWindow,
     /// Findings, the worst first, then by rule and subject.
     pub findings: Vec<Finding>,
@@ -338,16 +338,16 @@ pub struct Findings {
     /// Findings of the earlier run that nobody saw again for so long that they are let
     /// go.
     pub forgotten: u64,
-    /// Whether there is any record in the window.
+    /// True if there is any record in the window.
     pub has_logs: bool,
-    /// Whether there was an earlier run to compare with.
+    /// True if there was an earlier run to compare with.
     pub has_previous: bool,
     /// Every rule, in the order of their ids.
     pub rules: Vec<RuleReport>,
 }
 
 impl Findings {
-    /// How many findings have this severity.
+    /// Returns the number of findings of this severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> u64 {
         let findings = self.findings.iter();

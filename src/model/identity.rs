@@ -1,4 +1,4 @@
-//! Who made a call, as `userIdentity` tells it (docs/cloudtrail-facts.md#record-fields,
+//! The caller of an event, as `userIdentity` describes it (docs/cloudtrail-facts.md#record-fields,
 //! docs/cloudtrail-facts.md#assumerole, docs/cloudtrail-facts.md#joining-sessions).
 
 use super::ids::{AccessKeyId, AccountId};
@@ -47,14 +47,14 @@ impl Identity {
         (may_be_role && is_role && !session.is_empty()).then_some(principal)
     }
 
-    /// Whether an AWS service itself, not a session, made the call.
+    /// Returns true if an AWS service itself, not a session, made the call.
     #[must_use]
     pub fn is_service(&self) -> bool {
         self.kind.as_deref() == Some("AWSService")
             || (self.principal_id.is_none() && self.arn.is_none() && self.invoked_by.is_some())
     }
 
-    /// Whether the calling service is Quick (docs/cloudtrail-facts.md#quicks-role-chain).
+    /// Returns true if the calling service is Quick (docs/cloudtrail-facts.md#quicks-role-chain).
     #[must_use]
     pub fn is_invoked_by_quick(&self) -> bool {
         self.invoked_by
@@ -62,8 +62,8 @@ impl Identity {
             .is_some_and(|service| service.ends_with("quicksight.amazonaws.com"))
     }
 
-    /// What names the caller best: its ARN, else its principal id, else the
-    /// service, the user name, the account.
+    /// Returns the caller's most precise name: its ARN, else its principal id, else the service,
+    /// the user name, the account.
     #[must_use]
     pub fn best_name(&self) -> Option<&Text> {
         let of_service = self.is_service().then_some(self.invoked_by.as_ref());

@@ -1,4 +1,5 @@
-//! Whether what was read is what CloudTrail delivered (docs/cloudtrail-facts.md#digests).
+//! Integrity of the logs: what was read is what CloudTrail delivered
+//! (docs/cloudtrail-facts.md#digests).
 
 use super::ids::{AccountId, Region};
 use super::text::Text;
@@ -7,12 +8,11 @@ use super::window::TimeWindow;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
-/// How long after a log file is delivered the digest that names it may still be on its way:
+/// The longest delay of the digest that names a log file, in seconds after the file's delivery:
 /// digests are hourly, and take a few minutes themselves (docs/cloudtrail-facts.md#digests).
 pub const DIGEST_DELAY_SECONDS: i64 = 3600 + 900;
 
-/// What digests say of a log file, or of everything that rests on log files; the
-/// worst first.
+/// The integrity status of a log file, or of anything derived from log files; the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Integrity {
@@ -50,7 +50,7 @@ pub fn hash_of(text: &[u8]) -> Hash {
     Sha256::digest(text).into()
 }
 
-/// What is in a log file, as a digest counts it.
+/// The content of a log file, as a digest hashes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Contents {
     /// Gzip of a text with this SHA-256; of one that ends early, of what there is.
@@ -82,7 +82,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// How many there are.
+    /// Returns the total.
     #[must_use]
     pub fn total(self) -> u64 {
         self.valid + self.invalid + self.unchecked
@@ -99,7 +99,7 @@ impl Tally {
     }
 }
 
-/// Whose digests: one trail, in one account and Region.
+/// The origin of digests: one trail, in one account and Region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DigestPlace {
     /// The account that is logged.
@@ -119,7 +119,7 @@ pub struct PublicKey {
     pub der: Vec<u8>,
 }
 
-/// What was verified of one place.
+/// The verified files and digests of one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlaceVerified {
     /// Hourly digests.
@@ -139,7 +139,7 @@ pub struct PlaceVerified {
 }
 
 impl PlaceVerified {
-    /// Whether anything of it is invalid, missing or in no digest.
+    /// Returns true if anything of it is invalid, missing or in no digest.
     #[must_use]
     pub fn is_faulty(&self) -> bool {
         self.digests.invalid
@@ -161,7 +161,7 @@ impl PlaceVerified {
     }
 }
 
-/// What a fault is about.
+/// The kind of file with a fault.
 #[derive(
     Debug,
     Clone,
@@ -195,7 +195,7 @@ impl FaultyFile {
     }
 }
 
-/// What is wrong with a file.
+/// The kind of a fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultKind {
     /// Named, and not there.
@@ -277,7 +277,7 @@ impl FaultKind {
         }
     }
 
-    /// Whether it is about the key to check a file with, and not about the file.
+    /// Returns true if it is about the key to check a file with, and not about the file.
     #[must_use]
     pub fn is_of_key(&self) -> bool {
         matches!(
@@ -290,19 +290,19 @@ impl FaultKind {
 /// Something wrong with a digest or a log file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
-    /// Whose it is.
+    /// The trail, account and Region of the file.
     pub place: DigestPlace,
-    /// When it was delivered, or what hour it ends, as its name says.
+    /// The time it was delivered, or the end of its hour, by its name.
     pub at: Option<UtcSecond>,
-    /// What it is.
+    /// The file.
     pub file: FaultyFile,
     /// The object: `s3://bucket/key`, or the path of a copy whose bucket nobody knows.
     pub object: Text,
-    /// What is wrong with it.
+    /// The kind of the fault.
     pub kind: FaultKind,
 }
 
-/// Why some time is in no digest.
+/// The reason why a period is in no digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum UncoveredWhy {
@@ -325,7 +325,7 @@ impl UncoveredWhy {
 /// Time that no digest covers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uncovered {
-    /// Whose digests.
+    /// The trail, account and Region of the digests.
     pub place: DigestPlace,
     /// The end of the digest before it.
     pub from: UtcSecond,
@@ -333,39 +333,39 @@ pub struct Uncovered {
     pub to: UtcSecond,
     /// Why.
     pub why: UncoveredWhy,
-    /// Whether the digests that say so are valid.
+    /// True if the digests that say so are valid.
     pub is_proven: bool,
-    /// Whether it is between digests made afterwards.
+    /// True if it is between digests made afterwards.
     pub is_backfill: bool,
 }
 
-/// What could not be checked, and why: so many files of a kind.
+/// Files that could not be verified: their kind, reason and number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unchecked {
-    /// Whose, where that is known.
+    /// The trail, account and Region of the files, where known.
     pub place: Option<DigestPlace>,
     /// Why.
     pub why: Text,
     /// The first of them.
     pub object: Text,
-    /// How many.
+    /// The number of files.
     pub count: u64,
 }
 
-/// What was verified, and what is wrong.
+/// The result of verification: verified files, faults, and what could not be verified.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verification {
     /// Digests that end in it were judged, and the log files that they name.
     pub window: TimeWindow,
     /// Every place, with its counts.
     pub places: BTreeMap<DigestPlace, PlaceVerified>,
-    /// What is wrong, by place and time.
+    /// The faults, by place and time.
     pub faults: Vec<Fault>,
     /// Time that no digest covers, by place.
     pub uncovered: Vec<Uncovered>,
-    /// What could not be checked.
+    /// The files that could not be verified.
     pub unchecked: Vec<Unchecked>,
-    /// What cannot be known this way, in words.
+    /// The limits of this verification, in words.
     pub limits: Vec<String>,
 }
 
@@ -380,28 +380,28 @@ impl Verification {
         total
     }
 
-    /// Whether anything is invalid, missing, or in no digest though one would be due.
+    /// Returns true if anything is invalid, missing, or in no digest though one would be due.
     #[must_use]
     pub fn is_faulty(&self) -> bool {
         let missing = |one: &Uncovered| one.why == UncoveredWhy::DigestsMissing;
         !self.faults.is_empty() || self.uncovered.iter().any(missing)
     }
 
-    /// How many files could not be checked.
+    /// Returns the number of files that could not be verified.
     #[must_use]
     pub fn unchecked_count(&self) -> u64 {
         self.unchecked.iter().map(|one| one.count).sum()
     }
 
-    /// Whether there is any digest.
+    /// Returns true if there is any digest.
     #[must_use]
     pub fn has_digests(&self) -> bool {
         let total = self.total();
         total.digests.total() + total.backfill_digests.total() > 0
     }
 
-    /// What digests say of all that was delivered for an account and Region in a time:
-    /// whether they cover it without a gap, and all that they name is there.
+    /// Returns the integrity status of all that was delivered for an account and Region in a
+    /// period: verified if digests cover it without a gap, and all files that they name are there.
     #[must_use]
     pub fn worth_of(&self, account_id: &str, region: &str, time: TimeWindow) -> Integrity {
         let is_own =

@@ -65,7 +65,7 @@ pub struct Interest {
 }
 
 impl Interest {
-    /// Whether the calls of this role session are kept.
+    /// Returns true if the calls of this role session are kept.
     #[must_use]
     pub fn holds(&self, assumed_role_id: &str) -> bool {
         self.all_sessions

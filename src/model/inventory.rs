@@ -30,13 +30,13 @@ pub struct Inventory {
     pub lists: u64,
     /// By ARN.
     pub data_sources: BTreeMap<DataSourceArn, DataSource>,
-    /// What could not be read.
+    /// The rejected entries.
     pub rejects: Rejects,
 }
 
 impl Inventory {
-    /// Whether the list would have this data source: lists are of one account and
-    /// Region each. A bare id may be of any.
+    /// Returns true if the list would have this data source: lists are of one account and Region
+    /// each. A bare id may be of any.
     #[must_use]
     pub fn covers(&self, external_id: &str) -> bool {
         let place = |arn: &str| {

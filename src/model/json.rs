@@ -93,13 +93,13 @@ pub fn for_each_member<'a>(
 #[derive(Debug, serde::Deserialize)]
 pub struct Borrowed<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-/// Whether a value is a list.
+/// Returns true if a value is a list.
 #[must_use]
 pub fn is_list(value: &RawValue) -> bool {
     value.get().starts_with('[')
 }
 
-/// Whether a value is an object.
+/// Returns true if a value is an object.
 #[must_use]
 pub fn is_object(value: &RawValue) -> bool {
     value.get().starts_with('{')

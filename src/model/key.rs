@@ -1,4 +1,4 @@
-//! What the key of a stored object says (docs/cloudtrail-facts.md#object-keys).
+//! The parts of a stored object's key (docs/cloudtrail-facts.md#object-keys).
 //!
 //! Keys are used to leave objects out and to name them, never as a source of
 //! facts: account and Region come from the records themselves.
@@ -9,14 +9,14 @@ use super::time::UtcSecond;
 use super::window::TimeWindow;
 use jiff::civil::Date;
 
-/// Whether a key is a root, or in its folder: `s3://logs-eu/f` is not in `s3://logs`.
+/// Returns true if a key is a root, or in its folder: `s3://logs-eu/f` is not in `s3://logs`.
 #[must_use]
 pub fn is_below(key: &str, root: &str) -> bool {
     let rest = key.strip_prefix(root.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Which of a trail's objects are meant.
+/// The kind of a trail's objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum TrailObjects {
     /// Log files.
@@ -36,7 +36,7 @@ impl TrailObjects {
         }
     }
 
-    /// Whether an object is one of them, by what its key says.
+    /// Returns true if an object is one of them, by what its key says.
     #[must_use]
     pub fn has(self, sibling: Option<Sibling>) -> bool {
         match self {
@@ -45,8 +45,8 @@ impl TrailObjects {
         }
     }
 
-    /// Where they are, if logs are there: beside the folder `CloudTrail` of an account,
-    /// where one is named.
+    /// Returns the place of digests for a place of logs: next to the folder `CloudTrail` of an
+    /// account, where one is named.
     #[must_use]
     pub fn beside(self, root: &str) -> String {
         let parts: Vec<&str> = root.split('/').collect();
@@ -68,9 +68,9 @@ pub fn from_account(path: &str) -> Option<&str> {
     path.rfind(account).map(|at| &path[at..])
 }
 
-/// Whether an object of a trail, as a digest names it, is below a place: a root that was
-/// listed, or a folder that could not be. Of a place on this machine only what follows
-/// its account can be told; one above all accounts holds everything.
+/// Returns true if an object of a trail, as a digest names it, is below a place: a root that was
+/// listed, or a folder that could not be. Of a place on this machine only what follows its account
+/// can be told; one above all accounts holds everything.
 #[must_use]
 pub fn is_object_below(bucket: &str, object: &str, place: &str) -> bool {
     if let Some(place) = place.strip_prefix("s3://") {
@@ -82,11 +82,10 @@ pub fn is_object_below(bucket: &str, object: &str, place: &str) -> bool {
     }
 }
 
-/// What the keys of events begin with that were looked up, by account, Region, event name
-/// and day.
+/// The beginning of the keys of events that were looked up, by account, Region, event name and day.
 pub const LOOKED_UP: &str = "lookup-events://";
 
-/// What can be told from a key in CloudTrail's layout,
+/// The parts of a key in CloudTrail's layout,
 /// `[prefix/]AWSLogs/[o-id/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/FILE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyFacts {
@@ -147,8 +146,8 @@ impl KeyFacts {
         Self::default()
     }
 
-    /// Whether the object may hold what a window needs, by when it was delivered. One
-    /// whose key does not tell may.
+    /// Returns true if the object may hold what a window needs, by when it was delivered. One whose
+    /// key does not tell may.
     #[must_use]
     pub fn may_be_needed(&self, window: &TimeWindow) -> bool {
         let is_of_day = |day| window.needs_delivery_day(day);
@@ -157,8 +156,8 @@ impl KeyFacts {
     }
 }
 
-/// How much later than its name says a file's last event may be: names tell minutes, and
-/// whoever puts files together may name them by their beginning.
+/// The longest time between the time in a file's name and its last event, in seconds: names tell
+/// minutes, and merged files may be named by their beginning.
 const NAMED_EARLY_SECONDS: i64 = 3600;
 
 /// The minute in a log file's name, `ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ...`.

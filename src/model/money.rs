@@ -39,7 +39,7 @@ pub fn parse_decimal(text: &str) -> Option<Decimal> {
 /// Places of columns of decimals: more than a bill has, and the same in every file.
 const COLUMN_SCALE_MIN: u32 = 18;
 
-/// How many places a column of decimals has.
+/// Returns the number of decimal places of a column.
 #[must_use]
 pub fn column_scale(amounts: &[Option<Decimal>]) -> u32 {
     let scales = amounts.iter().flatten().map(Decimal::scale);
@@ -99,7 +99,7 @@ pub fn exact(amount: Decimal) -> String {
     amount.to_string()
 }
 
-/// How many bytes a billed terabyte has. AWS does not say (docs/cloudtrail-facts.md#pricing).
+/// The number of bytes in a billed terabyte. AWS does not say (docs/cloudtrail-facts.md#pricing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum TerabyteBase {

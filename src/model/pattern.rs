@@ -1,6 +1,6 @@
 //! Text patterns: `*` stands for any text.
 
-/// Whether the value is the asked one; `*` stands for any text. Case counts.
+/// Returns true if the value is the asked one; `*` stands for any text. Case counts.
 #[must_use]
 pub fn matches(pattern: &str, value: &str) -> bool {
     matches_with(pattern, value, None)

@@ -51,8 +51,8 @@ const REGIONS: [&str; 46] = [
     "us-west-2",
 ];
 
-/// Whether there is such a Region: a name from a log becomes part of a host name only
-/// where there is.
+/// Returns true if there is such a Region: a name from a log becomes part of a host name only where
+/// there is.
 #[must_use]
 pub fn is_known(name: &str) -> bool {
     REGIONS.binary_search(&name).is_ok()
@@ -105,7 +105,7 @@ pub fn of_usage_type(usage_type: &str) -> Option<&'static str> {
     found.ok().map(|at| PREFIXES[at].1)
 }
 
-/// Whether the name is spelled like a Region: `us-east-1`, `us-gov-west-1`.
+/// Returns true if the name is spelled like a Region: `us-east-1`, `us-gov-west-1`.
 #[must_use]
 pub fn is_region_name(name: &str) -> bool {
     let parts: Vec<&str> = name.split('-').collect();

@@ -25,7 +25,7 @@ pub enum Values {
 }
 
 impl Values {
-    /// How many there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -39,7 +39,7 @@ impl Values {
         }
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -63,7 +63,7 @@ impl Values {
         cell.unwrap_or(Cell::Null)
     }
 
-    /// Whether people read it as a number, flush right.
+    /// Returns true if people read it as a number, flush right.
     #[must_use]
     pub fn is_numeric(&self) -> bool {
         matches!(self, Self::Integer(_) | Self::Decimal(_) | Self::Float(_))
@@ -129,7 +129,7 @@ impl Table {
         self
     }
 
-    /// How many rows it has.
+    /// Returns the number of rows.
     #[must_use]
     pub fn row_count(&self) -> usize {
         self.columns.first().map_or(0, |column| column.values.len())

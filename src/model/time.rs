@@ -59,7 +59,7 @@ impl UtcSecond {
         Some(Self(moment.timestamp().as_second()))
     }
 
-    /// Whether a UTC day begins with it.
+    /// Returns true if a UTC day begins with it.
     #[must_use]
     pub const fn is_midnight(self) -> bool {
         self.0.rem_euclid(86_400) == 0

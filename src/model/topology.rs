@@ -5,7 +5,8 @@ use super::ids::{AccountId, DataSourceArn};
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the configuration declares. Empty means: discover it from the logs.
+/// The declarations of the configuration: accounts, roles, data sources. Empty means: discover it
+/// from the logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Topology {
     /// The account Quick lives in.
@@ -28,7 +29,7 @@ pub struct KnownRoles {
     pub consumer: BTreeSet<RoleName>,
 }
 
-/// Who pays for an account, inside the company.
+/// A business unit: it pays for accounts, inside the company.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unit {
     /// The account's name.
@@ -99,7 +100,7 @@ impl Topology {
         }
     }
 
-    /// Whether the role is declared as a Role B.
+    /// Returns true if the role is declared as a Role B.
     #[must_use]
     pub fn is_consumer_role(&self, role: &RoleName) -> bool {
         self.consumers

@@ -5,7 +5,7 @@ use super::text::Text;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-/// What a trend is of.
+/// The measure of a trend.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {
     /// Bytes that Quick's chains scanned.
@@ -30,7 +30,7 @@ impl Measure {
 pub struct Trend {
     /// The consumer's account.
     pub account_id: AccountId,
-    /// What is counted.
+    /// The measured quantity.
     pub measure: Measure,
     /// Days with a value, the first first.
     pub days: Vec<TrendDay>,
@@ -44,20 +44,19 @@ pub struct TrendDay {
     /// Bytes, or an amount, as the measure says; `None` where too little is known of
     /// the day: statistics of too many of its queries were not read.
     pub value: Option<Decimal>,
-    /// What was expected; `None` where there is too little history.
+    /// The expected range; `None` where there is too little history.
     pub expected: Option<ExpectedRange>,
-    /// Whether the rule of this measure calls the day a spike.
+    /// True if the rule of this measure calls the day a spike.
     pub is_spike: bool,
 }
 
-/// What a day is expected to be like, in the measure's own unit, rounded: an
-/// expectation is a statistic.
+/// The expected range of a day, in the measure's own unit, rounded: an expectation is a statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpectedRange {
-    /// What is unusually little.
+    /// The lower bound: a day below it is unusually quiet.
     pub low: Decimal,
     /// The value that fits best.
     pub level: Decimal,
-    /// What is a spike.
+    /// The upper bound: a day above it is a spike.
     pub high: Decimal,
 }

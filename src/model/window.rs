@@ -7,12 +7,12 @@ use super::time::UtcSecond;
 /// the window are read so that its chains find their hops.
 pub const LOOK_BACK_SECONDS: i64 = 12 * 3600;
 
-/// How long a chained session from inside the window may go on behind it
+/// The longest time that a chained session from inside the window may go on after it, in seconds
 /// (docs/cloudtrail-facts.md#assumerole: role chaining caps a session at an hour).
 pub const LOOK_AHEAD_SECONDS: i64 = 3600;
 
-/// How much later than its events a file may be delivered and still be found, in days, when
-/// files are chosen by the date in their key (docs/cloudtrail-facts.md#object-keys).
+/// The longest delay of a file's delivery after its events, in days, within which it is found when
+/// files are selected by the date in their key (docs/cloudtrail-facts.md#object-keys).
 pub const DELIVERY_SLACK_DAYS: i64 = 1;
 
 /// `[from, to)` in UTC; an absent end is open.
@@ -31,15 +31,15 @@ impl TimeWindow {
         to: None,
     };
 
-    /// Whether the moment is inside.
+    /// Returns true if the moment is inside.
     #[must_use]
     pub fn contains(&self, moment: UtcSecond) -> bool {
         self.from.is_none_or(|from| from <= moment) && self.to.is_none_or(|to| moment < to)
     }
 
-    /// Whether an event of this time is needed to tell what happened inside:
-    /// inside, at most [`LOOK_BACK_SECONDS`] before, or so soon behind that a
-    /// chained session from inside may still be at work.
+    /// Returns true if an event of this time is needed to tell what happened inside: inside, at
+    /// most [`LOOK_BACK_SECONDS`] before, or so soon behind that a chained session from inside may
+    /// still be at work.
     #[must_use]
     pub fn needs(&self, moment: UtcSecond) -> bool {
         self.to
@@ -49,14 +49,14 @@ impl TimeWindow {
                 .is_none_or(|from| from.plus(-LOOK_BACK_SECONDS) <= moment)
     }
 
-    /// Whether files delivered on this day may hold needed events.
+    /// Returns true if files delivered on this day may hold needed events.
     #[must_use]
     pub fn needs_delivery_day(&self, day: jiff::civil::Date) -> bool {
         let midnight = UtcSecond::midnight(day);
         midnight.is_none_or(|midnight| self.needs_delivery(midnight, DAY_SECONDS))
     }
 
-    /// Whether files delivered on this day may hold needed events at some times of the day
+    /// Returns true if files delivered on this day may hold needed events at some times of the day
     /// and not at others.
     #[must_use]
     pub fn cuts_delivery_day(&self, day: jiff::civil::Date) -> bool {
@@ -68,7 +68,7 @@ impl TimeWindow {
             && !(self.needs_delivery(midnight, 1) && self.needs_delivery(last, 1))
     }
 
-    /// Whether files delivered within so many seconds of a moment may hold needed events:
+    /// Returns true if files delivered within so many seconds of a moment may hold needed events:
     /// at most [`DELIVERY_SLACK_DAYS`] after they happened, and not before.
     #[must_use]
     pub fn needs_delivery(&self, first: UtcSecond, seconds: i64) -> bool {

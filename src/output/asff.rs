@@ -29,7 +29,7 @@ const FIELD_LETTERS_MAX: usize = 2048;
 /// Ids that a field names at most.
 const FIELD_IDS_MAX: usize = 20;
 
-/// Where the findings are imported: an account and a Region of Security Hub.
+/// The destination of imported findings: an account and a Region of Security Hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecurityHub {
     /// The account that imports.
@@ -195,7 +195,7 @@ fn product_fields(finding: &Finding) -> Map<String, Value> {
     fields
 }
 
-/// What a finding and one that is gone have in common.
+/// The common fields of a current finding and one that is gone.
 struct Told<'a> {
     id: &'a str,
     rule: &'a str,

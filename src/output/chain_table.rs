@@ -22,7 +22,7 @@ struct Column {
     /// 0 is always shown; the others are while there is room.
     rank: u8,
     cell: fn(&Chain, Page) -> Cell,
-    /// Whether the chain has anything to say in it: a column of nothing is left out.
+    /// True if the chain has anything to say in it: a column of nothing is left out.
     says: fn(&Chain) -> bool,
 }
 
@@ -85,7 +85,7 @@ const COLUMNS: [Column; 14] = [
     column("Status", 0, status, |_| true),
 ];
 
-/// What the log files are worth that the chain rests on.
+/// Returns the integrity status of the chain's log files, as a cell.
 fn integrity(chain: &Chain, page: Page) -> Cell {
     let cell = text_cell(chain.integrity.map_or("–", Integrity::as_str));
     match chain.integrity {
@@ -110,7 +110,7 @@ fn estimate(chain: &Chain, _: Page) -> Cell {
     )
 }
 
-/// Whether some of its queries have statistics and some have none.
+/// Returns true if some of its queries have statistics and some have none.
 fn is_partly_known(chain: &Chain) -> bool {
     chain.queries_without_statistics() > 0 && chain.bytes_scanned().is_some()
 }
@@ -388,7 +388,7 @@ fn totals(chains: &[&Chain]) -> String {
     )
 }
 
-/// What the queries scanned, where statistics of any were read.
+/// Returns the bytes that the queries scanned, where statistics of any were read.
 fn figures(chains: &[&Chain]) -> String {
     let all = || chains.iter().flat_map(|chain| &chain.queries);
     let known = || all().filter(|query| query.figures.is_some());
@@ -440,7 +440,7 @@ fn gaps(chains: &[&Chain]) -> Option<String> {
     (!parts.is_empty()).then(|| format!("Not seen: {}", parts.join("; ")))
 }
 
-/// Whether a chain is listed when no path is asked for.
+/// Returns true if a chain is listed when no path is asked for.
 #[must_use]
 pub fn is_listed_by_default(chain: &Chain) -> bool {
     chain.touches_quick && chain.path != ChainPath::Session

@@ -63,7 +63,7 @@ pub fn write(
     Ok(())
 }
 
-/// What the table is of: `Athena, 2026-11-01 to 2026-11-30 (UTC), ...`.
+/// Returns the heading of the table: `Athena, 2026-11-01 to 2026-11-30 (UTC), ...`.
 #[must_use]
 pub fn heading_line(audit: &Audit) -> String {
     let from = audit.window.from.map(|from| from.day().to_string());
@@ -89,7 +89,7 @@ pub fn heading_line(audit: &Audit) -> String {
     line
 }
 
-/// What the marks in the table mean.
+/// Returns the explanations of the marks in the table.
 pub(super) fn marks(chargeback: &Chargeback) -> Vec<String> {
     let rows = || chargeback.rows.iter().chain(&chargeback.totals);
     let any = |is: fn(&ChargebackRow) -> bool| rows().any(is);
@@ -578,7 +578,7 @@ fn reconciliation(
     Ok(())
 }
 
-/// What was read of the bill and is not in the table.
+/// Writes the parts of the bill that were read and are not in the table.
 fn uncounted(bill: &BillCoverage, writer: &mut dyn Write) -> io::Result<()> {
     for note in &bill.notes {
         line!(writer, "  note: {note}")?;

@@ -70,7 +70,7 @@ fn figures(rows: &[ChargebackRow]) -> Table {
         .table()
 }
 
-/// What the workbook is of, one thing a line.
+/// Returns the description of the workbook, one property a row.
 #[must_use]
 pub fn about(audit: &Audit, heading: &str) -> Table {
     let mut lines: Vec<(&str, String)> = vec![("what", heading.to_owned())];
@@ -105,7 +105,7 @@ pub fn about(audit: &Audit, heading: &str) -> Table {
         .table()
 }
 
-/// What the same accounts pay besides.
+/// Returns the charges for other services of the same accounts.
 #[must_use]
 pub fn beside(chargeback: &Chargeback) -> Table {
     let rows = &chargeback.beside;

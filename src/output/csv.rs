@@ -27,8 +27,8 @@ pub fn guarded(text: &str) -> String {
     guarded
 }
 
-/// Whether a spreadsheet takes a cell for a formula. What nobody sees in front of a sign
-/// is no protection from it, and signs may have their full width.
+/// Returns true if a spreadsheet takes a cell for a formula. What nobody sees in front of a sign is
+/// no protection from it, and signs may have their full width.
 fn is_formula(cell: &str) -> bool {
     let is_passed_over =
         |letter: char| letter.is_whitespace() || letter == '"' || is_deceptive(letter);

@@ -18,7 +18,7 @@ const INDENT: usize = 4;
 /// Lines are never narrower.
 const LINE_LETTERS_MIN: usize = 36;
 
-/// What a page of findings needs to know besides them.
+/// The context of a page of findings.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
     /// The findings that are shown.
@@ -70,7 +70,7 @@ pub fn write(
     line!(writer, "{}", rules_summary(findings))
 }
 
-/// What was judged, what it was compared with, and what came of it.
+/// Returns the heading: the evaluated window, the baseline, and the numbers of findings.
 fn heading(findings: &Findings, shown: &[&Finding]) -> String {
     let window = &findings.window;
     let baseline = match (findings.baseline.from, window.from) {
@@ -112,7 +112,7 @@ pub fn write_titles(findings: &Findings, page: Page, writer: &mut dyn Write) -> 
     line!(writer, "{}", summary(findings, &all))
 }
 
-/// What each finding of a page is written with.
+/// The shared context of all findings of a page.
 struct OfPage<'a> {
     findings: &'a Findings,
     options: &'a RepeatedOptions,
@@ -162,7 +162,7 @@ fn write_finding(
     )
 }
 
-/// What the log files are worth that it rests on, in words.
+/// Returns, in words, the integrity status of the log files that are its evidence.
 #[must_use]
 pub fn rests_on(integrity: Integrity) -> String {
     match integrity {
@@ -188,7 +188,7 @@ fn seen(finding: &Finding, findings: &Findings) -> String {
     }
 }
 
-/// Which rules have findings about each chain, and how many.
+/// The rules with findings about each chain, and the number of findings.
 struct ChainRules<'a>(BTreeMap<&'a Text, BTreeMap<&'static str, u64>>);
 
 impl<'a> ChainRules<'a> {
@@ -217,7 +217,7 @@ impl<'a> ChainRules<'a> {
     }
 }
 
-/// How often, and where to look.
+/// Returns the number of occurrences, and where to look for them.
 fn places(finding: &Finding) -> String {
     let mut places = Vec::new();
     if finding.event_count > 0 {

@@ -27,9 +27,9 @@ pub fn safe(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Whether a character controls what shows it, turns the direction of what follows, or
-/// cannot be seen (Unicode 17, `Default_Ignorable_Code_Point` and `Bidi_Control`, and the
-/// blanks that are letters).
+/// Returns true if a character controls what shows it, turns the direction of what follows, or
+/// cannot be seen (Unicode 17, `Default_Ignorable_Code_Point` and `Bidi_Control`, and the blanks
+/// that are letters).
 #[must_use]
 pub fn is_deceptive(letter: char) -> bool {
     letter.is_control()
@@ -162,8 +162,8 @@ pub fn window_text(window: &TimeWindow) -> String {
     format!("{from} to {} UTC", bound(window.to, "the end"))
 }
 
-/// How many decimals the amounts of one column need: cents for what is worth
-/// dollars, more for what is worth less.
+/// Returns the number of decimals that a column of amounts needs: cents for dollars, more for
+/// smaller amounts.
 #[must_use]
 pub fn decimals(amounts: impl Iterator<Item = Decimal>) -> u32 {
     let largest = amounts.map(|amount| amount.abs()).max().unwrap_or_default();

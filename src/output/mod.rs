@@ -25,11 +25,11 @@ pub mod terminal;
 pub mod verification;
 pub mod xlsx;
 
-/// How wide and colourful text for people may be.
+/// The width and colours of text for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// Columns of the terminal.
     pub width: u16,
-    /// Whether colour codes may be written.
+    /// True if colour codes may be written.
     pub color: bool,
 }

@@ -29,7 +29,7 @@ impl<'a> NotRead<'a> {
             .map_or_else(Self::default, |(_, count, named)| Self { count, named })
     }
 
-    /// Whether everything could be read.
+    /// Returns true if everything could be read.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.count == 0

@@ -31,7 +31,7 @@ const TEXT_LETTERS_MAX: usize = 1024;
 /// Members of a subject at most: rules have four.
 const SUBJECT_MAX: usize = 10;
 
-/// What happened to a finding: `activity_id`, its name, `status_id`, its name.
+/// The change of a finding: `activity_id`, its name, `status_id`, its name.
 struct Activity(u32, &'static str, u32, &'static str);
 
 const CREATE: Activity = Activity(1, "Create", 1, "New");
@@ -200,7 +200,7 @@ fn cloud(consumer: Option<&str>, subject: &[(&str, &Text)]) -> Value {
     }
 }
 
-/// What it is about, by ARN where there is one.
+/// Returns the resources of the finding, by ARN where there is one.
 fn resources(subject: &[(&str, &Text)], role_arns: &[RoleArn]) -> Vec<Value> {
     let resource = |uid: &str, kind: &str| {
         let partition = uid.split(':').nth(1).filter(|part| part.starts_with("aws"));

@@ -1,4 +1,4 @@
-//! What was read, in a few lines for people.
+//! The coverage of a run, in a few lines for people.
 
 use super::human::{bytes, count, line, plural, safe};
 use super::verification::{fault_line, uncovered_line, verdict};
@@ -180,7 +180,7 @@ pub fn write_rejects(rejects: &Rejects, writer: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
-/// Where something could not be read: object, record, byte.
+/// Returns the position of a reject: object, record, byte.
 pub(super) fn place(reject: &Reject) -> String {
     let mut place = safe(&reject.object).into_owned();
     if let Some(record) = reject.record {

@@ -3,12 +3,12 @@
 use super::human::{STYLE_BYTES_MAX, is_deceptive, style_length};
 use std::io::{self, Write};
 
-/// How characters that control a terminal are spelled out.
+/// The escaping of characters that control a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
     /// `\u{1b}`, in text for people. Styles that this program sets may stay.
     Text {
-        /// Whether they stay.
+        /// True if they stay.
         styles: bool,
     },
     /// `\u001b`, inside the strings of JSON, which still mean the same.

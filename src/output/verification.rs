@@ -1,4 +1,4 @@
-//! What was verified, for people: a table by account and Region, and each fault in the
+//! The result of verification, for people: a table by account and Region, and each fault in the
 //! words of `aws cloudtrail validate-logs`.
 
 use super::Page;
@@ -132,7 +132,7 @@ pub fn uncovered_line(uncovered: &Uncovered) -> String {
     }
 }
 
-/// What could not be checked of one account and Region, in a line.
+/// Returns a line about the files of one account and Region that could not be verified.
 #[must_use]
 pub fn unchecked_line(unchecked: &Unchecked) -> String {
     let first = safe(&unchecked.object);

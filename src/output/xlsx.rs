@@ -167,7 +167,7 @@ fn truncated(text: &str, units_max: usize) -> &str {
     &text[..end.map_or(0, |(at, letter)| at + letter.len_utf8())]
 }
 
-/// Whether the workbook writer would take a text for its own markup, and pass it on as
+/// Returns true if the workbook writer would take a text for its own markup, and pass it on as
 /// such.
 fn looks_like_markup(text: &str) -> bool {
     text.starts_with("<r>") && text.ends_with("</r>")

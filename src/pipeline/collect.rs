@@ -12,7 +12,7 @@ use crate::ports::LogSource;
 use crate::stitch;
 use hashbrown::{HashMap, HashSet};
 
-/// What one object holds.
+/// The content of one object.
 #[derive(Debug, Default)]
 pub struct ObjectRead {
     /// Its position in the source.

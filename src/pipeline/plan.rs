@@ -1,4 +1,4 @@
-//! What a run is to do, and why it could not be done.
+//! The plan of a run, and the reasons why it could fail.
 
 use crate::attribute::{AttributeError, Pricing};
 use crate::decode::Reading;
@@ -13,22 +13,22 @@ use crate::rules::RuleSet;
 use jiff::civil::Date;
 use std::sync::Arc;
 
-/// What a run is to do. No clock, no environment, no output in here.
+/// The plan of a run. No clock, no environment, no output in here.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What the run answers for.
+    /// The window of the run.
     pub window: TimeWindow,
     /// The declared topology.
     pub topology: Topology,
-    /// How many threads read; 0 means one for each processor.
+    /// The number of threads that read; 0 means one for each processor.
     pub threads: usize,
-    /// Whether sessions that have nothing to do with Quick or Athena are wanted.
+    /// True if sessions that have nothing to do with Quick or Athena are wanted.
     pub all_sessions: bool,
-    /// What one object may hold.
+    /// The limits of one object.
     pub limits: Limits,
-    /// How records are found.
+    /// The way in which records are found.
     pub reading: Reading,
-    /// What is known besides the logs.
+    /// The inputs besides the logs.
     pub exports: Exports,
     /// Rules to ask, where findings are wanted.
     pub checks: Option<Checks>,
@@ -39,20 +39,20 @@ pub struct Plan {
 /// A part of a run's window that is to be told by itself.
 #[derive(Debug, Clone)]
 pub struct PartPlan {
-    /// What it answers for.
+    /// The window.
     pub window: TimeWindow,
     /// The bill of these days; it may be empty.
     pub bill: Bill,
 }
 
-/// What rules are asked about. The window of the plan holds the baseline, too.
+/// The inputs of the rules. The window of the plan holds the baseline, too.
 #[derive(Debug, Clone)]
 pub struct Checks {
     /// The rules.
     pub rules: Arc<RuleSet>,
-    /// What is judged: the end of the plan's window.
+    /// The evaluated window: the end of the plan's window.
     pub window: TimeWindow,
-    /// How many days before it are compared with.
+    /// The length of the baseline before it, in days.
     pub baseline_days: i64,
     /// Quick's data sources, where they were listed.
     pub inventory: Option<Inventory>,
@@ -60,13 +60,13 @@ pub struct Checks {
     pub suppressions: Vec<Suppression>,
     /// The day on which suppressions count or have expired.
     pub as_of: Date,
-    /// What an earlier run found.
+    /// The findings of an earlier run.
     pub previous: Option<Previous>,
-    /// Whether the days of consumers are wanted, with what is expected of them.
+    /// True if the days of consumers are wanted, with what is expected of them.
     pub trends: bool,
 }
 
-/// What AWS exports besides logs: query statistics and the bill.
+/// AWS exports besides logs: query statistics and the bill.
 #[derive(Debug, Clone, Default)]
 pub struct Exports {
     /// Query statistics, where any were given.
@@ -106,15 +106,15 @@ impl Watcher for Unwatched {
     fn object(&self, _object: u32, _stored_bytes: u64) {}
 }
 
-/// Why a run could not be done.
+/// The reason why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// The threads could not be started.
     #[error("cannot start {threads} threads: {source}")]
     Threads {
-        /// How many were asked for.
+        /// The requested number of threads.
         threads: usize,
-        /// Why not.
+        /// The error of the thread pool.
         source: rayon::ThreadPoolBuildError,
     },
     /// The counts do not add up: an error of this program.

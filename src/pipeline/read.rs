@@ -18,11 +18,11 @@ use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// What a source has.
+/// The content of a source.
 pub(super) struct AllRead {
     pub(super) events: Vec<Event>,
     pub(super) coverage: Coverage,
-    /// What each object holds as digests count it, where that was asked for.
+    /// The content hash of each object, where the run asked for it.
     pub(super) contents: Vec<(u32, Contents)>,
 }
 
@@ -193,10 +193,10 @@ pub(super) fn settle(
 /// The sessions known to matter so far, shared by all readers.
 pub(super) struct KnownInterest<'a> {
     plan: &'a Plan,
-    /// Whether more is learned on the way.
+    /// True if more is learned on the way.
     learns: bool,
     interest: RwLock<Arc<Interest>>,
-    /// What was learned and is not yet shared.
+    /// The relevance that was learned and is not shared yet.
     pending: Mutex<Interest>,
 }
 
@@ -259,7 +259,7 @@ impl<'a> KnownInterest<'a> {
     }
 }
 
-/// What is known of the contents of an object that could not be read.
+/// Returns the known content of an object that could not be read.
 pub(super) fn contents_of(error: &SourceError) -> Contents {
     if error.is_absent {
         Contents::NotFound
@@ -321,7 +321,7 @@ impl Worker<'_> {
 /// Stored bytes whose memory is kept for the next object.
 const BODY_BYTES_KEPT: usize = 16 << 20;
 
-/// What is done with an object, its body, and what its thread has so far.
+/// A function that processes an object: its worker, its position, its body.
 type Job<'a, T> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>, &mut T) + Sync);
 
 /// Gives the objects to all threads of the pool, one after the other; gives back what

@@ -90,7 +90,7 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
     finish(plan, &key, events, coverage, None)
 }
 
-/// What digests say of the files, and what each object is worth.
+/// The result of verification, and the integrity status of each object.
 type Verified = (Verification, Vec<Integrity>);
 
 fn finish(
@@ -175,7 +175,7 @@ fn part(
     Ok(part)
 }
 
-/// What rules have to say of the result, and what they expect of days.
+/// Evaluates the rules, and returns their findings and the expected ranges of days.
 fn judge(
     audit: &Audit,
     checks: &Checks,
@@ -249,7 +249,7 @@ fn keys_of(key: &dyn Fn(u32) -> Text, events: &[Event]) -> BTreeMap<u32, Text> {
 pub struct RawEvents {
     /// The events, with where they are.
     pub events: Vec<(Place, Value)>,
-    /// How many values in them were replaced.
+    /// The number of values in them that were redacted.
     pub redacted: u64,
 }
 

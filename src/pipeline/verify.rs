@@ -18,21 +18,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How long before and after a moment keys are asked for: `validate-logs` does the same.
+/// The period before and after a time for which public keys are requested, in seconds:
+/// `validate-logs` uses the same.
 const KEYS_BEHIND_SECONDS: i64 = 2 * 3600;
 
-/// What log files are held against.
+/// The inputs of verification.
 pub struct Evidence<'a> {
     /// The digests, listed for the window of the plan and a little more.
     pub digests: &'a dyn LogSource,
     /// Public keys that were given; where there are none, the source is asked.
     pub keys: PublicKeys,
-    /// Where keys come from that were not given; `None` where nobody can be asked.
+    /// The source of keys that were not given; `None` where there is none.
     pub key_source: Option<&'a dyn KeySource>,
     /// Signatures of copies.
     pub signatures: &'a Signatures,
-    /// Where logs were looked for: folders, and `s3://bucket/prefix`; empty where nobody
-    /// knows.
+    /// The locations that were searched for logs: folders, and `s3://bucket/prefix`; empty where
+    /// they are unknown.
     pub roots: &'a [String],
     /// Now: what is later is not missing.
     pub now: UtcSecond,
@@ -160,7 +161,7 @@ fn read_digests(plan: &Plan, evidence: &Evidence<'_>) -> Vec<DigestRead> {
     digests.collect()
 }
 
-/// What is beside a digest, by the names that CloudTrail gives it.
+/// Returns a digest's metadata, by the names that CloudTrail gives its fields.
 fn metadata(beside: &BTreeMap<Text, Text>) -> Metadata {
     let member = |name: &str| beside.get(name).cloned();
     Metadata {

@@ -7,13 +7,13 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 use std::collections::BTreeMap;
 
-/// Why parameters cannot be put in.
+/// The reason why parameters cannot be bound.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BindError {
     /// The text is not SQL, even word by word.
     #[error("{message}")]
     NotSql {
-        /// What the tokenizer says.
+        /// The tokenizer's message.
         message: String,
     },
     /// A parameter has no value.
@@ -21,7 +21,7 @@ pub enum BindError {
     Missing {
         /// Which.
         name: String,
-        /// What it takes.
+        /// The expected kind of value.
         kind: &'static str,
     },
     /// A value is not of the parameter's kind.
@@ -31,7 +31,7 @@ pub enum BindError {
         name: String,
         /// Its value.
         value: String,
-        /// What it takes.
+        /// The expected kind of value.
         kind: &'static str,
     },
     /// A value is for a parameter that the query does not have.
@@ -69,8 +69,7 @@ fn offset(sql: &str, place: Location) -> usize {
     before + rest.chars().take(column).map(char::len_utf8).sum::<usize>()
 }
 
-/// Where parameters stand: the name and the bytes of `:name`, outside strings and
-/// comments.
+/// Returns the name and byte range of each `:name`, outside strings and comments.
 fn placeholders(sql: &str) -> Result<Vec<(String, std::ops::Range<usize>)>, BindError> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize_with_location()

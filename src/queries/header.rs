@@ -1,6 +1,6 @@
 //! The commented header of a query file.
 
-/// What kind of value a parameter takes.
+/// The kind of value that a parameter takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum ParameterKind {
@@ -37,13 +37,13 @@ impl ParameterKind {
 pub struct Parameter {
     /// Its name, without the colon.
     pub name: String,
-    /// What it takes.
+    /// The kind of value.
     pub kind: ParameterKind,
-    /// What it is when nobody says.
+    /// The default value.
     pub default: Option<String>,
 }
 
-/// What the header says.
+/// The header of a saved query.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     /// The question.
@@ -62,7 +62,7 @@ pub struct Header {
 pub struct HeaderError {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The error's message.
     pub message: String,
 }
 

@@ -12,8 +12,7 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// What its header says; nothing where the header is not one, which a test
-    /// rules out.
+    /// Returns the query's header; an empty one if it cannot be parsed, which a test rules out.
     #[must_use]
     pub fn header(&self) -> Header {
         Header::parse(self.sql).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What chains and their queries tell of accounts alike.
+//! Fields about accounts that chains and their queries share.
 
 use super::field::Fields;
 use crate::model::chain::Chain;

@@ -40,17 +40,17 @@ pub enum Kind {
 pub struct Description {
     /// The JSON key. Columns are named after it.
     pub name: &'static str,
-    /// What it is, in Markdown.
+    /// The description, in Markdown.
     pub about: &'static str,
     /// The type.
     pub kind: Kind,
-    /// How it looks in tables.
+    /// The place in tables.
     pub place: Place,
-    /// Whether it is known in every record.
+    /// True if it is known in every record.
     pub is_always_known: bool,
 }
 
-/// How a field looks in tables.
+/// The place of a field in tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// A column of its own; of an object, one for each of its fields, with the

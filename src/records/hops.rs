@@ -17,7 +17,7 @@ pub struct HopRecord<'a> {
     pub session: &'a RoleSession,
     /// Its position, from 1.
     pub hop: u64,
-    /// Whether it is the session whose credentials ran the queries.
+    /// True if it is the session whose credentials ran the queries.
     pub is_consumer: bool,
 }
 

@@ -61,7 +61,7 @@ fn trail(parameters: &Value) -> Text {
     name.unwrap_or("an unnamed trail").into()
 }
 
-/// What a call to CloudTrail takes away, if it takes anything.
+/// Returns the harm of a call to CloudTrail, if it does any.
 fn harm_to_trail(event: &Event, parameters: &Value, buckets: &Buckets) -> Option<Harm> {
     let harm = |what: String| {
         Some(Harm {
@@ -98,7 +98,7 @@ fn harm_to_trail(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
     }
 }
 
-/// What an update of a trail switches off or moves.
+/// Returns the settings that an update of a trail switches off or moves.
 fn trail_update(parameters: &Value, account: &str, before: Option<&Text>) -> Vec<String> {
     let off = [
         (
@@ -178,7 +178,7 @@ impl Buckets {
 /// chains do not need them.
 const MAY_BE_LEFT_OUT: [&str; 2] = ["kms.amazonaws.com", "rdsdata.amazonaws.com"];
 
-/// What selectors leave out that chains need: management events, reads among them
+/// Returns the events that selectors leave out and chains need: management events, reads among them
 /// (`AssumeRole` is one).
 fn narrowed_selectors(parameters: &Value) -> Vec<String> {
     let empty = Vec::new();
@@ -278,7 +278,7 @@ fn narrowed_advanced(selectors: &[Value]) -> Vec<String> {
     best.unwrap_or_default()
 }
 
-/// What a call to S3 does to stored logs, if anything.
+/// Returns the harm of a call to S3 to stored logs, if it does any.
 fn harm_to_files(event: &Event, parameters: &Value, buckets: &Buckets) -> Option<Harm> {
     let bucket = parameters["bucketName"].as_str()?;
     let is_log_bucket = buckets.all.contains(bucket);
@@ -343,7 +343,7 @@ fn consumer_of(facts: &Facts<'_>, account: &str) -> Option<AccountId> {
     consumer.map(|consumer| consumer.account_id.clone())
 }
 
-/// What verification found wrong with delivered files.
+/// Adds the faults that verification found in delivered files.
 fn add_faulty_files(facts: &Facts<'_>, found: &mut Found<'_>) {
     let Some(verification) = facts.given.verification else {
         return;

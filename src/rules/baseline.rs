@@ -1,4 +1,4 @@
-//! What a day is expected to be like: robust statistics over like weekdays.
+//! The baseline of a day: robust statistics over like weekdays.
 //!
 //! Days vary by factors, so everything is done in logarithms. The level of a day is
 //! half way between the median of its weekday and the median of its kind (working
@@ -22,7 +22,7 @@ const DEVIATIONS_PER_MAD: f64 = 1.4826;
 /// Variance of a median against that of a mean, for a normal spread.
 const MEDIAN_VARIANCE: f64 = 1.57;
 
-/// When a day is a spike.
+/// The sensitivity of spike detection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sensitivity {
     /// Less is never a spike.
@@ -47,14 +47,14 @@ pub(super) struct DayValue {
     pub(super) value: f64,
 }
 
-/// What is expected of a day.
+/// The expectation of a day.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Expected {
     /// The value that fits best.
     pub(super) level: f64,
-    /// What is unusually little.
+    /// The lower bound: a day below it is unusually quiet.
     pub(super) low: f64,
-    /// What is a spike.
+    /// The upper bound: a day above it is a spike.
     pub(super) high: f64,
     /// Days like it, by weekday or kind.
     pub(super) like_days: usize,
@@ -123,8 +123,8 @@ fn as_number(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
 }
 
-/// How much days vary around their levels: all days, and days of this kind; where
-/// this kind varies more, half way towards it.
+/// Returns the variation of days around their levels: of all days, and of days of this kind; where
+/// this kind varies more, half way toward it.
 fn spread(history: &[DayValue], day: UtcDay) -> Option<f64> {
     // The level of a day is that of its weekday: Monday to Sunday, from an epoch day
     // that is a Monday.
@@ -157,8 +157,8 @@ pub(super) struct TooLittleHistory {
     pub(super) days: usize,
 }
 
-/// What is expected of a day by days before it. `history` has one entry for each day
-/// on which there was anything at all; days without logs are not in it.
+/// Returns the expectation of a day, by the days before it. `history` has one entry for each day on
+/// which there was anything at all; days without logs are not in it.
 pub(super) fn expect(
     history: &[DayValue],
     day: UtcDay,

@@ -33,7 +33,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct ExternalIdMismatch;
 
-/// What is wrong with an external id for a role, if anything is.
+/// Returns the fault of an external id for a role, if it has one.
 fn fault(facts: &Facts<'_>, external_id: &str, role: &RoleName) -> Option<String> {
     let declared = facts.given.topology.consumer(&role.account_id);
     let declared = declared.and_then(|consumer| consumer.data_sources.as_ref());

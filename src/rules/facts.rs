@@ -1,4 +1,4 @@
-//! What rules are told: the result of a run, arranged for their questions.
+//! The inputs of rules: the result of a run, indexed for their questions.
 
 use super::hop::{Hop, role_text};
 use super::vouching::Vouching;
@@ -20,12 +20,12 @@ use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a run knows, before it is arranged.
+/// The result of a run, before it is indexed.
 #[derive(Clone, Copy)]
 pub struct Given<'a> {
-    /// What is judged.
+    /// The evaluated window.
     pub window: TimeWindow,
-    /// How many days before it were read, too.
+    /// The length of the baseline before it, in days.
     pub baseline_days: i64,
     /// The declared topology.
     pub topology: &'a Topology,
@@ -37,15 +37,15 @@ pub struct Given<'a> {
     pub chains: &'a [Chain],
     /// Events of window and baseline.
     pub events: &'a [Event],
-    /// What was read.
+    /// The coverage of the logs.
     pub coverage: &'a Coverage,
-    /// Whether query statistics were read.
+    /// True if query statistics were read.
     pub has_statistics: bool,
     /// Charges of window and baseline, where a bill was read.
     pub charges: Option<&'a [Charge]>,
-    /// What digests say of the log files, where they were verified.
+    /// The result of digest verification, where the run asked for it.
     pub verification: Option<&'a Verification>,
-    /// What each object is worth, where files were verified.
+    /// The integrity status of each object, where files were verified.
     pub worth: &'a [Integrity],
 }
 
@@ -89,7 +89,7 @@ fn vouching(given: &Given<'_>) -> Vouching {
     vouching
 }
 
-/// What rules are told.
+/// The inputs of rules.
 pub struct Facts<'a> {
     /// As it was given.
     pub given: Given<'a>,
@@ -109,7 +109,7 @@ pub struct Facts<'a> {
     role_ids: HashMap<Text, RoleName>,
     /// Roles as subjects name them, with an ARN that has their path.
     role_arns: BTreeMap<Text, RoleArn>,
-    /// What events and chains are worth, where files were verified.
+    /// The integrity status of events and chains, where files were verified.
     vouching: Option<Vouching>,
 }
 
@@ -138,18 +138,18 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// What events and chains are worth, where files were verified.
+    /// Returns the integrity status of events and chains, where files were verified.
     pub(super) fn vouching(&self) -> Option<&Vouching> {
         self.vouching.as_ref()
     }
 
-    /// Whether the moment is judged.
+    /// Returns true if the moment is judged.
     #[must_use]
     pub fn in_window(&self, at: UtcSecond) -> bool {
         self.given.window.contains(at)
     }
 
-    /// Whether the moment is before the window: it is compared with.
+    /// Returns true if the moment is before the window: it is compared with.
     #[must_use]
     pub fn in_baseline(&self, at: UtcSecond) -> bool {
         self.given.window.from.is_some_and(|from| at < from)
@@ -205,7 +205,7 @@ impl<'a> Facts<'a> {
         &self.days_logged
     }
 
-    /// Whether an account logged anything on a day of the window.
+    /// Returns true if an account logged anything on a day of the window.
     #[must_use]
     pub fn has_logs_in_window(&self, account: &str) -> bool {
         let window = self.given.window;
@@ -241,7 +241,7 @@ impl<'a> Facts<'a> {
         (first..from.utc_day()).contains(&day)
     }
 
-    /// Whether an external id is a data source that is known to exist. Without an
+    /// Returns true if an external id is a data source that is known to exist. Without an
     /// inventory, every well-formed ARN of the hub is taken for one.
     #[must_use]
     pub fn is_data_source(&self, external_id: &str) -> bool {
@@ -257,8 +257,8 @@ impl<'a> Facts<'a> {
             })
     }
 
-    /// Whether Quick made the session that assumed Role B: by who made it, never by
-    /// its name.
+    /// Returns true if Quick made the session that assumed Role B: by who made it, never by its
+    /// name.
     #[must_use]
     pub fn is_from_quick(&self, hop: &Hop<'_>) -> Known {
         match hop.session.maker {
@@ -284,8 +284,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Whether a caller whose making was not read may be Quick's: it is no other role
-    /// than Role A, and of no other account than the hub.
+    /// Returns true if a caller whose making was not read may be Quick's: it is no other role than
+    /// Role A, and of no other account than the hub.
     fn is_from_run_as_role(&self, hop: &Hop<'_>, caller: &RoleSession) -> Known {
         // Where Role A is only discovered, there may be a second one.
         let run_as = &self.given.topology.run_as_roles;
@@ -327,7 +327,7 @@ impl<'a> Facts<'a> {
         changes.map(|(event, parameters)| (*event, parameters))
     }
 
-    /// Whether the role is Role A or Role B.
+    /// Returns true if the role is Role A or Role B.
     #[must_use]
     pub fn is_watched(&self, role: &RoleName) -> bool {
         let roles = self.given.roles;

@@ -1,4 +1,4 @@
-//! What happened to one subject, gathered: a burst is one finding.
+//! The occurrences of one subject, grouped: a burst is one finding.
 
 use super::hop::Hop;
 use crate::model::ids::EventId;
@@ -18,7 +18,7 @@ pub(super) struct Group {
     lead: Option<Text>,
     /// Words that differ among what happened, such as callers.
     words: BTreeMap<&'static str, BTreeSet<Text>>,
-    /// What it rests on is worth, where it is not events and chains.
+    /// The integrity status of its evidence, where that is not events and chains.
     integrity: Option<Integrity>,
 }
 
@@ -80,7 +80,7 @@ impl Group {
         self
     }
 
-    /// What it rests on is worth, where the rule told.
+    /// Returns the integrity status of its evidence, where the rule set one.
     pub(super) fn told_integrity(&self) -> Option<Integrity> {
         self.integrity
     }

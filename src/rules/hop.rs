@@ -29,7 +29,8 @@ impl<'a> Hop<'a> {
         role_text(&self.role)
     }
 
-    /// Who assumed the role, without what changes from session to session.
+    /// Returns the caller that assumed the role, without the parts that change from session to
+    /// session.
     #[must_use]
     pub fn caller(&self) -> Option<Text> {
         self.session.assumed_by.as_deref().map(steady_caller)

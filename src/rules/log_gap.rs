@@ -172,7 +172,7 @@ impl LogGap {
     }
 }
 
-/// Who was silent when.
+/// A period without logs of an account and Region.
 #[derive(Default)]
 struct Silence {
     /// Places that usually log on a day.

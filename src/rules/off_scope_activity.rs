@@ -36,9 +36,9 @@ static META: RuleMeta = RuleMeta {
 /// The rule in the registry.
 pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 
-/// What running queries for Quick needs: calls by the session itself, and by Athena for it
-/// (docs/cloudtrail-facts.md#startqueryexecution, docs/cloudtrail-facts.md#other-paths). Calls
-/// that change the catalogue are not among them.
+/// The calls that queries for Quick need: by the session itself, and by Athena for it
+/// (docs/cloudtrail-facts.md#startqueryexecution, docs/cloudtrail-facts.md#other-paths). Calls that
+/// change the catalogue are not among them.
 const IN_SCOPE: [&str; 20] = [
     "athena:Get*",
     "athena:List*",

@@ -68,7 +68,7 @@ struct QueryFailureSurge {
     history_queries_min: u64,
 }
 
-/// Whether a query failed; `None` where nobody says how it ended.
+/// Returns true if a query failed; `None` where nobody says how it ended.
 fn failed(query: &QueryExecution) -> Option<bool> {
     if query.query_execution_id.is_none() {
         return Some(true);
@@ -89,7 +89,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Whether too little is known, before the window or in it.
+    /// Returns true if too little is known, before the window or in it.
     fn is_doubtful(&self) -> bool {
         // One in five is too many.
         self.unknown * 4 > self.queries || self.unknown_before * 4 > self.queries_before

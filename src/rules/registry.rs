@@ -115,7 +115,7 @@ impl RuleSet {
     }
 }
 
-/// Why a rule cannot run, where the roles it needs are not known.
+/// Returns the reason why a rule cannot run, where the roles it needs are unknown.
 fn lacking(needs: RuleNeed, facts: &Facts<'_>) -> Option<&'static str> {
     let roles = facts.given.roles;
     let (no_a, no_b) = (roles.run_as.is_empty(), roles.consumer.is_empty());

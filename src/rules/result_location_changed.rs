@@ -78,8 +78,8 @@ struct Known {
     buckets: BTreeSet<Text>,
 }
 
-/// Where results went before the window, and where they go in it: by queries, and by
-/// changes of work groups that chains use.
+/// Returns the result locations before the window, and those in it: of queries, and of changes of
+/// work groups that chains use.
 fn locations(facts: &Facts<'_>) -> (BTreeMap<Place, Known>, BTreeMap<(Place, Text), Group>) {
     let mut known: BTreeMap<Place, Known> = BTreeMap::new();
     let mut now: BTreeMap<(Place, Text), Group> = BTreeMap::new();

@@ -67,7 +67,7 @@ fn note_attachment(attached: &mut Attached, event: &Event, parameters: &Value, r
     }
 }
 
-/// What a change did, in words.
+/// Returns the effect of a change, in words.
 fn words(event: &Event, parameters: &Value) -> Text {
     let text = |member: &str| parameters[member].as_str();
     let policy = text("policyArn")
@@ -81,7 +81,7 @@ fn words(event: &Event, parameters: &Value) -> Text {
     format!("{}{name}{allows}", event.name).into()
 }
 
-/// What a policy allows, in a few words.
+/// Returns the permissions that a policy allows, in a few words.
 fn allowed(policy: &Policy) -> String {
     let allows = policy
         .statements

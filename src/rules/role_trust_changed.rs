@@ -35,7 +35,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct RoleTrustChanged;
 
-/// What is known of a role's trust policy before a change.
+/// The trust policy of a role before a change.
 enum Before {
     /// The logs have it.
     Policy(Policy),
@@ -45,7 +45,7 @@ enum Before {
     Unknown,
 }
 
-/// What a change makes of a role and its trust policy.
+/// The effect of a change on a role and its trust policy.
 enum Change {
     Made(Option<Text>),
     Updated(Option<Text>),
@@ -63,7 +63,7 @@ impl Change {
         }
     }
 
-    /// What is known of the policy from then on.
+    /// Returns the state of the policy after the change.
     fn after(&self) -> Before {
         match self {
             Self::Deleted => Before::Nothing,
@@ -78,13 +78,13 @@ impl Change {
     }
 }
 
-/// What was done to the trust policy of one role.
+/// The changes of one role's trust policy.
 #[derive(Default)]
 struct Told {
     group: Group,
-    /// What each change let in.
+    /// The access that each change granted.
     lets_in: Vec<String>,
-    /// What the last one lets in that the oldest known policy did not.
+    /// The access that the last policy grants and the oldest known one did not.
     since: Option<String>,
 }
 
@@ -161,8 +161,8 @@ impl Rule for RoleTrustChanged {
     }
 }
 
-/// What the policy lets in that the oldest one in the logs did not: a change that is
-/// written again hides nothing.
+/// Returns the access that the policy grants and the oldest one in the logs did not: a change that
+/// is written again hides nothing.
 fn since_oldest(
     at: UtcSecond,
     oldest: &Policy,
@@ -180,7 +180,7 @@ fn since_oldest(
     ))
 }
 
-/// What a change lets in that was not let in before, in sentences.
+/// Returns, in sentences, the access that a change newly granted.
 fn lets_in(before: &Before, after: &Before, role_account: &str) -> Vec<String> {
     let Before::Policy(new) = after else {
         return vec!["The new policy cannot be read.".to_owned()];

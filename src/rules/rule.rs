@@ -1,4 +1,4 @@
-//! What a rule is, what it may be told, and what it hands back.
+//! The interface of a rule: its documentation, its inputs, its results.
 
 use super::facts::Facts;
 use super::group::Group;
@@ -22,13 +22,13 @@ const DETAIL_LETTERS_MAX: usize = 5000;
 pub struct OptionMeta {
     /// Its name.
     pub name: &'static str,
-    /// What counts without it, as one would write it.
+    /// The default value, as written in a configuration.
     pub default: &'static str,
-    /// What it changes.
+    /// The effect of the option.
     pub meaning: &'static str,
 }
 
-/// What a finding that is not found again has become.
+/// The nature of a rule's findings: it decides the status of one that is not found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleKind {
     /// It is about how things are: where it is looked for and not found, it is over.
@@ -51,24 +51,24 @@ pub enum RuleNeed {
     AnyRole,
 }
 
-/// What there is to know of a rule without running it.
+/// The documentation of a rule.
 #[derive(Debug)]
 pub struct RuleMeta {
     /// Its id, which is forever.
     pub id: &'static str,
-    /// When it fires, in a line.
+    /// The condition that it reports, in a line.
     pub title: &'static str,
-    /// How bad it is.
+    /// The severity of its findings.
     pub severity: Severity,
-    /// What it is about.
+    /// The nature of its findings.
     pub kind: RuleKind,
-    /// What it cannot do without.
+    /// The inputs that it requires.
     pub needs: RuleNeed,
     /// The version that had it first.
     pub since: &'static str,
     /// The page that `explain` prints, in Markdown.
     pub page: &'static str,
-    /// What may be set.
+    /// The options that it accepts.
     pub options: &'static [OptionMeta],
     /// The one thing to do next.
     pub next_step: &'static str,
@@ -79,7 +79,7 @@ pub struct RuleMeta {
 
 /// A rule: a pure function of facts.
 pub trait Rule: Send + Sync {
-    /// What there is to know of it.
+    /// Returns the documentation of the rule.
     fn meta(&self) -> &'static RuleMeta;
 
     /// Looks at the facts and says what it found, what it needs and does not have,
@@ -96,13 +96,13 @@ pub trait Rule: Send + Sync {
 
 /// A rule in the registry.
 pub struct RuleEntry {
-    /// What there is to know of it.
+    /// The documentation of the rule.
     pub meta: &'static RuleMeta,
     /// Makes it from its options.
     pub build: fn(&Options<'_>) -> Result<Box<dyn Rule>, OptionsError>,
 }
 
-/// Why options of a rule are not taken.
+/// The reason why options of a rule are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("rules.{rule}.{name}: {message}")]
 pub struct OptionsError {
@@ -110,7 +110,7 @@ pub struct OptionsError {
     pub rule: String,
     /// The option.
     pub name: String,
-    /// What is wrong with it.
+    /// The error's message.
     pub message: String,
 }
 
@@ -166,7 +166,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Whether the rule is to run.
+    /// Returns true if the rule is to run.
     ///
     /// # Errors
     ///
@@ -250,7 +250,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// What a rule hands back.
+/// The results of a rule.
 pub struct Found<'v> {
     meta: &'static RuleMeta,
     vouching: Option<&'v Vouching>,
@@ -260,12 +260,12 @@ pub struct Found<'v> {
     undone: Vec<String>,
 }
 
-/// What rules found.
+/// The results of all rules.
 #[derive(Debug, Default)]
 pub struct Checked {
     /// Findings.
     pub findings: Vec<Finding>,
-    /// What each rule did.
+    /// The report on each rule.
     pub reports: Vec<RuleReport>,
     /// Ids of findings of earlier runs that were undone in the window.
     pub undone: BTreeSet<String>,

@@ -32,7 +32,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct ScopeDownMismatch;
 
-/// Whether the policy lets the role be assumed. Where the role's path was not logged, names
+/// Returns true if the policy lets the role be assumed. Where the role's path was not logged, names
 /// are compared, and a pattern is given the benefit of the doubt
 /// (docs/cloudtrail-facts.md#role-paths).
 fn allows(policy: &Policy, role_arn: &str, role: &RoleName) -> bool {

@@ -16,8 +16,8 @@ use crate::model::text::Text;
 use crate::model::time::UtcDay;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a series is of, the broadest first. A spike of a consumer stands for those
-/// of its work groups, data sources and users on the same day.
+/// The scope of a series, the broadest first. A spike of a consumer stands for those of its work
+/// groups, data sources and users on the same day.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scope {
     Consumer,
@@ -26,7 +26,7 @@ pub(super) enum Scope {
     User(Text),
 }
 
-/// Whose figures they are.
+/// The key of a series: its scope and currency.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SeriesKey {
     pub(super) account: AccountId,
@@ -89,7 +89,7 @@ pub(super) struct Spike {
     pub(super) expected: Expected,
 }
 
-/// How sensitive a spike rule is, as its options say.
+/// The sensitivity of a spike rule, by its options.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SpikeOptions {
     pub(super) value_min: f64,
@@ -224,8 +224,8 @@ pub(super) fn spikes(
     spikes
 }
 
-/// What is expected of a consumer's days, and which of the window stand out: what a
-/// rule's spikes are judged by, drawn.
+/// Returns the expected range of each of a consumer's days, and the days of the window outside it:
+/// the values that a spike rule uses, for a chart.
 pub(super) fn expectations(
     facts: &Facts<'_>,
     key: &SeriesKey,
@@ -243,7 +243,7 @@ pub(super) fn expectations(
     days.iter().map(of).collect()
 }
 
-/// Whether a UTC day lies, in part at least, in the window.
+/// Returns true if a UTC day lies, in part at least, in the window.
 pub(super) fn is_judged(facts: &Facts<'_>, day: UtcDay) -> bool {
     let window = facts.given.window;
     let (start, end) = (day.start(), (day + 1).start());

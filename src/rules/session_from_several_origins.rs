@@ -43,8 +43,8 @@ static META: RuleMeta = RuleMeta {
 /// The rule in the registry.
 pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 
-/// What stands in the user agents of Quick's own calls
-/// (docs/cloudtrail-facts.md#quicks-role-chain, docs/cloudtrail-facts.md#startqueryexecution).
+/// The parts of the user agents of Quick's own calls (docs/cloudtrail-facts.md#quicks-role-chain,
+/// docs/cloudtrail-facts.md#startqueryexecution).
 const QUICK_AGENTS: [&str; 4] = [
     "quicksight",
     "sbAthenaJDBCDriver",
@@ -67,7 +67,7 @@ const NEVER_QUICKS: [&str; 12] = [
     "curl",
     "python-requests",
 ];
-/// What a call without a user agent is called.
+/// The label of a call without a user agent.
 const NO_AGENT: &str = "a program without a name";
 /// A program that one in so many sessions uses is Quick's, whatever its name.
 const USUAL_ONE_IN: usize = 5;
@@ -84,7 +84,7 @@ struct SessionFromSeveralOrigins {
     quick_agents: Vec<Text>,
 }
 
-/// Where calls of one session came from.
+/// The origins of one session's calls.
 #[derive(Default)]
 struct Origins<'a> {
     /// Quick made the session, or calls come under its name or by its driver.
@@ -144,7 +144,7 @@ impl SessionFromSeveralOrigins {
     }
 }
 
-/// Whether the address tells places apart: one of a private network does not.
+/// Returns true if the address tells places apart: one of a private network does not.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
@@ -154,7 +154,7 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// What is odd about the origins, if anything is.
+/// Returns the anomaly of the origins, if there is one.
 fn oddity(origins: &Origins<'_>) -> Option<String> {
     let programs: Vec<&Text> = origins.others.keys().collect();
     let named = sample(&programs);

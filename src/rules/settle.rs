@@ -1,4 +1,4 @@
-//! What the configuration accepts for a while, and what an earlier run knew.
+//! Suppressions of the configuration, and findings of an earlier run.
 
 use super::registry::find;
 use super::rule::{Checked, RuleKind};
@@ -12,11 +12,11 @@ use crate::model::window::TimeWindow;
 use jiff::civil::Date;
 use std::collections::BTreeSet;
 
-/// What findings are settled by.
+/// The inputs of a finding's status.
 pub struct Settling<'a> {
-    /// What was judged.
+    /// The evaluated window.
     pub window: TimeWindow,
-    /// What it was compared with.
+    /// The baseline.
     pub baseline: TimeWindow,
     /// Accounts and Regions that logged anything in the window.
     pub places_logged: &'a BTreeSet<(AccountId, Region)>,
@@ -24,7 +24,7 @@ pub struct Settling<'a> {
     pub suppressions: &'a [Suppression],
     /// The day on which suppressions count or have expired.
     pub as_of: Date,
-    /// What an earlier run found.
+    /// The findings of an earlier run.
     pub previous: Option<&'a Previous>,
 }
 
@@ -88,7 +88,7 @@ pub fn settle(found: Checked, by: &Settling<'_>) -> Findings {
 /// AWS Security Hub does.
 const OPEN_DAYS: i64 = 90;
 
-/// What becomes of an earlier finding that is not found again.
+/// The status of an earlier finding that is not found again.
 enum Fate {
     Resolved,
     NotObserved(String),
@@ -207,7 +207,7 @@ fn suppress(all: Vec<Finding>, by: &Settling<'_>, settled: &mut Findings) {
     settled.unused = unused.map(|(suppression, _)| suppression.clone()).collect();
 }
 
-/// What an earlier run did not look for is not new because it did not find it.
+/// Notes each rule that an earlier run skipped: its findings may be older than they seem.
 fn note_rules_that_did_not_run(rules: &mut [RuleReport], previous: &Previous) {
     let Some(ran) = &previous.rules_ran else {
         return;
@@ -223,7 +223,7 @@ fn note_rules_that_did_not_run(rules: &mut [RuleReport], previous: &Previous) {
     }
 }
 
-/// Whether a suppression is about a finding.
+/// Returns true if a suppression is about a finding.
 fn hides(suppression: &Suppression, finding: &Finding) -> bool {
     let of_subject = |pattern: &str| {
         let mut values = finding.subject.0.iter().map(|(_, value)| value);

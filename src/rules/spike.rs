@@ -51,7 +51,7 @@ fn scopes(one: &Use<'_>) -> impl Iterator<Item = Scope> {
         .chain(user)
 }
 
-/// What a query adds to its day; `None` where it is not known.
+/// The amount that a query adds to its day; `None` where it is unknown.
 pub(super) type Figure = fn(&QueryExecution) -> Option<u64>;
 
 #[derive(Default, Clone, Copy)]
@@ -92,11 +92,11 @@ pub(super) fn tally(facts: &Facts<'_>, figure: Figure) -> AllSeries {
         .collect()
 }
 
-/// How a figure is spoken of.
+/// The words for a figure in messages.
 pub(super) struct Wording {
     /// `scanned {}`: what a subject did, with the value.
     pub(super) did: fn(u64) -> String,
-    /// Whether queries are ranked by bytes; by time otherwise.
+    /// True if queries are ranked by bytes; by time otherwise.
     pub(super) figure: Figure,
 }
 

@@ -8,9 +8,9 @@ use crate::model::time::UtcDay;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
 use rust_decimal::Decimal;
 
-/// How a rule's figures become days of a trend.
+/// The conversion of a rule's figures to days of a trend.
 pub(super) struct Drawing<V> {
-    /// What is counted, from the currency of a series.
+    /// The measured quantity, by the currency of a series.
     pub(super) measure: fn(&Text) -> Measure,
     /// The exact value of a day.
     pub(super) value: V,

@@ -33,7 +33,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct UnexpectedSourceAccount;
 
-/// Where a session was assumed from: an account, or what else assumed it.
+/// Returns the source of a session: an account, or else the caller that assumed it.
 fn source(hop: &Hop<'_>) -> Option<Text> {
     match hop.session.maker {
         Maker::Person => Some("federated sign-in".into()),

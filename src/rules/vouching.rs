@@ -1,4 +1,4 @@
-//! What evidence is worth, where log files were verified.
+//! The integrity status of evidence, where log files were verified.
 
 use super::group::Group;
 use crate::model::ids::EventId;
@@ -6,7 +6,7 @@ use crate::model::integrity::Integrity;
 use crate::model::text::Text;
 use hashbrown::HashMap;
 
-/// What events and chains are worth, where the log files were verified.
+/// The integrity status of events and chains, where the log files were verified.
 #[derive(Debug, Default)]
 pub struct Vouching {
     pub(super) events: HashMap<EventId, Integrity>,
@@ -14,8 +14,8 @@ pub struct Vouching {
 }
 
 impl Vouching {
-    /// What everything is worth that happened to one subject, as the rule says itself or
-    /// as its events and chains are.
+    /// Returns the integrity status of a subject's evidence: as the rule set it, else that of its
+    /// events and chains.
     pub(super) fn of(&self, group: &Group) -> Integrity {
         let events = group.events().iter().map(|id| self.events.get(id));
         let chains = group.chains().iter().map(|id| self.chains.get(id));

@@ -56,7 +56,7 @@ pub(super) fn assemble(
     chains
 }
 
-/// What the configuration says of the consumer.
+/// Sets the fields of the chain that the configuration declares for the consumer.
 fn declare(chain: &mut Chain, context: &Context<'_>) {
     if let Some(account) = chain.consumer_account_id.as_deref() {
         chain.consumer_name = context.topology.account_name(account).cloned();
@@ -194,7 +194,7 @@ impl Assembler<'_> {
             .collect()
     }
 
-    /// Whether the session is the end of a chain that belongs in the result.
+    /// Returns true if the session is the end of a chain that belongs in the result.
     fn wanted(
         &self,
         id: SessionId,
@@ -450,7 +450,7 @@ impl Assembler<'_> {
             .collect()
     }
 
-    /// Why something of this account was not read, as far as that is known.
+    /// Returns the reason why some logs of this account were not read, where it is known.
     pub(super) fn why(&self, account: Option<&AccountId>) -> Option<String> {
         let account = account?;
         if self.context.accounts_seen.contains(account) {
@@ -604,7 +604,7 @@ impl Assembler<'_> {
         spelled.or_insert_with(|| event.action().into()).clone()
     }
 
-    /// What could not be decided, with the candidates.
+    /// Adds the undecided links, with their candidates.
     fn add_open_questions(&self, chain: &mut Chain, session: &Session) {
         if !session.candidates.is_empty() {
             chain.confidence = Confidence::Ambiguous;
@@ -731,7 +731,7 @@ pub(super) fn caller_account(caller: &Identity) -> Option<AccountId> {
     caller.account_id.clone().filter(|_| !caller.is_service())
 }
 
-/// What the inline policy of a hop allows.
+/// Returns the permissions of a hop's inline policy.
 fn scope_down(hop: &Hop) -> ScopeDown {
     let unknown = hop.policy.is_none() && !hop.parameters_known;
     ScopeDown {

@@ -1,4 +1,4 @@
-//! What stitching has to know besides the events.
+//! The inputs of stitching besides the events.
 
 use crate::model::execution::Statistics;
 use crate::model::ids::AccountId;
@@ -11,21 +11,21 @@ use std::collections::BTreeSet;
 /// (docs/cloudtrail-facts.md#joining-sessions: equal to the second in 118 of 118 cases).
 pub const CLOCK_SKEW_SECONDS: u64 = 2;
 
-/// What stitching has to know besides the events.
+/// The inputs of stitching besides the events.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The declared topology.
     pub topology: &'a Topology,
-    /// What the run answers for.
+    /// The window of the run.
     pub window: TimeWindow,
     /// Accounts of which any record was read: tells a gap from an absence.
     pub accounts_seen: &'a BTreeSet<AccountId>,
-    /// Whether sessions that have nothing to do with Quick or Athena are wanted.
+    /// True if sessions that have nothing to do with Quick or Athena are wanted.
     pub all_sessions: bool,
     /// Statistics of queries, where they were read: their SQL may have told
     /// Quick's own query id.
     pub statistics: Option<&'a Statistics>,
-    /// What each object is worth, where files were verified: of deliveries of one
-    /// event, a verified one counts.
+    /// The integrity status of each object, where files were verified: of the copies of one event,
+    /// a verified one counts.
     pub worth: &'a [Integrity],
 }

@@ -38,7 +38,7 @@ pub(super) fn dedupe(events: Vec<Event>, worth: &[Integrity]) -> Deduped {
     deduped
 }
 
-/// What mostly decides the order of two events, without looking at them.
+/// A key that decides the order of most events without reading them.
 struct SortKey {
     time: UtcSecond,
     is_update: bool,

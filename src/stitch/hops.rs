@@ -20,7 +20,7 @@ pub(super) struct Hop {
     /// Positions of its copies, in the order of events.
     pub(super) copies: Vec<u32>,
     pub(super) time: UtcSecond,
-    /// Who asked: from the caller's own copy where there is one.
+    /// The caller: from the caller's own copy where there is one.
     pub(super) caller: Arc<Identity>,
     pub(super) role: Option<RoleName>,
     pub(super) role_arn: Option<RoleArn>,
@@ -30,7 +30,7 @@ pub(super) struct Hop {
     pub(super) expires_at: UtcSecond,
     pub(super) external_id: Option<Text>,
     pub(super) policy: Option<Text>,
-    /// What the policy allows.
+    /// The permissions of the inline policy.
     pub(super) scope: Arc<Scope>,
     pub(super) policy_arns: Box<[Text]>,
     /// The parameters were logged, so that what is not in them was not asked.
@@ -38,7 +38,7 @@ pub(super) struct Hop {
     pub(super) source_ip: Option<Text>,
 }
 
-/// What an inline policy allows a session, as far as that can be read.
+/// The permissions that an inline policy allows a session, as far as it can be parsed.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     /// The resources that it allows something on, sorted; `None` where there is no policy
@@ -74,7 +74,8 @@ impl Scope {
     }
 }
 
-/// What two copies of one hop share (docs/cloudtrail-facts.md#joining-sessions, join key 4).
+/// The value that two copies of one hop share (docs/cloudtrail-facts.md#joining-sessions, join key
+/// 4).
 #[derive(PartialEq, Eq, Hash)]
 enum Shared {
     Event(SharedEventId),
@@ -187,7 +188,7 @@ impl Known {
     }
 }
 
-/// Whether the event can be another account's copy of the same hop.
+/// Returns true if the event can be another account's copy of the same hop.
 fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &Issue) -> bool {
     fn agree<T: PartialEq>(left: Option<&T>, right: Option<&T>) -> bool {
         left.is_none() || right.is_none() || left == right
@@ -264,14 +265,14 @@ impl Hop {
         }
     }
 
-    /// Whether the call came under Quick's own name, which AWS sets.
+    /// Returns true if the call came under Quick's own name, which AWS sets.
     pub(super) fn is_from_quick(&self) -> bool {
         let source = self.source_ip.as_deref();
         source.is_some_and(|source| source.ends_with("quicksight.amazonaws.com"))
     }
 
-    /// Whether IAM would have refused the session this role: its inline policy
-    /// names roles, all of them, and this one is not among them.
+    /// Returns true if IAM would have refused the session this role: its inline policy names roles,
+    /// all of them, and this one is not among them.
     pub(super) fn scope_excludes(&self, role: &RoleName) -> bool {
         let only = self.scope.only_roles.as_ref();
         only.is_some_and(|roles| roles.binary_search(role).is_err())

@@ -34,7 +34,7 @@ use crate::model::event::Event;
 use crate::model::integrity::Integrity;
 use crate::model::topology::KnownRoles;
 
-/// What stitching gives.
+/// The result of stitching.
 #[derive(Debug, Default)]
 pub struct Stitched {
     /// The events, one for each that happened, in a fixed order.

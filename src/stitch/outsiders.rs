@@ -143,7 +143,7 @@ impl Assembler<'_> {
         self.finish(chain);
     }
 
-    /// What is known of the session that was not made.
+    /// Returns the refused session, as far as it is known.
     fn refused_session(
         &self,
         attempts: &[u32],

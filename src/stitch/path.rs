@@ -1,4 +1,4 @@
-//! What kind of chain a session is the end of.
+//! The kind of chain that a session ends.
 
 use super::roles::{Roles, is_quick};
 use super::sessions::{Session, Sessions};
@@ -6,7 +6,7 @@ use crate::model::chain::{ChainPath, Maker};
 use crate::model::identity::Identity;
 use crate::model::ids::is_data_source_arn;
 
-/// Who made a session, as far as its hop tells.
+/// Returns the kind of caller that created a session, as far as its hop tells.
 pub(super) fn maker(session: &Session, roles: &Roles) -> Maker {
     let Some(hop) = &session.hop else {
         return Maker::Unseen;
@@ -28,7 +28,7 @@ pub(super) fn maker(session: &Session, roles: &Roles) -> Maker {
     }
 }
 
-/// How a session came about, as far as chains care.
+/// The origin of a session: the hops that decide the kind of its chain.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
     pub(super) path: ChainPath,
@@ -96,9 +96,9 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
     }
 }
 
-/// Whether Quick is behind a caller of which only the principal was logged (no logs of the
-/// hub): AWS itself says so in `invokedBy`, and the caller is in the account of the data
-/// source that its external id names. The external id alone proves nothing: it is no secret
+/// Returns true if Quick is behind a caller of which only the principal was logged (no logs of the
+/// hub): AWS itself says so in `invokedBy`, and the caller is in the account of the data source
+/// that its external id names. The external id alone proves nothing: it is no secret
 /// (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 fn quick_behind(session: &Session, caller: &Identity) -> bool {
     let external_id = session

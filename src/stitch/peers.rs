@@ -20,8 +20,8 @@ const LOOKED_AT_MAX: usize = 512;
 /// Sessions of a second from which on they are found by their key.
 const BY_KEY_MIN: usize = 16;
 
-/// What makes sessions alike: the same role, external id, policy and caller have the same
-/// number. `None` where the AssumeRole was not read.
+/// A number that is equal for interchangeable sessions: the same role, external id, policy and
+/// caller. `None` where the AssumeRole was not read.
 pub(super) type Likeness = Option<u32>;
 
 /// Sessions among which a call was made.
@@ -29,7 +29,7 @@ pub(super) type Likeness = Option<u32>;
 pub(super) struct Candidates {
     /// Some of them: all where there are at most [`CANDIDATES_MAX`].
     pub(super) named: Vec<SessionId>,
-    /// How many there are besides.
+    /// The number of further sessions.
     pub(super) more: usize,
 }
 
@@ -49,13 +49,13 @@ impl Candidates {
         self.named.len() + self.more
     }
 
-    /// Whether there are too many to name them all.
+    /// Returns true if there are too many to name them all.
     pub(super) fn is_crowd(&self) -> bool {
         self.more > 0
     }
 }
 
-/// Which sessions of a second are meant.
+/// The sessions of a second that a query asks for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Wanted<'a> {
     /// All of them.
@@ -112,7 +112,7 @@ struct Second {
     by_key: HashMap<Option<Text>, Bunch>,
 }
 
-/// What is known of a session when it is put among its peers.
+/// A session, as an entry among its peers.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     pub(super) id: SessionId,
@@ -290,7 +290,7 @@ impl<'a> Closest<'a> {
                 .sum::<usize>()
     }
 
-    /// Whether there are so few that each can be looked at.
+    /// Returns true if there are so few that each can be looked at.
     pub(super) fn is_few(&self) -> bool {
         self.count() <= LOOKED_AT_MAX
     }
@@ -321,7 +321,7 @@ impl<'a> Closest<'a> {
         }
     }
 
-    /// Whether it makes no difference which of them it was.
+    /// Returns true if it makes no difference which of them it was.
     pub(super) fn are_alike(&self) -> bool {
         matches!(self.likeness, BunchLikeness::Alike(_))
     }

@@ -1,4 +1,4 @@
-//! Who used Quick: `QueryDatabase` events tied to chains
+//! Quick users: `QueryDatabase` events linked to chains
 //! (docs/cloudtrail-facts.md#quicks-own-events, docs/cloudtrail-facts.md#the-sql-comment).
 //!
 //! A user is named when every `QueryDatabase` of the chain's data source around
@@ -15,7 +15,7 @@ use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 
-/// How far a `QueryDatabase` may be from the query it stands for.
+/// The longest distance between a `QueryDatabase` event and its query, in seconds.
 const NEARBY_SECONDS: i64 = 15;
 
 /// `QueryDatabase` events near one query that are looked at. Where there are more, only a
@@ -100,7 +100,7 @@ fn bare_id(source: &str) -> &str {
     source.rsplit('/').next().unwrap_or(source)
 }
 
-/// Whether two spellings can be of one data source: bare ids lack the account.
+/// Returns true if two spellings can be of one data source: bare ids lack the account.
 fn same_source(left: &str, right: &str) -> bool {
     let either_bare = !left.contains(':') || !right.contains(':');
     bare_id(left) == bare_id(right) && (either_bare || left == right)

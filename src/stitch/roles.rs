@@ -1,4 +1,4 @@
-//! Which roles are Role A and Role B, and which sessions matter because of it.
+//! Discovery of Role A and Role B, and of the sessions that are relevant because of them.
 //!
 //! Declared roles count as declared. Without a declaration, Role A is what
 //! Quick assumes and then chains; Role B is what Role A's sessions assume, or
@@ -24,7 +24,7 @@ pub(super) struct Roles {
     run_as_ids: HashSet<Text>,
 }
 
-/// Whether Quick itself, not a session, made the call.
+/// Returns true if Quick itself, not a session, made the call.
 pub(super) fn is_quick(identity: &Identity) -> bool {
     identity.is_invoked_by_quick() && identity.assumed_role_id().is_none()
 }
@@ -105,7 +105,7 @@ impl Roles {
         role.is_some_and(|role| self.consumer.contains(role))
     }
 
-    /// Whether a caller known by its principal alone is a session of Role A.
+    /// Returns true if a caller known by its principal alone is a session of Role A.
     pub(super) fn is_run_as_caller(&self, caller: &Identity) -> bool {
         let by_id = caller
             .assumed_role_id()
@@ -143,8 +143,8 @@ fn refusals<'a>(
     })
 }
 
-/// What a few events alone say is of interest: enough to keep most calls of
-/// interesting sessions on the way. [`interest`] has the last word.
+/// Returns the relevance that a few events alone establish: it keeps most calls of relevant
+/// sessions while logs are read. [`interest`] decides finally.
 pub fn hints(events: &[Event], topology: &Topology, interest: &mut Interest) {
     for event in events {
         let session = event.identity.assumed_role_id();
@@ -245,7 +245,7 @@ fn add_roles_by_name(
     }
 }
 
-/// What sessions of interesting roles assume, whatever the external id.
+/// Adds the roles that sessions of relevant roles assume, whatever the external id.
 fn add_assumed_from_run_as(
     events: &[Event],
     ids: &HashMap<RoleName, BTreeSet<Text>>,

@@ -1,4 +1,4 @@
-//! Which role session made a call, and which session a session came from.
+//! Links of calls to role sessions, and of sessions to the sessions that created them.
 //!
 //! The triple decides: issued key, assumed role id, creation second. What it cannot decide
 //! stays ambiguous, with its candidates (docs/cloudtrail-facts.md#joining-sessions).
@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// (docs/cloudtrail-facts.md#by-a-service).
 const UNSEEN_SESSION_SECONDS_MAX: i64 = 12 * 3600;
 
-/// What a call is linked to.
+/// The link of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
     /// No role session.
@@ -210,18 +210,17 @@ struct Linker {
     /// Sessions that stand for a question: which of these, for this principal?
     questions: HashMap<(Question, Option<Text>), SessionId>,
     crowds: HashMap<SessionId, Crowd>,
-    /// What was valid when, of principals with many sessions.
+    /// The timelines of principals with many sessions.
     timelines: HashMap<Text, Timeline>,
     timelines_by_names: HashMap<Names, Timeline>,
     /// By identity.
     resolved: Vec<Link>,
 }
 
-/// What has to be the same in sessions for it to make no difference which of them it was:
-/// role, external id, policy, caller.
+/// The properties by which sessions are interchangeable: role, external id, policy, caller.
 type Alike = (Option<RoleName>, Option<Text>, Option<Text>, Arc<Identity>);
 
-/// Which sessions a question is about.
+/// The sessions that a lookup is limited to.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Question {
     These(Vec<SessionId>),
@@ -231,7 +230,7 @@ enum Question {
     ValidFrom(SessionId),
 }
 
-/// What the candidates leave open.
+/// The decision between candidates.
 enum Choice {
     Nobody,
     One(SessionId),
@@ -252,7 +251,7 @@ fn likeness(likenesses: &mut HashMap<Alike, u32>, session: &Session) -> Likeness
     Some(*likenesses.entry(alike).or_insert(next))
 }
 
-/// What was valid when, of these sessions.
+/// Returns the timeline of these sessions.
 fn timeline_of(
     peers: Option<&Peers>,
     sessions: &[Session],
@@ -376,7 +375,7 @@ impl Linker {
         self.choice(closest.candidates(), closest.are_alike())
     }
 
-    /// What candidates leave open. Of a crowd it is known whether all are alike.
+    /// Returns the decision between candidates. Of a crowd it is known whether all are alike.
     fn choice(&self, candidates: Candidates, is_crowd_alike: bool) -> Choice {
         if candidates.is_crowd() {
             Choice::Several(candidates, is_crowd_alike)
@@ -581,8 +580,8 @@ impl Linker {
         }
     }
 
-    /// Whether it makes no difference which of the sessions it was: same role,
-    /// same external id, made from the same session.
+    /// Returns true if it makes no difference which of the sessions it was: same role, same
+    /// external id, made from the same session.
     fn are_alike(&self, several: &[SessionId]) -> bool {
         let matter = |&id: &SessionId| {
             let session = &self.sessions[id as usize];
@@ -676,7 +675,7 @@ impl Linker {
             && !excludes.is_some_and(|(hop, role)| hop.scope_excludes(role))
     }
 
-    /// What was valid at a moment, of a principal with many sessions.
+    /// Returns the sessions of a principal with many that were valid at a time.
     fn valid_among_many(
         &mut self,
         identity: &Identity,

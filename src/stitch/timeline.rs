@@ -1,5 +1,5 @@
-//! Which sessions of a principal were valid when, for calls that do not say when their
-//! session was made.
+//! Timelines of a principal's valid sessions, for calls that do not say when their session was
+//! created.
 //!
 //! Calls come in the order of their time, so each session comes and goes once: what is
 //! valid is never searched among all sessions.
@@ -30,7 +30,7 @@ struct Lane {
     waiting: Vec<(UtcSecond, UtcSecond, SessionId, Likeness)>,
     valid: BTreeSet<SessionId>,
     ends: BinaryHeap<Reverse<(UtcSecond, SessionId, Likeness)>>,
-    /// How many of the valid ones are alike.
+    /// The number of valid sessions by likeness.
     alike: HashMap<Likeness, usize>,
 }
 
@@ -81,11 +81,11 @@ pub(super) struct Timeline {
     by_role: HashMap<RoleName, Lane>,
 }
 
-/// What was valid at a moment.
+/// The sessions valid at a time.
 #[derive(Debug, Default)]
 pub(super) struct ValidAt {
     pub(super) candidates: Candidates,
-    /// Whether it makes no difference which of them it was.
+    /// True if it makes no difference which of them it was.
     pub(super) are_alike: bool,
 }
 
@@ -136,7 +136,7 @@ impl Timeline {
     }
 }
 
-/// What a part of the sessions has at a moment.
+/// The valid sessions in a part of the timeline.
 #[derive(Debug)]
 pub(super) struct Found {
     first: Vec<SessionId>,

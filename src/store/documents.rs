@@ -14,7 +14,7 @@ const FRESH_SECONDS: i64 = 6 * 3600;
 /// Pages of Cost Explorer for some days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostPages {
-    /// What was asked.
+    /// The request.
     pub question: String,
     /// The first day, by its number since 1970-01-01.
     pub first_day: UtcDay,
@@ -31,7 +31,7 @@ pub struct Document {
     pub name: String,
     /// The answer.
     pub text: String,
-    /// When it was asked for.
+    /// The time of the request.
     pub asked_at: UtcSecond,
 }
 

@@ -1,9 +1,9 @@
-//! Why the store cannot be used.
+//! Errors of the store.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why the store cannot be used, in words for the person who sees them.
+/// The reason why the store cannot be used, in words for the person who reads them.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A file or folder of it cannot be read or written.
@@ -11,7 +11,7 @@ pub enum StoreError {
     Io {
         /// Which.
         path: PathBuf,
-        /// Why not.
+        /// The I/O error.
         source: io::Error,
     },
     /// Another run is collecting into it.
@@ -19,7 +19,7 @@ pub enum StoreError {
     Locked {
         /// The store.
         path: PathBuf,
-        /// Who holds it.
+        /// The process that holds the lock.
         holder: String,
     },
     /// The folder holds something else.
@@ -33,7 +33,7 @@ pub enum StoreError {
     Planted {
         /// Where.
         path: PathBuf,
-        /// What it is.
+        /// The kind of file.
         what: &'static str,
     },
     /// The ledger's tables are not those that this program makes.
@@ -41,7 +41,7 @@ pub enum StoreError {
     ForeignLedger {
         /// The ledger.
         path: PathBuf,
-        /// What is in it, or is not.
+        /// The unexpected or missing content.
         what: String,
     },
     /// A later version of this program made it.
@@ -72,7 +72,7 @@ pub enum StoreError {
     Ledger {
         /// The ledger.
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
     /// A segment is not what was written.
@@ -80,7 +80,7 @@ pub enum StoreError {
     Segment {
         /// The segment.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error's message.
         message: String,
     },
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(super) struct Row {
     /// `place.object` is the object's id in the ledger.
     pub(super) event: Event,
-    /// Whether it is kept for its role session alone.
+    /// True if it is kept for its role session alone.
     pub(super) is_of_session: bool,
 }
 

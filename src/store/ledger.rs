@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a reader waits while a writer commits.
+/// The time that a reader waits while a writer commits.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Opens nothing to whoever may have written the ledger: what it says is data, and not run.
@@ -26,7 +26,7 @@ fn distrust(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cell_size_check", true)
 }
 
-/// What would end a path in a URI of SQLite, or begin something else.
+/// The characters that would end a path in a URI of SQLite, or start another part of it.
 const OF_URI: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
 
 /// An open ledger.

@@ -1,4 +1,4 @@
-//! What a window needs of the store.
+//! Reading a window from the store.
 
 use super::error::StoreError;
 use super::events::{Reader, Row};
@@ -20,8 +20,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// How often the segments of a window are looked up again when a writer put them
-/// together in between.
+/// The number of times that a window's segments are looked up again if a writer compacts them
+/// meanwhile.
 const TRIES_MAX: u32 = 4;
 
 /// The store, open for reading.
@@ -31,8 +31,8 @@ pub struct Store {
     pub(super) ledger: Ledger,
 }
 
-/// Which objects a window needs: whole days of delivery, and some objects besides, of days
-/// that it cuts through or that were delivered late.
+/// The objects that a window needs: whole days of delivery, and single objects of days that it cuts
+/// or that were delivered late.
 struct Delivered {
     days: Days,
     /// Ids, as a JSON list.
@@ -60,7 +60,7 @@ impl Store {
         Ok(ledger.map(|ledger| Self { folder, ledger }))
     }
 
-    /// Where logs were collected from.
+    /// Returns the locations that logs were collected from.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Store {
         self.folder.root()
     }
 
-    /// When logs were last collected.
+    /// Returns the time of the last collection.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl Store {
         })
     }
 
-    /// What was delivered of the window.
+    /// Returns the objects delivered in the window.
     fn delivered(&mut self, window: &TimeWindow) -> Result<Delivered, StoreError> {
         let (first, last) = delivery_days(window);
         let cuts = |day: UtcDay| {
@@ -411,7 +411,7 @@ impl Store {
         Ok(Some((place.into(), why)))
     }
 
-    /// What could not be read, and how much lies outside the window.
+    /// Returns the objects that could not be read, and the number outside the window.
     fn listing(&mut self, of: &Delivered, window: &TimeWindow) -> Result<Listing, StoreError> {
         // A place matters for the time that it could not be listed for, an object for the
         // time that it was delivered.

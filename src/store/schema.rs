@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What each version adds to the one before.
+/// The migrations: each version's changes to the one before.
 const MIGRATIONS: [&str; 4] = [V1, V2, V3, V4];
 
 const V1: &str = "

@@ -31,7 +31,7 @@ pub struct Pending {
     pub ids: Vec<String>,
 }
 
-/// What became of a question.
+/// The state of a question to Athena.
 #[derive(Debug, Default)]
 pub struct Asked {
     /// Final statistics, by id.
@@ -43,7 +43,8 @@ pub struct Asked {
 type Told = (QueryExecutionId, QueryStatistics);
 
 impl Writer {
-    /// What Athena still has to be asked. What it has forgotten by now is marked so.
+    /// Returns the executions that Athena has not answered yet. What it has forgotten by now is
+    /// marked so.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a collecting run adds to the store, each time in one step.
+//! Writing a collecting run to the store, each batch in one step.
 
 use super::error::StoreError;
 use super::events::{self, Reader, Row};
@@ -30,9 +30,9 @@ pub(super) const MARKS_DAYS: i64 = 31;
 pub struct ReadObject {
     /// Its key.
     pub key: Text,
-    /// Which version of it.
+    /// The version of the object.
     pub version: Version,
-    /// When it was delivered, where its key tells.
+    /// The day it was delivered, by its key.
     pub delivery_day: Option<Date>,
     /// Counts, rejects and sightings of it alone.
     pub coverage: Coverage,
@@ -44,7 +44,7 @@ pub struct ReadObject {
     pub marks: Vec<SessionMark>,
 }
 
-/// What the ledger has of an object.
+/// The ledger's state of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     /// Nothing: it has to be read.
@@ -55,7 +55,7 @@ pub enum Entry {
     Changed,
 }
 
-/// What tidying did.
+/// The result of compaction and retention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tidied {
     /// Days whose segments were put together.
@@ -112,7 +112,7 @@ impl Writer {
         })
     }
 
-    /// Whether an object has to be read.
+    /// Returns true if an object has to be read.
     ///
     /// # Errors
     ///
@@ -401,7 +401,7 @@ impl Writer {
         Ok(found.first().copied().map(UtcSecond::from_unix))
     }
 
-    /// What could not be listed of a place and still cannot, and from when on.
+    /// Returns the parts of a place that could not be listed and still cannot, each with its start.
     ///
     /// # Errors
     ///
@@ -484,7 +484,7 @@ pub(super) fn name_segment(
     Ok(())
 }
 
-/// What a segment's name starts with.
+/// Returns the beginning of a segment's name.
 pub(super) fn starts(kind: &str, day: UtcDay) -> String {
     match day.date() {
         Some(day) => format!("{kind}-{day}"),
@@ -499,12 +499,12 @@ pub(super) const IS_OBJECT: &str = "(root = place AND place NOT IN (SELECT root 
 /// A place that was looked at, and the window of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Looked<'a> {
-    /// What the keys of its objects begin with.
+    /// The key prefix of its objects.
     pub place: &'a str,
-    /// What was looked at.
+    /// The window that was looked at.
     pub window: TimeWindow,
-    /// Whether it is part of a place that was looked at from later on: it could not be
-    /// listed before.
+    /// True if it is part of a place that was looked at from later on: it could not be listed
+    /// before.
     pub is_gap: bool,
 }
 
@@ -529,8 +529,7 @@ fn day_of(object: &ReadObject) -> Option<UtcDay> {
     object.delivery_day.map(UtcDay::of)
 }
 
-/// Why nothing of an object was read, where its source could not give it: the next
-/// run asks again.
+/// Returns the reason why an object could not be fetched: the next run tries again.
 fn gap(coverage: &Coverage) -> Option<String> {
     if coverage.objects_failed == 0 || coverage.bytes_read > 0 {
         return None;
@@ -578,7 +577,7 @@ fn note_gap(
     Ok(())
 }
 
-/// What an object's row says of an account, a Region and a day.
+/// Returns a row's activity of an account, a Region and a day.
 fn seen_row(((account, region, day), seen): (&SeenKey, &Seen)) -> serde_json::Value {
     let day = UtcDay::of(*day).number();
     let (first, last) = (seen.first.unix(), seen.last.unix());
@@ -651,8 +650,8 @@ fn insert(
     Ok(())
 }
 
-/// What was read of an object before no longer counts, and what was amiss with it is
-/// made up for.
+/// Replaces an earlier version of an object: its events no longer count, and its errors are
+/// cleared.
 fn supersede(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
     let before: Option<u32> = transaction
         .query_row("SELECT id FROM objects WHERE key = ?1", [key], |row| {

@@ -22,13 +22,13 @@ pub struct SqlPlace {
     pub column: u64,
 }
 
-/// Why SQL was not run.
+/// The reason why SQL was not run.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SqlError {
-    /// What is wrong.
+    /// The error's message.
     pub message: String,
-    /// Where, if that can be told.
+    /// The position of the error, where it is known.
     pub place: Option<SqlPlace>,
     /// A name that was not found, where one was not.
     pub unknown_name: Option<String>,
@@ -70,7 +70,7 @@ pub fn run(sql: &str, tables: &[Table]) -> Result<Table, SqlError> {
     table("result", &result).map_err(|error| locate(&error, sql))
 }
 
-/// Whether the text is one query, and whether it says how to order its rows.
+/// Returns true if the text is one query, and whether it says how to order its rows.
 fn check(sql: &str) -> Result<bool, SqlError> {
     let statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|error| {
         let (message, place) = split_place(&error.to_string());
@@ -302,8 +302,7 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim().to_owned()
 }
 
-/// Where a name stands in the text for the first time, outside strings and
-/// comments.
+/// Returns the first position of a name in the text, outside strings and comments.
 fn find_word(sql: &str, name: &str) -> Option<SqlPlace> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize_with_location()

@@ -25,9 +25,9 @@ pub(super) struct Bucket {
     pub(super) location: Arc<S3Location>,
     /// In the order they were listed.
     objects: RwLock<Vec<Listed>>,
-    /// Whether sizes and `ETag`s are known.
+    /// True if sizes and `ETag`s are known.
     is_listed: bool,
-    /// What is kept beside objects that came: of digests, their signatures.
+    /// Metadata of fetched objects: of digests, their signatures.
     metadata: Mutex<HashMap<u32, BTreeMap<Text, Text>>>,
 }
 
@@ -71,7 +71,7 @@ impl Bucket {
         }
     }
 
-    /// Who lists the location.
+    /// Returns the lister of the location.
     pub(super) fn lister(&self, aws: &Aws) -> Lister {
         Lister {
             client: self.client(),
@@ -108,7 +108,7 @@ impl Bucket {
         u32::try_from(objects.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// What is asked of an object's entry; `None` where there is no such object.
+    /// Applies a function to an object's entry; `None` if there is no such object.
     pub(super) fn of_listed<T>(&self, object: u32, ask: impl FnOnce(&Listed) -> T) -> Option<T> {
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
         objects.get(object as usize).map(ask)

@@ -1,4 +1,4 @@
-//! Where logs lie in S3, and how they are reached.
+//! Locations of logs in S3, and access to them.
 
 use crate::aws::session::Access;
 use crate::model::key::TrailObjects;
@@ -10,19 +10,19 @@ use std::collections::BTreeSet;
 pub struct S3Location {
     /// The bucket.
     pub bucket: String,
-    /// Where in it, without a slash in front.
+    /// The key prefix, without a leading slash.
     pub prefix: String,
     /// Role and Region.
     pub access: Access,
     /// The account that has to own the bucket, where it is known.
     pub expected_bucket_owner: Option<String>,
-    /// Whether the caller pays for requests, where the bucket asks for that.
+    /// True if the caller pays for requests, where the bucket asks for that.
     pub requester_pays: bool,
     /// Only these accounts, where any are named.
     pub accounts: BTreeSet<String>,
     /// Only these Regions, where any are named.
     pub regions: BTreeSet<String>,
-    /// Which of the trails' objects.
+    /// The kind of trail objects to read.
     pub objects: TrailObjects,
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Objects of a bucket, in the order of their keys.
 pub struct S3Logs {
     bucket: Arc<Bucket>,
-    /// Where each position's object is among those that were listed.
+    /// The object of each position, as an index into the listed objects.
     by_key: Vec<u32>,
     listing: Listing,
     feed: Feed,
@@ -78,7 +78,7 @@ impl S3Logs {
         }
     }
 
-    /// Where the object of a position is among those that were listed.
+    /// Returns the index of a position's object among the listed objects.
     fn own(&self, object: u32) -> Option<u32> {
         self.by_key.get(object as usize).copied()
     }

@@ -8,11 +8,11 @@ use crate::ports::Version;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 
-/// What an object that was not listed is taken for, so that not too many are brought at
+/// The assumed size of an object that was not listed, in bytes; it limits how many are fetched at
 /// once.
 const UNLISTED_BYTES: u64 = 512 << 10;
 
-/// What a prefix ends with, and folders are cut at.
+/// The delimiter that ends a prefix and separates folders.
 pub(super) const DELIMITER: &str = "/";
 
 /// An object of the listing. Keys share their folders.

@@ -1,4 +1,4 @@
-//! What has to be listed of a bucket for a window, and what its folders are.
+//! The listing plan of a bucket for a window, and the kinds of its folders.
 
 use crate::model::ids::is_account_id;
 use crate::model::key::TrailObjects;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 /// Days that are listed one by one.
 const DAYS_BY_PREFIX_MAX: i64 = 4;
-/// What sorts behind every name that begins like a day's folder.
+/// A character that sorts after every name that begins like a day's folder.
 const BEHIND: char = '~';
 /// Months that are listed without asking which there are.
 const MONTHS_UNASKED_MAX: usize = 2;
@@ -32,8 +32,8 @@ impl Days {
         }
     }
 
-    /// What is listed first of one account and Region: few days by themselves, few months
-    /// by month, else the years that there are.
+    /// Returns the first listings of one account and Region: few days each by itself, few months by
+    /// month, else the existing years.
     pub(super) fn lists(self, region: &str) -> Vec<Job> {
         let explored = || {
             vec![Job::Explore {
@@ -76,9 +76,9 @@ impl Days {
         }
     }
 
-    /// What is left of a month behind a key of it, in parts that can be listed at the same
-    /// time: each day, with whatever begins like it, and what is behind the days. `None`
-    /// where the key is not in the folder of a day.
+    /// Returns the rest of a month after one of its keys, in parts that can be listed concurrently:
+    /// each day, with every name that begins like it, and what sorts after the days. `None` where
+    /// the key is not in the folder of a day.
     pub(super) fn rest_of_month(
         self,
         folder: &str,
@@ -108,13 +108,13 @@ impl Days {
         Some(jobs)
     }
 
-    /// Whether any of the days is in this year.
+    /// Returns true if any of the days is in this year.
     pub(super) fn has_year(self, year: i16) -> bool {
         self.first.is_none_or(|first| first.year() <= year)
             && self.last.is_none_or(|last| year <= last.year())
     }
 
-    /// Whether any of the days is in this month.
+    /// Returns true if any of the days is in this month.
     pub(super) fn has_month(self, month: (i16, i8)) -> bool {
         let of = |day: Date| (day.year(), day.month());
         self.first.is_none_or(|first| of(first) <= month)
@@ -147,7 +147,7 @@ pub(super) enum Job {
     },
 }
 
-/// What a folder is, by its key.
+/// The kind of a folder, by its key.
 pub(super) enum Folder<'a> {
     /// Above the accounts, or in no layout that is known.
     Above,

@@ -1,4 +1,4 @@
-//! Which objects of a bucket are logs of the window (docs/cloudtrail-facts.md#object-keys).
+//! Selection of a bucket's log files for a window (docs/cloudtrail-facts.md#object-keys).
 //!
 //! Folders are found by listing with a delimiter, down to
 //! `ACCOUNT/CloudTrail/REGION/`; there the days of the window are listed and no
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Who asks for pages, and how.
+/// A lister of pages, with its access.
 #[derive(Clone)]
 pub(super) struct Lister {
     pub(super) client: Client,

@@ -211,20 +211,20 @@ pub struct TableV1<'a> {
     coverage: CoverageV1<'a>,
 }
 
-/// What a chargeback rests on: a whole run, or a part of it.
+/// The inputs of a chargeback: a whole run, or a part of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Basis<'a> {
-    /// What it answers for.
+    /// The window.
     pub window: TimeWindow,
     /// The bill, split.
     pub attribution: Option<&'a Attribution>,
-    /// What was read of the bill.
+    /// The coverage of the bill.
     pub bill: Option<&'a BillCoverage>,
-    /// What was read of query statistics.
+    /// The coverage of query statistics.
     pub statistics: Option<&'a StatisticsCoverage>,
     /// Lines of business units that could not be read.
     pub units_rejects: &'a Rejects,
-    /// What was read of the logs.
+    /// The coverage of the logs.
     pub coverage: &'a Coverage,
 }
 

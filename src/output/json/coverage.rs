@@ -8,7 +8,7 @@ use crate::model::time::UtcSecond;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was read and what was not.
+/// Coverage: what was read and what was not.
 #[derive(Serialize)]
 pub struct CoverageV1<'a> {
     objects: ObjectsV1,
@@ -45,7 +45,7 @@ struct RecordsV1 {
     replaced: u64,
 }
 
-/// What was not read, by reason.
+/// The rejected inputs, by reason.
 #[derive(Serialize)]
 pub struct RejectsV1<'a> {
     total: u64,
@@ -69,7 +69,7 @@ struct SeenV1<'a> {
     last_event_at: UtcSecond,
 }
 
-/// What was read of query statistics.
+/// The coverage of query statistics.
 #[derive(Serialize)]
 pub struct StatisticsV1<'a> {
     files: u64,
@@ -103,7 +103,7 @@ impl<'a> StatisticsV1<'a> {
     }
 }
 
-/// What was read of the bill.
+/// The coverage of the bill.
 #[derive(Serialize)]
 pub struct BillV1<'a> {
     files: u64,

@@ -92,7 +92,7 @@ pub(super) struct KnownV1<'a> {
     role_arns: &'a [RoleArn],
     first_seen: UtcSecond,
     last_seen: UtcSecond,
-    /// Why nothing can be said of it; null where something is.
+    /// The reason why its state is unknown; null where it is known.
     why: Option<&'a str>,
 }
 

@@ -70,7 +70,7 @@ struct ChainsV1<'a, C: Serialize, Q: Serialize> {
     total: TotalV1,
 }
 
-/// Whether a record is a chain or a query.
+/// True if a record is a chain or a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// One record per chain.

@@ -1,4 +1,4 @@
-//! What was verified, version 1 (`docs/output-v1.md`).
+//! The result of verification, version 1 (`docs/output-v1.md`).
 
 use super::lines::write_lines;
 use super::window::WindowV1;
@@ -26,7 +26,7 @@ struct DocumentV1<'a> {
     body: VerificationV1<'a>,
 }
 
-/// What was verified, in whatever document.
+/// The result of verification, as it is in every document.
 #[derive(Serialize)]
 pub(super) struct VerificationV1<'a> {
     is_faulty: bool,

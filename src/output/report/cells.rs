@@ -10,9 +10,9 @@ const NAME_LETTERS_MAX: usize = 160;
 /// Letters of a sentence.
 const SENTENCE_LETTERS_MAX: usize = 1200;
 
-/// What stands for a user or a data source that no log names.
+/// The label of a user or a data source that no log names.
 pub(super) const NOT_TOLD: &str = "(the logs do not tell)";
-/// What stands for what is not known.
+/// The label of an unknown value.
 pub(super) const UNKNOWN: &str = "–";
 
 /// Text that was made harmless: control codes, overrides and invisible characters

@@ -7,7 +7,7 @@ use crate::model::ids::{AccountId, RoleArn};
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the width of a path stands for.
+/// The quantity that the width of a path shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
     /// Bytes scanned.
@@ -41,9 +41,9 @@ pub struct Path<'a> {
     pub consumer_role_arn: Option<&'a RoleArn>,
     /// The work group; `None` for sessions without a query.
     pub work_group: Option<&'a Text>,
-    /// How many chains.
+    /// The number of chains.
     pub chain_count: u64,
-    /// How many queries.
+    /// The number of queries.
     pub query_count: u64,
     /// Queries of which the bytes are not known.
     pub queries_without_statistics: u64,
@@ -56,7 +56,7 @@ pub struct Path<'a> {
 /// All paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow<'a> {
-    /// What widths stand for.
+    /// The quantity that widths show.
     pub basis: Basis,
     /// The paths: those with findings first, then by bytes.
     pub paths: Vec<Path<'a>>,

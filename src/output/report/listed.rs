@@ -43,9 +43,9 @@ impl<'a> Named<'a> {
 pub struct Moment<'a> {
     /// The event.
     pub event: &'a Event,
-    /// Whose event it is.
+    /// The session that the event belongs to.
     pub part: ChainPart,
-    /// How sure the link is.
+    /// The confidence of the link.
     pub confidence: Confidence,
 }
 

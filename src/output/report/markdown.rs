@@ -70,7 +70,7 @@ pub(super) fn of_hub(night: &Night<'_>, shown: fn(&str) -> String) -> String {
     }
 }
 
-/// Whether anything is wrong, and whether it is new.
+/// Returns true if anything is wrong, and whether it is new.
 pub(super) fn verdict(night: &Night<'_>) -> String {
     let (counts, findings) = (&night.counts, night.findings());
     if !findings.has_logs && counts.all == 0 {
@@ -128,7 +128,7 @@ fn open_by_severity(night: &Night<'_>) -> String {
     known.join(", ")
 }
 
-/// What was not seen, counted by kind.
+/// Returns the coverage gaps, counted by kind.
 pub(super) fn not_seen(night: &Night<'_>) -> String {
     let mut kinds: Vec<(&str, u64)> = Vec::new();
     for unseen in &night.unseen {

@@ -19,14 +19,14 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 
-/// What a report is made from.
+/// The inputs of a report.
 #[derive(Debug, Clone, Copy)]
 pub struct Material<'a> {
     /// The whole run, with what the night is compared with.
     pub audit: &'a Audit,
     /// The night itself.
     pub part: &'a Part,
-    /// What rules found in it.
+    /// The findings of the run.
     pub findings: &'a Findings,
     /// The bill of the night by business unit.
     pub chargeback: &'a Chargeback,
@@ -34,13 +34,13 @@ pub struct Material<'a> {
     pub topology: &'a Topology,
     /// Pages of rules.
     pub pages: &'a [RulePage],
-    /// What an earlier run found, where there was one to compare with.
+    /// The findings of an earlier run, where there was one to compare with.
     pub previous: Option<&'a Previous>,
     /// Options that a command has to repeat to see the same data.
     pub options: &'a RepeatedOptions,
 }
 
-/// How many findings, by what a reader asks first.
+/// The numbers of findings, by state and severity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// By severity, the worst first: all, and new ones among them.
@@ -71,11 +71,11 @@ pub struct Sums {
 /// One night.
 #[derive(Debug)]
 pub struct Night<'a> {
-    /// What it was made from.
+    /// The inputs of the report.
     pub material: Material<'a>,
     /// The last UTC day of the window: the report's name.
     pub date: Date,
-    /// What the report is called: by its night, or by its days.
+    /// The title of the report: its night, or its days.
     pub title: String,
     /// Findings, counted.
     pub counts: Counts,
@@ -87,7 +87,7 @@ pub struct Night<'a> {
     pub listed: Listed<'a>,
     /// Coverage by account, Region and day.
     pub places: Places<'a>,
-    /// What was not seen.
+    /// The coverage gaps.
     pub unseen: Vec<Unseen>,
     /// The paths that bytes took.
     pub flow: Flow<'a>,

@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// What is drawn and written: `page.css` knows these, and has others for the dark.
+/// The colours of the picture, in light mode: `page.css` replaces them in dark mode.
 const INK: &str = "#1c2128";
 const AXIS: &str = "#6e7781";
 const GRID: &str = "#dfe3e8";
@@ -48,7 +48,7 @@ const HEAT: [&str; 6] = [
 /// The first of these two.
 const GAP: usize = 0;
 
-/// What labels of the first column need beyond the room that the library gives them.
+/// The width that labels of the first column need in addition to the library's margin.
 const LABEL_ROOM: f64 = 64.0;
 /// Letters of a label.
 const LABEL_LETTERS_MAX: usize = 36;
@@ -111,7 +111,7 @@ fn without_style(body: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where there is no room for what is drawn, the library takes a size below nothing.
+/// Replaces negative sizes by zero: the library writes them where it has no room to draw.
 fn without_negative_sizes(body: &str) -> Cow<'_, str> {
     let mut sound = Cow::Borrowed(body);
     for size in ["width", "height", "r", "rx", "ry"] {
@@ -148,7 +148,7 @@ fn with_own_ids(body: &str, name: &str) -> String {
     own
 }
 
-/// How a place is called.
+/// Returns the name of a place.
 pub(super) fn place_name(place: &Place<'_>) -> String {
     let account = place.account_name.unwrap_or(place.account_id.text());
     match place.region {
@@ -424,7 +424,7 @@ fn drawn(day: &TrendDay) -> Option<f64> {
     day.value?.to_f64()
 }
 
-/// What is expected of a day: its place, and low, level and high.
+/// The expectation of a day: its position, and low, level and high.
 type Expected = (f64, [f64; 3]);
 
 fn expected(trend: &Trend, at: impl Fn(&TrendDay) -> f64) -> Vec<Expected> {

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// How often an account logs in a Region.
+/// The frequency of an account's logs in a Region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Habit {
@@ -37,7 +37,7 @@ pub struct Gap {
     pub first: Date,
     /// The last day.
     pub last: Date,
-    /// Whether a day of it is in the report's window.
+    /// True if a day of it is in the report's window.
     pub is_in_window: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct Place<'a> {
     pub account_name: Option<&'a Text>,
     /// The Region; `None` where the account logged nowhere.
     pub region: Option<&'a Region>,
-    /// How often it logs.
+    /// The frequency of its logs.
     pub habit: Habit,
     /// Records by day, in the order of [`Places::days`].
     pub records: Vec<u64>,
@@ -70,7 +70,7 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Whether nothing of it was seen in the window, or on a day of it.
+    /// Returns true if nothing of it was seen in the window, or on a day of it.
     #[must_use]
     pub fn has_gap_in_window(&self) -> bool {
         self.gaps.iter().any(|gap| gap.is_in_window)
@@ -88,7 +88,7 @@ impl Place<'_> {
 pub struct Places<'a> {
     /// The UTC days from the first record on, those before the window first.
     pub days: Vec<Date>,
-    /// Which of them are the report's own.
+    /// The index of the first of them in the report's own window.
     pub first_in_window: usize,
     /// The places: those with a gap in the window first, then by account and Region.
     pub places: Vec<Place<'a>>,

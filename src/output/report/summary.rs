@@ -55,7 +55,7 @@ fn cut(line: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}…"))
 }
 
-/// How much ran, and what it cost.
+/// Returns the numbers of chains and queries, and their cost.
 fn did(night: &Night<'_>) -> String {
     let sums = &night.sums;
     let mut text = format!(

@@ -19,7 +19,7 @@ pub struct TopQuery<'a> {
     pub query: &'a QueryExecution,
 }
 
-/// What one user, or one data source, did.
+/// The activity of one user, or of one data source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TopUse<'a> {
     /// The user or data source; `None` where the logs do not tell.
@@ -41,11 +41,11 @@ pub struct Tops<'a> {
     pub queries: Vec<TopQuery<'a>>,
     /// Quick users.
     pub users: Vec<TopUse<'a>>,
-    /// How many users there are.
+    /// The number of users.
     pub user_count: usize,
     /// Quick data sources.
     pub data_sources: Vec<TopUse<'a>>,
-    /// How many data sources there are.
+    /// The number of data sources.
     pub data_source_count: usize,
 }
 

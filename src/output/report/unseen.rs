@@ -1,4 +1,4 @@
-//! What was not seen, in words: an audit that hides it is worse than none.
+//! Coverage gaps in words: an audit that hides them is worse than none.
 
 use super::places::{Habit, Place, Places};
 use crate::model::audit::{Audit, Part};
@@ -24,21 +24,21 @@ const ACCOUNTS_NAMED_MAX: usize = 8;
 pub struct Unseen {
     /// A fixed name for the kind of it.
     pub code: &'static str,
-    /// How many: objects, chains, queries, days, accounts, as the text says.
+    /// The number of objects, chains, queries, days or accounts, as the text says.
     pub count: u64,
-    /// What, in words; may hold names from logs: hostile wherever it is shown.
+    /// The gap in words; may contain names from logs: hostile wherever it is shown.
     pub text: String,
 }
 
 impl Unseen {
-    /// Whether it is about what rules could not do, not about what was read.
+    /// Returns true if it is about what rules could not do, not about what was read.
     #[must_use]
     pub fn is_of_rules(&self) -> bool {
         matches!(self.code, "rule-skipped" | "rule-disabled" | "not-judged")
     }
 }
 
-/// What the list is made from.
+/// The inputs of the list.
 pub(super) struct Look<'a> {
     pub(super) audit: &'a Audit,
     pub(super) part: &'a Part,
@@ -130,7 +130,7 @@ fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
-/// What is not as CloudTrail delivered it, and what nobody can tell of.
+/// Adds the files that failed verification, and those that could not be verified.
 fn unverified(look: &Look<'_>, all: &mut Vec<Unseen>) {
     let Some(verification) = &look.audit.verification else {
         return;
@@ -332,7 +332,7 @@ fn bill(look: &Look<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
-/// What the bill itself says that it does not tell.
+/// Adds the gaps that the bill itself reports.
 fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<Unseen>) {
     if bill.pages_missing {
         add(

@@ -41,12 +41,12 @@ pub(super) struct Timeline {
 /// The section, in words.
 pub(super) struct ChainsSection {
     pub(super) picture: Option<String>,
-    /// What heights in the picture stand for.
+    /// The quantity that heights in the picture show.
     pub(super) basis: &'static str,
     pub(super) paths: Table,
     pub(super) chains: Table,
     pub(super) timelines: Vec<Timeline>,
-    /// Why there are none, if so.
+    /// The reason why there are none, if so.
     pub(super) why_empty: String,
     pub(super) queries: Table,
     pub(super) users: Table,
@@ -259,7 +259,7 @@ fn timeline(one: &ListedChain<'_>, night: &Night<'_>) -> Timeline {
     }
 }
 
-/// What is known of a chain besides its events.
+/// Returns the properties of a chain, apart from its events.
 fn facts(chain: &Chain) -> Vec<(&'static str, Shown)> {
     let mut facts: Vec<(&'static str, Shown)> = Vec::new();
     let mut add = |name: &'static str, value: Option<&str>| {

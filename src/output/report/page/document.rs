@@ -47,8 +47,8 @@ struct Document {
     version: &'static str,
 }
 
-/// What the browser may do: run this script, use this style, and nothing else. No
-/// request leaves the page, whatever is in it.
+/// Returns the content security policy: the browser may run this script, use this style, and
+/// nothing else. No request leaves the page, whatever is in it.
 fn policy() -> String {
     let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text));
     format!(

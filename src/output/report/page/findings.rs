@@ -83,7 +83,7 @@ pub(super) struct FindingsSection {
     pub(super) lists: Vec<KnownList>,
     /// The worst of the findings that were not observed: critical and high.
     pub(super) still_open: Vec<KnownLine>,
-    /// Why there are none, if so.
+    /// The reason why there are none, if so.
     pub(super) why_empty: String,
     pub(super) rules: Vec<RuleText>,
     pub(super) states: Table,
@@ -174,7 +174,7 @@ fn card(finding: &Finding, night: &Night<'_>, listed: &BTreeSet<&str>) -> Findin
     }
 }
 
-/// What the log files are worth that it rests on, where that was asked for.
+/// Returns the integrity status of the finding's log files, where the run asked for it.
 fn integrity(finding: &Finding) -> String {
     let rests_on = finding.integrity.map(rests_on);
     rests_on.map_or_else(String::new, |text| format!(" · {text}"))

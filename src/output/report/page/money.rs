@@ -86,7 +86,7 @@ fn weight(trends: &[&Trend]) -> (bool, Decimal) {
     (has_spike, sum.fold(Decimal::ZERO, Decimal::saturating_add))
 }
 
-/// What a trend is of.
+/// Returns the name of the trend's measure.
 fn what(measure: &Measure) -> String {
     match measure {
         Measure::BytesScanned => "bytes scanned by Quick".to_owned(),
@@ -122,7 +122,7 @@ fn consumer(at: usize, account: &str, trends: &[&Trend], night: &Night<'_>) -> C
     }
 }
 
-/// What is said of a day.
+/// Returns the label of a day's state.
 fn state(day: &TrendDay) -> &'static str {
     match (day.value, day.expected) {
         (None, _) => "too few of its queries have statistics",
@@ -283,7 +283,7 @@ fn reconcile(blocks: &[Reconciliation]) -> Table {
         .in_its_order()
 }
 
-/// What the same accounts pay besides Athena, the dearest first.
+/// Returns the charges for other services of the same accounts, the most expensive first.
 fn beside(rows: &[BesideRow]) -> Table {
     let mut rows: Vec<&BesideRow> = rows.iter().collect();
     rows.sort_by_key(|row| Reverse(row.cost));

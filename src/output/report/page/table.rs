@@ -59,18 +59,18 @@ impl Cell {
 pub(super) struct Table {
     /// Its name on the page.
     pub(super) id: String,
-    /// What it is of.
+    /// The caption.
     pub(super) caption: String,
     /// Column titles, and whether figures stand in them.
     pub(super) titles: Vec<(&'static str, bool)>,
     pub(super) rows: Vec<Vec<Cell>>,
     /// Rows at the end that are sums.
     pub(super) totals: Vec<Vec<Cell>>,
-    /// What is said below it.
+    /// The notes below the table.
     pub(super) notes: Vec<Shown>,
-    /// Whether it can be filtered and paged.
+    /// True if it can be filtered and paged.
     pub(super) is_long: bool,
-    /// Whether it can be sorted: the order of its rows says nothing else.
+    /// True if it can be sorted: the order of its rows says nothing else.
     pub(super) is_sorted: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What was not seen: coverage, gaps, what could not be read or judged.
+//! Coverage of the run: gaps, rejected inputs, skipped rules.
 
 use super::super::cells::Shown;
 use super::super::picture::{self, DAYS_MAX, ROWS_MAX};
@@ -19,10 +19,10 @@ const GAPS_MAX: usize = 6;
 pub(super) struct UnseenSection {
     pub(super) lines: Vec<Shown>,
     pub(super) more: usize,
-    /// What rules could not do.
+    /// The rules that were skipped or could not evaluate everything.
     pub(super) rules: Vec<Shown>,
     pub(super) picture: Option<String>,
-    /// What the picture leaves out.
+    /// The accounts that the picture leaves out.
     pub(super) picture_note: String,
     pub(super) places: Table,
 }
