@@ -16,7 +16,7 @@ mod measure;
 
 use measure::peak_megabytes;
 use qs_audit::attribute::{Pricing, attribute, chargeback, join_statistics};
-use qs_audit::demo::{self, Plan as DemoPlan};
+use qs_audit::demo::{self, DemoPlan};
 use qs_audit::model::bill::{
     Bill, BillKind, BillPeriod, BilledFor, ChargeCategory, LineAmounts, LineKey,
 };
@@ -26,7 +26,7 @@ use qs_audit::model::execution::{QueryState, QueryStatistics, StatementType, Sta
 use qs_audit::model::ids::{AccountId, Region};
 use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::time::UtcSecond;
-use qs_audit::model::topology::{Topology, Unit};
+use qs_audit::model::topology::{BusinessUnit, Topology};
 use qs_audit::model::window::TimeWindow;
 use rust_decimal::Decimal;
 use std::time::Instant;
@@ -184,9 +184,9 @@ fn bill() -> Bill {
 fn topology() -> Topology {
     let mut topology = Topology::default();
     for consumer in 0..CONSUMERS {
-        let unit = Unit {
+        let unit = BusinessUnit {
             business_unit: Some(text("unit-", consumer % 40)),
-            ..Unit::default()
+            ..BusinessUnit::default()
         };
         topology.units.insert(account(consumer), unit);
     }

@@ -24,7 +24,7 @@
 #[path = "measure/server.rs"]
 mod server;
 
-use qs_audit::demo::{self, Plan};
+use qs_audit::demo::{self, DemoPlan};
 use server::{BUCKET, Objects};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,19 +49,19 @@ const DOWNLOADS_AT_ONCE_MIN: usize = 64;
 fn objects(count: usize) -> Objects {
     let mut objects = Objects::new();
     for day in 0.. {
-        let plan = Plan {
+        let plan = DemoPlan {
             days: 1,
             oddities: false,
             seed: day + 1,
             noise_per_day: 1850,
             chains_per_day: 4,
             minutes_per_file: 5,
-            ..Plan::demo(0)
+            ..DemoPlan::demo(0)
         };
         let start = plan
             .start
             .plus(i64::try_from(day).expect("few days") * 86_400);
-        let organisation = demo::generate(&Plan { start, ..plan });
+        let organisation = demo::generate(&DemoPlan { start, ..plan });
         for file in organisation.logs {
             objects.insert(file.key, (file.body.into(), BTreeMap::new()));
             if objects.len() == count {
@@ -240,7 +240,7 @@ fn median(mut times: Vec<f64>) -> f64 {
 fn reading(count: usize, rounds: usize) {
     let folder = std::env::temp_dir();
     let logs = format!("s3://{BUCKET}");
-    let from = Plan::demo(0).start.to_string();
+    let from = DemoPlan::demo(0).start.to_string();
     let arguments = [
         "chains", "--from", &from, "--format", "jsonl", "--logs", &logs,
     ];
@@ -283,13 +283,13 @@ fn reading(count: usize, rounds: usize) {
 
 /// A store of 90 days, one new day, and findings over it.
 fn night(rounds: usize) {
-    let plan = Plan {
+    let plan = DemoPlan {
         days: 91,
         oddities: false,
         noise_per_day: 1500,
         chains_per_day: 40,
         minutes_per_file: 60,
-        ..Plan::demo(0)
+        ..DemoPlan::demo(0)
     };
     let work = tempfile::tempdir().expect("folder");
     let organisation = demo::generate(&plan);

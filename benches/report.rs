@@ -19,14 +19,14 @@ use measure::peak_megabytes;
 use qs_audit::attribute;
 use qs_audit::columnar::{self, Codec};
 use qs_audit::decode::quick_query_id;
-use qs_audit::demo::{self, Plan as DemoPlan};
-use qs_audit::exports::read_executions;
+use qs_audit::demo::{self, DemoPlan};
+use qs_audit::ingest::read_executions;
 use qs_audit::local::LocalLogs;
 use qs_audit::model::audit::Audit;
 use qs_audit::model::bill::Bill;
 use qs_audit::model::chain::Chain;
 use qs_audit::model::charge::Dimension;
-use qs_audit::model::coverage::Seen;
+use qs_audit::model::coverage::DayActivity;
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::finding::Finding;
 use qs_audit::model::text::Text;
@@ -105,7 +105,7 @@ fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
         for region in REGIONS {
             for day in 0..i64::from(DAYS) {
                 let at = start.plus(day * 86_400);
-                let seen = Seen {
+                let seen = DayActivity {
                     records: 1000,
                     first: at,
                     last: at.plus(86_399),

@@ -15,13 +15,13 @@ mod measure;
 
 use measure::peak_megabytes;
 use qs_audit::decode::quick_query_id;
-use qs_audit::demo::{self, Plan as DemoPlan};
-use qs_audit::exports::read_executions;
+use qs_audit::demo::{self, DemoPlan};
+use qs_audit::ingest::read_executions;
 use qs_audit::local::LocalLogs;
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::window::TimeWindow;
 use qs_audit::pipeline::{self, Exports, Plan, Unwatched};
-use qs_audit::rules::{self, Facts, Given, RuleSet};
+use qs_audit::rules::{self, RuleContext, RuleInput, RuleSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -70,7 +70,7 @@ fn main() {
     let set = RuleSet::new(&BTreeMap::new(), &BTreeSet::new()).unwrap();
     for _ in 0..3 {
         let start = Instant::now();
-        let facts = Facts::new(Given {
+        let facts = RuleContext::new(RuleInput {
             verification: None,
             worth: &[],
             window: TimeWindow {

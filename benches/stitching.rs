@@ -14,7 +14,7 @@
 mod measure;
 
 use measure::peak_megabytes;
-use qs_audit::model::event::{Content, Detail, Event, Issue, Place, StartQuery};
+use qs_audit::model::event::{Content, CredentialIssuance, Detail, Event, EventOrigin, StartQuery};
 use qs_audit::model::identity::Identity;
 use qs_audit::model::ids::{AccountId, EventId, QueryExecutionId, Region, RoleArn, SharedEventId};
 use qs_audit::model::text::{OpaqueId, Text};
@@ -52,7 +52,7 @@ impl Maker {
         id[..4].copy_from_slice(&record.wrapping_mul(2_654_435_761).to_be_bytes());
         id[4..8].copy_from_slice(&record.to_be_bytes());
         self.events.push(Event {
-            place: Place {
+            place: EventOrigin {
                 object: record / 1000,
                 record: record % 1000,
             },
@@ -81,7 +81,7 @@ fn session(
     role_id: &str,
     number: u32,
     second: i64,
-) -> (Identity, Issue) {
+) -> (Identity, CredentialIssuance) {
     let name = format!("QuickSight-RoleSession-{number}");
     let key: Text = format!("ASIA{role_id:.4}{number:012}").into();
     let id: Text = format!("{role_id}:{name}").into();
@@ -99,14 +99,14 @@ fn session(
     let mut shared = [1; 16];
     shared[..4].copy_from_slice(&number.to_be_bytes());
     shared[4] = role_id.len().to_le_bytes()[0];
-    let issue = Issue {
+    let issue = CredentialIssuance {
         role_arn: Some(role_arn),
         session_name: Some(name.into()),
         issued_key_id: Some(key.into()),
         assumed_role_id: Some(id),
         expires_at: Some(UtcSecond::from_unix(START + second + 3600)),
         shared_event_id: Some(SharedEventId::from(OpaqueId::Uuid(shared))),
-        ..Issue::default()
+        ..CredentialIssuance::default()
     };
     (identity, issue)
 }

@@ -26,7 +26,7 @@ mod digest_bucket;
 mod server;
 
 use digest_bucket::{Signer, TRAIL, answers, organisation, with_digests};
-use qs_audit::demo::{self, Plan};
+use qs_audit::demo::{self, DemoPlan};
 use qs_audit::model::time::UtcSecond;
 use serde_json::Value;
 use server::{BUCKET, Objects};
@@ -212,13 +212,13 @@ fn beside_the_aws_cli(accounts: usize, days: i64) {
 /// The whole process over local logs, with and without `--verify`, in turn.
 fn hashing(rounds: usize) {
     let work = tempfile::tempdir().unwrap();
-    let plan = Plan {
+    let plan = DemoPlan {
         days: 30,
         oddities: false,
         noise_per_day: 4000,
         chains_per_day: 40,
         minutes_per_file: 60,
-        ..Plan::demo(0)
+        ..DemoPlan::demo(0)
     };
     let signer = Signer::new();
     let bucket = with_digests(&signer, &demo::generate(&plan).logs);

@@ -19,7 +19,7 @@
 )]
 
 use libdeflater::Decompressor;
-use qs_audit::demo::{self, Plan};
+use qs_audit::demo::{self, DemoPlan};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -30,28 +30,28 @@ use std::time::{Duration, Instant};
 struct Corpus {
     name: &'static str,
     days: u32,
-    plan: Plan,
+    plan: DemoPlan,
 }
 
 fn corpora() -> Vec<Corpus> {
-    let plan = Plan {
+    let plan = DemoPlan {
         days: 1,
         oddities: false,
-        ..Plan::demo(0)
+        ..DemoPlan::demo(0)
     };
-    let big = Plan {
+    let big = DemoPlan {
         noise_per_day: 5000,
         chains_per_day: 11,
         minutes_per_file: 1440,
         ..plan.clone()
     };
-    let small = Plan {
+    let small = DemoPlan {
         noise_per_day: 1850,
         chains_per_day: 4,
         minutes_per_file: 5,
         ..plan
     };
-    let tenfold = Plan {
+    let tenfold = DemoPlan {
         noise_per_day: 50_000,
         ..big.clone()
     };
@@ -81,7 +81,7 @@ fn corpus_folder(corpus: &Corpus) -> PathBuf {
     let done = folder.join("done");
     if !done.exists() {
         for day in 0..corpus.days {
-            let organisation = demo::generate(&Plan {
+            let organisation = demo::generate(&DemoPlan {
                 seed: u64::from(day) + 1,
                 start: corpus.plan.start.plus(i64::from(day) * 86_400),
                 ..corpus.plan.clone()

@@ -34,7 +34,7 @@ pub mod attribute;
 #[doc(hidden)]
 pub mod decode;
 #[doc(hidden)]
-pub mod exports;
+pub mod ingest;
 #[doc(hidden)]
 pub mod integrity;
 #[doc(hidden)]
@@ -75,11 +75,11 @@ pub mod cli;
 pub use app::audit::AuditRun;
 pub use app::checks::{CheckOptions, checks};
 pub use app::context::RunContext;
-pub use app::evidence::VerifyOptions;
 pub use app::exports::Wants;
 pub use app::failure::{Cause, Failure};
 pub use app::notices::{ListingProgress, Notices, Silent};
 pub use app::options::{MoneyOptions, RunOptions};
+pub use app::verification_inputs::VerifyOptions;
 pub use config::Settings;
 pub use model::audit::Audit;
 pub use model::chain::{Chain, ChainStatus, QueryExecution, RoleSession};
@@ -96,5 +96,5 @@ pub use ports::LogSource;
 ///
 /// When the writer fails.
 pub fn write_chains(chains: &[&Chain], writer: &mut dyn std::io::Write) -> std::io::Result<()> {
-    output::json::v1::write_jsonl(chains, output::json::v1::Shape::Chains, writer)
+    output::json::v1::write_jsonl(chains, output::json::v1::RecordShape::Chains, writer)
 }

@@ -13,9 +13,9 @@ USAGE = 'usage: just new-rule ID "A sentence without a full stop"'
 
 RULE = '''//! `{id}`: {lower}.
 
-use super::facts::Facts;
-use super::group::{{Group, plural}};
-use super::rule::{{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed}};
+use super::context::RuleContext;
+use super::occurrences::{{Occurrences, plural}};
+use super::rule::{{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed}};
 use crate::model::chain::Chain;
 use crate::model::finding::{{Severity, Subject}};
 use crate::model::ids::AccountId;
@@ -53,8 +53,8 @@ impl Rule for {camel} {{
         &META
     }}
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {{
-        let mut groups: BTreeMap<AccountId, Group> = BTreeMap::new();
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {{
+        let mut groups: BTreeMap<AccountId, Occurrences> = BTreeMap::new();
         for active in facts.reaching().filter(|active| is_wrong(active.chain)) {{
             let Some(account) = &active.chain.consumer_account_id else {{
                 continue;
@@ -67,7 +67,7 @@ impl Rule for {camel} {{
                 .with_chain(&active.chain.chain_id);
         }}
         for (account, group) in &groups {{
-            found.add(Draft {{
+            found.add(FindingDraft {{
                 title: format!("{title}: {{}}", facts.account(account)),
                 detail: format!("{{}} of account {{account}}.", plural(group.count(), "chain")),
                 subject: Subject(vec![("consumer_account_id", account.clone().into())]),

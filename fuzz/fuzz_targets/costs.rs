@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use qs_audit::exports::{
+use qs_audit::ingest::{
     BillReader, UnitsReader, read_data_sources, read_previous, read_report,
 };
 use qs_audit::model::bill::CostMetric;

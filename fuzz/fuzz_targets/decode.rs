@@ -3,12 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use qs_audit::decode::{Decoded, Decoder, Reading};
+use qs_audit::decode::{Decoded, Decoder, SplitMode};
 use qs_audit::model::coverage::Limits;
-use qs_audit::model::interest::Interest;
+use qs_audit::model::relevance::Interest;
 use qs_audit::model::window::TimeWindow;
 
-fn decode(body: &[u8], reading: Reading, all_sessions: bool) -> Decoded {
+fn decode(body: &[u8], reading: SplitMode, all_sessions: bool) -> Decoded {
     let limits = Limits {
         object_bytes_max: 1 << 20,
         ..Limits::DEFAULT
@@ -24,8 +24,8 @@ fn decode(body: &[u8], reading: Reading, all_sessions: bool) -> Decoded {
 
 fuzz_target!(|body: &[u8]| {
     for all_sessions in [false, true] {
-        let fast = decode(body, Reading::Fast, all_sessions);
-        let plain = decode(body, Reading::Plain, all_sessions);
+        let fast = decode(body, SplitMode::Fast, all_sessions);
+        let plain = decode(body, SplitMode::Plain, all_sessions);
         assert!(fast.coverage.adds_up());
         assert_eq!(fast.coverage, plain.coverage);
         assert_eq!(format!("{:?}", fast.events), format!("{:?}", plain.events));

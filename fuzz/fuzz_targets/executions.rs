@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use qs_audit::decode::quick_query_id;
-use qs_audit::exports::{plain, read_executions};
+use qs_audit::ingest::{plain, read_executions};
 use qs_audit::model::execution::Statistics;
 
 fuzz_target!(|body: &[u8]| {

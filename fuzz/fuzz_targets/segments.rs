@@ -4,12 +4,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use qs_audit::decode::quick_query_id;
-use qs_audit::exports::read_executions;
+use qs_audit::ingest::read_executions;
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::integrity::{hash_of, hex};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::window::TimeWindow;
-use qs_audit::store::{Asked, Store, Writer};
+use qs_audit::store::{QuestionState, Store, Writer};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
@@ -42,7 +42,7 @@ fn sound() -> &'static Sound {
         read_executions("seed", EXECUTIONS.as_bytes(), quick_query_id, &mut statistics);
         let known = statistics.by_id.into_iter().collect();
         let unavailable = Vec::new();
-        writer.keep_statistics(Asked { known, unavailable }).unwrap();
+        writer.keep_statistics(QuestionState { known, unavailable }).unwrap();
         drop(writer);
         let ledger = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
         let bytes = fs::read(segment_of(&folder)).unwrap();

@@ -1,17 +1,17 @@
 //! The audit: logs or a store, read and stitched for a window.
 
 use super::context::{RunContext, lock};
-use super::evidence::{VerifyOptions, Verifying};
 use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::places;
 use super::sources;
+use super::verification_inputs::{VerifyOptions, Verifying};
 use crate::config::{LogLocation, Settings};
-use crate::decode::Reading;
+use crate::decode::SplitMode;
 use crate::local::path_of;
 use crate::model::audit::Audit;
 use crate::model::coverage::{Limits, Rejects};
-use crate::model::event::Place;
+use crate::model::event::EventOrigin;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -135,7 +135,7 @@ impl<'c> AuditRun<'c> {
                 threads: context.options.threads,
                 all_sessions: false,
                 limits: Limits::DEFAULT,
-                reading: Reading::Fast,
+                reading: SplitMode::Fast,
                 exports,
                 checks: None,
                 part: None,
@@ -264,7 +264,7 @@ impl<'c> AuditRun<'c> {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub fn raw_events(&self, audit: &Audit, places: &[Place]) -> Result<RawEvents, Failure> {
+    pub fn raw_events(&self, audit: &Audit, places: &[EventOrigin]) -> Result<RawEvents, Failure> {
         let store = match &self.logs {
             Logs::Read(logs) => return Ok(pipeline::raw_events(&self.plan, logs, places)),
             Logs::Kept(store) => store,
@@ -284,9 +284,9 @@ impl<'c> AuditRun<'c> {
                 .collect();
             let wanted = places.iter().filter_map(|place| {
                 let object = *own.get(&place.object)?;
-                Some(Place { object, ..*place })
+                Some(EventOrigin { object, ..*place })
             });
-            let wanted: Vec<Place> = wanted.collect();
+            let wanted: Vec<EventOrigin> = wanted.collect();
             let back: BTreeMap<u32, u32> =
                 own.iter().map(|(ours, theirs)| (*theirs, *ours)).collect();
             let raw = pipeline::raw_events(&self.plan, &*source, &wanted);
@@ -295,7 +295,7 @@ impl<'c> AuditRun<'c> {
                 .events
                 .extend(raw.events.into_iter().filter_map(|(place, value)| {
                     let object = *back.get(&place.object)?;
-                    Some((Place { object, ..place }, value))
+                    Some((EventOrigin { object, ..place }, value))
                 }));
         }
         Ok(found)

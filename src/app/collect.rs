@@ -1,25 +1,25 @@
 //! `collect`: what is new of logs, statistics and costs is brought into the store.
 
-use super::collected::Collected;
+use super::collected::CollectReport;
 use super::context::RunContext;
 use super::failure::Failure;
-use super::gather;
+use super::fetch;
 use super::places;
 use super::sources;
-use super::stores;
+use super::store_selection;
 use super::stretches::Stretches;
 use crate::config::LogLocation;
 use crate::model::coverage::Limits;
 use crate::model::event::Event;
-use crate::model::interest::Interest;
 use crate::model::key::{KeyFacts, LOOKED_UP, is_below};
+use crate::model::relevance::Interest;
 use crate::model::text::{Text, digest_id};
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
 use crate::pipeline::{self, Plan, Watcher};
 use crate::ports::{LogSource, Sources, Version};
-use crate::store::{Entry, ReadObject, Writer};
+use crate::store::{LedgerEntry, ReadObject, Writer};
 use hashbrown::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
@@ -51,8 +51,8 @@ pub struct CollectOptions {
 ///
 /// When there is no place for a store, or it cannot be written, or nothing can be listed.
 /// What was kept until then counts.
-pub fn collect(context: &RunContext, options: CollectOptions) -> Result<Collected, Failure> {
-    let Some(root) = stores::root(&context.options, &context.settings) else {
+pub fn collect(context: &RunContext, options: CollectOptions) -> Result<CollectReport, Failure> {
+    let Some(root) = store_selection::root(&context.options, &context.settings) else {
         return Err(Failure::usage("there is no folder for the store")
             .hint("name one with --store DIR, or [store] path = \"DIR\" in qs-audit.toml"));
     };
@@ -67,10 +67,10 @@ pub fn collect(context: &RunContext, options: CollectOptions) -> Result<Collecte
     let stretches = stretches(context, &mut writer, &locations, options)?;
     let window = stretches.window();
     let run = writer.begin(&window)?;
-    let mut done = Collected {
+    let mut done = CollectReport {
         root,
         window,
-        ..Collected::default()
+        ..CollectReport::default()
     };
     let mut collector = Collector {
         context,
@@ -81,7 +81,7 @@ pub fn collect(context: &RunContext, options: CollectOptions) -> Result<Collecte
     };
     collector.logs(&locations, &stretches)?;
     writer.finish(run, done.objects_read)?;
-    let gathered = gather::gather(context, &mut writer, &window, &mut done);
+    let gathered = fetch::gather(context, &mut writer, &window, &mut done);
     let tidied = writer.tidy(context.settings.store.retention_days)?;
     drop(writer);
     gathered?;
@@ -120,11 +120,11 @@ struct Collector<'a> {
     window: TimeWindow,
     /// Objects of one commit.
     batch_objects: usize,
-    done: &'a mut Collected,
+    done: &'a mut CollectReport,
 }
 
 /// An object that has to be read.
-struct Wanted {
+struct WantedObject {
     object: u32,
     key: Text,
     version: Version,
@@ -133,8 +133,8 @@ struct Wanted {
 
 /// Objects of one commit, and those of the next.
 struct Objects<'a> {
-    batch: &'a [Wanted],
-    next: &'a [Wanted],
+    batch: &'a [WantedObject],
+    next: &'a [WantedObject],
 }
 
 impl Collector<'_> {
@@ -192,7 +192,10 @@ impl Collector<'_> {
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             // What cannot be told here is read in its turn, and says so then.
             seen.insert(state.hash_one(key))
-                && matches!(writer.entry(key, version), Ok(Entry::New | Entry::Changed))
+                && matches!(
+                    writer.entry(key, version),
+                    Ok(LedgerEntry::New | LedgerEntry::Changed)
+                )
         };
         sources::open_each(self.context, &stretches.places(), &is_new)
     }
@@ -222,7 +225,7 @@ impl Collector<'_> {
     }
 
     /// The objects that were not read before, by day of delivery.
-    fn wanted(&mut self, logs: &dyn LogSource) -> Result<Vec<Wanted>, Failure> {
+    fn wanted(&mut self, logs: &dyn LogSource) -> Result<Vec<WantedObject>, Failure> {
         let mut wanted = Vec::new();
         let mut seen: HashSet<Text> = HashSet::new();
         for object in 0..logs.object_count() {
@@ -235,8 +238,8 @@ impl Collector<'_> {
                 continue;
             }
             match self.writer.entry(&key, &version)? {
-                Entry::Read => self.done.objects_known += 1,
-                Entry::New | Entry::Changed => wanted.push(Wanted {
+                LedgerEntry::Read => self.done.objects_known += 1,
+                LedgerEntry::New | LedgerEntry::Changed => wanted.push(WantedObject {
                     object,
                     day: KeyFacts::of(&key).delivery_day,
                     key,
@@ -249,7 +252,7 @@ impl Collector<'_> {
     }
 
     /// Events kept before that those to be read may belong together with.
-    fn recent(&mut self, wanted: &[Wanted]) -> Result<Vec<Event>, Failure> {
+    fn recent(&mut self, wanted: &[WantedObject]) -> Result<Vec<Event>, Failure> {
         let is_same = self
             .writer
             .fact("topology")?
@@ -276,7 +279,7 @@ impl Collector<'_> {
         known: &Interest,
         watcher: &dyn Watcher,
     ) -> Result<Interest, Failure> {
-        let objects = |of: &[Wanted]| of.iter().map(|one| one.object).collect::<Vec<u32>>();
+        let objects = |of: &[WantedObject]| of.iter().map(|one| one.object).collect::<Vec<u32>>();
         let (batch_objects, next_objects) = (objects(batch), objects(next));
         let collected = pipeline::collect(
             plan,
@@ -343,7 +346,7 @@ impl Collector<'_> {
                     let mut again = Vec::new();
                     for object in 0..logs.object_count() {
                         let key = logs.key(object);
-                        again.push(Wanted {
+                        again.push(WantedObject {
                             object,
                             version: self.writer.version(&key)?,
                             day: KeyFacts::of(&key).delivery_day,

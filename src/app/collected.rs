@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// The outcome of a run of `collect`.
 #[derive(Debug, Default)]
-pub struct Collected {
+pub struct CollectReport {
     /// The store's folder.
     pub root: PathBuf,
     /// The time that was looked at.

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::notices::Notices;
 use super::options::{CONFIG_FILE, RunOptions};
 use super::rule_sets::rule_set;
-use super::stores;
+use super::store_selection;
 use crate::config::Settings;
 use crate::model::time::UtcSecond;
 use crate::store::Store;
@@ -68,7 +68,7 @@ impl RunContext {
         if let Some(store) = self.store.get() {
             return Ok(store.as_ref());
         }
-        let store = stores::in_use(&self.options, &self.settings)?.map(Mutex::new);
+        let store = store_selection::in_use(&self.options, &self.settings)?.map(Mutex::new);
         Ok(self.store.get_or_init(|| store).as_ref())
     }
 

@@ -4,7 +4,7 @@ use super::context::RunContext;
 use super::failure::Failure;
 use super::places;
 use super::sources;
-use super::stores;
+use super::store_selection;
 use crate::config::{LogLocation, Settings};
 use crate::model::ids::AccountId;
 use crate::model::key::KeyFacts;
@@ -45,7 +45,7 @@ impl Status {
 
 /// One line: of what, what was checked, how it went, what to do about it.
 #[derive(Debug)]
-pub struct Line {
+pub struct CheckLine {
     /// An account, with its name; or what else was looked at.
     pub resource: String,
     /// The name of the check.
@@ -58,7 +58,7 @@ pub struct Line {
     pub next_step: Option<String>,
 }
 
-impl Line {
+impl CheckLine {
     pub(super) fn good(resource: &str, check: &'static str, detail: impl Into<String>) -> Self {
         Self::new(resource, check, Status::Good, detail.into())
     }
@@ -94,7 +94,7 @@ impl Line {
 /// # Errors
 ///
 /// When nothing can be looked at: no credentials, or a store that cannot be opened.
-pub fn look(context: &RunContext, window: &TimeWindow) -> Result<Vec<Line>, Failure> {
+pub fn look(context: &RunContext, window: &TimeWindow) -> Result<Vec<CheckLine>, Failure> {
     let mut lines = Vec::new();
     configuration(&context.settings, &mut lines);
     let seen = logs(context, window, &mut lines)?;
@@ -107,12 +107,17 @@ pub fn look(context: &RunContext, window: &TimeWindow) -> Result<Vec<Line>, Fail
     Ok(lines)
 }
 
-fn configuration(settings: &Settings, lines: &mut Vec<Line>) {
+fn configuration(settings: &Settings, lines: &mut Vec<CheckLine>) {
     let topology = &settings.topology;
     if topology.hub_account_id.is_none() {
         let next_step = "run `qs-audit init`, which writes what the logs show";
         let detail = "no [hub] and no [[consumers]] are declared";
-        lines.push(Line::failed("configuration", "topology", detail, next_step));
+        lines.push(CheckLine::failed(
+            "configuration",
+            "topology",
+            detail,
+            next_step,
+        ));
         return;
     }
     let roles = topology.run_as_roles.len() as u64;
@@ -122,12 +127,12 @@ fn configuration(settings: &Settings, lines: &mut Vec<Line>) {
         plural(roles, "role"),
         plural(consumers, "consumer")
     );
-    lines.push(Line::good("configuration", "topology", detail));
+    lines.push(CheckLine::good("configuration", "topology", detail));
 }
 
 /// Activity of an account in the logs of the last days.
 #[derive(Debug, Default)]
-struct Seen {
+struct RecentActivity {
     objects: u64,
     last_event_at: Option<UtcSecond>,
     is_looked_up: bool,
@@ -137,14 +142,19 @@ struct Seen {
 fn logs(
     context: &RunContext,
     window: &TimeWindow,
-    lines: &mut Vec<Line>,
-) -> Result<BTreeMap<String, Seen>, Failure> {
-    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+    lines: &mut Vec<CheckLine>,
+) -> Result<BTreeMap<String, RecentActivity>, Failure> {
+    let mut seen: BTreeMap<String, RecentActivity> = BTreeMap::new();
     let locations = match sources::locations(context) {
         Ok(locations) => locations,
         Err(failure) => {
             let next_step = "add [[logs]] to qs-audit.toml, or give --logs";
-            lines.push(Line::failed("logs", "list", &*failure.message, next_step));
+            lines.push(CheckLine::failed(
+                "logs",
+                "list",
+                &*failure.message,
+                next_step,
+            ));
             return Ok(seen);
         }
     };
@@ -152,7 +162,7 @@ fn logs(
         let name = places::roots(location).join(", ");
         if let LogLocation::LookupEvents { account_id, .. } = location {
             let detail = "looked up by event name when it is read";
-            lines.push(Line::skipped(&name, "list", detail));
+            lines.push(CheckLine::skipped(&name, "list", detail));
             seen.entry(account_id.to_string()).or_default().is_looked_up = true;
             continue;
         }
@@ -164,7 +174,7 @@ fn logs(
         ) {
             Ok(listed) => listed,
             Err(failure) => {
-                lines.push(Line::failed(
+                lines.push(CheckLine::failed(
                     &name,
                     "list",
                     &*failure.message,
@@ -174,7 +184,7 @@ fn logs(
             }
         };
         for (place, why) in &listed.listing().failed {
-            lines.push(Line::failed(
+            lines.push(CheckLine::failed(
                 place,
                 "list",
                 why,
@@ -192,12 +202,12 @@ fn of_location(
     name: &str,
     location: &LogLocation,
     listed: &dyn LogSource,
-    seen: &mut BTreeMap<String, Seen>,
-    lines: &mut Vec<Line>,
+    seen: &mut BTreeMap<String, RecentActivity>,
+    lines: &mut Vec<CheckLine>,
 ) -> Result<(), Failure> {
     let objects = u64::from(listed.object_count());
     let detail = format!("{} of the last days", plural(objects, "object"));
-    lines.push(Line::good(name, "list", detail));
+    lines.push(CheckLine::good(name, "list", detail));
     // By account and Region: the name of the last file, and which object it is.
     let mut last: BTreeMap<(String, String), (String, u32)> = BTreeMap::new();
     for object in 0..listed.object_count() {
@@ -230,7 +240,7 @@ fn of_location(
     }
     let mut unread = audit.coverage.rejects.iter();
     match unread.next() {
-        None => lines.push(Line::good(
+        None => lines.push(CheckLine::good(
             name,
             "read",
             plural(keys.len() as u64, "object"),
@@ -240,7 +250,7 @@ fn of_location(
                 .first()
                 .map(|one| format!("{}: {}", one.object, one.detail));
             let next_step = "allow s3:GetObject, and kms:Decrypt on the key where it is encrypted";
-            lines.push(Line::failed(
+            lines.push(CheckLine::failed(
                 name,
                 "read",
                 detail.unwrap_or_default(),
@@ -252,7 +262,10 @@ fn of_location(
 }
 
 /// The declared accounts, else those seen: id, and how people know it.
-fn accounts(settings: &Settings, seen: &BTreeMap<String, Seen>) -> Vec<(AccountId, String)> {
+fn accounts(
+    settings: &Settings,
+    seen: &BTreeMap<String, RecentActivity>,
+) -> Vec<(AccountId, String)> {
     let topology = &settings.topology;
     let mut accounts: Vec<(AccountId, String)> = Vec::new();
     if let Some(hub) = &topology.hub_account_id {
@@ -269,33 +282,42 @@ fn accounts(settings: &Settings, seen: &BTreeMap<String, Seen>) -> Vec<(AccountI
     accounts
 }
 
-fn of_account(account: &str, label: &str, seen: &BTreeMap<String, Seen>, now: UtcSecond) -> Line {
+fn of_account(
+    account: &str,
+    label: &str,
+    seen: &BTreeMap<String, RecentActivity>,
+    now: UtcSecond,
+) -> CheckLine {
     let next_step = "see that its trail is on and writes to a place that [[logs]] names";
     let Some(seen) = seen.get(account) else {
-        return Line::failed(label, "events", "no logs of the last days", next_step);
+        return CheckLine::failed(label, "events", "no logs of the last days", next_step);
     };
     if seen.is_looked_up && seen.objects == 0 {
-        return Line::skipped(label, "events", "looked up by event name when it is read");
+        return CheckLine::skipped(label, "events", "looked up by event name when it is read");
     }
     let Some(last) = seen.last_event_at else {
         let detail = format!(
             "{}, and no event in the last one",
             plural(seen.objects, "object")
         );
-        return Line::failed(label, "events", detail, next_step);
+        return CheckLine::failed(label, "events", detail, next_step);
     };
     let ago = last.distance(now);
     let detail = format!("the last event is of {last}, {} ago", duration(ago));
     if last < now && SILENCE_SECONDS < ago {
-        return Line::failed(label, "events", detail, next_step);
+        return CheckLine::failed(label, "events", detail, next_step);
     }
-    Line::good(label, "events", detail)
+    CheckLine::good(label, "events", detail)
 }
 
-fn store(context: &RunContext, lines: &mut Vec<Line>) -> Result<(), Failure> {
+fn store(context: &RunContext, lines: &mut Vec<CheckLine>) -> Result<(), Failure> {
     let now = context.now;
-    let Some(root) = stores::root(&context.options, &context.settings) else {
-        lines.push(Line::skipped("store", "store", "there is no folder for it"));
+    let Some(root) = store_selection::root(&context.options, &context.settings) else {
+        lines.push(CheckLine::skipped(
+            "store",
+            "store",
+            "there is no folder for it",
+        ));
         return Ok(());
     };
     let place = root.display().to_string();
@@ -304,12 +326,17 @@ fn store(context: &RunContext, lines: &mut Vec<Line>) -> Result<(), Failure> {
         Err(error) => {
             let failure = Failure::from(error);
             let next_step = failure.hint.unwrap_or_default();
-            lines.push(Line::failed("store", "store", failure.message, next_step));
+            lines.push(CheckLine::failed(
+                "store",
+                "store",
+                failure.message,
+                next_step,
+            ));
             return Ok(());
         }
     };
     let Some(mut store) = opened else {
-        lines.push(Line::skipped(
+        lines.push(CheckLine::skipped(
             "store",
             "store",
             format!("none yet in {place}"),
@@ -319,9 +346,9 @@ fn store(context: &RunContext, lines: &mut Vec<Line>) -> Result<(), Failure> {
     lines.push(match store.last_run()? {
         Some(last) => {
             let ago = duration(last.distance(now));
-            Line::good("store", "store", format!("{place}, collected {ago} ago"))
+            CheckLine::good("store", "store", format!("{place}, collected {ago} ago"))
         }
-        None => Line::failed(
+        None => CheckLine::failed(
             "store",
             "store",
             format!("{place}: no run has collected to its end"),
@@ -333,15 +360,15 @@ fn store(context: &RunContext, lines: &mut Vec<Line>) -> Result<(), Failure> {
 
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{AccountId, Failure, Line, RunContext};
+    use super::{AccountId, CheckLine, Failure, RunContext};
 
     #[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
     pub(super) fn look(
         _context: &RunContext,
         _accounts: &[(AccountId, String)],
-        lines: &mut Vec<Line>,
+        lines: &mut Vec<CheckLine>,
     ) -> Result<(), Failure> {
-        lines.push(Line::skipped(
+        lines.push(CheckLine::skipped(
             "AWS",
             "access",
             "this program was built without it",
@@ -353,10 +380,10 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{
-        AccountId, Failure, Line, RunContext, SILENCE_SECONDS, UtcSecond, duration, plural,
+        AccountId, CheckLine, Failure, RunContext, SILENCE_SECONDS, UtcSecond, duration, plural,
     };
     use crate::app::sources::access;
-    use crate::aws::{Aws, AwsError, CostQuestion, Trail, Trouble};
+    use crate::aws::{Aws, AwsError, AwsErrorKind, CostQuestion, Trail};
     use crate::config::LogLocation;
     use std::collections::BTreeSet;
 
@@ -366,7 +393,7 @@ mod remote {
     pub(super) fn look(
         context: &RunContext,
         accounts: &[(AccountId, String)],
-        lines: &mut Vec<Line>,
+        lines: &mut Vec<CheckLine>,
     ) -> Result<(), Failure> {
         let (settings, now) = (&context.settings, context.now);
         let has_remote = settings
@@ -377,7 +404,7 @@ mod remote {
         let has_role = asks.audit_role_arn.is_some() || asks.payer_role_arn.is_some();
         if !has_remote && !has_role && !asks.costs {
             let detail = "not configured: no s3 logs, no [aws] audit_role_arn";
-            lines.push(Line::skipped("AWS", "access", detail));
+            lines.push(CheckLine::skipped("AWS", "access", detail));
             return Ok(());
         }
         let aws = Aws::new()?;
@@ -389,25 +416,25 @@ mod remote {
                 let next_step = "declare it under [[consumers]]; `qs-audit init` writes the accounts found in the logs";
                 let detail = "not declared, so doctor assumes no role there (collect does where AWS Organizations \
                               lists the account)";
-                lines.push(Line::failed(label, "access", detail, next_step));
+                lines.push(CheckLine::failed(label, "access", detail, next_step));
                 continue;
             };
             if !role.is_of(account, &own) {
                 let next_step =
                     "name its role: [aws] audit_role_arn, or audit_role_arn of the consumer";
                 let detail = format!("nobody may ask about it: the credentials are of {own}");
-                lines.push(Line::failed(label, "access", detail, next_step));
+                lines.push(CheckLine::failed(label, "access", detail, next_step));
                 continue;
             }
             let access = access(&role, region.as_deref());
             match aws.trails(&access, label) {
                 Ok(trails) => of_trails(label, &trails, now, lines),
-                Err(error) if error.kind == Trouble::Credentials => return Err(error.into()),
+                Err(error) if error.kind == AwsErrorKind::Credentials => return Err(error.into()),
                 Err(error) => lines.push(refused(label, "trail", error)),
             }
             let ids = [NO_EXECUTION.to_owned()];
             lines.push(match aws.executions(&access, label, &ids) {
-                Ok(_) => Line::good(label, "statistics", "Athena answers"),
+                Ok(_) => CheckLine::good(label, "statistics", "Athena answers"),
                 Err(error) => refused(label, "statistics", error),
             });
         }
@@ -417,7 +444,7 @@ mod remote {
             let access = access(&role, region.as_deref());
             let label = format!("{hub} (hub)");
             lines.push(match aws.data_sources(&access, hub) {
-                Ok(_) => Line::good(&label, "data sources", "Quick lists them"),
+                Ok(_) => CheckLine::good(&label, "data sources", "Quick lists them"),
                 Err(error) => refused(&label, "data sources", error),
             });
         }
@@ -425,16 +452,20 @@ mod remote {
         Ok(())
     }
 
-    fn refused(label: &str, check: &'static str, error: AwsError) -> Line {
+    fn refused(label: &str, check: &'static str, error: AwsError) -> CheckLine {
         let next_step = match (error.kind, error.message.rsplit_once("; allow ")) {
-            (Trouble::Denied, Some((_, action))) => format!("allow {action} to the role that asks"),
-            (Trouble::Absent, _) => "see that the name is right, and that it is there".to_owned(),
+            (AwsErrorKind::Denied, Some((_, action))) => {
+                format!("allow {action} to the role that asks")
+            }
+            (AwsErrorKind::Absent, _) => {
+                "see that the name is right, and that it is there".to_owned()
+            }
             _ => "see that the role can be assumed, and that AWS can be reached".to_owned(),
         };
-        Line::failed(label, check, error.message, next_step)
+        CheckLine::failed(label, check, error.message, next_step)
     }
 
-    fn of_trails(label: &str, trails: &[Trail], now: UtcSecond, lines: &mut Vec<Line>) {
+    fn of_trails(label: &str, trails: &[Trail], now: UtcSecond, lines: &mut Vec<CheckLine>) {
         let best = trails.iter().max_by_key(|trail| {
             (
                 trail.is_logging,
@@ -446,7 +477,12 @@ mod remote {
             let next_step = "aws cloudtrail create-trail --name qs-audit --s3-bucket-name BUCKET \
                         --is-multi-region-trail --enable-log-file-validation && \
                         aws cloudtrail start-logging --name qs-audit";
-            lines.push(Line::failed(label, "trail", "no trail logs it", next_step));
+            lines.push(CheckLine::failed(
+                label,
+                "trail",
+                "no trail logs it",
+                next_step,
+            ));
             return;
         };
         let name = &trail.name;
@@ -455,14 +491,14 @@ mod remote {
                 .rsplit_once("; allow ")
                 .map_or("", |(_, action)| action);
             let next_step = format!("allow {action} to the role that asks");
-            lines.push(Line::failed(label, "trail", refusal, next_step));
+            lines.push(CheckLine::failed(label, "trail", refusal, next_step));
         }
         let mut check = |is_well: bool, good: &str, bad: &str, next_step: &str| {
             lines.push(if is_well {
-                Line::good(label, "trail", format!("{name} {good}"))
+                CheckLine::good(label, "trail", format!("{name} {good}"))
             } else {
                 let next_step = format!("aws cloudtrail {next_step}");
-                Line::failed(label, "trail", format!("{name} {bad}"), next_step)
+                CheckLine::failed(label, "trail", format!("{name} {bad}"), next_step)
             });
         };
         if let Some(is_on) = trail.is_logging {
@@ -506,11 +542,11 @@ mod remote {
     }
 
     /// Returns true if a trail delivers.
-    fn delivery(label: &str, trail: &Trail, now: UtcSecond, lines: &mut Vec<Line>) {
+    fn delivery(label: &str, trail: &Trail, now: UtcSecond, lines: &mut Vec<CheckLine>) {
         let name = &trail.name;
         if let Some(said) = &trail.delivery_error {
             let next_step = format!("let CloudTrail write to {}", trail.bucket);
-            lines.push(Line::failed(
+            lines.push(CheckLine::failed(
                 label,
                 "trail",
                 format!("{name} cannot deliver: {said}"),
@@ -524,18 +560,18 @@ mod remote {
             let detail = format!("{name} last delivered {} ago", duration(last.distance(now)));
             let next_step =
                 format!("see what `aws cloudtrail get-trail-status --name {name}` says");
-            lines.push(Line::failed(label, "trail", detail, next_step));
+            lines.push(CheckLine::failed(label, "trail", detail, next_step));
         }
     }
 
     /// One paid request, where the configuration says that Cost Explorer may be asked.
-    fn costs(context: &RunContext, aws: &Aws, lines: &mut Vec<Line>) {
+    fn costs(context: &RunContext, aws: &Aws, lines: &mut Vec<CheckLine>) {
         let (settings, now) = (&context.settings, context.now);
         let asks = &settings.aws;
         let yesterday = (now.utc_day() - 1).date();
         let (true, Some(yesterday)) = (asks.costs, yesterday) else {
             let detail = "Cost Explorer is not asked: [aws] costs = true; a page costs $0.01";
-            lines.push(Line::skipped("AWS", "costs", detail));
+            lines.push(CheckLine::skipped("AWS", "costs", detail));
             return;
         };
         let access = access(&asks.payer_role(), None);
@@ -550,7 +586,7 @@ mod remote {
                         "Cost Explorer answers ({})",
                         plural(pages as u64, "paid request")
                     );
-                    Line::good("AWS", "costs", detail)
+                    CheckLine::good("AWS", "costs", detail)
                 }
                 Err(error) => refused("AWS", "costs", error),
             },

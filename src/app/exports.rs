@@ -4,7 +4,7 @@ use super::context::RunContext;
 use super::failure::Failure;
 use crate::attribute::Pricing;
 use crate::decode::quick_query_id;
-use crate::exports::{
+use crate::ingest::{
     BillReader, UnitsReader, plain, read_data_sources, read_executions, read_previous,
 };
 use crate::local::{ExportFile, export_files, read_export};
@@ -52,12 +52,12 @@ pub enum Wants {
 /// Files and folders, and by what name they were given: an option's, or a key's of the
 /// configuration.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
+pub(super) struct NamedInputs<'a> {
     pub(super) name: &'static str,
     pub(super) paths: &'a [PathBuf],
 }
 
-impl<'a> Given<'a> {
+impl<'a> NamedInputs<'a> {
     /// The paths of an option, else the configured ones.
     pub(super) fn of(
         option: &'static str,
@@ -97,9 +97,9 @@ impl<'a> Given<'a> {
     }
 }
 
-fn executions(context: &RunContext) -> Given<'_> {
+fn executions(context: &RunContext) -> NamedInputs<'_> {
     let asked = &context.options.money.executions;
-    Given::of(
+    NamedInputs::of(
         "--executions",
         asked,
         "[[executions]]",
@@ -107,9 +107,9 @@ fn executions(context: &RunContext) -> Given<'_> {
     )
 }
 
-fn costs(context: &RunContext) -> Given<'_> {
+fn costs(context: &RunContext) -> NamedInputs<'_> {
     let asked = &context.options.money.costs;
-    Given::of("--costs", asked, "[[costs]]", &context.settings.costs)
+    NamedInputs::of("--costs", asked, "[[costs]]", &context.settings.costs)
 }
 
 fn unreadable(file: &ExportFile, option: &str, why: &str) -> Failure {
@@ -239,7 +239,7 @@ pub(super) fn inventory(
     context: &RunContext,
     asked: &[PathBuf],
 ) -> Result<Option<Inventory>, Failure> {
-    let given = Given::of(
+    let given = NamedInputs::of(
         "--data-sources",
         asked,
         "[[data_sources]]",
@@ -304,7 +304,7 @@ pub(super) fn add_units(
         context.settings.cost_center_tag.as_deref(),
     );
     let mut reader = UnitsReader::new(tags.0, tags.1);
-    let given = Given::of(
+    let given = NamedInputs::of(
         "--business-units",
         &context.options.money.business_units,
         "[business_units] paths",

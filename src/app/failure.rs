@@ -1,7 +1,7 @@
 //! Failures of a run: what happened, where, and what to do next.
 
 #[cfg(feature = "aws")]
-use crate::aws::{AwsError, Trouble};
+use crate::aws::{AwsError, AwsErrorKind};
 use crate::config::ConfigError;
 use crate::local::LocalLogsError;
 use crate::pipeline::PipelineError;
@@ -77,16 +77,20 @@ impl From<ConfigError> for Failure {
 impl From<AwsError> for Failure {
     fn from(error: AwsError) -> Self {
         let hint = match error.kind {
-            Trouble::Credentials => "`aws sts get-caller-identity` shows who you are to AWS",
-            Trouble::Denied => "docs/iam-policy.json has every permission that is needed",
-            Trouble::Absent => "`aws s3 ls` lists the buckets that you may see",
-            Trouble::OtherRegion => "write the bucket's Region into [[logs]] region",
-            Trouble::Throttled | Trouble::Unreachable => "try again, or see `qs-audit doctor`",
-            Trouble::Other => "`qs-audit doctor` looks at every account",
+            AwsErrorKind::Credentials => "`aws sts get-caller-identity` shows who you are to AWS",
+            AwsErrorKind::Denied => "docs/iam-policy.json has every permission that is needed",
+            AwsErrorKind::Absent => "`aws s3 ls` lists the buckets that you may see",
+            AwsErrorKind::OtherRegion => "write the bucket's Region into [[logs]] region",
+            AwsErrorKind::Throttled | AwsErrorKind::Unreachable => {
+                "try again, or see `qs-audit doctor`"
+            }
+            AwsErrorKind::Other => "`qs-audit doctor` looks at every account",
         };
         let failure = match error.kind {
             // It may well work a little later.
-            Trouble::Throttled | Trouble::Unreachable => Self::internal(error.to_string()),
+            AwsErrorKind::Throttled | AwsErrorKind::Unreachable => {
+                Self::internal(error.to_string())
+            }
             // What AWS refuses is a matter of how the run was set up.
             _ => Self::usage(error.to_string()),
         };

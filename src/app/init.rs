@@ -9,7 +9,7 @@ use crate::model::chain::ChainPath;
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
-use crate::model::topology::Unit;
+use crate::model::topology::BusinessUnit;
 use crate::output::human::{plural, safe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ const DEFAULT_WORK_GROUP: &str = "primary";
 
 /// Findings about a consumer while a configuration is drafted.
 #[derive(Debug, Default)]
-struct Found {
+struct ConsumerDraft {
     roles: BTreeSet<RoleName>,
     work_groups: BTreeSet<Text>,
     data_sources: BTreeSet<DataSourceArn>,
@@ -29,7 +29,7 @@ struct Found {
 
 /// A configuration as it may be written.
 #[derive(Debug)]
-pub struct Draft {
+pub struct ConfigDraft {
     /// The text of the file.
     pub text: String,
     /// Roles of the hub that were found.
@@ -45,7 +45,7 @@ pub struct Draft {
 /// # Errors
 ///
 /// When AWS does not answer, or the program was built without it.
-pub fn ask_aws() -> Result<BTreeMap<AccountId, Unit>, Failure> {
+pub fn ask_aws() -> Result<BTreeMap<AccountId, BusinessUnit>, Failure> {
     let mut units = BTreeMap::new();
     remote::ask(&mut units)?;
     Ok(units)
@@ -59,15 +59,15 @@ pub fn ask_aws() -> Result<BTreeMap<AccountId, Unit>, Failure> {
 pub fn draft(
     context: &RunContext,
     audit: &Audit,
-    units: &BTreeMap<AccountId, Unit>,
+    units: &BTreeMap<AccountId, BusinessUnit>,
     path: &Path,
-) -> Result<Draft, Failure> {
+) -> Result<ConfigDraft, Failure> {
     let found = text(&context.options, audit, &consumers(audit), units);
     // What is written has to be read again.
     Settings::parse(&found.text, path).map_err(|error| {
         Failure::internal(format!("what was found makes no configuration: {error}"))
     })?;
-    Ok(Draft {
+    Ok(ConfigDraft {
         text: found.text,
         hub_roles: audit.roles.run_as.len() as u64,
         consumers: found.consumers,
@@ -75,8 +75,8 @@ pub fn draft(
     })
 }
 
-fn consumers(audit: &Audit) -> BTreeMap<AccountId, Found> {
-    let mut consumers: BTreeMap<AccountId, Found> = BTreeMap::new();
+fn consumers(audit: &Audit) -> BTreeMap<AccountId, ConsumerDraft> {
+    let mut consumers: BTreeMap<AccountId, ConsumerDraft> = BTreeMap::new();
     for role in &audit.roles.consumer {
         let found = consumers.entry(role.account_id.clone()).or_default();
         found.roles.insert(role.clone());
@@ -130,8 +130,8 @@ struct Declarations {
 fn text(
     options: &RunOptions,
     audit: &Audit,
-    consumers: &BTreeMap<AccountId, Found>,
-    units: &BTreeMap<AccountId, Unit>,
+    consumers: &BTreeMap<AccountId, ConsumerDraft>,
+    units: &BTreeMap<AccountId, BusinessUnit>,
 ) -> Declarations {
     let mut found = Declarations {
         text: String::from(
@@ -189,7 +189,12 @@ fn text(
 }
 
 /// A consumer as it is declared, and how many of its roles and data sources are left out.
-fn declaration(account: &str, name: &str, found: &Found, unit: Option<&Unit>) -> (String, u64) {
+fn declaration(
+    account: &str,
+    name: &str,
+    found: &ConsumerDraft,
+    unit: Option<&BusinessUnit>,
+) -> (String, u64) {
     let mut text = String::new();
     let chains = plural(found.chains, "chain");
     let _ = writeln!(text, "# Reached by {chains} in the logs read.");
@@ -312,21 +317,21 @@ fn quoted(text: &str) -> String {
 
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{AccountId, BTreeMap, Failure, Unit};
+    use super::{AccountId, BTreeMap, BusinessUnit, Failure};
 
-    pub(super) fn ask(_units: &mut BTreeMap<AccountId, Unit>) -> Result<(), Failure> {
+    pub(super) fn ask(_units: &mut BTreeMap<AccountId, BusinessUnit>) -> Result<(), Failure> {
         Err(Failure::usage("this program was built without AWS access"))
     }
 }
 
 #[cfg(feature = "aws")]
 mod remote {
-    use super::{AccountId, BTreeMap, Failure, Unit};
+    use super::{AccountId, BTreeMap, BusinessUnit, Failure};
     use crate::aws::{Access, Aws};
-    use crate::exports::UnitsReader;
+    use crate::ingest::UnitsReader;
 
     /// Names and business units of accounts, from AWS Organizations.
-    pub(super) fn ask(units: &mut BTreeMap<AccountId, Unit>) -> Result<(), Failure> {
+    pub(super) fn ask(units: &mut BTreeMap<AccountId, BusinessUnit>) -> Result<(), Failure> {
         let accounts = Aws::new()?.accounts(&Access::default())?;
         let mut reader = UnitsReader::new(None, None);
         reader

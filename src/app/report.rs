@@ -3,11 +3,11 @@
 use super::audit::AuditRun;
 use super::checks::{CheckOptions, checks};
 use super::context::RunContext;
-use super::evidence::VerifyOptions;
 use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::record_files::parquet;
-use super::report_folder::{Days, ReportFile, ReportFolder, Written};
+use super::report_folder::{ReportDays, ReportFile, ReportFolder, WrittenReport};
+use super::verification_inputs::VerifyOptions;
 use crate::attribute;
 use crate::model::audit::Part;
 use crate::model::bill::Bill;
@@ -43,7 +43,7 @@ pub fn prepare<'c>(
 ) -> Result<ReportRun<'c>, Failure> {
     let window = asked.window;
     let mut checks = checks(context, asked)?;
-    let folder = ReportFolder::of(folder, Days::of(window, checks.as_of))?;
+    let folder = ReportFolder::of(folder, ReportDays::of(window, checks.as_of))?;
     checks.trends = true;
     if checks.previous.is_none() {
         checks.previous = last_report(context, &folder, window);
@@ -109,7 +109,7 @@ pub fn chargeback(part: &Part, topology: &Topology) -> Result<Chargeback, Failur
 /// # Errors
 ///
 /// When they cannot be written.
-pub fn write(night: &Night<'_>, folder: ReportFolder) -> Result<Written, Failure> {
+pub fn write(night: &Night<'_>, folder: ReportFolder) -> Result<WrittenReport, Failure> {
     let material = &night.material;
     let findings: Vec<&Finding> = material.findings.findings.iter().collect();
     let file = |name, write| ReportFile { name, write };

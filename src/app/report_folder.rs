@@ -1,7 +1,7 @@
 //! The destination of a report: written to a temporary folder and moved in one step.
 
 use super::failure::Failure;
-use crate::exports::{EarlierReport, read_report};
+use crate::ingest::{EarlierReport, read_report};
 use crate::local::{folder_of, new_builder, read_regular};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -45,13 +45,13 @@ pub struct ReportFolder {
 
 /// The days of a report, and whether they are one whole UTC day: a night.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Days {
+pub(super) struct ReportDays {
     pub(super) first: Date,
     pub(super) last: Date,
     pub(super) is_night: bool,
 }
 
-impl Days {
+impl ReportDays {
     pub(super) fn of(window: TimeWindow, last: Date) -> Self {
         let first = window.from.map_or(last, UtcSecond::day);
         let midnight = UtcSecond::midnight(last);
@@ -78,7 +78,7 @@ impl ReportFolder {
     ///
     /// Fails, before any work is done, where something else is in its place, or
     /// nothing can be written there.
-    pub(super) fn of(asked: Option<&Path>, days: Days) -> Result<Self, Failure> {
+    pub(super) fn of(asked: Option<&Path>, days: ReportDays) -> Result<Self, Failure> {
         let path = match asked {
             // Without a slash at its end; what a link points at, not the link.
             Some(asked) => {
@@ -131,7 +131,7 @@ impl ReportFolder {
     }
 
     /// Writes all files of a report, and puts them in its place in one step.
-    pub(super) fn write(self, files: &[ReportFile<'_>]) -> Result<Written, Failure> {
+    pub(super) fn write(self, files: &[ReportFile<'_>]) -> Result<WrittenReport, Failure> {
         let cannot = |what: &str, error: io::Error| {
             Failure::internal(format!(
                 "cannot write {}{what}: {error}",
@@ -148,7 +148,7 @@ impl ReportFolder {
             let _ = fs::remove_dir_all(&written);
             Failure::internal(format!("cannot write {}: {error}", self.path.display()))
         })?;
-        Ok(Written {
+        Ok(WrittenReport {
             path: self.path,
             is_nightly: self.is_nightly,
         })
@@ -156,12 +156,12 @@ impl ReportFolder {
 }
 
 /// A report that is in its place.
-pub struct Written {
+pub struct WrittenReport {
     path: PathBuf,
     is_nightly: bool,
 }
 
-impl Written {
+impl WrittenReport {
     /// Points `reports/latest` at the newest night, and returns where it is; `None` where
     /// the report is no night.
     ///

@@ -60,7 +60,7 @@ pub(super) fn open(
     window: &TimeWindow,
     will_read: WillRead<'_>,
 ) -> Result<Sources, Failure> {
-    let places: Vec<Place<'_>> = locations
+    let places: Vec<LocationWindow<'_>> = locations
         .iter()
         .map(|location| (location, *window))
         .collect();
@@ -68,12 +68,12 @@ pub(super) fn open(
 }
 
 /// A location, and the window that is looked at there.
-pub(super) type Place<'a> = (&'a LogLocation, TimeWindow);
+pub(super) type LocationWindow<'a> = (&'a LogLocation, TimeWindow);
 
 /// Lists each in a window of its own.
 pub(super) fn open_each(
     context: &RunContext,
-    places: &[Place<'_>],
+    places: &[LocationWindow<'_>],
     will_read: WillRead<'_>,
 ) -> Result<Sources, Failure> {
     let mut sources = Sources::default();
@@ -96,7 +96,7 @@ pub(super) fn open_each(
         })?;
         sources.add(Box::new(local));
     }
-    let is_remote = |(location, _): &Place<'_>| !matches!(location, LogLocation::Path(_));
+    let is_remote = |(location, _): &LocationWindow<'_>| !matches!(location, LogLocation::Path(_));
     if places.iter().any(is_remote) {
         remote::open(context, places, will_read, &mut sources)?;
     }
@@ -163,7 +163,7 @@ mod remote {
 
     pub(super) fn open(
         _context: &RunContext,
-        _places: &[super::Place<'_>],
+        _places: &[super::LocationWindow<'_>],
         _will_read: super::WillRead<'_>,
         _sources: &mut Sources,
     ) -> Result<(), Failure> {
@@ -201,13 +201,13 @@ mod remote {
 #[cfg(feature = "aws")]
 mod remote {
     use super::{
-        ALL, Failure, LogLocation, Place, RunContext, S3Settings, Sources, TimeWindow, Version,
-        WillRead, add_to,
+        ALL, Failure, LocationWindow, LogLocation, RunContext, S3Settings, Sources, TimeWindow,
+        Version, WillRead, add_to,
     };
     use crate::app::notices::ListingProgress;
     use crate::aws::{
-        Access, Aws, AwsError, LOOKUP_EVERY, LookupLogs, LookupPlace, PublicKeyLookup, S3Location,
-        S3Logs, Trouble,
+        Access, Aws, AwsError, AwsErrorKind, LOOKUP_EVERY, LookupLogs, LookupPlace,
+        PublicKeyLookup, S3Location, S3Logs,
     };
     use crate::config::Role;
     use crate::ports::{KeySource, ListingWatcher};
@@ -216,7 +216,7 @@ mod remote {
 
     pub(super) fn open(
         context: &RunContext,
-        places: &[Place<'_>],
+        places: &[LocationWindow<'_>],
         will_read: WillRead<'_>,
         sources: &mut Sources,
     ) -> Result<(), Failure> {
@@ -317,7 +317,7 @@ mod remote {
                     is_any = true;
                     sources.add(Box::new(logs));
                 }
-                Some(Err(error)) if error.kind == Trouble::Credentials => {
+                Some(Err(error)) if error.kind == AwsErrorKind::Credentials => {
                     return Err(error.into());
                 }
                 Some(Err(error)) => {

@@ -5,7 +5,7 @@
 
 use super::failure::Failure;
 use super::places;
-use super::sources::Place;
+use super::sources::LocationWindow;
 use crate::config::{LogLocation, S3Settings};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -90,7 +90,7 @@ impl Stretches {
     }
 
     /// Returns the locations to look at, each with its window.
-    pub(super) fn places(&self) -> Vec<Place<'_>> {
+    pub(super) fn places(&self) -> Vec<LocationWindow<'_>> {
         let each = self.0.iter().filter(|stretch| stretch.is_there);
         each.map(|stretch| (&stretch.location, stretch.window))
             .collect()

@@ -1,10 +1,10 @@
 //! `verify`: digests and the log files that they name.
 
 use super::context::RunContext;
-use super::evidence::{VerifyOptions, Verifying};
 use super::failure::Failure;
 use super::places;
 use super::sources;
+use super::verification_inputs::{VerifyOptions, Verifying};
 use crate::model::integrity::Verification;
 use crate::model::window::TimeWindow;
 use crate::pipeline::{self, Plan};
@@ -12,7 +12,7 @@ use crate::ports::LogSource;
 
 /// The result of a verification run.
 #[derive(Debug)]
-pub struct Verified {
+pub struct VerifyReport {
     /// The verification result.
     pub verification: Verification,
     /// True if there were any log files at all.
@@ -28,7 +28,7 @@ pub fn verify(
     context: &RunContext,
     window: TimeWindow,
     against: &VerifyOptions,
-) -> Result<Verified, Failure> {
+) -> Result<VerifyReport, Failure> {
     if context.options.store.is_some() {
         return Err(
             Failure::usage("verify reads log files, and the store keeps none")
@@ -47,7 +47,7 @@ pub fn verify(
     let watcher = context.notices.reading(&logs, all, logs.listing().bytes);
     let evidence = verifying.evidence(context.now);
     let verification = pipeline::verify(&plan, &logs, &evidence, &*watcher)?;
-    Ok(Verified {
+    Ok(VerifyReport {
         verification,
         has_logs: logs.object_count() > 0,
     })

@@ -4,8 +4,8 @@ use super::frame::{Codes, read_all_codes, read_known_sums, sums_with_known, unit
 use super::price::ESTIMATE_SCALE;
 use super::split::AttributeError;
 use crate::model::charge::{
-    Attribution, Beside, BesideRow, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures,
-    NONE, Share, UNALLOCATED, UNKNOWN, UNMAPPED,
+    Attribution, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures, NONE,
+    OtherServiceCharge, OtherServiceRow, Share, UNALLOCATED, UNKNOWN, UNMAPPED,
 };
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::money::{add, amount, units};
@@ -243,7 +243,11 @@ fn estimated_days(
     days
 }
 
-fn beside(lines: &[Beside], by: &[Dimension], topology: &Topology) -> Vec<BesideRow> {
+fn beside(
+    lines: &[OtherServiceCharge],
+    by: &[Dimension],
+    topology: &Topology,
+) -> Vec<OtherServiceRow> {
     let mut rows: BTreeMap<_, Decimal> = BTreeMap::new();
     for line in lines {
         let group = by.iter().filter(|dimension| dimension.is_of_bill());
@@ -262,7 +266,7 @@ fn beside(lines: &[Beside], by: &[Dimension], topology: &Topology) -> Vec<Beside
     }
     let rows = rows.into_iter();
     rows.map(
-        |(((_, category, billed_for), group, currency), cost)| BesideRow {
+        |(((_, category, billed_for), group, currency), cost)| OtherServiceRow {
             group,
             billed_for,
             category,

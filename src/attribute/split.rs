@@ -14,7 +14,9 @@ use super::reconcile::{self, CellOutcome};
 use super::share;
 use crate::model::bill::{Bill, BillPeriod, ChargeCategory, LineAmounts, LineKey};
 use crate::model::chain::{Chain, ChainPath};
-use crate::model::charge::{Attribution, Beside, Charge, Figures, ListPrice, QueryShare, Share};
+use crate::model::charge::{
+    Attribution, Charge, Figures, ListPrice, OtherServiceCharge, QueryShare, Share,
+};
 use crate::model::ids::{AccountId, DataSourceArn, Region};
 use crate::model::money::{amount, units};
 use crate::model::text::Text;
@@ -71,7 +73,7 @@ impl From<PolarsError> for AttributeError {
 }
 
 /// A line of the bill that queries share.
-struct Cell<'a> {
+struct CostPool<'a> {
     key: &'a LineKey,
     amounts: &'a LineAmounts,
     units: i128,
@@ -210,10 +212,10 @@ impl Queries {
     }
 }
 
-fn cells<'a>(bill: &'a Bill, scale: u32, pricing: &Pricing) -> Vec<Cell<'a>> {
+fn cells<'a>(bill: &'a Bill, scale: u32, pricing: &Pricing) -> Vec<CostPool<'a>> {
     let shared = bill.lines.iter().filter(|(key, _)| is_shared(key));
-    let mut cells: Vec<Cell<'a>> = shared
-        .map(|(key, amounts)| Cell {
+    let mut cells: Vec<CostPool<'a>> = shared
+        .map(|(key, amounts)| CostPool {
             key,
             amounts,
             units: units(amounts.cost, scale).unwrap_or_default(),
@@ -234,7 +236,7 @@ fn is_shared(key: &LineKey) -> bool {
 /// Discounts belong to what they are given on: the lines of their account, Region
 /// and work group, as far as they tell those, inside their period, by cost. Else
 /// those lines would be charged more than is billed.
-fn spread_discounts(cells: &mut [Cell<'_>]) {
+fn spread_discounts(cells: &mut [CostPool<'_>]) {
     let mut uses: BTreeMap<(&AccountId, &Text), Vec<usize>> = BTreeMap::new();
     let mut discounts = Vec::new();
     for (index, cell) in cells.iter().enumerate() {
@@ -279,7 +281,7 @@ fn usage_bytes(terabytes: Decimal, pricing: &Pricing) -> Option<u128> {
 
 /// The cell of each query, by position: of those of its account and day, the one that
 /// tells most of where it ran.
-fn match_cells(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> Vec<Option<u32>> {
+fn match_cells(queries: &Queries, cells: &[CostPool<'_>], codes: &mut Codes) -> Vec<Option<u32>> {
     let places = places(queries, cells, codes);
     let cell_of = |row: usize| {
         let (account, day) = (queries.account[row], queries.day[row]);
@@ -301,7 +303,7 @@ fn match_cells(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> Vec<
 }
 
 /// Returns the order of preference between two cost pools of a place.
-fn preference(cell: &Cell<'_>) -> impl Ord {
+fn preference(cell: &CostPool<'_>) -> impl Ord {
     let days = cell.key.period;
     (
         !days.is_one_day(),
@@ -315,12 +317,12 @@ fn preference(cell: &Cell<'_>) -> impl Ord {
 const NOT_TOLD: u32 = 0;
 
 /// Account, day, Region and work group, by their codes.
-type Place = (u32, i32, u32, u32);
+type PoolPlace = (u32, i32, u32, u32);
 
 /// The cell of each place that has one, on days with queries.
-fn places(queries: &Queries, cells: &[Cell<'_>], codes: &mut Codes) -> HashMap<Place, u32> {
+fn places(queries: &Queries, cells: &[CostPool<'_>], codes: &mut Codes) -> HashMap<PoolPlace, u32> {
     let days: BTreeSet<i32> = queries.day.iter().copied().collect();
-    let mut places: HashMap<Place, u32> = HashMap::new();
+    let mut places: HashMap<PoolPlace, u32> = HashMap::new();
     for (index, cell) in (0u32..).zip(cells) {
         let account = codes.code(Some(cell.key.account_id.text()));
         let region = codes.code(cell.key.region.as_ref().map(Region::text));
@@ -343,18 +345,18 @@ struct Split {
     of_query: Vec<Option<i128>>,
     rest: Vec<i128>,
     /// Queries of each cell, and their billed bytes.
-    known: Vec<Known>,
+    known: Vec<QueryTotals>,
 }
 
 #[derive(Default, Clone, Copy)]
-struct Known {
+struct QueryTotals {
     queries: u64,
     bytes: u128,
 }
 
 fn shares_of(
     queries: &Queries,
-    cells: &[Cell<'_>],
+    cells: &[CostPool<'_>],
     cell_of: &[Option<u32>],
 ) -> Result<Split, AttributeError> {
     let mut split = Split {
@@ -389,7 +391,7 @@ fn shares_of(
         let bytes = own
             .iter()
             .map(|row| u128::from(queries.billed[*row as usize].unwrap_or_default()));
-        split.known.push(Known {
+        split.known.push(QueryTotals {
             queries: own.len() as u64,
             bytes: bytes.sum(),
         });
@@ -404,7 +406,7 @@ fn positive(number: Option<i128>) -> u128 {
 }
 
 /// Weights of a cell's queries, and of what no known query explains.
-fn weights(queries: &Queries, cell: &Cell<'_>, own: &[u32]) -> (Vec<u128>, u128) {
+fn weights(queries: &Queries, cell: &CostPool<'_>, own: &[u32]) -> (Vec<u128>, u128) {
     if let Some(usage) = cell.usage_bytes {
         let bytes = own.iter().map(|row| queries.billed[*row as usize]);
         let weights: Vec<u128> = bytes
@@ -431,7 +433,7 @@ fn weights(queries: &Queries, cell: &Cell<'_>, own: &[u32]) -> (Vec<u128>, u128)
 /// Queries alike in every dimension, together with their shares.
 fn charges(
     queries: Queries,
-    cells: &[Cell<'_>],
+    cells: &[CostPool<'_>],
     cell_of: &[Option<u32>],
     split: &Split,
     codes: &mut Codes,
@@ -444,7 +446,7 @@ fn charges(
     let kinds = cell_of.iter().zip(currencies).zip(&queries.share);
     let kinds = kinds.map(|((cell, currency), share)| {
         let is_estimated = cell.is_some_and(|cell| cells[cell as usize].amounts.is_estimated);
-        let kind = Kind {
+        let kind = QueryKind {
             currency,
             is_other: *share == 1,
             is_estimated,
@@ -485,14 +487,14 @@ fn charges(
 
 /// The other properties that group queries, in one number: grouping by one column is cheaper than
 /// by four.
-struct Kind {
+struct QueryKind {
     currency: u32,
     is_other: bool,
     is_estimated: bool,
     is_covered: bool,
 }
 
-impl Kind {
+impl QueryKind {
     fn packed(&self) -> u32 {
         let flags = [self.is_other, self.is_estimated, self.is_covered];
         let flags = flags.into_iter();
@@ -513,7 +515,7 @@ impl Kind {
 /// bill, else USD, in which estimates are.
 fn currencies(
     queries: &Queries,
-    cells: &[Cell<'_>],
+    cells: &[CostPool<'_>],
     cell_of: &[Option<u32>],
     codes: &mut Codes,
 ) -> Vec<u32> {
@@ -552,7 +554,7 @@ fn read_charges(
     let text = |code: u32| codes.text(code).cloned();
     let bytes = |sum: Option<i128>| sum.map(|sum| u64::try_from(sum).unwrap_or(u64::MAX));
     let charge = |row: usize| {
-        let kind = Kind::unpacked(kind[row]);
+        let kind = QueryKind::unpacked(kind[row]);
         let query_count = u64::from(queries[row]);
         Charge {
             period: BillPeriod::day(UtcDay::numbered(day[row]).date().unwrap_or_default()),
@@ -586,7 +588,7 @@ fn read_charges(
 
 /// Returns the remainder of each cost pool, and pools without a known query.
 fn remainders<'a>(
-    cells: &'a [Cell<'a>],
+    cells: &'a [CostPool<'a>],
     split: &'a Split,
     scale: u32,
 ) -> impl Iterator<Item = Charge> + 'a {
@@ -632,7 +634,7 @@ fn order(charge: &Charge) -> impl Ord + '_ {
 
 fn query_shares(
     chains: &[Chain],
-    cells: &[Cell<'_>],
+    cells: &[CostPool<'_>],
     cell_of: &[Option<u32>],
     split: &Split,
     scale: u32,
@@ -651,7 +653,7 @@ fn query_shares(
     .collect()
 }
 
-fn outcomes<'a>(cells: &'a [Cell<'a>], split: &Split, scale: u32) -> Vec<CellOutcome<'a>> {
+fn outcomes<'a>(cells: &'a [CostPool<'a>], split: &Split, scale: u32) -> Vec<CellOutcome<'a>> {
     let with_known = cells.iter().zip(&split.known).zip(&split.rest);
     with_known
         .map(|((cell, known), rest)| CellOutcome {
@@ -666,10 +668,10 @@ fn outcomes<'a>(cells: &'a [Cell<'a>], split: &Split, scale: u32) -> Vec<CellOut
         .collect()
 }
 
-fn beside(bill: &Bill) -> Vec<Beside> {
+fn beside(bill: &Bill) -> Vec<OtherServiceCharge> {
     let lines = bill.lines.iter().filter(|(key, _)| !is_shared(key));
     lines
-        .map(|(key, amounts)| Beside {
+        .map(|(key, amounts)| OtherServiceCharge {
             account_id: key.account_id.clone(),
             period: key.period,
             billed_for: key.billed_for.clone(),

@@ -3,8 +3,8 @@
 //! of the AWS CLI, which `exports` reads.
 
 use super::described::{Described, Request, Service, list};
+use super::error::{AwsError, AwsErrorKind};
 use super::session::{Access, Aws};
-use super::trouble::{AwsError, Trouble};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -50,7 +50,7 @@ impl Aws {
             let mut tries = 1;
             while let Some(batch) = asked.pop() {
                 match ask(&get, place, batch).await? {
-                    Asked::Answer(executions, unprocessed) => {
+                    BatchOutcome::Answer(executions, unprocessed) => {
                         told.extend(executions);
                         let (unknown, again): (Vec<_>, Vec<_>) = unprocessed
                             .into_iter()
@@ -63,7 +63,7 @@ impl Aws {
                             continue;
                         }
                         // What Athena did not get to is asked for as what was not reached.
-                        match patience.wait_for(Trouble::Unreachable, tries, 0) {
+                        match patience.wait_for(AwsErrorKind::Unreachable, tries, 0) {
                             Some(wait) => {
                                 tokio::time::sleep(wait).await;
                                 tries += 1;
@@ -73,11 +73,11 @@ impl Aws {
                         }
                     }
                     // One bad id spoils a whole batch: halves find it.
-                    Asked::Refused(mut batch) if batch.len() > 1 => {
+                    BatchOutcome::Refused(mut batch) if batch.len() > 1 => {
                         let half = batch.split_off(batch.len() / 2);
                         asked.extend([half, batch]);
                     }
-                    Asked::Refused(batch) => answer.unavailable.extend(batch),
+                    BatchOutcome::Refused(batch) => answer.unavailable.extend(batch),
                 }
             }
             let executions: Vec<Value> = told.iter().map(execution).collect();
@@ -87,19 +87,19 @@ impl Aws {
     }
 }
 
-enum Asked {
+enum BatchOutcome {
     /// Executions, and ids that were not processed: whether they are unknown.
     Answer(Vec<Value>, Vec<(String, bool)>),
     /// An id among these makes no sense to Athena.
     Refused(Vec<String>),
 }
 
-async fn ask(get: &Described, place: &str, ids: Vec<String>) -> Result<Asked, AwsError> {
+async fn ask(get: &Described, place: &str, ids: Vec<String>) -> Result<BatchOutcome, AwsError> {
     let asked = json!({ "QueryExecutionIds": ids });
     let mut answer = match get.invoke(Request::Json(asked)).await {
         Ok(answer) => answer,
         Err(error) if error.code() == Some("InvalidRequestException") => {
-            return Ok(Asked::Refused(ids));
+            return Ok(BatchOutcome::Refused(ids));
         }
         Err(error) => return Err(AwsError::of(&error, "athena:BatchGetQueryExecution", place)),
     };
@@ -111,7 +111,7 @@ async fn ask(get: &Described, place: &str, ids: Vec<String>) -> Result<Asked, Aw
         let id = one["QueryExecutionId"].as_str()?.to_owned();
         Some((id, is_unknown))
     });
-    Ok(Asked::Answer(executions, unprocessed.collect()))
+    Ok(BatchOutcome::Answer(executions, unprocessed.collect()))
 }
 
 /// Returns the part of the SQL that is kept: its leading comment, in which Quick names its own

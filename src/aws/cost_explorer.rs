@@ -2,8 +2,8 @@
 //! $0.01, so pages are asked for once; answers leave as text in the shape of the AWS CLI,
 //! which `exports` reads.
 
+use super::error::AwsError;
 use super::session::{Access, Aws, REGION_DEFAULT};
-use super::trouble::AwsError;
 use aws_sdk_costexplorer::Client;
 use aws_sdk_costexplorer::types::{
     DateInterval, Dimension, DimensionValues, Expression, Granularity, GroupDefinition,

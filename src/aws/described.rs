@@ -4,8 +4,8 @@
 //! A service's own crate takes a minute to build and is megabytes of program, for one or
 //! two operations (docs/building.md).
 
+use super::error::AwsError;
 use super::session::REGION_DEFAULT;
-use super::trouble::AwsError;
 use crate::model::region::is_region_name;
 use aws_config::SdkConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};

@@ -7,10 +7,10 @@
 //! such piece is an object of this source, so that what was read stays read. Calls
 //! that are of interest only for who made them cannot be asked for.
 
-use super::ahead::{Ahead, Feed, Fetch, Fetching};
-use super::patience::Patience;
+use super::error::AwsError;
+use super::prefetch::{Ahead, Feed, Fetch, Fetching};
+use super::retry_policy::RetryPolicy;
 use super::session::{Access, Aws};
-use super::trouble::AwsError;
 use crate::event_list::list as event_list;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -64,12 +64,12 @@ pub struct LookupLogs {
 
 /// The pieces to request, each with its account and Region.
 struct Pieces {
-    places: Vec<Place>,
+    places: Vec<LookupTarget>,
     all: Vec<Piece>,
     pause: Duration,
 }
 
-struct Place {
+struct LookupTarget {
     label: String,
     client: Client,
     /// Whoever asks here waits for its turn.
@@ -120,7 +120,7 @@ impl LookupLogs {
                 }));
             }
         }
-        let places = places.iter().map(|place| Place {
+        let places = places.iter().map(|place| LookupTarget {
             label: label(place),
             client: Client::new(&aws.config(&place.access)),
             turn: tokio::sync::Mutex::default(),
@@ -131,7 +131,7 @@ impl LookupLogs {
             pause,
         });
         // The SDK tries again by itself here, and each place has a pace of its own.
-        let ahead = Ahead::new(aws.runtime(), Patience::ONCE, PIECES_AT_ONCE_MAX);
+        let ahead = Ahead::new(aws.runtime(), RetryPolicy::ONCE, PIECES_AT_ONCE_MAX);
         Self {
             feed: ahead.feed(Arc::clone(&pieces) as Arc<dyn Fetch>),
             pieces,
@@ -197,7 +197,7 @@ fn label(place: &LookupPlace) -> String {
     format!("lookup-events://{}/{region}", place.account_id)
 }
 
-impl Place {
+impl LookupTarget {
     /// Waits until the next request may be made.
     async fn wait(&self, pause: Duration) {
         let _turn = self.turn.lock().await;

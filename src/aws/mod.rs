@@ -4,11 +4,11 @@
 //! | what | file |
 //! |---|---|
 //! | runtime, credentials, Regions, roles | [`session`] |
-//! | what went wrong, in words that say what to do | [`trouble`] |
+//! | what went wrong, in words that say what to do | [`error`] |
 //! | logs in a bucket | [`s3`] |
-//! | their bytes, brought ahead of being asked for | [`ahead`] |
-//! | how many requests run at once | [`pace`] |
-//! | when a request that failed is made again | [`patience`] |
+//! | their bytes, brought ahead of being asked for | [`prefetch`] |
+//! | how many requests run at once | [`concurrency`] |
+//! | when a request that failed is made again | [`retry_policy`] |
 //! | events of accounts without a readable bucket | [`lookup_events`] |
 //! | trails, for `doctor` | [`trails`] |
 //! | the keys that digests are signed with | [`public_keys`] |
@@ -20,27 +20,27 @@
 //!
 //! Every call that is made is in `docs/iam-policy.json`; a test compares the two.
 
-mod ahead;
 mod athena;
+mod concurrency;
 mod cost_explorer;
 mod described;
+mod error;
 mod lookup_events;
 mod organizations;
-mod pace;
-mod patience;
+mod prefetch;
 mod public_keys;
 mod quicksight;
+mod retry_policy;
 mod s3;
 mod session;
 mod trails;
-mod trouble;
 
 pub use athena::{BATCH_MAX, ExecutionAnswer};
 pub use cost_explorer::{CostPage, CostQuestion};
+pub use error::{AwsError, AwsErrorKind};
 pub use lookup_events::{LOOKUP_DAYS_MAX, LOOKUP_EVERY, LookupLogs, LookupPlace};
 pub use organizations::ListedAccounts;
 pub use public_keys::PublicKeyLookup;
 pub use s3::{S3Location, S3Logs};
 pub use session::{Access, Aws};
 pub use trails::Trail;
-pub use trouble::{AwsError, Trouble};

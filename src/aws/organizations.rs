@@ -3,8 +3,8 @@
 //! reads.
 
 use super::described::{Request, Service, all_pages};
+use super::error::AwsError;
 use super::session::{Access, Aws};
-use super::trouble::AwsError;
 use serde_json::{Value, json};
 
 const ORGANIZATIONS: Service = Service {

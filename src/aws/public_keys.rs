@@ -1,7 +1,7 @@
 //! The keys that digests are signed with: `ListPublicKeys`.
 
+use super::error::AwsError;
 use super::session::{Access, Aws};
-use super::trouble::AwsError;
 use crate::model::integrity::PublicKey;
 use crate::model::time::UtcSecond;
 use crate::ports::{KeySource, SourceError};

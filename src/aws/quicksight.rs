@@ -2,8 +2,8 @@
 //! CLI, which `exports` reads.
 
 use super::described::{Request, Service, all_pages, region};
+use super::error::AwsError;
 use super::session::{Access, Aws};
-use super::trouble::AwsError;
 use serde_json::json;
 
 const QUICKSIGHT: Service = Service {

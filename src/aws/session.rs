@@ -1,8 +1,8 @@
 //! The runtime, credentials, Regions and roles that every service shares.
 
-use super::ahead::Ahead;
-use super::patience::Patience;
-use super::trouble::AwsError;
+use super::error::AwsError;
+use super::prefetch::Ahead;
+use super::retry_policy::RetryPolicy;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
@@ -140,8 +140,8 @@ impl Aws {
     }
 
     /// Returns the retry policy for requests that are retried here and not by the SDK.
-    pub(super) fn patience(&self) -> Patience {
-        Patience {
+    pub(super) fn patience(&self) -> RetryPolicy {
+        RetryPolicy {
             first: self.backoff,
             tries_max: self.attempts,
         }

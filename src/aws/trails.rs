@@ -1,8 +1,8 @@
 //! Trails, as `doctor` looks at them: `DescribeTrails`, `GetTrailStatus`,
 //! `GetEventSelectors`.
 
+use super::error::AwsError;
 use super::session::{Access, Aws};
-use super::trouble::AwsError;
 use crate::model::time::UtcSecond;
 use aws_sdk_cloudtrail::Client;
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// The arguments of a run.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct RunArgs {
     pub(super) run: RunOptions,
     pub(super) now: Option<String>,
     pub(super) window: WindowArgs,
@@ -32,7 +32,7 @@ pub(super) struct Asked {
     pub(super) is_ending_unknown: bool,
 }
 
-impl Asked {
+impl RunArgs {
     /// Nothing but a way to talk.
     pub(super) fn new(talk: &TalkArgs) -> Self {
         Self {

@@ -1,21 +1,21 @@
 //! `qs-audit chains`.
 
 use super::args::ChainsArgs;
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
-use super::moments::{self, DefaultWindow};
 use super::select::Selection;
 use super::session::{self, prepare, start};
 use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{check_output, page, say, write_out};
+use super::time_args::{self, DefaultWindow};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
 use crate::app::record_files::{parquet, workbook};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::table::Table;
-use crate::output::json::v1::{self, Shape};
+use crate::output::json::v1::{self, RecordShape};
 use crate::output::not_read::NotRead;
 use crate::output::{chain_table, csv, flat_table};
 use crate::records::{self, queries::QueryRecord};
@@ -23,13 +23,13 @@ use crate::records::{self, queries::QueryRecord};
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::audit(&args.audit).output(&args.output)?;
+    let (asked, format) = RunArgs::audit(&args.audit).output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let mut selection = Selection::new(args)?;
     let context = start(asked)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
-    let window = moments::window(asked, context.now, default)?;
+    let window = time_args::window(asked, context.now, default)?;
     let mut run = prepare(&context, window, Wants::Statistics, &args.verification)?;
     run.plan.all_sessions = args.all_sessions;
     let audit = session::audit(asked, &run)?;
@@ -48,15 +48,15 @@ pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
 }
 
 /// The records in the columns that SQL and Parquet know.
-pub(super) fn record_table(chains: &[&Chain], shape: Shape) -> Table {
+pub(super) fn record_table(chains: &[&Chain], shape: RecordShape) -> Table {
     match shape {
-        Shape::Chains => records::chains::table(chains),
-        Shape::Flat => records::queries::table(&QueryRecord::all_of(chains, None)),
+        RecordShape::Chains => records::chains::table(chains),
+        RecordShape::Flat => records::queries::table(&QueryRecord::all_of(chains, None)),
     }
 }
 
 fn print(
-    asked: &Asked,
+    asked: &RunArgs,
     format: RecordFormat,
     args: &ChainsArgs,
     audit: &Audit,
@@ -64,25 +64,25 @@ fn print(
 ) -> Result<(), Failure> {
     let page = page(asked);
     let shape = if args.flat {
-        Shape::Flat
+        RecordShape::Flat
     } else {
-        Shape::Chains
+        RecordShape::Chains
     };
     let not_read = NotRead::of(&audit.coverage.rejects);
     write_out(asked, |out| match (format, shape) {
         (RecordFormat::Table, shape) => {
             match shape {
-                Shape::Chains => chain_table::write(chains, page, out)?,
-                Shape::Flat => flat_table::write(chains, page, out)?,
+                RecordShape::Chains => chain_table::write(chains, page, out)?,
+                RecordShape::Flat => flat_table::write(chains, page, out)?,
             }
             not_read.write(page, out)
         }
         (RecordFormat::Json, shape) => v1::write_json(audit, chains, shape, out),
         (RecordFormat::Jsonl, shape) => v1::write_jsonl(chains, shape, out),
-        (RecordFormat::Csv, Shape::Chains) => {
+        (RecordFormat::Csv, RecordShape::Chains) => {
             csv::write_records(&records::chains::fields(), chains, out)
         }
-        (RecordFormat::Csv, Shape::Flat) => {
+        (RecordFormat::Csv, RecordShape::Flat) => {
             let queries = QueryRecord::all_of(chains, None);
             csv::write_records(&records::queries::fields(), &queries, out)
         }

@@ -1,13 +1,13 @@
 //! `qs-audit chargeback`.
 
 use super::args::{ByArg, ChargebackArgs};
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::ChargebackFormat;
-use super::moments::{self, DefaultWindow};
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{check_output, page, say, write_out};
+use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -46,11 +46,11 @@ fn dimensions(args: &[ByArg]) -> Vec<Dimension> {
 }
 
 /// The window: a month, or the asked one in whole days.
-fn window(asked: &Asked, args: &ChargebackArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
+fn window(asked: &RunArgs, args: &ChargebackArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
     if let Some(month) = &args.month {
-        return moments::month(month, now);
+        return time_args::month(month, now);
     }
-    let window = moments::window(asked, now, DefaultWindow::ThisMonth)?;
+    let window = time_args::window(asked, now, DefaultWindow::ThisMonth)?;
     let whole = window.whole_days();
     let is_asked = asked.window.from.is_some() || asked.window.to.is_some();
     if whole != window && is_asked && !asked.quiet {
@@ -60,7 +60,7 @@ fn window(asked: &Asked, args: &ChargebackArgs, now: UtcSecond) -> Result<TimeWi
 }
 
 pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::audit(&args.audit)
+    let (asked, format) = RunArgs::audit(&args.audit)
         .bill(&args.bill)
         .output(&args.output)?;
     let asked = &asked;
@@ -89,7 +89,7 @@ pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
 }
 
 fn print(
-    asked: &Asked,
+    asked: &RunArgs,
     format: ChargebackFormat,
     audit: &Audit,
     chargeback: &Chargeback,

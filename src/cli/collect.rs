@@ -1,13 +1,13 @@
 //! `qs-audit collect`.
 
 use super::args::CollectArgs;
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
-use super::moments::{self, DefaultWindow};
 use super::session::start;
 use super::terminal::{check_output, say, say_incomplete, write_out};
+use super::time_args::{self, DefaultWindow};
 use crate::app::collect::{self, CollectOptions};
-use crate::app::collected::Collected;
+use crate::app::collected::CollectReport;
 use crate::app::failure::Failure;
 use crate::output::human::{count, first_of, line, plural, safe};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use std::io::{self, Write};
 /// The look-back of the first run, in seconds: a week to evaluate, and four weeks as its baseline.
 const FIRST_SECONDS: i64 = 36 * 86_400;
 pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
-    let asked = Asked::new(&args.talk)
+    let asked = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
         .threads(&args.threads)
@@ -30,7 +30,7 @@ pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
     check_output(asked)?;
     let context = start(asked)?;
     let options = CollectOptions {
-        window: moments::window(asked, context.now, DefaultWindow::Last(FIRST_SECONDS))?,
+        window: time_args::window(asked, context.now, DefaultWindow::Last(FIRST_SECONDS))?,
         is_asked: asked.window.since.is_some()
             || asked.window.from.is_some()
             || asked.window.to.is_some(),
@@ -57,7 +57,7 @@ pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
 }
 
 /// Says what was done.
-fn tell(asked: &Asked, done: &Collected) -> Result<(), Failure> {
+fn tell(asked: &RunArgs, done: &CollectReport) -> Result<(), Failure> {
     if !asked.quiet || asked.output.is_some() {
         write_out(asked, |out| summary(done, out))?;
     }
@@ -85,7 +85,7 @@ fn tell(asked: &Asked, done: &Collected) -> Result<(), Failure> {
     Ok(())
 }
 
-fn summary(done: &Collected, out: &mut dyn Write) -> io::Result<()> {
+fn summary(done: &CollectReport, out: &mut dyn Write) -> io::Result<()> {
     let again = match done.objects_again {
         0 => String::new(),
         again => format!(

@@ -1,7 +1,7 @@
 //! `qs-audit demo`.
 
 use super::args::DemoArgs;
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::session::{self, start_with};
 use super::terminal::{check_output, page, quoted, say, write_out};
@@ -10,7 +10,7 @@ use crate::app::checks::{CheckOptions, checks};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
 use crate::config::{LogLocation, Settings};
-use crate::demo::{self, Plan};
+use crate::demo::{self, DemoPlan};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::finding::Findings;
@@ -32,14 +32,14 @@ const BASELINE_DAYS: i64 = 28;
 const MARKER: &str = "ground-truth.json";
 
 pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
-    let asked = Asked::new(&args.talk)
+    let asked = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .threads(&args.threads)
         .text_output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     prepare(&args.dir)?;
-    let plan = Plan::showcase(args.seed);
+    let plan = DemoPlan::showcase(args.seed);
     let organisation = demo::generate(&plan);
     let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", args.dir.display()));
     demo::write_to(&args.dir, &organisation.logs).map_err(cannot)?;
@@ -70,7 +70,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
 }
 
 /// Reads and judges the organisation in a folder.
-fn audit(asked: &Asked, dir: &Path, plan: &Plan) -> Result<Audit, Failure> {
+fn audit(asked: &RunArgs, dir: &Path, plan: &DemoPlan) -> Result<Audit, Failure> {
     let folder = dir.join("AWSLogs");
     // Named, so that no store is read instead.
     let mut named = asked.clone();
@@ -128,7 +128,7 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
         .map_err(cannot)
 }
 
-fn next_steps(dir: &Path, plan: &Plan, listed: &[&Chain]) -> String {
+fn next_steps(dir: &Path, plan: &DemoPlan, listed: &[&Chain]) -> String {
     let dir = quoted(&dir.to_string_lossy());
     let config = format!("-c {dir}/qs-audit.toml");
     let end = plan.end();

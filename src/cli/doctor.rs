@@ -1,18 +1,18 @@
 //! `qs-audit doctor`.
 
 use super::args::DoctorArgs;
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
-use super::moments::{self, DefaultWindow};
 use super::session::start;
 use super::terminal::{check_output, page, say_incomplete, write_out};
-use crate::app::doctor::{LOOK_BACK_SECONDS, Line, Status, look};
+use super::time_args::{self, DefaultWindow};
+use crate::app::doctor::{CheckLine, LOOK_BACK_SECONDS, Status, look};
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;
-use crate::model::table::{Columns, Table};
+use crate::model::table::{Table, TableBuilder};
 use crate::model::text::Text;
-use crate::output::Page;
+use crate::output::TextLayout;
 use crate::output::human::{line, plural, safe};
 use crate::output::json::table as json;
 use crate::output::page_text::prose;
@@ -21,7 +21,7 @@ use jiff::civil::Date;
 use std::io::{self, Write};
 
 pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::new(&args.talk)
+    let (asked, format) = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
         .store(&args.store)
@@ -32,7 +32,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     let asked = &asked;
     check_output(asked)?;
     let context = start(asked)?;
-    let window = moments::window(asked, context.now, DefaultWindow::Last(LOOK_BACK_SECONDS))?;
+    let window = time_args::window(asked, context.now, DefaultWindow::Last(LOOK_BACK_SECONDS))?;
     let lines = look(&context, &window)?;
     print(asked, format, &lines, context.now.day())?;
     let failed = lines.iter().filter(|line| line.status == Status::Failed);
@@ -45,7 +45,12 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     })
 }
 
-fn print(asked: &Asked, format: RecordFormat, lines: &[Line], today: Date) -> Result<(), Failure> {
+fn print(
+    asked: &RunArgs,
+    format: RecordFormat,
+    lines: &[CheckLine],
+    today: Date,
+) -> Result<(), Failure> {
     write_out(asked, |out| match format {
         RecordFormat::Table => text(lines, page(asked), out),
         RecordFormat::Json => json::write_json(&table(lines), None, out),
@@ -56,8 +61,8 @@ fn print(asked: &Asked, format: RecordFormat, lines: &[Line], today: Date) -> Re
     })
 }
 
-fn table(lines: &[Line]) -> Table {
-    Columns::new("doctor", lines)
+fn table(lines: &[CheckLine]) -> Table {
+    TableBuilder::new("doctor", lines)
         .text("resource", |line| Some(Text::from(line.resource.as_str())))
         .word("check", |line| Some(line.check))
         .word("status", |line| Some(line.status.as_str()))
@@ -69,7 +74,7 @@ fn table(lines: &[Line]) -> Table {
 }
 
 /// One line for each check, below what it is of; what to do about it in a line of its own.
-fn text(lines: &[Line], page: Page, out: &mut dyn Write) -> io::Result<()> {
+fn text(lines: &[CheckLine], page: TextLayout, out: &mut dyn Write) -> io::Result<()> {
     let (good, bad, plain) = if page.color {
         ("\x1b[32m", "\x1b[31m", "\x1b[0m")
     } else {

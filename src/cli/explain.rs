@@ -1,23 +1,23 @@
 //! `qs-audit explain`: the pages of rules.
 
 use super::args::ExplainArgs;
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
 use super::terminal::{check_output, page, write_out};
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;
 use crate::app::rule_sets::with_near_rule;
-use crate::model::table::{Columns, Table};
+use crate::model::table::{Table, TableBuilder};
 use crate::model::text::Text;
 use crate::output::human::line;
 use crate::output::json::table as json;
-use crate::output::{Page, csv, page_text, xlsx};
+use crate::output::{TextLayout, csv, page_text, xlsx};
 use crate::rules::{self, RULES, RuleEntry};
 use std::io::{self, IsTerminal, Write};
 
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::new(&args.talk).output(&args.output)?;
+    let (asked, format) = RunArgs::new(&args.talk).output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let page = page(asked);
@@ -51,7 +51,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
 }
 
 /// Returns true if nobody looks: no terminal, no width and no colours asked for.
-fn is_plain(asked: &Asked) -> bool {
+fn is_plain(asked: &RunArgs) -> bool {
     let is_sized = std::env::var_os("COLUMNS").is_some() || page(asked).color;
     !is_sized && (asked.output.is_some() || !io::stdout().is_terminal())
 }
@@ -65,7 +65,7 @@ fn catalogue(rules: &[&RuleEntry]) -> Table {
             .collect();
         Some(Text::from(told.join("; ")))
     };
-    Columns::new("rules", rules)
+    TableBuilder::new("rules", rules)
         .word("rule", |entry| Some(entry.meta.id))
         .word("severity", |entry| Some(entry.meta.severity.as_str()))
         .word("title", |entry| Some(entry.meta.title))
@@ -75,7 +75,7 @@ fn catalogue(rules: &[&RuleEntry]) -> Table {
         .table()
 }
 
-fn list(page: Page, out: &mut dyn Write) -> io::Result<()> {
+fn list(page: TextLayout, out: &mut dyn Write) -> io::Result<()> {
     for entry in RULES {
         let meta = entry.meta;
         let id = if page.color {

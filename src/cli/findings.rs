@@ -1,13 +1,13 @@
 //! `qs-audit findings`.
 
 use super::args::{ChecksArgs, FindingsArgs, SeverityArg};
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::FindingsFormat;
-use super::moments::{self, DefaultWindow};
 use super::session::{self, prepare, start};
 use super::strictness::{exit_of_chains, nothing_to_read};
 use super::terminal::{check_output, page, quoted, say, write_out};
+use super::time_args::{self, DefaultWindow};
 use crate::app::checks::{CheckOptions, checks, judged};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -66,7 +66,7 @@ pub(super) fn check_options(
 ) -> Result<CheckOptions, Failure> {
     Ok(CheckOptions {
         window,
-        baseline_days: moments::baseline_days(&args.baseline)?,
+        baseline_days: time_args::baseline_days(&args.baseline)?,
         rules,
         data_sources: args.data_sources.clone(),
         previous: args.previous.clone(),
@@ -74,7 +74,7 @@ pub(super) fn check_options(
 }
 
 /// Options that a command has to repeat to see the same data.
-pub(super) fn repeated(asked: &Asked) -> RepeatedOptions {
+pub(super) fn repeated(asked: &RunArgs) -> RepeatedOptions {
     let option = |name: &str, value: &Path| format!(" {name} {}", quoted(&value.to_string_lossy()));
     let all = |name: &str, paths: &[PathBuf]| -> String {
         paths.iter().map(|path| option(name, path)).collect()
@@ -95,7 +95,7 @@ pub(super) fn repeated(asked: &Asked) -> RepeatedOptions {
 }
 
 pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::audit(&args.audit)
+    let (asked, format) = RunArgs::audit(&args.audit)
         .bill(&args.bill)
         .output(&args.output)?;
     let asked = &asked;
@@ -103,7 +103,7 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
     let only = asked_rules(&args.rule)?;
     let context = start(asked)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
-    let window = moments::window(asked, context.now, default)?;
+    let window = time_args::window(asked, context.now, default)?;
     let window = judged(window, context.now, DEFAULT_SECONDS);
     let checks = checks(&context, &check_options(&args.checks, window, only)?)?;
     let read = checks.window.with_baseline(checks.baseline_days);
@@ -138,7 +138,11 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
 }
 
 /// Returns true if any of the findings is at or above the limit; says so.
-pub(super) fn failing(asked: &Asked, fail_on: Option<SeverityArg>, findings: &[&Finding]) -> bool {
+pub(super) fn failing(
+    asked: &RunArgs,
+    fail_on: Option<SeverityArg>,
+    findings: &[&Finding],
+) -> bool {
     let Some(limit) = fail_on.map(severity) else {
         return false;
     };
@@ -155,7 +159,7 @@ pub(super) fn failing(asked: &Asked, fail_on: Option<SeverityArg>, findings: &[&
 }
 
 fn print(
-    asked: &Asked,
+    asked: &RunArgs,
     format: FindingsFormat,
     settings: &Settings,
     audit: &Audit,

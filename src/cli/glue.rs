@@ -1,7 +1,7 @@
 //! `qs-audit completions` and `qs-audit man`.
 
 use super::args::{CompletionsArgs, ManArgs, command};
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::terminal::{check_output, write_out};
 use crate::app::failure::Failure;
@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
-    let asked = Asked::quietly().text_output(&args.output)?;
+    let asked = RunArgs::quietly().text_output(&args.output)?;
     check_output(&asked)?;
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "qs-audit", &mut script);
@@ -29,7 +29,7 @@ fn man_pages(command: &clap::Command, dir: &Path) -> io::Result<()> {
 }
 
 pub(super) fn man(args: &ManArgs) -> Result<Exit, Failure> {
-    let asked = Asked::quietly().text_output(&args.output)?;
+    let asked = RunArgs::quietly().text_output(&args.output)?;
     check_output(&asked)?;
     if let Some(dir) = &args.dir {
         let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", dir.display()));

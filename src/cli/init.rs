@@ -1,11 +1,11 @@
 //! `qs-audit init`.
 
 use super::args::InitArgs;
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
-use super::moments::{self, DefaultWindow};
 use super::session::{self, start_with};
 use super::terminal::say;
+use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 const SECONDS: i64 = 30 * 86_400;
 
 pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
-    let mut asked = Asked::new(&args.talk)
+    let mut asked = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
         .threads(&args.threads)
@@ -41,7 +41,7 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     }
     // What is there is about to be replaced: it is no configuration for this run.
     let context = start_with(asked, Settings::default())?;
-    let window = moments::window(asked, context.now, DefaultWindow::Last(SECONDS))?;
+    let window = time_args::window(asked, context.now, DefaultWindow::Last(SECONDS))?;
     let units = if args.ask_aws {
         init::ask_aws()?
     } else {

@@ -15,7 +15,6 @@ mod formats;
 mod glue;
 mod groups;
 mod init;
-mod moments;
 mod progress;
 mod query;
 mod report;
@@ -25,6 +24,7 @@ mod session;
 mod show;
 mod strictness;
 mod terminal;
+mod time_args;
 mod verify;
 
 pub use args::{Cli, command};

@@ -44,7 +44,7 @@ impl Notices for Terminal {
     }
 
     fn listing(&self) -> Box<dyn ListingProgress> {
-        Box::new(Listing::new(self.is_watched()))
+        Box::new(ListingLine::new(self.is_watched()))
     }
 
     fn reading<'s>(
@@ -58,11 +58,11 @@ impl Notices for Terminal {
 }
 
 /// A listing in progress.
-struct Listing {
+struct ListingLine {
     bar: ProgressBar,
 }
 
-impl Listing {
+impl ListingLine {
     fn new(is_watched: bool) -> Self {
         let bar = if is_watched {
             ProgressBar::new_spinner()
@@ -74,7 +74,7 @@ impl Listing {
     }
 }
 
-impl ListingProgress for Listing {
+impl ListingProgress for ListingLine {
     fn listed(&self, place: &str, objects: usize) {
         let objects = count(objects as u64);
         self.bar
@@ -82,7 +82,7 @@ impl ListingProgress for Listing {
     }
 }
 
-impl Drop for Listing {
+impl Drop for ListingLine {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

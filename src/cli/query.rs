@@ -1,13 +1,13 @@
 //! `qs-audit query`: SQL over the record tables.
 
 use super::args::QueryArgs;
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
-use super::moments::{self, DefaultWindow};
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{check_output, page, say, write_out};
+use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -24,7 +24,7 @@ use crate::output::human::{line, safe};
 use crate::output::json::table as json;
 use crate::output::not_read::NotRead;
 use crate::output::{csv, table_text};
-use crate::queries::{self, BindError, Header, Saved};
+use crate::queries::{self, BindError, QueryHeader, Saved};
 use crate::records;
 use crate::records::queries::QueryRecord;
 use crate::tables::{self, SqlError};
@@ -36,13 +36,13 @@ use std::path::Path;
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 /// SQL with where it is from, for messages.
-struct Query {
+struct SqlText {
     origin: String,
     sql: String,
 }
 
 pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::audit(&args.audit)
+    let (asked, format) = RunArgs::audit(&args.audit)
         .bill(&args.bill)
         .output(&args.output)?;
     let asked = &asked;
@@ -61,7 +61,7 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
     }
     let context = start(asked)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
-    let window = moments::window(asked, context.now, default)?.whole_days();
+    let window = time_args::window(asked, context.now, default)?.whole_days();
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
     let audit = session::audit(asked, &run)?;
     let nothing = nothing_to_read(asked, &audit);
@@ -105,7 +105,7 @@ fn record_tables(audit: &Audit, topology: &Topology) -> [Table; 4] {
 }
 
 /// The SQL that was asked for, its parameters filled in.
-fn wanted(args: &QueryArgs) -> Result<Option<Query>, Failure> {
+fn wanted(args: &QueryArgs) -> Result<Option<SqlText>, Failure> {
     let (origin, sql) = match (&args.name, &args.file) {
         (Some(name), _) => {
             let saved = queries::find(name).ok_or_else(|| unknown(name))?;
@@ -115,7 +115,7 @@ fn wanted(args: &QueryArgs) -> Result<Option<Query>, Failure> {
         (None, None) => return Ok(None),
     };
     let header =
-        Header::parse(&sql).map_err(|error| Failure::usage(format!("{origin}: {error}")))?;
+        QueryHeader::parse(&sql).map_err(|error| Failure::usage(format!("{origin}: {error}")))?;
     let mut values = BTreeMap::new();
     for param in &args.param {
         let (name, value) = param.split_once('=').ok_or_else(|| {
@@ -135,7 +135,7 @@ fn wanted(args: &QueryArgs) -> Result<Option<Query>, Failure> {
             }
         }
     })?;
-    Ok(Some(Query { origin, sql: bound }))
+    Ok(Some(SqlText { origin, sql: bound }))
 }
 
 fn unknown(name: &str) -> Failure {
@@ -159,7 +159,7 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 /// The error with the line it is about, and what was probably meant.
-fn complaint(error: &SqlError, query: &Query, tables: &[Table]) -> Failure {
+fn complaint(error: &SqlError, query: &SqlText, tables: &[Table]) -> Failure {
     let mut message = query.origin.clone();
     if let Some(place) = error.place {
         let _ = write!(message, ":{}:{}", place.line, place.column);
@@ -203,7 +203,7 @@ fn complaint(error: &SqlError, query: &Query, tables: &[Table]) -> Failure {
     }
 }
 
-fn export(asked: &Asked, dir: &Path, tables: &[Table], audit: &Audit) -> Result<(), Failure> {
+fn export(asked: &RunArgs, dir: &Path, tables: &[Table], audit: &Audit) -> Result<(), Failure> {
     if dir.exists() && !dir.is_dir() {
         return Err(
             Failure::usage(format!("--export {} is a file", dir.display()))
@@ -235,7 +235,7 @@ fn export(asked: &Asked, dir: &Path, tables: &[Table], audit: &Audit) -> Result<
 }
 
 fn print(
-    asked: &Asked,
+    asked: &RunArgs,
     format: RecordFormat,
     result: &Table,
     audit: &Audit,
@@ -255,7 +255,7 @@ fn print(
 }
 
 /// The saved queries as a table.
-fn list(asked: &Asked, format: RecordFormat) -> Result<Exit, Failure> {
+fn list(asked: &RunArgs, format: RecordFormat) -> Result<Exit, Failure> {
     let saved = queries::all();
     let text = |of: &dyn Fn(&Saved) -> String| {
         let values = saved.iter().map(|saved| Some(Text::from(of(saved))));

@@ -1,17 +1,17 @@
 //! `qs-audit report`.
 
 use super::args::ReportArgs;
-use super::asked::{Asked, Ending};
+use super::asked::{Ending, RunArgs};
 use super::exit::Exit;
 use super::findings::{check_options, failing, repeated};
-use super::moments::{self, DefaultWindow};
 use super::session::{self, start, verifying};
 use super::strictness::{exit_of_chains, nothing_to_read};
 use super::terminal::page;
+use super::time_args::{self, DefaultWindow};
 use crate::app::checks::judged;
 use crate::app::failure::Failure;
 use crate::app::report as app;
-use crate::app::report_folder::Written;
+use crate::app::report_folder::WrittenReport;
 use crate::model::finding::{Finding, FindingStatus};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -27,7 +27,7 @@ use std::path::Path;
 const DEFAULT_SECONDS: i64 = 86_400;
 
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
-    let mut asked = Asked::audit(&args.audit).bill(&args.bill);
+    let mut asked = RunArgs::audit(&args.audit).bill(&args.bill);
     asked.output.clone_from(&args.output);
     let asked = &asked;
     check_ending(args)?;
@@ -83,8 +83,8 @@ fn check_ending(args: &ReportArgs) -> Result<(), Failure> {
 }
 
 /// The window: the last whole UTC day, or the asked one up to now.
-fn window(asked: &Asked, now: UtcSecond) -> Result<TimeWindow, Failure> {
-    let window = moments::window(asked, now, DefaultWindow::LastDay)?;
+fn window(asked: &RunArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
+    let window = time_args::window(asked, now, DefaultWindow::LastDay)?;
     let window = TimeWindow {
         to: window.to.or(Some(now)),
         ..window
@@ -94,9 +94,9 @@ fn window(asked: &Asked, now: UtcSecond) -> Result<TimeWindow, Failure> {
 
 /// The night in ten lines.
 fn tell(
-    asked: &Asked,
+    asked: &RunArgs,
     night: &Night<'_>,
-    written: &Written,
+    written: &WrittenReport,
     latest: Option<&Path>,
 ) -> Result<(), Failure> {
     let latest = latest.map_or_else(String::new, |latest| {

@@ -1,16 +1,16 @@
 //! One run, from options to an audit.
 
 use super::args::{VerifyArgs, WhileReadingArgs};
-use super::asked::Asked;
-use super::moments;
+use super::asked::RunArgs;
 use super::progress::Terminal;
 use super::terminal::say;
+use super::time_args;
 use crate::app::audit::AuditRun;
 use crate::app::context::RunContext;
-use crate::app::evidence::VerifyOptions;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
 use crate::app::notices::Notices;
+use crate::app::verification_inputs::VerifyOptions;
 use crate::config::Settings;
 use crate::model::audit::Audit;
 use crate::model::time::UtcSecond;
@@ -21,12 +21,12 @@ use crate::output::summary;
 use jiff::Timestamp;
 
 /// Starts a run with the configuration.
-pub(super) fn start(asked: &Asked) -> Result<RunContext, Failure> {
+pub(super) fn start(asked: &RunArgs) -> Result<RunContext, Failure> {
     RunContext::open(asked.run.clone(), now(asked)?, terminal(asked))
 }
 
 /// Starts a run with another configuration.
-pub(super) fn start_with(asked: &Asked, settings: Settings) -> Result<RunContext, Failure> {
+pub(super) fn start_with(asked: &RunArgs, settings: Settings) -> Result<RunContext, Failure> {
     let now = now(asked)?;
     Ok(RunContext::with(
         settings,
@@ -36,7 +36,7 @@ pub(super) fn start_with(asked: &Asked, settings: Settings) -> Result<RunContext
     ))
 }
 
-fn terminal(asked: &Asked) -> Box<dyn Notices> {
+fn terminal(asked: &RunArgs) -> Box<dyn Notices> {
     Box::new(Terminal {
         is_quiet: asked.quiet,
         shows_progress: !asked.no_progress && !asked.quiet,
@@ -44,7 +44,7 @@ fn terminal(asked: &Asked) -> Box<dyn Notices> {
 }
 
 /// Reads and stitches, and says on standard error what was read.
-pub(super) fn audit(asked: &Asked, run: &AuditRun<'_>) -> Result<Audit, Failure> {
+pub(super) fn audit(asked: &RunArgs, run: &AuditRun<'_>) -> Result<Audit, Failure> {
     let audit = run.run()?;
     if asked.quiet {
         if let Some(line) = NotRead::of(&audit.coverage.rejects).line() {
@@ -68,14 +68,14 @@ pub(super) fn audit(asked: &Asked, run: &AuditRun<'_>) -> Result<Audit, Failure>
 }
 
 /// Now: the clock, or what `--now` says instead.
-fn now(asked: &Asked) -> Result<UtcSecond, Failure> {
+fn now(asked: &RunArgs) -> Result<UtcSecond, Failure> {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where the clock comes in"
     )]
     let clock = || UtcSecond::from_unix(Timestamp::now().as_second());
     match &asked.now {
-        Some(now) => moments::moment("--now", now),
+        Some(now) => time_args::moment("--now", now),
         None => Ok(clock()),
     }
 }

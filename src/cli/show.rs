@@ -1,14 +1,14 @@
 //! `qs-audit show`.
 
 use super::args::ShowArgs;
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::chains::record_table;
 use super::exit::Exit;
 use super::formats::RecordFormat;
-use super::moments::{self, DefaultWindow};
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{check_output, page, say, write_out, write_spelled};
+use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -17,10 +17,10 @@ use crate::app::record_files::{parquet, workbook};
 use crate::decode::REDACTED;
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
-use crate::model::event::Place;
+use crate::model::event::EventOrigin;
 use crate::output::chain_table::is_listed_by_default;
 use crate::output::human::plural;
-use crate::output::json::v1::{self, Shape};
+use crate::output::json::v1::{self, RecordShape};
 use crate::output::not_read::NotRead;
 use crate::output::terminal::Spelling;
 use crate::output::{csv, show};
@@ -35,11 +35,11 @@ const LATEST: &str = "latest";
 const CANDIDATES_MAX: usize = 8;
 
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::audit(&args.audit).output(&args.output)?;
+    let (asked, format) = RunArgs::audit(&args.audit).output(&args.output)?;
     let asked = &asked;
     check_output(asked)?;
     let context = start(asked)?;
-    let window = moments::window(asked, context.now, DefaultWindow::All)?;
+    let window = time_args::window(asked, context.now, DefaultWindow::All)?;
     let mut run = AuditRun::prepare(&context, window, Wants::Statistics)?;
     let mut audit = session::audit(asked, &run)?;
     if let Some(exit) = nothing_to_read(asked, &audit) {
@@ -67,12 +67,12 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
             show::write(&audit, chain, page, out)?;
             not_read.write(page, out)
         }
-        RecordFormat::Json => v1::write_json(&audit, &one, Shape::Chains, out),
-        RecordFormat::Jsonl => v1::write_jsonl(&one, Shape::Chains, out),
+        RecordFormat::Json => v1::write_json(&audit, &one, RecordShape::Chains, out),
+        RecordFormat::Jsonl => v1::write_jsonl(&one, RecordShape::Chains, out),
         RecordFormat::Csv => csv::write_records(&records::chains::fields(), &one, out),
-        RecordFormat::Parquet => parquet(&record_table(&one, Shape::Chains), &audit, out),
+        RecordFormat::Parquet => parquet(&record_table(&one, RecordShape::Chains), &audit, out),
         RecordFormat::Xlsx => {
-            let sheets = [record_table(&one, Shape::Chains).into()];
+            let sheets = [record_table(&one, RecordShape::Chains).into()];
             workbook(sheets, &audit, out)
         }
     })?;
@@ -81,17 +81,17 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
 
 /// The events of a chain as they were logged, by time.
 fn raw(
-    asked: &Asked,
+    asked: &RunArgs,
     run: &AuditRun<'_>,
     audit: &Audit,
     chain: &Chain,
 ) -> Result<Vec<Value>, Failure> {
     let places = chain.events.iter();
-    let places: Vec<Place> = places
+    let places: Vec<EventOrigin> = places
         .map(|event| audit.events[event.event as usize].place)
         .collect();
     let found = run.raw_events(audit, &places)?;
-    let mut by_place: BTreeMap<Place, Value> = found.events.into_iter().collect();
+    let mut by_place: BTreeMap<EventOrigin, Value> = found.events.into_iter().collect();
     let events = places.iter().filter_map(|place| by_place.remove(place));
     let events: Vec<Value> = events.collect();
     if found.redacted > 0 && !asked.quiet {

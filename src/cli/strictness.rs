@@ -1,6 +1,6 @@
 //! Coverage gaps of a run, as an exit status.
 
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::terminal::{say, say_incomplete};
 use crate::model::audit::Audit;
@@ -9,7 +9,7 @@ use crate::model::coverage::Rejects;
 use crate::output::human::{count, plural};
 
 /// Says so if there were no logs in the window, unless nothing is to be said.
-pub(super) fn nothing_to_read(asked: &Asked, audit: &Audit) -> Option<Exit> {
+pub(super) fn nothing_to_read(asked: &RunArgs, audit: &Audit) -> Option<Exit> {
     let coverage = &audit.coverage;
     // Findings judge the end of what was read.
     let judged = audit.findings.as_ref().map(|findings| findings.window);
@@ -55,13 +55,13 @@ pub(super) fn nothing_to_read(asked: &Asked, audit: &Audit) -> Option<Exit> {
 }
 
 /// Incomplete under `--strict`, if so.
-pub(super) fn exit_of(asked: &Asked, audit: &Audit) -> Strictly {
+pub(super) fn exit_of(asked: &RunArgs, audit: &Audit) -> Strictly {
     exit_of_chains(asked, audit, &audit.chains)
 }
 
 /// The same, where only some chains are answered for.
 pub(super) fn exit_of_chains<'a>(
-    asked: &Asked,
+    asked: &RunArgs,
     audit: &Audit,
     chains: impl IntoIterator<Item = &'a Chain>,
 ) -> Strictly {

@@ -1,11 +1,11 @@
 //! Standard output and standard error: terminal or not, width, colours.
 
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::formats::FormatKind;
 use super::groups::ColorWhen;
 use crate::app::failure::Failure;
 use crate::local::{folder_of, write_file};
-use crate::output::Page;
+use crate::output::TextLayout;
 use crate::output::human::is_deceptive;
 use crate::output::terminal::{Spelling, TerminalWriter};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -17,7 +17,7 @@ const WIDTH_OF_A_PIPE: u16 = 120;
 const WIDTH_MIN: u16 = 40;
 
 /// The page that standard output is.
-pub(super) fn page(asked: &Asked) -> Page {
+pub(super) fn page(asked: &RunArgs) -> TextLayout {
     let to_terminal = asked.output.is_none() && io::stdout().is_terminal();
     let columns: Option<u16> = std::env::var("COLUMNS")
         .ok()
@@ -27,7 +27,7 @@ pub(super) fn page(asked: &Asked) -> Page {
         _ => columns.unwrap_or(WIDTH_OF_A_PIPE),
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    Page {
+    TextLayout {
         width: width.max(WIDTH_MIN),
         color: match asked.color {
             ColorWhen::Always => true,
@@ -38,7 +38,7 @@ pub(super) fn page(asked: &Asked) -> Page {
 }
 
 /// Checks, before any work is done, that the output can be written where it goes.
-pub(super) fn check_output(asked: &Asked) -> Result<(), Failure> {
+pub(super) fn check_output(asked: &RunArgs) -> Result<(), Failure> {
     if asked.kind == FormatKind::Binary && asked.output.is_none() && io::stdout().is_terminal() {
         return Err(Failure::usage("a terminal cannot show this format")
             .hint("write it to a file with -o FILE"));
@@ -69,7 +69,7 @@ fn is_stdout(path: &Path) -> bool {
 /// Writes to standard output, or to the file of `--output`, whole or not at all. Text for
 /// people, and whatever a terminal will show, goes through a [`TerminalWriter`].
 pub(super) fn write_out(
-    asked: &Asked,
+    asked: &RunArgs,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
     write_spelled(asked, spelling(asked), write)
@@ -77,7 +77,7 @@ pub(super) fn write_out(
 
 /// The same, with the spelling that the caller knows the output to need.
 pub(super) fn write_spelled(
-    asked: &Asked,
+    asked: &RunArgs,
     spelling: Option<Spelling>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
@@ -100,7 +100,7 @@ pub(super) fn write_spelled(
 }
 
 /// Returns how the output of a run is written; `None` for machine formats that no terminal shows.
-fn spelling(asked: &Asked) -> Option<Spelling> {
+fn spelling(asked: &RunArgs) -> Option<Spelling> {
     let to_terminal = asked.output.is_none() && io::stdout().is_terminal();
     match asked.kind {
         FormatKind::Table => Some(Spelling::Text {

@@ -1,12 +1,12 @@
 //! `qs-audit verify`.
 
 use super::args::VerifyCommandArgs;
-use super::asked::Asked;
+use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
-use super::moments::{self, DefaultWindow};
 use super::session::{start, verify_options};
 use super::terminal::{check_output, page, say, say_incomplete, write_out};
+use super::time_args::{self, DefaultWindow};
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;
 use crate::app::verify as app;
@@ -19,7 +19,7 @@ use crate::records::verification as rows;
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
-    let (asked, format) = Asked::new(&args.talk)
+    let (asked, format) = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
         .threads(&args.threads)
@@ -30,7 +30,7 @@ pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
     let asked = &asked;
     check_output(asked)?;
     let context = start(asked)?;
-    let window = moments::window(asked, context.now, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    let window = time_args::window(asked, context.now, DefaultWindow::Last(DEFAULT_SECONDS))?;
     let verified = app::verify(&context, window, &verify_options(&args.against))?;
     let verification = &verified.verification;
     if !verification.has_digests() && !verified.has_logs && !asked.quiet {
@@ -45,7 +45,7 @@ pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
 }
 
 fn print(
-    asked: &Asked,
+    asked: &RunArgs,
     format: RecordFormat,
     verification: &Verification,
     last_day: jiff::civil::Date,
@@ -66,7 +66,7 @@ fn print(
 
 /// Failed objects decide first, then those that could not be verified.
 fn exit_of(
-    asked: &Asked,
+    asked: &RunArgs,
     format: RecordFormat,
     verification: &Verification,
     has_no_logs: bool,

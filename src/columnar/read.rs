@@ -19,12 +19,12 @@ pub struct ColumnFile {
     reader: SerializedFileReader<Bytes>,
     next_group: usize,
     /// The columns of the group that is being read, and its rows that are left.
-    group: Vec<(String, Chunk)>,
+    group: Vec<(String, ColumnChunkReader)>,
     rows_left: usize,
 }
 
 /// The rest of a column of a row group.
-enum Chunk {
+enum ColumnChunkReader {
     Texts(ColumnReaderImpl<ByteArrayType>),
     Integers(ColumnReaderImpl<Int64Type>),
 }
@@ -125,8 +125,8 @@ impl ColumnFile {
         for at in 0..group.num_columns() {
             let name = group.metadata().column(at).column_path().string();
             let chunk = match group.get_column_reader(at)? {
-                ColumnReader::ByteArrayColumnReader(texts) => Chunk::Texts(texts),
-                ColumnReader::Int64ColumnReader(integers) => Chunk::Integers(integers),
+                ColumnReader::ByteArrayColumnReader(texts) => ColumnChunkReader::Texts(texts),
+                ColumnReader::Int64ColumnReader(integers) => ColumnChunkReader::Integers(integers),
                 _ => continue,
             };
             self.group.push((name, chunk));
@@ -142,7 +142,7 @@ impl ColumnFile {
         };
         for (name, chunk) in &mut self.group {
             match chunk {
-                Chunk::Texts(chunk) => {
+                ColumnChunkReader::Texts(chunk) => {
                     let mut texts = Texts::default();
                     for value in values(chunk, rows)? {
                         let place = match value {
@@ -157,7 +157,9 @@ impl ColumnFile {
                     }
                     batch.texts.push((name.clone(), texts));
                 }
-                Chunk::Integers(chunk) => batch.integers.push((name.clone(), values(chunk, rows)?)),
+                ColumnChunkReader::Integers(chunk) => {
+                    batch.integers.push((name.clone(), values(chunk, rows)?))
+                }
             }
         }
         self.rows_left -= rows;

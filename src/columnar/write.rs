@@ -112,11 +112,11 @@ pub fn schema_text(table: &Table) -> Result<String, ParquetError> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-fn columns_of(table: &Table) -> Vec<Column<'_>> {
-    table.columns.iter().map(Column::of).collect()
+fn columns_of(table: &Table) -> Vec<StoredColumn<'_>> {
+    table.columns.iter().map(StoredColumn::of).collect()
 }
 
-fn schema(columns: &[Column<'_>]) -> Result<Type, Refusal> {
+fn schema(columns: &[StoredColumn<'_>]) -> Result<Type, Refusal> {
     let fields = columns.iter().map(|column| column.field().map(Arc::new));
     Type::group_type_builder("schema")
         .with_fields(fields.collect::<Result<_, Refusal>>()?)
@@ -137,14 +137,14 @@ fn properties(codec: Codec, note: Option<(String, String)>) -> WriterProperties 
 }
 
 /// A column, and how it is stored.
-struct Column<'a> {
+struct StoredColumn<'a> {
     name: &'a str,
     values: &'a Values,
     /// Places, of a column of decimals.
     scale: u32,
 }
 
-impl<'a> Column<'a> {
+impl<'a> StoredColumn<'a> {
     fn of(column: &'a TableColumn) -> Self {
         let scale = match &column.values {
             Values::Decimal(values) => column_scale(values),
@@ -187,7 +187,7 @@ impl<'a> Column<'a> {
             .build()
     }
 
-    fn write(&self, rows: Range<usize>, chunk: &mut Chunk<'_>) -> Result<(), ParquetError> {
+    fn write(&self, rows: Range<usize>, chunk: &mut ColumnChunk<'_>) -> Result<(), ParquetError> {
         match self.values {
             Values::Text(values) => {
                 put::<ByteArrayType, _>(chunk, &values[rows], |text| Ok(ByteArray::from(&**text)))
@@ -223,11 +223,11 @@ fn fits(units: i128) -> bool {
 }
 
 /// A column's part of a row group.
-type Chunk<'a> = SerializedColumnWriter<'a>;
+type ColumnChunk<'a> = SerializedColumnWriter<'a>;
 
 /// Writes values, each made what is stored.
 fn put<D: DataType, T>(
-    chunk: &mut Chunk<'_>,
+    chunk: &mut ColumnChunk<'_>,
     values: &[Option<T>],
     stored: impl Fn(&T) -> Result<D::T, ParquetError>,
 ) -> Result<(), ParquetError> {

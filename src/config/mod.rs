@@ -7,6 +7,6 @@ mod settings;
 mod sources;
 
 pub use checker::ConfigError;
-pub use reference::{Key, SECTIONS, Section, reference};
+pub use reference::{ConfigKey, ConfigSection, SECTIONS, reference};
 pub use settings::Settings;
 pub use sources::{AuditRoles, AwsSettings, LogLocation, Role, S3Settings, StoreSettings};

@@ -5,18 +5,18 @@ use std::fmt::Write as _;
 
 /// A section of the file, and its keys.
 #[derive(Debug, Clone, Copy)]
-pub struct Section {
+pub struct ConfigSection {
     /// As it is written: `[aws]`, or `[[logs]]` where there may be several.
     pub header: &'static str,
     /// The purpose of the table.
     pub about: &'static str,
     /// Its keys.
-    pub keys: &'static [Key],
+    pub keys: &'static [ConfigKey],
 }
 
 /// A key of a section.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
+pub struct ConfigKey {
     /// As it is written.
     pub name: &'static str,
     /// The kind of its value.
@@ -25,8 +25,8 @@ pub struct Key {
     pub about: &'static str,
 }
 
-const fn key(name: &'static str, kind: &'static str, about: &'static str) -> Key {
-    Key { name, kind, about }
+const fn key(name: &'static str, kind: &'static str, about: &'static str) -> ConfigKey {
+    ConfigKey { name, kind, about }
 }
 
 const ARN: &str = "a role's ARN";
@@ -41,8 +41,8 @@ const INTRODUCTION: &str = "# The configuration
 ";
 
 /// All sections, in the order of the document.
-pub const SECTIONS: [Section; 14] = [
-    Section {
+pub const SECTIONS: [ConfigSection; 14] = [
+    ConfigSection {
         header: "[hub]",
         about: "The account of Quick. Without it, roles are discovered from the logs.",
         keys: &[
@@ -54,7 +54,7 @@ pub const SECTIONS: [Section; 14] = [
             ),
         ],
     },
-    Section {
+    ConfigSection {
         header: "[[consumers]]",
         about: "An account whose data Quick queries.",
         keys: &[
@@ -83,7 +83,7 @@ pub const SECTIONS: [Section; 14] = [
             ),
         ],
     },
-    Section {
+    ConfigSection {
         header: "[[logs]]",
         about: "Where CloudTrail logs are: one of `path`, `s3` and `lookup_events`. Read unless `--logs` names others.",
         keys: &[
@@ -131,17 +131,17 @@ pub const SECTIONS: [Section; 14] = [
             ),
         ],
     },
-    Section {
+    ConfigSection {
         header: "[[executions]]",
         about: "Query statistics. Read unless `--executions` names others.",
         keys: &[key("path", PATH, "a file or a folder; required")],
     },
-    Section {
+    ConfigSection {
         header: "[[costs]]",
         about: "The bill. Read unless `--costs` names another.",
         keys: &[key("path", PATH, "a file or a folder; required")],
     },
-    Section {
+    ConfigSection {
         header: "[business_units]",
         about: "Whom accounts belong to, where `[[consumers]]` does not say.",
         keys: &[
@@ -158,7 +158,7 @@ pub const SECTIONS: [Section; 14] = [
             key("cost_center_tag", TEXT, "the tag of cost centers"),
         ],
     },
-    Section {
+    ConfigSection {
         header: "[pricing]",
         about: "Prices of estimates.",
         keys: &[
@@ -174,17 +174,17 @@ pub const SECTIONS: [Section; 14] = [
             ),
         ],
     },
-    Section {
+    ConfigSection {
         header: "[[data_sources]]",
         about: "Lists of Quick's data sources. Read unless `--data-sources` names others.",
         keys: &[key("path", PATH, "a file or a folder; required")],
     },
-    Section {
+    ConfigSection {
         header: "[rules.RULE]",
         about: "Options of a rule; `qs-audit explain RULE` lists them.",
         keys: &[key("enabled", FLAG, "whether the rule runs; default: true")],
     },
-    Section {
+    ConfigSection {
         header: "[[suppressions]]",
         about: "Findings that are accepted for a while.",
         keys: &[
@@ -202,7 +202,7 @@ pub const SECTIONS: [Section; 14] = [
             ),
         ],
     },
-    Section {
+    ConfigSection {
         header: "[security_hub]",
         about: "Where `--format asff` sends findings.",
         keys: &[
@@ -214,7 +214,7 @@ pub const SECTIONS: [Section; 14] = [
             ),
         ],
     },
-    Section {
+    ConfigSection {
         header: "[aws]",
         about: "How accounts are reached, and what `collect` asks of AWS.",
         keys: &[
@@ -260,7 +260,7 @@ pub const SECTIONS: [Section; 14] = [
             ),
         ],
     },
-    Section {
+    ConfigSection {
         header: "[store]",
         about: "Where `collect` keeps what it has read.",
         keys: &[
@@ -277,7 +277,7 @@ pub const SECTIONS: [Section; 14] = [
             ),
         ],
     },
-    Section {
+    ConfigSection {
         header: "[verify]",
         about: "What logs are verified against, where CloudTrail is not asked.",
         keys: &[

@@ -2,7 +2,7 @@
 //! the members that rules read.
 
 use super::intern::Interner;
-use super::loose::count_rest;
+use super::lenient::count_rest;
 use crate::event_list::members::Kept::{self, Object, Objects, Plain, Policy, Texts};
 use crate::event_list::members::Members;
 use crate::model::json::Borrowed;
@@ -25,7 +25,7 @@ pub(super) fn kept(
         return None;
     }
     let mut deserializer = serde_json::Deserializer::from_str(parameters);
-    let seed = Of {
+    let seed = KeptValue {
         kept: Object(members),
         interner,
     };
@@ -35,12 +35,12 @@ pub(super) fn kept(
 }
 
 /// Reads what is kept of a value; another type than expected is nothing.
-struct Of<'i> {
+struct KeptValue<'i> {
     kept: Kept,
     interner: &'i mut Interner,
 }
 
-impl<'de> DeserializeSeed<'de> for Of<'_> {
+impl<'de> DeserializeSeed<'de> for KeptValue<'_> {
     type Value = Option<Value>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -48,7 +48,7 @@ impl<'de> DeserializeSeed<'de> for Of<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Of<'_> {
+impl<'de> Visitor<'de> for KeptValue<'_> {
     type Value = Option<Value>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +96,7 @@ impl<'de> Visitor<'de> for Of<'_> {
                 continue;
             };
             let interner = &mut *self.interner;
-            if let Some(value) = map.next_value_seed(Of { kept, interner })? {
+            if let Some(value) = map.next_value_seed(KeptValue { kept, interner })? {
                 found.insert(name.to_owned(), value);
             }
         }
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for Of<'_> {
                 return Ok(Some(Value::Array(found)));
             }
             let interner = &mut *self.interner;
-            let seed = Of {
+            let seed = KeptValue {
                 kept: entry,
                 interner,
             };
@@ -139,12 +139,12 @@ impl<'de> Visitor<'de> for Of<'_> {
 mod tests {
     use super::*;
     use crate::event_list::list as event_list;
-    use crate::event_list::members::Reading;
+    use crate::event_list::members::MembersRead;
     use crate::model::coverage::Limits;
 
     fn kept_of(source: &str, name: &str, text: &str) -> (Option<String>, Option<String>) {
         let entry = event_list::entry(source.as_bytes(), name.as_bytes()).unwrap();
-        let Reading::Change(members) = entry.reading else {
+        let MembersRead::Change(members) = entry.reading else {
             panic!("{name} is no change");
         };
         let mut interner = Interner::new(&Limits::DEFAULT);

@@ -2,7 +2,7 @@
 //! the text of one gzip member, with nothing after it.
 
 use super::budget::InflateBudget;
-use super::inflate::{Fault, Inflater};
+use super::inflate::{Inflater, ObjectFault};
 use crate::model::coverage::{Limits, RejectReason};
 use crate::model::integrity::{Contents, hash_of};
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl Unpacker {
 pub const DIGEST_BYTES_MAX: usize = 64 << 20;
 
 /// Returns the content of the object that was loaded last.
-pub(super) fn of_loaded(inflater: &Inflater, body: &[u8], fault: Option<&Fault>) -> Contents {
+pub(super) fn of_loaded(inflater: &Inflater, body: &[u8], fault: Option<&ObjectFault>) -> Contents {
     if inflater.first_of_several().is_some() {
         return Contents::TrailingData;
     }

@@ -6,26 +6,26 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A member's text; absent, null and not yet seen are told apart only inside.
-type Member<'a> = Option<Cow<'a, str>>;
+type HeaderMember<'a> = Option<Cow<'a, str>>;
 
 /// The deciding members of a record. Where a member stands twice, the first
 /// one counts.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Header<'a> {
-    pub(super) source: Member<'a>,
-    pub(super) name: Member<'a>,
-    pub(super) time: Member<'a>,
-    pub(super) region: Member<'a>,
-    pub(super) recipient_account_id: Member<'a>,
-    pub(super) source_ip: Member<'a>,
+pub(super) struct RecordHeader<'a> {
+    pub(super) source: HeaderMember<'a>,
+    pub(super) name: HeaderMember<'a>,
+    pub(super) time: HeaderMember<'a>,
+    pub(super) region: HeaderMember<'a>,
+    pub(super) recipient_account_id: HeaderMember<'a>,
+    pub(super) source_ip: HeaderMember<'a>,
     pub(super) identity: IdentityHeader<'a>,
 }
 
 /// The deciding members of `userIdentity`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct IdentityHeader<'a> {
-    pub(super) principal_id: Member<'a>,
-    pub(super) invoked_by: Member<'a>,
+    pub(super) principal_id: HeaderMember<'a>,
+    pub(super) invoked_by: HeaderMember<'a>,
 }
 
 /// A member that was not seen (`None`), or seen as null (`Some(None)`).
@@ -43,15 +43,15 @@ fn first<'de, M: MapAccess<'de>, T: Deserialize<'de>>(
     Ok(())
 }
 
-fn text(slot: Slot<Borrowed<'_>>) -> Member<'_> {
+fn text(slot: Slot<Borrowed<'_>>) -> HeaderMember<'_> {
     slot.flatten().map(|borrowed| borrowed.0)
 }
 
-impl<'de> Deserialize<'de> for Header<'de> {
+impl<'de> Deserialize<'de> for RecordHeader<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct HeaderVisitor;
         impl<'de> Visitor<'de> for HeaderVisitor {
-            type Value = Header<'de>;
+            type Value = RecordHeader<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a CloudTrail record")
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Header<'de> {
                     first(&mut map, &mut texts[slot])?;
                 }
                 let [source, name, time, region, recipient_account_id, source_ip] = texts.map(text);
-                Ok(Header {
+                Ok(RecordHeader {
                     source,
                     name,
                     time,
@@ -130,7 +130,7 @@ impl<'de> Deserialize<'de> for IdentityHeader<'de> {
 mod tests {
     use super::*;
 
-    fn header(text: &str) -> Result<Header<'_>, serde_json::Error> {
+    fn header(text: &str) -> Result<RecordHeader<'_>, serde_json::Error> {
         serde_json::from_str(text)
     }
 

@@ -6,8 +6,8 @@
 //! format is proof of corruption, and nothing of it is trusted; a member that
 //! merely stops early gives what came whole.
 
+use super::blocks::BLOCK;
 use super::budget::{InflateBudget, Permit};
-use super::lanes::BLOCK;
 use crate::model::coverage::{Limits, RejectReason};
 use flate2::bufread::GzDecoder;
 use libdeflater::Decompressor;
@@ -27,7 +27,7 @@ const CHUNK: usize = 64 << 10;
 
 /// An error of a stored object as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ObjectFault {
     pub(super) reason: RejectReason,
     /// Byte offset in the stored object.
     pub(super) offset: usize,
@@ -102,7 +102,7 @@ impl Inflater {
     }
 
     /// Takes the next object. What can be read of it is the new text.
-    pub(super) fn load(&mut self, body: &[u8], limits: &Limits) -> Option<Fault> {
+    pub(super) fn load(&mut self, body: &[u8], limits: &Limits) -> Option<ObjectFault> {
         self.let_go();
         self.length = 0;
         self.first_of_several = None;
@@ -135,7 +135,7 @@ impl Inflater {
         self.buffer.resize(length + PADDING, 0);
     }
 
-    fn plain(&mut self, body: &[u8]) -> Option<Fault> {
+    fn plain(&mut self, body: &[u8]) -> Option<ObjectFault> {
         if body.len() > self.bytes_max {
             return Some(self.too_large(0));
         }
@@ -145,7 +145,7 @@ impl Inflater {
         None
     }
 
-    fn gunzip(&mut self, body: &[u8]) -> Option<Fault> {
+    fn gunzip(&mut self, body: &[u8]) -> Option<ObjectFault> {
         if self.gunzip_single(body).is_some() {
             return None;
         }
@@ -169,7 +169,7 @@ impl Inflater {
         is_single.then(|| self.length = claimed)
     }
 
-    fn gunzip_members(&mut self, body: &[u8]) -> Option<Fault> {
+    fn gunzip_members(&mut self, body: &[u8]) -> Option<ObjectFault> {
         let mut rest = body;
         while rest.starts_with(GZIP_MAGIC) {
             let offset = body.len() - rest.len();
@@ -187,7 +187,7 @@ impl Inflater {
                     return Some(self.too_large(offset));
                 }
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                    return Some(Fault {
+                    return Some(ObjectFault {
                         reason: RejectReason::TruncatedGzip,
                         offset,
                         detail: "the gzip member ends early; records that came whole are kept"
@@ -196,7 +196,7 @@ impl Inflater {
                 }
                 Err(error) => {
                     self.length = member;
-                    return Some(Fault {
+                    return Some(ObjectFault {
                         reason: RejectReason::CorruptGzip,
                         offset,
                         detail: format!("gzip: {error}; nothing of the member is trusted"),
@@ -206,7 +206,7 @@ impl Inflater {
         }
         // Zero bytes may pad a gzip file (RFC 1952 leaves that to the medium).
         let offset = body.len() - rest.len();
-        rest.iter().any(|&byte| byte != 0).then(|| Fault {
+        rest.iter().any(|&byte| byte != 0).then(|| ObjectFault {
             reason: RejectReason::TrailingBytes,
             offset,
             detail: format!("{} bytes after the last gzip member", rest.len()),
@@ -230,8 +230,8 @@ impl Inflater {
         }
     }
 
-    fn too_large(&self, offset: usize) -> Fault {
-        Fault {
+    fn too_large(&self, offset: usize) -> ObjectFault {
+        ObjectFault {
             reason: RejectReason::TooLarge,
             offset,
             detail: format!(

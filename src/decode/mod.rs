@@ -3,48 +3,48 @@
 //!
 //! An object is inflated ([`inflate`]), cut into records ([`split`], with
 //! [`scan`] as its fast path), and each record is judged by its header
-//! ([`interest`]) before it is parsed ([`record`]), so that only what matters
+//! ([`relevance`]) before it is parsed ([`record`]), so that only what matters
 //! costs a parse. Whatever cannot be read becomes a located reject.
 
+mod activity;
+mod blocks;
 mod budget;
 mod change;
 mod contents;
 mod header;
 mod inflate;
-mod interest;
 mod intern;
-mod lanes;
-mod loose;
+mod lenient;
 mod record;
 mod redact;
+mod relevance;
 mod scan;
 mod secret;
-mod sightings;
 mod split;
 
 pub use budget::InflateBudget;
 pub use contents::{DIGEST_BYTES_MAX, Unpacker};
 pub use record::quick_query_id;
 pub use redact::REDACTED;
-pub use split::Reading;
+pub use split::SplitMode;
 
 use crate::model::coverage::{Coverage, Limits, Reject, RejectReason, Sibling};
-use crate::model::event::{Event, Place};
+use crate::model::event::{Event, EventOrigin};
 use crate::model::integrity::Contents;
-use crate::model::interest::{Interest, SessionMark};
+use crate::model::relevance::{Interest, SessionMark};
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
-use header::Header;
+use activity::ActivityCounter;
+use header::RecordHeader;
 use inflate::{Inflater, PADDING};
-use interest::{Decision, Facts};
 use intern::Interner;
-use record::{NoEvent, Read};
+use record::{DecodedRecord, NoEvent};
+use relevance::{Decision, HeaderBytes};
 use scan::{HeaderField, Sound};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sightings::Sightings;
-use split::Found;
+use split::SplitItem;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -57,12 +57,12 @@ pub struct Candidate {
     /// The object it is in.
     pub object: u32,
     /// The outcome it counts as, once the session is relevant.
-    pub outcome: Outcome,
+    pub outcome: RecordOutcome,
 }
 
 /// The outcome of a relevant record.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum RecordOutcome {
     /// An event.
     Event(Box<Event>),
     /// A record of a sibling.
@@ -112,9 +112,9 @@ pub struct Decoder {
     /// Put aside while an object is being read from it.
     inflater: Option<Inflater>,
     interner: Interner,
-    sightings: Sightings,
+    sightings: ActivityCounter,
     limits: Limits,
-    reading: Reading,
+    reading: SplitMode,
     window: TimeWindow,
     /// The memory limit that all decoders of a run share for large objects.
     budget: Arc<InflateBudget>,
@@ -127,11 +127,11 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder for a run over this window.
     #[must_use]
-    pub fn new(window: TimeWindow, limits: Limits, reading: Reading) -> Self {
+    pub fn new(window: TimeWindow, limits: Limits, reading: SplitMode) -> Self {
         Self {
             inflater: None,
             interner: Interner::new(&limits),
-            sightings: Sightings::new(&window),
+            sightings: ActivityCounter::new(&window),
             limits,
             reading,
             window,
@@ -169,7 +169,7 @@ impl Decoder {
     /// Gives out what was read since the last time, and goes on.
     #[must_use]
     pub fn take(&mut self) -> Decoded {
-        let sightings = Sightings::new(&self.window);
+        let sightings = ActivityCounter::new(&self.window);
         let sightings = std::mem::replace(&mut self.sightings, sightings);
         sightings.finish(&mut self.decoded.coverage);
         std::mem::take(&mut self.decoded)
@@ -210,7 +210,7 @@ impl Decoder {
             padded,
             interest,
             next_record: 0,
-            tally: Tally::default(),
+            tally: RecordCounts::default(),
             sibling: None,
         };
         let is_empty = padded[..length].iter().all(u8::is_ascii_whitespace);
@@ -256,9 +256,9 @@ impl Decoder {
         let length = padded.len() - PADDING;
         let (mut found, mut redacted) = (Vec::new(), 0);
         let mut next = 0;
-        split::split(padded, length, Reading::Plain, &mut |item| {
+        split::split(padded, length, SplitMode::Plain, &mut |item| {
             let counts = match item {
-                Found::Element { start, end } => {
+                SplitItem::Element { start, end } => {
                     let text = std::str::from_utf8(&padded[start..end]);
                     if let (true, Ok(text)) = (wanted.contains(&next), text)
                         && let Some(mut value) = whole_record(text)
@@ -268,8 +268,8 @@ impl Decoder {
                     }
                     true
                 }
-                Found::Sound(_) => true,
-                Found::Damage {
+                SplitItem::Sound(_) => true,
+                SplitItem::Damage {
                     in_place_of_record, ..
                 } => in_place_of_record,
             };
@@ -344,7 +344,7 @@ impl<'a> Envelope<'a> {
 
 /// Records of one object, by what became of them.
 #[derive(Default)]
-struct Tally {
+struct RecordCounts {
     records: u64,
     kept: u64,
     not_relevant: u64,
@@ -359,7 +359,7 @@ struct ObjectReader<'a> {
     padded: &'a [u8],
     interest: &'a Interest,
     next_record: u32,
-    tally: Tally,
+    tally: RecordCounts,
     /// The kind of the object by its first record, if it is no log file.
     sibling: Option<Sibling>,
 }
@@ -368,9 +368,9 @@ impl ObjectReader<'_> {
     fn read(&mut self, length: usize) {
         let (padded, reading) = (self.padded, self.decoder.reading);
         split::split(padded, length, reading, &mut |found| match found {
-            Found::Sound(sound) => self.sound(&sound),
-            Found::Element { start, end } => self.element(start, end),
-            Found::Damage {
+            SplitItem::Sound(sound) => self.sound(&sound),
+            SplitItem::Element { start, end } => self.element(start, end),
+            SplitItem::Damage {
                 offset,
                 reason,
                 detail,
@@ -404,11 +404,11 @@ impl ObjectReader<'_> {
         self.tally.records
     }
 
-    fn place(&mut self) -> Place {
+    fn place(&mut self) -> EventOrigin {
         let record = self.next_record;
         self.next_record += 1;
         self.tally.records += 1;
-        Place {
+        EventOrigin {
             object: self.object,
             record,
         }
@@ -431,7 +431,7 @@ impl ObjectReader<'_> {
             member(HeaderField::AwsRegion),
             member(HeaderField::EventTime),
         );
-        let facts = Facts {
+        let facts = HeaderBytes {
             source: member(HeaderField::EventSource).unwrap_or_default(),
             name: member(HeaderField::EventName).unwrap_or_default(),
             source_ip: member(HeaderField::SourceIpAddress),
@@ -447,8 +447,8 @@ impl ObjectReader<'_> {
     }
 
     /// Returns true if the record needs no parse; notes whose it is, if that may matter.
-    fn passes(&mut self, facts: &Facts<'_>) -> bool {
-        match interest::decide(facts, self.interest) {
+    fn passes(&mut self, facts: &HeaderBytes<'_>) -> bool {
+        match relevance::decide(facts, self.interest) {
             Decision::Keep | Decision::Candidate => false,
             Decision::Pass => true,
             Decision::Unresolved(marks) => {
@@ -486,8 +486,8 @@ impl ObjectReader<'_> {
     }
 
     /// Judges and reads a record by full parses.
-    fn parse(&mut self, text: &str, place: Place, offset: usize, may_be_envelope: bool) {
-        let header: Header<'_> = match serde_json::from_str(text) {
+    fn parse(&mut self, text: &str, place: EventOrigin, offset: usize, may_be_envelope: bool) {
+        let header: RecordHeader<'_> = match serde_json::from_str(text) {
             Ok(header) => header,
             Err(error) => return self.no_event(record::reject_of(&error), place, offset),
         };
@@ -502,7 +502,7 @@ impl ObjectReader<'_> {
             header.region.as_deref().map(str::as_bytes),
             header.time.as_deref().map(str::as_bytes),
         );
-        let facts = Facts {
+        let facts = HeaderBytes {
             source: source.as_bytes(),
             name: header.name.as_deref().unwrap_or_default().as_bytes(),
             source_ip: header.source_ip.as_deref().map(str::as_bytes),
@@ -517,7 +517,7 @@ impl ObjectReader<'_> {
         }
     }
 
-    fn envelope(&mut self, text: &str, place: Place, offset: usize) {
+    fn envelope(&mut self, text: &str, place: EventOrigin, offset: usize) {
         match Envelope::of(text) {
             Envelope::LookupEvent(inner) => self.parse(&inner, place, offset, false),
             Envelope::Delivered(inner) => self.parse(inner, place, offset, false),
@@ -535,13 +535,13 @@ impl ObjectReader<'_> {
         }
     }
 
-    fn not_a_record(&mut self, place: Place, offset: usize) {
+    fn not_a_record(&mut self, place: EventOrigin, offset: usize) {
         let detail = "no eventSource: not a CloudTrail record".to_owned();
         self.reject(place, offset, RejectReason::NotARecord, detail);
     }
 
     /// A record that matters, or that may.
-    fn relevant(&mut self, text: &str, place: Place, offset: usize, facts: &Facts<'_>) {
+    fn relevant(&mut self, text: &str, place: EventOrigin, offset: usize, facts: &HeaderBytes<'_>) {
         let read = match too_long_string(text, self.decoder.limits.string_bytes_max) {
             Some(detail) => Err(NoEvent::Reject(RejectReason::RecordTooLarge, detail)),
             None => record::read(text, place, &mut self.decoder.interner),
@@ -549,17 +549,17 @@ impl ObjectReader<'_> {
         if let Err(NoEvent::Sibling(sibling)) = &read {
             self.mark_sibling(place, *sibling);
         }
-        if let Decision::Candidate = interest::decide(facts, self.interest) {
+        if let Decision::Candidate = relevance::decide(facts, self.interest) {
             self.tally.not_relevant += 1;
             let id = facts
                 .principal_id
                 .and_then(|id| std::str::from_utf8(id).ok());
             let outcome = match read {
                 Ok(read) if !self.decoder.window.needs(read.event.time) => return,
-                Ok(read) => Outcome::Event(Box::new(read.event)),
-                Err(NoEvent::Sibling(sibling)) => Outcome::Sibling(sibling),
+                Ok(read) => RecordOutcome::Event(Box::new(read.event)),
+                Err(NoEvent::Sibling(sibling)) => RecordOutcome::Sibling(sibling),
                 Err(NoEvent::Reject(reason, detail)) => {
-                    Outcome::Reject(self.reject_at(place, offset, reason, detail))
+                    RecordOutcome::Reject(self.reject_at(place, offset, reason, detail))
                 }
             };
             let id = self.decoder.interner.text(id.unwrap_or_default());
@@ -576,7 +576,7 @@ impl ObjectReader<'_> {
         }
     }
 
-    fn keep(&mut self, read: Read) {
+    fn keep(&mut self, read: DecodedRecord) {
         let decoded = &mut self.decoder.decoded;
         decoded.coverage.records_of_unknown_version += u64::from(!read.known_version);
         if self.decoder.window.needs(read.event.time) {
@@ -587,14 +587,14 @@ impl ObjectReader<'_> {
         }
     }
 
-    fn no_event(&mut self, no_event: NoEvent, place: Place, offset: usize) {
+    fn no_event(&mut self, no_event: NoEvent, place: EventOrigin, offset: usize) {
         match no_event {
             NoEvent::Sibling(sibling) => self.sibling_record(sibling),
             NoEvent::Reject(reason, detail) => self.reject(place, offset, reason, detail),
         }
     }
 
-    fn mark_sibling(&mut self, place: Place, sibling: Sibling) {
+    fn mark_sibling(&mut self, place: EventOrigin, sibling: Sibling) {
         if place.record == 0 {
             self.sibling.get_or_insert(sibling);
         }
@@ -615,13 +615,19 @@ impl ObjectReader<'_> {
         }
     }
 
-    fn reject(&mut self, place: Place, offset: usize, reason: RejectReason, detail: String) {
+    fn reject(&mut self, place: EventOrigin, offset: usize, reason: RejectReason, detail: String) {
         self.tally.rejected += 1;
         let reject = self.reject_at(place, offset, reason, detail);
         self.decoder.decoded.coverage.rejects.add(reject);
     }
 
-    fn reject_at(&self, place: Place, at: usize, reason: RejectReason, detail: String) -> Reject {
+    fn reject_at(
+        &self,
+        place: EventOrigin,
+        at: usize,
+        reason: RejectReason,
+        detail: String,
+    ) -> Reject {
         Reject {
             object: Text::clone(self.key),
             record: Some(place.record),

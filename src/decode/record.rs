@@ -3,13 +3,15 @@
 
 use super::change;
 use super::intern::Interner;
-use super::loose;
+use super::lenient;
 use super::redact::scrubbed_message;
 use crate::event_list::entry::When;
 use crate::event_list::list as event_list;
-use crate::event_list::members::{Members, Reading};
+use crate::event_list::members::{Members, MembersRead};
 use crate::model::coverage::{RejectReason, Sibling};
-use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
+use crate::model::event::{
+    Content, CredentialIssuance, Detail, Event, EventOrigin, QueryDatabase, StartQuery,
+};
 use crate::model::identity::{Identity, session_name_in_arn};
 use crate::model::ids::{EventId, QueryExecutionId};
 use crate::model::text::Text;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 
 /// A record that was read.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(super) struct DecodedRecord {
     pub(super) event: Event,
     /// Its event version is one this program was written for.
     pub(super) known_version: bool,
@@ -111,40 +113,40 @@ struct RawIdentity<'a> {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawSessionContext<'a> {
-    attributes: loose::Object<RawAttributes<'a>>,
-    session_issuer: loose::Object<RawIssuer<'a>>,
+    attributes: lenient::LenientObject<RawAttributes<'a>>,
+    session_issuer: lenient::LenientObject<RawIssuer<'a>>,
     #[serde(borrow)]
-    source_identity: loose::Text<'a>,
+    source_identity: lenient::LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawAttributes<'a> {
     #[serde(borrow)]
-    creation_date: loose::Text<'a>,
+    creation_date: lenient::LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct RawIssuer<'a> {
     #[serde(borrow)]
-    arn: loose::Text<'a>,
+    arn: lenient::LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawOnBehalfOf<'a> {
     #[serde(borrow)]
-    user_id: loose::Text<'a>,
+    user_id: lenient::LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawAddendum<'a> {
     #[serde(borrow)]
-    reason: loose::Text<'a>,
+    reason: lenient::LenientText<'a>,
     #[serde(rename = "originalEventID", borrow)]
-    original_event_id: loose::Text<'a>,
+    original_event_id: lenient::LenientText<'a>,
 }
 
 /// `requestParameters` of a call that issues credentials.
@@ -152,46 +154,46 @@ struct RawAddendum<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawIssueAsked<'a> {
     #[serde(borrow)]
-    role_arn: loose::Text<'a>,
+    role_arn: lenient::LenientText<'a>,
     #[serde(borrow)]
-    role_session_name: loose::Text<'a>,
+    role_session_name: lenient::LenientText<'a>,
     #[serde(borrow)]
-    external_id: loose::Text<'a>,
-    duration_seconds: loose::Number,
+    external_id: lenient::LenientText<'a>,
+    duration_seconds: lenient::Number,
     #[serde(borrow)]
-    policy: loose::Text<'a>,
-    policy_arns: loose::Arns,
+    policy: lenient::LenientText<'a>,
+    policy_arns: lenient::Arns,
     #[serde(borrow)]
-    source_identity: loose::Text<'a>,
+    source_identity: lenient::LenientText<'a>,
     /// Left out for size (docs/cloudtrail-facts.md#size-limits): unknown, not empty.
-    omitted: loose::Present,
+    omitted: lenient::Present,
 }
 
 /// Its `responseElements`. The token is not even looked at.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawIssueGot<'a> {
-    credentials: loose::Object<RawCredentials<'a>>,
+    credentials: lenient::LenientObject<RawCredentials<'a>>,
     #[serde(borrow)]
-    assumed_role_user: loose::Object<RawAssumedRoleUser<'a>>,
+    assumed_role_user: lenient::LenientObject<RawAssumedRoleUser<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawCredentials<'a> {
     #[serde(borrow)]
-    access_key_id: loose::Text<'a>,
+    access_key_id: lenient::LenientText<'a>,
     #[serde(borrow)]
-    expiration: loose::Text<'a>,
+    expiration: lenient::LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawAssumedRoleUser<'a> {
     #[serde(borrow)]
-    assumed_role_id: loose::Text<'a>,
+    assumed_role_id: lenient::LenientText<'a>,
     #[serde(borrow)]
-    arn: loose::Text<'a>,
+    arn: lenient::LenientText<'a>,
 }
 
 /// `requestParameters` of Athena's calls.
@@ -199,33 +201,33 @@ struct RawAssumedRoleUser<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawQueryAsked<'a> {
     #[serde(borrow)]
-    query_string: loose::Text<'a>,
+    query_string: lenient::LenientText<'a>,
     #[serde(borrow)]
-    work_group: loose::Text<'a>,
+    work_group: lenient::LenientText<'a>,
     #[serde(borrow)]
-    query_execution_context: loose::Object<RawQueryContext<'a>>,
+    query_execution_context: lenient::LenientObject<RawQueryContext<'a>>,
     #[serde(borrow)]
-    result_configuration: loose::Object<RawResultConfiguration<'a>>,
+    result_configuration: lenient::LenientObject<RawResultConfiguration<'a>>,
     #[serde(borrow)]
-    query_execution_id: loose::Text<'a>,
-    query_execution_ids: loose::Texts,
-    omitted: loose::Present,
+    query_execution_id: lenient::LenientText<'a>,
+    query_execution_ids: lenient::LenientTexts,
+    omitted: lenient::Present,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct RawQueryContext<'a> {
     #[serde(borrow)]
-    catalog: loose::Text<'a>,
+    catalog: lenient::LenientText<'a>,
     #[serde(borrow)]
-    database: loose::Text<'a>,
+    database: lenient::LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawResultConfiguration<'a> {
     #[serde(borrow)]
-    output_location: loose::Text<'a>,
+    output_location: lenient::LenientText<'a>,
 }
 
 /// `responseElements` of `StartQueryExecution`.
@@ -233,7 +235,7 @@ struct RawResultConfiguration<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawQueryGot<'a> {
     #[serde(borrow)]
-    query_execution_id: loose::Text<'a>,
+    query_execution_id: lenient::LenientText<'a>,
 }
 
 /// `requestParameters` of `lakeformation:GetDataAccess`.
@@ -241,14 +243,14 @@ struct RawQueryGot<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawDataAccess<'a> {
     #[serde(borrow)]
-    audit_context: loose::Object<RawAuditContext<'a>>,
+    audit_context: lenient::LenientObject<RawAuditContext<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawAuditContext<'a> {
     #[serde(borrow)]
-    additional_audit_context: loose::Text<'a>,
+    additional_audit_context: lenient::LenientText<'a>,
 }
 
 /// `serviceEventDetails` of Quick's own events.
@@ -256,26 +258,30 @@ struct RawAuditContext<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawServiceDetails<'a> {
     #[serde(borrow)]
-    event_request_details: loose::Object<RawQueryDatabase<'a>>,
+    event_request_details: lenient::LenientObject<RawQueryDatabase<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawQueryDatabase<'a> {
     #[serde(borrow)]
-    data_source_id: loose::Text<'a>,
+    data_source_id: lenient::LenientText<'a>,
     #[serde(borrow)]
-    query_id: loose::Text<'a>,
+    query_id: lenient::LenientText<'a>,
     #[serde(borrow)]
-    resource_id: loose::Text<'a>,
+    resource_id: lenient::LenientText<'a>,
     #[serde(borrow)]
-    data_set_id: loose::Text<'a>,
+    data_set_id: lenient::LenientText<'a>,
     #[serde(borrow)]
-    data_set_mode: loose::Text<'a>,
+    data_set_mode: lenient::LenientText<'a>,
 }
 
 /// Reads one record, which is valid UTF-8 and not nested too deep.
-pub(super) fn read(text: &str, place: Place, interner: &mut Interner) -> Result<Read, NoEvent> {
+pub(super) fn read(
+    text: &str,
+    place: EventOrigin,
+    interner: &mut Interner,
+) -> Result<DecodedRecord, NoEvent> {
     let raw: RawRecord<'_> = serde_json::from_str(text).map_err(|error| reject_of(&error))?;
     if let Some(sibling) = sibling_of(&raw) {
         return Err(NoEvent::Sibling(sibling));
@@ -315,7 +321,7 @@ pub(super) fn read(text: &str, place: Place, interner: &mut Interner) -> Result<
     if let Some(excess) = interner.take_excess() {
         return Err(NoEvent::Reject(RejectReason::RecordTooLarge, excess));
     }
-    Ok(Read {
+    Ok(DecodedRecord {
         event: Event { place, content },
         known_version,
     })
@@ -444,13 +450,15 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
         return Detail::None;
     };
     match entry.reading {
-        Reading::Nothing => Detail::None,
-        Reading::Credentials => Detail::Issue(Box::new(issue_of(raw, interner))),
-        Reading::StartQuery => Detail::StartQuery(Box::new(query_of(raw, interner))),
-        Reading::QueryIds => query_reference(raw, interner),
-        Reading::QueryDatabase => Detail::QueryDatabase(Box::new(query_database(raw, interner))),
-        Reading::DataAccess => data_access(raw),
-        Reading::Change(members) => {
+        MembersRead::Nothing => Detail::None,
+        MembersRead::Credentials => Detail::Issue(Box::new(issue_of(raw, interner))),
+        MembersRead::StartQuery => Detail::StartQuery(Box::new(query_of(raw, interner))),
+        MembersRead::QueryIds => query_reference(raw, interner),
+        MembersRead::QueryDatabase => {
+            Detail::QueryDatabase(Box::new(query_database(raw, interner)))
+        }
+        MembersRead::DataAccess => data_access(raw),
+        MembersRead::Change(members) => {
             let is_on_logs = entry.kept.is_some_and(|kept| kept.when == When::OnLogs);
             if is_on_logs && !touches_logs(raw) {
                 Detail::None
@@ -476,7 +484,7 @@ fn touches_logs(raw: &RawRecord<'_>) -> bool {
     parameters.is_some_and(|parameters| parameters.get().contains("AWSLogs"))
 }
 
-fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Issue {
+fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> CredentialIssuance {
     let asked = ObjectText::of(raw.request_parameters);
     let asked: RawIssueAsked<'_> = asked.read();
     let got = ObjectText::of(raw.response_elements);
@@ -492,7 +500,7 @@ fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Issue {
         .role_session_name
         .get()
         .or_else(|| assumed.arn.get().and_then(session_name_in_arn));
-    Issue {
+    CredentialIssuance {
         role_arn: interner.maybe(role_arn.as_deref()),
         session_name: interner.maybe(session_name),
         external_id: interner.maybe(asked.external_id.get()),
@@ -512,22 +520,22 @@ fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> Issue {
     }
 }
 
-fn policy_arns(arns: &loose::Arns, interner: &mut Interner) -> Box<[Text]> {
+fn policy_arns(arns: &lenient::Arns, interner: &mut Interner) -> Box<[Text]> {
     note_list("policyArns", arns.count, arns.kept.len(), interner);
     arns.kept.iter().map(|arn| interner.text(arn)).collect()
 }
 
 /// Notes a list that is longer than is read.
 fn note_list(name: &str, count: usize, kept: usize, interner: &mut Interner) {
-    if count > kept && kept == loose::ENTRIES_MAX {
-        let max = loose::ENTRIES_MAX;
+    if count > kept && kept == lenient::ENTRIES_MAX {
+        let max = lenient::ENTRIES_MAX;
         interner.note_excess(format!("{name} of {count} entries; the limit is {max}"));
     }
 }
 
 /// The role among `resources[].ARN`.
 fn role_in_resources(raw: Option<&RawValue>) -> Option<String> {
-    let arns: loose::Arns = serde_json::from_str(raw?.get()).ok()?;
+    let arns: lenient::Arns = serde_json::from_str(raw?.get()).ok()?;
     arns.kept.into_iter().find(|arn| arn.contains(":role/"))
 }
 
@@ -654,7 +662,7 @@ mod tests {
         let text = r#"{"eventVersion":"1.08","eventID":"e","eventTime":"2026-07-01T10:00:00Z",
             "eventSource":"sts.amazonaws.com","eventName":"AssumeRole","userIdentity":{"type":"AWSService","invokedBy":"x"},
             "requestParameters":{"reason":"requestParameters too large","omitted":"true","originalSize":"149893"}}"#;
-        let place = Place {
+        let place = EventOrigin {
             object: 0,
             record: 0,
         };
@@ -670,7 +678,7 @@ mod tests {
     fn a_record_without_an_id_gets_the_same_one_in_any_spelling() {
         let compact = r#"{"eventTime":"2026-07-01T10:00:00Z","eventSource":"athena.amazonaws.com","eventName":"X"}"#;
         let spaced = compact.replace(',', " , \n");
-        let place = Place {
+        let place = EventOrigin {
             object: 0,
             record: 0,
         };

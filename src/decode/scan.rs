@@ -7,7 +7,7 @@
 //! fractions, anything malformed) it leaves to the plain reading.
 //! `tests/integration/decode.rs` holds the one against the other.
 
-use super::lanes::{BLOCK, special};
+use super::blocks::{BLOCK, special};
 
 /// Nesting the scanner follows; deeper records go to the plain reading, which
 /// has its own, named limit.
@@ -90,7 +90,7 @@ impl Default for Watched {
 }
 
 /// One `"key":value` of an object.
-struct Member {
+struct JsonMember {
     /// First byte of the value.
     value: usize,
     /// The position to continue at: after the value if it was read whole, else at it.
@@ -230,7 +230,7 @@ impl<'a> Scanner<'a> {
     fn watch(
         &self,
         at: usize,
-        member: &mut Member,
+        member: &mut JsonMember,
         depth: u32,
         watched: &mut Watched,
     ) -> Option<()> {
@@ -266,7 +266,7 @@ impl<'a> Scanner<'a> {
 
     /// The key at `at` and, where it fits into the same block, its string value.
     #[inline]
-    fn member(&mut self, at: usize) -> Option<Member> {
+    fn member(&mut self, at: usize) -> Option<JsonMember> {
         let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
         let marks = special(block);
         let rest = marks & marks.wrapping_sub(1);
@@ -283,14 +283,14 @@ impl<'a> Scanner<'a> {
         if in_value != 0 && rest.trailing_zeros() as usize == value && block[value & 63] == b'"' {
             let value_end = in_value.trailing_zeros() as usize;
             if block[value_end] == b'"' {
-                return Some(Member {
+                return Some(JsonMember {
                     value: at + value,
                     after: at + value_end + 1,
                     whole: true,
                 });
             }
         }
-        Some(Member {
+        Some(JsonMember {
             value: at + value,
             after: at + value,
             whole: false,

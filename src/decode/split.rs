@@ -12,7 +12,7 @@ use memchr::{memchr, memchr2, memmem};
 
 /// The way in which records are found. Both give the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum SplitMode {
     /// Scan what is plain; cut and parse the rest.
     Fast,
     /// Cut and parse everything.
@@ -26,7 +26,7 @@ const RESUMED_BYTES_MAX: usize = 1 << 20;
 const RESUMES_FAILED_MAX: u32 = 64;
 
 /// Something found in a text.
-pub(super) enum Found {
+pub(super) enum SplitItem {
     /// `text[start..end]` is one element: a record, or what stands in its place.
     Element { start: usize, end: usize },
     /// The same, already checked by the scanner.
@@ -42,7 +42,12 @@ pub(super) enum Found {
 }
 
 /// Cuts the text, which ends where `padded` has its padding.
-pub(super) fn split(padded: &[u8], length: usize, reading: Reading, sink: &mut dyn FnMut(Found)) {
+pub(super) fn split(
+    padded: &[u8],
+    length: usize,
+    reading: SplitMode,
+    sink: &mut dyn FnMut(SplitItem),
+) {
     Splitter {
         padded,
         text: &padded[..length],
@@ -59,8 +64,8 @@ struct Splitter<'a, 's> {
     /// The position where a record has to end: the end of the text, or, after damage, the longest
     /// reach of a record.
     bound: usize,
-    reading: Reading,
-    sink: &'s mut dyn FnMut(Found),
+    reading: SplitMode,
+    sink: &'s mut dyn FnMut(SplitItem),
 }
 
 /// The text ends inside the value that starts here.
@@ -174,7 +179,7 @@ impl Splitter<'_, '_> {
             }
         }
         if !is_envelope {
-            (self.sink)(Found::Element { start, end: at });
+            (self.sink)(SplitItem::Element { start, end: at });
         }
         Ok(at)
     }
@@ -220,15 +225,15 @@ impl Splitter<'_, '_> {
 
     /// One element, or a run of sound ones.
     fn elements(&mut self, at: usize) -> Result<usize, Cut> {
-        if self.reading == Reading::Fast {
+        if self.reading == SplitMode::Fast {
             let sink = &mut *self.sink;
-            let done = scan::scan(self.padded, at, &mut |sound| sink(Found::Sound(sound)));
+            let done = scan::scan(self.padded, at, &mut |sound| sink(SplitItem::Sound(sound)));
             if done > at {
                 return Ok(done);
             }
         }
         let end = self.value_end(at, at, false)?;
-        (self.sink)(Found::Element { start: at, end });
+        (self.sink)(SplitItem::Element { start: at, end });
         // Whatever stands here, go on behind at least one byte of it.
         Ok(end.max(at + 1))
     }
@@ -255,7 +260,7 @@ impl Splitter<'_, '_> {
         detail: &'static str,
         in_place_of_record: bool,
     ) {
-        (self.sink)(Found::Damage {
+        (self.sink)(SplitItem::Damage {
             offset,
             reason,
             detail,

@@ -2,8 +2,8 @@
 
 use super::cast::{CONSUMERS, ConsumerCast, HUB};
 use super::chance::Chance;
-use super::plan::Plan;
-use super::statistics::Query;
+use super::plan::DemoPlan;
+use super::statistics::DemoQuery;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ fn prefix(region: &str) -> &'static str {
 }
 
 /// The days of the plan, with what every consumer used.
-pub(super) fn days(queries: &[Query], plan: &Plan, chance: &mut Chance) -> Vec<UsedDay> {
+pub(super) fn days(queries: &[DemoQuery], plan: &DemoPlan, chance: &mut Chance) -> Vec<UsedDay> {
     let mut megabytes: BTreeMap<(&str, &str, String), u64> = BTreeMap::new();
     let mut capacity: BTreeMap<(&str, String), u64> = BTreeMap::new();
     for query in queries {

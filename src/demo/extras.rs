@@ -4,7 +4,7 @@ use super::bill;
 use super::cast::{self, CONSUMERS, HUB, QUICK_REGION};
 use super::chance::Chance;
 use super::layout::GeneratedFile;
-use super::plan::Plan;
+use super::plan::DemoPlan;
 use super::scenes::Stage;
 use super::statistics;
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub(super) fn pretty(value: &impl Serialize) -> Vec<u8> {
     text
 }
 
-pub(super) fn extras(stage: &Stage, plan: &Plan) -> Vec<GeneratedFile> {
+pub(super) fn extras(stage: &Stage, plan: &DemoPlan) -> Vec<GeneratedFile> {
     let mut chance = Chance::new(plan.seed ^ EXPORTS_SEED);
     let queries = statistics::queries(stage, &mut chance);
     let days = bill::days(&queries, plan, &mut chance);
@@ -47,7 +47,7 @@ fn file(key: &str, value: &Value) -> GeneratedFile {
 }
 
 /// `aws quicksight list-data-sources`.
-fn data_sources(plan: &Plan) -> Value {
+fn data_sources(plan: &DemoPlan) -> Value {
     let consumers = &CONSUMERS[..plan.consumers.clamp(1, CONSUMERS.len())];
     let sources: Vec<Value> = consumers
         .iter()
@@ -74,7 +74,7 @@ fn data_sources(plan: &Plan) -> Value {
 }
 
 /// A configuration that declares what is there.
-fn configuration(plan: &Plan) -> String {
+fn configuration(plan: &DemoPlan) -> String {
     let mut text = format!(
         "# Declares the organisation that the logs beside this file are of.\n\n\
          [hub]\naccount_id = \"{HUB}\"\nrun_as_roles = [\"{}\"]\n",

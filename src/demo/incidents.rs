@@ -1,8 +1,8 @@
 //! Things that go wrong in the last week of an organisation, for rules to find.
 
 use super::cast::{self, ConsumerCast, HUB, STRANGER};
-use super::plan::Plan;
-use super::records::{self, Frame, HopStyle, SessionCast, Signed};
+use super::plan::DemoPlan;
+use super::records::{self, CallSigning, Frame, HopStyle, SessionCast};
 use super::scenes::{Scene, Stage};
 use super::side::SideScene;
 use crate::model::time::UtcSecond;
@@ -14,7 +14,7 @@ const INCIDENTS_SEED: u64 = 0x001c_1de4_7000;
 const HEAVY_SESSIONS: i64 = 3;
 
 /// Plays all incidents. Each has its day before the end; in a shorter plan, the first.
-pub(super) fn play(plan: &Plan, consumers: &[ConsumerCast]) -> Stage {
+pub(super) fn play(plan: &DemoPlan, consumers: &[ConsumerCast]) -> Stage {
     let mut stage = Stage::new(plan.seed ^ INCIDENTS_SEED);
     let day = |days_before_end: i64| {
         let days = days_before_end.min(i64::from(plan.days));
@@ -159,7 +159,7 @@ impl Stage {
                 recipient: consumer.account,
                 source,
                 name,
-                identity: session.identity(Signed::Own),
+                identity: session.identity(CallSigning::Own),
                 from: &address,
                 agent: "Boto3/1.40.2 md/Botocore#1.40.2 ua/2.1 os/linux",
                 read_only: true,

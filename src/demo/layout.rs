@@ -2,8 +2,8 @@
 //! order.
 
 use super::cast::ORGANISATION;
-use super::plan::Plan;
-use super::scenes::{Stage, Written};
+use super::plan::DemoPlan;
+use super::scenes::{Stage, WrittenRecord};
 use crate::model::time::UtcSecond;
 use flate2::{Compression, GzBuilder};
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ impl File {
 }
 
 /// Puts records into files as CloudTrail would deliver them.
-pub(super) fn lay_out(stage: Stage, plan: &Plan) -> LaidOut {
+pub(super) fn lay_out(stage: Stage, plan: &DemoPlan) -> LaidOut {
     let Stage {
         mut chance,
         written,
@@ -60,7 +60,7 @@ pub(super) fn lay_out(stage: Stage, plan: &Plan) -> LaidOut {
     // A first and, for repeats, a second file for each account, Region and slot.
     let mut files: BTreeMap<(String, String, UtcSecond, bool), File> = BTreeMap::new();
     for one in written {
-        let Written {
+        let WrittenRecord {
             time,
             account,
             region,

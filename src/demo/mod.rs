@@ -22,5 +22,5 @@ mod truth;
 
 pub use layout::{GeneratedFile, write_to};
 pub use organisation::{Organisation, generate};
-pub use plan::Plan;
+pub use plan::DemoPlan;
 pub use truth::{TrueChain, Truth};

@@ -2,7 +2,7 @@
 
 use super::cast::{CONSUMERS, HUB, MANAGEMENT};
 use super::chance::Chance;
-use super::records::{self, Frame, HopStyle, SessionCast, Signed};
+use super::records::{self, CallSigning, Frame, HopStyle, SessionCast};
 use super::scenes::Stage;
 use crate::model::time::UtcSecond;
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ fn call(
                 service.to_owned(),
             )
         }
-        _ => (session.identity(Signed::Own), address.clone()),
+        _ => (session.identity(CallSigning::Own), address.clone()),
     };
     let mut record = Frame {
         time,

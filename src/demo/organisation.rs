@@ -5,7 +5,7 @@ use super::extras;
 use super::incidents;
 use super::layout::{self, GeneratedFile};
 use super::noise;
-use super::plan::Plan;
+use super::plan::DemoPlan;
 use super::scenes::{Scene, Stage};
 use super::side::SideScene;
 use super::truth::Truth;
@@ -27,7 +27,7 @@ pub struct Organisation {
 
 /// Plays the plan.
 #[must_use]
-pub fn generate(plan: &Plan) -> Organisation {
+pub fn generate(plan: &DemoPlan) -> Organisation {
     let mut stage = Stage::new(plan.seed);
     let consumers = &CONSUMERS[..plan.consumers.clamp(1, CONSUMERS.len())];
     let mut scenes = Scene::ALL.iter().copied().cycle();
@@ -78,7 +78,7 @@ fn slots(stage: &mut Stage, count: usize) -> Vec<i64> {
     slots
 }
 
-fn finish(mut stage: Stage, plan: &Plan) -> Organisation {
+fn finish(mut stage: Stage, plan: &DemoPlan) -> Organisation {
     let mut truth = std::mem::take(&mut stage.truth);
     truth.chains.sort();
     let extras = extras::extras(&stage, plan);

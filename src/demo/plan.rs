@@ -5,7 +5,7 @@ use crate::model::time::UtcSecond;
 
 /// The parameters of a generated organisation.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct DemoPlan {
     /// The same seed gives the same bytes.
     pub seed: u64,
     /// The first day, at midnight UTC.
@@ -30,7 +30,7 @@ pub struct Plan {
     pub incidents: bool,
 }
 
-impl Plan {
+impl DemoPlan {
     /// Two weeks of five consumers.
     #[must_use]
     pub fn demo(seed: u64) -> Self {

@@ -27,7 +27,7 @@ pub(super) struct SessionCast {
 
 /// The way in which a session's calls are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signed {
+pub(super) enum CallSigning {
     /// With the session's own key.
     Own,
     /// By a service on its behalf, without a key.
@@ -56,7 +56,7 @@ impl SessionCast {
     }
 
     /// `userIdentity` of a call.
-    pub(super) fn identity(&self, signed: Signed) -> Value {
+    pub(super) fn identity(&self, signed: CallSigning) -> Value {
         let mut identity = json!({
             "type": "AssumedRole",
             "principalId": self.assumed_role_id(),
@@ -77,7 +77,7 @@ impl SessionCast {
                 },
             },
         });
-        if let Signed::OnBehalf(service) = signed {
+        if let CallSigning::OnBehalf(service) = signed {
             identity["invokedBy"] = service.into();
             if let Some(map) = identity.as_object_mut() {
                 map.shift_remove("accessKeyId");
@@ -277,7 +277,7 @@ pub(super) fn hop_two(
     } else {
         (address.as_str(), "aws-sdk-java/2.29.45 md/internal")
     };
-    let mut identity = caller.identity(Signed::Own);
+    let mut identity = caller.identity(CallSigning::Own);
     let mut bare = json!({
         "type": "AWSAccount",
         "principalId": caller.assumed_role_id(),
@@ -324,7 +324,7 @@ pub(super) fn refused(
         recipient: &caller.account,
         source: "sts.amazonaws.com",
         name: "AssumeRole",
-        identity: caller.identity(Signed::Own),
+        identity: caller.identity(CallSigning::Own),
         from: QUICK,
         agent: QUICK,
         read_only: true,
@@ -454,7 +454,7 @@ pub(super) fn catalogue_read(
         recipient: &session.account,
         source: "glue.amazonaws.com",
         name: "GetTable",
-        identity: session.identity(Signed::OnBehalf(ATHENA)),
+        identity: session.identity(CallSigning::OnBehalf(ATHENA)),
         from: ATHENA,
         agent: ATHENA,
         read_only: true,

@@ -3,14 +3,14 @@
 
 use super::cast::{self, CATALOG_OWNER, ConsumerCast, QUICK_REGION};
 use super::chance::Chance;
-use super::records::{self, HopStyle, QueryCast, SessionCast, Signed};
+use super::records::{self, CallSigning, HopStyle, QueryCast, SessionCast};
 use super::truth::{TrueChain, Truth};
 use crate::model::time::UtcSecond;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// A record on its way into a log file.
-pub(super) struct Written {
+pub(super) struct WrittenRecord {
     pub(super) time: UtcSecond,
     pub(super) account: String,
     pub(super) region: String,
@@ -22,7 +22,7 @@ pub(super) struct Written {
 /// Everything written so far.
 pub(super) struct Stage {
     pub(super) chance: Chance,
-    pub(super) written: Vec<Written>,
+    pub(super) written: Vec<WrittenRecord>,
     pub(super) truth: Truth,
     /// Keys of earlier sessions: STS gives the same id out again.
     old_keys: Vec<String>,
@@ -133,7 +133,7 @@ impl Stage {
 
     fn put_late(&mut self, record: Value, late_seconds: i64) {
         let text = |member: &str| record[member].as_str().unwrap_or_default().to_owned();
-        self.written.push(Written {
+        self.written.push(WrittenRecord {
             time: UtcSecond::parse(&text("eventTime")).unwrap_or(UtcSecond::from_unix(0)),
             account: text("recipientAccountId"),
             region: text("awsRegion"),
@@ -296,9 +296,9 @@ impl Stage {
         let query = records::quick_query(play.consumer, id, time, &address);
         let session = play.session.clone();
         let signed = if scene == Scene::KeylessQuery {
-            Signed::OnBehalf("quicksight.amazonaws.com")
+            CallSigning::OnBehalf("quicksight.amazonaws.com")
         } else {
-            Signed::Own
+            CallSigning::Own
         };
         let account = session.account.as_str();
         let start =
@@ -348,7 +348,7 @@ impl Stage {
     }
 
     fn follow_up(&mut self, play: &mut Play<'_>, session: &SessionCast, query: &QueryCast<'_>) {
-        let own = || session.identity(Signed::Own);
+        let own = || session.identity(CallSigning::Own);
         let account = session.account.as_str();
         let polls = 1 + self.chance.below(2);
         for poll in 0..polls {
@@ -550,7 +550,7 @@ impl Stage {
         let address = self.chance.address();
         let id = self.chance.uuid();
         let query = records::quick_query(twin.consumer, id, time, &address);
-        let identity = twin.session.identity(Signed::Own);
+        let identity = twin.session.identity(CallSigning::Own);
         let start = records::start_query(identity, twin.consumer.account, &query, &mut self.chance);
         twin.queries.push(query.id.clone());
         twin.calls += 1;

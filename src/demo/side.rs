@@ -2,7 +2,7 @@
 
 use super::cast::{self, CATALOG_OWNER, CONSUMERS, ConsumerCast, HUB, QUICK_REGION, STRANGER};
 use super::chance::Chance;
-use super::records::{self, HopStyle, QueryCast, SessionCast, Signed};
+use super::records::{self, CallSigning, HopStyle, QueryCast, SessionCast};
 use super::scenes::Stage;
 use super::truth::TrueChain;
 use crate::model::time::UtcSecond;
@@ -142,9 +142,9 @@ impl Stage {
         let mut truth = Self::true_chain(&session, "service-role", "complete", service);
         let signed = if service == "states.amazonaws.com" {
             truth.confidence = "probable".into();
-            Signed::OnBehalf("states.amazonaws.com")
+            CallSigning::OnBehalf("states.amazonaws.com")
         } else {
-            Signed::Own
+            CallSigning::Own
         };
         self.plain_query(session.identity(signed), consumer, at.plus(7), &mut truth);
         self.truth.chains.push(truth);
@@ -198,7 +198,7 @@ impl Stage {
         );
         truth.run_as_access_key_id = Some(caller.key.clone());
         self.plain_query(
-            session.identity(Signed::Own),
+            session.identity(CallSigning::Own),
             consumer,
             at.plus(9),
             &mut truth,
@@ -239,7 +239,7 @@ impl Stage {
             "a person signs in and queries",
         );
         self.plain_query(
-            session.identity(Signed::Own),
+            session.identity(CallSigning::Own),
             consumer,
             at.plus(30),
             &mut truth,
@@ -308,7 +308,7 @@ impl Stage {
         truth.confidence = "probable".into();
         truth.data_source_arn = Some(external_id);
         self.plain_query(
-            session.identity(Signed::Own),
+            session.identity(CallSigning::Own),
             consumer,
             at.plus(20),
             &mut truth,

@@ -16,7 +16,7 @@ const HEAVY_BYTES: u64 = 900_000_000_000;
 
 /// The end of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum QueryEnd {
     Succeeded,
     Failed,
     Cancelled,
@@ -26,14 +26,14 @@ enum Outcome {
 }
 
 /// A query that reached Athena, and what became of it.
-pub(super) struct Query {
+pub(super) struct DemoQuery {
     id: String,
     pub(super) account: String,
     pub(super) region: String,
     pub(super) time: UtcSecond,
     work_group: String,
     database: String,
-    outcome: Outcome,
+    outcome: QueryEnd,
     scanned: u64,
     /// True if its statistics were asked for in time.
     is_told: bool,
@@ -41,26 +41,26 @@ pub(super) struct Query {
     tells_seconds: bool,
 }
 
-impl Query {
+impl DemoQuery {
     /// Megabytes on the bill.
     pub(super) fn megabytes_billed(&self) -> u64 {
         match self.outcome {
-            Outcome::Succeeded | Outcome::Cancelled => {
+            QueryEnd::Succeeded | QueryEnd::Cancelled => {
                 self.scanned.div_ceil(MEGABYTE).max(BILLED_MEGABYTES_MIN)
             }
-            Outcome::Failed | Outcome::Ddl | Outcome::Reused | Outcome::OnCapacity => 0,
+            QueryEnd::Failed | QueryEnd::Ddl | QueryEnd::Reused | QueryEnd::OnCapacity => 0,
         }
     }
 
     /// Returns true if it ran on reserved capacity, which is paid by the hour.
     pub(super) fn is_on_capacity(&self) -> bool {
-        self.outcome == Outcome::OnCapacity
+        self.outcome == QueryEnd::OnCapacity
     }
 }
 
 /// All queries that Athena took, by id.
-pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<Query> {
-    let mut taken: BTreeMap<String, &super::scenes::Written> = BTreeMap::new();
+pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<DemoQuery> {
+    let mut taken: BTreeMap<String, &super::scenes::WrittenRecord> = BTreeMap::new();
     let mut stopped: BTreeSet<String> = BTreeSet::new();
     for written in &stage.written {
         let record = &written.record;
@@ -81,13 +81,13 @@ pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<Query> {
         let asked = &written.record["requestParameters"];
         let or = |value: &Value, otherwise: &str| value.as_str().unwrap_or(otherwise).to_owned();
         let outcome = if stopped.contains(&id) {
-            Outcome::Cancelled
+            QueryEnd::Cancelled
         } else if stage.heavy.contains(&id) {
-            Outcome::Succeeded
+            QueryEnd::Succeeded
         } else {
             outcome(chance)
         };
-        Query {
+        DemoQuery {
             account: written.account.clone(),
             region: written.region.clone(),
             time: written.time,
@@ -108,20 +108,20 @@ pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<Query> {
     queries.collect()
 }
 
-fn outcome(chance: &mut Chance) -> Outcome {
+fn outcome(chance: &mut Chance) -> QueryEnd {
     match chance.below(40) {
-        0..=2 => Outcome::Failed,
-        3 => Outcome::Ddl,
-        4..=6 => Outcome::Reused,
-        7 => Outcome::OnCapacity,
-        _ => Outcome::Succeeded,
+        0..=2 => QueryEnd::Failed,
+        3 => QueryEnd::Ddl,
+        4..=6 => QueryEnd::Reused,
+        7 => QueryEnd::OnCapacity,
+        _ => QueryEnd::Succeeded,
     }
 }
 
-fn scanned(outcome: Outcome, chance: &mut Chance) -> u64 {
+fn scanned(outcome: QueryEnd, chance: &mut Chance) -> u64 {
     let size = chance.below(9_000_000_000) as u64;
     match (outcome, chance.below(10)) {
-        (Outcome::Ddl | Outcome::Reused, _) => 0,
+        (QueryEnd::Ddl | QueryEnd::Reused, _) => 0,
         (_, 0) => size % 4_000_000,
         (_, 1..=6) => size % 600_000_000,
         (_, _) => size * 40,
@@ -129,19 +129,19 @@ fn scanned(outcome: Outcome, chance: &mut Chance) -> u64 {
 }
 
 /// `BatchGetQueryExecution`.
-pub(super) fn answer(queries: &[Query]) -> Value {
+pub(super) fn answer(queries: &[DemoQuery]) -> Value {
     let told = queries.iter().filter(|query| query.is_told);
     let executions: Vec<Value> = told.map(execution).collect();
     json!({"QueryExecutions": executions, "UnprocessedQueryExecutionIds": []})
 }
 
-fn execution(query: &Query) -> Value {
+fn execution(query: &DemoQuery) -> Value {
     let state = match query.outcome {
-        Outcome::Failed => "FAILED",
-        Outcome::Cancelled => "CANCELLED",
+        QueryEnd::Failed => "FAILED",
+        QueryEnd::Cancelled => "CANCELLED",
         _ => "SUCCEEDED",
     };
-    let is_ddl = query.outcome == Outcome::Ddl;
+    let is_ddl = query.outcome == QueryEnd::Ddl;
     let moment = |moment: UtcSecond, fraction: &str| {
         if query.tells_seconds {
             json!(moment.unix())
@@ -170,7 +170,7 @@ fn execution(query: &Query) -> Value {
             "DataScannedInBytes": query.scanned,
             "TotalExecutionTimeInMillis": 8700,
             "ResultReuseInformation": {
-                "ReusedPreviousResult": query.outcome == Outcome::Reused,
+                "ReusedPreviousResult": query.outcome == QueryEnd::Reused,
             },
         },
     });

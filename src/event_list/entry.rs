@@ -1,27 +1,27 @@
 //! The entries of the event list.
 
-use super::members::{Members, Reading};
+use super::members::{Members, MembersRead};
 use std::fmt;
 
 /// The events of one service.
 #[derive(Debug)]
-pub struct Source {
+pub struct ServiceEvents {
     /// `eventSource`, such as `athena.amazonaws.com`.
     pub name: &'static str,
     /// Its events. The first entry whose names hold an event's name is the event's.
-    pub entries: &'static [Entry],
+    pub entries: &'static [EventListEntry],
 }
 
 /// Events of one service that are treated alike.
 #[derive(Debug)]
-pub struct Entry {
+pub struct EventListEntry {
     /// `eventName`.
-    pub names: Names,
+    pub names: EventNames,
     /// The condition for keeping them for their own sake; `None` for events that are listed and not
     /// kept yet.
     pub kept: Option<Keeping>,
     /// The members that are read, apart from those that every event has.
-    pub reading: Reading,
+    pub reading: MembersRead,
     /// The purpose of the events.
     pub why: &'static str,
     /// The names that `LookupEvents` is asked for, sorted: it takes whole names only.
@@ -51,7 +51,7 @@ pub enum When {
 
 /// Names of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
+pub enum EventNames {
     /// All of the service.
     All,
     /// These.
@@ -83,7 +83,7 @@ fn changes_something(name: &[u8]) -> bool {
         .any(|verb| name.starts_with(verb.as_bytes()))
 }
 
-impl Names {
+impl EventNames {
     /// Returns whether an event's name, as bytes, is one of them.
     #[must_use]
     pub fn hold(&self, name: &[u8]) -> bool {
@@ -103,7 +103,7 @@ impl Names {
 }
 
 /// As pages and messages tell them.
-impl fmt::Display for Names {
+impl fmt::Display for EventNames {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => formatter.write_str("all others"),
@@ -120,19 +120,19 @@ impl fmt::Display for Names {
     }
 }
 
-impl Entry {
+impl EventListEntry {
     /// Returns the dotted names of the members that are read of these events, besides
     /// [`super::members::COMMON`].
     #[must_use]
     pub fn members(&self) -> Vec<String> {
         match self.reading {
-            Reading::Nothing => Vec::new(),
-            Reading::Credentials => owned(super::members::CREDENTIALS),
-            Reading::StartQuery => owned(super::members::START_QUERY),
-            Reading::QueryIds => owned(super::members::QUERY_IDS),
-            Reading::QueryDatabase => owned(super::members::QUERY_DATABASE),
-            Reading::DataAccess => owned(super::members::DATA_ACCESS),
-            Reading::Change(members) => members.dotted(Members::PARAMETERS),
+            MembersRead::Nothing => Vec::new(),
+            MembersRead::Credentials => owned(super::members::CREDENTIALS),
+            MembersRead::StartQuery => owned(super::members::START_QUERY),
+            MembersRead::QueryIds => owned(super::members::QUERY_IDS),
+            MembersRead::QueryDatabase => owned(super::members::QUERY_DATABASE),
+            MembersRead::DataAccess => owned(super::members::DATA_ACCESS),
+            MembersRead::Change(members) => members.dotted(Members::PARAMETERS),
         }
     }
 }
@@ -148,18 +148,30 @@ mod tests {
     #[test]
     fn names_are_held_as_they_say() {
         for (names, held, not_held) in [
-            (Names::Exactly(&["A", "B"]), "B", "b"),
-            (Names::InAnyCase("QueryDatabase"), "queryDatabase", "Query"),
-            (Names::StartingWith("AssumeRo"), "AssumeRoot", "Assume"),
-            (Names::EndingWith("Token"), "GetSessionToken", "TokenGet"),
-            (Names::Containing(&["Bucket"]), "ListBuckets", "GetObject"),
-            (Names::ChangesWith(&["Role"]), "DeleteRole", "GetRole"),
-            (Names::Changes, "StopLogging", "DescribeTrails"),
-            (Names::Changes, "PutX", "SimulateX"),
+            (EventNames::Exactly(&["A", "B"]), "B", "b"),
+            (
+                EventNames::InAnyCase("QueryDatabase"),
+                "queryDatabase",
+                "Query",
+            ),
+            (EventNames::StartingWith("AssumeRo"), "AssumeRoot", "Assume"),
+            (
+                EventNames::EndingWith("Token"),
+                "GetSessionToken",
+                "TokenGet",
+            ),
+            (
+                EventNames::Containing(&["Bucket"]),
+                "ListBuckets",
+                "GetObject",
+            ),
+            (EventNames::ChangesWith(&["Role"]), "DeleteRole", "GetRole"),
+            (EventNames::Changes, "StopLogging", "DescribeTrails"),
+            (EventNames::Changes, "PutX", "SimulateX"),
         ] {
             assert!(names.hold(held.as_bytes()), "{names:?} {held}");
             assert!(!names.hold(not_held.as_bytes()), "{names:?} {not_held}");
         }
-        assert!(Names::All.hold(b"anything"));
+        assert!(EventNames::All.hold(b"anything"));
     }
 }

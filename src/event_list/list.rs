@@ -1,7 +1,7 @@
 //! The list itself.
 
-use super::entry::{Entry, Keeping, Names, Source, When};
-use super::members::{OF_CLOUDTRAIL, OF_IAM, OF_S3, OF_WORK_GROUPS, Reading};
+use super::entry::{EventListEntry, EventNames, Keeping, ServiceEvents, When};
+use super::members::{MembersRead, OF_CLOUDTRAIL, OF_IAM, OF_S3, OF_WORK_GROUPS};
 use std::collections::BTreeSet;
 
 /// The version of the list: it grows when an event is kept, or a member is read, that
@@ -14,153 +14,153 @@ const fn since_1(when: When) -> Keeping {
 }
 
 /// An event that nothing further is read of, and that is not kept yet.
-const fn not_yet(names: &'static [&'static str], why: &'static str) -> Entry {
-    Entry {
-        names: Names::Exactly(names),
+const fn not_yet(names: &'static [&'static str], why: &'static str) -> EventListEntry {
+    EventListEntry {
+        names: EventNames::Exactly(names),
         kept: None,
-        reading: Reading::Nothing,
+        reading: MembersRead::Nothing,
         why,
         lookup: &[],
     }
 }
 
 /// All events that matter, by service (docs/cloudtrail-facts.md).
-pub static SOURCES: &[Source] = &[
-    Source {
+pub static SOURCES: &[ServiceEvents] = &[
+    ServiceEvents {
         name: "sts.amazonaws.com",
         entries: STS,
     },
-    Source {
+    ServiceEvents {
         name: "athena.amazonaws.com",
         entries: ATHENA,
     },
-    Source {
+    ServiceEvents {
         name: "quicksight.amazonaws.com",
         entries: QUICK,
     },
-    Source {
+    ServiceEvents {
         name: "lakeformation.amazonaws.com",
         entries: LAKE_FORMATION,
     },
-    Source {
+    ServiceEvents {
         name: "iam.amazonaws.com",
         entries: IAM,
     },
-    Source {
+    ServiceEvents {
         name: "cloudtrail.amazonaws.com",
         entries: CLOUDTRAIL,
     },
-    Source {
+    ServiceEvents {
         name: "s3.amazonaws.com",
         entries: S3,
     },
-    Source {
+    ServiceEvents {
         name: "glue.amazonaws.com",
         entries: GLUE,
     },
-    Source {
+    ServiceEvents {
         name: "ram.amazonaws.com",
         entries: RAM,
     },
-    Source {
+    ServiceEvents {
         name: "lambda.amazonaws.com",
         entries: LAMBDA,
     },
-    Source {
+    ServiceEvents {
         name: "kms.amazonaws.com",
         entries: KMS,
     },
-    Source {
+    ServiceEvents {
         name: "states.amazonaws.com",
         entries: STEP_FUNCTIONS,
     },
-    Source {
+    ServiceEvents {
         name: "sso-oauth.amazonaws.com",
         entries: IDENTITY_CENTER_TOKENS,
     },
-    Source {
+    ServiceEvents {
         name: "identitystore.amazonaws.com",
         entries: IDENTITY_STORE,
     },
 ];
 
-static STS: &[Entry] = &[
-    Entry {
-        names: Names::StartingWith("AssumeRo"),
+static STS: &[EventListEntry] = &[
+    EventListEntry {
+        names: EventNames::StartingWith("AssumeRo"),
         kept: Some(since_1(When::Always)),
-        reading: Reading::Credentials,
+        reading: MembersRead::Credentials,
         why: "the hops of a chain, and refused ones",
         lookup: &["AssumeRole"],
     },
-    Entry {
-        names: Names::Exactly(&["GetFederationToken", "GetSessionToken"]),
+    EventListEntry {
+        names: EventNames::Exactly(&["GetFederationToken", "GetSessionToken"]),
         kept: Some(since_1(When::Always)),
-        reading: Reading::Credentials,
+        reading: MembersRead::Credentials,
         why: "sessions of users, which may run queries or assume a role",
         lookup: &[],
     },
-    Entry {
-        names: Names::EndingWith("Token"),
+    EventListEntry {
+        names: EventNames::EndingWith("Token"),
         kept: Some(since_1(When::OfSession)),
-        reading: Reading::Credentials,
+        reading: MembersRead::Credentials,
         why: "credentials that a session of interest asks for",
         lookup: &[],
     },
 ];
 
-static ATHENA: &[Entry] = &[
-    Entry {
-        names: Names::Exactly(&["StartQueryExecution"]),
+static ATHENA: &[EventListEntry] = &[
+    EventListEntry {
+        names: EventNames::Exactly(&["StartQueryExecution"]),
         kept: Some(since_1(When::Always)),
-        reading: Reading::StartQuery,
+        reading: MembersRead::StartQuery,
         why: "the queries",
         lookup: &["StartQueryExecution"],
     },
-    Entry {
-        names: Names::Exactly(&["CreateWorkGroup", "DeleteWorkGroup", "UpdateWorkGroup"]),
+    EventListEntry {
+        names: EventNames::Exactly(&["CreateWorkGroup", "DeleteWorkGroup", "UpdateWorkGroup"]),
         kept: Some(since_1(When::Always)),
-        reading: Reading::Change(&OF_WORK_GROUPS),
+        reading: MembersRead::Change(&OF_WORK_GROUPS),
         why: "where results go, and changes of that",
         lookup: &["CreateWorkGroup", "UpdateWorkGroup"],
     },
-    Entry {
-        names: Names::Exactly(&["StopQueryExecution"]),
+    EventListEntry {
+        names: EventNames::Exactly(&["StopQueryExecution"]),
         kept: Some(since_1(When::Always)),
-        reading: Reading::QueryIds,
+        reading: MembersRead::QueryIds,
         why: "calls about queries, which link sessions to them",
         lookup: &["StopQueryExecution"],
     },
-    Entry {
-        names: Names::All,
+    EventListEntry {
+        names: EventNames::All,
         kept: Some(since_1(When::Always)),
-        reading: Reading::QueryIds,
+        reading: MembersRead::QueryIds,
         why: "calls about queries, which link sessions to them",
         lookup: &[],
     },
 ];
 
-static QUICK: &[Entry] = &[
-    Entry {
-        names: Names::InAnyCase("QueryDatabase"),
+static QUICK: &[EventListEntry] = &[
+    EventListEntry {
+        names: EventNames::InAnyCase("QueryDatabase"),
         kept: Some(since_1(When::Always)),
-        reading: Reading::QueryDatabase,
+        reading: MembersRead::QueryDatabase,
         why: "which user, data set and data source a query was for",
         lookup: &["QueryDatabase"],
     },
-    Entry {
-        names: Names::All,
+    EventListEntry {
+        names: EventNames::All,
         kept: Some(since_1(When::Always)),
-        reading: Reading::Nothing,
+        reading: MembersRead::Nothing,
         why: "who works in Quick, and who changes its data sources",
         lookup: &[],
     },
 ];
 
-static LAKE_FORMATION: &[Entry] = &[
-    Entry {
-        names: Names::Exactly(&["GetDataAccess"]),
+static LAKE_FORMATION: &[EventListEntry] = &[
+    EventListEntry {
+        names: EventNames::Exactly(&["GetDataAccess"]),
         kept: Some(since_1(When::OfSession)),
-        reading: Reading::DataAccess,
+        reading: MembersRead::DataAccess,
         why: "which query a table was read for",
         lookup: &["GetDataAccess"],
     },
@@ -180,11 +180,11 @@ static LAKE_FORMATION: &[Entry] = &[
     ),
 ];
 
-static IAM: &[Entry] = &[
-    Entry {
-        names: Names::ChangesWith(&["Role", "PolicyVersion"]),
+static IAM: &[EventListEntry] = &[
+    EventListEntry {
+        names: EventNames::ChangesWith(&["Role", "PolicyVersion"]),
         kept: Some(since_1(When::Always)),
-        reading: Reading::Change(&OF_IAM),
+        reading: MembersRead::Change(&OF_IAM),
         why: "who may assume a role, and what it may do",
         lookup: &[
             "AttachRolePolicy",
@@ -200,19 +200,19 @@ static IAM: &[Entry] = &[
             "UpdateAssumeRolePolicy",
         ],
     },
-    Entry {
-        names: Names::Changes,
+    EventListEntry {
+        names: EventNames::Changes,
         kept: Some(since_1(When::OfSession)),
-        reading: Reading::Change(&OF_IAM),
+        reading: MembersRead::Change(&OF_IAM),
         why: "changes that a session of interest makes",
         lookup: &[],
     },
 ];
 
-static CLOUDTRAIL: &[Entry] = &[Entry {
-    names: Names::Changes,
+static CLOUDTRAIL: &[EventListEntry] = &[EventListEntry {
+    names: EventNames::Changes,
     kept: Some(since_1(When::Always)),
-    reading: Reading::Change(&OF_CLOUDTRAIL),
+    reading: MembersRead::Change(&OF_CLOUDTRAIL),
     why: "changes to what is logged",
     lookup: &[
         "CreateTrail",
@@ -226,9 +226,9 @@ static CLOUDTRAIL: &[Entry] = &[Entry {
     ],
 }];
 
-static S3: &[Entry] = &[
-    Entry {
-        names: Names::Exactly(&[
+static S3: &[EventListEntry] = &[
+    EventListEntry {
+        names: EventNames::Exactly(&[
             "DeleteBucket",
             "DeleteBucketPolicy",
             // The objects it deletes are not in its record.
@@ -239,7 +239,7 @@ static S3: &[Entry] = &[
             "PutBucketVersioning",
         ]),
         kept: Some(since_1(When::Always)),
-        reading: Reading::Change(&OF_S3),
+        reading: MembersRead::Change(&OF_S3),
         why: "changes that may cost a bucket of logs what it holds",
         lookup: &[
             "DeleteBucket",
@@ -250,15 +250,15 @@ static S3: &[Entry] = &[
             "PutBucketVersioning",
         ],
     },
-    Entry {
-        names: Names::Exactly(&[
+    EventListEntry {
+        names: EventNames::Exactly(&[
             "CompleteMultipartUpload",
             "CopyObject",
             "DeleteObject",
             "PutObject",
         ]),
         kept: Some(since_1(When::OnLogs)),
-        reading: Reading::Change(&OF_S3),
+        reading: MembersRead::Change(&OF_S3),
         why: "what is done to stored logs",
         lookup: &[],
     },
@@ -266,16 +266,16 @@ static S3: &[Entry] = &[
         &["GetObject", "HeadObject", "ListObjects", "ListObjectsV2"],
         "objects of tables that were read",
     ),
-    Entry {
-        names: Names::Containing(&["Bucket"]),
+    EventListEntry {
+        names: EventNames::Containing(&["Bucket"]),
         kept: Some(since_1(When::OfSession)),
-        reading: Reading::Change(&OF_S3),
+        reading: MembersRead::Change(&OF_S3),
         why: "buckets that a session of interest looks at or changes",
         lookup: &[],
     },
 ];
 
-static GLUE: &[Entry] = &[
+static GLUE: &[EventListEntry] = &[
     not_yet(
         &[
             "BatchGetPartition",
@@ -294,7 +294,7 @@ static GLUE: &[Entry] = &[
     ),
 ];
 
-static RAM: &[Entry] = &[not_yet(
+static RAM: &[EventListEntry] = &[not_yet(
     &[
         "AcceptResourceShareInvitation",
         "AssociateResourceShare",
@@ -306,34 +306,34 @@ static RAM: &[Entry] = &[not_yet(
     "which tables are shared with whom",
 )];
 
-static LAMBDA: &[Entry] = &[not_yet(
+static LAMBDA: &[EventListEntry] = &[not_yet(
     &["Invoke"],
     "connectors of federated queries, and whose they are",
 )];
 
-static KMS: &[Entry] = &[not_yet(
+static KMS: &[EventListEntry] = &[not_yet(
     &["Decrypt", "GenerateDataKey"],
     "spilled results of federated queries",
 )];
 
-static STEP_FUNCTIONS: &[Entry] = &[not_yet(
+static STEP_FUNCTIONS: &[EventListEntry] = &[not_yet(
     &["StartExecution", "StartSyncExecution"],
     "state machines that run queries",
 )];
 
-static IDENTITY_CENTER_TOKENS: &[Entry] = &[not_yet(
+static IDENTITY_CENTER_TOKENS: &[EventListEntry] = &[not_yet(
     &["CreateTokenWithIAM"],
     "identities that a service acts for",
 )];
 
-static IDENTITY_STORE: &[Entry] = &[not_yet(
+static IDENTITY_STORE: &[EventListEntry] = &[not_yet(
     &["CreateUser", "DeleteUser", "UpdateUser"],
     "the names behind identity ids",
 )];
 
 /// Returns the entry of an event, given as bytes; `None` where the list does not have it.
 #[must_use]
-pub fn entry(source: &[u8], name: &[u8]) -> Option<&'static Entry> {
+pub fn entry(source: &[u8], name: &[u8]) -> Option<&'static EventListEntry> {
     let known = SOURCES
         .iter()
         .find(|known| known.name.as_bytes() == source)?;
@@ -348,7 +348,9 @@ pub fn lookup_names() -> BTreeSet<&'static str> {
 }
 
 /// Returns the entries, with their sources, that a version of the list did not keep yet.
-pub fn kept_since(version: u32) -> impl Iterator<Item = (&'static Source, &'static Entry)> {
+pub fn kept_since(
+    version: u32,
+) -> impl Iterator<Item = (&'static ServiceEvents, &'static EventListEntry)> {
     let all = SOURCES
         .iter()
         .flat_map(|source| source.entries.iter().map(move |entry| (source, entry)));
@@ -359,8 +361,8 @@ pub fn kept_since(version: u32) -> impl Iterator<Item = (&'static Source, &'stat
 mod tests {
     use super::*;
 
-    fn all() -> impl Iterator<Item = (&'static Source, &'static Entry)> {
-        let entries = |source: &'static Source| source.entries.iter();
+    fn all() -> impl Iterator<Item = (&'static ServiceEvents, &'static EventListEntry)> {
+        let entries = |source: &'static ServiceEvents| source.entries.iter();
         SOURCES
             .iter()
             .flat_map(move |source| entries(source).map(move |entry| (source, entry)))
@@ -387,7 +389,7 @@ mod tests {
     #[test]
     fn no_name_hides_behind_another_entry() {
         for (source, listed) in all() {
-            let Names::Exactly(names) = listed.names else {
+            let EventNames::Exactly(names) = listed.names else {
                 continue;
             };
             for name in names {

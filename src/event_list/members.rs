@@ -80,7 +80,7 @@ pub(super) const DATA_ACCESS: &[&str] = &["requestParameters.auditContext.additi
 
 /// The members of an event that are read besides [`COMMON`].
 #[derive(Debug, Clone, Copy)]
-pub enum Reading {
+pub enum MembersRead {
     /// Nothing.
     Nothing,
     /// The receiver of credentials, which credentials, and under which conditions.

@@ -1,6 +1,6 @@
 //! The list as a page: `docs/event-list.md`.
 
-use super::entry::{Entry, Names, When};
+use super::entry::{EventListEntry, EventNames, When};
 use super::list::{SOURCES, VERSION};
 use super::members::COMMON;
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ pub fn page() -> String {
     page
 }
 
-fn row(entry: &Entry) -> String {
+fn row(entry: &EventListEntry) -> String {
     let (when, since) = match entry.kept {
         None => ("not yet", "-".to_owned()),
         Some(kept) => {
@@ -55,7 +55,7 @@ fn row(entry: &Entry) -> String {
     )
 }
 
-fn names(entry: &Entry) -> String {
+fn names(entry: &EventListEntry) -> String {
     let list = |names: &[&str]| {
         let names = names.iter().map(|name| {
             if entry.lookup.contains(name) {
@@ -67,8 +67,8 @@ fn names(entry: &Entry) -> String {
         names.collect::<Vec<_>>().join(", ")
     };
     match entry.names {
-        Names::Exactly(names) => list(names),
-        Names::InAnyCase(name) => list(&[name]),
+        EventNames::Exactly(names) => list(names),
+        EventNames::InAnyCase(name) => list(&[name]),
         others if entry.lookup.is_empty() => others.to_string(),
         others => format!("{others}: {}", list(entry.lookup)),
     }

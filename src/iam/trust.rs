@@ -21,21 +21,21 @@ const NO_ACCOUNT: &str = "";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WayIn {
     /// Who.
-    pub who: Who,
+    pub who: Grantee,
     actions: BTreeSet<&'static str>,
     conditions: BTreeSet<Condition>,
 }
 
 /// The principals that are granted access.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Who {
+pub enum Grantee {
     /// A principal, or all that it stands for.
     One(Principal),
     /// Everybody but these.
     AllBut(BTreeSet<Principal>),
 }
 
-impl Who {
+impl Grantee {
     /// Returns true if everybody who is the other one is this one, for a role of an account: in its
     /// own account, a role that is named needs no permission of its own, so naming the account says
     /// less.
@@ -63,7 +63,7 @@ impl Who {
     }
 }
 
-impl std::fmt::Display for Who {
+impl std::fmt::Display for Grantee {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::One(principal) => principal.fmt(formatter),
@@ -155,16 +155,19 @@ fn ways(statement: &Statement) -> Vec<WayIn> {
     if actions.is_empty() {
         return Vec::new();
     }
-    let way = |who: Who| WayIn {
+    let way = |who: Grantee| WayIn {
         who,
         actions: actions.clone(),
         conditions: statement.conditions.clone(),
     };
     match &statement.principals {
-        Some(Principals::AnyOf(principals)) => {
-            principals.iter().cloned().map(Who::One).map(way).collect()
-        }
-        Some(Principals::AllBut(principals)) => vec![way(Who::AllBut(principals.clone()))],
+        Some(Principals::AnyOf(principals)) => principals
+            .iter()
+            .cloned()
+            .map(Grantee::One)
+            .map(way)
+            .collect(),
+        Some(Principals::AllBut(principals)) => vec![way(Grantee::AllBut(principals.clone()))],
         None => Vec::new(),
     }
 }
@@ -215,9 +218,9 @@ fn denies_as_much(own: &Statement, other: &Statement) -> bool {
         (None, _) => true,
         (Some(own), Some(other)) => match (own, other) {
             (Principals::AnyOf(own), Principals::AnyOf(other)) => other.iter().all(|one| {
-                let one = Who::One(one.clone());
+                let one = Grantee::One(one.clone());
                 own.iter()
-                    .any(|own| Who::One(own.clone()).covers(&one, NO_ACCOUNT))
+                    .any(|own| Grantee::One(own.clone()).covers(&one, NO_ACCOUNT))
             }),
             (own, other) => own == other,
         },
@@ -259,7 +262,7 @@ fn denial(statement: &Statement) -> String {
             let names: Vec<String> = principals.iter().map(ToString::to_string).collect();
             names.join(", ")
         }
-        Some(Principals::AllBut(principals)) => Who::AllBut(principals.clone()).to_string(),
+        Some(Principals::AllBut(principals)) => Grantee::AllBut(principals.clone()).to_string(),
         None => "anybody".to_owned(),
     };
     let what = match &statement.actions {

@@ -6,10 +6,10 @@
 
 use super::digest::{Digest, NamedLogFile};
 use super::name::{DigestName, tail};
-use super::signature::{PublicKeys, Signed};
+use super::signature::{PublicKeys, SignatureStatus};
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{
-    DigestPlace, Fault, FaultKind, FaultyFile, PlaceVerified, Tally, Unchecked, Uncovered,
+    DigestPlace, Fault, FaultKind, FaultyFile, FileCounts, PlaceVerified, Unchecked, Uncovered,
     UncoveredWhy, Verification,
 };
 use crate::model::key::{KeyFacts, is_object_below};
@@ -119,7 +119,7 @@ impl Judging<'_> {
 
 /// The integrity status of a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum DigestStatus {
     Valid,
     Invalid,
     Unchecked,
@@ -127,10 +127,10 @@ pub(super) enum Verdict {
 
 /// A log file that a digest names, and what that digest is worth.
 #[derive(Debug, Clone)]
-pub(super) struct Named {
+pub(super) struct Naming {
     pub(super) file: NamedLogFile,
     pub(super) place: DigestPlace,
-    pub(super) by: Verdict,
+    pub(super) by: DigestStatus,
     /// True if the digest that names it is judged.
     pub(super) is_asked: bool,
 }
@@ -140,7 +140,7 @@ pub(super) struct Named {
 pub(super) struct Cover {
     pub(super) from: UtcSecond,
     pub(super) to: UtcSecond,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: DigestStatus,
 }
 
 /// The evaluated chains of digests.
@@ -148,7 +148,7 @@ pub(super) struct Cover {
 pub struct Chains {
     pub(super) verification: Verification,
     /// By the end of their keys.
-    pub(super) named: HashMap<Text, Vec<Named>>,
+    pub(super) named: HashMap<Text, Vec<Naming>>,
     /// By account and Region.
     pub(super) covers: BTreeMap<(AccountId, Region), Vec<Cover>>,
     /// The end of each chain of hourly digests.
@@ -223,7 +223,7 @@ pub fn judge(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
                 .then_with(|| left.key.cmp(&right.key))
         });
         digests.dedup_by(|right, left| is_copy(left, right));
-        let chain = Chain::new(place, is_backfill, digests, judging);
+        let chain = DigestChain::new(place, is_backfill, digests, judging);
         chain.judge(&mut chains);
     }
     chains
@@ -252,12 +252,12 @@ fn is_copy(left: &DigestRead, right: &DigestRead) -> bool {
 }
 
 /// One chain, oldest first.
-struct Chain<'a> {
+struct DigestChain<'a> {
     place: DigestPlace,
     is_backfill: bool,
     judging: Judging<'a>,
     digests: Vec<DigestRead>,
-    verdicts: Vec<Verdict>,
+    verdicts: Vec<DigestStatus>,
     /// For each digest, those that name it as the one before them.
     successors: Vec<Vec<usize>>,
     /// For each digest, the one before it that it names, if it is there.
@@ -269,7 +269,7 @@ struct Chain<'a> {
     unchecked: BTreeMap<Text, (Text, u64)>,
 }
 
-impl<'a> Chain<'a> {
+impl<'a> DigestChain<'a> {
     fn new(
         place: DigestPlace,
         is_backfill: bool,
@@ -280,7 +280,7 @@ impl<'a> Chain<'a> {
             place,
             is_backfill,
             judging,
-            verdicts: vec![Verdict::Unchecked; digests.len()],
+            verdicts: vec![DigestStatus::Unchecked; digests.len()],
             successors: vec![Vec::new(); digests.len()],
             before: Vec::new(),
             digests,
@@ -338,13 +338,13 @@ impl<'a> Chain<'a> {
                 Ok(verdict) => verdict,
                 Err(kind) => {
                     self.faults.insert(at, kind);
-                    Verdict::Invalid
+                    DigestStatus::Invalid
                 }
             };
             self.by_its_successors(at);
         }
         for at in (0..self.digests.len()).rev() {
-            if self.verdicts[at] == Verdict::Invalid || self.digest(at).is_none() {
+            if self.verdicts[at] == DigestStatus::Invalid || self.digest(at).is_none() {
                 self.look_before_unread(at);
             } else {
                 self.look_before(at);
@@ -354,7 +354,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Returns the status of a digest by its content and metadata alone.
-    fn by_itself(&mut self, at: usize) -> Result<Verdict, FaultKind> {
+    fn by_itself(&mut self, at: usize) -> Result<DigestStatus, FaultKind> {
         let read = &self.digests[at];
         let digest = match &read.body {
             DigestBody::Digest(digest) => digest,
@@ -387,8 +387,8 @@ impl<'a> Chain<'a> {
         let trust = self.judging.trust;
         let region = &read.name.region;
         match trust.keys.check(digest, signature) {
-            Signed::Yes => Ok(Verdict::Valid),
-            Signed::NoKey => match trust
+            SignatureStatus::Yes => Ok(DigestStatus::Valid),
+            SignatureStatus::NoKey => match trust
                 .without_keys(region)
                 .filter(|_| is_region_name(region))
             {
@@ -398,12 +398,12 @@ impl<'a> Chain<'a> {
                     fingerprint: digest.fingerprint.clone(),
                 }),
             },
-            Signed::BadKey => Err(FaultKind::PublicKeyUnreadable {
+            SignatureStatus::BadKey => Err(FaultKind::PublicKeyUnreadable {
                 fingerprint: digest.fingerprint.clone(),
             }),
-            Signed::No => {
+            SignatureStatus::No => {
                 let is_doubtful = own.is_none()
-                    && later.is_some_and(|later| self.verdicts[later] == Verdict::Invalid);
+                    && later.is_some_and(|later| self.verdicts[later] == DigestStatus::Invalid);
                 if is_doubtful {
                     let why = "the digest after it, which holds its signature, is invalid";
                     return Ok(self.cannot_check(at, why.into()));
@@ -413,18 +413,18 @@ impl<'a> Chain<'a> {
         }
     }
 
-    fn cannot_check(&mut self, at: usize, why: Text) -> Verdict {
+    fn cannot_check(&mut self, at: usize, why: Text) -> DigestStatus {
         let read = &self.digests[at];
         if self.is_asked(at) {
             let first = (read.key.clone(), 0);
             self.unchecked.entry(why).or_insert(first).1 += 1;
         }
-        Verdict::Unchecked
+        DigestStatus::Unchecked
     }
 
     /// Holds a digest against what later ones say of it.
     fn by_its_successors(&mut self, at: usize) {
-        if self.verdicts[at] == Verdict::Invalid {
+        if self.verdicts[at] == DigestStatus::Invalid {
             return;
         }
         let Some(digest) = self.digest(at) else {
@@ -442,16 +442,16 @@ impl<'a> Chain<'a> {
         };
         for later in self.successors[at].clone() {
             let is_wrong = self.digest(later).is_some_and(disagrees);
-            if !is_wrong || self.verdicts[later] == Verdict::Invalid {
+            if !is_wrong || self.verdicts[later] == DigestStatus::Invalid {
                 continue;
             }
             // A signature decides which of the two is not as it was.
-            let (blamed, kind) = if self.verdicts[at] == Verdict::Valid {
+            let (blamed, kind) = if self.verdicts[at] == DigestStatus::Valid {
                 (later, FaultKind::PreviousMismatch)
             } else {
                 (at, FaultKind::HashMismatch)
             };
-            self.verdicts[blamed] = Verdict::Invalid;
+            self.verdicts[blamed] = DigestStatus::Invalid;
             self.faults.insert(blamed, kind);
             return;
         }
@@ -482,7 +482,7 @@ impl<'a> Chain<'a> {
             (None, _, None) => {}
             (Some(_), Some(before), _) => {
                 self.unlinked_between(before, at);
-                if self.verdicts[before] != Verdict::Invalid {
+                if self.verdicts[before] != DigestStatus::Invalid {
                     let from = self.end_of(before);
                     self.uncover(from, started_at, UncoveredWhy::LeftOut, before, at);
                 }
@@ -512,7 +512,7 @@ impl<'a> Chain<'a> {
     fn end_of(&self, at: usize) -> UtcSecond {
         let believed = self
             .digest(at)
-            .filter(|_| self.verdicts[at] != Verdict::Invalid);
+            .filter(|_| self.verdicts[at] != DigestStatus::Invalid);
         believed.map_or(self.digests[at].name.ended_at, |digest| digest.ended_at)
     }
 
@@ -527,7 +527,7 @@ impl<'a> Chain<'a> {
     ) {
         let is_judged = self.is_asked(older) && !is_misplaced(&self.digests[older]);
         if from < to && is_judged {
-            let is_valid = |at: usize| self.verdicts[at] == Verdict::Valid;
+            let is_valid = |at: usize| self.verdicts[at] == DigestStatus::Valid;
             self.uncovered.push(Uncovered {
                 place: self.place.clone(),
                 from,
@@ -542,14 +542,14 @@ impl<'a> Chain<'a> {
     /// Digests between two that belong together were put there. Of a digest that is not
     /// known to be CloudTrail's, only its neighbourhood is believed.
     fn unlinked_between(&mut self, before: usize, at: usize) {
-        if self.verdicts[at] != Verdict::Valid && at - before > UNPROVEN_DIGESTS_MAX {
+        if self.verdicts[at] != DigestStatus::Valid && at - before > UNPROVEN_DIGESTS_MAX {
             return;
         }
         for between in before + 1..at {
-            let is_other = self.verdicts[between] != Verdict::Invalid
+            let is_other = self.verdicts[between] != DigestStatus::Invalid
                 && self.digests[between].name.ended_at < self.digests[at].name.ended_at;
             if is_other {
-                self.verdicts[between] = Verdict::Invalid;
+                self.verdicts[between] = DigestStatus::Invalid;
                 self.faults.insert(between, FaultKind::Unlinked);
             }
         }
@@ -595,7 +595,7 @@ impl<'a> Chain<'a> {
                 from: known,
                 to,
                 why: UncoveredWhy::DigestsMissing,
-                is_proven: self.verdicts[at] == Verdict::Valid,
+                is_proven: self.verdicts[at] == DigestStatus::Valid,
                 is_backfill: self.is_backfill,
             });
         }
@@ -624,7 +624,7 @@ impl<'a> Chain<'a> {
         }
         for (at, read) in self.digests.iter().enumerate() {
             // What an invalid digest says of its time and its files counts for nothing.
-            if self.verdicts[at] == Verdict::Invalid {
+            if self.verdicts[at] == DigestStatus::Invalid {
                 continue;
             }
             let end = read.name.ended_at;
@@ -636,7 +636,7 @@ impl<'a> Chain<'a> {
             let Some(digest) = read.body.digest() else {
                 continue;
             };
-            if self.is_asked(at) && self.verdicts[at] == Verdict::Valid {
+            if self.is_asked(at) && self.verdicts[at] == DigestStatus::Valid {
                 let known = of_place.from.unwrap_or(digest.started_at);
                 of_place.from = Some(known.min(digest.started_at));
                 of_place.to = of_place.to.max(Some(digest.ended_at));
@@ -668,16 +668,16 @@ impl<'a> Chain<'a> {
         verification.uncovered.extend(self.uncovered);
     }
 
-    fn tally(&self) -> Tally {
-        let mut tally = Tally {
+    fn tally(&self) -> FileCounts {
+        let mut tally = FileCounts {
             invalid: self.missing.len() as u64,
-            ..Tally::default()
+            ..FileCounts::default()
         };
         for at in (0..self.digests.len()).filter(|at| self.is_asked(*at)) {
             match self.verdicts[at] {
-                Verdict::Valid => tally.valid += 1,
-                Verdict::Invalid => tally.invalid += 1,
-                Verdict::Unchecked => tally.unchecked += 1,
+                DigestStatus::Valid => tally.valid += 1,
+                DigestStatus::Invalid => tally.invalid += 1,
+                DigestStatus::Unchecked => tally.unchecked += 1,
             }
         }
         tally
@@ -716,7 +716,7 @@ impl<'a> Chain<'a> {
         let broken = |from: UtcSecond, to: UtcSecond| Cover {
             from,
             to,
-            verdict: Verdict::Invalid,
+            verdict: DigestStatus::Invalid,
         };
         let hour = |end: UtcSecond| broken(end.plus(-DIGEST_SECONDS), end);
         let mut covers: Vec<Cover> = self.missing.values().map(|end| hour(*end)).collect();
@@ -726,16 +726,16 @@ impl<'a> Chain<'a> {
         for (at, read) in self.digests.iter().enumerate() {
             let is_judged = self.is_asked(at) && !is_misplaced(read);
             match (self.verdicts[at], read.body.digest()) {
-                (Verdict::Invalid, _) if is_judged => covers.push(hour(read.name.ended_at)),
-                (Verdict::Unchecked, None) => covers.push(hour(read.name.ended_at)),
-                (verdict @ (Verdict::Valid | Verdict::Unchecked), Some(digest)) => {
+                (DigestStatus::Invalid, _) if is_judged => covers.push(hour(read.name.ended_at)),
+                (DigestStatus::Unchecked, None) => covers.push(hour(read.name.ended_at)),
+                (verdict @ (DigestStatus::Valid | DigestStatus::Unchecked), Some(digest)) => {
                     covers.push(Cover {
                         from: digest.started_at,
                         to: digest.ended_at,
                         verdict,
                     });
                 }
-                (Verdict::Invalid, _) | (Verdict::Valid, None) => {}
+                (DigestStatus::Invalid, _) | (DigestStatus::Valid, None) => {}
             }
         }
         covers
@@ -748,7 +748,7 @@ impl<'a> Chain<'a> {
             let Some(end) = tail(&file.object) else {
                 continue;
             };
-            chains.named.entry(end.into()).or_default().push(Named {
+            chains.named.entry(end.into()).or_default().push(Naming {
                 file: file.clone(),
                 place: self.place.clone(),
                 by: self.verdicts[at],

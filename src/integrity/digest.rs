@@ -22,7 +22,7 @@ pub struct Digest {
     /// `digestPublicKeyFingerprint`.
     pub fingerprint: Text,
     /// The digest before it; `None` where a chain begins.
-    pub previous: Option<Previous>,
+    pub previous: Option<PreviousDigest>,
     /// `previousDigestSignature`, in hex.
     pub previous_signature: Option<Box<str>>,
     /// The log files of its hour.
@@ -33,7 +33,7 @@ pub struct Digest {
 
 /// The digest before one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Previous {
+pub struct PreviousDigest {
     /// `previousDigestS3Bucket`.
     pub bucket: Text,
     /// `previousDigestS3Object`.
@@ -125,7 +125,7 @@ impl Digest {
             ended_at: moment(&raw.digest_end_time)?,
             ended_at_text: raw.digest_end_time.into(),
             fingerprint: raw.digest_public_key_fingerprint.into(),
-            previous: previous.map(|(bucket, object)| Previous {
+            previous: previous.map(|(bucket, object)| PreviousDigest {
                 bucket: bucket.into(),
                 object: object.into(),
                 hash: told.as_deref().and_then(hash),

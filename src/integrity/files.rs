@@ -1,6 +1,6 @@
 //! Log files against the digests that name them.
 
-use super::chain::{Chains, Cover, Named, Verdict};
+use super::chain::{Chains, Cover, DigestStatus, Naming};
 use super::name::{LogFileName, tail};
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{
@@ -60,7 +60,7 @@ pub fn settle(chains: &Chains, files: Files<'_>) -> (Verification, Vec<Integrity
             positions.entry(end).or_default().push(at);
         }
     }
-    let mut settling = Settling {
+    let mut settling = FileReconciliation {
         files,
         end: end_of_time(chains, files),
         chains,
@@ -94,13 +94,13 @@ fn end_of_time(chains: &Chains, files: Files<'_>) -> UtcSecond {
 }
 
 /// The state of one named file.
-enum Found {
+enum FileState {
     Valid,
     Faulty(FaultKind),
     Unchecked(Text),
 }
 
-struct Settling<'a> {
+struct FileReconciliation<'a> {
     files: Files<'a>,
     end: UtcSecond,
     chains: &'a Chains,
@@ -111,7 +111,7 @@ struct Settling<'a> {
 }
 
 /// Returns true if a key may be the object that a digest names: in S3 it is it exactly.
-fn is_object(key: &str, named: &Named) -> bool {
+fn is_object(key: &str, named: &Naming) -> bool {
     match key
         .strip_prefix("s3://")
         .and_then(|rest| rest.split_once('/'))
@@ -121,9 +121,9 @@ fn is_object(key: &str, named: &Named) -> bool {
     }
 }
 
-impl<'a> Settling<'a> {
+impl<'a> FileReconciliation<'a> {
     /// The namings of a file.
-    fn namings(&self, key: &'a str) -> impl Iterator<Item = &'a Named> + use<'a> {
+    fn namings(&self, key: &'a str) -> impl Iterator<Item = &'a Naming> + use<'a> {
         let chains: &'a Chains = self.chains;
         let all = tail(key).and_then(|end| chains.named.get(end));
         all.into_iter()
@@ -137,7 +137,8 @@ impl<'a> Settling<'a> {
         let named = tail(&file.key).and_then(|end| self.chains.named.get(end));
         let mut named = named.into_iter().flatten();
         named.any(|named| {
-            named.by == Verdict::Valid && matches!(found(named, &file.contents), Found::Valid)
+            named.by == DigestStatus::Valid
+                && matches!(found(named, &file.contents), FileState::Valid)
         })
     }
 
@@ -146,7 +147,8 @@ impl<'a> Settling<'a> {
         if self.is_genuine(file) {
             return Integrity::Verified;
         }
-        let is_faulty = |named: &Named| matches!(found(named, &file.contents), Found::Faulty(_));
+        let is_faulty =
+            |named: &Naming| matches!(found(named, &file.contents), FileState::Faulty(_));
         if self.namings(&file.key).any(is_faulty) {
             Integrity::Failed
         } else {
@@ -157,13 +159,13 @@ impl<'a> Settling<'a> {
     /// Goes through everything that digests name.
     fn named(&mut self) {
         let chains = self.chains;
-        let mut all: Vec<(&Text, &Named)> = chains
+        let mut all: Vec<(&Text, &Naming)> = chains
             .named
             .iter()
             .flat_map(|(end, named)| named.iter().map(move |one| (end, one)))
             .filter(|(_, named)| named.is_asked)
             .collect();
-        let key = |named: &Named| (named.place.clone(), named.file.bucket.clone());
+        let key = |named: &Naming| (named.place.clone(), named.file.bucket.clone());
         all.sort_by(|(left_end, left), (right_end, right)| {
             (left_end, key(left), left.by as u8).cmp(&(right_end, key(right), right.by as u8))
         });
@@ -176,7 +178,7 @@ impl<'a> Settling<'a> {
         }
     }
 
-    fn one_named(&mut self, end: &Text, named: &Named) {
+    fn one_named(&mut self, end: &Text, named: &Naming) {
         let object = format!("s3://{}/{}", named.file.bucket, named.file.object);
         let files = self.files.read;
         let places = self.positions.get(&**end).cloned().unwrap_or_default();
@@ -187,8 +189,8 @@ impl<'a> Settling<'a> {
         let mut is_faulty = false;
         for file in &candidates {
             match found(named, &file.contents) {
-                Found::Valid => is_valid = true,
-                Found::Faulty(kind) => {
+                FileState::Valid => is_valid = true,
+                FileState::Faulty(kind) => {
                     is_faulty = true;
                     let is_in_s3 = file.key.starts_with("s3://") || candidates.len() == 1;
                     let shown = if is_in_s3 {
@@ -198,7 +200,7 @@ impl<'a> Settling<'a> {
                     };
                     self.fault(named.place.clone(), end, shown, kind);
                 }
-                Found::Unchecked(why) => self.cannot_check(&named.place, why, &object),
+                FileState::Unchecked(why) => self.cannot_check(&named.place, why, &object),
             }
         }
         if candidates.is_empty() {
@@ -210,7 +212,7 @@ impl<'a> Settling<'a> {
                 self.fault(named.place.clone(), end, object.as_str().into(), gone);
             }
         }
-        let is_vouched_for = named.by == Verdict::Valid;
+        let is_vouched_for = named.by == DigestStatus::Valid;
         let place = self.verification.places.entry(named.place.clone());
         let tally = &mut place.or_default().log_files;
         match (is_faulty, is_valid) {
@@ -225,7 +227,7 @@ impl<'a> Settling<'a> {
     }
 
     /// Returns the reason why a file that was not listed need not be missing.
-    fn why_absent(&self, named: &Named) -> Option<Text> {
+    fn why_absent(&self, named: &Naming) -> Option<Text> {
         let (bucket, object) = (&named.file.bucket, &named.file.object);
         if !KeyFacts::of(object).may_be_needed(&self.files.listed) {
             return Some("it was delivered at a time that was not looked at".into());
@@ -285,7 +287,7 @@ impl<'a> Settling<'a> {
         };
         let believed = covers
             .iter()
-            .filter(|cover| cover.verdict != Verdict::Invalid);
+            .filter(|cover| cover.verdict != DigestStatus::Invalid);
         let newest = believed.map(|cover| cover.to).max();
         let is_behind = newest.is_none_or(|newest| newest.plus(-EDGE_SECONDS) < at);
         let is_named = self.namings_of(&file.key);
@@ -380,15 +382,15 @@ impl<'a> Settling<'a> {
 }
 
 /// A file's contents against its name in a digest.
-fn found(named: &Named, contents: &Contents) -> Found {
+fn found(named: &Naming, contents: &Contents) -> FileState {
     match contents {
-        Contents::Hash(hash) if Some(*hash) == named.file.hash => Found::Valid,
-        Contents::Hash(_) | Contents::TooLarge => Found::Faulty(FaultKind::HashMismatch),
-        Contents::InvalidFormat => Found::Faulty(FaultKind::InvalidFormat),
-        Contents::TrailingData => Found::Faulty(FaultKind::TrailingData),
-        Contents::NotFound => Found::Faulty(FaultKind::NotFound),
-        Contents::Unreadable(why) => Found::Unchecked(why.clone()),
-        Contents::NotRead => Found::Unchecked("it was not read".into()),
+        Contents::Hash(hash) if Some(*hash) == named.file.hash => FileState::Valid,
+        Contents::Hash(_) | Contents::TooLarge => FileState::Faulty(FaultKind::HashMismatch),
+        Contents::InvalidFormat => FileState::Faulty(FaultKind::InvalidFormat),
+        Contents::TrailingData => FileState::Faulty(FaultKind::TrailingData),
+        Contents::NotFound => FileState::Faulty(FaultKind::NotFound),
+        Contents::Unreadable(why) => FileState::Unchecked(why.clone()),
+        Contents::NotRead => FileState::Unchecked("it was not read".into()),
     }
 }
 
@@ -414,12 +416,12 @@ fn is_broken(covers: &[Cover], at: UtcSecond) -> bool {
         |cover: &Cover, from: i64, to: i64| cover.from.plus(from) < at && at <= cover.to.plus(to);
     let mut valid = covers
         .iter()
-        .filter(|cover| cover.verdict == Verdict::Valid);
+        .filter(|cover| cover.verdict == DigestStatus::Valid);
     if valid.any(|cover| holds(cover, 0, -EDGE_SECONDS)) {
         return false;
     }
     let mut broken = covers
         .iter()
-        .filter(|cover| cover.verdict == Verdict::Invalid);
+        .filter(|cover| cover.verdict == DigestStatus::Invalid);
     broken.any(|cover| holds(cover, -EDGE_SECONDS, 0))
 }

@@ -95,7 +95,7 @@ pub enum KeysError {
 
 /// The status of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signed {
+pub(super) enum SignatureStatus {
     /// CloudTrail made it.
     Yes,
     /// CloudTrail did not make it, or not for this digest.
@@ -158,19 +158,19 @@ impl PublicKeys {
     }
 
     /// Verifies a digest's signature and returns its status.
-    pub(super) fn check(&self, digest: &Digest, signature: &str) -> Signed {
+    pub(super) fn check(&self, digest: &Digest, signature: &str) -> SignatureStatus {
         match self.keys.get(&*digest.fingerprint) {
-            None => Signed::NoKey,
-            Some(None) => Signed::BadKey,
+            None => SignatureStatus::NoKey,
+            Some(None) => SignatureStatus::BadKey,
             Some(Some(key)) => {
                 let Ok(signature) = hex::decode(signature) else {
-                    return Signed::No;
+                    return SignatureStatus::No;
                 };
                 let text = digest.signed_text();
                 let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key);
                 match key.verify(text.as_bytes(), &signature) {
-                    Ok(()) => Signed::Yes,
-                    Err(_) => Signed::No,
+                    Ok(()) => SignatureStatus::Yes,
+                    Err(_) => SignatureStatus::No,
                 }
             }
         }

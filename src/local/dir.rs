@@ -32,7 +32,7 @@ pub enum LocalLogsError {
     StandardInput(#[source] io::Error),
 }
 
-enum Object {
+enum LocalObject {
     File(PathBuf),
     /// A pipe, or standard input, put aside in an unnamed temporary file.
     Spool(Text, Mutex<File>),
@@ -40,7 +40,7 @@ enum Object {
 
 /// Objects on this machine, in the order of their paths.
 pub struct LocalLogs {
-    objects: Vec<Object>,
+    objects: Vec<LocalObject>,
     listing: Listing,
 }
 
@@ -96,10 +96,11 @@ impl LocalLogs {
             let sizes = files.iter().filter_map(|path| path.metadata().ok());
             logs.listing.bytes = Some(sizes.map(|data| data.len()).sum());
         }
-        logs.objects.extend(files.into_iter().map(Object::File));
+        logs.objects
+            .extend(files.into_iter().map(LocalObject::File));
         let spools = spools.into_iter();
         logs.objects
-            .extend(spools.map(|(name, file)| Object::Spool(name, Mutex::new(file))));
+            .extend(spools.map(|(name, file)| LocalObject::Spool(name, Mutex::new(file))));
         Ok(logs)
     }
 
@@ -119,14 +120,14 @@ impl LocalLogs {
             }
         }
         only_once(&mut files);
-        digests.objects = files.into_iter().map(Object::File).collect();
+        digests.objects = files.into_iter().map(LocalObject::File).collect();
         digests
     }
 
     /// The files that were read under these keys before, whether they are there or not.
     #[must_use]
     pub fn of_keys(keys: &[&str]) -> Self {
-        let files = keys.iter().map(|key| Object::File(path_of(key)));
+        let files = keys.iter().map(|key| LocalObject::File(path_of(key)));
         Self {
             objects: files.collect(),
             listing: Listing::default(),
@@ -273,8 +274,8 @@ impl LogSource for LocalLogs {
 
     fn key(&self, object: u32) -> Text {
         match self.objects.get(object as usize) {
-            Some(Object::File(path)) => key_of(path),
-            Some(Object::Spool(name, _)) => name.clone(),
+            Some(LocalObject::File(path)) => key_of(path),
+            Some(LocalObject::Spool(name, _)) => name.clone(),
             None => STANDARD_INPUT.into(),
         }
     }
@@ -282,8 +283,8 @@ impl LogSource for LocalLogs {
     fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {
         body.clear();
         let outcome = match self.objects.get(object as usize) {
-            Some(Object::File(path)) => read_file(path, body),
-            Some(Object::Spool(_, spool)) => read_spool(spool, body),
+            Some(LocalObject::File(path)) => read_file(path, body),
+            Some(LocalObject::Spool(_, spool)) => read_spool(spool, body),
             None => Err(io::Error::from(io::ErrorKind::NotFound)),
         };
         outcome.map_err(|error| SourceError {
@@ -297,7 +298,7 @@ impl LogSource for LocalLogs {
     }
 
     fn version(&self, object: u32) -> Option<Version> {
-        let Object::File(path) = self.objects.get(object as usize)? else {
+        let LocalObject::File(path) = self.objects.get(object as usize)? else {
             return None;
         };
         let data = path.metadata().ok()?;

@@ -154,7 +154,7 @@ pub struct Missing {
 
 /// The kind of caller that created a role session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Maker {
+pub enum SessionIssuer {
     /// Quick itself.
     Quick,
     /// Another AWS service.
@@ -186,7 +186,7 @@ pub struct RoleSession {
     /// The time its credentials expire.
     pub expires_at: Option<UtcSecond>,
     /// The kind of caller that created it.
-    pub maker: Maker,
+    pub maker: SessionIssuer,
     /// True if AWS itself says that Quick made the AssumeRole: by `invokedBy`, or by the service's
     /// name as source.
     pub says_quick: bool,

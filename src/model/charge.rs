@@ -176,7 +176,7 @@ impl Billed {
 
 /// A cost of the same accounts that queries do not share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BesideRow {
+pub struct OtherServiceRow {
     /// Values of those dimensions that the bill knows, in the order asked for.
     pub group: Vec<Text>,
     /// The purpose of the charge.
@@ -249,7 +249,7 @@ pub struct Attribution {
     /// The share of every query, in the order of chains and their queries.
     pub query_shares: Vec<Option<QueryShare>>,
     /// Charges for other services of the same accounts.
-    pub beside: Vec<Beside>,
+    pub beside: Vec<OtherServiceCharge>,
     /// Estimate against bill, by currency.
     pub reconciliations: Vec<Reconciliation>,
     /// The definition of a billed terabyte.
@@ -280,7 +280,7 @@ pub struct QueryShare {
 
 /// A line of the bill that queries do not share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Beside {
+pub struct OtherServiceCharge {
     /// The account that pays.
     pub account_id: AccountId,
     /// The days.
@@ -305,5 +305,5 @@ pub struct Chargeback {
     /// The sum of all rows of each currency.
     pub totals: Vec<ChargebackRow>,
     /// Charges for other services of the same accounts, by those dimensions that a bill has.
-    pub beside: Vec<BesideRow>,
+    pub beside: Vec<OtherServiceRow>,
 }

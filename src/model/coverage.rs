@@ -258,7 +258,7 @@ impl Sibling {
 
 /// Records seen of one account and Region on one UTC day of event time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct DayActivity {
     /// The number of records.
     pub records: u64,
     /// The first event.
@@ -267,7 +267,7 @@ pub struct Seen {
     pub last: UtcSecond,
 }
 
-impl Seen {
+impl DayActivity {
     /// Returns true if any of the records may be of this window: sure where the first or the last
     /// one is.
     #[must_use]
@@ -331,7 +331,7 @@ pub struct Coverage {
     /// The inputs that were not read, with their reasons.
     pub rejects: Rejects,
     /// Accounts, Regions and days seen.
-    pub seen: BTreeMap<SeenKey, Seen>,
+    pub seen: BTreeMap<SeenKey, DayActivity>,
 }
 
 impl Coverage {
@@ -351,7 +351,7 @@ impl Coverage {
     /// First and last event time seen.
     #[must_use]
     pub fn span(&self) -> Option<(UtcSecond, UtcSecond)> {
-        let all = self.seen.values().copied().reduce(Seen::and)?;
+        let all = self.seen.values().copied().reduce(DayActivity::and)?;
         Some((all.first, all.last))
     }
 

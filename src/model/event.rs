@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// The origin of an event: the object of the run, and the record in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct EventOrigin {
     /// Position of the object in the run's listing.
     pub object: u32,
     /// Position of the record in the object, from 0.
@@ -22,7 +22,7 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Event {
     /// The origin of the event.
-    pub place: Place,
+    pub place: EventOrigin,
     /// Everything else. Two deliveries of one event differ in `place` alone.
     pub content: Content,
 }
@@ -93,7 +93,7 @@ pub enum Detail {
     None,
     /// Credentials were asked for: `AssumeRole*`, `AssumeRoot`,
     /// `GetFederationToken`, `GetSessionToken`.
-    Issue(Box<Issue>),
+    Issue(Box<CredentialIssuance>),
     /// `athena:StartQueryExecution`.
     StartQuery(Box<StartQuery>),
     /// Another call that names query executions (`GetQueryResults`,
@@ -109,7 +109,7 @@ pub enum Detail {
 /// The request and response of a call that issues credentials
 /// (docs/cloudtrail-facts.md#assumerole).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Issue {
+pub struct CredentialIssuance {
     /// The role asked for: from the parameters, the response, `resources`, or
     /// the text of the refusal. With its IAM path where that was logged.
     pub role_arn: Option<RoleArn>,

@@ -72,7 +72,7 @@ pub enum Contents {
 
 /// Files of one kind, by what came of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct FileCounts {
     /// All is well with them.
     pub valid: u64,
     /// Altered, moved, badly signed, or not there.
@@ -81,7 +81,7 @@ pub struct Tally {
     pub unchecked: u64,
 }
 
-impl Tally {
+impl FileCounts {
     /// Returns the total.
     #[must_use]
     pub fn total(self) -> u64 {
@@ -123,11 +123,11 @@ pub struct PublicKey {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlaceVerified {
     /// Hourly digests.
-    pub digests: Tally,
+    pub digests: FileCounts,
     /// Digests made afterwards, which are chains of their own.
-    pub backfill_digests: Tally,
+    pub backfill_digests: FileCounts,
     /// Log files that digests name.
-    pub log_files: Tally,
+    pub log_files: FileCounts,
     /// Log files that no digest names, though one would be due.
     pub unreferenced: u64,
     /// Log files so new that the digest that will name them is not due.

@@ -143,12 +143,12 @@ impl Table {
 }
 
 /// A table in the making: columns over rows of one type.
-pub struct Columns<'a, R> {
+pub struct TableBuilder<'a, R> {
     rows: &'a [R],
     table: Table,
 }
 
-impl<'a, R> Columns<'a, R> {
+impl<'a, R> TableBuilder<'a, R> {
     /// No columns yet.
     #[must_use]
     pub fn new(name: &str, rows: &'a [R]) -> Self {

@@ -16,7 +16,7 @@ pub struct Topology {
     /// The accounts the data lives in.
     pub consumers: Vec<Consumer>,
     /// Business units of accounts from elsewhere; declared consumers come first.
-    pub units: BTreeMap<AccountId, Unit>,
+    pub units: BTreeMap<AccountId, BusinessUnit>,
 }
 
 /// Role A and Role B: declared, or found in the logs.
@@ -31,7 +31,7 @@ pub struct KnownRoles {
 
 /// A business unit: it pays for accounts, inside the company.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unit {
+pub struct BusinessUnit {
     /// The account's name.
     pub account_name: Option<Text>,
     /// The business unit.

@@ -196,7 +196,7 @@ fn product_fields(finding: &Finding) -> Map<String, Value> {
 }
 
 /// The common fields of a current finding and one that is gone.
-struct Told<'a> {
+struct FindingFields<'a> {
     id: &'a str,
     rule: &'a str,
     first_seen: UtcSecond,
@@ -207,7 +207,7 @@ struct Told<'a> {
 }
 
 /// A finding as Security Hub takes it, without what only some have.
-fn envelope(told: &Told<'_>, hub: &SecurityHub, end: UtcSecond) -> Value {
+fn envelope(told: &FindingFields<'_>, hub: &SecurityHub, end: UtcSecond) -> Value {
     json!({
         "SchemaVersion": SCHEMA_VERSION,
         "Id": format!("qs-audit/{}", told.id),
@@ -229,7 +229,7 @@ fn envelope(told: &Told<'_>, hub: &SecurityHub, end: UtcSecond) -> Value {
 fn of_finding(finding: &Finding, is_suppressed: bool, hub: &SecurityHub, end: UtcSecond) -> Value {
     let subject = finding.subject.0.iter().map(|(name, value)| (*name, value));
     let advice = format!("{} ({})", finding.next_step, finding.command);
-    let told = Told {
+    let told = FindingFields {
         id: &finding.finding_id,
         rule: finding.rule,
         first_seen: finding.first_seen,
@@ -255,7 +255,7 @@ fn of_finding(finding: &Finding, is_suppressed: bool, hub: &SecurityHub, end: Ut
 fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) -> Value {
     let subject = previous.subject.iter();
     let subject = subject.map(|(name, value)| (name.as_str(), value));
-    let told = Told {
+    let told = FindingFields {
         id: &previous.finding_id,
         rule: &previous.rule,
         first_seen: previous.first_seen,

@@ -1,6 +1,6 @@
 //! The chain table for people. It shows what fits, the most telling first.
 
-use super::Page;
+use super::TextLayout;
 use super::human::{
     bytes, count, decimals, line, minute, minute_of_year, money, plural, safe, tail,
 };
@@ -17,11 +17,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 /// A column, and how much it tells.
-struct Column {
+struct ChainColumn {
     title: &'static str,
     /// 0 is always shown; the others are while there is room.
     rank: u8,
-    cell: fn(&Chain, Page) -> Cell,
+    cell: fn(&Chain, TextLayout) -> Cell,
     /// True if the chain has anything to say in it: a column of nothing is left out.
     says: fn(&Chain) -> bool,
 }
@@ -29,10 +29,10 @@ struct Column {
 const fn column(
     title: &'static str,
     rank: u8,
-    cell: fn(&Chain, Page) -> Cell,
+    cell: fn(&Chain, TextLayout) -> Cell,
     says: fn(&Chain) -> bool,
-) -> Column {
-    Column {
+) -> ChainColumn {
+    ChainColumn {
         title,
         rank,
         cell,
@@ -40,7 +40,7 @@ const fn column(
     }
 }
 
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [ChainColumn; 14] = [
     column("Chain", 0, |chain, _| text_cell(&chain.chain_id), |_| true),
     column("Started (UTC)", 0, started, |_| true),
     column(
@@ -86,7 +86,7 @@ const COLUMNS: [Column; 14] = [
 ];
 
 /// Returns the integrity status of the chain's log files, as a cell.
-fn integrity(chain: &Chain, page: Page) -> Cell {
+fn integrity(chain: &Chain, page: TextLayout) -> Cell {
     let cell = text_cell(chain.integrity.map_or("–", Integrity::as_str));
     match chain.integrity {
         Some(Integrity::Failed) if page.color => cell.fg(Color::Red),
@@ -98,11 +98,11 @@ fn integrity(chain: &Chain, page: Page) -> Cell {
 const AT_LEAST: &str = "+";
 
 /// Bytes scanned, as far as statistics were read.
-fn scanned(chain: &Chain, _: Page) -> Cell {
+fn scanned(chain: &Chain, _: TextLayout) -> Cell {
     partly(chain, chain.bytes_scanned().map(bytes))
 }
 
-fn estimate(chain: &Chain, _: Page) -> Cell {
+fn estimate(chain: &Chain, _: TextLayout) -> Cell {
     let cost = chain.estimated_cost_usd();
     partly(
         chain,
@@ -126,7 +126,7 @@ fn partly(chain: &Chain, figure: Option<String>) -> Cell {
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(chains: &[&Chain], page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
     write_part(chains, chains, page, writer)
 }
 
@@ -138,7 +138,7 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
 pub fn write_part(
     chains: &[&Chain],
     all: &[&Chain],
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let (mut shows_user, mut shows_scanned) = (false, false);
@@ -196,16 +196,16 @@ const HOUSE_STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill(
 const GAP: usize = 2;
 
 /// The columns that fit side by side without folding, the most telling first.
-fn columns_that_fit(chains: &[&Chain], page: Page) -> Vec<&'static Column> {
-    let width_of = |column: &Column| {
+fn columns_that_fit(chains: &[&Chain], page: TextLayout) -> Vec<&'static ChainColumn> {
+    let width_of = |column: &ChainColumn| {
         let cells = chains
             .iter()
             .map(|chain| (column.cell)(chain, page).content());
         let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
         widest.max(column.title.chars().count())
     };
-    let says = |column: &Column| chains.iter().any(|chain| (column.says)(chain));
-    let mut by_rank: Vec<&Column> = COLUMNS.iter().filter(|column| says(column)).collect();
+    let says = |column: &ChainColumn| chains.iter().any(|chain| (column.says)(chain));
+    let mut by_rank: Vec<&ChainColumn> = COLUMNS.iter().filter(|column| says(column)).collect();
     by_rank.sort_by_key(|column| column.rank);
     // The last column has no gap behind it.
     let mut room = usize::from(page.width) + GAP;
@@ -215,12 +215,12 @@ fn columns_that_fit(chains: &[&Chain], page: Page) -> Vec<&'static Column> {
         room = room.saturating_sub(if fits { needed } else { 0 });
         fits
     });
-    let is_chosen = |column: &&Column| by_rank.iter().any(|one| one.title == column.title);
+    let is_chosen = |column: &&ChainColumn| by_rank.iter().any(|one| one.title == column.title);
     COLUMNS.iter().filter(is_chosen).collect()
 }
 
 /// A table in the house style.
-pub(super) fn new_table(page: Page) -> Table {
+pub(super) fn new_table(page: TextLayout) -> Table {
     let mut table = Table::new();
     table
         .load_style(HOUSE_STYLE)
@@ -287,7 +287,7 @@ fn number(number: u64) -> Cell {
     text_cell(count(number)).set_alignment(CellAlignment::Right)
 }
 
-fn started(chain: &Chain, page: Page) -> Cell {
+fn started(chain: &Chain, page: TextLayout) -> Cell {
     if page.width < 100 {
         text_cell(minute_of_year(chain.started_at))
     } else {
@@ -302,7 +302,7 @@ pub fn consumer(chain: &Chain) -> String {
     name.map_or_else(|| "–".to_owned(), |name| safe(name).into_owned())
 }
 
-fn user(chain: &Chain, _: Page) -> Cell {
+fn user(chain: &Chain, _: TextLayout) -> Cell {
     let user = chain.quick_user.as_ref();
     let name = user.map(|user| {
         let doubt = if user.confidence == Confidence::Proven {
@@ -323,7 +323,7 @@ fn work_groups(chain: &Chain) -> BTreeSet<&str> {
         .collect()
 }
 
-fn data_source(chain: &Chain, _: Page) -> Cell {
+fn data_source(chain: &Chain, _: TextLayout) -> Cell {
     text(chain.data_source_arn.as_deref().map(tail))
 }
 
@@ -333,11 +333,11 @@ fn source_account(chain: &Chain) -> Option<&str> {
     session.source_account_id.as_deref()
 }
 
-fn assumed_from(chain: &Chain, _: Page) -> Cell {
+fn assumed_from(chain: &Chain, _: TextLayout) -> Cell {
     text(source_account(chain))
 }
 
-fn status(chain: &Chain, page: Page) -> Cell {
+fn status(chain: &Chain, page: TextLayout) -> Cell {
     let doubt = if chain.is_ambiguous() {
         ", ambiguous"
     } else {

@@ -1,6 +1,6 @@
 //! The chargeback table for people.
 
-use super::Page;
+use super::TextLayout;
 use super::chain_table::{new_table, text_cell, title, write_table};
 use super::human::{bytes, count, decimals, line, money, plural, safe, tail};
 use super::page_text::prose;
@@ -8,7 +8,7 @@ use super::table_text::one_per_line;
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
 use crate::model::charge::{
-    Attribution, BesideRow, Billed, Chargeback, ChargebackRow, Dimension, Reconciliation,
+    Attribution, Billed, Chargeback, ChargebackRow, Dimension, OtherServiceRow, Reconciliation,
 };
 use crate::model::text::Text;
 use crate::model::topology::Topology;
@@ -39,7 +39,7 @@ pub fn write(
     audit: &Audit,
     chargeback: &Chargeback,
     topology: &Topology,
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     prose(page, writer, |writer| {
@@ -147,7 +147,7 @@ fn heading(dimension: Dimension) -> &'static str {
 }
 
 /// A column of figures.
-pub(super) struct Figure {
+pub(super) struct FigureColumn {
     title: &'static str,
     /// The title where room is short.
     short: &'static str,
@@ -156,7 +156,7 @@ pub(super) struct Figure {
     cells: Vec<String>,
 }
 
-impl Figure {
+impl FigureColumn {
     /// The title of the column.
     pub(super) fn title(&self) -> &'static str {
         self.title
@@ -175,10 +175,10 @@ impl Figure {
 }
 
 /// The columns of figures, for rows and totals.
-pub(super) fn figures(chargeback: &Chargeback) -> Vec<Figure> {
+pub(super) fn figures(chargeback: &Chargeback) -> Vec<FigureColumn> {
     let rows: Vec<&ChargebackRow> = chargeback.rows.iter().chain(&chargeback.totals).collect();
     let unknown = || "–".to_owned();
-    let column = |title, short, rank, cell: &dyn Fn(&ChargebackRow) -> String| Figure {
+    let column = |title, short, rank, cell: &dyn Fn(&ChargebackRow) -> String| FigureColumn {
         title,
         short,
         rank,
@@ -266,7 +266,7 @@ pub(super) fn names(chargeback: &Chargeback, topology: &Topology) -> Vec<Vec<Str
 fn rows(
     chargeback: &Chargeback,
     topology: &Topology,
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let names = names(chargeback, topology);
@@ -278,7 +278,7 @@ fn rows(
             cells.max().unwrap_or(0).max(titles[index].chars().count()) + GAP
         })
         .sum();
-    let width = |figures: &[Figure], is_short: bool| -> usize {
+    let width = |figures: &[FigureColumn], is_short: bool| -> usize {
         let figures = figures.iter().map(|figure| figure.width(is_short) + GAP);
         (names_width + figures.sum::<usize>()).saturating_sub(GAP)
     };
@@ -336,7 +336,7 @@ fn rows(
 fn beside(
     chargeback: &Chargeback,
     topology: &Topology,
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     if chargeback.beside.is_empty() {
@@ -350,7 +350,7 @@ fn beside(
         .collect();
     let currencies: BTreeSet<&Text> = chargeback.beside.iter().map(|row| &row.currency).collect();
     for currency in currencies {
-        let rows: Vec<&BesideRow> = chargeback
+        let rows: Vec<&OtherServiceRow> = chargeback
             .beside
             .iter()
             .filter(|row| row.currency == *currency)
@@ -367,7 +367,7 @@ fn beside(
 }
 
 /// The dearest services by name, and whether there are others.
-fn dearest(rows: &[&BesideRow]) -> (Vec<(String, Decimal)>, bool) {
+fn dearest(rows: &[&OtherServiceRow]) -> (Vec<(String, Decimal)>, bool) {
     let mut sums: BTreeMap<String, Decimal> = BTreeMap::new();
     for row in rows {
         let sum = sums.entry(service(row)).or_default();
@@ -381,10 +381,10 @@ fn dearest(rows: &[&BesideRow]) -> (Vec<(String, Decimal)>, bool) {
 }
 
 fn beside_table(
-    rows: &[&BesideRow],
+    rows: &[&OtherServiceRow],
     by: &[Dimension],
     topology: &Topology,
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let (services, has_rest) = dearest(rows);
@@ -459,7 +459,7 @@ fn beside_table(
 }
 
 /// The service, with what kind of charge it is where that is not use.
-pub(super) fn service(row: &BesideRow) -> String {
+pub(super) fn service(row: &OtherServiceRow) -> String {
     match row.category.as_str() {
         "usage" => row.billed_for.name().to_owned(),
         category => format!("{category}: {}", row.billed_for.name()),

@@ -2,7 +2,7 @@
 
 use crate::model::audit::Audit;
 use crate::model::charge::{Billed, Chargeback, ChargebackRow, Dimension, Reconciliation};
-use crate::model::table::{Columns, Table, Values};
+use crate::model::table::{Table, TableBuilder, Values};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use jiff::civil::Date;
@@ -50,7 +50,7 @@ pub fn totals(chargeback: &Chargeback) -> Table {
 }
 
 fn figures(rows: &[ChargebackRow]) -> Table {
-    Columns::new("", rows)
+    TableBuilder::new("", rows)
         .text("currency", |row| Some(row.currency.clone()))
         .integer("query_count", |row| Some(row.figures.query_count))
         .integer("bytes_scanned", |row| row.figures.bytes_scanned)
@@ -99,7 +99,7 @@ pub fn about(audit: &Audit, heading: &str) -> Table {
     let amounts = "billed cost = Quick's role chains + other (known queries of \
                    others) + unallocated (what no known query explains)";
     lines.push(("amounts", amounts.to_owned()));
-    Columns::new("about", &lines)
+    TableBuilder::new("about", &lines)
         .text("item", |line| Some(Text::from(line.0)))
         .text("value", |line| Some(Text::from(line.1.as_str())))
         .table()
@@ -116,7 +116,7 @@ pub fn beside(chargeback: &Chargeback) -> Table {
         let name = dimension.as_str().replace('-', "_");
         table = table.with(&name, Values::Text(values.collect()));
     }
-    let costs = Columns::new("", rows)
+    let costs = TableBuilder::new("", rows)
         .text("service", |row| Some(Text::from(row.billed_for.name())))
         .word("category", |row| Some(row.category.as_str()))
         .text("currency", |row| Some(row.currency.clone()))
@@ -126,7 +126,7 @@ pub fn beside(chargeback: &Chargeback) -> Table {
 }
 
 /// A line of the reconciliation sheet.
-struct Line {
+struct ReconciliationLine {
     currency: Text,
     what: Text,
     count: Option<u64>,
@@ -136,10 +136,10 @@ struct Line {
 /// Estimate against bill, line by line.
 #[must_use]
 pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<ReconciliationLine> = Vec::new();
     for block in blocks {
         let mut line = |what: &str, count: Option<u64>, amount: Option<Decimal>| {
-            lines.push(Line {
+            lines.push(ReconciliationLine {
                 currency: block.currency.clone(),
                 what: what.into(),
                 count,
@@ -171,7 +171,7 @@ pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
             line(&reason.text, Some(reason.count), reason.amount);
         }
     }
-    Columns::new("reconciliation", &lines)
+    TableBuilder::new("reconciliation", &lines)
         .text("currency", |line| Some(line.currency.clone()))
         .text("what", |line| Some(line.what.clone()))
         .integer("count", |line| line.count)

@@ -49,9 +49,9 @@ fn io_error(error: csv::Error) -> io::Error {
 
 /// A row in the making.
 #[derive(Default)]
-struct Row(Vec<String>);
+struct CsvRow(Vec<String>);
 
-impl Row {
+impl CsvRow {
     fn text(&mut self, text: &str) {
         self.0.push(guarded(text));
     }
@@ -86,7 +86,7 @@ pub fn write_records<R, B: Borrow<R>>(
     csv.write_record(columns.iter().map(|column| &column.name))
         .map_err(io_error)?;
     for record in records {
-        let mut row = Row::default();
+        let mut row = CsvRow::default();
         for cell in flat::cells(fields, record.borrow()) {
             match cell {
                 Value::Integer(number) => row.number(Some(number)),
@@ -112,7 +112,7 @@ pub fn write_table(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
     csv.write_record(table.columns.iter().map(|column| guarded(&column.name)))
         .map_err(io_error)?;
     for index in 0..table.row_count() {
-        let mut row = Row::default();
+        let mut row = CsvRow::default();
         for column in &table.columns {
             match column.values.cell(index) {
                 Cell::Null => row.maybe(None),

@@ -1,6 +1,6 @@
 //! Findings for people: by severity, each with the one thing to do next.
 
-use super::Page;
+use super::TextLayout;
 use super::human::{count, line, minute, plural, safe, window_text};
 use crate::model::finding::{
     Finding, FindingStatus, Findings, PreviousFinding, RuleState, Severity, Suppression,
@@ -38,7 +38,7 @@ pub struct About<'a> {
 pub fn write(
     findings: &Findings,
     about: About<'_>,
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let shown = about.shown;
@@ -88,7 +88,11 @@ fn heading(findings: &Findings, shown: &[&Finding]) -> String {
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write_titles(findings: &Findings, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write_titles(
+    findings: &Findings,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let from = findings
         .window
         .from
@@ -122,7 +126,7 @@ struct OfPage<'a> {
 fn write_finding(
     finding: &Finding,
     about: &OfPage<'_>,
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let findings = about.findings;
@@ -239,13 +243,13 @@ fn places(finding: &Finding) -> String {
 const NOT_OBSERVED_NAMED_MAX: usize = 20;
 
 /// A heading, and what stands below it.
-type Section = (&'static str, Vec<String>);
+type FindingsSection = (&'static str, Vec<String>);
 
 /// Suppressed, expired, resolved; rules that rest, and what could not be judged.
 fn write_rest(
     findings: &Findings,
     unread: u64,
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let sections = [
@@ -267,7 +271,7 @@ fn write_rest(
     Ok(())
 }
 
-fn of_suppressions(findings: &Findings) -> [Section; 3] {
+fn of_suppressions(findings: &Findings) -> [FindingsSection; 3] {
     let name = |one: &Suppression| format!("{} {}", safe(&one.rule), safe(&one.subject));
     let expired = findings.expired.iter().map(|expired| {
         let suppression = &expired.suppression;
@@ -297,7 +301,7 @@ fn of_suppressions(findings: &Findings) -> [Section; 3] {
     ]
 }
 
-fn of_previous(findings: &Findings) -> [Section; 2] {
+fn of_previous(findings: &Findings) -> [FindingsSection; 2] {
     let known = |one: &PreviousFinding| {
         let severity = one.severity.map_or("?", Severity::as_str);
         let (rule, id) = (safe(&one.rule), safe(&one.finding_id));
@@ -325,7 +329,7 @@ fn of_previous(findings: &Findings) -> [Section; 2] {
     ]
 }
 
-fn of_rules(findings: &Findings, unread: u64) -> [Section; 2] {
+fn of_rules(findings: &Findings, unread: u64) -> [FindingsSection; 2] {
     let skipped = findings
         .rules
         .iter()
@@ -413,7 +417,7 @@ fn color(severity: Severity) -> &'static str {
     }
 }
 
-fn painted(text: &str, code: &str, page: Page) -> String {
+fn painted(text: &str, code: &str, page: TextLayout) -> String {
     if page.color {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     } else {
@@ -423,7 +427,7 @@ fn painted(text: &str, code: &str, page: Page) -> String {
 
 /// Lines that fit the page beside an indent; an id that is longer has a line of its
 /// own.
-fn wrapped(text: &str, page: Page, indent: usize) -> Vec<String> {
+fn wrapped(text: &str, page: TextLayout, indent: usize) -> Vec<String> {
     let room = usize::from(page.width)
         .saturating_sub(indent)
         .max(LINE_LETTERS_MIN);

@@ -1,6 +1,6 @@
 //! One line per query, for people.
 
-use super::Page;
+use super::TextLayout;
 use super::chain_table::{
     consumer, keep_whole, new_table, query_name, text, text_cell, title, write_table,
 };
@@ -19,7 +19,7 @@ const ROOMY: u16 = 100;
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(chains: &[&Chain], page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
     let mut table = new_table(page);
     let wide = page.width >= WIDE;
     let submitted = if page.width < ROOMY {
@@ -57,7 +57,7 @@ pub fn write(chains: &[&Chain], page: Page, writer: &mut dyn Write) -> io::Resul
     line!(writer, "{} {queries} in {chains}", count(rows))
 }
 
-fn row(chain: &Chain, query: &QueryExecution, page: Page, figures: bool) -> Vec<Cell> {
+fn row(chain: &Chain, query: &QueryExecution, page: TextLayout, figures: bool) -> Vec<Cell> {
     let submitted = if page.width < ROOMY {
         minute_of_year(query.started_at)
     } else {

@@ -5,7 +5,7 @@
 
 use crate::model::charge::{Charge, Share, UNMAPPED};
 use crate::model::money::TerabyteBase;
-use crate::model::table::{Columns, Table};
+use crate::model::table::{Table, TableBuilder};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use jiff::civil::Date;
@@ -96,7 +96,7 @@ pub fn rows(charges: &[Charge], topology: &Topology, terabyte: TerabyteBase) -> 
     let units = Units(topology);
     let quantity = |charge: &&Charge| terabytes(charge, terabyte);
     let account = |charge: &&Charge| charge.account_id.clone();
-    let bill = Columns::new("focus", &billed)
+    let bill = TableBuilder::new("focus", &billed)
         .decimal("BilledCost", |charge| charge.billed_cost)
         .text("BillingAccountId", account)
         .text("BillingAccountName", |_| None::<Text>)

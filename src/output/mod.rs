@@ -27,7 +27,7 @@ pub mod xlsx;
 
 /// The width and colours of text for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
+pub struct TextLayout {
     /// Columns of the terminal.
     pub width: u16,
     /// True if colour codes may be written.

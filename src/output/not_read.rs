@@ -1,6 +1,6 @@
 //! Places and objects of which nothing could be read, for outputs that have no coverage.
 
-use super::Page;
+use super::TextLayout;
 use super::human::{first_of, line, plural, safe};
 use super::page_text::prose;
 use crate::model::coverage::{Reject, RejectReason, Rejects};
@@ -49,7 +49,7 @@ impl<'a> NotRead<'a> {
     /// # Errors
     ///
     /// When the writer fails.
-    pub fn write(self, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+    pub fn write(self, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
         prose(page, writer, |writer| {
             for one in self.named {
                 let (place, why) = (safe(&one.object), safe(&one.detail));
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(not_read.table().unwrap().row_count(), 20);
         assert_eq!(not_read.json()["places"][19]["place"], "s3://b/119/");
         let mut text = Vec::new();
-        let page = Page {
+        let page = TextLayout {
             width: 80,
             color: false,
         };

@@ -1,7 +1,7 @@
 //! A page of Markdown for a terminal: paragraphs and list items broken where the
 //! terminal ends; code and tables as they are.
 
-use super::Page;
+use super::TextLayout;
 use std::io::{self, Write};
 
 /// Writes the page.
@@ -9,7 +9,7 @@ use std::io::{self, Write};
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(markdown: &str, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(markdown: &str, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
     let mut text = String::new();
     let mut is_code = false;
     for line in markdown.lines() {
@@ -37,7 +37,12 @@ pub fn write(markdown: &str, page: Page, writer: &mut dyn Write) -> io::Result<(
 /// # Errors
 ///
 /// When the writer fails.
-pub fn indented(text: &str, indent: usize, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn indented(
+    text: &str,
+    indent: usize,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let indent = " ".repeat(indent);
     let options = options(page)
         .initial_indent(&indent)
@@ -52,7 +57,7 @@ pub fn indented(text: &str, indent: usize, page: Page, writer: &mut dyn Write) -
 ///
 /// When the writer fails.
 pub fn prose(
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -73,7 +78,7 @@ pub fn prose(
     Ok(())
 }
 
-fn options<'a>(page: Page) -> textwrap::Options<'a> {
+fn options<'a>(page: TextLayout) -> textwrap::Options<'a> {
     textwrap::Options::new(usize::from(page.width))
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
@@ -86,7 +91,7 @@ fn item_number(line: &str) -> Option<usize> {
     is_number.then_some(number.len() + 2)
 }
 
-fn heading(line: &str, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+fn heading(line: &str, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
     if page.color && line.starts_with('#') {
         writeln!(writer, "\u{1b}[1m{line}\u{1b}[0m")
     } else {
@@ -95,7 +100,7 @@ fn heading(line: &str, page: Page, writer: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes what was gathered of a paragraph or an item.
-fn flush(text: &mut String, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+fn flush(text: &mut String, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
     let indent = if text.starts_with("- ") {
         2
     } else {
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn paragraphs_and_items_are_broken_and_code_is_not() {
-        let page = Page {
+        let page = TextLayout {
             width: 20,
             color: false,
         };

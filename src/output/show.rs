@@ -1,6 +1,6 @@
 //! One chain, for people: hops, policies, queries, timeline.
 
-use super::Page;
+use super::TextLayout;
 use super::chain_table::{
     consumer, keep_whole, new_table, query_name, text, text_cell, title, write_table,
 };
@@ -26,7 +26,12 @@ const TIMELINE_LINES_MAX: usize = 200;
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    audit: &Audit,
+    chain: &Chain,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     heading(chain, writer)?;
     let is_quick = chain.path == ChainPath::QuickRoleChain;
     for session in &chain.earlier_sessions {
@@ -151,7 +156,7 @@ fn hop(name: &str, session: &RoleSession, writer: &mut dyn Write) -> io::Result<
     )
 }
 
-fn queries(chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+fn queries(chain: &Chain, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
     if chain.queries.is_empty() {
         return Ok(());
     }
@@ -217,7 +222,12 @@ fn calls(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn timeline(audit: &Audit, chain: &Chain, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+fn timeline(
+    audit: &Audit,
+    chain: &Chain,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     line!(writer)?;
     line!(
         writer,

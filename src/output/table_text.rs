@@ -1,6 +1,6 @@
 //! Any table for people: side by side where that fits, else one value per line.
 
-use super::Page;
+use super::TextLayout;
 use super::chain_table::{new_table, text_cell, title, write_table};
 use super::human::{bytes, count, decimals, line, money, plural, safe, tail};
 use crate::model::table::{Cell, Column, Table, Values};
@@ -15,13 +15,13 @@ const GAP: usize = 2;
 const WHOLE_LETTERS_MAX: usize = 24;
 
 /// A column as it is shown.
-struct Shape<'a> {
+struct ColumnLayout<'a> {
     name: std::borrow::Cow<'a, str>,
     is_numeric: bool,
     cells: Vec<String>,
 }
 
-impl Shape<'_> {
+impl ColumnLayout<'_> {
     fn width(&self) -> usize {
         let cells = self.cells.iter().map(|cell| cell.chars().count());
         cells.max().unwrap_or(0).max(self.name.chars().count())
@@ -42,9 +42,9 @@ impl Shape<'_> {
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(table: &Table, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(table: &Table, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
     let rows = table.row_count();
-    let shapes: Vec<Shape<'_>> = table.columns.iter().map(shape).collect();
+    let shapes: Vec<ColumnLayout<'_>> = table.columns.iter().map(shape).collect();
     let needed: usize = shapes.iter().map(|shape| shape.width_min() + GAP).sum();
     if rows > 0 && needed <= usize::from(page.width) + GAP {
         side_by_side(&shapes, rows, page, writer)?;
@@ -60,13 +60,13 @@ pub fn write(table: &Table, page: Page, writer: &mut dyn Write) -> io::Result<()
 }
 
 fn side_by_side(
-    shapes: &[Shape<'_>],
+    shapes: &[ColumnLayout<'_>],
     rows: usize,
-    page: Page,
+    page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let mut shown = new_table(page);
-    let aligned = |cell: Shown, shape: &Shape<'_>| {
+    let aligned = |cell: Shown, shape: &ColumnLayout<'_>| {
         if shape.is_numeric {
             cell.set_alignment(CellAlignment::Right)
         } else {
@@ -122,14 +122,14 @@ fn shortens_arns(values: &Values) -> bool {
     all.iter().any(|text| text.starts_with("arn:")) && tails.len() == all.len()
 }
 
-fn shape(column: &Column) -> Shape<'_> {
+fn shape(column: &Column) -> ColumnLayout<'_> {
     let places = match &column.values {
         Values::Decimal(amounts) => decimals(amounts.iter().flatten().copied()),
         _ => 0,
     };
     let short = shortens_arns(&column.values);
     let cells = (0..column.values.len()).map(|row| cell(column, row, places, short));
-    Shape {
+    ColumnLayout {
         name: safe(&column.name),
         is_numeric: column.values.is_numeric(),
         cells: cells.collect(),

@@ -1,11 +1,11 @@
 //! The result of verification, for people: a table by account and Region, and each fault in the
 //! words of `aws cloudtrail validate-logs`.
 
-use super::Page;
+use super::TextLayout;
 use super::chain_table::{new_table, text_cell, title, write_table};
 use super::human::{count, line, minute, plural, safe, window_text};
 use crate::model::integrity::{
-    Fault, FaultyFile, PlaceVerified, Tally, Unchecked, Uncovered, UncoveredWhy, Verification,
+    Fault, FaultyFile, FileCounts, PlaceVerified, Unchecked, Uncovered, UncoveredWhy, Verification,
 };
 use comfy_table::{Cell, CellAlignment, Color};
 use std::io::{self, Write};
@@ -18,7 +18,11 @@ const FAULTS_SHOWN: usize = 100;
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(verification: &Verification, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    verification: &Verification,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     if !verification.places.is_empty() {
         write_places(verification, page, writer)?;
     }
@@ -79,7 +83,7 @@ pub fn verdict(verification: &Verification) -> String {
 }
 
 /// `719/720 digest files valid, 1/720 digest files INVALID`.
-fn ratio(tally: Tally, name: &str) -> Option<String> {
+fn ratio(tally: FileCounts, name: &str) -> Option<String> {
     let total = count(tally.total());
     let of = |number: u64, what: &str| {
         (number > 0).then(|| format!("{}/{total} {name} files {what}", count(number)))
@@ -146,9 +150,13 @@ pub fn unchecked_line(unchecked: &Unchecked) -> String {
     }
 }
 
-fn write_places(verification: &Verification, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+fn write_places(
+    verification: &Verification,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let total = verification.total();
-    let shows = |tally: Tally| tally.total() > 0;
+    let shows = |tally: FileCounts| tally.total() > 0;
     let mut titles = vec!["Account", "Region", "Trail", "Digests"];
     if shows(total.backfill_digests) {
         titles.push("Backfill");
@@ -192,7 +200,7 @@ fn vouched(of: &PlaceVerified) -> [Cell; 2] {
 }
 
 /// `720 valid`, or what else there is.
-fn tally(tally: Tally, page: Page) -> Cell {
+fn tally(tally: FileCounts, page: TextLayout) -> Cell {
     if tally.total() == 0 {
         return text_cell("–");
     }
@@ -206,12 +214,12 @@ fn tally(tally: Tally, page: Page) -> Cell {
     coloured(text_cell(parts.join(", ")), page, tally.invalid > 0)
 }
 
-fn number(number: u64, page: Page, is_bad: bool) -> Cell {
+fn number(number: u64, page: TextLayout, is_bad: bool) -> Cell {
     let cell = text_cell(count(number)).set_alignment(CellAlignment::Right);
     coloured(cell, page, is_bad && number > 0)
 }
 
-fn coloured(cell: Cell, page: Page, is_bad: bool) -> Cell {
+fn coloured(cell: Cell, page: TextLayout, is_bad: bool) -> Cell {
     if page.color && is_bad {
         cell.fg(Color::Red)
     } else {

@@ -3,10 +3,10 @@
 
 use super::plan::{PipelineError, Plan, Watcher};
 use super::read::{KnownInterest, on_all_threads};
-use crate::decode::{Decoder, Outcome};
+use crate::decode::{Decoder, RecordOutcome};
 use crate::model::coverage::Coverage;
 use crate::model::event::Event;
-use crate::model::interest::{Interest, SessionMark};
+use crate::model::relevance::{Interest, SessionMark};
 use crate::model::window::TimeWindow;
 use crate::ports::LogSource;
 use crate::stitch;
@@ -29,7 +29,7 @@ pub struct ObjectRead {
 
 /// Objects read, and the interest that they were read with.
 #[derive(Debug, Default)]
-pub struct Collected {
+pub struct CollectedObjects {
     /// In the order they were asked for.
     pub objects: Vec<ObjectRead>,
     /// All role sessions whose calls were kept.
@@ -54,7 +54,7 @@ pub fn collect(
     recent: &[Event],
     known: &Interest,
     watcher: &dyn Watcher,
-) -> Result<Collected, PipelineError> {
+) -> Result<CollectedObjects, PipelineError> {
     let pool = super::plan::pool(plan)?;
     pool.install(|| {
         let plan = &Plan {
@@ -91,7 +91,7 @@ pub fn collect(
         for object in &mut read {
             object.forget_hints(&interest);
         }
-        Ok(Collected {
+        Ok(CollectedObjects {
             objects: read,
             interest,
         })
@@ -174,12 +174,12 @@ fn take(decoder: &mut Decoder, object: u32) -> ObjectRead {
     };
     for candidate in found.candidates {
         match candidate.outcome {
-            Outcome::Event(event) => read.session_events.push(*event),
-            Outcome::Sibling(sibling) => {
+            RecordOutcome::Event(event) => read.session_events.push(*event),
+            RecordOutcome::Sibling(sibling) => {
                 let siblings = &mut read.coverage.records_of_siblings;
                 *siblings.entry(sibling).or_default() += 1;
             }
-            Outcome::Reject(reject) => {
+            RecordOutcome::Reject(reject) => {
                 read.coverage.records_rejected += 1;
                 read.coverage.rejects.add(reject);
             }

@@ -1,7 +1,7 @@
 //! The plan of a run, and the reasons why it could fail.
 
 use crate::attribute::{AttributeError, Pricing};
-use crate::decode::Reading;
+use crate::decode::SplitMode;
 use crate::model::bill::Bill;
 use crate::model::coverage::Limits;
 use crate::model::execution::Statistics;
@@ -27,7 +27,7 @@ pub struct Plan {
     /// The limits of one object.
     pub limits: Limits,
     /// The way in which records are found.
-    pub reading: Reading,
+    pub reading: SplitMode,
     /// The inputs besides the logs.
     pub exports: Exports,
     /// Rules to ask, where findings are wanted.
@@ -85,7 +85,7 @@ impl Default for Plan {
             threads: 0,
             all_sessions: false,
             limits: Limits::DEFAULT,
-            reading: Reading::Fast,
+            reading: SplitMode::Fast,
             exports: Exports::default(),
             checks: None,
             part: None,

@@ -6,11 +6,11 @@
 //! again. Memory grows with what is kept, not with what is read.
 
 use super::plan::{Plan, Watcher};
-use crate::decode::{Candidate, Decoded, Decoder, InflateBudget, Outcome, Unresolved};
+use crate::decode::{Candidate, Decoded, Decoder, InflateBudget, RecordOutcome, Unresolved};
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::Event;
 use crate::model::integrity::Contents;
-use crate::model::interest::Interest;
+use crate::model::relevance::Interest;
 use crate::ports::{Listing, LogSource, SourceError};
 use crate::stitch;
 use hashbrown::{HashMap, HashSet};
@@ -158,15 +158,15 @@ pub(super) fn settle(
     let wanted = |candidate: &Candidate| interest.holds(&candidate.assumed_role_id);
     for candidate in candidates.into_iter().filter(wanted) {
         match candidate.outcome {
-            Outcome::Event(event) => {
+            RecordOutcome::Event(event) => {
                 coverage.records_not_relevant -= 1;
                 coverage.records_kept += 1;
                 events.push(*event);
             }
-            Outcome::Sibling(sibling) => {
+            RecordOutcome::Sibling(sibling) => {
                 *coverage.records_of_siblings.entry(sibling).or_default() += 1;
             }
-            Outcome::Reject(reject) => {
+            RecordOutcome::Reject(reject) => {
                 coverage.records_not_relevant -= 1;
                 coverage.records_rejected += 1;
                 coverage.rejects.add(reject);
@@ -322,7 +322,7 @@ impl Worker<'_> {
 const BODY_BYTES_KEPT: usize = 16 << 20;
 
 /// A function that processes an object: its worker, its position, its body.
-type Job<'a, T> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>, &mut T) + Sync);
+type ObjectJob<'a, T> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>, &mut T) + Sync);
 
 /// Gives the objects to all threads of the pool, one after the other; gives back what
 /// each thread decoded, and what the job made besides.
@@ -331,7 +331,7 @@ pub(super) fn on_all_threads<T: Default + Send>(
     source: &dyn LogSource,
     objects: &[u32],
     hashes: bool,
-    job: Job<'_, T>,
+    job: ObjectJob<'_, T>,
 ) -> Vec<(Decoded, T)> {
     let next = AtomicUsize::new(0);
     let inflated = AtomicU64::new(0);

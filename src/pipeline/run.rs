@@ -1,13 +1,13 @@
 //! A run: the stages in their order.
 
 use super::plan::{Checks, Exports, PartPlan, PipelineError, Plan, Watcher, pool};
-use super::verify::Evidence;
+use super::verify::VerificationInputs;
 use super::{read, verify};
 use crate::attribute::{self, AttributeError};
-use crate::decode::{Candidate, Decoded, Outcome};
+use crate::decode::{Candidate, Decoded, RecordOutcome};
 use crate::model::audit::{Audit, Part};
 use crate::model::coverage::Coverage;
-use crate::model::event::{Event, Place};
+use crate::model::event::{Event, EventOrigin};
 use crate::model::finding::Findings;
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, Verification};
@@ -45,7 +45,7 @@ pub fn run(
 pub fn run_verifying(
     plan: &Plan,
     source: &dyn LogSource,
-    evidence: &Evidence<'_>,
+    evidence: &VerificationInputs<'_>,
     watcher: &dyn Watcher,
 ) -> Result<Audit, PipelineError> {
     pool(plan)?.install(|| {
@@ -77,7 +77,7 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
     let candidates = session_events.into_iter().map(|event| Candidate {
         assumed_role_id: event.identity.principal_id.clone().unwrap_or_default(),
         object: event.place.object,
-        outcome: Outcome::Event(Box::new(event)),
+        outcome: RecordOutcome::Event(Box::new(event)),
     });
     let whole = Decoded {
         events,
@@ -91,14 +91,14 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
 }
 
 /// The result of verification, and the integrity status of each object.
-type Verified = (Verification, Vec<Integrity>);
+type VerifiedObjects = (Verification, Vec<Integrity>);
 
 fn finish(
     plan: &Plan,
     key: &dyn Fn(u32) -> Text,
     events: Vec<Event>,
     mut coverage: Coverage,
-    verified: Option<Verified>,
+    verified: Option<VerifiedObjects>,
 ) -> Result<Audit, PipelineError> {
     let (verification, worth) = verified.unzip();
     let worth = worth.unwrap_or_default();
@@ -183,7 +183,7 @@ fn judge(
     worth: &[Integrity],
 ) -> (Findings, Vec<Trend>) {
     let bill = audit.attribution.as_ref().filter(|_| audit.bill.is_some());
-    let facts = rules::Facts::new(rules::Given {
+    let facts = rules::RuleContext::new(rules::RuleInput {
         window: checks.window,
         baseline_days: checks.baseline_days,
         topology,
@@ -206,7 +206,7 @@ fn judge(
     let places_logged: BTreeSet<(AccountId, Region)> = in_window
         .map(|((account, region, _), _)| (account.clone(), region.clone()))
         .collect();
-    let settling = rules::Settling {
+    let settling = rules::StatusInputs {
         window: checks.window,
         baseline,
         places_logged: &places_logged,
@@ -248,7 +248,7 @@ fn keys_of(key: &dyn Fn(u32) -> Text, events: &[Event]) -> BTreeMap<u32, Text> {
 #[derive(Debug, Default)]
 pub struct RawEvents {
     /// The events, with where they are.
-    pub events: Vec<(Place, Value)>,
+    pub events: Vec<(EventOrigin, Value)>,
     /// The number of values in them that were redacted.
     pub redacted: u64,
 }
@@ -257,7 +257,7 @@ pub struct RawEvents {
 ///
 /// What can no longer be read is left out.
 #[must_use]
-pub fn raw_events(plan: &Plan, source: &dyn LogSource, places: &[Place]) -> RawEvents {
+pub fn raw_events(plan: &Plan, source: &dyn LogSource, places: &[EventOrigin]) -> RawEvents {
     let mut by_object: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     for place in places {
         by_object
@@ -273,7 +273,7 @@ pub fn raw_events(plan: &Plan, source: &dyn LogSource, places: &[Place]) -> RawE
             let (values, redacted) = decoder.raw(&body, &records);
             let values = values.into_iter();
             raw.events
-                .extend(values.map(|(record, value)| (Place { object, record }, value)));
+                .extend(values.map(|(record, value)| (EventOrigin { object, record }, value)));
             raw.redacted += redacted;
         }
     }

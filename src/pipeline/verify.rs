@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const KEYS_BEHIND_SECONDS: i64 = 2 * 3600;
 
 /// The inputs of verification.
-pub struct Evidence<'a> {
+pub struct VerificationInputs<'a> {
     /// The digests, listed for the window of the plan and a little more.
     pub digests: &'a dyn LogSource,
     /// Public keys that were given; where there are none, the source is asked.
@@ -47,7 +47,7 @@ pub struct Evidence<'a> {
 pub fn verify(
     plan: &Plan,
     logs: &dyn LogSource,
-    evidence: &Evidence<'_>,
+    evidence: &VerificationInputs<'_>,
     watcher: &dyn Watcher,
 ) -> Result<Verification, PipelineError> {
     pool(plan)?.install(|| {
@@ -72,7 +72,7 @@ pub fn verify(
 }
 
 /// Reads and judges the digests.
-pub(super) fn chains(plan: &Plan, evidence: &Evidence<'_>) -> Chains {
+pub(super) fn chains(plan: &Plan, evidence: &VerificationInputs<'_>) -> Chains {
     let digests = read_digests(plan, evidence);
     let trust = trust(&digests, evidence);
     let roots = evidence.roots.iter();
@@ -92,7 +92,7 @@ pub(super) fn chains(plan: &Plan, evidence: &Evidence<'_>) -> Chains {
 pub(super) fn settle(
     plan: &Plan,
     logs: &dyn LogSource,
-    evidence: &Evidence<'_>,
+    evidence: &VerificationInputs<'_>,
     chains: &Chains,
     contents: Vec<(u32, Contents)>,
 ) -> (Verification, Vec<Integrity>) {
@@ -125,7 +125,7 @@ pub(super) fn settle(
 }
 
 /// Reads all digests.
-fn read_digests(plan: &Plan, evidence: &Evidence<'_>) -> Vec<DigestRead> {
+fn read_digests(plan: &Plan, evidence: &VerificationInputs<'_>) -> Vec<DigestRead> {
     let source = evidence.digests;
     let names = (0..source.object_count()).filter_map(|object| {
         let name = DigestName::of(&source.key(object))?;
@@ -172,7 +172,7 @@ fn metadata(beside: &BTreeMap<Text, Text>) -> Metadata {
 }
 
 /// The keys that digests need: as given, else as asked for, by Region and time.
-fn trust(digests: &[DigestRead], evidence: &Evidence<'_>) -> Trust {
+fn trust(digests: &[DigestRead], evidence: &VerificationInputs<'_>) -> Trust {
     let mut trust = Trust {
         keys: evidence.keys.clone(),
         ..Trust::default()

@@ -1,6 +1,6 @@
 //! Parameters put into SQL as literals of their kind.
 
-use super::header::{Header, Parameter, ParameterKind};
+use super::header::{Parameter, ParameterKind, QueryHeader};
 use crate::model::time::UtcSecond;
 use jiff::civil::Date;
 use sqlparser::dialect::GenericDialect;
@@ -96,7 +96,7 @@ fn placeholders(sql: &str) -> Result<Vec<(String, std::ops::Range<usize>)>, Bind
 /// When a value is missing, of the wrong kind, or for no parameter.
 pub fn bind(
     sql: &str,
-    header: &Header,
+    header: &QueryHeader,
     values: &BTreeMap<String, String>,
 ) -> Result<String, BindError> {
     let places = placeholders(sql)?;
@@ -154,7 +154,7 @@ mod tests {
         let pairs = values
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        bind(sql, &Header::parse(sql).unwrap(), &pairs.collect())
+        bind(sql, &QueryHeader::parse(sql).unwrap(), &pairs.collect())
     }
 
     #[test]

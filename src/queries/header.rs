@@ -45,7 +45,7 @@ pub struct Parameter {
 
 /// The header of a saved query.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Header {
+pub struct QueryHeader {
     /// The question.
     pub title: String,
     /// The tables it reads.
@@ -66,7 +66,7 @@ pub struct HeaderError {
     pub message: String,
 }
 
-impl Header {
+impl QueryHeader {
     /// Reads the comment lines that a text starts with. Text without any has an
     /// empty header; comments without a known key in front are comments.
     ///
@@ -129,12 +129,12 @@ mod tests {
     #[test]
     fn a_header_ends_with_the_first_line_that_is_no_comment() {
         let sql = "-- title: A\n-- tables: a, b\n-- just said\n-- param: top integer = 5\nSELECT 1\n-- title: B";
-        let header = Header::parse(sql).unwrap();
+        let header = QueryHeader::parse(sql).unwrap();
         assert_eq!(header.title, "A");
         assert_eq!(header.tables, ["a", "b"]);
         assert_eq!(header.parameters[0].default.as_deref(), Some("5"));
-        assert_eq!(Header::parse("SELECT 1"), Ok(Header::default()));
-        let error = Header::parse("-- title: A\n-- param: x money").unwrap_err();
+        assert_eq!(QueryHeader::parse("SELECT 1"), Ok(QueryHeader::default()));
+        let error = QueryHeader::parse("-- title: A\n-- param: x money").unwrap_err();
         assert_eq!(error.line, 2);
     }
 }

@@ -5,5 +5,5 @@ mod header;
 mod saved;
 
 pub use bind::{BindError, bind};
-pub use header::{Header, HeaderError, Parameter, ParameterKind};
+pub use header::{HeaderError, Parameter, ParameterKind, QueryHeader};
 pub use saved::{Saved, all, find};

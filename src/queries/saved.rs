@@ -1,6 +1,6 @@
 //! The queries of `queries/`, in the binary.
 
-use super::header::Header;
+use super::header::QueryHeader;
 
 /// A saved query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub struct Saved {
 impl Saved {
     /// Returns the query's header; an empty one if it cannot be parsed, which a test rules out.
     #[must_use]
-    pub fn header(&self) -> Header {
-        Header::parse(self.sql).unwrap_or_default()
+    pub fn header(&self) -> QueryHeader {
+        QueryHeader::parse(self.sql).unwrap_or_default()
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(files, names);
         assert!(SAVED.is_sorted_by_key(|saved| saved.name));
         for saved in SAVED {
-            let header = Header::parse(saved.sql).unwrap();
+            let header = QueryHeader::parse(saved.sql).unwrap();
             assert!(!header.title.is_empty(), "{}", saved.name);
             assert!(!header.tables.is_empty(), "{}", saved.name);
             let example = format!("qs-audit query {}", saved.name);

@@ -1,7 +1,7 @@
 //! Chains: one record for each session of a consumer role.
 
 use super::accounts::account_fields;
-use super::field::{Fields, Place, Value};
+use super::field::{Fields, TablePlacement, Value};
 use super::flat;
 use super::hops::session_fields;
 use super::queries::execution_fields;
@@ -117,7 +117,7 @@ fn with_queries(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
             execution_fields(),
             |chain, each| chain.queries.iter().for_each(each),
         )
-        .placed(Place::OtherTable)
+        .placed(TablePlacement::OtherTable)
         .integer("query_count", "how many they are", |chain| {
             Some(chain.queries.len() as u64)
         })

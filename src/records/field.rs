@@ -10,7 +10,7 @@ use std::borrow::Borrow;
 
 /// The type of a field.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Kind {
+pub enum FieldType {
     /// The identifier of the record's JSON schema. It is no column.
     Schema(&'static str),
     /// Text.
@@ -30,7 +30,7 @@ pub enum Kind {
     /// An object of these fields.
     Record(Vec<Description>),
     /// A list.
-    List(Box<Kind>),
+    List(Box<FieldType>),
     /// An object whose keys are not the same in every record.
     Object,
 }
@@ -43,16 +43,16 @@ pub struct Description {
     /// The description, in Markdown.
     pub about: &'static str,
     /// The type.
-    pub kind: Kind,
+    pub kind: FieldType,
     /// The place in tables.
-    pub place: Place,
+    pub place: TablePlacement,
     /// True if it is known in every record.
     pub is_always_known: bool,
 }
 
 /// The place of a field in tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum TablePlacement {
     /// A column of its own; of an object, one for each of its fields, with the
     /// object's name in front.
     Column,
@@ -128,24 +128,24 @@ impl Serialize for Value {
 }
 
 /// Records as a list, read one by one as they are written.
-pub struct Listed<'l, 'r, R, B> {
+pub struct RecordList<'l, 'r, R, B> {
     fields: &'l Fields<'r, R>,
     records: &'l [B],
 }
 
-impl<R, B: Borrow<R>> Serialize for Listed<'_, '_, R, B> {
+impl<R, B: Borrow<R>> Serialize for RecordList<'_, '_, R, B> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let records = self.records.iter();
         serializer.collect_seq(records.map(|record| self.fields.read(record.borrow())))
     }
 }
 
-type Read<'r, R> = Box<dyn Fn(&R) -> Value + 'r>;
+type FieldReader<'r, R> = Box<dyn Fn(&R) -> Value + 'r>;
 
 /// The fields of one kind of record, in the order of its JSON keys. New fields come last.
 pub struct Fields<'r, R> {
     descriptions: Vec<Description>,
-    readers: Vec<Read<'r, R>>,
+    readers: Vec<FieldReader<'r, R>>,
 }
 
 impl<R> Default for Fields<'_, R> {
@@ -183,8 +183,8 @@ impl<'r, R> Fields<'r, R> {
 
     /// Records as a list.
     #[must_use]
-    pub fn list<'l, B: Borrow<R>>(&'l self, records: &'l [B]) -> Listed<'l, 'r, R, B> {
-        Listed {
+    pub fn list<'l, B: Borrow<R>>(&'l self, records: &'l [B]) -> RecordList<'l, 'r, R, B> {
+        RecordList {
             fields: self,
             records,
         }
@@ -194,14 +194,14 @@ impl<'r, R> Fields<'r, R> {
         mut self,
         name: &'static str,
         about: &'static str,
-        kind: Kind,
+        kind: FieldType,
         read: impl Fn(&R) -> Value + 'r,
     ) -> Self {
         self.descriptions.push(Description {
             name,
             about,
             kind,
-            place: Place::Column,
+            place: TablePlacement::Column,
             is_always_known: false,
         });
         self.readers.push(Box::new(read));
@@ -213,7 +213,7 @@ impl<'r, R> Fields<'r, R> {
         self,
         name: &'static str,
         about: &'static str,
-        kind: Kind,
+        kind: FieldType,
         read: impl Fn(&R) -> Option<T> + 'r,
         value: fn(T) -> Value,
     ) -> Self {
@@ -224,7 +224,7 @@ impl<'r, R> Fields<'r, R> {
 
     /// Says that the last field has a place in tables other than a column.
     #[must_use]
-    pub fn placed(mut self, place: Place) -> Self {
+    pub fn placed(mut self, place: TablePlacement) -> Self {
         if let Some(last) = self.descriptions.last_mut() {
             last.place = place;
         }
@@ -244,7 +244,9 @@ impl<'r, R> Fields<'r, R> {
     #[must_use]
     pub fn schema(self, id: &'static str) -> Self {
         let about = "which record this is, and its version";
-        self.with("schema", about, Kind::Schema(id), move |_| Value::Word(id))
+        self.with("schema", about, FieldType::Schema(id), move |_| {
+            Value::Word(id)
+        })
     }
 
     /// A text.
@@ -256,7 +258,7 @@ impl<'r, R> Fields<'r, R> {
         read: impl Fn(&R) -> Option<T> + 'r,
     ) -> Self {
         let read = move |record: &R| read(record).map(T::into);
-        self.maybe(name, about, Kind::Text, read, Value::Text)
+        self.maybe(name, about, FieldType::Text, read, Value::Text)
     }
 
     /// A text made for each record.
@@ -267,7 +269,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<String> + 'r,
     ) -> Self {
-        self.maybe(name, about, Kind::Text, read, Value::String)
+        self.maybe(name, about, FieldType::Text, read, Value::String)
     }
 
     /// One of a few words; no words for a set that grows.
@@ -279,7 +281,7 @@ impl<'r, R> Fields<'r, R> {
         words: impl IntoIterator<Item = &'static str>,
         read: impl Fn(&R) -> Option<&'static str> + 'r,
     ) -> Self {
-        let kind = Kind::Word(words.into_iter().collect());
+        let kind = FieldType::Word(words.into_iter().collect());
         self.maybe(name, about, kind, read, Value::Word)
     }
 
@@ -291,7 +293,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<u64> + 'r,
     ) -> Self {
-        self.maybe(name, about, Kind::Integer, read, Value::Integer)
+        self.maybe(name, about, FieldType::Integer, read, Value::Integer)
     }
 
     /// An exact decimal.
@@ -302,7 +304,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<Decimal> + 'r,
     ) -> Self {
-        self.maybe(name, about, Kind::Decimal, read, Value::Decimal)
+        self.maybe(name, about, FieldType::Decimal, read, Value::Decimal)
     }
 
     /// A truth value.
@@ -313,7 +315,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<bool> + 'r,
     ) -> Self {
-        self.maybe(name, about, Kind::Boolean, read, Value::Boolean)
+        self.maybe(name, about, FieldType::Boolean, read, Value::Boolean)
     }
 
     /// A UTC day.
@@ -324,7 +326,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<Date> + 'r,
     ) -> Self {
-        self.maybe(name, about, Kind::Day, read, Value::Day)
+        self.maybe(name, about, FieldType::Day, read, Value::Day)
     }
 
     /// A UTC second.
@@ -335,7 +337,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Option<UtcSecond> + 'r,
     ) -> Self {
-        self.maybe(name, about, Kind::Timestamp, read, Value::Timestamp)
+        self.maybe(name, about, FieldType::Timestamp, read, Value::Timestamp)
     }
 
     /// An object whose fields are listed elsewhere; null where there is none.
@@ -347,7 +349,7 @@ impl<'r, R> Fields<'r, R> {
         fields: Fields<'r, S>,
         read: impl for<'x> Fn(&'x R) -> Option<&'x S> + 'r,
     ) -> Self {
-        let kind = Kind::Record(fields.descriptions.clone());
+        let kind = FieldType::Record(fields.descriptions.clone());
         self.with(name, about, kind, move |record| {
             read(record).map_or(Value::Null, |inner| fields.read(inner))
         })
@@ -361,7 +363,12 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> Value + 'r,
     ) -> Self {
-        self.with(name, about, Kind::List(Box::new(Kind::Text)), read)
+        self.with(
+            name,
+            about,
+            FieldType::List(Box::new(FieldType::Text)),
+            read,
+        )
     }
 
     /// A list of objects. `read` hands each of them to the function that it is given.
@@ -373,7 +380,7 @@ impl<'r, R> Fields<'r, R> {
         fields: Fields<'r, S>,
         read: impl Fn(&R, &mut dyn FnMut(&S)) + 'r,
     ) -> Self {
-        let kind = Kind::List(Box::new(Kind::Record(fields.descriptions.clone())));
+        let kind = FieldType::List(Box::new(FieldType::Record(fields.descriptions.clone())));
         self.with(name, about, kind, move |record| {
             let mut items = Vec::new();
             read(record, &mut |item| items.push(fields.read(item)));
@@ -389,7 +396,7 @@ impl<'r, R> Fields<'r, R> {
         about: &'static str,
         read: impl Fn(&R) -> serde_json::Value + 'r,
     ) -> Self {
-        self.with(name, about, Kind::Object, move |record| {
+        self.with(name, about, FieldType::Object, move |record| {
             Value::Object(read(record))
         })
     }

@@ -4,7 +4,7 @@
 //! field `name` of an object has the object's name alone. Lists and objects without fixed
 //! keys are JSON text.
 
-use super::field::{Description, Fields, Kind, Place, Value};
+use super::field::{Description, FieldType, Fields, TablePlacement, Value};
 use crate::model::table::{Table, Values};
 use crate::model::text::Text;
 
@@ -33,10 +33,14 @@ fn add_columns<'d>(prefix: &str, fields: &'d [Description], columns: &mut Vec<Fl
             (prefix, name) => format!("{prefix}_{name}"),
         };
         match (&field.kind, field.place) {
-            (_, Place::OtherTable) | (Kind::Schema(_), _) => {}
-            (Kind::Record(inner), Place::Row) => add_columns(prefix, inner, columns),
-            (Kind::Record(inner), Place::Column) => add_columns(&name, inner, columns),
-            (_, Place::Column | Place::Row) => columns.push(FlatColumn { name, field }),
+            (_, TablePlacement::OtherTable) | (FieldType::Schema(_), _) => {}
+            (FieldType::Record(inner), TablePlacement::Row) => add_columns(prefix, inner, columns),
+            (FieldType::Record(inner), TablePlacement::Column) => {
+                add_columns(&name, inner, columns)
+            }
+            (_, TablePlacement::Column | TablePlacement::Row) => {
+                columns.push(FlatColumn { name, field })
+            }
         }
     }
 }
@@ -81,26 +85,26 @@ fn add_cells(fields: &[Description], record: Value, cells: &mut Vec<Value>) {
     for field in fields {
         let value = values.next().unwrap_or(Value::Null);
         match (&field.kind, field.place) {
-            (_, Place::OtherTable) | (Kind::Schema(_), _) => {}
-            (Kind::Record(inner), _) => add_cells(inner, value, cells),
+            (_, TablePlacement::OtherTable) | (FieldType::Schema(_), _) => {}
+            (FieldType::Record(inner), _) => add_cells(inner, value, cells),
             _ => cells.push(value),
         }
     }
 }
 
-fn empty(kind: &Kind) -> Values {
+fn empty(kind: &FieldType) -> Values {
     match kind {
-        Kind::Integer => Values::Integer(Vec::new()),
-        Kind::Decimal => Values::Decimal(Vec::new()),
-        Kind::Boolean => Values::Boolean(Vec::new()),
-        Kind::Day => Values::Date(Vec::new()),
-        Kind::Timestamp => Values::Timestamp(Vec::new()),
-        Kind::Schema(_)
-        | Kind::Text
-        | Kind::Word(_)
-        | Kind::Record(_)
-        | Kind::List(_)
-        | Kind::Object => Values::Text(Vec::new()),
+        FieldType::Integer => Values::Integer(Vec::new()),
+        FieldType::Decimal => Values::Decimal(Vec::new()),
+        FieldType::Boolean => Values::Boolean(Vec::new()),
+        FieldType::Day => Values::Date(Vec::new()),
+        FieldType::Timestamp => Values::Timestamp(Vec::new()),
+        FieldType::Schema(_)
+        | FieldType::Text
+        | FieldType::Word(_)
+        | FieldType::Record(_)
+        | FieldType::List(_)
+        | FieldType::Object => Values::Text(Vec::new()),
     }
 }
 
@@ -163,9 +167,9 @@ mod tests {
             .records("long", "", tag, |thing, each| {
                 thing.tags.iter().for_each(each);
             })
-            .placed(Place::OtherTable)
+            .placed(TablePlacement::OtherTable)
             .record("shape", "", shape, |thing| Some(thing))
-            .placed(Place::Row)
+            .placed(TablePlacement::Row)
     }
 
     #[test]

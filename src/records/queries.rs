@@ -1,7 +1,7 @@
 //! Queries: the query executions of a chain, one record each.
 
 use super::accounts::account_fields;
-use super::field::{Fields, Place};
+use super::field::{Fields, TablePlacement};
 use super::flat;
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, QueryExecution};
 use crate::model::charge::{Attribution, QueryShare};
@@ -122,7 +122,7 @@ fn with_execution<'a>(fields: Fields<'a, QueryRecord<'a>>) -> Fields<'a, QueryRe
             execution_fields(),
             |record: &QueryRecord<'_>| Some(record.query),
         )
-        .placed(Place::Row)
+        .placed(TablePlacement::Row)
         .word(
             "integrity",
             "the integrity status of the chain; null without `--verify`",

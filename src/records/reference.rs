@@ -1,6 +1,6 @@
 //! The reference of all records: `docs/records-v1.md` is written from this.
 
-use super::field::{Description, Kind, Place};
+use super::field::{Description, FieldType, TablePlacement};
 use super::flat;
 use super::list::{RecordType, all};
 use std::fmt::Write as _;
@@ -58,15 +58,15 @@ fn add_rows(
 ) {
     for field in fields {
         let key = format!("{prefix}{}", field.name);
-        let has_column = is_flat && field.place != Place::OtherTable;
+        let has_column = is_flat && field.place != TablePlacement::OtherTable;
         let column = match &field.kind {
-            Kind::Schema(_) | Kind::Record(_) => None,
+            FieldType::Schema(_) | FieldType::Record(_) => None,
             _ if has_column => columns.next(),
             _ => None,
         };
         let column = column.map_or_else(String::new, |column| format!("`{column}`"));
         let about = match &field.kind {
-            Kind::Word(words) if !words.is_empty() => {
+            FieldType::Word(words) if !words.is_empty() => {
                 format!("{} (`{}`)", field.about, words.join("`, `"))
             }
             _ => field.about.to_owned(),
@@ -74,11 +74,11 @@ fn add_rows(
         let kind = type_name(&field.kind);
         let _ = writeln!(page, "| `{key}` | {column} | {kind} | {about} |");
         match &field.kind {
-            Kind::Record(inner) => {
+            FieldType::Record(inner) => {
                 add_rows(&format!("{key}."), inner, has_column, columns, page);
             }
-            Kind::List(items) => {
-                if let Kind::Record(inner) = &**items {
+            FieldType::List(items) => {
+                if let FieldType::Record(inner) = &**items {
                     add_rows(&format!("{key}[]."), inner, false, columns, page);
                 }
             }
@@ -87,19 +87,19 @@ fn add_rows(
     }
 }
 
-fn type_name(kind: &Kind) -> String {
+fn type_name(kind: &FieldType) -> String {
     match kind {
-        Kind::Schema(id) => format!("`{id}`"),
-        Kind::Text => "text".to_owned(),
-        Kind::Word(_) => "word".to_owned(),
-        Kind::Integer => "integer".to_owned(),
-        Kind::Decimal => "decimal".to_owned(),
-        Kind::Boolean => "boolean".to_owned(),
-        Kind::Day => "date".to_owned(),
-        Kind::Timestamp => "timestamp".to_owned(),
-        Kind::Record(_) | Kind::Object => "object".to_owned(),
-        Kind::List(items) => match &**items {
-            Kind::Record(_) => "list of objects".to_owned(),
+        FieldType::Schema(id) => format!("`{id}`"),
+        FieldType::Text => "text".to_owned(),
+        FieldType::Word(_) => "word".to_owned(),
+        FieldType::Integer => "integer".to_owned(),
+        FieldType::Decimal => "decimal".to_owned(),
+        FieldType::Boolean => "boolean".to_owned(),
+        FieldType::Day => "date".to_owned(),
+        FieldType::Timestamp => "timestamp".to_owned(),
+        FieldType::Record(_) | FieldType::Object => "object".to_owned(),
+        FieldType::List(items) => match &**items {
+            FieldType::Record(_) => "list of objects".to_owned(),
             items => format!("list of {}s", type_name(items)),
         },
     }

@@ -1,6 +1,6 @@
 //! Records as JSON Schema (draft 2020-12).
 
-use super::field::{Description, Kind};
+use super::field::{Description, FieldType};
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema of a record with these fields. Every key is in every record, and no
@@ -55,19 +55,19 @@ fn is_scalar(kind: &Value) -> bool {
     matches!(kind.as_str(), Some("string" | "integer" | "boolean"))
 }
 
-fn of_kind(kind: &Kind) -> Value {
+fn of_kind(kind: &FieldType) -> Value {
     match kind {
-        Kind::Schema(id) => json!({"const": id}),
-        Kind::Text => json!({"type": "string"}),
-        Kind::Word(words) if words.is_empty() => json!({"type": "string"}),
-        Kind::Word(words) => json!({"enum": words}),
-        Kind::Integer => json!({"type": "integer", "minimum": 0}),
-        Kind::Decimal => json!({"type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$"}),
-        Kind::Boolean => json!({"type": "boolean"}),
-        Kind::Day => json!({"type": "string", "format": "date"}),
-        Kind::Timestamp => json!({"type": "string", "format": "date-time"}),
-        Kind::Record(fields) => object(fields),
-        Kind::List(items) => json!({"type": "array", "items": of_kind(items)}),
-        Kind::Object => json!({"type": "object"}),
+        FieldType::Schema(id) => json!({"const": id}),
+        FieldType::Text => json!({"type": "string"}),
+        FieldType::Word(words) if words.is_empty() => json!({"type": "string"}),
+        FieldType::Word(words) => json!({"enum": words}),
+        FieldType::Integer => json!({"type": "integer", "minimum": 0}),
+        FieldType::Decimal => json!({"type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$"}),
+        FieldType::Boolean => json!({"type": "boolean"}),
+        FieldType::Day => json!({"type": "string", "format": "date"}),
+        FieldType::Timestamp => json!({"type": "string", "format": "date-time"}),
+        FieldType::Record(fields) => object(fields),
+        FieldType::List(items) => json!({"type": "array", "items": of_kind(items)}),
+        FieldType::Object => json!({"type": "object"}),
     }
 }

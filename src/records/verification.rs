@@ -1,9 +1,9 @@
 //! Verification faults, one record each, and the counts of each account, Region and trail.
 
-use super::field::{Fields, Place};
+use super::field::{Fields, TablePlacement};
 use super::flat;
 use crate::model::integrity::{DigestPlace, Fault, FaultyFile, PlaceVerified, Verification};
-use crate::model::table::{Columns, Table};
+use crate::model::table::{Table, TableBuilder};
 
 /// The JSON schema of a verification fault.
 pub const SCHEMA: &str = "qs-audit/verification-fault/v1";
@@ -16,7 +16,7 @@ pub fn fields<'a>() -> Fields<'a, Fault> {
         .record("fault", "the fault", fault_fields(), |fault: &Fault| {
             Some(fault)
         })
-        .placed(Place::Row)
+        .placed(TablePlacement::Row)
         .always_known(&["fault"])
 }
 
@@ -75,7 +75,7 @@ pub fn faults(verification: &Verification) -> Table {
 pub fn places(verification: &Verification) -> Table {
     type Row<'a> = (&'a DigestPlace, &'a PlaceVerified);
     let places: Vec<Row<'_>> = verification.places.iter().collect();
-    Columns::new("places", &places)
+    TableBuilder::new("places", &places)
         .text("account_id", |(place, _)| Some(place.account_id.clone()))
         .text("region", |(place, _)| Some(place.region.clone()))
         .text("trail", |(place, _)| place.trail.clone())

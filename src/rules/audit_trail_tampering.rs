@@ -1,10 +1,11 @@
 //! `audit-trail-tampering`: somebody stops, narrows or removes the trail, or touches the files
 //! that it delivered (docs/cloudtrail-facts.md#object-keys, docs/cloudtrail-facts.md#digests).
 
-use super::facts::Facts;
-use super::group::{Group, sample, times};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, sample, times};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -150,7 +151,7 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn of(facts: &Facts<'_>, named: &[Text]) -> Self {
+    fn of(facts: &RuleContext<'_>, named: &[Text]) -> Self {
         let mut buckets = Self {
             all: named.iter().cloned().collect(),
             of_trails: HashMap::new(),
@@ -338,17 +339,17 @@ fn subject(account: AccountId, target: Text) -> Subject {
 }
 
 /// The account, if it is a declared consumer's.
-fn consumer_of(facts: &Facts<'_>, account: &str) -> Option<AccountId> {
+fn consumer_of(facts: &RuleContext<'_>, account: &str) -> Option<AccountId> {
     let consumer = facts.given.topology.consumer(account);
     consumer.map(|consumer| consumer.account_id.clone())
 }
 
 /// Adds the faults that verification found in delivered files.
-fn add_faulty_files(facts: &Facts<'_>, found: &mut Found<'_>) {
+fn add_faulty_files(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
     let Some(verification) = facts.given.verification else {
         return;
     };
-    let mut groups: BTreeMap<(AccountId, Text), (Group, Vec<Text>)> = BTreeMap::new();
+    let mut groups: BTreeMap<(AccountId, Text), (Occurrences, Vec<Text>)> = BTreeMap::new();
     let mut add = |place: &DigestPlace, what: &str, at: UtcSecond, (harm, object): (Text, Text)| {
         if facts.in_window(at) {
             let target = format!("{what} of {}", place.region);
@@ -387,7 +388,7 @@ fn add_faulty_files(facts: &Facts<'_>, found: &mut Found<'_>) {
     for ((account, target), (group, objects)) in &groups {
         let harm = group.words("harm");
         let shown = objects.iter().take(OBJECTS_MAX).cloned();
-        found.add(Draft {
+        found.add(FindingDraft {
             title: format!("{target} in {}: {}", facts.account(account), sample(&harm)),
             detail: format!(
                 "{} of {target} in account {account} {} not as CloudTrail delivered them: {}. What they say of that time, or no longer say, cannot be relied on.",
@@ -415,13 +416,13 @@ impl Rule for AuditTrailTampering {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         add_faulty_files(facts, found);
         let buckets = Buckets::of(facts, &self.log_buckets);
         if buckets.all.is_empty() {
             found.note("no trail in the logs names its bucket: changes to it are seen only if log_buckets names it");
         }
-        let mut groups: BTreeMap<(AccountId, Text), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
         for (event, parameters) in facts.changes() {
             // Logging that was turned on again settles an earlier night's finding.
             if &*event.name == "StartLogging" && facts.in_window(event.time) {
@@ -446,7 +447,7 @@ impl Rule for AuditTrailTampering {
         }
         for ((account, target), group) in &groups {
             let (harm, by) = (group.words("harm"), group.words("by"));
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("{target} in {}: {}", facts.account(account), sample(&harm)),
                 detail: format!(
                     "{} touched {target} in account {account} {}: {}. What happened from then on may not be in the logs.",

@@ -49,7 +49,7 @@ pub(super) struct DayValue {
 
 /// The expectation of a day.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Expected {
+pub(super) struct Expectation {
     /// The value that fits best.
     pub(super) level: f64,
     /// The lower bound: a day below it is unusually quiet.
@@ -64,7 +64,7 @@ pub(super) struct Expected {
 
 /// The verdict on a day.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum DayVerdict {
     /// As expected, or below what matters.
     Usual,
     /// The history is too short to say.
@@ -73,7 +73,7 @@ pub(super) enum Verdict {
         days: usize,
     },
     /// A spike.
-    Spike(Expected),
+    Spike(Expectation),
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {
@@ -88,13 +88,13 @@ fn median(values: &mut [f64]) -> Option<f64> {
 }
 
 /// A level, and of how many days it is told.
-struct Level {
+struct DayLevel {
     center: f64,
     days: f64,
     like_days: usize,
 }
 
-fn level(history: &[DayValue], day: UtcDay) -> Option<Level> {
+fn level(history: &[DayValue], day: UtcDay) -> Option<DayLevel> {
     let of = |is_like: &dyn Fn(UtcDay) -> bool| {
         let like = history.iter().filter(|known| is_like(known.day));
         like.map(|known| known.value.ln()).collect::<Vec<f64>>()
@@ -106,13 +106,13 @@ fn level(history: &[DayValue], day: UtcDay) -> Option<Level> {
     }
     let of_kind = median(&mut kind)?;
     if same.len() < WEEKDAY_DAYS_MIN {
-        return Some(Level {
+        return Some(DayLevel {
             center: of_kind,
             days: as_number(kind.len()),
             like_days: kind.len(),
         });
     }
-    Some(Level {
+    Some(DayLevel {
         center: f64::midpoint(of_kind, median(&mut same)?),
         days: f64::midpoint(as_number(same.len()), as_number(kind.len())),
         like_days: same.len(),
@@ -128,7 +128,7 @@ fn as_number(count: usize) -> f64 {
 fn spread(history: &[DayValue], day: UtcDay) -> Option<f64> {
     // The level of a day is that of its weekday: Monday to Sunday, from an epoch day
     // that is a Monday.
-    let levels: [Option<Level>; 7] = std::array::from_fn(|weekday| {
+    let levels: [Option<DayLevel>; 7] = std::array::from_fn(|weekday| {
         let monday = UtcDay::numbered(4);
         level(history, monday + i64::try_from(weekday).unwrap_or(0))
     });
@@ -163,7 +163,7 @@ pub(super) fn expect(
     history: &[DayValue],
     day: UtcDay,
     limits: &Sensitivity,
-) -> Result<Expected, TooLittleHistory> {
+) -> Result<Expectation, TooLittleHistory> {
     let history: Vec<DayValue> = history
         .iter()
         .copied()
@@ -188,7 +188,7 @@ pub(super) fn expect(
     let high = (own.center + margin)
         .max(usual)
         .max(record.unwrap_or(usual));
-    Ok(Expected {
+    Ok(Expectation {
         level: own.center.exp(),
         low: (own.center - margin).exp(),
         high: high.exp(),
@@ -198,16 +198,16 @@ pub(super) fn expect(
 }
 
 /// Judges a day by days before it, as [`expect`] takes them.
-pub(super) fn judge(history: &[DayValue], today: DayValue, limits: &Sensitivity) -> Verdict {
+pub(super) fn judge(history: &[DayValue], today: DayValue, limits: &Sensitivity) -> DayVerdict {
     if today.value < limits.value_min || today.value <= 0.0 {
-        return Verdict::Usual;
+        return DayVerdict::Usual;
     }
     match expect(history, today.day, limits) {
-        Err(too_little) => Verdict::TooLittleHistory {
+        Err(too_little) => DayVerdict::TooLittleHistory {
             days: too_little.days,
         },
-        Ok(expected) if today.value <= expected.high => Verdict::Usual,
-        Ok(expected) => Verdict::Spike(expected),
+        Ok(expected) if today.value <= expected.high => DayVerdict::Usual,
+        Ok(expected) => DayVerdict::Spike(expected),
     }
 }
 
@@ -236,7 +236,7 @@ mod tests {
             .collect()
     }
 
-    fn verdict(history: &[DayValue], number: i32, value: f64) -> Verdict {
+    fn verdict(history: &[DayValue], number: i32, value: f64) -> DayVerdict {
         let day = UtcDay::numbered(number);
         judge(history, DayValue { day, value }, &LIMITS)
     }
@@ -244,15 +244,18 @@ mod tests {
     #[test]
     fn a_day_is_compared_with_days_like_it() {
         let history = four_weeks();
-        assert_eq!(verdict(&history, 32, 1200.0), Verdict::Usual);
-        let Verdict::Spike(expected) = verdict(&history, 32, 4000.0) else {
+        assert_eq!(verdict(&history, 32, 1200.0), DayVerdict::Usual);
+        let DayVerdict::Spike(expected) = verdict(&history, 32, 4000.0) else {
             panic!("a fourfold Monday is no spike");
         };
         assert!((999.0..1010.0).contains(&expected.level), "{expected:?}");
         assert_eq!((expected.like_days, expected.history_days), (4, 28));
         // As much as on any working day: unusual for a Saturday, but no spike.
-        assert_eq!(verdict(&history, 37, 900.0), Verdict::Usual);
-        assert!(matches!(verdict(&history, 37, 1100.0), Verdict::Spike(_)));
+        assert_eq!(verdict(&history, 37, 900.0), DayVerdict::Usual);
+        assert!(matches!(
+            verdict(&history, 37, 1100.0),
+            DayVerdict::Spike(_)
+        ));
     }
 
     #[test]
@@ -260,8 +263,11 @@ mod tests {
         let mut history = four_weeks();
         history[7].value = 1e9;
         history[14].value = 100.0;
-        assert_eq!(verdict(&history, 32, 1200.0), Verdict::Usual);
-        assert!(matches!(verdict(&history, 32, 4000.0), Verdict::Spike(_)));
+        assert_eq!(verdict(&history, 32, 1200.0), DayVerdict::Usual);
+        assert!(matches!(
+            verdict(&history, 32, 4000.0),
+            DayVerdict::Spike(_)
+        ));
     }
 
     #[test]
@@ -272,22 +278,28 @@ mod tests {
                 value: 0.1,
             })
             .collect();
-        assert_eq!(verdict(&tiny, 32, 9.0), Verdict::Usual);
-        assert!(matches!(verdict(&tiny, 32, 10.0), Verdict::Spike(_)));
+        assert_eq!(verdict(&tiny, 32, 9.0), DayVerdict::Usual);
+        assert!(matches!(verdict(&tiny, 32, 10.0), DayVerdict::Spike(_)));
     }
 
     #[test]
     fn without_enough_history_nothing_is_said() {
         let history = four_weeks();
         let few = &history[..9];
-        assert_eq!(verdict(few, 32, 1e9), Verdict::TooLittleHistory { days: 9 });
+        assert_eq!(
+            verdict(few, 32, 1e9),
+            DayVerdict::TooLittleHistory { days: 9 }
+        );
         let working_days: Vec<DayValue> = history
             .iter()
             .copied()
             .filter(|known| !known.day.is_weekend())
             .collect();
         let saturday = verdict(&working_days, 37, 1e9);
-        assert_eq!(saturday, Verdict::TooLittleHistory { days: 20 });
-        assert_eq!(verdict(&[], 32, 1e9), Verdict::TooLittleHistory { days: 0 });
+        assert_eq!(saturday, DayVerdict::TooLittleHistory { days: 20 });
+        assert_eq!(
+            verdict(&[], 32, 1e9),
+            DayVerdict::TooLittleHistory { days: 0 }
+        );
     }
 }

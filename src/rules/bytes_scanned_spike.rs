@@ -1,13 +1,13 @@
 //! `bytes-scanned-spike`: a consumer, work group, data source or user scanned far
 //! more than its own past days lead one to expect.
 
-use super::facts::Facts;
+use super::context::RuleContext;
 use super::rule::{
-    Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic, whole};
 use super::spike::{Wording, report, tally};
-use super::trend::{self, Drawing};
+use super::trend::{self, TrendSource};
 use crate::model::chain::QueryExecution;
 use crate::model::finding::Severity;
 use crate::model::size;
@@ -54,7 +54,7 @@ impl Rule for BytesScannedSpike {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if !facts.given.has_statistics {
             return found.skip("no query statistics were read: give --executions");
         }
@@ -67,13 +67,13 @@ impl Rule for BytesScannedSpike {
         report(facts, &spikes, &wording, found);
     }
 
-    fn trends(&self, facts: &Facts<'_>) -> Vec<Trend> {
+    fn trends(&self, facts: &RuleContext<'_>) -> Vec<Trend> {
         if !facts.given.has_statistics {
             return Vec::new();
         }
         let series = tally(facts, QueryExecution::bytes_scanned);
         let series = trend::with_quiet_days(facts, series);
-        let drawing = Drawing {
+        let drawing = TrendSource {
             measure: |_| Measure::BytesScanned,
             value: |key: &_, day| {
                 let days = series.get(key);

@@ -1,19 +1,20 @@
 //! `cost-spike`: the bill of a consumer, or the part of it that a work group, data
 //! source or user caused, broke out of its own past.
 
-use super::facts::Facts;
-use super::group::{Group, plural};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
 use super::series::{
-    AllSeries, DEVIATIONS, Day, MIN_HISTORY_DAYS, RATIO, Scope, SeriesKey, Spike, SpikeOptions,
-    is_judged, spikes, times_expected,
+    AllSeries, DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SeriesDay, SeriesKey, SeriesScope, Spike,
+    SpikeOptions, is_judged, spikes, times_expected,
 };
 use super::spike::{
     Use, add_ids, biggest, capital, causes, day_evidence, day_name, of_day, stood_out, top_queries,
 };
-use super::trend::{self, Drawing};
+use super::trend::{self, TrendSource};
 use crate::model::chain::QueryExecution;
 use crate::model::charge::{Charge, Share};
 use crate::model::finding::{Evidence, Severity};
@@ -67,17 +68,17 @@ type Costs = BTreeMap<SeriesKey, BTreeMap<UtcDay, (Decimal, bool)>>;
 
 /// Everything a charge counts for: a consumer for its whole bill, the rest for what
 /// Quick's chains caused.
-fn scopes(charge: &Charge) -> Vec<Scope> {
-    let mut scopes = vec![Scope::Consumer];
+fn scopes(charge: &Charge) -> Vec<SeriesScope> {
+    let mut scopes = vec![SeriesScope::Consumer];
     if charge.share == Share::Quick {
-        scopes.extend(charge.work_group.clone().map(Scope::WorkGroup));
-        scopes.extend(charge.data_source_arn.clone().map(Scope::DataSource));
-        scopes.extend(charge.quick_user.clone().map(Scope::User));
+        scopes.extend(charge.work_group.clone().map(SeriesScope::WorkGroup));
+        scopes.extend(charge.data_source_arn.clone().map(SeriesScope::DataSource));
+        scopes.extend(charge.quick_user.clone().map(SeriesScope::User));
     }
     scopes
 }
 
-fn costs(facts: &Facts<'_>) -> Costs {
+fn costs(facts: &RuleContext<'_>) -> Costs {
     // What else the payer's bill has is not this program's.
     let reached = facts
         .touching()
@@ -109,7 +110,7 @@ fn costs(facts: &Facts<'_>) -> Costs {
 }
 
 fn series(costs: &Costs) -> AllSeries {
-    let day = |(cost, _): &(Decimal, bool)| Day {
+    let day = |(cost, _): &(Decimal, bool)| SeriesDay {
         value: cost.to_f64().unwrap_or(0.0),
         is_doubtful: false,
     };
@@ -137,7 +138,7 @@ impl Rule for CostSpike {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if facts.given.charges.is_none() {
             return found.skip("no bill was read: give --costs");
         }
@@ -155,9 +156,9 @@ impl Rule for CostSpike {
         }
     }
 
-    fn trends(&self, facts: &Facts<'_>) -> Vec<Trend> {
+    fn trends(&self, facts: &RuleContext<'_>) -> Vec<Trend> {
         let costs = costs(facts);
-        let drawing = Drawing {
+        let drawing = TrendSource {
             measure: |currency| Measure::BilledCost(currency.clone()),
             value: |key: &SeriesKey, day| {
                 let days = costs.get(key);
@@ -172,19 +173,19 @@ impl Rule for CostSpike {
 
 /// One series that stands out, as a finding.
 fn report(
-    facts: &Facts<'_>,
+    facts: &RuleContext<'_>,
     key: &SeriesKey,
     days: &[Spike],
     costs: &BTreeMap<UtcDay, (Decimal, bool)>,
     queries: &[Use<'_>],
-    found: &mut Found<'_>,
+    found: &mut FindingSink<'_>,
 ) {
     let exact_cost = |day: UtcDay| costs.get(&day).copied().unwrap_or_default();
     let Some(worst) = days.iter().max_by_key(|spike| exact_cost(spike.day)) else {
         return;
     };
     let (cost, is_estimated) = exact_cost(worst.day);
-    let mut group = Group::default();
+    let mut group = Occurrences::default();
     for spike in days {
         let midnight = spike.day.start();
         group.happened(midnight).seen(midnight.plus(86_399));
@@ -206,7 +207,7 @@ fn report(
         told.push(("is_estimated", Evidence::Boolean(is_estimated)));
         Evidence::Record(told)
     });
-    found.add(Draft {
+    found.add(FindingDraft {
         title: format!(
             "{} cost {} on {}: {} the expected",
             capital(&name),

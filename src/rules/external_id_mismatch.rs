@@ -3,9 +3,9 @@
 //! (docs/cloudtrail-facts.md#scope-down-policy-and-external-id,
 //! 5.1).
 
-use super::facts::Facts;
-use super::group::{Group, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, times};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
@@ -34,7 +34,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 struct ExternalIdMismatch;
 
 /// Returns the fault of an external id for a role, if it has one.
-fn fault(facts: &Facts<'_>, external_id: &str, role: &RoleName) -> Option<String> {
+fn fault(facts: &RuleContext<'_>, external_id: &str, role: &RoleName) -> Option<String> {
     let declared = facts.given.topology.consumer(&role.account_id);
     let declared = declared.and_then(|consumer| consumer.data_sources.as_ref());
     let is_declared = |declared: &BTreeSet<DataSourceArn>| {
@@ -75,13 +75,13 @@ impl Rule for ExternalIdMismatch {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if facts.given.inventory.is_none() {
             found.note(
                 "without a list of data sources (--data-sources) every well-formed ARN of the hub is taken for one",
             );
         }
-        let mut groups: BTreeMap<(AccountId, Text, Text), (Group, String)> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text, Text), (Occurrences, String)> = BTreeMap::new();
         for hop in facts.consumer_hops() {
             let Some(external_id) = &hop.session.external_id else {
                 continue;
@@ -101,7 +101,7 @@ impl Rule for ExternalIdMismatch {
                 .with_word("callers", hop.session.assumed_by.as_ref());
         }
         for ((account, role, external_id), (group, why)) in &groups {
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!(
                     "Role B of {} was assumed with a foreign ExternalId",
                     facts.account(account)

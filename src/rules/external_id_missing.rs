@@ -1,10 +1,10 @@
 //! `external-id-missing`: Role B is assumed without an `ExternalId`
 //! (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::chain::Maker;
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural, sample, times};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
@@ -36,19 +36,23 @@ impl Rule for ExternalIdMissing {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<(AccountId, Text, Text), Group> = BTreeMap::new();
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
+        let mut groups: BTreeMap<(AccountId, Text, Text), Occurrences> = BTreeMap::new();
         let mut unknown = 0;
         for hop in facts.consumer_hops() {
             // A sign-in has no ExternalId to give.
-            let can_have_one = matches!(hop.session.maker, Maker::Principal | Maker::Quick);
+            let can_have_one = matches!(
+                hop.session.maker,
+                SessionIssuer::Principal | SessionIssuer::Quick
+            );
             // It may stand on the first hop instead
             // (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
             let on_first_hop = hop.chains.iter().any(|chain| {
                 let run_as = chain.caller_session();
                 run_as.is_some_and(|session| {
                     let id = session.external_id.as_deref();
-                    session.maker == Maker::Quick && id.is_some_and(|id| facts.is_data_source(id))
+                    session.maker == SessionIssuer::Quick
+                        && id.is_some_and(|id| facts.is_data_source(id))
                 })
             });
             if !can_have_one || hop.session.external_id.is_some() || on_first_hop {
@@ -75,7 +79,7 @@ impl Rule for ExternalIdMissing {
         for ((account, role, source), group) in &groups {
             let callers = group.words("callers");
             let caller = sample(&callers);
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("Role B of {} was assumed without an ExternalId", facts.account(account)),
                 detail: format!(
                     "{role} was assumed {} by {caller} without an ExternalId: its trust policy does not ask for one, \

@@ -1,9 +1,9 @@
 //! `external-id-spoof`: Role B is assumed with a data source's external id by a session that
 //! Quick did not make (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
-use super::facts::{Facts, Known};
-use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::context::{Certainty, RuleContext};
+use super::occurrences::{Occurrences, plural, sample, times};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::{AccountId, is_data_source_arn};
 use crate::model::text::Text;
@@ -35,8 +35,8 @@ impl Rule for ExternalIdSpoof {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<(AccountId, Text, Text), (Group, u64)> = BTreeMap::new();
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
+        let mut groups: BTreeMap<(AccountId, Text, Text), (Occurrences, u64)> = BTreeMap::new();
         let mut undecided = 0;
         for hop in facts.consumer_hops() {
             let Some(external_id) = &hop.session.external_id else {
@@ -46,12 +46,12 @@ impl Rule for ExternalIdSpoof {
                 continue;
             }
             match facts.is_from_quick(hop) {
-                Known::Yes => continue,
-                Known::Open => {
+                Certainty::Yes => continue,
+                Certainty::Open => {
                     undecided += 1;
                     continue;
                 }
-                Known::No => {}
+                Certainty::No => {}
             }
             let account = hop.role.account_id.clone();
             let key = (account, hop.role_text(), hop.source_account());
@@ -74,7 +74,7 @@ impl Rule for ExternalIdSpoof {
             let name = facts.account(account);
             let callers = group.words("callers");
             let caller = sample(&callers);
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("{caller} used a Quick ExternalId to reach {name}"),
                 detail: format!(
                     "{role} was assumed {} with the ExternalId of {} by {caller} of account {source} from {}, whose session \

@@ -1,11 +1,12 @@
 //! `first-seen-path`: a data source, Role B and work group that were never seen
 //! together before.
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample};
+use super::context::RuleContext;
 use super::hop::role_text;
+use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
 use crate::model::chain::Chain;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -45,10 +46,10 @@ struct FirstSeenPath {
 }
 
 /// Role B, data source, work group.
-type Path = (RoleName, DataSourceArn, Text);
+type ChainRoute = (RoleName, DataSourceArn, Text);
 
 /// The paths of a chain with their queries' times.
-fn paths(chain: &Chain) -> Vec<(Path, UtcSecond)> {
+fn paths(chain: &Chain) -> Vec<(ChainRoute, UtcSecond)> {
     let role = chain.consumer_session.as_ref();
     let role = role.and_then(|session| RoleName::from_arn(session.role_arn.as_deref()?));
     let (Some(role), Some(source)) = (role, &chain.data_source_arn) else {
@@ -62,9 +63,9 @@ fn paths(chain: &Chain) -> Vec<(Path, UtcSecond)> {
 }
 
 /// Paths of the window that were never seen before it.
-fn new_paths(facts: &Facts<'_>) -> BTreeMap<Path, Group> {
-    let mut before: BTreeSet<Path> = BTreeSet::new();
-    let mut groups: BTreeMap<Path, Group> = BTreeMap::new();
+fn new_paths(facts: &RuleContext<'_>) -> BTreeMap<ChainRoute, Occurrences> {
+    let mut before: BTreeSet<ChainRoute> = BTreeSet::new();
+    let mut groups: BTreeMap<ChainRoute, Occurrences> = BTreeMap::new();
     for chain in facts.touching() {
         for (path, at) in paths(chain) {
             if facts.in_baseline(at) {
@@ -91,7 +92,7 @@ impl Rule for FirstSeenPath {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if facts.baseline_days().is_empty() {
             return found.skip(
                 "no logs from before the window were read: raise --baseline, or give older logs",
@@ -110,7 +111,7 @@ impl Rule for FirstSeenPath {
                 ));
                 continue;
             }
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("{} is reached for {source} in {work_group} for the first time", facts.account(account)),
                 detail: format!(
                     "{} of {source} ran as {} in work group {work_group}: never before in {} of logs of that account.",

@@ -7,7 +7,7 @@ use crate::model::time::UtcSecond;
 
 /// The making of a session of Role A or Role B.
 #[derive(Debug)]
-pub struct Hop<'a> {
+pub struct RoleAssumption<'a> {
     /// The session.
     pub session: &'a RoleSession,
     /// Its role.
@@ -22,7 +22,7 @@ pub struct Hop<'a> {
     pub chains: Vec<&'a Chain>,
 }
 
-impl<'a> Hop<'a> {
+impl<'a> RoleAssumption<'a> {
     /// Its role, as subjects name it.
     #[must_use]
     pub fn role_text(&self) -> Text {

@@ -1,10 +1,11 @@
 //! `log-gap`: an account or Region that usually logs was silent, or an account that
 //! chains go through has no logs at all.
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
 use super::spike::day_name;
 use crate::model::chain::ChainStatus;
@@ -64,7 +65,7 @@ struct LogGap {
 
 /// Whole UTC days of the window. What follows the last event of all may not have
 /// been delivered yet: that is judged only where the window's end is asked for.
-fn whole_days(facts: &Facts<'_>) -> Vec<UtcDay> {
+fn whole_days(facts: &RuleContext<'_>) -> Vec<UtcDay> {
     let (Some(from), Some(to)) = (facts.given.window.from, facts.given.window.to) else {
         return Vec::new();
     };
@@ -75,7 +76,7 @@ fn whole_days(facts: &Facts<'_>) -> Vec<UtcDay> {
 impl LogGap {
     /// Places (an account in a Region) that were silent on days on which they
     /// usually are not.
-    fn silent(&self, facts: &Facts<'_>) -> Silence {
+    fn silent(&self, facts: &RuleContext<'_>) -> Silence {
         let mut days: BTreeMap<(AccountId, Region), BTreeSet<UtcDay>> = BTreeMap::new();
         for (account, region, day) in facts.given.coverage.seen.keys() {
             let place = (account.clone(), region.clone());
@@ -110,7 +111,7 @@ impl LogGap {
         silence
     }
 
-    fn add_silence(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn add_silence(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let history = facts.baseline_days().len() as u64;
         if history < self.history_days_min {
             found.note(format!(
@@ -182,14 +183,14 @@ struct Silence {
 }
 
 fn add_gap(
-    found: &mut Found<'_>,
+    found: &mut FindingSink<'_>,
     subject: Subject,
     consumer_account_id: Option<AccountId>,
     worth: Option<Integrity>,
     who: &str,
     days: &[UtcDay],
 ) {
-    let mut group = Group::default();
+    let mut group = Occurrences::default();
     for day in days {
         let midnight = day.start();
         group.happened(midnight).seen(midnight.plus(86_399));
@@ -207,7 +208,7 @@ fn add_gap(
         Some(Integrity::Unverified) | None => "",
     };
     let names: Vec<String> = days.iter().map(|day| day_name(*day)).collect();
-    found.add(Draft {
+    found.add(FindingDraft {
         title: format!("{who} logged nothing on {}", sample(&names)),
         detail: format!(
             "{who} usually logs, and logged nothing on {}: {}. What happened then is not known.{digests}",
@@ -223,9 +224,9 @@ fn add_gap(
 }
 
 /// Accounts that ought to have logs and have none: consumers, and the hub.
-fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found<'_>) {
+fn add_accounts_without_logs(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
     let hubs = facts.hub_accounts();
-    let mut groups: BTreeMap<AccountId, Group> = BTreeMap::new();
+    let mut groups: BTreeMap<AccountId, Occurrences> = BTreeMap::new();
     for active in facts.active() {
         let chain = active.chain;
         let hub = chain
@@ -254,7 +255,7 @@ fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found<'_>) {
         } else {
             ("a consumer", "queries are not seen")
         };
-        found.add(Draft {
+        found.add(FindingDraft {
             title: format!("No logs of {} were read", facts.account(account)),
             detail: format!(
                 "{} through account {account}, {part}, and no record of that account in the window was read: {lost}.",
@@ -270,10 +271,10 @@ fn add_accounts_without_logs(facts: &Facts<'_>, found: &mut Found<'_>) {
 }
 
 /// Time of which the digests themselves say that CloudTrail delivered nothing.
-fn add_undelivered(facts: &Facts<'_>, found: &mut Found<'_>) {
+fn add_undelivered(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
     let verification = facts.given.verification.into_iter();
     let uncovered = verification.flat_map(|one| &one.uncovered);
-    let mut groups: BTreeMap<(AccountId, Region), (Group, Vec<Text>)> = BTreeMap::new();
+    let mut groups: BTreeMap<(AccountId, Region), (Occurrences, Vec<Text>)> = BTreeMap::new();
     for one in uncovered.filter(|one| one.why != UncoveredWhy::DigestsMissing) {
         if !facts.in_window(one.to.plus(-1)) {
             continue;
@@ -293,7 +294,7 @@ fn add_undelivered(facts: &Facts<'_>, found: &mut Found<'_>) {
     for ((account, region), (group, times)) in &groups {
         let consumer = facts.given.topology.consumer(account);
         let who = format!("{} in {region}", facts.account(account));
-        found.add(Draft {
+        found.add(FindingDraft {
             title: format!("CloudTrail delivered nothing for {who}: {}", sample(times)),
             detail: format!(
                 "The digests of {who} leave out {}: {}. Logging, or its digests, were off. What happened then is not known.",
@@ -318,7 +319,7 @@ impl Rule for LogGap {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         add_accounts_without_logs(facts, found);
         add_undelivered(facts, found);
         self.add_silence(facts, found);

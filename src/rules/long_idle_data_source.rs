@@ -1,9 +1,10 @@
 //! `long-idle-data-source`: a data source that is known, and that nobody uses.
 
-use super::facts::Facts;
-use super::group::{Group, plural};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -45,7 +46,7 @@ struct LongIdleDataSource {
 
 /// Data sources that are known to exist, with the account they reach, as far as it
 /// is known. Those of an inventory that reach no other account are left out.
-fn known(facts: &Facts<'_>) -> BTreeMap<DataSourceArn, Option<AccountId>> {
+fn known(facts: &RuleContext<'_>) -> BTreeMap<DataSourceArn, Option<AccountId>> {
     let mut known: BTreeMap<DataSourceArn, Option<AccountId>> = BTreeMap::new();
     for consumer in &facts.given.topology.consumers {
         for arn in consumer.data_sources.iter().flatten() {
@@ -80,7 +81,7 @@ impl Rule for LongIdleDataSource {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let Some(end) = facts.end() else {
             return found.skip("no logs were read");
         };
@@ -119,7 +120,7 @@ impl Rule for LongIdleDataSource {
             if last.is_some_and(|(at, _)| *at >= since) {
                 continue;
             }
-            let mut group = Group::default();
+            let mut group = Occurrences::default();
             group
                 .happened(last.map_or(since, |(at, _)| *at))
                 .seen(end.plus(-1));
@@ -130,7 +131,7 @@ impl Rule for LongIdleDataSource {
                 Some((at, _)) => format!("was last used on {}", at.day()),
                 None => "was not used in any log that was read".to_owned(),
             };
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!(
                     "{arn} has been idle for at least {}",
                     plural(self.idle_days.unsigned_abs(), "day")

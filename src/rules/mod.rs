@@ -1,31 +1,33 @@
 //! Anomalies, each a rule with a page (ARCHITECTURE.md#how-rules-judge).
 //!
-//! A rule is one file and one page: a pure function of [`Facts`], listed in
+//! A rule is one file and one page: a pure function of [`RuleContext`], listed in
 //! [`RULES`]. What several rules need:
 //!
 //! | file | what it does |
 //! |---|---|
 //! | [`rule`] | what a rule is, what it may be told, what it hands back |
-//! | [`facts`] | the result of a run, arranged for the questions of rules |
-//! | [`group`] | what happened to one subject: a burst is one finding |
+//! | [`context`] | the result of a run, arranged for the questions of rules |
+//! | [`occurrences`] | what happened to one subject: a burst is one finding |
 //! | [`baseline`], [`series`], [`spike`] | what is expected of a day; the days that stand out |
 //! | [`trend`] | the same, for a picture |
 //! | [`registry`] | all rules; a set of them with its options |
-//! | [`mod@settle`] | suppressions, and what an earlier run knew |
+//! | [`mod@lifecycle`] | suppressions, and what an earlier run knew |
 
 mod audit_trail_tampering;
 mod baseline;
 mod bytes_scanned_spike;
+mod context;
 mod cost_spike;
 mod external_id_mismatch;
 mod external_id_missing;
 mod external_id_spoof;
-mod facts;
 mod first_seen_path;
-mod group;
 mod hop;
+mod integrity_index;
+mod lifecycle;
 mod log_gap;
 mod long_idle_data_source;
+mod occurrences;
 mod off_scope_activity;
 mod query_failure_surge;
 mod query_rate_spike;
@@ -41,7 +43,6 @@ mod scope_down_missing;
 mod scope_down_too_wide;
 mod series;
 mod session_from_several_origins;
-mod settle;
 mod spike;
 mod trend;
 mod undeclared_consumer;
@@ -49,12 +50,11 @@ mod undeclared_data_source;
 mod undeclared_role;
 mod undeclared_work_group;
 mod unexpected_source_account;
-mod vouching;
 
-pub use facts::{Facts, Given};
+pub use context::{RuleContext, RuleInput};
+pub use lifecycle::{StatusInputs, settle};
 pub use registry::{RULES, RuleSet, check, find, pages, trends};
 pub use rule::{
-    Checked, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
+    Checked, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,
     RuleNeed,
 };
-pub use settle::{Settling, settle};

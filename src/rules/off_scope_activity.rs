@@ -2,11 +2,12 @@
 //! that its policy is for (docs/cloudtrail-facts.md#startqueryexecution,
 //! docs/cloudtrail-facts.md#other-paths).
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample};
+use super::context::RuleContext;
 use super::hop::role_text;
+use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
 use crate::model::chain::{ChainPart, Confidence};
 use crate::model::event::Event;
@@ -93,8 +94,8 @@ impl Rule for OffScopeActivity {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<RoleName, (Group, u64)> = BTreeMap::new();
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
+        let mut groups: BTreeMap<RoleName, (Occurrences, u64)> = BTreeMap::new();
         let mut doubtful = 0;
         for active in facts.reaching() {
             let chain = active.chain;
@@ -139,7 +140,7 @@ impl Rule for OffScopeActivity {
                 0 => String::new(),
                 some => format!(" {some} of them were refused."),
             };
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("A Role B session of {} called {}", facts.account(&role.account_id), sample(&calls)),
                 detail: format!(
                     "Sessions of {} made {} that have nothing to do with running queries: {}.{refused_text}",

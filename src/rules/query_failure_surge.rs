@@ -1,9 +1,10 @@
 //! `query-failure-surge`: far more queries of a consumer fail than before.
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
 use crate::model::chain::QueryExecution;
 use crate::model::execution::QueryState;
@@ -78,17 +79,17 @@ fn failed(query: &QueryExecution) -> Option<bool> {
 }
 
 #[derive(Default)]
-struct Tally {
+struct FailureCounts {
     queries_before: u64,
     failures_before: u64,
     queries: u64,
     /// Queries of which nobody says how they ended.
     unknown_before: u64,
     unknown: u64,
-    group: Group,
+    group: Occurrences,
 }
 
-impl Tally {
+impl FailureCounts {
     /// Returns true if too little is known, before the window or in it.
     fn is_doubtful(&self) -> bool {
         // One in five is too many.
@@ -97,7 +98,7 @@ impl Tally {
 }
 
 impl QueryFailureSurge {
-    fn is_surge(&self, tally: &Tally) -> bool {
+    fn is_surge(&self, tally: &FailureCounts) -> bool {
         let failures = tally.group.count();
         // One failure before stands for "hardly ever".
         let before = tally.failures_before.max(1);
@@ -110,8 +111,8 @@ impl QueryFailureSurge {
 }
 
 /// Queries and failures by account, before the window and in it.
-fn tallies(facts: &Facts<'_>) -> BTreeMap<AccountId, Tally> {
-    let mut tallies: BTreeMap<AccountId, Tally> = BTreeMap::new();
+fn tallies(facts: &RuleContext<'_>) -> BTreeMap<AccountId, FailureCounts> {
+    let mut tallies: BTreeMap<AccountId, FailureCounts> = BTreeMap::new();
     for chain in facts.touching() {
         let Some(account) = &chain.consumer_account_id else {
             continue;
@@ -150,7 +151,7 @@ impl Rule for QueryFailureSurge {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if !facts.given.has_statistics {
             found.note("without query statistics (--executions) only queries that Athena refused at once are known to fail");
         }
@@ -172,7 +173,7 @@ impl Rule for QueryFailureSurge {
                 continue;
             }
             let groups = tally.group.words("work_groups");
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("{failures} of {} of {} failed", plural(tally.queries, "query"), facts.account(account)),
                 detail: format!(
                     "{failures} of {} of account {account} failed, in {}; before the window {} of {} did.",

@@ -1,10 +1,10 @@
 //! `query-rate-spike`: a consumer, work group, data source or user submitted far
 //! more queries than its own past days lead one to expect.
 
-use super::facts::Facts;
-use super::group::plural;
+use super::context::RuleContext;
+use super::occurrences::plural;
 use super::rule::{
-    Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
 use super::series::{DEVIATIONS, MIN_HISTORY_DAYS, RATIO, SpikeOptions, spikes, statistic};
 use super::spike::{Wording, report, tally};
@@ -50,7 +50,7 @@ impl Rule for QueryRateSpike {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let series = tally(facts, |_| Some(1));
         let spikes = spikes(facts, &series, &self.options, found);
         let wording = Wording {

@@ -1,7 +1,7 @@
 //! All rules, by id, and a set of them with its options.
 
-use super::facts::Facts;
-use super::rule::{Checked, Found, Options, OptionsError, Rule, RuleEntry, RuleNeed};
+use super::context::RuleContext;
+use super::rule::{Checked, FindingSink, Options, OptionsError, Rule, RuleEntry, RuleNeed};
 use super::{
     audit_trail_tampering, bytes_scanned_spike, cost_spike, external_id_mismatch,
     external_id_missing, external_id_spoof, first_seen_path, log_gap, long_idle_data_source,
@@ -116,7 +116,7 @@ impl RuleSet {
 }
 
 /// Returns the reason why a rule cannot run, where the roles it needs are unknown.
-fn lacking(needs: RuleNeed, facts: &Facts<'_>) -> Option<&'static str> {
+fn lacking(needs: RuleNeed, facts: &RuleContext<'_>) -> Option<&'static str> {
     let roles = facts.given.roles;
     let (no_a, no_b) = (roles.run_as.is_empty(), roles.consumer.is_empty());
     match needs {
@@ -136,7 +136,7 @@ fn lacking(needs: RuleNeed, facts: &Facts<'_>) -> Option<&'static str> {
 /// Asks all rules of a set. Findings come the worst first, then by rule and subject;
 /// reports in the order of ids.
 #[must_use]
-pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> Checked {
+pub fn check(rules: &RuleSet, facts: &RuleContext<'_>) -> Checked {
     let mut checked = Checked::default();
     for Chosen { rule, idle } in &rules.0 {
         let meta = rule.meta();
@@ -149,7 +149,7 @@ pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> Checked {
             });
             continue;
         }
-        let mut found = Found::new(meta, facts.vouching());
+        let mut found = FindingSink::new(meta, facts.vouching());
         match lacking(meta.needs, facts) {
             Some(why) => found.skip(why),
             None => rule.check(facts, &mut found),
@@ -172,7 +172,7 @@ pub fn check(rules: &RuleSet, facts: &Facts<'_>) -> Checked {
 /// The days that rules judge consumers by, by account and measure; of rules that do
 /// not run, too.
 #[must_use]
-pub fn trends(rules: &RuleSet, facts: &Facts<'_>) -> Vec<Trend> {
+pub fn trends(rules: &RuleSet, facts: &RuleContext<'_>) -> Vec<Trend> {
     let all = rules.0.iter();
     let mut trends: Vec<Trend> = all.flat_map(|chosen| chosen.rule.trends(facts)).collect();
     trends.sort_by(|left, right| {

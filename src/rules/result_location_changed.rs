@@ -1,10 +1,11 @@
 //! `result-location-changed`: results of a consumer's queries go to a bucket that
 //! they did not go to before.
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample, times};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural, sample, times};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
 use crate::model::chain::ChainPart;
 use crate::model::event::{Detail, Event};
@@ -70,19 +71,24 @@ fn work_group_change(event: &Event, parameters: &Value) -> Option<(Text, Text)> 
 }
 
 /// An account and a work group of it.
-type Place = (AccountId, Text);
+type AccountWorkGroup = (AccountId, Text);
 
 #[derive(Default)]
-struct Known {
+struct KnownLocation {
     queries: u64,
     buckets: BTreeSet<Text>,
 }
 
 /// Returns the result locations before the window, and those in it: of queries, and of changes of
 /// work groups that chains use.
-fn locations(facts: &Facts<'_>) -> (BTreeMap<Place, Known>, BTreeMap<(Place, Text), Group>) {
-    let mut known: BTreeMap<Place, Known> = BTreeMap::new();
-    let mut now: BTreeMap<(Place, Text), Group> = BTreeMap::new();
+fn locations(
+    facts: &RuleContext<'_>,
+) -> (
+    BTreeMap<AccountWorkGroup, KnownLocation>,
+    BTreeMap<(AccountWorkGroup, Text), Occurrences>,
+) {
+    let mut known: BTreeMap<AccountWorkGroup, KnownLocation> = BTreeMap::new();
+    let mut now: BTreeMap<(AccountWorkGroup, Text), Occurrences> = BTreeMap::new();
     for chain in facts.touching() {
         let Some(account) = &chain.consumer_account_id else {
             continue;
@@ -112,9 +118,10 @@ fn locations(facts: &Facts<'_>) -> (BTreeMap<Place, Known>, BTreeMap<(Place, Tex
             }
         }
     }
-    let is_used =
-        |place: &Place| known.contains_key(place) || now.keys().any(|(used, _)| used == place);
-    let mut changes: Vec<(Place, Text, &Event)> = Vec::new();
+    let is_used = |place: &AccountWorkGroup| {
+        known.contains_key(place) || now.keys().any(|(used, _)| used == place)
+    };
+    let mut changes: Vec<(AccountWorkGroup, Text, &Event)> = Vec::new();
     let in_window = facts
         .changes()
         .filter(|(event, _)| facts.in_window(event.time));
@@ -140,12 +147,12 @@ fn locations(facts: &Facts<'_>) -> (BTreeMap<Place, Known>, BTreeMap<(Place, Tex
 
 /// A bucket that results did not go to before, as a finding.
 fn report(
-    facts: &Facts<'_>,
-    (account, work_group): &Place,
+    facts: &RuleContext<'_>,
+    (account, work_group): &AccountWorkGroup,
     bucket: &Text,
-    before: &Known,
-    group: &Group,
-    found: &mut Found<'_>,
+    before: &KnownLocation,
+    group: &Occurrences,
+    found: &mut FindingSink<'_>,
 ) {
     let old: Vec<Text> = before.buckets.iter().cloned().collect();
     let old_text = if old.is_empty() {
@@ -159,7 +166,7 @@ fn report(
     } else {
         format!(" The work group was changed by {}.", sample(&by))
     };
-    found.add(Draft {
+    found.add(FindingDraft {
         title: format!("Results of {work_group} of {} go to {bucket}", facts.account(account)),
         detail: format!(
             "Results of work group {work_group} of account {account} went to bucket {bucket} {} in the window; \
@@ -187,7 +194,7 @@ impl Rule for ResultLocationChanged {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if facts.baseline_days().is_empty() {
             return found.skip(
                 "no logs from before the window were read: raise --baseline, or give older logs",

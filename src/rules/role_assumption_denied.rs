@@ -1,11 +1,12 @@
 //! `role-assumption-denied`: attempts on Role A or Role B were refused, in bursts or by a
 //! stranger (docs/cloudtrail-facts.md#refused-calls).
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample};
+use super::context::RuleContext;
 use super::hop::{role_text, steady_caller};
+use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
 use crate::model::chain::{ChainPath, ChainStatus};
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -72,7 +73,7 @@ impl RoleAssumptionDenied {
 
 /// Refused attempts of one caller on one role.
 struct Attempts {
-    group: Group,
+    group: Occurrences,
     times: Vec<UtcSecond>,
     /// Attempts that were not Quick's.
     by_strangers: usize,
@@ -81,7 +82,7 @@ struct Attempts {
 }
 
 /// Refused attempts in the window, by role and caller.
-fn attempts(facts: &Facts<'_>) -> BTreeMap<(Text, Text), Attempts> {
+fn attempts(facts: &RuleContext<'_>) -> BTreeMap<(Text, Text), Attempts> {
     let mut all: BTreeMap<(Text, Text), Attempts> = BTreeMap::new();
     for active in facts.active() {
         let chain = active.chain;
@@ -98,7 +99,7 @@ fn attempts(facts: &Facts<'_>) -> BTreeMap<(Text, Text), Attempts> {
         let caller = refused.assumed_by.as_deref().map(steady_caller);
         let caller = caller.unwrap_or_else(|| "an unknown caller".into());
         let attempts = all.entry((role, caller)).or_insert_with(|| Attempts {
-            group: Group::default(),
+            group: Occurrences::default(),
             times: Vec::new(),
             by_strangers: 0,
             most: 0,
@@ -137,7 +138,7 @@ impl Rule for RoleAssumptionDenied {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let mut all = attempts(facts);
         for ((role, caller), attempts) in &mut all {
             attempts.times.sort_unstable();
@@ -160,7 +161,7 @@ impl Rule for RoleAssumptionDenied {
                 all if all == attempts.times.len() => "who is not Quick".to_owned(),
                 some => format!("whose session Quick did not make in {some} of the cases"),
             };
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("{} on {role} by {caller} refused", plural(group.count(), "attempt")),
                 detail: format!(
                     "{caller}, {who}, tried to assume {role} and was refused ({}): {} in all, {burst} of them within \

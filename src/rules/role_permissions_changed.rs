@@ -1,9 +1,9 @@
 //! `role-permissions-changed`: IAM changed what Role A or Role B may do.
 
-use super::facts::{Facts, changed_role};
-use super::group::{Group, plural, sample};
+use super::context::{RuleContext, changed_role};
 use super::hop::role_text;
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::occurrences::{Occurrences, plural, sample};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::iam::policy::{Effect, Match, Policy};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -110,9 +110,9 @@ impl Rule for RolePermissionsChanged {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let mut attached = Attached::new();
-        let mut groups: BTreeMap<RoleName, Group> = BTreeMap::new();
+        let mut groups: BTreeMap<RoleName, Occurrences> = BTreeMap::new();
         let mut elsewhere = 0;
         for (event, parameters) in facts.changes() {
             let name = &*event.name;
@@ -163,7 +163,7 @@ impl Rule for RolePermissionsChanged {
         }
         for (role, group) in &groups {
             let (by, changes) = (group.words("changed_by"), group.words("changes"));
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("The permissions of {} were changed", role_text(role)),
                 detail: format!(
                     "{} changed what {} may do: {}.",

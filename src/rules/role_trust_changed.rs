@@ -1,9 +1,9 @@
 //! `role-trust-changed`: IAM changed who may assume Role A or Role B.
 
-use super::facts::{Facts, changed_role};
-use super::group::{Group, sample, times};
+use super::context::{RuleContext, changed_role};
 use super::hop::role_text;
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::occurrences::{Occurrences, sample, times};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::iam::policy::Policy;
 use crate::iam::trust::{newly_let_in, ways_in};
 use crate::model::event::Event;
@@ -80,8 +80,8 @@ impl Change {
 
 /// The changes of one role's trust policy.
 #[derive(Default)]
-struct Told {
-    group: Group,
+struct TrustChanges {
+    group: Occurrences,
     /// The access that each change granted.
     lets_in: Vec<String>,
     /// The access that the last policy grants and the oldest known one did not.
@@ -93,10 +93,10 @@ impl Rule for RoleTrustChanged {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let mut policies: BTreeMap<RoleName, Before> = BTreeMap::new();
         let mut oldest: BTreeMap<RoleName, (UtcSecond, Policy)> = BTreeMap::new();
-        let mut groups: BTreeMap<RoleName, Told> = BTreeMap::new();
+        let mut groups: BTreeMap<RoleName, TrustChanges> = BTreeMap::new();
         for (event, parameters) in facts.changes() {
             if &*event.source != "iam.amazonaws.com" {
                 continue;
@@ -138,7 +138,7 @@ impl Rule for RoleTrustChanged {
             let by = group.words("changed_by");
             let lets_in = told.lets_in.iter().chain(&told.since);
             let lets_in: Vec<&str> = lets_in.map(String::as_str).collect();
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("The trust policy of {} was changed", role_text(role)),
                 detail: format!(
                     "{} changed who may assume {} {}. {}",

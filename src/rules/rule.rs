@@ -1,8 +1,8 @@
 //! The interface of a rule: its documentation, its inputs, its results.
 
-use super::facts::Facts;
-use super::group::Group;
-use super::vouching::Vouching;
+use super::context::RuleContext;
+use super::integrity_index::IntegrityIndex;
+use super::occurrences::Occurrences;
 use crate::model::finding::{
     Evidence, FINDING_IDS_MAX, Finding, FindingStatus, RuleReport, RuleState, Severity, Subject,
 };
@@ -84,11 +84,11 @@ pub trait Rule: Send + Sync {
 
     /// Looks at the facts and says what it found, what it needs and does not have,
     /// and what it could not judge.
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>);
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>);
 
     /// The days it judges consumers by, with what it expects of them; none for rules
     /// that expect nothing of days.
-    fn trends(&self, facts: &Facts<'_>) -> Vec<Trend> {
+    fn trends(&self, facts: &RuleContext<'_>) -> Vec<Trend> {
         let _ = facts;
         Vec::new()
     }
@@ -251,9 +251,9 @@ impl<'a> Options<'a> {
 }
 
 /// The results of a rule.
-pub struct Found<'v> {
+pub struct FindingSink<'v> {
     meta: &'static RuleMeta,
-    vouching: Option<&'v Vouching>,
+    vouching: Option<&'v IntegrityIndex>,
     findings: Vec<Finding>,
     skipped: Option<String>,
     notes: Vec<String>,
@@ -272,7 +272,7 @@ pub struct Checked {
 }
 
 /// A finding before it has an id.
-pub(super) struct Draft<'g> {
+pub(super) struct FindingDraft<'g> {
     pub(super) subject: Subject,
     pub(super) title: String,
     pub(super) detail: String,
@@ -280,14 +280,14 @@ pub(super) struct Draft<'g> {
     pub(super) evidence: Vec<(&'static str, Evidence)>,
     /// Instead of the rule's own, where that depends.
     pub(super) next_step: Option<&'static str>,
-    pub(super) group: &'g Group,
+    pub(super) group: &'g Occurrences,
 }
 
-impl<'v> Found<'v> {
+impl<'v> FindingSink<'v> {
     /// Nothing found yet by this rule. `vouching` tells what files are worth, where they
     /// were verified.
     #[must_use]
-    pub fn new(meta: &'static RuleMeta, vouching: Option<&'v Vouching>) -> Self {
+    pub fn new(meta: &'static RuleMeta, vouching: Option<&'v IntegrityIndex>) -> Self {
         Self {
             meta,
             vouching,
@@ -314,7 +314,7 @@ impl<'v> Found<'v> {
     }
 
     /// Takes a finding.
-    pub(super) fn add(&mut self, draft: Draft<'_>) {
+    pub(super) fn add(&mut self, draft: FindingDraft<'_>) {
         let group = draft.group;
         let Some((first_seen, last_seen)) = group.span() else {
             return;
@@ -365,7 +365,7 @@ impl<'v> Found<'v> {
 }
 
 /// The command with its chain and days; the rule's page where there is no chain.
-fn command(meta: &RuleMeta, group: &Group, first: UtcSecond, last: UtcSecond) -> String {
+fn command(meta: &RuleMeta, group: &Occurrences, first: UtcSecond, last: UtcSecond) -> String {
     let lead = group.lead();
     if meta.command.contains("CHAIN") && lead.is_none() {
         return format!("qs-audit explain {}", meta.id);

@@ -1,10 +1,10 @@
 //! `run-as-role-assumed-by-other`: Role A is assumed by anything but Quick
 //! (docs/cloudtrail-facts.md#by-a-service, docs/cloudtrail-facts.md#quicks-role-chain).
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::chain::Maker;
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural, sample, times};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,10 +35,13 @@ impl Rule for RunAsRoleAssumedByOther {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<(Text, Text), Group> = BTreeMap::new();
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
+        let mut groups: BTreeMap<(Text, Text), Occurrences> = BTreeMap::new();
         for hop in facts.run_as_hops() {
-            if matches!(hop.session.maker, Maker::Quick | Maker::Unseen) {
+            if matches!(
+                hop.session.maker,
+                SessionIssuer::Quick | SessionIssuer::Unseen
+            ) {
                 continue;
             }
             let caller = hop.caller();
@@ -59,7 +62,7 @@ impl Rule for RunAsRoleAssumedByOther {
             .active()
             .iter()
             .filter_map(|active| active.chain.caller_session())
-            .filter(|session| session.maker == Maker::Unseen)
+            .filter(|session| session.maker == SessionIssuer::Unseen)
             .filter_map(|session| session.assumed_role_id.as_ref())
             .collect();
         if !unseen.is_empty() {
@@ -79,7 +82,7 @@ impl Rule for RunAsRoleAssumedByOther {
             } else {
                 format!("From there it reached {}.", sample(&named))
             };
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("Role A was assumed by {caller}"),
                 detail: format!(
                     "{role} was assumed {} by {caller}; only quicksight.amazonaws.com should. {reach}",

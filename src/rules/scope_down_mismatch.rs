@@ -1,9 +1,9 @@
 //! `scope-down-mismatch`: the inline policy of a Role A session does not allow the role that
 //! the session then assumed (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
-use super::facts::Facts;
-use super::group::{Group, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, sample, times};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::iam::policy::{Policy, Reach};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -51,8 +51,8 @@ impl Rule for ScopeDownMismatch {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<(AccountId, Text), Group> = BTreeMap::new();
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
+        let mut groups: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
         for hop in facts.consumer_hops() {
             let Some(role_arn) = &hop.session.role_arn else {
                 continue;
@@ -87,7 +87,7 @@ impl Rule for ScopeDownMismatch {
             } else {
                 sample(&allowed)
             };
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("{role} was assumed although the scope-down policy is for another role"),
                 detail: format!(
                     "{role} was assumed {} by sessions of Role A whose inline policy allows {allowed_text}. IAM would \

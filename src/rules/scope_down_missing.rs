@@ -1,10 +1,10 @@
 //! `scope-down-missing`: Quick assumes Role A without the inline policy that narrows the
 //! session to one consumer role (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
-use super::facts::Facts;
-use super::group::{Group, plural, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::chain::Maker;
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural, times};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Severity, Subject};
 use crate::model::text::Text;
 use std::collections::BTreeMap;
@@ -35,12 +35,13 @@ impl Rule for ScopeDownMissing {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<Text, Group> = BTreeMap::new();
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
+        let mut groups: BTreeMap<Text, Occurrences> = BTreeMap::new();
         let mut managed = 0;
         for hop in facts.run_as_hops() {
             let scope = &hop.session.scope_down;
-            let is_missing = hop.session.maker == Maker::Quick && scope.present == Some(false);
+            let is_missing =
+                hop.session.maker == SessionIssuer::Quick && scope.present == Some(false);
             // It may stand on the second hop instead
             // (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
             let on_second_hop = hop.chains.iter().any(|chain| {
@@ -61,7 +62,7 @@ impl Rule for ScopeDownMissing {
             ));
         }
         for (role, group) in &groups {
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("Sessions of {role} are not scoped down"),
                 detail: format!(
                     "Quick assumed {role} {} without an inline policy: each of those sessions may assume every \

@@ -1,11 +1,11 @@
 //! `scope-down-too-wide`: the inline policy of a Role A session lets it assume more than one
 //! role (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
-use super::facts::Facts;
-use super::group::{Group, sample, times};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, sample, times};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::iam::policy::{Policy, Reach};
-use crate::model::chain::Maker;
+use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,12 +36,12 @@ impl Rule for ScopeDownTooWide {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
-        let mut groups: BTreeMap<Text, (Group, BTreeSet<String>)> = BTreeMap::new();
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
+        let mut groups: BTreeMap<Text, (Occurrences, BTreeSet<String>)> = BTreeMap::new();
         let mut unreadable = 0;
         for hop in facts.run_as_hops() {
             let policy = match &hop.session.scope_down.policy {
-                Some(policy) if hop.session.maker == Maker::Quick => policy,
+                Some(policy) if hop.session.maker == SessionIssuer::Quick => policy,
                 _ => continue,
             };
             let Ok(policy) = Policy::parse(policy) else {
@@ -62,7 +62,7 @@ impl Rule for ScopeDownTooWide {
         }
         for (role, (group, reached)) in &groups {
             let reached: Vec<String> = reached.iter().cloned().collect();
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("Sessions of {role} may assume more than one role"),
                 detail: format!(
                     "Quick assumed {role} {} with an inline policy that lets the session assume {}.",

@@ -6,10 +6,10 @@
     reason = "expectations are statistics: nothing is counted or charged by them"
 )]
 
-use super::baseline::{DayValue, Expected, Sensitivity, Verdict, expect, judge};
-use super::facts::Facts;
-use super::group::{plural, sample};
-use super::rule::{Found, OptionMeta, Options, OptionsError};
+use super::baseline::{DayValue, DayVerdict, Expectation, Sensitivity, expect, judge};
+use super::context::RuleContext;
+use super::occurrences::{plural, sample};
+use super::rule::{FindingSink, OptionMeta, Options, OptionsError};
 use crate::model::finding::Subject;
 use crate::model::ids::{AccountId, DataSourceArn};
 use crate::model::text::Text;
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The scope of a series, the broadest first. A spike of a consumer stands for those of its work
 /// groups, data sources and users on the same day.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Scope {
+pub(super) enum SeriesScope {
     Consumer,
     WorkGroup(Text),
     DataSource(DataSourceArn),
@@ -30,7 +30,7 @@ pub(super) enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SeriesKey {
     pub(super) account: AccountId,
-    pub(super) scope: Scope,
+    pub(super) scope: SeriesScope,
     /// ISO 4217 code of amounts; empty for counts and bytes.
     pub(super) currency: Text,
 }
@@ -39,10 +39,10 @@ impl SeriesKey {
     pub(super) fn subject(&self) -> Subject {
         let mut members = vec![("consumer_account_id", self.account.clone().into())];
         match &self.scope {
-            Scope::Consumer => {}
-            Scope::WorkGroup(name) => members.push(("work_group", name.clone())),
-            Scope::DataSource(arn) => members.push(("data_source_arn", arn.clone().into())),
-            Scope::User(name) => members.push(("quick_user", name.clone())),
+            SeriesScope::Consumer => {}
+            SeriesScope::WorkGroup(name) => members.push(("work_group", name.clone())),
+            SeriesScope::DataSource(arn) => members.push(("data_source_arn", arn.clone().into())),
+            SeriesScope::User(name) => members.push(("quick_user", name.clone())),
         }
         if !self.currency.is_empty() {
             members.push(("currency", self.currency.clone()));
@@ -59,34 +59,34 @@ impl SeriesKey {
     }
 
     /// The name for a sentence.
-    pub(super) fn name(&self, facts: &Facts<'_>) -> String {
+    pub(super) fn name(&self, facts: &RuleContext<'_>) -> String {
         let account = facts.account(&self.account);
         match &self.scope {
-            Scope::Consumer => format!("consumer {account}"),
-            Scope::WorkGroup(name) => format!("work group {name} of {account}"),
-            Scope::DataSource(arn) => format!("data source {arn} at {account}"),
-            Scope::User(name) => format!("user {name} at {account}"),
+            SeriesScope::Consumer => format!("consumer {account}"),
+            SeriesScope::WorkGroup(name) => format!("work group {name} of {account}"),
+            SeriesScope::DataSource(arn) => format!("data source {arn} at {account}"),
+            SeriesScope::User(name) => format!("user {name} at {account}"),
         }
     }
 }
 
 /// The value of one day of a series.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Day {
+pub(super) struct SeriesDay {
     pub(super) value: f64,
     /// The day is not to be compared with: too little is known of it.
     pub(super) is_doubtful: bool,
 }
 
 /// All series of a rule.
-pub(super) type AllSeries = BTreeMap<SeriesKey, BTreeMap<UtcDay, Day>>;
+pub(super) type AllSeries = BTreeMap<SeriesKey, BTreeMap<UtcDay, SeriesDay>>;
 
 /// A day that stands out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spike {
     pub(super) day: UtcDay,
     pub(super) value: f64,
-    pub(super) expected: Expected,
+    pub(super) expected: Expectation,
 }
 
 /// The sensitivity of a spike rule, by its options.
@@ -136,8 +136,8 @@ impl SpikeOptions {
         })
     }
 
-    fn sensitivity(&self, scope: &Scope) -> Sensitivity {
-        let is_broad = *scope == Scope::Consumer;
+    fn sensitivity(&self, scope: &SeriesScope) -> Sensitivity {
+        let is_broad = *scope == SeriesScope::Consumer;
         Sensitivity {
             value_min: self.value_min,
             ratio_min: self.ratio,
@@ -160,10 +160,10 @@ impl SpikeOptions {
 /// Finds the days of the window that stand out, by series. What there is not enough
 /// history for is noted.
 pub(super) fn spikes(
-    facts: &Facts<'_>,
+    facts: &RuleContext<'_>,
     all: &AllSeries,
     options: &SpikeOptions,
-    found: &mut Found<'_>,
+    found: &mut FindingSink<'_>,
 ) -> BTreeMap<SeriesKey, Vec<Spike>> {
     let mut spikes: BTreeMap<SeriesKey, Vec<Spike>> = BTreeMap::new();
     let mut broad: BTreeSet<(AccountId, Text, UtcDay)> = BTreeSet::new();
@@ -184,13 +184,13 @@ pub(super) fn spikes(
                 value: today.value,
             };
             match judge(&history, today, &sensitivity) {
-                Verdict::Usual => {}
-                Verdict::TooLittleHistory { days } => {
+                DayVerdict::Usual => {}
+                DayVerdict::TooLittleHistory { days } => {
                     days_unjudged += 1;
                     known_days = days;
                 }
-                Verdict::Spike(expected) => {
-                    if key.scope == Scope::Consumer {
+                DayVerdict::Spike(expected) => {
+                    if key.scope == SeriesScope::Consumer {
                         broad.insert(account_day);
                     }
                     spikes.entry(key.clone()).or_default().push(Spike {
@@ -201,7 +201,7 @@ pub(super) fn spikes(
                 }
             }
         }
-        if days_unjudged > 0 && key.scope != Scope::Consumer {
+        if days_unjudged > 0 && key.scope != SeriesScope::Consumer {
             narrower += 1;
         } else if days_unjudged > 0 {
             let days = plural(days_unjudged, "day");
@@ -227,24 +227,24 @@ pub(super) fn spikes(
 /// Returns the expected range of each of a consumer's days, and the days of the window outside it:
 /// the values that a spike rule uses, for a chart.
 pub(super) fn expectations(
-    facts: &Facts<'_>,
+    facts: &RuleContext<'_>,
     key: &SeriesKey,
-    days: &BTreeMap<UtcDay, Day>,
+    days: &BTreeMap<UtcDay, SeriesDay>,
     options: &SpikeOptions,
-) -> BTreeMap<UtcDay, (Option<Expected>, bool)> {
+) -> BTreeMap<UtcDay, (Option<Expectation>, bool)> {
     let sensitivity = options.sensitivity(&key.scope);
-    let of = |(&day, today): (&UtcDay, &Day)| {
+    let of = |(&day, today): (&UtcDay, &SeriesDay)| {
         let history = history(facts, key, days, day);
         let value = today.value;
         let verdict = judge(&history, DayValue { day, value }, &sensitivity);
-        let is_spike = matches!(verdict, Verdict::Spike(_)) && is_judged(facts, day);
+        let is_spike = matches!(verdict, DayVerdict::Spike(_)) && is_judged(facts, day);
         (day, (expect(&history, day, &sensitivity).ok(), is_spike))
     };
     days.iter().map(of).collect()
 }
 
 /// Returns true if a UTC day lies, in part at least, in the window.
-pub(super) fn is_judged(facts: &Facts<'_>, day: UtcDay) -> bool {
+pub(super) fn is_judged(facts: &RuleContext<'_>, day: UtcDay) -> bool {
     let window = facts.given.window;
     let (start, end) = (day.start(), (day + 1).start());
     window.from.is_none_or(|from| from < end) && window.to.is_none_or(|to| start < to)
@@ -253,9 +253,9 @@ pub(super) fn is_judged(facts: &Facts<'_>, day: UtcDay) -> bool {
 /// The days before one that it is compared with: those on which the account logged
 /// anything, as far back as the baseline reaches, without doubtful ones.
 fn history(
-    facts: &Facts<'_>,
+    facts: &RuleContext<'_>,
     key: &SeriesKey,
-    days: &BTreeMap<UtcDay, Day>,
+    days: &BTreeMap<UtcDay, SeriesDay>,
     day: UtcDay,
 ) -> Vec<DayValue> {
     let first = day - facts.given.baseline_days.max(1);

@@ -7,13 +7,14 @@
 //! programs call themselves is not documented; what a large part of its sessions use is taken
 //! for its own.
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample};
+use super::context::RuleContext;
 use super::hop::role_text;
+use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
-    Draft, Found, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
+    FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
+    RuleMeta, RuleNeed,
 };
-use crate::model::chain::{Chain, ChainPart, ChainPath, Maker, RoleSession};
+use crate::model::chain::{Chain, ChainPart, ChainPath, RoleSession, SessionIssuer};
 use crate::model::event::{Detail, Event};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -171,7 +172,7 @@ fn oddity(origins: &Origins<'_>) -> Option<String> {
 }
 
 /// Programs that so many sessions used before the window that they have to be Quick's.
-fn usual_programs(sessions: &BTreeMap<Session<'_>, Origins<'_>>) -> BTreeSet<Text> {
+fn usual_programs(sessions: &BTreeMap<SessionKey<'_>, Origins<'_>>) -> BTreeSet<Text> {
     let mut counts: BTreeMap<&Text, usize> = BTreeMap::new();
     for origins in sessions.values() {
         for program in origins.others.keys() {
@@ -204,16 +205,16 @@ fn maker_of<'a>(chain: &'a Chain, part: ChainPart, event: &Event) -> Option<&'a 
 }
 
 /// A session: role, assumed role id, key, and the AssumeRole that made it.
-type Session<'a> = (RoleName, &'a Text, &'a Option<AccessKeyId>, &'a [EventId]);
+type SessionKey<'a> = (RoleName, &'a Text, &'a Option<AccessKeyId>, &'a [EventId]);
 
 impl SessionFromSeveralOrigins {
     /// Calls by sessions of Role A and Role B, of the window or of the time before.
     fn sessions<'a>(
         &self,
-        facts: &Facts<'a>,
+        facts: &RuleContext<'a>,
         is_meant: impl Fn(UtcSecond) -> bool,
-    ) -> BTreeMap<Session<'a>, Origins<'a>> {
-        let mut sessions: BTreeMap<Session<'_>, Origins<'_>> = BTreeMap::new();
+    ) -> BTreeMap<SessionKey<'a>, Origins<'a>> {
+        let mut sessions: BTreeMap<SessionKey<'_>, Origins<'_>> = BTreeMap::new();
         let mut known: BTreeSet<(u32, &[EventId])> = BTreeSet::new();
         for chain in facts.touching() {
             for entry in &chain.events {
@@ -237,7 +238,7 @@ impl SessionFromSeveralOrigins {
                 let key = (role, id, &session.access_key_id, &session.event_ids[..]);
                 let origins = sessions.entry(key).or_default();
                 origins.chains.insert(&chain.chain_id);
-                origins.is_quicks |= session.maker == Maker::Quick
+                origins.is_quicks |= session.maker == SessionIssuer::Quick
                     || (entry.session == ChainPart::Consumer
                         && chain.path == ChainPath::QuickRoleChain);
                 if is_new {
@@ -254,7 +255,7 @@ impl Rule for SessionFromSeveralOrigins {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let usual = usual_programs(&self.sessions(facts, |at| facts.in_baseline(at)));
         let mut sessions = self.sessions(facts, |at| facts.in_window(at));
         if !usual.is_empty() {
@@ -264,7 +265,7 @@ impl Rule for SessionFromSeveralOrigins {
                 sample(&usual)
             ));
         }
-        let mut groups: BTreeMap<RoleName, (Group, BTreeSet<String>)> = BTreeMap::new();
+        let mut groups: BTreeMap<RoleName, (Occurrences, BTreeSet<String>)> = BTreeMap::new();
         for ((role, ..), origins) in &mut sessions {
             origins.others.retain(|program, _| !usual.contains(program));
             let Some(oddity) = oddity(origins) else {
@@ -289,7 +290,7 @@ impl Rule for SessionFromSeveralOrigins {
             let is_consumer = facts.given.roles.consumer.contains(role);
             let how: Vec<&String> = how.iter().collect();
             let how = sample(&how);
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("A session of {} was used {how}", role_text(role)),
                 detail: format!(
                     "{} of {} worked {how}; a session that Quick made stays with Quick.",

@@ -1,10 +1,12 @@
 //! Spikes of what queries did, as findings: value, expected range, history, and the
 //! queries that made the difference.
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample};
-use super::rule::{Draft, Found};
-use super::series::{AllSeries, Day, Scope, SeriesKey, Spike, statistic, times_expected, whole};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural, sample};
+use super::rule::{FindingDraft, FindingSink};
+use super::series::{
+    AllSeries, SeriesDay, SeriesKey, SeriesScope, Spike, statistic, times_expected, whole,
+};
 use crate::model::chain::{Chain, QueryExecution};
 use crate::model::finding::Evidence;
 use crate::model::ids::{AccountId, DataSourceArn};
@@ -29,7 +31,7 @@ pub(super) struct Use<'a> {
 }
 
 /// Queries of Quick's chains that Athena took, with the account that pays.
-fn uses<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a AccountId, Use<'a>)> {
+fn uses<'a>(facts: &RuleContext<'a>) -> impl Iterator<Item = (&'a AccountId, Use<'a>)> {
     let chains = facts.touching();
     chains.flat_map(|chain| {
         let account = chain.consumer_account_id.as_ref();
@@ -40,30 +42,34 @@ fn uses<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a AccountId, Use<'a>)>
 }
 
 /// Everything a query counts for.
-fn scopes(one: &Use<'_>) -> impl Iterator<Item = Scope> {
-    let group = one.query.work_group.clone().map(Scope::WorkGroup);
-    let source = one.chain.data_source_arn.clone().map(Scope::DataSource);
+fn scopes(one: &Use<'_>) -> impl Iterator<Item = SeriesScope> {
+    let group = one.query.work_group.clone().map(SeriesScope::WorkGroup);
+    let source = one
+        .chain
+        .data_source_arn
+        .clone()
+        .map(SeriesScope::DataSource);
     let user = one.chain.quick_user.as_ref();
-    let user = user.map(|user| Scope::User(user.name.clone()));
-    std::iter::once(Scope::Consumer)
+    let user = user.map(|user| SeriesScope::User(user.name.clone()));
+    std::iter::once(SeriesScope::Consumer)
         .chain(group)
         .chain(source)
         .chain(user)
 }
 
 /// The amount that a query adds to its day; `None` where it is unknown.
-pub(super) type Figure = fn(&QueryExecution) -> Option<u64>;
+pub(super) type QueryAmount = fn(&QueryExecution) -> Option<u64>;
 
 #[derive(Default, Clone, Copy)]
-struct Tally {
+struct DayAmounts {
     value: u64,
     queries: u64,
     known: u64,
 }
 
 /// Daily sums of a figure.
-pub(super) fn tally(facts: &Facts<'_>, figure: Figure) -> AllSeries {
-    let mut tallies: BTreeMap<SeriesKey, BTreeMap<UtcDay, Tally>> = BTreeMap::new();
+pub(super) fn tally(facts: &RuleContext<'_>, figure: QueryAmount) -> AllSeries {
+    let mut tallies: BTreeMap<SeriesKey, BTreeMap<UtcDay, DayAmounts>> = BTreeMap::new();
     for (account, one) in uses(facts) {
         let day = one.query.started_at.utc_day();
         let value = figure(one.query);
@@ -80,12 +86,13 @@ pub(super) fn tally(facts: &Facts<'_>, figure: Figure) -> AllSeries {
         }
     }
     let (least, of) = KNOWN_SHARE;
-    let day = |tally: &Tally| Day {
+    let day = |tally: &DayAmounts| SeriesDay {
         value: statistic(tally.value),
         is_doubtful: tally.known * of < tally.queries * least,
     };
-    let days =
-        |days: &BTreeMap<UtcDay, Tally>| days.iter().map(|(at, tally)| (*at, day(tally))).collect();
+    let days = |days: &BTreeMap<UtcDay, DayAmounts>| {
+        days.iter().map(|(at, tally)| (*at, day(tally))).collect()
+    };
     tallies
         .iter()
         .map(|(key, tallied)| (key.clone(), days(tallied)))
@@ -97,15 +104,15 @@ pub(super) struct Wording {
     /// `scanned {}`: what a subject did, with the value.
     pub(super) did: fn(u64) -> String,
     /// True if queries are ranked by bytes; by time otherwise.
-    pub(super) figure: Figure,
+    pub(super) figure: QueryAmount,
 }
 
 /// Turns spikes into findings, one for each subject.
 pub(super) fn report(
-    facts: &Facts<'_>,
+    facts: &RuleContext<'_>,
     spikes: &BTreeMap<SeriesKey, Vec<Spike>>,
     wording: &Wording,
-    found: &mut Found<'_>,
+    found: &mut FindingSink<'_>,
 ) {
     let causes = causes(facts, spikes, wording.figure);
     for (key, days) in spikes {
@@ -117,7 +124,7 @@ pub(super) fn report(
         };
         let empty = Vec::new();
         let causes = causes.get(key).unwrap_or(&empty);
-        let mut group = Group::default();
+        let mut group = Occurrences::default();
         add_ids(&mut group, causes);
         for spike in days {
             let mut at = of_day(causes, spike.day).map(|one| one.query.started_at);
@@ -136,7 +143,7 @@ pub(super) fn report(
             let count = |value: f64| Evidence::Integer(whole(value));
             Evidence::Record(day_evidence(spike, count(spike.value), count))
         });
-        found.add(Draft {
+        found.add(FindingDraft {
             title: format!(
                 "{} {} on {}: {} the expected",
                 capital(&name),
@@ -174,7 +181,7 @@ pub(super) fn of_day<'a>(causes: &[Use<'a>], day: UtcDay) -> impl Iterator<Item 
 }
 
 /// The chains and events of queries, biggest first, as far as a finding keeps ids.
-pub(super) fn add_ids(group: &mut Group, causes: &[Use<'_>]) {
+pub(super) fn add_ids(group: &mut Occurrences, causes: &[Use<'_>]) {
     for one in causes {
         group.seen(one.query.started_at);
     }
@@ -240,9 +247,9 @@ pub(super) fn day_evidence(
 /// The queries of the days that stand out, biggest first, by series (whatever its
 /// currency).
 pub(super) fn causes<'a>(
-    facts: &Facts<'a>,
+    facts: &RuleContext<'a>,
     spikes: &BTreeMap<SeriesKey, Vec<Spike>>,
-    figure: Figure,
+    figure: QueryAmount,
 ) -> BTreeMap<SeriesKey, Vec<Use<'a>>> {
     let spikes: BTreeMap<SeriesKey, &Vec<Spike>> = spikes
         .iter()

@@ -1,15 +1,15 @@
 //! The days of consumers beside what is expected of them: the band that spike rules
 //! judge by, for a picture.
 
-use super::facts::Facts;
-use super::series::{AllSeries, Scope, SeriesKey, SpikeOptions, expectations};
+use super::context::RuleContext;
+use super::series::{AllSeries, SeriesKey, SeriesScope, SpikeOptions, expectations};
 use crate::model::text::Text;
 use crate::model::time::UtcDay;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
 use rust_decimal::Decimal;
 
 /// The conversion of a rule's figures to days of a trend.
-pub(super) struct Drawing<V> {
+pub(super) struct TrendSource<V> {
     /// The measured quantity, by the currency of a series.
     pub(super) measure: fn(&Text) -> Measure,
     /// The exact value of a day.
@@ -20,16 +20,18 @@ pub(super) struct Drawing<V> {
 
 /// The trends of all consumers among the series.
 pub(super) fn trends<V: Fn(&SeriesKey, UtcDay) -> Decimal>(
-    facts: &Facts<'_>,
+    facts: &RuleContext<'_>,
     all: &AllSeries,
     options: &SpikeOptions,
-    drawing: &Drawing<V>,
+    drawing: &TrendSource<V>,
 ) -> Vec<Trend> {
-    let consumers = all.iter().filter(|(key, _)| key.scope == Scope::Consumer);
+    let consumers = all
+        .iter()
+        .filter(|(key, _)| key.scope == SeriesScope::Consumer);
     let trends = consumers.map(|(key, days)| {
         let expected = expectations(facts, key, days, options);
         let day = |(&at, (expected, is_spike)): (&UtcDay, &(Option<_>, bool))| {
-            let range = |expected: &super::baseline::Expected| ExpectedRange {
+            let range = |expected: &super::baseline::Expectation| ExpectedRange {
                 low: (drawing.in_unit)(expected.low),
                 level: (drawing.in_unit)(expected.level),
                 high: (drawing.in_unit)(expected.high),
@@ -55,7 +57,7 @@ pub(super) fn trends<V: Fn(&SeriesKey, UtcDay) -> Decimal>(
 
 /// The same series with zeros on days of the run on which a consumer logged and did
 /// nothing that counts.
-pub(super) fn with_quiet_days(facts: &Facts<'_>, mut all: AllSeries) -> AllSeries {
+pub(super) fn with_quiet_days(facts: &RuleContext<'_>, mut all: AllSeries) -> AllSeries {
     let window = facts.given.window;
     let first = window.from.map_or(UtcDay::MIN, |from| {
         from.utc_day() - facts.given.baseline_days

@@ -1,9 +1,9 @@
 //! `undeclared-consumer`: a chain reaches an account that the configuration does not declare
 //! (docs/configuration.md).
 
-use super::facts::Facts;
-use super::group::{Group, plural};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
 use std::collections::BTreeMap;
@@ -34,12 +34,12 @@ impl Rule for UndeclaredConsumer {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let topology = facts.given.topology;
         if topology.consumers.is_empty() {
             return found.skip("no consumers are declared: add [[consumers]] to the configuration");
         }
-        let mut groups: BTreeMap<AccountId, (Group, u64)> = BTreeMap::new();
+        let mut groups: BTreeMap<AccountId, (Occurrences, u64)> = BTreeMap::new();
         for active in facts.reaching() {
             let chain = active.chain;
             let Some(account) = &chain.consumer_account_id else {
@@ -62,7 +62,7 @@ impl Rule for UndeclaredConsumer {
             }
         }
         for (account, (group, queries)) in &groups {
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("Quick reaches {}, which is not declared", facts.account(account)),
                 detail: format!(
                     "{} of account {account} touched Role A or Role B and submitted {}; the account is not among the \

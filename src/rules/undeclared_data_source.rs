@@ -1,9 +1,9 @@
 //! `undeclared-data-source`: a chain reaches a consumer for a data source that is not declared
 //! for it (docs/configuration.md).
 
-use super::facts::Facts;
-use super::group::{Group, plural};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::{AccountId, DataSourceArn};
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ impl Rule for UndeclaredDataSource {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let topology = facts.given.topology;
         if topology
             .consumers
@@ -43,7 +43,7 @@ impl Rule for UndeclaredDataSource {
         {
             return found.skip("no data sources are declared: add data_sources to [[consumers]]");
         }
-        let mut groups: BTreeMap<(AccountId, DataSourceArn), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, DataSourceArn), Occurrences> = BTreeMap::new();
         for active in facts.reaching() {
             let chain = active.chain;
             let (Some(account), Some(source)) =
@@ -68,7 +68,7 @@ impl Rule for UndeclaredDataSource {
             group.with_word("users", user);
         }
         for ((account, source), group) in &groups {
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("{} was reached for an undeclared data source", facts.account(account)),
                 detail: format!(
                     "{} of account {account} came for {source}, which is not among the data sources declared for it.",

@@ -2,10 +2,10 @@
 //! that the list of data sources names (docs/configuration.md,
 //! docs/cloudtrail-facts.md#data-sources).
 
-use super::facts::Facts;
-use super::group::{Group, plural};
+use super::context::RuleContext;
 use super::hop::role_text;
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::occurrences::{Occurrences, plural};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::text::Text;
@@ -33,12 +33,12 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 struct UndeclaredRole;
 
 /// The roles that may stand on a hop, and who says so; `None` where nobody does.
-struct Expected {
+struct DeclaredRoles {
     roles: BTreeSet<RoleName>,
     says: &'static str,
 }
 
-fn expected(facts: &Facts<'_>, role: &RoleName, is_run_as: bool) -> Option<Expected> {
+fn expected(facts: &RuleContext<'_>, role: &RoleName, is_run_as: bool) -> Option<DeclaredRoles> {
     let topology = facts.given.topology;
     let declared = if is_run_as {
         topology.run_as_roles.clone()
@@ -49,7 +49,7 @@ fn expected(facts: &Facts<'_>, role: &RoleName, is_run_as: bool) -> Option<Expec
             .unwrap_or_default()
     };
     if !declared.is_empty() {
-        return Some(Expected {
+        return Some(DeclaredRoles {
             roles: declared,
             says: "the configuration",
         });
@@ -68,7 +68,7 @@ fn expected(facts: &Facts<'_>, role: &RoleName, is_run_as: bool) -> Option<Expec
         RoleName::from_arn(arn.as_deref()?)
     });
     let roles: BTreeSet<RoleName> = listed.collect();
-    (!roles.is_empty() && !is_unknown_account).then_some(Expected {
+    (!roles.is_empty() && !is_unknown_account).then_some(DeclaredRoles {
         roles,
         says: "the list of data sources",
     })
@@ -79,7 +79,7 @@ impl Rule for UndeclaredRole {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let topology = facts.given.topology;
         let declares = !topology.run_as_roles.is_empty()
             || topology
@@ -91,7 +91,7 @@ impl Rule for UndeclaredRole {
                 "no roles are declared: add hub.run_as_roles and roles of [[consumers]], or give --data-sources",
             );
         }
-        let mut groups: BTreeMap<(Text, &'static str, &'static str), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(Text, &'static str, &'static str), Occurrences> = BTreeMap::new();
         for active in facts.reaching() {
             let chain = active.chain;
             let sessions = [
@@ -130,7 +130,7 @@ impl Rule for UndeclaredRole {
         }
         for ((role, part, says), group) in &groups {
             let account = role.split(':').next().unwrap_or_default();
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("{role} is used as {part} and is not declared"),
                 detail: format!(
                     "{} used {role} as {part}; {says} names other roles for it.",

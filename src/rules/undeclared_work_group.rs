@@ -2,9 +2,9 @@
 //! data source, does not declare (docs/configuration.md,
 //! docs/cloudtrail-facts.md#startqueryexecution).
 
-use super::facts::Facts;
-use super::group::{Group, plural};
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::context::RuleContext;
+use super::occurrences::{Occurrences, plural};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
@@ -36,7 +36,7 @@ impl Rule for UndeclaredWorkGroup {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let topology = facts.given.topology;
         let is_any_declared = topology
             .consumers
@@ -47,7 +47,7 @@ impl Rule for UndeclaredWorkGroup {
                 "no work groups are declared: add work_groups to [[consumers]], or give --data-sources",
             );
         }
-        let mut groups: BTreeMap<(AccountId, Text), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
         for active in facts.reaching() {
             let chain = active.chain;
             let Some(account) = &chain.consumer_account_id else {
@@ -88,7 +88,7 @@ impl Rule for UndeclaredWorkGroup {
                 Some(listed) => format!(" The list of data sources says {listed}."),
                 None => String::new(),
             };
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("Queries of {} ran in work group {used}", facts.account(account)),
                 detail: format!(
                     "{} of chains ran in work group {used} of account {account}, which is not declared for it.{instead}",

@@ -2,11 +2,11 @@
 //! (docs/cloudtrail-facts.md#across-accounts,
 //! docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
 
-use super::facts::Facts;
-use super::group::{Group, plural, sample, times};
-use super::hop::Hop;
-use super::rule::{Draft, Found, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::chain::Maker;
+use super::context::RuleContext;
+use super::hop::RoleAssumption;
+use super::occurrences::{Occurrences, plural, sample, times};
+use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
@@ -34,12 +34,12 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 struct UnexpectedSourceAccount;
 
 /// Returns the source of a session: an account, or else the caller that assumed it.
-fn source(hop: &Hop<'_>) -> Option<Text> {
+fn source(hop: &RoleAssumption<'_>) -> Option<Text> {
     match hop.session.maker {
-        Maker::Person => Some("federated sign-in".into()),
-        Maker::Service | Maker::Quick => hop.session.assumed_by.clone(),
-        Maker::Principal => hop.session.source_account_id.clone().map(Text::from),
-        Maker::Unseen => None,
+        SessionIssuer::Person => Some("federated sign-in".into()),
+        SessionIssuer::Service | SessionIssuer::Quick => hop.session.assumed_by.clone(),
+        SessionIssuer::Principal => hop.session.source_account_id.clone().map(Text::from),
+        SessionIssuer::Unseen => None,
     }
 }
 
@@ -48,14 +48,14 @@ impl Rule for UnexpectedSourceAccount {
         &META
     }
 
-    fn check(&self, facts: &Facts<'_>, found: &mut Found<'_>) {
+    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         let hubs = facts.hub_accounts();
         if hubs.is_empty() {
             return found.skip(
                 "the hub is not known: declare [hub] account_id, or read logs in which Quick assumes Role A",
             );
         }
-        let mut groups: BTreeMap<(AccountId, Text, Text), (Group, u64)> = BTreeMap::new();
+        let mut groups: BTreeMap<(AccountId, Text, Text), (Occurrences, u64)> = BTreeMap::new();
         let mut undecided = 0;
         for hop in facts.consumer_hops() {
             let Some(source) = source(hop) else {
@@ -88,7 +88,7 @@ impl Rule for UnexpectedSourceAccount {
             } else {
                 format!(" by {}", sample(&callers))
             };
-            found.add(Draft {
+            found.add(FindingDraft {
                 title: format!("Role B of {name} was assumed from {source}"),
                 detail: format!(
                     "{role} was assumed {} from {source}{by}; the hub is {hub}. Its sessions submitted {}.",

@@ -7,8 +7,8 @@ use super::peers::{Candidates, SessionId};
 use super::roles::Roles;
 use super::sessions::{Link, Session, Sessions};
 use crate::model::chain::{
-    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Maker, Missing, MissingPart,
-    QueryExecution, RoleSession, ScopeDown,
+    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
+    QueryExecution, RoleSession, ScopeDown, SessionIssuer,
 };
 use crate::model::event::{Detail, Event};
 use crate::model::identity::Identity;
@@ -101,7 +101,7 @@ pub(super) struct Assembler<'a> {
 }
 
 /// A chain in the making, with what only its making needs.
-struct Draft {
+struct ChainDraft {
     session: SessionId,
     origin: Origin,
 }
@@ -109,11 +109,11 @@ struct Draft {
 impl Assembler<'_> {
     fn session_chains(&mut self) -> Vec<Chain> {
         let has_child = self.sessions_with_children();
-        let drafts: Vec<Draft> = (0u32..)
+        let drafts: Vec<ChainDraft> = (0u32..)
             .zip(&self.sessions.all)
             .filter_map(|(id, session)| {
                 let origin = self.wanted(id, session, &has_child)?;
-                Some(Draft {
+                Some(ChainDraft {
                     session: id,
                     origin,
                 })
@@ -211,7 +211,7 @@ impl Assembler<'_> {
             origin.touches_quick = stands_alone;
             if !queries && stands_alone {
                 origin.path = match maker(session, self.roles) {
-                    Maker::Quick | Maker::Unseen => ChainPath::QuickRoleChain,
+                    SessionIssuer::Quick | SessionIssuer::Unseen => ChainPath::QuickRoleChain,
                     _ => ChainPath::RoleChain,
                 };
             }
@@ -220,7 +220,7 @@ impl Assembler<'_> {
         (origin.touches_quick || queries || all).then_some(origin)
     }
 
-    fn chain(&mut self, draft: &Draft) -> Chain {
+    fn chain(&mut self, draft: &ChainDraft) -> Chain {
         let session = self.sessions.get(draft.session);
         let origin = draft.origin;
         // A lone Role A session is the first hop of a chain whose second one is

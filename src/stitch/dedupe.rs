@@ -39,7 +39,7 @@ pub(super) fn dedupe(events: Vec<Event>, worth: &[Integrity]) -> Deduped {
 }
 
 /// A key that decides the order of most events without reading them.
-struct SortKey {
+struct EventOrderKey {
     time: UtcSecond,
     is_update: bool,
     /// The id, if it is a UUID; other ids come behind.
@@ -49,9 +49,9 @@ struct SortKey {
 
 /// Puts events in order by small keys, and moves each event once.
 fn in_order(mut events: Vec<Event>) -> Vec<Event> {
-    let mut keys: Vec<SortKey> = (0u32..)
+    let mut keys: Vec<EventOrderKey> = (0u32..)
         .zip(&events)
-        .map(|(index, event)| SortKey {
+        .map(|(index, event)| EventOrderKey {
             time: event.time,
             is_update: event.content.replaces.is_some(),
             uuid: event.content.id.uuid().unwrap_or([u8::MAX; 16]),
@@ -59,7 +59,7 @@ fn in_order(mut events: Vec<Event>) -> Vec<Event> {
         })
         .collect();
     keys.sort_unstable_by(|left, right| {
-        let quick = |key: &SortKey| (key.time, key.is_update, key.uuid);
+        let quick = |key: &EventOrderKey| (key.time, key.is_update, key.uuid);
         quick(left)
             .cmp(&quick(right))
             .then_with(|| compare(&events[left.index as usize], &events[right.index as usize]))

@@ -1,7 +1,7 @@
 //! One hop for each AssumeRole that happened, from the copies the accounts got.
 
 use crate::iam::policy::{Effect, Match, Policy};
-use crate::model::event::{Detail, Event, Issue};
+use crate::model::event::{CredentialIssuance, Detail, Event};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
 use crate::model::ids::{AccessKeyId, RequestId, RoleArn, SharedEventId};
 use crate::model::text::Text;
@@ -31,7 +31,7 @@ pub(super) struct Hop {
     pub(super) external_id: Option<Text>,
     pub(super) policy: Option<Text>,
     /// The permissions of the inline policy.
-    pub(super) scope: Arc<Scope>,
+    pub(super) scope: Arc<PolicyScope>,
     pub(super) policy_arns: Box<[Text]>,
     /// The parameters were logged, so that what is not in them was not asked.
     pub(super) parameters_known: bool,
@@ -40,7 +40,7 @@ pub(super) struct Hop {
 
 /// The permissions that an inline policy allows a session, as far as it can be parsed.
 #[derive(Debug, Default)]
-pub(super) struct Scope {
+pub(super) struct PolicyScope {
     /// The resources that it allows something on, sorted; `None` where there is no policy
     /// or it cannot be read.
     pub(super) resources: Option<Arc<[Text]>>,
@@ -48,7 +48,7 @@ pub(super) struct Scope {
     pub(super) only_roles: Option<Vec<RoleName>>,
 }
 
-impl Scope {
+impl PolicyScope {
     fn of(policy: &str) -> Self {
         let Ok(policy) = Policy::parse(policy) else {
             return Self::default();
@@ -77,14 +77,14 @@ impl Scope {
 /// The value that two copies of one hop share (docs/cloudtrail-facts.md#joining-sessions, join key
 /// 4).
 #[derive(PartialEq, Eq, Hash)]
-enum Shared {
+enum SharedId {
     Event(SharedEventId),
     Request(RequestId),
     Key(Text, UtcSecond),
 }
 
 /// The issue in an event, if it is an AssumeRole that succeeded.
-fn success(event: &Event) -> Option<&Issue> {
+fn success(event: &Event) -> Option<&CredentialIssuance> {
     match &event.detail {
         Detail::Issue(issue)
             if event.error_code.is_none() && event.name.starts_with("AssumeRo") =>
@@ -96,7 +96,7 @@ fn success(event: &Event) -> Option<&Issue> {
 }
 
 /// The issue in an event, if it is an AssumeRole that was refused.
-pub(super) fn refusal(event: &Event) -> Option<&Issue> {
+pub(super) fn refusal(event: &Event) -> Option<&CredentialIssuance> {
     match &event.detail {
         Detail::Issue(issue)
             if event.error_code.is_some() && event.name.starts_with("AssumeRo") =>
@@ -121,18 +121,18 @@ struct Sharing {
 /// Finds the hops among events in their fixed order.
 pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
     let mut groups: Vec<Vec<u32>> = Vec::new();
-    let mut by_shared: HashMap<Shared, Sharing> = HashMap::new();
+    let mut by_shared: HashMap<SharedId, Sharing> = HashMap::new();
     for (index, event) in (0u32..).zip(events) {
         let Some(issue) = success(event) else {
             continue;
         };
         let shared = [
-            issue.shared_event_id.clone().map(Shared::Event),
-            issue.request_id.clone().map(Shared::Request),
+            issue.shared_event_id.clone().map(SharedId::Event),
+            issue.request_id.clone().map(SharedId::Request),
             issue
                 .issued_key_id
                 .clone()
-                .map(|key| Shared::Key(key.into(), event.time)),
+                .map(|key| SharedId::Key(key.into(), event.time)),
         ];
         let known = shared.iter().flatten().find_map(|shared| {
             let sharing = by_shared.get(shared)?;
@@ -158,7 +158,7 @@ pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
     }
     drop(by_shared);
     // A few roles and policies make all the sessions: each is read once.
-    let mut known = Known::default();
+    let mut known = ParseCache::default();
     groups
         .into_iter()
         .map(|copies| Hop::of(events, copies, &mut known))
@@ -167,29 +167,29 @@ pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
 
 /// ARNs and policies that were read before.
 #[derive(Default)]
-struct Known {
+struct ParseCache {
     roles: HashMap<Text, Option<RoleName>>,
-    scopes: HashMap<Text, Arc<Scope>>,
-    no_scope: Arc<Scope>,
+    scopes: HashMap<Text, Arc<PolicyScope>>,
+    no_scope: Arc<PolicyScope>,
 }
 
-impl Known {
+impl ParseCache {
     fn role(&mut self, arn: &Text) -> Option<RoleName> {
         let role = self.roles.entry_ref(arn);
         role.or_insert_with(|| RoleName::from_arn(arn)).clone()
     }
 
-    fn scope(&mut self, policy: Option<&Text>) -> Arc<Scope> {
+    fn scope(&mut self, policy: Option<&Text>) -> Arc<PolicyScope> {
         let Some(policy) = policy else {
             return Arc::clone(&self.no_scope);
         };
         let scope = self.scopes.entry_ref(policy);
-        Arc::clone(scope.or_insert_with(|| Arc::new(Scope::of(policy))))
+        Arc::clone(scope.or_insert_with(|| Arc::new(PolicyScope::of(policy))))
     }
 }
 
 /// Returns true if the event can be another account's copy of the same hop.
-fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &Issue) -> bool {
+fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &CredentialIssuance) -> bool {
     fn agree<T: PartialEq>(left: Option<&T>, right: Option<&T>) -> bool {
         left.is_none() || right.is_none() || left == right
     }
@@ -211,15 +211,15 @@ fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &Issue) -> boo
 }
 
 impl Hop {
-    fn of(events: &[Event], copies: Vec<u32>, known: &mut Known) -> Self {
-        let all: Vec<(&Event, &Issue)> = copies
+    fn of(events: &[Event], copies: Vec<u32>, known: &mut ParseCache) -> Self {
+        let all: Vec<(&Event, &CredentialIssuance)> = copies
             .iter()
             .filter_map(|&copy| {
                 let event = &events[copy as usize];
                 Some((event, success(event)?))
             })
             .collect();
-        let first = |member: fn(&Issue) -> Option<&Text>| {
+        let first = |member: fn(&CredentialIssuance) -> Option<&Text>| {
             all.iter().find_map(|(_, issue)| member(issue)).cloned()
         };
         // The target's copy tells the caller's account and principal only.

@@ -11,14 +11,14 @@
 //! | which session made a call | [`sessions`], [`peers`], [`timeline`] |
 //! | which roles are Role A and Role B | [`roles`] |
 //! | one record per consumer session | [`assemble`], [`path`] |
-//! | refused attempts, users without a role | [`outsiders`] |
+//! | refused attempts, users without a role | [`direct`] |
 //! | who used Quick | [`quick_user`] |
 
 mod assemble;
 mod context;
 mod dedupe;
+mod direct;
 mod hops;
-mod outsiders;
 mod path;
 mod peers;
 mod quick_user;

@@ -2,29 +2,29 @@
 
 use super::roles::{Roles, is_quick};
 use super::sessions::{Session, Sessions};
-use crate::model::chain::{ChainPath, Maker};
+use crate::model::chain::{ChainPath, SessionIssuer};
 use crate::model::identity::Identity;
 use crate::model::ids::is_data_source_arn;
 
 /// Returns the kind of caller that created a session, as far as its hop tells.
-pub(super) fn maker(session: &Session, roles: &Roles) -> Maker {
+pub(super) fn maker(session: &Session, roles: &Roles) -> SessionIssuer {
     let Some(hop) = &session.hop else {
-        return Maker::Unseen;
+        return SessionIssuer::Unseen;
     };
     let caller = &hop.caller;
     match caller.kind.as_deref() {
-        _ if is_quick(caller) => Maker::Quick,
+        _ if is_quick(caller) => SessionIssuer::Quick,
         // Quick's own account may show instead of the service
         // (docs/cloudtrail-facts.md#quicks-role-chain).
         Some("AWSAccount")
             if (caller.is_invoked_by_quick() || hop.is_from_quick())
                 && roles.is_run_as(session) =>
         {
-            Maker::Quick
+            SessionIssuer::Quick
         }
-        Some("SAMLUser" | "WebIdentityUser") => Maker::Person,
-        _ if caller.is_service() => Maker::Service,
-        _ => Maker::Principal,
+        Some("SAMLUser" | "WebIdentityUser") => SessionIssuer::Person,
+        _ if caller.is_service() => SessionIssuer::Service,
+        _ => SessionIssuer::Principal,
     }
 }
 
@@ -69,8 +69,10 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
         None => caller.is_some_and(|caller| roles.is_run_as_caller(caller)),
     };
     let by_quick = match parent.map(|parent| maker(parent, roles)) {
-        Some(Maker::Quick) => from_run_as,
-        Some(Maker::Unseen) => from_run_as || caller.is_some_and(Identity::is_invoked_by_quick),
+        Some(SessionIssuer::Quick) => from_run_as,
+        Some(SessionIssuer::Unseen) => {
+            from_run_as || caller.is_some_and(Identity::is_invoked_by_quick)
+        }
         Some(_) => false,
         None => from_run_as || caller.is_some_and(|caller| quick_behind(session, caller)),
     };
@@ -81,9 +83,9 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
         .is_some_and(|witness| witness.invoked_by.is_some());
     let path = match made_by {
         _ if by_quick => ChainPath::QuickRoleChain,
-        Maker::Quick | Maker::Service if queries => ChainPath::ServiceRole,
-        Maker::Person if queries && !touches_quick => ChainPath::Direct,
-        Maker::Unseen if queries && on_behalf_of_service && !touches_quick => {
+        SessionIssuer::Quick | SessionIssuer::Service if queries => ChainPath::ServiceRole,
+        SessionIssuer::Person if queries && !touches_quick => ChainPath::Direct,
+        SessionIssuer::Unseen if queries && on_behalf_of_service && !touches_quick => {
             ChainPath::ServiceRole
         }
         _ if queries || touches_quick => ChainPath::RoleChain,
@@ -91,7 +93,7 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
     };
     Origin {
         path,
-        has_run_as: from_run_as || made_by == Maker::Principal,
+        has_run_as: from_run_as || made_by == SessionIssuer::Principal,
         touches_quick,
     }
 }

@@ -57,7 +57,7 @@ impl Candidates {
 
 /// The sessions of a second that a query asks for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Wanted<'a> {
+pub(super) enum PeerQuery<'a> {
     /// All of them.
     All,
     /// Those that were issued this key; `None` stands for those whose key was not logged.
@@ -216,7 +216,7 @@ pub(super) struct Closest<'a> {
 
 impl<'a> Closest<'a> {
     /// Finds them among the sessions of a principal: within the clock skew of the moment.
-    pub(super) fn of(all: &[&'a Peers], created_at: UtcSecond, wanted: Wanted<'_>) -> Self {
+    pub(super) fn of(all: &[&'a Peers], created_at: UtcSecond, wanted: PeerQuery<'_>) -> Self {
         (0..=CLOCK_SKEW_SECONDS)
             .map(|distance| Self::at(all, created_at, distance, wanted))
             .find(|closest| closest.count() > 0)
@@ -228,7 +228,7 @@ impl<'a> Closest<'a> {
         all: &[&'a Peers],
         created_at: UtcSecond,
         distance: u64,
-        wanted: Wanted<'_>,
+        wanted: PeerQuery<'_>,
     ) -> Self {
         let mut closest = Self::default();
         for peers in all {
@@ -237,12 +237,12 @@ impl<'a> Closest<'a> {
         closest
     }
 
-    fn add(&mut self, peers: &'a Peers, at: UtcSecond, distance: u64, wanted: Wanted<'_>) {
+    fn add(&mut self, peers: &'a Peers, at: UtcSecond, distance: u64, wanted: PeerQuery<'_>) {
         match peers {
             Peers::One(one) => {
                 let is_wanted = match wanted {
-                    Wanted::All => true,
-                    Wanted::Key(key) => one.key.as_ref() == key,
+                    PeerQuery::All => true,
+                    PeerQuery::Key(key) => one.key.as_ref() == key,
                 };
                 if is_wanted && one.created_at.distance(at) == distance {
                     self.lone.push(one.id);
@@ -262,11 +262,11 @@ impl<'a> Closest<'a> {
         }
     }
 
-    fn add_second(&mut self, many: &BySecond, second: &'a Second, wanted: Wanted<'_>) {
+    fn add_second(&mut self, many: &BySecond, second: &'a Second, wanted: PeerQuery<'_>) {
         let bunch = match wanted {
-            Wanted::All => Some(&second.all),
-            Wanted::Key(key) if !second.by_key.is_empty() => second.by_key.get(&key.cloned()),
-            Wanted::Key(key) => {
+            PeerQuery::All => Some(&second.all),
+            PeerQuery::Key(key) if !second.by_key.is_empty() => second.by_key.get(&key.cloned()),
+            PeerQuery::Key(key) => {
                 let peers = second.all.ids.iter().filter_map(|id| many.peers.get(id));
                 for peer in peers.filter(|peer| peer.key.as_ref() == key) {
                     self.lone.push(peer.id);

@@ -26,7 +26,7 @@ const NEARBY_MAX: usize = 256;
 const USERS_NAMED_MAX: usize = 8;
 
 /// One `QueryDatabase` event.
-struct Sighting<'a> {
+struct QuickUserEvent<'a> {
     index: u32,
     time: UtcSecond,
     user: Text,
@@ -35,13 +35,13 @@ struct Sighting<'a> {
 
 /// The `QueryDatabase` events of data sources whose ids end alike, by time.
 #[derive(Default)]
-struct Sightings<'a> {
-    all: Vec<Sighting<'a>>,
+struct QuickUserEvents<'a> {
+    all: Vec<QuickUserEvent<'a>>,
     by_query_id: HashMap<&'a QuickQueryId, Vec<usize>>,
 }
 
-impl<'a> Sightings<'a> {
-    fn add(&mut self, sighting: Sighting<'a>) {
+impl<'a> QuickUserEvents<'a> {
+    fn add(&mut self, sighting: QuickUserEvent<'a>) {
         if let Some(id) = &sighting.detail.query_id {
             let same = self.by_query_id.entry(id).or_default();
             if same.len() < NEARBY_MAX {
@@ -68,7 +68,7 @@ impl<'a> Sightings<'a> {
 
 /// Names the users of Quick chains.
 pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<&Statistics>) {
-    let mut by_source: HashMap<&str, Sightings<'_>> = HashMap::new();
+    let mut by_source: HashMap<&str, QuickUserEvents<'_>> = HashMap::new();
     for (index, event) in (0u32..).zip(events) {
         let Detail::QueryDatabase(detail) = &event.detail else {
             continue;
@@ -76,12 +76,15 @@ pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<
         let (Some(source), Some(user)) = (&detail.data_source, user_of(&event.identity)) else {
             continue;
         };
-        by_source.entry(bare_id(source)).or_default().add(Sighting {
-            index,
-            time: event.time,
-            user,
-            detail,
-        });
+        by_source
+            .entry(bare_id(source))
+            .or_default()
+            .add(QuickUserEvent {
+                index,
+                time: event.time,
+                user,
+                detail,
+            });
     }
     let of_quick = |chain: &&mut Chain| chain.path == ChainPath::QuickRoleChain;
     for chain in chains.iter_mut().filter(of_quick) {
@@ -120,7 +123,7 @@ fn user_of(identity: &Identity) -> Option<Text> {
 fn name_user(
     chain: &mut Chain,
     events: &[Event],
-    sightings: &Sightings<'_>,
+    sightings: &QuickUserEvents<'_>,
     proofs: &HashMap<EventId, &QuickQueryId>,
 ) {
     let source = chain.data_source_arn.clone().unwrap_or_default();
@@ -150,7 +153,7 @@ fn name_user(
         }
     }
     let sightings = &sightings.all;
-    let of: Vec<&Sighting<'_>> = chosen.into_iter().map(|index| &sightings[index]).collect();
+    let of: Vec<&QuickUserEvent<'_>> = chosen.into_iter().map(|index| &sightings[index]).collect();
     let users: BTreeSet<&Text> = of.iter().map(|sighting| &sighting.user).collect();
     match users.len() {
         0 => return,
@@ -214,7 +217,7 @@ fn query_ids<'a>(
 
 /// The member, if all sightings agree on it.
 fn only<'a, T: PartialEq>(
-    sightings: &[&Sighting<'a>],
+    sightings: &[&QuickUserEvent<'a>],
     member: fn(&'a QueryDatabase) -> Option<&'a T>,
 ) -> Option<&'a T> {
     let mut values = sightings.iter().map(|sighting| member(sighting.detail));

@@ -6,10 +6,10 @@
 
 use super::hops::refusal;
 use super::sessions::{Session, Sessions};
-use crate::model::event::{Detail, Event, Issue};
+use crate::model::event::{CredentialIssuance, Detail, Event};
 use crate::model::identity::{Identity, RoleName};
 use crate::model::ids::{AccountId, is_data_source_arn};
-use crate::model::interest::Interest;
+use crate::model::relevance::Interest;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use hashbrown::{HashMap, HashSet};
@@ -132,7 +132,7 @@ fn split_id(assumed_role_id: &str) -> Option<(&str, &str)> {
 fn refusals<'a>(
     events: &'a [Event],
     sessions: &'a Sessions,
-) -> impl Iterator<Item = (&'a Issue, &'a Session)> {
+) -> impl Iterator<Item = (&'a CredentialIssuance, &'a Session)> {
     let linked = events.iter().zip(&sessions.by_event);
     linked.filter_map(|(event, link)| {
         let issue = refusal(event)?;
@@ -159,12 +159,12 @@ pub fn hints(events: &[Event], topology: &Topology, interest: &mut Interest) {
     }
 }
 
-fn issued_role_id(issue: &Issue) -> Option<Text> {
+fn issued_role_id(issue: &CredentialIssuance) -> Option<Text> {
     let (role_id, _) = issue.assumed_role_id.as_deref().and_then(split_id)?;
     Some(role_id.into())
 }
 
-fn is_of_interest(event: &Event, issue: &Issue, topology: &Topology) -> bool {
+fn is_of_interest(event: &Event, issue: &CredentialIssuance, topology: &Topology) -> bool {
     let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
     let is_declared = role.is_some_and(|role| {
         topology.run_as_roles.contains(&role) || topology.is_consumer_role(&role)

@@ -5,8 +5,10 @@
 
 use super::context::CLOCK_SKEW_SECONDS;
 use super::hops::Hop;
-use super::peers::{CANDIDATES_MAX, Candidates, Closest, Likeness, Peer, Peers, SessionId, Wanted};
-use super::timeline::{Timeline, Valid, ValidAt};
+use super::peers::{
+    CANDIDATES_MAX, Candidates, Closest, Likeness, Peer, PeerQuery, Peers, SessionId,
+};
+use super::timeline::{SessionTimeline, Valid, ValidAt};
 use crate::model::chain::Confidence;
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
@@ -177,9 +179,9 @@ impl Identities {
 }
 
 /// Account, role name and session name in an assumed-role ARN.
-type Names = (AccountId, Text, Text);
+type AssumedRoleName = (AccountId, Text, Text);
 
-fn names_of(identity: &Identity) -> Option<Names> {
+fn names_of(identity: &Identity) -> Option<AssumedRoleName> {
     let arn = identity.arn.as_deref()?;
     let role = RoleName::from_arn(arn)?;
     let session = session_name_in_arn(arn)?;
@@ -187,7 +189,7 @@ fn names_of(identity: &Identity) -> Option<Names> {
 }
 
 /// The same of a session, where its assumed role id is not known.
-fn own_names(session: &Session) -> Option<Names> {
+fn own_names(session: &Session) -> Option<AssumedRoleName> {
     let role = session.role.as_ref()?;
     let name = session.name.as_ref()?;
     Some((role.account_id.clone(), role.name.clone(), name.clone()))
@@ -204,15 +206,15 @@ struct Linker {
     sessions: Vec<Session>,
     by_assumed_role_id: HashMap<Text, Peers>,
     /// Sessions whose AssumeRole did not say its assumed role id.
-    by_names: HashMap<Names, Peers>,
+    by_names: HashMap<AssumedRoleName, Peers>,
     /// Numbers of what makes sessions alike.
     likenesses: HashMap<Alike, u32>,
     /// Sessions that stand for a question: which of these, for this principal?
     questions: HashMap<(Question, Option<Text>), SessionId>,
     crowds: HashMap<SessionId, Crowd>,
     /// The timelines of principals with many sessions.
-    timelines: HashMap<Text, Timeline>,
-    timelines_by_names: HashMap<Names, Timeline>,
+    timelines: HashMap<Text, SessionTimeline>,
+    timelines_by_names: HashMap<AssumedRoleName, SessionTimeline>,
     /// By identity.
     resolved: Vec<Link>,
 }
@@ -256,7 +258,7 @@ fn timeline_of(
     peers: Option<&Peers>,
     sessions: &[Session],
     likenesses: &mut HashMap<Alike, u32>,
-) -> Timeline {
+) -> SessionTimeline {
     let ids = peers.map(Peers::all).unwrap_or_default();
     let valid = ids.into_iter().map(|id| {
         let session = &sessions[id as usize];
@@ -269,7 +271,7 @@ fn timeline_of(
             only_roles: scope.and_then(|scope| scope.only_roles.clone()),
         }
     });
-    Timeline::new(&valid.collect::<Vec<Valid>>())
+    SessionTimeline::new(&valid.collect::<Vec<Valid>>())
 }
 
 /// Puts a session among those of the same principal.
@@ -370,7 +372,7 @@ impl Linker {
     }
 
     /// The one made closest to `created_at`, or all that are.
-    fn closest(&self, identity: &Identity, created_at: UtcSecond, wanted: Wanted<'_>) -> Choice {
+    fn closest(&self, identity: &Identity, created_at: UtcSecond, wanted: PeerQuery<'_>) -> Choice {
         let closest = Closest::of(&self.peers_of(identity), created_at, wanted);
         self.choice(closest.candidates(), closest.are_alike())
     }
@@ -401,7 +403,7 @@ impl Linker {
     fn closest_not_excluded(&self, identity: &Identity, created_at: UtcSecond) -> Choice {
         let peers = self.peers_of(identity);
         for distance in 0..=CLOCK_SKEW_SECONDS {
-            let closest = Closest::at(&peers, created_at, distance, Wanted::All);
+            let closest = Closest::at(&peers, created_at, distance, PeerQuery::All);
             if !closest.is_few() {
                 return self.choice(closest.candidates(), closest.are_alike());
             }
@@ -466,7 +468,7 @@ impl Linker {
         let on_behalf = identity.invoked_by.is_some() || identity.access_key_id.is_none();
         let question = || Question::MadeAt(created_at);
         if let Some(key) = &identity.access_key_id {
-            match self.closest(identity, created_at, Wanted::Key(Some(key.text()))) {
+            match self.closest(identity, created_at, PeerQuery::Key(Some(key.text()))) {
                 Choice::One(session) => return self.learn(session, identity, Confidence::Proven),
                 Choice::Several(several, are_alike) => {
                     return self.undecided(several, are_alike, identity, question(), created_at);
@@ -476,7 +478,7 @@ impl Linker {
             // The key is another one. Services call with keys of their own on a session's behalf
             // (docs/cloudtrail-facts.md#calls-on-a-sessions-behalf); a session's own calls do not.
             if !on_behalf {
-                return match self.closest(identity, created_at, Wanted::Key(None)) {
+                return match self.closest(identity, created_at, PeerQuery::Key(None)) {
                     Choice::One(session) => {
                         let keys = &mut self.sessions[session as usize].keys_seen;
                         keys.extend(identity.access_key_id.clone());

@@ -73,7 +73,7 @@ impl Lane {
 
 /// The sessions of one principal over time.
 #[derive(Debug, Default)]
-pub(super) struct Timeline {
+pub(super) struct SessionTimeline {
     all: Lane,
     /// Those that may assume any role.
     open: Lane,
@@ -89,7 +89,7 @@ pub(super) struct ValidAt {
     pub(super) are_alike: bool,
 }
 
-impl Timeline {
+impl SessionTimeline {
     pub(super) fn new(sessions: &[Valid]) -> Self {
         let mut timeline = Self::default();
         for session in sessions {
@@ -113,11 +113,16 @@ impl Timeline {
 
     /// Moves on to a moment, and adds what is valid there to what others have: sessions
     /// that may have asked for this role, where one was asked for. Moments never go back.
-    pub(super) fn at(&mut self, time: UtcSecond, role: Option<&RoleName>, found: &mut Vec<Found>) {
+    pub(super) fn at(
+        &mut self,
+        time: UtcSecond,
+        role: Option<&RoleName>,
+        found: &mut Vec<ValidSessions>,
+    ) {
         let mut add = |lane: &mut Lane| {
             lane.advance(time);
             if !lane.valid.is_empty() {
-                found.push(Found {
+                found.push(ValidSessions {
                     first: lane.valid.iter().take(CANDIDATES_MAX).copied().collect(),
                     count: lane.valid.len(),
                     alike: lane.alike.keys().take(2).copied().collect(),
@@ -138,14 +143,14 @@ impl Timeline {
 
 /// The valid sessions in a part of the timeline.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct ValidSessions {
     first: Vec<SessionId>,
     count: usize,
     alike: Vec<Likeness>,
 }
 
 impl ValidAt {
-    pub(super) fn of(found: Vec<Found>) -> Self {
+    pub(super) fn of(found: Vec<ValidSessions>) -> Self {
         let count: usize = found.iter().map(|part| part.count).sum();
         let mut alike: Vec<Likeness> = found.iter().flat_map(|part| part.alike.clone()).collect();
         alike.sort_unstable();

@@ -26,7 +26,7 @@ pub struct CostPages {
 
 /// A list, as a service gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
+pub struct StoredDocument {
     /// Of what: its account and Region.
     pub name: String,
     /// The answer.
@@ -140,10 +140,10 @@ impl Store {
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub fn documents(&mut self, kind: &str) -> Result<Vec<Document>, StoreError> {
+    pub fn documents(&mut self, kind: &str) -> Result<Vec<StoredDocument>, StoreError> {
         let sql = "SELECT name, text, asked_at FROM documents WHERE kind = ?1 ORDER BY name";
         self.ledger.rows(sql, &[&kind], |row| {
-            Ok(Document {
+            Ok(StoredDocument {
                 name: row.get(0)?,
                 text: row.get(1)?,
                 asked_at: UtcSecond::from_unix(row.get(2)?),

@@ -1,14 +1,16 @@
 //! Slim events as columns, and back.
 
 use super::error::StoreError;
-use super::folder::Folder;
-use super::ledger::Named;
-use super::segments::{Rows, Segment, integer, segment_bytes};
+use super::folder::StoreFolder;
+use super::ledger::LiveSegment;
+use super::segments::{Segment, SegmentRows, integer, segment_bytes};
 use crate::columnar::Texts;
-use crate::model::event::{Content, Detail, Event, Issue, Place, QueryDatabase, StartQuery};
+use crate::model::event::{
+    Content, CredentialIssuance, Detail, Event, EventOrigin, QueryDatabase, StartQuery,
+};
 use crate::model::identity::Identity;
 use crate::model::ids::{AccessKeyId, AccountId, EventId, QueryExecutionId, Region, RoleArn};
-use crate::model::table::Columns;
+use crate::model::table::TableBuilder;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::{UtcDay, UtcSecond};
 use hashbrown::{HashMap, HashSet};
@@ -17,17 +19,17 @@ use std::sync::Arc;
 
 /// An event of the store.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(super) struct EventRow {
     /// `place.object` is the object's id in the ledger.
     pub(super) event: Event,
     /// True if it is kept for its role session alone.
     pub(super) is_of_session: bool,
 }
 
-type Member = (&'static str, fn(&Identity) -> Option<&Text>);
+type IdentityColumn = (&'static str, fn(&Identity) -> Option<&Text>);
 
 /// Texts of identities, by column.
-const IDENTITY: [Member; 10] = [
+const IDENTITY: [IdentityColumn; 10] = [
     ("identity_type", |identity| identity.kind.as_ref()),
     ("principal_id", |identity| identity.principal_id.as_ref()),
     ("arn", |identity| identity.arn.as_ref()),
@@ -62,8 +64,8 @@ const CONTENT: [ContentMember; 6] = [
 ];
 
 /// Rows as a file.
-pub(super) fn write(rows: &[Row]) -> Result<Vec<u8>, String> {
-    let mut table = Columns::new("events", rows)
+pub(super) fn write(rows: &[EventRow]) -> Result<Vec<u8>, String> {
+    let mut table = TableBuilder::new("events", rows)
         .integer("object", |row| Some(row.event.place.object.into()))
         .integer("record", |row| Some(row.event.place.record.into()))
         .integer("is_of_session", |row| Some(row.is_of_session.into()))
@@ -93,12 +95,12 @@ fn id_text(of: Option<&impl ToString>) -> Option<Text> {
 
 /// Reads segments; texts and identities that many events share are kept once.
 #[derive(Default)]
-pub(super) struct Reader {
+pub(super) struct SegmentReader {
     texts: HashSet<Text>,
     identities: HashSet<Arc<Identity>>,
 }
 
-impl Reader {
+impl SegmentReader {
     fn text(&mut self, text: &str) -> Text {
         if let Some(known) = self.texts.get(text) {
             return known.clone();
@@ -120,10 +122,10 @@ impl Reader {
     /// Hands out the rows of a segment that are wanted by object and time.
     pub(super) fn read(
         &mut self,
-        folder: &Folder,
-        named: &Named,
+        folder: &StoreFolder,
+        named: &LiveSegment,
         wanted: &dyn Fn(u32, UtcSecond) -> bool,
-        out: &mut Vec<Row>,
+        out: &mut Vec<EventRow>,
     ) -> Result<(), StoreError> {
         Segment::open(folder, named)?.for_each(|rows| {
             let columns = EventColumns::of(rows)?;
@@ -143,7 +145,7 @@ impl Reader {
                 let identity = columns.identity(row, self);
                 let identity = self.shared(identity);
                 let content = columns.content(row, self, time, identity, detail);
-                out.push(Row {
+                out.push(EventRow {
                     event: Event { place, content },
                     is_of_session: integer(columns.flags, row) == Some(1),
                 });
@@ -170,7 +172,7 @@ struct EventColumns<'a> {
 }
 
 impl<'a> EventColumns<'a> {
-    fn of(rows: &Rows<'a>) -> Result<Self, StoreError> {
+    fn of(rows: &SegmentRows<'a>) -> Result<Self, StoreError> {
         let content = CONTENT.iter().map(|(name, _)| rows.texts(name));
         let identity = IDENTITY.iter().map(|(name, _)| rows.texts(name));
         Ok(Self {
@@ -189,16 +191,16 @@ impl<'a> EventColumns<'a> {
         })
     }
 
-    fn place(&self, row: usize) -> Option<(Place, UtcSecond)> {
+    fn place(&self, row: usize) -> Option<(EventOrigin, UtcSecond)> {
         let number = |of: &[Option<i64>]| integer(of, row)?.try_into().ok();
-        let place = Place {
+        let place = EventOrigin {
             object: number(self.objects)?,
             record: number(self.records)?,
         };
         Some((place, UtcSecond::from_unix(integer(self.times, row)?)))
     }
 
-    fn identity(&self, row: usize, reader: &mut Reader) -> Identity {
+    fn identity(&self, row: usize, reader: &mut SegmentReader) -> Identity {
         let mut member = |at: usize| self.identity[at].get(row).map(|text| reader.text(text));
         let [
             kind,
@@ -230,7 +232,7 @@ impl<'a> EventColumns<'a> {
     fn content(
         &self,
         row: usize,
-        reader: &mut Reader,
+        reader: &mut SegmentReader,
         time: UtcSecond,
         identity: Arc<Identity>,
         detail: Detail,
@@ -335,9 +337,9 @@ fn detail(of: &Detail) -> Option<String> {
 }
 
 impl WireIssue {
-    fn of(issue: &Issue) -> Self {
+    fn of(issue: &CredentialIssuance) -> Self {
         // Taken apart, so that a new member cannot be forgotten.
-        let Issue {
+        let CredentialIssuance {
             role_arn,
             session_name,
             external_id,
@@ -418,10 +420,10 @@ fn id_of<I: From<OpaqueId>>(text: Option<String>) -> Option<I> {
 }
 
 impl WireDetail {
-    fn model(self, reader: &mut Reader) -> Detail {
+    fn model(self, reader: &mut SegmentReader) -> Detail {
         let mut text = |of: Option<String>| of.map(|text| reader.text(&text));
         match self {
-            Self::Issue(issue) => Detail::Issue(Box::new(Issue {
+            Self::Issue(issue) => Detail::Issue(Box::new(CredentialIssuance {
                 role_arn: text(issue.role_arn).map(RoleArn::from),
                 session_name: text(issue.session_name),
                 external_id: text(issue.external_id),
@@ -465,8 +467,8 @@ impl WireDetail {
 }
 
 /// Rows by the day of their events.
-pub(super) fn by_day(rows: Vec<Row>) -> HashMap<UtcDay, Vec<Row>> {
-    let mut days: HashMap<UtcDay, Vec<Row>> = HashMap::new();
+pub(super) fn by_day(rows: Vec<EventRow>) -> HashMap<UtcDay, Vec<EventRow>> {
+    let mut days: HashMap<UtcDay, Vec<EventRow>> = HashMap::new();
     for row in rows {
         days.entry(row.event.time.utc_day()).or_default().push(row);
     }

@@ -39,7 +39,7 @@ const SEGMENT_BYTES_MAX: u64 = 4 << 30;
 
 /// The folder of a store.
 #[derive(Debug, Clone)]
-pub(super) struct Folder {
+pub(super) struct StoreFolder {
     root: PathBuf,
 }
 
@@ -51,12 +51,12 @@ pub(super) struct Lock {
 
 /// A segment that was written: its name, and the digest of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Written {
+pub(super) struct WrittenSegment {
     pub(super) name: String,
     pub(super) digest: String,
 }
 
-impl Folder {
+impl StoreFolder {
     pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
@@ -233,7 +233,11 @@ impl Folder {
 
     /// Writes a segment, whole or not at all. Its name is what it starts with, and a
     /// digest of what is in it.
-    pub(super) fn write_segment(&self, starts: &str, bytes: &[u8]) -> Result<Written, StoreError> {
+    pub(super) fn write_segment(
+        &self,
+        starts: &str,
+        bytes: &[u8],
+    ) -> Result<WrittenSegment, StoreError> {
         let digest = hex::encode(hash_of(bytes));
         let name = format!("{starts}-{}{ENDING}", &digest[..NAME_DIGITS]);
         let path = self.segment(&name);
@@ -249,7 +253,7 @@ impl Folder {
         // The name itself has to survive a crash, too.
         let opened = File::open(&folder).map_err(io())?;
         opened.sync_all().map_err(io())?;
-        Ok(Written { name, digest })
+        Ok(WrittenSegment { name, digest })
     }
 
     /// Removes segments that no ledger names: left by runs that were killed, or

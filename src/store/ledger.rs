@@ -1,7 +1,7 @@
 //! The ledger: SQLite, opened for reading or for writing.
 
 use super::error::StoreError;
-use super::folder::Folder;
+use super::folder::StoreFolder;
 use super::schema;
 use crate::model::time::UtcDay;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -38,7 +38,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Opens the ledger for writing: made, or brought up to date, where need be.
-    pub(super) fn open_to_write(folder: &Folder) -> Result<Self, StoreError> {
+    pub(super) fn open_to_write(folder: &StoreFolder) -> Result<Self, StoreError> {
         folder.prepare_ledger()?;
         let path = folder.ledger();
         let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE);
@@ -62,7 +62,7 @@ impl Ledger {
     }
 
     /// Opens the ledger for reading; `None` where there is none yet.
-    pub(super) fn open_to_read(folder: &Folder) -> Result<Option<Self>, StoreError> {
+    pub(super) fn open_to_read(folder: &StoreFolder) -> Result<Option<Self>, StoreError> {
         let path = folder.ledger();
         if !folder.check_ledger()? {
             return Ok(None);
@@ -128,11 +128,11 @@ impl Ledger {
         &mut self,
         kind: &str,
         days: (UtcDay, UtcDay),
-    ) -> Result<Vec<Named>, StoreError> {
+    ) -> Result<Vec<LiveSegment>, StoreError> {
         let sql = "SELECT day, name, digest FROM segments
                    WHERE kind = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day, name";
         self.rows(sql, &[&kind, &days.0, &days.1], |row| {
-            Ok(Named {
+            Ok(LiveSegment {
                 day: row.get(0)?,
                 name: row.get(1)?,
                 digest: row.get(2)?,
@@ -170,7 +170,7 @@ impl Ledger {
 
 /// A segment that counts.
 #[derive(Debug, Clone)]
-pub(super) struct Named {
+pub(super) struct LiveSegment {
     pub(super) day: UtcDay,
     pub(super) name: String,
     /// The SHA-256 of its bytes, in hex; `None` in what an earlier version wrote.

@@ -27,8 +27,8 @@ mod statistics;
 mod tidy;
 mod writer;
 
-pub use documents::{CostPages, Document};
+pub use documents::{CostPages, StoredDocument};
 pub use error::StoreError;
 pub use reader::Store;
-pub use statistics::{Asked, Pending};
-pub use writer::{Entry, Looked, ReadObject, Tidied, Writer};
+pub use statistics::{Pending, QuestionState};
+pub use writer::{LedgerEntry, Looked, ReadObject, Tidied, Writer};

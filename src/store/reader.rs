@@ -1,12 +1,12 @@
 //! Reading a window from the store.
 
 use super::error::StoreError;
-use super::events::{Reader, Row};
-use super::folder::Folder;
+use super::events::{EventRow, SegmentReader};
+use super::folder::StoreFolder;
 use super::ledger::Ledger;
 use super::writer::{IS_OBJECT, superseded};
 use crate::event_list::list as event_list;
-use crate::model::coverage::{Coverage, Reject, RejectReason, Seen, Sibling};
+use crate::model::coverage::{Coverage, DayActivity, Reject, RejectReason, Sibling};
 use crate::model::event::Event;
 use crate::model::key::KeyFacts;
 use crate::model::text::Text;
@@ -27,14 +27,14 @@ const TRIES_MAX: u32 = 4;
 /// The store, open for reading.
 #[derive(Debug)]
 pub struct Store {
-    pub(super) folder: Folder,
+    pub(super) folder: StoreFolder,
     pub(super) ledger: Ledger,
 }
 
 /// The objects that a window needs: whole days of delivery, and single objects of days that it cuts
 /// or that were delivered late.
 struct Delivered {
-    days: Days,
+    days: DayRange,
     /// Ids, as a JSON list.
     objects: String,
 }
@@ -46,7 +46,7 @@ impl Delivered {
 }
 
 /// Days from one to another, both included.
-type Days = (UtcDay, UtcDay);
+type DayRange = (UtcDay, UtcDay);
 
 impl Store {
     /// Opens the store of a folder; `None` where there is none.
@@ -55,7 +55,7 @@ impl Store {
     ///
     /// When there is one that cannot be read, or that a later program made.
     pub fn open(root: &Path) -> Result<Option<Self>, StoreError> {
-        let folder = Folder::new(root);
+        let folder = StoreFolder::new(root);
         let ledger = Ledger::open_to_read(&folder)?;
         Ok(ledger.map(|ledger| Self { folder, ledger }))
     }
@@ -142,7 +142,7 @@ impl Store {
         let wanted =
             |object: u32, time: UtcSecond| window.needs(time) && !superseded.contains(&object);
         let mut rows = Vec::new();
-        let mut reader = Reader::default();
+        let mut reader = SegmentReader::default();
         for named in self.ledger.segments("events", event_days(window))? {
             reader.read(&self.folder, &named, &wanted, &mut rows)?;
         }
@@ -151,10 +151,10 @@ impl Store {
         self.seen(&delivered, window, &mut coverage)?;
         self.rejects(&delivered, &mut coverage)?;
         let keys = self.keys(&mut rows)?;
-        let (of_sessions, events): (Vec<Row>, Vec<Row>) =
+        let (of_sessions, events): (Vec<EventRow>, Vec<EventRow>) =
             rows.into_iter().partition(|row| row.is_of_session);
         let plain =
-            |rows: Vec<Row>| -> Vec<Event> { rows.into_iter().map(|row| row.event).collect() };
+            |rows: Vec<EventRow>| -> Vec<Event> { rows.into_iter().map(|row| row.event).collect() };
         Ok(Remembered {
             events: plain(events),
             session_events: plain(of_sessions),
@@ -301,7 +301,7 @@ impl Store {
             let Some(day) = day.date() else {
                 continue;
             };
-            let seen = Seen {
+            let seen = DayActivity {
                 records: records.try_into().unwrap_or_default(),
                 first: UtcSecond::from_unix(first),
                 last: UtcSecond::from_unix(last),
@@ -355,7 +355,7 @@ impl Store {
 
     /// Keys of the objects that rows came from. Positions follow the keys, as they
     /// would if the objects were read anew.
-    fn keys(&mut self, rows: &mut [Row]) -> Result<BTreeMap<u32, Text>, StoreError> {
+    fn keys(&mut self, rows: &mut [EventRow]) -> Result<BTreeMap<u32, Text>, StoreError> {
         let ids: BTreeSet<u32> = rows.iter().map(|row| row.event.place.object).collect();
         let list = Value::from(ids.into_iter().collect::<Vec<u32>>()).to_string();
         let sql = "SELECT id, key FROM objects WHERE id IN (SELECT value FROM json_each(?1))
@@ -457,7 +457,7 @@ impl Store {
 }
 
 /// Days whose events the window needs.
-pub(super) fn event_days(window: &TimeWindow) -> Days {
+pub(super) fn event_days(window: &TimeWindow) -> DayRange {
     let from = window
         .from
         .map(|from| from.plus(-LOOK_BACK_SECONDS).utc_day());
@@ -466,7 +466,7 @@ pub(super) fn event_days(window: &TimeWindow) -> Days {
 }
 
 /// Days of delivery that the window needs: [`TimeWindow::needs_delivery_day`].
-fn delivery_days(window: &TimeWindow) -> Days {
+fn delivery_days(window: &TimeWindow) -> DayRange {
     let slack = DELIVERY_SLACK_DAYS * 86_400;
     let from = window
         .from

@@ -242,9 +242,9 @@ pub(super) fn difference(
 }
 
 /// A table, an index, or whatever else a ledger has: kind, name, and how it was made.
-type Object = (String, String, Option<String>);
+type SchemaObject = (String, String, Option<String>);
 
-fn objects(connection: &Connection) -> rusqlite::Result<BTreeSet<Object>> {
+fn objects(connection: &Connection) -> rusqlite::Result<BTreeSet<SchemaObject>> {
     let sql = "SELECT type, name, sql FROM sqlite_schema";
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

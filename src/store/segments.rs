@@ -1,8 +1,8 @@
 //! Segments by their columns.
 
 use super::error::StoreError;
-use super::folder::Folder;
-use super::ledger::Named;
+use super::folder::StoreFolder;
+use super::ledger::LiveSegment;
 use crate::columnar::{Batch, Codec, ColumnFile, Texts, write};
 use crate::model::table::Table;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    pub(super) fn open(folder: &Folder, named: &Named) -> Result<Self, StoreError> {
+    pub(super) fn open(folder: &StoreFolder, named: &LiveSegment) -> Result<Self, StoreError> {
         let path = folder.segment(&named.name);
         // Nothing is read that was not written: Parquet from elsewhere may ask for any
         // amount of memory.
@@ -35,14 +35,14 @@ impl Segment {
     /// Calls `each` with all rows, some at a time.
     pub(super) fn for_each(
         mut self,
-        mut each: impl FnMut(&Rows<'_>) -> Result<(), StoreError>,
+        mut each: impl FnMut(&SegmentRows<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         while let Some(batch) = self
             .file
             .next_batch()
             .map_err(|message| self.broken(message))?
         {
-            each(&Rows {
+            each(&SegmentRows {
                 batch: &batch,
                 segment: &self,
             })?;
@@ -59,12 +59,12 @@ impl Segment {
 }
 
 /// Some rows of a segment.
-pub(super) struct Rows<'a> {
+pub(super) struct SegmentRows<'a> {
     batch: &'a Batch,
     segment: &'a Segment,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> SegmentRows<'a> {
     pub(super) fn count(&self) -> usize {
         self.batch.rows()
     }

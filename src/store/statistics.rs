@@ -1,8 +1,8 @@
 //! Query statistics, kept for good: Athena forgets them after 45 days.
 
 use super::error::StoreError;
-use super::folder::{Folder, Written};
-use super::ledger::Named;
+use super::folder::{StoreFolder, WrittenSegment};
+use super::ledger::LiveSegment;
 use super::number::count;
 use super::reader::{Store, event_days};
 use super::segments::{Segment, integer, segment_bytes};
@@ -10,7 +10,7 @@ use super::writer::{Writer, name_segment, starts};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use crate::model::ids::{QueryExecutionId, QuickQueryId};
 use crate::model::money::parse_decimal;
-use crate::model::table::Columns;
+use crate::model::table::TableBuilder;
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
@@ -33,14 +33,14 @@ pub struct Pending {
 
 /// The state of a question to Athena.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct QuestionState {
     /// Final statistics, by id.
     pub known: Vec<(QueryExecutionId, QueryStatistics)>,
     /// Ids that Athena does not know, or no longer.
     pub unavailable: Vec<String>,
 }
 
-type Told = (QueryExecutionId, QueryStatistics);
+type StoredStatistics = (QueryExecutionId, QueryStatistics);
 
 impl Writer {
     /// Returns the executions that Athena has not answered yet. What it has forgotten by now is
@@ -84,7 +84,7 @@ impl Writer {
     /// # Errors
     ///
     /// When something cannot be written. Then nothing of it counts.
-    pub fn keep_statistics(&mut self, asked: Asked) -> Result<(), StoreError> {
+    pub fn keep_statistics(&mut self, asked: QuestionState) -> Result<(), StoreError> {
         let asked_ids: Vec<String> = asked.known.iter().map(|(id, _)| id.to_string()).collect();
         let list = serde_json::Value::from(asked_ids).to_string();
         let sql = "SELECT id, day FROM executions WHERE id IN (SELECT value FROM json_each(?1))";
@@ -92,7 +92,7 @@ impl Writer {
             Ok((row.get::<_, String>(0)?, row.get::<_, UtcDay>(1)?))
         })?;
         let known: BTreeMap<String, UtcDay> = known.into_iter().collect();
-        let mut days: BTreeMap<UtcDay, Vec<Told>> = BTreeMap::new();
+        let mut days: BTreeMap<UtcDay, Vec<StoredStatistics>> = BTreeMap::new();
         for (id, statistics) in asked.known {
             let submitted = statistics.submitted_at.map(UtcSecond::utc_day);
             let day = known.get(&id.to_string()).copied().or(submitted);
@@ -122,7 +122,11 @@ impl Writer {
         })
     }
 
-    fn write_statistics(&self, day: UtcDay, told: &[Told]) -> Result<Written, StoreError> {
+    fn write_statistics(
+        &self,
+        day: UtcDay,
+        told: &[StoredStatistics],
+    ) -> Result<WrittenSegment, StoreError> {
         let bytes = write(told).map_err(|message| StoreError::Segment {
             path: self.folder.root().to_owned(),
             message,
@@ -134,7 +138,7 @@ impl Writer {
 
 /// One segment for each day, each execution once.
 pub(super) fn compact(writer: &mut Writer) -> Result<u64, StoreError> {
-    let mut days: BTreeMap<UtcDay, Vec<Named>> = BTreeMap::new();
+    let mut days: BTreeMap<UtcDay, Vec<LiveSegment>> = BTreeMap::new();
     for named in writer
         .ledger
         .segments("statistics", (UtcDay::MIN, UtcDay::MAX))?
@@ -148,7 +152,7 @@ pub(super) fn compact(writer: &mut Writer) -> Result<u64, StoreError> {
         for name in &names {
             read(&writer.folder, name, &mut all)?;
         }
-        let mut told: Vec<Told> = all.by_id.into_iter().collect();
+        let mut told: Vec<StoredStatistics> = all.by_id.into_iter().collect();
         told.sort();
         let made = writer.write_statistics(day, &told)?;
         let rows = count(told.len());
@@ -187,9 +191,9 @@ impl Store {
     }
 }
 
-fn write(told: &[Told]) -> Result<Vec<u8>, String> {
+fn write(told: &[StoredStatistics]) -> Result<Vec<u8>, String> {
     let moment = |at: Option<UtcSecond>| at.map(UtcSecond::unix);
-    let table = Columns::new("statistics", told)
+    let table = TableBuilder::new("statistics", told)
         .text("query_execution_id", |(id, _)| {
             Some(Text::from(id.to_string()))
         })
@@ -214,7 +218,11 @@ fn write(told: &[Told]) -> Result<Vec<u8>, String> {
     segment_bytes(&table)
 }
 
-fn read(folder: &Folder, named: &Named, into: &mut Statistics) -> Result<(), StoreError> {
+fn read(
+    folder: &StoreFolder,
+    named: &LiveSegment,
+    into: &mut Statistics,
+) -> Result<(), StoreError> {
     Segment::open(folder, named)?.for_each(|rows| {
         let ids = rows.texts("query_execution_id")?;
         let states = rows.texts("state")?;

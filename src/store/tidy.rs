@@ -1,9 +1,9 @@
 //! Small segments into one for each day, and what is too old away.
 
 use super::error::StoreError;
-use super::events::Reader;
-use super::folder::Written;
-use super::ledger::Named;
+use super::events::SegmentReader;
+use super::folder::WrittenSegment;
+use super::ledger::LiveSegment;
 use super::number::count;
 use super::statistics;
 use super::writer::{MARKS_DAYS, Tidied, Writer, name_segment, sum_day, superseded};
@@ -65,7 +65,7 @@ impl Writer {
     /// One segment for each day, without what no longer counts.
     fn compact(&mut self) -> Result<u64, StoreError> {
         let superseded = superseded(&mut self.ledger)?;
-        let mut days: BTreeMap<UtcDay, Vec<Named>> = BTreeMap::new();
+        let mut days: BTreeMap<UtcDay, Vec<LiveSegment>> = BTreeMap::new();
         for named in self.ledger.segments("events", (UtcDay::MIN, UtcDay::MAX))? {
             days.entry(named.day).or_default().push(named);
         }
@@ -81,7 +81,7 @@ impl Writer {
         };
         days.retain(|day, names| names.len() > 1 || holds_old(*day));
         for (day, names) in days {
-            let mut reader = Reader::default();
+            let mut reader = SegmentReader::default();
             let mut rows = Vec::new();
             let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
             for named in &names {
@@ -118,8 +118,8 @@ impl Writer {
         &mut self,
         kind: &str,
         day: UtcDay,
-        names: &[Named],
-        made: Option<(Written, i64)>,
+        names: &[LiveSegment],
+        made: Option<(WrittenSegment, i64)>,
     ) -> Result<(), StoreError> {
         self.ledger.try_to(|ledger| {
             let transaction = ledger.transaction()?;

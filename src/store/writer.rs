@@ -1,16 +1,16 @@
 //! Writing a collecting run to the store, each batch in one step.
 
 use super::error::StoreError;
-use super::events::{self, Reader, Row};
-use super::folder::{Folder, Lock, Written};
+use super::events::{self, EventRow, SegmentReader};
+use super::folder::{Lock, StoreFolder, WrittenSegment};
 use super::ledger::Ledger;
 use super::number::count;
 use crate::event_list::list::VERSION as LIST_VERSION;
-use crate::model::coverage::{Coverage, Reject, RejectReason, Seen, SeenKey};
+use crate::model::coverage::{Coverage, DayActivity, Reject, RejectReason, SeenKey};
 use crate::model::event::{Detail, Event};
 use crate::model::ids::QueryExecutionId;
-use crate::model::interest::{Interest, SessionMark};
 use crate::model::key::is_below;
+use crate::model::relevance::{Interest, SessionMark};
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
@@ -46,7 +46,7 @@ pub struct ReadObject {
 
 /// The ledger's state of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
+pub enum LedgerEntry {
     /// Nothing: it has to be read.
     New,
     /// This version was read.
@@ -69,7 +69,7 @@ pub struct Tidied {
 /// The store, open for writing. There is one at a time.
 #[derive(Debug)]
 pub struct Writer {
-    pub(super) folder: Folder,
+    pub(super) folder: StoreFolder,
     pub(super) ledger: Ledger,
     _lock: Lock,
     next_object: u32,
@@ -92,7 +92,7 @@ impl Writer {
         waits: bool,
         now: UtcSecond,
     ) -> Result<Self, StoreError> {
-        let folder = Folder::new(root);
+        let folder = StoreFolder::new(root);
         let lock = folder.lock(holder, waits)?;
         let mut ledger = Ledger::open_to_write(&folder)?;
         let named = ledger.segment_names()?;
@@ -117,7 +117,7 @@ impl Writer {
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub fn entry(&mut self, key: &str, version: &Version) -> Result<Entry, StoreError> {
+    pub fn entry(&mut self, key: &str, version: &Version) -> Result<LedgerEntry, StoreError> {
         self.ledger.try_to(|ledger| {
             let sql = "SELECT tag = ?2 AND stored_bytes = ?3 AND list_version = ?4
                        FROM objects WHERE key = ?1";
@@ -125,9 +125,9 @@ impl Writer {
             let wanted = params![key, &*version.tag, signed(version.bytes), LIST_VERSION];
             let is_same = statement.query_row(wanted, |row| row.get(0)).optional()?;
             Ok(match is_same {
-                None => Entry::New,
-                Some(true) => Entry::Read,
-                Some(false) => Entry::Changed,
+                None => LedgerEntry::New,
+                Some(true) => LedgerEntry::Read,
+                Some(false) => LedgerEntry::Changed,
             })
         })
     }
@@ -198,7 +198,7 @@ impl Writer {
     /// When a segment cannot be read.
     pub fn events_between(&mut self, days: (UtcDay, UtcDay)) -> Result<Vec<Event>, StoreError> {
         let superseded = superseded(&mut self.ledger)?;
-        let mut reader = Reader::default();
+        let mut reader = SegmentReader::default();
         let mut rows = Vec::new();
         for named in self.ledger.segments("events", days)? {
             let wanted = |object: u32, _: UtcSecond| !superseded.contains(&object);
@@ -254,7 +254,7 @@ impl Writer {
             let mut keep = |events: &mut Vec<Event>, is_of_session: bool| {
                 for mut event in events.drain(..) {
                     event.place.object = next;
-                    rows.push(Row {
+                    rows.push(EventRow {
                         event,
                         is_of_session,
                     });
@@ -267,7 +267,7 @@ impl Writer {
         }
         let executions = executions(&rows);
         let mut segments = Vec::new();
-        let mut days: Vec<(UtcDay, Vec<Row>)> = events::by_day(rows).into_iter().collect();
+        let mut days: Vec<(UtcDay, Vec<EventRow>)> = events::by_day(rows).into_iter().collect();
         days.sort_unstable_by_key(|(day, _)| *day);
         for (day, mut rows) in days {
             rows.sort_by_key(|row| row.event.place);
@@ -309,7 +309,11 @@ impl Writer {
         Ok(u64::from(next - first))
     }
 
-    pub(super) fn write_events(&self, day: UtcDay, rows: &[Row]) -> Result<Written, StoreError> {
+    pub(super) fn write_events(
+        &self,
+        day: UtcDay,
+        rows: &[EventRow],
+    ) -> Result<WrittenSegment, StoreError> {
         let bytes = events::write(rows).map_err(|message| StoreError::Segment {
             path: self.folder.root().to_owned(),
             message,
@@ -474,12 +478,12 @@ pub(super) fn name_segment(
     transaction: &Transaction<'_>,
     kind: &str,
     day: UtcDay,
-    written: &Written,
+    written: &WrittenSegment,
     rows: i64,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO segments (name, kind, day, rows, digest)
                VALUES (?1, ?2, ?3, ?4, ?5)";
-    let Written { name, digest } = written;
+    let WrittenSegment { name, digest } = written;
     transaction.execute(sql, params![name, kind, day, rows, digest])?;
     Ok(())
 }
@@ -540,7 +544,7 @@ fn gap(coverage: &Coverage) -> Option<String> {
 }
 
 /// Query executions that these events name, where they ran.
-fn executions(rows: &[Row]) -> Vec<(String, String, String, UtcDay)> {
+fn executions(rows: &[EventRow]) -> Vec<(String, String, String, UtcDay)> {
     let found = rows.iter().filter_map(|row| {
         let Detail::StartQuery(query) = &row.event.detail else {
             return None;
@@ -578,7 +582,7 @@ fn note_gap(
 }
 
 /// Returns a row's activity of an account, a Region and a day.
-fn seen_row(((account, region, day), seen): (&SeenKey, &Seen)) -> serde_json::Value {
+fn seen_row(((account, region, day), seen): (&SeenKey, &DayActivity)) -> serde_json::Value {
     let day = UtcDay::of(*day).number();
     let (first, last) = (seen.first.unix(), seen.last.unix());
     json!([account, region, day, seen.records, first, last])

@@ -1,9 +1,9 @@
 //! The services behind the adapters, by answers in their own shapes: paging, throttling, refusals, and what is asked.
 
 use crate::replay::{Answer, Replay};
-use qs_audit::aws::{Access, Aws, CostQuestion, LookupLogs, LookupPlace, Trouble};
+use qs_audit::aws::{Access, Aws, AwsErrorKind, CostQuestion, LookupLogs, LookupPlace};
 use qs_audit::decode::quick_query_id;
-use qs_audit::exports::{BillReader, UnitsReader, read_data_sources, read_executions};
+use qs_audit::ingest::{BillReader, UnitsReader, read_data_sources, read_executions};
 use qs_audit::model::bill::CostMetric;
 use qs_audit::model::execution::{QueryState, Statistics};
 use qs_audit::model::ids::QueryExecutionId;
@@ -165,7 +165,7 @@ fn throttling_is_waited_out_and_a_refusal_says_what_to_allow() {
     let error = aws
         .executions(&in_region("us-east-1"), "Athena in 4444", &[ID.to_owned()])
         .unwrap_err();
-    assert_eq!(error.kind, Trouble::Throttled);
+    assert_eq!(error.kind, AwsErrorKind::Throttled);
     assert!(
         error
             .message
@@ -182,7 +182,7 @@ fn throttling_is_waited_out_and_a_refusal_says_what_to_allow() {
     let error = aws
         .executions(&in_region("us-east-1"), "Athena in 4444", &[ID.to_owned()])
         .unwrap_err();
-    assert_eq!(error.kind, Trouble::Denied);
+    assert_eq!(error.kind, AwsErrorKind::Denied);
     assert!(
         error
             .message
@@ -199,7 +199,7 @@ fn throttling_is_waited_out_and_a_refusal_says_what_to_allow() {
     let error = aws
         .executions(&in_region("us-east-1"), "Athena", &[ID.to_owned()])
         .unwrap_err();
-    assert_eq!(error.kind, Trouble::Credentials);
+    assert_eq!(error.kind, AwsErrorKind::Credentials);
     assert!(error.message.contains("aws sso login"), "{error}");
 }
 
@@ -407,7 +407,7 @@ fn data_sources_are_listed_page_by_page_and_signed() {
     let error = aws
         .data_sources(&in_region("us-east-1"), "111122223333")
         .unwrap_err();
-    assert_eq!(error.kind, Trouble::Denied);
+    assert_eq!(error.kind, AwsErrorKind::Denied);
     assert!(
         error.message.contains("allow quicksight:ListDataSources"),
         "{error}"

@@ -3,7 +3,7 @@
 use assert_cmd::Command;
 use predicates::prelude::*;
 use qs_audit::cli::Exit;
-use qs_audit::demo::{self, Plan};
+use qs_audit::demo::{self, DemoPlan};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(crate) fn program() -> Command {
 /// A folder with a small organisation in it.
 pub(crate) fn organisation() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let organisation = demo::generate(&Plan::sample());
+    let organisation = demo::generate(&DemoPlan::sample());
     demo::write_to(folder.path(), &organisation.logs).unwrap();
     demo::write_to(folder.path(), &organisation.extras).unwrap();
     folder

@@ -1,6 +1,6 @@
 //! What the tests share: sources in memory, runs, and truth.
 
-use qs_audit::decode::Reading;
+use qs_audit::decode::SplitMode;
 use qs_audit::demo::{GeneratedFile, TrueChain};
 use qs_audit::model::audit::Audit;
 use qs_audit::model::chain::Chain;
@@ -58,7 +58,7 @@ pub(crate) fn run(plan: &Plan, source: &Memory) -> Audit {
     pipeline::run(plan, source, &Unwatched).unwrap()
 }
 
-pub(crate) fn plan(reading: Reading, threads: usize) -> Plan {
+pub(crate) fn plan(reading: SplitMode, threads: usize) -> Plan {
     Plan {
         reading,
         threads,

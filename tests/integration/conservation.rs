@@ -5,10 +5,10 @@ use crate::cli::{output, program};
 use crate::digest_bucket::{gunzip, gzip};
 use proptest::prelude::*;
 use qs_audit::cli::Exit;
-use qs_audit::decode::{Decoder, Reading};
-use qs_audit::demo::{self, Plan};
+use qs_audit::decode::{Decoder, SplitMode};
+use qs_audit::demo::{self, DemoPlan};
 use qs_audit::model::coverage::Limits;
-use qs_audit::model::interest::Interest;
+use qs_audit::model::relevance::Interest;
 use qs_audit::model::window::TimeWindow;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -262,7 +262,7 @@ fn proven_links_hold(part: &Value, all: &Value) -> Result<(), TestCaseError> {
 fn by_themselves(files: &Files) -> Result<(u64, u64), TestCaseError> {
     let (mut records, mut rejects) = (0, 0);
     for (key, body) in &files.damaged {
-        let mut decoder = Decoder::new(TimeWindow::ALL, Limits::DEFAULT, Reading::Plain);
+        let mut decoder = Decoder::new(TimeWindow::ALL, Limits::DEFAULT, SplitMode::Plain);
         decoder.object(0, &key.as_str().into(), body, &Interest::default());
         let coverage = decoder.finish().coverage;
         prop_assert!(coverage.adds_up());
@@ -290,9 +290,9 @@ proptest! {
         fates in prop::collection::vec((any_fate(), any::<usize>()), 8..40),
         threads in 1_u8..4,
     ) {
-        let organisation = demo::generate(&Plan {
+        let organisation = demo::generate(&DemoPlan {
             days: 1, consumers: 2, chains_per_day: 5, noise_per_day: 6, odd_one_in: 2,
-            minutes_per_file: 240, ..Plan::demo(seed)
+            minutes_per_file: 240, ..DemoPlan::demo(seed)
         });
         let mut files = Files::default();
         for (file, (fate, at)) in organisation.logs.iter().zip(fates.iter().cycle()) {
@@ -331,7 +331,7 @@ proptest! {
 
 #[test]
 fn a_strict_run_over_anything_damaged_says_incomplete() {
-    let organisation = demo::generate(&Plan::sample());
+    let organisation = demo::generate(&DemoPlan::sample());
     let mut files = Files::default();
     for (number, file) in organisation.logs.iter().enumerate() {
         let fate = if number == 3 {
@@ -362,7 +362,7 @@ fn a_strict_run_over_anything_damaged_says_incomplete() {
 #[cfg(unix)]
 #[test]
 fn too_few_open_files_lose_nothing_in_silence() {
-    let organisation = demo::generate(&Plan::sample());
+    let organisation = demo::generate(&DemoPlan::sample());
     let folder = tempfile::tempdir().unwrap();
     demo::write_to(folder.path(), &organisation.logs).unwrap();
     let program = assert_cmd::cargo::cargo_bin("qs-audit");

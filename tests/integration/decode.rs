@@ -3,16 +3,16 @@
 use crate::common::{Memory, plan, run};
 use crate::needs;
 use proptest::prelude::*;
-use qs_audit::decode::{Decoded, Decoder, Reading};
+use qs_audit::decode::{Decoded, Decoder, SplitMode};
 use qs_audit::demo;
 use qs_audit::model::coverage::{Coverage, Limits};
-use qs_audit::model::interest::Interest;
+use qs_audit::model::relevance::Interest;
 use qs_audit::model::window::TimeWindow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn decode_with(body: &[u8], reading: Reading, all_sessions: bool, limits: Limits) -> Decoded {
+fn decode_with(body: &[u8], reading: SplitMode, all_sessions: bool, limits: Limits) -> Decoded {
     let interest = Interest {
         all_sessions,
         ..Interest::default()
@@ -26,8 +26,8 @@ fn decode_with(body: &[u8], reading: Reading, all_sessions: bool, limits: Limits
 fn both_readings(body: &[u8]) -> Coverage {
     let mut coverage = Coverage::default();
     for all_sessions in [true, false] {
-        let fast = decode_with(body, Reading::Fast, all_sessions, Limits::DEFAULT);
-        let plain = decode_with(body, Reading::Plain, all_sessions, Limits::DEFAULT);
+        let fast = decode_with(body, SplitMode::Fast, all_sessions, Limits::DEFAULT);
+        let plain = decode_with(body, SplitMode::Plain, all_sessions, Limits::DEFAULT);
         assert!(fast.coverage.adds_up(), "{:?}", fast.coverage);
         assert_eq!(fast.coverage, plain.coverage);
         assert_eq!(format!("{:?}", fast.events), format!("{:?}", plain.events));
@@ -117,15 +117,15 @@ fn hostile_samples_end_in_their_rejects() {
 #[test]
 fn generated_logs_read_alike_both_ways() {
     for seed in 0..10 {
-        let organisation = demo::generate(&demo::Plan {
+        let organisation = demo::generate(&demo::DemoPlan {
             days: 1,
             chains_per_day: 6,
             noise_per_day: 60,
-            ..demo::Plan::demo(seed)
+            ..demo::DemoPlan::demo(seed)
         });
         let source = Memory::of(&organisation.logs);
-        let fast = run(&plan(Reading::Fast, 1), &source);
-        let plain = run(&plan(Reading::Plain, 1), &source);
+        let fast = run(&plan(SplitMode::Fast, 1), &source);
+        let plain = run(&plan(SplitMode::Plain, 1), &source);
         assert_eq!(fast.coverage, plain.coverage);
         assert_eq!(fast.chains, plain.chains);
         assert!(fast.coverage.records_not_relevant > 100);
@@ -134,13 +134,13 @@ fn generated_logs_read_alike_both_ways() {
 
 /// A small text with records of all kinds, to be damaged.
 fn sample_text() -> String {
-    let organisation = demo::generate(&demo::Plan {
+    let organisation = demo::generate(&demo::DemoPlan {
         days: 1,
         consumers: 1,
         chains_per_day: 2,
         noise_per_day: 4,
         minutes_per_file: 1440,
-        ..demo::Plan::demo(11)
+        ..demo::DemoPlan::demo(11)
     });
     let mut largest = String::new();
     for file in &organisation.logs {
@@ -321,7 +321,7 @@ fn limits_hold_at_the_limit_and_not_one_past_it() {
         ..Limits::DEFAULT
     };
     for (length, rejected) in [(999, 0), (1000, 0), (1001, 1)] {
-        for reading in [Reading::Fast, Reading::Plain] {
+        for reading in [SplitMode::Fast, SplitMode::Plain] {
             let decoded = decode_with(record(length).as_bytes(), reading, false, limits);
             assert_eq!(decoded.coverage.records_rejected, rejected, "{length}");
         }
@@ -335,7 +335,7 @@ fn limits_hold_at_the_limit_and_not_one_past_it() {
         ..Limits::DEFAULT
     };
     for (depth, rejected) in [(69, 0), (70, 0), (71, 1)] {
-        for reading in [Reading::Fast, Reading::Plain] {
+        for reading in [SplitMode::Fast, SplitMode::Plain] {
             let decoded = decode_with(nested(depth).as_bytes(), reading, false, limits);
             assert_eq!(decoded.coverage.records_rejected, rejected, "{depth}");
         }
@@ -357,7 +357,7 @@ fn a_string_of_a_kept_record_is_at_most_as_long_as_its_limit() {
         ..Limits::DEFAULT
     };
     for (length, rejected) in [(499, 0), (500, 0), (501, 1)] {
-        for reading in [Reading::Fast, Reading::Plain] {
+        for reading in [SplitMode::Fast, SplitMode::Plain] {
             let text = record(length, "athena.amazonaws.com");
             let decoded = decode_with(text.as_bytes(), reading, false, limits);
             assert_eq!(decoded.coverage.records_rejected, rejected, "{length}");
@@ -376,7 +376,7 @@ fn the_limit_of_a_run_is_the_last_byte_that_is_read() {
     let two = 2 * text.len() as u64;
     for (limit, read) in [(two - 1, 2), (two, 3), (two + 1, 3)] {
         let objects = (0..4).map(|number| (format!("{number}.json"), text.clone()));
-        let mut plan = plan(Reading::Fast, 1);
+        let mut plan = plan(SplitMode::Fast, 1);
         plan.limits.run_bytes_max = limit;
         let audit = run(&plan, &Memory::new(objects));
         // Up to the limit another object is begun.
@@ -391,7 +391,7 @@ fn a_run_stops_reading_at_its_limit_and_says_so() {
     let text = b"{\"Records\":[]}".to_vec();
     let objects = (0..5).map(|number| (format!("{number}.json"), text.clone()));
     let source = Memory::new(objects);
-    let mut plan = plan(Reading::Fast, 1);
+    let mut plan = plan(SplitMode::Fast, 1);
     plan.limits.run_bytes_max = 30;
     let audit = run(&plan, &source);
     // The object that crosses the limit is the last one read.
@@ -401,8 +401,8 @@ fn a_run_stops_reading_at_its_limit_and_says_so() {
 
 #[test]
 fn no_token_or_sql_leaves_decode() {
-    let organisation = demo::generate(&demo::Plan::sample());
-    let audit = run(&plan(Reading::Fast, 2), &Memory::of(&organisation.logs));
+    let organisation = demo::generate(&demo::DemoPlan::sample());
+    let audit = run(&plan(SplitMode::Fast, 2), &Memory::of(&organisation.logs));
     let everything = format!("{:?} {:?}", audit.events, audit.chains);
     assert!(everything.contains("ASIA"));
     assert!(!everything.contains("EXAMPLETOKEN"));

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use qs_audit::cli::Exit;
-use qs_audit::event_list::entry::Entry;
+use qs_audit::event_list::entry::EventListEntry;
 use qs_audit::event_list::list::entry;
 use qs_audit::event_list::members::COMMON;
 use qs_audit::event_list::reference::page;
@@ -46,7 +46,7 @@ fn pruned(value: &Value, names: &[&str]) -> Value {
 fn as_listed(record: &Value) -> Value {
     let text = |name: &str| record[name].as_str().unwrap_or_default();
     let entry = entry(text("eventSource").as_bytes(), text("eventName").as_bytes());
-    let own = entry.map_or_else(Vec::new, Entry::members);
+    let own = entry.map_or_else(Vec::new, EventListEntry::members);
     let names = COMMON.iter().copied().chain(own.iter().map(String::as_str));
     pruned(record, &names.collect::<Vec<_>>())
 }

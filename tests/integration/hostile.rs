@@ -6,8 +6,8 @@
 use crate::common::{Memory, run};
 use qs_audit::attribute;
 use qs_audit::decode::quick_query_id;
-use qs_audit::demo::{self, Plan as DemoPlan};
-use qs_audit::exports::{BillReader, read_executions};
+use qs_audit::demo::{self, DemoPlan};
+use qs_audit::ingest::{BillReader, read_executions};
 use qs_audit::model::audit::{Audit, Part};
 use qs_audit::model::bill::CostMetric;
 use qs_audit::model::chain::{Chain, Missing, QueryExecution, QuickUser, RoleSession, ScopeDown};
@@ -28,12 +28,12 @@ use qs_audit::model::integrity::{
 };
 use qs_audit::model::text::Text;
 use qs_audit::model::time::UtcSecond;
-use qs_audit::model::topology::{Consumer, Topology, Unit};
+use qs_audit::model::topology::{BusinessUnit, Consumer, Topology};
 use qs_audit::model::trend::{Measure, Trend};
 use qs_audit::model::window::TimeWindow;
 use qs_audit::output::repeated::RepeatedOptions;
 use qs_audit::output::report::{Material, Night, markdown, page, summary};
-use qs_audit::output::{Page, chargeback_rows, csv, json};
+use qs_audit::output::{TextLayout, chargeback_rows, csv, json};
 use qs_audit::pipeline::{Checks, Exports, PartPlan, Plan};
 use qs_audit::records;
 use qs_audit::rules::{self, RuleSet};
@@ -492,7 +492,7 @@ impl Poison {
         }
         units.insert(
             self.text().into(),
-            Unit {
+            BusinessUnit {
                 account_name: Some(self.text().into()),
                 business_unit: Some(self.text().into()),
                 cost_center: Some(self.text().into()),
@@ -718,7 +718,7 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
         String::from_utf8(bytes).unwrap()
     };
     let all: Vec<&Finding> = findings.findings.iter().collect();
-    let screen = Page {
+    let screen = TextLayout {
         width: 120,
         color: false,
     };

@@ -4,9 +4,9 @@ use crate::common::{Memory, plan, run};
 use proptest::prelude::*;
 use qs_audit::attribute::{Pricing, attribute, chargeback};
 use qs_audit::columnar::{Codec, write as write_parquet};
-use qs_audit::decode::Reading;
-use qs_audit::demo::{self, Plan};
-use qs_audit::exports::{BillReader, UnitsReader, read_executions};
+use qs_audit::decode::SplitMode;
+use qs_audit::demo::{self, DemoPlan};
+use qs_audit::ingest::{BillReader, UnitsReader, read_executions};
 use qs_audit::model::bill::{
     Bill, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineAmounts, LineKey,
 };
@@ -34,15 +34,15 @@ fn decimal(text: &str) -> Decimal {
 
 /// A chain with all members, to be changed.
 fn some_chain() -> Chain {
-    let organisation = demo::generate(&Plan {
+    let organisation = demo::generate(&DemoPlan {
         days: 1,
         consumers: 1,
         chains_per_day: 1,
         noise_per_day: 0,
         oddities: false,
-        ..Plan::demo(1)
+        ..DemoPlan::demo(1)
     });
-    let audit = run(&plan(Reading::Fast, 1), &Memory::of(&organisation.logs));
+    let audit = run(&plan(SplitMode::Fast, 1), &Memory::of(&organisation.logs));
     let mut chains = audit.chains.into_iter();
     chains.find(|chain| !chain.queries.is_empty()).unwrap()
 }

@@ -5,11 +5,11 @@
 use crate::cli::program;
 use crate::digest_bucket::gzip;
 use qs_audit::config::Settings;
-use qs_audit::decode::{Decoder, Reading, Unpacker, quick_query_id};
-use qs_audit::exports::{
+use qs_audit::decode::{Decoder, SplitMode, Unpacker, quick_query_id};
+use qs_audit::iam::policy::Policy;
+use qs_audit::ingest::{
     BillReader, UnitsReader, plain, read_data_sources, read_executions, read_previous, read_report,
 };
-use qs_audit::iam::policy::Policy;
 use qs_audit::integrity::{
     Digest, DigestName, LogFileName, PublicKeys, Signatures, read_signatures,
 };
@@ -17,8 +17,8 @@ use qs_audit::model::bill::CostMetric;
 use qs_audit::model::coverage::{Limits, Rejects};
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::integrity::Contents;
-use qs_audit::model::interest::Interest;
 use qs_audit::model::inventory::Inventory;
+use qs_audit::model::relevance::Interest;
 use qs_audit::model::window::TimeWindow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -198,7 +198,7 @@ fn as_log(body: &[u8]) -> String {
             reasons(&coverage.rejects)
         )
     };
-    let (fast, plain) = (read(Reading::Fast), read(Reading::Plain));
+    let (fast, plain) = (read(SplitMode::Fast), read(SplitMode::Plain));
     assert_eq!(fast, plain);
     fast
 }

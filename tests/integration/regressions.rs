@@ -1,7 +1,7 @@
 //! Small logs that once came out wrong, one story each.
 
 use crate::common::{Memory, plan, run};
-use qs_audit::decode::Reading;
+use qs_audit::decode::SplitMode;
 use qs_audit::model::audit::Audit;
 use qs_audit::model::chain::{Chain, ChainPath, ChainStatus, Confidence, RoleSession};
 use qs_audit::model::identity::RoleName;
@@ -80,7 +80,7 @@ impl Log {
     }
 
     fn chains(&self) -> Audit {
-        self.audit(&plan(Reading::Fast, 1))
+        self.audit(&plan(SplitMode::Fast, 1))
     }
 
     fn audit(&self, plan: &Plan) -> Audit {
@@ -146,7 +146,7 @@ fn a_refusal_without_a_role_is_a_refusal_all_the_same() {
         session("a", Some("KA"), 0),
         refusal,
     );
-    let mut declared = plan(Reading::Fast, 1);
+    let mut declared = plan(SplitMode::Fast, 1);
     declared.topology.run_as_roles = RoleName::from_arn("arn:aws:iam::111122223333:role/a")
         .into_iter()
         .collect();
@@ -299,7 +299,7 @@ fn quick_s_own_account_may_make_the_first_hop() {
     );
     log.assume(1, HUB, session("a", Some("KA"), 0), "b", Some("KB"));
     log.query(9, Some("KB"), 1, "q1");
-    let mut declared = plan(Reading::Fast, 1);
+    let mut declared = plan(SplitMode::Fast, 1);
     declared.topology.run_as_roles = RoleName::from_arn("arn:aws:iam::111122223333:role/a")
         .into_iter()
         .collect();
@@ -410,7 +410,7 @@ fn a_proof_for_one_query_is_none_for_another() {
 #[test]
 fn a_session_that_queries_behind_the_window_is_not_idle() {
     let log = usual();
-    let mut narrow = plan(Reading::Fast, 1);
+    let mut narrow = plan(SplitMode::Fast, 1);
     narrow.window.to = qs_audit::model::time::UtcSecond::parse("2026-07-01T10:00:05Z");
     let audit = log.audit(&narrow);
     let chain = one(&audit);

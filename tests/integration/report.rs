@@ -609,11 +609,11 @@ fn empty_sections_say_why() {
     );
     // All is well, and everything was seen.
     let calm = tempfile::tempdir().unwrap();
-    let plan = qs_audit::demo::Plan {
+    let plan = qs_audit::demo::DemoPlan {
         days: 2,
         consumers: 1,
         oddities: false,
-        ..qs_audit::demo::Plan::demo(4)
+        ..qs_audit::demo::DemoPlan::demo(4)
     };
     let quiet = qs_audit::demo::generate(&plan);
     qs_audit::demo::write_to(calm.path(), &quiet.logs).unwrap();

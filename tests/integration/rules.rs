@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use qs_audit::config::Settings;
 use qs_audit::decode::quick_query_id;
 use qs_audit::demo;
-use qs_audit::exports::{BillReader, plain, read_data_sources, read_executions};
+use qs_audit::ingest::{BillReader, plain, read_data_sources, read_executions};
 use qs_audit::model::audit::Audit;
 use qs_audit::model::bill::CostMetric;
 use qs_audit::model::execution::Statistics;
@@ -376,13 +376,13 @@ fn the_commands_in_pages_are_taken() {
 
 /// Five weeks of five consumers, Quick chains and what else there is, and nothing
 /// wrong.
-fn calm() -> (demo::Plan, demo::Organisation) {
-    let plan = demo::Plan {
+fn calm() -> (demo::DemoPlan, demo::Organisation) {
+    let plan = demo::DemoPlan {
         days: 35,
         oddities: false,
         noise_per_day: 20,
         chains_per_day: 4,
-        ..demo::Plan::demo(11)
+        ..demo::DemoPlan::demo(11)
     };
     let organisation = demo::generate(&plan);
     (plan, organisation)

@@ -1,8 +1,8 @@
 //! What is checked in is what the program writes.
 
 use crate::common::{Memory, plan, run};
-use qs_audit::decode::Reading;
-use qs_audit::demo::{self, GeneratedFile, Plan};
+use qs_audit::decode::SplitMode;
+use qs_audit::demo::{self, DemoPlan, GeneratedFile};
 use std::fs;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const WRITTEN_BY_HAND: [&str; 1] = ["STORY.md"];
 
 #[test]
 fn the_sample_is_what_the_generator_writes() {
-    let organisation = demo::generate(&Plan::sample());
+    let organisation = demo::generate(&DemoPlan::sample());
     let mut files: Vec<&GeneratedFile> = organisation
         .logs
         .iter()
@@ -44,8 +44,8 @@ fn the_sample_is_what_the_generator_writes() {
 #[test]
 fn the_story_names_what_happens_in_the_sample() {
     let story = fs::read_to_string(Path::new(FOLDER).join("STORY.md")).unwrap();
-    let organisation = demo::generate(&Plan::sample());
-    let audit = run(&plan(Reading::Fast, 1), &Memory::of(&organisation.logs));
+    let organisation = demo::generate(&DemoPlan::sample());
+    let audit = run(&plan(SplitMode::Fast, 1), &Memory::of(&organisation.logs));
     for wanted in [
         format!("{} chains", audit.chains.len()),
         format!("{} records", organisation.truth.record_count),
@@ -62,10 +62,10 @@ fn the_story_names_what_happens_in_the_sample() {
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     let keys = |seed: u64| {
-        let organisation = demo::generate(&Plan {
+        let organisation = demo::generate(&DemoPlan {
             days: 1,
             noise_per_day: 2,
-            ..Plan::demo(seed)
+            ..DemoPlan::demo(seed)
         });
         organisation.logs
     };

@@ -7,14 +7,14 @@ use fastrand::Rng;
 use qs_audit::model::chain::{
     Chain, ChainPath, ChainStatus, Confidence, QueryExecution, QuickUser, RoleSession,
 };
-use qs_audit::model::coverage::{Coverage, Seen};
+use qs_audit::model::coverage::{Coverage, DayActivity};
 use qs_audit::model::execution::{QueryFigures, QueryState};
 use qs_audit::model::finding::{Evidence, Finding};
 use qs_audit::model::ids::{AccountId, EventId, QueryExecutionId};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{KnownRoles, Topology};
 use qs_audit::model::window::TimeWindow;
-use qs_audit::rules::{self, Facts, Given, RULES, RuleSet};
+use qs_audit::rules::{self, RULES, RuleContext, RuleInput, RuleSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::TAU;
 use std::fmt::Write as _;
@@ -179,7 +179,7 @@ fn given(consumers: &[(usize, Consumer)], factor: u64) -> (Vec<Chain>, Coverage)
         for (day, bytes) in consumer.days.iter().enumerate() {
             let Some(bytes) = bytes else { continue };
             let midnight = UtcSecond::from_unix((FIRST_DAY + i64::try_from(day).unwrap()) * 86_400);
-            let seen = Seen {
+            let seen = DayActivity {
                 records: 1,
                 first: midnight,
                 last: midnight.plus(86_399),
@@ -228,7 +228,7 @@ fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(AccountId, String
     let (chains, coverage) = given(consumers, factor);
     let from = UtcSecond::from_unix((FIRST_DAY + BASELINE_DAYS) * 86_400);
     let (topology, roles) = (Topology::default(), KnownRoles::default());
-    let facts = Facts::new(Given {
+    let facts = RuleContext::new(RuleInput {
         verification: None,
         worth: &[],
         window: TimeWindow {

@@ -6,22 +6,22 @@ use crate::needs;
 use crate::oracle;
 use crate::security::Story;
 use proptest::prelude::*;
-use qs_audit::decode::Reading;
-use qs_audit::demo::{self, Plan, TrueChain};
+use qs_audit::decode::SplitMode;
+use qs_audit::demo::{self, DemoPlan, TrueChain};
 use qs_audit::model::audit::Audit;
 use qs_audit::model::chain::{Chain, Confidence};
-use qs_audit::output::json::v1::{Shape, write_jsonl};
+use qs_audit::output::json::v1::{RecordShape, write_jsonl};
 use serde_json::Value;
 use std::io::Read;
 
-fn small(seed: u64) -> Plan {
-    Plan {
+fn small(seed: u64) -> DemoPlan {
+    DemoPlan {
         days: 1,
         consumers: 2,
         chains_per_day: 9,
         noise_per_day: 3,
         minutes_per_file: 360,
-        ..Plan::demo(seed)
+        ..DemoPlan::demo(seed)
     }
 }
 
@@ -51,7 +51,7 @@ fn compare(seed: u64, audit: &Audit, truth: &demo::Truth) {
 fn every_chain_is_found_as_it_was() {
     for seed in 0..1000 {
         let organisation = demo::generate(&small(seed));
-        let audit = run(&plan(Reading::Fast, 2), &Memory::of(&organisation.logs));
+        let audit = run(&plan(SplitMode::Fast, 2), &Memory::of(&organisation.logs));
         compare(seed, &audit, &organisation.truth);
         assert_eq!(audit.coverage.records, organisation.truth.record_count);
         assert_eq!(audit.coverage.replaced, organisation.truth.replaced_count);
@@ -62,8 +62,8 @@ fn every_chain_is_found_as_it_was() {
 
 #[test]
 fn the_demo_is_found_as_it_was() {
-    let organisation = demo::generate(&Plan::demo(1));
-    let audit = run(&plan(Reading::Fast, 2), &Memory::of(&organisation.logs));
+    let organisation = demo::generate(&DemoPlan::demo(1));
+    let audit = run(&plan(SplitMode::Fast, 2), &Memory::of(&organisation.logs));
     compare(1, &audit, &organisation.truth);
 }
 
@@ -97,14 +97,14 @@ fn ids_of(chain: &Chain, consumer: bool) -> Vec<String> {
 #[test]
 fn the_oracle_agrees() {
     for seed in 2000..4000 {
-        let organisation = demo::generate(&Plan {
+        let organisation = demo::generate(&DemoPlan {
             consumers: 1,
             noise_per_day: 1,
             ..small(seed)
         });
         let records = records_of(&organisation);
         let oracle = oracle::chains(&records);
-        let audit = run(&plan(Reading::Fast, 1), &Memory::of(&organisation.logs));
+        let audit = run(&plan(SplitMode::Fast, 1), &Memory::of(&organisation.logs));
         let mut seen = 0;
         for chain in &audit.chains {
             let hop = ids_of(chain, true);
@@ -171,7 +171,7 @@ fn real_sessions_are_proven_and_masked_keys_prove_nothing() {
     let audit = run(
         &qs_audit::pipeline::Plan {
             all_sessions: true,
-            ..plan(Reading::Fast, 2)
+            ..plan(SplitMode::Fast, 2)
         },
         &source,
     );
@@ -199,7 +199,7 @@ fn real_sessions_are_proven_and_masked_keys_prove_nothing() {
 fn written(audit: &Audit) -> String {
     let chains: Vec<&Chain> = audit.chains.iter().collect();
     let mut out = Vec::new();
-    write_jsonl(&chains, Shape::Chains, &mut out).unwrap();
+    write_jsonl(&chains, RecordShape::Chains, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -247,12 +247,12 @@ proptest! {
         repeats in prop::collection::vec(any::<usize>(), 0..30),
         threads in 1usize..4,
     ) {
-        let organisation = demo::generate(&Plan { noise_per_day: 1, ..small(seed) });
+        let organisation = demo::generate(&DemoPlan { noise_per_day: 1, ..small(seed) });
         let records = records_of(&organisation);
-        let straight = run(&plan(Reading::Fast, 1), &Memory::of(&organisation.logs));
+        let straight = run(&plan(SplitMode::Fast, 1), &Memory::of(&organisation.logs));
         let mut order: Vec<usize> = (0..records.len()).collect();
         fastrand::Rng::with_seed(mixer).shuffle(&mut order);
-        let other = run(&plan(Reading::Fast, threads), &redeliver(&records, &order, &cuts, &repeats));
+        let other = run(&plan(SplitMode::Fast, threads), &redeliver(&records, &order, &cuts, &repeats));
         prop_assert_eq!(written(&straight), written(&other));
         prop_assert_eq!(other.coverage.duplicates, straight.coverage.duplicates + repeats_kept(&records, &repeats, &straight));
     }
@@ -274,8 +274,8 @@ proptest! {
         let straight: Vec<usize> = (0..story.records.len()).collect();
         let mut order = straight.clone();
         fastrand::Rng::with_seed(mixer).shuffle(&mut order);
-        let one = run(&plan(Reading::Fast, 1), &redeliver(&story.records, &straight, &[], &[]));
-        let other = run(&plan(Reading::Fast, threads), &redeliver(&story.records, &order, &cuts, &[]));
+        let one = run(&plan(SplitMode::Fast, 1), &redeliver(&story.records, &straight, &[], &[]));
+        let other = run(&plan(SplitMode::Fast, threads), &redeliver(&story.records, &order, &cuts, &[]));
         prop_assert_eq!(written(&one), written(&other));
         prop_assert_eq!(one.chains.len(), count as usize);
         let unsure = if policies.min(count) == 1 { Confidence::Probable } else { Confidence::Ambiguous };
@@ -287,12 +287,12 @@ proptest! {
     /// Taking records away never makes a proven link point elsewhere.
     #[test]
     fn fewer_records_never_change_a_proven_link(seed in 6000u64..6020, mixer in any::<u64>(), keep in 50usize..100) {
-        let organisation = demo::generate(&Plan { noise_per_day: 1, ..small(seed) });
+        let organisation = demo::generate(&DemoPlan { noise_per_day: 1, ..small(seed) });
         let records = records_of(&organisation);
         let mut chance = fastrand::Rng::with_seed(mixer);
         let order: Vec<usize> = (0..records.len()).filter(|_| chance.usize(..100) < keep).collect();
-        let whole = run(&plan(Reading::Fast, 1), &redeliver(&records, &(0..records.len()).collect::<Vec<_>>(), &[], &[]));
-        let part = run(&plan(Reading::Fast, 1), &redeliver(&records, &order, &[], &[]));
+        let whole = run(&plan(SplitMode::Fast, 1), &redeliver(&records, &(0..records.len()).collect::<Vec<_>>(), &[], &[]));
+        let part = run(&plan(SplitMode::Fast, 1), &redeliver(&records, &order, &[], &[]));
         let session_of = |audit: &Audit| {
             let mut of_query = std::collections::BTreeMap::new();
             for chain in &audit.chains {

@@ -16,7 +16,7 @@ use qs_audit::integrity::{PublicKeys, Signatures, read_signatures};
 use qs_audit::model::integrity::{FaultKind, Integrity, Verification};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::window::TimeWindow;
-use qs_audit::pipeline::{self, Evidence, Plan, Unwatched};
+use qs_audit::pipeline::{self, Plan, Unwatched, VerificationInputs};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -575,7 +575,7 @@ fn verified_with(
         )
     };
     let (digests, logs) = (part(true), part(false));
-    let evidence = Evidence {
+    let evidence = VerificationInputs {
         digests: &digests,
         keys,
         key_source,
@@ -656,7 +656,7 @@ fn threads_do_not_show() {
 /// The demo's sample organisation with digests for every account, Region and hour.
 fn organisation() -> (Signer, Bucket) {
     let signer = Signer::new();
-    let logs = demo::generate(&demo::Plan::sample()).logs;
+    let logs = demo::generate(&demo::DemoPlan::sample()).logs;
     let bucket = with_digests(&signer, &logs);
     (signer, bucket)
 }

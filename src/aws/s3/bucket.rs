@@ -1,11 +1,11 @@
 //! A bucket: its objects as they were listed, and one try to get one of them.
 
 use super::location::S3Location;
-use super::page::{Listed, Page};
+use super::page::{ListPage, ListedObject};
 use super::walk::Lister;
-use crate::aws::ahead::{Fetch, Fetching};
+use crate::aws::error::{AwsError, AwsErrorKind};
+use crate::aws::prefetch::{Fetch, Fetching};
 use crate::aws::session::Aws;
-use crate::aws::trouble::{AwsError, Trouble};
 use crate::model::coverage::Limits;
 use crate::model::key::TrailObjects;
 use crate::model::text::Text;
@@ -24,7 +24,7 @@ pub(super) struct Bucket {
     client: Mutex<Client>,
     pub(super) location: Arc<S3Location>,
     /// In the order they were listed.
-    objects: RwLock<Vec<Listed>>,
+    objects: RwLock<Vec<ListedObject>>,
     /// True if sizes and `ETag`s are known.
     is_listed: bool,
     /// Metadata of fetched objects: of digests, their signatures.
@@ -59,7 +59,7 @@ impl Bucket {
     pub(super) fn new(
         aws: &Aws,
         location: S3Location,
-        objects: Vec<Listed>,
+        objects: Vec<ListedObject>,
         is_listed: bool,
     ) -> Self {
         Self {
@@ -82,10 +82,10 @@ impl Bucket {
     }
 
     /// The first page of the location, from the Region that the bucket is in.
-    pub(super) fn first_page(&self, aws: &Aws) -> Result<Page, AwsError> {
+    pub(super) fn first_page(&self, aws: &Aws) -> Result<ListPage, AwsError> {
         let ask = || aws.block_on(self.lister(aws).first());
         match ask() {
-            Err(error) if error.kind == Trouble::OtherRegion => {
+            Err(error) if error.kind == AwsErrorKind::OtherRegion => {
                 let Some(region) = &error.region else {
                     return Err(error);
                 };
@@ -102,14 +102,18 @@ impl Bucket {
         client.clone()
     }
 
-    pub(super) fn add(&self, listed: Listed) -> u32 {
+    pub(super) fn add(&self, listed: ListedObject) -> u32 {
         let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
         objects.push(listed);
         u32::try_from(objects.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Applies a function to an object's entry; `None` if there is no such object.
-    pub(super) fn of_listed<T>(&self, object: u32, ask: impl FnOnce(&Listed) -> T) -> Option<T> {
+    pub(super) fn of_listed<T>(
+        &self,
+        object: u32,
+        ask: impl FnOnce(&ListedObject) -> T,
+    ) -> Option<T> {
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
         objects.get(object as usize).map(ask)
     }
@@ -145,11 +149,11 @@ impl Bucket {
 
     /// One try to get an object, whole.
     async fn get(&self, object: u32) -> Result<Vec<u8>, AwsError> {
-        let Some(listed) = self.of_listed(object, Listed::clone) else {
+        let Some(listed) = self.of_listed(object, ListedObject::clone) else {
             return Err(AwsError::other("there is no such object".to_owned()));
         };
         let key = listed.key();
-        let broken = |message: String| AwsError::new(Trouble::Unreachable, message);
+        let broken = |message: String| AwsError::new(AwsErrorKind::Unreachable, message);
         let client = self.client();
         let asked = client.get_object().bucket(&self.location.bucket).key(&key);
         let answer = asked
@@ -159,12 +163,12 @@ impl Bucket {
             .await;
         let answer = answer.map_err(|error| {
             let error = AwsError::of(&error, "s3:GetObject", "S3");
-            if let (Trouble::OtherRegion, Some(region)) = (error.kind, &error.region) {
+            if let (AwsErrorKind::OtherRegion, Some(region)) = (error.kind, &error.region) {
                 // Objects that were not listed come from a bucket whose Region nobody asked.
                 self.move_to(region);
-                return AwsError::new(Trouble::Unreachable, error.message);
+                return AwsError::new(AwsErrorKind::Unreachable, error.message);
             }
-            if error.kind == Trouble::Absent {
+            if error.kind == AwsErrorKind::Absent {
                 let message = "it was listed, but is no longer there".to_owned();
                 return AwsError { message, ..error };
             }

@@ -2,11 +2,11 @@
 
 use super::bucket::Bucket;
 use super::location::S3Location;
-use super::page::Listed;
+use super::page::ListedObject;
 use super::walk;
-use crate::aws::ahead::{Feed, Fetch};
+use crate::aws::error::AwsError;
+use crate::aws::prefetch::{Feed, Fetch};
 use crate::aws::session::Aws;
-use crate::aws::trouble::AwsError;
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use crate::ports::{Listing, ListingWatcher, LogSource, SourceError, Version};
@@ -41,7 +41,7 @@ impl S3Logs {
         let first = bucket.first_page(aws)?;
         let listing = {
             let _is_listing = feed.while_listing();
-            let mut on_object = |listed: Listed| {
+            let mut on_object = |listed: ListedObject| {
                 let key = bucket.location.url(&listed.key());
                 let will_read = watcher.will_read(&key, &listed.version());
                 let object = bucket.add(listed);
@@ -66,7 +66,7 @@ impl S3Logs {
     /// Some objects by their keys, without listing.
     #[must_use]
     pub fn of_keys(aws: &Aws, location: S3Location, keys: &[&str]) -> Self {
-        let listed = keys.iter().map(|key| Listed::of_key(key));
+        let listed = keys.iter().map(|key| ListedObject::of_key(key));
         let bucket = Arc::new(Bucket::new(aws, location, listed.collect(), false));
         let feed = aws.ahead().feed(Arc::clone(&bucket) as Arc<dyn Fetch>);
         let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
@@ -91,7 +91,7 @@ impl LogSource for S3Logs {
 
     fn key(&self, object: u32) -> Text {
         let own = self.own(object);
-        let key = own.and_then(|own| self.bucket.of_listed(own, Listed::key));
+        let key = own.and_then(|own| self.bucket.of_listed(own, ListedObject::key));
         key.map_or_else(|| "".into(), |key| self.bucket.location.url(&key).into())
     }
 
@@ -114,7 +114,8 @@ impl LogSource for S3Logs {
     }
 
     fn version(&self, object: u32) -> Option<Version> {
-        self.bucket.of_listed(self.own(object)?, Listed::version)
+        self.bucket
+            .of_listed(self.own(object)?, ListedObject::version)
     }
 
     fn metadata(&self, object: u32) -> Option<BTreeMap<Text, Text>> {

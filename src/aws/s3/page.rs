@@ -1,8 +1,8 @@
 //! One page of a list, as S3 gives it.
 
 use super::location::S3Location;
-use super::plan::Job;
-use crate::aws::trouble::{AwsError, Trouble};
+use super::plan::ListingJob;
+use crate::aws::error::{AwsError, AwsErrorKind};
 use crate::model::text::Text;
 use crate::ports::Version;
 use aws_sdk_s3::Client;
@@ -17,7 +17,7 @@ pub(super) const DELIMITER: &str = "/";
 
 /// An object of the listing. Keys share their folders.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Listed {
+pub(super) struct ListedObject {
     /// The key up to and with its last slash.
     pub(super) folder: Text,
     pub(super) name: Box<str>,
@@ -27,7 +27,7 @@ pub(super) struct Listed {
     pub(super) changed_at: i64,
 }
 
-impl Listed {
+impl ListedObject {
     pub(super) fn key(&self) -> String {
         format!("{}{}", self.folder, self.name)
     }
@@ -56,8 +56,8 @@ impl Listed {
 }
 
 /// One page of a list.
-pub(super) struct Page {
-    pub(super) objects: Vec<Listed>,
+pub(super) struct ListPage {
+    pub(super) objects: Vec<ListedObject>,
     pub(super) folders: Vec<String>,
     pub(super) next: Option<String>,
 }
@@ -66,14 +66,14 @@ pub(super) struct Page {
 pub(super) async fn page(
     client: &Client,
     location: &S3Location,
-    job: &Job,
+    job: &ListingJob,
     token: Option<String>,
-) -> Result<Page, AwsError> {
+) -> Result<ListPage, AwsError> {
     let (prefix, delimiter, after, before) = match job {
-        Job::Explore { prefix } | Job::Peek { prefix } => {
+        ListingJob::Explore { prefix } | ListingJob::Peek { prefix } => {
             (prefix, Some(DELIMITER.to_owned()), None, None)
         }
-        Job::Scan {
+        ListingJob::Scan {
             prefix,
             after,
             before,
@@ -106,19 +106,19 @@ pub(super) async fn page(
         if key.ends_with('/') || is_before {
             continue;
         }
-        objects.push(Listed {
+        objects.push(ListedObject {
             bytes: object
                 .size
                 .and_then(|size| size.try_into().ok())
                 .unwrap_or(0),
             etag: object.e_tag.unwrap_or_default().trim_matches('"').into(),
             changed_at: object.last_modified.map_or(0, |moment| moment.secs()),
-            ..Listed::of_key(&key)
+            ..ListedObject::of_key(&key)
         });
     }
     let folders = answer.common_prefixes.unwrap_or_default();
     let next = answer.next_continuation_token;
-    Ok(Page {
+    Ok(ListPage {
         objects,
         folders: folders.into_iter().filter_map(|one| one.prefix).collect(),
         next: next.filter(|_| !is_past_end),
@@ -142,7 +142,7 @@ fn check(answer: &ListObjectsV2Output, place: &str) -> Result<(), AwsError> {
         return Ok(());
     }
     Err(AwsError::new(
-        Trouble::Unreachable,
+        AwsErrorKind::Unreachable,
         format!("{place}: its list was cut short"),
     ))
 }

@@ -17,12 +17,12 @@ const MONTHS_UNASKED_MAX: usize = 2;
 
 /// Days of delivery that a window needs; open where the window is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Days {
+pub(super) struct DeliveryDays {
     first: Option<Date>,
     last: Option<Date>,
 }
 
-impl Days {
+impl DeliveryDays {
     /// The same days that [`TimeWindow::needs_delivery_day`] says.
     pub(super) fn of(window: &TimeWindow) -> Self {
         let slack = DELIVERY_SLACK_DAYS * 86_400;
@@ -34,9 +34,9 @@ impl Days {
 
     /// Returns the first listings of one account and Region: few days each by itself, few months by
     /// month, else the existing years.
-    pub(super) fn lists(self, region: &str) -> Vec<Job> {
+    pub(super) fn lists(self, region: &str) -> Vec<ListingJob> {
         let explored = || {
-            vec![Job::Explore {
+            vec![ListingJob::Explore {
                 prefix: region.to_owned(),
             }]
         };
@@ -46,7 +46,7 @@ impl Days {
         let (from, to) = (UtcDay::of(first), UtcDay::of(last));
         if to - from < DAYS_BY_PREFIX_MAX {
             let days = from.until(to + 1).filter_map(UtcDay::date);
-            return days.map(|day| Job::day(region, day)).collect();
+            return days.map(|day| ListingJob::day(region, day)).collect();
         }
         let most = i64::try_from(MONTHS_UNASKED_MAX * 31).unwrap_or_default();
         let months: BTreeSet<(i16, i8)> = from
@@ -64,9 +64,9 @@ impl Days {
     }
 
     /// A month's folder, from the first of the days on and no further than the last.
-    pub(super) fn month(self, folder: &str) -> Job {
+    pub(super) fn month(self, folder: &str) -> ListingJob {
         let region = &folder[..folder.len().saturating_sub("YYYY/MM/".len())];
-        Job::Scan {
+        ListingJob::Scan {
             after: self.first.map(|day| format!("{region}{}", path(day))),
             before: self.last.map(|day| {
                 let next = (UtcDay::of(day) + 1).date().unwrap_or(day);
@@ -85,7 +85,7 @@ impl Days {
         year: i16,
         month: i8,
         key: &str,
-    ) -> Option<Vec<Job>> {
+    ) -> Option<Vec<ListingJob>> {
         let day = key.strip_prefix(folder)?.split_once('/')?.0;
         let day = Date::new(year, month, number(day, 2)?).ok()?;
         let end = day.last_of_month();
@@ -94,12 +94,12 @@ impl Days {
         let days = UtcDay::of(day)
             .until(UtcDay::of(last) + 1)
             .filter_map(UtcDay::date);
-        let mut jobs: Vec<Job> = days.map(|day| Job::whole(prefix(day))).collect();
-        if let Some(Job::Scan { after, .. }) = jobs.first_mut() {
+        let mut jobs: Vec<ListingJob> = days.map(|day| ListingJob::whole(prefix(day))).collect();
+        if let Some(ListingJob::Scan { after, .. }) = jobs.first_mut() {
             *after = Some(key.to_owned());
         }
         if last == end {
-            jobs.push(Job::Scan {
+            jobs.push(ListingJob::Scan {
                 prefix: folder.to_owned(),
                 after: Some(format!("{}{BEHIND}", prefix(end))),
                 before: None,
@@ -134,7 +134,7 @@ fn path(day: Date) -> String {
 
 /// Something to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Job {
+pub(super) enum ListingJob {
     /// A folder whose folders are to be looked into.
     Explore { prefix: String },
     /// A folder beside logs: whether there are logs of another trail in it.
@@ -148,7 +148,7 @@ pub(super) enum Job {
 }
 
 /// The kind of a folder, by its key.
-pub(super) enum Folder<'a> {
+pub(super) enum FolderKind<'a> {
     /// Above the accounts, or in no layout that is known.
     Above,
     /// `ACCOUNT/`
@@ -165,7 +165,7 @@ pub(super) enum Folder<'a> {
     Below,
 }
 
-impl<'a> Folder<'a> {
+impl<'a> FolderKind<'a> {
     pub(super) fn of(prefix: &'a str, wanted: TrailObjects) -> Self {
         let parts: Vec<&str> = prefix.trim_end_matches('/').split('/').collect();
         let account = parts.iter().rposition(|part| is_account_id(part));
@@ -189,7 +189,7 @@ impl<'a> Folder<'a> {
     }
 }
 
-impl Job {
+impl ListingJob {
     /// All of a prefix.
     pub(super) fn whole(prefix: String) -> Self {
         Self::Scan {
@@ -214,8 +214,8 @@ mod tests {
     use super::*;
     use crate::model::time::UtcSecond;
 
-    fn days(first: &str, last: &str) -> Days {
-        Days {
+    fn days(first: &str, last: &str) -> DeliveryDays {
+        DeliveryDays {
             first: Some(first.parse().unwrap()),
             last: Some(last.parse().unwrap()),
         }
@@ -233,7 +233,7 @@ mod tests {
                 from: Some(at(from)),
                 to: Some(at(to)),
             };
-            let days = Days::of(&window);
+            let days = DeliveryDays::of(&window);
             let first = UtcDay::of(days.first.unwrap()) - 3;
             for day in first.until(UtcDay::of(days.last.unwrap()) + 4) {
                 let day = day.date().unwrap();
@@ -249,8 +249,8 @@ mod tests {
         let prefixes: Vec<&str> = scans
             .iter()
             .map(|job| match job {
-                Job::Scan { prefix, .. } => prefix.as_str(),
-                Job::Explore { .. } | Job::Peek { .. } => "?",
+                ListingJob::Scan { prefix, .. } => prefix.as_str(),
+                ListingJob::Explore { .. } | ListingJob::Peek { .. } => "?",
             })
             .collect();
         assert_eq!(
@@ -264,7 +264,7 @@ mod tests {
         let scans = days("2026-07-15", "2026-08-02").lists("r/");
         assert_eq!(scans.len(), 2);
         for (scan, month) in scans.iter().zip(["07", "08"]) {
-            let wanted = Job::Scan {
+            let wanted = ListingJob::Scan {
                 prefix: format!("r/2026/{month}/"),
                 after: Some("r/2026/07/15".to_owned()),
                 before: Some("r/2026/08/03".to_owned()),
@@ -275,13 +275,13 @@ mod tests {
 
     #[test]
     fn of_many_months_those_that_there_are_are_asked_for() {
-        let explored = [Job::Explore {
+        let explored = [ListingJob::Explore {
             prefix: "r/".to_owned(),
         }];
         for (first, last) in [("2026-06-15", "2026-08-02"), ("0001-01-01", "9999-12-31")] {
             assert_eq!(days(first, last).lists("r/"), explored);
         }
-        let open = Days {
+        let open = DeliveryDays {
             first: None,
             last: None,
         };
@@ -299,21 +299,21 @@ mod tests {
             let july = days("2026-06-15", "2026-07-04");
             july.rest_of_month("r/2026/07/", 2026, 7, key)
         };
-        let begun = Job::Scan {
+        let begun = ListingJob::Scan {
             prefix: "r/2026/07/02".to_owned(),
             after: Some("r/2026/07/02/f".to_owned()),
             before: None,
         };
-        let whole = |day: &str| Job::whole(format!("r/2026/07/{day}"));
+        let whole = |day: &str| ListingJob::whole(format!("r/2026/07/{day}"));
         let left = rest("r/2026/07/02/f").unwrap();
         assert_eq!(left, [begun, whole("03"), whole("04")]);
         // To the end of the month, what is behind its days belongs to it.
-        let all = Days {
+        let all = DeliveryDays {
             first: None,
             last: None,
         };
         let left = all.rest_of_month("r/2026/07/", 2026, 7, "r/2026/07/30/f");
-        let behind = Job::Scan {
+        let behind = ListingJob::Scan {
             prefix: "r/2026/07/".to_owned(),
             after: Some("r/2026/07/31~".to_owned()),
             before: None,
@@ -328,14 +328,14 @@ mod tests {
     fn folders_are_told_by_their_keys() {
         let of = |below: &str| {
             let key = format!("AWSLogs/444455556666/CloudTrail/{below}");
-            let folder = Folder::of(&key, TrailObjects::Logs);
+            let folder = FolderKind::of(&key, TrailObjects::Logs);
             match folder {
-                Folder::Objects => "objects".to_owned(),
-                Folder::Region => "region".to_owned(),
-                Folder::Year(year) => format!("{year}"),
-                Folder::Month(year, month) => format!("{year}-{month}"),
-                Folder::Below => "below".to_owned(),
-                Folder::Above | Folder::Account(_) => "above".to_owned(),
+                FolderKind::Objects => "objects".to_owned(),
+                FolderKind::Region => "region".to_owned(),
+                FolderKind::Year(year) => format!("{year}"),
+                FolderKind::Month(year, month) => format!("{year}-{month}"),
+                FolderKind::Below => "below".to_owned(),
+                FolderKind::Above | FolderKind::Account(_) => "above".to_owned(),
             }
         };
         let told = ["", "eu-west-1/", "eu-west-1/2026/", "eu-west-1/2026/07/"].map(of);

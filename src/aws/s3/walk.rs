@@ -9,11 +9,11 @@
 //! them, are never listed.
 
 use super::location::S3Location;
-use super::page::{DELIMITER, Listed, Page, page};
-use super::plan::{Days, Folder, Job, number};
-use crate::aws::patience::Patience;
+use super::page::{DELIMITER, ListPage, ListedObject, page};
+use super::plan::{DeliveryDays, FolderKind, ListingJob, number};
+use crate::aws::error::{AwsError, AwsErrorKind};
+use crate::aws::retry_policy::RetryPolicy;
 use crate::aws::session::LISTS_AT_ONCE;
-use crate::aws::trouble::{AwsError, Trouble};
 use crate::model::coverage::Sibling;
 use crate::model::ids::is_account_id;
 use crate::model::key::KeyFacts;
@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 pub(super) struct Lister {
     pub(super) client: Client,
     pub(super) location: Arc<S3Location>,
-    pub(super) patience: Patience,
+    pub(super) patience: RetryPolicy,
     /// Lists of all buckets share these.
     pub(super) at_once: Arc<Semaphore>,
 }
@@ -39,7 +39,12 @@ pub(super) struct Lister {
 impl Lister {
     /// Asks for one page, again where that may help. A list that waits gives its place to
     /// others.
-    async fn page(&self, job: &Job, token: Option<&str>, request: u64) -> Result<Page, AwsError> {
+    async fn page(
+        &self,
+        job: &ListingJob,
+        token: Option<&str>,
+        request: u64,
+    ) -> Result<ListPage, AwsError> {
         let mut tries = 1;
         loop {
             let place = self.at_once.acquire().await;
@@ -58,18 +63,18 @@ impl Lister {
     }
 
     /// The first page of a location: whether it can be listed at all.
-    pub(super) async fn first(&self) -> Result<Page, AwsError> {
+    pub(super) async fn first(&self) -> Result<ListPage, AwsError> {
         self.page(&start(&self.location), None, 0).await
     }
 }
 
-fn start(location: &S3Location) -> Job {
+fn start(location: &S3Location) -> ListingJob {
     let prefix = &location.prefix;
     let is_file = [".gz", ".json", ".jsonl"]
         .iter()
         .any(|ending| prefix.ends_with(ending));
     if is_file {
-        return Job::whole(prefix.clone());
+        return ListingJob::whole(prefix.clone());
     }
     let slash = if prefix.is_empty() || prefix.ends_with('/') {
         ""
@@ -77,21 +82,21 @@ fn start(location: &S3Location) -> Job {
         DELIMITER
     };
     let prefix = format!("{prefix}{slash}");
-    match Folder::of(&prefix, location.objects) {
-        Folder::Month(..) | Folder::Below => Job::whole(prefix),
-        _ => Job::Explore { prefix },
+    match FolderKind::of(&prefix, location.objects) {
+        FolderKind::Month(..) | FolderKind::Below => ListingJob::whole(prefix),
+        _ => ListingJob::Explore { prefix },
     }
 }
 
 /// Takes in an object that is one of the window's logs.
-pub(super) type OnObject<'a> = &'a mut dyn FnMut(Listed);
+pub(super) type OnObject<'a> = &'a mut dyn FnMut(ListedObject);
 
 /// The state of a walk through a bucket.
 struct Walk<'a> {
     location: &'a S3Location,
-    days: Days,
+    days: DeliveryDays,
     window: &'a TimeWindow,
-    queue: VecDeque<(Job, Option<String>)>,
+    queue: VecDeque<(ListingJob, Option<String>)>,
     on_object: OnObject<'a>,
     objects: usize,
     bytes: u64,
@@ -108,14 +113,14 @@ struct Walk<'a> {
 pub(super) async fn walk(
     lister: &Lister,
     window: &TimeWindow,
-    first: Page,
+    first: ListPage,
     on_object: OnObject<'_>,
     on_listed: &(dyn Fn(usize) + Sync),
 ) -> Result<Listing, AwsError> {
     let location = &*lister.location;
     let mut walk = Walk {
         location,
-        days: Days::of(window),
+        days: DeliveryDays::of(window),
         window,
         queue: VecDeque::new(),
         on_object,
@@ -130,7 +135,7 @@ pub(super) async fn walk(
     let begin = start(location);
     // A Region's folder that was asked for itself is listed by days at once.
     match walk.folder(begin.prefix()) {
-        Folder::Region => walk.enter(begin.prefix().to_owned()),
+        FolderKind::Region => walk.enter(begin.prefix().to_owned()),
         _ => walk.take(&begin, first),
     }
     let mut running = JoinSet::new();
@@ -151,7 +156,7 @@ pub(super) async fn walk(
         };
         match done {
             Ok((job, Ok(page))) => walk.take(&job, page),
-            Ok((_, Err(error))) if error.kind == Trouble::Credentials => return Err(error),
+            Ok((_, Err(error))) if error.kind == AwsErrorKind::Credentials => return Err(error),
             Ok((job, Err(error))) => walk.fail(&job, error.message),
             Err(error) => return Err(AwsError::other(format!("a list broke off: {error}"))),
         }
@@ -162,17 +167,17 @@ pub(super) async fn walk(
 
 impl Walk<'_> {
     /// Takes in a page, and queues what follows from it.
-    fn take(&mut self, job: &Job, page: Page) {
+    fn take(&mut self, job: &ListingJob, page: ListPage) {
         let has_more = page.next.is_some();
         if let Some(token) = page.next {
             self.go_on(job, page.objects.last(), token);
         }
-        if !matches!(job, Job::Peek { .. }) {
+        if !matches!(job, ListingJob::Peek { .. }) {
             for object in page.objects {
                 self.object(object);
             }
         }
-        let (Job::Explore { prefix } | Job::Peek { prefix }) = job else {
+        let (ListingJob::Explore { prefix } | ListingJob::Peek { prefix }) = job else {
             return;
         };
         let known = self.found.entry(prefix.clone()).or_default();
@@ -185,12 +190,12 @@ impl Walk<'_> {
     }
 
     /// Queues what follows a page: of a month, all days that are left at once.
-    fn go_on(&mut self, job: &Job, last: Option<&Listed>, token: String) {
-        let is_scan = matches!(job, Job::Scan { .. });
+    fn go_on(&mut self, job: &ListingJob, last: Option<&ListedObject>, token: String) {
+        let is_scan = matches!(job, ListingJob::Scan { .. });
         let prefix = job.prefix();
-        if let (true, Some(last), Folder::Month(year, month)) = (is_scan, last, self.folder(prefix))
+        if let (true, Some(last), FolderKind::Month(year, month)) = (is_scan, last, self.folder(prefix))
             // What was cut off of a month does not fall apart again.
-            && (*job == self.days.month(prefix) || *job == Job::whole(prefix.to_owned()))
+            && (*job == self.days.month(prefix) || *job == ListingJob::whole(prefix.to_owned()))
             && let Some(rest) = self.days.rest_of_month(prefix, year, month, &last.key())
         {
             self.queue.extend(rest.into_iter().map(|job| (job, None)));
@@ -201,12 +206,12 @@ impl Walk<'_> {
         }
     }
 
-    fn folder<'p>(&self, prefix: &'p str) -> Folder<'p> {
-        Folder::of(prefix, self.location.objects)
+    fn folder<'p>(&self, prefix: &'p str) -> FolderKind<'p> {
+        FolderKind::of(prefix, self.location.objects)
     }
 
     /// Goes on into the folders of a folder that may lead to logs.
-    fn look_into(&mut self, job: &Job, prefix: &str, folders: Vec<String>) {
+    fn look_into(&mut self, job: &ListingJob, prefix: &str, folders: Vec<String>) {
         let name = |folder: &str| {
             let rest = folder.strip_prefix(prefix).unwrap_or(folder);
             rest.trim_end_matches('/').to_owned()
@@ -216,31 +221,34 @@ impl Walk<'_> {
         // An account's folder in no layout of CloudTrail holds what somebody put there.
         let wanted = self.location.objects;
         let is_layout = has_logs || has(wanted.folder()) || prefix.contains("AWSLogs/");
-        let kind = match Folder::of(prefix, wanted) {
-            Folder::Account(_) if !is_layout => Folder::Above,
+        let kind = match FolderKind::of(prefix, wanted) {
+            FolderKind::Account(_) if !is_layout => FolderKind::Above,
             kind => kind,
         };
         for folder in folders {
             let own = name(&folder);
             let is_wanted = match kind {
-                _ if matches!(job, Job::Peek { .. }) => own == "AWSLogs",
-                Folder::Above if has_logs && own != "AWSLogs" => {
-                    self.queue.push_back((Job::Peek { prefix: folder }, None));
+                _ if matches!(job, ListingJob::Peek { .. }) => own == "AWSLogs",
+                FolderKind::Above if has_logs && own != "AWSLogs" => {
+                    self.queue
+                        .push_back((ListingJob::Peek { prefix: folder }, None));
                     continue;
                 }
-                Folder::Above => !is_account_id(&own) || self.wants_account(&own),
+                FolderKind::Above => !is_account_id(&own) || self.wants_account(&own),
                 // Copies of logs may lie in a folder of the account that made them.
-                Folder::Account(_) if own == "AWSLogs" => true,
-                Folder::Account(account) => own == wanted.folder() && self.wants_account(account),
-                Folder::Objects => {
+                FolderKind::Account(_) if own == "AWSLogs" => true,
+                FolderKind::Account(account) => {
+                    own == wanted.folder() && self.wants_account(account)
+                }
+                FolderKind::Objects => {
                     let regions = &self.location.regions;
                     regions.is_empty() || regions.contains(&own)
                 }
-                Folder::Region => number(&own, 4).is_none_or(|year| self.days.has_year(year)),
-                Folder::Year(year) => {
+                FolderKind::Region => number(&own, 4).is_none_or(|year| self.days.has_year(year)),
+                FolderKind::Year(year) => {
                     number(&own, 2).is_none_or(|month| self.days.has_month((year, month)))
                 }
-                Folder::Month(..) | Folder::Below => true,
+                FolderKind::Month(..) | FolderKind::Below => true,
             };
             if is_wanted {
                 self.enter(folder);
@@ -255,21 +263,24 @@ impl Walk<'_> {
 
     fn enter(&mut self, folder: String) {
         match self.folder(&folder) {
-            Folder::Region => {
+            FolderKind::Region => {
                 let lists = self.days.lists(&folder);
                 self.queue
                     .extend(lists.into_iter().map(|list| (list, None)));
             }
-            Folder::Month(..) => self.queue.push_back((self.days.month(&folder), None)),
-            Folder::Below => self.queue.push_back((Job::whole(folder), None)),
-            Folder::Above | Folder::Account(_) | Folder::Objects | Folder::Year(_) => self
+            FolderKind::Month(..) => self.queue.push_back((self.days.month(&folder), None)),
+            FolderKind::Below => self.queue.push_back((ListingJob::whole(folder), None)),
+            FolderKind::Above
+            | FolderKind::Account(_)
+            | FolderKind::Objects
+            | FolderKind::Year(_) => self
                 .queue
-                .push_back((Job::Explore { prefix: folder }, None)),
+                .push_back((ListingJob::Explore { prefix: folder }, None)),
         }
     }
 
     /// Notes an object, unless its key says that it is none of the window's logs.
-    fn object(&mut self, mut object: Listed) {
+    fn object(&mut self, mut object: ListedObject) {
         let facts = KeyFacts::of(&object.key());
         if !self.location.objects.has(facts.sibling) {
             if let Some(sibling) = facts.sibling {
@@ -287,7 +298,7 @@ impl Walk<'_> {
     }
 
     /// Notes what could not be listed: once for each account and Region.
-    fn fail(&mut self, job: &Job, why: String) {
+    fn fail(&mut self, job: &ListingJob, why: String) {
         let prefix = job.prefix();
         let parts: Vec<&str> = prefix.split('/').collect();
         let region = parts

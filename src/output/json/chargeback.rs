@@ -5,7 +5,7 @@ use super::window::WindowV1;
 use crate::model::audit::{Audit, Part};
 use crate::model::bill::BillCoverage;
 use crate::model::charge::{
-    Attribution, BesideRow, Billed, Chargeback, ChargebackRow, Dimension, ListPrice, Reason,
+    Attribution, Billed, Chargeback, ChargebackRow, Dimension, ListPrice, OtherServiceRow, Reason,
     Reconciliation,
 };
 use crate::model::coverage::{Coverage, Rejects};
@@ -26,12 +26,12 @@ const TABLE_SCHEMA: &str = "qs-audit/chargeback-table/v1";
 const USD: &str = "USD";
 
 /// Dimensions and their values, in the order asked for.
-struct Group<'a> {
+struct GroupValues<'a> {
     by: Vec<Dimension>,
     values: &'a [Text],
 }
 
-impl Serialize for Group<'_> {
+impl Serialize for GroupValues<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.values.len()))?;
         for (dimension, value) in self.by.iter().zip(self.values) {
@@ -42,9 +42,9 @@ impl Serialize for Group<'_> {
 }
 
 #[derive(Serialize)]
-struct RowV1<'a> {
+struct ChargebackRowV1<'a> {
     schema: &'static str,
-    group: Group<'a>,
+    group: GroupValues<'a>,
     currency: &'a Text,
     query_count: u64,
     bytes_scanned: Option<u64>,
@@ -63,7 +63,7 @@ struct RowV1<'a> {
     unallocated_cost: Option<String>,
 }
 
-impl<'a> RowV1<'a> {
+impl<'a> ChargebackRowV1<'a> {
     fn of(row: &'a ChargebackRow, by: &[Dimension]) -> Self {
         let cost = |of: fn(&Billed) -> Decimal| row.billed.as_ref().map(of).map(exact);
         let in_usd = |cost: Option<String>| cost.filter(|_| &*row.currency == USD);
@@ -75,7 +75,7 @@ impl<'a> RowV1<'a> {
         ];
         Self {
             schema: ROW_SCHEMA,
-            group: Group {
+            group: GroupValues {
                 by: by.to_vec(),
                 values: &row.group,
             },
@@ -101,7 +101,7 @@ impl<'a> RowV1<'a> {
 
 #[derive(Serialize)]
 struct BesideV1<'a> {
-    group: Group<'a>,
+    group: GroupValues<'a>,
     service: &'a str,
     category: &'static str,
     currency: &'a Text,
@@ -109,10 +109,10 @@ struct BesideV1<'a> {
 }
 
 impl<'a> BesideV1<'a> {
-    fn of(row: &'a BesideRow, by: &[Dimension]) -> Self {
+    fn of(row: &'a OtherServiceRow, by: &[Dimension]) -> Self {
         let of_bill = by.iter().copied().filter(|by| by.is_of_bill());
         Self {
-            group: Group {
+            group: GroupValues {
                 by: of_bill.collect(),
                 values: &row.group,
             },
@@ -193,16 +193,16 @@ impl<'a> PriceV1<'a> {
 
 /// A chargeback with everything it rests on.
 #[derive(Serialize)]
-pub struct TableV1<'a> {
+pub struct ChargebackTableV1<'a> {
     schema: &'static str,
     window: WindowV1,
     by: Vec<&'static str>,
     terabyte: &'static str,
     prices: Vec<PriceV1<'a>>,
-    rows: Vec<RowV1<'a>>,
+    rows: Vec<ChargebackRowV1<'a>>,
     /// `null` where there are several currencies: they are never added up.
-    total: Option<RowV1<'a>>,
-    totals: Vec<RowV1<'a>>,
+    total: Option<ChargebackRowV1<'a>>,
+    totals: Vec<ChargebackRowV1<'a>>,
     beside: Vec<BesideV1<'a>>,
     reconciliation: Vec<ReconciliationV1<'a>>,
     bill: Option<BillV1<'a>>,
@@ -213,7 +213,7 @@ pub struct TableV1<'a> {
 
 /// The inputs of a chargeback: a whole run, or a part of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Basis<'a> {
+pub struct ChargebackInputs<'a> {
     /// The window.
     pub window: TimeWindow,
     /// The bill, split.
@@ -228,7 +228,7 @@ pub struct Basis<'a> {
     pub coverage: &'a Coverage,
 }
 
-impl<'a> Basis<'a> {
+impl<'a> ChargebackInputs<'a> {
     /// A whole run.
     #[must_use]
     pub fn of(audit: &'a Audit) -> Self {
@@ -255,14 +255,14 @@ impl<'a> Basis<'a> {
     }
 }
 
-impl<'a> TableV1<'a> {
+impl<'a> ChargebackTableV1<'a> {
     /// Rows, totals, reconciliation and coverage.
     #[must_use]
-    pub fn of(basis: Basis<'a>, chargeback: &'a Chargeback) -> Self {
+    pub fn of(basis: ChargebackInputs<'a>, chargeback: &'a Chargeback) -> Self {
         let by = &chargeback.by;
         let attribution = basis.attribution;
         let total = match &chargeback.totals[..] {
-            [only] => Some(RowV1::of(only, &[])),
+            [only] => Some(ChargebackRowV1::of(only, &[])),
             _ => None,
         };
         Self {
@@ -278,13 +278,13 @@ impl<'a> TableV1<'a> {
             rows: chargeback
                 .rows
                 .iter()
-                .map(|row| RowV1::of(row, by))
+                .map(|row| ChargebackRowV1::of(row, by))
                 .collect(),
             total,
             totals: chargeback
                 .totals
                 .iter()
-                .map(|row| RowV1::of(row, &[]))
+                .map(|row| ChargebackRowV1::of(row, &[]))
                 .collect(),
             beside: chargeback
                 .beside
@@ -314,7 +314,10 @@ pub fn write_json(
     chargeback: &Chargeback,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    serde_json::to_writer(&mut *writer, &TableV1::of(Basis::of(audit), chargeback))?;
+    serde_json::to_writer(
+        &mut *writer,
+        &ChargebackTableV1::of(ChargebackInputs::of(audit), chargeback),
+    )?;
     writer.write_all(b"\n")
 }
 
@@ -325,7 +328,7 @@ pub fn write_json(
 /// When the writer fails.
 pub fn write_jsonl(chargeback: &Chargeback, writer: &mut dyn Write) -> io::Result<()> {
     for row in &chargeback.rows {
-        serde_json::to_writer(&mut *writer, &RowV1::of(row, &chargeback.by))?;
+        serde_json::to_writer(&mut *writer, &ChargebackRowV1::of(row, &chargeback.by))?;
         writer.write_all(b"\n")?;
     }
     Ok(())

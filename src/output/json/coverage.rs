@@ -1,7 +1,7 @@
 //! The `coverage` section of machine output, version 1.
 
 use crate::model::bill::BillCoverage;
-use crate::model::coverage::{Coverage, Reject, Rejects, Seen};
+use crate::model::coverage::{Coverage, DayActivity, Reject, Rejects};
 use crate::model::execution::StatisticsCoverage;
 use crate::model::ids::{AccountId, Region};
 use crate::model::time::UtcSecond;
@@ -212,7 +212,7 @@ impl<'a> CoverageV1<'a> {
 
 /// Days of one account and Region together.
 fn seen(coverage: &Coverage) -> Vec<SeenV1<'_>> {
-    let mut places: BTreeMap<(&AccountId, &Region), (usize, Seen)> = BTreeMap::new();
+    let mut places: BTreeMap<(&AccountId, &Region), (usize, DayActivity)> = BTreeMap::new();
     for ((account, region, _), seen) in &coverage.seen {
         places
             .entry((account, region))

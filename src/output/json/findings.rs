@@ -163,7 +163,7 @@ impl<'a> RuleV1<'a> {
 }
 
 #[derive(Serialize)]
-struct TotalV1 {
+struct FindingsTotalV1 {
     finding_count: usize,
     by_severity: BTreeMap<&'static str, usize>,
     new: usize,
@@ -175,7 +175,7 @@ struct TotalV1 {
     hidden: usize,
 }
 
-impl TotalV1 {
+impl FindingsTotalV1 {
     fn of(findings: &Findings, shown: &[&Finding]) -> Self {
         let is_new = |finding: &&&Finding| finding.status == FindingStatus::New;
         let new = shown.iter().filter(is_new).count();
@@ -214,7 +214,7 @@ pub struct FindingsV1<'a> {
     resolved: Vec<KnownV1<'a>>,
     not_observed: Vec<KnownV1<'a>>,
     rules: Vec<RuleV1<'a>>,
-    total: TotalV1,
+    total: FindingsTotalV1,
 }
 
 impl<'a> FindingsV1<'a> {
@@ -258,7 +258,7 @@ impl<'a> FindingsV1<'a> {
                 .iter()
                 .map(|report| RuleV1::of(report, shown))
                 .collect(),
-            total: TotalV1::of(findings, shown),
+            total: FindingsTotalV1::of(findings, shown),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The nightly report, version 1 (`docs/report-v1.schema.json`).
 
-use super::chargeback::{Basis, TableV1};
+use super::chargeback::{ChargebackInputs, ChargebackTableV1};
 use super::findings::{FindingsV1, KnownV1};
 use super::window::WindowV1;
 use crate::model::chain::{Chain, QueryExecution};
@@ -11,7 +11,8 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
 use crate::output::report::{
-    Flow, Gap, ListedChain, Moment, Night, Path, Place, Places, TopQuery, TopUse, Unseen,
+    AccountRegion, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment, Night, TopQuery, TopUse,
+    Unseen,
 };
 use crate::records;
 use crate::records::field::{Fields, Value as Record};
@@ -23,9 +24,9 @@ use std::io::{self, Write};
 const REPORT_SCHEMA: &str = "qs-audit/report/v1";
 
 /// A day as outputs spell it.
-struct Day(Date);
+struct DayText(Date);
 
-impl Serialize for Day {
+impl Serialize for DayText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
@@ -95,23 +96,23 @@ impl<'a> UnseenV1<'a> {
 
 #[derive(Serialize)]
 struct GapV1 {
-    first_day: Day,
-    last_day: Day,
+    first_day: DayText,
+    last_day: DayText,
     is_in_window: bool,
 }
 
 impl GapV1 {
     fn of(gap: &Gap) -> Self {
         Self {
-            first_day: Day(gap.first),
-            last_day: Day(gap.last),
+            first_day: DayText(gap.first),
+            last_day: DayText(gap.last),
             is_in_window: gap.is_in_window,
         }
     }
 }
 
 #[derive(Serialize)]
-struct PlaceV1<'a> {
+struct ReportPlaceV1<'a> {
     account_id: &'a AccountId,
     account_name: Option<&'a Text>,
     region: Option<&'a Region>,
@@ -121,8 +122,8 @@ struct PlaceV1<'a> {
     gaps: Vec<GapV1>,
 }
 
-impl<'a> PlaceV1<'a> {
-    fn of(place: &'a Place<'a>) -> Self {
+impl<'a> ReportPlaceV1<'a> {
+    fn of(place: &'a AccountRegion<'a>) -> Self {
         Self {
             account_id: place.account_id,
             account_name: place.account_name,
@@ -137,17 +138,17 @@ impl<'a> PlaceV1<'a> {
 
 #[derive(Serialize)]
 struct PlacesV1<'a> {
-    days: Vec<Day>,
+    days: Vec<DayText>,
     days_before_window: usize,
-    places: Vec<PlaceV1<'a>>,
+    places: Vec<ReportPlaceV1<'a>>,
 }
 
 impl<'a> PlacesV1<'a> {
-    fn of(places: &'a Places<'a>) -> Self {
+    fn of(places: &'a CoverageGrid<'a>) -> Self {
         Self {
-            days: places.days.iter().copied().map(Day).collect(),
+            days: places.days.iter().copied().map(DayText).collect(),
             days_before_window: places.first_in_window,
-            places: places.places.iter().map(PlaceV1::of).collect(),
+            places: places.places.iter().map(ReportPlaceV1::of).collect(),
         }
     }
 }
@@ -167,7 +168,7 @@ struct PathV1<'a> {
 }
 
 impl<'a> PathV1<'a> {
-    fn of(path: &'a Path<'a>) -> Self {
+    fn of(path: &'a FlowPath<'a>) -> Self {
         Self {
             hub_role_arn: path.hub_role_arn,
             consumer_account_id: path.consumer_account_id,
@@ -250,7 +251,7 @@ impl<'a> ListedChainV1<'a> {
 }
 
 #[derive(Serialize)]
-struct ChainsV1<'a> {
+struct ReportChainsV1<'a> {
     total: u64,
     listed: Vec<ListedChainV1<'a>>,
 }
@@ -274,7 +275,7 @@ impl ExpectedV1 {
 
 #[derive(Serialize)]
 struct TrendDayV1 {
-    day: Day,
+    day: DayText,
     value: Option<String>,
     expected: Option<ExpectedV1>,
     is_spike: bool,
@@ -283,7 +284,7 @@ struct TrendDayV1 {
 impl TrendDayV1 {
     fn of(day: &TrendDay) -> Self {
         Self {
-            day: Day(day.day),
+            day: DayText(day.day),
             value: day.value.map(exact),
             expected: day.expected.as_ref().map(ExpectedV1::of),
             is_spike: day.is_spike,
@@ -394,7 +395,7 @@ impl<'a> ComparedWithV1<'a> {
 struct ReportV1<'a> {
     schema: &'static str,
     program_version: &'static str,
-    date: Day,
+    date: DayText,
     window: WindowV1,
     hub_account_ids: &'a BTreeSet<&'a AccountId>,
     verdict: VerdictV1,
@@ -404,9 +405,9 @@ struct ReportV1<'a> {
     findings: FindingsV1<'a>,
     compared_with: Option<ComparedWithV1<'a>>,
     flow: FlowV1<'a>,
-    chains: ChainsV1<'a>,
+    chains: ReportChainsV1<'a>,
     trends: Vec<TrendV1<'a>>,
-    chargeback: TableV1<'a>,
+    chargeback: ChargebackTableV1<'a>,
     top: TopV1<'a>,
 }
 
@@ -425,7 +426,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let document = ReportV1 {
         schema: REPORT_SCHEMA,
         program_version: env!("CARGO_PKG_VERSION"),
-        date: Day(night.date),
+        date: DayText(night.date),
         window: WindowV1::of(part.window),
         hub_account_ids: &night.hub_account_ids,
         verdict: VerdictV1::of(night),
@@ -441,7 +442,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         findings: FindingsV1::of(audit, findings, &shown),
         compared_with: material.previous.map(ComparedWithV1::of),
         flow: FlowV1::of(&night.flow),
-        chains: ChainsV1 {
+        chains: ReportChainsV1 {
             total: night.listed.total,
             listed: night
                 .listed
@@ -455,7 +456,10 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
             .iter()
             .map(|trend| TrendV1::of(trend, night))
             .collect(),
-        chargeback: TableV1::of(Basis::of_part(audit, part), material.chargeback),
+        chargeback: ChargebackTableV1::of(
+            ChargebackInputs::of_part(audit, part),
+            material.chargeback,
+        ),
         top: TopV1 {
             queries: tops
                 .queries

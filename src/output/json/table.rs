@@ -11,9 +11,9 @@ use std::io::{self, Write};
 const SCHEMA: &str = "qs-audit/query-result/v1";
 
 /// One row as an object.
-struct RowV1<'a>(&'a Table, usize);
+struct TableRowV1<'a>(&'a Table, usize);
 
-impl Serialize for RowV1<'_> {
+impl Serialize for TableRowV1<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(table, row) = self;
         let mut map = serializer.serialize_map(Some(table.columns.len()))?;
@@ -40,7 +40,7 @@ impl Serialize for RowsV1<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut rows = serializer.serialize_seq(Some(self.0.row_count()))?;
         for row in 0..self.0.row_count() {
-            rows.serialize_element(&RowV1(self.0, row))?;
+            rows.serialize_element(&TableRowV1(self.0, row))?;
         }
         rows.end()
     }
@@ -107,7 +107,7 @@ pub fn write_json(
 /// When the writer fails.
 pub fn write_jsonl(table: &Table, writer: &mut dyn Write) -> io::Result<()> {
     for row in 0..table.row_count() {
-        serde_json::to_writer(&mut *writer, &RowV1(table, row))?;
+        serde_json::to_writer(&mut *writer, &TableRowV1(table, row))?;
         writer.write_all(b"\n")?;
     }
     Ok(())

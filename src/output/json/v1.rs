@@ -15,7 +15,7 @@ use std::io::{self, Write};
 const CHAINS_SCHEMA: &str = "qs-audit/chains/v1";
 
 #[derive(Serialize)]
-struct TotalV1 {
+struct RecordsTotalV1 {
     chain_count: usize,
     query_count: usize,
     call_count: u64,
@@ -38,7 +38,7 @@ fn known<T: Default>(
     with_queries().filter_map(|chain| figure(chain)).reduce(add)
 }
 
-impl TotalV1 {
+impl RecordsTotalV1 {
     fn of(chains: &[&Chain]) -> Self {
         Self {
             chain_count: chains.len(),
@@ -67,12 +67,12 @@ struct ChainsV1<'a, C: Serialize, Q: Serialize> {
     chains: Option<C>,
     #[serde(skip_serializing_if = "Option::is_none")]
     queries: Option<Q>,
-    total: TotalV1,
+    total: RecordsTotalV1,
 }
 
 /// True if a record is a chain or a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum RecordShape {
     /// One record per chain.
     Chains,
     /// One record per query.
@@ -87,14 +87,14 @@ pub enum Shape {
 pub fn write_json(
     audit: &Audit,
     chains: &[&Chain],
-    shape: Shape,
+    shape: RecordShape,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let of_chain = records::chains::fields();
     let of_query = records::queries::fields();
     let queries = match shape {
-        Shape::Chains => Vec::new(),
-        Shape::Flat => QueryRecord::all_of(chains, None),
+        RecordShape::Chains => Vec::new(),
+        RecordShape::Flat => QueryRecord::all_of(chains, None),
     };
     let document = ChainsV1 {
         schema: CHAINS_SCHEMA,
@@ -102,9 +102,9 @@ pub fn write_json(
         coverage: CoverageV1::of(&audit.coverage),
         statistics: audit.statistics.as_ref().map(StatisticsV1::of),
         verification: audit.verification.as_ref().map(VerificationV1::of),
-        chains: (shape == Shape::Chains).then(|| of_chain.list(chains)),
-        queries: (shape == Shape::Flat).then(|| of_query.list(&queries)),
-        total: TotalV1::of(chains),
+        chains: (shape == RecordShape::Chains).then(|| of_chain.list(chains)),
+        queries: (shape == RecordShape::Flat).then(|| of_query.list(&queries)),
+        total: RecordsTotalV1::of(chains),
     };
     serde_json::to_writer(&mut *writer, &document)?;
     writer.write_all(b"\n")
@@ -115,10 +115,14 @@ pub fn write_json(
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write_jsonl(chains: &[&Chain], shape: Shape, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write_jsonl(
+    chains: &[&Chain],
+    shape: RecordShape,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     match shape {
-        Shape::Chains => write_lines(&records::chains::fields(), chains, writer),
-        Shape::Flat => {
+        RecordShape::Chains => write_lines(&records::chains::fields(), chains, writer),
+        RecordShape::Flat => {
             let queries = QueryRecord::all_of(chains, None);
             write_lines(&records::queries::fields(), &queries, writer)
         }

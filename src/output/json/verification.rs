@@ -4,7 +4,7 @@ use super::lines::write_lines;
 use super::window::WindowV1;
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{
-    DigestPlace, PlaceVerified, Tally, Unchecked, Uncovered, Verification,
+    DigestPlace, FileCounts, PlaceVerified, Unchecked, Uncovered, Verification,
 };
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -31,7 +31,7 @@ struct DocumentV1<'a> {
 pub(super) struct VerificationV1<'a> {
     is_faulty: bool,
     total: CountsV1,
-    places: Vec<PlaceV1<'a>>,
+    places: Vec<VerifiedPlaceV1<'a>>,
     fault_count: usize,
     faults: Vec<Value>,
     uncovered: Vec<UncoveredV1<'a>>,
@@ -60,7 +60,7 @@ struct CountsV1 {
 }
 
 #[derive(Serialize)]
-struct PlaceV1<'a> {
+struct VerifiedPlaceV1<'a> {
     account_id: &'a AccountId,
     region: &'a Region,
     trail: Option<&'a Text>,
@@ -90,7 +90,7 @@ struct UncheckedV1<'a> {
 }
 
 impl TallyV1 {
-    fn of(tally: Tally) -> Self {
+    fn of(tally: FileCounts) -> Self {
         Self {
             total: tally.total(),
             valid: tally.valid,
@@ -150,7 +150,7 @@ impl<'a> VerificationV1<'a> {
     }
 
     fn with_faults(verification: &'a Verification, faults_max: usize) -> Self {
-        let place = |(place, counts): (&'a DigestPlace, &PlaceVerified)| PlaceV1 {
+        let place = |(place, counts): (&'a DigestPlace, &PlaceVerified)| VerifiedPlaceV1 {
             account_id: &place.account_id,
             region: &place.region,
             trail: place.trail.as_ref(),

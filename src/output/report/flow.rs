@@ -1,7 +1,7 @@
 //! Paths that bytes took: from the hub's role through the consumer's to the work
 //! group.
 
-use super::listed::Named;
+use super::listed::FindingsByChain;
 use crate::model::chain::{Chain, ChainStatus};
 use crate::model::ids::{AccountId, RoleArn};
 use crate::model::text::Text;
@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The quantity that the width of a path shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Basis {
+pub enum WidthMeasure {
     /// Bytes scanned.
     Bytes,
     /// Queries, because the bytes of none are known.
     Queries,
 }
 
-impl Basis {
+impl WidthMeasure {
     /// The basis as outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -29,7 +29,7 @@ impl Basis {
 
 /// Chains that went the same way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Path<'a> {
+pub struct FlowPath<'a> {
     /// The role that assumed the consumer's, as it was logged; `None` where it was
     /// not seen.
     pub hub_role_arn: Option<&'a RoleArn>,
@@ -57,14 +57,14 @@ pub struct Path<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow<'a> {
     /// The quantity that widths show.
-    pub basis: Basis,
+    pub basis: WidthMeasure,
     /// The paths: those with findings first, then by bytes.
-    pub paths: Vec<Path<'a>>,
+    pub paths: Vec<FlowPath<'a>>,
     /// Refused attempts, which took no path.
     pub denied: u64,
 }
 
-type Key<'a> = (
+type PathKey<'a> = (
     Option<&'a RoleArn>,
     Option<&'a AccountId>,
     Option<&'a RoleArn>,
@@ -73,8 +73,8 @@ type Key<'a> = (
 
 /// The paths of these chains.
 #[must_use]
-pub(super) fn flow<'a>(chains: &[&'a Chain], named: &Named<'a>) -> Flow<'a> {
-    let mut paths: BTreeMap<Key<'a>, Path<'a>> = BTreeMap::new();
+pub(super) fn flow<'a>(chains: &[&'a Chain], named: &FindingsByChain<'a>) -> Flow<'a> {
+    let mut paths: BTreeMap<PathKey<'a>, FlowPath<'a>> = BTreeMap::new();
     let mut denied = 0;
     for chain in chains {
         if chain.status == ChainStatus::Denied {
@@ -83,7 +83,7 @@ pub(super) fn flow<'a>(chains: &[&'a Chain], named: &Named<'a>) -> Flow<'a> {
         }
         add(chain, named, &mut paths);
     }
-    let mut paths: Vec<Path<'a>> = paths.into_values().collect();
+    let mut paths: Vec<FlowPath<'a>> = paths.into_values().collect();
     paths.sort_by_key(|path| {
         let bytes = path.bytes_scanned.unwrap_or(0);
         (
@@ -94,16 +94,20 @@ pub(super) fn flow<'a>(chains: &[&'a Chain], named: &Named<'a>) -> Flow<'a> {
     let has_bytes = paths.iter().any(|path| path.bytes_scanned > Some(0));
     Flow {
         basis: if has_bytes {
-            Basis::Bytes
+            WidthMeasure::Bytes
         } else {
-            Basis::Queries
+            WidthMeasure::Queries
         },
         paths,
         denied,
     }
 }
 
-fn add<'a>(chain: &'a Chain, named: &Named<'a>, paths: &mut BTreeMap<Key<'a>, Path<'a>>) {
+fn add<'a>(
+    chain: &'a Chain,
+    named: &FindingsByChain<'a>,
+    paths: &mut BTreeMap<PathKey<'a>, FlowPath<'a>>,
+) {
     let run_as = chain.run_as_session();
     let hub_role_arn = run_as.and_then(|session| session.role_arn.as_ref());
     let consumer = chain.consumer_session.as_ref();
@@ -122,7 +126,7 @@ fn add<'a>(chain: &'a Chain, named: &Named<'a>, paths: &mut BTreeMap<Key<'a>, Pa
             consumer_role_arn,
             work_group,
         );
-        let path = paths.entry(key).or_insert_with(|| Path {
+        let path = paths.entry(key).or_insert_with(|| FlowPath {
             hub_role_arn,
             consumer_account_id: chain.consumer_account_id.as_ref(),
             consumer_name: chain.consumer_name.as_ref(),

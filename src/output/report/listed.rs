@@ -15,9 +15,9 @@ const CHAINS_OF_FINDING_MAX: usize = 25;
 
 /// Findings by the chains they name.
 #[derive(Debug, Default)]
-pub(super) struct Named<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
+pub(super) struct FindingsByChain<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
 
-impl<'a> Named<'a> {
+impl<'a> FindingsByChain<'a> {
     /// The findings of a night.
     #[must_use]
     pub(super) fn by(findings: &'a Findings) -> Self {
@@ -64,7 +64,7 @@ pub struct ListedChain<'a> {
 
 /// The chains that are listed, and how many there are.
 #[derive(Debug, Clone, Default)]
-pub struct Listed<'a> {
+pub struct ListedChains<'a> {
     /// Those with findings first; by bytes, the biggest first.
     pub chains: Vec<ListedChain<'a>>,
     /// All chains of the night, listed or not.
@@ -77,8 +77,8 @@ pub(super) fn listed<'a>(
     chains: &[&'a Chain],
     events: &'a [Event],
     findings: &'a Findings,
-    named: &Named<'a>,
-) -> Listed<'a> {
+    named: &FindingsByChain<'a>,
+) -> ListedChains<'a> {
     let by_id: BTreeMap<&str, &'a Chain> = chains
         .iter()
         .map(|chain| (chain.chain_id.as_str(), *chain))
@@ -107,7 +107,7 @@ pub(super) fn listed<'a>(
         timeline: timeline(chain, events),
         events_left_out: chain.events.len().saturating_sub(EVENTS_MAX) as u64,
     });
-    Listed {
+    ListedChains {
         chains: listed.collect(),
         total: chains.len() as u64,
     }

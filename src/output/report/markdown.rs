@@ -5,10 +5,10 @@
 
 use super::Night;
 use super::cells::{NOT_TOLD, Shown, cost, size};
-use super::unseen::Unseen;
+use super::coverage_gaps::Unseen;
 use crate::model::finding::{Finding, FindingStatus, Severity};
 use crate::model::integrity::Integrity;
-use crate::output::chargeback::{Figure, figures, marks, names};
+use crate::output::chargeback::{FigureColumn, figures, marks, names};
 use crate::output::human::{count, decimals, plural, window_text};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -294,7 +294,7 @@ fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     }
     let figures = figures(table);
     let titles: Vec<&str> = std::iter::once("Business unit")
-        .chain(figures.iter().map(Figure::title))
+        .chain(figures.iter().map(FigureColumn::title))
         .collect();
     header(&titles, writer)?;
     for (at, names) in names(table, night.material.topology).iter().enumerate() {

@@ -4,12 +4,12 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`night`] | all of it together |
-//! | [`places`] | coverage by account, Region and day; gaps |
-//! | [`unseen`] | what was not seen, in words |
+//! | [`content`] | all of it together |
+//! | [`coverage_grid`] | coverage by account, Region and day; gaps |
+//! | [`coverage_gaps`] | what was not seen, in words |
 //! | [`flow`] | paths from the hub's role to the work group |
 //! | [`listed`] | the chains that a page has room for, with their timelines |
-//! | [`tops`] | the biggest queries, users and data sources |
+//! | [`top_consumers`] | the biggest queries, users and data sources |
 //! | [`page`] | `index.html`, from `page.html`, `page.css` and `page.js` |
 //! | [`picture`] | its pictures |
 //! | [`markdown`] | `report.md` |
@@ -18,20 +18,20 @@
 //! `report.json` is written by [`super::json::report`].
 
 mod cells;
+mod content;
+mod coverage_gaps;
+mod coverage_grid;
 mod flow;
 mod listed;
 pub mod markdown;
-mod night;
 pub mod page;
 mod picture;
-mod places;
 pub mod summary;
-mod tops;
-mod unseen;
+mod top_consumers;
 
-pub use flow::{Basis, Flow, Path};
-pub use listed::{Listed, ListedChain, Moment};
-pub use night::{Counts, Material, Night, Sums};
-pub use places::{Gap, Habit, Place, Places};
-pub use tops::{TopQuery, TopUse, Tops};
-pub use unseen::Unseen;
+pub use content::{Counts, Material, Night, Sums};
+pub use coverage_gaps::Unseen;
+pub use coverage_grid::{AccountRegion, CoverageGrid, Gap, Habit};
+pub use flow::{Flow, FlowPath, WidthMeasure};
+pub use listed::{ListedChain, ListedChains, Moment};
+pub use top_consumers::{TopQuery, TopUse, Tops};

@@ -10,8 +10,8 @@
 )]
 
 use super::cells::Shown;
-use super::flow::{Basis, Flow, Path};
-use super::places::{Place, Places};
+use super::coverage_grid::{AccountRegion, CoverageGrid};
+use super::flow::{Flow, FlowPath, WidthMeasure};
 use crate::model::ids::AccountId;
 use crate::model::trend::{Measure, Trend, TrendDay};
 use crate::output::human::{bytes, count, role};
@@ -149,7 +149,7 @@ fn with_own_ids(body: &str, name: &str) -> String {
 }
 
 /// Returns the name of a place.
-pub(super) fn place_name(place: &Place<'_>) -> String {
+pub(super) fn place_name(place: &AccountRegion<'_>) -> String {
     let account = place.account_name.unwrap_or(place.account_id.text());
     match place.region {
         Some(region) => format!("{account} {region}"),
@@ -170,7 +170,7 @@ fn heat(records: u64) -> usize {
 }
 
 /// Records by place and day: darker is more, a cross is a gap.
-pub(super) fn coverage(places: &Places<'_>) -> Option<String> {
+pub(super) fn coverage(places: &CoverageGrid<'_>) -> Option<String> {
     let shown = &places.places[..places.places.len().min(ROWS_MAX)];
     let skipped = places.days.len().saturating_sub(DAYS_MAX);
     let days = &places.days[skipped..];
@@ -178,7 +178,7 @@ pub(super) fn coverage(places: &Places<'_>) -> Option<String> {
         return None;
     }
     // The library draws the first row at the bottom.
-    let rows: Vec<&Place<'_>> = shown.iter().rev().collect();
+    let rows: Vec<&AccountRegion<'_>> = shown.iter().rev().collect();
     let names: Vec<String> = rows.iter().map(|place| label(&place_name(place))).collect();
     let plots = vec![Plot::Heatmap(heatmap(&rows, &names, days, skipped))];
     let mut layout = Layout::auto_from_plots(&plots)
@@ -207,7 +207,12 @@ pub(super) fn coverage(places: &Places<'_>) -> Option<String> {
 }
 
 /// The cells of the coverage, with the days from the `skipped`th on.
-fn heatmap(rows: &[&Place<'_>], names: &[String], days: &[Date], skipped: usize) -> Heatmap {
+fn heatmap(
+    rows: &[&AccountRegion<'_>],
+    names: &[String],
+    days: &[Date],
+    skipped: usize,
+) -> Heatmap {
     let steps = rows.iter().map(|place| {
         let step = |(records, is_silent): (&u64, &bool)| {
             if *is_silent { GAP } else { heat(*records) }
@@ -276,7 +281,7 @@ fn color_of(step: f64) -> String {
 }
 
 /// Names of the three columns of a path.
-pub(super) fn path_names(path: &Path<'_>) -> [Option<String>; 3] {
+pub(super) fn path_names(path: &FlowPath<'_>) -> [Option<String>; 3] {
     let of_role = |arn: &str| role(arn);
     let hub = path
         .hub_role_arn
@@ -302,14 +307,14 @@ pub(super) fn flow(flow: &Flow<'_>) -> Option<String> {
     if flow.paths.is_empty() {
         return None;
     }
-    let weight = |path: &Path<'_>| match flow.basis {
-        Basis::Bytes => path.bytes_scanned.unwrap_or(0),
-        Basis::Queries => path.query_count,
+    let weight = |path: &FlowPath<'_>| match flow.basis {
+        WidthMeasure::Bytes => path.bytes_scanned.unwrap_or(0),
+        WidthMeasure::Queries => path.query_count,
     };
     let total: u64 = flow.paths.iter().map(weight).fold(0, u64::saturating_add);
     // A path that nothing is known of is drawn as a hairline.
     let hairline = as_number(total).max(1.0) / 250.0;
-    let mut drawing = Drawing::default();
+    let mut drawing = FlowGraph::default();
     let rest = flow.paths.len().saturating_sub(PATHS_MAX);
     for path in flow.paths.iter().take(PATHS_MAX) {
         let width = as_number(weight(path)).max(hairline);
@@ -334,10 +339,12 @@ pub(super) fn flow(flow: &Flow<'_>) -> Option<String> {
         .with_width(1000.0)
         .with_height(height);
     let title = match flow.basis {
-        Basis::Bytes => {
+        WidthMeasure::Bytes => {
             "Bytes scanned, from the hub's role through the consumer's to the work group"
         }
-        Basis::Queries => "Queries, from the hub's role through the consumer's to the work group",
+        WidthMeasure::Queries => {
+            "Queries, from the hub's role through the consumer's to the work group"
+        }
     };
     Some(framed("flow", title, plots, layout, LABEL_ROOM))
 }
@@ -353,13 +360,13 @@ fn as_number(count: u64) -> f64 {
 
 /// Nodes and links in the making.
 #[derive(Default)]
-struct Drawing {
+struct FlowGraph {
     /// Column and name of each node, and whether a finding is about it.
     nodes: Vec<(usize, String, bool)>,
     links: BTreeMap<(usize, usize), (f64, bool)>,
 }
 
-impl Drawing {
+impl FlowGraph {
     fn node(&mut self, column: usize, name: &str, is_bad: bool) -> usize {
         let same = |known: &(usize, String, bool)| known.0 == column && known.1 == name;
         let at = self.nodes.iter().position(same).unwrap_or_else(|| {
@@ -425,9 +432,9 @@ fn drawn(day: &TrendDay) -> Option<f64> {
 }
 
 /// The expectation of a day: its position, and low, level and high.
-type Expected = (f64, [f64; 3]);
+type ExpectedPoint = (f64, [f64; 3]);
 
-fn expected(trend: &Trend, at: impl Fn(&TrendDay) -> f64) -> Vec<Expected> {
+fn expected(trend: &Trend, at: impl Fn(&TrendDay) -> f64) -> Vec<ExpectedPoint> {
     let unit = |value: Decimal| value.to_f64().unwrap_or(0.0);
     let days = trend.days.iter().filter_map(|day| {
         let range = day.expected.as_ref()?;
@@ -436,7 +443,7 @@ fn expected(trend: &Trend, at: impl Fn(&TrendDay) -> f64) -> Vec<Expected> {
     days.collect()
 }
 
-fn band(expected: &[Expected]) -> [Plot; 2] {
+fn band(expected: &[ExpectedPoint]) -> [Plot; 2] {
     let of = |index: usize| expected.iter().map(move |(_, range)| range[index]);
     let places = || expected.iter().map(|(at, _)| *at);
     let band = BandPlot::new(places(), of(0), of(2));

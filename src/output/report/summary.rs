@@ -4,7 +4,7 @@ use super::Night;
 use super::cells::amount;
 use super::markdown::{not_seen, of_hub, verdict};
 use crate::model::finding::FindingStatus;
-use crate::output::Page;
+use crate::output::TextLayout;
 use crate::output::human::{bytes, line, plural, safe, window_text};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ const FINDINGS_NAMED: usize = 4;
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(night: &Night<'_>, page: Page, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(night: &Night<'_>, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
     let mut lines = vec![format!(
         "Report, {}: {}{}",
         night.title,

@@ -3,9 +3,9 @@
 use super::super::cells::{NOT_TOLD, Shown, cost};
 use super::super::listed::{ListedChain, Moment};
 use super::super::picture::{self, PATHS_MAX, path_names};
-use super::super::tops::{TopQuery, TopUse};
-use super::super::{Basis, Night, Path};
-use super::table::{Cell, Table};
+use super::super::top_consumers::{TopQuery, TopUse};
+use super::super::{FlowPath, Night, WidthMeasure};
+use super::table::{PageCell, PageTable};
 use crate::model::chain::{Chain, ChainPath, Confidence};
 use crate::model::ids::{AccountId, Region};
 use crate::output::human::{count, decimals, minute, plural, tail};
@@ -28,7 +28,7 @@ pub(super) struct TimelineLine {
 }
 
 /// A chain with its timeline.
-pub(super) struct Timeline {
+pub(super) struct ChainTimeline {
     pub(super) id: Shown,
     pub(super) about: Shown,
     pub(super) facts: Vec<(&'static str, Shown)>,
@@ -43,14 +43,14 @@ pub(super) struct ChainsSection {
     pub(super) picture: Option<String>,
     /// The quantity that heights in the picture show.
     pub(super) basis: &'static str,
-    pub(super) paths: Table,
-    pub(super) chains: Table,
-    pub(super) timelines: Vec<Timeline>,
+    pub(super) paths: PageTable,
+    pub(super) chains: PageTable,
+    pub(super) timelines: Vec<ChainTimeline>,
     /// The reason why there are none, if so.
     pub(super) why_empty: String,
-    pub(super) queries: Table,
-    pub(super) users: Table,
-    pub(super) data_sources: Table,
+    pub(super) queries: PageTable,
+    pub(super) users: PageTable,
+    pub(super) data_sources: PageTable,
 }
 
 impl ChainsSection {
@@ -67,8 +67,8 @@ impl ChainsSection {
         Self {
             picture: picture::flow(&night.flow),
             basis: match night.flow.basis {
-                Basis::Bytes => "bytes scanned",
-                Basis::Queries => "queries, because no bytes are known",
+                WidthMeasure::Bytes => "bytes scanned",
+                WidthMeasure::Queries => "queries, because no bytes are known",
             },
             paths: paths(night),
             chains: chains(night),
@@ -106,18 +106,18 @@ fn why_empty(night: &Night<'_>) -> String {
     }
 }
 
-fn paths(night: &Night<'_>) -> Table {
+fn paths(night: &Night<'_>) -> PageTable {
     let flow = &night.flow;
-    let row = |path: &Path<'_>| {
+    let row = |path: &FlowPath<'_>| {
         let [hub, consumer, group] = path_names(path);
         vec![
-            Cell::or_unknown(hub.as_deref()),
-            Cell::or_unknown(consumer.as_deref()),
-            Cell::or_unknown(group.as_deref()),
-            Cell::count(path.chain_count),
-            Cell::count(path.query_count),
-            Cell::bytes(path.bytes_scanned),
-            Cell::count(path.finding_ids.len() as u64),
+            PageCell::or_unknown(hub.as_deref()),
+            PageCell::or_unknown(consumer.as_deref()),
+            PageCell::or_unknown(group.as_deref()),
+            PageCell::count(path.chain_count),
+            PageCell::count(path.query_count),
+            PageCell::bytes(path.bytes_scanned),
+            PageCell::count(path.finding_ids.len() as u64),
         ]
     };
     let titles = [
@@ -130,7 +130,7 @@ fn paths(night: &Night<'_>) -> Table {
         "Findings",
     ];
     let rows = flow.paths.iter().take(PATHS_LISTED_MAX).map(row).collect();
-    let mut table = Table::new("paths", "Paths, those with findings first", &titles).with(rows);
+    let mut table = PageTable::new("paths", "Paths, those with findings first", &titles).with(rows);
     let all = flow.paths.len();
     if all > PATHS_MAX {
         table = table.noting(&format!(
@@ -182,7 +182,7 @@ fn state(chain: &Chain) -> String {
     state
 }
 
-fn chains(night: &Night<'_>) -> Table {
+fn chains(night: &Night<'_>) -> PageTable {
     let listed = &night.listed;
     let costs = listed
         .chains
@@ -195,17 +195,17 @@ fn chains(night: &Night<'_>) -> Table {
         let estimate = chain.estimated_cost_usd();
         let has_queries = !chain.queries.is_empty();
         vec![
-            Cell::link(&chain.chain_id, &chain.chain_id),
-            Cell::text(&minute(chain.started_at)),
-            Cell::or_unknown(chain.consumer_label().map(|name| &**name)),
-            Cell::or_unknown(chain.data_source_arn.as_deref().map(tail)),
-            Cell::or_unknown(user),
-            Cell::text(&work_groups(chain)),
-            Cell::text(&state(chain)),
-            Cell::count(chain.queries.len() as u64),
-            Cell::bytes(chain.bytes_scanned().filter(|_| has_queries)),
-            Cell::figure(cost(estimate.filter(|_| has_queries), places), estimate),
-            Cell::count(one.finding_ids.len() as u64),
+            PageCell::link(&chain.chain_id, &chain.chain_id),
+            PageCell::text(&minute(chain.started_at)),
+            PageCell::or_unknown(chain.consumer_label().map(|name| &**name)),
+            PageCell::or_unknown(chain.data_source_arn.as_deref().map(tail)),
+            PageCell::or_unknown(user),
+            PageCell::text(&work_groups(chain)),
+            PageCell::text(&state(chain)),
+            PageCell::count(chain.queries.len() as u64),
+            PageCell::bytes(chain.bytes_scanned().filter(|_| has_queries)),
+            PageCell::figure(cost(estimate.filter(|_| has_queries), places), estimate),
+            PageCell::count(one.finding_ids.len() as u64),
         ]
     };
     let titles = [
@@ -223,7 +223,7 @@ fn chains(night: &Night<'_>) -> Table {
     ];
     let caption = "Chains: those that findings name first, the biggest first";
     let table =
-        Table::new("chains", caption, &titles).with(listed.chains.iter().map(row).collect());
+        PageTable::new("chains", caption, &titles).with(listed.chains.iter().map(row).collect());
     let more = listed.total.saturating_sub(listed.chains.len() as u64);
     if more == 0 {
         return table;
@@ -235,10 +235,10 @@ fn chains(night: &Night<'_>) -> Table {
     ))
 }
 
-fn timeline(one: &ListedChain<'_>, night: &Night<'_>) -> Timeline {
+fn timeline(one: &ListedChain<'_>, night: &Night<'_>) -> ChainTimeline {
     let chain = one.chain;
     let consumer = chain.consumer_label();
-    Timeline {
+    ChainTimeline {
         id: Shown::name(&chain.chain_id),
         about: Shown::name(&format!(
             "{}, {}, {}",
@@ -308,7 +308,7 @@ fn line(moment: &Moment<'_>) -> TimelineLine {
     }
 }
 
-fn queries(tops: &[TopQuery<'_>]) -> Table {
+fn queries(tops: &[TopQuery<'_>]) -> PageTable {
     let costs = tops.iter().filter_map(|top| top.query.estimated_cost_usd());
     let places = decimals(costs);
     let row = |top: &TopQuery<'_>| {
@@ -320,15 +320,15 @@ fn queries(tops: &[TopQuery<'_>]) -> Table {
             .as_deref()
             .map(|figures| figures.state.as_str());
         vec![
-            Cell::or_unknown(id.as_deref()),
-            Cell::link(&chain.chain_id, &chain.chain_id),
-            Cell::or_unknown(chain.consumer_label().map(|name| &**name)),
-            Cell::or_unknown(user),
-            Cell::or_unknown(query.work_group.as_deref()),
-            Cell::or_unknown(query.database.as_deref()),
-            Cell::or_unknown(state),
-            Cell::bytes(query.bytes_scanned()),
-            Cell::figure(
+            PageCell::or_unknown(id.as_deref()),
+            PageCell::link(&chain.chain_id, &chain.chain_id),
+            PageCell::or_unknown(chain.consumer_label().map(|name| &**name)),
+            PageCell::or_unknown(user),
+            PageCell::or_unknown(query.work_group.as_deref()),
+            PageCell::or_unknown(query.database.as_deref()),
+            PageCell::or_unknown(state),
+            PageCell::bytes(query.bytes_scanned()),
+            PageCell::figure(
                 cost(query.estimated_cost_usd(), places),
                 query.estimated_cost_usd(),
             ),
@@ -345,19 +345,19 @@ fn queries(tops: &[TopQuery<'_>]) -> Table {
         "Scanned",
         "Estimated USD",
     ];
-    Table::new("queries", "The biggest queries", &titles).with(tops.iter().map(row).collect())
+    PageTable::new("queries", "The biggest queries", &titles).with(tops.iter().map(row).collect())
 }
 
-fn uses(id: &str, title: &'static str, caption: &str, tops: &[TopUse<'_>]) -> Table {
+fn uses(id: &str, title: &'static str, caption: &str, tops: &[TopUse<'_>]) -> PageTable {
     let places = decimals(tops.iter().filter_map(|top| top.estimated_cost_usd));
     let row = |top: &TopUse<'_>| {
         vec![
-            Cell::text(top.name.map_or(NOT_TOLD, |name| name)),
-            Cell::count(top.query_count),
-            Cell::bytes(top.bytes_scanned),
-            Cell::figure(cost(top.estimated_cost_usd, places), top.estimated_cost_usd),
+            PageCell::text(top.name.map_or(NOT_TOLD, |name| name)),
+            PageCell::count(top.query_count),
+            PageCell::bytes(top.bytes_scanned),
+            PageCell::figure(cost(top.estimated_cost_usd, places), top.estimated_cost_usd),
         ]
     };
     let titles = [title, "Queries", "Scanned", "Estimated USD"];
-    Table::new(id, caption, &titles).with(tops.iter().map(row).collect())
+    PageTable::new(id, caption, &titles).with(tops.iter().map(row).collect())
 }

@@ -4,9 +4,9 @@ use super::super::Night;
 use super::super::cells::{Shown, amount};
 use super::super::markdown::{of_hub, verdict};
 use super::chains::ChainsSection;
+use super::coverage::UnseenSection;
 use super::findings::FindingsSection;
 use super::money::{ChargebackSection, TrendsSection};
-use super::unseen::UnseenSection;
 use crate::model::finding::Severity;
 use crate::output::human::{bytes, count, window_text};
 use askama::Template;
@@ -28,7 +28,7 @@ struct Tile {
 
 #[derive(Template)]
 #[template(path = "page.html")]
-struct Document {
+struct PageDocument {
     policy: String,
     style: &'static str,
     script: &'static str,
@@ -113,7 +113,7 @@ fn tiles(night: &Night<'_>) -> Vec<Tile> {
 ///
 /// When the writer fails.
 pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let document = Document {
+    let document = PageDocument {
         policy: policy(),
         style: STYLE,
         script: SCRIPT,

@@ -2,7 +2,7 @@
 
 use super::super::Night;
 use super::super::cells::Shown;
-use super::table::{Cell, Table};
+use super::table::{PageCell, PageTable};
 use crate::model::finding::{
     Evidence, Finding, FindingStatus, Findings, PreviousFinding, RulePage, RuleReport, RuleState,
     Severity,
@@ -86,7 +86,7 @@ pub(super) struct FindingsSection {
     /// The reason why there are none, if so.
     pub(super) why_empty: String,
     pub(super) rules: Vec<RuleText>,
-    pub(super) states: Table,
+    pub(super) states: PageTable,
 }
 
 impl FindingsSection {
@@ -307,7 +307,7 @@ fn still_open(findings: &Findings) -> Vec<KnownLine> {
     lines.collect()
 }
 
-fn states(findings: &Findings) -> Table {
+fn states(findings: &Findings) -> PageTable {
     let row = |report: &RuleReport| {
         let found = findings
             .findings
@@ -318,17 +318,17 @@ fn states(findings: &Findings) -> Table {
             RuleState::Ran | RuleState::Disabled | RuleState::NotAsked => "",
         };
         vec![
-            Cell::text(report.rule),
-            Cell::text(report.severity.as_str()),
-            Cell::text(report.state.as_str()),
-            Cell::count(found.count() as u64),
-            Cell::text(why),
+            PageCell::text(report.rule),
+            PageCell::text(report.severity.as_str()),
+            PageCell::text(report.state.as_str()),
+            PageCell::count(found.count() as u64),
+            PageCell::text(why),
         ]
     };
     let titles = ["Rule", "Severity", "State", "Findings", "Why"];
     let rows = findings.rules.iter().map(row).collect();
-    let table = Table::new("rules", "What every rule did", &titles).with(rows);
-    Table {
+    let table = PageTable::new("rules", "What every rule did", &titles).with(rows);
+    PageTable {
         is_long: false,
         ..table
     }

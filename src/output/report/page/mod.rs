@@ -5,10 +5,10 @@
 //! [`super::cells::Shown`], which the template escapes like everything else.
 
 mod chains;
+mod coverage;
 mod document;
 mod findings;
 mod money;
 mod table;
-mod unseen;
 
 pub use document::write;

@@ -2,10 +2,10 @@
 
 use super::super::cells::{Shown, UNKNOWN, amount as shown};
 use super::super::{Night, picture};
-use super::table::{Cell, Table};
-use crate::model::charge::{BesideRow, Billed, Reconciliation};
+use super::table::{PageCell, PageTable};
+use crate::model::charge::{Billed, OtherServiceRow, Reconciliation};
 use crate::model::trend::{Measure, Trend, TrendDay};
-use crate::output::chargeback::{Figure, figures, marks, names, service};
+use crate::output::chargeback::{FigureColumn, figures, marks, names, service};
 use crate::output::human::{bytes, count, decimals, money};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -21,7 +21,7 @@ const ROWS_MAX: usize = 500;
 pub(super) struct TrendPicture {
     pub(super) title: Shown,
     pub(super) picture: String,
-    pub(super) numbers: Table,
+    pub(super) numbers: PageTable,
 }
 
 /// The pictures of one consumer.
@@ -33,15 +33,15 @@ pub(super) struct ConsumerTrends {
 /// The section on time, in words.
 pub(super) struct TrendsSection {
     pub(super) consumers: Vec<ConsumerTrends>,
-    pub(super) all: Table,
+    pub(super) all: PageTable,
     pub(super) why_empty: &'static str,
 }
 
 /// The section on the bill, in words.
 pub(super) struct ChargebackSection {
-    pub(super) rows: Table,
-    pub(super) reconciliation: Table,
-    pub(super) beside: Table,
+    pub(super) rows: PageTable,
+    pub(super) reconciliation: PageTable,
+    pub(super) beside: PageTable,
     pub(super) why_empty: &'static str,
 }
 
@@ -135,29 +135,29 @@ fn state(day: &TrendDay) -> &'static str {
 }
 
 /// The value of a day, and the band it was expected in.
-fn day_cells(trend: &Trend, day: &TrendDay) -> [Cell; 3] {
+fn day_cells(trend: &Trend, day: &TrendDay) -> [PageCell; 3] {
     let unit = |amount: Decimal| value(&trend.measure, amount);
     let band = day.expected;
     let band = band.map(|range| format!("{} to {}", unit(range.low), unit(range.high)));
     [
-        Cell::figure(
+        PageCell::figure(
             day.value.map_or_else(|| UNKNOWN.to_owned(), unit),
             day.value,
         ),
-        Cell::or_unknown(band.as_deref()),
-        Cell::text(state(day)),
+        PageCell::or_unknown(band.as_deref()),
+        PageCell::text(state(day)),
     ]
 }
 
-fn numbers(id: &str, trend: &Trend, caption: &str) -> Table {
+fn numbers(id: &str, trend: &Trend, caption: &str) -> PageTable {
     let row = |day: &TrendDay| {
-        let day_name = Cell::text(&day.day.to_string());
+        let day_name = PageCell::text(&day.day.to_string());
         std::iter::once(day_name)
             .chain(day_cells(trend, day))
             .collect()
     };
     let titles = ["Day (UTC)", "Value", "Expected", "State"];
-    Table::new(
+    PageTable::new(
         &format!("{id}-numbers"),
         Shown::sentence(caption).to_string(),
         &titles,
@@ -167,22 +167,22 @@ fn numbers(id: &str, trend: &Trend, caption: &str) -> Table {
 }
 
 /// The last day of every consumer.
-fn all(night: &Night<'_>) -> Table {
+fn all(night: &Night<'_>) -> PageTable {
     let trends = &night.material.audit.trends;
     let rows = trends.iter().filter_map(|trend| {
         let day = trend.days.last()?;
         let what = what(&trend.measure);
         let about = [
-            Cell::text(&night.material.topology.account_label(&trend.account_id)),
-            Cell::text(&what),
-            Cell::text(&day.day.to_string()),
+            PageCell::text(&night.material.topology.account_label(&trend.account_id)),
+            PageCell::text(&what),
+            PageCell::text(&day.day.to_string()),
         ];
         Some(about.into_iter().chain(day_cells(trend, day)).collect())
     });
-    let rows: Vec<Vec<Cell>> = rows.collect();
+    let rows: Vec<Vec<PageCell>> = rows.collect();
     let more = rows.len().saturating_sub(ROWS_MAX);
     let titles = ["Consumer", "What", "Last day", "Value", "Expected", "State"];
-    let table = Table::new("consumers", "The last known day of every consumer", &titles)
+    let table = PageTable::new("consumers", "The last known day of every consumer", &titles)
         .with(rows.into_iter().take(ROWS_MAX).collect());
     match more {
         0 => table,
@@ -211,24 +211,26 @@ impl ChargebackSection {
     }
 }
 
-fn rows(night: &Night<'_>) -> Table {
+fn rows(night: &Night<'_>) -> PageTable {
     let chargeback = night.material.chargeback;
     let columns = figures(chargeback);
     let titles: Vec<&'static str> = std::iter::once("Business unit")
-        .chain(columns.iter().map(Figure::title))
+        .chain(columns.iter().map(FigureColumn::title))
         .collect();
     let names = names(chargeback, night.material.topology);
     let cells = names.iter().enumerate().map(|(at, names)| {
         let name = names.first().map_or("", String::as_str);
-        let figures = columns.iter().map(|column| Cell {
+        let figures = columns.iter().map(|column| PageCell {
             is_number: true,
-            ..Cell::text(&column.cells()[at])
+            ..PageCell::text(&column.cells()[at])
         });
-        std::iter::once(Cell::text(name)).chain(figures).collect()
+        std::iter::once(PageCell::text(name))
+            .chain(figures)
+            .collect()
     });
-    let mut rows: Vec<Vec<Cell>> = cells.collect();
+    let mut rows: Vec<Vec<PageCell>> = cells.collect();
     let totals = rows.split_off(chargeback.rows.len());
-    let mut table = Table::new("chargeback", "Athena by business unit", &titles).with(rows);
+    let mut table = PageTable::new("chargeback", "Athena by business unit", &titles).with(rows);
     table.totals = totals;
     table = table.in_its_order();
     for mark in marks(chargeback) {
@@ -238,14 +240,14 @@ fn rows(night: &Night<'_>) -> Table {
 }
 
 /// Estimate against bill, line by line.
-fn reconcile(blocks: &[Reconciliation]) -> Table {
-    let mut rows: Vec<Vec<Cell>> = Vec::new();
+fn reconcile(blocks: &[Reconciliation]) -> PageTable {
+    let mut rows: Vec<Vec<PageCell>> = Vec::new();
     for block in blocks {
         let cost = |of: fn(&Billed) -> Decimal| block.billed.as_ref().map(of);
         let mut line = |what: &str, amount: Option<Decimal>, unit: &str| {
             let text = shown(amount);
             let text = amount.map_or(text.clone(), |_| format!("{text} {unit}"));
-            rows.push(vec![Cell::text(what), Cell::figure(text, amount)]);
+            rows.push(vec![PageCell::text(what), PageCell::figure(text, amount)]);
         };
         let currency = &*block.currency;
         line("Billed", cost(Billed::total), currency);
@@ -278,25 +280,25 @@ fn reconcile(blocks: &[Reconciliation]) -> Table {
         }
     }
     let titles = ["What", "Amount"];
-    Table::new("reconciliation", "Why estimate and bill differ", &titles)
+    PageTable::new("reconciliation", "Why estimate and bill differ", &titles)
         .with(rows)
         .in_its_order()
 }
 
 /// Returns the charges for other services of the same accounts, the most expensive first.
-fn beside(rows: &[BesideRow]) -> Table {
-    let mut rows: Vec<&BesideRow> = rows.iter().collect();
+fn beside(rows: &[OtherServiceRow]) -> PageTable {
+    let mut rows: Vec<&OtherServiceRow> = rows.iter().collect();
     rows.sort_by_key(|row| Reverse(row.cost));
     let places = decimals(rows.iter().map(|row| row.cost));
     let cells = rows.iter().take(ROWS_MAX).map(|row| {
         vec![
-            Cell::or_unknown(row.group.first().map(|unit| &**unit)),
-            Cell::text(&service(row)),
-            Cell::text(&row.currency),
-            Cell::figure(money(row.cost, places), Some(row.cost)),
+            PageCell::or_unknown(row.group.first().map(|unit| &**unit)),
+            PageCell::text(&service(row)),
+            PageCell::text(&row.currency),
+            PageCell::figure(money(row.cost, places), Some(row.cost)),
         ]
     });
     let titles = ["Business unit", "Service", "Currency", "Cost"];
     let caption = "What the same accounts pay besides, not split among queries";
-    Table::new("beside", caption, &titles).with(cells.collect())
+    PageTable::new("beside", caption, &titles).with(cells.collect())
 }

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 /// A cell: what is read, and what it is sorted by where that differs.
 #[derive(Debug, Clone)]
-pub(super) struct Cell {
+pub(super) struct PageCell {
     pub(super) text: Shown,
     pub(super) order: Option<String>,
     pub(super) is_number: bool,
@@ -15,7 +15,7 @@ pub(super) struct Cell {
     pub(super) target: Option<Shown>,
 }
 
-impl Cell {
+impl PageCell {
     pub(super) fn text(text: &str) -> Self {
         Self {
             text: Shown::name(text),
@@ -56,16 +56,16 @@ impl Cell {
 
 /// A table with its caption.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Table {
+pub(super) struct PageTable {
     /// Its name on the page.
     pub(super) id: String,
     /// The caption.
     pub(super) caption: String,
     /// Column titles, and whether figures stand in them.
     pub(super) titles: Vec<(&'static str, bool)>,
-    pub(super) rows: Vec<Vec<Cell>>,
+    pub(super) rows: Vec<Vec<PageCell>>,
     /// Rows at the end that are sums.
-    pub(super) totals: Vec<Vec<Cell>>,
+    pub(super) totals: Vec<Vec<PageCell>>,
     /// The notes below the table.
     pub(super) notes: Vec<Shown>,
     /// True if it can be filtered and paged.
@@ -77,7 +77,7 @@ pub(super) struct Table {
 /// Longer ones are paged.
 const ROWS_AT_ONCE: usize = 15;
 
-impl Table {
+impl PageTable {
     pub(super) fn new(id: &str, caption: impl Into<String>, titles: &[&'static str]) -> Self {
         Self {
             id: id.to_owned(),
@@ -89,7 +89,7 @@ impl Table {
     }
 
     /// The same with these rows.
-    pub(super) fn with(mut self, rows: Vec<Vec<Cell>>) -> Self {
+    pub(super) fn with(mut self, rows: Vec<Vec<PageCell>>) -> Self {
         for row in rows.iter().take(1) {
             for (title, cell) in self.titles.iter_mut().zip(row) {
                 title.1 = cell.is_number;

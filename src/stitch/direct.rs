@@ -8,8 +8,8 @@ use super::peers::SessionId;
 use super::roles::is_quick;
 use super::sessions::{Link, Session};
 use crate::model::chain::{
-    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Maker, Missing, MissingPart,
-    RoleSession,
+    Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
+    RoleSession, SessionIssuer,
 };
 use crate::model::event::Event;
 use crate::model::identity::RoleName;
@@ -65,7 +65,11 @@ impl Assembler<'_> {
             is_quick(&first.identity)
         } else {
             let made_by = parent.map(|parent| maker(parent, self.roles));
-            from_run_as && matches!(made_by, Some(Maker::Quick | Maker::Unseen) | None)
+            from_run_as
+                && matches!(
+                    made_by,
+                    Some(SessionIssuer::Quick | SessionIssuer::Unseen) | None
+                )
         };
         let path = if by_quick {
             ChainPath::QuickRoleChain

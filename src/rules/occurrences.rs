@@ -1,6 +1,6 @@
 //! The occurrences of one subject, grouped: a burst is one finding.
 
-use super::hop::Hop;
+use super::hop::RoleAssumption;
 use crate::model::ids::EventId;
 use crate::model::integrity::Integrity;
 use crate::model::text::Text;
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that happened to one subject.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Group {
+pub(super) struct Occurrences {
     span: Option<(UtcSecond, UtcSecond)>,
     count: u64,
     events: BTreeSet<EventId>,
@@ -22,7 +22,7 @@ pub(super) struct Group {
     integrity: Option<Integrity>,
 }
 
-impl Group {
+impl Occurrences {
     /// Counts one occurrence at a moment.
     pub(super) fn happened(&mut self, at: UtcSecond) -> &mut Self {
         self.count += 1;
@@ -30,7 +30,7 @@ impl Group {
     }
 
     /// Counts a hop, with its events and chains.
-    pub(super) fn with_hop(&mut self, hop: &Hop<'_>) -> &mut Self {
+    pub(super) fn with_hop(&mut self, hop: &RoleAssumption<'_>) -> &mut Self {
         self.happened(hop.at)
             .with_events(&hop.session.event_ids)
             .with_chains(hop.chain_ids())
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_group_has_a_span_and_counts() {
-        let mut group = Group::default();
+        let mut group = Occurrences::default();
         assert_eq!(group.span(), None);
         let at = UtcSecond::from_unix;
         group.happened(at(20)).with_chain("c-1").with_chain("c-1");

@@ -26,7 +26,7 @@ const BYTES_SCANNED_MAX: u64 = 100_000_000_000_000_000;
 const BROKEN_DOCUMENTS_MAX: usize = 64;
 
 #[derive(Deserialize)]
-struct RawAnswer<'a> {
+struct RawExecutionAnswer<'a> {
     #[serde(borrow, rename = "QueryExecutions")]
     executions: Option<&'a RawValue>,
     #[serde(borrow, rename = "QueryExecution")]
@@ -99,7 +99,7 @@ pub fn read_executions(
     into: &mut Statistics,
 ) {
     into.files += 1;
-    let mut reader = Reader {
+    let mut reader = ExecutionsReader {
         name: name.into(),
         record: 0,
         quick_query_id,
@@ -132,14 +132,14 @@ pub fn read_executions(
     }
 }
 
-struct Reader<'a> {
+struct ExecutionsReader<'a> {
     name: Text,
     record: u32,
     quick_query_id: fn(&str) -> Option<&str>,
     into: &'a mut Statistics,
 }
 
-impl Reader<'_> {
+impl ExecutionsReader<'_> {
     fn reject(&mut self, offset: Option<u64>, reason: RejectReason, detail: String) {
         self.into.rejects.add(Reject {
             object: self.name.clone(),
@@ -202,7 +202,7 @@ impl Reader<'_> {
     }
 
     fn answer(&mut self, text: &str) {
-        let Ok(answer) = serde_json::from_str::<RawAnswer<'_>>(text) else {
+        let Ok(answer) = serde_json::from_str::<RawExecutionAnswer<'_>>(text) else {
             return self.not_an_answer();
         };
         let is_no_list = answer

@@ -1,6 +1,6 @@
 //! Moments and windows as people type them.
 
-use super::asked::Asked;
+use super::asked::RunArgs;
 use crate::app::failure::Failure;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -41,7 +41,7 @@ pub(super) enum DefaultWindow {
 
 /// The window that was asked for.
 pub(super) fn window(
-    asked: &Asked,
+    asked: &RunArgs,
     now: UtcSecond,
     default: DefaultWindow,
 ) -> Result<TimeWindow, Failure> {

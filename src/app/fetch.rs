@@ -1,20 +1,20 @@
 //! Data that `collect` stores besides logs: query statistics, the bill, lists.
 
-use super::collected::Collected;
+use super::collected::CollectReport;
 use super::context::RunContext;
 use super::exports;
 use super::failure::Failure;
 use crate::model::execution::Statistics;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
-use crate::store::{Asked, Writer};
+use crate::store::{QuestionState, Writer};
 
 /// Asks for all that is configured, and keeps it.
 pub(super) fn gather(
     context: &RunContext,
     writer: &mut Writer,
     window: &TimeWindow,
-    done: &mut Collected,
+    done: &mut CollectReport,
 ) -> Result<(), Failure> {
     if let Some(statistics) = exports::statistics(context)? {
         done.rejected += statistics.rejects.total();
@@ -36,13 +36,13 @@ fn keep(
     let known = statistics.by_id.into_iter();
     let known: Vec<_> = known.filter(|(_, told)| told.state.is_final()).collect();
     let count = known.len() as u64;
-    writer.keep_statistics(Asked { known, unavailable })?;
+    writer.keep_statistics(QuestionState { known, unavailable })?;
     Ok(count)
 }
 
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{Collected, Failure, RunContext, TimeWindow, Writer};
+    use super::{CollectReport, Failure, RunContext, TimeWindow, Writer};
 
     /// Without AWS access there is nobody to ask.
     #[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
@@ -50,7 +50,7 @@ mod remote {
         _context: &RunContext,
         _writer: &mut Writer,
         _window: &TimeWindow,
-        _done: &mut Collected,
+        _done: &mut CollectReport,
     ) -> Result<(), Failure> {
         Ok(())
     }
@@ -58,12 +58,14 @@ mod remote {
 
 #[cfg(feature = "aws")]
 mod remote {
-    use super::{Collected, Failure, RunContext, TimeWindow, Writer, keep, plural};
+    use super::{CollectReport, Failure, RunContext, TimeWindow, Writer, keep, plural};
     use crate::app::sources::access;
-    use crate::aws::{Access, Aws, AwsError, BATCH_MAX, CostQuestion, ExecutionAnswer, Trouble};
+    use crate::aws::{
+        Access, Aws, AwsError, AwsErrorKind, BATCH_MAX, CostQuestion, ExecutionAnswer,
+    };
     use crate::config::{AuditRoles, LogLocation, Role, Settings};
     use crate::decode::quick_query_id;
-    use crate::exports::read_executions;
+    use crate::ingest::read_executions;
     use crate::model::execution::Statistics;
     use crate::model::ids::AccountId;
 
@@ -86,7 +88,7 @@ mod remote {
         context: &RunContext,
         writer: &mut Writer,
         window: &TimeWindow,
-        done: &mut Collected,
+        done: &mut CollectReport,
     ) -> Result<(), Failure> {
         let asks = &context.settings.aws;
         // Logs from local folders alone say nothing of any AWS account being at hand.
@@ -145,8 +147,8 @@ mod remote {
     }
 
     /// A refusal is a gap; credentials that nobody takes end the run.
-    fn gap(done: &mut Collected, place: &str, error: AwsError) -> Result<(), Failure> {
-        if error.kind == Trouble::Credentials {
+    fn gap(done: &mut CollectReport, place: &str, error: AwsError) -> Result<(), Failure> {
+        if error.kind == AwsErrorKind::Credentials {
             return Err(error.into());
         }
         let own = format!("{place}: ");
@@ -167,7 +169,7 @@ mod remote {
     impl Asking<'_> {
         /// Returns the role by which a service in an account is asked; where it is not
         /// asked, says so in the gaps.
-        fn role(&self, service: &str, account_id: &str, done: &mut Collected) -> Option<Role> {
+        fn role(&self, service: &str, account_id: &str, done: &mut CollectReport) -> Option<Role> {
             let role = self.roles.of(account_id);
             let why = match &role {
                 None => {
@@ -190,7 +192,7 @@ mod remote {
         }
 
         /// The role for an account and Region that logs name.
-        fn role_of(&self, place: &Pending, done: &mut Collected) -> Option<Role> {
+        fn role_of(&self, place: &Pending, done: &mut CollectReport) -> Option<Role> {
             let role = self.role("Athena", &place.account_id, done)?;
             if self.settings.is_region(&place.region) {
                 return Some(role);
@@ -206,7 +208,7 @@ mod remote {
             &self,
             pending: Vec<Pending>,
             writer: &mut Writer,
-            done: &mut Collected,
+            done: &mut CollectReport,
         ) -> Result<(), Failure> {
             let asked: Vec<(Pending, Access)> = pending
                 .into_iter()
@@ -261,7 +263,11 @@ mod remote {
             Ok(())
         }
 
-        fn data_sources(&self, writer: &mut Writer, done: &mut Collected) -> Result<(), Failure> {
+        fn data_sources(
+            &self,
+            writer: &mut Writer,
+            done: &mut CollectReport,
+        ) -> Result<(), Failure> {
             let Some(hub) = &self.settings.topology.hub_account_id else {
                 return Ok(());
             };
@@ -334,7 +340,7 @@ mod remote {
         aws: &Aws,
         settings: &Settings,
         writer: &mut Writer,
-        done: &mut Collected,
+        done: &mut CollectReport,
     ) -> Result<BTreeSet<AccountId>, Failure> {
         match aws.accounts(&access(&settings.aws.payer_role(), None)) {
             Ok(listed) => {
@@ -368,7 +374,7 @@ mod remote {
         aws: &Aws,
         writer: &mut Writer,
         window: &TimeWindow,
-        done: &mut Collected,
+        done: &mut CollectReport,
     ) -> Result<(), Failure> {
         let today = writer.today();
         let first = window

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use std::collections::BTreeSet;
 
 /// The inputs of a finding's status.
-pub struct Settling<'a> {
+pub struct StatusInputs<'a> {
     /// The evaluated window.
     pub window: TimeWindow,
     /// The baseline.
@@ -32,7 +32,7 @@ pub struct Settling<'a> {
 /// expired or hide nothing, and tells new from ongoing, resolved, and not seen this
 /// time.
 #[must_use]
-pub fn settle(found: Checked, by: &Settling<'_>) -> Findings {
+pub fn settle(found: Checked, by: &StatusInputs<'_>) -> Findings {
     let Checked {
         findings: mut all,
         reports: mut rules,
@@ -99,7 +99,7 @@ fn fate(
     known: &PreviousFinding,
     previous: &Previous,
     rules: &[RuleReport],
-    by: &Settling<'_>,
+    by: &StatusInputs<'_>,
 ) -> Fate {
     let end = by.window.to.unwrap_or(known.last_seen);
     if known.last_seen.plus(OPEN_DAYS * 86_400) <= end {
@@ -132,7 +132,7 @@ fn fate(
 }
 
 /// A place that the finding would be seen in, and that logged nothing.
-fn silent_place(known: &PreviousFinding, by: &Settling<'_>) -> Option<String> {
+fn silent_place(known: &PreviousFinding, by: &StatusInputs<'_>) -> Option<String> {
     let logged = |account: &str| {
         let first = (AccountId::from(account), Region::default());
         let mut behind = by.places_logged.range(first..);
@@ -170,7 +170,7 @@ fn accounts(known: &PreviousFinding) -> BTreeSet<&str> {
 }
 
 /// Takes out what is suppressed.
-fn suppress(all: Vec<Finding>, by: &Settling<'_>, settled: &mut Findings) {
+fn suppress(all: Vec<Finding>, by: &StatusInputs<'_>, settled: &mut Findings) {
     let (live, lapsed): (Vec<&Suppression>, Vec<&Suppression>) = by
         .suppressions
         .iter()

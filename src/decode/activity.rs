@@ -1,7 +1,7 @@
 //! Activity by account, Region and day, counted for every record; most records cost three
 //! comparisons.
 
-use crate::model::coverage::{Coverage, Seen};
+use crate::model::coverage::{Coverage, DayActivity};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -16,9 +16,9 @@ const NAME_BYTES_MAX: usize = 64;
 type Time = [u8; TIME_BYTES];
 
 /// Account, Region and day, as they were spelled.
-type Place = (Box<[u8]>, Box<[u8]>, [u8; DAY_BYTES]);
+type ActivityPlace = (Box<[u8]>, Box<[u8]>, [u8; DAY_BYTES]);
 
-struct Sighting {
+struct ActivityCount {
     account: Box<[u8]>,
     region: Box<[u8]>,
     records: u64,
@@ -26,7 +26,7 @@ struct Sighting {
     last: Time,
 }
 
-impl Sighting {
+impl ActivityCount {
     fn is_of(&self, account: &[u8], region: &[u8], time: &Time) -> bool {
         self.first[..DAY_BYTES] == time[..DAY_BYTES]
             && *self.account == *account
@@ -35,16 +35,16 @@ impl Sighting {
 }
 
 /// Counts records by account, Region and day of event time.
-pub(super) struct Sightings {
+pub(super) struct ActivityCounter {
     /// The one seen last, which the next record mostly belongs to.
-    current: Option<Sighting>,
-    all: BTreeMap<Place, Sighting>,
+    current: Option<ActivityCount>,
+    all: BTreeMap<ActivityPlace, ActivityCount>,
     from: Option<Time>,
     to: Option<Time>,
     in_window: u64,
 }
 
-impl Sightings {
+impl ActivityCounter {
     pub(super) fn new(window: &TimeWindow) -> Self {
         let spelled = |moment: UtcSecond| moment.to_string().into_bytes().try_into().ok();
         Self {
@@ -84,7 +84,7 @@ impl Sightings {
             return;
         }
         self.settle();
-        self.current = Some(Sighting {
+        self.current = Some(ActivityCount {
             account: account.into(),
             region: region.into(),
             records: 1,
@@ -125,7 +125,7 @@ impl Sightings {
                 name(&sighting.region).into(),
                 first.day(),
             );
-            let seen = Seen {
+            let seen = DayActivity {
                 records: sighting.records,
                 first,
                 last,

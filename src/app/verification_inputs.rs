@@ -1,17 +1,17 @@
 //! Inputs of verification: digests, public keys, signatures.
 
 use super::context::RunContext;
-use super::exports::Given;
+use super::exports::NamedInputs;
 use super::failure::Failure;
 use super::places;
 use super::sources;
 use crate::config::LogLocation;
-use crate::exports::plain;
+use crate::ingest::plain;
 use crate::integrity::{PublicKeys, Signatures, read_signatures};
 use crate::local::read_export;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
-use crate::pipeline::Evidence;
+use crate::pipeline::VerificationInputs;
 use crate::ports::{KeySource, Sources};
 use std::path::PathBuf;
 
@@ -53,13 +53,13 @@ impl Verifying {
         window: &TimeWindow,
         asked: &VerifyOptions,
     ) -> Result<Self, Failure> {
-        let keys = public_keys(Given::of(
+        let keys = public_keys(NamedInputs::of(
             "--public-keys",
             &asked.public_keys,
             "[verify] public_keys",
             &context.settings.public_keys,
         ))?;
-        let signatures = signatures(Given::of(
+        let signatures = signatures(NamedInputs::of(
             "--signatures",
             &asked.signatures,
             "[verify] signatures",
@@ -78,8 +78,8 @@ impl Verifying {
     }
 
     /// Returns the inputs of verification, as the pipeline takes them.
-    pub(super) fn evidence(&self, now: UtcSecond) -> Evidence<'_> {
-        Evidence {
+    pub(super) fn evidence(&self, now: UtcSecond) -> VerificationInputs<'_> {
+        VerificationInputs {
             digests: &self.digests,
             keys: self.keys.clone(),
             key_source: self.key_source.as_deref(),
@@ -90,7 +90,7 @@ impl Verifying {
     }
 }
 
-fn public_keys(given: Given<'_>) -> Result<PublicKeys, Failure> {
+fn public_keys(given: NamedInputs<'_>) -> Result<PublicKeys, Failure> {
     const HINT: &str = "`aws cloudtrail list-public-keys --start-time ... --end-time ...` writes \
                         it, once in each Region";
     let mut keys = PublicKeys::default();
@@ -100,7 +100,7 @@ fn public_keys(given: Given<'_>) -> Result<PublicKeys, Failure> {
     Ok(keys)
 }
 
-fn signatures(given: Given<'_>) -> Result<Signatures, Failure> {
+fn signatures(given: NamedInputs<'_>) -> Result<Signatures, Failure> {
     const HINT: &str = "`aws s3api head-object` gives the metadata of a digest; docs/verify.md has \
                         a script for all of them";
     let mut signatures = Signatures::default();
@@ -112,7 +112,7 @@ fn signatures(given: Given<'_>) -> Result<Signatures, Failure> {
 
 /// Reads files that were given, plain or gzip.
 fn for_each_text(
-    given: Given<'_>,
+    given: NamedInputs<'_>,
     hint: &str,
     mut read: impl FnMut(&[u8]) -> Result<(), String>,
 ) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! The integrity status of evidence, where log files were verified.
 
-use super::group::Group;
+use super::occurrences::Occurrences;
 use crate::model::ids::EventId;
 use crate::model::integrity::Integrity;
 use crate::model::text::Text;
@@ -8,15 +8,15 @@ use hashbrown::HashMap;
 
 /// The integrity status of events and chains, where the log files were verified.
 #[derive(Debug, Default)]
-pub struct Vouching {
+pub struct IntegrityIndex {
     pub(super) events: HashMap<EventId, Integrity>,
     pub(super) chains: HashMap<Text, Integrity>,
 }
 
-impl Vouching {
+impl IntegrityIndex {
     /// Returns the integrity status of a subject's evidence: as the rule set it, else that of its
     /// events and chains.
-    pub(super) fn of(&self, group: &Group) -> Integrity {
+    pub(super) fn of(&self, group: &Occurrences) -> Integrity {
         let events = group.events().iter().map(|id| self.events.get(id));
         let chains = group.chains().iter().map(|id| self.chains.get(id));
         let known = events.chain(chains).map(Option::<&Integrity>::copied);

@@ -6,7 +6,7 @@ use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::ids::{AccountId, is_account_id};
 use crate::model::json::{for_each_of, is_list, member, text as text_of};
 use crate::model::text::Text;
-use crate::model::topology::Unit;
+use crate::model::topology::BusinessUnit;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub enum UnitsError {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RawAnswer<'a> {
+struct RawAccountAnswer<'a> {
     #[serde(borrow)]
     accounts: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -53,8 +53,8 @@ struct RawAnswer<'a> {
 pub struct UnitsReader {
     business_unit_tag: Option<String>,
     cost_center_tag: Option<String>,
-    from_csv: BTreeMap<AccountId, Unit>,
-    from_tags: BTreeMap<AccountId, Unit>,
+    from_csv: BTreeMap<AccountId, BusinessUnit>,
+    from_tags: BTreeMap<AccountId, BusinessUnit>,
     rejects: Rejects,
 }
 
@@ -100,7 +100,8 @@ impl UnitsReader {
 
     fn json(&mut self, name: &str, text: &[u8]) -> Result<(), UnitsError> {
         let not_units = |found: String| UnitsError::NotUnits { found };
-        let answers = serde_json::Deserializer::from_slice(text).into_iter::<RawAnswer<'_>>();
+        let answers =
+            serde_json::Deserializer::from_slice(text).into_iter::<RawAccountAnswer<'_>>();
         for answer in answers {
             let answer =
                 answer.map_err(|error| not_units(format!("JSON that is none: {error}")))?;
@@ -212,7 +213,7 @@ impl UnitsReader {
 
     /// Units by account, and the lines that could not be read.
     #[must_use]
-    pub fn finish(self) -> (BTreeMap<AccountId, Unit>, Rejects) {
+    pub fn finish(self) -> (BTreeMap<AccountId, BusinessUnit>, Rejects) {
         let mut units = self.from_csv;
         for (account, tagged) in self.from_tags {
             let unit = units.entry(account).or_default();
@@ -228,7 +229,7 @@ impl UnitsReader {
 mod tests {
     use super::*;
 
-    fn read(files: &[(&str, &str)]) -> Result<BTreeMap<AccountId, Unit>, String> {
+    fn read(files: &[(&str, &str)]) -> Result<BTreeMap<AccountId, BusinessUnit>, String> {
         let mut reader = UnitsReader::new(None, None);
         for (name, text) in files {
             let read = reader.read(name, text.as_bytes());

@@ -1,9 +1,9 @@
 //! The inputs of rules: the result of a run, indexed for their questions.
 
-use super::hop::{Hop, role_text};
-use super::vouching::Vouching;
+use super::hop::{RoleAssumption, role_text};
+use super::integrity_index::IntegrityIndex;
 use crate::model::bill::BillPeriod;
-use crate::model::chain::{Chain, ChainStatus, Confidence, Maker, RoleSession};
+use crate::model::chain::{Chain, ChainStatus, Confidence, RoleSession, SessionIssuer};
 use crate::model::charge::Charge;
 use crate::model::coverage::Coverage;
 use crate::model::event::{Detail, Event};
@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The result of a run, before it is indexed.
 #[derive(Clone, Copy)]
-pub struct Given<'a> {
+pub struct RuleInput<'a> {
     /// The evaluated window.
     pub window: TimeWindow,
     /// The length of the baseline before it, in days.
@@ -62,7 +62,7 @@ pub struct ActiveChain<'a> {
 
 /// The answer to a question that logs may leave open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
+pub enum Certainty {
     /// They say yes.
     Yes,
     /// They say no.
@@ -71,8 +71,8 @@ pub enum Known {
     Open,
 }
 
-fn vouching(given: &Given<'_>) -> Vouching {
-    let mut vouching = Vouching::default();
+fn vouching(given: &RuleInput<'_>) -> IntegrityIndex {
+    let mut vouching = IntegrityIndex::default();
     for event in given.events {
         let worth = given.worth.get(event.place.object as usize).copied();
         let worth = worth.unwrap_or(Integrity::Unverified);
@@ -90,11 +90,11 @@ fn vouching(given: &Given<'_>) -> Vouching {
 }
 
 /// The inputs of rules.
-pub struct Facts<'a> {
+pub struct RuleContext<'a> {
     /// As it was given.
-    pub given: Given<'a>,
+    pub given: RuleInput<'a>,
     /// Hops of window and baseline, by time.
-    hops: Vec<Hop<'a>>,
+    hops: Vec<RoleAssumption<'a>>,
     /// Chains at work in the window, that touched Role A or Role B.
     active: Vec<ActiveChain<'a>>,
     /// Successful changes with their parameters.
@@ -110,13 +110,13 @@ pub struct Facts<'a> {
     /// Roles as subjects name them, with an ARN that has their path.
     role_arns: BTreeMap<Text, RoleArn>,
     /// The integrity status of events and chains, where files were verified.
-    vouching: Option<Vouching>,
+    vouching: Option<IntegrityIndex>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> RuleContext<'a> {
     /// Arranges what is known.
     #[must_use]
-    pub fn new(given: Given<'a>) -> Self {
+    pub fn new(given: RuleInput<'a>) -> Self {
         let mut days_logged: BTreeMap<AccountId, BTreeSet<UtcDay>> = BTreeMap::new();
         for (account, _, day) in given.coverage.seen.keys() {
             let days = days_logged.entry(account.clone()).or_default();
@@ -139,7 +139,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Returns the integrity status of events and chains, where files were verified.
-    pub(super) fn vouching(&self) -> Option<&Vouching> {
+    pub(super) fn vouching(&self) -> Option<&IntegrityIndex> {
         self.vouching.as_ref()
     }
 
@@ -156,13 +156,13 @@ impl<'a> Facts<'a> {
     }
 
     /// Hops in the window by which a session of Role B was made.
-    pub fn consumer_hops(&self) -> impl Iterator<Item = &Hop<'a>> {
+    pub fn consumer_hops(&self) -> impl Iterator<Item = &RoleAssumption<'a>> {
         let hops = self.hops.iter();
         hops.filter(|hop| hop.is_consumer && self.in_window(hop.at))
     }
 
     /// Hops in the window by which a session of Role A was made.
-    pub fn run_as_hops(&self) -> impl Iterator<Item = &Hop<'a>> {
+    pub fn run_as_hops(&self) -> impl Iterator<Item = &RoleAssumption<'a>> {
         let hops = self.hops.iter();
         hops.filter(|hop| hop.is_run_as && self.in_window(hop.at))
     }
@@ -260,33 +260,35 @@ impl<'a> Facts<'a> {
     /// Returns true if Quick made the session that assumed Role B: by who made it, never by its
     /// name.
     #[must_use]
-    pub fn is_from_quick(&self, hop: &Hop<'_>) -> Known {
+    pub fn is_from_quick(&self, hop: &RoleAssumption<'_>) -> Certainty {
         match hop.session.maker {
-            Maker::Quick => return Known::Yes,
-            Maker::Unseen => return Known::Open,
-            Maker::Service | Maker::Person => return Known::No,
-            Maker::Principal => {}
+            SessionIssuer::Quick => return Certainty::Yes,
+            SessionIssuer::Unseen => return Certainty::Open,
+            SessionIssuer::Service | SessionIssuer::Person => return Certainty::No,
+            SessionIssuer::Principal => {}
         }
         let Some(chain) = hop.own_chains().next() else {
-            return Known::Open;
+            return Certainty::Open;
         };
         let Some(caller) = chain.caller_session() else {
             // A user, or the root, of some account.
-            return Known::No;
+            return Certainty::No;
         };
         match caller.maker {
-            Maker::Quick => Known::Yes,
-            Maker::Service | Maker::Principal | Maker::Person => Known::No,
-            Maker::Unseen if chain.confidence == Confidence::Ambiguous => Known::Open,
+            SessionIssuer::Quick => Certainty::Yes,
+            SessionIssuer::Service | SessionIssuer::Principal | SessionIssuer::Person => {
+                Certainty::No
+            }
+            SessionIssuer::Unseen if chain.confidence == Confidence::Ambiguous => Certainty::Open,
             // Whose session it is, AWS itself says.
-            Maker::Unseen if hop.session.says_quick => Known::Yes,
-            Maker::Unseen => self.is_from_run_as_role(hop, caller),
+            SessionIssuer::Unseen if hop.session.says_quick => Certainty::Yes,
+            SessionIssuer::Unseen => self.is_from_run_as_role(hop, caller),
         }
     }
 
     /// Returns true if a caller whose making was not read may be Quick's: it is no other role than
     /// Role A, and of no other account than the hub.
-    fn is_from_run_as_role(&self, hop: &Hop<'_>, caller: &RoleSession) -> Known {
+    fn is_from_run_as_role(&self, hop: &RoleAssumption<'_>, caller: &RoleSession) -> Certainty {
         // Where Role A is only discovered, there may be a second one.
         let run_as = &self.given.topology.run_as_roles;
         let by_arn = caller.role_arn.as_deref().and_then(RoleName::from_arn);
@@ -302,9 +304,9 @@ impl<'a> Facts<'a> {
             .is_some_and(|source| !hubs.is_empty() && !hubs.contains(source));
         let is_other = role.is_some_and(|role| !run_as.is_empty() && !run_as.contains(&role));
         if is_elsewhere || is_other {
-            Known::No
+            Certainty::No
         } else {
-            Known::Open
+            Certainty::Open
         }
     }
 
@@ -358,7 +360,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn hub_accounts(given: &Given<'_>) -> BTreeSet<AccountId> {
+fn hub_accounts(given: &RuleInput<'_>) -> BTreeSet<AccountId> {
     if let Some(hub) = &given.topology.hub_account_id {
         return BTreeSet::from([hub.clone()]);
     }
@@ -372,7 +374,7 @@ fn single_day(period: BillPeriod) -> Option<UtcDay> {
     period.is_one_day().then_some(day)
 }
 
-fn active<'a>(chain: &'a Chain, given: &Given<'_>) -> Option<ActiveChain<'a>> {
+fn active<'a>(chain: &'a Chain, given: &RuleInput<'_>) -> Option<ActiveChain<'a>> {
     let events = chain.events.iter();
     let times = events.map(|event| given.events[event.event as usize].time);
     let inside = times.filter(|time| given.window.contains(*time));
@@ -384,8 +386,8 @@ fn active<'a>(chain: &'a Chain, given: &Given<'_>) -> Option<ActiveChain<'a>> {
     Some(ActiveChain { chain, first, last })
 }
 
-fn hops<'a>(given: &Given<'a>) -> Vec<Hop<'a>> {
-    let mut hops: Vec<Hop<'a>> = Vec::new();
+fn hops<'a>(given: &RuleInput<'a>) -> Vec<RoleAssumption<'a>> {
+    let mut hops: Vec<RoleAssumption<'a>> = Vec::new();
     let mut known: HashMap<&'a EventId, usize> = HashMap::new();
     for chain in given.chains {
         for session in [chain.caller_session(), chain.consumer_session.as_ref()]
@@ -400,14 +402,14 @@ fn hops<'a>(given: &Given<'a>) -> Vec<Hop<'a>> {
                 continue;
             }
             let role = session.role_arn.as_deref().and_then(RoleName::from_arn);
-            let Some(role) = role.filter(|_| session.maker != Maker::Unseen) else {
+            let Some(role) = role.filter(|_| session.maker != SessionIssuer::Unseen) else {
                 continue;
             };
             let is_run_as = given.roles.run_as.contains(&role);
             let is_consumer = given.roles.consumer.contains(&role);
             if is_run_as || is_consumer {
                 known.insert(id, hops.len());
-                hops.push(Hop {
+                hops.push(RoleAssumption {
                     session,
                     role,
                     at,
@@ -425,7 +427,7 @@ fn hops<'a>(given: &Given<'a>) -> Vec<Hop<'a>> {
 }
 
 /// Successful changes with their parameters, read once for all rules.
-fn changes<'a>(given: &Given<'a>) -> Vec<(&'a Event, Value)> {
+fn changes<'a>(given: &RuleInput<'a>) -> Vec<(&'a Event, Value)> {
     let events = given.events.iter();
     let changes = events.filter_map(|event| match &event.detail {
         Detail::Change(text) if event.error_code.is_none() => {
@@ -446,7 +448,7 @@ pub(super) fn changed_role(event: &Event, parameters: &Value) -> Option<RoleName
 }
 
 /// Roles by their unique id, as events tell both.
-fn role_ids(given: &Given<'_>) -> HashMap<Text, RoleName> {
+fn role_ids(given: &RuleInput<'_>) -> HashMap<Text, RoleName> {
     let mut ids: HashMap<Text, RoleName> = HashMap::new();
     for event in given.events {
         let identity = &event.identity;
@@ -465,7 +467,7 @@ fn role_ids(given: &Given<'_>) -> HashMap<Text, RoleName> {
 }
 
 /// ARNs of roles, as sessions of chains have them.
-fn role_arns(given: &Given<'_>) -> BTreeMap<Text, RoleArn> {
+fn role_arns(given: &RuleInput<'_>) -> BTreeMap<Text, RoleArn> {
     let sessions = given.chains.iter().flat_map(|chain| {
         let sessions = [chain.caller_session(), chain.consumer_session.as_ref()];
         sessions.into_iter().flatten()
@@ -484,7 +486,7 @@ fn role_arns(given: &Given<'_>) -> BTreeMap<Text, RoleArn> {
 }
 
 /// Data sources that anything but an external id tells of.
-fn data_sources(given: &Given<'_>) -> BTreeSet<Text> {
+fn data_sources(given: &RuleInput<'_>) -> BTreeSet<Text> {
     let declared = given.topology.consumers.iter();
     let declared = declared
         .flat_map(|one| one.data_sources.iter().flatten())

@@ -1,9 +1,9 @@
 //! Cost and Usage Reports, legacy and 2.0 (docs/cloudtrail-facts.md#apis-and-bills).
 
-use super::bill_lines::{BillError, BillLines, Line};
-use super::bill_rows::{Columns, Places, read_lines};
+use super::bill_lines::{BillError, BillLines, StatedLine};
+use super::bill_rows::{ColumnPositions, CommonColumns, read_lines};
 use super::bill_values as values;
-use super::rows::{Row, Rows};
+use super::rows::{ExportRow, Rows};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::ids::Region;
 use crate::model::region;
@@ -40,7 +40,7 @@ pub(super) fn is_cur(names: &[String]) -> bool {
 }
 
 #[derive(Clone, Copy)]
-enum Of {
+enum CurColumn {
     Account,
     Start,
     Product,
@@ -93,11 +93,11 @@ fn cost_column(metric: CostMetric) -> &'static [&'static str] {
 
 fn net_or_gross(metric: CostMetric, at: usize) -> &'static [&'static str] {
     let is_net = metric == CostMetric::NetAmortized;
-    match (at == Of::SavingsPlanCost as usize, is_net) {
+    match (at == CurColumn::SavingsPlanCost as usize, is_net) {
         (true, true) => &["savings_plan_net_savings_plan_effective_cost"],
-        (true, false) => COLUMNS[Of::SavingsPlanCost as usize],
+        (true, false) => COLUMNS[CurColumn::SavingsPlanCost as usize],
         (false, true) => &["reservation_net_effective_cost"],
-        (false, false) => COLUMNS[Of::ReservationCost as usize],
+        (false, false) => COLUMNS[CurColumn::ReservationCost as usize],
     }
 }
 
@@ -106,20 +106,23 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillLines) -> Result<(
     let names: Vec<String> = rows.names().iter().map(|name| modern(name)).collect();
     let metric = into.metric;
     let mut columns = COLUMNS;
-    columns[Of::Cost as usize] = cost_column(metric);
-    for at in [Of::SavingsPlanCost as usize, Of::ReservationCost as usize] {
+    columns[CurColumn::Cost as usize] = cost_column(metric);
+    for at in [
+        CurColumn::SavingsPlanCost as usize,
+        CurColumn::ReservationCost as usize,
+    ] {
         columns[at] = net_or_gross(metric, at);
     }
-    let columns = Columns::find(KIND, &names, &columns, NEEDED)?;
-    let has_invoice = columns.has(Of::InvoiceId as usize);
+    let columns = ColumnPositions::find(KIND, &names, &columns, NEEDED)?;
+    let has_invoice = columns.has(CurColumn::InvoiceId as usize);
     read_lines(
         name,
         rows,
         &columns,
         into,
-        Places {
-            account_name: Of::AccountName as usize,
-            start: Of::Start as usize,
+        CommonColumns {
+            account_name: CurColumn::AccountName as usize,
+            start: CurColumn::Start as usize,
         },
         |row, into| {
             let item = item(row);
@@ -134,10 +137,12 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillLines) -> Result<(
 }
 
 /// Returns the key that tells a line item from all others, if it has an id.
-fn item(row: &Row<'_>) -> Option<[u8; 16]> {
-    let id = row.get(Of::LineItemId as usize)?;
-    let interval = row.get(Of::TimeInterval as usize).unwrap_or_default();
-    let line_type = row.get(Of::LineType as usize).unwrap_or_default();
+fn item(row: &ExportRow<'_>) -> Option<[u8; 16]> {
+    let id = row.get(CurColumn::LineItemId as usize)?;
+    let interval = row
+        .get(CurColumn::TimeInterval as usize)
+        .unwrap_or_default();
+    let line_type = row.get(CurColumn::LineType as usize).unwrap_or_default();
     let digest = Sha256::new()
         .chain_update(id)
         .chain_update([0])
@@ -150,14 +155,14 @@ fn item(row: &Row<'_>) -> Option<[u8; 16]> {
     Some(short)
 }
 
-fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, String> {
-    let need = |of: Of, what: &str| row.get(of as usize).ok_or(format!("no {what}"));
-    let account = need(Of::Account, "usage account id")?;
-    let start = need(Of::Start, "usage start date")?;
-    let product = need(Of::Product, "product code")?;
-    let line_type = need(Of::LineType, "line item type")?;
-    let usage_type = row.get(Of::UsageType as usize);
-    let period = values::period(start, row.get(Of::End as usize))
+fn line(row: &ExportRow<'_>, metric: CostMetric, has_invoice: bool) -> Result<StatedLine, String> {
+    let need = |of: CurColumn, what: &str| row.get(of as usize).ok_or(format!("no {what}"));
+    let account = need(CurColumn::Account, "usage account id")?;
+    let start = need(CurColumn::Start, "usage start date")?;
+    let product = need(CurColumn::Product, "product code")?;
+    let line_type = need(CurColumn::LineType, "line item type")?;
+    let usage_type = row.get(CurColumn::UsageType as usize);
+    let period = values::period(start, row.get(CurColumn::End as usize))
         .ok_or("the usage dates are not a period")?;
     let cost = cost_of(row, metric, line_type)?;
     let category = category(line_type);
@@ -170,9 +175,9 @@ fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, St
     // Discount lines repeat the usage they are a discount on.
     let is_quantity = billed_for == BilledFor::AthenaScan && is_usage(line_type);
     let terabytes = if is_quantity {
-        match row.get(Of::UsageAmount as usize) {
+        match row.get(CurColumn::UsageAmount as usize) {
             Some(text) => Some(
-                values::terabytes(text, row.is_binary(Of::UsageAmount as usize))
+                values::terabytes(text, row.is_binary(CurColumn::UsageAmount as usize))
                     .ok_or("the usage amount is no quantity")?,
             ),
             None => None,
@@ -180,16 +185,16 @@ fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, St
     } else {
         None
     };
-    let resource = row.get(Of::Resource as usize).filter(|_| is_athena);
+    let resource = row.get(CurColumn::Resource as usize).filter(|_| is_athena);
     let region = resource
         .and_then(|arn| arn.split(':').nth(3))
-        .or_else(|| row.get(Of::Region as usize))
+        .or_else(|| row.get(CurColumn::Region as usize))
         .filter(|region| region::is_region_name(region))
         .or_else(|| region::of_usage_type(usage_type?));
     let work_group = resource
         .and_then(|arn| arn.rsplit_once(":workgroup/"))
         .map(|(_, name)| name);
-    Ok(Line {
+    Ok(StatedLine {
         key: LineKey {
             kind: BillKind::Cur,
             account_id: account.into(),
@@ -198,11 +203,14 @@ fn line(row: &Row<'_>, metric: CostMetric, has_invoice: bool) -> Result<Line, St
             category,
             region: region.filter(|_| is_athena).map(Region::from),
             work_group: work_group.map(Text::from),
-            currency: row.get(Of::Currency as usize).unwrap_or("USD").into(),
+            currency: row
+                .get(CurColumn::Currency as usize)
+                .unwrap_or("USD")
+                .into(),
         },
         cost,
         terabytes,
-        is_estimated: has_invoice && row.get(Of::InvoiceId as usize).is_none(),
+        is_estimated: has_invoice && row.get(CurColumn::InvoiceId as usize).is_none(),
     })
 }
 
@@ -225,13 +233,13 @@ fn category(line_type: &str) -> ChargeCategory {
     }
 }
 
-fn cost_of(row: &Row<'_>, metric: CostMetric, line_type: &str) -> Result<Decimal, String> {
+fn cost_of(row: &ExportRow<'_>, metric: CostMetric, line_type: &str) -> Result<Decimal, String> {
     let is_amortized = matches!(metric, CostMetric::Amortized | CostMetric::NetAmortized);
     let column = match line_type {
-        "SavingsPlanCoveredUsage" if is_amortized => Of::SavingsPlanCost,
-        "DiscountedUsage" if is_amortized => Of::ReservationCost,
+        "SavingsPlanCoveredUsage" if is_amortized => CurColumn::SavingsPlanCost,
+        "DiscountedUsage" if is_amortized => CurColumn::ReservationCost,
         "SavingsPlanNegation" if is_amortized => return Ok(Decimal::ZERO),
-        _ => Of::Cost,
+        _ => CurColumn::Cost,
     };
     let text = row.get(column as usize).ok_or("no cost")?;
     values::cost(text, row.is_binary(column as usize))

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 /// Reads a file into the inventory. What cannot be read becomes a reject.
 pub fn read_data_sources(name: &str, text: &[u8], inventory: &mut Inventory) {
-    let mut reader = Reader {
+    let mut reader = DataSourcesReader {
         name: name.into(),
         record: 0,
         inventory,
@@ -43,13 +43,13 @@ pub fn read_data_sources(name: &str, text: &[u8], inventory: &mut Inventory) {
     }
 }
 
-struct Reader<'a> {
+struct DataSourcesReader<'a> {
     name: Text,
     record: u32,
     inventory: &'a mut Inventory,
 }
 
-impl Reader<'_> {
+impl DataSourcesReader<'_> {
     fn reject(&mut self, offset: Option<u64>, reason: RejectReason, detail: String) {
         self.inventory.rejects.add(Reject {
             object: self.name.clone(),

@@ -49,7 +49,7 @@ pub enum BillError {
 }
 
 /// One line as a format tells it.
-pub(super) struct Line {
+pub(super) struct StatedLine {
     pub(super) key: LineKey,
     pub(super) cost: Decimal,
     pub(super) terabytes: Option<Decimal>,
@@ -60,12 +60,12 @@ pub(super) struct Line {
 pub(super) type EntryKey = (BillKind, String, String, String, String, String);
 
 /// An entry, kept until all answers are read: a later one may know better.
-pub(super) struct Entry {
+pub(super) struct AnswerEntry {
     pub(super) file: Text,
     pub(super) record: u32,
     /// True if it tells of less than a day.
     pub(super) is_part_of_day: bool,
-    pub(super) line: Line,
+    pub(super) line: StatedLine,
 }
 
 /// Lines of all files together, and what was not counted.
@@ -75,7 +75,7 @@ pub(super) struct BillLines {
     pub(super) extra: BTreeSet<ChargeCategory>,
     /// Ids of CUR line items.
     pub(super) items_seen: HashSet<[u8; 16]>,
-    pub(super) entries: BTreeMap<EntryKey, Entry>,
+    pub(super) entries: BTreeMap<EntryKey, AnswerEntry>,
     /// A digest of a file's rows, independent of their order, form and ids.
     pub(super) rows_digest: u128,
     /// Answers of Cost Explorer that another page follows, and others.
@@ -162,7 +162,7 @@ impl BillLines {
     }
 
     /// Adds a row to what its file tells: sums do not depend on the order.
-    pub(super) fn tell(&mut self, start: &str, line: &Line) {
+    pub(super) fn tell(&mut self, start: &str, line: &StatedLine) {
         let start = UtcSecond::parse(start).map_or_else(|| start.to_owned(), |at| at.to_string());
         let told = format!(
             "{start} {:?} {} {:?}",
@@ -182,14 +182,14 @@ impl BillLines {
 
     /// An entry of Cost Explorer. The same one may stand in two answers, the later
     /// of which knows better; a final one always does.
-    pub(super) fn entry(&mut self, key: EntryKey, entry: Entry) {
+    pub(super) fn entry(&mut self, key: EntryKey, entry: AnswerEntry) {
         match self.entries.get_mut(&key) {
             None => {
                 self.entries.insert(key, entry);
             }
             Some(known) => {
                 let uncounted = &mut self.bill.coverage.uncounted;
-                let amounts = |line: &Line| (line.cost, line.terabytes);
+                let amounts = |line: &StatedLine| (line.cost, line.terabytes);
                 if amounts(&known.line) == amounts(&entry.line) {
                     uncounted.repeated += 1;
                 } else {
@@ -203,8 +203,8 @@ impl BillLines {
     }
 
     /// Counts a line, or counts why not. `name` and `record` are where it stands.
-    pub(super) fn line(&mut self, name: &str, record: u32, line: Line) {
-        let Line { key, .. } = &line;
+    pub(super) fn line(&mut self, name: &str, record: u32, line: StatedLine) {
+        let StatedLine { key, .. } = &line;
         if !is_currency(&key.currency) {
             return self.reject(name, record, "the currency is no code of three letters");
         }

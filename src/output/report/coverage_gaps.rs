@@ -1,6 +1,6 @@
 //! Coverage gaps in words: an audit that hides them is worse than none.
 
-use super::places::{Habit, Place, Places};
+use super::coverage_grid::{AccountRegion, CoverageGrid, Habit};
 use crate::model::audit::{Audit, Part};
 use crate::model::bill::BillCoverage;
 use crate::model::chain::{Chain, MissingPart};
@@ -39,18 +39,18 @@ impl Unseen {
 }
 
 /// The inputs of the list.
-pub(super) struct Look<'a> {
+pub(super) struct GapInputs<'a> {
     pub(super) audit: &'a Audit,
     pub(super) part: &'a Part,
     pub(super) findings: &'a Findings,
     pub(super) topology: &'a Topology,
     pub(super) previous: Option<&'a Previous>,
-    pub(super) places: &'a Places<'a>,
+    pub(super) places: &'a CoverageGrid<'a>,
     pub(super) chains: &'a [&'a Chain],
 }
 
 /// Everything that was not seen, what matters most first.
-pub(super) fn unseen(look: &Look<'_>) -> Vec<Unseen> {
+pub(super) fn unseen(look: &GapInputs<'_>) -> Vec<Unseen> {
     let mut all = Vec::new();
     skipped(look, &mut all);
     logs(look, &mut all);
@@ -73,7 +73,7 @@ fn add(all: &mut Vec<Unseen>, code: &'static str, count: u64, text: impl Into<St
 }
 
 /// Time between the report before and this one, which is in neither.
-fn skipped(look: &Look<'_>, all: &mut Vec<Unseen>) {
+fn skipped(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     let end = look.previous.and_then(|previous| previous.window_end);
     if let Some((end, own)) = end.zip(look.part.window.from)
         && end < own
@@ -89,13 +89,13 @@ fn skipped(look: &Look<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
-fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
+fn logs(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     if !look.findings.has_logs {
         let text = "there are no logs at all in the window: nothing below can be taken for quiet";
         add(all, "no-logs", 1, text);
     }
     let places = &look.places.places;
-    let account = |place: &Place<'_>| look.topology.account_label(place.account_id);
+    let account = |place: &AccountRegion<'_>| look.topology.account_label(place.account_id);
     let never: Vec<String> = places
         .iter()
         .filter(|place| place.habit == Habit::Never)
@@ -111,7 +111,8 @@ fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
         add(all, "account-without-logs", never.len() as u64, text);
     }
     let silent = places.iter().filter(|place| place.habit != Habit::Never);
-    let silent: Vec<&Place<'_>> = silent.filter(|place| place.has_gap_in_window()).collect();
+    let silent: Vec<&AccountRegion<'_>> =
+        silent.filter(|place| place.has_gap_in_window()).collect();
     for place in silent.iter().take(PLACES_NAMED_MAX) {
         let gaps = place.gaps.iter().filter(|gap| gap.is_in_window);
         let days: Vec<String> = gaps.map(ToString::to_string).collect();
@@ -131,7 +132,7 @@ fn logs(look: &Look<'_>, all: &mut Vec<Unseen>) {
 }
 
 /// Adds the files that failed verification, and those that could not be verified.
-fn unverified(look: &Look<'_>, all: &mut Vec<Unseen>) {
+fn unverified(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     let Some(verification) = &look.audit.verification else {
         return;
     };
@@ -162,7 +163,7 @@ fn unverified(look: &Look<'_>, all: &mut Vec<Unseen>) {
 }
 
 /// Less was read than the night was to be compared with.
-fn history(look: &Look<'_>, all: &mut Vec<Unseen>) {
+fn history(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     let wanted = look.audit.window.from.zip(look.part.window.from);
     let Some((read, own)) = wanted.filter(|_| look.findings.has_logs) else {
         return;
@@ -178,7 +179,7 @@ fn history(look: &Look<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
-fn unread(look: &Look<'_>, all: &mut Vec<Unseen>) {
+fn unread(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     let audit = look.audit;
     let mut rejects = |what: &str, rejects: &Rejects| {
         for (reason, number, examples) in rejects.iter() {
@@ -211,7 +212,7 @@ fn unread(look: &Look<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
-fn chains(look: &Look<'_>, all: &mut Vec<Unseen>) {
+fn chains(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     let mut partial: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for missing in look.chains.iter().flat_map(|chain| &chain.missing) {
         let why = missing.why.as_deref().unwrap_or("the reason is not known");
@@ -248,7 +249,7 @@ fn part_name(part: MissingPart) -> &'static str {
     }
 }
 
-fn figures(look: &Look<'_>, all: &mut Vec<Unseen>) {
+fn figures(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     let unprocessed = look
         .audit
         .statistics
@@ -289,7 +290,7 @@ fn figures(look: &Look<'_>, all: &mut Vec<Unseen>) {
     add(all, "query-without-statistics", lacking, text);
 }
 
-fn bill(look: &Look<'_>, all: &mut Vec<Unseen>) {
+fn bill(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     let charges = look.part.attribution.iter().flat_map(|of| &of.charges);
     let billed = charges
         .clone()
@@ -360,7 +361,7 @@ fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<Unseen>) {
     }
 }
 
-fn rules(look: &Look<'_>, all: &mut Vec<Unseen>) {
+fn rules(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     for report in &look.findings.rules {
         match &report.state {
             RuleState::Skipped(why) => {

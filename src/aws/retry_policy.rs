@@ -1,6 +1,6 @@
 //! The retry policy for failed requests.
 
-use super::trouble::{AwsError, Trouble};
+use super::error::{AwsError, AwsErrorKind};
 use std::time::Duration;
 
 /// The number of times that the delay doubles: later delays stay the same.
@@ -11,14 +11,14 @@ const THROTTLED_TIMES: u32 = 4;
 
 /// A retry policy: delays between tries, and their number.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct RetryPolicy {
     /// The first wait; each further one is twice as long.
     pub(super) first: Duration,
     /// Tries of a request that is not throttled.
     pub(super) tries_max: u32,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// A request is made once: whoever makes it tries again by itself.
     pub(super) const ONCE: Self = Self {
         first: Duration::ZERO,
@@ -32,10 +32,15 @@ impl Patience {
     }
 
     /// The same for what is no error, but has to be asked again as if it were.
-    pub(super) fn wait_for(self, trouble: Trouble, tries: u32, request: u64) -> Option<Duration> {
+    pub(super) fn wait_for(
+        self,
+        trouble: AwsErrorKind,
+        tries: u32,
+        request: u64,
+    ) -> Option<Duration> {
         let tries_max = match trouble {
-            Trouble::Unreachable => self.tries_max,
-            Trouble::Throttled if self.tries_max > 1 => {
+            AwsErrorKind::Unreachable => self.tries_max,
+            AwsErrorKind::Throttled if self.tries_max > 1 => {
                 self.tries_max.saturating_mul(THROTTLED_TIMES)
             }
             _ => 1,
@@ -60,12 +65,12 @@ fn spread(request: u64, tries: u32) -> u32 {
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience {
+    const PATIENCE: RetryPolicy = RetryPolicy {
         first: Duration::from_millis(200),
         tries_max: 6,
     };
 
-    fn waits(kind: Trouble) -> Vec<Duration> {
+    fn waits(kind: AwsErrorKind) -> Vec<Duration> {
         let error = AwsError::new(kind, "refused".to_owned());
         (1..)
             .map_while(|tries| PATIENCE.wait(&error, tries, 7))
@@ -74,7 +79,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound() {
-        let waits = waits(Trouble::Unreachable);
+        let waits = waits(AwsErrorKind::Unreachable);
         assert_eq!(waits.len(), 5);
         for (wait, whole) in waits.iter().zip([200, 400, 800, 1600, 3200]) {
             let whole = Duration::from_millis(whole);
@@ -84,22 +89,22 @@ mod tests {
 
     #[test]
     fn throttling_is_waited_out_longer_and_refusals_not_at_all() {
-        assert_eq!(waits(Trouble::Throttled).len(), 23);
+        assert_eq!(waits(AwsErrorKind::Throttled).len(), 23);
         for kind in [
-            Trouble::Denied,
-            Trouble::Absent,
-            Trouble::Credentials,
-            Trouble::Other,
+            AwsErrorKind::Denied,
+            AwsErrorKind::Absent,
+            AwsErrorKind::Credentials,
+            AwsErrorKind::Other,
         ] {
             assert_eq!(waits(kind), Vec::<Duration>::new());
         }
-        let error = AwsError::new(Trouble::Throttled, "refused".to_owned());
-        assert_eq!(Patience::ONCE.wait(&error, 1, 7), None);
+        let error = AwsError::new(AwsErrorKind::Throttled, "refused".to_owned());
+        assert_eq!(RetryPolicy::ONCE.wait(&error, 1, 7), None);
     }
 
     #[test]
     fn requests_that_were_refused_together_come_back_apart() {
-        let error = AwsError::new(Trouble::Throttled, "refused".to_owned());
+        let error = AwsError::new(AwsErrorKind::Throttled, "refused".to_owned());
         let waits = (0..256).filter_map(|request| PATIENCE.wait(&error, 1, request));
         let apart: std::collections::BTreeSet<Duration> = waits.collect();
         assert!(apart.len() > 100, "{}", apart.len());

@@ -1,10 +1,10 @@
 //! One night, worked out once for all formats.
 
+use super::coverage_gaps::{GapInputs, Unseen, unseen};
+use super::coverage_grid::{CoverageGrid, places};
 use super::flow::{Flow, flow};
-use super::listed::{Listed, Named, listed};
-use super::places::{Places, places};
-use super::tops::{Tops, tops};
-use super::unseen::{Look, Unseen, unseen};
+use super::listed::{FindingsByChain, ListedChains, listed};
+use super::top_consumers::{Tops, tops};
 use crate::model::audit::{Audit, Part};
 use crate::model::chain::Chain;
 use crate::model::charge::Chargeback;
@@ -84,9 +84,9 @@ pub struct Night<'a> {
     /// The chains, as `chains` lists them.
     pub chains: Vec<&'a Chain>,
     /// The chains that a page has room for.
-    pub listed: Listed<'a>,
+    pub listed: ListedChains<'a>,
     /// Coverage by account, Region and day.
-    pub places: Places<'a>,
+    pub places: CoverageGrid<'a>,
     /// The coverage gaps.
     pub unseen: Vec<Unseen>,
     /// The paths that bytes took.
@@ -127,9 +127,9 @@ impl<'a> Night<'a> {
         } = material;
         let chains = part.chains.iter();
         let chains: Vec<&Chain> = chains.filter(|chain| is_listed_by_default(chain)).collect();
-        let named = Named::by(findings);
+        let named = FindingsByChain::by(findings);
         let places = places(audit, part.window, topology);
-        let unseen = unseen(&Look {
+        let unseen = unseen(&GapInputs {
             audit,
             part,
             findings,

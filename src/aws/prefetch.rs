@@ -6,9 +6,9 @@
 //! taken reach a budget. Several sources share one budget, and one [`Pace`]. A request
 //! that is to be made again gives its place to others while it waits.
 
-use super::pace::Pace;
-use super::patience::Patience;
-use super::trouble::{AwsError, Trouble};
+use super::concurrency::Pace;
+use super::error::{AwsError, AwsErrorKind};
+use super::retry_policy::RetryPolicy;
 use crate::ports::SourceError;
 use hashbrown::{HashMap, HashSet};
 use std::collections::VecDeque;
@@ -46,21 +46,21 @@ pub(super) type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, AwsEr
 
 /// Bodies on their way, waiting, and still to come, of several sources.
 pub(super) struct Ahead {
-    shared: Arc<Shared>,
+    shared: Arc<PrefetchState>,
     /// The threads that requests run on: as long as anybody reads.
     runtime: Arc<Runtime>,
 }
 
 /// One source's bodies. When it is dropped, nothing more is asked for.
 pub(super) struct Feed {
-    shared: Arc<Shared>,
+    shared: Arc<PrefetchState>,
     source: usize,
     _runtime: Arc<Runtime>,
 }
 
-struct Shared {
+struct PrefetchState {
     threads: Handle,
-    patience: Patience,
+    patience: RetryPolicy,
     started: Instant,
     state: Mutex<State>,
     arrived: Condvar,
@@ -70,7 +70,7 @@ struct Shared {
 type Id = (usize, u32);
 
 struct State {
-    sources: Vec<Source>,
+    sources: Vec<PrefetchSource>,
     /// Sources that are still being listed.
     listing: usize,
     announced: VecDeque<Id>,
@@ -88,7 +88,7 @@ struct State {
 }
 
 /// The state of a source.
-struct Source {
+struct PrefetchSource {
     /// `None` when nobody reads it any more.
     fetch: Option<Arc<dyn Fetch>>,
     /// Objects that came, or will not.
@@ -99,7 +99,7 @@ struct Source {
 
 impl Ahead {
     /// At most so many requests run at once.
-    pub(super) fn new(runtime: Arc<Runtime>, patience: Patience, at_once_max: usize) -> Self {
+    pub(super) fn new(runtime: Arc<Runtime>, patience: RetryPolicy, at_once_max: usize) -> Self {
         let state = State {
             sources: Vec::new(),
             listing: 0,
@@ -113,7 +113,7 @@ impl Ahead {
             pace: Pace::new(at_once_max),
         };
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(PrefetchState {
                 threads: runtime.handle().clone(),
                 patience,
                 started: Instant::now(),
@@ -127,7 +127,7 @@ impl Ahead {
     /// Takes in a source.
     pub(super) fn feed(&self, fetch: Arc<dyn Fetch>) -> Feed {
         let mut state = self.shared.state();
-        state.sources.push(Source {
+        state.sources.push(PrefetchSource {
             fetch: Some(fetch),
             fetched: 0,
             broken: None,
@@ -199,7 +199,7 @@ impl Feed {
                         Ok(())
                     }
                     Err(error) => Err(SourceError {
-                        is_absent: error.kind == Trouble::Absent,
+                        is_absent: error.kind == AwsErrorKind::Absent,
                         message: error.message,
                     }),
                 };
@@ -241,7 +241,7 @@ impl Drop for Feed {
 }
 
 /// A source is being listed as long as this lives.
-pub(super) struct WhileListing(Arc<Shared>);
+pub(super) struct WhileListing(Arc<PrefetchState>);
 
 impl Drop for WhileListing {
     fn drop(&mut self) {
@@ -269,7 +269,7 @@ impl State {
     }
 }
 
-impl Shared {
+impl PrefetchState {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -325,7 +325,12 @@ impl Shared {
             let time = fetch.seconds_max(object);
             let asked = fetch.fetch(object);
             let came = tokio::time::timeout(Duration::from_secs(time), asked).await;
-            let late = || AwsError::new(Trouble::Unreachable, format!("not there after {time} s"));
+            let late = || {
+                AwsError::new(
+                    AwsErrorKind::Unreachable,
+                    format!("not there after {time} s"),
+                )
+            };
             arrival.settle(came.unwrap_or_else(|_| Err(late())));
         });
     }
@@ -344,7 +349,7 @@ impl Shared {
 
 /// A request on its way. Whatever becomes of it, its reader is woken.
 struct Arrival {
-    shared: Arc<Shared>,
+    shared: Arc<PrefetchState>,
     id: Id,
     is_settled: bool,
 }
@@ -378,7 +383,7 @@ impl Arrival {
         let of_source = &mut state.sources[source];
         of_source.fetched += 1;
         if let Err(error) = &outcome
-            && error.kind == Trouble::Credentials
+            && error.kind == AwsErrorKind::Credentials
         {
             of_source.broken = Some(error.clone());
             state
@@ -434,10 +439,13 @@ mod tests {
                     *tries
                 };
                 if object.is_multiple_of(7) && tries < 3 {
-                    return Err(AwsError::new(Trouble::Throttled, "slow down".to_owned()));
+                    return Err(AwsError::new(
+                        AwsErrorKind::Throttled,
+                        "slow down".to_owned(),
+                    ));
                 }
                 if object == 11 {
-                    return Err(AwsError::new(Trouble::Absent, "gone".to_owned()));
+                    return Err(AwsError::new(AwsErrorKind::Absent, "gone".to_owned()));
                 }
                 Ok(object.to_be_bytes().to_vec())
             })
@@ -457,7 +465,7 @@ mod tests {
             running_max: Arc::clone(&running_max),
             tries: Mutex::default(),
         };
-        let patience = Patience {
+        let patience = RetryPolicy {
             first: Duration::from_micros(50),
             tries_max: 5,
         };
@@ -519,7 +527,10 @@ mod tests {
             Box::pin(async move {
                 let refuses = *self.0.lock().unwrap();
                 if refuses && object == 0 {
-                    return Err(AwsError::new(Trouble::Throttled, "slow down".to_owned()));
+                    return Err(AwsError::new(
+                        AwsErrorKind::Throttled,
+                        "slow down".to_owned(),
+                    ));
                 }
                 Ok(object.to_be_bytes().to_vec())
             })
@@ -534,7 +545,7 @@ mod tests {
             .build()
             .unwrap();
         let refuses = Arc::new(Refuses(Mutex::new(true)));
-        let patience = Patience {
+        let patience = RetryPolicy {
             first: Duration::from_millis(1),
             tries_max: 1_000_000,
         };
@@ -554,7 +565,7 @@ mod tests {
             .enable_time()
             .build()
             .unwrap();
-        let patience = Patience {
+        let patience = RetryPolicy {
             first: Duration::from_micros(50),
             tries_max: 5,
         };

@@ -1,7 +1,7 @@
 //! Cost Explorer's `GetCostAndUsage`, one page or several
 //! (docs/cloudtrail-facts.md#apis-and-bills).
 
-use super::bill_lines::{BillError, BillLines, Entry, EntryKey, Line};
+use super::bill_lines::{AnswerEntry, BillError, BillLines, EntryKey, StatedLine};
 use super::bill_values as values;
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::ids::{AccountId, Region};
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RawAnswer<'a> {
+struct RawCostAnswer<'a> {
     #[serde(borrow)]
     group_definitions: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -47,7 +47,7 @@ struct RawPeriod {
 }
 
 /// A group of an answer: its two keys, and the amounts that are asked for.
-struct Group<'a> {
+struct AnswerGroup<'a> {
     keys: Vec<Cow<'a, str>>,
     /// True if it has the metric, and what its amount and unit are.
     metric: Option<Amount<'a>>,
@@ -70,7 +70,7 @@ impl<'a> Amount<'a> {
     }
 }
 
-impl<'a> Group<'a> {
+impl<'a> AnswerGroup<'a> {
     fn of(group: &'a RawValue, metric: &str) -> Self {
         let mut keys = Vec::new();
         for_each_of(member(group, "Keys"), &mut |key| {
@@ -116,7 +116,7 @@ pub(super) fn read(name: &str, text: &[u8], into: &mut BillLines) -> Result<(), 
             found: "JSON without ResultsByTime".to_owned(),
         });
     }
-    let mut reading = Reading {
+    let mut reading = AnswerReader {
         name,
         into,
         record: 0,
@@ -135,7 +135,7 @@ pub(super) fn read(name: &str, text: &[u8], into: &mut BillLines) -> Result<(), 
 /// Calls `each` with every answer of a file: a list of them, or one after the other.
 fn for_each_answer<'a>(
     text: &'a [u8],
-    each: &mut dyn FnMut(&RawAnswer<'a>) -> Result<(), BillError>,
+    each: &mut dyn FnMut(&RawCostAnswer<'a>) -> Result<(), BillError>,
 ) -> Result<(), BillError> {
     for document in serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>() {
         let document = document.map_err(|error| not_an_answer(&error))?;
@@ -153,7 +153,7 @@ fn for_each_answer<'a>(
 }
 
 /// Checks what all groups of an answer rest on.
-fn check_answer(answer: &RawAnswer<'_>, metric: CostMetric) -> Result<(), BillError> {
+fn check_answer(answer: &RawCostAnswer<'_>, metric: CostMetric) -> Result<(), BillError> {
     if let Some(results) = answer.results_by_time
         && let Some(has_groups) = has_groups(results)?
     {
@@ -180,15 +180,15 @@ fn has_groups(results: &RawValue) -> Result<Option<bool>, BillError> {
 }
 
 /// A file while it is read.
-struct Reading<'a> {
+struct AnswerReader<'a> {
     name: &'a str,
     into: &'a mut BillLines,
     record: u32,
     has_negative: bool,
 }
 
-impl Reading<'_> {
-    fn answer(&mut self, answer: &RawAnswer<'_>) -> Result<(), BillError> {
+impl AnswerReader<'_> {
+    fn answer(&mut self, answer: &RawCostAnswer<'_>) -> Result<(), BillError> {
         for_each_of(answer.dimension_value_attributes, &mut |told| {
             let described = member(told, "Attributes");
             let description = described.and_then(|all| text(member(all, "description")));
@@ -214,11 +214,11 @@ impl Reading<'_> {
     }
 
     fn group(&mut self, group: &RawValue, result: &RawResult<'_>, grouping: Grouping) {
-        let group = Group::of(group, self.into.metric.cost_explorer_name());
+        let group = AnswerGroup::of(group, self.into.metric.cost_explorer_name());
         match entry(&group, result, grouping) {
             Ok((key, line)) => {
                 self.has_negative |= line.cost < Decimal::ZERO;
-                let entry = Entry {
+                let entry = AnswerEntry {
                     file: self.name.into(),
                     record: self.record,
                     is_part_of_day: is_part_of_day(&result.time_period),
@@ -304,10 +304,10 @@ fn check_metric(results: &RawValue, metric: CostMetric) -> Result<(), BillError>
 }
 
 fn entry(
-    group: &Group<'_>,
+    group: &AnswerGroup<'_>,
     result: &RawResult<'_>,
     grouping: Grouping,
-) -> Result<(EntryKey, Line), String> {
+) -> Result<(EntryKey, StatedLine), String> {
     let key = |at: usize| group.keys.get(at).map_or("", |key| &**key);
     let (account, other) = (key(grouping.account), key(grouping.other));
     if account.is_empty() || other.is_empty() {
@@ -330,7 +330,7 @@ fn entry(
     let region = (grouping.kind == BillKind::CostExplorerByUsageType)
         .then(|| region::of_usage_type(other).or_else(|| unknown_prefix(other)))
         .flatten();
-    let line = Line {
+    let line = StatedLine {
         key: LineKey {
             kind: grouping.kind,
             account_id: account.into(),
@@ -411,7 +411,7 @@ fn what_for(other: &str, kind: BillKind) -> (BilledFor, ChargeCategory) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exports::bill::BillReader;
+    use crate::ingest::bill::BillReader;
     use crate::model::bill::{Bill, CostMetric};
     use crate::model::window::TimeWindow;
     use std::collections::BTreeSet;

@@ -9,7 +9,7 @@ use std::error::Error;
 
 /// Kinds of trouble, by what fixes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum AwsErrorKind {
     /// There are no credentials, or they have expired.
     Credentials,
     /// The caller may not do it.
@@ -31,7 +31,7 @@ pub enum Trouble {
 #[error("{message}")]
 pub struct AwsError {
     /// The kind of the error.
-    pub kind: Trouble,
+    pub kind: AwsErrorKind,
     /// What happened, to what, and what fixes it.
     pub message: String,
     /// The bucket's Region, if S3 answers that it is elsewhere.
@@ -128,18 +128,20 @@ impl AwsError {
         };
         let what = plain(&what);
         let message = match kind {
-            Trouble::Denied if said.contains("kms:") || code.starts_with("KMS.") => format!(
+            AwsErrorKind::Denied if said.contains("kms:") || code.starts_with("KMS.") => format!(
                 "{place}: access denied ({what}); allow kms:Decrypt on the key that encrypts it"
             ),
-            Trouble::Denied => format!("{place}: access denied ({what}); allow {action}"),
-            Trouble::Credentials => {
+            AwsErrorKind::Denied => format!("{place}: access denied ({what}); allow {action}"),
+            AwsErrorKind::Credentials => {
                 format!("{place}: AWS does not accept the credentials ({what}); {RENEW}")
             }
-            Trouble::Throttled => {
+            AwsErrorKind::Throttled => {
                 format!("{place}: throttled to the end ({what}); try again later")
             }
-            Trouble::OtherRegion => format!("{place}: the bucket is in another Region ({what})"),
-            Trouble::Other if code == ARCHIVED => {
+            AwsErrorKind::OtherRegion => {
+                format!("{place}: the bucket is in another Region ({what})")
+            }
+            AwsErrorKind::Other if code == ARCHIVED => {
                 format!("{place}: it is archived ({what}); restore it to read it")
             }
             _ => format!("{place}: {what}"),
@@ -166,13 +168,16 @@ impl AwsError {
             } else {
                 ("the AWS credentials cannot be used", RENEW)
             };
-            return Self::new(Trouble::Credentials, format!("{what} ({why}); {next_step}"));
+            return Self::new(
+                AwsErrorKind::Credentials,
+                format!("{what} ({why}); {next_step}"),
+            );
         }
         let (kind, what) = match error {
-            SdkError::TimeoutError(_) => (Trouble::Unreachable, "no answer in time"),
-            SdkError::DispatchFailure(_) => (Trouble::Unreachable, "cannot be reached"),
-            SdkError::ResponseError(_) => (Trouble::Unreachable, "broke off its answer"),
-            _ => (Trouble::Other, "the request could not be made"),
+            SdkError::TimeoutError(_) => (AwsErrorKind::Unreachable, "no answer in time"),
+            SdkError::DispatchFailure(_) => (AwsErrorKind::Unreachable, "cannot be reached"),
+            SdkError::ResponseError(_) => (AwsErrorKind::Unreachable, "broke off its answer"),
+            _ => (AwsErrorKind::Other, "the request could not be made"),
         };
         Self::new(kind, format!("{place}: {what} ({})", plain(&chain(error))))
     }
@@ -184,13 +189,13 @@ impl AwsError {
         let said = plain(error.message().unwrap_or(code));
         // Nobody takes the caller's own credentials.
         let kind = match kind(code, 400) {
-            Trouble::Credentials => Trouble::Credentials,
-            Trouble::Throttled => Trouble::Throttled,
-            _ => Trouble::Denied,
+            AwsErrorKind::Credentials => AwsErrorKind::Credentials,
+            AwsErrorKind::Throttled => AwsErrorKind::Throttled,
+            _ => AwsErrorKind::Denied,
         };
         let next_step = match kind {
-            Trouble::Credentials => RENEW,
-            Trouble::Throttled => "try again later",
+            AwsErrorKind::Credentials => RENEW,
+            AwsErrorKind::Throttled => "try again later",
             _ => "allow sts:AssumeRole",
         };
         Self::new(
@@ -199,7 +204,7 @@ impl AwsError {
         )
     }
 
-    pub(super) fn new(kind: Trouble, message: String) -> Self {
+    pub(super) fn new(kind: AwsErrorKind, message: String) -> Self {
         Self {
             kind,
             message,
@@ -209,36 +214,39 @@ impl AwsError {
 
     /// A failure that no service reported.
     pub(super) fn other(message: String) -> Self {
-        Self::new(Trouble::Other, message)
+        Self::new(AwsErrorKind::Other, message)
     }
 
     /// Returns true if the same request may succeed a little later.
     #[must_use]
     pub(super) fn may_pass(&self) -> bool {
-        matches!(self.kind, Trouble::Throttled | Trouble::Unreachable)
+        matches!(
+            self.kind,
+            AwsErrorKind::Throttled | AwsErrorKind::Unreachable
+        )
     }
 }
 
 const GET: &str = "run `aws sso login` or `aws configure`, or set AWS_PROFILE";
 const RENEW: &str = "run `aws sso login`, or renew them where they come from";
 
-fn kind(code: &str, status: u16) -> Trouble {
+fn kind(code: &str, status: u16) -> AwsErrorKind {
     if DENIED.contains(&code) {
-        Trouble::Denied
+        AwsErrorKind::Denied
     } else if CREDENTIALS.contains(&code) {
-        Trouble::Credentials
+        AwsErrorKind::Credentials
     } else if ELSEWHERE.contains(&code) || matches!(status, 301 | 307) {
-        Trouble::OtherRegion
+        AwsErrorKind::OtherRegion
     } else if THROTTLED.contains(&code) || matches!(status, 429 | 503) {
-        Trouble::Throttled
+        AwsErrorKind::Throttled
     } else if PASSING.contains(&code) || (status >= 500 && status != 501) {
-        Trouble::Unreachable
+        AwsErrorKind::Unreachable
     } else if ABSENT.contains(&code) || status == 404 {
-        Trouble::Absent
+        AwsErrorKind::Absent
     } else if status == 403 {
-        Trouble::Denied
+        AwsErrorKind::Denied
     } else {
-        Trouble::Other
+        AwsErrorKind::Other
     }
 }
 
@@ -285,13 +293,13 @@ mod tests {
 
     #[test]
     fn codes_tell_what_mends() {
-        assert_eq!(kind("AccessDenied", 403), Trouble::Denied);
-        assert_eq!(kind("", 403), Trouble::Denied);
-        assert_eq!(kind("ExpiredToken", 400), Trouble::Credentials);
-        assert_eq!(kind("SlowDown", 503), Trouble::Throttled);
-        assert_eq!(kind("InternalError", 500), Trouble::Unreachable);
-        assert_eq!(kind("NoSuchKey", 404), Trouble::Absent);
-        assert_eq!(kind("PermanentRedirect", 301), Trouble::OtherRegion);
-        assert_eq!(kind("MalformedXML", 400), Trouble::Other);
+        assert_eq!(kind("AccessDenied", 403), AwsErrorKind::Denied);
+        assert_eq!(kind("", 403), AwsErrorKind::Denied);
+        assert_eq!(kind("ExpiredToken", 400), AwsErrorKind::Credentials);
+        assert_eq!(kind("SlowDown", 503), AwsErrorKind::Throttled);
+        assert_eq!(kind("InternalError", 500), AwsErrorKind::Unreachable);
+        assert_eq!(kind("NoSuchKey", 404), AwsErrorKind::Absent);
+        assert_eq!(kind("PermanentRedirect", 301), AwsErrorKind::OtherRegion);
+        assert_eq!(kind("MalformedXML", 400), AwsErrorKind::Other);
     }
 }

@@ -39,7 +39,7 @@ pub(super) struct Pace {
     is_refused: bool,
     round: Round,
     /// The round before the number grew, until it is known whether that paid.
-    before: Option<Level>,
+    before: Option<ConcurrencyLevel>,
     rest: u32,
 }
 
@@ -53,7 +53,7 @@ struct Round {
 
 /// The throughput at one level of concurrency.
 #[derive(Debug)]
-struct Level {
+struct ConcurrencyLevel {
     at_once: usize,
     good_per_hour: u64,
 }
@@ -149,7 +149,7 @@ impl Pace {
         };
         let more = more.min(self.at_once_max);
         if more > self.at_once {
-            self.before = Some(Level {
+            self.before = Some(ConcurrencyLevel {
                 at_once: self.at_once,
                 good_per_hour,
             });
@@ -158,7 +158,7 @@ impl Pace {
     }
 }
 
-impl Level {
+impl ConcurrencyLevel {
     fn is_outdone_by(&self, at_once: usize, good_per_hour: u64) -> bool {
         let (before, now) = (self.at_once as u64, at_once as u64);
         good_per_hour * PAYS_PART * before

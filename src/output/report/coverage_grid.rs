@@ -52,7 +52,7 @@ impl fmt::Display for Gap {
 
 /// An account in a Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct AccountRegion<'a> {
     /// The account.
     pub account_id: &'a AccountId,
     /// Its name, where one is declared.
@@ -61,15 +61,15 @@ pub struct Place<'a> {
     pub region: Option<&'a Region>,
     /// The frequency of its logs.
     pub habit: Habit,
-    /// Records by day, in the order of [`Places::days`].
+    /// Records by day, in the order of [`CoverageGrid::days`].
     pub records: Vec<u64>,
-    /// Days without records that should have some, in the order of [`Places::days`].
+    /// Days without records that should have some, in the order of [`CoverageGrid::days`].
     pub silent: Vec<bool>,
     /// The same as runs of days.
     pub gaps: Vec<Gap>,
 }
 
-impl Place<'_> {
+impl AccountRegion<'_> {
     /// Returns true if nothing of it was seen in the window, or on a day of it.
     #[must_use]
     pub fn has_gap_in_window(&self) -> bool {
@@ -85,13 +85,13 @@ impl Place<'_> {
 
 /// Every place, by day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places<'a> {
+pub struct CoverageGrid<'a> {
     /// The UTC days from the first record on, those before the window first.
     pub days: Vec<Date>,
     /// The index of the first of them in the report's own window.
     pub first_in_window: usize,
     /// The places: those with a gap in the window first, then by account and Region.
-    pub places: Vec<Place<'a>>,
+    pub places: Vec<AccountRegion<'a>>,
 }
 
 /// Days of a window that are shown before the first record of all: a window from the
@@ -135,10 +135,10 @@ pub(super) fn places<'a>(
     audit: &'a Audit,
     window: TimeWindow,
     topology: &'a Topology,
-) -> Places<'a> {
+) -> CoverageGrid<'a> {
     let days = days(audit, window);
     let Some(&first_day) = days.first() else {
-        return Places::default();
+        return CoverageGrid::default();
     };
     let first_utc_day = UtcDay::of(first_day);
     let starts = window.from.map_or(first_utc_day, UtcSecond::utc_day);
@@ -168,7 +168,7 @@ pub(super) fn places<'a>(
         }
         let gaps = gaps(&silent, &days, first_in_window);
         let habit = habit(&records);
-        Place {
+        AccountRegion {
             account_id,
             account_name: topology.account_name(account_id),
             region,
@@ -178,9 +178,9 @@ pub(super) fn places<'a>(
             gaps,
         }
     });
-    let mut places: Vec<Place<'a>> = places.collect();
+    let mut places: Vec<AccountRegion<'a>> = places.collect();
     places.sort_by_key(|place| !place.has_gap_in_window());
-    Places {
+    CoverageGrid {
         days,
         first_in_window,
         places,

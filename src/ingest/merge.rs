@@ -6,7 +6,7 @@
 //! says more counts. What a longer period has beyond the days that are told apart
 //! stays, as a line of its own.
 
-use super::bill_lines::{Entry, EntryKey};
+use super::bill_lines::{AnswerEntry, EntryKey};
 use crate::model::bill::{
     BillKind, BillPeriod, BilledFor, ChargeCategory, LineAmounts, LineKey, Uncounted,
 };
@@ -20,8 +20,11 @@ use std::collections::{BTreeMap, BTreeSet};
 type Lines = BTreeMap<LineKey, LineAmounts>;
 
 /// Entries of Cost Explorer that do not overlap.
-pub(super) fn entries(all: BTreeMap<EntryKey, Entry>, uncounted: &mut Uncounted) -> Vec<Entry> {
-    let mut by_subject: BTreeMap<_, Vec<Entry>> = BTreeMap::new();
+pub(super) fn entries(
+    all: BTreeMap<EntryKey, AnswerEntry>,
+    uncounted: &mut Uncounted,
+) -> Vec<AnswerEntry> {
+    let mut by_subject: BTreeMap<_, Vec<AnswerEntry>> = BTreeMap::new();
     for (key, entry) in all {
         let (kind, account, other, currency, ..) = key;
         let subject = (kind, account, other, currency);
@@ -34,11 +37,11 @@ pub(super) fn entries(all: BTreeMap<EntryKey, Entry>, uncounted: &mut Uncounted)
     kept
 }
 
-fn of_one_subject(entries: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> {
-    let (long, short): (Vec<Entry>, Vec<Entry>) = entries
+fn of_one_subject(entries: Vec<AnswerEntry>, uncounted: &mut Uncounted) -> Vec<AnswerEntry> {
+    let (long, short): (Vec<AnswerEntry>, Vec<AnswerEntry>) = entries
         .into_iter()
         .partition(|entry| !entry.line.key.period.is_one_day());
-    let (parts, days): (Vec<Entry>, Vec<Entry>) =
+    let (parts, days): (Vec<AnswerEntry>, Vec<AnswerEntry>) =
         short.into_iter().partition(|entry| entry.is_part_of_day);
     let told: BTreeSet<Date> = days
         .iter()
@@ -90,7 +93,7 @@ fn of_one_subject(entries: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> 
 }
 
 /// Of longer periods that overlap, the longest: a month as it stood later.
-fn longest(mut long: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> {
+fn longest(mut long: Vec<AnswerEntry>, uncounted: &mut Uncounted) -> Vec<AnswerEntry> {
     long.sort_by_key(|entry| {
         let period = entry.line.key.period;
         (
@@ -99,10 +102,10 @@ fn longest(mut long: Vec<Entry>, uncounted: &mut Uncounted) -> Vec<Entry> {
             period,
         )
     });
-    let mut kept: Vec<Entry> = Vec::new();
+    let mut kept: Vec<AnswerEntry> = Vec::new();
     for entry in long {
         let period = entry.line.key.period;
-        let overlaps = |known: &Entry| {
+        let overlaps = |known: &AnswerEntry| {
             let known = known.line.key.period;
             known.from < period.to && period.from < known.to
         };
@@ -150,9 +153,9 @@ fn rank(kind: BillKind, facet: Facet) -> u8 {
 }
 
 /// The best rank of each facet, account and day.
-struct Coverage(BTreeMap<(Facet, AccountId, Date), u8>);
+struct BestRanks(BTreeMap<(Facet, AccountId, Date), u8>);
 
-impl Coverage {
+impl BestRanks {
     fn of(lines: &Lines) -> Self {
         let tells_scans = lines.keys().any(|key| {
             key.kind == BillKind::CostExplorerByUsageType && key.billed_for == BilledFor::AthenaScan
@@ -210,7 +213,7 @@ impl Coverage {
 
 /// Lines of which no two of different kinds tell the same.
 pub(super) fn lines(all: Lines, uncounted: &mut Uncounted) -> Lines {
-    let coverage = Coverage::of(&all);
+    let coverage = BestRanks::of(&all);
     let mut kept = Lines::new();
     let mut partly: Vec<(LineKey, LineAmounts)> = Vec::new();
     let mut wholes: Vec<(LineKey, LineAmounts)> = Vec::new();

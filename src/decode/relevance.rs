@@ -2,7 +2,7 @@
 
 use crate::event_list::entry::When;
 use crate::event_list::list as event_list;
-use crate::model::interest::{Interest, SessionMark};
+use crate::model::relevance::{Interest, SessionMark};
 
 /// The decision on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum Decision {
 
 /// The header as bytes, from either reading.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Facts<'a> {
+pub(super) struct HeaderBytes<'a> {
     pub(super) source: &'a [u8],
     pub(super) name: &'a [u8],
     pub(super) source_ip: Option<&'a [u8]>,
@@ -33,7 +33,7 @@ const ATHENA: &[u8] = b"athena.amazonaws.com";
 const CLOUDTRAIL: &[u8] = b"cloudtrail.amazonaws.com";
 
 /// Decides on a record (docs/cloudtrail-facts.md#assumerole).
-pub(super) fn decide(facts: &Facts<'_>, interest: &Interest) -> Decision {
+pub(super) fn decide(facts: &HeaderBytes<'_>, interest: &Interest) -> Decision {
     let listed = event_list::entry(facts.source, facts.name).and_then(|entry| entry.kept);
     let always = match listed.map(|kept| kept.when) {
         Some(When::Always) => true,
@@ -58,7 +58,7 @@ pub(super) fn decide(facts: &Facts<'_>, interest: &Interest) -> Decision {
 }
 
 /// Somebody else than CloudTrail writes or deletes what lies where logs lie.
-fn touches_logs(facts: &Facts<'_>) -> bool {
+fn touches_logs(facts: &HeaderBytes<'_>) -> bool {
     facts.invoked_by != Some(CLOUDTRAIL) && memchr::memmem::find(facts.record, b"AWSLogs").is_some()
 }
 
@@ -73,11 +73,11 @@ mod tests {
     use super::*;
 
     fn decision(source: &str, name: &str, principal: Option<&str>) -> Decision {
-        let facts = Facts {
+        let facts = HeaderBytes {
             source: source.as_bytes(),
             name: name.as_bytes(),
             principal_id: principal.map(str::as_bytes),
-            ..Facts::default()
+            ..HeaderBytes::default()
         };
         decide(&facts, &Interest::default())
     }
@@ -106,12 +106,12 @@ mod tests {
     #[test]
     fn what_is_done_to_stored_logs_is_kept() {
         let of = |name: &str, record: &str, invoked_by: Option<&str>| {
-            let facts = Facts {
+            let facts = HeaderBytes {
                 source: b"s3.amazonaws.com",
                 name: name.as_bytes(),
                 invoked_by: invoked_by.map(str::as_bytes),
                 record: record.as_bytes(),
-                ..Facts::default()
+                ..HeaderBytes::default()
             };
             decide(&facts, &Interest::default())
         };

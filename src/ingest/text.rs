@@ -39,7 +39,7 @@ pub(super) struct Stored<'a> {
 }
 
 /// The result of a scan of the whole export.
-pub(super) struct Look {
+pub(super) struct TextScan {
     /// The digest of its plain bytes.
     pub(super) digest: [u8; 32],
     /// Its first plain bytes.
@@ -74,10 +74,10 @@ impl<'a> Stored<'a> {
     }
 
     /// Looks through all of it.
-    pub(super) fn look(self) -> Result<Look, TextError> {
+    pub(super) fn look(self) -> Result<TextScan, TextError> {
         let mut reader = self.reader();
         let mut digest = Sha256::new();
-        let mut look = Look {
+        let mut look = TextScan {
             digest: [0; 32],
             start: Vec::new(),
             first: None,

@@ -80,13 +80,13 @@ impl<R: Read> Read for RowLimit<R> {
 }
 
 /// A row: the wanted columns in the order they were asked for.
-pub(super) struct Row<'r> {
+pub(super) struct ExportRow<'r> {
     fields: &'r [Option<Cow<'r, str>>],
     /// The columns that were binary numbers; empty if there are fewer.
     binary: &'r [bool],
 }
 
-impl Row<'_> {
+impl ExportRow<'_> {
     /// Returns true if a wanted column was a binary number.
     pub(super) fn is_binary(&self, wanted: usize) -> bool {
         self.binary.get(wanted).copied().unwrap_or_default()
@@ -144,7 +144,7 @@ impl<'a> Rows<'a> {
     pub(super) fn for_each(
         self,
         wanted: &[Option<usize>],
-        mut each: impl FnMut(u32, Result<Row<'_>, String>),
+        mut each: impl FnMut(u32, Result<ExportRow<'_>, String>),
     ) -> Result<(), RowsError> {
         match self.body {
             Body::Csv(mut reader, ends_inside_quotes) => {
@@ -166,7 +166,7 @@ impl<'a> Rows<'a> {
                             let fields: Vec<_> = wanted.iter().map(field).collect();
                             each(
                                 number,
-                                Ok(Row {
+                                Ok(ExportRow {
                                     fields: &fields,
                                     binary: &[],
                                 }),
@@ -197,7 +197,7 @@ impl<'a> Rows<'a> {
                         .collect();
                     each(
                         number,
-                        Ok(Row {
+                        Ok(ExportRow {
                             fields: &fields,
                             binary: &binary,
                         }),

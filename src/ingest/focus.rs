@@ -1,10 +1,10 @@
 //! FOCUS 1.x, the `FinOps` Open Cost and Usage Specification
 //! (docs/cloudtrail-facts.md#apis-and-bills).
 
-use super::bill_lines::{BillError, BillLines, Line};
-use super::bill_rows::{Columns, Places, read_lines};
+use super::bill_lines::{BillError, BillLines, StatedLine};
+use super::bill_rows::{ColumnPositions, CommonColumns, read_lines};
 use super::bill_values as values;
-use super::rows::{Row, Rows, find};
+use super::rows::{ExportRow, Rows, find};
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::ids::Region;
 use crate::model::region;
@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 const KIND: &str = "FOCUS data";
 
 #[derive(Clone, Copy)]
-enum Of {
+enum FocusColumn {
     Cost,
     Currency,
     Category,
@@ -68,21 +68,21 @@ pub(super) fn is_focus(names: &[String]) -> bool {
 /// Reads FOCUS data.
 pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillLines) -> Result<(), BillError> {
     let mut columns = COLUMNS;
-    columns[Of::Cost as usize] = match into.metric {
+    columns[FocusColumn::Cost as usize] = match into.metric {
         CostMetric::Unblended | CostMetric::NetUnblended => &["BilledCost"],
         CostMetric::Amortized | CostMetric::NetAmortized => &["EffectiveCost"],
         CostMetric::Blended => &[],
     };
-    let columns = Columns::find(KIND, rows.names(), &columns, NEEDED)?;
-    let has_invoice = columns.has(Of::InvoiceId as usize);
+    let columns = ColumnPositions::find(KIND, rows.names(), &columns, NEEDED)?;
+    let has_invoice = columns.has(FocusColumn::InvoiceId as usize);
     read_lines(
         name,
         rows,
         &columns,
         into,
-        Places {
-            account_name: Of::AccountName as usize,
-            start: Of::Start as usize,
+        CommonColumns {
+            account_name: FocusColumn::AccountName as usize,
+            start: FocusColumn::Start as usize,
         },
         |row, _| line(row, has_invoice).map(Some),
     )
@@ -90,10 +90,10 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillLines) -> Result<(
 
 /// Terabytes, from the consumed or else the pricing quantity and its own unit;
 /// `None` in a unit that is none of bytes.
-fn quantity(row: &Row<'_>) -> Option<Decimal> {
+fn quantity(row: &ExportRow<'_>) -> Option<Decimal> {
     let pairs = [
-        (Of::Quantity, Of::Unit),
-        (Of::PricingQuantity, Of::PricingUnit),
+        (FocusColumn::Quantity, FocusColumn::Unit),
+        (FocusColumn::PricingQuantity, FocusColumn::PricingUnit),
     ];
     pairs.into_iter().find_map(|(quantity, unit)| {
         let at = quantity as usize;
@@ -112,20 +112,20 @@ fn quantity(row: &Row<'_>) -> Option<Decimal> {
     })
 }
 
-fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
-    let need = |of: Of, what: &str| row.get(of as usize).ok_or(format!("no {what}"));
+fn line(row: &ExportRow<'_>, has_invoice: bool) -> Result<StatedLine, String> {
+    let need = |of: FocusColumn, what: &str| row.get(of as usize).ok_or(format!("no {what}"));
     let account = row
-        .get(Of::Account as usize)
-        .or_else(|| row.get(Of::BillingAccount as usize))
+        .get(FocusColumn::Account as usize)
+        .or_else(|| row.get(FocusColumn::BillingAccount as usize))
         .ok_or("no SubAccountId")?;
-    let start = need(Of::Start, "ChargePeriodStart")?;
-    let period = values::period(start, row.get(Of::End as usize))
+    let start = need(FocusColumn::Start, "ChargePeriodStart")?;
+    let period = values::period(start, row.get(FocusColumn::End as usize))
         .ok_or("the charge period is not a period")?;
-    let cost = need(Of::Cost, "cost")?;
-    let cost = values::cost(cost, row.is_binary(Of::Cost as usize))
+    let cost = need(FocusColumn::Cost, "cost")?;
+    let cost = values::cost(cost, row.is_binary(FocusColumn::Cost as usize))
         .ok_or("the cost is not a decimal that fits")?;
-    let service = need(Of::Service, "ServiceName")?;
-    let category = match need(Of::Category, "ChargeCategory")? {
+    let service = need(FocusColumn::Service, "ServiceName")?;
+    let category = match need(FocusColumn::Category, "ChargeCategory")? {
         "Usage" => ChargeCategory::Usage,
         "Tax" => ChargeCategory::Tax,
         "Credit" => ChargeCategory::Credit,
@@ -134,8 +134,8 @@ fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
     };
     let is_athena = matches!(service, "Amazon Athena" | "AmazonAthena");
     let usage_type = row
-        .get(Of::UsageType as usize)
-        .or_else(|| row.get(Of::SkuMeter as usize));
+        .get(FocusColumn::UsageType as usize)
+        .or_else(|| row.get(FocusColumn::SkuMeter as usize));
     let quantity = quantity(row);
     let billed_for = match (is_athena, usage_type) {
         (false, _) => BilledFor::Service(values::service_name(service).into()),
@@ -144,13 +144,15 @@ fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
         (true, usage_type) => values::athena(usage_type),
     };
     let terabytes = quantity.filter(|_| billed_for == BilledFor::AthenaScan);
-    let resource = row.get(Of::Resource as usize).filter(|_| is_athena);
+    let resource = row
+        .get(FocusColumn::Resource as usize)
+        .filter(|_| is_athena);
     let region = row
-        .get(Of::Region as usize)
+        .get(FocusColumn::Region as usize)
         .filter(|region| region::is_region_name(region))
         .or_else(|| region::of_usage_type(usage_type?));
     let work_group = resource.and_then(|arn| Some(arn.rsplit_once("workgroup/")?.1));
-    Ok(Line {
+    Ok(StatedLine {
         key: LineKey {
             kind: BillKind::Focus,
             account_id: account.into(),
@@ -159,10 +161,10 @@ fn line(row: &Row<'_>, has_invoice: bool) -> Result<Line, String> {
             category,
             region: region.filter(|_| is_athena).map(Region::from),
             work_group: work_group.map(Text::from),
-            currency: need(Of::Currency, "BillingCurrency")?.into(),
+            currency: need(FocusColumn::Currency, "BillingCurrency")?.into(),
         },
         cost,
         terabytes,
-        is_estimated: has_invoice && row.get(Of::InvoiceId as usize).is_none(),
+        is_estimated: has_invoice && row.get(FocusColumn::InvoiceId as usize).is_none(),
     })
 }

@@ -1,13 +1,13 @@
 //! Rows of a bill as lines, whatever the format.
 
-use super::bill_lines::{BillError, BillLines, Line};
+use super::bill_lines::{BillError, BillLines, StatedLine};
 use super::bill_values::list;
-use super::rows::{Row, Rows, find};
+use super::rows::{ExportRow, Rows, find};
 
 /// The positions of a format's columns, in the order of the format.
-pub(super) struct Columns(Vec<Option<usize>>);
+pub(super) struct ColumnPositions(Vec<Option<usize>>);
 
-impl Columns {
+impl ColumnPositions {
     /// Finds columns, each under one of several names; the first `needed` of them
     /// have to be there.
     pub(super) fn find(
@@ -41,7 +41,7 @@ impl Columns {
 
 /// Columns that every format has somewhere.
 #[derive(Clone, Copy)]
-pub(super) struct Places {
+pub(super) struct CommonColumns {
     pub(super) account_name: usize,
     pub(super) start: usize,
 }
@@ -50,10 +50,10 @@ pub(super) struct Places {
 pub(super) fn read_lines(
     name: &str,
     rows: Rows<'_>,
-    columns: &Columns,
+    columns: &ColumnPositions,
     into: &mut BillLines,
-    format: Places,
-    line: impl Fn(&Row<'_>, &mut BillLines) -> Result<Option<Line>, String>,
+    format: CommonColumns,
+    line: impl Fn(&ExportRow<'_>, &mut BillLines) -> Result<Option<StatedLine>, String>,
 ) -> Result<(), BillError> {
     rows.for_each(&columns.0, |number, row| {
         let row = match row {

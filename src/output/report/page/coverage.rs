@@ -1,10 +1,10 @@
 //! Coverage of the run: gaps, rejected inputs, skipped rules.
 
 use super::super::cells::Shown;
+use super::super::coverage_grid::{AccountRegion, Habit};
 use super::super::picture::{self, DAYS_MAX, ROWS_MAX};
-use super::super::places::{Habit, Place};
 use super::super::{Night, Unseen};
-use super::table::{Cell, Table};
+use super::table::{PageCell, PageTable};
 use crate::output::human::count;
 use std::fmt::Write as _;
 
@@ -24,7 +24,7 @@ pub(super) struct UnseenSection {
     pub(super) picture: Option<String>,
     /// The accounts that the picture leaves out.
     pub(super) picture_note: String,
-    pub(super) places: Table,
+    pub(super) places: PageTable,
 }
 
 impl UnseenSection {
@@ -65,7 +65,7 @@ fn picture_note(night: &Night<'_>) -> String {
     note
 }
 
-fn gaps(place: &Place<'_>) -> String {
+fn gaps(place: &AccountRegion<'_>) -> String {
     if place.habit == Habit::Never {
         return "every day".to_owned();
     }
@@ -81,23 +81,23 @@ fn gaps(place: &Place<'_>) -> String {
     }
 }
 
-fn places(night: &Night<'_>) -> Table {
+fn places(night: &Night<'_>) -> PageTable {
     let places = &night.places;
     let days = places.days.len();
-    let row = |place: &Place<'_>| {
+    let row = |place: &AccountRegion<'_>| {
         let records: u64 = place.records.iter().sum();
         let own: u64 = place.records.iter().skip(places.first_in_window).sum();
         vec![
-            Cell::text(place.account_id),
-            Cell::or_unknown(place.account_name.map(|name| &**name)),
-            Cell::or_unknown(place.region.map(|region| &**region)),
-            Cell::figure(
+            PageCell::text(place.account_id),
+            PageCell::or_unknown(place.account_name.map(|name| &**name)),
+            PageCell::or_unknown(place.region.map(|region| &**region)),
+            PageCell::figure(
                 format!("{} of {days}", place.days_logged()),
                 Some(place.days_logged().into()),
             ),
-            Cell::count(records),
-            Cell::count(own),
-            Cell::text(&gaps(place)),
+            PageCell::count(records),
+            PageCell::count(own),
+            PageCell::text(&gaps(place)),
         ]
     };
     let caption = "Coverage by account and Region";
@@ -111,7 +111,7 @@ fn places(night: &Night<'_>) -> Table {
         "Silent days",
     ];
     let rows = places.places.iter().take(PLACES_MAX).map(row).collect();
-    let table = Table::new("places", caption, &titles).with(rows);
+    let table = PageTable::new("places", caption, &titles).with(rows);
     match places.places.len().saturating_sub(PLACES_MAX) {
         0 => table,
         more => table.noting(&format!(

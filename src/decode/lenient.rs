@@ -10,9 +10,9 @@ use std::marker::PhantomData;
 
 /// A string, or nothing known. Empty strings are nothing too.
 #[derive(Debug, Default)]
-pub(super) struct Text<'a>(Option<Cow<'a, str>>);
+pub(super) struct LenientText<'a>(Option<Cow<'a, str>>);
 
-impl Text<'_> {
+impl LenientText<'_> {
     pub(super) fn get(&self) -> Option<&str> {
         self.0.as_deref().filter(|text| !text.is_empty())
     }
@@ -24,7 +24,7 @@ pub(super) struct Number(pub(super) Option<i64>);
 
 /// An object, or its default where there is none.
 #[derive(Debug, Default)]
-pub(super) struct Object<T>(pub(super) T);
+pub(super) struct LenientObject<T>(pub(super) T);
 
 /// Anything at all: only that it is there.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ pub(super) const ENTRIES_MAX: usize = 100;
 
 /// Strings of a list, the first [`ENTRIES_MAX`] of them.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(super) struct LenientTexts {
     pub(super) kept: Vec<String>,
     /// The number of entries.
     pub(super) count: usize,
@@ -58,9 +58,9 @@ struct Arn<'a>(Option<Cow<'a, str>>);
 #[serde(default)]
 struct WithArn<'a> {
     #[serde(borrow)]
-    arn: Text<'a>,
+    arn: LenientText<'a>,
     #[serde(rename = "ARN", borrow)]
-    upper: Text<'a>,
+    upper: LenientText<'a>,
 }
 
 /// The values of a visitor that knows one type and takes the others for nothing.
@@ -96,22 +96,22 @@ macro_rules! nothing_of_maps {
     };
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for LenientText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TextVisitor<'a>(PhantomData<&'a ()>);
         impl<'de: 'a, 'a> Visitor<'de> for TextVisitor<'a> {
-            type Value = Text<'a>;
+            type Value = LenientText<'a>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a string")
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Some(Cow::Borrowed(text))))
+                Ok(LenientText(Some(Cow::Borrowed(text))))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Some(Cow::Owned(text.to_owned()))))
+                Ok(LenientText(Some(Cow::Owned(text.to_owned()))))
             }
 
             nothing_of!(
@@ -155,18 +155,18 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for LenientObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ObjectVisitor<T>(PhantomData<T>);
         impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Object<T>;
+            type Value = LenientObject<T>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LenientObject<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(LenientObject)
             }
 
             nothing_of!(
@@ -256,7 +256,9 @@ macro_rules! list_visitor {
     };
 }
 
-list_visitor!(Texts, Text<'de>, |text| text.get().map(str::to_owned));
+list_visitor!(LenientTexts, LenientText<'de>, |text| text
+    .get()
+    .map(str::to_owned));
 list_visitor!(Arns, Arn<'de>, |arn| arn.0.map(Cow::into_owned));
 
 impl<'de: 'a, 'a> Deserialize<'de> for Arn<'a> {
@@ -301,7 +303,7 @@ mod tests {
     #[serde(default)]
     struct Inner<'a> {
         #[serde(borrow)]
-        name: Text<'a>,
+        name: LenientText<'a>,
         seconds: Number,
         omitted: Present,
     }
@@ -310,9 +312,9 @@ mod tests {
     #[serde(default)]
     struct Outer<'a> {
         #[serde(borrow)]
-        inner: Object<Inner<'a>>,
+        inner: LenientObject<Inner<'a>>,
         #[serde(borrow)]
-        after: Text<'a>,
+        after: LenientText<'a>,
     }
 
     #[test]
@@ -334,7 +336,7 @@ mod tests {
     #[test]
     fn lists_are_read_up_to_their_limit_and_counted_whole() {
         let many = vec!["\"x\""; ENTRIES_MAX + 5].join(",");
-        let texts: Texts = serde_json::from_str(&format!("[{many}]")).unwrap();
+        let texts: LenientTexts = serde_json::from_str(&format!("[{many}]")).unwrap();
         assert_eq!(
             (texts.kept.len(), texts.count),
             (ENTRIES_MAX, ENTRIES_MAX + 5)
@@ -344,7 +346,7 @@ mod tests {
                 .unwrap();
         assert_eq!((arns.kept.join(""), arns.count), ("abc".to_owned(), 7));
         for odd in ["null", "1", "\"x\"", "{\"a\":[1]}", "true"] {
-            let texts: Texts = serde_json::from_str(odd).unwrap();
+            let texts: LenientTexts = serde_json::from_str(odd).unwrap();
             assert_eq!(texts.count, 0, "{odd}");
         }
     }
