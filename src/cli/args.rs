@@ -225,12 +225,12 @@ pub(super) struct DoctorArgs {
     pub(super) progress: ProgressArgs,
 }
 
-/// True if log files are verified while they are read.
+/// Verification of log files while they are read.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Verification")]
 pub(super) struct WhileReadingArgs {
-    /// Hold each log file that is read against CloudTrail's digests, and say of every
-    /// result whether it rests on verified files. Reads logs, not the store.
+    /// Verify each log file against CloudTrail's digest files, and give every result
+    /// its integrity status. Reads logs, not the store.
     #[arg(long)]
     pub(super) verify: bool,
 
@@ -368,12 +368,12 @@ pub(super) struct FindingsArgs {
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(super) rule: Vec<String>,
 
-    /// Show only findings at least so bad.
+    /// Only show findings at or above this severity.
     #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) min_severity: Option<SeverityArg>,
 
-    /// Exit with status 10 if there are findings at least so bad, shown or not;
-    /// suppressed ones do not count.
+    /// Exit with status 10 if there are findings at or above this severity, shown or
+    /// not; suppressed ones do not count.
     #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) fail_on: Option<SeverityArg>,
 
@@ -396,8 +396,8 @@ pub(super) struct FindingsArgs {
 /// Options of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// Exit with status 10 if there are findings at least so bad; suppressed ones do
-    /// not count.
+    /// Exit with status 10 if there are findings at or above this severity; suppressed
+    /// ones do not count.
     #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) fail_on: Option<SeverityArg>,
 

@@ -20,7 +20,7 @@ pub(super) struct TalkArgs {
     pub(super) quiet: bool,
 }
 
-/// True if the progress of reading is shown.
+/// Options of the progress display.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Terminal")]
 pub(super) struct ProgressArgs {
@@ -99,7 +99,7 @@ pub(super) struct WindowArgs {
     pub(super) to: Option<String>,
 }
 
-/// True if gaps matter.
+/// Options that turn coverage gaps into an exit status.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Exit status")]
 pub(super) struct StrictArgs {

@@ -15,7 +15,7 @@ use parquet::schema::types::Type;
 use std::sync::Arc;
 
 /// A value as text, and whether it was a binary number.
-pub(super) type Value = (Option<String>, bool);
+pub(super) type ParquetValue = (Option<String>, bool);
 
 /// The names of the columns.
 pub(super) fn names(bytes: &Bytes) -> Result<Vec<String>, String> {
@@ -35,7 +35,7 @@ pub(super) fn names(bytes: &Bytes) -> Result<Vec<String>, String> {
 pub(super) fn for_each(
     bytes: &Bytes,
     wanted: &[Option<&str>],
-    mut each: impl FnMut(&[Value]),
+    mut each: impl FnMut(&[ParquetValue]),
 ) -> Result<(), String> {
     guarded(|| -> Result<_, ParquetError> {
         let reader = SerializedFileReader::new(bytes.clone())?;
@@ -56,7 +56,7 @@ pub(super) fn for_each(
             .build()?;
         for row in reader.get_row_iter(Some(projection))? {
             let row = row?;
-            let columns: Vec<Value> = row
+            let columns: Vec<ParquetValue> = row
                 .get_column_iter()
                 .zip(&nanos)
                 .map(|((_, field), nanos)| value(field, *nanos))
@@ -65,7 +65,7 @@ pub(super) fn for_each(
                 let told = at.and_then(|at| columns.get(at).cloned());
                 told.unwrap_or_default()
             });
-            let told: Vec<Value> = told.collect();
+            let told: Vec<ParquetValue> = told.collect();
             each(&told);
         }
         Ok(())
@@ -83,7 +83,7 @@ fn moment(seconds: i64) -> String {
     UtcSecond::from_unix(seconds).to_string()
 }
 
-fn value(field: &Field, nanos: bool) -> Value {
+fn value(field: &Field, nanos: bool) -> ParquetValue {
     let text = match field {
         Field::Bool(value) => Some(value.to_string()),
         Field::Long(number) if nanos => Some(moment(number.div_euclid(1_000_000_000))),

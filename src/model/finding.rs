@@ -108,7 +108,7 @@ impl Evidence {
     }
 }
 
-/// True if an earlier run knew the finding.
+/// The status of a finding, compared with an earlier run.
 #[derive(
     Debug,
     Clone,
@@ -182,7 +182,7 @@ pub struct Finding {
     pub last_seen: UtcSecond,
     /// The number of occurrences in the window.
     pub count: u64,
-    /// True if an earlier run knew it.
+    /// The status, compared with an earlier run.
     pub status: FindingStatus,
     /// The worst integrity status of the log files that are its evidence; `None` if the run did not
     /// ask for it.

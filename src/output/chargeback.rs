@@ -358,7 +358,7 @@ fn beside(
         line!(writer)?;
         line!(
             writer,
-            "Beside it, not split among queries, the same accounts paid for ({}):",
+            "The same accounts also paid, not split among queries, for ({}):",
             safe(currency)
         )?;
         beside_table(&rows, &by, topology, page, writer)?;

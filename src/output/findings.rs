@@ -243,7 +243,7 @@ fn places(finding: &Finding) -> String {
 const NOT_OBSERVED_NAMED_MAX: usize = 20;
 
 /// A heading, and what stands below it.
-type FindingsSection = (&'static str, Vec<String>);
+type TextSection = (&'static str, Vec<String>);
 
 /// Suppressed, expired, resolved; rules that rest, and what could not be judged.
 fn write_rest(
@@ -271,7 +271,7 @@ fn write_rest(
     Ok(())
 }
 
-fn of_suppressions(findings: &Findings) -> [FindingsSection; 3] {
+fn of_suppressions(findings: &Findings) -> [TextSection; 3] {
     let name = |one: &Suppression| format!("{} {}", safe(&one.rule), safe(&one.subject));
     let expired = findings.expired.iter().map(|expired| {
         let suppression = &expired.suppression;
@@ -301,7 +301,7 @@ fn of_suppressions(findings: &Findings) -> [FindingsSection; 3] {
     ]
 }
 
-fn of_previous(findings: &Findings) -> [FindingsSection; 2] {
+fn of_previous(findings: &Findings) -> [TextSection; 2] {
     let known = |one: &PreviousFinding| {
         let severity = one.severity.map_or("?", Severity::as_str);
         let (rule, id) = (safe(&one.rule), safe(&one.finding_id));
@@ -329,7 +329,7 @@ fn of_previous(findings: &Findings) -> [FindingsSection; 2] {
     ]
 }
 
-fn of_rules(findings: &Findings, unread: u64) -> [FindingsSection; 2] {
+fn of_rules(findings: &Findings, unread: u64) -> [TextSection; 2] {
     let skipped = findings
         .rules
         .iter()

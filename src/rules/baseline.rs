@@ -27,7 +27,7 @@ const MEDIAN_VARIANCE: f64 = 1.57;
 pub(super) struct Sensitivity {
     /// Less is never a spike.
     pub(super) value_min: f64,
-    /// A spike is at least so many times the expected.
+    /// The lowest ratio of a spike to the expected value.
     pub(super) ratio_min: f64,
     /// A spike is so many deviations above the expected.
     pub(super) deviations: f64,

@@ -29,12 +29,12 @@ static META: RuleMeta = RuleMeta {
         OptionMeta {
             name: "min_percent",
             default: "30",
-            meaning: "at least so many in a hundred queries have to fail",
+            meaning: "minimum failure rate, in percent",
         },
         OptionMeta {
             name: "ratio",
             default: "3",
-            meaning: "the share of failures is at least so many times the one before",
+            meaning: "minimum ratio of the failure rate to the one before",
         },
         OptionMeta {
             name: "min_history_queries",

@@ -109,7 +109,7 @@ const NARROW_DEVIATIONS: f64 = 3.0;
 pub(super) const RATIO: OptionMeta = OptionMeta {
     name: "ratio",
     default: "2.6",
-    meaning: "a spike is at least so many times the expected",
+    meaning: "minimum ratio of a spike to the expected value",
 };
 /// `deviations`, as all spike rules have it.
 pub(super) const DEVIATIONS: OptionMeta = OptionMeta {

@@ -103,7 +103,7 @@ pub(super) fn tally(facts: &RuleContext<'_>, figure: QueryAmount) -> AllSeries {
 pub(super) struct Wording {
     /// `scanned {}`: what a subject did, with the value.
     pub(super) did: fn(u64) -> String,
-    /// True if queries are ranked by bytes; by time otherwise.
+    /// The figure by which queries are ranked.
     pub(super) figure: QueryAmount,
 }
 

@@ -23,6 +23,7 @@ mod event_list;
 mod facade;
 mod findings;
 mod hostile;
+mod language;
 mod money;
 #[cfg(feature = "aws")]
 mod moto;

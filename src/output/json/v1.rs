@@ -70,7 +70,7 @@ struct ChainsV1<'a, C: Serialize, Q: Serialize> {
     total: RecordsTotalV1,
 }
 
-/// True if a record is a chain or a query.
+/// The shape of a record: a chain or a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordShape {
     /// One record per chain.
