@@ -5,7 +5,7 @@ use super::super::cells::{Shown, amount};
 use super::super::markdown::{of_hub, verdict};
 use super::chains::ChainsSection;
 use super::coverage::UnseenSection;
-use super::findings::TextSection;
+use super::findings::FindingsSection;
 use super::money::{ChargebackSection, TrendsSection};
 use crate::model::finding::Severity;
 use crate::output::human::{bytes, count, window_text};
