@@ -437,7 +437,7 @@ fn gaps(chains: &[&Chain]) -> Option<String> {
     if ambiguous > 0 {
         parts.push(format!("{} ambiguous", count(ambiguous as u64)));
     }
-    (!parts.is_empty()).then(|| format!("Not seen: {}", parts.join("; ")))
+    (!parts.is_empty()).then(|| format!("Coverage gaps: {}", parts.join("; ")))
 }
 
 /// Returns true if a chain is listed when no path is asked for.

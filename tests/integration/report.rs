@@ -234,7 +234,7 @@ fn a_window_that_is_no_night_takes_no_nights_place() {
         let half = window
             .iter()
             .any(|word| word.contains('T') || word.starts_with("--since"));
-        let codes = told["unseen"].to_string();
+        let codes = told["coverage_gaps"].to_string();
         assert_eq!(
             codes.contains("bill-whole-days"),
             half,
@@ -339,7 +339,7 @@ fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
     // Ambiguous chains of the baseline are no fault of the night.
     fs::write(&costs, bill).unwrap();
     let ambiguous = |document: &Value| {
-        let unseen = document["unseen"].as_array().unwrap().iter();
+        let unseen = document["coverage_gaps"].as_array().unwrap().iter();
         unseen
             .filter(|one| one["code"] == "ambiguous-chain")
             .count()
@@ -570,7 +570,7 @@ fn a_night_without_logs_has_a_report_that_says_so() {
     let place = nightly(&folder, "2027-05-01");
     let told = document(&place);
     schema::validate(&told);
-    assert_eq!(told["unseen"][0]["code"], "no-logs");
+    assert_eq!(told["coverage_gaps"][0]["code"], "no-logs");
     let page = fs::read_to_string(place.join("index.html")).unwrap();
     for wanted in [
         "Nothing could be judged: there are no logs in the window.",
@@ -708,7 +708,11 @@ fn markdown_is_short() {
         text.starts_with("# Quick and Athena, 2026-11-01 to 2026-11-02\n"),
         "{text}"
     );
-    for heading in ["## Findings", "## Not seen", "## Cost by business unit"] {
+    for heading in [
+        "## Findings",
+        "## Coverage gaps",
+        "## Cost by business unit",
+    ] {
         assert!(text.contains(heading), "{heading}");
     }
 }
@@ -764,7 +768,7 @@ fn every_section_has_what_it_is_about() {
     // The order in which a person asks.
     let order = [
         "verdict",
-        "unseen",
+        "coverage-gaps",
         "findings",
         "paths-section",
         "time",
@@ -777,7 +781,7 @@ fn every_section_has_what_it_is_about() {
         .collect();
     assert!(places.is_sorted(), "{places:?}");
     // What was not seen names the gap of the sample: an account of a chain that has no logs.
-    let codes: BTreeSet<&str> = document["unseen"]
+    let codes: BTreeSet<&str> = document["coverage_gaps"]
         .as_array()
         .unwrap()
         .iter()

@@ -850,7 +850,7 @@ fn a_report_says_what_is_not_as_it_was_delivered() {
     output(&mut report, Exit::Clean);
     let text = fs::read_to_string(folder.path().join("out/report.json")).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
-    let unseen = document["unseen"].as_array().unwrap().iter();
+    let unseen = document["coverage_gaps"].as_array().unwrap().iter();
     let mut unseen = unseen.filter(|one| one["code"] == "not-as-delivered");
     assert!(
         unseen.next().unwrap()["text"]

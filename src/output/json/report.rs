@@ -11,8 +11,8 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
 use crate::output::report::{
-    AccountRegion, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment, Night, TopQuery, TopUse,
-    Unseen,
+    AccountRegion, CoverageGap, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment, Night,
+    TopQuery, TopUse,
 };
 use crate::records;
 use crate::records::field::{Fields, Value as Record};
@@ -78,18 +78,18 @@ struct SumsV1 {
 }
 
 #[derive(Serialize)]
-struct UnseenV1<'a> {
+struct CoverageGapV1<'a> {
     code: &'static str,
     count: u64,
     text: &'a str,
 }
 
-impl<'a> UnseenV1<'a> {
-    fn of(unseen: &'a Unseen) -> Self {
+impl<'a> CoverageGapV1<'a> {
+    fn of(gap: &'a CoverageGap) -> Self {
         Self {
-            code: unseen.code,
-            count: unseen.count,
-            text: &unseen.text,
+            code: gap.code,
+            count: gap.count,
+            text: &gap.text,
         }
     }
 }
@@ -400,7 +400,7 @@ struct ReportV1<'a> {
     hub_account_ids: &'a BTreeSet<&'a AccountId>,
     verdict: VerdictV1,
     summary: SumsV1,
-    unseen: Vec<UnseenV1<'a>>,
+    coverage_gaps: Vec<CoverageGapV1<'a>>,
     places: PlacesV1<'a>,
     findings: FindingsV1<'a>,
     compared_with: Option<ComparedWithV1<'a>>,
@@ -437,7 +437,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
             estimated_cost_usd: sums.estimated_cost_usd.map(exact),
             consumer_count: sums.consumer_count,
         },
-        unseen: night.unseen.iter().map(UnseenV1::of).collect(),
+        coverage_gaps: night.coverage_gaps.iter().map(CoverageGapV1::of).collect(),
         places: PlacesV1::of(&night.places),
         findings: FindingsV1::of(audit, findings, &shown),
         compared_with: material.previous.map(ComparedWithV1::of),

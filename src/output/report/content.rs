@@ -1,6 +1,6 @@
 //! One night, worked out once for all formats.
 
-use super::coverage_gaps::{GapInputs, Unseen, unseen};
+use super::coverage_gaps::{CoverageGap, GapInputs, coverage_gaps};
 use super::coverage_grid::{CoverageGrid, places};
 use super::flow::{Flow, flow};
 use super::listed::{FindingsByChain, ListedChains, listed};
@@ -88,7 +88,7 @@ pub struct Night<'a> {
     /// Coverage by account, Region and day.
     pub places: CoverageGrid<'a>,
     /// The coverage gaps.
-    pub unseen: Vec<Unseen>,
+    pub coverage_gaps: Vec<CoverageGap>,
     /// The paths that bytes took.
     pub flow: Flow<'a>,
     /// The biggest queries, users and data sources.
@@ -129,7 +129,7 @@ impl<'a> Night<'a> {
         let chains: Vec<&Chain> = chains.filter(|chain| is_listed_by_default(chain)).collect();
         let named = FindingsByChain::by(findings);
         let places = places(audit, part.window, topology);
-        let unseen = unseen(&GapInputs {
+        let coverage_gaps = coverage_gaps(&GapInputs {
             audit,
             part,
             findings,
@@ -155,7 +155,7 @@ impl<'a> Night<'a> {
             tops: tops(&chains),
             chains,
             places,
-            unseen,
+            coverage_gaps,
             hub_account_ids,
         }
     }

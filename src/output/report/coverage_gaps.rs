@@ -21,7 +21,7 @@ const ACCOUNTS_NAMED_MAX: usize = 8;
 
 /// Something that was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unseen {
+pub struct CoverageGap {
     /// A fixed name for the kind of it.
     pub code: &'static str,
     /// The number of objects, chains, queries, days or accounts, as the text says.
@@ -30,7 +30,7 @@ pub struct Unseen {
     pub text: String,
 }
 
-impl Unseen {
+impl CoverageGap {
     /// Returns true if it is about what rules could not do, not about what was read.
     #[must_use]
     pub fn is_of_rules(&self) -> bool {
@@ -50,7 +50,7 @@ pub(super) struct GapInputs<'a> {
 }
 
 /// Everything that was not seen, what matters most first.
-pub(super) fn unseen(look: &GapInputs<'_>) -> Vec<Unseen> {
+pub(super) fn coverage_gaps(look: &GapInputs<'_>) -> Vec<CoverageGap> {
     let mut all = Vec::new();
     skipped(look, &mut all);
     logs(look, &mut all);
@@ -64,8 +64,8 @@ pub(super) fn unseen(look: &GapInputs<'_>) -> Vec<Unseen> {
     all
 }
 
-fn add(all: &mut Vec<Unseen>, code: &'static str, count: u64, text: impl Into<String>) {
-    all.push(Unseen {
+fn add(all: &mut Vec<CoverageGap>, code: &'static str, count: u64, text: impl Into<String>) {
+    all.push(CoverageGap {
         code,
         count,
         text: text.into(),
@@ -73,7 +73,7 @@ fn add(all: &mut Vec<Unseen>, code: &'static str, count: u64, text: impl Into<St
 }
 
 /// Time between the report before and this one, which is in neither.
-fn skipped(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
+fn skipped(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let end = look.previous.and_then(|previous| previous.window_end);
     if let Some((end, own)) = end.zip(look.part.window.from)
         && end < own
@@ -89,7 +89,7 @@ fn skipped(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
-fn logs(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
+fn logs(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     if !look.findings.has_logs {
         let text = "there are no logs at all in the window: nothing below can be taken for quiet";
         add(all, "no-logs", 1, text);
@@ -132,7 +132,7 @@ fn logs(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
 }
 
 /// Adds the files that failed verification, and those that could not be verified.
-fn unverified(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
+fn unverified(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let Some(verification) = &look.audit.verification else {
         return;
     };
@@ -163,7 +163,7 @@ fn unverified(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
 }
 
 /// Less was read than the night was to be compared with.
-fn history(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
+fn history(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let wanted = look.audit.window.from.zip(look.part.window.from);
     let Some((read, own)) = wanted.filter(|_| look.findings.has_logs) else {
         return;
@@ -179,7 +179,7 @@ fn history(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
-fn unread(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
+fn unread(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let audit = look.audit;
     let mut rejects = |what: &str, rejects: &Rejects| {
         for (reason, number, examples) in rejects.iter() {
@@ -212,7 +212,7 @@ fn unread(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     }
 }
 
-fn chains(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
+fn chains(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let mut partial: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for missing in look.chains.iter().flat_map(|chain| &chain.missing) {
         let why = missing.why.as_deref().unwrap_or("the reason is not known");
@@ -249,7 +249,7 @@ fn part_name(part: MissingPart) -> &'static str {
     }
 }
 
-fn figures(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
+fn figures(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let unprocessed = look
         .audit
         .statistics
@@ -290,7 +290,7 @@ fn figures(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
     add(all, "query-without-statistics", lacking, text);
 }
 
-fn bill(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
+fn bill(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let charges = look.part.attribution.iter().flat_map(|of| &of.charges);
     let billed = charges
         .clone()
@@ -334,7 +334,7 @@ fn bill(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
 }
 
 /// Adds the gaps that the bill itself reports.
-fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<Unseen>) {
+fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<CoverageGap>) {
     if bill.pages_missing {
         add(
             all,
@@ -361,7 +361,7 @@ fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<Unseen>) {
     }
 }
 
-fn rules(look: &GapInputs<'_>, all: &mut Vec<Unseen>) {
+fn rules(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     for report in &look.findings.rules {
         match &report.state {
             RuleState::Skipped(why) => {

@@ -5,7 +5,7 @@
 
 use super::Night;
 use super::cells::{NOT_TOLD, Shown, cost, size};
-use super::coverage_gaps::Unseen;
+use super::coverage_gaps::CoverageGap;
 use crate::model::finding::{Finding, FindingStatus, Severity};
 use crate::model::integrity::Integrity;
 use crate::output::chargeback::{FigureColumn, figures, marks, names};
@@ -16,7 +16,7 @@ use std::io::{self, Write};
 /// Findings that are told in full; the rest is counted.
 const FINDINGS_MAX: usize = 20;
 /// Lines of what was not seen.
-const UNSEEN_MAX: usize = 12;
+const COVERAGE_GAPS_MAX: usize = 12;
 /// Lines of the biggest users and data sources.
 const TOPS_MAX: usize = 5;
 /// Letters of one piece of log text.
@@ -129,13 +129,13 @@ fn open_by_severity(night: &Night<'_>) -> String {
 }
 
 /// Returns the coverage gaps, counted by kind.
-pub(super) fn not_seen(night: &Night<'_>) -> String {
+pub(super) fn gaps_by_kind(night: &Night<'_>) -> String {
     let mut kinds: Vec<(&str, u64)> = Vec::new();
-    for unseen in &night.unseen {
-        let what = kind(unseen);
+    for gap in &night.coverage_gaps {
+        let what = kind(gap);
         match kinds.iter_mut().find(|(known, _)| *known == what) {
-            Some((_, number)) => *number += unseen.count,
-            None => kinds.push((what, unseen.count)),
+            Some((_, number)) => *number += gap.count,
+            None => kinds.push((what, gap.count)),
         }
     }
     if kinds.is_empty() {
@@ -148,8 +148,8 @@ pub(super) fn not_seen(night: &Night<'_>) -> String {
     kinds.join(" · ")
 }
 
-fn kind(unseen: &Unseen) -> &'static str {
-    match unseen.code {
+fn kind(gap: &CoverageGap) -> &'static str {
+    match gap.code {
         "no-logs" => "no logs",
         "account-without-logs" => "accounts without logs",
         "gap" => "gaps",
@@ -186,7 +186,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         verdict(night)
     )?;
     findings(night, writer)?;
-    unseen(night, writer)?;
+    coverage_gaps(night, writer)?;
     chargeback(night, writer)?;
     tops(night, writer)?;
     writeln!(
@@ -257,15 +257,15 @@ fn line(finding: &Finding, has_previous: bool) -> String {
     )
 }
 
-fn unseen(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(writer, "## Not seen\n")?;
-    if night.unseen.is_empty() {
+fn coverage_gaps(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, "## Coverage gaps\n")?;
+    if night.coverage_gaps.is_empty() {
         return writeln!(writer, "Nothing that is known of.\n");
     }
-    for one in night.unseen.iter().take(UNSEEN_MAX) {
+    for one in night.coverage_gaps.iter().take(COVERAGE_GAPS_MAX) {
         writeln!(writer, "- {}", code(&one.text))?;
     }
-    let more = night.unseen.len().saturating_sub(UNSEEN_MAX);
+    let more = night.coverage_gaps.len().saturating_sub(COVERAGE_GAPS_MAX);
     if more > 0 {
         writeln!(writer, "- … and {more} more in `index.html`")?;
     }

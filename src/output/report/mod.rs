@@ -30,7 +30,7 @@ pub mod summary;
 mod top_consumers;
 
 pub use content::{Counts, Material, Night, Sums};
-pub use coverage_gaps::Unseen;
+pub use coverage_gaps::CoverageGap;
 pub use coverage_grid::{AccountRegion, CoverageGrid, Gap, Habit};
 pub use flow::{Flow, FlowPath, WidthMeasure};
 pub use listed::{ListedChain, ListedChains, Moment};

@@ -2,7 +2,7 @@
 
 use super::Night;
 use super::cells::amount;
-use super::markdown::{not_seen, of_hub, verdict};
+use super::markdown::{gaps_by_kind, of_hub, verdict};
 use crate::model::finding::FindingStatus;
 use crate::output::TextLayout;
 use crate::output::human::{bytes, line, plural, safe, window_text};
@@ -38,7 +38,7 @@ pub fn write(night: &Night<'_>, page: TextLayout, writer: &mut dyn Write) -> io:
     if more > 0 {
         lines.push(format!("  … and {}", plural(more as u64, "more finding")));
     }
-    lines.push(format!("Not seen: {}", not_seen(night)));
+    lines.push(format!("Coverage gaps: {}", gaps_by_kind(night)));
     lines.push(did(night));
     for line in lines {
         line!(writer, "{}", cut(&line, usize::from(page.width)))?;

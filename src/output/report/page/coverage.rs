@@ -3,7 +3,7 @@
 use super::super::cells::Shown;
 use super::super::coverage_grid::{AccountRegion, Habit};
 use super::super::picture::{self, DAYS_MAX, ROWS_MAX};
-use super::super::{Night, Unseen};
+use super::super::{CoverageGap, Night};
 use super::table::{PageCell, PageTable};
 use crate::output::human::count;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const PLACES_MAX: usize = 600;
 const GAPS_MAX: usize = 6;
 
 /// The section, in words.
-pub(super) struct UnseenSection {
+pub(super) struct CoverageSection {
     pub(super) lines: Vec<Shown>,
     pub(super) more: usize,
     /// The rules that were skipped or could not evaluate everything.
@@ -27,11 +27,13 @@ pub(super) struct UnseenSection {
     pub(super) places: PageTable,
 }
 
-impl UnseenSection {
+impl CoverageSection {
     pub(super) fn of(night: &Night<'_>) -> Self {
-        let (of_rules, of_logs): (Vec<&Unseen>, Vec<&Unseen>) =
-            night.unseen.iter().partition(|one| one.is_of_rules());
-        let shown = |lines: &[&Unseen]| {
+        let (of_rules, of_logs): (Vec<&CoverageGap>, Vec<&CoverageGap>) = night
+            .coverage_gaps
+            .iter()
+            .partition(|one| one.is_of_rules());
+        let shown = |lines: &[&CoverageGap]| {
             let lines = lines.iter().take(LINES_MAX);
             lines.map(|one| Shown::sentence(&one.text)).collect()
         };

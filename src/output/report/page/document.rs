@@ -4,7 +4,7 @@ use super::super::Night;
 use super::super::cells::{Shown, amount};
 use super::super::markdown::{of_hub, verdict};
 use super::chains::ChainsSection;
-use super::coverage::UnseenSection;
+use super::coverage::CoverageSection;
 use super::findings::FindingsSection;
 use super::money::{ChargebackSection, TrendsSection};
 use crate::model::finding::Severity;
@@ -39,7 +39,7 @@ struct PageDocument {
     /// `critical` to `info`, `clean`, or `unknown` where nothing could be judged.
     mood: &'static str,
     tiles: Vec<Tile>,
-    unseen: UnseenSection,
+    coverage_gaps: CoverageSection,
     findings: FindingsSection,
     chains: ChainsSection,
     trends: TrendsSection,
@@ -123,7 +123,7 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         verdict: verdict(night),
         mood: mood(night),
         tiles: tiles(night),
-        unseen: UnseenSection::of(night),
+        coverage_gaps: CoverageSection::of(night),
         findings: FindingsSection::of(night),
         chains: ChainsSection::of(night),
         trends: TrendsSection::of(night),

@@ -127,7 +127,7 @@ fn why_empty(findings: &Findings) -> String {
         .filter(|rule| rule.state == RuleState::Ran);
     format!(
         "{} of {} rules looked at the night and found nothing. The others, and what could not be judged, \
-         are under “Not seen”.",
+         are under “Coverage gaps”.",
         ran.count(),
         findings.rules.len()
     )

@@ -121,7 +121,7 @@ addEventListener('hashchange', reveal);
 if (location.hash) reveal();
 
 // What matters most of the coverage is its end.
-const coverage = document.querySelector('#unseen .scroll');
+const coverage = document.querySelector('#coverage-gaps .scroll');
 if (coverage) coverage.scrollLeft = coverage.scrollWidth;
 
 // Paper has no details to open, and no pages to turn.
