@@ -465,6 +465,11 @@ mod remote {
         CheckLine::failed(label, check, error.message, next_step)
     }
 
+    /// The commands that create a trail and start its logging.
+    const CREATE_TRAIL: &str = "aws cloudtrail create-trail --name qs-audit \
+        --s3-bucket-name BUCKET --is-multi-region-trail --enable-log-file-validation && \
+        aws cloudtrail start-logging --name qs-audit";
+
     fn of_trails(label: &str, trails: &[Trail], now: UtcSecond, lines: &mut Vec<CheckLine>) {
         let best = trails.iter().max_by_key(|trail| {
             (
@@ -474,15 +479,8 @@ mod remote {
             )
         });
         let Some(trail) = best else {
-            let next_step = "aws cloudtrail create-trail --name qs-audit --s3-bucket-name BUCKET \
-                        --is-multi-region-trail --enable-log-file-validation && \
-                        aws cloudtrail start-logging --name qs-audit";
-            lines.push(CheckLine::failed(
-                label,
-                "trail",
-                "no trail logs it",
-                next_step,
-            ));
+            let none = "no trail logs it";
+            lines.push(CheckLine::failed(label, "trail", none, CREATE_TRAIL));
             return;
         };
         let name = &trail.name;
@@ -541,7 +539,7 @@ mod remote {
         delivery(label, trail, now, lines);
     }
 
-    /// Returns true if a trail delivers.
+    /// Adds the check of a trail's last delivery.
     fn delivery(label: &str, trail: &Trail, now: UtcSecond, lines: &mut Vec<CheckLine>) {
         let name = &trail.name;
         if let Some(said) = &trail.delivery_error {

@@ -158,7 +158,7 @@ impl ColumnFile {
                     batch.texts.push((name.clone(), texts));
                 }
                 ColumnChunkReader::Integers(chunk) => {
-                    batch.integers.push((name.clone(), values(chunk, rows)?))
+                    batch.integers.push((name.clone(), values(chunk, rows)?));
                 }
             }
         }

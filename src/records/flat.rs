@@ -36,10 +36,10 @@ fn add_columns<'d>(prefix: &str, fields: &'d [Description], columns: &mut Vec<Fl
             (_, TablePlacement::OtherTable) | (FieldType::Schema(_), _) => {}
             (FieldType::Record(inner), TablePlacement::Row) => add_columns(prefix, inner, columns),
             (FieldType::Record(inner), TablePlacement::Column) => {
-                add_columns(&name, inner, columns)
+                add_columns(&name, inner, columns);
             }
             (_, TablePlacement::Column | TablePlacement::Row) => {
-                columns.push(FlatColumn { name, field })
+                columns.push(FlatColumn { name, field });
             }
         }
     }
