@@ -126,7 +126,7 @@ fn reject(file: &ExportFile, reason: RejectReason, detail: String) -> Reject {
     }
 }
 
-/// Returns true if a bill is named, or kept.
+/// Returns whether a bill is named, or kept.
 fn has_bill(context: &RunContext) -> Result<bool, Failure> {
     if !costs(context).is_empty() {
         return Ok(true);

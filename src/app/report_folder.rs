@@ -193,7 +193,7 @@ impl WrittenReport {
     }
 }
 
-/// Returns true if a report may take this place.
+/// Refuses a place that a report may not take.
 fn check(place: &Path, asked: Option<&Path>) -> Result<(), Failure> {
     let path = asked.unwrap_or(place).display();
     if asked.is_some_and(|path| path.as_os_str() == "-") {

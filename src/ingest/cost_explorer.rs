@@ -49,7 +49,7 @@ struct RawPeriod {
 /// A group of an answer: its two keys, and the amounts that are asked for.
 struct AnswerGroup<'a> {
     keys: Vec<Cow<'a, str>>,
-    /// True if it has the metric, and what its amount and unit are.
+    /// The amount and unit of the metric; `None` where the group lacks it.
     metric: Option<Amount<'a>>,
     usage: Option<Amount<'a>>,
 }
@@ -163,7 +163,7 @@ fn check_answer(answer: &RawCostAnswer<'_>, metric: CostMetric) -> Result<(), Bi
     Ok(())
 }
 
-/// Returns true if any of the results has groups; `None` where there are no results.
+/// Returns whether any of the results has groups; `None` where there are no results.
 fn has_groups(results: &RawValue) -> Result<Option<bool>, BillError> {
     let mut found = None;
     let mut outcome = Ok(());
@@ -274,7 +274,7 @@ fn grouping(definitions: Option<&RawValue>, has_groups: bool) -> Result<Grouping
     }
 }
 
-/// Returns true if the metric is there at all, so that its absence is no row of rejects.
+/// Refuses an answer without the metric as a whole, so that its absence is no row of rejects.
 fn check_metric(results: &RawValue, metric: CostMetric) -> Result<(), BillError> {
     let wanted = metric.cost_explorer_name();
     let mut names: BTreeSet<String> = BTreeSet::new();

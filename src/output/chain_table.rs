@@ -22,7 +22,7 @@ struct ChainColumn {
     /// 0 is always shown; the others are while there is room.
     rank: u8,
     cell: fn(&Chain, TextLayout) -> Cell,
-    /// True if the chain has anything to say in it: a column of nothing is left out.
+    /// Returns whether the chain has a value in it: a column without values is left out.
     says: fn(&Chain) -> bool,
 }
 

@@ -257,8 +257,8 @@ impl<'a> RuleContext<'a> {
             })
     }
 
-    /// Returns true if Quick made the session that assumed Role B: by who made it, never by its
-    /// name.
+    /// Returns whether Quick made the session that assumed Role B, by the session's issuer, never
+    /// by its name; open where the logs do not tell.
     #[must_use]
     pub fn is_from_quick(&self, hop: &RoleAssumption<'_>) -> Certainty {
         match hop.session.maker {
@@ -286,8 +286,8 @@ impl<'a> RuleContext<'a> {
         }
     }
 
-    /// Returns true if a caller whose making was not read may be Quick's: it is no other role than
-    /// Role A, and of no other account than the hub.
+    /// Returns whether a caller whose making was not read is Quick's: no, where it is of another role
+    /// than Role A, or of another account than the hub; else open.
     fn is_from_run_as_role(&self, hop: &RoleAssumption<'_>, caller: &RoleSession) -> Certainty {
         // Where Role A is only discovered, there may be a second one.
         let run_as = &self.given.topology.run_as_roles;

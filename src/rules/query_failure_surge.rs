@@ -69,7 +69,7 @@ struct QueryFailureSurge {
     history_queries_min: u64,
 }
 
-/// Returns true if a query failed; `None` where nobody says how it ended.
+/// Returns whether a query failed; `None` where nobody says how it ended.
 fn failed(query: &QueryExecution) -> Option<bool> {
     if query.query_execution_id.is_none() {
         return Some(true);

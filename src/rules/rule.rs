@@ -166,7 +166,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Returns true if the rule is to run.
+    /// Returns whether the rule is to run.
     ///
     /// # Errors
     ///

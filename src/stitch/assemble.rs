@@ -194,7 +194,7 @@ impl Assembler<'_> {
             .collect()
     }
 
-    /// Returns true if the session is the end of a chain that belongs in the result.
+    /// Returns the origin of a session that ends a chain of the result; `None` for others.
     fn wanted(
         &self,
         id: SessionId,

@@ -143,8 +143,8 @@ fn refusals<'a>(
     })
 }
 
-/// Returns the relevance that a few events alone establish: it keeps most calls of relevant
-/// sessions while logs are read. [`interest`] decides finally.
+/// Adds the relevance that a few events alone establish: it keeps most calls of relevant sessions
+/// while logs are read. [`interest`] decides finally.
 pub fn hints(events: &[Event], topology: &Topology, interest: &mut Interest) {
     for event in events {
         let session = event.identity.assumed_role_id();

@@ -120,7 +120,7 @@ impl StoreFolder {
         restrict(&segments).map_err(StoreError::io(&segments))
     }
 
-    /// Returns true if the marker file is there and says what it has to.
+    /// Returns whether the marker file is there and says what it has to.
     fn has_marker(&self) -> Result<bool, StoreError> {
         let path = self.root.join(MARKER);
         match regular_bytes(&path, MARKER_BYTES_MAX) {
@@ -139,7 +139,7 @@ impl StoreFolder {
         }
     }
 
-    /// Returns true if the folder is empty, or has a ledger of SQLite and no file that is
+    /// Returns whether the folder is empty, or has a ledger of SQLite and no file that is
     /// not of a store. Nothing is changed before this is known.
     fn is_empty_or_unmarked_store(&self) -> Result<bool, StoreError> {
         let io = || StoreError::io(&self.root);

@@ -112,7 +112,7 @@ impl Writer {
         })
     }
 
-    /// Returns true if an object has to be read.
+    /// Returns the state of an object in the ledger: read, new or changed.
     ///
     /// # Errors
     ///

@@ -70,7 +70,7 @@ pub fn run(sql: &str, tables: &[Table]) -> Result<Table, SqlError> {
     table("result", &result).map_err(|error| locate(&error, sql))
 }
 
-/// Returns true if the text is one query, and whether it says how to order its rows.
+/// Refuses a text that is not one query, and returns whether it orders its rows.
 fn check(sql: &str) -> Result<bool, SqlError> {
     let statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|error| {
         let (message, place) = split_place(&error.to_string());

@@ -70,7 +70,7 @@ pub(super) fn of_hub(night: &Night<'_>, shown: fn(&str) -> String) -> String {
     }
 }
 
-/// Returns true if anything is wrong, and whether it is new.
+/// Returns the verdict in one sentence: the findings, and how many of them are new.
 pub(super) fn verdict(night: &Night<'_>) -> String {
     let (counts, findings) = (&night.counts, night.findings());
     if !findings.has_logs && counts.all == 0 {
