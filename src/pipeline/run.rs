@@ -6,8 +6,12 @@ use super::{read, verify};
 use crate::attribute::{self, AttributeError};
 use crate::decode::{Candidate, Decoded, RecordOutcome};
 use crate::model::audit::{Audit, Part};
+use crate::model::bill::{Bill, BillCoverage};
+use crate::model::chain::Chain;
+use crate::model::charge::Attribution;
 use crate::model::coverage::Coverage;
 use crate::model::event::{Event, EventOrigin};
+use crate::model::execution::StatisticsCoverage;
 use crate::model::finding::Findings;
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, Verification};
@@ -16,7 +20,7 @@ use crate::model::topology::Topology;
 use crate::model::trend::Trend;
 use crate::model::window::TimeWindow;
 use crate::ports::{LogSource, Remembered};
-use crate::rules::{self};
+use crate::rules;
 use crate::stitch;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,7 +140,11 @@ fn finish(
         verification,
         ..Audit::default()
     };
-    add_money(&mut audit, &plan.exports)?;
+    let bill = plan.exports.bill.as_ref();
+    let money = add_money(&mut audit.chains, &plan.exports, bill)?;
+    audit.statistics = money.statistics;
+    audit.attribution = money.attribution;
+    audit.bill = money.bill;
     if let Some(checks) = &plan.checks {
         let (findings, trends) = judge(&audit, checks, &plan.topology, &worth);
         audit.findings = Some(findings);
@@ -159,20 +167,15 @@ fn part(
     exports: &Exports,
     context: &stitch::Context<'_>,
 ) -> Result<Part, AttributeError> {
-    let mut part = Part {
+    let mut chains = stitch::stitch_again(events, context);
+    let money = add_money(&mut chains, exports, Some(&wanted.bill))?;
+    Ok(Part {
         window: wanted.window,
-        chains: stitch::stitch_again(events, context),
-        ..Part::default()
-    };
-    if let Some(statistics) = &exports.statistics {
-        let joined = attribute::join_statistics(&mut part.chains, statistics, &exports.pricing);
-        part.statistics = Some(joined);
-    }
-    let bill = &wanted.bill;
-    let attribution = attribute::attribute(&part.chains, bill, &exports.pricing)?;
-    part.attribution = Some(attribution);
-    part.bill = (bill.coverage.files > 0).then(|| bill.coverage.clone());
-    Ok(part)
+        chains,
+        statistics: money.statistics,
+        attribution: money.attribution,
+        bill: money.bill,
+    })
 }
 
 /// Evaluates the rules, and returns their findings and the expected ranges of days.
@@ -223,18 +226,30 @@ fn judge(
     (findings, trends)
 }
 
-/// Bytes and money, as far as statistics and a bill were given.
-fn add_money(audit: &mut Audit, exports: &Exports) -> Result<(), AttributeError> {
+/// The bill by its causes, and the coverage of statistics and bill, as far as they were given.
+struct Money {
+    statistics: Option<StatisticsCoverage>,
+    attribution: Option<Attribution>,
+    bill: Option<BillCoverage>,
+}
+
+/// Joins statistics to chains, and splits a bill among them.
+fn add_money(
+    chains: &mut [Chain],
+    exports: &Exports,
+    bill: Option<&Bill>,
+) -> Result<Money, AttributeError> {
     let pricing = &exports.pricing;
-    if let Some(statistics) = &exports.statistics {
-        let joined = attribute::join_statistics(&mut audit.chains, statistics, pricing);
-        audit.statistics = Some(joined);
-    }
-    if let Some(bill) = &exports.bill {
-        audit.attribution = Some(attribute::attribute(&audit.chains, bill, pricing)?);
-        audit.bill = (bill.coverage.files > 0).then(|| bill.coverage.clone());
-    }
-    Ok(())
+    let statistics = exports.statistics.as_ref();
+    let statistics = statistics.map(|known| attribute::join_statistics(chains, known, pricing));
+    let attribution = bill.map(|bill| attribute::attribute(chains, bill, pricing));
+    Ok(Money {
+        statistics,
+        attribution: attribution.transpose()?,
+        bill: bill
+            .filter(|bill| bill.coverage.files > 0)
+            .map(|bill| bill.coverage.clone()),
+    })
 }
 
 /// Keys of the objects that kept events came from.
