@@ -5,12 +5,11 @@ use super::exports::{self, Wants};
 use super::failure::Failure;
 use super::places;
 use super::sources;
-use super::verification_inputs::{VerifyOptions, Verifying};
+use super::verification_inputs::{self, VerifyOptions, Verifying};
 use crate::config::{LogLocation, Settings};
-use crate::decode::SplitMode;
 use crate::local::path_of;
 use crate::model::audit::Audit;
-use crate::model::coverage::{Limits, Rejects};
+use crate::model::coverage::Rejects;
 use crate::model::event::EventOrigin;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -90,14 +89,7 @@ impl<'c> AuditRun<'c> {
         wanted: Wants,
         against: &VerifyOptions,
     ) -> Result<Self, Failure> {
-        if context.options.store.is_some() {
-            return Err(
-                Failure::usage("--verify reads log files, and the store keeps none")
-                    .hint("leave --store out; --logs or [[logs]] say where the files are"),
-            );
-        }
-        // What is whose is told from whole paths.
-        let locations = places::canonical(sources::locations(context)?);
+        let locations = verification_inputs::locations(context, "--verify")?;
         let verifying = Verifying::open(context, &locations, &window, against)?;
         let mut run = Self::of_locations(context, &locations, window, wanted)?;
         run.verifying = Some(verifying);
@@ -133,12 +125,8 @@ impl<'c> AuditRun<'c> {
                 window,
                 topology,
                 threads: context.options.threads,
-                all_sessions: false,
-                limits: Limits::DEFAULT,
-                reading: SplitMode::Fast,
                 exports,
-                checks: None,
-                part: None,
+                ..Plan::default()
             },
             context,
             verifying: None,

@@ -9,7 +9,6 @@ use super::sources;
 use super::store_selection;
 use super::stretches::Stretches;
 use crate::config::LogLocation;
-use crate::model::coverage::Limits;
 use crate::model::event::Event;
 use crate::model::key::{KeyFacts, LOOKED_UP, is_below};
 use crate::model::relevance::Interest;
@@ -204,7 +203,6 @@ impl Collector<'_> {
         Plan {
             topology: self.context.settings.topology.clone(),
             threads: self.context.options.threads,
-            limits: Limits::DEFAULT,
             ..Plan::default()
         }
     }

@@ -35,6 +35,21 @@ impl VerifyOptions {
     }
 }
 
+/// Returns the locations of the log files to verify, as whole paths, by which digests name them.
+///
+/// # Errors
+///
+/// When `asking`, a command or an option, is used with a store: it keeps no log files.
+pub(super) fn locations(context: &RunContext, asking: &str) -> Result<Vec<LogLocation>, Failure> {
+    if context.options.store.is_some() {
+        return Err(Failure::usage(format!(
+            "{asking} reads log files, and the store keeps none"
+        ))
+        .hint("leave --store out; --logs or [[logs]] say where the files are"));
+    }
+    Ok(places::canonical(sources::locations(context)?))
+}
+
 /// Digests that were listed, and what they are held against.
 pub(super) struct Verifying {
     pub(super) digests: Sources,

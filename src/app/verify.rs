@@ -2,9 +2,8 @@
 
 use super::context::RunContext;
 use super::failure::Failure;
-use super::places;
 use super::sources;
-use super::verification_inputs::{VerifyOptions, Verifying};
+use super::verification_inputs::{self, VerifyOptions, Verifying};
 use crate::model::integrity::Verification;
 use crate::model::window::TimeWindow;
 use crate::pipeline::{self, Plan};
@@ -29,13 +28,7 @@ pub fn verify(
     window: TimeWindow,
     against: &VerifyOptions,
 ) -> Result<VerifyReport, Failure> {
-    if context.options.store.is_some() {
-        return Err(
-            Failure::usage("verify reads log files, and the store keeps none")
-                .hint("leave --store out; --logs or [[logs]] say where the files are"),
-        );
-    }
-    let locations = places::canonical(sources::locations(context)?);
+    let locations = verification_inputs::locations(context, "verify")?;
     let verifying = Verifying::open(context, &locations, &window, against)?;
     let logs = sources::open(context, &locations, &window, sources::NONE)?;
     let plan = Plan {
