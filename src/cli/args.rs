@@ -2,8 +2,8 @@
 
 use super::formats::{ChargebackFormat, FindingsFormat, RecordFormat};
 use super::groups::{
-    AuditArgs, BillArgs, ConfigArgs, LogArgs, NowArgs, OutputArgs, ProgressArgs, StatisticsArgs,
-    StoreArgs, StrictArgs, TalkArgs, TextOutputArgs, ThreadArgs, WindowArgs,
+    AuditArgs, BillArgs, ConfigArgs, LogArgs, OutputArgs, ProgressArgs, StatisticsArgs, StoreArgs,
+    StrictArgs, TalkArgs, TextOutputArgs, ThreadArgs, WindowArgs,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -185,8 +185,6 @@ pub(super) struct VerifyCommandArgs {
     #[command(flatten)]
     pub(super) window: WindowArgs,
     #[command(flatten)]
-    pub(super) now: NowArgs,
-    #[command(flatten)]
     pub(super) logs: LogArgs,
     #[command(flatten)]
     pub(super) threads: ThreadArgs,
@@ -207,8 +205,6 @@ pub(super) struct VerifyCommandArgs {
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     pub(super) window: WindowArgs,
-    #[command(flatten)]
-    pub(super) now: NowArgs,
     #[command(flatten)]
     pub(super) logs: LogArgs,
     #[command(flatten)]
@@ -517,8 +513,6 @@ pub(super) struct InitArgs {
     #[command(flatten)]
     pub(super) window: WindowArgs,
     #[command(flatten)]
-    pub(super) now: NowArgs,
-    #[command(flatten)]
     pub(super) logs: LogArgs,
     #[command(flatten)]
     pub(super) threads: ThreadArgs,
@@ -549,8 +543,6 @@ pub(super) struct CollectArgs {
 
     #[command(flatten)]
     pub(super) window: WindowArgs,
-    #[command(flatten)]
-    pub(super) now: NowArgs,
     #[command(flatten)]
     pub(super) logs: LogArgs,
     #[command(flatten)]

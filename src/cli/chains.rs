@@ -1,9 +1,9 @@
 //! `qs-audit chains`.
 
 use super::args::ChainsArgs;
-use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
+use super::run_args::RunArgs;
 use super::select::Selection;
 use super::session::{self, prepare, start};
 use super::strictness::{exit_of, nothing_to_read};

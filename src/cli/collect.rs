@@ -1,8 +1,8 @@
 //! `qs-audit collect`.
 
 use super::args::CollectArgs;
-use super::asked::RunArgs;
 use super::exit::Exit;
+use super::run_args::RunArgs;
 use super::session::start;
 use super::terminal::{check_output, say, say_incomplete, write_out};
 use super::time_args::{self, DefaultWindow};
@@ -22,7 +22,7 @@ pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
         .threads(&args.threads)
         .store(&args.store)
         .config(&args.config)
-        .window(&args.window, &args.now)
+        .window(&args.window)
         .statistics(&args.statistics)
         .strict(&args.strict)
         .text_output(&args.output)?;

@@ -1,8 +1,8 @@
 //! `qs-audit demo`.
 
 use super::args::DemoArgs;
-use super::asked::RunArgs;
 use super::exit::Exit;
+use super::run_args::RunArgs;
 use super::session::{self, start_with};
 use super::terminal::{check_output, page, quoted, say, write_out};
 use crate::app::audit::AuditRun;

@@ -1,9 +1,9 @@
 //! `qs-audit doctor`.
 
 use super::args::DoctorArgs;
-use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
+use super::run_args::RunArgs;
 use super::session::start;
 use super::terminal::{check_output, page, say_incomplete, write_out};
 use super::time_args::{self, DefaultWindow};
@@ -26,7 +26,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
         .logs(&args.logs)
         .store(&args.store)
         .config(&args.config)
-        .window(&args.window, &args.now)
+        .window(&args.window)
         .strict(&args.strict)
         .output(&args.output)?;
     let asked = &asked;

@@ -1,9 +1,9 @@
 //! `qs-audit explain`: the pages of rules.
 
 use super::args::ExplainArgs;
-use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
+use super::run_args::RunArgs;
 use super::terminal::{check_output, page, write_out};
 use crate::app::failure::Failure;
 use crate::app::record_files::plain_parquet;

@@ -1,9 +1,9 @@
 //! `qs-audit findings`.
 
 use super::args::{ChecksArgs, FindingsArgs, SeverityArg};
-use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::FindingsFormat;
+use super::run_args::RunArgs;
 use super::session::{self, prepare, start};
 use super::strictness::{exit_of_chains, nothing_to_read};
 use super::terminal::{check_output, page, quoted, say, write_out};

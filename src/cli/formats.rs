@@ -22,98 +22,65 @@ pub(super) enum FormatKind {
     Binary,
 }
 
-/// Formats of records of any kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum RecordFormat {
-    /// For people: fits the terminal.
-    Table,
-    /// One JSON document with window, coverage and totals.
-    Json,
-    /// One JSON object per line.
-    Jsonl,
-    /// Comma-separated values, safe to open in a spreadsheet.
-    Csv,
-    /// Parquet, for DuckDB, Athena and the like.
-    Parquet,
-    /// A workbook.
-    Xlsx,
-}
-
-/// Formats of `chargeback`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ChargebackFormat {
-    /// For people: fits the terminal.
-    Table,
-    /// One JSON document with window, coverage and totals.
-    Json,
-    /// One JSON object per line.
-    Jsonl,
-    /// Comma-separated values, safe to open in a spreadsheet.
-    Csv,
-    /// Parquet, for DuckDB, Athena and the like.
-    Parquet,
-    /// A workbook.
-    Xlsx,
-    /// CSV in FOCUS columns.
-    Focus,
-}
-
-/// Formats of `findings`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum FindingsFormat {
-    /// For people: fits the terminal.
-    Table,
-    /// One JSON document with window, coverage and totals.
-    Json,
-    /// One JSON object per line.
-    Jsonl,
-    /// Comma-separated values, safe to open in a spreadsheet.
-    Csv,
-    /// Parquet, for DuckDB, Athena and the like.
-    Parquet,
-    /// A workbook.
-    Xlsx,
-    /// OCSF Detection Findings, one per line.
-    Ocsf,
-    /// AWS Security Hub findings, one batch per line.
-    Asff,
-}
-
-impl Format for RecordFormat {
-    const TABLE: Self = Self::Table;
-
-    fn kind(self) -> FormatKind {
-        match self {
-            Self::Table => FormatKind::Table,
-            Self::Json | Self::Jsonl => FormatKind::Json,
-            Self::Csv => FormatKind::Csv,
-            Self::Parquet | Self::Xlsx => FormatKind::Binary,
+/// Defines the formats of a command: those of all records, and its own behind them.
+macro_rules! formats {
+    (
+        $(#[$meta:meta])*
+        $name:ident { $($(#[$own_meta:meta])* $own:ident => $kind:ident),* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+        pub(super) enum $name {
+            /// For people: fits the terminal.
+            Table,
+            /// One JSON document with window, coverage and totals.
+            Json,
+            /// One JSON object per line.
+            Jsonl,
+            /// Comma-separated values, safe to open in a spreadsheet.
+            Csv,
+            /// Parquet, for DuckDB, Athena and the like.
+            Parquet,
+            /// A workbook.
+            Xlsx,
+            $($(#[$own_meta])* $own,)*
         }
+
+        impl Format for $name {
+            const TABLE: Self = Self::Table;
+
+            fn kind(self) -> FormatKind {
+                match self {
+                    Self::Table => FormatKind::Table,
+                    Self::Json | Self::Jsonl => FormatKind::Json,
+                    Self::Csv => FormatKind::Csv,
+                    Self::Parquet | Self::Xlsx => FormatKind::Binary,
+                    $(Self::$own => FormatKind::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+formats! {
+    /// Formats of records of any kind.
+    RecordFormat {}
+}
+
+formats! {
+    /// Formats of `chargeback`.
+    ChargebackFormat {
+        /// CSV in FOCUS columns.
+        Focus => Csv
     }
 }
 
-impl Format for ChargebackFormat {
-    const TABLE: Self = Self::Table;
-
-    fn kind(self) -> FormatKind {
-        match self {
-            Self::Table => FormatKind::Table,
-            Self::Json | Self::Jsonl => FormatKind::Json,
-            Self::Csv | Self::Focus => FormatKind::Csv,
-            Self::Parquet | Self::Xlsx => FormatKind::Binary,
-        }
-    }
-}
-
-impl Format for FindingsFormat {
-    const TABLE: Self = Self::Table;
-
-    fn kind(self) -> FormatKind {
-        match self {
-            Self::Table => FormatKind::Table,
-            Self::Json | Self::Jsonl | Self::Ocsf | Self::Asff => FormatKind::Json,
-            Self::Csv => FormatKind::Csv,
-            Self::Parquet | Self::Xlsx => FormatKind::Binary,
-        }
+formats! {
+    /// Formats of `findings`.
+    FindingsFormat {
+        /// OCSF Detection Findings, one per line.
+        Ocsf => Json,
+        /// AWS Security Hub findings, one batch per line.
+        Asff => Json
     }
 }

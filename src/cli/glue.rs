@@ -1,8 +1,8 @@
 //! `qs-audit completions` and `qs-audit man`.
 
 use super::args::{CompletionsArgs, ManArgs, command};
-use super::asked::RunArgs;
 use super::exit::Exit;
+use super::run_args::RunArgs;
 use super::terminal::{check_output, write_out};
 use crate::app::failure::Failure;
 use crate::local::write_new;

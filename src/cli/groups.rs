@@ -29,22 +29,13 @@ pub(super) struct ProgressArgs {
     pub(super) no_progress: bool,
 }
 
-/// The configuration, and the time.
+/// The configuration.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(super) struct ConfigArgs {
     /// Settings; qs-audit.toml in the working folder is used if it is there.
     #[arg(short, long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-}
-
-/// The time.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Window")]
-pub(super) struct NowArgs {
-    /// The time to take for now, so that a run can be repeated.
-    #[arg(long, value_name = "TIME")]
-    pub(super) now: Option<String>,
 }
 
 /// The logs.
@@ -81,7 +72,7 @@ pub(super) struct StoreArgs {
     pub(super) store: Option<PathBuf>,
 }
 
-/// The window.
+/// The window, and the time that it is told from.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Window")]
 pub(super) struct WindowArgs {
@@ -97,6 +88,10 @@ pub(super) struct WindowArgs {
     /// End of the window, excluded: a date or an RFC 3339 time, UTC.
     #[arg(long, value_name = "TIME")]
     pub(super) to: Option<String>,
+
+    /// The time to take for now, so that a run can be repeated.
+    #[arg(long, value_name = "TIME")]
+    pub(super) now: Option<String>,
 }
 
 /// Options that turn coverage gaps into an exit status.
@@ -181,8 +176,6 @@ pub(super) struct BillArgs {
 pub(super) struct AuditArgs {
     #[command(flatten)]
     pub(super) window: WindowArgs,
-    #[command(flatten)]
-    pub(super) now: NowArgs,
     #[command(flatten)]
     pub(super) logs: LogArgs,
     #[command(flatten)]

@@ -1,8 +1,8 @@
 //! `qs-audit init`.
 
 use super::args::InitArgs;
-use super::asked::RunArgs;
 use super::exit::Exit;
+use super::run_args::RunArgs;
 use super::session::{self, start_with};
 use super::terminal::say;
 use super::time_args::{self, DefaultWindow};
@@ -26,7 +26,7 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         .logs(&args.logs)
         .threads(&args.threads)
         .store(&args.store)
-        .window(&args.window, &args.now);
+        .window(&args.window);
     asked.output.clone_from(&args.output);
     let asked = &asked;
     let path = asked

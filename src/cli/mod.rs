@@ -1,7 +1,6 @@
 //! The command line: the only place where everything meets.
 
 mod args;
-mod asked;
 mod chains;
 mod chargeback;
 mod collect;
@@ -19,6 +18,7 @@ mod progress;
 mod query;
 mod report;
 mod run;
+mod run_args;
 mod select;
 mod session;
 mod show;

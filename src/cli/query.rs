@@ -1,9 +1,9 @@
 //! `qs-audit query`: SQL over the record tables.
 
 use super::args::QueryArgs;
-use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
+use super::run_args::RunArgs;
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{check_output, page, say, write_out};

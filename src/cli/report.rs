@@ -1,9 +1,9 @@
 //! `qs-audit report`.
 
 use super::args::ReportArgs;
-use super::asked::{Ending, RunArgs};
 use super::exit::Exit;
 use super::findings::{check_options, failing, repeated};
+use super::run_args::{Ending, RunArgs};
 use super::session::{self, start, verifying};
 use super::strictness::{exit_of_chains, nothing_to_read};
 use super::terminal::page;

@@ -1,8 +1,8 @@
 //! One run, from options to an audit.
 
 use super::args::{VerifyArgs, WhileReadingArgs};
-use super::asked::RunArgs;
 use super::progress::Terminal;
+use super::run_args::RunArgs;
 use super::terminal::say;
 use super::time_args;
 use crate::app::audit::AuditRun;
@@ -74,7 +74,7 @@ fn now(asked: &RunArgs) -> Result<UtcSecond, Failure> {
         reason = "this is where the clock comes in"
     )]
     let clock = || UtcSecond::from_unix(Timestamp::now().as_second());
-    match &asked.now {
+    match &asked.window.now {
         Some(now) => time_args::moment("--now", now),
         None => Ok(clock()),
     }

@@ -1,10 +1,10 @@
 //! `qs-audit show`.
 
 use super::args::ShowArgs;
-use super::asked::RunArgs;
 use super::chains::record_table;
 use super::exit::Exit;
 use super::formats::RecordFormat;
+use super::run_args::RunArgs;
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
 use super::terminal::{check_output, page, say, write_out, write_spelled};

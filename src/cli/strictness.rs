@@ -1,7 +1,7 @@
 //! Coverage gaps of a run, as an exit status.
 
-use super::asked::RunArgs;
 use super::exit::Exit;
+use super::run_args::RunArgs;
 use super::terminal::{say, say_incomplete};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;

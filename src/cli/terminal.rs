@@ -1,8 +1,8 @@
 //! Standard output and standard error: terminal or not, width, colours.
 
-use super::asked::RunArgs;
 use super::formats::FormatKind;
 use super::groups::ColorWhen;
+use super::run_args::RunArgs;
 use crate::app::failure::Failure;
 use crate::local::{folder_of, write_file};
 use crate::output::TextLayout;

@@ -1,6 +1,6 @@
 //! Moments and windows as people type them.
 
-use super::asked::RunArgs;
+use super::run_args::RunArgs;
 use crate::app::failure::Failure;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -72,7 +72,7 @@ pub(super) fn window(
     }
     let is_asked = from.is_some() || to.is_some();
     // Nothing after what was said to be now has happened.
-    let ends_now = asked.window.since.is_some() || asked.now.is_some();
+    let ends_now = asked.window.since.is_some() || asked.window.now.is_some();
     Ok(match default {
         DefaultWindow::ThisMonth if !is_asked => {
             // At the very end of a month, it is that month.

@@ -1,9 +1,9 @@
 //! `qs-audit verify`.
 
 use super::args::VerifyCommandArgs;
-use super::asked::RunArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
+use super::run_args::RunArgs;
 use super::session::{start, verify_options};
 use super::terminal::{check_output, page, say, say_incomplete, write_out};
 use super::time_args::{self, DefaultWindow};
@@ -24,7 +24,7 @@ pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
         .logs(&args.logs)
         .threads(&args.threads)
         .config(&args.config)
-        .window(&args.window, &args.now)
+        .window(&args.window)
         .strict(&args.strict)
         .output(&args.output)?;
     let asked = &asked;

@@ -3,9 +3,9 @@
 
 use super::formats::{Format, FormatKind};
 use super::groups::{
-    AuditArgs, BillArgs, ColorWhen, ConfigArgs, IncludeArg, LogArgs, MetricArg, NowArgs,
-    OutputArgs, ProgressArgs, StatisticsArgs, StoreArgs, StrictArgs, TalkArgs, TerabyteArg,
-    TextOutputArgs, ThreadArgs, UnitArgs, WindowArgs,
+    AuditArgs, BillArgs, ColorWhen, ConfigArgs, IncludeArg, LogArgs, MetricArg, OutputArgs,
+    ProgressArgs, StatisticsArgs, StoreArgs, StrictArgs, TalkArgs, TerabyteArg, TextOutputArgs,
+    ThreadArgs, UnitArgs, WindowArgs,
 };
 use crate::app::failure::Failure;
 use crate::app::options::RunOptions;
@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub(super) struct RunArgs {
     pub(super) run: RunOptions,
-    pub(super) now: Option<String>,
     pub(super) window: WindowArgs,
     pub(super) color: ColorWhen,
     pub(super) quiet: bool,
@@ -46,7 +45,6 @@ impl RunArgs {
     pub(super) fn quietly() -> Self {
         Self {
             run: RunOptions::default(),
-            now: None,
             window: WindowArgs::default(),
             color: ColorWhen::Never,
             quiet: true,
@@ -66,7 +64,7 @@ impl RunArgs {
             .threads(&args.threads)
             .store(&args.store)
             .config(&args.config)
-            .window(&args.window, &args.now)
+            .window(&args.window)
             .statistics(&args.statistics)
             .units(&args.units)
             .strict(&args.strict)
@@ -98,9 +96,8 @@ impl RunArgs {
         self
     }
 
-    pub(super) fn window(mut self, window: &WindowArgs, now: &NowArgs) -> Self {
-        self.window = window.clone();
-        self.now.clone_from(&now.now);
+    pub(super) fn window(mut self, args: &WindowArgs) -> Self {
+        self.window.clone_from(args);
         self
     }
 
