@@ -8,6 +8,9 @@ use qs_audit::model::identity::RoleName;
 use qs_audit::model::text::Text;
 use qs_audit::pipeline::{self, Plan, Unwatched};
 use qs_audit::ports::{Listing, LogSource, SourceError};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Objects in memory.
 #[derive(Default)]
@@ -119,4 +122,39 @@ pub(crate) fn without_stories(chains: &[TrueChain]) -> Vec<TrueChain> {
         .collect();
     plain.sort();
     plain
+}
+
+/// The files of a folder and the folders in it, sorted.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .collect();
+    files.sort();
+    files
+}
+
+/// The files of a folder and the folders in it whose names have this ending, with their texts.
+pub(crate) fn texts_below(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
+    let files = files_below(Path::new(folder)).into_iter();
+    files
+        .filter(|path| path.extension().is_some_and(|known| known == ending))
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            (path, text)
+        })
+        .collect()
+}
+
+/// The output of a program that has to succeed.
+pub(crate) fn stdout_of(command: &mut Command) -> String {
+    let ran = command.output().unwrap();
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    String::from_utf8(ran.stdout).unwrap()
 }

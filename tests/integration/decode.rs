@@ -1,6 +1,6 @@
 //! The fast reading against the plain one, and what becomes of hostile input.
 
-use crate::common::{Memory, plan, run};
+use crate::common::{Memory, files_below, plan, run};
 use crate::needs;
 use proptest::prelude::*;
 use qs_audit::decode::{Decoded, Decoder, SplitMode};
@@ -10,7 +10,7 @@ use qs_audit::model::relevance::Interest;
 use qs_audit::model::window::TimeWindow;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn decode_with(body: &[u8], reading: SplitMode, all_sessions: bool, limits: Limits) -> Decoded {
     let interest = Interest {
@@ -38,17 +38,6 @@ fn both_readings(body: &[u8]) -> Coverage {
         coverage = fast.coverage;
     }
     coverage
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = walkdir::WalkDir::new(folder)
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_file())
-        .map(walkdir::DirEntry::into_path)
-        .collect();
-    files.sort();
-    files
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What README and docs say of commands, options, keys and statuses is what the program has.
 
 use crate::cli::{WHOLE_SAMPLE, organisation, output, program};
+use crate::common::texts_below;
 use qs_audit::cli::Exit;
 use qs_audit::config::{SECTIONS, Settings, reference};
 use serde_json::Value;
@@ -9,31 +10,20 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Documents that people read, with their texts.
-fn documents() -> Vec<(PathBuf, String)> {
-    let mut paths: Vec<PathBuf> = [
+pub(crate) fn documents() -> Vec<(PathBuf, String)> {
+    let mut documents: Vec<(PathBuf, String)> = [
         "README.md",
         "SECURITY.md",
         "CHANGELOG.md",
         "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
     ]
-    .into_iter()
-    .map(PathBuf::from)
-    .collect();
+    .map(|path| (path.into(), fs::read_to_string(path).unwrap()))
+    .into();
     for folder in ["docs", "src/rules", "queries", "sample-logs"] {
-        let files = walkdir::WalkDir::new(folder)
-            .sort_by_file_name()
-            .into_iter();
-        let files = files
-            .filter_map(Result::ok)
-            .map(walkdir::DirEntry::into_path);
-        paths.extend(files.filter(|path| path.extension().is_some_and(|ending| ending == "md")));
+        documents.extend(texts_below(folder, "md"));
     }
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).unwrap();
-        (path, text)
-    };
-    let documents: Vec<_> = paths.into_iter().map(read).collect();
-    assert!(documents.len() > 8, "{}", documents.len());
+    assert!(documents.len() > 30, "{}", documents.len());
     documents
 }
 

@@ -1,6 +1,7 @@
 //! The library's own example, run as anybody would run it.
 
 use crate::cli::organisation;
+use crate::common::stdout_of;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,17 +17,8 @@ fn example(name: &str) -> PathBuf {
 #[test]
 fn the_example_tells_of_the_sample_organisation() {
     let folder = organisation();
-    let ran = Command::new(example("chains"))
-        .arg(folder.path().join("AWSLogs"))
-        .env_clear()
-        .output()
-        .unwrap();
-    assert!(
-        ran.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ran.stderr)
-    );
-    let text = String::from_utf8(ran.stdout).unwrap();
+    let mut command = Command::new(example("chains"));
+    let text = stdout_of(command.arg(folder.path().join("AWSLogs")).env_clear());
     let (told, records): (Vec<&str>, Vec<&str>) =
         text.lines().partition(|line| line.starts_with("account "));
     assert!(

@@ -1,9 +1,11 @@
 //! The project's words: terms, doc comments, names of types, cited documents.
 
+use crate::common::texts_below;
+use crate::documents::documents;
 use regex::Regex;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Words that open a question or a riddle instead of a statement.
 const OPENINGS: [&str; 9] = [
@@ -62,44 +64,10 @@ const RETIRED: [(&str, &str, &[Scope]); 14] = [
 /// The changelog names retired terms to say what replaced them.
 const CHANGELOG: &str = "CHANGELOG.md";
 
-fn files(folder: &Path, ending: &str, found: &mut Vec<(PathBuf, String)>) {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            files(&path, ending, found);
-        } else if path.to_string_lossy().ends_with(ending) {
-            let text = fs::read_to_string(&path).unwrap();
-            found.push((path, text));
-        }
-    }
-}
-
 fn code() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    files(Path::new("src"), ".rs", &mut found);
-    assert!(found.len() > 200);
-    found
-}
-
-fn prose() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    files(Path::new("docs"), ".md", &mut found);
-    files(Path::new("src/rules"), ".md", &mut found);
-    for name in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        CHANGELOG,
-    ] {
-        found.push((name.into(), fs::read_to_string(name).unwrap()));
-    }
-    assert!(found.len() > 30);
-    found
+    let code = texts_below("src", "rs");
+    assert!(code.len() > 200);
+    code
 }
 
 #[test]
@@ -154,14 +122,15 @@ fn a_type_name_stands_for_one_thing() {
 
 #[test]
 fn retired_terms_do_not_come_back() {
+    let retired = RETIRED.map(|(term, successor, scopes)| {
+        let word = Regex::new(&format!(r"\b{}\b", regex::escape(term))).unwrap();
+        (word, term, successor, scopes)
+    });
     let of_code = code().into_iter().map(|file| (Scope::Code, file));
-    let of_prose = prose().into_iter().map(|file| (Scope::Prose, file));
-    for (scope, (path, text)) in of_code.chain(of_prose) {
-        if path.ends_with(CHANGELOG) {
-            continue;
-        }
-        for (term, successor, scopes) in RETIRED {
-            let word = Regex::new(&format!(r"\b{}\b", regex::escape(term))).unwrap();
+    let of_documents = documents().into_iter().map(|file| (Scope::Prose, file));
+    let all = of_code.chain(of_documents);
+    for (scope, (path, text)) in all.filter(|(_, (path, _))| !path.ends_with(CHANGELOG)) {
+        for (word, term, successor, scopes) in &retired {
             assert!(
                 !scopes.contains(&scope) || !word.is_match(&text),
                 "{}: \"{term}\" is retired, write \"{successor}\"",
@@ -192,7 +161,7 @@ fn cited_documents_have_the_cited_anchors() {
     );
     let cited = cited.unwrap();
     let mut count = 0;
-    for (path, text) in code().into_iter().chain(prose()) {
+    for (path, text) in code().into_iter().chain(documents()) {
         for citation in cited.captures_iter(&text) {
             let document = &citation[1];
             let found = fs::read_to_string(document);

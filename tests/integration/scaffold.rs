@@ -1,5 +1,6 @@
 //! The script that makes the pieces of a rule makes those that CONTRIBUTING names.
 
+use crate::common::files_below;
 use crate::needs;
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,14 +18,11 @@ const READ: [&str; 6] = [
 ];
 
 fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
-    let files = walkdir::WalkDir::new(folder).into_iter().flatten();
-    let files = files.filter(|entry| entry.file_type().is_file());
-    files
-        .map(|entry| {
-            let path = entry.path().strip_prefix(folder).unwrap().to_owned();
-            (path, fs::read_to_string(entry.path()).unwrap())
-        })
-        .collect()
+    let relative = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path.strip_prefix(folder).unwrap().to_owned(), text)
+    };
+    files_below(folder).into_iter().map(relative).collect()
 }
 
 fn new_rule(python: &Path, folder: &Path, args: &[&str]) -> Output {

@@ -2,6 +2,7 @@
 //! (SECURITY.md): nothing but be read.
 
 use crate::cli::{output, program};
+use crate::common::stdout_of;
 use crate::needs;
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
@@ -138,17 +139,8 @@ pub(crate) fn over(folder: &Path, args: &[&str]) -> Command {
 /// Runs Python with what it is given as arguments; `None` where it lacks the module.
 fn python(module: &str, script: &str, args: &[&Path]) -> Option<String> {
     let python = needs::python(module)?;
-    let ran = Process::new(&python)
-        .args(["-c", script])
-        .args(args)
-        .output()
-        .unwrap();
-    assert!(
-        ran.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ran.stderr)
-    );
-    Some(String::from_utf8(ran.stdout).unwrap())
+    let mut command = Process::new(&python);
+    Some(stdout_of(command.args(["-c", script]).args(args)))
 }
 
 /// Text that a workbook might take for its own, and that a spreadsheet might run.

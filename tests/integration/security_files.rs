@@ -2,6 +2,7 @@
 //! can do (SECURITY.md): nothing but have it refused.
 
 use crate::cli::{output, program};
+use crate::common::stdout_of;
 use crate::security::{Story, folder, over, with_one_chain};
 use qs_audit::cli::Exit;
 use qs_audit::model::integrity::hash_of;
@@ -265,16 +266,8 @@ fn a_store_and_a_report_are_for_their_owner_alone() {
          {0} report --logs logs --from 2026-07-01 --to 2026-07-02 -o report -q",
         program.display()
     );
-    let ran = Process::new("sh")
-        .args(["-c", &script])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(
-        ran.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ran.stderr)
-    );
+    let mut shell = Process::new("sh");
+    stdout_of(shell.args(["-c", &script]).current_dir(folder.path()));
     for place in ["store", "report"] {
         let mut seen = 0;
         for entry in walkdir::WalkDir::new(folder.path().join(place)) {

@@ -1,5 +1,7 @@
 //! The house stays in order: floors, sizes, and what may be named where.
 
+use crate::common::texts_below;
+use crate::documents::documents;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -115,17 +117,8 @@ const FILE_LINES_MAX: usize = 800;
 /// Every source file: its module, path, and text without its own tests.
 fn sources() -> Vec<(String, String, String)> {
     let mut sources = Vec::new();
-    for entry in walkdir::WalkDir::new("src").sort_by_file_name() {
-        let entry = entry.unwrap();
-        if entry
-            .path()
-            .extension()
-            .is_none_or(|extension| extension != "rs")
-        {
-            continue;
-        }
-        let path = entry.path().to_string_lossy().replace('\\', "/");
-        let text = fs::read_to_string(entry.path()).unwrap();
+    for (path, text) in texts_below("src", "rs") {
+        let path = path.to_string_lossy().replace('\\', "/");
         let text = text
             .split("#[cfg(test)]\nmod tests")
             .next()
@@ -506,20 +499,8 @@ fn every_dependency_has_its_reason() {
 
 #[test]
 fn documents_point_at_what_is_there() {
-    for document in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "docs/building.md",
-        "docs/nightly.md",
-        "docs/output-v1.md",
-        "docs/verify.md",
-        "SECURITY.md",
-        "sample-logs/README.md",
-    ] {
-        let text = fs::read_to_string(document).unwrap();
-        let folder = Path::new(document).parent().unwrap();
+    for (document, text) in documents() {
+        let folder = document.parent().unwrap();
         let mut targets = BTreeSet::new();
         for part in text.split("](").skip(1) {
             targets.insert(part.split([')', '#']).next().unwrap().to_owned());
@@ -530,7 +511,8 @@ fn documents_point_at_what_is_there() {
         {
             assert!(
                 folder.join(target).exists(),
-                "{document} points at {target}"
+                "{} points at {target}",
+                document.display()
             );
         }
     }
