@@ -77,18 +77,21 @@ impl<'c> AuditRun<'c> {
         Self::of_locations(context, &sources::locations(context)?, window, wanted)
     }
 
-    /// Gathers the same, with log files verified while they are read: then the logs
-    /// themselves are read, and not the store.
+    /// Gathers the same. With something to verify against, log files are verified while they
+    /// are read: then the logs themselves are read, and not the store.
     ///
     /// # Errors
     ///
-    /// As [`Self::prepare`], and when a store is named.
-    pub fn prepare_verifying(
+    /// As [`Self::prepare`], and when files are to be verified and a store is named.
+    pub fn prepare_with(
         context: &'c RunContext,
         window: TimeWindow,
         wanted: Wants,
-        against: &VerifyOptions,
+        verifying: Option<&VerifyOptions>,
     ) -> Result<Self, Failure> {
+        let Some(against) = verifying else {
+            return Self::prepare(context, window, wanted);
+        };
         let locations = verification_inputs::locations(context, "--verify")?;
         let verifying = Verifying::open(context, &locations, &window, against)?;
         let mut run = Self::of_locations(context, &locations, window, wanted)?;

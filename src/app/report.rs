@@ -50,10 +50,7 @@ pub fn prepare<'c>(
     }
     let read = window.with_baseline(checks.baseline_days);
     let wanted = Wants::BillIfGiven;
-    let mut audit = match verifying {
-        Some(against) => AuditRun::prepare_verifying(context, read, wanted, against)?,
-        None => AuditRun::prepare(context, read, wanted)?,
-    };
+    let mut audit = AuditRun::prepare_with(context, read, wanted, verifying)?;
     audit.plan.part = Some(PartPlan {
         window,
         bill: match window.days_inside() {

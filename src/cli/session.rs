@@ -108,8 +108,5 @@ pub(super) fn prepare<'c>(
     wanted: Wants,
     args: &WhileReadingArgs,
 ) -> Result<AuditRun<'c>, Failure> {
-    match verifying(args)? {
-        Some(against) => AuditRun::prepare_verifying(context, window, wanted, &against),
-        None => AuditRun::prepare(context, window, wanted),
-    }
+    AuditRun::prepare_with(context, window, wanted, verifying(args)?.as_ref())
 }

@@ -1,6 +1,7 @@
 //! The caller of an event, as `userIdentity` describes it (docs/cloudtrail-facts.md#record-fields,
 //! docs/cloudtrail-facts.md#assumerole, docs/cloudtrail-facts.md#joining-sessions).
 
+use super::arn::ArnParts;
 use super::ids::{AccessKeyId, AccountId};
 use super::text::Text;
 use super::time::UtcSecond;
@@ -93,23 +94,14 @@ impl RoleName {
     /// `arn:P:sts::ACCOUNT:assumed-role/NAME/SESSION`.
     #[must_use]
     pub fn from_arn(arn: &str) -> Option<Self> {
-        let mut parts = arn.splitn(6, ':');
-        let prefix = parts.next()?;
-        let _partition = parts.next()?;
-        let service = parts.next()?;
-        let _region = parts.next()?;
-        let account = parts.next()?;
-        let resource = parts.next()?;
-        if prefix != "arn" || account.is_empty() {
-            return None;
-        }
-        let name = match (service, resource.split_once('/')?) {
+        let arn = ArnParts::of(arn).filter(|arn| !arn.account_id.is_empty())?;
+        let name = match (arn.service, arn.resource.split_once('/')?) {
             ("iam", ("role", path)) => path.rsplit('/').next()?,
             ("sts", ("assumed-role", rest)) => rest.split('/').next()?,
             _ => return None,
         };
         (!name.is_empty()).then(|| Self {
-            account_id: account.into(),
+            account_id: arn.account_id.into(),
             name: name.into(),
         })
     }

@@ -3,6 +3,7 @@
 //! An id holds any text that a log holds, also a masked or invented one. Whether it looks
 //! like an id of AWS is a question to ask, never a condition.
 
+use super::arn::ArnParts;
 use super::region::is_region_name;
 use super::text::{OpaqueId, Text};
 use serde::Serialize;
@@ -97,12 +98,8 @@ pub fn is_account_id(text: &str) -> bool {
 /// (`arn:P:quicksight:REGION:ACCOUNT:datasource/ID`).
 #[must_use]
 pub fn is_data_source_arn(text: &str) -> bool {
-    let mut parts = text.splitn(6, ':');
-    parts.next() == Some("arn")
-        && parts.nth(1) == Some("quicksight")
-        && parts
-            .nth(2)
-            .is_some_and(|resource| resource.starts_with("datasource/"))
+    ArnParts::of(text)
+        .is_some_and(|arn| arn.service == "quicksight" && arn.resource.starts_with("datasource/"))
 }
 
 /// Defines an id that is text, shared by many events.
@@ -236,13 +233,9 @@ impl RoleArn {
     /// Returns whether the text is the ARN of an IAM role.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
-        let mut parts = self.splitn(6, ':');
-        parts.next() == Some("arn")
-            && parts.nth(1) == Some("iam")
-            && parts
-                .nth(2)
-                .and_then(|resource| resource.strip_prefix("role/"))
-                .is_some_and(|name| !name.is_empty())
+        let role = ArnParts::of(self).filter(|arn| arn.service == "iam");
+        role.and_then(|arn| arn.resource.strip_prefix("role/"))
+            .is_some_and(|name| !name.is_empty())
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here reads, writes, or knows where data comes from.
 
+mod arn;
 pub mod audit;
 pub mod bill;
 pub mod chain;
