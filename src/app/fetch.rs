@@ -68,10 +68,8 @@ mod remote {
     use crate::ingest::read_executions;
     use crate::model::execution::Statistics;
     use crate::model::ids::AccountId;
-
     use crate::model::time::{UtcDay, UtcSecond};
     use crate::store::{CostPages, Pending};
-
     use std::collections::BTreeSet;
     use std::fmt::Write as _;
     use std::sync::Mutex;

@@ -3,7 +3,7 @@
 
 use super::change;
 use super::intern::Interner;
-use super::lenient;
+use super::lenient::{self, LenientObject, LenientText, LenientTexts};
 use super::redact::scrubbed_message;
 use crate::event_list::entry::When;
 use crate::event_list::list as event_list;
@@ -113,40 +113,40 @@ struct RawIdentity<'a> {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawSessionContext<'a> {
-    attributes: lenient::LenientObject<RawAttributes<'a>>,
-    session_issuer: lenient::LenientObject<RawIssuer<'a>>,
+    attributes: LenientObject<RawAttributes<'a>>,
+    session_issuer: LenientObject<RawIssuer<'a>>,
     #[serde(borrow)]
-    source_identity: lenient::LenientText<'a>,
+    source_identity: LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawAttributes<'a> {
     #[serde(borrow)]
-    creation_date: lenient::LenientText<'a>,
+    creation_date: LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct RawIssuer<'a> {
     #[serde(borrow)]
-    arn: lenient::LenientText<'a>,
+    arn: LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawOnBehalfOf<'a> {
     #[serde(borrow)]
-    user_id: lenient::LenientText<'a>,
+    user_id: LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawAddendum<'a> {
     #[serde(borrow)]
-    reason: lenient::LenientText<'a>,
+    reason: LenientText<'a>,
     #[serde(rename = "originalEventID", borrow)]
-    original_event_id: lenient::LenientText<'a>,
+    original_event_id: LenientText<'a>,
 }
 
 /// `requestParameters` of a call that issues credentials.
@@ -154,17 +154,17 @@ struct RawAddendum<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawIssueAsked<'a> {
     #[serde(borrow)]
-    role_arn: lenient::LenientText<'a>,
+    role_arn: LenientText<'a>,
     #[serde(borrow)]
-    role_session_name: lenient::LenientText<'a>,
+    role_session_name: LenientText<'a>,
     #[serde(borrow)]
-    external_id: lenient::LenientText<'a>,
+    external_id: LenientText<'a>,
     duration_seconds: lenient::Number,
     #[serde(borrow)]
-    policy: lenient::LenientText<'a>,
+    policy: LenientText<'a>,
     policy_arns: lenient::Arns,
     #[serde(borrow)]
-    source_identity: lenient::LenientText<'a>,
+    source_identity: LenientText<'a>,
     /// Left out for size (docs/cloudtrail-facts.md#size-limits): unknown, not empty.
     omitted: lenient::Present,
 }
@@ -173,27 +173,27 @@ struct RawIssueAsked<'a> {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawIssueGot<'a> {
-    credentials: lenient::LenientObject<RawCredentials<'a>>,
+    credentials: LenientObject<RawCredentials<'a>>,
     #[serde(borrow)]
-    assumed_role_user: lenient::LenientObject<RawAssumedRoleUser<'a>>,
+    assumed_role_user: LenientObject<RawAssumedRoleUser<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawCredentials<'a> {
     #[serde(borrow)]
-    access_key_id: lenient::LenientText<'a>,
+    access_key_id: LenientText<'a>,
     #[serde(borrow)]
-    expiration: lenient::LenientText<'a>,
+    expiration: LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawAssumedRoleUser<'a> {
     #[serde(borrow)]
-    assumed_role_id: lenient::LenientText<'a>,
+    assumed_role_id: LenientText<'a>,
     #[serde(borrow)]
-    arn: lenient::LenientText<'a>,
+    arn: LenientText<'a>,
 }
 
 /// `requestParameters` of Athena's calls.
@@ -201,16 +201,16 @@ struct RawAssumedRoleUser<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawQueryAsked<'a> {
     #[serde(borrow)]
-    query_string: lenient::LenientText<'a>,
+    query_string: LenientText<'a>,
     #[serde(borrow)]
-    work_group: lenient::LenientText<'a>,
+    work_group: LenientText<'a>,
     #[serde(borrow)]
-    query_execution_context: lenient::LenientObject<RawQueryContext<'a>>,
+    query_execution_context: LenientObject<RawQueryContext<'a>>,
     #[serde(borrow)]
-    result_configuration: lenient::LenientObject<RawResultConfiguration<'a>>,
+    result_configuration: LenientObject<RawResultConfiguration<'a>>,
     #[serde(borrow)]
-    query_execution_id: lenient::LenientText<'a>,
-    query_execution_ids: lenient::LenientTexts,
+    query_execution_id: LenientText<'a>,
+    query_execution_ids: LenientTexts,
     omitted: lenient::Present,
 }
 
@@ -218,16 +218,16 @@ struct RawQueryAsked<'a> {
 #[serde(default)]
 struct RawQueryContext<'a> {
     #[serde(borrow)]
-    catalog: lenient::LenientText<'a>,
+    catalog: LenientText<'a>,
     #[serde(borrow)]
-    database: lenient::LenientText<'a>,
+    database: LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawResultConfiguration<'a> {
     #[serde(borrow)]
-    output_location: lenient::LenientText<'a>,
+    output_location: LenientText<'a>,
 }
 
 /// `responseElements` of `StartQueryExecution`.
@@ -235,7 +235,7 @@ struct RawResultConfiguration<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawQueryGot<'a> {
     #[serde(borrow)]
-    query_execution_id: lenient::LenientText<'a>,
+    query_execution_id: LenientText<'a>,
 }
 
 /// `requestParameters` of `lakeformation:GetDataAccess`.
@@ -243,14 +243,14 @@ struct RawQueryGot<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawDataAccess<'a> {
     #[serde(borrow)]
-    audit_context: lenient::LenientObject<RawAuditContext<'a>>,
+    audit_context: LenientObject<RawAuditContext<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawAuditContext<'a> {
     #[serde(borrow)]
-    additional_audit_context: lenient::LenientText<'a>,
+    additional_audit_context: LenientText<'a>,
 }
 
 /// `serviceEventDetails` of Quick's own events.
@@ -258,22 +258,22 @@ struct RawAuditContext<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawServiceDetails<'a> {
     #[serde(borrow)]
-    event_request_details: lenient::LenientObject<RawQueryDatabase<'a>>,
+    event_request_details: LenientObject<RawQueryDatabase<'a>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RawQueryDatabase<'a> {
     #[serde(borrow)]
-    data_source_id: lenient::LenientText<'a>,
+    data_source_id: LenientText<'a>,
     #[serde(borrow)]
-    query_id: lenient::LenientText<'a>,
+    query_id: LenientText<'a>,
     #[serde(borrow)]
-    resource_id: lenient::LenientText<'a>,
+    resource_id: LenientText<'a>,
     #[serde(borrow)]
-    data_set_id: lenient::LenientText<'a>,
+    data_set_id: LenientText<'a>,
     #[serde(borrow)]
-    data_set_mode: lenient::LenientText<'a>,
+    data_set_mode: LenientText<'a>,
 }
 
 /// Reads one record, which is valid UTF-8 and not nested too deep.
