@@ -73,7 +73,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "COLUMNS": str(COLUMNS)}
         demo = subprocess.run(
-            [program, "--color", "always", "demo"],
+            [program, "demo", "--color", "always"],
             cwd=folder, env=environment, check=True, capture_output=True, text=True,
         )
         shown = demo.stdout.split("What to try next:")[0]
