@@ -28,7 +28,7 @@ static META: RuleMeta = RuleMeta {
     options: &[OptionMeta {
         name: "log_buckets",
         default: "[]",
-        meaning: "names of buckets that hold logs, besides those that trails in the logs name",
+        meaning: "names of further log buckets, in addition to those of trails in the logs",
     }],
     next_step: "turn the trail on again; find out who did it, and what else they did",
     command: "qs-audit explain audit-trail-tampering",

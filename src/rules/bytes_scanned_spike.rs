@@ -16,7 +16,7 @@ use rust_decimal::Decimal;
 
 static META: RuleMeta = RuleMeta {
     id: "bytes-scanned-spike",
-    title: "Bytes scanned by a consumer, data source, work group or user break out of their own baseline",
+    title: "Bytes scanned by a consumer, data source, work group or user exceed their own baseline",
     severity: Severity::High,
     kind: RuleKind::Event,
     needs: RuleNeed::Nothing,
@@ -26,7 +26,7 @@ static META: RuleMeta = RuleMeta {
         OptionMeta {
             name: "min_bytes",
             default: "100_000_000_000",
-            meaning: "a day of fewer bytes is never a spike",
+            meaning: "minimum bytes scanned on a day that can be a spike",
         },
         RATIO,
         DEVIATIONS,

@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "cost-spike",
-    title: "The billed cost of a consumer, data source, work group or user breaks out of its own baseline",
+    title: "The billed cost of a consumer, data source, work group or user exceeds its own baseline",
     severity: Severity::Medium,
     kind: RuleKind::Event,
     needs: RuleNeed::Nothing,
@@ -39,7 +39,7 @@ static META: RuleMeta = RuleMeta {
         OptionMeta {
             name: "min_cost",
             default: "\"5.00\"",
-            meaning: "a day of less, in the bill's currency, is never a spike",
+            meaning: "minimum cost of a day that can be a spike, in the bill's currency",
         },
         RATIO,
         DEVIATIONS,

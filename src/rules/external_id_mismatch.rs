@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "external-id-mismatch",
-    title: "Role B is assumed with an ExternalId that is not a data source of the hub, or not this role's",
+    title: "Role B is assumed with an ExternalId that is no data source of the hub, or one set up for another role",
     severity: Severity::High,
     kind: RuleKind::Condition,
     needs: RuleNeed::ConsumerRole,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "external-id-spoof",
-    title: "Role B is assumed with a Quick data source's ExternalId by a session that Quick did not create",
+    title: "A session that Quick did not create assumes Role B with the ExternalId of a Quick data source",
     severity: Severity::Critical,
     kind: RuleKind::Event,
     needs: RuleNeed::ConsumerRole,

@@ -27,7 +27,7 @@ static META: RuleMeta = RuleMeta {
     options: &[OptionMeta {
         name: "min_history_days",
         default: "14",
-        meaning: "with logs of the consumer on fewer days before the window nothing is judged",
+        meaning: "minimum days with logs of the consumer before the window; with fewer, it is not evaluated",
     }],
     next_step: "see who came by it; if it is a new data source, nothing is wrong",
     command: "qs-audit show CHAIN",

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "log-gap",
-    title: "An account or Region that usually logs was silent, or an account of a chain has no logs",
+    title: "An account or Region that usually logs delivered nothing, or an account of a chain has no logs",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
     needs: RuleNeed::Nothing,
@@ -29,12 +29,12 @@ static META: RuleMeta = RuleMeta {
         OptionMeta {
             name: "min_history_days",
             default: "7",
-            meaning: "with logs of fewer days before the window, silence of a Region is not judged",
+            meaning: "minimum days with logs before the window; with fewer, gaps of a Region are not evaluated",
         },
         OptionMeta {
             name: "usual_percent",
             default: "90",
-            meaning: "an account and Region that logged on so many in a hundred days like it usually logs",
+            meaning: "minimum share of similar days with logs, in percent, for an account and Region to count as usually logging",
         },
     ],
     next_step: "check delivery, and that the logs were given to this run",

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "long-idle-data-source",
-    title: "A data source that is set up has not been used for a long time",
+    title: "An existing data source has not been used for a long time",
     severity: Severity::Low,
     kind: RuleKind::Condition,
     needs: RuleNeed::Nothing,
@@ -24,7 +24,7 @@ static META: RuleMeta = RuleMeta {
     options: &[OptionMeta {
         name: "idle_days",
         default: "28",
-        meaning: "so many days without a chain make it idle; as many days of logs are needed",
+        meaning: "minimum days without a chain for a data source to be idle; the logs must cover as many days",
     }],
     next_step: "ask its owner; delete it in Quick, and take its ExternalId out of Role B's trust policy",
     command: "qs-audit explain long-idle-data-source",

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "off-scope-activity",
-    title: "A Role B session does anything but the Athena, Glue and S3 calls its policy is for",
+    title: "A Role B session makes calls that queries for Quick do not need",
     severity: Severity::High,
     kind: RuleKind::Event,
     needs: RuleNeed::ConsumerRole,
@@ -28,7 +28,7 @@ static META: RuleMeta = RuleMeta {
     options: &[OptionMeta {
         name: "allow",
         default: "[]",
-        meaning: "more calls that are in scope, as service:EventName; * stands for any text",
+        meaning: "further calls that are in scope, as service:EventName; * matches any text",
     }],
     next_step: "see every call of the session; take what it does not need out of Role B's policy",
     command: "qs-audit show CHAIN",

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "query-failure-surge",
-    title: "Far more queries of a consumer fail than before",
+    title: "The failure rate of queries in a consumer rises sharply",
     severity: Severity::Low,
     kind: RuleKind::Condition,
     needs: RuleNeed::Nothing,
@@ -24,7 +24,7 @@ static META: RuleMeta = RuleMeta {
         OptionMeta {
             name: "min_failures",
             default: "10",
-            meaning: "fewer failures in the window are never a surge",
+            meaning: "minimum failures in the window",
         },
         OptionMeta {
             name: "min_percent",
@@ -39,7 +39,7 @@ static META: RuleMeta = RuleMeta {
         OptionMeta {
             name: "min_history_queries",
             default: "30",
-            meaning: "with fewer queries before the window nothing is judged",
+            meaning: "minimum queries before the window; with fewer, the consumer is not evaluated",
         },
     ],
     next_step: "see why they fail: often a table or a permission is gone",

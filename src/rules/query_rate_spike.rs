@@ -12,7 +12,7 @@ use crate::model::finding::Severity;
 
 static META: RuleMeta = RuleMeta {
     id: "query-rate-spike",
-    title: "Queries of a consumer, data source, work group or user break out of their own baseline",
+    title: "The number of queries of a consumer, data source, work group or user exceeds its own baseline",
     severity: Severity::Medium,
     kind: RuleKind::Event,
     needs: RuleNeed::Nothing,
@@ -22,7 +22,7 @@ static META: RuleMeta = RuleMeta {
         OptionMeta {
             name: "min_queries",
             default: "100",
-            meaning: "a day of fewer queries is never a spike",
+            meaning: "minimum queries on a day that can be a spike",
         },
         RATIO,
         DEVIATIONS,

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "result-location-changed",
-    title: "Query results go to a bucket that they did not go to before",
+    title: "Query results are written to a bucket that was not used before",
     severity: Severity::Low,
     kind: RuleKind::Event,
     needs: RuleNeed::Nothing,
@@ -26,7 +26,7 @@ static META: RuleMeta = RuleMeta {
     options: &[OptionMeta {
         name: "min_history_queries",
         default: "5",
-        meaning: "with fewer queries of the work group before the window nothing is judged",
+        meaning: "minimum queries of the work group before the window; with fewer, it is not evaluated",
     }],
     next_step: "ask whose bucket it is; enforce the location in the work group",
     command: "qs-audit show CHAIN",

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "role-assumption-denied",
-    title: "Attempts on Role A or Role B are refused, in bursts or by a stranger",
+    title: "AssumeRole on Role A or Role B is denied: repeatedly for Quick, or at all for anyone else",
     severity: Severity::Medium,
     kind: RuleKind::Event,
     needs: RuleNeed::AnyRole,
@@ -27,12 +27,12 @@ static META: RuleMeta = RuleMeta {
         OptionMeta {
             name: "burst_attempts",
             default: "3",
-            meaning: "so many refused attempts of one caller on one role are a burst",
+            meaning: "minimum denied attempts by one caller on one role in a burst",
         },
         OptionMeta {
             name: "burst_seconds",
             default: "300",
-            meaning: "if they come within so many seconds",
+            meaning: "maximum duration of a burst, in seconds",
         },
     ],
     next_step: "see the attempts; fix Role B's trust policy or Role A's permission to assume it",

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "role-permissions-changed",
-    title: "IAM changed the permissions of Role A or Role B",
+    title: "The permissions of Role A or Role B were changed in IAM",
     severity: Severity::High,
     kind: RuleKind::Event,
     needs: RuleNeed::AnyRole,

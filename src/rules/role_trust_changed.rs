@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "role-trust-changed",
-    title: "IAM changed the trust policy of Role A or Role B",
+    title: "The trust policy of Role A or Role B was changed in IAM",
     severity: Severity::High,
     kind: RuleKind::Event,
     needs: RuleNeed::AnyRole,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "run-as-role-assumed-by-other",
-    title: "Role A is assumed by anything but quicksight.amazonaws.com",
+    title: "Role A is assumed by a principal other than Quick",
     severity: Severity::High,
     kind: RuleKind::Event,
     needs: RuleNeed::RunAsRole,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "scope-down-mismatch",
-    title: "The scope-down policy of the first hop is for another role than the second hop takes",
+    title: "A Role A session assumes a Role B that its own session policy does not allow",
     severity: Severity::Medium,
     kind: RuleKind::Event,
     needs: RuleNeed::RunAsRole,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "scope-down-missing",
-    title: "Quick assumes Role A without an inline scope-down policy",
+    title: "Quick assumes Role A without an inline session policy",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
     needs: RuleNeed::RunAsRole,

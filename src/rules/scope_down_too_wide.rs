@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "scope-down-too-wide",
-    title: "The scope-down policy of a Role A session has a wildcard or several roles",
+    title: "The session policy of a Role A session has a wildcard or allows several roles",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
     needs: RuleNeed::RunAsRole,

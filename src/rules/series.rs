@@ -115,13 +115,13 @@ pub(super) const RATIO: OptionMeta = OptionMeta {
 pub(super) const DEVIATIONS: OptionMeta = OptionMeta {
     name: "deviations",
     default: "3.0",
-    meaning: "a spike is so many deviations above the expected (three more for work groups, data sources and users)",
+    meaning: "minimum robust standard deviations above the expected value (three more for work groups, data sources and users)",
 };
 /// `min_history_days`, as all spike rules have it.
 pub(super) const MIN_HISTORY_DAYS: OptionMeta = OptionMeta {
     name: "min_history_days",
     default: "10",
-    meaning: "with fewer days of history nothing is judged",
+    meaning: "minimum days of history; with fewer, a series is not evaluated",
 };
 
 impl SpikeOptions {

@@ -26,7 +26,7 @@ use std::net::IpAddr;
 
 static META: RuleMeta = RuleMeta {
     id: "session-from-several-origins",
-    title: "One session is used from several addresses or by several programs, in a way Quick does not",
+    title: "One session is used from several addresses or by several programs, which Quick does not do",
     severity: Severity::Medium,
     kind: RuleKind::Event,
     needs: RuleNeed::AnyRole,
@@ -35,7 +35,7 @@ static META: RuleMeta = RuleMeta {
     options: &[OptionMeta {
         name: "quick_agents",
         default: "[]",
-        meaning: "more texts that stand in the user agents of Quick's own calls",
+        meaning: "further texts that identify the user agents of Quick's own calls",
     }],
     next_step: "see where the calls came from; if they are not Quick's, revoke the role's sessions",
     command: "qs-audit show CHAIN --raw",
