@@ -63,9 +63,9 @@ fn template() -> Chain {
         oddities: false,
         ..DemoPlan::demo(1)
     };
-    let organisation = demo::generate(&plan);
+    let organization = demo::generate(&plan);
     let folder = tempfile::tempdir().unwrap();
-    demo::write_to(folder.path(), &organisation.logs).unwrap();
+    demo::write_to(folder.path(), &organization.logs).unwrap();
     let paths = [folder.path().to_path_buf()];
     let logs =
         qs_audit::local::LocalLogs::open(&paths, &TimeWindow::ALL, &mut std::io::empty(), false);

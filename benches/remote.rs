@@ -61,8 +61,8 @@ fn objects(count: usize) -> Objects {
         let start = plan
             .start
             .plus(i64::try_from(day).expect("few days") * 86_400);
-        let organisation = demo::generate(&DemoPlan { start, ..plan });
-        for file in organisation.logs {
+        let organization = demo::generate(&DemoPlan { start, ..plan });
+        for file in organization.logs {
             objects.insert(file.key, (file.body.into(), BTreeMap::new()));
             if objects.len() == count {
                 return objects;
@@ -292,9 +292,9 @@ fn night(rounds: usize) {
         ..DemoPlan::demo(0)
     };
     let work = tempfile::tempdir().expect("folder");
-    let organisation = demo::generate(&plan);
-    demo::write_to(work.path(), &organisation.logs).expect("logs");
-    demo::write_to(work.path(), &organisation.extras).expect("extras");
+    let organization = demo::generate(&plan);
+    demo::write_to(work.path(), &organization.logs).expect("logs");
+    demo::write_to(work.path(), &organization.extras).expect("extras");
     let (logs, store) = ("AWSLogs", "store");
     let last = plan.end().plus(-86_400).to_string();
     let end = plan.end().plus(3600).to_string();
@@ -308,7 +308,7 @@ fn night(rounds: usize) {
     println!("| step | s | peak MB |\n|---|---|---|");
     println!(
         "| collect 90 days, {} files | {time:.2} | {peak} |",
-        organisation.logs.len()
+        organization.logs.len()
     );
     let (mut collects, mut findings, mut peaks) = (Vec::new(), Vec::new(), [0, 0]);
     for round in 0..rounds {

@@ -117,7 +117,7 @@ fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
     }
 }
 
-/// Set for the process that writes the organisation: what it takes is not the report's.
+/// Set for the process that writes the organization: what it takes is not the report's.
 const GENERATE_INTO: &str = "QS_AUDIT_BENCH_GENERATE_INTO";
 
 fn demo_plan() -> DemoPlan {
@@ -133,9 +133,9 @@ fn demo_plan() -> DemoPlan {
 }
 
 fn generate(into: &Path) {
-    let organisation = demo::generate(&demo_plan());
-    demo::write_to(&into.join("logs"), &organisation.logs).unwrap();
-    demo::write_to(into, &organisation.extras).unwrap();
+    let organization = demo::generate(&demo_plan());
+    demo::write_to(&into.join("logs"), &organization.logs).unwrap();
+    demo::write_to(into, &organization.extras).unwrap();
 }
 
 fn main() {
@@ -147,16 +147,16 @@ fn main() {
         .find(|one| !one.starts_with('-'))
         .map(Into::into);
     let plan = demo_plan();
-    let organisation = tempfile::tempdir().unwrap();
+    let organization = tempfile::tempdir().unwrap();
     let made = Command::new(std::env::current_exe().unwrap())
-        .env(GENERATE_INTO, organisation.path())
+        .env(GENERATE_INTO, organization.path())
         .status();
     assert!(made.unwrap().success());
     let mut statistics = Statistics::default();
-    let executions = std::fs::read(organisation.path().join("executions.json")).unwrap();
+    let executions = std::fs::read(organization.path().join("executions.json")).unwrap();
     read_executions("e", &executions, quick_query_id, &mut statistics);
     drop(executions);
-    let paths = [organisation.path().join("logs")];
+    let paths = [organization.path().join("logs")];
     let logs = LocalLogs::open(&paths, &TimeWindow::ALL, &mut std::io::empty(), false).unwrap();
     let window = TimeWindow {
         from: Some(plan.start),

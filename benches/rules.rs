@@ -39,10 +39,10 @@ fn main() {
         incidents: true,
         ..DemoPlan::demo(1)
     };
-    let organisation = demo::generate(&plan);
+    let organization = demo::generate(&plan);
     let folder = tempfile::tempdir().unwrap();
-    demo::write_to(folder.path(), &organisation.logs).unwrap();
-    let executions = organisation
+    demo::write_to(folder.path(), &organization.logs).unwrap();
+    let executions = organization
         .extras
         .iter()
         .find(|file| file.key == "executions.json");
@@ -53,7 +53,7 @@ fn main() {
         quick_query_id,
         &mut statistics,
     );
-    drop(organisation);
+    drop(organization);
     let paths = [folder.path().to_path_buf()];
     let logs = LocalLogs::open(&paths, &TimeWindow::ALL, &mut std::io::empty(), false).unwrap();
     let run = Plan {

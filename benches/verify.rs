@@ -25,7 +25,7 @@ mod digest_bucket;
 #[path = "measure/server.rs"]
 mod server;
 
-use digest_bucket::{Signer, TRAIL, answers, organisation, with_digests};
+use digest_bucket::{Signer, TRAIL, answers, organization, with_digests};
 use qs_audit::demo::{self, DemoPlan};
 use qs_audit::model::time::UtcSecond;
 use serde_json::Value;
@@ -46,7 +46,7 @@ fn first() -> UtcSecond {
 /// The bucket's server, and its accounts in a file.
 fn serve(accounts: usize, days: i64) {
     let signer = Signer::new();
-    let (_, bucket) = organisation(&signer, accounts, first(), days * 24, FILES_PER_HOUR);
+    let (_, bucket) = organization(&signer, accounts, first(), days * 24, FILES_PER_HOUR);
     let keys = signer.public_keys();
     let objects: Objects = bucket
         .0

@@ -81,12 +81,12 @@ fn corpus_folder(corpus: &Corpus) -> PathBuf {
     let done = folder.join("done");
     if !done.exists() {
         for day in 0..corpus.days {
-            let organisation = demo::generate(&DemoPlan {
+            let organization = demo::generate(&DemoPlan {
                 seed: u64::from(day) + 1,
                 start: corpus.plan.start.plus(i64::from(day) * 86_400),
                 ..corpus.plan.clone()
             });
-            demo::write_to(&folder, &organisation.logs).expect("corpus written");
+            demo::write_to(&folder, &organization.logs).expect("corpus written");
         }
         fs::write(done, "").expect("corpus marked");
     }

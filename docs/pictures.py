@@ -28,7 +28,7 @@ pre {{ margin: 0; font: 13px/17.6px "DejaVu Sans Mono", monospace }}
 
 
 def spans(text: str) -> str:
-    """Text with terminal colours as HTML."""
+    """Text with terminal colors as HTML."""
     out, open_spans = [], 0
     for at, part in enumerate(re.split(r"\x1b\[([0-9;]*)m", text)):
         if at % 2 == 0:
@@ -36,7 +36,7 @@ def spans(text: str) -> str:
             continue
         out.append("</span>" * open_spans)
         open_spans = 0
-        # A colour by its number in the terminal's palette is one of the bright eight.
+        # A color by its number in the terminal's palette is one of the bright eight.
         part = re.sub(r"38;5;(\d+)", lambda found: str(30 + int(found[1]) % 8), part)
         for code in part.split(";"):
             if code not in ("", "0", "39"):

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 
-/// Pages of one question: ten times what a month of the largest organisation has.
+/// Pages of one question: ten times what a month of the largest organization has.
 const PAGES_MAX: usize = 500;
 
 const METRICS: [&str; 6] = [

@@ -14,7 +14,7 @@ const ORGANIZATIONS: Service = Service {
     is_global: true,
 };
 
-/// The accounts of an organisation.
+/// The accounts of an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedAccounts {
     /// `{"Accounts": [{"Id", "Name", "Tags"}]}`.

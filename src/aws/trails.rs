@@ -21,7 +21,7 @@ pub struct Trail {
     pub prefix: String,
     /// True if it logs all Regions.
     pub is_multi_region: bool,
-    /// True if it is of the whole organisation.
+    /// True if it is of the whole organization.
     pub is_organization: bool,
     /// True if events of global services, STS among them, are in it.
     pub has_global_events: bool,

@@ -38,113 +38,104 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the chains that ran.
+    /// List access chains.
     ///
-    /// Shows every chain that touched Role A or a Role B, declared or discovered;
-    /// the last 7 days unless a window is given.
+    /// Lists every chain that used Role A or a Role B, declared or discovered, in the last 7 days unless a window is given.
     #[command(after_help = "Examples:\n  \
         qs-audit chains --logs AWSLogs --since 7d\n  \
         qs-audit chains --logs AWSLogs --consumer retail --status partial --status denied\n  \
         qs-audit chains --logs AWSLogs --path any --format csv -o chains.csv")]
     Chains(ChainsArgs),
-    /// Show one chain: hops, policies, queries, and a timeline.
+    /// Show one chain: its AssumeRole calls, policies, queries, and a timeline.
     #[command(after_help = "Examples:\n  \
         qs-audit show c-3f9a1b2c4d5e --logs AWSLogs\n  \
         qs-audit show c-3f9 --logs AWSLogs\n  \
         qs-audit show latest --logs AWSLogs --raw")]
     Show(ShowArgs),
-    /// List anomalies, each found by a rule with a page.
+    /// Detect anomalies and list them as findings.
     ///
-    /// Judges the last 7 days unless a window is given, and reads the time before it,
-    /// too, to know what is usual.
+    /// Evaluates the last 7 days unless a window is given. Also reads the days before the window, as the baseline.
     #[command(after_help = "Examples:\n  \
         qs-audit findings --logs AWSLogs --since 1d --fail-on high\n  \
         qs-audit findings --logs AWSLogs --executions executions.json --data-sources data-sources.json\n  \
         qs-audit findings --logs AWSLogs --previous yesterday.json --format json -o today.json\n  \
         qs-audit explain external-id-spoof")]
     Findings(FindingsArgs),
-    /// Print the page of a rule: what it finds, why it matters, what to do.
+    /// Explain a rule: what it finds, why it matters, what to do.
     ///
-    /// Without a rule, lists all of them.
+    /// Lists all rules if none is named.
     #[command(after_help = "Examples:\n  \
         qs-audit explain\n  \
         qs-audit explain bytes-scanned-spike")]
     Explain(ExplainArgs),
-    /// Show the cost of queries, and who caused it.
+    /// Allocate Athena cost to business units, consumers and users.
     ///
-    /// Splits the Athena bill of every consumer account and UTC day among the queries
-    /// that ran: Quick's role chains, other known queries, and what no known query
-    /// explains. The current month unless a window is given; windows are widened to
-    /// whole days, as bills are.
+    /// Allocates the Athena cost of every consumer account and UTC day to the queries that ran: queries from Quick, other known
+    /// queries, and an unallocated rest that no known query explains. Covers the current month unless a window is given.
+    /// Windows are widened to whole days, because bills have days.
     #[command(after_help = "Examples:\n  \
         qs-audit chargeback --month 2026-10 --logs AWSLogs --executions executions.json --costs costs.json\n  \
         qs-audit chargeback --month 2026-10 --by business-unit,consumer,day\n  \
         qs-audit chargeback --month 2026-10 --format xlsx -o october.xlsx")]
     Chargeback(ChargebackArgs),
-    /// Write the nightly report: a page, and the same for tickets and machines.
+    /// Write the nightly report as HTML, Markdown, JSON and tables.
     ///
-    /// Covers the last whole UTC day unless a window is given, and goes into
-    /// reports/nightly/DATE (index.html, report.md, report.json, chains.csv,
-    /// chains.parquet, findings.csv, chargeback.csv), or into the folder of --output,
-    /// which is replaced whole. The last report before it tells new findings from
-    /// ongoing and resolved ones.
+    /// Covers the last whole UTC day unless a window is given. Writes index.html, report.md, report.json, chains.csv,
+    /// chains.parquet, findings.csv and chargeback.csv to reports/nightly/DATE, or to the folder of --output, which is replaced
+    /// as a whole. The previous report determines which findings are new, ongoing or resolved.
     #[command(after_help = "Examples:\n  \
         qs-audit report --logs AWSLogs --executions executions --costs costs.json\n  \
         qs-audit report -q --fail-on high\n  \
         qs-audit report --from 2026-10-01 --to 2026-11-01 -o october")]
     Report(ReportArgs),
-    /// Verify that logs are what CloudTrail delivered.
+    /// Verify log files against CloudTrail's digest files.
     ///
-    /// Checks digests (place, format, signature, what the next one says of them, time)
-    /// and every log file that they name, and looks for log files that none names; in
-    /// all accounts and Regions. The last 7 days unless a window is given. Faults have
-    /// the words of aws cloudtrail validate-logs. Exit status 10 if anything is
-    /// invalid, missing, or in no digest that is due.
+    /// Checks the location, format, signature, sequence and time of every digest file, and every log file that it lists, in all
+    /// accounts and Regions. Also reports log files that no digest lists. Covers the last 7 days unless a window is given.
+    /// Faults are worded as in aws cloudtrail validate-logs. The exit status is 10 if a file is invalid, missing, or not listed
+    /// in a digest that should list it.
     #[command(after_help = "Examples:\n  \
         qs-audit verify --logs s3://amzn-s3-demo-bucket --since 7d\n  \
         qs-audit verify --logs AWSLogs --public-keys public-keys.json --signatures signatures.json\n  \
         qs-audit verify --logs AWSLogs --format json -o verification.json")]
     Verify(VerifyCommandArgs),
-    /// Bring new logs, query statistics and costs into the store.
+    /// Collect new logs, query statistics and costs into the store.
     ///
-    /// Reads what was not read before: the first time the last 36 days, then from a
-    /// little before the last run, unless a window is given. Once there is a store,
-    /// the other commands read it instead of the logs.
+    /// Reads only what is not in the store yet: the last 36 days in the first run, then everything since shortly before the
+    /// last run, unless a window is given. Once a store exists, the other commands read it instead of the logs.
     #[command(after_help = "Examples:\n  \
         qs-audit collect\n  \
         qs-audit collect --since 90d\n  \
         qs-audit collect --logs s3://amzn-s3-demo-bucket/AWSLogs --store store\n  \
         qs-audit collect -q --wait && qs-audit report -q")]
     Collect(CollectArgs),
-    /// Run a saved investigation, or SQL of your own, over the record tables.
+    /// Run a saved query, or your own SQL, on the record tables.
     ///
-    /// Tables: chains, hops, queries, charges (docs/tables-v1.md). The last 7 days
-    /// unless a window is given; windows are widened to whole days.
+    /// The tables are chains, hops, queries and charges (docs/tables-v1.md). Covers the last 7 days unless a window is given.
+    /// Windows are widened to whole days.
     #[command(after_help = "Examples:\n  \
         qs-audit query --list\n  \
         qs-audit query who-reached-database --param database=retail --since 7d\n  \
         qs-audit query --file my.sql --format csv\n  \
         qs-audit query --export tables --since 30d")]
     Query(QueryArgs),
-    /// Write a first qs-audit.toml from what the logs show.
+    /// Write a first qs-audit.toml from the logs.
     ///
-    /// Reads the last 30 days unless a window is given, and declares the hub, the
-    /// consumers, roles, work groups and data sources that role chains of Quick were
-    /// seen with.
+    /// Reads the last 30 days unless a window is given. Declares the hub, and the consumers, roles, work groups and data
+    /// sources that Quick's chains used.
     #[command(after_help = "Examples:\n  \
         qs-audit init --logs AWSLogs\n  \
         qs-audit init --logs s3://amzn-s3-demo-bucket --ask-aws -o qs-audit.toml")]
     Init(InitArgs),
-    /// Say what can be seen, what cannot, and what fixes it.
+    /// Check access and coverage: what can be read, what cannot, and how to fix it.
     ///
-    /// For each declared account: whether its logs can be listed and read, when its
-    /// last event was, whether its trail is on, complete and digested, and whether
-    /// statistics and costs can be asked for.
+    /// Checks for each declared account: can its logs be listed and read, when was its last event, is its trail on and
+    /// complete, is log file validation enabled, and are query statistics and costs available.
     #[command(after_help = "Examples:\n  \
         qs-audit doctor\n  \
         qs-audit doctor --strict -q --format json")]
     Doctor(DoctorArgs),
-    /// Write a synthetic organisation to a folder and run on it.
+    /// Write the logs of a synthetic organization to a folder, and audit them.
     #[command(after_help = "Examples:\n  \
         qs-audit demo\n  \
         qs-audit demo my-demo --seed 7")]
@@ -153,26 +144,24 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  \
         qs-audit completions bash > /etc/bash_completion.d/qs-audit")]
     Completions(CompletionsArgs),
-    /// Print the manual page, or write one for each command into a folder.
+    /// Print the manual page, or write one per command to a folder.
     #[command(after_help = "Examples:\n  \
         qs-audit man | man -l -\n  \
         qs-audit man --dir /usr/local/share/man/man1")]
     Man(ManArgs),
 }
 
-/// The inputs of verification.
+/// Inputs of verification.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Verification")]
 pub(super) struct VerifyArgs {
-    /// CloudTrail's public keys: output of aws cloudtrail list-public-keys. Without
-    /// them, logs in S3 are verified with the keys that AWS is asked for. May be given
-    /// more than once.
+    /// CloudTrail's public keys: output of aws cloudtrail list-public-keys. Without this option, the keys for logs in S3 are
+    /// requested from AWS. Can be repeated.
     #[arg(long, value_name = "FILE")]
     pub(super) public_keys: Vec<PathBuf>,
 
-    /// The signatures of copied digests, which a copy loses: the objects' metadata as
-    /// {KEY: {"signature": ..., "signature-algorithm": ...}}. May be given more than
-    /// once.
+    /// Signatures of copied digest files, which lose their S3 object metadata: {KEY: {"signature": ..., "signature-algorithm":
+    /// ...}}. Can be repeated.
     #[arg(long, value_name = "FILE")]
     pub(super) signatures: Vec<PathBuf>,
 }
@@ -225,8 +214,8 @@ pub(super) struct DoctorArgs {
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Verification")]
 pub(super) struct WhileReadingArgs {
-    /// Verify each log file against CloudTrail's digest files, and give every result
-    /// its integrity status. Reads logs, not the store.
+    /// Verify each log file against CloudTrail's digest files, and add an integrity status to every result. Reads logs, not the
+    /// store.
     #[arg(long)]
     pub(super) verify: bool,
 
@@ -241,7 +230,7 @@ pub(super) struct ChainsArgs {
     #[arg(long, value_enum, value_name = "KEY", default_value_t = SortKey::Started)]
     pub(super) sort: SortKey,
 
-    /// Show at most so many, after sorting.
+    /// Show at most this many, after sorting.
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<usize>,
 
@@ -249,7 +238,7 @@ pub(super) struct ChainsArgs {
     #[arg(long)]
     pub(super) flat: bool,
 
-    /// Also list role sessions that have nothing to do with Quick or Athena.
+    /// Also list role sessions that are not related to Quick or Athena.
     #[arg(long)]
     pub(super) all_sessions: bool,
 
@@ -263,11 +252,11 @@ pub(super) struct ChainsArgs {
     pub(super) audit: AuditArgs,
 }
 
-/// Filters of chains. Names may hold * for any text.
+/// Filters of chains. Names can contain * for any text.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Filters (each may be given more than once)")]
 pub(super) struct FilterArgs {
-    /// A consumer: declared name or account id.
+    /// A consumer, by declared name or account id.
     #[arg(long, value_name = "NAME")]
     pub(super) consumer: Vec<String>,
 
@@ -275,11 +264,11 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) business_unit: Vec<String>,
 
-    /// A Quick data source: ARN or id.
+    /// A Quick data source, by ARN or id.
     #[arg(long, value_name = "ARN")]
     pub(super) data_source: Vec<String>,
 
-    /// A work group that one of its queries ran in.
+    /// A work group in which at least one query ran.
     #[arg(long, value_name = "NAME")]
     pub(super) work_group: Vec<String>,
 
@@ -287,15 +276,15 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) user: Vec<String>,
 
-    /// Only chains of this status: complete, or how much of them was seen.
+    /// Only chains of this status.
     #[arg(long, value_enum, value_name = "STATUS")]
     pub(super) status: Vec<StatusArg>,
 
-    /// Only chains of this kind; any shows all that end in Athena.
+    /// Only chains of this path; any lists all chains that end in Athena.
     #[arg(long, value_enum, value_name = "PATH")]
     pub(super) path: Vec<PathArg>,
 
-    /// At least so many bytes scanned: 500MB, 2GB, 1TB (needs query statistics).
+    /// Minimum bytes scanned: 500MB, 2GB, 1TB (needs query statistics).
     #[arg(long, value_name = "SIZE")]
     pub(super) min_bytes: Option<String>,
 }
@@ -323,10 +312,10 @@ pub(super) enum PathArg {
 /// Sort keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum SortKey {
-    /// Earliest first.
+    /// Oldest first.
     #[default]
     Started,
-    /// Latest first.
+    /// Newest first.
     Latest,
     /// Most bytes scanned first.
     Bytes,
@@ -336,18 +325,18 @@ pub(super) enum SortKey {
     Calls,
     /// Longest first.
     Duration,
-    /// By consumer, then time.
+    /// By consumer, then by time.
     Consumer,
 }
 
 /// Options of `show`.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// A chain id, a unique start of one, or latest.
+    /// A chain id, a unique prefix of one, or latest.
     #[arg(value_name = "CHAIN_ID")]
     pub(super) chain_id: String,
 
-    /// Print the events themselves as JSON lines, secrets replaced.
+    /// Print the events as JSON lines, with secrets replaced.
     #[arg(long)]
     pub(super) raw: bool,
 
@@ -360,7 +349,7 @@ pub(super) struct ShowArgs {
 /// Options of `findings`.
 #[derive(Debug, Args)]
 pub(super) struct FindingsArgs {
-    /// Only these rules; * stands for any text.
+    /// Only these rules; * matches any text.
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(super) rule: Vec<String>,
 
@@ -368,12 +357,11 @@ pub(super) struct FindingsArgs {
     #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) min_severity: Option<SeverityArg>,
 
-    /// Exit with status 10 if there are findings at or above this severity, shown or
-    /// not; suppressed ones do not count.
+    /// Exit with status 10 if there is a finding at or above this severity, shown or not. Suppressed findings do not count.
     #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) fail_on: Option<SeverityArg>,
 
-    /// Show, and fail on, only what the run of --previous did not know.
+    /// Only show, and fail on, findings that the run of --previous does not have.
     #[arg(long, requires = "previous")]
     pub(super) new: bool,
 
@@ -392,12 +380,11 @@ pub(super) struct FindingsArgs {
 /// Options of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// Exit with status 10 if there are findings at or above this severity; suppressed
-    /// ones do not count.
+    /// Exit with status 10 if there is a finding at or above this severity. Suppressed findings do not count.
     #[arg(long, value_enum, value_name = "SEVERITY", ignore_case = true)]
     pub(super) fail_on: Option<SeverityArg>,
 
-    /// Let --fail-on count only what the report before did not know.
+    /// Let --fail-on count only findings that the previous report does not have.
     #[arg(long, requires = "fail_on")]
     pub(super) new: bool,
 
@@ -408,7 +395,7 @@ pub(super) struct ReportArgs {
     #[command(flatten)]
     pub(super) bill: BillArgs,
 
-    /// The folder of the report, which is replaced whole.
+    /// The folder of the report. It is replaced as a whole.
     #[arg(short, long, value_name = "DIR", help_heading = "Output")]
     pub(super) output: Option<PathBuf>,
 
@@ -416,11 +403,11 @@ pub(super) struct ReportArgs {
     pub(super) audit: AuditArgs,
 }
 
-/// The inputs of rules besides logs, statistics and the bill.
+/// Further inputs of rules.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What findings are compared with")]
+#[command(next_help_heading = "Input of findings")]
 pub(super) struct ChecksArgs {
-    /// Read this much time before the window as the baseline: 28d, 4w.
+    /// Length of the baseline before the window: 28d, 4w.
     #[arg(
         long,
         value_name = "DURATION",
@@ -429,13 +416,12 @@ pub(super) struct ChecksArgs {
     )]
     pub(super) baseline: String,
 
-    /// The findings of an earlier run, as JSON, or the folder of its report: what it
-    /// knew is ongoing, not new.
+    /// The findings of an earlier run, as JSON, or the folder of its report. Findings that it has are ongoing, not new.
     #[arg(long, value_name = "FILE")]
     pub(super) previous: Option<PathBuf>,
 
-    /// Quick's data sources instead of the configured ones: output of aws quicksight
-    /// list-data-sources, a file or a folder. May be given more than once.
+    /// Quick's data sources, instead of the configured ones: output of aws quicksight list-data-sources, a file or a folder.
+    /// Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) data_sources: Vec<PathBuf>,
 }
@@ -453,7 +439,7 @@ pub(super) enum SeverityArg {
 /// Options of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The rule; without one, all are listed.
+    /// The rule. Without one, all rules are listed.
     #[arg(value_name = "RULE")]
     pub(super) rule: Option<String>,
 
@@ -466,7 +452,7 @@ pub(super) struct ExplainArgs {
 /// Options of `chargeback`.
 #[derive(Debug, Args)]
 pub(super) struct ChargebackArgs {
-    /// A month instead of a window: 2026-10.
+    /// The month, instead of a window: 2026-10.
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["since", "from", "to"])]
     pub(super) month: Option<String>,
 
@@ -502,11 +488,11 @@ pub(super) enum ByArg {
 /// Options of `init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// Write it even if it is there already.
+    /// Overwrite the file if it exists.
     #[arg(long)]
     pub(super) force: bool,
 
-    /// Ask AWS Organizations for names and business units of accounts.
+    /// Request names and business units of accounts from AWS Organizations.
     #[arg(long)]
     pub(super) ask_aws: bool,
 
@@ -519,7 +505,7 @@ pub(super) struct InitArgs {
     #[command(flatten)]
     pub(super) store: StoreArgs,
 
-    /// Write there instead of qs-audit.toml.
+    /// Write to this file instead of qs-audit.toml.
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub(super) output: Option<PathBuf>,
 
@@ -536,7 +522,7 @@ pub(super) struct CollectArgs {
     #[arg(long)]
     pub(super) wait: bool,
 
-    /// Keep what was read after so many objects: what a killed run has to read again.
+    /// Commit to the store after this many objects. An interrupted run repeats at most this many.
     #[arg(long, value_name = "N", default_value_t = 4000,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) commit_every: u32,
@@ -566,12 +552,11 @@ pub(super) struct CollectArgs {
 /// Options of `query`.
 #[derive(Debug, Args)]
 pub(super) struct QueryArgs {
-    /// A saved query; --list names them.
+    /// The name of a saved query; --list prints them.
     #[arg(value_name = "NAME", conflicts_with_all = ["file", "list"])]
     pub(super) name: Option<String>,
 
-    /// A value for a parameter of the query: database=retail. May be given more than
-    /// once.
+    /// A value for a parameter of the query: database=retail. Can be repeated.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(super) param: Vec<String>,
 
@@ -579,15 +564,15 @@ pub(super) struct QueryArgs {
     #[arg(long)]
     pub(super) list: bool,
 
-    /// Run the SQL of this file; - reads standard input.
+    /// Run the SQL in this file; - reads standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     pub(super) file: Option<PathBuf>,
 
-    /// Print the SQL with its parameters filled in, and run nothing.
+    /// Print the SQL with its parameters filled in, without running it.
     #[arg(long)]
     pub(super) sql: bool,
 
-    /// Write the tables as Parquet into this folder, for DuckDB or Athena.
+    /// Write the tables as Parquet to this folder, for DuckDB or Athena.
     #[arg(long, value_name = "DIR")]
     pub(super) export: Option<PathBuf>,
 
@@ -602,11 +587,11 @@ pub(super) struct QueryArgs {
 /// Options of `demo`.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Write to this folder; it must not exist yet, or hold an earlier demo.
+    /// The folder to write to. It must not exist yet, or must contain an earlier demo.
     #[arg(value_name = "DIR", default_value = "qs-audit-demo")]
     pub(super) dir: PathBuf,
 
-    /// Another organisation for another number.
+    /// Seed of the generated organization.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
 
@@ -634,7 +619,7 @@ pub(super) struct CompletionsArgs {
 /// Options of `man`.
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
-    /// Write the pages of all commands into this folder.
+    /// Write the pages of all commands to this folder.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
 

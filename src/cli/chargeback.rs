@@ -54,7 +54,7 @@ fn window(asked: &RunArgs, args: &ChargebackArgs, now: UtcSecond) -> Result<Time
     let whole = window.whole_days();
     let is_asked = asked.window.from.is_some() || asked.window.to.is_some();
     if whole != window && is_asked && !asked.quiet {
-        say("the window was widened to whole UTC days, as bills are\n");
+        say("the window was widened to whole UTC days, because bills have days\n");
     }
     Ok(whole)
 }

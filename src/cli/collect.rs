@@ -45,7 +45,7 @@ pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
             .then(|| format!("{} not read", plural(done.rejected, "record or object")));
         let gaps = (!done.gaps.is_empty()).then(|| {
             format!(
-                "{} not read or asked for",
+                "{} not read or requested",
                 plural(done.gaps.len() as u64, "place")
             )
         });
@@ -79,7 +79,7 @@ fn tell(asked: &RunArgs, done: &CollectReport) -> Result<(), Failure> {
         };
         let gaps = plural(done.gaps.len() as u64, "place");
         say(&format!(
-            "{gaps} not read; the next run asks again:\n{lines}{more}"
+            "{gaps} not read; the next run tries again:\n{lines}{more}"
         ));
     }
     Ok(())
@@ -89,13 +89,13 @@ fn summary(done: &CollectReport, out: &mut dyn Write) -> io::Result<()> {
     let again = match done.objects_again {
         0 => String::new(),
         again => format!(
-            ", {} read again for calls known to matter since",
+            ", {} read again for calls that became relevant",
             count(again)
         ),
     };
     line!(
         out,
-        "{} read ({}), {} known already{again}",
+        "{} read ({}), {} already in the store{again}",
         plural(done.objects_read, "new object"),
         plural(done.records, "record"),
         count(done.objects_known),
@@ -111,7 +111,7 @@ fn summary(done: &CollectReport, out: &mut dyn Write) -> io::Result<()> {
         .window
         .to
         .map_or_else(|| "now".to_owned(), |to| to.to_string());
-    line!(out, "kept in {}: {from} to {to}", done.root.display())
+    line!(out, "stored in {}: {from} to {to}", done.root.display())
 }
 
 /// Places named in one message.

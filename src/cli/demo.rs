@@ -24,7 +24,7 @@ use std::path::Path;
 
 /// Chains shown; the rest is a command away.
 const CHAINS_SHOWN: usize = 20;
-/// Days at the end of the organisation that rules judge.
+/// Days at the end of the organization that rules judge.
 const DAYS_JUDGED: i64 = 7;
 /// Days before them, as `findings` compares with.
 const BASELINE_DAYS: i64 = 28;
@@ -40,16 +40,16 @@ pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     check_output(asked)?;
     prepare(&args.dir)?;
     let plan = DemoPlan::showcase(args.seed);
-    let organisation = demo::generate(&plan);
+    let organization = demo::generate(&plan);
     let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", args.dir.display()));
-    demo::write_to(&args.dir, &organisation.logs).map_err(cannot)?;
-    demo::write_to(&args.dir, &organisation.extras).map_err(cannot)?;
+    demo::write_to(&args.dir, &organization.logs).map_err(cannot)?;
+    demo::write_to(&args.dir, &organization.extras).map_err(cannot)?;
     if !asked.quiet {
         say(&format!(
-            "wrote {} days of a synthetic organisation to {}: {} log files, and the truth beside them\n",
+            "wrote {} days of a synthetic organization to {}: {} log files, and the expected results\n",
             plan.days,
             args.dir.display(),
-            organisation.logs.len()
+            organization.logs.len()
         ));
     }
     let audit = audit(asked, &args.dir, &plan)?;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
-/// Reads and judges the organisation in a folder.
+/// Reads and judges the organization in a folder.
 fn audit(asked: &RunArgs, dir: &Path, plan: &DemoPlan) -> Result<Audit, Failure> {
     let folder = dir.join("AWSLogs");
     // Named, so that no store is read instead.

@@ -36,11 +36,11 @@ impl Exit {
         (Self::NoLogs, "no logs in the window"),
         (
             Self::Incomplete,
-            "something was unread or ambiguous, under --strict",
+            "coverage gaps or ambiguous chains, with --strict",
         ),
         (
             Self::Findings,
-            "findings at or above --fail-on, or logs that are not as they were delivered",
+            "findings at or above --fail-on, or log files that fail verification",
         ),
     ];
 

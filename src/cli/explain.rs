@@ -25,7 +25,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
         None => RULES.iter().collect(),
         Some(id) => {
             let known = rules::find(id).ok_or_else(|| {
-                let failure = Failure::usage(format!("there is no rule {id:?}"));
+                let failure = Failure::usage(format!("no rule {id:?}"));
                 with_near_rule(failure, id)
             })?;
             vec![known]
@@ -38,26 +38,26 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
         }
         (RecordFormat::Table, Some(_)) => page_text::write(rules[0].meta.page, page, out),
         (RecordFormat::Table, None) => list(page, out),
-        (RecordFormat::Json, _) => json::write_json(&catalogue(&rules), None, out),
-        (RecordFormat::Jsonl, _) => json::write_jsonl(&catalogue(&rules), out),
-        (RecordFormat::Csv, _) => csv::write_table(&catalogue(&rules), out),
-        (RecordFormat::Parquet, _) => plain_parquet(&catalogue(&rules), out),
+        (RecordFormat::Json, _) => json::write_json(&rule_table(&rules), None, out),
+        (RecordFormat::Jsonl, _) => json::write_jsonl(&rule_table(&rules), out),
+        (RecordFormat::Csv, _) => csv::write_table(&rule_table(&rules), out),
+        (RecordFormat::Parquet, _) => plain_parquet(&rule_table(&rules), out),
         (RecordFormat::Xlsx, _) => {
             let made_on = jiff::civil::date(2000, 1, 1);
-            xlsx::write(&[catalogue(&rules).into()], made_on, out)
+            xlsx::write(&[rule_table(&rules).into()], made_on, out)
         }
     })?;
     Ok(Exit::Clean)
 }
 
-/// Returns true if nobody looks: no terminal, no width and no colours asked for.
+/// Returns true if nobody looks: no terminal, no width and no colors asked for.
 fn is_plain(asked: &RunArgs) -> bool {
     let is_sized = std::env::var_os("COLUMNS").is_some() || page(asked).color;
     !is_sized && (asked.output.is_some() || !io::stdout().is_terminal())
 }
 
 /// Rules as a table for machines.
-fn catalogue(rules: &[&RuleEntry]) -> Table {
+fn rule_table(rules: &[&RuleEntry]) -> Table {
     let options = |entry: &&RuleEntry| {
         let options = entry.meta.options.iter();
         let told: Vec<String> = options
@@ -89,7 +89,7 @@ fn list(page: TextLayout, out: &mut dyn Write) -> io::Result<()> {
     line!(out)?;
     line!(
         out,
-        "{} rules. The page of one: qs-audit explain {}",
+        "{} rules. To read the page of one: qs-audit explain {}",
         RULES.len(),
         RULES[0].meta.id
     )

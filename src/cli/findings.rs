@@ -50,7 +50,7 @@ fn asked_rules(asked: &[String]) -> Result<BTreeSet<String>, Failure> {
         let ids = RULES.iter().map(|entry| entry.meta.id);
         let matching: Vec<&str> = ids.clone().filter(|id| matches(pattern, id)).collect();
         if matching.is_empty() {
-            let failure = Failure::usage(format!("there is no rule {pattern:?}"));
+            let failure = Failure::usage(format!("no rule {pattern:?}"));
             return Err(with_near_rule(failure, pattern));
         }
         rules.extend(matching.into_iter().map(str::to_owned));
@@ -112,7 +112,7 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
     let audit = session::audit(asked, &run)?;
     let nothing = nothing_to_read(asked, &audit);
     let Some(findings) = &audit.findings else {
-        return Err(Failure::internal("no rule was asked"));
+        return Err(Failure::internal("no rule is selected"));
     };
     let least = args.min_severity.map_or(Severity::Info, severity);
     let wanted = |finding: &&Finding| !args.new || finding.status == FindingStatus::New;
@@ -150,7 +150,7 @@ pub(super) fn failing(
     let failing = failing.count() as u64;
     if failing > 0 && !asked.quiet {
         say(&format!(
-            "{} at or above {}, and --fail-on was asked for\n",
+            "{} at or above {} (--fail-on)\n",
             plural(failing, "finding"),
             limit.as_str()
         ));

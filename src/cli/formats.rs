@@ -14,11 +14,11 @@ pub(super) trait Format: ValueEnum + Copy + Send + Sync + std::fmt::Debug + 'sta
 /// The kind of bytes of a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FormatKind {
-    /// A table for people.
+    /// A table for reading.
     Table,
     Json,
     Csv,
-    /// Bytes that no terminal shows.
+    /// Binary output that a terminal cannot show.
     Binary,
 }
 
@@ -31,7 +31,7 @@ macro_rules! formats {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
         pub(super) enum $name {
-            /// For people: fits the terminal.
+            /// A table for reading, fitted to the terminal.
             Table,
             /// One JSON document with window, coverage and totals.
             Json,
@@ -41,7 +41,7 @@ macro_rules! formats {
             Csv,
             /// Parquet, for DuckDB, Athena and the like.
             Parquet,
-            /// A workbook.
+            /// An Excel workbook.
             Xlsx,
             $($(#[$own_meta])* $own,)*
         }

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 /// More threads than this only cost memory.
 const THREADS_MAX: i64 = 256;
 
-/// Options of messages and colour.
+/// Options for messages and color.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Terminal")]
 pub(super) struct TalkArgs {
-    /// Use colour: always, never, or where the output is a terminal. `NO_COLOR` is honoured.
+    /// When to use color. `NO_COLOR` is honored.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
     pub(super) color: ColorWhen,
 
-    /// Say nothing on standard error but errors.
+    /// Print only errors to standard error.
     #[arg(short, long)]
     pub(super) quiet: bool,
 }
@@ -24,7 +24,7 @@ pub(super) struct TalkArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Terminal")]
 pub(super) struct ProgressArgs {
-    /// Show no progress, even on a terminal.
+    /// Do not show progress, even on a terminal.
     #[arg(long)]
     pub(super) no_progress: bool,
 }
@@ -33,7 +33,7 @@ pub(super) struct ProgressArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(super) struct ConfigArgs {
-    /// Settings; qs-audit.toml in the working folder is used if it is there.
+    /// The configuration file. Default: qs-audit.toml in the working folder, if it exists.
     #[arg(short, long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }
@@ -42,12 +42,12 @@ pub(super) struct ConfigArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logs")]
 pub(super) struct LogArgs {
-    /// Read these logs instead of the store or the configured ones: a folder, a file,
-    /// <s3://bucket/prefix>, or - for standard input. May be given more than once.
+    /// Read these logs, instead of the store or the configured ones: a folder, a file, <s3://bucket/prefix>, or - for standard
+    /// input. Can be repeated.
     #[arg(long, value_name = "DIR")]
     pub(super) logs: Vec<String>,
 
-    /// Pay for the requests that --logs s3:// makes, where the bucket asks for that.
+    /// Pay for the requests of --logs s3://, for buckets with Requester Pays.
     #[arg(long)]
     pub(super) requester_pays: bool,
 }
@@ -56,7 +56,7 @@ pub(super) struct LogArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logs")]
 pub(super) struct ThreadArgs {
-    /// Read with this many threads, at most 256; 0 means one for each processor.
+    /// Number of threads, at most 256; 0 means one per processor.
     #[arg(long, value_name = "N", default_value_t = 0,
           value_parser = clap::value_parser!(u16).range(0..=THREADS_MAX))]
     pub(super) threads: u16,
@@ -66,13 +66,12 @@ pub(super) struct ThreadArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logs")]
 pub(super) struct StoreArgs {
-    /// The folder of the store, instead of the configured one or the one below the
-    /// user's data folder.
+    /// The folder of the store, instead of the configured one or the default in the user's data folder.
     #[arg(long, value_name = "DIR")]
     pub(super) store: Option<PathBuf>,
 }
 
-/// The window, and the time that it is told from.
+/// The window, and the reference time of relative windows.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Window")]
 pub(super) struct WindowArgs {
@@ -81,15 +80,15 @@ pub(super) struct WindowArgs {
     #[arg(long, value_name = "WHEN", conflicts_with = "from")]
     pub(super) since: Option<String>,
 
-    /// Start of the window, included: a date or an RFC 3339 time, UTC.
+    /// Start of the window, inclusive: a date or an RFC 3339 time, in UTC.
     #[arg(long, value_name = "TIME")]
     pub(super) from: Option<String>,
 
-    /// End of the window, excluded: a date or an RFC 3339 time, UTC.
+    /// End of the window, exclusive: a date or an RFC 3339 time, in UTC.
     #[arg(long, value_name = "TIME")]
     pub(super) to: Option<String>,
 
-    /// The time to take for now, so that a run can be repeated.
+    /// The time to use as the current time, for reproducible runs.
     #[arg(long, value_name = "TIME")]
     pub(super) now: Option<String>,
 }
@@ -98,21 +97,20 @@ pub(super) struct WindowArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Exit status")]
 pub(super) struct StrictArgs {
-    /// Exit with status 4 if anything was unread or ambiguous.
+    /// Exit with status 4 if there are coverage gaps or ambiguous chains.
     #[arg(long)]
     pub(super) strict: bool,
 }
 
-/// The output, in one of a command's formats.
+/// The output, in one of the formats of the command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs<F: Format> {
-    /// A table for people, or one of the versioned machine formats. Without it, the
-    /// ending of --output tells, such as .csv or .json.
+    /// The output format. Default: the one that the extension of --output names, such as .csv, else a table.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(super) format: Option<F>,
 
-    /// Write there instead of standard output, whole or not at all.
+    /// Write to this file instead of standard output. The file is complete or not written at all.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -121,7 +119,7 @@ pub(super) struct OutputArgs<F: Format> {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct TextOutputArgs {
-    /// Write there instead of standard output, whole or not at all.
+    /// Write to this file instead of standard output. The file is complete or not written at all.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -130,9 +128,8 @@ pub(super) struct TextOutputArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Bytes and money")]
 pub(super) struct StatisticsArgs {
-    /// Query statistics instead of the configured ones: output of aws athena
-    /// batch-get-query-execution or get-query-execution, a file or a folder. May be
-    /// given more than once.
+    /// Query statistics, instead of the configured ones: output of aws athena batch-get-query-execution or get-query-execution,
+    /// a file or a folder. Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) executions: Vec<PathBuf>,
 }
@@ -141,13 +138,12 @@ pub(super) struct StatisticsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Bytes and money")]
 pub(super) struct UnitArgs {
-    /// Business units of accounts: CSV with `account_id` and `business_unit`, or output
-    /// of AWS Organizations. May be given more than once; the configuration's
-    /// consumers come first.
+    /// Business units of accounts: CSV with `account_id` and `business_unit`, or output of AWS Organizations. Consumers in the
+    /// configuration take precedence. Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) business_units: Vec<PathBuf>,
 
-    /// Count a billed terabyte as 10^12 or 2^40 bytes; AWS does not say which.
+    /// Bytes in a billed terabyte: 10^12 or 2^40. AWS does not document which.
     #[arg(long, value_enum, value_name = "BASE")]
     pub(super) tb: Option<TerabyteArg>,
 }
@@ -156,17 +152,16 @@ pub(super) struct UnitArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Bytes and money")]
 pub(super) struct BillArgs {
-    /// The bill instead of the configured one: output of aws ce get-cost-and-usage,
-    /// a Cost and Usage Report, or FOCUS data, as a file or a folder. May be given
-    /// more than once.
+    /// Billing data, instead of the configured one: output of aws ce get-cost-and-usage, a Cost and Usage Report, or FOCUS
+    /// data, a file or a folder. Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) costs: Vec<PathBuf>,
 
-    /// Use this cost metric of the bill.
+    /// The cost metric to use.
     #[arg(long, value_enum, value_name = "METRIC", default_value_t = MetricArg::Unblended)]
     pub(super) metric: MetricArg,
 
-    /// Also show taxes, credits, refunds or other charges, in lines of their own.
+    /// Also show taxes, credits, refunds or other charges, in separate lines.
     #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',')]
     pub(super) include: Vec<IncludeArg>,
 }
@@ -199,15 +194,15 @@ pub(super) struct AuditArgs {
 /// Metrics as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum MetricArg {
-    /// The cost as charged, on the day of the charge.
+    /// The cost as charged, on the day of the charge (unblended).
     Unblended,
-    /// Averaged over the organisation.
+    /// Rates averaged over the organization.
     Blended,
-    /// Commitments spread over the time they cover.
+    /// Commitments spread over their term.
     Amortized,
-    /// Unblended after discounts.
+    /// Unblended, after discounts.
     NetUnblended,
-    /// Amortized after discounts.
+    /// Amortized, after discounts.
     NetAmortized,
 }
 
@@ -217,7 +212,7 @@ pub(super) enum IncludeArg {
     Tax,
     Credit,
     Refund,
-    /// Fees and everything else that is not use.
+    /// Fees and all other charges that are not usage.
     Other,
     /// All of them.
     All,
@@ -232,10 +227,10 @@ pub(super) enum TerabyteArg {
     Binary,
 }
 
-/// The use of colour.
+/// The use of color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorWhen {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// If the output is a terminal and `NO_COLOR` is not set.
     Auto,
     /// Always.
     Always,

@@ -35,8 +35,8 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         .unwrap_or_else(|| PathBuf::from(CONFIG_FILE));
     if path.exists() && !args.force {
         return Err(
-            Failure::usage(format!("{} is there already", path.display()))
-                .hint("--force writes it anew; -o FILE writes another"),
+            Failure::usage(format!("{} already exists", path.display()))
+                .hint("overwrite it with --force, or write another file with -o FILE"),
         );
     }
     // What is there is about to be replaced: it is no configuration for this run.
@@ -56,15 +56,15 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))?;
     if !asked.quiet {
         say(&format!(
-            "wrote {}: {} of the hub, {}; read it through before you rely on it\n",
+            "wrote {}: {} of the hub, {}; check it before you rely on it\n",
             path.display(),
             plural(draft.hub_roles, "role"),
             plural(draft.consumers, "consumer"),
         ));
         if draft.left_out > 0 {
             say(&format!(
-                "left out {}: the logs have account ids or names that AWS does not allow; add them by \
-                 hand if they are right\n",
+                "left out {}: the logs have account ids or names that AWS does not allow; add them by hand if they are \
+                 correct\n",
                 plural(draft.left_out, "declaration"),
             ));
         }

@@ -87,8 +87,8 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
 }
 
 fn nothing_asked() -> Failure {
-    Failure::usage("no query was asked for")
-        .hint("qs-audit query --list names the saved ones; --file runs your own SQL")
+    Failure::usage("no query is named")
+        .hint("qs-audit query --list prints the saved queries; --file runs your own SQL")
 }
 
 /// The tables that SQL can read.
@@ -128,7 +128,7 @@ fn wanted(args: &QueryArgs) -> Result<Option<SqlText>, Failure> {
         let failure = Failure::usage(format!("{origin}: {error}"));
         match &error {
             BindError::Missing { name, .. } => {
-                failure.hint(format!("give it with --param {name}=VALUE"))
+                failure.hint(format!("set it with --param {name}=VALUE"))
             }
             BindError::WrongKind { .. } | BindError::Unknown { .. } | BindError::NotSql { .. } => {
                 failure
@@ -140,10 +140,10 @@ fn wanted(args: &QueryArgs) -> Result<Option<SqlText>, Failure> {
 
 fn unknown(name: &str) -> Failure {
     let names = queries::all().iter().map(|saved| saved.name);
-    let failure = Failure::usage(format!("there is no saved query {name:?}"));
+    let failure = Failure::usage(format!("no saved query {name:?}"));
     match nearest(name, names) {
         Some(near) => failure.hint(format!("did you mean {near}?")),
-        None => failure.hint("qs-audit query --list names them; --file runs your own SQL"),
+        None => failure.hint("qs-audit query --list prints them; --file runs your own SQL"),
     }
 }
 
@@ -197,7 +197,7 @@ fn complaint(error: &SqlError, query: &SqlText, tables: &[Table]) -> Failure {
     match meant {
         Some(near) => failure.hint(format!("did you mean {near}?")),
         None if is_function => failure.hint(
-            "docs/tables-v1.md has the dialect; days, weekdays, hours and months are columns",
+            "docs/tables-v1.md describes the SQL dialect; days, weekdays, hours and months are columns",
         ),
         None => failure.hint("docs/tables-v1.md lists the tables and their columns"),
     }
@@ -207,7 +207,7 @@ fn export(asked: &RunArgs, dir: &Path, tables: &[Table], audit: &Audit) -> Resul
     if dir.exists() && !dir.is_dir() {
         return Err(
             Failure::usage(format!("--export {} is a file", dir.display()))
-                .hint("--export takes a folder; it is made if it is not there"),
+                .hint("--export takes a folder; it is created if it does not exist"),
         );
     }
     let cannot = |path: &Path, error: io::Error| {
@@ -291,8 +291,7 @@ fn list(asked: &RunArgs, format: RecordFormat) -> Result<Exit, Failure> {
             line!(out)?;
             line!(
                 out,
-                "{} saved queries. SQL of your own: qs-audit query --file my.sql, over chains, \
-                 hops, queries and charges;",
+                "{} saved queries. To run your own SQL on chains, hops, queries and charges: qs-audit query --file my.sql",
                 saved.len()
             )?;
             line!(out, "SELECT * FROM chains LIMIT 1 shows the columns.")

@@ -76,8 +76,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
 /// Checks that the output is not named like a file of one format.
 fn check_ending(args: &ReportArgs) -> Result<(), Failure> {
     match args.output.as_deref().map(Ending::of) {
-        Some(Ending::Format(_)) => Err(Failure::usage("a report has all of its formats")
-            .hint("-o takes a folder; index.html, report.md, report.json and tables go into it")),
+        Some(Ending::Format(_)) => Err(Failure::usage("a report is written in all formats")
+            .hint("-o takes a folder; index.html, report.md, report.json and tables are written to it")),
         _ => Ok(()),
     }
 }
@@ -100,7 +100,7 @@ fn tell(
     latest: Option<&Path>,
 ) -> Result<(), Failure> {
     let latest = latest.map_or_else(String::new, |latest| {
-        format!(", and {} points at the newest", latest.display())
+        format!("; {} points at the newest", latest.display())
     });
     let page = page(asked);
     let mut stdout = io::stdout().lock();

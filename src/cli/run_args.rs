@@ -151,9 +151,9 @@ impl RunArgs {
         let ending = args.output.as_deref().map(Ending::of);
         if let Some(Ending::Format(name)) = ending {
             return Err(Failure::usage(format!(
-                "this command says what it did in words, not as {name}"
+                "this command has no machine output, so not {name}"
             ))
-            .hint("-o takes a file of another name; other commands write every format"));
+            .hint("name another file with -o; other commands write every format"));
         }
         self.output.clone_from(&args.output);
         Ok(self)

@@ -75,7 +75,7 @@ impl<'a> Selection<'a> {
         if shown.len() < self.found {
             let found = plural(self.found as u64, "chain");
             remarks.push(format!(
-                "showing {} of {found}; leave out --limit for all",
+                "showing {} of {found}; omit --limit to see all",
                 count(shown.len() as u64)
             ));
         }
@@ -88,8 +88,7 @@ impl<'a> Selection<'a> {
         let unknown = unknown.count() as u64;
         if asks_bytes && unknown > 0 {
             remarks.push(format!(
-                "nothing is known of the bytes of {}: no statistics of their queries were read \
-                 (--executions)",
+                "{} have unknown bytes scanned: no query statistics were read (--executions)",
                 plural(unknown, "chain")
             ));
         }
@@ -102,7 +101,7 @@ impl<'a> Selection<'a> {
         if is_default && unlisted > 0 {
             let these = plural(unlisted as u64, "other chain");
             remarks.push(format!(
-                "{these} end in Athena without Role A or Role B: --path any lists them"
+                "{these} end in Athena without Role A or Role B; --path any lists them"
             ));
         }
         if shown.is_empty() {
@@ -144,7 +143,7 @@ fn near_misses(filter: &FilterArgs, all: &[Chain]) -> Vec<String> {
             let near = nearest(asked, known.iter().copied());
             let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
             remarks.push(format!(
-                "{option} {asked:?} is in none of the chains read{near}"
+                "{option} {asked:?} is in none of the chains{near}"
             ));
         }
     }
@@ -256,7 +255,7 @@ fn bytes(text: &str) -> Result<u64, Failure> {
         .and_then(|(number, scale)| number.checked_mul(scale))
         .ok_or_else(|| {
             Failure::usage(format!("--min-bytes {text:?} is not a size"))
-                .hint("write a whole number and a unit: 500MB, 2GB, 1TiB")
+                .hint("write an integer and a unit: 500MB, 2GB, 1TiB")
         })
 }
 

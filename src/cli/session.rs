@@ -95,8 +95,8 @@ pub(super) fn verifying(args: &WhileReadingArgs) -> Result<Option<VerifyOptions>
         return Ok(Some(against));
     }
     match against.first() {
-        Some(option) => Err(Failure::usage(format!("{option} is for --verify"))
-            .hint("add --verify, or leave it out")),
+        Some(option) => Err(Failure::usage(format!("{option} needs --verify"))
+            .hint("add --verify, or omit {option}")),
         None => Ok(None),
     }
 }

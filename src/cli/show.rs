@@ -103,7 +103,7 @@ fn raw(
     let lost = (places.len() - events.len()) as u64;
     if lost > 0 && !asked.quiet {
         say(&format!(
-            "{} can no longer be read where it was logged\n",
+            "{} can no longer be read from their log files\n",
             plural(lost, "event")
         ));
     }
@@ -132,8 +132,8 @@ fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
             .iter()
             .filter(|chain| is_listed_by_default(chain));
         return listed.next_back().ok_or_else(|| {
-            Failure::usage("there is no chain in the logs read")
-                .hint("`qs-audit chains --path any` lists all that end in Athena")
+            Failure::usage("no chain in the logs")
+                .hint("`qs-audit chains --path any` lists all chains that end in Athena")
         });
     }
     if let Some(exact) = audit.chains.iter().find(|chain| chain.chain_id == asked) {
@@ -147,11 +147,11 @@ fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
         [] => {
             let ids = audit.chains.iter().map(|chain| chain.chain_id.as_str());
             let ids = ids.chain([LATEST]);
-            let failure = Failure::usage(format!("no chain {asked:?} in the logs read"));
+            let failure = Failure::usage(format!("no chain {asked:?} in the logs"));
             Err(match nearest(asked, ids.clone()).or_else(|| nearest(&asked_id, ids)) {
                 Some(near) => failure.hint(format!("did you mean {near}?")),
                 None => failure.hint(
-                    "`qs-audit chains` lists them; show reads all logs unless a window is given",
+                    "`qs-audit chains` lists chains; show reads all logs unless a window is given",
                 ),
             })
         }
@@ -168,7 +168,7 @@ fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
             };
             let shown = ids[..ids.len().min(CANDIDATES_MAX)].join(", ");
             Err(
-                Failure::usage(format!("{asked:?} is the start of several chains"))
+                Failure::usage(format!("{asked:?} is the prefix of several chain ids"))
                     .hint(format!("{shown}{more}")),
             )
         }

@@ -35,18 +35,18 @@ pub(super) fn nothing_to_read(asked: &RunArgs, audit: &Audit) -> Option<Exit> {
     };
     let hint = match (coverage.span(), coverage.objects_outside_window) {
         (Some((first, last)), _) if holds_window(first, last) => {
-            format!("there are logs from {first} to {last}, but no event in this window")
+            format!("there are logs from {first} to {last}, but no events in this window")
         }
         (Some((first, last)), _) => {
             format!(
-                "the logs read go from {first} to {last}: choose a window with --since or --from and --to"
+                "the logs cover {first} to {last}: choose a window with --since or --from and --to"
             )
         }
-        (None, 0) if coverage.rejects.total() > 0 => "nothing could be read: see above".to_owned(),
+        (None, 0) if coverage.rejects.total() > 0 => "no file could be read: see above".to_owned(),
         (None, 0) => "the folder holds no CloudTrail logs: check --logs".to_owned(),
         (None, outside) => {
             format!(
-                "{outside} files are of other days: choose a window with --since or --from and --to"
+                "{outside} files are outside the window: choose a window with --since or --from and --to"
             )
         }
     };

@@ -1,4 +1,4 @@
-//! Standard output and standard error: terminal or not, width, colours.
+//! Standard output and standard error: terminal or not, width, colors.
 
 use super::formats::FormatKind;
 use super::groups::ColorWhen;
@@ -40,7 +40,7 @@ pub(super) fn page(asked: &RunArgs) -> TextLayout {
 /// Checks, before any work is done, that the output can be written where it goes.
 pub(super) fn check_output(asked: &RunArgs) -> Result<(), Failure> {
     if asked.kind == FormatKind::Binary && asked.output.is_none() && io::stdout().is_terminal() {
-        return Err(Failure::usage("a terminal cannot show this format")
+        return Err(Failure::usage("this format is binary and a terminal cannot show it")
             .hint("write it to a file with -o FILE"));
     }
     let Some(path) = asked.output.as_deref().filter(|path| !is_stdout(path)) else {
@@ -48,17 +48,17 @@ pub(super) fn check_output(asked: &RunArgs) -> Result<(), Failure> {
     };
     if asked.is_ending_unknown && !asked.quiet && path.as_os_str() != "/dev/null" {
         say(&format!(
-            "{}: this ending is of no format here; a table is written (--format chooses)\n",
+            "{}: this extension names no output format; a table is written (choose with --format)\n",
             path.display()
         ));
     }
     let is_there = folder_of(path).is_dir() && !path.is_dir();
     is_there.then_some(()).ok_or_else(|| {
         Failure::usage(format!(
-            "cannot write {}: no such folder, or it is a folder itself",
+            "cannot write {}: the folder does not exist, or the path is a folder",
             path.display()
         ))
-        .hint("-o takes a file in a folder that exists, or - for standard output")
+        .hint("-o takes a file in an existing folder, or - for standard output")
     })
 }
 
@@ -116,7 +116,7 @@ fn spelling(asked: &RunArgs) -> Option<Spelling> {
 pub(super) fn say_incomplete(what: impl IntoIterator<Item = String>) {
     let what: Vec<String> = what.into_iter().collect();
     let what = what.join(", ");
-    say(&format!("incomplete: {what}, and --strict was asked for\n"));
+    say(&format!("incomplete: {what} (--strict)\n"));
 }
 
 /// Says something on standard error; that nobody listens is no failure.

@@ -65,7 +65,7 @@ pub(super) fn window(
         return Err(Failure::usage(format!(
             "the window is empty: it ends at {to} and starts at {from}"
         ))
-        .hint("--to is the first moment after the window"));
+        .hint("--to is exclusive: it is the first instant after the window"));
     }
     if let Some(from) = from {
         has_begun(from, now)?;
@@ -108,7 +108,7 @@ fn has_begun(from: UtcSecond, now: UtcSecond) -> Result<(), Failure> {
     Err(Failure::usage(format!(
         "the window lies in the future: it starts at {from}, and now is {now}"
     ))
-    .hint("choose a window that has begun; --now says what time to take for now"))
+    .hint("choose a window that has begun; --now sets the current time"))
 }
 
 /// The days of `--baseline`: whole ones.
@@ -116,7 +116,7 @@ pub(super) fn baseline_days(text: &str) -> Result<i64, Failure> {
     const DAYS_MAX: i64 = 3660;
     let seconds = duration_seconds(text).filter(|seconds| seconds % 86_400 == 0);
     let days = seconds.map(|seconds| seconds / 86_400);
-    let hint = "write 28d or 4w; 0d for none";
+    let hint = "write 28d or 4w, or 0d for no baseline";
     match days {
         Some(days) if days <= DAYS_MAX => Ok(days),
         Some(_) => Err(

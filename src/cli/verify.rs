@@ -35,7 +35,7 @@ pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
     let verification = &verified.verification;
     if !verification.has_digests() && !verified.has_logs && !asked.quiet {
         say(&format!(
-            "no digests and no logs from {}\n  hint: check --logs, or choose another window\n",
+            "no digest files and no log files from {}\n  hint: check --logs, or choose another window\n",
             window_text(&window)
         ));
     }
@@ -87,7 +87,7 @@ fn exit_of(
         if !asked.quiet {
             let faults = verification.faults.len() + verification.uncovered.len();
             let faults = plural(faults as u64, "digest or log file");
-            say(&format!("not as delivered: {faults}\n"));
+            say(&format!("not as CloudTrail delivered them: {faults}\n"));
         }
         return Exit::Findings;
     }

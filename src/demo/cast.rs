@@ -2,14 +2,14 @@
 
 /// The hub account, in which Quick lives.
 pub(super) const HUB: &str = "111122223333";
-/// The organisation's management account.
+/// The organization's management account.
 pub(super) const MANAGEMENT: &str = "999988887777";
-/// An account that owns a shared catalogue.
+/// An account that owns a shared catalog.
 pub(super) const CATALOG_OWNER: &str = "777788889999";
 /// An account of nobody known.
 pub(super) const STRANGER: &str = "210987654321";
-/// The organisation.
-pub(super) const ORGANISATION: &str = "o-exampleorgid";
+/// The organization.
+pub(super) const ORGANIZATION: &str = "o-exampleorgid";
 
 /// Role A and its id.
 pub(super) const ROLE_A: &str = "qs-athena-cross-account-role-a";

@@ -1,4 +1,4 @@
-//! Things that go wrong in the last week of an organisation, for rules to find.
+//! Things that go wrong in the last week of an organization, for rules to find.
 
 use super::cast::{self, ConsumerCast, HUB, STRANGER};
 use super::plan::DemoPlan;

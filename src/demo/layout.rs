@@ -1,7 +1,7 @@
 //! Records into files: CloudTrail's keys, its delays, its repeats and its lack of
 //! order.
 
-use super::cast::ORGANISATION;
+use super::cast::ORGANIZATION;
 use super::plan::DemoPlan;
 use super::scenes::{Stage, WrittenRecord};
 use crate::model::time::UtcSecond;
@@ -19,7 +19,7 @@ const REPEAT_ONE_IN: usize = 12;
 /// A file to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GeneratedFile {
-    /// Path below the folder of the organisation, with `/`.
+    /// Path below the folder of the organization, with `/`.
     pub key: String,
     /// Its bytes.
     pub body: Vec<u8>,
@@ -98,7 +98,7 @@ pub(super) fn lay_out(stage: Stage, plan: &DemoPlan) -> LaidOut {
         let day = slot.day().strftime("%Y/%m/%d");
         laid.files.push(GeneratedFile {
             key: format!(
-                "AWSLogs/{ORGANISATION}/{account}/CloudTrail/{region}/{day}/\
+                "AWSLogs/{ORGANIZATION}/{account}/CloudTrail/{region}/{day}/\
                  {account}_CloudTrail_{region}_{stamp}Z_{mark}.json.gz"
             ),
             body: gzip(&format!("{{\"Records\":[{}]}}", records.join(","))),

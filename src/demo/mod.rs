@@ -1,4 +1,4 @@
-//! A synthetic organisation: its logs in CloudTrail's own layout, and the ground
+//! A synthetic organization: its logs in CloudTrail's own layout, and the ground
 //! truth beside them.
 //!
 //! Everything is made from a seed, so that the same seed gives the same bytes. It feeds
@@ -12,7 +12,7 @@ mod extras;
 mod incidents;
 mod layout;
 mod noise;
-mod organisation;
+mod organization;
 mod plan;
 mod records;
 mod scenes;
@@ -21,6 +21,6 @@ mod statistics;
 mod truth;
 
 pub use layout::{GeneratedFile, write_to};
-pub use organisation::{Organisation, generate};
+pub use organization::{Organization, generate};
 pub use plan::DemoPlan;
 pub use truth::{TrueChain, Truth};

@@ -1,4 +1,4 @@
-//! Everything else that an organisation's trail is full of.
+//! Everything else that an organization's trail is full of.
 
 use super::cast::{CONSUMERS, HUB, MANAGEMENT};
 use super::chance::Chance;

@@ -1,9 +1,9 @@
-//! The parameters of a generated organisation.
+//! The parameters of a generated organization.
 
 use super::cast::CONSUMERS;
 use crate::model::time::UtcSecond;
 
-/// The parameters of a generated organisation.
+/// The parameters of a generated organization.
 #[derive(Debug, Clone)]
 pub struct DemoPlan {
     /// The same seed gives the same bytes.

@@ -441,7 +441,7 @@ pub(super) fn about_query(
     .record(chance)
 }
 
-/// Athena reads the catalogue on a session's behalf.
+/// Athena reads the catalog on a session's behalf.
 pub(super) fn catalogue_read(
     session: &SessionCast,
     query: &QueryCast<'_>,

@@ -256,7 +256,7 @@ impl Stage {
             _ => 1,
         };
         for number in 0..count {
-            // Off the beat of the slots: see `organisation::SLOT_SECONDS`.
+            // Off the beat of the slots: see `organization::SLOT_SECONDS`.
             let pause = if play.scene == Scene::LongSession {
                 720
             } else {

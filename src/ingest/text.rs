@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 
 /// Inflated bytes of one export that has to be in memory. A month of a large
-/// organisation's statistics is a few hundred megabytes.
+/// organization's statistics is a few hundred megabytes.
 const INFLATED_BYTES_MAX: u64 = 2 << 30;
 /// Inflated bytes of one export that is read as a stream.
 const STREAMED_BYTES_MAX: u64 = 1 << 40;

@@ -26,7 +26,7 @@ pub enum CostMetric {
     /// The cost as charged, on the day of the charge.
     #[default]
     Unblended,
-    /// Averaged over the organisation.
+    /// Averaged over the organization.
     Blended,
     /// Commitments spread over the time they cover.
     Amortized,

@@ -234,7 +234,7 @@ pub struct QueryExecution {
     pub region: Option<Region>,
     /// The work group; `primary` where the call named none.
     pub work_group: Option<Text>,
-    /// The data catalogue.
+    /// The data catalog.
     pub catalog: Option<Text>,
     /// The database.
     pub database: Option<Text>,

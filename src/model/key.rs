@@ -185,16 +185,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn organisation_and_account_layouts_are_read() {
+    fn organization_and_account_layouts_are_read() {
         let file = "444455556666_CloudTrail_us-east-1_20260701T1005Z_AAAAAAAAAAAAAAAA.json.gz";
         for prefix in [
             "",
             "some/prefix/",
             "AWSLogs/111122223333/CloudTrail/us-east-1/2020/01/01/",
         ] {
-            for organisation in ["", "o-exampleorgid/"] {
+            for organization in ["", "o-exampleorgid/"] {
                 let key = format!(
-                    "{prefix}AWSLogs/{organisation}444455556666/CloudTrail/us-east-1/2026/07/01/{file}"
+                    "{prefix}AWSLogs/{organization}444455556666/CloudTrail/us-east-1/2026/07/01/{file}"
                 );
                 let facts = KeyFacts::of(&key);
                 assert_eq!(facts.sibling, None, "{key}");

@@ -446,7 +446,7 @@ mod tests {
     use crate::output::human::style_length;
 
     #[test]
-    fn every_colour_of_a_severity_is_one_that_a_terminal_is_given() {
+    fn every_color_of_a_severity_is_one_that_a_terminal_is_given() {
         for severity in Severity::ALL {
             let style = format!("\u{1b}[{}m", color(severity));
             assert_eq!(

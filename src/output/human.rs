@@ -87,7 +87,7 @@ pub fn first_of(first: &str, more: u64) -> String {
 }
 
 /// The bytes of a style that this program sets (ECMA-48, "select graphic rendition":
-/// bold, faint, a colour of the text, and their ends) at the start of a text.
+/// bold, faint, a color of the text, and their ends) at the start of a text.
 #[must_use]
 pub fn style_length(text: &[u8]) -> Option<usize> {
     let parameters = text.strip_prefix(b"\x1b[")?;

@@ -25,11 +25,11 @@ pub mod terminal;
 pub mod verification;
 pub mod xlsx;
 
-/// The width and colours of text for people.
+/// The width and colors of text for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextLayout {
     /// Columns of the terminal.
     pub width: u16,
-    /// True if colour codes may be written.
+    /// True if color codes may be written.
     pub color: bool,
 }

@@ -211,15 +211,15 @@ fn tally(tally: FileCounts, page: TextLayout) -> Cell {
         of(tally.unchecked, "not checked"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    coloured(text_cell(parts.join(", ")), page, tally.invalid > 0)
+    colored(text_cell(parts.join(", ")), page, tally.invalid > 0)
 }
 
 fn number(number: u64, page: TextLayout, is_bad: bool) -> Cell {
     let cell = text_cell(count(number)).set_alignment(CellAlignment::Right);
-    coloured(cell, page, is_bad && number > 0)
+    colored(cell, page, is_bad && number > 0)
 }
 
-fn coloured(cell: Cell, page: TextLayout, is_bad: bool) -> Cell {
+fn colored(cell: Cell, page: TextLayout, is_bad: bool) -> Cell {
     if page.color && is_bad {
         cell.fg(Color::Red)
     } else {

@@ -30,7 +30,7 @@ static META: RuleMeta = RuleMeta {
         default: "[]",
         meaning: "names of further log buckets, in addition to those of trails in the logs",
     }],
-    next_step: "turn the trail on again; find out who did it, and what else they did",
+    next_step: "start the trail again; find out who stopped it and what else they did",
     command: "qs-audit explain audit-trail-tampering",
 };
 
@@ -74,7 +74,7 @@ fn harm_to_trail(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
         "StopLogging" => harm("logging was stopped".to_owned()),
         "DeleteTrail" => harm("the trail was deleted".to_owned()),
         "StopEventDataStoreIngestion" => {
-            harm("an event data store takes no more events".to_owned())
+            harm("ingestion into an event data store was stopped".to_owned())
         }
         "DeleteEventDataStore" => harm("an event data store was deleted".to_owned()),
         "UpdateTrail" => {
@@ -102,21 +102,18 @@ fn harm_to_trail(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
 /// Returns the settings that an update of a trail switches off or moves.
 fn trail_update(parameters: &Value, account: &str, before: Option<&Text>) -> Vec<String> {
     let off = [
-        (
-            "isMultiRegionTrail",
-            "other Regions are not logged any more",
-        ),
+        ("isMultiRegionTrail", "other Regions are no longer logged"),
         (
             "enableLogFileValidation",
-            "digest files are not written any more",
+            "digest files are no longer written",
         ),
         (
             "includeGlobalServiceEvents",
-            "global services such as IAM are not logged any more",
+            "global services such as IAM are no longer logged",
         ),
         (
             "isOrganizationTrail",
-            "other accounts of the organisation are not logged any more",
+            "other accounts of the organization are no longer logged",
         ),
     ];
     let off = off
@@ -129,7 +126,7 @@ fn trail_update(parameters: &Value, account: &str, before: Option<&Text>) -> Vec
             less.push(format!("logs go to bucket {bucket} instead of {before}"));
         }
         (Some(bucket), None) => less.push(format!(
-            "logs go to bucket {bucket}; where they went before is not in the logs"
+            "logs go to bucket {bucket}; the previous bucket is not in the logs"
         )),
         (None, _) => {}
     }
@@ -198,22 +195,20 @@ fn narrowed_selectors(parameters: &Value) -> Vec<String> {
             })
         };
         if with_management.is_empty() {
-            less.push("management events are not logged any more".to_owned());
+            less.push("management events are no longer logged".to_owned());
         } else {
             if !has("ReadOnly") {
-                less.push(
-                    "reading calls, AssumeRole among them, are not logged any more".to_owned(),
-                );
+                less.push("read events, including AssumeRole, are no longer logged".to_owned());
             }
             if !has("WriteOnly") {
-                less.push("writing calls are not logged any more".to_owned());
+                less.push("write events are no longer logged".to_owned());
             }
         }
         for one in &with_management {
             let excluded = one["excludeManagementEventSources"].as_array();
             let excluded = excluded.unwrap_or(&empty).iter().filter_map(Value::as_str);
             let needed = excluded.filter(|source| !MAY_BE_LEFT_OUT.contains(source));
-            less.extend(needed.map(|source| format!("calls of {source} are not logged any more")));
+            less.extend(needed.map(|source| format!("events of {source} are no longer logged")));
         }
     } else if !advanced.is_empty() {
         less.extend(narrowed_advanced(advanced));
@@ -239,7 +234,7 @@ fn narrowed_advanced(selectors: &[Value]) -> Vec<String> {
     };
     let management: Vec<&Value> = selectors.iter().filter(is_management).collect();
     if management.is_empty() {
-        return vec!["management events are not logged any more".to_owned()];
+        return vec!["management events are no longer logged".to_owned()];
     }
     let mut best: Option<Vec<String>> = None;
     let mut halves: BTreeSet<String> = BTreeSet::new();
@@ -261,7 +256,7 @@ fn narrowed_advanced(selectors: &[Value]) -> Vec<String> {
                 half = field["equals"][0].as_str().map(str::to_owned);
             }
             less.push(format!(
-                "management events are logged only in part, by {name}"
+                "management events are only partly logged, selected by {name}"
             ));
         }
         // Two halves, of reading and of writing calls, are a whole.
@@ -306,16 +301,16 @@ fn harm_to_files(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
     };
     match &*event.name {
         "DeleteObject" => of_file("deleted"),
-        "DeleteObjects" => of_bucket("many objects were deleted at once"),
+        "DeleteObjects" => of_bucket("many objects were deleted in one request"),
         "PutObject" | "CopyObject" | "CompleteMultipartUpload" => {
-            of_file("written by somebody else than CloudTrail")
+            of_file("written by a principal other than CloudTrail")
         }
         "DeleteBucket" => of_bucket("the bucket was deleted"),
         "PutBucketLifecycle" | "PutBucketLifecycleConfiguration" => {
-            of_bucket("a rule was set by which objects expire")
+            of_bucket("an expiration rule was set")
         }
-        "PutBucketPolicy" => of_bucket("the bucket's policy was replaced"),
-        "DeleteBucketPolicy" => of_bucket("the bucket's policy was deleted"),
+        "PutBucketPolicy" => of_bucket("the bucket policy was replaced"),
+        "DeleteBucketPolicy" => of_bucket("the bucket policy was deleted"),
         "PutBucketVersioning" => {
             let suspended = parameters.to_string().contains("Suspended");
             if suspended {
@@ -381,7 +376,7 @@ fn add_faulty_files(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
     for uncovered in &verification.uncovered {
         if uncovered.why == UncoveredWhy::DigestsMissing {
             let time = format!("{} to {}", uncovered.from, uncovered.to);
-            let harm = ("missing in a row".into(), time.into());
+            let harm = ("missing in sequence".into(), time.into());
             add(&uncovered.place, "digests", uncovered.to.plus(-1), harm);
         }
     }
@@ -391,7 +386,8 @@ fn add_faulty_files(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         found.add(FindingDraft {
             title: format!("{target} in {}: {}", facts.account(account), sample(&harm)),
             detail: format!(
-                "{} of {target} in account {account} {} not as CloudTrail delivered them: {}. What they say of that time, or no longer say, cannot be relied on.",
+                "{} of {target} in account {account} {} not as CloudTrail delivered them: {}. The records of that time are \
+                 not reliable.",
                 group.count(),
                 if group.count() == 1 { "is" } else { "are" },
                 sample(&harm)
@@ -402,7 +398,7 @@ fn add_faulty_files(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
                 ("harm", Evidence::texts(harm)),
                 ("objects", Evidence::texts(shown)),
             ],
-            next_step: Some("find out who may write to the bucket, and did; compare with another copy"),
+            next_step: Some("find out who can write to the bucket and who did; compare with another copy"),
             group,
         });
     }
@@ -420,7 +416,7 @@ impl Rule for AuditTrailTampering {
         add_faulty_files(facts, found);
         let buckets = Buckets::of(facts, &self.log_buckets);
         if buckets.all.is_empty() {
-            found.note("no trail in the logs names its bucket: changes to it are seen only if log_buckets names it");
+            found.note("no trail in the logs names its bucket: set log_buckets so that changes to it are evaluated");
         }
         let mut groups: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
         for (event, parameters) in facts.changes() {
@@ -450,7 +446,7 @@ impl Rule for AuditTrailTampering {
             found.add(FindingDraft {
                 title: format!("{target} in {}: {}", facts.account(account), sample(&harm)),
                 detail: format!(
-                    "{} touched {target} in account {account} {}: {}. What happened from then on may not be in the logs.",
+                    "{} changed {target} in account {account} {}: {}. Later activity may be missing from the logs.",
                     sample(&by),
                     times(group.count()),
                     sample(&harm)

@@ -8,7 +8,7 @@
 
 #![expect(
     clippy::float_arithmetic,
-    reason = "an expectation is a statistic: nothing is counted or charged by it"
+    reason = "an expected value is a statistic; no count or cost depends on it"
 )]
 
 use crate::model::time::UtcDay;
@@ -57,7 +57,7 @@ pub(super) struct Expectation {
     /// The upper bound: a day above it is a spike.
     pub(super) high: f64,
     /// Days like it, by weekday or kind.
-    pub(super) like_days: usize,
+    pub(super) similar_days: usize,
     /// Days with a value in the history.
     pub(super) history_days: usize,
 }
@@ -91,7 +91,7 @@ fn median(values: &mut [f64]) -> Option<f64> {
 struct DayLevel {
     center: f64,
     days: f64,
-    like_days: usize,
+    similar_days: usize,
 }
 
 fn level(history: &[DayValue], day: UtcDay) -> Option<DayLevel> {
@@ -109,13 +109,13 @@ fn level(history: &[DayValue], day: UtcDay) -> Option<DayLevel> {
         return Some(DayLevel {
             center: of_kind,
             days: as_number(kind.len()),
-            like_days: kind.len(),
+            similar_days: kind.len(),
         });
     }
     Some(DayLevel {
         center: f64::midpoint(of_kind, median(&mut same)?),
         days: f64::midpoint(as_number(same.len()), as_number(kind.len())),
-        like_days: same.len(),
+        similar_days: same.len(),
     })
 }
 
@@ -192,7 +192,7 @@ pub(super) fn expect(
         level: own.center.exp(),
         low: (own.center - margin).exp(),
         high: high.exp(),
-        like_days: own.like_days,
+        similar_days: own.similar_days,
         history_days: history.len(),
     })
 }
@@ -249,7 +249,7 @@ mod tests {
             panic!("a fourfold Monday is no spike");
         };
         assert!((999.0..1010.0).contains(&expected.level), "{expected:?}");
-        assert_eq!((expected.like_days, expected.history_days), (4, 28));
+        assert_eq!((expected.similar_days, expected.history_days), (4, 28));
         // As much as on any working day: unusual for a Saturday, but no spike.
         assert_eq!(verdict(&history, 37, 900.0), DayVerdict::Usual);
         assert!(matches!(

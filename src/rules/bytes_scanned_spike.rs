@@ -32,7 +32,7 @@ static META: RuleMeta = RuleMeta {
         DEVIATIONS,
         MIN_HISTORY_DAYS,
     ],
-    next_step: "see the biggest query's chain; ask its user, or set a data limit on the work group",
+    next_step: "look at the largest query's chain; ask its user, or set a data limit on the work group",
     command: "qs-audit show CHAIN",
 };
 
@@ -56,7 +56,7 @@ impl Rule for BytesScannedSpike {
 
     fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if !facts.given.has_statistics {
-            return found.skip("no query statistics were read: give --executions");
+            return found.skip("no query statistics were read: use --executions");
         }
         let series = tally(facts, QueryExecution::bytes_scanned);
         let spikes = spikes(facts, &series, &self.options, found);

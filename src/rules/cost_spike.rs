@@ -45,7 +45,7 @@ static META: RuleMeta = RuleMeta {
         DEVIATIONS,
         MIN_HISTORY_DAYS,
     ],
-    next_step: "see who caused it",
+    next_step: "look at the cost by user",
     command: "qs-audit chargeback --by consumer,user,day --from FROM --to TO",
 };
 
@@ -140,12 +140,12 @@ impl Rule for CostSpike {
 
     fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if facts.given.charges.is_none() {
-            return found.skip("no bill was read: give --costs");
+            return found.skip("no billing data was read: use --costs");
         }
         let costs = costs(facts);
         let days_billed = costs.values().flat_map(BTreeMap::keys);
         if !days_billed.into_iter().any(|day| is_judged(facts, *day)) {
-            found.note("the bill has no day of the window: it comes hours to a day late");
+            found.note("the billing data has no day of the window: it arrives hours to a day late");
         }
         let spikes = spikes(facts, &series(&costs), &self.options, found);
         let causes = causes(facts, &spikes, QueryExecution::bytes_billed);
@@ -216,14 +216,14 @@ fn report(
             times_expected(worst)
         ),
         detail: format!(
-            "On {} {name} was billed {}; between {} and {} was expected (level {}, {} like it, {} of \
+            "On {} {name} was billed {}; between {} and {} was expected (expected value {}, {}, {} of \
              history).{estimated}{more}{}",
             day_name(worst.day),
             money(cost.round_dp(2), currency),
             money(cents(expected.low), currency),
             money(cents(expected.high), currency),
             money(cents(expected.level), currency),
-            plural(expected.like_days as u64, "day"),
+            plural(expected.similar_days as u64, "similar day"),
             plural(expected.history_days as u64, "day"),
             biggest(&of_worst)
         ),

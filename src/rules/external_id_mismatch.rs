@@ -21,7 +21,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("external_id_mismatch.md"),
     options: &[],
-    next_step: "see who gave it; then name the hub's data sources in Role B's trust policy",
+    next_step: "find out who sent it; then list the hub's data sources in Role B's trust policy",
     command: "qs-audit show CHAIN",
 };
 
@@ -42,7 +42,7 @@ fn fault(facts: &RuleContext<'_>, external_id: &str, role: &RoleName) -> Option<
         arns.any(|arn| **arn == *external_id || arn.rsplit('/').next() == Some(external_id))
     };
     if declared.is_some_and(|declared| !is_declared(declared)) {
-        return Some("it is not among the data sources declared for this consumer".to_owned());
+        return Some("it is not one of the data sources declared for this consumer".to_owned());
     }
     if let Some(inventory) = facts
         .given
@@ -67,7 +67,7 @@ fn fault(facts: &RuleContext<'_>, external_id: &str, role: &RoleName) -> Option<
     let account = external_id.split(':').nth(4).unwrap_or_default();
     let hubs = facts.hub_accounts();
     (!hubs.is_empty() && !hubs.contains(account))
-        .then(|| format!("it is a data source of account {account}, which is not the hub"))
+        .then(|| format!("it names a data source of account {account}, which is not the hub"))
 }
 
 impl Rule for ExternalIdMismatch {
@@ -78,7 +78,7 @@ impl Rule for ExternalIdMismatch {
     fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if facts.given.inventory.is_none() {
             found.note(
-                "without a list of data sources (--data-sources) every well-formed ARN of the hub is taken for one",
+                "without a list of data sources (--data-sources), every well-formed data source ARN of the hub is accepted",
             );
         }
         let mut groups: BTreeMap<(AccountId, Text, Text), (Occurrences, String)> = BTreeMap::new();
@@ -103,7 +103,7 @@ impl Rule for ExternalIdMismatch {
         for ((account, role, external_id), (group, why)) in &groups {
             found.add(FindingDraft {
                 title: format!(
-                    "Role B of {} was assumed with a foreign ExternalId",
+                    "Role B of {} was assumed with an ExternalId that does not match",
                     facts.account(account)
                 ),
                 detail: format!(

@@ -19,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("external_id_missing.md"),
     options: &[],
-    next_step: "see the hop; then require sts:ExternalId in Role B's trust policy",
+    next_step: "look at the AssumeRole call; then require sts:ExternalId in Role B's trust policy",
     command: "qs-audit show CHAIN",
 };
 
@@ -72,7 +72,7 @@ impl Rule for ExternalIdMissing {
         }
         if unknown > 0 {
             found.note(format!(
-                "{} of Role B: the parameters were too large to be logged",
+                "{} of Role B: the request parameters were too large to be logged",
                 plural(unknown, "session")
             ));
         }
@@ -82,8 +82,8 @@ impl Rule for ExternalIdMissing {
             found.add(FindingDraft {
                 title: format!("Role B of {} was assumed without an ExternalId", facts.account(account)),
                 detail: format!(
-                    "{role} was assumed {} by {caller} without an ExternalId: its trust policy does not ask for one, \
-                     or asks only others.",
+                    "{role} was assumed {} by {caller} without an ExternalId: its trust policy does not require one, or \
+                     only of other principals.",
                     times(group.count())
                 ),
                 subject: Subject(vec![

@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("external_id_spoof.md"),
     options: &[],
-    next_step: "see who came and what was read; then let only Role A in by Role B's trust policy",
+    next_step: "find out who it was and what was read; then trust only Role A in Role B's trust policy",
     command: "qs-audit show CHAIN",
 };
 
@@ -66,7 +66,7 @@ impl Rule for ExternalIdSpoof {
         }
         if undecided > 0 {
             found.note(format!(
-                "{} of Role B with a data source's ExternalId: who made the session that asked for it was not read",
+                "{} of Role B with a data source's ExternalId: the AssumeRole record of the calling session was not read",
                 plural(undecided, "session")
             ));
         }
@@ -77,8 +77,9 @@ impl Rule for ExternalIdSpoof {
             found.add(FindingDraft {
                 title: format!("{caller} used a Quick ExternalId to reach {name}"),
                 detail: format!(
-                    "{role} was assumed {} with the ExternalId of {} by {caller} of account {source} from {}, whose session \
-                     Quick did not make (session name {}). ExternalIds are no secrets. Its sessions submitted {}.",
+                    "{role} was assumed {} with the ExternalId of {} by {caller} of account {source} from {}, in a session \
+                     that Quick did not create (session name {}). An ExternalId is not a secret. These sessions submitted \
+                     {}.",
                     times(group.count()),
                     sample(&group.words("external_ids")),
                     sample(&group.words("source_ips")),

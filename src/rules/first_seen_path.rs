@@ -29,7 +29,7 @@ static META: RuleMeta = RuleMeta {
         default: "14",
         meaning: "minimum days with logs of the consumer before the window; with fewer, it is not evaluated",
     }],
-    next_step: "see who came by it; if it is a new data source, nothing is wrong",
+    next_step: "look at who used it; a new data source is expected to show up here once",
     command: "qs-audit show CHAIN",
 };
 
@@ -95,7 +95,7 @@ impl Rule for FirstSeenPath {
     fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if facts.baseline_days().is_empty() {
             return found.skip(
-                "no logs from before the window were read: raise --baseline, or give older logs",
+                "no logs from before the window were read: raise --baseline, or add older logs",
             );
         }
         let groups = new_paths(facts);
@@ -112,9 +112,9 @@ impl Rule for FirstSeenPath {
                 continue;
             }
             found.add(FindingDraft {
-                title: format!("{} is reached for {source} in {work_group} for the first time", facts.account(account)),
+                title: format!("{} was reached for {source} in {work_group} for the first time", facts.account(account)),
                 detail: format!(
-                    "{} of {source} ran as {} in work group {work_group}: never before in {} of logs of that account.",
+                    "{} of {source} ran as {} in work group {work_group}, for the first time in {} of logs of that account.",
                     plural(group.count(), "query"),
                     role_text(role),
                     plural(days, "day")
@@ -137,7 +137,7 @@ impl Rule for FirstSeenPath {
         if !too_young.is_empty() {
             let accounts: Vec<String> = too_young.into_iter().collect();
             found.note(format!(
-                "not enough history to judge paths to {}",
+                "not enough history to evaluate paths to {}",
                 sample(&accounts)
             ));
         }

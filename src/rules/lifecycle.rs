@@ -111,22 +111,24 @@ fn fate(
         Some(RuleState::Ran) => {}
         Some(RuleState::Skipped(_)) => return not_observed("its rule was skipped"),
         Some(RuleState::Disabled | RuleState::NotAsked) => {
-            return not_observed("its rule was not asked");
+            return not_observed("its rule was not selected");
         }
-        None => return not_observed("this version has no such rule"),
+        None => return not_observed("this version does not have the rule"),
     }
     if find(&known.rule).is_some_and(|entry| entry.meta.kind == RuleKind::Event) {
-        return not_observed("it happened, and nothing here says that it was dealt with");
+        return not_observed(
+            "it is a past event, and nothing in the logs says that it was remedied",
+        );
     }
     // What was judged before tells nothing new, unless it holds the finding itself.
     let judged_before = previous.window_end.unwrap_or(known.last_seen);
     if end <= judged_before && !by.window.contains(known.last_seen) {
         return not_observed(
-            "it lies outside the window, which ends no later than the earlier run's",
+            "it lies outside the window, which does not end later than that of the earlier run",
         );
     }
     match silent_place(known, by) {
-        Some(place) => Fate::NotObserved(format!("there are no logs of {place} in the window")),
+        Some(place) => Fate::NotObserved(format!("no logs of {place} in the window were read")),
         None => Fate::Resolved,
     }
 }
@@ -217,7 +219,7 @@ fn note_rules_that_did_not_run(rules: &mut [RuleReport], previous: &Previous) {
         .filter(|report| report.state == RuleState::Ran)
     {
         if !ran.contains(report.rule) {
-            let note = "the previous run did not run this rule: everything it finds counts as new";
+            let note = "the previous run did not evaluate this rule: all its findings count as new";
             report.notes.push(note.to_owned());
         }
     }

@@ -37,7 +37,7 @@ static META: RuleMeta = RuleMeta {
             meaning: "minimum share of similar days with logs, in percent, for an account and Region to count as usually logging",
         },
     ],
-    next_step: "check delivery, and that the logs were given to this run",
+    next_step: "check that CloudTrail delivers, and that this run was given the logs",
     command: "qs-audit explain log-gap",
 };
 
@@ -47,7 +47,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
     let usual_percent = options.integer("usual_percent", 90, 1)?;
     if usual_percent > 100 {
-        return Err(options.wrong("usual_percent", "is at most 100"));
+        return Err(options.wrong("usual_percent", "must be at most 100"));
     }
     Ok(Box::new(LogGap {
         history_days_min: options.integer("min_history_days", 7, 1)?,
@@ -115,7 +115,7 @@ impl LogGap {
         let history = facts.baseline_days().len() as u64;
         if history < self.history_days_min {
             found.note(format!(
-                "not enough history to judge silence: {} with logs before the window",
+                "not enough history to evaluate gaps: {} with logs before the window",
                 plural(history, "day")
             ));
             return;
@@ -198,12 +198,11 @@ fn add_gap(
     group.vouched(worth);
     let digests = match worth {
         Some(Integrity::Verified) => {
-            " CloudTrail's digests cover the time without a gap, and name no files that are not \
-             there: nothing was delivered."
+            " CloudTrail's digests cover the period completely and list no missing files: nothing was delivered."
         }
         Some(Integrity::Failed) => {
-            " CloudTrail's digests of that time, or files that they name, are missing or altered: \
-             the silence need not be the account's."
+            " CloudTrail's digests of that period, or files that they list, are missing or modified: the account may have \
+             been active."
         }
         Some(Integrity::Unverified) | None => "",
     };
@@ -211,7 +210,7 @@ fn add_gap(
     found.add(FindingDraft {
         title: format!("{who} logged nothing on {}", sample(&names)),
         detail: format!(
-            "{who} usually logs, and logged nothing on {}: {}. What happened then is not known.{digests}",
+            "{who} usually logs, but logged nothing on {}: {}. Activity in that period is unknown.{digests}",
             plural(days.len() as u64, "day"),
             sample(&names)
         ),
@@ -250,15 +249,15 @@ fn add_accounts_without_logs(facts: &RuleContext<'_>, found: &mut FindingSink<'_
         let (part, lost) = if is_hub {
             (
                 "the hub",
-                "who used Quick, refused attempts and scope-down policies are not seen",
+                "Quick users, denied attempts and session policies are unknown",
             )
         } else {
-            ("a consumer", "queries are not seen")
+            ("a consumer", "queries are unknown")
         };
         found.add(FindingDraft {
             title: format!("No logs of {} were read", facts.account(account)),
             detail: format!(
-                "{} through account {account}, {part}, and no record of that account in the window was read: {lost}.",
+                "{} through account {account}, {part}, but no record of that account in the window was read: {lost}.",
                 plural(group.count(), "chain") + if group.count() == 1 { " goes" } else { " go" }
             ),
             subject: Subject(vec![("account_id", account.clone().into())]),
@@ -297,7 +296,8 @@ fn add_undelivered(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         found.add(FindingDraft {
             title: format!("CloudTrail delivered nothing for {who}: {}", sample(times)),
             detail: format!(
-                "The digests of {who} leave out {}: {}. Logging, or its digests, were off. What happened then is not known.",
+                "The digests of {who} do not cover {}: {}. Logging or log file validation was off. Activity in that period \
+                 is unknown.",
                 plural(times.len() as u64, "time"),
                 sample(times)
             ),

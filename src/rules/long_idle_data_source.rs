@@ -100,10 +100,10 @@ impl Rule for LongIdleDataSource {
             let advice = if facts.given.baseline_days < self.idle_days {
                 "raise --baseline"
             } else {
-                "give older logs"
+                "add older logs"
             };
             return found.skip(format!(
-                "{} of logs are needed and {days} were read: {advice}",
+                "{} of logs are needed, but only {days} were read: {advice}",
                 plural(self.idle_days.unsigned_abs(), "day")
             ));
         }
@@ -129,7 +129,7 @@ impl Rule for LongIdleDataSource {
             }
             let used = match last {
                 Some((at, _)) => format!("was last used on {}", at.day()),
-                None => "was not used in any log that was read".to_owned(),
+                None => "was not used in the logs that were read".to_owned(),
             };
             found.add(FindingDraft {
                 title: format!(
@@ -137,7 +137,7 @@ impl Rule for LongIdleDataSource {
                     plural(self.idle_days.unsigned_abs(), "day")
                 ),
                 detail: format!(
-                    "{arn} {used}. It stays a way into {} that nobody needs.",
+                    "{arn} {used}. It still gives access to {}.",
                     account
                         .as_deref()
                         .map_or_else(|| "its consumer".to_owned(), |id| facts.account(id))

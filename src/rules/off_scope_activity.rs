@@ -30,7 +30,7 @@ static META: RuleMeta = RuleMeta {
         default: "[]",
         meaning: "further calls that are in scope, as service:EventName; * matches any text",
     }],
-    next_step: "see every call of the session; take what it does not need out of Role B's policy",
+    next_step: "look at every call of the session; remove what is not needed from Role B's policy",
     command: "qs-audit show CHAIN",
 };
 
@@ -39,7 +39,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 
 /// The calls that queries for Quick need: by the session itself, and by Athena for it
 /// (docs/cloudtrail-facts.md#startqueryexecution, docs/cloudtrail-facts.md#other-paths). Calls that
-/// change the catalogue are not among them.
+/// change the catalog are not among them.
 const IN_SCOPE: [&str; 20] = [
     "athena:Get*",
     "athena:List*",
@@ -69,7 +69,8 @@ const IN_SCOPE_BY_ATHENA: [&str; 1] = ["lambda:Invoke*"];
 fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
     let allow = options.texts("allow")?;
     if let Some(odd) = allow.iter().find(|pattern| !pattern.contains([':', '*'])) {
-        let message = format!("{odd:?} is not spelled like a call: write glue:CreateTable");
+        let message =
+            format!("{odd:?} is not a call: write service:EventName, such as glue:CreateTable");
         return Err(options.wrong("allow", message));
     }
     Ok(Box::new(OffScopeActivity { allow }))
@@ -130,7 +131,7 @@ impl Rule for OffScopeActivity {
         }
         if doubtful > 0 {
             found.note(format!(
-                "{} may be of another session of the role",
+                "{} may belong to another session of the role",
                 plural(doubtful, "call")
             ));
         }
@@ -138,12 +139,16 @@ impl Rule for OffScopeActivity {
             let calls = group.words("calls");
             let refused_text = match refused {
                 0 => String::new(),
-                some => format!(" {some} of them were refused."),
+                some => format!(" {some} of them were denied."),
             };
             found.add(FindingDraft {
-                title: format!("A Role B session of {} called {}", facts.account(&role.account_id), sample(&calls)),
+                title: format!(
+                    "A Role B session of {} called {}",
+                    facts.account(&role.account_id),
+                    sample(&calls)
+                ),
                 detail: format!(
-                    "Sessions of {} made {} that have nothing to do with running queries: {}.{refused_text}",
+                    "Sessions of {} made {} that queries for Quick do not need: {}.{refused_text}",
                     role_text(role),
                     plural(group.count(), "call"),
                     sample(&calls)

@@ -42,7 +42,7 @@ static META: RuleMeta = RuleMeta {
             meaning: "minimum queries before the window; with fewer, the consumer is not evaluated",
         },
     ],
-    next_step: "see why they fail: often a table or a permission is gone",
+    next_step: "look at the failure reasons: often a table or a permission was removed",
     command: "qs-audit show CHAIN",
 };
 
@@ -52,7 +52,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry { meta: &META, build };
 fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
     let percent = options.integer("min_percent", 30, 1)?;
     if percent > 100 {
-        return Err(options.wrong("min_percent", "is at most 100"));
+        return Err(options.wrong("min_percent", "must be at most 100"));
     }
     Ok(Box::new(QueryFailureSurge {
         failures_min: options.integer("min_failures", 10, 1)?,
@@ -153,7 +153,8 @@ impl Rule for QueryFailureSurge {
 
     fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if !facts.given.has_statistics {
-            found.note("without query statistics (--executions) only queries that Athena refused at once are known to fail");
+            found.note("without query statistics (--executions), only queries that Athena rejected at submission are known \
+                        to have failed");
         }
         let tallies = tallies(facts);
         let (mut too_young, mut doubtful) = (Vec::new(), Vec::new());
@@ -176,7 +177,7 @@ impl Rule for QueryFailureSurge {
             found.add(FindingDraft {
                 title: format!("{failures} of {} of {} failed", plural(tally.queries, "query"), facts.account(account)),
                 detail: format!(
-                    "{failures} of {} of account {account} failed, in {}; before the window {} of {} did.",
+                    "{failures} of {} of account {account} failed, in {}; before the window, {} of {} failed.",
                     plural(tally.queries, "query"),
                     sample(&groups),
                     tally.failures_before,
@@ -197,13 +198,13 @@ impl Rule for QueryFailureSurge {
         }
         if !doubtful.is_empty() {
             found.note(format!(
-                "too few of the queries of {} have statistics to judge failures",
+                "too few queries of {} have statistics to evaluate failures",
                 sample(&doubtful)
             ));
         }
         if !too_young.is_empty() {
             found.note(format!(
-                "not enough history to judge failures of {}",
+                "not enough history to evaluate failures of {}",
                 sample(&too_young)
             ));
         }

@@ -28,7 +28,7 @@ static META: RuleMeta = RuleMeta {
         DEVIATIONS,
         MIN_HISTORY_DAYS,
     ],
-    next_step: "see who queried; look for a dashboard with a short refresh, or a script",
+    next_step: "look at who queried; check for a dashboard with a short refresh interval, or a script",
     command: "qs-audit chains --sort queries --limit 10 --from FROM --to TO",
 };
 

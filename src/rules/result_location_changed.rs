@@ -28,7 +28,7 @@ static META: RuleMeta = RuleMeta {
         default: "5",
         meaning: "minimum queries of the work group before the window; with fewer, it is not evaluated",
     }],
-    next_step: "ask whose bucket it is; enforce the location in the work group",
+    next_step: "find out who owns the bucket; enforce the result location in the work group",
     command: "qs-audit show CHAIN",
 };
 
@@ -156,7 +156,7 @@ fn report(
 ) {
     let old: Vec<Text> = before.buckets.iter().cloned().collect();
     let old_text = if old.is_empty() {
-        "where the work group says".to_owned()
+        "the location that the work group sets".to_owned()
     } else {
         sample(&old)
     };
@@ -167,10 +167,10 @@ fn report(
         format!(" The work group was changed by {}.", sample(&by))
     };
     found.add(FindingDraft {
-        title: format!("Results of {work_group} of {} go to {bucket}", facts.account(account)),
+        title: format!("Results of {work_group} of {} are written to {bucket}", facts.account(account)),
         detail: format!(
-            "Results of work group {work_group} of account {account} went to bucket {bucket} {} in the window; \
-             those of {} before it went to {old_text}.{by_text}",
+            "Results of work group {work_group} of account {account} were written to bucket {bucket} {} in the window; \
+             those of {} before it were written to {old_text}.{by_text}",
             times(group.count()),
             plural(before.queries, "query")
         ),
@@ -197,7 +197,7 @@ impl Rule for ResultLocationChanged {
     fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
         if facts.baseline_days().is_empty() {
             return found.skip(
-                "no logs from before the window were read: raise --baseline, or give older logs",
+                "no logs from before the window were read: raise --baseline, or add older logs",
             );
         }
         let (known, now) = locations(facts);
@@ -220,7 +220,7 @@ impl Rule for ResultLocationChanged {
         if !too_young.is_empty() {
             let groups: Vec<String> = too_young.into_iter().collect();
             found.note(format!(
-                "not enough history to judge the result location of {}",
+                "not enough history to evaluate the result location of {}",
                 sample(&groups)
             ));
         }

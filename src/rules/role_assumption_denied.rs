@@ -35,7 +35,7 @@ static META: RuleMeta = RuleMeta {
             meaning: "maximum duration of a burst, in seconds",
         },
     ],
-    next_step: "see the attempts; fix Role B's trust policy or Role A's permission to assume it",
+    next_step: "look at the attempts; correct Role B's trust policy or Role A's permission to assume it",
     command: "qs-audit show CHAIN",
 };
 
@@ -159,13 +159,12 @@ impl Rule for RoleAssumptionDenied {
             let who = match attempts.by_strangers {
                 0 => "a session of Role A".to_owned(),
                 all if all == attempts.times.len() => "who is not Quick".to_owned(),
-                some => format!("whose session Quick did not make in {some} of the cases"),
+                some => format!("in sessions of which {some} were not created by Quick"),
             };
             found.add(FindingDraft {
-                title: format!("{} on {role} by {caller} refused", plural(group.count(), "attempt")),
+                title: format!("{} on {role} by {caller} denied", plural(group.count(), "attempt")),
                 detail: format!(
-                    "{caller}, {who}, tried to assume {role} and was refused ({}): {} in all, {burst} of them within \
-                     {} s.",
+                    "{caller}, {who}, was denied sts:AssumeRole on {role} ({}): {} in total, {burst} of them within {} s.",
                     sample(&codes),
                     plural(group.count(), "attempt"),
                     self.burst_seconds
@@ -178,7 +177,7 @@ impl Rule for RoleAssumptionDenied {
                     ("most_within_burst", Evidence::Integer(burst as u64)),
                 ],
                 next_step: is_stranger.then_some(
-                    "ask who they are; take sts:AssumeRole on the role from them",
+                    "find out who it is; remove sts:AssumeRole on the role from that principal",
                 ),
                 group,
             });

@@ -21,7 +21,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("role_permissions_changed.md"),
     options: &[],
-    next_step: "compare with what was agreed; undo what nobody asked for",
+    next_step: "compare with what was requested; revert the rest",
     command: "qs-audit explain role-permissions-changed",
 };
 
@@ -157,7 +157,7 @@ impl Rule for RolePermissionsChanged {
         }
         if elsewhere > 0 {
             found.note(format!(
-                "{} of managed policies that the logs do not show attached to Role A or Role B",
+                "{} of managed policies that the logs do not show as attached to Role A or Role B",
                 plural(elsewhere, "change")
             ));
         }
@@ -166,7 +166,7 @@ impl Rule for RolePermissionsChanged {
             found.add(FindingDraft {
                 title: format!("The permissions of {} were changed", role_text(role)),
                 detail: format!(
-                    "{} changed what {} may do: {}.",
+                    "{} changed the permissions of {}: {}.",
                     sample(&by),
                     role_text(role),
                     sample(&changes)

@@ -23,7 +23,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("role_trust_changed.md"),
     options: &[],
-    next_step: "compare with what was agreed; put the old trust policy back if nobody asked for the change",
+    next_step: "compare with what was requested; restore the previous trust policy if no one requested the change",
     command: "qs-audit explain role-trust-changed",
 };
 
@@ -141,7 +141,7 @@ impl Rule for RoleTrustChanged {
             found.add(FindingDraft {
                 title: format!("The trust policy of {} was changed", role_text(role)),
                 detail: format!(
-                    "{} changed who may assume {} {}. {}",
+                    "{} changed who can assume {} {}. {}",
                     sample(&by),
                     role_text(role),
                     times(group.count()),
@@ -175,7 +175,7 @@ fn since_oldest(
     let added = newly_let_in(oldest, now, role_account);
     let added = (!added.is_empty()).then(|| added.join("; "))?;
     Some(format!(
-        "Compared with the policy of {}, it lets in {added}.",
+        "Compared with the policy of {}, it newly admits {added}.",
         at.day()
     ))
 }
@@ -197,23 +197,23 @@ fn lets_in(before: &Before, after: &Before, role_account: &str) -> Vec<String> {
         Before::Policy(old) => {
             let added = newly_let_in(old, new, role_account);
             if added.is_empty() {
-                vec!["It lets in nobody who was not let in before.".to_owned()]
+                vec!["It admits no one new.".to_owned()]
             } else {
-                vec![format!("It newly lets in {}.", added.join("; "))]
+                vec![format!("It newly admits {}.", added.join("; "))]
             }
         }
         Before::Nothing => vec![format!(
-            "The role was made with it; it lets in {}.",
+            "The role was created with it; it admits {}.",
             ways(new)
         )],
         Before::Unknown => vec![format!(
-            "The policy before is older than the logs that were read; the new one lets in {}.",
+            "The previous policy is not in the logs that were read; the new one admits {}.",
             ways(new)
         )],
     };
     if ways_in(new).iter().any(|way| way.who.is_everyone()) {
         told.push(
-            "It names no account: whoever meets its conditions, anywhere, gets in.".to_owned(),
+            "It names no account: any principal that meets its conditions is admitted.".to_owned(),
         );
     }
     told

@@ -160,7 +160,7 @@ impl<'a> Options<'a> {
             Some(unknown) => {
                 let names = self.meta.options.iter().map(|option| option.name);
                 let names: Vec<&str> = std::iter::once("enabled").chain(names).collect();
-                let message = format!("no such option; it has {}", names.join(", "));
+                let message = format!("unknown option; the options are {}", names.join(", "));
                 Err(self.wrong(unknown, message))
             }
         }
@@ -175,7 +175,7 @@ impl<'a> Options<'a> {
         match self.get("enabled") {
             None => Ok(true),
             Some(toml::Value::Boolean(enabled)) => Ok(*enabled),
-            Some(_) => Err(self.wrong("enabled", "is true or false")),
+            Some(_) => Err(self.wrong("enabled", "must be true or false")),
         }
     }
 
@@ -185,7 +185,7 @@ impl<'a> Options<'a> {
     ///
     /// When it is anything else.
     pub fn integer(&self, name: &str, default: u64, least: u64) -> Result<u64, OptionsError> {
-        let wrong = || self.wrong(name, format!("is a whole number of at least {least}"));
+        let wrong = || self.wrong(name, format!("must be an integer of at least {least}"));
         match self.get(name) {
             None => Ok(default),
             Some(value) => {
@@ -203,7 +203,7 @@ impl<'a> Options<'a> {
     ///
     /// When it is anything else.
     pub fn number(&self, name: &str, default: f64, least: f64) -> Result<f64, OptionsError> {
-        let wrong = || self.wrong(name, format!("is a number of at least {least}"));
+        let wrong = || self.wrong(name, format!("must be a number of at least {least}"));
         let number = match self.get(name) {
             None => return Ok(default),
             Some(toml::Value::Float(number)) => Some(*number),
@@ -229,7 +229,7 @@ impl<'a> Options<'a> {
         };
         amount
             .filter(|amount| !amount.is_sign_negative())
-            .ok_or_else(|| self.wrong(name, "is an amount such as \"5.00\""))
+            .ok_or_else(|| self.wrong(name, "must be an amount such as \"5.00\""))
     }
 
     /// Texts.
@@ -238,7 +238,7 @@ impl<'a> Options<'a> {
     ///
     /// When it is anything but a list of strings.
     pub fn texts(&self, name: &str) -> Result<Vec<Text>, OptionsError> {
-        let wrong = || self.wrong(name, "is a list of strings");
+        let wrong = || self.wrong(name, "must be a list of strings");
         match self.get(name) {
             None => Ok(Vec::new()),
             Some(toml::Value::Array(items)) => items

@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("run_as_role_assumed_by_other.md"),
     options: &[],
-    next_step: "see where the session went; then let only quicksight.amazonaws.com assume Role A",
+    next_step: "look at which roles the session assumed; then trust only quicksight.amazonaws.com in Role A's trust policy",
     command: "qs-audit show CHAIN",
 };
 
@@ -67,7 +67,7 @@ impl Rule for RunAsRoleAssumedByOther {
             .collect();
         if !unseen.is_empty() {
             found.note(format!(
-                "{} before Role B in the window: who made them was not read",
+                "{} that assumed Role B in the window: their own AssumeRole record was not read",
                 plural(unseen.len() as u64, "session")
             ));
         }
@@ -78,14 +78,14 @@ impl Rule for RunAsRoleAssumedByOther {
                 .map(|account| facts.account(account))
                 .collect();
             let reach = if named.is_empty() {
-                "It assumed nothing from there.".to_owned()
+                "It assumed no further role.".to_owned()
             } else {
-                format!("From there it reached {}.", sample(&named))
+                format!("It went on to reach {}.", sample(&named))
             };
             found.add(FindingDraft {
                 title: format!("Role A was assumed by {caller}"),
                 detail: format!(
-                    "{role} was assumed {} by {caller}; only quicksight.amazonaws.com should. {reach}",
+                    "{role} was assumed {} by {caller}; only quicksight.amazonaws.com should assume it. {reach}",
                     times(group.count())
                 ),
                 subject: Subject(vec![("role", role.clone()), ("caller", caller.clone())]),

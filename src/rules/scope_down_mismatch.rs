@@ -20,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("scope_down_mismatch.md"),
     options: &[],
-    next_step: "compare policy and role; if they really differ, verify the logs' integrity",
+    next_step: "compare the policy with the role; if they differ, verify the log files",
     command: "qs-audit show CHAIN --raw",
 };
 
@@ -88,10 +88,10 @@ impl Rule for ScopeDownMismatch {
                 sample(&allowed)
             };
             found.add(FindingDraft {
-                title: format!("{role} was assumed although the scope-down policy is for another role"),
+                title: format!("{role} was assumed although the session policy does not allow it"),
                 detail: format!(
-                    "{role} was assumed {} by sessions of Role A whose inline policy allows {allowed_text}. IAM would \
-                     have refused: the records do not fit each other.",
+                    "{role} was assumed {} by sessions of Role A whose session policy allows {allowed_text}. IAM would have \
+                     denied that: the records contradict each other.",
                     times(group.count())
                 ),
                 subject: Subject(vec![

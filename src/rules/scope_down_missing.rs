@@ -18,7 +18,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("scope_down_missing.md"),
     options: &[],
-    next_step: "see the first hop; then check what Role A's own policy lets such a session assume",
+    next_step: "look at the first AssumeRole call; then check which roles Role A's own policy lets such a session assume",
     command: "qs-audit show CHAIN",
 };
 
@@ -57,7 +57,7 @@ impl Rule for ScopeDownMissing {
         }
         if managed > 0 {
             found.note(format!(
-                "{} of Role A narrowed by managed policies, whose text is not in the logs",
+                "{} of Role A limited by managed session policies, whose text is not in the logs",
                 plural(managed, "session")
             ));
         }
@@ -65,8 +65,8 @@ impl Rule for ScopeDownMissing {
             found.add(FindingDraft {
                 title: format!("Sessions of {role} are not scoped down"),
                 detail: format!(
-                    "Quick assumed {role} {} without an inline policy: each of those sessions may assume every \
-                     role that Role A may.",
+                    "Quick assumed {role} {} without an inline session policy: each of those sessions can assume every role \
+                     that Role A can.",
                     times(group.count())
                 ),
                 subject: Subject(vec![("role", role.clone())]),

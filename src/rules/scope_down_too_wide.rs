@@ -19,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("scope_down_too_wide.md"),
     options: &[],
-    next_step: "see the policy; then check which of those roles Role A itself may assume",
+    next_step: "look at the policy; then check which of those roles Role A itself can assume",
     command: "qs-audit show CHAIN --raw",
 };
 
@@ -57,15 +57,15 @@ impl Rule for ScopeDownTooWide {
         }
         if unreadable > 0 {
             found.note(format!(
-                "{unreadable} scope-down policies cannot be read as IAM policies"
+                "{unreadable} session policies cannot be parsed as IAM policies"
             ));
         }
         for (role, (group, reached)) in &groups {
             let reached: Vec<String> = reached.iter().cloned().collect();
             found.add(FindingDraft {
-                title: format!("Sessions of {role} may assume more than one role"),
+                title: format!("Sessions of {role} can assume more than one role"),
                 detail: format!(
-                    "Quick assumed {role} {} with an inline policy that lets the session assume {}.",
+                    "Quick assumed {role} {} with a session policy that lets it assume {}.",
                     times(group.count()),
                     sample(&reached)
                 ),

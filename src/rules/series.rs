@@ -3,7 +3,7 @@
 
 #![expect(
     clippy::float_arithmetic,
-    reason = "expectations are statistics: nothing is counted or charged by them"
+    reason = "expected values are statistics; no count or cost depends on them"
 )]
 
 use super::baseline::{DayValue, DayVerdict, Expectation, Sensitivity, expect, judge};
@@ -216,7 +216,8 @@ pub(super) fn spikes(
     }
     if !unjudged.is_empty() {
         found.note(format!(
-            "not enough history to judge {} (needed: {} days with a value, 5 of them working days or weekend days alike)",
+            "not enough history to evaluate {} (needed: {} days with a value, 5 of them of the same kind, working days or \
+             weekend days)",
             sample(&unjudged),
             options.history_days_min
         ));

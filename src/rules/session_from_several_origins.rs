@@ -37,7 +37,7 @@ static META: RuleMeta = RuleMeta {
         default: "[]",
         meaning: "further texts that identify the user agents of Quick's own calls",
     }],
-    next_step: "see where the calls came from; if they are not Quick's, revoke the role's sessions",
+    next_step: "look at where the calls came from; if they are not Quick's, revoke the role's active sessions",
     command: "qs-audit show CHAIN --raw",
 };
 
@@ -162,7 +162,7 @@ fn oddity(origins: &Origins<'_>) -> Option<String> {
     let addresses = origins.addresses().len();
     match (origins.is_quicks, programs.len()) {
         (_, 0) => None,
-        (true, _) => Some(format!("by {named} besides Quick")),
+        (true, _) => Some(format!("by {named} in addition to Quick")),
         (false, 2..) => Some(format!("by {named}")),
         (false, 1) if addresses > 1 => {
             Some(format!("by {named} from {addresses} public addresses"))
@@ -261,7 +261,7 @@ impl Rule for SessionFromSeveralOrigins {
         if !usual.is_empty() {
             let usual: Vec<&Text> = usual.iter().collect();
             found.note(format!(
-                "taken for Quick's own, because many sessions used it before: {}",
+                "accepted as Quick's own, because many earlier sessions used it: {}",
                 sample(&usual)
             ));
         }
@@ -293,7 +293,7 @@ impl Rule for SessionFromSeveralOrigins {
             found.add(FindingDraft {
                 title: format!("A session of {} was used {how}", role_text(role)),
                 detail: format!(
-                    "{} of {} worked {how}; a session that Quick made stays with Quick.",
+                    "{} of {} were used {how}; only Quick uses a session that Quick created.",
                     plural(group.count(), "session"),
                     role_text(role)
                 ),

@@ -152,13 +152,13 @@ pub(super) fn report(
                 times_expected(worst)
             ),
             detail: format!(
-                "On {} {name} {}; between {} and {} was expected (level {}, {} like it, {} of history).{more}{}",
+                "On {} {name} {}; between {} and {} was expected (expected value {}, {}, {} of history).{more}{}",
                 day_name(worst.day),
                 did(whole(worst.value)),
                 amount(did, expected.low),
                 amount(did, expected.high),
                 amount(did, expected.level),
-                plural(expected.like_days as u64, "day"),
+                plural(expected.similar_days as u64, "similar day"),
                 plural(expected.history_days as u64, "day"),
                 biggest(&of_worst)
             ),
@@ -196,7 +196,7 @@ pub(super) fn add_ids(group: &mut Occurrences, causes: &[Use<'_>]) {
 pub(super) fn stood_out(days: &[Spike]) -> String {
     match days.len() {
         0 | 1 => String::new(),
-        many => format!(" It stood out on {many} days of the window."),
+        many => format!(" It was above its baseline on {many} days of the window."),
     }
 }
 
@@ -236,7 +236,10 @@ pub(super) fn day_evidence(
         ("expected", in_unit(expected.level)),
         ("expected_low", in_unit(expected.low)),
         ("expected_high", in_unit(expected.high)),
-        ("like_days", Evidence::Integer(expected.like_days as u64)),
+        (
+            "similar_days",
+            Evidence::Integer(expected.similar_days as u64),
+        ),
         (
             "history_days",
             Evidence::Integer(expected.history_days as u64),
@@ -345,6 +348,6 @@ pub(super) fn biggest(causes: &[Use<'_>]) -> String {
     if named.is_empty() {
         String::new()
     } else {
-        format!(" Biggest queries: {}.", sample(&named))
+        format!(" Largest queries: {}.", sample(&named))
     }
 }

@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("undeclared_consumer.md"),
     options: &[],
-    next_step: "see what was reached; declare the account under [[consumers]], or remove its Role B",
+    next_step: "look at what was reached; declare the account under [[consumers]], or delete its Role B",
     command: "qs-audit show CHAIN",
 };
 
@@ -65,8 +65,7 @@ impl Rule for UndeclaredConsumer {
             found.add(FindingDraft {
                 title: format!("Quick reaches {}, which is not declared", facts.account(account)),
                 detail: format!(
-                    "{} of account {account} touched Role A or Role B and submitted {}; the account is not among the \
-                     declared consumers.",
+                    "{} of account {account} used Role A or Role B and submitted {}; the account is not a declared consumer.",
                     plural(group.count(), "chain"),
                     plural(*queries, "query")
                 ),

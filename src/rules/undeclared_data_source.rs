@@ -17,7 +17,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("undeclared_data_source.md"),
     options: &[],
-    next_step: "see who used it; declare the data source for this consumer, or delete it in Quick",
+    next_step: "look at who used it; declare the data source for this consumer, or delete it in Quick",
     command: "qs-audit show CHAIN",
 };
 
@@ -71,7 +71,7 @@ impl Rule for UndeclaredDataSource {
             found.add(FindingDraft {
                 title: format!("{} was reached for an undeclared data source", facts.account(account)),
                 detail: format!(
-                    "{} of account {account} came for {source}, which is not among the data sources declared for it.",
+                    "{} of account {account} used {source}, which is not one of the data sources declared for it.",
                     plural(group.count(), "chain")
                 ),
                 subject: Subject(vec![

@@ -20,7 +20,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("undeclared_role.md"),
     options: &[],
-    next_step: "see the roles; declare the role, or take it out of the other role's trust policy",
+    next_step: "look at the roles; declare the role, or remove it from the trust policy of the other",
     command: "qs-audit show CHAIN",
 };
 
@@ -88,7 +88,7 @@ impl Rule for UndeclaredRole {
                 .any(|consumer| !consumer.roles.is_empty());
         if !declares && facts.given.inventory.is_none() {
             return found.skip(
-                "no roles are declared: add hub.run_as_roles and roles of [[consumers]], or give --data-sources",
+                "no roles are declared: add hub.run_as_roles and roles of [[consumers]], or use --data-sources",
             );
         }
         let mut groups: BTreeMap<(Text, &'static str, &'static str), Occurrences> = BTreeMap::new();
@@ -133,7 +133,7 @@ impl Rule for UndeclaredRole {
             found.add(FindingDraft {
                 title: format!("{role} is used as {part} and is not declared"),
                 detail: format!(
-                    "{} used {role} as {part}; {says} names other roles for it.",
+                    "{} used {role} as {part}; {says} names other roles.",
                     plural(group.count(), "chain")
                 ),
                 subject: Subject(vec![("role", role.clone()), ("part", (*part).into())]),

@@ -19,7 +19,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("undeclared_work_group.md"),
     options: &[],
-    next_step: "see the queries; declare the work group, or deny it in Role B's policy",
+    next_step: "look at the queries; declare the work group, or deny it in Role B's policy",
     command: "qs-audit show CHAIN",
 };
 
@@ -44,7 +44,7 @@ impl Rule for UndeclaredWorkGroup {
             .any(|consumer| consumer.work_groups.is_some());
         if !is_any_declared && facts.given.inventory.is_none() {
             return found.skip(
-                "no work groups are declared: add work_groups to [[consumers]], or give --data-sources",
+                "no work groups are declared: add work_groups to [[consumers]], or use --data-sources",
             );
         }
         let mut groups: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
@@ -85,7 +85,7 @@ impl Rule for UndeclaredWorkGroup {
         for ((account, used), group) in &groups {
             let listed = group.words("listed");
             let instead = match listed.first() {
-                Some(listed) => format!(" The list of data sources says {listed}."),
+                Some(listed) => format!(" The list of data sources names {listed}."),
                 None => String::new(),
             };
             found.add(FindingDraft {

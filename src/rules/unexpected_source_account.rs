@@ -21,7 +21,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("unexpected_source_account.md"),
     options: &[],
-    next_step: "see what the session did; then narrow Role B's trust policy to Role A",
+    next_step: "look at what the session did; then trust only Role A in Role B's trust policy",
     command: "qs-audit show CHAIN",
 };
 
@@ -75,7 +75,7 @@ impl Rule for UnexpectedSourceAccount {
         }
         if undecided > 0 {
             found.note(format!(
-                "{} of Role B: the record does not say which account assumed it",
+                "{} of Role B: the record does not name the account that assumed it",
                 plural(undecided, "session")
             ));
         }

@@ -34,7 +34,7 @@ const TEMPORARY: &str = ".writing-";
 const NAME_DIGITS: usize = 16;
 /// Kinds of segments, with which their names begin.
 const KINDS: [&str; 2] = ["events-", "statistics-"];
-/// Bytes of one segment: a day of a very large organisation has some hundred megabytes.
+/// Bytes of one segment: a day of a very large organization has some hundred megabytes.
 const SEGMENT_BYTES_MAX: u64 = 4 << 30;
 
 /// The folder of a store.

@@ -4,7 +4,7 @@
 
 use crate::cli::output;
 use crate::digest_bucket::{
-    BUCKET, Bucket, ORGANIZATION, Plant, Signer, TRAIL, answers, organisation,
+    BUCKET, Bucket, ORGANIZATION, Plant, Signer, TRAIL, answers, organization,
 };
 use crate::needs;
 use crate::s3::program_at;
@@ -99,7 +99,7 @@ fn of_program(text: &str, document: &Value) -> BTreeMap<String, (BTreeSet<String
 fn verdicts_are_those_of_the_aws_cli() {
     let signer = Signer::new();
     let first = UtcSecond::parse("2026-07-01T01:00:31Z").unwrap();
-    let (accounts, bucket) = organisation(&signer, Plant::ALL.len(), first, 30, 2);
+    let (accounts, bucket) = organization(&signer, Plant::ALL.len(), first, 30, 2);
     let folder = tempfile::tempdir().unwrap();
     bucket.write_copy(&folder.path().join(BUCKET));
     let keys = answers(signer.public_keys());
@@ -139,7 +139,7 @@ fn verdicts_are_those_of_the_aws_cli() {
 fn digests_and_keys_come_from_aws_itself() {
     let signer = Signer::new();
     let first = UtcSecond::parse("2026-07-01T01:00:31Z").unwrap();
-    let (_, mut bucket) = organisation(&signer, 1, first, 20, 2);
+    let (_, mut bucket) = organization(&signer, 1, first, 20, 2);
     let run = |bucket: &Bucket, keys: Value, more: &[&str], exit: Exit| {
         let folder = tempfile::tempdir().unwrap();
         bucket.write_copy(&folder.path().join(BUCKET));

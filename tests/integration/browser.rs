@@ -370,7 +370,7 @@ fn it_can_be_read_without_eyes_and_without_a_mouse() {
          }
          if (document.documentElement.lang !== 'en') faults.push('no language');
          if (!document.title || !document.querySelector('main') || !document.querySelector('nav[aria-label]')) faults.push('no landmarks');
-         for (const one of document.querySelectorAll('.badge')) if (!one.textContent.trim()) faults.push('a badge of colour alone');
+         for (const one of document.querySelectorAll('.badge')) if (!one.textContent.trim()) faults.push('a badge of color alone');
          return faults;",
     );
     assert_eq!(faults, serde_json::json!([]));

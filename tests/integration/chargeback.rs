@@ -1,6 +1,6 @@
 //! The chargeback table: against arithmetic done by hand, and in every format.
 
-use crate::cli::{organisation, program};
+use crate::cli::{organization, program};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -158,7 +158,7 @@ fn the_sample_is_charged_as_arithmetic_by_hand_says() {
             "{name}"
         );
         if wanted.billed == 0 {
-            // Nothing bills the hub and the owner of the catalogue.
+            // Nothing bills the hub and the owner of the catalog.
             assert_eq!(row["billed_cost_usd"], Value::Null, "{name}");
             assert_eq!(row["queries_without_bill"], wanted.queries, "{name}");
             continue;
@@ -299,9 +299,9 @@ fn what_focus_writes_is_a_bill_that_focus_reads() {
     }
 }
 
-/// The organisation with its configuration cut down to what logs need.
+/// The organization with its configuration cut down to what logs need.
 fn bare() -> TempDir {
-    let folder = organisation();
+    let folder = organization();
     fs::remove_file(folder.path().join("qs-audit.toml")).unwrap();
     folder
 }
@@ -384,7 +384,7 @@ fn a_month_is_a_window_and_a_monthly_bill_needs_one() {
 
 #[test]
 fn wrong_inputs_are_told_before_any_log_is_read() {
-    let folder = organisation();
+    let folder = organization();
     for (more, wanted) in [
         (
             &["--costs", "executions.json"][..],
@@ -420,7 +420,7 @@ fn wrong_inputs_are_told_before_any_log_is_read() {
 
 #[test]
 fn rejected_statistics_are_told_and_fail_a_strict_run() {
-    let folder = organisation();
+    let folder = organization();
     let path = folder.path().join("executions.json");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replacen("\"SUCCEEDED\"", "\"DONE\"", 1)).unwrap();

@@ -16,16 +16,16 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// A folder with a small organisation in it.
-pub(crate) fn organisation() -> TempDir {
+/// A folder with a small organization in it.
+pub(crate) fn organization() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let organisation = demo::generate(&DemoPlan::sample());
-    demo::write_to(folder.path(), &organisation.logs).unwrap();
-    demo::write_to(folder.path(), &organisation.extras).unwrap();
+    let organization = demo::generate(&DemoPlan::sample());
+    demo::write_to(folder.path(), &organization.logs).unwrap();
+    demo::write_to(folder.path(), &organization.extras).unwrap();
     folder
 }
 
-/// All days of [`organisation`].
+/// All days of [`organization`].
 pub(crate) const WHOLE_SAMPLE: [&str; 6] = [
     "--from",
     "2026-11-01",
@@ -48,7 +48,7 @@ pub(crate) fn output(command: &mut Command, exit: Exit) -> (String, String) {
     (stdout, stderr)
 }
 
-/// `chains` over the whole organisation.
+/// `chains` over the whole organization.
 fn chains(folder: &TempDir, more: &[&str]) -> Command {
     let mut command = program();
     command.current_dir(folder.path());
@@ -73,7 +73,7 @@ fn code(exit: Exit) -> i32 {
 
 #[test]
 fn a_clean_run_is_status_0() {
-    chains(&organisation(), &[])
+    chains(&organization(), &[])
         .assert()
         .code(code(Exit::Clean));
 }
@@ -81,7 +81,7 @@ fn a_clean_run_is_status_0() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_cannot_be_written_is_status_1() {
-    let folder = organisation();
+    let folder = organization();
     chains(&folder, &["-o", "/dev/full"])
         .assert()
         .code(code(Exit::Internal))
@@ -90,7 +90,7 @@ fn a_disk_that_cannot_be_written_is_status_1() {
 
 #[test]
 fn an_output_without_a_folder_is_refused_before_anything_is_read() {
-    let folder = organisation();
+    let folder = organization();
     chains(&folder, &["-o", "no/such/folder/out.json"])
         .assert()
         .code(code(Exit::Usage))
@@ -104,7 +104,7 @@ fn an_output_without_a_folder_is_refused_before_anything_is_read() {
 #[cfg(unix)]
 fn an_output_keeps_links_modes_and_pipes_as_they_are() {
     use std::os::unix::fs::{PermissionsExt, symlink};
-    let folder = organisation();
+    let folder = organization();
     let secret = folder.path().join("secret.csv");
     fs::write(&secret, "").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
@@ -135,7 +135,7 @@ fn an_output_keeps_links_modes_and_pipes_as_they_are() {
 #[test]
 #[cfg(unix)]
 fn a_pipe_among_logs_is_named_and_not_waited_for() {
-    let folder = organisation();
+    let folder = organization();
     let pipe = folder.path().join("AWSLogs/pipe");
     assert!(
         std::process::Command::new("mkfifo")
@@ -152,7 +152,7 @@ fn a_pipe_among_logs_is_named_and_not_waited_for() {
 
 #[test]
 fn logs_named_twice_are_read_once() {
-    let folder = organisation();
+    let folder = organization();
     let once = json(&mut chains(&folder, &["--format", "json"]));
     let twice = json(&mut chains(
         &folder,
@@ -209,7 +209,7 @@ fn what_could_not_be_read_is_in_the_document_even_if_nothing_could() {
 
 #[test]
 fn strict_is_about_what_was_read_not_about_what_is_shown() {
-    let folder = organisation();
+    let folder = organization();
     chains(&folder, &["--strict", "--limit", "1"])
         .assert()
         .code(code(Exit::Incomplete));
@@ -217,7 +217,7 @@ fn strict_is_about_what_was_read_not_about_what_is_shown() {
 
 #[test]
 fn wrong_usage_and_wrong_configuration_are_status_2() {
-    let folder = organisation();
+    let folder = organization();
     let usage = code(Exit::Usage);
     program()
         .arg("chans")
@@ -280,7 +280,7 @@ fn a_missing_folder_says_what_logs_takes() {
 
 #[test]
 fn no_logs_in_the_window_are_status_3() {
-    let folder = organisation();
+    let folder = organization();
     let empty = tempfile::tempdir().unwrap();
     let no_logs = code(Exit::NoLogs);
     program()
@@ -307,7 +307,7 @@ fn no_logs_in_the_window_are_status_3() {
 
 #[test]
 fn anything_unread_is_status_4_under_strict_and_named_in_any_case() {
-    let folder = organisation();
+    let folder = organization();
     fs::write(
         folder.path().join("AWSLogs/broken.json"),
         "{\"Records\":[{\"eventSource\":",
@@ -327,7 +327,7 @@ fn anything_unread_is_status_4_under_strict_and_named_in_any_case() {
 
 #[test]
 fn anything_ambiguous_is_status_4_under_strict() {
-    let folder = organisation();
+    let folder = organization();
     let ambiguous = json(&mut chains(&folder, &["--format", "json"]));
     let chains_found = ambiguous["chains"].as_array().unwrap();
     let is_ambiguous = |chain: &&Value| chain["confidence"] == "ambiguous";
@@ -349,8 +349,8 @@ fn exit_statuses_are_documented_as_they_are() {
 }
 
 #[test]
-fn no_colour_codes_where_nobody_wants_them() {
-    let folder = organisation();
+fn no_color_codes_where_nobody_wants_them() {
+    let folder = organization();
     assert!(!text(&mut chains(&folder, &[])).contains('\u{1b}'));
     assert!(text(&mut chains(&folder, &["--color", "always"])).contains('\u{1b}'));
     assert!(
@@ -361,7 +361,7 @@ fn no_colour_codes_where_nobody_wants_them() {
 
 #[test]
 fn the_table_fits_the_page() {
-    let folder = organisation();
+    let folder = organization();
     let config = ["-c", "qs-audit.toml"];
     let narrow = text(chains(&folder, &config).env("COLUMNS", "80"));
     let wide = text(chains(&folder, &config).env("COLUMNS", "200"));
@@ -383,7 +383,7 @@ fn the_table_fits_the_page() {
 
 #[test]
 fn formats_agree_and_have_their_schema() {
-    let folder = organisation();
+    let folder = organization();
     let document = json(&mut chains(&folder, &["--format", "json"]));
     assert_eq!(document["schema"], "qs-audit/chains/v1");
     let found = document["chains"].as_array().unwrap();
@@ -448,7 +448,7 @@ fn every_key_of_a_chain_is_always_there() {
         "has_consumer_copy",
     ];
     let lines = text(&mut chains(
-        &organisation(),
+        &organization(),
         &["--format", "jsonl", "--path", "any"],
     ));
     for line in lines.lines() {
@@ -465,7 +465,7 @@ fn every_key_of_a_chain_is_always_there() {
 
 #[test]
 fn filters_keep_what_they_name() {
-    let folder = organisation();
+    let folder = organization();
     let config = ["-c", "qs-audit.toml", "--format", "jsonl"];
     let with = |more: &[&str]| -> Vec<Value> {
         let lines = text(&mut chains(&folder, &[&config[..], more].concat()));
@@ -534,7 +534,7 @@ fn filters_keep_what_they_name() {
 
 #[test]
 fn chains_are_found_by_what_they_scanned() {
-    let folder = organisation();
+    let folder = organization();
     let with = |more: &[&str]| -> Vec<Value> {
         let lines = text(chains(&folder, &["--format", "jsonl"]).args(more));
         let lines = lines.lines();
@@ -559,7 +559,7 @@ fn chains_are_found_by_what_they_scanned() {
 #[test]
 fn a_filter_that_matches_nothing_says_what_was_meant() {
     chains(
-        &organisation(),
+        &organization(),
         &["-c", "qs-audit.toml", "--consumer", "retial"],
     )
     .assert()
@@ -569,7 +569,7 @@ fn a_filter_that_matches_nothing_says_what_was_meant() {
 
 #[test]
 fn standard_input_files_and_links_are_read() {
-    let folder = organisation();
+    let folder = organization();
     let all = text(&mut chains(&folder, &["--format", "jsonl"]));
     let mut whole = Vec::new();
     for entry in walkdir::WalkDir::new(folder.path().join("AWSLogs")).sort_by_file_name() {
@@ -631,7 +631,7 @@ fn standard_input_files_and_links_are_read() {
 
 #[test]
 fn siblings_are_counted_and_passed_over() {
-    let folder = organisation();
+    let folder = organization();
     let digests = folder
         .path()
         .join("AWSLogs/o-exampleorgid/111122223333/CloudTrail-Digest/us-east-1/2026/11/01");
@@ -644,7 +644,7 @@ fn siblings_are_counted_and_passed_over() {
 
 #[test]
 fn show_tells_everything_of_one_chain() {
-    let folder = organisation();
+    let folder = organization();
     let lines = text(&mut chains(
         &folder,
         &[
@@ -705,7 +705,7 @@ fn show_tells_everything_of_one_chain() {
 
 #[test]
 fn since_counts_back_from_now() {
-    let folder = organisation();
+    let folder = organization();
     let run = |more: &[&str]| {
         let mut command = program();
         command.current_dir(folder.path());
@@ -732,7 +732,7 @@ fn since_counts_back_from_now() {
 
 #[test]
 fn an_output_file_is_written_whole() {
-    let folder = organisation();
+    let folder = organization();
     let printed = text(&mut chains(&folder, &["--format", "csv"]));
     chains(&folder, &["--format", "csv", "-o", "out.csv"])
         .assert()
@@ -752,7 +752,7 @@ fn an_output_file_is_written_whole() {
 
 #[test]
 fn quiet_says_nothing() {
-    chains(&organisation(), &["-q"])
+    chains(&organization(), &["-q"])
         .assert()
         .success()
         .stderr("");
@@ -798,7 +798,7 @@ fn hostile_strings_reach_no_terminal_and_no_formula() {
 }
 
 #[test]
-fn the_demo_makes_and_reads_an_organisation() {
+fn the_demo_makes_and_reads_an_organization() {
     let folder = tempfile::tempdir().unwrap();
     let demo = |more: &[&str]| {
         let mut command = program();
@@ -867,7 +867,7 @@ fn every_help_has_an_example() {
 #[test]
 fn a_closed_pipe_is_no_failure() {
     use std::process::{Command as Process, Stdio};
-    let folder = organisation();
+    let folder = organization();
     let mut child = Process::new(assert_cmd::cargo::cargo_bin("qs-audit"))
         .current_dir(folder.path())
         .args([

@@ -1,6 +1,6 @@
 //! `collect` asks for statistics, the bill and lists, keeps them, and pays once.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{organization, output, program};
 use crate::s3::program_at;
 use qs_audit::cli::Exit;
 use serde_json::{Value, json};
@@ -170,7 +170,7 @@ fn read(folder: &Path, args: &[&str]) -> String {
 
 #[test]
 fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     fs::write(folder.join("own.toml"), CONFIG).unwrap();
     let services = Services::start();

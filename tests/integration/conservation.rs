@@ -1,4 +1,4 @@
-//! Nothing is lost and nothing is silent: the whole program over organisations whose
+//! Nothing is lost and nothing is silent: the whole program over organizations whose
 //! files were lost, doubled, shuffled, split, corrupted and cut.
 
 use crate::cli::{output, program};
@@ -290,12 +290,12 @@ proptest! {
         fates in prop::collection::vec((any_fate(), any::<usize>()), 8..40),
         threads in 1_u8..4,
     ) {
-        let organisation = demo::generate(&DemoPlan {
+        let organization = demo::generate(&DemoPlan {
             days: 1, consumers: 2, chains_per_day: 5, noise_per_day: 6, odd_one_in: 2,
             minutes_per_file: 240, ..DemoPlan::demo(seed)
         });
         let mut files = Files::default();
-        for (file, (fate, at)) in organisation.logs.iter().zip(fates.iter().cycle()) {
+        for (file, (fate, at)) in organization.logs.iter().zip(fates.iter().cycle()) {
             files.meet(&file.key, &file.body, *fate, *at);
         }
         let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
@@ -303,7 +303,7 @@ proptest! {
         write(damaged, files.damaged.clone().into_iter());
         let whole = files.whole.iter().map(|(key, records)| (key.clone(), gzip(&document(records))));
         write(undamaged, whole);
-        write(all, organisation.logs.iter().map(|file| (file.key.clone(), file.body.clone())));
+        write(all, organization.logs.iter().map(|file| (file.key.clone(), file.body.clone())));
 
         let found = chains(damaged, &threads.to_string());
         // Everything is counted, and everything rejected is named.
@@ -331,9 +331,9 @@ proptest! {
 
 #[test]
 fn a_strict_run_over_anything_damaged_says_incomplete() {
-    let organisation = demo::generate(&DemoPlan::sample());
+    let organization = demo::generate(&DemoPlan::sample());
     let mut files = Files::default();
-    for (number, file) in organisation.logs.iter().enumerate() {
+    for (number, file) in organization.logs.iter().enumerate() {
         let fate = if number == 3 {
             Fate::GzipCut
         } else {
@@ -362,9 +362,9 @@ fn a_strict_run_over_anything_damaged_says_incomplete() {
 #[cfg(unix)]
 #[test]
 fn too_few_open_files_lose_nothing_in_silence() {
-    let organisation = demo::generate(&DemoPlan::sample());
+    let organization = demo::generate(&DemoPlan::sample());
     let folder = tempfile::tempdir().unwrap();
-    demo::write_to(folder.path(), &organisation.logs).unwrap();
+    demo::write_to(folder.path(), &organization.logs).unwrap();
     let program = assert_cmd::cargo::cargo_bin("qs-audit");
     let run = |files: u32| {
         let mut shell = assert_cmd::Command::new("sh");

@@ -1,6 +1,6 @@
 //! Killed at any moment, `collect` loses nothing, counts nothing twice, and resumes.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{organization, output, program};
 use crate::s3::program_at;
 use crate::s3_server::{BUCKET, Fault, Proxy, S3Server};
 use crate::store::contents;
@@ -97,7 +97,7 @@ fn kill_at(moment: Moment, folder: &Path, proxy: &Proxy) -> bool {
 #[test]
 #[cfg(unix)]
 fn a_hundred_kills_leave_the_store_of_an_undisturbed_run() {
-    let root = organisation();
+    let root = organization();
     let bucket = root.path().join(BUCKET);
     fs::create_dir(&bucket).unwrap();
     fs::rename(root.path().join("AWSLogs"), bucket.join("AWSLogs")).unwrap();

@@ -106,13 +106,13 @@ fn hostile_samples_end_in_their_rejects() {
 #[test]
 fn generated_logs_read_alike_both_ways() {
     for seed in 0..10 {
-        let organisation = demo::generate(&demo::DemoPlan {
+        let organization = demo::generate(&demo::DemoPlan {
             days: 1,
             chains_per_day: 6,
             noise_per_day: 60,
             ..demo::DemoPlan::demo(seed)
         });
-        let source = Memory::of(&organisation.logs);
+        let source = Memory::of(&organization.logs);
         let fast = run(&plan(SplitMode::Fast, 1), &source);
         let plain = run(&plan(SplitMode::Plain, 1), &source);
         assert_eq!(fast.coverage, plain.coverage);
@@ -123,7 +123,7 @@ fn generated_logs_read_alike_both_ways() {
 
 /// A small text with records of all kinds, to be damaged.
 fn sample_text() -> String {
-    let organisation = demo::generate(&demo::DemoPlan {
+    let organization = demo::generate(&demo::DemoPlan {
         days: 1,
         consumers: 1,
         chains_per_day: 2,
@@ -132,7 +132,7 @@ fn sample_text() -> String {
         ..demo::DemoPlan::demo(11)
     });
     let mut largest = String::new();
-    for file in &organisation.logs {
+    for file in &organization.logs {
         let mut text = String::new();
         let mut decoder = flate2::read::GzDecoder::new(file.body.as_slice());
         std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
@@ -390,8 +390,8 @@ fn a_run_stops_reading_at_its_limit_and_says_so() {
 
 #[test]
 fn no_token_or_sql_leaves_decode() {
-    let organisation = demo::generate(&demo::DemoPlan::sample());
-    let audit = run(&plan(SplitMode::Fast, 2), &Memory::of(&organisation.logs));
+    let organization = demo::generate(&demo::DemoPlan::sample());
+    let audit = run(&plan(SplitMode::Fast, 2), &Memory::of(&organization.logs));
     let everything = format!("{:?} {:?}", audit.events, audit.chains);
     assert!(everything.contains("ASIA"));
     assert!(!everything.contains("EXAMPLETOKEN"));

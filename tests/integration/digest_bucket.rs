@@ -283,7 +283,7 @@ impl Bucket {
     }
 }
 
-/// What goes wrong in an account of [`organisation`], by its number.
+/// What goes wrong in an account of [`organization`], by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plant {
     Nothing,
@@ -318,7 +318,7 @@ impl Plant {
 }
 
 /// Accounts of one Region for some hours, each with its own fault in the middle.
-pub(crate) fn organisation(
+pub(crate) fn organization(
     signer: &Signer,
     accounts: usize,
     first: UtcSecond,

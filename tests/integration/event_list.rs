@@ -1,6 +1,6 @@
 //! The list of events: the page follows it, and decoding reads no other members.
 
-use crate::cli::{WHOLE_SAMPLE, organisation, output, program};
+use crate::cli::{WHOLE_SAMPLE, organization, output, program};
 use crate::records::check_document;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
@@ -87,9 +87,9 @@ fn copy_as_listed(from: &Path, to: &Path) -> usize {
 
 #[test]
 fn no_member_is_read_that_the_list_does_not_name() {
-    let organisation = organisation();
+    let organization = organization();
     let copies = tempfile::tempdir().unwrap();
-    assert!(copy_as_listed(organisation.path(), copies.path()) > 100);
+    assert!(copy_as_listed(organization.path(), copies.path()) > 100);
     let run = |folder: &Path, args: &[&str]| {
         let mut command = program();
         command.args(args).args(WHOLE_SAMPLE).current_dir(folder);
@@ -106,7 +106,7 @@ fn no_member_is_read_that_the_list_does_not_name() {
         ][..],
         &["findings", "--format", "csv"],
     ] {
-        let whole = run(organisation.path(), args);
+        let whole = run(organization.path(), args);
         assert!(whole.lines().count() > 5, "{args:?}");
         assert!(run(copies.path(), args) == whole, "{args:?}");
     }

@@ -1,6 +1,6 @@
 //! The library's own example, run as anybody would run it.
 
-use crate::cli::organisation;
+use crate::cli::organization;
 use crate::common::stdout_of;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ fn example(name: &str) -> PathBuf {
 }
 
 #[test]
-fn the_example_tells_of_the_sample_organisation() {
-    let folder = organisation();
+fn the_example_tells_of_the_sample_organization() {
+    let folder = organization();
     let mut command = Command::new(example("chains"));
     let text = stdout_of(command.arg(folder.path().join("AWSLogs")).env_clear());
     let (told, records): (Vec<&str>, Vec<&str>) =

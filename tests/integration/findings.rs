@@ -1,6 +1,6 @@
 //! `findings` and `explain` as people and schedulers use them.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{organization, output, program};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
 use qs_audit::model::finding::{
@@ -23,7 +23,7 @@ const SAMPLE: &str = "sample-logs/org-small";
 const GOLDEN: &str = "reports/sample";
 const WINDOW: [&str; 4] = ["--from", "2026-11-01", "--to", "2026-11-03"];
 
-/// `findings` over the whole organisation in a folder.
+/// `findings` over the whole organization in a folder.
 fn findings(folder: &Path, more: &[&str]) -> Command {
     let mut command = program();
     command.current_dir(folder);
@@ -47,9 +47,9 @@ fn ids(document: &Value, member: &str) -> Vec<String> {
         .collect()
 }
 
-/// The organisation with something more in its configuration.
+/// The organization with something more in its configuration.
 fn configured(more: &str) -> TempDir {
-    let folder = organisation();
+    let folder = organization();
     let path = folder.path().join("qs-audit.toml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{text}\n{more}")).unwrap();
@@ -121,7 +121,7 @@ fn fail_on_sets_the_status() {
     let only = ["--rule", "role-assumption-denied", "--fail-on", "high"];
     output(&mut findings(folder, &only), Exit::Clean);
     // What is wrong outweighs what was not seen; both are said.
-    let broken = organisation();
+    let broken = organization();
     fs::write(broken.path().join("AWSLogs/broken.json"), "{").unwrap();
     let both = ["--fail-on", "low", "--strict"];
     let (_, error) = output(&mut findings(broken.path(), &both), Exit::Findings);
@@ -155,7 +155,7 @@ fn rules_are_chosen_by_name_or_pattern() {
 
 #[test]
 fn an_earlier_run_tells_new_from_ongoing_and_resolved() {
-    let folder = organisation();
+    let folder = organization();
     let all = document(folder.path(), &[]);
     assert_eq!(all["has_previous"], json!(false));
     let known = ids(&all, "findings");
@@ -221,7 +221,7 @@ fn an_earlier_run_tells_new_from_ongoing_and_resolved() {
 
 #[test]
 fn files_that_are_no_earlier_run_are_refused() {
-    let folder = organisation();
+    let folder = organization();
     for (name, text) in [
         ("a", "{"),
         ("b", "{\"schema\":\"qs-audit/chains/v1\"}"),
@@ -414,7 +414,7 @@ fn a_finding_has_all_keys_of_its_schema() {
 
 #[test]
 fn tables_for_machines_have_a_row_per_finding() {
-    let folder = organisation();
+    let folder = organization();
     let count = ids(&document(folder.path(), &[]), "findings").len();
     let csv = stdout(&mut findings(folder.path(), &["--format", "csv"]));
     assert_eq!(
@@ -496,7 +496,7 @@ fn check_ocsf(event: &Value) {
 
 #[test]
 fn ocsf_events_have_what_the_schema_requires() {
-    let folder = organisation();
+    let folder = organization();
     let text = stdout(&mut findings(folder.path(), &["--format", "ocsf"]));
     let events: Vec<Value> = text
         .lines()
@@ -514,7 +514,7 @@ fn ocsf_events_have_what_the_schema_requires() {
 
 #[test]
 fn security_hub_takes_what_is_written() {
-    let folder = organisation();
+    let folder = organization();
     let text = stdout(&mut findings(folder.path(), &["--format", "asff"]));
     let batches: Vec<Value> = text
         .lines()
@@ -757,7 +757,7 @@ fn text_from_logs_is_harmless_wherever_it_is_shown() {
 
 #[test]
 fn without_logs_in_the_window_the_status_is_3_and_the_gap_is_named() {
-    let folder = organisation();
+    let folder = organization();
     let mut late = program();
     late.current_dir(folder.path());
     late.args([
@@ -797,7 +797,7 @@ fn without_logs_in_the_window_the_status_is_3_and_the_gap_is_named() {
 
 #[test]
 fn odd_values_of_options_are_refused_with_a_hint() {
-    let folder = organisation();
+    let folder = organization();
     for (option, value) in [
         ("--baseline", "a month"),
         ("--baseline", "36h"),
@@ -837,7 +837,7 @@ fn explain_prints_pages_and_lists_rules() {
 /// Silence is no peace: without logs of its account, a finding is not resolved.
 #[test]
 fn what_could_not_be_looked_for_stays_open() {
-    let folder = organisation();
+    let folder = organization();
     let before = document(folder.path(), &[]);
     fs::write(folder.path().join("before.json"), before.to_string()).unwrap();
     let retail = folder.path().join("AWSLogs/o-exampleorgid/444455556666");
@@ -890,7 +890,7 @@ fn what_could_not_be_looked_for_stays_open() {
 
 #[test]
 fn what_a_filter_hides_is_remembered() {
-    let folder = organisation();
+    let folder = organization();
     let high = document(folder.path(), &["--min-severity", "high"]);
     assert!(!ids(&high, "hidden").is_empty());
     fs::write(folder.path().join("high.json"), high.to_string()).unwrap();
@@ -925,7 +925,7 @@ fn suppressions_of_nothing_are_told_and_unknown_rules_refused() {
 /// A command below a finding is one that this program takes, with this run's options.
 #[test]
 fn the_commands_below_findings_work_where_they_are_printed() {
-    let folder = organisation();
+    let folder = organization();
     let table = stdout(&mut findings(folder.path(), &["-c", "qs-audit.toml"]));
     let commands: BTreeSet<&str> = table
         .lines()

@@ -610,9 +610,9 @@ impl Poison {
 /// The sample's run, with findings, statistics and a bill.
 fn sample() -> (Audit, Topology) {
     let plan = DemoPlan::sample();
-    let organisation = demo::generate(&plan);
+    let organization = demo::generate(&plan);
     let extra = |name: &str| {
-        let extras = organisation.extras.iter();
+        let extras = organization.extras.iter();
         extras
             .clone()
             .find(|file| file.key == name)
@@ -659,7 +659,7 @@ fn sample() -> (Audit, Topology) {
         }),
         ..Plan::default()
     };
-    let audit = run(&run_plan, &Memory::of(&organisation.logs));
+    let audit = run(&run_plan, &Memory::of(&organization.logs));
     let topology = Topology {
         consumers: vec![Consumer {
             name: "retail".into(),

@@ -34,7 +34,7 @@ fn decimal(text: &str) -> Decimal {
 
 /// A chain with all members, to be changed.
 fn some_chain() -> Chain {
-    let organisation = demo::generate(&DemoPlan {
+    let organization = demo::generate(&DemoPlan {
         days: 1,
         consumers: 1,
         chains_per_day: 1,
@@ -42,7 +42,7 @@ fn some_chain() -> Chain {
         oddities: false,
         ..DemoPlan::demo(1)
     });
-    let audit = run(&plan(SplitMode::Fast, 1), &Memory::of(&organisation.logs));
+    let audit = run(&plan(SplitMode::Fast, 1), &Memory::of(&organization.logs));
     let mut chains = audit.chains.into_iter();
     chains.find(|chain| !chain.queries.is_empty()).unwrap()
 }

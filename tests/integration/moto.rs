@@ -1,6 +1,6 @@
 //! One run against another implementation of AWS: moto's server.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{organization, output, program};
 use crate::needs;
 use crate::s3::program_at;
 use crate::s3_server::BUCKET;
@@ -13,7 +13,7 @@ use std::process::{Child, Stdio};
 
 const NOW: &str = "2026-11-05T12:00:00Z";
 
-/// Starts a server that holds a folder's logs, an organisation and a trail; prints its
+/// Starts a server that holds a folder's logs, an organization and a trail; prints its
 /// port when all is there, and ends with its standard input.
 const SERVER: &str = r#"
 import os, sys, boto3
@@ -80,7 +80,7 @@ fn another_implementation_of_aws_gives_the_same() {
     let Some(python) = needs::python("moto.server") else {
         return;
     };
-    let folder = organisation();
+    let folder = organization();
     let moto = Moto::start(&python, &folder.path().join("AWSLogs"));
     let folder = folder.path();
     let url = format!("s3://{BUCKET}");
@@ -122,7 +122,7 @@ fn another_implementation_of_aws_gives_the_same() {
     through_a_role(folder, &at, local.matches("\"chain_id\"").count());
 }
 
-/// Page by page into a store, with the organisation's accounts; then what is amiss.
+/// Page by page into a store, with the organization's accounts; then what is amiss.
 fn through_a_role(folder: &Path, at: &dyn Fn() -> Command, chain_count: usize) {
     let run = |command: &mut Command, args: &[&str]| {
         command.current_dir(folder).args(args).args(["--now", NOW]);

@@ -1,6 +1,6 @@
 //! Windows, exit statuses, and what is said of what could not be read.
 
-use crate::cli::{WHOLE_SAMPLE, organisation, output, program};
+use crate::cli::{WHOLE_SAMPLE, organization, output, program};
 use qs_audit::cli::Exit;
 use serde_json::Value;
 use std::fs;
@@ -22,7 +22,7 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn a_window_ends_at_now() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let window = |args: &[&str]| {
         let args = [args, &["--format", "json"], &AT_MIDNIGHT].concat();
@@ -69,7 +69,7 @@ fn a_window_ends_at_now() {
 
 #[test]
 fn a_suppression_counts_up_to_the_day_on_which_it_expires() {
-    let folder = organisation();
+    let folder = organization();
     let config = "[[suppressions]]\nrule = \"*\"\nsubject = \"*\"\nreason = \"known\"\nexpires = 2026-11-04\n";
     fs::write(folder.path().join("quiet.toml"), config).unwrap();
     let found = |now: &str| {
@@ -92,7 +92,7 @@ fn a_suppression_counts_up_to_the_day_on_which_it_expires() {
 
 #[test]
 fn every_command_refuses_a_future_in_the_same_words() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let words = "error: the window lies in the future: it starts at 2026-12-01T00:00:00Z, and now is \
                  2026-11-04T00:00:00Z";
@@ -123,10 +123,10 @@ fn every_command_refuses_a_future_in_the_same_words() {
     run(folder, &[&args[..], &AT_MIDNIGHT].concat(), Exit::Usage);
 }
 
-/// An organisation with something in place of a log file that cannot be read.
+/// An organization with something in place of a log file that cannot be read.
 #[cfg(unix)]
 fn with_unreadable() -> TempDir {
-    let folder = organisation();
+    let folder = organization();
     let day = "AWSLogs/o-exampleorgid/444455556666/CloudTrail/us-east-1/2026/11/02";
     // A link that leads nowhere.
     let link = folder.path().join(day).join("lost.json.gz");
@@ -250,7 +250,7 @@ fn standard_error_says_why_a_status_is_not_0() {
 
 #[test]
 fn statuses_3_and_10_are_said_unless_nothing_is_to_be_said() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let logs = ["--logs", "AWSLogs", "--now", "2026-11-05T12:00:00Z"];
     let of = |args: &[&str], exit: Exit| run(folder, &[args, &logs].concat(), exit).1;
@@ -319,7 +319,7 @@ fn an_option_of_another_command_is_an_error() {
 /// What is suggested can be typed as it stands.
 #[test]
 fn every_suggested_command_is_one_that_is_taken() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let inputs = [
         "-c",

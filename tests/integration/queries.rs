@@ -1,6 +1,6 @@
 //! Saved investigations: that they run, and give in DuckDB what they give here.
 
-use crate::cli::{organisation, program};
+use crate::cli::{organization, program};
 use crate::needs;
 use qs_audit::queries;
 use serde_json::Value;
@@ -30,7 +30,7 @@ fn query(folder: &Path, name: &str, more: &[&str]) -> Vec<u8> {
 
 #[test]
 fn every_saved_query_runs_and_most_find_something() {
-    let folder = organisation();
+    let folder = organization();
     let mut empty = Vec::new();
     for saved in queries::all() {
         let result: Value =
@@ -51,7 +51,7 @@ fn the_same_sql_gives_the_same_in_duckdb() {
     let Some(python) = needs::python("duckdb") else {
         return;
     };
-    let folder = organisation();
+    let folder = organization();
     let work = tempfile::tempdir().unwrap();
     for (index, saved) in queries::all().iter().enumerate() {
         let tables = work.path().join("tables");
@@ -78,7 +78,7 @@ fn the_same_sql_gives_the_same_in_duckdb() {
 
 #[test]
 fn complaints_about_sql_point_at_the_place() {
-    let folder = organisation();
+    let folder = organization();
     let run = |sql: &str| {
         fs::write(folder.path().join("my.sql"), sql).unwrap();
         let mut command = program();

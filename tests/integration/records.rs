@@ -1,6 +1,6 @@
 //! One list of fields for each record: every format and every document follows it.
 
-use crate::cli::{WHOLE_SAMPLE, organisation, program};
+use crate::cli::{WHOLE_SAMPLE, organization, program};
 use boon::{Compiler, Schemas};
 use qs_audit::columnar::schema_text;
 use qs_audit::records::list::{RecordType, all};
@@ -136,7 +136,7 @@ fn cell(value: &Value) -> String {
 
 #[test]
 fn every_format_has_the_same_columns_and_values() {
-    let folder = organisation();
+    let folder = organization();
     let known = all();
     for (name, args) in [
         ("chains", &["chains", "--path", "any"][..]),
@@ -177,7 +177,7 @@ fn every_format_has_the_same_columns_and_values() {
 
 #[test]
 fn sql_has_the_columns_of_the_formats() {
-    let folder = organisation();
+    let folder = organization();
     fs::write(
         folder.path().join("all.sql"),
         "SELECT * FROM chains ORDER BY started_at, chain_id",

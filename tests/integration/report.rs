@@ -1,6 +1,6 @@
 //! `report` as people, schedulers and machines use it.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{organization, output, program};
 use crate::{needs, schema};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
@@ -23,14 +23,14 @@ const FILES: [&str; 7] = [
     "report.md",
 ];
 
-/// `report` in the folder of an organisation.
+/// `report` in the folder of an organization.
 fn report(folder: &Path, more: &[&str]) -> Command {
     let mut command = program();
     command.current_dir(folder).arg("report").args(more);
     command
 }
 
-/// The report of one of the two days of the organisation.
+/// The report of one of the two days of the organization.
 fn night(folder: &Path, day: &str, more: &[&str]) -> Command {
     let next = match day {
         "2026-11-01" => "2026-11-02T02:00:00Z",
@@ -86,7 +86,7 @@ fn the_golden_report_is_current() {
 
 #[test]
 fn a_night_goes_into_a_folder_of_its_date_and_latest_points_at_the_newest() {
-    let folder = organisation();
+    let folder = organization();
     let (summary, _) = output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Clean);
     assert!(summary.lines().count() <= 10, "{summary}");
     assert!(
@@ -122,7 +122,7 @@ fn a_night_goes_into_a_folder_of_its_date_and_latest_points_at_the_newest() {
 
 #[test]
 fn a_night_made_again_is_replaced_whole_and_is_the_same() {
-    let folder = organisation();
+    let folder = organization();
     output(&mut night(folder.path(), "2026-11-01", &[]), Exit::Clean);
     output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Clean);
     let place = nightly(&folder, "2026-11-02");
@@ -160,7 +160,7 @@ fn configure(folder: &Path, more: &str) {
 
 #[test]
 fn a_report_in_a_folder_of_its_own_can_be_made_again_too() {
-    let folder = organisation();
+    let folder = organization();
     let path = folder.path();
     let mine = path.join("mine");
     let run = |day: &str| output(&mut night(path, day, &["-o", "mine/"]), Exit::Clean);
@@ -185,7 +185,7 @@ fn a_report_in_a_folder_of_its_own_can_be_made_again_too() {
 
 #[test]
 fn a_window_that_is_no_night_takes_no_nights_place() {
-    let folder = organisation();
+    let folder = organization();
     let path = folder.path();
     output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
     let before = bytes(&nightly(&folder, "2026-11-02"));
@@ -255,7 +255,7 @@ fn a_window_that_is_no_night_takes_no_nights_place() {
 
 #[test]
 fn a_window_in_the_future_is_refused() {
-    let folder = organisation();
+    let folder = organization();
     let path = folder.path();
     let future = [
         "--from",
@@ -272,7 +272,7 @@ fn a_window_in_the_future_is_refused() {
 
 #[test]
 fn half_a_day_is_charged_as_far_as_a_bill_can_tell() {
-    let folder = organisation();
+    let folder = organization();
     let window = ["--from", "2026-11-01T12:00:00Z", "--to", "2026-11-03"];
     output(
         report(folder.path(), &window).args(["-o", "out"]),
@@ -293,7 +293,7 @@ fn half_a_day_is_charged_as_far_as_a_bill_can_tell() {
 
 #[test]
 fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
-    let folder = organisation();
+    let folder = organization();
     let path = folder.path();
     output(&mut night(path, "2026-11-01", &[]), Exit::Clean);
     fs::rename(
@@ -359,7 +359,7 @@ fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
 fn what_a_killed_run_left_is_removed_and_links_are_followed() {
     use std::fs::FileTimes;
     use std::time::{Duration, SystemTime};
-    let folder = organisation();
+    let folder = organization();
     let path = folder.path();
     output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
     let nights = path.join("reports/nightly");
@@ -394,7 +394,7 @@ fn what_a_killed_run_left_is_removed_and_links_are_followed() {
 
 #[test]
 fn the_last_report_tells_new_from_ongoing_and_resolved() {
-    let folder = organisation();
+    let folder = organization();
     output(&mut night(folder.path(), "2026-11-01", &[]), Exit::Clean);
     let first = document(&nightly(&folder, "2026-11-01"));
     assert_eq!(first["findings"]["has_previous"], json!(false));
@@ -456,7 +456,7 @@ fn the_last_report_tells_new_from_ongoing_and_resolved() {
 
 #[test]
 fn tables_are_what_the_commands_write() {
-    let folder = organisation();
+    let folder = organization();
     let day = ["--from", "2026-11-02", "--to", "2026-11-03"];
     output(
         report(folder.path(), &day).args(["-o", "out", "--baseline", "1d"]),
@@ -501,7 +501,7 @@ fn the_document_follows_its_schema() {
         serde_json::from_slice(&fs::read(format!("{GOLDEN}/report.json")).unwrap()).unwrap();
     schema::validate(&golden);
     // With everything that may be null.
-    let folder = organisation();
+    let folder = organization();
     let bare: &[&str] = &["--logs", "AWSLogs", "-c", "/dev/null", "-o", "bare"];
     output(report(folder.path(), bare).args(WINDOW), Exit::Clean);
     schema::validate(&document(&folder.path().join("bare")));
@@ -527,13 +527,13 @@ fn the_document_follows_its_schema() {
     assert!(!open.contains("\"additionalProperties\": true"));
     // A schema that allows everything proves nothing.
     let mut wrong = golden;
-    wrong["verdict"]["colour"] = json!("green");
+    wrong["verdict"]["color"] = json!("green");
     assert!(schema::complaint(&wrong).is_err());
 }
 
 #[test]
 fn exit_statuses_are_for_schedulers() {
-    let folder = organisation();
+    let folder = organization();
     let path = folder.path();
     let one = ["-o", "out"];
     let run = |more: &[&str], exit| output(report(path, &WINDOW).args(one).args(more), exit);
@@ -560,7 +560,7 @@ fn exit_statuses_are_for_schedulers() {
 
 #[test]
 fn a_night_without_logs_has_a_report_that_says_so() {
-    let folder = organisation();
+    let folder = organization();
     let (summary, error) = output(
         &mut report(folder.path(), &["--now", "2027-05-02T02:00:00Z"]),
         Exit::NoLogs,
@@ -588,7 +588,7 @@ fn a_night_without_logs_has_a_report_that_says_so() {
 
 #[test]
 fn empty_sections_say_why() {
-    let folder = organisation();
+    let folder = organization();
     // Neither statistics nor a bill nor a configuration.
     let bare: &[&str] = &["--logs", "AWSLogs", "-c", "/dev/null", "-o", "bare"];
     output(report(folder.path(), bare).args(WINDOW), Exit::Clean);
@@ -625,7 +625,7 @@ fn empty_sections_say_why() {
 
 #[test]
 fn a_folder_that_is_no_report_is_not_replaced() {
-    let folder = organisation();
+    let folder = organization();
     fs::create_dir(folder.path().join("precious")).unwrap();
     fs::write(folder.path().join("precious/thesis.txt"), "four years").unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
@@ -667,7 +667,7 @@ fn a_folder_that_is_no_report_is_not_replaced() {
 #[cfg(unix)]
 fn what_cannot_be_written_leaves_the_old_report_as_it_was() {
     use std::os::unix::fs::symlink;
-    let folder = organisation();
+    let folder = organization();
     output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Clean);
     let place = nightly(&folder, "2026-11-02");
     let before = bytes(&place);
@@ -883,7 +883,7 @@ fn the_script_for_the_night_runs_the_program_and_keeps_its_status() {
     if needs::on_the_path("sh").is_none() || needs::on_the_path("jq").is_none() {
         return;
     }
-    let folder = organisation();
+    let folder = organization();
     let kept = folder.path().join("data");
     let mut script = script_with_stubs(folder.path(), &kept);
     let ran = script.output().unwrap();

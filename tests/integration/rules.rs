@@ -1,5 +1,5 @@
 //! Every rule: registered, documented, firing on its fixture and quiet on the other,
-//! and on an organisation where nothing is wrong.
+//! and on an organization where nothing is wrong.
 
 use crate::common::{Memory, run};
 use crate::needs;
@@ -376,7 +376,7 @@ fn the_commands_in_pages_are_taken() {
 
 /// Five weeks of five consumers, Quick chains and what else there is, and nothing
 /// wrong.
-fn calm() -> (demo::DemoPlan, demo::Organisation) {
+fn calm() -> (demo::DemoPlan, demo::Organization) {
     let plan = demo::DemoPlan {
         days: 35,
         oddities: false,
@@ -384,15 +384,15 @@ fn calm() -> (demo::DemoPlan, demo::Organisation) {
         chains_per_day: 4,
         ..demo::DemoPlan::demo(11)
     };
-    let organisation = demo::generate(&plan);
-    (plan, organisation)
+    let organization = demo::generate(&plan);
+    (plan, organization)
 }
 
 #[test]
 fn every_rule_runs_and_is_quiet_where_nothing_is_wrong() {
-    let (generated, organisation) = calm();
+    let (generated, organization) = calm();
     let extra = |key: &str| {
-        let file = organisation
+        let file = organization
             .extras
             .iter()
             .find(|file| file.key == key)
@@ -449,7 +449,7 @@ fn every_rule_runs_and_is_quiet_where_nothing_is_wrong() {
     reader.read("costs.json", &extra("costs.json")).unwrap();
     plan.exports.bill = Some(reader.finish());
     plan.checks.as_mut().unwrap().inventory = Some(inventory);
-    let audit = run(&plan, &Memory::of(&organisation.logs));
+    let audit = run(&plan, &Memory::of(&organization.logs));
     assert!(audit.chains.len() > 500);
     let findings = audit.findings.unwrap();
     for report in &findings.rules {
@@ -467,13 +467,13 @@ fn every_rule_runs_and_is_quiet_where_nothing_is_wrong() {
 /// a declaration says that it is skipped.
 #[test]
 fn without_a_configuration_rules_run_or_say_why_they_rest() {
-    let (generated, organisation) = calm();
+    let (generated, organization) = calm();
     let window = TimeWindow {
         from: Some(generated.end().plus(-86_400)),
         to: Some(generated.end()),
     };
     let plan = plan(&Settings::default(), window, &BTreeSet::new());
-    let audit = run(&plan, &Memory::of(&organisation.logs));
+    let audit = run(&plan, &Memory::of(&organization.logs));
     assert_eq!(audit.roles.run_as.len(), 1);
     assert_eq!(audit.roles.consumer.len(), 5);
     let findings = audit.findings.unwrap();

@@ -1,6 +1,6 @@
 //! Logs in S3 give what the same files give locally, on good days and on bad ones.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{organization, output, program};
 use crate::s3_server::{Asked, BUCKET, Fault, Proxy, S3Server};
 use assert_cmd::Command;
 use qs_audit::aws::{Aws, S3Location, S3Logs};
@@ -18,9 +18,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A small organisation whose logs are a bucket.
+/// A small organization whose logs are a bucket.
 pub(crate) fn bucket() -> TempDir {
-    let folder = organisation();
+    let folder = organization();
     let bucket = folder.path().join(BUCKET);
     fs::create_dir(&bucket).unwrap();
     fs::rename(folder.path().join("AWSLogs"), bucket.join("AWSLogs")).unwrap();
@@ -164,7 +164,7 @@ fn every_place_in_a_bucket_can_be_where_logs_begin() {
 }
 
 #[test]
-fn an_organisation_trail_with_a_prefix_is_found() {
+fn an_organization_trail_with_a_prefix_is_found() {
     let folder = bucket();
     let root = folder.path().join(BUCKET);
     fs::create_dir_all(root.join("some/prefix/AWSLogs")).unwrap();

@@ -13,18 +13,18 @@ const WRITTEN_BY_HAND: [&str; 1] = ["STORY.md"];
 
 #[test]
 fn the_sample_is_what_the_generator_writes() {
-    let organisation = demo::generate(&DemoPlan::sample());
-    let mut files: Vec<&GeneratedFile> = organisation
+    let organization = demo::generate(&DemoPlan::sample());
+    let mut files: Vec<&GeneratedFile> = organization
         .logs
         .iter()
-        .chain(&organisation.extras)
+        .chain(&organization.extras)
         .collect();
     files.sort_by(|left, right| left.key.cmp(&right.key));
     let folder = Path::new(FOLDER);
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         let _ = fs::remove_dir_all(folder.join("AWSLogs"));
-        demo::write_to(folder, &organisation.logs).unwrap();
-        demo::write_to(folder, &organisation.extras).unwrap();
+        demo::write_to(folder, &organization.logs).unwrap();
+        demo::write_to(folder, &organization.extras).unwrap();
     }
     for file in &files {
         let body = fs::read(folder.join(&file.key)).unwrap_or_default();
@@ -44,16 +44,16 @@ fn the_sample_is_what_the_generator_writes() {
 #[test]
 fn the_story_names_what_happens_in_the_sample() {
     let story = fs::read_to_string(Path::new(FOLDER).join("STORY.md")).unwrap();
-    let organisation = demo::generate(&DemoPlan::sample());
-    let audit = run(&plan(SplitMode::Fast, 1), &Memory::of(&organisation.logs));
+    let organization = demo::generate(&DemoPlan::sample());
+    let audit = run(&plan(SplitMode::Fast, 1), &Memory::of(&organization.logs));
     for wanted in [
         format!("{} chains", audit.chains.len()),
-        format!("{} records", organisation.truth.record_count),
+        format!("{} records", organization.truth.record_count),
         format!("{} delivered again", audit.coverage.duplicates),
     ] {
         assert!(story.contains(&wanted), "{wanted}");
     }
-    for chain in &organisation.truth.chains {
+    for chain in &organization.truth.chains {
         let word = chain.story.split(' ').next().unwrap();
         assert!(story.contains(word), "{}", chain.story);
     }
@@ -62,12 +62,12 @@ fn the_story_names_what_happens_in_the_sample() {
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     let keys = |seed: u64| {
-        let organisation = demo::generate(&DemoPlan {
+        let organization = demo::generate(&DemoPlan {
             days: 1,
             noise_per_day: 2,
             ..DemoPlan::demo(seed)
         });
-        organisation.logs
+        organization.logs
     };
     assert_eq!(keys(3), keys(3));
     assert_ne!(keys(3), keys(4));

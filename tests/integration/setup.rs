@@ -1,6 +1,6 @@
 //! `init`, `doctor`, and what the program may do at AWS.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{organization, output, program};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
 use qs_audit::config::Settings;
@@ -19,7 +19,7 @@ fn run(folder: &Path, args: &[&str]) -> Command {
 
 #[test]
 fn init_declares_what_the_logs_show_and_a_run_takes_it() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let declared = fs::read_to_string(folder.join("qs-audit.toml")).unwrap();
     let (_, said) = output(
@@ -140,7 +140,7 @@ fn hostile_names_cannot_write_configuration() {
 
 #[test]
 fn doctor_tells_who_is_silent_and_what_mends_it() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let (said, _) = output(&mut run(folder, &["doctor"]), Exit::Clean);
     assert!(

@@ -1,4 +1,4 @@
-//! Stitching against the ground truth of generated organisations, against the
+//! Stitching against the ground truth of generated organizations, against the
 //! oracle, and against every other way to deliver the same logs.
 
 use crate::common::{Memory, as_truth, plan, run, without_stories};
@@ -50,11 +50,11 @@ fn compare(seed: u64, audit: &Audit, truth: &demo::Truth) {
 #[test]
 fn every_chain_is_found_as_it_was() {
     for seed in 0..1000 {
-        let organisation = demo::generate(&small(seed));
-        let audit = run(&plan(SplitMode::Fast, 2), &Memory::of(&organisation.logs));
-        compare(seed, &audit, &organisation.truth);
-        assert_eq!(audit.coverage.records, organisation.truth.record_count);
-        assert_eq!(audit.coverage.replaced, organisation.truth.replaced_count);
+        let organization = demo::generate(&small(seed));
+        let audit = run(&plan(SplitMode::Fast, 2), &Memory::of(&organization.logs));
+        compare(seed, &audit, &organization.truth);
+        assert_eq!(audit.coverage.records, organization.truth.record_count);
+        assert_eq!(audit.coverage.replaced, organization.truth.replaced_count);
         assert_eq!(audit.coverage.conflicts, 0);
         assert_eq!(audit.coverage.rejects.total(), 0);
     }
@@ -62,15 +62,15 @@ fn every_chain_is_found_as_it_was() {
 
 #[test]
 fn the_demo_is_found_as_it_was() {
-    let organisation = demo::generate(&DemoPlan::demo(1));
-    let audit = run(&plan(SplitMode::Fast, 2), &Memory::of(&organisation.logs));
-    compare(1, &audit, &organisation.truth);
+    let organization = demo::generate(&DemoPlan::demo(1));
+    let audit = run(&plan(SplitMode::Fast, 2), &Memory::of(&organization.logs));
+    compare(1, &audit, &organization.truth);
 }
 
-/// All records of an organisation, with their repeats.
-fn records_of(organisation: &demo::Organisation) -> Vec<Value> {
+/// All records of an organization, with their repeats.
+fn records_of(organization: &demo::Organization) -> Vec<Value> {
     let mut records = Vec::new();
-    for file in &organisation.logs {
+    for file in &organization.logs {
         let mut text = String::new();
         let mut decoder = flate2::read::GzDecoder::new(file.body.as_slice());
         decoder.read_to_string(&mut text).unwrap();
@@ -97,14 +97,14 @@ fn ids_of(chain: &Chain, consumer: bool) -> Vec<String> {
 #[test]
 fn the_oracle_agrees() {
     for seed in 2000..4000 {
-        let organisation = demo::generate(&DemoPlan {
+        let organization = demo::generate(&DemoPlan {
             consumers: 1,
             noise_per_day: 1,
             ..small(seed)
         });
-        let records = records_of(&organisation);
+        let records = records_of(&organization);
         let oracle = oracle::chains(&records);
-        let audit = run(&plan(SplitMode::Fast, 1), &Memory::of(&organisation.logs));
+        let audit = run(&plan(SplitMode::Fast, 1), &Memory::of(&organization.logs));
         let mut seen = 0;
         for chain in &audit.chains {
             let hop = ids_of(chain, true);
@@ -247,9 +247,9 @@ proptest! {
         repeats in prop::collection::vec(any::<usize>(), 0..30),
         threads in 1usize..4,
     ) {
-        let organisation = demo::generate(&DemoPlan { noise_per_day: 1, ..small(seed) });
-        let records = records_of(&organisation);
-        let straight = run(&plan(SplitMode::Fast, 1), &Memory::of(&organisation.logs));
+        let organization = demo::generate(&DemoPlan { noise_per_day: 1, ..small(seed) });
+        let records = records_of(&organization);
+        let straight = run(&plan(SplitMode::Fast, 1), &Memory::of(&organization.logs));
         let mut order: Vec<usize> = (0..records.len()).collect();
         fastrand::Rng::with_seed(mixer).shuffle(&mut order);
         let other = run(&plan(SplitMode::Fast, threads), &redeliver(&records, &order, &cuts, &repeats));
@@ -287,8 +287,8 @@ proptest! {
     /// Taking records away never makes a proven link point elsewhere.
     #[test]
     fn fewer_records_never_change_a_proven_link(seed in 6000u64..6020, mixer in any::<u64>(), keep in 50usize..100) {
-        let organisation = demo::generate(&DemoPlan { noise_per_day: 1, ..small(seed) });
-        let records = records_of(&organisation);
+        let organization = demo::generate(&DemoPlan { noise_per_day: 1, ..small(seed) });
+        let records = records_of(&organization);
         let mut chance = fastrand::Rng::with_seed(mixer);
         let order: Vec<usize> = (0..records.len()).filter(|_| chance.usize(..100) < keep).collect();
         let whole = run(&plan(SplitMode::Fast, 1), &redeliver(&records, &(0..records.len()).collect::<Vec<_>>(), &[], &[]));

@@ -1,6 +1,6 @@
 //! What is collected gives what the logs themselves give, however it was collected.
 
-use crate::cli::{organisation, output, program};
+use crate::cli::{organization, output, program};
 use assert_cmd::Command;
 use qs_audit::cli::Exit;
 use qs_audit::columnar::ColumnFile;
@@ -50,7 +50,7 @@ fn both(folder: &Path, args: &[&str]) -> (String, String) {
 
 #[test]
 fn every_command_says_the_same_of_the_store_as_of_the_logs() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let (said, _) = collect(folder, &[], Exit::Clean);
     assert!(said.contains("new objects read"), "{said}");
@@ -108,7 +108,7 @@ fn every_command_says_the_same_of_the_store_as_of_the_logs() {
 
 #[test]
 fn a_window_that_cuts_through_a_day_differs_only_in_what_days_cannot_tell() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     collect(folder, &[], Exit::Clean);
     let args = [
@@ -131,7 +131,7 @@ fn a_window_that_cuts_through_a_day_differs_only_in_what_days_cannot_tell() {
 
 #[test]
 fn collecting_again_reads_nothing_and_changes_nothing() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     collect(folder, &[], Exit::Clean);
     let before = contents(folder);
@@ -180,7 +180,7 @@ fn ledger(folder: &Path, store: &str) -> Vec<String> {
     rows
 }
 
-/// Moves the files of an organisation that were delivered from a day on aside.
+/// Moves the files of an organization that were delivered from a day on aside.
 fn hold_back(
     folder: &Path,
     is_late: &dyn Fn(&str) -> bool,
@@ -205,7 +205,7 @@ fn hold_back(
 fn what_comes_late_ends_up_as_if_it_had_been_there() {
     // Hops of the hub come a run later than the calls they explain, then single files,
     // one by one.
-    let whole = organisation();
+    let whole = organization();
     collect(whole.path(), &[], Exit::Clean);
     let args = [
         "chains",
@@ -224,7 +224,7 @@ fn what_comes_late_ends_up_as_if_it_had_been_there() {
         |path: &str| path.contains("/2026/11/02/"),
         |path: &str| path.contains("444455556666/CloudTrail"),
     ] {
-        let folder = organisation();
+        let folder = organization();
         let late = hold_back(folder.path(), &is_late);
         collect(folder.path(), &[], Exit::Clean);
         for (at, (from, to)) in late.iter().enumerate() {
@@ -246,7 +246,7 @@ fn what_comes_late_ends_up_as_if_it_had_been_there() {
                 .filter(|row| row.contains('|') && row.contains("AWSLogs"))
                 .map(|row| row[row.find("AWSLogs").unwrap()..].to_owned())
                 .map(
-                    // When a file was written differs between two organisations.
+                    // When a file was written differs between two organizations.
                     |row| {
                         row.split('|')
                             .enumerate()
@@ -264,7 +264,7 @@ fn what_comes_late_ends_up_as_if_it_had_been_there() {
 
 #[test]
 fn the_next_run_looks_from_a_little_before_the_last_one() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let mut first = program();
     first.current_dir(folder);
@@ -292,7 +292,7 @@ fn the_next_run_looks_from_a_little_before_the_last_one() {
 
 #[test]
 fn a_changed_object_is_read_again_and_counts_once() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     collect(folder, &[], Exit::Clean);
     let some = walkdir::WalkDir::new(folder.join("AWSLogs"))
@@ -325,7 +325,7 @@ fn a_changed_object_is_read_again_and_counts_once() {
 
 #[test]
 fn damaged_objects_are_kept_with_what_is_wrong_with_them() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let day = folder.join("AWSLogs/o-exampleorgid/444455556666/CloudTrail/us-east-1/2026/11/02");
     fs::create_dir_all(&day).unwrap();
@@ -362,7 +362,7 @@ fn damaged_objects_are_kept_with_what_is_wrong_with_them() {
 
 #[test]
 fn sessions_that_were_not_kept_are_not_told() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     collect(folder, &[], Exit::Clean);
     let args = [
@@ -382,7 +382,7 @@ fn sessions_that_were_not_kept_are_not_told() {
 
 #[test]
 fn there_is_one_writer_at_a_time_and_the_others_are_told_who() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let holder = qs_audit::store::Writer::open(
         &folder.join("store"),
@@ -417,7 +417,7 @@ fn there_is_one_writer_at_a_time_and_the_others_are_told_who() {
 
 #[test]
 fn a_store_of_a_later_program_is_refused() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     collect(folder, &[], Exit::Clean);
     let ledger = rusqlite::Connection::open(folder.join("store/ledger.sqlite")).unwrap();
@@ -437,7 +437,7 @@ fn a_store_of_a_later_program_is_refused() {
 
 #[test]
 fn the_store_is_below_the_users_data_folder_unless_it_is_named() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let home = folder.join("home");
     for (variable, place) in [
@@ -482,7 +482,7 @@ fn the_store_is_below_the_users_data_folder_unless_it_is_named() {
 
 #[test]
 fn old_days_are_forgotten() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     fs::write(
         folder.join("short.toml"),
@@ -503,7 +503,7 @@ fn old_days_are_forgotten() {
 #[cfg(unix)]
 fn a_folder_that_cannot_be_written_ends_it_cleanly_and_can_still_be_read() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     collect(folder, &[], Exit::Clean);
     let read_only = |mode| {
@@ -536,9 +536,9 @@ fn a_folder_that_cannot_be_written_ends_it_cleanly_and_can_still_be_read() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_is_full_loses_nothing_that_counts() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
-    let whole = organisation();
+    let whole = organization();
     collect(whole.path(), &[], Exit::Clean);
     // No file may grow beyond so many blocks of 512 bytes: a disk that is full for it.
     for blocks in [0, 8, 40, 100, 160, 200] {
@@ -576,7 +576,7 @@ fn a_disk_that_is_full_loses_nothing_that_counts() {
 
 #[test]
 fn statistics_of_files_outlive_the_files() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let files = "executions.json";
     collect(folder, &["--executions", files], Exit::Clean);
@@ -605,7 +605,7 @@ fn statistics_of_files_outlive_the_files() {
 
 #[test]
 fn logs_that_go_away_leave_what_was_kept() {
-    let folder: TempDir = organisation();
+    let folder: TempDir = organization();
     let folder = folder.path();
     collect(folder, &[], Exit::Clean);
     let args = ["chains", "--from", "2026-11-01", "--store", "store"];
@@ -623,7 +623,7 @@ fn logs_that_go_away_leave_what_was_kept() {
 
 #[test]
 fn what_is_delivered_again_days_later_brings_its_counts() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     let early = hold_back(folder, &|path| {
         path.contains("444455556666/CloudTrail/us-east-1/2026/11/02")
@@ -660,7 +660,7 @@ fn what_is_delivered_again_days_later_brings_its_counts() {
             .any(|place| place["account_id"] == "444455556666")
     );
     // All chains are there, as if the files had come in time.
-    let whole = organisation();
+    let whole = organization();
     collect(whole.path(), &[], Exit::Clean);
     let (wanted, _) = output(&mut run(whole.path(), &args), Exit::Clean);
     let wanted: Value = serde_json::from_str(&wanted).unwrap();
@@ -669,7 +669,7 @@ fn what_is_delivered_again_days_later_brings_its_counts() {
 
 #[test]
 fn what_was_never_collected_is_said() {
-    let folder = organisation();
+    let folder = organization();
     let folder = folder.path();
     collect(
         folder,
@@ -710,7 +710,7 @@ fn what_was_never_collected_is_said() {
 
 #[test]
 fn a_pipe_cannot_be_collected() {
-    let folder = organisation();
+    let folder = organization();
     let script = "exec \"$0\" collect --store store --logs <(echo '{}')";
     let out = std::process::Command::new("bash")
         .current_dir(folder.path())

@@ -653,8 +653,8 @@ fn threads_do_not_show() {
     }
 }
 
-/// The demo's sample organisation with digests for every account, Region and hour.
-fn organisation() -> (Signer, Bucket) {
+/// The demo's sample organization with digests for every account, Region and hour.
+fn organization() -> (Signer, Bucket) {
     let signer = Signer::new();
     let logs = demo::generate(&demo::DemoPlan::sample()).logs;
     let bucket = with_digests(&signer, &logs);
@@ -691,7 +691,7 @@ fn read(folder: &Path, command: &str, more: &[&str], exit: Exit) -> Value {
     reason = "one story: sound, then altered, then without keys"
 )]
 fn chains_and_findings_say_what_they_rest_on() {
-    let (signer, sound) = organisation();
+    let (signer, sound) = organization();
     let folder = copied(&signer, &sound);
     let chains = read(folder.path(), "chains", &[], Exit::Clean);
     let all = chains["chains"].as_array().unwrap();
@@ -773,7 +773,7 @@ fn chains_and_findings_say_what_they_rest_on() {
 
 #[test]
 fn verifying_changes_nothing_else_of_a_run() {
-    let (signer, bucket) = organisation();
+    let (signer, bucket) = organization();
     let folder = copied(&signer, &bucket);
     for command in ["chains", "findings"] {
         let mut plain = program();
@@ -800,7 +800,7 @@ fn verifying_changes_nothing_else_of_a_run() {
 
 #[test]
 fn what_a_verified_file_says_counts_before_what_others_say() {
-    let (signer, mut bucket) = organisation();
+    let (signer, mut bucket) = organization();
     let key = largest(&bucket);
     let text = crate::digest_bucket::gunzip(&bucket.0[&key].body);
     // The same events with other Regions, in a file that nobody signed, named to be last.
@@ -829,7 +829,7 @@ fn what_a_verified_file_says_counts_before_what_others_say() {
 
 #[test]
 fn a_report_says_what_is_not_as_it_was_delivered() {
-    let (signer, mut bucket) = organisation();
+    let (signer, mut bucket) = organization();
     let key = largest(&bucket);
     bucket.0.remove(&key);
     let folder = copied(&signer, &bucket);
@@ -1062,7 +1062,7 @@ fn a_chain_that_ends_too_soon_is_said_to() {
 
 #[test]
 fn a_forged_addendum_takes_no_event_away() {
-    let (signer, mut bucket) = organisation();
+    let (signer, mut bucket) = organization();
     let plain = copied(&signer, &bucket);
     let sound = read(plain.path(), "chains", &[], Exit::Clean);
     let key = largest(&bucket);

@@ -1,8 +1,8 @@
 //! The pictures of the page, drawn by kuva as SVG.
 //!
-//! Colours are fixed here and told apart by `page.css`, which has others for the
+//! Colors are fixed here and told apart by `page.css`, which has others for the
 //! dark: a page without its style sheet still shows them. Every picture has its
-//! numbers as a table beside it, and marks what matters by more than colour.
+//! numbers as a table beside it, and marks what matters by more than color.
 
 #![expect(
     clippy::float_arithmetic,
@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// The colours of the picture, in light mode: `page.css` replaces them in dark mode.
+/// The colors of the picture, in light mode: `page.css` replaces them in dark mode.
 const INK: &str = "#1c2128";
 const AXIS: &str = "#6e7781";
 const GRID: &str = "#dfe3e8";

@@ -1,4 +1,4 @@
-//! The whole organisation: a plan of days and scenes, played from a seed.
+//! The whole organization: a plan of days and scenes, played from a seed.
 
 use super::cast::CONSUMERS;
 use super::extras;
@@ -14,9 +14,9 @@ use super::truth::Truth;
 /// chains of a data source can be taken for one another.
 const SLOT_SECONDS: i64 = 300;
 
-/// A generated organisation.
+/// A generated organization.
 #[derive(Debug, Clone)]
-pub struct Organisation {
+pub struct Organization {
     /// Log files by key, compressed.
     pub logs: Vec<GeneratedFile>,
     /// Query statistics, costs, inventory and configuration, and the truth.
@@ -27,7 +27,7 @@ pub struct Organisation {
 
 /// Plays the plan.
 #[must_use]
-pub fn generate(plan: &DemoPlan) -> Organisation {
+pub fn generate(plan: &DemoPlan) -> Organization {
     let mut stage = Stage::new(plan.seed);
     let consumers = &CONSUMERS[..plan.consumers.clamp(1, CONSUMERS.len())];
     let mut scenes = Scene::ALL.iter().copied().cycle();
@@ -78,7 +78,7 @@ fn slots(stage: &mut Stage, count: usize) -> Vec<i64> {
     slots
 }
 
-fn finish(mut stage: Stage, plan: &DemoPlan) -> Organisation {
+fn finish(mut stage: Stage, plan: &DemoPlan) -> Organization {
     let mut truth = std::mem::take(&mut stage.truth);
     truth.chains.sort();
     let extras = extras::extras(&stage, plan);
@@ -91,7 +91,7 @@ fn finish(mut stage: Stage, plan: &DemoPlan) -> Organisation {
         body: extras::pretty(&truth),
     });
     extras.sort_by(|left, right| left.key.cmp(&right.key));
-    Organisation {
+    Organization {
         logs: laid.files,
         extras,
         truth,
