@@ -119,7 +119,7 @@ fn of_program(url: &str, to: &str) -> (BTreeSet<String>, Value, f64) {
     let (document, seconds) = run("json");
     let (table, _) = run("table");
     let lines = table.lines().filter(|line| {
-        let is_fault = line.contains("\tINVALID: ") && !line.ends_with("no digest names it");
+        let is_fault = line.contains("\tINVALID: ") && !line.ends_with("no digest file lists it");
         is_fault || line.contains("No log files were delivered")
     });
     let lines = lines.map(|line| match line.split_once(" (") {

@@ -151,7 +151,7 @@ impl LogSource for Sources {
         match self.of(object) {
             Some((source, own)) => source.read(own, body),
             None => Err(SourceError {
-                message: "there is no such object".to_owned(),
+                message: "the object does not exist".to_owned(),
                 is_absent: true,
             }),
         }

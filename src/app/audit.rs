@@ -44,8 +44,8 @@ enum Logs<'c> {
 }
 
 fn of_sessions_that_are_not_kept() -> Failure {
-    Failure::usage("the store keeps the calls of sessions that have to do with Quick or Athena")
-        .hint("give --logs to read all of them")
+    Failure::usage("the store holds only calls of sessions that are related to Quick or Athena")
+        .hint("use --logs to read all of them")
 }
 
 /// The places that logs of a store are read from again: those that are configured, and
@@ -221,7 +221,7 @@ impl<'c> AuditRun<'c> {
         let window = &self.plan.window;
         let place = Text::from(store.root().to_string_lossy());
         let Some((from, to)) = store.covered()? else {
-            return Ok(vec![(place, "nothing was collected yet".to_owned())]);
+            return Ok(vec![(place, "nothing has been collected yet".to_owned())]);
         };
         let mut missing = Vec::new();
         let mut add = |from: UtcSecond, to: UtcSecond| {

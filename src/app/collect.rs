@@ -52,13 +52,13 @@ pub struct CollectOptions {
 /// What was kept until then counts.
 pub fn collect(context: &RunContext, options: CollectOptions) -> Result<CollectReport, Failure> {
     let Some(root) = store_selection::root(&context.options, &context.settings) else {
-        return Err(Failure::usage("there is no folder for the store")
-            .hint("name one with --store DIR, or [store] path = \"DIR\" in qs-audit.toml"));
+        return Err(Failure::usage("the store has no folder")
+            .hint("set --store DIR, or [store] path = \"DIR\" in qs-audit.toml"));
     };
     let locations = sources::locations(context)?;
     if locations.contains(&LogLocation::Path("-".into())) {
         return Err(Failure::usage("standard input cannot be collected")
-            .hint("what is collected has to be found again: name a file or a folder"));
+            .hint("collected logs must be readable again later: name a file or a folder"));
     }
     let holder = format!("process {}, since {}", std::process::id(), context.now);
     let locations = places::canonical(locations);
@@ -88,7 +88,7 @@ pub fn collect(context: &RunContext, options: CollectOptions) -> Result<CollectR
         let forgotten = plural(tidied.objects_forgotten, "object");
         let days = context.settings.store.retention_days;
         done.lines
-            .push(format!("{forgotten} older than {days} days forgotten"));
+            .push(format!("{forgotten} older than {days} days removed"));
     }
     Ok(done)
 }
@@ -230,7 +230,7 @@ impl Collector<'_> {
             let key = logs.key(object);
             let Some(version) = logs.version(object) else {
                 return Err(Failure::usage(format!("{key} can be read only once"))
-                    .hint("what is collected has to be found again: name a file or a folder"));
+                    .hint("collected logs must be readable again later: name a file or a folder"));
             };
             if !seen.insert(key.clone()) {
                 continue;
@@ -372,8 +372,8 @@ impl Collector<'_> {
         if objects > 0 && !self.done.gaps.iter().any(|(place, _)| **place == *PLACE) {
             let objects = plural(objects as u64, "object");
             let why = format!(
-                "{objects} of earlier runs have calls of sessions found now, and were not read \
-                 again: collect with the --logs or [[logs]] of those objects"
+                "{objects} of earlier runs contain calls of sessions that became relevant, and were not read again: collect \
+                 with the --logs or [[logs]] of those objects"
             );
             self.done.gaps.push((PLACE.into(), why));
         }

@@ -110,7 +110,7 @@ pub fn look(context: &RunContext, window: &TimeWindow) -> Result<Vec<CheckLine>,
 fn configuration(settings: &Settings, lines: &mut Vec<CheckLine>) {
     let topology = &settings.topology;
     if topology.hub_account_id.is_none() {
-        let next_step = "run `qs-audit init`, which writes what the logs show";
+        let next_step = "run `qs-audit init`, which writes it from the logs";
         let detail = "no [hub] and no [[consumers]] are declared";
         lines.push(CheckLine::failed(
             "configuration",
@@ -148,7 +148,7 @@ fn logs(
     let locations = match sources::locations(context) {
         Ok(locations) => locations,
         Err(failure) => {
-            let next_step = "add [[logs]] to qs-audit.toml, or give --logs";
+            let next_step = "add [[logs]] to qs-audit.toml, or use --logs";
             lines.push(CheckLine::failed(
                 "logs",
                 "list",
@@ -161,7 +161,7 @@ fn logs(
     for location in &locations {
         let name = places::roots(location).join(", ");
         if let LogLocation::LookupEvents { account_id, .. } = location {
-            let detail = "looked up by event name when it is read";
+            let detail = "read with LookupEvents, by event name";
             lines.push(CheckLine::skipped(&name, "list", detail));
             seen.entry(account_id.to_string()).or_default().is_looked_up = true;
             continue;
@@ -188,7 +188,7 @@ fn logs(
                 place,
                 "list",
                 why,
-                "grant what the message names",
+                "grant the permission that the message names",
             ));
         }
         of_location(&name, location, &listed, &mut seen, lines)?;
@@ -249,7 +249,8 @@ fn of_location(
             let detail = examples
                 .first()
                 .map(|one| format!("{}: {}", one.object, one.detail));
-            let next_step = "allow s3:GetObject, and kms:Decrypt on the key where it is encrypted";
+            let next_step =
+                "allow s3:GetObject, and kms:Decrypt on the key if the objects are encrypted";
             lines.push(CheckLine::failed(
                 name,
                 "read",
@@ -288,16 +289,16 @@ fn of_account(
     seen: &BTreeMap<String, RecentActivity>,
     now: UtcSecond,
 ) -> CheckLine {
-    let next_step = "see that its trail is on and writes to a place that [[logs]] names";
+    let next_step = "check that its trail is on and writes to a location listed in [[logs]]";
     let Some(seen) = seen.get(account) else {
         return CheckLine::failed(label, "events", "no logs of the last days", next_step);
     };
     if seen.is_looked_up && seen.objects == 0 {
-        return CheckLine::skipped(label, "events", "looked up by event name when it is read");
+        return CheckLine::skipped(label, "events", "read with LookupEvents, by event name");
     }
     let Some(last) = seen.last_event_at else {
         let detail = format!(
-            "{}, and no event in the last one",
+            "{}, but no event in the last day",
             plural(seen.objects, "object")
         );
         return CheckLine::failed(label, "events", detail, next_step);
@@ -313,11 +314,7 @@ fn of_account(
 fn store(context: &RunContext, lines: &mut Vec<CheckLine>) -> Result<(), Failure> {
     let now = context.now;
     let Some(root) = store_selection::root(&context.options, &context.settings) else {
-        lines.push(CheckLine::skipped(
-            "store",
-            "store",
-            "there is no folder for it",
-        ));
+        lines.push(CheckLine::skipped("store", "store", "it has no folder"));
         return Ok(());
     };
     let place = root.display().to_string();
@@ -339,7 +336,7 @@ fn store(context: &RunContext, lines: &mut Vec<CheckLine>) -> Result<(), Failure
         lines.push(CheckLine::skipped(
             "store",
             "store",
-            format!("none yet in {place}"),
+            format!("does not exist yet in {place}"),
         ));
         return Ok(());
     };
@@ -351,7 +348,7 @@ fn store(context: &RunContext, lines: &mut Vec<CheckLine>) -> Result<(), Failure
         None => CheckLine::failed(
             "store",
             "store",
-            format!("{place}: no run has collected to its end"),
+            format!("{place}: no run has finished yet"),
             "qs-audit collect",
         ),
     });
@@ -371,7 +368,7 @@ mod remote {
         lines.push(CheckLine::skipped(
             "AWS",
             "access",
-            "this program was built without it",
+            "not included in this build",
         ));
         Ok(())
     }
@@ -413,16 +410,18 @@ mod remote {
         let roles = settings.audit_roles(BTreeSet::new());
         for (account, label) in accounts {
             let Some(role) = roles.of(account) else {
-                let next_step = "declare it under [[consumers]]; `qs-audit init` writes the accounts found in the logs";
-                let detail = "not declared, so doctor assumes no role there (collect does where AWS Organizations \
-                              lists the account)";
+                let next_step = "declare it under [[consumers]]; `qs-audit init` writes the accounts that the logs show";
+                let detail = "not declared, so doctor assumes no role in it (collect does if AWS Organizations lists the \
+                              account)";
                 lines.push(CheckLine::failed(label, "access", detail, next_step));
                 continue;
             };
             if !role.is_of(account, &own) {
-                let next_step =
-                    "name its role: [aws] audit_role_arn, or audit_role_arn of the consumer";
-                let detail = format!("nobody may ask about it: the credentials are of {own}");
+                let next_step = "set [aws] audit_role_arn, or audit_role_arn of the consumer";
+                let detail = format!(
+                    "not checked: the credentials belong to account {own}, and no audit role is configured \
+                                      for this account"
+                );
                 lines.push(CheckLine::failed(label, "access", detail, next_step));
                 continue;
             }
@@ -444,7 +443,7 @@ mod remote {
             let access = access(&role, region.as_deref());
             let label = format!("{hub} (hub)");
             lines.push(match aws.data_sources(&access, hub) {
-                Ok(_) => CheckLine::good(&label, "data sources", "Quick lists them"),
+                Ok(_) => CheckLine::good(&label, "data sources", "listed by Quick"),
                 Err(error) => refused(&label, "data sources", error),
             });
         }
@@ -455,12 +454,12 @@ mod remote {
     fn refused(label: &str, check: &'static str, error: AwsError) -> CheckLine {
         let next_step = match (error.kind, error.message.rsplit_once("; allow ")) {
             (AwsErrorKind::Denied, Some((_, action))) => {
-                format!("allow {action} to the role that asks")
+                format!("allow {action} for the audit role")
             }
             (AwsErrorKind::Absent, _) => {
-                "see that the name is right, and that it is there".to_owned()
+                "check that the name is correct and that it exists".to_owned()
             }
-            _ => "see that the role can be assumed, and that AWS can be reached".to_owned(),
+            _ => "check that the role can be assumed and that AWS can be reached".to_owned(),
         };
         CheckLine::failed(label, check, error.message, next_step)
     }
@@ -479,7 +478,7 @@ mod remote {
             )
         });
         let Some(trail) = best else {
-            let none = "no trail logs it";
+            let none = "no trail logs this account";
             lines.push(CheckLine::failed(label, "trail", none, CREATE_TRAIL));
             return;
         };
@@ -488,7 +487,7 @@ mod remote {
             let action = refusal
                 .rsplit_once("; allow ")
                 .map_or("", |(_, action)| action);
-            let next_step = format!("allow {action} to the role that asks");
+            let next_step = format!("allow {action} for the audit role");
             lines.push(CheckLine::failed(label, "trail", refusal, next_step));
         }
         let mut check = |is_well: bool, good: &str, bad: &str, next_step: &str| {
@@ -515,24 +514,24 @@ mod remote {
         );
         check(
             trail.has_global_events,
-            "has the events of global services",
-            "leaves out events of global services, STS among them",
+            "logs events of global services",
+            "does not log events of global services, such as STS",
             &format!("update-trail --name {name} --include-global-service-events"),
         );
         check(
             trail.has_digests,
             "writes digests",
-            "writes no digests: nobody can tell whether logs were changed",
+            "log file validation is off: changes to log files cannot be detected",
             &format!("update-trail --name {name} --enable-log-file-validation"),
         );
         if let Some(has_all) = trail.has_management_events {
             check(
                 has_all,
                 "logs all management events",
-                "leaves out management events",
+                "does not log all management events",
                 &format!(
-                    "get-event-selectors --trail-name {name} shows them: add one with \
-                     ReadWriteType All and IncludeManagementEvents true, and keep the others"
+                    "get-event-selectors --trail-name {name} prints the current selectors: keep them, and add one with \
+                     ReadWriteType All and IncludeManagementEvents true"
                 ),
             );
         }
@@ -557,7 +556,7 @@ mod remote {
         {
             let detail = format!("{name} last delivered {} ago", duration(last.distance(now)));
             let next_step =
-                format!("see what `aws cloudtrail get-trail-status --name {name}` says");
+                format!("check the output of `aws cloudtrail get-trail-status --name {name}`");
             lines.push(CheckLine::failed(label, "trail", detail, next_step));
         }
     }
@@ -568,7 +567,7 @@ mod remote {
         let asks = &settings.aws;
         let yesterday = (now.utc_day() - 1).date();
         let (true, Some(yesterday)) = (asks.costs, yesterday) else {
-            let detail = "Cost Explorer is not asked: [aws] costs = true; a page costs $0.01";
+            let detail = "Cost Explorer is off: set [aws] costs = true; each request costs $0.01";
             lines.push(CheckLine::skipped("AWS", "costs", detail));
             return;
         };
@@ -576,7 +575,7 @@ mod remote {
         let question = CostQuestion::AthenaByUsageType;
         context
             .notices
-            .announce("asking Cost Explorer: 1 paid request ($0.01)");
+            .announce("requesting costs from Cost Explorer: 1 paid request ($0.01)");
         lines.push(
             match aws.costs(&access, question, yesterday, now.day(), &mut |_, _| {}) {
                 Ok(pages) => {

@@ -89,9 +89,7 @@ impl<'a> NamedInputs<'a> {
                 .hint(format!("{name} takes a file, or a folder of files"))
         })?;
         if found.is_empty() && !self.is_empty() {
-            return Err(Failure::usage(format!(
-                "{name}: there are no files in the folder"
-            )));
+            return Err(Failure::usage(format!("{name}: the folder has no files")));
         }
         Ok(found)
     }
@@ -188,7 +186,7 @@ pub(super) fn statistics(context: &RunContext) -> Result<Option<Statistics>, Fai
                 read_executions(&name, &text, quick_query_id, &mut statistics);
                 if file.is_named && statistics.told() == before && !statistics.has_broken() {
                     return Err(
-                        unreadable(&file, given.name, "tells of no query execution").hint(
+                        unreadable(&file, given.name, "has no query execution").hint(
                             "it takes output of aws athena batch-get-query-execution or \
                              get-query-execution",
                         ),

@@ -62,11 +62,10 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let hint = match &error {
             ConfigError::Unreadable { .. } => {
-                "give the configuration with --config FILE, or leave it out: \
-                 roles and accounts are then discovered from the logs"
+                "set the path with --config FILE, or omit it: roles and accounts are then discovered from the logs"
             }
             ConfigError::Syntax { .. } | ConfigError::Value { .. } => {
-                "README.md lists every key; unknown keys are errors so that a typo cannot hide"
+                "docs/configuration.md lists every key; unknown keys are errors, so that typing errors are noticed"
             }
         };
         Self::usage(error.to_string()).hint(hint)
@@ -77,14 +76,16 @@ impl From<ConfigError> for Failure {
 impl From<AwsError> for Failure {
     fn from(error: AwsError) -> Self {
         let hint = match error.kind {
-            AwsErrorKind::Credentials => "`aws sts get-caller-identity` shows who you are to AWS",
-            AwsErrorKind::Denied => "docs/iam-policy.json has every permission that is needed",
-            AwsErrorKind::Absent => "`aws s3 ls` lists the buckets that you may see",
-            AwsErrorKind::OtherRegion => "write the bucket's Region into [[logs]] region",
-            AwsErrorKind::Throttled | AwsErrorKind::Unreachable => {
-                "try again, or see `qs-audit doctor`"
+            AwsErrorKind::Credentials => {
+                "`aws sts get-caller-identity` shows the identity of your credentials"
             }
-            AwsErrorKind::Other => "`qs-audit doctor` looks at every account",
+            AwsErrorKind::Denied => "docs/iam-policy.json lists every permission that is needed",
+            AwsErrorKind::Absent => "`aws s3 ls` lists the buckets that you can access",
+            AwsErrorKind::OtherRegion => "set the bucket's Region in [[logs]] region",
+            AwsErrorKind::Throttled | AwsErrorKind::Unreachable => {
+                "try again, or run `qs-audit doctor`"
+            }
+            AwsErrorKind::Other => "`qs-audit doctor` checks every account",
         };
         let failure = match error.kind {
             // It may well work a little later.
@@ -145,28 +146,26 @@ impl From<StoreError> for Failure {
         };
         match error {
             StoreError::Newer { .. } => {
-                failure.hint("use the program that wrote it, or a later one")
+                failure.hint("use the version that wrote it, or a later one")
             }
             StoreError::Older { .. } => {
-                failure.hint("qs-audit collect brings it up to date; what it holds is kept")
+                failure.hint("qs-audit collect upgrades it and keeps its contents")
             }
             StoreError::Foreign { .. } => {
-                failure.hint("name a folder that is empty or not there yet: --store DIR")
+                failure.hint("name a folder that is empty or does not exist: --store DIR")
             }
             StoreError::Planted { .. } | StoreError::ForeignLedger { .. } => failure.hint(
-                "another program or user may have changed the store: find out why before you use \
-                 it; then restore it from a backup, or move it away and collect again (query \
-                 statistics and Cost Explorer pages in it are lost)",
+                "another program or user may have changed the store: find out why before you use it; then restore it from a \
+                 backup, or move it away and collect again (its query statistics and Cost Explorer data are lost)",
             ),
-            StoreError::Locked { .. } => failure.hint("--wait waits until it is done"),
+            StoreError::Locked { .. } => failure.hint("--wait waits until it has finished"),
             StoreError::Segment { .. } => failure.hint(
-                "the file was changed or damaged: restore it, or remove the store's folder and \
-                 collect again",
+                "the file was changed or damaged: restore it, or delete the store's folder and collect again",
             ),
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                failure.hint("make room and run it again: what was kept so far counts")
+                failure.hint("free disk space and run it again: work that was committed is kept")
             }
-            _ => failure.hint("what was kept so far counts; run it again once this is fixed"),
+            _ => failure.hint("work that was committed is kept; run it again when this is fixed"),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn gather(
         done.rejected += statistics.rejects.total();
         let kept = keep(writer, statistics, Vec::new())?;
         done.lines.push(format!(
-            "statistics of {} kept from files",
+            "statistics of {} stored from files",
             plural(kept, "query")
         ));
     }
@@ -171,8 +171,8 @@ mod remote {
             let role = self.roles.of(account_id);
             let why = match &role {
                 None => {
-                    "only the logs name this account, so no role was assumed there: declare it \
-                     under [[consumers]], or set [aws] organizations = true"
+                    "this account appears only in the logs, so no role was assumed in it: declare it under [[consumers]], \
+                     or set [aws] organizations = true"
                 }
                 // Another account would only say that it knows nothing of it.
                 Some(role) if !role.is_of(account_id, self.own_account_id) => {
@@ -249,12 +249,12 @@ mod remote {
             }
             done.gaps.dedup();
             if !batches.is_empty() {
-                let mut line = format!("statistics of {} kept", plural(kept, "query"));
+                let mut line = format!("statistics of {} stored", plural(kept, "query"));
                 if gone > 0 {
-                    let _ = write!(line, ", {gone} no longer known to Athena");
+                    let _ = write!(line, ", {gone} no longer available from Athena");
                 }
                 if unprocessed > 0 {
-                    let _ = write!(line, ", {unprocessed} to be asked for again");
+                    let _ = write!(line, ", {unprocessed} to be requested again");
                 }
                 done.lines.push(line);
             }
@@ -395,7 +395,7 @@ mod remote {
         }
         let requests = asked.len() as u64;
         context.notices.note(&format!(
-            "asking Cost Explorer: {} (${}), and one more for each further page",
+            "requesting costs from Cost Explorer: {} (${}), and one more for each further page",
             plural(requests, "paid request"),
             dollars(requests),
         ));
@@ -422,7 +422,7 @@ mod remote {
         }
         let requests = plural(paid, "paid request");
         done.lines.push(format!(
-            "bill kept; {requests} to Cost Explorer (${})",
+            "bill stored; {requests} to Cost Explorer (${})",
             dollars(paid)
         ));
         Ok(())

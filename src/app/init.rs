@@ -65,7 +65,7 @@ pub fn draft(
     let found = text(&context.options, audit, &consumers(audit), units);
     // What is written has to be read again.
     Settings::parse(&found.text, path).map_err(|error| {
-        Failure::internal(format!("what was found makes no configuration: {error}"))
+        Failure::internal(format!("the logs give no valid configuration: {error}"))
     })?;
     Ok(ConfigDraft {
         text: found.text,

@@ -81,7 +81,7 @@ fn last_report(
     let with = if is_earlier {
         "compared with the report"
     } else {
-        "compared with nothing: a report of a later time is"
+        "compared with no report: a report of a later time is"
     };
     let line = format!("{with} in {}", path.display());
     context.notices.note(&line);

@@ -91,7 +91,7 @@ impl ReportFolder {
         let parent = folder_of(&path);
         let cannot = |error: io::Error| {
             Failure::usage(format!("cannot write into {}: {error}", parent.display())).hint(
-                "reports go below the working folder, or where -o says: run it where you may write",
+                "reports are written below the working folder, or to the folder of -o: use a folder that you can write to",
             )
         };
         if asked.is_none() {
@@ -179,7 +179,7 @@ impl WrittenReport {
         let target = Path::new("nightly").join(newest.to_string());
         point(link, &target).map_err(|error| {
             Failure::internal(format!(
-                "cannot point {LATEST} at {}: {error}",
+                "cannot link {LATEST} to {}: {error}",
                 target.display()
             ))
         })?;
@@ -197,28 +197,26 @@ impl WrittenReport {
 fn check(place: &Path, asked: Option<&Path>) -> Result<(), Failure> {
     let path = asked.unwrap_or(place).display();
     if asked.is_some_and(|path| path.as_os_str() == "-") {
-        return Err(
-            Failure::usage("a report is a folder, and cannot go to standard output")
-                .hint("-o takes a folder; `qs-audit findings --format json` prints findings"),
-        );
+        return Err(Failure::usage(
+            "a report is a folder and cannot be written to standard output",
+        )
+        .hint("-o takes a folder; `qs-audit findings --format json` prints findings"));
     }
     if asked.is_some_and(|path| path.file_name().is_none()) {
-        return Err(
-            Failure::usage(format!("a report cannot take the place of {path}"))
-                .hint("-o takes a folder of its own, which does not have to exist yet"),
-        );
+        return Err(Failure::usage(format!("a report cannot replace {path}"))
+            .hint("-o takes a folder for the report alone; it is created if it does not exist"));
     }
     if asked.is_some() && !folder_of(place).is_dir() {
-        return Err(
-            Failure::usage(format!("cannot write {path}: no such folder"))
-                .hint("-o takes a folder, in one that exists"),
-        );
+        return Err(Failure::usage(format!(
+            "cannot write {path}: the parent folder does not exist"
+        ))
+        .hint("-o takes a folder inside an existing one"));
     }
     let Ok(entries) = fs::read_dir(place) else {
         return match fs::symlink_metadata(place) {
             Err(_) => Ok(()),
-            Ok(_) => Err(Failure::usage(format!("{path} is no folder"))
-                .hint("-o takes a folder, which is replaced whole")),
+            Ok(_) => Err(Failure::usage(format!("{path} is not a folder"))
+                .hint("-o takes a folder, which is replaced as a whole")),
         };
     };
     let names = entries.flatten().map(|entry| entry.file_name());
@@ -232,10 +230,10 @@ fn check(place: &Path, asked: Option<&Path>) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "{path} holds something else than a report{}, and would be replaced whole",
+        "{path} contains other files than a report{}, and would be replaced as a whole",
         other.map_or_else(String::new, |name| format!(" ({name:?})"))
     ))
-    .hint("choose a folder that does not exist yet, or holds an earlier report"))
+    .hint("choose a folder that does not exist, or one with an earlier report"))
 }
 
 /// A file of a report.
@@ -334,9 +332,7 @@ fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
 fn point(link: &Path, target: &Path) -> io::Result<()> {
     let is_other = fs::symlink_metadata(link).is_ok_and(|there| !there.is_symlink());
     if is_other {
-        return Err(io::Error::other(
-            "something else than a link is in its place",
-        ));
+        return Err(io::Error::other("the path is not a link"));
     }
     let place = new_builder(PREFIX, 0o700).tempdir_in(folder_of(link))?;
     let new = place.path().join("latest");

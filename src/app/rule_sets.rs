@@ -18,7 +18,7 @@ pub fn rule_set(settings: &Settings, only: &BTreeSet<String>) -> Result<RuleSet,
             .iter()
             .any(|entry| matches(&suppression.rule, entry.meta.id))
         {
-            let message = format!("there is no rule {:?}", suppression.rule);
+            let message = format!("no rule {:?}", suppression.rule);
             let failure = Failure::from(settings.suppression_error(suppression, message));
             return Err(with_near_rule(failure, &suppression.rule));
         }
@@ -34,7 +34,7 @@ pub fn rule_set(settings: &Settings, only: &BTreeSet<String>) -> Result<RuleSet,
         if is_unknown {
             return with_near_rule(failure.into(), &error.rule);
         }
-        let hint = format!("`qs-audit explain {}` has its options", error.rule);
+        let hint = format!("`qs-audit explain {}` lists its options", error.rule);
         Failure::from(failure).hint(hint)
     })
 }

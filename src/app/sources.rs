@@ -26,8 +26,7 @@ pub(super) fn locations(context: &RunContext) -> Result<Vec<LogLocation>, Failur
     }
     if context.settings.logs.is_empty() {
         return Err(Failure::usage("no logs to read").hint(
-            "give a folder or s3://bucket/prefix with --logs, or [[logs]] in qs-audit.toml; \
-             `qs-audit demo` needs neither",
+            "set a folder or s3://bucket/prefix with --logs, or [[logs]] in qs-audit.toml; `qs-audit demo` needs neither",
         ));
     }
     Ok(context.settings.logs.clone())

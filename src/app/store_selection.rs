@@ -29,9 +29,8 @@ pub(super) fn in_use(options: &RunOptions, settings: &Settings) -> Result<Option
     if !options.logs.is_empty() {
         if options.store.is_some() {
             return Err(
-                Failure::usage("--logs and --store exclude each other here").hint(
-                    "--logs reads logs themselves, --store what `qs-audit collect` kept of them",
-                ),
+                Failure::usage("--logs and --store cannot be used together here")
+                    .hint("--logs reads log files, --store what `qs-audit collect` stored"),
             );
         }
         return Ok(None);
@@ -59,7 +58,7 @@ pub(super) fn in_use(options: &RunOptions, settings: &Settings) -> Result<Option
     }
     if store.is_none() && options.store.is_some() {
         let message = format!("there is no store in {}", root.display());
-        return Err(Failure::usage(message).hint("`qs-audit collect --store DIR` makes one"));
+        return Err(Failure::usage(message).hint("`qs-audit collect --store DIR` creates one"));
     }
     Ok(store)
 }

@@ -43,9 +43,9 @@ impl VerifyOptions {
 pub(super) fn locations(context: &RunContext, asking: &str) -> Result<Vec<LogLocation>, Failure> {
     if context.options.store.is_some() {
         return Err(Failure::usage(format!(
-            "{asking} reads log files, and the store keeps none"
+            "{asking} reads log files, which the store does not have"
         ))
-        .hint("leave --store out; --logs or [[logs]] say where the files are"));
+        .hint("omit --store; name the log files with --logs or [[logs]]"));
     }
     Ok(places::canonical(sources::locations(context)?))
 }
@@ -106,8 +106,7 @@ impl Verifying {
 }
 
 fn public_keys(given: NamedInputs<'_>) -> Result<PublicKeys, Failure> {
-    const HINT: &str = "`aws cloudtrail list-public-keys --start-time ... --end-time ...` writes \
-                        it, once in each Region";
+    const HINT: &str = "`aws cloudtrail list-public-keys --start-time ... --end-time ...` prints them, once in each Region";
     let mut keys = PublicKeys::default();
     for_each_text(given, HINT, |text| {
         keys.read(text).map_err(|error| error.to_string())
@@ -116,8 +115,8 @@ fn public_keys(given: NamedInputs<'_>) -> Result<PublicKeys, Failure> {
 }
 
 fn signatures(given: NamedInputs<'_>) -> Result<Signatures, Failure> {
-    const HINT: &str = "`aws s3api head-object` gives the metadata of a digest; docs/verify.md has \
-                        a script for all of them";
+    const HINT: &str = "`aws s3api head-object` prints the metadata of a digest file; docs/verify.md has a script for all \
+                        of them";
     let mut signatures = Signatures::default();
     for_each_text(given, HINT, |text| {
         read_signatures(text, &mut signatures).map_err(|error| error.to_string())

@@ -113,12 +113,12 @@ const QUERY_REASONS: [QueryReason; 6] = [
     (
         "queries-not-billed",
         scanned_for_free,
-        "queries scanned bytes that nobody pays for: they failed, or were DDL",
+        "queries scanned bytes that are not billed: they failed, or were DDL",
     ),
     (
         "queries-without-statistics",
         QueryExecution::lacks_statistics,
-        "queries without statistics: their bytes are unknown, and what they cost is unallocated",
+        "queries without statistics: their bytes are unknown, and their cost is unallocated",
     ),
     (
         "queries-with-unknown-bytes",
@@ -127,7 +127,7 @@ const QUERY_REASONS: [QueryReason; 6] = [
                 figures.state.is_final() && figures.bytes_billed.is_none()
             })
         },
-        "queries whose statistics lack bytes or statement type: what they cost is unallocated",
+        "queries whose statistics lack bytes or statement type: their cost is unallocated",
     ),
     (
         "queries-not-final",
@@ -137,7 +137,7 @@ const QUERY_REASONS: [QueryReason; 6] = [
     (
         "queries-on-reserved-capacity",
         |query| has(query, |figures| figures.dpu_count.is_some()),
-        "queries ran on reserved capacity: paid by the hour, not by bytes",
+        "queries ran on reserved capacity: billed by the hour, not by bytes",
     ),
     (
         "queries-without-price",
@@ -186,7 +186,7 @@ fn uncovered(charges: &[&Charge], estimate: Option<Decimal>) -> Option<Reason> {
         "queries-without-bill",
         queries.sum(),
         estimate,
-        "queries on days and in accounts that no line of the bill covers (estimated cost, USD)",
+        "queries on days and in accounts that the bill does not cover (estimated cost, USD)",
     )
 }
 
@@ -209,7 +209,7 @@ fn strangers(charges: &[&Charge]) -> Option<Reason> {
         "accounts-without-queries",
         costs.len() as u64,
         Some(costs.values().sum()),
-        "accounts are billed for Athena, and no query of them was read",
+        "accounts are billed for Athena, but no query of them was read",
     )
 }
 
@@ -231,7 +231,7 @@ fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
         ),
         of(
             "usage-not-explained",
-            "lines of the bill with more bytes than the known queries: the rest is unallocated",
+            "lines of the bill with more bytes than the known queries: the difference is unallocated",
             |cell| cell.unallocated,
             &|cell| cell.query_count > 0 && cell.has_usage && !cell.unallocated.is_zero(),
         ),
@@ -243,13 +243,13 @@ fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
         ),
         of(
             "capacity-not-told-apart",
-            "lines of the bill for all of Athena, capacity included: a bill by usage type tells them apart",
+            "lines of the bill for all of Athena, including capacity: a bill by usage type separates them",
             |cell| cell.amounts.cost,
             &|cell| cell.key.billed_for == BilledFor::Athena && !cell.amounts.cost.is_zero(),
         ),
         of(
             "split-by-list-price",
-            "lines of the bill without bytes: split by estimated cost at list price",
+            "lines of the bill without bytes: allocated by estimated cost at list price",
             |cell| cell.amounts.cost,
             &|cell| cell.query_count > 0 && !cell.has_usage && !cell.amounts.cost.is_zero(),
         ),
@@ -278,7 +278,7 @@ fn price_reason(cells: &[&CellOutcome<'_>], pricing: &Pricing) -> Option<Reason>
         "price-not-list-price",
         count,
         Some(effect.normalize()),
-        "lines of the bill charged above or below the list price (bill less list price)",
+        "lines of the bill above or below the list price (bill minus list price)",
     )
 }
 

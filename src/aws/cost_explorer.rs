@@ -128,7 +128,7 @@ impl Aws {
                 }
             }
             let message =
-                format!("Cost Explorer: more than {PAGES_MAX} pages; nothing is that long");
+                format!("Cost Explorer: more than {PAGES_MAX} pages, which is more than the limit");
             Err(AwsError::other(message))
         })
     }

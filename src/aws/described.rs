@@ -187,7 +187,7 @@ impl Service {
             if is_fips || is_dual_stack {
                 let kind = if is_fips { "FIPS" } else { "dual-stack" };
                 return Err(AwsError::other(format!(
-                    "{}: {kind} endpoints and an endpoint of one's own ({url}) exclude each other",
+                    "{}: {kind} endpoints and a custom endpoint ({url}) cannot be used together",
                     self.id
                 )));
             }
@@ -195,7 +195,7 @@ impl Service {
         }
         if !is_region_name(region) {
             return Err(AwsError::other(format!(
-                "{}: {region:?} is no Region",
+                "{}: {region:?} is not a Region",
                 self.id
             )));
         }

@@ -136,7 +136,7 @@ impl AwsError {
                 format!("{place}: AWS does not accept the credentials ({what}); {RENEW}")
             }
             AwsErrorKind::Throttled => {
-                format!("{place}: throttled to the end ({what}); try again later")
+                format!("{place}: throttled after all retries ({what}); try again later")
             }
             AwsErrorKind::OtherRegion => {
                 format!("{place}: the bucket is in another Region ({what})")
@@ -176,8 +176,11 @@ impl AwsError {
         let (kind, what) = match error {
             SdkError::TimeoutError(_) => (AwsErrorKind::Unreachable, "no answer in time"),
             SdkError::DispatchFailure(_) => (AwsErrorKind::Unreachable, "cannot be reached"),
-            SdkError::ResponseError(_) => (AwsErrorKind::Unreachable, "broke off its answer"),
-            _ => (AwsErrorKind::Other, "the request could not be made"),
+            SdkError::ResponseError(_) => (
+                AwsErrorKind::Unreachable,
+                "closed the connection before the end of the response",
+            ),
+            _ => (AwsErrorKind::Other, "the request could not be sent"),
         };
         Self::new(kind, format!("{place}: {what} ({})", plain(&chain(error))))
     }
@@ -228,7 +231,7 @@ impl AwsError {
 }
 
 const GET: &str = "run `aws sso login` or `aws configure`, or set AWS_PROFILE";
-const RENEW: &str = "run `aws sso login`, or renew them where they come from";
+const RENEW: &str = "run `aws sso login`, or renew them at their source";
 
 fn kind(code: &str, status: u16) -> AwsErrorKind {
     if DENIED.contains(&code) {

@@ -101,7 +101,7 @@ impl LookupLogs {
         let to = to.map_or(now, |to| to.min(now));
         let mut listing = Listing::default();
         if window.from.is_some_and(|from| from < oldest) {
-            let why = format!("LookupEvents knows nothing of the time before {oldest}");
+            let why = format!("LookupEvents has no events before {oldest}");
             let labels = places
                 .iter()
                 .map(|place| (label(place).into(), why.clone()));
@@ -143,7 +143,7 @@ impl LookupLogs {
 impl Pieces {
     async fn ask(&self, object: u32) -> Result<Vec<u8>, AwsError> {
         let Some(piece) = self.all.get(object as usize) else {
-            return Err(AwsError::other("there is no such object".to_owned()));
+            return Err(AwsError::other("the object does not exist".to_owned()));
         };
         let place = &self.places[piece.place];
         let attribute = LookupAttribute::builder()
@@ -176,7 +176,7 @@ impl Pieces {
             if bytes > BYTES_MAX {
                 let name = piece.event_name;
                 let what = format!("more than {BYTES_MAX} bytes of {name} in one day");
-                let instead = "read this account from its trail's bucket";
+                let instead = "read this account from the bucket of its trail";
                 return Err(AwsError::other(format!(
                     "{}: {what}; {instead}",
                     place.label

@@ -328,7 +328,7 @@ impl PrefetchState {
             let late = || {
                 AwsError::new(
                     AwsErrorKind::Unreachable,
-                    format!("not there after {time} s"),
+                    format!("no answer after {time} s"),
                 )
             };
             arrival.settle(came.unwrap_or_else(|_| Err(late())));

@@ -34,10 +34,8 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         .clone()
         .unwrap_or_else(|| PathBuf::from(CONFIG_FILE));
     if path.exists() && !args.force {
-        return Err(
-            Failure::usage(format!("{} already exists", path.display()))
-                .hint("overwrite it with --force, or write another file with -o FILE"),
-        );
+        return Err(Failure::usage(format!("{} already exists", path.display()))
+            .hint("overwrite it with --force, or write another file with -o FILE"));
     }
     // What is there is about to be replaced: it is no configuration for this run.
     let context = start_with(asked, Settings::default())?;

@@ -76,8 +76,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
 /// Checks that the output is not named like a file of one format.
 fn check_ending(args: &ReportArgs) -> Result<(), Failure> {
     match args.output.as_deref().map(Ending::of) {
-        Some(Ending::Format(_)) => Err(Failure::usage("a report is written in all formats")
-            .hint("-o takes a folder; index.html, report.md, report.json and tables are written to it")),
+        Some(Ending::Format(_)) => Err(Failure::usage("a report is written in all formats").hint(
+            "-o takes a folder; index.html, report.md, report.json and tables are written to it",
+        )),
         _ => Ok(()),
     }
 }

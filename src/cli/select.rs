@@ -142,9 +142,7 @@ fn near_misses(filter: &FilterArgs, all: &[Chain]) -> Vec<String> {
             }
             let near = nearest(asked, known.iter().copied());
             let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
-            remarks.push(format!(
-                "{option} {asked:?} is in none of the chains{near}"
-            ));
+            remarks.push(format!("{option} {asked:?} is in none of the chains{near}"));
         }
     }
     remarks

@@ -96,7 +96,7 @@ pub(super) fn verifying(args: &WhileReadingArgs) -> Result<Option<VerifyOptions>
     }
     match against.first() {
         Some(option) => Err(Failure::usage(format!("{option} needs --verify"))
-            .hint("add --verify, or omit {option}")),
+            .hint(format!("add --verify, or omit {option}"))),
         None => Ok(None),
     }
 }

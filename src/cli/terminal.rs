@@ -40,8 +40,10 @@ pub(super) fn page(asked: &RunArgs) -> TextLayout {
 /// Checks, before any work is done, that the output can be written where it goes.
 pub(super) fn check_output(asked: &RunArgs) -> Result<(), Failure> {
     if asked.kind == FormatKind::Binary && asked.output.is_none() && io::stdout().is_terminal() {
-        return Err(Failure::usage("this format is binary and a terminal cannot show it")
-            .hint("write it to a file with -o FILE"));
+        return Err(
+            Failure::usage("this format is binary and a terminal cannot show it")
+                .hint("write it to a file with -o FILE"),
+        );
     }
     let Some(path) = asked.output.as_deref().filter(|path| !is_stdout(path)) else {
         return Ok(());

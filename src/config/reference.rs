@@ -58,9 +58,13 @@ pub const SECTIONS: [ConfigSection; 14] = [
         header: "[[consumers]]",
         about: "An account whose data Quick queries.",
         keys: &[
-            key("name", TEXT, "what it is called in every output; required"),
+            key("name", TEXT, "its name in every output; required"),
             key("account_id", ACCOUNT, "the account; required"),
-            key("business_unit", TEXT, "whom its cost is charged to"),
+            key(
+                "business_unit",
+                TEXT,
+                "the business unit that its cost is charged to",
+            ),
             key(
                 "roles",
                 "a list of role ARNs",
@@ -79,7 +83,7 @@ pub const SECTIONS: [ConfigSection; 14] = [
             key(
                 "audit_role_arn",
                 ARN,
-                "the role that is assumed to ask this account, in place of `[aws] audit_role_arn`",
+                "the role to assume for requests to this account, instead of `[aws] audit_role_arn`",
             ),
         ],
     },
@@ -88,26 +92,26 @@ pub const SECTIONS: [ConfigSection; 14] = [
         about: "Where CloudTrail logs are: one of `path`, `s3` and `lookup_events`. Read unless `--logs` names others.",
         keys: &[
             key("path", PATH, "a folder or a file"),
-            key("s3", "s3://bucket/prefix", "a bucket, or a place in it"),
+            key("s3", "s3://bucket/prefix", "a bucket, or a prefix in it"),
             key(
                 "lookup_events",
                 ACCOUNT,
-                "an account without a readable bucket: CloudTrail's event history of 90 days",
+                "an account without a readable bucket: the 90 days of CloudTrail's event history",
             ),
             key(
                 "role_arn",
                 ARN,
-                "the role that is assumed to read it; default: the caller's own credentials",
+                "the role to assume for reading it; default: the caller's own credentials",
             ),
             key(
                 "external_id",
                 TEXT,
-                "the external id that this role asks for",
+                "the external id that this role requires",
             ),
             key(
                 "region",
                 "a Region",
-                "where the bucket is; default: S3 is asked",
+                "the Region of the bucket; default: requested from S3",
             ),
             key(
                 "expected_bucket_owner",
@@ -122,12 +126,12 @@ pub const SECTIONS: [ConfigSection; 14] = [
             key(
                 "accounts",
                 "a list of account ids",
-                "of S3, nothing else is listed; default: all",
+                "S3 only: the accounts to list; default: all",
             ),
             key(
                 "regions",
                 "a list of Regions",
-                "of S3, nothing else is listed; default: all; `lookup_events` needs them: each is asked by itself",
+                "S3: the Regions to list; default: all; required for `lookup_events`, which is requested per Region",
             ),
         ],
     },
@@ -143,7 +147,7 @@ pub const SECTIONS: [ConfigSection; 14] = [
     },
     ConfigSection {
         header: "[business_units]",
-        about: "Whom accounts belong to, where `[[consumers]]` does not say.",
+        about: "Business units of accounts that `[[consumers]]` does not declare.",
         keys: &[
             key(
                 "paths",
@@ -165,12 +169,12 @@ pub const SECTIONS: [ConfigSection; 14] = [
             key(
                 "tb",
                 "\"decimal\" or \"binary\"",
-                "how large a terabyte is; default: decimal; on the command line `--tb`",
+                "bytes in a terabyte; default: decimal; on the command line `--tb`",
             ),
             key(
                 "usd_per_tb",
                 "a table of Region = \"price\"",
-                "over the list prices that ship with the program",
+                "list prices that replace the built-in ones",
             ),
         ],
     },
@@ -186,25 +190,25 @@ pub const SECTIONS: [ConfigSection; 14] = [
     },
     ConfigSection {
         header: "[[suppressions]]",
-        about: "Findings that are accepted for a while.",
+        about: "Findings that are accepted until a date.",
         keys: &[
-            key("rule", "a rule's id", "`*` stands for any text; required"),
+            key("rule", "a rule's id", "`*` matches any text; required"),
             key(
                 "subject",
                 TEXT,
-                "a value of the subject, all of it, or a finding's id; `*` stands for any text; required",
+                "a complete value of the subject, or the id of a finding; `*` matches any text; required",
             ),
             key("reason", TEXT, "why; required"),
             key(
                 "expires",
                 "a day",
-                "from that day on it shows again; the window's last day counts; required",
+                "the first day on which it is shown again, compared with the last day of the window; required",
             ),
         ],
     },
     ConfigSection {
         header: "[security_hub]",
-        about: "Where `--format asff` sends findings.",
+        about: "The account and Region of findings in `--format asff`.",
         keys: &[
             key("account_id", ACCOUNT, "default: the hub"),
             key(
@@ -216,70 +220,71 @@ pub const SECTIONS: [ConfigSection; 14] = [
     },
     ConfigSection {
         header: "[aws]",
-        about: "How accounts are reached, and what `collect` asks of AWS.",
+        about: "How accounts are accessed, and what `collect` requests from AWS.",
         keys: &[
             key(
                 "audit_role_arn",
                 ARN,
-                "the role that is assumed in each declared or listed account, `{account_id}` standing for its id; default: the caller's own credentials",
+                "the role to assume in each declared or listed account; `{account_id}` is replaced with its id; default: \
+                 the caller's own credentials",
             ),
             key(
                 "external_id",
                 TEXT,
-                "the external id that these roles ask for",
+                "the external id that these roles require",
             ),
             key(
                 "payer_role_arn",
                 ARN,
-                "the role of the account that pays, for Cost Explorer and Organizations",
+                "the role to assume in the payer account, for Cost Explorer and Organizations",
             ),
             key(
                 "quick_regions",
                 "a list of Regions",
                 "where Quick's data sources are listed",
             ),
-            key(
-                "statistics",
-                FLAG,
-                "whether Athena is asked for statistics of queries",
-            ),
+            key("statistics", FLAG, "request query statistics from Athena"),
             key(
                 "costs",
                 FLAG,
-                "whether Cost Explorer is asked: $0.01 a page",
+                "request costs from Cost Explorer ($0.01 per request)",
             ),
             key(
                 "organizations",
                 FLAG,
-                "whether Organizations is asked for accounts and tags",
+                "request accounts and tags from AWS Organizations",
             ),
             key(
                 "data_sources",
                 FLAG,
-                "whether Quick is asked for its data sources",
+                "request the list of data sources from Quick",
             ),
         ],
     },
     ConfigSection {
         header: "[store]",
-        about: "Where `collect` keeps what it has read.",
+        about: "The store that `collect` writes to.",
         keys: &[
             key(
                 "path",
                 PATH,
                 "the folder; default: qs-audit below the user's data folder; on the command line `--store`",
             ),
-            key("retention_days", "a number", "older objects are forgotten"),
+            key(
+                "retention_days",
+                "a number",
+                "objects older than this many days are removed",
+            ),
             key(
                 "look_back_days",
                 "a number",
-                "listed again by the next run, for what came late",
+                "the next run lists this many days again, for late deliveries",
             ),
         ],
     },
     ConfigSection {
         header: "[verify]",
-        about: "What logs are verified against, where CloudTrail is not asked.",
+        about: "Inputs of verification, instead of requests to AWS.",
         keys: &[
             key(
                 "public_keys",
@@ -289,7 +294,7 @@ pub const SECTIONS: [ConfigSection; 14] = [
             key(
                 "signatures",
                 "a list of paths",
-                "metadata of digests, which a copy loses; `--signatures` names others",
+                "object metadata of copied digest files; `--signatures` names others",
             ),
         ],
     },

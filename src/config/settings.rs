@@ -364,7 +364,7 @@ impl Checker<'_> {
             .as_ref()
             .filter(|region| !is_region_name(region.get_ref()))
         {
-            let message = format!("{:?} is not spelled like a Region", region.get_ref());
+            let message = format!("{:?} is not a Region code", region.get_ref());
             return Err(self.wrong(region.span(), "security_hub.region", message));
         }
         Ok((account.transpose()?, region.map(Spanned::into_inner)))
@@ -387,7 +387,7 @@ impl Checker<'_> {
         let name = region.get_ref();
         let key = format!("pricing.usd_per_tb.{name}");
         if !is_region_name(name) {
-            let message = format!("{name:?} is not spelled like a Region");
+            let message = format!("{name:?} is not a Region code");
             return Err(self.wrong(region.span(), &key, message));
         }
         let text = price.get_ref();

@@ -214,7 +214,7 @@ impl Checker<'_> {
                     || !accounts.is_empty()
                     || !regions.is_empty();
                 if has_more {
-                    return wrong("only path itself goes with path");
+                    return wrong("a path has no other keys");
                 }
                 Ok(LogLocation::Path(self.beside(&path)))
             }
@@ -236,7 +236,9 @@ impl Checker<'_> {
             (None, None, Some(account)) => {
                 let account_id = self.account_id(&account, "logs.lookup_events")?;
                 if regions.is_empty() {
-                    return wrong("lookup_events needs regions: each is asked by itself");
+                    return wrong(
+                        "lookup_events needs regions, because it is requested per Region",
+                    );
                 }
                 Ok(LogLocation::LookupEvents {
                     account_id,
@@ -310,7 +312,7 @@ impl Checker<'_> {
         if is_region_name(name) {
             return Ok(name.clone());
         }
-        let message = format!("{name:?} is not spelled like a Region");
+        let message = format!("{name:?} is not a Region code");
         Err(self.wrong(region.span(), key, message))
     }
 

@@ -190,8 +190,7 @@ impl Inflater {
                     return Some(ObjectFault {
                         reason: RejectReason::TruncatedGzip,
                         offset,
-                        detail: "the gzip member ends early; records that came whole are kept"
-                            .to_owned(),
+                        detail: "the gzip member ends early; complete records are kept".to_owned(),
                     });
                 }
                 Err(error) => {
@@ -199,7 +198,7 @@ impl Inflater {
                     return Some(ObjectFault {
                         reason: RejectReason::CorruptGzip,
                         offset,
-                        detail: format!("gzip: {error}; nothing of the member is trusted"),
+                        detail: format!("gzip: {error}; no record of the member is used"),
                     });
                 }
             }

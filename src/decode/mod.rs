@@ -218,7 +218,7 @@ impl Decoder {
             let offset = fault.offset as u64;
             reader.reject_object(fault.reason, Some(offset), fault.detail.clone());
         } else if is_empty {
-            reader.reject_object(RejectReason::Empty, None, "nothing in it".to_owned());
+            reader.reject_object(RejectReason::Empty, None, "it is empty".to_owned());
         }
         if !is_empty {
             reader.read(length);

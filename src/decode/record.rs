@@ -341,9 +341,7 @@ pub(super) fn reject_of(error: &serde_json::Error) -> NoEvent {
             let place = format!("at byte {} of the record", error.column());
             NoEvent::Reject(
                 RejectReason::WrongType,
-                format!(
-                    "a member has a type that CloudTrail never gives it, or stands twice, {place}"
-                ),
+                format!("a member has a type that CloudTrail never uses, or occurs twice, {place}"),
             )
         }
         Category::Eof => NoEvent::Reject(

@@ -114,7 +114,7 @@ impl Splitter<'_, '_> {
                 Err(again) => cut = again,
             }
         }
-        let detail = "too many records that are never closed; the rest was not read";
+        let detail = "too many records without an end; the rest was not read";
         self.damage(cut.0, RejectReason::TruncatedJson, detail, false);
         Err(Cut(self.text.len()))
     }
@@ -204,7 +204,7 @@ impl Splitter<'_, '_> {
                 }
                 Some(b',') => {
                     if expects_element {
-                        let detail = "a comma with no record before it";
+                        let detail = "a comma without a record before it";
                         self.damage(at, RejectReason::InvalidJson, detail, false);
                     }
                     expects_element = true;
@@ -247,7 +247,7 @@ impl Splitter<'_, '_> {
         let (detail, in_place) = if between_records {
             ("the text ends before its records do", false)
         } else {
-            ("a record is never closed", true)
+            ("a record has no end", true)
         };
         self.damage(element, RejectReason::TruncatedJson, detail, in_place);
         Cut(element)

@@ -89,7 +89,7 @@ static STS: &[EventListEntry] = &[
         names: EventNames::StartingWith("AssumeRo"),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::Credentials,
-        why: "the hops of a chain, and refused ones",
+        why: "the AssumeRole calls of a chain, and denied ones",
         lookup: &["AssumeRole"],
     },
     EventListEntry {
@@ -103,7 +103,7 @@ static STS: &[EventListEntry] = &[
         names: EventNames::EndingWith("Token"),
         kept: Some(since_1(When::OfSession)),
         reading: MembersRead::Credentials,
-        why: "credentials that a session of interest asks for",
+        why: "credentials that a relevant session requests",
         lookup: &[],
     },
 ];
@@ -120,21 +120,21 @@ static ATHENA: &[EventListEntry] = &[
         names: EventNames::Exactly(&["CreateWorkGroup", "DeleteWorkGroup", "UpdateWorkGroup"]),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::Change(&OF_WORK_GROUPS),
-        why: "where results go, and changes of that",
+        why: "result locations, and changes to them",
         lookup: &["CreateWorkGroup", "UpdateWorkGroup"],
     },
     EventListEntry {
         names: EventNames::Exactly(&["StopQueryExecution"]),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::QueryIds,
-        why: "calls about queries, which link sessions to them",
+        why: "calls that name queries and link them to sessions",
         lookup: &["StopQueryExecution"],
     },
     EventListEntry {
         names: EventNames::All,
         kept: Some(since_1(When::Always)),
         reading: MembersRead::QueryIds,
-        why: "calls about queries, which link sessions to them",
+        why: "calls that name queries and link them to sessions",
         lookup: &[],
     },
 ];
@@ -144,14 +144,14 @@ static QUICK: &[EventListEntry] = &[
         names: EventNames::InAnyCase("QueryDatabase"),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::QueryDatabase,
-        why: "which user, data set and data source a query was for",
+        why: "the user, dataset and data source of a query",
         lookup: &["QueryDatabase"],
     },
     EventListEntry {
         names: EventNames::All,
         kept: Some(since_1(When::Always)),
         reading: MembersRead::Nothing,
-        why: "who works in Quick, and who changes its data sources",
+        why: "user activity in Quick, and changes to its data sources",
         lookup: &[],
     },
 ];
@@ -161,7 +161,7 @@ static LAKE_FORMATION: &[EventListEntry] = &[
         names: EventNames::Exactly(&["GetDataAccess"]),
         kept: Some(since_1(When::OfSession)),
         reading: MembersRead::DataAccess,
-        why: "which query a table was read for",
+        why: "the query that a table was read for",
         lookup: &["GetDataAccess"],
     },
     not_yet(
@@ -176,7 +176,7 @@ static LAKE_FORMATION: &[EventListEntry] = &[
             "RevokePermissions",
             "UpdateResource",
         ],
-        "who may read whose tables",
+        "permissions on tables",
     ),
 ];
 
@@ -185,7 +185,7 @@ static IAM: &[EventListEntry] = &[
         names: EventNames::ChangesWith(&["Role", "PolicyVersion"]),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::Change(&OF_IAM),
-        why: "who may assume a role, and what it may do",
+        why: "trust and permission policies of roles",
         lookup: &[
             "AttachRolePolicy",
             "CreatePolicyVersion",
@@ -204,7 +204,7 @@ static IAM: &[EventListEntry] = &[
         names: EventNames::Changes,
         kept: Some(since_1(When::OfSession)),
         reading: MembersRead::Change(&OF_IAM),
-        why: "changes that a session of interest makes",
+        why: "changes by a relevant session",
         lookup: &[],
     },
 ];
@@ -213,7 +213,7 @@ static CLOUDTRAIL: &[EventListEntry] = &[EventListEntry {
     names: EventNames::Changes,
     kept: Some(since_1(When::Always)),
     reading: MembersRead::Change(&OF_CLOUDTRAIL),
-    why: "changes to what is logged",
+    why: "changes to trails and event data stores",
     lookup: &[
         "CreateTrail",
         "DeleteEventDataStore",
@@ -240,7 +240,7 @@ static S3: &[EventListEntry] = &[
         ]),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::Change(&OF_S3),
-        why: "changes that may cost a bucket of logs what it holds",
+        why: "changes that can delete the contents of a log bucket",
         lookup: &[
             "DeleteBucket",
             "DeleteBucketPolicy",
@@ -259,7 +259,7 @@ static S3: &[EventListEntry] = &[
         ]),
         kept: Some(since_1(When::OnLogs)),
         reading: MembersRead::Change(&OF_S3),
-        why: "what is done to stored logs",
+        why: "changes to stored log files",
         lookup: &[],
     },
     not_yet(
@@ -270,7 +270,7 @@ static S3: &[EventListEntry] = &[
         names: EventNames::Containing(&["Bucket"]),
         kept: Some(since_1(When::OfSession)),
         reading: MembersRead::Change(&OF_S3),
-        why: "buckets that a session of interest looks at or changes",
+        why: "buckets that a relevant session reads or changes",
         lookup: &[],
     },
 ];
@@ -286,11 +286,11 @@ static GLUE: &[EventListEntry] = &[
             "GetTable",
             "GetTables",
         ],
-        "tables that were read, and whose they are",
+        "tables that were read, and their owners",
     ),
     not_yet(
         &["DeleteResourcePolicy", "PutResourcePolicy"],
-        "who may read whose catalog",
+        "permissions on data catalogs",
     ),
 ];
 
@@ -303,12 +303,12 @@ static RAM: &[EventListEntry] = &[not_yet(
         "DisassociateResourceShare",
         "PromoteResourceShareCreatedFromPolicy",
     ],
-    "which tables are shared with whom",
+    "shares of tables with other accounts",
 )];
 
 static LAMBDA: &[EventListEntry] = &[not_yet(
     &["Invoke"],
-    "connectors of federated queries, and whose they are",
+    "connectors of federated queries, and their owners",
 )];
 
 static KMS: &[EventListEntry] = &[not_yet(

@@ -36,8 +36,8 @@ fn row(entry: &EventListEntry) -> String {
         Some(kept) => {
             let when = match kept.when {
                 When::Always => "always",
-                When::OnLogs => "where it touches stored logs",
-                When::OfSession => "of sessions of interest",
+                When::OnLogs => "on stored log files",
+                When::OfSession => "of relevant sessions",
             };
             (when, kept.since.to_string())
         }

@@ -22,10 +22,10 @@ pub enum PolicyError {
     #[error("the policy is not a JSON object")]
     NotAnObject,
     /// A member has a type that IAM does not take.
-    #[error("the policy's {0} is not what IAM takes")]
+    #[error("the policy's {0} is not valid in IAM")]
     WrongType(&'static str),
     /// It has more elements than IAM's limit on its length leaves room for.
-    #[error("the policy has more than {ELEMENTS_MAX} elements, and IAM takes no policy of so many")]
+    #[error("the policy has more than {ELEMENTS_MAX} elements, which IAM does not accept")]
     TooLarge,
 }
 
@@ -236,7 +236,7 @@ impl fmt::Display for Reach {
         match self {
             Self::Resource(pattern) => formatter.write_str(pattern),
             Self::AllBut(patterns) => {
-                write!(formatter, "everything but {}", patterns.join(", "))
+                write!(formatter, "everything except {}", patterns.join(", "))
             }
         }
     }
@@ -312,7 +312,7 @@ impl Principal {
 impl fmt::Display for Principal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Everyone => formatter.write_str("anybody in any account"),
+            Self::Everyone => formatter.write_str("any principal in any account"),
             Self::Account(account) => write!(formatter, "account {account}"),
             Self::Arn(id) if id.starts_with("AROA") || id.starts_with("AIDA") => {
                 write!(formatter, "{id} (a principal that was deleted)")

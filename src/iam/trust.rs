@@ -69,7 +69,7 @@ impl std::fmt::Display for Grantee {
             Self::One(principal) => principal.fmt(formatter),
             Self::AllBut(principals) => {
                 let names: Vec<String> = principals.iter().map(ToString::to_string).collect();
-                write!(formatter, "anybody but {}", names.join(", "))
+                write!(formatter, "any principal except {}", names.join(", "))
             }
         }
     }
@@ -247,7 +247,12 @@ fn denials_dropped(old: &Policy, new: &Policy) -> Vec<String> {
     denies(old)
         .into_iter()
         .filter(|gone| !kept.iter().any(|kept| denies_as_much(kept, gone)))
-        .map(|statement| format!("what was denied before: {}", denial(&statement)))
+        .map(|statement| {
+            format!(
+                "what a removed Deny statement denied: {}",
+                denial(&statement)
+            )
+        })
         .collect()
 }
 
@@ -267,7 +272,7 @@ fn denial(statement: &Statement) -> String {
     };
     let what = match &statement.actions {
         Match::AnyOf(actions) => joined(actions),
-        Match::AllBut(actions) => format!("everything but {}", joined(actions)),
+        Match::AllBut(actions) => format!("everything except {}", joined(actions)),
     };
     let conditions: Vec<String> = statement
         .conditions

@@ -52,7 +52,7 @@ impl BillReader {
         if !self.files_seen.insert(look.digest) {
             self.lines.bill.coverage.uncounted.repeated += 1;
             self.lines
-                .note("the same file was given twice and is counted once");
+                .note("the same file was named twice and is counted once");
             return Ok(());
         }
         self.lines.bill.coverage.files += 1;
@@ -91,15 +91,16 @@ impl BillReader {
                 repeated: counted.repeated + lines,
                 ..counted
             };
-            self.lines
-                .note("a file tells the same as an earlier one in another form: counted once");
+            self.lines.note(
+                "a file has the same contents as an earlier one in another form: counted once",
+            );
             return Ok(());
         }
         let known = |key: &LineKey| self.lines.bill.lines.get(key);
         if own.keys().any(|key| known(key).is_some()) {
             self.lines.note(
-                "several files of a report tell of the same accounts and days and are added up: \
-                 give every version of a report once",
+                "several files of a report cover the same accounts and days and are added up: name only one version of each \
+                 report",
             );
         }
         for (key, amounts) in own {
@@ -135,7 +136,7 @@ impl BillReader {
         if pages.any(|(with_next, last)| *with_next > 0 && *last == 0) {
             self.lines.bill.coverage.pages_missing = true;
             self.lines.note(
-                "Cost Explorer's answers hold a NextPageToken and no last page: pages are missing",
+                "the Cost Explorer output has a NextPageToken but no last page: pages are missing",
             );
         }
         let kinds = &self.lines.bill.coverage.kinds;
@@ -143,7 +144,7 @@ impl BillReader {
             !kinds.contains(&BillKind::Cur) && !kinds.contains(&BillKind::Focus);
         if !self.lines.extra.is_empty() && only_cost_explorer && !kinds.is_empty() {
             self.lines.note(
-                "Cost Explorer by service or usage type does not tell credits and refunds from use",
+                "Cost Explorer by service or usage type does not separate credits and refunds from usage",
             );
         }
         let mut bill = self.lines.bill;

@@ -206,7 +206,7 @@ impl BillLines {
     pub(super) fn line(&mut self, name: &str, record: u32, line: StatedLine) {
         let StatedLine { key, .. } = &line;
         if !is_currency(&key.currency) {
-            return self.reject(name, record, "the currency is no code of three letters");
+            return self.reject(name, record, "the currency is not a code of three letters");
         }
         self.bill.coverage.kinds.insert(key.kind);
         if key.category != ChargeCategory::Usage && !self.extra.contains(&key.category) {

@@ -234,7 +234,7 @@ impl AnswerReader<'_> {
 
 fn not_an_answer(error: &serde_json::Error) -> BillError {
     BillError::NotABill {
-        found: format!("JSON that is none: {error}"),
+        found: format!("invalid JSON: {error}"),
     }
 }
 

@@ -178,7 +178,7 @@ fn line(row: &ExportRow<'_>, metric: CostMetric, has_invoice: bool) -> Result<St
         match row.get(CurColumn::UsageAmount as usize) {
             Some(text) => Some(
                 values::terabytes(text, row.is_binary(CurColumn::UsageAmount as usize))
-                    .ok_or("the usage amount is no quantity")?,
+                    .ok_or("the usage amount is not a number")?,
             ),
             None => None,
         }

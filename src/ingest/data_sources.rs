@@ -35,11 +35,7 @@ pub fn read_data_sources(name: &str, text: &[u8], inventory: &mut Inventory) {
         }
     }
     if documents == 0 {
-        reader.reject(
-            None,
-            RejectReason::Empty,
-            "the file holds nothing".to_owned(),
-        );
+        reader.reject(None, RejectReason::Empty, "the file is empty".to_owned());
     }
 }
 
@@ -74,7 +70,7 @@ impl DataSourcesReader<'_> {
     fn data_source(&mut self, item: &RawValue) {
         let arn = text(member(item, "Arn")).filter(|arn| is_data_source_arn(arn));
         let Some(arn) = arn else {
-            let detail = "no Arn of a Quick data source: not output of list-data-sources";
+            let detail = "no Arn of a Quick data source: not the output of list-data-sources";
             self.reject(None, RejectReason::BadMember, detail.to_owned());
             self.record += 1;
             return;

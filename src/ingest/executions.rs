@@ -106,11 +106,7 @@ pub fn read_executions(
         into,
     };
     if text.iter().all(u8::is_ascii_whitespace) {
-        reader.reject(
-            None,
-            RejectReason::Empty,
-            "the file holds nothing".to_owned(),
-        );
+        reader.reject(None, RejectReason::Empty, "the file is empty".to_owned());
         return;
     }
     if let Ok(text) = str::from_utf8(text) {

@@ -24,14 +24,14 @@ pub enum PreviousError {
     #[error("not JSON: {0}")]
     Json(#[source] serde_json::Error),
     /// It is something else.
-    #[error("holds {0:?}, not findings")]
+    #[error("contains {0:?}, not findings")]
     AnotherDocument(String),
     /// It holds single findings, as JSON lines do: those that were shown, without what
     /// was hidden, suppressed, or not observed.
-    #[error("holds only the findings that were shown; the JSON document has all that is known")]
+    #[error("contains only the findings that were shown; the JSON document has all")]
     Lines,
     /// A finding has no id, or a time that is none.
-    #[error("finding {0:?} lacks a member, or has a time that is none")]
+    #[error("finding {0:?} lacks a member or has an invalid time")]
     Finding(String),
 }
 

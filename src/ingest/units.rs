@@ -103,8 +103,7 @@ impl UnitsReader {
         let answers =
             serde_json::Deserializer::from_slice(text).into_iter::<RawAccountAnswer<'_>>();
         for answer in answers {
-            let answer =
-                answer.map_err(|error| not_units(format!("JSON that is none: {error}")))?;
+            let answer = answer.map_err(|error| not_units(format!("invalid JSON: {error}")))?;
             let lists = [
                 answer.accounts,
                 answer.resource_tag_mapping_list,
@@ -137,7 +136,8 @@ impl UnitsReader {
                 let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
                 let id = file.split('.').next().unwrap_or(file);
                 if !is_account_id(id) {
-                    let found = "tags of a resource in a file that no account id names";
+                    let found =
+                        "tags of a resource, in a file that is not named after an account id";
                     return Err(not_units(found.to_owned()));
                 }
                 self.tags(&AccountId::from(id), Some(tags));

@@ -171,17 +171,16 @@ impl Chains {
         let limits = [
             (
                 self.newest.is_some(),
-                "a newest digest that was removed cannot be seen: only a later one would name it",
+                "a removed newest digest file cannot be detected: only a later one would list it",
             ),
             (
                 self.lacks_metadata,
-                "without the objects' metadata (--signatures) the newest digest's signature is \
-                 not known; older ones are verified by the digest after them",
+                "without object metadata (--signatures), the signature of the newest digest file is unknown; older ones are \
+                 verified by the next digest file",
             ),
             (
                 self.is_copy,
-                "of a copy, a digest is in its place if the end of its path is: the bucket \
-                 cannot be told",
+                "in a copy, the location of a digest file is compared by the end of its path: the bucket is unknown",
             ),
         ];
         let limits = limits.into_iter().filter(|(holds, _)| *holds);
@@ -381,7 +380,7 @@ impl<'a> DigestChain<'a> {
         let later = self.successors[at].first().copied();
         let from_later = later.and_then(|later| self.digest(later)?.previous_signature.as_deref());
         let Some(signature) = own.or(from_later) else {
-            let why = "its signature is not known: it is in the object's metadata, or in the digest after it";
+            let why = "its signature is unknown: it is in the object metadata, or in the next digest file";
             return Ok(self.cannot_check(at, why.into()));
         };
         let trust = self.judging.trust;
@@ -405,7 +404,7 @@ impl<'a> DigestChain<'a> {
                 let is_doubtful = own.is_none()
                     && later.is_some_and(|later| self.verdicts[later] == DigestStatus::Invalid);
                 if is_doubtful {
-                    let why = "the digest after it, which holds its signature, is invalid";
+                    let why = "the next digest file, which has its signature, is invalid";
                     return Ok(self.cannot_check(at, why.into()));
                 }
                 Err(FaultKind::SignatureFailed)
@@ -576,7 +575,7 @@ impl<'a> DigestChain<'a> {
         let why = match unlisted {
             Some((_, why)) => Some(format!("its folder could not be listed: {why}")),
             None if roots.is_empty() || roots.iter().any(|root| is_below(root)) => None,
-            None => Some("it is not below what was given".to_owned()),
+            None => Some("it is outside the given location".to_owned()),
         };
         if let Some(why) = why {
             self.unchecked.entry(why.into()).or_insert((uri, 0)).1 += 1;

@@ -106,7 +106,7 @@ impl Digest {
         let raw: RawDigest<'_> = serde_json::from_slice(text).map_err(|_| {
             NoDigest("it is not JSON, or lacks a member, or has it in another shape")
         })?;
-        let moment = |text: &str| UtcSecond::parse(text).ok_or(NoDigest("a time makes no sense"));
+        let moment = |text: &str| UtcSecond::parse(text).ok_or(NoDigest("a time is invalid"));
         let previous = raw.previous_bucket.zip(raw.previous_object);
         let told = raw.previous_digest_hash_value;
         let log_files = raw

@@ -221,7 +221,7 @@ impl<'a> FileReconciliation<'a> {
             (false, _) => tally.unchecked += 1,
         }
         if is_valid && !is_faulty && !is_vouched_for {
-            let why = "the digest that names it is not known to be CloudTrail's";
+            let why = "the digest file that lists it is not verified";
             self.cannot_check(&named.place, why.into(), &object);
         }
     }
@@ -230,7 +230,7 @@ impl<'a> FileReconciliation<'a> {
     fn why_absent(&self, named: &Naming) -> Option<Text> {
         let (bucket, object) = (&named.file.bucket, &named.file.object);
         if !KeyFacts::of(object).may_be_needed(&self.files.listed) {
-            return Some("it was delivered at a time that was not looked at".into());
+            return Some("it was delivered outside the window".into());
         }
         let is_below = |place: &str| is_object_below(bucket, object, place);
         let mut unlisted = self.files.unlisted.iter();
@@ -239,7 +239,7 @@ impl<'a> FileReconciliation<'a> {
         }
         let roots = self.files.roots;
         let is_elsewhere = !roots.is_empty() && !roots.iter().any(|root| is_below(root));
-        is_elsewhere.then(|| "it is not below what was given".into())
+        is_elsewhere.then(|| "it is outside the given location".into())
     }
 
     /// Looks for log files that no digest names.
@@ -260,7 +260,7 @@ impl<'a> FileReconciliation<'a> {
                 }
                 Some(_) => {}
                 None => {
-                    let why = "its name is not one that CloudTrail gives to log files";
+                    let why = "its name is not a name of a CloudTrail log file";
                     self.unchecked
                         .entry((None, why.into()))
                         .or_insert((file.key.clone(), 0))
@@ -295,13 +295,13 @@ impl<'a> FileReconciliation<'a> {
         if is_behind && self.end < at.plus(DIGEST_DELAY_SECONDS) {
             counts.awaiting_digest += 1;
         } else if is_named {
-            let why = "only a digest outside the window names it";
+            let why = "only a digest file outside the window lists it";
             self.cannot_check(&place, why.into(), &file.key);
         } else if is_unlisted {
-            let why = "digests of its account and Region could not be listed";
+            let why = "digest files of its account and Region could not be listed";
             self.cannot_check(&place, why.into(), &file.key);
         } else if is_broken(covers, at) {
-            let why = "the digest of its hour is missing or invalid";
+            let why = "the digest file of its hour is missing or invalid";
             self.cannot_check(&place, why.into(), &file.key);
         } else {
             counts.unreferenced += 1;
@@ -329,7 +329,7 @@ impl<'a> FileReconciliation<'a> {
         for (place, end) in &self.chains.ends {
             if end.plus(DIGEST_DELAY_SECONDS) < limit {
                 let why = format!(
-                    "no digest covers the time after {end}: removed, or not written any more"
+                    "no digest file covers the time after {end}: removed, or no longer written"
                 );
                 let key = (Some(place.clone()), why.into());
                 let object = format!("{} in {}", place.account_id, place.region);

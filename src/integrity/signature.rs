@@ -32,8 +32,7 @@ pub enum SignaturesError {
     NotJson(String),
     /// It is something else.
     #[error(
-        "no signatures: expected {{KEY: {{\"signature\": HEX, \"signature-algorithm\": NAME}}}} with \
-         keys of digests"
+        "no signatures: expected {{KEY: {{\"signature\": HEX, \"signature-algorithm\": NAME}}}} with keys of digest files"
     )]
     NoSignatures,
 }

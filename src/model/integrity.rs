@@ -272,8 +272,8 @@ impl FaultKind {
             Self::PreviousMismatch => {
                 "hash value or signature of the previous digest doesn't match".to_owned()
             }
-            Self::Unlinked => "no later digest leads to it".to_owned(),
-            Self::Unreferenced => "no digest names it".to_owned(),
+            Self::Unlinked => "no later digest file refers to it".to_owned(),
+            Self::Unreferenced => "no digest file lists it".to_owned(),
         }
     }
 

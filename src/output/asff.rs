@@ -262,7 +262,7 @@ fn of_resolved(previous: &PreviousFinding, hub: &SecurityHub, end: UtcSecond) ->
         last_seen: previous.last_seen,
         severity: json!({"Label": previous.severity.map_or("INFORMATIONAL", label)}),
         title: &previous.title,
-        description: &format!("Not found any more. {}", previous.detail),
+        description: &format!("No longer found. {}", previous.detail),
     };
     let mut value = envelope(&told, hub, end);
     value["Resources"] = resources(subject, &previous.role_arns, hub).into();

@@ -163,7 +163,11 @@ pub fn write_part(
     page_text::prose(page, writer, |writer| {
         if chains.len() < all.len() {
             let of = count(all.len() as u64);
-            line!(writer, "The last {} of {of} chains; in all:", chains.len())?;
+            line!(
+                writer,
+                "The last {} of {of} chains; totals of all chains:",
+                chains.len()
+            )?;
         }
         line!(writer, "{}", totals(all))?;
         if let Some(gaps) = gaps(all) {
@@ -172,7 +176,7 @@ pub fn write_part(
         if shows_scanned && all.iter().any(|chain| is_partly_known(chain)) {
             line!(
                 writer,
-                "{AT_LEAST} after a figure: some of the chain's queries have no statistics"
+                "{AT_LEAST} after a figure: a lower bound, because some queries have no statistics"
             )?;
         }
         let doubted = |chain: &&Chain| {
@@ -182,7 +186,7 @@ pub fn write_part(
         if shows_user && all.iter().copied().any(|chain| doubted(&chain)) {
             line!(
                 writer,
-                "? after a user: probable, from Quick's own events at the time"
+                "? after a user: probable, from Quick's own events at that time"
             )?;
         }
         Ok(())

@@ -47,7 +47,7 @@ pub fn write(
     })?;
     line!(writer)?;
     if chargeback.rows.is_empty() {
-        return line!(writer, "No queries and no bill in the window.");
+        return line!(writer, "No queries and no costs in the window.");
     }
     rows(chargeback, topology, page, writer)?;
     prose(page, writer, |writer| {
@@ -96,12 +96,12 @@ pub(super) fn marks(chargeback: &Chargeback) -> Vec<String> {
     let mut marks = Vec::new();
     if any(|row| row.estimated_days > 0) {
         marks.push(format!(
-            "{ESTIMATED} the bill of some days is estimated and may still change"
+            "{ESTIMATED} part of the bill is estimated and may still change"
         ));
     }
     if any(is_partly_billed) {
         marks.push(format!(
-            "{PARTLY} no line of the bill covers some of the queries: their cost is in Estimated only"
+            "{PARTLY} the bill does not cover some of the queries: their cost is in Estimated only"
         ));
     }
     if any(|row| row.billed.is_some()) {
@@ -358,7 +358,7 @@ fn beside(
         line!(writer)?;
         line!(
             writer,
-            "The same accounts also paid, not split among queries, for ({}):",
+            "Other costs of the same accounts, not allocated to queries ({}):",
             safe(currency)
         )?;
         beside_table(&rows, &by, topology, page, writer)?;
@@ -475,7 +475,7 @@ fn reconciliations(
         line!(writer)?;
         line!(
             writer,
-            "No query statistics were read: give them with --executions, or nothing is known of bytes."
+            "No query statistics were read, so bytes are unknown: use --executions."
         )?;
     } else {
         let prices: Vec<String> = attribution
@@ -500,7 +500,7 @@ fn reconciliations(
     if audit.bill.is_none() {
         line!(
             writer,
-            "No bill was read: give one with --costs to see what was billed and for whom."
+            "No billing data was read, so only estimates are shown: use --costs."
         )?;
     } else if attribution
         .reconciliations
@@ -509,7 +509,7 @@ fn reconciliations(
     {
         line!(
             writer,
-            "No line of the bill is of Athena in this window: check its days with --month or --from and --to."
+            "The billing data has no Athena cost in this window: check its days with --month or --from and --to."
         )?;
     }
     for block in &attribution.reconciliations {
@@ -549,7 +549,7 @@ fn reconciliation(
     if let (Some(covered), Some(difference)) = (covered, block.difference_usd()) {
         line!(
             writer,
-            "  the known queries it covers come to {} at list price: the bill is {} {}",
+            "  list price of the known queries it covers: {}; the bill is {} {}",
             show(covered),
             show(difference.abs()),
             if difference.is_sign_negative() {
@@ -593,16 +593,16 @@ fn uncounted(bill: &BillCoverage, writer: &mut dyn Write) -> io::Result<()> {
     told(uncounted.repeated, "given before")?;
     told(
         uncounted.outdated,
-        "given again with other amounts, the final or else the later counts",
+        "repeated with other amounts; the final one, or else the later one, counts",
     )?;
     told(
         uncounted.covered_elsewhere,
-        "a more detailed bill covers account and day",
+        "a more detailed bill covers the account and day",
     )?;
     told(uncounted.outside_window, "outside the window")?;
     told(
         uncounted.across_window,
-        "of periods that reach beyond the window (widen it to whole months)",
+        "of periods that extend beyond the window (widen it to whole months)",
     )?;
     for (category, number) in &uncounted.categories {
         told(

@@ -96,8 +96,8 @@ pub fn about(audit: &Audit, heading: &str) -> Table {
         );
         lines.push(("query statistics for", text));
     }
-    let amounts = "billed cost = Quick's role chains + other (known queries of \
-                   others) + unallocated (what no known query explains)";
+    let amounts = "billed cost = quick (queries from Quick) + other (other known queries) + unallocated (explained by no \
+                   known query)";
     lines.push(("amounts", amounts.to_owned()));
     TableBuilder::new("about", &lines)
         .text("item", |line| Some(Text::from(line.0)))
@@ -148,7 +148,7 @@ pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
         };
         let cost = |of: fn(&Billed) -> Decimal| block.billed.as_ref().map(of);
         line("billed", None, cost(Billed::total));
-        line("Quick's role chains", None, cost(|billed| billed.quick));
+        line("Quick", None, cost(|billed| billed.quick));
         line("other known queries", None, cost(|billed| billed.other));
         line("unallocated", None, cost(|billed| billed.unallocated));
         line(
@@ -157,12 +157,12 @@ pub fn reconciliation(blocks: &[Reconciliation]) -> Table {
             block.estimated_cost_usd,
         );
         line(
-            "of that, queries the bill covers (USD)",
+            "of that, queries that the bill covers (USD)",
             None,
             block.covered_estimate_usd(),
         );
         line(
-            "bill less estimate of those (USD)",
+            "bill minus that estimate (USD)",
             None,
             block.difference_usd(),
         );

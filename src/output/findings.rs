@@ -77,7 +77,7 @@ fn heading(findings: &Findings, shown: &[&Finding]) -> String {
         (Some(start), Some(from)) if start < from => {
             format!(", compared with the time since {}", minute(start))
         }
-        _ => ", compared with nothing before".to_owned(),
+        _ => ", without a baseline".to_owned(),
     };
     let judged = window_text(window);
     format!("{judged}{baseline}: {}", summary(findings, shown))
@@ -98,7 +98,7 @@ pub fn write_titles(
         .from
         .map_or_else(String::new, |from| format!(" since {}", from.day()));
     line!(writer)?;
-    line!(writer, "What is wrong{from}:")?;
+    line!(writer, "Findings{from}:")?;
     for finding in &findings.findings {
         let severity = format!("{:<8}", finding.severity.as_str());
         let severity = painted(&severity, color(finding.severity), page);
@@ -170,9 +170,9 @@ fn write_finding(
 #[must_use]
 pub fn rests_on(integrity: Integrity) -> String {
     match integrity {
-        Integrity::Verified => "rests on verified log files".to_owned(),
-        Integrity::Unverified => "rests on unverified log files".to_owned(),
-        Integrity::Failed => "rests on log files that FAILED verification".to_owned(),
+        Integrity::Verified => "based on verified log files".to_owned(),
+        Integrity::Unverified => "based on unverified log files".to_owned(),
+        Integrity::Failed => "based on log files that FAILED verification".to_owned(),
     }
 }
 
@@ -184,7 +184,7 @@ fn seen(finding: &Finding, findings: &Findings) -> String {
         .from
         .is_some_and(|from| finding.first_seen < from);
     if finding.status == FindingStatus::Ongoing && is_older {
-        format!("since {first}, in this window last {last}")
+        format!("since {first}, last seen {last}")
     } else if first == last {
         first
     } else {
@@ -297,7 +297,7 @@ fn of_suppressions(findings: &Findings) -> [TextSection; 3] {
     [
         ("Suppressions that have expired", expired.collect()),
         ("Suppressed", suppressed.collect()),
-        ("Suppressions that hid nothing", unused.collect()),
+        ("Suppressions that matched nothing", unused.collect()),
     ]
 }
 
@@ -339,7 +339,7 @@ fn of_rules(findings: &Findings, unread: u64) -> [TextSection; 2] {
             RuleState::Ran | RuleState::NotAsked => None,
         });
     let unread = (unread > 0).then(|| {
-        let what = "objects, records or lines could not be read: --format json names them";
+        let what = "objects, records or lines could not be read: --format json lists them";
         format!("{} {what}", count(unread))
     });
     let noted = findings.rules.iter().flat_map(|report| {
@@ -361,7 +361,7 @@ fn summary(findings: &Findings, shown: &[&Finding]) -> String {
         .map(|severity| format!("{} {}", of(severity), severity.as_str()))
         .collect();
     let mut text = match (shown.len(), findings.findings.len()) {
-        (0, 0) if !findings.has_logs => "nothing could be judged, there are no logs".to_owned(),
+        (0, 0) if !findings.has_logs => "nothing was evaluated: there are no logs".to_owned(),
         (0, 0) => "no findings".to_owned(),
         (0, hidden) => format!("no findings shown, {hidden} filtered out"),
         (number, all) => {
@@ -402,7 +402,7 @@ fn rules_summary(findings: &Findings) -> String {
         .filter(|report| report.state == RuleState::Ran);
     let all = findings.rules.len();
     format!(
-        "{} of {all} rules ran; the page of one: qs-audit explain RULE",
+        "{} of {all} rules ran; to read about one: qs-audit explain RULE",
         ran.count()
     )
 }

@@ -18,9 +18,9 @@ const QUANTITY_SCALE: u32 = 15;
 
 fn description(share: Share) -> &'static str {
     match share {
-        Share::Quick => "Athena queries of Amazon Quick role chains",
-        Share::Other => "Athena queries of others",
-        Share::Unallocated => "Athena use that no known query explains",
+        Share::Quick => "Athena queries from Amazon Quick",
+        Share::Other => "Athena queries from others",
+        Share::Unallocated => "Athena usage that no known query explains",
     }
 }
 

@@ -143,7 +143,7 @@ fn hop(name: &str, session: &RoleSession, writer: &mut dyn Write) -> io::Result<
         session.scope_down.present,
         &session.scope_down.resources[..],
     ) {
-        (Some(true), []) => Some("present, its resources cannot be read".to_owned()),
+        (Some(true), []) => Some("present, but its resources cannot be parsed".to_owned()),
         (Some(true), resources) => Some(resources.join(", ")),
         (Some(false), _) => Some("none".to_owned()),
         (None, _) => None,
@@ -276,7 +276,11 @@ fn timeline(
         .checked_sub(TIMELINE_LINES_MAX)
         .filter(|&more| more > 0)
     {
-        line!(writer, "… and {} more; --raw gives all", count(more as u64))?;
+        line!(
+            writer,
+            "… and {} more; --raw prints all",
+            count(more as u64)
+        )?;
     }
     Ok(())
 }

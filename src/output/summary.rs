@@ -75,14 +75,14 @@ fn statistics_line(statistics: &StatisticsCoverage) -> String {
     };
     add(
         statistics.executions_without_query,
-        "of no query in the window",
+        "of queries outside the window",
     );
     add(statistics.duplicates, "told again");
     add(
         statistics.updates,
-        "told again with other figures, the later state counts",
+        "repeated with other figures; the later state counts",
     );
-    add(statistics.unprocessed, "that Athena gave no answer for");
+    add(statistics.unprocessed, "without an answer from Athena");
     line
 }
 

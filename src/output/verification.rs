@@ -168,7 +168,7 @@ fn write_places(
     if total.awaiting_digest > 0 {
         titles.push("Too new");
     }
-    titles.extend(["Vouched for from", "To (UTC)"]);
+    titles.extend(["Integrity from", "To (UTC)"]);
     let mut table = new_table(page);
     table.set_header(titles.iter().map(|name| title(name)));
     for (place, of) in &verification.places {

@@ -287,7 +287,10 @@ impl Worker<'_> {
     ) -> Contents {
         let key = self.source.key(object);
         if self.inflated.load(Ordering::Relaxed) > self.limit {
-            let detail = format!("the run inflated more than {} bytes already", self.limit);
+            let detail = format!(
+                "the run has already inflated more than {} bytes",
+                self.limit
+            );
             self.decoder
                 .unreadable(&key, RejectReason::TooLarge, detail.clone());
             return Contents::Unreadable(detail.into());
@@ -313,7 +316,7 @@ impl Worker<'_> {
     }
 
     fn changed(&mut self, key: &crate::model::text::Text) {
-        let detail = "it was not the same at the second reading".to_owned();
+        let detail = "its contents changed between the first and the second read".to_owned();
         self.decoder.unreadable(key, RejectReason::Changed, detail);
     }
 }

@@ -115,7 +115,7 @@ pub(super) fn settle(
     let failed = evidence.digests.listing().failed.iter();
     let unlisted = failed.map(|(place, why)| Unchecked {
         place: None,
-        why: format!("digests could not be listed: {why}").into(),
+        why: format!("digest files could not be listed: {why}").into(),
         object: place.clone(),
         count: 1,
     });
@@ -181,7 +181,7 @@ fn trust(digests: &[DigestRead], evidence: &VerificationInputs<'_>) -> Trust {
         return trust;
     }
     let Some(source) = evidence.key_source else {
-        trust.without_keys = Some("no public keys were given".into());
+        trust.without_keys = Some("no public keys are available".into());
         return trust;
     };
     let mut spans: BTreeMap<&Region, (UtcSecond, UtcSecond)> = BTreeMap::new();
@@ -198,7 +198,7 @@ fn trust(digests: &[DigestRead], evidence: &VerificationInputs<'_>) -> Trust {
         .into_iter()
         .partition(|(region, _)| region::is_known(region));
     let why =
-        "unknown AWS Region: its public keys were not requested; give them with --public-keys";
+        "unknown AWS Region: its public keys were not requested; provide them with --public-keys";
     let unknown = unknown
         .into_iter()
         .map(|(region, _)| (region.clone(), why.into()));
@@ -215,7 +215,7 @@ fn trust(digests: &[DigestRead], evidence: &VerificationInputs<'_>) -> Trust {
                 }
             }
             Err(error) => {
-                let why = format!("its public keys could not be had: {}", error.message);
+                let why = format!("its public keys could not be requested: {}", error.message);
                 trust
                     .regions_without_keys
                     .insert(region.clone(), why.into());

@@ -35,7 +35,7 @@ pub enum BindError {
         kind: &'static str,
     },
     /// A value is for a parameter that the query does not have.
-    #[error("there is no parameter {name}; there is {known}")]
+    #[error("unknown parameter {name}; the parameters are: {known}")]
     Unknown {
         /// Which.
         name: String,

@@ -50,29 +50,28 @@ fn with_identity(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
         )
         .word(
             "status",
-            "how much of it was read",
+            "how complete the chain is in the logs",
             ChainStatus::ALL.iter().copied().map(ChainStatus::as_str),
             |chain| Some(chain.status.as_str()),
         )
         .records(
             "missing",
-            "parts that were not read. One copy proves its hop, so a missing copy alone makes no \
-             chain partial",
+            "parts that were not read. One copy proves its hop, so a missing copy alone does not make a chain partial",
             missing_fields(),
             |chain, each| chain.missing.iter().for_each(each),
         )
         .word(
             "confidence",
-            "the least sure link",
+            "the confidence of the least certain link",
             Confidence::ALL.iter().copied().map(Confidence::as_str),
             |chain| Some(chain.confidence.as_str()),
         )
         .timestamp(
             "started_at",
-            "when the consumer session was made; else the first event",
+            "creation time of the consumer session; else the time of the first event",
             |chain| Some(chain.started_at),
         )
-        .timestamp("last_activity_at", "the last event", |chain| {
+        .timestamp("last_activity_at", "time of the last event", |chain| {
             Some(chain.last_activity_at)
         })
 }
@@ -85,11 +84,9 @@ fn missing_fields<'a>() -> Fields<'a, Missing> {
             MissingPart::ALL.iter().copied().map(MissingPart::as_str),
             |missing: &Missing| Some(missing.part.as_str()),
         )
-        .string(
-            "why",
-            "the reason, where it is known",
-            |missing: &Missing| missing.why.clone(),
-        )
+        .string("why", "the reason, if known", |missing: &Missing| {
+            missing.why.clone()
+        })
         .always_known(&["what"])
 }
 
@@ -118,17 +115,17 @@ fn with_queries(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
             |chain, each| chain.queries.iter().for_each(each),
         )
         .placed(TablePlacement::OtherTable)
-        .integer("query_count", "how many they are", |chain| {
+        .integer("query_count", "number of queries", |chain| {
             Some(chain.queries.len() as u64)
         })
         .integer(
             "bytes_scanned",
-            "their data scanned, as far as statistics were read; null where nothing is known",
+            "bytes that they scanned, as far as statistics were read; null if none were read",
             Chain::bytes_scanned,
         )
         .integer(
             "bytes_billed",
-            "their data billed, as far as statistics were read",
+            "bytes that are billed, as far as statistics were read",
             Chain::bytes_billed,
         )
         .decimal(
@@ -138,7 +135,7 @@ fn with_queries(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
         )
         .integer(
             "queries_without_statistics",
-            "queries that these totals exclude",
+            "number of queries that these totals exclude",
             |chain| Some(chain.queries_without_statistics()),
         )
         .integer(
@@ -146,7 +143,7 @@ fn with_queries(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
             "events linked to the consumer session in the window",
             |chain| Some(chain.call_count()),
         )
-        .object("calls", "the same by `service:EventName`", |chain| {
+        .object("calls", "their number by `service:EventName`", |chain| {
             let calls = chain.calls.iter();
             calls
                 .map(|(action, count)| (action.to_string(), (*count).into()))
@@ -159,19 +156,18 @@ fn with_later_fields(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
     fields
         .record(
             "quick_user",
-            "who used Quick; null where nothing says who, or several fit",
+            "the Quick user; null if unknown, or if several match",
             quick_user_fields(),
             |chain: &Chain| chain.quick_user.as_ref(),
         )
         .texts(
             "notes",
-            "remarks, among them the candidates of anything ambiguous",
+            "remarks, such as the candidates of an ambiguous link",
             |chain| Value::strings(&chain.notes),
         )
         .word(
             "integrity",
-            "the worst integrity status of the log files that its events came from; null without \
-             `--verify`",
+            "the lowest integrity status of the log files of its events; null without `--verify`",
             Integrity::ALL.iter().copied().map(Integrity::as_str),
             |chain| chain.integrity.map(Integrity::as_str),
         )
@@ -218,7 +214,7 @@ fn quick_user_fields<'a>() -> Fields<'a, QuickUser> {
     Fields::new()
         .text(
             "name",
-            "the best name that the event has",
+            "the most readable name that the event has",
             |user: &QuickUser| Some(user.name.clone()),
         )
         .word(
@@ -259,7 +255,7 @@ fn hop_fields<'a>() -> Fields<'a, RoleSession> {
         )
         .timestamp(
             "assumed_at",
-            "when the role was assumed",
+            "time of the AssumeRole call",
             |session: &RoleSession| session.assumed_at,
         )
         .texts(

@@ -38,7 +38,7 @@ fn with_period<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, ChargeRec
         .schema(SCHEMA)
         .day(
             "day",
-            "the UTC day; null where the bill tells only a longer period",
+            "the UTC day; null if the bill has only a longer period",
             |record| single_day(record.charge),
         )
         .day("period_start", "the first day", |record| {
@@ -94,7 +94,7 @@ fn with_dimensions<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, Charg
         })
         .word(
             "share",
-            "who caused it",
+            "the origin of the cost: Quick, another known query, or unallocated",
             Share::ALL.iter().copied().map(Share::as_str),
             |record| Some(record.charge.share.as_str()),
         )
@@ -105,7 +105,7 @@ fn with_dimensions<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, Charg
 
 fn with_figures<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, ChargeRecord<'a>> {
     fields
-        .integer("query_count", "queries that Athena took", |record| {
+        .integer("query_count", "queries that Athena accepted", |record| {
             Some(record.charge.figures.query_count)
         })
         .integer(
@@ -115,7 +115,7 @@ fn with_figures<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, ChargeRe
         )
         .integer(
             "queries_without_bill",
-            "queries that no line of the bill covers",
+            "queries that the bill does not cover",
             |record| Some(record.charge.figures.queries_without_bill),
         )
         .integer("bytes_scanned", "data scanned", |record| {
@@ -136,12 +136,12 @@ fn with_figures<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, ChargeRe
         )
         .decimal(
             "billed_cost",
-            "the share of the bill; null where no line of the bill covers it",
+            "the allocated cost; null if the bill does not cover it",
             |record| record.charge.billed_cost,
         )
         .boolean(
             "is_estimated",
-            "whether the bill may still change",
+            "whether the bill is estimated and may still change",
             |record| Some(record.charge.is_estimated),
         )
         .always_known(&[

@@ -243,7 +243,7 @@ impl<'r, R> Fields<'r, R> {
     /// The identifier of the JSON schema.
     #[must_use]
     pub fn schema(self, id: &'static str) -> Self {
-        let about = "which record this is, and its version";
+        let about = "name and version of the record";
         self.with("schema", about, FieldType::Schema(id), move |_| {
             Value::Word(id)
         })

@@ -34,18 +34,18 @@ fn with_text(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
             Severity::ALL.iter().copied().map(Severity::as_str),
             |finding| Some(finding.severity.as_str()),
         )
-        .string("title", "what happened, in a line", |finding| {
+        .string("title", "what happened, in one line", |finding| {
             Some(finding.title.clone())
         })
         .string("detail", "what happened, in full", |finding| {
             Some(finding.detail.clone())
         })
-        .string("next_step", "the one thing to do next", |finding| {
+        .string("next_step", "the most important next step", |finding| {
             Some(finding.next_step.clone())
         })
         .string(
             "command",
-            "the command to do it with, without the options of this run",
+            "a command for the next step, without the options of this run",
             |finding| Some(finding.command.clone()),
         )
 }
@@ -54,18 +54,20 @@ fn with_evidence(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
     fields
         .text(
             "consumer_account_id",
-            "the consumer; null where the finding is about none",
+            "the consumer; null if the finding is not about one",
             |finding| finding.consumer_account_id.clone(),
         )
-        .object("subject", "what it is about, as named texts", |finding| {
-            Json::Object(subject(&finding.subject))
-        })
+        .object(
+            "subject",
+            "the subject of the finding, as names and values",
+            |finding| Json::Object(subject(&finding.subject)),
+        )
         .texts("role_arns", "the roles, as they were logged", |finding| {
             Value::texts(&finding.role_arns)
         })
         .object(
             "evidence",
-            "what it rests on: see the page of the rule",
+            "the evidence: see the page of the rule",
             |finding| Json::Object(evidence(finding)),
         )
         .texts(
@@ -73,7 +75,7 @@ fn with_evidence(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
             "the first thousand chains, sorted",
             |finding| Value::texts(&finding.chain_ids),
         )
-        .integer("chain_count", "how many chains", |finding| {
+        .integer("chain_count", "number of chains", |finding| {
             Some(finding.chain_count)
         })
         .texts(
@@ -81,7 +83,7 @@ fn with_evidence(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
             "the first thousand events, sorted",
             |finding| Value::strings(&finding.event_ids),
         )
-        .integer("event_count", "how many events", |finding| {
+        .integer("event_count", "number of events", |finding| {
             Some(finding.event_count)
         })
 }
@@ -90,7 +92,7 @@ fn with_occurrence(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
     fields
         .timestamp(
             "first_seen",
-            "the first occurrence; of an ongoing finding, that of the runs before",
+            "the first occurrence; for an ongoing finding, the first one in earlier runs",
             |finding| Some(finding.first_seen),
         )
         .timestamp(
@@ -103,7 +105,7 @@ fn with_occurrence(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
         })
         .word(
             "status",
-            "`ongoing` where the earlier run knew it",
+            "`new` or `ongoing`, compared with the earlier run",
             FindingStatus::ALL
                 .iter()
                 .copied()
@@ -112,7 +114,7 @@ fn with_occurrence(fields: Fields<'_, Finding>) -> Fields<'_, Finding> {
         )
         .word(
             "integrity",
-            "the integrity status of the log files that it rests on; null without `--verify`",
+            "the lowest integrity status of the log files that it is based on; null without `--verify`",
             Integrity::ALL.iter().copied().map(Integrity::as_str),
             |finding| finding.integrity.map(Integrity::as_str),
         )

@@ -59,12 +59,12 @@ pub fn fields<'a>() -> Fields<'a, HopRecord<'a>> {
         .all_of(session_fields(), |hop: &Hop<'_>| hop.session)
         .timestamp(
             "last_activity_at",
-            "the last event of the chain",
+            "time of the last event of the chain",
             |hop: &Hop<'_>| Some(hop.chain.last_activity_at),
         )
         .integer(
             "event_count",
-            "how many copies of the AssumeRole were read",
+            "number of copies of the AssumeRole event that were read",
             |hop: &Hop<'_>| Some(hop.session.event_ids.len() as u64),
         )
         .boolean(
@@ -107,17 +107,17 @@ pub(super) fn session_fields<'a>() -> Fields<'a, RoleSession> {
         )
         .timestamp(
             "assumed_at",
-            "when the role was assumed",
+            "time of the AssumeRole call",
             |session: &Session| session.assumed_at,
         )
         .timestamp(
             "expires_at",
-            "when the credentials end",
+            "expiration of the credentials",
             |session: &Session| session.expires_at,
         )
         .text(
             "assumed_by",
-            "a service, the ARN of the caller, or its principal id",
+            "the caller: a service, an ARN, or a principal id",
             |session: &Session| session.assumed_by.clone(),
         )
         .text(
@@ -153,12 +153,12 @@ fn scope_down_fields<'a>() -> Fields<'a, ScopeDown> {
     Fields::new()
         .boolean(
             "present",
-            "whether there was one; null where the parameters were not logged",
+            "whether there was one; null if the parameters were not logged",
             |policy: &ScopeDown| policy.present,
         )
         .texts(
             "resources",
-            "its resources; none where it is no valid JSON",
+            "its resources; empty if it is not valid JSON",
             |policy: &ScopeDown| Value::texts(policy.resources.iter()),
         )
 }

@@ -90,7 +90,7 @@ fn with_chain<'a>(fields: Fields<'a, QueryRecord<'a>>) -> Fields<'a, QueryRecord
         )
         .word(
             "confidence",
-            "the least sure link of the chain and the query",
+            "the confidence of the least certain link of the chain and the query",
             Confidence::ALL.iter().copied().map(Confidence::as_str),
             |record: &QueryRecord<'_>| {
                 Some(
@@ -141,7 +141,7 @@ fn with_execution<'a>(fields: Fields<'a, QueryRecord<'a>>) -> Fields<'a, QueryRe
         )
         .decimal(
             "billed_cost",
-            "the share of the bill, in `currency`; null where no line of a bill covers the query",
+            "the allocated cost, in `currency`; null if the bill does not cover the query",
             |record: &QueryRecord<'_>| Some(record.share?.cost),
         )
         .text(
@@ -163,7 +163,7 @@ pub fn execution_fields<'a>() -> Fields<'a, QueryExecution> {
         )
         .timestamp(
             "started_at",
-            "when it was submitted",
+            "time of submission",
             |query: &QueryExecution| Some(query.started_at),
         )
         .text("region", "the Region", |query: &QueryExecution| {
@@ -183,7 +183,7 @@ pub fn execution_fields<'a>() -> Fields<'a, QueryExecution> {
     with_statistics(request)
         .text(
             "error_code",
-            "why the call was refused",
+            "error code of a denied or rejected call",
             |query: &QueryExecution| query.error_code.clone(),
         )
         .string(

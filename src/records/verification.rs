@@ -26,25 +26,25 @@ pub fn fault_fields<'a>() -> Fields<'a, Fault> {
     Fields::new()
         .text(
             "account_id",
-            "the account that is logged",
+            "the account of the log files",
             |fault: &Fault| Some(fault.place.account_id.clone()),
         )
-        .text("region", "the Region that is logged", |fault: &Fault| {
+        .text("region", "the Region of the log files", |fault: &Fault| {
             Some(fault.place.region.clone())
         })
         .text(
             "trail",
-            "the trail; null where no digest file tells it",
+            "the trail; null if no digest file names it",
             |fault: &Fault| fault.place.trail.clone(),
         )
         .timestamp(
             "at",
-            "when the file was delivered, or the end of the digest file",
+            "delivery time of the log file, or end time of the digest file",
             |fault: &Fault| fault.at,
         )
         .word(
             "file",
-            "what kind of file it is",
+            "kind of file",
             FaultyFile::ALL.iter().copied().map(FaultyFile::as_str),
             |fault: &Fault| Some(fault.file.as_str()),
         )
@@ -58,7 +58,7 @@ pub fn fault_fields<'a>() -> Fields<'a, Fault> {
         })
         .string(
             "message",
-            "the fault, in the words of `aws cloudtrail validate-logs` where it knows it",
+            "the fault, as `aws cloudtrail validate-logs` words it if it reports the same",
             |fault: &Fault| Some(fault.kind.words()),
         )
         .always_known(&["account_id", "region", "file", "object", "fault", "message"])

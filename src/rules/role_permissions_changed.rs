@@ -93,7 +93,7 @@ fn allowed(policy: &Policy) -> String {
             Match::AnyOf(names) => actions.extend(names.iter().map(ToString::to_string)),
             Match::AllBut(names) => {
                 let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-                actions.insert(format!("everything but {}", names.join(" and ")));
+                actions.insert(format!("everything except {}", names.join(" and ")));
             }
         }
     }

@@ -75,7 +75,7 @@ fn tell_equals_apart(chains: &mut [Chain]) {
         for (number, chain) in chains[start..start + same].iter_mut().enumerate().skip(1) {
             chain.chain_id = format!("{}-{}", chain.chain_id, number + 1);
             chain.notes.push(
-                "another session has the same role, name, second and key; they cannot be told apart"
+                "another session has the same role, name, second and key; the two cannot be distinguished"
                     .to_owned(),
             );
         }
@@ -336,12 +336,12 @@ impl Assembler<'_> {
                 chain.confidence = Confidence::Ambiguous;
                 chain
                     .notes
-                    .push(self.candidates_note("the session before", parent));
+                    .push(self.candidates_note("the previous session", parent));
             }
             self.add_parent_events(chain, id);
             chain
                 .notes
-                .extend(self.twins_note(parent, "the session before"));
+                .extend(self.twins_note(parent, "the previous session"));
         } else if let Some(hop) = &session.hop
             && origin.has_run_as
             && let Some(caller) = hop.caller.assumed_role_id()
@@ -372,7 +372,7 @@ impl Assembler<'_> {
         while let Some((parent, link)) = self.sessions.parent(session) {
             if earlier.len() >= EARLIER_SESSIONS_MAX {
                 chain.notes.push(format!(
-                    "only the last {EARLIER_SESSIONS_MAX} of the sessions before it are listed"
+                    "only the last {EARLIER_SESSIONS_MAX} of the earlier sessions are listed"
                 ));
                 break;
             }
@@ -455,7 +455,7 @@ impl Assembler<'_> {
         let account = account?;
         if self.context.accounts_seen.contains(account) {
             Some(format!(
-                "not among the records of account {account} that were read"
+                "not in the records of account {account} that were read"
             ))
         } else {
             Some(format!("no logs of account {account} were read"))
@@ -522,7 +522,7 @@ impl Assembler<'_> {
             });
         }
         chain.notes.push(format!(
-            "the session before made {} calls; they stand in the timeline of its first chain only",
+            "the previous session made {} calls; they are listed in the timeline of its first chain only",
             parent.uses.len()
         ));
     }
@@ -618,8 +618,8 @@ impl Assembler<'_> {
         if session.keys_seen.len() > 1 {
             chain.confidence = Confidence::Ambiguous;
             chain.notes.push(format!(
-                "the AssumeRole does not say which key it issued, and calls come with {} different ones: \
-                 some may be another session's",
+                "the AssumeRole record does not have the issued access key, and the calls use {} different ones: some may \
+                 belong to another session",
                 session.keys_seen.len()
             ));
         }
@@ -629,8 +629,8 @@ impl Assembler<'_> {
     fn twins_note(&self, session: &Session, what: &str) -> Option<String> {
         (session.twins.count() > 1).then(|| {
             format!(
-                "{what} is told from {} by nothing that matters: same second, caller, external id and \
-                 policy; calls without a key of their own are counted for one of them",
+                "{what} cannot be distinguished from {}: same second, caller, external id and policy; calls without an \
+                 access key are counted for one of them",
                 self.names(&session.twins)
             )
         })

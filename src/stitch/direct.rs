@@ -94,7 +94,7 @@ impl Assembler<'_> {
         if role_arn.is_none() {
             chain
                 .notes
-                .push("the refusal does not say which role was asked for".to_owned());
+                .push("the denied call does not name the role".to_owned());
         }
         self.add_attempts(&mut chain, attempts, is_role_a);
         Some(chain)
@@ -143,7 +143,7 @@ impl Assembler<'_> {
         let codes: Vec<&str> = codes.into_iter().collect();
         chain
             .notes
-            .push(format!("refused {times}: {}", codes.join(", ")));
+            .push(format!("denied {times}: {}", codes.join(", ")));
         self.finish(chain);
     }
 
@@ -241,7 +241,7 @@ impl Assembler<'_> {
             chain.confidence = Confidence::Ambiguous;
             chain.missing.push(Missing {
                 part: MissingPart::ConsumerSession,
-                why: Some("the calls do not say when their session was made".to_owned()),
+                why: Some("the calls do not have the creation time of their session".to_owned()),
             });
         }
         self.finish(&mut chain);

@@ -144,8 +144,8 @@ fn name_user(
             chosen.extend(near.filter(|at| sightings.is_of(*at, &source)));
         } else {
             chain.notes.push(format!(
-                "Quick user not identified: {} QueryDatabase events are close in time to a query of \
-                 this chain, and none has its query id",
+                "Quick user not identified: {} QueryDatabase events are close in time to a query of this chain, but none \
+                 has its query id",
                 near.len()
             ));
             chain.notes.sort();
@@ -166,7 +166,7 @@ fn name_user(
                 more => format!(" and {more} more"),
             };
             chain.notes.push(format!(
-                "the Quick user is not one: {}{more} queried the data source at the time",
+                "several possible Quick users: {}{more} queried the data source at that time",
                 names.join(", ")
             ));
             chain.notes.sort();

@@ -131,7 +131,7 @@ impl SegmentReader {
             let columns = EventColumns::of(rows)?;
             for row in 0..rows.count() {
                 let Some((place, time)) = columns.place(row) else {
-                    return Err(rows.broken("a row without a place or a time"));
+                    return Err(rows.broken("a row without a location or a time"));
                 };
                 if !wanted(place.object, time) {
                     continue;

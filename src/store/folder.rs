@@ -194,7 +194,7 @@ impl StoreFolder {
         let found = hex::encode(hash_of(&bytes));
         let is_known = digest.is_none_or(|digest| digest == found);
         if !is_known || found.get(..NAME_DIGITS) != Some(own) {
-            return Err(broken("it holds other bytes than were written"));
+            return Err(broken("its contents are not what was written"));
         }
         Ok(bytes)
     }

@@ -402,11 +402,11 @@ impl Store {
         let what = if events.is_empty() {
             "read other members of some events".to_owned()
         } else {
-            format!("did not keep {}", events.join(", "))
+            format!("did not store {}", events.join(", "))
         };
         let why = format!(
-            "{objects} of its objects were read by an earlier version of this program, which {what}; \
-             collect reads again those that are still there"
+            "{objects} of its objects were read by an earlier version of this program, which {what}; collect reads those \
+             again that still exist"
         );
         Ok(Some((place.into(), why)))
     }

@@ -226,7 +226,7 @@ fn check_grouping(select: &Select) -> Result<(), SqlError> {
     });
     match bare {
         Some(name) if has_aggregate && !is_grouped => Err(SqlError::new(
-            format!("the column {name} stands beside an aggregate and is in no GROUP BY"),
+            format!("the column {name} is used next to an aggregate but is not in GROUP BY"),
             Some(SqlPlace {
                 line: name.span.start.line,
                 column: name.span.start.column,

@@ -74,7 +74,7 @@ fn of_program(text: &str, document: &Value) -> BTreeMap<String, (BTreeSet<String
         by_account.insert(account.to_owned(), (BTreeSet::new(), counts));
     }
     for line in text.lines() {
-        let is_fault = line.contains("\tINVALID: ") && !line.ends_with("no digest names it");
+        let is_fault = line.contains("\tINVALID: ") && !line.ends_with("no digest file lists it");
         let is_gap = line.contains("No log files were delivered");
         let (line, account) = match line.split_once(" (") {
             Some((gap, place)) if is_gap => (gap, place.split(' ').next().unwrap().to_owned()),

@@ -266,9 +266,7 @@ fn the_workbook_has_a_frozen_header_formats_and_a_reconciliation() {
     assert!(sheet.contains("ySplit=\"1\"") && sheet.contains("state=\"frozen\""));
     assert!(part(&workbook, "xl/styles.xml").contains("#,##0.00"));
     let texts = part(&workbook, "xl/sharedStrings.xml");
-    assert!(
-        texts.contains("Retail Banking") && texts.contains("bill less estimate of those (USD)")
-    );
+    assert!(texts.contains("Retail Banking") && texts.contains("bill minus that estimate (USD)"));
     assert!(!sheet.contains("<f>"), "no cell is a formula");
 }
 

@@ -913,7 +913,9 @@ fn suppressions_of_nothing_are_told_and_unknown_rules_refused() {
     let folder = configured(&text("log-gap"));
     let now = document(folder.path(), &[]);
     assert_eq!(now["unused_suppressions"][0]["subject"], "*quick-lbas*");
-    assert!(stdout(&mut findings(folder.path(), &[])).contains("Suppressions that hid nothing"));
+    assert!(
+        stdout(&mut findings(folder.path(), &[])).contains("Suppressions that matched nothing")
+    );
     let wrong = configured(&text("log-gaps"));
     let (_, error) = output(&mut findings(wrong.path(), &[]), Exit::Usage);
     assert!(

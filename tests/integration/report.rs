@@ -573,7 +573,7 @@ fn a_night_without_logs_has_a_report_that_says_so() {
     assert_eq!(told["coverage_gaps"][0]["code"], "no-logs");
     let page = fs::read_to_string(place.join("index.html")).unwrap();
     for wanted in [
-        "Nothing could be judged: there are no logs in the window.",
+        "Nothing was evaluated: there are no logs in the window.",
         "There are no logs in the window, so there are no chains.",
         "no logs of 3 accounts",
     ] {

@@ -340,7 +340,7 @@ fn an_object_that_goes_between_list_and_get_is_named() {
     assert_eq!(audit.coverage.objects_failed, 1);
     let (_, _, examples) = audit.coverage.rejects.iter().next().unwrap();
     assert_eq!(&*examples[0].object, key.as_str());
-    assert_eq!(examples[0].detail, "it was listed, but is no longer there");
+    assert_eq!(examples[0].detail, "it was listed, but no longer exists");
 }
 
 #[test]

@@ -375,7 +375,7 @@ fn sessions_that_were_not_kept_are_not_told() {
     ];
     let (_, said) = output(&mut run(folder, &args), Exit::Usage);
     assert!(
-        said.contains("hint: give --logs to read all of them"),
+        said.contains("hint: use --logs to read all of them"),
         "{said}"
     );
 }

@@ -349,7 +349,7 @@ fn a_removed_newest_digest_cannot_be_seen_and_this_is_said() {
     bucket.0.remove(&digest(3)).unwrap();
     let lines = faults_of(&signer, &bucket);
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].ends_with("no digest names it"), "{lines:?}");
+    assert!(lines[0].ends_with("no digest file lists it"), "{lines:?}");
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn log_files_in_no_digest_are_faults_unless_their_digest_is_not_due() {
     let (document, lines) = verified(folder.path(), &WITH_ALL, Exit::Findings);
     assert_eq!(lines.len(), 1);
     assert!(
-        lines[0].contains(&key) && lines[0].ends_with("no digest names it"),
+        lines[0].contains(&key) && lines[0].ends_with("no digest file lists it"),
         "{lines:?}"
     );
     assert_eq!(document["total"]["unreferenced"], 1);
@@ -454,7 +454,7 @@ fn digests_made_afterwards_are_a_chain_of_their_own() {
     metadata.remove("backfill-generation-timestamp").unwrap();
     let lines = faults_of(&signer, &bucket);
     // What only an invalid digest names is in no digest, if valid ones cover its time.
-    assert!(lines[0].ends_with("no digest names it"), "{lines:?}");
+    assert!(lines[0].ends_with("no digest file lists it"), "{lines:?}");
     let words = digest_line(&key, "invalid format");
     assert_eq!(lines[1..], [format!("(backfill) {words}")]);
 }
@@ -470,7 +470,7 @@ fn a_digest_that_was_put_between_two_is_found_though_it_is_signed() {
     signer.put(&mut bucket, &other);
     assert_eq!(
         faults_of(&signer, &bucket),
-        [digest_line(&key, "no later digest leads to it")]
+        [digest_line(&key, "no later digest file refers to it")]
     );
 }
 

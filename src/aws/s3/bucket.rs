@@ -150,7 +150,7 @@ impl Bucket {
     /// One try to get an object, whole.
     async fn get(&self, object: u32) -> Result<Vec<u8>, AwsError> {
         let Some(listed) = self.of_listed(object, ListedObject::clone) else {
-            return Err(AwsError::other("there is no such object".to_owned()));
+            return Err(AwsError::other("the object does not exist".to_owned()));
         };
         let key = listed.key();
         let broken = |message: String| AwsError::new(AwsErrorKind::Unreachable, message);
@@ -169,7 +169,7 @@ impl Bucket {
                 return AwsError::new(AwsErrorKind::Unreachable, error.message);
             }
             if error.kind == AwsErrorKind::Absent {
-                let message = "it was listed, but is no longer there".to_owned();
+                let message = "it was listed, but no longer exists".to_owned();
                 return AwsError { message, ..error };
             }
             error

@@ -158,7 +158,7 @@ pub(super) async fn walk(
             Ok((job, Ok(page))) => walk.take(&job, page),
             Ok((_, Err(error))) if error.kind == AwsErrorKind::Credentials => return Err(error),
             Ok((job, Err(error))) => walk.fail(&job, error.message),
-            Err(error) => return Err(AwsError::other(format!("a list broke off: {error}"))),
+            Err(error) => return Err(AwsError::other(format!("listing objects failed: {error}"))),
         }
         on_listed(walk.objects);
     }

@@ -11,7 +11,7 @@ const NAME_LETTERS_MAX: usize = 160;
 const SENTENCE_LETTERS_MAX: usize = 1200;
 
 /// The label of a user or a data source that no log names.
-pub(super) const NOT_TOLD: &str = "(the logs do not tell)";
+pub(super) const NOT_TOLD: &str = "(not logged)";
 /// The label of an unknown value.
 pub(super) const UNKNOWN: &str = "–";
 

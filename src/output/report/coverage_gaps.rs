@@ -80,7 +80,7 @@ fn skipped(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     {
         let days = own.utc_day() - end.utc_day();
         let text = format!(
-            "the report before ends at {end} and this one begins at {own}: what happened between them is in no report \
+            "the previous report ends at {end} and this one starts at {own}: no report covers the time between them \
              (qs-audit report --from {} --to {})",
             end.day(),
             own.day()
@@ -91,7 +91,7 @@ fn skipped(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
 
 fn logs(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     if !look.findings.has_logs {
-        let text = "there are no logs at all in the window: nothing below can be taken for quiet";
+        let text = "there are no logs in the window: nothing below means that nothing happened";
         add(all, "no-logs", 1, text);
     }
     let places = &look.places.places;
@@ -105,7 +105,7 @@ fn logs(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
         let text = format!(
             "no logs of {}, which {}: {}",
             plural(never.len() as u64, "account"),
-            "the configuration declares or a chain goes through",
+            "the configuration declares or a chain uses",
             first_of(&never)
         );
         add(all, "account-without-logs", never.len() as u64, text);
@@ -118,7 +118,7 @@ fn logs(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
         let days: Vec<String> = gaps.map(ToString::to_string).collect();
         let region = place.region.map_or("", |region| region);
         let text = format!(
-            "{} logged nothing in {region} on {}, and does on most days like these",
+            "{} logged nothing in {region} on {}, but logs on most similar days",
             account(place),
             days.join(", ")
         );
@@ -173,7 +173,7 @@ fn history(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let missing = u64::try_from(wanted - had).unwrap_or(0);
     if let (1.., Some(first)) = (missing, look.places.days.first()) {
         let text = format!(
-            "the logs begin on {first}: of the {wanted} days that the window is compared with, {missing} have none",
+            "the logs begin on {first}: {missing} of the {wanted} days of the baseline have no logs",
         );
         add(all, "short-history", missing, text);
     }
@@ -205,7 +205,7 @@ fn unread(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let conflicts = audit.coverage.conflicts;
     if conflicts > 0 {
         let text = format!(
-            "{} came more than once and do not agree; one of each counts",
+            "{} occur more than once with different contents; one of each counts",
             plural(conflicts, "event")
         );
         add(all, "conflict", conflicts, text);
@@ -215,7 +215,7 @@ fn unread(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
 fn chains(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let mut partial: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for missing in look.chains.iter().flat_map(|chain| &chain.missing) {
-        let why = missing.why.as_deref().unwrap_or("the reason is not known");
+        let why = missing.why.as_deref().unwrap_or("the reason is unknown");
         *partial.entry((part_name(missing.part), why)).or_default() += 1;
     }
     for ((part, why), number) in partial {
@@ -232,7 +232,7 @@ fn chains(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let ambiguous = ambiguous.count() as u64;
     if ambiguous > 0 {
         let text = format!(
-            "{}: several sessions fit, and none is chosen",
+            "{}: several sessions match, and none is chosen",
             plural(ambiguous, "ambiguous chain")
         );
         add(all, "ambiguous-chain", ambiguous, text);
@@ -257,7 +257,7 @@ fn figures(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
         .map_or(0, |known| known.unprocessed);
     if unprocessed > 0 {
         let text = format!(
-            "Athena was asked for {} and gave no statistics",
+            "Athena has no statistics for {}",
             plural(unprocessed, "query id")
         );
         add(all, "statistics-unprocessed", unprocessed, text);
@@ -277,12 +277,12 @@ fn figures(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     }
     let text = if look.part.statistics.is_none() {
         format!(
-            "no query statistics were given (--executions): the bytes of {} are not known",
+            "no query statistics were read (--executions): the bytes of {} are unknown",
             plural(lacking, "query")
         )
     } else {
         format!(
-            "no statistics of {} of {} queries: their bytes are in no sum",
+            "{} of {} queries have no statistics; totals exclude them",
             count(lacking),
             count(queries)
         )
@@ -300,10 +300,10 @@ fn bill(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
             all,
             "no-bill",
             1,
-            "no bill was given (--costs): costs are estimates at list price",
+            "no billing data was read (--costs): costs are estimates at list price",
         );
     } else if billed.count() == 0 {
-        let text = "the bill has no line of these days: it comes hours to a day late";
+        let text = "the billing data does not cover these days: it arrives hours to a day late";
         add(all, "bill-without-window", 1, text);
     }
     if let Some(bill) = &look.audit.bill {
@@ -325,7 +325,7 @@ fn bill(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let unmapped: Vec<String> = unmapped.map(ToString::to_string).collect();
     if !unmapped.is_empty() {
         let text = format!(
-            "no business unit is known of {}: {}",
+            "{} without a business unit: {}",
             plural(unmapped.len() as u64, "account"),
             first_of(&unmapped)
         );
@@ -340,13 +340,13 @@ fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<CoverageGap>
             all,
             "bill-pages-missing",
             1,
-            "pages of the bill are missing: its answer says that there are more",
+            "pages of the billing data are missing: its last page says that there are more",
         );
     }
     let uncounted = bill.uncounted.outdated + bill.uncounted.across_window;
     if uncounted > 0 {
         let text = format!(
-            "{} of the bill were not counted: another answer disagrees with them, or they reach beyond what was read",
+            "{} of the bill were not counted: another file contradicts them, or they extend beyond the data that was read",
             plural(uncounted, "line")
         );
         add(all, "bill-uncounted", uncounted, text);
@@ -356,7 +356,7 @@ fn bill_gaps(bill: &BillCoverage, window: TimeWindow, all: &mut Vec<CoverageGap>
     }
     let is_whole = |moment: Option<UtcSecond>| moment.is_none_or(UtcSecond::is_midnight);
     if !is_whole(window.from) || !is_whole(window.to) {
-        let text = "a bill tells whole UTC days: queries of the days that the window cuts are in no billed amount";
+        let text = "bills have whole UTC days: queries on days that are only partly in the window have no billed amount";
         add(all, "bill-whole-days", 1, text);
     }
 }
@@ -369,7 +369,7 @@ fn rules(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
                     all,
                     "rule-skipped",
                     1,
-                    format!("{} did not run: {why}", report.rule),
+                    format!("{} was skipped: {why}", report.rule),
                 );
             }
             RuleState::Disabled => {

@@ -74,11 +74,11 @@ pub(super) fn of_hub(night: &Night<'_>, shown: fn(&str) -> String) -> String {
 pub(super) fn verdict(night: &Night<'_>) -> String {
     let (counts, findings) = (&night.counts, night.findings());
     if !findings.has_logs && counts.all == 0 {
-        return "Nothing could be judged: there are no logs in the window".to_owned();
+        return "Nothing was evaluated: there are no logs in the window".to_owned();
     }
     let mut text = if !findings.has_logs {
         format!(
-            "Nothing but silence could be judged: there are no logs in the window; {}",
+            "Only missing logs could be evaluated: there are no logs in the window; {}",
             plural(counts.all, "finding")
         )
     } else if counts.all == 0 {
@@ -104,7 +104,7 @@ pub(super) fn verdict(night: &Night<'_>) -> String {
             let _ = write!(text, " ({worst})");
         }
     } else if counts.all > 0 {
-        text += "; no earlier report to compare with, so all count as new";
+        text += "; no earlier report to compare with, so all are new";
     }
     if !findings.suppressed.is_empty() {
         let _ = write!(text, "; {} suppressed", findings.suppressed.len());
@@ -139,7 +139,7 @@ pub(super) fn gaps_by_kind(night: &Night<'_>) -> String {
         }
     }
     if kinds.is_empty() {
-        return "nothing that is known of".to_owned();
+        return "none known".to_owned();
     }
     let kinds = kinds.into_iter();
     let kinds: Vec<String> = kinds
@@ -163,10 +163,10 @@ fn kind(gap: &CoverageGap) -> &'static str {
         "bill-pages-missing" | "bill-uncounted" | "bill-note" | "bill-whole-days" => {
             "parts of the bill"
         }
-        "night-skipped" => "nights in no report",
-        "bill-estimated" => "days of the bill estimated",
+        "night-skipped" => "days in no report",
+        "bill-estimated" => "estimated days of the bill",
         "unmapped-account" => "accounts without business unit",
-        "rule-skipped" | "rule-disabled" => "rules not run",
+        "rule-skipped" | "rule-disabled" => "rules skipped",
         _ => "not judged",
     }
 }
@@ -191,8 +191,8 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     tops(night, writer)?;
     writeln!(
         writer,
-        "\nBeside this file: `index.html` has all of it with pictures; `report.json`, `chains.csv`, `chains.parquet`, \
-         `findings.csv` and `chargeback.csv` are for machines."
+        "\nIn the same folder: `index.html` is the complete report with pictures; `report.json`, `chains.csv`, \
+         `chains.parquet`, `findings.csv` and `chargeback.csv` are for machines."
     )
 }
 
@@ -245,7 +245,7 @@ fn line(finding: &Finding, has_previous: bool) -> String {
         (true, FindingStatus::Ongoing) => ", ongoing",
     };
     let failed = match finding.integrity {
-        Some(Integrity::Failed) => ", rests on log files that failed verification",
+        Some(Integrity::Failed) => ", based on log files that failed verification",
         Some(Integrity::Verified | Integrity::Unverified) | None => "",
     };
     format!(
@@ -260,7 +260,7 @@ fn line(finding: &Finding, has_previous: bool) -> String {
 fn coverage_gaps(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "## Coverage gaps\n")?;
     if night.coverage_gaps.is_empty() {
-        return writeln!(writer, "Nothing that is known of.\n");
+        return writeln!(writer, "None known.\n");
     }
     for one in night.coverage_gaps.iter().take(COVERAGE_GAPS_MAX) {
         writeln!(writer, "- {}", code(&one.text))?;
@@ -290,7 +290,7 @@ fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let table = night.material.chargeback;
     writeln!(writer, "## Cost by business unit\n")?;
     if table.rows.is_empty() {
-        return writeln!(writer, "No queries and no bill in the window.\n");
+        return writeln!(writer, "No queries and no costs in the window.\n");
     }
     let figures = figures(table);
     let titles: Vec<&str> = std::iter::once("Business unit")
@@ -312,7 +312,7 @@ fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         writer,
-        "- Quick: its role chains. Other: other queries that the logs know. Unallocated: what no known query explains.\n"
+        "- Quick: queries from Quick. Other: other known queries. Unallocated: explained by no known query.\n"
     )
 }
 
@@ -323,7 +323,7 @@ fn tops(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         ("Data source", &tops.data_sources),
     ];
     if !tops.users.is_empty() {
-        writeln!(writer, "## Biggest of Quick\n")?;
+        writeln!(writer, "## Largest in Quick\n")?;
     }
     for (title, uses) in lists {
         if uses.is_empty() {

@@ -285,7 +285,7 @@ pub(super) fn path_names(path: &FlowPath<'_>) -> [Option<String>; 3] {
     let of_role = |arn: &str| role(arn);
     let hub = path
         .hub_role_arn
-        .map_or_else(|| "(role not seen)".to_owned(), |arn| of_role(arn));
+        .map_or_else(|| "(role not logged)".to_owned(), |arn| of_role(arn));
     let account = path
         .consumer_name
         .or(path.consumer_account_id.map(AccountId::text));
@@ -296,7 +296,7 @@ pub(super) fn path_names(path: &FlowPath<'_>) -> [Option<String>; 3] {
             let name = full.split(" (").next().unwrap_or(&full).to_owned();
             format!("{account}: {name}")
         }
-        None => format!("{account}: (role not seen)"),
+        None => format!("{account}: (role not logged)"),
     };
     let group = path.work_group.map(|group| format!("{group} ({account})"));
     [Some(hub), Some(consumer), group]

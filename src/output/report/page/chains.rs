@@ -57,18 +57,18 @@ impl ChainsSection {
     pub(super) fn of(night: &Night<'_>) -> Self {
         let tops = &night.tops;
         let user_caption = format!(
-            "The biggest of {}",
+            "The largest of {}",
             plural(tops.user_count as u64, "Quick user")
         );
         let source_caption = format!(
-            "The biggest of {}",
+            "The largest of {}",
             plural(tops.data_source_count as u64, "data source")
         );
         Self {
             picture: picture::flow(&night.flow),
             basis: match night.flow.basis {
                 WidthMeasure::Bytes => "bytes scanned",
-                WidthMeasure::Queries => "queries, because no bytes are known",
+                WidthMeasure::Queries => "queries, because bytes are unknown",
             },
             paths: paths(night),
             chains: chains(night),
@@ -97,12 +97,11 @@ fn why_empty(night: &Night<'_>) -> String {
         "There are no logs in the window, so there are no chains.".to_owned()
     } else if others > 0 {
         format!(
-            "No chain touched Role A or a Role B in the window; {} of other kinds did run \
-             (qs-audit chains --path any).",
+            "No chain used Role A or a Role B in the window; {} of other kinds ran (qs-audit chains --path any).",
             plural(others as u64, "chain")
         )
     } else {
-        "The logs were read, and no chain ran in the window.".to_owned()
+        "The logs were read, but no chain ran in the window.".to_owned()
     }
 }
 
@@ -134,7 +133,7 @@ fn paths(night: &Night<'_>) -> PageTable {
     let all = flow.paths.len();
     if all > PATHS_MAX {
         table = table.noting(&format!(
-            "The picture draws {PATHS_MAX} of {} paths by themselves.",
+            "The picture shows {PATHS_MAX} of {} paths separately.",
             count(all as u64)
         ));
     }
@@ -146,7 +145,7 @@ fn paths(night: &Night<'_>) -> PageTable {
     }
     if flow.denied > 0 {
         table = table.noting(&format!(
-            "{} went nowhere and are not drawn.",
+            "{} reached no consumer and are not shown.",
             plural(flow.denied, "refused attempt")
         ));
     }
@@ -221,7 +220,7 @@ fn chains(night: &Night<'_>) -> PageTable {
         "Estimated USD",
         "Findings",
     ];
-    let caption = "Chains: those that findings name first, the biggest first";
+    let caption = "Chains: those with findings first, then the largest";
     let table =
         PageTable::new("chains", caption, &titles).with(listed.chains.iter().map(row).collect());
     let more = listed.total.saturating_sub(listed.chains.len() as u64);
@@ -242,7 +241,7 @@ fn timeline(one: &ListedChain<'_>, night: &Night<'_>) -> ChainTimeline {
         id: Shown::name(&chain.chain_id),
         about: Shown::name(&format!(
             "{}, {}, {}",
-            consumer.map_or("account not known", |name| name),
+            consumer.map_or("unknown account", |name| name),
             minute(chain.started_at),
             plural(chain.events.len() as u64, "event")
         )),
@@ -279,7 +278,7 @@ fn facts(chain: &Chain) -> Vec<(&'static str, Shown)> {
         add("from", session.source_ip.as_deref());
     }
     for missing in &chain.missing {
-        let why = missing.why.as_deref().unwrap_or("the reason is not known");
+        let why = missing.why.as_deref().unwrap_or("the reason is unknown");
         let text = format!("{} ({why})", missing.part.as_str());
         facts.push(("Missing", Shown::sentence(&text)));
     }
@@ -345,7 +344,7 @@ fn queries(tops: &[TopQuery<'_>]) -> PageTable {
         "Scanned",
         "Estimated USD",
     ];
-    PageTable::new("queries", "The biggest queries", &titles).with(tops.iter().map(row).collect())
+    PageTable::new("queries", "The largest queries", &titles).with(tops.iter().map(row).collect())
 }
 
 fn uses(id: &str, title: &'static str, caption: &str, tops: &[TopUse<'_>]) -> PageTable {

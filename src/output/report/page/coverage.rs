@@ -51,13 +51,15 @@ impl CoverageSection {
 fn picture_note(night: &Night<'_>) -> String {
     let places = &night.places;
     let mut note =
-        "A cross is a day without records where most days like it (working days or weekends) before it have some; the dotted line is where the report's own days begin."
+        "A cross is a day without records, if most similar days before it (working days or weekends) have some. The dotted \
+         line is the start of the report's window."
             .to_owned();
     let more = places.places.len().saturating_sub(ROWS_MAX);
     if more > 0 {
         let _ = write!(
             note,
-            " The first {ROWS_MAX} of {} places, those with a gap in the window first; the table has the others.",
+            " The first {ROWS_MAX} of {} accounts and Regions, those with a gap in the window first; the table lists the \
+             others.",
             count(places.places.len() as u64)
         );
     }
@@ -76,7 +78,7 @@ fn gaps(place: &AccountRegion<'_>) -> String {
     let named: Vec<String> = named.map(ToString::to_string).collect();
     let more = place.gaps.len().saturating_sub(GAPS_MAX);
     match (named.is_empty(), more) {
-        (true, _) if place.habit == Habit::Occasional => "logs now and then only".to_owned(),
+        (true, _) if place.habit == Habit::Occasional => "logs only on some days".to_owned(),
         (true, _) => "none".to_owned(),
         (false, 0) => named.join(", "),
         (false, more) => format!("{} and {more} earlier", named.join(", ")),
@@ -109,7 +111,7 @@ fn places(night: &Night<'_>) -> PageTable {
         "Region",
         "Days",
         "Records",
-        "On the window's days",
+        "Days of the window",
         "Silent days",
     ];
     let rows = places.places.iter().take(PLACES_MAX).map(row).collect();
@@ -117,7 +119,7 @@ fn places(night: &Night<'_>) -> PageTable {
     match places.places.len().saturating_sub(PLACES_MAX) {
         0 => table,
         more => table.noting(&format!(
-            "{} more places are in report.json.",
+            "{} more accounts and Regions are in report.json.",
             count(more as u64)
         )),
     }

@@ -119,15 +119,14 @@ impl FindingsSection {
 
 fn why_empty(findings: &Findings) -> String {
     if !findings.has_logs {
-        return "Nothing could be judged: there are no logs in the window.".to_owned();
+        return "Nothing was evaluated: there are no logs in the window.".to_owned();
     }
     let ran = findings
         .rules
         .iter()
         .filter(|rule| rule.state == RuleState::Ran);
     format!(
-        "{} of {} rules looked at the night and found nothing. The others, and what could not be judged, \
-         are under “Coverage gaps”.",
+        "{} of {} rules ran and found nothing. The others, and what could not be evaluated, are under “Coverage gaps”.",
         ran.count(),
         findings.rules.len()
     )
@@ -275,17 +274,17 @@ fn lists(findings: &Findings) -> Vec<KnownList> {
     let forgotten = (findings.forgotten > 0).then(|| KnownLine {
         severity: "gone",
         text: Shown::sentence(&format!(
-            "{} of before, which nobody saw again for 90 days",
+            "{} of earlier runs, not observed for 90 days",
             plural(findings.forgotten, "finding")
         )),
     });
     let lists = [
-        list("Resolved since the report before", resolved.collect()),
+        list("Resolved since the previous report", resolved.collect()),
         list("Not observed this time", not_observed.collect()),
         list("Suppressed by the configuration", suppressed.collect()),
         list("Suppressions that have expired", expired.collect()),
-        list("Suppressions that hid nothing", unused.collect()),
-        list("No longer followed", forgotten.into_iter().collect()),
+        list("Suppressions that matched nothing", unused.collect()),
+        list("No longer tracked", forgotten.into_iter().collect()),
     ];
     lists
         .into_iter()
@@ -327,7 +326,7 @@ fn states(findings: &Findings) -> PageTable {
     };
     let titles = ["Rule", "Severity", "State", "Findings", "Why"];
     let rows = findings.rules.iter().map(row).collect();
-    let table = PageTable::new("rules", "What every rule did", &titles).with(rows);
+    let table = PageTable::new("rules", "Status of every rule", &titles).with(rows);
     PageTable {
         is_long: false,
         ..table

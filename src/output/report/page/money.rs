@@ -61,12 +61,11 @@ impl TrendsSection {
             consumers: with_pictures.collect(),
             all: all(night),
             why_empty: if !night.findings().has_logs {
-                "There are no logs in the window, so there is nothing to draw."
+                "There are no logs in the window, so there is no picture."
             } else if statistics {
-                "No consumer scanned anything in what was read, and no bill was given."
+                "No consumer scanned data in the logs that were read, and no billing data was read."
             } else {
-                "Neither query statistics (--executions) nor a bill (--costs) were given, so neither bytes nor \
-                 cost are known."
+                "Neither query statistics (--executions) nor billing data (--costs) were read, so bytes and cost are unknown."
             },
         }
     }
@@ -91,7 +90,7 @@ fn what(measure: &Measure) -> String {
     match measure {
         Measure::BytesScanned => "bytes scanned by Quick".to_owned(),
         Measure::BilledCost(currency) => {
-            format!("whole Athena bill, in {}", Shown::name(currency))
+            format!("total Athena cost, in {}", Shown::name(currency))
         }
     }
 }
@@ -109,7 +108,7 @@ fn consumer(at: usize, account: &str, trends: &[&Trend], night: &Night<'_>) -> C
         let what = what(&trend.measure);
         let id = format!("trend-{at}-{number}");
         // The name of a consumer is log text to the picture, too: it only gets ours.
-        let picture = picture::trend(trend, &id, "By day, with the band that was expected")?;
+        let picture = picture::trend(trend, &id, "By day, with the expected range")?;
         Some(TrendPicture {
             title: Shown::sentence(&format!("{name}: {what}")),
             numbers: numbers(&id, trend, &format!("{name}: {what}, by day")),
@@ -128,8 +127,8 @@ fn state(day: &TrendDay) -> &'static str {
         (None, _) => "too few of its queries have statistics",
         _ if day.is_spike => "spike",
         (_, None) => "too little history",
-        (Some(value), Some(range)) if range.high < value => "above the band",
-        (Some(value), Some(range)) if value < range.low => "below the band",
+        (Some(value), Some(range)) if range.high < value => "above the expected range",
+        (Some(value), Some(range)) if value < range.low => "below the expected range",
         _ => "as expected",
     }
 }
@@ -182,7 +181,7 @@ fn all(night: &Night<'_>) -> PageTable {
     let rows: Vec<Vec<PageCell>> = rows.collect();
     let more = rows.len().saturating_sub(ROWS_MAX);
     let titles = ["Consumer", "What", "Last day", "Value", "Expected", "State"];
-    let table = PageTable::new("consumers", "The last known day of every consumer", &titles)
+    let table = PageTable::new("consumers", "Latest known day of every consumer", &titles)
         .with(rows.into_iter().take(ROWS_MAX).collect());
     match more {
         0 => table,
@@ -203,9 +202,9 @@ impl ChargebackSection {
             reconciliation: reconcile(blocks),
             beside: beside(&night.material.chargeback.beside),
             why_empty: if night.findings().has_logs {
-                "No query ran in the window, and the bill has no line of it."
+                "No query ran in the window, and the billing data does not cover it."
             } else {
-                "There are no logs in the window, and the bill has no line of it."
+                "There are no logs in the window, and the billing data does not cover it."
             },
         }
     }
@@ -251,18 +250,10 @@ fn reconcile(blocks: &[Reconciliation]) -> PageTable {
         };
         let currency = &*block.currency;
         line("Billed", cost(Billed::total), currency);
+        line("of that, Quick", cost(|billed| billed.quick), currency);
+        line("other known queries", cost(|billed| billed.other), currency);
         line(
-            "of that, Quick's role chains",
-            cost(|billed| billed.quick),
-            currency,
-        );
-        line(
-            "other queries that the logs know",
-            cost(|billed| billed.other),
-            currency,
-        );
-        line(
-            "what no known query explains",
+            "unallocated (explained by no known query)",
             cost(|billed| billed.unallocated),
             currency,
         );
@@ -272,8 +263,8 @@ fn reconcile(blocks: &[Reconciliation]) -> PageTable {
             block.covered_estimate_usd(),
             "USD",
         );
-        line("Bill less estimate of those", block.difference_usd(), "USD");
-        line("Billed by scanned data", block.billed_terabytes, "TB");
+        line("Bill minus that estimate", block.difference_usd(), "USD");
+        line("Billed by data scanned", block.billed_terabytes, "TB");
         for reason in &block.reasons {
             let what = format!("{} {}", count(reason.count), reason.text);
             line(&what, reason.amount, currency);
@@ -299,6 +290,6 @@ fn beside(rows: &[OtherServiceRow]) -> PageTable {
         ]
     });
     let titles = ["Business unit", "Service", "Currency", "Cost"];
-    let caption = "What the same accounts pay besides, not split among queries";
+    let caption = "Other costs of the same accounts, not allocated to queries";
     PageTable::new("beside", caption, &titles).with(cells.collect())
 }
