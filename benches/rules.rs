@@ -72,7 +72,7 @@ fn main() {
         let start = Instant::now();
         let facts = RuleContext::new(RuleInput {
             verification: None,
-            worth: &[],
+            integrity: &[],
             window: TimeWindow {
                 from: Some(plan.end().plus(-DAYS_JUDGED * 86_400)),
                 to: Some(plan.end()),

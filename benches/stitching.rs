@@ -125,7 +125,7 @@ fn events() -> Vec<Event> {
         "GetQueryResults".into(),
         "GetTable".into(),
     ];
-    let mut maker = Maker {
+    let mut issuer = Maker {
         events: Vec::with_capacity(CHAINS as usize * 10),
         region: "us-east-1".into(),
         service: "quicksight.amazonaws.com".into(),
@@ -155,29 +155,29 @@ fn events() -> Vec<Event> {
             ..worker.clone()
         });
         let (run_as, worker) = (Arc::new(run_as), Arc::new(worker));
-        maker.put(
+        issuer.put(
             second,
             &hub,
             &sts,
             &assume,
             &quick,
-            Detail::Issue(Box::new(first)),
+            Detail::CredentialIssuance(Box::new(first)),
         );
-        maker.put(
+        issuer.put(
             second + 1,
             &hub,
             &sts,
             &assume,
             &run_as,
-            Detail::Issue(Box::new(second_hop.clone())),
+            Detail::CredentialIssuance(Box::new(second_hop.clone())),
         );
-        maker.put(
+        issuer.put(
             second + 1,
             &consumer,
             &sts,
             &assume,
             &bare,
-            Detail::Issue(Box::new(second_hop)),
+            Detail::CredentialIssuance(Box::new(second_hop)),
         );
         for query in 0..2u8 {
             let at = second + 5 + i64::from(query) * 9;
@@ -188,7 +188,7 @@ fn events() -> Vec<Event> {
                 query_execution_id: Some(QueryExecutionId::from(OpaqueId::Uuid(id))),
                 ..StartQuery::default()
             };
-            maker.put(
+            issuer.put(
                 at,
                 &consumer,
                 &athena,
@@ -196,13 +196,13 @@ fn events() -> Vec<Event> {
                 &worker,
                 Detail::StartQuery(Box::new(asked)),
             );
-            maker.put(at + 1, &consumer, &athena, &get, &worker, Detail::None);
-            maker.put(at + 2, &consumer, &athena, &results, &worker, Detail::None);
+            issuer.put(at + 1, &consumer, &athena, &get, &worker, Detail::None);
+            issuer.put(at + 2, &consumer, &athena, &results, &worker, Detail::None);
         }
-        maker.put(second + 6, &consumer, &glue, &table, &behalf, Detail::None);
+        issuer.put(second + 6, &consumer, &glue, &table, &behalf, Detail::None);
     }
-    fastrand::Rng::with_seed(1).shuffle(&mut maker.events);
-    maker.events
+    fastrand::Rng::with_seed(1).shuffle(&mut issuer.events);
+    issuer.events
 }
 
 fn main() {
@@ -214,7 +214,7 @@ fn main() {
         accounts_seen: &accounts_seen,
         all_sessions: false,
         statistics: None,
-        worth: &[],
+        integrity: &[],
     };
     println!("| events | sessions | chains | seconds | peak MB |");
     println!("|---|---|---|---|---|");

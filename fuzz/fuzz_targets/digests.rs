@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use qs_audit::decode::Unpacker;
 use qs_audit::integrity::{
     Digest, DigestBody, DigestName, DigestRead, Files, Judging, LogFileName, LogFileRead, Metadata,
-    PublicKeys, Signatures, Trust, judge, read_signatures, settle, tail,
+    PublicKeys, Signatures, Trust, evaluate, read_signatures, reconcile, tail,
 };
 use qs_audit::model::coverage::Limits;
 use qs_audit::model::integrity::Contents;
@@ -51,7 +51,7 @@ fuzz_target!(|body: &[u8]| {
         roots: &[],
         unlisted: &[],
     };
-    let chains = judge(digests, judging);
+    let chains = evaluate(digests, judging);
     let read = [LogFileRead {
         key: "s3://b/AWSLogs/111122223333/CloudTrail/us-east-1/2026/07/01/111122223333_CloudTrail_us-east-1_20260701T0005Z_A.json.gz".into(),
         contents: Contents::InvalidFormat,
@@ -63,7 +63,7 @@ fuzz_target!(|body: &[u8]| {
         listed: TimeWindow::ALL,
         now: UtcSecond::from_unix(1_800_000_000),
     };
-    let (verification, worth) = settle(&chains, files);
+    let (verification, worth) = reconcile(&chains, files);
     let total = verification.total();
     assert_eq!(total.digests.valid, 0);
     assert!(total.digests.total() >= count);

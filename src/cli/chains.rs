@@ -23,28 +23,28 @@ use crate::records::{self, queries::QueryRecord};
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
-    let (asked, format) = RunArgs::audit(&args.audit).output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
+    let (run_args, format) = RunArgs::audit(&args.audit).output(&args.output)?;
+    let run_args = &run_args;
+    check_output(run_args)?;
     let mut selection = Selection::new(args)?;
-    let context = start(asked)?;
+    let context = start(run_args)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
-    let window = time_args::window(asked, context.now, default)?;
+    let window = time_args::window(run_args, context.now, default)?;
     let mut run = prepare(&context, window, Wants::Statistics, &args.verification)?;
     run.plan.all_sessions = args.all_sessions;
-    let audit = session::audit(asked, &run)?;
-    let nothing = nothing_to_read(asked, &audit);
+    let audit = session::audit(run_args, &run)?;
+    let nothing = nothing_to_read(run_args, &audit);
     if nothing.is_some() && format != RecordFormat::Json {
-        return Ok(exit_of(asked, &audit).max(nothing));
+        return Ok(exit_of(run_args, &audit).max(nothing));
     }
     let chains = selection.of(&audit.chains);
-    print(asked, format, args, &audit, &chains)?;
-    if !asked.quiet {
+    print(run_args, format, args, &audit, &chains)?;
+    if !run_args.quiet {
         for remark in selection.remarks(&audit.chains, &chains) {
             say(&format!("{remark}\n"));
         }
     }
-    Ok(exit_of(asked, &audit).max(nothing))
+    Ok(exit_of(run_args, &audit).max(nothing))
 }
 
 /// The records in the columns that SQL and Parquet know.
@@ -56,20 +56,20 @@ pub(super) fn record_table(chains: &[&Chain], shape: RecordShape) -> Table {
 }
 
 fn print(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     format: RecordFormat,
     args: &ChainsArgs,
     audit: &Audit,
     chains: &[&Chain],
 ) -> Result<(), Failure> {
-    let page = page(asked);
+    let page = page(run_args);
     let shape = if args.flat {
         RecordShape::Flat
     } else {
         RecordShape::Chains
     };
     let not_read = NotRead::of(&audit.coverage.rejects);
-    write_out(asked, |out| match (format, shape) {
+    write_out(run_args, |out| match (format, shape) {
         (RecordFormat::Table, shape) => {
             match shape {
                 RecordShape::Chains => chain_table::write(chains, page, out)?,

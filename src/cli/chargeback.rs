@@ -46,37 +46,41 @@ fn dimensions(args: &[ByArg]) -> Vec<Dimension> {
 }
 
 /// The window: a month, or the asked one in whole days.
-fn window(asked: &RunArgs, args: &ChargebackArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
+fn window(
+    run_args: &RunArgs,
+    args: &ChargebackArgs,
+    now: UtcSecond,
+) -> Result<TimeWindow, Failure> {
     if let Some(month) = &args.month {
         return time_args::month(month, now);
     }
-    let window = time_args::window(asked, now, DefaultWindow::ThisMonth)?;
+    let window = time_args::window(run_args, now, DefaultWindow::ThisMonth)?;
     let whole = window.whole_days();
-    let is_asked = asked.window.from.is_some() || asked.window.to.is_some();
-    if whole != window && is_asked && !asked.quiet {
+    let is_asked = run_args.window.from.is_some() || run_args.window.to.is_some();
+    if whole != window && is_asked && !run_args.quiet {
         say("the window was widened to whole UTC days, because bills have days\n");
     }
     Ok(whole)
 }
 
 pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
-    let (asked, format) = RunArgs::audit(&args.audit)
+    let (run_args, format) = RunArgs::audit(&args.audit)
         .bill(&args.bill)
         .output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
+    let run_args = &run_args;
+    check_output(run_args)?;
     let by = dimensions(&args.by);
-    let context = start(asked)?;
-    let window = window(asked, args, context.now)?;
+    let context = start(run_args)?;
+    let window = window(run_args, args, context.now)?;
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
-    let audit = session::audit(asked, &run)?;
-    let nothing = nothing_to_read(asked, &audit);
+    let audit = session::audit(run_args, &run)?;
+    let nothing = nothing_to_read(run_args, &audit);
     let has_bill = audit
         .attribution
         .as_ref()
         .is_some_and(|attribution| !attribution.charges.is_empty());
     if nothing.is_some() && format != ChargebackFormat::Json && !has_bill {
-        return Ok(exit_of(asked, &audit).max(nothing));
+        return Ok(exit_of(run_args, &audit).max(nothing));
     }
     let topology = &run.plan.topology;
     let chargeback = match &audit.attribution {
@@ -84,12 +88,12 @@ pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
             .map_err(|error| Failure::internal(error.to_string()))?,
         None => Chargeback::default(),
     };
-    print(asked, format, &audit, &chargeback, topology)?;
-    Ok(exit_of(asked, &audit).max(nothing))
+    print(run_args, format, &audit, &chargeback, topology)?;
+    Ok(exit_of(run_args, &audit).max(nothing))
 }
 
 fn print(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     format: ChargebackFormat,
     audit: &Audit,
     chargeback: &Chargeback,
@@ -98,10 +102,10 @@ fn print(
     let rows = || chargeback_rows::rows(chargeback, topology);
     let attribution = audit.attribution.as_ref();
     let not_read = NotRead::of(&audit.coverage.rejects);
-    write_out(asked, |out| match format {
+    write_out(run_args, |out| match format {
         ChargebackFormat::Table => {
-            text::write(audit, chargeback, topology, page(asked), out)?;
-            not_read.write(page(asked), out)
+            text::write(audit, chargeback, topology, page(run_args), out)?;
+            not_read.write(page(run_args), out)
         }
         ChargebackFormat::Json => json::write_json(audit, chargeback, out),
         ChargebackFormat::Jsonl => json::write_jsonl(chargeback, out),

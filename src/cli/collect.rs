@@ -16,7 +16,7 @@ use std::io::{self, Write};
 /// The look-back of the first run, in seconds: a week to evaluate, and four weeks as its baseline.
 const FIRST_SECONDS: i64 = 36 * 86_400;
 pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
-    let asked = RunArgs::new(&args.talk)
+    let run_args = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
         .threads(&args.threads)
@@ -26,21 +26,21 @@ pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
         .statistics(&args.statistics)
         .strict(&args.strict)
         .text_output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
-    let context = start(asked)?;
+    let run_args = &run_args;
+    check_output(run_args)?;
+    let context = start(run_args)?;
     let options = CollectOptions {
-        window: time_args::window(asked, context.now, DefaultWindow::Last(FIRST_SECONDS))?,
-        is_asked: asked.window.since.is_some()
-            || asked.window.from.is_some()
-            || asked.window.to.is_some(),
+        window: time_args::window(run_args, context.now, DefaultWindow::Last(FIRST_SECONDS))?,
+        is_asked: run_args.window.since.is_some()
+            || run_args.window.from.is_some()
+            || run_args.window.to.is_some(),
         wait: args.wait,
         commit_every: args.commit_every as usize,
     };
     let done = collect::collect(&context, options)?;
-    tell(asked, &done)?;
+    tell(run_args, &done)?;
     let is_incomplete = done.rejected > 0 || !done.gaps.is_empty();
-    Ok(if asked.strict && is_incomplete {
+    Ok(if run_args.strict && is_incomplete {
         let rejected = (done.rejected > 0)
             .then(|| format!("{} not read", plural(done.rejected, "record or object")));
         let gaps = (!done.gaps.is_empty()).then(|| {
@@ -57,16 +57,16 @@ pub(super) fn run(args: &CollectArgs) -> Result<Exit, Failure> {
 }
 
 /// Says what was done.
-fn tell(asked: &RunArgs, done: &CollectReport) -> Result<(), Failure> {
-    if !asked.quiet || asked.output.is_some() {
-        write_out(asked, |out| summary(done, out))?;
+fn tell(run_args: &RunArgs, done: &CollectReport) -> Result<(), Failure> {
+    if !run_args.quiet || run_args.output.is_some() {
+        write_out(run_args, |out| summary(done, out))?;
     }
-    if let Some((place, why)) = done.gaps.first().filter(|_| asked.quiet) {
+    if let Some((place, why)) = done.gaps.first().filter(|_| run_args.quiet) {
         let line = format!("not read: {}: {}", safe(place), safe(why));
         let more = done.gaps.len() as u64 - 1;
         say(&format!("{}\n", first_of(&line, more)));
     }
-    if !done.gaps.is_empty() && !asked.quiet {
+    if !done.gaps.is_empty() && !run_args.quiet {
         let mut lines = String::new();
         for (place, why) in done.gaps.iter().take(GAPS_SHOWN) {
             let _ = writeln!(lines, "  {}: {}", safe(place), safe(why));

@@ -32,19 +32,19 @@ const BASELINE_DAYS: i64 = 28;
 const MARKER: &str = "ground-truth.json";
 
 pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
-    let asked = RunArgs::new(&args.talk)
+    let run_args = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .threads(&args.threads)
         .text_output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
+    let run_args = &run_args;
+    check_output(run_args)?;
     prepare(&args.dir)?;
     let plan = DemoPlan::showcase(args.seed);
     let organization = demo::generate(&plan);
     let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", args.dir.display()));
     demo::write_to(&args.dir, &organization.logs).map_err(cannot)?;
     demo::write_to(&args.dir, &organization.extras).map_err(cannot)?;
-    if !asked.quiet {
+    if !run_args.quiet {
         say(&format!(
             "wrote {} days of a synthetic organization to {}: {} log files, and the expected results\n",
             plan.days,
@@ -52,14 +52,14 @@ pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
             organization.logs.len()
         ));
     }
-    let audit = audit(asked, &args.dir, &plan)?;
+    let audit = audit(run_args, &args.dir, &plan)?;
     let listed: Vec<&Chain> = audit
         .chains
         .iter()
         .filter(|chain| is_listed_by_default(chain))
         .collect();
-    let page = page(asked);
-    write_out(asked, |out| {
+    let page = page(run_args);
+    write_out(run_args, |out| {
         let latest = &listed[listed.len().saturating_sub(CHAINS_SHOWN)..];
         chain_table::write_part(latest, &listed, page, out)?;
         let none = Findings::default();
@@ -70,10 +70,10 @@ pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
 }
 
 /// Reads and judges the organization in a folder.
-fn audit(asked: &RunArgs, dir: &Path, plan: &DemoPlan) -> Result<Audit, Failure> {
+fn audit(run_args: &RunArgs, dir: &Path, plan: &DemoPlan) -> Result<Audit, Failure> {
     let folder = dir.join("AWSLogs");
     // Named, so that no store is read instead.
-    let mut named = asked.clone();
+    let mut named = run_args.clone();
     named.run.logs = vec![folder.to_string_lossy().into_owned()];
     let settings = Settings::load(&dir.join("qs-audit.toml"))?;
     let context = start_with(&named, settings)?;
@@ -101,7 +101,7 @@ fn audit(asked: &RunArgs, dir: &Path, plan: &DemoPlan) -> Result<Audit, Failure>
         as_of: plan.end().day(),
         ..checks
     });
-    session::audit(asked, &run)
+    session::audit(run_args, &run)
 }
 
 /// Makes room for the demo, without touching anything else.

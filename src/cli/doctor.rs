@@ -21,7 +21,7 @@ use jiff::civil::Date;
 use std::io::{self, Write};
 
 pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
-    let (asked, format) = RunArgs::new(&args.talk)
+    let (run_args, format) = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
         .store(&args.store)
@@ -29,15 +29,19 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
         .window(&args.window)
         .strict(&args.strict)
         .output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
-    let context = start(asked)?;
-    let window = time_args::window(asked, context.now, DefaultWindow::Last(LOOK_BACK_SECONDS))?;
+    let run_args = &run_args;
+    check_output(run_args)?;
+    let context = start(run_args)?;
+    let window = time_args::window(
+        run_args,
+        context.now,
+        DefaultWindow::Last(LOOK_BACK_SECONDS),
+    )?;
     let lines = look(&context, &window)?;
-    print(asked, format, &lines, context.now.day())?;
+    print(run_args, format, &lines, context.now.day())?;
     let failed = lines.iter().filter(|line| line.status == Status::Failed);
     let failed = failed.count() as u64;
-    Ok(if failed > 0 && asked.strict {
+    Ok(if failed > 0 && run_args.strict {
         say_incomplete([format!("{} failed", plural(failed, "check"))]);
         Exit::Incomplete
     } else {
@@ -46,13 +50,13 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
 }
 
 fn print(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     format: RecordFormat,
     lines: &[CheckLine],
     today: Date,
 ) -> Result<(), Failure> {
-    write_out(asked, |out| match format {
-        RecordFormat::Table => text(lines, page(asked), out),
+    write_out(run_args, |out| match format {
+        RecordFormat::Table => text(lines, page(run_args), out),
         RecordFormat::Json => json::write_json(&table(lines), None, out),
         RecordFormat::Jsonl => json::write_jsonl(&table(lines), out),
         RecordFormat::Csv => csv::write_table(&table(lines), out),

@@ -17,10 +17,10 @@ use crate::rules::{self, RULES, RuleEntry};
 use std::io::{self, IsTerminal, Write};
 
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
-    let (asked, format) = RunArgs::new(&args.talk).output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
-    let page = page(asked);
+    let (run_args, format) = RunArgs::new(&args.talk).output(&args.output)?;
+    let run_args = &run_args;
+    check_output(run_args)?;
+    let page = page(run_args);
     let rules: Vec<&RuleEntry> = match &args.rule {
         None => RULES.iter().collect(),
         Some(id) => {
@@ -31,9 +31,9 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
             vec![known]
         }
     };
-    write_out(asked, |out| match (format, &args.rule) {
+    write_out(run_args, |out| match (format, &args.rule) {
         // A file or a pipe gets the page as it is.
-        (RecordFormat::Table, Some(_)) if is_plain(asked) => {
+        (RecordFormat::Table, Some(_)) if is_plain(run_args) => {
             out.write_all(rules[0].meta.page.as_bytes())
         }
         (RecordFormat::Table, Some(_)) => page_text::write(rules[0].meta.page, page, out),
@@ -51,9 +51,9 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
 }
 
 /// Returns true if nobody looks: no terminal, no width and no colors asked for.
-fn is_plain(asked: &RunArgs) -> bool {
-    let is_sized = std::env::var_os("COLUMNS").is_some() || page(asked).color;
-    !is_sized && (asked.output.is_some() || !io::stdout().is_terminal())
+fn is_plain(run_args: &RunArgs) -> bool {
+    let is_sized = std::env::var_os("COLUMNS").is_some() || page(run_args).color;
+    !is_sized && (run_args.output.is_some() || !io::stdout().is_terminal())
 }
 
 /// Rules as a table for machines.

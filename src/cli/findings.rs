@@ -44,9 +44,9 @@ fn severity(arg: SeverityArg) -> Severity {
 }
 
 /// The rules that were asked for; none named means all.
-fn asked_rules(asked: &[String]) -> Result<BTreeSet<String>, Failure> {
+fn asked_rules(run_args: &[String]) -> Result<BTreeSet<String>, Failure> {
     let mut rules = BTreeSet::new();
-    for pattern in asked {
+    for pattern in run_args {
         let ids = RULES.iter().map(|entry| entry.meta.id);
         let matching: Vec<&str> = ids.clone().filter(|id| matches(pattern, id)).collect();
         if matching.is_empty() {
@@ -74,12 +74,12 @@ pub(super) fn check_options(
 }
 
 /// Options that a command has to repeat to see the same data.
-pub(super) fn repeated(asked: &RunArgs) -> RepeatedOptions {
+pub(super) fn repeated(run_args: &RunArgs) -> RepeatedOptions {
     let option = |name: &str, value: &Path| format!(" {name} {}", quoted(&value.to_string_lossy()));
     let all = |name: &str, paths: &[PathBuf]| -> String {
         paths.iter().map(|path| option(name, path)).collect()
     };
-    let (run, money) = (&asked.run, &asked.run.money);
+    let (run, money) = (&run_args.run, &run_args.run.money);
     let config = run.config.as_deref().map(|path| option("-c", path));
     // Standard input was read, and is gone.
     let logs = run.logs.iter().filter(|logs| *logs != "-");
@@ -95,22 +95,22 @@ pub(super) fn repeated(asked: &RunArgs) -> RepeatedOptions {
 }
 
 pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
-    let (asked, format) = RunArgs::audit(&args.audit)
+    let (run_args, format) = RunArgs::audit(&args.audit)
         .bill(&args.bill)
         .output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
+    let run_args = &run_args;
+    check_output(run_args)?;
     let only = asked_rules(&args.rule)?;
-    let context = start(asked)?;
+    let context = start(run_args)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
-    let window = time_args::window(asked, context.now, default)?;
+    let window = time_args::window(run_args, context.now, default)?;
     let window = judged(window, context.now, DEFAULT_SECONDS);
     let checks = checks(&context, &check_options(&args.checks, window, only)?)?;
     let read = checks.window.with_baseline(checks.baseline_days);
     let mut run = prepare(&context, read, Wants::BillIfGiven, &args.verification)?;
     run.plan.checks = Some(checks);
-    let audit = session::audit(asked, &run)?;
-    let nothing = nothing_to_read(asked, &audit);
+    let audit = session::audit(run_args, &run)?;
+    let nothing = nothing_to_read(run_args, &audit);
     let Some(findings) = &audit.findings else {
         return Err(Failure::internal("no rule is selected"));
     };
@@ -119,7 +119,14 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
     let all: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
     let is_shown = |finding: &&Finding| least <= finding.severity;
     let shown: Vec<&Finding> = all.iter().copied().filter(is_shown).collect();
-    print(asked, format, &context.settings, &audit, findings, &shown)?;
+    print(
+        run_args,
+        format,
+        &context.settings,
+        &audit,
+        findings,
+        &shown,
+    )?;
     // The baseline's chains are not answered for.
     let judged = findings.window;
     let own = audit.chains.iter().filter(|chain| {
@@ -128,9 +135,9 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
             .is_none_or(|from| from <= chain.last_activity_at)
             && judged.to.is_none_or(|to| chain.started_at < to)
     });
-    let strictly = exit_of_chains(asked, &audit, own);
+    let strictly = exit_of_chains(run_args, &audit, own);
     // What is wrong outweighs what was not seen.
-    Ok(if failing(asked, args.fail_on, &all) {
+    Ok(if failing(run_args, args.fail_on, &all) {
         Exit::Findings
     } else {
         strictly.max(nothing)
@@ -139,7 +146,7 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
 
 /// Returns true if any of the findings is at or above the limit; says so.
 pub(super) fn failing(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     fail_on: Option<SeverityArg>,
     findings: &[&Finding],
 ) -> bool {
@@ -148,7 +155,7 @@ pub(super) fn failing(
     };
     let failing = findings.iter().filter(|finding| limit <= finding.severity);
     let failing = failing.count() as u64;
-    if failing > 0 && !asked.quiet {
+    if failing > 0 && !run_args.quiet {
         say(&format!(
             "{} at or above {} (--fail-on)\n",
             plural(failing, "finding"),
@@ -159,7 +166,7 @@ pub(super) fn failing(
 }
 
 fn print(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     format: FindingsFormat,
     settings: &Settings,
     audit: &Audit,
@@ -179,15 +186,15 @@ fn print(
         .or(last)
         .unwrap_or(UtcSecond::from_unix(0));
     let not_read = NotRead::of(&audit.coverage.rejects);
-    write_out(asked, |out| match (format, &hub) {
+    write_out(run_args, |out| match (format, &hub) {
         (FindingsFormat::Table, _) => {
             let about = About {
                 shown,
-                options: &repeated(asked),
+                options: &repeated(run_args),
                 unread: audit.coverage.rejects.total() + audit.inventory_rejects.total(),
             };
-            text::write(findings, about, page(asked), out)?;
-            not_read.write(page(asked), out)
+            text::write(findings, about, page(run_args), out)?;
+            not_read.write(page(run_args), out)
         }
         (FindingsFormat::Json, _) => json::write_json(audit, findings, shown, out),
         (FindingsFormat::Jsonl, _) => json::write_jsonl(shown, out),

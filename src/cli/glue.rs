@@ -10,11 +10,11 @@ use std::io;
 use std::path::Path;
 
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
-    let asked = RunArgs::quietly().text_output(&args.output)?;
-    check_output(&asked)?;
+    let run_args = RunArgs::quietly().text_output(&args.output)?;
+    check_output(&run_args)?;
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "qs-audit", &mut script);
-    write_out(&asked, |out| out.write_all(&script))?;
+    write_out(&run_args, |out| out.write_all(&script))?;
     Ok(Exit::Clean)
 }
 
@@ -29,8 +29,8 @@ fn man_pages(command: &clap::Command, dir: &Path) -> io::Result<()> {
 }
 
 pub(super) fn man(args: &ManArgs) -> Result<Exit, Failure> {
-    let asked = RunArgs::quietly().text_output(&args.output)?;
-    check_output(&asked)?;
+    let run_args = RunArgs::quietly().text_output(&args.output)?;
+    check_output(&run_args)?;
     if let Some(dir) = &args.dir {
         let cannot = |error| Failure::usage(format!("cannot write to {}: {error}", dir.display()));
         std::fs::create_dir_all(dir).map_err(cannot)?;
@@ -39,7 +39,7 @@ pub(super) fn man(args: &ManArgs) -> Result<Exit, Failure> {
         man_pages(&root, dir).map_err(cannot)?;
     } else {
         let page = clap_mangen::Man::new(command());
-        write_out(&asked, |mut out| page.render(&mut out))?;
+        write_out(&run_args, |mut out| page.render(&mut out))?;
     }
     Ok(Exit::Clean)
 }

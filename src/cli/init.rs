@@ -21,15 +21,15 @@ use std::path::PathBuf;
 const SECONDS: i64 = 30 * 86_400;
 
 pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
-    let mut asked = RunArgs::new(&args.talk)
+    let mut run_args = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
         .threads(&args.threads)
         .store(&args.store)
         .window(&args.window);
-    asked.output.clone_from(&args.output);
-    let asked = &asked;
-    let path = asked
+    run_args.output.clone_from(&args.output);
+    let run_args = &run_args;
+    let path = run_args
         .output
         .clone()
         .unwrap_or_else(|| PathBuf::from(CONFIG_FILE));
@@ -38,21 +38,21 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
             .hint("overwrite it with --force, or write another file with -o FILE"));
     }
     // What is there is about to be replaced: it is no configuration for this run.
-    let context = start_with(asked, Settings::default())?;
-    let window = time_args::window(asked, context.now, DefaultWindow::Last(SECONDS))?;
+    let context = start_with(run_args, Settings::default())?;
+    let window = time_args::window(run_args, context.now, DefaultWindow::Last(SECONDS))?;
     let units = if args.ask_aws {
         init::ask_aws()?
     } else {
         BTreeMap::new()
     };
     let audit = session::audit(
-        asked,
+        run_args,
         &AuditRun::prepare(&context, window, Wants::Statistics)?,
     )?;
     let draft = init::draft(&context, &audit, &units, &path)?;
     write_file(&path, |out| out.write_all(draft.text.as_bytes()))
         .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))?;
-    if !asked.quiet {
+    if !run_args.quiet {
         say(&format!(
             "wrote {}: {} of the hub, {}; check it before you rely on it\n",
             path.display(),

@@ -42,39 +42,39 @@ struct SqlText {
 }
 
 pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
-    let (asked, format) = RunArgs::audit(&args.audit)
+    let (run_args, format) = RunArgs::audit(&args.audit)
         .bill(&args.bill)
         .output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
+    let run_args = &run_args;
+    check_output(run_args)?;
     if args.list {
-        return list(asked, format);
+        return list(run_args, format);
     }
     let query = wanted(args)?;
     if args.sql {
         let query = query.ok_or_else(nothing_asked)?;
-        write_out(asked, |out| out.write_all(query.sql.as_bytes()))?;
+        write_out(run_args, |out| out.write_all(query.sql.as_bytes()))?;
         return Ok(Exit::Clean);
     }
     if query.is_none() && args.export.is_none() {
         return Err(nothing_asked());
     }
-    let context = start(asked)?;
+    let context = start(run_args)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
-    let window = time_args::window(asked, context.now, default)?.whole_days();
+    let window = time_args::window(run_args, context.now, default)?.whole_days();
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
-    let audit = session::audit(asked, &run)?;
-    let nothing = nothing_to_read(asked, &audit);
+    let audit = session::audit(run_args, &run)?;
+    let nothing = nothing_to_read(run_args, &audit);
     let tables = record_tables(&audit, &run.plan.topology);
     if let Some(dir) = &args.export {
-        export(asked, dir, &tables, &audit)?;
+        export(run_args, dir, &tables, &audit)?;
     }
     if let Some(query) = &query {
         let result =
             tables::run(&query.sql, &tables).map_err(|error| complaint(&error, query, &tables))?;
         let name = args.name.as_deref().unwrap_or("query");
         print(
-            asked,
+            run_args,
             format,
             &Table {
                 name: name.to_owned(),
@@ -83,7 +83,7 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
             &audit,
         )?;
     }
-    Ok(exit_of(asked, &audit).max(nothing))
+    Ok(exit_of(run_args, &audit).max(nothing))
 }
 
 fn nothing_asked() -> Failure {
@@ -203,7 +203,7 @@ fn complaint(error: &SqlError, query: &SqlText, tables: &[Table]) -> Failure {
     }
 }
 
-fn export(asked: &RunArgs, dir: &Path, tables: &[Table], audit: &Audit) -> Result<(), Failure> {
+fn export(run_args: &RunArgs, dir: &Path, tables: &[Table], audit: &Audit) -> Result<(), Failure> {
     if dir.exists() && !dir.is_dir() {
         return Err(
             Failure::usage(format!("--export {} is a file", dir.display()))
@@ -219,7 +219,7 @@ fn export(asked: &RunArgs, dir: &Path, tables: &[Table], audit: &Audit) -> Resul
         let write = |out: &mut dyn io::Write| parquet(table, audit, out);
         write_new(&path, write).map_err(|error| cannot(&path, error))?;
     }
-    if !asked.quiet {
+    if !run_args.quiet {
         let rows: Vec<String> = tables
             .iter()
             .map(|table| format!("{} ({} rows)", table.name, table.row_count()))
@@ -235,16 +235,16 @@ fn export(asked: &RunArgs, dir: &Path, tables: &[Table], audit: &Audit) -> Resul
 }
 
 fn print(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     format: RecordFormat,
     result: &Table,
     audit: &Audit,
 ) -> Result<(), Failure> {
     let not_read = NotRead::of(&audit.coverage.rejects);
-    write_out(asked, |out| match format {
+    write_out(run_args, |out| match format {
         RecordFormat::Table => {
-            table_text::write(result, page(asked), out)?;
-            not_read.write(page(asked), out)
+            table_text::write(result, page(run_args), out)?;
+            not_read.write(page(run_args), out)
         }
         RecordFormat::Json => json::write_json(result, Some(not_read), out),
         RecordFormat::Jsonl => json::write_jsonl(result, out),
@@ -255,7 +255,7 @@ fn print(
 }
 
 /// The saved queries as a table.
-fn list(asked: &RunArgs, format: RecordFormat) -> Result<Exit, Failure> {
+fn list(run_args: &RunArgs, format: RecordFormat) -> Result<Exit, Failure> {
     let saved = queries::all();
     let text = |of: &dyn Fn(&Saved) -> String| {
         let values = saved.iter().map(|saved| Some(Text::from(of(saved))));
@@ -276,7 +276,7 @@ fn list(asked: &RunArgs, format: RecordFormat) -> Result<Exit, Failure> {
         .with("parameters", text(&parameters))
         .with("example", text(&|saved| saved.header().example));
     if format == RecordFormat::Table {
-        write_out(asked, |out| {
+        write_out(run_args, |out| {
             for saved in saved {
                 let header = saved.header();
                 let parameters = parameters(saved);
@@ -298,6 +298,6 @@ fn list(asked: &RunArgs, format: RecordFormat) -> Result<Exit, Failure> {
         })?;
         return Ok(Exit::Clean);
     }
-    print(asked, format, &table, &Audit::default())?;
+    print(run_args, format, &table, &Audit::default())?;
     Ok(Exit::Clean)
 }

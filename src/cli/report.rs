@@ -27,24 +27,28 @@ use std::path::Path;
 const DEFAULT_SECONDS: i64 = 86_400;
 
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
-    let mut asked = RunArgs::audit(&args.audit).bill(&args.bill);
-    asked.output.clone_from(&args.output);
-    let asked = &asked;
+    let mut run_args = RunArgs::audit(&args.audit).bill(&args.bill);
+    run_args.output.clone_from(&args.output);
+    let run_args = &run_args;
     check_ending(args)?;
-    let context = start(asked)?;
-    let check = check_options(&args.checks, window(asked, context.now)?, BTreeSet::new())?;
+    let context = start(run_args)?;
+    let check = check_options(
+        &args.checks,
+        window(run_args, context.now)?,
+        BTreeSet::new(),
+    )?;
     let verifying = verifying(&args.verification)?;
-    let folder = asked.output.as_deref();
+    let folder = run_args.output.as_deref();
     let run = app::prepare(&context, &check, verifying.as_ref(), folder)?;
-    let audit = session::audit(asked, &run.audit)?;
-    let nothing = nothing_to_read(asked, &audit);
+    let audit = session::audit(run_args, &run.audit)?;
+    let nothing = nothing_to_read(run_args, &audit);
     let (Some(findings), Some(part)) = (&audit.findings, &audit.part) else {
         return Err(Failure::internal("the run has no findings, or no night"));
     };
     let plan = &run.audit.plan;
     let chargeback = app::chargeback(part, &plan.topology)?;
     let pages = rules::pages();
-    let options = repeated(asked);
+    let options = repeated(run_args);
     let night = Night::of(Material {
         audit: &audit,
         part,
@@ -60,13 +64,13 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     });
     let written = app::write(&night, run.folder)?;
     let latest = written.point_latest()?;
-    if !asked.quiet {
-        tell(asked, &night, &written, latest.as_deref())?;
+    if !run_args.quiet {
+        tell(run_args, &night, &written, latest.as_deref())?;
     }
-    let strictly = exit_of_chains(asked, &audit, &part.chains);
+    let strictly = exit_of_chains(run_args, &audit, &part.chains);
     let wanted = |finding: &&Finding| !args.new || finding.status == FindingStatus::New;
     let wanted: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
-    Ok(if failing(asked, args.fail_on, &wanted) {
+    Ok(if failing(run_args, args.fail_on, &wanted) {
         Exit::Findings
     } else {
         strictly.max(nothing)
@@ -84,8 +88,8 @@ fn check_ending(args: &ReportArgs) -> Result<(), Failure> {
 }
 
 /// The window: the last whole UTC day, or the asked one up to now.
-fn window(asked: &RunArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
-    let window = time_args::window(asked, now, DefaultWindow::LastDay)?;
+fn window(run_args: &RunArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
+    let window = time_args::window(run_args, now, DefaultWindow::LastDay)?;
     let window = TimeWindow {
         to: window.to.or(Some(now)),
         ..window
@@ -95,7 +99,7 @@ fn window(asked: &RunArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
 
 /// The night in ten lines.
 fn tell(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     night: &Night<'_>,
     written: &WrittenReport,
     latest: Option<&Path>,
@@ -103,7 +107,7 @@ fn tell(
     let latest = latest.map_or_else(String::new, |latest| {
         format!("; {} points at the newest", latest.display())
     });
-    let page = page(asked);
+    let page = page(run_args);
     let mut stdout = io::stdout().lock();
     let styles = page.color;
     let mut out = TerminalWriter::new(&mut stdout, Spelling::Text { styles });

@@ -21,32 +21,32 @@ use crate::output::summary;
 use jiff::Timestamp;
 
 /// Starts a run with the configuration.
-pub(super) fn start(asked: &RunArgs) -> Result<RunContext, Failure> {
-    RunContext::open(asked.run.clone(), now(asked)?, terminal(asked))
+pub(super) fn start(run_args: &RunArgs) -> Result<RunContext, Failure> {
+    RunContext::open(run_args.run.clone(), now(run_args)?, terminal(run_args))
 }
 
 /// Starts a run with another configuration.
-pub(super) fn start_with(asked: &RunArgs, settings: Settings) -> Result<RunContext, Failure> {
-    let now = now(asked)?;
+pub(super) fn start_with(run_args: &RunArgs, settings: Settings) -> Result<RunContext, Failure> {
+    let now = now(run_args)?;
     Ok(RunContext::with(
         settings,
-        asked.run.clone(),
+        run_args.run.clone(),
         now,
-        terminal(asked),
+        terminal(run_args),
     ))
 }
 
-fn terminal(asked: &RunArgs) -> Box<dyn Notices> {
+fn terminal(run_args: &RunArgs) -> Box<dyn Notices> {
     Box::new(Terminal {
-        is_quiet: asked.quiet,
-        shows_progress: !asked.no_progress && !asked.quiet,
+        is_quiet: run_args.quiet,
+        shows_progress: !run_args.no_progress && !run_args.quiet,
     })
 }
 
 /// Reads and stitches, and says on standard error what was read.
-pub(super) fn audit(asked: &RunArgs, run: &AuditRun<'_>) -> Result<Audit, Failure> {
+pub(super) fn audit(run_args: &RunArgs, run: &AuditRun<'_>) -> Result<Audit, Failure> {
     let audit = run.run()?;
-    if asked.quiet {
+    if run_args.quiet {
         if let Some(line) = NotRead::of(&audit.coverage.rejects).line() {
             // What was not seen is said in any case.
             say(&format!("{line}\n"));
@@ -68,13 +68,13 @@ pub(super) fn audit(asked: &RunArgs, run: &AuditRun<'_>) -> Result<Audit, Failur
 }
 
 /// Now: the clock, or what `--now` says instead.
-fn now(asked: &RunArgs) -> Result<UtcSecond, Failure> {
+fn now(run_args: &RunArgs) -> Result<UtcSecond, Failure> {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where the clock comes in"
     )]
     let clock = || UtcSecond::from_unix(Timestamp::now().as_second());
-    match &asked.window.now {
+    match &run_args.window.now {
         Some(now) => time_args::moment("--now", now),
         None => Ok(clock()),
     }

@@ -9,7 +9,7 @@ use crate::model::coverage::Rejects;
 use crate::output::human::{count, plural};
 
 /// Says so if there were no logs in the window, unless nothing is to be said.
-pub(super) fn nothing_to_read(asked: &RunArgs, audit: &Audit) -> Option<Exit> {
+pub(super) fn nothing_to_read(run_args: &RunArgs, audit: &Audit) -> Option<Exit> {
     let coverage = &audit.coverage;
     // Findings judge the end of what was read.
     let judged = audit.findings.as_ref().map(|findings| findings.window);
@@ -21,7 +21,7 @@ pub(super) fn nothing_to_read(asked: &RunArgs, audit: &Audit) -> Option<Exit> {
     if is_there {
         return None;
     }
-    if asked.quiet {
+    if run_args.quiet {
         return Some(Exit::NoLogs);
     }
     let window = judged.as_ref().unwrap_or(&audit.window);
@@ -55,13 +55,13 @@ pub(super) fn nothing_to_read(asked: &RunArgs, audit: &Audit) -> Option<Exit> {
 }
 
 /// Incomplete under `--strict`, if so.
-pub(super) fn exit_of(asked: &RunArgs, audit: &Audit) -> Strictly {
-    exit_of_chains(asked, audit, &audit.chains)
+pub(super) fn exit_of(run_args: &RunArgs, audit: &Audit) -> Strictly {
+    exit_of_chains(run_args, audit, &audit.chains)
 }
 
 /// The same, where only some chains are answered for.
 pub(super) fn exit_of_chains<'a>(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     audit: &Audit,
     chains: impl IntoIterator<Item = &'a Chain>,
 ) -> Strictly {
@@ -80,7 +80,7 @@ pub(super) fn exit_of_chains<'a>(
     let unread = audit.coverage.rejects.total() + conflicts + of_exports;
     let ambiguous = chains.into_iter().filter(|chain| chain.is_ambiguous());
     let ambiguous = ambiguous.count() as u64;
-    if asked.strict && unread + ambiguous > 0 {
+    if run_args.strict && unread + ambiguous > 0 {
         // Whatever was filtered out of the output: it is about what was read.
         let unread = (unread > 0).then(|| format!("{} not read or in conflict", count(unread)));
         let ambiguous =

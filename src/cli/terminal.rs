@@ -17,8 +17,8 @@ const WIDTH_OF_A_PIPE: u16 = 120;
 const WIDTH_MIN: u16 = 40;
 
 /// The page that standard output is.
-pub(super) fn page(asked: &RunArgs) -> TextLayout {
-    let to_terminal = asked.output.is_none() && io::stdout().is_terminal();
+pub(super) fn page(run_args: &RunArgs) -> TextLayout {
+    let to_terminal = run_args.output.is_none() && io::stdout().is_terminal();
     let columns: Option<u16> = std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok());
@@ -29,7 +29,7 @@ pub(super) fn page(asked: &RunArgs) -> TextLayout {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     TextLayout {
         width: width.max(WIDTH_MIN),
-        color: match asked.color {
+        color: match run_args.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
             ColorWhen::Auto => to_terminal && !no_color,
@@ -38,17 +38,20 @@ pub(super) fn page(asked: &RunArgs) -> TextLayout {
 }
 
 /// Checks, before any work is done, that the output can be written where it goes.
-pub(super) fn check_output(asked: &RunArgs) -> Result<(), Failure> {
-    if asked.kind == FormatKind::Binary && asked.output.is_none() && io::stdout().is_terminal() {
+pub(super) fn check_output(run_args: &RunArgs) -> Result<(), Failure> {
+    if run_args.kind == FormatKind::Binary
+        && run_args.output.is_none()
+        && io::stdout().is_terminal()
+    {
         return Err(
             Failure::usage("this format is binary and a terminal cannot show it")
                 .hint("write it to a file with -o FILE"),
         );
     }
-    let Some(path) = asked.output.as_deref().filter(|path| !is_stdout(path)) else {
+    let Some(path) = run_args.output.as_deref().filter(|path| !is_stdout(path)) else {
         return Ok(());
     };
-    if asked.is_ending_unknown && !asked.quiet && path.as_os_str() != "/dev/null" {
+    if run_args.is_ending_unknown && !run_args.quiet && path.as_os_str() != "/dev/null" {
         say(&format!(
             "{}: this extension names no output format; a table is written (choose with --format)\n",
             path.display()
@@ -71,15 +74,15 @@ fn is_stdout(path: &Path) -> bool {
 /// Writes to standard output, or to the file of `--output`, whole or not at all. Text for
 /// people, and whatever a terminal will show, goes through a [`TerminalWriter`].
 pub(super) fn write_out(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    write_spelled(asked, spelling(asked), write)
+    write_spelled(run_args, spelling(run_args), write)
 }
 
 /// The same, with the spelling that the caller knows the output to need.
 pub(super) fn write_spelled(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     spelling: Option<Spelling>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
@@ -91,7 +94,7 @@ pub(super) fn write_spelled(
         }
         None => write(out),
     };
-    let Some(path) = asked.output.as_deref().filter(|path| !is_stdout(path)) else {
+    let Some(path) = run_args.output.as_deref().filter(|path| !is_stdout(path)) else {
         let mut out = BufWriter::new(io::stdout().lock());
         write(&mut out)?;
         out.flush()?;
@@ -102,11 +105,11 @@ pub(super) fn write_spelled(
 }
 
 /// Returns how the output of a run is written; `None` for machine formats that no terminal shows.
-fn spelling(asked: &RunArgs) -> Option<Spelling> {
-    let to_terminal = asked.output.is_none() && io::stdout().is_terminal();
-    match asked.kind {
+fn spelling(run_args: &RunArgs) -> Option<Spelling> {
+    let to_terminal = run_args.output.is_none() && io::stdout().is_terminal();
+    match run_args.kind {
         FormatKind::Table => Some(Spelling::Text {
-            styles: page(asked).color,
+            styles: page(run_args).color,
         }),
         FormatKind::Json => to_terminal.then_some(Spelling::Json),
         FormatKind::Csv => to_terminal.then_some(Spelling::Text { styles: false }),

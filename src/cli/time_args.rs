@@ -41,11 +41,11 @@ pub(super) enum DefaultWindow {
 
 /// The window that was asked for.
 pub(super) fn window(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     now: UtcSecond,
     default: DefaultWindow,
 ) -> Result<TimeWindow, Failure> {
-    let from = match (&asked.window.since, &asked.window.from) {
+    let from = match (&run_args.window.since, &run_args.window.from) {
         (Some(since), _) => Some(match duration_seconds(since) {
             Some(seconds) => now.plus(-seconds),
             None => moment("--since", since).map_err(|failure| {
@@ -55,7 +55,7 @@ pub(super) fn window(
         (None, Some(from)) => Some(moment("--from", from)?),
         (None, None) => None,
     };
-    let to = match &asked.window.to {
+    let to = match &run_args.window.to {
         Some(to) => Some(moment("--to", to)?),
         None => None,
     };
@@ -72,7 +72,7 @@ pub(super) fn window(
     }
     let is_asked = from.is_some() || to.is_some();
     // Nothing after what was said to be now has happened.
-    let ends_now = asked.window.since.is_some() || asked.window.now.is_some();
+    let ends_now = run_args.window.since.is_some() || run_args.window.now.is_some();
     Ok(match default {
         DefaultWindow::ThisMonth if !is_asked => {
             // At the very end of a month, it is that month.

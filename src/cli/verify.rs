@@ -19,7 +19,7 @@ use crate::records::verification as rows;
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
-    let (asked, format) = RunArgs::new(&args.talk)
+    let (run_args, format) = RunArgs::new(&args.talk)
         .progress(&args.progress)
         .logs(&args.logs)
         .threads(&args.threads)
@@ -27,31 +27,31 @@ pub(super) fn run(args: &VerifyCommandArgs) -> Result<Exit, Failure> {
         .window(&args.window)
         .strict(&args.strict)
         .output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
-    let context = start(asked)?;
-    let window = time_args::window(asked, context.now, DefaultWindow::Last(DEFAULT_SECONDS))?;
+    let run_args = &run_args;
+    check_output(run_args)?;
+    let context = start(run_args)?;
+    let window = time_args::window(run_args, context.now, DefaultWindow::Last(DEFAULT_SECONDS))?;
     let verified = app::verify(&context, window, &verify_options(&args.against))?;
     let verification = &verified.verification;
-    if !verification.has_digests() && !verified.has_logs && !asked.quiet {
+    if !verification.has_digests() && !verified.has_logs && !run_args.quiet {
         say(&format!(
             "no digest files and no log files from {}\n  hint: check --logs, or choose another window\n",
             window_text(&window)
         ));
     }
     let last = window.to.map_or(context.now, |to| to.plus(-1));
-    print(asked, format, verification, last.day())?;
-    Ok(exit_of(asked, format, verification, !verified.has_logs))
+    print(run_args, format, verification, last.day())?;
+    Ok(exit_of(run_args, format, verification, !verified.has_logs))
 }
 
 fn print(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     format: RecordFormat,
     verification: &Verification,
     last_day: jiff::civil::Date,
 ) -> Result<(), Failure> {
     let faults = || rows::faults(verification);
-    write_out(asked, |out| match format {
+    write_out(run_args, |out| match format {
         RecordFormat::Json => json::write_json(verification, out),
         RecordFormat::Jsonl => json::write_jsonl(verification, out),
         RecordFormat::Csv => csv::write_table(&faults(), out),
@@ -60,31 +60,31 @@ fn print(
             let sheets = [rows::places(verification).into(), faults().into()];
             xlsx::write(&sheets, last_day, out)
         }
-        RecordFormat::Table => text::write(verification, page(asked), out),
+        RecordFormat::Table => text::write(verification, page(run_args), out),
     })
 }
 
 /// Failed objects decide first, then those that could not be verified.
 fn exit_of(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     format: RecordFormat,
     verification: &Verification,
     has_no_logs: bool,
 ) -> Exit {
     let unchecked = verification.unchecked_count();
-    let is_in_table = format == RecordFormat::Table && !asked.quiet;
+    let is_in_table = format == RecordFormat::Table && !run_args.quiet;
     if let Some(first) = verification.unchecked.first().filter(|_| !is_in_table) {
         let line = text::unchecked_line(first);
         let more = unchecked.saturating_sub(first.count);
         say(&format!("{}\n", first_of(&line, more)));
     }
-    let is_incomplete = asked.strict && unchecked > 0;
+    let is_incomplete = run_args.strict && unchecked > 0;
     if is_incomplete {
         let unchecked = plural(unchecked, "file");
         say_incomplete([format!("{unchecked} could not be checked")]);
     }
     if verification.is_faulty() {
-        if !asked.quiet {
+        if !run_args.quiet {
             let faults = verification.faults.len() + verification.uncovered.len();
             let faults = plural(faults as u64, "digest or log file");
             say(&format!("not as CloudTrail delivered them: {faults}\n"));

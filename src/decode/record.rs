@@ -152,7 +152,7 @@ struct RawAddendum<'a> {
 /// `requestParameters` of a call that issues credentials.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct RawIssueAsked<'a> {
+struct RawIssuanceRequest<'a> {
     #[serde(borrow)]
     role_arn: LenientText<'a>,
     #[serde(borrow)]
@@ -199,7 +199,7 @@ struct RawAssumedRoleUser<'a> {
 /// `requestParameters` of Athena's calls.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct RawQueryAsked<'a> {
+struct RawQueryRequest<'a> {
     #[serde(borrow)]
     query_string: LenientText<'a>,
     #[serde(borrow)]
@@ -449,7 +449,7 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
     };
     match entry.reading {
         MembersRead::Nothing => Detail::None,
-        MembersRead::Credentials => Detail::Issue(Box::new(issue_of(raw, interner))),
+        MembersRead::Credentials => Detail::CredentialIssuance(Box::new(issue_of(raw, interner))),
         MembersRead::StartQuery => Detail::StartQuery(Box::new(query_of(raw, interner))),
         MembersRead::QueryIds => query_reference(raw, interner),
         MembersRead::QueryDatabase => {
@@ -483,36 +483,36 @@ fn touches_logs(raw: &RawRecord<'_>) -> bool {
 }
 
 fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> CredentialIssuance {
-    let asked = ObjectText::of(raw.request_parameters);
-    let asked: RawIssueAsked<'_> = asked.read();
+    let request = ObjectText::of(raw.request_parameters);
+    let request: RawIssuanceRequest<'_> = request.read();
     let got = ObjectText::of(raw.response_elements);
     let got: RawIssueGot<'_> = got.read();
     let credentials = &got.credentials.0;
     let assumed = &got.assumed_role_user.0;
     let refused = raw.error_message.as_deref().and_then(refused_role);
-    let role_arn = asked.role_arn.get().map(Cow::Borrowed);
+    let role_arn = request.role_arn.get().map(Cow::Borrowed);
     let role_arn = role_arn
         .or_else(|| role_in_resources(raw.resources).map(Cow::Owned))
         .or_else(|| assumed.arn.get().or(refused).map(Cow::Borrowed));
-    let session_name = asked
+    let session_name = request
         .role_session_name
         .get()
         .or_else(|| assumed.arn.get().and_then(session_name_in_arn));
     CredentialIssuance {
         role_arn: interner.maybe(role_arn.as_deref()),
         session_name: interner.maybe(session_name),
-        external_id: interner.maybe(asked.external_id.get()),
-        duration_seconds: asked.duration_seconds.0,
-        policy: interner.policy(asked.policy.get()),
-        policy_arns: policy_arns(&asked.policy_arns, interner),
-        source_identity: interner.maybe(asked.source_identity.get()),
+        external_id: interner.maybe(request.external_id.get()),
+        duration_seconds: request.duration_seconds.0,
+        policy: interner.policy(request.policy.get()),
+        policy_arns: policy_arns(&request.policy_arns, interner),
+        source_identity: interner.maybe(request.source_identity.get()),
         issued_key_id: interner.maybe(credentials.access_key_id.get()),
         assumed_role_id: interner.maybe(assumed.assumed_role_id.get()),
         expires_at: credentials
             .expiration
             .get()
             .and_then(UtcSecond::parse_expiration),
-        parameters_omitted: asked.omitted.0,
+        parameters_omitted: request.omitted.0,
         shared_event_id: raw.shared_event_id.as_deref().map(|id| interner.id(id)),
         request_id: raw.request_id.as_deref().map(|id| interner.id(id)),
     }
@@ -547,23 +547,23 @@ fn refused_role(message: &str) -> Option<&str> {
 }
 
 fn query_of(raw: &RawRecord<'_>, interner: &mut Interner) -> StartQuery {
-    let asked = ObjectText::of(raw.request_parameters);
-    let asked: RawQueryAsked<'_> = asked.read();
+    let request = ObjectText::of(raw.request_parameters);
+    let request: RawQueryRequest<'_> = request.read();
     let got = ObjectText::of(raw.response_elements);
     let got: RawQueryGot<'_> = got.read();
-    let context = &asked.query_execution_context.0;
+    let context = &request.query_execution_context.0;
     StartQuery {
         query_execution_id: got.query_execution_id.get().map(|id| interner.id(id)),
-        work_group: interner.maybe(asked.work_group.get()),
+        work_group: interner.maybe(request.work_group.get()),
         catalog: interner.maybe(context.catalog.get()),
         database: interner.maybe(context.database.get()),
-        output_location: interner.maybe(asked.result_configuration.0.output_location.get()),
-        quick_query_id: asked
+        output_location: interner.maybe(request.result_configuration.0.output_location.get()),
+        quick_query_id: request
             .query_string
             .get()
             .and_then(quick_query_id)
             .map(|id| interner.id(id)),
-        parameters_omitted: asked.omitted.0,
+        parameters_omitted: request.omitted.0,
     }
 }
 
@@ -576,11 +576,11 @@ pub fn quick_query_id(sql: &str) -> Option<&str> {
 }
 
 fn query_reference(raw: &RawRecord<'_>, interner: &mut Interner) -> Detail {
-    let asked = ObjectText::of(raw.request_parameters);
-    let asked: RawQueryAsked<'_> = asked.read();
-    let many = asked.query_execution_ids;
+    let request = ObjectText::of(raw.request_parameters);
+    let request: RawQueryRequest<'_> = request.read();
+    let many = request.query_execution_ids;
     note_list("queryExecutionIds", many.count, many.kept.len(), interner);
-    let one = asked.query_execution_id.get().into_iter();
+    let one = request.query_execution_id.get().into_iter();
     let ids: Box<[QueryExecutionId]> = one
         .chain(many.kept.iter().map(String::as_str))
         .map(|id| interner.id(id))
@@ -595,9 +595,9 @@ fn query_reference(raw: &RawRecord<'_>, interner: &mut Interner) -> Detail {
 /// The query id in Lake Formation's audit context: loose text, not JSON
 /// (docs/cloudtrail-facts.md#other-paths).
 fn data_access(raw: &RawRecord<'_>) -> Detail {
-    let asked = ObjectText::of(raw.request_parameters);
-    let asked: RawDataAccess<'_> = asked.read();
-    let context = asked.audit_context.0.additional_audit_context.get();
+    let request = ObjectText::of(raw.request_parameters);
+    let request: RawDataAccess<'_> = request.read();
+    let context = request.audit_context.0.additional_audit_context.get();
     let id = context.and_then(|context| {
         let mut words = context.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
         words.find(|word| word.len() == 36 && uuid::Uuid::try_parse(word).is_ok())
@@ -665,7 +665,7 @@ mod tests {
             record: 0,
         };
         let event = read(text, place, &mut Interner::default()).unwrap().event;
-        let Detail::Issue(issue) = &event.detail else {
+        let Detail::CredentialIssuance(issue) = &event.detail else {
             panic!("not an issue");
         };
         assert!(issue.parameters_omitted);

@@ -67,7 +67,7 @@ pub(super) fn days(queries: &[DemoQuery], plan: &DemoPlan, chance: &mut Chance) 
             let place = (consumer.account, consumer.region, name.clone());
             let known = megabytes.get(&place).copied().unwrap_or_default();
             // Somebody whose calls no log tells of uses some accounts, too.
-            let unseen = if chance.once_in(3) {
+            let not_logged = if chance.once_in(3) {
                 chance.below(90_000) as u64
             } else {
                 0
@@ -77,7 +77,7 @@ pub(super) fn days(queries: &[DemoQuery], plan: &DemoPlan, chance: &mut Chance) 
                 account: consumer.account,
                 name: consumer.name,
                 prefix: prefix(consumer.region),
-                megabytes: known + unseen,
+                megabytes: known + not_logged,
                 capacity_hours: hours.copied().unwrap_or_default(),
                 s3_micro_usd: 20_000 + chance.below(900_000) as u64,
                 glue_micro_usd: chance.below(40_000) as u64,

@@ -190,7 +190,7 @@ impl Chains {
 
 /// Judges digests, in whatever order they come.
 #[must_use]
-pub fn judge(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
+pub fn evaluate(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
     let mut chains = Chains::default();
     chains.verification.window = judging.window;
     chains.unlisted = judging
@@ -223,7 +223,7 @@ pub fn judge(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
         });
         digests.dedup_by(|right, left| is_copy(left, right));
         let chain = DigestChain::new(place, is_backfill, digests, judging);
-        chain.judge(&mut chains);
+        chain.evaluate(&mut chains);
     }
     chains
 }
@@ -331,7 +331,7 @@ impl<'a> DigestChain<'a> {
         self.judging.is_asked(read.name.ended_at) || is_misplaced(read)
     }
 
-    fn judge(mut self, chains: &mut Chains) {
+    fn evaluate(mut self, chains: &mut Chains) {
         for at in (0..self.digests.len()).rev() {
             self.verdicts[at] = match self.by_itself(at) {
                 Ok(verdict) => verdict,

@@ -53,7 +53,7 @@ impl Chains {
 /// Holds log files against digests. Gives what was verified, and what each of the
 /// files is worth, in their order.
 #[must_use]
-pub fn settle(chains: &Chains, files: Files<'_>) -> (Verification, Vec<Integrity>) {
+pub fn reconcile(chains: &Chains, files: Files<'_>) -> (Verification, Vec<Integrity>) {
     let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, file) in files.read.iter().enumerate() {
         if let Some(end) = tail(&file.key) {
@@ -68,12 +68,16 @@ pub fn settle(chains: &Chains, files: Files<'_>) -> (Verification, Vec<Integrity
         verification: chains.verification.clone(),
         unchecked: BTreeMap::new(),
     };
-    let worth: Vec<Integrity> = files.read.iter().map(|file| settling.worth(file)).collect();
+    let integrity: Vec<Integrity> = files
+        .read
+        .iter()
+        .map(|file| settling.integrity(file))
+        .collect();
     settling.named();
     settling.unnamed();
     settling.ends();
     settling.unlisted();
-    (settling.finish(), worth)
+    (settling.finish(), integrity)
 }
 
 /// Up to when anything is known to have been delivered: in S3, to this day.
@@ -143,7 +147,7 @@ impl<'a> FileReconciliation<'a> {
     }
 
     /// Returns the integrity status of a file, by the digests.
-    fn worth(&self, file: &'a LogFileRead) -> Integrity {
+    fn integrity(&self, file: &'a LogFileRead) -> Integrity {
         if self.is_genuine(file) {
             return Integrity::Verified;
         }
@@ -212,15 +216,15 @@ impl<'a> FileReconciliation<'a> {
                 self.fault(named.place.clone(), end, object.as_str().into(), gone);
             }
         }
-        let is_vouched_for = named.by == DigestStatus::Valid;
+        let is_listed_by_valid_digest = named.by == DigestStatus::Valid;
         let place = self.verification.places.entry(named.place.clone());
         let tally = &mut place.or_default().log_files;
         match (is_faulty, is_valid) {
             (true, _) => tally.invalid += 1,
-            (false, true) if is_vouched_for => tally.valid += 1,
+            (false, true) if is_listed_by_valid_digest => tally.valid += 1,
             (false, _) => tally.unchecked += 1,
         }
-        if is_valid && !is_faulty && !is_vouched_for {
+        if is_valid && !is_faulty && !is_listed_by_valid_digest {
             let why = "the digest file that lists it is not verified";
             self.cannot_check(&named.place, why.into(), &object);
         }

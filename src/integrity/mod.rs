@@ -19,8 +19,8 @@ mod files;
 mod name;
 mod signature;
 
-pub use chain::{Chains, DigestBody, DigestRead, Judging, Metadata, Trust, judge};
+pub use chain::{Chains, DigestBody, DigestRead, Judging, Metadata, Trust, evaluate};
 pub use digest::{Digest, NoDigest};
-pub use files::{Files, LogFileRead, settle};
+pub use files::{Files, LogFileRead, reconcile};
 pub use name::{DigestName, LogFileName, tail};
 pub use signature::{KeysError, PublicKeys, Signatures, SignaturesError, read_signatures};

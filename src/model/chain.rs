@@ -162,10 +162,10 @@ pub enum SessionIssuer {
     /// A role session or a user, by AssumeRole.
     Principal,
     /// Somebody who signed in: SAML, web identity.
-    Person,
+    Federated,
     /// The AssumeRole was not read.
     #[default]
-    Unseen,
+    NotLogged,
 }
 
 /// A session of a role, from the AssumeRole that made it and from its calls.
@@ -186,7 +186,7 @@ pub struct RoleSession {
     /// The time its credentials expire.
     pub expires_at: Option<UtcSecond>,
     /// The kind of caller that created it.
-    pub maker: SessionIssuer,
+    pub issuer: SessionIssuer,
     /// True if AWS itself says that Quick made the AssumeRole: by `invokedBy`, or by the service's
     /// name as source.
     pub says_quick: bool,

@@ -93,7 +93,7 @@ pub enum Detail {
     None,
     /// Credentials were asked for: `AssumeRole*`, `AssumeRoot`,
     /// `GetFederationToken`, `GetSessionToken`.
-    Issue(Box<CredentialIssuance>),
+    CredentialIssuance(Box<CredentialIssuance>),
     /// `athena:StartQueryExecution`.
     StartQuery(Box<StartQuery>),
     /// Another call that names query executions (`GetQueryResults`,

@@ -403,7 +403,7 @@ impl Verification {
     /// Returns the integrity status of all that was delivered for an account and Region in a
     /// period: verified if digests cover it without a gap, and all files that they name are there.
     #[must_use]
-    pub fn worth_of(&self, account_id: &str, region: &str, time: TimeWindow) -> Integrity {
+    pub fn integrity_of(&self, account_id: &str, region: &str, time: TimeWindow) -> Integrity {
         let is_own =
             |place: &DigestPlace| *place.account_id == *account_id && *place.region == *region;
         let is_in = |at: Option<UtcSecond>| at.is_none_or(|at| time.contains(at));

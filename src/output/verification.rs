@@ -188,13 +188,13 @@ fn write_places(
         if total.awaiting_digest > 0 {
             row.push(number(of.awaiting_digest, page, false));
         }
-        row.extend(vouched(of));
+        row.extend(integrity_cells(of));
         table.add_row(row);
     }
     write_table(&table, writer)
 }
 
-fn vouched(of: &PlaceVerified) -> [Cell; 2] {
+fn integrity_cells(of: &PlaceVerified) -> [Cell; 2] {
     let shown = |moment: Option<_>| text_cell(moment.map_or_else(|| "–".to_owned(), minute));
     [shown(of.from), shown(of.to)]
 }

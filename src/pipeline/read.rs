@@ -65,7 +65,7 @@ pub(super) fn read(
     }
     let interest = stitch::interest(&whole.events, &plan.topology, plan.all_sessions);
     second_pass(plan, source, &interest, &mut whole, &mut contents[..]);
-    let (events, coverage) = settle(whole, &interest, source.listing());
+    let (events, coverage) = reconcile(whole, &interest, source.listing());
     AllRead {
         events,
         coverage,
@@ -144,7 +144,7 @@ fn second_pass(
 }
 
 /// Counts the candidates as what they turned out to be.
-pub(super) fn settle(
+pub(super) fn reconcile(
     whole: Decoded,
     interest: &Interest,
     listing: &Listing,

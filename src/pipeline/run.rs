@@ -55,7 +55,7 @@ pub fn run_verifying(
     pool(plan)?.install(|| {
         let chains = verify::chains(plan, evidence);
         let read = read::read(plan, source, true, watcher);
-        let verified = verify::settle(plan, source, evidence, &chains, read.contents);
+        let verified = verify::reconcile(plan, source, evidence, &chains, read.contents);
         let key = |object| source.key(object);
         finish(plan, &key, read.events, read.coverage, Some(verified))
     })
@@ -89,7 +89,7 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
         coverage,
         ..Decoded::default()
     };
-    let (events, coverage) = read::settle(whole, &interest, &listing);
+    let (events, coverage) = read::reconcile(whole, &interest, &listing);
     let key = |object: u32| keys.get(&object).cloned().unwrap_or_else(|| "".into());
     finish(plan, &key, events, coverage, None)
 }
@@ -104,8 +104,8 @@ fn finish(
     mut coverage: Coverage,
     verified: Option<VerifiedObjects>,
 ) -> Result<Audit, PipelineError> {
-    let (verification, worth) = verified.unzip();
-    let worth = worth.unwrap_or_default();
+    let (verification, integrity) = verified.unzip();
+    let integrity = integrity.unwrap_or_default();
     if !coverage.adds_up() {
         let accounted = coverage.records_kept + coverage.records_not_relevant;
         return Err(PipelineError::Unaccounted {
@@ -124,7 +124,7 @@ fn finish(
         accounts_seen: &accounts_seen,
         all_sessions: plan.all_sessions,
         statistics: plan.exports.statistics.as_ref(),
-        worth: &worth,
+        integrity: &integrity,
     };
     let stitched = stitch::stitch(events, &context);
     coverage.duplicates = stitched.duplicates;
@@ -146,7 +146,7 @@ fn finish(
     audit.attribution = money.attribution;
     audit.bill = money.bill;
     if let Some(checks) = &plan.checks {
-        let (findings, trends) = judge(&audit, checks, &plan.topology, &worth);
+        let (findings, trends) = evaluate(&audit, checks, &plan.topology, &integrity);
         audit.findings = Some(findings);
         audit.trends = trends;
     }
@@ -179,11 +179,11 @@ fn part(
 }
 
 /// Evaluates the rules, and returns their findings and the expected ranges of days.
-fn judge(
+fn evaluate(
     audit: &Audit,
     checks: &Checks,
     topology: &Topology,
-    worth: &[Integrity],
+    integrity: &[Integrity],
 ) -> (Findings, Vec<Trend>) {
     let bill = audit.attribution.as_ref().filter(|_| audit.bill.is_some());
     let facts = rules::RuleContext::new(rules::RuleInput {
@@ -198,7 +198,7 @@ fn judge(
         has_statistics: audit.statistics.is_some(),
         charges: bill.map(|attribution| attribution.charges.as_slice()),
         verification: audit.verification.as_ref(),
-        worth,
+        integrity,
     });
     let baseline = TimeWindow {
         from: audit.window.from,
@@ -222,7 +222,7 @@ fn judge(
     } else {
         Vec::new()
     };
-    let findings = rules::settle(rules::check(&checks.rules, &facts), &settling);
+    let findings = rules::reconcile(rules::check(&checks.rules, &facts), &settling);
     (findings, trends)
 }
 

@@ -5,7 +5,7 @@ use super::read::contents_of;
 use crate::decode::{InflateBudget, Unpacker};
 use crate::integrity::{
     Chains, Digest, DigestBody, DigestName, DigestRead, Files, Judging, LogFileRead, Metadata,
-    PublicKeys, Signatures, Trust, judge, settle as settle_files, tail,
+    PublicKeys, Signatures, Trust, evaluate, reconcile as settle_files, tail,
 };
 use crate::model::ids::Region;
 use crate::model::integrity::{Contents, Integrity, Unchecked, Verification};
@@ -67,7 +67,7 @@ pub fn verify(
             },
             plan,
         );
-        Ok(settle(plan, logs, evidence, &chains, contents).0)
+        Ok(reconcile(plan, logs, evidence, &chains, contents).0)
     })
 }
 
@@ -85,11 +85,11 @@ pub(super) fn chains(plan: &Plan, evidence: &VerificationInputs<'_>) -> Chains {
         roots: &roots,
         unlisted: &evidence.digests.listing().failed,
     };
-    judge(digests, judging)
+    evaluate(digests, judging)
 }
 
 /// Holds what was read of the logs against the digests.
-pub(super) fn settle(
+pub(super) fn reconcile(
     plan: &Plan,
     logs: &dyn LogSource,
     evidence: &VerificationInputs<'_>,
@@ -111,7 +111,7 @@ pub(super) fn settle(
         listed: plan.window,
         now: evidence.now,
     };
-    let (mut verification, worth) = settle_files(chains, files);
+    let (mut verification, integrity) = settle_files(chains, files);
     let failed = evidence.digests.listing().failed.iter();
     let unlisted = failed.map(|(place, why)| Unchecked {
         place: None,
@@ -121,7 +121,7 @@ pub(super) fn settle(
     });
     verification.unchecked.extend(unlisted);
     verification.unchecked.sort();
-    (verification, worth)
+    (verification, integrity)
 }
 
 /// Reads all digests.

@@ -148,12 +148,12 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn of(facts: &RuleContext<'_>, named: &[Text]) -> Self {
+    fn of(context: &RuleContext<'_>, named: &[Text]) -> Self {
         let mut buckets = Self {
             all: named.iter().cloned().collect(),
             of_trails: HashMap::new(),
         };
-        for (event, parameters) in facts.changes() {
+        for (event, parameters) in context.changes() {
             let names_bucket = matches!(&*event.name, "CreateTrail" | "UpdateTrail");
             if let Some(bucket) = parameters["s3BucketName"].as_str().filter(|_| names_bucket) {
                 let bucket = Text::from(bucket);
@@ -334,26 +334,26 @@ fn subject(account: AccountId, target: Text) -> Subject {
 }
 
 /// The account, if it is a declared consumer's.
-fn consumer_of(facts: &RuleContext<'_>, account: &str) -> Option<AccountId> {
-    let consumer = facts.given.topology.consumer(account);
+fn consumer_of(context: &RuleContext<'_>, account: &str) -> Option<AccountId> {
+    let consumer = context.input.topology.consumer(account);
     consumer.map(|consumer| consumer.account_id.clone())
 }
 
 /// Adds the faults that verification found in delivered files.
-fn add_faulty_files(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-    let Some(verification) = facts.given.verification else {
+fn add_faulty_files(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+    let Some(verification) = context.input.verification else {
         return;
     };
-    let mut groups: BTreeMap<(AccountId, Text), (Occurrences, Vec<Text>)> = BTreeMap::new();
+    let mut by_subject: BTreeMap<(AccountId, Text), (Occurrences, Vec<Text>)> = BTreeMap::new();
     let mut add = |place: &DigestPlace, what: &str, at: UtcSecond, (harm, object): (Text, Text)| {
-        if facts.in_window(at) {
+        if context.in_window(at) {
             let target = format!("{what} of {}", place.region);
             let key = (place.account_id.clone(), Text::from(target));
-            let (group, objects) = groups.entry(key).or_default();
-            group
+            let (occurrences, objects) = by_subject.entry(key).or_default();
+            occurrences
                 .happened(at)
                 .with_word("harm", Some(&harm))
-                .vouched(Some(Integrity::Failed));
+                .with_integrity(Some(Integrity::Failed));
             objects.push(object);
         }
     };
@@ -380,26 +380,26 @@ fn add_faulty_files(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
             add(&uncovered.place, "digests", uncovered.to.plus(-1), harm);
         }
     }
-    for ((account, target), (group, objects)) in &groups {
-        let harm = group.words("harm");
+    for ((account, target), (occurrences, objects)) in &by_subject {
+        let harm = occurrences.words("harm");
         let shown = objects.iter().take(OBJECTS_MAX).cloned();
-        found.add(FindingDraft {
-            title: format!("{target} in {}: {}", facts.account(account), sample(&harm)),
+        sink.add(FindingDraft {
+            title: format!("{target} in {}: {}", context.account(account), sample(&harm)),
             detail: format!(
                 "{} of {target} in account {account} {} not as CloudTrail delivered them: {}. The records of that time are \
                  not reliable.",
-                group.count(),
-                if group.count() == 1 { "is" } else { "are" },
+                occurrences.count(),
+                if occurrences.count() == 1 { "is" } else { "are" },
                 sample(&harm)
             ),
             subject: subject(account.clone(), target.clone()),
-            consumer_account_id: consumer_of(facts, account),
+            consumer_account_id: consumer_of(context, account),
             evidence: vec![
                 ("harm", Evidence::texts(harm)),
                 ("objects", Evidence::texts(shown)),
             ],
             next_step: Some("find out who can write to the bucket and who did; compare with another copy"),
-            group,
+            occurrences,
         });
     }
 }
@@ -412,27 +412,27 @@ impl Rule for AuditTrailTampering {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        add_faulty_files(facts, found);
-        let buckets = Buckets::of(facts, &self.log_buckets);
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        add_faulty_files(context, sink);
+        let buckets = Buckets::of(context, &self.log_buckets);
         if buckets.all.is_empty() {
-            found.note("no trail in the logs names its bucket: set log_buckets so that changes to it are evaluated");
+            sink.note("no trail in the logs names its bucket: set log_buckets so that changes to it are evaluated");
         }
-        let mut groups: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
-        for (event, parameters) in facts.changes() {
+        let mut by_subject: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
+        for (event, parameters) in context.changes() {
             // Logging that was turned on again settles an earlier night's finding.
-            if &*event.name == "StartLogging" && facts.in_window(event.time) {
-                found.undo(&subject(account(event), trail(parameters)));
+            if &*event.name == "StartLogging" && context.in_window(event.time) {
+                sink.undo(&subject(account(event), trail(parameters)));
             }
             let harm = match &*event.source {
                 "cloudtrail.amazonaws.com" => harm_to_trail(event, parameters, &buckets),
                 "s3.amazonaws.com" => harm_to_files(event, parameters, &buckets),
                 _ => None,
             };
-            let Some(harm) = harm.filter(|_| facts.in_window(event.time)) else {
+            let Some(harm) = harm.filter(|_| context.in_window(event.time)) else {
                 continue;
             };
-            groups
+            by_subject
                 .entry((account(event), harm.target))
                 .or_default()
                 .happened(event.time)
@@ -441,29 +441,29 @@ impl Rule for AuditTrailTampering {
                 .with_word("by", event.identity.best_name())
                 .with_word("source_ips", event.source_ip.as_ref());
         }
-        for ((account, target), group) in &groups {
-            let (harm, by) = (group.words("harm"), group.words("by"));
-            found.add(FindingDraft {
-                title: format!("{target} in {}: {}", facts.account(account), sample(&harm)),
+        for ((account, target), occurrences) in &by_subject {
+            let (harm, by) = (occurrences.words("harm"), occurrences.words("by"));
+            sink.add(FindingDraft {
+                title: format!("{target} in {}: {}", context.account(account), sample(&harm)),
                 detail: format!(
                     "{} changed {target} in account {account} {}: {}. Later activity may be missing from the logs.",
                     sample(&by),
-                    times(group.count()),
+                    times(occurrences.count()),
                     sample(&harm)
                 ),
                 subject: subject(account.clone(), target.clone()),
-                consumer_account_id: facts
-                    .given
+                consumer_account_id: context
+                    .input
                     .topology
                     .consumer(account)
                     .map(|consumer| consumer.account_id.clone()),
                 evidence: vec![
                     ("harm", Evidence::texts(harm)),
                     ("by", Evidence::texts(by)),
-                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("source_ips", Evidence::texts(occurrences.words("source_ips"))),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -198,7 +198,7 @@ pub(super) fn expect(
 }
 
 /// Judges a day by days before it, as [`expect`] takes them.
-pub(super) fn judge(history: &[DayValue], today: DayValue, limits: &Sensitivity) -> DayVerdict {
+pub(super) fn evaluate(history: &[DayValue], today: DayValue, limits: &Sensitivity) -> DayVerdict {
     if today.value < limits.value_min || today.value <= 0.0 {
         return DayVerdict::Usual;
     }
@@ -238,7 +238,7 @@ mod tests {
 
     fn verdict(history: &[DayValue], number: i32, value: f64) -> DayVerdict {
         let day = UtcDay::numbered(number);
-        judge(history, DayValue { day, value }, &LIMITS)
+        evaluate(history, DayValue { day, value }, &LIMITS)
     }
 
     #[test]

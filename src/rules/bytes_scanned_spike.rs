@@ -54,25 +54,25 @@ impl Rule for BytesScannedSpike {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        if !facts.given.has_statistics {
-            return found.skip("no query statistics were read: use --executions");
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        if !context.input.has_statistics {
+            return sink.skip("no query statistics were read: use --executions");
         }
-        let series = tally(facts, QueryExecution::bytes_scanned);
-        let spikes = spikes(facts, &series, &self.options, found);
+        let series = tally(context, QueryExecution::bytes_scanned);
+        let spikes = spikes(context, &series, &self.options, sink);
         let wording = Wording {
             did: |bytes| format!("scanned {}", size::bytes(bytes)),
             figure: QueryExecution::bytes_scanned,
         };
-        report(facts, &spikes, &wording, found);
+        report(context, &spikes, &wording, sink);
     }
 
-    fn trends(&self, facts: &RuleContext<'_>) -> Vec<Trend> {
-        if !facts.given.has_statistics {
+    fn trends(&self, context: &RuleContext<'_>) -> Vec<Trend> {
+        if !context.input.has_statistics {
             return Vec::new();
         }
-        let series = tally(facts, QueryExecution::bytes_scanned);
-        let series = trend::with_quiet_days(facts, series);
+        let series = tally(context, QueryExecution::bytes_scanned);
+        let series = trend::with_quiet_days(context, series);
         let drawing = TrendSource {
             measure: |_| Measure::BytesScanned,
             value: |key: &_, day| {
@@ -82,6 +82,6 @@ impl Rule for BytesScannedSpike {
             },
             in_unit: |bytes| Decimal::from(whole(bytes)),
         };
-        trend::trends(facts, &series, &self.options, &drawing)
+        trend::trends(context, &series, &self.options, &drawing)
     }
 }

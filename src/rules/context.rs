@@ -46,7 +46,7 @@ pub struct RuleInput<'a> {
     /// The result of digest verification, where the run asked for it.
     pub verification: Option<&'a Verification>,
     /// The integrity status of each object, where files were verified.
-    pub worth: &'a [Integrity],
+    pub integrity: &'a [Integrity],
 }
 
 /// A chain that touched Role A or Role B, at work in the window.
@@ -71,28 +71,31 @@ pub enum Certainty {
     Open,
 }
 
-fn vouching(given: &RuleInput<'_>) -> IntegrityIndex {
-    let mut vouching = IntegrityIndex::default();
-    for event in given.events {
-        let worth = given.worth.get(event.place.object as usize).copied();
-        let worth = worth.unwrap_or(Integrity::Unverified);
+fn integrity_index(input: &RuleInput<'_>) -> IntegrityIndex {
+    let mut integrity_index = IntegrityIndex::default();
+    for event in input.events {
+        let integrity = input.integrity.get(event.place.object as usize).copied();
+        let integrity = integrity.unwrap_or(Integrity::Unverified);
         // Two accounts' copies of a call may have one id.
-        let known = vouching.events.entry(event.id.clone()).or_insert(worth);
-        *known = (*known).min(worth);
+        let known = integrity_index
+            .events
+            .entry(event.id.clone())
+            .or_insert(integrity);
+        *known = (*known).min(integrity);
     }
-    for chain in given.chains {
-        let worth = chain.integrity.unwrap_or(Integrity::Unverified);
-        vouching
+    for chain in input.chains {
+        let integrity = chain.integrity.unwrap_or(Integrity::Unverified);
+        integrity_index
             .chains
-            .insert(chain.chain_id.as_str().into(), worth);
+            .insert(chain.chain_id.as_str().into(), integrity);
     }
-    vouching
+    integrity_index
 }
 
 /// The inputs of rules.
 pub struct RuleContext<'a> {
     /// As it was given.
-    pub given: RuleInput<'a>,
+    pub input: RuleInput<'a>,
     /// Hops of window and baseline, by time.
     hops: Vec<RoleAssumption<'a>>,
     /// Chains at work in the window, that touched Role A or Role B.
@@ -110,49 +113,49 @@ pub struct RuleContext<'a> {
     /// Roles as subjects name them, with an ARN that has their path.
     role_arns: BTreeMap<Text, RoleArn>,
     /// The integrity status of events and chains, where files were verified.
-    vouching: Option<IntegrityIndex>,
+    integrity_index: Option<IntegrityIndex>,
 }
 
 impl<'a> RuleContext<'a> {
     /// Arranges what is known.
     #[must_use]
-    pub fn new(given: RuleInput<'a>) -> Self {
+    pub fn new(input: RuleInput<'a>) -> Self {
         let mut days_logged: BTreeMap<AccountId, BTreeSet<UtcDay>> = BTreeMap::new();
-        for (account, _, day) in given.coverage.seen.keys() {
+        for (account, _, day) in input.coverage.seen.keys() {
             let days = days_logged.entry(account.clone()).or_default();
             days.insert(UtcDay::of(*day));
         }
-        let touching = given.chains.iter().filter(|chain| chain.touches_quick);
-        let active = touching.filter_map(|chain| active(chain, &given));
+        let touching = input.chains.iter().filter(|chain| chain.touches_quick);
+        let active = touching.filter_map(|chain| active(chain, &input));
         Self {
-            hops: hops(&given),
+            hops: hops(&input),
             active: active.collect(),
-            changes: changes(&given),
+            changes: changes(&input),
             days_logged,
-            data_sources: data_sources(&given),
-            hub_accounts: hub_accounts(&given),
-            role_ids: role_ids(&given),
-            role_arns: role_arns(&given),
-            vouching: given.verification.map(|_| vouching(&given)),
-            given,
+            data_sources: data_sources(&input),
+            hub_accounts: hub_accounts(&input),
+            role_ids: role_ids(&input),
+            role_arns: role_arns(&input),
+            integrity_index: input.verification.map(|_| integrity_index(&input)),
+            input,
         }
     }
 
     /// Returns the integrity status of events and chains, where files were verified.
-    pub(super) fn vouching(&self) -> Option<&IntegrityIndex> {
-        self.vouching.as_ref()
+    pub(super) fn integrity_index(&self) -> Option<&IntegrityIndex> {
+        self.integrity_index.as_ref()
     }
 
     /// Returns true if the moment is judged.
     #[must_use]
     pub fn in_window(&self, at: UtcSecond) -> bool {
-        self.given.window.contains(at)
+        self.input.window.contains(at)
     }
 
     /// Returns true if the moment is before the window: it is compared with.
     #[must_use]
     pub fn in_baseline(&self, at: UtcSecond) -> bool {
-        self.given.window.from.is_some_and(|from| at < from)
+        self.input.window.from.is_some_and(|from| at < from)
     }
 
     /// Hops in the window by which a session of Role B was made.
@@ -169,7 +172,7 @@ impl<'a> RuleContext<'a> {
 
     /// Chains of window and baseline that touched Role A or Role B.
     pub fn touching(&self) -> impl Iterator<Item = &'a Chain> {
-        let chains = self.given.chains.iter();
+        let chains = self.input.chains.iter();
         chains.filter(|chain| chain.touches_quick)
     }
 
@@ -208,9 +211,9 @@ impl<'a> RuleContext<'a> {
     /// Returns true if an account logged anything on a day of the window.
     #[must_use]
     pub fn has_logs_in_window(&self, account: &str) -> bool {
-        let window = self.given.window;
+        let window = self.input.window;
         let first = (AccountId::from(account), Region::default(), Date::MIN);
-        let seen = self.given.coverage.seen.range(first..);
+        let seen = self.input.coverage.seen.range(first..);
         let mut own = seen.take_while(|((known, ..), _)| **known == *account);
         own.any(|(_, seen)| seen.is_in(&window))
     }
@@ -218,7 +221,7 @@ impl<'a> RuleContext<'a> {
     /// Days before the window on which any account logged.
     #[must_use]
     pub fn baseline_days(&self) -> BTreeSet<UtcDay> {
-        let Some(from) = self.given.window.from else {
+        let Some(from) = self.input.window.from else {
             return BTreeSet::new();
         };
         let all = self.days_logged.values().flatten().copied();
@@ -228,7 +231,7 @@ impl<'a> RuleContext<'a> {
     /// Days before the window on which this account logged.
     #[must_use]
     pub fn baseline_days_of(&self, account: &str) -> u64 {
-        let Some(from) = self.given.window.from else {
+        let Some(from) = self.input.window.from else {
             return 0;
         };
         let days = self.days_logged.get(account);
@@ -237,7 +240,7 @@ impl<'a> RuleContext<'a> {
     }
 
     fn is_baseline_day(&self, day: UtcDay, from: UtcSecond) -> bool {
-        let first = from.utc_day() - self.given.baseline_days;
+        let first = from.utc_day() - self.input.baseline_days;
         (first..from.utc_day()).contains(&day)
     }
 
@@ -245,7 +248,7 @@ impl<'a> RuleContext<'a> {
     /// inventory, every well-formed ARN of the hub is taken for one.
     #[must_use]
     pub fn is_data_source(&self, external_id: &str) -> bool {
-        let inventory = self.given.inventory.filter(|list| list.covers(external_id));
+        let inventory = self.input.inventory.filter(|list| list.covers(external_id));
         if let Some(inventory) = inventory {
             return inventory.find(external_id).is_some();
         }
@@ -261,10 +264,10 @@ impl<'a> RuleContext<'a> {
     /// by its name; open where the logs do not tell.
     #[must_use]
     pub fn is_from_quick(&self, hop: &RoleAssumption<'_>) -> Certainty {
-        match hop.session.maker {
+        match hop.session.issuer {
             SessionIssuer::Quick => return Certainty::Yes,
-            SessionIssuer::Unseen => return Certainty::Open,
-            SessionIssuer::Service | SessionIssuer::Person => return Certainty::No,
+            SessionIssuer::NotLogged => return Certainty::Open,
+            SessionIssuer::Service | SessionIssuer::Federated => return Certainty::No,
             SessionIssuer::Principal => {}
         }
         let Some(chain) = hop.own_chains().next() else {
@@ -274,15 +277,17 @@ impl<'a> RuleContext<'a> {
             // A user, or the root, of some account.
             return Certainty::No;
         };
-        match caller.maker {
+        match caller.issuer {
             SessionIssuer::Quick => Certainty::Yes,
-            SessionIssuer::Service | SessionIssuer::Principal | SessionIssuer::Person => {
+            SessionIssuer::Service | SessionIssuer::Principal | SessionIssuer::Federated => {
                 Certainty::No
             }
-            SessionIssuer::Unseen if chain.confidence == Confidence::Ambiguous => Certainty::Open,
+            SessionIssuer::NotLogged if chain.confidence == Confidence::Ambiguous => {
+                Certainty::Open
+            }
             // Whose session it is, AWS itself says.
-            SessionIssuer::Unseen if hop.session.says_quick => Certainty::Yes,
-            SessionIssuer::Unseen => self.is_from_run_as_role(hop, caller),
+            SessionIssuer::NotLogged if hop.session.says_quick => Certainty::Yes,
+            SessionIssuer::NotLogged => self.is_from_run_as_role(hop, caller),
         }
     }
 
@@ -290,7 +295,7 @@ impl<'a> RuleContext<'a> {
     /// than Role A, or of another account than the hub; else open.
     fn is_from_run_as_role(&self, hop: &RoleAssumption<'_>, caller: &RoleSession) -> Certainty {
         // Where Role A is only discovered, there may be a second one.
-        let run_as = &self.given.topology.run_as_roles;
+        let run_as = &self.input.topology.run_as_roles;
         let by_arn = caller.role_arn.as_deref().and_then(RoleName::from_arn);
         let role = by_arn.or_else(|| {
             let id = caller.assumed_role_id.as_deref()?.split(':').next()?;
@@ -319,7 +324,7 @@ impl<'a> RuleContext<'a> {
     /// An account with its name, for people.
     #[must_use]
     pub fn account(&self, account_id: &str) -> String {
-        self.given.topology.account_label(account_id)
+        self.input.topology.account_label(account_id)
     }
 
     /// Successful changes (to roles, policies, trails, buckets), of window and
@@ -332,22 +337,22 @@ impl<'a> RuleContext<'a> {
     /// Returns true if the role is Role A or Role B.
     #[must_use]
     pub fn is_watched(&self, role: &RoleName) -> bool {
-        let roles = self.given.roles;
+        let roles = self.input.roles;
         roles.run_as.contains(role) || roles.consumer.contains(role)
     }
 
     /// The consumer a role is in, where it is a Role B.
     #[must_use]
     pub fn consumer_of(&self, role: &RoleName) -> Option<AccountId> {
-        let is_consumer = self.given.roles.consumer.contains(role);
+        let is_consumer = self.input.roles.consumer.contains(role);
         is_consumer.then(|| role.account_id.clone())
     }
 
     /// The moment at which the data ends: of the window, or the last event before.
     #[must_use]
     pub fn end(&self) -> Option<UtcSecond> {
-        let last = self.given.coverage.span().map(|(_, last)| last.plus(1));
-        match (self.given.window.to, last) {
+        let last = self.input.coverage.span().map(|(_, last)| last.plus(1));
+        match (self.input.window.to, last) {
             (Some(to), Some(last)) => Some(to.min(last)),
             (to, last) => to.or(last),
         }
@@ -355,16 +360,16 @@ impl<'a> RuleContext<'a> {
 
     /// Charges of one UTC day each, where a bill was read.
     pub fn daily_charges(&self) -> impl Iterator<Item = (UtcDay, &'a Charge)> {
-        let charges = self.given.charges.unwrap_or_default().iter();
+        let charges = self.input.charges.unwrap_or_default().iter();
         charges.filter_map(|charge| Some((single_day(charge.period)?, charge)))
     }
 }
 
-fn hub_accounts(given: &RuleInput<'_>) -> BTreeSet<AccountId> {
-    if let Some(hub) = &given.topology.hub_account_id {
+fn hub_accounts(input: &RuleInput<'_>) -> BTreeSet<AccountId> {
+    if let Some(hub) = &input.topology.hub_account_id {
         return BTreeSet::from([hub.clone()]);
     }
-    let roles = given.roles.run_as.iter();
+    let roles = input.roles.run_as.iter();
     roles.map(|role| role.account_id.clone()).collect()
 }
 
@@ -374,10 +379,10 @@ fn single_day(period: BillPeriod) -> Option<UtcDay> {
     period.is_one_day().then_some(day)
 }
 
-fn active<'a>(chain: &'a Chain, given: &RuleInput<'_>) -> Option<ActiveChain<'a>> {
+fn active<'a>(chain: &'a Chain, input: &RuleInput<'_>) -> Option<ActiveChain<'a>> {
     let events = chain.events.iter();
-    let times = events.map(|event| given.events[event.event as usize].time);
-    let inside = times.filter(|time| given.window.contains(*time));
+    let times = events.map(|event| input.events[event.event as usize].time);
+    let inside = times.filter(|time| input.window.contains(*time));
     let span = inside.fold(None, |span: Option<(UtcSecond, UtcSecond)>, time| {
         let (first, last) = span.unwrap_or((time, time));
         Some((first.min(time), last.max(time)))
@@ -386,10 +391,10 @@ fn active<'a>(chain: &'a Chain, given: &RuleInput<'_>) -> Option<ActiveChain<'a>
     Some(ActiveChain { chain, first, last })
 }
 
-fn hops<'a>(given: &RuleInput<'a>) -> Vec<RoleAssumption<'a>> {
+fn hops<'a>(input: &RuleInput<'a>) -> Vec<RoleAssumption<'a>> {
     let mut hops: Vec<RoleAssumption<'a>> = Vec::new();
     let mut known: HashMap<&'a EventId, usize> = HashMap::new();
-    for chain in given.chains {
+    for chain in input.chains {
         for session in [chain.caller_session(), chain.consumer_session.as_ref()]
             .into_iter()
             .flatten()
@@ -402,11 +407,11 @@ fn hops<'a>(given: &RuleInput<'a>) -> Vec<RoleAssumption<'a>> {
                 continue;
             }
             let role = session.role_arn.as_deref().and_then(RoleName::from_arn);
-            let Some(role) = role.filter(|_| session.maker != SessionIssuer::Unseen) else {
+            let Some(role) = role.filter(|_| session.issuer != SessionIssuer::NotLogged) else {
                 continue;
             };
-            let is_run_as = given.roles.run_as.contains(&role);
-            let is_consumer = given.roles.consumer.contains(&role);
+            let is_run_as = input.roles.run_as.contains(&role);
+            let is_consumer = input.roles.consumer.contains(&role);
             if is_run_as || is_consumer {
                 known.insert(id, hops.len());
                 hops.push(RoleAssumption {
@@ -427,8 +432,8 @@ fn hops<'a>(given: &RuleInput<'a>) -> Vec<RoleAssumption<'a>> {
 }
 
 /// Successful changes with their parameters, read once for all rules.
-fn changes<'a>(given: &RuleInput<'a>) -> Vec<(&'a Event, Value)> {
-    let events = given.events.iter();
+fn changes<'a>(input: &RuleInput<'a>) -> Vec<(&'a Event, Value)> {
+    let events = input.events.iter();
     let changes = events.filter_map(|event| match &event.detail {
         Detail::Change(text) if event.error_code.is_none() => {
             Some((event, serde_json::from_str(text).ok()?))
@@ -448,9 +453,9 @@ pub(super) fn changed_role(event: &Event, parameters: &Value) -> Option<RoleName
 }
 
 /// Roles by their unique id, as events tell both.
-fn role_ids(given: &RuleInput<'_>) -> HashMap<Text, RoleName> {
+fn role_ids(input: &RuleInput<'_>) -> HashMap<Text, RoleName> {
     let mut ids: HashMap<Text, RoleName> = HashMap::new();
-    for event in given.events {
+    for event in input.events {
         let identity = &event.identity;
         let id = identity
             .assumed_role_id()
@@ -467,8 +472,8 @@ fn role_ids(given: &RuleInput<'_>) -> HashMap<Text, RoleName> {
 }
 
 /// ARNs of roles, as sessions of chains have them.
-fn role_arns(given: &RuleInput<'_>) -> BTreeMap<Text, RoleArn> {
-    let sessions = given.chains.iter().flat_map(|chain| {
+fn role_arns(input: &RuleInput<'_>) -> BTreeMap<Text, RoleArn> {
+    let sessions = input.chains.iter().flat_map(|chain| {
         let sessions = [chain.caller_session(), chain.consumer_session.as_ref()];
         sessions.into_iter().flatten()
     });
@@ -486,12 +491,12 @@ fn role_arns(given: &RuleInput<'_>) -> BTreeMap<Text, RoleArn> {
 }
 
 /// Data sources that anything but an external id tells of.
-fn data_sources(given: &RuleInput<'_>) -> BTreeSet<Text> {
-    let declared = given.topology.consumers.iter();
+fn data_sources(input: &RuleInput<'_>) -> BTreeSet<Text> {
+    let declared = input.topology.consumers.iter();
     let declared = declared
         .flat_map(|one| one.data_sources.iter().flatten())
         .map(|arn| arn.text().clone());
-    let events = given.events.iter();
+    let events = input.events.iter();
     let used = events.filter_map(|event| match &event.detail {
         Detail::QueryDatabase(seen) => seen.data_source.clone(),
         _ => None,

@@ -78,17 +78,17 @@ fn scopes(charge: &Charge) -> Vec<SeriesScope> {
     scopes
 }
 
-fn costs(facts: &RuleContext<'_>) -> Costs {
+fn costs(context: &RuleContext<'_>) -> Costs {
     // What else the payer's bill has is not this program's.
-    let reached = facts
+    let reached = context
         .touching()
         .filter_map(|chain| chain.consumer_account_id.clone());
-    let declared = facts.given.topology.consumers.iter();
+    let declared = context.input.topology.consumers.iter();
     let consumers: BTreeSet<AccountId> = reached
         .chain(declared.map(|consumer| consumer.account_id.clone()))
         .collect();
     let mut costs = Costs::new();
-    for (day, charge) in facts.daily_charges() {
+    for (day, charge) in context.daily_charges() {
         let (Some(account), Some(cost)) = (&charge.account_id, charge.billed_cost) else {
             continue;
         };
@@ -138,26 +138,26 @@ impl Rule for CostSpike {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        if facts.given.charges.is_none() {
-            return found.skip("no billing data was read: use --costs");
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        if context.input.charges.is_none() {
+            return sink.skip("no billing data was read: use --costs");
         }
-        let costs = costs(facts);
+        let costs = costs(context);
         let days_billed = costs.values().flat_map(BTreeMap::keys);
-        if !days_billed.into_iter().any(|day| is_judged(facts, *day)) {
-            found.note("the billing data has no day of the window: it arrives hours to a day late");
+        if !days_billed.into_iter().any(|day| is_judged(context, *day)) {
+            sink.note("the billing data has no day of the window: it arrives hours to a day late");
         }
-        let spikes = spikes(facts, &series(&costs), &self.options, found);
-        let causes = causes(facts, &spikes, QueryExecution::bytes_billed);
+        let spikes = spikes(context, &series(&costs), &self.options, sink);
+        let causes = causes(context, &spikes, QueryExecution::bytes_billed);
         for (key, days) in &spikes {
             let queries = causes.get(&key.without_currency());
             let queries = queries.map_or(&[][..], Vec::as_slice);
-            report(facts, key, days, &costs[key], queries, found);
+            report(context, key, days, &costs[key], queries, sink);
         }
     }
 
-    fn trends(&self, facts: &RuleContext<'_>) -> Vec<Trend> {
-        let costs = costs(facts);
+    fn trends(&self, context: &RuleContext<'_>) -> Vec<Trend> {
+        let costs = costs(context);
         let drawing = TrendSource {
             measure: |currency| Measure::BilledCost(currency.clone()),
             value: |key: &SeriesKey, day| {
@@ -167,32 +167,32 @@ impl Rule for CostSpike {
             },
             in_unit: cents,
         };
-        trend::trends(facts, &series(&costs), &self.options, &drawing)
+        trend::trends(context, &series(&costs), &self.options, &drawing)
     }
 }
 
 /// One series that stands out, as a finding.
 fn report(
-    facts: &RuleContext<'_>,
+    context: &RuleContext<'_>,
     key: &SeriesKey,
     days: &[Spike],
     costs: &BTreeMap<UtcDay, (Decimal, bool)>,
     queries: &[Use<'_>],
-    found: &mut FindingSink<'_>,
+    sink: &mut FindingSink<'_>,
 ) {
     let exact_cost = |day: UtcDay| costs.get(&day).copied().unwrap_or_default();
     let Some(worst) = days.iter().max_by_key(|spike| exact_cost(spike.day)) else {
         return;
     };
     let (cost, is_estimated) = exact_cost(worst.day);
-    let mut group = Occurrences::default();
+    let mut occurrences = Occurrences::default();
     for spike in days {
         let midnight = spike.day.start();
-        group.happened(midnight).seen(midnight.plus(86_399));
+        occurrences.happened(midnight).seen(midnight.plus(86_399));
     }
-    add_ids(&mut group, queries);
+    add_ids(&mut occurrences, queries);
     let of_worst: Vec<Use<'_>> = of_day(queries, worst.day).collect();
-    let name = key.name(facts);
+    let name = key.name(context);
     let more = stood_out(days);
     let (expected, currency) = (&worst.expected, &key.currency);
     let estimated = if is_estimated {
@@ -207,7 +207,7 @@ fn report(
         told.push(("is_estimated", Evidence::Boolean(is_estimated)));
         Evidence::Record(told)
     });
-    found.add(FindingDraft {
+    sink.add(FindingDraft {
         title: format!(
             "{} cost {} on {}: {} the expected",
             capital(&name),
@@ -234,6 +234,6 @@ fn report(
             ("top_queries", top_queries(queries)),
         ],
         next_step: None,
-        group: &group,
+        occurrences: &occurrences,
     });
 }

@@ -34,8 +34,8 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 struct ExternalIdMismatch;
 
 /// Returns the fault of an external id for a role, if it has one.
-fn fault(facts: &RuleContext<'_>, external_id: &str, role: &RoleName) -> Option<String> {
-    let declared = facts.given.topology.consumer(&role.account_id);
+fn fault(context: &RuleContext<'_>, external_id: &str, role: &RoleName) -> Option<String> {
+    let declared = context.input.topology.consumer(&role.account_id);
     let declared = declared.and_then(|consumer| consumer.data_sources.as_ref());
     let is_declared = |declared: &BTreeSet<DataSourceArn>| {
         let mut arns = declared.iter();
@@ -44,8 +44,8 @@ fn fault(facts: &RuleContext<'_>, external_id: &str, role: &RoleName) -> Option<
     if declared.is_some_and(|declared| !is_declared(declared)) {
         return Some("it is not one of the data sources declared for this consumer".to_owned());
     }
-    if let Some(inventory) = facts
-        .given
+    if let Some(inventory) = context
+        .input
         .inventory
         .filter(|list| list.covers(external_id))
     {
@@ -58,14 +58,14 @@ fn fault(facts: &RuleContext<'_>, external_id: &str, role: &RoleName) -> Option<
         let is_other = RoleName::from_arn(listed).is_some_and(|listed| listed != *role);
         return is_other.then(|| format!("that data source is set up for {listed}"));
     }
-    if facts.is_data_source(external_id) {
+    if context.is_data_source(external_id) {
         return None;
     }
     if !is_data_source_arn(external_id) {
         return Some("it is not the ARN of a Quick data source".to_owned());
     }
     let account = external_id.split(':').nth(4).unwrap_or_default();
-    let hubs = facts.hub_accounts();
+    let hubs = context.hub_accounts();
     (!hubs.is_empty() && !hubs.contains(account))
         .then(|| format!("it names a data source of account {account}, which is not the hub"))
 }
@@ -75,18 +75,19 @@ impl Rule for ExternalIdMismatch {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        if facts.given.inventory.is_none() {
-            found.note(
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        if context.input.inventory.is_none() {
+            sink.note(
                 "without a list of data sources (--data-sources), every well-formed data source ARN of the hub is accepted",
             );
         }
-        let mut groups: BTreeMap<(AccountId, Text, Text), (Occurrences, String)> = BTreeMap::new();
-        for hop in facts.consumer_hops() {
+        let mut by_subject: BTreeMap<(AccountId, Text, Text), (Occurrences, String)> =
+            BTreeMap::new();
+        for hop in context.consumer_hops() {
             let Some(external_id) = &hop.session.external_id else {
                 continue;
             };
-            let Some(fault) = fault(facts, external_id, &hop.role) else {
+            let Some(fault) = fault(context, external_id, &hop.role) else {
                 continue;
             };
             let key = (
@@ -94,21 +95,21 @@ impl Rule for ExternalIdMismatch {
                 hop.role_text(),
                 external_id.clone(),
             );
-            let (group, why) = groups.entry(key).or_default();
+            let (occurrences, why) = by_subject.entry(key).or_default();
             *why = fault;
-            group
+            occurrences
                 .with_hop(hop)
                 .with_word("callers", hop.session.assumed_by.as_ref());
         }
-        for ((account, role, external_id), (group, why)) in &groups {
-            found.add(FindingDraft {
+        for ((account, role, external_id), (occurrences, why)) in &by_subject {
+            sink.add(FindingDraft {
                 title: format!(
                     "Role B of {} was assumed with an ExternalId that does not match",
-                    facts.account(account)
+                    context.account(account)
                 ),
                 detail: format!(
                     "{role} was assumed {} with the ExternalId {external_id}: {why}.",
-                    times(group.count())
+                    times(occurrences.count())
                 ),
                 subject: Subject(vec![
                     ("consumer_account_id", account.clone().into()),
@@ -118,10 +119,10 @@ impl Rule for ExternalIdMismatch {
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
                     ("fault", Evidence::Text(why.as_str().into())),
-                    ("callers", Evidence::texts(group.words("callers"))),
+                    ("callers", Evidence::texts(occurrences.words("callers"))),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -36,13 +36,13 @@ impl Rule for ExternalIdMissing {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let mut groups: BTreeMap<(AccountId, Text, Text), Occurrences> = BTreeMap::new();
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let mut by_subject: BTreeMap<(AccountId, Text, Text), Occurrences> = BTreeMap::new();
         let mut unknown = 0;
-        for hop in facts.consumer_hops() {
+        for hop in context.consumer_hops() {
             // A sign-in has no ExternalId to give.
             let can_have_one = matches!(
-                hop.session.maker,
+                hop.session.issuer,
                 SessionIssuer::Principal | SessionIssuer::Quick
             );
             // It may stand on the first hop instead
@@ -51,8 +51,8 @@ impl Rule for ExternalIdMissing {
                 let run_as = chain.caller_session();
                 run_as.is_some_and(|session| {
                     let id = session.external_id.as_deref();
-                    session.maker == SessionIssuer::Quick
-                        && id.is_some_and(|id| facts.is_data_source(id))
+                    session.issuer == SessionIssuer::Quick
+                        && id.is_some_and(|id| context.is_data_source(id))
                 })
             });
             if !can_have_one || hop.session.external_id.is_some() || on_first_hop {
@@ -64,27 +64,27 @@ impl Rule for ExternalIdMissing {
             }
             let account = hop.role.account_id.clone();
             let key = (account, hop.role_text(), hop.source_account());
-            let group = groups.entry(key).or_default();
-            group
+            let occurrences = by_subject.entry(key).or_default();
+            occurrences
                 .with_hop(hop)
                 .with_word("callers", hop.caller().as_ref())
                 .with_word("source_ips", hop.session.source_ip.as_ref());
         }
         if unknown > 0 {
-            found.note(format!(
+            sink.note(format!(
                 "{} of Role B: the request parameters were too large to be logged",
                 plural(unknown, "session")
             ));
         }
-        for ((account, role, source), group) in &groups {
-            let callers = group.words("callers");
+        for ((account, role, source), occurrences) in &by_subject {
+            let callers = occurrences.words("callers");
             let caller = sample(&callers);
-            found.add(FindingDraft {
-                title: format!("Role B of {} was assumed without an ExternalId", facts.account(account)),
+            sink.add(FindingDraft {
+                title: format!("Role B of {} was assumed without an ExternalId", context.account(account)),
                 detail: format!(
                     "{role} was assumed {} by {caller} without an ExternalId: its trust policy does not require one, or \
                      only of other principals.",
-                    times(group.count())
+                    times(occurrences.count())
                 ),
                 subject: Subject(vec![
                     ("consumer_account_id", account.clone().into()),
@@ -94,10 +94,10 @@ impl Rule for ExternalIdMissing {
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
                     ("callers", Evidence::texts(callers)),
-                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("source_ips", Evidence::texts(occurrences.words("source_ips"))),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -35,17 +35,17 @@ impl Rule for ExternalIdSpoof {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let mut groups: BTreeMap<(AccountId, Text, Text), (Occurrences, u64)> = BTreeMap::new();
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let mut by_subject: BTreeMap<(AccountId, Text, Text), (Occurrences, u64)> = BTreeMap::new();
         let mut undecided = 0;
-        for hop in facts.consumer_hops() {
+        for hop in context.consumer_hops() {
             let Some(external_id) = &hop.session.external_id else {
                 continue;
             };
-            if !is_data_source_arn(external_id) && !facts.is_data_source(external_id) {
+            if !is_data_source_arn(external_id) && !context.is_data_source(external_id) {
                 continue;
             }
-            match facts.is_from_quick(hop) {
+            match context.is_from_quick(hop) {
                 Certainty::Yes => continue,
                 Certainty::Open => {
                     undecided += 1;
@@ -55,9 +55,9 @@ impl Rule for ExternalIdSpoof {
             }
             let account = hop.role.account_id.clone();
             let key = (account, hop.role_text(), hop.source_account());
-            let (group, queries) = groups.entry(key).or_default();
+            let (occurrences, queries) = by_subject.entry(key).or_default();
             *queries += hop.query_count();
-            group
+            occurrences
                 .with_hop(hop)
                 .with_word("external_ids", Some(external_id))
                 .with_word("session_names", hop.session.role_session_name.as_ref())
@@ -65,25 +65,25 @@ impl Rule for ExternalIdSpoof {
                 .with_word("source_ips", hop.session.source_ip.as_ref());
         }
         if undecided > 0 {
-            found.note(format!(
+            sink.note(format!(
                 "{} of Role B with a data source's ExternalId: the AssumeRole record of the calling session was not read",
                 plural(undecided, "session")
             ));
         }
-        for ((account, role, source), (group, queries)) in &groups {
-            let name = facts.account(account);
-            let callers = group.words("callers");
+        for ((account, role, source), (occurrences, queries)) in &by_subject {
+            let name = context.account(account);
+            let callers = occurrences.words("callers");
             let caller = sample(&callers);
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!("{caller} used a Quick ExternalId to reach {name}"),
                 detail: format!(
                     "{role} was assumed {} with the ExternalId of {} by {caller} of account {source} from {}, in a session \
                      that Quick did not create (session name {}). An ExternalId is not a secret. These sessions submitted \
                      {}.",
-                    times(group.count()),
-                    sample(&group.words("external_ids")),
-                    sample(&group.words("source_ips")),
-                    sample(&group.words("session_names")),
+                    times(occurrences.count()),
+                    sample(&occurrences.words("external_ids")),
+                    sample(&occurrences.words("source_ips")),
+                    sample(&occurrences.words("session_names")),
                     plural(*queries, "query")
                 ),
                 subject: Subject(vec![
@@ -93,14 +93,14 @@ impl Rule for ExternalIdSpoof {
                 ]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
-                    ("external_ids", Evidence::texts(group.words("external_ids"))),
+                    ("external_ids", Evidence::texts(occurrences.words("external_ids"))),
                     ("callers", Evidence::texts(callers)),
-                    ("session_names", Evidence::texts(group.words("session_names"))),
-                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("session_names", Evidence::texts(occurrences.words("session_names"))),
+                    ("source_ips", Evidence::texts(occurrences.words("source_ips"))),
                     ("queries", Evidence::Integer(*queries)),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -55,7 +55,7 @@ fn paths(chain: &Chain) -> Vec<(ChainRoute, UtcSecond)> {
     let (Some(role), Some(source)) = (role, &chain.data_source_arn) else {
         return Vec::new();
     };
-    let of = |group: &Text| (role.clone(), source.clone(), group.clone());
+    let of = |occurrences: &Text| (role.clone(), source.clone(), occurrences.clone());
     let queries = chain.queries.iter();
     let paths =
         queries.filter_map(|query| Some((of(query.work_group.as_ref()?), query.started_at)));
@@ -63,28 +63,28 @@ fn paths(chain: &Chain) -> Vec<(ChainRoute, UtcSecond)> {
 }
 
 /// Paths of the window that were never seen before it.
-fn new_paths(facts: &RuleContext<'_>) -> BTreeMap<ChainRoute, Occurrences> {
+fn new_paths(context: &RuleContext<'_>) -> BTreeMap<ChainRoute, Occurrences> {
     let mut before: BTreeSet<ChainRoute> = BTreeSet::new();
-    let mut groups: BTreeMap<ChainRoute, Occurrences> = BTreeMap::new();
-    for chain in facts.touching() {
+    let mut by_subject: BTreeMap<ChainRoute, Occurrences> = BTreeMap::new();
+    for chain in context.touching() {
         for (path, at) in paths(chain) {
-            if facts.in_baseline(at) {
+            if context.in_baseline(at) {
                 before.insert(path);
-            } else if facts.in_window(at) {
+            } else if context.in_window(at) {
                 let user = chain.quick_user.as_ref().map(|user| &user.name);
-                let group = groups.entry(path).or_default();
-                group
+                let occurrences = by_subject.entry(path).or_default();
+                occurrences
                     .happened(at)
                     .with_chain(&chain.chain_id)
                     .with_word("users", user);
                 if let Some(session) = &chain.consumer_session {
-                    group.with_events(&session.event_ids);
+                    occurrences.with_events(&session.event_ids);
                 }
             }
         }
     }
-    groups.retain(|path, _| !before.contains(path));
-    groups
+    by_subject.retain(|path, _| !before.contains(path));
+    by_subject
 }
 
 impl Rule for FirstSeenPath {
@@ -92,30 +92,30 @@ impl Rule for FirstSeenPath {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        if facts.baseline_days().is_empty() {
-            return found.skip(
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        if context.baseline_days().is_empty() {
+            return sink.skip(
                 "no logs from before the window were read: raise --baseline, or add older logs",
             );
         }
-        let groups = new_paths(facts);
+        let by_subject = new_paths(context);
         let mut too_young: BTreeSet<String> = BTreeSet::new();
-        for ((role, source, work_group), group) in &groups {
+        for ((role, source, work_group), occurrences) in &by_subject {
             let account = &role.account_id;
-            let days = facts.baseline_days_of(account);
+            let days = context.baseline_days_of(account);
             if days < self.history_days_min {
                 too_young.insert(format!(
                     "{} ({} of history)",
-                    facts.account(account),
+                    context.account(account),
                     plural(days, "day")
                 ));
                 continue;
             }
-            found.add(FindingDraft {
-                title: format!("{} was reached for {source} in {work_group} for the first time", facts.account(account)),
+            sink.add(FindingDraft {
+                title: format!("{} was reached for {source} in {work_group} for the first time", context.account(account)),
                 detail: format!(
                     "{} of {source} ran as {} in work group {work_group}, for the first time in {} of logs of that account.",
-                    plural(group.count(), "query"),
+                    plural(occurrences.count(), "query"),
                     role_text(role),
                     plural(days, "day")
                 ),
@@ -127,16 +127,16 @@ impl Rule for FirstSeenPath {
                 ]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
-                    ("users", Evidence::texts(group.words("users"))),
+                    ("users", Evidence::texts(occurrences.words("users"))),
                     ("history_days", Evidence::Integer(days)),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
         if !too_young.is_empty() {
             let accounts: Vec<String> = too_young.into_iter().collect();
-            found.note(format!(
+            sink.note(format!(
                 "not enough history to evaluate paths to {}",
                 sample(&accounts)
             ));

@@ -16,12 +16,14 @@ pub struct IntegrityIndex {
 impl IntegrityIndex {
     /// Returns the integrity status of a subject's evidence: as the rule set it, else that of its
     /// events and chains.
-    pub(super) fn of(&self, group: &Occurrences) -> Integrity {
-        let events = group.events().iter().map(|id| self.events.get(id));
-        let chains = group.chains().iter().map(|id| self.chains.get(id));
+    pub(super) fn of(&self, occurrences: &Occurrences) -> Integrity {
+        let events = occurrences.events().iter().map(|id| self.events.get(id));
+        let chains = occurrences.chains().iter().map(|id| self.chains.get(id));
         let known = events.chain(chains).map(Option::<&Integrity>::copied);
         let known = known.map(|known| known.unwrap_or(Integrity::Unverified));
-        let told = group.told_integrity().or_else(|| Integrity::worst(known));
+        let told = occurrences
+            .told_integrity()
+            .or_else(|| Integrity::worst(known));
         told.unwrap_or(Integrity::Unverified)
     }
 }

@@ -32,7 +32,7 @@ pub struct StatusInputs<'a> {
 /// expired or hide nothing, and tells new from ongoing, resolved, and not seen this
 /// time.
 #[must_use]
-pub fn settle(found: Checked, by: &StatusInputs<'_>) -> Findings {
+pub fn reconcile(found: Checked, by: &StatusInputs<'_>) -> Findings {
     let Checked {
         findings: mut all,
         reports: mut rules,

@@ -65,8 +65,8 @@ struct LogGap {
 
 /// Whole UTC days of the window. What follows the last event of all may not have
 /// been delivered yet: that is judged only where the window's end is asked for.
-fn whole_days(facts: &RuleContext<'_>) -> Vec<UtcDay> {
-    let (Some(from), Some(to)) = (facts.given.window.from, facts.given.window.to) else {
+fn whole_days(context: &RuleContext<'_>) -> Vec<UtcDay> {
+    let (Some(from), Some(to)) = (context.input.window.from, context.input.window.to) else {
         return Vec::new();
     };
     let first = from.utc_day() + i64::from(!from.is_midnight());
@@ -76,16 +76,16 @@ fn whole_days(facts: &RuleContext<'_>) -> Vec<UtcDay> {
 impl LogGap {
     /// Places (an account in a Region) that were silent on days on which they
     /// usually are not.
-    fn silent(&self, facts: &RuleContext<'_>) -> Silence {
+    fn silent(&self, context: &RuleContext<'_>) -> Silence {
         let mut days: BTreeMap<(AccountId, Region), BTreeSet<UtcDay>> = BTreeMap::new();
-        for (account, region, day) in facts.given.coverage.seen.keys() {
+        for (account, region, day) in context.input.coverage.seen.keys() {
             let place = (account.clone(), region.clone());
             days.entry(place).or_default().insert(UtcDay::of(*day));
         }
-        let before = facts.baseline_days();
+        let before = context.baseline_days();
         let mut silence = Silence::default();
         for (place, logged) in days {
-            for day in whole_days(facts) {
+            for day in whole_days(context) {
                 // A silence that began earlier does not become usual.
                 let last = logged
                     .range(..day)
@@ -111,16 +111,16 @@ impl LogGap {
         silence
     }
 
-    fn add_silence(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let history = facts.baseline_days().len() as u64;
+    fn add_silence(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let history = context.baseline_days().len() as u64;
         if history < self.history_days_min {
-            found.note(format!(
+            sink.note(format!(
                 "not enough history to evaluate gaps: {} with logs before the window",
                 plural(history, "day")
             ));
             return;
         }
-        let Silence { usual, gaps } = self.silent(facts);
+        let Silence { usual, gaps } = self.silent(context);
         let mut silent_on: BTreeMap<UtcDay, usize> = BTreeMap::new();
         for day in gaps.values().flatten() {
             *silent_on.entry(*day).or_default() += 1;
@@ -134,9 +134,9 @@ impl LogGap {
             .collect();
         if !of_all.is_empty() {
             let subject = Subject(vec![("scope", "all accounts".into())]);
-            let of_nobody = facts.given.verification.map(|_| Integrity::Unverified);
+            let of_nobody = context.input.verification.map(|_| Integrity::Unverified);
             add_gap(
-                found,
+                sink,
                 subject,
                 None,
                 of_nobody,
@@ -150,14 +150,14 @@ impl LogGap {
             if alone.is_empty() {
                 continue;
             }
-            let consumer = facts.given.topology.consumer(account);
-            let who = format!("{} in {region}", facts.account(account));
+            let consumer = context.input.topology.consumer(account);
+            let who = format!("{} in {region}", context.account(account));
             let subject = Subject(vec![
                 ("account_id", account.clone().into()),
                 ("region", region.clone().into()),
             ]);
             let consumer = consumer.map(|consumer| consumer.account_id.clone());
-            let worth = facts.given.verification.map(|verification| {
+            let integrity = context.input.verification.map(|verification| {
                 let days = alone.iter().map(|day| {
                     let midnight = day.start();
                     TimeWindow {
@@ -165,10 +165,10 @@ impl LogGap {
                         to: Some(midnight.plus(86_400)),
                     }
                 });
-                let worth = days.map(|day| verification.worth_of(account, region, day));
-                Integrity::worst(worth).unwrap_or(Integrity::Unverified)
+                let integrity = days.map(|day| verification.integrity_of(account, region, day));
+                Integrity::worst(integrity).unwrap_or(Integrity::Unverified)
             });
-            add_gap(found, subject, consumer, worth, &who, &alone);
+            add_gap(sink, subject, consumer, integrity, &who, &alone);
         }
     }
 }
@@ -183,20 +183,20 @@ struct Silence {
 }
 
 fn add_gap(
-    found: &mut FindingSink<'_>,
+    sink: &mut FindingSink<'_>,
     subject: Subject,
     consumer_account_id: Option<AccountId>,
-    worth: Option<Integrity>,
+    integrity: Option<Integrity>,
     who: &str,
     days: &[UtcDay],
 ) {
-    let mut group = Occurrences::default();
+    let mut occurrences = Occurrences::default();
     for day in days {
         let midnight = day.start();
-        group.happened(midnight).seen(midnight.plus(86_399));
+        occurrences.happened(midnight).seen(midnight.plus(86_399));
     }
-    group.vouched(worth);
-    let digests = match worth {
+    occurrences.with_integrity(integrity);
+    let digests = match integrity {
         Some(Integrity::Verified) => {
             " CloudTrail's digests cover the period completely and list no missing files: nothing was delivered."
         }
@@ -207,7 +207,7 @@ fn add_gap(
         Some(Integrity::Unverified) | None => "",
     };
     let names: Vec<String> = days.iter().map(|day| day_name(*day)).collect();
-    found.add(FindingDraft {
+    sink.add(FindingDraft {
         title: format!("{who} logged nothing on {}", sample(&names)),
         detail: format!(
             "{who} usually logs, but logged nothing on {}: {}. Activity in that period is unknown.{digests}",
@@ -218,15 +218,15 @@ fn add_gap(
         consumer_account_id,
         evidence: vec![("days", Evidence::texts(names))],
         next_step: None,
-        group: &group,
+        occurrences: &occurrences,
     });
 }
 
 /// Accounts that ought to have logs and have none: consumers, and the hub.
-fn add_accounts_without_logs(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-    let hubs = facts.hub_accounts();
-    let mut groups: BTreeMap<AccountId, Occurrences> = BTreeMap::new();
-    for active in facts.active() {
+fn add_accounts_without_logs(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+    let hubs = context.hub_accounts();
+    let mut by_subject: BTreeMap<AccountId, Occurrences> = BTreeMap::new();
+    for active in context.active() {
         let chain = active.chain;
         let hub = chain
             .hub_account_id
@@ -235,16 +235,16 @@ fn add_accounts_without_logs(facts: &RuleContext<'_>, found: &mut FindingSink<'_
         let reached = (chain.status != ChainStatus::Denied).then_some(&chain.consumer_account_id);
         let consumer = reached.into_iter().flatten();
         for account in hub.chain(consumer) {
-            if !facts.has_logs_in_window(account) {
-                let group = groups.entry(account.clone()).or_default();
-                group
+            if !context.has_logs_in_window(account) {
+                let occurrences = by_subject.entry(account.clone()).or_default();
+                occurrences
                     .happened(active.first)
                     .seen(active.last)
                     .with_chain(&chain.chain_id);
             }
         }
     }
-    for (account, group) in &groups {
+    for (account, occurrences) in &by_subject {
         let is_hub = hubs.contains(account);
         let (part, lost) = if is_hub {
             (
@@ -254,46 +254,46 @@ fn add_accounts_without_logs(facts: &RuleContext<'_>, found: &mut FindingSink<'_
         } else {
             ("a consumer", "queries are unknown")
         };
-        found.add(FindingDraft {
-            title: format!("No logs of {} were read", facts.account(account)),
+        sink.add(FindingDraft {
+            title: format!("No logs of {} were read", context.account(account)),
             detail: format!(
                 "{} through account {account}, {part}, but no record of that account in the window was read: {lost}.",
-                plural(group.count(), "chain") + if group.count() == 1 { " goes" } else { " go" }
+                plural(occurrences.count(), "chain") + if occurrences.count() == 1 { " goes" } else { " go" }
             ),
             subject: Subject(vec![("account_id", account.clone().into())]),
             consumer_account_id: (!is_hub).then(|| account.clone()),
             evidence: Vec::new(),
             next_step: None,
-            group,
+            occurrences,
         });
     }
 }
 
 /// Time of which the digests themselves say that CloudTrail delivered nothing.
-fn add_undelivered(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-    let verification = facts.given.verification.into_iter();
+fn add_undelivered(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+    let verification = context.input.verification.into_iter();
     let uncovered = verification.flat_map(|one| &one.uncovered);
-    let mut groups: BTreeMap<(AccountId, Region), (Occurrences, Vec<Text>)> = BTreeMap::new();
+    let mut by_subject: BTreeMap<(AccountId, Region), (Occurrences, Vec<Text>)> = BTreeMap::new();
     for one in uncovered.filter(|one| one.why != UncoveredWhy::DigestsMissing) {
-        if !facts.in_window(one.to.plus(-1)) {
+        if !context.in_window(one.to.plus(-1)) {
             continue;
         }
         let key = (one.place.account_id.clone(), one.place.region.clone());
-        let (group, times) = groups.entry(key).or_default();
-        group
+        let (occurrences, times) = by_subject.entry(key).or_default();
+        occurrences
             .happened(one.from)
             .seen(one.to.plus(-1))
-            .vouched(Some(if one.is_proven {
+            .with_integrity(Some(if one.is_proven {
                 Integrity::Verified
             } else {
                 Integrity::Unverified
             }));
         times.push(format!("{} to {}", one.from, one.to).into());
     }
-    for ((account, region), (group, times)) in &groups {
-        let consumer = facts.given.topology.consumer(account);
-        let who = format!("{} in {region}", facts.account(account));
-        found.add(FindingDraft {
+    for ((account, region), (occurrences, times)) in &by_subject {
+        let consumer = context.input.topology.consumer(account);
+        let who = format!("{} in {region}", context.account(account));
+        sink.add(FindingDraft {
             title: format!("CloudTrail delivered nothing for {who}: {}", sample(times)),
             detail: format!(
                 "The digests of {who} do not cover {}: {}. Logging or log file validation was off. Activity in that period \
@@ -309,7 +309,7 @@ fn add_undelivered(facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
             consumer_account_id: consumer.map(|consumer| consumer.account_id.clone()),
             evidence: vec![("times", Evidence::texts(times.iter().cloned()))],
             next_step: None,
-            group,
+            occurrences,
         });
     }
 }
@@ -319,9 +319,9 @@ impl Rule for LogGap {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        add_accounts_without_logs(facts, found);
-        add_undelivered(facts, found);
-        self.add_silence(facts, found);
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        add_accounts_without_logs(context, sink);
+        add_undelivered(context, sink);
+        self.add_silence(context, sink);
     }
 }

@@ -46,14 +46,14 @@ struct LongIdleDataSource {
 
 /// Data sources that are known to exist, with the account they reach, as far as it
 /// is known. Those of an inventory that reach no other account are left out.
-fn known(facts: &RuleContext<'_>) -> BTreeMap<DataSourceArn, Option<AccountId>> {
+fn known(context: &RuleContext<'_>) -> BTreeMap<DataSourceArn, Option<AccountId>> {
     let mut known: BTreeMap<DataSourceArn, Option<AccountId>> = BTreeMap::new();
-    for consumer in &facts.given.topology.consumers {
+    for consumer in &context.input.topology.consumers {
         for arn in consumer.data_sources.iter().flatten() {
             known.insert(arn.clone(), Some(consumer.account_id.clone()));
         }
     }
-    match facts.given.inventory {
+    match context.input.inventory {
         Some(inventory) => {
             for source in inventory.data_sources.values() {
                 let role = source.consumer_role_arn.as_deref();
@@ -64,7 +64,7 @@ fn known(facts: &RuleContext<'_>) -> BTreeMap<DataSourceArn, Option<AccountId>> 
         }
         // What was used once was set up; it may have been deleted since.
         None => {
-            for chain in facts.touching() {
+            for chain in context.touching() {
                 if let Some(arn) = &chain.data_source_arn {
                     known
                         .entry(arn.clone())
@@ -81,12 +81,12 @@ impl Rule for LongIdleDataSource {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let Some(end) = facts.end() else {
-            return found.skip("no logs were read");
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let Some(end) = context.end() else {
+            return sink.skip("no logs were read");
         };
         let since = end.plus(-self.idle_days.saturating_mul(86_400));
-        let logged: BTreeSet<UtcDay> = facts
+        let logged: BTreeSet<UtcDay> = context
             .accounts_logged()
             .values()
             .flatten()
@@ -97,41 +97,41 @@ impl Rule for LongIdleDataSource {
             .is_some_and(|first| *first <= since.utc_day());
         if !has_history {
             let days = logged.first().map_or(0, |first| end.utc_day() - *first);
-            let advice = if facts.given.baseline_days < self.idle_days {
+            let advice = if context.input.baseline_days < self.idle_days {
                 "raise --baseline"
             } else {
                 "add older logs"
             };
-            return found.skip(format!(
+            return sink.skip(format!(
                 "{} of logs are needed, but only {days} were read: {advice}",
                 plural(self.idle_days.unsigned_abs(), "day")
             ));
         }
         let mut last_used: BTreeMap<DataSourceArn, (UtcSecond, Text)> = BTreeMap::new();
-        for chain in facts.touching() {
+        for chain in context.touching() {
             if let Some(arn) = &chain.data_source_arn {
                 let used = (chain.last_activity_at, chain.chain_id.as_str().into());
                 let last = last_used.entry(arn.clone()).or_insert_with(|| used.clone());
                 *last = last.clone().max(used);
             }
         }
-        for (arn, account) in known(facts) {
+        for (arn, account) in known(context) {
             let last = last_used.get(&arn);
             if last.is_some_and(|(at, _)| *at >= since) {
                 continue;
             }
-            let mut group = Occurrences::default();
-            group
+            let mut occurrences = Occurrences::default();
+            occurrences
                 .happened(last.map_or(since, |(at, _)| *at))
                 .seen(end.plus(-1));
             if let Some((_, chain)) = last {
-                group.with_chain(chain);
+                occurrences.with_chain(chain);
             }
             let used = match last {
                 Some((at, _)) => format!("was last used on {}", at.day()),
                 None => "was not used in the logs that were read".to_owned(),
             };
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!(
                     "{arn} has been idle for at least {}",
                     plural(self.idle_days.unsigned_abs(), "day")
@@ -140,7 +140,7 @@ impl Rule for LongIdleDataSource {
                     "{arn} {used}. It still gives access to {}.",
                     account
                         .as_deref()
-                        .map_or_else(|| "its consumer".to_owned(), |id| facts.account(id))
+                        .map_or_else(|| "its consumer".to_owned(), |id| context.account(id))
                 ),
                 subject: Subject(vec![("data_source_arn", arn.clone().into())]),
                 consumer_account_id: account,
@@ -149,7 +149,7 @@ impl Rule for LongIdleDataSource {
                     last.map_or(Evidence::Unknown, |(at, _)| Evidence::Day(at.day())),
                 )],
                 next_step: None,
-                group: &group,
+                occurrences: &occurrences,
             });
         }
     }

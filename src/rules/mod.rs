@@ -52,7 +52,7 @@ mod undeclared_work_group;
 mod unexpected_source_account;
 
 pub use context::{RuleContext, RuleInput};
-pub use lifecycle::{StatusInputs, settle};
+pub use lifecycle::{StatusInputs, reconcile};
 pub use registry::{RULES, RuleSet, check, find, pages, trends};
 pub use rule::{
     Checked, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind, RuleMeta,

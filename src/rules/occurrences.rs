@@ -75,7 +75,7 @@ impl Occurrences {
     }
 
     /// Says what it rests on is worth, where it is not events and chains.
-    pub(super) fn vouched(&mut self, integrity: Option<Integrity>) -> &mut Self {
+    pub(super) fn with_integrity(&mut self, integrity: Option<Integrity>) -> &mut Self {
         self.integrity = integrity.map(|own| self.integrity.map_or(own, |known| known.min(own)));
         self
     }
@@ -166,14 +166,17 @@ mod tests {
 
     #[test]
     fn a_group_has_a_span_and_counts() {
-        let mut group = Occurrences::default();
-        assert_eq!(group.span(), None);
+        let mut occurrences = Occurrences::default();
+        assert_eq!(occurrences.span(), None);
         let at = UtcSecond::from_unix;
-        group.happened(at(20)).with_chain("c-1").with_chain("c-1");
-        group.happened(at(10)).seen(at(30));
-        assert_eq!(group.span(), Some((at(10), at(30))));
-        assert_eq!(group.count(), 2);
-        assert_eq!(group.chains().len(), 1);
+        occurrences
+            .happened(at(20))
+            .with_chain("c-1")
+            .with_chain("c-1");
+        occurrences.happened(at(10)).seen(at(30));
+        assert_eq!(occurrences.span(), Some((at(10), at(30))));
+        assert_eq!(occurrences.count(), 2);
+        assert_eq!(occurrences.chains().len(), 1);
     }
 
     #[test]

@@ -95,22 +95,23 @@ impl Rule for OffScopeActivity {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let mut groups: BTreeMap<RoleName, (Occurrences, u64)> = BTreeMap::new();
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let mut by_subject: BTreeMap<RoleName, (Occurrences, u64)> = BTreeMap::new();
         let mut doubtful = 0;
-        for active in facts.reaching() {
+        for active in context.reaching() {
             let chain = active.chain;
             let Some(session) = &chain.consumer_session else {
                 continue;
             };
             let role = session.role_arn.as_deref().and_then(RoleName::from_arn);
-            let Some(role) = role.filter(|role| facts.given.roles.consumer.contains(role)) else {
+            let Some(role) = role.filter(|role| context.input.roles.consumer.contains(role)) else {
                 continue;
             };
             for entry in &chain.events {
-                let event = &facts.given.events[entry.event as usize];
+                let event = &context.input.events[entry.event as usize];
                 let is_its_making = session.event_ids.contains(&event.id);
-                let is_judged = entry.session == ChainPart::Consumer && facts.in_window(event.time);
+                let is_judged =
+                    entry.session == ChainPart::Consumer && context.in_window(event.time);
                 if !is_judged || is_its_making {
                     continue;
                 }
@@ -119,9 +120,9 @@ impl Rule for OffScopeActivity {
                     continue;
                 }
                 doubtful += u64::from(entry.confidence == Confidence::Ambiguous);
-                let (group, refused) = groups.entry(role.clone()).or_default();
+                let (occurrences, refused) = by_subject.entry(role.clone()).or_default();
                 *refused += u64::from(event.error_code.is_some());
-                group
+                occurrences
                     .happened(event.time)
                     .with_events([&event.id])
                     .with_chain(&chain.chain_id)
@@ -130,27 +131,27 @@ impl Rule for OffScopeActivity {
             }
         }
         if doubtful > 0 {
-            found.note(format!(
+            sink.note(format!(
                 "{} may belong to another session of the role",
                 plural(doubtful, "call")
             ));
         }
-        for (role, (group, refused)) in &groups {
-            let calls = group.words("calls");
+        for (role, (occurrences, refused)) in &by_subject {
+            let calls = occurrences.words("calls");
             let refused_text = match refused {
                 0 => String::new(),
                 some => format!(" {some} of them were denied."),
             };
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!(
                     "A Role B session of {} called {}",
-                    facts.account(&role.account_id),
+                    context.account(&role.account_id),
                     sample(&calls)
                 ),
                 detail: format!(
                     "Sessions of {} made {} that queries for Quick do not need: {}.{refused_text}",
                     role_text(role),
-                    plural(group.count(), "call"),
+                    plural(occurrences.count(), "call"),
                     sample(&calls)
                 ),
                 subject: Subject(vec![
@@ -160,11 +161,14 @@ impl Rule for OffScopeActivity {
                 consumer_account_id: Some(role.account_id.clone()),
                 evidence: vec![
                     ("calls", Evidence::texts(calls)),
-                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    (
+                        "source_ips",
+                        Evidence::texts(occurrences.words("source_ips")),
+                    ),
                     ("refused", Evidence::Integer(*refused)),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -86,7 +86,7 @@ struct FailureCounts {
     /// Queries of which nobody says how they ended.
     unknown_before: u64,
     unknown: u64,
-    group: Occurrences,
+    occurrences: Occurrences,
 }
 
 impl FailureCounts {
@@ -99,7 +99,7 @@ impl FailureCounts {
 
 impl QueryFailureSurge {
     fn is_surge(&self, tally: &FailureCounts) -> bool {
-        let failures = tally.group.count();
+        let failures = tally.occurrences.count();
         // One failure before stands for "hardly ever".
         let before = tally.failures_before.max(1);
         let times = |left: u64, right: u64| u128::from(left) * u128::from(right);
@@ -111,29 +111,29 @@ impl QueryFailureSurge {
 }
 
 /// Queries and failures by account, before the window and in it.
-fn tallies(facts: &RuleContext<'_>) -> BTreeMap<AccountId, FailureCounts> {
+fn tallies(context: &RuleContext<'_>) -> BTreeMap<AccountId, FailureCounts> {
     let mut tallies: BTreeMap<AccountId, FailureCounts> = BTreeMap::new();
-    for chain in facts.touching() {
+    for chain in context.touching() {
         let Some(account) = &chain.consumer_account_id else {
             continue;
         };
         for query in &chain.queries {
             // Without statistics a query that Athena took is taken for well.
-            let state = failed(query).or((!facts.given.has_statistics).then_some(false));
+            let state = failed(query).or((!context.input.has_statistics).then_some(false));
             let tally = tallies.entry(account.clone()).or_default();
             let Some(has_failed) = state else {
-                tally.unknown_before += u64::from(facts.in_baseline(query.started_at));
-                tally.unknown += u64::from(facts.in_window(query.started_at));
+                tally.unknown_before += u64::from(context.in_baseline(query.started_at));
+                tally.unknown += u64::from(context.in_window(query.started_at));
                 continue;
             };
-            if facts.in_baseline(query.started_at) {
+            if context.in_baseline(query.started_at) {
                 tally.queries_before += 1;
                 tally.failures_before += u64::from(has_failed);
-            } else if facts.in_window(query.started_at) {
+            } else if context.in_window(query.started_at) {
                 tally.queries += 1;
                 if has_failed {
                     tally
-                        .group
+                        .occurrences
                         .happened(query.started_at)
                         .with_chain(&chain.chain_id)
                         .with_events([&query.event_id])
@@ -151,18 +151,18 @@ impl Rule for QueryFailureSurge {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        if !facts.given.has_statistics {
-            found.note("without query statistics (--executions), only queries that Athena rejected at submission are known \
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        if !context.input.has_statistics {
+            sink.note("without query statistics (--executions), only queries that Athena rejected at submission are known \
                         to have failed");
         }
-        let tallies = tallies(facts);
+        let tallies = tallies(context);
         let (mut too_young, mut doubtful) = (Vec::new(), Vec::new());
         for (account, tally) in &tallies {
-            let failures = tally.group.count();
+            let failures = tally.occurrences.count();
             if tally.queries_before < self.history_queries_min {
                 if failures >= self.failures_min {
-                    too_young.push(facts.account(account));
+                    too_young.push(context.account(account));
                 }
                 continue;
             }
@@ -170,16 +170,16 @@ impl Rule for QueryFailureSurge {
                 continue;
             }
             if tally.is_doubtful() {
-                doubtful.push(facts.account(account));
+                doubtful.push(context.account(account));
                 continue;
             }
-            let groups = tally.group.words("work_groups");
-            found.add(FindingDraft {
-                title: format!("{failures} of {} of {} failed", plural(tally.queries, "query"), facts.account(account)),
+            let work_groups = tally.occurrences.words("work_groups");
+            sink.add(FindingDraft {
+                title: format!("{failures} of {} of {} failed", plural(tally.queries, "query"), context.account(account)),
                 detail: format!(
                     "{failures} of {} of account {account} failed, in {}; before the window, {} of {} failed.",
                     plural(tally.queries, "query"),
-                    sample(&groups),
+                    sample(&work_groups),
                     tally.failures_before,
                     tally.queries_before
                 ),
@@ -190,20 +190,20 @@ impl Rule for QueryFailureSurge {
                     ("failures", Evidence::Integer(failures)),
                     ("queries_before", Evidence::Integer(tally.queries_before)),
                     ("failures_before", Evidence::Integer(tally.failures_before)),
-                    ("error_codes", Evidence::texts(tally.group.words("error_codes"))),
+                    ("error_codes", Evidence::texts(tally.occurrences.words("error_codes"))),
                 ],
                 next_step: None,
-                group: &tally.group,
+                occurrences: &tally.occurrences,
             });
         }
         if !doubtful.is_empty() {
-            found.note(format!(
+            sink.note(format!(
                 "too few queries of {} have statistics to evaluate failures",
                 sample(&doubtful)
             ));
         }
         if !too_young.is_empty() {
-            found.note(format!(
+            sink.note(format!(
                 "not enough history to evaluate failures of {}",
                 sample(&too_young)
             ));

@@ -50,13 +50,13 @@ impl Rule for QueryRateSpike {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let series = tally(facts, |_| Some(1));
-        let spikes = spikes(facts, &series, &self.options, found);
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let series = tally(context, |_| Some(1));
+        let spikes = spikes(context, &series, &self.options, sink);
         let wording = Wording {
             did: |queries| format!("submitted {}", plural(queries, "query")),
             figure: |_| None,
         };
-        report(facts, &spikes, &wording, found);
+        report(context, &spikes, &wording, sink);
     }
 }

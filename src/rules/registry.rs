@@ -116,8 +116,8 @@ impl RuleSet {
 }
 
 /// Returns the reason why a rule cannot run, where the roles it needs are unknown.
-fn lacking(needs: RuleNeed, facts: &RuleContext<'_>) -> Option<&'static str> {
-    let roles = facts.given.roles;
+fn lacking(needs: RuleNeed, context: &RuleContext<'_>) -> Option<&'static str> {
+    let roles = context.input.roles;
     let (no_a, no_b) = (roles.run_as.is_empty(), roles.consumer.is_empty());
     match needs {
         RuleNeed::RunAsRole if no_a => Some(
@@ -136,7 +136,7 @@ fn lacking(needs: RuleNeed, facts: &RuleContext<'_>) -> Option<&'static str> {
 /// Asks all rules of a set. Findings come the worst first, then by rule and subject;
 /// reports in the order of ids.
 #[must_use]
-pub fn check(rules: &RuleSet, facts: &RuleContext<'_>) -> Checked {
+pub fn check(rules: &RuleSet, context: &RuleContext<'_>) -> Checked {
     let mut checked = Checked::default();
     for Chosen { rule, idle } in &rules.0 {
         let meta = rule.meta();
@@ -149,19 +149,19 @@ pub fn check(rules: &RuleSet, facts: &RuleContext<'_>) -> Checked {
             });
             continue;
         }
-        let mut found = FindingSink::new(meta, facts.vouching());
-        match lacking(meta.needs, facts) {
-            Some(why) => found.skip(why),
-            None => rule.check(facts, &mut found),
+        let mut sink = FindingSink::new(meta, context.integrity_index());
+        match lacking(meta.needs, context) {
+            Some(why) => sink.skip(why),
+            None => rule.check(context, &mut sink),
         }
-        let of_rule = found.finish();
+        let of_rule = sink.finish();
         checked.findings.extend(of_rule.findings);
         checked.reports.extend(of_rule.reports);
         checked.undone.extend(of_rule.undone);
     }
     for finding in &mut checked.findings {
         let values = finding.subject.0.iter().map(|(_, value)| value);
-        finding.role_arns = values.filter_map(|value| facts.role_arn(value)).collect();
+        finding.role_arns = values.filter_map(|value| context.role_arn(value)).collect();
     }
     checked.findings.sort_by(|left, right| {
         (right.severity, left.rule, &left.subject).cmp(&(left.severity, right.rule, &right.subject))
@@ -172,9 +172,9 @@ pub fn check(rules: &RuleSet, facts: &RuleContext<'_>) -> Checked {
 /// The days that rules judge consumers by, by account and measure; of rules that do
 /// not run, too.
 #[must_use]
-pub fn trends(rules: &RuleSet, facts: &RuleContext<'_>) -> Vec<Trend> {
+pub fn trends(rules: &RuleSet, context: &RuleContext<'_>) -> Vec<Trend> {
     let all = rules.0.iter();
-    let mut trends: Vec<Trend> = all.flat_map(|chosen| chosen.rule.trends(facts)).collect();
+    let mut trends: Vec<Trend> = all.flat_map(|chosen| chosen.rule.trends(context)).collect();
     trends.sort_by(|left, right| {
         (&left.account_id, &left.measure).cmp(&(&right.account_id, &right.measure))
     });

@@ -82,14 +82,14 @@ struct KnownLocation {
 /// Returns the result locations before the window, and those in it: of queries, and of changes of
 /// work groups that chains use.
 fn locations(
-    facts: &RuleContext<'_>,
+    context: &RuleContext<'_>,
 ) -> (
     BTreeMap<AccountWorkGroup, KnownLocation>,
     BTreeMap<(AccountWorkGroup, Text), Occurrences>,
 ) {
     let mut known: BTreeMap<AccountWorkGroup, KnownLocation> = BTreeMap::new();
     let mut now: BTreeMap<(AccountWorkGroup, Text), Occurrences> = BTreeMap::new();
-    for chain in facts.touching() {
+    for chain in context.touching() {
         let Some(account) = &chain.consumer_account_id else {
             continue;
         };
@@ -98,18 +98,18 @@ fn locations(
             .iter()
             .filter(|entry| entry.session == ChainPart::Consumer)
         {
-            let event = &facts.given.events[entry.event as usize];
+            let event = &context.input.events[entry.event as usize];
             let Detail::StartQuery(query) = &event.detail else {
                 continue;
             };
-            let group = query.work_group.clone().unwrap_or_else(|| "primary".into());
+            let work_group = query.work_group.clone().unwrap_or_else(|| "primary".into());
             let bucket = query.output_location.as_deref().and_then(bucket);
-            let place = (account.clone(), group);
-            if facts.in_baseline(event.time) {
+            let place = (account.clone(), occurrences);
+            if context.in_baseline(event.time) {
                 let known = known.entry(place).or_default();
                 known.queries += 1;
                 known.buckets.extend(bucket);
-            } else if let Some(bucket) = bucket.filter(|_| facts.in_window(event.time)) {
+            } else if let Some(bucket) = bucket.filter(|_| context.in_window(event.time)) {
                 now.entry((place, bucket))
                     .or_default()
                     .happened(event.time)
@@ -122,14 +122,14 @@ fn locations(
         known.contains_key(place) || now.keys().any(|(used, _)| used == place)
     };
     let mut changes: Vec<(AccountWorkGroup, Text, &Event)> = Vec::new();
-    let in_window = facts
+    let in_window = context
         .changes()
-        .filter(|(event, _)| facts.in_window(event.time));
+        .filter(|(event, _)| context.in_window(event.time));
     for (event, parameters) in in_window {
         let account = event.recipient_account_id.clone();
         let change = work_group_change(event, parameters);
-        if let (Some(account), Some((group, bucket))) = (account, change) {
-            let place = (account, group);
+        if let (Some(account), Some((occurrences, bucket))) = (account, change) {
+            let place = (account, occurrences);
             if is_used(&place) {
                 changes.push((place, bucket, event));
             }
@@ -147,12 +147,12 @@ fn locations(
 
 /// A bucket that results did not go to before, as a finding.
 fn report(
-    facts: &RuleContext<'_>,
+    context: &RuleContext<'_>,
     (account, work_group): &AccountWorkGroup,
     bucket: &Text,
     before: &KnownLocation,
-    group: &Occurrences,
-    found: &mut FindingSink<'_>,
+    occurrences: &Occurrences,
+    sink: &mut FindingSink<'_>,
 ) {
     let old: Vec<Text> = before.buckets.iter().cloned().collect();
     let old_text = if old.is_empty() {
@@ -160,18 +160,18 @@ fn report(
     } else {
         sample(&old)
     };
-    let by = group.words("changed_by");
+    let by = occurrences.words("changed_by");
     let by_text = if by.is_empty() {
         String::new()
     } else {
         format!(" The work group was changed by {}.", sample(&by))
     };
-    found.add(FindingDraft {
-        title: format!("Results of {work_group} of {} are written to {bucket}", facts.account(account)),
+    sink.add(FindingDraft {
+        title: format!("Results of {work_group} of {} are written to {bucket}", context.account(account)),
         detail: format!(
             "Results of work group {work_group} of account {account} were written to bucket {bucket} {} in the window; \
              those of {} before it were written to {old_text}.{by_text}",
-            times(group.count()),
+            times(occurrences.count()),
             plural(before.queries, "query")
         ),
         subject: Subject(vec![
@@ -185,7 +185,7 @@ fn report(
             ("changed_by", Evidence::texts(by)),
         ],
         next_step: None,
-        group,
+        occurrences,
     });
 }
 
@@ -194,15 +194,15 @@ impl Rule for ResultLocationChanged {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        if facts.baseline_days().is_empty() {
-            return found.skip(
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        if context.baseline_days().is_empty() {
+            return sink.skip(
                 "no logs from before the window were read: raise --baseline, or add older logs",
             );
         }
-        let (known, now) = locations(facts);
+        let (known, now) = locations(context);
         let mut too_young: BTreeSet<String> = BTreeSet::new();
-        for (((account, work_group), bucket), group) in &now {
+        for (((account, work_group), bucket), occurrences) in &now {
             let place = (account.clone(), work_group.clone());
             let before = known.get(&place);
             if before.is_some_and(|before| before.buckets.contains(bucket)) {
@@ -210,18 +210,18 @@ impl Rule for ResultLocationChanged {
             }
             let queries = before.map_or(0, |before| before.queries);
             if queries < self.history_queries_min {
-                too_young.insert(format!("{work_group} of {}", facts.account(account)));
+                too_young.insert(format!("{work_group} of {}", context.account(account)));
                 continue;
             }
             if let Some(before) = before {
-                report(facts, &place, bucket, before, group, found);
+                report(context, &place, bucket, before, occurrences, sink);
             }
         }
         if !too_young.is_empty() {
-            let groups: Vec<String> = too_young.into_iter().collect();
-            found.note(format!(
+            let by_subject: Vec<String> = too_young.into_iter().collect();
+            sink.note(format!(
                 "not enough history to evaluate the result location of {}",
-                sample(&groups)
+                sample(&by_subject)
             ));
         }
     }

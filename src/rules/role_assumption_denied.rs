@@ -73,7 +73,7 @@ impl RoleAssumptionDenied {
 
 /// Refused attempts of one caller on one role.
 struct Attempts {
-    group: Occurrences,
+    occurrences: Occurrences,
     times: Vec<UtcSecond>,
     /// Attempts that were not Quick's.
     by_strangers: usize,
@@ -82,9 +82,9 @@ struct Attempts {
 }
 
 /// Refused attempts in the window, by role and caller.
-fn attempts(facts: &RuleContext<'_>) -> BTreeMap<(Text, Text), Attempts> {
+fn attempts(context: &RuleContext<'_>) -> BTreeMap<(Text, Text), Attempts> {
     let mut all: BTreeMap<(Text, Text), Attempts> = BTreeMap::new();
-    for active in facts.active() {
+    for active in context.active() {
         let chain = active.chain;
         if chain.status != ChainStatus::Denied {
             continue;
@@ -99,21 +99,21 @@ fn attempts(facts: &RuleContext<'_>) -> BTreeMap<(Text, Text), Attempts> {
         let caller = refused.assumed_by.as_deref().map(steady_caller);
         let caller = caller.unwrap_or_else(|| "an unknown caller".into());
         let attempts = all.entry((role, caller)).or_insert_with(|| Attempts {
-            group: Occurrences::default(),
+            occurrences: Occurrences::default(),
             times: Vec::new(),
             by_strangers: 0,
             most: 0,
         });
         let before = attempts.times.len();
         for entry in &chain.events {
-            let event = &facts.given.events[entry.event as usize];
+            let event = &context.input.events[entry.event as usize];
             let is_attempt = refused.event_ids.contains(&event.id);
-            if !is_attempt || !facts.in_window(event.time) {
+            if !is_attempt || !context.in_window(event.time) {
                 continue;
             }
             attempts.times.push(event.time);
             attempts
-                .group
+                .occurrences
                 .happened(event.time)
                 .with_events([&event.id])
                 .with_chain(&chain.chain_id)
@@ -127,7 +127,7 @@ fn attempts(facts: &RuleContext<'_>) -> BTreeMap<(Text, Text), Attempts> {
         }
         if own > attempts.most {
             attempts.most = own;
-            attempts.group.led_by(&chain.chain_id);
+            attempts.occurrences.led_by(&chain.chain_id);
         }
     }
     all
@@ -138,8 +138,8 @@ impl Rule for RoleAssumptionDenied {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let mut all = attempts(facts);
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let mut all = attempts(context);
         for ((role, caller), attempts) in &mut all {
             attempts.times.sort_unstable();
             let burst = self.burst(&attempts.times);
@@ -147,39 +147,39 @@ impl Rule for RoleAssumptionDenied {
             if !is_stranger && burst < self.burst_attempts {
                 continue;
             }
-            let group = &attempts.group;
+            let occurrences = &attempts.occurrences;
             let account = role.split(':').next().unwrap_or_default();
-            let is_run_as = facts
-                .given
+            let is_run_as = context
+                .input
                 .roles
                 .run_as
                 .iter()
                 .any(|known| role_text(known) == *role);
-            let codes = group.words("error_codes");
+            let codes = occurrences.words("error_codes");
             let who = match attempts.by_strangers {
                 0 => "a session of Role A".to_owned(),
                 all if all == attempts.times.len() => "who is not Quick".to_owned(),
                 some => format!("in sessions of which {some} were not created by Quick"),
             };
-            found.add(FindingDraft {
-                title: format!("{} on {role} by {caller} denied", plural(group.count(), "attempt")),
+            sink.add(FindingDraft {
+                title: format!("{} on {role} by {caller} denied", plural(occurrences.count(), "attempt")),
                 detail: format!(
                     "{caller}, {who}, was denied sts:AssumeRole on {role} ({}): {} in total, {burst} of them within {} s.",
                     sample(&codes),
-                    plural(group.count(), "attempt"),
+                    plural(occurrences.count(), "attempt"),
                     self.burst_seconds
                 ),
                 subject: Subject(vec![("role", role.clone()), ("caller", caller.clone())]),
                 consumer_account_id: (!is_run_as && account.len() == 12).then(|| account.into()),
                 evidence: vec![
                     ("error_codes", Evidence::texts(codes)),
-                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("source_ips", Evidence::texts(occurrences.words("source_ips"))),
                     ("most_within_burst", Evidence::Integer(burst as u64)),
                 ],
                 next_step: is_stranger.then_some(
                     "find out who it is; remove sts:AssumeRole on the role from that principal",
                 ),
-                group,
+                occurrences,
             });
         }
     }

@@ -110,18 +110,18 @@ impl Rule for RolePermissionsChanged {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
         let mut attached = Attached::new();
-        let mut groups: BTreeMap<RoleName, Occurrences> = BTreeMap::new();
+        let mut by_subject: BTreeMap<RoleName, Occurrences> = BTreeMap::new();
         let mut elsewhere = 0;
-        for (event, parameters) in facts.changes() {
+        for (event, parameters) in context.changes() {
             let name = &*event.name;
             if &*event.source != "iam.amazonaws.com" {
                 continue;
             }
             let roles: Vec<RoleName> = if CHANGES.contains(&name) {
                 let role = changed_role(event, parameters);
-                let role = role.filter(|role| facts.is_watched(role));
+                let role = role.filter(|role| context.is_watched(role));
                 if let Some(role) = &role {
                     note_attachment(&mut attached, event, parameters, role);
                 }
@@ -136,19 +136,19 @@ impl Rule for RolePermissionsChanged {
                     Some(roles) if is_default => roles.iter().cloned().collect(),
                     Some(_) => Vec::new(),
                     None => {
-                        elsewhere += u64::from(facts.in_window(event.time));
+                        elsewhere += u64::from(context.in_window(event.time));
                         Vec::new()
                     }
                 }
             } else {
                 continue;
             };
-            if !facts.in_window(event.time) {
+            if !context.in_window(event.time) {
                 continue;
             }
             for role in roles {
-                let group = groups.entry(role).or_default();
-                group
+                let occurrences = by_subject.entry(role).or_default();
+                occurrences
                     .happened(event.time)
                     .with_events([&event.id])
                     .with_word("changes", Some(&words(event, parameters)))
@@ -156,14 +156,17 @@ impl Rule for RolePermissionsChanged {
             }
         }
         if elsewhere > 0 {
-            found.note(format!(
+            sink.note(format!(
                 "{} of managed policies that the logs do not show as attached to Role A or Role B",
                 plural(elsewhere, "change")
             ));
         }
-        for (role, group) in &groups {
-            let (by, changes) = (group.words("changed_by"), group.words("changes"));
-            found.add(FindingDraft {
+        for (role, occurrences) in &by_subject {
+            let (by, changes) = (
+                occurrences.words("changed_by"),
+                occurrences.words("changes"),
+            );
+            sink.add(FindingDraft {
                 title: format!("The permissions of {} were changed", role_text(role)),
                 detail: format!(
                     "{} changed the permissions of {}: {}.",
@@ -172,13 +175,13 @@ impl Rule for RolePermissionsChanged {
                     sample(&changes)
                 ),
                 subject: Subject(vec![("role", role_text(role))]),
-                consumer_account_id: facts.consumer_of(role),
+                consumer_account_id: context.consumer_of(role),
                 evidence: vec![
                     ("changed_by", Evidence::texts(by)),
                     ("changes", Evidence::texts(changes)),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -81,7 +81,7 @@ impl Change {
 /// The changes of one role's trust policy.
 #[derive(Default)]
 struct TrustChanges {
-    group: Occurrences,
+    occurrences: Occurrences,
     /// The access that each change granted.
     lets_in: Vec<String>,
     /// The access that the last policy grants and the oldest known one did not.
@@ -93,16 +93,16 @@ impl Rule for RoleTrustChanged {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
         let mut policies: BTreeMap<RoleName, Before> = BTreeMap::new();
         let mut oldest: BTreeMap<RoleName, (UtcSecond, Policy)> = BTreeMap::new();
-        let mut groups: BTreeMap<RoleName, TrustChanges> = BTreeMap::new();
-        for (event, parameters) in facts.changes() {
+        let mut by_subject: BTreeMap<RoleName, TrustChanges> = BTreeMap::new();
+        for (event, parameters) in context.changes() {
             if &*event.source != "iam.amazonaws.com" {
                 continue;
             }
             let change = Change::of(event, parameters);
-            let role = changed_role(event, parameters).filter(|role| facts.is_watched(role));
+            let role = changed_role(event, parameters).filter(|role| context.is_watched(role));
             let (Some(change), Some(role)) = (change, role) else {
                 continue;
             };
@@ -116,46 +116,46 @@ impl Rule for RoleTrustChanged {
                 Change::Made(text) => (Before::Nothing, text),
                 Change::Updated(text) => (known.unwrap_or(Before::Unknown), text),
             };
-            if !facts.in_window(event.time) {
+            if !context.in_window(event.time) {
                 continue;
             }
             let lets_in = lets_in(&before, &policies[&role], &role.account_id);
             let since = oldest.get(&role).and_then(|(at, first)| {
                 since_oldest(*at, first, &policies[&role], &role.account_id)
             });
-            let told = groups.entry(role).or_default();
+            let told = by_subject.entry(role).or_default();
             told.lets_in.extend(lets_in);
             told.since = since;
             let who = event.identity.best_name();
-            told.group
+            told.occurrences
                 .happened(event.time)
                 .with_events([&event.id])
                 .with_word("changed_by", who)
                 .with_word("policies", text.as_ref());
         }
-        for (role, told) in &groups {
-            let group = &told.group;
-            let by = group.words("changed_by");
+        for (role, told) in &by_subject {
+            let occurrences = &told.occurrences;
+            let by = occurrences.words("changed_by");
             let lets_in = told.lets_in.iter().chain(&told.since);
             let lets_in: Vec<&str> = lets_in.map(String::as_str).collect();
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!("The trust policy of {} was changed", role_text(role)),
                 detail: format!(
                     "{} changed who can assume {} {}. {}",
                     sample(&by),
                     role_text(role),
-                    times(group.count()),
+                    times(occurrences.count()),
                     lets_in.join(" ")
                 ),
                 subject: Subject(vec![("role", role_text(role))]),
-                consumer_account_id: facts.consumer_of(role),
+                consumer_account_id: context.consumer_of(role),
                 evidence: vec![
                     ("changed_by", Evidence::texts(by)),
                     ("lets_in", Evidence::texts(lets_in)),
-                    ("policies", Evidence::texts(group.words("policies"))),
+                    ("policies", Evidence::texts(occurrences.words("policies"))),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

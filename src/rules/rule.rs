@@ -84,12 +84,12 @@ pub trait Rule: Send + Sync {
 
     /// Looks at the facts and says what it found, what it needs and does not have,
     /// and what it could not judge.
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>);
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>);
 
     /// The days it judges consumers by, with what it expects of them; none for rules
     /// that expect nothing of days.
-    fn trends(&self, facts: &RuleContext<'_>) -> Vec<Trend> {
-        let _ = facts;
+    fn trends(&self, context: &RuleContext<'_>) -> Vec<Trend> {
+        let _ = context;
         Vec::new()
     }
 }
@@ -253,7 +253,7 @@ impl<'a> Options<'a> {
 /// The results of a rule.
 pub struct FindingSink<'v> {
     meta: &'static RuleMeta,
-    vouching: Option<&'v IntegrityIndex>,
+    integrity_index: Option<&'v IntegrityIndex>,
     findings: Vec<Finding>,
     skipped: Option<String>,
     notes: Vec<String>,
@@ -280,17 +280,17 @@ pub(super) struct FindingDraft<'g> {
     pub(super) evidence: Vec<(&'static str, Evidence)>,
     /// Instead of the rule's own, where that depends.
     pub(super) next_step: Option<&'static str>,
-    pub(super) group: &'g Occurrences,
+    pub(super) occurrences: &'g Occurrences,
 }
 
 impl<'v> FindingSink<'v> {
-    /// Nothing found yet by this rule. `vouching` tells what files are worth, where they
+    /// Nothing found yet by this rule. `integrity_index` tells what files are worth, where they
     /// were verified.
     #[must_use]
-    pub fn new(meta: &'static RuleMeta, vouching: Option<&'v IntegrityIndex>) -> Self {
+    pub fn new(meta: &'static RuleMeta, integrity_index: Option<&'v IntegrityIndex>) -> Self {
         Self {
             meta,
-            vouching,
+            integrity_index,
             findings: Vec::new(),
             skipped: None,
             notes: Vec::new(),
@@ -315,8 +315,8 @@ impl<'v> FindingSink<'v> {
 
     /// Takes a finding.
     pub(super) fn add(&mut self, draft: FindingDraft<'_>) {
-        let group = draft.group;
-        let Some((first_seen, last_seen)) = group.span() else {
+        let occurrences = draft.occurrences;
+        let Some((first_seen, last_seen)) = occurrences.span() else {
             return;
         };
         let limit = FINDING_IDS_MAX;
@@ -327,20 +327,22 @@ impl<'v> FindingSink<'v> {
             title: bounded(draft.title, TITLE_LETTERS_MAX),
             detail: bounded(draft.detail, DETAIL_LETTERS_MAX),
             next_step: draft.next_step.unwrap_or(self.meta.next_step).to_owned(),
-            command: command(self.meta, group, first_seen, last_seen),
+            command: command(self.meta, occurrences, first_seen, last_seen),
             consumer_account_id: draft.consumer_account_id,
             subject: draft.subject,
             role_arns: Vec::new(),
             evidence: draft.evidence,
-            chain_ids: group.chains().iter().take(limit).cloned().collect(),
-            chain_count: group.chains().len() as u64,
-            event_ids: group.events().iter().take(limit).cloned().collect(),
-            event_count: group.events().len() as u64,
+            chain_ids: occurrences.chains().iter().take(limit).cloned().collect(),
+            chain_count: occurrences.chains().len() as u64,
+            event_ids: occurrences.events().iter().take(limit).cloned().collect(),
+            event_count: occurrences.events().len() as u64,
             first_seen,
             last_seen,
-            count: group.count(),
+            count: occurrences.count(),
             status: FindingStatus::New,
-            integrity: self.vouching.map(|vouching| vouching.of(group)),
+            integrity: self
+                .integrity_index
+                .map(|integrity_index| integrity_index.of(occurrences)),
         });
     }
 
@@ -365,8 +367,13 @@ impl<'v> FindingSink<'v> {
 }
 
 /// The command with its chain and days; the rule's page where there is no chain.
-fn command(meta: &RuleMeta, group: &Occurrences, first: UtcSecond, last: UtcSecond) -> String {
-    let lead = group.lead();
+fn command(
+    meta: &RuleMeta,
+    occurrences: &Occurrences,
+    first: UtcSecond,
+    last: UtcSecond,
+) -> String {
+    let lead = occurrences.lead();
     if meta.command.contains("CHAIN") && lead.is_none() {
         return format!("qs-audit explain {}", meta.id);
     }

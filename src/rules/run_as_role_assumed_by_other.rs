@@ -35,12 +35,12 @@ impl Rule for RunAsRoleAssumedByOther {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let mut groups: BTreeMap<(Text, Text), Occurrences> = BTreeMap::new();
-        for hop in facts.run_as_hops() {
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let mut by_subject: BTreeMap<(Text, Text), Occurrences> = BTreeMap::new();
+        for hop in context.run_as_hops() {
             if matches!(
-                hop.session.maker,
-                SessionIssuer::Quick | SessionIssuer::Unseen
+                hop.session.issuer,
+                SessionIssuer::Quick | SessionIssuer::NotLogged
             ) {
                 continue;
             }
@@ -50,52 +50,52 @@ impl Rule for RunAsRoleAssumedByOther {
                 .chains
                 .iter()
                 .filter_map(|chain| chain.consumer_account_id.as_ref());
-            let group = groups.entry((hop.role_text(), caller)).or_default();
-            group
+            let occurrences = by_subject.entry((hop.role_text(), caller)).or_default();
+            occurrences
                 .with_hop(hop)
                 .with_word("source_ips", hop.session.source_ip.as_ref());
             for account in reached {
-                group.with_word("accounts_reached", Some(account));
+                occurrences.with_word("accounts_reached", Some(account));
             }
         }
-        let unseen: BTreeSet<&Text> = facts
+        let not_logged: BTreeSet<&Text> = context
             .active()
             .iter()
             .filter_map(|active| active.chain.caller_session())
-            .filter(|session| session.maker == SessionIssuer::Unseen)
+            .filter(|session| session.issuer == SessionIssuer::NotLogged)
             .filter_map(|session| session.assumed_role_id.as_ref())
             .collect();
-        if !unseen.is_empty() {
-            found.note(format!(
+        if !not_logged.is_empty() {
+            sink.note(format!(
                 "{} that assumed Role B in the window: their own AssumeRole record was not read",
-                plural(unseen.len() as u64, "session")
+                plural(not_logged.len() as u64, "session")
             ));
         }
-        for ((role, caller), group) in &groups {
-            let reached = group.words("accounts_reached");
+        for ((role, caller), occurrences) in &by_subject {
+            let reached = occurrences.words("accounts_reached");
             let named: Vec<String> = reached
                 .iter()
-                .map(|account| facts.account(account))
+                .map(|account| context.account(account))
                 .collect();
             let reach = if named.is_empty() {
                 "It assumed no further role.".to_owned()
             } else {
                 format!("It went on to reach {}.", sample(&named))
             };
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!("Role A was assumed by {caller}"),
                 detail: format!(
                     "{role} was assumed {} by {caller}; only quicksight.amazonaws.com should assume it. {reach}",
-                    times(group.count())
+                    times(occurrences.count())
                 ),
                 subject: Subject(vec![("role", role.clone()), ("caller", caller.clone())]),
                 consumer_account_id: None,
                 evidence: vec![
-                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("source_ips", Evidence::texts(occurrences.words("source_ips"))),
                     ("accounts_reached", Evidence::texts(reached)),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

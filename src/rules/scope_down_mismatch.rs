@@ -51,9 +51,9 @@ impl Rule for ScopeDownMismatch {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let mut groups: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
-        for hop in facts.consumer_hops() {
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let mut by_subject: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
+        for hop in context.consumer_hops() {
             let Some(role_arn) = &hop.session.role_arn else {
                 continue;
             };
@@ -69,30 +69,30 @@ impl Rule for ScopeDownMismatch {
                     continue;
                 }
                 let key = (hop.role.account_id.clone(), hop.role_text());
-                let group = groups.entry(key).or_default();
-                group
+                let occurrences = by_subject.entry(key).or_default();
+                occurrences
                     .happened(hop.at)
                     .with_events(&hop.session.event_ids)
                     .with_chain(&chain.chain_id)
                     .with_word("policies", Some(text));
                 for reach in policy.reach("sts:AssumeRole") {
-                    group.with_word("may_assume", Some(&Text::from(reach.to_string())));
+                    occurrences.with_word("may_assume", Some(&Text::from(reach.to_string())));
                 }
             }
         }
-        for ((account, role), group) in &groups {
-            let allowed = group.words("may_assume");
+        for ((account, role), occurrences) in &by_subject {
+            let allowed = occurrences.words("may_assume");
             let allowed_text = if allowed.is_empty() {
                 "no role at all".to_owned()
             } else {
                 sample(&allowed)
             };
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!("{role} was assumed although the session policy does not allow it"),
                 detail: format!(
                     "{role} was assumed {} by sessions of Role A whose session policy allows {allowed_text}. IAM would have \
                      denied that: the records contradict each other.",
-                    times(group.count())
+                    times(occurrences.count())
                 ),
                 subject: Subject(vec![
                     ("consumer_account_id", account.clone().into()),
@@ -101,10 +101,10 @@ impl Rule for ScopeDownMismatch {
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
                     ("may_assume", Evidence::texts(allowed)),
-                    ("policies", Evidence::texts(group.words("policies").into_iter().take(5))),
+                    ("policies", Evidence::texts(occurrences.words("policies").into_iter().take(5))),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -35,13 +35,13 @@ impl Rule for ScopeDownMissing {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let mut groups: BTreeMap<Text, Occurrences> = BTreeMap::new();
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let mut by_subject: BTreeMap<Text, Occurrences> = BTreeMap::new();
         let mut managed = 0;
-        for hop in facts.run_as_hops() {
+        for hop in context.run_as_hops() {
             let scope = &hop.session.scope_down;
             let is_missing =
-                hop.session.maker == SessionIssuer::Quick && scope.present == Some(false);
+                hop.session.issuer == SessionIssuer::Quick && scope.present == Some(false);
             // It may stand on the second hop instead
             // (docs/cloudtrail-facts.md#scope-down-policy-and-external-id).
             let on_second_hop = hop.chains.iter().any(|chain| {
@@ -52,28 +52,28 @@ impl Rule for ScopeDownMissing {
             if is_missing && !scope.policy_arns.is_empty() {
                 managed += 1;
             } else if is_missing {
-                groups.entry(hop.role_text()).or_default().with_hop(hop);
+                by_subject.entry(hop.role_text()).or_default().with_hop(hop);
             }
         }
         if managed > 0 {
-            found.note(format!(
+            sink.note(format!(
                 "{} of Role A limited by managed session policies, whose text is not in the logs",
                 plural(managed, "session")
             ));
         }
-        for (role, group) in &groups {
-            found.add(FindingDraft {
+        for (role, occurrences) in &by_subject {
+            sink.add(FindingDraft {
                 title: format!("Sessions of {role} are not scoped down"),
                 detail: format!(
                     "Quick assumed {role} {} without an inline session policy: each of those sessions can assume every role \
                      that Role A can.",
-                    times(group.count())
+                    times(occurrences.count())
                 ),
                 subject: Subject(vec![("role", role.clone())]),
                 consumer_account_id: None,
                 evidence: Vec::new(),
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -36,12 +36,12 @@ impl Rule for ScopeDownTooWide {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let mut groups: BTreeMap<Text, (Occurrences, BTreeSet<String>)> = BTreeMap::new();
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let mut by_subject: BTreeMap<Text, (Occurrences, BTreeSet<String>)> = BTreeMap::new();
         let mut unreadable = 0;
-        for hop in facts.run_as_hops() {
+        for hop in context.run_as_hops() {
             let policy = match &hop.session.scope_down.policy {
-                Some(policy) if hop.session.maker == SessionIssuer::Quick => policy,
+                Some(policy) if hop.session.issuer == SessionIssuer::Quick => policy,
                 _ => continue,
             };
             let Ok(policy) = Policy::parse(policy) else {
@@ -50,30 +50,30 @@ impl Rule for ScopeDownTooWide {
             };
             let reach = policy.reach("sts:AssumeRole");
             if reach.len() > 1 || reach.iter().any(Reach::is_open) {
-                let (group, reached) = groups.entry(hop.role_text()).or_default();
+                let (occurrences, reached) = by_subject.entry(hop.role_text()).or_default();
                 reached.extend(reach.iter().map(ToString::to_string));
-                group.with_hop(hop);
+                occurrences.with_hop(hop);
             }
         }
         if unreadable > 0 {
-            found.note(format!(
+            sink.note(format!(
                 "{unreadable} session policies cannot be parsed as IAM policies"
             ));
         }
-        for (role, (group, reached)) in &groups {
+        for (role, (occurrences, reached)) in &by_subject {
             let reached: Vec<String> = reached.iter().cloned().collect();
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!("Sessions of {role} can assume more than one role"),
                 detail: format!(
                     "Quick assumed {role} {} with a session policy that lets it assume {}.",
-                    times(group.count()),
+                    times(occurrences.count()),
                     sample(&reached)
                 ),
                 subject: Subject(vec![("role", role.clone())]),
                 consumer_account_id: None,
                 evidence: vec![("may_assume", Evidence::texts(reached))],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

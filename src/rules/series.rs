@@ -6,7 +6,7 @@
     reason = "expected values are statistics; no count or cost depends on them"
 )]
 
-use super::baseline::{DayValue, DayVerdict, Expectation, Sensitivity, expect, judge};
+use super::baseline::{DayValue, DayVerdict, Expectation, Sensitivity, evaluate, expect};
 use super::context::RuleContext;
 use super::occurrences::{plural, sample};
 use super::rule::{FindingSink, OptionMeta, Options, OptionsError};
@@ -59,8 +59,8 @@ impl SeriesKey {
     }
 
     /// The name for a sentence.
-    pub(super) fn name(&self, facts: &RuleContext<'_>) -> String {
-        let account = facts.account(&self.account);
+    pub(super) fn name(&self, context: &RuleContext<'_>) -> String {
+        let account = context.account(&self.account);
         match &self.scope {
             SeriesScope::Consumer => format!("consumer {account}"),
             SeriesScope::WorkGroup(name) => format!("work group {name} of {account}"),
@@ -160,10 +160,10 @@ impl SpikeOptions {
 /// Finds the days of the window that stand out, by series. What there is not enough
 /// history for is noted.
 pub(super) fn spikes(
-    facts: &RuleContext<'_>,
+    context: &RuleContext<'_>,
     all: &AllSeries,
     options: &SpikeOptions,
-    found: &mut FindingSink<'_>,
+    sink: &mut FindingSink<'_>,
 ) -> BTreeMap<SeriesKey, Vec<Spike>> {
     let mut spikes: BTreeMap<SeriesKey, Vec<Spike>> = BTreeMap::new();
     let mut broad: BTreeSet<(AccountId, Text, UtcDay)> = BTreeSet::new();
@@ -173,17 +173,17 @@ pub(super) fn spikes(
         let sensitivity = options.sensitivity(&key.scope);
         let mut days_unjudged = 0u64;
         let mut known_days = 0;
-        for (&day, today) in days.iter().filter(|(day, _)| is_judged(facts, **day)) {
+        for (&day, today) in days.iter().filter(|(day, _)| is_judged(context, **day)) {
             let account_day = (key.account.clone(), key.currency.clone(), day);
             if broad.contains(&account_day) {
                 continue;
             }
-            let history = history(facts, key, days, day);
+            let history = history(context, key, days, day);
             let today = DayValue {
                 day,
                 value: today.value,
             };
-            match judge(&history, today, &sensitivity) {
+            match evaluate(&history, today, &sensitivity) {
                 DayVerdict::Usual => {}
                 DayVerdict::TooLittleHistory { days } => {
                     days_unjudged += 1;
@@ -206,7 +206,7 @@ pub(super) fn spikes(
         } else if days_unjudged > 0 {
             let days = plural(days_unjudged, "day");
             let had = plural(known_days as u64, "day");
-            unjudged.push(format!("{days} of {} ({had} before)", key.name(facts)));
+            unjudged.push(format!("{days} of {} ({had} before)", key.name(context)));
         }
     }
     if narrower > 0 {
@@ -215,7 +215,7 @@ pub(super) fn spikes(
         ));
     }
     if !unjudged.is_empty() {
-        found.note(format!(
+        sink.note(format!(
             "not enough history to evaluate {} (needed: {} days with a value, 5 of them of the same kind, working days or \
              weekend days)",
             sample(&unjudged),
@@ -228,25 +228,25 @@ pub(super) fn spikes(
 /// Returns the expected range of each of a consumer's days, and the days of the window outside it:
 /// the values that a spike rule uses, for a chart.
 pub(super) fn expectations(
-    facts: &RuleContext<'_>,
+    context: &RuleContext<'_>,
     key: &SeriesKey,
     days: &BTreeMap<UtcDay, SeriesDay>,
     options: &SpikeOptions,
 ) -> BTreeMap<UtcDay, (Option<Expectation>, bool)> {
     let sensitivity = options.sensitivity(&key.scope);
     let of = |(&day, today): (&UtcDay, &SeriesDay)| {
-        let history = history(facts, key, days, day);
+        let history = history(context, key, days, day);
         let value = today.value;
-        let verdict = judge(&history, DayValue { day, value }, &sensitivity);
-        let is_spike = matches!(verdict, DayVerdict::Spike(_)) && is_judged(facts, day);
+        let verdict = evaluate(&history, DayValue { day, value }, &sensitivity);
+        let is_spike = matches!(verdict, DayVerdict::Spike(_)) && is_judged(context, day);
         (day, (expect(&history, day, &sensitivity).ok(), is_spike))
     };
     days.iter().map(of).collect()
 }
 
 /// Returns true if a UTC day lies, in part at least, in the window.
-pub(super) fn is_judged(facts: &RuleContext<'_>, day: UtcDay) -> bool {
-    let window = facts.given.window;
+pub(super) fn is_judged(context: &RuleContext<'_>, day: UtcDay) -> bool {
+    let window = context.input.window;
     let (start, end) = (day.start(), (day + 1).start());
     window.from.is_none_or(|from| from < end) && window.to.is_none_or(|to| start < to)
 }
@@ -254,19 +254,19 @@ pub(super) fn is_judged(facts: &RuleContext<'_>, day: UtcDay) -> bool {
 /// The days before one that it is compared with: those on which the account logged
 /// anything, as far back as the baseline reaches, without doubtful ones.
 fn history(
-    facts: &RuleContext<'_>,
+    context: &RuleContext<'_>,
     key: &SeriesKey,
     days: &BTreeMap<UtcDay, SeriesDay>,
     day: UtcDay,
 ) -> Vec<DayValue> {
-    let first = day - facts.given.baseline_days.max(1);
+    let first = day - context.input.baseline_days.max(1);
     // What was read of the first day may be its end only.
-    let read_from = facts.given.window.from.map(|from| {
-        let read_from = from.plus(-facts.given.baseline_days * 86_400);
+    let read_from = context.input.window.from.map(|from| {
+        let read_from = from.plus(-context.input.baseline_days * 86_400);
         read_from.utc_day() + i64::from(!read_from.is_midnight())
     });
     let first = read_from.map_or(first, |read_from| first.max(read_from));
-    let logged = facts.days_logged(&key.account);
+    let logged = context.days_logged(&key.account);
     // Of the first day that was read there is nothing before.
     days.range(first.min(day)..day)
         .filter(|(day, known)| {

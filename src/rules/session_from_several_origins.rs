@@ -120,7 +120,9 @@ impl SessionFromSeveralOrigins {
         // Quick's second hop may come with an SDK's agent
         // (docs/cloudtrail-facts.md#quicks-role-chain).
         let is_second_hop = match &event.detail {
-            Detail::Issue(issue) => issue.external_id.as_deref().is_some_and(is_data_source_arn),
+            Detail::CredentialIssuance(issue) => {
+                issue.external_id.as_deref().is_some_and(is_data_source_arn)
+            }
             _ => false,
         };
         source.ends_with("quicksight.amazonaws.com")
@@ -211,14 +213,14 @@ impl SessionFromSeveralOrigins {
     /// Calls by sessions of Role A and Role B, of the window or of the time before.
     fn sessions<'a>(
         &self,
-        facts: &RuleContext<'a>,
+        context: &RuleContext<'a>,
         is_meant: impl Fn(UtcSecond) -> bool,
     ) -> BTreeMap<SessionKey<'a>, Origins<'a>> {
         let mut sessions: BTreeMap<SessionKey<'_>, Origins<'_>> = BTreeMap::new();
         let mut known: BTreeSet<(u32, &[EventId])> = BTreeSet::new();
-        for chain in facts.touching() {
+        for chain in context.touching() {
             for entry in &chain.events {
-                let event = &facts.given.events[entry.event as usize];
+                let event = &context.input.events[entry.event as usize];
                 let Some(session) = maker_of(chain, entry.session, event) else {
                     continue;
                 };
@@ -226,7 +228,7 @@ impl SessionFromSeveralOrigins {
                 let (Some(role), Some(id)) = (role, &session.assumed_role_id) else {
                     continue;
                 };
-                let roles = facts.given.roles;
+                let roles = context.input.roles;
                 if !roles.run_as.contains(&role) && !roles.consumer.contains(&role) {
                     continue;
                 }
@@ -238,7 +240,7 @@ impl SessionFromSeveralOrigins {
                 let key = (role, id, &session.access_key_id, &session.event_ids[..]);
                 let origins = sessions.entry(key).or_default();
                 origins.chains.insert(&chain.chain_id);
-                origins.is_quicks |= session.maker == SessionIssuer::Quick
+                origins.is_quicks |= session.issuer == SessionIssuer::Quick
                     || (entry.session == ChainPart::Consumer
                         && chain.path == ChainPath::QuickRoleChain);
                 if is_new {
@@ -255,46 +257,46 @@ impl Rule for SessionFromSeveralOrigins {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let usual = usual_programs(&self.sessions(facts, |at| facts.in_baseline(at)));
-        let mut sessions = self.sessions(facts, |at| facts.in_window(at));
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let usual = usual_programs(&self.sessions(context, |at| context.in_baseline(at)));
+        let mut sessions = self.sessions(context, |at| context.in_window(at));
         if !usual.is_empty() {
             let usual: Vec<&Text> = usual.iter().collect();
-            found.note(format!(
+            sink.note(format!(
                 "accepted as Quick's own, because many earlier sessions used it: {}",
                 sample(&usual)
             ));
         }
-        let mut groups: BTreeMap<RoleName, (Occurrences, BTreeSet<String>)> = BTreeMap::new();
+        let mut occurrences: BTreeMap<RoleName, (Occurrences, BTreeSet<String>)> = BTreeMap::new();
         for ((role, ..), origins) in &mut sessions {
             origins.others.retain(|program, _| !usual.contains(program));
             let Some(oddity) = oddity(origins) else {
                 continue;
             };
-            let (group, how) = groups.entry(role.clone()).or_default();
+            let (occurrences, how) = occurrences.entry(role.clone()).or_default();
             how.insert(oddity);
             let events: Vec<&Event> = origins.others.values().flatten().copied().collect();
             if let Some(first) = events.iter().map(|event| event.time).min() {
-                group.happened(first);
+                occurrences.happened(first);
             }
             for event in events {
-                group
+                occurrences
                     .seen(event.time)
                     .with_events([&event.id])
                     .with_word("source_ips", event.source_ip.as_ref())
                     .with_word("user_agents", event.user_agent.as_ref());
             }
-            group.with_chains(origins.chains.iter().copied());
+            occurrences.with_chains(origins.chains.iter().copied());
         }
-        for (role, (group, how)) in &groups {
-            let is_consumer = facts.given.roles.consumer.contains(role);
+        for (role, (occurrences, how)) in &occurrences {
+            let is_consumer = context.input.roles.consumer.contains(role);
             let how: Vec<&String> = how.iter().collect();
             let how = sample(&how);
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!("A session of {} was used {how}", role_text(role)),
                 detail: format!(
                     "{} of {} were used {how}; only Quick uses a session that Quick created.",
-                    plural(group.count(), "session"),
+                    plural(occurrences.count(), "session"),
                     role_text(role)
                 ),
                 subject: Subject(vec![("role", role_text(role))]),
@@ -302,15 +304,15 @@ impl Rule for SessionFromSeveralOrigins {
                 evidence: vec![
                     (
                         "user_agents",
-                        Evidence::texts(group.words("user_agents").into_iter().take(20)),
+                        Evidence::texts(occurrences.words("user_agents").into_iter().take(20)),
                     ),
                     (
                         "source_ips",
-                        Evidence::texts(group.words("source_ips").into_iter().take(50)),
+                        Evidence::texts(occurrences.words("source_ips").into_iter().take(50)),
                     ),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -31,8 +31,8 @@ pub(super) struct Use<'a> {
 }
 
 /// Queries of Quick's chains that Athena took, with the account that pays.
-fn uses<'a>(facts: &RuleContext<'a>) -> impl Iterator<Item = (&'a AccountId, Use<'a>)> {
-    let chains = facts.touching();
+fn uses<'a>(context: &RuleContext<'a>) -> impl Iterator<Item = (&'a AccountId, Use<'a>)> {
+    let chains = context.touching();
     chains.flat_map(|chain| {
         let account = chain.consumer_account_id.as_ref();
         let taken = |query: &&QueryExecution| query.query_execution_id.is_some();
@@ -43,7 +43,7 @@ fn uses<'a>(facts: &RuleContext<'a>) -> impl Iterator<Item = (&'a AccountId, Use
 
 /// Everything a query counts for.
 fn scopes(one: &Use<'_>) -> impl Iterator<Item = SeriesScope> {
-    let group = one.query.work_group.clone().map(SeriesScope::WorkGroup);
+    let occurrences = one.query.work_group.clone().map(SeriesScope::WorkGroup);
     let source = one
         .chain
         .data_source_arn
@@ -52,7 +52,7 @@ fn scopes(one: &Use<'_>) -> impl Iterator<Item = SeriesScope> {
     let user = one.chain.quick_user.as_ref();
     let user = user.map(|user| SeriesScope::User(user.name.clone()));
     std::iter::once(SeriesScope::Consumer)
-        .chain(group)
+        .chain(occurrences)
         .chain(source)
         .chain(user)
 }
@@ -68,9 +68,9 @@ struct DayAmounts {
 }
 
 /// Daily sums of a figure.
-pub(super) fn tally(facts: &RuleContext<'_>, figure: QueryAmount) -> AllSeries {
+pub(super) fn tally(context: &RuleContext<'_>, figure: QueryAmount) -> AllSeries {
     let mut tallies: BTreeMap<SeriesKey, BTreeMap<UtcDay, DayAmounts>> = BTreeMap::new();
-    for (account, one) in uses(facts) {
+    for (account, one) in uses(context) {
         let day = one.query.started_at.utc_day();
         let value = figure(one.query);
         for scope in scopes(&one) {
@@ -109,12 +109,12 @@ pub(super) struct Wording {
 
 /// Turns spikes into findings, one for each subject.
 pub(super) fn report(
-    facts: &RuleContext<'_>,
+    context: &RuleContext<'_>,
     spikes: &BTreeMap<SeriesKey, Vec<Spike>>,
     wording: &Wording,
-    found: &mut FindingSink<'_>,
+    sink: &mut FindingSink<'_>,
 ) {
-    let causes = causes(facts, spikes, wording.figure);
+    let causes = causes(context, spikes, wording.figure);
     for (key, days) in spikes {
         let Some(worst) = days
             .iter()
@@ -124,18 +124,18 @@ pub(super) fn report(
         };
         let empty = Vec::new();
         let causes = causes.get(key).unwrap_or(&empty);
-        let mut group = Occurrences::default();
-        add_ids(&mut group, causes);
+        let mut occurrences = Occurrences::default();
+        add_ids(&mut occurrences, causes);
         for spike in days {
             let mut at = of_day(causes, spike.day).map(|one| one.query.started_at);
             let midnight = spike.day.start();
-            group.happened(at.next().unwrap_or(midnight));
+            occurrences.happened(at.next().unwrap_or(midnight));
         }
         let of_worst: Vec<Use<'_>> = of_day(causes, worst.day).collect();
         if let Some(first) = of_worst.first() {
-            group.led_by(&first.chain.chain_id);
+            occurrences.led_by(&first.chain.chain_id);
         }
-        let name = key.name(facts);
+        let name = key.name(context);
         let did = wording.did;
         let more = stood_out(days);
         let expected = &worst.expected;
@@ -143,7 +143,7 @@ pub(super) fn report(
             let count = |value: f64| Evidence::Integer(whole(value));
             Evidence::Record(day_evidence(spike, count(spike.value), count))
         });
-        found.add(FindingDraft {
+        sink.add(FindingDraft {
             title: format!(
                 "{} {} on {}: {} the expected",
                 capital(&name),
@@ -169,7 +169,7 @@ pub(super) fn report(
                 ("top_queries", top_queries(causes)),
             ],
             next_step: None,
-            group: &group,
+            occurrences: &occurrences,
         });
     }
 }
@@ -181,12 +181,12 @@ pub(super) fn of_day<'a>(causes: &[Use<'a>], day: UtcDay) -> impl Iterator<Item 
 }
 
 /// The chains and events of queries, biggest first, as far as a finding keeps ids.
-pub(super) fn add_ids(group: &mut Occurrences, causes: &[Use<'_>]) {
+pub(super) fn add_ids(occurrences: &mut Occurrences, causes: &[Use<'_>]) {
     for one in causes {
-        group.seen(one.query.started_at);
+        occurrences.seen(one.query.started_at);
     }
     for one in causes.iter().take(QUERY_IDS_MAX) {
-        group
+        occurrences
             .with_chain(&one.chain.chain_id)
             .with_events([&one.query.event_id]);
     }
@@ -250,7 +250,7 @@ pub(super) fn day_evidence(
 /// The queries of the days that stand out, biggest first, by series (whatever its
 /// currency).
 pub(super) fn causes<'a>(
-    facts: &RuleContext<'a>,
+    context: &RuleContext<'a>,
     spikes: &BTreeMap<SeriesKey, Vec<Spike>>,
     figure: QueryAmount,
 ) -> BTreeMap<SeriesKey, Vec<Use<'a>>> {
@@ -265,7 +265,7 @@ pub(super) fn causes<'a>(
         .map(|spike| spike.day)
         .collect();
     let mut causes: BTreeMap<SeriesKey, Vec<Use<'a>>> = BTreeMap::new();
-    for (account, one) in uses(facts) {
+    for (account, one) in uses(context) {
         let day = one.query.started_at.utc_day();
         if !days.contains(&day) {
             continue;

@@ -20,7 +20,7 @@ pub(super) struct TrendSource<V> {
 
 /// The trends of all consumers among the series.
 pub(super) fn trends<V: Fn(&SeriesKey, UtcDay) -> Decimal>(
-    facts: &RuleContext<'_>,
+    context: &RuleContext<'_>,
     all: &AllSeries,
     options: &SpikeOptions,
     drawing: &TrendSource<V>,
@@ -29,7 +29,7 @@ pub(super) fn trends<V: Fn(&SeriesKey, UtcDay) -> Decimal>(
         .iter()
         .filter(|(key, _)| key.scope == SeriesScope::Consumer);
     let trends = consumers.map(|(key, days)| {
-        let expected = expectations(facts, key, days, options);
+        let expected = expectations(context, key, days, options);
         let day = |(&at, (expected, is_spike)): (&UtcDay, &(Option<_>, bool))| {
             let range = |expected: &super::baseline::Expectation| ExpectedRange {
                 low: (drawing.in_unit)(expected.low),
@@ -57,14 +57,14 @@ pub(super) fn trends<V: Fn(&SeriesKey, UtcDay) -> Decimal>(
 
 /// The same series with zeros on days of the run on which a consumer logged and did
 /// nothing that counts.
-pub(super) fn with_quiet_days(facts: &RuleContext<'_>, mut all: AllSeries) -> AllSeries {
-    let window = facts.given.window;
+pub(super) fn with_quiet_days(context: &RuleContext<'_>, mut all: AllSeries) -> AllSeries {
+    let window = context.input.window;
     let first = window.from.map_or(UtcDay::MIN, |from| {
-        from.utc_day() - facts.given.baseline_days
+        from.utc_day() - context.input.baseline_days
     });
     let last = window.to.map_or(UtcDay::MAX, |to| to.plus(-1).utc_day());
     for (key, days) in &mut all {
-        let logged = facts.days_logged(&key.account).into_iter().flatten();
+        let logged = context.days_logged(&key.account).into_iter().flatten();
         for day in logged.filter(|day| (first..=last).contains(*day)) {
             days.entry(*day).or_default();
         }

@@ -34,49 +34,49 @@ impl Rule for UndeclaredConsumer {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let topology = facts.given.topology;
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let topology = context.input.topology;
         if topology.consumers.is_empty() {
-            return found.skip("no consumers are declared: add [[consumers]] to the configuration");
+            return sink.skip("no consumers are declared: add [[consumers]] to the configuration");
         }
-        let mut groups: BTreeMap<AccountId, (Occurrences, u64)> = BTreeMap::new();
-        for active in facts.reaching() {
+        let mut by_subject: BTreeMap<AccountId, (Occurrences, u64)> = BTreeMap::new();
+        for active in context.reaching() {
             let chain = active.chain;
             let Some(account) = &chain.consumer_account_id else {
                 continue;
             };
-            let is_hub = facts.hub_accounts().contains(account);
+            let is_hub = context.hub_accounts().contains(account);
             if is_hub || topology.consumer(account).is_some() {
                 continue;
             }
-            let (group, queries) = groups.entry(account.clone()).or_default();
+            let (occurrences, queries) = by_subject.entry(account.clone()).or_default();
             *queries += chain.queries.len() as u64;
-            group
+            occurrences
                 .happened(active.first)
                 .seen(active.last)
                 .with_chain(&chain.chain_id);
             if let Some(session) = &chain.consumer_session {
-                group
+                occurrences
                     .with_events(&session.event_ids)
                     .with_word("roles", session.role_arn.as_ref());
             }
         }
-        for (account, (group, queries)) in &groups {
-            found.add(FindingDraft {
-                title: format!("Quick reaches {}, which is not declared", facts.account(account)),
+        for (account, (occurrences, queries)) in &by_subject {
+            sink.add(FindingDraft {
+                title: format!("Quick reaches {}, which is not declared", context.account(account)),
                 detail: format!(
                     "{} of account {account} used Role A or Role B and submitted {}; the account is not a declared consumer.",
-                    plural(group.count(), "chain"),
+                    plural(occurrences.count(), "chain"),
                     plural(*queries, "query")
                 ),
                 subject: Subject(vec![("consumer_account_id", account.clone().into())]),
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
-                    ("roles", Evidence::texts(group.words("roles"))),
+                    ("roles", Evidence::texts(occurrences.words("roles"))),
                     ("queries", Evidence::Integer(*queries)),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -34,17 +34,17 @@ impl Rule for UndeclaredDataSource {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let topology = facts.given.topology;
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let topology = context.input.topology;
         if topology
             .consumers
             .iter()
             .all(|consumer| consumer.data_sources.is_none())
         {
-            return found.skip("no data sources are declared: add data_sources to [[consumers]]");
+            return sink.skip("no data sources are declared: add data_sources to [[consumers]]");
         }
-        let mut groups: BTreeMap<(AccountId, DataSourceArn), Occurrences> = BTreeMap::new();
-        for active in facts.reaching() {
+        let mut by_subject: BTreeMap<(AccountId, DataSourceArn), Occurrences> = BTreeMap::new();
+        for active in context.reaching() {
             let chain = active.chain;
             let (Some(account), Some(source)) =
                 (&chain.consumer_account_id, &chain.data_source_arn)
@@ -56,32 +56,34 @@ impl Rule for UndeclaredDataSource {
             if declared.is_none_or(|declared| declared.contains(source)) {
                 continue;
             }
-            let group = groups.entry((account.clone(), source.clone())).or_default();
-            group
+            let occurrences = by_subject
+                .entry((account.clone(), source.clone()))
+                .or_default();
+            occurrences
                 .happened(active.first)
                 .seen(active.last)
                 .with_chain(&chain.chain_id);
             if let Some(session) = &chain.consumer_session {
-                group.with_events(&session.event_ids);
+                occurrences.with_events(&session.event_ids);
             }
             let user = chain.quick_user.as_ref().map(|user| &user.name);
-            group.with_word("users", user);
+            occurrences.with_word("users", user);
         }
-        for ((account, source), group) in &groups {
-            found.add(FindingDraft {
-                title: format!("{} was reached for an undeclared data source", facts.account(account)),
+        for ((account, source), occurrences) in &by_subject {
+            sink.add(FindingDraft {
+                title: format!("{} was reached for an undeclared data source", context.account(account)),
                 detail: format!(
                     "{} of account {account} used {source}, which is not one of the data sources declared for it.",
-                    plural(group.count(), "chain")
+                    plural(occurrences.count(), "chain")
                 ),
                 subject: Subject(vec![
                     ("consumer_account_id", account.clone().into()),
                     ("data_source_arn", source.clone().into()),
                 ]),
                 consumer_account_id: Some(account.clone()),
-                evidence: vec![("users", Evidence::texts(group.words("users")))],
+                evidence: vec![("users", Evidence::texts(occurrences.words("users")))],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

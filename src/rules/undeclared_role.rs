@@ -38,8 +38,8 @@ struct DeclaredRoles {
     says: &'static str,
 }
 
-fn expected(facts: &RuleContext<'_>, role: &RoleName, is_run_as: bool) -> Option<DeclaredRoles> {
-    let topology = facts.given.topology;
+fn expected(context: &RuleContext<'_>, role: &RoleName, is_run_as: bool) -> Option<DeclaredRoles> {
+    let topology = context.input.topology;
     let declared = if is_run_as {
         topology.run_as_roles.clone()
     } else {
@@ -58,7 +58,7 @@ fn expected(facts: &RuleContext<'_>, role: &RoleName, is_run_as: bool) -> Option
     let is_unknown_account = !is_run_as
         && !topology.consumers.is_empty()
         && topology.consumer(&role.account_id).is_none();
-    let sources = facts.given.inventory?.data_sources.values();
+    let sources = context.input.inventory?.data_sources.values();
     let listed = sources.filter_map(|source| {
         let arn = if is_run_as {
             &source.run_as_role_arn
@@ -79,20 +79,21 @@ impl Rule for UndeclaredRole {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let topology = facts.given.topology;
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let topology = context.input.topology;
         let declares = !topology.run_as_roles.is_empty()
             || topology
                 .consumers
                 .iter()
                 .any(|consumer| !consumer.roles.is_empty());
-        if !declares && facts.given.inventory.is_none() {
-            return found.skip(
+        if !declares && context.input.inventory.is_none() {
+            return sink.skip(
                 "no roles are declared: add hub.run_as_roles and roles of [[consumers]], or use --data-sources",
             );
         }
-        let mut groups: BTreeMap<(Text, &'static str, &'static str), Occurrences> = BTreeMap::new();
-        for active in facts.reaching() {
+        let mut by_subject: BTreeMap<(Text, &'static str, &'static str), Occurrences> =
+            BTreeMap::new();
+        for active in context.reaching() {
             let chain = active.chain;
             let sessions = [
                 (chain.caller_session(), "Role A"),
@@ -103,7 +104,7 @@ impl Rule for UndeclaredRole {
                 let Some(role) = session.role_arn.as_deref().and_then(RoleName::from_arn) else {
                     continue;
                 };
-                let roles = facts.given.roles;
+                let roles = context.input.roles;
                 let is_run_as = part == "Role A";
                 // Callers that are no Role A are another rule's matter, and sessions
                 // of Role A that query themselves are no Role B.
@@ -112,14 +113,14 @@ impl Rule for UndeclaredRole {
                 } else {
                     roles.consumer.contains(&role)
                 };
-                let Some(expected) = expected(facts, &role, is_run_as).filter(|_| is_of_part)
+                let Some(expected) = expected(context, &role, is_run_as).filter(|_| is_of_part)
                 else {
                     continue;
                 };
                 if expected.roles.contains(&role) {
                     continue;
                 }
-                groups
+                by_subject
                     .entry((role_text(&role), part, expected.says))
                     .or_default()
                     .happened(active.first)
@@ -128,19 +129,19 @@ impl Rule for UndeclaredRole {
                     .with_events(&session.event_ids);
             }
         }
-        for ((role, part, says), group) in &groups {
+        for ((role, part, says), occurrences) in &by_subject {
             let account = role.split(':').next().unwrap_or_default();
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!("{role} is used as {part} and is not declared"),
                 detail: format!(
                     "{} used {role} as {part}; {says} names other roles.",
-                    plural(group.count(), "chain")
+                    plural(occurrences.count(), "chain")
                 ),
                 subject: Subject(vec![("role", role.clone()), ("part", (*part).into())]),
                 consumer_account_id: (*part == "Role B").then(|| account.into()),
                 evidence: vec![("named_by", Evidence::Text((*says).into()))],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

@@ -36,33 +36,36 @@ impl Rule for UndeclaredWorkGroup {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let topology = facts.given.topology;
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let topology = context.input.topology;
         let is_any_declared = topology
             .consumers
             .iter()
             .any(|consumer| consumer.work_groups.is_some());
-        if !is_any_declared && facts.given.inventory.is_none() {
-            return found.skip(
+        if !is_any_declared && context.input.inventory.is_none() {
+            return sink.skip(
                 "no work groups are declared: add work_groups to [[consumers]], or use --data-sources",
             );
         }
-        let mut groups: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
-        for active in facts.reaching() {
+        let mut by_subject: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
+        for active in context.reaching() {
             let chain = active.chain;
             let Some(account) = &chain.consumer_account_id else {
                 continue;
             };
             let declared = topology.consumer(account);
             let declared = declared.and_then(|consumer| consumer.work_groups.as_ref());
-            let listed = facts.given.inventory.zip(chain.data_source_arn.as_deref());
+            let listed = context
+                .input
+                .inventory
+                .zip(chain.data_source_arn.as_deref());
             let listed =
                 listed.and_then(|(inventory, arn)| inventory.find(arn)?.work_group.as_ref());
             for query in &chain.queries {
                 let Some(used) = query
                     .work_group
                     .as_ref()
-                    .filter(|_| facts.in_window(query.started_at))
+                    .filter(|_| context.in_window(query.started_at))
                 else {
                     continue;
                 };
@@ -72,7 +75,7 @@ impl Rule for UndeclaredWorkGroup {
                     _ => false,
                 };
                 if is_wrong {
-                    groups
+                    by_subject
                         .entry((account.clone(), used.clone()))
                         .or_default()
                         .happened(query.started_at)
@@ -82,17 +85,17 @@ impl Rule for UndeclaredWorkGroup {
                 }
             }
         }
-        for ((account, used), group) in &groups {
-            let listed = group.words("listed");
+        for ((account, used), occurrences) in &by_subject {
+            let listed = occurrences.words("listed");
             let instead = match listed.first() {
                 Some(listed) => format!(" The list of data sources names {listed}."),
                 None => String::new(),
             };
-            found.add(FindingDraft {
-                title: format!("Queries of {} ran in work group {used}", facts.account(account)),
+            sink.add(FindingDraft {
+                title: format!("Queries of {} ran in work group {used}", context.account(account)),
                 detail: format!(
                     "{} of chains ran in work group {used} of account {account}, which is not declared for it.{instead}",
-                    plural(group.count(), "query")
+                    plural(occurrences.count(), "query")
                 ),
                 subject: Subject(vec![
                     ("consumer_account_id", account.clone().into()),
@@ -101,7 +104,7 @@ impl Rule for UndeclaredWorkGroup {
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![("listed_work_groups", Evidence::texts(listed))],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

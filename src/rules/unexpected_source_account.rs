@@ -35,11 +35,11 @@ struct UnexpectedSourceAccount;
 
 /// Returns the source of a session: an account, or else the caller that assumed it.
 fn source(hop: &RoleAssumption<'_>) -> Option<Text> {
-    match hop.session.maker {
-        SessionIssuer::Person => Some("federated sign-in".into()),
+    match hop.session.issuer {
+        SessionIssuer::Federated => Some("federated sign-in".into()),
         SessionIssuer::Service | SessionIssuer::Quick => hop.session.assumed_by.clone(),
         SessionIssuer::Principal => hop.session.source_account_id.clone().map(Text::from),
-        SessionIssuer::Unseen => None,
+        SessionIssuer::NotLogged => None,
     }
 }
 
@@ -48,16 +48,16 @@ impl Rule for UnexpectedSourceAccount {
         &META
     }
 
-    fn check(&self, facts: &RuleContext<'_>, found: &mut FindingSink<'_>) {
-        let hubs = facts.hub_accounts();
+    fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        let hubs = context.hub_accounts();
         if hubs.is_empty() {
-            return found.skip(
+            return sink.skip(
                 "the hub is not known: declare [hub] account_id, or read logs in which Quick assumes Role A",
             );
         }
-        let mut groups: BTreeMap<(AccountId, Text, Text), (Occurrences, u64)> = BTreeMap::new();
+        let mut by_subject: BTreeMap<(AccountId, Text, Text), (Occurrences, u64)> = BTreeMap::new();
         let mut undecided = 0;
-        for hop in facts.consumer_hops() {
+        for hop in context.consumer_hops() {
             let Some(source) = source(hop) else {
                 undecided += 1;
                 continue;
@@ -66,33 +66,33 @@ impl Rule for UnexpectedSourceAccount {
                 continue;
             }
             let key = (hop.role.account_id.clone(), hop.role_text(), source);
-            let (group, queries) = groups.entry(key).or_default();
+            let (occurrences, queries) = by_subject.entry(key).or_default();
             *queries += hop.query_count();
-            group
+            occurrences
                 .with_hop(hop)
                 .with_word("callers", hop.caller().as_ref())
                 .with_word("source_ips", hop.session.source_ip.as_ref());
         }
         if undecided > 0 {
-            found.note(format!(
+            sink.note(format!(
                 "{} of Role B: the record does not name the account that assumed it",
                 plural(undecided, "session")
             ));
         }
         let hub = sample(&hubs.iter().collect::<Vec<_>>());
-        for ((account, role, source), (group, queries)) in &groups {
-            let name = facts.account(account);
-            let callers = group.words("callers");
+        for ((account, role, source), (occurrences, queries)) in &by_subject {
+            let name = context.account(account);
+            let callers = occurrences.words("callers");
             let by = if callers.is_empty() {
                 String::new()
             } else {
                 format!(" by {}", sample(&callers))
             };
-            found.add(FindingDraft {
+            sink.add(FindingDraft {
                 title: format!("Role B of {name} was assumed from {source}"),
                 detail: format!(
                     "{role} was assumed {} from {source}{by}; the hub is {hub}. Its sessions submitted {}.",
-                    times(group.count()),
+                    times(occurrences.count()),
                     plural(*queries, "query")
                 ),
                 subject: Subject(vec![
@@ -103,11 +103,11 @@ impl Rule for UnexpectedSourceAccount {
                 consumer_account_id: Some(account.clone()),
                 evidence: vec![
                     ("callers", Evidence::texts(callers)),
-                    ("source_ips", Evidence::texts(group.words("source_ips"))),
+                    ("source_ips", Evidence::texts(occurrences.words("source_ips"))),
                     ("queries", Evidence::Integer(*queries)),
                 ],
                 next_step: None,
-                group,
+                occurrences,
             });
         }
     }

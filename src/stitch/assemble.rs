@@ -2,7 +2,7 @@
 
 use super::context::{CLOCK_SKEW_SECONDS, Context};
 use super::hops::{Hop, refusal};
-use super::path::{self, Origin, maker};
+use super::path::{self, Origin, issuer};
 use super::peers::{Candidates, SessionId};
 use super::roles::Roles;
 use super::sessions::{Link, Session, Sessions};
@@ -210,8 +210,8 @@ impl Assembler<'_> {
             let stands_alone = queries || !has_child.contains(&id);
             origin.touches_quick = stands_alone;
             if !queries && stands_alone {
-                origin.path = match maker(session, self.roles) {
-                    SessionIssuer::Quick | SessionIssuer::Unseen => ChainPath::QuickRoleChain,
+                origin.path = match issuer(session, self.roles) {
+                    SessionIssuer::Quick | SessionIssuer::NotLogged => ChainPath::QuickRoleChain,
                     _ => ChainPath::RoleChain,
                 };
             }
@@ -474,7 +474,7 @@ impl Assembler<'_> {
         };
         if let Some(hop) = &session.hop {
             described.expires_at = Some(hop.expires_at);
-            described.maker = maker(session, self.roles);
+            described.issuer = issuer(session, self.roles);
             described.parameters_known = hop.parameters_known;
             described.says_quick = hop.caller.is_invoked_by_quick() || hop.is_from_quick();
             described.assumed_by = hop.caller.best_name().cloned();
@@ -670,7 +670,7 @@ impl Assembler<'_> {
         // Hops of one second come in the order of the chain.
         chain.events.sort_by_key(|entry| {
             let event = &self.events[entry.event as usize];
-            let is_hop = matches!(event.detail, Detail::Issue(_));
+            let is_hop = matches!(event.detail, Detail::CredentialIssuance(_));
             let rank = match entry.session {
                 ChainPart::RunAs if is_hop && event.identity.assumed_role_id().is_none() => 0,
                 ChainPart::RunAs => 1,

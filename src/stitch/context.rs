@@ -27,5 +27,5 @@ pub struct Context<'a> {
     pub statistics: Option<&'a Statistics>,
     /// The integrity status of each object, where files were verified: of the copies of one event,
     /// a verified one counts.
-    pub worth: &'a [Integrity],
+    pub integrity: &'a [Integrity],
 }

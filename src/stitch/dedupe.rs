@@ -17,11 +17,11 @@ pub(super) struct Deduped {
 }
 
 /// Keeps one of each event. What a verified file says stays before anything else, where
-/// files were verified: `worth` is what each object is worth, empty where nobody asked.
+/// files were verified: `integrity` is what each object is worth, empty where nobody asked.
 /// An `UPDATED_DATA` addendum replaces its original; of deliveries that disagree
 /// otherwise, the one last in a fixed order stays, so that file names and order do not
 /// matter, and the conflict is counted.
-pub(super) fn dedupe(events: Vec<Event>, worth: &[Integrity]) -> Deduped {
+pub(super) fn dedupe(events: Vec<Event>, integrity: &[Integrity]) -> Deduped {
     let mut deduped = Deduped {
         events: in_order(events),
         duplicates: 0,
@@ -29,8 +29,8 @@ pub(super) fn dedupe(events: Vec<Event>, worth: &[Integrity]) -> Deduped {
         replaced: 0,
     };
     let mut dropped = vec![false; deduped.events.len()];
-    for mut group in groups(&deduped.events, worth) {
-        deduped.settle(&mut group, worth, &mut dropped);
+    for mut group in groups(&deduped.events, integrity) {
+        deduped.settle(&mut group, integrity, &mut dropped);
     }
     let mut keep = dropped.iter().map(|dropped| !dropped);
     deduped.events.retain(|_| keep.next().unwrap_or(true));
@@ -94,8 +94,8 @@ fn compare(left: &Event, right: &Event) -> Ordering {
 /// it and its id: two accounts' copies are two events
 /// (docs/cloudtrail-facts.md#order-duplicates-and-delay,
 /// docs/cloudtrail-facts.md#copies-of-an-event).
-fn groups(events: &[Event], worth: &[Integrity]) -> Vec<Vec<u32>> {
-    let origins = origins(events, worth);
+fn groups(events: &[Event], integrity: &[Integrity]) -> Vec<Vec<u32>> {
+    let origins = origins(events, integrity);
     let key = |index: u32| {
         let content = &events[index as usize].content;
         (&content.recipient_account_id, root(content, &origins))
@@ -127,10 +127,10 @@ fn groups(events: &[Event], worth: &[Integrity]) -> Vec<Vec<u32>> {
 
 /// For every addendum, the id of the event it replaces. Where files were verified, only a
 /// verified one says what other events of its id belong to.
-fn origins<'e>(events: &'e [Event], worth: &[Integrity]) -> HashMap<&'e EventId, &'e EventId> {
+fn origins<'e>(events: &'e [Event], integrity: &[Integrity]) -> HashMap<&'e EventId, &'e EventId> {
     let is_believed = |event: &Event| {
-        let worth_of = worth.get(event.place.object as usize);
-        worth_of.is_none_or(|worth| *worth == Integrity::Verified)
+        let worth_of = integrity.get(event.place.object as usize);
+        worth_of.is_none_or(|integrity| *integrity == Integrity::Verified)
     };
     let updates = events.iter().filter_map(|event| {
         let original = event.content.replaces.as_ref()?;
@@ -155,12 +155,13 @@ fn root<'a>(content: &'a Content, origins: &HashMap<&'a EventId, &'a EventId>) -
 
 impl Deduped {
     /// Chooses one of a group and counts the rest.
-    fn settle(&mut self, members: &mut [u32], worth: &[Integrity], dropped: &mut [bool]) {
+    fn settle(&mut self, members: &mut [u32], integrity: &[Integrity], dropped: &mut [bool]) {
         let content = |index: u32| &self.events[index as usize].content;
         let is_update = |index: u32| content(index).replaces.is_some();
-        let worth = |index: u32| worth.get(self.events[index as usize].place.object as usize);
+        let integrity =
+            |index: u32| integrity.get(self.events[index as usize].place.object as usize);
         members.sort_unstable_by(|&left, &right| {
-            let key = |index: u32| (worth(index), is_update(index), content(index));
+            let key = |index: u32| (integrity(index), is_update(index), content(index));
             key(left).cmp(&key(right))
         });
         for pair in members.windows(2) {

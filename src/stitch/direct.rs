@@ -3,7 +3,7 @@
 
 use super::assemble::{Assembler, account_of, caller_account, chain_id, id_of};
 use super::hops::refusal;
-use super::path::maker;
+use super::path::issuer;
 use super::peers::SessionId;
 use super::roles::is_quick;
 use super::sessions::{Link, Session};
@@ -64,11 +64,11 @@ impl Assembler<'_> {
         let by_quick = if is_role_a {
             is_quick(&first.identity)
         } else {
-            let made_by = parent.map(|parent| maker(parent, self.roles));
+            let made_by = parent.map(|parent| issuer(parent, self.roles));
             from_run_as
                 && matches!(
                     made_by,
-                    Some(SessionIssuer::Quick | SessionIssuer::Unseen) | None
+                    Some(SessionIssuer::Quick | SessionIssuer::NotLogged) | None
                 )
         };
         let path = if by_quick {

@@ -86,7 +86,7 @@ enum SharedId {
 /// The issue in an event, if it is an AssumeRole that succeeded.
 fn success(event: &Event) -> Option<&CredentialIssuance> {
     match &event.detail {
-        Detail::Issue(issue)
+        Detail::CredentialIssuance(issue)
             if event.error_code.is_none() && event.name.starts_with("AssumeRo") =>
         {
             Some(issue)
@@ -98,7 +98,7 @@ fn success(event: &Event) -> Option<&CredentialIssuance> {
 /// The issue in an event, if it is an AssumeRole that was refused.
 pub(super) fn refusal(event: &Event) -> Option<&CredentialIssuance> {
     match &event.detail {
-        Detail::Issue(issue)
+        Detail::CredentialIssuance(issue)
             if event.error_code.is_some() && event.name.starts_with("AssumeRo") =>
         {
             Some(issue)

@@ -58,7 +58,7 @@ pub struct Stitched {
 /// docs/cloudtrail-facts.md#joining-sessions.
 #[must_use]
 pub fn stitch(events: Vec<Event>, context: &Context<'_>) -> Stitched {
-    let deduped = dedupe::dedupe(events, context.worth);
+    let deduped = dedupe::dedupe(events, context.integrity);
     let (chains, roles) = chains(&deduped.events, context);
     Stitched {
         events: deduped.events,
@@ -79,8 +79,8 @@ pub fn stitch_again(events: &[Event], context: &Context<'_>) -> Vec<Chain> {
 
 /// Says of each chain what the files are worth that its events came from: the worst
 /// decides.
-fn vouch(chains: &mut [Chain], events: &[Event], worth: &[Integrity]) {
-    if worth.is_empty() {
+fn set_integrity(chains: &mut [Chain], events: &[Event], integrity: &[Integrity]) {
+    if integrity.is_empty() {
         return;
     }
     for chain in chains {
@@ -88,7 +88,7 @@ fn vouch(chains: &mut [Chain], events: &[Event], worth: &[Integrity]) {
             .events
             .iter()
             .map(|one| events[one.event as usize].place.object);
-        let worst = Integrity::worst(objects.filter_map(|at| worth.get(at as usize).copied()));
+        let worst = Integrity::worst(objects.filter_map(|at| integrity.get(at as usize).copied()));
         chain.integrity = Some(worst.unwrap_or(Integrity::Unverified));
     }
 }
@@ -99,7 +99,7 @@ fn chains(events: &[Event], context: &Context<'_>) -> (Vec<Chain>, KnownRoles) {
     let roles = roles::Roles::find(events, &sessions, context.topology);
     let mut chains = assemble::assemble(events, &sessions, &roles, context);
     quick_user::attach(&mut chains, events, context.statistics);
-    vouch(&mut chains, events, context.worth);
+    set_integrity(&mut chains, events, context.integrity);
     let known = KnownRoles {
         run_as: roles.run_as,
         consumer: roles.consumer,

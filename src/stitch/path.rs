@@ -7,9 +7,9 @@ use crate::model::identity::Identity;
 use crate::model::ids::is_data_source_arn;
 
 /// Returns the kind of caller that created a session, as far as its hop tells.
-pub(super) fn maker(session: &Session, roles: &Roles) -> SessionIssuer {
+pub(super) fn issuer(session: &Session, roles: &Roles) -> SessionIssuer {
     let Some(hop) = &session.hop else {
-        return SessionIssuer::Unseen;
+        return SessionIssuer::NotLogged;
     };
     let caller = &hop.caller;
     match caller.kind.as_deref() {
@@ -22,7 +22,7 @@ pub(super) fn maker(session: &Session, roles: &Roles) -> SessionIssuer {
         {
             SessionIssuer::Quick
         }
-        Some("SAMLUser" | "WebIdentityUser") => SessionIssuer::Person,
+        Some("SAMLUser" | "WebIdentityUser") => SessionIssuer::Federated,
         _ if caller.is_service() => SessionIssuer::Service,
         _ => SessionIssuer::Principal,
     }
@@ -62,15 +62,15 @@ pub(super) fn origin(
 
 fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: bool) -> Origin {
     let parent = sessions.parent(session).map(|(parent, _)| parent);
-    let made_by = maker(session, roles);
+    let made_by = issuer(session, roles);
     let caller = session.hop.as_ref().map(|hop| &*hop.caller);
     let from_run_as = match parent {
         Some(parent) => roles.is_run_as(parent),
         None => caller.is_some_and(|caller| roles.is_run_as_caller(caller)),
     };
-    let by_quick = match parent.map(|parent| maker(parent, roles)) {
+    let by_quick = match parent.map(|parent| issuer(parent, roles)) {
         Some(SessionIssuer::Quick) => from_run_as,
-        Some(SessionIssuer::Unseen) => {
+        Some(SessionIssuer::NotLogged) => {
             from_run_as || caller.is_some_and(Identity::is_invoked_by_quick)
         }
         Some(_) => false,
@@ -84,8 +84,8 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
     let path = match made_by {
         _ if by_quick => ChainPath::QuickRoleChain,
         SessionIssuer::Quick | SessionIssuer::Service if queries => ChainPath::ServiceRole,
-        SessionIssuer::Person if queries && !touches_quick => ChainPath::Direct,
-        SessionIssuer::Unseen if queries && on_behalf_of_service && !touches_quick => {
+        SessionIssuer::Federated if queries && !touches_quick => ChainPath::Direct,
+        SessionIssuer::NotLogged if queries && on_behalf_of_service && !touches_quick => {
             ChainPath::ServiceRole
         }
         _ if queries || touches_quick => ChainPath::RoleChain,

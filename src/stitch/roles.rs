@@ -151,7 +151,7 @@ pub fn hints(events: &[Event], topology: &Topology, interest: &mut Interest) {
         if &*event.source == "athena.amazonaws.com" {
             interest.sessions.extend(session.cloned());
         }
-        if let Detail::Issue(issue) = &event.detail
+        if let Detail::CredentialIssuance(issue) = &event.detail
             && is_of_interest(event, issue, topology)
         {
             interest.roles.extend(issued_role_id(issue));
@@ -208,7 +208,7 @@ fn role_ids(events: &[Event]) -> HashMap<RoleName, BTreeSet<Text>> {
         }
     };
     for event in events {
-        if let Detail::Issue(issue) = &event.detail {
+        if let Detail::CredentialIssuance(issue) = &event.detail {
             add(issue.role_arn.as_deref(), issue.assumed_role_id.as_ref());
         }
         let identity = &event.identity;
@@ -234,7 +234,7 @@ fn add_roles_by_name(
             .extend(ids.get(role).into_iter().flatten().cloned());
     }
     for event in events {
-        if let Detail::Issue(issue) = &event.detail
+        if let Detail::CredentialIssuance(issue) = &event.detail
             && issue.assumed_role_id.is_none()
             && is_of_interest(event, issue, topology)
         {
@@ -253,7 +253,7 @@ fn add_assumed_from_run_as(
 ) {
     let mut found: Vec<Text> = Vec::new();
     for event in events {
-        let Detail::Issue(issue) = &event.detail else {
+        let Detail::CredentialIssuance(issue) = &event.detail else {
             continue;
         };
         let caller = event.identity.assumed_role_id().and_then(|id| split_id(id));
@@ -272,7 +272,7 @@ fn add_ancestors(events: &[Event], interest: &mut Interest) {
     let mut callers: HashMap<&Text, Vec<&Text>> = HashMap::new();
     let mut open: Vec<&Text> = Vec::new();
     for event in events {
-        if let Detail::Issue(issue) = &event.detail
+        if let Detail::CredentialIssuance(issue) = &event.detail
             && let Some(issued) = &issue.assumed_role_id
             && let Some(caller) = event.identity.assumed_role_id()
         {

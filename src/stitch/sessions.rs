@@ -422,8 +422,8 @@ impl Linker {
         };
         let session = &self.sessions[id as usize];
         let caller = session.hop.as_ref().map(|hop| &hop.caller);
-        let maker = caller.filter(|caller| caller.is_service());
-        maker.is_some_and(|maker| maker.invoked_by == identity.invoked_by)
+        let issuer = caller.filter(|caller| caller.is_service());
+        issuer.is_some_and(|issuer| issuer.invoked_by == identity.invoked_by)
             && session.key.as_ref().is_some_and(|known| known != key)
     }
 
@@ -487,7 +487,7 @@ impl Linker {
                     Choice::Several(several, are_alike) => {
                         self.undecided(several, are_alike, identity, question(), created_at)
                     }
-                    Choice::Nobody => self.unseen(identity, created_at),
+                    Choice::Nobody => self.not_logged(identity, created_at),
                 };
             }
         }
@@ -496,7 +496,7 @@ impl Linker {
             Choice::Several(several, are_alike) => {
                 self.undecided(several, are_alike, identity, question(), created_at)
             }
-            Choice::Nobody => self.unseen(identity, created_at),
+            Choice::Nobody => self.not_logged(identity, created_at),
         }
     }
 
@@ -596,7 +596,7 @@ impl Linker {
     }
 
     /// A session whose AssumeRole was not read.
-    fn unseen(&mut self, identity: &Arc<Identity>, created_at: UtcSecond) -> Link {
+    fn not_logged(&mut self, identity: &Arc<Identity>, created_at: UtcSecond) -> Link {
         let id = self.add_unseen(identity, created_at, Candidates::default());
         let confidence = if own_key(identity).is_some() {
             Confidence::Proven
@@ -643,7 +643,9 @@ impl Linker {
 
     fn valid_at(&mut self, event: &Event) -> Link {
         let role = match &event.detail {
-            Detail::Issue(issue) => issue.role_arn.as_deref().and_then(RoleName::from_arn),
+            Detail::CredentialIssuance(issue) => {
+                issue.role_arn.as_deref().and_then(RoleName::from_arn)
+            }
             _ => None,
         };
         let identity = &event.identity;

@@ -325,7 +325,7 @@ fn id(id: Option<&impl ToString>) -> Option<String> {
 fn detail(of: &Detail) -> Option<String> {
     let wire = match of {
         Detail::None => return None,
-        Detail::Issue(issue) => WireDetail::Issue(WireIssue::of(issue)),
+        Detail::CredentialIssuance(issue) => WireDetail::Issue(WireIssue::of(issue)),
         Detail::StartQuery(query) => WireDetail::StartQuery(WireStartQuery::of(query)),
         Detail::QueryReference(ids) => {
             WireDetail::QueryReference(ids.iter().map(QueryExecutionId::to_string).collect())
@@ -423,7 +423,7 @@ impl WireDetail {
     fn model(self, reader: &mut SegmentReader) -> Detail {
         let mut text = |of: Option<String>| of.map(|text| reader.text(&text));
         match self {
-            Self::Issue(issue) => Detail::Issue(Box::new(CredentialIssuance {
+            Self::Issue(issue) => Detail::CredentialIssuance(Box::new(CredentialIssuance {
                 role_arn: text(issue.role_arn).map(RoleArn::from),
                 session_name: text(issue.session_name),
                 external_id: text(issue.external_id),

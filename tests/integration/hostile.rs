@@ -176,7 +176,7 @@ impl Poison {
             access_key_id,
             assumed_at: _,
             expires_at: _,
-            maker: _,
+            issuer: _,
             says_quick: _,
             parameters_known: _,
             assumed_by,

@@ -230,7 +230,7 @@ fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(AccountId, String
     let (topology, roles) = (Topology::default(), KnownRoles::default());
     let facts = RuleContext::new(RuleInput {
         verification: None,
-        worth: &[],
+        integrity: &[],
         window: TimeWindow {
             from: Some(from),
             to: Some(from.plus(JUDGED_DAYS * 86_400)),

@@ -872,15 +872,16 @@ fn a_silent_day_is_told_from_files_that_were_taken_away() {
     };
     let (signer, sound) = made(60, 1);
     let day = time("2026-07-02T00:00:00Z", "2026-07-03T00:00:00Z");
-    let worth = |bucket: &Bucket| verification(&signer, bucket, 1).worth_of(ACCOUNT, REGION, day);
-    assert_eq!(worth(&sound), Integrity::Verified);
+    let integrity =
+        |bucket: &Bucket| verification(&signer, bucket, 1).integrity_of(ACCOUNT, REGION, day);
+    assert_eq!(integrity(&sound), Integrity::Verified);
     let mut taken = sound.clone();
     taken
         .0
         .remove(&taken.keys("/CloudTrail/eu-central-1/2026/07/02/")[3].clone());
-    assert_eq!(worth(&taken), Integrity::Failed);
+    assert_eq!(integrity(&taken), Integrity::Failed);
     assert_eq!(
-        verification(&signer, &sound, 1).worth_of("1", REGION, day),
+        verification(&signer, &sound, 1).integrity_of("1", REGION, day),
         Integrity::Unverified
     );
 }
