@@ -282,7 +282,7 @@ fn reading(count: usize, rounds: usize) {
 }
 
 /// A store of 90 days, one new day, and findings over it.
-fn night(rounds: usize) {
+fn content(rounds: usize) {
     let plan = DemoPlan {
         days: 91,
         oddities: false,
@@ -369,10 +369,10 @@ fn main() {
         Some("download") => {
             download(&arguments[1], number(2, 128));
         }
-        Some("night") => night(number(1, 5)),
+        Some("night") => content(number(1, 5)),
         _ => {
             reading(number(0, 20_058), number(1, 5));
-            night(number(1, 5));
+            content(number(1, 5));
         }
     }
 }

@@ -34,9 +34,9 @@ use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::{Consumer, Topology};
 use qs_audit::model::window::TimeWindow;
 use qs_audit::output::repeated::RepeatedOptions;
-use qs_audit::output::report::{Material, Night, markdown, page};
+use qs_audit::output::report::{ReportContent, ReportInputs, markdown, page};
 use qs_audit::output::{chargeback_rows, csv, json};
-use qs_audit::pipeline::{self, Checks, Exports, PartPlan, Plan, Unwatched};
+use qs_audit::pipeline::{self, Checks, Exports, Plan, SlicePlan, Unwatched};
 use qs_audit::records;
 use qs_audit::rules::{self, RuleSet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,10 +78,10 @@ fn topology() -> Topology {
 
 /// Spreads the chains of five consumers over a hundred.
 fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
-    let part = audit.part.as_mut().unwrap();
-    let missing = CHAINS.saturating_sub(part.chains.len());
-    let more: Vec<Chain> = part.chains.iter().take(missing).cloned().collect();
-    part.chains.extend(more);
+    let slice = audit.slice.as_mut().unwrap();
+    let missing = CHAINS.saturating_sub(slice.chains.len());
+    let more: Vec<Chain> = slice.chains.iter().take(missing).cloned().collect();
+    slice.chains.extend(more);
     let rename = |(number, chain): (usize, &mut Chain)| {
         let consumer = &topology.consumers[number % CONSUMERS];
         chain.consumer_account_id = Some(consumer.account_id.clone());
@@ -91,7 +91,7 @@ fn spread(audit: &mut Audit, topology: &Topology, start: UtcSecond) {
             query.work_group = Some(format!("quick-{}", number % CONSUMERS).into());
         }
     };
-    part.chains.iter_mut().enumerate().for_each(rename);
+    slice.chains.iter_mut().enumerate().for_each(rename);
     let mut template = audit.trends.clone();
     template.truncate(5);
     audit.trends = (0..CONSUMERS)
@@ -178,7 +178,7 @@ fn main() {
             previous: None,
             trends: true,
         }),
-        part: Some(PartPlan {
+        slice: Some(SlicePlan {
             window,
             bill: Bill::default(),
         }),
@@ -197,7 +197,7 @@ fn main() {
         println!(
             "{} chains, {} events: read, stitched and judged {reading:.2} s; report {:.3} s, index.html {:.2} MB, \
              all {:.1} MB; peak {} MB, {before} before",
-            audit.part.as_ref().unwrap().chains.len(),
+            audit.slice.as_ref().unwrap().chains.len(),
             audit.events.len(),
             start.elapsed().as_secs_f64(),
             f64::from(u32::try_from(bytes[0]).unwrap()) / 1e6,
@@ -209,16 +209,16 @@ fn main() {
 
 /// Writes all files, and says how long each is.
 fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<usize> {
-    let part = audit.part.as_ref().unwrap();
+    let slice = audit.slice.as_ref().unwrap();
     let findings = audit.findings.as_ref().unwrap();
     let by = [Dimension::BusinessUnit];
     let chargeback =
-        attribute::chargeback(part.attribution.as_ref().unwrap(), &by, topology).unwrap();
+        attribute::chargeback(slice.attribution.as_ref().unwrap(), &by, topology).unwrap();
     let pages = rules::pages();
     let options = RepeatedOptions::default();
-    let night = Night::of(Material {
+    let content = ReportContent::of(ReportInputs {
         audit,
-        part,
+        slice,
         findings,
         chargeback: &chargeback,
         topology,
@@ -237,16 +237,16 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
         bytes.len()
     };
     vec![
-        file("index.html", &|out| page::write(&night, out).unwrap()),
-        file("report.md", &|out| markdown::write(&night, out).unwrap()),
+        file("index.html", &|out| page::write(&content, out).unwrap()),
+        file("report.md", &|out| markdown::write(&content, out).unwrap()),
         file("report.json", &|out| {
-            json::report::write(&night, out).unwrap();
+            json::report::write(&content, out).unwrap();
         }),
         file("chains.csv", &|out| {
-            csv::write_records(&records::chains::fields(), &night.chains, out).unwrap();
+            csv::write_records(&records::chains::fields(), &content.chains, out).unwrap();
         }),
         file("chains.parquet", &|out| {
-            columnar::write(&records::chains::table(&night.chains), Codec::Snappy, out).unwrap();
+            columnar::write(&records::chains::table(&content.chains), Codec::Snappy, out).unwrap();
         }),
         file("findings.csv", &|out| {
             csv::write_records(&records::findings::fields(), &all, out).unwrap();

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use qs_audit::decode::{Decoded, Decoder, SplitMode};
 use qs_audit::model::coverage::Limits;
-use qs_audit::model::relevance::Interest;
+use qs_audit::model::relevance::RelevantSessions;
 use qs_audit::model::window::TimeWindow;
 
 fn decode(body: &[u8], reading: SplitMode, all_sessions: bool) -> Decoded {
@@ -13,12 +13,12 @@ fn decode(body: &[u8], reading: SplitMode, all_sessions: bool) -> Decoded {
         object_bytes_max: 1 << 20,
         ..Limits::DEFAULT
     };
-    let interest = Interest {
+    let relevant = RelevantSessions {
         all_sessions,
-        ..Interest::default()
+        ..RelevantSessions::default()
     };
     let mut decoder = Decoder::new(TimeWindow::ALL, limits, reading);
-    decoder.object(0, &"fuzz".into(), body, &interest);
+    decoder.object(0, &"fuzz".into(), body, &relevant);
     decoder.finish()
 }
 

@@ -11,7 +11,7 @@ use super::stretches::Stretches;
 use crate::config::LogLocation;
 use crate::model::event::Event;
 use crate::model::key::{KeyFacts, LOOKED_UP, is_below};
-use crate::model::relevance::Interest;
+use crate::model::relevance::RelevantSessions;
 use crate::model::text::{Text, digest_id};
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
@@ -162,20 +162,20 @@ impl Collector<'_> {
         let objects = wanted.iter().map(|one| one.object).collect();
         let bytes = wanted.iter().map(|one| one.version.bytes).sum();
         let watcher = self.context.notices.reading(&logs, objects, Some(bytes));
-        let known = self.writer.interest()?;
+        let known = self.writer.relevant()?;
         let mut recent = self.recent(&wanted)?;
         // Other roles may be declared than before, whether or not there is anything new.
-        let mut interest = pipeline::interest_in(&plan, &recent, known);
+        let mut relevant = pipeline::interest_in(&plan, &recent, known);
         for (at, batch) in wanted.chunks(self.batch_objects).enumerate() {
             let next = wanted.chunks(self.batch_objects).nth(at + 1);
             let objects = Objects {
                 batch,
                 next: next.unwrap_or_default(),
             };
-            interest = self.batch(&plan, &logs, &objects, &mut recent, &interest, &*watcher)?;
+            relevant = self.batch(&plan, &logs, &objects, &mut recent, &relevant, &*watcher)?;
         }
         drop(watcher);
-        self.came_late(&plan, locations, &mut recent, interest)?;
+        self.came_late(&plan, locations, &mut recent, relevant)?;
         self.writer.set_fact("topology", &self.topology())?;
         // What was read of logs counts, whatever else goes wrong from here on.
         Ok(self.writer.cover(&looked, &failed)?)
@@ -274,9 +274,9 @@ impl Collector<'_> {
         logs: &dyn LogSource,
         &Objects { batch, next }: &Objects<'_>,
         recent: &mut Vec<Event>,
-        known: &Interest,
+        known: &RelevantSessions,
         watcher: &dyn Watcher,
-    ) -> Result<Interest, Failure> {
+    ) -> Result<RelevantSessions, Failure> {
         let objects = |of: &[WantedObject]| of.iter().map(|one| one.object).collect::<Vec<u32>>();
         let (batch_objects, next_objects) = (objects(batch), objects(next));
         let collected = pipeline::collect(
@@ -307,15 +307,15 @@ impl Collector<'_> {
                 coverage: object.coverage,
                 events: object.events,
                 session_events: object.session_events,
-                marks: object.marks,
+                fingerprints: object.fingerprints,
             });
         }
-        self.done.objects_read += self.writer.commit(read, &collected.interest)?;
+        self.done.objects_read += self.writer.commit(read, &collected.relevant)?;
         let last = batch.iter().filter_map(|one| one.day).next_back();
         if let Some(oldest) = last.map(|day| UtcDay::of(day) - RECENT_DAYS) {
             recent.retain(|event| oldest <= event.time.utc_day());
         }
-        Ok(collected.interest)
+        Ok(collected.relevant)
     }
 
     /// Reads objects again in which calls were passed over that are of interest by now.
@@ -324,11 +324,11 @@ impl Collector<'_> {
         plan: &Plan,
         places: &[LogLocation],
         recent: &mut Vec<Event>,
-        mut interest: Interest,
+        mut relevant: RelevantSessions,
     ) -> Result<(), Failure> {
         let mut before = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            let mut keys = self.writer.passed_over(&interest)?;
+            let mut keys = self.writer.passed_over(&relevant)?;
             // Those were asked for by name, not for who made them.
             keys.retain(|key| !key.starts_with(LOOKED_UP));
             let known = keys.len();
@@ -357,7 +357,7 @@ impl Collector<'_> {
                         batch: &again,
                         next: &[],
                     };
-                    interest = self.batch(plan, &*logs, &objects, recent, &interest, unwatched)?;
+                    relevant = self.batch(plan, &*logs, &objects, recent, &relevant, unwatched)?;
                     self.done.objects_read = before;
                 }
             }

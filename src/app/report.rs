@@ -9,16 +9,16 @@ use super::record_files::parquet;
 use super::report_folder::{ReportDays, ReportFile, ReportFolder, WrittenReport};
 use super::verification_inputs::VerifyOptions;
 use crate::attribute;
-use crate::model::audit::Part;
+use crate::model::audit::AuditSlice;
 use crate::model::bill::Bill;
 use crate::model::charge::{Chargeback, Dimension};
 use crate::model::finding::{Finding, Previous};
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::json::report as json;
-use crate::output::report::{Night, markdown, page as html};
+use crate::output::report::{ReportContent, markdown, page as html};
 use crate::output::{chargeback_rows, csv};
-use crate::pipeline::PartPlan;
+use crate::pipeline::SlicePlan;
 use crate::records;
 use std::path::Path;
 
@@ -51,7 +51,7 @@ pub fn prepare<'c>(
     let read = window.with_baseline(checks.baseline_days);
     let wanted = Wants::BillIfGiven;
     let mut audit = AuditRun::prepare_with(context, read, wanted, verifying)?;
-    audit.plan.part = Some(PartPlan {
+    audit.plan.slice = Some(SlicePlan {
         window,
         bill: match window.days_inside() {
             Some(days) => exports::bill(context, days)?,
@@ -93,8 +93,8 @@ fn last_report(
 /// # Errors
 ///
 /// When the amounts are too large.
-pub fn chargeback(part: &Part, topology: &Topology) -> Result<Chargeback, Failure> {
-    let Some(attribution) = &part.attribution else {
+pub fn chargeback(slice: &AuditSlice, topology: &Topology) -> Result<Chargeback, Failure> {
+    let Some(attribution) = &slice.attribution else {
         return Ok(Chargeback::default());
     };
     attribute::chargeback(attribution, &[Dimension::BusinessUnit], topology)
@@ -106,25 +106,25 @@ pub fn chargeback(part: &Part, topology: &Topology) -> Result<Chargeback, Failur
 /// # Errors
 ///
 /// When they cannot be written.
-pub fn write(night: &Night<'_>, folder: ReportFolder) -> Result<WrittenReport, Failure> {
-    let material = &night.material;
-    let findings: Vec<&Finding> = material.findings.findings.iter().collect();
+pub fn write(content: &ReportContent<'_>, folder: ReportFolder) -> Result<WrittenReport, Failure> {
+    let inputs = &content.inputs;
+    let findings: Vec<&Finding> = inputs.findings.findings.iter().collect();
     let file = |name, write| ReportFile { name, write };
     folder.write(&[
-        file("index.html", &|out| html::write(night, out)),
-        file("report.md", &|out| markdown::write(night, out)),
-        file("report.json", &|out| json::write(night, out)),
+        file("index.html", &|out| html::write(content, out)),
+        file("report.md", &|out| markdown::write(content, out)),
+        file("report.json", &|out| json::write(content, out)),
         file("chains.csv", &|out| {
-            csv::write_records(&records::chains::fields(), &night.chains, out)
+            csv::write_records(&records::chains::fields(), &content.chains, out)
         }),
         file("chains.parquet", &|out| {
-            parquet(&records::chains::table(&night.chains), material.audit, out)
+            parquet(&records::chains::table(&content.chains), inputs.audit, out)
         }),
         file("findings.csv", &|out| {
             csv::write_records(&records::findings::fields(), &findings, out)
         }),
         file("chargeback.csv", &|out| {
-            let rows = chargeback_rows::rows(material.chargeback, material.topology);
+            let rows = chargeback_rows::rows(inputs.chargeback, inputs.topology);
             csv::write_table(&rows, out)
         }),
     ])

@@ -120,12 +120,12 @@ impl ReportFolder {
         }
         let mut nights: Vec<Date> = nights()
             .into_iter()
-            .filter(|night| *night < self.first_day)
+            .filter(|content| *content < self.first_day)
             .collect();
         nights.sort_unstable();
         // One that cannot be read any more is no reason to compare with nothing.
-        nights.into_iter().rev().find_map(|night| {
-            let path = Path::new(NIGHTLY).join(night.to_string());
+        nights.into_iter().rev().find_map(|content| {
+            let path = Path::new(NIGHTLY).join(content.to_string());
             Some((earlier(&path)?, path))
         })
     }

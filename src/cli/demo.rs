@@ -138,7 +138,7 @@ fn next_steps(dir: &Path, plan: &DemoPlan, listed: &[&Chain]) -> String {
         end.plus(-DAYS_JUDGED * 86_400).day(),
         end.day()
     );
-    let night = format!(
+    let content = format!(
         "--from {} --to {}",
         end.plus(-2 * 86_400).day(),
         end.plus(-86_400).day()
@@ -150,7 +150,7 @@ fn next_steps(dir: &Path, plan: &DemoPlan, listed: &[&Chain]) -> String {
     format!(
         "What to try next:\n  \
          {program} findings {config} {week}\n  \
-         {program} report {config} {night} -o {dir}/report\n  \
+         {program} report {config} {content} -o {dir}/report\n  \
          {program} explain external-id-spoof\n  \
          {program} show {id} {config}\n  \
          {program} chains {config} {window} --status denied --status partial\n  \

@@ -16,7 +16,7 @@ use crate::model::finding::{Finding, FindingStatus};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::line;
-use crate::output::report::{Material, Night, summary};
+use crate::output::report::{ReportContent, ReportInputs, summary};
 use crate::output::terminal::{Spelling, TerminalWriter};
 use crate::rules;
 use std::collections::BTreeSet;
@@ -42,16 +42,16 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let run = app::prepare(&context, &check, verifying.as_ref(), folder)?;
     let audit = session::audit(run_args, &run.audit)?;
     let nothing = nothing_to_read(run_args, &audit);
-    let (Some(findings), Some(part)) = (&audit.findings, &audit.part) else {
+    let (Some(findings), Some(slice)) = (&audit.findings, &audit.slice) else {
         return Err(Failure::internal("the run has no findings, or no night"));
     };
     let plan = &run.audit.plan;
-    let chargeback = app::chargeback(part, &plan.topology)?;
+    let chargeback = app::chargeback(slice, &plan.topology)?;
     let pages = rules::pages();
     let options = repeated(run_args);
-    let night = Night::of(Material {
+    let report = ReportContent::of(ReportInputs {
         audit: &audit,
-        part,
+        slice,
         findings,
         chargeback: &chargeback,
         topology: &plan.topology,
@@ -62,12 +62,12 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
             .and_then(|checks| checks.previous.as_ref()),
         options: &options,
     });
-    let written = app::write(&night, run.folder)?;
+    let written = app::write(&report, run.folder)?;
     let latest = written.point_latest()?;
     if !run_args.quiet {
-        tell(run_args, &night, &written, latest.as_deref())?;
+        tell(run_args, &report, &written, latest.as_deref())?;
     }
-    let strictly = exit_of_chains(run_args, &audit, &part.chains);
+    let strictly = exit_of_chains(run_args, &audit, &slice.chains);
     let wanted = |finding: &&Finding| !args.new || finding.status == FindingStatus::New;
     let wanted: Vec<&Finding> = findings.findings.iter().filter(wanted).collect();
     Ok(if failing(run_args, args.fail_on, &wanted) {
@@ -100,7 +100,7 @@ fn window(run_args: &RunArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
 /// The night in ten lines.
 fn tell(
     run_args: &RunArgs,
-    night: &Night<'_>,
+    content: &ReportContent<'_>,
     written: &WrittenReport,
     latest: Option<&Path>,
 ) -> Result<(), Failure> {
@@ -111,7 +111,7 @@ fn tell(
     let mut stdout = io::stdout().lock();
     let styles = page.color;
     let mut out = TerminalWriter::new(&mut stdout, Spelling::Text { styles });
-    summary::write(night, page, &mut out)?;
+    summary::write(content, page, &mut out)?;
     let path = written.path().join("index.html");
     line!(&mut out, "Written to {}{latest}", path.display())?;
     Ok(out.finish()?)

@@ -153,7 +153,7 @@ fn proper_time(text: &[u8]) -> Option<Time> {
         let (tens, ones) = (time[at].wrapping_sub(b'0'), time[at + 1].wrapping_sub(b'0'));
         (tens < 10 && ones < 10).then(|| tens * 10 + ones)
     };
-    let marks = [
+    let fingerprints = [
         (4, b'-'),
         (7, b'-'),
         (10, b'T'),
@@ -161,7 +161,9 @@ fn proper_time(text: &[u8]) -> Option<Time> {
         (16, b':'),
         (19, b'Z'),
     ];
-    let is_marked = marks.iter().all(|&(at, mark)| time[at] == mark);
+    let is_marked = fingerprints
+        .iter()
+        .all(|&(at, fingerprint)| time[at] == fingerprint);
     let in_range = number(0).is_some()
         && number(2).is_some()
         && (1..=12).contains(&number(5)?)

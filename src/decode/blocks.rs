@@ -14,7 +14,7 @@ pub(super) const BLOCK: usize = 64;
 /// control bytes (below 0x20), and bytes from 0x80 up, whose UTF-8 is unchecked.
 #[inline]
 pub(super) fn special(block: &[u8; BLOCK]) -> u64 {
-    let mut marks = 0;
+    let mut fingerprints = 0;
     let (quarters, _) = block.as_chunks::<16>();
     for (index, quarter) in quarters.iter().enumerate() {
         let bytes = u8x16::new(*quarter);
@@ -22,9 +22,9 @@ pub(super) fn special(block: &[u8; BLOCK]) -> u64 {
             | bytes.simd_eq(u8x16::splat(b'\\'))
             | bytes.min(u8x16::splat(0x1f)).simd_eq(bytes)
             | bytes;
-        marks |= u64::from(hit.to_bitmask()) << (index * 16);
+        fingerprints |= u64::from(hit.to_bitmask()) << (index * 16);
     }
-    marks
+    fingerprints
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub use split::SplitMode;
 use crate::model::coverage::{Coverage, Limits, Reject, RejectReason, Sibling};
 use crate::model::event::{Event, EventOrigin};
 use crate::model::integrity::Contents;
-use crate::model::relevance::{Interest, SessionMark};
+use crate::model::relevance::{RelevantSessions, SessionFingerprint};
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use activity::ActivityCounter;
@@ -79,7 +79,7 @@ pub struct Unresolved {
     /// The number of records.
     pub records: u64,
     /// Marks of the sessions and their roles, sorted.
-    pub marks: Box<[SessionMark]>,
+    pub fingerprints: Box<[SessionFingerprint]>,
 }
 
 /// The output of one decoder.
@@ -120,7 +120,7 @@ pub struct Decoder {
     budget: Arc<InflateBudget>,
     /// True if the text of each object is hashed.
     hashes: bool,
-    marks: Vec<SessionMark>,
+    fingerprints: Vec<SessionFingerprint>,
     decoded: Decoded,
 }
 
@@ -137,7 +137,7 @@ impl Decoder {
             window,
             budget: InflateBudget::of(&limits),
             hashes: false,
-            marks: Vec::new(),
+            fingerprints: Vec::new(),
             decoded: Decoded::default(),
         }
     }
@@ -189,7 +189,7 @@ impl Decoder {
         object: u32,
         key: &Text,
         body: &[u8],
-        interest: &Interest,
+        relevant: &RelevantSessions,
     ) -> ObjectSize {
         self.decoded.coverage.bytes_read += body.len() as u64;
         let mut inflater = self.take_inflater();
@@ -208,7 +208,7 @@ impl Decoder {
             key,
             object,
             padded,
-            interest,
+            relevant,
             next_record: 0,
             tally: RecordCounts::default(),
             sibling: None,
@@ -357,7 +357,7 @@ struct ObjectReader<'a> {
     key: &'a Text,
     object: u32,
     padded: &'a [u8],
-    interest: &'a Interest,
+    relevant: &'a RelevantSessions,
     next_record: u32,
     tally: RecordCounts,
     /// The kind of the object by its first record, if it is no log file.
@@ -390,16 +390,16 @@ impl ObjectReader<'_> {
             None if failed && self.tally.records == 0 => coverage.objects_failed += 1,
             None => coverage.objects_read += 1,
         }
-        let marks = &mut self.decoder.marks;
-        if !marks.is_empty() {
-            marks.sort_unstable();
-            marks.dedup();
+        let fingerprints = &mut self.decoder.fingerprints;
+        if !fingerprints.is_empty() {
+            fingerprints.sort_unstable();
+            fingerprints.dedup();
             self.decoder.decoded.unresolved.push(Unresolved {
                 object: self.object,
                 records: self.tally.records,
-                marks: marks.as_slice().into(),
+                fingerprints: fingerprints.as_slice().into(),
             });
-            marks.clear();
+            fingerprints.clear();
         }
         self.tally.records
     }
@@ -448,11 +448,11 @@ impl ObjectReader<'_> {
 
     /// Returns true if the record needs no parse; notes whose it is, if that may matter.
     fn passes(&mut self, facts: &HeaderBytes<'_>) -> bool {
-        match relevance::decide(facts, self.interest) {
+        match relevance::decide(facts, self.relevant) {
             Decision::Keep | Decision::Candidate => false,
             Decision::Pass => true,
-            Decision::Unresolved(marks) => {
-                self.decoder.marks.extend(marks);
+            Decision::Unresolved(fingerprints) => {
+                self.decoder.fingerprints.extend(fingerprints);
                 true
             }
         }
@@ -549,7 +549,7 @@ impl ObjectReader<'_> {
         if let Err(NoEvent::Sibling(sibling)) = &read {
             self.mark_sibling(place, *sibling);
         }
-        if let Decision::Candidate = relevance::decide(facts, self.interest) {
+        if let Decision::Candidate = relevance::decide(facts, self.relevant) {
             self.tally.not_relevant += 1;
             let id = facts
                 .principal_id

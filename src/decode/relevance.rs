@@ -2,7 +2,7 @@
 
 use crate::event_list::entry::When;
 use crate::event_list::list as event_list;
-use crate::model::relevance::{Interest, SessionMark};
+use crate::model::relevance::{RelevantSessions, SessionFingerprint};
 
 /// The decision on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) enum Decision {
     /// Keep it only if its role session is of interest, and it is so far.
     Candidate,
     /// The same, and it is not so far; the marks stand for session and role.
-    Unresolved([SessionMark; 2]),
+    Unresolved([SessionFingerprint; 2]),
     /// Nobody will ask for it.
     Pass,
 }
@@ -33,7 +33,7 @@ const ATHENA: &[u8] = b"athena.amazonaws.com";
 const CLOUDTRAIL: &[u8] = b"cloudtrail.amazonaws.com";
 
 /// Decides on a record (docs/cloudtrail-facts.md#assumerole).
-pub(super) fn decide(facts: &HeaderBytes<'_>, interest: &Interest) -> Decision {
+pub(super) fn decide(facts: &HeaderBytes<'_>, relevant: &RelevantSessions) -> Decision {
     let listed = event_list::entry(facts.source, facts.name).and_then(|entry| entry.kept);
     let always = match listed.map(|kept| kept.when) {
         Some(When::Always) => true,
@@ -45,12 +45,12 @@ pub(super) fn decide(facts: &HeaderBytes<'_>, interest: &Interest) -> Decision {
     }
     match facts.principal_id {
         Some(principal) if is_role_session(principal) => {
-            if interest.all_sessions {
+            if relevant.all_sessions {
                 Decision::Keep
-            } else if interest.holds_bytes(principal) {
+            } else if relevant.holds_bytes(principal) {
                 Decision::Candidate
             } else {
-                Decision::Unresolved(SessionMark::of_session_and_role(principal))
+                Decision::Unresolved(SessionFingerprint::of_session_and_role(principal))
             }
         }
         _ => Decision::Pass,
@@ -79,7 +79,7 @@ mod tests {
             principal_id: principal.map(str::as_bytes),
             ..HeaderBytes::default()
         };
-        decide(&facts, &Interest::default())
+        decide(&facts, &RelevantSessions::default())
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
                 record: record.as_bytes(),
                 ..HeaderBytes::default()
             };
-            decide(&facts, &Interest::default())
+            decide(&facts, &RelevantSessions::default())
         };
         let log = r#"{"key":"AWSLogs/111122223333/CloudTrail/f"}"#;
         assert_eq!(of("DeleteObject", log, None), Decision::Keep);
@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn a_role_session_waits_until_its_interest_is_known() {
         let id = "AROAX:session";
-        let marks = SessionMark::of_session_and_role(id.as_bytes());
-        let waiting = Decision::Unresolved(marks);
+        let fingerprints = SessionFingerprint::of_session_and_role(id.as_bytes());
+        let waiting = Decision::Unresolved(fingerprints);
         assert_eq!(decision("s3.amazonaws.com", "GetObject", Some(id)), waiting);
         let user = decision("s3.amazonaws.com", "GetObject", Some("AIDAX"));
         assert_eq!(user, Decision::Pass);

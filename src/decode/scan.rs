@@ -268,9 +268,9 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn member(&mut self, at: usize) -> Option<JsonMember> {
         let block = self.text.get(at..)?.first_chunk::<BLOCK>()?;
-        let marks = special(block);
-        let rest = marks & marks.wrapping_sub(1);
-        if marks & 1 == 0 || rest == 0 || block[0] != b'"' {
+        let fingerprints = special(block);
+        let rest = fingerprints & fingerprints.wrapping_sub(1);
+        if fingerprints & 1 == 0 || rest == 0 || block[0] != b'"' {
             return None;
         }
         let key_end = rest.trailing_zeros() as usize;

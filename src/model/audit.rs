@@ -40,7 +40,7 @@ pub struct Audit {
     /// Days of consumers beside what is expected of them, where they were asked for.
     pub trends: Vec<Trend>,
     /// The end of the window, told by itself, where that was asked for.
-    pub part: Option<Part>,
+    pub slice: Option<AuditSlice>,
     /// The events kept, which chains point into.
     pub events: Vec<Event>,
     /// Notes for readers of the whole result.
@@ -54,7 +54,7 @@ pub struct Audit {
 /// A part of a run's window, as if nothing else had been asked for: the night of a
 /// run that also read what it is compared with.
 #[derive(Debug, Clone, Default)]
-pub struct Part {
+pub struct AuditSlice {
     /// The window of the slice.
     pub window: TimeWindow,
     /// Chains, by start and id. They point into the events of the run.

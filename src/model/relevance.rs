@@ -11,9 +11,9 @@ use hashbrown::HashSet;
 /// A role session's assumed role id, hashed: enough to find candidates again,
 /// which are then compared in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionMark(u64);
+pub struct SessionFingerprint(u64);
 
-impl SessionMark {
+impl SessionFingerprint {
     /// The mark of an assumed role id (`AROA...:session-name`).
     #[must_use]
     pub fn new(assumed_role_id: &[u8]) -> Self {
@@ -55,7 +55,7 @@ impl SessionMark {
 
 /// The role sessions whose every call is kept.
 #[derive(Debug, Clone, Default)]
-pub struct Interest {
+pub struct RelevantSessions {
     /// Keep the calls of all role sessions.
     pub all_sessions: bool,
     /// Assumed role ids of interest.
@@ -64,7 +64,7 @@ pub struct Interest {
     pub roles: HashSet<Text>,
 }
 
-impl Interest {
+impl RelevantSessions {
     /// Returns true if the calls of this role session are kept.
     #[must_use]
     pub fn holds(&self, assumed_role_id: &str) -> bool {
@@ -88,12 +88,13 @@ impl Interest {
     }
 }
 
-impl Interest {
+impl RelevantSessions {
     /// The marks by which objects that hold calls of these sessions are found.
     #[must_use]
-    pub fn marks(&self) -> HashSet<SessionMark> {
+    pub fn fingerprints(&self) -> HashSet<SessionFingerprint> {
         let ids = self.sessions.iter().chain(&self.roles);
-        ids.map(|id| SessionMark::new(id.as_bytes())).collect()
+        ids.map(|id| SessionFingerprint::new(id.as_bytes()))
+            .collect()
     }
 }
 
@@ -103,14 +104,14 @@ mod tests {
 
     #[test]
     fn interest_in_a_role_is_interest_in_its_sessions() {
-        let interest = Interest {
+        let relevant = RelevantSessions {
             roles: [Text::from("AROAX")].into_iter().collect(),
-            ..Interest::default()
+            ..RelevantSessions::default()
         };
-        assert!(interest.holds("AROAX:any"));
-        assert!(!interest.holds("AROAY:any"));
-        assert!(!interest.holds("AROAX"));
-        let [_, role] = SessionMark::of_session_and_role(b"AROAX:any");
-        assert!(interest.marks().contains(&role));
+        assert!(relevant.holds("AROAX:any"));
+        assert!(!relevant.holds("AROAY:any"));
+        assert!(!relevant.holds("AROAX"));
+        let [_, role] = SessionFingerprint::of_session_and_role(b"AROAX:any");
+        assert!(relevant.fingerprints().contains(&role));
     }
 }

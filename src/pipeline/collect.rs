@@ -6,7 +6,7 @@ use super::read::{KnownInterest, on_all_threads};
 use crate::decode::{Decoder, RecordOutcome};
 use crate::model::coverage::Coverage;
 use crate::model::event::Event;
-use crate::model::relevance::{Interest, SessionMark};
+use crate::model::relevance::{RelevantSessions, SessionFingerprint};
 use crate::model::window::TimeWindow;
 use crate::ports::LogSource;
 use crate::stitch;
@@ -24,7 +24,7 @@ pub struct ObjectRead {
     /// Calls of role sessions that are of interest.
     pub session_events: Vec<Event>,
     /// Marks of role sessions whose calls were passed over, sorted.
-    pub marks: Vec<SessionMark>,
+    pub fingerprints: Vec<SessionFingerprint>,
 }
 
 /// Objects read, and the interest that they were read with.
@@ -33,7 +33,7 @@ pub struct CollectedObjects {
     /// In the order they were asked for.
     pub objects: Vec<ObjectRead>,
     /// All role sessions whose calls were kept.
-    pub interest: Interest,
+    pub relevant: RelevantSessions,
 }
 
 /// Reads some objects of a source; others are read after them, and may be brought ahead.
@@ -52,7 +52,7 @@ pub fn collect(
     objects: &[u32],
     next: &[u32],
     recent: &[Event],
-    known: &Interest,
+    known: &RelevantSessions,
     watcher: &dyn Watcher,
 ) -> Result<CollectedObjects, PipelineError> {
     let pool = super::plan::pool(plan)?;
@@ -65,18 +65,23 @@ pub fn collect(
         let mut read = read_all(plan, source, objects, next, &shared, Some(watcher));
         let own = read.iter().flat_map(|object| &object.events);
         let events: Vec<Event> = own.chain(recent).cloned().collect();
-        let interest = stitch::interest_from(known.clone(), &events, &plan.topology);
+        let relevant = stitch::relevant_from(known.clone(), &events, &plan.topology);
         drop(events);
 
-        let marks = interest.marks();
-        let came_late = |object: &ObjectRead| object.marks.iter().any(|mark| marks.contains(mark));
+        let fingerprints = relevant.fingerprints();
+        let came_late = |object: &ObjectRead| {
+            object
+                .fingerprints
+                .iter()
+                .any(|fingerprint| fingerprints.contains(fingerprint))
+        };
         let again: Vec<u32> = read
             .iter()
             .filter(|object| came_late(object))
             .map(|object| object.object)
             .collect();
         if !again.is_empty() {
-            let settled = KnownInterest::fixed(plan, interest.clone());
+            let settled = KnownInterest::fixed(plan, relevant.clone());
             let reread = read_all(plan, source, &again, next, &settled, None);
             let places: HashMap<u32, usize> = (0..)
                 .zip(&read)
@@ -89,11 +94,11 @@ pub fn collect(
             }
         }
         for object in &mut read {
-            object.forget_hints(&interest);
+            object.forget_hints(&relevant);
         }
         Ok(CollectedObjects {
             objects: read,
-            interest,
+            relevant,
         })
     })
 }
@@ -101,28 +106,28 @@ pub fn collect(
 /// The interest that follows from events that were kept before, with the topology as it
 /// is now.
 #[must_use]
-pub fn interest_in(plan: &Plan, events: &[Event], known: Interest) -> Interest {
-    stitch::interest_from(known, events, &plan.topology)
+pub fn interest_in(plan: &Plan, events: &[Event], known: RelevantSessions) -> RelevantSessions {
+    stitch::relevant_from(known, events, &plan.topology)
 }
 
 impl ObjectRead {
     /// Drops calls of sessions that are of no interest after all.
-    fn forget_hints(&mut self, interest: &Interest) {
-        if interest.all_sessions {
+    fn forget_hints(&mut self, relevant: &RelevantSessions) {
+        if relevant.all_sessions {
             return;
         }
-        let mut marks: HashSet<SessionMark> = HashSet::new();
+        let mut fingerprints: HashSet<SessionFingerprint> = HashSet::new();
         self.session_events.retain(|event| {
             let id = event.identity.principal_id.as_deref().unwrap_or_default();
-            let is_held = interest.holds(id);
+            let is_held = relevant.holds(id);
             if !is_held {
-                marks.extend(SessionMark::of_session_and_role(id.as_bytes()));
+                fingerprints.extend(SessionFingerprint::of_session_and_role(id.as_bytes()));
             }
             is_held
         });
-        self.marks.extend(marks);
-        self.marks.sort_unstable();
-        self.marks.dedup();
+        self.fingerprints.extend(fingerprints);
+        self.fingerprints.sort_unstable();
+        self.fingerprints.dedup();
         let kept = self.events.len() + self.session_events.len();
         let coverage = &mut self.coverage;
         coverage.records_kept = kept as u64;
@@ -185,7 +190,9 @@ fn take(decoder: &mut Decoder, object: u32) -> ObjectRead {
             }
         }
     }
-    let marks = found.unresolved.into_iter();
-    read.marks = marks.flat_map(|unresolved| unresolved.marks).collect();
+    let fingerprints = found.unresolved.into_iter();
+    read.fingerprints = fingerprints
+        .flat_map(|unresolved| unresolved.fingerprints)
+        .collect();
     read
 }

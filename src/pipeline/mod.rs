@@ -7,6 +7,6 @@ mod run;
 mod verify;
 
 pub use collect::{CollectedObjects, ObjectRead, collect, interest_in};
-pub use plan::{Checks, Exports, PartPlan, PipelineError, Plan, Unwatched, Watcher};
+pub use plan::{Checks, Exports, PipelineError, Plan, SlicePlan, Unwatched, Watcher};
 pub use run::{RawEvents, raw_events, run, run_again, run_verifying};
 pub use verify::{VerificationInputs, verify};

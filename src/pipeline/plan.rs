@@ -33,12 +33,12 @@ pub struct Plan {
     /// Rules to ask, where findings are wanted.
     pub checks: Option<Checks>,
     /// A part of the window that is to be told by itself, too.
-    pub part: Option<PartPlan>,
+    pub slice: Option<SlicePlan>,
 }
 
 /// A part of a run's window that is to be told by itself.
 #[derive(Debug, Clone)]
-pub struct PartPlan {
+pub struct SlicePlan {
     /// The window.
     pub window: TimeWindow,
     /// The bill of these days; it may be empty.
@@ -88,7 +88,7 @@ impl Default for Plan {
             reading: SplitMode::Fast,
             exports: Exports::default(),
             checks: None,
-            part: None,
+            slice: None,
         }
     }
 }

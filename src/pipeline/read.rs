@@ -10,7 +10,7 @@ use crate::decode::{Candidate, Decoded, Decoder, InflateBudget, RecordOutcome, U
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::Event;
 use crate::model::integrity::Contents;
-use crate::model::relevance::Interest;
+use crate::model::relevance::RelevantSessions;
 use crate::ports::{Listing, LogSource, SourceError};
 use crate::stitch;
 use hashbrown::{HashMap, HashSet};
@@ -34,11 +34,11 @@ pub(super) fn read(
     watcher: &dyn Watcher,
 ) -> AllRead {
     let objects: Vec<u32> = (0..source.object_count()).collect();
-    let interest = Interest {
+    let relevant = RelevantSessions {
         all_sessions: plan.all_sessions,
-        ..Interest::default()
+        ..RelevantSessions::default()
     };
-    let known = KnownInterest::new(plan, interest);
+    let known = KnownInterest::new(plan, relevant);
     source.expect(&objects);
     let mut parts = on_all_threads(plan, source, &objects, hashes, &|worker,
                                                                      object,
@@ -63,9 +63,9 @@ pub(super) fn read(
         whole.unresolved.extend(part.unresolved);
         whole.coverage.merge(part.coverage);
     }
-    let interest = stitch::interest(&whole.events, &plan.topology, plan.all_sessions);
-    second_pass(plan, source, &interest, &mut whole, &mut contents[..]);
-    let (events, coverage) = reconcile(whole, &interest, source.listing());
+    let relevant = stitch::relevant(&whole.events, &plan.topology, plan.all_sessions);
+    second_pass(plan, source, &relevant, &mut whole, &mut contents[..]);
+    let (events, coverage) = reconcile(whole, &relevant, source.listing());
     AllRead {
         events,
         coverage,
@@ -78,13 +78,17 @@ pub(super) fn read(
 fn second_pass(
     plan: &Plan,
     source: &dyn LogSource,
-    interest: &Interest,
+    relevant: &RelevantSessions,
     whole: &mut Decoded,
     contents: &mut [(u32, Contents)],
 ) {
-    let marks = interest.marks();
-    let holds_interest =
-        |unresolved: &&Unresolved| unresolved.marks.iter().any(|mark| marks.contains(mark));
+    let fingerprints = relevant.fingerprints();
+    let holds_interest = |unresolved: &&Unresolved| {
+        unresolved
+            .fingerprints
+            .iter()
+            .any(|fingerprint| fingerprints.contains(fingerprint))
+    };
     let mut again: Vec<&Unresolved> = whole.unresolved.iter().filter(holds_interest).collect();
     again.sort_unstable_by_key(|unresolved| unresolved.object);
     let objects: Vec<u32> = again.iter().map(|unresolved| unresolved.object).collect();
@@ -111,7 +115,7 @@ fn second_pass(
             changed.push((object, contents_of(&error)));
             return worker.changed(&key);
         }
-        let size = worker.decoder.object(object, &key, body, interest);
+        let size = worker.decoder.object(object, &key, body, relevant);
         let before = objects.binary_search(&object).map(|at| records[at]);
         let is_same = !hashes || known(object) == Some(&size.contents);
         if before != Ok(size.records) || !is_same {
@@ -146,7 +150,7 @@ fn second_pass(
 /// Counts the candidates as what they turned out to be.
 pub(super) fn reconcile(
     whole: Decoded,
-    interest: &Interest,
+    relevant: &RelevantSessions,
     listing: &Listing,
 ) -> (Vec<Event>, Coverage) {
     let Decoded {
@@ -155,7 +159,7 @@ pub(super) fn reconcile(
         mut coverage,
         ..
     } = whole;
-    let wanted = |candidate: &Candidate| interest.holds(&candidate.assumed_role_id);
+    let wanted = |candidate: &Candidate| relevant.holds(&candidate.assumed_role_id);
     for candidate in candidates.into_iter().filter(wanted) {
         match candidate.outcome {
             RecordOutcome::Event(event) => {
@@ -195,9 +199,9 @@ pub(super) struct KnownInterest<'a> {
     plan: &'a Plan,
     /// True if more is learned on the way.
     learns: bool,
-    interest: RwLock<Arc<Interest>>,
+    relevant: RwLock<Arc<RelevantSessions>>,
     /// The relevance that was learned and is not shared yet.
-    pending: Mutex<Interest>,
+    pending: Mutex<RelevantSessions>,
 }
 
 /// Ids of interest that are shared one by one. Beyond that, sharing each by itself would
@@ -207,54 +211,56 @@ const SHARED_ONE_BY_ONE_MAX: usize = 4096;
 const SHARED_PART: usize = 16;
 
 impl<'a> KnownInterest<'a> {
-    pub(super) fn new(plan: &'a Plan, interest: Interest) -> Self {
+    pub(super) fn new(plan: &'a Plan, relevant: RelevantSessions) -> Self {
         Self {
             learns: true,
-            ..Self::fixed(plan, interest)
+            ..Self::fixed(plan, relevant)
         }
     }
 
     /// The interest is what it is.
-    pub(super) fn fixed(plan: &'a Plan, interest: Interest) -> Self {
+    pub(super) fn fixed(plan: &'a Plan, relevant: RelevantSessions) -> Self {
         Self {
             plan,
             learns: false,
-            interest: RwLock::new(Arc::new(interest)),
+            relevant: RwLock::new(Arc::new(relevant)),
             pending: Mutex::default(),
         }
     }
 
-    fn now(&self) -> Arc<Interest> {
-        let interest = self.interest.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&interest)
+    fn now(&self) -> Arc<RelevantSessions> {
+        let relevant = self.relevant.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&relevant)
     }
 
     fn learn(&self, events: &[Event]) {
         if !self.learns {
             return;
         }
-        let mut hints = Interest::default();
-        stitch::hints(events, &self.plan.topology, &mut hints);
+        let mut add_relevant = RelevantSessions::default();
+        stitch::add_relevant(events, &self.plan.topology, &mut add_relevant);
         let known = self.now();
-        hints.sessions.retain(|id| !known.sessions.contains(id));
-        hints.roles.retain(|id| !known.roles.contains(id));
-        if hints.sessions.is_empty() && hints.roles.is_empty() {
+        add_relevant
+            .sessions
+            .retain(|id| !known.sessions.contains(id));
+        add_relevant.roles.retain(|id| !known.roles.contains(id));
+        if add_relevant.sessions.is_empty() && add_relevant.roles.is_empty() {
             return;
         }
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.sessions.extend(hints.sessions);
-        pending.roles.extend(hints.roles);
+        pending.sessions.extend(add_relevant.sessions);
+        pending.roles.extend(add_relevant.roles);
         let known = known.sessions.len() + known.roles.len();
         let new = pending.sessions.len() + pending.roles.len();
         if known < SHARED_ONE_BY_ONE_MAX || known / SHARED_PART <= new {
             let pending = std::mem::take(&mut *pending);
-            let mut interest = self
-                .interest
+            let mut relevant = self
+                .relevant
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
-            let interest = Arc::make_mut(&mut interest);
-            interest.sessions.extend(pending.sessions);
-            interest.roles.extend(pending.roles);
+            let relevant = Arc::make_mut(&mut relevant);
+            relevant.sessions.extend(pending.sessions);
+            relevant.roles.extend(pending.roles);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A run: the stages in their order.
 
-use super::plan::{Checks, Exports, PartPlan, PipelineError, Plan, Watcher, pool};
+use super::plan::{Checks, Exports, PipelineError, Plan, SlicePlan, Watcher, pool};
 use super::verify::VerificationInputs;
 use super::{read, verify};
 use crate::attribute::{self, AttributeError};
 use crate::decode::{Candidate, Decoded, RecordOutcome};
-use crate::model::audit::{Audit, Part};
+use crate::model::audit::{Audit, AuditSlice};
 use crate::model::bill::{Bill, BillCoverage};
 use crate::model::chain::Chain;
 use crate::model::charge::Attribution;
@@ -77,7 +77,7 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
     coverage.records_kept = events.len() as u64;
     let others = coverage.records_kept + coverage.records_rejected;
     coverage.records_not_relevant = coverage.records.saturating_sub(others);
-    let interest = stitch::interest(&events, &plan.topology, plan.all_sessions);
+    let relevant = stitch::relevant(&events, &plan.topology, plan.all_sessions);
     let candidates = session_events.into_iter().map(|event| Candidate {
         assumed_role_id: event.identity.principal_id.clone().unwrap_or_default(),
         object: event.place.object,
@@ -89,7 +89,7 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
         coverage,
         ..Decoded::default()
     };
-    let (events, coverage) = read::reconcile(whole, &interest, &listing);
+    let (events, coverage) = read::reconcile(whole, &relevant, &listing);
     let key = |object: u32| keys.get(&object).cloned().unwrap_or_else(|| "".into());
     finish(plan, &key, events, coverage, None)
 }
@@ -150,26 +150,26 @@ fn finish(
         audit.findings = Some(findings);
         audit.trends = trends;
     }
-    if let Some(wanted) = &plan.part {
+    if let Some(wanted) = &plan.slice {
         let context = stitch::Context {
             window: wanted.window,
             ..context
         };
-        audit.part = Some(part(&audit.events, wanted, &plan.exports, &context)?);
+        audit.slice = Some(slice(&audit.events, wanted, &plan.exports, &context)?);
     }
     Ok(audit)
 }
 
 /// A part of the window by itself, from the events of the whole.
-fn part(
+fn slice(
     events: &[Event],
-    wanted: &PartPlan,
+    wanted: &SlicePlan,
     exports: &Exports,
     context: &stitch::Context<'_>,
-) -> Result<Part, AttributeError> {
+) -> Result<AuditSlice, AttributeError> {
     let mut chains = stitch::stitch_again(events, context);
     let money = add_money(&mut chains, exports, Some(&wanted.bill))?;
-    Ok(Part {
+    Ok(AuditSlice {
         window: wanted.window,
         chains,
         statistics: money.statistics,

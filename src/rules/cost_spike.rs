@@ -203,9 +203,9 @@ fn report(
     let evidence = days.iter().map(|spike| {
         let (cost, is_estimated) = exact_cost(spike.day);
         let amount = |value: f64| Evidence::Decimal(cents(value));
-        let mut told = day_evidence(spike, Evidence::Decimal(cost), amount);
-        told.push(("is_estimated", Evidence::Boolean(is_estimated)));
-        Evidence::Record(told)
+        let mut evidence_fields = day_evidence(spike, Evidence::Decimal(cost), amount);
+        evidence_fields.push(("is_estimated", Evidence::Boolean(is_estimated)));
+        Evidence::Record(evidence_fields)
     });
     sink.add(FindingDraft {
         title: format!(

@@ -21,9 +21,9 @@ impl IntegrityIndex {
         let chains = occurrences.chains().iter().map(|id| self.chains.get(id));
         let known = events.chain(chains).map(Option::<&Integrity>::copied);
         let known = known.map(|known| known.unwrap_or(Integrity::Unverified));
-        let told = occurrences
+        let statuses = occurrences
             .told_integrity()
             .or_else(|| Integrity::worst(known));
-        told.unwrap_or(Integrity::Unverified)
+        statuses.unwrap_or(Integrity::Unverified)
     }
 }

@@ -120,8 +120,8 @@ impl Rule for OffScopeActivity {
                     continue;
                 }
                 doubtful += u64::from(entry.confidence == Confidence::Ambiguous);
-                let (occurrences, refused) = by_subject.entry(role.clone()).or_default();
-                *refused += u64::from(event.error_code.is_some());
+                let (occurrences, denied) = by_subject.entry(role.clone()).or_default();
+                *denied += u64::from(event.error_code.is_some());
                 occurrences
                     .happened(event.time)
                     .with_events([&event.id])
@@ -136,40 +136,50 @@ impl Rule for OffScopeActivity {
                 plural(doubtful, "call")
             ));
         }
-        for (role, (occurrences, refused)) in &by_subject {
-            let calls = occurrences.words("calls");
-            let refused_text = match refused {
-                0 => String::new(),
-                some => format!(" {some} of them were denied."),
-            };
-            sink.add(FindingDraft {
-                title: format!(
-                    "A Role B session of {} called {}",
-                    context.account(&role.account_id),
-                    sample(&calls)
-                ),
-                detail: format!(
-                    "Sessions of {} made {} that queries for Quick do not need: {}.{refused_text}",
-                    role_text(role),
-                    plural(occurrences.count(), "call"),
-                    sample(&calls)
-                ),
-                subject: Subject(vec![
-                    ("consumer_account_id", role.account_id.clone().into()),
-                    ("role", role_text(role)),
-                ]),
-                consumer_account_id: Some(role.account_id.clone()),
-                evidence: vec![
-                    ("calls", Evidence::texts(calls)),
-                    (
-                        "source_ips",
-                        Evidence::texts(occurrences.words("source_ips")),
-                    ),
-                    ("refused", Evidence::Integer(*refused)),
-                ],
-                next_step: None,
-                occurrences,
-            });
+        for (role, (occurrences, denied)) in &by_subject {
+            sink.add(draft(context, role, occurrences, *denied));
         }
+    }
+}
+
+/// The finding of one role's calls, of which `denied` were denied.
+fn draft<'a>(
+    context: &RuleContext<'_>,
+    role: &RoleName,
+    occurrences: &'a Occurrences,
+    denied: u64,
+) -> FindingDraft<'a> {
+    let calls = occurrences.words("calls");
+    let denied_text = match denied {
+        0 => String::new(),
+        some => format!(" {some} of them were denied."),
+    };
+    FindingDraft {
+        title: format!(
+            "A Role B session of {} called {}",
+            context.account(&role.account_id),
+            sample(&calls)
+        ),
+        detail: format!(
+            "Sessions of {} made {} that queries for Quick do not need: {}.{denied_text}",
+            role_text(role),
+            plural(occurrences.count(), "call"),
+            sample(&calls)
+        ),
+        subject: Subject(vec![
+            ("consumer_account_id", role.account_id.clone().into()),
+            ("role", role_text(role)),
+        ]),
+        consumer_account_id: Some(role.account_id.clone()),
+        evidence: vec![
+            ("calls", Evidence::texts(calls)),
+            (
+                "source_ips",
+                Evidence::texts(occurrences.words("source_ips")),
+            ),
+            ("denied", Evidence::Integer(denied)),
+        ],
+        next_step: None,
+        occurrences,
     }
 }

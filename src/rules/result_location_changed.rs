@@ -104,7 +104,7 @@ fn locations(
             };
             let work_group = query.work_group.clone().unwrap_or_else(|| "primary".into());
             let bucket = query.output_location.as_deref().and_then(bucket);
-            let place = (account.clone(), occurrences);
+            let place = (account.clone(), work_group);
             if context.in_baseline(event.time) {
                 let known = known.entry(place).or_default();
                 known.queries += 1;
@@ -218,10 +218,10 @@ impl Rule for ResultLocationChanged {
             }
         }
         if !too_young.is_empty() {
-            let by_subject: Vec<String> = too_young.into_iter().collect();
+            let work_groups: Vec<String> = too_young.into_iter().collect();
             sink.note(format!(
                 "not enough history to evaluate the result location of {}",
-                sample(&by_subject)
+                sample(&work_groups)
             ));
         }
     }

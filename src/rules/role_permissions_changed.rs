@@ -162,10 +162,8 @@ impl Rule for RolePermissionsChanged {
             ));
         }
         for (role, occurrences) in &by_subject {
-            let (by, changes) = (
-                occurrences.words("changed_by"),
-                occurrences.words("changes"),
-            );
+            let by = occurrences.words("changed_by");
+            let changes = occurrences.words("changes");
             sink.add(FindingDraft {
                 title: format!("The permissions of {} were changed", role_text(role)),
                 detail: format!(

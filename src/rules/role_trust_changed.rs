@@ -123,20 +123,21 @@ impl Rule for RoleTrustChanged {
             let since = oldest.get(&role).and_then(|(at, first)| {
                 since_oldest(*at, first, &policies[&role], &role.account_id)
             });
-            let told = by_subject.entry(role).or_default();
-            told.lets_in.extend(lets_in);
-            told.since = since;
+            let change = by_subject.entry(role).or_default();
+            change.lets_in.extend(lets_in);
+            change.since = since;
             let who = event.identity.best_name();
-            told.occurrences
+            change
+                .occurrences
                 .happened(event.time)
                 .with_events([&event.id])
                 .with_word("changed_by", who)
                 .with_word("policies", text.as_ref());
         }
-        for (role, told) in &by_subject {
-            let occurrences = &told.occurrences;
+        for (role, change) in &by_subject {
+            let occurrences = &change.occurrences;
             let by = occurrences.words("changed_by");
-            let lets_in = told.lets_in.iter().chain(&told.since);
+            let lets_in = change.lets_in.iter().chain(&change.since);
             let lets_in: Vec<&str> = lets_in.map(String::as_str).collect();
             sink.add(FindingDraft {
                 title: format!("The trust policy of {} was changed", role_text(role)),
@@ -193,7 +194,7 @@ fn lets_in(before: &Before, after: &Before, role_account: &str) -> Vec<String> {
             ways.join("; ")
         }
     };
-    let mut told = match before {
+    let mut change = match before {
         Before::Policy(old) => {
             let added = newly_let_in(old, new, role_account);
             if added.is_empty() {
@@ -212,9 +213,9 @@ fn lets_in(before: &Before, after: &Before, role_account: &str) -> Vec<String> {
         )],
     };
     if ways_in(new).iter().any(|way| way.who.is_everyone()) {
-        told.push(
+        change.push(
             "It names no account: any principal that meets its conditions is admitted.".to_owned(),
         );
     }
-    told
+    change
 }

@@ -43,7 +43,7 @@ fn uses<'a>(context: &RuleContext<'a>) -> impl Iterator<Item = (&'a AccountId, U
 
 /// Everything a query counts for.
 fn scopes(one: &Use<'_>) -> impl Iterator<Item = SeriesScope> {
-    let occurrences = one.query.work_group.clone().map(SeriesScope::WorkGroup);
+    let work_group = one.query.work_group.clone().map(SeriesScope::WorkGroup);
     let source = one
         .chain
         .data_source_arn
@@ -52,7 +52,7 @@ fn scopes(one: &Use<'_>) -> impl Iterator<Item = SeriesScope> {
     let user = one.chain.quick_user.as_ref();
     let user = user.map(|user| SeriesScope::User(user.name.clone()));
     std::iter::once(SeriesScope::Consumer)
-        .chain(occurrences)
+        .chain(work_group)
         .chain(source)
         .chain(user)
 }

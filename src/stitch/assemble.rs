@@ -149,7 +149,7 @@ impl Assembler<'_> {
             .flat_map(|&id| {
                 let session = self.sessions.get(id);
                 let named = session.candidates.named.iter();
-                named.chain(&session.twins.named).copied()
+                named.chain(&session.indistinguishable.named).copied()
             })
             .collect();
         with_children.extend(open);
@@ -246,8 +246,8 @@ impl Assembler<'_> {
     }
 
     fn has_query(&self, session: &Session) -> bool {
-        let mut uses = session.uses.iter();
-        uses.any(|&(event, _)| self.events[event as usize].is_query())
+        let mut calls = session.calls.iter();
+        calls.any(|&(event, _)| self.events[event as usize].is_query())
     }
 
     pub(super) fn empty(chain_id: String, path: ChainPath, started_at: UtcSecond) -> Chain {
@@ -496,7 +496,7 @@ impl Assembler<'_> {
     pub(super) fn add_events(chain: &mut Chain, session: &Session, part: ChainPart) {
         let copies = session.hop.iter().flat_map(|hop| &hop.copies);
         let copies = copies.map(|&copy| (copy, Confidence::Proven));
-        for (event, confidence) in copies.chain(session.uses.iter().copied()) {
+        for (event, confidence) in copies.chain(session.calls.iter().copied()) {
             chain.events.push(ChainEvent {
                 event,
                 session: part,
@@ -511,7 +511,7 @@ impl Assembler<'_> {
         /// Calls of the session before that are told with each chain.
         const PARENT_CALLS_MAX: usize = 200;
         let parent = self.sessions.get(id);
-        if parent.uses.len() <= PARENT_CALLS_MAX || self.listed.insert(id) {
+        if parent.calls.len() <= PARENT_CALLS_MAX || self.listed.insert(id) {
             return Self::add_events(chain, parent, ChainPart::RunAs);
         }
         for &event in parent.hop.iter().flat_map(|hop| &hop.copies) {
@@ -523,7 +523,7 @@ impl Assembler<'_> {
         }
         chain.notes.push(format!(
             "the previous session made {} calls; they are listed in the timeline of its first chain only",
-            parent.uses.len()
+            parent.calls.len()
         ));
     }
 
@@ -531,12 +531,12 @@ impl Assembler<'_> {
         let mut outside = 0u32;
         let mut started: HashSet<&QueryExecutionId> = HashSet::new();
         let mut retries = 0u32;
-        let uses = session.uses.iter();
-        let count = uses
+        let calls = session.calls.iter();
+        let count = calls
             .filter(|&&(event, _)| self.events[event as usize].is_query())
             .count();
         chain.queries.reserve_exact(count);
-        for &(index, confidence) in &session.uses {
+        for &(index, confidence) in &session.calls {
             let event = &self.events[index as usize];
             let Detail::StartQuery(query) = &event.detail else {
                 continue;
@@ -587,7 +587,7 @@ impl Assembler<'_> {
 
     pub(super) fn add_calls(&mut self, chain: &mut Chain, session: &Session) {
         let mut calls: BTreeMap<Text, u64> = BTreeMap::new();
-        for &(index, _) in &session.uses {
+        for &(index, _) in &session.calls {
             let event = &self.events[index as usize];
             if self.context.window.contains(event.time) {
                 *calls.entry(self.action(event)).or_default() += 1;
@@ -627,11 +627,11 @@ impl Assembler<'_> {
 
     /// That several sessions are alike in all that matters.
     fn twins_note(&self, session: &Session, what: &str) -> Option<String> {
-        (session.twins.count() > 1).then(|| {
+        (session.indistinguishable.count() > 1).then(|| {
             format!(
                 "{what} cannot be distinguished from {}: same second, caller, external id and policy; calls without an \
                  access key are counted for one of them",
-                self.names(&session.twins)
+                self.names(&session.indistinguishable)
             )
         })
     }
@@ -723,7 +723,7 @@ pub(super) fn id_of(session: &Session) -> String {
 
 pub(super) fn account_of(session: &Session) -> Option<AccountId> {
     let role = session.role.as_ref().map(|role| role.account_id.clone());
-    role.or_else(|| session.witness.as_ref()?.account_id.clone())
+    role.or_else(|| session.sample_identity.as_ref()?.account_id.clone())
 }
 
 /// The account a session was assumed from; a service has none.

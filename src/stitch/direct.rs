@@ -201,7 +201,7 @@ impl Assembler<'_> {
             .map(|((account, name, key, created_at), calls)| {
                 let first = &self.events[calls[0] as usize];
                 let mut session = direct_session(first);
-                session.uses = calls
+                session.calls = calls
                     .iter()
                     .map(|&call| (call, Confidence::Proven))
                     .collect();

@@ -27,7 +27,7 @@ mod sessions;
 mod timeline;
 
 pub use context::{CLOCK_SKEW_SECONDS, Context};
-pub use roles::{hints, interest, interest_from};
+pub use roles::{add_relevant, relevant, relevant_from};
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;

@@ -78,9 +78,9 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
     };
     let touches_quick = from_run_as || by_quick || roles.is_consumer(session);
     let on_behalf_of_service = session
-        .witness
+        .sample_identity
         .as_ref()
-        .is_some_and(|witness| witness.invoked_by.is_some());
+        .is_some_and(|sample_identity| sample_identity.invoked_by.is_some());
     let path = match made_by {
         _ if by_quick => ChainPath::QuickRoleChain,
         SessionIssuer::Quick | SessionIssuer::Service if queries => ChainPath::ServiceRole,

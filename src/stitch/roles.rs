@@ -9,7 +9,7 @@ use super::sessions::{Session, Sessions};
 use crate::model::event::{CredentialIssuance, Detail, Event};
 use crate::model::identity::{Identity, RoleName};
 use crate::model::ids::{AccountId, is_data_source_arn};
-use crate::model::relevance::Interest;
+use crate::model::relevance::RelevantSessions;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use hashbrown::{HashMap, HashSet};
@@ -144,17 +144,17 @@ fn refusals<'a>(
 }
 
 /// Adds the relevance that a few events alone establish: it keeps most calls of relevant sessions
-/// while logs are read. [`interest`] decides finally.
-pub fn hints(events: &[Event], topology: &Topology, interest: &mut Interest) {
+/// while logs are read. [`relevant`] decides finally.
+pub fn add_relevant(events: &[Event], topology: &Topology, relevant: &mut RelevantSessions) {
     for event in events {
         let session = event.identity.assumed_role_id();
         if &*event.source == "athena.amazonaws.com" {
-            interest.sessions.extend(session.cloned());
+            relevant.sessions.extend(session.cloned());
         }
         if let Detail::CredentialIssuance(issue) = &event.detail
             && is_of_interest(event, issue, topology)
         {
-            interest.roles.extend(issued_role_id(issue));
+            relevant.roles.extend(issued_role_id(issue));
         }
     }
 }
@@ -176,24 +176,28 @@ fn is_of_interest(event: &Event, issue: &CredentialIssuance, topology: &Topology
 /// The role sessions whose every call is wanted: those that query Athena, those
 /// of Role A and Role B, and all that they came from.
 #[must_use]
-pub fn interest(events: &[Event], topology: &Topology, all_sessions: bool) -> Interest {
-    let nothing = Interest {
+pub fn relevant(events: &[Event], topology: &Topology, all_sessions: bool) -> RelevantSessions {
+    let nothing = RelevantSessions {
         all_sessions,
-        ..Interest::default()
+        ..RelevantSessions::default()
     };
-    interest_from(nothing, events, topology)
+    relevant_from(nothing, events, topology)
 }
 
 /// The same, and what follows from sessions and roles that are known to matter already.
 #[must_use]
-pub fn interest_from(known: Interest, events: &[Event], topology: &Topology) -> Interest {
-    let mut interest = known;
-    hints(events, topology, &mut interest);
+pub fn relevant_from(
+    known: RelevantSessions,
+    events: &[Event],
+    topology: &Topology,
+) -> RelevantSessions {
+    let mut relevant = known;
+    add_relevant(events, topology, &mut relevant);
     let ids = role_ids(events);
-    add_roles_by_name(events, topology, &ids, &mut interest);
-    add_assumed_from_run_as(events, &ids, &mut interest);
-    add_ancestors(events, &mut interest);
-    interest
+    add_roles_by_name(events, topology, &ids, &mut relevant);
+    add_assumed_from_run_as(events, &ids, &mut relevant);
+    add_ancestors(events, &mut relevant);
+    relevant
 }
 
 /// Role ids by role, from every event that tells both.
@@ -225,11 +229,11 @@ fn add_roles_by_name(
     events: &[Event],
     topology: &Topology,
     ids: &HashMap<RoleName, BTreeSet<Text>>,
-    interest: &mut Interest,
+    relevant: &mut RelevantSessions,
 ) {
     let declared = topology.consumers.iter().flat_map(|one| &one.roles);
     for role in declared.chain(&topology.run_as_roles) {
-        interest
+        relevant
             .roles
             .extend(ids.get(role).into_iter().flatten().cloned());
     }
@@ -240,7 +244,7 @@ fn add_roles_by_name(
         {
             let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
             let known = role.and_then(|role| ids.get(&role));
-            interest.roles.extend(known.into_iter().flatten().cloned());
+            relevant.roles.extend(known.into_iter().flatten().cloned());
         }
     }
 }
@@ -249,7 +253,7 @@ fn add_roles_by_name(
 fn add_assumed_from_run_as(
     events: &[Event],
     ids: &HashMap<RoleName, BTreeSet<Text>>,
-    interest: &mut Interest,
+    relevant: &mut RelevantSessions,
 ) {
     let mut found: Vec<Text> = Vec::new();
     for event in events {
@@ -257,18 +261,18 @@ fn add_assumed_from_run_as(
             continue;
         };
         let caller = event.identity.assumed_role_id().and_then(|id| split_id(id));
-        if caller.is_some_and(|(role, _)| interest.roles.contains(role)) {
+        if caller.is_some_and(|(role, _)| relevant.roles.contains(role)) {
             let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
             let known = role.and_then(|role| ids.get(&role));
             found.extend(issued_role_id(issue));
             found.extend(known.into_iter().flatten().cloned());
         }
     }
-    interest.roles.extend(found);
+    relevant.roles.extend(found);
 }
 
 /// The sessions that interesting sessions were assumed from.
-fn add_ancestors(events: &[Event], interest: &mut Interest) {
+fn add_ancestors(events: &[Event], relevant: &mut RelevantSessions) {
     let mut callers: HashMap<&Text, Vec<&Text>> = HashMap::new();
     let mut open: Vec<&Text> = Vec::new();
     for event in events {
@@ -277,14 +281,14 @@ fn add_ancestors(events: &[Event], interest: &mut Interest) {
             && let Some(caller) = event.identity.assumed_role_id()
         {
             callers.entry(issued).or_default().push(caller);
-            if interest.holds(issued) {
+            if relevant.holds(issued) {
                 open.push(issued);
             }
         }
     }
     while let Some(issued) = open.pop() {
         for caller in callers.remove(issued).unwrap_or_default() {
-            if interest.sessions.insert(caller.clone()) {
+            if relevant.sessions.insert(caller.clone()) {
                 open.push(caller);
             }
         }

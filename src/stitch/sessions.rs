@@ -47,17 +47,17 @@ pub(super) struct Session {
     pub(super) created_at: UtcSecond,
     pub(super) expires_at: UtcSecond,
     /// Calls by the session, in the order of events.
-    pub(super) uses: Vec<(u32, Confidence)>,
+    pub(super) calls: Vec<(u32, Confidence)>,
     /// The session its AssumeRole was called from.
     pub(super) parent: Link,
     /// Sessions it may be one of: set for calls that could not be decided.
     pub(super) candidates: Candidates,
     /// A call that shows who worked in it: for sessions whose hop is not read.
-    pub(super) witness: Option<Arc<Identity>>,
+    pub(super) sample_identity: Option<Arc<Identity>>,
     /// Keys of calls that were linked although the issued key was not logged.
     pub(super) keys_seen: BTreeSet<AccessKeyId>,
     /// Sessions alike in all that matters; which of them worked is not known.
-    pub(super) twins: Candidates,
+    pub(super) indistinguishable: Candidates,
 }
 
 impl Session {
@@ -72,12 +72,12 @@ impl Session {
             key: None,
             created_at,
             expires_at,
-            uses: Vec::new(),
+            calls: Vec::new(),
             parent: Link::None,
             candidates: Candidates::default(),
-            witness: None,
+            sample_identity: None,
             keys_seen: BTreeSet::new(),
-            twins: Candidates::default(),
+            indistinguishable: Candidates::default(),
         }
     }
 }
@@ -124,8 +124,8 @@ impl Sessions {
             if let Link::To(session, confidence) = *link
                 && !is_repeat
             {
-                let uses = &mut linker.sessions[session as usize].uses;
-                uses.push((index, confidence));
+                let calls = &mut linker.sessions[session as usize].calls;
+                calls.push((index, confidence));
             }
         }
         linker.link_parents(&by_event);
@@ -210,7 +210,7 @@ struct Linker {
     /// Numbers of what makes sessions alike.
     likenesses: HashMap<Alike, u32>,
     /// Sessions that stand for a question: which of these, for this principal?
-    questions: HashMap<(Question, Option<Text>), SessionId>,
+    unresolved: HashMap<(Question, Option<Text>), SessionId>,
     crowds: HashMap<SessionId, Crowd>,
     /// The timelines of principals with many sessions.
     timelines: HashMap<Text, SessionTimeline>,
@@ -311,7 +311,7 @@ impl Linker {
             by_assumed_role_id: HashMap::with_capacity(hops.len()),
             by_names: HashMap::new(),
             likenesses: HashMap::new(),
-            questions: HashMap::new(),
+            unresolved: HashMap::new(),
             crowds: HashMap::new(),
             timelines: HashMap::new(),
             timelines_by_names: HashMap::new(),
@@ -528,8 +528,8 @@ impl Linker {
             let name = identity.arn.as_deref().and_then(session_name_in_arn);
             session.name = name.map(Text::from);
         }
-        if session.witness.is_none() {
-            session.witness = Some(Arc::clone(identity));
+        if session.sample_identity.is_none() {
+            session.sample_identity = Some(Arc::clone(identity));
         }
         Link::To(id, confidence)
     }
@@ -548,7 +548,7 @@ impl Linker {
         let first = several.named[0];
         if are_alike {
             self.note_crowd(is_crowd, first, identity, at);
-            self.sessions[first as usize].twins = several;
+            self.sessions[first as usize].indistinguishable = several;
             return self.learn(first, identity, Confidence::Probable);
         }
         let question = if is_crowd {
@@ -557,13 +557,13 @@ impl Linker {
             Question::These(several.named.clone())
         };
         let question = (question, identity.assumed_role_id().cloned());
-        let asked = if let Some(&asked) = self.questions.get(&question) {
+        let asked = if let Some(&asked) = self.unresolved.get(&question) {
             asked
         } else {
             let created_at = self.sessions[first as usize].created_at;
             let created_at = identity.session_created_at.unwrap_or(created_at);
             let id = self.add_unseen(identity, created_at, several);
-            self.questions.insert(question, id);
+            self.unresolved.insert(question, id);
             id
         };
         self.note_crowd(is_crowd, asked, identity, at);
@@ -621,7 +621,7 @@ impl Linker {
             assumed_role_id: identity.assumed_role_id().cloned(),
             key: own_key(identity).cloned(),
             candidates,
-            witness: Some(Arc::clone(identity)),
+            sample_identity: Some(Arc::clone(identity)),
             ..Session::unknown(created_at, created_at.plus(UNSEEN_SESSION_SECONDS_MAX))
         })
     }

@@ -10,7 +10,7 @@ use crate::model::coverage::{Coverage, DayActivity, Reject, RejectReason, SeenKe
 use crate::model::event::{Detail, Event};
 use crate::model::ids::QueryExecutionId;
 use crate::model::key::is_below;
-use crate::model::relevance::{Interest, SessionMark};
+use crate::model::relevance::{RelevantSessions, SessionFingerprint};
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
@@ -41,7 +41,7 @@ pub struct ReadObject {
     /// Calls of role sessions of interest.
     pub session_events: Vec<Event>,
     /// Marks of role sessions whose calls were passed over.
-    pub marks: Vec<SessionMark>,
+    pub fingerprints: Vec<SessionFingerprint>,
 }
 
 /// The ledger's state of an object.
@@ -171,24 +171,24 @@ impl Writer {
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub fn interest(&mut self) -> Result<Interest, StoreError> {
+    pub fn relevant(&mut self) -> Result<RelevantSessions, StoreError> {
         let rows = self
             .ledger
             .rows("SELECT id, is_role FROM interest", &[], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
             })?;
-        let mut interest = Interest::default();
+        let mut relevant = RelevantSessions::default();
         for (id, is_role) in rows {
             let set = if is_role {
-                &mut interest.roles
+                &mut relevant.roles
             } else {
-                &mut interest.sessions
+                &mut relevant.sessions
             };
             let id = Text::from(id);
             self.noted.insert(id.clone());
             set.insert(id);
         }
-        Ok(interest)
+        Ok(relevant)
     }
 
     /// Events that matter in themselves, of the days from one to another.
@@ -213,13 +213,13 @@ impl Writer {
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub fn passed_over(&mut self, interest: &Interest) -> Result<Vec<String>, StoreError> {
-        let marks = interest.marks();
+    pub fn passed_over(&mut self, relevant: &RelevantSessions) -> Result<Vec<String>, StoreError> {
+        let fingerprints = relevant.fingerprints();
         let sql = "SELECT key, marks FROM marks JOIN objects ON id = object ORDER BY key";
         let holds = |stored: &[u8]| {
             let (numbers, _) = stored.as_chunks::<8>();
             let mut numbers = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes));
-            numbers.any(|number| marks.contains(&SessionMark::from_number(number)))
+            numbers.any(|number| fingerprints.contains(&SessionFingerprint::from_number(number)))
         };
         // Keys are kept only of those that are wanted: there may be a million others.
         let found = self.ledger.rows(sql, &[], |row| {
@@ -239,7 +239,7 @@ impl Writer {
     pub fn commit(
         &mut self,
         objects: Vec<ReadObject>,
-        interest: &Interest,
+        relevant: &RelevantSessions,
     ) -> Result<u64, StoreError> {
         let first = self.next_object;
         let mut rows = Vec::new();
@@ -293,14 +293,14 @@ impl Writer {
                            VALUES (?1, ?2, ?3, ?4, 'pending')";
                 transaction.execute(sql, params![id, account, region, day])?;
             }
-            note_interest(&transaction, interest, noted, now)?;
+            note_interest(&transaction, relevant, noted, now)?;
             for day in touched {
                 sum_day(&transaction, day)?;
             }
             transaction.commit()
         })?;
         self.next_object = next;
-        let ids = interest.roles.iter().chain(&interest.sessions);
+        let ids = relevant.roles.iter().chain(&relevant.sessions);
         let new: Vec<Text> = ids
             .filter(|id| !self.noted.contains(*id))
             .cloned()
@@ -598,7 +598,7 @@ fn insert(
         key,
         version,
         coverage,
-        marks,
+        fingerprints,
         ..
     } = object;
     supersede(transaction, key)?;
@@ -644,10 +644,10 @@ fn insert(
         serde_json::Value::Array(seen).to_string(),
         LIST_VERSION,
     ])?;
-    if !marks.is_empty() {
-        let stored: Vec<u8> = marks
+    if !fingerprints.is_empty() {
+        let stored: Vec<u8> = fingerprints
             .iter()
-            .flat_map(|mark| mark.number().to_le_bytes())
+            .flat_map(|fingerprint| fingerprint.number().to_le_bytes())
             .collect();
         transaction.execute("INSERT INTO marks VALUES (?1, ?2)", params![id, stored])?;
     }
@@ -679,14 +679,14 @@ fn supersede(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
 
 fn note_interest(
     transaction: &Transaction<'_>,
-    interest: &Interest,
+    relevant: &RelevantSessions,
     noted: &HashSet<Text>,
     now: UtcSecond,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO interest (id, is_role, day) VALUES (?1, ?2, ?3)";
     let mut statement = transaction.prepare_cached(sql)?;
     let today = now.utc_day();
-    for (ids, is_role) in [(&interest.roles, true), (&interest.sessions, false)] {
+    for (ids, is_role) in [(&relevant.roles, true), (&relevant.sessions, false)] {
         for id in ids.iter().filter(|id| !noted.contains(*id)) {
             statement.execute(params![&**id, is_role, today])?;
         }

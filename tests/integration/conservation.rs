@@ -8,7 +8,7 @@ use qs_audit::cli::Exit;
 use qs_audit::decode::{Decoder, SplitMode};
 use qs_audit::demo::{self, DemoPlan};
 use qs_audit::model::coverage::Limits;
-use qs_audit::model::relevance::Interest;
+use qs_audit::model::relevance::RelevantSessions;
 use qs_audit::model::window::TimeWindow;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -263,7 +263,7 @@ fn by_themselves(files: &Files) -> Result<(u64, u64), TestCaseError> {
     let (mut records, mut rejects) = (0, 0);
     for (key, body) in &files.damaged {
         let mut decoder = Decoder::new(TimeWindow::ALL, Limits::DEFAULT, SplitMode::Plain);
-        decoder.object(0, &key.as_str().into(), body, &Interest::default());
+        decoder.object(0, &key.as_str().into(), body, &RelevantSessions::default());
         let coverage = decoder.finish().coverage;
         prop_assert!(coverage.adds_up());
         let is_faulty = files.faulty.contains(key);

@@ -6,19 +6,19 @@ use proptest::prelude::*;
 use qs_audit::decode::{Decoded, Decoder, SplitMode};
 use qs_audit::demo;
 use qs_audit::model::coverage::{Coverage, Limits};
-use qs_audit::model::relevance::Interest;
+use qs_audit::model::relevance::RelevantSessions;
 use qs_audit::model::window::TimeWindow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 fn decode_with(body: &[u8], reading: SplitMode, all_sessions: bool, limits: Limits) -> Decoded {
-    let interest = Interest {
+    let relevant = RelevantSessions {
         all_sessions,
-        ..Interest::default()
+        ..RelevantSessions::default()
     };
     let mut decoder = Decoder::new(TimeWindow::ALL, limits, reading);
-    decoder.object(0, &"object".into(), body, &interest);
+    decoder.object(0, &"object".into(), body, &relevant);
     decoder.finish()
 }
 

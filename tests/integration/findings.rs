@@ -859,7 +859,7 @@ fn what_could_not_be_looked_for_stays_open() {
     }
     // It is remembered from night to night, and let go after a quarter.
     fs::write(folder.path().join("now.json"), now.to_string()).unwrap();
-    let night = |from: &str, to: &str| {
+    let content = |from: &str, to: &str| {
         let mut command = program();
         command
             .current_dir(folder.path())
@@ -875,9 +875,9 @@ fn what_could_not_be_looked_for_stays_open() {
         let output = command.output().unwrap();
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
-    let later = night("2026-11-03", "2026-11-04");
+    let later = content("2026-11-03", "2026-11-04");
     assert!(ids(&later, "not_observed").len() >= ids(&now, "not_observed").len());
-    let much_later = night("2027-03-01", "2027-03-02");
+    let much_later = content("2027-03-01", "2027-03-02");
     assert!(ids(&much_later, "not_observed").is_empty() && ids(&much_later, "resolved").is_empty());
     assert!(much_later["total"]["forgotten"].as_u64().unwrap() > 0);
     let mut ocsf = findings(
@@ -972,7 +972,7 @@ fn logging_that_is_turned_on_again_settles_the_finding() {
     let start = call("StartLogging", "2026-11-03T10:00:00Z");
     let log = json!({"Records": [stop, start]}).to_string();
     fs::write(folder.path().join("l.json"), log).unwrap();
-    let night = |from: &str, to: &str, more: &[&str]| -> Value {
+    let content = |from: &str, to: &str, more: &[&str]| -> Value {
         let mut command = program();
         command
             .current_dir(folder.path())
@@ -982,10 +982,10 @@ fn logging_that_is_turned_on_again_settles_the_finding() {
         ))
         .unwrap()
     };
-    let first = night("2026-11-02", "2026-11-03", &[]);
+    let first = content("2026-11-02", "2026-11-03", &[]);
     assert_eq!(ids(&first, "findings").len(), 1);
     fs::write(folder.path().join("first.json"), first.to_string()).unwrap();
-    let second = night("2026-11-03", "2026-11-04", &["--previous", "first.json"]);
+    let second = content("2026-11-03", "2026-11-04", &["--previous", "first.json"]);
     assert_eq!(ids(&second, "resolved"), ids(&first, "findings"));
     assert!(ids(&second, "not_observed").is_empty());
 }

@@ -8,7 +8,7 @@ use qs_audit::attribute;
 use qs_audit::decode::quick_query_id;
 use qs_audit::demo::{self, DemoPlan};
 use qs_audit::ingest::{BillReader, read_executions};
-use qs_audit::model::audit::{Audit, Part};
+use qs_audit::model::audit::{Audit, AuditSlice};
 use qs_audit::model::bill::CostMetric;
 use qs_audit::model::chain::{Chain, Missing, QueryExecution, QuickUser, RoleSession, ScopeDown};
 use qs_audit::model::charge::{
@@ -32,9 +32,9 @@ use qs_audit::model::topology::{BusinessUnit, Consumer, Topology};
 use qs_audit::model::trend::{Measure, Trend};
 use qs_audit::model::window::TimeWindow;
 use qs_audit::output::repeated::RepeatedOptions;
-use qs_audit::output::report::{Material, Night, markdown, page, summary};
+use qs_audit::output::report::{ReportContent, ReportInputs, markdown, page, summary};
 use qs_audit::output::{TextLayout, chargeback_rows, csv, json};
-use qs_audit::pipeline::{Checks, Exports, PartPlan, Plan};
+use qs_audit::pipeline::{Checks, Exports, Plan, SlicePlan};
 use qs_audit::records;
 use qs_audit::rules::{self, RuleSet};
 use std::cell::Cell;
@@ -559,7 +559,7 @@ impl Poison {
             inventory_rejects,
             findings,
             trends,
-            part,
+            slice,
             events,
             notes,
             objects: _,
@@ -588,13 +588,13 @@ impl Poison {
                 self.shared(currency);
             }
         }
-        let Part {
+        let AuditSlice {
             window: _,
             chains,
             statistics: _,
             bill,
             attribution,
-        } = part.as_mut().unwrap();
+        } = slice.as_mut().unwrap();
         for chain in chains {
             self.chain(chain);
         }
@@ -653,7 +653,7 @@ fn sample() -> (Audit, Topology) {
             previous: None,
             trends: true,
         }),
-        part: Some(PartPlan {
+        slice: Some(SlicePlan {
             window,
             bill: bill(),
         }),
@@ -690,7 +690,7 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
         is_long,
     };
     let (mut audit, mut topology) = sample();
-    let attribution = audit.part.as_ref().unwrap().attribution.as_ref().unwrap();
+    let attribution = audit.slice.as_ref().unwrap().attribution.as_ref().unwrap();
     let mut chargeback =
         attribute::chargeback(attribution, &[Dimension::BusinessUnit], &topology).unwrap();
     poison.audit(&mut audit);
@@ -702,9 +702,9 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
         ..RepeatedOptions::default()
     };
     let findings = audit.findings.clone().unwrap();
-    let night = Night::of(Material {
+    let content = ReportContent::of(ReportInputs {
         audit: &audit,
-        part: audit.part.as_ref().unwrap(),
+        slice: audit.slice.as_ref().unwrap(),
         findings: &findings,
         chargeback: &chargeback,
         topology: &topology,
@@ -723,19 +723,19 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
         color: false,
     };
     Hostile {
-        page: file(&|out| page::write(&night, out).unwrap()),
-        markdown: file(&|out| markdown::write(&night, out).unwrap()),
-        json: file(&|out| json::report::write(&night, out).unwrap()),
+        page: file(&|out| page::write(&content, out).unwrap()),
+        markdown: file(&|out| markdown::write(&content, out).unwrap()),
+        json: file(&|out| json::report::write(&content, out).unwrap()),
         tables: [
             file(&|out| {
-                csv::write_records(&records::chains::fields(), &night.chains, out).unwrap();
+                csv::write_records(&records::chains::fields(), &content.chains, out).unwrap();
             }),
             file(&|out| csv::write_records(&records::findings::fields(), &all, out).unwrap()),
             file(&|out| {
                 csv::write_table(&chargeback_rows::rows(&chargeback, &topology), out).unwrap();
             }),
         ],
-        summary: file(&|out| summary::write(&night, screen, out).unwrap()),
+        summary: file(&|out| summary::write(&content, screen, out).unwrap()),
         fields: poison.number.get(),
     }
 }

@@ -18,7 +18,7 @@ use qs_audit::model::coverage::{Limits, Rejects};
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::integrity::Contents;
 use qs_audit::model::inventory::Inventory;
-use qs_audit::model::relevance::Interest;
+use qs_audit::model::relevance::RelevantSessions;
 use qs_audit::model::window::TimeWindow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -186,7 +186,7 @@ fn limits() -> Limits {
 fn as_log(body: &[u8]) -> String {
     let read = |reading| {
         let mut decoder = Decoder::new(TimeWindow::ALL, limits(), reading);
-        decoder.object(0, &"nasty".into(), body, &Interest::default());
+        decoder.object(0, &"nasty".into(), body, &RelevantSessions::default());
         let coverage = decoder.finish().coverage;
         assert!(coverage.adds_up());
         format!(

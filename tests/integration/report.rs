@@ -31,7 +31,7 @@ fn report(folder: &Path, more: &[&str]) -> Command {
 }
 
 /// The report of one of the two days of the organization.
-fn night(folder: &Path, day: &str, more: &[&str]) -> Command {
+fn content(folder: &Path, day: &str, more: &[&str]) -> Command {
     let next = match day {
         "2026-11-01" => "2026-11-02T02:00:00Z",
         "2026-11-02" => "2026-11-03T02:00:00Z",
@@ -87,7 +87,7 @@ fn the_golden_report_is_current() {
 #[test]
 fn a_night_goes_into_a_folder_of_its_date_and_latest_points_at_the_newest() {
     let folder = organization();
-    let (summary, _) = output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Clean);
+    let (summary, _) = output(&mut content(folder.path(), "2026-11-02", &[]), Exit::Clean);
     assert!(summary.lines().count() <= 10, "{summary}");
     assert!(
         summary
@@ -109,7 +109,7 @@ fn a_night_goes_into_a_folder_of_its_date_and_latest_points_at_the_newest() {
     );
     assert_eq!(document(&latest)["date"], "2026-11-02");
     // A night of the past does not become the newest by being made later.
-    output(&mut night(folder.path(), "2026-11-01", &[]), Exit::Clean);
+    output(&mut content(folder.path(), "2026-11-01", &[]), Exit::Clean);
     assert_eq!(document(&latest)["date"], "2026-11-02");
     // Nothing else is left behind.
     let both = BTreeSet::from(["2026-11-01".to_owned(), "2026-11-02".to_owned()]);
@@ -123,14 +123,14 @@ fn a_night_goes_into_a_folder_of_its_date_and_latest_points_at_the_newest() {
 #[test]
 fn a_night_made_again_is_replaced_whole_and_is_the_same() {
     let folder = organization();
-    output(&mut night(folder.path(), "2026-11-01", &[]), Exit::Clean);
-    output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(folder.path(), "2026-11-01", &[]), Exit::Clean);
+    output(&mut content(folder.path(), "2026-11-02", &[]), Exit::Clean);
     let place = nightly(&folder, "2026-11-02");
     let before = bytes(&place);
     fs::write(place.join("left-over.txt"), "from yesterday").unwrap();
     fs::write(place.join("chains.csv"), "half a fi").unwrap();
     output(
-        &mut night(folder.path(), "2026-11-02", &["--threads", "1"]),
+        &mut content(folder.path(), "2026-11-02", &["--threads", "1"]),
         Exit::Clean,
     );
     assert_eq!(names(&place), FILES.map(str::to_owned).into());
@@ -138,13 +138,16 @@ fn a_night_made_again_is_replaced_whole_and_is_the_same() {
     // In a folder that was asked for, too: the night is compared with what it was
     // compared with, not with itself.
     for day in ["2026-11-01", "2026-11-02"] {
-        output(&mut night(folder.path(), day, &["-o", "mine"]), Exit::Clean);
+        output(
+            &mut content(folder.path(), day, &["-o", "mine"]),
+            Exit::Clean,
+        );
     }
     let mine = folder.path().join("mine");
     let verdict = document(&mine)["verdict"].clone();
     assert!(verdict["not_observed"].as_u64() > Some(0), "{verdict}");
     output(
-        &mut night(folder.path(), "2026-11-02", &["-o", "mine"]),
+        &mut content(folder.path(), "2026-11-02", &["-o", "mine"]),
         Exit::Clean,
     );
     assert_eq!(document(&mine)["verdict"], verdict);
@@ -163,7 +166,7 @@ fn a_report_in_a_folder_of_its_own_can_be_made_again_too() {
     let folder = organization();
     let path = folder.path();
     let mine = path.join("mine");
-    let run = |day: &str| output(&mut night(path, day, &["-o", "mine/"]), Exit::Clean);
+    let run = |day: &str| output(&mut content(path, day, &["-o", "mine/"]), Exit::Clean);
     // The rules that the night before ran are part of what it is compared with.
     let settings = fs::read_to_string(path.join("qs-audit.toml")).unwrap();
     configure(path, "[rules.role-assumption-denied]\nenabled = false\n");
@@ -187,7 +190,7 @@ fn a_report_in_a_folder_of_its_own_can_be_made_again_too() {
 fn a_window_that_is_no_night_takes_no_nights_place() {
     let folder = organization();
     let path = folder.path();
-    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(path, "2026-11-02", &[]), Exit::Clean);
     let before = bytes(&nightly(&folder, "2026-11-02"));
     for (window, name) in [
         (
@@ -249,7 +252,7 @@ fn a_window_that_is_no_night_takes_no_nights_place() {
     fs::create_dir(others.join("2099-01-01")).unwrap();
     fs::create_dir(others.join("20991231")).unwrap();
     fs::write(others.join("2031-01-01"), "").unwrap();
-    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(path, "2026-11-02", &[]), Exit::Clean);
     assert_eq!(fs::read_link(path.join("reports/latest")).unwrap(), latest);
 }
 
@@ -295,7 +298,7 @@ fn half_a_day_is_charged_as_far_as_a_bill_can_tell() {
 fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
     let folder = organization();
     let path = folder.path();
-    output(&mut night(path, "2026-11-01", &[]), Exit::Clean);
+    output(&mut content(path, "2026-11-01", &[]), Exit::Clean);
     fs::rename(
         nightly(&folder, "2026-11-01"),
         nightly(&folder, "2026-10-28"),
@@ -320,7 +323,7 @@ fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
         path,
         "[[suppressions]]\nrule = \"role-*\"\nsubject = \"*\"\nreason = \"until the audit\"\nexpires = 2026-10-01\n",
     );
-    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(path, "2026-11-02", &[]), Exit::Clean);
     let told = document(&nightly(&folder, "2026-11-02"));
     schema::validate(&told);
     let page = fs::read_to_string(nightly(&folder, "2026-11-02").join("index.html")).unwrap();
@@ -333,7 +336,7 @@ fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
         assert!(page.contains(wanted), "{wanted}");
     }
     output(
-        &mut night(path, "2026-11-02", &["--strict"]),
+        &mut content(path, "2026-11-02", &["--strict"]),
         Exit::Incomplete,
     );
     // Ambiguous chains of the baseline are no fault of the night.
@@ -345,7 +348,7 @@ fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
             .count()
     };
     for day in ["2026-11-01", "2026-11-02"] {
-        let strict = night(path, day, &["--strict", "-q", "-o", "strict"])
+        let strict = content(path, day, &["--strict", "-q", "-o", "strict"])
             .output()
             .unwrap();
         let told = document(&path.join("strict"));
@@ -361,7 +364,7 @@ fn what_a_killed_run_left_is_removed_and_links_are_followed() {
     use std::time::{Duration, SystemTime};
     let folder = organization();
     let path = folder.path();
-    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(path, "2026-11-02", &[]), Exit::Clean);
     let nights = path.join("reports/nightly");
     for (name, hours) in [(".qs-audit-report-old", 30), (".qs-audit-report-new", 1)] {
         fs::create_dir(nights.join(name)).unwrap();
@@ -374,14 +377,14 @@ fn what_a_killed_run_left_is_removed_and_links_are_followed() {
         let file = fs::File::open(nights.join(name)).unwrap();
         file.set_times(FileTimes::new().set_modified(then)).unwrap();
     }
-    output(&mut night(path, "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(path, "2026-11-02", &[]), Exit::Clean);
     let wanted = BTreeSet::from([".qs-audit-report-new".to_owned(), "2026-11-02".to_owned()]);
     assert_eq!(names(&nights), wanted);
     // What a link points at is replaced, not the link.
     fs::create_dir(path.join("real")).unwrap();
     std::os::unix::fs::symlink("real", path.join("link")).unwrap();
     output(
-        &mut night(path, "2026-11-02", &["-o", "link/"]),
+        &mut content(path, "2026-11-02", &["-o", "link/"]),
         Exit::Clean,
     );
     assert!(
@@ -395,10 +398,10 @@ fn what_a_killed_run_left_is_removed_and_links_are_followed() {
 #[test]
 fn the_last_report_tells_new_from_ongoing_and_resolved() {
     let folder = organization();
-    output(&mut night(folder.path(), "2026-11-01", &[]), Exit::Clean);
+    output(&mut content(folder.path(), "2026-11-01", &[]), Exit::Clean);
     let first = document(&nightly(&folder, "2026-11-01"));
     assert_eq!(first["findings"]["has_previous"], json!(false));
-    let (_, error) = output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Clean);
+    let (_, error) = output(&mut content(folder.path(), "2026-11-02", &[]), Exit::Clean);
     assert!(
         error.contains("compared with the report in reports/nightly/2026-11-01"),
         "{error}"
@@ -429,7 +432,7 @@ fn the_last_report_tells_new_from_ongoing_and_resolved() {
         .to_string_lossy()
         .into_owned();
     output(
-        &mut night(
+        &mut content(
             folder.path(),
             "2026-11-02",
             &["--previous", &named, "-o", "named"],
@@ -440,7 +443,7 @@ fn the_last_report_tells_new_from_ongoing_and_resolved() {
     assert_eq!(verdict["new"], json!(0));
     // A report that cannot be read any more is passed over.
     fs::write(nightly(&folder, "2026-11-01").join("report.json"), "{").unwrap();
-    output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(folder.path(), "2026-11-02", &[]), Exit::Clean);
     let alone = document(&nightly(&folder, "2026-11-02"));
     assert_eq!(alone["findings"]["has_previous"], json!(false));
     // The findings of a report are an earlier run for `findings`, too.
@@ -520,7 +523,7 @@ fn the_document_follows_its_schema() {
     ];
     fs::write(&settings, text + &more.concat()).unwrap();
     for day in ["2026-11-01", "2026-11-02"] {
-        output(&mut night(folder.path(), day, &[]), Exit::Clean);
+        output(&mut content(folder.path(), day, &[]), Exit::Clean);
         schema::validate(&document(&nightly(&folder, day)));
     }
     let open = fs::read_to_string("docs/report-v1.schema.json").unwrap();
@@ -618,7 +621,7 @@ fn empty_sections_say_why() {
     let quiet = qs_audit::demo::generate(&plan);
     qs_audit::demo::write_to(calm.path(), &quiet.logs).unwrap();
     qs_audit::demo::write_to(calm.path(), &quiet.extras).unwrap();
-    output(&mut night(calm.path(), "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(calm.path(), "2026-11-02", &[]), Exit::Clean);
     let page = fs::read_to_string(nightly(&calm, "2026-11-02").join("index.html")).unwrap();
     assert!(page.contains("rules looked at the night and found nothing"));
 }
@@ -668,14 +671,14 @@ fn a_folder_that_is_no_report_is_not_replaced() {
 fn what_cannot_be_written_leaves_the_old_report_as_it_was() {
     use std::os::unix::fs::symlink;
     let folder = organization();
-    output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(folder.path(), "2026-11-02", &[]), Exit::Clean);
     let place = nightly(&folder, "2026-11-02");
     let before = bytes(&place);
     // The folder of nights is a file: nothing can be written beside the report.
     let aside = folder.path().join("reports/aside");
     fs::rename(folder.path().join("reports/nightly"), &aside).unwrap();
     fs::write(folder.path().join("reports/nightly"), "in the way").unwrap();
-    let (_, error) = output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Usage);
+    let (_, error) = output(&mut content(folder.path(), "2026-11-02", &[]), Exit::Usage);
     assert!(
         error.contains("cannot write into reports/nightly") && error.contains("hint:"),
         "{error}"
@@ -687,13 +690,16 @@ fn what_cannot_be_written_leaves_the_old_report_as_it_was() {
     let latest = folder.path().join("reports/latest");
     fs::remove_file(&latest).unwrap();
     fs::write(&latest, "mine").unwrap();
-    let (_, error) = output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Internal);
+    let (_, error) = output(
+        &mut content(folder.path(), "2026-11-02", &[]),
+        Exit::Internal,
+    );
     assert!(error.contains("reports/latest"), "{error}");
     assert_eq!(fs::read_to_string(&latest).unwrap(), "mine");
     // A link that points nowhere is pointed anew.
     fs::remove_file(&latest).unwrap();
     symlink("nightly/2020-01-01", &latest).unwrap();
-    output(&mut night(folder.path(), "2026-11-02", &[]), Exit::Clean);
+    output(&mut content(folder.path(), "2026-11-02", &[]), Exit::Clean);
     assert_eq!(
         fs::read_link(&latest).unwrap(),
         Path::new("nightly/2026-11-02")

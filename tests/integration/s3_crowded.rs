@@ -240,25 +240,25 @@ fn a_place_that_stays_denied_moves_no_other_back() {
     let logs = format!("s3://{BUCKET}");
     write_own_configuration(folder.path());
     let server = S3Server::start(folder.path());
-    for night in 5..=14 {
+    for content in 5..=14 {
         let proxy = Proxy::start(server.address, one_account_denied);
-        let now = format!("2026-11-{night:02}T12:00:00Z");
+        let now = format!("2026-11-{content:02}T12:00:00Z");
         let (said, _) = collect_at(folder.path(), &proxy.url(), &now);
-        let from = match night {
+        let from = match content {
             // The first looks back 36 days, each further one three.
             5 => "2026-09-30T12:00:00Z".to_owned(),
-            _ => format!("2026-11-{:02}T12:00:00Z", night - 4),
+            _ => format!("2026-11-{:02}T12:00:00Z", content - 4),
         };
-        assert!(said.contains(&from), "{night}: {said}");
+        assert!(said.contains(&from), "{content}: {said}");
         let days: BTreeSet<String> = listed(&proxy)
             .iter()
             .filter_map(|prefix| Some(prefix.split_once("/2026/")?.1.to_owned()))
             .collect();
-        if night > 5 {
+        if content > 5 {
             // Days by themselves, or a month behind its first day.
-            let first = format!("11/{:02}", night - 4);
+            let first = format!("11/{:02}", content - 4);
             let is_early = |day: &String| day != "11/" && day.as_str() < first.as_str();
-            assert!(!days.iter().any(is_early), "{night}: {days:?}");
+            assert!(!days.iter().any(is_early), "{content}: {days:?}");
         }
     }
     // Once it may be listed, it is, from where it began; the others are not.

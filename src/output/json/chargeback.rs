@@ -2,7 +2,7 @@
 
 use super::coverage::{BillV1, CoverageV1, RejectsV1, StatisticsV1};
 use super::window::WindowV1;
-use crate::model::audit::{Audit, Part};
+use crate::model::audit::{Audit, AuditSlice};
 use crate::model::bill::BillCoverage;
 use crate::model::charge::{
     Attribution, Billed, Chargeback, ChargebackRow, Dimension, ListPrice, OtherServiceRow, Reason,
@@ -244,12 +244,12 @@ impl<'a> ChargebackInputs<'a> {
 
     /// A part of a run.
     #[must_use]
-    pub fn of_part(audit: &'a Audit, part: &'a Part) -> Self {
+    pub fn of_part(audit: &'a Audit, slice: &'a AuditSlice) -> Self {
         Self {
-            window: part.window,
-            attribution: part.attribution.as_ref(),
-            bill: part.bill.as_ref(),
-            statistics: part.statistics.as_ref(),
+            window: slice.window,
+            attribution: slice.attribution.as_ref(),
+            bill: slice.bill.as_ref(),
+            statistics: slice.statistics.as_ref(),
             ..Self::of(audit)
         }
     }

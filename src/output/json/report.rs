@@ -11,8 +11,8 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
 use crate::output::report::{
-    AccountRegion, CoverageGap, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment, Night,
-    TopQuery, TopUse,
+    AccountRegion, CoverageGap, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment,
+    ReportContent, TopQuery, TopUse,
 };
 use crate::records;
 use crate::records::field::{Fields, Value as Record};
@@ -50,8 +50,8 @@ struct VerdictV1 {
 }
 
 impl VerdictV1 {
-    fn of(night: &Night<'_>) -> Self {
-        let (counts, findings) = (&night.counts, night.findings());
+    fn of(content: &ReportContent<'_>) -> Self {
+        let (counts, findings) = (&content.counts, content.findings());
         let of = |(severity, count, new): &(Severity, u64, u64)| {
             let (count, new) = (*count, *new);
             (severity.as_str(), CountV1 { count, new })
@@ -302,10 +302,10 @@ struct TrendV1<'a> {
 }
 
 impl<'a> TrendV1<'a> {
-    fn of(trend: &'a Trend, night: &Night<'a>) -> Self {
+    fn of(trend: &'a Trend, content: &ReportContent<'a>) -> Self {
         Self {
             account_id: &trend.account_id,
-            account_name: night.material.topology.account_name(&trend.account_id),
+            account_name: content.inputs.topology.account_name(&trend.account_id),
             measure: trend.measure.as_str(),
             currency: match &trend.measure {
                 Measure::BilledCost(currency) => Some(currency),
@@ -416,35 +416,39 @@ struct ReportV1<'a> {
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let material = &night.material;
-    let (audit, part, findings) = (material.audit, material.part, material.findings);
+pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let inputs = &content.inputs;
+    let (audit, slice, findings) = (inputs.audit, inputs.slice, inputs.findings);
     let shown: Vec<&Finding> = findings.findings.iter().collect();
-    let (sums, tops) = (&night.sums, &night.tops);
+    let (totals, top_consumers) = (&content.totals, &content.top_consumers);
     let of_chain = records::chains::fields();
     let of_query = records::queries::execution_fields();
     let document = ReportV1 {
         schema: REPORT_SCHEMA,
         program_version: env!("CARGO_PKG_VERSION"),
-        date: DayText(night.date),
-        window: WindowV1::of(part.window),
-        hub_account_ids: &night.hub_account_ids,
-        verdict: VerdictV1::of(night),
+        date: DayText(content.date),
+        window: WindowV1::of(slice.window),
+        hub_account_ids: &content.hub_account_ids,
+        verdict: VerdictV1::of(content),
         summary: SumsV1 {
-            chain_count: sums.chain_count,
-            query_count: sums.query_count,
-            bytes_scanned: sums.bytes_scanned,
-            estimated_cost_usd: sums.estimated_cost_usd.map(exact),
-            consumer_count: sums.consumer_count,
+            chain_count: totals.chain_count,
+            query_count: totals.query_count,
+            bytes_scanned: totals.bytes_scanned,
+            estimated_cost_usd: totals.estimated_cost_usd.map(exact),
+            consumer_count: totals.consumer_count,
         },
-        coverage_gaps: night.coverage_gaps.iter().map(CoverageGapV1::of).collect(),
-        places: PlacesV1::of(&night.places),
+        coverage_gaps: content
+            .coverage_gaps
+            .iter()
+            .map(CoverageGapV1::of)
+            .collect(),
+        places: PlacesV1::of(&content.places),
         findings: FindingsV1::of(audit, findings, &shown),
-        compared_with: material.previous.map(ComparedWithV1::of),
-        flow: FlowV1::of(&night.flow),
+        compared_with: inputs.previous.map(ComparedWithV1::of),
+        flow: FlowV1::of(&content.flow),
         chains: ReportChainsV1 {
-            total: night.listed.total,
-            listed: night
+            total: content.listed.total,
+            listed: content
                 .listed
                 .chains
                 .iter()
@@ -454,22 +458,26 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         trends: audit
             .trends
             .iter()
-            .map(|trend| TrendV1::of(trend, night))
+            .map(|trend| TrendV1::of(trend, content))
             .collect(),
         chargeback: ChargebackTableV1::of(
-            ChargebackInputs::of_part(audit, part),
-            material.chargeback,
+            ChargebackInputs::of_part(audit, slice),
+            inputs.chargeback,
         ),
         top: TopV1 {
-            queries: tops
+            queries: top_consumers
                 .queries
                 .iter()
                 .map(|one| TopQueryV1::of(one, &of_query))
                 .collect(),
-            user_count: tops.user_count,
-            users: tops.users.iter().map(TopUseV1::of).collect(),
-            data_source_count: tops.data_source_count,
-            data_sources: tops.data_sources.iter().map(TopUseV1::of).collect(),
+            user_count: top_consumers.user_count,
+            users: top_consumers.users.iter().map(TopUseV1::of).collect(),
+            data_source_count: top_consumers.data_source_count,
+            data_sources: top_consumers
+                .data_sources
+                .iter()
+                .map(TopUseV1::of)
+                .collect(),
         },
     };
     serde_json::to_writer(&mut *writer, &document)?;

@@ -4,8 +4,8 @@ use super::coverage_gaps::{CoverageGap, GapInputs, coverage_gaps};
 use super::coverage_grid::{CoverageGrid, places};
 use super::flow::{Flow, flow};
 use super::listed::{FindingsByChain, ListedChains, listed};
-use super::top_consumers::{Tops, tops};
-use crate::model::audit::{Audit, Part};
+use super::top_consumers::{TopConsumers, top_consumers};
+use crate::model::audit::{Audit, AuditSlice};
 use crate::model::chain::Chain;
 use crate::model::charge::Chargeback;
 use crate::model::finding::{FindingStatus, Findings, Previous, RulePage, Severity};
@@ -21,11 +21,11 @@ use std::collections::BTreeSet;
 
 /// The inputs of a report.
 #[derive(Debug, Clone, Copy)]
-pub struct Material<'a> {
+pub struct ReportInputs<'a> {
     /// The whole run, with what the night is compared with.
     pub audit: &'a Audit,
     /// The night itself.
-    pub part: &'a Part,
+    pub slice: &'a AuditSlice,
     /// The findings of the run.
     pub findings: &'a Findings,
     /// The bill of the night by business unit.
@@ -42,7 +42,7 @@ pub struct Material<'a> {
 
 /// The numbers of findings, by state and severity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct FindingCounts {
     /// By severity, the worst first: all, and new ones among them.
     pub by_severity: Vec<(Severity, u64, u64)>,
     /// All.
@@ -55,7 +55,7 @@ pub struct Counts {
 
 /// Sums over the chains of the night.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sums {
+pub struct ChainTotals {
     /// Chains, as `chains` lists them.
     pub chain_count: u64,
     /// Their queries.
@@ -70,17 +70,17 @@ pub struct Sums {
 
 /// One night.
 #[derive(Debug)]
-pub struct Night<'a> {
+pub struct ReportContent<'a> {
     /// The inputs of the report.
-    pub material: Material<'a>,
+    pub inputs: ReportInputs<'a>,
     /// The last UTC day of the window: the report's name.
     pub date: Date,
     /// The title of the report: its night, or its days.
     pub title: String,
     /// Findings, counted.
-    pub counts: Counts,
+    pub counts: FindingCounts,
     /// Chains, summed up.
-    pub sums: Sums,
+    pub totals: ChainTotals,
     /// The chains, as `chains` lists them.
     pub chains: Vec<&'a Chain>,
     /// The chains that a page has room for.
@@ -92,49 +92,49 @@ pub struct Night<'a> {
     /// The paths that bytes took.
     pub flow: Flow<'a>,
     /// The biggest queries, users and data sources.
-    pub tops: Tops<'a>,
+    pub top_consumers: TopConsumers<'a>,
     /// The accounts that Quick lives in, as far as they are known.
     pub hub_account_ids: BTreeSet<&'a AccountId>,
 }
 
 /// The last UTC day of a window; of what was read, where the window is open.
-fn last_day(audit: &Audit, part: &Part) -> Date {
-    let last = part.window.to.map(|to| to.plus(-1));
+fn last_day(audit: &Audit, slice: &AuditSlice) -> Date {
+    let last = slice.window.to.map(|to| to.plus(-1));
     let last = last.or_else(|| audit.coverage.span().map(|(_, last)| last));
     last.unwrap_or(UtcSecond::from_unix(0)).day()
 }
 
 /// `night of 2026-11-02`, or `2026-10-01 to 2026-10-31`.
-fn title(audit: &Audit, part: &Part) -> String {
-    let last = last_day(audit, part);
-    let first = part.window.from.map(UtcSecond::day);
+fn title(audit: &Audit, slice: &AuditSlice) -> String {
+    let last = last_day(audit, slice);
+    let first = slice.window.from.map(UtcSecond::day);
     match first.filter(|first| *first < last) {
         Some(first) => format!("{first} to {last}"),
         None => format!("night of {last}"),
     }
 }
 
-impl<'a> Night<'a> {
+impl<'a> ReportContent<'a> {
     /// Works it out.
     #[must_use]
-    pub fn of(material: Material<'a>) -> Self {
-        let Material {
+    pub fn of(inputs: ReportInputs<'a>) -> Self {
+        let ReportInputs {
             audit,
-            part,
+            slice,
             findings,
             topology,
             ..
-        } = material;
-        let chains = part.chains.iter();
+        } = inputs;
+        let chains = slice.chains.iter();
         let chains: Vec<&Chain> = chains.filter(|chain| is_listed_by_default(chain)).collect();
         let named = FindingsByChain::by(findings);
-        let places = places(audit, part.window, topology);
+        let places = places(audit, slice.window, topology);
         let coverage_gaps = coverage_gaps(&GapInputs {
             audit,
-            part,
+            slice,
             findings,
             topology,
-            previous: material.previous,
+            previous: inputs.previous,
             places: &places,
             chains: &chains,
         });
@@ -145,14 +145,14 @@ impl<'a> Night<'a> {
             None => found.collect(),
         };
         Self {
-            material,
-            date: last_day(audit, part),
-            title: title(audit, part),
+            inputs,
+            date: last_day(audit, slice),
+            title: title(audit, slice),
             counts: counts(findings),
-            sums: sums(&chains, part),
+            totals: totals(&chains, slice),
             listed: listed(&chains, &audit.events, findings, &named),
             flow: flow(&chains, &named),
-            tops: tops(&chains),
+            top_consumers: top_consumers(&chains),
             chains,
             places,
             coverage_gaps,
@@ -163,11 +163,11 @@ impl<'a> Night<'a> {
     /// The findings.
     #[must_use]
     pub fn findings(&self) -> &'a Findings {
-        self.material.findings
+        self.inputs.findings
     }
 }
 
-fn counts(findings: &Findings) -> Counts {
+fn counts(findings: &Findings) -> FindingCounts {
     let of = |severity: Severity| {
         let all = findings.findings.iter();
         let all = all.filter(|finding| finding.severity == severity);
@@ -177,7 +177,7 @@ fn counts(findings: &Findings) -> Counts {
     let by_severity: Vec<(Severity, u64, u64)> = Severity::ALL.into_iter().map(of).collect();
     let all = by_severity.iter().map(|(_, all, _)| all).sum();
     let new = by_severity.iter().map(|(_, _, new)| new).sum();
-    Counts {
+    FindingCounts {
         by_severity,
         all,
         new,
@@ -185,13 +185,13 @@ fn counts(findings: &Findings) -> Counts {
     }
 }
 
-fn sums(chains: &[&Chain], part: &Part) -> Sums {
+fn totals(chains: &[&Chain], slice: &AuditSlice) -> ChainTotals {
     let consumers: BTreeSet<&AccountId> = chains
         .iter()
         .filter_map(|chain| chain.consumer_account_id.as_ref())
         .collect();
     // Without statistics only what was refused is known: nothing.
-    let has_statistics = part.statistics.is_some();
+    let has_statistics = slice.statistics.is_some();
     let with_queries = chains
         .iter()
         .filter(|chain| has_statistics && !chain.queries.is_empty());
@@ -199,7 +199,7 @@ fn sums(chains: &[&Chain], part: &Part) -> Sums {
         .clone()
         .filter_map(|chain| chain.bytes_scanned());
     let costs = with_queries.filter_map(|chain| chain.estimated_cost_usd());
-    Sums {
+    ChainTotals {
         chain_count: chains.len() as u64,
         query_count: chains.iter().map(|chain| chain.queries.len() as u64).sum(),
         bytes_scanned: bytes.reduce(u64::saturating_add),

@@ -1,7 +1,7 @@
 //! Coverage gaps in words: an audit that hides them is worse than none.
 
 use super::coverage_grid::{AccountRegion, CoverageGrid, Habit};
-use crate::model::audit::{Audit, Part};
+use crate::model::audit::{Audit, AuditSlice};
 use crate::model::bill::BillCoverage;
 use crate::model::chain::{Chain, MissingPart};
 use crate::model::coverage::Rejects;
@@ -41,7 +41,7 @@ impl CoverageGap {
 /// The inputs of the list.
 pub(super) struct GapInputs<'a> {
     pub(super) audit: &'a Audit,
-    pub(super) part: &'a Part,
+    pub(super) slice: &'a AuditSlice,
     pub(super) findings: &'a Findings,
     pub(super) topology: &'a Topology,
     pub(super) previous: Option<&'a Previous>,
@@ -75,7 +75,7 @@ fn add(all: &mut Vec<CoverageGap>, code: &'static str, count: u64, text: impl In
 /// Time between the report before and this one, which is in neither.
 fn skipped(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let end = look.previous.and_then(|previous| previous.window_end);
-    if let Some((end, own)) = end.zip(look.part.window.from)
+    if let Some((end, own)) = end.zip(look.slice.window.from)
         && end < own
     {
         let days = own.utc_day() - end.utc_day();
@@ -164,7 +164,7 @@ fn unverified(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
 
 /// Less was read than the night was to be compared with.
 fn history(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
-    let wanted = look.audit.window.from.zip(look.part.window.from);
+    let wanted = look.audit.window.from.zip(look.slice.window.from);
     let Some((read, own)) = wanted.filter(|_| look.findings.has_logs) else {
         return;
     };
@@ -218,14 +218,14 @@ fn chains(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
         let why = missing.why.as_deref().unwrap_or("the reason is unknown");
         *partial.entry((part_name(missing.part), why)).or_default() += 1;
     }
-    for ((part, why), number) in partial {
+    for ((slice, why), number) in partial {
         let chains = plural(number, "chain");
         let lack = if number == 1 { "lacks" } else { "lack" };
         add(
             all,
             "partial-chain",
             number,
-            format!("{chains} {lack} the {part}: {why}"),
+            format!("{chains} {lack} the {slice}: {why}"),
         );
     }
     let ambiguous = look.chains.iter().filter(|chain| chain.is_ambiguous());
@@ -240,8 +240,8 @@ fn chains(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
 }
 
 /// A part of a chain, in the words of CloudTrail.
-fn part_name(part: MissingPart) -> &'static str {
-    match part {
+fn part_name(slice: MissingPart) -> &'static str {
+    match slice {
         MissingPart::RunAsSession => "AssumeRole of the role in the hub",
         MissingPart::HubCopy => "hub's record of the AssumeRole into the consumer",
         MissingPart::ConsumerCopy => "consumer's record of the AssumeRole into it",
@@ -275,7 +275,7 @@ fn figures(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     if lacking == 0 {
         return;
     }
-    let text = if look.part.statistics.is_none() {
+    let text = if look.slice.statistics.is_none() {
         format!(
             "no query statistics were read (--executions): the bytes of {} are unknown",
             plural(lacking, "query")
@@ -291,7 +291,7 @@ fn figures(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
 }
 
 fn bill(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
-    let charges = look.part.attribution.iter().flat_map(|of| &of.charges);
+    let charges = look.slice.attribution.iter().flat_map(|of| &of.charges);
     let billed = charges
         .clone()
         .filter(|charge| charge.billed_cost.is_some());
@@ -307,7 +307,7 @@ fn bill(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
         add(all, "bill-without-window", 1, text);
     }
     if let Some(bill) = &look.audit.bill {
-        bill_gaps(bill, look.part.window, all);
+        bill_gaps(bill, look.slice.window, all);
     }
     let days: BTreeSet<_> = charges
         .filter(|charge| charge.is_estimated)
@@ -320,7 +320,7 @@ fn bill(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
         );
         add(all, "bill-estimated", days.len() as u64, text);
     }
-    let accounts = accounts_charged(look.part.attribution.as_ref());
+    let accounts = accounts_charged(look.slice.attribution.as_ref());
     let unmapped = unmapped(&accounts, look.topology).into_iter();
     let unmapped: Vec<String> = unmapped.map(ToString::to_string).collect();
     if !unmapped.is_empty() {

@@ -3,7 +3,7 @@
 //! Text from logs stands in code spans only: there, no renderer takes it for links,
 //! mentions, images or HTML.
 
-use super::Night;
+use super::ReportContent;
 use super::cells::{NOT_TOLD, Shown, cost, size};
 use super::coverage_gaps::CoverageGap;
 use crate::model::finding::{Finding, FindingStatus, Severity};
@@ -61,8 +61,12 @@ fn figure_cell(text: &str) -> String {
 
 /// `, hub 111122223333`: where Quick lives, as far as that is known; ids as they are
 /// to be `shown`.
-pub(super) fn of_hub(night: &Night<'_>, shown: fn(&str) -> String) -> String {
-    let hubs: Vec<String> = night.hub_account_ids.iter().map(|hub| shown(hub)).collect();
+pub(super) fn of_hub(content: &ReportContent<'_>, shown: fn(&str) -> String) -> String {
+    let hubs: Vec<String> = content
+        .hub_account_ids
+        .iter()
+        .map(|hub| shown(hub))
+        .collect();
     if hubs.is_empty() {
         String::new()
     } else {
@@ -71,8 +75,8 @@ pub(super) fn of_hub(night: &Night<'_>, shown: fn(&str) -> String) -> String {
 }
 
 /// Returns the verdict in one sentence: the findings, and how many of them are new.
-pub(super) fn verdict(night: &Night<'_>) -> String {
-    let (counts, findings) = (&night.counts, night.findings());
+pub(super) fn verdict(content: &ReportContent<'_>) -> String {
+    let (counts, findings) = (&content.counts, content.findings());
     if !findings.has_logs && counts.all == 0 {
         return "Nothing was evaluated: there are no logs in the window".to_owned();
     }
@@ -99,7 +103,7 @@ pub(super) fn verdict(night: &Night<'_>) -> String {
             findings.resolved.len(),
             findings.not_observed.len()
         );
-        let worst = open_by_severity(night);
+        let worst = open_by_severity(content);
         if !worst.is_empty() {
             let _ = write!(text, " ({worst})");
         }
@@ -113,8 +117,8 @@ pub(super) fn verdict(night: &Night<'_>) -> String {
 }
 
 /// `3 critical, 5 high` of the findings that were not observed.
-fn open_by_severity(night: &Night<'_>) -> String {
-    let open = &night.findings().not_observed;
+fn open_by_severity(content: &ReportContent<'_>) -> String {
+    let open = &content.findings().not_observed;
     let of = |severity: &Severity| {
         let own = open
             .iter()
@@ -129,9 +133,9 @@ fn open_by_severity(night: &Night<'_>) -> String {
 }
 
 /// Returns the coverage gaps, counted by kind.
-pub(super) fn gaps_by_kind(night: &Night<'_>) -> String {
+pub(super) fn gaps_by_kind(content: &ReportContent<'_>) -> String {
     let mut kinds: Vec<(&str, u64)> = Vec::new();
-    for gap in &night.coverage_gaps {
+    for gap in &content.coverage_gaps {
         let what = kind(gap);
         match kinds.iter_mut().find(|(known, _)| *known == what) {
             Some((_, number)) => *number += gap.count,
@@ -176,19 +180,19 @@ fn kind(gap: &CoverageGap) -> &'static str {
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(writer, "# Quick and Athena, {}\n", night.title)?;
+pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, "# Quick and Athena, {}\n", content.title)?;
     writeln!(
         writer,
         "{}{}. **{}.**\n",
-        window_text(&night.material.part.window),
-        of_hub(night, code),
-        verdict(night)
+        window_text(&content.inputs.slice.window),
+        of_hub(content, code),
+        verdict(content)
     )?;
-    findings(night, writer)?;
-    coverage_gaps(night, writer)?;
-    chargeback(night, writer)?;
-    tops(night, writer)?;
+    findings(content, writer)?;
+    coverage_gaps(content, writer)?;
+    chargeback(content, writer)?;
+    top_consumers(content, writer)?;
     writeln!(
         writer,
         "\nIn the same folder: `index.html` is the complete report with pictures; `report.json`, `chains.csv`, \
@@ -196,8 +200,8 @@ pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-fn findings(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let findings = night.findings();
+fn findings(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let findings = content.findings();
     let is_empty = findings.findings.is_empty() && findings.resolved.is_empty();
     if is_empty && findings.not_observed.is_empty() {
         return Ok(());
@@ -209,7 +213,7 @@ fn findings(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
             writer,
             "  - next: {} — {}",
             code(&finding.next_step),
-            code(&night.material.options.with(&finding.command))
+            code(&content.inputs.options.with(&finding.command))
         )?;
     }
     let more = findings.findings.len().saturating_sub(FINDINGS_MAX);
@@ -257,15 +261,18 @@ fn line(finding: &Finding, has_previous: bool) -> String {
     )
 }
 
-fn coverage_gaps(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+fn coverage_gaps(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "## Coverage gaps\n")?;
-    if night.coverage_gaps.is_empty() {
+    if content.coverage_gaps.is_empty() {
         return writeln!(writer, "None known.\n");
     }
-    for one in night.coverage_gaps.iter().take(COVERAGE_GAPS_MAX) {
+    for one in content.coverage_gaps.iter().take(COVERAGE_GAPS_MAX) {
         writeln!(writer, "- {}", code(&one.text))?;
     }
-    let more = night.coverage_gaps.len().saturating_sub(COVERAGE_GAPS_MAX);
+    let more = content
+        .coverage_gaps
+        .len()
+        .saturating_sub(COVERAGE_GAPS_MAX);
     if more > 0 {
         writeln!(writer, "- … and {more} more in `index.html`")?;
     }
@@ -286,8 +293,8 @@ fn header(titles: &[&str], writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "| {} |", lines.join(" | "))
 }
 
-fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let table = night.material.chargeback;
+fn chargeback(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let table = content.inputs.chargeback;
     writeln!(writer, "## Cost by business unit\n")?;
     if table.rows.is_empty() {
         return writeln!(writer, "No queries and no costs in the window.\n");
@@ -297,7 +304,7 @@ fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
         .chain(figures.iter().map(FigureColumn::title))
         .collect();
     header(&titles, writer)?;
-    for (at, names) in names(table, night.material.topology).iter().enumerate() {
+    for (at, names) in names(table, content.inputs.topology).iter().enumerate() {
         let name = names.first().map_or("", String::as_str);
         let cells = figures
             .iter()
@@ -316,13 +323,13 @@ fn chargeback(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-fn tops(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let tops = &night.tops;
+fn top_consumers(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let top_consumers = &content.top_consumers;
     let lists = [
-        ("Quick user", &tops.users),
-        ("Data source", &tops.data_sources),
+        ("Quick user", &top_consumers.users),
+        ("Data source", &top_consumers.data_sources),
     ];
-    if !tops.users.is_empty() {
+    if !top_consumers.users.is_empty() {
         writeln!(writer, "## Largest in Quick\n")?;
     }
     for (title, uses) in lists {

@@ -1,6 +1,6 @@
 //! The nightly report: one night, told to people and machines.
 //!
-//! [`Night`] is worked out once from the result of a run; every format shows it:
+//! [`ReportContent`] is worked out once from the result of a run; every format shows it:
 //!
 //! | file | what it is |
 //! |---|---|
@@ -29,9 +29,9 @@ mod picture;
 pub mod summary;
 mod top_consumers;
 
-pub use content::{Counts, Material, Night, Sums};
+pub use content::{ChainTotals, FindingCounts, ReportContent, ReportInputs};
 pub use coverage_gaps::CoverageGap;
 pub use coverage_grid::{AccountRegion, CoverageGrid, Gap, Habit};
 pub use flow::{Flow, FlowPath, WidthMeasure};
 pub use listed::{ListedChain, ListedChains, Moment};
-pub use top_consumers::{TopQuery, TopUse, Tops};
+pub use top_consumers::{TopConsumers, TopQuery, TopUse};

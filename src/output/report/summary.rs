@@ -1,6 +1,6 @@
 //! The night in ten lines, for a terminal.
 
-use super::Night;
+use super::ReportContent;
 use super::cells::amount;
 use super::markdown::{gaps_by_kind, of_hub, verdict};
 use crate::model::finding::FindingStatus;
@@ -19,17 +19,21 @@ const FINDINGS_NAMED: usize = 4;
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(night: &Night<'_>, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    content: &ReportContent<'_>,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
     let mut lines = vec![format!(
         "Report, {}: {}{}",
-        night.title,
-        window_text(&night.material.part.window),
-        of_hub(night, |hub| safe(hub).into_owned())
+        content.title,
+        window_text(&content.inputs.slice.window),
+        of_hub(content, |hub| safe(hub).into_owned())
     )];
-    lines.push(verdict(night));
-    let findings = &night.findings().findings;
+    lines.push(verdict(content));
+    let findings = &content.findings().findings;
     for finding in findings.iter().take(FINDINGS_NAMED) {
-        let is_new = night.findings().has_previous && finding.status == FindingStatus::New;
+        let is_new = content.findings().has_previous && finding.status == FindingStatus::New;
         let new = if is_new { "new: " } else { "" };
         let severity = finding.severity.as_str();
         lines.push(format!("  {severity:<8}  {new}{}", safe(&finding.title)));
@@ -38,8 +42,8 @@ pub fn write(night: &Night<'_>, page: TextLayout, writer: &mut dyn Write) -> io:
     if more > 0 {
         lines.push(format!("  … and {}", plural(more as u64, "more finding")));
     }
-    lines.push(format!("Coverage gaps: {}", gaps_by_kind(night)));
-    lines.push(did(night));
+    lines.push(format!("Coverage gaps: {}", gaps_by_kind(content)));
+    lines.push(did(content));
     for line in lines {
         line!(writer, "{}", cut(&line, usize::from(page.width)))?;
     }
@@ -56,21 +60,21 @@ fn cut(line: &str, width: usize) -> Cow<'_, str> {
 }
 
 /// Returns the numbers of chains and queries, and their cost.
-fn did(night: &Night<'_>) -> String {
-    let sums = &night.sums;
+fn did(content: &ReportContent<'_>) -> String {
+    let totals = &content.totals;
     let mut text = format!(
         "Quick: {} of {}, {}",
-        plural(sums.chain_count, "chain"),
-        plural(sums.consumer_count, "consumer"),
-        plural(sums.query_count, "query")
+        plural(totals.chain_count, "chain"),
+        plural(totals.consumer_count, "consumer"),
+        plural(totals.query_count, "query")
     );
-    if let Some(scanned) = sums.bytes_scanned {
+    if let Some(scanned) = totals.bytes_scanned {
         let _ = write!(text, ", {} scanned", bytes(scanned));
     }
-    if let Some(cost) = sums.estimated_cost_usd {
+    if let Some(cost) = totals.estimated_cost_usd {
         let _ = write!(text, ", {} USD estimated", amount(Some(cost)));
     }
-    for total in &night.material.chargeback.totals {
+    for total in &content.inputs.chargeback.totals {
         if let Some(billed) = total.billed {
             let currency = safe(&total.currency);
             let total = amount(Some(billed.total()));

@@ -36,7 +36,7 @@ pub struct TopUse<'a> {
 
 /// The lists, the biggest first.
 #[derive(Debug, Clone, Default)]
-pub struct Tops<'a> {
+pub struct TopConsumers<'a> {
     /// Queries by bytes scanned.
     pub queries: Vec<TopQuery<'a>>,
     /// Quick users.
@@ -51,7 +51,7 @@ pub struct Tops<'a> {
 
 /// The biggest of these chains.
 #[must_use]
-pub(super) fn tops<'a>(chains: &[&'a Chain]) -> Tops<'a> {
+pub(super) fn top_consumers<'a>(chains: &[&'a Chain]) -> TopConsumers<'a> {
     let mut queries: Vec<TopQuery<'a>> = chains
         .iter()
         .flat_map(|chain| chain.queries.iter().map(|query| TopQuery { chain, query }))
@@ -63,7 +63,7 @@ pub(super) fn tops<'a>(chains: &[&'a Chain]) -> Tops<'a> {
     let data_sources = uses(chains, |chain| {
         chain.data_source_arn.as_ref().map(DataSourceArn::text)
     });
-    Tops {
+    TopConsumers {
         queries,
         user_count: count(&users),
         users: first(users),

@@ -4,7 +4,7 @@ use super::super::cells::{NOT_TOLD, Shown, cost};
 use super::super::listed::{ListedChain, Moment};
 use super::super::picture::{self, PATHS_MAX, path_names};
 use super::super::top_consumers::{TopQuery, TopUse};
-use super::super::{FlowPath, Night, WidthMeasure};
+use super::super::{FlowPath, ReportContent, WidthMeasure};
 use super::table::{PageCell, PageTable};
 use crate::model::chain::{Chain, ChainPath, Confidence};
 use crate::model::ids::{AccountId, Region};
@@ -54,46 +54,46 @@ pub(super) struct ChainsSection {
 }
 
 impl ChainsSection {
-    pub(super) fn of(night: &Night<'_>) -> Self {
-        let tops = &night.tops;
+    pub(super) fn of(content: &ReportContent<'_>) -> Self {
+        let top_consumers = &content.top_consumers;
         let user_caption = format!(
             "The largest of {}",
-            plural(tops.user_count as u64, "Quick user")
+            plural(top_consumers.user_count as u64, "Quick user")
         );
         let source_caption = format!(
             "The largest of {}",
-            plural(tops.data_source_count as u64, "data source")
+            plural(top_consumers.data_source_count as u64, "data source")
         );
         Self {
-            picture: picture::flow(&night.flow),
-            basis: match night.flow.basis {
+            picture: picture::flow(&content.flow),
+            basis: match content.flow.basis {
                 WidthMeasure::Bytes => "bytes scanned",
                 WidthMeasure::Queries => "queries, because bytes are unknown",
             },
-            paths: paths(night),
-            chains: chains(night),
-            timelines: night
+            paths: paths(content),
+            chains: chains(content),
+            timelines: content
                 .listed
                 .chains
                 .iter()
-                .map(|one| timeline(one, night))
+                .map(|one| timeline(one, content))
                 .collect(),
-            why_empty: why_empty(night),
-            queries: queries(&tops.queries),
-            users: uses("users", "Quick user", &user_caption, &tops.users),
+            why_empty: why_empty(content),
+            queries: queries(&top_consumers.queries),
+            users: uses("users", "Quick user", &user_caption, &top_consumers.users),
             data_sources: uses(
                 "data-sources",
                 "Data source",
                 &source_caption,
-                &tops.data_sources,
+                &top_consumers.data_sources,
             ),
         }
     }
 }
 
-fn why_empty(night: &Night<'_>) -> String {
-    let others = night.material.part.chains.len();
-    if !night.findings().has_logs {
+fn why_empty(content: &ReportContent<'_>) -> String {
+    let others = content.inputs.slice.chains.len();
+    if !content.findings().has_logs {
         "There are no logs in the window, so there are no chains.".to_owned()
     } else if others > 0 {
         format!(
@@ -105,8 +105,8 @@ fn why_empty(night: &Night<'_>) -> String {
     }
 }
 
-fn paths(night: &Night<'_>) -> PageTable {
-    let flow = &night.flow;
+fn paths(content: &ReportContent<'_>) -> PageTable {
+    let flow = &content.flow;
     let row = |path: &FlowPath<'_>| {
         let [hub, consumer, group] = path_names(path);
         vec![
@@ -181,8 +181,8 @@ fn state(chain: &Chain) -> String {
     state
 }
 
-fn chains(night: &Night<'_>) -> PageTable {
-    let listed = &night.listed;
+fn chains(content: &ReportContent<'_>) -> PageTable {
+    let listed = &content.listed;
     let costs = listed
         .chains
         .iter()
@@ -234,7 +234,7 @@ fn chains(night: &Night<'_>) -> PageTable {
     ))
 }
 
-fn timeline(one: &ListedChain<'_>, night: &Night<'_>) -> ChainTimeline {
+fn timeline(one: &ListedChain<'_>, content: &ReportContent<'_>) -> ChainTimeline {
     let chain = one.chain;
     let consumer = chain.consumer_label();
     ChainTimeline {
@@ -249,8 +249,8 @@ fn timeline(one: &ListedChain<'_>, night: &Night<'_>) -> ChainTimeline {
         lines: one.timeline.iter().map(line).collect(),
         events_left_out: one.events_left_out,
         command: Shown::sentence(
-            &night
-                .material
+            &content
+                .inputs
                 .options
                 .with(&format!("qs-audit show {}", chain.chain_id)),
         ),
@@ -307,8 +307,10 @@ fn line(moment: &Moment<'_>) -> TimelineLine {
     }
 }
 
-fn queries(tops: &[TopQuery<'_>]) -> PageTable {
-    let costs = tops.iter().filter_map(|top| top.query.estimated_cost_usd());
+fn queries(top_consumers: &[TopQuery<'_>]) -> PageTable {
+    let costs = top_consumers
+        .iter()
+        .filter_map(|top| top.query.estimated_cost_usd());
     let places = decimals(costs);
     let row = |top: &TopQuery<'_>| {
         let (chain, query) = (top.chain, top.query);
@@ -344,11 +346,16 @@ fn queries(tops: &[TopQuery<'_>]) -> PageTable {
         "Scanned",
         "Estimated USD",
     ];
-    PageTable::new("queries", "The largest queries", &titles).with(tops.iter().map(row).collect())
+    PageTable::new("queries", "The largest queries", &titles)
+        .with(top_consumers.iter().map(row).collect())
 }
 
-fn uses(id: &str, title: &'static str, caption: &str, tops: &[TopUse<'_>]) -> PageTable {
-    let places = decimals(tops.iter().filter_map(|top| top.estimated_cost_usd));
+fn uses(id: &str, title: &'static str, caption: &str, top_consumers: &[TopUse<'_>]) -> PageTable {
+    let places = decimals(
+        top_consumers
+            .iter()
+            .filter_map(|top| top.estimated_cost_usd),
+    );
     let row = |top: &TopUse<'_>| {
         vec![
             PageCell::text(top.name.map_or(NOT_TOLD, |name| name)),
@@ -358,5 +365,5 @@ fn uses(id: &str, title: &'static str, caption: &str, tops: &[TopUse<'_>]) -> Pa
         ]
     };
     let titles = [title, "Queries", "Scanned", "Estimated USD"];
-    PageTable::new(id, caption, &titles).with(tops.iter().map(row).collect())
+    PageTable::new(id, caption, &titles).with(top_consumers.iter().map(row).collect())
 }

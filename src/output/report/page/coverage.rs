@@ -3,7 +3,7 @@
 use super::super::cells::Shown;
 use super::super::coverage_grid::{AccountRegion, Habit};
 use super::super::picture::{self, DAYS_MAX, ROWS_MAX};
-use super::super::{CoverageGap, Night};
+use super::super::{CoverageGap, ReportContent};
 use super::table::{PageCell, PageTable};
 use crate::output::human::count;
 use std::fmt::Write as _;
@@ -28,8 +28,8 @@ pub(super) struct CoverageSection {
 }
 
 impl CoverageSection {
-    pub(super) fn of(night: &Night<'_>) -> Self {
-        let (of_rules, of_logs): (Vec<&CoverageGap>, Vec<&CoverageGap>) = night
+    pub(super) fn of(content: &ReportContent<'_>) -> Self {
+        let (of_rules, of_logs): (Vec<&CoverageGap>, Vec<&CoverageGap>) = content
             .coverage_gaps
             .iter()
             .partition(|one| one.is_of_rules());
@@ -41,15 +41,15 @@ impl CoverageSection {
             lines: shown(&of_logs),
             more: of_logs.len().saturating_sub(LINES_MAX),
             rules: shown(&of_rules),
-            picture: picture::coverage(&night.places),
-            picture_note: picture_note(night),
-            places: places(night),
+            picture: picture::coverage(&content.places),
+            picture_note: picture_note(content),
+            places: places(content),
         }
     }
 }
 
-fn picture_note(night: &Night<'_>) -> String {
-    let places = &night.places;
+fn picture_note(content: &ReportContent<'_>) -> String {
+    let places = &content.places;
     let mut note =
         "A cross is a day without records, if most similar days before it (working days or weekends) have some. The dotted \
          line is the start of the report's window."
@@ -85,8 +85,8 @@ fn gaps(place: &AccountRegion<'_>) -> String {
     }
 }
 
-fn places(night: &Night<'_>) -> PageTable {
-    let places = &night.places;
+fn places(content: &ReportContent<'_>) -> PageTable {
+    let places = &content.places;
     let days = places.days.len();
     let row = |place: &AccountRegion<'_>| {
         let records: u64 = place.records.iter().sum();

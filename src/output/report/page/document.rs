@@ -1,6 +1,6 @@
 //! The page as a whole.
 
-use super::super::Night;
+use super::super::ReportContent;
 use super::super::cells::{Shown, amount};
 use super::super::markdown::{of_hub, verdict};
 use super::chains::ChainsSection;
@@ -58,8 +58,8 @@ fn policy() -> String {
     )
 }
 
-fn mood(night: &Night<'_>) -> &'static str {
-    let findings = night.findings();
+fn mood(content: &ReportContent<'_>) -> &'static str {
+    let findings = content.findings();
     if !findings.has_logs {
         return "unknown";
     }
@@ -72,29 +72,29 @@ fn mood(night: &Night<'_>) -> &'static str {
     worst.map_or("clean", Severity::as_str)
 }
 
-fn tiles(night: &Night<'_>) -> Vec<Tile> {
-    let sums = &night.sums;
+fn tiles(content: &ReportContent<'_>) -> Vec<Tile> {
+    let totals = &content.totals;
     let tile = |name, value| Tile { name, value };
     let unknown = || "–".to_owned();
     let mut tiles = vec![
-        tile("findings", count(night.counts.all)),
+        tile("findings", count(content.counts.all)),
         tile(
             "new",
-            if night.findings().has_previous {
-                count(night.counts.new)
+            if content.findings().has_previous {
+                count(content.counts.new)
             } else {
                 unknown()
             },
         ),
-        tile("Quick chains", count(sums.chain_count)),
-        tile("queries", count(sums.query_count)),
+        tile("Quick chains", count(totals.chain_count)),
+        tile("queries", count(totals.query_count)),
         tile(
             "bytes scanned",
-            sums.bytes_scanned.map_or_else(unknown, bytes),
+            totals.bytes_scanned.map_or_else(unknown, bytes),
         ),
-        tile("USD estimated", amount(sums.estimated_cost_usd)),
+        tile("USD estimated", amount(totals.estimated_cost_usd)),
     ];
-    if let [total] = &night.material.chargeback.totals[..]
+    if let [total] = &content.inputs.chargeback.totals[..]
         && let Some(billed) = total.billed
         && &*total.currency == "USD"
     {
@@ -112,22 +112,22 @@ fn tiles(night: &Night<'_>) -> Vec<Tile> {
 /// # Errors
 ///
 /// When the writer fails.
-pub fn write(night: &Night<'_>, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let document = PageDocument {
         policy: policy(),
         style: STYLE,
         script: SCRIPT,
-        title: night.title.clone(),
-        window: window_text(&night.material.part.window),
-        hub: Shown::sentence(&of_hub(night, str::to_owned)),
-        verdict: verdict(night),
-        mood: mood(night),
-        tiles: tiles(night),
-        coverage_gaps: CoverageSection::of(night),
-        findings: FindingsSection::of(night),
-        chains: ChainsSection::of(night),
-        trends: TrendsSection::of(night),
-        chargeback: ChargebackSection::of(night),
+        title: content.title.clone(),
+        window: window_text(&content.inputs.slice.window),
+        hub: Shown::sentence(&of_hub(content, str::to_owned)),
+        verdict: verdict(content),
+        mood: mood(content),
+        tiles: tiles(content),
+        coverage_gaps: CoverageSection::of(content),
+        findings: FindingsSection::of(content),
+        chains: ChainsSection::of(content),
+        trends: TrendsSection::of(content),
+        chargeback: ChargebackSection::of(content),
         version: env!("CARGO_PKG_VERSION"),
     };
     document

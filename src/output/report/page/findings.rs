@@ -1,6 +1,6 @@
 //! Findings with their evidence, and the pages of their rules.
 
-use super::super::Night;
+use super::super::ReportContent;
 use super::super::cells::Shown;
 use super::table::{PageCell, PageTable};
 use crate::model::finding::{
@@ -90,18 +90,20 @@ pub(super) struct FindingsSection {
 }
 
 impl FindingsSection {
-    pub(super) fn of(night: &Night<'_>) -> Self {
-        let findings = night.findings();
-        let listed: BTreeSet<&str> = night
+    pub(super) fn of(content: &ReportContent<'_>) -> Self {
+        let findings = content.findings();
+        let listed: BTreeSet<&str> = content
             .listed
             .chains
             .iter()
             .map(|one| one.chain.chain_id.as_str())
             .collect();
         let shown = findings.findings.iter().take(FINDINGS_MAX);
-        let cards: Vec<FindingCard> = shown.map(|finding| card(finding, night, &listed)).collect();
+        let cards: Vec<FindingCard> = shown
+            .map(|finding| card(finding, content, &listed))
+            .collect();
         let fired: BTreeSet<&str> = cards.iter().map(|card| card.rule).collect();
-        let pages = night.material.pages.iter();
+        let pages = content.inputs.pages.iter();
         Self {
             more: findings.findings.len() - cards.len(),
             cards,
@@ -132,7 +134,7 @@ fn why_empty(findings: &Findings) -> String {
     )
 }
 
-fn card(finding: &Finding, night: &Night<'_>, listed: &BTreeSet<&str>) -> FindingCard {
+fn card(finding: &Finding, content: &ReportContent<'_>, listed: &BTreeSet<&str>) -> FindingCard {
     let evidence = lines(&finding.evidence);
     let ids = finding.chain_ids.iter().take(IDS_MAX);
     let chains: Vec<ChainName> = ids
@@ -145,7 +147,7 @@ fn card(finding: &Finding, night: &Night<'_>, listed: &BTreeSet<&str>) -> Findin
     FindingCard {
         id: Shown::name(&finding.finding_id),
         severity: finding.severity.as_str(),
-        status: match (night.findings().has_previous, finding.status) {
+        status: match (content.findings().has_previous, finding.status) {
             (false, _) => "",
             (true, FindingStatus::New) => "new",
             (true, FindingStatus::Ongoing) => "ongoing",
@@ -165,7 +167,7 @@ fn card(finding: &Finding, night: &Night<'_>, listed: &BTreeSet<&str>) -> Findin
             plural(finding.chain_count, "chain")
         ) + &integrity(finding),
         next_step: Shown::sentence(&finding.next_step),
-        command: Shown::sentence(&night.material.options.with(&finding.command)),
+        command: Shown::sentence(&content.inputs.options.with(&finding.command)),
         more_chains: finding.chain_count.saturating_sub(chains.len() as u64),
         chains,
         evidence_left_out: evidence.len().saturating_sub(EVIDENCE_MAX),

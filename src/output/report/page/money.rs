@@ -1,7 +1,7 @@
 //! Bytes and cost over time, and the chargeback with its reconciliation.
 
 use super::super::cells::{Shown, UNKNOWN, amount as shown};
-use super::super::{Night, picture};
+use super::super::{ReportContent, picture};
 use super::table::{PageCell, PageTable};
 use crate::model::charge::{Billed, OtherServiceRow, Reconciliation};
 use crate::model::trend::{Measure, Trend, TrendDay};
@@ -46,21 +46,21 @@ pub(super) struct ChargebackSection {
 }
 
 impl TrendsSection {
-    pub(super) fn of(night: &Night<'_>) -> Self {
+    pub(super) fn of(content: &ReportContent<'_>) -> Self {
         let mut by_account: BTreeMap<&str, Vec<&Trend>> = BTreeMap::new();
-        for trend in &night.material.audit.trends {
+        for trend in &content.inputs.audit.trends {
             by_account.entry(&trend.account_id).or_default().push(trend);
         }
         let mut consumers: Vec<(&str, Vec<&Trend>)> = by_account.into_iter().collect();
         consumers.sort_by_key(|(_, trends)| Reverse(weight(trends)));
         let with_pictures = consumers.iter().take(CONSUMERS_MAX).enumerate();
         let with_pictures =
-            with_pictures.map(|(at, (account, trends))| consumer(at, account, trends, night));
-        let statistics = night.material.part.statistics.is_some();
+            with_pictures.map(|(at, (account, trends))| consumer(at, account, trends, content));
+        let statistics = content.inputs.slice.statistics.is_some();
         Self {
             consumers: with_pictures.collect(),
-            all: all(night),
-            why_empty: if !night.findings().has_logs {
+            all: all(content),
+            why_empty: if !content.findings().has_logs {
                 "There are no logs in the window, so there is no picture."
             } else if statistics {
                 "No consumer scanned data in the logs that were read, and no billing data was read."
@@ -102,8 +102,13 @@ fn value(measure: &Measure, value: Decimal) -> String {
     }
 }
 
-fn consumer(at: usize, account: &str, trends: &[&Trend], night: &Night<'_>) -> ConsumerTrends {
-    let name = night.material.topology.account_label(account);
+fn consumer(
+    at: usize,
+    account: &str,
+    trends: &[&Trend],
+    content: &ReportContent<'_>,
+) -> ConsumerTrends {
+    let name = content.inputs.topology.account_label(account);
     let pictures = trends.iter().enumerate().filter_map(|(number, trend)| {
         let what = what(&trend.measure);
         let id = format!("trend-{at}-{number}");
@@ -166,13 +171,13 @@ fn numbers(id: &str, trend: &Trend, caption: &str) -> PageTable {
 }
 
 /// The last day of every consumer.
-fn all(night: &Night<'_>) -> PageTable {
-    let trends = &night.material.audit.trends;
+fn all(content: &ReportContent<'_>) -> PageTable {
+    let trends = &content.inputs.audit.trends;
     let rows = trends.iter().filter_map(|trend| {
         let day = trend.days.last()?;
         let what = what(&trend.measure);
         let about = [
-            PageCell::text(&night.material.topology.account_label(&trend.account_id)),
+            PageCell::text(&content.inputs.topology.account_label(&trend.account_id)),
             PageCell::text(&what),
             PageCell::text(&day.day.to_string()),
         ];
@@ -193,15 +198,15 @@ fn all(night: &Night<'_>) -> PageTable {
 }
 
 impl ChargebackSection {
-    pub(super) fn of(night: &Night<'_>) -> Self {
-        let part = night.material.part;
-        let attribution = part.attribution.as_ref();
+    pub(super) fn of(content: &ReportContent<'_>) -> Self {
+        let slice = content.inputs.slice;
+        let attribution = slice.attribution.as_ref();
         let blocks = attribution.map_or(&[][..], |attribution| &attribution.reconciliations);
         Self {
-            rows: rows(night),
+            rows: rows(content),
             reconciliation: reconcile(blocks),
-            beside: beside(&night.material.chargeback.beside),
-            why_empty: if night.findings().has_logs {
+            beside: beside(&content.inputs.chargeback.beside),
+            why_empty: if content.findings().has_logs {
                 "No query ran in the window, and the billing data does not cover it."
             } else {
                 "There are no logs in the window, and the billing data does not cover it."
@@ -210,13 +215,13 @@ impl ChargebackSection {
     }
 }
 
-fn rows(night: &Night<'_>) -> PageTable {
-    let chargeback = night.material.chargeback;
+fn rows(content: &ReportContent<'_>) -> PageTable {
+    let chargeback = content.inputs.chargeback;
     let columns = figures(chargeback);
     let titles: Vec<&'static str> = std::iter::once("Business unit")
         .chain(columns.iter().map(FigureColumn::title))
         .collect();
-    let names = names(chargeback, night.material.topology);
+    let names = names(chargeback, content.inputs.topology);
     let cells = names.iter().enumerate().map(|(at, names)| {
         let name = names.first().map_or("", String::as_str);
         let figures = columns.iter().map(|column| PageCell {
