@@ -227,7 +227,7 @@ fn answer(
     if key.is_empty() {
         return text(list(objects, query));
     }
-    let Some((body, beside)) = objects.get(key) else {
+    let Some((body, object_metadata)) = objects.get(key) else {
         let error = "<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>";
         let answer = Response::builder()
             .status(404)
@@ -235,7 +235,7 @@ fn answer(
         return answer.body(Full::new(Bytes::from(error))).expect("answer");
     };
     let mut answer = Response::builder().header("etag", format!("\"{:x}\"", body.len()));
-    for (name, value) in beside {
+    for (name, value) in object_metadata {
         answer = answer.header(format!("x-amz-meta-{name}"), value);
     }
     answer.body(Full::new(body.clone())).expect("answer")

@@ -31,7 +31,7 @@ pub fn chargeback(
         by: by.to_vec(),
         rows: rows(charges, by, topology)?,
         totals: rows(charges, &[], topology)?,
-        beside: beside(&attribution.beside, by, topology),
+        other_services: other_services(&attribution.other_services, by, topology),
     })
 }
 
@@ -243,7 +243,7 @@ fn estimated_days(
     days
 }
 
-fn beside(
+fn other_services(
     lines: &[OtherServiceCharge],
     by: &[Dimension],
     topology: &Topology,

@@ -125,7 +125,7 @@ pub fn attribute(
         reconciliations: reconcile::reconcile(chains, &charges, &outcomes, pricing),
         query_shares: query_shares(chains, &cells, &cell_of, &split, scale),
         charges,
-        beside: beside(bill),
+        other_services: other_services(bill),
         terabyte: pricing.terabyte(),
         prices: prices(chains, pricing),
     })
@@ -668,7 +668,7 @@ fn outcomes<'a>(cells: &'a [CostPool<'a>], split: &Split, scale: u32) -> Vec<Cel
         .collect()
 }
 
-fn beside(bill: &Bill) -> Vec<OtherServiceCharge> {
+fn other_services(bill: &Bill) -> Vec<OtherServiceCharge> {
     let lines = bill.lines.iter().filter(|(key, _)| !is_shared(key));
     lines
         .map(|(key, amounts)| OtherServiceCharge {

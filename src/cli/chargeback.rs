@@ -119,7 +119,7 @@ fn print(
                     total: Some(chargeback_rows::totals(chargeback)),
                 },
                 chargeback_rows::reconciliation(blocks).into(),
-                chargeback_rows::beside(chargeback).into(),
+                chargeback_rows::other_services(chargeback).into(),
                 chargeback_rows::about(audit, &text::heading_line(audit)).into(),
             ];
             workbook(sheets, audit, out)

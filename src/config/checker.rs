@@ -79,7 +79,7 @@ impl Checker<'_> {
     }
 
     /// Relative paths start in the folder of the configuration.
-    pub(super) fn beside(&self, path: &str) -> PathBuf {
+    pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 }

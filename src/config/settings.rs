@@ -371,12 +371,12 @@ impl Checker<'_> {
     }
 
     fn all_beside(&self, paths: &[String]) -> Vec<PathBuf> {
-        paths.iter().map(|path| self.beside(path)).collect()
+        paths.iter().map(|path| self.resolve(path)).collect()
     }
 
     fn paths(&self, paths: Vec<RawPath>) -> Vec<PathBuf> {
         let paths = paths.into_iter();
-        paths.map(|path| self.beside(&path.path)).collect()
+        paths.map(|path| self.resolve(&path.path)).collect()
     }
 
     fn price(

@@ -216,7 +216,7 @@ impl Checker<'_> {
                 if has_more {
                     return wrong("a path has no other keys");
                 }
-                Ok(LogLocation::Path(self.beside(&path)))
+                Ok(LogLocation::Path(self.resolve(&path)))
             }
             (None, Some(url), None) if url.starts_with("s3://") => {
                 Ok(LogLocation::S3(S3Settings {
@@ -279,7 +279,7 @@ impl Checker<'_> {
             None => Ok(usual),
         };
         Ok(StoreSettings {
-            path: raw.path.map(|path| self.beside(&path)),
+            path: raw.path.map(|path| self.resolve(&path)),
             retention_days: days(
                 raw.retention_days,
                 usual.retention_days,

@@ -376,7 +376,7 @@ impl<'a> DigestChain<'a> {
         let own = read
             .metadata
             .as_ref()
-            .and_then(|beside| beside.signature.as_deref());
+            .and_then(|object_metadata| object_metadata.signature.as_deref());
         let later = self.successors[at].first().copied();
         let from_later = later.and_then(|later| self.digest(later)?.previous_signature.as_deref());
         let Some(signature) = own.or(from_later) else {
@@ -430,7 +430,7 @@ impl<'a> DigestChain<'a> {
             return;
         };
         let metadata = self.digests[at].metadata.as_ref();
-        let own = metadata.and_then(|beside| beside.signature.as_deref());
+        let own = metadata.and_then(|object_metadata| object_metadata.signature.as_deref());
         let disagrees = |later: &Digest| {
             let hash = later.previous.as_ref().and_then(|previous| previous.hash);
             let signature = later.previous_signature.as_deref();

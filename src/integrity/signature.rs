@@ -46,9 +46,9 @@ pub fn read_signatures(text: &[u8], into: &mut Signatures) -> Result<(), Signatu
     let objects: &RawValue = serde_json::from_slice(text)
         .map_err(|error| SignaturesError::NotJson(error.to_string()))?;
     let mut outcome = Ok(());
-    let read = for_each_member(objects, &mut |key, beside| {
+    let read = for_each_member(objects, &mut |key, object_metadata| {
         if outcome.is_ok() {
-            outcome = read_beside(key, beside, into);
+            outcome = read_object_metadata(key, object_metadata, into);
         }
     });
     read.map_err(|_| SignaturesError::NoSignatures)?;
@@ -62,19 +62,26 @@ const METADATA: [&str; 3] = [
     "backfill-generation-timestamp",
 ];
 
-fn read_beside(key: &str, beside: &RawValue, into: &mut Signatures) -> Result<(), SignaturesError> {
+fn read_object_metadata(
+    key: &str,
+    object_metadata: &RawValue,
+    into: &mut Signatures,
+) -> Result<(), SignaturesError> {
     let end = tail(key).ok_or(SignaturesError::NoSignatures)?;
     let mut members = BTreeMap::new();
     let mut outcome = Ok(());
-    let read = for_each_member(beside, &mut |name, value| match text_of(Some(value)) {
-        Some(value) => {
-            let name = name.to_ascii_lowercase();
-            if METADATA.contains(&name.as_str()) {
-                members.insert(Text::from(name), Text::from(value));
+    let read = for_each_member(
+        object_metadata,
+        &mut |name, value| match text_of(Some(value)) {
+            Some(value) => {
+                let name = name.to_ascii_lowercase();
+                if METADATA.contains(&name.as_str()) {
+                    members.insert(Text::from(name), Text::from(value));
+                }
             }
-        }
-        None => outcome = Err(SignaturesError::NoSignatures),
-    });
+            None => outcome = Err(SignaturesError::NoSignatures),
+        },
+    );
     read.map_err(|_| SignaturesError::NoSignatures)?;
     outcome?;
     into.insert(end.into(), members);

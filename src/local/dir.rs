@@ -114,9 +114,9 @@ impl LocalLogs {
         };
         let mut files = Vec::new();
         for path in paths {
-            let beside = path_of(&TrailObjects::Digests.beside(&key_of(path)));
-            if beside.is_dir() {
-                digests.walk(&beside, TrailObjects::Digests, window, &mut files);
+            let sibling_root = path_of(&TrailObjects::Digests.sibling_root(&key_of(path)));
+            if sibling_root.is_dir() {
+                digests.walk(&sibling_root, TrailObjects::Digests, window, &mut files);
             }
         }
         only_once(&mut files);

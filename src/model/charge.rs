@@ -249,7 +249,7 @@ pub struct Attribution {
     /// The share of every query, in the order of chains and their queries.
     pub query_shares: Vec<Option<QueryShare>>,
     /// Charges for other services of the same accounts.
-    pub beside: Vec<OtherServiceCharge>,
+    pub other_services: Vec<OtherServiceCharge>,
     /// Estimate against bill, by currency.
     pub reconciliations: Vec<Reconciliation>,
     /// The definition of a billed terabyte.
@@ -305,5 +305,5 @@ pub struct Chargeback {
     /// The sum of all rows of each currency.
     pub totals: Vec<ChargebackRow>,
     /// Charges for other services of the same accounts, by those dimensions that a bill has.
-    pub beside: Vec<OtherServiceRow>,
+    pub other_services: Vec<OtherServiceRow>,
 }

@@ -48,16 +48,16 @@ impl TrailObjects {
     /// Returns the place of digests for a place of logs: next to the folder `CloudTrail` of an
     /// account, where one is named.
     #[must_use]
-    pub fn beside(self, root: &str) -> String {
+    pub fn sibling_root(self, root: &str) -> String {
         let parts: Vec<&str> = root.split('/').collect();
         let is_logs =
             |at: &usize| is_account_id(parts[at - 1]) && parts[*at] == Self::Logs.folder();
         let Some(at) = (1..parts.len()).rev().find(is_logs) else {
             return root.to_owned();
         };
-        let mut beside = parts.clone();
-        beside[at] = self.folder();
-        beside.join("/")
+        let mut sibling_root = parts.clone();
+        sibling_root[at] = self.folder();
+        sibling_root.join("/")
     }
 }
 

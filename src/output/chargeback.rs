@@ -54,7 +54,7 @@ pub fn write(
         let mut marks = marks(chargeback).into_iter();
         marks.try_for_each(|mark| line!(writer, "{mark}"))
     })?;
-    beside(chargeback, topology, page, writer)?;
+    other_services(chargeback, topology, page, writer)?;
     if let Some(attribution) = &audit.attribution {
         prose(page, writer, |writer| {
             reconciliations(audit, attribution, writer)
@@ -333,13 +333,13 @@ fn rows(
 }
 
 /// Cost of other services of the same accounts: a column each for the dearest.
-fn beside(
+fn other_services(
     chargeback: &Chargeback,
     topology: &Topology,
     page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    if chargeback.beside.is_empty() {
+    if chargeback.other_services.is_empty() {
         return Ok(());
     }
     let by: Vec<Dimension> = chargeback
@@ -348,10 +348,14 @@ fn beside(
         .copied()
         .filter(|by| by.is_of_bill())
         .collect();
-    let currencies: BTreeSet<&Text> = chargeback.beside.iter().map(|row| &row.currency).collect();
+    let currencies: BTreeSet<&Text> = chargeback
+        .other_services
+        .iter()
+        .map(|row| &row.currency)
+        .collect();
     for currency in currencies {
         let rows: Vec<&OtherServiceRow> = chargeback
-            .beside
+            .other_services
             .iter()
             .filter(|row| row.currency == *currency)
             .collect();

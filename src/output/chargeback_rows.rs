@@ -107,8 +107,8 @@ pub fn about(audit: &Audit, heading: &str) -> Table {
 
 /// Returns the charges for other services of the same accounts.
 #[must_use]
-pub fn beside(chargeback: &Chargeback) -> Table {
-    let rows = &chargeback.beside;
+pub fn other_services(chargeback: &Chargeback) -> Table {
+    let rows = &chargeback.other_services;
     let mut table = Table::new("other services");
     let of_bill = chargeback.by.iter().filter(|by| by.is_of_bill());
     for (index, dimension) in of_bill.enumerate() {

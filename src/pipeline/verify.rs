@@ -77,7 +77,7 @@ pub(super) fn chains(plan: &Plan, evidence: &VerificationInputs<'_>) -> Chains {
     let trust = trust(&digests, evidence);
     let roots = evidence.roots.iter();
     let roots: Vec<String> = roots
-        .map(|root| TrailObjects::Digests.beside(root))
+        .map(|root| TrailObjects::Digests.sibling_root(root))
         .collect();
     let judging = Judging {
         window: plan.window,
@@ -144,10 +144,11 @@ fn read_digests(plan: &Plan, evidence: &VerificationInputs<'_>) -> Vec<DigestRea
                 Err(error) if error.is_absent => DigestBody::NotFound,
                 Err(error) => DigestBody::Unreadable(error.message.into()),
             };
-            let beside = source.metadata(object);
+            let object_metadata = source.metadata(object);
             let key = source.key(object);
-            let beside = beside.or_else(|| evidence.signatures.get(tail(&key)?).cloned());
-            (key, body, beside.as_ref().map(metadata))
+            let object_metadata =
+                object_metadata.or_else(|| evidence.signatures.get(tail(&key)?).cloned());
+            (key, body, object_metadata.as_ref().map(metadata))
         },
         plan,
     );
@@ -162,8 +163,8 @@ fn read_digests(plan: &Plan, evidence: &VerificationInputs<'_>) -> Vec<DigestRea
 }
 
 /// Returns a digest's metadata, by the names that CloudTrail gives its fields.
-fn metadata(beside: &BTreeMap<Text, Text>) -> Metadata {
-    let member = |name: &str| beside.get(name).cloned();
+fn metadata(object_metadata: &BTreeMap<Text, Text>) -> Metadata {
+    let member = |name: &str| object_metadata.get(name).cloned();
     Metadata {
         signature: member("signature"),
         algorithm: member("signature-algorithm"),
@@ -187,7 +188,8 @@ fn trust(digests: &[DigestRead], evidence: &VerificationInputs<'_>) -> Trust {
     let mut spans: BTreeMap<&Region, (UtcSecond, UtcSecond)> = BTreeMap::new();
     for read in digests {
         let generated = read.metadata.as_ref();
-        let generated = generated.and_then(|beside| beside.backfill_generated_at.as_deref());
+        let generated =
+            generated.and_then(|object_metadata| object_metadata.backfill_generated_at.as_deref());
         let generated = generated.and_then(UtcSecond::parse);
         let at = generated.unwrap_or(read.name.ended_at);
         let (from, to) = spans.entry(&read.name.region).or_insert((at, at));

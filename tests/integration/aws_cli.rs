@@ -143,8 +143,8 @@ fn digests_and_keys_come_from_aws_itself() {
     let run = |bucket: &Bucket, keys: Value, more: &[&str], exit: Exit| {
         let folder = tempfile::tempdir().unwrap();
         bucket.write_copy(&folder.path().join(BUCKET));
-        let beside = bucket.metadata_by_path();
-        let server = S3Server::start_with(folder.path(), beside, answers(keys));
+        let object_metadata = bucket.metadata_by_path();
+        let server = S3Server::start_with(folder.path(), object_metadata, answers(keys));
         let mut command = program_at(&server.url());
         command
             .env("AWS_MAX_ATTEMPTS", "1")

@@ -42,7 +42,7 @@ fn both_readings(body: &[u8]) -> Coverage {
 
 #[test]
 fn both_readings_agree_on_real_logs() {
-    let Some(folder) = needs::beside("real-logs") else {
+    let Some(folder) = needs::folder_beside("real-logs") else {
         return;
     };
     let mut records = 0;

@@ -258,12 +258,13 @@ impl Bucket {
 
     /// The metadata of all digests: what `--signatures` takes.
     pub(crate) fn signatures(&self) -> Value {
-        let beside = self
+        let object_metadata = self
             .0
             .iter()
             .filter(|(_, object)| !object.metadata.is_empty());
-        let beside = beside.map(|(key, object)| (key.clone(), json!(object.metadata)));
-        Value::Object(beside.collect::<Map<_, _>>())
+        let object_metadata =
+            object_metadata.map(|(key, object)| (key.clone(), json!(object.metadata)));
+        Value::Object(object_metadata.collect::<Map<_, _>>())
     }
 
     /// Writes the objects below a folder, as a copy has them.
@@ -415,8 +416,8 @@ fn sow(plant: Plant, chain: &Chain<'_>, bucket: &mut Bucket) {
             bucket.0.insert(digest, other);
         }
         Plant::SignatureForged => {
-            let beside = &mut bucket.0.get_mut(&digest).unwrap().metadata;
-            let signature = beside.get_mut("signature").unwrap();
+            let object_metadata = &mut bucket.0.get_mut(&digest).unwrap().metadata;
+            let signature = object_metadata.get_mut("signature").unwrap();
             signature.replace_range(0..2, "00");
         }
         Plant::BackfillAltered => {

@@ -394,7 +394,7 @@ impl Poison {
         let Attribution {
             charges,
             query_shares: _,
-            beside: _, // grouped into the chargeback, which is poisoned
+            other_services: _, // grouped into the chargeback, which is poisoned
             reconciliations,
             terabyte: _,
             prices,
@@ -461,7 +461,7 @@ impl Poison {
             }
             self.shared(currency);
         }
-        for row in &mut chargeback.beside {
+        for row in &mut chargeback.other_services {
             for name in &mut row.group {
                 self.shared(name);
             }

@@ -583,12 +583,15 @@ fn taxes_and_credits_come_in_their_own_lines_when_asked_for() {
     assert!(bill.coverage.uncounted.categories.is_empty());
     // They are never shared among queries.
     let attribution = attribute(&[], &bill, &Pricing::default()).unwrap();
-    let beside: BTreeSet<ChargeCategory> = attribution
-        .beside
+    let other_services: BTreeSet<ChargeCategory> = attribution
+        .other_services
         .iter()
         .map(|line| line.category)
         .collect();
-    assert!(beside.contains(&ChargeCategory::Tax) && beside.contains(&ChargeCategory::Credit));
+    assert!(
+        other_services.contains(&ChargeCategory::Tax)
+            && other_services.contains(&ChargeCategory::Credit)
+    );
     let rest: Decimal = attribution
         .charges
         .iter()
@@ -756,7 +759,7 @@ const MONTH: (&str, &str) = ("2026-11-01", "2026-12-01");
 fn sums(files: &[Vec<u8>]) -> (String, String) {
     let files: Vec<(&str, Vec<u8>)> = files.iter().map(|file| ("c.json", file.clone())).collect();
     let bill = read(CostMetric::Unblended, &[], &files).unwrap();
-    let (shared, beside): (Vec<_>, Vec<_>) = bill
+    let (shared, other_services): (Vec<_>, Vec<_>) = bill
         .lines
         .iter()
         .partition(|(key, _)| key.billed_for.is_shared_by_queries());
@@ -764,7 +767,7 @@ fn sums(files: &[Vec<u8>]) -> (String, String) {
         let sum: Decimal = lines.iter().map(|(_, amounts)| amounts.cost).sum();
         exact(sum.normalize())
     };
-    (sum(shared), sum(beside))
+    (sum(shared), sum(other_services))
 }
 
 #[test]

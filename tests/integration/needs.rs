@@ -80,7 +80,7 @@ pub(crate) fn aws_cli() -> Option<PathBuf> {
 
 /// Data of others, which lies beside the project and is no part of it: nothing that could
 /// be installed.
-pub(crate) fn beside(name: &str) -> Option<PathBuf> {
+pub(crate) fn folder_beside(name: &str) -> Option<PathBuf> {
     let folder = Path::new("../shared").join(name).canonicalize().ok();
     if folder.is_none() {
         say(&format!("no {name} beside the project"));

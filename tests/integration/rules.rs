@@ -550,7 +550,7 @@ proptest! {
 /// Real logs of an attacked account and others: no rule stumbles.
 #[test]
 fn real_logs_give_findings_and_no_panic() {
-    let Some(folder) = needs::beside("real-logs") else {
+    let Some(folder) = needs::folder_beside("real-logs") else {
         return;
     };
     let files = walkdir::WalkDir::new(folder)

@@ -33,10 +33,10 @@ impl S3Server {
     /// target.
     pub(crate) fn start_with(
         root: &Path,
-        beside: BTreeMap<String, BTreeMap<String, String>>,
+        object_metadata: BTreeMap<String, BTreeMap<String, String>>,
         answers: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        let known = Arc::new((beside, answers));
+        let known = Arc::new((object_metadata, answers));
         let files = s3s_fs::FileSystem::new(root).unwrap();
         let mut builder = S3ServiceBuilder::new(files);
         // Signatures are checked.

@@ -597,11 +597,11 @@ fn nobody_can_make_a_record_of_their_own_unreadable() {
 #[test]
 fn doctor_reads_places_that_are_named_from_above() {
     let folder = with_one_chain();
-    let beside = folder.path().join("beside");
-    fs::create_dir(&beside).unwrap();
+    let object_metadata = folder.path().join("beside");
+    fs::create_dir(&object_metadata).unwrap();
     let mut doctor = program();
     doctor
-        .current_dir(&beside)
+        .current_dir(&object_metadata)
         .args(["doctor", "--logs", "../logs"]);
     let ran = doctor
         .args(["--now", "2026-07-02T00:00:00Z"])

@@ -153,7 +153,7 @@ fn real_records(folder: &std::path::Path) -> Vec<Value> {
 
 #[test]
 fn real_sessions_are_proven_and_masked_keys_prove_nothing() {
-    let Some(folder) = needs::beside("real-logs") else {
+    let Some(folder) = needs::folder_beside("real-logs") else {
         return;
     };
     let wanted = oracle::proven_calls(&real_records(&folder));

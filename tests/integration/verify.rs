@@ -144,7 +144,7 @@ fn a_sound_bucket_is_valid_to_the_last_file() {
 
 #[test]
 fn the_signed_vector_is_valid_with_keys_of_both_forms() {
-    let Some(vector) = needs::beside("digest-vector") else {
+    let Some(vector) = needs::folder_beside("digest-vector") else {
         return;
     };
     let of = |keys: &str, more: &[&str], exit| {
@@ -164,9 +164,9 @@ fn the_signed_vector_is_valid_with_keys_of_both_forms() {
         let (text, _) = output(&mut command, exit);
         serde_json::from_str::<Value>(&text).unwrap()["verification"].clone()
     };
-    let beside = ["--signatures", "object-metadata.json"];
+    let object_metadata = ["--signatures", "object-metadata.json"];
     for keys in ["public-keys.json", "public-key-spki.json"] {
-        let all = of(keys, &beside, Exit::Clean);
+        let all = of(keys, &object_metadata, Exit::Clean);
         assert_eq!(counts(&all, "digests"), [3, 0, 0], "{keys}");
         assert_eq!(counts(&all, "log_files"), [2, 0, 0], "{keys}");
         // Of the newest alone the signature is not known then.
@@ -240,7 +240,7 @@ fn each_fault_of_a_digest_has_the_words_of_the_aws_cli() {
     };
     let one = |words: &str| vec![digest_line(&key, words)];
     let bad_signature = one("signature verification failed");
-    let beside = |name: &'static str, value: Option<&'static str>| {
+    let object_metadata = |name: &'static str, value: Option<&'static str>| {
         with(&move |bucket| {
             let metadata = &mut bucket.0.get_mut(&digest(3)).unwrap().metadata;
             match value {
@@ -253,10 +253,10 @@ fn each_fault_of_a_digest_has_the_words_of_the_aws_cli() {
         with(&|bucket| drop(bucket.0.remove(&key))),
         one("not found")
     );
-    assert_eq!(beside("signature", None), bad_signature);
-    assert_eq!(beside("signature", Some("00ff")), bad_signature);
-    assert_eq!(beside("signature", Some("no hex")), bad_signature);
-    assert_eq!(beside("signature-algorithm", None), bad_signature);
+    assert_eq!(object_metadata("signature", None), bad_signature);
+    assert_eq!(object_metadata("signature", Some("00ff")), bad_signature);
+    assert_eq!(object_metadata("signature", Some("no hex")), bad_signature);
+    assert_eq!(object_metadata("signature-algorithm", None), bad_signature);
     let text = |from: &'static str, to: &'static str| {
         with(&move |bucket| {
             bucket.rewrite(&digest(3), |text| {

@@ -49,7 +49,7 @@ impl S3Location {
     #[must_use]
     pub fn digests(&self) -> Self {
         Self {
-            prefix: TrailObjects::Digests.beside(&self.prefix),
+            prefix: TrailObjects::Digests.sibling_root(&self.prefix),
             objects: TrailObjects::Digests,
             ..self.clone()
         }

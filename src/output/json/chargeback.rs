@@ -100,7 +100,7 @@ impl<'a> ChargebackRowV1<'a> {
 }
 
 #[derive(Serialize)]
-struct BesideV1<'a> {
+struct OtherServiceV1<'a> {
     group: GroupValues<'a>,
     service: &'a str,
     category: &'static str,
@@ -108,7 +108,7 @@ struct BesideV1<'a> {
     cost: String,
 }
 
-impl<'a> BesideV1<'a> {
+impl<'a> OtherServiceV1<'a> {
     fn of(row: &'a OtherServiceRow, by: &[Dimension]) -> Self {
         let of_bill = by.iter().copied().filter(|by| by.is_of_bill());
         Self {
@@ -203,7 +203,7 @@ pub struct ChargebackTableV1<'a> {
     /// `null` where there are several currencies: they are never added up.
     total: Option<ChargebackRowV1<'a>>,
     totals: Vec<ChargebackRowV1<'a>>,
-    beside: Vec<BesideV1<'a>>,
+    other_services: Vec<OtherServiceV1<'a>>,
     reconciliation: Vec<ReconciliationV1<'a>>,
     bill: Option<BillV1<'a>>,
     statistics: Option<StatisticsV1<'a>>,
@@ -286,10 +286,10 @@ impl<'a> ChargebackTableV1<'a> {
                 .iter()
                 .map(|row| ChargebackRowV1::of(row, &[]))
                 .collect(),
-            beside: chargeback
-                .beside
+            other_services: chargeback
+                .other_services
                 .iter()
-                .map(|row| BesideV1::of(row, by))
+                .map(|row| OtherServiceV1::of(row, by))
                 .collect(),
             reconciliation: attribution
                 .iter()

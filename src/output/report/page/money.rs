@@ -41,7 +41,7 @@ pub(super) struct TrendsSection {
 pub(super) struct ChargebackSection {
     pub(super) rows: PageTable,
     pub(super) reconciliation: PageTable,
-    pub(super) beside: PageTable,
+    pub(super) other_services: PageTable,
     pub(super) why_empty: &'static str,
 }
 
@@ -205,7 +205,7 @@ impl ChargebackSection {
         Self {
             rows: rows(content),
             reconciliation: reconcile(blocks),
-            beside: beside(&content.inputs.chargeback.beside),
+            other_services: other_services(&content.inputs.chargeback.other_services),
             why_empty: if content.findings().has_logs {
                 "No query ran in the window, and the billing data does not cover it."
             } else {
@@ -282,7 +282,7 @@ fn reconcile(blocks: &[Reconciliation]) -> PageTable {
 }
 
 /// Returns the charges for other services of the same accounts, the most expensive first.
-fn beside(rows: &[OtherServiceRow]) -> PageTable {
+fn other_services(rows: &[OtherServiceRow]) -> PageTable {
     let mut rows: Vec<&OtherServiceRow> = rows.iter().collect();
     rows.sort_by_key(|row| Reverse(row.cost));
     let places = decimals(rows.iter().map(|row| row.cost));
@@ -296,5 +296,5 @@ fn beside(rows: &[OtherServiceRow]) -> PageTable {
     });
     let titles = ["Business unit", "Service", "Currency", "Cost"];
     let caption = "Other costs of the same accounts, not allocated to queries";
-    PageTable::new("beside", caption, &titles).with(cells.collect())
+    PageTable::new("other_services", caption, &titles).with(cells.collect())
 }
