@@ -5,8 +5,8 @@ use super::exit::Exit;
 use super::failure::{exit_of, text_of};
 use super::terminal::say;
 use super::{
-    chains, chargeback, collect, demo, doctor, explain, findings, glue, init, query, report, show,
-    verify,
+    chains, chargeback, collect, completions_and_man, demo, doctor, explain, findings, init, query,
+    report, show, verify,
 };
 use crate::app::failure::Failure;
 use clap::Parser;
@@ -54,7 +54,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::run(args),
         Command::Query(args) => query::run(args),
         Command::Demo(args) => demo::run(args),
-        Command::Completions(args) => glue::completions(args),
-        Command::Man(args) => glue::man(args),
+        Command::Completions(args) => completions_and_man::completions(args),
+        Command::Man(args) => completions_and_man::man(args),
     }
 }
