@@ -169,7 +169,7 @@ fn throttling_is_waited_out_and_a_refusal_says_what_to_allow() {
     assert!(
         error
             .message
-            .contains("Athena in 4444: throttled to the end"),
+            .contains("Athena in 4444: throttled after all retries"),
         "{error}"
     );
 
@@ -482,7 +482,7 @@ fn what_looking_up_cannot_know_is_a_gap() {
     let (place, why) = &logs.listing().failed[0];
     assert_eq!(&**place, "lookup-events://444455556666/us-east-1");
     assert!(
-        why.contains("knows nothing of the time before 2026-08-07"),
+        why.contains("has no events before 2026-08-07"),
         "{why}"
     );
     // What is settled has one version for ever; what may grow has not.

@@ -319,7 +319,7 @@ fn without_a_bill_there_are_estimates_and_without_statistics_counts() {
     assert!(total["bytes_scanned"].as_u64().unwrap() > 0);
     assert_eq!(total["billed_cost_usd"], Value::Null);
     let told = text(folder.path(), &with);
-    assert!(told.contains("No bill was read"), "{told}");
+    assert!(told.contains("No billing data was read"), "{told}");
 }
 
 #[test]

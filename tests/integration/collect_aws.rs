@@ -176,7 +176,7 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
     let services = Services::start();
     let (said, warned) = collect(folder, &services, "2026-11-05T12:00:00Z");
     assert!(
-        warned.contains("asking Cost Explorer: 2 paid requests ($0.02)"),
+        warned.contains("requesting costs from Cost Explorer: 2 paid requests ($0.02)"),
         "{warned}"
     );
     assert!(
@@ -307,7 +307,7 @@ fn the_external_id_goes_to_no_account_that_only_logs_name() {
     for named in ["666677778888", "zz-nowhere-9", "evil@203.0.113.1/"] {
         assert!(said.contains(named), "{named}: {said}");
     }
-    assert!(said.contains("only the logs name this account"), "{said}");
+    assert!(said.contains("this account appears only in the logs"), "{said}");
     let out = doctor("own.toml");
     assert!(out.contains("444455556666"), "{out}");
     let undeclared = config.replace("[hub]\naccount_id = \"111122223333\"\n", "");

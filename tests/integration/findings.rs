@@ -215,7 +215,7 @@ fn an_earlier_run_tells_new_from_ongoing_and_resolved() {
     assert!(
         spoof.unwrap()["notes"]
             .to_string()
-            .contains("counts as new")
+            .contains("findings count as new")
     );
 }
 
@@ -773,7 +773,7 @@ fn without_logs_in_the_window_the_status_is_3_and_the_gap_is_named() {
     assert!(error.contains("no logs from 2026-11-05"), "{error}");
     assert!(
         text.contains(&format!("of {} rules ran", RULES.len()))
-            && text.contains("nothing could be judged"),
+            && text.contains("nothing was evaluated"),
         "{text}"
     );
     // A week of logs, then silence: the silence is the finding.
@@ -850,7 +850,7 @@ fn what_could_not_be_looked_for_stays_open() {
     // How things are: it cannot be looked for. What happened: it stays until it is old.
     for (rule, why) in [
         ("undeclared-work-group", "no logs of account 444455556666"),
-        ("unexpected-source-account", "dealt with"),
+        ("unexpected-source-account", "remedied"),
     ] {
         assert!(of("resolved", rule).is_empty(), "{rule}");
         let open = of("not_observed", rule);

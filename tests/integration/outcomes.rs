@@ -225,7 +225,7 @@ fn standard_error_says_why_a_status_is_not_0() {
             let said = of(&[args, quiet].concat(), Exit::Incomplete);
             let last = said.lines().last().unwrap_or_default();
             assert!(
-                last.starts_with("incomplete: ") && last.ends_with("--strict was asked for"),
+                last.starts_with("incomplete: ") && last.ends_with("(--strict)"),
                 "{args:?} {quiet:?}: {said}"
             );
             assert!(
@@ -265,7 +265,7 @@ fn statuses_3_and_10_are_said_unless_nothing_is_to_be_said() {
     ] {
         let said = of(&[command, &empty].concat(), Exit::NoLogs);
         assert!(
-            said.contains("no logs from 2026-01-01") || said.contains("no digests and no logs"),
+            said.contains("no logs from 2026-01-01") || said.contains("no digest files and no log files"),
             "{command:?}: {said}"
         );
         assert_eq!(

@@ -154,7 +154,7 @@ fn a_refusal_without_a_role_is_a_refusal_all_the_same() {
         let chain = one(&audit);
         assert_eq!(chain.status, ChainStatus::Denied);
         assert!(
-            notes(chain).contains("does not say which role"),
+            notes(chain).contains("does not name the role"),
             "{}",
             notes(chain)
         );
@@ -265,7 +265,7 @@ fn twins_before_a_chain_are_told() {
     let audit = log.chains();
     let chain = one(&audit);
     assert_eq!(chain.path, ChainPath::QuickRoleChain);
-    assert!(notes(chain).contains("told from"), "{}", notes(chain));
+    assert!(notes(chain).contains("cannot be distinguished from"), "{}", notes(chain));
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn a_report_in_a_folder_of_its_own_can_be_made_again_too() {
     fs::write(path.join("qs-audit.toml"), settings).unwrap();
     run("2026-11-02");
     let second = bytes(&mine);
-    assert!(document(&mine).to_string().contains("counts as new"));
+    assert!(document(&mine).to_string().contains("findings count as new"));
     run("2026-11-02");
     assert!(bytes(&mine) == second);
     // A night of before is not compared with what came after it.
@@ -329,7 +329,7 @@ fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
     let page = fs::read_to_string(nightly(&folder, "2026-11-02").join("index.html")).unwrap();
     for wanted in [
         "qs-audit report --from 2026-10-29 --to 2026-11-02",
-        "pages of the bill are missing",
+        "pages of the billing data are missing",
         "Suppressions that have expired",
         "until the audit",
     ] {
@@ -568,7 +568,7 @@ fn a_night_without_logs_has_a_report_that_says_so() {
         &mut report(folder.path(), &["--now", "2027-05-02T02:00:00Z"]),
         Exit::NoLogs,
     );
-    assert!(summary.contains("Nothing could be judged"), "{summary}");
+    assert!(summary.contains("Nothing was evaluated"), "{summary}");
     assert!(error.contains("no logs from 2027-05-01"), "{error}");
     let place = nightly(&folder, "2027-05-01");
     let told = document(&place);
@@ -585,7 +585,7 @@ fn a_night_without_logs_has_a_report_that_says_so() {
     assert!(
         fs::read_to_string(place.join("report.md"))
             .unwrap()
-            .contains("Nothing could be judged")
+            .contains("Nothing was evaluated")
     );
 }
 
@@ -597,11 +597,11 @@ fn empty_sections_say_why() {
     output(report(folder.path(), bare).args(WINDOW), Exit::Clean);
     let page = fs::read_to_string(folder.path().join("bare/index.html")).unwrap();
     for wanted in [
-        "Neither query statistics (--executions) nor a bill (--costs) were given",
-        "no query statistics were given (--executions)",
-        "no bill was given (--costs)",
-        "No query is known to have scanned anything",
-        "bytes-scanned-spike did not run",
+        "Neither query statistics (--executions) nor billing data (--costs) were read",
+        "no query statistics were read (--executions)",
+        "no billing data was read (--costs)",
+        "No query has known bytes scanned",
+        "bytes-scanned-spike was skipped",
     ] {
         assert!(page.contains(wanted), "{wanted}");
     }
@@ -639,13 +639,13 @@ fn a_folder_that_is_no_report_is_not_replaced() {
     )
     .unwrap();
     for (place, wanted) in [
-        ("precious", "something else than a report"),
+        ("precious", "other files than a report"),
         ("project", "(\"src\")"),
-        (".", "cannot take the place of ."),
-        ("..", "cannot take the place of .."),
-        ("qs-audit.toml", "is no folder"),
-        ("no/such/report", "no such folder"),
-        ("-", "cannot go to standard output"),
+        (".", "cannot replace ."),
+        ("..", "cannot replace .."),
+        ("qs-audit.toml", "is not a folder"),
+        ("no/such/report", "parent folder does not exist"),
+        ("-", "cannot be written to standard output"),
     ] {
         let (_, error) = output(&mut report(folder.path(), &["-o", place]), Exit::Usage);
         assert!(
@@ -747,7 +747,7 @@ fn the_page_is_one_file_without_anything_remote() {
     assert!(pictures >= 4, "{pictures}");
     assert_eq!(page.matches("role=\"img\"").count(), pictures);
     assert_eq!(
-        page.matches("<summary>The numbers of the picture</summary>")
+        page.matches("<summary>Data of the picture</summary>")
             .count(),
         pictures
     );

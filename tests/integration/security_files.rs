@@ -222,7 +222,7 @@ fn a_segment_of_somebody_elses_making_is_damage_and_no_panic() {
         forged.put(body, false);
         // The ledger knows the digest of what was written.
         let (_, said) = chains(forged.folder.path(), Exit::Internal);
-        assert!(said.contains("other bytes than were written"), "{said}");
+        assert!(said.contains("its contents are not what was written"), "{said}");
         forged.put(body, true);
         let (_, said) = chains(forged.folder.path(), Exit::Internal);
         assert!(

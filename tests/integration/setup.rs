@@ -26,7 +26,7 @@ fn init_declares_what_the_logs_show_and_a_run_takes_it() {
         &mut run(folder, &["init", "--logs", "AWSLogs"]),
         Exit::Usage,
     );
-    assert!(said.contains("qs-audit.toml is there already"), "{said}");
+    assert!(said.contains("qs-audit.toml already exists"), "{said}");
     let (_, said) = output(
         &mut run(folder, &["init", "--logs", "AWSLogs", "-o", "found.toml"]),
         Exit::Clean,
@@ -159,7 +159,7 @@ fn doctor_tells_who_is_silent_and_what_mends_it() {
         "{said}"
     );
     assert!(
-        said.contains("next step: see that its trail is on"),
+        said.contains("next step: check that its trail is on"),
         "{said}"
     );
     assert!(said.contains("1 check failed"), "{said}");

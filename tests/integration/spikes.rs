@@ -313,15 +313,15 @@ fn spikes_are_rarely_false_and_planted_ones_are_found() {
         let hundredths = count * 100_000 / score.consumer_days;
         format!("{}.{:02}", hundredths / 100, hundredths % 100)
     };
-    let mut table = String::from("| what | figure |\n|---|---|\n");
+    let mut table = String::from("| measure | figure |\n|---|---|\n");
     let rows = [
-        ("days of a consumer judged", score.consumer_days.to_string()),
+        ("consumer days evaluated", score.consumer_days.to_string()),
         (
             "false spikes of consumers per 1,000 of those days",
             per_thousand(score.false_of_consumers),
         ),
         (
-            "false spikes of any kind (work groups, data sources, users, too) per 1,000",
+            "false spikes of any kind (work groups, data sources, users included) per 1,000",
             per_thousand(score.false_of_consumers + score.false_of_parts),
         ),
         (
@@ -329,11 +329,11 @@ fn spikes_are_rarely_false_and_planted_ones_are_found() {
             score.planted.to_string(),
         ),
         (
-            "tenfold ones found",
+            "tenfold spikes found",
             percent(score.found[&10], score.planted),
         ),
         (
-            "fourfold ones found",
+            "fourfold spikes found",
             percent(score.found[&4], score.planted),
         ),
     ];

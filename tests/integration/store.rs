@@ -477,7 +477,7 @@ fn the_store_is_below_the_users_data_folder_unless_it_is_named() {
         ),
         Exit::Usage,
     );
-    assert!(said.contains("exclude each other"), "{said}");
+    assert!(said.contains("cannot be used together"), "{said}");
 }
 
 #[test]
@@ -493,7 +493,7 @@ fn old_days_are_forgotten() {
         &mut run(folder, &["collect", "-c", "short.toml"]),
         Exit::Clean,
     );
-    assert!(said.contains("older than 3 days forgotten"), "{said}");
+    assert!(said.contains("older than 3 days removed"), "{said}");
     let rows = ledger(folder, "store");
     assert!(rows.iter().any(|row| row.contains("/2026/11/02/")));
     assert!(!rows.iter().any(|row| row.contains("/2026/11/01/")));
@@ -618,7 +618,7 @@ fn logs_that_go_away_leave_what_was_kept() {
         Exit::Clean,
     );
     assert_eq!(raw, "");
-    assert!(said.contains("can no longer be read where"), "{said}");
+    assert!(said.contains("can no longer be read from"), "{said}");
 }
 
 #[test]

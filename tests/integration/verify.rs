@@ -339,7 +339,7 @@ fn a_removed_newest_digest_cannot_be_seen_and_this_is_said() {
     let (document, _) = verified(folder.path(), &WITH_ALL, Exit::Clean);
     let limits = document["limits"].to_string();
     assert!(
-        limits.contains("a newest digest that was removed cannot be seen"),
+        limits.contains("a removed newest digest file cannot be detected"),
         "{limits}"
     );
     // With log files that it named, it can: they wait for too long.
@@ -520,7 +520,7 @@ fn damaged_keys_and_signatures_are_refused_with_what_they_should_be() {
     empty.current_dir(folder.path());
     empty.args(["verify", "--logs", "empty"]);
     let (_, stderr) = output(&mut empty, Exit::NoLogs);
-    assert!(stderr.contains("no digests and no logs"), "{stderr}");
+    assert!(stderr.contains("no digest files and no log files"), "{stderr}");
 }
 
 #[test]
@@ -894,7 +894,7 @@ fn options_of_verification_need_it() {
     command.current_dir(folder.path());
     command.args(["chains", "--logs", "AWSLogs", "--public-keys", "keys.json"]);
     let (_, stderr) = output(&mut command, Exit::Usage);
-    assert!(stderr.contains("--public-keys is for --verify"), "{stderr}");
+    assert!(stderr.contains("--public-keys needs --verify"), "{stderr}");
     assert_eq!(sha256_hex(b"").len(), 64);
 }
 
@@ -1056,7 +1056,7 @@ fn a_chain_that_ends_too_soon_is_said_to() {
     assert!(!found.is_faulty());
     let why = &found.unchecked[0].why;
     assert!(
-        why.starts_with("no digest covers the time after 2026-07-01T04:00:31Z"),
+        why.starts_with("no digest file covers the time after 2026-07-01T04:00:31Z"),
         "{why}"
     );
 }
