@@ -8,7 +8,7 @@
 //! `AssumeRole -> AssumeRole -> StartQueryExecution` into chain records.
 //!
 //! A run has a [`RunContext`]: options, configuration, the time that it takes for now,
-//! and somebody who hears how it goes. An [`AuditRun`] of it gives an [`Audit`], whose
+//! and someone who hears how it goes. An [`AuditRun`] of it gives an [`Audit`], whose
 //! [`Chain`]s are the records that `docs/output-v1.md` describes;
 //! [`write_chains`] writes them as that. `examples/chains.rs` is a whole program.
 //!

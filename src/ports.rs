@@ -195,7 +195,7 @@ impl LogSource for Sources {
 pub struct Remembered {
     /// Events that matter in themselves, needed for the window.
     pub events: Vec<Event>,
-    /// Calls of role sessions that were of interest when they were read.
+    /// Calls of role sessions that were relevant when they were read.
     pub session_events: Vec<Event>,
     /// The coverage of the objects that the window needs. Kept records are counted anew.
     pub coverage: Coverage,

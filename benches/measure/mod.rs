@@ -1,4 +1,4 @@
-//! What benchmarks measure besides time.
+//! What benchmarks measure in addition to time.
 
 /// Peak memory of this process in thousands of KiB, where the system tells.
 pub(crate) fn peak_megabytes() -> Option<u64> {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub(crate) const BUCKET: &str = "amzn-s3-demo-bucket";
 const PAGE: usize = 1000;
 
-/// A body, and what is kept beside it.
+/// A body, and what is kept next to it.
 pub(crate) type Stored = (Bytes, BTreeMap<String, String>);
 pub(crate) type Objects = BTreeMap<String, Stored>;
 /// Answers by target.
@@ -106,7 +106,7 @@ fn list(objects: &Objects, query: &str) -> String {
     )
 }
 
-/// How a server behaves besides what it answers.
+/// How a server behaves in addition to what it answers.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Manners {
     /// Before each answer.

@@ -54,7 +54,7 @@ fn kept_places(settings: &Settings, store: &Mutex<Store>) -> Result<Vec<LogLocat
     let mut store = lock(store);
     let mut places = places::canonical(settings.logs.clone());
     let of_store = store.roots()?;
-    // What a store says is no reason to ask anybody for anything.
+    // What a store says is no reason to ask anyone for anything.
     let folders = of_store.iter().filter(|root| !root.contains("://"));
     places.extend(folders.map(|root| LogLocation::Path(path_of(root))));
     Ok(places)

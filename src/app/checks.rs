@@ -50,7 +50,7 @@ pub fn checks(context: &RunContext, asked: &CheckOptions) -> Result<Checks, Fail
 /// Returns the window with a beginning (so many seconds before its end, where none was asked
 /// for), and without the future: what has not happened is no gap.
 #[must_use]
-pub fn judged(window: TimeWindow, now: UtcSecond, seconds: i64) -> TimeWindow {
+pub fn evaluated(window: TimeWindow, now: UtcSecond, seconds: i64) -> TimeWindow {
     let to = window.to.map(|to| to.min(now));
     let last = to.map(|to| to.plus(-seconds));
     TimeWindow {

@@ -28,7 +28,7 @@ use std::sync::{Mutex, PoisonError};
 const RECENT_DAYS: i64 = 3;
 /// The same, when other roles are declared than before.
 const RECENT_DAYS_AFTER_CHANGE: i64 = 31;
-/// Rounds in which sessions of interest lead to further ones.
+/// Rounds in which relevant sessions lead to further ones.
 const ROUNDS_MAX: usize = 8;
 
 /// Options of `collect`.
@@ -38,7 +38,7 @@ pub struct CollectOptions {
     pub window: TimeWindow,
     /// True if it was asked for: else each place is looked at from where it was left.
     pub is_asked: bool,
-    /// Wait until nobody else writes to the store.
+    /// Wait until no one else writes to the store.
     pub wait: bool,
     /// Objects of one commit.
     pub commit_every: usize,
@@ -267,7 +267,7 @@ impl Collector<'_> {
         Ok(self.writer.events_between(days)?)
     }
 
-    /// Reads some objects and keeps them; gives the interest that has grown.
+    /// Reads some objects and keeps them; gives the relevant sessions that were added.
     fn batch(
         &mut self,
         plan: &Plan,
@@ -318,7 +318,7 @@ impl Collector<'_> {
         Ok(collected.relevant)
     }
 
-    /// Reads objects again in which calls were passed over that are of interest by now.
+    /// Reads objects again in which calls were passed over that are relevant by now.
     fn came_late(
         &mut self,
         plan: &Plan,

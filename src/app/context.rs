@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// One run. The clock is read once, by whoever makes it; the store is opened once.
+/// One run. The clock is read once, by the one who makes it; the store is opened once.
 pub struct RunContext {
     /// The time that is taken for now.
     pub(crate) now: UtcSecond,

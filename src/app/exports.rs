@@ -18,7 +18,7 @@ use crate::model::window::TimeWindow;
 use crate::pipeline::Exports;
 use std::path::{Path, PathBuf};
 
-/// Everything besides logs. The bill is read where it is `wanted`.
+/// Everything other than logs. The bill is read where it is `wanted`.
 pub(super) fn exports(
     context: &RunContext,
     window: TimeWindow,

@@ -15,7 +15,7 @@ pub enum Cause {
     Asked,
     /// This program, or the machine or service that it needs.
     Internal,
-    /// Whoever reads the output has seen enough: that is no failure.
+    /// Anyone who reads the output has seen enough: that is no failure.
     OutputClosed,
 }
 
@@ -32,7 +32,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Makes a failure that whoever asked can put right.
+    /// Makes a failure that the one who asked can put right.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Cause::Asked, message.into())
     }
@@ -125,7 +125,7 @@ impl From<PipelineError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        // Whoever reads the output has seen enough: that is no failure.
+        // Anyone who reads the output has seen enough: that is no failure.
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::new(Cause::OutputClosed, String::new());
         }

@@ -1,4 +1,4 @@
-//! Data that `collect` stores besides logs: query statistics, the bill, lists.
+//! Data that `collect` stores other than logs: query statistics, the bill, lists.
 
 use super::collected::CollectReport;
 use super::context::RunContext;
@@ -44,7 +44,7 @@ fn keep(
 mod remote {
     use super::{CollectReport, Failure, RunContext, TimeWindow, Writer};
 
-    /// Without AWS access there is nobody to ask.
+    /// Without AWS access there is no one to ask.
     #[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
     pub(super) fn gather(
         _context: &RunContext,
@@ -122,7 +122,7 @@ mod remote {
                 String::new()
             }
         };
-        // Whoever AWS Organizations lists now may be asked; the store may say anything.
+        // Anyone who AWS Organizations lists now may be asked; the store may say anything.
         let of_organization = if asks.organizations {
             organizations(&aws, &context.settings, writer, done)?
         } else {
@@ -144,7 +144,7 @@ mod remote {
         Ok(())
     }
 
-    /// A refusal is a gap; credentials that nobody takes end the run.
+    /// A refusal is a gap; credentials that no one takes end the run.
     fn gap(done: &mut CollectReport, place: &str, error: AwsError) -> Result<(), Failure> {
         if error.kind == AwsErrorKind::Credentials {
             return Err(error.into());
@@ -158,7 +158,7 @@ mod remote {
     /// Access to the accounts of a run.
     struct Asking<'a> {
         aws: &'a Aws,
-        /// The account of the caller's own credentials; empty where nobody knows.
+        /// The account of the caller's own credentials; empty where no one knows.
         own_account_id: &'a str,
         roles: AuditRoles<'a>,
         settings: &'a Settings,

@@ -11,7 +11,7 @@ pub trait Notices: Sync {
     /// Takes a line that has to be heard, however quiet it is to be: what costs money.
     fn announce(&self, line: &str);
 
-    /// Returns whether anybody watches how far reading is: only then are files measured.
+    /// Returns whether anyone watches how far reading is: only then are files measured.
     fn is_watched(&self) -> bool;
 
     /// Returns what watches the listing of places.

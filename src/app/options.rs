@@ -23,7 +23,7 @@ pub struct RunOptions {
     pub requester_pays: bool,
     /// Threads that read; 0 means one for each processor.
     pub threads: usize,
-    /// Inputs besides logs.
+    /// Inputs other than logs.
     pub money: MoneyOptions,
 }
 
@@ -36,7 +36,7 @@ pub struct MoneyOptions {
     pub costs: Vec<PathBuf>,
     /// The cost metric of the bill.
     pub metric: CostMetric,
-    /// Charges besides use that are shown, too.
+    /// Charges other than usage that are shown, too.
     pub included: BTreeSet<ChargeCategory>,
     /// Files of business units.
     pub business_units: Vec<PathBuf>,

@@ -98,7 +98,7 @@ impl ReportFolder {
             fs::create_dir_all(parent).map_err(cannot)?;
         }
         remove_stale(parent);
-        // A report quotes logs: it is for whoever made it, until they let others in.
+        // A report quotes logs: it is for the person who made it, until they give access to others.
         let temporary = new_builder(PREFIX, 0o700)
             .tempdir_in(parent)
             .map_err(cannot)?;
@@ -277,7 +277,7 @@ fn nights() -> Vec<Date> {
 }
 
 /// Removes what runs that were killed left behind. That it cannot be removed, or is
-/// gone already, is nobody's trouble.
+/// gone already, is no one's trouble.
 fn remove_stale(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let is_temporary = entry.file_name().to_string_lossy().starts_with(PREFIX);

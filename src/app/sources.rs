@@ -87,7 +87,7 @@ pub(super) fn open_each(
         let mut stdin = std::io::stdin();
         let local = LocalLogs::open(paths, window, &mut stdin, measure);
         let local = local.map_err(|error| match Failure::from(error) {
-            // Nobody gave an option.
+            // No one gave an option.
             failure if context.options.logs.is_empty() => {
                 failure.hint("[[logs]] path in qs-audit.toml takes a folder or a file")
             }
@@ -114,7 +114,7 @@ fn add_to<T>(
     }
 }
 
-/// Lists the digests beside the logs of all of them. Events that are looked up have
+/// Lists the digests next to the logs of all of them. Events that are looked up have
 /// none.
 pub(super) fn digests(
     context: &RunContext,
@@ -132,7 +132,7 @@ pub(super) fn digests(
 
 /// Returns the objects that were read before under these keys: a source for each place
 /// that they are in, which tells the keys that it has. A key outside the places is not
-/// looked for: whoever may write into a store could have put it there.
+/// looked for: the one who may write into a store could have put it there.
 pub(super) fn of_keys(
     places: &[LogLocation],
     keys: &[String],

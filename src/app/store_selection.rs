@@ -1,4 +1,4 @@
-//! Store selection, and the data in a store besides logs.
+//! Store selection, and the data in a store other than logs.
 
 use super::failure::Failure;
 use super::options::RunOptions;

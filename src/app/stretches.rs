@@ -149,7 +149,7 @@ fn apart(locations: &[LogLocation]) -> Vec<(LogLocation, String)> {
     all
 }
 
-/// Returns whether a gap can be listed: `None` where nobody can say whether it is there.
+/// Returns whether a gap can be listed: `None` where no one can say whether it is there.
 fn is_there(gap: &LogLocation) -> Option<bool> {
     let LogLocation::Path(path) = gap else {
         return Some(true);

@@ -1,5 +1,5 @@
 //! Bytes and money: what queries scanned, what that is billed, and who caused which part of
-//! the bill (ARCHITECTURE.md#how-a-bill-is-split; docs/cloudtrail-facts.md#athena,
+//! the bill (ARCHITECTURE.md#how-a-bill-is-allocated; docs/cloudtrail-facts.md#athena,
 //! docs/cloudtrail-facts.md#apis-and-bills).
 //!
 //! | step | file |

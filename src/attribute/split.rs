@@ -4,7 +4,7 @@
 //! as it tells it by Region and work group. A query belongs to the nearest cell: Region and
 //! work group, Region, work group, account alone. Queries share a cell by billed bytes, out of
 //! the bytes the bill gives for it; where it gives none, by estimated cost out of the cell's
-//! cost. What is left is unallocated (ARCHITECTURE.md#how-a-bill-is-split).
+//! cost. What is left is unallocated (ARCHITECTURE.md#how-a-bill-is-allocated).
 
 use super::frame::{
     Codes, read_all_codes, read_days, read_known_sums, read_units, sums_with_known, units_column,

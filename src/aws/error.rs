@@ -190,7 +190,7 @@ impl AwsError {
     fn of_role(error: &AssumeRoleError) -> Self {
         let code = error.code().unwrap_or_default();
         let said = plain(error.message().unwrap_or(code));
-        // Nobody takes the caller's own credentials.
+        // No one takes the caller's own credentials.
         let kind = match kind(code, 400) {
             AwsErrorKind::Credentials => AwsErrorKind::Credentials,
             AwsErrorKind::Throttled => AwsErrorKind::Throttled,

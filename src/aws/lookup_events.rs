@@ -5,7 +5,7 @@
 //! attribute, 50 at a time, two requests a second for each account and Region. Asked
 //! for are the names of events that make or change a chain, by day or by week: each
 //! such piece is an object of this source, so that what was read stays read. Calls
-//! that are of interest only for who made them cannot be asked for.
+//! that are relevant only for who made them cannot be asked for.
 
 use super::error::AwsError;
 use super::prefetch::{Ahead, Feed, Fetch, Fetching};
@@ -72,7 +72,7 @@ struct Pieces {
 struct LookupTarget {
     label: String,
     client: Client,
-    /// Whoever asks here waits for its turn.
+    /// Anyone who asks here waits for its turn.
     turn: tokio::sync::Mutex<()>,
 }
 

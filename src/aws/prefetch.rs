@@ -47,7 +47,7 @@ pub(super) type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, AwsEr
 /// Bodies on their way, waiting, and still to come, of several sources.
 pub(super) struct Ahead {
     shared: Arc<PrefetchState>,
-    /// The threads that requests run on: as long as anybody reads.
+    /// The threads that requests run on: as long as anyone reads.
     runtime: Arc<Runtime>,
 }
 
@@ -79,7 +79,7 @@ struct State {
     /// Objects in flight, waiting or due, with the tries that they had.
     under_way: HashMap<Id, u32>,
     ready: HashMap<Id, Result<Vec<u8>, AwsError>>,
-    /// Objects that readers wait for: nobody is woken for any other.
+    /// Objects that readers wait for: no one is woken for any other.
     awaited: HashSet<Id>,
     /// Bytes under way or ready.
     bytes: u64,
@@ -89,11 +89,11 @@ struct State {
 
 /// The state of a source.
 struct PrefetchSource {
-    /// `None` when nobody reads it any more.
+    /// `None` when no one reads it any more.
     fetch: Option<Arc<dyn Fetch>>,
     /// Objects that came, or will not.
     fetched: u64,
-    /// Credentials that nobody takes any more: nothing else need be asked.
+    /// Credentials that no one takes any more: nothing else need be asked.
     broken: Option<AwsError>,
 }
 
@@ -181,7 +181,7 @@ impl Feed {
                     is_absent: false,
                 });
             }
-            // Whoever asks does not wait for the budget.
+            // Anyone who asks does not wait for the budget.
             if let Some(at) = state.announced.iter().position(|&next| next == id) {
                 state.announced.remove(at);
             }
@@ -495,7 +495,7 @@ mod tests {
                 scope.spawn(move || (0..1250).for_each(|at| expect(ahead, at * 4 + part)));
             }
         });
-        // Nobody announced these.
+        // No one announced these.
         expect(&ahead, 9000);
         ahead.announce(&[3, 2, 1]);
         expect(&ahead, 1);

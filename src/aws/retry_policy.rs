@@ -19,7 +19,7 @@ pub(super) struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// A request is made once: whoever makes it tries again by itself.
+    /// A request is made once: the one who makes it tries again by itself.
     pub(super) const ONCE: Self = Self {
         first: Duration::ZERO,
         tries_max: 1,

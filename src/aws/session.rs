@@ -29,7 +29,7 @@ const ATTEMPTS_OF_SDK: u32 = 3;
 pub(super) const LISTS_AT_ONCE: usize = 64;
 /// Bodies that are asked for at once, however well that pays.
 const GETS_AT_ONCE_MAX: usize = 1024;
-/// Files that may be open besides sockets.
+/// Files that may be open other than sockets.
 const FILES_OPEN_MAX: usize = 96;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -88,7 +88,7 @@ impl Aws {
             .retry_config()
             .cloned()
             .unwrap_or_else(RetryConfig::standard);
-        // Three is what the SDK does when nobody says anything.
+        // Three is what the SDK does when no one says anything.
         let says_nothing = told.max_attempts() == ATTEMPTS_OF_SDK
             && std::env::var_os("AWS_MAX_ATTEMPTS").is_none();
         let attempts = if says_nothing {
@@ -176,7 +176,7 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// When there are none, or nobody takes them.
+    /// When there are none, or no one takes them.
     pub fn own_account(&self) -> Result<String, AwsError> {
         let client = aws_sdk_sts::Client::new(&self.base);
         let answer = self.block_on(client.get_caller_identity().send());

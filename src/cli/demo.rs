@@ -24,7 +24,7 @@ use std::path::Path;
 
 /// Chains shown; the rest is a command away.
 const CHAINS_SHOWN: usize = 20;
-/// Days at the end of the organization that rules judge.
+/// Days at the end of the organization that rules evaluate.
 const DAYS_JUDGED: i64 = 7;
 /// Days before them, as `findings` compares with.
 const BASELINE_DAYS: i64 = 28;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
-/// Reads and judges the organization in a folder.
+/// Reads and evaluates the organization in a folder.
 fn audit(run_args: &RunArgs, dir: &Path, plan: &DemoPlan) -> Result<Audit, Failure> {
     let folder = dir.join("AWSLogs");
     // Named, so that no store is read instead.

@@ -50,7 +50,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
-/// Returns true if nobody looks: no terminal, no width and no colors asked for.
+/// Returns true if no one looks: no terminal, no width and no colors asked for.
 fn is_plain(run_args: &RunArgs) -> bool {
     let is_sized = std::env::var_os("COLUMNS").is_some() || page(run_args).color;
     !is_sized && (run_args.output.is_some() || !io::stdout().is_terminal())

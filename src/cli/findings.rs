@@ -8,7 +8,7 @@ use super::session::{self, prepare, start};
 use super::strictness::{exit_of_chains, nothing_to_read};
 use super::terminal::{check_output, page, quoted, say, write_out};
 use super::time_args::{self, DefaultWindow};
-use crate::app::checks::{CheckOptions, checks, judged};
+use crate::app::checks::{CheckOptions, checks, evaluated};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
 use crate::app::record_files::{parquet, workbook};
@@ -104,7 +104,7 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
     let context = start(run_args)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
     let window = time_args::window(run_args, context.now, default)?;
-    let window = judged(window, context.now, DEFAULT_SECONDS);
+    let window = evaluated(window, context.now, DEFAULT_SECONDS);
     let checks = checks(&context, &check_options(&args.checks, window, only)?)?;
     let read = checks.window.with_baseline(checks.baseline_days);
     let mut run = prepare(&context, read, Wants::BillIfGiven, &args.verification)?;
@@ -128,12 +128,12 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
         &shown,
     )?;
     // The baseline's chains are not answered for.
-    let judged = findings.window;
+    let evaluated = findings.window;
     let own = audit.chains.iter().filter(|chain| {
-        judged
+        evaluated
             .from
             .is_none_or(|from| from <= chain.last_activity_at)
-            && judged.to.is_none_or(|to| chain.started_at < to)
+            && evaluated.to.is_none_or(|to| chain.started_at < to)
     });
     let strictly = exit_of_chains(run_args, &audit, own);
     // What is wrong outweighs what was not seen.
@@ -209,7 +209,7 @@ fn print(
 
 /// Returns the Security Hub account and Region of findings: as configured, else the hub's account,
 /// in its data sources' Region where they have only one. Another Region tonight would be another
-/// product, whose findings nobody closes.
+/// product, whose findings no one closes.
 fn security_hub(settings: &Settings, audit: &Audit) -> Result<SecurityHub, Failure> {
     let topology = &settings.topology;
     let declared = settings

@@ -16,7 +16,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
-/// Whoever reads a log of the program wants to know that it is alive, not more.
+/// Anyone who reads a log of the program wants to know that it is alive, not more.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 /// Accounts that are named: those with most still to do.
 const ACCOUNTS_SHOWN: usize = 6;
@@ -24,7 +24,7 @@ const ACCOUNTS_SHOWN: usize = 6;
 /// Standard error, as a run's notices see it.
 pub(super) struct Terminal {
     pub(super) is_quiet: bool,
-    /// True if progress is shown, if anybody is there to see it.
+    /// True if progress is shown, if anyone is there to see it.
     pub(super) shows_progress: bool,
 }
 
@@ -223,7 +223,7 @@ impl<'a> Progress<'a> {
 
     /// Returns true if it is time to show something again.
     fn is_due(last: &Mutex<Instant>, every: Duration) -> bool {
-        // Whoever comes second while one is at it need not.
+        // Anyone who comes second while one is at it need not.
         let Ok(mut last) = last.try_lock() else {
             return false;
         };

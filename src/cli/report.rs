@@ -8,7 +8,7 @@ use super::session::{self, start, verifying};
 use super::strictness::{exit_of_chains, nothing_to_read};
 use super::terminal::page;
 use super::time_args::{self, DefaultWindow};
-use crate::app::checks::judged;
+use crate::app::checks::evaluated;
 use crate::app::failure::Failure;
 use crate::app::report as app;
 use crate::app::report_folder::WrittenReport;
@@ -94,10 +94,10 @@ fn window(run_args: &RunArgs, now: UtcSecond) -> Result<TimeWindow, Failure> {
         to: window.to.or(Some(now)),
         ..window
     };
-    Ok(judged(window, now, DEFAULT_SECONDS))
+    Ok(evaluated(window, now, DEFAULT_SECONDS))
 }
 
-/// The night in ten lines.
+/// The report in ten lines.
 fn tell(
     run_args: &RunArgs,
     content: &ReportContent<'_>,

@@ -18,7 +18,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors; that nobody reads them neither.
+            // Help and version are no errors; that no one reads them neither.
             let _ = error.print();
             let exit = if error.use_stderr() {
                 Exit::Usage

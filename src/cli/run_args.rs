@@ -41,7 +41,7 @@ impl RunArgs {
         }
     }
 
-    /// Nothing, and nobody to talk to.
+    /// Nothing, and no one to talk to.
     pub(super) fn quietly() -> Self {
         Self {
             run: RunOptions::default(),

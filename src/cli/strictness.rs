@@ -11,10 +11,10 @@ use crate::output::human::{count, plural};
 /// Says so if there were no logs in the window, unless nothing is to be said.
 pub(super) fn nothing_to_read(run_args: &RunArgs, audit: &Audit) -> Option<Exit> {
     let coverage = &audit.coverage;
-    // Findings judge the end of what was read.
-    let judged = audit.findings.as_ref().map(|findings| findings.window);
-    let is_there = match judged {
-        Some(judged) => coverage.has_records_in(&judged),
+    // Findings evaluate the end of what was read.
+    let evaluated = audit.findings.as_ref().map(|findings| findings.window);
+    let is_there = match evaluated {
+        Some(evaluated) => coverage.has_records_in(&evaluated),
         None if coverage.is_window_cut => coverage.has_records_in(&audit.window),
         None => coverage.records_in_window > 0,
     };
@@ -24,7 +24,7 @@ pub(super) fn nothing_to_read(run_args: &RunArgs, audit: &Audit) -> Option<Exit>
     if run_args.quiet {
         return Some(Exit::NoLogs);
     }
-    let window = judged.as_ref().unwrap_or(&audit.window);
+    let window = evaluated.as_ref().unwrap_or(&audit.window);
     let bound = |moment: Option<crate::model::time::UtcSecond>, open: &str| {
         moment.map_or_else(|| open.to_owned(), |moment| moment.to_string())
     };

@@ -124,7 +124,7 @@ pub(super) fn say_incomplete(what: impl IntoIterator<Item = String>) {
     say(&format!("incomplete: {what} (--strict)\n"));
 }
 
-/// Says something on standard error; that nobody listens is no failure.
+/// Says something on standard error; that no one listens is no failure.
 pub(super) fn say(text: &str) {
     let mut out = io::stderr().lock();
     let mut terminal = TerminalWriter::new(&mut out, Spelling::Text { styles: false });

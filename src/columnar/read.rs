@@ -1,6 +1,6 @@
 //! Columns of Parquet files, some rows at a time.
 //!
-//! Whoever makes a file says how large a dictionary is: nothing is opened here whose bytes
+//! Anyone who makes a file says how large a dictionary is: nothing is opened here whose bytes
 //! this program did not write.
 
 use crate::model::damage::guarded;

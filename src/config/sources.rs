@@ -38,7 +38,7 @@ pub struct Role {
 }
 
 impl Role {
-    /// Returns true if whoever has this role, or else the caller's own account, is in an account.
+    /// Returns true if the one who has this role, or else the caller's own account, is in an account.
     #[must_use]
     pub fn is_of(&self, account_id: &str, own_account_id: &str) -> bool {
         match &self.arn {
@@ -105,7 +105,7 @@ impl Default for AwsSettings {
             payer_role_arn: None,
             quick_regions: BTreeSet::new(),
             statistics: true,
-            // Each page costs money: nobody pays who did not say so.
+            // Each page costs money: no one pays who did not say so.
             costs: false,
             organizations: false,
             data_sources: true,
@@ -114,7 +114,7 @@ impl Default for AwsSettings {
 }
 
 /// The roles by which accounts are asked. No role is assumed in an account that only logs
-/// name: whoever wrote it into them would get the external id.
+/// name: the one who wrote it into them would get the external id.
 #[derive(Debug)]
 pub struct AuditRoles<'a> {
     pub(super) settings: &'a AwsSettings,

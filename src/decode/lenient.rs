@@ -1,5 +1,5 @@
 //! Members whose type is AWS's business: what has another type than expected is
-//! not known, and hides nothing beside it.
+//! not known, and hides nothing next to it.
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;

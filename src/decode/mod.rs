@@ -2,7 +2,7 @@
 //! failing the run.
 //!
 //! An object is inflated ([`inflate`]), cut into records ([`split`], with
-//! [`scan`] as its fast path), and each record is judged by its header
+//! [`scan`] as its fast path), and each record is evaluated by its header
 //! ([`relevance`]) before it is parsed ([`record`]), so that only what matters
 //! costs a parse. Whatever cannot be read becomes a located reject.
 
@@ -78,7 +78,7 @@ pub struct Unresolved {
     pub object: u32,
     /// The number of records.
     pub records: u64,
-    /// Marks of the sessions and their roles, sorted.
+    /// Fingerprints of the sessions and their roles, sorted.
     pub fingerprints: Box<[SessionFingerprint]>,
 }
 
@@ -87,7 +87,7 @@ pub struct Unresolved {
 pub struct Decoded {
     /// Events that matter in themselves.
     pub events: Vec<Event>,
-    /// Calls of role sessions that were of interest when they went by, counted
+    /// Calls of role sessions that were relevant when they went by, counted
     /// as not relevant until that is settled.
     pub candidates: Vec<Candidate>,
     /// Calls of other role sessions, by object.
@@ -183,7 +183,7 @@ impl Decoder {
     }
 
     /// Reads one object: its stored bytes, at its position in the listing, with
-    /// what is known to be of interest so far.
+    /// what is known to be relevant so far.
     pub fn object(
         &mut self,
         object: u32,
@@ -458,7 +458,7 @@ impl ObjectReader<'_> {
         }
     }
 
-    /// Something that only a parse can judge.
+    /// Something that only a parse can evaluate.
     fn element(&mut self, start: usize, end: usize) {
         let bytes = &self.padded[start..end];
         let place = self.place();
@@ -485,7 +485,7 @@ impl ObjectReader<'_> {
         self.parse(text, place, start, true);
     }
 
-    /// Judges and reads a record by full parses.
+    /// Evaluates and reads a record by full parses.
     fn parse(&mut self, text: &str, place: EventOrigin, offset: usize, may_be_envelope: bool) {
         let header: RecordHeader<'_> = match serde_json::from_str(text) {
             Ok(header) => header,

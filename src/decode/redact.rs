@@ -28,7 +28,7 @@ const MESSAGE_BYTES_MAX: usize = 1024;
 /// CloudTrail.
 const MESSAGE_BYTES_READ: usize = 4 * MESSAGE_BYTES_MAX;
 
-/// Names of a member that says what the value beside it is.
+/// Names of a member that says what the value next to it is.
 const NAMING: [&str; 6] = [
     "name",
     "key",
@@ -38,7 +38,7 @@ const NAMING: [&str; 6] = [
     "header",
 ];
 
-/// Names of the value beside it.
+/// Names of the value next to it.
 const NAMED: [&str; 3] = ["value", "values", "parametervalue"];
 
 fn statements_of(source: &str) -> Statements {

@@ -7,13 +7,13 @@ use crate::model::relevance::{RelevantSessions, SessionFingerprint};
 /// The decision on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// Keep it, whoever made it.
+    /// Keep it, no matter who made it.
     Keep,
-    /// Keep it only if its role session is of interest, and it is so far.
+    /// Keep it only if its role session is relevant, and it is so far.
     Candidate,
-    /// The same, and it is not so far; the marks stand for session and role.
+    /// The same, and it is not so far; the fingerprints stand for session and role.
     Unresolved([SessionFingerprint; 2]),
-    /// Nobody will ask for it.
+    /// No one will ask for it.
     Pass,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn decide(facts: &HeaderBytes<'_>, relevant: &RelevantSessions) -> De
     }
 }
 
-/// Somebody else than CloudTrail writes or deletes what lies where logs lie.
+/// Someone else than CloudTrail writes or deletes what lies where logs lie.
 fn touches_logs(facts: &HeaderBytes<'_>) -> bool {
     facts.invoked_by != Some(CLOUDTRAIL) && memchr::memmem::find(facts.record, b"AWSLogs").is_some()
 }

@@ -66,7 +66,7 @@ pub(super) fn days(queries: &[DemoQuery], plan: &DemoPlan, chance: &mut Chance) 
         let accounts = consumers.iter().map(|consumer: &'static ConsumerCast| {
             let place = (consumer.account, consumer.region, name.clone());
             let known = megabytes.get(&place).copied().unwrap_or_default();
-            // Somebody whose calls no log tells of uses some accounts, too.
+            // Someone whose calls no log tells of uses some accounts, too.
             let not_logged = if chance.once_in(3) {
                 chance.below(90_000) as u64
             } else {

@@ -6,7 +6,7 @@ pub(super) const HUB: &str = "111122223333";
 pub(super) const MANAGEMENT: &str = "999988887777";
 /// An account that owns a shared catalog.
 pub(super) const CATALOG_OWNER: &str = "777788889999";
-/// An account of nobody known.
+/// An account of no one known.
 pub(super) const STRANGER: &str = "210987654321";
 /// The organization.
 pub(super) const ORGANIZATION: &str = "o-exampleorgid";

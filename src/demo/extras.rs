@@ -1,4 +1,4 @@
-//! Files besides the logs: query statistics, a bill, an inventory, settings.
+//! Files other than the logs: query statistics, a bill, an inventory, settings.
 
 use super::bill;
 use super::cast::{self, CONSUMERS, HUB, QUICK_REGION};

@@ -1,5 +1,5 @@
 //! A synthetic organization: its logs in CloudTrail's own layout, and the ground
-//! truth beside them.
+//! truth next to them.
 //!
 //! Everything is made from a seed, so that the same seed gives the same bytes. It feeds
 //! `qs-audit demo`, `sample-logs/org-small`, property tests and benchmarks. Shapes follow

@@ -7,7 +7,7 @@ use super::scenes::Stage;
 use crate::model::time::UtcSecond;
 use serde_json::{Value, json};
 
-/// Calls that nobody asks about: source, name, whether it only reads.
+/// Calls that no one asks about: source, name, whether it only reads.
 const CALLS: [(&str, &str, bool); 16] = [
     ("ec2.amazonaws.com", "DescribeInstances", true),
     ("ec2.amazonaws.com", "DescribeSecurityGroups", true),

@@ -442,7 +442,7 @@ pub(super) fn about_query(
 }
 
 /// Athena reads the catalog on a session's behalf.
-pub(super) fn catalogue_read(
+pub(super) fn catalog_read(
     session: &SessionCast,
     query: &QueryCast<'_>,
     chance: &mut Chance,

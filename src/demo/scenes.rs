@@ -62,9 +62,9 @@ pub(super) enum Scene {
     DeniedBurst,
     Updated,
     LateDelivery,
-    TwinsTold,
-    TwinsAlike,
-    TwinsUndecided,
+    SameSecondResolved,
+    SameSecondAlike,
+    SameSecondUndecided,
 }
 
 impl Scene {
@@ -98,9 +98,9 @@ impl Scene {
         Self::DeniedBurst,
         Self::Updated,
         Self::LateDelivery,
-        Self::TwinsTold,
-        Self::TwinsAlike,
-        Self::TwinsUndecided,
+        Self::SameSecondResolved,
+        Self::SameSecondAlike,
+        Self::SameSecondUndecided,
     ];
 }
 
@@ -186,7 +186,9 @@ impl Stage {
         match scene {
             Scene::Denied => self.denied(&play, 1),
             Scene::DeniedBurst => self.denied(&play, 4),
-            Scene::TwinsTold | Scene::TwinsAlike | Scene::TwinsUndecided => self.twins(play),
+            Scene::SameSecondResolved | Scene::SameSecondAlike | Scene::SameSecondUndecided => {
+                self.same_second(play)
+            }
             _ => {
                 self.hops(&play);
                 self.work(&mut play);
@@ -371,7 +373,7 @@ impl Stage {
         };
         let get = records::about_query(last, own(), account, query, 6, &mut self.chance);
         self.put(get);
-        let glue = records::catalogue_read(session, query, &mut self.chance);
+        let glue = records::catalog_read(session, query, &mut self.chance);
         self.put(glue);
         play.calls += 2;
         if play.scene == Scene::SharedTable {
@@ -485,7 +487,7 @@ impl Stage {
     }
 
     /// Two sessions of one name in one second, told apart by their keys alone.
-    fn twins(&mut self, play: Play<'_>) {
+    fn same_second(&mut self, play: Play<'_>) {
         let scene = play.scene;
         let style = HopStyle::default();
         let hop = records::hop_one(
@@ -502,32 +504,33 @@ impl Stage {
             ..play
         };
         other.session.key = self.chance.temporary_key();
-        if scene != Scene::TwinsAlike {
+        if scene != Scene::SameSecondAlike {
             let [one, two] = play.consumer.data_sources;
             other.data_source = if play.data_source == one { two } else { one };
         }
         let mut first_ids = Vec::new();
-        let mut twins = [play, other];
-        for twin in &mut twins {
-            let copies = self.second_hop(twin);
+        let mut same_second = [play, other];
+        for session_play in &mut same_second {
+            let copies = self.second_hop(session_play);
             let ids = copies.iter().filter_map(|copy| copy["eventID"].as_str());
             first_ids.push(ids.min().unwrap_or_default().to_owned());
             let [hub, consumer] = copies;
             self.put(hub);
             self.put(consumer);
-            self.keyed_query(twin);
+            self.keyed_query(session_play);
         }
-        // A call without a key: whose it is, nobody can tell.
-        let keyless = (scene != Scene::TwinsTold).then(|| self.keyless_read(&twins[0]));
+        // A call without a key: whose it is, no one can tell.
+        let keyless =
+            (scene != Scene::SameSecondResolved).then(|| self.keyless_read(&same_second[0]));
         let earlier = usize::from(first_ids[1] < first_ids[0]);
-        if let (Scene::TwinsAlike, Some(())) = (scene, keyless) {
-            twins[earlier].calls += 1;
+        if let (Scene::SameSecondAlike, Some(())) = (scene, keyless) {
+            same_second[earlier].calls += 1;
         }
-        for twin in &twins {
-            self.tell(twin);
+        for session_play in &same_second {
+            self.tell(session_play);
         }
-        if scene == Scene::TwinsUndecided {
-            let session = &twins[0].session;
+        if scene == Scene::SameSecondUndecided {
+            let session = &same_second[0].session;
             let story = "a call that may be of either of two sessions";
             let mut open = Self::true_chain(session, "quick-role-chain", "idle", story);
             open.consumer_access_key_id = None;
@@ -537,11 +540,11 @@ impl Stage {
         }
     }
 
-    fn keyed_query(&mut self, twin: &mut Play<'_>) {
-        let time = twin.session.created.plus(8);
+    fn keyed_query(&mut self, session_play: &mut Play<'_>) {
+        let time = session_play.session.created.plus(8);
         let seen = records::query_database(
-            twin.user,
-            twin.data_source,
+            session_play.user,
+            session_play.data_source,
             false,
             time.plus(-1),
             &mut self.chance,
@@ -549,19 +552,24 @@ impl Stage {
         self.put(seen);
         let address = self.chance.address();
         let id = self.chance.uuid();
-        let query = records::quick_query(twin.consumer, id, time, &address);
-        let identity = twin.session.identity(CallSigning::Own);
-        let start = records::start_query(identity, twin.consumer.account, &query, &mut self.chance);
-        twin.queries.push(query.id.clone());
-        twin.calls += 1;
+        let query = records::quick_query(session_play.consumer, id, time, &address);
+        let identity = session_play.session.identity(CallSigning::Own);
+        let start = records::start_query(
+            identity,
+            session_play.consumer.account,
+            &query,
+            &mut self.chance,
+        );
+        session_play.queries.push(query.id.clone());
+        session_play.calls += 1;
         self.put(start);
     }
 
-    fn keyless_read(&mut self, twin: &Play<'_>) {
+    fn keyless_read(&mut self, session_play: &Play<'_>) {
         let address = self.chance.address();
-        let time = twin.session.created.plus(9);
-        let query = records::quick_query(twin.consumer, String::new(), time, &address);
-        let glue = records::catalogue_read(&twin.session, &query, &mut self.chance);
+        let time = session_play.session.created.plus(9);
+        let query = records::quick_query(session_play.consumer, String::new(), time, &address);
+        let glue = records::catalog_read(&session_play.session, &query, &mut self.chance);
         self.put(glue);
     }
 }

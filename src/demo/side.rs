@@ -272,7 +272,7 @@ impl Stage {
         self.truth.chains.push(truth);
     }
 
-    /// A role of an account that nobody knows assumes Role B with the external id
+    /// A role of an account that no one knows assumes Role B with the external id
     /// of a data source. Its own logs are not among ours.
     fn spoof(&mut self, consumer: &ConsumerCast, at: UtcSecond) {
         let chance = &mut self.chance;

@@ -1,4 +1,4 @@
-//! The ground truth, kept beside the logs.
+//! The ground truth, kept next to the logs.
 
 use serde::Serialize;
 

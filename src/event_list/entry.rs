@@ -43,7 +43,7 @@ pub struct Keeping {
 pub enum When {
     /// Always.
     Always,
-    /// Kept if anybody but CloudTrail writes or deletes an object where logs are.
+    /// Kept if anyone but CloudTrail writes or deletes an object where logs are.
     OnLogs,
     /// Kept if its role session is relevant: like any call of it, and read further.
     OfSession,
@@ -121,7 +121,7 @@ impl fmt::Display for EventNames {
 }
 
 impl EventListEntry {
-    /// Returns the dotted names of the members that are read of these events, besides
+    /// Returns the dotted names of the members that are read of these events, in addition to
     /// [`super::members::COMMON`].
     #[must_use]
     pub fn members(&self) -> Vec<String> {

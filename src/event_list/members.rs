@@ -78,7 +78,7 @@ pub(super) const QUERY_DATABASE: &[&str] = &[
 /// Of Lake Formation's `GetDataAccess`.
 pub(super) const DATA_ACCESS: &[&str] = &["requestParameters.auditContext.additionalAuditContext"];
 
-/// The members of an event that are read besides [`COMMON`].
+/// The members of an event that are read in addition to [`COMMON`].
 #[derive(Debug, Clone, Copy)]
 pub enum MembersRead {
     /// Nothing.

@@ -10,8 +10,8 @@ use std::fmt::Write as _;
 pub fn page() -> String {
     let mut page = format!(
         "# Events\n\n\
-         The CloudTrail events that matter, written from `src/event_list/list.rs` (version {VERSION} of the list). All \
-         other calls are kept only where a role session of interest made them, or Athena on its behalf, and nothing \
+         The relevant CloudTrail events, generated from `src/event_list/list.rs` (version {VERSION} of the list). All \
+         other calls are kept only if a relevant role session made them, or Athena on its behalf, and nothing \
          further is read of them.\n\n\
          Of every kept event these members are read, and no others but those of the table:\n\n"
     );

@@ -56,7 +56,7 @@ pub enum Match {
 pub enum Principals {
     /// Any of these.
     AnyOf(BTreeSet<Principal>),
-    /// Anybody but these.
+    /// Anyone but these.
     AllBut(BTreeSet<Principal>),
 }
 

@@ -56,7 +56,7 @@ impl Grantee {
         }
     }
 
-    /// Returns true if this lets in people of accounts that nobody named.
+    /// Returns true if this lets in people of accounts that no one named.
     #[must_use]
     pub fn is_everyone(&self) -> bool {
         matches!(self, Self::One(Principal::Everyone) | Self::AllBut(_))
@@ -268,7 +268,7 @@ fn denial(statement: &Statement) -> String {
             names.join(", ")
         }
         Some(Principals::AllBut(principals)) => Grantee::AllBut(principals.clone()).to_string(),
-        None => "anybody".to_owned(),
+        None => "anyone".to_owned(),
     };
     let what = match &statement.actions {
         Match::AnyOf(actions) => joined(actions),
@@ -441,7 +441,7 @@ mod tests {
     }
 
     proptest! {
-        /// A policy lets in nobody whom it does not let in; neither does one with
+        /// A policy lets in no one whom it does not let in; neither does one with
         /// fewer allowances or more denials.
         #[test]
         fn fewer_allowances_let_in_nobody(all in prop::collection::vec(statement(), 1..6), left_out in any::<prop::sample::Index>()) {

@@ -1,4 +1,4 @@
-//! Ingest of AWS exports besides logs, from text to the model: query statistics, bills, business
+//! Ingest of AWS exports other than logs, from text to the model: query statistics, bills, business
 //! units, data sources (docs/cloudtrail-facts.md#bytes-scanned,
 //! docs/cloudtrail-facts.md#data-sources, docs/cloudtrail-facts.md#apis-and-bills).
 //!

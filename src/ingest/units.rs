@@ -284,7 +284,11 @@ mod tests {
         for (name, text, wanted) in [
             ("a.json", "{}", "JSON without Accounts"),
             ("a.csv", "a,b\n", "columns a, b"),
-            ("tags.json", r#"{"Tags":[]}"#, "not named after an account id"),
+            (
+                "tags.json",
+                r#"{"Tags":[]}"#,
+                "not named after an account id",
+            ),
         ] {
             let error = read(&[(name, text)]).unwrap_err();
             assert!(error.contains(wanted), "{error}");

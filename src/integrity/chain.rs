@@ -95,8 +95,8 @@ impl Trust {
 /// The inputs of the evaluation of digests.
 #[derive(Debug, Clone, Copy)]
 pub struct Judging<'a> {
-    /// Digests that end in it, or up to an hour behind it, are judged: the log files of
-    /// its last hour are in those. Others only help to judge them.
+    /// Digests that end in it, or up to an hour behind it, are evaluated: the log files of
+    /// its last hour are in those. Others only help to evaluate them.
     pub window: TimeWindow,
     /// The keys and signatures that they are verified against.
     pub trust: &'a Trust,
@@ -107,7 +107,7 @@ pub struct Judging<'a> {
 }
 
 impl Judging<'_> {
-    /// Returns true if a digest that ends then is judged.
+    /// Returns true if a digest that ends then is evaluated.
     fn is_asked(&self, ended_at: UtcSecond) -> bool {
         let window = TimeWindow {
             to: self.window.to.map(|to| to.plus(DIGEST_SECONDS + 1)),
@@ -125,13 +125,13 @@ pub(super) enum DigestStatus {
     Unchecked,
 }
 
-/// A log file that a digest names, and what that digest is worth.
+/// A log file that a digest names, and the integrity status of that digest file.
 #[derive(Debug, Clone)]
 pub(super) struct Naming {
     pub(super) file: NamedLogFile,
     pub(super) place: DigestPlace,
     pub(super) by: DigestStatus,
-    /// True if the digest that names it is judged.
+    /// True if the digest that names it is evaluated.
     pub(super) is_asked: bool,
 }
 
@@ -161,7 +161,7 @@ pub struct Chains {
     pub(super) newest: Option<UtcSecond>,
     /// True if any digest is a copy.
     is_copy: bool,
-    /// True if of any digest nobody knows what is kept beside it.
+    /// True if of any digest no one knows what is kept next to it.
     lacks_metadata: bool,
 }
 
@@ -188,7 +188,7 @@ impl Chains {
     }
 }
 
-/// Judges digests, in whatever order they come.
+/// Evaluates digests, in whatever order they come.
 #[must_use]
 pub fn evaluate(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
     let mut chains = Chains::default();
@@ -324,7 +324,7 @@ impl<'a> DigestChain<'a> {
         (0..self.digests.len()).map(before).collect()
     }
 
-    /// Returns true if a digest is judged, and does not only help to judge others. One that is
+    /// Returns true if a digest is evaluated, and does not only help to evaluate others. One that is
     /// where none belongs always is.
     fn is_asked(&self, at: usize) -> bool {
         let read = &self.digests[at];
@@ -362,7 +362,7 @@ impl<'a> DigestChain<'a> {
             DigestBody::Unreadable(why) => return Ok(self.cannot_check(at, why.clone())),
         };
         if let Some(metadata) = &read.metadata {
-            // Where what is beside the object is known, it has to be whole.
+            // Where what is next to the object is known, it has to be whole.
             if metadata.signature.is_none() || metadata.algorithm.is_none() {
                 return Err(FaultKind::SignatureFailed);
             }

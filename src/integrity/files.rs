@@ -254,7 +254,7 @@ impl<'a> FileReconciliation<'a> {
             }
             let mut namings = self.namings(&file.key);
             match namings.next() {
-                // What a digest of the window names was judged with it.
+                // What a digest of the window names was evaluated with it.
                 Some(first) if first.is_asked || namings.any(|named| named.is_asked) => continue,
                 _ => {}
             }

@@ -5,12 +5,12 @@
 //! |---|---|
 //! | what the names of digests and log files say | [`name`] |
 //! | a digest as it is written | [`digest`] |
-//! | CloudTrail's public keys; what a signature is worth | [`signature`] |
+//! | CloudTrail's public keys; verification of signatures | [`signature`] |
 //! | each digest by itself and by its neighbours | [`chain`] |
 //! | log files against the digests that name them | [`files`] |
 //!
 //! Everything here is a function of what was read: the digests, the hashes of the log
-//! files, and what was listed. Where `aws cloudtrail validate-logs` judges, too, the
+//! files, and what was listed. Where `aws cloudtrail validate-logs` also reports, the
 //! verdict and its words are the same.
 
 mod chain;

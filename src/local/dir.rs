@@ -104,7 +104,7 @@ impl LocalLogs {
         Ok(logs)
     }
 
-    /// Lists the digests that are among, or beside, the logs under the given paths. Of
+    /// Lists the digests that are among, or next to, the logs under the given paths. Of
     /// paths that are no folders there are none.
     #[must_use]
     pub fn digests(paths: &[PathBuf], window: &TimeWindow) -> Self {
@@ -241,7 +241,7 @@ pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Folders that are open while folders are walked. Besides them, each thread that reads
+/// Folders that are open while folders are walked. In addition to them, each thread that reads
 /// has one file open.
 const FOLDERS_OPEN_MAX: usize = 10;
 

@@ -14,7 +14,7 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Writes a file beside its place and moves it there. Links are followed; what
+/// Writes a file next to its place and moves it there. Links are followed; what
 /// is no regular file (a device, a pipe) is written into as it is.
 ///
 /// # Errors
@@ -31,11 +31,11 @@ pub fn write_file(
         write(&mut out)?;
         return out.flush();
     }
-    // Nobody may read it, even for a moment, who may not read what it replaces.
+    // No one may read it, even for a moment, who may not read what it replaces.
     let mode = known.as_ref().map_or(0o666, mode_of);
     let file = written_beside(&target, mode, write)?;
     if let Some(known) = known {
-        // Who may read the old file may read the new one, and nobody else.
+        // Who may read the old file may read the new one, and no one else.
         fs::set_permissions(file.path(), known.permissions())?;
     }
     file.persist(&target)?;
@@ -56,7 +56,7 @@ pub fn write_new(
     Ok(())
 }
 
-/// Writes a temporary file beside the place that it is for.
+/// Writes a temporary file next to the place that it is for.
 fn written_beside(
     path: &Path,
     mode: u32,

@@ -37,7 +37,7 @@ pub struct Audit {
     pub inventory_rejects: Rejects,
     /// The findings, where the rules ran.
     pub findings: Option<Findings>,
-    /// Days of consumers beside what is expected of them, where they were asked for.
+    /// Days of consumers next to their expected values, where they were asked for.
     pub trends: Vec<Trend>,
     /// The end of the window, told by itself, where that was asked for.
     pub slice: Option<AuditSlice>,
@@ -51,7 +51,7 @@ pub struct Audit {
     pub verification: Option<Verification>,
 }
 
-/// A part of a run's window, as if nothing else had been asked for: the night of a
+/// A part of a run's window, as if nothing else had been asked for: the window of a
 /// run that also read what it is compared with.
 #[derive(Debug, Clone, Default)]
 pub struct AuditSlice {

@@ -161,7 +161,7 @@ pub enum SessionIssuer {
     Service,
     /// A role session or a user, by AssumeRole.
     Principal,
-    /// Somebody who signed in: SAML, web identity.
+    /// Someone who signed in: SAML, web identity.
     Federated,
     /// The AssumeRole was not read.
     #[default]

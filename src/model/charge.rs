@@ -1,5 +1,5 @@
 //! The parts of the bill by who caused them: Quick's role chains + other known queries +
-//! unallocated = billed, to the last digit (ARCHITECTURE.md#how-a-bill-is-split).
+//! unallocated = billed, to the last digit (ARCHITECTURE.md#how-a-bill-is-allocated).
 
 use super::bill::{BillPeriod, BilledFor, ChargeCategory};
 use super::ids::{AccountId, DataSourceArn, Region};

@@ -1,4 +1,4 @@
-//! The findings of rules (ARCHITECTURE.md#how-rules-judge).
+//! The findings of rules (ARCHITECTURE.md#how-rules-are-evaluated).
 
 use super::ids::{AccountId, EventId, RoleArn};
 use super::integrity::Integrity;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Severity {
-    /// Worth knowing.
+    /// Information without a need to act.
     Info,
     /// To be looked at some time.
     Low,
@@ -140,7 +140,7 @@ impl FindingStatus {
     }
 }
 
-/// Ids that a finding names at most; how many there are is told besides.
+/// Ids that a finding names at most; how many there are is told separately.
 pub const FINDING_IDS_MAX: usize = 1000;
 
 /// One finding: one subject, however often it happened.
@@ -303,7 +303,7 @@ pub struct Previous {
     pub findings: BTreeMap<String, PreviousFinding>,
     /// Rules that ran; `None` where the file does not tell.
     pub rules_ran: Option<BTreeSet<String>>,
-    /// The end of what it judged, where the file tells.
+    /// The end of what it evaluated, where the file tells.
     pub window_end: Option<UtcSecond>,
 }
 
@@ -335,7 +335,7 @@ pub struct Findings {
     pub resolved: Vec<PreviousFinding>,
     /// Findings of the earlier run that this one could not look for.
     pub not_observed: Vec<NotObserved>,
-    /// Findings of the earlier run that nobody saw again for so long that they are let
+    /// Findings of the earlier run that no one saw again for so long that they are let
     /// go.
     pub forgotten: u64,
     /// True if there is any record in the window.

@@ -189,7 +189,7 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// The id of an AWS account: twelve digits, where nobody masked it.
+    /// The id of an AWS account: twelve digits, where no one masked it.
     AccountId
 }
 

@@ -65,7 +65,7 @@ pub enum Contents {
     NotFound,
     /// It could not be read: why.
     Unreadable(Text),
-    /// Nobody asked.
+    /// No one asked.
     #[default]
     NotRead,
 }
@@ -77,7 +77,7 @@ pub struct FileCounts {
     pub valid: u64,
     /// Altered, moved, badly signed, or not there.
     pub invalid: u64,
-    /// Nobody can tell.
+    /// No one can tell.
     pub unchecked: u64,
 }
 
@@ -132,9 +132,9 @@ pub struct PlaceVerified {
     pub unreferenced: u64,
     /// Log files so new that the digest that will name them is not due.
     pub awaiting_digest: u64,
-    /// From when valid digests vouch.
+    /// Start of the time that valid digest files cover.
     pub from: Option<UtcSecond>,
-    /// To when valid digests vouch.
+    /// End of the time that valid digest files cover.
     pub to: Option<UtcSecond>,
 }
 
@@ -296,7 +296,7 @@ pub struct Fault {
     pub at: Option<UtcSecond>,
     /// The file.
     pub file: FaultyFile,
-    /// The object: `s3://bucket/key`, or the path of a copy whose bucket nobody knows.
+    /// The object: `s3://bucket/key`, or the path of a copy whose bucket no one knows.
     pub object: Text,
     /// The kind of the fault.
     pub kind: FaultKind,
@@ -355,7 +355,7 @@ pub struct Unchecked {
 /// The result of verification: verified files, faults, and what could not be verified.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// Digests that end in it were judged, and the log files that they name.
+    /// Digests that end in it were evaluated, and the log files that they name.
     pub window: TimeWindow,
     /// Every place, with its counts.
     pub places: BTreeMap<DigestPlace, PlaceVerified>,

@@ -22,7 +22,7 @@ pub enum TrailObjects {
     /// Log files.
     #[default]
     Logs,
-    /// Digests, in the folder beside the logs.
+    /// Digests, in the folder next to the logs.
     Digests,
 }
 

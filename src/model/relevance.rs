@@ -1,8 +1,8 @@
 //! The role sessions whose every call is kept.
 //!
 //! Which sessions matter may be known only after their events went by. So a
-//! first pass keeps what matters in itself and, for each object, marks of the
-//! role sessions it passed over; when the interest is known, only objects with a
+//! first pass keeps what matters in itself and, for each object, fingerprints of the
+//! role sessions it passed over; when the relevant sessions are known, only objects with a
 //! mark of it are read again (ARCHITECTURE.md, "Events known to matter too late").
 
 use super::text::Text;
@@ -42,7 +42,7 @@ impl SessionFingerprint {
         Self(number)
     }
 
-    /// The marks of a session and of its role.
+    /// The fingerprints of a session and of its role.
     #[must_use]
     pub fn of_session_and_role(assumed_role_id: &[u8]) -> [Self; 2] {
         let role = assumed_role_id.split(|&byte| byte == b':').next();
@@ -58,9 +58,9 @@ impl SessionFingerprint {
 pub struct RelevantSessions {
     /// Keep the calls of all role sessions.
     pub all_sessions: bool,
-    /// Assumed role ids of interest.
+    /// Relevant assumed role ids.
     pub sessions: HashSet<Text>,
-    /// Role ids (`AROA...`) all of whose sessions are of interest.
+    /// Role ids (`AROA...`) all of whose sessions are relevant.
     pub roles: HashSet<Text>,
 }
 
@@ -89,7 +89,7 @@ impl RelevantSessions {
 }
 
 impl RelevantSessions {
-    /// The marks by which objects that hold calls of these sessions are found.
+    /// The fingerprints by which objects that hold calls of these sessions are found.
     #[must_use]
     pub fn fingerprints(&self) -> HashSet<SessionFingerprint> {
         let ids = self.sessions.iter().chain(&self.roles);

@@ -1,4 +1,4 @@
-//! Daily figures of a consumer beside what its own past days lead one to expect.
+//! Daily figures of a consumer next to what its own past days predict.
 
 use super::ids::AccountId;
 use super::text::Text;

@@ -296,7 +296,7 @@ pub fn write(
     let mut batch: Vec<String> = Vec::new();
     let mut bytes = 0;
     for mut finding in found.chain(suppressed).chain(gone) {
-        // Whoever sees one finding sees that more might have been found.
+        // Anyone who sees one finding sees that more might have been found.
         if let Some(line) = not_read.line() {
             let line = bounded(&line, FIELD_LETTERS_MAX);
             finding["ProductFields"]["qs-audit/not_read"] = line.into();

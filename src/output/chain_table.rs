@@ -238,7 +238,7 @@ pub(super) fn new_table(page: TextLayout) -> Table {
     table
 }
 
-/// Columns that are never folded: half an id helps nobody.
+/// Columns that are never folded: half an id helps no one.
 pub(super) fn keep_whole(table: &mut Table, titles: &[&str], fixed: &[&str]) {
     let last = titles.len().saturating_sub(1);
     for (index, (column, title)) in table.column_iter_mut().zip(titles).enumerate() {

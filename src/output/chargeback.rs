@@ -22,14 +22,14 @@ use std::io::{self, Write};
 const ESTIMATED: &str = "~";
 /// Follows amounts of rows with queries that no line of the bill covers.
 const PARTLY: &str = "*";
-/// Services shown beside, the dearest first; the rest is one column.
+/// Other services with a column of their own, the most expensive first; the rest is one column.
 const SERVICES_SHOWN: usize = 4;
 /// Blanks between two columns.
 const GAP: usize = 2;
 /// Names are folded into no less than this.
 const NAME_WIDTH_MIN: u16 = 12;
 
-/// Writes the table, what the same accounts pay besides, and why estimate and
+/// Writes the table, what the same accounts also pay, and why estimate and
 /// bill differ.
 ///
 /// # Errors

@@ -27,7 +27,7 @@ pub fn guarded(text: &str) -> String {
     guarded
 }
 
-/// Returns true if a spreadsheet takes a cell for a formula. What nobody sees in front of a sign is
+/// Returns true if a spreadsheet takes a cell for a formula. What no one sees in front of a sign is
 /// no protection from it, and signs may have their full width.
 fn is_formula(cell: &str) -> bool {
     let is_passed_over =

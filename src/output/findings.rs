@@ -79,8 +79,8 @@ fn heading(findings: &Findings, shown: &[&Finding]) -> String {
         }
         _ => ", without a baseline".to_owned(),
     };
-    let judged = window_text(window);
-    format!("{judged}{baseline}: {}", summary(findings, shown))
+    let evaluated = window_text(window);
+    format!("{evaluated}{baseline}: {}", summary(findings, shown))
 }
 
 /// Writes one line per finding, the worst first.
@@ -245,7 +245,7 @@ const NOT_OBSERVED_NAMED_MAX: usize = 20;
 /// A heading, and what stands below it.
 type TextSection = (&'static str, Vec<String>);
 
-/// Suppressed, expired, resolved; rules that rest, and what could not be judged.
+/// Suppressed, expired, resolved; rules that rest, and what could not be evaluated.
 fn write_rest(
     findings: &Findings,
     unread: u64,
@@ -348,7 +348,7 @@ fn of_rules(findings: &Findings, unread: u64) -> [TextSection; 2] {
     });
     [
         ("Skipped rules", skipped.collect()),
-        ("Not judged", unread.into_iter().chain(noted).collect()),
+        ("Not evaluated", unread.into_iter().chain(noted).collect()),
     ]
 }
 
@@ -425,7 +425,7 @@ fn painted(text: &str, code: &str, page: TextLayout) -> String {
     }
 }
 
-/// Lines that fit the page beside an indent; an id that is longer has a line of its
+/// Lines that fit the page next to an indent; an id that is longer has a line of its
 /// own.
 fn wrapped(text: &str, page: TextLayout, indent: usize) -> Vec<String> {
     let room = usize::from(page.width)

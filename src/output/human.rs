@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Returns text from a log as a terminal may show it: control codes, bidirectional
-/// marks and characters that nobody can see are spelled out.
+/// marks and characters that no one can see are spelled out.
 #[must_use]
 pub fn safe(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_deceptive) {

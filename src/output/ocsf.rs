@@ -321,7 +321,7 @@ pub fn write(
         .iter()
         .map(|previous| of_resolved(previous, end));
     for mut event in found.chain(suppressed).chain(gone) {
-        // Whoever sees one event sees that more might have been found.
+        // Anyone who sees one event sees that more might have been found.
         if !not_read.is_empty() {
             event["unmapped"][NOT_READ] = not_read.json();
         }

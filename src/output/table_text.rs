@@ -11,7 +11,7 @@ use std::io::{self, Write};
 /// Blanks between two columns.
 const GAP: usize = 2;
 /// Text of at most this many letters, or without blanks, is never folded: half an
-/// id helps nobody.
+/// id helps no one.
 const WHOLE_LETTERS_MAX: usize = 24;
 
 /// A column as it is shown.

@@ -21,13 +21,13 @@ pub struct ObjectRead {
     pub coverage: Coverage,
     /// Events that matter in themselves.
     pub events: Vec<Event>,
-    /// Calls of role sessions that are of interest.
+    /// Calls of role sessions that are relevant.
     pub session_events: Vec<Event>,
-    /// Marks of role sessions whose calls were passed over, sorted.
+    /// Fingerprints of role sessions whose calls were passed over, sorted.
     pub fingerprints: Vec<SessionFingerprint>,
 }
 
-/// Objects read, and the interest that they were read with.
+/// Objects read, and the relevant sessions at that time.
 #[derive(Debug, Default)]
 pub struct CollectedObjects {
     /// In the order they were asked for.
@@ -38,7 +38,7 @@ pub struct CollectedObjects {
 
 /// Reads some objects of a source; others are read after them, and may be brought ahead.
 /// `recent` are events that were kept before and may
-/// belong together with those read now; `known` is the interest so far.
+/// belong together with those read now; `known` are the relevant sessions so far.
 ///
 /// The same objects with the same knowledge give the same result, whatever the
 /// threads: what was kept by a hint that came to nothing is passed over again.
@@ -103,7 +103,7 @@ pub fn collect(
     })
 }
 
-/// The interest that follows from events that were kept before, with the topology as it
+/// The relevant sessions that follow from events that were kept before, with the topology as it
 /// is now.
 #[must_use]
 pub fn interest_in(plan: &Plan, events: &[Event], known: RelevantSessions) -> RelevantSessions {
@@ -111,7 +111,7 @@ pub fn interest_in(plan: &Plan, events: &[Event], known: RelevantSessions) -> Re
 }
 
 impl ObjectRead {
-    /// Drops calls of sessions that are of no interest after all.
+    /// Drops calls of sessions that are not relevant after all.
     fn forget_hints(&mut self, relevant: &RelevantSessions) {
         if relevant.all_sessions {
             return;

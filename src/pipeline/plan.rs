@@ -28,7 +28,7 @@ pub struct Plan {
     pub limits: Limits,
     /// The way in which records are found.
     pub reading: SplitMode,
-    /// The inputs besides the logs.
+    /// The inputs other than the logs.
     pub exports: Exports,
     /// Rules to ask, where findings are wanted.
     pub checks: Option<Checks>,
@@ -62,11 +62,11 @@ pub struct Checks {
     pub as_of: Date,
     /// The findings of an earlier run.
     pub previous: Option<Previous>,
-    /// True if the days of consumers are wanted, with what is expected of them.
+    /// True if the days of consumers are wanted, with their expected values.
     pub trends: bool,
 }
 
-/// AWS exports besides logs: query statistics and the bill.
+/// AWS exports other than logs: query statistics and the bill.
 #[derive(Debug, Clone, Default)]
 pub struct Exports {
     /// Query statistics, where any were given.

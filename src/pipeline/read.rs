@@ -1,7 +1,7 @@
 //! Reads all objects on many threads, in two passes.
 //!
 //! The first pass keeps what matters in itself, and what belongs to sessions
-//! known to matter when it goes by. When it is over, the sessions of interest
+//! known to matter when it goes by. When it is over, the relevant sessions
 //! are known; objects that hold calls of them which went by too early are read
 //! again. Memory grows with what is kept, not with what is read.
 
@@ -73,7 +73,7 @@ pub(super) fn read(
     }
 }
 
-/// Reads objects again that hold calls of interest which were passed over.
+/// Reads objects again that hold relevant calls which were passed over.
 /// What was hashed the first time has to be the same.
 fn second_pass(
     plan: &Plan,
@@ -204,7 +204,7 @@ pub(super) struct KnownInterest<'a> {
     pending: Mutex<RelevantSessions>,
 }
 
-/// Ids of interest that are shared one by one. Beyond that, sharing each by itself would
+/// Relevant ids that are shared one by one. Beyond that, sharing each by itself would
 /// copy all of them each time: they are shared once a good part of them is new.
 const SHARED_ONE_BY_ONE_MAX: usize = 4096;
 /// The part of all ids that is new when more are shared.
@@ -218,7 +218,7 @@ impl<'a> KnownInterest<'a> {
         }
     }
 
-    /// The interest is what it is.
+    /// The relevant sessions are fixed.
     pub(super) fn fixed(plan: &'a Plan, relevant: RelevantSessions) -> Self {
         Self {
             plan,
@@ -334,7 +334,7 @@ const BODY_BYTES_KEPT: usize = 16 << 20;
 type ObjectJob<'a, T> = &'a (dyn Fn(&mut Worker<'_>, u32, &mut Vec<u8>, &mut T) + Sync);
 
 /// Gives the objects to all threads of the pool, one after the other; gives back what
-/// each thread decoded, and what the job made besides.
+/// each thread decoded, and what the job made in addition.
 pub(super) fn on_all_threads<T: Default + Send>(
     plan: &Plan,
     source: &dyn LogSource,

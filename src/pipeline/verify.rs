@@ -71,7 +71,7 @@ pub fn verify(
     })
 }
 
-/// Reads and judges the digests.
+/// Reads and evaluates the digests.
 pub(super) fn chains(plan: &Plan, evidence: &VerificationInputs<'_>) -> Chains {
     let digests = read_digests(plan, evidence);
     let trust = trust(&digests, evidence);
@@ -195,7 +195,7 @@ fn trust(digests: &[DigestRead], evidence: &VerificationInputs<'_>) -> Trust {
         let (from, to) = spans.entry(&read.name.region).or_insert((at, at));
         (*from, *to) = ((*from).min(at), (*to).max(at));
     }
-    // Regions are as keys of the bucket say: anybody may have written those.
+    // Regions are as keys of the bucket say: anyone may have written those.
     let (known, unknown): (Vec<_>, Vec<_>) = spans
         .into_iter()
         .partition(|(region, _)| region::is_known(region));

@@ -1,4 +1,4 @@
-//! `audit-trail-tampering`: somebody stops, narrows or removes the trail, or touches the files
+//! `audit-trail-tampering`: someone stops, narrows or removes the trail, or touches the files
 //! that it delivered (docs/cloudtrail-facts.md#object-keys, docs/cloudtrail-facts.md#digests).
 
 use super::context::RuleContext;
@@ -286,7 +286,7 @@ fn harm_to_files(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
     };
     let key = parameters["key"].as_str().unwrap_or_default();
     let looks_like_log = key.contains("AWSLogs/") && key.contains("/CloudTrail");
-    // A copy of the logs elsewhere is nobody's record.
+    // A copy of the logs elsewhere is no one's record.
     let is_log = looks_like_log && (is_log_bucket || buckets.all.is_empty());
     let of_file = |what: &str| {
         let kind = if key.contains("/CloudTrail-Digest/") {

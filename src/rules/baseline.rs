@@ -197,7 +197,7 @@ pub(super) fn expect(
     })
 }
 
-/// Judges a day by days before it, as [`expect`] takes them.
+/// Evaluates a day by days before it, as [`expect`] takes them.
 pub(super) fn evaluate(history: &[DayValue], today: DayValue, limits: &Sensitivity) -> DayVerdict {
     if today.value < limits.value_min || today.value <= 0.0 {
         return DayVerdict::Usual;

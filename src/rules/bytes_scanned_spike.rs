@@ -1,5 +1,5 @@
 //! `bytes-scanned-spike`: a consumer, work group, data source or user scanned far
-//! more than its own past days lead one to expect.
+//! more than its own past days predict.
 
 use super::context::RuleContext;
 use super::rule::{

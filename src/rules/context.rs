@@ -146,7 +146,7 @@ impl<'a> RuleContext<'a> {
         self.integrity_index.as_ref()
     }
 
-    /// Returns true if the moment is judged.
+    /// Returns true if the moment is evaluated.
     #[must_use]
     pub fn in_window(&self, at: UtcSecond) -> bool {
         self.input.window.contains(at)

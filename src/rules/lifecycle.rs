@@ -84,7 +84,7 @@ pub fn reconcile(found: Checked, by: &StatusInputs<'_>) -> Findings {
     settled
 }
 
-/// A finding that nobody sees again and nobody settles is forgotten after so long, as
+/// A finding that no one sees again and no one settles is forgotten after so long, as
 /// AWS Security Hub does.
 const OPEN_DAYS: i64 = 90;
 
@@ -120,7 +120,7 @@ fn fate(
             "it is a past event, and nothing in the logs says that it was remedied",
         );
     }
-    // What was judged before tells nothing new, unless it holds the finding itself.
+    // What was evaluated before tells nothing new, unless it holds the finding itself.
     let judged_before = previous.window_end.unwrap_or(known.last_seen);
     if end <= judged_before && !by.window.contains(known.last_seen) {
         return not_observed(

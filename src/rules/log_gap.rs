@@ -55,7 +55,7 @@ fn build(options: &Options<'_>) -> Result<Box<dyn Rule>, OptionsError> {
     }))
 }
 
-/// Days like one that silence is judged by, at least.
+/// Days like one that silence is evaluated by, at least.
 const LIKE_DAYS_MIN: usize = 4;
 
 struct LogGap {
@@ -64,7 +64,7 @@ struct LogGap {
 }
 
 /// Whole UTC days of the window. What follows the last event of all may not have
-/// been delivered yet: that is judged only where the window's end is asked for.
+/// been delivered yet: that is evaluated only where the window's end is asked for.
 fn whole_days(context: &RuleContext<'_>) -> Vec<UtcDay> {
     let (Some(from), Some(to)) = (context.input.window.from, context.input.window.to) else {
         return Vec::new();
@@ -125,7 +125,7 @@ impl LogGap {
         for day in gaps.values().flatten() {
             *silent_on.entry(*day).or_default() += 1;
         }
-        // A day on which nearly nobody logged is one gap, not as many as there are
+        // A day on which nearly no one logged is one gap, not as many as there are
         // places; a few records may spill over midnight.
         let of_all: Vec<UtcDay> = silent_on
             .iter()

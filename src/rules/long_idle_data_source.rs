@@ -1,4 +1,4 @@
-//! `long-idle-data-source`: a data source that is known, and that nobody uses.
+//! `long-idle-data-source`: a data source that is known, and that no one uses.
 
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural};

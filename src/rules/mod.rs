@@ -1,4 +1,4 @@
-//! Anomalies, each a rule with a page (ARCHITECTURE.md#how-rules-judge).
+//! Anomalies, each a rule with a page (ARCHITECTURE.md#how-rules-are-evaluated).
 //!
 //! A rule is one file and one page: a pure function of [`RuleContext`], listed in
 //! [`RULES`]. What several rules need:

@@ -69,7 +69,7 @@ struct QueryFailureSurge {
     history_queries_min: u64,
 }
 
-/// Returns whether a query failed; `None` where nobody says how it ended.
+/// Returns whether a query failed; `None` where no one says how it ended.
 fn failed(query: &QueryExecution) -> Option<bool> {
     if query.query_execution_id.is_none() {
         return Some(true);
@@ -83,7 +83,7 @@ struct FailureCounts {
     queries_before: u64,
     failures_before: u64,
     queries: u64,
-    /// Queries of which nobody says how they ended.
+    /// Queries of which no one says how they ended.
     unknown_before: u64,
     unknown: u64,
     occurrences: Occurrences,

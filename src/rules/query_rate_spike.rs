@@ -1,5 +1,5 @@
 //! `query-rate-spike`: a consumer, work group, data source or user submitted far
-//! more queries than its own past days lead one to expect.
+//! more queries than its own past days predict.
 
 use super::context::RuleContext;
 use super::occurrences::plural;

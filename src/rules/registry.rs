@@ -169,7 +169,7 @@ pub fn check(rules: &RuleSet, context: &RuleContext<'_>) -> Checked {
     checked
 }
 
-/// The days that rules judge consumers by, by account and measure; of rules that do
+/// The days that rules evaluate consumers by, by account and measure; of rules that do
 /// not run, too.
 #[must_use]
 pub fn trends(rules: &RuleSet, context: &RuleContext<'_>) -> Vec<Trend> {

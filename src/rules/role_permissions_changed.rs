@@ -33,7 +33,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct RolePermissionsChanged;
 
-/// Calls that change what a role may do, besides those on policies of their own.
+/// Calls that change what a role may do, in addition to those on policies of their own.
 const CHANGES: [&str; 8] = [
     "PutRolePolicy",
     "DeleteRolePolicy",

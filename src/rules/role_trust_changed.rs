@@ -189,7 +189,7 @@ fn lets_in(before: &Before, after: &Before, role_account: &str) -> Vec<String> {
     let ways = |policy: &Policy| {
         let ways: Vec<String> = ways_in(policy).iter().map(ToString::to_string).collect();
         if ways.is_empty() {
-            "nobody".to_owned()
+            "no one".to_owned()
         } else {
             ways.join("; ")
         }

@@ -83,10 +83,10 @@ pub trait Rule: Send + Sync {
     fn meta(&self) -> &'static RuleMeta;
 
     /// Looks at the facts and says what it found, what it needs and does not have,
-    /// and what it could not judge.
+    /// and what it could not evaluate.
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>);
 
-    /// The days it judges consumers by, with what it expects of them; none for rules
+    /// The days it evaluates consumers by, with what it expects of them; none for rules
     /// that expect nothing of days.
     fn trends(&self, context: &RuleContext<'_>) -> Vec<Trend> {
         let _ = context;
@@ -308,7 +308,7 @@ impl<'v> FindingSink<'v> {
         self.skipped = Some(why.into());
     }
 
-    /// Says what could not be judged.
+    /// Says what could not be evaluated.
     pub(super) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }

@@ -270,7 +270,7 @@ fn history(
     // Of the first day that was read there is nothing before.
     days.range(first.min(day)..day)
         .filter(|(day, known)| {
-            // A bill is its own witness.
+            // A bill needs no other evidence.
             let is_witnessed =
                 !key.currency.is_empty() || logged.is_some_and(|logged| logged.contains(day));
             !known.is_doubtful && is_witnessed

@@ -1,5 +1,5 @@
-//! The days of consumers beside what is expected of them: the band that spike rules
-//! judge by, for a picture.
+//! The days of consumers next to their expected values: the band that spike rules
+//! evaluate by, for a picture.
 
 use super::context::RuleContext;
 use super::series::{AllSeries, SeriesKey, SeriesScope, SpikeOptions, expectations};

@@ -32,7 +32,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct UndeclaredRole;
 
-/// The roles that may stand on a hop, and who says so; `None` where nobody does.
+/// The roles that may stand on a hop, and who says so; `None` where no one does.
 struct DeclaredRoles {
     roles: BTreeSet<RoleName>,
     says: &'static str,

@@ -143,7 +143,7 @@ impl Assembler<'_> {
             _ => None,
         });
         let mut with_children: HashSet<SessionId> = children.chain(refused).collect();
-        // One of the candidates or twins of a session with children has them.
+        // One of the candidates or indistinguishable sessions of a session with children has them.
         let open: Vec<SessionId> = with_children
             .iter()
             .flat_map(|&id| {
@@ -358,7 +358,7 @@ impl Assembler<'_> {
         let parent = self.sessions.parent(session);
         let from_run_as = parent.is_some_and(|(parent, _)| self.roles.is_run_as(parent));
         if chain.path != ChainPath::QuickRoleChain && !from_run_as {
-            // Whoever it was, it did not come from the hub's Role A.
+            // Anyone who it was, it did not come from the hub's Role A.
             chain.hub_account_id = None;
         }
     }

@@ -1,4 +1,4 @@
-//! The inputs of stitching besides the events.
+//! The inputs of stitching other than the events.
 
 use crate::model::execution::Statistics;
 use crate::model::ids::AccountId;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// (docs/cloudtrail-facts.md#joining-sessions: equal to the second in 118 of 118 cases).
 pub const CLOCK_SKEW_SECONDS: u64 = 2;
 
-/// The inputs of stitching besides the events.
+/// The inputs of stitching other than the events.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The declared topology.

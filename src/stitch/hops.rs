@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Life of a session whose end nobody logged: what role chaining allows
+/// Life of a session whose end no one logged: what role chaining allows
 /// (docs/cloudtrail-facts.md#by-a-service).
 const SESSION_SECONDS_DEFAULT: i64 = 3600;
 

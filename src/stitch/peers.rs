@@ -1,4 +1,4 @@
-//! Sessions of one principal: a handful, or as many as whoever writes the logs likes.
+//! Sessions of one principal: a handful, or as many as the one who writes the logs likes.
 //!
 //! Nearly every principal has one session, because session names are unique. Where they
 //! are not, sessions are found by the second they were made in and by their key, so that

@@ -3,7 +3,7 @@
 //!
 //! A user is named when every `QueryDatabase` of the chain's data source around
 //! its queries names the same one. A Quick query id in the SQL's comment proves
-//! it; where users differ, nobody is chosen and all are named in a note.
+//! it; where users differ, no one is chosen and all are named in a note.
 
 use crate::model::chain::{Chain, ChainEvent, ChainPart, ChainPath, Confidence, QuickUser};
 use crate::model::event::{Detail, Event, QueryDatabase, StartQuery};

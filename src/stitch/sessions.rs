@@ -20,7 +20,7 @@ use hashbrown::hash_map::EntryRef;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Life of a session whose making nobody logged, at most
+/// Life of a session whose making no one logged, at most
 /// (docs/cloudtrail-facts.md#by-a-service).
 const UNSEEN_SESSION_SECONDS_MAX: i64 = 12 * 3600;
 
@@ -234,7 +234,7 @@ enum Question {
 
 /// The decision between candidates.
 enum Choice {
-    Nobody,
+    NoSession,
     One(SessionId),
     Several(Candidates, bool),
 }
@@ -362,7 +362,7 @@ impl Linker {
     }
 
     /// The sessions that a principal may be: those of its assumed role id, and those whose
-    /// id nobody said.
+    /// id no one said.
     fn peers_of(&self, identity: &Identity) -> Vec<&Peers> {
         let by_id = identity.assumed_role_id();
         let by_id = by_id.and_then(|id| self.by_assumed_role_id.get(id));
@@ -388,7 +388,7 @@ impl Linker {
 
     fn choice_among(&self, ids: Vec<SessionId>) -> Choice {
         match ids[..] {
-            [] => Choice::Nobody,
+            [] => Choice::NoSession,
             [one] => Choice::One(one),
             _ => {
                 let are_alike = self.are_alike(&ids);
@@ -413,7 +413,7 @@ impl Linker {
                 return self.choice_among(ids);
             }
         }
-        Choice::Nobody
+        Choice::NoSession
     }
 
     fn is_excluded(&self, id: SessionId, identity: &Identity) -> bool {
@@ -473,7 +473,7 @@ impl Linker {
                 Choice::Several(several, are_alike) => {
                     return self.undecided(several, are_alike, identity, question(), created_at);
                 }
-                Choice::Nobody => {}
+                Choice::NoSession => {}
             }
             // The key is another one. Services call with keys of their own on a session's behalf
             // (docs/cloudtrail-facts.md#calls-on-a-sessions-behalf); a session's own calls do not.
@@ -487,7 +487,7 @@ impl Linker {
                     Choice::Several(several, are_alike) => {
                         self.undecided(several, are_alike, identity, question(), created_at)
                     }
-                    Choice::Nobody => self.not_logged(identity, created_at),
+                    Choice::NoSession => self.not_logged(identity, created_at),
                 };
             }
         }
@@ -496,7 +496,7 @@ impl Linker {
             Choice::Several(several, are_alike) => {
                 self.undecided(several, are_alike, identity, question(), created_at)
             }
-            Choice::Nobody => self.not_logged(identity, created_at),
+            Choice::NoSession => self.not_logged(identity, created_at),
         }
     }
 
@@ -627,7 +627,7 @@ impl Linker {
     }
 
     /// Calls that name their principal but not when its session was made (the
-    /// target's copy of a hop, Lake Formation): whoever was valid then.
+    /// target's copy of a hop, Lake Formation): the one who was valid then.
     fn link_by_time(&mut self, events: &[Event], by_event: &mut [Link]) {
         for (event, link) in events.iter().zip(by_event) {
             let identity = &event.identity;
@@ -661,7 +661,7 @@ impl Linker {
             self.choice(valid.candidates, valid.are_alike)
         };
         match choice {
-            Choice::Nobody => Link::None,
+            Choice::NoSession => Link::None,
             Choice::One(one) => Link::To(one, Confidence::Probable),
             Choice::Several(several, are_alike) => {
                 let question = Question::ValidFrom(several.named[0]);

@@ -53,7 +53,7 @@ impl Writer {
         })
     }
 
-    /// The first day whose answer is still an estimate, or the first that nobody asked
+    /// The first day whose answer is still an estimate, or the first that no one asked
     /// about since.
     ///
     /// # Errors

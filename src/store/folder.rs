@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 const LOCK: &str = "lock";
 const LEDGER: &str = "ledger.sqlite";
-/// Files that SQLite keeps beside the ledger.
+/// Files that SQLite keeps next to the ledger.
 const BESIDE_LEDGER: [&str; 3] = [
     "ledger.sqlite-journal",
     "ledger.sqlite-shm",
@@ -75,7 +75,7 @@ impl StoreFolder {
         self.root.join(SEGMENTS).join(name)
     }
 
-    /// Checks that the ledger, and what SQLite keeps beside it, are regular files where
+    /// Checks that the ledger, and what SQLite keeps next to it, are regular files where
     /// they are there at all. Returns whether there is a ledger.
     pub(super) fn check_ledger(&self) -> Result<bool, StoreError> {
         let mut is_there = false;
@@ -200,7 +200,7 @@ impl StoreFolder {
     }
 
     /// Makes the folder, and takes the right to write into it: at once, or once
-    /// whoever has it is done.
+    /// the one who has it is done.
     pub(super) fn lock(&self, holder: &str, waits: bool) -> Result<Lock, StoreError> {
         self.prepare()?;
         let path = self.root.join(LOCK);

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// The time that a reader waits while a writer commits.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Opens nothing to whoever may have written the ledger: what it says is data, and not run.
+/// Opens nothing to the one who may have written the ledger: what it says is data, and not run.
 fn distrust(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -76,7 +76,7 @@ impl Ledger {
             distrust(&connection)?;
             schema::version(&connection).map(|found| (connection, found))
         };
-        // In a folder that may not be written, SQLite has to be told that nobody else
+        // In a folder that may not be written, SQLite has to be told that no one else
         // writes either.
         let log = path.with_extension("sqlite-wal");
         let is_still = log.metadata().map_or(true, |log| log.len() == 0);

@@ -21,7 +21,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 use std::path::Path;
 
-/// Days for which marks of sessions that were passed over are kept: files are delivered again
+/// Days for which Fingerprints of sessions that were passed over are kept: files are delivered again
 /// for 30 days (docs/cloudtrail-facts.md#object-keys).
 pub(super) const MARKS_DAYS: i64 = 31;
 
@@ -38,9 +38,9 @@ pub struct ReadObject {
     pub coverage: Coverage,
     /// Events that matter in themselves.
     pub events: Vec<Event>,
-    /// Calls of role sessions of interest.
+    /// Calls of relevant role sessions.
     pub session_events: Vec<Event>,
-    /// Marks of role sessions whose calls were passed over.
+    /// Fingerprints of role sessions whose calls were passed over.
     pub fingerprints: Vec<SessionFingerprint>,
 }
 
@@ -73,14 +73,14 @@ pub struct Writer {
     pub(super) ledger: Ledger,
     _lock: Lock,
     next_object: u32,
-    /// Ids of interest that the ledger has.
+    /// Relevant ids that the ledger has.
     noted: HashSet<Text>,
     pub(super) now: UtcSecond,
 }
 
 impl Writer {
     /// Opens the store of a folder, made where need be. `holder` is what others read
-    /// who find it locked; `waits` whether to wait for whoever holds it.
+    /// who find it locked; `waits` whether to wait for the one who holds it.
     ///
     /// # Errors
     ///

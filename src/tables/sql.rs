@@ -98,7 +98,7 @@ fn check(sql: &str) -> Result<bool, SqlError> {
     }
 }
 
-/// Refuses whatever a query could read, or write to, besides the tables that it is given.
+/// Refuses whatever a query could read, or write to, in addition to the tables that it is given.
 fn check_sources(query: &Query) -> Result<(), SqlError> {
     match query.visit(&mut SourceCheck) {
         ControlFlow::Break(error) => Err(error),
@@ -202,7 +202,7 @@ const AGGREGATES: [&str; 10] = [
     "avg", "corr", "count", "first", "last", "max", "median", "min", "stddev", "sum",
 ];
 
-/// Refuses a column beside an aggregate without `GROUP BY`: the engine would
+/// Refuses a column next to an aggregate without `GROUP BY`: the engine would
 /// repeat the aggregate on every row, where other engines see the mistake.
 fn check_grouping(select: &Select) -> Result<(), SqlError> {
     let is_grouped = match &select.group_by {

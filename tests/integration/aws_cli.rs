@@ -1,4 +1,4 @@
-//! Verdicts beside those of `aws cloudtrail validate-logs`, over one bucket: S3 by
+//! Verdicts next to those of `aws cloudtrail validate-logs`, over one bucket: S3 by
 //! `s3s-fs` with signatures checked, CloudTrail's answers from memory. Without
 //! the AWS CLI, only this program is asked.
 
@@ -166,7 +166,7 @@ fn digests_and_keys_come_from_aws_itself() {
     let all = ["--logs", "s3://amzn-s3-demo-bucket"];
     let sound = run(&bucket, keys.clone(), &all, Exit::Clean);
     assert_eq!(sound["total"]["digests"]["valid"], 20);
-    // Named by the folder of one account's logs, the digests beside it are found.
+    // Named by the folder of one account's logs, the digests next to it are found.
     let folder = format!("s3://{BUCKET}/AWSLogs/{ORGANIZATION}/444455556666/CloudTrail/{REGION}/");
     let one = run(&bucket, keys.clone(), &["--logs", &folder], Exit::Clean);
     assert_eq!(one["total"], sound["total"]);

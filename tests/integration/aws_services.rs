@@ -481,10 +481,7 @@ fn what_looking_up_cannot_know_is_a_gap() {
     let logs = LookupLogs::open(&aws, &[place], &window, now, Duration::ZERO);
     let (place, why) = &logs.listing().failed[0];
     assert_eq!(&**place, "lookup-events://444455556666/us-east-1");
-    assert!(
-        why.contains("has no events before 2026-08-07"),
-        "{why}"
-    );
+    assert!(why.contains("has no events before 2026-08-07"), "{why}");
     // What is settled has one version for ever; what may grow has not.
     assert_eq!(&*logs.version(0).unwrap().tag, "settled");
     let last = logs.object_count() - 1;

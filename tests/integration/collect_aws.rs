@@ -307,7 +307,10 @@ fn the_external_id_goes_to_no_account_that_only_logs_name() {
     for named in ["666677778888", "zz-nowhere-9", "evil@203.0.113.1/"] {
         assert!(said.contains(named), "{named}: {said}");
     }
-    assert!(said.contains("this account appears only in the logs"), "{said}");
+    assert!(
+        said.contains("this account appears only in the logs"),
+        "{said}"
+    );
     let out = doctor("own.toml");
     assert!(out.contains("444455556666"), "{out}");
     let undeclared = config.replace("[hub]\naccount_id = \"111122223333\"\n", "");

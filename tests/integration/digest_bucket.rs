@@ -23,7 +23,7 @@ pub(crate) const TRAIL: &str = "org-trail";
 pub(crate) const ORGANIZATION: &str = "o-exampleorgid";
 pub(crate) const FINGERPRINT: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
 
-/// An object and what is kept beside it.
+/// An object and what is kept next to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Object {
     pub(crate) body: Vec<u8>,
@@ -250,7 +250,7 @@ impl Bucket {
         serde_json::from_slice(&gunzip(&self.0[key].body)).unwrap()
     }
 
-    /// Changes an object's text, and nothing beside it.
+    /// Changes an object's text, and nothing next to it.
     pub(crate) fn rewrite(&mut self, key: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
         let object = self.0.get_mut(key).unwrap();
         object.body = gzip(&change(gunzip(&object.body)));
@@ -276,7 +276,7 @@ impl Bucket {
         }
     }
 
-    /// What is kept beside each object, by the path of a request for it.
+    /// What is kept next to each object, by the path of a request for it.
     pub(crate) fn metadata_by_path(&self) -> BTreeMap<String, BTreeMap<String, String>> {
         let all = self.0.iter();
         let all = all.map(|(key, object)| (format!("/{BUCKET}/{key}"), object.metadata.clone()));

@@ -89,7 +89,7 @@ fn the_table_goes_by_severity_and_says_what_to_do() {
         table.contains(&format!(" {findings} findings: ")),
         "{table}"
     );
-    assert!(table.contains("Skipped rules") && table.contains("Not judged"));
+    assert!(table.contains("Skipped rules") && table.contains("Not evaluated"));
 }
 
 #[test]

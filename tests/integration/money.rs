@@ -1076,7 +1076,7 @@ fn capacity_is_what_days_and_months_leave() {
     files.extend(daily(1..6, "10"));
     files.push(answer("USAGE_TYPE", MONTH, &[(SCAN, "290", "58")]));
     assert_eq!(sums(&files), ("290".into(), "0".into()));
-    // A report of half the month beside answers by service and usage type.
+    // A report of half the month next to answers by service and usage type.
     let month = answer("SERVICE", MONTH, &[("Amazon Athena", "90", "0")]);
     let scans = answer("USAGE_TYPE", MONTH, &[(SCAN, "60", "12")]);
     let half = report(1..16, "2", "");

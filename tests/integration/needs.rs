@@ -1,4 +1,4 @@
-//! What some tests need besides the program. Where it is missing they say so, past the
+//! What some tests need in addition to the program. Where it is missing they say so, past the
 //! capture of their output, and pass; where everything has to run they fail.
 
 use std::env;
@@ -12,7 +12,7 @@ const ALL: &str = "QS_AUDIT_ALL_TESTS";
 const PYTHON: &str = "QS_AUDIT_PYTHON";
 /// Set to the path of Chromium; without it, one is looked for.
 const CHROMIUM: &str = "QS_AUDIT_CHROMIUM";
-/// Set to the path of the AWS CLI, 1.46 or later: earlier ones judge some damage otherwise.
+/// Set to the path of the AWS CLI, 1.46 or later: earlier ones evaluate some damage otherwise.
 const AWS_CLI: &str = "QS_AUDIT_AWS_CLI";
 
 fn say(what: &str) {
@@ -78,7 +78,7 @@ pub(crate) fn aws_cli() -> Option<PathBuf> {
     found.or_else(|| missing(&format!("{AWS_CLI} names no AWS CLI")))
 }
 
-/// Data of others, which lies beside the project and is no part of it: nothing that could
+/// Data of others, which lies next to the project and is no part of it: nothing that could
 /// be installed.
 pub(crate) fn folder_beside(name: &str) -> Option<PathBuf> {
     let folder = Path::new("../shared").join(name).canonicalize().ok();

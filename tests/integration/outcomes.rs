@@ -265,7 +265,8 @@ fn statuses_3_and_10_are_said_unless_nothing_is_to_be_said() {
     ] {
         let said = of(&[command, &empty].concat(), Exit::NoLogs);
         assert!(
-            said.contains("no logs from 2026-01-01") || said.contains("no digest files and no log files"),
+            said.contains("no logs from 2026-01-01")
+                || said.contains("no digest files and no log files"),
             "{command:?}: {said}"
         );
         assert_eq!(

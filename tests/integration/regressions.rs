@@ -265,7 +265,11 @@ fn twins_before_a_chain_are_told() {
     let audit = log.chains();
     let chain = one(&audit);
     assert_eq!(chain.path, ChainPath::QuickRoleChain);
-    assert!(notes(chain).contains("cannot be distinguished from"), "{}", notes(chain));
+    assert!(
+        notes(chain).contains("cannot be distinguished from"),
+        "{}",
+        notes(chain)
+    );
 }
 
 #[test]

@@ -174,7 +174,11 @@ fn a_report_in_a_folder_of_its_own_can_be_made_again_too() {
     fs::write(path.join("qs-audit.toml"), settings).unwrap();
     run("2026-11-02");
     let second = bytes(&mine);
-    assert!(document(&mine).to_string().contains("findings count as new"));
+    assert!(
+        document(&mine)
+            .to_string()
+            .contains("findings count as new")
+    );
     run("2026-11-02");
     assert!(bytes(&mine) == second);
     // A night of before is not compared with what came after it.
@@ -339,7 +343,7 @@ fn what_the_report_before_and_the_bill_do_not_tell_is_said() {
         &mut content(path, "2026-11-02", &["--strict"]),
         Exit::Incomplete,
     );
-    // Ambiguous chains of the baseline are no fault of the night.
+    // Ambiguous chains of the baseline are no fault of the report.
     fs::write(&costs, bill).unwrap();
     let ambiguous = |document: &Value| {
         let unseen = document["coverage_gaps"].as_array().unwrap().iter();
@@ -674,7 +678,7 @@ fn what_cannot_be_written_leaves_the_old_report_as_it_was() {
     output(&mut content(folder.path(), "2026-11-02", &[]), Exit::Clean);
     let place = nightly(&folder, "2026-11-02");
     let before = bytes(&place);
-    // The folder of nights is a file: nothing can be written beside the report.
+    // The folder of nights is a file: nothing can be written next to the report.
     let aside = folder.path().join("reports/aside");
     fs::rename(folder.path().join("reports/nightly"), &aside).unwrap();
     fs::write(folder.path().join("reports/nightly"), "in the way").unwrap();

@@ -41,7 +41,7 @@ pub(crate) fn one_account_denied(asked: &Asked<'_>) -> Fault {
     Fault::Denied.when(asked.is_list() && is_of_it)
 }
 
-/// Writes `own.toml`: the bucket's logs, kept in a store beside it.
+/// Writes `own.toml`: the bucket's logs, kept in a store next to it.
 pub(crate) fn write_own_configuration(folder: &Path) {
     let config = format!(
         "[[logs]]\ns3 = \"s3://{BUCKET}\"\n[aws]\nstatistics = false\n[store]\npath = \"store\"\n"
@@ -80,7 +80,7 @@ pub(crate) fn run(logs: &dyn LogSource, window: TimeWindow) -> Audit {
     pipeline::run(&plan, logs, &Unwatched).unwrap()
 }
 
-/// Whether whoever lists reads everything, or looks first.
+/// Whether the one who lists reads everything, or looks first.
 struct Reads(bool);
 
 impl ListingWatcher for Reads {

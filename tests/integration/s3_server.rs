@@ -28,7 +28,7 @@ impl S3Server {
         Self::start_with(root, BTreeMap::new(), |_| None)
     }
 
-    /// The same, with metadata beside objects by their paths (the server keeps it in
+    /// The same, with metadata next to objects by their paths (the server keeps it in
     /// files whose names would be too long), answering calls to other services by their
     /// target.
     pub(crate) fn start_with(

@@ -222,7 +222,10 @@ fn a_segment_of_somebody_elses_making_is_damage_and_no_panic() {
         forged.put(body, false);
         // The ledger knows the digest of what was written.
         let (_, said) = chains(forged.folder.path(), Exit::Internal);
-        assert!(said.contains("its contents are not what was written"), "{said}");
+        assert!(
+            said.contains("its contents are not what was written"),
+            "{said}"
+        );
         forged.put(body, true);
         let (_, said) = chains(forged.folder.path(), Exit::Internal);
         assert!(
@@ -232,7 +235,7 @@ fn a_segment_of_somebody_elses_making_is_damage_and_no_panic() {
     }
 }
 
-/// Whoever writes the ledger, too, can have any bytes read: they are a store, or damage.
+/// Anyone who writes the ledger, too, can have any bytes read: they are a store, or damage.
 #[test]
 fn no_damage_of_a_segment_is_a_panic() {
     let forged = Forged::new();
@@ -374,7 +377,7 @@ fn a_private_file_is_never_public_in_between() {
     fs::write(&file, "old").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let program = assert_cmd::cargo::cargo_bin("qs-audit");
-    // Whoever may look at the folder all the time sees no file that others may read.
+    // Anyone who may look at the folder all the time sees no file that others may read.
     let script = format!(
         "umask 000; {} chains --logs logs --from 2026-01-01 -q -o own.json",
         program.display()

@@ -518,7 +518,7 @@ fn a_folder_that_cannot_be_written_ends_it_cleanly_and_can_still_be_read() {
         }
     };
     read_only(0o555);
-    // Whoever may do everything is not held by modes.
+    // Anyone who may do everything is not held by modes.
     if fs::write(folder.join("store/probe"), "x").is_err() {
         let (_, said) = collect(folder, &[], Exit::Internal);
         assert!(said.contains("error: "), "{said}");

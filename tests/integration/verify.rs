@@ -57,7 +57,7 @@ fn digest(hour: i64) -> String {
     digest_key(ACCOUNT, REGION, first().plus(hour * 3600), false)
 }
 
-/// A copy of a bucket, with keys and (if wanted) signatures beside it.
+/// A copy of a bucket, with keys and (if wanted) signatures next to it.
 fn copied(signer: &Signer, bucket: &Bucket) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     bucket.write_copy(folder.path());
@@ -520,7 +520,10 @@ fn damaged_keys_and_signatures_are_refused_with_what_they_should_be() {
     empty.current_dir(folder.path());
     empty.args(["verify", "--logs", "empty"]);
     let (_, stderr) = output(&mut empty, Exit::NoLogs);
-    assert!(stderr.contains("no digest files and no log files"), "{stderr}");
+    assert!(
+        stderr.contains("no digest files and no log files"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -928,7 +931,7 @@ fn keys_that_cannot_be_had_leave_digests_unchecked_and_not_invalid() {
     );
 }
 
-/// A digest that nobody signed, put there by whoever may write to the bucket.
+/// A digest that nobody signed, put there by the one who may write to the bucket.
 fn plant_digest(bucket: &mut Bucket, key: &str, change: impl FnOnce(&mut Value)) {
     let mut forged = bucket.digest(&digest(2));
     forged["digestS3Object"] = json!(key);

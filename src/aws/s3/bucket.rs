@@ -164,7 +164,7 @@ impl Bucket {
         let answer = answer.map_err(|error| {
             let error = AwsError::of(&error, "s3:GetObject", "S3");
             if let (AwsErrorKind::OtherRegion, Some(region)) = (error.kind, &error.region) {
-                // Objects that were not listed come from a bucket whose Region nobody asked.
+                // Objects that were not listed come from a bucket whose Region no one asked.
                 self.move_to(region);
                 return AwsError::new(AwsErrorKind::Unreachable, error.message);
             }

@@ -45,7 +45,7 @@ impl S3Location {
         })
     }
 
-    /// The digests beside these logs.
+    /// The digests next to these logs.
     #[must_use]
     pub fn digests(&self) -> Self {
         Self {

@@ -137,7 +137,7 @@ fn path(day: Date) -> String {
 pub(super) enum ListingJob {
     /// A folder whose folders are to be looked into.
     Explore { prefix: String },
-    /// A folder beside logs: whether there are logs of another trail in it.
+    /// A folder next to logs: whether there are logs of another trail in it.
     Peek { prefix: String },
     /// Objects, from one key to another.
     Scan {

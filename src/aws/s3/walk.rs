@@ -5,7 +5,7 @@
 //! others: by their own prefixes where they are few, else by month, from the first
 //! day on (`StartAfter`) and no further than the last, and of a month with many objects
 //! all days that are left at once. Where the window has many months, those that there
-//! are are asked for. Siblings of the logs, and whatever else an account keeps beside
+//! are are asked for. Siblings of the logs, and whatever else an account keeps next to
 //! them, are never listed.
 
 use super::location::S3Location;
@@ -218,7 +218,7 @@ impl Walk<'_> {
         };
         let has = |wanted: &str| folders.iter().any(|folder| name(folder) == wanted);
         let has_logs = has("AWSLogs");
-        // An account's folder in no layout of CloudTrail holds what somebody put there.
+        // An account's folder in no layout of CloudTrail holds what someone put there.
         let wanted = self.location.objects;
         let is_layout = has_logs || has(wanted.folder()) || prefix.contains("AWSLogs/");
         let kind = match FolderKind::of(prefix, wanted) {

@@ -1,4 +1,4 @@
-//! Chargeback rows, version 1 (ARCHITECTURE.md#how-a-bill-is-split).
+//! Chargeback rows, version 1 (ARCHITECTURE.md#how-a-bill-is-allocated).
 
 use super::coverage::{BillV1, CoverageV1, RejectsV1, StatisticsV1};
 use super::window::WindowV1;

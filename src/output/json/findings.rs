@@ -1,4 +1,4 @@
-//! Findings, version 1 (ARCHITECTURE.md#how-rules-judge).
+//! Findings, version 1 (ARCHITECTURE.md#how-rules-are-evaluated).
 
 use super::coverage::CoverageV1;
 use super::lines::write_lines;

@@ -22,13 +22,13 @@ use std::collections::BTreeSet;
 /// The inputs of a report.
 #[derive(Debug, Clone, Copy)]
 pub struct ReportInputs<'a> {
-    /// The whole run, with what the night is compared with.
+    /// The whole run, with what it is compared with.
     pub audit: &'a Audit,
-    /// The night itself.
+    /// The window of the report.
     pub slice: &'a AuditSlice,
     /// The findings of the run.
     pub findings: &'a Findings,
-    /// The bill of the night by business unit.
+    /// The bill of the report by business unit.
     pub chargeback: &'a Chargeback,
     /// The declared topology.
     pub topology: &'a Topology,
@@ -53,7 +53,7 @@ pub struct FindingCounts {
     pub ongoing: u64,
 }
 
-/// Sums over the chains of the night.
+/// Sums over the chains of the report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainTotals {
     /// Chains, as `chains` lists them.

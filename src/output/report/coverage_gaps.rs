@@ -34,7 +34,10 @@ impl CoverageGap {
     /// Returns true if it is about what rules could not do, not about what was read.
     #[must_use]
     pub fn is_of_rules(&self) -> bool {
-        matches!(self.code, "rule-skipped" | "rule-disabled" | "not-judged")
+        matches!(
+            self.code,
+            "rule-skipped" | "rule-disabled" | "not-evaluated"
+        )
     }
 }
 
@@ -162,7 +165,7 @@ fn unverified(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     }
 }
 
-/// Less was read than the night was to be compared with.
+/// Less was read than the report was to be compared with.
 fn history(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     let wanted = look.audit.window.from.zip(look.slice.window.from);
     let Some((read, own)) = wanted.filter(|_| look.findings.has_logs) else {
@@ -379,7 +382,7 @@ fn rules(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
             RuleState::Ran | RuleState::NotAsked => {}
         }
         for note in &report.notes {
-            add(all, "not-judged", 1, format!("{}: {note}", report.rule));
+            add(all, "not-evaluated", 1, format!("{}: {note}", report.rule));
         }
     }
 }

@@ -203,7 +203,7 @@ fn habit(records: &[u64]) -> Habit {
     }
 }
 
-/// Days like one that its silence is judged by, at least: as the rule `log-gap` does.
+/// Days like one that its silence is evaluated by, at least: as the rule `log-gap` does.
 const LIKE_DAYS_MIN: usize = 4;
 
 fn is_mostly(logged: usize, days: usize) -> bool {

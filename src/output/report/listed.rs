@@ -6,7 +6,7 @@ use crate::model::finding::{Finding, Findings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Chains with a row and a timeline of their own. More make the page slow and tell
-/// nobody anything: the files beside it have all of them.
+/// no one anything: the files next to it have all of them.
 pub(super) const CHAINS_MAX: usize = 400;
 /// Events of one timeline.
 pub(super) const EVENTS_MAX: usize = 30;
@@ -67,7 +67,7 @@ pub struct ListedChain<'a> {
 pub struct ListedChains<'a> {
     /// Those with findings first; by bytes, the biggest first.
     pub chains: Vec<ListedChain<'a>>,
-    /// All chains of the night, listed or not.
+    /// All chains of the report, listed or not.
     pub total: u64,
 }
 

@@ -1,4 +1,4 @@
-//! `report.md`: the night for chat and tickets, short.
+//! `report.md`for chat and tickets, short.
 //!
 //! Text from logs stands in code spans only: there, no renderer takes it for links,
 //! mentions, images or HTML.
@@ -171,7 +171,7 @@ fn kind(gap: &CoverageGap) -> &'static str {
         "bill-estimated" => "estimated days of the bill",
         "unmapped-account" => "accounts without business unit",
         "rule-skipped" | "rule-disabled" => "rules skipped",
-        _ => "not judged",
+        _ => "not evaluated",
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Colors are fixed here and told apart by `page.css`, which has others for the
 //! dark: a page without its style sheet still shows them. Every picture has its
-//! numbers as a table beside it, and marks what matters by more than color.
+//! numbers as a table next to it, and marks what matters by more than color.
 
 #![expect(
     clippy::float_arithmetic,

@@ -1,4 +1,4 @@
-//! The night in ten lines, for a terminal.
+//! The report in ten lines, for a terminal.
 
 use super::ReportContent;
 use super::cells::amount;
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 /// Findings that are named.
 const FINDINGS_NAMED: usize = 4;
 
-/// Writes the night in at most eight lines; where it was written to is for the
+/// Writes the report in at most eight lines; where it was written to is for the
 /// caller to add.
 ///
 /// # Errors

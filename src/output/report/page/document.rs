@@ -36,7 +36,7 @@ struct PageDocument {
     window: String,
     hub: Shown,
     verdict: String,
-    /// `critical` to `info`, `clean`, or `unknown` where nothing could be judged.
+    /// `critical` to `info`, `clean`, or `unknown` where nothing could be evaluated.
     mood: &'static str,
     tiles: Vec<Tile>,
     coverage_gaps: CoverageSection,
@@ -63,7 +63,7 @@ fn mood(content: &ReportContent<'_>) -> &'static str {
     if !findings.has_logs {
         return "unknown";
     }
-    // What nobody settled is as bad as on the day it happened.
+    // What no one settled is as bad as on the day it happened.
     let open = findings
         .not_observed
         .iter()
