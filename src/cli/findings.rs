@@ -136,7 +136,7 @@ pub(super) fn run(args: &FindingsArgs) -> Result<Exit, Failure> {
             && evaluated.to.is_none_or(|to| chain.started_at < to)
     });
     let strictly = exit_of_chains(run_args, &audit, own);
-    // What is wrong outweighs what was not seen.
+    // Findings take precedence over coverage gaps.
     Ok(if failing(run_args, args.fail_on, &all) {
         Exit::Findings
     } else {

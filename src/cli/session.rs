@@ -48,7 +48,7 @@ pub(super) fn audit(run_args: &RunArgs, run: &AuditRun<'_>) -> Result<Audit, Fai
     let audit = run.run()?;
     if run_args.quiet {
         if let Some(line) = NotRead::of(&audit.coverage.rejects).line() {
-            // What was not seen is said in any case.
+            // Coverage gaps are printed in any case.
             say(&format!("{line}\n"));
         }
         return Ok(audit);

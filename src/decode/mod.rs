@@ -414,7 +414,7 @@ impl ObjectReader<'_> {
         }
     }
 
-    /// A record that the scanner vouches for.
+    /// A record that the scanner accepts.
     fn sound(&mut self, sound: &Sound) {
         let bytes = &self.padded[sound.start..sound.end];
         let header = &sound.header;

@@ -76,7 +76,7 @@ fn data_sources(plan: &DemoPlan) -> Value {
 /// A configuration that declares what is there.
 fn configuration(plan: &DemoPlan) -> String {
     let mut text = format!(
-        "# Declares the organization that the logs beside this file are of.\n\n\
+        "# Declares the organization of the logs next to this file.\n\n\
          [hub]\naccount_id = \"{HUB}\"\nrun_as_roles = [\"{}\"]\n",
         cast::role_a_arn()
     );

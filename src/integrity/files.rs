@@ -50,8 +50,8 @@ impl Chains {
     }
 }
 
-/// Holds log files against digests. Gives what was verified, and what each of the
-/// files is worth, in their order.
+/// Verifies log files against digest files. Returns the result, and the integrity status of each
+/// file, in their order.
 #[must_use]
 pub fn reconcile(chains: &Chains, files: Files<'_>) -> (Verification, Vec<Integrity>) {
     let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();

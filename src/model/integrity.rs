@@ -18,9 +18,9 @@ pub const DIGEST_DELAY_SECONDS: i64 = 3600 + 900;
 pub enum Integrity {
     /// It is not what CloudTrail delivered.
     Failed,
-    /// Nothing vouches for it.
+    /// No valid digest file covers it.
     Unverified,
-    /// A digest with CloudTrail's signature vouches for every byte of it.
+    /// A digest file with a valid signature of CloudTrail covers every byte of it.
     Verified,
 }
 

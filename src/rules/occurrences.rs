@@ -74,7 +74,7 @@ impl Occurrences {
         self
     }
 
-    /// Says what it rests on is worth, where it is not events and chains.
+    /// Sets the integrity status of evidence that is not events and chains.
     pub(super) fn with_integrity(&mut self, integrity: Option<Integrity>) -> &mut Self {
         self.integrity = integrity.map(|own| self.integrity.map_or(own, |known| known.min(own)));
         self

@@ -284,7 +284,7 @@ pub(super) struct FindingDraft<'g> {
 }
 
 impl<'v> FindingSink<'v> {
-    /// Nothing found yet by this rule. `integrity_index` tells what files are worth, where they
+    /// Nothing found yet by this rule. `integrity_index` has the integrity status of files, if they
     /// were verified.
     #[must_use]
     pub fn new(meta: &'static RuleMeta, integrity_index: Option<&'v IntegrityIndex>) -> Self {

@@ -17,7 +17,7 @@ pub(super) struct Deduped {
 }
 
 /// Keeps one of each event. What a verified file says stays before anything else, where
-/// files were verified: `integrity` is what each object is worth, empty where no one asked.
+/// files were verified: `integrity` has the status of each object, and is empty without verification.
 /// An `UPDATED_DATA` addendum replaces its original; of deliveries that disagree
 /// otherwise, the one last in a fixed order stays, so that file names and order do not
 /// matter, and the conflict is counted.

@@ -27,38 +27,49 @@ enum Scope {
     Prose,
 }
 
+/// Code and documents.
+const BOTH: &[Scope] = &[Scope::Code, Scope::Prose];
+
 /// Retired terms, their successors, and the places where they may not come back.
-const RETIRED: [(&str, &str, &[Scope]); 14] = [
-    ("resting", "skipped", &[Scope::Code, Scope::Prose]),
-    ("mend", "fix", &[Scope::Code, Scope::Prose]),
-    ("unattributed", "unallocated", &[Scope::Code, Scope::Prose]),
-    (
-        "unattributed_cost",
-        "unallocated_cost",
-        &[Scope::Code, Scope::Prose],
-    ),
-    (
-        "attributed_cost",
-        "quick_cost",
-        &[Scope::Code, Scope::Prose],
-    ),
-    ("Vouching", "IntegrityIndex", &[Scope::Code, Scope::Prose]),
-    ("Maker", "SessionIssuer", &[Scope::Code, Scope::Prose]),
-    ("Patience", "RetryPolicy", &[Scope::Code, Scope::Prose]),
-    ("Trouble", "AwsErrorKind", &[Scope::Code, Scope::Prose]),
+const RETIRED: [(&str, &str, &[Scope]); 38] = [
+    ("resting", "skipped", BOTH),
+    ("mend", "fix", BOTH),
+    ("unattributed", "unallocated", BOTH),
+    ("unattributed_cost", "unallocated_cost", BOTH),
+    ("attributed_cost", "quick_cost", BOTH),
+    ("Vouching", "IntegrityIndex", BOTH),
+    ("Maker", "SessionIssuer", BOTH),
+    ("Patience", "RetryPolicy", BOTH),
+    ("Trouble", "AwsErrorKind", BOTH),
     ("Beside", "OtherServiceCharge", &[Scope::Code]),
     ("Facts", "RuleContext", &[Scope::Code]),
-    (
-        "outsiders",
-        "denied sessions and direct queries",
-        &[Scope::Code, Scope::Prose],
-    ),
-    ("NO_DAY", "UtcDay", &[Scope::Code, Scope::Prose]),
-    (
-        "at least so bad",
-        "at or above this severity",
-        &[Scope::Code, Scope::Prose],
-    ),
+    ("outsiders", "denied sessions and direct queries", BOTH),
+    ("vouch", "verify", BOTH),
+    ("vouched", "verified", BOTH),
+    ("vouches", "verifies", BOTH),
+    ("worth", "integrity status", BOTH),
+    ("twins", "indistinguishable sessions", BOTH),
+    ("witness", "sample identity", BOTH),
+    ("Interest", "RelevantSessions", BOTH),
+    ("of interest", "relevant", BOTH),
+    ("SessionMark", "SessionFingerprint", BOTH),
+    ("judge", "evaluate", BOTH),
+    ("judged", "evaluated", BOTH),
+    ("judges", "evaluates", BOTH),
+    ("not-judged", "not-evaluated", BOTH),
+    ("Unseen", "NotLogged", &[Scope::Code]),
+    ("not seen", "coverage gap, not logged", BOTH),
+    ("Material", "ReportInputs", BOTH),
+    ("Night", "ReportContent", BOTH),
+    ("besides", "other than, in addition to", BOTH),
+    ("beside", "next to, other services", BOTH),
+    ("nobody", "no one", BOTH),
+    ("somebody", "someone", BOTH),
+    ("anybody", "anyone", BOTH),
+    ("organisation", "organization", BOTH),
+    ("catalogue", "data catalog, event list", BOTH),
+    ("NO_DAY", "UtcDay", BOTH),
+    ("at least so bad", "at or above this severity", BOTH),
 ];
 
 /// The changelog names retired terms to say what replaced them.
