@@ -6,6 +6,7 @@ use toml::Spanned;
 
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
 pub(super) struct RawConfig {
     pub(super) hub: Option<RawHub>,
     pub(super) consumers: Vec<RawConsumer>,
@@ -27,6 +28,7 @@ pub(super) struct RawConfig {
 /// Access to accounts, and data requested from AWS.
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
 pub(super) struct RawAws {
     pub(super) audit_role_arn: Option<Spanned<String>>,
     pub(super) external_id: Option<String>,
@@ -41,6 +43,7 @@ pub(super) struct RawAws {
 /// The location and retention of the store.
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
 pub(super) struct RawStore {
     pub(super) path: Option<String>,
     pub(super) retention_days: Option<Spanned<u32>>,
@@ -53,6 +56,7 @@ pub(super) type RawRule = BTreeMap<Spanned<String>, toml::Value>;
 /// A finding that is accepted for a while.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
 pub(super) struct RawSuppression {
     pub(super) rule: Spanned<String>,
     pub(super) subject: Spanned<String>,
@@ -63,6 +67,7 @@ pub(super) struct RawSuppression {
 /// The inputs of verification.
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
 pub(super) struct RawVerify {
     pub(super) public_keys: Vec<String>,
     pub(super) signatures: Vec<String>,
@@ -71,6 +76,7 @@ pub(super) struct RawVerify {
 /// The destination of findings with `--format asff`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
 pub(super) struct RawSecurityHub {
     pub(super) account_id: Option<Spanned<String>>,
     pub(super) region: Option<Spanned<String>>,
@@ -78,6 +84,7 @@ pub(super) struct RawSecurityHub {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
 pub(super) struct RawHub {
     pub(super) account_id: Spanned<String>,
     #[serde(default)]
@@ -86,6 +93,7 @@ pub(super) struct RawHub {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
 pub(super) struct RawConsumer {
     pub(super) name: Spanned<String>,
     pub(super) account_id: Spanned<String>,
@@ -99,6 +107,7 @@ pub(super) struct RawConsumer {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
 pub(super) struct RawLogs {
     pub(super) path: Option<String>,
     pub(super) s3: Option<String>,
@@ -118,12 +127,14 @@ pub(super) struct RawLogs {
 /// A file or folder of `[[executions]]` or `[[costs]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
 pub(super) struct RawPath {
     pub(super) path: String,
 }
 
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
 pub(super) struct RawUnits {
     pub(super) paths: Vec<String>,
     pub(super) tag: Option<String>,
@@ -132,6 +143,7 @@ pub(super) struct RawUnits {
 
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
 pub(super) struct RawPricing {
     pub(super) tb: Option<RawBase>,
     pub(super) usd_per_tb: BTreeMap<Spanned<String>, Spanned<String>>,

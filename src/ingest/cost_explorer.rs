@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "a JSON object")]
 struct RawCostAnswer<'a> {
     #[serde(borrow)]
     group_definitions: Option<&'a RawValue>,
@@ -30,6 +31,7 @@ struct RawCostAnswer<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "a JSON object")]
 struct RawResult<'a> {
     time_period: RawPeriod,
     /// Each is read for itself: a bad one costs no other.
@@ -41,6 +43,7 @@ struct RawResult<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "a JSON object")]
 struct RawPeriod {
     start: String,
     end: String,

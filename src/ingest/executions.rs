@@ -26,6 +26,7 @@ const BYTES_SCANNED_MAX: u64 = 100_000_000_000_000_000;
 const BROKEN_DOCUMENTS_MAX: usize = 64;
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct RawExecutionAnswer<'a> {
     #[serde(borrow, rename = "QueryExecutions")]
     executions: Option<&'a RawValue>,
@@ -39,6 +40,7 @@ struct RawExecutionAnswer<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "a JSON object")]
 struct RawExecution<'a> {
     #[serde(borrow)]
     query_execution_id: Option<&'a RawValue>,
@@ -56,6 +58,7 @@ struct RawExecution<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "a JSON object")]
 struct RawStatus<'a> {
     #[serde(borrow)]
     state: Option<&'a RawValue>,
@@ -67,6 +70,7 @@ struct RawStatus<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "a JSON object")]
 struct RawStatistics<'a> {
     #[serde(borrow)]
     data_scanned_in_bytes: Option<&'a RawValue>,
@@ -78,6 +82,7 @@ struct RawStatistics<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "a JSON object")]
 struct RawReuse<'a> {
     #[serde(borrow)]
     reused_previous_result: Option<&'a RawValue>,

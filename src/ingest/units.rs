@@ -38,6 +38,7 @@ pub enum UnitsError {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "a JSON object")]
 struct RawAccountAnswer<'a> {
     #[serde(borrow)]
     accounts: Option<&'a RawValue>,

@@ -62,6 +62,7 @@ pub struct NoDigest(&'static str);
 /// kept, whatever it holds.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a JSON object")]
 struct RawDigest<'a> {
     #[serde(borrow)]
     digest_public_key_fingerprint: Cow<'a, str>,
@@ -87,6 +88,7 @@ struct RawDigest<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct RawLogFile<'a> {
     #[serde(borrow, rename = "s3Bucket")]
     bucket: Cow<'a, str>,

@@ -190,3 +190,27 @@ fn cited_documents_have_the_cited_anchors() {
     }
     assert!(count > 100, "only {count} anchors are cited");
 }
+
+#[test]
+fn messages_name_no_types() {
+    let derived = Regex::new(
+        r"(?m)^#\[derive\([^\]]*Deserialize[^\]]*\)\]\n((?:#\[[^\n]*\n)*)(?:pub(?:\([a-z]+\))? )?struct (\w+)[^(;]*\{",
+    )
+    .unwrap();
+    let mut all = 0;
+    for (path, text) in code() {
+        let is_input = ["ingest", "integrity", "config"]
+            .iter()
+            .any(|folder| path.starts_with(format!("src/{folder}")));
+        for found in derived.captures_iter(&text).filter(|_| is_input) {
+            all += 1;
+            assert!(
+                found[1].contains("expecting"),
+                "{}: {} is named in messages: say what is expected",
+                path.display(),
+                &found[2]
+            );
+        }
+    }
+    assert!(all > 15, "only {all} types were found");
+}
