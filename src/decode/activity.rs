@@ -142,7 +142,7 @@ impl ActivityCounter {
 /// The time in the usual spelling, if it is one in another.
 #[cold]
 fn other_time(text: &[u8]) -> Option<Time> {
-    let moment = UtcSecond::parse(std::str::from_utf8(text).ok()?)?;
+    let moment = UtcSecond::parse_logged(std::str::from_utf8(text).ok()?)?;
     moment.to_string().into_bytes().try_into().ok()
 }
 
@@ -153,7 +153,7 @@ fn proper_time(text: &[u8]) -> Option<Time> {
         let (tens, ones) = (time[at].wrapping_sub(b'0'), time[at + 1].wrapping_sub(b'0'));
         (tens < 10 && ones < 10).then(|| tens * 10 + ones)
     };
-    let fingerprints = [
+    let separators = [
         (4, b'-'),
         (7, b'-'),
         (10, b'T'),
@@ -161,9 +161,9 @@ fn proper_time(text: &[u8]) -> Option<Time> {
         (16, b':'),
         (19, b'Z'),
     ];
-    let is_marked = fingerprints
+    let is_separated = separators
         .iter()
-        .all(|&(at, fingerprint)| time[at] == fingerprint);
+        .all(|&(at, separator)| time[at] == separator);
     let in_range = number(0).is_some()
         && number(2).is_some()
         && (1..=12).contains(&number(5)?)
@@ -171,5 +171,5 @@ fn proper_time(text: &[u8]) -> Option<Time> {
         && number(11)? < 24
         && number(14)? < 60
         && number(17)? < 60;
-    (is_marked && in_range).then_some(time)
+    (is_separated && in_range).then_some(time)
 }

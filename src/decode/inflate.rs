@@ -4,7 +4,8 @@
 //! (several members, damage, an untrue length) goes to flate2, which reads as a
 //! stream and can say what is wrong. A member that fails its checksum or its
 //! format is proof of corruption, and nothing of it is trusted; a member that
-//! merely stops early gives what came whole.
+//! merely stops early gives what came whole. Further layers of gzip, zstd and UTF-16 are
+//! taken away, too.
 
 use super::blocks::BLOCK;
 use super::budget::{InflateBudget, Permit};
@@ -24,6 +25,8 @@ const GZIP_BYTES_MIN: usize = 20;
 /// Deflate cannot do better than 1 to 1032: a larger claim is a lie.
 const DEFLATE_RATIO_MAX: usize = 1032;
 const CHUNK: usize = 64 << 10;
+/// Layers of compression that are taken away: uploaders compress what is compressed.
+const LAYERS_MAX: usize = 3;
 
 /// An error of a stored object as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,18 +107,68 @@ impl Inflater {
     /// Takes the next object. What can be read of it is the new text.
     pub(super) fn load(&mut self, body: &[u8], limits: &Limits) -> Option<ObjectFault> {
         self.let_go();
-        self.length = 0;
-        self.first_of_several = None;
-        let fault = if Self::is_gzip(body) {
-            self.bytes_max = limits.inflated_bytes_max(body.len());
-            self.gunzip(body)
-        } else {
-            self.bytes_max = limits.object_bytes_max;
-            self.plain(body)
-        };
+        let mut fault = self.unpack(body, limits);
+        for _ in 1..LAYERS_MAX {
+            if fault.is_some() || !(Self::is_gzip(self.text()) || is_zstd(self.text())) {
+                break;
+            }
+            let inner = self.text().to_vec();
+            fault = self.unpack(&inner, limits);
+        }
+        self.to_utf8();
         self.reserve(self.length);
         self.buffer[self.length..self.length + PADDING].fill(0);
         fault
+    }
+
+    /// Takes one layer of compression away.
+    fn unpack(&mut self, body: &[u8], limits: &Limits) -> Option<ObjectFault> {
+        self.length = 0;
+        self.first_of_several = None;
+        if Self::is_gzip(body) {
+            self.bytes_max = limits.inflated_bytes_max(body.len());
+            self.gunzip(body)
+        } else if is_zstd(body) {
+            self.bytes_max = limits.inflated_bytes_max(body.len());
+            self.unzstd(body)
+        } else {
+            self.bytes_max = limits.object_bytes_max;
+            self.plain(body)
+        }
+    }
+
+    fn unzstd(&mut self, body: &[u8]) -> Option<ObjectFault> {
+        let damaged = |error: &std::io::Error| ObjectFault {
+            reason: RejectReason::CorruptZstd,
+            offset: 0,
+            detail: format!("zstd: {error}; no record of the file is used"),
+        };
+        let mut decoder = match zstd::stream::read::Decoder::with_buffer(body) {
+            Ok(decoder) => decoder,
+            Err(error) => return Some(damaged(&error)),
+        };
+        match self.append(&mut decoder) {
+            Ok(true) => None,
+            Ok(false) => {
+                self.length = 0;
+                Some(self.too_large(0))
+            }
+            Err(error) => {
+                self.length = 0;
+                Some(damaged(&error))
+            }
+        }
+    }
+
+    /// Converts text that Windows PowerShell wrote as UTF-16.
+    fn to_utf8(&mut self) {
+        let Some(text) = utf16_text(self.text()) else {
+            return;
+        };
+        self.length = 0;
+        self.reserve(text.len());
+        self.buffer[..text.len()].copy_from_slice(text.as_bytes());
+        self.length = text.len();
     }
 
     /// Makes room for so many bytes of text and the padding. The buffer never
@@ -241,6 +294,36 @@ impl Inflater {
     }
 }
 
+/// Returns true if stored bytes begin as zstd does.
+fn is_zstd(body: &[u8]) -> bool {
+    body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+}
+
+/// The text of UTF-16, by its byte order mark, or by the zero byte next to the first bracket.
+fn utf16_text(bytes: &[u8]) -> Option<String> {
+    let (is_little, rest) = match bytes {
+        [0xff, 0xfe, rest @ ..] => (true, rest),
+        [0xfe, 0xff, rest @ ..] => (false, rest),
+        [b'{' | b'[', 0, ..] => (true, bytes),
+        [0, b'{' | b'[', ..] => (false, bytes),
+        _ => return None,
+    };
+    let units = rest.chunks_exact(2).map(|pair| {
+        let pair = [pair[0], pair[1]];
+        if is_little {
+            u16::from_le_bytes(pair)
+        } else {
+            u16::from_be_bytes(pair)
+        }
+    });
+    let letters = char::decode_utf16(units);
+    Some(
+        letters
+            .map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect(),
+    )
+}
+
 /// Returns true if the member that was inflated may end before the body does: libdeflate stops
 /// there without a word. A member ends with its length, so that there would be the length of the
 /// text at hand.
@@ -284,6 +367,31 @@ mod tests {
         for body in [gzip(&text), halves, text.clone()] {
             assert_eq!(load(&body, &Limits::DEFAULT), (text.clone(), None));
         }
+    }
+
+    #[test]
+    fn layers_of_compression_and_utf_16_are_taken_away() {
+        let text = "{\"Records\":[\"\u{e9}\u{1f600}\"]}";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let marked = |mark: [u8; 2], body: &[u8]| [&mark[..], body].concat();
+        let packed = zstd::encode_all(text.as_bytes(), 0).unwrap();
+        for body in [
+            gzip(&gzip(text.as_bytes())),
+            packed.clone(),
+            gzip(&packed),
+            marked([0xff, 0xfe], &little),
+            marked([0xfe, 0xff], &big),
+            gzip(&marked([0xff, 0xfe], &little)),
+            little,
+            big,
+        ] {
+            assert_eq!(load(&body, &Limits::DEFAULT), (text.into(), None));
+        }
+        let (_, fault) = load(&packed[..packed.len() - 3], &Limits::DEFAULT);
+        assert_eq!(fault, Some(RejectReason::CorruptZstd));
+        let bomb = zstd::encode_all(&vec![b' '; 5000][..], 0).unwrap();
+        assert_eq!(load(&bomb, &limit(1000)).1, Some(RejectReason::TooLarge));
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod blocks;
 mod budget;
 mod change;
 mod contents;
+mod envelope;
+mod form;
 mod header;
 mod inflate;
 mod intern;
@@ -35,6 +37,7 @@ use crate::model::relevance::{RelevantSessions, SessionFingerprint};
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use activity::ActivityCounter;
+use envelope::Envelope;
 use header::RecordHeader;
 use inflate::{Inflater, PADDING};
 use intern::Interner;
@@ -43,7 +46,6 @@ use relevance::{Decision, HeaderBytes};
 use scan::{HeaderField, Sound};
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use split::SplitItem;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -255,25 +257,27 @@ impl Decoder {
         let padded = inflater.padded();
         let length = padded.len() - PADDING;
         let (mut found, mut redacted) = (Vec::new(), 0);
-        let mut next = 0;
+        let (mut next, bytes_max) = (0, self.limits.object_bytes_max);
         split::split(padded, length, SplitMode::Plain, &mut |item| {
-            let counts = match item {
+            next += match item {
                 SplitItem::Element { start, end } => {
-                    let text = std::str::from_utf8(&padded[start..end]);
-                    if let (true, Ok(text)) = (wanted.contains(&next), text)
-                        && let Some(mut value) = whole_record(text)
-                    {
-                        redacted += redact::redact(&mut value);
-                        found.push((next, value));
+                    let text = std::str::from_utf8(&padded[start..end]).unwrap_or_default();
+                    let records = envelope::records_in(text, bytes_max);
+                    for (number, record) in (next..).zip(&records) {
+                        if wanted.contains(&number)
+                            && let Ok(mut value) = serde_json::from_str(record)
+                        {
+                            redacted += redact::redact(&mut value);
+                            found.push((number, value));
+                        }
                     }
-                    true
+                    u32::try_from(records.len()).unwrap_or(u32::MAX)
                 }
-                SplitItem::Sound(_) => true,
+                SplitItem::Sound(_) => 1,
                 SplitItem::Damage {
                     in_place_of_record, ..
-                } => in_place_of_record,
+                } => u32::from(in_place_of_record),
             };
-            next += u32::from(counts);
         });
         inflater.let_go();
         self.inflater = Some(inflater);
@@ -284,61 +288,6 @@ impl Decoder {
         let budget = &self.budget;
         let kept = self.inflater.take();
         kept.unwrap_or_else(|| Inflater::new(Arc::clone(budget)))
-    }
-}
-
-/// A record as JSON, out of whatever envelope it stands in.
-fn whole_record(text: &str) -> Option<Value> {
-    match Envelope::of(text) {
-        Envelope::LookupEvent(inner) => serde_json::from_str(&inner).ok(),
-        Envelope::Delivered(inner) => serde_json::from_str(inner).ok(),
-        Envelope::Digest | Envelope::None => serde_json::from_str(text).ok(),
-    }
-}
-
-/// The members of a JSON object that wraps records (docs/cloudtrail-facts.md#envelopes).
-enum Envelope<'a> {
-    /// `LookupEvents`: the record is a JSON string in it.
-    LookupEvent(Cow<'a, str>),
-    /// `EventBridge`: the record is its `detail`.
-    Delivered(&'a str),
-    /// A digest file.
-    Digest,
-    None,
-}
-
-impl<'a> Envelope<'a> {
-    fn of(text: &'a str) -> Self {
-        #[derive(Deserialize)]
-        struct Probe<'a> {
-            #[serde(rename = "CloudTrailEvent", borrow)]
-            lookup: Option<Cow<'a, str>>,
-            #[serde(rename = "detail-type", borrow)]
-            detail_type: Option<Cow<'a, str>>,
-            #[serde(borrow)]
-            detail: Option<&'a RawValue>,
-            #[serde(rename = "digestS3Object", borrow)]
-            digest: Option<&'a RawValue>,
-        }
-        let Ok(probe) = serde_json::from_str::<Probe<'a>>(text) else {
-            return Self::None;
-        };
-        let via_cloudtrail = |kind: &str| kind.ends_with("via CloudTrail");
-        match probe {
-            Probe {
-                lookup: Some(inner),
-                ..
-            } => Self::LookupEvent(inner),
-            Probe {
-                detail_type: Some(kind),
-                detail: Some(detail),
-                ..
-            } if via_cloudtrail(&kind) => Self::Delivered(detail.get()),
-            Probe {
-                digest: Some(_), ..
-            } => Self::Digest,
-            _ => Self::None,
-        }
     }
 }
 
@@ -418,7 +367,8 @@ impl ObjectReader<'_> {
     fn sound(&mut self, sound: &Sound) {
         let bytes = &self.padded[sound.start..sound.end];
         let header = &sound.header;
-        let needs_parse = header.get(self.padded, HeaderField::EventSource).is_none()
+        let source = header.get(self.padded, HeaderField::EventSource);
+        let needs_parse = source.is_none_or(envelope::is_notification_source)
             || bytes.len() > self.decoder.limits.record_bytes_max
             || (sound.non_ascii && std::str::from_utf8(bytes).is_err());
         if needs_parse {
@@ -463,14 +413,6 @@ impl ObjectReader<'_> {
         let bytes = &self.padded[start..end];
         let place = self.place();
         let limits = self.decoder.limits;
-        if bytes.len() > limits.record_bytes_max {
-            let detail = format!(
-                "{} bytes; the limit is {}",
-                bytes.len(),
-                limits.record_bytes_max
-            );
-            return self.reject(place, start, RejectReason::RecordTooLarge, detail);
-        }
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
@@ -487,16 +429,35 @@ impl ObjectReader<'_> {
 
     /// Evaluates and reads a record by full parses.
     fn parse(&mut self, text: &str, place: EventOrigin, offset: usize, may_be_envelope: bool) {
+        let limits = self.decoder.limits;
+        let too_large = (text.len() > limits.record_bytes_max).then(|| {
+            let (bytes, limit) = (text.len(), limits.record_bytes_max);
+            let detail = format!("{bytes} bytes; the limit is {limit}");
+            NoEvent::Reject(RejectReason::RecordTooLarge, detail)
+        });
         let header: RecordHeader<'_> = match serde_json::from_str(text) {
             Ok(header) => header,
-            Err(error) => return self.no_event(record::reject_of(&error), place, offset),
+            Err(_) if may_be_envelope && text.starts_with(['[', '"']) => {
+                return self.envelope(text, place, offset, too_large);
+            }
+            Err(error) => {
+                let no_event = too_large.unwrap_or_else(|| record::reject_of(&error));
+                return self.no_event(no_event, place, offset);
+            }
         };
         let Some(source) = &header.source else {
-            if may_be_envelope {
-                return self.envelope(text, place, offset);
-            }
-            return self.not_a_record(place, offset);
+            return match (may_be_envelope, too_large) {
+                (true, too_large) => self.envelope(text, place, offset, too_large),
+                (false, Some(too_large)) => self.no_event(too_large, place, offset),
+                (false, None) => self.not_a_record(place, offset, None),
+            };
         };
+        if let Some(too_large) = too_large {
+            return self.no_event(too_large, place, offset);
+        }
+        if envelope::is_notification_source(source.as_bytes()) {
+            return self.not_a_record(place, offset, Some(envelope::NOTIFICATION));
+        }
         self.decoder.sightings.add(
             header.recipient_account_id.as_deref().map(str::as_bytes),
             header.region.as_deref().map(str::as_bytes),
@@ -517,27 +478,45 @@ impl ObjectReader<'_> {
         }
     }
 
-    fn envelope(&mut self, text: &str, place: EventOrigin, offset: usize) {
-        match Envelope::of(text) {
-            Envelope::LookupEvent(inner) => self.parse(&inner, place, offset, false),
-            Envelope::Delivered(inner) => self.parse(inner, place, offset, false),
-            Envelope::Digest => {
+    /// Reads what a JSON value wraps, if it is no record itself.
+    fn envelope(
+        &mut self,
+        text: &str,
+        place: EventOrigin,
+        offset: usize,
+        too_large: Option<NoEvent>,
+    ) {
+        match (
+            Envelope::of(text, self.decoder.limits.object_bytes_max),
+            too_large,
+        ) {
+            (Envelope::Records(records), _) => {
+                let mut first = Some(place);
+                for record in &records {
+                    let place = first.take().unwrap_or_else(|| self.place());
+                    self.parse(record, place, offset, false);
+                }
+            }
+            (_, Some(too_large)) => self.no_event(too_large, place, offset),
+            (Envelope::Digest, _) => {
                 self.sibling.get_or_insert(Sibling::Digest);
                 self.sibling_record(Sibling::Digest);
             }
-            Envelope::None => match sibling_without_source(text) {
+            (Envelope::Control, _) => self.tally.not_relevant += 1,
+            (Envelope::Foreign(form), _) => self.not_a_record(place, offset, Some(form)),
+            (Envelope::Unknown, _) => match sibling_without_source(text) {
                 Some(sibling) => {
                     self.mark_sibling(place, sibling);
                     self.sibling_record(sibling);
                 }
-                None => self.not_a_record(place, offset),
+                None => self.not_a_record(place, offset, None),
             },
         }
     }
 
-    fn not_a_record(&mut self, place: EventOrigin, offset: usize) {
-        let detail = "no eventSource: not a CloudTrail record".to_owned();
-        self.reject(place, offset, RejectReason::NotARecord, detail);
+    fn not_a_record(&mut self, place: EventOrigin, offset: usize, form: Option<&str>) {
+        let form = form.unwrap_or("no eventSource: not a CloudTrail record");
+        self.reject(place, offset, RejectReason::NotARecord, form.to_owned());
     }
 
     /// A record that matters, or that may.

@@ -292,7 +292,7 @@ pub(super) fn read(
     };
     let time = raw.event_time.as_deref();
     let time = time.ok_or_else(|| bad("eventTime is missing"))?;
-    let time = UtcSecond::parse(time).ok_or_else(|| bad("eventTime is not an RFC 3339 time"))?;
+    let time = UtcSecond::parse_logged(time).ok_or_else(|| bad("eventTime is not a time"))?;
     let id = match raw.event_id.as_deref() {
         Some(id) if !id.is_empty() => interner.id(id),
         _ => digest_id(text),
@@ -398,7 +398,7 @@ fn identity_of(raw: &RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> 
         access_key_id: interner.maybe(raw.access_key_id.as_deref()),
         user_name: interner.maybe(raw.user_name.as_deref()),
         invoked_by: interner.maybe(raw.invoked_by.as_deref()),
-        session_created_at: created.and_then(UtcSecond::parse),
+        session_created_at: created.and_then(UtcSecond::parse_logged),
         issuer_arn: interner.maybe(context.session_issuer.0.arn.get()),
         source_identity: interner.maybe(context.source_identity.get()),
         on_behalf_of: interner.maybe(on_behalf_of.user_id.get()),

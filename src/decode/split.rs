@@ -6,7 +6,7 @@
 //! docs/cloudtrail-facts.md#envelopes: `{"Records":[...]}`, `{"Events":[...]}`, a bare array,
 //! one object after the other, with or without white space.
 
-use super::scan;
+use super::{form, scan};
 use crate::model::coverage::RejectReason;
 use memchr::{memchr, memchr2, memmem};
 
@@ -76,26 +76,22 @@ const RECORD_START: &[u8] = b"{\"eventVersion\":";
 
 impl Splitter<'_, '_> {
     fn run(&mut self) {
-        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-        let start = if self.text.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK.len()
-        } else {
-            0
-        };
-        let mut at = self.skip_space(start);
+        let mut at = self.skip_between(0);
         let first = at;
         while let Some(byte) = self.text.get(at) {
             let after = match byte {
                 b'{' => self.object(at),
                 b'[' => self.array(at),
+                b'"' if value_end(self.text, at).is_some() => self.elements(at),
                 _ if at == first => {
-                    self.damage(at, RejectReason::NotJson, "neither gzip nor JSON", false);
+                    let form = form::name_of(self.text).unwrap_or("neither gzip nor JSON");
+                    self.damage(at, RejectReason::NotJson, form, false);
                     return;
                 }
                 _ => Ok(self.garbage(at)),
             };
             match after.or_else(|cut| self.resume(&cut)) {
-                Ok(after) => at = self.skip_space(after),
+                Ok(after) => at = self.skip_between(after),
                 Err(Cut(_)) => return,
             }
         }
@@ -268,6 +264,21 @@ impl Splitter<'_, '_> {
         });
     }
 
+    /// Passes over what may stand before a top-level value: white space, byte order marks of
+    /// files that were put together, and the time in front of a line of an exported log group.
+    fn skip_between(&self, mut at: usize) -> usize {
+        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+        loop {
+            at = self.skip_space(at);
+            let rest = self.text.get(at..).unwrap_or_default();
+            if rest.starts_with(BYTE_ORDER_MARK) {
+                at += BYTE_ORDER_MARK.len();
+                continue;
+            }
+            return at + log_time_length(rest).unwrap_or(0);
+        }
+    }
+
     fn skip_space(&self, at: usize) -> usize {
         let rest = self.text.get(at..).unwrap_or_default();
         let space = rest
@@ -275,6 +286,22 @@ impl Splitter<'_, '_> {
             .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
         at + space.count()
     }
+}
+
+/// Bytes of the time with which CloudWatch Logs begins a line of an exported log group, if a JSON
+/// object follows it: `2026-11-20T10:00:00.000Z {...}`.
+fn log_time_length(line: &[u8]) -> Option<usize> {
+    const TIME_BYTES_MAX: usize = 32;
+    if !line.first()?.is_ascii_digit() {
+        return None;
+    }
+    let start = &line[..line.len().min(TIME_BYTES_MAX)];
+    let end = memchr(b' ', start)?;
+    let is_time = start[..end].ends_with(b"Z")
+        && start[..end]
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || b"-:.TZ".contains(byte));
+    (is_time && line.get(end + 1) == Some(&b'{')).then_some(end + 1)
 }
 
 /// The byte after the value at `at`; `None` where the text ends inside it.

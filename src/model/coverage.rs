@@ -96,6 +96,8 @@ pub enum RejectReason {
     NotJson,
     /// A gzip member fails its checksum or its format: nothing of it is trusted.
     CorruptGzip,
+    /// A zstd file is damaged: nothing of it is trusted.
+    CorruptZstd,
     /// The object ends inside a gzip member: what came whole is kept.
     TruncatedGzip,
     /// There are bytes after the last gzip member.

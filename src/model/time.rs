@@ -33,12 +33,40 @@ impl UtcSecond {
         Some(Self(moment.as_second()))
     }
 
+    /// Reads the times of logs, also as exports of query engines and SIEMs write them: a space for
+    /// the `T`, fractions, `UTC` or no zone (`2026-11-20 09:15:31.123456789`), or seconds or
+    /// milliseconds since 1970. Times without a zone are UTC.
+    #[must_use]
+    pub fn parse_logged(text: &str) -> Option<Self> {
+        const MILLISECONDS_DIGITS: usize = 13;
+        if let Some(moment) = Self::parse(text) {
+            return Some(moment);
+        }
+        let text = text.trim();
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let number: i64 = text.parse().ok()?;
+            return match text.len() {
+                10 => Some(Self(number)),
+                MILLISECONDS_DIGITS => Some(Self(number / 1000)),
+                _ => None,
+            };
+        }
+        let zoneless = text.strip_suffix("UTC").unwrap_or(text).trim_end();
+        if let Ok(moment) = zoneless.parse::<DateTime>()
+            && zoneless.contains(':')
+        {
+            let moment = moment.to_zoned(TimeZone::UTC).ok()?;
+            return Some(Self(moment.timestamp().as_second()));
+        }
+        None
+    }
+
     /// Reads the `expiration` of issued credentials: `Jul 1, 2026, 11:00:00 AM`, the same without
     /// the comma after the year, or one of [`Self::parse`]
     /// (docs/cloudtrail-facts.md#by-a-service). Times there are UTC.
     #[must_use]
     pub fn parse_expiration(text: &str) -> Option<Self> {
-        if let Some(moment) = Self::parse(text) {
+        if let Some(moment) = Self::parse_logged(text) {
             return Some(moment);
         }
         let plain: String = text
@@ -237,6 +265,30 @@ mod tests {
             UtcSecond::parse_expiration("Jul 1, 2021 1:06:03 AM"),
             Some(at("2021-07-01T01:06:03Z"))
         );
+    }
+
+    #[test]
+    fn times_of_exports_are_read() {
+        for text in [
+            "2026-11-20T09:15:31Z",
+            "2026-11-20 09:15:31.123456789",
+            "2026-11-20 09:15:31",
+            "2026-11-20T09:15:31",
+            "2026-11-20 09:15:31.000 UTC",
+            "2026-11-20T09:15:31.000+0000",
+            "2026-11-20 10:15:31+01:00",
+            "1795166131",
+            "1795166131000",
+        ] {
+            assert_eq!(
+                UtcSecond::parse_logged(text),
+                Some(at("2026-11-20T09:15:31Z")),
+                "{text}"
+            );
+        }
+        for text in ["2026-11-20", "11/20/2026 09:15", "12345", "", "UTC"] {
+            assert_eq!(UtcSecond::parse_logged(text), None, "{text}");
+        }
     }
 
     #[test]
