@@ -44,6 +44,17 @@ const STARTS: [(&[u8], &str); 17] = [
     ),
 ];
 
+/// Returns true if a file is neither JSON nor an archive or compressed file, in which there may be
+/// logs.
+pub(super) fn is_no_log(bytes: &[u8]) -> bool {
+    let text = bytes.trim_ascii_start();
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let is_json = matches!(text.first(), Some(b'{' | b'[' | b'"' | b'0'..=b'9'));
+    let holds_files =
+        name_of(bytes).is_some_and(|name| name.contains("unpack") || name.contains("decompress"));
+    !is_json && !holds_files
+}
+
 /// Position of the magic of a tar archive.
 const TAR_AT: usize = 257;
 

@@ -12,6 +12,7 @@ mod budget;
 mod change;
 mod contents;
 mod envelope;
+mod exported_rows;
 mod form;
 mod header;
 mod inflate;
@@ -33,11 +34,13 @@ pub use split::SplitMode;
 use crate::model::coverage::{Coverage, Limits, Reject, RejectReason, Sibling};
 use crate::model::event::{Event, EventOrigin};
 use crate::model::integrity::Contents;
+use crate::model::key::has_log_name;
 use crate::model::relevance::{RelevantSessions, SessionFingerprint};
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use activity::ActivityCounter;
 use envelope::Envelope;
+use exported_rows::TableForm;
 use header::RecordHeader;
 use inflate::{Inflater, PADDING};
 use intern::Interner;
@@ -216,13 +219,20 @@ impl Decoder {
             sibling: None,
         };
         let is_empty = padded[..length].iter().all(u8::is_ascii_whitespace);
-        if let Some(fault) = &fault {
+        let is_stray = !has_log_name(key)
+            && fault.is_none()
+            && !Inflater::is_gzip(body)
+            && exported_rows::form_of(&padded[..length]).is_none()
+            && (is_empty || form::is_no_log(&padded[..length]));
+        if is_stray {
+            reader.pass_over_stray();
+        } else if let Some(fault) = &fault {
             let offset = fault.offset as u64;
             reader.reject_object(fault.reason, Some(offset), fault.detail.clone());
         } else if is_empty {
             reader.reject_object(RejectReason::Empty, None, "it is empty".to_owned());
         }
-        if !is_empty {
+        if !is_empty && !is_stray {
             reader.read(length);
         }
         let records = reader.close(fault.is_some() || is_empty);
@@ -258,18 +268,31 @@ impl Decoder {
         let length = padded.len() - PADDING;
         let (mut found, mut redacted) = (Vec::new(), 0);
         let (mut next, bytes_max) = (0, self.limits.object_bytes_max);
+        let mut add = |number: u32, record: &str| {
+            if wanted.contains(&number)
+                && let Ok(mut value) = serde_json::from_str(record)
+            {
+                redacted += redact::redact(&mut value);
+                found.push((number, value));
+            }
+        };
+        if let Some(form) = exported_rows::form_of(&padded[..length]) {
+            // What is damaged was said when the object was read.
+            let _ = exported_rows::for_each_row(form, &padded[..length], &mut |row| {
+                add(next, row);
+                next += 1;
+            });
+            inflater.let_go();
+            self.inflater = Some(inflater);
+            return (found, redacted);
+        }
         split::split(padded, length, SplitMode::Plain, &mut |item| {
             next += match item {
                 SplitItem::Element { start, end } => {
                     let text = std::str::from_utf8(&padded[start..end]).unwrap_or_default();
                     let records = envelope::records_in(text, bytes_max);
                     for (number, record) in (next..).zip(&records) {
-                        if wanted.contains(&number)
-                            && let Ok(mut value) = serde_json::from_str(record)
-                        {
-                            redacted += redact::redact(&mut value);
-                            found.push((number, value));
-                        }
+                        add(number, record);
                     }
                     u32::try_from(records.len()).unwrap_or(u32::MAX)
                 }
@@ -316,6 +339,9 @@ struct ObjectReader<'a> {
 impl ObjectReader<'_> {
     fn read(&mut self, length: usize) {
         let (padded, reading) = (self.padded, self.decoder.reading);
+        if let Some(form) = exported_rows::form_of(&padded[..length]) {
+            return self.rows(form, &padded[..length]);
+        }
         split::split(padded, length, reading, &mut |found| match found {
             SplitItem::Sound(sound) => self.sound(&sound),
             SplitItem::Element { start, end } => self.element(start, end),
@@ -326,6 +352,33 @@ impl ObjectReader<'_> {
                 in_place_of_record,
             } => self.damage(offset, reason, detail, in_place_of_record),
         });
+    }
+
+    /// Counts a file that is no log by name and content.
+    fn pass_over_stray(&mut self) {
+        self.sibling = Some(Sibling::NotALog);
+        let coverage = &mut self.decoder.decoded.coverage;
+        coverage.note("passed over: no log by name and content", self.key);
+    }
+
+    /// Reads the rows of an exported table. Their offset is that of the table.
+    fn rows(&mut self, form: TableForm, text: &[u8]) {
+        let read = exported_rows::for_each_row(form, text, &mut |row| {
+            let place = self.place();
+            self.parse(row, place, 0, false);
+        });
+        match read {
+            Ok(lacking) if lacking.is_empty() => {}
+            Ok(lacking) => {
+                let lacking: Vec<&str> = lacking.into_iter().collect();
+                let note = format!(
+                    "an exported table without the columns {}: they are unknown",
+                    lacking.join(", ")
+                );
+                self.decoder.decoded.coverage.note(&note, self.key);
+            }
+            Err((reason, detail)) => self.reject_object(reason, None, detail),
+        }
     }
 
     fn close(mut self, failed: bool) -> u64 {

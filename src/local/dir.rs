@@ -185,7 +185,9 @@ impl LocalLogs {
                 Needed::ByName => KeyFacts::of(&key_of(entry.path())).may_be_needed(window),
                 Needed::None => false,
             };
-            match facts.sibling {
+            // A flat copy has names and no folders.
+            let by_name = || KeyFacts::of(&key_of(entry.path())).sibling;
+            match facts.sibling.or_else(by_name) {
                 own if wanted.has(own) && is_needed => files.push(entry.into_path()),
                 own if wanted.has(own) => self.listing.outside_window += 1,
                 Some(sibling) => *self.listing.passed_over.entry(sibling).or_default() += 1,

@@ -98,6 +98,10 @@ pub enum RejectReason {
     CorruptGzip,
     /// A zstd file is damaged: nothing of it is trusted.
     CorruptZstd,
+    /// A table that was exported as CSV is damaged.
+    InvalidCsv,
+    /// A table that was exported as Parquet is damaged.
+    InvalidParquet,
     /// The object ends inside a gzip member: what came whole is kept.
     TruncatedGzip,
     /// There are bytes after the last gzip member.
@@ -220,10 +224,20 @@ impl Rejects {
     }
 }
 
-/// Sibling folders and record kinds that are CloudTrail's but no log of calls
+/// Folders, files and record kinds that are no logs of calls
 /// (docs/cloudtrail-facts.md#object-keys).
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
 )]
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
@@ -236,19 +250,18 @@ pub enum Sibling {
     NetworkActivity,
     /// Aggregated events.
     Aggregated,
+    /// Logs of other services in the same bucket, by their folder or name.
+    OtherService,
+    /// Files that are no logs by name and content, such as `.DS_Store`.
+    NotALog,
 }
 
 impl Sibling {
     /// Reads what [`Self::as_str`] gives.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let all = [
-            Self::Digest,
-            Self::Insight,
-            Self::NetworkActivity,
-            Self::Aggregated,
-        ];
-        all.into_iter().find(|sibling| sibling.as_str() == text)
+        let all = <Self as strum::VariantArray>::VARIANTS;
+        all.iter().copied().find(|sibling| sibling.as_str() == text)
     }
 
     /// The sibling as the outputs spell it.
@@ -256,6 +269,15 @@ impl Sibling {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+}
+
+/// The objects that a note is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotedObjects {
+    /// The number of objects.
+    pub count: u64,
+    /// The first object by key.
+    pub first: Text,
 }
 
 /// Records seen of one account and Region on one UTC day of event time.
@@ -332,11 +354,35 @@ pub struct Coverage {
     pub is_window_cut: bool,
     /// The inputs that were not read, with their reasons.
     pub rejects: Rejects,
+    /// Remarks on objects that were read or passed over, by their text. They are no gaps.
+    pub notes: BTreeMap<Text, NotedObjects>,
     /// Accounts, Regions and days seen.
     pub seen: BTreeMap<SeenKey, DayActivity>,
 }
 
 impl Coverage {
+    /// Adds a note on an object.
+    pub fn note(&mut self, note: &str, object: &Text) {
+        self.add_note(
+            note.into(),
+            NotedObjects {
+                count: 1,
+                first: object.clone(),
+            },
+        );
+    }
+
+    /// Adds a note on some objects.
+    pub fn add_note(&mut self, note: Text, objects: NotedObjects) {
+        self.notes
+            .entry(note)
+            .and_modify(|known| {
+                known.count += objects.count;
+                known.first = objects.first.clone().min(known.first.clone());
+            })
+            .or_insert(objects);
+    }
+
     /// Returns true if every record is accounted for: in = kept + not relevant + rejected.
     #[must_use]
     pub fn adds_up(&self) -> bool {
@@ -381,6 +427,9 @@ impl Coverage {
         self.records_in_window += other.records_in_window;
         self.is_window_cut |= other.is_window_cut;
         self.rejects.merge(other.rejects);
+        for (note, objects) in other.notes {
+            self.add_note(note, objects);
+        }
         for (key, seen) in other.seen {
             self.seen
                 .entry(key)

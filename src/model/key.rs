@@ -129,6 +129,7 @@ impl KeyFacts {
                 "CloudTrail-Insight" => Some(Sibling::Insight),
                 "CloudTrail-NetworkActivity" => Some(Sibling::NetworkActivity),
                 "CloudTrail-Aggregated" => Some(Sibling::Aggregated),
+                folder if is_other_service(folder, &parts[..at - 1]) => Some(Sibling::OtherService),
                 _ => continue,
             };
             let delivery_day = day(&parts[at + 1..]);
@@ -143,7 +144,11 @@ impl KeyFacts {
                     .filter(|minute| Some(minute.day()) == delivery_day && !minute.is_midnight()),
             };
         }
-        Self::default()
+        let file = parts.last().copied().unwrap_or_default();
+        Self {
+            sibling: sibling_by_name(file),
+            ..Self::default()
+        }
     }
 
     /// Returns true if the object may hold what a window needs, by when it was delivered. One whose
@@ -168,6 +173,68 @@ pub fn delivery_minute(account: &str, region: &str, file: &str) -> Option<UtcSec
     let (minute, after) = rest.split_at_checked("YYYYMMDDTHHmm".len())?;
     let moment = UtcSecond::parse(&format!("{minute}00Z"))?;
     after.starts_with('Z').then_some(moment)
+}
+
+/// Folders and parts of file names of other services that deliver into the same buckets
+/// (docs/cloudtrail-facts.md#object-keys).
+const OTHER_SERVICES: [&str; 14] = [
+    "vpcflowlogs",
+    "vpcdnsquerylogs",
+    "elasticloadbalancing",
+    "Config",
+    "WAFLogs",
+    "waflogs",
+    "GuardDuty",
+    "network-firewall",
+    "redshift",
+    "globalaccelerator",
+    "route53",
+    "SecurityLake",
+    "ConfigHistory",
+    "ConfigSnapshot",
+];
+
+/// Returns true if a folder of an account is of another service: any folder below `AWSLogs`, and
+/// elsewhere one of a known name.
+fn is_other_service(folder: &str, above: &[&str]) -> bool {
+    let is_awslogs = match above {
+        [.., "AWSLogs"] => true,
+        [.., "AWSLogs", organization] => organization.starts_with("o-"),
+        _ => false,
+    };
+    is_awslogs || OTHER_SERVICES.contains(&folder)
+}
+
+/// The sibling that a file name tells, `ACCOUNT_SERVICE_REGION_...`: a flat copy has no folders.
+fn sibling_by_name(file: &str) -> Option<Sibling> {
+    let (account, rest) = file.split_once('_')?;
+    let (service, _) = rest.split_once('_')?;
+    if !is_account_id(account) {
+        return None;
+    }
+    match service {
+        "CloudTrail-Digest" => Some(Sibling::Digest),
+        "CloudTrail-Insight" => Some(Sibling::Insight),
+        "CloudTrail-NetworkActivity" => Some(Sibling::NetworkActivity),
+        "CloudTrail-Aggregated" => Some(Sibling::Aggregated),
+        other if OTHER_SERVICES.contains(&other) => Some(Sibling::OtherService),
+        _ => None,
+    }
+}
+
+/// Returns true if the name of a file is one that log files have: CloudTrail's, or an extension of
+/// JSON, tables and compressed files. Hidden files have none.
+#[must_use]
+pub fn has_log_name(key: &str) -> bool {
+    const EXTENSIONS: [&str; 10] = [
+        "json", "gz", "jsonl", "ndjson", "log", "zst", "csv", "parquet", "gzip", "zstd",
+    ];
+    let file = key.rsplit(['/', '\\']).next().unwrap_or(key);
+    let extension = file.rsplit_once('.').map(|(_, extension)| extension);
+    !file.starts_with('.')
+        && (file.contains("_CloudTrail_")
+            || extension
+                .is_some_and(|own| EXTENSIONS.iter().any(|one| own.eq_ignore_ascii_case(one))))
 }
 
 /// The day in `REGION/YYYY/MM/DD/FILE`.
@@ -230,7 +297,47 @@ mod tests {
             Some(Sibling::Aggregated)
         );
         assert_eq!(of("CloudTrail").sibling, None);
-        assert_eq!(of("Config"), KeyFacts::default());
+        assert_eq!(of("Config").sibling, Some(Sibling::OtherService));
+        assert_eq!(of("anything-new").sibling, Some(Sibling::OtherService));
+        for (key, sibling) in [
+            (
+                "copy/444455556666/vpcflowlogs/us-east-1/2026/07/01/f.log.gz",
+                Some(Sibling::OtherService),
+            ),
+            ("copy/444455556666/mine/f.json", None),
+            (
+                "flat/444455556666_CloudTrail-Digest_us-east-1_trail_us-east-1_20260701T100000Z.json.gz",
+                Some(Sibling::Digest),
+            ),
+            (
+                "flat/444455556666_elasticloadbalancing_us-east-1_app.log.gz",
+                Some(Sibling::OtherService),
+            ),
+            (
+                "flat/444455556666_CloudTrail_us-east-1_20260701T1005Z_AAAA.json.gz",
+                None,
+            ),
+        ] {
+            assert_eq!(KeyFacts::of(key).sibling, sibling, "{key}");
+        }
+    }
+
+    #[test]
+    fn names_of_logs_are_told_from_others() {
+        for name in ["a/x.json", "x.JSON.GZ", "x.csv", "1_CloudTrail_us", "x.log"] {
+            assert!(has_log_name(name), "{name}");
+        }
+        for name in [
+            ".DS_Store",
+            "a/._x.json.gz",
+            "README",
+            "README.md",
+            ".keep",
+            "Thumbs.db",
+            "a/",
+        ] {
+            assert!(!has_log_name(name), "{name}");
+        }
     }
 
     #[test]

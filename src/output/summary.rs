@@ -21,6 +21,15 @@ use std::io::{self, Write};
 /// When the writer fails.
 pub fn write(audit: &Audit, writer: &mut dyn Write) -> io::Result<()> {
     line!(writer, "{}", read_line(&audit.coverage))?;
+    for (note, objects) in &audit.coverage.notes {
+        let more = if objects.count > 1 { ", first " } else { " " };
+        let first = safe(&objects.first);
+        line!(
+            writer,
+            "note: {}{more}{first}: {note}",
+            plural(objects.count, "file")
+        )?;
+    }
     write_rejects(&audit.coverage.rejects, writer)?;
     if let Some(verification) = &audit.verification {
         write_verification(verification, writer)?;

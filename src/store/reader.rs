@@ -150,6 +150,7 @@ impl Store {
         let mut coverage = self.sums(&delivered)?;
         self.seen(&delivered, window, &mut coverage)?;
         self.rejects(&delivered, &mut coverage)?;
+        self.notes(&delivered, &mut coverage)?;
         let keys = self.keys(&mut rows)?;
         let (of_sessions, events): (Vec<EventRow>, Vec<EventRow>) =
             rows.into_iter().partition(|row| row.is_of_session);
@@ -314,6 +315,20 @@ impl Store {
             }
             let key = (account.into(), region.into(), day);
             coverage.seen.insert(key, seen);
+        }
+        Ok(())
+    }
+
+    fn notes(&mut self, of: &Delivered, coverage: &mut Coverage) -> Result<(), StoreError> {
+        let sql = "SELECT key, value FROM objects, json_each(objects.notes)
+                   WHERE notes IS NOT NULL
+                   AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day IS NULL
+                       OR objects.id IN (SELECT value FROM json_each(?3)))";
+        let rows = self.ledger.rows(sql, &of.bounds(), |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        for (key, note) in rows {
+            coverage.note(&note, &key.into());
         }
         Ok(())
     }

@@ -9,7 +9,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The migrations: each version's changes to the one before.
-const MIGRATIONS: [&str; 4] = [V1, V2, V3, V4];
+const MIGRATIONS: [&str; 5] = [V1, V2, V3, V4, V5];
+
+const V5: &str = "
+-- Remarks on objects, which are no gaps: texts as a JSON list.
+ALTER TABLE objects ADD COLUMN notes TEXT;
+-- The terms of the code.
+ALTER TABLE marks RENAME COLUMN marks TO fingerprints;
+ALTER TABLE marks RENAME TO fingerprints;
+ALTER TABLE interest RENAME TO relevant;
+";
 
 const V1: &str = "
 -- One row for each object that was read, or of which nothing could be read.

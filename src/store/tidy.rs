@@ -52,9 +52,9 @@ impl Writer {
                 transaction.execute(sql, [oldest])?;
             }
             // Sessions end, and late files come, within a month.
-            let sql = "DELETE FROM interest WHERE is_role = 0 AND day < ?1";
+            let sql = "DELETE FROM relevant WHERE is_role = 0 AND day < ?1";
             transaction.execute(sql, [today - MARKS_DAYS])?;
-            let sql = "DELETE FROM marks WHERE object NOT IN
+            let sql = "DELETE FROM fingerprints WHERE object NOT IN
                 (SELECT id FROM objects WHERE delivery_day >= ?1 OR delivery_day IS NULL)";
             transaction.execute(sql, [today - MARKS_DAYS])?;
             transaction.commit()?;

@@ -174,7 +174,7 @@ impl Writer {
     pub fn relevant(&mut self) -> Result<RelevantSessions, StoreError> {
         let rows = self
             .ledger
-            .rows("SELECT id, is_role FROM interest", &[], |row| {
+            .rows("SELECT id, is_role FROM relevant", &[], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
             })?;
         let mut relevant = RelevantSessions::default();
@@ -215,7 +215,8 @@ impl Writer {
     /// When the ledger cannot be read.
     pub fn passed_over(&mut self, relevant: &RelevantSessions) -> Result<Vec<String>, StoreError> {
         let fingerprints = relevant.fingerprints();
-        let sql = "SELECT key, marks FROM marks JOIN objects ON id = object ORDER BY key";
+        let sql =
+            "SELECT key, fingerprints FROM fingerprints JOIN objects ON id = object ORDER BY key";
         let holds = |stored: &[u8]| {
             let (numbers, _) = stored.as_chunks::<8>();
             let mut numbers = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes));
@@ -623,8 +624,9 @@ fn insert(
     };
     let sql = "INSERT INTO objects (id, key, tag, stored_bytes, delivery_day, read_at,
                    inflated_bytes, records, rejected, unknown_version, is_failed, passed_over,
-                   siblings, rejects, seen, list_version)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+                   siblings, rejects, seen, list_version, notes)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                   ?17)";
     let mut statement = transaction.prepare_cached(sql)?;
     statement.execute(params![
         id,
@@ -643,13 +645,17 @@ fn insert(
         some(rejects),
         serde_json::Value::Array(seen).to_string(),
         LIST_VERSION,
+        some(coverage.notes.keys().map(|note| json!(**note)).collect()),
     ])?;
     if !fingerprints.is_empty() {
         let stored: Vec<u8> = fingerprints
             .iter()
             .flat_map(|fingerprint| fingerprint.number().to_le_bytes())
             .collect();
-        transaction.execute("INSERT INTO marks VALUES (?1, ?2)", params![id, stored])?;
+        transaction.execute(
+            "INSERT INTO fingerprints VALUES (?1, ?2)",
+            params![id, stored],
+        )?;
     }
     Ok(())
 }
@@ -670,7 +676,7 @@ fn supersede(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
             transaction.query_row(days, [before], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let sql = "INSERT OR IGNORE INTO superseded VALUES (?1, ?2, ?3)";
         transaction.execute(sql, params![before, first, last])?;
-        transaction.execute("DELETE FROM marks WHERE object = ?1", [before])?;
+        transaction.execute("DELETE FROM fingerprints WHERE object = ?1", [before])?;
         transaction.execute("DELETE FROM objects WHERE id = ?1", [before])?;
     }
     transaction.execute("DELETE FROM gaps WHERE place = ?1", [key])?;
@@ -683,7 +689,7 @@ fn note_interest(
     noted: &HashSet<Text>,
     now: UtcSecond,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT OR IGNORE INTO interest (id, is_role, day) VALUES (?1, ?2, ?3)";
+    let sql = "INSERT OR IGNORE INTO relevant (id, is_role, day) VALUES (?1, ?2, ?3)";
     let mut statement = transaction.prepare_cached(sql)?;
     let today = now.utc_day();
     for (ids, is_role) in [(&relevant.roles, true), (&relevant.sessions, false)] {

@@ -22,6 +22,7 @@ mod documents;
 mod event_list;
 mod facade;
 mod findings;
+mod forms;
 mod hostile;
 mod language;
 mod money;
@@ -53,6 +54,7 @@ mod security_files;
 #[cfg(target_os = "linux")]
 mod security_memory;
 mod setup;
+mod small_logs;
 mod spikes;
 mod stitch;
 mod store;

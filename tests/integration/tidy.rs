@@ -14,7 +14,7 @@ const FLOORS: [(&str, &[&str]); 23] = [
     ("iam", &["model"]),
     ("records", &["model"]),
     ("columnar", &["model"]),
-    ("decode", &["model", "event_list"]),
+    ("decode", &["model", "event_list", "columnar"]),
     ("stitch", &["model", "iam"]),
     ("attribute", &["model"]),
     ("ingest", &["model"]),

@@ -21,6 +21,25 @@ pub struct CoverageV1<'a> {
     first_event_at: Option<UtcSecond>,
     last_event_at: Option<UtcSecond>,
     seen: Vec<SeenV1<'a>>,
+    notes: Vec<NoteV1<'a>>,
+}
+
+fn notes(coverage: &Coverage) -> Vec<NoteV1<'_>> {
+    let notes = coverage.notes.iter();
+    let notes = notes.map(|(text, objects)| NoteV1 {
+        text,
+        count: objects.count,
+        first_object: &objects.first,
+    });
+    notes.collect()
+}
+
+/// A remark on objects, which is no coverage gap.
+#[derive(Serialize)]
+struct NoteV1<'a> {
+    text: &'a str,
+    count: u64,
+    first_object: &'a str,
 }
 
 #[derive(Serialize)]
@@ -206,6 +225,7 @@ impl<'a> CoverageV1<'a> {
             first_event_at: span.map(|(first, _)| first),
             last_event_at: span.map(|(_, last)| last),
             seen: seen(coverage),
+            notes: notes(coverage),
         }
     }
 }
