@@ -12,8 +12,8 @@ use crate::model::coverage::{RejectReason, Sibling};
 use crate::model::event::{
     Content, CredentialIssuance, Detail, Event, EventOrigin, QueryDatabase, StartQuery,
 };
-use crate::model::identity::{Identity, session_name_in_arn};
-use crate::model::ids::{EventId, QueryExecutionId};
+use crate::model::identity::{Identity, RoleName, session_name_in_arn};
+use crate::model::ids::{AccountId, EventId, QueryExecutionId};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde::Deserialize;
@@ -73,6 +73,8 @@ struct RawRecord<'a> {
     request_id: Option<Cow<'a, str>>,
     #[serde(rename = "sharedEventID", borrow)]
     shared_event_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    session_credential_from_console: LenientText<'a>,
     #[serde(borrow)]
     user_identity: Option<RawIdentity<'a>>,
     #[serde(borrow)]
@@ -298,12 +300,14 @@ pub(super) fn read(
         _ => digest_id(text),
     };
     let detail = detail_of(&raw, source, name, interner);
-    let identity = identity_of(&raw.user_identity.unwrap_or_default(), interner);
+    let is_from_console = raw.session_credential_from_console.get() == Some("true");
+    let identity = raw.user_identity.unwrap_or_default();
+    let identity = identity_of(&identity, is_from_console, interner);
     let recipient = interner.maybe(raw.recipient_account_id.as_deref());
     let content = Content {
         id,
         time,
-        recipient_account_id: recipient.or_else(|| identity.account_id.clone()),
+        recipient_account_id: recipient.or_else(|| recipient_of(&identity, &detail)),
         region: interner.maybe(raw.aws_region.as_deref()),
         source: interner.text(source),
         name: interner.text(name),
@@ -325,6 +329,18 @@ pub(super) fn read(
         event: Event { place, content },
         known_version,
     })
+}
+
+/// The account that got a record without `recipientAccountId`, which exporters leave out: the
+/// caller's, and of the copy that describes the caller by its account, that of the role.
+fn recipient_of(identity: &Identity, detail: &Detail) -> Option<AccountId> {
+    match detail {
+        Detail::CredentialIssuance(issue) if identity.kind.as_deref() == Some("AWSAccount") => {
+            let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
+            role.map(|role| role.account_id)
+        }
+        _ => identity.account_id.clone(),
+    }
 }
 
 fn bad(detail: &str) -> NoEvent {
@@ -384,7 +400,11 @@ fn digest_id(text: &str) -> EventId {
     EventId::new(&format!("sha256:{}", hex::encode(digest)))
 }
 
-fn identity_of(raw: &RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> {
+fn identity_of(
+    raw: &RawIdentity<'_>,
+    is_from_console: bool,
+    interner: &mut Interner,
+) -> Arc<Identity> {
     let context = ObjectText::of(raw.session_context);
     let context: RawSessionContext<'_> = context.read();
     let on_behalf_of = ObjectText::of(raw.on_behalf_of);
@@ -402,6 +422,7 @@ fn identity_of(raw: &RawIdentity<'_>, interner: &mut Interner) -> Arc<Identity> 
         issuer_arn: interner.maybe(context.session_issuer.0.arn.get()),
         source_identity: interner.maybe(context.source_identity.get()),
         on_behalf_of: interner.maybe(on_behalf_of.user_id.get()),
+        is_from_console,
     };
     interner.identity(identity)
 }
@@ -512,7 +533,9 @@ fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> CredentialIssuance 
             .expiration
             .get()
             .and_then(UtcSecond::parse_expiration),
-        parameters_omitted: request.omitted.0,
+        // Null, `{}` and text of no object say nothing of what was asked for.
+        parameters_omitted: request.omitted.0
+            || (request.role_arn.get().is_none() && request.role_session_name.get().is_none()),
         shared_event_id: raw.shared_event_id.as_deref().map(|id| interner.id(id)),
         request_id: raw.request_id.as_deref().map(|id| interner.id(id)),
     }
@@ -548,6 +571,7 @@ fn refused_role(message: &str) -> Option<&str> {
 
 fn query_of(raw: &RawRecord<'_>, interner: &mut Interner) -> StartQuery {
     let request = ObjectText::of(raw.request_parameters);
+    let is_nothing = !request.text().starts_with('{') || request.text() == "{}";
     let request: RawQueryRequest<'_> = request.read();
     let got = ObjectText::of(raw.response_elements);
     let got: RawQueryGot<'_> = got.read();
@@ -563,7 +587,7 @@ fn query_of(raw: &RawRecord<'_>, interner: &mut Interner) -> StartQuery {
             .get()
             .and_then(quick_query_id)
             .map(|id| interner.id(id)),
-        parameters_omitted: request.omitted.0,
+        parameters_omitted: request.omitted.0 || is_nothing,
     }
 }
 

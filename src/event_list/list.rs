@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// The version of the list: it grows when an event is kept, or a member is read, that
 /// was not before.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Kept since the first version.
 const fn since_1(when: When) -> Keeping {

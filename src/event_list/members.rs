@@ -15,6 +15,7 @@ pub const COMMON: &[&str] = &[
     "eventType",
     "eventVersion",
     "recipientAccountId",
+    "sessionCredentialFromConsole",
     "sourceIPAddress",
     "userAgent",
     "userIdentity.accessKeyId",

@@ -282,6 +282,19 @@ impl QueryExecution {
     }
 }
 
+/// A later call that named a query execution: it submitted nothing, and costs nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepeatedQuery {
+    /// Athena's id.
+    pub query_execution_id: QueryExecutionId,
+    /// The time of the call.
+    pub repeated_at: UtcSecond,
+    /// The StartQueryExecution event of the call.
+    pub event_id: EventId,
+    /// The chain that submitted the execution; `None` if its submission was not read.
+    pub chain_id: Option<String>,
+}
+
 /// The Quick user, where an event or a comment names one
 /// (docs/cloudtrail-facts.md#quicks-own-events, docs/cloudtrail-facts.md#the-sql-comment).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -365,6 +378,8 @@ pub struct Chain {
     pub consumer_session: Option<RoleSession>,
     /// Queries submitted in the window, by time.
     pub queries: Vec<QueryExecution>,
+    /// Calls that named query executions which were submitted before.
+    pub repeated_queries: Vec<RepeatedQuery>,
     /// Events linked to the consumer session, counted by `service:EventName`
     /// and sorted by it.
     pub calls: Vec<(Text, u64)>,

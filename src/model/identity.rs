@@ -32,6 +32,9 @@ pub struct Identity {
     pub source_identity: Option<Text>,
     /// `onBehalfOf.userId`: the Identity Center user.
     pub on_behalf_of: Option<Text>,
+    /// `sessionCredentialFromConsole`: the console signed the call, with a key of its own
+    /// (docs/cloudtrail-facts.md#console-sessions).
+    pub is_from_console: bool,
 }
 
 impl Identity {
@@ -48,6 +51,17 @@ impl Identity {
         (may_be_role && is_role && !session.is_empty()).then_some(principal)
     }
 
+    /// Returns true if the caller is a role session, by its principal id or, where logs were masked,
+    /// by its assumed-role ARN.
+    #[must_use]
+    pub fn is_role_session(&self) -> bool {
+        let is_assumed = || {
+            let arn = self.arn.as_deref().and_then(session_name_in_arn);
+            self.kind.as_deref() == Some("AssumedRole") && arn.is_some()
+        };
+        self.assumed_role_id().is_some() || is_assumed()
+    }
+
     /// Returns true if an AWS service itself, not a session, made the call.
     #[must_use]
     pub fn is_service(&self) -> bool {
@@ -58,9 +72,7 @@ impl Identity {
     /// Returns true if the calling service is Quick (docs/cloudtrail-facts.md#quicks-role-chain).
     #[must_use]
     pub fn is_invoked_by_quick(&self) -> bool {
-        self.invoked_by
-            .as_deref()
-            .is_some_and(|service| service.ends_with("quicksight.amazonaws.com"))
+        self.invoked_by.as_deref().is_some_and(is_quick_service)
     }
 
     /// Returns the caller's most precise name: its ARN, else its principal id, else the service,
@@ -76,6 +88,12 @@ impl Identity {
             .or(self.invoked_by.as_ref())
             .or(self.account_id.as_ref().map(AccountId::text))
     }
+}
+
+/// Returns true if a service principal is Quick (docs/cloudtrail-facts.md#quicks-role-chain).
+#[must_use]
+pub fn is_quick_service(service: &str) -> bool {
+    service.ends_with("quicksight.amazonaws.com") || service == "quick.amazonaws.com"
 }
 
 /// An IAM role as ARNs name it, without the IAM path, which some ARNs drop

@@ -6,7 +6,8 @@ use super::flat;
 use super::hops::session_fields;
 use super::queries::execution_fields;
 use crate::model::chain::{
-    Chain, ChainPath, ChainStatus, Confidence, Missing, MissingPart, QuickUser, RoleSession,
+    Chain, ChainPath, ChainStatus, Confidence, Missing, MissingPart, QuickUser, RepeatedQuery,
+    RoleSession,
 };
 use crate::model::integrity::Integrity;
 use crate::model::table::Table;
@@ -195,6 +196,12 @@ fn with_later_fields(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
             "whether the consumer's copy of that hop was read",
             |chain| has_copy(chain, MissingPart::ConsumerCopy),
         )
+        .records(
+            "repeated_queries",
+            "calls that named query executions which were submitted before: they cost nothing again",
+            repeated_fields(),
+            |chain, each| chain.repeated_queries.iter().for_each(each),
+        )
         .always_known(&[
             "chain_id",
             "path",
@@ -208,6 +215,30 @@ fn with_later_fields(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
             "day",
             "duration_seconds",
         ])
+}
+
+fn repeated_fields<'a>() -> Fields<'a, RepeatedQuery> {
+    Fields::new()
+        .string(
+            "query_execution_id",
+            "the id of Athena",
+            |query: &RepeatedQuery| Some(query.query_execution_id.to_string()),
+        )
+        .timestamp(
+            "repeated_at",
+            "time of the call",
+            |query: &RepeatedQuery| Some(query.repeated_at),
+        )
+        .string(
+            "event_id",
+            "the StartQueryExecution event of the call",
+            |query| Some(query.event_id.to_string()),
+        )
+        .string(
+            "chain_id",
+            "the chain that submitted it; null if its submission was not read",
+            |query| query.chain_id.clone(),
+        )
 }
 
 fn quick_user_fields<'a>() -> Fields<'a, QuickUser> {

@@ -6,13 +6,14 @@ use super::path::{self, Origin, issuer};
 use super::peers::{Candidates, SessionId};
 use super::roles::Roles;
 use super::sessions::{Link, Session, Sessions};
+use super::submissions::Submissions;
 use crate::model::chain::{
     Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
-    QueryExecution, RoleSession, ScopeDown, SessionIssuer,
+    QueryExecution, RepeatedQuery, RoleSession, ScopeDown, SessionIssuer,
 };
 use crate::model::event::{Detail, Event};
 use crate::model::identity::Identity;
-use crate::model::ids::{AccountId, DataSourceArn, QueryExecutionId, is_data_source_arn};
+use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
@@ -41,10 +42,12 @@ pub(super) fn assemble(
         actions: HashMap::new(),
         ids: Vec::new(),
         listed: HashSet::new(),
+        submissions: Submissions::of(events, context.statistics),
     };
     let mut chains = assembler.session_chains();
     chains.extend(assembler.denied_chains());
     chains.extend(assembler.direct_chains());
+    assembler.submissions.name_chains(&mut chains);
     chains.retain(|chain| assembler.in_window(chain));
     for chain in &mut chains {
         declare(chain, context);
@@ -98,6 +101,7 @@ pub(super) struct Assembler<'a> {
     ids: Vec<Option<String>>,
     /// Sessions of many calls whose calls a chain lists already.
     listed: HashSet<SessionId>,
+    submissions: Submissions,
 }
 
 /// A chain in the making, with what only its making needs.
@@ -216,7 +220,7 @@ impl Assembler<'_> {
                 };
             }
         }
-        let all = self.context.all_sessions && (session.hop.is_some() || queries);
+        let all = self.context.all_sessions && (session.candidates.is_empty() || queries);
         (origin.touches_quick || queries || all).then_some(origin)
     }
 
@@ -268,6 +272,7 @@ impl Assembler<'_> {
             earlier_sessions: Vec::new(),
             consumer_session: None,
             queries: Vec::new(),
+            repeated_queries: Vec::new(),
             calls: Vec::new(),
             quick_user: None,
             notes: Vec::new(),
@@ -468,7 +473,10 @@ impl Assembler<'_> {
             account_id: account_of(session),
             role_session_name: session.name.clone(),
             assumed_role_id: session.assumed_role_id.clone(),
-            access_key_id: session.key.clone(),
+            access_key_id: session
+                .key
+                .clone()
+                .filter(|_| session.hop.is_some() || !session.has_changing_keys()),
             assumed_at: Some(session.created_at),
             ..RoleSession::default()
         };
@@ -529,8 +537,6 @@ impl Assembler<'_> {
 
     pub(super) fn add_queries(&self, chain: &mut Chain, session: &Session) {
         let mut outside = 0u32;
-        let mut started: HashSet<&QueryExecutionId> = HashSet::new();
-        let mut retries = 0u32;
         let calls = session.calls.iter();
         let count = calls
             .filter(|&&(event, _)| self.events[event as usize].is_query())
@@ -544,11 +550,20 @@ impl Assembler<'_> {
             chain.confidence = chain.confidence.min(confidence);
             // A call repeated with the same token starts nothing new.
             let id = query.query_execution_id.as_ref();
-            if id.is_some_and(|id| !started.insert(id)) {
-                retries += 1;
+            let repeated = id.filter(|id| self.submissions.is_repeat(id, index));
+            let is_inside = self.context.window.contains(event.time);
+            if let Some(id) = repeated {
+                chain
+                    .repeated_queries
+                    .extend(is_inside.then(|| RepeatedQuery {
+                        query_execution_id: id.clone(),
+                        repeated_at: event.time,
+                        event_id: event.id.clone(),
+                        chain_id: None,
+                    }));
                 continue;
             }
-            if !self.context.window.contains(event.time) {
+            if !is_inside {
                 outside += 1;
                 continue;
             }
@@ -567,9 +582,10 @@ impl Assembler<'_> {
                 figures: None,
             });
         }
-        if retries > 0 {
+        let repeated = chain.repeated_queries.len();
+        if repeated > 0 {
             chain.notes.push(format!(
-                "{retries} repeated StartQueryExecution with the same query execution id: counted as calls only"
+                "{repeated} repeated StartQueryExecution with the same query execution id: counted as calls only"
             ));
         }
         if outside > 0 {
@@ -615,12 +631,12 @@ impl Assembler<'_> {
         chain
             .notes
             .extend(self.twins_note(session, "the consumer session"));
-        if session.keys_seen.len() > 1 {
-            chain.confidence = Confidence::Ambiguous;
+        if session.has_changing_keys() && !session.keys_seen.is_empty() {
+            chain.confidence = chain.confidence.min(Confidence::Probable);
+            let keys = session.key_count();
             chain.notes.push(format!(
-                "the AssumeRole record does not have the issued access key, and the calls use {} different ones: some may \
-                 belong to another session",
-                session.keys_seen.len()
+                "its calls were signed with {keys} different access keys, as the console does: they are linked by principal \
+                 and creation time"
             ));
         }
     }
@@ -700,12 +716,16 @@ impl Assembler<'_> {
 }
 
 /// Role, name, second and key: what every copy of the hop, and every call with
-/// the session's own key, agrees on. (The assumed role id is missing from 6 % of
+/// the session's own key, agrees on; without the key where it changes. (The assumed role id is missing from 6 % of
 /// real hops, so the role's and the session's name stand for it.)
 pub(super) fn id_of(session: &Session) -> String {
     let account = account_of(session);
     let role = session.role.as_ref().map(|role| &*role.name);
     let created_at = session.created_at.to_string();
+    let key = session
+        .key
+        .as_deref()
+        .filter(|_| !session.has_changing_keys());
     let is_question = if session.candidates.is_empty() {
         ""
     } else {
@@ -716,7 +736,7 @@ pub(super) fn id_of(session: &Session) -> String {
         role.unwrap_or_default(),
         session.name.as_deref().unwrap_or_default(),
         &created_at,
-        session.key.as_deref().unwrap_or_default(),
+        key.unwrap_or_default(),
         is_question,
     ])
 }

@@ -12,10 +12,10 @@ use crate::model::chain::{
     RoleSession, SessionIssuer,
 };
 use crate::model::event::Event;
-use crate::model::identity::RoleName;
-use crate::model::ids::{AccessKeyId, AccountId, RoleArn};
+use crate::model::identity::{Identity, RoleName};
+use crate::model::ids::{AccountId, RoleArn};
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::time::UtcDay;
 use hashbrown::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,8 +31,7 @@ impl Assembler<'_> {
                 Link::To(session, _) => id_of(self.sessions.get(session)),
                 Link::None => {
                     let name = event.identity.best_name().map_or("", |name| name);
-                    let key = event.identity.access_key_id.as_deref().unwrap_or("");
-                    format!("{name} {key}")
+                    format!("{name} {}", event.time.day())
                 }
             };
             let attempts = groups.entry((who, issue.role_arn.clone())).or_default();
@@ -170,14 +169,10 @@ impl Assembler<'_> {
         }
     }
 
-    /// Queries by users, without a role session.
+    /// Queries by users, without a role session: one chain for each principal and UTC day, so that
+    /// a permanent key is not one chain of a year.
     pub(super) fn direct_chains(&mut self) -> Vec<Chain> {
-        type Who = (
-            Option<AccountId>,
-            Option<Text>,
-            Option<AccessKeyId>,
-            Option<UtcSecond>,
-        );
+        type Who = (Option<AccountId>, Option<Text>, UtcDay);
         let mut groups: BTreeMap<Who, Vec<u32>> = BTreeMap::new();
         for (index, event) in (0u32..).zip(self.events) {
             let identity = &event.identity;
@@ -187,8 +182,7 @@ impl Assembler<'_> {
                 let who = (
                     event.recipient_account_id.clone(),
                     identity.best_name().cloned(),
-                    identity.access_key_id.clone(),
-                    identity.session_created_at,
+                    event.time.utc_day(),
                 );
                 groups.entry(who).or_default().push(index);
             }
@@ -198,24 +192,33 @@ impl Assembler<'_> {
         let groups: Vec<_> = groups.into_iter().collect();
         groups
             .into_iter()
-            .map(|((account, name, key, created_at), calls)| {
+            .map(|((account, name, _), calls)| {
                 let first = &self.events[calls[0] as usize];
                 let mut session = direct_session(first);
                 session.calls = calls
                     .iter()
                     .map(|&call| (call, Confidence::Proven))
                     .collect();
-                let made = created_at.map_or_else(String::new, |at| at.to_string());
-                let parts = [
-                    account.as_deref(),
-                    name.as_deref(),
-                    key.as_deref(),
-                    Some(&*made),
-                ];
+                let day = first.time.day().to_string();
+                let parts = [account.as_deref(), name.as_deref(), Some(&*day)];
                 let id = chain_id(&parts.map(Option::unwrap_or_default));
                 self.direct(id, &session, first)
             })
             .collect()
+    }
+
+    /// A member of the caller, where all calls agree on it.
+    fn same_of<T: Clone + PartialEq>(
+        &self,
+        session: &Session,
+        member: impl Fn(&Identity) -> Option<&T>,
+    ) -> Option<T> {
+        let mut calls = session.calls.iter();
+        let mut of = |&(call, _): &(u32, Confidence)| member(&self.events[call as usize].identity);
+        let first = of(calls.next()?)?;
+        calls
+            .all(|call| of(call) == Some(first))
+            .then(|| first.clone())
     }
 
     fn direct(&mut self, id: String, session: &Session, first: &Event) -> Chain {
@@ -225,8 +228,8 @@ impl Assembler<'_> {
             .clone_from(&first.recipient_account_id);
         chain.consumer_session = Some(RoleSession {
             account_id: first.identity.account_id.clone(),
-            access_key_id: first.identity.access_key_id.clone(),
-            assumed_at: first.identity.session_created_at,
+            access_key_id: self.same_of(session, |identity| identity.access_key_id.as_ref()),
+            assumed_at: self.same_of(session, |identity| identity.session_created_at.as_ref()),
             assumed_by: first.identity.best_name().cloned(),
             source_account_id: first.identity.account_id.clone(),
             source_ip: first.source_ip.clone(),

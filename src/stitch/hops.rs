@@ -36,6 +36,8 @@ pub(super) struct Hop {
     /// The parameters were logged, so that what is not in them was not asked.
     pub(super) parameters_known: bool,
     pub(super) source_ip: Option<Text>,
+    /// It was made by the console: by a switch of roles or a sign-in.
+    pub(super) is_from_console: bool,
 }
 
 /// The permissions that an inline policy allows a session, as far as it can be parsed.
@@ -199,15 +201,41 @@ fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &CredentialIss
             let Some(known) = success(other) else {
                 return false;
             };
-            other.recipient_account_id != event.recipient_account_id
+            // An exporter may leave the account out.
+            let is_other_account = other.recipient_account_id.is_none()
+                || other.recipient_account_id != event.recipient_account_id;
+            is_other_account
                 && other.time.distance(event.time) <= super::context::CLOCK_SKEW_SECONDS
                 && agree(known.issued_key_id.as_ref(), issue.issued_key_id.as_ref())
                 && agree(
                     known.assumed_role_id.as_ref(),
                     issue.assumed_role_id.as_ref(),
                 )
-                && agree(known.role_arn.as_ref(), issue.role_arn.as_ref())
+                && agree(
+                    role_of(known.role_arn.as_ref()).as_ref(),
+                    role_of(issue.role_arn.as_ref()).as_ref(),
+                )
         })
+}
+
+/// The role of an ARN, however the ARN spells it.
+fn role_of(arn: Option<&RoleArn>) -> Option<RoleName> {
+    arn.and_then(|arn| RoleName::from_arn(arn))
+}
+
+/// Returns true if the console made the call (docs/cloudtrail-facts.md#console-sessions).
+fn is_from_console(event: &Event) -> bool {
+    let is_console = |text: &str| {
+        text == "AWS Internal" || text == "signin.amazonaws.com" || text.starts_with("AWS Signin")
+    };
+    let marks = [
+        &event.identity.invoked_by,
+        &event.source_ip,
+        &event.user_agent,
+    ];
+    event.identity.is_from_console
+        || (!event.identity.is_service()
+            && marks.into_iter().flatten().any(|text| is_console(text)))
 }
 
 impl Hop {
@@ -244,7 +272,9 @@ impl Hop {
             role: role_arn.as_ref().and_then(|arn| known.role(arn)),
             role_arn: role_arn.map(RoleArn::from),
             session_name,
-            assumed_role_id: first(|issue| issue.assumed_role_id.as_ref()),
+            // A masked one names no session.
+            assumed_role_id: first(|issue| issue.assumed_role_id.as_ref())
+                .filter(|id| id.contains(':')),
             key: first(|issue| issue.issued_key_id.as_ref().map(AccessKeyId::text))
                 .map(AccessKeyId::from),
             expires_at,
@@ -257,10 +287,9 @@ impl Hop {
                 .find(|arns| !arns.is_empty())
                 .cloned()
                 .unwrap_or_default(),
-            parameters_known: all
-                .iter()
-                .any(|(_, issue)| !issue.parameters_omitted && issue.session_name.is_some()),
+            parameters_known: all.iter().any(|(_, issue)| !issue.parameters_omitted),
             source_ip: caller_copy.and_then(|event| event.source_ip.clone()),
+            is_from_console: all.iter().any(|(event, _)| is_from_console(event)),
             copies,
         }
     }

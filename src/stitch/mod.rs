@@ -9,6 +9,7 @@
 //! | one event per delivery group | [`dedupe`] |
 //! | one hop per AssumeRole, from its copies | [`hops`] |
 //! | which session made a call | [`sessions`], [`peers`], [`timeline`] |
+//! | which call submitted a query execution first | [`submissions`] |
 //! | which roles are Role A and Role B | [`roles`] |
 //! | one record per consumer session | [`assemble`], [`path`] |
 //! | refused attempts, users without a role | [`direct`] |
@@ -24,6 +25,7 @@ mod peers;
 mod quick_user;
 mod roles;
 mod sessions;
+mod submissions;
 mod timeline;
 
 pub use context::{CLOCK_SKEW_SECONDS, Context};

@@ -54,8 +54,10 @@ pub(super) struct Session {
     pub(super) candidates: Candidates,
     /// A call that shows who worked in it: for sessions whose hop is not read.
     pub(super) sample_identity: Option<Arc<Identity>>,
-    /// Keys of calls that were linked although the issued key was not logged.
+    /// Keys of its own calls, where they are not the issued one or that was not logged.
     pub(super) keys_seen: BTreeSet<AccessKeyId>,
+    /// The console made it or signed a call of it.
+    pub(super) is_from_console: bool,
     /// Sessions alike in all that matters; which of them worked is not known.
     pub(super) indistinguishable: Candidates,
 }
@@ -77,8 +79,26 @@ impl Session {
             candidates: Candidates::default(),
             sample_identity: None,
             keys_seen: BTreeSet::new(),
+            is_from_console: false,
             indistinguishable: Candidates::default(),
         }
+    }
+}
+
+impl Session {
+    /// The number of different keys that its own calls were signed with, the issued one included.
+    pub(super) fn key_count(&self) -> usize {
+        let issued = self
+            .key
+            .as_ref()
+            .filter(|key| !self.keys_seen.contains(*key));
+        self.keys_seen.len() + usize::from(issued.is_some())
+    }
+
+    /// Returns true if a key does not identify it: the console signs each call with another one
+    /// (docs/cloudtrail-facts.md#console-sessions).
+    pub(super) fn has_changing_keys(&self) -> bool {
+        self.is_from_console || self.key_count() > 1
     }
 }
 
@@ -167,8 +187,9 @@ impl Identities {
         let of_event = events.iter().map(|event| {
             let identity = &event.identity;
             *numbers.entry(identity).or_insert_with(|| {
-                identity.assumed_role_id()?;
-                identity.session_created_at?;
+                identity
+                    .session_created_at
+                    .filter(|_| identity.is_role_session())?;
                 all.push(Arc::clone(identity));
                 u32::try_from(all.len() - 1).ok()
             })
@@ -207,6 +228,8 @@ struct Linker {
     by_assumed_role_id: HashMap<Text, Peers>,
     /// Sessions whose AssumeRole did not say its assumed role id.
     by_names: HashMap<AssumedRoleName, Peers>,
+    /// All other sessions, where logs were masked and callers have only names.
+    masked_by_names: Option<HashMap<AssumedRoleName, Peers>>,
     /// Numbers of what makes sessions alike.
     likenesses: HashMap<Alike, u32>,
     /// Sessions that stand for a question: which of these, for this principal?
@@ -310,6 +333,7 @@ impl Linker {
             sessions: Vec::with_capacity(hops.len()),
             by_assumed_role_id: HashMap::with_capacity(hops.len()),
             by_names: HashMap::new(),
+            masked_by_names: None,
             likenesses: HashMap::new(),
             unresolved: HashMap::new(),
             crowds: HashMap::new(),
@@ -324,6 +348,7 @@ impl Linker {
                 name: hop.session_name.clone(),
                 assumed_role_id: hop.assumed_role_id.clone(),
                 key: hop.key.clone(),
+                is_from_console: hop.is_from_console,
                 ..Session::unknown(hop.time, hop.expires_at)
             };
             linker.add(Session {
@@ -352,6 +377,13 @@ impl Linker {
         let assumed_role_id = session.assumed_role_id.clone();
         let names = own_names(&session);
         self.sessions.push(session);
+        if let Some(known) = &mut self.masked_by_names
+            && let Some(names) = names
+                .as_ref()
+                .filter(|_| is_answer && assumed_role_id.is_some())
+        {
+            put(known, names, &self.sessions, &mut self.likenesses, id);
+        }
         if let Some(assumed_role_id) = assumed_role_id.filter(|_| is_answer) {
             self.know(&assumed_role_id, id);
         } else if let Some(names) = names.filter(|_| is_answer) {
@@ -366,9 +398,28 @@ impl Linker {
     fn peers_of(&self, identity: &Identity) -> Vec<&Peers> {
         let by_id = identity.assumed_role_id();
         let by_id = by_id.and_then(|id| self.by_assumed_role_id.get(id));
-        let names = (!self.by_names.is_empty()).then(|| names_of(identity));
-        let by_names = names.flatten().and_then(|names| self.by_names.get(&names));
-        by_id.into_iter().chain(by_names).collect()
+        let masked = self.masked_by_names.as_ref();
+        let masked = masked.filter(|_| identity.assumed_role_id().is_none());
+        let needs_names = masked.is_some() || !self.by_names.is_empty();
+        let names = needs_names.then(|| names_of(identity)).flatten();
+        let by_names = names.as_ref().and_then(|names| self.by_names.get(names));
+        let masked = masked
+            .zip(names.as_ref())
+            .and_then(|(masked, names)| masked.get(names));
+        by_id.into_iter().chain(by_names).chain(masked).collect()
+    }
+
+    /// Finds all sessions by their names from now on: the principal ids of callers were masked.
+    fn know_names(&mut self) {
+        let mut known = HashMap::new();
+        for (id, session) in (0u32..).zip(&self.sessions) {
+            if session.assumed_role_id.is_some()
+                && let Some(names) = own_names(session)
+            {
+                put(&mut known, &names, &self.sessions, &mut self.likenesses, id);
+            }
+        }
+        self.masked_by_names = Some(known);
     }
 
     /// The one made closest to `created_at`, or all that are.
@@ -431,6 +482,10 @@ impl Linker {
     /// that services used on a session's behalf.
     fn resolve(&mut self, identities: &Identities) {
         self.resolved = vec![Link::None; identities.all.len()];
+        let is_masked = |identity: &Arc<Identity>| identity.assumed_role_id().is_none();
+        if identities.all.iter().any(is_masked) {
+            self.know_names();
+        }
         let order = Self::order(identities);
         let is_direct =
             |identity: &Identity| identity.access_key_id.is_some() && identity.invoked_by.is_none();
@@ -469,7 +524,14 @@ impl Linker {
         let question = || Question::MadeAt(created_at);
         if let Some(key) = &identity.access_key_id {
             match self.closest(identity, created_at, PeerQuery::Key(Some(key.text()))) {
-                Choice::One(session) => return self.learn(session, identity, Confidence::Proven),
+                Choice::One(session) => {
+                    // Names alone are not as sure as a principal id.
+                    let confidence = match identity.assumed_role_id() {
+                        Some(_) => Confidence::Proven,
+                        None => Confidence::Probable,
+                    };
+                    return self.learn(session, identity, confidence);
+                }
                 Choice::Several(several, are_alike) => {
                     return self.undecided(several, are_alike, identity, question(), created_at);
                 }
@@ -479,15 +541,11 @@ impl Linker {
             // (docs/cloudtrail-facts.md#calls-on-a-sessions-behalf); a session's own calls do not.
             if !on_behalf {
                 return match self.closest(identity, created_at, PeerQuery::Key(None)) {
-                    Choice::One(session) => {
-                        let keys = &mut self.sessions[session as usize].keys_seen;
-                        keys.extend(identity.access_key_id.clone());
-                        self.learn(session, identity, Confidence::Probable)
-                    }
+                    Choice::One(session) => self.learn_key(session, identity),
                     Choice::Several(several, are_alike) => {
                         self.undecided(several, are_alike, identity, question(), created_at)
                     }
-                    Choice::NoSession => self.not_logged(identity, created_at),
+                    Choice::NoSession => self.of_other_key(identity, created_at),
                 };
             }
         }
@@ -498,6 +556,38 @@ impl Linker {
             }
             Choice::NoSession => self.not_logged(identity, created_at),
         }
+    }
+
+    /// A call of a session's own with a key that no AssumeRole issued: the console signs each call
+    /// with another key. Principal and creation second still name the session
+    /// (docs/cloudtrail-facts.md#console-sessions).
+    fn of_other_key(&mut self, identity: &Arc<Identity>, created_at: UtcSecond) -> Link {
+        let distance_max = if identity.is_from_console {
+            CLOCK_SKEW_SECONDS
+        } else {
+            0
+        };
+        for distance in 0..=distance_max {
+            let peers = self.peers_of(identity);
+            let closest = Closest::at(&peers, created_at, distance, PeerQuery::All);
+            match self.choice(closest.candidates(), closest.are_alike()) {
+                Choice::One(session) => return self.learn_key(session, identity),
+                Choice::Several(several, are_alike) if identity.is_from_console => {
+                    let question = Question::MadeAt(created_at);
+                    return self.undecided(several, are_alike, identity, question, created_at);
+                }
+                Choice::Several(..) => break,
+                Choice::NoSession => {}
+            }
+        }
+        self.not_logged(identity, created_at)
+    }
+
+    /// Links a call by all but its key.
+    fn learn_key(&mut self, id: SessionId, identity: &Arc<Identity>) -> Link {
+        let keys = &mut self.sessions[id as usize].keys_seen;
+        keys.extend(identity.access_key_id.clone());
+        self.learn(id, identity, Confidence::Probable)
     }
 
     /// Takes over what the call knows and the AssumeRole did not say.
@@ -528,6 +618,7 @@ impl Linker {
             let name = identity.arn.as_deref().and_then(session_name_in_arn);
             session.name = name.map(Text::from);
         }
+        session.is_from_console |= identity.is_from_console;
         if session.sample_identity.is_none() {
             session.sample_identity = Some(Arc::clone(identity));
         }
@@ -598,7 +689,7 @@ impl Linker {
     /// A session whose AssumeRole was not read.
     fn not_logged(&mut self, identity: &Arc<Identity>, created_at: UtcSecond) -> Link {
         let id = self.add_unseen(identity, created_at, Candidates::default());
-        let confidence = if own_key(identity).is_some() {
+        let confidence = if own_key(identity).is_some() && identity.assumed_role_id().is_some() {
             Confidence::Proven
         } else {
             Confidence::Probable
@@ -620,6 +711,7 @@ impl Linker {
             name: name.map(Text::from),
             assumed_role_id: identity.assumed_role_id().cloned(),
             key: own_key(identity).cloned(),
+            is_from_console: identity.is_from_console,
             candidates,
             sample_identity: Some(Arc::clone(identity)),
             ..Session::unknown(created_at, created_at.plus(UNSEEN_SESSION_SECONDS_MAX))

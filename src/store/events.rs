@@ -66,6 +66,9 @@ const CONTENT: [ContentMember; 6] = [
 /// Rows as a file.
 pub(super) fn write(rows: &[EventRow]) -> Result<Vec<u8>, String> {
     let mut table = TableBuilder::new("events", rows)
+        .integer("is_from_console", |row| {
+            Some(row.event.identity.is_from_console.into())
+        })
         .integer("object", |row| Some(row.event.place.object.into()))
         .integer("record", |row| Some(row.event.place.record.into()))
         .integer("is_of_session", |row| Some(row.is_of_session.into()))
@@ -162,6 +165,8 @@ struct EventColumns<'a> {
     flags: &'a [Option<i64>],
     times: &'a [Option<i64>],
     created: &'a [Option<i64>],
+    /// Empty in segments of earlier versions.
+    console: &'a [Option<i64>],
     ids: &'a Texts,
     sources: &'a Texts,
     names: &'a Texts,
@@ -181,6 +186,7 @@ impl<'a> EventColumns<'a> {
             flags: rows.integers("is_of_session")?,
             times: rows.integers("event_time")?,
             created: rows.integers("session_created_at")?,
+            console: rows.integers("is_from_console").unwrap_or_default(),
             ids: rows.texts("event_id")?,
             sources: rows.texts("event_source")?,
             names: rows.texts("event_name")?,
@@ -226,6 +232,7 @@ impl<'a> EventColumns<'a> {
             issuer_arn,
             source_identity,
             on_behalf_of,
+            is_from_console: self.console.get(row).copied().flatten() == Some(1),
         }
     }
 

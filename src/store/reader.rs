@@ -320,7 +320,7 @@ impl Store {
     }
 
     fn notes(&mut self, of: &Delivered, coverage: &mut Coverage) -> Result<(), StoreError> {
-        let sql = "SELECT key, value FROM objects, json_each(objects.notes)
+        let sql = "SELECT objects.key, json_each.value FROM objects, json_each(objects.notes)
                    WHERE notes IS NOT NULL
                    AND (delivery_day BETWEEN ?1 AND ?2 OR delivery_day IS NULL
                        OR objects.id IN (SELECT value FROM json_each(?3)))";

@@ -10,7 +10,9 @@ use qs_audit::demo::{self, DemoPlan};
 use qs_audit::ingest::{BillReader, read_executions};
 use qs_audit::model::audit::{Audit, AuditSlice};
 use qs_audit::model::bill::CostMetric;
-use qs_audit::model::chain::{Chain, Missing, QueryExecution, QuickUser, RoleSession, ScopeDown};
+use qs_audit::model::chain::{
+    Chain, Missing, QueryExecution, QuickUser, RepeatedQuery, RoleSession, ScopeDown,
+};
 use qs_audit::model::charge::{
     Attribution, Charge, Chargeback, ChargebackRow, Dimension, ListPrice, Reason, Reconciliation,
 };
@@ -120,6 +122,7 @@ impl Poison {
             earlier_sessions,
             consumer_session,
             queries,
+            repeated_queries,
             calls,
             quick_user,
             notes,
@@ -142,6 +145,12 @@ impl Poison {
         for query in queries {
             self.query(query);
         }
+        repeated_queries.push(RepeatedQuery {
+            query_execution_id: QueryExecutionId::new(&self.text()),
+            repeated_at: chain.started_at,
+            event_id: EventId::new(&self.text()),
+            chain_id: None, // made by this program
+        });
         for (name, _) in calls {
             self.shared(name);
         }

@@ -138,6 +138,7 @@ fn chain(
     let at = queries[0].started_at;
     Chain {
         chain_id: format!("c-{id:012x}"),
+        repeated_queries: Vec::new(),
         path: ChainPath::QuickRoleChain,
         touches_quick: true,
         status: ChainStatus::Complete,
