@@ -112,6 +112,7 @@ pub(super) fn form_of(text: &[u8]) -> Option<TableForm> {
     let starts = line
         .first()
         .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'"');
+    let starts = starts && !line.contains(&b'{');
     (starts && (has("eventsource") && has("eventname") || has(EVENT_JSON)))
         .then_some(TableForm::Csv)
 }

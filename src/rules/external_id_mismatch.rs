@@ -6,6 +6,7 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::unread::note_unread_consumer_sessions;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
@@ -81,6 +82,7 @@ impl Rule for ExternalIdMismatch {
                 "without a list of data sources (--data-sources), every well-formed data source ARN of the hub is accepted",
             );
         }
+        note_unread_consumer_sessions(context, sink);
         let mut by_subject: BTreeMap<(AccountId, Text, Text), (Occurrences, String)> =
             BTreeMap::new();
         for hop in context.consumer_hops() {

@@ -4,6 +4,7 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::unread::note_unread_consumer_sessions;
 use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
@@ -37,6 +38,7 @@ impl Rule for ExternalIdMissing {
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        note_unread_consumer_sessions(context, sink);
         let mut by_subject: BTreeMap<(AccountId, Text, Text), Occurrences> = BTreeMap::new();
         let mut unknown = 0;
         for hop in context.consumer_hops() {
@@ -72,7 +74,7 @@ impl Rule for ExternalIdMissing {
         }
         if unknown > 0 {
             sink.note(format!(
-                "{} of Role B: the request parameters were too large to be logged",
+                "{} of Role B: the request parameters were not logged",
                 plural(unknown, "session")
             ));
         }

@@ -4,6 +4,7 @@
 use super::context::{Certainty, RuleContext};
 use super::occurrences::{Occurrences, plural, sample, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::unread::note_unread_consumer_sessions;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::{AccountId, is_data_source_arn};
 use crate::model::text::Text;
@@ -36,6 +37,7 @@ impl Rule for ExternalIdSpoof {
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        note_unread_consumer_sessions(context, sink);
         let mut by_subject: BTreeMap<(AccountId, Text, Text), (Occurrences, u64)> = BTreeMap::new();
         let mut undecided = 0;
         for hop in context.consumer_hops() {

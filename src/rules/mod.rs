@@ -50,6 +50,7 @@ mod undeclared_data_source;
 mod undeclared_role;
 mod undeclared_work_group;
 mod unexpected_source_account;
+mod unread;
 
 pub use context::{RuleContext, RuleInput};
 pub use lifecycle::{StatusInputs, reconcile};

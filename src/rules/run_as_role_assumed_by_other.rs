@@ -4,10 +4,11 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::unread::note_unread_run_as_sessions;
 use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::text::Text;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "run-as-role-assumed-by-other",
@@ -58,19 +59,7 @@ impl Rule for RunAsRoleAssumedByOther {
                 occurrences.with_word("accounts_reached", Some(account));
             }
         }
-        let not_logged: BTreeSet<&Text> = context
-            .active()
-            .iter()
-            .filter_map(|active| active.chain.caller_session())
-            .filter(|session| session.issuer == SessionIssuer::NotLogged)
-            .filter_map(|session| session.assumed_role_id.as_ref())
-            .collect();
-        if !not_logged.is_empty() {
-            sink.note(format!(
-                "{} that assumed Role B in the window: their own AssumeRole record was not read",
-                plural(not_logged.len() as u64, "session")
-            ));
-        }
+        note_unread_run_as_sessions(context, sink);
         for ((role, caller), occurrences) in &by_subject {
             let reached = occurrences.words("accounts_reached");
             let named: Vec<String> = reached

@@ -4,6 +4,7 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, sample, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::unread::note_unread_run_as_sessions;
 use crate::iam::policy::{Policy, Reach};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -52,6 +53,7 @@ impl Rule for ScopeDownMismatch {
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        note_unread_run_as_sessions(context, sink);
         let mut by_subject: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
         for hop in context.consumer_hops() {
             let Some(role_arn) = &hop.session.role_arn else {

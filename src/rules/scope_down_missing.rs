@@ -4,6 +4,7 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::unread::note_unread_run_as_sessions;
 use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Severity, Subject};
 use crate::model::text::Text;
@@ -36,6 +37,7 @@ impl Rule for ScopeDownMissing {
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        note_unread_run_as_sessions(context, sink);
         let mut by_subject: BTreeMap<Text, Occurrences> = BTreeMap::new();
         let mut managed = 0;
         for hop in context.run_as_hops() {

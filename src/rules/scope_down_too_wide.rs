@@ -4,6 +4,7 @@
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, sample, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::unread::note_unread_run_as_sessions;
 use crate::iam::policy::{Policy, Reach};
 use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Evidence, Severity, Subject};
@@ -37,6 +38,7 @@ impl Rule for ScopeDownTooWide {
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        note_unread_run_as_sessions(context, sink);
         let mut by_subject: BTreeMap<Text, (Occurrences, BTreeSet<String>)> = BTreeMap::new();
         let mut unreadable = 0;
         for hop in context.run_as_hops() {

@@ -6,6 +6,7 @@ use super::context::RuleContext;
 use super::hop::RoleAssumption;
 use super::occurrences::{Occurrences, plural, sample, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
+use super::unread::note_unread_consumer_sessions;
 use crate::model::chain::SessionIssuer;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
@@ -55,6 +56,7 @@ impl Rule for UnexpectedSourceAccount {
                 "the hub is not known: declare [hub] account_id, or read logs in which Quick assumes Role A",
             );
         }
+        note_unread_consumer_sessions(context, sink);
         let mut by_subject: BTreeMap<(AccountId, Text, Text), (Occurrences, u64)> = BTreeMap::new();
         let mut undecided = 0;
         for hop in context.consumer_hops() {

@@ -1,11 +1,12 @@
 //! One chain record for each consumer session, and for each refused one.
 
-use super::context::{CLOCK_SKEW_SECONDS, Context};
+use super::context::{CLOCK_SKEW_SECONDS, Context, EARLIER_SESSIONS_MAX};
 use super::hops::{Hop, refusal};
 use super::path::{self, Origin, issuer};
 use super::peers::{Candidates, SessionId};
 use super::roles::Roles;
-use super::sessions::{Link, Session, Sessions};
+use super::session::{Link, Session};
+use super::sessions::Sessions;
 use super::submissions::Submissions;
 use crate::model::chain::{
     Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
@@ -21,9 +22,6 @@ use std::collections::BTreeMap;
 
 /// The work group of a call that names none (docs/cloudtrail-facts.md#startqueryexecution).
 const DEFAULT_WORK_GROUP: &str = "primary";
-/// Sessions before the consumer session that a chain lists. Two is what Quick makes; records
-/// that assume each other in a circle end here.
-const EARLIER_SESSIONS_MAX: usize = 16;
 /// Candidates that a note names.
 const NAMES_MAX: usize = 8;
 
@@ -303,12 +301,7 @@ impl Assembler<'_> {
     fn fill(&mut self, chain: &mut Chain, session: &Session, origin: Origin) {
         chain.consumer_session = Some(self.describe(session));
         chain.consumer_account_id = account_of(session);
-        let external_id = session
-            .hop
-            .as_ref()
-            .and_then(|hop| hop.external_id.as_ref());
-        let arn = external_id.filter(|id| is_data_source_arn(id)).cloned();
-        chain.data_source_arn = arn.map(DataSourceArn::from);
+        chain.data_source_arn = self.data_source_of(session, origin);
         self.add_parent(chain, session, origin);
         self.add_missing(chain, session, origin);
         Self::add_events(chain, session, ChainPart::Consumer);
@@ -330,13 +323,32 @@ impl Assembler<'_> {
         self.finish(chain);
     }
 
+    /// The data source that a session was assumed for: its external id, or that of a session which
+    /// led to it.
+    fn data_source_of(&self, session: &Session, origin: Origin) -> Option<DataSourceArn> {
+        let of = |session: &Session| {
+            let hop = session.hop.as_ref()?;
+            hop.external_id.clone().filter(|id| is_data_source_arn(id))
+        };
+        let inherited = || {
+            let mut earlier = self.sessions.ancestors(session);
+            earlier.find_map(of).filter(|_| origin.touches_quick)
+        };
+        of(session).or_else(inherited).map(DataSourceArn::from)
+    }
+
     /// The session before, or what is known of the caller.
     fn add_parent(&mut self, chain: &mut Chain, session: &Session, origin: Origin) {
         if let Link::To(id, confidence) = session.parent {
             let parent = self.sessions.get(id);
             chain.confidence = chain.confidence.min(confidence);
             self.add_earlier_sessions(chain, parent);
-            chain.hub_account_id = account_of(parent);
+            let run_as = std::iter::once(parent).chain(self.sessions.ancestors(parent));
+            let run_as = run_as
+                .into_iter()
+                .find(|earlier| self.roles.is_run_as(earlier));
+            chain.hub_account_id = account_of(run_as.unwrap_or(parent));
+            self.add_earlier_making(chain, parent);
             if !parent.candidates.is_empty() {
                 chain.confidence = Confidence::Ambiguous;
                 chain
@@ -363,8 +375,21 @@ impl Assembler<'_> {
         let parent = self.sessions.parent(session);
         let from_run_as = parent.is_some_and(|(parent, _)| self.roles.is_run_as(parent));
         if chain.path != ChainPath::QuickRoleChain && !from_run_as {
-            // Anyone who it was, it did not come from the hub's Role A.
+            // Whoever it was, it did not come from the hub's Role A.
             chain.hub_account_id = None;
+        }
+    }
+
+    /// The AssumeRole events of the sessions before the previous one.
+    fn add_earlier_making(&self, chain: &mut Chain, previous: &Session) {
+        let earlier = self.sessions.ancestors(previous);
+        let hops = earlier.filter_map(|session| session.hop.as_ref());
+        for &event in hops.flat_map(|hop| &hop.copies) {
+            chain.events.push(ChainEvent {
+                event,
+                session: ChainPart::RunAs,
+                confidence: Confidence::Proven,
+            });
         }
     }
 

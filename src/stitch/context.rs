@@ -11,6 +11,10 @@ use std::collections::BTreeSet;
 /// (docs/cloudtrail-facts.md#joining-sessions: equal to the second in 118 of 118 cases).
 pub const CLOCK_SKEW_SECONDS: u64 = 2;
 
+/// Sessions before the consumer session that a chain lists. Two is what Quick makes; records
+/// that assume each other in a circle end here.
+pub(super) const EARLIER_SESSIONS_MAX: usize = 16;
+
 /// The inputs of stitching other than the events.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {

@@ -6,7 +6,7 @@ use super::hops::refusal;
 use super::path::issuer;
 use super::peers::SessionId;
 use super::roles::is_quick;
-use super::sessions::{Link, Session};
+use super::session::{Link, Session};
 use crate::model::chain::{
     Chain, ChainEvent, ChainPart, ChainPath, ChainStatus, Confidence, Missing, MissingPart,
     RoleSession, SessionIssuer,

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | one event per delivery group | [`dedupe`] |
 //! | one hop per AssumeRole, from its copies | [`hops`] |
-//! | which session made a call | [`sessions`], [`peers`], [`timeline`] |
+//! | which session made a call | [`session`], [`sessions`], [`peers`], [`timeline`] |
 //! | which call submitted a query execution first | [`submissions`] |
 //! | which roles are Role A and Role B | [`roles`] |
 //! | one record per consumer session | [`assemble`], [`path`] |
@@ -24,6 +24,7 @@ mod path;
 mod peers;
 mod quick_user;
 mod roles;
+mod session;
 mod sessions;
 mod submissions;
 mod timeline;

@@ -1,7 +1,8 @@
 //! The kind of chain that a session ends.
 
 use super::roles::{Roles, is_quick};
-use super::sessions::{Session, Sessions};
+use super::session::Session;
+use super::sessions::Sessions;
 use crate::model::chain::{ChainPath, SessionIssuer};
 use crate::model::identity::Identity;
 use crate::model::ids::is_data_source_arn;
@@ -76,7 +77,10 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
         Some(_) => false,
         None => from_run_as || caller.is_some_and(|caller| quick_behind(session, caller)),
     };
-    let touches_quick = from_run_as || by_quick || roles.is_consumer(session);
+    let ancestry = Ancestry::of(session, sessions, roles);
+    let by_quick = by_quick || ancestry.is_from_quick;
+    let touches_quick =
+        from_run_as || by_quick || ancestry.touches_quick || roles.is_consumer(session);
     let on_behalf_of_service = session
         .sample_identity
         .as_ref()
@@ -95,6 +99,35 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
         path,
         has_run_as: from_run_as || made_by == SessionIssuer::Principal,
         touches_quick,
+    }
+}
+
+/// The sessions before the one that a session was assumed from: Role B may assume a further role,
+/// and its queries are still Quick's.
+struct Ancestry {
+    /// Quick made a session of Role A among them.
+    is_from_quick: bool,
+    /// A session of Role A or Role B is among them, the previous session included.
+    touches_quick: bool,
+}
+
+impl Ancestry {
+    fn of(session: &Session, sessions: &Sessions, roles: &Roles) -> Self {
+        let mut ancestry = Self {
+            is_from_quick: false,
+            touches_quick: false,
+        };
+        let previous = sessions.parent(session).map(|(parent, _)| parent);
+        let Some(previous) = previous else {
+            return ancestry;
+        };
+        ancestry.touches_quick = roles.is_run_as(previous) || roles.is_consumer(previous);
+        for earlier in sessions.ancestors(previous) {
+            let is_run_as = roles.is_run_as(earlier);
+            ancestry.touches_quick |= is_run_as || roles.is_consumer(earlier);
+            ancestry.is_from_quick |= is_run_as && issuer(earlier, roles) == SessionIssuer::Quick;
+        }
+        ancestry
     }
 }
 

@@ -4,8 +4,10 @@
 //! Quick assumes and then chains; Role B is what Role A's sessions assume, or
 //! what is assumed with the ARN of a Quick data source as external id.
 
+use super::context::EARLIER_SESSIONS_MAX;
 use super::hops::refusal;
-use super::sessions::{Session, Sessions};
+use super::session::Session;
+use super::sessions::Sessions;
 use crate::model::event::{CredentialIssuance, Detail, Event};
 use crate::model::identity::{Identity, RoleName};
 use crate::model::ids::{AccountId, is_data_source_arn};
@@ -137,8 +139,8 @@ fn refusals<'a>(
     linked.filter_map(|(event, link)| {
         let issue = refusal(event)?;
         match link {
-            super::sessions::Link::To(session, _) => Some((issue, sessions.get(*session))),
-            super::sessions::Link::None => None,
+            super::session::Link::To(session, _) => Some((issue, sessions.get(*session))),
+            super::session::Link::None => None,
         }
     })
 }
@@ -152,7 +154,7 @@ pub fn add_relevant(events: &[Event], topology: &Topology, relevant: &mut Releva
             relevant.sessions.extend(session.cloned());
         }
         if let Detail::CredentialIssuance(issue) = &event.detail
-            && is_of_interest(event, issue, topology)
+            && is_relevant(event, issue, topology)
         {
             relevant.roles.extend(issued_role_id(issue));
         }
@@ -164,7 +166,7 @@ fn issued_role_id(issue: &CredentialIssuance) -> Option<Text> {
     Some(role_id.into())
 }
 
-fn is_of_interest(event: &Event, issue: &CredentialIssuance, topology: &Topology) -> bool {
+fn is_relevant(event: &Event, issue: &CredentialIssuance, topology: &Topology) -> bool {
     let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
     let is_declared = role.is_some_and(|role| {
         topology.run_as_roles.contains(&role) || topology.is_consumer_role(&role)
@@ -240,7 +242,7 @@ fn add_roles_by_name(
     for event in events {
         if let Detail::CredentialIssuance(issue) = &event.detail
             && issue.assumed_role_id.is_none()
-            && is_of_interest(event, issue, topology)
+            && is_relevant(event, issue, topology)
         {
             let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
             let known = role.and_then(|role| ids.get(&role));
@@ -249,8 +251,23 @@ fn add_roles_by_name(
     }
 }
 
-/// Adds the roles that sessions of relevant roles assume, whatever the external id.
+/// Adds the roles that sessions of relevant roles assume, whatever the external id, and those that
+/// their sessions assume.
 fn add_assumed_from_run_as(
+    events: &[Event],
+    ids: &HashMap<RoleName, BTreeSet<Text>>,
+    relevant: &mut RelevantSessions,
+) {
+    for _ in 0..EARLIER_SESSIONS_MAX {
+        let before = relevant.roles.len();
+        add_assumed_once(events, ids, relevant);
+        if relevant.roles.len() == before {
+            break;
+        }
+    }
+}
+
+fn add_assumed_once(
     events: &[Event],
     ids: &HashMap<RoleName, BTreeSet<Text>>,
     relevant: &mut RelevantSessions,
@@ -271,7 +288,7 @@ fn add_assumed_from_run_as(
     relevant.roles.extend(found);
 }
 
-/// The sessions that interesting sessions were assumed from.
+/// The sessions that relevant sessions were assumed from.
 fn add_ancestors(events: &[Event], relevant: &mut RelevantSessions) {
     let mut callers: HashMap<&Text, Vec<&Text>> = HashMap::new();
     let mut open: Vec<&Text> = Vec::new();

@@ -7,7 +7,7 @@ use qs_audit::model::audit::Audit;
 use qs_audit::model::chain::{Chain, ChainPath, ChainStatus, Confidence, RoleSession};
 use qs_audit::model::identity::RoleName;
 use qs_audit::pipeline::Plan;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[test]
 fn a_refusal_without_a_role_is_a_refusal_all_the_same() {
