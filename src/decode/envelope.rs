@@ -31,7 +31,7 @@ pub(super) enum Envelope {
 impl Envelope {
     /// Opens a JSON value. Decoded data may have at most `bytes_max` bytes.
     pub(super) fn of(text: &str, bytes_max: usize) -> Self {
-        let mut walk = Walk {
+        let mut walk = EnvelopeWalk {
             records: Vec::new(),
             found: None,
             bytes_left: bytes_max,
@@ -55,7 +55,7 @@ pub(super) fn is_notification_source(source: &[u8]) -> bool {
 pub(super) const NOTIFICATION: &str =
     "an S3 event notification: it names files and has no events; read the files";
 
-struct Walk {
+struct EnvelopeWalk {
     records: Vec<String>,
     /// The form, if no record was found: the first one that is known.
     found: Option<Envelope>,
@@ -115,7 +115,7 @@ const HOLDERS: [&str; 21] = [
 /// Members whose text is base64, of gzip or of JSON.
 const ENCODED: [&str; 1] = ["data"];
 
-impl Walk {
+impl EnvelopeWalk {
     fn note(&mut self, found: Envelope) {
         self.found.get_or_insert(found);
     }

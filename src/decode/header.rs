@@ -5,7 +5,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A member's text; absent, null and not yet seen are told apart only inside.
+/// A member's text; absent, null and not yet read are told apart only inside.
 type HeaderMember<'a> = Option<Cow<'a, str>>;
 
 /// The deciding members of a record. Where a member stands twice, the first
@@ -28,7 +28,7 @@ pub(super) struct IdentityHeader<'a> {
     pub(super) invoked_by: HeaderMember<'a>,
 }
 
-/// A member that was not seen (`None`), or seen as null (`Some(None)`).
+/// A member that was not read (`None`), or read as null (`Some(None)`).
 type Slot<T> = Option<Option<T>>;
 
 /// Fills a slot if it is the first time.

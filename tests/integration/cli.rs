@@ -192,14 +192,14 @@ fn what_could_not_be_read_is_in_the_document_even_if_nothing_could() {
         "--format",
         "json",
         "--logs",
-        "sample-logs/hostile/not-json.txt",
+        "sample-logs/hostile/wrong-checksum.json.gz",
     ]);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(code(Exit::NoLogs)));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         document["coverage"]["rejects"]["by_reason"][0]["reason"],
-        "not-json"
+        "corrupt-gzip"
     );
     assert_eq!(
         command.arg("--strict").output().unwrap().status.code(),

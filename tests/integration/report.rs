@@ -184,7 +184,7 @@ fn a_report_in_a_folder_of_its_own_can_be_made_again_too() {
     // A night of before is not compared with what came after it.
     let (_, error) = run("2026-11-01");
     assert!(
-        error.contains("compared with nothing: a report of a later time"),
+        error.contains("compared with no report: a report of a later time"),
         "{error}"
     );
     assert_eq!(document(&mine)["compared_with"], Value::Null);
@@ -627,7 +627,7 @@ fn empty_sections_say_why() {
     qs_audit::demo::write_to(calm.path(), &quiet.extras).unwrap();
     output(&mut content(calm.path(), "2026-11-02", &[]), Exit::Clean);
     let page = fs::read_to_string(nightly(&calm, "2026-11-02").join("index.html")).unwrap();
-    assert!(page.contains("rules looked at the night and found nothing"));
+    assert!(page.contains("rules ran and found nothing"));
 }
 
 #[test]
@@ -666,7 +666,7 @@ fn a_folder_that_is_no_report_is_not_replaced() {
         Exit::Clean,
     );
     let (_, error) = output(&mut report(folder.path(), &["-o", "out.json"]), Exit::Usage);
-    assert!(error.contains("all of its formats"), "{error}");
+    assert!(error.contains("in all formats"), "{error}");
     assert!(error.contains("-o takes a folder"), "{error}");
 }
 

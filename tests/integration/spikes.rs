@@ -322,7 +322,7 @@ fn spikes_are_rarely_false_and_planted_ones_are_found() {
             per_thousand(score.false_of_consumers),
         ),
         (
-            "false spikes of any kind (work groups, data sources, users included) per 1,000",
+            "false spikes of any kind (work groups, data sources and users included) per 1,000",
             per_thousand(score.false_of_consumers + score.false_of_parts),
         ),
         (
