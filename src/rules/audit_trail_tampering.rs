@@ -2,11 +2,12 @@
 //! that it delivered (docs/cloudtrail-facts.md#object-keys, docs/cloudtrail-facts.md#digests).
 
 use super::context::RuleContext;
-use super::occurrences::{Occurrences, sample, times};
+use super::occurrences::{Occurrences, plural, sample, times};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Options, OptionsError, Rule, RuleEntry, RuleKind,
     RuleMeta, RuleNeed,
 };
+use super::trail_state::{Narrowing, TrailState};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
@@ -50,7 +51,11 @@ struct AuditTrailTampering {
 struct Harm {
     target: Text,
     what: String,
+    severity: Severity,
 }
+
+/// The severity of a setting of which no earlier one is in the logs: it need not be a change.
+const SETTING_SEVERITY: Severity = Severity::Medium;
 
 /// The name of the trail or data store that a call is about: of an ARN, its end.
 fn trail(parameters: &Value) -> Text {
@@ -62,216 +67,80 @@ fn trail(parameters: &Value) -> Text {
     name.unwrap_or("an unnamed trail").into()
 }
 
-/// Returns the harm of a call to CloudTrail, if it does any.
-fn harm_to_trail(event: &Event, parameters: &Value, buckets: &Buckets) -> Option<Harm> {
-    let harm = |what: String| {
+/// Returns the harm of a call to CloudTrail, if it does any, and takes over what the call says of
+/// its trail.
+fn harm_to_trail(event: &Event, parameters: &Value, trails: &mut Trails) -> Option<Harm> {
+    let target = trail(parameters);
+    let harm = |what: &str| {
         Some(Harm {
-            target: trail(parameters),
-            what,
+            target: target.clone(),
+            what: what.to_owned(),
+            severity: META.severity,
         })
     };
+    let of_narrowings = |narrowings: Vec<Narrowing>| {
+        let is_change = narrowings.iter().any(|one| one.is_change);
+        let what: Vec<String> = narrowings.into_iter().map(|one| one.text).collect();
+        (!what.is_empty()).then(|| Harm {
+            target: target.clone(),
+            what: what.join(", "),
+            severity: if is_change {
+                META.severity
+            } else {
+                SETTING_SEVERITY
+            },
+        })
+    };
+    let account = account(event);
+    let known = trails
+        .0
+        .entry((account.clone(), target.clone()))
+        .or_default();
     match &*event.name {
-        "StopLogging" => harm("logging was stopped".to_owned()),
-        "DeleteTrail" => harm("the trail was deleted".to_owned()),
-        "StopEventDataStoreIngestion" => {
-            harm("ingestion into an event data store was stopped".to_owned())
+        "StopLogging" => harm("logging was stopped"),
+        "DeleteTrail" => {
+            *known = TrailState::default();
+            harm("the trail was deleted")
         }
-        "DeleteEventDataStore" => harm("an event data store was deleted".to_owned()),
+        "StopEventDataStoreIngestion" => harm("ingestion into an event data store was stopped"),
+        "DeleteEventDataStore" => harm("an event data store was deleted"),
+        "CreateTrail" => {
+            *known = TrailState::created(parameters);
+            None
+        }
         "UpdateTrail" => {
-            let account = event.recipient_account_id.as_deref().unwrap_or_default();
-            let before = buckets.before(&trail(parameters), event.time);
-            let less = trail_update(parameters, account, before);
-            if less.is_empty() {
-                None
-            } else {
-                harm(less.join(", "))
-            }
+            let (narrowings, has_unknown_bucket) = known.update(parameters, &account);
+            trails.1 += u64::from(has_unknown_bucket);
+            of_narrowings(narrowings)
         }
-        "PutEventSelectors" => {
-            let less = narrowed_selectors(parameters);
-            if less.is_empty() {
-                None
-            } else {
-                harm(less.join(", "))
-            }
-        }
+        "PutEventSelectors" => of_narrowings(known.select(parameters)),
         _ => None,
     }
 }
 
-/// Returns the settings that an update of a trail switches off or moves.
-fn trail_update(parameters: &Value, account: &str, before: Option<&Text>) -> Vec<String> {
-    let off = [
-        ("isMultiRegionTrail", "other Regions are no longer logged"),
-        (
-            "enableLogFileValidation",
-            "digest files are no longer written",
-        ),
-        (
-            "includeGlobalServiceEvents",
-            "global services such as IAM are no longer logged",
-        ),
-        (
-            "isOrganizationTrail",
-            "other accounts of the organization are no longer logged",
-        ),
-    ];
-    let off = off
-        .into_iter()
-        .filter(|(member, _)| parameters[*member] == Value::Bool(false));
-    let mut less: Vec<String> = off.map(|(_, what)| what.to_owned()).collect();
-    match (parameters["s3BucketName"].as_str(), before) {
-        (Some(bucket), Some(before)) if **before == *bucket => {}
-        (Some(bucket), Some(before)) => {
-            less.push(format!("logs go to bucket {bucket} instead of {before}"));
-        }
-        (Some(bucket), None) => less.push(format!(
-            "logs go to bucket {bucket}; the previous bucket is not in the logs"
-        )),
-        (None, _) => {}
-    }
-    let key = parameters["kmsKeyId"]
-        .as_str()
-        .filter(|key| key.starts_with("arn:"));
-    if let Some(key) = key.filter(|key| key.split(':').nth(4) != Some(account)) {
-        less.push(format!(
-            "logs are encrypted with a key of another account, {key}"
-        ));
-    }
-    less
-}
+/// The trails that the logs tell of, by account and name, and the number of updates that named a
+/// bucket without a previous one in the logs.
+#[derive(Default)]
+struct Trails(HashMap<(AccountId, Text), TrailState>, u64);
 
-/// Buckets that hold logs, and which trail wrote to which when.
+/// Buckets that hold logs.
 struct Buckets {
     all: BTreeSet<Text>,
-    of_trails: HashMap<Text, BTreeMap<UtcSecond, Text>>,
 }
 
 impl Buckets {
     fn of(context: &RuleContext<'_>, named: &[Text]) -> Self {
         let mut buckets = Self {
             all: named.iter().cloned().collect(),
-            of_trails: HashMap::new(),
         };
         for (event, parameters) in context.changes() {
             let names_bucket = matches!(&*event.name, "CreateTrail" | "UpdateTrail");
             if let Some(bucket) = parameters["s3BucketName"].as_str().filter(|_| names_bucket) {
-                let bucket = Text::from(bucket);
-                buckets.all.insert(bucket.clone());
-                let of_trail = buckets.of_trails.entry(trail(parameters)).or_default();
-                of_trail.insert(event.time, bucket);
+                buckets.all.insert(bucket.into());
             }
         }
         buckets
     }
-
-    /// The bucket that a trail wrote to before a moment.
-    fn before(&self, trail: &Text, moment: UtcSecond) -> Option<&Text> {
-        let own = self.of_trails.get(trail)?.range(..moment);
-        own.last().map(|(_, bucket)| bucket)
-    }
-}
-
-/// Services whose management events AWS lets one leave out for their sheer number;
-/// chains do not need them.
-const MAY_BE_LEFT_OUT: [&str; 2] = ["kms.amazonaws.com", "rdsdata.amazonaws.com"];
-
-/// Returns the events that selectors leave out and chains need: management events, reads among them
-/// (`AssumeRole` is one).
-fn narrowed_selectors(parameters: &Value) -> Vec<String> {
-    let empty = Vec::new();
-    let list = |member: &str| parameters[member].as_array().unwrap_or(&empty);
-    let (basic, advanced) = (list("eventSelectors"), list("advancedEventSelectors"));
-    let mut less = Vec::new();
-    if !basic.is_empty() {
-        let with_management: Vec<&Value> = basic
-            .iter()
-            .filter(|one| one["includeManagementEvents"] != Value::Bool(false))
-            .collect();
-        let has = |kind: &str| {
-            with_management.iter().any(|one| {
-                let asked = one["readWriteType"].as_str().unwrap_or("All");
-                asked == "All" || asked == kind
-            })
-        };
-        if with_management.is_empty() {
-            less.push("management events are no longer logged".to_owned());
-        } else {
-            if !has("ReadOnly") {
-                less.push("read events, including AssumeRole, are no longer logged".to_owned());
-            }
-            if !has("WriteOnly") {
-                less.push("write events are no longer logged".to_owned());
-            }
-        }
-        for one in &with_management {
-            let excluded = one["excludeManagementEventSources"].as_array();
-            let excluded = excluded.unwrap_or(&empty).iter().filter_map(Value::as_str);
-            let needed = excluded.filter(|source| !MAY_BE_LEFT_OUT.contains(source));
-            less.extend(needed.map(|source| format!("events of {source} are no longer logged")));
-        }
-    } else if !advanced.is_empty() {
-        less.extend(narrowed_advanced(advanced));
-    }
-    less.sort();
-    less.dedup();
-    less
-}
-
-fn narrowed_advanced(selectors: &[Value]) -> Vec<String> {
-    let fields = |selector: &Value| {
-        selector["fieldSelectors"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
-    };
-    let is_management = |selector: &&Value| {
-        fields(selector).iter().any(|field| {
-            let equals = field["equals"].as_array();
-            let holds = equals.is_some_and(|values| values.iter().any(|one| one == "Management"));
-            field["field"] == "eventCategory" && holds
-        })
-    };
-    let management: Vec<&Value> = selectors.iter().filter(is_management).collect();
-    if management.is_empty() {
-        return vec!["management events are no longer logged".to_owned()];
-    }
-    let mut best: Option<Vec<String>> = None;
-    let mut halves: BTreeSet<String> = BTreeSet::new();
-    for selector in management {
-        let mut less = Vec::new();
-        let mut half = None;
-        for field in fields(selector) {
-            let name = field["field"].as_str().unwrap_or_default().to_owned();
-            let excluded = field["notEquals"].as_array().cloned().unwrap_or_default();
-            let is_usual = !excluded.is_empty()
-                && excluded.iter().all(|one| {
-                    one.as_str()
-                        .is_some_and(|source| MAY_BE_LEFT_OUT.contains(&source))
-                });
-            if name == "eventCategory" || (name == "eventSource" && is_usual) {
-                continue;
-            }
-            if name == "readOnly" {
-                half = field["equals"][0].as_str().map(str::to_owned);
-            }
-            less.push(format!(
-                "management events are only partly logged, selected by {name}"
-            ));
-        }
-        // Two halves, of reading and of writing calls, are a whole.
-        if less.len() == 1 {
-            halves.extend(half);
-        }
-        // Selectors add up: the widest of them counts.
-        if best.as_ref().is_none_or(|best| less.len() < best.len()) {
-            best = Some(less);
-        }
-    }
-    if halves.len() == 2 {
-        return Vec::new();
-    }
-    best.unwrap_or_default()
 }
 
 /// Returns the harm of a call to S3 to stored logs, if it does any.
@@ -282,6 +151,7 @@ fn harm_to_files(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
         is_log_bucket.then(|| Harm {
             target: bucket.into(),
             what: what.to_owned(),
+            severity: META.severity,
         })
     };
     let key = parameters["key"].as_str().unwrap_or_default();
@@ -297,6 +167,7 @@ fn harm_to_files(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
         is_log.then(|| Harm {
             target: bucket.into(),
             what: format!("a delivered {kind} file was {what}"),
+            severity: META.severity,
         })
     };
     match &*event.name {
@@ -418,32 +289,49 @@ impl Rule for AuditTrailTampering {
         if buckets.all.is_empty() {
             sink.note("no trail in the logs names its bucket: set log_buckets so that changes to it are evaluated");
         }
-        let mut by_subject: BTreeMap<(AccountId, Text), Occurrences> = BTreeMap::new();
+        let mut by_subject: BTreeMap<(AccountId, Text), (Occurrences, Severity)> = BTreeMap::new();
+        let mut trails = Trails::default();
         for (event, parameters) in context.changes() {
             // Logging that was turned on again settles an earlier night's finding.
             if &*event.name == "StartLogging" && context.in_window(event.time) {
                 sink.undo(&subject(account(event), trail(parameters)));
             }
             let harm = match &*event.source {
-                "cloudtrail.amazonaws.com" => harm_to_trail(event, parameters, &buckets),
+                "cloudtrail.amazonaws.com" => {
+                    let unknown_before = trails.1;
+                    let harm = harm_to_trail(event, parameters, &mut trails);
+                    if !context.in_window(event.time) {
+                        trails.1 = unknown_before;
+                    }
+                    harm
+                }
                 "s3.amazonaws.com" => harm_to_files(event, parameters, &buckets),
                 _ => None,
             };
             let Some(harm) = harm.filter(|_| context.in_window(event.time)) else {
                 continue;
             };
-            by_subject
+            let (occurrences, severity) = by_subject
                 .entry((account(event), harm.target))
-                .or_default()
+                .or_insert_with(|| (Occurrences::default(), harm.severity));
+            *severity = (*severity).max(harm.severity);
+            occurrences
                 .happened(event.time)
                 .with_events([&event.id])
                 .with_word("harm", Some(&Text::from(harm.what)))
                 .with_word("by", event.identity.best_name())
                 .with_word("source_ips", event.source_ip.as_ref());
         }
-        for ((account, target), occurrences) in &by_subject {
+        if trails.1 > 0 {
+            sink.note(format!(
+                "{} of a trail with a bucket: whether it is another one is unknown, because the previous one is not in the \
+                 logs",
+                plural(trails.1, "update")
+            ));
+        }
+        for ((account, target), (occurrences, severity)) in &by_subject {
             let (harm, by) = (occurrences.words("harm"), occurrences.words("by"));
-            sink.add(FindingDraft {
+            sink.add_at(*severity, FindingDraft {
                 title: format!("{target} in {}: {}", context.account(account), sample(&harm)),
                 detail: format!(
                     "{} changed {target} in account {account} {}: {}. Later activity may be missing from the logs.",
@@ -466,48 +354,5 @@ impl Rule for AuditTrailTampering {
                 occurrences,
             });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn selectors_that_leave_out_what_chains_need_are_named() {
-        let less = |parameters: Value| narrowed_selectors(&parameters);
-        let all =
-            json!({"eventSelectors": [{"readWriteType": "All", "includeManagementEvents": true}]});
-        assert!(less(all).is_empty());
-        let halves = json!({"eventSelectors": [{"readWriteType": "ReadOnly"}, {"readWriteType": "WriteOnly"}]});
-        assert!(less(halves).is_empty());
-        let writes = json!({"eventSelectors": [{"readWriteType": "WriteOnly"}]});
-        assert!(less(writes)[0].contains("AssumeRole"));
-        let data_only = json!({"eventSelectors": [{"includeManagementEvents": false}]});
-        assert!(less(data_only)[0].contains("management"));
-        let without_kms =
-            json!({"eventSelectors": [{"excludeManagementEventSources": ["kms.amazonaws.com"]}]});
-        assert!(less(without_kms).is_empty());
-        let category = json!({"field": "eventCategory", "equals": ["Management"]});
-        let advanced =
-            |more: Value| json!({"advancedEventSelectors": [{"fieldSelectors": [category, more]}]});
-        assert!(
-            less(advanced(
-                json!({"field": "eventSource", "notEquals": ["kms.amazonaws.com"]})
-            ))
-            .is_empty()
-        );
-        assert_eq!(
-            less(advanced(json!({"field": "readOnly", "equals": ["false"]}))).len(),
-            1
-        );
-        let halves = json!({"advancedEventSelectors": [
-            {"fieldSelectors": [category, {"field": "readOnly", "equals": ["true"]}]},
-            {"fieldSelectors": [category, {"field": "readOnly", "equals": ["false"]}]},
-        ]});
-        assert!(less(halves).is_empty());
-        let data = json!({"advancedEventSelectors": [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]});
-        assert_eq!(less(data).len(), 1);
     }
 }

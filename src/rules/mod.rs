@@ -44,6 +44,7 @@ mod scope_down_too_wide;
 mod series;
 mod session_from_several_origins;
 mod spike;
+mod trail_state;
 mod trend;
 mod undeclared_consumer;
 mod undeclared_data_source;

@@ -313,8 +313,13 @@ impl<'v> FindingSink<'v> {
         self.notes.push(note.into());
     }
 
-    /// Takes a finding.
+    /// Takes a finding with the severity of the rule.
     pub(super) fn add(&mut self, draft: FindingDraft<'_>) {
+        self.add_at(self.meta.severity, draft);
+    }
+
+    /// Takes a finding with a severity of its own.
+    pub(super) fn add_at(&mut self, severity: Severity, draft: FindingDraft<'_>) {
         let occurrences = draft.occurrences;
         let Some((first_seen, last_seen)) = occurrences.span() else {
             return;
@@ -323,7 +328,7 @@ impl<'v> FindingSink<'v> {
         self.findings.push(Finding {
             finding_id: finding_id(self.meta.id, &draft.subject),
             rule: self.meta.id,
-            severity: self.meta.severity,
+            severity,
             title: bounded(draft.title, TITLE_LETTERS_MAX),
             detail: bounded(draft.detail, DETAIL_LETTERS_MAX),
             next_step: draft.next_step.unwrap_or(self.meta.next_step).to_owned(),
