@@ -8,6 +8,7 @@
 //! allowed" is certain.
 
 use super::pattern::matches;
+use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, is_account_id};
 use crate::model::text::Text;
 use serde::Deserialize;
@@ -304,6 +305,13 @@ impl Principal {
             (Self::Account(account), Self::Arn(arn)) => {
                 arn.split(':').nth(4) == Some(account) && arn.starts_with("arn:")
             }
+            // A role is each of its sessions.
+            (Self::Arn(role), Self::Arn(session)) if session.contains(":assumed-role/") => {
+                self == other
+                    || (role.contains(":role/")
+                        && RoleName::from_arn(role).is_some()
+                        && RoleName::from_arn(role) == RoleName::from_arn(session))
+            }
             _ => self == other,
         }
     }
@@ -325,6 +333,16 @@ impl fmt::Display for Principal {
 }
 
 impl Condition {
+    /// Returns true if every value of its key meets it: a pattern of `*` alone.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        let is_pattern = matches!(
+            self.operator.trim_end_matches("ifexists"),
+            "stringlike" | "arnlike" | "arnequals"
+        );
+        is_pattern && self.values.iter().any(|value| &**value == "*")
+    }
+
     /// Returns true if a call that meets this condition meets the other one for sure.
     ///
     /// `IfExists` asks less than the operator alone; a negative operator with more

@@ -86,6 +86,13 @@ impl WayIn {
                 .all(|needed| other.conditions.iter().any(|given| given.implies(needed)))
     }
 
+    /// Returns true if any principal in any account comes in by it, without a condition that keeps
+    /// anyone out.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.who.is_everyone() && self.conditions.iter().all(Condition::is_void)
+    }
+
     /// The same way, one for each value of its conditions: several values are several
     /// ways.
     fn each(&self) -> Vec<Self> {
@@ -313,6 +320,35 @@ mod tests {
         assert!(newly_let_in(&trust(HUB), &trust(&role), CONSUMER).is_empty());
         let one_id = HUB.replace(r#"["a","b"]"#, r#""a""#);
         assert!(newly_let_in(&trust(HUB), &trust(&one_id), CONSUMER).is_empty());
+    }
+
+    #[test]
+    fn a_session_of_a_role_is_narrower_than_the_role() {
+        let role = HUB.replace(":root", ":role/a/path/r");
+        let session = HUB.replace(
+            "arn:aws:iam::111122223333:root",
+            "arn:aws:sts::111122223333:assumed-role/r/s",
+        );
+        assert!(newly_let_in(&trust(&role), &trust(&session), CONSUMER).is_empty());
+        assert_eq!(
+            newly_let_in(&trust(&session), &trust(&role), CONSUMER).len(),
+            1
+        );
+        let other = session.replace("assumed-role/r/", "assumed-role/x/");
+        assert_eq!(
+            newly_let_in(&trust(&role), &trust(&other), CONSUMER).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_policy_for_everyone_without_conditions_is_open() {
+        let open = r#"{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}"#;
+        let pattern = r#"{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole",
+            "Condition":{"StringLike":{"sts:ExternalId":"*"}}}"#;
+        let held = pattern.replace("\"*\"}}", "\"a*\"}}");
+        let is_open = |text: &str| ways_in(&trust(text)).iter().any(WayIn::is_open);
+        assert!(is_open(open) && is_open(pattern) && !is_open(&held) && !is_open(HUB));
     }
 
     #[test]

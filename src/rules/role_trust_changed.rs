@@ -5,7 +5,7 @@ use super::hop::role_text;
 use super::occurrences::{Occurrences, sample, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::iam::policy::Policy;
-use crate::iam::trust::{newly_let_in, ways_in};
+use crate::iam::trust::{WayIn, newly_let_in, ways_in};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
@@ -86,6 +86,8 @@ struct TrustChanges {
     lets_in: Vec<String>,
     /// The access that the last policy grants and the oldest known one did not.
     since: Option<String>,
+    /// A change opened the role to everyone.
+    opens: bool,
 }
 
 impl Rule for RoleTrustChanged {
@@ -119,12 +121,14 @@ impl Rule for RoleTrustChanged {
             if !context.in_window(event.time) {
                 continue;
             }
+            let opens = is_open(&policies[&role]) && !is_open(&before);
             let lets_in = lets_in(&before, &policies[&role], &role.account_id);
             let since = oldest.get(&role).and_then(|(at, first)| {
                 since_oldest(*at, first, &policies[&role], &role.account_id)
             });
             let change = by_subject.entry(role).or_default();
             change.lets_in.extend(lets_in);
+            change.opens |= opens;
             change.since = since;
             let who = event.identity.best_name();
             change
@@ -139,26 +143,44 @@ impl Rule for RoleTrustChanged {
             let by = occurrences.words("changed_by");
             let lets_in = change.lets_in.iter().chain(&change.since);
             let lets_in: Vec<&str> = lets_in.map(String::as_str).collect();
-            sink.add(FindingDraft {
-                title: format!("The trust policy of {} was changed", role_text(role)),
-                detail: format!(
-                    "{} changed who can assume {} {}. {}",
-                    sample(&by),
-                    role_text(role),
-                    times(occurrences.count()),
-                    lets_in.join(" ")
-                ),
-                subject: Subject(vec![("role", role_text(role))]),
-                consumer_account_id: context.consumer_of(role),
-                evidence: vec![
-                    ("changed_by", Evidence::texts(by)),
-                    ("lets_in", Evidence::texts(lets_in)),
-                    ("policies", Evidence::texts(occurrences.words("policies"))),
-                ],
-                next_step: None,
-                occurrences,
-            });
+            let (severity, title) = if change.opens {
+                let title = format!("{} can be assumed by anyone", role_text(role));
+                (Severity::Critical, title)
+            } else {
+                let title = format!("The trust policy of {} was changed", role_text(role));
+                (META.severity, title)
+            };
+            sink.add_at(
+                severity,
+                FindingDraft {
+                    title,
+                    detail: format!(
+                        "{} changed who can assume {} {}. {}",
+                        sample(&by),
+                        role_text(role),
+                        times(occurrences.count()),
+                        lets_in.join(" ")
+                    ),
+                    subject: Subject(vec![("role", role_text(role))]),
+                    consumer_account_id: context.consumer_of(role),
+                    evidence: vec![
+                        ("changed_by", Evidence::texts(by)),
+                        ("lets_in", Evidence::texts(lets_in)),
+                        ("policies", Evidence::texts(occurrences.words("policies"))),
+                    ],
+                    next_step: None,
+                    occurrences,
+                },
+            );
         }
+    }
+}
+
+/// Returns true if a policy admits any principal in any account without conditions.
+fn is_open(policy: &Before) -> bool {
+    match policy {
+        Before::Policy(policy) => ways_in(policy).iter().any(WayIn::is_open),
+        Before::Nothing | Before::Unknown => false,
     }
 }
 
@@ -212,7 +234,9 @@ fn lets_in(before: &Before, after: &Before, role_account: &str) -> Vec<String> {
             ways(new)
         )],
     };
-    if ways_in(new).iter().any(|way| way.who.is_everyone()) {
+    if ways_in(new).iter().any(WayIn::is_open) {
+        change.push("It admits any principal in any account, without conditions.".to_owned());
+    } else if ways_in(new).iter().any(|way| way.who.is_everyone()) {
         change.push(
             "It names no account: any principal that meets its conditions is admitted.".to_owned(),
         );
