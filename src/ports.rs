@@ -1,6 +1,6 @@
 //! The pipeline's interfaces to the outside world, in the project's own terms.
 
-use crate::model::coverage::{Coverage, Sibling};
+use crate::model::coverage::{Coverage, Notes, Sibling};
 use crate::model::event::Event;
 use crate::model::integrity::PublicKey;
 use crate::model::text::Text;
@@ -111,6 +111,7 @@ impl Sources {
             *self.listing.passed_over.entry(sibling).or_default() += count;
         }
         self.listing.failed.extend(listing.failed.iter().cloned());
+        self.listing.notes.merge(&listing.notes);
         let is_first = self.all.is_empty();
         let before = if is_first {
             Some(0)
@@ -214,6 +215,8 @@ pub struct Listing {
     pub passed_over: BTreeMap<Sibling, u64>,
     /// Folders or links that could not be followed: key, and why.
     pub failed: Vec<(Text, String)>,
+    /// Remarks on places and objects, which are no gaps of this run.
+    pub notes: Notes,
     /// Bytes to read, where the listing knows.
     pub bytes: Option<u64>,
 }

@@ -11,7 +11,8 @@ use super::error::AwsError;
 use super::prefetch::{Ahead, Feed, Fetch, Fetching};
 use super::retry_policy::RetryPolicy;
 use super::session::{Access, Aws};
-use crate::event_list::list as event_list;
+use crate::event_list::list::{self as event_list, Lookup};
+use crate::model::key::LOOKED_UP_NOTE;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::{LOOK_AHEAD_SECONDS, LOOK_BACK_SECONDS, TimeWindow};
@@ -48,7 +49,7 @@ pub struct LookupPlace {
 /// One piece: a place, an event name, a stretch of time.
 struct Piece {
     place: usize,
-    event_name: &'static str,
+    lookup: Lookup,
     from: UtcSecond,
     to: UtcSecond,
     /// True if CloudTrail may still add to it.
@@ -107,13 +108,16 @@ impl LookupLogs {
                 .map(|place| (label(place).into(), why.clone()));
             listing.failed.extend(labels);
         }
+        for place in places {
+            listing.notes.add(LOOKED_UP_NOTE, &label(place).into());
+        }
         let mut all = Vec::new();
         // One piece of every place after the other: each has a limit of its own.
         for (from, to) in days(from, to, now) {
-            for event_name in event_list::lookup_names() {
+            for lookup in event_list::lookups() {
                 all.extend((0..places.len()).map(|place| Piece {
                     place,
-                    event_name,
+                    lookup,
                     from,
                     to,
                     is_open: now < to.plus(SETTLED_AFTER_SECONDS),
@@ -147,8 +151,11 @@ impl Pieces {
         };
         let place = &self.places[piece.place];
         let attribute = LookupAttribute::builder()
-            .attribute_key(LookupAttributeKey::EventName)
-            .attribute_value(piece.event_name)
+            .attribute_key(match piece.lookup {
+                Lookup::Name(_) => LookupAttributeKey::EventName,
+                Lookup::Source(_) => LookupAttributeKey::EventSource,
+            })
+            .attribute_value(piece.lookup.text())
             .build()
             .map_err(|error| AwsError::other(error.to_string()))?;
         let (mut events, mut bytes) = (Vec::new(), 0);
@@ -174,7 +181,7 @@ impl Pieces {
                 events.push(event);
             }
             if bytes > BYTES_MAX {
-                let name = piece.event_name;
+                let name = piece.lookup.text();
                 let what = format!("more than {BYTES_MAX} bytes of {name} in one day");
                 let instead = "read this account from the bucket of its trail";
                 return Err(AwsError::other(format!(
@@ -187,7 +194,7 @@ impl Pieces {
                 return Ok(format!("{{\"Events\":[{}]}}", events.join(",")).into_bytes());
             }
         }
-        let what = format!("more than {PAGES_MAX} pages of {}", piece.event_name);
+        let what = format!("more than {PAGES_MAX} pages of {}", piece.lookup.text());
         Err(AwsError::other(format!("{}: {what}", place.label)))
     }
 }
@@ -243,7 +250,7 @@ impl LogSource for LookupLogs {
         };
         let place = &self.pieces.places[piece.place].label;
         let day = piece.from.day();
-        format!("{place}/{}/{day}", piece.event_name).into()
+        format!("{place}/{}/{day}", piece.lookup.text()).into()
     }
 
     fn read(&self, object: u32, body: &mut Vec<u8>) -> Result<(), SourceError> {

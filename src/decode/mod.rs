@@ -357,8 +357,8 @@ impl ObjectReader<'_> {
     /// Counts a file that is no log by name and content.
     fn pass_over_stray(&mut self) {
         self.sibling = Some(Sibling::NotALog);
-        let coverage = &mut self.decoder.decoded.coverage;
-        coverage.note("passed over: no log by name and content", self.key);
+        let notes = &mut self.decoder.decoded.coverage.notes;
+        notes.add("passed over: no log by name and content", self.key);
     }
 
     /// Reads the rows of an exported table. Their offset is that of the table.
@@ -375,7 +375,7 @@ impl ObjectReader<'_> {
                     "an exported table without the columns {}: they are unknown",
                     lacking.join(", ")
                 );
-                self.decoder.decoded.coverage.note(&note, self.key);
+                self.decoder.decoded.coverage.notes.add(&note, self.key);
             }
             Err((reason, detail)) => self.reject_object(reason, None, detail),
         }

@@ -110,6 +110,8 @@ struct RawIdentity<'a> {
     session_context: Option<&'a RawValue>,
     #[serde(borrow)]
     on_behalf_of: Option<&'a RawValue>,
+    #[serde(borrow)]
+    invoked_by_delegate: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -140,6 +142,13 @@ struct RawIssuer<'a> {
 struct RawOnBehalfOf<'a> {
     #[serde(borrow)]
     user_id: LenientText<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawDelegate<'a> {
+    #[serde(borrow)]
+    account_id: LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
@@ -409,6 +418,8 @@ fn identity_of(
     let context: RawSessionContext<'_> = context.read();
     let on_behalf_of = ObjectText::of(raw.on_behalf_of);
     let on_behalf_of: RawOnBehalfOf<'_> = on_behalf_of.read();
+    let delegate = ObjectText::of(raw.invoked_by_delegate);
+    let delegate: RawDelegate<'_> = delegate.read();
     let created = context.attributes.0.creation_date.get();
     let identity = Identity {
         kind: interner.maybe(raw.kind.as_deref()),
@@ -423,6 +434,7 @@ fn identity_of(
         source_identity: interner.maybe(context.source_identity.get()),
         on_behalf_of: interner.maybe(on_behalf_of.user_id.get()),
         is_from_console,
+        delegate_account_id: interner.maybe(delegate.account_id.get()),
     };
     interner.identity(identity)
 }

@@ -12,6 +12,17 @@ pub struct ServiceEvents {
     pub entries: &'static [EventListEntry],
 }
 
+impl ServiceEvents {
+    /// Returns true if all events of the service are kept for their own sake.
+    #[must_use]
+    pub fn is_kept_whole(&self) -> bool {
+        self.entries.iter().any(|entry| {
+            entry.names == EventNames::All
+                && entry.kept.is_some_and(|kept| kept.when == When::Always)
+        })
+    }
+}
+
 /// Events of one service that are treated alike.
 #[derive(Debug)]
 pub struct EventListEntry {

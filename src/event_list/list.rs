@@ -90,14 +90,19 @@ static STS: &[EventListEntry] = &[
         kept: Some(since_1(When::Always)),
         reading: MembersRead::Credentials,
         why: "the AssumeRole calls of a chain, and denied ones",
-        lookup: &["AssumeRole"],
+        lookup: &[
+            "AssumeRole",
+            "AssumeRoleWithSAML",
+            "AssumeRoleWithWebIdentity",
+            "AssumeRoot",
+        ],
     },
     EventListEntry {
         names: EventNames::Exactly(&["GetFederationToken", "GetSessionToken"]),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::Credentials,
         why: "sessions of users, which may run queries or assume a role",
-        lookup: &[],
+        lookup: &["GetFederationToken", "GetSessionToken"],
     },
     EventListEntry {
         names: EventNames::EndingWith("Token"),
@@ -114,21 +119,21 @@ static ATHENA: &[EventListEntry] = &[
         kept: Some(since_1(When::Always)),
         reading: MembersRead::StartQuery,
         why: "the queries",
-        lookup: &["StartQueryExecution"],
+        lookup: &[],
     },
     EventListEntry {
         names: EventNames::Exactly(&["CreateWorkGroup", "DeleteWorkGroup", "UpdateWorkGroup"]),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::Change(&OF_WORK_GROUPS),
         why: "result locations, and changes to them",
-        lookup: &["CreateWorkGroup", "UpdateWorkGroup"],
+        lookup: &[],
     },
     EventListEntry {
         names: EventNames::Exactly(&["StopQueryExecution"]),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::QueryIds,
         why: "calls that name queries and link them to sessions",
-        lookup: &["StopQueryExecution"],
+        lookup: &[],
     },
     EventListEntry {
         names: EventNames::All,
@@ -145,7 +150,7 @@ static QUICK: &[EventListEntry] = &[
         kept: Some(since_1(When::Always)),
         reading: MembersRead::QueryDatabase,
         why: "the user, dataset and data source of a query",
-        lookup: &["QueryDatabase"],
+        lookup: &[],
     },
     EventListEntry {
         names: EventNames::All,
@@ -187,17 +192,26 @@ static IAM: &[EventListEntry] = &[
         reading: MembersRead::Change(&OF_IAM),
         why: "trust and permission policies of roles",
         lookup: &[
+            "AddRoleToInstanceProfile",
             "AttachRolePolicy",
             "CreatePolicyVersion",
             "CreateRole",
+            "CreateServiceLinkedRole",
+            "DeletePolicyVersion",
             "DeleteRole",
             "DeleteRolePermissionsBoundary",
             "DeleteRolePolicy",
+            "DeleteServiceLinkedRole",
             "DetachRolePolicy",
             "PutRolePermissionsBoundary",
             "PutRolePolicy",
+            "RemoveRoleFromInstanceProfile",
             "SetDefaultPolicyVersion",
+            "TagRole",
+            "UntagRole",
             "UpdateAssumeRolePolicy",
+            "UpdateRole",
+            "UpdateRoleDescription",
         ],
     },
     EventListEntry {
@@ -215,13 +229,30 @@ static CLOUDTRAIL: &[EventListEntry] = &[EventListEntry {
     reading: MembersRead::Change(&OF_CLOUDTRAIL),
     why: "changes to trails and event data stores",
     lookup: &[
+        "AddTags",
+        "CreateChannel",
+        "CreateEventDataStore",
         "CreateTrail",
+        "DeleteChannel",
         "DeleteEventDataStore",
+        "DeleteResourcePolicy",
         "DeleteTrail",
+        "DeregisterOrganizationDelegatedAdmin",
+        "DisableFederation",
+        "EnableFederation",
+        "PutEventConfiguration",
         "PutEventSelectors",
+        "PutInsightSelectors",
+        "PutResourcePolicy",
+        "RegisterOrganizationDelegatedAdmin",
+        "RemoveTags",
+        "RestoreEventDataStore",
+        "StartEventDataStoreIngestion",
         "StartLogging",
         "StopEventDataStoreIngestion",
         "StopLogging",
+        "UpdateChannel",
+        "UpdateEventDataStore",
         "UpdateTrail",
     ],
 }];
@@ -340,12 +371,49 @@ pub fn entry(source: &[u8], name: &[u8]) -> Option<&'static EventListEntry> {
     known.entries.iter().find(|entry| entry.names.hold(name))
 }
 
-/// Returns the names that `LookupEvents` is asked for, sorted.
-#[must_use]
-pub fn lookup_names() -> BTreeSet<&'static str> {
-    let entries = SOURCES.iter().flat_map(|source| source.entries);
-    entries.flat_map(|entry| entry.lookup).copied().collect()
+/// An attribute that `LookupEvents` is asked for: it takes one for each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lookup {
+    /// `EventName`.
+    Name(&'static str),
+    /// `EventSource`: a service whose management events are all kept.
+    Source(&'static str),
 }
+
+impl Lookup {
+    /// The value of the attribute.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Name(text) | Self::Source(text) => text,
+        }
+    }
+}
+
+/// Returns the attributes that `LookupEvents` is asked for, sorted: a whole source where all of its
+/// events are kept, and names elsewhere.
+#[must_use]
+pub fn lookups() -> BTreeSet<Lookup> {
+    let of_source = |source: &'static ServiceEvents| {
+        let names = source.entries.iter().flat_map(|entry| entry.lookup);
+        let names = names.copied().map(Lookup::Name);
+        let whole = source
+            .is_kept_whole()
+            .then_some(Lookup::Source(source.name));
+        names.chain(whole)
+    };
+    SOURCES.iter().flat_map(of_source).collect()
+}
+
+/// Kept events that are data events: `LookupEvents` never has them.
+pub const DATA_EVENTS: [&str; 6] = [
+    "CompleteMultipartUpload",
+    "CopyObject",
+    "DeleteObject",
+    "DeleteObjects",
+    "Invoke",
+    "PutObject",
+];
 
 /// Returns the entries, with their sources, that a version of the list did not keep yet.
 pub fn kept_since(
@@ -384,6 +452,42 @@ mod tests {
                 assert!(found.kept.is_some(), "{name}");
             }
         }
+    }
+
+    /// Whatever is kept for its own sake can be looked up, unless it is a data event.
+    #[test]
+    fn lookups_cover_what_is_kept() {
+        for (source, listed) in all() {
+            let is_always = listed.kept.is_some_and(|kept| kept.when == When::Always);
+            if !is_always || source.is_kept_whole() {
+                continue;
+            }
+            match listed.names {
+                EventNames::Exactly(names) => {
+                    for name in names {
+                        let is_asked = listed.lookup.contains(name) || DATA_EVENTS.contains(name);
+                        assert!(is_asked, "{} {name}", source.name);
+                    }
+                }
+                _ => assert!(
+                    !listed.lookup.is_empty(),
+                    "{} {}",
+                    source.name,
+                    listed.names
+                ),
+            }
+        }
+        let whole: Vec<Lookup> = lookups()
+            .into_iter()
+            .filter(|one| matches!(one, Lookup::Source(_)))
+            .collect();
+        assert_eq!(
+            whole,
+            [
+                Lookup::Source("athena.amazonaws.com"),
+                Lookup::Source("quicksight.amazonaws.com")
+            ]
+        );
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub const COMMON: &[&str] = &[
     "userIdentity.accountId",
     "userIdentity.arn",
     "userIdentity.invokedBy",
+    "userIdentity.invokedByDelegate.accountId",
     "userIdentity.onBehalfOf.userId",
     "userIdentity.principalId",
     "userIdentity.sessionContext.attributes.creationDate",

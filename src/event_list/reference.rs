@@ -18,7 +18,7 @@ pub fn page() -> String {
     for member in COMMON {
         let _ = writeln!(page, "- `{member}`");
     }
-    page += "\n`LookupEvents` is asked for the names in bold. Since: the version of the list that first kept the \
+    page += "\n`LookupEvents` is asked for the names in bold, and for all events of athena.amazonaws.com and quicksight.amazonaws.com. It never has data events. Since: the version of the list that first kept the \
              event; a store says where objects were read by an earlier one.\n";
     for source in SOURCES {
         let _ = writeln!(page, "\n## {}\n", source.name);

@@ -271,6 +271,44 @@ impl Sibling {
     }
 }
 
+/// Remarks on objects, by their text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notes(BTreeMap<Text, NotedObjects>);
+
+impl Notes {
+    /// Adds a note on an object.
+    pub fn add(&mut self, note: &str, object: &Text) {
+        let objects = NotedObjects {
+            count: 1,
+            first: object.clone(),
+        };
+        self.add_all(&note.into(), &objects);
+    }
+
+    fn add_all(&mut self, note: &Text, objects: &NotedObjects) {
+        let known = self.0.entry(note.clone()).or_insert_with(|| NotedObjects {
+            count: 0,
+            first: objects.first.clone(),
+        });
+        known.count += objects.count;
+        if objects.first < known.first {
+            known.first.clone_from(&objects.first);
+        }
+    }
+
+    /// Adds the notes of another part of the run.
+    pub fn merge(&mut self, other: &Self) {
+        for (note, objects) in &other.0 {
+            self.add_all(note, objects);
+        }
+    }
+
+    /// The notes with their objects, by text.
+    pub fn iter(&self) -> impl Iterator<Item = (&Text, &NotedObjects)> {
+        self.0.iter()
+    }
+}
+
 /// The objects that a note is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotedObjects {
@@ -355,34 +393,12 @@ pub struct Coverage {
     /// The inputs that were not read, with their reasons.
     pub rejects: Rejects,
     /// Remarks on objects that were read or passed over, by their text. They are no gaps.
-    pub notes: BTreeMap<Text, NotedObjects>,
+    pub notes: Notes,
     /// Accounts, Regions and days seen.
     pub seen: BTreeMap<SeenKey, DayActivity>,
 }
 
 impl Coverage {
-    /// Adds a note on an object.
-    pub fn note(&mut self, note: &str, object: &Text) {
-        self.add_note(
-            note.into(),
-            NotedObjects {
-                count: 1,
-                first: object.clone(),
-            },
-        );
-    }
-
-    /// Adds a note on some objects.
-    pub fn add_note(&mut self, note: Text, objects: NotedObjects) {
-        self.notes
-            .entry(note)
-            .and_modify(|known| {
-                known.count += objects.count;
-                known.first = objects.first.clone().min(known.first.clone());
-            })
-            .or_insert(objects);
-    }
-
     /// Returns true if every record is accounted for: in = kept + not relevant + rejected.
     #[must_use]
     pub fn adds_up(&self) -> bool {
@@ -427,9 +443,7 @@ impl Coverage {
         self.records_in_window += other.records_in_window;
         self.is_window_cut |= other.is_window_cut;
         self.rejects.merge(other.rejects);
-        for (note, objects) in other.notes {
-            self.add_note(note, objects);
-        }
+        self.notes.merge(&other.notes);
         for (key, seen) in other.seen {
             self.seen
                 .entry(key)

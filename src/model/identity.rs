@@ -35,6 +35,8 @@ pub struct Identity {
     /// `sessionCredentialFromConsole`: the console signed the call, with a key of its own
     /// (docs/cloudtrail-facts.md#console-sessions).
     pub is_from_console: bool,
+    /// `invokedByDelegate.accountId`: the provider that acts under a temporary delegation.
+    pub delegate_account_id: Option<AccountId>,
 }
 
 impl Identity {
@@ -76,7 +78,7 @@ impl Identity {
     }
 
     /// Returns the caller's most precise name: its ARN, else its principal id, else the service,
-    /// the user name, the account.
+    /// the user name, the Identity Center user, the account.
     #[must_use]
     pub fn best_name(&self) -> Option<&Text> {
         let of_service = self.is_service().then_some(self.invoked_by.as_ref());
@@ -85,6 +87,7 @@ impl Identity {
             .or(self.arn.as_ref())
             .or(self.principal_id.as_ref())
             .or(self.user_name.as_ref())
+            .or(self.on_behalf_of.as_ref())
             .or(self.invoked_by.as_ref())
             .or(self.account_id.as_ref().map(AccountId::text))
     }

@@ -85,6 +85,9 @@ pub fn is_object_below(bucket: &str, object: &str, place: &str) -> bool {
 /// The beginning of the keys of events that were looked up, by account, Region, event name and day.
 pub const LOOKED_UP: &str = "lookup-events://";
 
+/// The note on places that are looked up.
+pub const LOOKED_UP_NOTE: &str = "LookupEvents has no data events: changes to stored log files, and calls of functions, are not covered";
+
 /// The parts of a key in CloudTrail's layout,
 /// `[prefix/]AWSLogs/[o-id/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/FILE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

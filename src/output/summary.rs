@@ -21,7 +21,7 @@ use std::io::{self, Write};
 /// When the writer fails.
 pub fn write(audit: &Audit, writer: &mut dyn Write) -> io::Result<()> {
     line!(writer, "{}", read_line(&audit.coverage))?;
-    for (note, objects) in &audit.coverage.notes {
+    for (note, objects) in audit.coverage.notes.iter() {
         let more = if objects.count > 1 { ", first " } else { " " };
         let first = safe(&objects.first);
         line!(

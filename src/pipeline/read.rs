@@ -181,6 +181,7 @@ pub(super) fn reconcile(
     for (&sibling, &count) in &listing.passed_over {
         *coverage.objects_passed_over.entry(sibling).or_default() += count;
     }
+    coverage.notes.merge(&listing.notes);
     for (object, why) in &listing.failed {
         coverage.objects_failed += 1;
         coverage.rejects.add(Reject {

@@ -17,7 +17,7 @@ use super::rule::{
 use crate::model::chain::{Chain, ChainPart, ChainPath, RoleSession, SessionIssuer};
 use crate::model::event::{Detail, Event};
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::identity::RoleName;
+use crate::model::identity::{RoleName, is_quick_service};
 use crate::model::ids::{AccessKeyId, EventId, is_data_source_arn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -125,7 +125,7 @@ impl SessionFromSeveralOrigins {
             }
             _ => false,
         };
-        source.ends_with("quicksight.amazonaws.com")
+        is_quick_service(source)
             || (is_second_hop && agent.starts_with("aws-sdk-"))
             || event.identity.is_invoked_by_quick()
             || known.any(|part| agent.contains(&part.to_ascii_lowercase()))

@@ -18,12 +18,10 @@ use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The work group of a call that names none (docs/cloudtrail-facts.md#startqueryexecution).
 const DEFAULT_WORK_GROUP: &str = "primary";
-/// Candidates that a note names.
-const NAMES_MAX: usize = 8;
 
 /// All chains in the window, by start and id.
 pub(super) fn assemble(
@@ -96,7 +94,7 @@ pub(super) struct Assembler<'a> {
     /// `service:EventName` by source and name.
     actions: HashMap<(Text, Text), Text>,
     /// Chain ids by session, for notes that name other chains.
-    ids: Vec<Option<String>>,
+    pub(super) ids: Vec<Option<String>>,
     /// Sessions of many calls whose calls a chain lists already.
     listed: HashSet<SessionId>,
     submissions: Submissions,
@@ -358,7 +356,7 @@ impl Assembler<'_> {
             self.add_parent_events(chain, id);
             chain
                 .notes
-                .extend(self.twins_note(parent, "the previous session"));
+                .extend(self.indistinguishable_note(parent, "the previous session"));
         } else if let Some(hop) = &session.hop
             && origin.has_run_as
             && let Some(caller) = hop.caller.assumed_role_id()
@@ -643,65 +641,6 @@ impl Assembler<'_> {
             .actions
             .entry((event.source.clone(), event.name.clone()));
         spelled.or_insert_with(|| event.action().into()).clone()
-    }
-
-    /// Adds the undecided links, with their candidates.
-    fn add_open_questions(&self, chain: &mut Chain, session: &Session) {
-        if !session.candidates.is_empty() {
-            chain.confidence = Confidence::Ambiguous;
-            chain
-                .notes
-                .push(self.candidates_note("the consumer session", session));
-        }
-        chain
-            .notes
-            .extend(self.twins_note(session, "the consumer session"));
-        if session.has_changing_keys() && !session.keys_seen.is_empty() {
-            chain.confidence = chain.confidence.min(Confidence::Probable);
-            let keys = session.key_count();
-            chain.notes.push(format!(
-                "its calls were signed with {keys} different access keys, as the console does: they are linked by principal \
-                 and creation time"
-            ));
-        }
-    }
-
-    /// That several sessions are alike in all that matters.
-    fn twins_note(&self, session: &Session, what: &str) -> Option<String> {
-        (session.indistinguishable.count() > 1).then(|| {
-            format!(
-                "{what} cannot be distinguished from {}: same second, caller, external id and policy; calls without an \
-                 access key are counted for one of them",
-                self.names(&session.indistinguishable)
-            )
-        })
-    }
-
-    fn candidates_note(&self, what: &str, session: &Session) -> String {
-        format!("{what} is one of {}", self.names(&session.candidates))
-    }
-
-    /// Sessions by chain id, or by key where they have no chain of their own.
-    fn names(&self, sessions: &Candidates) -> String {
-        let name = |&id: &SessionId| {
-            if let Some(chain) = &self.ids[id as usize] {
-                chain.clone()
-            } else {
-                let session = self.sessions.get(id);
-                let key = session.key.as_deref().unwrap_or("without a key");
-                format!("session {key} of {}", session.created_at)
-            }
-        };
-        let mut names: Vec<String> = sessions.named.iter().map(name).collect();
-        names.sort();
-        let more = names.len().saturating_sub(NAMES_MAX) + sessions.more;
-        names.truncate(NAMES_MAX);
-        let names = names.join(", ");
-        if more > 0 {
-            format!("{names} and {more} more")
-        } else {
-            names
-        }
     }
 
     /// Puts the events in order and finds the last one.

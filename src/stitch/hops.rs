@@ -2,7 +2,7 @@
 
 use crate::iam::policy::{Effect, Match, Policy};
 use crate::model::event::{CredentialIssuance, Detail, Event};
-use crate::model::identity::{Identity, RoleName, session_name_in_arn};
+use crate::model::identity::{Identity, RoleName, is_quick_service, session_name_in_arn};
 use crate::model::ids::{AccessKeyId, RequestId, RoleArn, SharedEventId};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -297,7 +297,7 @@ impl Hop {
     /// Returns true if the call came under Quick's own name, which AWS sets.
     pub(super) fn is_from_quick(&self) -> bool {
         let source = self.source_ip.as_deref();
-        source.is_some_and(|source| source.ends_with("quicksight.amazonaws.com"))
+        source.is_some_and(is_quick_service)
     }
 
     /// Returns true if IAM would have refused the session this role: its inline policy names roles,

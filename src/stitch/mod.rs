@@ -11,7 +11,7 @@
 //! | which session made a call | [`session`], [`sessions`], [`peers`], [`timeline`] |
 //! | which call submitted a query execution first | [`submissions`] |
 //! | which roles are Role A and Role B | [`roles`] |
-//! | one record per consumer session | [`assemble`], [`path`] |
+//! | one record per consumer session | [`assemble`], [`path`], [`notes`] |
 //! | refused attempts, users without a role | [`direct`] |
 //! | who used Quick | [`quick_user`] |
 
@@ -20,6 +20,7 @@ mod context;
 mod dedupe;
 mod direct;
 mod hops;
+mod notes;
 mod path;
 mod peers;
 mod quick_user;

@@ -66,6 +66,10 @@ const CONTENT: [ContentMember; 6] = [
 /// Rows as a file.
 pub(super) fn write(rows: &[EventRow]) -> Result<Vec<u8>, String> {
     let mut table = TableBuilder::new("events", rows)
+        .text("delegate_account_id", |row| {
+            let delegate = row.event.identity.delegate_account_id.as_ref();
+            delegate.map(|account| account.text().clone())
+        })
         .integer("is_from_console", |row| {
             Some(row.event.identity.is_from_console.into())
         })
@@ -165,6 +169,8 @@ struct EventColumns<'a> {
     flags: &'a [Option<i64>],
     times: &'a [Option<i64>],
     created: &'a [Option<i64>],
+    /// Not in segments of earlier versions.
+    delegates: Option<&'a Texts>,
     /// Empty in segments of earlier versions.
     console: &'a [Option<i64>],
     ids: &'a Texts,
@@ -186,6 +192,7 @@ impl<'a> EventColumns<'a> {
             flags: rows.integers("is_of_session")?,
             times: rows.integers("event_time")?,
             created: rows.integers("session_created_at")?,
+            delegates: rows.texts("delegate_account_id").ok(),
             console: rows.integers("is_from_console").unwrap_or_default(),
             ids: rows.texts("event_id")?,
             sources: rows.texts("event_source")?,
@@ -232,6 +239,10 @@ impl<'a> EventColumns<'a> {
             issuer_arn,
             source_identity,
             on_behalf_of,
+            delegate_account_id: self
+                .delegates
+                .and_then(|delegates| delegates.get(row))
+                .map(|text| reader.text(text).into()),
             is_from_console: self.console.get(row).copied().flatten() == Some(1),
         }
     }

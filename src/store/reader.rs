@@ -9,6 +9,7 @@ use crate::event_list::list as event_list;
 use crate::model::coverage::{Coverage, DayActivity, Reject, RejectReason, Sibling};
 use crate::model::event::Event;
 use crate::model::key::KeyFacts;
+use crate::model::key::LOOKED_UP_NOTE;
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::{
@@ -328,7 +329,12 @@ impl Store {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         })?;
         for (key, note) in rows {
-            coverage.note(&note, &key.into());
+            coverage.notes.add(&note, &key.into());
+        }
+        let sql = "SELECT root FROM roots WHERE root LIKE 'lookup-events://%'";
+        let roots: Vec<String> = self.ledger.rows(sql, &[], |row| row.get(0))?;
+        for root in roots {
+            coverage.notes.add(LOOKED_UP_NOTE, &root.into());
         }
         Ok(())
     }

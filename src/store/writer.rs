@@ -645,7 +645,13 @@ fn insert(
         some(rejects),
         serde_json::Value::Array(seen).to_string(),
         LIST_VERSION,
-        some(coverage.notes.keys().map(|note| json!(**note)).collect()),
+        some(
+            coverage
+                .notes
+                .iter()
+                .map(|(note, _)| json!(**note))
+                .collect()
+        ),
     ])?;
     if !fingerprints.is_empty() {
         let stored: Vec<u8> = fingerprints

@@ -201,7 +201,7 @@ fn rows_of_exported_tables_give_the_chain() {
     is_whole("athena.csv", table.as_bytes());
     is_whole("athena.csv", &gzip(table.as_bytes()));
     let audit = read("athena.csv", table.as_bytes());
-    let note = audit.coverage.notes.keys().next().unwrap();
+    let note = audit.coverage.notes.iter().next().unwrap().0;
     assert!(
         note.contains("sharedEventID") && !note.contains("eventID,"),
         "{note}"

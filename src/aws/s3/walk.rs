@@ -14,7 +14,7 @@ use super::plan::{DeliveryDays, FolderKind, ListingJob, number};
 use crate::aws::error::{AwsError, AwsErrorKind};
 use crate::aws::retry_policy::RetryPolicy;
 use crate::aws::session::LISTS_AT_ONCE;
-use crate::model::coverage::Sibling;
+use crate::model::coverage::{Notes, Sibling};
 use crate::model::ids::is_account_id;
 use crate::model::key::KeyFacts;
 use crate::model::text::Text;
@@ -321,6 +321,7 @@ impl Walk<'_> {
         Listing {
             outside_window: self.outside_window,
             passed_over: self.passed_over,
+            notes: Notes::default(),
             failed: failed.map(|(place, why)| (place.into(), why)).collect(),
             bytes: Some(self.bytes),
         }
