@@ -2,7 +2,7 @@
 //! (docs/cloudtrail-facts.md#by-a-service, docs/cloudtrail-facts.md#quicks-role-chain).
 
 use super::context::RuleContext;
-use super::occurrences::{Occurrences, plural, sample, times};
+use super::occurrences::{Occurrences, sample, times};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use super::unread::note_unread_run_as_sessions;
 use crate::model::chain::SessionIssuer;

@@ -3,7 +3,7 @@
 use super::context::{CLOCK_SKEW_SECONDS, Context, EARLIER_SESSIONS_MAX};
 use super::hops::{Hop, refusal};
 use super::path::{self, Origin, issuer};
-use super::peers::{Candidates, SessionId};
+use super::peers::SessionId;
 use super::roles::Roles;
 use super::session::{Link, Session};
 use super::sessions::Sessions;
@@ -18,7 +18,7 @@ use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The work group of a call that names none (docs/cloudtrail-facts.md#startqueryexecution).
 const DEFAULT_WORK_GROUP: &str = "primary";

@@ -214,7 +214,7 @@ impl Assembler<'_> {
         member: impl Fn(&Identity) -> Option<&T>,
     ) -> Option<T> {
         let mut calls = session.calls.iter();
-        let mut of = |&(call, _): &(u32, Confidence)| member(&self.events[call as usize].identity);
+        let of = |&(call, _): &(u32, Confidence)| member(&self.events[call as usize].identity);
         let first = of(calls.next()?)?;
         calls
             .all(|call| of(call) == Some(first))

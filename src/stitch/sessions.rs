@@ -13,12 +13,11 @@ use super::timeline::{SessionTimeline, Valid, ValidAt};
 use crate::model::chain::Confidence;
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
-use crate::model::ids::{AccessKeyId, AccountId, QueryExecutionId, RoleArn};
+use crate::model::ids::{QueryExecutionId, RoleArn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
 use hashbrown::hash_map::EntryRef;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Life of a session whose making no one logged, at most
