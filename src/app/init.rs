@@ -135,9 +135,9 @@ fn text(
 ) -> Declarations {
     let mut found = Declarations {
         text: String::from(
-            "# What qs-audit takes for declared. It was found in logs: whatever is in here and\n\
-             # should not be there will never be a finding, and `collect` assumes the audit role in\n\
-             # every account declared here. Read it through.\n\n",
+            "# The declared topology, taken from logs. Check it: whatever is declared here is\n\
+             # never a finding, and `collect` assumes the audit role in every account that is\n\
+             # declared here.\n\n",
         ),
         consumers: 0,
         left_out: 0,
@@ -155,7 +155,8 @@ fn text(
             .filter(|role| is_role_name(role))
             .collect();
         found.left_out += (roles.len() - sound.len()) as u64;
-        list(&mut found.text, "run_as_roles", sound.into_iter().map(arn));
+        let arns = sound.into_iter().map(|role| arn(audit, role));
+        list(&mut found.text, "run_as_roles", arns);
     } else {
         found.text += "# No role chain of Quick was found. Declare the account that Quick is in:\n\
                        # [hub]\n# account_id = \"111122223333\"\n\
@@ -163,9 +164,6 @@ fn text(
     }
     let mut names = BTreeSet::new();
     for (account, consumer) in consumers {
-        if hub.as_ref() == Some(account) {
-            continue;
-        }
         let unit = units.get(account);
         let name = unit.and_then(|unit| unit.account_name.as_deref());
         // Names of accounts need not be unique; those of consumers are.
@@ -174,7 +172,7 @@ fn text(
             Some(name) => format!("{name} {account}"),
             None => account.to_string(),
         };
-        let (declared, left_out) = declaration(account, &name, consumer, unit);
+        let (declared, left_out) = declaration(audit, account, &name, consumer, unit);
         found.left_out += left_out;
         // One strange consumer costs no other.
         if Settings::parse(&declared, Path::new(CONFIG_FILE)).is_ok() {
@@ -190,6 +188,7 @@ fn text(
 
 /// A consumer as it is declared, and how many of its roles and data sources are left out.
 fn declaration(
+    audit: &Audit,
     account: &str,
     name: &str,
     found: &ConsumerDraft,
@@ -215,7 +214,11 @@ fn declaration(
     let sources = found.data_sources.iter();
     let sources: Vec<&DataSourceArn> = sources.filter(|arn| arn.is_well_formed()).collect();
     let left_out = found.roles.len() - roles.len() + found.data_sources.len() - sources.len();
-    list(&mut text, "roles", roles.into_iter().map(arn));
+    list(
+        &mut text,
+        "roles",
+        roles.into_iter().map(|role| arn(audit, role)),
+    );
     text.truncate(text.trim_end().len());
     text.push('\n');
     let groups = found.work_groups.iter().map(ToString::to_string);
@@ -285,8 +288,9 @@ fn list(text: &mut String, key: &str, entries: impl Iterator<Item = String>) {
     text.push('\n');
 }
 
-fn arn(role: &RoleName) -> String {
-    format!("arn:aws:iam::{}:role/{}", role.account_id, role.name)
+/// The ARN of a role, with partition and path as logged.
+fn arn(audit: &Audit, role: &RoleName) -> String {
+    audit.roles.arn(role).to_string()
 }
 
 /// Relative paths of a configuration start in its own folder.

@@ -203,7 +203,14 @@ fn print(
         (FindingsFormat::Xlsx, _) => workbook([findings::table(shown).into()], audit, out),
         (FindingsFormat::Asff, Some(hub)) => asff::write(shown, findings, hub, not_read, end, out),
         (FindingsFormat::Asff, None) => Ok(()),
-        (FindingsFormat::Ocsf, _) => ocsf::write(shown, findings, end, not_read, out),
+        (FindingsFormat::Ocsf, _) => ocsf::write(
+            shown,
+            findings,
+            end,
+            audit.coverage.partition(),
+            not_read,
+            out,
+        ),
     })
 }
 

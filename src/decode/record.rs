@@ -73,7 +73,7 @@ struct RawRecord<'a> {
     request_id: Option<Cow<'a, str>>,
     #[serde(rename = "sharedEventID", borrow)]
     shared_event_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(default, borrow)]
     session_credential_from_console: LenientText<'a>,
     #[serde(borrow)]
     user_identity: Option<RawIdentity<'a>>,

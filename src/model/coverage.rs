@@ -1,6 +1,7 @@
 //! Coverage: what was read and what could not be, counted, located, in every output.
 
 use super::ids::{AccountId, Region};
+use super::region::partition;
 use super::text::Text;
 use super::time::UtcSecond;
 use super::window::TimeWindow;
@@ -410,6 +411,16 @@ impl Coverage {
     #[must_use]
     pub fn has_records_in(&self, window: &TimeWindow) -> bool {
         self.seen.values().any(|seen| seen.is_in(window))
+    }
+
+    /// The partition of the Regions that logged, as ARNs name it: a run reads one.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        let regions = self.seen.keys().map(|(_, region, _)| region);
+        let other = regions
+            .map(|region| partition(region))
+            .find(|own| *own != "aws");
+        other.unwrap_or("aws")
     }
 
     /// First and last event time seen.

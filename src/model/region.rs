@@ -105,6 +105,20 @@ pub fn of_usage_type(usage_type: &str) -> Option<&'static str> {
     found.ok().map(|at| PREFIXES[at].1)
 }
 
+/// Returns the partition of a Region, as ARNs name it.
+#[must_use]
+pub fn partition(region: &str) -> &'static str {
+    const OTHERS: [(&str, &str); 5] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let other = OTHERS.iter().find(|(start, _)| region.starts_with(start));
+    other.map_or("aws", |(_, partition)| partition)
+}
+
 /// Returns true if the name is spelled like a Region: `us-east-1`, `us-gov-west-1`.
 #[must_use]
 pub fn is_region_name(name: &str) -> bool {

@@ -1,6 +1,7 @@
 //! The declared topology: who the hub is, who the consumers are (docs/configuration.md).
 
 use super::identity::RoleName;
+use super::ids::RoleArn;
 use super::ids::{AccountId, DataSourceArn};
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,31 @@ pub struct KnownRoles {
     /// Role B: what sessions of Role A assume, or what is assumed with the ARN of a
     /// Quick data source as external id.
     pub consumer: BTreeSet<RoleName>,
+    /// ARNs of roles, as the logs have them: with partition and, where it was logged, IAM path.
+    pub arns: BTreeMap<RoleName, RoleArn>,
+}
+
+impl KnownRoles {
+    /// The ARN of a role, as logged; of one that no log names in full, without an IAM path.
+    #[must_use]
+    pub fn arn(&self, role: &RoleName) -> RoleArn {
+        let known = self.arns.get(role).cloned();
+        known.unwrap_or_else(|| {
+            let same = self
+                .arns
+                .iter()
+                .find(|(other, _)| other.account_id == role.account_id);
+            let any = same.or_else(|| self.arns.iter().next());
+            let partition = any
+                .and_then(|(_, arn)| arn.split(':').nth(1))
+                .unwrap_or("aws");
+            let arn = format!(
+                "arn:{partition}:iam::{}:role/{}",
+                role.account_id, role.name
+            );
+            RoleArn::from(arn)
+        })
+    }
 }
 
 /// A business unit: it pays for accounts, inside the company.

@@ -6,6 +6,7 @@ use super::human::is_deceptive;
 use super::not_read::NotRead;
 use crate::model::finding::{Finding, Findings, PreviousFinding, Severity};
 use crate::model::ids::RoleArn;
+use crate::model::region::partition;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::records::findings::evidence;
@@ -40,13 +41,7 @@ pub struct SecurityHub {
 
 impl SecurityHub {
     fn partition(&self) -> &'static str {
-        if self.region.starts_with("cn-") {
-            "aws-cn"
-        } else if self.region.starts_with("us-gov-") {
-            "aws-us-gov"
-        } else {
-            "aws"
-        }
+        partition(&self.region)
     }
 
     /// The product that an account's own findings are of.

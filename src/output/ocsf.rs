@@ -103,7 +103,7 @@ fn event(activity: &Activity, severity: (u32, &'static str), time: UtcSecond, ui
 }
 
 /// A finding, made or seen again.
-fn of_finding(finding: &Finding, is_suppressed: bool, end: UtcSecond) -> Value {
+fn of_finding(finding: &Finding, is_suppressed: bool, end: UtcSecond, partition: &str) -> Value {
     let activity = match finding.status {
         _ if is_suppressed => SUPPRESS,
         FindingStatus::New => CREATE,
@@ -149,7 +149,7 @@ fn of_finding(finding: &Finding, is_suppressed: bool, end: UtcSecond) -> Value {
     event["cloud"] = cloud(finding.consumer_account_id.as_deref(), &subject);
     event["remediation"] =
         json!({"desc": bounded(&format!("{} ({})", finding.next_step, finding.command))});
-    event["resources"] = resources(&subject, &finding.role_arns).into();
+    event["resources"] = resources(&subject, &finding.role_arns, partition).into();
     event["observables"] = observables(finding).into();
     let chains: Vec<&str> = finding
         .chain_ids
@@ -201,13 +201,13 @@ fn cloud(consumer: Option<&str>, subject: &[(&str, &Text)]) -> Value {
 }
 
 /// Returns the resources of the finding, by ARN where there is one.
-fn resources(subject: &[(&str, &Text)], role_arns: &[RoleArn]) -> Vec<Value> {
+fn resources(subject: &[(&str, &Text)], role_arns: &[RoleArn], run_partition: &str) -> Vec<Value> {
     let resource = |uid: &str, kind: &str| {
-        let partition = uid.split(':').nth(1).filter(|part| part.starts_with("aws"));
+        let partition = partition_of(uid);
         json!({
             "uid": bounded(uid),
             "type": kind,
-            "cloud_partition": partition.unwrap_or("aws"),
+            "cloud_partition": partition.unwrap_or(run_partition),
         })
     };
     let roles = role_arns.iter().map(|arn| resource(arn, "AWS::IAM::Role"));
@@ -215,7 +215,7 @@ fn resources(subject: &[(&str, &Text)], role_arns: &[RoleArn]) -> Vec<Value> {
         "consumer_account_id" | "account_id" => Some(resource(value, "AWS Account")),
         "data_source_arn" => Some(resource(value, "AWS::QuickSight::DataSource")),
         "bucket" => Some(resource(
-            &format!("arn:aws:s3:::{value}"),
+            &format!("arn:{run_partition}:s3:::{value}"),
             "AWS::S3::Bucket",
         )),
         "target" => Some(resource(value, "trail, bucket or file")),
@@ -223,6 +223,11 @@ fn resources(subject: &[(&str, &Text)], role_arns: &[RoleArn]) -> Vec<Value> {
         _ => None,
     });
     roles.chain(named).take(SUBJECT_MAX).collect()
+}
+
+/// The partition of an ARN.
+fn partition_of(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:")?.split(':').next()
 }
 
 fn observables(finding: &Finding) -> Vec<Value> {
@@ -261,7 +266,7 @@ fn observables(finding: &Finding) -> Vec<Value> {
 }
 
 /// A finding that is gone.
-fn of_resolved(previous: &PreviousFinding, time: UtcSecond) -> Value {
+fn of_resolved(previous: &PreviousFinding, time: UtcSecond, partition: &str) -> Value {
     let uid = format!("{}-{}-closed", previous.finding_id, time.unix());
     let severity = previous.severity.map_or((0, "Unknown"), severity);
     let subject: Vec<(&str, &Text)> = previous
@@ -282,7 +287,7 @@ fn of_resolved(previous: &PreviousFinding, time: UtcSecond) -> Value {
         "last_seen_time": milliseconds(previous.last_seen),
     });
     event["cloud"] = cloud(previous.consumer_account_id.as_deref(), &subject);
-    event["resources"] = resources(&subject, &previous.role_arns).into();
+    event["resources"] = resources(&subject, &previous.role_arns, partition).into();
     event
 }
 
@@ -308,18 +313,19 @@ pub fn write(
     findings: &[&Finding],
     settled: &Findings,
     end: UtcSecond,
+    partition: &str,
     not_read: NotRead<'_>,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let found = findings
         .iter()
-        .map(|finding| of_finding(finding, false, end));
+        .map(|finding| of_finding(finding, false, end, partition));
     let suppressed = settled.suppressed.iter();
-    let suppressed = suppressed.map(|one| of_finding(&one.finding, true, end));
+    let suppressed = suppressed.map(|one| of_finding(&one.finding, true, end, partition));
     let gone = settled
         .resolved
         .iter()
-        .map(|previous| of_resolved(previous, end));
+        .map(|previous| of_resolved(previous, end, partition));
     for mut event in found.chain(suppressed).chain(gone) {
         // Anyone who sees one event sees that more might have been found.
         if !not_read.is_empty() {

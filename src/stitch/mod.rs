@@ -35,8 +35,11 @@ pub use roles::{add_relevant, relevant, relevant_from};
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;
+use crate::model::identity::RoleName;
+use crate::model::ids::RoleArn;
 use crate::model::integrity::Integrity;
 use crate::model::topology::KnownRoles;
+use std::collections::BTreeMap;
 
 /// The result of stitching.
 #[derive(Debug, Default)]
@@ -97,6 +100,30 @@ fn set_integrity(chains: &mut [Chain], events: &[Event], integrity: &[Integrity]
     }
 }
 
+/// ARNs of Role A and Role B, as sessions have them: an IAM ARN, which has the path of the role,
+/// before one that is made of a session's.
+fn role_arns(sessions: &sessions::Sessions, roles: &roles::Roles) -> BTreeMap<RoleName, RoleArn> {
+    let mut arns: BTreeMap<RoleName, RoleArn> = BTreeMap::new();
+    for session in &sessions.all {
+        let (Some(role), Some(arn)) = (&session.role, &session.role_arn) else {
+            continue;
+        };
+        if !(roles.run_as.contains(role) || roles.consumer.contains(role)) {
+            continue;
+        }
+        let is_full = arn.contains(":role/");
+        if is_full && !arns.get(role).is_some_and(|known| known >= arn) {
+            arns.insert(role.clone(), arn.clone());
+        } else if !is_full && !arns.contains_key(role) {
+            let partition = arn.split(':').nth(1).unwrap_or("aws");
+            let (account, name) = (&role.account_id, &role.name);
+            let made = format!("arn:{partition}:iam::{account}:role/{name}");
+            arns.insert(role.clone(), made.into());
+        }
+    }
+    arns
+}
+
 fn chains(events: &[Event], context: &Context<'_>) -> (Vec<Chain>, KnownRoles) {
     let hops = hops::hops(events);
     let sessions = sessions::Sessions::link(events, hops);
@@ -105,6 +132,7 @@ fn chains(events: &[Event], context: &Context<'_>) -> (Vec<Chain>, KnownRoles) {
     quick_user::attach(&mut chains, events, context.statistics);
     set_integrity(&mut chains, events, context.integrity);
     let known = KnownRoles {
+        arns: role_arns(&sessions, &roles),
         run_as: roles.run_as,
         consumer: roles.consumer,
     };

@@ -677,7 +677,15 @@ fn limits_hold_for_findings_of_any_size_and_number() {
     assert_eq!(count, 252);
     assert!(text.contains("\"RecordState\":\"ARCHIVED\""));
     let mut text = Vec::new();
-    ocsf::write(&shown[..3], &settled, at, NotRead::default(), &mut text).unwrap();
+    ocsf::write(
+        &shown[..3],
+        &settled,
+        at,
+        "aws",
+        NotRead::default(),
+        &mut text,
+    )
+    .unwrap();
     let events: Vec<Value> = text
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
@@ -713,7 +721,15 @@ fn nothing_to_report_is_nothing_written() {
         &mut text,
     )
     .unwrap();
-    ocsf::write(&[], &Findings::default(), at, NotRead::default(), &mut text).unwrap();
+    ocsf::write(
+        &[],
+        &Findings::default(),
+        at,
+        "aws",
+        NotRead::default(),
+        &mut text,
+    )
+    .unwrap();
     assert!(text.is_empty());
 }
 
