@@ -2,10 +2,11 @@
 
 use crate::model::coverage::{Coverage, Notes, Sibling};
 use crate::model::event::Event;
+use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::PublicKey;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something could not be read from a source. The message names the object and
 /// says why, in words for the person who sees it.
@@ -112,6 +113,7 @@ impl Sources {
         }
         self.listing.failed.extend(listing.failed.iter().cloned());
         self.listing.notes.merge(&listing.notes);
+        self.listing.places.extend(listing.places.iter().cloned());
         let is_first = self.all.is_empty();
         let before = if is_first {
             Some(0)
@@ -215,6 +217,8 @@ pub struct Listing {
     pub passed_over: BTreeMap<Sibling, u64>,
     /// Folders or links that could not be followed: key, and why.
     pub failed: Vec<(Text, String)>,
+    /// Accounts and Regions of which there are objects of any day, in the window or not.
+    pub places: BTreeSet<(AccountId, Region)>,
     /// Remarks on places and objects, which are no gaps of this run.
     pub notes: Notes,
     /// Bytes to read, where the listing knows.

@@ -6,6 +6,7 @@ use super::places;
 use super::sources;
 use super::store_selection;
 use crate::config::{LogLocation, Settings};
+use crate::model::coverage::Sibling;
 use crate::model::ids::AccountId;
 use crate::model::key::KeyFacts;
 use crate::model::time::UtcSecond;
@@ -191,7 +192,7 @@ fn logs(
                 "grant the permission that the message names",
             ));
         }
-        of_location(&name, location, &listed, &mut seen, lines)?;
+        of_location(context, &name, location, &listed, &mut seen, lines)?;
     }
     Ok(seen)
 }
@@ -199,6 +200,7 @@ fn logs(
 /// Counts the objects of a location by account, and reads the last one of each account
 /// and Region.
 fn of_location(
+    context: &RunContext,
     name: &str,
     location: &LogLocation,
     listed: &dyn LogSource,
@@ -206,7 +208,13 @@ fn of_location(
     lines: &mut Vec<CheckLine>,
 ) -> Result<(), Failure> {
     let objects = u64::from(listed.object_count());
-    let detail = format!("{} of the last days", plural(objects, "object"));
+    let kind = if is_in_s3(location) { "object" } else { "file" };
+    let mut detail = format!("{} of the last days", plural(objects, kind));
+    let others = listed.listing().passed_over.get(&Sibling::OtherService);
+    if let Some(others) = others {
+        let others = plural(*others, kind);
+        detail = format!("{detail}; {others} of other services passed over");
+    }
     lines.push(CheckLine::good(name, "list", detail));
     // By account and Region: the name of the last file, and which object it is.
     let mut last: BTreeMap<(String, String), (String, u32)> = BTreeMap::new();
@@ -233,24 +241,42 @@ fn of_location(
     for source in sources::of_keys(std::slice::from_ref(location), &keys)? {
         some.add(source);
     }
-    let audit = pipeline::run(&Plan::default(), &some, &Unwatched)?;
+    let audit = {
+        let plan = Plan {
+            topology: context.settings.topology.clone(),
+            ..Plan::default()
+        };
+        pipeline::run(&plan, &some, &Unwatched)?
+    };
     for ((account, ..), sighting) in &audit.coverage.seen {
         let known = seen.entry(account.to_string()).or_default();
         known.last_event_at = known.last_event_at.max(Some(sighting.last));
+    }
+    if let Some(hub) = audit.unconfirmed_hub(&context.settings.topology) {
+        let next_step = "correct [hub] account_id, or add the logs of the declared hub";
+        lines.push(CheckLine::failed(
+            "configuration",
+            "hub",
+            hub.to_string(),
+            next_step,
+        ));
     }
     let mut unread = audit.coverage.rejects.iter();
     match unread.next() {
         None => lines.push(CheckLine::good(
             name,
             "read",
-            plural(keys.len() as u64, "object"),
+            plural(keys.len() as u64, kind),
         )),
         Some((_, _, examples)) => {
             let detail = examples
                 .first()
                 .map(|one| format!("{}: {}", one.object, one.detail));
-            let next_step =
-                "allow s3:GetObject, and kms:Decrypt on the key if the objects are encrypted";
+            let next_step = if is_in_s3(location) {
+                "allow s3:GetObject, and kms:Decrypt on the key if the objects are encrypted"
+            } else {
+                "check the file: copy it again if it is damaged, move it away if it is no log, or give read permission"
+            };
             lines.push(CheckLine::failed(
                 name,
                 "read",
@@ -260,6 +286,10 @@ fn of_location(
         }
     }
     Ok(())
+}
+
+fn is_in_s3(location: &LogLocation) -> bool {
+    matches!(location, LogLocation::S3(_))
 }
 
 /// The declared accounts, else those seen: id, and how people know it.
@@ -299,7 +329,7 @@ fn of_account(
     let Some(last) = seen.last_event_at else {
         let detail = format!(
             "{}, but no event in the last day",
-            plural(seen.objects, "object")
+            plural(seen.objects, "file")
         );
         return CheckLine::failed(label, "events", detail, next_step);
     };

@@ -35,15 +35,15 @@ const LATEST: &str = "latest";
 const CANDIDATES_MAX: usize = 8;
 
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
-    let (asked, format) = RunArgs::audit(&args.audit).output(&args.output)?;
-    let asked = &asked;
-    check_output(asked)?;
-    let context = start(asked)?;
-    let window = time_args::window(asked, context.now, DefaultWindow::All)?;
+    let (run_args, format) = RunArgs::audit(&args.audit).output(&args.output)?;
+    let run_args = &run_args;
+    check_output(run_args)?;
+    let context = start(run_args)?;
+    let window = time_args::window(run_args, context.now, DefaultWindow::All)?;
     let mut run = AuditRun::prepare(&context, window, Wants::Statistics)?;
-    let mut audit = session::audit(asked, &run)?;
-    if let Some(exit) = nothing_to_read(asked, &audit) {
-        return Ok(exit_of(asked, &audit).max(Some(exit)));
+    let mut audit = session::audit(run_args, &run)?;
+    if let Some(exit) = nothing_to_read(run_args, &audit) {
+        return Ok(exit_of(run_args, &audit).max(Some(exit)));
     }
     let wanted = args.chain_id.to_lowercase();
     if !is_known(&audit, &wanted) && run.can_tell_all_sessions() {
@@ -52,17 +52,17 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
         audit = run.run_again()?;
     }
     let chain = find(&audit, &wanted)?;
-    let page = page(asked);
+    let page = page(run_args);
     let one = [chain];
     let not_read = NotRead::of(&audit.coverage.rejects);
     if args.raw {
-        let events = raw(asked, &run, &audit, chain)?;
-        write_spelled(asked, Some(Spelling::Json), |out| {
+        let events = raw(run_args, &run, &audit, chain)?;
+        write_spelled(run_args, Some(Spelling::Json), |out| {
             events.iter().try_for_each(|event| writeln!(out, "{event}"))
         })?;
-        return Ok(exit_of(asked, &audit).max(None));
+        return Ok(exit_of(run_args, &audit).max(None));
     }
-    write_out(asked, |out| match format {
+    write_out(run_args, |out| match format {
         RecordFormat::Table => {
             show::write(&audit, chain, page, out)?;
             not_read.write(page, out)
@@ -76,12 +76,12 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
             workbook(sheets, &audit, out)
         }
     })?;
-    Ok(exit_of(asked, &audit).max(None))
+    Ok(exit_of(run_args, &audit).max(None))
 }
 
 /// The events of a chain as they were logged, by time.
 fn raw(
-    asked: &RunArgs,
+    run_args: &RunArgs,
     run: &AuditRun<'_>,
     audit: &Audit,
     chain: &Chain,
@@ -94,14 +94,14 @@ fn raw(
     let mut by_place: BTreeMap<EventOrigin, Value> = found.events.into_iter().collect();
     let events = places.iter().filter_map(|place| by_place.remove(place));
     let events: Vec<Value> = events.collect();
-    if found.redacted > 0 && !asked.quiet {
+    if found.redacted > 0 && !run_args.quiet {
         say(&format!(
             "{} replaced by {REDACTED}: possible secrets or SQL\n",
             plural(found.redacted, "value"),
         ));
     }
     let lost = (places.len() - events.len()) as u64;
-    if lost > 0 && !asked.quiet {
+    if lost > 0 && !run_args.quiet {
         say(&format!(
             "{} can no longer be read from their log files\n",
             plural(lost, "event")
@@ -125,6 +125,38 @@ fn full_id(asked: &str) -> String {
     }
 }
 
+/// Returns a hint for an id of another kind: of a finding, a query execution or an event.
+fn other_kind(audit: &Audit, asked: &str) -> Option<String> {
+    if asked.starts_with("f-") {
+        return Some(
+            "this is the id of a finding: `qs-audit findings` prints its chains".to_owned(),
+        );
+    }
+    let is_uuid = asked.len() == 36 && asked.matches('-').count() == 4;
+    if !is_uuid {
+        return None;
+    }
+    let chain = audit.chains.iter().find(|chain| {
+        let mut queries = chain.queries.iter();
+        let mut events = chain.events.iter();
+        queries.any(|query| {
+            query
+                .query_execution_id
+                .as_ref()
+                .is_some_and(|id| id.to_string() == asked)
+        }) || events.any(|entry| audit.events[entry.event as usize].id.to_string() == asked)
+    });
+    Some(match chain {
+        Some(chain) => format!(
+            "this query execution or event is in chain {}",
+            chain.chain_id
+        ),
+        None => {
+            "this is not a chain id, and no chain has a query execution or event with it".to_owned()
+        }
+    })
+}
+
 fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
     if asked == LATEST {
         let mut listed = audit
@@ -145,9 +177,15 @@ fn find<'a>(audit: &'a Audit, asked: &str) -> Result<&'a Chain, Failure> {
     match found[..] {
         [one] => Ok(one),
         [] => {
-            let ids = audit.chains.iter().map(|chain| chain.chain_id.as_str());
-            let ids = ids.chain([LATEST]);
             let failure = Failure::usage(format!("no chain {asked:?} in the logs"));
+            if let Some(hint) = other_kind(audit, asked) {
+                return Err(failure.hint(hint));
+            }
+            let ids = audit.chains.iter().map(|chain| chain.chain_id.as_str());
+            // A word that is no id may be meant for latest; an id is not.
+            let latest =
+                (!asked.contains(|letter: char| letter.is_ascii_digit())).then_some(LATEST);
+            let ids = ids.chain(latest);
             Err(match nearest(asked, ids.clone()).or_else(|| nearest(&asked_id, ids)) {
                 Some(near) => failure.hint(format!("did you mean {near}?")),
                 None => failure.hint(

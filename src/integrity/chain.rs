@@ -18,6 +18,7 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use hashbrown::HashMap;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Digests are hourly.
@@ -305,14 +306,14 @@ impl<'a> DigestChain<'a> {
     /// For each digest, the one that it names as the one before it, if it is there. Of
     /// copies that differ, the one that it means.
     fn named_before(&self) -> Vec<Option<usize>> {
-        let mut by_tail: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut by_tail: HashMap<Cow<'_, str>, Vec<usize>> = HashMap::new();
         for (at, read) in self.digests.iter().enumerate() {
             let own = by_tail.entry(tail(&read.key).unwrap_or_default());
             own.or_default().push(at);
         }
         let before = |later: usize| {
             let previous = self.digest(later)?.previous.as_ref()?;
-            let found = by_tail.get(tail(&previous.object)?)?;
+            let found = by_tail.get(&tail(&previous.object)?)?;
             let mut found = found.iter().copied().filter(|at| *at < later);
             let first = found.clone().next();
             let is_meant = |at: &usize| {
@@ -608,7 +609,7 @@ impl<'a> DigestChain<'a> {
             is_in_place(&read.key, digest).then_some(digest)
         });
         let digest = in_place.next()?;
-        let root = digest.object.strip_suffix(tail(&digest.object)?)?;
+        let root = digest.object.strip_suffix(&*tail(&digest.object)?)?;
         Some(format!("s3://{}/{root}", digest.bucket))
     }
 
@@ -747,12 +748,16 @@ impl<'a> DigestChain<'a> {
             let Some(end) = tail(&file.object) else {
                 continue;
             };
-            chains.named.entry(end.into()).or_default().push(Naming {
-                file: file.clone(),
-                place: self.place.clone(),
-                by: self.verdicts[at],
-                is_asked,
-            });
+            chains
+                .named
+                .entry(Text::from(&*end))
+                .or_default()
+                .push(Naming {
+                    file: file.clone(),
+                    place: self.place.clone(),
+                    by: self.verdicts[at],
+                    is_asked,
+                });
         }
     }
 }

@@ -4,15 +4,16 @@ use super::chain::{Chains, Cover, DigestStatus, Naming};
 use super::name::{LogFileName, tail};
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{
-    Contents, DIGEST_DELAY_SECONDS, DigestPlace, Fault, FaultKind, FaultyFile, Integrity,
+    Contents, DIGEST_DELAY_SECONDS, DigestPlace, Fault, FaultKind, FaultyFile, Hash, Integrity,
     Unchecked, Verification,
 };
 use crate::model::key::{KeyFacts, TrailObjects, from_account, is_below, is_object_below};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
-use hashbrown::HashMap;
-use std::collections::BTreeMap;
+use hashbrown::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A file that is named for the minute it was delivered in may be in the digest of the
 /// next hour.
@@ -38,15 +39,37 @@ pub struct Files<'a> {
     pub roots: &'a [String],
     /// The window that files were listed for: by days, with some slack.
     pub listed: TimeWindow,
+    /// What tells that there were digests.
+    pub digests_known: &'a DigestsKnown,
     /// The current time: later hours have not happened.
     pub now: UtcSecond,
 }
+
+/// Accounts of which something tells that there were digests, though none was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DigestsKnown {
+    /// With digests of other days, or with events that deleted digests.
+    pub places: BTreeSet<(AccountId, Region)>,
+    /// Whose trails were set to write digests, or not to any more.
+    pub accounts: BTreeSet<AccountId>,
+}
+
+impl DigestsKnown {
+    fn tell_of(&self, place: &(AccountId, Region)) -> bool {
+        self.places.contains(place) || self.accounts.contains(&place.0)
+    }
+}
+
+/// The statement on logs without any digest.
+pub const NO_DIGESTS: &str =
+    "no digest files found: is log file validation enabled for this trail?";
 
 impl Chains {
     /// Returns true if a digest names the file, so that its contents matter.
     #[must_use]
     pub fn names(&self, key: &str) -> bool {
-        tail(key).is_some_and(|end| self.named.contains_key(end))
+        // A file on this machine may have another name: its contents tell.
+        !key.starts_with("s3://") || tail(key).is_some_and(|end| self.named.contains_key(&*end))
     }
 }
 
@@ -54,7 +77,7 @@ impl Chains {
 /// file, in their order.
 #[must_use]
 pub fn reconcile(chains: &Chains, files: Files<'_>) -> (Verification, Vec<Integrity>) {
-    let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut positions: HashMap<Cow<'_, str>, Vec<usize>> = HashMap::new();
     for (at, file) in files.read.iter().enumerate() {
         if let Some(end) = tail(&file.key) {
             positions.entry(end).or_default().push(at);
@@ -65,6 +88,8 @@ pub fn reconcile(chains: &Chains, files: Files<'_>) -> (Verification, Vec<Integr
         end: end_of_time(chains, files),
         chains,
         positions,
+        local: local_contents(files),
+        named_contents: named_contents(chains),
         verification: chains.verification.clone(),
         unchecked: BTreeMap::new(),
     };
@@ -97,6 +122,43 @@ fn end_of_time(chains: &Chains, files: Files<'_>) -> UtcSecond {
         .min(files.now)
 }
 
+fn is_in_s3(key: &str) -> bool {
+    key.starts_with("s3://")
+}
+
+/// The hash of the text of a file on this machine, which may be inflated and renamed.
+fn hash_of_copy(file: &LogFileRead) -> Option<Hash> {
+    match &file.contents {
+        Contents::Hash(hash) | Contents::Plain(hash) if !is_in_s3(&file.key) => Some(*hash),
+        _ => None,
+    }
+}
+
+fn local_contents(files: Files<'_>) -> HashSet<Hash> {
+    files.read.iter().filter_map(hash_of_copy).collect()
+}
+
+fn named_contents(chains: &Chains) -> HashSet<Hash> {
+    let named = chains.named.values().flatten();
+    let valid = named.filter(|named| named.by == DigestStatus::Valid);
+    valid.filter_map(|named| named.file.hash).collect()
+}
+
+/// A note on files that have other names than they were delivered with.
+fn renamed_note(files: &Files<'_>, named: &HashSet<Hash>) -> Option<String> {
+    let is_renamed = |file: &&LogFileRead| {
+        let has_name = matches!(tail(&file.key), Some(Cow::Borrowed(_)));
+        !has_name && hash_of_copy(file).is_some_and(|hash| named.contains(&hash))
+    };
+    let renamed = files.read.iter().filter(is_renamed).count();
+    (renamed > 0).then(|| {
+        format!(
+            "{renamed} log files of this copy have other names or folders than they were delivered with: they were matched \
+             by their contents"
+        )
+    })
+}
+
 /// The state of one named file.
 enum FileState {
     Valid,
@@ -109,7 +171,11 @@ struct FileReconciliation<'a> {
     end: UtcSecond,
     chains: &'a Chains,
     /// Files by the end of their keys.
-    positions: HashMap<&'a str, Vec<usize>>,
+    positions: HashMap<Cow<'a, str>, Vec<usize>>,
+    /// Contents of files on this machine.
+    local: HashSet<Hash>,
+    /// Contents that valid digests name.
+    named_contents: HashSet<Hash>,
     verification: Verification,
     unchecked: BTreeMap<(Option<DigestPlace>, Text), (Text, u64)>,
 }
@@ -129,7 +195,7 @@ impl<'a> FileReconciliation<'a> {
     /// The namings of a file.
     fn namings(&self, key: &'a str) -> impl Iterator<Item = &'a Naming> + use<'a> {
         let chains: &'a Chains = self.chains;
-        let all = tail(key).and_then(|end| chains.named.get(end));
+        let all = tail(key).and_then(|end| chains.named.get(&*end));
         all.into_iter()
             .flatten()
             .filter(move |named| is_object(key, named))
@@ -138,11 +204,13 @@ impl<'a> FileReconciliation<'a> {
     /// Returns true if a valid digest names a file of the same name and contents: then it is what
     /// CloudTrail delivered, wherever the copy lies.
     fn is_genuine(&self, file: &LogFileRead) -> bool {
-        let named = tail(&file.key).and_then(|end| self.chains.named.get(end));
+        if hash_of_copy(file).is_some_and(|hash| self.named_contents.contains(&hash)) {
+            return true;
+        }
+        let named = tail(&file.key).and_then(|end| self.chains.named.get(&*end));
         let mut named = named.into_iter().flatten();
         named.any(|named| {
-            named.by == DigestStatus::Valid
-                && matches!(found(named, &file.contents), FileState::Valid)
+            named.by == DigestStatus::Valid && matches!(found(named, file), FileState::Valid)
         })
     }
 
@@ -151,8 +219,7 @@ impl<'a> FileReconciliation<'a> {
         if self.is_genuine(file) {
             return Integrity::Verified;
         }
-        let is_faulty =
-            |named: &Naming| matches!(found(named, &file.contents), FileState::Faulty(_));
+        let is_faulty = |named: &Naming| matches!(found(named, file), FileState::Faulty(_));
         if self.namings(&file.key).any(is_faulty) {
             Integrity::Failed
         } else {
@@ -192,7 +259,7 @@ impl<'a> FileReconciliation<'a> {
         let mut is_valid = false;
         let mut is_faulty = false;
         for file in &candidates {
-            match found(named, &file.contents) {
+            match found(named, file) {
                 FileState::Valid => is_valid = true,
                 FileState::Faulty(kind) => {
                     is_faulty = true;
@@ -207,7 +274,13 @@ impl<'a> FileReconciliation<'a> {
                 FileState::Unchecked(why) => self.cannot_check(&named.place, why, &object),
             }
         }
-        if candidates.is_empty() {
+        let is_renamed = named
+            .file
+            .hash
+            .is_some_and(|hash| self.local.contains(&hash));
+        if candidates.is_empty() && is_renamed {
+            is_valid = true;
+        } else if candidates.is_empty() {
             if let Some(why) = self.why_absent(named) {
                 self.cannot_check(&named.place, why, &object);
             } else {
@@ -295,6 +368,16 @@ impl<'a> FileReconciliation<'a> {
         let newest = believed.map(|cover| cover.to).max();
         let is_behind = newest.is_none_or(|newest| newest.plus(-EDGE_SECONDS) < at);
         let is_named = self.namings_of(&file.key);
+        // Logs of a trail without validation look the same: nothing says that there were digests.
+        let has_digests = !covers.is_empty()
+            || self.chains.trails.contains_key(&key_of(&place))
+            || self.files.digests_known.tell_of(&key_of(&place));
+        if !has_digests && !is_unlisted && !is_named {
+            let first = (file.key.clone(), 0);
+            let why = (None, NO_DIGESTS.into());
+            self.unchecked.entry(why).or_insert(first).1 += 1;
+            return;
+        }
         let counts = self.verification.places.entry(place.clone()).or_default();
         if is_behind && self.end < at.plus(DIGEST_DELAY_SECONDS) {
             counts.awaiting_digest += 1;
@@ -320,7 +403,7 @@ impl<'a> FileReconciliation<'a> {
     }
 
     fn namings_of(&self, key: &str) -> bool {
-        let named = tail(key).and_then(|end| self.chains.named.get(end));
+        let named = tail(key).and_then(|end| self.chains.named.get(&*end));
         let mut named = named.into_iter().flatten();
         named.any(|named| is_object(key, named))
     }
@@ -378,6 +461,9 @@ impl<'a> FileReconciliation<'a> {
                 count,
             }));
         self.verification.limits = self.chains.limits();
+        self.verification
+            .limits
+            .extend(renamed_note(&self.files, &self.named_contents));
         self.verification.unchecked.sort();
         self.verification.faults.sort();
         self.verification.uncovered.sort();
@@ -385,9 +471,21 @@ impl<'a> FileReconciliation<'a> {
     }
 }
 
+fn key_of(place: &DigestPlace) -> (AccountId, Region) {
+    (place.account_id.clone(), place.region.clone())
+}
+
 /// A file's contents against its name in a digest.
-fn found(named: &Naming, contents: &Contents) -> FileState {
-    match contents {
+fn found(named: &Naming, file: &LogFileRead) -> FileState {
+    match &file.contents {
+        Contents::Plain(hash) if !is_in_s3(&file.key) => {
+            if Some(*hash) == named.file.hash {
+                FileState::Valid
+            } else {
+                FileState::Faulty(FaultKind::HashMismatch)
+            }
+        }
+        Contents::Plain(_) => FileState::Faulty(FaultKind::InvalidFormat),
         Contents::Hash(hash) if Some(*hash) == named.file.hash => FileState::Valid,
         Contents::Hash(_) | Contents::TooLarge => FileState::Faulty(FaultKind::HashMismatch),
         Contents::InvalidFormat => FileState::Faulty(FaultKind::InvalidFormat),
@@ -401,12 +499,13 @@ fn found(named: &Naming, contents: &Contents) -> FileState {
 /// Returns account, Region and delivery time of a log file: by its name, if that agrees with its
 /// folder, else by its folder. `None` where neither tells.
 fn placed(key: &str) -> Option<(Text, Text, UtcSecond)> {
-    let mut parts = tail(key)?.split('/');
+    let end = tail(key)?;
+    let mut parts = end.split('/');
     let (account, kind, region) = (parts.next()?, parts.next()?, parts.next()?);
     if kind != TrailObjects::Logs.folder() {
         return None;
     }
-    let midnight = UtcSecond::midnight(KeyFacts::of(key).delivery_day?)?;
+    let midnight = UtcSecond::midnight(KeyFacts::of(&end).delivery_day?)?;
     let named = LogFileName::of(key).map(|name| name.delivered_at);
     let agrees = |at: &UtcSecond| midnight.distance(*at) <= 2 * 86_400;
     let at = named.filter(agrees).unwrap_or(midnight);

@@ -21,6 +21,6 @@ mod signature;
 
 pub use chain::{Chains, DigestBody, DigestRead, Judging, Metadata, Trust, evaluate};
 pub use digest::{Digest, NoDigest};
-pub use files::{Files, LogFileRead, reconcile};
+pub use files::{DigestsKnown, Files, LogFileRead, NO_DIGESTS, reconcile};
 pub use name::{DigestName, LogFileName, tail};
 pub use signature::{KeysError, PublicKeys, Signatures, SignaturesError, read_signatures};

@@ -5,6 +5,7 @@ use crate::model::ids::{AccountId, Region, is_account_id};
 use crate::model::key::delivery_minute;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use std::borrow::Cow;
 
 const DIGESTS: &str = "CloudTrail-Digest";
 const LOGS: &str = "CloudTrail";
@@ -44,8 +45,8 @@ impl DigestName {
         // The trail's name may have underscores in it.
         let trail = rest.strip_prefix(&format!("{account}_{DIGESTS}_{region}_"))?;
         Some(Self {
-            account_id: account.into(),
-            region: region.into(),
+            account_id: account.as_str().into(),
+            region: region.as_str().into(),
             trail: trail.into(),
             home_region: home_region.into(),
             is_backfill: plain.is_some(),
@@ -76,17 +77,32 @@ impl LogFileName {
             return None;
         }
         Some(Self {
-            account_id: account.into(),
-            region: region.into(),
-            delivered_at: delivery_minute(account, region, file)?,
+            delivered_at: delivery_minute(&account, &region, &file)?,
+            account_id: account.as_str().into(),
+            region: region.as_str().into(),
         })
     }
 }
 
-/// The end of a key from the account on: the same wherever the bucket was copied to.
-/// `None` where it is no key of a trail.
+/// The end of a key from the account on: the same wherever the bucket was copied to. Of files on this
+/// machine, folders may be gone, `.gz` where a copy was inflated, and a download that was repeated
+/// has a number in its name: the name tells the rest. `None` where it is no key of a trail.
 #[must_use]
-pub fn tail(key: &str) -> Option<&str> {
+pub fn tail(key: &str) -> Option<Cow<'_, str>> {
+    if key.starts_with("s3://") {
+        return layout_tail(key).map(Cow::from);
+    }
+    let Some(end) = layout_tail(key) else {
+        return tail_of_name(key.rsplit('/').next()?).map(Cow::from);
+    };
+    let (folder, file) = end.rsplit_once('/')?;
+    match delivered_name(file) {
+        Cow::Borrowed(_) => Some(end.into()),
+        Cow::Owned(file) => Some(format!("{folder}/{file}").into()),
+    }
+}
+
+fn layout_tail(key: &str) -> Option<&str> {
     let file = key.rfind('/')?;
     let mut at = file;
     // REGION/YYYY/MM/DD/FILE, and CloudTrail or CloudTrail-Digest before it.
@@ -97,11 +113,54 @@ pub fn tail(key: &str) -> Option<&str> {
     is_account_id(&key[start..at]).then(|| &key[start..])
 }
 
-/// Account, kind, Region and file of a key of a trail.
-fn parts(key: &str) -> Option<[&str; 4]> {
-    let mut parts = tail(key)?.split('/');
+/// The name that a file was delivered with, from that of a copy.
+fn delivered_name(file: &str) -> Cow<'_, str> {
+    let stem = [ENDING, ".json"]
+        .iter()
+        .find_map(|ending| file.strip_suffix(ending));
+    let Some(stem) = stem else {
+        return file.into();
+    };
+    let copied = stem.strip_suffix(')').and_then(|rest| {
+        let (name, number) = rest.rsplit_once(" (")?;
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(name)
+    });
+    let copied = copied
+        .or_else(|| stem.strip_suffix(" - Copy"))
+        .or_else(|| stem.strip_suffix(" copy"));
+    match copied {
+        None if file.ends_with(ENDING) => file.into(),
+        name => format!("{}{ENDING}", name.unwrap_or(stem)).into(),
+    }
+}
+
+/// The end of the key of a file, from its name alone: `ACCOUNT_KIND_REGION_..._TIME...json.gz`.
+fn tail_of_name(file: &str) -> Option<String> {
+    let file = delivered_name(file);
+    let mut parts = file.split('_');
     let (account, kind, region) = (parts.next()?, parts.next()?, parts.next()?);
-    Some([account, kind, region, parts.next_back()?])
+    if !is_account_id(account) || !matches!(kind, DIGESTS | LOGS) {
+        return None;
+    }
+    let mut days = parts.filter_map(|part| {
+        let day = part.get(..8)?;
+        let is_time = part.as_bytes().get(8) == Some(&b'T');
+        (is_time && day.bytes().all(|byte| byte.is_ascii_digit())).then_some(day)
+    });
+    let day = days.next_back()?;
+    let (year, month, day) = (&day[..4], &day[4..6], &day[6..]);
+    Some(format!(
+        "{account}/{kind}/{region}/{year}/{month}/{day}/{file}"
+    ))
+}
+
+/// Account, kind, Region and file of a key of a trail.
+fn parts(key: &str) -> Option<[String; 4]> {
+    let end = tail(key)?;
+    let mut parts = end.split('/');
+    let (account, kind, region) = (parts.next()?, parts.next()?, parts.next()?);
+    Some([account, kind, region, parts.next_back()?].map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -160,5 +219,30 @@ mod tests {
             None
         );
         assert_eq!(tail("/444455556666/CloudTrail/f"), None);
+    }
+
+    #[test]
+    fn copies_have_the_end_of_the_original() {
+        let end = "444455556666/CloudTrail/us-east-1/2026/07/01/444455556666_CloudTrail_us-east-1_20260701T1005Z_AAAA.json.gz";
+        let file = end.rsplit('/').next().unwrap();
+        let inflated = end.strip_suffix(".gz").unwrap();
+        for copy in [
+            format!("copy/{end}"),
+            format!("copy/{inflated}"),
+            format!("copy/{}", end.replace(".json", " (1).json")),
+            format!("flat/{file}"),
+            format!("flat/{}", file.replace(".json.gz", " - Copy.json")),
+        ] {
+            assert_eq!(tail(&copy).unwrap(), end, "{copy}");
+        }
+        assert_eq!(tail(&format!("s3://bucket/{inflated}")).unwrap(), inflated);
+        assert_eq!(tail(&format!("s3://bucket/{file}")), None);
+        let digest =
+            "444455556666_CloudTrail-Digest_us-east-1_my_trail_us-east-1_20260701T100000Z.json.gz";
+        let name = DigestName::of(&format!("flat/{digest}")).unwrap();
+        assert_eq!(
+            (&*name.trail, name.ended_at.to_string().as_str()),
+            ("my_trail", "2026-07-01T10:00:00Z")
+        );
     }
 }

@@ -67,7 +67,7 @@ fn read_object_metadata(
     object_metadata: &RawValue,
     into: &mut Signatures,
 ) -> Result<(), SignaturesError> {
-    let end = tail(key).ok_or(SignaturesError::NoSignatures)?;
+    let end = tail(key).ok_or(SignaturesError::NoSignatures)?.into_owned();
     let mut members = BTreeMap::new();
     let mut outcome = Ok(());
     let read = for_each_member(

@@ -2,6 +2,7 @@
 
 use super::path::{key_of, path_of};
 use crate::model::coverage::Limits;
+use crate::model::coverage::Sibling;
 use crate::model::key::{KeyFacts, TrailObjects};
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
@@ -185,6 +186,13 @@ impl LocalLogs {
                 Needed::ByName => KeyFacts::of(&key_of(entry.path())).may_be_needed(window),
                 Needed::None => false,
             };
+            if wanted == TrailObjects::Digests
+                && let Some((account, region)) = KeyFacts::place_of(&key_of(entry.path()))
+                && KeyFacts::of(&key_of(entry.path())).sibling == Some(Sibling::Digest)
+            {
+                let place = (account.into(), region.into());
+                self.listing.places.insert(place);
+            }
             // A flat copy has names and no folders.
             let by_name = || KeyFacts::of(&key_of(entry.path())).sibling;
             match facts.sibling.or_else(by_name) {

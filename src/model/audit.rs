@@ -7,9 +7,10 @@ use super::coverage::{Coverage, Rejects};
 use super::event::Event;
 use super::execution::StatisticsCoverage;
 use super::finding::Findings;
+use super::ids::AccountId;
 use super::integrity::Verification;
 use super::text::Text;
-use super::topology::KnownRoles;
+use super::topology::{KnownRoles, Topology, UnconfirmedHub};
 use super::trend::Trend;
 use super::window::TimeWindow;
 use std::collections::BTreeMap;
@@ -49,6 +50,25 @@ pub struct Audit {
     pub objects: BTreeMap<u32, Text>,
     /// The result of digest verification; `None` if the run did not ask for it.
     pub verification: Option<Verification>,
+}
+
+impl Audit {
+    /// Returns the declared hub, if the logs do not confirm it.
+    #[must_use]
+    pub fn unconfirmed_hub(&self, topology: &Topology) -> Option<UnconfirmedHub> {
+        topology.unconfirmed_hub(&self.roles, |account| {
+            is_named(account, &self.coverage, &self.chains)
+        })
+    }
+}
+
+/// Returns true if an account logged anything, or a session was assumed from it.
+#[must_use]
+pub fn is_named(account: &AccountId, coverage: &Coverage, chains: &[Chain]) -> bool {
+    let mut logged = coverage.seen.keys();
+    let mut sessions = chains.iter().flat_map(Chain::hops);
+    logged.any(|(own, ..)| own == account)
+        || sessions.any(|session| session.source_account_id.as_ref() == Some(account))
 }
 
 /// A part of a run's window, as if nothing else had been asked for: the window of a

@@ -55,6 +55,8 @@ pub fn hash_of(text: &[u8]) -> Hash {
 pub enum Contents {
     /// Gzip of a text with this SHA-256; of one that ends early, of what there is.
     Hash(Hash),
+    /// Text with this SHA-256 that is not compressed: what an inflated copy holds.
+    Plain(Hash),
     /// No sound gzip.
     InvalidFormat,
     /// Gzip, and something behind it.

@@ -109,6 +109,20 @@ impl KeyFacts {
         parts.rfind(|part| is_account_id(part))
     }
 
+    /// The account and Region whose folder the object is in: `ACCOUNT/KIND/REGION/YYYY/...`, or those
+    /// in its name.
+    #[must_use]
+    pub fn place_of(key: &str) -> Option<(&str, &str)> {
+        let parts: Vec<&str> = key.split(['/', '\\']).collect();
+        let at = (0..parts.len()).rev().find(|at| is_account_id(parts[*at]));
+        if let Some(at) = at.filter(|at| at + 3 < parts.len()) {
+            return Some((parts[at], parts[at + 2]));
+        }
+        let mut name = parts.last()?.split('_');
+        let (account, _kind, region) = (name.next()?, name.next()?, name.next()?);
+        is_account_id(account).then_some((account, region))
+    }
+
     /// Reads a key. Other layouts tell nothing.
     #[must_use]
     pub fn of(key: &str) -> Self {

@@ -32,6 +32,51 @@ pub struct KnownRoles {
     pub arns: BTreeMap<RoleName, RoleArn>,
 }
 
+/// A declared hub that the logs do not confirm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnconfirmedHub {
+    /// As declared.
+    pub declared: AccountId,
+    /// Accounts in which Quick assumes roles.
+    pub instead: BTreeSet<AccountId>,
+}
+
+impl std::fmt::Display for UnconfirmedHub {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let instead: Vec<&str> = self.instead.iter().map(|account| &**account).collect();
+        write!(
+            formatter,
+            "the declared hub {} never appears in the logs, while Quick works in account {}: check [hub] account_id",
+            self.declared,
+            instead.join(", ")
+        )
+    }
+}
+
+impl Topology {
+    /// Returns the declared hub, if no account of the logs, read or named by a caller, is it, and
+    /// Quick assumes roles in another account.
+    #[must_use]
+    pub fn unconfirmed_hub(
+        &self,
+        roles: &KnownRoles,
+        is_named: impl Fn(&AccountId) -> bool,
+    ) -> Option<UnconfirmedHub> {
+        let declared = self.hub_account_id.as_ref()?;
+        let found = roles
+            .run_as
+            .iter()
+            .filter(|role| !self.run_as_roles.contains(role));
+        let instead: BTreeSet<AccountId> = found.map(|role| role.account_id.clone()).collect();
+        let is_unconfirmed =
+            !instead.is_empty() && !instead.contains(declared) && !is_named(declared);
+        is_unconfirmed.then(|| UnconfirmedHub {
+            declared: declared.clone(),
+            instead,
+        })
+    }
+}
+
 impl KnownRoles {
     /// The ARN of a role, as logged; of one that no log names in full, without an IAM path.
     #[must_use]

@@ -238,19 +238,17 @@ impl<'a> KnownInterest<'a> {
         if !self.learns {
             return;
         }
-        let mut add_relevant = RelevantSessions::default();
-        stitch::add_relevant(events, &self.plan.topology, &mut add_relevant);
+        let mut learned = RelevantSessions::default();
+        stitch::add_relevant(events, &self.plan.topology, &mut learned);
         let known = self.now();
-        add_relevant
-            .sessions
-            .retain(|id| !known.sessions.contains(id));
-        add_relevant.roles.retain(|id| !known.roles.contains(id));
-        if add_relevant.sessions.is_empty() && add_relevant.roles.is_empty() {
+        learned.sessions.retain(|id| !known.sessions.contains(id));
+        learned.roles.retain(|id| !known.roles.contains(id));
+        if learned.sessions.is_empty() && learned.roles.is_empty() {
             return;
         }
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.sessions.extend(add_relevant.sessions);
-        pending.roles.extend(add_relevant.roles);
+        pending.sessions.extend(learned.sessions);
+        pending.roles.extend(learned.roles);
         let known = known.sessions.len() + known.roles.len();
         let new = pending.sessions.len() + pending.roles.len();
         if known < SHARED_ONE_BY_ONE_MAX || known / SHARED_PART <= new {

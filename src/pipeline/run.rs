@@ -55,7 +55,8 @@ pub fn run_verifying(
     pool(plan)?.install(|| {
         let chains = verify::chains(plan, evidence);
         let read = read::read(plan, source, true, watcher);
-        let verified = verify::reconcile(plan, source, evidence, &chains, read.contents);
+        let verified =
+            verify::reconcile(plan, source, evidence, &chains, read.contents, &read.events);
         let key = |object| source.key(object);
         finish(plan, &key, read.events, read.coverage, Some(verified))
     })

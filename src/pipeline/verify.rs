@@ -4,16 +4,19 @@ use super::plan::{PipelineError, Plan, Watcher, pool};
 use super::read::contents_of;
 use crate::decode::{InflateBudget, Unpacker};
 use crate::integrity::{
-    Chains, Digest, DigestBody, DigestName, DigestRead, Files, Judging, LogFileRead, Metadata,
-    PublicKeys, Signatures, Trust, evaluate, reconcile as settle_files, tail,
+    Chains, Digest, DigestBody, DigestName, DigestRead, DigestsKnown, Files, Judging, LogFileRead,
+    Metadata, PublicKeys, Signatures, Trust, evaluate, reconcile as settle_files, tail,
 };
+use crate::model::coverage::Sibling;
+use crate::model::event::{Detail, Event};
 use crate::model::ids::Region;
 use crate::model::integrity::{Contents, Integrity, Unchecked, Verification};
-use crate::model::key::TrailObjects;
+use crate::model::key::{KeyFacts, TrailObjects};
 use crate::model::region;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::ports::{KeySource, LogSource};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,7 +70,7 @@ pub fn verify(
             },
             plan,
         );
-        Ok(reconcile(plan, logs, evidence, &chains, contents).0)
+        Ok(reconcile(plan, logs, evidence, &chains, contents, &[]).0)
     })
 }
 
@@ -95,7 +98,9 @@ pub(super) fn reconcile(
     evidence: &VerificationInputs<'_>,
     chains: &Chains,
     contents: Vec<(u32, Contents)>,
+    events: &[Event],
 ) -> (Verification, Vec<Integrity>) {
+    let digests_known = digests_known(evidence, events);
     let listed = (0..logs.object_count()).map(|object| LogFileRead {
         key: logs.key(object),
         contents: Contents::NotRead,
@@ -109,6 +114,7 @@ pub(super) fn reconcile(
         unlisted: &logs.listing().failed,
         roots: evidence.roots,
         listed: plan.window,
+        digests_known: &digests_known,
         now: evidence.now,
     };
     let (mut verification, integrity) = settle_files(chains, files);
@@ -124,6 +130,37 @@ pub(super) fn reconcile(
     (verification, integrity)
 }
 
+/// Returns what tells that there were digests: those of other days, and calls that set validation
+/// or deleted digests.
+fn digests_known(evidence: &VerificationInputs<'_>, events: &[Event]) -> DigestsKnown {
+    let mut known = DigestsKnown {
+        places: evidence.digests.listing().places.clone(),
+        ..DigestsKnown::default()
+    };
+    for event in events.iter().filter(|event| event.error_code.is_none()) {
+        let Detail::Change(parameters) = &event.detail else {
+            continue;
+        };
+        let Ok(parameters) = serde_json::from_str::<Value>(parameters) else {
+            continue;
+        };
+        if parameters["enableLogFileValidation"].is_boolean() && &*event.name == "UpdateTrail"
+            || parameters["enableLogFileValidation"] == true
+        {
+            known.accounts.extend(event.recipient_account_id.clone());
+        }
+        let key = parameters["key"].as_str().unwrap_or_default();
+        let is_digest = KeyFacts::of(key).sibling == Some(Sibling::Digest);
+        if let Some((account, region)) = KeyFacts::place_of(key).filter(|_| is_digest) {
+            known.places.insert((account.into(), region.into()));
+        }
+    }
+    known
+}
+
+/// The first bytes of gzip.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
 /// Reads all digests.
 fn read_digests(plan: &Plan, evidence: &VerificationInputs<'_>) -> Vec<DigestRead> {
     let source = evidence.digests;
@@ -136,7 +173,10 @@ fn read_digests(plan: &Plan, evidence: &VerificationInputs<'_>) -> Vec<DigestRea
         source,
         &objects,
         &|object, body, unpacker| {
+            let in_s3 = source.key(object).starts_with("s3://");
             let body = match source.read(object, body) {
+                // An inflated copy may have the text itself; CloudTrail compresses.
+                Ok(()) if in_s3 && !body.starts_with(GZIP) => DigestBody::InvalidFormat,
                 Ok(()) => match unpacker.digest_text(body).map(Digest::read) {
                     Some(Ok(digest)) => DigestBody::Digest(Box::new(digest)),
                     Some(Err(_)) | None => DigestBody::InvalidFormat,
@@ -147,7 +187,7 @@ fn read_digests(plan: &Plan, evidence: &VerificationInputs<'_>) -> Vec<DigestRea
             let object_metadata = source.metadata(object);
             let key = source.key(object);
             let object_metadata =
-                object_metadata.or_else(|| evidence.signatures.get(tail(&key)?).cloned());
+                object_metadata.or_else(|| evidence.signatures.get(&*tail(&key)?).cloned());
             (key, body, object_metadata.as_ref().map(metadata))
         },
         plan,

@@ -2,6 +2,7 @@
 
 use super::hop::{RoleAssumption, role_text};
 use super::integrity_index::IntegrityIndex;
+use crate::model::audit::is_named;
 use crate::model::bill::BillPeriod;
 use crate::model::chain::{Chain, ChainStatus, Confidence, RoleSession, SessionIssuer};
 use crate::model::charge::Charge;
@@ -13,7 +14,7 @@ use crate::model::integrity::{Integrity, Verification};
 use crate::model::inventory::Inventory;
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
-use crate::model::topology::{KnownRoles, Topology};
+use crate::model::topology::{KnownRoles, Topology, UnconfirmedHub};
 use crate::model::window::TimeWindow;
 use hashbrown::HashMap;
 use jiff::civil::Date;
@@ -196,6 +197,12 @@ impl<'a> RuleContext<'a> {
         &self.hub_accounts
     }
 
+    /// The declared hub, if the logs do not confirm it: rules that need the hub are skipped.
+    #[must_use]
+    pub fn unconfirmed_hub(&self) -> Option<UnconfirmedHub> {
+        unconfirmed_hub(&self.input)
+    }
+
     /// Days on which an account logged anything, as days since 1970-01-01.
     #[must_use]
     pub fn days_logged(&self, account: &str) -> Option<&BTreeSet<UtcDay>> {
@@ -365,7 +372,15 @@ impl<'a> RuleContext<'a> {
     }
 }
 
+fn unconfirmed_hub(input: &RuleInput<'_>) -> Option<UnconfirmedHub> {
+    let is_named = |account: &AccountId| is_named(account, input.coverage, input.chains);
+    input.topology.unconfirmed_hub(input.roles, is_named)
+}
+
 fn hub_accounts(input: &RuleInput<'_>) -> BTreeSet<AccountId> {
+    if unconfirmed_hub(input).is_some() {
+        return BTreeSet::new();
+    }
     if let Some(hub) = &input.topology.hub_account_id {
         return BTreeSet::from([hub.clone()]);
     }

@@ -51,6 +51,9 @@ impl Rule for UnexpectedSourceAccount {
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
         let hubs = context.hub_accounts();
+        if let Some(hub) = context.unconfirmed_hub() {
+            return sink.skip(hub.to_string());
+        }
         if hubs.is_empty() {
             return sink.skip(
                 "the hub is not known: declare [hub] account_id, or read logs in which Quick assumes Role A",

@@ -15,13 +15,13 @@ use crate::aws::error::{AwsError, AwsErrorKind};
 use crate::aws::retry_policy::RetryPolicy;
 use crate::aws::session::LISTS_AT_ONCE;
 use crate::model::coverage::{Notes, Sibling};
-use crate::model::ids::is_account_id;
+use crate::model::ids::{AccountId, Region, is_account_id};
 use crate::model::key::KeyFacts;
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
 use crate::ports::Listing;
 use aws_sdk_s3::Client;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -92,6 +92,9 @@ fn start(location: &S3Location) -> ListingJob {
 pub(super) type OnObject<'a> = &'a mut dyn FnMut(ListedObject);
 
 /// The state of a walk through a bucket.
+/// Folders next to `AWSLogs/` that are searched for logs: each is one request or more.
+const SEARCHES_MAX: usize = 500;
+
 struct Walk<'a> {
     location: &'a S3Location,
     days: DeliveryDays,
@@ -104,6 +107,12 @@ struct Walk<'a> {
     passed_over: BTreeMap<Sibling, u64>,
     failed: BTreeMap<String, String>,
     folders: BTreeMap<String, Text>,
+    /// Accounts and Regions that have a folder.
+    places: BTreeSet<(AccountId, Region)>,
+    /// Folders next to `AWSLogs/` that may still be searched for logs.
+    searches_left: usize,
+    /// Those that were not searched: the first, and how many.
+    unsearched: Option<(String, u64)>,
     /// Folders of folders that are not yet listed to their end.
     found: BTreeMap<String, Vec<String>>,
 }
@@ -130,6 +139,9 @@ pub(super) async fn walk(
         passed_over: BTreeMap::new(),
         failed: BTreeMap::new(),
         folders: BTreeMap::new(),
+        places: BTreeSet::new(),
+        searches_left: SEARCHES_MAX,
+        unsearched: None,
         found: BTreeMap::new(),
     };
     let begin = start(location);
@@ -228,10 +240,13 @@ impl Walk<'_> {
         for folder in folders {
             let own = name(&folder);
             let is_wanted = match kind {
-                _ if matches!(job, ListingJob::Peek { .. }) => own == "AWSLogs",
+                _ if own != "AWSLogs" && matches!(job, ListingJob::Peek { .. }) => {
+                    self.search(folder);
+                    continue;
+                }
+                _ if matches!(job, ListingJob::Peek { .. }) => true,
                 FolderKind::Above if has_logs && own != "AWSLogs" => {
-                    self.queue
-                        .push_back((ListingJob::Peek { prefix: folder }, None));
+                    self.search(folder);
                     continue;
                 }
                 FolderKind::Above => !is_account_id(&own) || self.wants_account(&own),
@@ -256,6 +271,18 @@ impl Walk<'_> {
         }
     }
 
+    /// Searches a folder next to `AWSLogs/`, at any depth, for logs of another trail, as long as
+    /// there are not too many.
+    fn search(&mut self, folder: String) {
+        if let Some(left) = self.searches_left.checked_sub(1) {
+            self.searches_left = left;
+            let job = ListingJob::Peek { prefix: folder };
+            self.queue.push_back((job, None));
+        } else {
+            self.unsearched.get_or_insert((folder, 0)).1 += 1;
+        }
+    }
+
     fn wants_account(&self, account: &str) -> bool {
         let accounts = &self.location.accounts;
         accounts.is_empty() || accounts.contains(account)
@@ -264,6 +291,10 @@ impl Walk<'_> {
     fn enter(&mut self, folder: String) {
         match self.folder(&folder) {
             FolderKind::Region => {
+                // The folder ends with a slash, and a file would follow.
+                if let Some((account, region)) = KeyFacts::place_of(&format!("{folder}f")) {
+                    self.places.insert((account.into(), region.into()));
+                }
                 let lists = self.days.lists(&folder);
                 self.queue
                     .extend(lists.into_iter().map(|list| (list, None)));
@@ -316,11 +347,19 @@ impl Walk<'_> {
         self.failed.entry(self.location.url(&place)).or_insert(why);
     }
 
-    fn finish(self) -> Listing {
+    fn finish(mut self) -> Listing {
+        if let Some((first, count)) = self.unsearched.take() {
+            let why = format!(
+                "{count} folders next to AWSLogs/ were not searched for logs, this one first: the limit is {SEARCHES_MAX}; \
+                 name the prefixes of further trails with --logs or [[logs]]"
+            );
+            self.failed.insert(self.location.url(&first), why);
+        }
         let failed = self.failed.into_iter();
         Listing {
             outside_window: self.outside_window,
             passed_over: self.passed_over,
+            places: self.places,
             notes: Notes::default(),
             failed: failed.map(|(place, why)| (place.into(), why)).collect(),
             bytes: Some(self.bytes),

@@ -61,6 +61,7 @@ pub(super) fn coverage_gaps(look: &GapInputs<'_>) -> Vec<CoverageGap> {
     unread(look, &mut all);
     unverified(look, &mut all);
     chains(look, &mut all);
+    repeated(look, &mut all);
     figures(look, &mut all);
     bill(look, &mut all);
     rules(look, &mut all);
@@ -92,10 +93,38 @@ fn skipped(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     }
 }
 
+/// Query executions that were submitted before anything that was read.
+fn repeated(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
+    let repeated = look
+        .slice
+        .chains
+        .iter()
+        .flat_map(|chain| &chain.repeated_queries);
+    let unread: BTreeSet<_> = repeated
+        .filter(|query| query.chain_id.is_none())
+        .map(|query| &query.query_execution_id)
+        .collect();
+    if !unread.is_empty() {
+        let count = unread.len() as u64;
+        let text = format!(
+            "{} first submitted before the logs that were read: their bytes are in no total",
+            plural(count, "query execution")
+        );
+        add(all, "queries-submitted-earlier", count, text);
+    }
+}
+
 fn logs(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
     if !look.findings.has_logs {
         let text = "there are no logs in the window: nothing below means that nothing happened";
         add(all, "no-logs", 1, text);
+    }
+    if let Some(hub) = look.audit.unconfirmed_hub(look.topology) {
+        add(all, "hub-unconfirmed", 1, hub.to_string());
+    }
+    for (note, objects) in look.audit.coverage.notes.iter() {
+        let text = format!("{}: {note}", plural(objects.count, "file or location"));
+        add(all, "note", objects.count, text);
     }
     let places = &look.places.places;
     let account = |place: &AccountRegion<'_>| look.topology.account_label(place.account_id);
