@@ -45,13 +45,13 @@ impl Envelope {
     }
 }
 
-/// Returns true if an `eventSource` is one of S3 event notifications, whose records resemble those
-/// of CloudTrail.
-pub(super) fn is_notification_source(source: &[u8]) -> bool {
+/// Returns true if an `eventSource` is one of messages to functions and queues, which resemble
+/// records of CloudTrail: `aws:s3`, `aws:sqs`, `aws:kinesis`.
+pub(super) fn is_message_source(source: &[u8]) -> bool {
     source.starts_with(b"aws:")
 }
 
-/// The name of such a record.
+/// The name of a message about an object in S3.
 pub(super) const NOTIFICATION: &str =
     "an S3 event notification: it names files and has no events; read the files";
 
@@ -82,7 +82,7 @@ struct Probe<'a> {
 }
 
 /// Members that hold records, as JSON or as text of JSON.
-const HOLDERS: [&str; 21] = [
+const HOLDERS: [&str; 22] = [
     // LookupEvents, trails
     "CloudTrailEvent",
     "Events",
@@ -101,6 +101,7 @@ const HOLDERS: [&str; 21] = [
     "records",
     "awslogs",
     "kinesis",
+    "Sns",
     // Elasticsearch and OpenSearch
     "hits",
     "_source",
@@ -174,8 +175,12 @@ impl EnvelopeWalk {
         ) else {
             return self.records.push(text.to_owned());
         };
-        if probe.source.is_some() {
-            return self.records.push(text.to_owned());
+        match probe.source.map(|source| source.get().trim_matches('"')) {
+            Some("aws:s3") => return self.foreign(NOTIFICATION),
+            Some(source) if !is_message_source(source.as_bytes()) => {
+                return self.records.push(text.to_owned());
+            }
+            _ => {}
         }
         if probe.digest.is_some() {
             return self.note(Envelope::Digest);
@@ -246,8 +251,10 @@ pub(super) fn records_in(text: &str, bytes_max: usize) -> Vec<Cow<'_, str>> {
         #[serde(rename = "eventSource", borrow)]
         source: Option<&'a RawValue>,
     }
-    let source = serde_json::from_str::<Source<'_>>(text);
-    if source.is_ok_and(|source| source.source.is_some()) {
+    let source = serde_json::from_str::<Source<'_>>(text).ok();
+    let source = source.and_then(|source| source.source);
+    let source = source.map(|source| source.get().trim_matches('"'));
+    if source.is_some_and(|source| !is_message_source(source.as_bytes())) {
         return vec![text.into()];
     }
     match Envelope::of(text, bytes_max) {
@@ -306,6 +313,14 @@ mod tests {
             (json!({"messageId": "1", "body": bridge.to_string()}), 1),
             (
                 json!({"Messages": [{"Body": json!({"Type": "Notification", "Message": bridge.to_string()}).to_string()}]}),
+                1,
+            ),
+            (
+                json!({"messageId": "1", "body": bridge.to_string(), "eventSource": "aws:sqs"}),
+                1,
+            ),
+            (
+                json!({"EventSource": "aws:sns", "Sns": {"Message": bridge.to_string()}}),
                 1,
             ),
             (json!({"kinesis": {"data": STANDARD.encode(RECORD)}}), 1),

@@ -421,7 +421,7 @@ impl ObjectReader<'_> {
         let bytes = &self.padded[sound.start..sound.end];
         let header = &sound.header;
         let source = header.get(self.padded, HeaderField::EventSource);
-        let needs_parse = source.is_none_or(envelope::is_notification_source)
+        let needs_parse = source.is_none_or(envelope::is_message_source)
             || bytes.len() > self.decoder.limits.record_bytes_max
             || (sound.non_ascii && std::str::from_utf8(bytes).is_err());
         if needs_parse {
@@ -508,8 +508,11 @@ impl ObjectReader<'_> {
         if let Some(too_large) = too_large {
             return self.no_event(too_large, place, offset);
         }
-        if envelope::is_notification_source(source.as_bytes()) {
-            return self.not_a_record(place, offset, Some(envelope::NOTIFICATION));
+        if envelope::is_message_source(source.as_bytes()) {
+            return match may_be_envelope {
+                true => self.envelope(text, place, offset, None),
+                false => self.not_a_record(place, offset, None),
+            };
         }
         self.decoder.sightings.add(
             header.recipient_account_id.as_deref().map(str::as_bytes),

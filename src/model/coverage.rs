@@ -370,7 +370,7 @@ pub struct Coverage {
     pub bytes_inflated: u64,
     /// Records found.
     pub records: u64,
-    /// Records kept: relevant, or part of a session of interest.
+    /// Records kept: relevant, or a call of a relevant session.
     pub records_kept: u64,
     /// Records read whole and not needed.
     pub records_not_relevant: u64,

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | one event per delivery group | [`dedupe`] |
 //! | one hop per AssumeRole, from its copies | [`hops`] |
-//! | which session made a call | [`session`], [`sessions`], [`peers`], [`timeline`] |
+//! | which session made a call | [`session`], [`sessions`], [`keys`], [`peers`], [`timeline`] |
 //! | which call submitted a query execution first | [`submissions`] |
 //! | which roles are Role A and Role B | [`roles`] |
 //! | one record per consumer session | [`assemble`], [`path`], [`notes`] |
@@ -20,6 +20,7 @@ mod context;
 mod dedupe;
 mod direct;
 mod hops;
+mod keys;
 mod notes;
 mod path;
 mod peers;

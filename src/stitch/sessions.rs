@@ -5,6 +5,7 @@
 
 use super::context::{CLOCK_SKEW_SECONDS, EARLIER_SESSIONS_MAX};
 use super::hops::Hop;
+use super::keys::{PrincipalKey, principal_key, with_many_keys};
 use super::peers::{
     CANDIDATES_MAX, Candidates, Closest, Likeness, Peer, PeerQuery, Peers, SessionId,
 };
@@ -16,8 +17,8 @@ use crate::model::identity::{Identity, RoleName, session_name_in_arn};
 use crate::model::ids::{QueryExecutionId, RoleArn};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
-use hashbrown::HashMap;
 use hashbrown::hash_map::EntryRef;
+use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Life of a session whose making no one logged, at most
@@ -146,6 +147,8 @@ struct Linker {
     /// The timelines of principals with many sessions.
     timelines: HashMap<Text, SessionTimeline>,
     timelines_by_names: HashMap<AssumedRoleName, SessionTimeline>,
+    /// Principals and seconds with many keys that no AssumeRole issued.
+    with_many_keys: HashSet<PrincipalKey>,
     /// By identity.
     resolved: Vec<Link>,
 }
@@ -247,6 +250,7 @@ impl Linker {
             crowds: HashMap::new(),
             timelines: HashMap::new(),
             timelines_by_names: HashMap::new(),
+            with_many_keys: HashSet::new(),
             resolved: Vec::new(),
         };
         for hop in hops {
@@ -394,6 +398,7 @@ impl Linker {
         if identities.all.iter().any(is_masked) {
             self.know_names();
         }
+        self.with_many_keys = with_many_keys(&self.sessions, &identities.all);
         let order = Self::order(identities);
         let is_direct =
             |identity: &Identity| identity.access_key_id.is_some() && identity.invoked_by.is_none();
@@ -470,25 +475,25 @@ impl Linker {
     /// with another key. Principal and creation second still name the session
     /// (docs/cloudtrail-facts.md#console-sessions).
     fn of_other_key(&mut self, identity: &Arc<Identity>, created_at: UtcSecond) -> Link {
-        let distance_max = if identity.is_from_console {
-            CLOCK_SKEW_SECONDS
-        } else {
-            0
-        };
-        for distance in 0..=distance_max {
-            let peers = self.peers_of(identity);
-            let closest = Closest::at(&peers, created_at, distance, PeerQuery::All);
-            match self.choice(closest.candidates(), closest.are_alike()) {
-                Choice::One(session) => return self.learn_key(session, identity),
-                Choice::Several(several, are_alike) if identity.is_from_console => {
-                    let question = Question::MadeAt(created_at);
-                    return self.undecided(several, are_alike, identity, question, created_at);
-                }
-                Choice::Several(..) => break,
-                Choice::NoSession => {}
+        let has_many_keys = self
+            .with_many_keys
+            .contains(&principal_key(identity, created_at));
+        let is_console = identity.is_from_console || has_many_keys;
+        match self.closest(identity, created_at, PeerQuery::All) {
+            Choice::One(session)
+                if is_console || self.sessions[session as usize].is_from_console =>
+            {
+                self.learn_key(session, identity)
+            }
+            Choice::Several(several, are_alike) if is_console => {
+                let question = Question::MadeAt(created_at);
+                self.undecided(several, are_alike, identity, question, created_at)
+            }
+            // Quick makes several sessions of one name in one second: another key is another one.
+            Choice::One(_) | Choice::Several(..) | Choice::NoSession => {
+                self.not_logged(identity, created_at)
             }
         }
-        self.not_logged(identity, created_at)
     }
 
     /// Links a call by all but its key.

@@ -226,7 +226,7 @@ CREATE INDEX objects_by_list_version ON objects (list_version);
 ";
 
 /// The version that this program reads and writes.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// Returns how the tables of a ledger differ from those of a version; `None` where they do
 /// not.

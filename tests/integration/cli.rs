@@ -446,6 +446,7 @@ fn every_key_of_a_chain_is_always_there() {
         "duration_seconds",
         "has_hub_copy",
         "has_consumer_copy",
+        "repeated_queries",
     ];
     let lines = text(&mut chains(
         &organization(),

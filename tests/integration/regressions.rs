@@ -114,7 +114,7 @@ fn a_repeated_call_is_one_query() {
 }
 
 #[test]
-fn calls_with_two_keys_for_one_unlogged_key_are_a_question() {
+fn calls_with_two_keys_for_one_unlogged_key_are_probable() {
     let mut log = Log::default();
     log.assume(0, HUB, quick(), "a", Some("KA"));
     log.assume(1, HUB, session("a", Some("KA"), 0), "b", None);
@@ -122,9 +122,9 @@ fn calls_with_two_keys_for_one_unlogged_key_are_a_question() {
     log.query(9, Some("K2"), 1, "q2");
     let audit = log.chains();
     let chain = one(&audit);
-    assert_eq!(chain.confidence, Confidence::Ambiguous);
+    assert_eq!(chain.confidence, Confidence::Probable);
     assert!(
-        notes(chain).contains("2 different ones"),
+        notes(chain).contains("2 different access keys"),
         "{}",
         notes(chain)
     );
