@@ -6,6 +6,7 @@ use super::places;
 use super::sources;
 use super::store_selection;
 use crate::config::{LogLocation, Settings};
+use crate::model::audit::Audit;
 use crate::model::coverage::Sibling;
 use crate::model::ids::AccountId;
 use crate::model::key::KeyFacts;
@@ -216,24 +217,7 @@ fn of_location(
         detail = format!("{detail}; {others} of other services passed over");
     }
     lines.push(CheckLine::good(name, "list", detail));
-    // By account and Region: the name of the last file, and which object it is.
-    let mut last: BTreeMap<(String, String), (String, u32)> = BTreeMap::new();
-    for object in 0..listed.object_count() {
-        let key = listed.key(object);
-        let account = KeyFacts::account_of(&key).unwrap_or("unknown").to_owned();
-        seen.entry(account.clone()).or_default().objects += 1;
-        // Names of files begin with account, Region and the time of delivery.
-        let file = key.rsplit('/').next().unwrap_or_default();
-        let mut parts = file.split('_').skip(2).map(str::to_owned);
-        let region = parts.next().unwrap_or_default();
-        let delivered = parts.next().unwrap_or_default();
-        let newest = last.entry((account, region)).or_default();
-        *newest = newest.clone().max((delivered, object));
-    }
-    let keys: Vec<String> = last
-        .values()
-        .map(|(_, object)| listed.key(*object).to_string())
-        .collect();
+    let keys = last_of_each(listed, seen);
     if keys.is_empty() {
         return Ok(());
     }
@@ -261,31 +245,50 @@ fn of_location(
             next_step,
         ));
     }
-    let mut unread = audit.coverage.rejects.iter();
-    match unread.next() {
-        None => lines.push(CheckLine::good(
-            name,
-            "read",
-            plural(keys.len() as u64, kind),
-        )),
-        Some((_, _, examples)) => {
-            let detail = examples
-                .first()
-                .map(|one| format!("{}: {}", one.object, one.detail));
-            let next_step = if is_in_s3(location) {
-                "allow s3:GetObject, and kms:Decrypt on the key if the objects are encrypted"
-            } else {
-                "check the file: copy it again if it is damaged, move it away if it is no log, or give read permission"
-            };
-            lines.push(CheckLine::failed(
-                name,
-                "read",
-                detail.unwrap_or_default(),
-                next_step,
-            ));
-        }
-    }
+    lines.push(of_reading(name, is_in_s3(location), keys.len(), &audit));
     Ok(())
+}
+
+/// Counts the objects of each account, and returns the keys of the last one of each account and
+/// Region.
+fn last_of_each(
+    listed: &dyn LogSource,
+    seen: &mut BTreeMap<String, RecentActivity>,
+) -> Vec<String> {
+    // By account and Region: the name of the last file, and which object it is.
+    let mut last: BTreeMap<(String, String), (String, u32)> = BTreeMap::new();
+    for object in 0..listed.object_count() {
+        let key = listed.key(object);
+        let account = KeyFacts::account_of(&key).unwrap_or("unknown").to_owned();
+        seen.entry(account.clone()).or_default().objects += 1;
+        // Names of files begin with account, Region and the time of delivery.
+        let file = key.rsplit('/').next().unwrap_or_default();
+        let mut parts = file.split('_').skip(2).map(str::to_owned);
+        let region = parts.next().unwrap_or_default();
+        let delivered = parts.next().unwrap_or_default();
+        let newest = last.entry((account, region)).or_default();
+        *newest = newest.clone().max((delivered, object));
+    }
+    let last = last.values();
+    last.map(|(_, object)| listed.key(*object).to_string())
+        .collect()
+}
+
+/// Says whether the objects that were tried could be read.
+fn of_reading(name: &str, is_in_s3: bool, objects: usize, audit: &Audit) -> CheckLine {
+    let kind = if is_in_s3 { "object" } else { "file" };
+    let Some((_, _, examples)) = audit.coverage.rejects.iter().next() else {
+        return CheckLine::good(name, "read", plural(objects as u64, kind));
+    };
+    let detail = examples
+        .first()
+        .map(|one| format!("{}: {}", one.object, one.detail));
+    let next_step = if is_in_s3 {
+        "allow s3:GetObject, and kms:Decrypt on the key if the objects are encrypted"
+    } else {
+        "check the file: copy it again if it is damaged, move it away if it is no log, or give read permission"
+    };
+    CheckLine::failed(name, "read", detail.unwrap_or_default(), next_step)
 }
 
 fn is_in_s3(location: &LogLocation) -> bool {

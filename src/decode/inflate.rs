@@ -115,7 +115,7 @@ impl Inflater {
             let inner = self.text().to_vec();
             fault = self.unpack(&inner, limits);
         }
-        self.to_utf8();
+        self.convert_to_utf8();
         self.reserve(self.length);
         self.buffer[self.length..self.length + PADDING].fill(0);
         fault
@@ -161,7 +161,7 @@ impl Inflater {
     }
 
     /// Converts text that Windows PowerShell wrote as UTF-16.
-    fn to_utf8(&mut self) {
+    fn convert_to_utf8(&mut self) {
         let Some(text) = utf16_text(self.text()) else {
             return;
         };

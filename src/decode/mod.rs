@@ -509,10 +509,12 @@ impl ObjectReader<'_> {
             return self.no_event(too_large, place, offset);
         }
         if envelope::is_message_source(source.as_bytes()) {
-            return match may_be_envelope {
-                true => self.envelope(text, place, offset, None),
-                false => self.not_a_record(place, offset, None),
-            };
+            if may_be_envelope {
+                self.envelope(text, place, offset, None);
+            } else {
+                self.not_a_record(place, offset, None);
+            }
+            return;
         }
         self.decoder.sightings.add(
             header.recipient_account_id.as_deref().map(str::as_bytes),

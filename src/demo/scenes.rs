@@ -187,7 +187,7 @@ impl Stage {
             Scene::Denied => self.denied(&play, 1),
             Scene::DeniedBurst => self.denied(&play, 4),
             Scene::SameSecondResolved | Scene::SameSecondAlike | Scene::SameSecondUndecided => {
-                self.same_second(play)
+                self.same_second(play);
             }
             _ => {
                 self.hops(&play);

@@ -485,10 +485,9 @@ fn found(named: &Naming, file: &LogFileRead) -> FileState {
                 FileState::Faulty(FaultKind::HashMismatch)
             }
         }
-        Contents::Plain(_) => FileState::Faulty(FaultKind::InvalidFormat),
         Contents::Hash(hash) if Some(*hash) == named.file.hash => FileState::Valid,
         Contents::Hash(_) | Contents::TooLarge => FileState::Faulty(FaultKind::HashMismatch),
-        Contents::InvalidFormat => FileState::Faulty(FaultKind::InvalidFormat),
+        Contents::Plain(_) | Contents::InvalidFormat => FileState::Faulty(FaultKind::InvalidFormat),
         Contents::TrailingData => FileState::Faulty(FaultKind::TrailingData),
         Contents::NotFound => FileState::Faulty(FaultKind::NotFound),
         Contents::Unreadable(why) => FileState::Unchecked(why.clone()),

@@ -139,39 +139,46 @@ impl Rule for RoleTrustChanged {
                 .with_word("policies", text.as_ref());
         }
         for (role, change) in &by_subject {
-            let occurrences = &change.occurrences;
-            let by = occurrences.words("changed_by");
-            let lets_in = change.lets_in.iter().chain(&change.since);
-            let lets_in: Vec<&str> = lets_in.map(String::as_str).collect();
-            let (severity, title) = if change.opens {
-                let title = format!("{} can be assumed by anyone", role_text(role));
-                (Severity::Critical, title)
+            let severity = if change.opens {
+                Severity::Critical
             } else {
-                let title = format!("The trust policy of {} was changed", role_text(role));
-                (META.severity, title)
+                META.severity
             };
-            sink.add_at(
-                severity,
-                FindingDraft {
-                    title,
-                    detail: format!(
-                        "{} changed who can assume {} {}. {}",
-                        sample(&by),
-                        role_text(role),
-                        times(occurrences.count()),
-                        lets_in.join(" ")
-                    ),
-                    subject: Subject(vec![("role", role_text(role))]),
-                    consumer_account_id: context.consumer_of(role),
-                    evidence: vec![
-                        ("changed_by", Evidence::texts(by)),
-                        ("lets_in", Evidence::texts(lets_in)),
-                        ("policies", Evidence::texts(occurrences.words("policies"))),
-                    ],
-                    next_step: None,
-                    occurrences,
-                },
-            );
+            sink.add_at(severity, change.finding(context, role));
+        }
+    }
+}
+
+impl TrustChanges {
+    fn finding(&self, context: &RuleContext<'_>, role: &RoleName) -> FindingDraft<'_> {
+        let name = role_text(role);
+        let by = self.occurrences.words("changed_by");
+        let lets_in = self.lets_in.iter().chain(&self.since);
+        let lets_in: Vec<&str> = lets_in.map(String::as_str).collect();
+        FindingDraft {
+            title: if self.opens {
+                format!("{name} can be assumed by anyone")
+            } else {
+                format!("The trust policy of {name} was changed")
+            },
+            detail: format!(
+                "{} changed who can assume {name} {}. {}",
+                sample(&by),
+                times(self.occurrences.count()),
+                lets_in.join(" ")
+            ),
+            subject: Subject(vec![("role", name)]),
+            consumer_account_id: context.consumer_of(role),
+            evidence: vec![
+                ("changed_by", Evidence::texts(by)),
+                ("lets_in", Evidence::texts(lets_in)),
+                (
+                    "policies",
+                    Evidence::texts(self.occurrences.words("policies")),
+                ),
+            ],
+            next_step: None,
+            occurrences: &self.occurrences,
         }
     }
 }

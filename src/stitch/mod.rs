@@ -113,7 +113,7 @@ fn role_arns(sessions: &sessions::Sessions, roles: &roles::Roles) -> BTreeMap<Ro
             continue;
         }
         let is_full = arn.contains(":role/");
-        if is_full && !arns.get(role).is_some_and(|known| known >= arn) {
+        if is_full && arns.get(role).is_none_or(|known| known < arn) {
             arns.insert(role.clone(), arn.clone());
         } else if !is_full && !arns.contains_key(role) {
             let partition = arn.split(':').nth(1).unwrap_or("aws");

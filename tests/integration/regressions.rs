@@ -1,12 +1,10 @@
 //! Small logs that once came out wrong, one story each.
 
-use crate::common::{Memory, plan, run};
+use crate::common::plan;
 use crate::small_logs::{CONSUMER, DATA_SOURCE, HUB, Log, bare, notes, one, quick, session, usual};
 use qs_audit::decode::SplitMode;
-use qs_audit::model::audit::Audit;
-use qs_audit::model::chain::{Chain, ChainPath, ChainStatus, Confidence, RoleSession};
+use qs_audit::model::chain::{ChainPath, ChainStatus, Confidence, RoleSession};
 use qs_audit::model::identity::RoleName;
-use qs_audit::pipeline::Plan;
 use serde_json::json;
 
 #[test]
