@@ -122,7 +122,9 @@ mod tests {
             let cut = &body[..cut];
             assert!(matches!(contents(cut), Contents::Hash(_)), "{cut:?}");
             let mut unpacker = Unpacker::new(Limits::DEFAULT);
-            assert_eq!(unpacker.digest_text(cut), None);
+            // What does not even begin as gzip is a plain text.
+            let text = unpacker.digest_text(cut);
+            assert_eq!(text.is_some(), cut.len() < 2, "{cut:?}");
         }
         let mut wrong_checksum = body.clone();
         wrong_checksum[body.len() - 8] ^= 1;

@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn other_names_are_none() {
         for file in [
-            "111122223333_CloudTrail-Digest_us-east-1_t_us-east-1_20260701T100031Z.json",
+            "111122223333_CloudTrail-Digest_us-east-1_t_us-east-1_20260701T100031Z.txt",
             "444455556666_CloudTrail-Digest_us-east-1_t_us-east-1_20260701T100031Z.json.gz",
             "111122223333_CloudTrail-Digest_us-east-1_20260701T100031Z.json.gz",
             "111122223333_CloudTrail-Digest_us-east-1_t_us-east-1_20261301T100031Z.json.gz",
@@ -202,6 +202,14 @@ mod tests {
             DigestName::of("111122223333_CloudTrail-Digest_us-east-1.json.gz"),
             None
         );
+    }
+
+    #[test]
+    fn a_digest_that_was_unzipped_keeps_its_name() {
+        let key = format!(
+            "{FOLDER}/111122223333_CloudTrail-Digest_us-east-1_t_us-east-1_20260701T100031Z.json"
+        );
+        assert_eq!(DigestName::of(&key), DigestName::of(&format!("{key}.gz")));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod aws_cli;
 #[cfg(feature = "aws")]
 mod aws_services;
 mod browser;
+mod cases;
 mod chargeback;
 mod cli;
 #[cfg(feature = "aws")]

@@ -1,0 +1,416 @@
+//! The program on small logs, as people run it: what must be said, and what must not.
+
+use crate::cli::{output, program};
+use crate::small_logs::{CONSUMER, DATA_SOURCE, HUB, Log, bare, session, usual};
+use qs_audit::cli::Exit;
+use serde_json::{Value, json};
+use std::fs;
+use tempfile::TempDir;
+
+const NOW: &str = "2026-07-02T00:00:00Z";
+const ADMIN: &str = "arn:aws:iam::444455556666:user/ann";
+
+fn folder(log: &Log) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("in")).unwrap();
+    let body = json!({"Records": log.0}).to_string();
+    fs::write(folder.path().join("in/a.json"), body).unwrap();
+    folder
+}
+
+fn said(folder: &TempDir, words: &[&str], exit: Exit) -> (String, String) {
+    let mut command = program();
+    command.current_dir(folder.path()).args(words);
+    output(command.args(["--now", NOW]), exit)
+}
+
+/// The lines of `chains --format jsonl`.
+fn chains(log: &Log, more: &[&str]) -> Vec<Value> {
+    let words = [
+        &[
+            "chains", "--logs", "in", "--since", "7d", "--format", "jsonl",
+        ],
+        more,
+    ];
+    let (text, _) = said(&folder(log), &words.concat(), Exit::Clean);
+    let parsed = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    parsed.collect()
+}
+
+/// The findings, by rule, severity and title, of a log without a configuration.
+fn findings(log: &Log, more: &[&str]) -> Vec<(String, String, String)> {
+    of_findings(&folder(log), &[&["--logs", "in"], more].concat())
+}
+
+fn of_findings(folder: &TempDir, more: &[&str]) -> Vec<(String, String, String)> {
+    let words = [&["findings", "--since", "7d", "--format", "json"], more].concat();
+    let (text, _) = said(folder, &words, Exit::Clean);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let text = |one: &Value, key: &str| one[key].as_str().unwrap().to_owned();
+    let all = document["findings"].as_array().unwrap().iter();
+    all.map(|one| (text(one, "rule"), text(one, "severity"), text(one, "title")))
+        .collect()
+}
+
+fn rules(log: &Log) -> Vec<String> {
+    let found = findings(log, &["--min-severity", "info"]);
+    found.into_iter().map(|(rule, ..)| rule).collect()
+}
+
+fn ann() -> Value {
+    json!({"type": "IAMUser", "principalId": "AIDAANN", "arn": ADMIN, "accountId": CONSUMER, "userName": "ann"})
+}
+
+/// A call of `ann` on CloudTrail, in the console.
+fn on_the_trail(log: &mut Log, second: u32, action: &str, parameters: &Value) {
+    let members = json!({"requestParameters": parameters});
+    log.put(second, CONSUMER, ("cloudtrail", action), ann(), members);
+}
+
+#[test]
+fn parameters_that_were_left_out_are_unknown_and_not_absent() {
+    for absent in [Value::Null, json!({}), json!("omitted")] {
+        let mut log = usual();
+        for record in &mut log.0[..2] {
+            let role = record["requestParameters"]["roleArn"].clone();
+            record["resources"] = json!([{"ARN": role, "type": "AWS::IAM::Role"}]);
+            record["requestParameters"] = absent.clone();
+        }
+        let [chain] = &chains(&log, &[])[..] else {
+            panic!("one chain: {absent}");
+        };
+        assert_eq!(chain["status"], "complete", "{absent}");
+        assert_eq!(
+            chain["consumer_session"]["scope_down"]["present"],
+            Value::Null
+        );
+        let rules = rules(&log);
+        for rule in ["external-id-missing", "scope-down-missing"] {
+            assert!(!rules.iter().any(|one| one == rule), "{absent}: {rules:?}");
+        }
+    }
+}
+
+/// Hop 2 as both accounts log it; `share` makes the second copy of the first.
+fn with_two_copies(change: impl FnOnce(&mut Value, &mut Value)) -> Log {
+    let mut log = usual();
+    log.assume(1, CONSUMER, bare(HUB, "AROAa:s", true), "b", Some("KB"));
+    for at in [1, 3] {
+        log.0[at]["sharedEventID"] = json!("00000000-0000-4000-8000-00000000dddd");
+        log.0[at]["requestID"] = json!("00000000-0000-4000-8000-00000000eeee");
+    }
+    let (first, last) = log.0.split_at_mut(3);
+    change(&mut first[1], &mut last[0]);
+    log
+}
+
+#[test]
+fn a_thin_copy_and_a_whole_one_are_one_hop() {
+    for thin_is_first in [false, true] {
+        let log = with_two_copies(|hub, consumer| {
+            let thin = if thin_is_first { hub } else { consumer };
+            thin["requestParameters"] = Value::Null;
+        });
+        let [chain] = &chains(&log, &[])[..] else {
+            panic!("one chain");
+        };
+        assert_eq!(chain["status"], "complete");
+        assert_eq!(chain["confidence"], "proven");
+        let hop = &chain["consumer_session"];
+        assert_eq!(hop["event_ids"].as_array().unwrap().len(), 2);
+        assert_eq!(hop["external_id"], DATA_SOURCE);
+    }
+}
+
+#[test]
+fn copies_without_a_recipient_are_one_hop() {
+    let log = with_two_copies(|hub, consumer| {
+        for copy in [hub, consumer] {
+            copy.as_object_mut().unwrap().remove("recipientAccountId");
+        }
+    });
+    let [chain] = &chains(&log, &[])[..] else {
+        panic!("one chain");
+    };
+    assert_eq!(chain["path"], "quick");
+    assert_eq!(chain["consumer_account_id"], CONSUMER);
+    let copies = chain["consumer_session"]["event_ids"].as_array().unwrap();
+    assert_eq!(copies.len(), 2);
+}
+
+#[test]
+fn a_console_session_is_one_session_however_many_keys_sign() {
+    let mut log = Log::default();
+    log.assume(0, CONSUMER, ann(), "b", Some("KB"));
+    for (number, key) in ["K1", "K2", "K3"].into_iter().enumerate() {
+        let number = u32::try_from(number).unwrap();
+        log.query(9 + number, Some(key), 0, &format!("q{number}"));
+        log.0.last_mut().unwrap()["sessionCredentialFromConsole"] = json!("true");
+    }
+    let [chain] = &chains(&log, &["--path", "any"])[..] else {
+        panic!("one chain");
+    };
+    assert_eq!(chain["query_count"], 3);
+    assert_ne!(chain["confidence"], "ambiguous");
+    assert_eq!(chain["consumer_session"]["is_from_console"], true);
+    let named = said(
+        &folder(&log),
+        &["findings", "--logs", "in", "--since", "7d"],
+        Exit::Clean,
+    );
+    assert!(named.0.contains("user/ann"), "{}", named.0);
+}
+
+#[test]
+fn a_query_id_that_comes_back_is_paid_once() {
+    let mut log = usual();
+    log.assume(100, HUB, session("a", Some("KA"), 0), "b", Some("KC"));
+    log.query(120, Some("KC"), 100, "q1");
+    let folder = folder(&log);
+    let executions = json!({"QueryExecutions": [{
+        "QueryExecutionId": "q1",
+        "StatementType": "DML",
+        "Status": {"State": "SUCCEEDED", "SubmissionDateTime": "2026-07-01T10:00:09Z", "CompletionDateTime": "2026-07-01T10:00:20Z"},
+        "Statistics": {"DataScannedInBytes": 1_000_000_000_000_u64},
+        "WorkGroup": "primary",
+    }]});
+    fs::write(folder.path().join("ex.json"), executions.to_string()).unwrap();
+    let words = [
+        "chains",
+        "--logs",
+        "in",
+        "--since",
+        "7d",
+        "--format",
+        "jsonl",
+        "--executions",
+        "ex.json",
+    ];
+    let (text, _) = said(&folder, &words, Exit::Clean);
+    let chains: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |key: &str| -> Vec<u64> {
+        chains
+            .iter()
+            .map(|one| one[key].as_u64().unwrap_or(0))
+            .collect()
+    };
+    assert_eq!(of("bytes_scanned").iter().sum::<u64>(), 1_000_000_000_000);
+    assert_eq!(of("query_count").iter().sum::<u64>(), 1, "{chains:#?}");
+    assert!(
+        chains
+            .iter()
+            .any(|one| one["notes"].to_string().contains("same query")),
+        "{chains:#?}"
+    );
+}
+
+#[test]
+fn settings_of_a_trail_that_did_not_change_are_no_finding() {
+    let narrow = json!({"name": "main", "s3BucketName": "logs", "isMultiRegionTrail": false, "enableLogFileValidation": false, "includeGlobalServiceEvents": false});
+    let mut log = usual();
+    on_the_trail(&mut log, 20, "CreateTrail", &narrow);
+    on_the_trail(&mut log, 40, "UpdateTrail", &narrow);
+    assert!(
+        !rules(&log)
+            .iter()
+            .any(|rule| rule == "audit-trail-tampering")
+    );
+}
+
+#[test]
+fn a_bucket_that_may_be_the_same_is_a_note_and_another_bucket_is_critical() {
+    let all = json!({"name": "main", "s3BucketName": "logs", "isMultiRegionTrail": true, "enableLogFileValidation": true});
+    let mut log = usual();
+    on_the_trail(&mut log, 40, "UpdateTrail", &all);
+    let only = ["--rule", "audit-trail-tampering", "--min-severity", "info"];
+    for (_, severity, title) in findings(&log, &only) {
+        assert_eq!(severity, "info", "{title}");
+    }
+    let mut elsewhere = all;
+    elsewhere["s3BucketName"] = json!("other");
+    on_the_trail(&mut log, 60, "UpdateTrail", &elsewhere);
+    let found = findings(&log, &only);
+    assert!(
+        found.iter().any(|(_, severity, _)| severity == "critical"),
+        "{found:?}"
+    );
+}
+
+const CONFIGURATION: &str = r#"
+[hub]
+account_id = "111122223333"
+role_a_arns = ["arn:aws:iam::111122223333:role/a"]
+
+[[consumers]]
+account_id = "444455556666"
+role_b_arns = ["arn:aws:iam::444455556666:role/b"]
+"#;
+
+#[test]
+fn a_session_of_role_b_that_nobody_saw_made_is_said_to_be_unjudged() {
+    let mut log = Log::default();
+    for number in 0..3 {
+        log.query(9 + number, Some("KB"), 1, &format!("q{number}"));
+    }
+    let folder = folder(&log);
+    fs::write(
+        folder.path().join("c.toml"),
+        format!("logs = [\"in\"]\n{CONFIGURATION}"),
+    )
+    .unwrap();
+    let words = ["findings", "-c", "c.toml", "--since", "7d"];
+    let (text, messages) = said(&folder, &words, Exit::Clean);
+    let said = format!("{text}{messages}");
+    assert!(said.contains("session of role b in 444455556666"), "{said}");
+}
+
+#[test]
+fn role_a_and_role_b_in_one_account_are_declared_by_init() {
+    let mut log = usual();
+    let moved = json!(log.0).to_string().replace(CONSUMER, HUB);
+    log.0 = serde_json::from_str(&moved).unwrap();
+    let folder = folder(&log);
+    let words = ["init", "--logs", "in", "-o", "c.toml"];
+    said(&folder, &words, Exit::Clean);
+    let found = of_findings(&folder, &["-c", "c.toml", "--min-severity", "info"]);
+    assert!(
+        !found
+            .iter()
+            .any(|(rule, ..)| rule.starts_with("undeclared")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn partitions_and_paths_are_written_as_they_were_logged() {
+    for (partition, path) in [("aws-us-gov", ""), ("aws-cn", ""), ("aws", "analytics/")] {
+        let mut log = usual();
+        let text = json!(log.0).to_string();
+        let text = text.replace("arn:aws:", &format!("arn:{partition}:"));
+        log.0 = serde_json::from_str(&text.replace(":role/", &format!(":role/{path}"))).unwrap();
+        let folder = folder(&log);
+        said(
+            &folder,
+            &["init", "--logs", "in", "-o", "c.toml"],
+            Exit::Clean,
+        );
+        let written = fs::read_to_string(folder.path().join("c.toml")).unwrap();
+        for (account, role) in [(HUB, "a"), (CONSUMER, "b")] {
+            let arn = format!("\"arn:{partition}:iam::{account}:role/{path}{role}\"");
+            assert!(written.contains(&arn), "{arn}: {written}");
+        }
+        let found = of_findings(&folder, &["-c", "c.toml", "--min-severity", "info"]);
+        assert!(
+            !found
+                .iter()
+                .any(|(rule, ..)| rule.starts_with("undeclared")),
+            "{found:?}"
+        );
+    }
+}
+
+/// `ann` replaces the trust policy of Role B.
+fn trusts(log: &mut Log, second: u32, principal: &Value) {
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}]});
+    let members =
+        json!({"requestParameters": {"roleName": "b", "policyDocument": policy.to_string()}});
+    log.put(
+        second,
+        CONSUMER,
+        ("iam", "UpdateAssumeRolePolicy"),
+        ann(),
+        members,
+    );
+}
+
+#[test]
+fn a_narrower_trust_lets_nobody_in_and_an_open_one_is_critical() {
+    let role = json!("arn:aws:iam::111122223333:role/a");
+    let mut log = usual();
+    trusts(&mut log, 20, &role);
+    trusts(
+        &mut log,
+        40,
+        &json!("arn:aws:sts::111122223333:assumed-role/a/s"),
+    );
+    let folder = folder(&log);
+    let words = [
+        "findings",
+        "--logs",
+        "in",
+        "--since",
+        "7d",
+        "--format",
+        "json",
+        "--rule",
+        "role-trust-changed",
+    ];
+    let (text, _) = said(&folder, &words, Exit::Clean);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let texts = document["findings"][0]["evidence"]["lets_in"].to_string();
+    assert!(!texts.contains("assumed-role"), "{texts}");
+
+    trusts(&mut log, 60, &json!("*"));
+    let found = findings(&log, &["--rule", "role-trust-changed"]);
+    let [(_, severity, title)] = &found[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(severity, "critical");
+    assert!(title.contains("anyone"), "{title}");
+}
+
+#[test]
+fn a_third_hop_into_an_undeclared_account_is_seen() {
+    let producer = "555566667777";
+    let mut log = usual();
+    let made = json!({
+        "requestParameters": {"roleArn": format!("arn:aws:iam::{producer}:role/c"), "roleSessionName": "s"},
+        "responseElements": {
+            "credentials": {"accessKeyId": "KC"},
+            "assumedRoleUser": {"assumedRoleId": "AROAc:s", "arn": format!("arn:aws:sts::{producer}:assumed-role/c/s")},
+        },
+    });
+    log.put(
+        20,
+        CONSUMER,
+        ("sts", "AssumeRole"),
+        session("b", Some("KB"), 1),
+        made,
+    );
+    let mut identity = session("b", Some("KC"), 20);
+    let text = identity
+        .to_string()
+        .replace(CONSUMER, producer)
+        .replace("role/b", "role/c")
+        .replace("AROAb", "AROAc");
+    identity = serde_json::from_str(&text).unwrap();
+    let members = json!({"responseElements": {"queryExecutionId": "q9"}});
+    log.put(
+        30,
+        producer,
+        ("athena", "StartQueryExecution"),
+        identity,
+        members,
+    );
+    let listed = chains(&log, &[]);
+    assert!(
+        listed
+            .iter()
+            .any(|one| one["consumer_account_id"] == producer),
+        "{listed:#?}"
+    );
+    let folder = folder(&log);
+    fs::write(
+        folder.path().join("c.toml"),
+        format!("logs = [\"in\"]\n{CONFIGURATION}"),
+    )
+    .unwrap();
+    let found = of_findings(&folder, &["-c", "c.toml"]);
+    assert!(
+        found.iter().any(|(_, _, title)| title.contains(producer)),
+        "{found:?}"
+    );
+}
