@@ -478,12 +478,11 @@ fn key_of(place: &DigestPlace) -> (AccountId, Region) {
 /// A file's contents against its name in a digest.
 fn found(named: &Naming, file: &LogFileRead) -> FileState {
     match &file.contents {
-        Contents::Plain(hash) if !is_in_s3(&file.key) => {
-            if Some(*hash) == named.file.hash {
-                FileState::Valid
-            } else {
-                FileState::Faulty(FaultKind::HashMismatch)
-            }
+        Contents::Plain(hash) if !is_in_s3(&file.key) && Some(*hash) == named.file.hash => {
+            FileState::Valid
+        }
+        Contents::Plain(_) if !is_in_s3(&file.key) && !file.key.ends_with(".gz") => {
+            FileState::Faulty(FaultKind::HashMismatch)
         }
         Contents::Hash(hash) if Some(*hash) == named.file.hash => FileState::Valid,
         Contents::Hash(_) | Contents::TooLarge => FileState::Faulty(FaultKind::HashMismatch),

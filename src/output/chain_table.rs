@@ -121,7 +121,7 @@ fn partly(chain: &Chain, figure: Option<String>) -> Cell {
     text_cell(shown).set_alignment(CellAlignment::Right)
 }
 
-/// Writes the table, totals below, and what was not seen in one line.
+/// Writes the table, totals below, and the coverage gaps in one line.
 ///
 /// # Errors
 ///

@@ -48,6 +48,15 @@ pub(crate) fn output(command: &mut Command, exit: Exit) -> (String, String) {
     (stdout, stderr)
 }
 
+/// Adds a digest file that is none, so that digests are known to have been written.
+pub(crate) fn spoil_a_digest(folder: &Path) {
+    let place = "AWSLogs/o-exampleorgid/444455556666/CloudTrail-Digest/us-east-1/2026/11/02";
+    let name = "444455556666_CloudTrail-Digest_us-east-1_trail_us-east-1_20261102T100031Z.json.gz";
+    let place = folder.join(place);
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join(name), "no digest").unwrap();
+}
+
 /// `chains` over the whole organization.
 fn chains(folder: &TempDir, more: &[&str]) -> Command {
     let mut command = program();

@@ -180,7 +180,7 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
         "{warned}"
     );
     assert!(
-        said.contains("bill kept; 2 paid requests to Cost Explorer ($0.02)"),
+        said.contains("bill stored; 2 paid requests to Cost Explorer ($0.02)"),
         "{said}"
     );
     assert!(said.contains("accounts and their tags listed"), "{said}");
@@ -328,7 +328,7 @@ fn the_external_id_goes_to_no_account_that_only_logs_name() {
     .unwrap();
     let out = doctor("undeclared.toml");
     assert!(
-        out.contains("not declared, so doctor assumes no role there"),
+        out.contains("not declared, so doctor assumes no role in it"),
         "{out}"
     );
     // Whatever was asked: the external id went to the declared account, and nowhere else.

@@ -186,9 +186,9 @@ fn an_organization_trail_with_a_prefix_is_found() {
     let of_other = |at: &u32| logs.key(*at).contains("trail-2/AWSLogs");
     assert_eq!((0..logs.object_count()).filter(of_other).count(), 1);
     assert!((0..logs.object_count()).all(|at| logs.key(at).contains("AWSLogs")));
-    // Beside logs, folders are looked at and not into.
-    assert_eq!(proxy.asked_for("lake%2F"), 1);
-    assert_eq!(proxy.asked_for("deep"), 0);
+    // Of folders next to logs, those of other things are listed once each.
+    assert_eq!(proxy.asked_for("lake%2F"), 2);
+    assert_eq!(proxy.asked_for("deep"), 1);
 }
 
 /// The prefixes that lists asked for.

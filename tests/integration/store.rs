@@ -168,7 +168,7 @@ fn ledger(folder: &Path, store: &str) -> Vec<String> {
              FROM seen ORDER BY delivery_day, 1",
         "SELECT id || state FROM executions ORDER BY 1",
         "SELECT kind || day || '|' || rows FROM segments ORDER BY 1",
-        "SELECT id FROM interest ORDER BY 1",
+        "SELECT id FROM relevant ORDER BY 1",
         "SELECT place FROM gaps ORDER BY 1",
     ] {
         let mut statement = ledger.prepare(sql).unwrap();
@@ -429,7 +429,7 @@ fn a_store_of_a_later_program_is_refused() {
     ] {
         let (_, said) = output(&mut run(folder, args), Exit::Usage);
         assert!(
-            said.contains("has version 99; this program knows version 4"),
+            said.contains("has version 99; this program knows version 5"),
             "{said}"
         );
     }

@@ -91,10 +91,10 @@ fn start(location: &S3Location) -> ListingJob {
 /// Takes in an object that is one of the window's logs.
 pub(super) type OnObject<'a> = &'a mut dyn FnMut(ListedObject);
 
-/// The state of a walk through a bucket.
 /// Folders next to `AWSLogs/` that are searched for logs: each is one request or more.
 const SEARCHES_MAX: usize = 500;
 
+/// The state of a walk through a bucket.
 struct Walk<'a> {
     location: &'a S3Location,
     days: DeliveryDays,

@@ -19,7 +19,7 @@ const PLACES_NAMED_MAX: usize = 20;
 /// Accounts that are named in one line.
 const ACCOUNTS_NAMED_MAX: usize = 8;
 
-/// Something that was not seen.
+/// Something that was not logged or not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoverageGap {
     /// A fixed name for the kind of it.
@@ -52,7 +52,7 @@ pub(super) struct GapInputs<'a> {
     pub(super) chains: &'a [&'a Chain],
 }
 
-/// Everything that was not seen, what matters most first.
+/// All coverage gaps, what matters most first.
 pub(super) fn coverage_gaps(look: &GapInputs<'_>) -> Vec<CoverageGap> {
     let mut all = Vec::new();
     skipped(look, &mut all);

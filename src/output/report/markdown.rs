@@ -15,7 +15,7 @@ use std::io::{self, Write};
 
 /// Findings that are told in full; the rest is counted.
 const FINDINGS_MAX: usize = 20;
-/// Lines of what was not seen.
+/// Lines of coverage gaps.
 const COVERAGE_GAPS_MAX: usize = 12;
 /// Lines of the biggest users and data sources.
 const TOPS_MAX: usize = 5;

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`content`] | all of it together |
 //! | [`coverage_grid`] | coverage by account, Region and day; gaps |
-//! | [`coverage_gaps`] | what was not seen, in words |
+//! | [`coverage_gaps`] | what was not logged or read, in words |
 //! | [`flow`] | paths from the hub's role to the work group |
 //! | [`listed`] | the chains that a page has room for, with their timelines |
 //! | [`top_consumers`] | the biggest queries, users and data sources |
