@@ -14,6 +14,7 @@ mod layout;
 mod noise;
 mod organization;
 mod plan;
+mod rare;
 mod records;
 mod scenes;
 mod side;

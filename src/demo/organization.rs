@@ -6,6 +6,7 @@ use super::incidents;
 use super::layout::{self, GeneratedFile};
 use super::noise;
 use super::plan::DemoPlan;
+use super::rare::RareScene;
 use super::scenes::{Scene, Stage};
 use super::side::SideScene;
 use super::truth::Truth;
@@ -13,6 +14,9 @@ use super::truth::Truth;
 /// Seconds from one chain of a consumer to its next: far enough that no two
 /// chains of a data source can be taken for one another.
 const SLOT_SECONDS: i64 = 300;
+
+/// Where in a slot rare chains begin: apart from all others.
+const RARE_OFFSET_SECONDS: i64 = 230;
 
 /// A generated organization.
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ pub fn generate(plan: &DemoPlan) -> Organization {
         .collect::<Vec<_>>()
         .into_iter()
         .cycle();
+    let first = usize::try_from(plan.seed).unwrap_or(0) % RareScene::ALL.len();
+    let mut rare_scenes = RareScene::ALL.iter().copied().cycle().skip(first);
     for day in 0..plan.days {
         let midnight = plan.start.plus(i64::from(day) * 86_400);
         for consumer in consumers {
@@ -51,6 +57,15 @@ pub fn generate(plan: &DemoPlan) -> Organization {
                 for scene in side_scenes.by_ref().take(2) {
                     let at = midnight.plus(43_200 + stage.chance.seconds(0, 3600));
                     stage.side(scene, consumer, at);
+                }
+            }
+        }
+        if plan.oddities {
+            for (number, consumer) in consumers.iter().cycle().take(plan.rare_per_day).enumerate() {
+                let slot = 20 + 4 * i64::try_from(number).unwrap_or(0);
+                let at = midnight.plus(slot * SLOT_SECONDS + RARE_OFFSET_SECONDS);
+                if let Some(scene) = rare_scenes.next() {
+                    stage.rare(scene, consumer, at);
                 }
             }
         }

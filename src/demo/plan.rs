@@ -26,6 +26,9 @@ pub struct DemoPlan {
     pub minutes_per_file: i64,
     /// True if strangers use the external id of a data source now and then.
     pub strangers: bool,
+    /// Chains per day that few organizations have: console sessions, repeated query executions,
+    /// third hops, thin copies, a Role B of the hub account.
+    pub rare_per_day: usize,
     /// True if things go wrong in the last week that rules find.
     pub incidents: bool,
 }
@@ -46,6 +49,7 @@ impl DemoPlan {
             odd_one_in: 2,
             minutes_per_file: 360,
             strangers: true,
+            rare_per_day: 3,
             incidents: false,
         }
     }
@@ -61,6 +65,7 @@ impl DemoPlan {
             noise_per_day: 60,
             odd_one_in: 4,
             strangers: false,
+            rare_per_day: 0,
             incidents: true,
             ..usual
         }
@@ -77,6 +82,7 @@ impl DemoPlan {
             odd_one_in: 1,
             noise_per_day: 12,
             minutes_per_file: 1440,
+            rare_per_day: 0,
             incidents: true,
             ..Self::demo(20_261_101)
         }

@@ -68,7 +68,8 @@ pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<DemoQuery> {
         match record["eventName"].as_str() {
             Some("StartQueryExecution") => {
                 if let Some(id) = text(&record["responseElements"]["queryExecutionId"]) {
-                    taken.insert(id, written);
+                    // Submitted again, it is still the first one.
+                    taken.entry(id).or_insert(written);
                 }
             }
             Some("StopQueryExecution") => {

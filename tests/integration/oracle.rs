@@ -148,7 +148,10 @@ fn fitting(sessions: &[Session<'_>], record: &Value) -> (Vec<usize>, bool) {
         if !same.is_empty() {
             return (same, true);
         }
-        return (Vec::new(), false);
+        // The console signs with keys of its own.
+        if record["sessionCredentialFromConsole"] != "true" {
+            return (Vec::new(), false);
+        }
     }
     let least = near
         .iter()
@@ -207,7 +210,17 @@ pub(crate) fn chains(records: &[Value]) -> BTreeMap<Vec<String>, OracleChain> {
         }
     }
     let mut found: BTreeMap<Vec<String>, OracleChain> = BTreeMap::new();
-    for event in named("StartQueryExecution") {
+    let submitted = |event: &Value| {
+        let id = text(event, "/responseElements/queryExecutionId")?;
+        Some((id.to_owned(), seconds(text(event, "/eventTime").unwrap())))
+    };
+    let all: Vec<_> = named("StartQueryExecution").filter_map(submitted).collect();
+    let is_repeated = |event: &Value| {
+        let this = submitted(event);
+        let (id, time) = this.unwrap_or_default();
+        all.iter().any(|(other, at)| *other == id && *at < time)
+    };
+    for event in named("StartQueryExecution").filter(|event| !is_repeated(event)) {
         let (candidates, proven) = fitting(&sessions, event);
         let [session] = candidates[..] else {
             continue;
