@@ -216,7 +216,11 @@ fn cell_value(cell: &str) -> Value {
     if let Ok(value) = serde_json::from_str(cell) {
         return value;
     }
-    let mut notation = Notation { text: cell, at: 0 };
+    let mut notation = Notation {
+        text: cell,
+        at: 0,
+        depth: 0,
+    };
     let value = notation.value();
     if notation.at == cell.len() {
         value
@@ -256,10 +260,14 @@ fn member_value(name: &str, value: Value) -> Value {
     }
 }
 
+/// Values in values of the query engine's notation: far more than records have.
+const NOTATION_DEPTH_MAX: usize = 64;
+
 /// Reads `{name=value, name={...}}` and `[value, value]`.
 struct Notation<'a> {
     text: &'a str,
     at: usize,
+    depth: usize,
 }
 
 impl Notation<'_> {
@@ -267,7 +275,18 @@ impl Notation<'_> {
         &self.text[self.at..]
     }
 
+    /// A value; what is nested too deep is text.
     fn value(&mut self) -> Value {
+        if self.depth == NOTATION_DEPTH_MAX {
+            return self.text();
+        }
+        self.depth += 1;
+        let value = self.shallow_value();
+        self.depth -= 1;
+        value
+    }
+
+    fn shallow_value(&mut self) -> Value {
         if self.rest().starts_with('{') && name_length(&self.rest()[1..]).is_some() {
             return self.object();
         }

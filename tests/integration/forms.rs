@@ -5,10 +5,14 @@ use crate::common::{Memory, plan, run};
 use crate::small_logs::{Log, one, usual};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use qs_audit::columnar::{Codec, write as write_parquet};
 use qs_audit::decode::SplitMode;
 use qs_audit::model::audit::Audit;
 use qs_audit::model::chain::{ChainStatus, Confidence};
-use qs_audit::model::coverage::{RejectReason, Sibling};
+use qs_audit::model::coverage::{Limits, RejectReason, Sibling};
+use qs_audit::model::table::{Table, Values};
+use qs_audit::model::text::Text;
+use qs_audit::pipeline::Plan;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -287,4 +291,95 @@ fn stray_files_are_one_note() {
         &Memory::new([(name, Vec::new())]),
     );
     assert_eq!(audit.coverage.rejects.total(), 1);
+}
+
+/// The records as a Parquet file: members as columns, objects as JSON.
+fn parquet_of(log: &Log, columns: &[&str]) -> Vec<u8> {
+    let mut table = Table::new("events");
+    for name in columns {
+        let cell = |record: &Value| match &record[*name] {
+            Value::Null => None,
+            Value::String(text) => Some(Text::from(text.as_str())),
+            other => Some(Text::from(other.to_string())),
+        };
+        let cells = log.0.iter().map(cell).collect();
+        table = table.with(&name.to_lowercase(), Values::Text(cells));
+    }
+    let mut bytes = Vec::new();
+    write_parquet(&table, Codec::Snappy, &mut bytes).unwrap();
+    bytes
+}
+
+const COLUMNS: [&str; 10] = [
+    "eventVersion",
+    "userIdentity",
+    "eventTime",
+    "eventSource",
+    "eventName",
+    "awsRegion",
+    "requestParameters",
+    "responseElements",
+    "eventID",
+    "recipientAccountId",
+];
+
+#[test]
+fn rows_of_parquet_give_the_chain() {
+    is_whole("rows.parquet", &parquet_of(&usual(), &COLUMNS));
+}
+
+#[test]
+fn damaged_parquet_costs_only_itself() {
+    let whole = parquet_of(&usual(), &COLUMNS);
+    let step = whole.len() / 150 + 1;
+    for at in (0..whole.len()).step_by(step) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x5a;
+        let bodies = [damaged, whole[..at].to_vec()];
+        for body in bodies {
+            let good = json!({"Records": usual().0}).to_string().into_bytes();
+            let source = Memory::new([("a.parquet", body), ("b.json", good)]);
+            let audit = run(&plan(SplitMode::Fast, 2), &source);
+            assert_eq!(one(&audit).status, ChainStatus::Complete, "{at}");
+        }
+    }
+}
+
+#[test]
+fn layers_that_inflate_without_end_are_rejected() {
+    let zeros = vec![b' '; 3 << 20];
+    let twice = gzip(&gzip(&zeros));
+    let zstd = zstd::encode_all(&zeros[..], 3).unwrap();
+    for (name, body) in [("twice.json.gz", twice), ("zeros.json.zst", zstd)] {
+        let limits = Limits {
+            object_bytes_max: 1 << 20,
+            ..Limits::DEFAULT
+        };
+        let plan = Plan {
+            limits,
+            ..plan(SplitMode::Fast, 1)
+        };
+        let audit = run(&plan, &Memory::new([(name, body)]));
+        let (reason, ..) = audit.coverage.rejects.iter().next().unwrap();
+        assert_eq!(reason, RejectReason::TooLarge, "{name}");
+    }
+}
+
+#[test]
+fn what_is_nested_without_end_is_no_crash() {
+    for (open, close) in [("[", "]"), ("{a=", "}"), ("{\"\"a\"\":", "}")] {
+        let cell = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        let row = format!("1.11,\"{cell}\",2026-07-01 10:00:00,sts.amazonaws.com,AssumeRole,e-1");
+        let head = "eventversion,requestparameters,eventtime,eventsource,eventname,eventid";
+        let audit = read("deep.csv", format!("{head}\n{row}\n").as_bytes());
+        assert!(audit.chains.is_empty());
+    }
+    let record = json!(usual().0[0]).to_string();
+    let deep = (0..12).fold(record, |inner, _| json!({"Message": inner}).to_string());
+    let audit = read("deep.json", deep.as_bytes());
+    assert!(audit.chains.len() <= 1);
+    for open in ["{\"detail\":", "{\"_source\":", "[", "{\"body\":"] {
+        let deep = format!("{}{{}}", open.repeat(50_000));
+        assert!(read("open.json", deep.as_bytes()).chains.is_empty());
+    }
 }
