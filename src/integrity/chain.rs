@@ -243,7 +243,10 @@ fn rank(read: &DigestRead) -> (bool, bool, bool) {
 /// Returns true if a digest is in the folder of another day than its name says: CloudTrail puts
 /// none there.
 fn is_misplaced(read: &DigestRead) -> bool {
-    KeyFacts::of(&read.key).delivery_day != Some(read.name.ended_at.day())
+    // Of a copy without folders, the name tells the day.
+    let end = tail(&read.key);
+    let key = end.as_deref().unwrap_or(&read.key);
+    KeyFacts::of(key).delivery_day != Some(read.name.ended_at.day())
 }
 
 /// Returns true if a digest was read twice, from two copies of one bucket.
