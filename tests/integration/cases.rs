@@ -132,7 +132,7 @@ fn copies_without_a_recipient_are_one_hop() {
     let [chain] = &chains(&log, &[])[..] else {
         panic!("one chain");
     };
-    assert_eq!(chain["path"], "quick");
+    assert_eq!(chain["path"], "quick-role-chain");
     assert_eq!(chain["consumer_account_id"], CONSUMER);
     let copies = chain["consumer_session"]["event_ids"].as_array().unwrap();
     assert_eq!(copies.len(), 2);
@@ -242,11 +242,14 @@ fn a_bucket_that_may_be_the_same_is_a_note_and_another_bucket_is_critical() {
 const CONFIGURATION: &str = r#"
 [hub]
 account_id = "111122223333"
-role_a_arns = ["arn:aws:iam::111122223333:role/a"]
+run_as_roles = ["arn:aws:iam::111122223333:role/a"]
 
 [[consumers]]
 account_id = "444455556666"
-role_b_arns = ["arn:aws:iam::444455556666:role/b"]
+roles = ["arn:aws:iam::444455556666:role/b"]
+
+[[logs]]
+path = "in"
 "#;
 
 #[test]
@@ -256,15 +259,11 @@ fn a_session_of_role_b_that_nobody_saw_made_is_said_to_be_unjudged() {
         log.query(9 + number, Some("KB"), 1, &format!("q{number}"));
     }
     let folder = folder(&log);
-    fs::write(
-        folder.path().join("c.toml"),
-        format!("logs = [\"in\"]\n{CONFIGURATION}"),
-    )
-    .unwrap();
+    fs::write(folder.path().join("c.toml"), CONFIGURATION).unwrap();
     let words = ["findings", "-c", "c.toml", "--since", "7d"];
     let (text, messages) = said(&folder, &words, Exit::Clean);
     let said = format!("{text}{messages}");
-    assert!(said.contains("session of role b in 444455556666"), "{said}");
+    assert!(said.contains("1 session of Role B"), "{said}");
 }
 
 #[test]
@@ -403,11 +402,7 @@ fn a_third_hop_into_an_undeclared_account_is_seen() {
         "{listed:#?}"
     );
     let folder = folder(&log);
-    fs::write(
-        folder.path().join("c.toml"),
-        format!("logs = [\"in\"]\n{CONFIGURATION}"),
-    )
-    .unwrap();
+    fs::write(folder.path().join("c.toml"), CONFIGURATION).unwrap();
     let found = of_findings(&folder, &["-c", "c.toml"]);
     assert!(
         found.iter().any(|(_, _, title)| title.contains(producer)),
