@@ -87,8 +87,9 @@ pub fn collect(context: &RunContext, options: CollectOptions) -> Result<CollectR
     if tidied.objects_forgotten > 0 {
         let forgotten = plural(tidied.objects_forgotten, "object");
         let days = context.settings.store.retention_days;
-        done.lines
-            .push(format!("{forgotten} older than {days} days removed"));
+        done.lines.push(format!(
+            "{forgotten} older than {days} days removed from the store"
+        ));
     }
     Ok(done)
 }

@@ -163,7 +163,7 @@ fn logs(
     for location in &locations {
         let name = places::roots(location).join(", ");
         if let LogLocation::LookupEvents { account_id, .. } = location {
-            let detail = "read with LookupEvents, by event name";
+            let detail = "read with LookupEvents";
             lines.push(CheckLine::skipped(&name, "list", detail));
             seen.entry(account_id.to_string()).or_default().is_looked_up = true;
             continue;
@@ -210,7 +210,7 @@ fn of_location(
 ) -> Result<(), Failure> {
     let objects = u64::from(listed.object_count());
     let kind = if is_in_s3(location) { "object" } else { "file" };
-    let mut detail = format!("{} of the last days", plural(objects, kind));
+    let mut detail = format!("{} of the last 2 days", plural(objects, kind));
     let others = listed.listing().passed_over.get(&Sibling::OtherService);
     if let Some(others) = others {
         let others = plural(*others, kind);
@@ -324,10 +324,10 @@ fn of_account(
 ) -> CheckLine {
     let next_step = "check that its trail is on and writes to a location listed in [[logs]]";
     let Some(seen) = seen.get(account) else {
-        return CheckLine::failed(label, "events", "no logs of the last days", next_step);
+        return CheckLine::failed(label, "events", "no logs in the last 2 days", next_step);
     };
     if seen.is_looked_up && seen.objects == 0 {
-        return CheckLine::skipped(label, "events", "read with LookupEvents, by event name");
+        return CheckLine::skipped(label, "events", "read with LookupEvents");
     }
     let Some(last) = seen.last_event_at else {
         let detail = format!(
@@ -337,7 +337,7 @@ fn of_account(
         return CheckLine::failed(label, "events", detail, next_step);
     };
     let ago = last.distance(now);
-    let detail = format!("the last event is of {last}, {} ago", duration(ago));
+    let detail = format!("last event {last}, {} ago", duration(ago));
     if last < now && SILENCE_SECONDS < ago {
         return CheckLine::failed(label, "events", detail, next_step);
     }

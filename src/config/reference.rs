@@ -273,7 +273,7 @@ pub const SECTIONS: [ConfigSection; 14] = [
             key(
                 "retention_days",
                 "a number",
-                "objects older than this many days are removed",
+                "events of log files that were delivered more than this many days ago are removed from the store; nothing is deleted in S3",
             ),
             key(
                 "look_back_days",

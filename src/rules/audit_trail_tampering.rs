@@ -31,7 +31,7 @@ static META: RuleMeta = RuleMeta {
         default: "[]",
         meaning: "names of further log buckets, in addition to those of trails in the logs",
     }],
-    next_step: "start the trail again; find out who stopped it and what else they did",
+    next_step: "restore the logging settings; find out who made the call and what else they did",
     command: "qs-audit explain audit-trail-tampering",
 };
 
@@ -178,7 +178,7 @@ fn harm_to_files(event: &Event, parameters: &Value, buckets: &Buckets) -> Option
         }
         "DeleteBucket" => of_bucket("the bucket was deleted"),
         "PutBucketLifecycle" | "PutBucketLifecycleConfiguration" => {
-            of_bucket("an expiration rule was set")
+            of_bucket("the lifecycle configuration, which can expire logs, was replaced")
         }
         "PutBucketPolicy" => of_bucket("the bucket policy was replaced"),
         "DeleteBucketPolicy" => of_bucket("the bucket policy was deleted"),
@@ -331,28 +331,43 @@ impl Rule for AuditTrailTampering {
         }
         for ((account, target), (occurrences, severity)) in &by_subject {
             let (harm, by) = (occurrences.words("harm"), occurrences.words("by"));
-            sink.add_at(*severity, FindingDraft {
-                title: format!("{target} in {}: {}", context.account(account), sample(&harm)),
-                detail: format!(
-                    "{} changed {target} in account {account} {}: {}. Later activity may be missing from the logs.",
-                    sample(&by),
-                    times(occurrences.count()),
-                    sample(&harm)
-                ),
-                subject: subject(account.clone(), target.clone()),
-                consumer_account_id: context
-                    .input
-                    .topology
-                    .consumer(account)
-                    .map(|consumer| consumer.account_id.clone()),
-                evidence: vec![
-                    ("harm", Evidence::texts(harm)),
-                    ("by", Evidence::texts(by)),
-                    ("source_ips", Evidence::texts(occurrences.words("source_ips"))),
-                ],
-                next_step: None,
-                occurrences,
-            });
+            let (verb, outcome) = if *severity == SETTING_SEVERITY {
+                ("set", "Whether this is a change is unknown.")
+            } else {
+                ("changed", "Log records may be missing or altered.")
+            };
+            sink.add_at(
+                *severity,
+                FindingDraft {
+                    title: format!(
+                        "{target} in {}: {}",
+                        context.account(account),
+                        sample(&harm)
+                    ),
+                    detail: format!(
+                        "{} {verb} {target} in account {account} {}: {}. {outcome}",
+                        sample(&by),
+                        times(occurrences.count()),
+                        sample(&harm)
+                    ),
+                    subject: subject(account.clone(), target.clone()),
+                    consumer_account_id: context
+                        .input
+                        .topology
+                        .consumer(account)
+                        .map(|consumer| consumer.account_id.clone()),
+                    evidence: vec![
+                        ("harm", Evidence::texts(harm)),
+                        ("by", Evidence::texts(by)),
+                        (
+                            "source_ips",
+                            Evidence::texts(occurrences.words("source_ips")),
+                        ),
+                    ],
+                    next_step: None,
+                    occurrences,
+                },
+            );
         }
     }
 }

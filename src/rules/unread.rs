@@ -35,7 +35,7 @@ pub(super) fn note_unread_run_as_sessions(context: &RuleContext<'_>, sink: &mut 
 fn note_unread(sessions: u64, role: &str, sink: &mut FindingSink<'_>) {
     if sessions > 0 {
         sink.note(format!(
-            "{} of {role}: the AssumeRole record was not read, so the caller is unknown",
+            "{} of {role} not evaluated: their AssumeRole event is not in the logs, so the caller is unknown",
             plural(sessions, "session")
         ));
     }

@@ -74,7 +74,7 @@ fn tell_equals_apart(chains: &mut [Chain]) {
         for (number, chain) in chains[start..start + same].iter_mut().enumerate().skip(1) {
             chain.chain_id = format!("{}-{}", chain.chain_id, number + 1);
             chain.notes.push(
-                "another session has the same role, name, second and key; the two cannot be distinguished"
+                "another session has the same role, session name, creation time and access key ID; the two cannot be distinguished"
                     .to_owned(),
             );
         }
@@ -282,7 +282,7 @@ impl Assembler<'_> {
         chain.hub_account_id = account_of(session);
         chain.missing.push(Missing {
             part: MissingPart::ConsumerSession,
-            why: Some("no AssumeRole by this session was read".to_owned()),
+            why: Some("the logs have no AssumeRole call by this session".to_owned()),
         });
         if session.hop.is_none() {
             let why = self.why(account_of(session).as_ref());
@@ -483,7 +483,7 @@ impl Assembler<'_> {
         let account = account?;
         if self.context.accounts_seen.contains(account) {
             Some(format!(
-                "not in the records of account {account} that were read"
+                "logs of account {account} were read, but this event is not in them"
             ))
         } else {
             Some(format!("no logs of account {account} were read"))

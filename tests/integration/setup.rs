@@ -155,7 +155,7 @@ fn doctor_tells_who_is_silent_and_what_mends_it() {
     fs::remove_dir_all(folder.join("AWSLogs/o-exampleorgid/444455556666")).unwrap();
     let (said, _) = output(&mut run(folder, &["doctor", "--strict"]), Exit::Incomplete);
     assert!(
-        said.contains("444455556666 (retail)\n  failed  events      no logs of the last days"),
+        said.contains("444455556666 (retail)\n  failed  events      no logs in the last 2 days"),
         "{said}"
     );
     assert!(
