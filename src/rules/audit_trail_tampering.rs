@@ -330,44 +330,45 @@ impl Rule for AuditTrailTampering {
             ));
         }
         for ((account, target), (occurrences, severity)) in &by_subject {
-            let (harm, by) = (occurrences.words("harm"), occurrences.words("by"));
-            let (verb, outcome) = if *severity == SETTING_SEVERITY {
-                ("set", "Whether this is a change is unknown.")
-            } else {
-                ("changed", "Log records may be missing or altered.")
-            };
             sink.add_at(
                 *severity,
-                FindingDraft {
-                    title: format!(
-                        "{target} in {}: {}",
-                        context.account(account),
-                        sample(&harm)
-                    ),
-                    detail: format!(
-                        "{} {verb} {target} in account {account} {}: {}. {outcome}",
-                        sample(&by),
-                        times(occurrences.count()),
-                        sample(&harm)
-                    ),
-                    subject: subject(account.clone(), target.clone()),
-                    consumer_account_id: context
-                        .input
-                        .topology
-                        .consumer(account)
-                        .map(|consumer| consumer.account_id.clone()),
-                    evidence: vec![
-                        ("harm", Evidence::texts(harm)),
-                        ("by", Evidence::texts(by)),
-                        (
-                            "source_ips",
-                            Evidence::texts(occurrences.words("source_ips")),
-                        ),
-                    ],
-                    next_step: None,
-                    occurrences,
-                },
+                finding(context, account, target, occurrences, *severity),
             );
         }
+    }
+}
+
+fn finding<'o>(
+    context: &RuleContext<'_>,
+    account: &AccountId,
+    target: &Text,
+    occurrences: &'o Occurrences,
+    severity: Severity,
+) -> FindingDraft<'o> {
+    let (harm, by) = (occurrences.words("harm"), occurrences.words("by"));
+    let source_ips = occurrences.words("source_ips");
+    let (verb, outcome) = if severity == SETTING_SEVERITY {
+        ("set", "Whether this is a change is unknown.")
+    } else {
+        ("changed", "Log records may be missing or altered.")
+    };
+    let (account_label, what) = (context.account(account), sample(&harm));
+    let consumer = context.input.topology.consumer(account);
+    FindingDraft {
+        title: format!("{target} in {account_label}: {what}"),
+        detail: format!(
+            "{} {verb} {target} in account {account} {}: {what}. {outcome}",
+            sample(&by),
+            times(occurrences.count()),
+        ),
+        subject: subject(account.clone(), target.clone()),
+        consumer_account_id: consumer.map(|consumer| consumer.account_id.clone()),
+        evidence: vec![
+            ("harm", Evidence::texts(harm)),
+            ("by", Evidence::texts(by)),
+            ("source_ips", Evidence::texts(source_ips)),
+        ],
+        next_step: None,
+        occurrences,
     }
 }
