@@ -8,18 +8,20 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::{Field, Row};
 use serde_json::{Map, Value};
 
-/// Calls `each` with every row of a Parquet file as a JSON object, in order. Times are UTC in
-/// RFC 3339; other values that JSON cannot hold are text.
+/// Calls `each` with every row of a Parquet file as a JSON object, in order, until it returns false.
+/// Times are UTC in RFC 3339; other values that JSON cannot hold are text.
 ///
 /// # Errors
 ///
 /// When the file is no Parquet file or is damaged. Rows before the damage were given.
-pub fn for_each_json_row(bytes: &[u8], each: &mut dyn FnMut(Value)) -> Result<(), String> {
+pub fn for_each_json_row(bytes: &[u8], each: &mut dyn FnMut(Value) -> bool) -> Result<(), String> {
     let bytes = Bytes::copy_from_slice(bytes);
     guarded(|| -> Result<_, Refusal> {
         let reader = SerializedFileReader::new(bytes)?;
         for row in reader.get_row_iter(None)? {
-            each(object(&row?));
+            if !each(object(&row?)) {
+                break;
+            }
         }
         Ok(())
     })

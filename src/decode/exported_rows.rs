@@ -118,15 +118,16 @@ pub(super) fn form_of(text: &[u8]) -> Option<TableForm> {
 }
 
 /// Calls `each` with the JSON of every row, in order, and returns the wanted columns that the
-/// table lacks.
+/// table lacks. A table whose rows have more bytes than the limit is read up to it.
 pub(super) fn for_each_row(
     form: TableForm,
     text: &[u8],
+    bytes_max: usize,
     each: &mut dyn FnMut(&str),
 ) -> Result<BTreeSet<&'static str>, TableFault> {
     match form {
         TableForm::Csv => for_each_csv_row(text, each),
-        TableForm::Parquet => for_each_parquet_row(text, each),
+        TableForm::Parquet => for_each_parquet_row(text, bytes_max, each),
     }
 }
 
@@ -163,19 +164,32 @@ fn for_each_csv_row(
     Ok(lacking(&names.iter().map(String::as_str).collect()))
 }
 
+/// The least that a row counts for: many empty ones take their time, too.
+const ROW_BYTES_MIN: usize = 64;
+
 fn for_each_parquet_row(
     bytes: &[u8],
+    bytes_max: usize,
     each: &mut dyn FnMut(&str),
 ) -> Result<BTreeSet<&'static str>, TableFault> {
     let mut names = BTreeSet::new();
+    let mut bytes_read = 0;
+    let mut count = |row: &str| {
+        bytes_read += row.len().max(ROW_BYTES_MIN);
+        let is_within = bytes_read <= bytes_max;
+        if is_within {
+            each(row);
+        }
+        is_within
+    };
     for_each_json_row(bytes, &mut |row| {
-        let Value::Object(row) = row else { return };
+        let Value::Object(row) = row else { return true };
         names.extend(row.keys().map(|name| name.to_ascii_lowercase()));
         let event = row
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(EVENT_JSON));
         if let Some((_, Value::String(event))) = event {
-            return each(event);
+            return count(event);
         }
         let members = row.into_iter().filter(|(_, value)| !value.is_null());
         let members = members.map(|(name, value)| {
@@ -187,9 +201,13 @@ fn for_each_parquet_row(
             let value = member_value(&name, value);
             (name, value)
         });
-        each(&Value::Object(members.collect()).to_string());
+        count(&Value::Object(members.collect()).to_string())
     })
     .map_err(|error| (RejectReason::InvalidParquet, error))?;
+    if bytes_read > bytes_max {
+        let detail = format!("its rows have more than {bytes_max} bytes; the rest is not read");
+        return Err((RejectReason::TooLarge, detail));
+    }
     Ok(lacking(&names.iter().map(String::as_str).collect()))
 }
 
@@ -392,7 +410,7 @@ mod tests {
     fn rows(text: &str) -> (Vec<Value>, BTreeSet<&'static str>) {
         let mut rows = Vec::new();
         assert_eq!(form_of(text.as_bytes()), Some(TableForm::Csv));
-        let lacking = for_each_row(TableForm::Csv, text.as_bytes(), &mut |row| {
+        let lacking = for_each_row(TableForm::Csv, text.as_bytes(), usize::MAX, &mut |row| {
             rows.push(serde_json::from_str(row).unwrap());
         });
         (rows, lacking.unwrap())

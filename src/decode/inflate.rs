@@ -50,6 +50,8 @@ pub(super) struct Inflater {
     /// follows it.
     first_of_several: Option<usize>,
     budget: Arc<InflateBudget>,
+    /// The text is not that of one layer of gzip, but was inflated again or converted.
+    is_rewrapped: bool,
     /// The part of the budget that a large object has, until it is let go.
     permit: Option<Permit>,
     /// Bytes that the object at hand may inflate to.
@@ -64,6 +66,7 @@ impl Inflater {
             buffer: Vec::new(),
             length: 0,
             first_of_several: None,
+            is_rewrapped: false,
             budget,
             permit: None,
             bytes_max: 0,
@@ -94,6 +97,11 @@ impl Inflater {
         self.first_of_several.map(|length| &self.buffer[..length])
     }
 
+    /// Returns true if the text is not what one layer of gzip held, as CloudTrail delivers it.
+    pub(super) fn is_rewrapped(&self) -> bool {
+        self.is_rewrapped
+    }
+
     /// Returns true if stored bytes begin as gzip does.
     pub(super) fn is_gzip(body: &[u8]) -> bool {
         body.starts_with(GZIP_MAGIC)
@@ -107,15 +115,19 @@ impl Inflater {
     /// Takes the next object. What can be read of it is the new text.
     pub(super) fn load(&mut self, body: &[u8], limits: &Limits) -> Option<ObjectFault> {
         self.let_go();
+        self.is_rewrapped = false;
         let mut fault = self.unpack(body, limits);
         for _ in 1..LAYERS_MAX {
             if fault.is_some() || !(Self::is_gzip(self.text()) || is_zstd(self.text())) {
                 break;
             }
-            let inner = self.text().to_vec();
+            let mut inner = std::mem::take(&mut self.buffer);
+            inner.truncate(self.length);
+            self.permit = None;
+            self.is_rewrapped = true;
             fault = self.unpack(&inner, limits);
         }
-        self.convert_to_utf8();
+        fault = fault.or_else(|| self.convert_to_utf8());
         self.reserve(self.length);
         self.buffer[self.length..self.length + PADDING].fill(0);
         fault
@@ -161,14 +173,17 @@ impl Inflater {
     }
 
     /// Converts text that Windows PowerShell wrote as UTF-16.
-    fn convert_to_utf8(&mut self) {
-        let Some(text) = utf16_text(self.text()) else {
-            return;
-        };
+    fn convert_to_utf8(&mut self) -> Option<ObjectFault> {
+        let text = utf16_text(self.text())?;
+        self.is_rewrapped = true;
         self.length = 0;
+        if text.len() > self.bytes_max {
+            return Some(self.too_large(0));
+        }
         self.reserve(text.len());
         self.buffer[..text.len()].copy_from_slice(text.as_bytes());
         self.length = text.len();
+        None
     }
 
     /// Makes room for so many bytes of text and the padding. The buffer never

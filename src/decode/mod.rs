@@ -278,7 +278,7 @@ impl Decoder {
         };
         if let Some(form) = exported_rows::form_of(&padded[..length]) {
             // What is damaged was said when the object was read.
-            let _ = exported_rows::for_each_row(form, &padded[..length], &mut |row| {
+            let _ = exported_rows::for_each_row(form, &padded[..length], bytes_max, &mut |row| {
                 add(next, row);
                 next += 1;
             });
@@ -363,7 +363,8 @@ impl ObjectReader<'_> {
 
     /// Reads the rows of an exported table. Their offset is that of the table.
     fn rows(&mut self, form: TableForm, text: &[u8]) {
-        let read = exported_rows::for_each_row(form, text, &mut |row| {
+        let bytes_max = self.decoder.limits.object_bytes_max;
+        let read = exported_rows::for_each_row(form, text, bytes_max, &mut |row| {
             let place = self.place();
             self.parse(row, place, 0, false);
         });

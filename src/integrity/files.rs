@@ -50,13 +50,15 @@ pub struct Files<'a> {
 pub struct DigestsKnown {
     /// With digests of other days, or with events that deleted digests.
     pub places: BTreeSet<(AccountId, Region)>,
-    /// Whose trails were set to write digests, or not to any more.
-    pub accounts: BTreeSet<AccountId>,
+    /// Accounts whose trails were set to write digests, and since when.
+    pub since: BTreeMap<AccountId, UtcSecond>,
 }
 
 impl DigestsKnown {
-    fn tell_of(&self, place: &(AccountId, Region)) -> bool {
-        self.places.contains(place) || self.accounts.contains(&place.0)
+    /// Returns true if a log file of that time had a digest.
+    fn tell_of(&self, place: &(AccountId, Region), at: UtcSecond) -> bool {
+        let since = self.since.get(&place.0);
+        self.places.contains(place) || since.is_some_and(|since| *since <= at)
     }
 }
 
@@ -371,7 +373,7 @@ impl<'a> FileReconciliation<'a> {
         // Logs of a trail without validation look the same: nothing says that there were digests.
         let has_digests = !covers.is_empty()
             || self.chains.trails.contains_key(&key_of(&place))
-            || self.files.digests_known.tell_of(&key_of(&place));
+            || self.files.digests_known.tell_of(&key_of(&place), at);
         if !has_digests && !is_unlisted && !is_named {
             let first = (file.key.clone(), 0);
             let why = (None, NO_DIGESTS.into());

@@ -193,9 +193,12 @@ impl LocalLogs {
                 let place = (account.into(), region.into());
                 self.listing.places.insert(place);
             }
-            // A flat copy has names and no folders.
-            let by_name = || KeyFacts::of(&key_of(entry.path())).sibling;
-            match facts.sibling.or_else(by_name) {
+            // A flat copy has names and no folders that tell: each file speaks for itself.
+            let sibling = match facts.delivery_day {
+                Some(_) => facts.sibling,
+                None => KeyFacts::of(&key_of(entry.path())).sibling,
+            };
+            match sibling {
                 own if wanted.has(own) && is_needed => files.push(entry.into_path()),
                 own if wanted.has(own) => self.listing.outside_window += 1,
                 Some(sibling) => *self.listing.passed_over.entry(sibling).or_default() += 1,

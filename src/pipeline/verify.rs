@@ -144,10 +144,12 @@ fn digests_known(evidence: &VerificationInputs<'_>, events: &[Event]) -> Digests
         let Ok(parameters) = serde_json::from_str::<Value>(parameters) else {
             continue;
         };
-        if parameters["enableLogFileValidation"].is_boolean() && &*event.name == "UpdateTrail"
-            || parameters["enableLogFileValidation"] == true
+        // Every update carries every setting: one that is off need never have been on.
+        if parameters["enableLogFileValidation"] == true
+            && let Some(account) = &event.recipient_account_id
         {
-            known.accounts.extend(event.recipient_account_id.clone());
+            let since = known.since.entry(account.clone()).or_insert(event.time);
+            *since = event.time.min(*since);
         }
         let key = parameters["key"].as_str().unwrap_or_default();
         let is_digest = KeyFacts::of(key).sibling == Some(Sibling::Digest);
@@ -178,6 +180,7 @@ fn read_digests(plan: &Plan, evidence: &VerificationInputs<'_>) -> Vec<DigestRea
                 // An inflated copy may have the text itself; CloudTrail compresses.
                 Ok(()) if in_s3 && !body.starts_with(GZIP) => DigestBody::InvalidFormat,
                 Ok(()) => match unpacker.digest_text(body).map(Digest::read) {
+                    Some(Ok(_)) if in_s3 && unpacker.is_rewrapped() => DigestBody::InvalidFormat,
                     Some(Ok(digest)) => DigestBody::Digest(Box::new(digest)),
                     Some(Err(_)) | None => DigestBody::InvalidFormat,
                 },

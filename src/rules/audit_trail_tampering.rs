@@ -10,7 +10,7 @@ use super::rule::{
 use super::trail_state::{Narrowing, TrailState};
 use crate::model::event::Event;
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::ids::AccountId;
+use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{DigestPlace, FaultyFile, Integrity, UncoveredWhy};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -94,7 +94,11 @@ fn harm_to_trail(event: &Event, parameters: &Value, trails: &mut Trails) -> Opti
     let account = account(event);
     let known = trails
         .0
-        .entry((account.clone(), target.clone()))
+        .entry((
+            account.clone(),
+            trail_region(event, parameters),
+            target.clone(),
+        ))
         .or_default();
     match &*event.name {
         "StopLogging" => harm("logging was stopped"),
@@ -118,10 +122,19 @@ fn harm_to_trail(event: &Event, parameters: &Value, trails: &mut Trails) -> Opti
     }
 }
 
-/// The trails that the logs tell of, by account and name, and the number of updates that named a
-/// bucket without a previous one in the logs.
+/// The Region of the trail that a call is about: that of its ARN, else that of the call.
+fn trail_region(event: &Event, parameters: &Value) -> Option<Region> {
+    let of_arn = parameters["name"]
+        .as_str()
+        .filter(|name| name.starts_with("arn:"))
+        .and_then(|arn| arn.split(':').nth(3));
+    of_arn.map(Region::from).or_else(|| event.region.clone())
+}
+
+/// The trails that the logs tell of, by account, Region and name, and the number of updates that
+/// named a bucket without a previous one in the logs.
 #[derive(Default)]
-struct Trails(HashMap<(AccountId, Text), TrailState>, u64);
+struct Trails(HashMap<(AccountId, Option<Region>, Text), TrailState>, u64);
 
 /// Buckets that hold logs.
 struct Buckets {

@@ -3,15 +3,20 @@
 use super::context::RuleContext;
 use super::occurrences::plural;
 use super::rule::FindingSink;
-use crate::model::chain::SessionIssuer;
+use crate::model::chain::{MissingPart, SessionIssuer};
 use crate::model::identity::RoleName;
 use std::collections::BTreeSet;
 
 /// Notes sessions of Role B at work in the window whose AssumeRole was not read: who made them
 /// is unknown, and that is not the same as nothing to report.
 pub(super) fn note_unread_consumer_sessions(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
-    let sessions = context.active().iter();
-    let sessions = sessions.filter_map(|active| active.chain.consumer_session.as_ref());
+    let chains = context.active().iter().map(|active| active.chain);
+    // A question which of several sessions it was is not an event that was not read.
+    let chains = chains.filter(|chain| {
+        let mut missing = chain.missing.iter();
+        missing.any(|missing| missing.part == MissingPart::ConsumerSession)
+    });
+    let sessions = chains.filter_map(|chain| chain.consumer_session.as_ref());
     let unread = sessions.filter(|session| {
         let role = session.role_arn.as_deref().and_then(RoleName::from_arn);
         session.issuer == SessionIssuer::NotLogged
@@ -25,7 +30,11 @@ pub(super) fn note_unread_consumer_sessions(context: &RuleContext<'_>, sink: &mu
 pub(super) fn note_unread_run_as_sessions(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
     let sessions = context.active().iter();
     let sessions = sessions.filter_map(|active| active.chain.caller_session());
-    let unread = sessions.filter(|session| session.issuer == SessionIssuer::NotLogged);
+    let unread = sessions.filter(|session| {
+        let role = session.role_arn.as_deref().and_then(RoleName::from_arn);
+        session.issuer == SessionIssuer::NotLogged
+            && role.is_none_or(|role| context.input.roles.run_as.contains(&role))
+    });
     let unread: BTreeSet<_> = unread
         .filter_map(|session| session.assumed_role_id.as_ref())
         .collect();

@@ -43,15 +43,16 @@ pub(super) fn assemble(
     let mut chains = assembler.session_chains();
     chains.extend(assembler.denied_chains());
     chains.extend(assembler.direct_chains());
+    chains.sort_by(|left, right| {
+        (left.started_at, &left.chain_id).cmp(&(right.started_at, &right.chain_id))
+    });
+    // Names are the same whatever the window.
+    tell_equals_apart(&mut chains);
     assembler.submissions.name_chains(&mut chains);
     chains.retain(|chain| assembler.in_window(chain));
     for chain in &mut chains {
         declare(chain, context);
     }
-    chains.sort_by(|left, right| {
-        (left.started_at, &left.chain_id).cmp(&(right.started_at, &right.chain_id))
-    });
-    tell_equals_apart(&mut chains);
     chains
 }
 

@@ -22,7 +22,8 @@ pub(super) fn principal_key(identity: &Identity, created_at: UtcSecond) -> Princ
 /// at most a few sessions of one name in one second.
 const MANY_KEYS_MIN: usize = 4;
 
-/// Finds the principals whose calls of one session have many keys that no AssumeRole issued.
+/// Finds the principals whose calls of one session have many keys that no AssumeRole issued, or say
+/// that they came from the console.
 pub(super) fn with_many_keys(
     sessions: &[Session],
     identities: &[Arc<Identity>],
@@ -41,5 +42,11 @@ pub(super) fn with_many_keys(
     let many = keys
         .into_iter()
         .filter(|(_, keys)| keys.len() >= MANY_KEYS_MIN);
-    many.map(|(principal, _)| principal).collect()
+    let from_console = identities.iter().filter(|one| one.is_from_console);
+    let from_console = from_console
+        .filter_map(|identity| Some(principal_key(identity, identity.session_created_at?)));
+    // Which key is met first must not matter: one call that says so speaks for all.
+    many.map(|(principal, _)| principal)
+        .chain(from_console)
+        .collect()
 }

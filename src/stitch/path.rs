@@ -62,21 +62,8 @@ pub(super) fn origin(
 }
 
 fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: bool) -> Origin {
-    let parent = sessions.parent(session).map(|(parent, _)| parent);
     let made_by = issuer(session, roles);
-    let caller = session.hop.as_ref().map(|hop| &*hop.caller);
-    let from_run_as = match parent {
-        Some(parent) => roles.is_run_as(parent),
-        None => caller.is_some_and(|caller| roles.is_run_as_caller(caller)),
-    };
-    let by_quick = match parent.map(|parent| issuer(parent, roles)) {
-        Some(SessionIssuer::Quick) => from_run_as,
-        Some(SessionIssuer::NotLogged) => {
-            from_run_as || caller.is_some_and(Identity::is_invoked_by_quick)
-        }
-        Some(_) => false,
-        None => from_run_as || caller.is_some_and(|caller| quick_behind(session, caller)),
-    };
+    let (from_run_as, by_quick) = previous_hop(session, sessions, roles);
     let ancestry = Ancestry::of(session, sessions, roles);
     let by_quick = by_quick || ancestry.is_from_quick;
     let touches_quick =
@@ -102,10 +89,30 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
     }
 }
 
+/// Returns whether a session was assumed from a session of Role A, and whether Quick was behind
+/// that.
+fn previous_hop(session: &Session, sessions: &Sessions, roles: &Roles) -> (bool, bool) {
+    let parent = sessions.parent(session).map(|(parent, _)| parent);
+    let caller = session.hop.as_ref().map(|hop| &*hop.caller);
+    let from_run_as = match parent {
+        Some(parent) => roles.is_run_as(parent),
+        None => caller.is_some_and(|caller| roles.is_run_as_caller(caller)),
+    };
+    let by_quick = match parent.map(|parent| issuer(parent, roles)) {
+        Some(SessionIssuer::Quick) => from_run_as,
+        Some(SessionIssuer::NotLogged) => {
+            from_run_as || caller.is_some_and(Identity::is_invoked_by_quick)
+        }
+        Some(_) => false,
+        None => from_run_as || caller.is_some_and(|caller| quick_behind(session, caller)),
+    };
+    (from_run_as, by_quick)
+}
+
 /// The sessions before the one that a session was assumed from: Role B may assume a further role,
 /// and its queries are still Quick's.
 struct Ancestry {
-    /// Quick made a session of Role A among them.
+    /// Quick is behind one of them, the previous session included.
     is_from_quick: bool,
     /// A session of Role A or Role B is among them, the previous session included.
     touches_quick: bool,
@@ -122,10 +129,10 @@ impl Ancestry {
             return ancestry;
         };
         ancestry.touches_quick = roles.is_run_as(previous) || roles.is_consumer(previous);
+        ancestry.is_from_quick = previous_hop(previous, sessions, roles).1;
         for earlier in sessions.ancestors(previous) {
-            let is_run_as = roles.is_run_as(earlier);
-            ancestry.touches_quick |= is_run_as || roles.is_consumer(earlier);
-            ancestry.is_from_quick |= is_run_as && issuer(earlier, roles) == SessionIssuer::Quick;
+            ancestry.touches_quick |= roles.is_run_as(earlier) || roles.is_consumer(earlier);
+            ancestry.is_from_quick |= previous_hop(earlier, sessions, roles).1;
         }
         ancestry
     }

@@ -2,7 +2,7 @@
 //! the id of an existing execution, which scans nothing again and is billed once
 //! (docs/cloudtrail-facts.md#startqueryexecution).
 
-use crate::model::chain::Chain;
+use crate::model::chain::{Chain, ChainPart};
 use crate::model::event::{Detail, Event};
 use crate::model::execution::Statistics;
 use crate::model::ids::QueryExecutionId;
@@ -61,7 +61,9 @@ impl Submissions {
             .collect();
         let mut ids: HashMap<&QueryExecutionId, String> = HashMap::new();
         for chain in &*chains {
-            for entry in &chain.events {
+            // The calls of a session also stand in the chains of sessions assumed from it.
+            let own = chain.events.iter();
+            for entry in own.filter(|entry| entry.session == ChainPart::Consumer) {
                 if let Some(id) = first.get(&entry.event) {
                     ids.insert(id, chain.chain_id.clone());
                 }
