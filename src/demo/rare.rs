@@ -13,7 +13,7 @@ const DATA_SOURCE: &str = "ds-rare-01";
 /// The special feature of a rare chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RareScene {
-    /// Somebody switches to Role B in the console, which signs each call with another key.
+    /// Someone switches to Role B in the console, which signs each call with another key.
     ConsoleSession,
     /// Two sessions submit one query execution.
     RepeatedQuery,
@@ -162,7 +162,7 @@ impl Stage {
             "userName": "ann",
         });
         self.put(hop);
-        let story = "somebody switches to Role B in the console";
+        let story = "someone switches to Role B in the console";
         let mut truth = Self::true_chain(&session, "role-chain", "complete", story);
         truth.confidence = "probable".into();
         for wait in [9, 14, 22] {
@@ -205,7 +205,8 @@ impl Stage {
             self.put(copy);
         }
         let story = "Role B assumes a role of a third account";
-        let truth = Self::quick_truth(&run_as, &session, "idle", story);
+        let mut truth = Self::quick_truth(&run_as, &session, "idle", story);
+        truth.call_count = 1;
         self.truth.chains.push(truth);
         let mut truth = Self::quick_truth(&run_as, &third, "complete", story);
         let id = self.chance.uuid();

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use qs_audit::columnar::{Codec, write as write_parquet};
 use qs_audit::decode::SplitMode;
 use qs_audit::model::audit::Audit;
-use qs_audit::model::chain::{ChainStatus, Confidence};
+use qs_audit::model::chain::{Chain, ChainStatus, Confidence};
 use qs_audit::model::coverage::{Limits, RejectReason, Sibling};
 use qs_audit::model::table::{Table, Values};
 use qs_audit::model::text::Text;
@@ -340,7 +340,8 @@ fn damaged_parquet_costs_only_itself() {
             let good = json!({"Records": usual().0}).to_string().into_bytes();
             let source = Memory::new([("a.parquet", body), ("b.json", good)]);
             let audit = run(&plan(SplitMode::Fast, 2), &source);
-            assert_eq!(one(&audit).status, ChainStatus::Complete, "{at}");
+            let is_complete = |chain: &Chain| chain.status == ChainStatus::Complete;
+            assert!(audit.chains.iter().any(is_complete), "{at}");
         }
     }
 }

@@ -239,12 +239,12 @@ fn standard_error_says_why_a_status_is_not_0() {
     let verify = ["verify", "--strict"];
     let said = of(&verify, Exit::Findings);
     assert!(
-        said.contains("incomplete: ") && said.contains("not as delivered: "),
+        said.contains("incomplete: ") && said.contains("not as CloudTrail delivered them: "),
         "{said}"
     );
     let said = of(&[&verify[..], &["-q"]].concat(), Exit::Findings);
     assert!(
-        said.contains("incomplete: ") && !said.contains("not as delivered"),
+        said.contains("incomplete: ") && !said.contains("not as CloudTrail"),
         "{said}"
     );
 }

@@ -1175,3 +1175,48 @@ fn a_forged_addendum_takes_no_event_away() {
     let chains = read(folder.path(), "chains", &[], Exit::Clean);
     assert_eq!(chains["chains"], sound["chains"]);
 }
+
+#[test]
+fn a_file_that_was_wrapped_again_in_the_bucket_is_not_as_delivered() {
+    let (signer, mut bucket) = made(3, 1);
+    let key = bucket.keys("/CloudTrail/")[1].clone();
+    let body = &mut bucket.0.get_mut(&key).unwrap().body;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, body).unwrap();
+    *body = encoder.finish().unwrap();
+    let found = verification(&signer, &bucket, 1);
+    assert!(
+        found
+            .faults
+            .iter()
+            .any(|fault| fault.object.ends_with(&*key)),
+        "{:?}",
+        found.faults
+    );
+}
+
+#[test]
+fn a_setting_that_is_off_says_nothing_of_earlier_digests() {
+    let (signer, mut bucket) = made(6, 1);
+    for key in bucket.keys("CloudTrail-Digest") {
+        bucket.0.remove(&key);
+    }
+    let update = json!({
+        "eventVersion": "1.11",
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::444455556666:user/ann", "accountId": ACCOUNT},
+        "eventTime": "2026-07-01T00:30:00Z",
+        "eventSource": "cloudtrail.amazonaws.com",
+        "eventName": "UpdateTrail",
+        "awsRegion": REGION,
+        "eventID": "00000000-0000-4000-8000-00000000aaaa",
+        "recipientAccountId": ACCOUNT,
+        "requestParameters": {"name": "org-trail", "enableLogFileValidation": false},
+    });
+    let key = bucket.keys("/CloudTrail/")[0].clone();
+    bucket.rewrite(&key, |_| {
+        json!({"Records": [update]}).to_string().into_bytes()
+    });
+    let folder = copied(&signer, &bucket);
+    let (document, _) = verified(folder.path(), &WITH_ALL, Exit::Clean);
+    assert_eq!(document["total"]["unreferenced"], 0);
+}
