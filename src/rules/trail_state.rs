@@ -45,7 +45,7 @@ fn narrowing(subject: &str, verb: &str, is_known: bool) -> Narrowing {
     let text = if is_known {
         format!("{subject} no longer {verb}")
     } else {
-        format!("{subject} set to be not {verb} (the previous setting is not in the logs)")
+        format!("{subject} set to not be {verb} (the previous setting is not in the logs)")
     };
     Narrowing {
         text,
@@ -306,7 +306,7 @@ mod tests {
         let set = texts(set);
         assert_eq!(set.len(), 1);
         assert!(
-            !set[0].1 && set[0].0.contains("set to be not written"),
+            !set[0].1 && set[0].0.contains("set to not be written"),
             "{set:?}"
         );
         let key = json!({"kmsKeyId": "arn:aws:kms:us-east-1:2:key/k"});
