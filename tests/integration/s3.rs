@@ -177,6 +177,9 @@ fn an_organization_trail_with_a_prefix_is_found() {
     let other = "some/prefix/trail-2/AWSLogs/777788889999/CloudTrail/us-east-1/2026/11/02";
     fs::create_dir_all(root.join(other)).unwrap();
     fs::write(root.join(other).join("f.json"), "{\"Records\":[]}").unwrap();
+    let third = "some/prefix/org/trails/AWSLogs/888899990000/CloudTrail/us-east-1/2026/11/02";
+    fs::create_dir_all(root.join(third)).unwrap();
+    fs::write(root.join(third).join("f.json"), "{\"Records\":[]}").unwrap();
     fs::create_dir_all(root.join("some/prefix/lake/deep")).unwrap();
     fs::write(root.join("some/prefix/lake/deep/file.parquet"), "x").unwrap();
     let server = S3Server::start(folder.path());
@@ -185,6 +188,8 @@ fn an_organization_trail_with_a_prefix_is_found() {
     assert!(logs.object_count() > 10);
     let of_other = |at: &u32| logs.key(*at).contains("trail-2/AWSLogs");
     assert_eq!((0..logs.object_count()).filter(of_other).count(), 1);
+    let of_third = |at: &u32| logs.key(*at).contains("org/trails/AWSLogs");
+    assert_eq!((0..logs.object_count()).filter(of_third).count(), 1);
     assert!((0..logs.object_count()).all(|at| logs.key(at).contains("AWSLogs")));
     // Of folders next to logs, those of other things are listed once each.
     assert_eq!(proxy.asked_for("lake%2F"), 2);
