@@ -130,9 +130,9 @@ mod tests {
             let cut = &body[..cut];
             assert!(matches!(contents(cut), Contents::Hash(_)), "{cut:?}");
             let mut unpacker = Unpacker::new(Limits::DEFAULT);
-            // What does not even begin as gzip is a plain text.
+            // What is shorter than the magic number of gzip is a plain text.
             let text = unpacker.digest_text(cut);
-            assert!(text.is_none() || cut.len() == 1, "{cut:?}");
+            assert!(text.is_none() || cut.len() < 3, "{cut:?}");
         }
         let mut wrong_checksum = body.clone();
         wrong_checksum[body.len() - 8] ^= 1;
