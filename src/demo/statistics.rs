@@ -68,8 +68,11 @@ pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<DemoQuery> {
         match record["eventName"].as_str() {
             Some("StartQueryExecution") => {
                 if let Some(id) = text(&record["responseElements"]["queryExecutionId"]) {
-                    // Submitted again, it is still the first one.
-                    taken.entry(id).or_insert(written);
+                    // An update replaces it; what submits it again later does not.
+                    let first = taken.entry(id).or_insert(written);
+                    if written.time <= first.time {
+                        *first = written;
+                    }
                 }
             }
             Some("StopQueryExecution") => {

@@ -29,8 +29,8 @@ pub struct StatusInputs<'a> {
 }
 
 /// Settles findings: takes out what is suppressed, calls out suppressions that have
-/// expired or hide nothing, and tells new from ongoing, resolved, and not seen this
-/// time.
+/// expired or hide nothing, and tells new from ongoing, resolved, and not observed
+/// this time.
 #[must_use]
 pub fn reconcile(found: Checked, by: &StatusInputs<'_>) -> Findings {
     let Checked {

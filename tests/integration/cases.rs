@@ -248,6 +248,7 @@ account_id = "111122223333"
 run_as_roles = ["arn:aws:iam::111122223333:role/a"]
 
 [[consumers]]
+name = "retail"
 account_id = "444455556666"
 roles = ["arn:aws:iam::444455556666:role/b"]
 

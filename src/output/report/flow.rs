@@ -31,7 +31,7 @@ impl WidthMeasure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowPath<'a> {
     /// The role that assumed the consumer's, as it was logged; `None` where it was
-    /// not seen.
+    /// not.
     pub hub_role_arn: Option<&'a RoleArn>,
     /// The consumer account.
     pub consumer_account_id: Option<&'a AccountId>,
