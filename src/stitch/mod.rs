@@ -85,8 +85,8 @@ pub fn stitch_again(events: &[Event], context: &Context<'_>) -> Vec<Chain> {
     chains(events, context).0
 }
 
-/// Says of each chain what the files are worth that its events came from: the worst
-/// decides.
+/// Sets the integrity of each chain to the lowest integrity status of the files that its events
+/// came from.
 fn set_integrity(chains: &mut [Chain], events: &[Event], integrity: &[Integrity]) {
     if integrity.is_empty() {
         return;
