@@ -155,8 +155,7 @@ fn renamed_note(files: &Files<'_>, named: &HashSet<Hash>) -> Option<String> {
     let renamed = files.read.iter().filter(is_renamed).count();
     (renamed > 0).then(|| {
         format!(
-            "{renamed} log files of this copy have other names or folders than they were delivered with: they were matched \
-             by their contents"
+            "log files of this copy whose name or folder is not the delivered one, matched by their contents: {renamed}"
         )
     })
 }
