@@ -385,7 +385,7 @@ mod tests {
             records(&broken.to_string()),
             [RECORD, "{\"eventSource\":", RECORD]
         );
-        let deep = (0..40).fold(RECORD.to_owned(), |inner, _| {
+        let deep = (0..12).fold(RECORD.to_owned(), |inner, _| {
             json!({"Message": inner}).to_string()
         });
         assert!(matches!(Envelope::of(&deep, 10), Envelope::Foreign(_)));
