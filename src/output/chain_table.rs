@@ -431,7 +431,7 @@ fn gaps(chains: &[&Chain]) -> Option<String> {
             let most = reasons.iter().max_by_key(|(_, count)| **count);
             let why = match (most, reasons.len()) {
                 (Some((why, _)), 1) => safe(why).into_owned(),
-                (Some((why, times)), _) => format!("{times} {}", safe(why)),
+                (Some((why, times)), _) => format!("{times} of them: {}", safe(why)),
                 (None, _) => String::new(),
             };
             format!("{} without {} ({why})", count(number), part.as_str())
