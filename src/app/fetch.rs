@@ -68,6 +68,7 @@ mod remote {
     use crate::ingest::read_executions;
     use crate::model::execution::Statistics;
     use crate::model::ids::AccountId;
+    use crate::model::key::is_in_s3;
     use crate::model::time::{UtcDay, UtcSecond};
     use crate::store::{CostPages, Pending};
     use std::collections::BTreeSet;
@@ -90,11 +91,7 @@ mod remote {
     ) -> Result<(), Failure> {
         let asks = &context.settings.aws;
         // Logs from local folders alone say nothing of any AWS account being at hand.
-        let is_remote = context
-            .options
-            .logs
-            .iter()
-            .any(|logs| logs.starts_with("s3://"))
+        let is_remote = context.options.logs.iter().any(|logs| is_in_s3(logs))
             || (context.options.logs.is_empty()
                 && context
                     .settings

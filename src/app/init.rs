@@ -8,6 +8,7 @@ use crate::model::audit::Audit;
 use crate::model::chain::ChainPath;
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn};
+use crate::model::key::is_in_s3;
 use crate::model::text::Text;
 use crate::model::topology::BusinessUnit;
 use crate::output::human::{plural, safe};
@@ -242,11 +243,7 @@ fn is_role_name(role: &RoleName) -> bool {
 fn places(text: &mut String, options: &RunOptions) {
     *text += "# Where the logs are.\n";
     for logs in &options.logs {
-        let key = if logs.starts_with("s3://") {
-            "s3"
-        } else {
-            "path"
-        };
+        let key = if is_in_s3(logs) { "s3" } else { "path" };
         let place = if key == "path" {
             absolute(logs)
         } else {

@@ -2,7 +2,7 @@
 
 use crate::config::LogLocation;
 use crate::local::key_of;
-use crate::model::key::is_below;
+use crate::model::key::{is_below, is_in_s3};
 use std::path::PathBuf;
 
 /// The folders and files of this machine among them.
@@ -55,7 +55,7 @@ pub(super) fn is_in(places: &[LogLocation], key: &str) -> bool {
 
 /// The place that a key is in: the one that says most of it.
 pub(super) fn place_of<'a>(places: &'a [LogLocation], key: &str) -> Option<&'a LogLocation> {
-    let is_local = !key.starts_with("s3://");
+    let is_local = !is_in_s3(key);
     // A place may itself be named from above; what is in it leads nowhere else.
     let leads_up = |root: &str| {
         let rest = key.get(root.len()..).unwrap_or_default();

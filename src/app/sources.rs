@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::places::{has_s3, paths, place_of};
 use crate::config::{LogLocation, S3Settings};
 use crate::local::LocalLogs;
+use crate::model::key::is_in_s3;
 use crate::model::window::TimeWindow;
 use crate::ports::{LogSource, Sources, Version};
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ pub(super) fn locations(context: &RunContext) -> Result<Vec<LogLocation>, Failur
 }
 
 fn location(context: &RunContext, logs: &str) -> LogLocation {
-    if logs.starts_with("s3://") {
+    if is_in_s3(logs) {
         LogLocation::S3(S3Settings {
             url: logs.to_owned(),
             requester_pays: context.options.requester_pays,

@@ -12,7 +12,7 @@ use crate::model::integrity::{
     DigestPlace, Fault, FaultKind, FaultyFile, FileCounts, PlaceVerified, Unchecked, Uncovered,
     UncoveredWhy, Verification,
 };
-use crate::model::key::{KeyFacts, is_object_below};
+use crate::model::key::{KeyFacts, is_in_s3, is_object_below};
 use crate::model::region::is_region_name;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -201,7 +201,7 @@ pub fn evaluate(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
         .collect();
     let mut by_chain: BTreeMap<(DigestPlace, Region, bool), Vec<DigestRead>> = BTreeMap::new();
     for digest in digests {
-        chains.is_copy |= !digest.key.starts_with("s3://");
+        chains.is_copy |= !is_in_s3(&digest.key);
         chains.lacks_metadata |= digest.metadata.is_none();
         let name = &digest.name;
         let place = DigestPlace {
@@ -233,11 +233,7 @@ pub fn evaluate(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
 fn rank(read: &DigestRead) -> (bool, bool, bool) {
     let in_place = read.body.digest();
     let in_place = in_place.is_some_and(|digest| is_in_place(&read.key, digest));
-    (
-        in_place,
-        read.metadata.is_some(),
-        read.key.starts_with("s3://"),
-    )
+    (in_place, read.metadata.is_some(), is_in_s3(&read.key))
 }
 
 /// Returns true if a digest is in the folder of another day than its name says: CloudTrail puts
@@ -690,7 +686,7 @@ impl<'a> DigestChain<'a> {
     fn faults(&self) -> Vec<Fault> {
         let root = self.s3_root();
         let shown = |key: &Text| match root.as_ref().zip(tail(key)) {
-            Some((root, end)) if !key.starts_with("s3://") => format!("{root}{end}").into(),
+            Some((root, end)) if !is_in_s3(key) => format!("{root}{end}").into(),
             _ => key.clone(),
         };
         let fault = |object: Text, at: UtcSecond, kind: FaultKind| Fault {

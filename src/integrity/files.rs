@@ -7,7 +7,9 @@ use crate::model::integrity::{
     Contents, DIGEST_DELAY_SECONDS, DigestPlace, Fault, FaultKind, FaultyFile, Hash, Integrity,
     Unchecked, Verification,
 };
-use crate::model::key::{KeyFacts, TrailObjects, from_account, is_below, is_object_below};
+use crate::model::key::{
+    KeyFacts, TrailObjects, from_account, is_below, is_in_s3, is_object_below,
+};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -71,7 +73,7 @@ impl Chains {
     #[must_use]
     pub fn names(&self, key: &str) -> bool {
         // A file on this machine may have another name: its contents tell.
-        !key.starts_with("s3://") || tail(key).is_some_and(|end| self.named.contains_key(&*end))
+        !is_in_s3(key) || tail(key).is_some_and(|end| self.named.contains_key(&*end))
     }
 }
 
@@ -109,7 +111,7 @@ pub fn reconcile(chains: &Chains, files: Files<'_>) -> (Verification, Vec<Integr
 
 /// Up to when anything is known to have been delivered: in S3, to this day.
 fn end_of_time(chains: &Chains, files: Files<'_>) -> UtcSecond {
-    let is_live = |root: &String| root.starts_with("s3://");
+    let is_live = |root: &String| is_in_s3(root);
     if !files.roots.is_empty() && files.roots.iter().all(is_live) {
         return files.now;
     }
@@ -122,10 +124,6 @@ fn end_of_time(chains: &Chains, files: Files<'_>) -> UtcSecond {
         .max(chains.newest)
         .unwrap_or(files.now)
         .min(files.now)
-}
-
-fn is_in_s3(key: &str) -> bool {
-    key.starts_with("s3://")
 }
 
 /// The hash of the text of a file on this machine, which may be inflated and renamed.
@@ -264,8 +262,7 @@ impl<'a> FileReconciliation<'a> {
                 FileState::Valid => is_valid = true,
                 FileState::Faulty(kind) => {
                     is_faulty = true;
-                    let is_in_s3 = file.key.starts_with("s3://") || candidates.len() == 1;
-                    let shown = if is_in_s3 {
+                    let shown = if is_in_s3(&file.key) || candidates.len() == 1 {
                         object.as_str().into()
                     } else {
                         file.key.clone()

@@ -2,7 +2,7 @@
 //! docs/cloudtrail-facts.md#digests).
 
 use crate::model::ids::{AccountId, Region, is_account_id};
-use crate::model::key::delivery_minute;
+use crate::model::key::{delivery_minute, is_in_s3};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::borrow::Cow;
@@ -89,7 +89,7 @@ impl LogFileName {
 /// has a number in its name: the name tells the rest. `None` where it is no key of a trail.
 #[must_use]
 pub fn tail(key: &str) -> Option<Cow<'_, str>> {
-    if key.starts_with("s3://") {
+    if is_in_s3(key) {
         return layout_tail(key).map(Cow::from);
     }
     let Some(end) = layout_tail(key) else {

@@ -181,24 +181,24 @@ impl LocalLogs {
             let Some((_, needed, facts)) = &folder else {
                 continue;
             };
+            // A flat copy has names and no folders that tell: each file speaks for itself.
+            let own = match (needed, facts.delivery_day) {
+                (Needed::All | Needed::None, Some(_)) => *facts,
+                _ => KeyFacts::of(&key_of(entry.path())),
+            };
             let is_needed = match needed {
                 Needed::All => true,
-                Needed::ByName => KeyFacts::of(&key_of(entry.path())).may_be_needed(window),
+                Needed::ByName => own.may_be_needed(window),
                 Needed::None => false,
             };
             if wanted == TrailObjects::Digests
+                && own.sibling == Some(Sibling::Digest)
                 && let Some((account, region)) = KeyFacts::place_of(&key_of(entry.path()))
-                && KeyFacts::of(&key_of(entry.path())).sibling == Some(Sibling::Digest)
             {
                 let place = (account.into(), region.into());
                 self.listing.places.insert(place);
             }
-            // A flat copy has names and no folders that tell: each file speaks for itself.
-            let sibling = match facts.delivery_day {
-                Some(_) => facts.sibling,
-                None => KeyFacts::of(&key_of(entry.path())).sibling,
-            };
-            match sibling {
+            match own.sibling {
                 own if wanted.has(own) && is_needed => files.push(entry.into_path()),
                 own if wanted.has(own) => self.listing.outside_window += 1,
                 Some(sibling) => *self.listing.passed_over.entry(sibling).or_default() += 1,

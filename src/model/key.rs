@@ -61,6 +61,12 @@ impl TrailObjects {
     }
 }
 
+/// Returns true if a place or key is in S3, not on this machine.
+#[must_use]
+pub fn is_in_s3(place: &str) -> bool {
+    place.starts_with("s3://")
+}
+
 /// The part of a path from its last account on; `None` where there is none.
 #[must_use]
 pub fn from_account(path: &str) -> Option<&str> {

@@ -11,7 +11,7 @@ use crate::model::coverage::Sibling;
 use crate::model::event::{Detail, Event};
 use crate::model::ids::Region;
 use crate::model::integrity::{Contents, Integrity, Unchecked, Verification};
-use crate::model::key::{KeyFacts, TrailObjects};
+use crate::model::key::{KeyFacts, TrailObjects, is_in_s3};
 use crate::model::region;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -175,7 +175,7 @@ fn read_digests(plan: &Plan, evidence: &VerificationInputs<'_>) -> Vec<DigestRea
         source,
         &objects,
         &|object, body, unpacker| {
-            let in_s3 = source.key(object).starts_with("s3://");
+            let in_s3 = is_in_s3(&source.key(object));
             let body = match source.read(object, body) {
                 // An inflated copy may have the text itself; CloudTrail compresses.
                 Ok(()) if in_s3 && !body.starts_with(GZIP) => DigestBody::InvalidFormat,
