@@ -1,7 +1,7 @@
 //! JSON that wraps CloudTrail records: `LookupEvents`, `EventBridge`, CloudWatch Logs, queues and
 //! exports of SIEMs (docs/cloudtrail-facts.md#envelopes).
 
-use crate::model::json::{for_each_of, member};
+use crate::model::json::{for_each_of, member, members};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
@@ -113,8 +113,8 @@ const HOLDERS: [&str; 22] = [
     "_raw",
 ];
 
-/// Members whose text is base64, of gzip or of JSON.
-const ENCODED: [&str; 1] = ["data"];
+/// The member whose text is base64, of gzip or of JSON.
+const ENCODED: &str = "data";
 
 impl EnvelopeWalk {
     fn note(&mut self, found: Envelope) {
@@ -198,16 +198,12 @@ impl EnvelopeWalk {
             );
         }
         let before = self.records.len();
-        for holder in HOLDERS {
-            if let Some(value) = member(object, holder) {
-                self.value(value.get(), depth + 1);
-            }
+        for value in members(object, HOLDERS).into_iter().flatten() {
+            self.value(value.get(), depth + 1);
         }
-        for encoded in ENCODED {
-            let value = member(object, encoded).map(RawValue::get);
-            if let Some(Ok(text)) = value.map(serde_json::from_str::<Cow<'_, str>>) {
-                self.encoded(&text, depth);
-            }
+        let encoded = member(object, ENCODED).map(RawValue::get);
+        if let Some(Ok(text)) = encoded.map(serde_json::from_str::<Cow<'_, str>>) {
+            self.encoded(&text, depth);
         }
         let is_indexed = probe.hit.is_some() || probe.indexed_at.is_some();
         if is_indexed && self.records.len() == before {

@@ -4,6 +4,7 @@
 //! Each row becomes the JSON of a record. Column names have lost their case, and CSV has nested
 //! values in the notation of the query engine: `{type=AssumedRole, arn=..., sessioncontext={...}}`.
 
+use super::form::BYTE_ORDER_MARK;
 use crate::columnar::for_each_json_row;
 use crate::model::coverage::RejectReason;
 use serde_json::{Map, Value};
@@ -105,7 +106,7 @@ pub(super) fn form_of(text: &[u8]) -> Option<TableForm> {
     if text.starts_with(b"PAR1") {
         return Some(TableForm::Parquet);
     }
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let line = text.split(|byte| *byte == b'\n').next()?;
     let line = line.get(..line.len().min(4096))?.to_ascii_lowercase();
     let has = |name: &str| memchr::memmem::find(&line, name.as_bytes()).is_some();
@@ -136,7 +137,7 @@ fn for_each_csv_row(
     each: &mut dyn FnMut(&str),
 ) -> Result<BTreeSet<&'static str>, TableFault> {
     let fault = |error: csv::Error| (RejectReason::InvalidCsv, format!("CSV: {error}"));
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
     let headers = reader.headers().map_err(fault)?.clone();
     let names: Vec<String> = headers
@@ -153,13 +154,10 @@ fn for_each_csv_row(
             each(event);
             continue;
         }
-        let members = cells.filter(|(_, cell)| !cell.is_empty());
-        let members = members.map(|(name, cell)| {
-            let name = spelled(name);
-            let value = cell_value(cell);
-            (name.to_owned(), member_value(name, value))
-        });
-        each(&Value::Object(members.collect()).to_string());
+        let cells = cells.filter(|(_, cell)| !cell.is_empty());
+        each(&record_of(
+            cells.map(|(name, cell)| (name, cell_value(cell))),
+        ));
     }
     Ok(lacking(&names.iter().map(String::as_str).collect()))
 }
@@ -191,17 +189,14 @@ fn for_each_parquet_row(
         if let Some((_, Value::String(event))) = event {
             return count(event);
         }
-        let members = row.into_iter().filter(|(_, value)| !value.is_null());
-        let members = members.map(|(name, value)| {
-            let name = spelled(&name.to_ascii_lowercase()).to_owned();
+        let cells = row.into_iter().filter(|(_, value)| !value.is_null());
+        count(&record_of(cells.map(|(name, value)| {
             let value = match value {
                 Value::String(cell) => cell_value(&cell),
                 other => other,
             };
-            let value = member_value(&name, value);
-            (name, value)
-        });
-        count(&Value::Object(members.collect()).to_string())
+            (name.to_ascii_lowercase(), value)
+        })))
     })
     .map_err(|error| (RejectReason::InvalidParquet, error))?;
     if bytes_read > bytes_max {
@@ -209,6 +204,15 @@ fn for_each_parquet_row(
         return Err((RejectReason::TooLarge, detail));
     }
     Ok(lacking(&names.iter().map(String::as_str).collect()))
+}
+
+/// The JSON of a record from the cells of a row, by the names of their columns in lower case.
+fn record_of<N: AsRef<str>>(cells: impl Iterator<Item = (N, Value)>) -> String {
+    let members = cells.map(|(name, value)| {
+        let name = spelled(name.as_ref());
+        (name.to_owned(), member_value(name, value))
+    });
+    Value::Object(members.collect()).to_string()
 }
 
 fn lacking(names: &BTreeSet<&str>) -> BTreeSet<&'static str> {

@@ -2,6 +2,9 @@
 
 use memchr::memmem;
 
+/// The byte order mark of UTF-8, which some tools write before a text.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// First bytes of forms, and a message that names the form and the next step.
 const STARTS: [(&[u8], &str); 17] = [
     (
@@ -48,7 +51,7 @@ const STARTS: [(&[u8], &str); 17] = [
 /// logs.
 pub(super) fn is_no_log(bytes: &[u8]) -> bool {
     let text = bytes.trim_ascii_start();
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let is_json = matches!(text.first(), Some(b'{' | b'[' | b'"' | b'0'..=b'9'));
     let holds_files =
         name_of(bytes).is_some_and(|name| name.contains("unpack") || name.contains("decompress"));

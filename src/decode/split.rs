@@ -267,12 +267,11 @@ impl Splitter<'_, '_> {
     /// Passes over what may stand before a top-level value: white space, byte order marks of
     /// files that were put together, and the time in front of a line of an exported log group.
     fn skip_between(&self, mut at: usize) -> usize {
-        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
         loop {
             at = self.skip_space(at);
             let rest = self.text.get(at..).unwrap_or_default();
-            if rest.starts_with(BYTE_ORDER_MARK) {
-                at += BYTE_ORDER_MARK.len();
+            if rest.starts_with(form::BYTE_ORDER_MARK) {
+                at += form::BYTE_ORDER_MARK.len();
                 continue;
             }
             return at + log_time_length(rest).unwrap_or(0);

@@ -108,15 +108,26 @@ pub fn is_object(value: &RawValue) -> bool {
 /// The member of an object, if there is one that is not null; of several, the last.
 #[must_use]
 pub fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
-    let mut found = None;
+    let [found] = members(object, [name]);
+    found
+}
+
+/// The members of an object with these names, in the order of the names, each as [`member`] gives
+/// it.
+#[must_use]
+pub fn members<'a, const N: usize>(
+    object: &'a RawValue,
+    names: [&str; N],
+) -> [Option<&'a RawValue>; N] {
+    let mut found = [None; N];
     if is_object(object) {
         let _ = for_each_member(object, &mut |known, value| {
-            if known == name {
-                found = Some(value);
+            if let Some(at) = names.iter().position(|name| *name == known) {
+                found[at] = Some(value);
             }
         });
     }
-    found.filter(|value| value.get() != "null")
+    found.map(|value: Option<&RawValue>| value.filter(|value| value.get() != "null"))
 }
 
 /// The text of a value, if it is one and no longer than any that AWS gives.

@@ -342,10 +342,8 @@ impl Assembler<'_> {
             let parent = self.sessions.get(id);
             chain.confidence = chain.confidence.min(confidence);
             self.add_earlier_sessions(chain, parent);
-            let run_as = std::iter::once(parent).chain(self.sessions.ancestors(parent));
-            let run_as = run_as
-                .into_iter()
-                .find(|earlier| self.roles.is_run_as(earlier));
+            let mut earlier = std::iter::once(parent).chain(self.sessions.ancestors(parent));
+            let run_as = earlier.find(|earlier| self.roles.is_run_as(earlier));
             chain.hub_account_id = account_of(run_as.unwrap_or(parent));
             self.add_earlier_making(chain, parent);
             if !parent.candidates.is_empty() {

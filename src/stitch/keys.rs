@@ -24,7 +24,7 @@ const MANY_KEYS_MIN: usize = 4;
 
 /// Finds the principals whose calls of one session have many keys that no AssumeRole issued, or say
 /// that they came from the console.
-pub(super) fn with_many_keys(
+pub(super) fn console_principals(
     sessions: &[Session],
     identities: &[Arc<Identity>],
 ) -> HashSet<PrincipalKey> {

@@ -128,9 +128,7 @@ impl Ancestry {
         let Some(previous) = previous else {
             return ancestry;
         };
-        ancestry.touches_quick = roles.is_run_as(previous) || roles.is_consumer(previous);
-        ancestry.is_from_quick = previous_hop(previous, sessions, roles).1;
-        for earlier in sessions.ancestors(previous) {
+        for earlier in std::iter::once(previous).chain(sessions.ancestors(previous)) {
             ancestry.touches_quick |= roles.is_run_as(earlier) || roles.is_consumer(earlier);
             ancestry.is_from_quick |= previous_hop(earlier, sessions, roles).1;
         }

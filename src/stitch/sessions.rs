@@ -5,7 +5,7 @@
 
 use super::context::{CLOCK_SKEW_SECONDS, EARLIER_SESSIONS_MAX};
 use super::hops::Hop;
-use super::keys::{PrincipalKey, principal_key, with_many_keys};
+use super::keys::{PrincipalKey, console_principals, principal_key};
 use super::peers::{
     CANDIDATES_MAX, Candidates, Closest, Likeness, Peer, PeerQuery, Peers, SessionId,
 };
@@ -147,8 +147,8 @@ struct Linker {
     /// The timelines of principals with many sessions.
     timelines: HashMap<Text, SessionTimeline>,
     timelines_by_names: HashMap<AssumedRoleName, SessionTimeline>,
-    /// Principals and seconds with many keys that no AssumeRole issued.
-    with_many_keys: HashSet<PrincipalKey>,
+    /// Principals and seconds of sessions in the console.
+    console_principals: HashSet<PrincipalKey>,
     /// By identity.
     resolved: Vec<Link>,
 }
@@ -250,7 +250,7 @@ impl Linker {
             crowds: HashMap::new(),
             timelines: HashMap::new(),
             timelines_by_names: HashMap::new(),
-            with_many_keys: HashSet::new(),
+            console_principals: HashSet::new(),
             resolved: Vec::new(),
         };
         for hop in hops {
@@ -398,7 +398,7 @@ impl Linker {
         if identities.all.iter().any(is_masked) {
             self.know_names();
         }
-        self.with_many_keys = with_many_keys(&self.sessions, &identities.all);
+        self.console_principals = console_principals(&self.sessions, &identities.all);
         let order = Self::order(identities);
         let is_direct =
             |identity: &Identity| identity.access_key_id.is_some() && identity.invoked_by.is_none();
@@ -475,10 +475,8 @@ impl Linker {
     /// with another key. Principal and creation second still name the session
     /// (docs/cloudtrail-facts.md#console-sessions).
     fn of_other_key(&mut self, identity: &Arc<Identity>, created_at: UtcSecond) -> Link {
-        let has_many_keys = self
-            .with_many_keys
-            .contains(&principal_key(identity, created_at));
-        let is_console = identity.is_from_console || has_many_keys;
+        let principal = principal_key(identity, created_at);
+        let is_console = self.console_principals.contains(&principal);
         match self.closest(identity, created_at, PeerQuery::All) {
             Choice::One(session)
                 if is_console || self.sessions[session as usize].is_from_console =>

@@ -4,10 +4,12 @@ use crate::cli::{output, program};
 use crate::small_logs::{CONSUMER, DATA_SOURCE, HUB, Log, bare, session, usual};
 use qs_audit::cli::Exit;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use tempfile::TempDir;
 
 const NOW: &str = "2026-07-02T00:00:00Z";
+const TAMPERING: &str = "audit-trail-tampering";
 const ADMIN: &str = "arn:aws:iam::444455556666:user/ann";
 
 fn folder(log: &Log) -> TempDir {
@@ -52,7 +54,7 @@ fn of_findings(folder: &TempDir, more: &[&str]) -> Vec<(String, String, String)>
         .collect()
 }
 
-fn rules(log: &Log) -> Vec<String> {
+fn rules(log: &Log) -> BTreeSet<String> {
     let found = findings(log, &["--min-severity", "info"]);
     found.into_iter().map(|(rule, ..)| rule).collect()
 }
@@ -86,7 +88,7 @@ fn parameters_that_were_left_out_are_unknown_and_not_absent() {
         );
         let rules = rules(&log);
         for rule in ["external-id-missing", "scope-down-missing"] {
-            assert!(!rules.iter().any(|one| one == rule), "{absent}: {rules:?}");
+            assert!(!rules.contains(rule), "{absent}: {rules:?}");
         }
     }
 }
@@ -216,11 +218,7 @@ fn settings_of_a_trail_that_did_not_change_are_no_finding() {
     let mut log = usual();
     on_the_trail(&mut log, 20, "CreateTrail", &narrow);
     on_the_trail(&mut log, 40, "UpdateTrail", &narrow);
-    assert!(
-        !rules(&log)
-            .iter()
-            .any(|rule| rule == "audit-trail-tampering")
-    );
+    assert!(!rules(&log).contains(TAMPERING), "{:?}", rules(&log));
 }
 
 #[test]
@@ -256,14 +254,20 @@ roles = ["arn:aws:iam::444455556666:role/b"]
 path = "in"
 "#;
 
+/// A folder with the log and the configuration.
+fn configured(log: &Log) -> TempDir {
+    let folder = folder(log);
+    fs::write(folder.path().join("c.toml"), CONFIGURATION).unwrap();
+    folder
+}
+
 #[test]
 fn a_session_of_role_b_that_nobody_saw_made_is_said_to_be_unjudged() {
     let mut log = Log::default();
     for number in 0..3 {
         log.query(9 + number, Some("KB"), 1, &format!("q{number}"));
     }
-    let folder = folder(&log);
-    fs::write(folder.path().join("c.toml"), CONFIGURATION).unwrap();
+    let folder = configured(&log);
     let words = ["findings", "-c", "c.toml", "--since", "7d"];
     let (text, messages) = said(&folder, &words, Exit::Clean);
     let said = format!("{text}{messages}");
@@ -405,8 +409,7 @@ fn a_third_hop_into_an_undeclared_account_is_seen() {
             .any(|one| one["consumer_account_id"] == producer),
         "{listed:#?}"
     );
-    let folder = folder(&log);
-    fs::write(folder.path().join("c.toml"), CONFIGURATION).unwrap();
+    let folder = configured(&log);
     let found = of_findings(&folder, &["-c", "c.toml"]);
     assert!(
         found.iter().any(|(_, _, title)| title.contains(producer)),
@@ -427,11 +430,7 @@ fn trails_of_one_name_in_two_regions_are_two() {
         on_the_trail(&mut log, second, action, &parameters);
         log.0.last_mut().unwrap()["awsRegion"] = json!(region);
     }
-    assert!(
-        !rules(&log)
-            .iter()
-            .any(|rule| rule == "audit-trail-tampering")
-    );
+    assert!(!rules(&log).contains(TAMPERING), "{:?}", rules(&log));
 }
 
 #[test]
