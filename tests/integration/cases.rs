@@ -493,3 +493,145 @@ fn one_console_call_speaks_for_the_session_whichever_key_comes_first() {
         assert_eq!(chain["query_count"], 2);
     }
 }
+
+#[test]
+fn a_hub_that_no_log_confirms_is_said_once_and_accuses_nobody() {
+    let folder = folder(&usual());
+    let wrong = CONFIGURATION.replace(HUB, "999988887777");
+    fs::write(folder.path().join("c.toml"), wrong).unwrap();
+    let statement = "the declared hub 999988887777 never appears in the logs, while Quick works in account 111122223333";
+    let words = ["findings", "-c", "c.toml", "--since", "7d"];
+    let (text, _) = said(&folder, &words, Exit::Clean);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(statement), "{text}");
+    let found = of_findings(&folder, &["-c", "c.toml"]);
+    let accused = "unexpected-source-account";
+    assert!(!found.iter().any(|(rule, ..)| rule == accused), "{found:?}");
+
+    let report = ["report", "-c", "c.toml", "-o", "r", "-q"];
+    said(&folder, &report, Exit::Clean);
+    let report = fs::read_to_string(folder.path().join("r/report.json")).unwrap();
+    assert_eq!(report.matches("\"hub-unconfirmed\"").count(), 1);
+}
+
+#[test]
+fn a_console_session_has_one_id_whether_its_making_was_read_or_not() {
+    let mut log = Log::default();
+    log.assume(0, CONSUMER, ann(), "b", Some("KB"));
+    for (second, key) in [(9, "K1"), (12, "K2")] {
+        log.query(second, Some(key), 0, key);
+        log.0.last_mut().unwrap()["sessionCredentialFromConsole"] = json!("true");
+    }
+    let ids = |log: &Log| -> Vec<String> {
+        let chains = chains(log, &["--path", "any"]);
+        chains
+            .iter()
+            .map(|one| one["chain_id"].to_string())
+            .collect()
+    };
+    let whole = ids(&log);
+    assert_eq!(whole.len(), 1);
+    log.0.remove(0);
+    assert_eq!(ids(&log), whole);
+    log.0.remove(0);
+    assert_eq!(ids(&log), whole);
+}
+
+#[test]
+fn a_user_with_many_keys_is_one_chain_for_each_day() {
+    let mut log = Log::default();
+    for (number, (time, key)) in [
+        ("2026-06-29T23:50:00Z", "AKIA1"),
+        ("2026-06-29T23:55:00Z", "AKIA2"),
+        ("2026-06-30T00:05:00Z", "AKIA1"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut user = ann();
+        user["accessKeyId"] = json!(key);
+        let members = json!({"responseElements": {"queryExecutionId": format!("q{number}")}});
+        log.put(
+            0,
+            CONSUMER,
+            ("athena", "StartQueryExecution"),
+            user,
+            members,
+        );
+        log.0[number]["eventTime"] = json!(time);
+    }
+    let chains = chains(&log, &["--path", "any"]);
+    let counts: Vec<&Value> = chains.iter().map(|one| &one["query_count"]).collect();
+    assert_eq!(counts, [2, 1], "{chains:#?}");
+}
+
+#[test]
+fn denied_calls_that_the_driver_makes_are_no_finding() {
+    let mut log = usual();
+    for (second, action) in [
+        (20, "ListWorkGroups"),
+        (21, "ListDataCatalogs"),
+        (22, "ListEngineVersions"),
+    ] {
+        let denied = json!({"errorCode": "AccessDenied", "errorMessage": "no"});
+        let identity = session("b", Some("KB"), 1);
+        log.put(second, CONSUMER, ("athena", action), identity, denied);
+    }
+    assert!(!rules(&log).contains("off-scope-activity"));
+}
+
+#[test]
+fn sessions_whose_making_was_not_read_are_listed_as_partial() {
+    let mut log = Log::default();
+    let identity = session("x", Some("KX"), 1);
+    log.put(9, CONSUMER, ("athena", "GetWorkGroup"), identity, json!({}));
+    let [session] = &chains(&log, &["--all-sessions"])[..] else {
+        panic!("one session");
+    };
+    assert_eq!(session["status"], "partial");
+}
+
+#[test]
+fn masked_principals_are_known_by_their_names() {
+    let mut log = usual();
+    for record in &mut log.0 {
+        if let Some(principal) = record.pointer_mut("/userIdentity/principalId") {
+            *principal = json!("***");
+        }
+    }
+    let [chain] = &chains(&log, &[])[..] else {
+        panic!("one chain");
+    };
+    assert_eq!(chain["path"], "quick-role-chain");
+    assert_eq!(chain["confidence"], "probable");
+}
+
+#[test]
+fn assertions_of_contexts_are_secrets() {
+    let mut log = usual();
+    log.0[1]["requestParameters"]["providedContexts"] = json!([{"providerArn": "arn:aws:iam::aws:contextProvider/IdentityCenter", "contextAssertion": "TOPSECRET"}]);
+    let folder = folder(&log);
+    for words in [
+        &["show", "latest", "--logs", "in", "--raw"][..],
+        &[
+            "chains", "--logs", "in", "--since", "7d", "--format", "jsonl",
+        ],
+    ] {
+        let (text, messages) = said(&folder, words, Exit::Clean);
+        assert!(!text.contains("TOPSECRET") && !messages.contains("TOPSECRET"));
+    }
+}
+
+#[test]
+fn newer_names_of_quick_make_the_chain() {
+    let mut log = usual();
+    let text = json!(log.0)
+        .to_string()
+        .replace("quicksight.amazonaws.com", "quick.amazonaws.com");
+    log.0 = serde_json::from_str(&text).unwrap();
+    let [chain] = &chains(&log, &[])[..] else {
+        panic!("one chain");
+    };
+    assert_eq!(chain["path"], "quick-role-chain");
+    assert_eq!(chain["confidence"], "proven");
+}

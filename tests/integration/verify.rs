@@ -1220,3 +1220,30 @@ fn a_setting_that_is_off_says_nothing_of_earlier_digests() {
     let (document, _) = verified(folder.path(), &WITH_ALL, Exit::Clean);
     assert_eq!(document["total"]["unreferenced"], 0);
 }
+
+#[test]
+fn digests_that_a_call_deleted_are_missing_and_not_never_written() {
+    let (signer, mut bucket) = made(6, 1);
+    let deleted = bucket.keys("CloudTrail-Digest");
+    for key in &deleted {
+        bucket.0.remove(key);
+    }
+    let call = json!({
+        "eventVersion": "1.11",
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::444455556666:user/ann", "accountId": ACCOUNT},
+        "eventTime": "2026-07-01T00:30:00Z",
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "DeleteObject",
+        "awsRegion": REGION,
+        "eventID": "00000000-0000-4000-8000-00000000aaaa",
+        "recipientAccountId": ACCOUNT,
+        "requestParameters": {"bucketName": BUCKET, "key": deleted[0]},
+    });
+    let key = bucket.keys("/CloudTrail/")[0].clone();
+    bucket.rewrite(&key, |_| {
+        json!({"Records": [call]}).to_string().into_bytes()
+    });
+    let folder = copied(&signer, &bucket);
+    let (document, _) = verified(folder.path(), &WITH_ALL, Exit::Findings);
+    assert_eq!(document["is_faulty"], true);
+}
