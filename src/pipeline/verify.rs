@@ -1,11 +1,11 @@
 //! Digests and log files, read on many threads and held against each other.
 
-use super::plan::{PipelineError, Plan, Watcher, pool};
-use super::read::contents_of;
+use super::plan::{PipelineError, Plan, Unwatched, Watcher, pool};
+use super::read::{self, contents_of};
 use crate::decode::{InflateBudget, Unpacker};
 use crate::integrity::{
     Chains, Digest, DigestBody, DigestName, DigestRead, DigestsKnown, Files, Judging, LogFileRead,
-    Metadata, PublicKeys, Signatures, Trust, evaluate, reconcile as settle_files, tail,
+    Metadata, NO_DIGESTS, PublicKeys, Signatures, Trust, evaluate, reconcile as settle_files, tail,
 };
 use crate::model::coverage::Sibling;
 use crate::model::event::{Detail, Event};
@@ -70,7 +70,16 @@ pub fn verify(
             },
             plan,
         );
-        Ok(reconcile(plan, logs, evidence, &chains, contents, &[]).0)
+        let (verification, _) = reconcile(plan, logs, evidence, &chains, contents, &[]);
+        let mut unchecked = verification.unchecked.iter();
+        if !unchecked.any(|unchecked| &*unchecked.why == NO_DIGESTS) {
+            return Ok(verification);
+        }
+        // Calls in the logs may tell that there were digests.
+        let read = read::read(plan, logs, true, &Unwatched);
+        let (verification, _) =
+            reconcile(plan, logs, evidence, &chains, read.contents, &read.events);
+        Ok(verification)
     })
 }
 

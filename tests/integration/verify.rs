@@ -1231,6 +1231,8 @@ fn a_setting_that_is_off_says_nothing_of_earlier_digests() {
     let found = verified_with_calls(folder.path());
     assert_eq!(found["total"]["unreferenced"], 0);
     assert_eq!(found["is_faulty"], false);
+    let (alone, _) = verified(folder.path(), &WITH_ALL, Exit::Clean);
+    assert_eq!(alone["total"], found["total"]);
 }
 
 #[test]
@@ -1258,4 +1260,6 @@ fn digests_that_a_call_deleted_are_missing_and_not_never_written() {
     let folder = copied(&signer, &bucket);
     let found = verified_with_calls(folder.path());
     assert_eq!(found["is_faulty"], true);
+    let (alone, _) = verified(folder.path(), &WITH_ALL, Exit::Findings);
+    assert_eq!(alone["total"], found["total"]);
 }
