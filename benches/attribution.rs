@@ -137,6 +137,7 @@ fn statistics() -> Statistics {
             completed_at: None,
             submitted_at: None,
             statement_type: Some(StatementType::Dml),
+            substatement_type: None,
             bytes_scanned: Some(random.u64(..5_000_000_000)),
             result_reused: Some(false),
             dpu_count: None,

@@ -2,7 +2,7 @@
 
 use super::context::RunContext;
 use super::failure::Failure;
-use crate::attribute::Pricing;
+use crate::attribute::{Pricing, ScanBilling};
 use crate::decode::quick_query_id;
 use crate::ingest::{
     BillReader, UnitsReader, plain, read_data_sources, read_executions, read_previous,
@@ -25,7 +25,10 @@ pub(super) fn exports(
     wanted: Wants,
 ) -> Result<Exports, Failure> {
     let terabyte = context.options.money.terabyte;
-    let terabyte = terabyte.unwrap_or(context.settings.terabyte);
+    let billing = ScanBilling {
+        terabyte: terabyte.unwrap_or(context.settings.terabyte),
+        has_floor_for_unscanned_dml: context.settings.has_floor_for_unscanned_dml,
+    };
     let bill = match wanted {
         Wants::Bill => Some(bill(context, window)?),
         Wants::BillIfGiven if has_bill(context)? => Some(bill(context, window.whole_days())?),
@@ -34,7 +37,7 @@ pub(super) fn exports(
     Ok(Exports {
         statistics: with_kept(statistics(context)?, context, window)?,
         bill,
-        pricing: Pricing::new(terabyte, context.settings.usd_per_tb.clone()),
+        pricing: Pricing::new(billing, context.settings.usd_per_tb.clone()),
     })
 }
 

@@ -22,6 +22,7 @@ pub fn join_statistics(
         duplicates: statistics.duplicates,
         updates: statistics.updates,
         unprocessed: statistics.unprocessed,
+        unread_members: statistics.unread_members,
         rejects: statistics.rejects.clone(),
         ..StatisticsCoverage::default()
     };
@@ -62,10 +63,11 @@ fn figures(
     pricing: &Pricing,
     estimate: impl Fn(u64) -> Option<rust_decimal::Decimal>,
 ) -> QueryFigures {
-    let bytes_billed = billed_bytes(of, pricing.terabyte());
+    let bytes_billed = billed_bytes(of, pricing.billing());
     QueryFigures {
         state: of.state,
         statement_type: of.statement_type,
+        substatement_type: of.substatement_type.clone(),
         bytes_scanned: of.bytes_scanned,
         bytes_billed,
         result_reused: of.result_reused,

@@ -25,7 +25,7 @@ mod reconcile;
 mod share;
 mod split;
 
-pub use bytes::billed_bytes;
+pub use bytes::{ScanBilling, billed_bytes};
 pub use figures::join_statistics;
 pub use group::chargeback;
 pub use price::Pricing;

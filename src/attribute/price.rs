@@ -1,5 +1,6 @@
 //! Prices per terabyte: dated data per Region, and overrides in the configuration.
 
+use super::bytes::ScanBilling;
 use crate::model::charge::ListPrice;
 use crate::model::money::{TerabyteBase, parse_decimal, trimmed, units};
 use crate::model::text::Text;
@@ -36,7 +37,7 @@ struct DatedPrice {
 /// Prices of scanned data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pricing {
-    terabyte: TerabyteBase,
+    billing: ScanBilling,
     overrides: BTreeMap<String, Decimal>,
     listed: BTreeMap<String, Vec<DatedPrice>>,
 }
@@ -45,7 +46,7 @@ impl Pricing {
     /// The built-in table under the configured prices, which hold on every day.
     /// `overrides` is USD per terabyte by Region.
     #[must_use]
-    pub fn new(terabyte: TerabyteBase, overrides: BTreeMap<String, Decimal>) -> Self {
+    pub fn new(billing: ScanBilling, overrides: BTreeMap<String, Decimal>) -> Self {
         let mut listed: BTreeMap<String, Vec<DatedPrice>> = BTreeMap::new();
         for row in rows() {
             let price = parse_decimal(&row.usd_per_tb);
@@ -62,7 +63,7 @@ impl Pricing {
             prices.sort_by_key(|price| price.effective_from);
         }
         Self {
-            terabyte,
+            billing,
             overrides,
             listed,
         }
@@ -71,7 +72,13 @@ impl Pricing {
     /// Returns the definition of a billed terabyte.
     #[must_use]
     pub fn terabyte(&self) -> TerabyteBase {
-        self.terabyte
+        self.billing.terabyte
+    }
+
+    /// Returns how scanned bytes become billed ones.
+    #[must_use]
+    pub fn billing(&self) -> ScanBilling {
+        self.billing
     }
 
     /// USD per terabyte in a Region on a day, and where that is from; `None` where
@@ -114,7 +121,7 @@ impl Pricing {
     pub fn estimate_usd(&self, bytes_billed: u64, region: &str, day: Date) -> Option<Decimal> {
         let price = self.usd_per_terabyte(region, day)?.normalize();
         let units = units(price, ESTIMATE_SCALE)?.checked_mul(i128::from(bytes_billed))?;
-        let terabyte = i128::from(self.terabyte.bytes_per_terabyte());
+        let terabyte = i128::from(self.terabyte().bytes_per_terabyte());
         let units = half_to_even(units, terabyte);
         trimmed(units, ESTIMATE_SCALE, ESTIMATE_SCALE_MIN)
     }
@@ -132,7 +139,7 @@ fn half_to_even(dividend: i128, divisor: i128) -> i128 {
 
 impl Default for Pricing {
     fn default() -> Self {
-        Self::new(TerabyteBase::default(), BTreeMap::new())
+        Self::new(ScanBilling::default(), BTreeMap::new())
     }
 }
 
@@ -164,7 +171,11 @@ mod tests {
     #[test]
     fn an_estimate_is_exact_and_says_at_least_micro_dollars() {
         let estimate = |bytes, base| {
-            let pricing = Pricing::new(base, BTreeMap::new());
+            let billing = ScanBilling {
+                terabyte: base,
+                ..ScanBilling::default()
+            };
+            let pricing = Pricing::new(billing, BTreeMap::new());
             let cost = pricing.estimate_usd(bytes, "us-east-1", day("2026-11-01"));
             cost.map(exact)
         };
@@ -189,7 +200,7 @@ mod tests {
     #[test]
     fn configured_prices_come_first_and_unknown_regions_have_none() {
         let configured = [("us-east-1".to_owned(), Decimal::from(4))];
-        let pricing = Pricing::new(TerabyteBase::Decimal, configured.into());
+        let pricing = Pricing::new(ScanBilling::default(), configured.into());
         let price = |region: &str, on: &str| pricing.usd_per_terabyte(region, day(on));
         assert_eq!(price("us-east-1", "2010-01-01"), Some(Decimal::from(4)));
         assert_eq!(

@@ -109,11 +109,11 @@ fn reason(code: &'static str, count: u64, amount: Option<Decimal>, text: &str) -
 /// A question about a query, and what it means for the bill.
 type QueryReason = (&'static str, fn(&QueryExecution) -> bool, &'static str);
 
-const QUERY_REASONS: [QueryReason; 6] = [
+const QUERY_REASONS: [QueryReason; 7] = [
     (
         "queries-not-billed",
         scanned_for_free,
-        "queries scanned bytes that are not billed: they failed, or were DDL",
+        "queries scanned bytes that are not billed: they failed, or a result was reused",
     ),
     (
         "queries-without-statistics",
@@ -128,6 +128,12 @@ const QUERY_REASONS: [QueryReason; 6] = [
             })
         },
         "queries whose statistics lack bytes or statement type: their cost is unallocated",
+    ),
+    (
+        "queries-of-unknown-statement",
+        may_be_explain,
+        "queries scanned nothing, and their statistics lack the substatement type: the least is counted as billed, but an \
+         EXPLAIN is free",
     ),
     (
         "queries-not-final",
@@ -152,6 +158,14 @@ const QUERY_REASONS: [QueryReason; 6] = [
 
 fn has(query: &QueryExecution, is: impl Fn(&QueryFigures) -> bool) -> bool {
     query.figures.as_deref().is_some_and(is)
+}
+
+fn may_be_explain(query: &QueryExecution) -> bool {
+    has(query, |figures| {
+        figures.substatement_type.is_none()
+            && figures.bytes_scanned == Some(0)
+            && figures.bytes_billed.is_some_and(|bytes| bytes > 0)
+    })
 }
 
 fn scanned_for_free(query: &QueryExecution) -> bool {

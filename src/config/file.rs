@@ -146,6 +146,7 @@ pub(super) struct RawUnits {
 #[serde(expecting = "a table")]
 pub(super) struct RawPricing {
     pub(super) tb: Option<RawBase>,
+    pub(super) floor_for_unscanned_dml: Option<bool>,
     pub(super) usd_per_tb: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 

@@ -172,6 +172,12 @@ pub const SECTIONS: [ConfigSection; 14] = [
                 "bytes in a terabyte; default: decimal; on the command line `--tb`",
             ),
             key(
+                "floor_for_unscanned_dml",
+                FLAG,
+                "whether DML that scanned nothing (`SELECT 1`) is billed 10 MB, which AWS does not say; \
+                 default: true",
+            ),
+            key(
                 "usd_per_tb",
                 "a table of Region = \"price\"",
                 "list prices that replace the built-in ones",

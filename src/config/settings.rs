@@ -41,6 +41,8 @@ pub struct Settings {
     pub cost_center_tag: Option<String>,
     /// The definition of a billed terabyte.
     pub terabyte: TerabyteBase,
+    /// True if DML that scanned nothing is billed the least there is.
+    pub has_floor_for_unscanned_dml: bool,
     /// Prices by Region, in USD per terabyte, over the built-in table.
     pub usd_per_tb: BTreeMap<String, Decimal>,
     /// Options of rules, by rule id.
@@ -226,6 +228,7 @@ impl Checker<'_> {
                 Some(RawBase::Binary) => TerabyteBase::Binary,
                 Some(RawBase::Decimal) | None => TerabyteBase::Decimal,
             },
+            has_floor_for_unscanned_dml: raw.pricing.floor_for_unscanned_dml.unwrap_or(true),
             usd_per_tb,
             rule_lines,
             suppression_lines,

@@ -49,6 +49,8 @@ struct RawExecution<'a> {
     #[serde(borrow)]
     statement_type: Option<&'a RawValue>,
     #[serde(borrow)]
+    substatement_type: Option<&'a RawValue>,
+    #[serde(borrow)]
     work_group: Option<&'a RawValue>,
     #[serde(borrow)]
     status: Option<RawStatus<'a>>,
@@ -239,17 +241,31 @@ impl ExecutionsReader<'_> {
             .map_err(|error| Refusal(RejectReason::WrongType, error.to_string()))
             .and_then(|raw| statistics(&raw, self.quick_query_id));
         match read {
-            Ok((id, statistics)) => self.into.add(id, statistics),
+            Ok(ReadExecution {
+                id,
+                statistics,
+                unread_members,
+            }) => {
+                self.into.unread_members += unread_members;
+                self.into.add(id, statistics);
+            }
             Err(Refusal(reason, detail)) => self.reject(None, reason, detail),
         }
         self.record += 1;
     }
 }
 
+/// An execution, and how many of its members are unknown because they could not be read.
+struct ReadExecution {
+    id: QueryExecutionId,
+    statistics: QueryStatistics,
+    unread_members: u64,
+}
+
 fn statistics(
     raw: &RawExecution<'_>,
     quick_query_id: fn(&str) -> Option<&str>,
-) -> Result<(QueryExecutionId, QueryStatistics), Refusal> {
+) -> Result<ReadExecution, Refusal> {
     let id = text_of(raw.query_execution_id, "QueryExecutionId")?
         .filter(|id| !id.is_empty())
         .ok_or_else(|| bad("QueryExecutionId", "is missing"))?;
@@ -262,7 +278,15 @@ fn statistics(
             "is none of QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED",
         )
     })?;
+    let mut unread_members = 0;
+    // What no amount depends on costs nothing but itself.
+    let mut or_unknown = |text: Result<Option<String>, Refusal>| {
+        unread_members += u64::from(text.is_err());
+        text.ok().flatten()
+    };
     let statement_type = text_of(raw.statement_type, "StatementType")?;
+    let substatement_type = or_unknown(text_of(raw.substatement_type, "SubstatementType"));
+    let work_group = or_unknown(text_of(raw.work_group, "WorkGroup"));
     let figures = raw.statistics.as_ref();
     let scanned = figures.and_then(|figures| figures.data_scanned_in_bytes);
     let reuse = figures.and_then(|figures| figures.result_reuse_information.as_ref());
@@ -270,23 +294,33 @@ fn statistics(
     let sql = text_of(raw.query, "Query").ok().flatten();
     let completed = status.and_then(|status| status.completion_date_time);
     let submitted = status.and_then(|status| status.submission_date_time);
-    Ok((
-        QueryExecutionId::new(&id),
-        QueryStatistics {
-            state,
-            completed_at: moment_of(completed, "Status.CompletionDateTime")?,
-            submitted_at: moment_of(submitted, "Status.SubmissionDateTime")?,
-            statement_type: statement_type.and_then(|kind| StatementType::parse(&kind)),
-            bytes_scanned: bytes_of(scanned)?,
-            result_reused: flag_of(reused)?,
-            dpu_count: dpu_of(figures.and_then(|figures| figures.dpu_count))?,
-            work_group: text_of(raw.work_group, "WorkGroup")?.map(Text::from),
-            quick_query_id: sql
-                .as_deref()
-                .and_then(quick_query_id)
-                .map(QuickQueryId::new),
-        },
-    ))
+    let [completed_at, submitted_at] = [completed, submitted].map(moment_of);
+    for is_unread in [
+        completed_at.is_none() && told(completed).is_some(),
+        submitted_at.is_none() && told(submitted).is_some(),
+    ] {
+        unread_members += u64::from(is_unread);
+    }
+    let statistics = QueryStatistics {
+        state,
+        completed_at,
+        submitted_at,
+        statement_type: statement_type.and_then(|kind| StatementType::parse(&kind)),
+        substatement_type: substatement_type.map(Text::from),
+        bytes_scanned: bytes_of(scanned)?,
+        result_reused: flag_of(reused)?,
+        dpu_count: dpu_of(figures.and_then(|figures| figures.dpu_count))?,
+        work_group: work_group.map(Text::from),
+        quick_query_id: sql
+            .as_deref()
+            .and_then(quick_query_id)
+            .map(QuickQueryId::new),
+    };
+    Ok(ReadExecution {
+        id: QueryExecutionId::new(&id),
+        statistics,
+        unread_members,
+    })
 }
 
 /// The raw value, unless it is `null`.
@@ -339,25 +373,19 @@ fn flag_of(raw: Option<&RawValue>) -> Result<Option<bool>, Refusal> {
     }
 }
 
-/// RFC 3339 text, or seconds since 1970 with or without a fraction.
-fn moment_of(raw: Option<&RawValue>, member: &str) -> Result<Option<UtcSecond>, Refusal> {
-    let Some(text) = told(raw) else {
-        return Ok(None);
-    };
-    let moment = match text_of(raw, member) {
-        Ok(Some(spelled)) => UtcSecond::parse(&spelled),
-        _ => number_of(text)
-            .and_then(|seconds| seconds.floor().to_i64())
-            .map(UtcSecond::from_unix),
-    };
-    match moment {
-        Some(moment) => Ok(Some(moment)),
-        None => Err(bad(
-            member,
-            "is neither an RFC 3339 time nor seconds since 1970",
-        )),
+/// RFC 3339 text, or seconds since 1970 with or without a fraction; `None` for anything else, and
+/// for a time without a zone.
+fn moment_of(raw: Option<&RawValue>) -> Option<UtcSecond> {
+    let text = told(raw)?;
+    if let Ok(spelled) = serde_json::from_str::<String>(text) {
+        return UtcSecond::parse(&spelled);
     }
+    let seconds = parse_decimal(text)?.floor().to_i64()?;
+    (seconds < SECONDS_MAX).then(|| UtcSecond::from_unix(seconds))
 }
+
+/// Seconds of the year 5138. A greater number counts milliseconds, or nothing that is known.
+const SECONDS_MAX: i64 = 100_000_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -404,7 +432,6 @@ mod tests {
             ("123456789", "1e30", RejectReason::BadMember),
             ("SUCCEEDED", "DONE", RejectReason::BadMember),
             ("\"q-1\"", "7", RejectReason::BadMember),
-            ("1782900019.9", "\"soon\"", RejectReason::BadMember),
             (
                 "{\"State\":\"SUCCEEDED\",",
                 "7,\"x\":{",
@@ -420,6 +447,29 @@ mod tests {
             assert_eq!(all.by_id.len(), 1, "{to}");
             let (found, count, _) = all.rejects.iter().next().unwrap();
             assert_eq!((found, count), (reason, 1), "{to}");
+        }
+    }
+
+    #[test]
+    fn an_odd_time_or_name_costs_itself_and_not_the_bytes() {
+        for (from, to, unread_members) in [
+            ("1782900019.9", "\"soon\"", 1),
+            ("1782900019.9", "1782900019900", 1),
+            ("1782900019.9", "[]", 1),
+            ("1782900019.9", "null", 0),
+            ("2026-07-01T10:00:11.204000+00:00", "2026-07-01 10:00:11", 1),
+            ("\"wg\"", "7", 1),
+            (
+                "\"StatementType\"",
+                "\"SubstatementType\":1,\"StatementType\"",
+                1,
+            ),
+        ] {
+            let all = read(&ONE.replace(from, to));
+            assert_eq!(all.rejects.total(), 0, "{to}");
+            assert_eq!(all.unread_members, unread_members, "{to}");
+            let one = &all.by_id[&QueryExecutionId::new("q-1")];
+            assert_eq!(one.bytes_scanned, Some(123_456_789), "{to}");
         }
     }
 

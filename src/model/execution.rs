@@ -79,11 +79,11 @@ impl QueryState {
 )]
 #[strum(serialize_all = "UPPERCASE")]
 pub enum StatementType {
-    /// `CREATE`, `ALTER`, `DROP` ...: free of charge.
+    /// `CREATE`, `ALTER`, `DROP` ..., and `CREATE TABLE AS SELECT`, which scans.
     Ddl,
-    /// `SELECT`, `INSERT`, `CREATE TABLE AS SELECT` ...
+    /// `SELECT`, `INSERT`, `EXPLAIN` ...
     Dml,
-    /// `SHOW`, `DESCRIBE`, `EXPLAIN` ...
+    /// `SHOW`, `DESCRIBE` ...
     Utility,
 }
 
@@ -121,6 +121,8 @@ pub struct QueryStatistics {
     pub submitted_at: Option<UtcSecond>,
     /// The kind of statement; `None` where it is not given or of a new kind.
     pub statement_type: Option<StatementType>,
+    /// The statement itself (`SELECT`, `EXPLAIN`, `CREATE_TABLE_AS_SELECT` ...).
+    pub substatement_type: Option<Text>,
     /// Bytes it scanned.
     pub bytes_scanned: Option<u64>,
     /// True if an earlier result was given out again.
@@ -147,6 +149,8 @@ pub struct Statistics {
     pub updates: u64,
     /// Ids that Athena gave no answer for (`UnprocessedQueryExecutionIds`).
     pub unprocessed: u64,
+    /// Members other than bytes and state that could not be read, and are unknown.
+    pub unread_members: u64,
     /// The rejected executions.
     pub rejects: Rejects,
 }
@@ -200,6 +204,8 @@ pub struct StatisticsCoverage {
     pub updates: u64,
     /// Ids that Athena gave no answer for.
     pub unprocessed: u64,
+    /// Members other than bytes and state that could not be read, and are unknown.
+    pub unread_members: u64,
     /// The rejected executions.
     pub rejects: Rejects,
     /// Queries in the window that Athena took.
@@ -219,6 +225,8 @@ pub struct QueryFigures {
     pub state: QueryState,
     /// The kind of statement.
     pub statement_type: Option<StatementType>,
+    /// The statement itself (`SELECT`, `EXPLAIN`, `CREATE_TABLE_AS_SELECT` ...).
+    pub substatement_type: Option<Text>,
     /// Bytes it scanned.
     pub bytes_scanned: Option<u64>,
     /// Bytes that Athena bills: rounded up, or none (docs/cloudtrail-facts.md#pricing). `None`
@@ -244,6 +252,7 @@ mod tests {
             completed_at: None,
             submitted_at: None,
             statement_type: Some(StatementType::Dml),
+            substatement_type: None,
             bytes_scanned: Some(bytes),
             result_reused: None,
             dpu_count: None,

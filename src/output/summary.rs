@@ -92,6 +92,10 @@ fn statistics_line(statistics: &StatisticsCoverage) -> String {
         "repeated with other figures; the later state counts",
     );
     add(statistics.unprocessed, "without an answer from Athena");
+    add(
+        statistics.unread_members,
+        "times or names that cannot be read, and are unknown",
+    );
     line
 }
 

@@ -233,6 +233,11 @@ fn with_statistics(fields: Fields<'_, QueryExecution>) -> Fields<'_, QueryExecut
                 .map(StatementType::as_str),
             |query| Some(figures(query)?.statement_type?.as_str()),
         )
+        .text(
+            "substatement_type",
+            "the statement, from statistics (`SELECT`, `EXPLAIN`, `CREATE_TABLE_AS_SELECT` ...)",
+            |query| figures(query)?.substatement_type.clone(),
+        )
         .integer(
             "bytes_scanned",
             "data scanned; 0 where Athena refused the query, null without statistics",

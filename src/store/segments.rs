@@ -80,6 +80,11 @@ impl<'a> SegmentRows<'a> {
             .map_err(|message| self.segment.broken(message))
     }
 
+    /// A column of texts that segments of earlier versions lack.
+    pub(super) fn texts_if_any(&self, name: &str) -> Option<&'a Texts> {
+        self.batch.texts(name).ok()
+    }
+
     /// A column of whole numbers.
     pub(super) fn integers(&self, name: &str) -> Result<&'a [Option<i64>], StoreError> {
         self.batch

@@ -14,7 +14,7 @@ use crate::model::table::TableBuilder;
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Days that Athena remembers query executions for (docs/cloudtrail-facts.md#bytes-scanned).
 const HISTORY_DAYS: i64 = 45;
@@ -43,8 +43,8 @@ pub struct QuestionState {
 type StoredStatistics = (QueryExecutionId, QueryStatistics);
 
 impl Writer {
-    /// Returns the executions that Athena has not answered yet. What it has forgotten by now is
-    /// marked so.
+    /// Returns the executions that Athena has not answered yet, and those whose statistics were
+    /// kept before their substatement type was. What it has forgotten by now is marked so.
     ///
     /// # Errors
     ///
@@ -58,13 +58,17 @@ impl Writer {
         })?;
         let sql = "SELECT account, region, id FROM executions WHERE state = 'pending'
                    ORDER BY account, region, id";
-        let rows = self.ledger.rows(sql, &[], |row| {
-            Ok((
-                row.get::<_, String>(0)?,
-                row.get::<_, String>(1)?,
-                row.get::<_, String>(2)?,
-            ))
-        })?;
+        let mut rows = self.ledger.rows(sql, &[], place_and_id)?;
+        let again: Vec<String> = without_statement(self)?
+            .into_values()
+            .flatten()
+            .map(|id| id.to_string())
+            .collect();
+        let list = serde_json::Value::from(again).to_string();
+        let sql = "SELECT account, region, id FROM executions
+                   WHERE state = 'known' AND id IN (SELECT value FROM json_each(?1))
+                   ORDER BY account, region, id";
+        rows.extend(self.ledger.rows(sql, &[&list], place_and_id)?);
         let mut places: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         for (account, region, id) in rows {
             places.entry((account, region)).or_default().push(id);
@@ -115,7 +119,8 @@ impl Writer {
                 }
             }
             for id in &asked.unavailable {
-                let sql = "UPDATE executions SET state = 'unavailable' WHERE id = ?1";
+                let sql = "UPDATE executions SET state = 'unavailable'
+                           WHERE id = ?1 AND state = 'pending'";
                 transaction.execute(sql, [id])?;
             }
             transaction.commit()
@@ -136,8 +141,48 @@ impl Writer {
     }
 }
 
+fn place_and_id(row: &rusqlite::Row<'_>) -> rusqlite::Result<(String, String, String)> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+/// Executions that Athena still has, and whose statistics were kept before their substatement
+/// type was.
+fn without_statement(
+    writer: &mut Writer,
+) -> Result<BTreeMap<UtcDay, BTreeSet<QueryExecutionId>>, StoreError> {
+    let oldest = writer.now.utc_day() - HISTORY_DAYS;
+    let named = writer
+        .ledger
+        .segments("statistics", (oldest, UtcDay::MAX))?;
+    let mut days: BTreeMap<UtcDay, [BTreeSet<QueryExecutionId>; 2]> = BTreeMap::new();
+    for named in named {
+        let [without, with] = days.entry(named.day).or_default();
+        Segment::open(&writer.folder, &named)?.for_each(|rows| {
+            let ids = rows.texts("query_execution_id")?;
+            let has_statements = rows.texts_if_any("substatement_type").is_some();
+            let told = if has_statements {
+                &mut *with
+            } else {
+                &mut *without
+            };
+            told.extend(
+                (0..rows.count()).filter_map(|row| Some(QueryExecutionId::new(ids.get(row)?))),
+            );
+            Ok(())
+        })?;
+    }
+    days.retain(|_, [without, with]| {
+        without.retain(|id| !with.contains(id));
+        !without.is_empty()
+    });
+    let days = days.into_iter();
+    Ok(days.map(|(day, [without, _])| (day, without)).collect())
+}
+
 /// One segment for each day, each execution once.
 pub(super) fn compact(writer: &mut Writer) -> Result<u64, StoreError> {
+    // A day with executions that are to be asked for again is left as it is.
+    let asked_again = without_statement(writer)?;
     let mut days: BTreeMap<UtcDay, Vec<LiveSegment>> = BTreeMap::new();
     for named in writer
         .ledger
@@ -145,7 +190,7 @@ pub(super) fn compact(writer: &mut Writer) -> Result<u64, StoreError> {
     {
         days.entry(named.day).or_default().push(named);
     }
-    days.retain(|_, names| names.len() > 1);
+    days.retain(|day, names| names.len() > 1 && !asked_again.contains_key(day));
     let compacted = days.len() as u64;
     for (day, names) in days {
         let mut all = Statistics::default();
@@ -201,6 +246,10 @@ fn write(told: &[StoredStatistics]) -> Result<Vec<u8>, String> {
         .word("statement_type", |(_, of)| {
             of.statement_type.map(StatementType::as_str)
         })
+        // Empty where Athena gave none; unknown where it was not asked for.
+        .text("substatement_type", |(_, of)| {
+            Some(of.substatement_type.clone().unwrap_or_default())
+        })
         .signed("submitted_at", |(_, of)| moment(of.submitted_at))
         .signed("completed_at", |(_, of)| moment(of.completed_at))
         .integer("bytes_scanned", |(_, of)| of.bytes_scanned)
@@ -227,6 +276,7 @@ fn read(
         let ids = rows.texts("query_execution_id")?;
         let states = rows.texts("state")?;
         let kinds = rows.texts("statement_type")?;
+        let statements = rows.texts_if_any("substatement_type");
         let submitted = rows.integers("submitted_at")?;
         let completed = rows.integers("completed_at")?;
         let bytes = rows.integers("bytes_scanned")?;
@@ -245,6 +295,10 @@ fn read(
                 completed_at: integer(completed, row).map(UtcSecond::from_unix),
                 submitted_at: integer(submitted, row).map(UtcSecond::from_unix),
                 statement_type: kinds.get(row).and_then(StatementType::parse),
+                substatement_type: statements
+                    .and_then(|column| column.get(row))
+                    .filter(|statement| !statement.is_empty())
+                    .map(Into::into),
                 bytes_scanned: integer(bytes, row).and_then(|bytes| bytes.try_into().ok()),
                 result_reused: integer(reused, row).map(|flag| flag == 1),
                 dpu_count: dpus.get(row).and_then(parse_decimal),

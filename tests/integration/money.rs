@@ -103,6 +103,7 @@ fn chains_of(asked: &[Asked], template: &Chain) -> Vec<Chain> {
             Box::new(QueryFigures {
                 state: QueryState::Succeeded,
                 statement_type: Some(StatementType::Dml),
+                substatement_type: None,
                 bytes_scanned: Some(bytes),
                 bytes_billed: Some(bytes),
                 result_reused: Some(false),

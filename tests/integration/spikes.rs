@@ -119,6 +119,7 @@ fn query(at: UtcSecond, bytes: u64, id: u64) -> QueryExecution {
         figures: Some(Box::new(QueryFigures {
             state: QueryState::Succeeded,
             statement_type: None,
+            substatement_type: None,
             bytes_scanned: Some(bytes),
             bytes_billed: Some(bytes),
             result_reused: None,
