@@ -22,6 +22,7 @@ use qs_audit::model::bill::{
 };
 use qs_audit::model::chain::{Chain, ChainPath, QuickUser};
 use qs_audit::model::charge::Dimension;
+use qs_audit::model::exact::ExactAmount;
 use qs_audit::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use qs_audit::model::ids::{AccountId, Region};
 use qs_audit::model::text::{OpaqueId, Text};
@@ -171,10 +172,11 @@ fn bill() -> Bill {
             let terabytes = Decimal::new(random.i64(..2_000_000_000), 10);
             let cost = terabytes * Decimal::new(487, 2);
             let amounts = LineAmounts {
-                cost: cost.round_dp(10),
-                terabytes: Some(terabytes),
+                cost: cost.round_dp(10).into(),
+                terabytes: Some(terabytes.into()),
                 lines: 1,
                 is_estimated: false,
+                sku: None,
             };
             bill.lines.insert(key, amounts);
         }
@@ -197,7 +199,8 @@ fn topology() -> Topology {
 fn main() {
     let (statistics, bill, topology) = (statistics(), bill(), topology());
     let pricing = Pricing::default();
-    let billed: Decimal = bill.lines.values().map(|amounts| amounts.cost).sum();
+    let billed: ExactAmount = bill.lines.values().map(|amounts| &amounts.cost).sum();
+    let billed = billed.rounded(10).expect("a bill that fits");
     let peak = || peak_megabytes().map_or_else(|| "?".to_owned(), |peak| peak.to_string());
     println!(
         "| queries | lines | charges | join s | split s | group s | in all s | peak MB before | after |"

@@ -6,13 +6,14 @@
 #   TRAIL     where CloudTrail writes, up to AWSLogs: s3://bucket/prefix/AWSLogs
 #   DATA      a folder to keep things in; what is there already is not fetched again
 #   CONFIG    qs-audit.toml; it names what is fetched into DATA: AWSLogs, executions,
-#             and, as far as they are asked for, costs.json and data-sources.json
+#             and, as far as they are asked for, costs.json, costs-rest.json and
+#             data-sources.json
 #   CONSUMERS account:region:role-arn of each consumer, separated by blanks; the role
 #             may read query statistics there. Optional: without it nothing is known
 #             of bytes.
 #   HUB       the account that Quick lives in, if it is the one this runs in. Optional:
 #             without it external ids are checked by their form alone.
-#   COSTS     yes asks Cost Explorer for the days of DAYS (one paid request a page).
+#   COSTS     yes asks Cost Explorer for the days of DAYS (two paid requests, and one a further page).
 #   REPORTS   where reports and statistics are kept: s3://bucket/prefix. Optional:
 #             without it they stay in DATA.
 #   DAYS      days of logs to have: the night and what it is compared with (30).
@@ -62,10 +63,17 @@ if [ -n "${HUB:-}" ]; then
 fi
 first="$(date -u -d "$days days ago" +%F)"
 if [ "${COSTS:-}" = yes ]; then
+    # Apart: figures that are not filtered are net of credits.
+    rest='{"Dimensions": {"Key": "RECORD_TYPE", "Values": ["Credit", "Refund", "Tax"]}}'
     fetch costs.json aws ce get-cost-and-usage \
         --time-period "Start=$first,End=$(date -u +%F)" \
-        --granularity DAILY --metrics UnblendedCost UsageQuantity \
+        --granularity DAILY --metrics UnblendedCost UsageQuantity --filter "{\"Not\": $rest}" \
         --group-by Type=DIMENSION,Key=LINKED_ACCOUNT Type=DIMENSION,Key=USAGE_TYPE \
+        --output json
+    fetch costs-rest.json aws ce get-cost-and-usage \
+        --time-period "Start=$first,End=$(date -u +%F)" \
+        --granularity DAILY --metrics UnblendedCost UsageQuantity --filter "$rest" \
+        --group-by Type=DIMENSION,Key=LINKED_ACCOUNT Type=DIMENSION,Key=RECORD_TYPE \
         --output json
 fi
 

@@ -11,9 +11,11 @@ use crate::local::path_of;
 use crate::model::audit::Audit;
 use crate::model::coverage::Rejects;
 use crate::model::event::EventOrigin;
+use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
+use crate::output::human::plural;
 use crate::pipeline::{self, PipelineError, Plan, RawEvents, Unwatched, Watcher};
 use crate::ports::{LogSource, Sources};
 use crate::store::Store;
@@ -32,6 +34,7 @@ pub struct AuditRun<'c> {
     verifying: Option<Verifying>,
     /// Lines of business units that could not be read.
     units_rejects: Rejects,
+    units_notes: BTreeSet<String>,
     logs: Logs<'c>,
 }
 
@@ -122,7 +125,7 @@ impl<'c> AuditRun<'c> {
     ) -> Result<Self, Failure> {
         let exports = exports::exports(context, window, wanted)?;
         let mut topology = context.settings.topology.clone();
-        let units_rejects = exports::add_units(context, exports.bill.as_ref(), &mut topology)?;
+        let units = exports::add_units(context, exports.bill.as_ref(), &mut topology)?;
         Ok(Self {
             plan: Plan {
                 window,
@@ -134,7 +137,8 @@ impl<'c> AuditRun<'c> {
             context,
             verifying: None,
             logs,
-            units_rejects,
+            units_rejects: units.rejects,
+            units_notes: units.notes,
         })
     }
 
@@ -159,11 +163,38 @@ impl<'c> AuditRun<'c> {
         let inventory = inventory.and_then(|checks| checks.inventory.as_ref());
         Ok(Audit {
             units_rejects: self.units_rejects.clone(),
+            units_notes: self.units_notes(&audit),
             inventory_rejects: inventory
                 .map(|known| known.rejects.clone())
                 .unwrap_or_default(),
             ..audit
         })
+    }
+
+    /// Notes on business units; accounts that nothing else knows are counted, since a list may be
+    /// of a whole organization.
+    fn units_notes(&self, audit: &Audit) -> BTreeSet<String> {
+        let mut notes = self.units_notes.clone();
+        let bill = self.plan.exports.bill.iter();
+        let billed = bill.flat_map(|bill| bill.lines.keys().map(|key| &key.account_id));
+        let logged = audit.coverage.seen.keys().map(|(account, ..)| account);
+        let reached = audit.chains.iter();
+        let reached = reached.filter_map(|chain| chain.consumer_account_id.as_ref());
+        let known: BTreeSet<&AccountId> = billed.chain(logged).chain(reached).collect();
+        let units = self.plan.topology.units.iter();
+        let elsewhere = units
+            .filter(|(account, unit)| unit.business_unit.is_some() && !known.contains(account));
+        match elsewhere.count() as u64 {
+            0 => {}
+            count => {
+                let accounts = plural(count, "account");
+                let is_are = if count == 1 { "is" } else { "are" };
+                notes.insert(format!(
+                    "{accounts} of the business units {is_are} in no log and no bill"
+                ));
+            }
+        }
+        notes
     }
 
     /// Reads and stitches once more, unwatched.

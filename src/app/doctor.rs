@@ -605,7 +605,7 @@ mod remote {
             return;
         };
         let access = access(&asks.payer_role(), None);
-        let question = CostQuestion::AthenaByUsageType;
+        let question = CostQuestion::AthenaUsageByUsageType;
         context
             .notices
             .announce("requesting costs from Cost Explorer: 1 paid request ($0.01)");

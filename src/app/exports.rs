@@ -1,20 +1,23 @@
 //! Query statistics, the bill and business units, from options and files.
 
 use super::context::RunContext;
+use super::export_files::{GivenFile, NamedInputs, may_have};
 use super::failure::Failure;
 use crate::attribute::{Pricing, ScanBilling};
 use crate::decode::quick_query_id;
 use crate::ingest::{
-    BillReader, UnitsReader, plain, read_data_sources, read_executions, read_previous,
+    BillError, BillFileKind, BillFiles, BillReader, ReadUnits, UnitsReader, bill_file_kind, plain,
+    read_data_sources, read_executions, read_previous,
 };
-use crate::local::{ExportFile, export_files, read_export};
+use crate::local::read_export;
 use crate::model::bill::Bill;
-use crate::model::coverage::{Reject, RejectReason, Rejects};
+use crate::model::coverage::{Reject, RejectReason};
 use crate::model::execution::Statistics;
 use crate::model::finding::Previous;
 use crate::model::inventory::Inventory;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
+use crate::output::human::plural;
 use crate::pipeline::Exports;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +30,7 @@ pub(super) fn exports(
     let terabyte = context.options.money.terabyte;
     let billing = ScanBilling {
         terabyte: terabyte.unwrap_or(context.settings.terabyte),
-        has_floor_for_unscanned_dml: context.settings.has_floor_for_unscanned_dml,
+        has_floor_for_unscanned_dml: !context.settings.is_unscanned_dml_free,
     };
     let bill = match wanted {
         Wants::Bill => Some(bill(context, window)?),
@@ -52,55 +55,10 @@ pub enum Wants {
     BillIfGiven,
 }
 
-/// Files and folders, and by what name they were given: an option's, or a key's of the
-/// configuration.
-#[derive(Clone, Copy)]
-pub(super) struct NamedInputs<'a> {
-    pub(super) name: &'static str,
-    pub(super) paths: &'a [PathBuf],
-}
-
-impl<'a> NamedInputs<'a> {
-    /// The paths of an option, else the configured ones.
-    pub(super) fn of(
-        option: &'static str,
-        asked: &'a [PathBuf],
-        key: &'static str,
-        configured: &'a [PathBuf],
-    ) -> Self {
-        if asked.is_empty() {
-            Self {
-                name: key,
-                paths: configured,
-            }
-        } else {
-            Self {
-                name: option,
-                paths: asked,
-            }
-        }
-    }
-
-    fn is_empty(self) -> bool {
-        self.paths.is_empty()
-    }
-
-    pub(super) fn files(self) -> Result<Vec<ExportFile>, Failure> {
-        let name = self.name;
-        let found = export_files(self.paths).map_err(|(path, error)| {
-            Failure::usage(format!("{name} {}: {error}", path.display()))
-                .hint(format!("{name} takes a file, or a folder of files"))
-        })?;
-        if found.is_empty() && !self.is_empty() {
-            return Err(Failure::usage(format!("{name}: the folder has no files")));
-        }
-        Ok(found)
-    }
-}
-
-fn executions(context: &RunContext) -> NamedInputs<'_> {
+fn executions(context: &RunContext) -> NamedInputs {
     let asked = &context.options.money.executions;
-    NamedInputs::of(
+    NamedInputs::anywhere(
+        context,
         "--executions",
         asked,
         "[[executions]]",
@@ -108,18 +66,34 @@ fn executions(context: &RunContext) -> NamedInputs<'_> {
     )
 }
 
-fn costs(context: &RunContext) -> NamedInputs<'_> {
+/// Everything that may be in a bucket.
+pub(super) fn inputs(context: &RunContext) -> [NamedInputs; 3] {
+    [executions(context), costs(context), units(context)]
+}
+
+fn units(context: &RunContext) -> NamedInputs {
+    NamedInputs::anywhere(
+        context,
+        "--business-units",
+        &context.options.money.business_units,
+        "[business_units] paths",
+        &context.settings.business_units,
+    )
+}
+
+fn costs(context: &RunContext) -> NamedInputs {
     let asked = &context.options.money.costs;
-    NamedInputs::of("--costs", asked, "[[costs]]", &context.settings.costs)
+    let configured = &context.settings.costs;
+    NamedInputs::anywhere(context, "--costs", asked, "[[costs]]", configured)
 }
 
-fn unreadable(file: &ExportFile, option: &str, why: &str) -> Failure {
-    Failure::usage(format!("{option} {}: {why}", file.path.display()))
+fn unreadable(file: &GivenFile, option: &str, why: &str) -> Failure {
+    Failure::usage(format!("{option} {}: {why}", file.name))
 }
 
-fn reject(file: &ExportFile, reason: RejectReason, detail: String) -> Reject {
+fn reject(file: &GivenFile, reason: RejectReason, detail: String) -> Reject {
     Reject {
-        object: file.path.to_string_lossy().into(),
+        object: file.name.as_str().into(),
         record: None,
         offset: None,
         reason,
@@ -170,8 +144,8 @@ pub(super) fn statistics(context: &RunContext) -> Result<Option<Statistics>, Fai
         return Ok(None);
     }
     let mut statistics = Statistics::default();
-    for file in given.files()? {
-        let bytes = match read_export(&file.path) {
+    for file in given.files(context)? {
+        let bytes = match file.read() {
             Ok(bytes) => bytes,
             Err(error) if file.is_named => {
                 return Err(unreadable(&file, given.name, &error.to_string()));
@@ -184,9 +158,8 @@ pub(super) fn statistics(context: &RunContext) -> Result<Option<Statistics>, Fai
         };
         match plain(&bytes) {
             Ok(text) => {
-                let name = file.path.to_string_lossy();
                 let before = statistics.told();
-                read_executions(&name, &text, quick_query_id, &mut statistics);
+                read_executions(&file.name, &text, quick_query_id, &mut statistics);
                 if file.is_named && statistics.told() == before && !statistics.has_broken() {
                     return Err(
                         unreadable(&file, given.name, "has no query execution").hint(
@@ -215,24 +188,59 @@ pub(super) fn bill(context: &RunContext, window: TimeWindow) -> Result<Bill, Fai
     {
         for (name, text) in store.cost_pages()? {
             if let Err(error) = reader.read(&name, text.as_bytes()) {
-                reader.pass_over(&name, &error);
+                reader.pass_over(&name, error.to_string());
             }
         }
     }
-    for file in given.files()? {
-        let bytes = read_export(&file.path)
-            .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
-        let name = file.path.to_string_lossy();
-        match reader.read(&name, &bytes) {
+    bill_files(context, &given, &window, &mut reader)?;
+    Ok(reader.finish())
+}
+
+/// Manifests are small.
+const MANIFEST_BYTES_MAX: u64 = 64 << 20;
+
+/// Reads the files of a bill: first the manifests, which tell what belongs together.
+fn bill_files(
+    context: &RunContext,
+    given: &NamedInputs,
+    window: &TimeWindow,
+    reader: &mut BillReader,
+) -> Result<(), Failure> {
+    let mut bills = Vec::new();
+    let mut manifests = Vec::new();
+    for file in given.files(context)? {
+        if !file.is_named && !may_have(&file.name, window) {
+            reader.other_period();
+            continue;
+        }
+        match bill_file_kind(&file.name) {
+            BillFileKind::Bill => bills.push(file),
+            BillFileKind::Side => reader.side_file(),
+            BillFileKind::Manifest => match file.read_at_most(MANIFEST_BYTES_MAX) {
+                Ok(text) => {
+                    reader.side_file();
+                    manifests.push((file.name, text));
+                }
+                Err(error) => reader.pass_over(&file.name, error.to_string()),
+            },
+        }
+    }
+    let names: Vec<String> = bills.iter().map(|file| file.name.clone()).collect();
+    reader.sort_by(BillFiles::of(&names, &manifests));
+    for file in bills {
+        let read = file
+            .open()
+            .map_err(BillError::from)
+            .and_then(|opened| reader.read_input(&file.name, opened));
+        match read {
             Ok(()) => {}
             Err(error) if file.is_named => {
                 return Err(unreadable(&file, given.name, &error.to_string()));
             }
-            // A manifest, or a listing, among the files of a folder.
-            Err(error) => reader.pass_over(&file.path.to_string_lossy(), &error),
+            Err(error) => reader.pass_over(&file.name, error.to_string()),
         }
     }
-    Ok(reader.finish())
+    Ok(())
 }
 
 /// Quick's data sources, where they were listed.
@@ -256,14 +264,15 @@ pub(super) fn inventory(
         }
         return Ok((inventory.lists > 0).then_some(inventory));
     }
-    for file in given.files()? {
-        let bytes = read_export(&file.path)
+    for file in given.files(context)? {
+        let bytes = file
+            .read()
             .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
         let text =
             plain(&bytes).map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
         let told = |inventory: &Inventory| inventory.data_sources.len() as u64 + inventory.lists;
         let before = told(&inventory);
-        read_data_sources(&file.path.to_string_lossy(), &text, &mut inventory);
+        read_data_sources(&file.name, &text, &mut inventory);
         if file.is_named && told(&inventory) == before {
             return Err(unreadable(&file, given.name, "lists no data source")
                 .hint("it takes output of aws quicksight list-data-sources"));
@@ -299,24 +308,19 @@ pub(super) fn add_units(
     context: &RunContext,
     bill: Option<&Bill>,
     topology: &mut Topology,
-) -> Result<Rejects, Failure> {
+) -> Result<ReadUnits, Failure> {
     let tags = (
         context.settings.business_unit_tag.as_deref(),
         context.settings.cost_center_tag.as_deref(),
     );
     let mut reader = UnitsReader::new(tags.0, tags.1);
-    let given = NamedInputs::of(
-        "--business-units",
-        &context.options.money.business_units,
-        "[business_units] paths",
-        &context.settings.business_units,
-    );
-    for file in given.files()? {
-        let bytes = read_export(&file.path)
+    let given = units(context);
+    for file in given.files(context)? {
+        let bytes = file
+            .read()
             .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
-        let name = file.path.to_string_lossy();
         reader
-            .read(&name, &bytes)
+            .read(&file.name, &bytes)
             .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
     }
     if given.is_empty()
@@ -328,11 +332,24 @@ pub(super) fn add_units(
                 .map_err(|error| Failure::internal(format!("the store's accounts: {error}")))?;
         }
     }
-    let (units, rejects) = reader.finish();
-    topology.units = units;
+    let mut read = reader.finish();
+    topology.units = std::mem::take(&mut read.units);
+    if !context.options.money.business_units.is_empty() {
+        let changed = topology.prefer_listed_units();
+        if changed > 0 {
+            read.notes.insert(format!(
+                "--business-units replaces the business units of {} in the configuration",
+                plural(changed, "consumer")
+            ));
+        }
+        if !context.settings.business_units.is_empty() {
+            let note = "--business-units replaces [business_units] paths of the configuration";
+            read.notes.insert(note.to_owned());
+        }
+    }
     for (account, name) in bill.iter().flat_map(|bill| &bill.account_names) {
         let unit = topology.units.entry(account.clone()).or_default();
         unit.account_name.get_or_insert_with(|| name.clone());
     }
-    Ok(rejects)
+    Ok(read)
 }

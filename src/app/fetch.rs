@@ -4,6 +4,7 @@ use super::collected::CollectReport;
 use super::context::RunContext;
 use super::exports;
 use super::failure::Failure;
+use crate::config::S3Settings;
 use crate::model::execution::Statistics;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
@@ -16,6 +17,11 @@ pub(super) fn gather(
     window: &TimeWindow,
     done: &mut CollectReport,
 ) -> Result<(), Failure> {
+    for given in exports::inputs(context) {
+        for bucket in given.buckets() {
+            remote::take(context, &bucket, writer, done)?;
+        }
+    }
     if let Some(statistics) = exports::statistics(context)? {
         done.rejected += statistics.rejects.total();
         let kept = keep(writer, statistics, Vec::new())?;
@@ -42,7 +48,18 @@ fn keep(
 
 #[cfg(not(feature = "aws"))]
 mod remote {
-    use super::{CollectReport, Failure, RunContext, TimeWindow, Writer};
+    use super::{CollectReport, Failure, RunContext, S3Settings, TimeWindow, Writer};
+    use crate::app::export_files::in_s3;
+
+    /// Without AWS access nothing can be taken.
+    pub(super) fn take(
+        _context: &RunContext,
+        bucket: &S3Settings,
+        _writer: &mut Writer,
+        _done: &mut CollectReport,
+    ) -> Result<(), Failure> {
+        Err(in_s3(bucket))
+    }
 
     /// Without AWS access there is no one to ask.
     #[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
@@ -58,10 +75,11 @@ mod remote {
 
 #[cfg(feature = "aws")]
 mod remote {
-    use super::{CollectReport, Failure, RunContext, TimeWindow, Writer, keep, plural};
-    use crate::app::sources::access;
+    use super::{CollectReport, Failure, RunContext, S3Settings, TimeWindow, Writer, keep, plural};
+    use crate::app::export_files::may_have;
+    use crate::app::sources::{access, s3};
     use crate::aws::{
-        Access, Aws, AwsError, AwsErrorKind, BATCH_MAX, CostQuestion, ExecutionAnswer,
+        Access, Aws, AwsError, AwsErrorKind, BATCH_MAX, CostQuestion, ExecutionAnswer, S3Exports,
     };
     use crate::config::{AuditRoles, LogLocation, Role, Settings};
     use crate::decode::quick_query_id;
@@ -70,9 +88,11 @@ mod remote {
     use crate::model::ids::AccountId;
     use crate::model::key::is_in_s3;
     use crate::model::time::{UtcDay, UtcSecond};
-    use crate::store::{CostPages, Pending};
+    use crate::output::human::bytes;
+    use crate::store::{CostPages, ListedExport, Pending};
     use std::collections::BTreeSet;
     use std::fmt::Write as _;
+    use std::io::Read;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -138,6 +158,54 @@ mod remote {
         if asks.costs {
             costs(context, &aws, writer, window, done)?;
         }
+        Ok(())
+    }
+
+    /// Takes the objects of a place that are new or were replaced. Bills of months that the store
+    /// has forgotten are left.
+    pub(super) fn take(
+        context: &RunContext,
+        bucket: &S3Settings,
+        writer: &mut Writer,
+        done: &mut CollectReport,
+    ) -> Result<(), Failure> {
+        let listed = match S3Exports::list(&Aws::new()?, s3(bucket)?) {
+            Ok(listed) => listed,
+            Err(error) => return gap(done, &bucket.url, error),
+        };
+        let retention = i64::from(context.settings.store.retention_days);
+        let window = TimeWindow {
+            from: (writer.today() - retention)
+                .date()
+                .and_then(UtcSecond::midnight),
+            to: None,
+        };
+        let objects = listed.objects().iter();
+        let objects = objects.filter(|object| object.is_named || may_have(&object.url, &window));
+        let objects: Vec<_> = objects.collect();
+        let exports: Vec<ListedExport> = objects
+            .iter()
+            .map(|object| ListedExport {
+                url: object.url.clone(),
+                version: object.version.clone(),
+            })
+            .collect();
+        let mut open = |export: &ListedExport| -> Box<dyn Read> {
+            match objects.iter().find(|object| object.url == export.url) {
+                Some(object) => listed.open(object),
+                None => Box::new(std::io::empty()),
+            }
+        };
+        let kept = writer.keep_exports(&bucket.url, &exports, &mut open)?;
+        for (url, why) in kept.failed {
+            done.gaps.push((url.as_str().into(), why));
+        }
+        done.lines.push(format!(
+            "{} of {} stored ({})",
+            plural(kept.taken, "new object"),
+            bucket.url,
+            bytes(kept.bytes)
+        ));
         Ok(())
     }
 

@@ -338,7 +338,7 @@ mod remote {
         reader
             .read("AWS Organizations", accounts.text.as_bytes())
             .map_err(|error| Failure::internal(error.to_string()))?;
-        *units = reader.finish().0;
+        *units = reader.finish().units;
         Ok(())
     }
 }

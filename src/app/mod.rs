@@ -6,6 +6,7 @@ pub mod collect;
 pub mod collected;
 pub mod context;
 pub mod doctor;
+pub mod export_files;
 pub mod exports;
 pub mod failure;
 pub mod fetch;

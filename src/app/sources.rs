@@ -11,9 +11,9 @@ use crate::ports::{LogSource, Sources, Version};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-#[cfg(feature = "aws")]
-pub(super) use remote::access;
 pub(super) use remote::key_source;
+#[cfg(feature = "aws")]
+pub(super) use remote::{access, s3};
 
 /// Returns the locations of the logs: from the command line, else from the configuration.
 pub(super) fn locations(context: &RunContext) -> Result<Vec<LogLocation>, Failure> {
@@ -382,7 +382,8 @@ mod remote {
         }
     }
 
-    fn s3(bucket: &S3Settings) -> Result<S3Location, Failure> {
+    /// A place in a bucket, and how it is reached.
+    pub(in crate::app) fn s3(bucket: &S3Settings) -> Result<S3Location, Failure> {
         let location = S3Location::parse(&bucket.url).ok_or_else(|| {
             Failure::usage(format!("{:?} names no bucket", bucket.url))
                 .hint("write s3://bucket or s3://bucket/prefix")

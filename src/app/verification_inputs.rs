@@ -1,14 +1,13 @@
 //! Inputs of verification: digests, public keys, signatures.
 
 use super::context::RunContext;
-use super::exports::NamedInputs;
+use super::export_files::NamedInputs;
 use super::failure::Failure;
 use super::places;
 use super::sources;
 use crate::config::LogLocation;
 use crate::ingest::plain;
 use crate::integrity::{PublicKeys, Signatures, read_signatures};
-use crate::local::read_export;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::pipeline::VerificationInputs;
@@ -68,18 +67,24 @@ impl Verifying {
         window: &TimeWindow,
         asked: &VerifyOptions,
     ) -> Result<Self, Failure> {
-        let keys = public_keys(NamedInputs::of(
-            "--public-keys",
-            &asked.public_keys,
-            "[verify] public_keys",
-            &context.settings.public_keys,
-        ))?;
-        let signatures = signatures(NamedInputs::of(
-            "--signatures",
-            &asked.signatures,
-            "[verify] signatures",
-            &context.settings.signatures,
-        ))?;
+        let keys = public_keys(
+            context,
+            &NamedInputs::of(
+                "--public-keys",
+                &asked.public_keys,
+                "[verify] public_keys",
+                &context.settings.public_keys,
+            ),
+        )?;
+        let signatures = signatures(
+            context,
+            &NamedInputs::of(
+                "--signatures",
+                &asked.signatures,
+                "[verify] signatures",
+                &context.settings.signatures,
+            ),
+        )?;
         let asks_aws = keys.is_empty() && places::has_s3(locations);
         Ok(Self {
             key_source: asks_aws
@@ -105,20 +110,20 @@ impl Verifying {
     }
 }
 
-fn public_keys(given: NamedInputs<'_>) -> Result<PublicKeys, Failure> {
+fn public_keys(context: &RunContext, given: &NamedInputs) -> Result<PublicKeys, Failure> {
     const HINT: &str = "`aws cloudtrail list-public-keys --start-time ... --end-time ...` prints them, once in each Region";
     let mut keys = PublicKeys::default();
-    for_each_text(given, HINT, |text| {
+    for_each_text(context, given, HINT, |text| {
         keys.read(text).map_err(|error| error.to_string())
     })?;
     Ok(keys)
 }
 
-fn signatures(given: NamedInputs<'_>) -> Result<Signatures, Failure> {
+fn signatures(context: &RunContext, given: &NamedInputs) -> Result<Signatures, Failure> {
     const HINT: &str = "`aws s3api head-object` prints the metadata of a digest file; docs/verify.md has a script for all \
                         of them";
     let mut signatures = Signatures::default();
-    for_each_text(given, HINT, |text| {
+    for_each_text(context, given, HINT, |text| {
         read_signatures(text, &mut signatures).map_err(|error| error.to_string())
     })?;
     Ok(signatures)
@@ -126,16 +131,18 @@ fn signatures(given: NamedInputs<'_>) -> Result<Signatures, Failure> {
 
 /// Reads files that were given, plain or gzip.
 fn for_each_text(
-    given: NamedInputs<'_>,
+    context: &RunContext,
+    given: &NamedInputs,
     hint: &str,
     mut read: impl FnMut(&[u8]) -> Result<(), String>,
 ) -> Result<(), Failure> {
-    for file in given.files()? {
-        let outcome = read_export(&file.path)
+    for file in given.files(context)? {
+        let outcome = file
+            .read()
             .map_err(|error| error.to_string())
             .and_then(|bytes| read(&plain(&bytes).map_err(|error| error.to_string())?));
         outcome.map_err(|why| {
-            Failure::usage(format!("{} {}: {why}", given.name, file.path.display())).hint(hint)
+            Failure::usage(format!("{} {}: {why}", given.name, file.name)).hint(hint)
         })?;
     }
     Ok(())

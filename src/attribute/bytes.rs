@@ -1,7 +1,10 @@
 //! Bytes that Athena bills for a query (docs/cloudtrail-facts.md#pricing).
 
+use crate::model::exact::ExactAmount;
 use crate::model::execution::{QueryState, QueryStatistics, StatementType};
 use crate::model::money::TerabyteBase;
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 /// The least that is billed for a query, in megabytes.
 const MEGABYTES_MIN: u64 = 10;
@@ -66,10 +69,22 @@ pub fn billed_bytes(statistics: &QueryStatistics, billing: ScanBilling) -> Optio
 /// The statement that is DML and free of charge.
 const EXPLAIN: &str = "EXPLAIN";
 
+/// Places of terabytes that are bytes: what is behind them is from doubles.
+pub(super) const TERABYTE_PLACES: u32 = 15;
+
+/// Whole bytes of so many terabytes; `None` for nothing and for corrections.
+pub(super) fn usage_bytes(terabytes: &ExactAmount, base: TerabyteBase) -> Option<u128> {
+    let per_terabyte = Decimal::from(base.bytes_per_terabyte());
+    let bytes = terabytes
+        .rounded(TERABYTE_PLACES)?
+        .checked_mul(per_terabyte)?;
+    let whole = bytes.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
+    whole.to_u128().filter(|bytes| *bytes > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rust_decimal::Decimal;
 
     fn dml(scanned: u64) -> QueryStatistics {
         QueryStatistics {

@@ -49,17 +49,19 @@ fn value(charge: &Charge, dimension: Dimension, topology: &Topology) -> Text {
             unless(told.flatten(), UNALLOCATED)
         }
         Dimension::WorkGroup => unless(charge.work_group.as_ref(), UNKNOWN),
-        Dimension::User => unless(charge.quick_user.as_ref(), UNKNOWN),
-        Dimension::DataSource => {
-            let missing = match charge.share {
-                Share::Quick => UNKNOWN,
-                Share::Other | Share::Unallocated => NONE,
-            };
-            unless(
-                charge.data_source_arn.as_ref().map(DataSourceArn::text),
-                missing,
-            )
-        }
+        Dimension::User => unless(charge.quick_user.as_ref(), missing(charge.share)),
+        Dimension::DataSource => unless(
+            charge.data_source_arn.as_ref().map(DataSourceArn::text),
+            missing(charge.share),
+        ),
+    }
+}
+
+/// What stands for a member of Quick that is not known: queries of others have none.
+fn missing(share: Share) -> &'static str {
+    match share {
+        Share::Quick => UNKNOWN,
+        Share::Other | Share::Unallocated => NONE,
     }
 }
 

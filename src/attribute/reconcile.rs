@@ -1,11 +1,15 @@
 //! Reasons why estimates and the bill differ, each with its count and amount.
 
+use super::bytes::{TERABYTE_PLACES, usage_bytes};
 use super::price::Pricing;
+
 use crate::model::bill::{BilledFor, LineAmounts, LineKey};
 use crate::model::chain::{Chain, QueryExecution};
 use crate::model::charge::{Billed, Charge, Reason, Reconciliation, Share};
+use crate::model::exact::ExactAmount;
 use crate::model::execution::QueryFigures;
 use crate::model::ids::AccountId;
+use crate::model::money::{AMOUNT_PLACES, SCALE_MAX, TerabyteBase};
 use crate::model::text::Text;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct CellOutcome<'a> {
     pub(super) key: &'a LineKey,
     pub(super) amounts: &'a LineAmounts,
+    /// The cost, rounded as it is shown.
+    pub(super) cost: Decimal,
     /// True if the bill gives bytes for it.
     pub(super) has_usage: bool,
     pub(super) usage_bytes: u128,
@@ -79,6 +85,8 @@ fn block(
     reasons.extend(cell_reasons(&cells));
     reasons.extend(price_reason(&cells, pricing));
     reasons.extend(estimated_days(&own));
+    reasons.extend(fitting_base(&cells, pricing));
+    reasons.extend(rounding(&cells));
     let known_bytes = with_queries()
         .filter(|charge| charge.billed_cost.is_some())
         .filter_map(|charge| charge.figures.bytes_billed);
@@ -87,10 +95,7 @@ fn block(
         billed,
         estimated_cost_usd: estimate(|_| true),
         estimated_without_bill_usd,
-        billed_terabytes: cells
-            .iter()
-            .filter_map(|cell| cell.amounts.terabytes)
-            .reduce(Decimal::saturating_add),
+        billed_terabytes: billed_terabytes(&cells),
         known_bytes_billed: known_bytes.fold(0, u64::saturating_add),
         reasons,
     }
@@ -240,8 +245,8 @@ fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
         of(
             "bill-without-queries",
             "lines of the bill for which no query was read: all of them unallocated",
-            |cell| cell.amounts.cost,
-            &|cell| cell.query_count == 0 && !cell.amounts.cost.is_zero(),
+            |cell| cell.cost,
+            &|cell| cell.query_count == 0 && !cell.cost.is_zero(),
         ),
         of(
             "usage-not-explained",
@@ -252,20 +257,20 @@ fn cell_reasons(cells: &[&CellOutcome<'_>]) -> Vec<Reason> {
         of(
             "known-above-usage",
             "lines of the bill with fewer bytes than the known queries: shares were scaled to the bill",
-            |cell| cell.amounts.cost,
+            |cell| cell.cost,
             &|cell| cell.has_usage && cell.known_bytes > cell.usage_bytes,
         ),
         of(
             "capacity-not-told-apart",
             "lines of the bill for all of Athena, including capacity: a bill by usage type separates them",
-            |cell| cell.amounts.cost,
-            &|cell| cell.key.billed_for == BilledFor::Athena && !cell.amounts.cost.is_zero(),
+            |cell| cell.cost,
+            &|cell| cell.key.billed_for == BilledFor::Athena && !cell.cost.is_zero(),
         ),
         of(
             "split-by-list-price",
             "lines of the bill without bytes: allocated by estimated cost at list price",
-            |cell| cell.amounts.cost,
-            &|cell| cell.query_count > 0 && !cell.has_usage && !cell.amounts.cost.is_zero(),
+            |cell| cell.cost,
+            &|cell| cell.query_count > 0 && !cell.has_usage && !cell.cost.is_zero(),
         ),
     ];
     reasons.into_iter().flatten().collect()
@@ -279,9 +284,10 @@ fn price_reason(cells: &[&CellOutcome<'_>], pricing: &Pricing) -> Option<Reason>
         let known = || {
             let region = cell.key.region.as_deref()?;
             let price = pricing.usd_per_terabyte(region, cell.key.period.from)?;
-            let listed = cell.amounts.terabytes?.checked_mul(price)?;
+            let terabytes = cell.amounts.terabytes.as_ref()?.rounded(TERABYTE_PLACES)?;
+            let listed = terabytes.normalize().checked_mul(price)?;
             let is_usd = &*cell.key.currency == "USD";
-            is_usd.then_some(cell.amounts.cost.checked_sub(listed)?)
+            is_usd.then_some(cell.cost.checked_sub(listed)?)
         };
         if let Some(difference) = known().filter(|difference| !difference.is_zero()) {
             effect = effect.saturating_add(difference);
@@ -294,6 +300,99 @@ fn price_reason(cells: &[&CellOutcome<'_>], pricing: &Pricing) -> Option<Reason>
         Some(effect.normalize()),
         "lines of the bill above or below the list price (bill minus list price)",
     )
+}
+
+fn billed_terabytes(cells: &[&CellOutcome<'_>]) -> Option<Decimal> {
+    let mut sum: Option<ExactAmount> = None;
+    for terabytes in cells
+        .iter()
+        .filter_map(|cell| cell.amounts.terabytes.as_ref())
+    {
+        *sum.get_or_insert_default() += terabytes;
+    }
+    Some(sum?.rounded(TERABYTE_PLACES)?.normalize())
+}
+
+/// The amounts that were rounded away, from doubles.
+fn rounding(cells: &[&CellOutcome<'_>]) -> Option<Reason> {
+    let mut sum = ExactAmount::default();
+    let mut count = 0;
+    for cell in cells {
+        let difference = cell.amounts.cost.clone() - &cell.cost.into();
+        if !difference.is_zero() {
+            sum += &difference;
+            count += 1;
+        }
+    }
+    let text = format!(
+        "lines of the bill were rounded to {AMOUNT_PLACES} places; what was rounded away comes to {sum}"
+    );
+    let amount = sum.rounded(SCALE_MAX).map(|sum| sum.normalize());
+    reason("amounts-rounded", count, amount, &text)
+}
+
+/// Lines of the bill whose bytes are compared with those of the known queries, in one kind of
+/// terabyte.
+#[derive(Default, Clone, Copy)]
+struct BaseFit {
+    /// Lines with as many bytes as the known queries.
+    alike: u64,
+    /// Lines with fewer.
+    too_few: u64,
+}
+
+fn base_fit(cells: &[&CellOutcome<'_>], base: TerabyteBase) -> BaseFit {
+    let mut fit = BaseFit::default();
+    for cell in cells
+        .iter()
+        .filter(|cell| cell.has_usage && cell.known_bytes > 0)
+    {
+        let terabytes = cell.amounts.terabytes.as_ref();
+        let billed = terabytes.and_then(|terabytes| usage_bytes(terabytes, base));
+        let Some(billed) = billed else {
+            continue;
+        };
+        let rounding = billed / ROUNDING_SHARE;
+        if cell.known_bytes.abs_diff(billed) <= rounding {
+            fit.alike += 1;
+        } else if cell.known_bytes > billed {
+            fit.too_few += 1;
+        }
+    }
+    fit
+}
+
+/// One part in so many is rounding.
+const ROUNDING_SHARE: u128 = 1000;
+
+/// The kind of terabyte that AWS billed by, where the known queries tell: in one of them lines
+/// have as many bytes as the queries, or in the other one fewer, which cannot be.
+fn fitting_base(cells: &[&CellOutcome<'_>], pricing: &Pricing) -> Option<Reason> {
+    let (own, other) = (pricing.terabyte(), pricing.terabyte().other());
+    let [of_own, of_other] = [own, other].map(|base| base_fit(cells, base));
+    let fits = |left: BaseFit, right: BaseFit| {
+        left.too_few == 0 && (right.too_few > 0 || (left.alike > 0 && right.alike == 0))
+    };
+    let names = (own.as_str(), other.as_str());
+    if fits(of_other, of_own) {
+        let count = of_own.too_few.max(of_other.alike);
+        let text = format!(
+            "lines of the bill fit the known queries in {} terabytes, and not in {} ones: AWS seems to bill by {0} ones \
+             (--tb {0})",
+            names.1, names.0
+        );
+        return reason("terabyte-fits", count, None, &text);
+    }
+    let text = format!(
+        "lines of the bill have as many bytes as the known queries in {} terabytes, as set",
+        names.0
+    );
+    let count = if fits(of_own, of_other) {
+        of_own.alike
+    } else {
+        0
+    };
+    reason("terabyte-fits", count, None, &text)
 }
 
 fn estimated_days(charges: &[&Charge]) -> Option<Reason> {

@@ -6,6 +6,7 @@
 //! the bytes the bill gives for it; where it gives none, by estimated cost out of the cell's
 //! cost. What is left is unallocated (ARCHITECTURE.md#how-a-bill-is-allocated).
 
+use super::bytes::{TERABYTE_PLACES, usage_bytes};
 use super::frame::{
     Codes, read_all_codes, read_days, read_known_sums, read_units, sums_with_known, units_column,
 };
@@ -16,19 +17,17 @@ use crate::model::bill::{Bill, BillPeriod, ChargeCategory, LineAmounts, LineKey}
 use crate::model::chain::{Chain, ChainPath};
 use crate::model::charge::{
     Attribution, Charge, Figures, ListPrice, OtherServiceCharge, QueryShare, Share,
+    UNIT_PRICE_PLACES,
 };
 use crate::model::ids::{AccountId, DataSourceArn, Region};
-use crate::model::money::{amount, units};
+use crate::model::money::{AMOUNT_PLACES, amount, units};
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use hashbrown::HashMap;
 use polars::prelude::*;
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use rust_decimal::{Decimal, RoundingStrategy};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Places that shares have at least: a bill of whole dollars is split finer.
-const SHARE_SCALE_MIN: u32 = 10;
 
 /// The most that all amounts together may come to, in units: what an exact
 /// decimal holds.
@@ -39,15 +38,9 @@ const UNITS_MAX: i128 = 1 << 96;
 pub enum AttributeError {
     /// The amounts need more digits than an exact decimal has.
     #[error(
-        "the amounts of the bill need more than 28 digits together: {scale} after the point, \
-         and {whole} before it"
+        "the amounts of the bill come to more than 10^18 together: they are no amounts of AWS; check its columns of cost"
     )]
-    TooLarge {
-        /// Places after the point.
-        scale: u32,
-        /// Places before it.
-        whole: usize,
-    },
+    TooLarge,
     /// The shares do not add up to the bill: a fault of this program.
     #[error("shares of {billed} units add up to {shared}: please report this")]
     Unbalanced {
@@ -81,6 +74,17 @@ struct CostPool<'a> {
     usage_bytes: Option<u128>,
 }
 
+impl CostPool<'_> {
+    /// The price of a terabyte that its cost comes to.
+    fn unit_price(&self) -> Option<Decimal> {
+        let terabytes = self.amounts.terabytes.as_ref()?.rounded(TERABYTE_PLACES)?;
+        let cost = amount(self.units, AMOUNT_PLACES)?;
+        let is_price = terabytes > Decimal::ZERO && cost > Decimal::ZERO;
+        let price = is_price.then(|| cost.checked_div(terabytes)).flatten()?;
+        Some(price.round_dp(UNIT_PRICE_PLACES).normalize())
+    }
+}
+
 /// The queries that Athena took, in columns, in the order of their chains.
 #[derive(Default)]
 struct Queries {
@@ -111,20 +115,28 @@ pub fn attribute(
     bill: &Bill,
     pricing: &Pricing,
 ) -> Result<Attribution, AttributeError> {
-    let scale = scale_of(bill)?;
+    let scale = AMOUNT_PLACES;
     let mut codes = Codes::default();
     let queries = Queries::of(chains, &mut codes);
-    let cells = cells(bill, scale, pricing);
+    let cells = cells(bill, pricing);
+    check_sum(&cells)?;
     let cell_of = match_cells(&queries, &cells, &mut codes);
     let split = shares_of(&queries, &cells, &cell_of)?;
     let mut charges = charges(queries, &cells, &cell_of, &split, &mut codes, scale)?;
     charges.extend(remainders(&cells, &split, scale));
+    for charge in &mut charges {
+        let is_usd = &*charge.currency == "USD";
+        let region = charge.region.as_deref().filter(|_| is_usd);
+        charge.list_unit_price =
+            region.and_then(|region| pricing.usd_per_terabyte(region, charge.period.from));
+    }
     charges.sort_by(|left, right| order(left).cmp(&order(right)));
     let outcomes = outcomes(&cells, &split, scale);
     Ok(Attribution {
         reconciliations: reconcile::reconcile(chains, &charges, &outcomes, pricing),
         query_shares: query_shares(chains, &cells, &cell_of, &split, scale),
         charges,
+        payers: bill.payers.clone(),
         other_services: other_services(bill),
         terabyte: pricing.terabyte(),
         prices: prices(chains, pricing),
@@ -148,22 +160,15 @@ fn prices(chains: &[Chain], pricing: &Pricing) -> Vec<ListPrice> {
     used.into_iter().collect()
 }
 
-fn scale_of(bill: &Bill) -> Result<u32, AttributeError> {
-    let shared = || bill.lines.iter().filter(|(key, _)| is_shared(key));
-    let costs = || shared().map(|(_, amounts)| amounts.cost);
-    let scale = costs().map(|cost| cost.scale()).max().unwrap_or_default();
-    let scale = scale.max(SHARE_SCALE_MIN);
-    let sum = costs().try_fold(0i128, |sum, cost| {
-        sum.checked_add(units(cost, scale)?.checked_abs()?)
+/// The most that the cost of all lines comes to, in units.
+fn check_sum(cells: &[CostPool<'_>]) -> Result<(), AttributeError> {
+    let sum = cells.iter().try_fold(0i128, |sum, cell| {
+        sum.checked_add(cell.units.checked_abs()?)
     });
-    if sum.is_none_or(|sum| sum >= UNITS_MAX) {
-        let whole = costs().map(|cost| cost.trunc().abs().normalize().to_string().len());
-        return Err(AttributeError::TooLarge {
-            scale,
-            whole: whole.max().unwrap_or_default(),
-        });
+    match sum {
+        Some(sum) if sum < UNITS_MAX => Ok(()),
+        _ => Err(AttributeError::TooLarge),
     }
-    Ok(scale)
 }
 
 impl Queries {
@@ -212,16 +217,21 @@ impl Queries {
     }
 }
 
-fn cells<'a>(bill: &'a Bill, scale: u32, pricing: &Pricing) -> Vec<CostPool<'a>> {
+fn cells<'a>(bill: &'a Bill, pricing: &Pricing) -> Vec<CostPool<'a>> {
     let shared = bill.lines.iter().filter(|(key, _)| is_shared(key));
     let mut cells: Vec<CostPool<'a>> = shared
         .map(|(key, amounts)| CostPool {
             key,
             amounts,
-            units: units(amounts.cost, scale).unwrap_or_default(),
+            // What does not fit is refused as too large.
+            units: amounts
+                .cost
+                .rounded_units(AMOUNT_PLACES)
+                .unwrap_or(i128::MAX),
             usage_bytes: amounts
                 .terabytes
-                .and_then(|terabytes| usage_bytes(terabytes, pricing)),
+                .as_ref()
+                .and_then(|terabytes| usage_bytes(terabytes, pricing.terabyte())),
         })
         .collect();
     spread_discounts(&mut cells);
@@ -269,14 +279,6 @@ fn spread_discounts(cells: &mut [CostPool<'_>]) {
         }
         cells[discount].units = shares.of_rest;
     }
-}
-
-/// Whole bytes of so many terabytes; `None` for nothing and for corrections.
-fn usage_bytes(terabytes: Decimal, pricing: &Pricing) -> Option<u128> {
-    let per_terabyte = Decimal::from(pricing.terabyte().bytes_per_terabyte());
-    let bytes = terabytes.checked_mul(per_terabyte)?;
-    let whole = bytes.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
-    whole.to_u128().filter(|bytes| *bytes > 0)
 }
 
 /// The cell of each query, by position: of those of its account and day, the one that
@@ -417,8 +419,8 @@ fn weights(queries: &Queries, cell: &CostPool<'_>, own: &[u32]) -> (Vec<u128>, u
     }
     // No bytes to go by: what the queries cost at list price, out of the cost.
     let is_usd = &*cell.key.currency == "USD";
-    let cost = cell.amounts.cost.round_dp(ESTIMATE_SCALE);
-    let cost = units(cost, ESTIMATE_SCALE).filter(|cost| is_usd && *cost > 0);
+    let cost = cell.amounts.cost.rounded_units(ESTIMATE_SCALE);
+    let cost = cost.filter(|cost| is_usd && *cost > 0);
     match cost {
         Some(cost) => {
             let estimates = own.iter().map(|row| queries.estimate[*row as usize]);
@@ -460,6 +462,13 @@ fn charges(
         Column::new("source".into(), &queries.source),
         Column::new("user".into(), &queries.user),
         Column::new("kind".into(), kinds),
+        Column::new(
+            "cell".into(),
+            cell_of
+                .iter()
+                .map(|cell| cell.map_or(0, |cell| cell + 1))
+                .collect::<Vec<u32>>(),
+        ),
         Column::new("unknown".into(), &queries.unknown),
         units_column("scanned", queries.scanned.into_iter().map(wide))?,
         units_column("billed", queries.billed.into_iter().map(wide))?,
@@ -479,10 +488,12 @@ fn charges(
         len().cast(DataType::UInt32).alias("queries"),
         col("unknown").sum(),
         col("cost").sum(),
+        // Account, day, Region and work group have one cell.
+        col("cell").first(),
     ];
     sums.extend(sums_with_known(&["scanned", "billed", "estimate"]));
     let grouped = frame.lazy().group_by(keys.map(col)).agg(sums).collect()?;
-    read_charges(&grouped, codes, scale)
+    read_charges(&grouped, cells, codes, scale)
 }
 
 /// The other properties that group queries, in one number: grouping by one column is cheaper than
@@ -540,13 +551,14 @@ fn currencies(
 
 fn read_charges(
     grouped: &DataFrame,
+    cells: &[CostPool<'_>],
     codes: &Codes,
     scale: u32,
 ) -> Result<Vec<Charge>, AttributeError> {
     let code = |name: &str| read_all_codes(grouped, name);
     let [account, region, work_group] = [code("account")?, code("region")?, code("work_group")?];
     let [source, user, kind] = [code("source")?, code("user")?, code("kind")?];
-    let [queries, unknown] = [code("queries")?, code("unknown")?];
+    let [queries, unknown, cell] = [code("queries")?, code("unknown")?, code("cell")?];
     let day = read_days(grouped, "day")?;
     let cost = read_units(grouped, "cost")?;
     let known = |name: &str| read_known_sums(grouped, name);
@@ -556,6 +568,9 @@ fn read_charges(
     let charge = |row: usize| {
         let kind = QueryKind::unpacked(kind[row]);
         let query_count = u64::from(queries[row]);
+        // Zero is none.
+        let cell = (cell[row] as usize).checked_sub(1);
+        let cell = cell.and_then(|cell| cells.get(cell));
         Charge {
             period: BillPeriod::day(UtcDay::numbered(day[row]).date().unwrap_or_default()),
             account_id: text(account[row]).map(AccountId::from),
@@ -581,6 +596,9 @@ fn read_charges(
                 .filter(|_| kind.is_covered)
                 .and_then(|units| amount(units, scale)),
             is_estimated: kind.is_estimated,
+            billed_unit_price: cell.and_then(CostPool::unit_price),
+            list_unit_price: None,
+            sku: cell.and_then(|cell| cell.amounts.sku.clone()),
         }
     };
     Ok((0..grouped.height()).map(charge).collect())
@@ -612,6 +630,9 @@ fn remainders<'a>(
             },
             billed_cost: amount(*rest, scale),
             is_estimated: cell.amounts.is_estimated,
+            billed_unit_price: cell.unit_price(),
+            list_unit_price: None,
+            sku: cell.amounts.sku.clone(),
         })
 }
 
@@ -659,6 +680,7 @@ fn outcomes<'a>(cells: &'a [CostPool<'a>], split: &Split, scale: u32) -> Vec<Cel
         .map(|((cell, known), rest)| CellOutcome {
             key: cell.key,
             amounts: cell.amounts,
+            cost: amounts_rounded(cell.amounts),
             has_usage: cell.usage_bytes.is_some(),
             usage_bytes: cell.usage_bytes.unwrap_or_default(),
             query_count: known.queries,
@@ -677,7 +699,12 @@ fn other_services(bill: &Bill) -> Vec<OtherServiceCharge> {
             billed_for: key.billed_for.clone(),
             category: key.category,
             currency: key.currency.clone(),
-            cost: amounts.cost,
+            cost: amounts_rounded(amounts),
         })
         .collect()
+}
+
+/// The cost of a line, as it is shown.
+fn amounts_rounded(amounts: &LineAmounts) -> Decimal {
+    amounts.cost.rounded(AMOUNT_PLACES).unwrap_or_default()
 }

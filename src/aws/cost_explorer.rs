@@ -31,14 +31,19 @@ const METRICS: [&str; 6] = [
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum CostQuestion {
-    /// Athena by account and usage type: terabytes and money.
-    AthenaByUsageType,
-    /// Athena, S3 and Glue by account.
-    ByService,
+    /// Use of Athena by account and usage type: terabytes and money.
+    AthenaUsageByUsageType,
+    /// Use of Athena, S3 and Glue by account.
+    UsageByService,
+    /// The rest by account: credits, refunds and taxes, which would be netted into the others.
+    RestByRecordType,
 }
 
+/// What Cost Explorer nets into figures that are not filtered.
+const REST: [&str; 3] = ["Credit", "Refund", "Tax"];
+
 impl CostQuestion {
-    /// Both.
+    /// All of them.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The name under which answers are kept.
@@ -49,15 +54,18 @@ impl CostQuestion {
 
     fn services(self) -> &'static [&'static str] {
         match self {
-            Self::AthenaByUsageType => &["Amazon Athena"],
-            Self::ByService => &["Amazon Athena", "Amazon Simple Storage Service", "AWS Glue"],
+            Self::AthenaUsageByUsageType => &["Amazon Athena"],
+            Self::UsageByService | Self::RestByRecordType => {
+                &["Amazon Athena", "Amazon Simple Storage Service", "AWS Glue"]
+            }
         }
     }
 
     fn second_key(self) -> &'static str {
         match self {
-            Self::AthenaByUsageType => "USAGE_TYPE",
-            Self::ByService => "SERVICE",
+            Self::AthenaUsageByUsageType => "USAGE_TYPE",
+            Self::UsageByService => "SERVICE",
+            Self::RestByRecordType => "RECORD_TYPE",
         }
     }
 }
@@ -107,7 +115,7 @@ impl Aws {
                     .set_metrics(Some(METRICS.map(str::to_owned).to_vec()))
                     .group_by(group("LINKED_ACCOUNT"))
                     .group_by(group(question.second_key()))
-                    .filter(filter(question.services()))
+                    .filter(filter(question))
                     .set_next_page_token(token.take());
                 let answer = asked
                     .send()
@@ -149,13 +157,34 @@ fn group(key: &str) -> GroupDefinition {
         .build()
 }
 
-fn filter(services: &[&str]) -> Expression {
-    let values = services.iter().map(|&name| name.to_owned()).collect();
-    let services = DimensionValues::builder()
-        .key(Dimension::Service)
+fn values(key: Dimension, values: &[&str]) -> Expression {
+    let values = values.iter().map(|&name| name.to_owned()).collect();
+    let values = DimensionValues::builder()
+        .key(key)
         .set_values(Some(values))
         .build();
-    Expression::builder().dimensions(services).build()
+    Expression::builder().dimensions(values).build()
+}
+
+fn filter(question: CostQuestion) -> Expression {
+    let rest = values(Dimension::RecordType, &REST);
+    let record_types = match question {
+        CostQuestion::RestByRecordType => rest,
+        _ => Expression::builder().not(rest).build(),
+    };
+    Expression::builder()
+        .and(values(Dimension::Service, question.services()))
+        .and(record_types)
+        .build()
+}
+
+/// The filter of the record types, as it is kept with an answer.
+fn told_filter(question: CostQuestion) -> Value {
+    let rest = json!({"Dimensions": {"Key": "RECORD_TYPE", "Values": REST}});
+    match question {
+        CostQuestion::RestByRecordType => rest,
+        _ => json!({"Not": rest}),
+    }
 }
 
 type Answer = aws_sdk_costexplorer::operation::get_cost_and_usage::GetCostAndUsageOutput;
@@ -189,6 +218,7 @@ fn answer(from: &Answer, question: CostQuestion) -> Value {
             {"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"},
             {"Type": "DIMENSION", "Key": question.second_key()},
         ],
+        "Filter": told_filter(question),
         "ResultsByTime": results.collect::<Vec<_>>(),
         "DimensionValueAttributes": attributes.collect::<Vec<_>>(),
     })

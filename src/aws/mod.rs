@@ -41,6 +41,6 @@ pub use error::{AwsError, AwsErrorKind};
 pub use lookup_events::{LOOKUP_DAYS_MAX, LOOKUP_EVERY, LookupLogs, LookupPlace};
 pub use organizations::ListedAccounts;
 pub use public_keys::PublicKeyLookup;
-pub use s3::{S3Location, S3Logs};
+pub use s3::{ExportObject, S3Exports, S3Location, S3Logs};
 pub use session::{Access, Aws};
 pub use trails::Trail;

@@ -18,10 +18,11 @@ use crate::model::charge::{Chargeback, Dimension};
 use crate::model::time::UtcSecond;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
+use crate::output::focus::{self, FocusError};
 use crate::output::json::chargeback as json;
 use crate::output::not_read::NotRead;
 use crate::output::xlsx::Sheet;
-use crate::output::{chargeback as text, chargeback_rows, csv, focus};
+use crate::output::{chargeback as text, chargeback_rows, csv};
 
 fn dimension(arg: ByArg) -> Dimension {
     match arg {
@@ -92,6 +93,18 @@ pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
     Ok(exit_of(run_args, &audit).max(nothing))
 }
 
+fn refused_as_focus(error: &FocusError) -> Failure {
+    let hint = match error {
+        FocusError::NoPayer(_) => {
+            "set payer_account_id under [aws] in the configuration, or use a Cost and Usage Report"
+        }
+        FocusError::NoQuantity(_) => {
+            "use a bill by usage type or a Cost and Usage Report, or set [pricing] usd_per_tb"
+        }
+    };
+    Failure::usage(error.to_string()).hint(hint)
+}
+
 fn print(
     run_args: &RunArgs,
     format: ChargebackFormat,
@@ -101,6 +114,11 @@ fn print(
 ) -> Result<(), Failure> {
     let rows = || chargeback_rows::rows(chargeback, topology);
     let attribution = audit.attribution.as_ref();
+    let as_focus = attribution.filter(|_| format == ChargebackFormat::Focus);
+    let as_focus = as_focus.map(|attribution| focus::rows(attribution, topology));
+    let as_focus = as_focus
+        .transpose()
+        .map_err(|error| refused_as_focus(&error))?;
     let not_read = NotRead::of(&audit.coverage.rejects);
     write_out(run_args, |out| match format {
         ChargebackFormat::Table => {
@@ -124,12 +142,8 @@ fn print(
             ];
             workbook(sheets, audit, out)
         }
-        ChargebackFormat::Focus => {
-            let Some(attribution) = attribution else {
-                return Ok(());
-            };
-            let table = focus::rows(&attribution.charges, topology, attribution.terabyte);
-            csv::write_table(&table, out)
-        }
+        ChargebackFormat::Focus => as_focus
+            .as_ref()
+            .map_or(Ok(()), |table| csv::write_table(table, out)),
     })
 }

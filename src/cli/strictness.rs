@@ -74,7 +74,12 @@ pub(super) fn exit_of_chains<'a>(
     let of_exports: u64 = exports.into_iter().flatten().map(Rejects::total).sum();
     let of_bill = audit.bill.as_ref().map_or(0, |bill| {
         let uncounted = &bill.uncounted;
-        uncounted.outdated + uncounted.across_window + u64::from(bill.pages_missing)
+        uncounted.outdated
+            + uncounted.across_window
+            + u64::from(bill.pages_missing)
+            + bill.missing_files
+            + bill.undecided
+            + bill.unknown_prefixes.len() as u64
     });
     let conflicts = audit.coverage.conflicts + of_bill;
     let unread = audit.coverage.rejects.total() + conflicts + of_exports;

@@ -11,8 +11,8 @@ pub(super) struct RawConfig {
     pub(super) hub: Option<RawHub>,
     pub(super) consumers: Vec<RawConsumer>,
     pub(super) logs: Vec<Spanned<RawLogs>>,
-    pub(super) executions: Vec<RawPath>,
-    pub(super) costs: Vec<RawPath>,
+    pub(super) executions: Vec<Spanned<RawExports>>,
+    pub(super) costs: Vec<Spanned<RawExports>>,
     pub(super) business_units: RawUnits,
     pub(super) pricing: RawPricing,
     /// Options of rules: read by the rules themselves.
@@ -33,6 +33,7 @@ pub(super) struct RawAws {
     pub(super) audit_role_arn: Option<Spanned<String>>,
     pub(super) external_id: Option<String>,
     pub(super) payer_role_arn: Option<Spanned<String>>,
+    pub(super) payer_account_id: Option<Spanned<String>>,
     pub(super) quick_regions: Vec<Spanned<String>>,
     pub(super) statistics: Option<bool>,
     pub(super) costs: Option<bool>,
@@ -130,6 +131,20 @@ pub(super) struct RawLogs {
 #[serde(expecting = "a table")]
 pub(super) struct RawPath {
     pub(super) path: String,
+}
+
+/// A location of exports.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a table")]
+pub(super) struct RawExports {
+    pub(super) path: Option<String>,
+    pub(super) s3: Option<String>,
+    pub(super) role_arn: Option<Spanned<String>>,
+    pub(super) external_id: Option<String>,
+    pub(super) region: Option<Spanned<String>>,
+    pub(super) expected_bucket_owner: Option<Spanned<String>>,
+    pub(super) requester_pays: bool,
 }
 
 #[derive(Debug, Deserialize, Default)]

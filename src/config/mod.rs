@@ -9,4 +9,6 @@ mod sources;
 pub use checker::ConfigError;
 pub use reference::{ConfigKey, ConfigSection, SECTIONS, reference};
 pub use settings::Settings;
-pub use sources::{AuditRoles, AwsSettings, LogLocation, Role, S3Settings, StoreSettings};
+pub use sources::{
+    AuditRoles, AwsSettings, ExportLocation, LogLocation, Role, S3Settings, StoreSettings,
+};

@@ -33,6 +33,37 @@ const ARN: &str = "a role's ARN";
 const ACCOUNT: &str = "12 digits";
 const PATH: &str = "a path";
 const TEXT: &str = "text";
+/// The keys of a location of exports.
+const EXPORT_KEYS: [ConfigKey; 7] = [
+    key("path", PATH, "a file or a folder"),
+    key(
+        "s3",
+        "s3://bucket/prefix",
+        "an object, or a prefix in a bucket",
+    ),
+    key(
+        "role_arn",
+        ARN,
+        "the role to assume for reading it; default: the caller's own credentials",
+    ),
+    key(
+        "external_id",
+        TEXT,
+        "the external id that the role requires",
+    ),
+    key("region", "a Region", "the Region of the bucket"),
+    key(
+        "expected_bucket_owner",
+        ACCOUNT,
+        "the account that has to own the bucket",
+    ),
+    key(
+        "requester_pays",
+        FLAG,
+        "whether the caller pays for requests",
+    ),
+];
+
 const FLAG: &str = "true or false";
 
 const INTRODUCTION: &str = "# The configuration
@@ -137,13 +168,13 @@ pub const SECTIONS: [ConfigSection; 14] = [
     },
     ConfigSection {
         header: "[[executions]]",
-        about: "Query statistics. Read unless `--executions` names others.",
-        keys: &[key("path", PATH, "a file or a folder; required")],
+        about: "Query statistics: `path` or `s3`. Read unless `--executions` names others.",
+        keys: &EXPORT_KEYS,
     },
     ConfigSection {
         header: "[[costs]]",
-        about: "The bill. Read unless `--costs` names another.",
-        keys: &[key("path", PATH, "a file or a folder; required")],
+        about: "The bill: `path` or `s3`. Read unless `--costs` names another.",
+        keys: &EXPORT_KEYS,
     },
     ConfigSection {
         header: "[business_units]",
@@ -152,7 +183,7 @@ pub const SECTIONS: [ConfigSection; 14] = [
             key(
                 "paths",
                 "a list of paths",
-                "CSV files, or outputs with tags; `--business-units` names others",
+                "CSV files, or outputs with tags, also `s3://...`; `--business-units` names others",
             ),
             key(
                 "tag",
@@ -243,6 +274,11 @@ pub const SECTIONS: [ConfigSection; 14] = [
                 "payer_role_arn",
                 ARN,
                 "the role to assume in the payer account, for Cost Explorer and Organizations",
+            ),
+            key(
+                "payer_account_id",
+                TEXT,
+                "the payer account, for FOCUS where no bill tells it; default: the account of `payer_role_arn`",
             ),
             key(
                 "quick_regions",
@@ -368,8 +404,8 @@ mod tests {
         assert_eq!(listed("[hub]"), taken::<file::RawHub>());
         assert_eq!(listed("[[consumers]]"), taken::<file::RawConsumer>());
         assert_eq!(listed("[[logs]]"), taken::<file::RawLogs>());
-        assert_eq!(listed("[[executions]]"), taken::<file::RawPath>());
-        assert_eq!(listed("[[costs]]"), taken::<file::RawPath>());
+        assert_eq!(listed("[[executions]]"), taken::<file::RawExports>());
+        assert_eq!(listed("[[costs]]"), taken::<file::RawExports>());
         assert_eq!(listed("[[data_sources]]"), taken::<file::RawPath>());
         assert_eq!(listed("[business_units]"), taken::<file::RawUnits>());
         assert_eq!(listed("[pricing]"), taken::<file::RawPricing>());

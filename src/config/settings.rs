@@ -2,9 +2,11 @@
 
 use super::checker::{Checker, ConfigError};
 use super::file::{
-    RawBase, RawConfig, RawConsumer, RawPath, RawRule, RawSecurityHub, RawSuppression,
+    RawBase, RawConfig, RawConsumer, RawExports, RawPath, RawRule, RawSecurityHub, RawSuppression,
 };
-use super::sources::{AuditRoles, AwsSettings, LogLocation, S3Settings, StoreSettings};
+use super::sources::{
+    AuditRoles, AwsSettings, ExportLocation, LogLocation, S3Settings, StoreSettings,
+};
 use crate::model::finding::Suppression;
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
@@ -26,11 +28,11 @@ pub struct Settings {
     /// The locations of the logs, where the command line names none.
     pub logs: Vec<LogLocation>,
     /// Files and folders of query statistics.
-    pub executions: Vec<PathBuf>,
+    pub executions: Vec<ExportLocation>,
     /// Files of the bill.
-    pub costs: Vec<PathBuf>,
+    pub costs: Vec<ExportLocation>,
     /// Files of business units.
-    pub business_units: Vec<PathBuf>,
+    pub business_units: Vec<ExportLocation>,
     /// Files of CloudTrail's public keys.
     pub public_keys: Vec<PathBuf>,
     /// Files of digests' signatures.
@@ -41,8 +43,8 @@ pub struct Settings {
     pub cost_center_tag: Option<String>,
     /// The definition of a billed terabyte.
     pub terabyte: TerabyteBase,
-    /// True if DML that scanned nothing is billed the least there is.
-    pub has_floor_for_unscanned_dml: bool,
+    /// True if DML that scanned nothing is free, and not billed the least there is.
+    pub is_unscanned_dml_free: bool,
     /// Prices by Region, in USD per terabyte, over the built-in table.
     pub usd_per_tb: BTreeMap<String, Decimal>,
     /// Options of rules, by rule id.
@@ -186,6 +188,7 @@ impl Checker<'_> {
             topology.run_as_roles = self.roles(&hub.run_as_roles, &account, "hub.run_as_roles")?;
             topology.hub_account_id = Some(account);
         }
+        topology.payer_account_id = self.payer(&raw.aws)?;
         let mut aws = self.aws(raw.aws)?;
         for consumer in raw.consumers {
             if let Some(arn) = &consumer.audit_role_arn {
@@ -217,9 +220,13 @@ impl Checker<'_> {
         Ok(Settings {
             topology,
             logs,
-            executions: self.paths(raw.executions),
-            costs: self.paths(raw.costs),
-            business_units: self.all_beside(&units.paths),
+            executions: self.all_exports("executions", raw.executions)?,
+            costs: self.all_exports("costs", raw.costs)?,
+            business_units: units
+                .paths
+                .iter()
+                .map(|path| self.export_location(path))
+                .collect(),
             public_keys: self.all_beside(&raw.verify.public_keys),
             signatures: self.all_beside(&raw.verify.signatures),
             business_unit_tag: units.tag,
@@ -228,7 +235,7 @@ impl Checker<'_> {
                 Some(RawBase::Binary) => TerabyteBase::Binary,
                 Some(RawBase::Decimal) | None => TerabyteBase::Decimal,
             },
-            has_floor_for_unscanned_dml: raw.pricing.floor_for_unscanned_dml.unwrap_or(true),
+            is_unscanned_dml_free: raw.pricing.floor_for_unscanned_dml == Some(false),
             usd_per_tb,
             rule_lines,
             suppression_lines,
@@ -377,6 +384,15 @@ impl Checker<'_> {
         paths.iter().map(|path| self.resolve(path)).collect()
     }
 
+    fn all_exports(
+        &self,
+        key: &str,
+        raw: Vec<Spanned<RawExports>>,
+    ) -> Result<Vec<ExportLocation>, ConfigError> {
+        let raw = raw.into_iter();
+        raw.map(|one| self.exports(key, one)).collect()
+    }
+
     fn paths(&self, paths: Vec<RawPath>) -> Vec<PathBuf> {
         let paths = paths.into_iter();
         paths.map(|path| self.resolve(&path.path)).collect()
@@ -455,9 +471,18 @@ min_bytes = 1_000_000_000_000
         let consumer = settings.topology.consumer("444455556666").unwrap();
         assert_eq!(consumer.business_unit.as_deref(), Some("Retail Banking"));
         assert_eq!(settings.logs, [LogLocation::Path("conf/AWSLogs".into())]);
-        assert_eq!(settings.executions, [PathBuf::from("conf/executions")]);
-        assert_eq!(settings.costs, [PathBuf::from("conf/costs.json")]);
-        assert_eq!(settings.business_units, [PathBuf::from("conf/units.csv")]);
+        assert_eq!(
+            settings.executions,
+            [ExportLocation::Path("conf/executions".into())]
+        );
+        assert_eq!(
+            settings.costs,
+            [ExportLocation::Path("conf/costs.json".into())]
+        );
+        assert_eq!(
+            settings.business_units,
+            [ExportLocation::Path("conf/units.csv".into())]
+        );
         assert!(settings.rules.contains_key("bytes-scanned-spike"));
     }
 

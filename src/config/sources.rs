@@ -1,7 +1,7 @@
 //! Locations of logs, access to accounts, and the location of the store.
 
 use super::checker::{Checker, ConfigError};
-use super::file::{RawAws, RawLogs, RawStore};
+use super::file::{RawAws, RawExports, RawLogs, RawStore};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, is_account_id};
 use crate::model::region::is_region_name;
@@ -26,6 +26,30 @@ pub enum LogLocation {
         /// The role to assume for reading.
         role: Role,
     },
+}
+
+/// A location of exports: bills, query statistics, business units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExportLocation {
+    /// A folder or file on this machine.
+    Path(PathBuf),
+    /// An object, or a prefix, in a bucket.
+    S3(S3Settings),
+}
+
+impl ExportLocation {
+    /// The location that a text names: `s3://...`, else a path.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        if text.starts_with("s3://") {
+            Self::S3(S3Settings {
+                url: text.to_owned(),
+                ..S3Settings::default()
+            })
+        } else {
+            Self::Path(text.into())
+        }
+    }
 }
 
 /// A role to assume.
@@ -249,6 +273,70 @@ impl Checker<'_> {
             (None, None, None) => wrong("needs path, s3 or lookup_events"),
             _ => wrong("has more than one of path, s3 and lookup_events: give one of them"),
         }
+    }
+
+    /// A location of exports.
+    pub(super) fn exports(
+        &self,
+        key: &str,
+        raw: Spanned<RawExports>,
+    ) -> Result<ExportLocation, ConfigError> {
+        let span = raw.span();
+        let raw = raw.into_inner();
+        let wrong = |message: &str| Err(self.wrong(span.clone(), key, message));
+        let role = raw.role_arn.as_ref();
+        let role = role.map(|arn| self.role_arn(arn, &format!("{key}.role_arn")));
+        let role = Role {
+            arn: role.transpose()?,
+            external_id: raw.external_id,
+        };
+        let region = raw.region.as_ref();
+        let region = region.map(|region| self.region(region, &format!("{key}.region")));
+        let region = region.transpose()?;
+        let owner = raw.expected_bucket_owner.as_ref();
+        let owner = owner.map(|id| self.account_id(id, &format!("{key}.expected_bucket_owner")));
+        let owner = owner.transpose()?;
+        match (raw.path, raw.s3) {
+            (Some(path), None) => {
+                let has_more = role != Role::default()
+                    || region.is_some()
+                    || owner.is_some()
+                    || raw.requester_pays;
+                if has_more {
+                    return wrong("a path has no other keys");
+                }
+                Ok(self.export_location(&path))
+            }
+            (None, Some(url)) if url.starts_with("s3://") => Ok(ExportLocation::S3(S3Settings {
+                url,
+                role,
+                region,
+                expected_bucket_owner: owner.map(|id| id.to_string()),
+                requester_pays: raw.requester_pays,
+                ..S3Settings::default()
+            })),
+            (None, Some(_)) => wrong("s3 does not start with s3://"),
+            (None, None) => wrong("needs path or s3"),
+            (Some(_), Some(_)) => wrong("has both path and s3: give one of them"),
+        }
+    }
+
+    /// What a path of the configuration names: a bucket, or a file next to it.
+    pub(super) fn export_location(&self, path: &str) -> ExportLocation {
+        match ExportLocation::of(path) {
+            ExportLocation::Path(_) => ExportLocation::Path(self.resolve(path)),
+            bucket @ ExportLocation::S3(_) => bucket,
+        }
+    }
+
+    /// The account that pays: named, or the one that its role is in.
+    pub(super) fn payer(&self, raw: &RawAws) -> Result<Option<AccountId>, ConfigError> {
+        if let Some(id) = &raw.payer_account_id {
+            return self.account_id(id, "aws.payer_account_id").map(Some);
+        }
+        let role = raw.payer_role_arn.as_ref();
+        let role = role.and_then(|arn| RoleName::from_arn(arn.get_ref()));
+        Ok(role.map(|role| role.account_id))
     }
 
     pub(super) fn aws(&self, raw: RawAws) -> Result<AwsSettings, ConfigError> {

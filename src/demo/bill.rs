@@ -93,6 +93,9 @@ pub(super) fn days(queries: &[DemoQuery], plan: &DemoPlan, chance: &mut Chance) 
     days
 }
 
+/// The cost of Quick on a day.
+const QUICK_MICRO_USD: u64 = 3_200_000;
+
 /// Exact decimals from whole millionths.
 fn decimal(millionths: u64) -> String {
     format!(
@@ -157,6 +160,13 @@ pub(super) fn by_usage_type(days: &[UsedDay]) -> Value {
     })
 }
 
+/// `GetCostAndUsage`, daily, of what is not use, by account and record type.
+pub(super) fn by_record_type(days: &[UsedDay]) -> Value {
+    answer("RECORD_TYPE", days, |_| {
+        vec![group(HUB, "Tax", QUICK_MICRO_USD * 8 / 100, "0", "N/A")]
+    })
+}
+
 /// `GetCostAndUsage`, daily, by account and service.
 pub(super) fn by_service(days: &[UsedDay]) -> Value {
     answer("SERVICE", days, |day| {
@@ -172,7 +182,7 @@ pub(super) fn by_service(days: &[UsedDay]) -> Value {
             }
         }
         // The hub pays for Quick and for nothing that its queries scan.
-        groups.push(group(HUB, "Amazon QuickSight", 3_200_000, "0", "N/A"));
+        groups.push(group(HUB, "Amazon QuickSight", QUICK_MICRO_USD, "0", "N/A"));
         groups
     })
 }

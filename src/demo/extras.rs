@@ -29,6 +29,7 @@ pub(super) fn extras(stage: &Stage, plan: &DemoPlan) -> Vec<GeneratedFile> {
         file("executions.json", &statistics::answer(&queries)),
         file("costs.json", &bill::by_usage_type(&days)),
         file("costs-by-service.json", &bill::by_service(&days)),
+        file("costs-rest.json", &bill::by_record_type(&days)),
         file("data-sources.json", &data_sources(plan)),
         GeneratedFile {
             key: "qs-audit.toml".into(),
@@ -98,6 +99,8 @@ fn configuration(plan: &DemoPlan) -> String {
         "\n[[logs]]\npath = \"AWSLogs\"\n\n[[executions]]\npath = \"executions.json\"\n\n\
          [[data_sources]]\npath = \"data-sources.json\"\n\n\
          [[costs]]\npath = \"costs.json\"\n\n[[costs]]\npath = \"costs-by-service.json\"\n\n\
+         [[costs]]\npath = \"costs-rest.json\"\n\n\
+         [aws]\npayer_account_id = \"{HUB}\"\n\n\
          [pricing]\ntb = \"decimal\"\n\
          usd_per_tb = {{ {QUICK_REGION} = \"5.00\" }}\n"
     );

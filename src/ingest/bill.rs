@@ -1,21 +1,32 @@
 //! Bills: which kind a file is, and all files together.
 
-use super::bill_lines::{BillError, BillLines};
+use super::bill_error::BillError;
+use super::bill_lines::BillLines;
 use super::bill_values::list;
-use super::rows::Rows;
-use super::text::{Stored, plain};
-use super::{cost_explorer, cur, focus, merge};
-use crate::model::bill::{Bill, BillKind, ChargeCategory, CostMetric, LineKey, Uncounted};
+use super::exports::{ExportKey, ExportLines, ExportNotes, OneBill, one_bill};
+use super::file_lines::FileLines;
+use super::manifest::{Belongs, BillFiles};
+use super::rows::{EndOfRows, Rows, bare};
+use super::text::{EndHandle, ExportInput, PlainStream, spooled};
+use super::{archive, cost_explorer, cur, focus, merge};
+use crate::model::bill::{Bill, BillKind, ChargeCategory, CostMetric, LineAmounts};
 use crate::model::window::TimeWindow;
 use hashbrown::HashSet;
-use std::collections::BTreeSet;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// Inflated bytes of an answer of Cost Explorer, which is in memory whole.
+const ANSWER_BYTES_MAX: u64 = 2 << 30;
 
 /// Reads the files of a bill, one after the other.
 pub struct BillReader {
     lines: BillLines,
+    files: BillFiles,
+    exports: BTreeMap<ExportKey, ExportLines>,
+    /// Digests of the plain bytes of files.
     files_seen: HashSet<[u8; 32]>,
-    /// Digests of each file's rows, independent of their order, form and ids.
-    tellings_seen: HashSet<u128>,
 }
 
 impl BillReader {
@@ -25,112 +36,265 @@ impl BillReader {
     pub fn new(metric: CostMetric, window: TimeWindow, extra: BTreeSet<ChargeCategory>) -> Self {
         Self {
             lines: BillLines::new(metric, window, extra),
+            files: BillFiles::default(),
+            exports: BTreeMap::new(),
             files_seen: HashSet::new(),
-            tellings_seen: HashSet::new(),
         }
     }
 
-    /// Counts a file that is no bill as one that was not read.
-    pub fn pass_over(&mut self, name: &str, error: &BillError) {
-        self.lines.pass_over(name, error);
+    /// Tells which files belong together, before any is read.
+    pub fn sort_by(&mut self, files: BillFiles) {
+        for (name, why) in files.unread() {
+            self.lines.pass_over(name, why);
+        }
+        for (report, count) in files.missing() {
+            self.lines.bill.coverage.missing_files += count;
+            self.lines.note(format!(
+                "the manifest of {report:?} names {count} files that were not given: the bill is not complete"
+            ));
+        }
+        self.files = files;
+    }
+
+    /// Counts a file that is no bill, or cannot be opened, as one that was not read.
+    pub fn pass_over(&mut self, name: &str, why: impl Into<String>) {
+        self.lines.pass_over(name, why);
+    }
+
+    /// Counts a file that AWS delivers with a bill.
+    pub fn side_file(&mut self) {
+        self.lines.bill.coverage.side_files += 1;
+    }
+
+    /// Counts a file of a billing period that has nothing of the window.
+    pub fn other_period(&mut self) {
+        self.lines.bill.coverage.other_period_files += 1;
+    }
+
+    /// Takes in one file that is in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_input`].
+    pub fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), BillError> {
+        self.read_input(name, ExportInput::of_bytes(bytes.to_vec()))
     }
 
     /// Takes in one file.
     ///
     /// # Errors
     ///
-    /// When it is no bill, or one without accounts, services or the metric. Single
-    /// lines that cannot be read are counted instead.
-    pub fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), BillError> {
-        if bytes.starts_with(b"PK\x03\x04") {
-            return Err(BillError::NotABill {
-                found: "a zip archive: unpack it first".to_owned(),
-            });
-        }
-        let stored = Stored::new(bytes);
-        let look = stored.look()?;
-        if !self.files_seen.insert(look.digest) {
-            self.lines.bill.coverage.uncounted.repeated += 1;
-            self.lines
-                .note("the same file was named twice and is counted once");
+    /// When it is no bill, or one without accounts, services or the metric, or cannot be read to
+    /// its end: then nothing of it counts. Single lines that cannot be read are counted instead.
+    pub fn read_input(&mut self, name: &str, input: ExportInput) -> Result<(), BillError> {
+        if self.files.is_replaced(name) {
+            self.lines.bill.coverage.replaced_files += 1;
+            self.lines.note(
+                "files of earlier assemblies of a report are not counted: a later one replaces them",
+            );
             return Ok(());
         }
-        self.lines.bill.coverage.files += 1;
-        if look.start == b"PAR1" {
-            return self.rows(name, Rows::parquet(&plain(bytes)?)?);
+        let (start, input) = input.start()?;
+        if let Some(other) = archive::other_form(&start) {
+            return Err(other);
         }
-        match look.first {
-            None => Err(BillError::NotABill {
-                found: "an empty file".to_owned(),
-            }),
-            Some(b'{' | b'[') => cost_explorer::read(name, &plain(bytes)?, &mut self.lines),
-            Some(_) => {
-                if look.last != Some(b'\n') {
-                    self.lines.note(
-                        "a file does not end with a line break: its last line may be cut short",
-                    );
-                }
-                self.rows(name, Rows::csv(stored.reader(), look.has_odd_quotes)?)
-            }
+        if archive::is_zip(&start) {
+            return self.archive(name, &input.into_file()?);
         }
+        if archive::is_parquet(&start) {
+            return self.parquet(name, input.into_file()?);
+        }
+        self.stream(name, PlainStream::of(input.into_read())?)
     }
 
-    /// Rows of one file. A file whose rows tell exactly what those of an earlier one
-    /// did, in another form or with other ids, is the same data.
-    fn rows(&mut self, name: &str, rows: Rows<'_>) -> Result<(), BillError> {
-        let before = std::mem::take(&mut self.lines.bill.lines);
-        let counted = self.lines.bill.coverage.uncounted.clone();
-        self.lines.rows_digest = 0;
-        let read = self.rows_of_kind(name, rows);
-        let own = std::mem::replace(&mut self.lines.bill.lines, before);
-        read?;
-        let is_new = own.is_empty() || self.tellings_seen.insert(self.lines.rows_digest);
-        if !is_new {
-            let lines: u64 = own.values().map(|amounts| amounts.lines).sum();
-            self.lines.bill.coverage.uncounted = Uncounted {
-                repeated: counted.repeated + lines,
-                ..counted
-            };
-            self.lines.note(
-                "a file has the same contents as an earlier one in another form: counted once",
-            );
-            return Ok(());
-        }
-        let known = |key: &LineKey| self.lines.bill.lines.get(key);
-        if own.keys().any(|key| known(key).is_some()) {
-            self.lines.note(
-                "several files of a report cover the same accounts and days and are added up: name only one version of each \
-                 report",
-            );
-        }
-        for (key, amounts) in own {
-            let fits = self.lines.merge_amounts(key, &amounts);
-            if !fits {
-                self.lines
-                    .reject(name, 0, "the sum of its lines needs more than 28 digits");
-            }
+    fn archive(&mut self, name: &str, file: &File) -> Result<(), BillError> {
+        for entry in archive::entries(file)? {
+            let stream = PlainStream::of_entry(file.try_clone()?, entry.index)?;
+            self.stream(&format!("{name}/{}", entry.name), stream)?;
         }
         Ok(())
     }
 
-    fn rows_of_kind(&mut self, name: &str, rows: Rows<'_>) -> Result<(), BillError> {
-        if cur::is_cur(rows.names()) {
-            cur::read(name, rows, &mut self.lines)
-        } else if focus::is_focus(rows.names()) {
-            focus::read(name, rows, &mut self.lines)
-        } else {
-            Err(BillError::NotABill {
-                found: format!("columns {}", list(rows.names())),
-            })
+    /// A text, or Parquet inside gzip or an archive.
+    fn stream(&mut self, name: &str, mut stream: PlainStream) -> Result<(), BillError> {
+        let end = stream.end();
+        let start = failed_first(stream.peek().map(<[u8]>::to_vec), &end)?;
+        if archive::is_parquet(&start) {
+            let file = failed_first(spooled(&mut stream), &end)?;
+            return self.parquet(name, file);
         }
+        if let Some(other) = archive::other_form(&start) {
+            return Err(other);
+        }
+        match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None if start.is_empty() => Err(BillError::NotABill {
+                found: "an empty file".to_owned(),
+            }),
+            Some(b'{' | b'[') => self.answer(name, stream),
+            _ => self.csv(name, stream),
+        }
+    }
+
+    fn answer(&mut self, name: &str, stream: PlainStream) -> Result<(), BillError> {
+        let end = stream.end();
+        let mut text = Vec::new();
+        let mut stream = stream.take(ANSWER_BYTES_MAX + 1);
+        failed_first(stream.read_to_end(&mut text), &end)?;
+        if text.len() as u64 > ANSWER_BYTES_MAX {
+            return Err(super::text::TextError::TooLarge(ANSWER_BYTES_MAX).into());
+        }
+        if self.is_seen(Sha256::digest(&text).into()) {
+            return Ok(());
+        }
+        cost_explorer::read(name, &text, &mut self.lines)?;
+        self.lines.bill.coverage.files += 1;
+        Ok(())
+    }
+
+    fn parquet(&mut self, name: &str, mut file: File) -> Result<(), BillError> {
+        let mut hasher = Sha256::new();
+        file.seek(SeekFrom::Start(0))?;
+        let mut piece = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut piece)? {
+                0 => break,
+                count => hasher.update(&piece[..count]),
+            }
+        }
+        let rows = Rows::parquet(file)?;
+        let names = rows.names().to_vec();
+        let (lines, _) = self.rows(name, rows)?;
+        if !self.is_seen(hasher.finalize().into()) {
+            self.take(name, lines, ("parquet", &names));
+        }
+        Ok(())
+    }
+
+    fn csv(&mut self, name: &str, stream: PlainStream) -> Result<(), BillError> {
+        let end = stream.end();
+        let read = Rows::csv(stream).map_err(BillError::Rows).and_then(|rows| {
+            let names = rows.names().to_vec();
+            Ok((self.rows(name, rows)?, names))
+        });
+        // The end is not reached where a row is too long: the rows before it count.
+        let known = end.take().transpose()?;
+        let ((mut lines, rows), names) = read?;
+        if rows.lacks_last_column {
+            lines.notes.insert(
+                "the header of a file has one column more than its rows: the last one is taken to be missing"
+                    .to_owned(),
+            );
+        }
+        if let Some(known) = known {
+            if self.is_seen(known.digest) {
+                return Ok(());
+            }
+            if known.last != Some(b'\n') {
+                lines.notes.insert(
+                    "a file does not end with a line break: its last line may be cut short"
+                        .to_owned(),
+                );
+            }
+        }
+        self.take(name, lines, ("csv", &names));
+        Ok(())
+    }
+
+    /// Returns whether a file with the same plain bytes was read before, and counts it.
+    fn is_seen(&mut self, digest: [u8; 32]) -> bool {
+        let is_new = self.files_seen.insert(digest);
+        if !is_new {
+            self.lines.bill.coverage.uncounted.repeated += 1;
+            self.lines
+                .note("the same file was named twice and is counted once");
+        }
+        !is_new
+    }
+
+    fn rows(&self, name: &str, rows: Rows<'_>) -> Result<(FileLines, EndOfRows), BillError> {
+        let mut lines = FileLines::default();
+        let (metric, scope) = (self.lines.metric, &self.lines.scope);
+        let end = if cur::is_cur(rows.names()) {
+            cur::read(name, rows, metric, scope, &mut lines)?
+        } else if focus::is_focus(rows.names()) {
+            focus::read(name, rows, metric, scope, &mut lines)?
+        } else {
+            return Err(BillError::NotABill {
+                found: format!("columns {}", list(rows.names())),
+            });
+        };
+        Ok((lines, end))
+    }
+
+    /// Takes in the lines of a file, all of which was read.
+    fn take(&mut self, name: &str, mut file: FileLines, form: (&'static str, &[String])) {
+        let lines = file.take_lines();
+        let coverage = &mut self.lines.bill.coverage;
+        coverage.files += 1;
+        coverage.rejects.merge(file.rejects);
+        coverage.uncounted.merge(&file.uncounted);
+        coverage.notes.extend(file.notes);
+        coverage.unknown_prefixes.extend(file.unknown_prefixes);
+        coverage.kinds.extend(&file.kinds);
+        self.lines.bill.payers.extend(file.payers);
+        for (account_id, told) in &file.names {
+            self.lines.name_account(account_id, told);
+        }
+        let is_focus = focus::is_focus(form.1);
+        let belongs = self.files.belongs(name);
+        let key = ExportKey {
+            kind: if is_focus {
+                BillKind::Focus
+            } else {
+                BillKind::Cur
+            },
+            form: (!matches!(belongs, Belongs::Listed { .. })).then(|| {
+                let names = form.1.iter().map(|name| bare(name)).collect();
+                (form.0, names)
+            }),
+            belongs,
+        };
+        self.exports.entry(key).or_default().add(name, lines);
     }
 
     /// The bill of all files. Where several cover the same, what says more counts.
     #[must_use]
     pub fn finish(mut self) -> Bill {
+        self.finish_answers();
+        self.finish_exports();
+        let coverage = &mut self.lines.bill.coverage;
+        for prefix in coverage.unknown_prefixes.clone() {
+            coverage.notes.insert(format!(
+                "the prefix {prefix:?} of usage types stands for no Region that is known: lines with it belong to no query"
+            ));
+        }
+        let mut bill = self.lines.bill;
+        let lines = std::mem::take(&mut bill.lines);
+        bill.lines = merge::lines(lines, &mut bill.coverage.uncounted);
+        bill
+    }
+
+    fn finish_answers(&mut self) {
         let entries = std::mem::take(&mut self.lines.entries);
-        for entry in merge::entries(entries, &mut self.lines.bill.coverage.uncounted) {
-            self.lines.line(&entry.file, entry.record, entry.line);
+        let has_entries = !entries.is_empty();
+        let kept = merge::entries(entries, &mut self.lines.bill.coverage.uncounted);
+        let has_free_use = kept.iter().any(|entry| {
+            let used = entry.line.terabytes.as_ref();
+            let is_used = used.is_some_and(|used| !used.is_zero() && !used.is_negative());
+            is_used && (entry.line.cost.is_zero() || entry.line.cost.is_negative())
+        });
+        let has_record_types = kept
+            .iter()
+            .any(|entry| entry.line.key.kind == BillKind::CostExplorerByRecordType);
+        for entry in kept {
+            let amounts = LineAmounts {
+                cost: entry.line.cost,
+                terabytes: entry.line.terabytes,
+                lines: 1,
+                is_estimated: entry.line.is_estimated,
+                sku: None,
+            };
+            self.lines.line(entry.line.key, &amounts);
         }
         let mut pages = self.lines.pages.values();
         if pages.any(|(with_next, last)| *with_next > 0 && *last == 0) {
@@ -139,17 +303,73 @@ impl BillReader {
                 "the Cost Explorer output has a NextPageToken but no last page: pages are missing",
             );
         }
-        let kinds = &self.lines.bill.coverage.kinds;
-        let only_cost_explorer =
-            !kinds.contains(&BillKind::Cur) && !kinds.contains(&BillKind::Focus);
-        if !self.lines.extra.is_empty() && only_cost_explorer && !kinds.is_empty() {
+        let may_be_net = self.lines.may_be_net && has_entries && !has_record_types;
+        if may_be_net {
             self.lines.note(
-                "Cost Explorer by service or usage type does not separate credits and refunds from usage",
+                "the figures of Cost Explorer may be net of credits, refunds and taxes: an answer does not say whether it was \
+                 filtered by RECORD_TYPE, and none by RECORD_TYPE was given (README.md has both requests)",
+            );
+            if has_free_use {
+                self.lines.note(
+                    "Cost Explorer gives no cost for some terabytes that were scanned: credits are likely netted",
+                );
+            }
+        }
+    }
+
+    fn finish_exports(&mut self) {
+        let mut by_kind: BTreeMap<BillKind, Vec<ExportLines>> = BTreeMap::new();
+        let mut notes = ExportNotes::default();
+        for (key, export) in std::mem::take(&mut self.exports) {
+            let uncounted = &mut self.lines.bill.coverage.uncounted;
+            let export = export.finish(&self.lines.scope, uncounted, &mut notes);
+            by_kind.entry(key.kind).or_default().push(export);
+        }
+        for exports in by_kind.into_values() {
+            let OneBill {
+                lines,
+                same_bill,
+                same,
+                undecided,
+                differing,
+            } = one_bill(exports);
+            let coverage = &mut self.lines.bill.coverage;
+            coverage.uncounted.same_bill += same_bill;
+            coverage.undecided += undecided;
+            for (counted, other) in same {
+                coverage.notes.insert(format!(
+                    "{counted:?} and {other:?} give the same totals for the same accounts and days: they are one bill, counted once"
+                ));
+            }
+            for (counted, other) in differing {
+                coverage.notes.insert(format!(
+                    "{counted:?} and {other:?} give different totals for the same accounts and days: the larger is counted; \
+                     name only one of them"
+                ));
+            }
+            for (key, amounts) in lines {
+                coverage.kinds.insert(key.kind);
+                let known = self.lines.bill.lines.entry(key).or_default();
+                known.merge(&amounts);
+            }
+        }
+        if notes.has_months {
+            self.lines.note(
+                "lines without an end of their period that all start with a month are taken for whole months",
             );
         }
-        let mut bill = self.lines.bill;
-        let lines = std::mem::take(&mut bill.lines);
-        bill.lines = merge::lines(lines, &mut bill.coverage.uncounted);
-        bill
+        if notes.has_no_currency {
+            self.lines
+                .note("some lines give no currency: USD is assumed");
+        }
     }
+}
+
+/// The result of reading a stream; where it failed because its bytes could not be read, the reason
+/// that the reading thread gave.
+fn failed_first<T>(result: io::Result<T>, end: &EndHandle) -> Result<T, BillError> {
+    if let Some(Err(error)) = end.borrow_mut().take_if(|end| end.is_err()) {
+        return Err(error.into());
+    }
+    Ok(result?)
 }

@@ -1,8 +1,16 @@
 //! Rows of a bill as lines, whatever the format.
 
-use super::bill_lines::{BillError, BillLines, StatedLine};
-use super::bill_values::list;
-use super::rows::{ExportRow, Rows, find};
+use super::account;
+use super::bill_error::BillError;
+use super::bill_values::{self as values, list};
+use super::file_lines::FileLines;
+use super::rows::{EndOfRows, ExportRow, Rows, RowsError, find};
+use super::scope::{RowFate, Scope};
+use super::shape::RowShape;
+use crate::model::bill::{BillPeriod, Sku};
+use crate::model::exact::ExactAmount;
+use crate::model::ids::AccountId;
+use hashbrown::HashMap;
 
 /// The positions of a format's columns, in the order of the format.
 pub(super) struct ColumnPositions(Vec<Option<usize>>);
@@ -39,38 +47,166 @@ impl ColumnPositions {
     }
 }
 
-/// Columns that every format has somewhere.
-#[derive(Clone, Copy)]
-pub(super) struct CommonColumns {
-    pub(super) account_name: usize,
-    pub(super) start: usize,
+/// A form of bills with one line a row.
+pub(super) trait BillFormat {
+    /// Writes down everything of a row that its shape depends on. `period` is the days it covers.
+    fn sign(&self, row: &ExportRow<'_>, sign: &mut Vec<u8>);
+
+    /// The moments at which a row's period starts and ends, as it spells them.
+    fn period<'r>(&self, row: &'r ExportRow<'_>) -> Result<(&'r str, Option<&'r str>), String>;
+
+    /// The account of a row, as it spells it.
+    fn account<'r>(&self, row: &'r ExportRow<'_>) -> Result<&'r str, String>;
+
+    /// Returns true if the row is of another provider than AWS.
+    fn is_of_other_provider(&self, row: &ExportRow<'_>) -> bool;
+
+    /// The shape of a row of an account and period.
+    fn shape(
+        &self,
+        row: &ExportRow<'_>,
+        account_id: AccountId,
+        period: BillPeriod,
+    ) -> Result<RowShape, String>;
 }
 
-/// Reads rows into lines. `line` gives `None` for one that was read before.
-pub(super) fn read_lines(
+/// Adds a column to what a row is recognized by.
+pub(super) fn sign_column(row: &ExportRow<'_>, column: usize, sign: &mut Vec<u8>) {
+    if let Some(text) = row.get(column) {
+        sign.extend_from_slice(text.as_bytes());
+    }
+    sign.push(0);
+}
+
+/// The account that pays, as a row tells it in two columns.
+pub(super) fn payer_of(
+    row: &ExportRow<'_>,
+    id: usize,
+    name: usize,
+) -> Option<(AccountId, Option<String>)> {
+    let told = account::account_id(row.get(id)?).ok()?;
+    Some((told.id.into(), row.get(name).map(str::to_owned)))
+}
+
+/// The SKU of a row, as it tells it in two columns.
+pub(super) fn sku_of(row: &ExportRow<'_>, id: usize, price_id: usize) -> Option<Sku> {
+    Some(Sku {
+        id: row.get(id)?.into(),
+        price_id: row.get(price_id).map(Into::into),
+    })
+}
+
+/// Reads the rows of a file.
+pub(super) fn read_rows(
     name: &str,
     rows: Rows<'_>,
     columns: &ColumnPositions,
-    into: &mut BillLines,
-    format: CommonColumns,
-    line: impl Fn(&ExportRow<'_>, &mut BillLines) -> Result<Option<StatedLine>, String>,
-) -> Result<(), BillError> {
+    format: &impl BillFormat,
+    scope: &Scope,
+    into: &mut FileLines,
+) -> Result<EndOfRows, RowsError> {
+    let mut reader = RowReader {
+        format,
+        scope,
+        periods: HashMap::new(),
+        sign: Vec::new(),
+        into,
+    };
     rows.for_each(&columns.0, |number, row| {
-        let row = match row {
-            Ok(row) => row,
-            Err(detail) => return into.reject(name, number, detail),
-        };
-        match line(&row, into) {
-            Ok(Some(line)) => {
-                if let Some(account) = row.get(format.account_name) {
-                    into.name_account(&line.key.account_id, account);
-                }
-                into.tell(row.get(format.start).unwrap_or_default(), &line);
-                into.line(name, number, line);
-            }
-            Ok(None) => into.repeated(),
-            Err(detail) => into.reject(name, number, detail),
+        let read = row.and_then(|row| reader.row(&row));
+        if let Err(detail) = read {
+            reader.into.reject(name, number, detail);
         }
-    })?;
-    Ok(())
+    })
+}
+
+/// Distinct spellings of periods that are remembered: the hours of a month, and some more.
+const PERIODS_MAX: usize = 4096;
+
+struct RowReader<'a, F> {
+    format: &'a F,
+    scope: &'a Scope,
+    /// Days by the spelling of their start and end.
+    periods: HashMap<Box<str>, Option<BillPeriod>>,
+    sign: Vec<u8>,
+    into: &'a mut FileLines,
+}
+
+impl<F: BillFormat> RowReader<'_, F> {
+    fn row(&mut self, row: &ExportRow<'_>) -> Result<(), String> {
+        if self.format.is_of_other_provider(row) {
+            self.into.uncounted.other_providers += 1;
+            return Ok(());
+        }
+        let account = self.format.account(row)?;
+        let (start, end) = self.format.period(row)?;
+        let period = self
+            .period(start, end)
+            .ok_or("the dates are not a period")?;
+        self.sign.clear();
+        self.sign.extend_from_slice(account.as_bytes());
+        self.sign.push(0);
+        for day in [period.from, period.to] {
+            self.sign.extend_from_slice(&day.year().to_be_bytes());
+            self.sign
+                .extend([day.month(), day.day()].map(i8::cast_unsigned));
+        }
+        self.sign.push(u8::from(end.is_none()));
+        self.format.sign(row, &mut self.sign);
+        let slot = if let Some(slot) = self.into.slot(&self.sign) {
+            slot
+        } else {
+            let shape = self.new_shape(row, account, period);
+            self.into.add_slot(&self.sign, shape)
+        };
+        let shape = match self.into.fate(slot) {
+            RowFate::Rejected(detail) => return Err(detail.clone()),
+            RowFate::Counted(shape) => shape,
+            RowFate::Uncounted(_) => {
+                self.into.count(slot);
+                return Ok(());
+            }
+        };
+        let cost = match shape.cost.map(|column| (column, row.get(column))) {
+            None => ExactAmount::default(),
+            Some((column, Some(text))) => values::cost(text, row.is_binary(column))
+                .ok_or("the cost is not a decimal of at most 12 digits before the point")?,
+            Some((_, None)) if shape.may_be_blank => ExactAmount::default(),
+            Some((_, None)) => return Err("no cost".to_owned()),
+        };
+        let terabytes = shape.usage.of(row)?;
+        self.into.add(slot, &cost, terabytes.as_ref());
+        Ok(())
+    }
+
+    /// The days of a period, remembered by its spelling.
+    fn period(&mut self, start: &str, end: Option<&str>) -> Option<BillPeriod> {
+        self.sign.clear();
+        self.sign.extend_from_slice(start.as_bytes());
+        self.sign.push(b' ');
+        self.sign
+            .extend_from_slice(end.unwrap_or_default().as_bytes());
+        let spelled = str::from_utf8(&self.sign).ok()?;
+        if let Some(known) = self.periods.get(spelled) {
+            return *known;
+        }
+        let period = values::period(start, end);
+        if self.periods.len() < PERIODS_MAX {
+            self.periods.insert(spelled.into(), period);
+        }
+        period
+    }
+
+    fn new_shape(&mut self, row: &ExportRow<'_>, account: &str, period: BillPeriod) -> RowFate {
+        let shape = account::account_id(account).and_then(|told| {
+            if told.is_repaired {
+                self.into.notes.insert(account::REPAIRED.to_owned());
+            }
+            self.format.shape(row, told.id.as_str().into(), period)
+        });
+        match shape {
+            Ok(shape) => self.scope.fate(shape),
+            Err(detail) => RowFate::Rejected(detail),
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! Dates, amounts and names as bills spell them.
 
 use crate::model::bill::{BillPeriod, BilledFor};
-use crate::model::money::parse_decimal;
+use crate::model::exact::ExactAmount;
+use crate::model::region;
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -49,37 +51,84 @@ const TERABYTES_MAX: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0
 
 /// An amount as bills spell it; what was a binary number is rounded to where its
 /// digits still mean something.
-pub(super) fn cost(text: &str, is_binary: bool) -> Option<Decimal> {
+pub(super) fn cost(text: &str, is_binary: bool) -> Option<ExactAmount> {
+    let amount = ExactAmount::parse(text)?;
     if !is_binary {
-        return parse_decimal(text);
+        return Some(amount);
     }
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let exponent: i32 = exponent.parse().ok()?;
-    let keep = i64::from(BINARY_SCALE) + i64::from(exponent);
-    let Ok(keep) = u32::try_from(keep) else {
-        return parse_decimal(mantissa).map(|_| Decimal::ZERO);
-    };
-    let mantissa = parse_decimal(mantissa)?.round_dp(keep);
-    let rounded = parse_decimal(&format!("{mantissa}e{exponent}"))?;
-    Some(rounded.normalize())
+    let units = amount.rounded_units(BINARY_SCALE)?;
+    Some(ExactAmount::of_units(units.into(), BINARY_SCALE))
 }
 
 /// Terabytes as bills spell them; `None` for more than can be.
-pub(super) fn terabytes(text: &str, is_binary: bool) -> Option<Decimal> {
-    cost(text, is_binary).filter(|terabytes| terabytes.abs() <= TERABYTES_MAX)
+pub(super) fn terabytes(text: &str, is_binary: bool) -> Option<ExactAmount> {
+    let most = ExactAmount::from(TERABYTES_MAX);
+    cost(text, is_binary).filter(|terabytes| *terabytes <= most && -terabytes.clone() <= most)
 }
 
-/// The well-known name of a service, whichever way a bill spells it.
+/// Product codes, and the names of their services in Cost Explorer and FOCUS.
+const SERVICES: [(&str, &str); 44] = [
+    ("AWSAppSync", "AWS AppSync"),
+    ("AWSBackup", "AWS Backup"),
+    ("AWSCloudTrail", "AWS CloudTrail"),
+    ("AWSCodeBuild", "CodeBuild"),
+    ("AWSConfig", "AWS Config"),
+    ("AWSCostExplorer", "AWS Cost Explorer"),
+    ("AWSDataTransfer", "AWS Data Transfer"),
+    ("AWSELB", "Amazon Elastic Load Balancing"),
+    ("AWSEvents", "CloudWatch Events"),
+    ("AWSGlue", "AWS Glue"),
+    ("AWSLakeFormation", "AWS Lake Formation"),
+    ("AWSLambda", "AWS Lambda"),
+    ("AWSQueueService", "Amazon Simple Queue Service"),
+    ("AWSSecretsManager", "AWS Secrets Manager"),
+    ("AWSSecurityHub", "AWS Security Hub"),
+    ("AWSSupportBusiness", "AWS Support (Business)"),
+    ("AWSSupportEnterprise", "AWS Support (Enterprise)"),
+    ("AWSSystemsManager", "AWS Systems Manager"),
+    ("AWSTransfer", "AWS Transfer Family"),
+    ("AWSXRay", "AWS X-Ray"),
+    ("AmazonApiGateway", "Amazon API Gateway"),
+    ("AmazonBedrock", "Amazon Bedrock"),
+    ("AmazonCloudFront", "Amazon CloudFront"),
+    ("AmazonCloudWatch", "AmazonCloudWatch"),
+    ("AmazonCognito", "Amazon Cognito"),
+    ("AmazonDynamoDB", "Amazon DynamoDB"),
+    ("AmazonEC2", "Amazon Elastic Compute Cloud - Compute"),
+    ("AmazonECR", "Amazon EC2 Container Registry (ECR)"),
+    ("AmazonECS", "Amazon Elastic Container Service"),
+    ("AmazonEFS", "Amazon Elastic File System"),
+    (
+        "AmazonEKS",
+        "Amazon Elastic Container Service for Kubernetes",
+    ),
+    ("AmazonES", "Amazon OpenSearch Service"),
+    ("AmazonElastiCache", "Amazon ElastiCache"),
+    ("AmazonGuardDuty", "Amazon GuardDuty"),
+    ("AmazonKinesis", "Amazon Kinesis"),
+    ("AmazonKinesisFirehose", "Amazon Kinesis Firehose"),
+    ("AmazonRDS", "Amazon Relational Database Service"),
+    ("AmazonRedshift", "Amazon Redshift"),
+    ("AmazonRoute53", "Amazon Route 53"),
+    ("AmazonSNS", "Amazon Simple Notification Service"),
+    ("AmazonStates", "AWS Step Functions"),
+    ("AmazonVPC", "Amazon Virtual Private Cloud"),
+    ("ElasticMapReduce", "Amazon Elastic MapReduce"),
+    ("awskms", "AWS Key Management Service"),
+];
+
+/// The well-known name of a service, whichever way a bill spells it: by its product code, or by
+/// name.
 pub(super) fn service_name(told: &str) -> &str {
     match told {
-        "AmazonS3" | "Amazon Simple Storage Service" => "Amazon S3",
-        "AWSGlue" => "AWS Glue",
+        "AmazonS3" | "Amazon Simple Storage Service" => return "Amazon S3",
         "AmazonQuickSight" | "Amazon QuickSight" | "Amazon Quick" | "Amazon Quick Suite" => {
-            "Amazon Quick"
+            return "Amazon Quick";
         }
-        "AWSLambda" => "AWS Lambda",
-        told => told,
+        _ => {}
     }
+    let known = SERVICES.binary_search_by(|(code, _)| (*code).cmp(told));
+    known.map_or(told, |at| SERVICES[at].1)
 }
 
 /// Returns the purpose of an Athena charge, by its usage type.
@@ -94,6 +143,36 @@ pub(super) fn athena(usage_type: Option<&str>) -> BilledFor {
 /// Returns true if the usage type is of scanned data.
 pub(super) fn is_scan(usage_type: &str) -> bool {
     usage_type.ends_with("DataScannedInTB")
+}
+
+/// Returns true if the usage type is of Athena's capacity, or of its Spark engine.
+pub(super) fn is_capacity(usage_type: &str) -> bool {
+    usage_type.ends_with("ReservedCapacityInDPUHours")
+        || usage_type.ends_with("CodeExecutionInDPUHours")
+        || usage_type.contains("CapacityReservation")
+}
+
+/// The Region of an Athena usage type: by its prefix, or a prefix that stands for no Region that
+/// is known here, which must not pass for all. `None` without a prefix.
+pub(super) fn region_of(usage_type: &str) -> Option<&str> {
+    let known = region::of_usage_type(usage_type);
+    known.or_else(|| unknown_prefix(usage_type))
+}
+
+/// The prefix of an Athena usage type that stands for no Region that is known here.
+pub(super) fn unknown_prefix(usage_type: &str) -> Option<&str> {
+    let is_athena = is_scan(usage_type) || is_capacity(usage_type);
+    let (prefix, _) = usage_type.split_once('-').filter(|_| is_athena)?;
+    (region::of_usage_type(usage_type).is_none() && !prefix.is_empty()).then_some(prefix)
+}
+
+/// A currency as bills spell it, as an ISO 4217 code.
+pub(super) fn currency(told: &str) -> Result<Text, String> {
+    let code = told.to_ascii_uppercase();
+    if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Ok(code.as_str().into());
+    }
+    Err("the currency is not a code of three letters".to_owned())
 }
 
 /// Names for a message: the first few.
@@ -138,6 +217,38 @@ mod tests {
         assert_eq!(read("5e-300").as_deref(), Some("0"));
         assert_eq!(read("1.5e3").as_deref(), Some("1500"));
         assert_eq!(read("NaN"), None);
+    }
+
+    #[test]
+    fn services_are_sorted_and_have_one_name() {
+        assert!(SERVICES.is_sorted_by(|left, right| left.0 < right.0));
+        for (told, wanted) in [
+            ("AWSGlue", "AWS Glue"),
+            ("Amazon Simple Storage Service", "Amazon S3"),
+            ("awskms", "AWS Key Management Service"),
+            ("AWS Glue", "AWS Glue"),
+            ("Tax", "Tax"),
+        ] {
+            assert_eq!(service_name(told), wanted);
+        }
+    }
+
+    #[test]
+    fn a_prefix_that_is_not_known_is_no_region_and_not_all_of_them() {
+        for (usage_type, region, unknown) in [
+            ("USE1-DataScannedInTB", Some("us-east-1"), None),
+            ("DataScannedInTB", None, None),
+            ("XXX9-DataScannedInTB", Some("XXX9"), Some("XXX9")),
+            (
+                "XXX9-ReservedCapacityInDPUHours",
+                Some("XXX9"),
+                Some("XXX9"),
+            ),
+            ("XXX9-Requests-Tier1", None, None),
+        ] {
+            assert_eq!(region_of(usage_type), region, "{usage_type}");
+            assert_eq!(unknown_prefix(usage_type), unknown, "{usage_type}");
+        }
     }
 
     #[test]

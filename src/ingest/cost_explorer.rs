@@ -1,15 +1,17 @@
 //! Cost Explorer's `GetCostAndUsage`, one page or several
 //! (docs/cloudtrail-facts.md#apis-and-bills).
 
-use super::bill_lines::{AnswerEntry, BillError, BillLines, EntryKey, StatedLine};
-use super::bill_values as values;
+use super::account::account_id;
+use super::bill_error::BillError;
+use super::bill_lines::{AnswerEntry, BillLines, EntryKey, StatedLine};
+use super::bill_values::{self as values, currency as currency_code};
+use super::rows::bare;
 use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
-use crate::model::ids::{AccountId, Region};
+use crate::model::ids::Region;
 use crate::model::json::{
     for_each_item, for_each_member, for_each_of, is_list, is_object, member, text, try_for_each_of,
 };
 use crate::model::region;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -27,6 +29,9 @@ struct RawCostAnswer<'a> {
     dimension_value_attributes: Option<&'a RawValue>,
     #[serde(borrow)]
     next_page_token: Option<&'a RawValue>,
+    /// The request's filter, which only this program keeps with an answer.
+    #[serde(borrow)]
+    filter: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +103,9 @@ const METRICS_NAMED_MAX: usize = 16;
 
 const KIND: &str = "a Cost Explorer answer";
 
+/// The dimension that separates use from credits, refunds and taxes.
+const RECORD_TYPE: &str = "RECORD_TYPE";
+
 /// The positions of a group's two keys, and the meaning of the second one.
 #[derive(Clone, Copy)]
 struct Grouping {
@@ -123,16 +131,8 @@ pub(super) fn read(name: &str, text: &[u8], into: &mut BillLines) -> Result<(), 
         name,
         into,
         record: 0,
-        has_negative: false,
     };
-    for_each_answer(text, &mut |answer| reading.answer(answer))?;
-    if reading.has_negative {
-        into.note(
-            "Cost Explorer nets credits and discounts into its figures unless they are filtered \
-             by RECORD_TYPE: some amounts are negative",
-        );
-    }
-    Ok(())
+    for_each_answer(text, &mut |answer| reading.answer(answer))
 }
 
 /// Calls `each` with every answer of a file: a list of them, or one after the other.
@@ -187,7 +187,6 @@ struct AnswerReader<'a> {
     name: &'a str,
     into: &'a mut BillLines,
     record: u32,
-    has_negative: bool,
 }
 
 impl AnswerReader<'_> {
@@ -195,8 +194,10 @@ impl AnswerReader<'_> {
         for_each_of(answer.dimension_value_attributes, &mut |told| {
             let described = member(told, "Attributes");
             let description = described.and_then(|all| text(member(all, "description")));
-            if let (Some(account), Some(name)) = (text(member(told, "Value")), description) {
-                self.into.name_account(&AccountId::from(account), &name);
+            let account = text(member(told, "Value"));
+            let account = account.and_then(|told| account_id(&told).ok());
+            if let (Some(account), Some(name)) = (account, description) {
+                self.into.name_account(&account.id.into(), &name);
             }
         });
         let has_groups = answer.results_by_time.map(has_groups).transpose()?;
@@ -206,6 +207,10 @@ impl AnswerReader<'_> {
         let grouping = grouping(answer.group_definitions, has_groups)?;
         let has_next = text(answer.next_page_token).is_some_and(|token| !token.is_empty());
         self.into.page(grouping.kind, has_next);
+        let filter = answer.filter.map_or("", RawValue::get);
+        if grouping.kind != BillKind::CostExplorerByRecordType && !filter.contains(RECORD_TYPE) {
+            self.into.may_be_net = true;
+        }
         for_each_of(answer.results_by_time, &mut |result| {
             if let Ok(result) = serde_json::from_str::<RawResult<'_>>(result.get()) {
                 for_each_of(result.groups, &mut |group| {
@@ -218,12 +223,19 @@ impl AnswerReader<'_> {
 
     fn group(&mut self, group: &RawValue, result: &RawResult<'_>, grouping: Grouping) {
         let group = AnswerGroup::of(group, self.into.metric.cost_explorer_name());
+        let other = group.keys.get(grouping.other).map_or("", |key| &**key);
+        if grouping.kind == BillKind::CostExplorerByRecordType && is_use(other) {
+            // It is told by usage type or service.
+            self.into.bill.coverage.uncounted.covered_elsewhere += 1;
+            self.record += 1;
+            return;
+        }
         match entry(&group, result, grouping) {
             Ok((key, line)) => {
-                self.has_negative |= line.cost < Decimal::ZERO;
+                if let Some(prefix) = values::unknown_prefix(&key.2) {
+                    self.into.unknown_prefix(prefix);
+                }
                 let entry = AnswerEntry {
-                    file: self.name.into(),
-                    record: self.record,
                     is_part_of_day: is_part_of_day(&result.time_period),
                     line,
                 };
@@ -258,7 +270,8 @@ fn grouping(definitions: Option<&RawValue>, has_groups: bool) -> Result<Grouping
     let account = position("LINKED_ACCOUNT");
     let by_usage_type = position("USAGE_TYPE").map(|at| (at, BillKind::CostExplorerByUsageType));
     let other = by_usage_type
-        .or_else(|| position("SERVICE").map(|at| (at, BillKind::CostExplorerByService)));
+        .or_else(|| position("SERVICE").map(|at| (at, BillKind::CostExplorerByService)))
+        .or_else(|| position(RECORD_TYPE).map(|at| (at, BillKind::CostExplorerByRecordType)));
     match (account, other) {
         (Some(account), Some((other, kind))) => Ok(Grouping {
             account,
@@ -267,7 +280,8 @@ fn grouping(definitions: Option<&RawValue>, has_groups: bool) -> Result<Grouping
         }),
         _ => Err(BillError::Lacks {
             kind: KIND,
-            lacking: "groups by LINKED_ACCOUNT and one of USAGE_TYPE and SERVICE".to_owned(),
+            lacking: "groups by LINKED_ACCOUNT and one of USAGE_TYPE, SERVICE and RECORD_TYPE"
+                .to_owned(),
             found: match (keys.is_empty(), has_groups) {
                 (false, _) => format!("groups by {}", values::list(&keys)),
                 (true, true) => "groups, but no GroupDefinitions".to_owned(),
@@ -316,6 +330,7 @@ fn entry(
     if account.is_empty() || other.is_empty() {
         return Err("a group without an account, a usage type or a service".to_owned());
     }
+    let account = account_id(account)?.id;
     let RawPeriod { start, end } = &result.time_period;
     let period = values::period(start, Some(end)).ok_or("TimePeriod is not a period of days")?;
     let amount = group.metric.as_ref().ok_or("the metric is missing")?;
@@ -323,26 +338,27 @@ fn entry(
         .amount
         .as_deref()
         .and_then(|text| values::cost(text, false));
-    let cost = cost.ok_or("Amount is not a decimal that fits")?;
+    let cost = cost.ok_or("Amount is not a decimal of at most 12 digits before the point")?;
     let currency = amount.unit.as_deref().filter(|unit| !unit.is_empty());
+    let currency = currency_code(currency.unwrap_or("USD"))?;
     let (billed_for, category) = what_for(other, grouping.kind);
     let terabytes = (billed_for == BilledFor::AthenaScan)
         .then(|| group.usage.as_ref()?.amount.as_deref())
         .flatten()
         .and_then(|text| values::terabytes(text, false));
     let region = (grouping.kind == BillKind::CostExplorerByUsageType)
-        .then(|| region::of_usage_type(other).or_else(|| unknown_prefix(other)))
+        .then(|| values::region_of(other))
         .flatten();
     let line = StatedLine {
         key: LineKey {
             kind: grouping.kind,
-            account_id: account.into(),
+            account_id: account.as_str().into(),
             period,
             billed_for,
             category,
             region: region.map(Region::from),
             work_group: None,
-            currency: currency.unwrap_or("USD").into(),
+            currency: currency.clone(),
         },
         cost,
         terabytes,
@@ -350,9 +366,9 @@ fn entry(
     };
     let key = (
         grouping.kind,
-        account.to_owned(),
+        account,
         other.to_owned(),
-        currency.unwrap_or("USD").to_owned(),
+        currency.to_string(),
         midnight_as_day(start),
         midnight_as_day(end),
     );
@@ -371,15 +387,12 @@ fn is_part_of_day(period: &RawPeriod) -> bool {
     start.is_some_and(|start| start != "00") || end.is_some_and(|end| end != "00")
 }
 
-/// A prefix that stands for a Region unknown here: it must not pass for all.
-fn unknown_prefix(usage_type: &str) -> Option<&str> {
-    let prefix = usage_type.strip_suffix("-DataScannedInTB")?;
-    (!prefix.is_empty()).then_some(prefix)
-}
-
 /// Services by name; of usage types only those that are told by their name.
 fn what_for(other: &str, kind: BillKind) -> (BilledFor, ChargeCategory) {
     let usage = ChargeCategory::Usage;
+    if kind == BillKind::CostExplorerByRecordType {
+        return of_record_type(other);
+    }
     if kind == BillKind::CostExplorerByService {
         return match other {
             "Amazon Athena" => (BilledFor::Athena, usage),
@@ -393,7 +406,7 @@ fn what_for(other: &str, kind: BillKind) -> (BilledFor, ChargeCategory) {
     if values::is_scan(other) {
         return (BilledFor::AthenaScan, usage);
     }
-    if other.contains("CapacityReservation") {
+    if values::is_capacity(other) {
         return (BilledFor::AthenaOther, usage);
     }
     if other == "NoUsageType" {
@@ -401,14 +414,68 @@ fn what_for(other: &str, kind: BillKind) -> (BilledFor, ChargeCategory) {
         let name = BilledFor::Service("(no usage type)".into());
         return (name, ChargeCategory::Other);
     }
-    let name = if other.contains("Requests-Tier") {
-        "Amazon S3 (requests)"
-    } else if other.contains("Catalog-") || other.ends_with("Crawler-DPU-Hour") {
+    (BilledFor::Service(usage_of(other).into()), usage)
+}
+
+/// Returns true if a record type is of use, or of what belongs to it.
+fn is_use(record_type: &str) -> bool {
+    let name = bare(record_type);
+    ["usage", "discount", "negation"]
+        .iter()
+        .any(|part| name.contains(part))
+}
+
+/// Record types by their category.
+fn of_record_type(record_type: &str) -> (BilledFor, ChargeCategory) {
+    let category = match bare(record_type).as_str() {
+        "tax" => ChargeCategory::Tax,
+        "credit" => ChargeCategory::Credit,
+        "refund" => ChargeCategory::Refund,
+        _ => ChargeCategory::Other,
+    };
+    let name = match category {
+        ChargeCategory::Other => record_type,
+        _ => "(all services)",
+    };
+    (BilledFor::Service(name.into()), category)
+}
+
+/// The service of a usage type, as far as its name tells one.
+fn usage_of(usage_type: &str) -> &'static str {
+    if let Some((prefix, tier)) = split_requests(usage_type) {
+        // `EU` is the prefix of both.
+        return match (prefix, is_s3_tier(tier)) {
+            ("EU", true) => "Amazon S3 or Amazon CloudFront (requests)",
+            ("", true) => "Amazon S3 (requests)",
+            (prefix, true) if region::of_prefix(prefix).is_some() => "Amazon S3 (requests)",
+            _ => "Amazon CloudFront (requests)",
+        };
+    }
+    let is_glue = usage_type.contains("Catalog-")
+        || ["Crawler-DPU-Hour", "ETL-DPU-Hour", "ETL-Flex-DPU-Hour"]
+            .iter()
+            .any(|name| usage_type.ends_with(name));
+    if is_glue {
         "AWS Glue"
     } else {
         "(other usage types)"
-    };
-    (BilledFor::Service(name.into()), usage)
+    }
+}
+
+/// The prefix of a usage type of requests, and what follows `Requests-`.
+fn split_requests(usage_type: &str) -> Option<(&str, &str)> {
+    match usage_type.strip_prefix("Requests-") {
+        Some(tier) => Some(("", tier)),
+        None => usage_type.split_once("-Requests-"),
+    }
+}
+
+/// `Tier1` or, of another storage class, `SIA-Tier1`; `CloudFront` appends a protocol.
+fn is_s3_tier(tier: &str) -> bool {
+    let last = tier.rsplit('-').next().unwrap_or(tier);
+    last.strip_prefix("Tier").is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+    })
 }
 
 #[cfg(test)]
@@ -443,7 +510,10 @@ mod tests {
         assert_eq!(key.region.as_deref(), Some("us-east-1"));
         assert_eq!(key.billed_for, BilledFor::AthenaScan);
         assert_eq!(amounts.cost.to_string(), "1.2345678901");
-        assert_eq!(amounts.terabytes.unwrap().to_string(), "0.2469135780");
+        assert_eq!(
+            amounts.terabytes.as_ref().unwrap().to_string(),
+            "0.246913578"
+        );
         assert!(amounts.is_estimated);
         let name = bill.account_names.values().next();
         assert_eq!(name.map(|name| &**name), Some("retail-bu"));
@@ -475,7 +545,6 @@ mod tests {
             (ungrouped.as_str(), "groups by LINKED_ACCOUNT, REGION"),
             (other_metric.as_str(), "it has BlendedCost, UsageQuantity"),
             ("a,b\n1,2\n", "found columns a, b"),
-            ("PK\x03\x04", "unpack it first"),
             ("", "an empty file"),
         ] {
             let error = bill(&[text]).unwrap_err();
@@ -487,9 +556,60 @@ mod tests {
     fn a_bad_amount_is_rejected_and_costs_no_other() {
         let two = ONE.replace(
             "\"Groups\":[",
-            r#""Groups":[{"Keys":["1","X-DataScannedInTB"],"Metrics":{"UnblendedCost":{"Amount":"n/a","Unit":"USD"}}},"#,
+            r#""Groups":[{"Keys":["444455556667","X-DataScannedInTB"],"Metrics":{"UnblendedCost":{"Amount":"n/a","Unit":"USD"}}},"#,
         );
         let bill = bill(&[&two]).unwrap();
         assert_eq!((bill.lines.len(), bill.coverage.rejects.total()), (1, 1));
+    }
+
+    #[test]
+    fn capacity_and_requests_have_the_name_of_their_service() {
+        for (usage_type, wanted) in [
+            ("USE1-ReservedCapacityInDPUHours", BilledFor::AthenaOther),
+            ("USE1-CodeExecutionInDPUHours", BilledFor::AthenaOther),
+            ("USE1-DataScannedInTB", BilledFor::AthenaScan),
+            (
+                "USE1-Requests-Tier1",
+                BilledFor::Service("Amazon S3 (requests)".into()),
+            ),
+            (
+                "Requests-SIA-Tier2",
+                BilledFor::Service("Amazon S3 (requests)".into()),
+            ),
+            (
+                "EU-Requests-Tier1",
+                BilledFor::Service("Amazon S3 or Amazon CloudFront (requests)".into()),
+            ),
+            (
+                "US-Requests-Tier2-HTTPS",
+                BilledFor::Service("Amazon CloudFront (requests)".into()),
+            ),
+            (
+                "EU-Requests-Tier2-HTTPS",
+                BilledFor::Service("Amazon CloudFront (requests)".into()),
+            ),
+            ("EUC1-ETL-DPU-Hour", BilledFor::Service("AWS Glue".into())),
+            (
+                "USE1-Catalog-Request",
+                BilledFor::Service("AWS Glue".into()),
+            ),
+        ] {
+            let (billed_for, _) = what_for(usage_type, BillKind::CostExplorerByUsageType);
+            assert_eq!(billed_for, wanted, "{usage_type}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_bill_is_told_by_record_type() {
+        let rest = ONE
+            .replace("\"USAGE_TYPE\"", "\"RECORD_TYPE\"")
+            .replace("USE1-DataScannedInTB", "Credit");
+        let bill = bill(&[ONE, &rest]).unwrap();
+        assert_eq!(bill.lines.len(), 1);
+        assert_eq!(
+            bill.coverage.uncounted.categories[&ChargeCategory::Credit],
+            1
+        );
+        assert!(bill.coverage.notes.is_empty(), "{:?}", bill.coverage.notes);
     }
 }

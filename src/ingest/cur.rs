@@ -1,42 +1,23 @@
 //! Cost and Usage Reports, legacy and 2.0 (docs/cloudtrail-facts.md#apis-and-bills).
 
-use super::bill_lines::{BillError, BillLines, StatedLine};
-use super::bill_rows::{ColumnPositions, CommonColumns, read_lines};
-use super::bill_values as values;
-use super::rows::{ExportRow, Rows};
-use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
-use crate::model::ids::Region;
+use super::bill_error::BillError;
+use super::bill_rows::{BillFormat, ColumnPositions, payer_of, read_rows, sign_column, sku_of};
+use super::bill_values::{self as values, currency};
+use super::file_lines::FileLines;
+use super::rows::{EndOfRows, ExportRow, Rows, bare};
+use super::scope::Scope;
+use super::shape::{RowShape, UsageColumns};
+use crate::model::bill::{BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineKey};
+use crate::model::ids::{AccountId, Region};
 use crate::model::region;
 use crate::model::text::Text;
-use rust_decimal::Decimal;
-use sha2::{Digest, Sha256};
 
 const KIND: &str = "a Cost and Usage Report";
 
-/// `lineItem/UsageAccountId` as `line_item_usage_account_id`.
-fn modern(name: &str) -> String {
-    let mut modern = String::with_capacity(name.len() + 8);
-    let mut previous = '_';
-    for letter in name.chars() {
-        if letter == '/' {
-            modern.push('_');
-            previous = '_';
-            continue;
-        }
-        if letter.is_ascii_uppercase() && previous != '_' && !previous.is_ascii_uppercase() {
-            modern.push('_');
-        }
-        modern.push(letter.to_ascii_lowercase());
-        previous = letter;
-    }
-    modern
-}
-
-/// Returns true if columns of these names are of a Cost and Usage Report.
+/// Returns true if columns of these names are of a Cost and Usage Report: legacy
+/// (`lineItem/UsageAccountId`), 2.0 (`line_item_usage_account_id`), or as Redshift has them.
 pub(super) fn is_cur(names: &[String]) -> bool {
-    names
-        .iter()
-        .any(|name| modern(name).starts_with("line_item_"))
+    names.iter().any(|name| bare(name).starts_with("lineitem"))
 }
 
 #[derive(Clone, Copy)]
@@ -52,15 +33,19 @@ enum CurColumn {
     Resource,
     UsageAmount,
     Currency,
-    LineItemId,
     TimeInterval,
     InvoiceId,
     Region,
     SavingsPlanCost,
     ReservationCost,
+    Payer,
+    PayerName,
+    Sku,
+    SkuPrice,
 }
 
-const COLUMNS: [&[&str]; 17] = [
+/// In the order of [`CurColumn`], by the names of 2.0.
+const COLUMNS: [&[&str]; 20] = [
     &["line_item_usage_account_id"],
     &["line_item_usage_start_date"],
     &["line_item_product_code"],
@@ -72,12 +57,15 @@ const COLUMNS: [&[&str]; 17] = [
     &["line_item_resource_id"],
     &["line_item_usage_amount"],
     &["line_item_currency_code"],
-    &["identity_line_item_id"],
     &["identity_time_interval"],
     &["bill_invoice_id"],
     &["product_region_code", "product_region"],
     &["savings_plan_savings_plan_effective_cost"],
     &["reservation_effective_cost"],
+    &["bill_payer_account_id"],
+    &["bill_payer_account_name"],
+    &["product_sku"],
+    &["pricing_rate_code"],
 ];
 
 /// The number of required columns.
@@ -102,9 +90,13 @@ fn net_or_gross(metric: CostMetric, at: usize) -> &'static [&'static str] {
 }
 
 /// Reads a report.
-pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillLines) -> Result<(), BillError> {
-    let names: Vec<String> = rows.names().iter().map(|name| modern(name)).collect();
-    let metric = into.metric;
+pub(super) fn read(
+    name: &str,
+    rows: Rows<'_>,
+    metric: CostMetric,
+    scope: &Scope,
+    into: &mut FileLines,
+) -> Result<EndOfRows, BillError> {
     let mut columns = COLUMNS;
     columns[CurColumn::Cost as usize] = cost_column(metric);
     for at in [
@@ -113,105 +105,123 @@ pub(super) fn read(name: &str, rows: Rows<'_>, into: &mut BillLines) -> Result<(
     ] {
         columns[at] = net_or_gross(metric, at);
     }
-    let columns = ColumnPositions::find(KIND, &names, &columns, NEEDED)?;
-    let has_invoice = columns.has(CurColumn::InvoiceId as usize);
-    read_lines(
-        name,
-        rows,
-        &columns,
-        into,
-        CommonColumns {
-            account_name: CurColumn::AccountName as usize,
-            start: CurColumn::Start as usize,
-        },
-        |row, into| {
-            let item = item(row);
-            if item.is_some_and(|item| into.items_seen.contains(&item)) {
-                return Ok(None);
-            }
-            let line = line(row, metric, has_invoice)?;
-            into.items_seen.extend(item);
-            Ok(Some(line))
-        },
-    )
-}
-
-/// Returns the key that tells a line item from all others, if it has an id.
-fn item(row: &ExportRow<'_>) -> Option<[u8; 16]> {
-    let id = row.get(CurColumn::LineItemId as usize)?;
-    let interval = row
-        .get(CurColumn::TimeInterval as usize)
-        .unwrap_or_default();
-    let line_type = row.get(CurColumn::LineType as usize).unwrap_or_default();
-    let digest = Sha256::new()
-        .chain_update(id)
-        .chain_update([0])
-        .chain_update(interval)
-        .chain_update([0])
-        .chain_update(line_type)
-        .finalize();
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest[..16]);
-    Some(short)
-}
-
-fn line(row: &ExportRow<'_>, metric: CostMetric, has_invoice: bool) -> Result<StatedLine, String> {
-    let need = |of: CurColumn, what: &str| row.get(of as usize).ok_or(format!("no {what}"));
-    let account = need(CurColumn::Account, "usage account id")?;
-    let start = need(CurColumn::Start, "usage start date")?;
-    let product = need(CurColumn::Product, "product code")?;
-    let line_type = need(CurColumn::LineType, "line item type")?;
-    let usage_type = row.get(CurColumn::UsageType as usize);
-    let period = values::period(start, row.get(CurColumn::End as usize))
-        .ok_or("the usage dates are not a period")?;
-    let cost = cost_of(row, metric, line_type)?;
-    let category = category(line_type);
-    let is_athena = product == "AmazonAthena";
-    let billed_for = if is_athena {
-        values::athena(usage_type)
-    } else {
-        BilledFor::Service(values::service_name(product).into())
+    let columns = ColumnPositions::find(KIND, rows.names(), &columns, NEEDED)?;
+    let format = CurFormat {
+        metric,
+        has_invoice: columns.has(CurColumn::InvoiceId as usize),
     };
-    // Discount lines repeat the usage they are a discount on.
-    let is_quantity = billed_for == BilledFor::AthenaScan && is_usage(line_type);
-    let terabytes = if is_quantity {
-        match row.get(CurColumn::UsageAmount as usize) {
-            Some(text) => Some(
-                values::terabytes(text, row.is_binary(CurColumn::UsageAmount as usize))
-                    .ok_or("the usage amount is not a number")?,
-            ),
-            None => None,
+    Ok(read_rows(name, rows, &columns, &format, scope, into)?)
+}
+
+struct CurFormat {
+    metric: CostMetric,
+    has_invoice: bool,
+}
+
+fn need<'r>(row: &'r ExportRow<'_>, of: CurColumn, what: &str) -> Result<&'r str, String> {
+    row.get(of as usize).ok_or_else(|| format!("no {what}"))
+}
+
+fn is_athena(product: &str) -> bool {
+    product == "AmazonAthena"
+}
+
+impl BillFormat for CurFormat {
+    fn sign(&self, row: &ExportRow<'_>, sign: &mut Vec<u8>) {
+        for column in [CurColumn::Product, CurColumn::LineType, CurColumn::Currency] {
+            sign_column(row, column as usize, sign);
         }
-    } else {
-        None
-    };
-    let resource = row.get(CurColumn::Resource as usize).filter(|_| is_athena);
-    let region = resource
-        .and_then(|arn| arn.split(':').nth(3))
-        .or_else(|| row.get(CurColumn::Region as usize))
-        .filter(|region| region::is_region_name(region))
-        .or_else(|| region::of_usage_type(usage_type?));
-    let work_group = resource
-        .and_then(|arn| arn.rsplit_once(":workgroup/"))
-        .map(|(_, name)| name);
-    Ok(StatedLine {
-        key: LineKey {
-            kind: BillKind::Cur,
-            account_id: account.into(),
-            period,
-            billed_for,
-            category,
-            region: region.filter(|_| is_athena).map(Region::from),
-            work_group: work_group.map(Text::from),
-            currency: row
-                .get(CurColumn::Currency as usize)
-                .unwrap_or("USD")
-                .into(),
-        },
-        cost,
-        terabytes,
-        is_estimated: has_invoice && row.get(CurColumn::InvoiceId as usize).is_none(),
-    })
+        sign.push(u8::from(row.get(CurColumn::InvoiceId as usize).is_some()));
+        if row.get(CurColumn::Product as usize).is_some_and(is_athena) {
+            for column in [CurColumn::UsageType, CurColumn::Resource, CurColumn::Region] {
+                sign_column(row, column as usize, sign);
+            }
+        }
+    }
+
+    fn account<'r>(&self, row: &'r ExportRow<'_>) -> Result<&'r str, String> {
+        need(row, CurColumn::Account, "usage account id")
+    }
+
+    fn period<'r>(&self, row: &'r ExportRow<'_>) -> Result<(&'r str, Option<&'r str>), String> {
+        let start = need(row, CurColumn::Start, "usage start date")?;
+        let interval = row.get(CurColumn::TimeInterval as usize);
+        let end = row
+            .get(CurColumn::End as usize)
+            .or_else(|| Some(interval?.split_once('/')?.1));
+        Ok((start, end))
+    }
+
+    fn is_of_other_provider(&self, _: &ExportRow<'_>) -> bool {
+        false
+    }
+
+    fn shape(
+        &self,
+        row: &ExportRow<'_>,
+        account_id: AccountId,
+        period: BillPeriod,
+    ) -> Result<RowShape, String> {
+        let product = need(row, CurColumn::Product, "product code")?;
+        let line_type = need(row, CurColumn::LineType, "line item type")?;
+        let usage_type = row.get(CurColumn::UsageType as usize);
+        let is_athena = is_athena(product);
+        let billed_for = if is_athena {
+            values::athena(usage_type)
+        } else {
+            BilledFor::Service(values::service_name(product).into())
+        };
+        // Discount lines repeat the usage they are a discount on.
+        let billed_scan = billed_for == BilledFor::AthenaScan;
+        let is_quantity = billed_scan && is_usage(line_type);
+        let usage = UsageColumns {
+            columns: is_quantity
+                .then_some((CurColumn::UsageAmount as usize, 1))
+                .into_iter()
+                .collect(),
+            is_strict: true,
+        };
+        let resource = row.get(CurColumn::Resource as usize).filter(|_| is_athena);
+        let told_region = resource
+            .and_then(|arn| arn.split(':').nth(3))
+            .or_else(|| row.get(CurColumn::Region as usize))
+            .filter(|region| region::is_region_name(region));
+        let usage_type = usage_type.filter(|_| is_athena && told_region.is_none());
+        let region = told_region.or_else(|| values::region_of(usage_type?));
+        let work_group = resource
+            .and_then(|arn| arn.rsplit_once(":workgroup/"))
+            .map(|(_, name)| name);
+        let told_currency = row.get(CurColumn::Currency as usize).map(currency);
+        Ok(RowShape {
+            key: LineKey {
+                kind: BillKind::Cur,
+                account_id,
+                period,
+                billed_for,
+                category: category(line_type),
+                region: region.filter(|_| is_athena).map(Region::from),
+                work_group: work_group.map(Text::from),
+                currency: told_currency.transpose()?.unwrap_or_default(),
+            },
+            is_estimated: self.has_invoice && row.get(CurColumn::InvoiceId as usize).is_none(),
+            is_endless: self.period(row)?.1.is_none(),
+            cost: cost_of(self.metric, line_type).map(|column| column as usize),
+            // AWS leaves the blended cost of discounts blank.
+            may_be_blank: self.metric == CostMetric::Blended && is_discount(line_type),
+            usage,
+            account_name: row.get(CurColumn::AccountName as usize).map(str::to_owned),
+            payer: payer_of(
+                row,
+                CurColumn::Payer as usize,
+                CurColumn::PayerName as usize,
+            ),
+            sku: sku_of(row, CurColumn::Sku as usize, CurColumn::SkuPrice as usize)
+                .filter(|_| billed_scan),
+            unknown_prefix: usage_type
+                .and_then(values::unknown_prefix)
+                .map(str::to_owned),
+        })
+    }
 }
 
 fn is_usage(line_type: &str) -> bool {
@@ -221,44 +231,29 @@ fn is_usage(line_type: &str) -> bool {
     )
 }
 
+fn is_discount(line_type: &str) -> bool {
+    line_type.ends_with("Discount")
+}
+
 /// Discounts belong to the use they are given on; Cost Explorer counts them so.
 fn category(line_type: &str) -> ChargeCategory {
     match line_type {
         "Tax" => ChargeCategory::Tax,
         "Credit" => ChargeCategory::Credit,
         "Refund" => ChargeCategory::Refund,
-        usage if is_usage(usage) || usage.ends_with("Discount") => ChargeCategory::Usage,
+        usage if is_usage(usage) || is_discount(usage) => ChargeCategory::Usage,
         "SavingsPlanNegation" => ChargeCategory::Usage,
         _ => ChargeCategory::Other,
     }
 }
 
-fn cost_of(row: &ExportRow<'_>, metric: CostMetric, line_type: &str) -> Result<Decimal, String> {
+/// The column of the cost of a line; `None` for nothing.
+fn cost_of(metric: CostMetric, line_type: &str) -> Option<CurColumn> {
     let is_amortized = matches!(metric, CostMetric::Amortized | CostMetric::NetAmortized);
-    let column = match line_type {
-        "SavingsPlanCoveredUsage" if is_amortized => CurColumn::SavingsPlanCost,
-        "DiscountedUsage" if is_amortized => CurColumn::ReservationCost,
-        "SavingsPlanNegation" if is_amortized => return Ok(Decimal::ZERO),
-        _ => CurColumn::Cost,
-    };
-    let text = row.get(column as usize).ok_or("no cost")?;
-    values::cost(text, row.is_binary(column as usize))
-        .ok_or_else(|| "the cost is not a decimal that fits".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn legacy_names_are_read_as_modern_ones() {
-        for (legacy, wanted) in [
-            ("lineItem/UsageAccountId", "line_item_usage_account_id"),
-            ("identity/LineItemId", "identity_line_item_id"),
-            ("product/region", "product_region"),
-            ("line_item_usage_type", "line_item_usage_type"),
-        ] {
-            assert_eq!(modern(legacy), wanted);
-        }
+    match line_type {
+        "SavingsPlanCoveredUsage" if is_amortized => Some(CurColumn::SavingsPlanCost),
+        "DiscountedUsage" if is_amortized => Some(CurColumn::ReservationCost),
+        "SavingsPlanNegation" if is_amortized => None,
+        _ => Some(CurColumn::Cost),
     }
 }

@@ -10,11 +10,11 @@ use super::bill_lines::{AnswerEntry, EntryKey};
 use crate::model::bill::{
     BillKind, BillPeriod, BilledFor, ChargeCategory, LineAmounts, LineKey, Uncounted,
 };
+use crate::model::exact::ExactAmount;
 use crate::model::ids::AccountId;
-use crate::model::money::add;
+use crate::model::money::AMOUNT_PLACES;
 use crate::model::text::Text;
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Lines = BTreeMap<LineKey, LineAmounts>;
@@ -55,13 +55,13 @@ fn of_one_subject(entries: Vec<AnswerEntry>, uncounted: &mut Uncounted) -> Vec<A
             kept.push(part);
         }
     }
-    let days_told: Vec<(Date, Decimal, Option<Decimal>)> = kept
+    let days_told: Vec<(Date, ExactAmount, Option<ExactAmount>)> = kept
         .iter()
         .map(|entry| {
             (
                 entry.line.key.period.from,
-                entry.line.cost,
-                entry.line.terabytes,
+                entry.line.cost.clone(),
+                entry.line.terabytes.clone(),
             )
         })
         .collect();
@@ -75,13 +75,12 @@ fn of_one_subject(entries: Vec<AnswerEntry>, uncounted: &mut Uncounted) -> Vec<A
             uncounted.covered_elsewhere += 1;
             continue;
         }
-        let mut of_days = Decimal::ZERO;
+        let mut left = entry.line.cost.clone();
         for (_, cost, terabytes) in inside {
-            of_days = add(of_days, *cost).unwrap_or(of_days);
-            entry.line.terabytes = less(entry.line.terabytes, *terabytes);
+            left = left - cost;
+            entry.line.terabytes = less(entry.line.terabytes, terabytes.as_ref());
         }
-        let left = add(entry.line.cost, -of_days).unwrap_or(entry.line.cost);
-        if left < Decimal::ZERO && entry.line.cost >= Decimal::ZERO {
+        if left.is_negative() && !entry.line.cost.is_negative() {
             // A month as it stood before some of its days.
             uncounted.outdated += 1;
             continue;
@@ -119,9 +118,12 @@ fn longest(mut long: Vec<AnswerEntry>, uncounted: &mut Uncounted) -> Vec<AnswerE
 }
 
 /// Returns a quantity less another, where both are known.
-fn less(quantity: Option<Decimal>, part: Option<Decimal>) -> Option<Decimal> {
-    let left = add(quantity?, -part.unwrap_or_default())?;
-    Some(left.max(Decimal::ZERO))
+fn less(quantity: Option<ExactAmount>, part: Option<&ExactAmount>) -> Option<ExactAmount> {
+    let mut left = quantity?;
+    if let Some(part) = part {
+        left = left - part;
+    }
+    Some(left.max(ExactAmount::default()))
 }
 
 /// The facets by which kinds of bills are compared.
@@ -143,8 +145,9 @@ fn facet(key: &LineKey) -> Facet {
 /// Returns the detail that a kind of bill gives of a facet, as a rank.
 fn rank(kind: BillKind, facet: Facet) -> u8 {
     match (kind, facet) {
-        (BillKind::Cur, _) => 3,
-        (BillKind::Focus, _) => 2,
+        (BillKind::Cur, _) => 4,
+        (BillKind::Focus, _) => 3,
+        (BillKind::CostExplorerByRecordType, _) => 2,
         (BillKind::CostExplorerByUsageType, Facet::Athena)
         | (BillKind::CostExplorerByService, Facet::Services | Facet::Extra(_)) => 1,
         (BillKind::CostExplorerByUsageType, Facet::Services | Facet::Extra(_))
@@ -175,7 +178,7 @@ impl BestRanks {
             // A report's fee of a month, or a discount, tells nothing of its days.
             let is_report = matches!(key.kind, BillKind::Cur | BillKind::Focus);
             let tells_days = key.period.is_one_day() || !by_days.contains(&place(key));
-            if is_report && (!tells_days || amounts.cost < Decimal::ZERO) {
+            if is_report && (!tells_days || amounts.cost.is_negative()) {
                 continue;
             }
             let mut facets = vec![own];
@@ -271,7 +274,7 @@ fn without_told(
     mut amounts: LineAmounts,
     known: &[(LineKey, LineAmounts)],
 ) -> Option<LineAmounts> {
-    let before = amounts.cost;
+    let was_negative = amounts.cost.is_negative();
     let is_same = |better: &LineKey| {
         let is_same_use = match key.billed_for {
             BilledFor::Athena => facet(better) == Facet::Athena,
@@ -287,10 +290,10 @@ fn without_told(
     let mut is_told = false;
     for (_, told) in known.iter().filter(|(better, _)| is_same(better)) {
         is_told = true;
-        amounts.cost = add(amounts.cost, -told.cost)?;
-        amounts.terabytes = less(amounts.terabytes, told.terabytes);
+        amounts.cost = amounts.cost - &told.cost;
+        amounts.terabytes = less(amounts.terabytes, told.terabytes.as_ref());
     }
-    let is_stale = before >= Decimal::ZERO && amounts.cost < Decimal::ZERO;
+    let is_stale = !was_negative && amounts.cost.is_negative();
     let has_one_name = facet(key) != Facet::Services || is_told;
     (has_one_name && !is_stale).then_some(amounts)
 }
@@ -299,13 +302,13 @@ fn without_told(
 /// account and days: capacity, Spark and the like. Days are taken together as far as what is told
 /// apart spans them.
 fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines {
-    let mut told: BTreeMap<(&AccountId, &Text), Vec<(BillPeriod, Decimal)>> = BTreeMap::new();
+    let mut told: BTreeMap<(&AccountId, &Text), Vec<(BillPeriod, &ExactAmount)>> = BTreeMap::new();
     for (key, amounts) in kept {
         if key.kind != BillKind::CostExplorerByService && facet(key) == Facet::Athena {
             let place = (&key.account_id, &key.currency);
             told.entry(place)
                 .or_default()
-                .push((key.period, amounts.cost));
+                .push((key.period, &amounts.cost));
         }
     }
     let mut sums: Lines = Lines::new();
@@ -320,7 +323,7 @@ fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines 
             ..key
         };
         let sum = sums.entry(key).or_default();
-        sum.cost = add(sum.cost, amounts.cost).unwrap_or(sum.cost);
+        sum.cost += &amounts.cost;
         sum.lines += amounts.lines;
         sum.is_estimated |= amounts.is_estimated;
     }
@@ -337,10 +340,11 @@ fn apart_from_scans(wholes: Vec<(LineKey, LineAmounts)>, kept: &Lines) -> Lines 
         for (part, cost) in parts.into_iter().flatten() {
             let holds = own.iter().copied().filter(|period| period.holds(*part));
             if holds.max_by_key(|period| period.day_count()) == Some(key.period) {
-                sum.cost = add(sum.cost, -*cost).unwrap_or(sum.cost);
+                sum.cost += &-(*cost).clone();
             }
         }
     }
-    sums.retain(|_, sum| !sum.cost.is_zero());
+    // What is left of doubles is nothing.
+    sums.retain(|_, sum| sum.cost.rounded_units(AMOUNT_PLACES) != Some(0));
     sums
 }

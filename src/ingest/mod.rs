@@ -17,7 +17,10 @@
 //!
 //! Nothing in here opens a file: it is given names, for messages, and bytes.
 
+mod account;
+mod archive;
 mod bill;
+mod bill_error;
 mod bill_lines;
 mod bill_rows;
 mod bill_values;
@@ -25,19 +28,25 @@ mod cost_explorer;
 mod cur;
 mod data_sources;
 mod executions;
+mod exports;
+mod file_lines;
 mod focus;
+mod manifest;
 mod merge;
 mod parquet;
 mod previous;
 mod rows;
+mod scope;
+mod shape;
 mod text;
 mod units;
 
 pub use bill::BillReader;
-pub use bill_lines::BillError;
+pub use bill_error::BillError;
 pub use data_sources::read_data_sources;
 pub use executions::read_executions;
+pub use manifest::{BillFileKind, BillFiles, bill_file_kind, billing_period};
 pub use previous::{EarlierReport, PreviousError, read_previous, read_report};
 pub use rows::RowsError;
-pub use text::{TextError, plain};
-pub use units::{UnitsError, UnitsReader};
+pub use text::{ExportInput, TextError, plain};
+pub use units::{ReadUnits, UnitsError, UnitsReader};

@@ -2,9 +2,9 @@
 //! an error, row by row, and only of the columns that are needed.
 
 use crate::model::damage::guarded;
-use crate::model::money::amount;
+use crate::model::exact::ExactAmount;
 use crate::model::time::{UtcDay, UtcSecond};
-use bytes::Bytes;
+use num_bigint::BigInt;
 use parquet::basic::{LogicalType, TimeUnit};
 use parquet::data_type::Decimal as ParquetDecimal;
 use parquet::errors::ParquetError;
@@ -12,15 +12,16 @@ use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::Field;
 use parquet::schema::types::Type;
+use std::fs::File;
 use std::sync::Arc;
 
 /// A value as text, and whether it was a binary number.
 pub(super) type ParquetValue = (Option<String>, bool);
 
 /// The names of the columns.
-pub(super) fn names(bytes: &Bytes) -> Result<Vec<String>, String> {
+pub(super) fn names(file: &File) -> Result<Vec<String>, String> {
     guarded(|| -> Result<_, ParquetError> {
-        let reader = SerializedFileReader::new(bytes.clone())?;
+        let reader = SerializedFileReader::new(file.try_clone()?)?;
         let schema = reader.metadata().file_metadata().schema();
         let names = schema
             .get_fields()
@@ -33,12 +34,12 @@ pub(super) fn names(bytes: &Bytes) -> Result<Vec<String>, String> {
 /// Calls `each` with the values of the wanted columns of each row, in the order
 /// they are wanted.
 pub(super) fn for_each(
-    bytes: &Bytes,
+    file: &File,
     wanted: &[Option<&str>],
     mut each: impl FnMut(&[ParquetValue]),
 ) -> Result<(), String> {
     guarded(|| -> Result<_, ParquetError> {
-        let reader = SerializedFileReader::new(bytes.clone())?;
+        let reader = SerializedFileReader::new(file.try_clone()?)?;
         let schema = reader.metadata().file_metadata().schema();
         let fields: Vec<Arc<Type>> = schema
             .get_fields()
@@ -116,15 +117,9 @@ fn value(field: &Field, nanos: bool) -> ParquetValue {
     (text, false)
 }
 
-/// Big-endian two's complement, up to 16 bytes.
+/// Big-endian two's complement, of any number of bytes.
 fn decimal(number: &ParquetDecimal) -> Option<String> {
-    let data = number.data();
-    if data.len() > 16 || data.is_empty() {
-        return None;
-    }
-    let fill = if data[0] & 0x80 == 0 { 0 } else { 0xff };
-    let mut wide = [fill; 16];
-    wide[16 - data.len()..].copy_from_slice(data);
     let scale = u32::try_from(number.scale()).ok()?;
-    amount(i128::from_be_bytes(wide), scale).map(|amount| amount.to_string())
+    let units = BigInt::from_signed_bytes_be(number.data());
+    Some(ExactAmount::of_units(units, scale).to_string())
 }

@@ -1,12 +1,16 @@
 //! Rows of CSV or Parquet, by the names of their columns.
 
-use super::parquet;
-use bytes::Bytes;
-use std::borrow::Cow;
+use super::parquet::{self, ParquetValue};
+use std::cell::Cell;
+use std::fs::File;
 use std::io::{self, Read};
+use std::rc::Rc;
 
 /// Bytes of one row, and of the header: a Cost and Usage Report's have a few thousand.
 const ROW_BYTES_MAX: usize = 1 << 20;
+
+/// Separators of columns: spreadsheets of some countries write semicolons, and some tools tabs.
+const SEPARATORS: [u8; 4] = *b",;\t|";
 
 /// The reason why no rows can be read.
 #[derive(Debug, thiserror::Error)]
@@ -32,46 +36,78 @@ pub(super) struct Rows<'a> {
 }
 
 enum Body<'a> {
-    /// Rows, and whether the text ends inside a quoted cell.
-    Csv(csv::Reader<Box<dyn Read + 'a>>, bool),
-    Parquet(Bytes),
+    /// Rows, and whether the text that was read so far ends inside a quoted cell.
+    Csv(Box<csv::Reader<Box<dyn Read + 'a>>>, Rc<Cell<bool>>),
+    Parquet(File),
 }
 
 /// A reader of CSV that fails where a row is longer than any: a row is in memory whole.
 struct RowLimit<R> {
     inner: R,
+    separator: u8,
     row_bytes: usize,
-    is_in_quotes: bool,
+    is_in_quotes: Rc<Cell<bool>>,
+    /// The byte before the next one, and whether it is a quote that closed a cell.
+    before: Option<u8>,
+    has_just_closed: bool,
 }
 
 impl<R> RowLimit<R> {
-    fn new(inner: R) -> Self {
+    fn new(inner: R, separator: u8) -> Self {
         Self {
             inner,
+            separator,
             row_bytes: 0,
-            is_in_quotes: false,
+            is_in_quotes: Rc::default(),
+            before: None,
+            has_just_closed: false,
         }
+    }
+
+    /// Returns how many bytes of a piece are behind its last complete row.
+    fn look(&mut self, piece: &[u8]) -> usize {
+        let mut is_in_quotes = self.is_in_quotes.get();
+        let mut behind = 0;
+        let mut closed_at = self.has_just_closed.then_some(usize::MAX);
+        for at in memchr::memchr2_iter(b'"', b'\n', piece) {
+            if piece[at] == b'\n' {
+                if !is_in_quotes {
+                    self.row_bytes = 0;
+                    behind = at + 1;
+                }
+                continue;
+            }
+            if is_in_quotes {
+                is_in_quotes = false;
+                closed_at = Some(at);
+                continue;
+            }
+            // A quote means something at the start of a cell, or doubled; an inch mark does not.
+            let before = match at {
+                0 => self.before,
+                at => piece.get(at - 1).copied(),
+            };
+            let starts_cell =
+                before.is_none_or(|before| before == self.separator || b"\r\n".contains(&before));
+            is_in_quotes = starts_cell || closed_at == Some(at.wrapping_sub(1));
+        }
+        self.is_in_quotes.set(is_in_quotes);
+        if let Some(last) = piece.last() {
+            self.before = Some(*last);
+            self.has_just_closed = closed_at == Some(piece.len() - 1);
+        }
+        piece.len() - behind
     }
 }
 
 impl<R: Read> Read for RowLimit<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        let piece = &buffer[..count];
-        let mut behind = 0;
-        for at in memchr::memchr2_iter(b'"', b'\n', piece) {
-            if piece[at] == b'"' {
-                self.is_in_quotes = !self.is_in_quotes;
-            } else if !self.is_in_quotes {
-                self.row_bytes = 0;
-                behind = at + 1;
-            }
-        }
-        self.row_bytes += count - behind;
+        self.row_bytes += self.look(&buffer[..count]);
         if self.row_bytes > ROW_BYTES_MAX {
             let why = format!(
                 "a row of more than {ROW_BYTES_MAX} bytes; the rest of the file was not read: \
-                     check for a quote that does not close"
+                 check for a quote that does not close"
             );
             return Err(io::Error::other(why));
         }
@@ -80,41 +116,62 @@ impl<R: Read> Read for RowLimit<R> {
 }
 
 /// A row: the wanted columns in the order they were asked for.
-pub(super) struct ExportRow<'r> {
-    fields: &'r [Option<Cow<'r, str>>],
-    /// The columns that were binary numbers; empty if there are fewer.
-    binary: &'r [bool],
+pub(super) enum ExportRow<'r> {
+    /// Of CSV, and where the wanted columns are.
+    Csv(&'r csv::StringRecord, &'r [Option<usize>]),
+    /// Of Parquet: the wanted columns alone.
+    Parquet(&'r [ParquetValue]),
 }
 
 impl ExportRow<'_> {
     /// Returns true if a wanted column was a binary number.
     pub(super) fn is_binary(&self, wanted: usize) -> bool {
-        self.binary.get(wanted).copied().unwrap_or_default()
+        match self {
+            Self::Csv(..) => false,
+            Self::Parquet(values) => values.get(wanted).is_some_and(|(_, is_binary)| *is_binary),
+        }
     }
 
     /// The text of a wanted column; `None` where it is empty or not there.
     pub(super) fn get(&self, wanted: usize) -> Option<&str> {
-        let text = self.fields.get(wanted)?.as_deref()?.trim();
+        let text = match self {
+            Self::Csv(record, positions) => record.get((*positions.get(wanted)?)?)?,
+            Self::Parquet(values) => values.get(wanted)?.0.as_deref()?,
+        };
+        let text = text.trim();
         (!text.is_empty()).then_some(text)
     }
 }
 
+/// What is known of rows at their end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct EndOfRows {
+    /// True if the header names one column more than the rows have.
+    pub(super) lacks_last_column: bool,
+}
+
 impl<'a> Rows<'a> {
-    /// Rows of a text; `has_odd_quotes` tells that it ends inside a quoted cell.
-    pub(super) fn csv(text: Box<dyn Read + 'a>, has_odd_quotes: bool) -> Result<Self, RowsError> {
-        let mut text = RowLimit::new(text);
+    /// Rows of a text.
+    pub(super) fn csv(mut text: impl Read + 'a) -> Result<Self, RowsError> {
         let mut head = Vec::new();
         let head_bytes = ROW_BYTES_MAX as u64;
         let read = text.by_ref().take(head_bytes).read_to_end(&mut head);
         read.map_err(RowsError::Unreadable)?;
         let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        // Spreadsheets of some countries separate by semicolons.
-        let is_european = header.contains(&b';') && !header.contains(&b',');
-        let text: Box<dyn Read + 'a> = Box::new(io::Cursor::new(head).chain(text));
-        // A row of another length is one that an odd quote or comma has shifted.
+        let count = |separator: &u8| memchr::memchr_iter(*separator, header).count();
+        // Of equals the first, which is last here.
+        let separator = SEPARATORS
+            .into_iter()
+            .rev()
+            .max_by_key(count)
+            .unwrap_or(b',');
+        let text = RowLimit::new(io::Cursor::new(head).chain(text), separator);
+        let is_in_quotes = text.is_in_quotes.clone();
+        let text: Box<dyn Read + 'a> = Box::new(text);
         let mut reader = csv::ReaderBuilder::new()
-            .flexible(false)
-            .delimiter(if is_european { b';' } else { b',' })
+            .flexible(true)
+            .delimiter(separator)
+            .buffer_capacity(CSV_BUFFER_BYTES)
             .from_reader(text);
         let header = reader.byte_headers().map_err(RowsError::Header)?;
         let names = header
@@ -122,16 +179,15 @@ impl<'a> Rows<'a> {
             .map(|name| String::from_utf8_lossy(name).trim().to_owned());
         Ok(Self {
             names: names.collect(),
-            body: Body::Csv(reader, has_odd_quotes),
+            body: Body::Csv(Box::new(reader), is_in_quotes),
         })
     }
 
-    pub(super) fn parquet(bytes: &[u8]) -> Result<Self, RowsError> {
-        let bytes = Bytes::copy_from_slice(bytes);
-        let names = parquet::names(&bytes).map_err(|message| RowsError::Parquet { message })?;
+    pub(super) fn parquet(file: File) -> Result<Self, RowsError> {
+        let names = parquet::names(&file).map_err(|message| RowsError::Parquet { message })?;
         Ok(Self {
             names,
-            body: Body::Parquet(bytes),
+            body: Body::Parquet(file),
         })
     }
 
@@ -145,79 +201,179 @@ impl<'a> Rows<'a> {
         self,
         wanted: &[Option<usize>],
         mut each: impl FnMut(u32, Result<ExportRow<'_>, String>),
-    ) -> Result<(), RowsError> {
+    ) -> Result<EndOfRows, RowsError> {
         match self.body {
-            Body::Csv(mut reader, ends_inside_quotes) => {
-                let mut record = csv::ByteRecord::new();
-                let mut number = 0;
-                loop {
-                    match reader.read_byte_record(&mut record) {
-                        Ok(false) => {
-                            if ends_inside_quotes {
-                                each(number, Err("a quoted cell is never closed".to_owned()));
-                            }
-                            return Ok(());
-                        }
-                        Ok(true) => {
-                            let field = |at: &Option<usize>| {
-                                at.and_then(|at| record.get(at))
-                                    .map(String::from_utf8_lossy)
-                            };
-                            let fields: Vec<_> = wanted.iter().map(field).collect();
-                            each(
-                                number,
-                                Ok(ExportRow {
-                                    fields: &fields,
-                                    binary: &[],
-                                }),
-                            );
-                        }
-                        Err(error) => {
-                            each(number, Err(error.to_string()));
-                            if error.is_io_error() {
-                                return Ok(());
-                            }
-                        }
-                    }
-                    number += 1;
+            Body::Csv(reader, is_in_quotes) => {
+                let end = csv_rows(*reader, self.names.len(), wanted, &mut |number, row| {
+                    each(number, row);
+                });
+                if is_in_quotes.get() {
+                    each(end.rows, Err("a quoted cell is never closed".to_owned()));
                 }
+                Ok(EndOfRows {
+                    lacks_last_column: end.cells < self.names.len(),
+                })
             }
-            Body::Parquet(bytes) => {
+            Body::Parquet(file) => {
                 let columns: Vec<Option<&str>> = wanted
                     .iter()
                     .map(|at| at.map(|at| self.names[at].as_str()))
                     .collect();
                 let mut number = 0;
-                parquet::for_each(&bytes, &columns, |values| {
-                    let binary: Vec<bool> =
-                        values.iter().map(|(_, is_binary)| *is_binary).collect();
-                    let fields: Vec<Option<Cow<'_, str>>> = values
-                        .iter()
-                        .map(|(text, _)| text.as_deref().map(Cow::Borrowed))
-                        .collect();
-                    each(
-                        number,
-                        Ok(ExportRow {
-                            fields: &fields,
-                            binary: &binary,
-                        }),
-                    );
+                parquet::for_each(&file, &columns, |values| {
+                    each(number, Ok(ExportRow::Parquet(values)));
                     number += 1;
                 })
-                .map_err(|message| RowsError::Parquet { message })
+                .map_err(|message| RowsError::Parquet { message })?;
+                Ok(EndOfRows::default())
             }
         }
     }
 }
 
+/// Bytes that are taken for CSV at once.
+const CSV_BUFFER_BYTES: usize = 64 << 10;
+
+/// The number of rows that were read, and of cells that each has.
+struct EndOfCsv {
+    rows: u32,
+    cells: usize,
+}
+
+fn csv_rows(
+    mut reader: csv::Reader<Box<dyn Read + '_>>,
+    names: usize,
+    wanted: &[Option<usize>],
+    each: &mut dyn FnMut(u32, Result<ExportRow<'_>, String>),
+) -> EndOfCsv {
+    let mut end = EndOfCsv {
+        rows: 0,
+        cells: names,
+    };
+    let mut record = csv::ByteRecord::new();
+    loop {
+        match reader.read_byte_record(&mut record) {
+            Ok(false) => return end,
+            Ok(true) => {
+                if end.rows == 0 {
+                    end.cells = cells_of_rows(&record, names);
+                }
+                // A row of another length is one that an odd quote or comma has shifted.
+                if record.len() == end.cells {
+                    let row = csv::StringRecord::from_byte_record(std::mem::take(&mut record));
+                    let row = row.unwrap_or_else(|error| {
+                        csv::StringRecord::from_byte_record_lossy(error.into_byte_record())
+                    });
+                    each(end.rows, Ok(ExportRow::Csv(&row, wanted)));
+                    record = row.into_byte_record();
+                } else {
+                    let why = format!("a row of {} cells, where {} are", record.len(), end.cells);
+                    each(end.rows, Err(why));
+                }
+            }
+            Err(error) => {
+                each(end.rows, Err(error.to_string()));
+                if error.is_io_error() {
+                    return end;
+                }
+            }
+        }
+        end.rows += 1;
+    }
+}
+
+/// The number of cells of all rows, by the first: one less than the header where only the header
+/// ends in a further column, one more where each row ends in a separator.
+fn cells_of_rows(first: &csv::ByteRecord, names: usize) -> usize {
+    let cells = first.len();
+    let is_short = cells + 1 == names && cells > 1;
+    let is_closed = cells == names + 1 && first.get(names).is_some_and(<[u8]>::is_empty);
+    if is_short || is_closed { cells } else { names }
+}
+
+/// The name of a column without punctuation and case: `lineItem/UsageAccountId`,
+/// `line_item_usage_account_id` and `lineitem_usageaccountid` are one.
+pub(super) fn bare(name: &str) -> String {
+    let kept = name.chars().filter(|letter| letter.is_alphanumeric());
+    kept.flat_map(char::to_lowercase).collect()
+}
+
 /// The positions of columns, each under one of several names.
 pub(super) fn find(names: &[String], wanted: &[&[&str]]) -> Vec<Option<usize>> {
+    let names: Vec<String> = names.iter().map(|name| bare(name)).collect();
     let position = |aliases: &&[&str]| {
         aliases.iter().find_map(|alias| {
-            names
-                .iter()
-                .position(|name| name.eq_ignore_ascii_case(alias))
+            let alias = bare(alias);
+            names.iter().position(|name| *name == alias)
         })
     };
     wanted.iter().map(position).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> (Vec<Result<Vec<String>, String>>, EndOfRows) {
+        let rows = Rows::csv(text.as_bytes()).unwrap();
+        let wanted: Vec<Option<usize>> = (0..rows.names().len()).map(Some).collect();
+        let mut all = Vec::new();
+        let end = rows.for_each(&wanted, |_, row| {
+            all.push(row.map(|row| {
+                let cells = (0..wanted.len()).map(|at| row.get(at).unwrap_or_default());
+                cells.map(str::to_owned).collect()
+            }));
+        });
+        (all, end.unwrap())
+    }
+
+    #[test]
+    fn a_lone_quote_inside_a_cell_is_text() {
+        for (text, wanted) in [
+            ("a,b\n5.5\" disk,x\n", vec!["5.5\" disk", "x"]),
+            ("a,b\n\"say \"\"hi\"\"\",x\n", vec!["say \"hi\"", "x"]),
+            ("a,b\n\"\",\"\"\"\"\n", vec!["", "\""]),
+            ("a;b\n\"x;\n1\";2\n", vec!["x;\n1", "2"]),
+            ("a\tb\nx\t2\n", vec!["x", "2"]),
+        ] {
+            let (all, _) = rows(text);
+            assert_eq!(all, [Ok(wanted.into_iter().map(str::to_owned).collect())]);
+        }
+    }
+
+    #[test]
+    fn a_quote_that_never_closes_is_said() {
+        let (all, _) = rows("a,b\n\"x,1\ny,2\n");
+        assert!(all.last().unwrap().is_err());
+        // The same in pieces of one byte.
+        let mut limit = RowLimit::new(io::empty(), b',');
+        for byte in b"a,\"x\"\"y\",5\"\n\"" {
+            limit.look(std::slice::from_ref(byte));
+        }
+        assert!(limit.is_in_quotes.get());
+        limit.look(b"\"");
+        assert!(!limit.is_in_quotes.get());
+    }
+
+    #[test]
+    fn one_column_more_in_the_header_or_in_the_rows_is_no_damage() {
+        let (all, end) = rows("a,b,c\n1,2\n3,4\n5\n");
+        assert_eq!(all.iter().filter(|row| row.is_ok()).count(), 2);
+        assert!(end.lacks_last_column);
+        let (all, end) = rows("a,b\n1,2,\n3,4,\n");
+        assert!(all.iter().all(Result::is_ok) && !end.lacks_last_column);
+        let (all, _) = rows("a,b\n1,2\n1,2,3\n");
+        assert!(all[0].is_ok() && all[1].is_err());
+    }
+
+    #[test]
+    fn names_are_compared_without_their_punctuation() {
+        for name in [
+            "lineItem/UsageAccountId",
+            "line_item_usage_account_id",
+            "lineitem_usageaccountid",
+        ] {
+            assert_eq!(bare(name), "lineitemusageaccountid");
+        }
+    }
 }

@@ -1,9 +1,17 @@
 //! From the bytes of an export to its plain bytes: at once, or as a stream.
 
+use encoding_rs::{Decoder, Encoding, UTF_8};
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::io::{self, Read};
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use zip::ZipArchive;
+use zip::result::ZipError;
 
 /// Inflated bytes of one export that has to be in memory. A month of a large
 /// organization's statistics is a few hundred megabytes.
@@ -16,8 +24,14 @@ const ANY_RATIO_BYTES_MAX: u64 = 64 << 20;
 /// times its size, a gzip bomb to 1,000.
 const RATIO_MAX: u64 = 100;
 
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// Bytes by which forms are told apart.
+const START_BYTES: u64 = 8;
+
+/// Bytes that one thread hands to the other at once, and pieces that wait.
+const PIECE_BYTES: usize = 256 << 10;
+const PIECES_MAX: usize = 8;
 
 /// The reason why an export cannot be inflated.
 #[derive(Debug, thiserror::Error)]
@@ -30,150 +44,338 @@ pub enum TextError {
         "inflates to more than {0} bytes, the limit for a file of this stored size: split the export"
     )]
     TooLarge(u64),
+    /// Its bytes cannot be read.
+    #[error(transparent)]
+    Unreadable(io::Error),
 }
 
-/// An export as it is stored.
-#[derive(Clone, Copy)]
-pub(super) struct Stored<'a> {
-    bytes: &'a [u8],
+/// An export that is open for reading.
+pub enum ExportInput {
+    /// A file, which is read from its start.
+    File(File),
+    /// Bytes from elsewhere, which can be read once.
+    Stream(Box<dyn Read + Send>),
 }
 
-/// The result of a scan of the whole export.
-pub(super) struct TextScan {
+impl ExportInput {
+    /// Bytes in memory.
+    #[must_use]
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self::Stream(Box::new(io::Cursor::new(bytes)))
+    }
+
+    /// Its first bytes, and all of it.
+    pub(super) fn start(self) -> io::Result<(Vec<u8>, Self)> {
+        let mut start = Vec::new();
+        match self {
+            Self::File(mut file) => {
+                (&file).take(START_BYTES).read_to_end(&mut start)?;
+                // A pipe cannot go back.
+                if file.seek(SeekFrom::Start(0)).is_err() {
+                    let all = io::Cursor::new(start.clone()).chain(file);
+                    return Ok((start, Self::Stream(Box::new(all))));
+                }
+                Ok((start, Self::File(file)))
+            }
+            Self::Stream(mut stream) => {
+                stream.by_ref().take(START_BYTES).read_to_end(&mut start)?;
+                let all = io::Cursor::new(start.clone()).chain(stream);
+                Ok((start, Self::Stream(Box::new(all))))
+            }
+        }
+    }
+
+    /// The same as a file that can be read from any place.
+    pub(super) fn into_file(self) -> io::Result<File> {
+        match self {
+            Self::File(file) => Ok(file),
+            Self::Stream(mut stream) => spooled(&mut stream),
+        }
+    }
+
+    /// The same as bytes that can be read once.
+    #[must_use]
+    pub fn into_read(self) -> Box<dyn Read + Send> {
+        match self {
+            Self::File(file) => Box::new(file),
+            Self::Stream(stream) => stream,
+        }
+    }
+}
+
+/// A file without a name that holds what a stream has.
+pub(super) fn spooled(stream: &mut dyn Read) -> io::Result<File> {
+    let mut file = tempfile::tempfile().map_err(|error| {
+        let why = format!("no temporary file can be made (set TMPDIR): {error}");
+        io::Error::new(error.kind(), why)
+    })?;
+    io::copy(stream, &mut file)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
+}
+
+/// What a stream was, known at its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EndOfStream {
     /// The digest of its plain bytes.
     pub(super) digest: [u8; 32],
-    /// Its first plain bytes.
-    pub(super) start: Vec<u8>,
-    /// The first one that is no blank.
-    pub(super) first: Option<u8>,
-    /// The last one.
+    /// The last plain byte.
     pub(super) last: Option<u8>,
-    /// True if it has an odd number of quotes.
-    pub(super) has_odd_quotes: bool,
 }
 
-impl<'a> Stored<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+/// The end of a stream that someone else reads; `None` before it is reached.
+pub(super) type EndHandle = Rc<RefCell<Option<Result<EndOfStream, TextError>>>>;
+
+/// What the reading thread hands over.
+enum PlainPiece {
+    Bytes(Vec<u8>),
+    End(EndOfStream),
+    Failed(TextError),
+}
+
+/// The plain bytes of an export as a stream: inflated, as UTF-8 and without a byte order mark.
+/// Another thread reads, inflates and hashes.
+pub(super) struct PlainStream {
+    pieces: Receiver<PlainPiece>,
+    piece: Vec<u8>,
+    at: usize,
+    end: EndHandle,
+}
+
+impl PlainStream {
+    /// Starts to read what is stored, gzip or plain.
+    pub(super) fn of(stored: Box<dyn Read + Send>) -> io::Result<Self> {
+        Self::spawn(move |to| hand_over(stored, STREAMED_BYTES_MAX, to))
     }
 
-    fn inflated_bytes_max(self, bytes_max: u64) -> u64 {
-        let by_ratio = (self.bytes.len() as u64).saturating_mul(RATIO_MAX);
-        by_ratio.max(ANY_RATIO_BYTES_MAX).min(bytes_max)
+    /// Starts to read a file of an archive.
+    pub(super) fn of_entry(archive: File, index: usize) -> io::Result<Self> {
+        Self::spawn(move |to| {
+            let damaged = |error: ZipError| TextError::Unreadable(error.into());
+            let mut archive = ZipArchive::new(archive).map_err(damaged)?;
+            let entry = archive.by_index(index).map_err(damaged)?;
+            let bytes_max = inflated_bytes_max(entry.compressed_size(), STREAMED_BYTES_MAX);
+            hand_over(entry, bytes_max, to)
+        })
     }
 
-    /// Its plain bytes as a stream, without a byte order mark. Reading fails where the gzip
-    /// data is damaged, and past the limit.
-    pub(super) fn reader(self) -> Box<dyn Read + 'a> {
-        if self.bytes.starts_with(&GZIP) {
-            let left = self.inflated_bytes_max(STREAMED_BYTES_MAX);
-            let inner = MultiGzDecoder::new(self.bytes);
-            return Box::new(WithoutMark::new(Limited { inner, left }));
-        }
-        Box::new(without_mark(self.bytes))
-    }
-
-    /// Looks through all of it.
-    pub(super) fn look(self) -> Result<TextScan, TextError> {
-        let mut reader = self.reader();
-        let mut digest = Sha256::new();
-        let mut look = TextScan {
-            digest: [0; 32],
-            start: Vec::new(),
-            first: None,
-            last: None,
-            has_odd_quotes: false,
-        };
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            let count = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                    let bytes_max = self.inflated_bytes_max(STREAMED_BYTES_MAX);
-                    return Err(TextError::TooLarge(bytes_max));
-                }
-                Err(error) => return Err(TextError::Gzip(error)),
+    fn spawn(
+        read: impl FnOnce(&SyncSender<PlainPiece>) -> Result<Option<EndOfStream>, TextError>
+        + Send
+        + 'static,
+    ) -> io::Result<Self> {
+        let (to, pieces) = sync_channel(PIECES_MAX);
+        let read_all = move || {
+            let last = match read(&to) {
+                Ok(Some(end)) => PlainPiece::End(end),
+                Ok(None) => return,
+                Err(error) => PlainPiece::Failed(error),
             };
-            let piece = &buffer[..count];
-            digest.update(piece);
-            let missing = START_BYTES.saturating_sub(look.start.len());
-            look.start.extend(piece.iter().take(missing));
-            let mut blanks = piece.iter().copied();
-            look.first = look
-                .first
-                .or_else(|| blanks.find(|byte| !byte.is_ascii_whitespace()));
-            look.last = piece.last().copied();
-            look.has_odd_quotes ^= memchr::memchr_iter(b'"', piece).count() % 2 == 1;
+            // Nobody waits where what was read is no bill.
+            let _ = to.send(last);
+        };
+        let name = "read a bill".to_owned();
+        thread::Builder::new().name(name).spawn(read_all)?;
+        Ok(Self {
+            pieces,
+            piece: Vec::new(),
+            at: 0,
+            end: EndHandle::default(),
+        })
+    }
+
+    /// The end, for whoever does not read the stream itself.
+    pub(super) fn end(&self) -> EndHandle {
+        self.end.clone()
+    }
+
+    /// The bytes that are next, some at least unless the stream is at its end.
+    pub(super) fn peek(&mut self) -> io::Result<&[u8]> {
+        while self.at == self.piece.len() && self.end.borrow().is_none() {
+            match self.pieces.recv() {
+                Ok(PlainPiece::Bytes(piece)) => (self.piece, self.at) = (piece, 0),
+                Ok(PlainPiece::End(end)) => *self.end.borrow_mut() = Some(Ok(end)),
+                Ok(PlainPiece::Failed(error)) => {
+                    let why = io::Error::other(error.to_string());
+                    *self.end.borrow_mut() = Some(Err(error));
+                    return Err(why);
+                }
+                Err(_) => return Err(io::Error::other("the reading thread ended early")),
+            }
         }
-        look.digest = digest.finalize().into();
-        Ok(look)
+        Ok(&self.piece[self.at..])
     }
 }
 
-/// Bytes by which forms of files are told apart.
-const START_BYTES: usize = 4;
-
-/// A reader that fails where there is more than a limit.
-struct Limited<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Limited<R> {
+impl Read for PlainStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        let left = self.left.checked_sub(count as u64);
-        self.left = left.ok_or(io::ErrorKind::FileTooLarge)?;
+        let next = self.peek()?;
+        let count = next.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&next[..count]);
+        self.at += count;
         Ok(count)
     }
 }
 
-/// A reader that passes over a byte order mark.
-struct WithoutMark<R> {
-    inner: R,
-    start: Option<io::Cursor<Vec<u8>>>,
-}
-
-impl<R: Read> WithoutMark<R> {
-    fn new(inner: R) -> Self {
-        Self { inner, start: None }
+/// Hands all plain bytes over; `None` where nobody takes them.
+fn hand_over(
+    stored: impl Read,
+    bytes_max: u64,
+    to: &SyncSender<PlainPiece>,
+) -> Result<Option<EndOfStream>, TextError> {
+    let mut inflated = InflatedBytes::of(stored, bytes_max).map_err(TextError::Unreadable)?;
+    let mut text: Option<Utf8Text> = None;
+    let mut hasher = Sha256::new();
+    let mut last = None;
+    loop {
+        let piece = inflated.piece()?;
+        let is_end = piece.is_empty();
+        let text = text.get_or_insert_with(|| Utf8Text::of(&piece));
+        let piece = text.next(piece, is_end);
+        hasher.update(&piece);
+        last = piece.last().copied().or(last);
+        if !piece.is_empty() && to.send(PlainPiece::Bytes(piece)).is_err() {
+            return Ok(None);
+        }
+        if is_end {
+            let digest = hasher.finalize().into();
+            return Ok(Some(EndOfStream { digest, last }));
+        }
     }
 }
 
-impl<R: Read> Read for WithoutMark<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.start.is_none() {
-            let mut start = Vec::new();
-            let mark = BYTE_ORDER_MARK.len() as u64;
-            self.inner.by_ref().take(mark).read_to_end(&mut start)?;
-            if start == BYTE_ORDER_MARK {
-                start.clear();
+/// A text that becomes UTF-8, piece by piece, without a byte order mark. Only UTF-16 is known
+/// as something else, by its mark; `PowerShell` writes it.
+struct Utf8Text {
+    decoder: Option<Decoder>,
+    mark_bytes: usize,
+}
+
+impl Utf8Text {
+    fn of(first: &[u8]) -> Self {
+        let (encoding, mark_bytes) = Encoding::for_bom(first).unwrap_or((UTF_8, 0));
+        let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
+        Self {
+            decoder,
+            mark_bytes,
+        }
+    }
+
+    fn next(&mut self, mut piece: Vec<u8>, is_end: bool) -> Vec<u8> {
+        piece.drain(..std::mem::take(&mut self.mark_bytes));
+        let Some(decoder) = &mut self.decoder else {
+            return piece;
+        };
+        let room = decoder.max_utf8_buffer_length(piece.len());
+        let mut text = String::with_capacity(room.unwrap_or(piece.len() * 3));
+        let _ = decoder.decode_to_string(&piece, &mut text, is_end);
+        text.into_bytes()
+    }
+}
+
+/// The inflated bytes of stored ones, within limits.
+struct InflatedBytes<'a> {
+    reader: Box<dyn Read + 'a>,
+    is_gzip: bool,
+    bytes_max: u64,
+    stored_bytes: Rc<Cell<u64>>,
+    total: u64,
+}
+
+impl<'a> InflatedBytes<'a> {
+    fn of(mut stored: impl Read + 'a, bytes_max: u64) -> io::Result<Self> {
+        let mut head = Vec::new();
+        stored
+            .by_ref()
+            .take(GZIP.len() as u64)
+            .read_to_end(&mut head)?;
+        let is_gzip = head == GZIP;
+        let stored_bytes = Rc::new(Cell::new(0));
+        let counted = CountedRead {
+            inner: io::Cursor::new(head).chain(stored),
+            bytes: stored_bytes.clone(),
+        };
+        let reader: Box<dyn Read + 'a> = if is_gzip {
+            let buffered = io::BufReader::with_capacity(PIECE_BYTES, counted);
+            Box::new(MultiGzDecoder::new(buffered))
+        } else {
+            Box::new(counted)
+        };
+        Ok(Self {
+            reader,
+            is_gzip,
+            bytes_max,
+            stored_bytes,
+            total: 0,
+        })
+    }
+
+    /// The next bytes; none at the end.
+    fn piece(&mut self) -> Result<Vec<u8>, TextError> {
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut count = 0;
+        while count < piece.len() {
+            match self.reader.read(&mut piece[count..]) {
+                Ok(0) => break,
+                Ok(more) => count += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if self.is_gzip && is_damage(&error) => {
+                    return Err(TextError::Gzip(error));
+                }
+                Err(error) => return Err(TextError::Unreadable(error)),
             }
-            self.start = Some(io::Cursor::new(start));
         }
-        match &mut self.start {
-            Some(start) if start.position() < start.get_ref().len() as u64 => start.read(buffer),
-            _ => self.inner.read(buffer),
+        piece.truncate(count);
+        self.total += count as u64;
+        let bytes_max = if self.is_gzip {
+            inflated_bytes_max(self.stored_bytes.get(), self.bytes_max)
+        } else {
+            self.bytes_max
+        };
+        if self.total > bytes_max {
+            return Err(TextError::TooLarge(bytes_max));
         }
+        Ok(piece)
     }
 }
 
-fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+/// Returns true if the data is at fault, and not the one who reads it.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
+    )
 }
 
-/// Inflates gzip, of one or several members, and drops a byte order mark.
+fn inflated_bytes_max(stored_bytes: u64, bytes_max: u64) -> u64 {
+    let by_ratio = stored_bytes.saturating_mul(RATIO_MAX);
+    by_ratio.max(ANY_RATIO_BYTES_MAX).min(bytes_max)
+}
+
+/// A reader that counts what it read.
+struct CountedRead<R> {
+    inner: R,
+    bytes: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for CountedRead<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.bytes.set(self.bytes.get() + count as u64);
+        Ok(count)
+    }
+}
+
+/// Inflates gzip, of one or several members, makes UTF-16 UTF-8, and drops a byte order mark.
 ///
 /// # Errors
 ///
 /// When the gzip data is damaged, cut short, or inflates past the limit.
 pub fn plain(bytes: &[u8]) -> Result<Cow<'_, [u8]>, TextError> {
-    if !bytes.starts_with(&GZIP) {
-        return Ok(Cow::Borrowed(without_mark(bytes)));
+    if !bytes.starts_with(GZIP) {
+        return Ok(decoded(Cow::Borrowed(bytes)));
     }
-    let bytes_max = Stored::new(bytes).inflated_bytes_max(INFLATED_BYTES_MAX);
+    let bytes_max = inflated_bytes_max(bytes.len() as u64, INFLATED_BYTES_MAX);
     let mut inflated = Vec::new();
     MultiGzDecoder::new(bytes)
         .take(bytes_max + 1)
@@ -182,10 +384,24 @@ pub fn plain(bytes: &[u8]) -> Result<Cow<'_, [u8]>, TextError> {
     if inflated.len() as u64 > bytes_max {
         return Err(TextError::TooLarge(bytes_max));
     }
-    if inflated.starts_with(BYTE_ORDER_MARK) {
-        inflated.drain(..BYTE_ORDER_MARK.len());
+    Ok(decoded(Cow::Owned(inflated)))
+}
+
+fn decoded(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let Some((encoding, mark_bytes)) = Encoding::for_bom(&text) else {
+        return text;
+    };
+    match (encoding == UTF_8, text) {
+        (true, Cow::Borrowed(text)) => Cow::Borrowed(&text[mark_bytes..]),
+        (true, Cow::Owned(mut text)) => {
+            text.drain(..mark_bytes);
+            Cow::Owned(text)
+        }
+        (false, text) => {
+            let (text, _) = encoding.decode_without_bom_handling(&text[mark_bytes..]);
+            Cow::Owned(text.into_owned().into_bytes())
+        }
     }
-    Ok(Cow::Owned(inflated))
 }
 
 #[cfg(test)]
@@ -201,22 +417,51 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn streamed(stored: Vec<u8>) -> Result<(Vec<u8>, EndOfStream), TextError> {
+        let mut stream = PlainStream::of(Box::new(io::Cursor::new(stored))).unwrap();
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let end = stream.end().take().unwrap()?;
+        Ok((bytes, end))
+    }
+
+    fn utf_16(text: &str, is_big: bool) -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        let bytes = |unit: u16| {
+            if is_big {
+                unit.to_be_bytes()
+            } else {
+                unit.to_le_bytes()
+            }
+        };
+        units.flat_map(bytes).collect()
+    }
+
     #[test]
     fn a_stream_is_what_is_in_memory_at_once() {
-        for text in ["", "\u{feff}", "\u{feff}a", "ab", "\u{feff}a,\"b\n", "é"] {
-            for stored in [text.as_bytes().to_vec(), gzip(text.as_bytes())] {
-                let mut streamed = Vec::new();
-                let stored = Stored::new(&stored);
-                stored.reader().read_to_end(&mut streamed).unwrap();
-                assert_eq!(
-                    streamed,
-                    plain(stored.bytes).unwrap().into_owned(),
-                    "{text:?}"
-                );
-                let look = stored.look().unwrap();
-                assert_eq!(look.digest, <[u8; 32]>::from(Sha256::digest(&streamed)));
-                assert_eq!(look.last, streamed.last().copied());
-                assert_eq!(look.has_odd_quotes, text.contains('"'));
+        let long = "long, é and \u{1f4b0}\n".repeat(50_000);
+        for text in [
+            "",
+            "\u{feff}",
+            "\u{feff}a",
+            "ab",
+            "\u{feff}a,\"b\n",
+            "é",
+            &long,
+        ] {
+            let plain_text = text.trim_start_matches('\u{feff}');
+            for stored in [
+                text.as_bytes().to_vec(),
+                utf_16(plain_text, false),
+                utf_16(plain_text, true),
+            ] {
+                for stored in [gzip(&stored), stored] {
+                    let (bytes, end) = streamed(stored.clone()).unwrap();
+                    assert_eq!(bytes, plain_text.as_bytes());
+                    assert_eq!(bytes, plain(&stored).unwrap().into_owned());
+                    assert_eq!(end.digest, <[u8; 32]>::from(Sha256::digest(&bytes)));
+                    assert_eq!(end.last, bytes.last().copied());
+                }
             }
         }
     }
@@ -224,10 +469,19 @@ mod tests {
     #[test]
     fn bombs_are_refused_and_small_files_may_be_dense() {
         let bytes_max = usize::try_from(ANY_RATIO_BYTES_MAX).unwrap();
-        for (bytes, fits) in [(bytes_max, true), (bytes_max + 1, false)] {
+        for (bytes, fits) in [(bytes_max, true), (bytes_max + (1 << 20), false)] {
             let bomb = gzip(&vec![b' '; bytes]);
             assert_eq!(plain(&bomb).is_ok(), fits);
-            assert_eq!(Stored::new(&bomb).look().is_ok(), fits);
+            assert_eq!(streamed(bomb).is_ok(), fits);
+        }
+    }
+
+    #[test]
+    fn damaged_data_is_an_error_at_the_end() {
+        let whole = gzip(&b"some text that is long enough\n".repeat(100));
+        for cut in [3, 20, whole.len() - 1] {
+            let error = streamed(whole[..cut].to_vec()).unwrap_err();
+            assert!(matches!(error, TextError::Gzip(_)), "{error}");
         }
     }
 }

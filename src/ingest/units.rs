@@ -1,6 +1,7 @@
 //! Business units of accounts: from CSV, or from the accounts and tags of AWS Organizations.
 
-use super::rows::{Rows, RowsError, find};
+use super::account::{self, account_id};
+use super::rows::{Rows, RowsError, bare, find};
 use super::text::{TextError, plain};
 use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::ids::{AccountId, is_account_id};
@@ -9,15 +10,12 @@ use crate::model::text::Text;
 use crate::model::topology::BusinessUnit;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const EXPECTED: &str = "expected CSV with the columns account_id, business_unit and, if wanted, \
                         cost_center, or JSON of aws organizations list-accounts, \
                         list-tags-for-resource (in a file named by the account id) or \
                         aws resourcegroupstaggingapi get-resources";
-
-/// An account id that starts with more than three zeros is believed to be a slip.
-const ACCOUNT_DIGITS_MIN: usize = 9;
 
 /// The reason why a file is refused as business units.
 #[derive(Debug, thiserror::Error)]
@@ -48,21 +46,36 @@ struct RawAccountAnswer<'a> {
     tags: Option<&'a RawValue>,
 }
 
+/// A line of a CSV file.
+#[derive(Debug)]
+struct UnitLine {
+    file: Text,
+    number: u32,
+    unit: BusinessUnit,
+}
+
+/// Business units as they were read.
+#[derive(Debug, Default)]
+pub struct ReadUnits {
+    /// Units by account.
+    pub units: BTreeMap<AccountId, BusinessUnit>,
+    /// Lines that could not be read, or that disagree with another one.
+    pub rejects: Rejects,
+    /// Notes for readers.
+    pub notes: BTreeSet<String>,
+}
+
 /// Reads files of business units, one after the other. A CSV file says more than
-/// tags do; of two CSV files, or two tags, the first given counts.
+/// tags do. Lines that disagree about an account are rejected, all of them; of two tags, the
+/// first given counts.
 #[derive(Debug, Default)]
 pub struct UnitsReader {
     business_unit_tag: Option<String>,
     cost_center_tag: Option<String>,
-    from_csv: BTreeMap<AccountId, BusinessUnit>,
+    lines: BTreeMap<AccountId, Vec<UnitLine>>,
+    notes: BTreeSet<String>,
     from_tags: BTreeMap<AccountId, BusinessUnit>,
     rejects: Rejects,
-}
-
-/// Tags are compared without case, spaces, hyphens and underscores.
-fn bare(key: &str) -> String {
-    let kept = key.chars().filter(|letter| letter.is_alphanumeric());
-    kept.flat_map(char::to_lowercase).collect()
 }
 
 fn put(slot: &mut Option<Text>, value: &str) {
@@ -119,7 +132,10 @@ impl UnitsReader {
                 let Some(id) = text_of(member(account, "Id")) else {
                     return;
                 };
-                let id = AccountId::from(id);
+                let Ok(told) = account_id(&id) else {
+                    return;
+                };
+                let id = AccountId::from(told.id);
                 if let Some(name) = text_of(member(account, "Name")) {
                     put(
                         &mut self.from_tags.entry(id.clone()).or_default().account_name,
@@ -166,8 +182,7 @@ impl UnitsReader {
     }
 
     fn csv(&mut self, name: &str, text: &[u8]) -> Result<(), UnitsError> {
-        let has_odd_quotes = memchr::memchr_iter(b'"', text).count() % 2 == 1;
-        let rows = Rows::csv(Box::new(text), has_odd_quotes)?;
+        let rows = Rows::csv(text)?;
         let wanted = find(
             rows.names(),
             &[
@@ -182,48 +197,80 @@ impl UnitsReader {
                 found: format!("columns {}", super::bill_values::list(rows.names())),
             });
         }
-        let (from_csv, rejects) = (&mut self.from_csv, &mut self.rejects);
-        let mut reject = |number, detail| {
-            rejects.add(Reject {
-                object: name.into(),
-                record: Some(number),
-                offset: None,
-                reason: RejectReason::BadMember,
-                detail,
-            });
-        };
         rows.for_each(&wanted, |number, row| {
-            let row = match row {
-                Ok(row) => row,
-                Err(detail) => return reject(number, detail),
-            };
-            // A spreadsheet may have taken the zeros in front.
-            let told = row.get(0).unwrap_or_default();
-            let id = format!("{told:0>12}");
-            if told.len() < ACCOUNT_DIGITS_MIN || !is_account_id(&id) {
-                let detail = "account_id is not an account id: 12 digits are".to_owned();
-                return reject(number, detail);
+            let read = row.and_then(|row| {
+                let told = account_id(row.get(0).unwrap_or_default())?;
+                if told.is_repaired {
+                    self.notes.insert(account::REPAIRED.to_owned());
+                }
+                let text = |wanted| row.get(wanted).map(Text::from);
+                let line = UnitLine {
+                    file: name.into(),
+                    number,
+                    unit: BusinessUnit {
+                        business_unit: text(1),
+                        cost_center: text(2),
+                        account_name: text(3),
+                    },
+                };
+                self.lines.entry(told.id.into()).or_default().push(line);
+                Ok(())
+            });
+            if let Err(detail) = read {
+                reject(&mut self.rejects, name, number, detail);
             }
-            let unit = from_csv.entry(id.into()).or_default();
-            put(&mut unit.business_unit, row.get(1).unwrap_or_default());
-            put(&mut unit.cost_center, row.get(2).unwrap_or_default());
-            put(&mut unit.account_name, row.get(3).unwrap_or_default());
         })?;
         Ok(())
     }
 
     /// Units by account, and the lines that could not be read.
     #[must_use]
-    pub fn finish(self) -> (BTreeMap<AccountId, BusinessUnit>, Rejects) {
-        let mut units = self.from_csv;
+    pub fn finish(mut self) -> ReadUnits {
+        let mut units: BTreeMap<AccountId, BusinessUnit> = BTreeMap::new();
+        for (account, lines) in self.lines {
+            let told = |of: fn(&BusinessUnit) -> Option<&Text>| -> BTreeSet<Text> {
+                let told = lines.iter().filter_map(|line| of(&line.unit));
+                told.cloned().collect()
+            };
+            let business_units = told(|unit| unit.business_unit.as_ref());
+            let cost_centers = told(|unit| unit.cost_center.as_ref());
+            if business_units.len() > 1 || cost_centers.len() > 1 {
+                for line in &lines {
+                    let detail = format!("another line disagrees about account {account}");
+                    reject(&mut self.rejects, &line.file, line.number, detail);
+                }
+                continue;
+            }
+            let names = told(|unit| unit.account_name.as_ref());
+            let unit = BusinessUnit {
+                business_unit: business_units.into_iter().next(),
+                cost_center: cost_centers.into_iter().next(),
+                account_name: names.into_iter().next(),
+            };
+            units.insert(account, unit);
+        }
         for (account, tagged) in self.from_tags {
             let unit = units.entry(account).or_default();
             unit.account_name = unit.account_name.take().or(tagged.account_name);
             unit.business_unit = unit.business_unit.take().or(tagged.business_unit);
             unit.cost_center = unit.cost_center.take().or(tagged.cost_center);
         }
-        (units, self.rejects)
+        ReadUnits {
+            units,
+            rejects: self.rejects,
+            notes: self.notes,
+        }
     }
+}
+
+fn reject(rejects: &mut Rejects, name: &str, number: u32, detail: String) {
+    rejects.add(Reject {
+        object: name.into(),
+        record: Some(number),
+        offset: None,
+        reason: RejectReason::BadMember,
+        detail,
+    });
 }
 
 #[cfg(test)]
@@ -236,7 +283,7 @@ mod tests {
             let read = reader.read(name, text.as_bytes());
             read.map_err(|error| error.to_string())?;
         }
-        Ok(reader.finish().0)
+        Ok(reader.finish().units)
     }
 
     #[test]
@@ -266,8 +313,21 @@ mod tests {
         let mut reader = UnitsReader::new(None, None);
         let csv = b"account_id,business_unit\n,Ghost\n12,Short\n444455556666,Retail\n";
         reader.read("units.csv", csv).unwrap();
-        let (units, rejects) = reader.finish();
-        assert_eq!((units.len(), rejects.total()), (1, 2));
+        let read = reader.finish();
+        assert_eq!((read.units.len(), read.rejects.total()), (1, 2));
+    }
+
+    #[test]
+    fn lines_that_disagree_about_an_account_are_rejected() {
+        let mut reader = UnitsReader::new(None, None);
+        let csv = "account_id,business_unit,cost_center\n444455556666,Retail,\n444455556666,Risk,\n\
+                   777788889999,Risk,\n777788889999,Risk,CC-1\n";
+        reader.read("units.csv", csv.as_bytes()).unwrap();
+        let read = reader.finish();
+        assert_eq!(read.rejects.total(), 2);
+        assert_eq!(read.units.len(), 1);
+        let risk = &read.units["777788889999"];
+        assert_eq!(risk.cost_center.as_deref(), Some("CC-1"));
     }
 
     #[test]

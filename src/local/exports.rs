@@ -18,6 +18,8 @@ pub struct ExportFile {
     /// True if the path itself was given: that it cannot be read is then no matter of one file
     /// among many.
     pub is_named: bool,
+    /// The reason why it cannot be looked at, if so.
+    pub problem: Option<String>,
 }
 
 /// The files that some paths lead to: files themselves, and all files below
@@ -34,30 +36,59 @@ pub fn export_files(paths: &[PathBuf]) -> Result<Vec<ExportFile>, (PathBuf, io::
             files.push(ExportFile {
                 path: path.clone(),
                 is_named: true,
+                problem: None,
             });
             continue;
         }
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
-            let entry = entry.map_err(|error| unopenable(error.into()))?;
-            let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if entry.file_type().is_file() && !is_hidden {
-                files.push(ExportFile {
-                    path: entry.into_path(),
+            match entry {
+                Ok(entry) => {
+                    let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+                    if entry.file_type().is_file() && !is_hidden {
+                        files.push(ExportFile {
+                            path: entry.into_path(),
+                            is_named: false,
+                            problem: None,
+                        });
+                    }
+                }
+                // A dangling link, or a folder that may not be read, costs itself.
+                Err(error) if error.depth() > 0 => files.push(ExportFile {
+                    path: error.path().unwrap_or(path).to_owned(),
                     is_named: false,
-                });
+                    problem: Some(io::Error::from(error).to_string()),
+                }),
+                Err(error) => return Err(unopenable(error.into())),
             }
         }
     }
     Ok(files)
 }
 
-/// Reads one file.
+/// Reads one file whole.
 ///
 /// # Errors
 ///
 /// When it cannot be read, or is larger than any export.
 pub fn read_export(path: &Path) -> io::Result<Vec<u8>> {
     read_whole(File::open(path)?)
+}
+
+/// Opens one file.
+///
+/// # Errors
+///
+/// When it cannot be opened, or was found in a folder and is no regular file: a pipe in its place
+/// would never end.
+pub fn open_export(file: &ExportFile) -> io::Result<File> {
+    if let Some(problem) = &file.problem {
+        return Err(io::Error::other(problem.clone()));
+    }
+    if file.is_named {
+        File::open(&file.path)
+    } else {
+        open_regular(&file.path)
+    }
 }
 
 /// Reads a file that has to be a regular one: a pipe in its place would never end.

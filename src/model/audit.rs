@@ -13,7 +13,7 @@ use super::text::Text;
 use super::topology::{KnownRoles, Topology, UnconfirmedHub};
 use super::trend::Trend;
 use super::window::TimeWindow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The result of a run: findings and coverage.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,8 @@ pub struct Audit {
     pub bill: Option<BillCoverage>,
     /// Lines of business units that could not be read.
     pub units_rejects: Rejects,
+    /// Notes on business units, for readers.
+    pub units_notes: BTreeSet<String>,
     /// The bill by its causes, where the run asked for it.
     pub attribution: Option<Attribution>,
     /// Role A and Role B, declared or found.

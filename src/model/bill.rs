@@ -2,10 +2,10 @@
 //! (docs/cloudtrail-facts.md#apis-and-bills).
 
 use super::coverage::Rejects;
+use super::exact::ExactAmount;
 use super::ids::{AccountId, Region};
 use super::text::Text;
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A cost metric of the bill, in the terms of Cost Explorer.
@@ -67,6 +67,8 @@ pub enum BillKind {
     CostExplorerByService,
     /// Cost Explorer, grouped by account and usage type.
     CostExplorerByUsageType,
+    /// Cost Explorer, grouped by account and record type: credits, refunds and taxes.
+    CostExplorerByRecordType,
     /// FOCUS 1.x.
     Focus,
     /// Cost and Usage Report, legacy or 2.0.
@@ -80,6 +82,7 @@ impl BillKind {
         match self {
             Self::CostExplorerByService => "Cost Explorer by service",
             Self::CostExplorerByUsageType => "Cost Explorer by usage type",
+            Self::CostExplorerByRecordType => "Cost Explorer by record type",
             Self::Focus => "FOCUS",
             Self::Cur => "Cost and Usage Report",
         }
@@ -224,13 +227,41 @@ pub struct LineKey {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LineAmounts {
     /// The cost, in the key's currency.
-    pub cost: Decimal,
+    pub cost: ExactAmount,
     /// Terabytes of use, where any line gives them.
-    pub terabytes: Option<Decimal>,
+    pub terabytes: Option<ExactAmount>,
     /// The number of lines.
     pub lines: u64,
     /// True if the bill may still change.
     pub is_estimated: bool,
+    /// The SKU, where any line gives it.
+    pub sku: Option<Sku>,
+}
+
+/// The ids of an SKU and of its price, as the price list has them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sku {
+    /// The id of the SKU.
+    pub id: Text,
+    /// The id of its price.
+    pub price_id: Option<Text>,
+}
+
+impl LineAmounts {
+    /// Adds the amounts of more lines of the same key.
+    pub fn merge(&mut self, more: &Self) {
+        self.cost += &more.cost;
+        self.lines += more.lines;
+        self.is_estimated |= more.is_estimated;
+        // Of two the first by name, whatever the order of lines.
+        self.sku = match (self.sku.take(), more.sku.clone()) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        };
+        if let Some(terabytes) = &more.terabytes {
+            *self.terabytes.get_or_insert_default() += terabytes;
+        }
+    }
 }
 
 /// Lines that were not counted: the number for each reason.
@@ -243,6 +274,10 @@ pub struct Uncounted {
     pub outdated: u64,
     /// Another bill that says more covers the account and day.
     pub covered_elsewhere: u64,
+    /// Another export of the same bill covers the account and day.
+    pub same_bill: u64,
+    /// Another provider than AWS charges them (FOCUS).
+    pub other_providers: u64,
     /// Days outside the window.
     pub outside_window: u64,
     /// Periods that reach beyond the window: they cannot be split.
@@ -251,11 +286,39 @@ pub struct Uncounted {
     pub categories: BTreeMap<ChargeCategory, u64>,
 }
 
+impl Uncounted {
+    /// Counts all of another's.
+    pub fn merge(&mut self, more: &Self) {
+        let Self {
+            repeated,
+            outdated,
+            covered_elsewhere,
+            same_bill,
+            other_providers,
+            outside_window,
+            across_window,
+            categories,
+        } = more;
+        self.repeated += repeated;
+        self.outdated += outdated;
+        self.covered_elsewhere += covered_elsewhere;
+        self.same_bill += same_bill;
+        self.other_providers += other_providers;
+        self.outside_window += outside_window;
+        self.across_window += across_window;
+        for (category, lines) in categories {
+            *self.categories.entry(*category).or_default() += lines;
+        }
+    }
+}
+
 /// The bill, from all given files together.
 #[derive(Debug, Clone, Default)]
 pub struct Bill {
     /// Lines by key.
     pub lines: BTreeMap<LineKey, LineAmounts>,
+    /// The accounts that pay, by the accounts that use, where the bill tells them.
+    pub payers: BTreeMap<AccountId, AccountId>,
     /// Names of accounts, where the bill tells them.
     pub account_names: BTreeMap<AccountId, Text>,
     /// The coverage of the bill.
@@ -271,6 +334,18 @@ pub struct BillCoverage {
     pub metric: CostMetric,
     /// Files read.
     pub files: u64,
+    /// Files that AWS delivers with a bill: manifests, SQL, markers.
+    pub side_files: u64,
+    /// Files of billing periods that have nothing of the window.
+    pub other_period_files: u64,
+    /// Files of earlier assemblies of a report, which a later one replaces.
+    pub replaced_files: u64,
+    /// Files that a manifest names and that were not given.
+    pub missing_files: u64,
+    /// Accounts and days of which two exports of one bill give different totals.
+    pub undecided: u64,
+    /// Prefixes of usage types that stand for no Region that is known.
+    pub unknown_prefixes: BTreeSet<Text>,
     /// True if Cost Explorer's pages are not all there.
     pub pages_missing: bool,
     /// Lines that were read and not counted.
@@ -279,4 +354,16 @@ pub struct BillCoverage {
     pub rejects: Rejects,
     /// Notes for readers.
     pub notes: BTreeSet<String>,
+}
+
+impl BillCoverage {
+    /// Returns true if there was nothing that could have been a bill.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files == 0
+            && self.side_files == 0
+            && self.missing_files == 0
+            && self.replaced_files == 0
+            && self.rejects.total() == 0
+    }
 }

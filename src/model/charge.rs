@@ -1,11 +1,12 @@
 //! The parts of the bill by who caused them: Quick's role chains + other known queries +
 //! unallocated = billed, to the last digit (ARCHITECTURE.md#how-a-bill-is-allocated).
 
-use super::bill::{BillPeriod, BilledFor, ChargeCategory};
+use super::bill::{BillPeriod, BilledFor, ChargeCategory, Sku};
 use super::ids::{AccountId, DataSourceArn, Region};
 use super::money::TerabyteBase;
 use super::text::Text;
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 
 /// The owner of a charge's share.
 #[derive(
@@ -83,7 +84,17 @@ pub struct Charge {
     pub billed_cost: Option<Decimal>,
     /// True if the bill may still change.
     pub is_estimated: bool,
+    /// The price of a terabyte that the bill comes to, in the same currency, to
+    /// [`UNIT_PRICE_PLACES`]; `None` where the bill gives no bytes.
+    pub billed_unit_price: Option<Decimal>,
+    /// The list price of a terabyte, in the same currency, where it is known.
+    pub list_unit_price: Option<Decimal>,
+    /// The SKU, where the bill gives it.
+    pub sku: Option<Sku>,
 }
+
+/// Places of prices of a terabyte.
+pub const UNIT_PRICE_PLACES: u32 = 10;
 
 /// A dimension to group by.
 #[derive(
@@ -256,6 +267,8 @@ pub struct Attribution {
     pub terabyte: TerabyteBase,
     /// Prices that queries were estimated by.
     pub prices: Vec<ListPrice>,
+    /// The accounts that pay, by the accounts that use, where the bill tells them.
+    pub payers: BTreeMap<AccountId, AccountId>,
 }
 
 /// A price of scanned data.

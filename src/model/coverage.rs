@@ -200,6 +200,14 @@ impl Rejects {
         }
     }
 
+    /// The same without those of one reason.
+    #[must_use]
+    pub fn without(&self, reason: RejectReason) -> Self {
+        let mut others = self.clone();
+        others.by_reason.remove(&reason);
+        others
+    }
+
     /// Counts all of another's.
     pub fn merge(&mut self, other: Self) {
         for (reason, (count, examples)) in other.by_reason {

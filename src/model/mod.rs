@@ -10,6 +10,7 @@ pub mod charge;
 pub mod coverage;
 pub mod damage;
 pub mod event;
+pub mod exact;
 pub mod execution;
 pub mod finding;
 pub mod identity;

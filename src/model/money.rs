@@ -2,6 +2,10 @@
 
 use rust_decimal::Decimal;
 
+/// Places that amounts of a bill are rounded to when all of its lines are added up: as many as
+/// AWS writes. What more there is comes from doubles.
+pub const AMOUNT_PLACES: u32 = 10;
+
 /// Most decimal places an amount keeps. Bills carry ten to eighteen.
 pub const SCALE_MAX: u32 = 28;
 
@@ -126,6 +130,15 @@ impl TerabyteBase {
         match self {
             Self::Decimal => 1_000_000,
             Self::Binary => 1 << 20,
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Decimal => Self::Binary,
+            Self::Binary => Self::Decimal,
         }
     }
 

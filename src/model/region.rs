@@ -51,6 +51,64 @@ const REGIONS: [&str; 46] = [
     "us-west-2",
 ];
 
+/// The names of Regions for people
+/// (docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html).
+const NAMES: [(&str, &str); 39] = [
+    ("af-south-1", "Africa (Cape Town)"),
+    ("ap-east-1", "Asia Pacific (Hong Kong)"),
+    ("ap-east-2", "Asia Pacific (Taipei)"),
+    ("ap-northeast-1", "Asia Pacific (Tokyo)"),
+    ("ap-northeast-2", "Asia Pacific (Seoul)"),
+    ("ap-northeast-3", "Asia Pacific (Osaka)"),
+    ("ap-south-1", "Asia Pacific (Mumbai)"),
+    ("ap-south-2", "Asia Pacific (Hyderabad)"),
+    ("ap-southeast-1", "Asia Pacific (Singapore)"),
+    ("ap-southeast-2", "Asia Pacific (Sydney)"),
+    ("ap-southeast-3", "Asia Pacific (Jakarta)"),
+    ("ap-southeast-4", "Asia Pacific (Melbourne)"),
+    ("ap-southeast-5", "Asia Pacific (Malaysia)"),
+    ("ap-southeast-6", "Asia Pacific (New Zealand)"),
+    ("ap-southeast-7", "Asia Pacific (Thailand)"),
+    ("ca-central-1", "Canada (Central)"),
+    ("ca-west-1", "Canada West (Calgary)"),
+    ("cn-north-1", "China (Beijing)"),
+    ("cn-northwest-1", "China (Ningxia)"),
+    ("eu-central-1", "Europe (Frankfurt)"),
+    ("eu-central-2", "Europe (Zurich)"),
+    ("eu-north-1", "Europe (Stockholm)"),
+    ("eu-south-1", "Europe (Milan)"),
+    ("eu-south-2", "Europe (Spain)"),
+    ("eu-west-1", "Europe (Ireland)"),
+    ("eu-west-2", "Europe (London)"),
+    ("eu-west-3", "Europe (Paris)"),
+    ("eusc-de-east-1", "EU (Germany)"),
+    ("il-central-1", "Israel (Tel Aviv)"),
+    ("me-central-1", "Middle East (UAE)"),
+    ("me-south-1", "Middle East (Bahrain)"),
+    ("mx-central-1", "Mexico (Central)"),
+    ("sa-east-1", "South America (São Paulo)"),
+    ("us-east-1", "US East (N. Virginia)"),
+    ("us-east-2", "US East (Ohio)"),
+    ("us-gov-east-1", "AWS GovCloud (US-East)"),
+    ("us-gov-west-1", "AWS GovCloud (US-West)"),
+    ("us-west-1", "US West (N. California)"),
+    ("us-west-2", "US West (Oregon)"),
+];
+
+/// The name of a Region for people; its code where none is known here.
+#[must_use]
+pub fn name(region: &str) -> &str {
+    let found = NAMES.binary_search_by(|(code, _)| (*code).cmp(region));
+    found.map_or(region, |at| NAMES[at].1)
+}
+
+/// The prefix of usage types that stands for a Region.
+#[must_use]
+pub fn prefix(region: &str) -> Option<&'static str> {
+    let of_region = PREFIXES.iter().filter(|(_, known)| *known == region);
+    of_region.map(|(prefix, _)| *prefix).next()
+}
+
 /// Returns true if there is such a Region: a name from a log becomes part of a host name only where
 /// there is.
 #[must_use]
@@ -58,11 +116,13 @@ pub fn is_known(name: &str) -> bool {
     REGIONS.binary_search(&name).is_ok()
 }
 
-/// Prefixes of usage types and the Regions they stand for, as they appear in
-/// AWS bills. Unprefixed usage types tell no Region.
-const PREFIXES: [(&str, &str); 33] = [
+/// Prefixes of usage types and the Regions they stand for
+/// (docs.aws.amazon.com/global-infrastructure/latest/regions/aws-region-billing-codes.html; those
+/// of China and `EUW1` as they appear in price lists). Unprefixed usage types tell no Region.
+const PREFIXES: [(&str, &str); 39] = [
     ("AFS1", "af-south-1"),
     ("APE1", "ap-east-1"),
+    ("APE2", "ap-east-2"),
     ("APN1", "ap-northeast-1"),
     ("APN2", "ap-northeast-2"),
     ("APN3", "ap-northeast-3"),
@@ -72,7 +132,11 @@ const PREFIXES: [(&str, &str); 33] = [
     ("APS4", "ap-southeast-3"),
     ("APS5", "ap-south-2"),
     ("APS6", "ap-southeast-4"),
+    ("APS7", "ap-southeast-5"),
+    ("APS8", "ap-southeast-6"),
+    ("APS9", "ap-southeast-7"),
     ("CAN1", "ca-central-1"),
+    ("CAN2", "ca-west-1"),
     ("CNN1", "cn-north-1"),
     ("CNW1", "cn-northwest-1"),
     ("EU", "eu-west-1"),
@@ -87,6 +151,7 @@ const PREFIXES: [(&str, &str); 33] = [
     ("ILC1", "il-central-1"),
     ("MEC1", "me-central-1"),
     ("MES1", "me-south-1"),
+    ("MXC1", "mx-central-1"),
     ("SAE1", "sa-east-1"),
     ("UGE1", "us-gov-east-1"),
     ("UGW1", "us-gov-west-1"),
@@ -101,7 +166,13 @@ const PREFIXES: [(&str, &str); 33] = [
 #[must_use]
 pub fn of_usage_type(usage_type: &str) -> Option<&'static str> {
     let (prefix, _) = usage_type.split_once('-')?;
-    let found = PREFIXES.binary_search_by(|(known, _)| known.cmp(&prefix));
+    of_prefix(prefix)
+}
+
+/// The Region that a prefix of usage types stands for.
+#[must_use]
+pub fn of_prefix(prefix: &str) -> Option<&'static str> {
+    let found = PREFIXES.binary_search_by(|(known, _)| (*known).cmp(prefix));
     found.ok().map(|at| PREFIXES[at].1)
 }
 
@@ -153,6 +224,10 @@ mod tests {
         assert!(REGIONS.is_sorted_by(|left, right| left < right));
         assert!(REGIONS.iter().all(|region| is_region_name(region)));
         assert!(PREFIXES.iter().all(|(_, region)| is_known(region)));
+        assert!(NAMES.is_sorted_by(|left, right| left.0 < right.0));
+        assert!(NAMES.iter().all(|(region, _)| is_known(region)));
+        assert_eq!(name("us-east-1"), "US East (N. Virginia)");
+        assert_eq!(prefix("eu-west-1"), Some("EU"));
         assert!(!is_known("us-east-9"));
     }
 

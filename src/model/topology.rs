@@ -16,6 +16,8 @@ pub struct Topology {
     pub run_as_roles: BTreeSet<RoleName>,
     /// The accounts the data lives in.
     pub consumers: Vec<Consumer>,
+    /// The account that pays the bills, where no bill tells it.
+    pub payer_account_id: Option<AccountId>,
     /// Business units of accounts from elsewhere; declared consumers come first.
     pub units: BTreeMap<AccountId, BusinessUnit>,
 }
@@ -145,6 +147,21 @@ impl Topology {
         let declared = declared.and_then(|consumer| consumer.business_unit.as_ref());
         let listed = || self.units.get(account_id)?.business_unit.as_ref();
         declared.or_else(listed)
+    }
+
+    /// Puts listed business units in the place of declared ones; returns the number of
+    /// consumers whose unit that changes.
+    pub fn prefer_listed_units(&mut self) -> u64 {
+        let mut changed = 0;
+        for consumer in &mut self.consumers {
+            let listed = self.units.get(&consumer.account_id);
+            let listed = listed.and_then(|unit| unit.business_unit.as_ref());
+            if listed.is_some() && consumer.business_unit.as_ref() != listed {
+                changed += u64::from(consumer.business_unit.is_some());
+                consumer.business_unit = listed.cloned();
+            }
+        }
+        changed
     }
 
     /// The cost center of an account, from files of business units.

@@ -551,16 +551,16 @@ fn reconciliation(
         )?;
     }
     if let (Some(covered), Some(difference)) = (covered, block.difference_usd()) {
+        let is_alike = show(difference.abs()) == show(Decimal::ZERO);
+        let compared = match difference.is_sign_negative() {
+            _ if is_alike => "is the same".to_owned(),
+            true => format!("is {} lower", show(difference.abs())),
+            false => format!("is {} higher", show(difference.abs())),
+        };
         line!(
             writer,
-            "  list price of the known queries it covers: {}; the bill is {} {}",
-            show(covered),
-            show(difference.abs()),
-            if difference.is_sign_negative() {
-                "lower"
-            } else {
-                "higher"
-            }
+            "  list price of the known queries it covers: {}; the bill {compared}",
+            show(covered)
         )?;
     }
     for reason in &block.reasons {
@@ -585,7 +585,7 @@ fn reconciliation(
 /// Writes the parts of the bill that were read and are not in the table.
 fn uncounted(bill: &BillCoverage, writer: &mut dyn Write) -> io::Result<()> {
     for note in &bill.notes {
-        line!(writer, "  note: {note}")?;
+        line!(writer, "  note: {}", safe(note))?;
     }
     let uncounted = &bill.uncounted;
     let mut told = |number: u64, what: &str| -> io::Result<()> {
@@ -602,6 +602,14 @@ fn uncounted(bill: &BillCoverage, writer: &mut dyn Write) -> io::Result<()> {
     told(
         uncounted.covered_elsewhere,
         "a more detailed bill covers the account and day",
+    )?;
+    told(
+        uncounted.same_bill,
+        "another export of the same bill has the same accounts and days",
+    )?;
+    told(
+        uncounted.other_providers,
+        "charged by another provider than AWS",
     )?;
     told(uncounted.outside_window, "outside the window")?;
     told(

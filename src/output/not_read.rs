@@ -51,15 +51,20 @@ impl<'a> NotRead<'a> {
     /// When the writer fails.
     pub fn write(self, page: TextLayout, writer: &mut dyn Write) -> io::Result<()> {
         prose(page, writer, |writer| {
-            for one in self.named {
-                let (place, why) = (safe(&one.object), safe(&one.detail));
-                line!(writer, "not read: {place}: {why}")?;
-            }
-            match self.count - self.named.len() as u64 {
-                0 => Ok(()),
-                more => line!(writer, "not read: and {}", plural(more, "more place")),
-            }
+            let mut lines = self.lines();
+            lines.try_for_each(|line| line!(writer, "{line}"))
         })
+    }
+
+    /// One line for each.
+    pub fn lines(self) -> impl Iterator<Item = String> + 'a {
+        let named = self.named.iter().map(|one| {
+            let (place, why) = (safe(&one.object), safe(&one.detail));
+            format!("not read: {place}: {why}")
+        });
+        let more = self.count - self.named.len() as u64;
+        let more = (more > 0).then(|| format!("not read: and {}", plural(more, "more place")));
+        named.chain(more)
     }
 
     /// The same as a table, for a workbook's sheet; `None` where everything could be read.

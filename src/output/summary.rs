@@ -1,11 +1,12 @@
 //! The coverage of a run, in a few lines for people.
 
 use super::human::{bytes, count, line, plural, safe};
+use super::not_read::NotRead;
 use super::verification::{fault_line, uncovered_line, verdict};
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
 use crate::model::charge::Attribution;
-use crate::model::coverage::{Coverage, Reject, Rejects};
+use crate::model::coverage::{Coverage, Reject, RejectReason, Rejects};
 use crate::model::execution::StatisticsCoverage;
 use crate::model::ids::AccountId;
 use crate::model::integrity::Verification;
@@ -36,11 +37,18 @@ pub fn write(audit: &Audit, writer: &mut dyn Write) -> io::Result<()> {
     }
     if let Some(statistics) = &audit.statistics {
         line!(writer, "{}", statistics_line(statistics))?;
-        write_rejects(&statistics.rejects, writer)?;
+        write_export_rejects(&statistics.rejects, writer)?;
     }
     if let Some(bill) = &audit.bill {
         line!(writer, "{}", bill_line(bill))?;
-        write_rejects(&bill.rejects, writer)?;
+        write_export_rejects(&bill.rejects, writer)?;
+        for note in &bill.notes {
+            line!(writer, "note: {}", safe(note))?;
+        }
+    }
+    write_export_rejects(&audit.units_rejects, writer)?;
+    for note in &audit.units_notes {
+        line!(writer, "note: {}", safe(note))?;
     }
     Ok(())
 }
@@ -191,6 +199,14 @@ pub fn write_rejects(rejects: &Rejects, writer: &mut dyn Write) -> io::Result<()
         )?;
     }
     Ok(())
+}
+
+/// The same for exports, which are few: each that could not be opened is named.
+fn write_export_rejects(rejects: &Rejects, writer: &mut dyn Write) -> io::Result<()> {
+    for line in NotRead::of(rejects).lines() {
+        line!(writer, "{line}")?;
+    }
+    write_rejects(&rejects.without(RejectReason::Unreadable), writer)
 }
 
 /// Returns the position of a reject: object, record, byte.

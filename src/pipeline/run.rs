@@ -186,7 +186,8 @@ fn evaluate(
     topology: &Topology,
     integrity: &[Integrity],
 ) -> (Findings, Vec<Trend>) {
-    let bill = audit.attribution.as_ref().filter(|_| audit.bill.is_some());
+    let bill = audit.attribution.as_ref();
+    let bill = bill.filter(|_| audit.bill.as_ref().is_some_and(|bill| bill.files > 0));
     let facts = rules::RuleContext::new(rules::RuleInput {
         window: checks.window,
         baseline_days: checks.baseline_days,
@@ -248,7 +249,7 @@ fn add_money(
         statistics,
         attribution: attribution.transpose()?,
         bill: bill
-            .filter(|bill| bill.coverage.files > 0)
+            .filter(|bill| !bill.coverage.is_empty())
             .map(|bill| bill.coverage.clone()),
     })
 }

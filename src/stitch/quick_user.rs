@@ -66,13 +66,40 @@ impl<'a> QuickUserEvents<'a> {
     }
 }
 
+/// ARNs of dashboards, analyses and data sets by their bare ids, which some events have instead.
+#[derive(Default)]
+struct KnownArns<'a>(HashMap<&'a str, Option<&'a Text>>);
+
+impl<'a> KnownArns<'a> {
+    fn add(&mut self, told: Option<&'a Text>) {
+        if let Some(arn) = told.filter(|told| told.contains(':')) {
+            let known = self.0.entry(bare_id(arn)).or_insert(Some(arn));
+            // One id in two accounts or Regions stands for neither.
+            if known.is_some_and(|known| known != arn) {
+                *known = None;
+            }
+        }
+    }
+
+    /// The ARN of a bare id, if one is known; else what was told.
+    fn spelled(&self, told: Option<&'a Text>) -> Option<&'a Text> {
+        let told = told?;
+        let is_bare = !told.contains(':');
+        let known = self.0.get(&**told).copied().flatten();
+        known.filter(|_| is_bare).or(Some(told))
+    }
+}
+
 /// Names the users of Quick chains.
 pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<&Statistics>) {
+    let mut arns = KnownArns::default();
     let mut by_source: HashMap<&str, QuickUserEvents<'_>> = HashMap::new();
     for (index, event) in (0u32..).zip(events) {
         let Detail::QueryDatabase(detail) = &event.detail else {
             continue;
         };
+        arns.add(detail.resource.as_ref());
+        arns.add(detail.data_set.as_ref());
         let (Some(source), Some(user)) = (&detail.data_source, user_of(&event.identity)) else {
             continue;
         };
@@ -93,7 +120,7 @@ pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<
         };
         if let Some(sightings) = by_source.get(bare_id(source)) {
             let proofs = query_ids(chain, events, statistics);
-            name_user(chain, events, sightings, &proofs);
+            name_user(chain, events, sightings, &proofs, &arns);
         }
     }
 }
@@ -125,6 +152,7 @@ fn name_user(
     events: &[Event],
     sightings: &QuickUserEvents<'_>,
     proofs: &HashMap<EventId, &QuickQueryId>,
+    arns: &KnownArns<'_>,
 ) {
     let source = chain.data_source_arn.clone().unwrap_or_default();
     let mut chosen: BTreeSet<usize> = BTreeSet::new();
@@ -176,9 +204,9 @@ fn name_user(
     chain.quick_user = Some(QuickUser {
         name: of[0].user.clone(),
         confidence,
-        resource_arn: only(&of, |detail| detail.resource.as_ref()).cloned(),
-        data_set_arn: only(&of, |detail| detail.data_set.as_ref()).cloned(),
-        query_id: only(&of, |detail| detail.query_id.as_ref()).cloned(),
+        resource_arn: only(&of, &|detail| arns.spelled(detail.resource.as_ref())).cloned(),
+        data_set_arn: only(&of, &|detail| arns.spelled(detail.data_set.as_ref())).cloned(),
+        query_id: only(&of, &|detail| detail.query_id.as_ref()).cloned(),
     });
     chain.events.extend(of.iter().map(|sighting| ChainEvent {
         event: sighting.index,
@@ -218,7 +246,7 @@ fn query_ids<'a>(
 /// The member, if all sightings agree on it.
 fn only<'a, T: PartialEq>(
     sightings: &[&QuickUserEvent<'a>],
-    member: fn(&'a QueryDatabase) -> Option<&'a T>,
+    member: &dyn Fn(&'a QueryDatabase) -> Option<&'a T>,
 ) -> Option<&'a T> {
     let mut values = sightings.iter().map(|sighting| member(sighting.detail));
     let first = values.next().flatten()?;

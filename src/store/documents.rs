@@ -124,7 +124,16 @@ impl Store {
     /// When the ledger cannot be read.
     pub fn cost_pages(&mut self) -> Result<Vec<(String, String)>, StoreError> {
         let sql = "SELECT question, date(first_day * 86400, 'unixepoch'), page, text
-                   FROM cost_pages ORDER BY asked_at, question, first_day, end_day, page";
+                   FROM cost_pages AS own
+                   -- Answers of earlier versions were net of credits: of the same days, an
+                   -- answer that is not says more.
+                   WHERE NOT EXISTS (
+                       SELECT 1 FROM cost_pages AS better
+                       WHERE better.question = CASE own.question
+                               WHEN 'athena-by-usage-type' THEN 'athena-usage-by-usage-type'
+                               WHEN 'by-service' THEN 'usage-by-service' END
+                           AND better.first_day <= own.first_day AND own.end_day <= better.end_day)
+                   ORDER BY asked_at, question, first_day, end_day, page";
         self.ledger.rows(sql, &[], |row| {
             let (question, day): (String, String) = (row.get(0)?, row.get(1)?);
             let page: i64 = row.get(2)?;

@@ -21,6 +21,8 @@ const BESIDE_LEDGER: [&str; 3] = [
     "ledger.sqlite-wal",
 ];
 const SEGMENTS: &str = "segments";
+/// Objects that were taken from buckets.
+const EXPORTS: &str = "exports";
 /// Tells a store from any other folder.
 const MARKER: &str = "qs-audit-store";
 const MARKER_TEXT: &[u8] =
@@ -151,7 +153,9 @@ impl StoreFolder {
                 continue;
             }
             is_empty = false;
-            let own = [LOCK, LEDGER, SEGMENTS].iter().chain(&BESIDE_LEDGER);
+            let own = [LOCK, LEDGER, SEGMENTS, EXPORTS]
+                .iter()
+                .chain(&BESIDE_LEDGER);
             if !own.copied().any(|own| name == own) {
                 return Ok(false);
             }
@@ -256,6 +260,83 @@ impl StoreFolder {
         Ok(WrittenSegment { name, digest })
     }
 
+    /// The file of an export. A name that this program would not have given leads nowhere.
+    pub(super) fn export(&self, name: &str) -> PathBuf {
+        let name = if is_export_name(name) { name } else { "-" };
+        self.root.join(EXPORTS).join(name)
+    }
+
+    pub(super) fn has_export(&self, name: &str) -> bool {
+        let found = self.export(name).symlink_metadata();
+        found.is_ok_and(|found| found.is_file())
+    }
+
+    /// Opens an export, which has to be a regular file.
+    pub(super) fn open_export(&self, name: &str) -> std::io::Result<File> {
+        open_regular(&self.export(name), OpenOptions::new().read(true))
+    }
+
+    /// Writes an export, whole or not at all; returns its bytes, or why they could not be read.
+    pub(super) fn write_export(
+        &self,
+        name: &str,
+        from: &mut dyn Read,
+    ) -> Result<Result<u64, String>, StoreError> {
+        let path = self.export(name);
+        let folder = self.root.join(EXPORTS);
+        let io = || StoreError::io(&path);
+        match fs::symlink_metadata(&folder) {
+            Ok(there) if there.is_dir() => {}
+            Ok(_) => {
+                let what = "expected the folder of exports, found a symbolic link or a file";
+                return Err(StoreError::Planted { path: folder, what });
+            }
+            Err(_) => create_folder(&folder).map_err(StoreError::io(&folder))?,
+        }
+        let mut file = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .tempfile_in(&folder)
+            .map_err(io())?;
+        let mut piece = vec![0; 1 << 20];
+        let mut bytes = 0;
+        loop {
+            match from.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => {
+                    file.write_all(&piece[..count]).map_err(io())?;
+                    bytes += count as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Ok(Err(error.to_string())),
+            }
+        }
+        file.as_file().sync_all().map_err(io())?;
+        file.persist(&path).map_err(|error| io()(error.error))?;
+        let opened = File::open(&folder).map_err(io())?;
+        opened.sync_all().map_err(io())?;
+        Ok(Ok(bytes))
+    }
+
+    /// Removes exports that no ledger names.
+    pub(super) fn sweep_exports(&self, named: &BTreeSet<String>) -> Result<(), StoreError> {
+        let folder = self.root.join(EXPORTS);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(StoreError::io(&folder)(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io(&folder))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_own = is_export_name(&name) || name.starts_with(TEMPORARY);
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_own && is_file && !named.contains(&name) {
+                fs::remove_file(entry.path()).map_err(StoreError::io(entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes segments that no ledger names: left by runs that were killed, or
     /// replaced since. Files that this program would not have named so stay, and so do
     /// links, and files of others.
@@ -282,6 +363,12 @@ impl StoreFolder {
         }
         Ok(swept)
     }
+}
+
+/// Returns true for the name of an export's file: a SHA-256 in hex.
+fn is_export_name(name: &str) -> bool {
+    let is_digit = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
+    name.len() == 64 && name.bytes().all(is_digit)
 }
 
 /// Bytes of the text that says who holds the lock.

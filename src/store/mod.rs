@@ -9,6 +9,7 @@
 //! | small segments into one, old days away | [`tidy`] |
 //! | what a window needs of it | [`reader`] |
 //! | answers that cost money or time, kept as text | [`documents`] |
+//! | bills and other exports, as they were in buckets | [`exports`] |
 //!
 //! A commit writes segments first and then, in one transaction, the ledger that names
 //! them: whatever is not named does not count, and is swept away by the next writer.
@@ -16,6 +17,7 @@
 mod documents;
 mod error;
 mod events;
+mod exports;
 mod files;
 mod folder;
 mod ledger;
@@ -29,6 +31,7 @@ mod writer;
 
 pub use documents::{CostPages, StoredDocument};
 pub use error::StoreError;
+pub use exports::{KeptExports, ListedExport, StoredExport};
 pub use reader::Store;
 pub use statistics::{Pending, QuestionState};
 pub use writer::{LedgerEntry, Looked, ReadObject, Tidied, Writer};

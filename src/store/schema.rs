@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The migrations: each version's changes to the one before.
-const MIGRATIONS: [&str; 5] = [V1, V2, V3, V4, V5];
+const MIGRATIONS: [&str; 6] = [V1, V2, V3, V4, V5, V6];
 
 const V5: &str = "
 -- Remarks on objects, which are no gaps: texts as a JSON list.
@@ -225,8 +225,21 @@ CREATE INDEX objects_with_siblings ON objects (delivery_day) WHERE siblings IS N
 CREATE INDEX objects_by_list_version ON objects (list_version);
 ";
 
+const V6: &str = "
+-- Objects of buckets that were taken as they were: bills, statistics, business units.
+CREATE TABLE exports (
+    url TEXT NOT NULL,
+    -- Where it was listed.
+    place TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    file TEXT NOT NULL,
+    taken_at INTEGER NOT NULL,
+    PRIMARY KEY (url, place)
+) STRICT, WITHOUT ROWID;
+";
+
 /// The version that this program reads and writes.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 /// Returns how the tables of a ledger differ from those of a version; `None` where they do
 /// not.
@@ -354,6 +367,7 @@ mod tests {
         assert_eq!(store.statistics(&TimeWindow::ALL).unwrap().told(), 0);
         assert_eq!(store.cost_pages().unwrap(), []);
         assert_eq!(store.documents("accounts").unwrap(), []);
+        assert!(store.exports("s3://b/bills").unwrap().is_none());
         // What the key of an object does not date belongs to every window.
         let day = |day: i64| Some(UtcSecond::from_unix(day * 86_400));
         let later = TimeWindow {

@@ -5,6 +5,7 @@ use qs_audit::aws::{Access, Aws, AwsErrorKind, CostQuestion, LookupLogs, LookupP
 use qs_audit::decode::quick_query_id;
 use qs_audit::ingest::{BillReader, UnitsReader, read_data_sources, read_executions};
 use qs_audit::model::bill::CostMetric;
+use qs_audit::model::exact::ExactAmount;
 use qs_audit::model::execution::{QueryState, Statistics};
 use qs_audit::model::ids::QueryExecutionId;
 use qs_audit::model::inventory::Inventory;
@@ -230,7 +231,7 @@ fn every_page_of_the_bill_is_kept_as_it_comes() {
     ]);
     let mut pages = Vec::new();
     let days = ("2026-07-01".parse().unwrap(), "2026-07-03".parse().unwrap());
-    let question = CostQuestion::AthenaByUsageType;
+    let question = CostQuestion::AthenaUsageByUsageType;
     let count = aws
         .costs(
             &Access::default(),
@@ -257,8 +258,11 @@ fn every_page_of_the_bill_is_kept_as_it_comes() {
     );
     assert_eq!(asked[0]["Granularity"], "DAILY");
     assert_eq!(
-        asked[0]["Filter"]["Dimensions"],
-        json!({"Key": "SERVICE", "Values": ["Amazon Athena"]})
+        asked[0]["Filter"]["And"],
+        json!([
+            {"Dimensions": {"Key": "SERVICE", "Values": ["Amazon Athena"]}},
+            {"Not": {"Dimensions": {"Key": "RECORD_TYPE", "Values": ["Credit", "Refund", "Tax"]}}},
+        ])
     );
     let keys: Vec<&Value> = asked[0]["GroupBy"]
         .as_array()
@@ -277,9 +281,10 @@ fn every_page_of_the_bill_is_kept_as_it_comes() {
         reader.read("f", page.text.as_bytes()).unwrap();
     }
     let bill = reader.finish();
-    let total: rust_decimal::Decimal = bill.lines.values().map(|line| line.cost).sum();
+    let total: ExactAmount = bill.lines.values().map(|line| &line.cost).sum();
     assert_eq!(total.to_string(), "3.7345678901");
     assert!(!bill.coverage.pages_missing);
+    assert!(bill.coverage.notes.is_empty(), "{:?}", bill.coverage.notes);
     assert_eq!(&*bill.account_names["444455556666"], "retail-bu");
 }
 
@@ -294,7 +299,7 @@ fn a_page_that_was_paid_for_is_not_lost_when_the_next_one_fails() {
     let error = aws
         .costs(
             &Access::default(),
-            CostQuestion::ByService,
+            CostQuestion::UsageByService,
             days.0,
             days.1,
             &mut |_, _| pages += 1,
@@ -350,7 +355,7 @@ fn accounts_come_with_their_tags_page_by_page() {
     );
     let mut reader = UnitsReader::new(None, None);
     reader.read("accounts", text.as_bytes()).unwrap();
-    let (units, rejects) = reader.finish();
+    let qs_audit::ingest::ReadUnits { units, rejects, .. } = reader.finish();
     assert_eq!(rejects.total(), 0);
     assert_eq!(
         units["444455556666"].business_unit.as_deref(),

@@ -122,11 +122,10 @@ fn answer(target: &str, body: &Value, is_estimated: bool) -> Value {
         json!({"QueryExecutions": told.collect::<Vec<_>>()})
     } else if target.ends_with("GetCostAndUsage") {
         let start = body["TimePeriod"]["Start"].as_str().unwrap();
-        let is_by_service = body["GroupBy"][1]["Key"] == "SERVICE";
-        let key = if is_by_service {
-            "Amazon Athena"
-        } else {
-            "USE1-DataScannedInTB"
+        let key = match body["GroupBy"][1]["Key"].as_str() {
+            Some("SERVICE") => "Amazon Athena",
+            Some("RECORD_TYPE") => "Credit",
+            _ => "USE1-DataScannedInTB",
         };
         json!({"ResultsByTime": [{
             "TimePeriod": {"Start": "2026-11-02", "End": "2026-11-03"},
@@ -176,11 +175,11 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
     let services = Services::start();
     let (said, warned) = collect(folder, &services, "2026-11-05T12:00:00Z");
     assert!(
-        warned.contains("requesting costs from Cost Explorer: 2 paid requests ($0.02)"),
+        warned.contains("requesting costs from Cost Explorer: 3 paid requests ($0.03)"),
         "{warned}"
     );
     assert!(
-        said.contains("bill stored; 2 paid requests to Cost Explorer ($0.02)"),
+        said.contains("bill stored; 3 paid requests to Cost Explorer ($0.03)"),
         "{said}"
     );
     assert!(said.contains("accounts and their tags listed"), "{said}");
@@ -188,7 +187,7 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
         said.contains("data sources of 111122223333 in us-east-1 listed"),
         "{said}"
     );
-    assert_eq!(services.asked("GetCostAndUsage"), 2);
+    assert_eq!(services.asked("GetCostAndUsage"), 3);
     assert!(services.asked("BatchGetQueryExecution") > 0);
 
     // Statistics are asked for once; figures that are fresh are not paid for again.
@@ -200,8 +199,8 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
     // Estimates are asked for again, and with them the days behind them.
     *services.is_estimated.lock().unwrap() = false;
     let (said, _) = collect(folder, &services, "2026-11-05T20:00:00Z");
-    assert!(said.contains("2 paid requests"), "{said}");
-    assert_eq!(services.asked("GetCostAndUsage"), 2);
+    assert!(said.contains("3 paid requests"), "{said}");
+    assert_eq!(services.asked("GetCostAndUsage"), 3);
     // What is final is never asked for again: only the day that is new.
     collect(folder, &services, "2026-11-06T09:00:00Z");
     let asked = services.asked.lock().unwrap().clone();
@@ -210,7 +209,7 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
         .filter(|(target, _)| target.ends_with("GetCostAndUsage"));
     let periods: Vec<&Value> = costs.map(|(_, body)| &body["TimePeriod"]).collect();
     let one_day = json!({"Start": "2026-11-05", "End": "2026-11-06"});
-    assert_eq!(periods, [&one_day, &one_day]);
+    assert_eq!(periods, [&one_day; 3]);
 
     only_an_accounts_own_role_is_asked(folder, &services);
     everything_is_told(folder);

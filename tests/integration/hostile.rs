@@ -9,7 +9,7 @@ use qs_audit::decode::quick_query_id;
 use qs_audit::demo::{self, DemoPlan};
 use qs_audit::ingest::{BillReader, read_executions};
 use qs_audit::model::audit::{Audit, AuditSlice};
-use qs_audit::model::bill::CostMetric;
+use qs_audit::model::bill::{CostMetric, Sku};
 use qs_audit::model::chain::{
     Chain, Missing, QueryExecution, QuickUser, RepeatedQuery, RoleSession, ScopeDown,
 };
@@ -407,6 +407,7 @@ impl Poison {
             reconciliations,
             terabyte: _,
             prices,
+            payers: _, // the topology's is shown
         } = attribution;
         for charge in charges {
             let Charge {
@@ -421,7 +422,14 @@ impl Poison {
                 figures: _,
                 billed_cost: _,
                 is_estimated: _,
+                billed_unit_price: _,
+                list_unit_price: _,
+                sku,
             } = charge;
+            *sku = Some(Sku {
+                id: self.text().into(),
+                price_id: Some(self.text().into()),
+            });
             self.option(account_id);
             self.option(region);
             self.option(data_source_arn);
@@ -483,8 +491,10 @@ impl Poison {
             hub_account_id,
             run_as_roles: _,
             consumers,
+            payer_account_id,
             units,
         } = topology;
+        *payer_account_id = Some(self.text().into());
         self.option(hub_account_id);
         for Consumer {
             name,
@@ -563,6 +573,7 @@ impl Poison {
             statistics,
             bill,
             units_rejects,
+            units_notes,
             attribution: _, // the part's is shown
             roles: _,
             inventory_rejects,
@@ -584,6 +595,7 @@ impl Poison {
         bill.rejects = self.rejects();
         bill.notes.insert(self.text());
         *units_rejects = self.rejects();
+        units_notes.insert(self.text());
         *inventory_rejects = self.rejects();
         self.findings(findings.as_mut().unwrap());
         for Trend {

@@ -271,9 +271,12 @@ fn as_bill(body: &[u8]) -> String {
 fn as_units(body: &[u8]) -> String {
     let mut reader = UnitsReader::new(None, None);
     let read = reader.read("nasty", body);
-    outcome(read.map(|()| reader.finish()), |(units, rejects)| {
-        format!("{} units; {}", units.len(), reasons(&rejects))
-    })
+    outcome(
+        read.map(|()| reader.finish()),
+        |qs_audit::ingest::ReadUnits { units, rejects, .. }| {
+            format!("{} units; {}", units.len(), reasons(&rejects))
+        },
+    )
 }
 
 fn as_data_sources(body: &[u8]) -> String {

@@ -819,7 +819,8 @@ fn write_stubs(folder: &Path) -> PathBuf {
     let aws = format!(
         "#!/bin/sh\nprintf '%s\\n' \"$*\" >> \"$ASKED\"\ncase \"$1 $2\" in\n\
          's3 sync') case \"$4\" in AWSLogs) mkdir -p AWSLogs && cp -r '{0}'/AWSLogs/. AWSLogs/ ;; esac ;;\n\
-         'ce get-cost-and-usage') cat '{0}/costs.json' ;;\n\
+         'ce get-cost-and-usage') case \"$*\" in *Key=RECORD_TYPE*) cat '{0}/costs-rest.json' ;; \
+         *) cat '{0}/costs.json' ;; esac ;;\n\
          'quicksight list-data-sources') cat '{0}/data-sources.json' ;;\n\
          'sts assume-role') echo '{{\"Credentials\":{{\"AccessKeyId\":\"ASIA\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\"}}}}' ;;\n\
          'athena batch-get-query-execution') cat '{0}/executions.json' ;;\n\

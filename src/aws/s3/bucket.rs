@@ -11,6 +11,7 @@ use crate::model::key::TrailObjects;
 use crate::model::text::Text;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Region, ResponseChecksumValidation, StalledStreamProtectionConfig};
+use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_types::retry::RetryConfig;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, HashMap as StdHashMap};
@@ -145,6 +146,28 @@ impl Bucket {
         let told = told.into_iter().flatten();
         let told = told.map(|(name, value)| (name.as_str().into(), value.as_str().into()));
         self.metadata().insert(object, told.collect());
+    }
+
+    /// One try to get the rest of an object, from a byte on. It has to be the version that was
+    /// listed.
+    pub(super) async fn body(
+        &self,
+        key: &str,
+        from: u64,
+        tag: &str,
+    ) -> Result<ByteStream, AwsError> {
+        let asked = self.client().get_object().bucket(&self.location.bucket);
+        let is_etag = !tag.bytes().all(|byte| byte.is_ascii_digit());
+        let answer = asked
+            .key(key)
+            .set_range((from > 0).then(|| format!("bytes={from}-")))
+            .set_if_match(is_etag.then(|| format!("\"{tag}\"")))
+            .set_request_payer(self.location.payer())
+            .set_expected_bucket_owner(self.location.expected_bucket_owner.clone())
+            .send()
+            .await
+            .map_err(|error| AwsError::of(&error, "s3:GetObject", &self.location.url(key)))?;
+        Ok(answer.body)
     }
 
     /// One try to get an object, whole.

@@ -8,16 +8,19 @@
 //! | what has to be listed for a window | [`plan`] |
 //! | one page of a list | [`page`] |
 //! | which objects are logs of the window | [`walk`] |
+//! | bills and other exports, as streams | [`exports`] |
 //!
 //! Bodies are on their way while lists still run; which position an object has is known
 //! when all are listed.
 
 mod bucket;
+mod exports;
 mod location;
 mod logs;
 mod page;
 mod plan;
 mod walk;
 
+pub use exports::{ExportObject, S3Exports};
 pub use location::S3Location;
 pub use logs::S3Logs;

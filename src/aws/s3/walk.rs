@@ -39,7 +39,7 @@ pub(super) struct Lister {
 impl Lister {
     /// Asks for one page, again where that may help. A list that waits gives its place to
     /// others.
-    async fn page(
+    pub(super) async fn page(
         &self,
         job: &ListingJob,
         token: Option<&str>,

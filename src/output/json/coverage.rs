@@ -4,6 +4,7 @@ use crate::model::bill::BillCoverage;
 use crate::model::coverage::{Coverage, DayActivity, Reject, Rejects};
 use crate::model::execution::StatisticsCoverage;
 use crate::model::ids::{AccountId, Region};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,6 +131,12 @@ pub struct BillV1<'a> {
     files: u64,
     kinds: Vec<&'static str>,
     metric: &'static str,
+    side_files: u64,
+    other_period_files: u64,
+    replaced_files: u64,
+    missing_files: u64,
+    undecided: u64,
+    unknown_prefixes: &'a BTreeSet<Text>,
     pages_missing: bool,
     uncounted: UncountedV1,
     rejects: RejectsV1<'a>,
@@ -141,6 +148,8 @@ struct UncountedV1 {
     repeated: u64,
     outdated: u64,
     covered_elsewhere: u64,
+    same_bill: u64,
+    other_providers: u64,
     outside_window: u64,
     across_window: u64,
     categories: BTreeMap<&'static str, u64>,
@@ -156,11 +165,19 @@ impl<'a> BillV1<'a> {
             files: coverage.files,
             kinds: coverage.kinds.iter().map(|kind| kind.as_str()).collect(),
             metric: coverage.metric.as_str(),
+            side_files: coverage.side_files,
+            other_period_files: coverage.other_period_files,
+            replaced_files: coverage.replaced_files,
+            missing_files: coverage.missing_files,
+            undecided: coverage.undecided,
+            unknown_prefixes: &coverage.unknown_prefixes,
             pages_missing: coverage.pages_missing,
             uncounted: UncountedV1 {
                 repeated: uncounted.repeated,
                 outdated: uncounted.outdated,
                 covered_elsewhere: uncounted.covered_elsewhere,
+                same_bill: uncounted.same_bill,
+                other_providers: uncounted.other_providers,
                 outside_window: uncounted.outside_window,
                 across_window: uncounted.across_window,
                 categories: categories

@@ -533,8 +533,11 @@ fn day_tick(first: Date, at: f64) -> String {
 fn value_tick(measure: &Measure, value: f64) -> String {
     match measure {
         Measure::BytesScanned => bytes(value.max(0.0).round() as u64),
-        Measure::BilledCost(_) if value < 1.0 && value > 0.0 => format!("{value:.2}"),
-        Measure::BilledCost(_) => format!("{value:.0}"),
+        // As many places as the value has: those of ticks are few, and no two are alike.
+        Measure::BilledCost(_) => {
+            let text = format!("{value:.6}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
     }
 }
 
@@ -548,6 +551,27 @@ mod tests {
         assert_eq!(
             with_own_ids(body, "x"),
             "<clipPath id=\"x-clip-0\"/><g clip-path=\"url(#x-clip-0)\"/><a id=\"x-clip-1\"/>"
+        );
+    }
+
+    #[test]
+    fn ticks_of_costs_have_the_places_they_need() {
+        let measure = Measure::BilledCost("USD".into());
+        let ticks = [
+            0.0,
+            0.5,
+            1.0,
+            1.5,
+            2.0,
+            2.5,
+            0.0025,
+            1200.0,
+            0.300_000_000_000_000_04,
+        ];
+        let shown = ticks.map(|value| value_tick(&measure, value));
+        assert_eq!(
+            shown,
+            ["0", "0.5", "1", "1.5", "2", "2.5", "0.0025", "1200", "0.3"]
         );
     }
 

@@ -1,0 +1,229 @@
+//! Exports of a bill: the files that make one report together, and one bill of several exports.
+//!
+//! Files of one export add up, whatever they have in common. Two exports of the same kind
+//! (legacy and 2.0, CSV and Parquet, two reports) tell the same bill twice: they are compared by
+//! account, purpose and days.
+
+use super::file_lines::FileLine;
+use super::manifest::Belongs;
+use super::scope::{Scope, WhyUncounted};
+use crate::model::bill::{
+    BillKind, BillPeriod, BilledFor, ChargeCategory, LineAmounts, LineKey, Uncounted,
+};
+use crate::model::exact::ExactAmount;
+use crate::model::ids::AccountId;
+use crate::model::text::Text;
+use hashbrown::HashMap;
+use jiff::civil::Date;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The export of a file: what a manifest says, else files of the same form.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ExportKey {
+    pub(super) kind: BillKind,
+    pub(super) belongs: Belongs,
+    /// CSV or Parquet, and the names of the columns, where no manifest names the file.
+    pub(super) form: Option<(&'static str, Vec<String>)>,
+}
+
+/// The lines of one export.
+#[derive(Default)]
+pub(super) struct ExportLines {
+    /// The name of its first file, for messages.
+    name: String,
+    lines: HashMap<LineKey, LineAmounts>,
+    /// Lines without an end of their period, on the day on which it starts.
+    endless: HashMap<LineKey, LineAmounts>,
+}
+
+/// What is to be said of an export.
+#[derive(Debug, Default)]
+pub(super) struct ExportNotes {
+    /// True if lines without an end were taken for months.
+    pub(super) has_months: bool,
+    /// True if lines without a currency were taken for USD.
+    pub(super) has_no_currency: bool,
+}
+
+impl ExportLines {
+    pub(super) fn add(&mut self, name: &str, lines: Vec<FileLine>) {
+        if self.name.is_empty() || *name < *self.name {
+            name.clone_into(&mut self.name);
+        }
+        for line in lines {
+            let lines = if line.is_endless {
+                &mut self.endless
+            } else {
+                &mut self.lines
+            };
+            lines.entry(line.key).or_default().merge(&line.amounts);
+        }
+    }
+
+    /// Ends what could only be known of all lines: periods without an end, and currencies.
+    pub(super) fn finish(
+        mut self,
+        scope: &Scope,
+        uncounted: &mut Uncounted,
+        notes: &mut ExportNotes,
+    ) -> Self {
+        // Hours and days start on any day, months on the first.
+        let is_monthly = self.endless.keys().all(|key| key.period.from.day() == 1);
+        for (mut key, amounts) in std::mem::take(&mut self.endless) {
+            if is_monthly {
+                key.period = month_of(key.period.from);
+                notes.has_months = true;
+            }
+            let why: Option<WhyUncounted> = scope.why_uncounted(key.category, Some(key.period));
+            match why {
+                Some(why) => why.count(amounts.lines, uncounted),
+                None => self.lines.entry(key).or_default().merge(&amounts),
+            }
+        }
+        let mut currencies: BTreeSet<&Text> = self.lines.keys().map(|key| &key.currency).collect();
+        if currencies.remove(&Text::default()) {
+            let only = currencies.first().filter(|_| currencies.len() == 1);
+            notes.has_no_currency |= only.is_none();
+            let currency = only.map_or_else(|| Text::from("USD"), |only| (*only).clone());
+            for (mut key, amounts) in std::mem::take(&mut self.lines) {
+                if key.currency.is_empty() {
+                    key.currency = currency.clone();
+                }
+                self.lines.entry(key).or_default().merge(&amounts);
+            }
+        }
+        self
+    }
+
+    /// How much it tells: lines with a work group, then all lines.
+    fn detail(&self) -> (u64, u64) {
+        let lines = self.lines.iter();
+        let with_work_group = lines.filter(|(key, _)| key.work_group.is_some());
+        (
+            with_work_group.map(|(_, amounts)| amounts.lines).sum(),
+            self.lines.values().map(|amounts| amounts.lines).sum(),
+        )
+    }
+}
+
+fn month_of(day: Date) -> BillPeriod {
+    let last = day.last_of_month();
+    BillPeriod {
+        from: day,
+        to: last.tomorrow().unwrap_or(last),
+    }
+}
+
+/// By what the totals of exports are compared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct ComparedCharge {
+    account_id: AccountId,
+    currency: Text,
+    category: ChargeCategory,
+    billed_for: BilledFor,
+}
+
+/// The lines of several exports of one kind, as one bill.
+#[derive(Debug, Default)]
+pub(super) struct OneBill {
+    pub(super) lines: BTreeMap<LineKey, LineAmounts>,
+    /// Lines that another export tells as well.
+    pub(super) same_bill: u64,
+    /// Exports that tell the same: the one that counts, and another.
+    pub(super) same: BTreeSet<(String, String)>,
+    /// Accounts and periods of which two exports differ.
+    pub(super) undecided: u64,
+    pub(super) differing: BTreeSet<(String, String)>,
+}
+
+/// Makes one bill of the exports of one kind.
+pub(super) fn one_bill(mut exports: Vec<ExportLines>) -> OneBill {
+    // What tells more comes first; of equals, the first by name.
+    exports.sort_by_cached_key(|export| (std::cmp::Reverse(export.detail()), export.name.clone()));
+    let mut bill = OneBill::default();
+    if exports.len() == 1 {
+        bill.lines = exports
+            .into_iter()
+            .flat_map(|export| export.lines)
+            .collect();
+        return bill;
+    }
+    let names: Vec<String> = exports.iter().map(|export| export.name.clone()).collect();
+    let mut subjects: BTreeMap<ComparedCharge, Vec<(usize, LineKey, LineAmounts)>> =
+        BTreeMap::new();
+    for (index, export) in exports.into_iter().enumerate() {
+        for (key, amounts) in export.lines {
+            let subject = ComparedCharge {
+                account_id: key.account_id.clone(),
+                currency: key.currency.clone(),
+                category: key.category,
+                billed_for: key.billed_for.clone(),
+            };
+            subjects
+                .entry(subject)
+                .or_default()
+                .push((index, key, amounts));
+        }
+    }
+    for mut lines in subjects.into_values() {
+        lines.sort_by_key(|(_, key, _)| (key.period.from, key.period.to));
+        let mut rest = lines.into_iter().peekable();
+        while let Some(first) = rest.next() {
+            // Periods that overlap, one after the other.
+            let mut end = first.1.period.to;
+            let mut together = vec![first];
+            while let Some(next) = rest.next_if(|(_, key, _)| key.period.from < end) {
+                end = end.max(next.1.period.to);
+                together.push(next);
+            }
+            bill.take(together, &names);
+        }
+    }
+    bill
+}
+
+/// Differences of totals that are none: exports round their numbers in different ways.
+const TOTALS_PLACES: u32 = 6;
+
+impl OneBill {
+    /// Takes the lines of one export, of those that tell of the same periods.
+    fn take(&mut self, lines: Vec<(usize, LineKey, LineAmounts)>, names: &[String]) {
+        let mut totals: BTreeMap<usize, ExactAmount> = BTreeMap::new();
+        for (index, _, amounts) in &lines {
+            *totals.entry(*index).or_default() += &amounts.cost;
+        }
+        // Of equals the first, which tells more.
+        let larger = |left: (usize, ExactAmount), right: (usize, ExactAmount)| {
+            let is_larger = !is_same(&left.1, &right.1) && left.1 < right.1;
+            if is_larger { right } else { left }
+        };
+        let chosen = totals.clone().into_iter().reduce(larger);
+        let Some((chosen, total)) = chosen else {
+            return;
+        };
+        let others = totals.iter().filter(|(index, _)| **index != chosen);
+        let mut is_undecided = false;
+        for (index, other) in others {
+            let pair = (names[chosen].clone(), names[*index].clone());
+            if is_same(&total, other) {
+                self.same.insert(pair);
+            } else {
+                is_undecided = true;
+                self.differing.insert(pair);
+            }
+        }
+        self.undecided += u64::from(is_undecided);
+        for (index, key, amounts) in lines {
+            if index == chosen {
+                self.lines.entry(key).or_default().merge(&amounts);
+            } else {
+                self.same_bill += amounts.lines;
+            }
+        }
+    }
+}
+
+fn is_same(left: &ExactAmount, right: &ExactAmount) -> bool {
+    let difference = left.clone() - right;
+    difference.rounded_units(TOTALS_PLACES) == Some(0)
+}

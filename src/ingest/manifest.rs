@@ -1,0 +1,483 @@
+//! What AWS delivers with a bill: manifests, which name the files of an assembly, and other
+//! files that hold no lines (docs.aws.amazon.com/cur/latest/userguide/view-cur.html,
+//! docs.aws.amazon.com/cur/latest/userguide/dataexports-manifest.html).
+
+use crate::model::bill::BillPeriod;
+use jiff::civil::Date;
+use serde::Deserialize;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a file is, by its name alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillFileKind {
+    /// It may hold lines of a bill.
+    Bill,
+    /// It names the files of an assembly.
+    Manifest,
+    /// It is delivered with a bill and holds no lines of it.
+    Side,
+}
+
+/// Returns what a file is, by its name.
+#[must_use]
+pub fn bill_file_kind(name: &str) -> BillFileKind {
+    let parts = parts(name);
+    let file = parts.last().copied().unwrap_or_default();
+    let lower = file.to_ascii_lowercase();
+    let is_of_status = parts.contains(&"cost_and_usage_data_status");
+    if lower.ends_with("redshiftmanifest.json") || is_of_status {
+        return BillFileKind::Side;
+    }
+    if lower.ends_with("manifest.json") {
+        return BillFileKind::Manifest;
+    }
+    let is_side = lower.starts_with("_success")
+        || lower.starts_with("_committed_")
+        || lower.starts_with("_started_")
+        || lower == "aws-programmatic-access-test-object"
+        || [".sql", ".yml", ".yaml", ".crc", ".md5"]
+            .iter()
+            .any(|end| lower.ends_with(end));
+    if is_side {
+        BillFileKind::Side
+    } else {
+        BillFileKind::Bill
+    }
+}
+
+/// The days of the billing period that a file stands in the folder of, if any.
+#[must_use]
+pub fn billing_period(name: &str) -> Option<BillPeriod> {
+    let mut folders = parts(name);
+    folders.pop();
+    let folder = folders
+        .into_iter()
+        .rev()
+        .find(|part| is_period_folder(part))?;
+    if let Some(month) = folder.strip_prefix("BILLING_PERIOD=") {
+        let from: Date = format!("{month}-01").parse().ok()?;
+        let to = from.last_of_month().tomorrow().ok()?;
+        return Some(BillPeriod { from, to });
+    }
+    let (from, to) = folder.split_once('-')?;
+    let [from, to] = [from, to].map(|day| Date::strptime("%Y%m%d", day).ok());
+    Some(BillPeriod {
+        from: from?,
+        to: to?,
+    })
+}
+
+fn parts(name: &str) -> Vec<&str> {
+    name.split(['/', '\\'])
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+/// The members of both kinds of manifests.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a JSON object")]
+struct RawManifest {
+    assembly_id: Option<String>,
+    execution_id: Option<String>,
+    report_name: Option<String>,
+    export_arn: Option<String>,
+    billing_period: Option<RawBillingPeriod>,
+    report_keys: Option<Vec<String>>,
+    data_files: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
+struct RawBillingPeriod {
+    start: Option<String>,
+}
+
+/// A manifest: one assembly of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Manifest {
+    /// The report and its billing period.
+    report: String,
+    assembly_id: String,
+    /// The folder that it stands in.
+    folder: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl Manifest {
+    fn of(name: &str, text: &[u8]) -> Result<Self, String> {
+        let raw: RawManifest = serde_json::from_slice(text)
+            .map_err(|error| format!("a manifest that is not JSON: {error}"))?;
+        let keys = raw.report_keys.or(raw.data_files);
+        let keys = keys.ok_or("a manifest without reportKeys or dataFiles")?;
+        let assembly_id = raw.assembly_id.or(raw.execution_id).unwrap_or_default();
+        let mut folder: Vec<String> = parts(name).into_iter().map(str::to_owned).collect();
+        folder.pop();
+        let place = folder.iter().rev().find(|part| is_period_folder(part));
+        let start = raw.billing_period.and_then(|period| period.start);
+        // Where neither tells the period, it is told by what the files are called.
+        let period = start.or_else(|| place.cloned()).unwrap_or_default();
+        let report = raw.export_arn.or(raw.report_name).unwrap_or_default();
+        Ok(Self {
+            report: format!("{report} {period}"),
+            assembly_id,
+            folder,
+            keys,
+        })
+    }
+
+    /// Returns true if it stands next to the assemblies, and not in one: AWS replaces it.
+    fn is_at_top(&self) -> bool {
+        self.folder.last() != Some(&self.assembly_id)
+    }
+}
+
+/// Returns true for the folder of a billing period: `20261001-20261101`, or
+/// `BILLING_PERIOD=2026-10`.
+fn is_period_folder(name: &str) -> bool {
+    if name.starts_with("BILLING_PERIOD=") {
+        return true;
+    }
+    let is_day = |day: &str| day.len() == 8 && day.bytes().all(|digit| digit.is_ascii_digit());
+    name.split_once('-')
+        .is_some_and(|(from, to)| is_day(from) && is_day(to))
+}
+
+/// The export that a file belongs to, as far as names tell.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Belongs {
+    /// A manifest names it.
+    Listed { report: String, assembly_id: String },
+    /// It stands in the folder of an assembly.
+    Assembled { folder: String },
+    /// Nothing tells.
+    Alone,
+}
+
+/// What names and manifests tell of the files of a bill.
+#[derive(Debug, Default)]
+pub struct BillFiles {
+    belongs: BTreeMap<String, Belongs>,
+    replaced: BTreeSet<String>,
+    /// Reports, and how many of the files that their manifest names are not there.
+    missing: BTreeMap<String, u64>,
+    unread: Vec<(String, String)>,
+}
+
+impl BillFiles {
+    /// Sorts the files of a bill by the assemblies that they are of. `names` are those that may
+    /// hold lines; `manifests` come with their text.
+    #[must_use]
+    pub fn of(names: &[String], manifests: &[(String, Vec<u8>)]) -> Self {
+        let mut files = Self::default();
+        let mut reports: BTreeMap<String, Vec<Manifest>> = BTreeMap::new();
+        for (name, text) in manifests {
+            match Manifest::of(name, text) {
+                Ok(manifest) => reports
+                    .entry(manifest.report.clone())
+                    .or_default()
+                    .push(manifest),
+                Err(why) => files.unread.push((name.clone(), why)),
+            }
+        }
+        for (report, manifests) in reports {
+            files.report(&report, &manifests, names);
+        }
+        files.assemblies(names);
+        files
+    }
+
+    /// Returns true if a later assembly replaces the file.
+    pub(super) fn is_replaced(&self, name: &str) -> bool {
+        self.replaced.contains(name)
+    }
+
+    pub(super) fn belongs(&self, name: &str) -> Belongs {
+        self.belongs.get(name).cloned().unwrap_or(Belongs::Alone)
+    }
+
+    /// Reports of which files are missing, and how many.
+    pub(super) fn missing(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.missing
+            .iter()
+            .map(|(report, count)| (report.as_str(), *count))
+    }
+
+    /// Manifests that cannot be read, and why.
+    pub(super) fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.unread
+            .iter()
+            .map(|(name, why)| (name.as_str(), why.as_str()))
+    }
+
+    fn report(&mut self, report: &str, manifests: &[Manifest], names: &[String]) {
+        let current = current_assembly(manifests);
+        let mut own = BTreeSet::new();
+        for manifest in manifests {
+            let is_current = current.is_none_or(|current| current == manifest.assembly_id);
+            let mut missing = 0;
+            for key in &manifest.keys {
+                let Some(name) = file_of(key, manifest, names) else {
+                    missing += 1;
+                    continue;
+                };
+                own.insert(name);
+                if is_current {
+                    let belongs = Belongs::Listed {
+                        report: report.to_owned(),
+                        assembly_id: manifest.assembly_id.clone(),
+                    };
+                    self.belongs.insert(name.clone(), belongs);
+                } else if !self.belongs.contains_key(name) {
+                    self.replaced.insert(name.clone());
+                }
+            }
+            // An older assembly, or a manifest without any of its files, tells nothing of them.
+            if is_current && missing > 0 && current.is_some() {
+                self.missing.insert(report.to_owned(), missing);
+            }
+        }
+        let of_top = manifests.iter().filter(|manifest| manifest.is_at_top());
+        let of_top = of_top.map(|manifest| manifest.folder.join("/"));
+        let of_files = own.iter().filter(|_| current.is_some());
+        let of_files = of_files.filter_map(|name| Some(in_assembly(name)?.0));
+        let periods: BTreeSet<String> = of_top.chain(of_files).collect();
+        for name in names.iter().filter(|name| !own.contains(name)) {
+            if in_assembly(name).is_some_and(|(period, _)| periods.contains(&period)) {
+                self.replaced.insert(name.clone());
+            }
+        }
+        self.replaced
+            .retain(|name| !self.belongs.contains_key(name));
+    }
+
+    /// Files in folders of assemblies whose manifest is not there: the latest counts, where the
+    /// names of the folders tell which that is.
+    fn assemblies(&mut self, names: &[String]) {
+        let mut periods: BTreeMap<String, BTreeMap<&str, Vec<&String>>> = BTreeMap::new();
+        for name in names {
+            if self.belongs.contains_key(name) || self.replaced.contains(name) {
+                continue;
+            }
+            if let Some((period, assembly)) = in_assembly(name) {
+                let assemblies = periods.entry(period).or_default();
+                assemblies.entry(assembly).or_default().push(name);
+            }
+        }
+        for (place, assemblies) in periods {
+            let latest = assemblies.keys().copied().reduce(later);
+            let is_told = assemblies.keys().all(|name| moment_of(name).is_some());
+            for (assembly, names) in assemblies {
+                for name in names {
+                    if is_told && Some(assembly) != latest {
+                        self.replaced.insert(name.clone());
+                    } else {
+                        let folder = format!("{place}/{assembly}");
+                        let belongs = Belongs::Assembled { folder };
+                        self.belongs.insert(name.clone(), belongs);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The assembly that counts; `None` where that cannot be told.
+fn current_assembly(manifests: &[Manifest]) -> Option<&str> {
+    let ids = |all: &mut dyn Iterator<Item = &Manifest>| -> BTreeSet<String> {
+        all.map(|manifest| manifest.assembly_id.clone()).collect()
+    };
+    let mut at_top = manifests.iter().filter(|manifest| manifest.is_at_top());
+    let top_ids = ids(&mut at_top);
+    let candidates: Vec<&Manifest> = if top_ids.is_empty() {
+        manifests.iter().collect()
+    } else {
+        let is_at_top = |manifest: &&Manifest| manifest.is_at_top();
+        manifests.iter().filter(is_at_top).collect()
+    };
+    let known = ids(&mut candidates.iter().copied());
+    let is_told = known.len() == 1 || known.iter().all(|id| moment_of(id).is_some());
+    let latest = candidates
+        .into_iter()
+        .map(|manifest| manifest.assembly_id.as_str())
+        .reduce(later);
+    latest.filter(|_| is_told)
+}
+
+fn later<'a>(left: &'a str, right: &'a str) -> &'a str {
+    match moment_of(left).cmp(&moment_of(right)) {
+        Ordering::Less => right,
+        _ => left,
+    }
+}
+
+/// The moment that an id starts with, as its digits: `20261006T010203Z`,
+/// `2026-10-06T01:02:03.456Z-...`; `None` for an id that tells no time.
+fn moment_of(id: &str) -> Option<String> {
+    let moment = id
+        .split(['Z', 'z'])
+        .next()
+        .filter(|_| id.contains(['Z', 'z']))?;
+    let (day, time) = moment.split_once(['T', 't'])?;
+    let digits = |text: &str| -> String {
+        let kept = text.chars().filter(char::is_ascii_digit);
+        kept.collect()
+    };
+    let is_spelled = moment
+        .chars()
+        .all(|letter| letter.is_ascii_digit() || "Tt:.-".contains(letter));
+    let (day, time) = (digits(day), digits(time));
+    (is_spelled && day.len() == 8 && time.len() >= 6).then(|| format!("{day}{time:0<12}"))
+}
+
+/// The file of a key: the one with most of its path, and next to the manifest with its name alone.
+fn file_of<'a>(key: &str, manifest: &Manifest, names: &'a [String]) -> Option<&'a String> {
+    let key = key.strip_prefix("s3://").unwrap_or(key);
+    let key = parts(key);
+    let alike = |name: &str| {
+        let parts = parts(name);
+        let pairs = parts.iter().rev().zip(key.iter().rev());
+        let alike = pairs.take_while(|(left, right)| left == right).count();
+        let folder = &parts[..parts.len().saturating_sub(1)];
+        let is_next_to_it = folder
+            .iter()
+            .copied()
+            .eq(manifest.folder.iter().map(String::as_str));
+        (alike > 1 || (alike == 1 && is_next_to_it)).then_some(alike)
+    };
+    let found = names.iter().filter_map(|name| Some((alike(name)?, name)));
+    // Of equals the first.
+    let best = found.max_by(|left, right| left.0.cmp(&right.0).then(right.1.cmp(left.1)));
+    best.map(|(_, name)| name)
+}
+
+/// The folder of the billing period, and the name of the assembly in it, of a file that stands in
+/// the folder of an assembly.
+fn in_assembly(name: &str) -> Option<(String, &str)> {
+    let parts = parts(name);
+    let [period, assembly, _] = *parts.last_chunk()?;
+    let place = &parts[..parts.len() - 2];
+    is_period_folder(period).then(|| (place.join("/"), assembly))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(assembly: &str, keys: &[&str]) -> Vec<u8> {
+        serde_json::json!({
+            "assemblyId": assembly,
+            "reportName": "report",
+            "billingPeriod": {"start": "20261001T000000.000Z"},
+            "reportKeys": keys,
+        })
+        .to_string()
+        .into_bytes()
+    }
+
+    fn files(names: &[&str], manifests: &[(&str, Vec<u8>)]) -> BillFiles {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let manifests: Vec<(String, Vec<u8>)> = manifests
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), text.clone()))
+            .collect();
+        BillFiles::of(&names, &manifests)
+    }
+
+    #[test]
+    fn what_aws_delivers_with_a_bill_is_known_by_its_name() {
+        for (name, kind) in [
+            (
+                "r/20261001-20261101/report-Manifest.json",
+                BillFileKind::Manifest,
+            ),
+            (
+                "r/metadata/BILLING_PERIOD=2026-10/x-Manifest.json",
+                BillFileKind::Manifest,
+            ),
+            (
+                "r/20261001-20261101/a/report-RedshiftManifest.json",
+                BillFileKind::Side,
+            ),
+            (
+                "r/20261001-20261101/a/report-RedshiftCommands.sql",
+                BillFileKind::Side,
+            ),
+            ("r/report-create-table.sql", BillFileKind::Side),
+            ("r/crawler-cfn.yml", BillFileKind::Side),
+            ("r/_SUCCESS", BillFileKind::Side),
+            ("r/cost_and_usage_data_status/x.parquet", BillFileKind::Side),
+            ("aws-programmatic-access-test-object", BillFileKind::Side),
+            ("r/report-00001.csv.gz", BillFileKind::Bill),
+            ("costs.json", BillFileKind::Bill),
+        ] {
+            assert_eq!(bill_file_kind(name), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_manifest_at_the_top_says_which_assembly_counts() {
+        let top = "b/20261001-20261101/report-Manifest.json";
+        let (old, new) = (
+            "b/20261001-20261101/aa/r-1.csv",
+            "b/20261001-20261101/bb/r-1.csv",
+        );
+        let own = |assembly: &str| {
+            manifest(
+                assembly,
+                &[&format!("p/20261001-20261101/{assembly}/r-1.csv")],
+            )
+        };
+        // Without the old assembly's own manifest, and with it.
+        for extra in [
+            None,
+            Some(("b/20261001-20261101/aa/report-Manifest.json", own("aa"))),
+        ] {
+            let mut manifests = vec![(top, own("bb"))];
+            manifests.extend(extra);
+            let files = files(&[old, new], &manifests);
+            assert!(files.is_replaced(old) && !files.is_replaced(new));
+            assert!(matches!(files.belongs(new), Belongs::Listed { .. }));
+            assert_eq!(files.missing().count(), 0);
+        }
+    }
+
+    #[test]
+    fn folders_tell_their_billing_period() {
+        let told = |name: &str| billing_period(name).map(|period| period.to_string());
+        let october = Some("2026-10-01/2026-11-01".to_owned());
+        assert_eq!(told("s3://b/r/20261001-20261101/aa/r-1.csv"), october);
+        assert_eq!(told("b/data/BILLING_PERIOD=2026-10/r-1.parquet"), october);
+        assert_eq!(told("b/20261301-20261401/r-1.csv"), None);
+        assert_eq!(told("b/r-1.csv"), None);
+    }
+
+    #[test]
+    fn two_assemblies_of_which_none_is_known_to_be_later_both_stay() {
+        let names = [
+            "b/20261001-20261101/aa/r-1.csv",
+            "b/20261001-20261101/bb/r-1.csv",
+        ];
+        let both = files(&names, &[]);
+        assert!(names.iter().all(|name| !both.is_replaced(name)));
+        assert_ne!(both.belongs(names[0]), both.belongs(names[1]));
+        let names = [
+            "b/BILLING_PERIOD=2026-10/2026-10-06T01:02:03.004Z-aa/r-1.csv",
+            "b/BILLING_PERIOD=2026-10/2026-10-07T01:02:03.004Z-aa/r-1.csv",
+        ];
+        let told = files(&names, &[]);
+        assert!(told.is_replaced(names[0]) && !told.is_replaced(names[1]));
+    }
+
+    #[test]
+    fn a_file_that_a_manifest_names_and_that_is_not_there_is_missing() {
+        let two = manifest("aa", &["p/aa/r-1.csv", "p/aa/r-2.csv"]);
+        let flat = files(&["b/r-1.csv"], &[("b/report-Manifest.json", two.clone())]);
+        assert_eq!(flat.missing().map(|(_, count)| count).sum::<u64>(), 1);
+        // A file of the same name elsewhere is not the one.
+        let other = files(&["b/zz/r-1.csv"], &[("b/report-Manifest.json", two)]);
+        assert_eq!(other.missing().map(|(_, count)| count).sum::<u64>(), 2);
+        let broken = files(&[], &[("x-Manifest.json", b"{".to_vec())]);
+        assert_eq!(broken.unread().count(), 1);
+    }
+}
