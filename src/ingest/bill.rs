@@ -6,7 +6,7 @@ use super::bill_values::list;
 use super::exports::{ExportKey, ExportLines, ExportNotes, OneBill, one_bill};
 use super::file_lines::FileLines;
 use super::manifest::{Belongs, BillFiles};
-use super::rows::{EndOfRows, Rows, bare};
+use super::rows::{EndOfRows, Rows};
 use super::text::{EndHandle, ExportInput, PlainStream, spooled};
 use super::{archive, cost_explorer, cur, focus, merge};
 use crate::model::bill::{Bill, BillKind, ChargeCategory, CostMetric, LineAmounts};
@@ -248,10 +248,7 @@ impl BillReader {
             } else {
                 BillKind::Cur
             },
-            form: (!matches!(belongs, Belongs::Listed { .. })).then(|| {
-                let names = form.1.iter().map(|name| bare(name)).collect();
-                (form.0, names)
-            }),
+            form: (!matches!(belongs, Belongs::Listed { .. })).then(|| (form.0, form.1.to_vec())),
             belongs,
         };
         self.exports.entry(key).or_default().add(name, lines);

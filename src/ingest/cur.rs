@@ -190,7 +190,8 @@ impl BillFormat for CurFormat {
         let region = told_region.or_else(|| values::region_of(usage_type?));
         let work_group = resource
             .and_then(|arn| arn.rsplit_once(":workgroup/"))
-            .map(|(_, name)| name);
+            .map(|(_, name)| name)
+            .filter(|name| !name.is_empty());
         let told_currency = row.get(CurColumn::Currency as usize).map(currency);
         Ok(RowShape {
             key: LineKey {

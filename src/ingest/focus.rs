@@ -225,6 +225,7 @@ impl BillFormat for FocusFormat {
         let usage_type = usage_type.filter(|_| is_athena && told_region.is_none());
         let region = told_region.or_else(|| values::region_of(usage_type?));
         let work_group = resource.and_then(|arn| Some(arn.rsplit_once("workgroup/")?.1));
+        let work_group = work_group.filter(|name| !name.is_empty());
         let told_currency = row.get(FocusColumn::Currency as usize).map(currency);
         Ok(RowShape {
             key: LineKey {

@@ -65,6 +65,15 @@ struct Priced {
     sku_price_id: Text,
 }
 
+/// A unit price with cents at least, as price lists have them.
+fn price(price: Decimal) -> Decimal {
+    let mut price = price.normalize();
+    if price.scale() < 2 {
+        price.rescale(2);
+    }
+    price
+}
+
 impl Priced {
     /// `None` for what is no use: discounts and corrections that stand alone.
     fn of(charge: &Charge, cost: Decimal) -> Result<Option<Self>, ()> {
@@ -92,8 +101,8 @@ impl Priced {
         let sku_id = sku.map_or(usage_type, |sku| sku.id.clone());
         Ok(Some(Self {
             quantity,
-            list_unit_price: charge.list_unit_price.unwrap_or(contracted).normalize(),
-            contracted_unit_price: contracted.round_dp(UNIT_PRICE_PLACES).normalize(),
+            list_unit_price: price(charge.list_unit_price.unwrap_or(contracted)),
+            contracted_unit_price: price(contracted.round_dp(UNIT_PRICE_PLACES)),
             sku_price_id: sku
                 .and_then(|sku| sku.price_id.clone())
                 .unwrap_or_else(|| sku_id.clone()),

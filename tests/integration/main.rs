@@ -6,6 +6,7 @@
 mod aws_cli;
 #[cfg(feature = "aws")]
 mod aws_services;
+mod bills;
 mod browser;
 mod cases;
 mod chargeback;
@@ -23,6 +24,7 @@ mod documents;
 mod event_list;
 mod facade;
 mod findings;
+mod focus;
 mod forms;
 mod hostile;
 mod language;

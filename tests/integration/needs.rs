@@ -15,6 +15,9 @@ const CHROMIUM: &str = "QS_AUDIT_CHROMIUM";
 /// Set to the path of the AWS CLI, 1.46 or later: earlier ones evaluate some damage otherwise.
 const AWS_CLI: &str = "QS_AUDIT_AWS_CLI";
 
+/// Set to a Python with `focus-validator`, whose libraries other modules do not get along with.
+const FOCUS_PYTHON: &str = "QS_AUDIT_FOCUS_PYTHON";
+
 fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {what}");
 }
@@ -56,6 +59,16 @@ pub(crate) fn python(module: &str) -> Option<PathBuf> {
     missing(&format!(
         "no Python with the module {module} ({PYTHON} can name one)"
     ))
+}
+
+/// A Python with the `FinOps` Foundation's validator.
+pub(crate) fn focus_python() -> Option<PathBuf> {
+    let found = program(FOCUS_PYTHON, &[]);
+    found.or_else(|| {
+        missing(&format!(
+            "{FOCUS_PYTHON} names no Python with focus-validator"
+        ))
+    })
 }
 
 /// A program of the system.
