@@ -171,7 +171,7 @@ impl PlainStream {
                 Ok(None) => return,
                 Err(error) => PlainPiece::Failed(error),
             };
-            // Nobody waits where what was read is no bill.
+            // No one waits where what was read is no bill.
             let _ = to.send(last);
         };
         let name = "read a bill".to_owned();
@@ -217,7 +217,7 @@ impl Read for PlainStream {
     }
 }
 
-/// Hands all plain bytes over; `None` where nobody takes them.
+/// Hands all plain bytes over; `None` where no one takes them.
 fn hand_over(
     stored: impl Read,
     bytes_max: u64,

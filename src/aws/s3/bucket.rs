@@ -11,6 +11,7 @@ use crate::model::key::TrailObjects;
 use crate::model::text::Text;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Region, ResponseChecksumValidation, StalledStreamProtectionConfig};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_types::retry::RetryConfig;
 use hashbrown::HashMap;
@@ -148,6 +149,27 @@ impl Bucket {
         self.metadata().insert(object, told.collect());
     }
 
+    /// Asks for an object, from a byte on; where there is a tag, for that version of it. Errors name
+    /// the `place`.
+    async fn ask(
+        &self,
+        key: &str,
+        from: u64,
+        tag: Option<&str>,
+        place: &str,
+    ) -> Result<GetObjectOutput, AwsError> {
+        let client = self.client();
+        let asked = client.get_object().bucket(&self.location.bucket).key(key);
+        asked
+            .set_range((from > 0).then(|| format!("bytes={from}-")))
+            .set_if_match(tag.map(|tag| format!("\"{tag}\"")))
+            .set_request_payer(self.location.payer())
+            .set_expected_bucket_owner(self.location.expected_bucket_owner.clone())
+            .send()
+            .await
+            .map_err(|error| AwsError::of(&error, "s3:GetObject", place))
+    }
+
     /// One try to get the rest of an object, from a byte on. It has to be the version that was
     /// listed.
     pub(super) async fn body(
@@ -156,17 +178,9 @@ impl Bucket {
         from: u64,
         tag: &str,
     ) -> Result<ByteStream, AwsError> {
-        let asked = self.client().get_object().bucket(&self.location.bucket);
-        let is_etag = !tag.bytes().all(|byte| byte.is_ascii_digit());
-        let answer = asked
-            .key(key)
-            .set_range((from > 0).then(|| format!("bytes={from}-")))
-            .set_if_match(is_etag.then(|| format!("\"{tag}\"")))
-            .set_request_payer(self.location.payer())
-            .set_expected_bucket_owner(self.location.expected_bucket_owner.clone())
-            .send()
-            .await
-            .map_err(|error| AwsError::of(&error, "s3:GetObject", &self.location.url(key)))?;
+        // Without an `ETag`, it is a moment.
+        let tag = Some(tag).filter(|tag| !tag.bytes().all(|byte| byte.is_ascii_digit()));
+        let answer = self.ask(key, from, tag, &self.location.url(key)).await?;
         Ok(answer.body)
     }
 
@@ -177,15 +191,8 @@ impl Bucket {
         };
         let key = listed.key();
         let broken = |message: String| AwsError::new(AwsErrorKind::Unreachable, message);
-        let client = self.client();
-        let asked = client.get_object().bucket(&self.location.bucket).key(&key);
-        let answer = asked
-            .set_request_payer(self.location.payer())
-            .set_expected_bucket_owner(self.location.expected_bucket_owner.clone())
-            .send()
-            .await;
+        let answer = self.ask(&key, 0, None, "S3").await;
         let answer = answer.map_err(|error| {
-            let error = AwsError::of(&error, "s3:GetObject", "S3");
             if let (AwsErrorKind::OtherRegion, Some(region)) = (error.kind, &error.region) {
                 // Objects that were not listed come from a bucket whose Region no one asked.
                 self.move_to(region);
