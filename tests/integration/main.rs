@@ -45,6 +45,8 @@ mod rules;
 #[cfg(feature = "aws")]
 mod s3;
 #[cfg(feature = "aws")]
+mod s3_bills;
+#[cfg(feature = "aws")]
 mod s3_crowded;
 #[cfg(feature = "aws")]
 mod s3_server;
