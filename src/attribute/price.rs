@@ -90,6 +90,7 @@ impl Pricing {
                 region: region.into(),
                 usd_per_terabyte: *price,
                 source: "configuration".into(),
+                effective_from: None,
             });
         }
         let known = self.dated(region, day)?;
@@ -97,6 +98,7 @@ impl Pricing {
             region: region.into(),
             usd_per_terabyte: known.usd_per_terabyte,
             source: known.source.clone(),
+            effective_from: Some(known.effective_from),
         })
     }
 

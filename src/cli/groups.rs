@@ -129,7 +129,7 @@ pub(super) struct TextOutputArgs {
 #[command(next_help_heading = "Bytes and money")]
 pub(super) struct StatisticsArgs {
     /// Query statistics, instead of the configured ones: output of aws athena batch-get-query-execution or get-query-execution,
-    /// a file or a folder. Can be repeated.
+    /// a file, a folder, or `s3://bucket/prefix`. Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) executions: Vec<PathBuf>,
 }
@@ -138,8 +138,8 @@ pub(super) struct StatisticsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Bytes and money")]
 pub(super) struct UnitArgs {
-    /// Business units of accounts: CSV with `account_id` and `business_unit`, or output of AWS Organizations. Consumers in the
-    /// configuration take precedence. Can be repeated.
+    /// Business units of accounts: CSV with `account_id` and `business_unit`, or output of AWS Organizations; a
+    /// file, a folder or `s3://bucket/prefix`. They take precedence over the configuration. Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) business_units: Vec<PathBuf>,
 
@@ -153,7 +153,7 @@ pub(super) struct UnitArgs {
 #[command(next_help_heading = "Bytes and money")]
 pub(super) struct BillArgs {
     /// Billing data, instead of the configured one: output of aws ce get-cost-and-usage, a Cost and Usage Report, or FOCUS
-    /// data, a file or a folder. Can be repeated.
+    /// data, a file, a folder as AWS delivers it, or `s3://bucket/prefix`. Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) costs: Vec<PathBuf>,
 

@@ -5,6 +5,7 @@ use super::bill::{BillPeriod, BilledFor, ChargeCategory, Sku};
 use super::ids::{AccountId, DataSourceArn, Region};
 use super::money::TerabyteBase;
 use super::text::Text;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
@@ -280,6 +281,9 @@ pub struct ListPrice {
     pub usd_per_terabyte: Decimal,
     /// The source of the price.
     pub source: Text,
+    /// The first day on which it holds; `None` for one of the configuration, which holds on every
+    /// day.
+    pub effective_from: Option<Date>,
 }
 
 /// A query's share of the bill.

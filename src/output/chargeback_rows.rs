@@ -77,8 +77,10 @@ pub fn about(audit: &Audit, heading: &str) -> Table {
     if let Some(attribution) = &audit.attribution {
         lines.push(("terabyte", attribution.terabyte.as_str().to_owned()));
         for price in &attribution.prices {
+            let since = price.effective_from;
+            let since = since.map_or_else(String::new, |day| format!(", since {day}"));
             let text = format!(
-                "{} USD per terabyte in {} ({})",
+                "{} USD per terabyte in {}{since} ({})",
                 price.usd_per_terabyte, price.region, price.source
             );
             lines.push(("list price", text));

@@ -252,3 +252,31 @@ fn only<'a, T: PartialEq>(
     let first = values.next().flatten()?;
     values.all(|other| other == Some(first)).then_some(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_id_is_the_only_arn_that_ends_so() {
+        let texts = [
+            "arn:aws:quicksight:us-east-1:111122223333:dashboard/d-1",
+            "d-1",
+            "arn:aws:quicksight:us-east-1:111122223333:dashboard/d-2",
+            "arn:aws:quicksight:us-east-1:444455556666:dashboard/d-2",
+            "d-2",
+            "d-3",
+        ];
+        let texts = texts.map(Text::from);
+        let mut arns = KnownArns::default();
+        for text in &texts {
+            arns.add(Some(text));
+        }
+        let spelled = |at: usize| arns.spelled(Some(&texts[at])).map(|text| &**text);
+        assert_eq!(spelled(1), Some(&*texts[0]));
+        assert_eq!(spelled(4), Some("d-2"));
+        assert_eq!(spelled(5), Some("d-3"));
+        assert_eq!(spelled(2), Some(&*texts[2]));
+        assert_eq!(arns.spelled(None), None);
+    }
+}

@@ -10,7 +10,7 @@ use super::writer::{Writer, name_segment, starts};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use crate::model::ids::{QueryExecutionId, QuickQueryId};
 use crate::model::money::parse_decimal;
-use crate::model::table::TableBuilder;
+use crate::model::table::{Table, TableBuilder};
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
@@ -237,8 +237,12 @@ impl Store {
 }
 
 fn write(told: &[StoredStatistics]) -> Result<Vec<u8>, String> {
+    segment_bytes(&statistics_table(told))
+}
+
+fn statistics_table(told: &[StoredStatistics]) -> Table {
     let moment = |at: Option<UtcSecond>| at.map(UtcSecond::unix);
-    let table = TableBuilder::new("statistics", told)
+    TableBuilder::new("statistics", told)
         .text("query_execution_id", |(id, _)| {
             Some(Text::from(id.to_string()))
         })
@@ -263,8 +267,7 @@ fn write(told: &[StoredStatistics]) -> Result<Vec<u8>, String> {
                 .as_ref()
                 .map(|id| Text::from(id.to_string()))
         })
-        .table();
-    segment_bytes(&table)
+        .table()
 }
 
 fn read(
@@ -309,4 +312,94 @@ fn read(
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::execution::StatementType;
+    use rusqlite::params;
+
+    const DAY: i64 = 86_400;
+
+    fn statistics(substatement_type: Option<&str>) -> QueryStatistics {
+        QueryStatistics {
+            state: QueryState::Succeeded,
+            completed_at: None,
+            submitted_at: None,
+            statement_type: Some(StatementType::Dml),
+            substatement_type: substatement_type.map(Text::from),
+            bytes_scanned: Some(0),
+            result_reused: None,
+            dpu_count: None,
+            work_group: None,
+            quick_query_id: None,
+        }
+    }
+
+    /// A segment as it was written before substatement types were kept.
+    fn write_old(writer: &mut Writer, day: UtcDay, id: &str) {
+        let told = [(QueryExecutionId::new(id), statistics(None))];
+        let mut table = statistics_table(&told);
+        table
+            .columns
+            .retain(|column| column.name != "substatement_type");
+        let bytes = segment_bytes(&table).unwrap();
+        let written = writer
+            .folder
+            .write_segment(&starts("statistics", day), &bytes);
+        let written = written.unwrap();
+        let named = writer.ledger.try_to(|ledger| {
+            let transaction = ledger.transaction()?;
+            name_segment(&transaction, "statistics", day, &written, 1)?;
+            let sql =
+                "INSERT INTO executions VALUES (?1, '444455556666', 'us-east-1', ?2, 'known')";
+            transaction.execute(sql, params![id, day])?;
+            transaction.commit()
+        });
+        named.unwrap();
+    }
+
+    fn ids(pending: &[Pending]) -> Vec<&str> {
+        let ids = pending.iter().flat_map(|place| &place.ids);
+        ids.map(String::as_str).collect()
+    }
+
+    #[test]
+    fn statistics_of_before_substatement_types_are_asked_for_again_as_long_as_athena_has_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = UtcSecond::from_unix(20_000 * DAY);
+        let mut writer = Writer::open(folder.path(), "a test", false, now).unwrap();
+        let today = writer.today();
+        write_old(&mut writer, today - 3, "recent");
+        write_old(&mut writer, today - 3, "other");
+        write_old(&mut writer, today - 46, "forgotten");
+        assert_eq!(ids(&writer.pending().unwrap()), ["other", "recent"]);
+        // Until they are known, nothing is put together.
+        assert_eq!(compact(&mut writer).unwrap(), 0);
+        let known = vec![(QueryExecutionId::new("recent"), statistics(Some("EXPLAIN")))];
+        let asked = QuestionState {
+            known,
+            unavailable: vec!["other".to_owned()],
+        };
+        writer.keep_statistics(asked).unwrap();
+        assert_eq!(ids(&writer.pending().unwrap()), ["other"]);
+        // What Athena gives none for is not asked for again.
+        let known = vec![(QueryExecutionId::new("other"), statistics(None))];
+        let asked = QuestionState {
+            known,
+            unavailable: Vec::new(),
+        };
+        writer.keep_statistics(asked).unwrap();
+        assert_eq!(writer.pending().unwrap(), []);
+        assert_eq!(compact(&mut writer).unwrap(), 1);
+        assert_eq!(writer.pending().unwrap(), []);
+        drop(writer);
+        let mut store = Store::open(folder.path()).unwrap().unwrap();
+        let all = store.statistics(&TimeWindow::ALL).unwrap();
+        let recent = &all.by_id[&QueryExecutionId::new("recent")];
+        assert_eq!(recent.substatement_type.as_deref(), Some("EXPLAIN"));
+        // It is still known that Athena once had the other one.
+        assert_eq!((all.by_id.len(), all.unprocessed), (3, 0));
+    }
 }

@@ -412,6 +412,28 @@ fn a_report_is_read_in_every_form_that_it_is_delivered_or_saved_in() {
 }
 
 #[test]
+fn a_bill_at_list_price_is_the_same_and_not_higher_by_nothing() {
+    let folder = folder_with(&[("cur.csv", cur(&both()).into_bytes())]);
+    let mut command = program();
+    command.current_dir(folder.path()).args([
+        "chargeback",
+        "--month",
+        "2026-07",
+        "--logs",
+        "in",
+        "--executions",
+        "executions.json",
+        "--costs",
+        "bill",
+    ]);
+    let (text, _) = output(&mut command, Exit::Clean);
+    assert!(
+        text.contains("it covers: 4.00; the bill is the same"),
+        "{text}"
+    );
+}
+
+#[test]
 fn statistics_may_be_utf_16_too() {
     let folder = folder_with(&[("cur.csv", cur(&both()).into_bytes())]);
     let path = folder.path().join("executions.json");

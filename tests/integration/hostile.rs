@@ -456,6 +456,7 @@ impl Poison {
         for ListPrice {
             region,
             usd_per_terabyte: _,
+            effective_from: _,
             source,
         } in prices
         {

@@ -179,6 +179,7 @@ struct PriceV1<'a> {
     region: &'a Region,
     usd_per_tb: String,
     source: &'a Text,
+    effective_from: Option<String>,
 }
 
 impl<'a> PriceV1<'a> {
@@ -187,6 +188,7 @@ impl<'a> PriceV1<'a> {
             region: &price.region,
             usd_per_tb: exact(price.usd_per_terabyte),
             source: &price.source,
+            effective_from: price.effective_from.map(|day| day.to_string()),
         }
     }
 }
