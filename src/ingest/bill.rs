@@ -5,7 +5,7 @@ use super::bill_lines::BillLines;
 use super::bill_values::list;
 use super::exports::{ExportKey, ExportLines, ExportNotes, OneBill, one_bill};
 use super::file_lines::FileLines;
-use super::manifest::{Belongs, BillFiles};
+use super::manifest::{Belongs, BillFileKind, BillFiles, bill_file_kind};
 use super::rows::{EndOfRows, Rows};
 use super::text::{EndHandle, ExportInput, PlainStream, spooled};
 use super::{archive, cost_explorer, cur, focus, merge};
@@ -108,9 +108,29 @@ impl BillReader {
     }
 
     fn archive(&mut self, name: &str, file: &File) -> Result<(), BillError> {
+        let mut has_bill = false;
+        let mut first_error = None;
         for entry in archive::entries(file)? {
+            if bill_file_kind(&entry.name) != BillFileKind::Bill {
+                self.side_file();
+                continue;
+            }
+            let name = format!("{name}/{}", entry.name);
             let stream = PlainStream::of_entry(file.try_clone()?, entry.index)?;
-            self.stream(&format!("{name}/{}", entry.name), stream)?;
+            match self.stream(&name, stream) {
+                Ok(()) => has_bill = true,
+                // One file of many costs itself only.
+                Err(error) => {
+                    if let Some((name, error)) = first_error.replace((name, error)) {
+                        self.pass_over(&name, error.to_string());
+                    }
+                }
+            }
+        }
+        match first_error {
+            Some((name, error)) if has_bill => self.pass_over(&name, error.to_string()),
+            Some((_, error)) => return Err(error),
+            None => {}
         }
         Ok(())
     }

@@ -80,6 +80,9 @@ fn counts_nanos(field: &Type) -> bool {
     )
 }
 
+/// Whole numbers below are exact in a double.
+const WHOLE_MAX: f64 = 1e15;
+
 fn moment(seconds: i64) -> String {
     UtcSecond::from_unix(seconds).to_string()
 }
@@ -99,6 +102,10 @@ fn value(field: &Field, nanos: bool) -> ParquetValue {
         Field::UShort(number) => Some(number.to_string()),
         Field::UInt(number) => Some(number.to_string()),
         Field::ULong(number) => Some(number.to_string()),
+        // Ids that a data frame took for numbers.
+        Field::Double(number) if number.abs() < WHOLE_MAX => {
+            return (Some(number.to_string()), true);
+        }
         // The shortest decimal that means the same number.
         Field::Float(number) => return (Some(format!("{number:e}")), true),
         Field::Double(number) => return (Some(format!("{number:e}")), true),

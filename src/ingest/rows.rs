@@ -157,6 +157,11 @@ impl<'a> Rows<'a> {
         let head_bytes = ROW_BYTES_MAX as u64;
         let read = text.by_ref().take(head_bytes).read_to_end(&mut head);
         read.map_err(RowsError::Unreadable)?;
+        // Excel is told its separator so.
+        if head.starts_with(b"sep=") {
+            let line = memchr::memchr(b'\n', &head).map_or(head.len(), |at| at + 1);
+            head.drain(..line);
+        }
         let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let count = |separator: &u8| memchr::memchr_iter(*separator, header).count();
         // Of equals the first, which is last here.
@@ -335,6 +340,7 @@ mod tests {
             ("a,b\n\"\",\"\"\"\"\n", vec!["", "\""]),
             ("a;b\n\"x;\n1\";2\n", vec!["x;\n1", "2"]),
             ("a\tb\nx\t2\n", vec!["x", "2"]),
+            ("sep=;\r\na;b\r\nx;2\r\n", vec!["x", "2"]),
         ] {
             let (all, _) = rows(text);
             assert_eq!(all, [Ok(wanted.into_iter().map(str::to_owned).collect())]);

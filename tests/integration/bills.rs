@@ -311,8 +311,8 @@ fn folder_with(files: &[(&str, Vec<u8>)]) -> TempDir {
     folder
 }
 
-/// The document of `chargeback`, and what was said.
-fn run(folder: &Path, more: &[&str], exit: Exit) -> (Value, String) {
+/// `chargeback` of the month and its statistics.
+fn chargeback(folder: &Path) -> assert_cmd::Command {
     let mut command = program();
     command.current_dir(folder).args([
         "chargeback",
@@ -322,11 +322,14 @@ fn run(folder: &Path, more: &[&str], exit: Exit) -> (Value, String) {
         "in",
         "--executions",
         "executions.json",
-        "--by",
-        "consumer",
-        "--format",
-        "json",
     ]);
+    command
+}
+
+/// The document of `chargeback`, and what was said.
+fn run(folder: &Path, more: &[&str], exit: Exit) -> (Value, String) {
+    let mut command = chargeback(folder);
+    command.args(["--by", "consumer", "--format", "json"]);
     let (out, said) = output(command.args(more), exit);
     (serde_json::from_str(&out).unwrap_or_default(), said)
 }
@@ -382,6 +385,13 @@ fn a_report_is_read_in_every_form_that_it_is_delivered_or_saved_in() {
         ("a.csv.gz", gz(cur(&lines).as_bytes())),
         ("a.zip", zip(&[("report-1.csv", cur(&lines).as_bytes())])),
         (
+            "with-more.zip",
+            zip(&[
+                ("report-Manifest.json", b"{}"),
+                ("report-1.csv", cur(&lines).as_bytes()),
+            ]),
+        ),
+        (
             "a-gz.zip",
             zip(&[("r/report-1.csv.gz", &gz(cur(&lines).as_bytes()))]),
         ),
@@ -414,18 +424,8 @@ fn a_report_is_read_in_every_form_that_it_is_delivered_or_saved_in() {
 #[test]
 fn a_bill_at_list_price_is_the_same_and_not_higher_by_nothing() {
     let folder = folder_with(&[("cur.csv", cur(&both()).into_bytes())]);
-    let mut command = program();
-    command.current_dir(folder.path()).args([
-        "chargeback",
-        "--month",
-        "2026-07",
-        "--logs",
-        "in",
-        "--executions",
-        "executions.json",
-        "--costs",
-        "bill",
-    ]);
+    let mut command = chargeback(folder.path());
+    command.args(["--costs", "bill"]);
     let (text, _) = output(&mut command, Exit::Clean);
     assert!(
         text.contains("it covers: 4.00; the bill is the same"),
@@ -1063,20 +1063,8 @@ fn focus_is_refused_without_the_account_that_pays() {
     }]);
     let folder = folder_with(&[("costs.json", answer.into_bytes())]);
     let as_focus = |more: &[&str], exit| {
-        let mut command = program();
-        command.current_dir(folder.path()).args([
-            "chargeback",
-            "--month",
-            "2026-07",
-            "--logs",
-            "in",
-            "--executions",
-            "executions.json",
-            "--costs",
-            "bill",
-            "--format",
-            "focus",
-        ]);
+        let mut command = chargeback(folder.path());
+        command.args(["--costs", "bill", "--format", "focus"]);
         output(command.args(more), exit)
     };
     let (_, said) = as_focus(&[], Exit::Usage);

@@ -34,8 +34,8 @@ fn with_bucket() -> TempDir {
     folder
 }
 
-fn chargeback(command: &mut Command, folder: &Path, place: &str) -> String {
-    let of = |name: &str| format!("{place}/{name}");
+/// `chargeback` of all days, in a folder.
+fn chargeback_of<'c>(command: &'c mut Command, folder: &Path) -> &'c mut Command {
     command.current_dir(folder).args([
         "chargeback",
         "--from",
@@ -44,10 +44,12 @@ fn chargeback(command: &mut Command, folder: &Path, place: &str) -> String {
         "2026-11-04",
         "--logs",
         "AWSLogs",
-        "--format",
-        "json",
-        "--costs",
-    ]);
+    ])
+}
+
+fn chargeback(command: &mut Command, folder: &Path, place: &str) -> String {
+    let of = |name: &str| format!("{place}/{name}");
+    let command = chargeback_of(command, folder).args(["--format", "json", "--costs"]);
     command.args([of("bills"), "--executions".to_owned(), of("statistics")]);
     command.args(["--business-units".to_owned(), of("units.csv")]);
     output(command, Exit::Clean).0
@@ -91,18 +93,7 @@ fn what_cannot_be_had_of_a_bucket_is_said() {
     let server = S3Server::start(folder.path());
     let run = |endpoint: &str, costs: &str, exit| {
         let mut command = program_at(endpoint);
-        command.current_dir(folder.path()).args([
-            "chargeback",
-            "--from",
-            "2026-11-01",
-            "--to",
-            "2026-11-04",
-            "--logs",
-            "AWSLogs",
-            "--strict",
-            "--costs",
-            costs,
-        ]);
+        chargeback_of(&mut command, folder.path()).args(["--strict", "--costs", costs]);
         output(&mut command, exit).1
     };
     let said = run(
