@@ -78,6 +78,8 @@ fn parts(name: &str) -> Vec<&str> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a JSON object")]
 struct RawManifest {
+    account: Option<String>,
+    bucket: Option<String>,
     assembly_id: Option<String>,
     execution_id: Option<String>,
     report_name: Option<String>,
@@ -96,9 +98,13 @@ struct RawBillingPeriod {
 /// A manifest: one assembly of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Manifest {
-    /// The report and its billing period.
+    /// The report and its billing period, for people.
+    name: String,
+    /// The same, and whose report it is.
     report: String,
     assembly_id: String,
+    /// When the assembly was made, if its id or folder tells.
+    made_at: Option<String>,
     /// The folder that it stands in.
     folder: Vec<String>,
     keys: Vec<String>,
@@ -118,9 +124,21 @@ impl Manifest {
         // Where neither tells the period, it is told by what the files are called.
         let period = start.or_else(|| place.cloned()).unwrap_or_default();
         let report = raw.export_arn.or(raw.report_name).unwrap_or_default();
+        // Reports of two payers, or in two places, may have one name.
+        let first = keys.first().map_or("", String::as_str);
+        let place: Vec<&str> = parts(first)
+            .into_iter()
+            .take_while(|part| !is_period_folder(part))
+            .collect();
+        let owner = [raw.account, raw.bucket].into_iter().flatten();
+        let owner: Vec<String> = owner.collect();
+        let in_period = in_assembly(first).map(|(_, assembly)| assembly.to_owned());
+        let made_at = moment_of(&assembly_id).or_else(|| moment_of(in_period.as_deref()?));
         Ok(Self {
-            report: format!("{report} {period}"),
+            name: format!("{report} {period}"),
+            report: format!("{report} {period} {} {}", owner.join(" "), place.join("/")),
             assembly_id,
+            made_at,
             folder,
             keys,
         })
@@ -128,7 +146,8 @@ impl Manifest {
 
     /// Returns true if it stands next to the assemblies, and not in one: AWS replaces it.
     fn is_at_top(&self) -> bool {
-        self.folder.last() != Some(&self.assembly_id)
+        let own = self.folder.last();
+        own.is_none_or(|own| self.assembly_id.is_empty() || !own.ends_with(&self.assembly_id))
     }
 }
 
@@ -234,7 +253,7 @@ impl BillFiles {
             }
             // An older assembly, or a manifest without any of its files, tells nothing of them.
             if is_current && missing > 0 && current.is_some() {
-                self.missing.insert(report.to_owned(), missing);
+                self.missing.insert(manifest.name.clone(), missing);
             }
         }
         let of_top = manifests.iter().filter(|manifest| manifest.is_at_top());
@@ -242,8 +261,11 @@ impl BillFiles {
         let of_files = own.iter().filter(|_| current.is_some());
         let of_files = of_files.filter_map(|name| Some(in_assembly(name)?.0));
         let periods: BTreeSet<String> = of_top.chain(of_files).collect();
+        // Parts that only a longer assembly had, where each overwrites the one before.
+        let series: BTreeSet<(String, String)> = own.iter().map(|name| series_of(name)).collect();
         for name in names.iter().filter(|name| !own.contains(name)) {
-            if in_assembly(name).is_some_and(|(period, _)| periods.contains(&period)) {
+            let is_older = in_assembly(name).is_some_and(|(period, _)| periods.contains(&period));
+            if is_older || (current.is_some() && series.contains(&series_of(name))) {
                 self.replaced.insert(name.clone());
             }
         }
@@ -262,6 +284,9 @@ impl BillFiles {
             if let Some((period, assembly)) = in_assembly(name) {
                 let assemblies = periods.entry(period).or_default();
                 assemblies.entry(assembly).or_default().push(name);
+            } else if let Some(folder) = report_folder(name) {
+                self.belongs
+                    .insert(name.clone(), Belongs::Assembled { folder });
             }
         }
         for (place, assemblies) in periods {
@@ -284,24 +309,20 @@ impl BillFiles {
 
 /// The assembly that counts; `None` where that cannot be told.
 fn current_assembly(manifests: &[Manifest]) -> Option<&str> {
-    let ids = |all: &mut dyn Iterator<Item = &Manifest>| -> BTreeSet<String> {
-        all.map(|manifest| manifest.assembly_id.clone()).collect()
-    };
-    let mut at_top = manifests.iter().filter(|manifest| manifest.is_at_top());
-    let top_ids = ids(&mut at_top);
-    let candidates: Vec<&Manifest> = if top_ids.is_empty() {
-        manifests.iter().collect()
-    } else {
-        let is_at_top = |manifest: &&Manifest| manifest.is_at_top();
-        manifests.iter().filter(is_at_top).collect()
-    };
-    let known = ids(&mut candidates.iter().copied());
-    let is_told = known.len() == 1 || known.iter().all(|id| moment_of(id).is_some());
+    let has_top = manifests.iter().any(Manifest::is_at_top);
+    let candidates = manifests
+        .iter()
+        .filter(|manifest| !has_top || manifest.is_at_top());
+    let candidates: Vec<&Manifest> = candidates.collect();
+    let ids: BTreeSet<&str> = candidates
+        .iter()
+        .map(|manifest| manifest.assembly_id.as_str())
+        .collect();
+    let are_dated = candidates.iter().all(|manifest| manifest.made_at.is_some());
     let latest = candidates
         .into_iter()
-        .map(|manifest| manifest.assembly_id.as_str())
-        .reduce(later);
-    latest.filter(|_| is_told)
+        .max_by_key(|manifest| manifest.made_at.clone())?;
+    (ids.len() == 1 || are_dated).then_some(latest.assembly_id.as_str())
 }
 
 fn later<'a>(left: &'a str, right: &'a str) -> &'a str {
@@ -309,6 +330,15 @@ fn later<'a>(left: &'a str, right: &'a str) -> &'a str {
         Ordering::Less => right,
         _ => left,
     }
+}
+
+/// The folder of a file, and its name without the number of a part.
+fn series_of(name: &str) -> (String, String) {
+    let mut folder = parts(name);
+    let file = folder.pop().unwrap_or_default();
+    let stem = file.split('.').next().unwrap_or(file);
+    let stem = stem.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    (folder.join("/"), stem.to_owned())
 }
 
 /// The moment that an id starts with, as its digits: `20261006T010203Z`,
@@ -345,19 +375,41 @@ fn file_of<'a>(key: &str, manifest: &Manifest, names: &'a [String]) -> Option<&'
             .eq(manifest.folder.iter().map(String::as_str));
         (alike > 1 || (alike == 1 && is_next_to_it)).then_some(alike)
     };
-    let found = names.iter().filter_map(|name| Some((alike(name)?, name)));
-    // Of equals the first.
-    let best = found.max_by(|left, right| left.0.cmp(&right.0).then(right.1.cmp(left.1)));
-    best.map(|(_, name)| name)
+    // Of two copies, the one that is nearest to the manifest; of equals the first.
+    let near = |name: &str| {
+        let parts = parts(name);
+        let pairs = parts.iter().zip(&manifest.folder);
+        pairs.take_while(|(left, right)| *left == right).count()
+    };
+    let found = names
+        .iter()
+        .filter_map(|name| Some((alike(name)?, near(name), name)));
+    let best = found.max_by(|left, right| {
+        let [own, other] = [left, right].map(|found| (found.0, found.1));
+        own.cmp(&other).then(right.2.cmp(left.2))
+    });
+    best.map(|(.., name)| name)
 }
 
-/// The folder of the billing period, and the name of the assembly in it, of a file that stands in
-/// the folder of an assembly.
+/// The folder that assemblies stand in, and the name of the assembly, of a file that stands in the
+/// folder of an assembly: below a billing period, or named by a moment.
 fn in_assembly(name: &str) -> Option<(String, &str)> {
     let parts = parts(name);
-    let [period, assembly, _] = *parts.last_chunk()?;
+    let [.., assembly, _] = parts[..] else {
+        return None;
+    };
     let place = &parts[..parts.len() - 2];
-    is_period_folder(period).then(|| (place.join("/"), assembly))
+    let is_of_period = place.last().is_some_and(|place| is_period_folder(place));
+    (is_of_period || moment_of(assembly).is_some()).then(|| (place.join("/"), assembly))
+}
+
+/// The folder of a report, of a file that stands in the folder of a billing period.
+fn report_folder(name: &str) -> Option<String> {
+    let parts = parts(name);
+    let at = parts[..parts.len().saturating_sub(1)]
+        .iter()
+        .rposition(|part| is_period_folder(part))?;
+    Some(parts[..at].join("/"))
 }
 
 #[cfg(test)]
@@ -443,6 +495,80 @@ mod tests {
     }
 
     #[test]
+    fn reports_of_two_payers_may_have_one_name() {
+        let of = |account: &str, assembly: &str| {
+            let text = String::from_utf8(manifest(
+                assembly,
+                &[&format!("p/20261001-20261101/{assembly}/r-1.csv")],
+            ));
+            text.unwrap()
+                .replacen('{', &format!("{{\"account\":\"{account}\","), 1)
+                .into_bytes()
+        };
+        let names = [
+            "x/20261001-20261101/aa/r-1.csv",
+            "y/20261001-20261101/bb/r-1.csv",
+        ];
+        let manifests = [
+            ("x/20261001-20261101/report-Manifest.json", of("1", "aa")),
+            ("y/20261001-20261101/report-Manifest.json", of("2", "bb")),
+        ];
+        let both = files(&names, &manifests);
+        assert!(names.iter().all(|name| !both.is_replaced(name)));
+    }
+
+    #[test]
+    fn a_report_that_was_downloaded_twice_is_known_by_its_assembly() {
+        let of = |assembly: &str| manifest(assembly, &["p/20261001-20261101/r-1.csv"]);
+        let names = [
+            "late/20261001-20261101/r-1.csv",
+            "early/20261001-20261101/r-1.csv",
+        ];
+        let manifests = [
+            (
+                "late/20261001-20261101/r-Manifest.json",
+                of("20261007T010203Z"),
+            ),
+            (
+                "early/20261001-20261101/r-Manifest.json",
+                of("20261006T010203Z"),
+            ),
+        ];
+        let both = files(&names, &manifests);
+        assert_eq!(names.map(|name| both.is_replaced(name)), [false, true]);
+        assert_eq!(both.missing().count(), 0);
+    }
+
+    #[test]
+    fn executions_are_dated_by_their_folder_where_their_id_is_not() {
+        let of = |id: &str, folder: &str| {
+            serde_json::json!({
+                "executionId": id,
+                "exportArn": "arn:aws:bcm-data-exports:us-east-1:999988887777:export/x",
+                "dataFiles": [format!("s3://b/x/data/BILLING_PERIOD=2026-10/{folder}/x-00001.csv")],
+            })
+            .to_string()
+            .into_bytes()
+        };
+        let folders = [
+            "2026-10-06T01:02:03.004Z-0aaa",
+            "2026-10-07T01:02:03.004Z-0bbb",
+        ];
+        let names =
+            folders.map(|folder| format!("x/data/BILLING_PERIOD=2026-10/{folder}/x-00001.csv"));
+        let names = [names[0].as_str(), names[1].as_str()];
+        let place =
+            |folder: &str| format!("x/metadata/BILLING_PERIOD=2026-10/{folder}/x-Manifest.json");
+        let [old, new] = folders.map(place);
+        let manifests = [
+            (old.as_str(), of("0aaa", folders[0])),
+            (new.as_str(), of("0bbb", folders[1])),
+        ];
+        let both = files(&names, &manifests);
+        assert_eq!(names.map(|name| both.is_replaced(name)), [true, false]);
+    }
+
+    #[test]
     fn folders_tell_their_billing_period() {
         let told = |name: &str| billing_period(name).map(|period| period.to_string());
         let october = Some("2026-10-01/2026-11-01".to_owned());
@@ -474,6 +600,13 @@ mod tests {
         let two = manifest("aa", &["p/aa/r-1.csv", "p/aa/r-2.csv"]);
         let flat = files(&["b/r-1.csv"], &[("b/report-Manifest.json", two.clone())]);
         assert_eq!(flat.missing().map(|(_, count)| count).sum::<u64>(), 1);
+        // What the longer assembly before had is replaced.
+        let three = ["b/r-1.csv", "b/r-2.csv", "b/r-3.csv", "b/other.csv"];
+        let flat = files(&three, &[("b/report-Manifest.json", two.clone())]);
+        assert_eq!(
+            three.map(|name| flat.is_replaced(name)),
+            [false, false, true, false]
+        );
         // A file of the same name elsewhere is not the one.
         let other = files(&["b/zz/r-1.csv"], &[("b/report-Manifest.json", two)]);
         assert_eq!(other.missing().map(|(_, count)| count).sum::<u64>(), 2);
