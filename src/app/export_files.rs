@@ -8,7 +8,7 @@ use crate::ingest::{ExportInput, billing_period};
 use crate::local::{ExportFile, export_files, open_export};
 use crate::model::window::TimeWindow;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Stored bytes of an export that is read whole.
 const STORED_BYTES_MAX: u64 = 4 << 30;
@@ -20,6 +20,10 @@ type Opener = Box<dyn Fn() -> io::Result<ExportInput> + Send + Sync>;
 pub(super) struct GivenFile {
     /// Its path or URL.
     pub(super) name: String,
+    /// The same in full, by which folders around it are known.
+    pub(super) place: String,
+    /// The part of it below the folder or prefix that was named.
+    below: String,
     /// True if it was named itself: that it cannot be read is then no matter of one file among
     /// many.
     pub(super) is_named: bool,
@@ -33,6 +37,8 @@ impl GivenFile {
         open: impl Fn() -> io::Result<ExportInput> + Send + Sync + 'static,
     ) -> Self {
         Self {
+            place: name.clone(),
+            below: name.clone(),
             name,
             is_named,
             open: Box::new(open),
@@ -40,10 +46,33 @@ impl GivenFile {
     }
 
     fn local(file: ExportFile) -> Self {
-        let name = file.path.to_string_lossy().into_owned();
-        Self::new(name, file.is_named, move || {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let name = text(&file.path);
+        let place = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
+        let below = text(&file.below);
+        let given = Self::new(name, file.is_named, move || {
             open_export(&file).map(ExportInput::File)
-        })
+        });
+        Self {
+            place: text(&place),
+            below,
+            ..given
+        }
+    }
+
+    /// A file of a place in a bucket.
+    fn in_bucket(self, bucket: &S3Settings) -> Self {
+        let below = self.name.strip_prefix(&bucket.url);
+        Self {
+            below: below.unwrap_or(&self.name).to_owned(),
+            ..self
+        }
+    }
+
+    /// Returns false if it stands in the folder of a billing period that has nothing of a window,
+    /// and nothing of that folder was named.
+    pub(super) fn may_have(&self, window: &TimeWindow) -> bool {
+        self.is_named || may_have(&self.below, window)
     }
 
     /// Opens it.
@@ -155,15 +184,23 @@ impl NamedInputs {
         let mut files: Vec<GivenFile> = found.into_iter().map(GivenFile::local).collect();
         for bucket in self.buckets() {
             match kept(context, &bucket)? {
-                Some(kept) => files.extend(kept),
-                None => files.extend(remote::files(&bucket)?),
+                Some(kept) => found_in(&bucket, kept, &mut files),
+                None => found_in(&bucket, remote::files(&bucket)?, &mut files),
             }
         }
         if files.is_empty() && !self.is_empty() {
-            return Err(Failure::usage(format!("{name}: there are no files")));
+            let places: Vec<String> = self.locations.iter().map(ToString::to_string).collect();
+            let places = places.join(", ");
+            return Err(Failure::usage(format!(
+                "{name}: there are no files in {places}"
+            )));
         }
         Ok(files)
     }
+}
+
+fn found_in(bucket: &S3Settings, found: Vec<GivenFile>, files: &mut Vec<GivenFile>) {
+    files.extend(found.into_iter().map(|file| file.in_bucket(bucket)));
 }
 
 /// The files that were collected from a place, where any were.

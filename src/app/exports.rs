@@ -1,13 +1,13 @@
 //! Query statistics, the bill and business units, from options and files.
 
 use super::context::RunContext;
-use super::export_files::{GivenFile, NamedInputs, may_have};
+use super::export_files::{GivenFile, NamedInputs};
 use super::failure::Failure;
 use crate::attribute::{Pricing, ScanBilling};
 use crate::decode::quick_query_id;
 use crate::ingest::{
-    BillError, BillFileKind, BillFiles, BillReader, ReadUnits, UnitsReader, bill_file_kind, plain,
-    read_data_sources, read_executions, read_previous,
+    BillError, BillFile, BillFileKind, BillFiles, BillReader, ReadUnits, UnitsReader,
+    bill_file_kind, plain, read_data_sources, read_executions, read_previous,
 };
 use crate::local::read_export;
 use crate::model::bill::Bill;
@@ -209,7 +209,7 @@ fn bill_files(
     let mut bills = Vec::new();
     let mut manifests = Vec::new();
     for file in given.files(context)? {
-        if !file.is_named && !may_have(&file.name, window) {
+        if !file.may_have(window) {
             reader.other_period();
             continue;
         }
@@ -219,19 +219,24 @@ fn bill_files(
             BillFileKind::Manifest => match file.read_at_most(MANIFEST_BYTES_MAX) {
                 Ok(text) => {
                     reader.side_file();
-                    manifests.push((file.name, text));
+                    manifests.push((file.place, text));
                 }
                 Err(error) => reader.pass_over(&file.name, error.to_string()),
             },
         }
     }
-    let names: Vec<String> = bills.iter().map(|file| file.name.clone()).collect();
-    reader.sort_by(BillFiles::of(&names, &manifests));
+    let places: Vec<String> = bills.iter().map(|file| file.place.clone()).collect();
+    let files = BillFiles::of(&places, &manifests);
+    bills.sort_by_cached_key(|file| files.order(&file.place));
+    reader.sort_by(files);
     for file in bills {
-        let read = file
-            .open()
-            .map_err(BillError::from)
-            .and_then(|opened| reader.read_input(&file.name, opened));
+        let read = file.open().map_err(BillError::from).and_then(|opened| {
+            let bill_file = BillFile {
+                name: &file.name,
+                place: &file.place,
+            };
+            reader.read_input(bill_file, opened)
+        });
         match read {
             Ok(()) => {}
             Err(error) if file.is_named => {

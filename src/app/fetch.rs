@@ -181,7 +181,10 @@ mod remote {
             to: None,
         };
         let objects = listed.objects().iter();
-        let objects = objects.filter(|object| object.is_named || may_have(&object.url, &window));
+        let objects = objects.filter(|object| {
+            let below = object.url.strip_prefix(&bucket.url);
+            object.is_named || may_have(below.unwrap_or(&object.url), &window)
+        });
         let objects: Vec<_> = objects.collect();
         let exports: Vec<ListedExport> = objects
             .iter()

@@ -371,7 +371,7 @@ fn fitting_base(cells: &[&CellOutcome<'_>], pricing: &Pricing) -> Option<Reason>
     let (own, other) = (pricing.terabyte(), pricing.terabyte().other());
     let [of_own, of_other] = [own, other].map(|base| base_fit(cells, base));
     let fits = |left: BaseFit, right: BaseFit| {
-        left.too_few == 0 && (right.too_few > 0 || (left.alike > 0 && right.alike == 0))
+        left.too_few == 0 && right.alike == 0 && (right.too_few > 0 || left.alike > 0)
     };
     let names = (own.as_str(), other.as_str());
     if fits(of_other, of_own) {

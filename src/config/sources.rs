@@ -7,6 +7,7 @@ use crate::model::ids::{AccountId, is_account_id};
 use crate::model::region::is_region_name;
 use crate::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use toml::Spanned;
 
@@ -35,6 +36,15 @@ pub enum ExportLocation {
     Path(PathBuf),
     /// An object, or a prefix, in a bucket.
     S3(S3Settings),
+}
+
+impl fmt::Display for ExportLocation {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(to),
+            Self::S3(bucket) => bucket.url.fmt(to),
+        }
+    }
 }
 
 impl ExportLocation {

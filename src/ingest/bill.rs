@@ -3,15 +3,16 @@
 use super::bill_error::BillError;
 use super::bill_lines::BillLines;
 use super::bill_values::list;
-use super::exports::{ExportKey, ExportLines, ExportNotes, OneBill, one_bill};
+use super::exports::{ExportKey, ExportLines, ExportNotes, Lookalikes, OneBill, one_bill};
 use super::file_lines::FileLines;
 use super::manifest::{Belongs, BillFileKind, BillFiles, bill_file_kind};
 use super::rows::{EndOfRows, Rows};
 use super::text::{EndHandle, ExportInput, PlainStream, spooled};
 use super::{archive, cost_explorer, cur, focus, merge};
 use crate::model::bill::{Bill, BillKind, ChargeCategory, CostMetric, LineAmounts};
+use crate::model::text::Text;
 use crate::model::window::TimeWindow;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -20,13 +21,25 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// Inflated bytes of an answer of Cost Explorer, which is in memory whole.
 const ANSWER_BYTES_MAX: u64 = 2 << 30;
 
+/// A file of a bill.
+#[derive(Debug, Clone, Copy)]
+pub struct BillFile<'a> {
+    /// Its name, for messages.
+    pub name: &'a str,
+    /// Its whole path or URL, by which [`BillFiles`] knows it.
+    pub place: &'a str,
+}
+
 /// Reads the files of a bill, one after the other.
 pub struct BillReader {
     lines: BillLines,
     files: BillFiles,
     exports: BTreeMap<ExportKey, ExportLines>,
-    /// Digests of the plain bytes of files.
-    files_seen: HashSet<[u8; 32]>,
+    /// Digests of the plain bytes of files, and the exports that they were of.
+    files_seen: HashMap<[u8; 32], BTreeSet<ExportKey>>,
+    /// The same of answers.
+    answers_seen: HashSet<[u8; 32]>,
+    lookalikes: Lookalikes,
 }
 
 impl BillReader {
@@ -38,7 +51,9 @@ impl BillReader {
             lines: BillLines::new(metric, window, extra),
             files: BillFiles::default(),
             exports: BTreeMap::new(),
-            files_seen: HashSet::new(),
+            files_seen: HashMap::new(),
+            answers_seen: HashSet::new(),
+            lookalikes: Lookalikes::default(),
         }
     }
 
@@ -77,7 +92,8 @@ impl BillReader {
     ///
     /// As [`Self::read_input`].
     pub fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), BillError> {
-        self.read_input(name, ExportInput::of_bytes(bytes.to_vec()))
+        let file = BillFile { name, place: name };
+        self.read_input(file, ExportInput::of_bytes(bytes.to_vec()))
     }
 
     /// Takes in one file.
@@ -86,8 +102,8 @@ impl BillReader {
     ///
     /// When it is no bill, or one without accounts, services or the metric, or cannot be read to
     /// its end: then nothing of it counts. Single lines that cannot be read are counted instead.
-    pub fn read_input(&mut self, name: &str, input: ExportInput) -> Result<(), BillError> {
-        if self.files.is_replaced(name) {
+    pub fn read_input(&mut self, file: BillFile<'_>, input: ExportInput) -> Result<(), BillError> {
+        if self.files.is_replaced(file.place) {
             self.lines.bill.coverage.replaced_files += 1;
             self.lines.note(
                 "files of earlier assemblies of a report are not counted: a later one replaces them",
@@ -99,15 +115,15 @@ impl BillReader {
             return Err(other);
         }
         if archive::is_zip(&start) {
-            return self.archive(name, &input.into_file()?);
+            return self.archive(file, &input.into_file()?);
         }
         if archive::is_parquet(&start) {
-            return self.parquet(name, input.into_file()?);
+            return self.parquet(file, input.into_file()?);
         }
-        self.stream(name, PlainStream::of(input.into_read())?)
+        self.stream(file, PlainStream::of(input.into_read())?)
     }
 
-    fn archive(&mut self, name: &str, file: &File) -> Result<(), BillError> {
+    fn archive(&mut self, of: BillFile<'_>, file: &File) -> Result<(), BillError> {
         let mut has_bill = false;
         let mut first_error = None;
         for entry in archive::entries(file)? {
@@ -115,9 +131,11 @@ impl BillReader {
                 self.side_file();
                 continue;
             }
-            let name = format!("{name}/{}", entry.name);
+            let name = format!("{}/{}", of.name, entry.name);
             let stream = PlainStream::of_entry(file.try_clone()?, entry.index)?;
-            match self.stream(&name, stream) {
+            // Manifests name the archive.
+            let own = BillFile { name: &name, ..of };
+            match self.stream(own, stream) {
                 Ok(()) => has_bill = true,
                 // One file of many costs itself only.
                 Err(error) => {
@@ -136,12 +154,16 @@ impl BillReader {
     }
 
     /// A text, or Parquet inside gzip or an archive.
-    fn stream(&mut self, name: &str, mut stream: PlainStream) -> Result<(), BillError> {
+    fn stream(
+        &mut self,
+        bill_file: BillFile<'_>,
+        mut stream: PlainStream,
+    ) -> Result<(), BillError> {
         let end = stream.end();
         let start = failed_first(stream.peek().map(<[u8]>::to_vec), &end)?;
         if archive::is_parquet(&start) {
             let file = failed_first(spooled(&mut stream), &end)?;
-            return self.parquet(name, file);
+            return self.parquet(bill_file, file);
         }
         if let Some(other) = archive::other_form(&start) {
             return Err(other);
@@ -150,8 +172,8 @@ impl BillReader {
             None if start.is_empty() => Err(BillError::NotABill {
                 found: "an empty file".to_owned(),
             }),
-            Some(b'{' | b'[') => self.answer(name, stream),
-            _ => self.csv(name, stream),
+            Some(b'{' | b'[') => self.answer(bill_file.name, stream),
+            _ => self.csv(bill_file, stream),
         }
     }
 
@@ -163,7 +185,8 @@ impl BillReader {
         if text.len() as u64 > ANSWER_BYTES_MAX {
             return Err(super::text::TextError::TooLarge(ANSWER_BYTES_MAX).into());
         }
-        if self.is_seen(Sha256::digest(&text).into()) {
+        if !self.answers_seen.insert(Sha256::digest(&text).into()) {
+            self.repeated();
             return Ok(());
         }
         cost_explorer::read(name, &text, &mut self.lines)?;
@@ -171,7 +194,7 @@ impl BillReader {
         Ok(())
     }
 
-    fn parquet(&mut self, name: &str, mut file: File) -> Result<(), BillError> {
+    fn parquet(&mut self, bill_file: BillFile<'_>, mut file: File) -> Result<(), BillError> {
         let mut hasher = Sha256::new();
         file.seek(SeekFrom::Start(0))?;
         let mut piece = vec![0; 1 << 20];
@@ -182,53 +205,46 @@ impl BillReader {
             }
         }
         let rows = Rows::parquet(file)?;
-        let names = rows.names().to_vec();
-        let (lines, _) = self.rows(name, rows)?;
-        if !self.is_seen(hasher.finalize().into()) {
-            self.take(name, lines, ("parquet", &names));
-        }
+        let form = ("parquet", rows.names().to_vec());
+        let (lines, _) = self.rows(bill_file.name, rows)?;
+        self.take(bill_file, lines, form, hasher.finalize().into());
         Ok(())
     }
 
-    fn csv(&mut self, name: &str, stream: PlainStream) -> Result<(), BillError> {
+    fn csv(&mut self, file: BillFile<'_>, stream: PlainStream) -> Result<(), BillError> {
         let end = stream.end();
         let read = Rows::csv(stream).map_err(BillError::Rows).and_then(|rows| {
             let names = rows.names().to_vec();
-            Ok((self.rows(name, rows)?, names))
+            Ok((self.rows(file.name, rows)?, names))
         });
-        // The end is not reached where a row is too long: the rows before it count.
         let known = end.take().transpose()?;
         let ((mut lines, rows), names) = read?;
+        let known = known.ok_or_else(|| io::Error::other("its end was not reached"))?;
         if rows.lacks_last_column {
             lines.notes.insert(
                 "the header of a file has one column more than its rows: the last one is taken to be missing"
                     .to_owned(),
             );
         }
-        if let Some(known) = known {
-            if self.is_seen(known.digest) {
-                return Ok(());
-            }
-            if known.last != Some(b'\n') {
-                lines.notes.insert(
-                    "a file does not end with a line break: its last line may be cut short"
-                        .to_owned(),
-                );
-            }
+        if rows.has_headers {
+            lines.notes.insert(
+                "a file repeats its header between its rows: files were put together, and the headers are no lines"
+                    .to_owned(),
+            );
         }
-        self.take(name, lines, ("csv", &names));
+        if known.last != Some(b'\n') {
+            lines.notes.insert(
+                "a file does not end with a line break: its last line may be cut short".to_owned(),
+            );
+        }
+        self.take(file, lines, ("csv", names), known.digest);
         Ok(())
     }
 
-    /// Returns whether a file with the same plain bytes was read before, and counts it.
-    fn is_seen(&mut self, digest: [u8; 32]) -> bool {
-        let is_new = self.files_seen.insert(digest);
-        if !is_new {
-            self.lines.bill.coverage.uncounted.repeated += 1;
-            self.lines
-                .note("the same file was named twice and is counted once");
-        }
-        !is_new
+    fn repeated(&mut self) {
+        self.lines.bill.coverage.uncounted.repeated += 1;
+        self.lines
+            .note("the same file was named twice and is counted once");
     }
 
     fn rows(&self, name: &str, rows: Rows<'_>) -> Result<(FileLines, EndOfRows), BillError> {
@@ -246,9 +262,40 @@ impl BillReader {
         Ok((lines, end))
     }
 
-    /// Takes in the lines of a file, all of which was read.
-    fn take(&mut self, name: &str, mut file: FileLines, form: (&'static str, &[String])) {
+    /// Takes in the lines of a file, all of which was read, unless the same file was read before.
+    /// What a manifest names always counts: honest parts may be equal.
+    fn take(
+        &mut self,
+        of: BillFile<'_>,
+        mut file: FileLines,
+        form: (&'static str, Vec<String>),
+        digest: [u8; 32],
+    ) {
+        let belongs = self.files.belongs(of.place);
+        let is_listed = matches!(belongs, Belongs::Listed { .. });
+        let kind = if focus::is_focus(&form.1) {
+            BillKind::Focus
+        } else {
+            BillKind::Cur
+        };
         let lines = file.take_lines();
+        let key = ExportKey {
+            kind,
+            form: (!is_listed).then_some(form),
+            belongs,
+        };
+        let is_assembled = matches!(key.belongs, Belongs::Assembled { .. });
+        let readers = self.files_seen.entry(digest).or_default();
+        let is_repeated = !is_listed
+            && readers
+                .iter()
+                .any(|known| !is_assembled || known.form.is_none() || *known == key);
+        readers.insert(key.clone());
+        // Files without lines are alike.
+        if is_repeated && !lines.is_empty() {
+            self.repeated();
+            return;
+        }
         let coverage = &mut self.lines.bill.coverage;
         coverage.files += 1;
         coverage.rejects.merge(file.rejects);
@@ -260,18 +307,11 @@ impl BillReader {
         for (account_id, told) in &file.names {
             self.lines.name_account(account_id, told);
         }
-        let is_focus = focus::is_focus(form.1);
-        let belongs = self.files.belongs(name);
-        let key = ExportKey {
-            kind: if is_focus {
-                BillKind::Focus
-            } else {
-                BillKind::Cur
-            },
-            form: (!matches!(belongs, Belongs::Listed { .. })).then(|| (form.0, form.1.to_vec())),
-            belongs,
-        };
-        self.exports.entry(key).or_default().add(name, lines);
+        if key.belongs == Belongs::Alone {
+            self.lookalikes.look(of.name, &key, &lines);
+        }
+        let export = self.exports.entry(key).or_default();
+        export.add(of.name, lines, file.has_hours);
     }
 
     /// The bill of all files. Where several cover the same, what says more counts.
@@ -280,6 +320,12 @@ impl BillReader {
         self.finish_answers();
         self.finish_exports();
         let coverage = &mut self.lines.bill.coverage;
+        if coverage.files == 0 && coverage.other_period_files > 0 {
+            coverage.notes.insert(format!(
+                "no bill of the window was read: {} files stand in the folders of other billing periods",
+                coverage.other_period_files
+            ));
+        }
         for prefix in coverage.unknown_prefixes.clone() {
             coverage.notes.insert(format!(
                 "the prefix {prefix:?} of usage types stands for no Region that is known: lines with it belong to no query"
@@ -287,22 +333,25 @@ impl BillReader {
         }
         let mut bill = self.lines.bill;
         let lines = std::mem::take(&mut bill.lines);
+        let more = merge::more_than_reported(&lines);
+        if more > 0 {
+            bill.coverage.notes.insert(format!(
+                "Cost Explorer has more for Athena's scans than the report for {more} accounts and days: the report, which \
+                 counts, may not be complete"
+            ));
+        }
         bill.lines = merge::lines(lines, &mut bill.coverage.uncounted);
         bill
     }
 
     fn finish_answers(&mut self) {
         let entries = std::mem::take(&mut self.lines.entries);
-        let has_entries = !entries.is_empty();
         let kept = merge::entries(entries, &mut self.lines.bill.coverage.uncounted);
         let has_free_use = kept.iter().any(|entry| {
             let used = entry.line.terabytes.as_ref();
             let is_used = used.is_some_and(|used| !used.is_zero() && !used.is_negative());
             is_used && (entry.line.cost.is_zero() || entry.line.cost.is_negative())
         });
-        let has_record_types = kept
-            .iter()
-            .any(|entry| entry.line.key.kind == BillKind::CostExplorerByRecordType);
         for entry in kept {
             let amounts = LineAmounts {
                 cost: entry.line.cost,
@@ -320,8 +369,8 @@ impl BillReader {
                 "the Cost Explorer output has a NextPageToken but no last page: pages are missing",
             );
         }
-        let may_be_net = self.lines.may_be_net && has_entries && !has_record_types;
-        if may_be_net {
+        let mut unfiltered = self.lines.unfiltered_days.iter();
+        if unfiltered.any(|day| !self.lines.record_type_days.contains(day)) {
             self.lines.note(
                 "the figures of Cost Explorer may be net of credits, refunds and taxes: an answer does not say whether it was \
                  filtered by RECORD_TYPE, and none by RECORD_TYPE was given (README.md has both requests)",
@@ -335,41 +384,54 @@ impl BillReader {
     }
 
     fn finish_exports(&mut self) {
-        let mut by_kind: BTreeMap<BillKind, Vec<ExportLines>> = BTreeMap::new();
         let mut notes = ExportNotes::default();
-        for (key, export) in std::mem::take(&mut self.exports) {
-            let uncounted = &mut self.lines.bill.coverage.uncounted;
-            let export = export.finish(&self.lines.scope, uncounted, &mut notes);
-            by_kind.entry(key.kind).or_default().push(export);
+        let exports = std::mem::take(&mut self.exports);
+        let currencies: BTreeSet<&Text> =
+            exports.values().flat_map(ExportLines::currencies).collect();
+        let only = currencies.first().filter(|_| currencies.len() == 1);
+        let only = only.map(|only| (*only).clone());
+        let uncounted = &mut self.lines.bill.coverage.uncounted;
+        let scope = &self.lines.scope;
+        let exports = exports
+            .into_values()
+            .map(|export| export.finish(only.as_ref(), scope, uncounted, &mut notes))
+            .collect();
+        let OneBill {
+            lines,
+            same_bill,
+            same,
+            undecided,
+            differing,
+        } = one_bill(exports);
+        let coverage = &mut self.lines.bill.coverage;
+        coverage.uncounted.same_bill += same_bill;
+        coverage.undecided += undecided;
+        for (counted, other) in same {
+            coverage.notes.insert(format!(
+                "{counted:?} and {other:?} give the same totals for the same accounts and days: they are one bill, counted once"
+            ));
         }
-        for exports in by_kind.into_values() {
-            let OneBill {
-                lines,
-                same_bill,
-                same,
-                undecided,
-                differing,
-            } = one_bill(exports);
-            let coverage = &mut self.lines.bill.coverage;
-            coverage.uncounted.same_bill += same_bill;
-            coverage.undecided += undecided;
-            for (counted, other) in same {
-                coverage.notes.insert(format!(
-                    "{counted:?} and {other:?} give the same totals for the same accounts and days: they are one bill, counted once"
-                ));
-            }
-            for (counted, other) in differing {
-                coverage.notes.insert(format!(
-                    "{counted:?} and {other:?} give different totals for the same accounts and days: the larger is counted; \
-                     name only one of them"
-                ));
-            }
-            for (key, amounts) in lines {
-                coverage.kinds.insert(key.kind);
-                let known = self.lines.bill.lines.entry(key).or_default();
-                known.merge(&amounts);
-            }
+        for (counted, other) in differing {
+            coverage.notes.insert(format!(
+                "{counted:?} and {other:?} give different totals for the same accounts and days: the larger is counted; \
+                 name only one of them"
+            ));
         }
+        for (first, other) in std::mem::take(&mut self.lookalikes.pairs) {
+            coverage.notes.insert(format!(
+                "{first:?} and {other:?} have the same lines, and nothing tells that they are not parts of one bill: \
+                 both are counted; name only one of them if they are the same"
+            ));
+        }
+        for (key, amounts) in lines {
+            coverage.kinds.insert(key.kind);
+            let known = self.lines.bill.lines.entry(key).or_default();
+            known.merge(&amounts);
+        }
+        self.note_exports(&notes);
+    }
+
+    fn note_exports(&mut self, notes: &ExportNotes) {
         if notes.has_months {
             self.lines.note(
                 "lines without an end of their period that all start with a month are taken for whole months",

@@ -9,6 +9,7 @@ use crate::model::exact::ExactAmount;
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use crate::model::window::TimeWindow;
+use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One line as Cost Explorer tells it.
@@ -34,8 +35,10 @@ pub(super) struct BillLines {
     pub(super) metric: CostMetric,
     pub(super) scope: Scope,
     pub(super) entries: BTreeMap<EntryKey, AnswerEntry>,
-    /// True if an answer of Cost Explorer was not filtered by record type, as far as is known.
-    pub(super) may_be_net: bool,
+    /// Days of answers of Cost Explorer that were not filtered by record type, as far as is known.
+    pub(super) unfiltered_days: BTreeSet<Date>,
+    /// Days of answers by record type.
+    pub(super) record_type_days: BTreeSet<Date>,
     /// Answers of Cost Explorer that another page follows, and others.
     pub(super) pages: BTreeMap<BillKind, (u64, u64)>,
     pub(super) bill: Bill,
@@ -51,7 +54,8 @@ impl BillLines {
             metric,
             scope: Scope { window, extra },
             entries: BTreeMap::new(),
-            may_be_net: false,
+            unfiltered_days: BTreeSet::new(),
+            record_type_days: BTreeSet::new(),
             pages: BTreeMap::new(),
             bill: Bill {
                 coverage: BillCoverage {

@@ -156,11 +156,10 @@ impl<F: BillFormat> RowReader<'_, F> {
         let slot = if let Some(slot) = self.into.slot(&self.sign) {
             slot
         } else {
-            let shape = self.new_shape(row, account, period);
-            self.into.add_slot(&self.sign, shape)
+            let fate = self.new_shape(row, account, period)?;
+            self.into.add_slot(&self.sign, fate)
         };
         let shape = match self.into.fate(slot) {
-            RowFate::Rejected(detail) => return Err(detail.clone()),
             RowFate::Counted(shape) => shape,
             RowFate::Uncounted(_) => {
                 self.into.count(slot);
@@ -191,22 +190,24 @@ impl<F: BillFormat> RowReader<'_, F> {
             return *known;
         }
         let period = values::period(start, end);
+        self.into.has_hours |= end.is_none() && !values::is_midnight(start);
         if self.periods.len() < PERIODS_MAX {
             self.periods.insert(spelled.into(), period);
         }
         period
     }
 
-    fn new_shape(&mut self, row: &ExportRow<'_>, account: &str, period: BillPeriod) -> RowFate {
-        let shape = account::account_id(account).and_then(|told| {
-            if told.is_repaired {
-                self.into.notes.insert(account::REPAIRED.to_owned());
-            }
-            self.format.shape(row, told.id.as_str().into(), period)
-        });
-        match shape {
-            Ok(shape) => self.scope.fate(shape),
-            Err(detail) => RowFate::Rejected(detail),
+    fn new_shape(
+        &mut self,
+        row: &ExportRow<'_>,
+        account: &str,
+        period: BillPeriod,
+    ) -> Result<RowFate, String> {
+        let told = account::account_id(account)?;
+        if told.is_repaired {
+            self.into.notes.insert(account::REPAIRED.to_owned());
         }
+        let shape = self.format.shape(row, told.id.as_str().into(), period)?;
+        Ok(self.scope.fate(shape))
     }
 }

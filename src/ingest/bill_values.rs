@@ -31,6 +31,11 @@ pub(super) fn period(from: &str, to: Option<&str>) -> Option<BillPeriod> {
         .then_some(BillPeriod { from, to })
 }
 
+/// Returns true if a moment is the start of a day.
+pub(super) fn is_midnight(moment: &str) -> bool {
+    day_and_rest(moment).is_none_or(|(_, is_midnight)| is_midnight)
+}
+
 /// The UTC day of a date or time as bills spell them, and whether it is midnight.
 fn day_and_rest(text: &str) -> Option<(Date, bool)> {
     if text.len() == 10 {

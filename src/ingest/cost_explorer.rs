@@ -6,7 +6,7 @@ use super::bill_error::BillError;
 use super::bill_lines::{AnswerEntry, BillLines, EntryKey, StatedLine};
 use super::bill_values::{self as values, currency as currency_code};
 use super::rows::bare;
-use crate::model::bill::{BillKind, BilledFor, ChargeCategory, CostMetric, LineKey};
+use crate::model::bill::{BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::ids::Region;
 use crate::model::json::{
     for_each_item, for_each_member, for_each_of, is_list, is_object, member, text, try_for_each_of,
@@ -208,14 +208,23 @@ impl AnswerReader<'_> {
         let has_next = text(answer.next_page_token).is_some_and(|token| !token.is_empty());
         self.into.page(grouping.kind, has_next);
         let filter = answer.filter.map_or("", RawValue::get);
-        if grouping.kind != BillKind::CostExplorerByRecordType && !filter.contains(RECORD_TYPE) {
-            self.into.may_be_net = true;
-        }
+        let is_by_record_type = grouping.kind == BillKind::CostExplorerByRecordType;
+        let is_filtered = filter.contains(RECORD_TYPE);
         for_each_of(answer.results_by_time, &mut |result| {
             if let Ok(result) = serde_json::from_str::<RawResult<'_>>(result.get()) {
+                let RawPeriod { start, end } = &result.time_period;
+                let period = values::period(start, Some(end));
+                let mut has_groups = false;
                 for_each_of(result.groups, &mut |group| {
+                    has_groups = true;
                     self.group(group, &result, grouping);
                 });
+                let days = period.into_iter().flat_map(BillPeriod::days);
+                if is_by_record_type {
+                    self.into.record_type_days.extend(days);
+                } else if has_groups && !is_filtered {
+                    self.into.unfiltered_days.extend(days);
+                }
             }
         });
         Ok(())
@@ -223,13 +232,6 @@ impl AnswerReader<'_> {
 
     fn group(&mut self, group: &RawValue, result: &RawResult<'_>, grouping: Grouping) {
         let group = AnswerGroup::of(group, self.into.metric.cost_explorer_name());
-        let other = group.keys.get(grouping.other).map_or("", |key| &**key);
-        if grouping.kind == BillKind::CostExplorerByRecordType && is_use(other) {
-            // It is told by usage type or service.
-            self.into.bill.coverage.uncounted.covered_elsewhere += 1;
-            self.record += 1;
-            return;
-        }
         match entry(&group, result, grouping) {
             Ok((key, line)) => {
                 if let Some(prefix) = values::unknown_prefix(&key.2) {
@@ -428,6 +430,7 @@ fn is_use(record_type: &str) -> bool {
 /// Record types by their category.
 fn of_record_type(record_type: &str) -> (BilledFor, ChargeCategory) {
     let category = match bare(record_type).as_str() {
+        _ if is_use(record_type) => ChargeCategory::Usage,
         "tax" => ChargeCategory::Tax,
         "credit" => ChargeCategory::Credit,
         "refund" => ChargeCategory::Refund,

@@ -1,20 +1,20 @@
 //! Exports of a bill: the files that make one report together, and one bill of several exports.
 //!
-//! Files of one export add up, whatever they have in common. Two exports of the same kind
-//! (legacy and 2.0, CSV and Parquet, two reports) tell the same bill twice: they are compared by
-//! account, purpose and days.
+//! Files of one export add up, whatever they have in common. Two exports (legacy and 2.0, CSV and
+//! Parquet, two reports, one of them FOCUS) tell the same bill twice: they are compared by account,
+//! purpose and days.
 
 use super::file_lines::FileLine;
 use super::manifest::Belongs;
+use super::merge::{Facet, facet};
 use super::scope::{Scope, WhyUncounted};
-use crate::model::bill::{
-    BillKind, BillPeriod, BilledFor, ChargeCategory, LineAmounts, LineKey, Uncounted,
-};
+use crate::model::bill::{BillKind, BillPeriod, LineAmounts, LineKey, Uncounted};
 use crate::model::exact::ExactAmount;
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
 use hashbrown::HashMap;
 use jiff::civil::Date;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The export of a file: what a manifest says, else files of the same form.
@@ -34,6 +34,8 @@ pub(super) struct ExportLines {
     lines: HashMap<LineKey, LineAmounts>,
     /// Lines without an end of their period, on the day on which it starts.
     endless: HashMap<LineKey, LineAmounts>,
+    /// True if some of those start within a day.
+    has_hours: bool,
 }
 
 /// What is to be said of an export.
@@ -46,7 +48,8 @@ pub(super) struct ExportNotes {
 }
 
 impl ExportLines {
-    pub(super) fn add(&mut self, name: &str, lines: Vec<FileLine>) {
+    pub(super) fn add(&mut self, name: &str, lines: Vec<FileLine>, has_hours: bool) {
+        self.has_hours |= has_hours;
         if self.name.is_empty() || *name < *self.name {
             name.clone_into(&mut self.name);
         }
@@ -60,15 +63,25 @@ impl ExportLines {
         }
     }
 
-    /// Ends what could only be known of all lines: periods without an end, and currencies.
+    /// The currencies that its lines name.
+    pub(super) fn currencies(&self) -> impl Iterator<Item = &Text> {
+        let keys = self.lines.keys().chain(self.endless.keys());
+        let currencies = keys.map(|key| &key.currency);
+        currencies.filter(|currency| !currency.is_empty())
+    }
+
+    /// Ends what could only be known of all lines: periods without an end, and currencies. Lines
+    /// without one are in the `only` currency that others name.
     pub(super) fn finish(
         mut self,
+        only: Option<&Text>,
         scope: &Scope,
         uncounted: &mut Uncounted,
         notes: &mut ExportNotes,
     ) -> Self {
         // Hours and days start on any day, months on the first.
-        let is_monthly = self.endless.keys().all(|key| key.period.from.day() == 1);
+        let is_monthly =
+            !self.has_hours && self.endless.keys().all(|key| key.period.from.day() == 1);
         for (mut key, amounts) in std::mem::take(&mut self.endless) {
             if is_monthly {
                 key.period = month_of(key.period.from);
@@ -80,11 +93,9 @@ impl ExportLines {
                 None => self.lines.entry(key).or_default().merge(&amounts),
             }
         }
-        let mut currencies: BTreeSet<&Text> = self.lines.keys().map(|key| &key.currency).collect();
-        if currencies.remove(&Text::default()) {
-            let only = currencies.first().filter(|_| currencies.len() == 1);
+        if self.lines.keys().any(|key| key.currency.is_empty()) {
             notes.has_no_currency |= only.is_none();
-            let currency = only.map_or_else(|| Text::from("USD"), |only| (*only).clone());
+            let currency = only.cloned().unwrap_or_else(|| Text::from("USD"));
             for (mut key, amounts) in std::mem::take(&mut self.lines) {
                 if key.currency.is_empty() {
                     key.currency = currency.clone();
@@ -95,12 +106,14 @@ impl ExportLines {
         self
     }
 
-    /// How much it tells: lines with a work group, then all lines.
-    fn detail(&self) -> (u64, u64) {
+    /// How much it tells: lines with a work group, whether it is a Cost and Usage Report, then all
+    /// lines.
+    fn detail(&self) -> (u64, bool, u64) {
         let lines = self.lines.iter();
         let with_work_group = lines.filter(|(key, _)| key.work_group.is_some());
         (
             with_work_group.map(|(_, amounts)| amounts.lines).sum(),
+            self.lines.keys().any(|key| key.kind == BillKind::Cur),
             self.lines.values().map(|amounts| amounts.lines).sum(),
         )
     }
@@ -119,11 +132,10 @@ fn month_of(day: Date) -> BillPeriod {
 struct ComparedCharge {
     account_id: AccountId,
     currency: Text,
-    category: ChargeCategory,
-    billed_for: BilledFor,
+    facet: Facet,
 }
 
-/// The lines of several exports of one kind, as one bill.
+/// The lines of several exports, as one bill.
 #[derive(Debug, Default)]
 pub(super) struct OneBill {
     pub(super) lines: BTreeMap<LineKey, LineAmounts>,
@@ -136,7 +148,7 @@ pub(super) struct OneBill {
     pub(super) differing: BTreeSet<(String, String)>,
 }
 
-/// Makes one bill of the exports of one kind.
+/// Makes one bill of all exports.
 pub(super) fn one_bill(mut exports: Vec<ExportLines>) -> OneBill {
     // What tells more comes first; of equals, the first by name.
     exports.sort_by_cached_key(|export| (std::cmp::Reverse(export.detail()), export.name.clone()));
@@ -156,8 +168,7 @@ pub(super) fn one_bill(mut exports: Vec<ExportLines>) -> OneBill {
             let subject = ComparedCharge {
                 account_id: key.account_id.clone(),
                 currency: key.currency.clone(),
-                category: key.category,
-                billed_for: key.billed_for.clone(),
+                facet: facet(&key),
             };
             subjects
                 .entry(subject)
@@ -194,7 +205,7 @@ impl OneBill {
         }
         // Of equals the first, which tells more.
         let larger = |left: (usize, ExactAmount), right: (usize, ExactAmount)| {
-            let is_larger = !is_same(&left.1, &right.1) && left.1 < right.1;
+            let is_larger = !is_same(&left.1, &right.1) && size(&left.1) < size(&right.1);
             if is_larger { right } else { left }
         };
         let chosen = totals.clone().into_iter().reduce(larger);
@@ -226,4 +237,52 @@ impl OneBill {
 fn is_same(left: &ExactAmount, right: &ExactAmount) -> bool {
     let difference = left.clone() - right;
     difference.rounded_units(TOTALS_PLACES) == Some(0)
+}
+
+/// An amount without its sign: credits are larger where they take more away.
+fn size(amount: &ExactAmount) -> ExactAmount {
+    if amount.is_negative() {
+        -amount.clone()
+    } else {
+        amount.clone()
+    }
+}
+
+/// Files that nothing tells the export of, by their lines.
+#[derive(Default)]
+pub(super) struct Lookalikes {
+    by_lines: HashMap<[u8; 32], String>,
+    /// Files in different folders whose lines are the same.
+    pub(super) pairs: BTreeSet<(String, String)>,
+}
+
+impl Lookalikes {
+    /// Looks whether a file in another folder has the same lines.
+    pub(super) fn look(&mut self, name: &str, export: &ExportKey, lines: &[FileLine]) {
+        if lines.is_empty() {
+            return;
+        }
+        let mut spelled: Vec<String> = lines
+            .iter()
+            .map(|line| {
+                format!(
+                    "{:?} {} {}",
+                    line.key, line.amounts.cost, line.amounts.lines
+                )
+            })
+            .collect();
+        spelled.sort_unstable();
+        let digest = Sha256::new()
+            .chain_update(format!("{export:?}"))
+            .chain_update(spelled.join("\n"))
+            .finalize();
+        let first = self
+            .by_lines
+            .entry(digest.into())
+            .or_insert_with(|| name.to_owned());
+        let folder = |name: &str| name.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        if folder(first) != folder(name) {
+            self.pairs.insert((first.clone(), name.to_owned()));
+        }
+    }
 }

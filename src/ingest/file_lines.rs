@@ -14,6 +14,9 @@ struct ShapeSlot {
     amounts: LineAmounts,
 }
 
+/// Shapes that are told apart at once. A file with more has its lines folded together by their keys.
+const SLOTS_MAX: usize = 100_000;
+
 /// The lines of one file, rows of one shape together.
 #[derive(Default)]
 pub(super) struct FileLines {
@@ -26,6 +29,10 @@ pub(super) struct FileLines {
     pub(super) names: Vec<(AccountId, Text)>,
     pub(super) payers: BTreeMap<AccountId, AccountId>,
     pub(super) unknown_prefixes: BTreeSet<Text>,
+    /// True if rows without an end of their period start within a day.
+    pub(super) has_hours: bool,
+    /// Lines of slots that were emptied.
+    folded: HashMap<(LineKey, bool), LineAmounts>,
 }
 
 /// A line of a file that counts, if the file does.
@@ -52,6 +59,9 @@ impl FileLines {
     }
 
     pub(super) fn add_slot(&mut self, sign: &[u8], mut fate: RowFate) -> usize {
+        if self.slots.len() >= SLOTS_MAX {
+            self.fold();
+        }
         if let RowFate::Counted(shape) = &mut fate {
             self.kinds.insert(shape.key.kind);
             if let Some(name) = shape.account_name.take() {
@@ -98,23 +108,29 @@ impl FileLines {
 
     /// The lines that count; the others are counted by their reasons.
     pub(super) fn take_lines(&mut self) -> Vec<FileLine> {
+        self.fold();
+        let folded = std::mem::take(&mut self.folded).into_iter();
+        let lines = folded.map(|((key, is_endless), amounts)| FileLine {
+            key,
+            is_endless,
+            amounts,
+        });
+        lines.collect()
+    }
+
+    fn fold(&mut self) {
         self.by_sign.clear();
-        let mut lines = Vec::new();
         for ShapeSlot { fate, mut amounts } in std::mem::take(&mut self.slots) {
             match fate {
                 RowFate::Counted(shape) if amounts.lines > 0 => {
                     amounts.is_estimated = shape.is_estimated;
                     amounts.sku = shape.sku;
-                    lines.push(FileLine {
-                        key: shape.key,
-                        is_endless: shape.is_endless,
-                        amounts,
-                    });
+                    let key = (shape.key, shape.is_endless);
+                    self.folded.entry(key).or_default().merge(&amounts);
                 }
                 RowFate::Uncounted(why) => why.count(amounts.lines, &mut self.uncounted),
-                RowFate::Counted(_) | RowFate::Rejected(_) => {}
+                RowFate::Counted(_) => {}
             }
         }
-        lines
     }
 }

@@ -128,6 +128,23 @@ fn per_terabyte(unit: &str) -> Option<i64> {
     })
 }
 
+/// The purpose of an Athena charge: by its usage type, else by the unit of its quantity.
+fn athena_purpose(
+    row: &ExportRow<'_>,
+    usage_type: Option<&str>,
+    terabytes: &[(usize, i64)],
+) -> BilledFor {
+    let units = [FocusColumn::Unit, FocusColumn::PricingUnit];
+    let has_unit = units.iter().any(|unit| row.get(*unit as usize).is_some());
+    match usage_type {
+        Some(usage_type) if values::is_capacity(usage_type) => BilledFor::AthenaOther,
+        _ if !terabytes.is_empty() => BilledFor::AthenaScan,
+        // Hours of something.
+        None if has_unit => BilledFor::AthenaOther,
+        usage_type => values::athena(usage_type),
+    }
+}
+
 /// The consumed or else the pricing quantity, where it is a number of bytes.
 fn quantity_columns(row: &ExportRow<'_>) -> Vec<(usize, i64)> {
     let pairs = [
@@ -205,11 +222,10 @@ impl BillFormat for FocusFormat {
         let is_athena = is_athena(service);
         let usage_type = usage_type(row);
         let columns = quantity_columns(row);
-        let billed_for = match (is_athena, usage_type) {
-            (false, _) => BilledFor::Service(values::service_name(service).into()),
-            (true, Some(usage_type)) if values::is_scan(usage_type) => BilledFor::AthenaScan,
-            (true, _) if !columns.is_empty() => BilledFor::AthenaScan,
-            (true, usage_type) => values::athena(usage_type),
+        let billed_for = if is_athena {
+            athena_purpose(row, usage_type, &columns)
+        } else {
+            BilledFor::Service(values::service_name(service).into())
         };
         let is_scan = billed_for == BilledFor::AthenaScan;
         let usage = UsageColumns {

@@ -51,21 +51,30 @@ pub fn bill_file_kind(name: &str) -> BillFileKind {
 pub fn billing_period(name: &str) -> Option<BillPeriod> {
     let mut folders = parts(name);
     folders.pop();
-    let folder = folders
-        .into_iter()
-        .rev()
-        .find(|part| is_period_folder(part))?;
-    if let Some(month) = folder.strip_prefix("BILLING_PERIOD=") {
-        let from: Date = format!("{month}-01").parse().ok()?;
-        let to = from.last_of_month().tomorrow().ok()?;
-        return Some(BillPeriod { from, to });
-    }
-    let (from, to) = folder.split_once('-')?;
-    let [from, to] = [from, to].map(|day| Date::strptime("%Y%m%d", day).ok());
-    Some(BillPeriod {
-        from: from?,
-        to: to?,
-    })
+    folders.into_iter().rev().find_map(period_of_folder)
+}
+
+/// The month of the folder of a billing period: `20261001-20261101`, or
+/// `BILLING_PERIOD=2026-10`.
+fn period_of_folder(name: &str) -> Option<BillPeriod> {
+    let (from, told_to) = if let Some(month) = name.strip_prefix("BILLING_PERIOD=") {
+        (format!("{month}-01").parse::<Date>().ok()?, None)
+    } else {
+        let (from, to) = name.split_once('-')?;
+        let day = |text: &str| {
+            let day = Date::strptime("%Y%m%d", text).ok();
+            day.filter(|_| text.len() == 8)
+        };
+        (day(from)?, Some(day(to)?))
+    };
+    let to = from.last_of_month().tomorrow().ok()?;
+    let is_month = from.day() == 1 && told_to.is_none_or(|told| told == to);
+    is_month.then_some(BillPeriod { from, to })
+}
+
+/// Returns true for the folder of a billing period.
+fn is_period_folder(name: &str) -> bool {
+    period_of_folder(name).is_some()
 }
 
 fn parts(name: &str) -> Vec<&str> {
@@ -95,13 +104,22 @@ struct RawBillingPeriod {
     start: Option<String>,
 }
 
+/// A report, which has one bill for each billing period.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ReportId {
+    name: String,
+    /// The account and bucket, and the folder: reports of two payers, or in two places, may have
+    /// one name.
+    owner: Vec<String>,
+}
+
 /// A manifest: one assembly of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Manifest {
-    /// The report and its billing period, for people.
-    name: String,
-    /// The same, and whose report it is.
-    report: String,
+    /// The report, and whose it is.
+    report: ReportId,
+    /// The billing period, as it is told.
+    period: String,
     assembly_id: String,
     /// When the assembly was made, if its id or folder tells.
     made_at: Option<String>,
@@ -123,20 +141,19 @@ impl Manifest {
         let start = raw.billing_period.and_then(|period| period.start);
         // Where neither tells the period, it is told by what the files are called.
         let period = start.or_else(|| place.cloned()).unwrap_or_default();
-        let report = raw.export_arn.or(raw.report_name).unwrap_or_default();
-        // Reports of two payers, or in two places, may have one name.
         let first = keys.first().map_or("", String::as_str);
-        let place: Vec<&str> = parts(first)
-            .into_iter()
-            .take_while(|part| !is_period_folder(part))
-            .collect();
+        let first_folders = parts(first);
+        let at = first_folders.iter().position(|part| is_period_folder(part));
+        let place = &first_folders[..at.unwrap_or(0)];
         let owner = [raw.account, raw.bucket].into_iter().flatten();
-        let owner: Vec<String> = owner.collect();
         let in_period = in_assembly(first).map(|(_, assembly)| assembly.to_owned());
         let made_at = moment_of(&assembly_id).or_else(|| moment_of(in_period.as_deref()?));
         Ok(Self {
-            name: format!("{report} {period}"),
-            report: format!("{report} {period} {} {}", owner.join(" "), place.join("/")),
+            report: ReportId {
+                name: raw.export_arn.or(raw.report_name).unwrap_or_default(),
+                owner: owner.chain([place.join("/")]).collect(),
+            },
+            period,
             assembly_id,
             made_at,
             folder,
@@ -151,23 +168,15 @@ impl Manifest {
     }
 }
 
-/// Returns true for the folder of a billing period: `20261001-20261101`, or
-/// `BILLING_PERIOD=2026-10`.
-fn is_period_folder(name: &str) -> bool {
-    if name.starts_with("BILLING_PERIOD=") {
-        return true;
-    }
-    let is_day = |day: &str| day.len() == 8 && day.bytes().all(|digit| digit.is_ascii_digit());
-    name.split_once('-')
-        .is_some_and(|(from, to)| is_day(from) && is_day(to))
-}
-
 /// The export that a file belongs to, as far as names tell.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Belongs {
-    /// A manifest names it.
-    Listed { report: String, assembly_id: String },
-    /// It stands in the folder of an assembly.
+    /// A manifest names it. The assembly is told where it is not known which one counts.
+    Listed {
+        report: ReportId,
+        assembly_id: Option<String>,
+    },
+    /// It stands in the folder of a report; of an assembly where it is not known which one counts.
     Assembled { folder: String },
     /// Nothing tells.
     Alone,
@@ -189,21 +198,36 @@ impl BillFiles {
     #[must_use]
     pub fn of(names: &[String], manifests: &[(String, Vec<u8>)]) -> Self {
         let mut files = Self::default();
-        let mut reports: BTreeMap<String, Vec<Manifest>> = BTreeMap::new();
+        let mut reports: BTreeMap<(ReportId, String), Vec<Manifest>> = BTreeMap::new();
         for (name, text) in manifests {
             match Manifest::of(name, text) {
-                Ok(manifest) => reports
-                    .entry(manifest.report.clone())
-                    .or_default()
-                    .push(manifest),
+                Ok(manifest) => {
+                    let of = (manifest.report.clone(), manifest.period.clone());
+                    reports.entry(of).or_default().push(manifest);
+                }
                 Err(why) => files.unread.push((name.clone(), why)),
             }
         }
-        for (report, manifests) in reports {
-            files.report(&report, &manifests, names);
+        let mut by_file: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+        for name in names {
+            let file = parts(name).pop().unwrap_or_default();
+            by_file.entry(file).or_default().push(name);
+        }
+        for manifests in reports.values() {
+            files.report(manifests, names, &by_file);
         }
         files.assemblies(names);
         files
+    }
+
+    /// The order in which files are to be read: what a manifest names is known best.
+    #[must_use]
+    pub fn order(&self, name: &str) -> u8 {
+        match self.belongs(name) {
+            Belongs::Listed { .. } => 0,
+            Belongs::Assembled { .. } => 1,
+            Belongs::Alone => 2,
+        }
     }
 
     /// Returns true if a later assembly replaces the file.
@@ -229,22 +253,28 @@ impl BillFiles {
             .map(|(name, why)| (name.as_str(), why.as_str()))
     }
 
-    fn report(&mut self, report: &str, manifests: &[Manifest], names: &[String]) {
+    /// Sorts the files of the assemblies of one report and billing period.
+    fn report(
+        &mut self,
+        manifests: &[Manifest],
+        names: &[String],
+        by_file: &BTreeMap<&str, Vec<&String>>,
+    ) {
         let current = current_assembly(manifests);
         let mut own = BTreeSet::new();
         for manifest in manifests {
             let is_current = current.is_none_or(|current| current == manifest.assembly_id);
             let mut missing = 0;
             for key in &manifest.keys {
-                let Some(name) = file_of(key, manifest, names) else {
+                let Some(name) = file_of(key, manifest, by_file) else {
                     missing += 1;
                     continue;
                 };
                 own.insert(name);
                 if is_current {
                     let belongs = Belongs::Listed {
-                        report: report.to_owned(),
-                        assembly_id: manifest.assembly_id.clone(),
+                        report: manifest.report.clone(),
+                        assembly_id: current.is_none().then(|| manifest.assembly_id.clone()),
                     };
                     self.belongs.insert(name.clone(), belongs);
                 } else if !self.belongs.contains_key(name) {
@@ -253,7 +283,8 @@ impl BillFiles {
             }
             // An older assembly, or a manifest without any of its files, tells nothing of them.
             if is_current && missing > 0 && current.is_some() {
-                self.missing.insert(manifest.name.clone(), missing);
+                let report = format!("{} {}", manifest.report.name, manifest.period);
+                self.missing.insert(report, missing);
             }
         }
         let of_top = manifests.iter().filter(|manifest| manifest.is_at_top());
@@ -292,12 +323,14 @@ impl BillFiles {
         for (place, assemblies) in periods {
             let latest = assemblies.keys().copied().reduce(later);
             let is_told = assemblies.keys().all(|name| moment_of(name).is_some());
+            let is_one = is_told || assemblies.len() == 1;
             for (assembly, names) in assemblies {
                 for name in names {
                     if is_told && Some(assembly) != latest {
                         self.replaced.insert(name.clone());
                     } else {
-                        let folder = format!("{place}/{assembly}");
+                        let report = report_folder(name).filter(|_| is_one);
+                        let folder = report.unwrap_or_else(|| format!("{place}/{assembly}"));
                         let belongs = Belongs::Assembled { folder };
                         self.belongs.insert(name.clone(), belongs);
                     }
@@ -361,7 +394,11 @@ fn moment_of(id: &str) -> Option<String> {
 }
 
 /// The file of a key: the one with most of its path, and next to the manifest with its name alone.
-fn file_of<'a>(key: &str, manifest: &Manifest, names: &'a [String]) -> Option<&'a String> {
+fn file_of<'a>(
+    key: &str,
+    manifest: &Manifest,
+    by_file: &BTreeMap<&str, Vec<&'a String>>,
+) -> Option<&'a String> {
     let key = key.strip_prefix("s3://").unwrap_or(key);
     let key = parts(key);
     let alike = |name: &str| {
@@ -381,9 +418,8 @@ fn file_of<'a>(key: &str, manifest: &Manifest, names: &'a [String]) -> Option<&'
         let pairs = parts.iter().zip(&manifest.folder);
         pairs.take_while(|(left, right)| *left == right).count()
     };
-    let found = names
-        .iter()
-        .filter_map(|name| Some((alike(name)?, near(name), name)));
+    let named_so = by_file.get(key.last()?).into_iter().flatten();
+    let found = named_so.filter_map(|name| Some((alike(name)?, near(name), *name)));
     let best = found.max_by(|left, right| {
         let [own, other] = [left, right].map(|found| (found.0, found.1));
         own.cmp(&other).then(right.2.cmp(left.2))
@@ -518,6 +554,42 @@ mod tests {
     }
 
     #[test]
+    fn months_of_one_report_are_one_export() {
+        let of = |assembly: &str, period: &str, start: &str| {
+            let key = format!("p/{period}/{assembly}/r-1.csv");
+            serde_json::json!({
+                "assemblyId": assembly,
+                "reportName": "report",
+                "billingPeriod": {"start": start},
+                "reportKeys": [key],
+            })
+            .to_string()
+            .into_bytes()
+        };
+        let names = [
+            "b/20261001-20261101/aa/r-1.csv",
+            "b/20261101-20261201/bb/r-1.csv",
+        ];
+        let manifests = [
+            (
+                "b/20261001-20261101/r-Manifest.json",
+                of("aa", "20261001-20261101", "20261001T000000.000Z"),
+            ),
+            (
+                "b/20261101-20261201/r-Manifest.json",
+                of("bb", "20261101-20261201", "20261101T000000.000Z"),
+            ),
+        ];
+        // With their manifests, and as folders tell.
+        for manifests in [&manifests[..], &[]] {
+            let both = files(&names, manifests);
+            assert!(names.iter().all(|name| !both.is_replaced(name)));
+            assert_ne!(both.belongs(names[0]), Belongs::Alone);
+            assert_eq!(both.belongs(names[0]), both.belongs(names[1]));
+        }
+    }
+
+    #[test]
     fn a_report_that_was_downloaded_twice_is_known_by_its_assembly() {
         let of = |assembly: &str| manifest(assembly, &["p/20261001-20261101/r-1.csv"]);
         let names = [
@@ -574,7 +646,13 @@ mod tests {
         let october = Some("2026-10-01/2026-11-01".to_owned());
         assert_eq!(told("s3://b/r/20261001-20261101/aa/r-1.csv"), october);
         assert_eq!(told("b/data/BILLING_PERIOD=2026-10/r-1.parquet"), october);
-        assert_eq!(told("b/20261301-20261401/r-1.csv"), None);
+        for other in [
+            "20261301-20261401",
+            "20261001-20261007",
+            "20261005-20261105",
+        ] {
+            assert_eq!(told(&format!("b/{other}/r-1.csv")), None);
+        }
         assert_eq!(told("b/r-1.csv"), None);
     }
 

@@ -126,15 +126,19 @@ fn less(quantity: Option<ExactAmount>, part: Option<&ExactAmount>) -> Option<Exa
     Some(left.max(ExactAmount::default()))
 }
 
+/// Less than a cent is rounding.
+const CENTS_PLACES: u32 = 2;
+
 /// The facets by which kinds of bills are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Facet {
+pub(super) enum Facet {
     Athena,
     Services,
     Extra(ChargeCategory),
 }
 
-fn facet(key: &LineKey) -> Facet {
+/// The facet of a line.
+pub(super) fn facet(key: &LineKey) -> Facet {
     match (key.category, &key.billed_for) {
         (ChargeCategory::Usage, BilledFor::Service(_)) => Facet::Services,
         (ChargeCategory::Usage, _) => Facet::Athena,
@@ -156,7 +160,11 @@ fn rank(kind: BillKind, facet: Facet) -> u8 {
 }
 
 /// The best rank of each facet, account and day.
-struct BestRanks(BTreeMap<(Facet, AccountId, Date), u8>);
+struct BestRanks {
+    ranks: BTreeMap<(Facet, AccountId, Date), u8>,
+    /// Days of which any bill tells use.
+    days_of_use: BTreeSet<Date>,
+}
 
 impl BestRanks {
     fn of(lines: &Lines) -> Self {
@@ -173,12 +181,21 @@ impl BestRanks {
             .map(place)
             .collect();
         let mut best = BTreeMap::new();
+        let mut days_of_use = BTreeSet::new();
         for (key, amounts) in lines {
+            // A total of all use tells nothing apart.
+            if is_total_of_use(key) {
+                continue;
+            }
+            if key.category == ChargeCategory::Usage {
+                days_of_use.extend(key.period.days());
+            }
             let own = facet(key);
             // A report's fee of a month, or a discount, tells nothing of its days.
             let is_report = matches!(key.kind, BillKind::Cur | BillKind::Focus);
             let tells_days = key.period.is_one_day() || !by_days.contains(&place(key));
-            if is_report && (!tells_days || amounts.cost.is_negative()) {
+            let is_discount = amounts.cost.is_negative() && key.category == ChargeCategory::Usage;
+            if is_report && (!tells_days || is_discount) {
                 continue;
             }
             let mut facets = vec![own];
@@ -203,15 +220,49 @@ impl BestRanks {
                 }
             }
         }
-        Self(best)
+        Self {
+            ranks: best,
+            days_of_use,
+        }
     }
 
     /// The best rank of the line's facet, account and day, if it is better.
     fn better(&self, key: &LineKey, day: Date) -> Option<u8> {
+        if is_total_of_use(key) {
+            return self.days_of_use.contains(&day).then_some(u8::MAX);
+        }
         let facet = facet(key);
-        let best = self.0.get(&(facet, key.account_id.clone(), day)).copied();
+        let place = (facet, key.account_id.clone(), day);
+        let best = self.ranks.get(&place).copied();
         best.filter(|best| rank(key.kind, facet) < *best)
     }
+}
+
+/// Returns true for what a record type says of all use of an account.
+fn is_total_of_use(key: &LineKey) -> bool {
+    key.kind == BillKind::CostExplorerByRecordType && key.category == ChargeCategory::Usage
+}
+
+/// Accounts and days of which Cost Explorer has more for Athena's scans than the report that
+/// counts.
+pub(super) fn more_than_reported(all: &Lines) -> u64 {
+    let mut told: BTreeMap<_, [ExactAmount; 2]> = BTreeMap::new();
+    let scans = all.iter().filter(|(key, _)| {
+        key.billed_for == BilledFor::AthenaScan && key.category == ChargeCategory::Usage
+    });
+    for (key, amounts) in scans {
+        let is_report = matches!(key.kind, BillKind::Cur | BillKind::Focus);
+        let place = (&key.account_id, &key.currency, key.period);
+        told.entry(place).or_default()[usize::from(is_report)] += &amounts.cost;
+    }
+    let is_more = |[answered, reported]: &[ExactAmount; 2]| {
+        let more = answered.clone() - reported;
+        !reported.is_zero()
+            && more
+                .rounded_units(CENTS_PLACES)
+                .is_some_and(|cents| cents > 0)
+    };
+    told.values().filter(|told| is_more(told)).count() as u64
 }
 
 /// Lines of which no two of different kinds tell the same.

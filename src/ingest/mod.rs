@@ -41,7 +41,7 @@ mod shape;
 mod text;
 mod units;
 
-pub use bill::BillReader;
+pub use bill::{BillFile, BillReader};
 pub use bill_error::BillError;
 pub use data_sources::read_data_sources;
 pub use executions::read_executions;

@@ -2,6 +2,7 @@
 
 use super::parquet::{self, ParquetValue};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::rc::Rc;
@@ -69,8 +70,8 @@ impl<R> RowLimit<R> {
         let mut is_in_quotes = self.is_in_quotes.get();
         let mut behind = 0;
         let mut closed_at = self.has_just_closed.then_some(usize::MAX);
-        for at in memchr::memchr2_iter(b'"', b'\n', piece) {
-            if piece[at] == b'\n' {
+        for at in memchr::memchr3_iter(b'"', b'\n', b'\r', piece) {
+            if piece[at] != b'"' {
                 if !is_in_quotes {
                     self.row_bytes = 0;
                     behind = at + 1;
@@ -106,8 +107,7 @@ impl<R: Read> Read for RowLimit<R> {
         self.row_bytes += self.look(&buffer[..count]);
         if self.row_bytes > ROW_BYTES_MAX {
             let why = format!(
-                "a row of more than {ROW_BYTES_MAX} bytes; the rest of the file was not read: \
-                 check for a quote that does not close"
+                "a row of more than {ROW_BYTES_MAX} bytes: check for a quote that does not close"
             );
             return Err(io::Error::other(why));
         }
@@ -148,6 +148,8 @@ impl ExportRow<'_> {
 pub(super) struct EndOfRows {
     /// True if the header names one column more than the rows have.
     pub(super) lacks_last_column: bool,
+    /// True if some rows repeat the header: files were put together.
+    pub(super) has_headers: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -209,14 +211,21 @@ impl<'a> Rows<'a> {
     ) -> Result<EndOfRows, RowsError> {
         match self.body {
             Body::Csv(reader, is_in_quotes) => {
-                let end = csv_rows(*reader, self.names.len(), wanted, &mut |number, row| {
-                    each(number, row);
-                });
+                let mut rows = CsvRows {
+                    names: &self.names,
+                    wanted,
+                    cells: self.names.len(),
+                    rows: 0,
+                    has_headers: false,
+                };
+                rows.read(*reader, &mut each)
+                    .map_err(RowsError::Unreadable)?;
                 if is_in_quotes.get() {
-                    each(end.rows, Err("a quoted cell is never closed".to_owned()));
+                    each(rows.rows, Err("a quoted cell is never closed".to_owned()));
                 }
                 Ok(EndOfRows {
-                    lacks_last_column: end.cells < self.names.len(),
+                    lacks_last_column: rows.cells < self.names.len(),
+                    has_headers: rows.has_headers,
                 })
             }
             Body::Parquet(file) => {
@@ -239,61 +248,112 @@ impl<'a> Rows<'a> {
 /// Bytes that are taken for CSV at once.
 const CSV_BUFFER_BYTES: usize = 64 << 10;
 
-/// The number of rows that were read, and of cells that each has.
-struct EndOfCsv {
-    rows: u32,
+/// Rows by which the number of cells is known.
+const FIRST_ROWS: usize = 25;
+
+/// Rows of CSV on their way out.
+struct CsvRows<'a> {
+    names: &'a [String],
+    wanted: &'a [Option<usize>],
+    /// The number of cells that each row has.
     cells: usize,
+    rows: u32,
+    has_headers: bool,
 }
 
-fn csv_rows(
-    mut reader: csv::Reader<Box<dyn Read + '_>>,
-    names: usize,
-    wanted: &[Option<usize>],
-    each: &mut dyn FnMut(u32, Result<ExportRow<'_>, String>),
-) -> EndOfCsv {
-    let mut end = EndOfCsv {
-        rows: 0,
-        cells: names,
-    };
-    let mut record = csv::ByteRecord::new();
-    loop {
-        match reader.read_byte_record(&mut record) {
-            Ok(false) => return end,
-            Ok(true) => {
-                if end.rows == 0 {
-                    end.cells = cells_of_rows(&record, names);
+impl CsvRows<'_> {
+    /// Reads all rows to their end.
+    fn read(
+        &mut self,
+        mut reader: csv::Reader<Box<dyn Read + '_>>,
+        each: &mut dyn FnMut(u32, Result<ExportRow<'_>, String>),
+    ) -> io::Result<()> {
+        let mut first = Vec::new();
+        let mut is_at_end = false;
+        while first.len() < FIRST_ROWS && !is_at_end {
+            let mut record = csv::ByteRecord::new();
+            match reader.read_byte_record(&mut record) {
+                Ok(is_row) => {
+                    is_at_end = !is_row;
+                    first.extend(is_row.then_some(Ok(record)));
                 }
-                // A row of another length is one that an odd quote or comma has shifted.
-                if record.len() == end.cells {
-                    let row = csv::StringRecord::from_byte_record(std::mem::take(&mut record));
-                    let row = row.unwrap_or_else(|error| {
-                        csv::StringRecord::from_byte_record_lossy(error.into_byte_record())
-                    });
-                    each(end.rows, Ok(ExportRow::Csv(&row, wanted)));
-                    record = row.into_byte_record();
-                } else {
-                    let why = format!("a row of {} cells, where {} are", record.len(), end.cells);
-                    each(end.rows, Err(why));
-                }
-            }
-            Err(error) => {
-                each(end.rows, Err(error.to_string()));
-                if error.is_io_error() {
-                    return end;
-                }
+                Err(error) => first.push(Err(row_error(error)?)),
             }
         }
-        end.rows += 1;
+        self.cells = cells_of_rows(first.iter().flatten(), self.names.len());
+        for row in first {
+            match row {
+                Ok(mut record) => self.row(&mut record, each),
+                Err(why) => self.damaged(why, each),
+            }
+        }
+        let mut record = csv::ByteRecord::new();
+        while !is_at_end {
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => self.row(&mut record, each),
+                Ok(false) => is_at_end = true,
+                Err(error) => self.damaged(row_error(error)?, each),
+            }
+        }
+        Ok(())
+    }
+
+    fn row(
+        &mut self,
+        record: &mut csv::ByteRecord,
+        each: &mut dyn FnMut(u32, Result<ExportRow<'_>, String>),
+    ) {
+        // A row of another length is one that an odd quote or comma has shifted.
+        if record.len() != self.cells {
+            let why = format!("a row of {} cells, where {} are", record.len(), self.cells);
+            return self.damaged(why, each);
+        }
+        let names = self.names.iter().map(String::as_bytes);
+        if record.iter().eq(names.take(self.cells)) {
+            self.has_headers = true;
+            self.rows += 1;
+            return;
+        }
+        let row = csv::StringRecord::from_byte_record(std::mem::take(record));
+        let row = row.unwrap_or_else(|error| {
+            csv::StringRecord::from_byte_record_lossy(error.into_byte_record())
+        });
+        each(self.rows, Ok(ExportRow::Csv(&row, self.wanted)));
+        *record = row.into_byte_record();
+        self.rows += 1;
+    }
+
+    fn damaged(&mut self, why: String, each: &mut dyn FnMut(u32, Result<ExportRow<'_>, String>)) {
+        each(self.rows, Err(why));
+        self.rows += 1;
     }
 }
 
-/// The number of cells of all rows, by the first: one less than the header where only the header
-/// ends in a further column, one more where each row ends in a separator.
-fn cells_of_rows(first: &csv::ByteRecord, names: usize) -> usize {
-    let cells = first.len();
-    let is_short = cells + 1 == names && cells > 1;
-    let is_closed = cells == names + 1 && first.get(names).is_some_and(<[u8]>::is_empty);
-    if is_short || is_closed { cells } else { names }
+/// What is wrong with a row; an error where the rest cannot be read.
+fn row_error(error: csv::Error) -> io::Result<String> {
+    let message = error.to_string();
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => Err(error),
+        _ => Ok(message),
+    }
+}
+
+/// The number of cells of all rows, by most of the first: one less than the header where only the
+/// header ends in a further column, one more where each row ends in a separator.
+fn cells_of_rows<'a>(first: impl Iterator<Item = &'a csv::ByteRecord>, names: usize) -> usize {
+    let mut rows: BTreeMap<usize, u32> = BTreeMap::new();
+    for row in first {
+        let cells = row.len();
+        let is_short = cells + 1 == names && cells > 1;
+        let is_closed = cells == names + 1 && row.get(names).is_some_and(<[u8]>::is_empty);
+        if is_short || is_closed || cells == names {
+            *rows.entry(cells).or_default() += 1;
+        }
+    }
+    let most = rows
+        .into_iter()
+        .max_by_key(|(cells, rows)| (*rows, *cells == names));
+    most.map_or(names, |(cells, _)| cells)
 }
 
 /// The name of a column without punctuation and case: `lineItem/UsageAccountId`,

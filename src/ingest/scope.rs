@@ -11,8 +11,6 @@ pub(super) enum RowFate {
     Counted(Box<RowShape>),
     /// Not counted, for a reason that is counted.
     Uncounted(WhyUncounted),
-    /// Cannot be read, and why.
-    Rejected(String),
 }
 
 /// The reason why a line is not counted.

@@ -8,8 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvError, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -136,7 +136,10 @@ enum PlainPiece {
 /// The plain bytes of an export as a stream: inflated, as UTF-8 and without a byte order mark.
 /// Another thread reads, inflates and hashes.
 pub(super) struct PlainStream {
-    pieces: Receiver<PlainPiece>,
+    pieces: Option<Receiver<PlainPiece>>,
+    thread: Option<JoinHandle<()>>,
+    /// True if the end of the reading thread is waited for.
+    is_waited_for: bool,
     piece: Vec<u8>,
     at: usize,
     end: EndHandle,
@@ -150,13 +153,16 @@ impl PlainStream {
 
     /// Starts to read a file of an archive.
     pub(super) fn of_entry(archive: File, index: usize) -> io::Result<Self> {
-        Self::spawn(move |to| {
+        let mut stream = Self::spawn(move |to| {
             let damaged = |error: ZipError| TextError::Unreadable(error.into());
             let mut archive = ZipArchive::new(archive).map_err(damaged)?;
             let entry = archive.by_index(index).map_err(damaged)?;
             let bytes_max = inflated_bytes_max(entry.compressed_size(), STREAMED_BYTES_MAX);
             hand_over(entry, bytes_max, to)
-        })
+        })?;
+        // All entries share one place in the archive.
+        stream.is_waited_for = true;
+        Ok(stream)
     }
 
     fn spawn(
@@ -175,9 +181,11 @@ impl PlainStream {
             let _ = to.send(last);
         };
         let name = "read a bill".to_owned();
-        thread::Builder::new().name(name).spawn(read_all)?;
+        let thread = thread::Builder::new().name(name).spawn(read_all)?;
         Ok(Self {
-            pieces,
+            pieces: Some(pieces),
+            thread: Some(thread),
+            is_waited_for: false,
             piece: Vec::new(),
             at: 0,
             end: EndHandle::default(),
@@ -192,7 +200,8 @@ impl PlainStream {
     /// The bytes that are next, some at least unless the stream is at its end.
     pub(super) fn peek(&mut self) -> io::Result<&[u8]> {
         while self.at == self.piece.len() && self.end.borrow().is_none() {
-            match self.pieces.recv() {
+            let next = self.pieces.as_ref().map(Receiver::recv);
+            match next.unwrap_or(Err(RecvError)) {
                 Ok(PlainPiece::Bytes(piece)) => (self.piece, self.at) = (piece, 0),
                 Ok(PlainPiece::End(end)) => *self.end.borrow_mut() = Some(Ok(end)),
                 Ok(PlainPiece::Failed(error)) => {
@@ -204,6 +213,16 @@ impl PlainStream {
             }
         }
         Ok(&self.piece[self.at..])
+    }
+}
+
+impl Drop for PlainStream {
+    fn drop(&mut self) {
+        // The thread ends where no one takes what it reads.
+        self.pieces = None;
+        if let Some(thread) = self.thread.take().filter(|_| self.is_waited_for) {
+            let _ = thread.join();
+        }
     }
 }
 

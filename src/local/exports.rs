@@ -15,6 +15,8 @@ const STORED_BYTES_MAX: u64 = 4 << 30;
 pub struct ExportFile {
     /// The file's path.
     pub path: PathBuf,
+    /// The part of it below the folder that was named.
+    pub below: PathBuf,
     /// True if the path itself was given: that it cannot be read is then no matter of one file
     /// among many.
     pub is_named: bool,
@@ -35,6 +37,7 @@ pub fn export_files(paths: &[PathBuf]) -> Result<Vec<ExportFile>, (PathBuf, io::
         if !path.metadata().map_err(unopenable)?.is_dir() {
             files.push(ExportFile {
                 path: path.clone(),
+                below: PathBuf::new(),
                 is_named: true,
                 problem: None,
             });
@@ -45,24 +48,34 @@ pub fn export_files(paths: &[PathBuf]) -> Result<Vec<ExportFile>, (PathBuf, io::
                 Ok(entry) => {
                     let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
                     if entry.file_type().is_file() && !is_hidden {
+                        let found = entry.into_path();
                         files.push(ExportFile {
-                            path: entry.into_path(),
+                            below: below(&found, path),
+                            path: found,
                             is_named: false,
                             problem: None,
                         });
                     }
                 }
                 // A dangling link, or a folder that may not be read, costs itself.
-                Err(error) if error.depth() > 0 => files.push(ExportFile {
-                    path: error.path().unwrap_or(path).to_owned(),
-                    is_named: false,
-                    problem: Some(io::Error::from(error).to_string()),
-                }),
+                Err(error) if error.depth() > 0 => {
+                    let found = error.path().unwrap_or(path).to_owned();
+                    files.push(ExportFile {
+                        below: below(&found, path),
+                        path: found,
+                        is_named: false,
+                        problem: Some(io::Error::from(error).to_string()),
+                    });
+                }
                 Err(error) => return Err(unopenable(error.into())),
             }
         }
     }
     Ok(files)
+}
+
+fn below(found: &Path, named: &Path) -> PathBuf {
+    found.strip_prefix(named).unwrap_or(found).to_owned()
 }
 
 /// Reads one file whole.

@@ -363,6 +363,7 @@ impl BillCoverage {
         self.files == 0
             && self.side_files == 0
             && self.missing_files == 0
+            && self.other_period_files == 0
             && self.replaced_files == 0
             && self.rejects.total() == 0
     }

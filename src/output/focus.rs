@@ -127,10 +127,16 @@ impl FocusRow<'_> {
         cost.flatten().unwrap_or(self.billed_cost).normalize()
     }
 
+    /// The Region, if it is one: a prefix that stands for none that is known is no id.
+    fn region(&self) -> Option<&str> {
+        let region = self.charge.region.as_deref();
+        region.filter(|region| region::is_region_name(region))
+    }
+
     /// The work group's ARN.
     fn resource(&self) -> Option<Text> {
         let charge = self.charge;
-        let (region, group) = (charge.region.as_ref()?, charge.work_group.as_ref()?);
+        let (region, group) = (self.region()?, charge.work_group.as_ref()?);
         let account = charge.account_id.as_ref()?;
         let partition = region::partition(region);
         Some(format!("arn:{partition}:athena:{region}:{account}:workgroup/{group}").into())
@@ -325,10 +331,9 @@ fn resource_columns(rows: &[FocusRow<'_>], topology: &Topology) -> Table {
     let place = TableBuilder::new("", rows)
         .word("ProviderName", |_| Some(AWS))
         .word("PublisherName", |_| Some(AWS))
-        .text("RegionId", |row| row.charge.region.clone())
+        .text("RegionId", |row| row.region().map(Text::from))
         .text("RegionName", |row| {
-            let region = row.charge.region.as_deref()?;
-            Some(Text::from(region::name(region)))
+            Some(Text::from(region::name(row.region()?)))
         })
         .text("ResourceId", FocusRow::resource)
         .text("ResourceName", |row| {

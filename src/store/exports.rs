@@ -37,7 +37,13 @@ impl StoredExport {
     ///
     /// When they are not there, or are no regular file.
     pub fn open(&self) -> io::Result<File> {
-        self.folder.open_export(&self.file)
+        self.folder.open_export(&self.file).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                io::Error::other("it could not be read when it was collected: collect it again")
+            } else {
+                error
+            }
+        })
     }
 }
 
@@ -48,7 +54,7 @@ pub struct KeptExports {
     pub taken: u64,
     /// Their stored bytes.
     pub bytes: u64,
-    /// Objects that could not be read, and why: an earlier version of them stays.
+    /// Objects that could not be read, and why.
     pub failed: Vec<(String, String)>,
 }
 
@@ -64,7 +70,9 @@ fn file_name(listed: &ListedExport) -> String {
 
 impl Writer {
     /// Keeps the objects of a place: those that are new or were replaced are read with `open`,
-    /// those that are gone are forgotten.
+    /// those that are gone are forgotten. The objects of a place belong together: where one of
+    /// them cannot be read, all stay as they were kept before. Where none were, the others are
+    /// kept, and what is missing is still named.
     ///
     /// # Errors
     ///
@@ -75,45 +83,43 @@ impl Writer {
         listed: &[ListedExport],
         open: &mut dyn FnMut(&ListedExport) -> Box<dyn Read>,
     ) -> Result<KeptExports, StoreError> {
-        let sql = "SELECT url, file FROM exports WHERE place = ?1";
-        let known = self.ledger.rows(sql, &[&place], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?;
+        let sql = "SELECT file FROM exports WHERE place = ?1";
+        let known = self
+            .ledger
+            .rows(sql, &[&place], |row| row.get::<_, String>(0))?;
+        let known: BTreeSet<String> = known.into_iter().collect();
         let mut kept = KeptExports::default();
-        let mut live: BTreeSet<&str> = BTreeSet::new();
         for export in listed {
-            live.insert(&export.url);
             let file = file_name(export);
-            let is_known = known
-                .iter()
-                .any(|(url, own)| *url == export.url && *own == file);
-            if is_known && self.folder.has_export(&file) {
+            let bytes = export.version.bytes;
+            if self.folder.has_export(&file, bytes) {
+                // One that was kept by a run that then failed is new all the same.
+                kept.taken += u64::from(!known.contains(&file));
                 continue;
             }
-            match self.folder.write_export(&file, &mut *open(export))? {
-                Ok(bytes) if bytes == export.version.bytes => {
+            match self.folder.write_export(&file, bytes, &mut *open(export))? {
+                Ok(()) => {
                     kept.taken += 1;
                     kept.bytes += bytes;
-                    let sql = "INSERT OR REPLACE INTO exports VALUES (?1, ?2, ?3, ?4, ?5)";
-                    let now = self.now.unix();
-                    self.ledger.try_to(|ledger| {
-                        let row = params![export.url, place, signed(bytes), file, now];
-                        ledger.execute(sql, row)
-                    })?;
-                }
-                Ok(bytes) => {
-                    let wanted = export.version.bytes;
-                    let why = format!("{bytes} bytes came of {wanted} that were listed");
-                    kept.failed.push((export.url.clone(), why));
                 }
                 Err(why) => kept.failed.push((export.url.clone(), why)),
             }
         }
-        for (url, _) in known.iter().filter(|(url, _)| !live.contains(url.as_str())) {
-            let sql = "DELETE FROM exports WHERE url = ?1 AND place = ?2";
-            self.ledger
-                .try_to(|ledger| ledger.execute(sql, params![url, place]))?;
+        if !kept.failed.is_empty() && !known.is_empty() {
+            return Ok(kept);
         }
+        let now = self.now.unix();
+        self.ledger.try_to(|ledger| {
+            let all = ledger.transaction()?;
+            all.execute("DELETE FROM exports WHERE place = ?1", params![place])?;
+            for export in listed {
+                let sql = "INSERT OR REPLACE INTO exports VALUES (?1, ?2, ?3, ?4, ?5)";
+                let bytes = signed(export.version.bytes);
+                let row = params![export.url, place, bytes, file_name(export), now];
+                all.execute(sql, row)?;
+            }
+            all.commit()
+        })?;
         let named = self.ledger.rows("SELECT file FROM exports", &[], |row| {
             row.get::<_, String>(0)
         })?;

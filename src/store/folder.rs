@@ -109,17 +109,26 @@ impl StoreFolder {
             create_new(&root.join(MARKER), MARKER_TEXT).map_err(io())?;
         }
         restrict(root).map_err(io())?;
-        let segments = self.root.join(SEGMENTS);
-        match fs::symlink_metadata(&segments) {
-            Ok(there) if there.is_dir() => {}
-            Ok(_) => {
-                let what = "expected the folder of segments, found a symbolic link or a file";
-                let path = segments;
-                return Err(StoreError::Planted { path, what });
-            }
-            Err(_) => create_folder(&segments).map_err(StoreError::io(&segments))?,
+        self.prepare_below(SEGMENTS)?;
+        // Exports are in few stores.
+        if self.has_exports()? {
+            self.prepare_below(EXPORTS)?;
         }
-        restrict(&segments).map_err(StoreError::io(&segments))
+        Ok(())
+    }
+
+    /// Makes a folder of the store, for its owner alone, unless it is there.
+    fn prepare_below(&self, name: &str) -> Result<(), StoreError> {
+        let folder = self.root.join(name);
+        if !is_real_folder(&folder)? {
+            create_folder(&folder).map_err(StoreError::io(&folder))?;
+        }
+        restrict(&folder).map_err(StoreError::io(&folder))
+    }
+
+    /// Returns whether the folder of exports is there, and refuses a link in its place.
+    pub(super) fn has_exports(&self) -> Result<bool, StoreError> {
+        is_real_folder(&self.root.join(EXPORTS))
     }
 
     /// Returns whether the marker file is there and says what it has to.
@@ -266,33 +275,30 @@ impl StoreFolder {
         self.root.join(EXPORTS).join(name)
     }
 
-    pub(super) fn has_export(&self, name: &str) -> bool {
+    /// Returns whether an export of so many bytes is there.
+    pub(super) fn has_export(&self, name: &str, bytes: u64) -> bool {
         let found = self.export(name).symlink_metadata();
-        found.is_ok_and(|found| found.is_file())
+        found.is_ok_and(|found| found.is_file() && found.len() == bytes)
     }
 
     /// Opens an export, which has to be a regular file.
     pub(super) fn open_export(&self, name: &str) -> std::io::Result<File> {
+        self.has_exports().map_err(std::io::Error::other)?;
         open_regular(&self.export(name), OpenOptions::new().read(true))
     }
 
-    /// Writes an export, whole or not at all; returns its bytes, or why they could not be read.
+    /// Writes an export of so many bytes, whole or not at all; returns why it could not be read,
+    /// if so.
     pub(super) fn write_export(
         &self,
         name: &str,
+        wanted: u64,
         from: &mut dyn Read,
-    ) -> Result<Result<u64, String>, StoreError> {
+    ) -> Result<Result<(), String>, StoreError> {
         let path = self.export(name);
         let folder = self.root.join(EXPORTS);
         let io = || StoreError::io(&path);
-        match fs::symlink_metadata(&folder) {
-            Ok(there) if there.is_dir() => {}
-            Ok(_) => {
-                let what = "expected the folder of exports, found a symbolic link or a file";
-                return Err(StoreError::Planted { path: folder, what });
-            }
-            Err(_) => create_folder(&folder).map_err(StoreError::io(&folder))?,
-        }
+        self.prepare_below(EXPORTS)?;
         let mut file = tempfile::Builder::new()
             .prefix(TEMPORARY)
             .tempfile_in(&folder)
@@ -310,26 +316,30 @@ impl StoreFolder {
                 Err(error) => return Ok(Err(error.to_string())),
             }
         }
+        if bytes != wanted {
+            let why = format!("{bytes} bytes came of {wanted} that were listed");
+            return Ok(Err(why));
+        }
         file.as_file().sync_all().map_err(io())?;
         file.persist(&path).map_err(|error| io()(error.error))?;
         let opened = File::open(&folder).map_err(io())?;
         opened.sync_all().map_err(io())?;
-        Ok(Ok(bytes))
+        Ok(Ok(()))
     }
 
     /// Removes exports that no ledger names.
     pub(super) fn sweep_exports(&self, named: &BTreeSet<String>) -> Result<(), StoreError> {
+        if !self.has_exports()? {
+            return Ok(());
+        }
         let folder = self.root.join(EXPORTS);
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(StoreError::io(&folder)(error)),
-        };
-        for entry in entries {
+        let owner = owner(&fs::symlink_metadata(&folder).map_err(StoreError::io(&folder))?);
+        for entry in fs::read_dir(&folder).map_err(StoreError::io(&folder))? {
             let entry = entry.map_err(StoreError::io(&folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_own = is_export_name(&name) || name.starts_with(TEMPORARY);
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            let there = entry.path().symlink_metadata();
+            let is_file = there.is_ok_and(|there| there.is_file() && self::owner(&there) == owner);
             if is_own && is_file && !named.contains(&name) {
                 fs::remove_file(entry.path()).map_err(StoreError::io(entry.path()))?;
             }
@@ -395,6 +405,20 @@ fn digest_in_name(name: &str) -> Option<&str> {
             .bytes()
             .all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit));
     (is_of_kind && is_digest && !name.contains(['/', '\\'])).then_some(digest)
+}
+
+/// Returns whether a folder is there, and refuses a link or a file in its place.
+fn is_real_folder(path: &Path) -> Result<bool, StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => Ok(true),
+        Ok(_) => {
+            let what = "expected a folder of the store, found a symbolic link or a file";
+            let path = path.to_owned();
+            Err(StoreError::Planted { path, what })
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::io(path)(error)),
+    }
 }
 
 #[cfg(test)]

@@ -428,7 +428,7 @@ fn a_bill_at_list_price_is_the_same_and_not_higher_by_nothing() {
     command.args(["--costs", "bill"]);
     let (text, _) = output(&mut command, Exit::Clean);
     assert!(
-        text.contains("it covers: 4.00; the bill is the same"),
+        text.contains("it covers: 4.0000; the bill is the same"),
         "{text}"
     );
 }
