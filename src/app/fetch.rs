@@ -201,6 +201,10 @@ mod remote {
         };
         let kept = writer.keep_exports(&bucket.url, &exports, &mut open)?;
         for (url, why) in kept.failed {
+            let why = why
+                .strip_prefix(&format!("{url}: "))
+                .unwrap_or(&why)
+                .to_owned();
             done.gaps.push((url.as_str().into(), why));
         }
         done.lines.push(format!(

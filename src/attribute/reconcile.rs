@@ -324,10 +324,11 @@ fn rounding(cells: &[&CellOutcome<'_>]) -> Option<Reason> {
             count += 1;
         }
     }
-    let text = format!(
-        "lines of the bill were rounded to {AMOUNT_PLACES} places; what was rounded away comes to {sum}"
-    );
     let amount = sum.rounded(SCALE_MAX).map(|sum| sum.normalize());
+    let told = amount.map_or_else(|| sum.to_string(), |amount| amount.to_string());
+    let text = format!(
+        "lines of the bill were rounded to {AMOUNT_PLACES} places; what was rounded away comes to {told}"
+    );
     reason("amounts-rounded", count, amount, &text)
 }
 

@@ -226,6 +226,11 @@ impl BillReader {
                     .to_owned(),
             );
         }
+        if rows.has_windows_1252 {
+            lines.notes.insert(
+                "a file is not UTF-8: its other letters are read as Windows-1252".to_owned(),
+            );
+        }
         if rows.has_headers {
             lines.notes.insert(
                 "a file repeats its header between its rows: files were put together, and the headers are no lines"

@@ -121,10 +121,19 @@ impl BillLines {
             Some(known) => {
                 let uncounted = &mut self.bill.coverage.uncounted;
                 let amounts = |line: &StatedLine| (line.cost.clone(), line.terabytes.clone());
-                if amounts(&known.line) == amounts(&entry.line) {
+                let is_final_now = known.line.is_estimated != entry.line.is_estimated;
+                if amounts(&known.line) == amounts(&entry.line) || is_final_now {
                     uncounted.repeated += 1;
                 } else {
                     uncounted.outdated += 1;
+                    // One is enough to look for.
+                    if uncounted.outdated == 1 {
+                        let (_, account, other, _, start, _) = &key;
+                        self.bill.coverage.notes.insert(format!(
+                            "answers of Cost Explorer give different amounts, first for account {account}, {other:?}, {start}: \
+                             those given later count"
+                        ));
+                    }
                 }
                 if known.line.is_estimated || !entry.line.is_estimated {
                     *known = entry;

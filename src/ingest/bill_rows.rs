@@ -2,9 +2,9 @@
 
 use super::account;
 use super::bill_error::BillError;
-use super::bill_values::{self as values, list};
+use super::bill_values::{self as values, list, no_amount};
 use super::file_lines::FileLines;
-use super::rows::{EndOfRows, ExportRow, Rows, RowsError, find};
+use super::rows::{EndOfRows, ExportRow, Rows, RowsError, at_line, find};
 use super::scope::{RowFate, Scope};
 use super::shape::RowShape;
 use crate::model::bill::{BillPeriod, Sku};
@@ -113,11 +113,23 @@ pub(super) fn read_rows(
         into,
     };
     rows.for_each(&columns.0, |number, row| {
-        let read = row.and_then(|row| reader.row(&row));
+        let read = row.and_then(|row| {
+            let read = reader.row(&row);
+            read.map_err(|detail| at_line(row.line(), detail))
+        });
         if let Err(detail) = read {
             reader.into.reject(name, number, detail);
         }
     })
+}
+
+fn no_period(start: &str, end: Option<&str>) -> String {
+    let spelled = [Some(start), end].into_iter().flatten().map(str::to_owned);
+    let spelled: Vec<String> = spelled.collect();
+    format!(
+        "{} is no period: expected dates such as 2026-11-01 or 2026-11-01T00:00:00Z (a spreadsheet may have changed them)",
+        list(&spelled)
+    )
 }
 
 /// Distinct spellings of periods that are remembered: the hours of a month, and some more.
@@ -142,7 +154,7 @@ impl<F: BillFormat> RowReader<'_, F> {
         let (start, end) = self.format.period(row)?;
         let period = self
             .period(start, end)
-            .ok_or("the dates are not a period")?;
+            .ok_or_else(|| no_period(start, end))?;
         self.sign.clear();
         self.sign.extend_from_slice(account.as_bytes());
         self.sign.push(0);
@@ -169,13 +181,15 @@ impl<F: BillFormat> RowReader<'_, F> {
         let cost = match shape.cost.map(|column| (column, row.get(column))) {
             None => ExactAmount::default(),
             Some((column, Some(text))) => values::cost(text, row.is_binary(column))
-                .ok_or("the cost is not a decimal of at most 12 digits before the point")?,
+                .ok_or_else(|| no_amount("the cost", text))?,
             Some((_, None)) if shape.may_be_blank => ExactAmount::default(),
             Some((_, None)) => return Err("no cost".to_owned()),
         };
-        let terabytes = shape.usage.of(row)?;
-        self.into.add(slot, &cost, terabytes.as_ref());
-        Ok(())
+        let terabytes = shape.usage.of(row);
+        let told = terabytes.as_ref().ok().and_then(Option::as_ref);
+        self.into.add(slot, &cost, told);
+        // The cost counts all the same.
+        terabytes.map(|_| ())
     }
 
     /// The days of a period, remembered by its spelling.

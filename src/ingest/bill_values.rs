@@ -65,6 +65,14 @@ pub(super) fn cost(text: &str, is_binary: bool) -> Option<ExactAmount> {
     Some(ExactAmount::of_units(units.into(), BINARY_SCALE))
 }
 
+/// What is said of a text that is no amount.
+pub(super) fn no_amount(what: &str, told: &str) -> String {
+    format!(
+        "{what} {} is not a decimal of at most 12 digits before the point",
+        list(&[told.to_owned()])
+    )
+}
+
 /// Terabytes as bills spell them; `None` for more than can be.
 pub(super) fn terabytes(text: &str, is_binary: bool) -> Option<ExactAmount> {
     let most = ExactAmount::from(TERABYTES_MAX);

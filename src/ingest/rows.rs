@@ -1,6 +1,7 @@
 //! Rows of CSV or Parquet, by the names of their columns.
 
 use super::parquet::{self, ParquetValue};
+use encoding_rs::WINDOWS_1252;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -132,6 +133,14 @@ impl ExportRow<'_> {
         }
     }
 
+    /// The number of its line, where it is of CSV.
+    pub(super) fn line(&self) -> Option<u64> {
+        match self {
+            Self::Csv(record, _) => record.position().map(csv::Position::line),
+            Self::Parquet(_) => None,
+        }
+    }
+
     /// The text of a wanted column; `None` where it is empty or not there.
     pub(super) fn get(&self, wanted: usize) -> Option<&str> {
         let text = match self {
@@ -150,6 +159,8 @@ pub(super) struct EndOfRows {
     pub(super) lacks_last_column: bool,
     /// True if some rows repeat the header: files were put together.
     pub(super) has_headers: bool,
+    /// True if some rows were no UTF-8, and read as what spreadsheets write in its place.
+    pub(super) has_windows_1252: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -217,6 +228,7 @@ impl<'a> Rows<'a> {
                     cells: self.names.len(),
                     rows: 0,
                     has_headers: false,
+                    has_windows_1252: false,
                 };
                 rows.read(*reader, &mut each)
                     .map_err(RowsError::Unreadable)?;
@@ -226,6 +238,7 @@ impl<'a> Rows<'a> {
                 Ok(EndOfRows {
                     lacks_last_column: rows.cells < self.names.len(),
                     has_headers: rows.has_headers,
+                    has_windows_1252: rows.has_windows_1252,
                 })
             }
             Body::Parquet(file) => {
@@ -259,6 +272,7 @@ struct CsvRows<'a> {
     cells: usize,
     rows: u32,
     has_headers: bool,
+    has_windows_1252: bool,
 }
 
 impl CsvRows<'_> {
@@ -306,7 +320,8 @@ impl CsvRows<'_> {
         // A row of another length is one that an odd quote or comma has shifted.
         if record.len() != self.cells {
             let why = format!("a row of {} cells, where {} are", record.len(), self.cells);
-            return self.damaged(why, each);
+            let line = record.position().map(csv::Position::line);
+            return self.damaged(at_line(line, why), each);
         }
         let names = self.names.iter().map(String::as_bytes);
         if record.iter().eq(names.take(self.cells)) {
@@ -316,7 +331,8 @@ impl CsvRows<'_> {
         }
         let row = csv::StringRecord::from_byte_record(std::mem::take(record));
         let row = row.unwrap_or_else(|error| {
-            csv::StringRecord::from_byte_record_lossy(error.into_byte_record())
+            self.has_windows_1252 = true;
+            windows_1252(&error.into_byte_record())
         });
         each(self.rows, Ok(ExportRow::Csv(&row, self.wanted)));
         *record = row.into_byte_record();
@@ -326,6 +342,22 @@ impl CsvRows<'_> {
     fn damaged(&mut self, why: String, each: &mut dyn FnMut(u32, Result<ExportRow<'_>, String>)) {
         each(self.rows, Err(why));
         self.rows += 1;
+    }
+}
+
+/// A row that is no UTF-8, as older spreadsheets write it.
+fn windows_1252(record: &csv::ByteRecord) -> csv::StringRecord {
+    let cells = record.iter().map(|cell| WINDOWS_1252.decode(cell).0);
+    let mut row: csv::StringRecord = cells.collect();
+    row.set_position(record.position().cloned());
+    row
+}
+
+/// A message about a line.
+pub(super) fn at_line(line: Option<u64>, why: String) -> String {
+    match line {
+        Some(line) => format!("line {line}: {why}"),
+        None => why,
     }
 }
 
@@ -422,6 +454,34 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_is_too_long_fails_the_file_whatever_ends_its_lines() {
+        for ending in ["\n", "\r\n", "\r"] {
+            let many = format!("a,b{ending}") + &format!("x,2{ending}").repeat(ROW_BYTES_MAX / 3);
+            assert!(rows(&many).0.iter().all(Result::is_ok));
+        }
+        let long = format!("a,b\nx,2\n\"{}\",3\n", "y".repeat(3 * ROW_BYTES_MAX));
+        let open = Rows::csv(long.as_bytes());
+        let read = open.map(|rows| rows.for_each(&[Some(0)], |_, _| {}));
+        assert!(!matches!(read, Ok(Ok(_))));
+    }
+
+    #[test]
+    fn repeated_headers_and_older_letters_are_told() {
+        let (all, end) = rows("a,b\nx,1\na,b\ny,2\n");
+        assert_eq!(all.len(), 2);
+        assert!(end.has_headers && !end.has_windows_1252);
+        let text = b"a,b\nM\xfcnchen,1\n";
+        let mut seen = String::new();
+        let end = Rows::csv(&text[..])
+            .unwrap()
+            .for_each(&[Some(0)], |_, row| {
+                seen = row.unwrap().get(0).unwrap_or_default().to_owned();
+            });
+        assert_eq!(seen, "M\u{fc}nchen");
+        assert!(end.unwrap().has_windows_1252);
+    }
+
+    #[test]
     fn one_column_more_in_the_header_or_in_the_rows_is_no_damage() {
         let (all, end) = rows("a,b,c\n1,2\n3,4\n5\n");
         assert_eq!(all.iter().filter(|row| row.is_ok()).count(), 2);
@@ -430,6 +490,9 @@ mod tests {
         assert!(all.iter().all(Result::is_ok) && !end.lacks_last_column);
         let (all, _) = rows("a,b\n1,2\n1,2,3\n");
         assert!(all[0].is_ok() && all[1].is_err());
+        // One bad row at the start does not tell of the others.
+        let (all, _) = rows("a,b,c\n1,2\n1,2,3\n4,5,6\n");
+        assert!(all[0].is_err() && all[1].is_ok() && all[2].is_ok());
     }
 
     #[test]

@@ -46,7 +46,10 @@ impl UsageColumns {
             };
             match usage(text, row.is_binary(*column), *per_terabyte) {
                 Some(terabytes) => return Ok(Some(terabytes)),
-                None if self.is_strict => return Err("the usage amount is not a number".to_owned()),
+                None if self.is_strict => {
+                    let why = values::no_amount("the usage amount", text);
+                    return Err(format!("{why}: the cost counts without it"));
+                }
                 None => {}
             }
         }

@@ -1,6 +1,6 @@
 //! From the bytes of an export to its plain bytes: at once, or as a stream.
 
-use encoding_rs::{Decoder, Encoding, UTF_8};
+use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -263,8 +263,20 @@ fn hand_over(
     }
 }
 
-/// A text that becomes UTF-8, piece by piece, without a byte order mark. Only UTF-16 is known
-/// as something else, by its mark; `PowerShell` writes it.
+/// The encoding of a text, and the bytes of its mark. Only UTF-16 is known as something else than
+/// UTF-8, by its mark or by zeros between its first letters; `PowerShell` writes it.
+fn encoding_of(first: &[u8]) -> (&'static Encoding, usize) {
+    if let Some(marked) = Encoding::for_bom(first) {
+        return marked;
+    }
+    match first {
+        [1..=0x7f, 0, 1..=0x7f, 0, ..] => (UTF_16LE, 0),
+        [0, 1..=0x7f, 0, 1..=0x7f, ..] => (UTF_16BE, 0),
+        _ => (UTF_8, 0),
+    }
+}
+
+/// A text that becomes UTF-8, piece by piece, without a byte order mark.
 struct Utf8Text {
     decoder: Option<Decoder>,
     mark_bytes: usize,
@@ -272,7 +284,7 @@ struct Utf8Text {
 
 impl Utf8Text {
     fn of(first: &[u8]) -> Self {
-        let (encoding, mark_bytes) = Encoding::for_bom(first).unwrap_or((UTF_8, 0));
+        let (encoding, mark_bytes) = encoding_of(first);
         let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
         Self {
             decoder,
@@ -407,9 +419,7 @@ pub fn plain(bytes: &[u8]) -> Result<Cow<'_, [u8]>, TextError> {
 }
 
 fn decoded(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    let Some((encoding, mark_bytes)) = Encoding::for_bom(&text) else {
-        return text;
-    };
+    let (encoding, mark_bytes) = encoding_of(&text);
     match (encoding == UTF_8, text) {
         (true, Cow::Borrowed(text)) => Cow::Borrowed(&text[mark_bytes..]),
         (true, Cow::Owned(mut text)) => {
@@ -473,7 +483,10 @@ mod tests {
                 text.as_bytes().to_vec(),
                 utf_16(plain_text, false),
                 utf_16(plain_text, true),
-            ] {
+            ]
+            .into_iter()
+            .chain((plain_text == long).then(|| utf_16(plain_text, false)[2..].to_vec()))
+            {
                 for stored in [gzip(&stored), stored] {
                     let (bytes, end) = streamed(stored.clone()).unwrap();
                     assert_eq!(bytes, plain_text.as_bytes());

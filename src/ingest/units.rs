@@ -1,6 +1,7 @@
 //! Business units of accounts: from CSV, or from the accounts and tags of AWS Organizations.
 
 use super::account::{self, account_id};
+use super::bill_values::list;
 use super::rows::{Rows, RowsError, bare, find};
 use super::text::{TextError, plain};
 use crate::model::coverage::{Reject, RejectReason, Rejects};
@@ -235,8 +236,13 @@ impl UnitsReader {
             let business_units = told(|unit| unit.business_unit.as_ref());
             let cost_centers = told(|unit| unit.cost_center.as_ref());
             if business_units.len() > 1 || cost_centers.len() > 1 {
+                let told: Vec<String> = business_units
+                    .iter()
+                    .chain(&cost_centers)
+                    .map(ToString::to_string)
+                    .collect();
                 for line in &lines {
-                    let detail = format!("another line disagrees about account {account}");
+                    let detail = format!("lines disagree about account {account}: {}", list(&told));
                     reject(&mut self.rejects, &line.file, line.number, detail);
                 }
                 continue;
@@ -325,6 +331,13 @@ mod tests {
         reader.read("units.csv", csv.as_bytes()).unwrap();
         let read = reader.finish();
         assert_eq!(read.rejects.total(), 2);
+        let first = read
+            .rejects
+            .iter()
+            .flat_map(|(.., kept)| kept)
+            .next()
+            .unwrap();
+        assert!(first.detail.ends_with("444455556666: Retail, Risk"));
         assert_eq!(read.units.len(), 1);
         let risk = &read.units["777788889999"];
         assert_eq!(risk.cost_center.as_deref(), Some("CC-1"));

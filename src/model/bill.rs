@@ -267,7 +267,8 @@ impl LineAmounts {
 /// Lines that were not counted: the number for each reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uncounted {
-    /// The same line, or the same file, was given before.
+    /// The same line, or the same file, was given before; or an estimate whose final figure was
+    /// given, too.
     pub repeated: u64,
     /// The same entry was given with other amounts: the final one counts, else the
     /// one given later.

@@ -627,6 +627,163 @@ fn two_exports_of_a_month_are_one_bill() {
 }
 
 #[test]
+fn what_was_used_late_may_be_in_the_folder_of_the_next_month() {
+    let late = Line {
+        cost: "0.05".to_owned(),
+        amount: "0.01".to_owned(),
+        ..quick()
+    };
+    let folders = ["r/20260701-20260801", "r/20260801-20260901"];
+    let of = |folder: &str, start: &str| {
+        let text = manifest("aa", &[&format!("{folder}/aa/r-1.csv")]);
+        let text = String::from_utf8(text).unwrap();
+        text.replace("20260701T", start).into_bytes()
+    };
+    let [july, august] = folders.map(|folder| format!("{folder}/aa/r-1.csv"));
+    let tops = folders.map(|folder| format!("{folder}/r-Manifest.json"));
+    let files = [
+        (july.as_str(), cur(&both()).into_bytes()),
+        (&august, cur(&[late]).into_bytes()),
+        (&tops[0], of(folders[0], "20260701T")),
+        (&tops[1], of(folders[1], "20260801T")),
+    ];
+    // With manifests, and without.
+    for files in [&files[..], &files[..2]] {
+        let (split, said) = charged(files, &["--strict"], Exit::Clean);
+        assert_eq!(split, "4.05 = 2.5 + 1.5 + 0.05", "{said}");
+    }
+}
+
+#[test]
+fn parts_that_a_manifest_names_all_count_and_a_copy_of_one_does_not() {
+    let half = cur(&[Line {
+        cost: "1.25".to_owned(),
+        amount: "0.25".to_owned(),
+        ..quick()
+    }]);
+    let period = "r/20260701-20260801";
+    let [first, second] = [1, 2].map(|part| format!("{period}/aa/r-{part}.csv"));
+    let top = format!("{period}/r-Manifest.json");
+    let files = [
+        (first.as_str(), half.clone().into_bytes()),
+        (&second, half.clone().into_bytes()),
+        ("a-copy/first.csv", half.into_bytes()),
+        (&top, manifest("aa", &[&first, &second])),
+    ];
+    let (split, said) = charged(&files, &["--strict"], Exit::Clean);
+    assert_eq!(split, "2.5 = 2.5 + 0 + 0");
+    assert!(said.contains("the same file was named twice"), "{said}");
+}
+
+#[test]
+fn a_manifest_may_name_an_archive() {
+    let period = "r/20260701-20260801";
+    let [old, new] = ["aa", "bb"].map(|assembly| format!("{period}/{assembly}/r-1.csv.zip"));
+    let top = format!("{period}/r-Manifest.json");
+    let zipped = |cost: &str| {
+        let line = Line {
+            cost: cost.to_owned(),
+            ..quick()
+        };
+        zip(&[("r-1.csv", cur(&[line]).as_bytes())])
+    };
+    let files = [
+        (old.as_str(), zipped("2")),
+        (&new, zipped("2.5")),
+        (&top, manifest("bb", &[&new])),
+    ];
+    assert_eq!(
+        charged(&files, &["--strict"], Exit::Clean).0,
+        "2.5 = 2.5 + 0 + 0"
+    );
+}
+
+#[test]
+fn a_report_and_focus_data_are_one_bill() {
+    let without_usage_type = focus(&both()).replace("x_UsageType", "x_Other");
+    for focus in [focus(&both()), without_usage_type] {
+        let files = [
+            ("cur.csv", cur(&both()).into_bytes()),
+            ("focus.csv", focus.into_bytes()),
+        ];
+        let (split, said) = charged(&files, &["--strict"], Exit::Clean);
+        assert_eq!(split, USUAL);
+        assert!(said.contains("they are one bill, counted once"), "{said}");
+    }
+    // A report that is not complete does not count because it is a report.
+    let files = [
+        ("cur.csv", cur(&[other()]).into_bytes()),
+        ("focus.csv", focus(&both()).into_bytes()),
+    ];
+    let (split, said) = charged(&files, &["--strict"], Exit::Incomplete);
+    assert_eq!(split, USUAL);
+    assert!(said.contains("different totals"), "{said}");
+    let files = [
+        ("cur.csv", cur(&[other()]).into_bytes()),
+        (
+            "costs.json",
+            cost_explorer(&[Line {
+                amount: "0.8".to_owned(),
+                cost: "4".to_owned(),
+                ..quick()
+            }])
+            .into_bytes(),
+        ),
+    ];
+    let (split, said) = charged(&files, &["--strict"], Exit::Clean);
+    assert_eq!(split, "1.5 = 0 + 1.5 + 0");
+    assert!(said.contains("Cost Explorer has more"), "{said}");
+}
+
+#[test]
+fn the_same_lines_in_two_folders_are_told() {
+    let text = cur(&both());
+    let files = [
+        ("one/cur.csv", text.clone().into_bytes()),
+        (
+            "two/cur.csv",
+            text.replace("scanned", "Scanned").into_bytes(),
+        ),
+    ];
+    let (split, said) = charged(&files, &["--strict"], Exit::Clean);
+    assert_eq!(split, "8 = 2.5 + 1.5 + 4");
+    assert!(said.contains("have the same lines"), "{said}");
+}
+
+#[test]
+fn a_folder_of_other_billing_periods_alone_is_told() {
+    let files = [("r/20260401-20260501/a/r-1.csv", cur(&both()).into_bytes())];
+    let (_, said) = charged(&files, &[], Exit::Clean);
+    assert!(said.contains("no bill of the window was read"), "{said}");
+}
+
+#[test]
+fn a_row_that_is_too_long_costs_its_whole_file() {
+    let mut long = cur(&both());
+    let open = format!("\"{}\n", "x".repeat(2 << 20));
+    long.push_str(&open);
+    let files = [
+        ("cur.csv", cur(&both()).into_bytes()),
+        ("long.csv", long.into_bytes()),
+    ];
+    let (split, said) = charged(&files, &["--strict"], Exit::Incomplete);
+    assert_eq!(split, USUAL);
+    assert!(said.contains("a quote that does not close"), "{said}");
+}
+
+#[test]
+fn an_amount_that_is_no_number_costs_its_bytes_only() {
+    let text = cur(&both()).replace(",0.5,USD,2.5", ",half,USD,2.5");
+    let (split, said) = charged(
+        &[("cur.csv", text.into_bytes())],
+        &["--strict"],
+        Exit::Incomplete,
+    );
+    assert_eq!(split, USUAL);
+    assert!(said.contains("line 2: the usage amount half"), "{said}");
+}
+
+#[test]
 fn files_of_other_billing_periods_are_not_opened() {
     let files = [
         ("r/20260701-20260801/a/r-1.csv", cur(&both()).into_bytes()),
@@ -768,7 +925,7 @@ fn noise_of_doubles_is_rounded_away_and_told() {
     let (split, said) = charged(&files, &["--strict"], Exit::Incomplete);
     assert_eq!(split, USUAL);
     assert!(
-        said.contains("cur.csv record 2: the cost is not a decimal"),
+        said.contains("line 4: the cost 1e15 is not a decimal"),
         "{said}"
     );
 }

@@ -135,10 +135,14 @@ fn write_configuration(folder: &Path) {
 }
 
 fn collect(folder: &Path, server: &S3Server) -> String {
-    let mut command = program_at(&server.url());
+    collect_from(folder, &server.url(), Exit::Clean).0
+}
+
+fn collect_from(folder: &Path, endpoint: &str, exit: Exit) -> (String, String) {
+    let mut command = program_at(endpoint);
     let command = command.current_dir(folder);
     let command = command.args(["collect", "-c", "own.toml", "--now", NOW]);
-    output(command, Exit::Clean).0
+    output(command, exit)
 }
 
 /// What the store says, without any bucket: there is no endpoint and no credential.
@@ -199,4 +203,65 @@ fn collect_keeps_what_it_took_of_a_bucket() {
     let files = fs::read_dir(path.join("store/exports")).unwrap().count();
     // _SUCCESS, two bills, statistics, business units.
     assert_eq!(files, 5);
+}
+
+#[test]
+fn what_belongs_together_is_kept_together() {
+    let folder = with_bucket();
+    let path = folder.path();
+    let server = S3Server::start(path);
+    write_configuration(path);
+    let proxy = Proxy::start(server.address, |asked| {
+        Fault::Denied.when(!asked.is_list() && asked.target.contains("by-service.json"))
+    });
+    // At first what came is kept, and what is missing is named wherever the bill is read.
+    collect_from(path, &proxy.url(), Exit::Clean);
+    let strict = |exit| {
+        let mut command = program();
+        command
+            .current_dir(path)
+            .args(["chargeback", "-c", "own.toml", "--strict"]);
+        command.args(["--from", "2026-11-01", "--to", "2026-11-04", "--now", NOW]);
+        output(&mut command, exit).1
+    };
+    let said = strict(Exit::Incomplete);
+    assert!(
+        said.contains("by-service.json") && said.contains("collect it again"),
+        "{said}"
+    );
+    collect(path, &server);
+    let whole = read(path);
+    assert!(!strict(Exit::Incomplete).contains("by-service.json"));
+    // Later the objects as they were stay, until all of the new ones come.
+    let bills = path.join(BUCKET).join("bills");
+    for file in ["costs.json", "more/by-service.json"] {
+        let text = fs::read_to_string(bills.join(file)).unwrap();
+        let text = text.replace("\"Amount\": \"", "\"Amount\": \"1");
+        fs::write(
+            bills.join(file),
+            text.replace("\"Amount\":\"", "\"Amount\":\"1"),
+        )
+        .unwrap();
+    }
+    collect_from(path, &proxy.url(), Exit::Clean);
+    assert_eq!(total(&read(path)), total(&whole));
+    collect(path, &server);
+    assert_ne!(total(&read(path)), total(&whole));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_place_of_the_folder_of_exports_is_refused() {
+    let folder = with_bucket();
+    let path = folder.path();
+    let server = S3Server::start(path);
+    write_configuration(path);
+    collect(path, &server);
+    let (exports, elsewhere) = (path.join("store/exports"), path.join("elsewhere"));
+    fs::rename(&exports, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &exports).unwrap();
+    let before = fs::read_dir(&elsewhere).unwrap().count();
+    let (_, said) = collect_from(path, &server.url(), Exit::Usage);
+    assert!(said.contains("symbolic link"), "{said}");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), before);
 }
