@@ -67,10 +67,13 @@ pub(super) fn cost(text: &str, is_binary: bool) -> Option<ExactAmount> {
 
 /// What is said of a text that is no amount.
 pub(super) fn no_amount(what: &str, told: &str) -> String {
-    format!(
-        "{what} {} is not a decimal of at most 12 digits before the point",
-        list(&[told.to_owned()])
-    )
+    let told = list(&[told.to_owned()]);
+    let remedy = if told.contains(',') {
+        ": a spreadsheet may have written it with a comma; export it with points"
+    } else {
+        ""
+    };
+    format!("{what} {told} is not a decimal of at most 12 digits before the point{remedy}")
 }
 
 /// Terabytes as bills spell them; `None` for more than can be.
