@@ -135,12 +135,15 @@ fn athena_purpose(
     terabytes: &[(usize, i64)],
 ) -> BilledFor {
     let units = [FocusColumn::Unit, FocusColumn::PricingUnit];
-    let has_unit = units.iter().any(|unit| row.get(*unit as usize).is_some());
+    let is_of_hours = |unit: &str| {
+        let unit = unit.to_ascii_lowercase();
+        ["hour", "hrs", "dpu"].iter().any(|part| unit.contains(part))
+    };
+    let mut units = units.into_iter().filter_map(|unit| row.get(unit as usize));
     match usage_type {
         Some(usage_type) if values::is_capacity(usage_type) => BilledFor::AthenaOther,
         _ if !terabytes.is_empty() => BilledFor::AthenaScan,
-        // Hours of something.
-        None if has_unit => BilledFor::AthenaOther,
+        None if units.any(is_of_hours) => BilledFor::AthenaOther,
         usage_type => values::athena(usage_type),
     }
 }

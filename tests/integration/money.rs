@@ -933,6 +933,10 @@ fn quantities_have_units_and_unknown_regions_are_regions() {
         scan(&bill)[1],
         "555566667777 2026-11-02 eu-central-1 - 2.5 -"
     );
+    let capacity = FOCUS.replace("0.5,TB", "0.5,DPU-Hour");
+    let files = [("f.csv", capacity.into_bytes())];
+    let bill = read(CostMetric::Unblended, &[], &files).unwrap();
+    assert_eq!(scan(&bill).len(), 1);
     let unknown = answer("USAGE_TYPE", DAY, &[("XYZ9-DataScannedInTB", "10", "2")]);
     let bill = read(CostMetric::Unblended, &[], &[("u.json", unknown)]).unwrap();
     assert_eq!(scan(&bill), ["444455556666 2026-11-02 XYZ9 - 10 2"]);
