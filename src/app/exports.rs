@@ -19,6 +19,8 @@ use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
 use crate::pipeline::Exports;
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Everything other than logs. The bill is read where it is `wanted`.
@@ -208,7 +210,14 @@ fn bill_files(
 ) -> Result<(), Failure> {
     let mut bills = Vec::new();
     let mut manifests = Vec::new();
+    let mut seen = BTreeSet::new();
     for file in given.files(context)? {
+        let real = fs::canonicalize(&file.place);
+        let real = real.unwrap_or_else(|_| PathBuf::from(&file.place));
+        if !seen.insert(real) {
+            reader.named_again();
+            continue;
+        }
         if !file.may_have(window) {
             reader.other_period();
             continue;

@@ -2,7 +2,7 @@
 
 use super::bill_error::BillError;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use zip::ZipArchive;
 
 const COMPRESSED: &str = "decompress it, or export it as gzip";
@@ -68,7 +68,10 @@ pub(super) fn entries(file: &File) -> Result<Vec<ArchiveEntry>, BillError> {
                 remedy: "decrypt it",
             });
         }
-        if entry.is_file() && !name.starts_with("__MACOSX/") {
+        let is_of_mac = name
+            .split('/')
+            .any(|part| part == "__MACOSX" || part.starts_with("._") || part == ".DS_Store");
+        if entry.is_file() && !is_of_mac {
             entries.push(ArchiveEntry { index, name });
         }
     }
@@ -76,4 +79,16 @@ pub(super) fn entries(file: &File) -> Result<Vec<ArchiveEntry>, BillError> {
         return Err(io::Error::other("a zip archive without files").into());
     }
     Ok(entries)
+}
+
+/// Bytes of a manifest.
+const MANIFEST_BYTES_MAX: u64 = 64 << 20;
+
+/// The text of a manifest in an archive.
+pub(super) fn text_of(file: &File, entry: &ArchiveEntry) -> Result<Vec<u8>, BillError> {
+    let mut archive = ZipArchive::new(file).map_err(BillError::Archive)?;
+    let entry = archive.by_index(entry.index).map_err(BillError::Archive)?;
+    let mut text = Vec::new();
+    entry.take(MANIFEST_BYTES_MAX).read_to_end(&mut text)?;
+    Ok(text)
 }

@@ -1,5 +1,6 @@
 //! Bills: which kind a file is, and all files together.
 
+use super::archive::ArchiveEntry;
 use super::bill_error::BillError;
 use super::bill_lines::BillLines;
 use super::bill_values::list;
@@ -40,6 +41,8 @@ pub struct BillReader {
     /// The same of answers.
     answers_seen: HashSet<[u8; 32]>,
     lookalikes: Lookalikes,
+    /// Currencies that any line names, whether it counts or not.
+    currencies: BTreeSet<Text>,
 }
 
 impl BillReader {
@@ -54,11 +57,18 @@ impl BillReader {
             files_seen: HashMap::new(),
             answers_seen: HashSet::new(),
             lookalikes: Lookalikes::default(),
+            currencies: BTreeSet::new(),
         }
     }
 
     /// Tells which files belong together, before any is read.
     pub fn sort_by(&mut self, files: BillFiles) {
+        self.say(&files);
+        self.files = files;
+    }
+
+    /// Says what manifests tell that is not right.
+    fn say(&mut self, files: &BillFiles) {
         for (name, why) in files.unread() {
             self.lines.pass_over(name, why);
         }
@@ -68,7 +78,6 @@ impl BillReader {
                 "the manifest of {report:?} names {count} files that were not given: the bill is not complete"
             ));
         }
-        self.files = files;
     }
 
     /// Counts a file that is no bill, or cannot be opened, as one that was not read.
@@ -79,6 +88,11 @@ impl BillReader {
     /// Counts a file that AWS delivers with a bill.
     pub fn side_file(&mut self) {
         self.lines.bill.coverage.side_files += 1;
+    }
+
+    /// Counts a file that was named before.
+    pub fn named_again(&mut self) {
+        self.repeated();
     }
 
     /// Counts a file of a billing period that has nothing of the window.
@@ -103,11 +117,7 @@ impl BillReader {
     /// When it is no bill, or one without accounts, services or the metric, or cannot be read to
     /// its end: then nothing of it counts. Single lines that cannot be read are counted instead.
     pub fn read_input(&mut self, file: BillFile<'_>, input: ExportInput) -> Result<(), BillError> {
-        if self.files.is_replaced(file.place) {
-            self.lines.bill.coverage.replaced_files += 1;
-            self.lines.note(
-                "files of earlier assemblies of a report are not counted: a later one replaces them",
-            );
+        if self.is_replaced(file) {
             return Ok(());
         }
         let (start, input) = input.start()?;
@@ -126,15 +136,19 @@ impl BillReader {
     fn archive(&mut self, of: BillFile<'_>, file: &File) -> Result<(), BillError> {
         let mut has_bill = false;
         let mut first_error = None;
-        for entry in archive::entries(file)? {
-            if bill_file_kind(&entry.name) != BillFileKind::Bill {
-                self.side_file();
+        let is_known = self.files.belongs(of.place) != Belongs::Alone;
+        let entries = self.archive_entries(of.place, is_known, file)?;
+        for entry in entries {
+            let name = format!("{}/{}", of.name, entry.name);
+            let inside = format!("{}/{}", of.place, entry.name);
+            // Manifests name the archive, or stand in it.
+            let place = if is_known { of.place } else { &inside };
+            let own = BillFile { name: &name, place };
+            if self.is_replaced(own) {
+                has_bill = true;
                 continue;
             }
-            let name = format!("{}/{}", of.name, entry.name);
             let stream = PlainStream::of_entry(file.try_clone()?, entry.index)?;
-            // Manifests name the archive.
-            let own = BillFile { name: &name, ..of };
             match self.stream(own, stream) {
                 Ok(()) => has_bill = true,
                 // One file of many costs itself only.
@@ -151,6 +165,49 @@ impl BillReader {
             None => {}
         }
         Ok(())
+    }
+
+    /// Returns whether a later assembly replaces a file, and counts it.
+    fn is_replaced(&mut self, file: BillFile<'_>) -> bool {
+        let is_replaced = self.files.is_replaced(file.place);
+        if is_replaced {
+            self.lines.bill.coverage.replaced_files += 1;
+            self.lines.note(
+                "files of earlier assemblies of a report are not counted: a later one replaces them",
+            );
+        }
+        is_replaced
+    }
+
+    /// The files of an archive that may hold lines, sorted by the manifests in it.
+    fn archive_entries(
+        &mut self,
+        place: &str,
+        is_known: bool,
+        file: &File,
+    ) -> Result<Vec<ArchiveEntry>, BillError> {
+        let mut bills = Vec::new();
+        let mut manifests = Vec::new();
+        for entry in archive::entries(file)? {
+            match bill_file_kind(&entry.name) {
+                BillFileKind::Bill => bills.push(entry),
+                BillFileKind::Side => self.side_file(),
+                BillFileKind::Manifest => {
+                    self.side_file();
+                    let text = archive::text_of(file, &entry)?;
+                    manifests.push((format!("{place}/{}", entry.name), text));
+                }
+            }
+        }
+        if !is_known {
+            let inside = |entry: &ArchiveEntry| format!("{place}/{}", entry.name);
+            let places: Vec<String> = bills.iter().map(inside).collect();
+            let files = BillFiles::of(&places, &manifests);
+            self.say(&files);
+            self.files.extend(files);
+            bills.sort_by_cached_key(|entry| self.files.order(&inside(entry)));
+        }
+        Ok(bills)
     }
 
     /// A text, or Parquet inside gzip or an archive.
@@ -237,7 +294,7 @@ impl BillReader {
                     .to_owned(),
             );
         }
-        if known.last != Some(b'\n') {
+        if !matches!(known.last, Some(b'\n' | b'\r')) {
             lines.notes.insert(
                 "a file does not end with a line break: its last line may be cut short".to_owned(),
             );
@@ -284,9 +341,11 @@ impl BillReader {
             BillKind::Cur
         };
         let lines = file.take_lines();
+        let is_alone = belongs == Belongs::Alone;
         let key = ExportKey {
             kind,
-            form: (!is_listed).then_some(form),
+            // Columns of a report change from month to month.
+            form: (!is_listed).then(|| (form.0, if is_alone { form.1 } else { Vec::new() })),
             belongs,
         };
         let is_assembled = matches!(key.belongs, Belongs::Assembled { .. });
@@ -309,6 +368,7 @@ impl BillReader {
         coverage.unknown_prefixes.extend(file.unknown_prefixes);
         coverage.kinds.extend(&file.kinds);
         self.lines.bill.payers.extend(file.payers);
+        self.currencies.extend(file.currencies);
         for (account_id, told) in &file.names {
             self.lines.name_account(account_id, told);
         }
@@ -316,7 +376,7 @@ impl BillReader {
             self.lookalikes.look(of.name, &key, &lines);
         }
         let export = self.exports.entry(key).or_default();
-        export.add(of.name, lines, file.has_hours);
+        export.add(of.name, lines);
     }
 
     /// The bill of all files. Where several cover the same, what says more counts.
@@ -357,7 +417,9 @@ impl BillReader {
             let is_used = used.is_some_and(|used| !used.is_zero() && !used.is_negative());
             is_used && (entry.line.cost.is_zero() || entry.line.cost.is_negative())
         });
+        let is_unfiltered = self.lines.is_known_unfiltered || merge::are_netted(&kept);
         for entry in kept {
+            self.currencies.insert(entry.line.key.currency.clone());
             let amounts = LineAmounts {
                 cost: entry.line.cost,
                 terabytes: entry.line.terabytes,
@@ -375,7 +437,7 @@ impl BillReader {
             );
         }
         let mut unfiltered = self.lines.unfiltered_days.iter();
-        if unfiltered.any(|day| !self.lines.record_type_days.contains(day)) {
+        if is_unfiltered || unfiltered.any(|day| !self.lines.record_type_days.contains(day)) {
             self.lines.note(
                 "the figures of Cost Explorer may be net of credits, refunds and taxes: an answer does not say whether it was \
                  filtered by RECORD_TYPE, and none by RECORD_TYPE was given (README.md has both requests)",
@@ -391,15 +453,13 @@ impl BillReader {
     fn finish_exports(&mut self) {
         let mut notes = ExportNotes::default();
         let exports = std::mem::take(&mut self.exports);
-        let currencies: BTreeSet<&Text> =
-            exports.values().flat_map(ExportLines::currencies).collect();
+        let currencies = std::mem::take(&mut self.currencies);
         let only = currencies.first().filter(|_| currencies.len() == 1);
-        let only = only.map(|only| (*only).clone());
         let uncounted = &mut self.lines.bill.coverage.uncounted;
         let scope = &self.lines.scope;
         let exports = exports
             .into_values()
-            .map(|export| export.finish(only.as_ref(), scope, uncounted, &mut notes))
+            .map(|export| export.finish(only, scope, uncounted, &mut notes))
             .collect();
         let OneBill {
             lines,
@@ -423,6 +483,7 @@ impl BillReader {
             ));
         }
         for (first, other) in std::mem::take(&mut self.lookalikes.pairs) {
+            coverage.undecided += 1;
             coverage.notes.insert(format!(
                 "{first:?} and {other:?} have the same lines, and nothing tells that they are not parts of one bill: \
                  both are counted; name only one of them if they are the same"
@@ -441,6 +502,10 @@ impl BillReader {
             self.lines.note(
                 "lines without an end of their period that all start with a month are taken for whole months",
             );
+        }
+        if notes.has_days {
+            self.lines
+                .note("lines without an end of their period are taken for single days");
         }
         if notes.has_no_currency {
             self.lines

@@ -27,6 +27,8 @@ pub(super) type EntryKey = (BillKind, String, String, String, String, String);
 pub(super) struct AnswerEntry {
     /// True if it tells of less than a day.
     pub(super) is_part_of_day: bool,
+    /// True if the answer was filtered by record type, as far as is known.
+    pub(super) is_filtered: bool,
     pub(super) line: StatedLine,
 }
 
@@ -37,6 +39,8 @@ pub(super) struct BillLines {
     pub(super) entries: BTreeMap<EntryKey, AnswerEntry>,
     /// Days of answers of Cost Explorer that were not filtered by record type, as far as is known.
     pub(super) unfiltered_days: BTreeSet<Date>,
+    /// True if a filter is known that is none by record type.
+    pub(super) is_known_unfiltered: bool,
     /// Days of answers by record type.
     pub(super) record_type_days: BTreeSet<Date>,
     /// Answers of Cost Explorer that another page follows, and others.
@@ -55,6 +59,7 @@ impl BillLines {
             scope: Scope { window, extra },
             entries: BTreeMap::new(),
             unfiltered_days: BTreeSet::new(),
+            is_known_unfiltered: false,
             record_type_days: BTreeSet::new(),
             pages: BTreeMap::new(),
             bill: Bill {
@@ -120,6 +125,13 @@ impl BillLines {
             }
             Some(known) => {
                 let uncounted = &mut self.bill.coverage.uncounted;
+                if known.is_filtered != entry.is_filtered {
+                    uncounted.covered_elsewhere += 1;
+                    if entry.is_filtered {
+                        *known = entry;
+                    }
+                    return;
+                }
                 let amounts = |line: &StatedLine| (line.cost.clone(), line.terabytes.clone());
                 let is_final_now = known.line.is_estimated != entry.line.is_estimated;
                 if amounts(&known.line) == amounts(&entry.line) || is_final_now {

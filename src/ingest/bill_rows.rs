@@ -6,7 +6,7 @@ use super::bill_values::{self as values, list, no_amount};
 use super::file_lines::FileLines;
 use super::rows::{EndOfRows, ExportRow, Rows, RowsError, at_line, find};
 use super::scope::{RowFate, Scope};
-use super::shape::RowShape;
+use super::shape::{LineEnd, RowShape};
 use crate::model::bill::{BillPeriod, Sku};
 use crate::model::exact::ExactAmount;
 use crate::model::ids::AccountId;
@@ -163,12 +163,19 @@ impl<F: BillFormat> RowReader<'_, F> {
             self.sign
                 .extend([day.month(), day.day()].map(i8::cast_unsigned));
         }
-        self.sign.push(u8::from(end.is_none()));
+        let end = match end {
+            Some(_) => LineEnd::Told,
+            None if values::is_midnight(start) => LineEnd::Unknown,
+            None => LineEnd::WithinDay,
+        };
+        self.sign.push(end as u8);
         self.format.sign(row, &mut self.sign);
         let slot = if let Some(slot) = self.into.slot(&self.sign) {
             slot
         } else {
-            let fate = self.new_shape(row, account, period)?;
+            let mut shape = self.new_shape(row, account, period)?;
+            shape.end = end;
+            let fate = self.scope.fate(shape);
             self.into.add_slot(&self.sign, fate)
         };
         let shape = match self.into.fate(slot) {
@@ -204,7 +211,6 @@ impl<F: BillFormat> RowReader<'_, F> {
             return *known;
         }
         let period = values::period(start, end);
-        self.into.has_hours |= end.is_none() && !values::is_midnight(start);
         if self.periods.len() < PERIODS_MAX {
             self.periods.insert(spelled.into(), period);
         }
@@ -216,12 +222,16 @@ impl<F: BillFormat> RowReader<'_, F> {
         row: &ExportRow<'_>,
         account: &str,
         period: BillPeriod,
-    ) -> Result<RowFate, String> {
+    ) -> Result<RowShape, String> {
         let told = account::account_id(account)?;
         if told.is_repaired {
             self.into.notes.insert(account::REPAIRED.to_owned());
         }
         let shape = self.format.shape(row, told.id.as_str().into(), period)?;
-        Ok(self.scope.fate(shape))
+        let currency = &shape.key.currency;
+        if !currency.is_empty() && !self.into.currencies.contains(currency) {
+            self.into.currencies.insert(currency.clone());
+        }
+        Ok(shape)
     }
 }

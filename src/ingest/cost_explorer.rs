@@ -220,7 +220,7 @@ impl AnswerReader<'_> {
         self.into.page(grouping.kind, has_next);
         let filter = answer.filter.map_or("", RawValue::get);
         let is_by_record_type = grouping.kind == BillKind::CostExplorerByRecordType;
-        let is_filtered = filter.contains(RECORD_TYPE);
+        let is_filtered = keeps_use_only(filter);
         for_each_of(answer.results_by_time, &mut |result| {
             if let Ok(result) = serde_json::from_str::<RawResult<'_>>(result.get()) {
                 let RawPeriod { start, end } = &result.time_period;
@@ -228,12 +228,13 @@ impl AnswerReader<'_> {
                 let mut has_groups = false;
                 for_each_of(result.groups, &mut |group| {
                     has_groups = true;
-                    self.group(group, &result, grouping);
+                    self.group(group, &result, grouping, is_filtered);
                 });
                 let days = period.into_iter().flat_map(BillPeriod::days);
                 if is_by_record_type {
                     self.into.record_type_days.extend(days);
                 } else if has_groups && !is_filtered {
+                    self.into.is_known_unfiltered |= !filter.is_empty();
                     self.into.unfiltered_days.extend(days);
                 }
             }
@@ -241,7 +242,13 @@ impl AnswerReader<'_> {
         Ok(())
     }
 
-    fn group(&mut self, group: &RawValue, result: &RawResult<'_>, grouping: Grouping) {
+    fn group(
+        &mut self,
+        group: &RawValue,
+        result: &RawResult<'_>,
+        grouping: Grouping,
+        is_filtered: bool,
+    ) {
         let group = AnswerGroup::of(group, self.into.metric.cost_explorer_name());
         match entry(&group, result, grouping) {
             Ok((key, line)) => {
@@ -253,6 +260,7 @@ impl AnswerReader<'_> {
                 }
                 let entry = AnswerEntry {
                     is_part_of_day: is_part_of_day(&result.time_period),
+                    is_filtered,
                     line,
                 };
                 self.into.entry(key, entry);
@@ -436,6 +444,12 @@ fn what_for(other: &str, kind: BillKind) -> (BilledFor, ChargeCategory) {
     (BilledFor::Service(usage_of(other).into()), usage)
 }
 
+/// Returns true if a filter leaves use alone: it names use, or names credits to leave them out.
+fn keeps_use_only(filter: &str) -> bool {
+    let names_credits = filter.contains("Credit");
+    filter.contains(RECORD_TYPE) && filter.contains("\"Not\"") == names_credits
+}
+
 /// Returns true if a record type is of use, or of what belongs to it.
 fn is_use(record_type: &str) -> bool {
     let name = bare(record_type);
@@ -587,6 +601,61 @@ mod tests {
                 .iter()
                 .any(|note| note.contains("net of"))
         );
+    }
+
+    #[test]
+    fn what_credits_were_taken_from_is_told() {
+        let net = |answers: &[&str]| {
+            let bill = bill(answers).unwrap();
+            let mut notes = bill.coverage.notes.iter();
+            notes.any(|note| note.contains("net of"))
+        };
+        let record_types = |of_use: &str, credit: &str| {
+            let group = |name: &str, amount: &str| {
+                format!(
+                    r#"{{"Keys":["444455556666","{name}"],"Metrics":{{"UnblendedCost":{{"Amount":"{amount}","Unit":"USD"}}}}}}"#
+                )
+            };
+            format!(
+                r#"{{"GroupDefinitions":[{{"Type":"DIMENSION","Key":"LINKED_ACCOUNT"}},{{"Type":"DIMENSION","Key":"RECORD_TYPE"}}],
+                "ResultsByTime":[{{"TimePeriod":{{"Start":"2026-07-01","End":"2026-07-02"}},"Groups":[{},{}]}}]}}"#,
+                group("Usage", of_use),
+                group("Credit", credit)
+            )
+        };
+        let one = ONE.replace("1.2345678901", "4");
+        assert!(net(&[&one, &record_types("5", "-1")]));
+        assert!(!net(&[&one, &record_types("4", "-1")]));
+        let with = |filter: &str| ONE.replacen('{', &format!("{{\"Filter\":{filter},"), 1);
+        let use_only =
+            r#"{"Not":{"Dimensions":{"Key":"RECORD_TYPE","Values":["Credit","Refund","Tax"]}}}"#;
+        assert!(!net(&[&with(use_only)]));
+        for filter in [
+            r#"{"Dimensions":{"Key":"SERVICE","Values":["Amazon Athena"]}}"#,
+            r#"{"Dimensions":{"Key":"RECORD_TYPE","Values":["Usage","Credit"]}}"#,
+        ] {
+            assert!(net(&[&with(filter), &record_types("5", "0")]), "{filter}");
+        }
+        // Of two answers the filtered one counts, whatever comes last.
+        let filtered = with(use_only).replace("1.2345678901", "4");
+        for answers in [[&*filtered, ONE], [ONE, &filtered]] {
+            let bill = bill(&answers).unwrap();
+            assert_eq!(bill.lines.values().next().unwrap().cost.to_string(), "4");
+        }
+    }
+
+    #[test]
+    fn a_final_month_replaces_its_estimated_days() {
+        let month = ONE
+            .replace("2026-07-02", "2026-08-01")
+            .replace("1.2345678901", "3")
+            .replace("true", "false");
+        for answers in [[ONE, &*month], [&*month, ONE]] {
+            let bill = bill(&answers).unwrap();
+            let costs = bill.lines.values().map(|amounts| amounts.cost.to_string());
+            assert_eq!(costs.collect::<Vec<String>>(), ["3"]);
+            assert_eq!(bill.coverage.uncounted.outdated, 0);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::bill_values::{self as values, currency};
 use super::file_lines::FileLines;
 use super::rows::{EndOfRows, ExportRow, Rows, bare};
 use super::scope::Scope;
-use super::shape::{RowShape, UsageColumns};
+use super::shape::{LineEnd, RowShape, UsageColumns};
 use crate::model::bill::{BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::ids::{AccountId, Region};
 use crate::model::region;
@@ -205,7 +205,7 @@ impl BillFormat for CurFormat {
                 currency: told_currency.transpose()?.unwrap_or_default(),
             },
             is_estimated: self.has_invoice && row.get(CurColumn::InvoiceId as usize).is_none(),
-            is_endless: self.period(row)?.1.is_none(),
+            end: LineEnd::Told,
             cost: cost_of(self.metric, line_type).map(|column| column as usize),
             // AWS leaves the blended cost of discounts blank.
             may_be_blank: self.metric == CostMetric::Blended && is_discount(line_type),

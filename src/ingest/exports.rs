@@ -7,7 +7,8 @@
 use super::file_lines::FileLine;
 use super::manifest::Belongs;
 use super::merge::{Facet, facet};
-use super::scope::{Scope, WhyUncounted};
+use super::scope::Scope;
+use super::shape::LineEnd;
 use crate::model::bill::{BillKind, BillPeriod, LineAmounts, LineKey, Uncounted};
 use crate::model::exact::ExactAmount;
 use crate::model::ids::AccountId;
@@ -34,8 +35,8 @@ pub(super) struct ExportLines {
     lines: HashMap<LineKey, LineAmounts>,
     /// Lines without an end of their period, on the day on which it starts.
     endless: HashMap<LineKey, LineAmounts>,
-    /// True if some of those start within a day.
-    has_hours: bool,
+    /// The same of those that start within a day.
+    within_days: HashMap<LineKey, LineAmounts>,
 }
 
 /// What is to be said of an export.
@@ -43,31 +44,44 @@ pub(super) struct ExportLines {
 pub(super) struct ExportNotes {
     /// True if lines without an end were taken for months.
     pub(super) has_months: bool,
+    /// True if lines without an end were taken for days.
+    pub(super) has_days: bool,
     /// True if lines without a currency were taken for USD.
     pub(super) has_no_currency: bool,
 }
 
 impl ExportLines {
-    pub(super) fn add(&mut self, name: &str, lines: Vec<FileLine>, has_hours: bool) {
-        self.has_hours |= has_hours;
+    pub(super) fn add(&mut self, name: &str, lines: Vec<FileLine>) {
         if self.name.is_empty() || *name < *self.name {
             name.clone_into(&mut self.name);
         }
-        for line in lines {
-            let lines = if line.is_endless {
-                &mut self.endless
-            } else {
-                &mut self.lines
+        for FileLine { key, end, amounts } in lines {
+            let lines = match end {
+                LineEnd::Told => &mut self.lines,
+                LineEnd::Unknown => &mut self.endless,
+                LineEnd::WithinDay => &mut self.within_days,
             };
-            lines.entry(line.key).or_default().merge(&line.amounts);
+            lines.entry(key).or_default().merge(&amounts);
         }
     }
 
-    /// The currencies that its lines name.
-    pub(super) fn currencies(&self) -> impl Iterator<Item = &Text> {
-        let keys = self.lines.keys().chain(self.endless.keys());
-        let currencies = keys.map(|key| &key.currency);
-        currencies.filter(|currency| !currency.is_empty())
+    /// The purposes whose lines without an end are of months: all of them start with one. Lines of
+    /// months that have nothing of the window tell nothing.
+    fn monthly(&self, scope: &Scope) -> BTreeSet<Facet> {
+        let mut is_monthly: BTreeMap<Facet, bool> = BTreeMap::new();
+        let endless = self
+            .endless
+            .keys()
+            .map(|key| (key, key.period.from.day() == 1));
+        let within = self.within_days.keys().map(|key| (key, false));
+        for (key, is_first) in endless.chain(within) {
+            let first = key.period.from.first_of_month();
+            if scope.has_some_of(month_of(first)) {
+                *is_monthly.entry(facet(key)).or_insert(true) &= is_first;
+            }
+        }
+        let monthly = is_monthly.into_iter().filter(|(_, is_monthly)| *is_monthly);
+        monthly.map(|(facet, _)| facet).collect()
     }
 
     /// Ends what could only be known of all lines: periods without an end, and currencies. Lines
@@ -79,19 +93,21 @@ impl ExportLines {
         uncounted: &mut Uncounted,
         notes: &mut ExportNotes,
     ) -> Self {
-        // Hours and days start on any day, months on the first.
-        let is_monthly =
-            !self.has_hours && self.endless.keys().all(|key| key.period.from.day() == 1);
-        for (mut key, amounts) in std::mem::take(&mut self.endless) {
-            if is_monthly {
+        let monthly = self.monthly(scope);
+        let endless = std::mem::take(&mut self.endless);
+        let within_days = std::mem::take(&mut self.within_days);
+        for (mut key, amounts) in endless.into_iter().chain(within_days) {
+            let is_of_month = key.period.from.day() == 1 && monthly.contains(&facet(&key));
+            if is_of_month {
                 key.period = month_of(key.period.from);
-                notes.has_months = true;
             }
-            let why: Option<WhyUncounted> = scope.why_uncounted(key.category, Some(key.period));
-            match why {
-                Some(why) => why.count(amounts.lines, uncounted),
-                None => self.lines.entry(key).or_default().merge(&amounts),
+            if let Some(why) = scope.why_uncounted(key.category, Some(key.period)) {
+                why.count(amounts.lines, uncounted);
+                continue;
             }
+            notes.has_months |= is_of_month;
+            notes.has_days |= !is_of_month;
+            self.lines.entry(key).or_default().merge(&amounts);
         }
         if self.lines.keys().any(|key| key.currency.is_empty()) {
             notes.has_no_currency |= only.is_none();
@@ -148,6 +164,25 @@ pub(super) struct OneBill {
     pub(super) differing: BTreeSet<(String, String)>,
 }
 
+/// A line, and the number of its export.
+type ExportedLine = (usize, LineKey, LineAmounts);
+
+fn totals_of(lines: &[ExportedLine]) -> BTreeMap<usize, ExactAmount> {
+    let mut totals: BTreeMap<usize, ExactAmount> = BTreeMap::new();
+    for (index, _, amounts) in lines {
+        *totals.entry(*index).or_default() += &amounts.cost;
+    }
+    totals
+}
+
+/// Returns true if exports have different totals of the same periods.
+fn differs(lines: &[ExportedLine]) -> bool {
+    let totals = totals_of(lines);
+    let mut values = totals.values();
+    let first = values.next();
+    first.is_some_and(|first| values.any(|other| !is_same(first, other)))
+}
+
 /// Makes one bill of all exports.
 pub(super) fn one_bill(mut exports: Vec<ExportLines>) -> OneBill {
     // What tells more comes first; of equals, the first by name.
@@ -161,8 +196,7 @@ pub(super) fn one_bill(mut exports: Vec<ExportLines>) -> OneBill {
         return bill;
     }
     let names: Vec<String> = exports.iter().map(|export| export.name.clone()).collect();
-    let mut subjects: BTreeMap<ComparedCharge, Vec<(usize, LineKey, LineAmounts)>> =
-        BTreeMap::new();
+    let mut subjects: BTreeMap<ComparedCharge, Vec<ExportedLine>> = BTreeMap::new();
     for (index, export) in exports.into_iter().enumerate() {
         for (key, amounts) in export.lines {
             let subject = ComparedCharge {
@@ -179,6 +213,7 @@ pub(super) fn one_bill(mut exports: Vec<ExportLines>) -> OneBill {
     for mut lines in subjects.into_values() {
         lines.sort_by_key(|(_, key, _)| (key.period.from, key.period.to));
         let mut rest = lines.into_iter().peekable();
+        let mut clusters = Vec::new();
         while let Some(first) = rest.next() {
             // Periods that overlap, one after the other.
             let mut end = first.1.period.to;
@@ -187,7 +222,18 @@ pub(super) fn one_bill(mut exports: Vec<ExportLines>) -> OneBill {
                 end = end.max(next.1.period.to);
                 together.push(next);
             }
-            bill.take(together, &names);
+            clusters.push(together);
+        }
+        // Where a day differs, days of one export and of another make no bill.
+        if clusters.iter().any(|lines| differs(lines)) {
+            let is_of_one =
+                |lines: &Vec<ExportedLine>| lines.iter().all(|line| line.0 == lines[0].0);
+            let (mut of_one, of_more): (Vec<_>, Vec<_>) = clusters.into_iter().partition(is_of_one);
+            of_one.push(of_more.into_iter().flatten().collect());
+            clusters = of_one;
+        }
+        for lines in clusters {
+            bill.take(lines, &names);
         }
     }
     bill
@@ -198,11 +244,8 @@ const TOTALS_PLACES: u32 = 6;
 
 impl OneBill {
     /// Takes the lines of one export, of those that tell of the same periods.
-    fn take(&mut self, lines: Vec<(usize, LineKey, LineAmounts)>, names: &[String]) {
-        let mut totals: BTreeMap<usize, ExactAmount> = BTreeMap::new();
-        for (index, _, amounts) in &lines {
-            *totals.entry(*index).or_default() += &amounts.cost;
-        }
+    fn take(&mut self, lines: Vec<ExportedLine>, names: &[String]) {
+        let totals = totals_of(&lines);
         // Of equals the first, which tells more.
         let larger = |left: (usize, ExactAmount), right: (usize, ExactAmount)| {
             let is_larger = !is_same(&left.1, &right.1) && size(&left.1) < size(&right.1);

@@ -1,6 +1,7 @@
 //! The lines of one file, before it is known whether the file counts.
 
 use super::scope::RowFate;
+use super::shape::LineEnd;
 use crate::model::bill::{BillKind, LineAmounts, LineKey, Uncounted};
 use crate::model::coverage::{Reject, RejectReason, Rejects};
 use crate::model::exact::ExactAmount;
@@ -29,16 +30,16 @@ pub(super) struct FileLines {
     pub(super) names: Vec<(AccountId, Text)>,
     pub(super) payers: BTreeMap<AccountId, AccountId>,
     pub(super) unknown_prefixes: BTreeSet<Text>,
-    /// True if rows without an end of their period start within a day.
-    pub(super) has_hours: bool,
+    /// Currencies that rows name, whether they count or not.
+    pub(super) currencies: BTreeSet<Text>,
     /// Lines of slots that were emptied.
-    folded: HashMap<(LineKey, bool), LineAmounts>,
+    folded: HashMap<(LineKey, LineEnd), LineAmounts>,
 }
 
 /// A line of a file that counts, if the file does.
 pub(super) struct FileLine {
     pub(super) key: LineKey,
-    pub(super) is_endless: bool,
+    pub(super) end: LineEnd,
     pub(super) amounts: LineAmounts,
 }
 
@@ -110,11 +111,7 @@ impl FileLines {
     pub(super) fn take_lines(&mut self) -> Vec<FileLine> {
         self.fold();
         let folded = std::mem::take(&mut self.folded).into_iter();
-        let lines = folded.map(|((key, is_endless), amounts)| FileLine {
-            key,
-            is_endless,
-            amounts,
-        });
+        let lines = folded.map(|((key, end), amounts)| FileLine { key, end, amounts });
         lines.collect()
     }
 
@@ -125,7 +122,7 @@ impl FileLines {
                 RowFate::Counted(shape) if amounts.lines > 0 => {
                     amounts.is_estimated = shape.is_estimated;
                     amounts.sku = shape.sku;
-                    let key = (shape.key, shape.is_endless);
+                    let key = (shape.key, shape.end);
                     self.folded.entry(key).or_default().merge(&amounts);
                 }
                 RowFate::Uncounted(why) => why.count(amounts.lines, &mut self.uncounted),

@@ -7,7 +7,7 @@ use super::bill_values::{self as values, currency};
 use super::file_lines::FileLines;
 use super::rows::{EndOfRows, ExportRow, Rows, find};
 use super::scope::Scope;
-use super::shape::{RowShape, UsageColumns};
+use super::shape::{LineEnd, RowShape, UsageColumns};
 use crate::model::bill::{BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineKey};
 use crate::model::ids::{AccountId, Region};
 use crate::model::region;
@@ -137,7 +137,9 @@ fn athena_purpose(
     let units = [FocusColumn::Unit, FocusColumn::PricingUnit];
     let is_of_hours = |unit: &str| {
         let unit = unit.to_ascii_lowercase();
-        ["hour", "hrs", "dpu"].iter().any(|part| unit.contains(part))
+        ["hour", "hrs", "dpu"]
+            .iter()
+            .any(|part| unit.contains(part))
     };
     let mut units = units.into_iter().filter_map(|unit| row.get(unit as usize));
     match usage_type {
@@ -258,7 +260,7 @@ impl BillFormat for FocusFormat {
                 currency: told_currency.transpose()?.unwrap_or_default(),
             },
             is_estimated: self.has_invoice && row.get(FocusColumn::InvoiceId as usize).is_none(),
-            is_endless: row.get(FocusColumn::End as usize).is_none(),
+            end: LineEnd::Told,
             cost: Some(FocusColumn::Cost as usize),
             may_be_blank: false,
             usage,

@@ -161,6 +161,12 @@ impl Manifest {
         })
     }
 
+    /// The folder that the report was downloaded to.
+    fn root(&self) -> String {
+        let at = self.folder.iter().position(|part| is_period_folder(part));
+        self.folder[..at.unwrap_or(self.folder.len())].join("/")
+    }
+
     /// Returns true if it stands next to the assemblies, and not in one: AWS replaces it.
     fn is_at_top(&self) -> bool {
         let own = self.folder.last();
@@ -175,6 +181,8 @@ pub(super) enum Belongs {
     Listed {
         report: ReportId,
         assembly_id: Option<String>,
+        /// The folder of a second copy of the same assembly.
+        copy: Option<String>,
     },
     /// It stands in the folder of a report; of an assembly where it is not known which one counts.
     Assembled { folder: String },
@@ -230,6 +238,12 @@ impl BillFiles {
         }
     }
 
+    /// Takes in what is told of the files of an archive.
+    pub(super) fn extend(&mut self, inner: Self) {
+        self.belongs.extend(inner.belongs);
+        self.replaced.extend(inner.replaced);
+    }
+
     /// Returns true if a later assembly replaces the file.
     pub(super) fn is_replaced(&self, name: &str) -> bool {
         self.replaced.contains(name)
@@ -262,6 +276,7 @@ impl BillFiles {
     ) {
         let current = current_assembly(manifests);
         let mut own = BTreeSet::new();
+        let mut by_key: BTreeMap<(&str, &str), &String> = BTreeMap::new();
         for manifest in manifests {
             let is_current = current.is_none_or(|current| current == manifest.assembly_id);
             let mut missing = 0;
@@ -271,13 +286,16 @@ impl BillFiles {
                     continue;
                 };
                 own.insert(name);
-                if is_current {
+                if is_current && !self.belongs.contains_key(name) {
+                    let place = (manifest.assembly_id.as_str(), key.as_str());
+                    let first = *by_key.entry(place).or_insert(name);
                     let belongs = Belongs::Listed {
                         report: manifest.report.clone(),
                         assembly_id: current.is_none().then(|| manifest.assembly_id.clone()),
+                        copy: (first != name).then(|| manifest.root()),
                     };
                     self.belongs.insert(name.clone(), belongs);
-                } else if !self.belongs.contains_key(name) {
+                } else if !is_current && !self.belongs.contains_key(name) {
                     self.replaced.insert(name.clone());
                 }
             }
@@ -400,6 +418,17 @@ fn file_of<'a>(
     by_file: &BTreeMap<&str, Vec<&'a String>>,
 ) -> Option<&'a String> {
     let key = key.strip_prefix("s3://").unwrap_or(key);
+    // People unpack what they download.
+    let unpacked = [".gz", ".zip"].iter().find_map(|end| key.strip_suffix(end));
+    let found = |key: &str| file_at(key, manifest, by_file);
+    found(key).or_else(|| found(unpacked?))
+}
+
+fn file_at<'a>(
+    key: &str,
+    manifest: &Manifest,
+    by_file: &BTreeMap<&str, Vec<&'a String>>,
+) -> Option<&'a String> {
     let key = parts(key);
     let alike = |name: &str| {
         let parts = parts(name);

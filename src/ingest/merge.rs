@@ -38,6 +38,7 @@ pub(super) fn entries(
 }
 
 fn of_one_subject(entries: Vec<AnswerEntry>, uncounted: &mut Uncounted) -> Vec<AnswerEntry> {
+    let entries = without_former_estimates(entries, uncounted);
     let (long, short): (Vec<AnswerEntry>, Vec<AnswerEntry>) = entries
         .into_iter()
         .partition(|entry| !entry.line.key.period.is_one_day());
@@ -89,6 +90,59 @@ fn of_one_subject(entries: Vec<AnswerEntry>, uncounted: &mut Uncounted) -> Vec<A
         kept.push(entry);
     }
     kept
+}
+
+/// Entries without estimated days of a longer period whose figure is final by now.
+fn without_former_estimates(
+    entries: Vec<AnswerEntry>,
+    uncounted: &mut Uncounted,
+) -> Vec<AnswerEntry> {
+    let is_long = |entry: &&AnswerEntry| !entry.line.key.period.is_one_day();
+    let long = entries.iter().filter(is_long);
+    let final_periods = long.filter(|entry| !entry.line.is_estimated);
+    let final_periods: Vec<BillPeriod> = final_periods.map(|entry| entry.line.key.period).collect();
+    let inside = |entry: &AnswerEntry, period: &BillPeriod| {
+        entry.line.key.period != *period && period.holds(entry.line.key.period)
+    };
+    let periods: Vec<BillPeriod> = final_periods
+        .into_iter()
+        .filter(|period| {
+            let mut inside = entries.iter().filter(|entry| inside(entry, period));
+            inside.all(|entry| entry.line.is_estimated)
+        })
+        .collect();
+    let (former, rest): (Vec<_>, Vec<_>) = entries
+        .into_iter()
+        .partition(|entry| periods.iter().any(|period| inside(entry, period)));
+    uncounted.repeated += former.len() as u64;
+    rest
+}
+
+/// Returns true if an answer of Cost Explorer has for an account what its use and its credits come
+/// to: it was not filtered, and has the credits in it.
+pub(super) fn are_netted(entries: &[AnswerEntry]) -> bool {
+    let mut sums: BTreeMap<_, BTreeMap<(BillKind, bool), ExactAmount>> = BTreeMap::new();
+    for AnswerEntry { line, .. } in entries {
+        let place = (&line.key.account_id, &line.key.currency);
+        let is_use = line.key.category == ChargeCategory::Usage;
+        let of = sums.entry(place).or_default();
+        *of.entry((line.key.kind, is_use)).or_default() += &line.cost;
+    }
+    sums.values().any(|of| {
+        let by_record_type = |is_use| of.get(&(BillKind::CostExplorerByRecordType, is_use));
+        let (Some(of_use), Some(rest)) = (by_record_type(true), by_record_type(false)) else {
+            return false;
+        };
+        let net = of_use.clone() - &-rest.clone();
+        let kinds = [
+            BillKind::CostExplorerByUsageType,
+            BillKind::CostExplorerByService,
+        ];
+        !rest.is_zero()
+            && kinds
+                .iter()
+                .any(|kind| of.get(&(*kind, true)) == Some(&net))
+    })
 }
 
 /// Of longer periods that overlap, the longest: a month as it stood later.

@@ -172,10 +172,14 @@ impl<'a> Rows<'a> {
         read.map_err(RowsError::Unreadable)?;
         // Excel is told its separator so.
         if head.starts_with(b"sep=") {
-            let line = memchr::memchr(b'\n', &head).map_or(head.len(), |at| at + 1);
+            let line = memchr::memchr2(b'\n', b'\r', &head).map_or(head.len(), |at| at + 1);
             head.drain(..line);
+            if head.first() == Some(&b'\n') {
+                head.remove(0);
+            }
         }
-        let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let mut lines = head.split(|byte| b"\r\n".contains(byte));
+        let header = lines.find(|line| !line.is_empty()).unwrap_or_default();
         let count = |separator: &u8| memchr::memchr_iter(*separator, header).count();
         // Of equals the first, which is last here.
         let separator = SEPARATORS
@@ -317,17 +321,16 @@ impl CsvRows<'_> {
         record: &mut csv::ByteRecord,
         each: &mut dyn FnMut(u32, Result<ExportRow<'_>, String>),
     ) {
-        // A row of another length is one that an odd quote or comma has shifted.
-        if record.len() != self.cells {
-            let why = format!("a row of {} cells, where {} are", record.len(), self.cells);
-            let line = record.position().map(csv::Position::line);
-            return self.damaged(at_line(line, why), each);
-        }
-        let names = self.names.iter().map(String::as_bytes);
-        if record.iter().eq(names.take(self.cells)) {
+        if self.is_header(record) {
             self.has_headers = true;
             self.rows += 1;
             return;
+        }
+        // A row of another length is one that an odd quote or comma has shifted.
+        if !self.is_whole(record) {
+            let why = format!("a row of {} cells, where {} are", record.len(), self.cells);
+            let line = record.position().map(csv::Position::line);
+            return self.damaged(at_line(line, why), each);
         }
         let row = csv::StringRecord::from_byte_record(std::mem::take(record));
         let row = row.unwrap_or_else(|error| {
@@ -337,6 +340,24 @@ impl CsvRows<'_> {
         each(self.rows, Ok(ExportRow::Csv(&row, self.wanted)));
         *record = row.into_byte_record();
         self.rows += 1;
+    }
+
+    /// Returns true for the header once more, as files that were put together have it.
+    fn is_header(&self, record: &csv::ByteRecord) -> bool {
+        let is_named = |(cell, name): (&[u8], &String)| {
+            let cell = cell.trim_ascii();
+            cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell) == name.as_bytes()
+        };
+        record.len().abs_diff(self.names.len()) <= 1
+            && record.len() > 1
+            && record.iter().zip(self.names).all(is_named)
+    }
+
+    /// Returns true if no cell of a row is missing, or all rows lack it.
+    fn is_whole(&self, record: &csv::ByteRecord) -> bool {
+        let (cells, names) = (record.len(), self.names.len());
+        let is_closed = cells == names + 1 && record.get(names).is_some_and(<[u8]>::is_empty);
+        cells == names || cells == self.cells || is_closed
     }
 
     fn damaged(&mut self, why: String, each: &mut dyn FnMut(u32, Result<ExportRow<'_>, String>)) {
@@ -433,6 +454,8 @@ mod tests {
             ("a;b\n\"x;\n1\";2\n", vec!["x;\n1", "2"]),
             ("a\tb\nx\t2\n", vec!["x", "2"]),
             ("sep=;\r\na;b\r\nx;2\r\n", vec!["x", "2"]),
+            ("sep=;\ra;b\rx;2\r", vec!["x", "2"]),
+            ("\r\na;b\r\nx;2\r\n", vec!["x", "2"]),
         ] {
             let (all, _) = rows(text);
             assert_eq!(all, [Ok(wanted.into_iter().map(str::to_owned).collect())]);
@@ -467,6 +490,10 @@ mod tests {
 
     #[test]
     fn repeated_headers_and_older_letters_are_told() {
+        for again in ["a,b\n", "a, b\n", "\u{feff}a,b\n", "a,b,\n"] {
+            let (all, end) = rows(&format!("a,b\nx,1\n{again}y,2\n"));
+            assert!(all.iter().all(Result::is_ok) && end.has_headers, "{again}");
+        }
         let (all, end) = rows("a,b\nx,1\na,b\ny,2\n");
         assert_eq!(all.len(), 2);
         assert!(end.has_headers && !end.has_windows_1252);
@@ -490,6 +517,9 @@ mod tests {
         assert!(all.iter().all(Result::is_ok) && !end.lacks_last_column);
         let (all, _) = rows("a,b\n1,2\n1,2,3\n");
         assert!(all[0].is_ok() && all[1].is_err());
+        // Some rows end in a separator, and some do not.
+        let some = "1,2,\n".repeat(13) + &"1,2\n".repeat(30);
+        assert!(rows(&format!("a,b\n{some}")).0.iter().all(Result::is_ok));
         // One bad row at the start does not tell of the others.
         let (all, _) = rows("a,b,c\n1,2\n1,2,3\n4,5,6\n");
         assert!(all[0].is_err() && all[1].is_ok() && all[2].is_ok());

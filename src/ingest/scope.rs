@@ -1,6 +1,6 @@
 //! What of a bill is asked for, and what becomes of its lines.
 
-use super::shape::RowShape;
+use super::shape::{LineEnd, RowShape};
 use crate::model::bill::{BillPeriod, ChargeCategory, Uncounted};
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
@@ -41,11 +41,16 @@ pub(super) struct Scope {
 impl Scope {
     /// What becomes of rows of a shape. A period without an end is evaluated when all rows are known.
     pub(super) fn fate(&self, shape: RowShape) -> RowFate {
-        let window = (!shape.is_endless).then_some(shape.key.period);
+        let window = (shape.end == LineEnd::Told).then_some(shape.key.period);
         match self.why_uncounted(shape.key.category, window) {
             Some(why) => RowFate::Uncounted(why),
             None => RowFate::Counted(Box::new(shape)),
         }
+    }
+
+    /// Returns true if some of a period is inside the window.
+    pub(super) fn has_some_of(&self, period: BillPeriod) -> bool {
+        !matches!(inside(period, &self.window), Inside::Not)
     }
 
     /// The reason why a line is not counted.

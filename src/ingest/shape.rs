@@ -8,13 +8,22 @@ use crate::model::ids::AccountId;
 use crate::model::money::parse_decimal;
 use rust_decimal::Decimal;
 
+/// The end of a line's period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum LineEnd {
+    Told,
+    /// Not told, and it starts within a day.
+    WithinDay,
+    /// Not told: of a day, or of a month.
+    Unknown,
+}
+
 /// What a row tells, apart from its amounts: many rows of a bill are alike in it.
 pub(super) struct RowShape {
     /// Its key; the currency is empty where the row gives none.
     pub(super) key: LineKey,
     pub(super) is_estimated: bool,
-    /// True if the row gives no end of its period.
-    pub(super) is_endless: bool,
+    pub(super) end: LineEnd,
     /// The column of the cost; `None` for nothing.
     pub(super) cost: Option<usize>,
     /// True if a blank cost is nothing, and not damage.
