@@ -482,6 +482,12 @@ impl BillReader {
                  name only one of them"
             ));
         }
+        if let Some((first, other)) = self.lookalikes.overlap.take() {
+            coverage.notes.insert(format!(
+                "{first:?} and {other:?} tell of the same accounts and days, and are added as parts of one bill: name only \
+                 one of them if they are two exports of it"
+            ));
+        }
         for (first, other) in std::mem::take(&mut self.lookalikes.pairs) {
             coverage.undecided += 1;
             coverage.notes.insert(format!(

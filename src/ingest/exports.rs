@@ -297,6 +297,11 @@ pub(super) struct Lookalikes {
     by_lines: HashMap<[u8; 32], String>,
     /// Files in different folders whose lines are the same.
     pub(super) pairs: BTreeSet<(String, String)>,
+    /// Accounts and periods of files, by their name without its folder.
+    by_file: BTreeMap<String, (String, BTreeSet<(AccountId, BillPeriod)>)>,
+    /// Two files of one name in different folders that tell of the same accounts and periods in
+    /// different ways.
+    pub(super) overlap: Option<(String, String)>,
 }
 
 impl Lookalikes {
@@ -323,9 +328,28 @@ impl Lookalikes {
             .by_lines
             .entry(digest.into())
             .or_insert_with(|| name.to_owned());
-        let folder = |name: &str| name.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-        if folder(first) != folder(name) {
+        let split = |name: &str| {
+            let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+            (folder.to_owned(), file.to_owned())
+        };
+        let (folder, file) = split(name);
+        if split(first).0 != folder {
             self.pairs.insert((first.clone(), name.to_owned()));
+            return;
+        }
+        let places = lines
+            .iter()
+            .map(|line| (line.key.account_id.clone(), line.key.period));
+        let places: BTreeSet<(AccountId, BillPeriod)> = places.collect();
+        match self.by_file.get_mut(&file) {
+            None => {
+                self.by_file.insert(file, (name.to_owned(), places));
+            }
+            Some((first, known)) if split(first).0 != folder && !known.is_disjoint(&places) => {
+                let pair = (first.clone(), name.to_owned());
+                self.overlap.get_or_insert(pair);
+            }
+            Some((_, known)) => known.extend(places),
         }
     }
 }

@@ -858,6 +858,12 @@ fn the_same_lines_in_two_folders_are_told() {
     let (split, said) = charged(&files, &["--strict"], Exit::Incomplete);
     assert_eq!(split, "8 = 2.5 + 1.5 + 4");
     assert!(said.contains("have the same lines"), "{said}");
+    let files = [
+        ("mon/cur.csv", cur(&[quick()]).into_bytes()),
+        ("tue/cur.csv", text.into_bytes()),
+    ];
+    let (_, said) = charged(&files, &["--strict"], Exit::Clean);
+    assert!(said.contains("added as parts of one bill"), "{said}");
 }
 
 #[test]
