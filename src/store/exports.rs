@@ -64,6 +64,8 @@ fn file_name(listed: &ListedExport) -> String {
         .chain_update(&listed.url)
         .chain_update([0])
         .chain_update(&*listed.version.tag)
+        // A tag may stay the same where a server makes it of times.
+        .chain_update(listed.version.bytes.to_le_bytes())
         .finalize();
     hex::encode(digest)
 }
