@@ -144,6 +144,7 @@ fn statistics() -> Statistics {
             dpu_count: None,
             work_group: None,
             quick_query_id: None,
+            tables: None,
         };
         if random.u32(..20) > 0 {
             all.add(id(number), statistics);
@@ -214,7 +215,7 @@ fn main() {
         let join = start.elapsed().as_secs_f64();
         let attribution = attribute(&chains, &bill, &pricing).unwrap();
         let split = start.elapsed().as_secs_f64() - join;
-        let table = chargeback(&attribution, &[Dimension::BusinessUnit], &topology).unwrap();
+        let table = chargeback(&attribution, &[], &[Dimension::BusinessUnit], &topology).unwrap();
         let all = start.elapsed().as_secs_f64();
         assert_eq!(table.rows.len(), 40);
         assert_eq!(table.totals[0].billed.unwrap().total(), billed);

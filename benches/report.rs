@@ -213,7 +213,7 @@ fn render(audit: &Audit, topology: &Topology, folder: Option<&PathBuf>) -> Vec<u
     let findings = audit.findings.as_ref().unwrap();
     let by = [Dimension::BusinessUnit];
     let chargeback =
-        attribute::chargeback(slice.attribution.as_ref().unwrap(), &by, topology).unwrap();
+        attribute::chargeback(slice.attribution.as_ref().unwrap(), &[], &by, topology).unwrap();
     let pages = rules::pages();
     let options = RepeatedOptions::default();
     let content = ReportContent::of(ReportInputs {

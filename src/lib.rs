@@ -40,6 +40,8 @@ pub mod integrity;
 #[doc(hidden)]
 pub mod ports;
 #[doc(hidden)]
+pub mod reads;
+#[doc(hidden)]
 pub mod rules;
 #[doc(hidden)]
 pub mod stitch;

@@ -97,7 +97,7 @@ pub fn chargeback(slice: &AuditSlice, topology: &Topology) -> Result<Chargeback,
     let Some(attribution) = &slice.attribution else {
         return Ok(Chargeback::default());
     };
-    attribute::chargeback(attribution, &[Dimension::BusinessUnit], topology)
+    attribute::chargeback(attribution, &[], &[Dimension::BusinessUnit], topology)
         .map_err(|error| Failure::internal(error.to_string()))
 }
 

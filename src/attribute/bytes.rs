@@ -98,6 +98,7 @@ mod tests {
             dpu_count: None,
             work_group: None,
             quick_query_id: None,
+            tables: None,
         }
     }
 

@@ -1,8 +1,10 @@
 //! Charges grouped by what was asked for.
 
+use super::by_read::{ChargePart, parts};
 use super::frame::{Codes, read_all_codes, read_known_sums, sums_with_known, units_column};
 use super::price::ESTIMATE_SCALE;
 use super::split::AttributeError;
+use crate::model::chain::Chain;
 use crate::model::charge::{
     Attribution, Billed, Charge, Chargeback, ChargebackRow, Dimension, Figures, NONE,
     OtherServiceCharge, OtherServiceRow, Share, UNALLOCATED, UNKNOWN, UNMAPPED,
@@ -14,29 +16,49 @@ use crate::model::time::UtcDay;
 use crate::model::topology::Topology;
 use polars::prelude::*;
 use rust_decimal::Decimal;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Groups charges. `topology` names business units.
+/// Groups charges. `topology` names business units; `chains` are those that were charged, and tell
+/// what their queries read.
 ///
 /// # Errors
 ///
 /// When the program is at fault.
 pub fn chargeback(
     attribution: &Attribution,
+    chains: &[Chain],
     by: &[Dimension],
     topology: &Topology,
 ) -> Result<Chargeback, AttributeError> {
-    let charges = &attribution.charges;
+    let charges = whole(&attribution.charges);
+    let by_read = by.iter().any(|dimension| dimension.is_of_reads());
+    let parts = if by_read {
+        parts(attribution, chains, by)
+    } else {
+        charges.clone()
+    };
     Ok(Chargeback {
         by: by.to_vec(),
-        rows: rows(charges, by, topology)?,
-        totals: rows(charges, &[], topology)?,
+        rows: rows(&parts, by, topology)?,
+        totals: rows(&charges, &[], topology)?,
         other_services: other_services(&attribution.other_services, by, topology),
     })
 }
 
+/// Charges that are not split.
+fn whole(charges: &[Charge]) -> Vec<ChargePart<'_>> {
+    let whole = charges.iter().map(|charge| ChargePart {
+        charge: Cow::Borrowed(charge),
+        table: UNKNOWN.into(),
+        producer: UNKNOWN.into(),
+    });
+    whole.collect()
+}
+
 /// Returns the value that a charge's group has for a dimension.
-fn value(charge: &Charge, dimension: Dimension, topology: &Topology) -> Text {
+fn value(part: &ChargePart<'_>, dimension: Dimension, topology: &Topology) -> Text {
+    let charge = &*part.charge;
     let unless =
         |known: Option<&Text>, missing: &str| known.cloned().unwrap_or_else(|| Text::from(missing));
     let is_rest = charge.share == Share::Unallocated;
@@ -48,6 +70,8 @@ fn value(charge: &Charge, dimension: Dimension, topology: &Topology) -> Text {
             let told = (dimension == Dimension::WorkGroup).then_some(charge.work_group.as_ref());
             unless(told.flatten(), UNALLOCATED)
         }
+        Dimension::Table => part.table.clone(),
+        Dimension::Producer => part.producer.clone(),
         Dimension::WorkGroup => unless(charge.work_group.as_ref(), UNKNOWN),
         Dimension::User => unless(charge.quick_user.as_ref(), missing(charge.share)),
         Dimension::DataSource => unless(
@@ -78,7 +102,7 @@ fn group_order(group: &[Text]) -> Vec<(bool, Text)> {
 }
 
 fn rows(
-    charges: &[Charge],
+    charges: &[ChargePart<'_>],
     by: &[Dimension],
     topology: &Topology,
 ) -> Result<Vec<ChargebackRow>, AttributeError> {
@@ -97,10 +121,10 @@ fn rows(
     }
     let currencies = charges
         .iter()
-        .map(|charge| codes.code(Some(&charge.currency)));
+        .map(|part| codes.code(Some(&part.charge.currency)));
     let currencies: Vec<u32> = currencies.collect();
     columns.push(Column::new("currency".into(), currencies));
-    let scale = charges.iter().filter_map(|charge| charge.billed_cost);
+    let scale = charges.iter().filter_map(|part| part.charge.billed_cost);
     let scale = scale.map(|cost| cost.scale()).max().unwrap_or_default();
     columns.extend(sums_columns(charges, scale)?);
     let mut keys: Vec<Expr> = names.iter().map(|name| col(name.as_str())).collect();
@@ -133,7 +157,7 @@ const SUMS: [&str; 9] = [
     "unallocated",
 ];
 
-fn sums_columns(charges: &[Charge], scale: u32) -> PolarsResult<Vec<Column>> {
+fn sums_columns(charges: &[ChargePart<'_>], scale: u32) -> PolarsResult<Vec<Column>> {
     type Sum<'a> = Box<dyn Fn(&Charge) -> Option<i128> + 'a>;
     let has_queries = |charge: &Charge| charge.figures.query_count > 0;
     let share = move |wanted: Share| -> Sum<'_> {
@@ -174,7 +198,7 @@ fn sums_columns(charges: &[Charge], scale: u32) -> PolarsResult<Vec<Column>> {
     ];
     let columns = SUMS.iter().zip(of);
     columns
-        .map(|(name, of)| units_column(name, charges.iter().map(of)))
+        .map(|(name, of)| units_column(name, charges.iter().map(|part| of(&part.charge))))
         .collect()
 }
 
@@ -231,13 +255,14 @@ fn read_rows(
 type GroupKey = (Vec<Text>, Text);
 
 fn estimated_days(
-    charges: &[Charge],
+    charges: &[ChargePart<'_>],
     by: &[Dimension],
     topology: &Topology,
 ) -> BTreeMap<GroupKey, BTreeSet<UtcDay>> {
     let mut days: BTreeMap<GroupKey, BTreeSet<UtcDay>> = BTreeMap::new();
-    for charge in charges.iter().filter(|charge| charge.is_estimated) {
-        let group = by.iter().map(|by| value(charge, *by, topology));
+    for part in charges.iter().filter(|part| part.charge.is_estimated) {
+        let charge = &part.charge;
+        let group = by.iter().map(|by| value(part, *by, topology));
         let group: Vec<Text> = group.collect();
         let days = days.entry((group, charge.currency.clone())).or_default();
         days.extend(charge.period.days().map(UtcDay::of));

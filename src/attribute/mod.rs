@@ -9,6 +9,7 @@
 //! | dated list prices, estimates | [`price`] |
 //! | an amount split to its last digit | [`share`] |
 //! | which line of the bill covers which query, and its shares | [`split`] |
+//! | charges split among the tables that queries read | [`by_read`] |
 //! | charges grouped by what was asked for | [`group`] |
 //! | why estimate and bill differ | [`reconcile`] |
 //!
@@ -16,6 +17,7 @@
 //! [`share`], which says how, and no float touches them. Data frames do the joins
 //! and the grouping; none leaves this folder.
 
+mod by_read;
 mod bytes;
 mod figures;
 mod frame;

@@ -276,6 +276,18 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) user: Vec<String>,
 
+    /// A table that a query read: sales, claims.sales, an ARN, or `s3://BUCKET`; * stands for any text.
+    #[arg(long, value_name = "NAME")]
+    pub(super) table: Vec<String>,
+
+    /// The database of a table that a query read.
+    #[arg(long, value_name = "NAME")]
+    pub(super) database: Vec<String>,
+
+    /// The owner of a table that a query read, by declared name or account id.
+    #[arg(long, value_name = "NAME")]
+    pub(super) producer: Vec<String>,
+
     /// Only chains of this status.
     #[arg(long, value_enum, value_name = "STATUS")]
     pub(super) status: Vec<StatusArg>,
@@ -483,6 +495,8 @@ pub(super) enum ByArg {
     DataSource,
     User,
     Day,
+    Table,
+    Producer,
 }
 
 /// Options of `init`.

@@ -4,10 +4,10 @@ use super::args::ChainsArgs;
 use super::exit::Exit;
 use super::formats::RecordFormat;
 use super::run_args::RunArgs;
-use super::select::Selection;
+use super::select::{Selection, asks_reads};
 use super::session::{self, prepare, start};
 use super::strictness::{exit_of, nothing_to_read};
-use super::terminal::{check_output, page, say, write_out};
+use super::terminal::{check_output, page, say, say_reads_not_logged, write_out};
 use super::time_args::{self, DefaultWindow};
 use crate::app::exports::Wants;
 use crate::app::failure::Failure;
@@ -26,8 +26,8 @@ pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
     let (run_args, format) = RunArgs::audit(&args.audit).output(&args.output)?;
     let run_args = &run_args;
     check_output(run_args)?;
-    let mut selection = Selection::new(args)?;
     let context = start(run_args)?;
+    let mut selection = Selection::new(args, &context.settings.topology)?;
     let default = DefaultWindow::Last(DEFAULT_SECONDS);
     let window = time_args::window(run_args, context.now, default)?;
     let mut run = prepare(&context, window, Wants::Statistics, &args.verification)?;
@@ -42,6 +42,9 @@ pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
     if !run_args.quiet {
         for remark in selection.remarks(&audit.chains, &chains) {
             say(&format!("{remark}\n"));
+        }
+        if asks_reads(&args.filter) {
+            say_reads_not_logged(&audit, &context.settings.topology);
         }
     }
     Ok(exit_of(run_args, &audit).max(nothing))

@@ -6,7 +6,7 @@ use super::formats::ChargebackFormat;
 use super::run_args::RunArgs;
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
-use super::terminal::{check_output, page, say, write_out};
+use super::terminal::{check_output, page, say, say_reads_not_logged, write_out};
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
@@ -32,6 +32,8 @@ fn dimension(arg: ByArg) -> Dimension {
         ByArg::DataSource => Dimension::DataSource,
         ByArg::User => Dimension::User,
         ByArg::Day => Dimension::Day,
+        ByArg::Table => Dimension::Table,
+        ByArg::Producer => Dimension::Producer,
     }
 }
 
@@ -85,11 +87,19 @@ pub(super) fn run(args: &ChargebackArgs) -> Result<Exit, Failure> {
     }
     let topology = &run.plan.topology;
     let chargeback = match &audit.attribution {
-        Some(attribution) => attribute::chargeback(attribution, &by, topology)
+        Some(attribution) => attribute::chargeback(attribution, &audit.chains, &by, topology)
             .map_err(|error| Failure::internal(error.to_string()))?,
         None => Chargeback::default(),
     };
     print(run_args, format, &audit, &chargeback, topology)?;
+    if let Some(note) = chargeback.by_reads_note()
+        && !run_args.quiet
+    {
+        if !matches!(format, ChargebackFormat::Table | ChargebackFormat::Json) {
+            say(&format!("{note}\n"));
+        }
+        say_reads_not_logged(&audit, topology);
+    }
     Ok(exit_of(run_args, &audit).max(nothing))
 }
 

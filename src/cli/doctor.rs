@@ -57,7 +57,7 @@ fn print(
 ) -> Result<(), Failure> {
     write_out(run_args, |out| match format {
         RecordFormat::Table => text(lines, page(run_args), out),
-        RecordFormat::Json => json::write_json(&table(lines), None, out),
+        RecordFormat::Json => json::write_json(&table(lines), None, &[], out),
         RecordFormat::Jsonl => json::write_jsonl(&table(lines), out),
         RecordFormat::Csv => csv::write_table(&table(lines), out),
         RecordFormat::Parquet => plain_parquet(&table(lines), out),

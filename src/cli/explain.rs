@@ -38,7 +38,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
         }
         (RecordFormat::Table, Some(_)) => page_text::write(rules[0].meta.page, page, out),
         (RecordFormat::Table, None) => list(page, out),
-        (RecordFormat::Json, _) => json::write_json(&rule_table(&rules), None, out),
+        (RecordFormat::Json, _) => json::write_json(&rule_table(&rules), None, &[], out),
         (RecordFormat::Jsonl, _) => json::write_jsonl(&rule_table(&rules), out),
         (RecordFormat::Csv, _) => csv::write_table(&rule_table(&rules), out),
         (RecordFormat::Parquet, _) => plain_parquet(&rule_table(&rules), out),

@@ -23,6 +23,7 @@ use crate::output::chargeback::heading_line;
 use crate::output::human::{line, safe};
 use crate::output::json::table as json;
 use crate::output::not_read::NotRead;
+use crate::output::reads_not_logged::reads_not_logged;
 use crate::output::{csv, table_text};
 use crate::queries::{self, BindError, QueryHeader, Saved};
 use crate::records;
@@ -34,6 +35,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 const DEFAULT_SECONDS: i64 = 7 * 86_400;
+
+/// The table of what queries read, and the column of it.
+const READS: &str = "reads";
 
 /// SQL with where it is from, for messages.
 struct SqlText {
@@ -73,15 +77,23 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
         let result =
             tables::run(&query.sql, &tables).map_err(|error| complaint(&error, query, &tables))?;
         let name = args.name.as_deref().unwrap_or("query");
-        print(
-            run_args,
-            format,
-            &Table {
-                name: name.to_owned(),
-                ..result
-            },
-            &audit,
-        )?;
+        let result = Table {
+            name: name.to_owned(),
+            ..result
+        };
+        // An answer about reads says which of them the logs cannot tell.
+        let gaps = if tables::names(&query.sql, READS) {
+            reads_not_logged(&audit.coverage, &run.plan.topology)
+        } else {
+            Vec::new()
+        };
+        let notes: Vec<String> = gaps.into_iter().map(|gap| gap.text).collect();
+        print(run_args, format, &result, &audit, &notes)?;
+        if !run_args.quiet {
+            for note in &notes {
+                say(&format!("{note}\n"));
+            }
+        }
     }
     Ok(exit_of(run_args, &audit).max(nothing))
 }
@@ -92,7 +104,7 @@ fn nothing_asked() -> Failure {
 }
 
 /// The tables that SQL can read.
-fn record_tables(audit: &Audit, topology: &Topology) -> [Table; 4] {
+fn record_tables(audit: &Audit, topology: &Topology) -> [Table; 5] {
     let attribution = audit.attribution.as_ref();
     let charges = attribution.map_or(&[][..], |attribution| &attribution.charges);
     let chains: Vec<&Chain> = audit.chains.iter().collect();
@@ -100,6 +112,7 @@ fn record_tables(audit: &Audit, topology: &Topology) -> [Table; 4] {
         records::chains::table(&chains),
         records::hops::table(&chains),
         records::queries::table(&QueryRecord::all_of(&chains, attribution)),
+        records::reads::table(&chains),
         records::charges::table(charges, topology),
     ]
 }
@@ -239,6 +252,7 @@ fn print(
     format: RecordFormat,
     result: &Table,
     audit: &Audit,
+    notes: &[String],
 ) -> Result<(), Failure> {
     let not_read = NotRead::of(&audit.coverage.rejects);
     write_out(run_args, |out| match format {
@@ -246,7 +260,7 @@ fn print(
             table_text::write(result, page(run_args), out)?;
             not_read.write(page(run_args), out)
         }
-        RecordFormat::Json => json::write_json(result, Some(not_read), out),
+        RecordFormat::Json => json::write_json(result, Some(not_read), notes, out),
         RecordFormat::Jsonl => json::write_jsonl(result, out),
         RecordFormat::Csv => csv::write_table(result, out),
         RecordFormat::Parquet => parquet(result, audit, out),
@@ -298,6 +312,6 @@ fn list(run_args: &RunArgs, format: RecordFormat) -> Result<Exit, Failure> {
         })?;
         return Ok(Exit::Clean);
     }
-    print(run_args, format, &table, &Audit::default())?;
+    print(run_args, format, &table, &Audit::default(), &[])?;
     Ok(Exit::Clean)
 }

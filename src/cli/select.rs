@@ -5,7 +5,9 @@ use crate::app::failure::Failure;
 use crate::app::nearest::nearest;
 use crate::model::chain::{Chain, ChainPath, ChainStatus};
 use crate::model::charge::UNMAPPED;
+use crate::model::data_read::DataRead;
 use crate::model::pattern;
+use crate::model::topology::Topology;
 use crate::output::chain_table::is_listed_by_default;
 use crate::output::human::{count, plural, tail};
 use std::collections::BTreeSet;
@@ -13,16 +15,19 @@ use std::collections::BTreeSet;
 /// The wish of a command line.
 pub(super) struct Selection<'a> {
     args: &'a ChainsArgs,
+    /// Names of producers.
+    topology: &'a Topology,
     bytes_min: Option<u64>,
     /// The number of chains before `--limit`.
     found: usize,
 }
 
 impl<'a> Selection<'a> {
-    pub(super) fn new(args: &'a ChainsArgs) -> Result<Self, Failure> {
+    pub(super) fn new(args: &'a ChainsArgs, topology: &'a Topology) -> Result<Self, Failure> {
         let bytes_min = args.filter.min_bytes.as_deref().map(bytes).transpose()?;
         Ok(Self {
             args,
+            topology,
             bytes_min,
             found: 0,
         })
@@ -49,7 +54,22 @@ impl<'a> Selection<'a> {
             && any_matches(&filter.data_source, data_sources(chain))
             && any_matches(&filter.work_group, work_groups(chain))
             && any_matches(&filter.user, users(chain))
+            && self.wants_reads(chain)
             && self.wants_bytes(chain)
+    }
+
+    /// One read has to be all that was asked for.
+    fn wants_reads(&self, chain: &Chain) -> bool {
+        let filter = &self.args.filter;
+        !asks_reads(filter) || all_reads(chain).any(|read| self.wants_read(read))
+    }
+
+    fn wants_read(&self, read: &DataRead) -> bool {
+        let filter = &self.args.filter;
+        let is_asked = |table: &String| read.is_named(table);
+        (filter.table.is_empty() || filter.table.iter().any(is_asked))
+            && any_matches(&filter.database, read.subject.database.as_deref())
+            && any_matches(&filter.producer, producers(read, self.topology))
     }
 
     /// A chain of which nothing is known has not that many.
@@ -146,6 +166,24 @@ fn near_misses(filter: &FilterArgs, all: &[Chain]) -> Vec<String> {
         }
     }
     remarks
+}
+
+/// Returns true if chains are asked for by what they read.
+pub(super) fn asks_reads(filter: &FilterArgs) -> bool {
+    !(filter.table.is_empty() && filter.database.is_empty() && filter.producer.is_empty())
+}
+
+/// The reads of a chain and of its queries.
+fn all_reads(chain: &Chain) -> impl Iterator<Item = &DataRead> {
+    let of_queries = chain.queries.iter().flat_map(|query| &query.reads);
+    of_queries.flatten().chain(&chain.reads)
+}
+
+/// The producer of a read: by account id, and by name.
+fn producers<'r>(read: &'r DataRead, topology: &'r Topology) -> impl Iterator<Item = &'r str> {
+    let account = read.owner_account_id.as_deref();
+    let name = account.and_then(|account| topology.account_name(account));
+    account.into_iter().chain(name.map(|name| &**name))
 }
 
 fn consumers(chain: &Chain) -> impl Iterator<Item = &str> {

@@ -7,7 +7,7 @@ use super::formats::RecordFormat;
 use super::run_args::RunArgs;
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
-use super::terminal::{check_output, page, say, write_out, write_spelled};
+use super::terminal::{check_output, page, say, say_reads_not_logged, write_out, write_spelled};
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
@@ -64,7 +64,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     }
     write_out(run_args, |out| match format {
         RecordFormat::Table => {
-            show::write(&audit, chain, page, out)?;
+            show::write(&audit, chain, &run.plan.topology, page, out)?;
             not_read.write(page, out)
         }
         RecordFormat::Json => v1::write_json(&audit, &one, RecordShape::Chains, out),
@@ -76,6 +76,9 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
             workbook(sheets, &audit, out)
         }
     })?;
+    if format == RecordFormat::Table && !run_args.quiet && !chain.queries.is_empty() {
+        say_reads_not_logged(&audit, &run.plan.topology);
+    }
     Ok(exit_of(run_args, &audit).max(None))
 }
 

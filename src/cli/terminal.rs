@@ -5,8 +5,11 @@ use super::groups::ColorWhen;
 use super::run_args::RunArgs;
 use crate::app::failure::Failure;
 use crate::local::{folder_of, write_file};
+use crate::model::audit::Audit;
+use crate::model::topology::Topology;
 use crate::output::TextLayout;
 use crate::output::human::is_deceptive;
+use crate::output::reads_not_logged::reads_not_logged;
 use crate::output::terminal::{Spelling, TerminalWriter};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -122,6 +125,13 @@ pub(super) fn say_incomplete(what: impl IntoIterator<Item = String>) {
     let what: Vec<String> = what.into_iter().collect();
     let what = what.join(", ");
     say(&format!("incomplete: {what} (--strict)\n"));
+}
+
+/// Says which events the logs do not have, below an answer about what queries read.
+pub(super) fn say_reads_not_logged(audit: &Audit, topology: &Topology) {
+    for gap in reads_not_logged(&audit.coverage, topology) {
+        say(&format!("{}\n", gap.text));
+    }
 }
 
 /// Says something on standard error; that no one listens is no failure.

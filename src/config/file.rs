@@ -10,6 +10,8 @@ use toml::Spanned;
 pub(super) struct RawConfig {
     pub(super) hub: Option<RawHub>,
     pub(super) consumers: Vec<RawConsumer>,
+    pub(super) producers: Vec<RawProducer>,
+    pub(super) sensitive: Vec<RawSensitive>,
     pub(super) logs: Vec<Spanned<RawLogs>>,
     pub(super) executions: Vec<Spanned<RawExports>>,
     pub(super) costs: Vec<Spanned<RawExports>>,
@@ -104,6 +106,23 @@ pub(super) struct RawConsumer {
     pub(super) roles: Vec<Spanned<String>>,
     pub(super) work_groups: Option<Vec<String>>,
     pub(super) data_sources: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
+pub(super) struct RawProducer {
+    pub(super) name: Spanned<String>,
+    pub(super) account_id: Spanned<String>,
+    pub(super) readers: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
+pub(super) struct RawSensitive {
+    pub(super) tables: Spanned<Vec<Spanned<String>>>,
+    pub(super) reason: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,6 +2,7 @@
 
 mod checker;
 mod file;
+mod producers;
 mod reference;
 mod settings;
 mod sources;

@@ -72,7 +72,7 @@ const INTRODUCTION: &str = "# The configuration
 ";
 
 /// All sections, in the order of the document.
-pub const SECTIONS: [ConfigSection; 14] = [
+pub const SECTIONS: [ConfigSection; 16] = [
     ConfigSection {
         header: "[hub]",
         about: "The account of Quick. Without it, roles are discovered from the logs.",
@@ -116,6 +116,31 @@ pub const SECTIONS: [ConfigSection; 14] = [
                 ARN,
                 "the role to assume for requests to this account, instead of `[aws] audit_role_arn`",
             ),
+        ],
+    },
+    ConfigSection {
+        header: "[[producers]]",
+        about: "An account whose tables others read.",
+        keys: &[
+            key("name", TEXT, "its name in every output; required"),
+            key("account_id", ACCOUNT, "the account; required"),
+            key(
+                "readers",
+                "a list of accounts or names of consumers",
+                "the accounts that may read its tables; absent: any",
+            ),
+        ],
+    },
+    ConfigSection {
+        header: "[[sensitive]]",
+        about: "Tables of which every read is a finding (`sensitive-table-read`).",
+        keys: &[
+            key(
+                "tables",
+                "a list of text",
+                "the tables: `sales`, `claims.sales`, an ARN, `s3://BUCKET`; `*` stands for any text; required",
+            ),
+            key("reason", TEXT, "why, told with each finding; required"),
         ],
     },
     ConfigSection {

@@ -2,7 +2,8 @@
 
 use super::checker::{Checker, ConfigError};
 use super::file::{
-    RawBase, RawConfig, RawConsumer, RawExports, RawPath, RawRule, RawSecurityHub, RawSuppression,
+    RawBase, RawConfig, RawConsumer, RawExports, RawHub, RawPath, RawRule, RawSecurityHub,
+    RawSuppression,
 };
 use super::sources::{
     AuditRoles, AwsSettings, ExportLocation, LogLocation, S3Settings, StoreSettings,
@@ -182,12 +183,7 @@ impl Settings {
 
 impl Checker<'_> {
     fn settings(&self, raw: RawConfig) -> Result<Settings, ConfigError> {
-        let mut topology = Topology::default();
-        if let Some(hub) = raw.hub {
-            let account = self.account_id(&hub.account_id, "hub.account_id")?;
-            topology.run_as_roles = self.roles(&hub.run_as_roles, &account, "hub.run_as_roles")?;
-            topology.hub_account_id = Some(account);
-        }
+        let mut topology = self.hub(raw.hub)?;
         topology.payer_account_id = self.payer(&raw.aws)?;
         let mut aws = self.aws(raw.aws)?;
         for consumer in raw.consumers {
@@ -199,6 +195,8 @@ impl Checker<'_> {
             let consumer = self.consumer(consumer, &topology)?;
             topology.consumers.push(consumer);
         }
+        self.add_producers(raw.producers, &mut topology)?;
+        self.add_sensitive(raw.sensitive, &mut topology)?;
         let logs = raw.logs.into_iter().map(|logs| self.logs(logs));
         let logs = logs.collect::<Result<_, _>>()?;
         let mut usd_per_tb = BTreeMap::new();
@@ -252,6 +250,16 @@ impl Checker<'_> {
             store: self.store(raw.store)?,
             path: self.path.to_owned(),
         })
+    }
+
+    fn hub(&self, declared: Option<RawHub>) -> Result<Topology, ConfigError> {
+        let mut topology = Topology::default();
+        if let Some(hub) = declared {
+            let account = self.account_id(&hub.account_id, "hub.account_id")?;
+            topology.run_as_roles = self.roles(&hub.run_as_roles, &account, "hub.run_as_roles")?;
+            topology.hub_account_id = Some(account);
+        }
+        Ok(topology)
     }
 
     fn rule_lines(

@@ -148,7 +148,17 @@ impl<'de> Deserialize<'de> for Number {
                 Ok(Number(text.parse().ok()))
             }
 
-            nothing_of!(visit_bool(bool), visit_f64(f64));
+            // Some exporters write whole numbers with a point.
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the value is whole and fits"
+            )]
+            fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
+                let is_whole = number.fract() == 0.0 && number.abs() < 9e15;
+                Ok(Number(is_whole.then_some(number as i64)))
+            }
+
+            nothing_of!(visit_bool(bool));
             nothing_of_maps!();
         }
         deserializer.deserialize_any(NumberVisitor)

@@ -18,6 +18,8 @@ mod header;
 mod inflate;
 mod intern;
 mod lenient;
+mod object_text;
+mod read_calls;
 mod record;
 mod redact;
 mod relevance;

@@ -4,6 +4,8 @@
 use super::change;
 use super::intern::Interner;
 use super::lenient::{self, LenientObject, LenientText, LenientTexts};
+use super::object_text::ObjectText;
+use super::read_calls::{self, RawCall};
 use super::redact::scrubbed_message;
 use crate::event_list::entry::When;
 use crate::event_list::list as event_list;
@@ -85,6 +87,8 @@ struct RawRecord<'a> {
     service_event_details: Option<&'a RawValue>,
     #[serde(borrow)]
     resources: Option<&'a RawValue>,
+    #[serde(borrow)]
+    additional_event_data: Option<&'a RawValue>,
     #[serde(borrow)]
     addendum: Option<&'a RawValue>,
 }
@@ -247,21 +251,6 @@ struct RawResultConfiguration<'a> {
 struct RawQueryGot<'a> {
     #[serde(borrow)]
     query_execution_id: LenientText<'a>,
-}
-
-/// `requestParameters` of `lakeformation:GetDataAccess`.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct RawDataAccess<'a> {
-    #[serde(borrow)]
-    audit_context: LenientObject<RawAuditContext<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct RawAuditContext<'a> {
-    #[serde(borrow)]
-    additional_audit_context: LenientText<'a>,
 }
 
 /// `serviceEventDetails` of Quick's own events.
@@ -448,34 +437,6 @@ fn replaced_by(addendum: Option<&RawValue>, interner: &mut Interner) -> Option<E
     is_update.then(|| interner.id(original))
 }
 
-/// The text of an object, or of one inside a JSON string
-/// (docs/cloudtrail-facts.md#record-fields).
-struct ObjectText<'a>(Cow<'a, str>);
-
-impl<'a> ObjectText<'a> {
-    fn of(raw: Option<&'a RawValue>) -> Self {
-        let text = raw.map_or("null", RawValue::get);
-        if text.starts_with('"') {
-            return Self(serde_json::from_str(text).unwrap_or(Cow::Borrowed("null")));
-        }
-        Self(Cow::Borrowed(text))
-    }
-
-    /// The text itself.
-    fn text(&self) -> &str {
-        &self.0
-    }
-
-    /// Its members; where it is no object, nothing is known.
-    fn read<'t, T: Deserialize<'t> + Default>(&'t self) -> T {
-        if self.0.starts_with('{') {
-            serde_json::from_str(&self.0).unwrap_or_default()
-        } else {
-            T::default()
-        }
-    }
-}
-
 fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Interner) -> Detail {
     let Some(entry) = event_list::entry(source.as_bytes(), name.as_bytes()) else {
         return Detail::None;
@@ -488,7 +449,10 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
         MembersRead::QueryDatabase => {
             Detail::QueryDatabase(Box::new(query_database(raw, interner)))
         }
-        MembersRead::DataAccess => data_access(raw),
+        MembersRead::DataAccess => read_calls::data_access(call_of(raw), interner),
+        MembersRead::TableCall => read_calls::table_call(call_of(raw), interner),
+        MembersRead::ObjectRead => read_calls::object_read(call_of(raw), interner),
+        MembersRead::Invocation => read_calls::invocation(call_of(raw), interner),
         MembersRead::Change(members) => {
             let is_on_logs = entry.kept.is_some_and(|kept| kept.when == When::OnLogs);
             if is_on_logs && !touches_logs(raw) {
@@ -497,6 +461,15 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
                 change_of(raw, members, interner)
             }
         }
+    }
+}
+
+fn call_of<'a>(raw: &'a RawRecord<'_>) -> RawCall<'a> {
+    RawCall {
+        parameters: raw.request_parameters,
+        additional: raw.additional_event_data,
+        resources: raw.resources,
+        request_id: raw.request_id.as_deref(),
     }
 }
 
@@ -626,21 +599,6 @@ fn query_reference(raw: &RawRecord<'_>, interner: &mut Interner) -> Detail {
     } else {
         Detail::QueryReference(ids)
     }
-}
-
-/// The query id in Lake Formation's audit context: loose text, not JSON
-/// (docs/cloudtrail-facts.md#other-paths).
-fn data_access(raw: &RawRecord<'_>) -> Detail {
-    let request = ObjectText::of(raw.request_parameters);
-    let request: RawDataAccess<'_> = request.read();
-    let context = request.audit_context.0.additional_audit_context.get();
-    let id = context.and_then(|context| {
-        let mut words = context.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
-        words.find(|word| word.len() == 36 && uuid::Uuid::try_parse(word).is_ok())
-    });
-    id.map_or(Detail::None, |id| {
-        Detail::QueryReference(Box::new([QueryExecutionId::new(id)]))
-    })
 }
 
 fn query_database(raw: &RawRecord<'_>, interner: &mut Interner) -> QueryDatabase {

@@ -38,6 +38,7 @@ pub(super) fn decide(facts: &HeaderBytes<'_>, relevant: &RelevantSessions) -> De
     let always = match listed.map(|kept| kept.when) {
         Some(When::Always) => true,
         Some(When::OnLogs) => touches_logs(facts),
+        Some(When::ByLakeFormation) => is_by_lake_formation(facts),
         Some(When::OfSession) | None => false,
     };
     if always || facts.invoked_by == Some(ATHENA) || facts.source_ip == Some(ATHENA) {
@@ -60,6 +61,16 @@ pub(super) fn decide(facts: &HeaderBytes<'_>, relevant: &RelevantSessions) -> De
 /// Someone else than CloudTrail writes or deletes what lies where logs lie.
 fn touches_logs(facts: &HeaderBytes<'_>) -> bool {
     facts.invoked_by != Some(CLOUDTRAIL) && memchr::memmem::find(facts.record, b"AWSLogs").is_some()
+}
+
+/// A session that Lake Formation made reads an object: by its name (`AWSLF-00-AT-ACCOUNT-...`), or
+/// by a source identity that names the role it was made for (`V2.ACCOUNT.AROA...`;
+/// docs/cloudtrail-facts.md#other-paths).
+fn is_by_lake_formation(facts: &HeaderBytes<'_>) -> bool {
+    let of_session = facts
+        .principal_id
+        .is_some_and(|principal| memchr::memmem::find(principal, b":AWSLF-").is_some());
+    of_session || memchr::memmem::find(facts.record, b"\"V2.").is_some()
 }
 
 /// `AROA...:name`; not `123456789012:name`, which is a federated user.
@@ -122,6 +133,25 @@ mod tests {
         let by_cloudtrail = Some("cloudtrail.amazonaws.com");
         assert_eq!(of("PutObject", log, by_cloudtrail), Decision::Pass);
         assert_eq!(of("DeleteBucket", "{}", None), Decision::Keep);
+    }
+
+    #[test]
+    fn what_lake_formation_reads_for_others_is_kept() {
+        let of = |principal: &str, record: &str| {
+            let facts = HeaderBytes {
+                source: b"s3.amazonaws.com",
+                name: b"GetObject",
+                principal_id: Some(principal.as_bytes()),
+                record: record.as_bytes(),
+                ..HeaderBytes::default()
+            };
+            decide(&facts, &RelevantSessions::default())
+        };
+        let by_name = of("AROAX:AWSLF-00-AT-111122223333-a", "{}");
+        assert_eq!(by_name, Decision::Keep);
+        let by_source_identity = of("AROAX:x", r#"{"sourceIdentity":"V2.111122223333.AROAY"}"#);
+        assert_eq!(by_source_identity, Decision::Keep);
+        assert_eq!(of("AIDAX", "{}"), Decision::Pass);
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub enum When {
     Always,
     /// Kept if anyone but CloudTrail writes or deletes an object where logs are.
     OnLogs,
+    /// Kept if a session that Lake Formation made reads an object.
+    ByLakeFormation,
     /// Kept if its role session is relevant: like any call of it, and read further.
     OfSession,
 }
@@ -143,6 +145,9 @@ impl EventListEntry {
             MembersRead::QueryIds => owned(super::members::QUERY_IDS),
             MembersRead::QueryDatabase => owned(super::members::QUERY_DATABASE),
             MembersRead::DataAccess => owned(super::members::DATA_ACCESS),
+            MembersRead::TableCall => owned(super::members::TABLE_CALL),
+            MembersRead::ObjectRead => owned(super::members::OBJECT_READ),
+            MembersRead::Invocation => owned(super::members::INVOCATION),
             MembersRead::Change(members) => members.dotted(Members::PARAMETERS),
         }
     }

@@ -1,16 +1,24 @@
 //! The list itself.
 
 use super::entry::{EventListEntry, EventNames, Keeping, ServiceEvents, When};
-use super::members::{MembersRead, OF_CLOUDTRAIL, OF_IAM, OF_S3, OF_WORK_GROUPS};
+use super::members::{
+    MembersRead, OF_CATALOG_POLICIES, OF_CLOUDTRAIL, OF_GRANTS, OF_IAM, OF_S3, OF_SHARES,
+    OF_WORK_GROUPS,
+};
 use std::collections::BTreeSet;
 
 /// The version of the list: it grows when an event is kept, or a member is read, that
 /// was not before.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Kept since the first version.
 const fn since_1(when: When) -> Keeping {
     Keeping { when, since: 1 }
+}
+
+/// Kept since the fourth version.
+const fn since_4(when: When) -> Keeping {
+    Keeping { when, since: 4 }
 }
 
 /// An event that nothing further is read of, and that is not kept yet.
@@ -164,16 +172,32 @@ static QUICK: &[EventListEntry] = &[
 static LAKE_FORMATION: &[EventListEntry] = &[
     EventListEntry {
         names: EventNames::Exactly(&["GetDataAccess"]),
-        kept: Some(since_1(When::OfSession)),
+        kept: Some(since_4(When::Always)),
         reading: MembersRead::DataAccess,
-        why: "the query that a table was read for",
+        why: "the tables that a query read",
         lookup: &["GetDataAccess"],
     },
-    not_yet(
-        &[
+    EventListEntry {
+        names: EventNames::Exactly(&[
             "BatchGrantPermissions",
             "BatchRevokePermissions",
             "CreateLakeFormationOptIn",
+            "DeleteLakeFormationOptIn",
+            "DeregisterResource",
+            "GrantPermissions",
+            "PutDataLakeSettings",
+            "RegisterResource",
+            "RevokePermissions",
+            "UpdateResource",
+        ]),
+        kept: Some(since_4(When::Always)),
+        reading: MembersRead::Change(&OF_GRANTS),
+        why: "permissions on tables, and changes to them",
+        lookup: &[
+            "BatchGrantPermissions",
+            "BatchRevokePermissions",
+            "CreateLakeFormationOptIn",
+            "DeleteLakeFormationOptIn",
             "DeregisterResource",
             "GrantPermissions",
             "PutDataLakeSettings",
@@ -181,8 +205,7 @@ static LAKE_FORMATION: &[EventListEntry] = &[
             "RevokePermissions",
             "UpdateResource",
         ],
-        "permissions on tables",
-    ),
+    },
 ];
 
 static IAM: &[EventListEntry] = &[
@@ -293,10 +316,13 @@ static S3: &[EventListEntry] = &[
         why: "changes to stored log files",
         lookup: &[],
     },
-    not_yet(
-        &["GetObject", "HeadObject", "ListObjects", "ListObjectsV2"],
-        "objects of tables that were read",
-    ),
+    EventListEntry {
+        names: EventNames::Exactly(&["GetObject", "SelectObjectContent"]),
+        kept: Some(since_4(When::ByLakeFormation)),
+        reading: MembersRead::ObjectRead,
+        why: "objects of tables that were read, and their owners",
+        lookup: &[],
+    },
     EventListEntry {
         names: EventNames::Containing(&["Bucket"]),
         kept: Some(since_1(When::OfSession)),
@@ -307,26 +333,55 @@ static S3: &[EventListEntry] = &[
 ];
 
 static GLUE: &[EventListEntry] = &[
-    not_yet(
-        &[
+    EventListEntry {
+        names: EventNames::Exactly(&[
             "BatchGetPartition",
-            "GetDatabase",
-            "GetDatabases",
+            "GetColumnStatisticsForPartition",
+            "GetColumnStatisticsForTable",
             "GetPartition",
+            "GetPartitionIndexes",
             "GetPartitions",
             "GetTable",
-            "GetTables",
-        ],
-        "tables that were read, and their owners",
-    ),
-    not_yet(
-        &["DeleteResourcePolicy", "PutResourcePolicy"],
-        "permissions on data catalogs",
-    ),
+            "GetTableVersion",
+            "GetTableVersions",
+            "GetUnfilteredPartitionMetadata",
+            "GetUnfilteredPartitionsMetadata",
+            "GetUnfilteredTableMetadata",
+        ]),
+        kept: Some(since_4(When::OfSession)),
+        reading: MembersRead::TableCall,
+        why: "tables that were read, and their owners",
+        lookup: &[],
+    },
+    EventListEntry {
+        names: EventNames::Exactly(&["CreateTable", "UpdateTable"]),
+        kept: Some(since_4(When::Always)),
+        reading: MembersRead::TableCall,
+        why: "locations of tables",
+        lookup: &["CreateTable", "UpdateTable"],
+    },
+    EventListEntry {
+        names: EventNames::Exactly(&["DeleteResourcePolicy", "PutResourcePolicy"]),
+        kept: Some(since_4(When::Always)),
+        reading: MembersRead::Change(&OF_CATALOG_POLICIES),
+        why: "permissions on data catalogs",
+        lookup: &["DeleteResourcePolicy", "PutResourcePolicy"],
+    },
 ];
 
-static RAM: &[EventListEntry] = &[not_yet(
-    &[
+static RAM: &[EventListEntry] = &[EventListEntry {
+    names: EventNames::Exactly(&[
+        "AcceptResourceShareInvitation",
+        "AssociateResourceShare",
+        "CreateResourceShare",
+        "DeleteResourceShare",
+        "DisassociateResourceShare",
+        "PromoteResourceShareCreatedFromPolicy",
+    ]),
+    kept: Some(since_4(When::Always)),
+    reading: MembersRead::Change(&OF_SHARES),
+    why: "shares of tables with other accounts",
+    lookup: &[
         "AcceptResourceShareInvitation",
         "AssociateResourceShare",
         "CreateResourceShare",
@@ -334,13 +389,15 @@ static RAM: &[EventListEntry] = &[not_yet(
         "DisassociateResourceShare",
         "PromoteResourceShareCreatedFromPolicy",
     ],
-    "shares of tables with other accounts",
-)];
+}];
 
-static LAMBDA: &[EventListEntry] = &[not_yet(
-    &["Invoke"],
-    "connectors of federated queries, and their owners",
-)];
+static LAMBDA: &[EventListEntry] = &[EventListEntry {
+    names: EventNames::Exactly(&["Invoke"]),
+    kept: Some(since_4(When::OfSession)),
+    reading: MembersRead::Invocation,
+    why: "connectors of federated queries, and their owners",
+    lookup: &[],
+}];
 
 static KMS: &[EventListEntry] = &[not_yet(
     &["Decrypt", "GenerateDataKey"],
@@ -406,13 +463,15 @@ pub fn lookups() -> BTreeSet<Lookup> {
 }
 
 /// Kept events that are data events: `LookupEvents` never has them.
-pub const DATA_EVENTS: [&str; 6] = [
+pub const DATA_EVENTS: [&str; 8] = [
     "CompleteMultipartUpload",
     "CopyObject",
     "DeleteObject",
     "DeleteObjects",
+    "GetObject",
     "Invoke",
     "PutObject",
+    "SelectObjectContent",
 ];
 
 /// Returns the entries, with their sources, that a version of the list did not keep yet.

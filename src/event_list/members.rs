@@ -78,7 +78,35 @@ pub(super) const QUERY_DATABASE: &[&str] = &[
 ];
 
 /// Of Lake Formation's `GetDataAccess`.
-pub(super) const DATA_ACCESS: &[&str] = &["requestParameters.auditContext.additionalAuditContext"];
+pub(super) const DATA_ACCESS: &[&str] = &[
+    "additionalEventData.lakeFormationPrincipal",
+    "additionalEventData.lakeFormationRoleSessionName",
+    "requestParameters.auditContext.additionalAuditContext",
+    "requestParameters.permissions",
+    "requestParameters.tableArn",
+];
+
+/// Of Glue's calls about one table.
+pub(super) const TABLE_CALL: &[&str] = &[
+    "requestParameters.catalogId",
+    "requestParameters.databaseName",
+    "requestParameters.name",
+    "requestParameters.tableInput.name",
+    "requestParameters.tableInput.storageDescriptor.location",
+    "requestParameters.tableName",
+];
+
+/// Of calls that read objects of S3.
+pub(super) const OBJECT_READ: &[&str] = &[
+    "additionalEventData.bytesTransferredOut",
+    "requestID",
+    "requestParameters.bucketName",
+    "requestParameters.key",
+    "resources",
+];
+
+/// Of Lambda's `Invoke`.
+pub(super) const INVOCATION: &[&str] = &["requestParameters.functionName"];
 
 /// The members of an event that are read in addition to [`COMMON`].
 #[derive(Debug, Clone, Copy)]
@@ -93,8 +121,14 @@ pub enum MembersRead {
     QueryIds,
     /// A data source that Quick queried.
     QueryDatabase,
-    /// The query that Lake Formation gave access for.
+    /// The table that Lake Formation gave access to, and the query that it was for.
     DataAccess,
+    /// The table of a data catalog that the call is about.
+    TableCall,
+    /// The object of S3 that was read.
+    ObjectRead,
+    /// The function that was invoked.
+    Invocation,
     /// Parameters of a change: these members, as they were logged.
     Change(&'static Members),
 }
@@ -201,3 +235,71 @@ pub(super) static OF_WORK_GROUPS: Members = Members(&[
 static WORK_GROUP: Members = Members(&[("resultConfiguration", Object(&RESULTS))]);
 static WORK_GROUP_UPDATES: Members = Members(&[("resultConfigurationUpdates", Object(&RESULTS))]);
 static RESULTS: Members = Members(&[("outputLocation", Plain)]);
+
+/// Parameters of Glue: policies of data catalogs.
+pub(super) static OF_CATALOG_POLICIES: Members = Members(&[
+    ("omitted", Plain),
+    ("policyInJson", Policy),
+    ("resourceArn", Plain),
+]);
+
+/// Parameters of RAM: shares.
+pub(super) static OF_SHARES: Members = Members(&[
+    ("name", Plain),
+    ("omitted", Plain),
+    ("permissionArns", Texts),
+    ("principals", Texts),
+    ("resourceArns", Texts),
+    ("resourceShareArn", Plain),
+    ("resourceShareInvitationArn", Plain),
+]);
+
+/// Parameters of Lake Formation: grants, settings, registered locations.
+pub(super) static OF_GRANTS: Members = Members(&[
+    ("catalogId", Plain),
+    ("dataLakeSettings", Object(&SETTINGS)),
+    ("entries", Objects(&GRANT)),
+    ("omitted", Plain),
+    ("permissions", Texts),
+    ("permissionsWithGrantOption", Texts),
+    ("principal", Object(&PRINCIPAL)),
+    ("resource", Object(&GRANTED)),
+    ("resourceArn", Plain),
+    ("roleArn", Plain),
+    ("useServiceLinkedRole", Plain),
+]);
+static GRANT: Members = Members(&[
+    ("permissions", Texts),
+    ("permissionsWithGrantOption", Texts),
+    ("principal", Object(&PRINCIPAL)),
+    ("resource", Object(&GRANTED)),
+]);
+static PRINCIPAL: Members = Members(&[("dataLakePrincipalIdentifier", Plain)]);
+static GRANTED: Members = Members(&[
+    ("catalog", Object(&NAMED)),
+    ("dataLocation", Object(&LOCATION)),
+    ("database", Object(&NAMED)),
+    ("lFTagPolicy", Object(&NAMED)),
+    ("table", Object(&NAMED)),
+    ("tableWithColumns", Object(&NAMED)),
+]);
+static NAMED: Members = Members(&[
+    ("catalogId", Plain),
+    ("databaseName", Plain),
+    ("id", Plain),
+    ("name", Plain),
+    ("resourceType", Plain),
+]);
+static LOCATION: Members = Members(&[("catalogId", Plain), ("resourceArn", Plain)]);
+static SETTINGS: Members = Members(&[
+    ("allowExternalDataFiltering", Plain),
+    ("allowFullTableExternalDataAccess", Plain),
+    ("createDatabaseDefaultPermissions", Objects(&DEFAULT_GRANT)),
+    ("createTableDefaultPermissions", Objects(&DEFAULT_GRANT)),
+    ("dataLakeAdmins", Objects(&PRINCIPAL)),
+    ("externalDataFilteringAllowList", Objects(&PRINCIPAL)),
+    ("readOnlyAdmins", Objects(&PRINCIPAL)),
+    ("trustedResourceOwners", Texts),
+]);
+static DEFAULT_GRANT: Members =
+    Members(&[("permissions", Texts), ("principal", Object(&PRINCIPAL))]);

@@ -37,6 +37,7 @@ fn row(entry: &EventListEntry) -> String {
             let when = match kept.when {
                 When::Always => "always",
                 When::OnLogs => "on stored log files",
+                When::ByLakeFormation => "by sessions of Lake Formation",
                 When::OfSession => "of relevant sessions",
             };
             (when, kept.since.to_string())

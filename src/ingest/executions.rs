@@ -3,8 +3,10 @@
 //!
 //! A file holds one answer, several one after the other, JSON lines, or an array;
 //! answers wrap executions or are executions themselves. Times come as RFC 3339 or
-//! as seconds since 1970. The SQL is looked at for Quick's comment and dropped.
+//! as seconds since 1970. The SQL is read for Quick's comment and
+//! the tables that it names, and dropped.
 
+use super::sql_tables::tables_read;
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use crate::model::ids::{QueryExecutionId, QuickQueryId};
@@ -315,6 +317,7 @@ fn statistics(
             .as_deref()
             .and_then(quick_query_id)
             .map(QuickQueryId::new),
+        tables: sql.as_deref().and_then(tables_read),
     };
     Ok(ReadExecution {
         id: QueryExecutionId::new(&id),

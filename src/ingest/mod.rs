@@ -38,6 +38,7 @@ mod previous;
 mod rows;
 mod scope;
 mod shape;
+mod sql_tables;
 mod text;
 mod units;
 

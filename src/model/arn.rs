@@ -5,6 +5,8 @@
 pub(super) struct ArnParts<'a> {
     /// The service, such as `iam`.
     pub(super) service: &'a str,
+    /// The Region; empty where the ARN has none.
+    pub(super) region: &'a str,
     /// The account's id; empty where the ARN has none.
     pub(super) account_id: &'a str,
     /// The resource, with whatever colons are in it.
@@ -18,11 +20,12 @@ impl<'a> ArnParts<'a> {
         let is_arn = parts.next()? == "arn";
         let _partition = parts.next()?;
         let service = parts.next()?;
-        let _region = parts.next()?;
+        let region = parts.next()?;
         let account_id = parts.next()?;
         let resource = parts.next()?;
         is_arn.then_some(Self {
             service,
+            region,
             account_id,
             resource,
         })

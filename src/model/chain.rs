@@ -1,5 +1,7 @@
 //! The chain record: AssumeRole -> AssumeRole -> StartQueryExecution (docs/output-v1.md).
 
+pub use super::confidence::Confidence;
+use super::data_read::DataRead;
 use super::execution::QueryFigures;
 use super::ids::{
     AccessKeyId, AccountId, DataSourceArn, EventId, QueryExecutionId, QuickQueryId, Region, RoleArn,
@@ -78,29 +80,6 @@ impl ChainStatus {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The status as the outputs spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// The confidence of a link; a chain has that of its weakest link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Confidence {
-    /// Several candidates remain; they are listed, none is chosen.
-    Ambiguous,
-    /// Principal and creation time agree; the key is absent or another one.
-    Probable,
-    /// Key, assumed role id and creation time agree.
-    Proven,
-}
-
-impl Confidence {
-    /// All of them, the surest first.
-    pub const ALL: [Self; 3] = [Self::Proven, Self::Probable, Self::Ambiguous];
-
-    /// The confidence as the outputs spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -246,6 +225,8 @@ pub struct QueryExecution {
     pub confidence: Confidence,
     /// The bytes scanned and billed, where statistics of it were read.
     pub figures: Option<Box<QueryFigures>>,
+    /// What it read; empty where it is known to have read nothing, `None` where nothing is known.
+    pub reads: Option<Vec<DataRead>>,
 }
 
 impl QueryExecution {
@@ -380,6 +361,8 @@ pub struct Chain {
     pub queries: Vec<QueryExecution>,
     /// Calls that named query executions which were submitted before.
     pub repeated_queries: Vec<RepeatedQuery>,
+    /// Reads that several of its queries may have made, or that no query of the logs made.
+    pub reads: Vec<DataRead>,
     /// Events linked to the consumer session, counted by `service:EventName`
     /// and sorted by it.
     pub calls: Vec<(Text, u64)>,

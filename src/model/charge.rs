@@ -124,6 +124,10 @@ pub enum Dimension {
     User,
     /// The UTC day.
     Day,
+    /// The table that was read.
+    Table,
+    /// The account whose tables were read.
+    Producer,
 }
 
 impl Dimension {
@@ -134,6 +138,12 @@ impl Dimension {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// Returns true if it is about what queries read: their amounts are split among their tables.
+    #[must_use]
+    pub fn is_of_reads(self) -> bool {
+        matches!(self, Self::Table | Self::Producer)
     }
 
     /// Returns true if the bill itself knows it, for every line.
@@ -323,4 +333,16 @@ pub struct Chargeback {
     pub totals: Vec<ChargebackRow>,
     /// Charges for other services of the same accounts, by those dimensions that a bill has.
     pub other_services: Vec<OtherServiceRow>,
+}
+
+impl Chargeback {
+    /// Returns what is to be said of amounts by table; `None` where they are by other dimensions.
+    #[must_use]
+    pub fn by_reads_note(&self) -> Option<&'static str> {
+        let by_reads = self.by.iter().any(|dimension| dimension.is_of_reads());
+        by_reads.then_some(
+            "Amounts by table or producer are an estimate: a bill has no tables, so the amounts of a query are split \
+             evenly among the tables that it read. A query counts once in each row.",
+        )
+    }
 }

@@ -1,12 +1,13 @@
 //! Coverage: what was read and what could not be, counted, located, in every output.
 
+use super::data_read::ReadEvents;
 use super::ids::{AccountId, Region};
 use super::region::partition;
 use super::text::Text;
 use super::time::UtcSecond;
 use super::window::TimeWindow;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Limits on what one object may hold, each with its reason. AWS's own limits are far below
 /// (docs/cloudtrail-facts.md#envelopes, docs/cloudtrail-facts.md#size-limits).
@@ -405,6 +406,9 @@ pub struct Coverage {
     pub notes: Notes,
     /// Accounts, Regions and days seen.
     pub seen: BTreeMap<SeenKey, DayActivity>,
+    /// Consumers and producers whose logs have no such events: what queries read there is not fully
+    /// known.
+    pub reads_not_logged: BTreeMap<ReadEvents, BTreeSet<AccountId>>,
 }
 
 impl Coverage {
@@ -463,6 +467,10 @@ impl Coverage {
         self.is_window_cut |= other.is_window_cut;
         self.rejects.merge(other.rejects);
         self.notes.merge(&other.notes);
+        for (events, accounts) in other.reads_not_logged {
+            let known = self.reads_not_logged.entry(events).or_default();
+            known.extend(accounts);
+        }
         for (key, seen) in other.seen {
             self.seen
                 .entry(key)

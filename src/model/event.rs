@@ -97,13 +97,33 @@ pub enum Detail {
     /// `athena:StartQueryExecution`.
     StartQuery(Box<StartQuery>),
     /// Another call that names query executions (`GetQueryResults`,
-    /// `StopQueryExecution`, `lakeformation:GetDataAccess`, ...).
+    /// `StopQueryExecution`, ...).
     QueryReference(Box<[QueryExecutionId]>),
+    /// `lakeformation:GetDataAccess`.
+    DataAccess(Box<DataAccess>),
+    /// A call of Glue about one table.
+    TableCall(Box<TableCall>),
+    /// An object of S3 was read.
+    ObjectRead(Box<S3ObjectRead>),
+    /// A function was invoked: its name or ARN, as it was asked for.
+    Invocation(Text),
     /// Quick's `QueryDatabase`.
     QueryDatabase(Box<QueryDatabase>),
     /// A change to a role, a trail or a data source, or a bucket: its
     /// `requestParameters` as compact JSON, secrets dropped.
     Change(Box<str>),
+}
+
+impl Detail {
+    /// The query executions that the call names, other than one that it submits.
+    #[must_use]
+    pub fn named_queries(&self) -> &[QueryExecutionId] {
+        match self {
+            Self::QueryReference(ids) => ids,
+            Self::DataAccess(access) => access.query_execution_id.as_slice(),
+            _ => &[],
+        }
+    }
 }
 
 /// The request and response of a call that issues credentials
@@ -172,4 +192,49 @@ pub struct QueryDatabase {
     pub data_set: Option<Text>,
     /// `dataSetMode`.
     pub mode: Option<Text>,
+}
+
+/// The members of `lakeformation:GetDataAccess` (docs/cloudtrail-facts.md#other-paths).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DataAccess {
+    /// The query id in the audit context. Whoever makes the call can write it.
+    pub query_execution_id: Option<QueryExecutionId>,
+    /// `tableArn`.
+    pub table_arn: Option<Text>,
+    /// `permissions`.
+    pub permissions: Box<[Text]>,
+    /// `additionalEventData.lakeFormationPrincipal`: who is given access, where the owner is told.
+    pub principal_arn: Option<Text>,
+    /// `additionalEventData.lakeFormationRoleSessionName`: the session that then reads objects.
+    pub session_name: Option<Text>,
+}
+
+/// The members of a call of Glue about one table
+/// (<https://docs.aws.amazon.com/glue/latest/webapi/API_GetTable.html>).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableCall {
+    /// `catalogId`: the owner's account, where it is not the caller's.
+    pub catalog_id: Option<Text>,
+    /// `databaseName`.
+    pub database: Option<Text>,
+    /// The table.
+    pub table: Option<Text>,
+    /// `tableInput.storageDescriptor.location`, where the call makes or changes the table.
+    pub location: Option<Text>,
+}
+
+/// The members of a call that reads an object of S3
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-understanding-s3-entries.html>).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct S3ObjectRead {
+    /// `bucketName`.
+    pub bucket: Option<Text>,
+    /// `key`.
+    pub key: Option<Text>,
+    /// `additionalEventData.bytesTransferredOut`.
+    pub bytes: Option<u64>,
+    /// The account of the bucket, from `resources`.
+    pub bucket_account_id: Option<AccountId>,
+    /// `requestID`, which the copies of both accounts have.
+    pub request_id: Option<RequestId>,
 }

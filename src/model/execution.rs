@@ -2,6 +2,7 @@
 
 use super::coverage::{RejectReason, Rejects};
 use super::ids::{QueryExecutionId, QuickQueryId};
+use super::table_name::TableName;
 use super::text::Text;
 use super::time::UtcSecond;
 use hashbrown::HashMap;
@@ -134,6 +135,9 @@ pub struct QueryStatistics {
     /// Quick's own query id, from a leading comment of the SQL
     /// (docs/cloudtrail-facts.md#the-sql-comment).
     pub quick_query_id: Option<QuickQueryId>,
+    /// The tables that its SQL names as read, sorted; `None` where the SQL was not given, or is
+    /// none that can be parsed.
+    pub tables: Option<Vec<TableName>>,
 }
 
 /// Statistics as they were read from all given files.
@@ -258,6 +262,7 @@ mod tests {
             dpu_count: None,
             work_group: None,
             quick_query_id: None,
+            tables: None,
         }
     }
 

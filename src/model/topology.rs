@@ -16,6 +16,10 @@ pub struct Topology {
     pub run_as_roles: BTreeSet<RoleName>,
     /// The accounts the data lives in.
     pub consumers: Vec<Consumer>,
+    /// The accounts whose tables others read.
+    pub producers: Vec<Producer>,
+    /// Tables of which every read is told.
+    pub sensitive: Vec<SensitiveTables>,
     /// The account that pays the bills, where no bill tells it.
     pub payer_account_id: Option<AccountId>,
     /// Business units of accounts from elsewhere; declared consumers come first.
@@ -130,7 +134,35 @@ pub struct Consumer {
     pub data_sources: Option<BTreeSet<DataSourceArn>>,
 }
 
+/// A declared producer: an account whose tables others read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Producer {
+    /// A short name for people.
+    pub name: Text,
+    /// The account id.
+    pub account_id: AccountId,
+    /// The accounts that may read its tables; `None` means any.
+    pub readers: Option<BTreeSet<AccountId>>,
+}
+
+/// Tables of which every read is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SensitiveTables {
+    /// Their names, as [`DataRead::is_named`](super::data_read::DataRead::is_named) takes them.
+    pub tables: Vec<Text>,
+    /// The reason, for people.
+    pub reason: Text,
+}
+
 impl Topology {
+    /// The declared producer with this account id.
+    #[must_use]
+    pub fn producer(&self, account_id: &str) -> Option<&Producer> {
+        self.producers
+            .iter()
+            .find(|producer| &*producer.account_id == account_id)
+    }
+
     /// The declared consumer with this account id.
     #[must_use]
     pub fn consumer(&self, account_id: &str) -> Option<&Consumer> {
@@ -170,13 +202,14 @@ impl Topology {
         self.units.get(account_id)?.cost_center.as_ref()
     }
 
-    /// The name of an account: its consumer's, else the one in files of business
+    /// The name of an account: its consumer's or producer's, else the one in files of business
     /// units.
     #[must_use]
     pub fn account_name(&self, account_id: &str) -> Option<&Text> {
         let declared = self.consumer(account_id).map(|consumer| &consumer.name);
         let listed = || self.units.get(account_id)?.account_name.as_ref();
-        declared.or_else(listed)
+        let produces = || Some(&self.producer(account_id)?.name);
+        declared.or_else(produces).or_else(listed)
     }
 
     /// An account for people: `retail (444455556666)`, or its id alone.

@@ -7,6 +7,7 @@ use super::page_text::prose;
 use super::table_text::one_per_line;
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
+use crate::model::catalog_table::CatalogTable;
 use crate::model::charge::{
     Attribution, Billed, Chargeback, ChargebackRow, Dimension, OtherServiceRow, Reconciliation,
 };
@@ -104,6 +105,7 @@ pub(super) fn marks(chargeback: &Chargeback) -> Vec<String> {
             "{PARTLY} the bill does not cover some of the queries: their cost is in Estimated only"
         ));
     }
+    marks.extend(chargeback.by_reads_note().map(str::to_owned));
     if any(|row| row.billed.is_some()) {
         marks.push("Amounts are rounded; csv, json, parquet and xlsx have all digits.".to_owned());
     }
@@ -129,6 +131,14 @@ fn named(dimension: Dimension, value: &str, topology: &Topology) -> String {
             None => safe(value).into_owned(),
         },
         Dimension::DataSource => safe(tail(value)).into_owned(),
+        Dimension::Table => match CatalogTable::from_arn(value) {
+            Some(table) => {
+                let (database, name) = (&table.database, &table.table);
+                safe(&format!("{database}.{name} ({})", table.account_id)).into_owned()
+            }
+            None => safe(value).into_owned(),
+        },
+        Dimension::Producer => safe(&topology.account_label(value)).into_owned(),
         Dimension::BusinessUnit | Dimension::WorkGroup | Dimension::User | Dimension::Day => {
             safe(value).into_owned()
         }
@@ -143,6 +153,8 @@ fn heading(dimension: Dimension) -> &'static str {
         Dimension::DataSource => "Data source",
         Dimension::User => "Quick user",
         Dimension::Day => "Day (UTC)",
+        Dimension::Table => "Table",
+        Dimension::Producer => "Producer",
     }
 }
 

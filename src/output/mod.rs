@@ -16,6 +16,8 @@ pub mod json;
 pub mod not_read;
 pub mod ocsf;
 pub mod page_text;
+pub mod reads;
+pub mod reads_not_logged;
 pub mod repeated;
 pub mod report;
 pub mod show;

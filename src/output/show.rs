@@ -6,8 +6,10 @@ use super::chain_table::{
 };
 use super::flat_table::figure_cells;
 use super::human::{count, duration, line, plural, role, safe, tail};
+use super::reads;
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution, RoleSession};
+use crate::model::topology::Topology;
 use comfy_table::Cell;
 use std::io::{self, Write};
 
@@ -29,6 +31,7 @@ const TIMELINE_LINES_MAX: usize = 200;
 pub fn write(
     audit: &Audit,
     chain: &Chain,
+    topology: &Topology,
     page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
@@ -51,6 +54,7 @@ pub fn write(
         hop(heading, session, writer)?;
     }
     queries(chain, page, writer)?;
+    reads::write(chain, topology, page, writer)?;
     calls(chain, writer)?;
     timeline(audit, chain, page, writer)?;
     for missing in &chain.missing {

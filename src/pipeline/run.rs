@@ -20,6 +20,7 @@ use crate::model::topology::Topology;
 use crate::model::trend::Trend;
 use crate::model::window::TimeWindow;
 use crate::ports::{LogSource, Remembered};
+use crate::reads;
 use crate::rules;
 use crate::stitch;
 use serde_json::Value;
@@ -143,6 +144,9 @@ fn finish(
     };
     let bill = plan.exports.bill.as_ref();
     let money = add_money(&mut audit.chains, &plan.exports, bill)?;
+    let statistics = plan.exports.statistics.as_ref();
+    reads::attach(&mut audit.chains, &audit.events, statistics);
+    audit.coverage.reads_not_logged = reads::not_logged(&audit.chains, &audit.events);
     audit.statistics = money.statistics;
     audit.attribution = money.attribution;
     audit.bill = money.bill;
@@ -170,6 +174,7 @@ fn slice(
 ) -> Result<AuditSlice, AttributeError> {
     let mut chains = stitch::stitch_again(events, context);
     let money = add_money(&mut chains, exports, Some(&wanted.bill))?;
+    reads::attach(&mut chains, events, exports.statistics.as_ref());
     Ok(AuditSlice {
         window: wanted.window,
         chains,

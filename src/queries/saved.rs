@@ -38,6 +38,7 @@ static SAVED: &[Saved] = &[
     saved!("hops-without-scope-down"),
     saved!("largest-queries"),
     saved!("queries-without-statistics"),
+    saved!("reads-by-producer"),
     saved!("refused-queries"),
     saved!("roles-assumed-from-elsewhere"),
     saved!("sessions-over-an-hour"),
@@ -45,6 +46,7 @@ static SAVED: &[Saved] = &[
     saved!("unexplained-bill"),
     saved!("users-by-consumer"),
     saved!("who-reached-database"),
+    saved!("who-read-table"),
 ];
 
 /// All saved queries, by name.

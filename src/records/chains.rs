@@ -5,6 +5,7 @@ use super::field::{Fields, TablePlacement, Value};
 use super::flat;
 use super::hops::session_fields;
 use super::queries::execution_fields;
+use super::reads::read_fields;
 use crate::model::chain::{
     Chain, ChainPath, ChainStatus, Confidence, Missing, MissingPart, QuickUser, RepeatedQuery,
     RoleSession,
@@ -202,6 +203,13 @@ fn with_later_fields(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
             repeated_fields(),
             |chain, each| chain.repeated_queries.iter().for_each(each),
         )
+        .records(
+            "reads",
+            "reads that several of its queries may have made, or a query that is not in the logs",
+            read_fields(),
+            |chain, each| chain.reads.iter().for_each(each),
+        )
+        .placed(TablePlacement::OtherTable)
         .always_known(&[
             "chain_id",
             "path",

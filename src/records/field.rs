@@ -197,12 +197,16 @@ impl<'r, R> Fields<'r, R> {
         kind: FieldType,
         read: impl Fn(&R) -> Value + 'r,
     ) -> Self {
+        let is_always_known = matches!(
+            kind,
+            FieldType::Schema(_) | FieldType::List(_) | FieldType::Object
+        );
         self.descriptions.push(Description {
             name,
             about,
             kind,
             place: TablePlacement::Column,
-            is_always_known: false,
+            is_always_known,
         });
         self.readers.push(Box::new(read));
         self
@@ -386,6 +390,27 @@ impl<'r, R> Fields<'r, R> {
             read(record, &mut |item| items.push(fields.read(item)));
             Value::List(items)
         })
+    }
+
+    /// A list of objects; null where it is unknown.
+    #[must_use]
+    pub fn records_if_known<S: 'r>(
+        self,
+        name: &'static str,
+        about: &'static str,
+        fields: Fields<'r, S>,
+        read: impl for<'x> Fn(&'x R) -> Option<&'x [S]> + 'r,
+    ) -> Self {
+        let kind = FieldType::List(Box::new(FieldType::Record(fields.descriptions.clone())));
+        let mut all = self.with(name, about, kind, move |record| {
+            read(record).map_or(Value::Null, |items| {
+                Value::List(items.iter().map(|item| fields.read(item)).collect())
+            })
+        });
+        if let Some(last) = all.descriptions.last_mut() {
+            last.is_always_known = false;
+        }
+        all
     }
 
     /// An object whose keys differ from record to record.

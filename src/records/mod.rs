@@ -6,6 +6,7 @@
 //! | records as tables | [`mod@flat`] |
 //! | records as JSON Schema | [`mod@schema`] |
 //! | chains, hops and queries | [`mod@chains`], [`mod@hops`], [`mod@queries`] |
+//! | what queries read | [`mod@reads`] |
 //! | findings | [`mod@findings`] |
 //! | charges | [`mod@charges`] |
 //! | all of them | [`mod@list`] |
@@ -21,6 +22,7 @@ pub mod flat;
 pub mod hops;
 pub mod list;
 pub mod queries;
+pub mod reads;
 pub mod reference;
 pub mod schema;
 pub mod verification;

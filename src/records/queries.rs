@@ -3,6 +3,7 @@
 use super::accounts::account_fields;
 use super::field::{Fields, TablePlacement};
 use super::flat;
+use super::reads::read_fields;
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, QueryExecution};
 use crate::model::charge::{Attribution, QueryShare};
 use crate::model::execution::{QueryFigures, QueryState, StatementType};
@@ -208,6 +209,12 @@ pub fn execution_fields<'a>() -> Fields<'a, QueryExecution> {
             |query: &QueryExecution| {
                 u64::try_from(query.started_at.unix().rem_euclid(86_400) / 3600).ok()
             },
+        )
+        .records_if_known(
+            "reads",
+            "what it read; null if unknown, empty if it is known to have read no table",
+            read_fields(),
+            |query: &QueryExecution| query.reads.as_deref(),
         )
         .always_known(&["started_at", "event_id", "day", "weekday", "hour"])
 }

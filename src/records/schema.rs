@@ -39,20 +39,23 @@ fn object(fields: &[Description]) -> Value {
     })
 }
 
-/// The same schema, or null. Lists, open objects and constants are always known.
+/// The same schema, or null.
 fn or_null(mut schema: Value) -> Value {
     if let Some(Value::Array(words)) = schema.get_mut("enum") {
         words.push(Value::Null);
     } else if let Some(kind) = schema.get("type").cloned()
-        && (is_scalar(&kind) || schema.get("required").is_some())
+        && (can_be_null(&kind) || schema.get("required").is_some())
     {
         schema["type"] = json!([kind, "null"]);
     }
     schema
 }
 
-fn is_scalar(kind: &Value) -> bool {
-    matches!(kind.as_str(), Some("string" | "integer" | "boolean"))
+fn can_be_null(kind: &Value) -> bool {
+    matches!(
+        kind.as_str(),
+        Some("string" | "integer" | "boolean" | "array")
+    )
 }
 
 fn of_kind(kind: &FieldType) -> Value {

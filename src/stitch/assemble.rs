@@ -270,6 +270,7 @@ impl Assembler<'_> {
             consumer_session: None,
             queries: Vec::new(),
             repeated_queries: Vec::new(),
+            reads: Vec::new(),
             calls: Vec::new(),
             quick_user: None,
             notes: Vec::new(),
@@ -602,6 +603,7 @@ impl Assembler<'_> {
                 event_id: event.id.clone(),
                 confidence,
                 figures: None,
+                reads: None,
             });
         }
         let repeated = chain.repeated_queries.len();

@@ -714,7 +714,7 @@ impl Linker {
         let is_open = |(event, link): (&Event, &Link)| {
             *link == Link::None
                 && event.identity.assumed_role_id().is_some()
-                && matches!(event.detail, Detail::QueryReference(_))
+                && !event.detail.named_queries().is_empty()
         };
         if !events.iter().zip(&*by_event).any(is_open) {
             return;
@@ -728,12 +728,10 @@ impl Linker {
             }
         }
         for (event, link) in events.iter().zip(by_event.iter_mut()) {
-            let Detail::QueryReference(ids) = &event.detail else {
-                continue;
-            };
             if !is_open((event, link)) {
                 continue;
             }
+            let ids = event.detail.named_queries();
             let named = ids.first().and_then(|id| started.get(id));
             let Some(&Link::To(session, _)) = named else {
                 continue;

@@ -6,7 +6,8 @@ use super::ledger::LiveSegment;
 use super::segments::{Segment, SegmentRows, integer, segment_bytes};
 use crate::columnar::Texts;
 use crate::model::event::{
-    Content, CredentialIssuance, Detail, Event, EventOrigin, QueryDatabase, StartQuery,
+    Content, CredentialIssuance, DataAccess, Detail, Event, EventOrigin, QueryDatabase,
+    S3ObjectRead, StartQuery, TableCall,
 };
 use crate::model::identity::Identity;
 use crate::model::ids::{AccessKeyId, AccountId, EventId, QueryExecutionId, Region, RoleArn};
@@ -289,6 +290,10 @@ enum WireDetail {
     StartQuery(WireStartQuery),
     QueryReference(Vec<String>),
     QueryDatabase(WireQueryDatabase),
+    DataAccess(WireDataAccess),
+    TableCall(WireTableCall),
+    ObjectRead(WireObjectRead),
+    Invocation(String),
     Change(String),
 }
 
@@ -332,6 +337,35 @@ struct WireQueryDatabase {
     mode: Option<String>,
 }
 
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct WireDataAccess {
+    query_execution_id: Option<String>,
+    table_arn: Option<String>,
+    permissions: Vec<String>,
+    principal_arn: Option<String>,
+    session_name: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct WireTableCall {
+    catalog_id: Option<String>,
+    database: Option<String>,
+    table: Option<String>,
+    location: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct WireObjectRead {
+    bucket: Option<String>,
+    key: Option<String>,
+    bytes: Option<u64>,
+    bucket_account_id: Option<String>,
+    request_id: Option<String>,
+}
+
 fn spelled(text: Option<&impl ToString>) -> Option<String> {
     text.map(std::string::ToString::to_string)
 }
@@ -349,6 +383,10 @@ fn detail(of: &Detail) -> Option<String> {
             WireDetail::QueryReference(ids.iter().map(QueryExecutionId::to_string).collect())
         }
         Detail::QueryDatabase(query) => WireDetail::QueryDatabase(WireQueryDatabase::of(query)),
+        Detail::DataAccess(access) => WireDetail::DataAccess(WireDataAccess::of(access)),
+        Detail::TableCall(call) => WireDetail::TableCall(WireTableCall::of(call)),
+        Detail::ObjectRead(read) => WireDetail::ObjectRead(WireObjectRead::of(read)),
+        Detail::Invocation(function) => WireDetail::Invocation(function.to_string()),
         Detail::Change(text) => WireDetail::Change(text.to_string()),
     };
     serde_json::to_string(&wire).ok()
@@ -432,6 +470,61 @@ impl WireQueryDatabase {
     }
 }
 
+impl WireDataAccess {
+    fn of(access: &DataAccess) -> Self {
+        let DataAccess {
+            query_execution_id,
+            table_arn,
+            permissions,
+            principal_arn,
+            session_name,
+        } = access;
+        Self {
+            query_execution_id: id(query_execution_id.as_ref()),
+            table_arn: spelled(table_arn.as_ref()),
+            permissions: permissions.iter().map(ToString::to_string).collect(),
+            principal_arn: spelled(principal_arn.as_ref()),
+            session_name: spelled(session_name.as_ref()),
+        }
+    }
+}
+
+impl WireTableCall {
+    fn of(call: &TableCall) -> Self {
+        let TableCall {
+            catalog_id,
+            database,
+            table,
+            location,
+        } = call;
+        Self {
+            catalog_id: spelled(catalog_id.as_ref()),
+            database: spelled(database.as_ref()),
+            table: spelled(table.as_ref()),
+            location: spelled(location.as_ref()),
+        }
+    }
+}
+
+impl WireObjectRead {
+    fn of(read: &S3ObjectRead) -> Self {
+        let S3ObjectRead {
+            bucket,
+            key,
+            bytes,
+            bucket_account_id,
+            request_id,
+        } = read;
+        Self {
+            bucket: spelled(bucket.as_ref()),
+            key: spelled(key.as_ref()),
+            bytes: *bytes,
+            bucket_account_id: spelled(bucket_account_id.as_ref()),
+            request_id: id(request_id.as_ref()),
+        }
+    }
+}
+
 /// An id, as it was kept.
 fn id_of<I: From<OpaqueId>>(text: Option<String>) -> Option<I> {
     text.map(|text| I::from(OpaqueId::new(&text)))
@@ -479,6 +572,33 @@ impl WireDetail {
                 data_set: text(query.data_set),
                 mode: text(query.mode),
             })),
+            Self::DataAccess(access) => Detail::DataAccess(Box::new(DataAccess {
+                query_execution_id: id_of(access.query_execution_id),
+                table_arn: text(access.table_arn),
+                permissions: access
+                    .permissions
+                    .into_iter()
+                    .filter_map(|permission| text(Some(permission)))
+                    .collect(),
+                principal_arn: text(access.principal_arn),
+                session_name: text(access.session_name),
+            })),
+            Self::TableCall(call) => Detail::TableCall(Box::new(TableCall {
+                catalog_id: text(call.catalog_id),
+                database: text(call.database),
+                table: text(call.table),
+                location: text(call.location),
+            })),
+            Self::ObjectRead(read) => Detail::ObjectRead(Box::new(S3ObjectRead {
+                bucket: text(read.bucket),
+                key: text(read.key),
+                bytes: read.bytes,
+                bucket_account_id: text(read.bucket_account_id).map(AccountId::from),
+                request_id: id_of(read.request_id),
+            })),
+            Self::Invocation(function) => {
+                text(Some(function)).map_or(Detail::None, Detail::Invocation)
+            }
             Self::Change(text) => Detail::Change(text.into()),
         }
     }

@@ -415,15 +415,15 @@ impl Store {
         let Some(&(objects, Some(version))) = found.first() else {
             return Ok(None);
         };
-        let events: BTreeSet<String> = event_list::kept_since(version)
-            .map(|(source, entry)| format!("{} of {}", entry.names, source.name))
+        let services: BTreeSet<&str> = event_list::kept_since(version)
+            .map(|(source, _)| source.name)
             .collect();
-        let events: Vec<String> = events.into_iter().collect();
+        let services: Vec<&str> = services.into_iter().collect();
         let place = self.folder.root().to_string_lossy().into_owned();
-        let what = if events.is_empty() {
+        let what = if services.is_empty() {
             "read other members of some events".to_owned()
         } else {
-            format!("did not store {}", events.join(", "))
+            format!("stored fewer events of {}", services.join(", "))
         };
         let why = format!(
             "{objects} of its objects were read by an earlier version of this program, which {what}; collect reads those \

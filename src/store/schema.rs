@@ -376,7 +376,10 @@ mod tests {
         };
         assert_eq!(store.remember(&later).unwrap().coverage.records, 2);
         let told = store.remember(&later).unwrap().listing.failed;
-        assert!(told[0].1.contains("which read other members"), "{told:?}");
+        assert!(
+            told[0].1.contains("which stored fewer events of glue"),
+            "{told:?}"
+        );
         // What an earlier list of events did not keep is told.
         let ledger = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
         ledger
@@ -393,7 +396,7 @@ mod tests {
             "{why}"
         );
         assert!(
-            why.contains("StartQueryExecution of athena.amazonaws.com"),
+            why.contains("stored fewer events of athena.amazonaws.com"),
             "{why}"
         );
         let ledger = Connection::open(folder.path().join("ledger.sqlite")).unwrap();

@@ -11,6 +11,7 @@ use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statis
 use crate::model::ids::{QueryExecutionId, QuickQueryId};
 use crate::model::money::parse_decimal;
 use crate::model::table::{Table, TableBuilder};
+use crate::model::table_name::TableName;
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
@@ -44,7 +45,7 @@ type StoredStatistics = (QueryExecutionId, QueryStatistics);
 
 impl Writer {
     /// Returns the executions that Athena has not answered yet, and those whose statistics were
-    /// kept before their substatement type was. What it has forgotten by now is marked so.
+    /// kept before their substatement type and tables were. What it has forgotten by now is marked so.
     ///
     /// # Errors
     ///
@@ -159,8 +160,8 @@ fn without_statement(
         let [without, with] = days.entry(named.day).or_default();
         Segment::open(&writer.folder, &named)?.for_each(|rows| {
             let ids = rows.texts("query_execution_id")?;
-            let has_statements = rows.texts_if_any("substatement_type").is_some();
-            let told = if has_statements {
+            let has_tables = rows.texts_if_any("tables").is_some();
+            let told = if has_tables {
                 &mut *with
             } else {
                 &mut *without
@@ -267,7 +268,36 @@ fn statistics_table(told: &[StoredStatistics]) -> Table {
                 .as_ref()
                 .map(|id| Text::from(id.to_string()))
         })
+        // Unknown where the SQL was not given, or cannot be parsed.
+        .text("tables", |(_, of)| {
+            of.tables
+                .as_deref()
+                .map(|tables| Text::from(written_tables(tables)))
+        })
         .table()
+}
+
+/// Names of tables as JSON: a list of catalog, database and table for each.
+fn written_tables(tables: &[TableName]) -> String {
+    let parts = tables.iter().map(|name| {
+        let table = Some(&*name.table);
+        serde_json::json!([name.catalog.as_deref(), name.database.as_deref(), table])
+    });
+    parts.collect::<serde_json::Value>().to_string()
+}
+
+/// Reads what [`written_tables`] gives.
+fn read_tables(text: &str) -> Option<Vec<TableName>> {
+    type Parts = (Option<String>, Option<String>, String);
+    let parts: Vec<Parts> = serde_json::from_str(text).ok()?;
+    let tables = parts
+        .into_iter()
+        .map(|(catalog, database, table)| TableName {
+            catalog: catalog.map(Text::from),
+            database: database.map(Text::from),
+            table: table.into(),
+        });
+    Some(tables.collect())
 }
 
 fn read(
@@ -287,6 +317,7 @@ fn read(
         let dpus = rows.texts("dpu_count")?;
         let work_groups = rows.texts("work_group")?;
         let quick = rows.texts("quick_query_id")?;
+        let tables = rows.texts_if_any("tables");
         for row in 0..rows.count() {
             let id = ids.get(row).map(QueryExecutionId::new);
             let state = states.get(row).and_then(QueryState::parse);
@@ -307,6 +338,7 @@ fn read(
                 dpu_count: dpus.get(row).and_then(parse_decimal),
                 work_group: work_groups.get(row).map(Into::into),
                 quick_query_id: quick.get(row).map(QuickQueryId::new),
+                tables: tables.and_then(|column| read_tables(column.get(row)?)),
             };
             into.add(id, statistics);
         }
@@ -334,6 +366,7 @@ mod tests {
             dpu_count: None,
             work_group: None,
             quick_query_id: None,
+            tables: None,
         }
     }
 
@@ -343,7 +376,7 @@ mod tests {
         let mut table = statistics_table(&told);
         table
             .columns
-            .retain(|column| column.name != "substatement_type");
+            .retain(|column| column.name != "substatement_type" && column.name != "tables");
         let bytes = segment_bytes(&table).unwrap();
         let written = writer
             .folder

@@ -10,4 +10,4 @@
 mod frame;
 mod sql;
 
-pub use sql::{SqlError, SqlPlace, run};
+pub use sql::{SqlError, SqlPlace, names, run};

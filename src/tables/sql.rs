@@ -302,6 +302,12 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim().to_owned()
 }
 
+/// Returns true if the text has a name, outside strings and comments.
+#[must_use]
+pub fn names(sql: &str, name: &str) -> bool {
+    find_word(sql, name).is_some()
+}
+
 /// Returns the first position of a name in the text, outside strings and comments.
 fn find_word(sql: &str, name: &str) -> Option<SqlPlace> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql)

@@ -456,6 +456,7 @@ fn every_key_of_a_chain_is_always_there() {
         "has_hub_copy",
         "has_consumer_copy",
         "repeated_queries",
+        "reads",
     ];
     let lines = text(&mut chains(
         &organization(),

@@ -11,26 +11,27 @@ use qs_audit::ingest::{BillReader, read_executions};
 use qs_audit::model::audit::{Audit, AuditSlice};
 use qs_audit::model::bill::{CostMetric, Sku};
 use qs_audit::model::chain::{
-    Chain, Missing, QueryExecution, QuickUser, RepeatedQuery, RoleSession, ScopeDown,
+    Chain, Confidence, Missing, QueryExecution, QuickUser, RepeatedQuery, RoleSession, ScopeDown,
 };
 use qs_audit::model::charge::{
     Attribution, Charge, Chargeback, ChargebackRow, Dimension, ListPrice, Reason, Reconciliation,
 };
 use qs_audit::model::coverage::{Coverage, Reject, RejectReason, Rejects};
+use qs_audit::model::data_read::{DataRead, ReadEvidence, ReadSubject};
 use qs_audit::model::event::{Content, Event};
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::finding::{
     Evidence, Finding, FindingStatus, Findings, NotObserved, PreviousFinding, RuleReport,
     RuleState, Severity, Subject, Suppressed,
 };
-use qs_audit::model::ids::{EventId, QueryExecutionId, QuickQueryId};
+use qs_audit::model::ids::{AccountId, EventId, QueryExecutionId, QuickQueryId};
 use qs_audit::model::integrity::{
     DigestPlace, Fault, FaultKind, FaultyFile, PlaceVerified, Unchecked, Uncovered, UncoveredWhy,
     Verification,
 };
 use qs_audit::model::text::Text;
 use qs_audit::model::time::UtcSecond;
-use qs_audit::model::topology::{BusinessUnit, Consumer, Topology};
+use qs_audit::model::topology::{BusinessUnit, Consumer, Producer, SensitiveTables, Topology};
 use qs_audit::model::trend::{Measure, Trend};
 use qs_audit::model::window::TimeWindow;
 use qs_audit::output::repeated::RepeatedOptions;
@@ -123,6 +124,7 @@ impl Poison {
             consumer_session,
             queries,
             repeated_queries,
+            reads,
             calls,
             quick_user,
             notes,
@@ -151,6 +153,7 @@ impl Poison {
             event_id: EventId::new(&self.text()),
             chain_id: None, // made by this program
         });
+        reads.push(self.read(chain.confidence));
         for (name, _) in calls {
             self.shared(name);
         }
@@ -233,6 +236,7 @@ impl Poison {
             event_id,
             confidence: _,
             figures: _, // words of this program and numbers
+            reads,
         } = query;
         *query_execution_id = Some(QueryExecutionId::new(&self.text()));
         self.option(region);
@@ -241,6 +245,33 @@ impl Poison {
         }
 
         self.id(event_id);
+        *reads = Some(vec![self.read(Confidence::Probable)]);
+    }
+
+    fn read(&self, confidence: Confidence) -> DataRead {
+        let text = || Some(Text::from(self.text()));
+        let ids = || vec![QueryExecutionId::new(&self.text())];
+        DataRead {
+            subject: ReadSubject {
+                table_arn: text(),
+                catalog_id: text(),
+                database: text(),
+                table: text(),
+                bucket: text(),
+                function_arn: text(),
+            },
+            owner_account_id: text().map(AccountId::from),
+            via: ReadEvidence::Sql,
+            permissions: vec![self.text().into()],
+            confidence,
+            query_execution_id: ids().pop(),
+            candidate_query_ids: ids(),
+            objects: Some(1),
+            bytes: Some(1),
+            prefixes: vec![self.text().into()],
+            event_ids: vec![EventId::new(&self.text())],
+            event_count: 1,
+        }
     }
 
     fn event(&self, event: &mut Event) {
@@ -494,7 +525,18 @@ impl Poison {
             consumers,
             payer_account_id,
             units,
+            producers,
+            sensitive,
         } = topology;
+        producers.push(Producer {
+            name: self.text().into(),
+            account_id: self.text().into(),
+            readers: None,
+        });
+        sensitive.push(SensitiveTables {
+            tables: vec!["*".into()],
+            reason: self.text().into(),
+        });
         *payer_account_id = Some(self.text().into());
         self.option(hub_account_id);
         for Consumer {
@@ -714,7 +756,7 @@ pub(crate) fn hostile(is_long: bool) -> Hostile {
     let (mut audit, mut topology) = sample();
     let attribution = audit.slice.as_ref().unwrap().attribution.as_ref().unwrap();
     let mut chargeback =
-        attribute::chargeback(attribution, &[Dimension::BusinessUnit], &topology).unwrap();
+        attribute::chargeback(attribution, &[], &[Dimension::BusinessUnit], &topology).unwrap();
     poison.audit(&mut audit);
     poison.topology(&mut topology);
     poison.chargeback(&mut chargeback);

@@ -36,6 +36,7 @@ mod needs;
 mod oracle;
 mod outcomes;
 mod queries;
+mod reads;
 mod records;
 mod regressions;
 #[cfg(feature = "aws")]

@@ -10,8 +10,10 @@ use qs_audit::ingest::{BillReader, UnitsReader, read_executions};
 use qs_audit::model::bill::{
     Bill, BillKind, BillPeriod, BilledFor, ChargeCategory, CostMetric, LineAmounts, LineKey,
 };
-use qs_audit::model::chain::{Chain, ChainPath};
-use qs_audit::model::charge::{Attribution, Dimension, Share};
+use qs_audit::model::catalog_table::CatalogTable;
+use qs_audit::model::chain::{Chain, ChainPath, Confidence};
+use qs_audit::model::charge::{Attribution, ChargebackRow, Dimension, Share};
+use qs_audit::model::data_read::{DataRead, ReadEvidence};
 use qs_audit::model::exact::ExactAmount;
 use qs_audit::model::execution::{QueryFigures, QueryState, StatementType, Statistics};
 use qs_audit::model::ids::QueryExecutionId;
@@ -82,6 +84,40 @@ fn account(number: u8) -> Text {
     format!("{:012}", 100 + u32::from(number)).into()
 }
 
+/// Unknown, nothing, one table, or three of two producers and one that it may not have read.
+fn reads_of(index: usize) -> Option<Vec<DataRead>> {
+    let read = |producer: u8, table: &str, confidence: Confidence| {
+        let owner = account(producer);
+        let table = CatalogTable::new(&owner, Some("us-east-1"), "claims", table).unwrap();
+        DataRead {
+            subject: table.subject(),
+            owner_account_id: Some(owner.into()),
+            via: ReadEvidence::Glue,
+            permissions: Vec::new(),
+            confidence,
+            query_execution_id: None,
+            candidate_query_ids: Vec::new(),
+            objects: None,
+            bytes: None,
+            prefixes: Vec::new(),
+            event_ids: Vec::new(),
+            event_count: 1,
+        }
+    };
+    let sure = Confidence::Probable;
+    match index % 4 {
+        0 => None,
+        1 => Some(Vec::new()),
+        2 => Some(vec![read(7, "sales", sure)]),
+        _ => Some(vec![
+            read(7, "sales", sure),
+            read(7, "rates", sure),
+            read(8, "sales", Confidence::Proven),
+            read(8, "other", Confidence::Ambiguous),
+        ]),
+    }
+}
+
 fn chains_of(asked: &[Asked], template: &Chain) -> Vec<Chain> {
     let pricing = Pricing::default();
     let chains = asked.iter().enumerate().map(|(index, asked)| {
@@ -99,6 +135,7 @@ fn chains_of(asked: &[Asked], template: &Chain) -> Vec<Chain> {
         query.started_at = UtcSecond::midnight(day(asked.day)).unwrap().plus(36_000);
         query.region = Some(REGIONS[usize::from(asked.region % 2)].into());
         query.work_group = Some(format!("wg-{}", asked.work_group).into());
+        query.reads = reads_of(index);
         query.figures = asked.bytes.map(|bytes| {
             let region = query.region.clone().unwrap();
             Box::new(QueryFigures {
@@ -243,9 +280,22 @@ fn check(bill: &Bill, chains: &[Chain], attribution: &Attribution) -> Result<(),
     for by in [
         &[Dimension::Consumer][..],
         &[Dimension::User, Dimension::Day],
+        &[Dimension::Table],
+        &[Dimension::Producer, Dimension::Day],
         Dimension::ALL,
     ] {
-        let table = chargeback(attribution, by, &Topology::default()).unwrap();
+        let table = chargeback(attribution, chains, by, &Topology::default()).unwrap();
+        let estimates = |rows: &[ChargebackRow]| -> Decimal {
+            let known = rows.iter().filter_map(|row| row.figures.estimated_cost_usd);
+            known.sum()
+        };
+        let scanned = |rows: &[ChargebackRow]| -> u64 {
+            rows.iter()
+                .filter_map(|row| row.figures.bytes_scanned)
+                .sum()
+        };
+        prop_assert_eq!(estimates(&table.rows), estimates(&table.totals));
+        prop_assert_eq!(scanned(&table.rows), scanned(&table.totals));
         let totals = table.rows.iter().filter_map(|row| row.billed);
         let total: Decimal = totals.map(|billed| billed.total()).sum();
         prop_assert_eq!(total, billed);
@@ -661,6 +711,7 @@ fn focus_is_read_in_every_form_and_currencies_stay_apart() {
         let attribution = attribute(&[], &bill, &Pricing::default()).unwrap();
         let table = chargeback(
             &attribution,
+            &[],
             &[Dimension::BusinessUnit],
             &Topology::default(),
         )

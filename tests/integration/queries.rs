@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command as Process;
 
 /// Values for parameters without a default.
-const VALUES: [(&str, &str); 1] = [("database", "retail")];
+const VALUES: [(&str, &str); 2] = [("database", "retail"), ("table", "sales")];
 
 fn query(folder: &Path, name: &str, more: &[&str]) -> Vec<u8> {
     let saved = queries::find(name).unwrap();

@@ -84,6 +84,8 @@ fn flattened(record: &Value) -> Map<String, Value> {
             };
             match (name.as_str(), value) {
                 ("schema" | "queries", _) => {}
+                // A chain's own reads have a table of their own; a query's are a column.
+                ("reads", _) if members.contains_key("hops") => {}
                 ("query" | "fault", Value::Object(inner)) => add(prefix, inner, columns),
                 ("calls" | "evidence" | "subject", _) | (_, Value::Array(_)) => {
                     columns.insert(column, value.to_string().into());

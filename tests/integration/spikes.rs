@@ -126,6 +126,7 @@ fn query(at: UtcSecond, bytes: u64, id: u64) -> QueryExecution {
             dpu_count: None,
             estimated_cost_usd: None,
         })),
+        reads: None,
     }
 }
 
@@ -140,6 +141,7 @@ fn chain(
     Chain {
         chain_id: format!("c-{id:012x}"),
         repeated_queries: Vec::new(),
+        reads: Vec::new(),
         path: ChainPath::QuickRoleChain,
         touches_quick: true,
         status: ChainStatus::Complete,

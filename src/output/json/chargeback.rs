@@ -211,6 +211,7 @@ pub struct ChargebackTableV1<'a> {
     statistics: Option<StatisticsV1<'a>>,
     business_unit_rejects: RejectsV1<'a>,
     coverage: CoverageV1<'a>,
+    notes: Vec<&'static str>,
 }
 
 /// The inputs of a chargeback: a whole run, or a part of it.
@@ -302,6 +303,7 @@ impl<'a> ChargebackTableV1<'a> {
             statistics: basis.statistics.map(StatisticsV1::of),
             business_unit_rejects: RejectsV1::of(basis.units_rejects),
             coverage: CoverageV1::of(basis.coverage),
+            notes: chargeback.by_reads_note().into_iter().collect(),
         }
     }
 }

@@ -23,6 +23,23 @@ pub struct CoverageV1<'a> {
     last_event_at: Option<UtcSecond>,
     seen: Vec<SeenV1<'a>>,
     notes: Vec<NoteV1<'a>>,
+    reads_not_logged: Vec<ReadsNotLoggedV1<'a>>,
+}
+
+/// Accounts whose logs have no such events.
+#[derive(Serialize)]
+struct ReadsNotLoggedV1<'a> {
+    events: &'static str,
+    account_ids: &'a BTreeSet<AccountId>,
+}
+
+fn reads_not_logged(coverage: &Coverage) -> Vec<ReadsNotLoggedV1<'_>> {
+    let gaps = coverage.reads_not_logged.iter();
+    let gaps = gaps.map(|(events, account_ids)| ReadsNotLoggedV1 {
+        events: events.as_str(),
+        account_ids,
+    });
+    gaps.collect()
 }
 
 fn notes(coverage: &Coverage) -> Vec<NoteV1<'_>> {
@@ -245,6 +262,7 @@ impl<'a> CoverageV1<'a> {
             last_event_at: span.map(|(_, last)| last),
             seen: seen(coverage),
             notes: notes(coverage),
+            reads_not_logged: reads_not_logged(coverage),
         }
     }
 }

@@ -60,6 +60,8 @@ struct TableV1<'a> {
     rows: RowsV1<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_read: Option<Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
 }
 
 fn kind(values: &Values) -> &'static str {
@@ -75,7 +77,7 @@ fn kind(values: &Values) -> &'static str {
 }
 
 /// Writes one JSON document with columns and rows; of what was read for them, also what
-/// could not be.
+/// could not be, and notes on what the rows cannot tell.
 ///
 /// # Errors
 ///
@@ -83,6 +85,7 @@ fn kind(values: &Values) -> &'static str {
 pub fn write_json(
     table: &Table,
     not_read: Option<NotRead<'_>>,
+    notes: &[String],
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let columns = table.columns.iter().map(|column| ColumnV1 {
@@ -95,6 +98,7 @@ pub fn write_json(
         columns: columns.collect(),
         rows: RowsV1(table),
         not_read: not_read.map(NotRead::json),
+        notes,
     };
     serde_json::to_writer(&mut *writer, &document)?;
     writer.write_all(b"\n")

@@ -1,0 +1,95 @@
+//! What queries read, as text.
+
+use super::TextLayout;
+use super::human::{bytes, line, plural, safe};
+use super::page_text::prose;
+use crate::model::chain::Chain;
+use crate::model::data_read::DataRead;
+use crate::model::topology::Topology;
+use std::io::{self, Write};
+
+/// Queries that may have read something and that a line names.
+const CANDIDATES_NAMED_MAX: usize = 4;
+
+/// Writes the reads of a chain, by query.
+///
+/// # Errors
+///
+/// When the writer fails.
+pub fn write(
+    chain: &Chain,
+    topology: &Topology,
+    page: TextLayout,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let of_queries = chain.queries.iter().filter(|query| query.reads.is_some());
+    if of_queries.clone().next().is_none() && chain.reads.is_empty() {
+        return Ok(());
+    }
+    line!(writer)?;
+    line!(writer, "Reads")?;
+    prose(page, writer, |writer| {
+        for query in of_queries {
+            let id = query.query_execution_id.as_ref();
+            let id = id.map_or_else(|| "refused query".to_owned(), ToString::to_string);
+            let reads = query.reads.as_deref().unwrap_or_default();
+            let nothing = if reads.is_empty() { ": no table" } else { "" };
+            line!(writer, "  {}{nothing}", safe(&id))?;
+            for read in reads {
+                line!(writer, "    {}", safe(&described(read, topology)))?;
+            }
+        }
+        if !chain.reads.is_empty() {
+            line!(
+                writer,
+                "  By one of several queries, or one that is not in the logs"
+            )?;
+        }
+        for read in &chain.reads {
+            let text = described(read, topology);
+            line!(writer, "    {}{}", safe(&text), safe(&candidates(read)))?;
+        }
+        Ok(())
+    })
+}
+
+/// A read in one line: what, whose, how it is known, how much.
+#[must_use]
+pub fn described(read: &DataRead, topology: &Topology) -> String {
+    let owner = read.owner_account_id.as_deref();
+    let owner = owner.map_or_else(
+        || "owner unknown".to_owned(),
+        |owner| format!("of {}", topology.account_label(owner)),
+    );
+    let mut parts = vec![
+        format!("{}, {owner}", read.name()),
+        format!("{} ({})", read.confidence.as_str(), read.via.as_str()),
+    ];
+    if !read.permissions.is_empty() {
+        let permissions: Vec<&str> = read.permissions.iter().map(|text| &**text).collect();
+        parts.push(permissions.join(", "));
+    }
+    if let Some(objects) = read.objects {
+        let sent = read.bytes.map(|sent| format!(", {}", bytes(sent)));
+        let sent = sent.unwrap_or_default();
+        parts.push(format!("{}{sent}", plural(objects, "object")));
+    }
+    parts.join("; ")
+}
+
+fn candidates(read: &DataRead) -> String {
+    let ids = &read.candidate_query_ids;
+    if ids.is_empty() {
+        let named = read.query_execution_id.as_ref();
+        return named.map_or_else(String::new, |id| format!("; query {id}"));
+    }
+    let named = ids.iter().take(CANDIDATES_NAMED_MAX);
+    let named: Vec<String> = named.map(ToString::to_string).collect();
+    let more = ids.len().saturating_sub(CANDIDATES_NAMED_MAX);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!("; one of {}{more}", named.join(", "))
+}

@@ -1,0 +1,124 @@
+//! Calls that Athena made on a session's behalf: tables of Glue, functions of Lambda.
+
+use super::drafts::{Drafts, Reader, Sighting};
+use super::inputs::{Inputs, is_by_athena};
+use crate::model::catalog_table::CatalogTable;
+use crate::model::chain::Confidence;
+use crate::model::data_read::{ReadEvidence, ReadSubject};
+use crate::model::event::{Detail, Event, TableCall};
+use crate::model::ids::{AccountId, is_account_id};
+use crate::model::region::partition;
+use crate::model::text::Text;
+
+/// Adds what calls for tables and functions tell.
+pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
+    for (position, event) in inputs.successful() {
+        let Some((subject, owner, via)) = subject_of(event) else {
+            continue;
+        };
+        let made_by = inputs.chain_of(position).filter(|_| is_by_athena(event));
+        let Some((chain, link)) = made_by else {
+            continue;
+        };
+        let running = inputs
+            .executions
+            .at(chain, event.time, event.region.as_ref());
+        let Some((reader, candidates)) = Reader::among(chain, &running) else {
+            continue;
+        };
+        let confidence = if candidates.is_empty() {
+            link.min(Confidence::Probable)
+        } else {
+            Confidence::Ambiguous
+        };
+        drafts.add(Sighting {
+            reader,
+            candidates,
+            subject,
+            owner,
+            via,
+            confidence,
+            permissions: &[],
+            event: Some(&event.id),
+            object: None,
+        });
+    }
+}
+
+fn subject_of(event: &Event) -> Option<(ReadSubject, Option<AccountId>, ReadEvidence)> {
+    match &event.detail {
+        Detail::TableCall(call) if !changes_table(&event.name) => {
+            let (subject, owner) = table_of(event, call)?;
+            Some((subject, owner, ReadEvidence::Glue))
+        }
+        Detail::Invocation(function) => {
+            let function = FunctionName::of(function, event)?;
+            let subject = ReadSubject {
+                function_arn: Some(function.arn),
+                ..ReadSubject::default()
+            };
+            Some((subject, Some(function.account_id), ReadEvidence::Connector))
+        }
+        _ => None,
+    }
+}
+
+fn changes_table(name: &str) -> bool {
+    matches!(name, "CreateTable" | "UpdateTable")
+}
+
+/// The table of a call: in the caller's own catalog where the call names none
+/// (<https://docs.aws.amazon.com/glue/latest/webapi/API_GetTable.html>, `CatalogId`).
+pub(super) fn table_of(
+    event: &Event,
+    call: &TableCall,
+) -> Option<(ReadSubject, Option<AccountId>)> {
+    let (database, table) = (call.database.as_deref()?, call.table.as_deref()?);
+    let own = event.identity.account_id.as_ref().map(AccountId::text);
+    let catalog_id = call.catalog_id.as_ref().or(own);
+    let region = event.region.as_deref();
+    let known = catalog_id.and_then(|id| CatalogTable::new(id, region, database, table));
+    if let Some(table) = known {
+        return Some((table.subject(), Some(table.account_id)));
+    }
+    let subject = ReadSubject {
+        catalog_id: catalog_id.cloned(),
+        database: Some(database.to_lowercase().into()),
+        table: Some(table.to_lowercase().into()),
+        ..ReadSubject::default()
+    };
+    Some((subject, None))
+}
+
+/// A function of Lambda.
+struct FunctionName {
+    arn: Text,
+    account_id: AccountId,
+}
+
+impl FunctionName {
+    /// Reads `NAME`, `ACCOUNT:function:NAME` or an ARN, as `Invoke` takes them
+    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>). A name alone is of the caller's
+    /// account.
+    fn of(name: &str, event: &Event) -> Option<Self> {
+        let mut parts = name.split(':');
+        if parts.next() == Some("arn") {
+            let account = parts.nth(3).filter(|account| is_account_id(account))?;
+            return Some(Self {
+                arn: name.into(),
+                account_id: account.into(),
+            });
+        }
+        let (account, name) = match name.split_once(":function:") {
+            Some((account, name)) if is_account_id(account) => (account, name),
+            Some(_) => return None,
+            None => (event.identity.account_id.as_deref()?, name),
+        };
+        let region = event.region.as_deref()?;
+        let partition = partition(region);
+        Some(Self {
+            arn: format!("arn:{partition}:lambda:{region}:{account}:function:{name}").into(),
+            account_id: account.into(),
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! The inputs of all kinds of evidence.
+
+use super::executions::Executions;
+use crate::model::chain::{Chain, ChainPart, Confidence};
+use crate::model::event::{Content, Detail, Event};
+use crate::model::execution::Statistics;
+use hashbrown::HashMap;
+
+/// The service that calls others for a query.
+const ATHENA: &str = "athena.amazonaws.com";
+
+/// Events, chains, and what is known of when queries ran.
+#[derive(Debug)]
+pub(super) struct Inputs<'a> {
+    pub(super) events: &'a [Event],
+    pub(super) chains: &'a [Chain],
+    pub(super) statistics: Option<&'a Statistics>,
+    pub(super) executions: Executions<'a>,
+    /// By position of the event: the position of the chain whose session made it.
+    by_session: HashMap<u32, (usize, Confidence)>,
+}
+
+impl<'a> Inputs<'a> {
+    pub(super) fn of(
+        events: &'a [Event],
+        chains: &'a [Chain],
+        statistics: Option<&'a Statistics>,
+    ) -> Self {
+        let mut by_session = HashMap::new();
+        for (position, chain) in chains.iter().enumerate() {
+            let own = chain.events.iter();
+            for entry in own.filter(|entry| entry.session == ChainPart::Consumer) {
+                if tells_reads(&events[entry.event as usize].detail) {
+                    by_session.insert(entry.event, (position, entry.confidence));
+                }
+            }
+        }
+        Self {
+            events,
+            chains,
+            statistics,
+            executions: Executions::of(chains, events, statistics),
+            by_session,
+        }
+    }
+
+    /// The chain whose session made a call, and the confidence of that.
+    pub(super) fn chain_of(&self, event: u32) -> Option<(usize, Confidence)> {
+        self.by_session.get(&event).copied()
+    }
+
+    /// Calls that succeeded, with their positions.
+    pub(super) fn successful(&self) -> impl Iterator<Item = (u32, &'a Event)> {
+        let all = (0u32..).zip(self.events);
+        all.filter(|(_, event)| event.error_code.is_none())
+    }
+}
+
+fn tells_reads(detail: &Detail) -> bool {
+    matches!(
+        detail,
+        Detail::DataAccess(_)
+            | Detail::TableCall(_)
+            | Detail::ObjectRead(_)
+            | Detail::Invocation(_)
+    )
+}
+
+/// Returns true if Athena made the call, as AWS itself says.
+pub(super) fn is_by_athena(event: &Content) -> bool {
+    event.identity.invoked_by.as_deref() == Some(ATHENA)
+        || event.source_ip.as_deref() == Some(ATHENA)
+}

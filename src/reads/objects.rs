@@ -1,0 +1,254 @@
+//! Objects of S3 that were read for a query: by a session of Lake Formation, or by Athena on the
+//! session's behalf.
+
+use super::drafts::{Drafts, Reader, Sighting};
+use super::executions::{CLOCK_SKEW_SECONDS, Execution};
+use super::inputs::{Inputs, is_by_athena};
+use super::lake_formation::{Grant, Grants};
+use super::locations::Locations;
+use crate::model::chain::Confidence;
+use crate::model::data_read::{ReadEvidence, ReadSubject};
+use crate::model::event::{Detail, Event, S3ObjectRead};
+use crate::model::identity::session_name_in_arn;
+use crate::model::ids::{AccountId, QueryExecutionId};
+use crate::model::time::UtcSecond;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The longest that access of Lake Formation lasts
+/// (docs.aws.amazon.com/lake-formation/latest/APIReference/API_GetTemporaryGlueTableCredentials.html,
+/// `DurationSeconds`).
+const ACCESS_SECONDS_MAX: i64 = 12 * 3600;
+
+/// The characters of an execution's id.
+const EXECUTION_ID_CHARS: usize = 36;
+
+/// Who read an object, as far as that is known.
+struct ReadBy {
+    reader: Reader,
+    candidates: Vec<QueryExecutionId>,
+    /// The tables that access was given to, if that was it.
+    tables: BTreeMap<ReadSubject, AccountId>,
+    confidence: Confidence,
+}
+
+/// Adds what S3 data events tell.
+pub(super) fn sightings(
+    inputs: &Inputs<'_>,
+    grants: &Grants<'_>,
+    locations: &Locations,
+    drafts: &mut Drafts,
+) {
+    for (position, event) in inputs.successful() {
+        let Detail::ObjectRead(object) = &event.detail else {
+            continue;
+        };
+        if is_result(inputs, object) {
+            continue;
+        }
+        for read in readers_of(inputs, grants, position, event) {
+            let (subject, owner) = subject_of(&read, object, locations, drafts);
+            drafts.add(Sighting {
+                reader: read.reader,
+                candidates: read.candidates,
+                subject,
+                owner: owner.or_else(|| object.bucket_account_id.clone()),
+                via: ReadEvidence::S3,
+                confidence: read.confidence,
+                permissions: &[],
+                event: Some(&event.id),
+                object: Some(object),
+            });
+        }
+    }
+}
+
+/// Returns true if the object is the result of a query, which Athena names after it.
+fn is_result(inputs: &Inputs<'_>, object: &S3ObjectRead) -> bool {
+    let name = object.key.as_deref().and_then(|key| key.rsplit('/').next());
+    let id = name.and_then(|name| name.get(..EXECUTION_ID_CHARS));
+    id.is_some_and(|id| {
+        inputs
+            .executions
+            .named(&QueryExecutionId::new(id))
+            .is_some()
+    })
+}
+
+fn readers_of(
+    inputs: &Inputs<'_>,
+    grants: &Grants<'_>,
+    position: u32,
+    event: &Event,
+) -> Vec<ReadBy> {
+    if let Some(given) = session_name(event).and_then(|name| grants.get(name)) {
+        return by_grants(inputs, given, event);
+    }
+    if let Some((account, role_id)) = initiator(event) {
+        let region = event.region.as_ref();
+        let running = inputs
+            .executions
+            .of_role_at(account, role_id, event.time, region);
+        return among(&running);
+    }
+    let made_by = inputs.chain_of(position).filter(|_| is_by_athena(event));
+    let Some((chain, link)) = made_by else {
+        return Vec::new();
+    };
+    let running = inputs
+        .executions
+        .at(chain, event.time, event.region.as_ref());
+    let found = Reader::among(chain, &running).map(|(reader, candidates)| ReadBy {
+        confidence: if candidates.is_empty() {
+            link.min(Confidence::Probable)
+        } else {
+            Confidence::Ambiguous
+        },
+        reader,
+        candidates,
+        tables: BTreeMap::new(),
+    });
+    found.into_iter().collect()
+}
+
+/// The name of the session that made a call.
+fn session_name(event: &Event) -> Option<&str> {
+    let identity = &event.identity;
+    let of_principal = identity.principal_id.as_deref();
+    let of_principal = of_principal.and_then(|principal| principal.split_once(':'));
+    let of_arn = || identity.arn.as_deref().and_then(session_name_in_arn);
+    of_principal.map(|(_, name)| name).or_else(of_arn)
+}
+
+/// The account and the role id that a source identity of Lake Formation names: the role whose
+/// session access was given to (docs/cloudtrail-facts.md#other-paths).
+fn initiator(event: &Event) -> Option<(&str, &str)> {
+    let source_identity = event.identity.source_identity.as_deref()?;
+    let (account, role_id) = source_identity.strip_prefix("V2.")?.split_once('.')?;
+    Some((account, role_id.split(':').next().unwrap_or(role_id)))
+}
+
+/// Those who were given access, and ran a query when the object was read.
+fn by_grants(inputs: &Inputs<'_>, given: &[Grant], event: &Event) -> Vec<ReadBy> {
+    let was_valid = |given_at: UtcSecond| {
+        given_at <= event.time.plus(CLOCK_SKEW_SECONDS)
+            && event.time <= given_at.plus(ACCESS_SECONDS_MAX)
+    };
+    let mut by_reader: BTreeMap<(&Reader, &[QueryExecutionId]), BTreeMap<ReadSubject, AccountId>> =
+        BTreeMap::new();
+    for grant in given.iter().filter(|grant| was_valid(grant.given_at)) {
+        let tables = by_reader
+            .entry((&grant.reader, &grant.candidates))
+            .or_default();
+        tables.insert(grant.table.subject(), grant.table.account_id.clone());
+    }
+    if by_reader.len() > 1 {
+        by_reader.retain(|(reader, _), _| match reader {
+            Reader::Query { chain, query } => {
+                let id = inputs.chains[*chain].queries[*query]
+                    .query_execution_id
+                    .as_ref();
+                let execution = id.and_then(|id| inputs.executions.named(id));
+                execution.is_none_or(|execution| execution.is_at(event.time))
+            }
+            Reader::Chain { .. } => true,
+        });
+    }
+    if by_reader.len() == 1 {
+        let only = by_reader.into_iter();
+        let only = only.map(|((reader, candidates), tables)| ReadBy {
+            reader: reader.clone(),
+            confidence: if candidates.is_empty() {
+                Confidence::Probable
+            } else {
+                Confidence::Ambiguous
+            },
+            candidates: candidates.to_vec(),
+            tables,
+        });
+        return only.collect();
+    }
+    shared_by(inputs, by_reader)
+}
+
+/// Several were given access under one name: of each chain, its queries are candidates.
+fn shared_by(
+    inputs: &Inputs<'_>,
+    by_reader: BTreeMap<(&Reader, &[QueryExecutionId]), BTreeMap<ReadSubject, AccountId>>,
+) -> Vec<ReadBy> {
+    type Shared = (BTreeSet<QueryExecutionId>, BTreeMap<ReadSubject, AccountId>);
+    let mut chains: BTreeMap<usize, Shared> = BTreeMap::new();
+    let mut all: BTreeSet<QueryExecutionId> = BTreeSet::new();
+    for ((reader, candidates), tables) in by_reader {
+        let (_, known) = chains.entry(reader.chain()).or_default();
+        known.extend(tables);
+        all.extend(candidates.iter().cloned());
+        if let Reader::Query { chain, query } = reader {
+            all.extend(
+                inputs.chains[*chain].queries[*query]
+                    .query_execution_id
+                    .clone(),
+            );
+        }
+    }
+    let of_each = chains.into_iter().map(|(chain, (_, tables))| ReadBy {
+        reader: Reader::Chain { chain, named: None },
+        candidates: all.iter().cloned().collect(),
+        tables,
+        confidence: Confidence::Ambiguous,
+    });
+    of_each.collect()
+}
+
+/// The reader that these executions leave; where they are several, each of their chains may be it.
+fn among(running: &[&Execution<'_>]) -> Vec<ReadBy> {
+    let chains: BTreeSet<usize> = running.iter().map(|execution| execution.chain).collect();
+    let readers = chains.into_iter().filter_map(|chain| {
+        let (reader, candidates) = Reader::among(chain, running)?;
+        Some(ReadBy {
+            confidence: if candidates.is_empty() {
+                Confidence::Probable
+            } else {
+                Confidence::Ambiguous
+            },
+            reader,
+            candidates,
+            tables: BTreeMap::new(),
+        })
+    });
+    readers.collect()
+}
+
+/// The table whose data the object is, else its bucket: the only one that access was given to; or
+/// the one whose location it is in.
+fn subject_of(
+    read: &ReadBy,
+    object: &S3ObjectRead,
+    locations: &Locations,
+    drafts: &Drafts,
+) -> (ReadSubject, Option<AccountId>) {
+    let (bucket, key) = (object.bucket.as_deref(), object.key.as_deref());
+    let at_location: Vec<(&ReadSubject, Option<&AccountId>)> = locations
+        .tables_at(bucket.unwrap_or_default(), key.unwrap_or_default())
+        .collect();
+    let given: Vec<(&ReadSubject, Option<&AccountId>)> = read
+        .tables
+        .iter()
+        .map(|(table, owner)| (table, Some(owner)))
+        .collect();
+    let known: BTreeSet<&ReadSubject> = drafts.tables_of(&read.reader).collect();
+    let read_at_location: Vec<(&ReadSubject, Option<&AccountId>)> = at_location
+        .iter()
+        .filter(|(table, _)| known.contains(table))
+        .copied()
+        .collect();
+    for found in [&read_at_location, &given, &at_location] {
+        if let [(table, owner)] = found.as_slice() {
+            return ((*table).clone(), owner.cloned());
+        }
+    }
+    let subject = ReadSubject {
+        bucket: object.bucket.clone(),
+        ..ReadSubject::default()
+    };
+    (subject, None)
+}

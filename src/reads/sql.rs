@@ -1,0 +1,78 @@
+//! Tables that the SQL of a query names.
+
+use super::drafts::{Drafts, Reader, Sighting};
+use super::inputs::Inputs;
+use crate::model::catalog_table::CatalogTable;
+use crate::model::chain::{Chain, Confidence, QueryExecution};
+use crate::model::data_read::{ReadEvidence, ReadSubject};
+use crate::model::ids::AccountId;
+use crate::model::table_name::TableName;
+
+/// The name of an account's own data catalog
+/// (<https://docs.aws.amazon.com/athena/latest/APIReference/API_QueryExecutionContext.html>).
+const OWN_CATALOG: &str = "awsdatacatalog";
+
+/// The database of metadata, which is no data of anyone.
+const METADATA: &str = "information_schema";
+
+/// Adds what the SQL of statistics tells.
+pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
+    let Some(statistics) = inputs.statistics else {
+        return;
+    };
+    for (chain, of) in inputs.chains.iter().enumerate() {
+        for (query, execution) in of.queries.iter().enumerate() {
+            let id = execution.query_execution_id.as_ref();
+            let known = id.and_then(|id| statistics.by_id.get(id));
+            let Some(tables) = known.and_then(|known| known.tables.as_deref()) else {
+                continue;
+            };
+            let reader = Reader::Query { chain, query };
+            if tables.is_empty() {
+                drafts.add_nothing(chain, query);
+            }
+            for name in tables {
+                let Some(subject) = subject_of(name, of, execution) else {
+                    drafts.add_nothing(chain, query);
+                    continue;
+                };
+                drafts.add(Sighting {
+                    reader: reader.clone(),
+                    candidates: Vec::new(),
+                    subject,
+                    owner: None,
+                    via: ReadEvidence::Sql,
+                    confidence: Confidence::Probable,
+                    permissions: &[],
+                    event: None,
+                    object: None,
+                });
+            }
+        }
+    }
+}
+
+/// The table of a name, with what the name leaves out from the context of the query; `None` for
+/// metadata.
+fn subject_of(name: &TableName, chain: &Chain, query: &QueryExecution) -> Option<ReadSubject> {
+    let database = name.database.as_ref().or(query.database.as_ref());
+    if database.is_some_and(|database| database.eq_ignore_ascii_case(METADATA)) {
+        return None;
+    }
+    let catalog = name.catalog.as_ref().or(query.catalog.as_ref());
+    let is_own = catalog.is_none_or(|catalog| catalog.eq_ignore_ascii_case(OWN_CATALOG));
+    let account = chain.consumer_account_id.as_ref().map(AccountId::text);
+    let own = account.filter(|_| is_own).zip(database);
+    let known = own.and_then(|(account, database)| {
+        CatalogTable::new(account, query.region.as_deref(), database, &name.table)
+    });
+    Some(known.map_or_else(
+        || ReadSubject {
+            catalog_id: catalog.filter(|_| !is_own).cloned(),
+            database: database.map(|database| database.to_lowercase().into()),
+            table: Some(name.table.clone()),
+            ..ReadSubject::default()
+        },
+        |table| table.subject(),
+    ))
+}

@@ -1,0 +1,437 @@
+//! What queries read: each kind of evidence, and what it does not prove.
+
+use crate::common::plan;
+use crate::small_logs::{CONSUMER, HUB, Log, bare, one, session, usual};
+use qs_audit::decode::SplitMode;
+use qs_audit::model::audit::Audit;
+use qs_audit::model::chain::Confidence;
+use qs_audit::model::data_read::{DataRead, ReadEvidence};
+use qs_audit::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
+use qs_audit::model::ids::QueryExecutionId;
+use qs_audit::model::table_name::TableName;
+use qs_audit::model::time::UtcSecond;
+use serde_json::{Value, json};
+
+const PRODUCER: &str = "777788889999";
+const Q1: &str = "11111111-0000-4000-8000-000000000001";
+const Q2: &str = "22222222-0000-4000-8000-000000000002";
+const TABLE: &str = "arn:aws:glue:us-east-1:777788889999:table/claims/sales";
+const ATHENA: &str = "athena.amazonaws.com";
+
+/// The session of Role B, on whose behalf Athena calls.
+fn by_athena() -> Value {
+    let mut identity = session("b", Some("KATHENA"), 1);
+    identity["invokedBy"] = ATHENA.into();
+    identity
+}
+
+/// The same in the owner's copy.
+fn in_owners_copy() -> Value {
+    let mut identity = bare(CONSUMER, "AROAb:s", false);
+    identity["invokedBy"] = ATHENA.into();
+    identity
+}
+
+/// Quick reaches Role B.
+fn reached() -> Log {
+    let mut log = usual();
+    log.0.truncate(2);
+    log
+}
+
+fn access(log: &mut Log, second: u32, recipient: &str, caller: Value, query: Option<&str>) {
+    let context = query.map(|id| json!({"additionalAuditContext": format!("{{queryId: {id}}}")}));
+    let members = json!({
+        "requestParameters": {
+            "tableArn": TABLE, "permissions": ["SELECT"], "durationSeconds": 900,
+            "auditContext": context,
+        },
+        "additionalEventData": {"lakeFormationRoleSessionName": "AWSLF-00-AT-444455556666-x"},
+    });
+    let action = ("lakeformation", "GetDataAccess");
+    log.put(second, recipient, action, caller, members);
+}
+
+fn get_table(log: &mut Log, second: u32, caller: Value, catalog_id: Option<&str>, table: &str) {
+    let parameters = json!({"catalogId": catalog_id, "databaseName": "claims", "name": table});
+    let members = json!({"requestParameters": parameters});
+    log.put(second, CONSUMER, ("glue", "GetTable"), caller, members);
+}
+
+fn get_object(
+    log: &mut Log,
+    second: u32,
+    recipient: &str,
+    caller: Value,
+    key: &str,
+    request: &str,
+) {
+    let members = json!({
+        "requestParameters": {"bucketName": "lake", "key": key},
+        "additionalEventData": {"bytesTransferredOut": 1000.0},
+        "requestID": request,
+        "resources": [
+            {"type": "AWS::S3::Object", "ARN": format!("arn:aws:s3:::lake/{key}")},
+            {"type": "AWS::S3::Bucket", "accountId": PRODUCER, "ARN": "arn:aws:s3:::lake"},
+        ],
+    });
+    log.put(second, recipient, ("s3", "GetObject"), caller, members);
+}
+
+/// A session that Lake Formation made.
+fn lake_formation(source_identity: Option<&str>) -> Value {
+    let name = if source_identity.is_some() {
+        "other"
+    } else {
+        "AWSLF-00-AT-444455556666-x"
+    };
+    json!({
+        "type": "AssumedRole",
+        "principalId": format!("AROALF:{name}"),
+        "arn": format!("arn:aws:sts::{PRODUCER}:assumed-role/lf/{name}"),
+        "accountId": PRODUCER,
+        "accessKeyId": "KLF",
+        "sessionContext": {
+            "attributes": {"creationDate": "2026-07-01T10:00:10Z"},
+            "sourceIdentity": source_identity,
+        },
+        "invokedBy": ATHENA,
+    })
+}
+
+fn query_reads(audit: &Audit, query: usize) -> &[DataRead] {
+    one(audit).queries[query]
+        .reads
+        .as_deref()
+        .unwrap_or_default()
+}
+
+/// Names, evidence and confidence of reads.
+fn told(reads: &[DataRead]) -> Vec<String> {
+    let told = reads.iter().map(|read| {
+        let owner = read.owner_account_id.as_deref().unwrap_or("-");
+        let (via, confidence) = (read.via.as_str(), read.confidence.as_str());
+        format!("{} {owner} {via} {confidence}", read.name())
+    });
+    told.collect()
+}
+
+fn with_statistics(log: &Log, known: &[(&str, Option<u32>, Option<&[&str]>)]) -> Audit {
+    let mut statistics = Statistics::default();
+    for (id, end, tables) in known {
+        let names = tables.map(|tables| {
+            let names = tables.iter().map(|name| {
+                let parts: Vec<String> = name.split('.').map(str::to_owned).collect();
+                TableName::of(&parts).unwrap()
+            });
+            names.collect()
+        });
+        let end = end.map(|second| format!("2026-07-01T10:{:02}:{:02}Z", second / 60, second % 60));
+        statistics.add(
+            QueryExecutionId::new(id),
+            QueryStatistics {
+                state: QueryState::Succeeded,
+                completed_at: end.and_then(|end| UtcSecond::parse(&end)),
+                submitted_at: None,
+                statement_type: Some(StatementType::Dml),
+                substatement_type: None,
+                bytes_scanned: Some(5),
+                result_reused: None,
+                dpu_count: None,
+                work_group: None,
+                quick_query_id: None,
+                tables: names,
+            },
+        );
+    }
+    let mut plan = plan(SplitMode::Fast, 1);
+    plan.exports.statistics = Some(statistics);
+    log.audit(&plan)
+}
+
+#[test]
+fn access_that_athena_asked_for_in_the_session_of_the_query_proves_the_read() {
+    for (recipient, caller) in [(PRODUCER, in_owners_copy()), (CONSUMER, by_athena())] {
+        let mut log = reached();
+        log.query(9, Some("KB"), 1, Q1);
+        access(&mut log, 11, recipient, caller, Some(Q1));
+        let audit = log.chains();
+        let reads = query_reads(&audit, 0);
+        assert_eq!(
+            told(reads),
+            ["claims.sales 777788889999 lake-formation proven"]
+        );
+        assert_eq!(reads[0].subject.table_arn.as_deref(), Some(TABLE));
+        assert_eq!(reads[0].query_execution_id, Some(QueryExecutionId::new(Q1)));
+        assert_eq!(reads[0].permissions, ["SELECT".into()]);
+        assert_eq!(reads[0].event_count, 1);
+        assert!(one(&audit).reads.is_empty());
+    }
+}
+
+#[test]
+fn a_query_id_that_others_write_proves_nothing() {
+    let own_call = session("b", Some("KB"), 1);
+    let mut other_session = in_owners_copy();
+    other_session["principalId"] = "AROAb:other".into();
+    let mut other_account = in_owners_copy();
+    other_account["accountId"] = HUB.into();
+    let mut other_service = in_owners_copy();
+    other_service["invokedBy"] = "redshift.amazonaws.com".into();
+    let mut masked = in_owners_copy();
+    masked["principalId"] = Value::Null;
+    for caller in [
+        own_call,
+        other_session,
+        other_account,
+        other_service,
+        masked,
+    ] {
+        let mut log = reached();
+        log.query(9, Some("KB"), 1, Q1);
+        access(&mut log, 11, PRODUCER, caller.clone(), Some(Q1));
+        let audit = log.chains();
+        let chain = audit
+            .chains
+            .iter()
+            .find(|chain| !chain.queries.is_empty())
+            .unwrap();
+        let reads = chain.queries[0].reads.as_deref().unwrap();
+        assert_eq!(
+            told(reads),
+            ["claims.sales 777788889999 lake-formation ambiguous"],
+            "{caller}"
+        );
+    }
+    // Long before or after the query, too.
+    let mut log = reached();
+    log.query(900, Some("KB"), 1, Q1);
+    access(&mut log, 11, PRODUCER, in_owners_copy(), Some(Q1));
+    assert_eq!(
+        query_reads(&log.chains(), 0)[0].confidence,
+        Confidence::Ambiguous
+    );
+}
+
+#[test]
+fn a_refused_call_is_no_read() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    access(&mut log, 11, PRODUCER, in_owners_copy(), Some(Q1));
+    get_table(&mut log, 11, by_athena(), None, "sales");
+    for record in log.0.iter_mut().rev().take(2) {
+        record["errorCode"] = "AccessDeniedException".into();
+    }
+    let audit = log.chains();
+    assert_eq!(one(&audit).queries[0].reads, None);
+    assert!(one(&audit).reads.is_empty());
+}
+
+#[test]
+fn a_table_that_athena_asked_for_while_one_query_ran_is_probably_its() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    get_table(&mut log, 10, by_athena(), None, "Sales");
+    get_table(&mut log, 10, by_athena(), Some(PRODUCER), "rates");
+    let audit = log.chains();
+    assert_eq!(
+        told(query_reads(&audit, 0)),
+        [
+            "claims.sales 444455556666 glue probable",
+            "claims.rates 777788889999 glue probable"
+        ]
+    );
+    // The session's own call is none that Athena made.
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    get_table(&mut log, 10, session("b", Some("KB"), 1), None, "sales");
+    assert_eq!(one(&log.chains()).queries[0].reads, None);
+}
+
+#[test]
+fn of_several_queries_none_is_chosen() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    log.query(10, Some("KB"), 1, Q2);
+    get_table(&mut log, 11, by_athena(), None, "sales");
+    let audit = log.chains();
+    let chain = one(&audit);
+    assert_eq!(
+        told(&chain.reads),
+        ["claims.sales 444455556666 glue ambiguous"]
+    );
+    assert_eq!(chain.reads[0].query_execution_id, None);
+    let candidates = [Q1, Q2].map(QueryExecutionId::new);
+    assert_eq!(chain.reads[0].candidate_query_ids, candidates);
+    assert!(chain.queries.iter().all(|query| query.reads.is_none()));
+    // One of them had ended: by its statistics, or because its results were read.
+    let audit = with_statistics(&log, &[(Q1, Some(5), None)]);
+    assert_eq!(
+        told(query_reads(&audit, 1)).len(),
+        0,
+        "an end before the start is none"
+    );
+    log.0.pop();
+    get_table(&mut log, 60, by_athena(), None, "sales");
+    let audit = with_statistics(&log, &[(Q1, Some(20), None)]);
+    assert_eq!(
+        told(query_reads(&audit, 1)),
+        ["claims.sales 444455556666 glue probable"]
+    );
+    let results = json!({"requestParameters": {"queryExecutionId": Q2}});
+    let caller = session("b", Some("KB"), 1);
+    log.put(30, CONSUMER, ("athena", "GetQueryResults"), caller, results);
+    let audit = log.chains();
+    assert_eq!(
+        told(query_reads(&audit, 0)),
+        ["claims.sales 444455556666 glue probable"]
+    );
+}
+
+#[test]
+fn a_resource_link_and_its_table_are_one_entry() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    get_table(&mut log, 10, by_athena(), None, "sales");
+    access(&mut log, 11, PRODUCER, in_owners_copy(), Some(Q1));
+    let audit = with_statistics(&log, &[(Q1, None, Some(&["claims.sales"]))]);
+    let reads = query_reads(&audit, 0);
+    assert_eq!(
+        told(reads),
+        ["claims.sales 777788889999 lake-formation proven"]
+    );
+    assert_eq!(reads[0].event_count, 2);
+}
+
+#[test]
+fn objects_are_told_with_the_table_that_access_was_given_to() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    access(&mut log, 11, PRODUCER, in_owners_copy(), Some(Q1));
+    for (number, key) in ["day=1/a", "day=1/a", "day=2/b"].iter().enumerate() {
+        let key = format!("claims/sales/{key}");
+        get_object(
+            &mut log,
+            12,
+            PRODUCER,
+            lake_formation(None),
+            &key,
+            &format!("R{number}"),
+        );
+    }
+    // The other account's copy of the last one.
+    get_object(
+        &mut log,
+        12,
+        CONSUMER,
+        lake_formation(None),
+        "claims/sales/day=2/b",
+        "R2",
+    );
+    let audit = log.chains();
+    let reads = query_reads(&audit, 0);
+    assert_eq!(
+        told(reads),
+        ["claims.sales 777788889999 lake-formation proven"]
+    );
+    assert_eq!((reads[0].objects, reads[0].bytes), (Some(2), Some(3000)));
+    assert_eq!(
+        reads[0].prefixes,
+        ["claims/sales/day=1/".into(), "claims/sales/day=2/".into()]
+    );
+    assert_eq!(reads[0].event_count, 5);
+}
+
+#[test]
+fn objects_are_found_by_source_identity_and_by_session() {
+    let by_identity = lake_formation(Some("V2.444455556666.AROAb"));
+    for caller in [by_identity, by_athena()] {
+        let mut log = reached();
+        log.query(9, Some("KB"), 1, Q1);
+        get_object(&mut log, 12, PRODUCER, caller, "claims/sales/a", "R1");
+        // The query's own result.
+        let result = format!("results/{Q1}.csv");
+        get_object(&mut log, 13, CONSUMER, by_athena(), &result, "R2");
+        let audit = log.chains();
+        let reads = query_reads(&audit, 0);
+        assert_eq!(told(reads), ["s3://lake 777788889999 s3 probable"]);
+        assert_eq!(reads[0].objects, Some(1));
+    }
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    let of_another_role = lake_formation(Some("V2.444455556666.AROAother"));
+    get_object(
+        &mut log,
+        12,
+        PRODUCER,
+        of_another_role,
+        "claims/sales/a",
+        "R1",
+    );
+    assert_eq!(one(&log.chains()).queries[0].reads, None);
+}
+
+#[test]
+fn objects_are_told_as_the_table_whose_location_they_are_in() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    let owner = json!({"type": "IAMUser", "principalId": "AIDA", "accountId": PRODUCER});
+    let table =
+        json!({"name": "sales", "storageDescriptor": {"location": "s3://lake/claims/sales/"}});
+    let members = json!({"requestParameters": {"databaseName": "claims", "tableInput": table}});
+    log.put(5, PRODUCER, ("glue", "CreateTable"), owner, members);
+    get_table(&mut log, 10, by_athena(), Some(PRODUCER), "sales");
+    get_object(&mut log, 12, PRODUCER, by_athena(), "claims/sales/a", "R1");
+    get_object(&mut log, 12, PRODUCER, by_athena(), "claims/other/a", "R2");
+    let audit = log.chains();
+    let reads = query_reads(&audit, 0);
+    assert_eq!(
+        told(reads),
+        [
+            "s3://lake 777788889999 s3 probable",
+            "claims.sales 777788889999 glue probable"
+        ]
+    );
+    assert_eq!(reads[1].objects, Some(1));
+}
+
+#[test]
+fn sql_names_tables_and_the_context_completes_them() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    let context = json!({"queryExecutionContext": {"database": "Claims"}});
+    log.0.last_mut().unwrap()["requestParameters"] = context;
+    let tables: &[&str] = &["sales", "mesh.claims.rates", "information_schema.tables"];
+    let audit = with_statistics(&log, &[(Q1, None, Some(tables))]);
+    let reads = query_reads(&audit, 0);
+    assert_eq!(
+        told(reads),
+        ["claims.rates - sql probable", "claims.sales - sql probable"]
+    );
+    assert_eq!(reads[0].subject.catalog_id.as_deref(), Some("mesh"));
+    assert_eq!(reads[0].event_count, 0);
+    let audit = with_statistics(&log, &[(Q1, None, Some(&[]))]);
+    assert_eq!(one(&audit).queries[0].reads, Some(Vec::new()));
+    let audit = with_statistics(&log, &[(Q1, None, None)]);
+    assert_eq!(
+        one(&audit).queries[0].reads,
+        None,
+        "what is unknown is not empty"
+    );
+}
+
+#[test]
+fn a_connector_is_a_read_of_its_function() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    let function = "arn:aws:lambda:us-east-1:777788889999:function:connector";
+    let members = json!({"requestParameters": {"functionName": function}});
+    log.put(10, CONSUMER, ("lambda", "Invoke"), by_athena(), members);
+    let audit = log.chains();
+    let reads = query_reads(&audit, 0);
+    assert_eq!(
+        told(reads),
+        [format!("{function} 777788889999 connector probable")]
+    );
+    assert_eq!(reads[0].via, ReadEvidence::Connector);
+}
