@@ -7,7 +7,7 @@ use super::formats::RecordFormat;
 use super::run_args::RunArgs;
 use super::session::{self, start};
 use super::strictness::{exit_of, nothing_to_read};
-use super::terminal::{check_output, page, say, say_reads_not_logged, write_out, write_spelled};
+use super::terminal::{check_output, page, say, write_out, write_spelled};
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::AuditRun;
 use crate::app::exports::Wants;
@@ -22,6 +22,7 @@ use crate::output::chain_table::is_listed_by_default;
 use crate::output::human::plural;
 use crate::output::json::v1::{self, RecordShape};
 use crate::output::not_read::NotRead;
+use crate::output::reads_not_logged::of_chain;
 use crate::output::terminal::Spelling;
 use crate::output::{csv, show};
 use crate::records;
@@ -77,7 +78,9 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
         }
     })?;
     if format == RecordFormat::Table && !run_args.quiet && !chain.queries.is_empty() {
-        say_reads_not_logged(&audit, &run.plan.topology);
+        for gap in of_chain(&audit.coverage, chain, &run.plan.topology) {
+            say(&format!("{}\n", gap.text));
+        }
     }
     Ok(exit_of(run_args, &audit).max(None))
 }

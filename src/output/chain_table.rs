@@ -444,8 +444,10 @@ fn gaps(chains: &[&Chain]) -> Option<String> {
     (!parts.is_empty()).then(|| format!("Coverage gaps: {}", parts.join("; ")))
 }
 
-/// Returns true if a chain is listed when no path is asked for.
+/// Returns true if a chain is listed when no path is asked for: Role A or Role B is in it, or only
+/// the owner of what it read tells of it, who cannot know.
 #[must_use]
 pub fn is_listed_by_default(chain: &Chain) -> bool {
-    chain.touches_quick && chain.path != ChainPath::Session
+    let is_of_owner = chain.queries.is_empty() && !chain.reads.is_empty();
+    (chain.touches_quick || is_of_owner) && chain.path != ChainPath::Session
 }

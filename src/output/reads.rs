@@ -22,20 +22,23 @@ pub fn write(
     page: TextLayout,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let of_queries = chain.queries.iter().filter(|query| query.reads.is_some());
-    if of_queries.clone().next().is_none() && chain.reads.is_empty() {
+    if chain.queries.is_empty() && chain.reads.is_empty() {
         return Ok(());
     }
     line!(writer)?;
     line!(writer, "Reads")?;
     prose(page, writer, |writer| {
-        for query in of_queries {
+        for query in &chain.queries {
             let id = query.query_execution_id.as_ref();
             let id = id.map_or_else(|| "refused query".to_owned(), ToString::to_string);
-            let reads = query.reads.as_deref().unwrap_or_default();
-            let nothing = if reads.is_empty() { ": no table" } else { "" };
+            let reads = query.reads.as_deref();
+            let nothing = match reads {
+                None => ": unknown",
+                Some([]) => ": no table",
+                Some(_) => "",
+            };
             line!(writer, "  {}{nothing}", safe(&id))?;
-            for read in reads {
+            for read in reads.unwrap_or_default() {
                 line!(writer, "    {}", safe(&described(read, topology)))?;
             }
         }

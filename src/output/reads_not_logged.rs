@@ -1,6 +1,7 @@
 //! Events that the logs do not have, and without which reads are not fully known.
 
 use super::human::{plural, safe};
+use crate::model::chain::Chain;
 use crate::model::coverage::Coverage;
 use crate::model::data_read::ReadEvents;
 use crate::model::ids::AccountId;
@@ -25,12 +26,35 @@ pub struct ReadsNotLogged {
 #[must_use]
 pub fn reads_not_logged(coverage: &Coverage, topology: &Topology) -> Vec<ReadsNotLogged> {
     let gaps = coverage.reads_not_logged.iter();
-    let gaps = gaps.map(|(&events, accounts)| ReadsNotLogged {
+    let gaps = gaps.map(|(&events, accounts)| gap(events, accounts, topology));
+    gaps.collect()
+}
+
+/// Returns what is missing of the accounts of a chain: its consumer and the owners of what it read.
+#[must_use]
+pub fn of_chain(coverage: &Coverage, chain: &Chain, topology: &Topology) -> Vec<ReadsNotLogged> {
+    let of_queries = chain.queries.iter().flat_map(|query| &query.reads);
+    let reads = of_queries.flatten().chain(&chain.reads);
+    let mut own: BTreeSet<&AccountId> = reads
+        .filter_map(|read| read.owner_account_id.as_ref())
+        .collect();
+    own.extend(&chain.consumer_account_id);
+    let gaps = coverage.reads_not_logged.iter();
+    let gaps = gaps.map(|(&events, accounts)| {
+        let accounts = accounts.iter().filter(|account| own.contains(account));
+        (events, accounts.cloned().collect::<BTreeSet<AccountId>>())
+    });
+    gaps.filter(|(_, accounts)| !accounts.is_empty())
+        .map(|(events, accounts)| gap(events, &accounts, topology))
+        .collect()
+}
+
+fn gap(events: ReadEvents, accounts: &BTreeSet<AccountId>, topology: &Topology) -> ReadsNotLogged {
+    ReadsNotLogged {
         code: code(events),
         accounts: accounts.len() as u64,
         text: text(events, accounts, topology),
-    });
-    gaps.collect()
+    }
 }
 
 fn code(events: ReadEvents) -> &'static str {

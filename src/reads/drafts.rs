@@ -127,7 +127,7 @@ impl Drafts {
     }
 
     /// A table of the reader's own catalog that has the names of a table of another account that the
-    /// same chain read is the resource link to it: both are one entry, the other account's
+    /// same account read is the resource link to it: both are one entry, the other account's
     /// (docs/cloudtrail-facts.md#what-a-query-read).
     pub(super) fn resolve_links(&mut self, chains: &[Chain]) {
         let targets = self.link_targets(chains);
@@ -142,7 +142,7 @@ impl Drafts {
                 continue;
             };
             let is_link = |subject: &ReadSubject| {
-                let target = targets.get(&(reader.chain(), names(subject)?))?;
+                let target = targets.get(&(own.clone(), names(subject)?))?;
                 let is_own = subject.catalog_id.as_ref() == Some(own.text());
                 let target = target.as_ref().filter(|_| is_own)?;
                 Some((subject.clone(), target.clone()))
@@ -156,22 +156,39 @@ impl Drafts {
         }
     }
 
-    /// By chain and names: the table of another account that has them, where there is one.
+    /// Gives a table that only SQL names the owner that other evidence of the same table tells.
+    pub(super) fn complete_owners(&mut self) {
+        let mut owners: HashMap<Text, AccountId> = HashMap::new();
+        for (subject, draft) in self.by_reader.values().flatten() {
+            if let Some((arn, owner)) = subject.table_arn.as_ref().zip(draft.owner.as_ref()) {
+                owners.insert(arn.clone(), owner.clone());
+            }
+        }
+        for (subject, draft) in self.by_reader.values_mut().flatten() {
+            if let Some(arn) = subject.table_arn.as_ref().filter(|_| draft.owner.is_none()) {
+                draft.owner = owners.get(arn).cloned();
+            }
+        }
+    }
+
+    /// By account and names: the table of another account that has them, where there is one.
     fn link_targets(&self, chains: &[Chain]) -> LinkTargets {
         let mut targets: LinkTargets = HashMap::new();
         for (reader, entries) in &self.by_reader {
-            let own = account_of(chains, reader);
+            let Some(own) = account_of(chains, reader) else {
+                continue;
+            };
             for (subject, draft) in entries {
                 let Some(names) = names(subject) else {
                     continue;
                 };
-                let is_other = draft.owner.is_some() && draft.owner.as_ref() != own;
+                let is_other = draft.owner.as_ref().is_some_and(|owner| owner != own);
                 if !is_other || subject.table_arn.is_none() {
                     continue;
                 }
                 let target = (subject.clone(), draft.owner.clone());
                 targets
-                    .entry((reader.chain(), names))
+                    .entry((own.clone(), names))
                     .and_modify(|known| {
                         // Of two accounts it is not known which.
                         if known.as_ref() != Some(&target) {
@@ -221,8 +238,8 @@ impl Drafts {
     }
 }
 
-/// By chain and names of a table: the other account's table; `None` where there are several.
-type LinkTargets = HashMap<(usize, (Text, Text)), Option<(ReadSubject, Option<AccountId>)>>;
+/// By account and names of a table: the other account's table; `None` where there are several.
+type LinkTargets = HashMap<(AccountId, (Text, Text)), Option<(ReadSubject, Option<AccountId>)>>;
 
 fn names(subject: &ReadSubject) -> Option<(Text, Text)> {
     subject.database.clone().zip(subject.table.clone())

@@ -45,6 +45,7 @@ fn gathered(chains: &[Chain], events: &[Event], statistics: Option<&Statistics>)
     calls::sightings(&inputs, &mut drafts);
     sql::sightings(&inputs, &mut drafts);
     drafts.resolve_links(chains);
+    drafts.complete_owners();
     let locations = Locations::of(events);
     objects::sightings(&inputs, &grants, &locations, &mut drafts);
     drafts

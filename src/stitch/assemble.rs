@@ -43,6 +43,7 @@ pub(super) fn assemble(
     let mut chains = assembler.session_chains();
     chains.extend(assembler.denied_chains());
     chains.extend(assembler.direct_chains());
+    chains.extend(assembler.owner_copy_chains());
     chains.sort_by(|left, right| {
         (left.started_at, &left.chain_id).cmp(&(right.started_at, &right.chain_id))
     });

@@ -13,6 +13,7 @@
 //! | which roles are Role A and Role B | [`roles`] |
 //! | one record per consumer session | [`assemble`], [`path`], [`notes`] |
 //! | refused attempts, users without a role | [`direct`] |
+//! | principals that only owners of tables tell of | [`owner_copies`] |
 //! | who used Quick | [`quick_user`] |
 
 mod assemble;
@@ -22,6 +23,7 @@ mod direct;
 mod hops;
 mod keys;
 mod notes;
+mod owner_copies;
 mod path;
 mod peers;
 mod quick_user;

@@ -4,8 +4,8 @@ use crate::common::plan;
 use crate::small_logs::{CONSUMER, HUB, Log, bare, one, session, usual};
 use qs_audit::decode::SplitMode;
 use qs_audit::model::audit::Audit;
-use qs_audit::model::chain::Confidence;
-use qs_audit::model::data_read::{DataRead, ReadEvidence};
+use qs_audit::model::chain::{ChainStatus, Confidence};
+use qs_audit::model::data_read::{DataRead, ReadEvents, ReadEvidence};
 use qs_audit::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use qs_audit::model::ids::QueryExecutionId;
 use qs_audit::model::table_name::TableName;
@@ -116,7 +116,10 @@ fn told(reads: &[DataRead]) -> Vec<String> {
     told.collect()
 }
 
-fn with_statistics(log: &Log, known: &[(&str, Option<u32>, Option<&[&str]>)]) -> Audit {
+/// The statistics of a query: its id, when it ended, the tables that its SQL names.
+type Known<'a> = (&'a str, Option<u32>, Option<&'a [&'a str]>);
+
+fn with_statistics(log: &Log, known: &[Known<'_>]) -> Audit {
     let mut statistics = Statistics::default();
     for (id, end, tables) in known {
         let names = tables.map(|tables| {
@@ -434,4 +437,62 @@ fn a_connector_is_a_read_of_its_function() {
         [format!("{function} 777788889999 connector probable")]
     );
     assert_eq!(reads[0].via, ReadEvidence::Connector);
+}
+
+#[test]
+fn the_owners_copies_alone_say_who_read_what() {
+    let mut log = Log::default();
+    access(&mut log, 11, PRODUCER, in_owners_copy(), Some(Q1));
+    access(&mut log, 11, PRODUCER, in_owners_copy(), None);
+    let caller = in_owners_copy();
+    let members = json!({"requestParameters": {"catalogId": PRODUCER, "databaseName": "claims", "name": "rates"}});
+    log.put(12, PRODUCER, ("glue", "GetTable"), caller, members);
+    let audit = log.chains();
+    let chain = one(&audit);
+    assert_eq!(chain.status, ChainStatus::Partial);
+    assert_eq!(chain.consumer_account_id.as_deref(), Some(CONSUMER));
+    let session = chain.consumer_session.as_ref().unwrap();
+    assert_eq!(session.assumed_role_id.as_deref(), Some("AROAb:s"));
+    assert_eq!(
+        told(&chain.reads),
+        [
+            "claims.rates 777788889999 glue probable",
+            "claims.sales 777788889999 lake-formation probable",
+            "claims.sales 777788889999 lake-formation probable",
+        ]
+    );
+    // What others call in their own name is not told by Athena.
+    let mut log = Log::default();
+    access(
+        &mut log,
+        11,
+        PRODUCER,
+        bare(CONSUMER, "AROAb:s", false),
+        Some(Q1),
+    );
+    assert!(log.chains().chains.is_empty());
+    // With the consumer's logs it is the consumer's chain.
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    access(&mut log, 11, PRODUCER, in_owners_copy(), Some(Q1));
+    assert!(one(&log.chains()).reads.is_empty());
+}
+
+#[test]
+fn what_the_logs_do_not_have_is_told_with_every_answer() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    access(&mut log, 11, PRODUCER, in_owners_copy(), Some(Q1));
+    let audit = log.chains();
+    let missing = |events: ReadEvents| -> Vec<&str> {
+        let accounts = audit.coverage.reads_not_logged.get(&events);
+        accounts
+            .into_iter()
+            .flatten()
+            .map(|account| &**account)
+            .collect()
+    };
+    assert_eq!(missing(ReadEvents::LakeFormation), [CONSUMER]);
+    assert_eq!(missing(ReadEvents::S3DataEvents), [CONSUMER, PRODUCER]);
+    assert_eq!(missing(ReadEvents::LambdaDataEvents), [CONSUMER]);
 }
