@@ -10,6 +10,7 @@
 //! | [`occurrences`] | what happened to one subject: a burst is one finding |
 //! | [`baseline`], [`series`], [`spike`] | what is expected of a day; the days that stand out |
 //! | [`trend`] | the same, for a picture |
+//! | [`table_reads`], [`share_changes`] | who read which table; who may since when |
 //! | [`registry`] | all rules; a set of them with its options |
 //! | [`mod@lifecycle`] | suppressions, and what an earlier run knew |
 
@@ -18,10 +19,13 @@ mod baseline;
 mod bytes_scanned_spike;
 mod context;
 mod cost_spike;
+mod cross_account_read_denied;
+mod data_share_changed;
 mod external_id_mismatch;
 mod external_id_missing;
 mod external_id_spoof;
 mod first_seen_path;
+mod first_seen_table;
 mod hop;
 mod integrity_index;
 mod lifecycle;
@@ -41,17 +45,22 @@ mod run_as_role_assumed_by_other;
 mod scope_down_mismatch;
 mod scope_down_missing;
 mod scope_down_too_wide;
+mod sensitive_table_read;
 mod series;
 mod session_from_several_origins;
+mod share_changes;
 mod spike;
+mod table_reads;
 mod trail_state;
 mod trend;
 mod undeclared_consumer;
 mod undeclared_data_source;
+mod undeclared_producer;
 mod undeclared_role;
 mod undeclared_work_group;
 mod unexpected_source_account;
 mod unread;
+mod unusual_read_volume;
 
 pub use context::{RuleContext, RuleInput};
 pub use lifecycle::{StatusInputs, reconcile};

@@ -3,13 +3,14 @@
 use super::context::RuleContext;
 use super::rule::{Checked, FindingSink, Options, OptionsError, Rule, RuleEntry, RuleNeed};
 use super::{
-    audit_trail_tampering, bytes_scanned_spike, cost_spike, external_id_mismatch,
-    external_id_missing, external_id_spoof, first_seen_path, log_gap, long_idle_data_source,
-    off_scope_activity, query_failure_surge, query_rate_spike, result_location_changed,
-    role_assumption_denied, role_permissions_changed, role_trust_changed,
-    run_as_role_assumed_by_other, scope_down_mismatch, scope_down_missing, scope_down_too_wide,
-    session_from_several_origins, undeclared_consumer, undeclared_data_source, undeclared_role,
-    undeclared_work_group, unexpected_source_account,
+    audit_trail_tampering, bytes_scanned_spike, cost_spike, cross_account_read_denied,
+    data_share_changed, external_id_mismatch, external_id_missing, external_id_spoof,
+    first_seen_path, first_seen_table, log_gap, long_idle_data_source, off_scope_activity,
+    query_failure_surge, query_rate_spike, result_location_changed, role_assumption_denied,
+    role_permissions_changed, role_trust_changed, run_as_role_assumed_by_other,
+    scope_down_mismatch, scope_down_missing, scope_down_too_wide, sensitive_table_read,
+    session_from_several_origins, undeclared_consumer, undeclared_data_source, undeclared_producer,
+    undeclared_role, undeclared_work_group, unexpected_source_account, unusual_read_volume,
 };
 use crate::model::finding::{RulePage, RuleReport, RuleState};
 use crate::model::trend::Trend;
@@ -20,10 +21,13 @@ pub static RULES: &[RuleEntry] = &[
     audit_trail_tampering::ENTRY,
     bytes_scanned_spike::ENTRY,
     cost_spike::ENTRY,
+    cross_account_read_denied::ENTRY,
+    data_share_changed::ENTRY,
     external_id_mismatch::ENTRY,
     external_id_missing::ENTRY,
     external_id_spoof::ENTRY,
     first_seen_path::ENTRY,
+    first_seen_table::ENTRY,
     log_gap::ENTRY,
     long_idle_data_source::ENTRY,
     off_scope_activity::ENTRY,
@@ -37,12 +41,15 @@ pub static RULES: &[RuleEntry] = &[
     scope_down_mismatch::ENTRY,
     scope_down_missing::ENTRY,
     scope_down_too_wide::ENTRY,
+    sensitive_table_read::ENTRY,
     session_from_several_origins::ENTRY,
     undeclared_consumer::ENTRY,
     undeclared_data_source::ENTRY,
+    undeclared_producer::ENTRY,
     undeclared_role::ENTRY,
     undeclared_work_group::ENTRY,
     unexpected_source_account::ENTRY,
+    unusual_read_volume::ENTRY,
 ];
 
 /// The rule of this id.

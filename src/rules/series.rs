@@ -24,6 +24,7 @@ pub(super) enum SeriesScope {
     WorkGroup(Text),
     DataSource(DataSourceArn),
     User(Text),
+    Table(Text),
 }
 
 /// The key of a series: its scope and currency.
@@ -43,6 +44,7 @@ impl SeriesKey {
             SeriesScope::WorkGroup(name) => members.push(("work_group", name.clone())),
             SeriesScope::DataSource(arn) => members.push(("data_source_arn", arn.clone().into())),
             SeriesScope::User(name) => members.push(("quick_user", name.clone())),
+            SeriesScope::Table(name) => members.push(("table", name.clone())),
         }
         if !self.currency.is_empty() {
             members.push(("currency", self.currency.clone()));
@@ -66,6 +68,7 @@ impl SeriesKey {
             SeriesScope::WorkGroup(name) => format!("work group {name} of {account}"),
             SeriesScope::DataSource(arn) => format!("data source {arn} at {account}"),
             SeriesScope::User(name) => format!("user {name} at {account}"),
+            SeriesScope::Table(name) => format!("table {name} at {account}"),
         }
     }
 }
@@ -211,7 +214,7 @@ pub(super) fn spikes(
     }
     if narrower > 0 {
         unjudged.push(format!(
-            "{narrower} of their work groups, data sources and users"
+            "{narrower} of their work groups, data sources, users and tables"
         ));
     }
     if !unjudged.is_empty() {
