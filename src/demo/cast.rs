@@ -6,6 +6,39 @@ pub(super) const HUB: &str = "111122223333";
 pub(super) const MANAGEMENT: &str = "999988887777";
 /// An account that owns a shared catalog.
 pub(super) const CATALOG_OWNER: &str = "777788889999";
+/// A second Role B, of each consumer.
+pub(super) const MESH_ROLE: &str = "qs-athena-lake-reader";
+
+/// An account whose tables the consumers read.
+pub(super) struct ProducerCast {
+    pub(super) name: &'static str,
+    pub(super) account: &'static str,
+    pub(super) database: &'static str,
+    pub(super) table: &'static str,
+    pub(super) bucket: &'static str,
+    /// True if it shares by Lake Formation, else by a resource policy of Glue.
+    pub(super) is_lake_formation: bool,
+}
+
+pub(super) const PRODUCERS: [ProducerCast; 2] = [
+    ProducerCast {
+        name: "policies-data",
+        account: CATALOG_OWNER,
+        database: "policies",
+        table: "contracts",
+        bucket: "policies-lake",
+        is_lake_formation: true,
+    },
+    ProducerCast {
+        name: "rates-data",
+        account: "222233334444",
+        database: "rates",
+        table: "fx",
+        bucket: "rates-lake",
+        is_lake_formation: false,
+    },
+];
+
 /// An account of no one known.
 pub(super) const STRANGER: &str = "210987654321";
 /// The organization.

@@ -1,7 +1,7 @@
 //! Files other than the logs: query statistics, a bill, an inventory, settings.
 
 use super::bill;
-use super::cast::{self, CONSUMERS, HUB, QUICK_REGION};
+use super::cast::{self, CONSUMERS, HUB, MESH_ROLE, PRODUCERS, QUICK_REGION};
 use super::chance::Chance;
 use super::layout::GeneratedFile;
 use super::plan::DemoPlan;
@@ -84,15 +84,32 @@ fn configuration(plan: &DemoPlan) -> String {
     for consumer in &CONSUMERS[..plan.consumers.clamp(1, CONSUMERS.len())] {
         let unit = consumer.business_unit;
         let unit = unit.map_or_else(String::new, |unit| format!("business_unit = \"{unit}\"\n"));
+        let mut roles = vec![consumer.role_arn()];
+        if plan.mesh_per_day > 0 {
+            roles.push(format!(
+                "arn:aws:iam::{}:role/{MESH_ROLE}",
+                consumer.account
+            ));
+        }
         let _ = write!(
             text,
             "\n[[consumers]]\nname = \"{}\"\naccount_id = \"{}\"\n{unit}roles = [\"{}\"]\n\
              work_groups = [\"{}\"]\n",
             consumer.name,
             consumer.account,
-            consumer.role_arn(),
+            roles.join("\", \""),
             consumer.work_group
         );
+    }
+    if plan.mesh_per_day > 0 {
+        for producer in &PRODUCERS {
+            let (name, account) = (producer.name, producer.account);
+            let _ = write!(
+                text,
+                "\n[[producers]]\nname = \"{name}\"\naccount_id = \"{account}\"\n"
+            );
+        }
+        text += "\n[[sensitive]]\ntables = [\"policies.claimants\"]\nreason = \"personal data\"\n";
     }
     let _ = write!(
         text,

@@ -4,6 +4,7 @@ use super::cast::CONSUMERS;
 use super::extras;
 use super::incidents;
 use super::layout::{self, GeneratedFile};
+use super::mesh::MeshScene;
 use super::noise;
 use super::plan::DemoPlan;
 use super::rare::RareScene;
@@ -17,6 +18,9 @@ const SLOT_SECONDS: i64 = 300;
 
 /// Where in a slot rare chains begin: apart from all others.
 const RARE_OFFSET_SECONDS: i64 = 230;
+
+/// When, on the first day, producers share their tables.
+const MESH_SETUP_SECONDS: i64 = 60;
 
 /// A generated organization.
 #[derive(Debug, Clone)]
@@ -44,6 +48,15 @@ pub fn generate(plan: &DemoPlan) -> Organization {
         .cycle();
     let first = usize::try_from(plan.seed).unwrap_or(0) % RareScene::ALL.len();
     let mut rare_scenes = RareScene::ALL.iter().copied().cycle().skip(first);
+    let mesh_scenes: &[MeshScene] = if plan.oddities {
+        &MeshScene::ALL
+    } else {
+        &MeshScene::USUAL
+    };
+    let mut mesh_scenes = mesh_scenes.iter().copied().cycle().skip(first);
+    if plan.mesh_per_day > 0 {
+        stage.set_up_mesh(consumers, plan.start.plus(MESH_SETUP_SECONDS));
+    }
     for day in 0..plan.days {
         let midnight = plan.start.plus(i64::from(day) * 86_400);
         for consumer in consumers {
@@ -67,6 +80,13 @@ pub fn generate(plan: &DemoPlan) -> Organization {
                 if let Some(scene) = rare_scenes.next() {
                     stage.rare(scene, consumer, at);
                 }
+            }
+        }
+        for (number, consumer) in consumers.iter().cycle().take(plan.mesh_per_day).enumerate() {
+            let slot = 22 + 4 * i64::try_from(number).unwrap_or(0);
+            let at = midnight.plus(slot * SLOT_SECONDS + RARE_OFFSET_SECONDS);
+            if let Some(scene) = mesh_scenes.next() {
+                stage.mesh(scene, consumer, at);
             }
         }
         if plan.oddities {

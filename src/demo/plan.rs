@@ -29,6 +29,8 @@ pub struct DemoPlan {
     /// Chains per day that few organizations have: console sessions, repeated query executions,
     /// third hops, thin copies, a Role B of the hub account.
     pub rare_per_day: usize,
+    /// Chains per day that read tables of producers.
+    pub mesh_per_day: usize,
     /// True if things go wrong in the last week that rules find.
     pub incidents: bool,
 }
@@ -50,6 +52,7 @@ impl DemoPlan {
             minutes_per_file: 360,
             strangers: true,
             rare_per_day: 3,
+            mesh_per_day: 5,
             incidents: false,
         }
     }
@@ -83,6 +86,7 @@ impl DemoPlan {
             noise_per_day: 12,
             minutes_per_file: 1440,
             rare_per_day: 0,
+            mesh_per_day: 5,
             incidents: true,
             ..Self::demo(20_261_101)
         }

@@ -79,7 +79,7 @@ impl Stage {
     }
 
     /// Quick's two hops into a consumer: the sessions of both roles.
-    fn two_hops(&mut self, consumer: &ConsumerCast, at: UtcSecond) -> [SessionCast; 2] {
+    pub(super) fn two_hops(&mut self, consumer: &ConsumerCast, at: UtcSecond) -> [SessionCast; 2] {
         let style = HopStyle::default();
         let chance = &mut self.chance;
         let run_as = records::run_as_session(at, chance);
@@ -111,7 +111,7 @@ impl Stage {
         self.truth.chains.push(truth);
     }
 
-    fn quick_truth(
+    pub(super) fn quick_truth(
         run_as: &SessionCast,
         session: &SessionCast,
         status: &str,

@@ -4,7 +4,7 @@
 use super::cast::{self, CATALOG_OWNER, ConsumerCast, QUICK_REGION};
 use super::chance::Chance;
 use super::records::{self, CallSigning, HopStyle, QueryCast, SessionCast};
-use super::truth::{TrueChain, Truth};
+use super::truth::{TrueChain, TrueRead, Truth};
 use crate::model::time::UtcSecond;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -114,6 +114,7 @@ struct Play<'a> {
     session: SessionCast,
     calls: u64,
     queries: Vec<String>,
+    reads: Vec<TrueRead>,
 }
 
 impl Stage {
@@ -182,6 +183,7 @@ impl Stage {
             session,
             calls: 0,
             queries: Vec::new(),
+            reads: Vec::new(),
         };
         match scene {
             Scene::Denied => self.denied(&play, 1),
@@ -376,10 +378,18 @@ impl Stage {
         let glue = records::catalog_read(session, query, &mut self.chance);
         self.put(glue);
         play.calls += 2;
+        let id = Some(query.id.clone());
+        play.reads.push(own_table(session, query, "probable", id));
         if play.scene == Scene::SharedTable {
             let lent = records::data_access(session, query, CATALOG_OWNER, &mut self.chance);
             self.put(lent);
             play.calls += 1;
+            play.reads.push(TrueRead {
+                name: "shared.sales".into(),
+                owner_account_id: Some(CATALOG_OWNER.into()),
+                via: "lake-formation".into(),
+                ..own_table(session, query, "proven", Some(query.id.clone()))
+            });
         }
     }
 
@@ -404,6 +414,7 @@ impl Stage {
             quick_user: None,
             query_execution_ids: Vec::new(),
             call_count: 0,
+            reads: Vec::new(),
             story: story.into(),
         }
     }
@@ -424,6 +435,8 @@ impl Stage {
         truth.query_execution_ids.clone_from(&play.queries);
         truth.query_execution_ids.sort();
         truth.call_count = play.calls;
+        truth.reads.clone_from(&play.reads);
+        truth.reads.sort();
         match scene {
             Scene::NoFirstHop | Scene::NoFirstHopPlainClient => {
                 truth.status = "partial".into();
@@ -501,6 +514,7 @@ impl Stage {
             run_as: play.run_as.clone(),
             session: play.session.clone(),
             queries: Vec::new(),
+            reads: Vec::new(),
             ..play
         };
         other.session.key = self.chance.temporary_key();
@@ -523,8 +537,18 @@ impl Stage {
         let keyless =
             (scene != Scene::SameSecondResolved).then(|| self.keyless_read(&same_second[0]));
         let earlier = usize::from(first_ids[1] < first_ids[0]);
-        if let (Scene::SameSecondAlike, Some(())) = (scene, keyless) {
+        let mut both: Vec<String> = same_second
+            .iter()
+            .flat_map(|session_play| session_play.queries.clone())
+            .collect();
+        both.sort();
+        let of_either = keyless.map(|read| TrueRead {
+            candidate_query_ids: both,
+            ..read
+        });
+        if let (Scene::SameSecondAlike, Some(read)) = (scene, &of_either) {
             same_second[earlier].calls += 1;
+            same_second[earlier].reads.push(read.clone());
         }
         for session_play in &same_second {
             self.tell(session_play);
@@ -536,6 +560,7 @@ impl Stage {
             open.consumer_access_key_id = None;
             open.confidence = "ambiguous".into();
             open.call_count = 1;
+            open.reads.extend(of_either);
             self.truth.chains.push(open);
         }
     }
@@ -565,11 +590,31 @@ impl Stage {
         self.put(start);
     }
 
-    fn keyless_read(&mut self, session_play: &Play<'_>) {
+    fn keyless_read(&mut self, session_play: &Play<'_>) -> TrueRead {
         let address = self.chance.address();
         let time = session_play.session.created.plus(9);
         let query = records::quick_query(session_play.consumer, String::new(), time, &address);
         let glue = records::catalog_read(&session_play.session, &query, &mut self.chance);
         self.put(glue);
+        own_table(&session_play.session, &query, "ambiguous", None)
+    }
+}
+
+/// The table of the consumer's own that a query reads, by the data catalog.
+fn own_table(
+    session: &SessionCast,
+    query: &QueryCast<'_>,
+    confidence: &str,
+    id: Option<String>,
+) -> TrueRead {
+    TrueRead {
+        name: format!("{}.sales", query.database),
+        owner_account_id: Some(session.account.clone()),
+        via: "glue".into(),
+        confidence: confidence.into(),
+        query_execution_id: id,
+        candidate_query_ids: Vec::new(),
+        objects: None,
+        bytes: None,
     }
 }

@@ -34,8 +34,31 @@ pub struct TrueChain {
     pub query_execution_ids: Vec<String>,
     /// Calls of the consumer session.
     pub call_count: u64,
+    /// What its queries read, as far as the logs tell it, sorted.
+    pub reads: Vec<TrueRead>,
     /// Its special feature.
     pub story: String,
+}
+
+/// A table, bucket or function that was read, and how much of it the logs let a reader know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct TrueRead {
+    /// `DATABASE.TABLE`, `s3://BUCKET`, or the ARN of a function.
+    pub name: String,
+    /// The account that owns it.
+    pub owner_account_id: Option<String>,
+    /// The strongest evidence.
+    pub via: String,
+    /// The best confidence that is possible.
+    pub confidence: String,
+    /// The query; none where several may have read it.
+    pub query_execution_id: Option<String>,
+    /// The queries that may have read it, sorted.
+    pub candidate_query_ids: Vec<String>,
+    /// Objects that were read.
+    pub objects: Option<u64>,
+    /// Bytes of them.
+    pub bytes: Option<u64>,
 }
 
 /// All chains, and what else is known for sure.

@@ -20,9 +20,7 @@ pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
         let Some((chain, link)) = made_by else {
             continue;
         };
-        let running = inputs
-            .executions
-            .at(chain, event.time, event.region.as_ref());
+        let running = inputs.executions.for_call(chain, event);
         let Some((reader, candidates)) = Reader::among(chain, &running) else {
             continue;
         };

@@ -33,9 +33,10 @@ impl Reader {
         let of_chain = Self::Chain { chain, named: None };
         match running {
             [] => Some((of_chain, Vec::new())),
-            [one] => one
-                .query
-                .map(|query| (Self::Query { chain, query }, Vec::new())),
+            [one] => one.query.map(|query| {
+                let chain = one.chain;
+                (Self::Query { chain, query }, Vec::new())
+            }),
             several => {
                 let ids = several.iter().map(|execution| execution.id.clone());
                 Some((of_chain, ids.collect()))

@@ -60,6 +60,8 @@ pub(super) struct Executions<'a> {
     latest_end: Vec<UtcSecond>,
     /// By role id: the executions of its sessions.
     by_role_id: HashMap<&'a str, Vec<usize>>,
+    /// By principal id: the executions of its sessions, by time.
+    by_principal: HashMap<&'a str, Vec<usize>>,
 }
 
 impl<'a> Executions<'a> {
@@ -75,6 +77,7 @@ impl<'a> Executions<'a> {
             of_chain: Vec::with_capacity(chains.len()),
             latest_end: Vec::new(),
             by_role_id: HashMap::new(),
+            by_principal: HashMap::new(),
         };
         for (position, chain) in chains.iter().enumerate() {
             let from = executions.all.len();
@@ -139,11 +142,44 @@ impl<'a> Executions<'a> {
         }
         for (at, execution) in self.all.iter().enumerate() {
             self.by_id.entry(execution.id).or_insert(at);
-            let principal = execution.caller.principal_id.as_deref();
-            if let Some((role_id, _)) = principal.and_then(|principal| principal.split_once(':')) {
+            let Some(principal) = execution.caller.principal_id.as_deref() else {
+                continue;
+            };
+            self.by_principal.entry(principal).or_default().push(at);
+            if let Some((role_id, _)) = principal.split_once(':') {
                 self.by_role_id.entry(role_id).or_default().push(at);
             }
         }
+        let all = &self.all;
+        for executions in self.by_principal.values_mut() {
+            executions.sort_by_key(|&at| (all[at].started_at, at));
+        }
+    }
+
+    /// Executions that a call by Athena for a chain's session may belong to: those of the chain, and
+    /// those of other sessions of the same principal and second, from which nothing in such a call
+    /// tells it apart. At most [`CANDIDATES_MAX`], by chain and time.
+    pub(super) fn for_call(&self, chain: usize, event: &Event) -> Vec<&Execution<'a>> {
+        let (time, region) = (event.time, event.region.as_ref());
+        let mut running = self.at(chain, time, region);
+        let principal = event.identity.principal_id.as_deref();
+        let same = principal.and_then(|principal| self.by_principal.get(principal));
+        let same = same.map_or(&[][..], Vec::as_slice);
+        let earliest = time.plus(-QUERY_SECONDS_MAX - CLOCK_SKEW_SECONDS);
+        let first = same.partition_point(|&at| self.all[at].started_at < earliest);
+        let others = same[first..]
+            .iter()
+            .map(|&at| &self.all[at])
+            .take_while(|execution| execution.started_at <= time.plus(CLOCK_SKEW_SECONDS))
+            .filter(|execution| {
+                execution.chain != chain
+                    && execution.is_at(time)
+                    && execution.is_in(region)
+                    && is_of_one_second(execution.caller, &event.identity)
+            });
+        running.extend(others.take(CANDIDATES_MAX));
+        running.truncate(CANDIDATES_MAX);
+        running
     }
 
     /// The execution of this id.
@@ -197,6 +233,12 @@ impl<'a> Executions<'a> {
             .take(CANDIDATES_MAX)
             .collect()
     }
+}
+
+/// Returns true unless the creation times of two sessions tell them apart.
+pub(super) fn is_of_one_second(left: &Identity, right: &Identity) -> bool {
+    let created = left.session_created_at.zip(right.session_created_at);
+    created.is_none_or(|(left, right)| left.distance(right) <= CLOCK_SKEW_SECONDS.unsigned_abs())
 }
 
 /// When executions had ended: by statistics, or because their results were read.

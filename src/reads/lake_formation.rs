@@ -4,7 +4,7 @@
 //! Athena made the call, for the session that submitted that query, while it ran.
 
 use super::drafts::{Drafts, Reader, Sighting};
-use super::executions::{CLOCK_SKEW_SECONDS, Execution};
+use super::executions::{Execution, is_of_one_second};
 use super::inputs::{Inputs, is_by_athena};
 use crate::model::catalog_table::CatalogTable;
 use crate::model::chain::Confidence;
@@ -116,9 +116,7 @@ fn reader_of(
             confidence: link.min(Confidence::Probable),
         });
     }
-    let running = inputs
-        .executions
-        .at(chain, event.time, event.region.as_ref());
+    let running = inputs.executions.for_call(chain, event);
     let (reader, candidates) = Reader::among(chain, &running)?;
     let is_open = candidates.len() > 1;
     Some(Found {
@@ -143,8 +141,5 @@ fn is_same_caller(caller: &Identity, execution: &Execution<'_>) -> bool {
     let same_principal = caller.principal_id.is_some()
         && caller.principal_id == own.principal_id
         && is_same(caller.account_id.as_ref(), own.account_id.as_ref());
-    let created = caller.session_created_at.zip(own.session_created_at);
-    let same_session = created
-        .is_none_or(|(left, right)| left.distance(right) <= CLOCK_SKEW_SECONDS.unsigned_abs());
-    same_principal && same_session
+    same_principal && is_of_one_second(caller, own)
 }

@@ -94,9 +94,7 @@ fn readers_of(
     let Some((chain, link)) = made_by else {
         return Vec::new();
     };
-    let running = inputs
-        .executions
-        .at(chain, event.time, event.region.as_ref());
+    let running = inputs.executions.for_call(chain, event);
     let found = Reader::among(chain, &running).map(|(reader, candidates)| ReadBy {
         confidence: if candidates.is_empty() {
             link.min(Confidence::Probable)

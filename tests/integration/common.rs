@@ -1,7 +1,7 @@
 //! What the tests share: sources in memory, runs, and truth.
 
 use qs_audit::decode::SplitMode;
-use qs_audit::demo::{GeneratedFile, TrueChain};
+use qs_audit::demo::{GeneratedFile, TrueChain, TrueRead};
 use qs_audit::model::audit::Audit;
 use qs_audit::model::chain::Chain;
 use qs_audit::model::identity::RoleName;
@@ -107,8 +107,32 @@ pub(crate) fn as_truth(chain: &Chain) -> TrueChain {
         quick_user: chain.quick_user.as_ref().map(|user| user.name.to_string()),
         query_execution_ids,
         call_count: chain.call_count(),
+        reads: reads_as_truth(chain),
         story: String::new(),
     }
+}
+
+fn reads_as_truth(chain: &Chain) -> Vec<TrueRead> {
+    let of_queries = chain.queries.iter().flat_map(|query| &query.reads);
+    let reads = of_queries.flatten().chain(&chain.reads);
+    let mut reads: Vec<TrueRead> = reads
+        .map(|read| TrueRead {
+            name: read.name(),
+            owner_account_id: read.owner_account_id.as_ref().map(ToString::to_string),
+            via: read.via.as_str().into(),
+            confidence: read.confidence.as_str().into(),
+            query_execution_id: read.query_execution_id.as_ref().map(ToString::to_string),
+            candidate_query_ids: read
+                .candidate_query_ids
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            objects: read.objects,
+            bytes: read.bytes,
+        })
+        .collect();
+    reads.sort();
+    reads
 }
 
 /// The truth without its stories, sorted.
