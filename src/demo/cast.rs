@@ -9,7 +9,21 @@ pub(super) const CATALOG_OWNER: &str = "777788889999";
 /// A second Role B, of each consumer.
 pub(super) const MESH_ROLE: &str = "qs-athena-lake-reader";
 
+/// Its ARN in a consumer.
+pub(super) fn mesh_role_arn(consumer: &ConsumerCast) -> String {
+    format!("arn:aws:iam::{}:role/{MESH_ROLE}", consumer.account)
+}
+
+/// The data source that is set up for it.
+pub(super) fn lake_data_source(consumer: &ConsumerCast) -> String {
+    format!("ds-lake-{}", consumer.account)
+}
+
+/// A table of the first producer that the configuration declares as sensitive.
+pub(super) const SENSITIVE_TABLE: &str = "claimants";
+
 /// An account whose tables the consumers read.
+#[derive(Clone, Copy)]
 pub(super) struct ProducerCast {
     pub(super) name: &'static str,
     pub(super) account: &'static str,

@@ -1,7 +1,7 @@
 //! Files other than the logs: query statistics, a bill, an inventory, settings.
 
 use super::bill;
-use super::cast::{self, CONSUMERS, HUB, MESH_ROLE, PRODUCERS, QUICK_REGION};
+use super::cast::{self, CONSUMERS, HUB, PRODUCERS, QUICK_REGION, SENSITIVE_TABLE};
 use super::chance::Chance;
 use super::layout::GeneratedFile;
 use super::plan::DemoPlan;
@@ -53,9 +53,17 @@ fn data_sources(plan: &DemoPlan) -> Value {
     let sources: Vec<Value> = consumers
         .iter()
         .flat_map(|consumer| {
-            consumer.data_sources.iter().map(|id| {
+            let own = consumer.data_sources.iter();
+            let own = own.map(|id| ((*id).to_owned(), consumer.role_arn()));
+            let lake = has_lake_role(plan).then(|| {
+                (
+                    cast::lake_data_source(consumer),
+                    cast::mesh_role_arn(consumer),
+                )
+            });
+            own.chain(lake).map(|(id, role)| {
                 json!({
-                    "Arn": cast::data_source_arn(id),
+                    "Arn": cast::data_source_arn(&id),
                     "DataSourceId": id,
                     "Name": format!("{} {id}", consumer.name),
                     "Type": "ATHENA",
@@ -64,7 +72,7 @@ fn data_sources(plan: &DemoPlan) -> Value {
                         "AthenaParameters": {
                             "WorkGroup": consumer.work_group,
                             "RoleArn": cast::role_a_arn(),
-                            "ConsumerAccountRoleArn": consumer.role_arn(),
+                            "ConsumerAccountRoleArn": role,
                         },
                     },
                 })
@@ -72,6 +80,11 @@ fn data_sources(plan: &DemoPlan) -> Value {
         })
         .collect();
     json!({"DataSources": sources, "Status": 200, "RequestId": Chance::stable_uuid(1)})
+}
+
+/// Returns true if consumers have a second Role B, with a data source of its own.
+fn has_lake_role(plan: &DemoPlan) -> bool {
+    plan.mesh_per_day > 0 && plan.oddities
 }
 
 /// A configuration that declares what is there.
@@ -85,11 +98,8 @@ fn configuration(plan: &DemoPlan) -> String {
         let unit = consumer.business_unit;
         let unit = unit.map_or_else(String::new, |unit| format!("business_unit = \"{unit}\"\n"));
         let mut roles = vec![consumer.role_arn()];
-        if plan.mesh_per_day > 0 {
-            roles.push(format!(
-                "arn:aws:iam::{}:role/{MESH_ROLE}",
-                consumer.account
-            ));
+        if has_lake_role(plan) {
+            roles.push(cast::mesh_role_arn(consumer));
         }
         let _ = write!(
             text,
@@ -109,7 +119,11 @@ fn configuration(plan: &DemoPlan) -> String {
                 "\n[[producers]]\nname = \"{name}\"\naccount_id = \"{account}\"\n"
             );
         }
-        text += "\n[[sensitive]]\ntables = [\"policies.claimants\"]\nreason = \"personal data\"\n";
+        let database = PRODUCERS[0].database;
+        let _ = write!(
+            text,
+            "\n[[sensitive]]\ntables = [\"{database}.{SENSITIVE_TABLE}\"]\nreason = \"personal data\"\n"
+        );
     }
     let _ = write!(
         text,

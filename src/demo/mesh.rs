@@ -1,6 +1,6 @@
 //! The data mesh: queries that read tables of producers, with every kind of evidence.
 
-use super::cast::{ConsumerCast, MESH_ROLE, PRODUCERS, ProducerCast};
+use super::cast::{self, ConsumerCast, MESH_ROLE, PRODUCERS, ProducerCast, SENSITIVE_TABLE};
 use super::chance::Chance;
 use super::mesh_records::{self, Copy, ObjectCast};
 use super::records::{self, CallSigning, QueryCast, SessionCast};
@@ -28,6 +28,8 @@ pub(super) enum MeshScene {
     DeniedRead,
     /// Two queries are given access under one session name.
     SharedAccess,
+    /// A table that the configuration calls sensitive is read.
+    SensitiveTable,
     /// Only the producer logs: the reader's account is not ours.
     OwnerOnly,
 }
@@ -35,7 +37,7 @@ pub(super) enum MeshScene {
 impl MeshScene {
     /// Those in which nothing is odd.
     pub(super) const USUAL: [Self; 2] = [Self::LakeFormation, Self::GluePolicy];
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::LakeFormation,
         Self::GluePolicy,
         Self::TwoQueries,
@@ -44,6 +46,7 @@ impl MeshScene {
         Self::Connector,
         Self::DeniedRead,
         Self::SharedAccess,
+        Self::SensitiveTable,
         Self::OwnerOnly,
     ];
 }
@@ -126,9 +129,21 @@ impl Stage {
         } else {
             consumer
         };
-        let [run_as, session] = self.two_hops(consumer, at);
+        let lake = cast::lake_data_source(consumer);
+        let data_source = match scene {
+            MeshScene::SourceIdentity => lake.as_str(),
+            _ => consumer.data_sources[0],
+        };
+        let [run_as, session] = self.two_hops(consumer, data_source, at);
         let story = format!("{scene:?}");
-        let truth = Self::quick_truth(&run_as, &session, "complete", &story);
+        let user = cast::USERS[0];
+        let truth = TrueChain {
+            data_source_arn: Some(cast::data_source_arn(data_source)),
+            quick_user: Some(user.to_owned()),
+            ..Self::quick_truth(&run_as, &session, "complete", &story)
+        };
+        let seen = records::query_database(user, data_source, false, at.plus(8), &mut self.chance);
+        self.put(seen);
         let mut play = MeshPlay {
             consumer,
             session,
@@ -139,7 +154,15 @@ impl Stage {
         let query = records::quick_query(consumer, id, at.plus(9), &address);
         self.submit(&mut play, &query);
         match scene {
-            MeshScene::LakeFormation => self.lake_formation(&mut play, &query),
+            MeshScene::LakeFormation => self.lake_formation(&mut play, &query, &PRODUCERS[0]),
+            MeshScene::SensitiveTable => {
+                let table = SENSITIVE_TABLE;
+                let sensitive = ProducerCast {
+                    table,
+                    ..PRODUCERS[0]
+                };
+                self.lake_formation(&mut play, &query, &sensitive);
+            }
             MeshScene::GluePolicy => self.glue_policy(&mut play, &query),
             MeshScene::TwoQueries => self.two_queries(&mut play, &query, &address),
             MeshScene::ForgedId => self.forged_id(&mut play, &query),
@@ -236,8 +259,12 @@ impl Stage {
         format!("AWSLF-00-AT-{}-{tail}", play.session.account)
     }
 
-    fn lake_formation(&mut self, play: &mut MeshPlay<'_>, query: &QueryCast<'_>) {
-        let producer = &PRODUCERS[0];
+    fn lake_formation(
+        &mut self,
+        play: &mut MeshPlay<'_>,
+        query: &QueryCast<'_>,
+        producer: &ProducerCast,
+    ) {
         let session = play.session.clone();
         // The resource link in the consumer's own catalog.
         let own = Copy {

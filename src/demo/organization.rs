@@ -19,6 +19,9 @@ const SLOT_SECONDS: i64 = 300;
 /// Where in a slot rare chains begin: apart from all others.
 const RARE_OFFSET_SECONDS: i64 = 230;
 
+/// Where in a slot chains that read tables of producers begin: apart from all others.
+const MESH_OFFSET_SECONDS: i64 = 200;
+
 /// When, on the first day, producers share their tables.
 const MESH_SETUP_SECONDS: i64 = 60;
 
@@ -84,7 +87,7 @@ pub fn generate(plan: &DemoPlan) -> Organization {
         }
         for (number, consumer) in consumers.iter().cycle().take(plan.mesh_per_day).enumerate() {
             let slot = 22 + 4 * i64::try_from(number).unwrap_or(0);
-            let at = midnight.plus(slot * SLOT_SECONDS + RARE_OFFSET_SECONDS);
+            let at = midnight.plus(slot * SLOT_SECONDS + MESH_OFFSET_SECONDS);
             if let Some(scene) = mesh_scenes.next() {
                 stage.mesh(scene, consumer, at);
             }

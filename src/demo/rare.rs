@@ -79,13 +79,18 @@ impl Stage {
     }
 
     /// Quick's two hops into a consumer: the sessions of both roles.
-    pub(super) fn two_hops(&mut self, consumer: &ConsumerCast, at: UtcSecond) -> [SessionCast; 2] {
+    pub(super) fn two_hops(
+        &mut self,
+        consumer: &ConsumerCast,
+        data_source: &str,
+        at: UtcSecond,
+    ) -> [SessionCast; 2] {
         let style = HopStyle::default();
         let chance = &mut self.chance;
         let run_as = records::run_as_session(at, chance);
         let session = records::consumer_session(consumer, at.plus(1), chance);
         let first = records::hop_one(&run_as, &session.role_arn, style, chance);
-        let external_id = cast::data_source_arn(DATA_SOURCE);
+        let external_id = cast::data_source_arn(data_source);
         let [hub, copy] = records::hop_two(
             &run_as,
             &session,
@@ -105,7 +110,7 @@ impl Stage {
     }
 
     fn rare_chain(&mut self, consumer: &ConsumerCast, at: UtcSecond, id: &str, story: &str) {
-        let [run_as, session] = self.two_hops(consumer, at);
+        let [run_as, session] = self.two_hops(consumer, DATA_SOURCE, at);
         let mut truth = Self::quick_truth(&run_as, &session, "complete", story);
         self.rare_query(&session, consumer, id, at.plus(9), &mut truth);
         self.truth.chains.push(truth);
@@ -181,7 +186,7 @@ impl Stage {
     }
 
     fn third_hop(&mut self, consumer: &ConsumerCast, at: UtcSecond) {
-        let [run_as, session] = self.two_hops(consumer, at);
+        let [run_as, session] = self.two_hops(consumer, DATA_SOURCE, at);
         let producer = ConsumerCast {
             name: "producer",
             account: CATALOG_OWNER,

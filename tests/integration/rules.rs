@@ -388,7 +388,7 @@ fn calm() -> (demo::DemoPlan, demo::Organization) {
         oddities: false,
         noise_per_day: 20,
         chains_per_day: 4,
-        ..demo::DemoPlan::demo(11)
+        ..demo::DemoPlan::demo(13)
     };
     let organization = demo::generate(&plan);
     (plan, organization)
@@ -428,12 +428,14 @@ fn every_rule_runs_and_is_quiet_where_nothing_is_wrong() {
     let text: String = text
         .lines()
         .map(|line| {
-            match arns
+            let of_line = arns
                 .iter()
-                .find(|(role, _)| line.starts_with("roles = ") && line.contains(*role))
-            {
-                Some((_, arns)) => format!("{line}\ndata_sources = {arns:?}\n"),
-                None => format!("{line}\n"),
+                .filter(|(role, _)| line.starts_with("roles = ") && line.contains(role.as_str()));
+            let of_line: Vec<&String> = of_line.flat_map(|(_, arns)| arns).collect();
+            if of_line.is_empty() {
+                format!("{line}\n")
+            } else {
+                format!("{line}\ndata_sources = {of_line:?}\n")
             }
         })
         .collect();
@@ -496,14 +498,22 @@ fn without_a_configuration_rules_run_or_say_why_they_rest() {
     let wanted = [
         "bytes-scanned-spike",
         "cost-spike",
+        "sensitive-table-read",
         "undeclared-consumer",
         "undeclared-data-source",
+        "undeclared-producer",
         "undeclared-role",
         "undeclared-work-group",
     ];
     assert_eq!(ids, wanted);
     for why in skipped.values() {
-        let says_what_to_do = ["--executions", "--costs", "[[consumers]]"];
+        let says_what_to_do = [
+            "--executions",
+            "--costs",
+            "[[consumers]]",
+            "[[producers]]",
+            "[[sensitive]]",
+        ];
         assert!(
             says_what_to_do.iter().any(|word| why.contains(word)),
             "{why}"
