@@ -161,12 +161,18 @@ impl<'c> AuditRun<'c> {
         };
         let inventory = self.plan.checks.as_ref();
         let inventory = inventory.and_then(|checks| checks.inventory.as_ref());
+        let mut inventory_rejects = Rejects::default();
+        let catalogs = self.plan.exports.catalogs.as_ref();
+        for rejects in [
+            inventory.map(|known| &known.rejects),
+            catalogs.map(|known| &known.rejects),
+        ] {
+            inventory_rejects.merge(rejects.cloned().unwrap_or_default());
+        }
         Ok(Audit {
             units_rejects: self.units_rejects.clone(),
             units_notes: self.units_notes(&audit),
-            inventory_rejects: inventory
-                .map(|known| known.rejects.clone())
-                .unwrap_or_default(),
+            inventory_rejects,
             ..audit
         })
     }

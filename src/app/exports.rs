@@ -7,11 +7,12 @@ use crate::attribute::{Pricing, ScanBilling};
 use crate::decode::quick_query_id;
 use crate::ingest::{
     BillError, BillFile, BillFileKind, BillFiles, BillReader, ReadUnits, UnitsReader,
-    bill_file_kind, plain, read_data_sources, read_executions, read_previous,
+    bill_file_kind, plain, read_data_catalogs, read_data_sources, read_executions, read_previous,
 };
 use crate::local::read_export;
 use crate::model::bill::Bill;
 use crate::model::coverage::{Reject, RejectReason};
+use crate::model::data_catalogs::DataCatalogs;
 use crate::model::execution::Statistics;
 use crate::model::finding::Previous;
 use crate::model::inventory::Inventory;
@@ -43,6 +44,7 @@ pub(super) fn exports(
         statistics: with_kept(statistics(context)?, context, window)?,
         bill,
         pricing: Pricing::new(billing, context.settings.usd_per_tb.clone()),
+        catalogs: catalogs(context)?,
     })
 }
 
@@ -299,6 +301,35 @@ pub(super) fn inventory(
         );
     }
     Ok(Some(inventory))
+}
+
+/// Data catalogs and shares, where they were listed.
+fn catalogs(context: &RunContext) -> Result<Option<DataCatalogs>, Failure> {
+    let given = NamedInputs::of(
+        "--catalogs",
+        &context.options.money.catalogs,
+        "[[catalogs]]",
+        &context.settings.catalogs,
+    );
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let mut catalogs = DataCatalogs::default();
+    for file in given.files(context)? {
+        let bytes = file
+            .read()
+            .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
+        let text =
+            plain(&bytes).map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
+        let before = catalogs.lists;
+        read_data_catalogs(&file.name, &text, &mut catalogs);
+        if file.is_named && catalogs.lists == before {
+            return Err(unreadable(&file, given.name, "has no list").hint(
+                "it takes output of aws glue get-tables, lakeformation list-permissions and others: --help lists them",
+            ));
+        }
+    }
+    Ok(Some(catalogs))
 }
 
 /// Loads the findings of an earlier run.

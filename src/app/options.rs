@@ -38,6 +38,8 @@ pub struct MoneyOptions {
     pub metric: CostMetric,
     /// Charges other than usage that are shown, too.
     pub included: BTreeSet<ChargeCategory>,
+    /// Files or folders of lists of data catalogs, shares and users of Quick.
+    pub catalogs: Vec<PathBuf>,
     /// Files of business units.
     pub business_units: Vec<PathBuf>,
     /// The definition of a billed terabyte; overrides the configuration.

@@ -132,6 +132,12 @@ pub(super) struct StatisticsArgs {
     /// a file, a folder, or `s3://bucket/prefix`. Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) executions: Vec<PathBuf>,
+
+    /// Data catalogs, shares and users of Quick, instead of the configured ones: output of aws glue get-tables,
+    /// get-databases and get-resource-policies, athena get-data-catalog, lakeformation list-permissions, ram list-resources and
+    /// get-resource-share-associations, quicksight list-users; a file or a folder. Can be repeated.
+    #[arg(long, value_name = "PATH")]
+    pub(super) catalogs: Vec<PathBuf>,
 }
 
 /// Business units, and how bytes are counted.

@@ -16,6 +16,7 @@ use crate::app::record_files::{parquet, workbook};
 use crate::local::write_new;
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
+use crate::model::data_catalogs::DataCatalogs;
 use crate::model::table::{Table, Values};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
@@ -38,6 +39,9 @@ const DEFAULT_SECONDS: i64 = 7 * 86_400;
 
 /// The table of what queries read, and the column of it.
 const READS: &str = "reads";
+
+/// The table of listed tables.
+const CATALOG_TABLES: &str = "catalog_tables";
 
 /// SQL with where it is from, for messages.
 struct SqlText {
@@ -69,7 +73,8 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
     let run = AuditRun::prepare(&context, window, Wants::Bill)?;
     let audit = session::audit(run_args, &run)?;
     let nothing = nothing_to_read(run_args, &audit);
-    let tables = record_tables(&audit, &run.plan.topology);
+    let catalogs = run.plan.exports.catalogs.as_ref();
+    let tables = record_tables(&audit, catalogs, &run.plan.topology);
     if let Some(dir) = &args.export {
         export(run_args, dir, &tables, &audit)?;
     }
@@ -87,7 +92,12 @@ pub(super) fn run(args: &QueryArgs) -> Result<Exit, Failure> {
         } else {
             Vec::new()
         };
-        let notes: Vec<String> = gaps.into_iter().map(|gap| gap.text).collect();
+        let mut notes: Vec<String> = gaps.into_iter().map(|gap| gap.text).collect();
+        if tables::names(&query.sql, CATALOG_TABLES) && catalogs.is_none() {
+            notes.push(
+                "no list of tables was given (--catalogs): which tables were never read is not known".to_owned(),
+            );
+        }
         print(run_args, format, &result, &audit, &notes)?;
         if !run_args.quiet {
             for note in &notes {
@@ -104,7 +114,11 @@ fn nothing_asked() -> Failure {
 }
 
 /// The tables that SQL can read.
-fn record_tables(audit: &Audit, topology: &Topology) -> [Table; 5] {
+fn record_tables(
+    audit: &Audit,
+    catalogs: Option<&DataCatalogs>,
+    topology: &Topology,
+) -> [Table; 6] {
     let attribution = audit.attribution.as_ref();
     let charges = attribution.map_or(&[][..], |attribution| &attribution.charges);
     let chains: Vec<&Chain> = audit.chains.iter().collect();
@@ -113,6 +127,7 @@ fn record_tables(audit: &Audit, topology: &Topology) -> [Table; 5] {
         records::hops::table(&chains),
         records::queries::table(&QueryRecord::all_of(&chains, attribution)),
         records::reads::table(&chains),
+        records::catalog_tables::table(catalogs, &audit.coverage.reads_not_logged),
         records::charges::table(charges, topology),
     ]
 }

@@ -20,6 +20,7 @@ pub(super) struct RawConfig {
     /// Options of rules: read by the rules themselves.
     pub(super) rules: BTreeMap<String, Spanned<RawRule>>,
     pub(super) data_sources: Vec<RawPath>,
+    pub(super) catalogs: Vec<RawPath>,
     pub(super) suppressions: Vec<RawSuppression>,
     pub(super) security_hub: Option<RawSecurityHub>,
     pub(super) aws: RawAws,

@@ -72,7 +72,7 @@ const INTRODUCTION: &str = "# The configuration
 ";
 
 /// All sections, in the order of the document.
-pub const SECTIONS: [ConfigSection; 16] = [
+pub const SECTIONS: [ConfigSection; 17] = [
     ConfigSection {
         header: "[hub]",
         about: "The account of Quick. Without it, roles are discovered from the logs.",
@@ -243,6 +243,11 @@ pub const SECTIONS: [ConfigSection; 16] = [
     ConfigSection {
         header: "[[data_sources]]",
         about: "Lists of Quick's data sources. Read unless `--data-sources` names others.",
+        keys: &[key("path", PATH, "a file or a folder; required")],
+    },
+    ConfigSection {
+        header: "[[catalogs]]",
+        about: "Lists of data catalogs, shares and users of Quick: output of the AWS CLI, as `--catalogs` takes it.",
         keys: &[key("path", PATH, "a file or a folder; required")],
     },
     ConfigSection {

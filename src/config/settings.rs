@@ -50,6 +50,8 @@ pub struct Settings {
     pub usd_per_tb: BTreeMap<String, Decimal>,
     /// Options of rules, by rule id.
     pub rules: BTreeMap<String, toml::Table>,
+    /// Files or folders of lists of data catalogs, shares and users of Quick.
+    pub catalogs: Vec<PathBuf>,
     /// Files of data sources.
     pub data_sources: Vec<PathBuf>,
     /// Findings that are accepted for a while.
@@ -243,6 +245,7 @@ impl Checker<'_> {
                 .map(|(id, table)| (id, plain(table.into_inner())))
                 .collect(),
             data_sources: self.paths(raw.data_sources),
+            catalogs: self.paths(raw.catalogs),
             suppressions: suppressions.collect::<Result<_, _>>()?,
             security_hub_account_id,
             security_hub_region,

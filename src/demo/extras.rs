@@ -31,6 +31,7 @@ pub(super) fn extras(stage: &Stage, plan: &DemoPlan) -> Vec<GeneratedFile> {
         file("costs-by-service.json", &bill::by_service(&days)),
         file("costs-rest.json", &bill::by_record_type(&days)),
         file("data-sources.json", &data_sources(plan)),
+        file("catalogs.json", &catalogs(plan)),
         GeneratedFile {
             key: "qs-audit.toml".into(),
             body: configuration(plan).into_bytes(),
@@ -82,6 +83,66 @@ fn data_sources(plan: &DemoPlan) -> Value {
     json!({"DataSources": sources, "Status": 200, "RequestId": Chance::stable_uuid(1)})
 }
 
+/// `aws glue get-tables` of all accounts, with `aws lakeformation list-permissions` and
+/// `aws quicksight list-users`.
+fn catalogs(plan: &DemoPlan) -> Value {
+    let consumers = &CONSUMERS[..plan.consumers.clamp(1, CONSUMERS.len())];
+    let table = |account: &str, database: &str, name: &str, location: String| {
+        json!({
+            "CatalogId": account,
+            "DatabaseName": database,
+            "Name": name,
+            "TableType": "EXTERNAL_TABLE",
+            "StorageDescriptor": {"Location": location},
+        })
+    };
+    let mut tables: Vec<Value> = consumers
+        .iter()
+        .map(|consumer| {
+            let (name, database) = (consumer.name, consumer.database);
+            let location = format!("s3://{name}-lake/{database}/sales/");
+            table(consumer.account, database, "sales", location)
+        })
+        .collect();
+    let [policies, rates] = &PRODUCERS;
+    for (producer, name) in [
+        (policies, policies.table),
+        (policies, SENSITIVE_TABLE),
+        (policies, "archived_contracts"),
+        (rates, rates.table),
+    ] {
+        let (bucket, database) = (producer.bucket, producer.database);
+        let location = format!("s3://{bucket}/{database}/{name}/");
+        tables.push(table(producer.account, database, name, location));
+    }
+    let permissions: Vec<Value> = consumers
+        .iter()
+        .map(|consumer| {
+            json!({
+                "Principal": {"DataLakePrincipalIdentifier": consumer.account},
+                "Resource": {"Table": {
+                    "CatalogId": policies.account,
+                    "DatabaseName": policies.database,
+                    "Name": SENSITIVE_TABLE,
+                }},
+                "Permissions": ["SELECT"],
+            })
+        })
+        .collect();
+    let users: Vec<Value> = cast::USERS
+        .iter()
+        .map(|name| {
+            let email = name.rsplit('/').next();
+            json!({"UserName": name, "Email": email, "Role": "READER", "Active": true})
+        })
+        .collect();
+    json!({
+        "TableList": tables,
+        "PrincipalResourcePermissions": permissions,
+        "UserList": users,
+    })
+}
+
 /// Returns true if consumers have a second Role B, with a data source of its own.
 fn has_lake_role(plan: &DemoPlan) -> bool {
     plan.mesh_per_day > 0 && plan.oddities
@@ -129,6 +190,7 @@ fn configuration(plan: &DemoPlan) -> String {
         text,
         "\n[[logs]]\npath = \"AWSLogs\"\n\n[[executions]]\npath = \"executions.json\"\n\n\
          [[data_sources]]\npath = \"data-sources.json\"\n\n\
+         [[catalogs]]\npath = \"catalogs.json\"\n\n\
          [[costs]]\npath = \"costs.json\"\n\n[[costs]]\npath = \"costs-by-service.json\"\n\n\
          [[costs]]\npath = \"costs-rest.json\"\n\n\
          [aws]\npayer_account_id = \"{HUB}\"\n\n\

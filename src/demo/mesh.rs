@@ -503,15 +503,12 @@ impl Stage {
     }
 }
 
+/// A call of a producer's administrator: service, name and parameters.
+type SetupCall = (&'static str, &'static str, Value);
+
 /// How a producer makes its table and shares it: by Lake Formation and RAM, or by the resource
 /// policy of its catalog.
-fn set_up(
-    producer: &ProducerCast,
-    region: &str,
-    readers: &[&str],
-    at: UtcSecond,
-    chance: &mut Chance,
-) -> Vec<Value> {
+fn setup_calls(producer: &ProducerCast, region: &str, readers: &[&str]) -> Vec<SetupCall> {
     let ProducerCast {
         account,
         database,
@@ -542,23 +539,35 @@ fn set_up(
             });
             calls.push(("lakeformation.amazonaws.com", "GrantPermissions", grant));
         }
-    } else {
-        let principals: Vec<String> = readers
-            .iter()
-            .map(|reader| format!("arn:aws:iam::{reader}:root"))
-            .collect();
-        let policy = json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": {"AWS": principals},
-                "Action": ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
-                "Resource": [arn],
-            }],
-        });
-        let put = json!({"policyInJson": policy.to_string(), "enableHybrid": "TRUE"});
-        calls.push(("glue.amazonaws.com", "PutResourcePolicy", put));
+        return calls;
     }
+    let principals = readers.iter();
+    let principals: Vec<String> = principals
+        .map(|reader| format!("arn:aws:iam::{reader}:root"))
+        .collect();
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": principals},
+            "Action": ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
+            "Resource": [arn],
+        }],
+    });
+    let put = json!({"policyInJson": policy.to_string(), "enableHybrid": "TRUE"});
+    calls.push(("glue.amazonaws.com", "PutResourcePolicy", put));
+    calls
+}
+
+/// The records of these calls.
+fn set_up(
+    producer: &ProducerCast,
+    region: &str,
+    readers: &[&str],
+    at: UtcSecond,
+    chance: &mut Chance,
+) -> Vec<Value> {
+    let account = producer.account;
     let administrator = json!({
         "type": "IAMUser",
         "principalId": "AIDAEXAMPLELAKEADMIN1",
@@ -567,7 +576,7 @@ fn set_up(
         "accessKeyId": "AKIAEXAMPLELAKEADMIN",
         "userName": "lake-admin",
     });
-    let calls = calls.into_iter();
+    let calls = setup_calls(producer, region, readers).into_iter();
     calls
         .map(|(source, name, parameters)| {
             records::Frame {

@@ -26,6 +26,7 @@ mod bill_rows;
 mod bill_values;
 mod cost_explorer;
 mod cur;
+mod data_catalogs;
 mod data_sources;
 mod executions;
 mod exports;
@@ -44,6 +45,7 @@ mod units;
 
 pub use bill::{BillFile, BillReader};
 pub use bill_error::BillError;
+pub use data_catalogs::read_data_catalogs;
 pub use data_sources::read_data_sources;
 pub use executions::read_executions;
 pub use manifest::{BillFileKind, BillFiles, bill_file_kind, billing_period};

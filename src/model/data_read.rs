@@ -122,6 +122,9 @@ pub struct DataRead {
     pub event_ids: Vec<EventId>,
     /// The number of its events.
     pub event_count: u64,
+    /// The shares by which a table of another account was reachable, as far as logs and lists tell,
+    /// sorted.
+    pub shared_by: Vec<Text>,
 }
 
 /// The most folders that an entry names.

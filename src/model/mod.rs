@@ -11,6 +11,7 @@ pub mod charge;
 pub mod confidence;
 pub mod coverage;
 pub mod damage;
+pub mod data_catalogs;
 pub mod data_read;
 pub mod event;
 pub mod exact;

@@ -5,6 +5,7 @@ use super::human::{bytes, line, plural, safe};
 use super::page_text::prose;
 use crate::model::chain::Chain;
 use crate::model::data_read::DataRead;
+use crate::model::ids::AccountId;
 use crate::model::topology::Topology;
 use std::io::{self, Write};
 
@@ -25,6 +26,7 @@ pub fn write(
     if chain.queries.is_empty() && chain.reads.is_empty() {
         return Ok(());
     }
+    let consumer = chain.consumer_account_id.as_ref();
     line!(writer)?;
     line!(writer, "Reads")?;
     prose(page, writer, |writer| {
@@ -39,7 +41,7 @@ pub fn write(
             };
             line!(writer, "  {}{nothing}", safe(&id))?;
             for read in reads.unwrap_or_default() {
-                line!(writer, "    {}", safe(&described(read, topology)))?;
+                line!(writer, "    {}", safe(&described(read, consumer, topology)))?;
             }
         }
         if !chain.reads.is_empty() {
@@ -49,7 +51,7 @@ pub fn write(
             )?;
         }
         for read in &chain.reads {
-            let text = described(read, topology);
+            let text = described(read, consumer, topology);
             line!(writer, "    {}{}", safe(&text), safe(&candidates(read)))?;
         }
         Ok(())
@@ -57,8 +59,7 @@ pub fn write(
 }
 
 /// A read in one line: what, whose, how it is known, how much.
-#[must_use]
-pub fn described(read: &DataRead, topology: &Topology) -> String {
+fn described(read: &DataRead, consumer: Option<&AccountId>, topology: &Topology) -> String {
     let owner = read.owner_account_id.as_deref();
     let owner = owner.map_or_else(
         || "owner unknown".to_owned(),
@@ -77,7 +78,29 @@ pub fn described(read: &DataRead, topology: &Topology) -> String {
         let sent = sent.unwrap_or_default();
         parts.push(format!("{}{sent}", plural(objects, "object")));
     }
+    if !read.shared_by.is_empty() {
+        parts.push(format!("shared by {}", read.shared_by.join(", ")));
+    }
+    parts.extend(permission(read, consumer, topology).map(str::to_owned));
     parts.join("; ")
+}
+
+/// Whether the configuration allows a consumer to read a producer's table; `None` for its own.
+fn permission(
+    read: &DataRead,
+    consumer: Option<&AccountId>,
+    topology: &Topology,
+) -> Option<&'static str> {
+    let owner = read.owner_account_id.as_ref()?;
+    let consumer = consumer.filter(|consumer| *consumer != owner)?;
+    Some(match topology.producer(owner) {
+        None => "not a declared producer",
+        Some(producer) => match &producer.readers {
+            None => "declared producer",
+            Some(readers) if readers.contains(consumer) => "declared reader",
+            Some(_) => "not a declared reader",
+        },
+    })
 }
 
 fn candidates(read: &DataRead) -> String {

@@ -4,6 +4,7 @@ use crate::attribute::{AttributeError, Pricing};
 use crate::decode::SplitMode;
 use crate::model::bill::Bill;
 use crate::model::coverage::Limits;
+use crate::model::data_catalogs::DataCatalogs;
 use crate::model::execution::Statistics;
 use crate::model::finding::{Previous, Suppression};
 use crate::model::inventory::Inventory;
@@ -75,6 +76,8 @@ pub struct Exports {
     pub bill: Option<Bill>,
     /// Prices to estimate by.
     pub pricing: Pricing,
+    /// Data catalogs and shares, where they were listed.
+    pub catalogs: Option<DataCatalogs>,
 }
 
 impl Default for Plan {

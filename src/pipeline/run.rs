@@ -144,8 +144,8 @@ fn finish(
     };
     let bill = plan.exports.bill.as_ref();
     let money = add_money(&mut audit.chains, &plan.exports, bill)?;
-    let statistics = plan.exports.statistics.as_ref();
-    reads::attach(&mut audit.chains, &audit.events, statistics);
+    let reads_context = reads_context(&plan.exports);
+    reads::attach(&mut audit.chains, &audit.events, reads_context);
     audit.coverage.reads_not_logged = reads::not_logged(&audit.chains, &audit.events);
     audit.statistics = money.statistics;
     audit.attribution = money.attribution;
@@ -165,6 +165,13 @@ fn finish(
     Ok(audit)
 }
 
+fn reads_context(exports: &Exports) -> reads::ReadsContext<'_> {
+    reads::ReadsContext {
+        statistics: exports.statistics.as_ref(),
+        catalogs: exports.catalogs.as_ref(),
+    }
+}
+
 /// A part of the window by itself, from the events of the whole.
 fn slice(
     events: &[Event],
@@ -174,7 +181,7 @@ fn slice(
 ) -> Result<AuditSlice, AttributeError> {
     let mut chains = stitch::stitch_again(events, context);
     let money = add_money(&mut chains, exports, Some(&wanted.bill))?;
-    reads::attach(&mut chains, events, exports.statistics.as_ref());
+    reads::attach(&mut chains, events, reads_context(exports));
     Ok(AuditSlice {
         window: wanted.window,
         chains,

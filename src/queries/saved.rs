@@ -42,6 +42,7 @@ static SAVED: &[Saved] = &[
     saved!("refused-queries"),
     saved!("roles-assumed-from-elsewhere"),
     saved!("sessions-over-an-hour"),
+    saved!("tables-never-read"),
     saved!("top-dashboards"),
     saved!("unexplained-bill"),
     saved!("users-by-consumer"),

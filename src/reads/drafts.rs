@@ -1,11 +1,13 @@
 //! What was seen of each table, bucket and function, gathered by query.
 
 use super::executions::{CANDIDATES_MAX, Execution};
+use crate::model::catalog_table::CatalogTable;
 use crate::model::chain::{Chain, Confidence, QueryExecution};
+use crate::model::data_catalogs::{DataCatalogs, ListedName};
 use crate::model::data_read::{DataRead, EVENT_IDS_MAX, PREFIXES_MAX, ReadEvidence, ReadSubject};
 use crate::model::event::S3ObjectRead;
 use crate::model::execution::QueryState;
-use crate::model::ids::{AccountId, EventId, QueryExecutionId, RequestId};
+use crate::model::ids::{AccountId, EventId, QueryExecutionId, RequestId, is_account_id};
 use crate::model::text::Text;
 use hashbrown::{HashMap, HashSet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,6 +159,46 @@ impl Drafts {
         }
     }
 
+    /// Puts the target in the place of a resource link, as lists tell it.
+    pub(super) fn resolve_listed_links(&mut self, catalogs: &DataCatalogs) {
+        for entries in self.by_reader.values_mut() {
+            let links = entries.keys().filter_map(|subject| {
+                let own = listed_name(subject)?;
+                let target = catalogs.resolved(&own)?;
+                let region = subject
+                    .table_arn
+                    .as_deref()
+                    .and_then(|arn| arn.split(':').nth(3));
+                (target != own).then(|| {
+                    let target = CatalogTable {
+                        account_id: target.account_id,
+                        region: region.map(Text::from),
+                        catalog: None,
+                        database: target.database,
+                        table: target.table,
+                    };
+                    (subject.clone(), target)
+                })
+            });
+            let links: Vec<(ReadSubject, CatalogTable)> = links.collect();
+            for (link, target) in links {
+                if let Some(draft) = entries.remove(&link) {
+                    merge(entries, target.subject(), Some(target.account_id), draft);
+                }
+            }
+        }
+    }
+
+    /// Gives tables that only SQL names the owner that lists tell.
+    pub(super) fn complete_listed_owners(&mut self, catalogs: &DataCatalogs) {
+        for (subject, draft) in self.by_reader.values_mut().flatten() {
+            let own = listed_name(subject).filter(|_| draft.owner.is_none());
+            if let Some(own) = own.filter(|own| catalogs.tables.contains_key(own)) {
+                draft.owner = Some(own.account_id);
+            }
+        }
+    }
+
     /// Gives a table that only SQL names the owner that other evidence of the same table tells.
     pub(super) fn complete_owners(&mut self) {
         let mut owners: HashMap<Text, AccountId> = HashMap::new();
@@ -242,6 +284,19 @@ impl Drafts {
 /// By account and names of a table: the other account's table; `None` where there are several.
 type LinkTargets = HashMap<(AccountId, (Text, Text)), Option<(ReadSubject, Option<AccountId>)>>;
 
+/// The name under which lists have a table of an account's default catalog.
+fn listed_name(subject: &ReadSubject) -> Option<ListedName> {
+    let account = subject
+        .catalog_id
+        .as_deref()
+        .filter(|id| is_account_id(id))?;
+    Some(ListedName {
+        account_id: account.into(),
+        database: subject.database.clone()?,
+        table: subject.table.clone()?,
+    })
+}
+
 fn names(subject: &ReadSubject) -> Option<(Text, Text)> {
     subject.database.clone().zip(subject.table.clone())
 }
@@ -290,6 +345,7 @@ impl Draft {
             prefixes: shortened(self.objects.folders),
             event_ids: self.events.into_iter().take(EVENT_IDS_MAX).collect(),
             event_count,
+            shared_by: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::executions::Executions;
 use crate::model::chain::{Chain, ChainPart, Confidence};
+use crate::model::data_catalogs::DataCatalogs;
 use crate::model::event::{Content, Detail, Event};
 use crate::model::execution::Statistics;
 use hashbrown::HashMap;
@@ -9,23 +10,29 @@ use hashbrown::HashMap;
 /// The service that calls others for a query.
 const ATHENA: &str = "athena.amazonaws.com";
 
+/// The inputs of reads other than chains and events.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadsContext<'a> {
+    /// Statistics of queries: their SQL names tables.
+    pub statistics: Option<&'a Statistics>,
+    /// Lists of tables and shares.
+    pub catalogs: Option<&'a DataCatalogs>,
+}
+
 /// Events, chains, and what is known of when queries ran.
 #[derive(Debug)]
 pub(super) struct Inputs<'a> {
     pub(super) events: &'a [Event],
     pub(super) chains: &'a [Chain],
     pub(super) statistics: Option<&'a Statistics>,
+    pub(super) catalogs: Option<&'a DataCatalogs>,
     pub(super) executions: Executions<'a>,
     /// By position of the event: the position of the chain whose session made it.
     by_session: HashMap<u32, (usize, Confidence)>,
 }
 
 impl<'a> Inputs<'a> {
-    pub(super) fn of(
-        events: &'a [Event],
-        chains: &'a [Chain],
-        statistics: Option<&'a Statistics>,
-    ) -> Self {
+    pub(super) fn of(events: &'a [Event], chains: &'a [Chain], context: ReadsContext<'a>) -> Self {
         let mut by_session = HashMap::new();
         for (position, chain) in chains.iter().enumerate() {
             let own = chain.events.iter();
@@ -38,8 +45,9 @@ impl<'a> Inputs<'a> {
         Self {
             events,
             chains,
-            statistics,
-            executions: Executions::of(chains, events, statistics),
+            statistics: context.statistics,
+            catalogs: context.catalogs,
+            executions: Executions::of(chains, events, context.statistics),
             by_session,
         }
     }

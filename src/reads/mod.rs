@@ -7,6 +7,7 @@
 //! | Athena asked Glue for a table, or invoked a function | [`calls`] |
 //! | objects of S3 were read | [`objects`], [`locations`] |
 //! | the SQL names the table | [`sql`] |
+//! | by which share it was reachable | [`shares`] |
 //!
 //! A call is of the query that ran when it was made ([`executions`]). Where several ran, none is
 //! chosen: the read is the chain's, with all of them as candidates. Everything that is known of one
@@ -20,33 +21,42 @@ mod inputs;
 mod lake_formation;
 mod locations;
 mod objects;
+mod shares;
 mod sql;
 
 pub use coverage::not_logged;
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;
-use crate::model::execution::Statistics;
 use drafts::Drafts;
 use inputs::Inputs;
+pub use inputs::ReadsContext;
 use locations::Locations;
+use shares::TableShares;
 
 /// Tells for each query of these chains, and for each chain, what it read.
 ///
 /// The chains point into `events`.
-pub fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<&Statistics>) {
-    gathered(chains, events, statistics).write(chains);
+pub fn attach(chains: &mut [Chain], events: &[Event], context: ReadsContext<'_>) {
+    gathered(chains, events, context).write(chains);
+    TableShares::of(events, context.catalogs).name_in(chains);
 }
 
-fn gathered(chains: &[Chain], events: &[Event], statistics: Option<&Statistics>) -> Drafts {
-    let inputs = Inputs::of(events, chains, statistics);
+fn gathered(chains: &[Chain], events: &[Event], context: ReadsContext<'_>) -> Drafts {
+    let inputs = Inputs::of(events, chains, context);
     let mut drafts = Drafts::default();
     let grants = lake_formation::sightings(&inputs, &mut drafts);
     calls::sightings(&inputs, &mut drafts);
     sql::sightings(&inputs, &mut drafts);
+    if let Some(catalogs) = context.catalogs {
+        drafts.resolve_listed_links(catalogs);
+    }
     drafts.resolve_links(chains);
     drafts.complete_owners();
-    let locations = Locations::of(events);
+    if let Some(catalogs) = context.catalogs {
+        drafts.complete_listed_owners(catalogs);
+    }
+    let locations = Locations::of(events, context.catalogs);
     objects::sightings(&inputs, &grants, &locations, &mut drafts);
     drafts
 }

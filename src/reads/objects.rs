@@ -6,11 +6,14 @@ use super::executions::{CLOCK_SKEW_SECONDS, Execution};
 use super::inputs::{Inputs, is_by_athena};
 use super::lake_formation::{Grant, Grants};
 use super::locations::Locations;
+use crate::model::catalog_table::CatalogTable;
 use crate::model::chain::Confidence;
+use crate::model::data_catalogs::ListedName;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::event::{Detail, Event, S3ObjectRead};
 use crate::model::identity::session_name_in_arn;
 use crate::model::ids::{AccountId, QueryExecutionId};
+use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +49,8 @@ pub(super) fn sightings(
             continue;
         }
         for read in readers_of(inputs, grants, position, event) {
-            let (subject, owner) = subject_of(&read, object, locations, drafts);
+            let region = event.region.as_deref();
+            let (subject, owner) = subject_of(&read, object, region, locations, drafts);
             drafts.add(Sighting {
                 reader: read.reader,
                 candidates: read.candidates,
@@ -221,27 +225,34 @@ fn among(running: &[&Execution<'_>]) -> Vec<ReadBy> {
 fn subject_of(
     read: &ReadBy,
     object: &S3ObjectRead,
+    region: Option<&str>,
     locations: &Locations,
     drafts: &Drafts,
 ) -> (ReadSubject, Option<AccountId>) {
     let (bucket, key) = (object.bucket.as_deref(), object.key.as_deref());
-    let at_location: Vec<(&ReadSubject, Option<&AccountId>)> = locations
+    let known: Vec<&ReadSubject> = drafts.tables_of(&read.reader).collect();
+    // Lists and locations have names: the table is known by its ARN where the query read it.
+    let at_location: Vec<(ReadSubject, Option<AccountId>)> = locations
         .tables_at(bucket.unwrap_or_default(), key.unwrap_or_default())
+        .map(|name| {
+            let own = known.iter().find(|subject| is_named(subject, name));
+            let subject = own.map_or_else(|| subject_in(name, region), |own| (*own).clone());
+            (subject, Some(name.account_id.clone()))
+        })
         .collect();
-    let given: Vec<(&ReadSubject, Option<&AccountId>)> = read
+    let given: Vec<(ReadSubject, Option<AccountId>)> = read
         .tables
         .iter()
-        .map(|(table, owner)| (table, Some(owner)))
+        .map(|(table, owner)| (table.clone(), Some(owner.clone())))
         .collect();
-    let known: BTreeSet<&ReadSubject> = drafts.tables_of(&read.reader).collect();
-    let read_at_location: Vec<(&ReadSubject, Option<&AccountId>)> = at_location
+    let read_at_location: Vec<(ReadSubject, Option<AccountId>)> = at_location
         .iter()
-        .filter(|(table, _)| known.contains(table))
-        .copied()
+        .filter(|(table, _)| known.contains(&table))
+        .cloned()
         .collect();
-    for found in [&read_at_location, &given, &at_location] {
+    for found in [read_at_location, given, at_location] {
         if let [(table, owner)] = found.as_slice() {
-            return ((*table).clone(), owner.cloned());
+            return (table.clone(), owner.clone());
         }
     }
     let subject = ReadSubject {
@@ -249,4 +260,22 @@ fn subject_of(
         ..ReadSubject::default()
     };
     (subject, None)
+}
+
+fn is_named(subject: &ReadSubject, name: &ListedName) -> bool {
+    subject.catalog_id.as_deref() == Some(&*name.account_id)
+        && subject.database.as_ref() == Some(&name.database)
+        && subject.table.as_ref() == Some(&name.table)
+}
+
+/// A table by its name, in the Region of the bucket.
+fn subject_in(name: &ListedName, region: Option<&str>) -> ReadSubject {
+    let table = CatalogTable {
+        account_id: name.account_id.clone(),
+        region: region.map(Text::from),
+        catalog: None,
+        database: name.database.clone(),
+        table: name.table.clone(),
+    };
+    table.subject()
 }

@@ -4,8 +4,9 @@ use super::drafts::{Drafts, Reader, Sighting};
 use super::inputs::Inputs;
 use crate::model::catalog_table::CatalogTable;
 use crate::model::chain::{Chain, Confidence, QueryExecution};
+use crate::model::data_catalogs::DataCatalogs;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
-use crate::model::ids::AccountId;
+use crate::model::ids::{AccountId, is_account_id};
 use crate::model::table_name::TableName;
 
 /// The name of an account's own data catalog
@@ -32,15 +33,19 @@ pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
                 drafts.add_nothing(chain, query);
             }
             for name in tables {
-                let Some(subject) = subject_of(name, of, execution) else {
+                let Some(subject) = subject_of(name, of, execution, inputs.catalogs) else {
                     drafts.add_nothing(chain, query);
                     continue;
                 };
+                // In a registered catalog a table is the owner's own, and no link.
+                let owner = subject.catalog_id.as_deref();
+                let owner = owner.filter(|id| is_account_id(id)).map(AccountId::from);
+                let owner = owner.filter(|owner| of.consumer_account_id.as_ref() != Some(owner));
                 drafts.add(Sighting {
                     reader: reader.clone(),
                     candidates: Vec::new(),
                     subject,
-                    owner: None,
+                    owner,
                     via: ReadEvidence::Sql,
                     confidence: Confidence::Probable,
                     permissions: &[],
@@ -54,7 +59,12 @@ pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
 
 /// The table of a name, with what the name leaves out from the context of the query; `None` for
 /// metadata.
-fn subject_of(name: &TableName, chain: &Chain, query: &QueryExecution) -> Option<ReadSubject> {
+fn subject_of(
+    name: &TableName,
+    chain: &Chain,
+    query: &QueryExecution,
+    catalogs: Option<&DataCatalogs>,
+) -> Option<ReadSubject> {
     let database = name.database.as_ref().or(query.database.as_ref());
     if database.is_some_and(|database| database.eq_ignore_ascii_case(METADATA)) {
         return None;
@@ -62,8 +72,11 @@ fn subject_of(name: &TableName, chain: &Chain, query: &QueryExecution) -> Option
     let catalog = name.catalog.as_ref().or(query.catalog.as_ref());
     let is_own = catalog.is_none_or(|catalog| catalog.eq_ignore_ascii_case(OWN_CATALOG));
     let account = chain.consumer_account_id.as_ref().map(AccountId::text);
-    let own = account.filter(|_| is_own).zip(database);
-    let known = own.and_then(|(account, database)| {
+    // A registered catalog stands for one of Glue, as far as lists tell.
+    let registered = catalog.filter(|_| !is_own).zip(catalogs);
+    let registered = registered.and_then(|(name, catalogs)| catalogs.registered_id(name));
+    let of_catalog = account.filter(|_| is_own).or(registered).zip(database);
+    let known = of_catalog.and_then(|(account, database)| {
         CatalogTable::new(account, query.region.as_deref(), database, &name.table)
     });
     Some(known.map_or_else(

@@ -1,7 +1,7 @@
 //! All records, for documents and tests.
 
 use super::field::{Description, Fields};
-use super::{chains, charges, findings, flat, hops, queries, reads, verification};
+use super::{catalog_tables, chains, charges, findings, flat, hops, queries, reads, verification};
 use crate::model::table::Table;
 
 /// A kind of record: its name, its fields and its table.
@@ -33,6 +33,7 @@ pub fn all() -> Vec<RecordType> {
         RecordType::of("hops", &hops::fields()),
         RecordType::of("queries", &queries::fields()),
         RecordType::of("reads", &reads::fields()),
+        RecordType::of("catalog_tables", &catalog_tables::fields()),
         RecordType::of("findings", &findings::fields()),
         RecordType::of("charges", &charges::fields()),
         RecordType::of("faults", &verification::fields()),

@@ -7,6 +7,7 @@
 //! | records as JSON Schema | [`mod@schema`] |
 //! | chains, hops and queries | [`mod@chains`], [`mod@hops`], [`mod@queries`] |
 //! | what queries read | [`mod@reads`] |
+//! | listed tables | [`mod@catalog_tables`] |
 //! | findings | [`mod@findings`] |
 //! | charges | [`mod@charges`] |
 //! | all of them | [`mod@list`] |
@@ -14,6 +15,7 @@
 //! | verification faults | [`mod@verification`] |
 
 mod accounts;
+pub mod catalog_tables;
 pub mod chains;
 pub mod charges;
 pub mod field;

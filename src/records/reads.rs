@@ -182,6 +182,11 @@ fn with_evidence(fields: Fields<'_, DataRead>) -> Fields<'_, DataRead> {
         .integer("event_count", "number of its events", |read: &DataRead| {
             Some(read.event_count)
         })
+        .texts(
+            "shared_by",
+            "shares by which the table of another account was reachable, from the logs and `--catalogs`",
+            |read: &DataRead| Value::texts(&read.shared_by),
+        )
 }
 
 /// One row for each read of these chains.

@@ -453,6 +453,14 @@ fn changes<'a>(input: &RuleInput<'a>) -> Vec<(&'a Event, Value)> {
         Detail::Change(text) if event.error_code.is_none() => {
             Some((event, serde_json::from_str(text).ok()?))
         }
+        // It needs no parameters to delete the policy of the whole catalog.
+        Detail::None
+            if event.error_code.is_none()
+                && &*event.source == "glue.amazonaws.com"
+                && &*event.name == "DeleteResourcePolicy" =>
+        {
+            Some((event, Value::Null))
+        }
         _ => None,
     });
     changes.collect()

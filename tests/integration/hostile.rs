@@ -271,6 +271,7 @@ impl Poison {
             prefixes: vec![self.text().into()],
             event_ids: vec![EventId::new(&self.text())],
             event_count: 1,
+            shared_by: vec![self.text().into()],
         }
     }
 

@@ -102,6 +102,7 @@ fn reads_of(index: usize) -> Option<Vec<DataRead>> {
             prefixes: Vec::new(),
             event_ids: Vec::new(),
             event_count: 1,
+            shared_by: Vec::new(),
         }
     };
     let sure = Confidence::Probable;

@@ -3,8 +3,10 @@
 use crate::common::plan;
 use crate::small_logs::{CONSUMER, HUB, Log, bare, one, session, usual};
 use qs_audit::decode::SplitMode;
+use qs_audit::ingest::read_data_catalogs;
 use qs_audit::model::audit::Audit;
 use qs_audit::model::chain::{ChainStatus, Confidence};
+use qs_audit::model::data_catalogs::DataCatalogs;
 use qs_audit::model::data_read::{DataRead, ReadEvents, ReadEvidence};
 use qs_audit::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use qs_audit::model::ids::QueryExecutionId;
@@ -118,6 +120,17 @@ fn told(reads: &[DataRead]) -> Vec<String> {
 
 /// The statistics of a query: its id, when it ended, the tables that its SQL names.
 type Known<'a> = (&'a str, Option<u32>, Option<&'a [&'a str]>);
+
+fn with_catalogs(log: &Log, lists: &[Value]) -> Audit {
+    let mut catalogs = DataCatalogs::default();
+    for list in lists {
+        read_data_catalogs("lists", list.to_string().as_bytes(), &mut catalogs);
+    }
+    assert_eq!(catalogs.rejects.total(), 0);
+    let mut plan = plan(SplitMode::Fast, 1);
+    plan.exports.catalogs = Some(catalogs);
+    log.audit(&plan)
+}
 
 fn with_statistics(log: &Log, known: &[Known<'_>]) -> Audit {
     let mut statistics = Statistics::default();
@@ -495,4 +508,117 @@ fn what_the_logs_do_not_have_is_told_with_every_answer() {
     assert_eq!(missing(ReadEvents::LakeFormation), [CONSUMER]);
     assert_eq!(missing(ReadEvents::S3DataEvents), [CONSUMER, PRODUCER]);
     assert_eq!(missing(ReadEvents::LambdaDataEvents), [CONSUMER]);
+}
+
+#[test]
+fn lists_tell_links_owners_and_locations_that_logs_do_not() {
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    get_table(&mut log, 10, by_athena(), None, "link");
+    get_object(&mut log, 12, PRODUCER, by_athena(), "claims/sales/a", "R1");
+    let table = |name: &str, location: &str| {
+        json!({"CatalogId": PRODUCER, "DatabaseName": "claims", "Name": name,
+            "StorageDescriptor": {"Location": location}})
+    };
+    let link = json!({"CatalogId": CONSUMER, "DatabaseName": "claims", "Name": "link",
+        "TargetTable": {"CatalogId": PRODUCER, "DatabaseName": "claims", "Name": "sales"}});
+    let list = json!({"TableList": [link, table("sales", "s3://lake/claims/sales/")]});
+    let audit = with_catalogs(&log, &[list]);
+    let reads = query_reads(&audit, 0);
+    assert_eq!(told(reads), ["claims.sales 777788889999 glue probable"]);
+    assert_eq!(reads[0].subject.table_arn.as_deref(), Some(TABLE));
+    assert_eq!(reads[0].objects, Some(1));
+    // Without the list, the link is a table of the consumer.
+    let audit = log.chains();
+    assert_eq!(
+        told(query_reads(&audit, 0)),
+        [
+            "s3://lake 777788889999 s3 probable",
+            "claims.link 444455556666 glue probable"
+        ]
+    );
+}
+
+#[test]
+fn shares_are_named_while_they_hold() {
+    let administrator = json!({"type": "IAMUser", "principalId": "AIDA", "accountId": PRODUCER});
+    let change = |log: &mut Log, second: u32, source: &str, name: &str, parameters: Value| {
+        let members = json!({"requestParameters": parameters});
+        log.put(
+            second,
+            PRODUCER,
+            (source, name),
+            administrator.clone(),
+            members,
+        );
+    };
+    let grant = |principal: &str| {
+        json!({"principal": {"dataLakePrincipalIdentifier": principal}, "permissions": ["SELECT"],
+            "resource": {"table": {"catalogId": PRODUCER, "databaseName": "claims", "name": "sales"}}})
+    };
+    let policy = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{CONSUMER}:root")},
+        "Action": "glue:GetTable", "Resource": [TABLE]}]});
+    let share = json!({"name": "claims", "principals": [CONSUMER], "resourceArns": [TABLE]});
+    let mut log = reached();
+    change(
+        &mut log,
+        3,
+        "lakeformation",
+        "GrantPermissions",
+        grant(CONSUMER),
+    );
+    change(
+        &mut log,
+        3,
+        "lakeformation",
+        "GrantPermissions",
+        grant("999900001111"),
+    );
+    change(&mut log, 3, "ram", "CreateResourceShare", share);
+    change(
+        &mut log,
+        3,
+        "glue",
+        "PutResourcePolicy",
+        json!({"policyInJson": policy.to_string()}),
+    );
+    log.query(9, Some("KB"), 1, Q1);
+    access(&mut log, 11, PRODUCER, in_owners_copy(), Some(Q1));
+    let shared_by = |log: &Log| -> Vec<String> {
+        let audit = log.chains();
+        let reads = query_reads(&audit, 0);
+        reads[0].shared_by.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        shared_by(&log),
+        [
+            "glue-policy: resource policy for arn:aws:iam::444455556666:root",
+            "lake-formation: SELECT for 444455556666",
+            "ram: claims for 444455556666",
+        ]
+    );
+    change(
+        &mut log,
+        5,
+        "lakeformation",
+        "RevokePermissions",
+        grant(CONSUMER),
+    );
+    change(&mut log, 5, "glue", "DeleteResourcePolicy", json!({}));
+    assert_eq!(shared_by(&log), ["ram: claims for 444455556666"]);
+}
+
+#[test]
+fn a_list_knows_what_was_shared_before_the_logs() {
+    let listed = json!({"PrincipalResourcePermissions": [{"Principal": {"DataLakePrincipalIdentifier": CONSUMER},
+        "Resource": {"Table": {"CatalogId": PRODUCER, "DatabaseName": "claims", "TableWildcard": {}}},
+        "Permissions": ["SELECT"]}]});
+    let mut log = reached();
+    log.query(9, Some("KB"), 1, Q1);
+    access(&mut log, 11, PRODUCER, in_owners_copy(), Some(Q1));
+    let audit = with_catalogs(&log, &[listed]);
+    assert_eq!(
+        query_reads(&audit, 0)[0].shared_by,
+        ["lake-formation: SELECT for 444455556666".into()]
+    );
 }

@@ -394,6 +394,23 @@ fn calm() -> (demo::DemoPlan, demo::Organization) {
     (plan, organization)
 }
 
+/// The configuration with the data sources of each consumer, by the ARNs of roles.
+fn with_data_sources(text: &str, arns: &BTreeMap<String, Vec<String>>) -> String {
+    text.lines()
+        .map(|line| {
+            let of_line = arns
+                .iter()
+                .filter(|(role, _)| line.starts_with("roles = ") && line.contains(role.as_str()));
+            let of_line: Vec<&String> = of_line.flat_map(|(_, arns)| arns).collect();
+            if of_line.is_empty() {
+                format!("{line}\n")
+            } else {
+                format!("{line}\ndata_sources = {of_line:?}\n")
+            }
+        })
+        .collect()
+}
+
 #[test]
 fn every_rule_runs_and_is_quiet_where_nothing_is_wrong() {
     let (generated, organization) = calm();
@@ -425,20 +442,7 @@ fn every_rule_runs_and_is_quiet_where_nothing_is_wrong() {
                     .push(source.arn.to_string());
                 by_role
             });
-    let text: String = text
-        .lines()
-        .map(|line| {
-            let of_line = arns
-                .iter()
-                .filter(|(role, _)| line.starts_with("roles = ") && line.contains(role.as_str()));
-            let of_line: Vec<&String> = of_line.flat_map(|(_, arns)| arns).collect();
-            if of_line.is_empty() {
-                format!("{line}\n")
-            } else {
-                format!("{line}\ndata_sources = {of_line:?}\n")
-            }
-        })
-        .collect();
+    let text = with_data_sources(&text, &arns);
     let settings = Settings::parse(&text, Path::new("qs-audit.toml")).unwrap();
     let window = TimeWindow {
         from: Some(generated.end().plus(-7 * 86_400)),

@@ -12,7 +12,7 @@ use crate::model::time::UtcSecond;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
 use crate::output::report::{
     AccountRegion, CoverageGap, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment,
-    ReportContent, TopQuery, TopUse,
+    ReportContent, TablesRead, TopQuery, TopUse,
 };
 use crate::records;
 use crate::records::field::{Fields, Value as Record};
@@ -409,6 +409,72 @@ struct ReportV1<'a> {
     trends: Vec<TrendV1<'a>>,
     chargeback: ChargebackTableV1<'a>,
     top: TopV1<'a>,
+    reads: ReportReadsV1<'a>,
+}
+
+#[derive(Serialize)]
+struct ReportReadsV1<'a> {
+    table_count: usize,
+    tables: Vec<TableUseV1<'a>>,
+    reader_count: usize,
+    readers: Vec<ReaderV1<'a>>,
+    unknown_query_count: u64,
+}
+
+#[derive(Serialize)]
+struct TableUseV1<'a> {
+    name: &'a str,
+    table_arn: Option<&'a Text>,
+    owner_account_id: Option<&'a AccountId>,
+    consumer_account_ids: &'a BTreeSet<&'a AccountId>,
+    query_count: u64,
+    ambiguous_count: u64,
+    objects: Option<u64>,
+    bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ReaderV1<'a> {
+    producer_account_id: &'a AccountId,
+    consumer_account_id: &'a AccountId,
+    work_group: Option<&'a Text>,
+    quick_user: Option<&'a Text>,
+    quick_user_resource_arn: Option<&'a Text>,
+    tables: &'a BTreeSet<String>,
+    query_count: u64,
+    bytes: Option<u64>,
+}
+
+impl<'a> ReportReadsV1<'a> {
+    fn of(read: &'a TablesRead<'a>) -> Self {
+        let tables = read.tables.iter().map(|table| TableUseV1 {
+            name: &table.name,
+            table_arn: table.table_arn,
+            owner_account_id: table.owner_account_id,
+            consumer_account_ids: &table.consumers,
+            query_count: table.query_count,
+            ambiguous_count: table.ambiguous_count,
+            objects: table.objects,
+            bytes: table.bytes,
+        });
+        let readers = read.readers.iter().map(|(reader, of)| ReaderV1 {
+            producer_account_id: reader.producer,
+            consumer_account_id: reader.consumer,
+            work_group: reader.work_group,
+            quick_user: reader.user,
+            quick_user_resource_arn: reader.dashboard,
+            tables: &of.tables,
+            query_count: of.query_count,
+            bytes: of.bytes,
+        });
+        Self {
+            table_count: read.table_count,
+            tables: tables.collect(),
+            reader_count: read.reader_count,
+            readers: readers.collect(),
+            unknown_query_count: read.unknown_query_count,
+        }
+    }
 }
 
 /// Writes the whole report as one JSON document.
@@ -479,6 +545,7 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
                 .map(TopUseV1::of)
                 .collect(),
         },
+        reads: ReportReadsV1::of(&content.tables_read),
     };
     serde_json::to_writer(&mut *writer, &document)?;
     writer.write_all(b"\n")

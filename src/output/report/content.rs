@@ -4,6 +4,7 @@ use super::coverage_gaps::{CoverageGap, GapInputs, coverage_gaps};
 use super::coverage_grid::{CoverageGrid, places};
 use super::flow::{Flow, flow};
 use super::listed::{FindingsByChain, ListedChains, listed};
+use super::tables_read::{TablesRead, tables_read};
 use super::top_consumers::{TopConsumers, top_consumers};
 use crate::model::audit::{Audit, AuditSlice};
 use crate::model::chain::Chain;
@@ -93,6 +94,8 @@ pub struct ReportContent<'a> {
     pub flow: Flow<'a>,
     /// The biggest queries, users and data sources.
     pub top_consumers: TopConsumers<'a>,
+    /// The tables that were read, and who read those of producers.
+    pub tables_read: TablesRead<'a>,
     /// The accounts that Quick lives in, as far as they are known.
     pub hub_account_ids: BTreeSet<&'a AccountId>,
 }
@@ -153,6 +156,7 @@ impl<'a> ReportContent<'a> {
             listed: listed(&chains, &audit.events, findings, &named),
             flow: flow(&chains, &named),
             top_consumers: top_consumers(&chains),
+            tables_read: tables_read(&chains),
             chains,
             places,
             coverage_gaps,

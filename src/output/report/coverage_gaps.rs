@@ -10,6 +10,7 @@ use crate::model::time::UtcSecond;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::output::human::{count, plural};
+use crate::output::reads_not_logged::reads_not_logged;
 use crate::output::summary::{accounts_charged, place, unmapped};
 use crate::output::verification::{fault_line, uncovered_line};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,7 @@ pub(super) fn coverage_gaps(look: &GapInputs<'_>) -> Vec<CoverageGap> {
     repeated(look, &mut all);
     figures(look, &mut all);
     bill(look, &mut all);
+    reads(look, &mut all);
     rules(look, &mut all);
     all
 }
@@ -111,6 +113,13 @@ fn repeated(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
             plural(count, "query execution")
         );
         add(all, "queries-submitted-earlier", count, text);
+    }
+}
+
+/// Events without which it is not fully known what queries read.
+fn reads(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
+    for gap in reads_not_logged(&look.audit.coverage, look.topology) {
+        add(all, gap.code, gap.accounts, gap.text);
     }
 }
 
@@ -233,7 +242,7 @@ fn unread(look: &GapInputs<'_>, all: &mut Vec<CoverageGap>) {
         rejects("the bill", &bill.rejects);
     }
     rejects("business units", &audit.units_rejects);
-    rejects("data sources", &audit.inventory_rejects);
+    rejects("data sources and catalogs", &audit.inventory_rejects);
     let conflicts = audit.coverage.conflicts;
     if conflicts > 0 {
         let text = format!(

@@ -167,6 +167,9 @@ fn kind(gap: &CoverageGap) -> &'static str {
         "bill-pages-missing" | "bill-uncounted" | "bill-note" | "bill-whole-days" => {
             "parts of the bill"
         }
+        "reads-without-lake-formation"
+        | "reads-without-s3-data-events"
+        | "reads-without-lambda-data-events" => "accounts whose reads are not fully logged",
         "night-skipped" => "days in no report",
         "bill-estimated" => "estimated days of the bill",
         "unmapped-account" => "accounts without business unit",
@@ -193,6 +196,7 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
     coverage_gaps(content, writer)?;
     chargeback(content, writer)?;
     top_consumers(content, writer)?;
+    tables_read(content, writer)?;
     writeln!(
         writer,
         "\nIn the same folder: `index.html` is the complete report with pictures; `report.json`, `chains.csv`, \
@@ -344,6 +348,55 @@ fn top_consumers(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Res
                 count(one.query_count),
                 size(one.bytes_scanned),
                 cost(one.estimated_cost_usd, places),
+            ];
+            row(&cells, writer)?;
+        }
+        writeln!(writer)?;
+    }
+    Ok(())
+}
+
+fn tables_read(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let read = &content.tables_read;
+    let topology = content.inputs.topology;
+    if !read.tables.is_empty() {
+        writeln!(writer, "## Tables read\n")?;
+        header(&["Table", "Owner", "Queries", "Bytes read"], writer)?;
+        for table in read.tables.iter().take(TOPS_MAX) {
+            let owner = table.owner_account_id;
+            let owner = owner.map_or_else(
+                || NOT_TOLD.to_owned(),
+                |owner| topology.account_label(owner),
+            );
+            let cells = [
+                cell(&table.name),
+                cell(&owner),
+                count(table.query_count),
+                size(table.bytes),
+            ];
+            row(&cells, writer)?;
+        }
+        writeln!(writer)?;
+    }
+    if !read.readers.is_empty() {
+        writeln!(writer, "## Readers of producers\n")?;
+        header(
+            &[
+                "Producer",
+                "Consumer",
+                "Quick user",
+                "Queries",
+                "Bytes read",
+            ],
+            writer,
+        )?;
+        for (reader, of) in read.readers.iter().take(TOPS_MAX) {
+            let cells = [
+                cell(&topology.account_label(reader.producer)),
+                cell(&topology.account_label(reader.consumer)),
+                cell(reader.user.map_or(NOT_TOLD, |user| user)),
+                count(of.query_count),
+                size(of.bytes),
             ];
             row(&cells, writer)?;
         }

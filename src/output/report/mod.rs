@@ -10,6 +10,7 @@
 //! | [`flow`] | paths from the hub's role to the work group |
 //! | [`listed`] | the chains that a page has room for, with their timelines |
 //! | [`top_consumers`] | the biggest queries, users and data sources |
+//! | [`tables_read`] | the tables that were read, and who read those of producers |
 //! | [`page`] | `index.html`, from `page.html`, `page.css` and `page.js` |
 //! | [`picture`] | its pictures |
 //! | [`markdown`] | `report.md` |
@@ -27,6 +28,7 @@ pub mod markdown;
 pub mod page;
 mod picture;
 pub mod summary;
+mod tables_read;
 mod top_consumers;
 
 pub use content::{ChainTotals, FindingCounts, ReportContent, ReportInputs};
@@ -34,4 +36,5 @@ pub use coverage_gaps::CoverageGap;
 pub use coverage_grid::{AccountRegion, CoverageGrid, Gap, Habit};
 pub use flow::{Flow, FlowPath, WidthMeasure};
 pub use listed::{ListedChain, ListedChains, Moment};
+pub use tables_read::{ProducerReader, ProducerUse, TableUse, TablesRead};
 pub use top_consumers::{TopConsumers, TopQuery, TopUse};

@@ -7,6 +7,7 @@ use super::chains::ChainsSection;
 use super::coverage::CoverageSection;
 use super::findings::FindingsSection;
 use super::money::{ChargebackSection, TrendsSection};
+use super::reads::ReadsSection;
 use crate::model::finding::Severity;
 use crate::output::human::{bytes, count, window_text};
 use askama::Template;
@@ -44,6 +45,7 @@ struct PageDocument {
     chains: ChainsSection,
     trends: TrendsSection,
     chargeback: ChargebackSection,
+    reads: ReadsSection,
     version: &'static str,
 }
 
@@ -128,6 +130,7 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
         chains: ChainsSection::of(content),
         trends: TrendsSection::of(content),
         chargeback: ChargebackSection::of(content),
+        reads: ReadsSection::of(content),
         version: env!("CARGO_PKG_VERSION"),
     };
     document

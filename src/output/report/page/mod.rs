@@ -9,6 +9,7 @@ mod coverage;
 mod document;
 mod findings;
 mod money;
+mod reads;
 mod table;
 
 pub use document::write;

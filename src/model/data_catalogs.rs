@@ -1,0 +1,117 @@
+//! Data catalogs, their tables and who may read them, as AWS lists them: what logs do not tell,
+//! because it was there before them (docs/cloudtrail-facts.md#what-a-query-read).
+
+use super::coverage::Rejects;
+use super::ids::AccountId;
+use super::text::Text;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A table of a listed catalog, in lower case. Lists do not tell the Region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListedName {
+    /// The account of the catalog.
+    pub account_id: AccountId,
+    /// The database.
+    pub database: Text,
+    /// The table.
+    pub table: Text,
+}
+
+/// What a list tells of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListedTable {
+    /// `StorageDescriptor.Location`.
+    pub location: Option<Text>,
+    /// The table that a resource link stands for: `TargetTable`.
+    pub target: Option<ListedName>,
+    /// `TableType`, such as `EXTERNAL_TABLE` or `VIRTUAL_VIEW`.
+    pub table_type: Option<Text>,
+}
+
+/// A user of Quick.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListedUser {
+    /// `Email`.
+    pub email: Option<Text>,
+    /// `Role`, such as `READER`.
+    pub role: Option<Text>,
+    /// `Active`.
+    pub is_active: Option<bool>,
+}
+
+/// The way in which tables are shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ShareKind {
+    /// A grant of Lake Formation.
+    LakeFormation,
+    /// A share of RAM.
+    Ram,
+    /// A resource policy of Glue.
+    GluePolicy,
+}
+
+/// A share of tables with a principal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableShare {
+    /// The way.
+    pub kind: ShareKind,
+    /// The owner; `None` where the list does not tell.
+    pub owner_account_id: Option<AccountId>,
+    /// The database; `None` for all.
+    pub database: Option<Text>,
+    /// The table; `None` for all of the database.
+    pub table: Option<Text>,
+    /// The principal as it was listed: an account, an ARN, `*`.
+    pub principal: Text,
+    /// The share as people know it: its ARN, or the permissions of the grant.
+    pub name: Text,
+}
+
+/// All lists that were given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DataCatalogs {
+    /// Lists that were read; one may be empty.
+    pub lists: u64,
+    /// Tables.
+    pub tables: BTreeMap<ListedName, ListedTable>,
+    /// Databases that are resource links, by account and name: account and name of the target.
+    pub database_links: BTreeMap<(AccountId, Text), (AccountId, Text)>,
+    /// Registered data catalogs of Athena by name, in lower case: the ids of Glue's catalogs that
+    /// they stand for, as far as they are told.
+    pub registered: BTreeMap<Text, BTreeSet<Text>>,
+    /// Shares of tables.
+    pub shares: BTreeSet<TableShare>,
+    /// Users of Quick, by `UserName`.
+    pub users: BTreeMap<Text, ListedUser>,
+    /// The rejected entries.
+    pub rejects: Rejects,
+}
+
+impl DataCatalogs {
+    /// Returns the table that a name stands for: the target, if it is a resource link or in a
+    /// database that is one; `None` where no list has it.
+    #[must_use]
+    pub fn resolved(&self, name: &ListedName) -> Option<ListedName> {
+        let listed = self.tables.get(name);
+        if let Some(target) = listed.and_then(|table| table.target.clone()) {
+            return Some(target);
+        }
+        let database = (name.account_id.clone(), name.database.clone());
+        if let Some((account_id, database)) = self.database_links.get(&database) {
+            return Some(ListedName {
+                account_id: account_id.clone(),
+                database: database.clone(),
+                table: name.table.clone(),
+            });
+        }
+        listed.map(|_| name.clone())
+    }
+
+    /// The id of the catalog that a registered name stands for, if all lists agree.
+    #[must_use]
+    pub fn registered_id(&self, name: &str) -> Option<&Text> {
+        let ids = self.registered.get(name.to_lowercase().as_str())?;
+        ids.first().filter(|_| ids.len() == 1)
+    }
+}
