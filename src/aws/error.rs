@@ -121,6 +121,9 @@ impl AwsError {
         let said = inner.message().unwrap_or_default();
         let kind = kind(code, status);
         let what = match (code, said) {
+            ("", "") if (200..300).contains(&status) => {
+                format!("HTTP status {status} with an answer that cannot be read")
+            }
             ("", "") => format!("HTTP status {status}"),
             ("", said) => said.to_owned(),
             (code, "") => code.to_owned(),
@@ -242,7 +245,11 @@ fn kind(code: &str, status: u16) -> AwsErrorKind {
         AwsErrorKind::OtherRegion
     } else if THROTTLED.contains(&code) || matches!(status, 429 | 503) {
         AwsErrorKind::Throttled
-    } else if PASSING.contains(&code) || (status >= 500 && status != 501) {
+    } else if PASSING.contains(&code)
+        || (status >= 500 && status != 501)
+        // An answer that cannot be read: a part of it was lost on the way.
+        || (code.is_empty() && (200..300).contains(&status))
+    {
         AwsErrorKind::Unreachable
     } else if ABSENT.contains(&code) || status == 404 {
         AwsErrorKind::Absent

@@ -146,7 +146,7 @@ fn finish(
     let money = add_money(&mut audit.chains, &plan.exports, bill)?;
     let reads_context = reads_context(&plan.exports);
     reads::attach(&mut audit.chains, &audit.events, reads_context);
-    audit.coverage.reads_not_logged = reads::not_logged(&audit.chains, &audit.events);
+    audit.coverage.reads_not_logged = reads::not_logged(&audit.chains, &audit.events, plan.window);
     audit.statistics = money.statistics;
     audit.attribution = money.attribution;
     audit.bill = money.bill;

@@ -4,12 +4,17 @@ use crate::model::chain::Chain;
 use crate::model::data_read::ReadEvents;
 use crate::model::event::{Detail, Event};
 use crate::model::ids::AccountId;
+use crate::model::window::TimeWindow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the consumers of queries and the producers of what they read whose logs have no such
-/// events: they may be not logged, or there were none.
+/// events in the window: they may be not logged, or there were none.
 #[must_use]
-pub fn not_logged(chains: &[Chain], events: &[Event]) -> BTreeMap<ReadEvents, BTreeSet<AccountId>> {
+pub fn not_logged(
+    chains: &[Chain],
+    events: &[Event],
+    window: TimeWindow,
+) -> BTreeMap<ReadEvents, BTreeSet<AccountId>> {
     let with_queries = chains.iter().filter(|chain| !chain.queries.is_empty());
     let consumers: BTreeSet<&AccountId> = with_queries
         .filter_map(|chain| chain.consumer_account_id.as_ref())
@@ -21,7 +26,7 @@ pub fn not_logged(chains: &[Chain], events: &[Event]) -> BTreeMap<ReadEvents, BT
         .filter_map(|read| read.owner_account_id.as_ref())
         .collect();
     let mut logged: BTreeMap<ReadEvents, BTreeSet<&AccountId>> = BTreeMap::new();
-    for event in events {
+    for event in events.iter().filter(|event| window.contains(event.time)) {
         if let Some((kind, account)) =
             kind_of(&event.detail).zip(event.recipient_account_id.as_ref())
         {

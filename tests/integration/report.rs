@@ -854,6 +854,13 @@ fn script_with_stubs(folder: &Path, place: &Path) -> std::process::Command {
         ),
         "",
     );
+    let settings = settings.replace(
+        &format!(
+            "[[catalogs]]\npath = \"{}/catalogs.json\"\n",
+            place.display()
+        ),
+        "",
+    );
     fs::write(folder.join("night.toml"), settings).unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_qs-audit")).parent().unwrap();
     let wrapper = stubs.join("qs-audit");

@@ -116,7 +116,7 @@ fn a_window_that_cuts_through_a_day_differs_only_in_what_days_cannot_tell() {
         "--from",
         "2026-11-01T10:00:00Z",
         "--to",
-        "2026-11-02T15:00:00Z",
+        "2026-11-02T20:00:00Z",
     ];
     let (logs, store) = both(folder, &[&args[..], &["--format", "json"]].concat());
     let (mut logs, mut store): (Value, Value) = (
