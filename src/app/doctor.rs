@@ -100,9 +100,16 @@ pub fn look(context: &RunContext, window: &TimeWindow) -> Result<Vec<CheckLine>,
     let mut lines = Vec::new();
     configuration(&context.settings, &mut lines);
     let seen = logs(context, window, &mut lines)?;
-    let accounts = accounts(&context.settings, &seen);
+    let mut accounts = accounts(&context.settings, &seen);
     for (account, label) in &accounts {
         lines.push(of_account(account, label, &seen, context.now));
+    }
+    // No query runs in an account that only has tables: its logs may be silent.
+    for producer in &context.settings.topology.producers {
+        if accounts.iter().all(|(id, _)| *id != producer.account_id) {
+            let label = format!("{} ({})", producer.account_id, producer.name);
+            accounts.push((producer.account_id.clone(), label));
+        }
     }
     remote::look(context, &accounts, &mut lines)?;
     store(context, &mut lines)?;
@@ -413,7 +420,7 @@ mod remote {
         AccountId, CheckLine, Failure, RunContext, SILENCE_SECONDS, UtcSecond, duration, plural,
     };
     use crate::app::sources::access;
-    use crate::aws::{Aws, AwsError, AwsErrorKind, CostQuestion, Trail};
+    use crate::aws::{Aws, AwsError, AwsErrorKind, CatalogLists, CostQuestion, Trail};
     use crate::config::LogLocation;
     use std::collections::BTreeSet;
 
@@ -469,6 +476,9 @@ mod remote {
                 Ok(_) => CheckLine::good(label, "statistics", "Athena answers"),
                 Err(error) => refused(label, "statistics", error),
             });
+            if settings.aws.catalogs {
+                of_catalogs(label, aws.catalog_lists(&access, account), lines);
+            }
         }
         let hub = settings.topology.hub_account_id.as_ref();
         let role = hub.and_then(|hub| roles.of(hub).filter(|role| role.is_of(hub, &own)));
@@ -479,6 +489,12 @@ mod remote {
                 Ok(_) => CheckLine::good(&label, "data sources", "listed by Quick"),
                 Err(error) => refused(&label, "data sources", error),
             });
+            if settings.aws.catalogs {
+                lines.push(match aws.quick_users(&access, hub) {
+                    Ok(_) => CheckLine::good(&label, "users", "listed by Quick"),
+                    Err(error) => refused(&label, "users", error),
+                });
+            }
         }
         costs(context, &aws, lines);
         Ok(())
@@ -495,6 +511,24 @@ mod remote {
             _ => "check that the role can be assumed and that AWS can be reached".to_owned(),
         };
         CheckLine::failed(label, check, error.message, next_step)
+    }
+
+    fn of_catalogs(
+        label: &str,
+        listed: Result<Vec<CatalogLists>, AwsError>,
+        lines: &mut Vec<CheckLine>,
+    ) {
+        let refusals = match listed {
+            Ok(lists) => lists.into_iter().flat_map(|list| list.refused).collect(),
+            Err(error) => vec![error],
+        };
+        if refusals.is_empty() {
+            let detail = "listed by Glue, Athena, Lake Formation and RAM";
+            lines.push(CheckLine::good(label, "data catalogs", detail));
+        }
+        for refusal in refusals {
+            lines.push(refused(label, "data catalogs", refusal));
+        }
     }
 
     /// The commands that create a trail and start its logging.

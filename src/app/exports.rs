@@ -311,10 +311,16 @@ fn catalogs(context: &RunContext) -> Result<Option<DataCatalogs>, Failure> {
         "[[catalogs]]",
         &context.settings.catalogs,
     );
-    if given.is_empty() {
-        return Ok(None);
-    }
     let mut catalogs = DataCatalogs::default();
+    if given.is_empty() {
+        let Some(mut store) = context.locked_store()? else {
+            return Ok(None);
+        };
+        for list in store.documents("catalogs")? {
+            read_data_catalogs(&list.name, list.text.as_bytes(), &mut catalogs);
+        }
+        return Ok((catalogs.lists > 0).then_some(catalogs));
+    }
     for file in given.files(context)? {
         let bytes = file
             .read()

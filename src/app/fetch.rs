@@ -79,7 +79,8 @@ mod remote {
     use crate::app::export_files::may_have;
     use crate::app::sources::{access, s3};
     use crate::aws::{
-        Access, Aws, AwsError, AwsErrorKind, BATCH_MAX, CostQuestion, ExecutionAnswer, S3Exports,
+        Access, Aws, AwsError, AwsErrorKind, BATCH_MAX, CatalogLists, CostQuestion,
+        ExecutionAnswer, S3Exports,
     };
     use crate::config::{AuditRoles, LogLocation, Role, Settings};
     use crate::decode::quick_query_id;
@@ -129,7 +130,7 @@ mod remote {
         } else {
             Vec::new()
         };
-        let asks_accounts = !pending.is_empty() || (asks.data_sources && hub);
+        let asks_accounts = !pending.is_empty() || (asks.data_sources && hub) || asks.catalogs;
         // Whose credentials they are tells which accounts they may ask about.
         let own = match asks_accounts.then(|| aws.own_account()) {
             Some(Ok(own)) => own,
@@ -154,6 +155,10 @@ mod remote {
         asking.statistics(pending, writer, done)?;
         if asks.data_sources {
             asking.data_sources(writer, done)?;
+        }
+        if asks.catalogs {
+            asking.catalogs(writer, done)?;
+            asking.quick_users(writer, done)?;
         }
         if asks.costs {
             costs(context, &aws, writer, window, done)?;
@@ -243,8 +248,8 @@ mod remote {
             let role = self.roles.of(account_id);
             let why = match &role {
                 None => {
-                    "this account appears only in the logs, so no role was assumed in it: declare it under [[consumers]], \
-                     or set [aws] organizations = true"
+                    "this account appears only in the logs, so no role was assumed in it: declare it under [[consumers]] \
+                     or [[producers]], or set [aws] organizations = true"
                 }
                 // Another account would only say that it knows nothing of it.
                 Some(role) if !role.is_of(account_id, self.own_account_id) => {
@@ -295,13 +300,16 @@ mod remote {
                     batches.map(move |ids| Batch { place, access, ids })
                 })
                 .collect();
-            let answers = ask_all(self.aws, &batches);
+            let answers = of_all(&batches, |batch| {
+                self.aws
+                    .executions(batch.access, &name(batch.place), batch.ids)
+            });
             let mut told = Statistics::default();
             let mut unavailable = Vec::new();
             let mut unprocessed = 0;
             let mut refused = None;
             for (batch, answer) in batches.iter().zip(answers) {
-                match answer {
+                match answer.unwrap_or_else(|| Ok(ExecutionAnswer::default())) {
                     Ok(answer) => {
                         let text = answer.text.as_bytes();
                         read_executions(&name(batch.place), text, quick_query_id, &mut told);
@@ -341,15 +349,10 @@ mod remote {
             let Some(hub) = &self.settings.topology.hub_account_id else {
                 return Ok(());
             };
-            let named = self.settings.aws.quick_regions.iter().map(String::as_str);
-            let mut regions: Vec<&str> = named.collect();
-            if regions.is_empty() {
-                regions.extend(self.aws.region());
-            }
             let Some(role) = self.role("Quick", hub, done) else {
                 return Ok(());
             };
-            for region in regions {
+            for region in self.quick_regions() {
                 let access = access(&role, Some(region));
                 let place = format!("Quick in account {hub}, {region}");
                 match self.aws.data_sources(&access, hub) {
@@ -363,6 +366,130 @@ mod remote {
             }
             Ok(())
         }
+
+        /// Regions of Quick: those that are declared, or the one of the environment.
+        fn quick_regions(&self) -> Vec<&str> {
+            let declared = &self.settings.aws.quick_regions;
+            if declared.is_empty() {
+                return self.aws.region().into_iter().collect();
+            }
+            declared.iter().map(String::as_str).collect()
+        }
+
+        /// Keeps the catalogs, grants and shares of all declared accounts. A list that is refused
+        /// leaves the one of an earlier run.
+        fn catalogs(&self, writer: &mut Writer, done: &mut CollectReport) -> Result<(), Failure> {
+            let topology = &self.settings.topology;
+            let accounts: BTreeSet<&AccountId> = topology
+                .hub_account_id
+                .iter()
+                .chain(topology.consumers.iter().map(|one| &one.account_id))
+                .chain(topology.producers.iter().map(|one| &one.account_id))
+                .collect();
+            let declared = &self.settings.aws.catalog_regions;
+            let regions = if declared.is_empty() {
+                self.quick_regions()
+            } else {
+                declared.iter().map(String::as_str).collect()
+            };
+            let mut places = Vec::new();
+            for account_id in accounts {
+                let Some(role) = self.role("Glue", account_id, done) else {
+                    continue;
+                };
+                let places_of_account = regions.iter().map(|&region| CatalogPlace {
+                    account_id,
+                    region,
+                    access: access(&role, Some(region)),
+                });
+                places.extend(places_of_account);
+            }
+            let answers = of_all(&places, |place| {
+                self.aws.catalog_lists(&place.access, place.account_id)
+            });
+            let mut refused = None;
+            for (place, answer) in places.iter().zip(answers) {
+                let (account, region) = (place.account_id, place.region);
+                let mut kept = false;
+                match answer {
+                    None => {}
+                    Some(Ok(lists)) => {
+                        for lists in lists {
+                            let name = format!("{account}/{region}/{}", lists.name);
+                            kept |= keep_lists(writer, done, &name, lists, &mut refused)?;
+                        }
+                    }
+                    Some(Err(error)) => {
+                        let place = format!("catalogs of account {account}, {region}");
+                        refused = gap(done, &place, error).err().or(refused);
+                    }
+                }
+                if kept {
+                    done.lines
+                        .push(format!("data catalogs of {account} in {region} listed"));
+                }
+            }
+            // What was answered is kept, whatever else was refused.
+            refused.map_or(Ok(()), Err)
+        }
+
+        /// Keeps the users of Quick, from the first Region that knows them.
+        fn quick_users(
+            &self,
+            writer: &mut Writer,
+            done: &mut CollectReport,
+        ) -> Result<(), Failure> {
+            let Some(hub) = &self.settings.topology.hub_account_id else {
+                return Ok(());
+            };
+            let Some(role) = self.role("Quick", hub, done) else {
+                return Ok(());
+            };
+            let mut last = None;
+            for region in self.quick_regions() {
+                match self.aws.quick_users(&access(&role, Some(region)), hub) {
+                    Ok(lists) => {
+                        let mut refused = None;
+                        let name = format!("{hub}/{}", lists.name);
+                        keep_lists(writer, done, &name, lists, &mut refused)?;
+                        done.lines.push(format!("users of Quick in {hub} listed"));
+                        return refused.map_or(Ok(()), Err);
+                    }
+                    Err(error) => last = Some(error),
+                }
+            }
+            let place = format!("users of Quick in account {hub}");
+            last.map_or(Ok(()), |error| gap(done, &place, error))
+        }
+    }
+
+    /// An account and Region whose catalogs are listed.
+    struct CatalogPlace<'a> {
+        account_id: &'a AccountId,
+        region: &'a str,
+        access: Access,
+    }
+
+    /// Keeps lists under a name; false where nothing was answered.
+    fn keep_lists(
+        writer: &mut Writer,
+        done: &mut CollectReport,
+        name: &str,
+        lists: CatalogLists,
+        refused: &mut Option<Failure>,
+    ) -> Result<bool, Failure> {
+        for error in lists.refused {
+            let (place, why) = match error.message.split_once(": ") {
+                Some((place, _)) => (place.to_owned(), error),
+                None => (name.to_owned(), error),
+            };
+            *refused = gap(done, &place, why).err().or(refused.take());
+        }
+        if lists.text.is_empty() {
+            return Ok(false);
+        }
+        writer.keep_document("catalogs", name, &lists.text)?;
+        Ok(true)
     }
 
     /// Ids of one request, and where and how they are asked for.
@@ -376,20 +503,19 @@ mod remote {
         format!("Athena in account {}, {}", place.account_id, place.region)
     }
 
-    /// Asks about all batches, some at a time; answers in their order.
-    fn ask_all(aws: &Aws, batches: &[Batch<'_>]) -> Vec<Result<ExecutionAnswer, AwsError>> {
+    /// Asks for all, some at a time; answers in their order.
+    fn of_all<P: Sync, A: Send>(places: &[P], ask: impl Fn(&P) -> A + Sync) -> Vec<Option<A>> {
         let next = AtomicUsize::new(0);
-        let answers: Vec<Mutex<Option<Result<ExecutionAnswer, AwsError>>>> =
-            batches.iter().map(|_| Mutex::new(None)).collect();
+        let answers: Vec<Mutex<Option<A>>> = places.iter().map(|_| Mutex::new(None)).collect();
         std::thread::scope(|scope| {
-            for _ in 0..PLACES_AT_ONCE.min(batches.len()) {
+            for _ in 0..PLACES_AT_ONCE.min(places.len()) {
                 scope.spawn(|| {
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(batch) = batches.get(at) else {
+                        let Some(place) = places.get(at) else {
                             return;
                         };
-                        let answer = aws.executions(batch.access, &name(batch.place), batch.ids);
+                        let answer = ask(place);
                         if let Ok(mut slot) = answers[at].lock() {
                             *slot = Some(answer);
                         }
@@ -397,11 +523,9 @@ mod remote {
                 });
             }
         });
-        let answers = answers
-            .into_iter()
-            .map(|slot| slot.into_inner().ok().flatten());
+        let answers = answers.into_iter();
         answers
-            .map(|answer| answer.unwrap_or_else(|| Ok(ExecutionAnswer::default())))
+            .map(|slot| slot.into_inner().ok().flatten())
             .collect()
     }
 

@@ -9,7 +9,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-const ATHENA: Service = Service {
+pub(super) const ATHENA: Service = Service {
     name: "athena",
     id: "Athena",
     target_prefix: "AmazonAthena",

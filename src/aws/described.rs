@@ -61,6 +61,8 @@ pub(super) enum Request {
     Get(String),
     /// AWS JSON 1.1 with these parameters.
     Json(Value),
+    /// `POST` of these parameters to this path.
+    Post(&'static str, Value),
 }
 
 /// An operation; gives the answer's JSON.
@@ -290,6 +292,14 @@ fn write(target: &str, request: Request) -> Result<HttpRequest, BoxError> {
             http.headers_mut().insert("x-amz-target", target.to_owned());
             Ok(http)
         }
+        Request::Post(path, parameters) => {
+            let mut http = HttpRequest::new(SdkBody::from(parameters.to_string()));
+            http.set_method("POST")?;
+            http.set_uri(path)?;
+            http.headers_mut()
+                .insert("content-type", "application/json");
+            Ok(http)
+        }
     }
 }
 
@@ -337,7 +347,9 @@ pub(super) async fn all_pages(
         let answer = operation.invoke(page(token.as_deref())).await;
         let mut answer = answer.map_err(|error| AwsError::of(&error, action, place))?;
         all.extend(list(&mut answer, items));
-        let next = answer["NextToken"].as_str().map(str::to_owned);
+        let next = answer["NextToken"].as_str();
+        let next = next.or_else(|| answer["nextToken"].as_str());
+        let next = next.map(str::to_owned);
         token = next.filter(|token| !token.is_empty());
         if token.is_none() {
             return Ok(all);
@@ -346,6 +358,33 @@ pub(super) async fn all_pages(
     Err(AwsError::other(format!(
         "{place}: more than {PAGES_MAX} pages"
     )))
+}
+
+/// The parameters of a page.
+pub(super) fn page_of(mut parameters: Value, token: Option<&str>) -> Value {
+    if let Some(token) = token {
+        parameters["NextToken"] = token.into();
+    }
+    parameters
+}
+
+/// The path of a page.
+pub(super) fn page_path(path: &str, token: Option<&str>) -> String {
+    match token {
+        Some(token) => format!("{path}&next-token={}", escaped(token)),
+        None => path.to_owned(),
+    }
+}
+
+/// A text as part of a path or query.
+pub(super) fn escaped(text: &str) -> String {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    });
+    escaped.collect()
 }
 
 /// Takes a list out of an answer.

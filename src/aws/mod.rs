@@ -17,10 +17,12 @@
 //! | the bill | [`cost_explorer`] |
 //! | accounts and their tags | [`organizations`] |
 //! | Quick's data sources | [`quicksight`] |
+//! | data catalogs, grants, shares, users of Quick | [`catalogs`] |
 //!
 //! Every call that is made is in `docs/iam-policy.json`; a test compares the two.
 
 mod athena;
+mod catalogs;
 mod concurrency;
 mod cost_explorer;
 mod described;
@@ -36,6 +38,7 @@ mod session;
 mod trails;
 
 pub use athena::{BATCH_MAX, ExecutionAnswer};
+pub use catalogs::CatalogLists;
 pub use cost_explorer::{CostPage, CostQuestion};
 pub use error::{AwsError, AwsErrorKind};
 pub use lookup_events::{LOOKUP_DAYS_MAX, LOOKUP_EVERY, LookupLogs, LookupPlace};

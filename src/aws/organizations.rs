@@ -2,10 +2,10 @@
 //! which account. They leave as text in the shape of the AWS CLI, which `exports`
 //! reads.
 
-use super::described::{Request, Service, all_pages};
+use super::described::{Request, Service, all_pages, page_of};
 use super::error::AwsError;
 use super::session::{Access, Aws};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const ORGANIZATIONS: Service = Service {
     name: "organizations",
@@ -37,7 +37,7 @@ impl Aws {
         self.block_on(async {
             let listed = all_pages(
                 &list_accounts,
-                |token| page(json!({}), token),
+                |token| Request::Json(page_of(json!({}), token)),
                 "Accounts",
                 "organizations:ListAccounts",
                 "AWS Organizations",
@@ -51,7 +51,7 @@ impl Aws {
                 };
                 let tags = all_pages(
                     &list_tags,
-                    |token| page(json!({ "ResourceId": id }), token),
+                    |token| Request::Json(page_of(json!({ "ResourceId": id }), token)),
                     "Tags",
                     "organizations:ListTagsForResource",
                     id,
@@ -64,12 +64,4 @@ impl Aws {
             Ok(ListedAccounts { text, ids })
         })
     }
-}
-
-/// The request for a page.
-fn page(mut parameters: Value, token: Option<&str>) -> Request {
-    if let Some(token) = token {
-        parameters["NextToken"] = token.into();
-    }
-    Request::Json(parameters)
 }

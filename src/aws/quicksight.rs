@@ -1,12 +1,12 @@
 //! Quick's data sources: `ListDataSources`. They leave as text in the shape of the AWS
 //! CLI, which `exports` reads.
 
-use super::described::{Request, Service, all_pages, region};
+use super::described::{Request, Service, all_pages, page_path, region};
 use super::error::AwsError;
 use super::session::{Access, Aws};
 use serde_json::json;
 
-const QUICKSIGHT: Service = Service {
+pub(super) const QUICKSIGHT: Service = Service {
     name: "quicksight",
     id: "QuickSight",
     target_prefix: "", // it is asked by paths
@@ -25,10 +25,12 @@ impl Aws {
         let config = self.config(access);
         let place = format!("Quick in account {account_id}, {}", region(&config));
         let list_sources = QUICKSIGHT.operation("ListDataSources", &config)?;
+        let path =
+            format!("/accounts/{account_id}/data-sources?max-results={DATA_SOURCES_PER_PAGE}");
         self.block_on(async {
             let sources = all_pages(
                 &list_sources,
-                |token| Request::Get(path(account_id, token)),
+                |token| Request::Get(page_path(&path, token)),
                 "DataSources",
                 "quicksight:ListDataSources",
                 &place,
@@ -36,22 +38,5 @@ impl Aws {
             .await?;
             Ok(json!({ "DataSources": sources }).to_string())
         })
-    }
-}
-
-/// The path of a page.
-fn path(account_id: &str, token: Option<&str>) -> String {
-    let page = format!("/accounts/{account_id}/data-sources?max-results={DATA_SOURCES_PER_PAGE}");
-    match token {
-        Some(token) => {
-            let escaped = token.bytes().map(|byte| match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    char::from(byte).to_string()
-                }
-                other => format!("%{other:02X}"),
-            });
-            format!("{page}&next-token={}", escaped.collect::<String>())
-        }
-        None => page,
     }
 }

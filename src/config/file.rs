@@ -42,6 +42,8 @@ pub(super) struct RawAws {
     pub(super) costs: Option<bool>,
     pub(super) organizations: Option<bool>,
     pub(super) data_sources: Option<bool>,
+    pub(super) catalogs: Option<bool>,
+    pub(super) catalog_regions: Vec<Spanned<String>>,
 }
 
 /// The location and retention of the store.

@@ -331,6 +331,16 @@ pub const SECTIONS: [ConfigSection; 17] = [
                 FLAG,
                 "request the list of data sources from Quick",
             ),
+            key(
+                "catalogs",
+                FLAG,
+                "request data catalogs, tables, grants and shares of the hub, consumers and producers, and the users of Quick",
+            ),
+            key(
+                "catalog_regions",
+                "a list of Regions",
+                "where data catalogs are listed; default: `quick_regions`",
+            ),
         ],
     },
     ConfigSection {
@@ -380,6 +390,7 @@ fn default_of(header: &str, key: &str) -> Option<String> {
         ("[aws]", "costs") => aws.costs.to_string(),
         ("[aws]", "organizations") => aws.organizations.to_string(),
         ("[aws]", "data_sources") => aws.data_sources.to_string(),
+        ("[aws]", "catalogs") => aws.catalogs.to_string(),
         ("[store]", "retention_days") => store.retention_days.to_string(),
         ("[store]", "look_back_days") => store.look_back_days.to_string(),
         _ => return None,

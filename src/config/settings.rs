@@ -151,6 +151,8 @@ impl Settings {
         let consumers = self.topology.consumers.iter();
         let mut accounts = of_organization;
         accounts.extend(consumers.map(|consumer| consumer.account_id.clone()));
+        let producers = self.topology.producers.iter();
+        accounts.extend(producers.map(|producer| producer.account_id.clone()));
         accounts.extend(self.topology.hub_account_id.clone());
         for location in &self.logs {
             match location {
@@ -179,6 +181,7 @@ impl Settings {
         });
         region::is_known(name)
             || self.aws.quick_regions.contains(name)
+            || self.aws.catalog_regions.contains(name)
             || declared.any(|regions| regions.contains(name))
     }
 }

@@ -128,6 +128,11 @@ pub struct AwsSettings {
     pub organizations: bool,
     /// True if Quick's data sources are asked for.
     pub data_sources: bool,
+    /// True if data catalogs, grants and shares of declared accounts, and Quick's users, are asked
+    /// for.
+    pub catalogs: bool,
+    /// Regions whose data catalogs are listed; empty: those of Quick.
+    pub catalog_regions: BTreeSet<String>,
 }
 
 impl Default for AwsSettings {
@@ -143,6 +148,9 @@ impl Default for AwsSettings {
             costs: false,
             organizations: false,
             data_sources: true,
+            // It takes permissions that nothing else takes.
+            catalogs: false,
+            catalog_regions: BTreeSet::new(),
         }
     }
 }
@@ -364,6 +372,8 @@ impl Checker<'_> {
             costs: raw.costs.unwrap_or(usual.costs),
             organizations: raw.organizations.unwrap_or(usual.organizations),
             data_sources: raw.data_sources.unwrap_or(usual.data_sources),
+            catalogs: raw.catalogs.unwrap_or(usual.catalogs),
+            catalog_regions: self.regions(&raw.catalog_regions, "aws.catalog_regions")?,
         })
     }
 

@@ -9,7 +9,7 @@ use super::read_calls::{self, RawCall};
 use super::redact::scrubbed_message;
 use crate::event_list::entry::When;
 use crate::event_list::list as event_list;
-use crate::event_list::members::{Members, MembersRead};
+use crate::event_list::members::{Members, MembersRead, OF_SHARE_ANSWER};
 use crate::model::coverage::{RejectReason, Sibling};
 use crate::model::event::{
     Content, CredentialIssuance, Detail, Event, EventOrigin, QueryDatabase, StartQuery,
@@ -473,13 +473,35 @@ fn call_of<'a>(raw: &'a RawRecord<'_>) -> RawCall<'a> {
     }
 }
 
+/// The call that creates a share of RAM.
+const CREATE_SHARE: &str = "CreateResourceShare";
+
 /// A change, with what of its parameters anything is read of.
 fn change_of(raw: &RawRecord<'_>, members: &'static Members, interner: &mut Interner) -> Detail {
     let parameters = ObjectText::of(raw.request_parameters);
-    match change::kept(members, parameters.text(), interner) {
+    let kept = change::kept(members, parameters.text(), interner);
+    let kept = if raw.event_name.as_deref() == Some(CREATE_SHARE) {
+        kept.map(|kept| with_share_arn(kept, raw, interner))
+    } else {
+        kept
+    };
+    match kept {
         Some(kept) => Detail::Change(kept.into()),
         None => Detail::None,
     }
+}
+
+/// Later calls name a share by the ARN that the answer to its creation gives it
+/// (<https://docs.aws.amazon.com/ram/latest/APIReference/API_CreateResourceShare.html>).
+fn with_share_arn(kept: String, raw: &RawRecord<'_>, interner: &mut Interner) -> String {
+    let answer = ObjectText::of(raw.response_elements);
+    let answer = change::kept(&OF_SHARE_ANSWER, answer.text(), interner);
+    let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
+    let Some((mut parameters, answer)) = parse(&kept).zip(answer.as_deref().and_then(parse)) else {
+        return kept;
+    };
+    parameters["resourceShareArn"] = answer["resourceShare"]["resourceShareArn"].clone();
+    parameters.to_string()
 }
 
 /// Returns true if the call is about an object where logs lie.

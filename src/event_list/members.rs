@@ -254,6 +254,10 @@ pub(super) static OF_SHARES: Members = Members(&[
     ("resourceShareInvitationArn", Plain),
 ]);
 
+/// The answer to the creation of a share, whose ARN later calls name.
+pub(crate) static OF_SHARE_ANSWER: Members = Members(&[("resourceShare", Object(&CREATED_SHARE))]);
+static CREATED_SHARE: Members = Members(&[("resourceShareArn", Plain)]);
+
 /// Parameters of Lake Formation: grants, settings, registered locations.
 pub(super) static OF_GRANTS: Members = Members(&[
     ("catalogId", Plain),

@@ -18,15 +18,12 @@ use crate::model::data_catalogs::{
 use crate::model::ids::{AccountId, is_account_id};
 use crate::model::text::Text;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads a file into the catalogs. What cannot be read becomes a reject.
 pub fn read_data_catalogs(name: &str, text: &[u8], into: &mut DataCatalogs) {
     let mut reader = DataCatalogsReader {
         name: name.into(),
         record: 0,
-        resources: BTreeMap::new(),
-        principals: BTreeMap::new(),
         into,
     };
     let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
@@ -59,9 +56,6 @@ type EntryReader<R> = fn(&mut R, &Value) -> bool;
 struct DataCatalogsReader<'a> {
     name: Text,
     record: u32,
-    /// Resources of RAM by share, and principals by share: their lists are apart.
-    resources: BTreeMap<String, BTreeSet<String>>,
-    principals: BTreeMap<String, BTreeSet<String>>,
     into: &'a mut DataCatalogs,
 }
 
@@ -250,8 +244,11 @@ impl DataCatalogsReader<'_> {
         let Some((share, arn)) = share.zip(text(entry, "arn")) else {
             return false;
         };
-        let resources = self.resources.entry(share.to_owned()).or_default();
-        resources.insert(arn.to_owned());
+        let resources = &mut self.into.shared_resources;
+        resources
+            .entry(share.into())
+            .or_default()
+            .insert(arn.into());
         true
     }
 
@@ -262,13 +259,13 @@ impl DataCatalogsReader<'_> {
         };
         let is_over = matches!(text(entry, "status"), Some("DISASSOCIATED" | "FAILED"));
         let of_kind = match text(entry, "associationType") {
-            Some("PRINCIPAL") => &mut self.principals,
-            Some("RESOURCE") => &mut self.resources,
+            Some("PRINCIPAL") => &mut self.into.share_principals,
+            Some("RESOURCE") => &mut self.into.shared_resources,
             _ => return false,
         };
         if !is_over {
-            let entities = of_kind.entry(share.to_owned()).or_default();
-            entities.insert(entity.to_owned());
+            let entities = of_kind.entry(share.into()).or_default();
+            entities.insert(entity.into());
         }
         true
     }
@@ -300,16 +297,19 @@ impl DataCatalogsReader<'_> {
         });
     }
 
+    /// Joins RAM's lists, of this file and of those before it.
     fn finish(mut self) {
-        let resources = std::mem::take(&mut self.resources);
-        let principals = std::mem::take(&mut self.principals);
-        for (share, arns) in resources {
+        let resources = std::mem::take(&mut self.into.shared_resources);
+        let principals = std::mem::take(&mut self.into.share_principals);
+        for (share, arns) in &resources {
             for arn in arns {
-                for principal in principals.get(&share).into_iter().flatten() {
-                    self.share(ShareKind::Ram, &arn, principal, &share);
+                for principal in principals.get(share).into_iter().flatten() {
+                    self.share(ShareKind::Ram, arn, principal, share);
                 }
             }
         }
+        self.into.shared_resources = resources;
+        self.into.share_principals = principals;
     }
 }
 
@@ -442,6 +442,25 @@ mod tests {
                 .iter()
                 .all(|share| share.owner_account_id.as_deref() == Some("777788889999"))
         );
+    }
+
+    #[test]
+    fn shares_and_their_principals_may_be_in_two_files() {
+        let share = "arn:aws:ram:us-east-1:777788889999:resource-share/1";
+        let database = "arn:aws:glue:us-east-1:777788889999:database/claims";
+        let files = [
+            json!({"resources": [{"arn": database, "resourceShareArn": share}]}),
+            json!({"resourceShareAssociations": [
+                {"resourceShareArn": share, "associatedEntity": "444455556666", "associationType": "PRINCIPAL"},
+            ]}),
+        ];
+        for files in [[&files[0], &files[1]], [&files[1], &files[0]]] {
+            let mut catalogs = DataCatalogs::default();
+            for file in files {
+                read_data_catalogs("f", file.to_string().as_bytes(), &mut catalogs);
+            }
+            assert_eq!(catalogs.shares.len(), 1);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! as seconds since 1970. The SQL is read for Quick's comment and
 //! the tables that it names, and dropped.
 
-use super::sql_tables::tables_read;
+use super::sql_tables::tables_of;
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use crate::model::ids::{QueryExecutionId, QuickQueryId};
@@ -317,7 +317,7 @@ fn statistics(
             .as_deref()
             .and_then(quick_query_id)
             .map(QuickQueryId::new),
-        tables: sql.as_deref().and_then(tables_read),
+        tables: sql.as_deref().and_then(tables_of),
     };
     Ok(ReadExecution {
         id: QueryExecutionId::new(&id),

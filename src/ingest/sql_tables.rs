@@ -1,11 +1,14 @@
-//! The tables that SQL reads, by names: of a statement nothing else is kept.
+//! The tables that SQL reads and writes, by names: of a statement nothing else is kept.
 //!
 //! Athena's dialect is Trino's for queries and Hive's for the rest
 //! (docs.aws.amazon.com/athena/latest/ug/ddl-sql-reference.html). What the parser does not take is
 //! unknown, not empty.
 
-use crate::model::table_name::TableName;
-use sqlparser::ast::{Ident, ObjectName, Query, Statement, TableFactor, Visit, Visitor};
+use crate::model::table_name::{StatementTables, TableName};
+use sqlparser::ast::{
+    Ident, ObjectName, ObjectNamePart, Query, SetExpr, Statement, Table, TableFactor, TableObject,
+    Visit, Visitor,
+};
 use sqlparser::dialect::{Dialect, GenericDialect, HiveDialect, SnowflakeDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
@@ -17,9 +20,9 @@ use std::ops::ControlFlow;
 /// (docs.aws.amazon.com/athena/latest/ug/service-limits.html).
 const SQL_BYTES_MAX: usize = 262_144;
 
-/// Returns the tables that a statement reads, sorted; `None` where that is unknown.
+/// Returns the tables that a statement reads and writes; `None` where what it reads is unknown.
 #[must_use]
-pub(super) fn tables_read(sql: &str) -> Option<Vec<TableName>> {
+pub(super) fn tables_of(sql: &str) -> Option<StatementTables> {
     if sql.len() > SQL_BYTES_MAX {
         return None;
     }
@@ -33,7 +36,27 @@ pub(super) fn tables_read(sql: &str) -> Option<Vec<TableName>> {
     };
     let mut sources = TableCollector::default();
     sources.of_statement(statement)?;
-    Some(sources.tables.into_iter().collect())
+    let mut written = TableCollector::default();
+    let target = match statement {
+        Statement::Insert(insert) => match &insert.table {
+            TableObject::TableName(name) => Some(name),
+            _ => None,
+        },
+        Statement::CreateTable(create) => Some(&create.name),
+        _ => None,
+    };
+    if let Some(name) = target {
+        written.add(name);
+    }
+    let written = written
+        .tables
+        .difference(&sources.tables)
+        .cloned()
+        .collect();
+    Some(StatementTables {
+        read: sources.tables.into_iter().collect(),
+        written,
+    })
 }
 
 /// Parses a statement that reads tables as they were: `FOR TIMESTAMP AS OF`, `FOR VERSION AS OF`
@@ -63,10 +86,22 @@ fn of_another_time(sql: &str) -> Option<Vec<Statement>> {
 /// The common table expressions of one query.
 #[derive(Default)]
 struct NameScope {
+    /// True if an expression may name itself.
+    is_recursive: bool,
     /// Those that are still to be read, by the address of their query.
     waiting: Vec<(*const Query, String)>,
     /// Those whose names mean them from here on.
     named: Vec<String>,
+}
+
+impl NameScope {
+    /// The name of an expression means it from here on.
+    fn name(&mut self, query: &Query) {
+        let mut waiting = self.waiting.iter();
+        if let Some(at) = waiting.position(|(waiting, _)| std::ptr::eq(*waiting, query)) {
+            self.named.push(self.waiting.remove(at).1);
+        }
+    }
 }
 
 /// Collects the tables in `FROM` and `JOIN`.
@@ -99,10 +134,7 @@ impl TableCollector {
                 ..
             } => self.of_statement(statement),
             // Rows of the target are read, too.
-            Statement::Merge(merge) => {
-                self.read(&merge.table)?;
-                self.read(&merge.source)
-            }
+            Statement::Merge(merge) => self.read(merge),
             Statement::Delete(_) | Statement::Update(_) => self.read(statement),
             // They describe tables, and read no data of them.
             Statement::Explain { .. }
@@ -134,6 +166,30 @@ impl TableCollector {
         };
         let mut scopes = self.scopes.iter().flat_map(|scope| &scope.named);
         scopes.any(|known| known == name)
+    }
+
+    /// Adds the tables of `TABLE name`, which stands for `SELECT * FROM name`.
+    fn add_whole_tables(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::Table(table) => self.add_whole_table(table),
+            SetExpr::SetOperation { left, right, .. } => {
+                self.add_whole_tables(left);
+                self.add_whole_tables(right);
+            }
+            _ => {}
+        }
+    }
+
+    fn add_whole_table(&mut self, table: &Table) {
+        // Of a single name the parser takes two tokens too many.
+        let Some((database, table)) = table.schema_name.as_ref().zip(table.table_name.as_ref())
+        else {
+            self.has_odd_name = true;
+            return;
+        };
+        let parts =
+            [database, table].map(|part| ObjectNamePart::Identifier(Ident::new(part.as_str())));
+        self.add(&ObjectName(parts.into()));
     }
 
     fn add(&mut self, name: &ObjectName) {
@@ -169,6 +225,14 @@ fn lower_case(name: &Ident) -> String {
     name.value.to_lowercase()
 }
 
+fn is_unnest(name: &ObjectName) -> bool {
+    let [part] = name.0.as_slice() else {
+        return false;
+    };
+    part.as_ident()
+        .is_some_and(|name| lower_case(name) == "unnest")
+}
+
 impl Visitor for TableCollector {
     type Break = ();
 
@@ -177,37 +241,41 @@ impl Visitor for TableCollector {
         if let Some(with) = &query.with {
             let expressions = with.cte_tables.iter();
             let named = expressions.map(|cte| (&raw const *cte.query, lower_case(&cte.alias.name)));
-            if with.recursive {
-                scope.named = named.map(|(_, name)| name).collect();
-            } else {
-                scope.waiting = named.collect();
-            }
+            scope.is_recursive = with.recursive;
+            scope.waiting = named.collect();
+        }
+        if let Some(outer) = self.scopes.last_mut().filter(|outer| outer.is_recursive) {
+            outer.name(query);
         }
         self.scopes.push(scope);
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.add_whole_tables(&query.body);
         self.scopes.pop();
         // An expression can be named behind its end, not in itself.
         if let Some(outer) = self.scopes.last_mut() {
-            let read = outer
-                .waiting
-                .iter()
-                .position(|(waiting, _)| std::ptr::eq(*waiting, query));
-            if let Some(at) = read {
-                outer.named.push(outer.waiting.remove(at).1);
-            }
+            outer.name(query);
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table {
-            name, args: None, ..
-        } = factor
-        {
-            self.add(name);
+        match factor {
+            TableFactor::Table {
+                name, args: None, ..
+            } => self.add(name),
+            TableFactor::Table { name, .. } if is_unnest(name) => {}
+            // What is in them is visited.
+            TableFactor::Derived { .. }
+            | TableFactor::UNNEST { .. }
+            | TableFactor::NestedJoin { .. }
+            | TableFactor::Pivot { .. }
+            | TableFactor::Unpivot { .. }
+            | TableFactor::MatchRecognize { .. } => {}
+            // A function may read any table, such as one of its arguments.
+            _ => self.has_odd_name = true,
         }
         ControlFlow::Continue(())
     }
@@ -218,7 +286,7 @@ mod tests {
     use super::*;
 
     fn names(sql: &str) -> Option<Vec<String>> {
-        let tables = tables_read(sql)?.into_iter();
+        let tables = tables_of(sql)?.read.into_iter();
         let spelled = tables.map(|name| {
             let parts = [name.catalog, name.database, Some(name.table)];
             parts
@@ -277,6 +345,20 @@ mod tests {
                 "SELECT * FROM a FOR TIMESTAMP AS OF TIMESTAMP '2026-07-01 00:00:00 UTC'",
                 "a",
             ),
+            (
+                "SELECT * FROM a UNION ALL TABLE hr.salaries",
+                "a hr.salaries",
+            ),
+            (
+                "WITH s AS (TABLE hr.salaries) SELECT * FROM s",
+                "hr.salaries",
+            ),
+            ("SELECT * FROM (TABLE hr.salaries)", "hr.salaries"),
+            ("INSERT INTO a TABLE hr.salaries", "hr.salaries"),
+            (
+                "MERGE INTO a USING b ON a.x IN (SELECT x FROM c) WHEN MATCHED THEN UPDATE SET y = (SELECT z FROM d)",
+                "a b c d",
+            ),
             ("SELECT * FROM a TABLESAMPLE BERNOULLI (10)", "a"),
             ("SELECT x AT TIME ZONE 'UTC', DATE '2026-07-01' FROM a", "a"),
         ] {
@@ -285,6 +367,20 @@ mod tests {
                 Some(wanted),
                 "{sql}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_written_and_not_read_is_known() {
+        for (sql, wanted) in [
+            ("INSERT INTO target SELECT * FROM source", "target"),
+            ("INSERT INTO a SELECT * FROM a", ""),
+            ("CREATE TABLE db.t AS SELECT * FROM source", "t"),
+            ("SELECT * FROM a", ""),
+        ] {
+            let written = tables_of(sql).unwrap().written.into_iter();
+            let written: Vec<String> = written.map(|name| name.table.to_string()).collect();
+            assert_eq!(written.join(" "), wanted, "{sql}");
         }
     }
 
@@ -310,6 +406,10 @@ mod tests {
                 "a",
             ),
             (
+                "WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a",
+                "b",
+            ),
+            (
                 "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT * FROM r",
                 "",
             ),
@@ -331,6 +431,10 @@ mod tests {
             "SELECT * FROM a; SELECT * FROM b",
             "SELECT * FROM a.b.c.d",
             "SELECT * FROM",
+            "SELECT * FROM TABLE(pg.system.query(query => 'select * from hr.salaries'))",
+            "SELECT * FROM TABLE(exclude_columns(input => TABLE(hr.salaries), columns => DESCRIPTOR(x)))",
+            "SELECT * FROM system.t(1)",
+            "WITH s AS (SELECT 1) TABLE s",
         ] {
             assert_eq!(names(sql), None, "{sql}");
         }

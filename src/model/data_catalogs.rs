@@ -82,6 +82,10 @@ pub struct DataCatalogs {
     pub registered: BTreeMap<Text, BTreeSet<Text>>,
     /// Shares of tables.
     pub shares: BTreeSet<TableShare>,
+    /// What RAM shares, by the share's ARN: ARNs of resources.
+    pub shared_resources: BTreeMap<Text, BTreeSet<Text>>,
+    /// With whom RAM shares, by the share's ARN: principals. Its lists tell the two apart.
+    pub share_principals: BTreeMap<Text, BTreeSet<Text>>,
     /// Users of Quick, by `UserName`.
     pub users: BTreeMap<Text, ListedUser>,
     /// The rejected entries.

@@ -2,7 +2,7 @@
 
 use super::coverage::{RejectReason, Rejects};
 use super::ids::{QueryExecutionId, QuickQueryId};
-use super::table_name::TableName;
+use super::table_name::StatementTables;
 use super::text::Text;
 use super::time::UtcSecond;
 use hashbrown::HashMap;
@@ -135,9 +135,9 @@ pub struct QueryStatistics {
     /// Quick's own query id, from a leading comment of the SQL
     /// (docs/cloudtrail-facts.md#the-sql-comment).
     pub quick_query_id: Option<QuickQueryId>,
-    /// The tables that its SQL names as read, sorted; `None` where the SQL was not given, or is
-    /// none that can be parsed.
-    pub tables: Option<Vec<TableName>>,
+    /// The tables that its SQL names; `None` where the SQL was not given, or is none that can be
+    /// parsed.
+    pub tables: Option<StatementTables>,
 }
 
 /// Statistics as they were read from all given files.

@@ -14,6 +14,15 @@ pub struct TableName {
     pub table: Text,
 }
 
+/// The tables that a statement reads and writes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StatementTables {
+    /// Tables that it reads, sorted.
+    pub read: Vec<TableName>,
+    /// Tables that it writes and does not read, sorted.
+    pub written: Vec<TableName>,
+}
+
 impl TableName {
     /// A table by the parts of its name, the last one first to be known; `None` for a name of
     /// none or more than three parts.

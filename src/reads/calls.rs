@@ -1,9 +1,8 @@
 //! Calls that Athena made on a session's behalf: tables of Glue, functions of Lambda.
 
-use super::drafts::{Drafts, Reader, Sighting};
+use super::drafts::{Drafts, Sighting};
 use super::inputs::{Inputs, is_by_athena};
 use crate::model::catalog_table::CatalogTable;
-use crate::model::chain::Confidence;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::event::{Detail, Event, TableCall};
 use crate::model::ids::{AccountId, is_account_id};
@@ -20,14 +19,9 @@ pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
         let Some((chain, link)) = made_by else {
             continue;
         };
-        let running = inputs.executions.for_call(chain, event);
-        let Some((reader, candidates)) = Reader::among(chain, &running) else {
+        let found = inputs.reader_of_call(chain, event, link);
+        let Some((reader, candidates, confidence)) = found else {
             continue;
-        };
-        let confidence = if candidates.is_empty() {
-            link.min(Confidence::Probable)
-        } else {
-            Confidence::Ambiguous
         };
         drafts.add(Sighting {
             reader,

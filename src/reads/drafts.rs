@@ -26,24 +26,25 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    /// The reader that these executions of one chain leave, and its candidates: a single one is
-    /// it. `None` where that was submitted outside the window.
+    /// The reader that these executions leave, its candidates and the confidence: a single one is
+    /// it, as far as the link to its session is known. Among several, or when none of the chain's
+    /// ran, it is the chain's and ambiguous. `None` where a single one was submitted outside the
+    /// window.
     pub(super) fn among(
         chain: usize,
         running: &[&Execution<'_>],
-    ) -> Option<(Self, Vec<QueryExecutionId>)> {
-        let of_chain = Self::Chain { chain, named: None };
-        match running {
-            [] => Some((of_chain, Vec::new())),
-            [one] => one.query.map(|query| {
-                let chain = one.chain;
-                (Self::Query { chain, query }, Vec::new())
-            }),
-            several => {
-                let ids = several.iter().map(|execution| execution.id.clone());
-                Some((of_chain, ids.collect()))
-            }
+        link: Confidence,
+    ) -> Option<(Self, Vec<QueryExecutionId>, Confidence)> {
+        if let [one] = running {
+            let chain = one.chain;
+            return one.query.map(|query| {
+                let reader = Self::Query { chain, query };
+                (reader, Vec::new(), link.min(Confidence::Probable))
+            });
         }
+        let of_chain = Self::Chain { chain, named: None };
+        let ids = running.iter().map(|execution| execution.id.clone());
+        Some((of_chain, ids.collect(), Confidence::Ambiguous))
     }
 
     pub(super) fn chain(&self) -> usize {
@@ -75,6 +76,8 @@ struct Draft {
     owner: Option<AccountId>,
     /// The best confidence, and the strongest evidence of it.
     best: (Confidence, ReadEvidence),
+    /// True if the SQL names it.
+    is_in_sql: bool,
     candidates: BTreeSet<QueryExecutionId>,
     permissions: BTreeSet<Text>,
     objects: ObjectTally,
@@ -105,12 +108,14 @@ impl Drafts {
         let draft = entries.entry(sighting.subject).or_insert_with(|| Draft {
             owner: None,
             best,
+            is_in_sql: false,
             candidates: BTreeSet::new(),
             permissions: BTreeSet::new(),
             objects: ObjectTally::default(),
             events: BTreeSet::new(),
         });
         draft.best = draft.best.max(best);
+        draft.is_in_sql |= sighting.via == ReadEvidence::Sql;
         draft.owner = draft.owner.take().or(sighting.owner);
         draft.candidates.extend(sighting.candidates);
         draft
@@ -122,41 +127,145 @@ impl Drafts {
         draft.events.extend(sighting.event.cloned());
     }
 
-    /// The tables that a chain or a query of it read.
-    pub(super) fn tables_of(&self, reader: &Reader) -> impl Iterator<Item = &ReadSubject> {
-        let entries = self.by_reader.get(reader).into_iter().flatten();
-        let subjects = entries.map(|(subject, _)| subject);
-        subjects.filter(|subject| subject.table.is_some())
+    /// Returns true if a chain or a query of it is known to have read a table.
+    pub(super) fn has(&self, reader: &Reader, table: &ReadSubject) -> bool {
+        let entries = self.by_reader.get(reader);
+        entries.is_some_and(|entries| entries.contains_key(table))
     }
 
-    /// A table of the reader's own catalog that has the names of a table of another account that the
-    /// same account read is the resource link to it: both are one entry, the other account's
-    /// (docs/cloudtrail-facts.md#what-a-query-read).
+    /// A table of the reader's own catalog that has the names of a table of another account, which
+    /// the same query read, is the resource link to it: both are one entry, the other account's
+    /// (docs/cloudtrail-facts.md#what-a-query-read). Where only SQL names a link, other queries
+    /// tell its target.
     pub(super) fn resolve_links(&mut self, chains: &[Chain]) {
-        let targets = self.link_targets(chains);
-        let mut readers: Vec<&Reader> = self.by_reader.keys().collect();
-        readers.sort_unstable();
-        let readers: Vec<Reader> = readers.into_iter().cloned().collect();
-        for reader in readers {
-            let Some(own) = account_of(chains, &reader) else {
-                continue;
-            };
+        let mut targets: LinkTargets = HashMap::new();
+        for reader in self.readers() {
+            let links = self.links_of(&reader, chains);
             let Some(entries) = self.by_reader.get_mut(&reader) else {
                 continue;
             };
-            let is_link = |subject: &ReadSubject| {
-                let target = targets.get(&(own.clone(), names(subject)?))?;
-                let is_own = subject.catalog_id.as_ref() == Some(own.text());
-                let target = target.as_ref().filter(|_| is_own)?;
-                Some((subject.clone(), target.clone()))
-            };
-            let links: Vec<_> = entries.keys().filter_map(is_link).collect();
-            for (link, (target, owner)) in links {
+            for (link, target) in links {
+                let known = targets.entry(link.clone());
+                known
+                    // Of two tables it is not known which.
+                    .and_modify(|known| known.retain(|known| *known == target))
+                    .or_insert_with(|| vec![target.clone()]);
                 if let Some(draft) = entries.remove(&link) {
+                    merge(entries, target.0, target.1, draft);
+                }
+            }
+        }
+        for entries in self.by_reader.values_mut() {
+            let links = entries.iter().filter_map(|(subject, draft)| {
+                let only_named = draft.events.is_empty();
+                let target = targets.get(subject).filter(|_| only_named)?.first()?;
+                Some((subject.clone(), target.clone()))
+            });
+            let links: Vec<(ReadSubject, Target)> = links.collect();
+            for (link, target) in links {
+                if let Some(draft) = entries.remove(&link) {
+                    merge(entries, target.0, target.1, draft);
+                }
+            }
+        }
+    }
+
+    fn readers(&self) -> Vec<Reader> {
+        let mut readers: Vec<Reader> = self.by_reader.keys().cloned().collect();
+        readers.sort_unstable();
+        readers
+    }
+
+    /// The links of a reader and their targets: of a query, also tables that calls of its session
+    /// name, and that it may have made. What only text tells is no target.
+    fn links_of(&self, reader: &Reader, chains: &[Chain]) -> Vec<(ReadSubject, Target)> {
+        let (Some(own), Some(entries)) = (account_of(chains, reader), self.by_reader.get(reader))
+        else {
+            return Vec::new();
+        };
+        let of_query = match reader {
+            Reader::Query { chain, query } => {
+                let chain_reader = Reader::Chain {
+                    chain: *chain,
+                    named: None,
+                };
+                let id = chains[*chain].queries[*query].query_execution_id.as_ref();
+                id.zip(self.by_reader.get(&chain_reader))
+            }
+            Reader::Chain { .. } => None,
+        };
+        let of_session = of_query.into_iter().flat_map(|(id, of_chain)| {
+            let made = of_chain.iter();
+            made.filter(move |(_, draft)| draft.candidates.contains(id))
+        });
+        let by_calls = |(_, draft): &(&ReadSubject, &Draft)| {
+            let is_text = draft.best.0 == Confidence::Ambiguous && draft.candidates.is_empty();
+            !draft.events.is_empty() && !draft.is_in_sql && !is_text
+        };
+        let mut others: BTreeMap<(Text, Text), BTreeSet<Target>> = BTreeMap::new();
+        for (subject, draft) in entries.iter().chain(of_session).filter(by_calls) {
+            let is_other = draft.owner.as_ref().is_some_and(|owner| owner != own);
+            if let Some(names) = names(subject)
+                && is_other
+                && subject.table_arn.is_some()
+            {
+                let target = (subject.clone(), draft.owner.clone());
+                others.entry(names).or_default().insert(target);
+            }
+        }
+        let links = entries.iter().filter_map(|(subject, draft)| {
+            let is_own = subject.catalog_id.as_ref() == Some(own.text());
+            let is_granted = draft.best.1 == ReadEvidence::LakeFormation;
+            let targets = others
+                .get(&names(subject)?)
+                .filter(|_| is_own && !is_granted)?;
+            let only = targets.first().filter(|_| targets.len() == 1)?;
+            Some((subject.clone(), only.clone()))
+        });
+        links.collect()
+    }
+
+    /// A table that SQL names in a catalog that no list tells of is the one table of its names that
+    /// calls of the same query name, and that the SQL does not name otherwise.
+    pub(super) fn resolve_catalogs(&mut self) {
+        for entries in self.by_reader.values_mut() {
+            let is_open =
+                |subject: &ReadSubject| subject.table_arn.is_none() && subject.catalog_id.is_some();
+            let open = entries
+                .iter()
+                .filter(|(subject, draft)| is_open(subject) && draft.events.is_empty())
+                .filter_map(|(subject, _)| Some((subject.clone(), names(subject)?)));
+            let open: Vec<(ReadSubject, (Text, Text))> = open.collect();
+            for (subject, own) in open {
+                let mut named = entries.iter().filter(|(other, draft)| {
+                    names(other).as_ref() == Some(&own)
+                        && !draft.events.is_empty()
+                        && !draft.is_in_sql
+                        && draft.best.0 > Confidence::Ambiguous
+                });
+                let only = named.next().filter(|_| named.next().is_none());
+                let only = only.map(|(other, draft)| (other.clone(), draft.owner.clone()));
+                if let Some((target, owner)) = only
+                    && let Some(draft) = entries.remove(&subject)
+                {
                     merge(entries, target, owner, draft);
                 }
             }
         }
+    }
+
+    /// Takes out tables that a statement writes and does not read: calls name both.
+    pub(super) fn drop_written(&mut self, reader: &Reader, written: &ReadSubject) {
+        let Some(entries) = self.by_reader.get_mut(reader) else {
+            return;
+        };
+        entries.retain(|subject, draft| {
+            let is_it = names(subject) == names(written)
+                && subject.catalog_id == written.catalog_id
+                && draft.best.1 <= ReadEvidence::Glue
+                && !draft.is_in_sql;
+            !is_it
+        });
     }
 
     /// Puts the target in the place of a resource link, as lists tell it.
@@ -214,36 +323,6 @@ impl Drafts {
         }
     }
 
-    /// By account and names: the table of another account that has them, where there is one.
-    fn link_targets(&self, chains: &[Chain]) -> LinkTargets {
-        let mut targets: LinkTargets = HashMap::new();
-        for (reader, entries) in &self.by_reader {
-            let Some(own) = account_of(chains, reader) else {
-                continue;
-            };
-            for (subject, draft) in entries {
-                let Some(names) = names(subject) else {
-                    continue;
-                };
-                let is_other = draft.owner.as_ref().is_some_and(|owner| owner != own);
-                if !is_other || subject.table_arn.is_none() {
-                    continue;
-                }
-                let target = (subject.clone(), draft.owner.clone());
-                targets
-                    .entry((own.clone(), names))
-                    .and_modify(|known| {
-                        // Of two accounts it is not known which.
-                        if known.as_ref() != Some(&target) {
-                            *known = None;
-                        }
-                    })
-                    .or_insert(Some(target));
-            }
-        }
-        targets
-    }
-
     /// Writes the entries into the chains.
     pub(super) fn write(self, chains: &mut [Chain]) {
         for query in chains.iter_mut().flat_map(|chain| &mut chain.queries) {
@@ -281,8 +360,11 @@ impl Drafts {
     }
 }
 
-/// By account and names of a table: the other account's table; `None` where there are several.
-type LinkTargets = HashMap<(AccountId, (Text, Text)), Option<(ReadSubject, Option<AccountId>)>>;
+/// A table, and its owner.
+type Target = (ReadSubject, Option<AccountId>);
+
+/// By resource link: its target; empty where queries disagree.
+type LinkTargets = HashMap<ReadSubject, Vec<Target>>;
 
 /// The name under which lists have a table of an account's default catalog.
 fn listed_name(subject: &ReadSubject) -> Option<ListedName> {
@@ -313,6 +395,8 @@ fn merge(entries: &mut Entries, subject: ReadSubject, owner: Option<AccountId>, 
         return;
     };
     known.best = known.best.max(draft.best);
+    known.is_in_sql |= draft.is_in_sql;
+    known.owner = known.owner.take().or(owner);
     known.candidates.extend(draft.candidates);
     known.permissions.extend(draft.permissions);
     known.events.extend(draft.events);
@@ -342,7 +426,7 @@ impl Draft {
             candidate_query_ids: self.candidates.into_iter().take(CANDIDATES_MAX).collect(),
             objects: has_objects.then_some(self.objects.keys.len() as u64),
             bytes: self.objects.bytes,
-            prefixes: shortened(self.objects.folders),
+            prefixes: shortened(&self.objects.folders),
             event_ids: self.events.into_iter().take(EVENT_IDS_MAX).collect(),
             event_count,
             shared_by: Vec::new(),
@@ -373,22 +457,35 @@ impl ObjectTally {
     }
 }
 
-/// Folders, replaced by those that they are in until they are few enough.
-fn shortened(mut folders: BTreeSet<Text>) -> Vec<Text> {
-    while folders.len() > PREFIXES_MAX {
-        let depth = |folder: &Text| folder.matches('/').count();
-        let deepest = folders.iter().map(depth).max().unwrap_or(0);
-        if deepest == 0 {
-            break;
-        }
-        let outer = folders.iter().map(|folder| match folder.rsplit_once('/') {
-            Some((outer, _)) if depth(folder) == deepest => outer.into(),
-            _ => folder.clone(),
-        });
-        folders = outer.collect();
+/// Folders, cut to the depth at which they are few enough.
+fn shortened(folders: &BTreeSet<Text>) -> Vec<Text> {
+    let cut = |levels: usize| -> BTreeSet<&str> {
+        let folders = folders.iter();
+        folders.map(|folder| first_levels(folder, levels)).collect()
+    };
+    let depth = folders.iter().map(|folder| folder.matches('/').count() + 1);
+    // The more levels, the more folders.
+    let (mut fits, mut exceeds) = (1, depth.max().unwrap_or(0) + 1);
+    if cut(exceeds - 1).len() <= PREFIXES_MAX {
+        fits = exceeds - 1;
+        exceeds = fits;
     }
-    let kept = folders.into_iter().take(PREFIXES_MAX);
+    while fits + 1 < exceeds {
+        let middle = usize::midpoint(fits, exceeds);
+        if cut(middle).len() <= PREFIXES_MAX {
+            fits = middle;
+        } else {
+            exceeds = middle;
+        }
+    }
+    let kept = cut(fits).into_iter().take(PREFIXES_MAX);
     kept.map(|folder| format!("{folder}/").into()).collect()
+}
+
+/// The first levels of a folder.
+fn first_levels(folder: &str, levels: usize) -> &str {
+    let end = folder.match_indices('/').nth(levels.saturating_sub(1));
+    end.map_or(folder, |(at, _)| &folder[..at])
 }
 
 #[cfg(test)]
@@ -399,10 +496,13 @@ mod tests {
     fn folders_are_shortened_until_they_are_few() {
         let days =
             |count: usize| (0..count).map(|day| Text::from(format!("claims/sales/day={day:02}")));
-        assert_eq!(shortened(days(10).collect()).len(), 10);
-        let many: Vec<Text> = shortened(days(11).collect());
+        assert_eq!(shortened(&days(10).collect()).len(), 10);
+        let many: Vec<Text> = shortened(&days(11).collect());
         assert_eq!(many, ["claims/sales/".into()]);
         let flat = (0..12).map(|number| Text::from(format!("{number:02}")));
-        assert_eq!(shortened(flat.collect()).len(), 10);
+        assert_eq!(shortened(&flat.collect()).len(), 10);
+        let deep = (0..40).map(|number| Text::from(format!("{}x{number}", "a/".repeat(200))));
+        let deep: Vec<Text> = shortened(&deep.collect());
+        assert_eq!(deep, ["a/".repeat(200).into()]);
     }
 }

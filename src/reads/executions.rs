@@ -58,7 +58,7 @@ pub(super) struct Executions<'a> {
     of_chain: Vec<Range<usize>>,
     /// By execution: the latest end of it and those before it in its chain.
     latest_end: Vec<UtcSecond>,
-    /// By role id: the executions of its sessions.
+    /// By role id: the executions of its sessions, by time.
     by_role_id: HashMap<&'a str, Vec<usize>>,
     /// By principal id: the executions of its sessions, by time.
     by_principal: HashMap<&'a str, Vec<usize>>,
@@ -151,7 +151,8 @@ impl<'a> Executions<'a> {
             }
         }
         let all = &self.all;
-        for executions in self.by_principal.values_mut() {
+        let of_sessions = self.by_principal.values_mut();
+        for executions in of_sessions.chain(self.by_role_id.values_mut()) {
             executions.sort_by_key(|&at| (all[at].started_at, at));
         }
     }
@@ -160,26 +161,26 @@ impl<'a> Executions<'a> {
     /// those of other sessions of the same principal and second, from which nothing in such a call
     /// tells it apart. At most [`CANDIDATES_MAX`], by chain and time.
     pub(super) fn for_call(&self, chain: usize, event: &Event) -> Vec<&Execution<'a>> {
-        let (time, region) = (event.time, event.region.as_ref());
+        let time = event.time;
+        // A bucket may be in another Region than the query.
+        let region = event.region.as_ref();
+        let region = region.filter(|_| !matches!(event.detail, Detail::ObjectRead(_)));
         let mut running = self.at(chain, time, region);
         let principal = event.identity.principal_id.as_deref();
         let same = principal.and_then(|principal| self.by_principal.get(principal));
-        let same = same.map_or(&[][..], Vec::as_slice);
-        let earliest = time.plus(-QUERY_SECONDS_MAX - CLOCK_SKEW_SECONDS);
-        let first = same.partition_point(|&at| self.all[at].started_at < earliest);
-        let others = same[first..]
-            .iter()
-            .map(|&at| &self.all[at])
-            .take_while(|execution| execution.started_at <= time.plus(CLOCK_SKEW_SECONDS))
-            .filter(|execution| {
-                execution.chain != chain
-                    && execution.is_at(time)
-                    && execution.is_in(region)
-                    && is_of_one_second(execution.caller, &event.identity)
-            });
+        let others = self.recent(same, time).filter(|execution| {
+            execution.chain != chain
+                && execution.is_in(region)
+                && is_of_one_second(execution.caller, &event.identity)
+        });
         running.extend(others.take(CANDIDATES_MAX));
         running.truncate(CANDIDATES_MAX);
         running
+    }
+
+    /// Returns true if no query of a chain is known.
+    pub(super) fn is_without(&self, chain: usize) -> bool {
+        self.of_chain[chain].is_empty()
     }
 
     /// The execution of this id.
@@ -220,18 +221,27 @@ impl<'a> Executions<'a> {
         account: &str,
         role_id: &str,
         time: UtcSecond,
-        region: Option<&Region>,
     ) -> Vec<&Execution<'a>> {
-        let of_role = self.by_role_id.get(role_id).into_iter().flatten();
-        of_role
-            .map(|&at| &self.all[at])
-            .filter(|execution| {
-                execution.caller.account_id.as_deref() == Some(account)
-                    && execution.is_at(time)
-                    && execution.is_in(region)
-            })
+        self.recent(self.by_role_id.get(role_id), time)
+            .filter(|execution| execution.caller.account_id.as_deref() == Some(account))
             .take(CANDIDATES_MAX)
             .collect()
+    }
+
+    /// Those of executions by time that ran at a moment.
+    fn recent<'e>(
+        &'e self,
+        by_time: Option<&'e Vec<usize>>,
+        time: UtcSecond,
+    ) -> impl Iterator<Item = &'e Execution<'a>> {
+        let by_time = by_time.map_or(&[][..], Vec::as_slice);
+        let earliest = time.plus(-QUERY_SECONDS_MAX - CLOCK_SKEW_SECONDS);
+        let first = by_time.partition_point(|&at| self.all[at].started_at < earliest);
+        by_time[first..]
+            .iter()
+            .map(|&at| &self.all[at])
+            .take_while(move |execution| execution.started_at <= time.plus(CLOCK_SKEW_SECONDS))
+            .filter(move |execution| execution.is_at(time))
     }
 }
 

@@ -1,10 +1,12 @@
 //! The inputs of all kinds of evidence.
 
+use super::drafts::Reader;
 use super::executions::Executions;
 use crate::model::chain::{Chain, ChainPart, Confidence};
 use crate::model::data_catalogs::DataCatalogs;
 use crate::model::event::{Content, Detail, Event};
 use crate::model::execution::Statistics;
+use crate::model::ids::QueryExecutionId;
 use hashbrown::HashMap;
 
 /// The service that calls others for a query.
@@ -55,6 +57,23 @@ impl<'a> Inputs<'a> {
     /// The chain whose session made a call, and the confidence of that.
     pub(super) fn chain_of(&self, event: u32) -> Option<(usize, Confidence)> {
         self.by_session.get(&event).copied()
+    }
+
+    /// The reader of a call that Athena made for a chain's session, its candidates and the
+    /// confidence. Where no query of the session is in the logs, as in an owner's, the session is
+    /// all that is known.
+    pub(super) fn reader_of_call(
+        &self,
+        chain: usize,
+        event: &Event,
+        link: Confidence,
+    ) -> Option<(Reader, Vec<QueryExecutionId>, Confidence)> {
+        let running = self.executions.for_call(chain, event);
+        if running.is_empty() && self.executions.is_without(chain) {
+            let reader = Reader::Chain { chain, named: None };
+            return Some((reader, Vec::new(), link.min(Confidence::Probable)));
+        }
+        Reader::among(chain, &running, link)
     }
 
     /// Calls that succeeded, with their positions.

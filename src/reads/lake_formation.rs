@@ -41,7 +41,8 @@ pub(super) fn sightings<'a>(inputs: &Inputs<'a>, drafts: &mut Drafts) -> Grants<
         let Some(found) = reader_of(inputs, position, event, access) else {
             continue;
         };
-        if let Some(name) = access.session_name.as_deref() {
+        let name = access.session_name.as_deref();
+        if let Some(name) = name.filter(|_| found.is_given) {
             grants.entry(name).or_default().push(Grant {
                 reader: found.reader.clone(),
                 candidates: found.candidates.clone(),
@@ -77,6 +78,8 @@ struct Found {
     reader: Reader,
     candidates: Vec<QueryExecutionId>,
     confidence: Confidence,
+    /// False where only text names the query: what the session then reads is not the query's.
+    is_given: bool,
 }
 
 fn reader_of(
@@ -102,6 +105,7 @@ fn reader_of(
             } else {
                 Confidence::Ambiguous
             },
+            is_given: is_proven,
         });
     }
     // The query is not in the logs, or not named: the session is what is known.
@@ -114,19 +118,15 @@ fn reader_of(
             },
             candidates: Vec::new(),
             confidence: link.min(Confidence::Probable),
+            is_given: true,
         });
     }
-    let running = inputs.executions.for_call(chain, event);
-    let (reader, candidates) = Reader::among(chain, &running)?;
-    let is_open = candidates.len() > 1;
+    let (reader, candidates, confidence) = inputs.reader_of_call(chain, event, link)?;
     Some(Found {
         reader,
         candidates,
-        confidence: if is_open {
-            Confidence::Ambiguous
-        } else {
-            link.min(Confidence::Probable)
-        },
+        confidence,
+        is_given: true,
     })
 }
 

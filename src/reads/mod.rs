@@ -51,6 +51,7 @@ fn gathered(chains: &[Chain], events: &[Event], context: ReadsContext<'_>) -> Dr
     if let Some(catalogs) = context.catalogs {
         drafts.resolve_listed_links(catalogs);
     }
+    drafts.resolve_catalogs();
     drafts.resolve_links(chains);
     drafts.complete_owners();
     if let Some(catalogs) = context.catalogs {

@@ -12,7 +12,7 @@ use crate::model::data_catalogs::ListedName;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::event::{Detail, Event, S3ObjectRead};
 use crate::model::identity::session_name_in_arn;
-use crate::model::ids::{AccountId, QueryExecutionId};
+use crate::model::ids::{AccountId, QueryExecutionId, Region};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// (docs.aws.amazon.com/lake-formation/latest/APIReference/API_GetTemporaryGlueTableCredentials.html,
 /// `DurationSeconds`).
 const ACCESS_SECONDS_MAX: i64 = 12 * 3600;
+
+/// How the names of Lake Formation's sessions begin (docs/cloudtrail-facts.md#other-paths).
+const VENDED_SESSION: &str = "AWSLF-";
 
 /// The characters of an execution's id.
 const EXECUTION_ID_CHARS: usize = 36;
@@ -45,11 +48,12 @@ pub(super) fn sightings(
         let Detail::ObjectRead(object) = &event.detail else {
             continue;
         };
-        if is_result(inputs, object) {
+        if is_result(object, |id| inputs.executions.named(id).is_some()) {
             continue;
         }
         for read in readers_of(inputs, grants, position, event) {
-            let region = event.region.as_deref();
+            let region = region_of(inputs, &read.reader).or(event.region.as_ref());
+            let region = region.map(|region| &**region);
             let (subject, owner) = subject_of(&read, object, region, locations, drafts);
             drafts.add(Sighting {
                 reader: read.reader,
@@ -67,15 +71,20 @@ pub(super) fn sightings(
 }
 
 /// Returns true if the object is the result of a query, which Athena names after it.
-fn is_result(inputs: &Inputs<'_>, object: &S3ObjectRead) -> bool {
+pub(super) fn is_result(
+    object: &S3ObjectRead,
+    is_query: impl Fn(&QueryExecutionId) -> bool,
+) -> bool {
     let name = object.key.as_deref().and_then(|key| key.rsplit('/').next());
     let id = name.and_then(|name| name.get(..EXECUTION_ID_CHARS));
-    id.is_some_and(|id| {
-        inputs
-            .executions
-            .named(&QueryExecutionId::new(id))
-            .is_some()
-    })
+    id.is_some_and(|id| is_query(&QueryExecutionId::new(id)))
+}
+
+/// Returns true if a session that Lake Formation made read an object, as far as its name or its
+/// source identity tell.
+pub(super) fn is_by_lake_formation(event: &Event) -> bool {
+    let is_vended = session_name(event).is_some_and(|name| name.starts_with(VENDED_SESSION));
+    is_vended || initiator(event).is_some()
 }
 
 fn readers_of(
@@ -88,25 +97,21 @@ fn readers_of(
         return by_grants(inputs, given, event);
     }
     if let Some((account, role_id)) = initiator(event) {
-        let region = event.region.as_ref();
-        let running = inputs
-            .executions
-            .of_role_at(account, role_id, event.time, region);
-        return among(&running);
+        let running = inputs.executions.of_role_at(account, role_id, event.time);
+        // Others can set such an identity for sessions of their own.
+        let is_vended = session_name(event).is_some_and(|name| name.starts_with(VENDED_SESSION));
+        let is_known = is_vended || is_by_athena(event);
+        return among(&running, is_known);
     }
     let made_by = inputs.chain_of(position).filter(|_| is_by_athena(event));
     let Some((chain, link)) = made_by else {
         return Vec::new();
     };
-    let running = inputs.executions.for_call(chain, event);
-    let found = Reader::among(chain, &running).map(|(reader, candidates)| ReadBy {
-        confidence: if candidates.is_empty() {
-            link.min(Confidence::Probable)
-        } else {
-            Confidence::Ambiguous
-        },
+    let found = inputs.reader_of_call(chain, event, link);
+    let found = found.map(|(reader, candidates, confidence)| ReadBy {
         reader,
         candidates,
+        confidence,
         tables: BTreeMap::new(),
     });
     found.into_iter().collect()
@@ -143,31 +148,33 @@ fn by_grants(inputs: &Inputs<'_>, given: &[Grant], event: &Event) -> Vec<ReadBy>
             .or_default();
         tables.insert(grant.table.subject(), grant.table.account_id.clone());
     }
-    if by_reader.len() > 1 {
-        by_reader.retain(|(reader, _), _| match reader {
-            Reader::Query { chain, query } => {
-                let id = inputs.chains[*chain].queries[*query]
-                    .query_execution_id
-                    .as_ref();
-                let execution = id.and_then(|id| inputs.executions.named(id));
-                execution.is_none_or(|execution| execution.is_at(event.time))
-            }
-            Reader::Chain { .. } => true,
-        });
-    }
-    if by_reader.len() == 1 {
-        let only = by_reader.into_iter();
-        let only = only.map(|((reader, candidates), tables)| ReadBy {
-            reader: reader.clone(),
-            confidence: if candidates.is_empty() {
-                Confidence::Probable
-            } else {
-                Confidence::Ambiguous
-            },
-            candidates: candidates.to_vec(),
-            tables,
-        });
-        return only.collect();
+    let is_running = |reader: &Reader| match reader {
+        Reader::Query { chain, query } => {
+            let id = inputs.chains[*chain].queries[*query]
+                .query_execution_id
+                .as_ref();
+            let execution = id.and_then(|id| inputs.executions.named(id));
+            execution.is_none_or(|execution| execution.is_at(event.time))
+        }
+        Reader::Chain { .. } => true,
+    };
+    // Access lasts longer than the query that it was given for: then any of them may be the one.
+    if by_reader.keys().any(|(reader, _)| is_running(reader)) {
+        by_reader.retain(|(reader, _), _| is_running(reader));
+        if by_reader.len() == 1 {
+            let only = by_reader.into_iter();
+            let only = only.map(|((reader, candidates), tables)| ReadBy {
+                reader: reader.clone(),
+                confidence: if candidates.is_empty() {
+                    Confidence::Probable
+                } else {
+                    Confidence::Ambiguous
+                },
+                candidates: candidates.to_vec(),
+                tables,
+            });
+            return only.collect();
+        }
     }
     shared_by(inputs, by_reader)
 }
@@ -201,19 +208,22 @@ fn shared_by(
     of_each.collect()
 }
 
-/// The reader that these executions leave; where they are several, each of their chains may be it.
-fn among(running: &[&Execution<'_>]) -> Vec<ReadBy> {
+/// The reader that these executions leave; where they are several, each of their chains may be it,
+/// and where only text tells, one of them may.
+fn among(running: &[&Execution<'_>], is_known: bool) -> Vec<ReadBy> {
     let chains: BTreeSet<usize> = running.iter().map(|execution| execution.chain).collect();
     let readers = chains.into_iter().filter_map(|chain| {
-        let (reader, candidates) = Reader::among(chain, running)?;
+        let (reader, candidates, confidence) = if is_known {
+            Reader::among(chain, running, Confidence::Probable)?
+        } else {
+            let ids = running.iter().map(|execution| execution.id.clone());
+            let reader = Reader::Chain { chain, named: None };
+            (reader, ids.collect(), Confidence::Ambiguous)
+        };
         Some(ReadBy {
-            confidence: if candidates.is_empty() {
-                Confidence::Probable
-            } else {
-                Confidence::Ambiguous
-            },
             reader,
             candidates,
+            confidence,
             tables: BTreeMap::new(),
         })
     });
@@ -230,15 +240,9 @@ fn subject_of(
     drafts: &Drafts,
 ) -> (ReadSubject, Option<AccountId>) {
     let (bucket, key) = (object.bucket.as_deref(), object.key.as_deref());
-    let known: Vec<&ReadSubject> = drafts.tables_of(&read.reader).collect();
-    // Lists and locations have names: the table is known by its ARN where the query read it.
     let at_location: Vec<(ReadSubject, Option<AccountId>)> = locations
         .tables_at(bucket.unwrap_or_default(), key.unwrap_or_default())
-        .map(|name| {
-            let own = known.iter().find(|subject| is_named(subject, name));
-            let subject = own.map_or_else(|| subject_in(name, region), |own| (*own).clone());
-            (subject, Some(name.account_id.clone()))
-        })
+        .map(|name| (subject_in(name, region), Some(name.account_id.clone())))
         .collect();
     let given: Vec<(ReadSubject, Option<AccountId>)> = read
         .tables
@@ -247,7 +251,7 @@ fn subject_of(
         .collect();
     let read_at_location: Vec<(ReadSubject, Option<AccountId>)> = at_location
         .iter()
-        .filter(|(table, _)| known.contains(&table))
+        .filter(|(table, _)| drafts.has(&read.reader, table))
         .cloned()
         .collect();
     for found in [read_at_location, given, at_location] {
@@ -262,13 +266,15 @@ fn subject_of(
     (subject, None)
 }
 
-fn is_named(subject: &ReadSubject, name: &ListedName) -> bool {
-    subject.catalog_id.as_deref() == Some(&*name.account_id)
-        && subject.database.as_ref() == Some(&name.database)
-        && subject.table.as_ref() == Some(&name.table)
+/// The Region of a query: that of its tables, while a bucket may be in another one.
+fn region_of<'c>(inputs: &Inputs<'c>, reader: &Reader) -> Option<&'c Region> {
+    match reader {
+        Reader::Query { chain, query } => inputs.chains[*chain].queries[*query].region.as_ref(),
+        Reader::Chain { .. } => None,
+    }
 }
 
-/// A table by its name, in the Region of the bucket.
+/// A table by its name, in a Region.
 fn subject_in(name: &ListedName, region: Option<&str>) -> ReadSubject {
     let table = CatalogTable {
         account_id: name.account_id.clone(),

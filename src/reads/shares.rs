@@ -25,6 +25,8 @@ struct LoggedShare {
 pub(super) struct TableShares<'a> {
     listed: Vec<&'a TableShare>,
     logged: Vec<LoggedShare>,
+    /// By owner and share of RAM: its resources, and the principals that it is with.
+    ram: BTreeMap<(AccountId, Text), (BTreeSet<String>, BTreeSet<String>)>,
 }
 
 impl<'a> TableShares<'a> {
@@ -33,6 +35,7 @@ impl<'a> TableShares<'a> {
         let mut shares = Self {
             listed: listed.collect(),
             logged: Vec::new(),
+            ram: BTreeMap::new(),
         };
         for event in events.iter().filter(|event| event.error_code.is_none()) {
             let parameters = match &event.detail {
@@ -77,16 +80,48 @@ impl<'a> TableShares<'a> {
                     self.end_grant(event.time, owner, entry);
                 }
             }
-            ("ram.amazonaws.com", "CreateResourceShare" | "AssociateResourceShare") => {
-                self.begin_all(event.time, of_ram(owner, parameters));
-            }
-            ("ram.amazonaws.com", "DisassociateResourceShare" | "DeleteResourceShare") => {
-                let name = parameters["resourceShareArn"].as_str().unwrap_or_default();
-                self.end(event.time, |share| {
-                    share.kind == ShareKind::Ram && *share.name == *name
-                });
+            ("ram.amazonaws.com", change) => {
+                self.change_ram(event.time, owner, change, parameters);
             }
             _ => {}
+        }
+    }
+
+    /// Resources and principals of a share come and go in calls of their own: the share is all of
+    /// the one with all of the other.
+    fn change_ram(&mut self, time: UtcSecond, owner: &AccountId, change: &str, parameters: &Value) {
+        let Some(name) = ["resourceShareArn", "name"]
+            .iter()
+            .find_map(|member| parameters[member].as_str())
+        else {
+            return;
+        };
+        let key = (owner.clone(), Text::from(name));
+        let (mut resources, mut principals) = self.ram.remove(&key).unwrap_or_default();
+        let named = texts(&parameters["resourceArns"]);
+        let with = texts(&parameters["principals"]);
+        match change {
+            "CreateResourceShare" | "AssociateResourceShare" => {
+                resources.extend(named);
+                principals.extend(with);
+            }
+            "DisassociateResourceShare" => {
+                resources.retain(|arn| !named.contains(arn));
+                principals.retain(|principal| !with.contains(principal));
+            }
+            "DeleteResourceShare" => resources.clear(),
+            _ => {}
+        }
+        self.end(time, |share| {
+            share.kind == ShareKind::Ram
+                && *share.name == *name
+                && share.owner_account_id.as_ref() == Some(owner)
+        });
+        for share in of_ram(owner, name, &resources, &principals) {
+            self.begin(time, share);
+        }
+        if change != "DeleteResourceShare" {
+            self.ram.insert(key, (resources, principals));
         }
     }
 
@@ -111,19 +146,41 @@ impl<'a> TableShares<'a> {
         }
     }
 
+    /// Takes permissions out of the grants of a table; those that are left stay granted.
     fn end_grant(&mut self, until: UtcSecond, owner: &AccountId, parameters: &Value) {
+        let revoked = texts(&parameters["permissions"]);
         for ended in of_grant(owner, parameters) {
-            self.end(until, |share| {
-                let same = |share: &TableShare| {
-                    (
-                        share.kind,
-                        share.database.clone(),
-                        share.table.clone(),
-                        share.principal.clone(),
-                    )
-                };
-                same(share) == same(&ended)
-            });
+            let is_it = |share: &TableShare| {
+                share.kind == ended.kind
+                    && share.owner_account_id == ended.owner_account_id
+                    && share.database == ended.database
+                    && share.table == ended.table
+                    && share.principal == ended.principal
+            };
+            let open = self.logged.iter_mut().filter(|one| one.until.is_none());
+            let mut left = Vec::new();
+            for one in open.filter(|one| is_it(&one.share)) {
+                let granted = one.share.name.split(", ");
+                let kept: Vec<&str> = granted
+                    .filter(|permission| {
+                        !revoked
+                            .iter()
+                            .any(|gone| gone == permission || gone == "ALL")
+                    })
+                    .collect();
+                let name = Text::from(kept.join(", "));
+                if name == one.share.name {
+                    continue;
+                }
+                one.until = Some(until);
+                if !name.is_empty() {
+                    left.push(TableShare {
+                        name,
+                        ..one.share.clone()
+                    });
+                }
+            }
+            self.begin_all(until, left);
         }
     }
 
@@ -248,14 +305,13 @@ fn of_grant(owner: &AccountId, grant: &Value) -> Vec<TableShare> {
     tables.chain(whole).collect()
 }
 
-/// A share of RAM, as far as the call has both tables and principals.
-fn of_ram(owner: &AccountId, parameters: &Value) -> Vec<TableShare> {
-    let name = ["resourceShareArn", "name"]
-        .iter()
-        .find_map(|member| parameters[member].as_str())
-        .unwrap_or_default();
-    let principals = texts(&parameters["principals"]);
-    let resources = texts(&parameters["resourceArns"]);
+/// The tables of a share of RAM, with each of its principals.
+fn of_ram(
+    owner: &AccountId,
+    name: &str,
+    resources: &BTreeSet<String>,
+    principals: &BTreeSet<String>,
+) -> Vec<TableShare> {
     let tables = resources.iter().filter_map(|arn| tables_of_arn(arn));
     tables
         .flat_map(|(database, table)| {

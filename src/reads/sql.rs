@@ -25,14 +25,19 @@ pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
         for (query, execution) in of.queries.iter().enumerate() {
             let id = execution.query_execution_id.as_ref();
             let known = id.and_then(|id| statistics.by_id.get(id));
-            let Some(tables) = known.and_then(|known| known.tables.as_deref()) else {
+            let Some(tables) = known.and_then(|known| known.tables.as_ref()) else {
                 continue;
             };
             let reader = Reader::Query { chain, query };
-            if tables.is_empty() {
+            if tables.read.is_empty() {
                 drafts.add_nothing(chain, query);
             }
-            for name in tables {
+            for name in &tables.written {
+                if let Some(written) = subject_of(name, of, execution, inputs.catalogs) {
+                    drafts.drop_written(&reader, &written);
+                }
+            }
+            for name in &tables.read {
                 let Some(subject) = subject_of(name, of, execution, inputs.catalogs) else {
                     drafts.add_nothing(chain, query);
                     continue;

@@ -11,7 +11,7 @@ use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statis
 use crate::model::ids::{QueryExecutionId, QuickQueryId};
 use crate::model::money::parse_decimal;
 use crate::model::table::{Table, TableBuilder};
-use crate::model::table_name::TableName;
+use crate::model::table_name::{StatementTables, TableName};
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
@@ -270,34 +270,43 @@ fn statistics_table(told: &[StoredStatistics]) -> Table {
         })
         // Unknown where the SQL was not given, or cannot be parsed.
         .text("tables", |(_, of)| {
-            of.tables
-                .as_deref()
-                .map(|tables| Text::from(written_tables(tables)))
+            let tables = of.tables.as_ref();
+            tables.map(|tables| Text::from(written_tables(tables)))
         })
         .table()
 }
 
-/// Names of tables as JSON: a list of catalog, database and table for each.
-fn written_tables(tables: &[TableName]) -> String {
-    let parts = tables.iter().map(|name| {
-        let table = Some(&*name.table);
-        serde_json::json!([name.catalog.as_deref(), name.database.as_deref(), table])
-    });
-    parts.collect::<serde_json::Value>().to_string()
+/// Names of tables as JSON: those that are read and those that are written, each a list of
+/// catalog, database and table.
+fn written_tables(tables: &StatementTables) -> String {
+    let names = |tables: &[TableName]| -> serde_json::Value {
+        let parts = tables.iter().map(|name| {
+            let table = Some(&*name.table);
+            serde_json::json!([name.catalog.as_deref(), name.database.as_deref(), table])
+        });
+        parts.collect()
+    };
+    serde_json::json!([names(&tables.read), names(&tables.written)]).to_string()
 }
 
 /// Reads what [`written_tables`] gives.
-fn read_tables(text: &str) -> Option<Vec<TableName>> {
+fn read_tables(text: &str) -> Option<StatementTables> {
     type Parts = (Option<String>, Option<String>, String);
-    let parts: Vec<Parts> = serde_json::from_str(text).ok()?;
-    let tables = parts
-        .into_iter()
-        .map(|(catalog, database, table)| TableName {
-            catalog: catalog.map(Text::from),
-            database: database.map(Text::from),
-            table: table.into(),
-        });
-    Some(tables.collect())
+    let (read, written): (Vec<Parts>, Vec<Parts>) = serde_json::from_str(text).ok()?;
+    let names = |parts: Vec<Parts>| {
+        let names = parts
+            .into_iter()
+            .map(|(catalog, database, table)| TableName {
+                catalog: catalog.map(Text::from),
+                database: database.map(Text::from),
+                table: table.into(),
+            });
+        names.collect()
+    };
+    Some(StatementTables {
+        read: names(read),
+        written: names(written),
+    })
 }
 
 fn read(

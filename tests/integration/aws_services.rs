@@ -3,8 +3,11 @@
 use crate::replay::{Answer, Replay};
 use qs_audit::aws::{Access, Aws, AwsErrorKind, CostQuestion, LookupLogs, LookupPlace};
 use qs_audit::decode::quick_query_id;
-use qs_audit::ingest::{BillReader, UnitsReader, read_data_sources, read_executions};
+use qs_audit::ingest::{
+    BillReader, UnitsReader, read_data_catalogs, read_data_sources, read_executions,
+};
 use qs_audit::model::bill::CostMetric;
+use qs_audit::model::data_catalogs::DataCatalogs;
 use qs_audit::model::exact::ExactAmount;
 use qs_audit::model::execution::{QueryState, Statistics};
 use qs_audit::model::ids::QueryExecutionId;
@@ -523,4 +526,118 @@ fn trails_say_whether_they_are_on_and_what_they_leave_out() {
         UtcSecond::parse("2026-07-01T10:00:00Z")
     );
     assert_eq!(targets(&client).len(), 3);
+}
+
+#[test]
+fn catalogs_grants_and_shares_are_listed_without_what_is_not_read() {
+    let database = |name: &str| json!({"CatalogId": "777788889999", "Name": name, "Parameters": {"secret": "x"}});
+    let table = json!({"CatalogId": "777788889999", "DatabaseName": "claims", "Name": "sales",
+        "TableType": "EXTERNAL_TABLE", "Parameters": {"secret": "x"},
+        "StorageDescriptor": {"Location": "s3://lake/sales/", "Columns": [{"Name": "secret"}]}});
+    let share = "arn:aws:ram:eu-central-1:222233334444:resource-share/1";
+    let denied = (403, "AccessDeniedException", json!({"Message": "no"}));
+    let (aws, client) = replay(&[
+        ok(json!({"DatabaseList": [database("claims")], "NextToken": "next"})),
+        ok(json!({"DatabaseList": [database("empty")]})),
+        ok(json!({"TableList": [table]})),
+        ok(json!({"TableList": []})),
+        denied,
+        ok(json!({"DataCatalogsSummary": [
+            {"CatalogName": "AwsDataCatalog", "Type": "GLUE"},
+            {"CatalogName": "mesh", "Type": "GLUE"},
+            {"CatalogName": "lambda", "Type": "LAMBDA"},
+        ]})),
+        ok(json!({"DataCatalog": {"Name": "mesh", "Type": "GLUE",
+            "Parameters": {"catalog-id": "222233334444", "secret": "x"}}})),
+        ok(json!({"PrincipalResourcePermissions": [{
+            "Principal": {"DataLakePrincipalIdentifier": "444455556666"},
+            "Resource": {"Table": {"CatalogId": "777788889999", "DatabaseName": "claims", "Name": "sales"}},
+            "Permissions": ["SELECT"], "LastUpdatedBy": "secret",
+        }]})),
+        ok(json!({"resourceShareAssociations": [], "nextToken": "more"})),
+        ok(json!({"resourceShareAssociations": []})),
+        ok(json!({"resourceShareAssociations": []})),
+        ok(json!({"resources": [
+            {"arn": "arn:aws:glue:eu-central-1:222233334444:database/rates", "resourceShareArn": share},
+        ]})),
+    ]);
+    let access = in_region("eu-central-1");
+    let lists = aws.catalog_lists(&access, "777788889999").unwrap();
+    let named: Vec<&str> = lists.iter().map(|list| list.name).collect();
+    assert_eq!(named, ["tables", "data-catalogs", "grants", "shares"]);
+    let refused: Vec<String> = lists
+        .iter()
+        .flat_map(|list| &list.refused)
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].contains("allow glue:GetResourcePolicies"));
+
+    let requests = client.asked();
+    assert_eq!(requests[1].body["NextToken"], "next");
+    assert_eq!(requests[2].body["DatabaseName"], "claims");
+    assert_eq!(requests[2].target, "AWSGlue.GetTables");
+    assert_eq!(requests[6].body["Name"], "mesh");
+    let host = "https://lakeformation.eu-central-1.amazonaws.com/ListPermissions";
+    assert_eq!(requests[7].uri, host);
+    assert_eq!(requests[9].body["nextToken"], "more");
+    assert_eq!(requests[11].body["resourceOwner"], "OTHER-ACCOUNTS");
+
+    let mut catalogs = DataCatalogs::default();
+    for list in &lists {
+        assert!(!list.text.contains("secret"), "{}", list.text);
+        read_data_catalogs(list.name, list.text.as_bytes(), &mut catalogs);
+    }
+    assert_eq!(catalogs.rejects.total(), 0);
+    let location = catalogs.tables.values().next().unwrap().location.as_deref();
+    assert_eq!(location, Some("s3://lake/sales/"));
+    let registered = catalogs.registered_id("mesh").map(|id| &**id);
+    assert_eq!(registered, Some("222233334444"));
+    let shares: Vec<(&str, &str)> = catalogs
+        .shares
+        .iter()
+        .map(|share| (share.kind.into(), &*share.principal))
+        .collect();
+    // Who asks for what others share is whom they share it with.
+    let expected = [("lake-formation", "444455556666"), ("ram", "777788889999")];
+    assert_eq!(shares, expected);
+}
+
+#[test]
+fn users_of_quick_are_listed_in_all_namespaces() {
+    let (aws, client) = replay(&[
+        ok(json!({"Namespaces": [{"Name": "default"}, {"Name": "team/b"}]})),
+        ok(
+            json!({"UserList": [{"UserName": "ana", "Email": "ana@example.com", "Role": "READER",
+            "Active": true, "PrincipalId": "secret"}], "NextToken": "a b"}),
+        ),
+        ok(json!({"UserList": [{"UserName": "bela"}]})),
+        ok(json!({"UserList": []})),
+    ]);
+    let lists = aws
+        .quick_users(&in_region("us-east-1"), "111122223333")
+        .unwrap();
+    assert!(!lists.text.contains("secret"), "{}", lists.text);
+    let mut catalogs = DataCatalogs::default();
+    read_data_catalogs("users", lists.text.as_bytes(), &mut catalogs);
+    assert_eq!(catalogs.users.len(), 2);
+    let requests = client.asked();
+    assert!(
+        requests[2]
+            .uri
+            .ends_with("/namespaces/default/users?max-results=100&next-token=a%20b")
+    );
+    assert!(requests[3].uri.contains("/namespaces/team%2Fb/users"));
+
+    // Another Region than that of the identities refuses.
+    let elsewhere = (
+        400,
+        "InvalidParameterValueException",
+        json!({"Message": "your identity region is us-east-1"}),
+    );
+    let (aws, _) = replay(&[elsewhere]);
+    assert!(
+        aws.quick_users(&in_region("eu-central-1"), "111122223333")
+            .is_err()
+    );
 }

@@ -139,6 +139,30 @@ fn answer(target: &str, body: &Value, is_estimated: bool) -> Value {
         json!({"Accounts": [{"Id": "444455556666", "Name": "retail-account"}]})
     } else if target.ends_with("ListTagsForResource") {
         json!({"Tags": [{"Key": "business-unit", "Value": "From tags"}]})
+    } else if target.ends_with("GetDatabases") {
+        json!({"DatabaseList": [{"CatalogId": "777788889999", "Name": "policies"}]})
+    } else if target.ends_with("GetTables") {
+        let tables = ["claimants", "never_read"].map(|name| {
+            json!({"CatalogId": "777788889999", "DatabaseName": body["DatabaseName"], "Name": name})
+        });
+        json!({ "TableList": tables })
+    } else if target.ends_with("GetResourcePolicies") {
+        json!({"GetResourcePoliciesResponseList": []})
+    } else if target.ends_with("ListDataCatalogs") {
+        json!({"DataCatalogsSummary": []})
+    } else if target.contains("/ListPermissions") {
+        json!({"PrincipalResourcePermissions": [{
+            "Principal": {"DataLakePrincipalIdentifier": "444455556666"},
+            "Resource": {"Table": {"CatalogId": "777788889999", "DatabaseName": "policies", "Name": "claimants"}},
+            "Permissions": ["SELECT"]}]})
+    } else if target.contains("/getresourceshareassociations") {
+        json!({"resourceShareAssociations": []})
+    } else if target.contains("/listresources") {
+        json!({"resources": []})
+    } else if target.contains("/users") {
+        json!({"UserList": [{"UserName": "default/ana@example.com", "Role": "READER"}]})
+    } else if target.contains("/namespaces") {
+        json!({"Namespaces": [{"Name": "default"}]})
     } else {
         json!({"DataSources": [{"Arn": "arn:aws:quicksight:us-east-1:111122223333:datasource/ds-retail-01"}]})
     }
@@ -213,6 +237,63 @@ fn what_is_asked_for_is_kept_and_pages_are_paid_for_once() {
 
     only_an_accounts_own_role_is_asked(folder, &services);
     everything_is_told(folder);
+}
+
+#[test]
+fn catalogs_are_listed_where_asked_for_and_tell_by_which_share_and_what_no_one_reads() {
+    let folder = organization();
+    let folder = folder.path();
+    let declared = "catalogs = true\ncatalog_regions = [\"us-east-1\"]\n\
+        [[producers]]\nname = \"policies-data\"\naccount_id = \"777788889999\"\n";
+    let config = format!("{CONFIG}{declared}").replace("costs = true\n", "");
+    fs::write(folder.join("own.toml"), &config).unwrap();
+    let services = Services::start();
+    let (said, warned) = collect(folder, &services, "2026-11-05T12:00:00Z");
+    for listed in [
+        "data catalogs of 777788889999 in us-east-1 listed",
+        "data catalogs of 111122223333 in us-east-1 listed",
+        "users of Quick in 111122223333 listed",
+    ] {
+        assert!(said.contains(listed), "{listed}: {said}{warned}");
+    }
+    assert_eq!(services.asked("AWSGlue.GetTables"), 2);
+    assert_eq!(services.asked("ListPermissions"), 2);
+    let never = read(
+        folder,
+        &[
+            "query",
+            "tables-never-read",
+            "--from",
+            "2026-11-01",
+            "--format",
+            "csv",
+        ],
+    );
+    assert!(never.contains("never_read"), "{never}");
+    assert!(!never.contains("claimants"), "{never}");
+    let table = [
+        "chains",
+        "--table",
+        "policies.claimants",
+        "--from",
+        "2026-11-01",
+    ];
+    let chains = read(folder, &[&table[..], &["--format", "json"]].concat());
+    let chains: Value = serde_json::from_str(&chains).unwrap();
+    let reads = chains["chains"][0]["queries"][0]["reads"].to_string();
+    assert!(
+        reads.contains("claimants") && reads.contains("shared_by"),
+        "{reads}"
+    );
+
+    // No one asked for them: no one is asked.
+    services.asked("AWSGlue");
+    let config = config
+        .replace("catalogs = true\n", "")
+        .replace("\"store\"", "\"other\"");
+    fs::write(folder.join("own.toml"), config).unwrap();
+    collect(folder, &services, "2026-11-05T12:00:00Z");
+    assert_eq!(services.asked("AWSGlue"), 0);
 }
 
 /// Without a role nobody is asked in its place: another account would deny to know them.

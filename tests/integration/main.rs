@@ -37,6 +37,7 @@ mod oracle;
 mod outcomes;
 mod queries;
 mod reads;
+mod reads_forged;
 mod records;
 mod regressions;
 #[cfg(feature = "aws")]

@@ -11,38 +11,44 @@ use qs_audit::model::data_catalogs::DataCatalogs;
 use qs_audit::model::data_read::{DataRead, ReadEvents, ReadEvidence};
 use qs_audit::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
 use qs_audit::model::ids::QueryExecutionId;
-use qs_audit::model::table_name::TableName;
+use qs_audit::model::table_name::{StatementTables, TableName};
 use qs_audit::model::time::UtcSecond;
 use serde_json::{Value, json};
 
-const PRODUCER: &str = "777788889999";
-const Q1: &str = "11111111-0000-4000-8000-000000000001";
-const Q2: &str = "22222222-0000-4000-8000-000000000002";
+pub(crate) const PRODUCER: &str = "777788889999";
+pub(crate) const Q1: &str = "11111111-0000-4000-8000-000000000001";
+pub(crate) const Q2: &str = "22222222-0000-4000-8000-000000000002";
 const TABLE: &str = "arn:aws:glue:us-east-1:777788889999:table/claims/sales";
 const ATHENA: &str = "athena.amazonaws.com";
 
 /// The session of Role B, on whose behalf Athena calls.
-fn by_athena() -> Value {
+pub(crate) fn by_athena() -> Value {
     let mut identity = session("b", Some("KATHENA"), 1);
     identity["invokedBy"] = ATHENA.into();
     identity
 }
 
 /// The same in the owner's copy.
-fn in_owners_copy() -> Value {
+pub(crate) fn in_owners_copy() -> Value {
     let mut identity = bare(CONSUMER, "AROAb:s", false);
     identity["invokedBy"] = ATHENA.into();
     identity
 }
 
 /// Quick reaches Role B.
-fn reached() -> Log {
+pub(crate) fn reached() -> Log {
     let mut log = usual();
     log.0.truncate(2);
     log
 }
 
-fn access(log: &mut Log, second: u32, recipient: &str, caller: Value, query: Option<&str>) {
+pub(crate) fn access(
+    log: &mut Log,
+    second: u32,
+    recipient: &str,
+    caller: Value,
+    query: Option<&str>,
+) {
     let context = query.map(|id| json!({"additionalAuditContext": format!("{{queryId: {id}}}")}));
     let members = json!({
         "requestParameters": {
@@ -55,13 +61,19 @@ fn access(log: &mut Log, second: u32, recipient: &str, caller: Value, query: Opt
     log.put(second, recipient, action, caller, members);
 }
 
-fn get_table(log: &mut Log, second: u32, caller: Value, catalog_id: Option<&str>, table: &str) {
+pub(crate) fn get_table(
+    log: &mut Log,
+    second: u32,
+    caller: Value,
+    catalog_id: Option<&str>,
+    table: &str,
+) {
     let parameters = json!({"catalogId": catalog_id, "databaseName": "claims", "name": table});
     let members = json!({"requestParameters": parameters});
     log.put(second, CONSUMER, ("glue", "GetTable"), caller, members);
 }
 
-fn get_object(
+pub(crate) fn get_object(
     log: &mut Log,
     second: u32,
     recipient: &str,
@@ -82,7 +94,7 @@ fn get_object(
 }
 
 /// A session that Lake Formation made.
-fn lake_formation(source_identity: Option<&str>) -> Value {
+pub(crate) fn lake_formation(source_identity: Option<&str>) -> Value {
     let name = if source_identity.is_some() {
         "other"
     } else {
@@ -102,7 +114,7 @@ fn lake_formation(source_identity: Option<&str>) -> Value {
     })
 }
 
-fn query_reads(audit: &Audit, query: usize) -> &[DataRead] {
+pub(crate) fn query_reads(audit: &Audit, query: usize) -> &[DataRead] {
     one(audit).queries[query]
         .reads
         .as_deref()
@@ -110,7 +122,7 @@ fn query_reads(audit: &Audit, query: usize) -> &[DataRead] {
 }
 
 /// Names, evidence and confidence of reads.
-fn told(reads: &[DataRead]) -> Vec<String> {
+pub(crate) fn told(reads: &[DataRead]) -> Vec<String> {
     let told = reads.iter().map(|read| {
         let owner = read.owner_account_id.as_deref().unwrap_or("-");
         let (via, confidence) = (read.via.as_str(), read.confidence.as_str());
@@ -120,7 +132,7 @@ fn told(reads: &[DataRead]) -> Vec<String> {
 }
 
 /// The statistics of a query: its id, when it ended, the tables that its SQL names.
-type Known<'a> = (&'a str, Option<u32>, Option<&'a [&'a str]>);
+pub(crate) type Known<'a> = (&'a str, Option<u32>, Option<&'a [&'a str]>);
 
 fn with_catalogs(log: &Log, lists: &[Value]) -> Audit {
     let mut catalogs = DataCatalogs::default();
@@ -133,7 +145,7 @@ fn with_catalogs(log: &Log, lists: &[Value]) -> Audit {
     log.audit(&plan)
 }
 
-fn with_statistics(log: &Log, known: &[Known<'_>]) -> Audit {
+pub(crate) fn with_statistics(log: &Log, known: &[Known<'_>]) -> Audit {
     let mut statistics = Statistics::default();
     for (id, end, tables) in known {
         let names = tables.map(|tables| {
@@ -141,7 +153,10 @@ fn with_statistics(log: &Log, known: &[Known<'_>]) -> Audit {
                 let parts: Vec<String> = name.split('.').map(str::to_owned).collect();
                 TableName::of(&parts).unwrap()
             });
-            names.collect()
+            StatementTables {
+                read: names.collect(),
+                written: Vec::new(),
+            }
         });
         let end = end.map(|second| format!("2026-07-01T10:{:02}:{:02}Z", second / 60, second % 60));
         statistics.add(
@@ -645,7 +660,7 @@ fn real_logs_give_no_false_read() {
             let is_of_athena = |read: &&DataRead| read.via == ReadEvidence::LakeFormation;
             assert!(
                 told.iter()
-                    .all(|read| is_of_athena(&read) && read.confidence != Confidence::Proven),
+                    .all(|read| is_of_athena(read) && read.confidence != Confidence::Proven),
                 "{}: {told:#?}",
                 path.display()
             );
