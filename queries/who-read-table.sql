@@ -1,4 +1,4 @@
--- title: Who read a table, through which consumer, data source and dashboard
+-- title: Who read a table, whose it is, and whether that is declared
 -- tables: reads
 -- param: table text
 -- example: qs-audit query who-read-table --param table=claims.sales --since 7d
@@ -6,6 +6,7 @@ SELECT
   table_arn,
   owner_account_id,
   consumer_account_id,
+  declared,
   quick_user,
   quick_user_resource_arn,
   data_source_arn,
@@ -18,7 +19,7 @@ SELECT
   MAX(started_at) AS last_read_at
 FROM reads
 WHERE "table" = :table OR CONCAT(database, '.', "table") = :table OR table_arn = :table
-GROUP BY table_arn, owner_account_id, consumer_account_id, quick_user, quick_user_resource_arn,
+GROUP BY table_arn, owner_account_id, consumer_account_id, declared, quick_user, quick_user_resource_arn,
   data_source_arn, work_group, confidence, via
 ORDER BY last_read_at DESC, query_count DESC, table_arn NULLS LAST, quick_user NULLS LAST,
   consumer_account_id NULLS LAST, quick_user_resource_arn NULLS LAST,

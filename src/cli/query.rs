@@ -126,7 +126,7 @@ fn record_tables(
         records::chains::table(&chains),
         records::hops::table(&chains),
         records::queries::table(&QueryRecord::all_of(&chains, attribution)),
-        records::reads::table(&chains),
+        records::reads::table(&chains, topology),
         records::catalog_tables::table(catalogs, &audit.coverage.reads_not_logged),
         records::charges::table(charges, topology),
     ]

@@ -154,7 +154,55 @@ pub struct SensitiveTables {
     pub reason: Text,
 }
 
+/// Whether the configuration lets an account read the tables of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadDeclaration {
+    /// The owner is no declared producer.
+    UndeclaredProducer,
+    /// The producer declares its readers, and this is none of them.
+    UndeclaredReader,
+    /// The producer declares no readers: anyone may read.
+    AnyReader,
+    /// The producer declares this reader.
+    DeclaredReader,
+}
+
+impl ReadDeclaration {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::UndeclaredProducer,
+        Self::UndeclaredReader,
+        Self::AnyReader,
+        Self::DeclaredReader,
+    ];
+
+    /// As records have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UndeclaredProducer => "undeclared-producer",
+            Self::UndeclaredReader => "undeclared-reader",
+            Self::AnyReader => "any-reader",
+            Self::DeclaredReader => "declared-reader",
+        }
+    }
+}
+
 impl Topology {
+    /// Whether a reader may read the tables of an owner; `None` for its own.
+    #[must_use]
+    pub fn read_declaration(&self, owner: &str, reader: &AccountId) -> Option<ReadDeclaration> {
+        if **reader == *owner {
+            return None;
+        }
+        Some(match self.producer(owner).map(|of| &of.readers) {
+            None => ReadDeclaration::UndeclaredProducer,
+            Some(None) => ReadDeclaration::AnyReader,
+            Some(Some(readers)) if readers.contains(reader) => ReadDeclaration::DeclaredReader,
+            Some(Some(_)) => ReadDeclaration::UndeclaredReader,
+        })
+    }
+
     /// The declared producer with this account id.
     #[must_use]
     pub fn producer(&self, account_id: &str) -> Option<&Producer> {

@@ -6,7 +6,7 @@ use super::page_text::prose;
 use crate::model::chain::Chain;
 use crate::model::data_read::DataRead;
 use crate::model::ids::AccountId;
-use crate::model::topology::Topology;
+use crate::model::topology::{ReadDeclaration, Topology};
 use std::io::{self, Write};
 
 /// Queries that may have read something and that a line names.
@@ -92,14 +92,11 @@ fn permission(
     topology: &Topology,
 ) -> Option<&'static str> {
     let owner = read.owner_account_id.as_ref()?;
-    let consumer = consumer.filter(|consumer| *consumer != owner)?;
-    Some(match topology.producer(owner) {
-        None => "not a declared producer",
-        Some(producer) => match &producer.readers {
-            None => "declared producer",
-            Some(readers) if readers.contains(consumer) => "declared reader",
-            Some(_) => "not a declared reader",
-        },
+    Some(match topology.read_declaration(owner, consumer?)? {
+        ReadDeclaration::UndeclaredProducer => "not a declared producer",
+        ReadDeclaration::UndeclaredReader => "not a declared reader",
+        ReadDeclaration::AnyReader => "declared producer, any reader",
+        ReadDeclaration::DeclaredReader => "declared reader",
     })
 }
 

@@ -6,6 +6,7 @@ use super::flat;
 use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution};
 use crate::model::data_read::{DataRead, ReadEvidence};
 use crate::model::table::Table;
+use crate::model::topology::{ReadDeclaration, Topology};
 
 /// The JSON schema of a read.
 pub const SCHEMA: &str = "qs-audit/read/v1";
@@ -19,23 +20,33 @@ pub struct ReadRecord<'a> {
     pub query: Option<&'a QueryExecution>,
     /// What was read.
     pub read: &'a DataRead,
+    /// Whether the configuration lets the consumer read it; `None` for its own.
+    pub declaration: Option<ReadDeclaration>,
 }
 
 impl<'a> ReadRecord<'a> {
     /// The reads of a chain: of its queries, in order, then its own.
-    pub fn of(chain: &'a Chain) -> impl Iterator<Item = Self> {
+    pub fn of(chain: &'a Chain, topology: &'a Topology) -> impl Iterator<Item = Self> {
+        let declaration = |read: &DataRead| {
+            let owner = read.owner_account_id.as_deref();
+            let consumer = chain.consumer_account_id.as_ref();
+            let (owner, consumer) = owner.zip(consumer)?;
+            topology.read_declaration(owner, consumer)
+        };
         let of_queries = chain.queries.iter().flat_map(move |query| {
             let reads = query.reads.iter().flatten();
             reads.map(move |read| Self {
                 chain,
                 query: Some(query),
                 read,
+                declaration: declaration(read),
             })
         });
         let own = chain.reads.iter().map(move |read| Self {
             chain,
             query: None,
             read,
+            declaration: declaration(read),
         });
         of_queries.chain(own)
     }
@@ -84,6 +95,12 @@ pub fn fields<'a>() -> Fields<'a, ReadRecord<'a>> {
             "bytes_scanned",
             "data that the query scanned in all of its tables; null without statistics",
             |read: &Read<'_>| read.query?.bytes_scanned(),
+        )
+        .word(
+            "declared",
+            "whether `[[producers]]` lets the consumer read it; null for its own and if the owner is unknown",
+            ReadDeclaration::ALL.iter().copied().map(ReadDeclaration::as_str),
+            |read: &Read<'_>| read.declaration.map(ReadDeclaration::as_str),
         )
         .record("read", "what was read", read_fields(), |read: &Read<'_>| {
             Some(read.read)
@@ -191,7 +208,9 @@ fn with_evidence(fields: Fields<'_, DataRead>) -> Fields<'_, DataRead> {
 
 /// One row for each read of these chains.
 #[must_use]
-pub fn table(chains: &[&Chain]) -> Table {
-    let reads: Vec<ReadRecord<'_>> = chains.iter().copied().flat_map(ReadRecord::of).collect();
+pub fn table(chains: &[&Chain], topology: &Topology) -> Table {
+    let reads = chains.iter().copied();
+    let reads = reads.flat_map(|chain| ReadRecord::of(chain, topology));
+    let reads: Vec<ReadRecord<'_>> = reads.collect();
     flat::table("reads", &fields(), &reads)
 }

@@ -4,6 +4,7 @@ use super::super::ReportContent;
 use super::super::tables_read::{ProducerReader, ProducerUse, TableUse};
 use super::table::{PageCell, PageTable};
 use crate::model::text::Text;
+use crate::model::topology::ReadDeclaration;
 use crate::output::human::{count, plural, tail};
 use crate::output::reads_not_logged::reads_not_logged;
 use rust_decimal::Decimal;
@@ -62,7 +63,7 @@ fn tables(content: &ReportContent<'_>) -> PageTable {
         "Objects",
         "Bytes read",
     ];
-    let mut table = PageTable::new("tables-read", "Tables read", &titles)
+    let mut table = PageTable::new("tables-read", "By table", &titles)
         .with(read.tables.iter().map(row).collect());
     if read.table_count > read.tables.len() {
         let more = (read.table_count - read.tables.len()) as u64;
@@ -112,11 +113,12 @@ fn readers(content: &ReportContent<'_>) -> PageTable {
 
 /// Whether the configuration declares the producer and the reader.
 fn allowed(content: &ReportContent<'_>, reader: &ProducerReader<'_>) -> &'static str {
-    let declared = content.inputs.topology.producer(reader.producer);
-    match declared.map(|producer| &producer.readers) {
-        None => "no producer",
-        Some(None) => "any reader",
-        Some(Some(readers)) if readers.contains(reader.consumer) => "reader",
-        Some(Some(_)) => "not a reader",
+    let topology = content.inputs.topology;
+    match topology.read_declaration(reader.producer, reader.consumer) {
+        None => "",
+        Some(ReadDeclaration::UndeclaredProducer) => "no producer",
+        Some(ReadDeclaration::UndeclaredReader) => "not a reader",
+        Some(ReadDeclaration::AnyReader) => "any reader",
+        Some(ReadDeclaration::DeclaredReader) => "reader",
     }
 }
