@@ -232,6 +232,13 @@ mod remote {
         Ok(())
     }
 
+    /// A gap at the place that the error names, or else at this one.
+    fn gap_of(done: &mut CollectReport, place: &str, error: AwsError) -> Result<(), Failure> {
+        let named = error.message.split_once(": ");
+        let place = named.map_or_else(|| place.to_owned(), |(place, _)| place.to_owned());
+        gap(done, &place, error)
+    }
+
     /// Access to the accounts of a run.
     struct Asking<'a> {
         aws: &'a Aws,
@@ -458,8 +465,8 @@ mod remote {
                     Err(error) => last = Some(error),
                 }
             }
-            let place = format!("users of Quick in account {hub}");
-            last.map_or(Ok(()), |error| gap(done, &place, error))
+            let place = format!("Quick in account {hub}");
+            last.map_or(Ok(()), |error| gap_of(done, &place, error))
         }
     }
 
@@ -479,11 +486,7 @@ mod remote {
         refused: &mut Option<Failure>,
     ) -> Result<bool, Failure> {
         for error in lists.refused {
-            let (place, why) = match error.message.split_once(": ") {
-                Some((place, _)) => (place.to_owned(), error),
-                None => (name.to_owned(), error),
-            };
-            *refused = gap(done, &place, why).err().or(refused.take());
+            *refused = gap_of(done, name, error).err().or(refused.take());
         }
         if lists.text.is_empty() {
             return Ok(false);

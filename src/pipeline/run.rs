@@ -146,7 +146,15 @@ fn finish(
     let money = add_money(&mut audit.chains, &plan.exports, bill)?;
     let reads_context = reads_context(&plan.exports);
     reads::attach(&mut audit.chains, &audit.events, reads_context);
-    audit.coverage.reads_not_logged = reads::not_logged(&audit.chains, &audit.events, plan.window);
+    // A table that is declared or listed may have been read where no read was seen.
+    let producers = plan.topology.producers.iter();
+    let listed = plan.exports.catalogs.iter();
+    let listed = listed.flat_map(|catalogs| catalogs.tables.keys());
+    let owners = producers
+        .map(|producer| &producer.account_id)
+        .chain(listed.map(|table| &table.account_id));
+    audit.coverage.reads_not_logged =
+        reads::not_logged(&audit.chains, &audit.events, plan.window, owners);
     audit.statistics = money.statistics;
     audit.attribution = money.attribution;
     audit.bill = money.bill;

@@ -10,13 +10,14 @@ use crate::model::window::TimeWindow;
 use hashbrown::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Returns the consumers of queries and the producers of what they read whose logs have no such
-/// events in the window: they may be not logged, or there were none.
+/// Returns the consumers of queries, the producers of what they read and further owners of tables
+/// whose logs have no such events in the window: they may be not logged, or there were none.
 #[must_use]
-pub fn not_logged(
-    chains: &[Chain],
+pub fn not_logged<'a>(
+    chains: &'a [Chain],
     events: &[Event],
     window: TimeWindow,
+    owners: impl Iterator<Item = &'a AccountId>,
 ) -> BTreeMap<ReadEvents, BTreeSet<AccountId>> {
     let with_queries = chains
         .iter()
@@ -29,6 +30,7 @@ pub fn not_logged(
     let reads = reads.chain(chains.iter().flat_map(|chain| &chain.reads));
     let producers: BTreeSet<&AccountId> = reads
         .filter_map(|read| read.owner_account_id.as_ref())
+        .chain(owners)
         .collect();
     let mut logged: BTreeMap<ReadEvents, BTreeSet<&AccountId>> = BTreeMap::new();
     let of_queries = chains.iter().flat_map(|chain| &chain.queries);

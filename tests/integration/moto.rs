@@ -35,6 +35,16 @@ client("iam").create_role(RoleName="qs-audit", AssumeRolePolicyDocument="{}")
 client("organizations").create_organization(FeatureSet="ALL")
 account = client("organizations").create_account(AccountName="retail", Email="a@example.com",
     Tags=[{"Key": "business-unit", "Value": "Retail"}])
+glue = client("glue")
+glue.create_database(DatabaseInput={"Name": "claims"})
+for name in ["sales", "rates"]:
+    glue.create_table(DatabaseName="claims", TableInput={"Name": name, "TableType": "EXTERNAL_TABLE",
+        "StorageDescriptor": {"Location": f"s3://lake/{name}/"}, "Parameters": {"note": "secret"}})
+client("athena").create_data_catalog(Name="mesh", Type="GLUE",
+    Parameters={"catalog-id": "777788889999"})
+client("lakeformation").grant_permissions(Permissions=["SELECT"],
+    Principal={"DataLakePrincipalIdentifier": "444455556666"},
+    Resource={"Table": {"CatalogId": "123456789012", "DatabaseName": "claims", "Name": "sales"}})
 trails = client("cloudtrail")
 trails.create_trail(Name="org-trail", S3BucketName=bucket, IsMultiRegionTrail=False)
 print(port, flush=True)
@@ -114,7 +124,7 @@ fn another_implementation_of_aws_gives_the_same() {
         folder.join("aws.toml"),
         format!(
             "[[logs]]\ns3 = \"{url}\"\nrole_arn = \"arn:aws:iam::123456789012:role/qs-audit\"\n\
-             external_id = \"x\"\n[aws]\norganizations = true\nstatistics = false\n\
+             external_id = \"x\"\n[aws]\norganizations = true\nstatistics = false\ncatalogs = true\n\
              [hub]\naccount_id = \"123456789012\"\n[store]\npath = \"store\"\n"
         ),
     )
@@ -128,7 +138,24 @@ fn through_a_role(folder: &Path, at: &dyn Fn() -> Command, chain_count: usize) {
         command.current_dir(folder).args(args).args(["--now", NOW]);
         output(command, Exit::Clean)
     };
-    let (said, gaps) = run(&mut at(), &["collect", "-c", "aws.toml"]);
+    // What the server cannot do need not be tried again.
+    let mut once = at();
+    once.env("AWS_MAX_ATTEMPTS", "1");
+    let (said, gaps) = run(&mut once, &["collect", "-c", "aws.toml"]);
+    let listed = "data catalogs of 123456789012 in us-east-1 listed";
+    assert!(said.contains(listed), "{said}{gaps}");
+    let never = [
+        "query",
+        "tables-never-read",
+        "--format",
+        "csv",
+        "-c",
+        "aws.toml",
+    ];
+    let (tables, _) = run(&mut program(), &never);
+    for table in ["s3://lake/sales/", "s3://lake/rates/", "cannot tell"] {
+        assert!(tables.contains(table), "{tables}{gaps}");
+    }
     assert!(
         said.contains("accounts and their tags listed"),
         "{said}{gaps}"
