@@ -1,10 +1,11 @@
--- title: What each consumer, work group and user read of each producer
+-- title: What each consumer, work group and user read of the tables of other accounts
 -- tables: reads
 -- example: qs-audit query reads-by-producer --since 30d
 SELECT
   owner_account_id,
   consumer_account_id,
   consumer_name,
+  declared,
   work_group,
   quick_user,
   quick_user_resource_arn,
@@ -14,8 +15,8 @@ SELECT
   SUM(bytes) AS bytes_read,
   MAX(started_at) AS last_read_at
 FROM reads
-WHERE owner_account_id IS NOT NULL AND confidence <> 'ambiguous'
-GROUP BY owner_account_id, consumer_account_id, consumer_name, work_group, quick_user,
+WHERE declared IS NOT NULL AND confidence <> 'ambiguous'
+GROUP BY owner_account_id, consumer_account_id, consumer_name, declared, work_group, quick_user,
   quick_user_resource_arn
 ORDER BY owner_account_id, bytes_read DESC NULLS LAST, query_count DESC,
   consumer_account_id NULLS LAST, work_group NULLS LAST, quick_user NULLS LAST,

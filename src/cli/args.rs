@@ -111,7 +111,7 @@ pub(super) enum Command {
     Collect(CollectArgs),
     /// Run a saved query, or your own SQL, on the record tables.
     ///
-    /// The tables are chains, hops, queries and charges (docs/tables-v1.md). Covers the last 7 days unless a window is given.
+    /// The tables are chains, hops, queries, reads, charges and listed tables (docs/tables-v1.md). Covers the last 7 days unless a window is given.
     /// Windows are widened to whole days.
     #[command(after_help = "Examples:\n  \
         qs-audit query --list\n  \

@@ -320,7 +320,7 @@ fn list(run_args: &RunArgs, format: RecordFormat) -> Result<Exit, Failure> {
             line!(out)?;
             line!(
                 out,
-                "{} saved queries. To run your own SQL on chains, hops, queries and charges: qs-audit query --file my.sql",
+                "{} saved queries. To run your own SQL on chains, hops, queries, reads, catalog_tables and charges: qs-audit query --file my.sql",
                 saved.len()
             )?;
             line!(out, "SELECT * FROM chains LIMIT 1 shows the columns.")

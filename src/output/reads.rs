@@ -78,8 +78,13 @@ fn described(read: &DataRead, consumer: Option<&AccountId>, topology: &Topology)
         let sent = sent.unwrap_or_default();
         parts.push(format!("{}{sent}", plural(objects, "object")));
     }
+    let is_others = read.owner_account_id.as_ref().zip(consumer);
+    let is_others = is_others.is_some_and(|(owner, consumer)| owner != consumer);
     if !read.shared_by.is_empty() {
         parts.push(format!("shared by {}", read.shared_by.join(", ")));
+    } else if is_others {
+        // A share that was made before the window is in none of its logs.
+        parts.push("no share in these logs or lists".to_owned());
     }
     parts.extend(permission(read, consumer, topology).map(str::to_owned));
     parts.join("; ")

@@ -6,6 +6,7 @@
 use super::ReportContent;
 use super::cells::{NOT_TOLD, Shown, cost, size};
 use super::coverage_gaps::CoverageGap;
+use super::tables_read::declared;
 use crate::model::finding::{Finding, FindingStatus, Severity};
 use crate::model::integrity::Integrity;
 use crate::output::chargeback::{FigureColumn, figures, marks, names};
@@ -288,11 +289,16 @@ fn row(cells: &[String], writer: &mut dyn Write) -> io::Result<()> {
 }
 
 fn header(titles: &[&str], writer: &mut dyn Write) -> io::Result<()> {
+    texts_header(titles, 1, writer)
+}
+
+/// The titles of a table whose first columns are text, and the others figures.
+fn texts_header(titles: &[&str], text_count: usize, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "| {} |", titles.join(" | "))?;
     let lines: Vec<&str> = titles
         .iter()
         .enumerate()
-        .map(|(at, _)| if at == 0 { "---" } else { "---:" })
+        .map(|(at, _)| if at < text_count { "---" } else { "---:" })
         .collect();
     writeln!(writer, "| {} |", lines.join(" | "))
 }
@@ -361,7 +367,8 @@ fn tables_read(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Resul
     let topology = content.inputs.topology;
     if !read.tables.is_empty() {
         writeln!(writer, "## Tables read\n")?;
-        header(&["Table", "Owner", "Queries", "Bytes read"], writer)?;
+        let titles = ["Table", "Owner", "Queries", "Ambiguous", "Bytes read"];
+        texts_header(&titles, 2, writer)?;
         for table in read.tables.iter().take(TOPS_MAX) {
             let owner = table.owner_account_id;
             let owner = owner.map_or_else(
@@ -372,35 +379,46 @@ fn tables_read(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Resul
                 cell(&table.name),
                 cell(&owner),
                 count(table.query_count),
+                count(table.ambiguous_count),
                 size(table.bytes),
             ];
             row(&cells, writer)?;
         }
-        writeln!(writer)?;
+        more(read.table_count, "table", writer)?;
     }
     if !read.readers.is_empty() {
-        writeln!(writer, "## Readers of producers\n")?;
-        header(
-            &[
-                "Producer",
-                "Consumer",
-                "Quick user",
-                "Queries",
-                "Bytes read",
-            ],
-            writer,
-        )?;
+        writeln!(writer, "## Who reads the tables of producers\n")?;
+        let titles = [
+            "Producer",
+            "Consumer",
+            "Quick user",
+            "Declared",
+            "Queries",
+            "Bytes read",
+        ];
+        texts_header(&titles, 4, writer)?;
         for (reader, of) in read.readers.iter().take(TOPS_MAX) {
             let cells = [
                 cell(&topology.account_label(reader.producer)),
                 cell(&topology.account_label(reader.consumer)),
                 cell(reader.user.map_or(NOT_TOLD, |user| user)),
+                cell(declared(topology, reader)),
                 count(of.query_count),
                 size(of.bytes),
             ];
             row(&cells, writer)?;
         }
-        writeln!(writer)?;
+        more(read.reader_count, "reader", writer)?;
+    }
+    Ok(())
+}
+
+/// Says how many rows the page has that this text leaves out.
+fn more(number: usize, unit: &'static str, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer)?;
+    let left = number.saturating_sub(TOPS_MAX) as u64;
+    if left > 0 {
+        writeln!(writer, "{} more in index.html.\n", plural(left, unit))?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::model::chain::{Chain, Confidence, QueryExecution};
 use crate::model::data_read::DataRead;
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
+use crate::model::topology::{ReadDeclaration, Topology};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +26,7 @@ pub struct TableUse<'a> {
     pub query_count: u64,
     /// Reads of which it is open which query made them, or whether any did.
     pub ambiguous_count: u64,
-    /// Objects of S3, as far as they are known.
+    /// Objects of S3 that these queries read, as far as they are known.
     pub objects: Option<u64>,
     /// Bytes of them, as far as they are known.
     pub bytes: Option<u64>,
@@ -107,12 +108,12 @@ pub(super) fn tables_read<'a>(chains: &[&'a Chain]) -> TablesRead<'a> {
             table.owner_account_id = owner;
             table.table_arn = table.table_arn.or(read.subject.table_arn.as_ref());
             table.consumers.extend(&chain.consumer_account_id);
-            add(&mut table.objects, read.objects);
-            add(&mut table.bytes, read.bytes);
             if read.confidence == Confidence::Ambiguous {
                 table.ambiguous_count += 1;
                 continue;
             }
+            add(&mut table.objects, read.objects);
+            add(&mut table.bytes, read.bytes);
             table.query_count += 1;
             let consumer = chain.consumer_account_id.as_ref();
             let others = owner.zip(consumer).filter(|(owner, own)| owner != own);
@@ -145,5 +146,16 @@ pub(super) fn tables_read<'a>(chains: &[&'a Chain]) -> TablesRead<'a> {
         readers,
         reader_count,
         unknown_query_count,
+    }
+}
+
+/// Whether the configuration declares the producer and the reader.
+pub(super) fn declared(topology: &Topology, reader: &ProducerReader<'_>) -> &'static str {
+    match topology.read_declaration(reader.producer, reader.consumer) {
+        None => "",
+        Some(ReadDeclaration::UndeclaredProducer) => "not declared",
+        Some(ReadDeclaration::UndeclaredReader) => "not a reader",
+        Some(ReadDeclaration::AnyReader) => "any reader",
+        Some(ReadDeclaration::DeclaredReader) => "reader",
     }
 }

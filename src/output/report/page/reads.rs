@@ -1,10 +1,9 @@
 //! Tables that were read, and who read those of producers.
 
 use super::super::ReportContent;
-use super::super::tables_read::{ProducerReader, ProducerUse, TableUse};
+use super::super::tables_read::{ProducerReader, ProducerUse, TableUse, declared};
 use super::table::{PageCell, PageTable};
 use crate::model::text::Text;
-use crate::model::topology::ReadDeclaration;
 use crate::output::human::{count, plural, tail};
 use crate::output::reads_not_logged::reads_not_logged;
 use rust_decimal::Decimal;
@@ -90,7 +89,7 @@ fn readers(content: &ReportContent<'_>) -> PageTable {
             PageCell::or_unknown(text(reader.work_group).as_deref()),
             PageCell::or_unknown(reader.user.map(|user| &**user)),
             PageCell::or_unknown(text(reader.dashboard).as_deref()),
-            PageCell::text(allowed(content, reader)),
+            PageCell::text(declared(topology, reader)),
             PageCell::count(of.query_count),
             PageCell::bytes(of.bytes),
         ]
@@ -109,16 +108,4 @@ fn readers(content: &ReportContent<'_>) -> PageTable {
     let rows = content.tables_read.readers.iter().map(row).collect();
     let caption = "Who reads the tables of producers";
     PageTable::new("readers", caption, &titles).with(rows)
-}
-
-/// Whether the configuration declares the producer and the reader.
-fn allowed(content: &ReportContent<'_>, reader: &ProducerReader<'_>) -> &'static str {
-    let topology = content.inputs.topology;
-    match topology.read_declaration(reader.producer, reader.consumer) {
-        None => "",
-        Some(ReadDeclaration::UndeclaredProducer) => "no producer",
-        Some(ReadDeclaration::UndeclaredReader) => "not a reader",
-        Some(ReadDeclaration::AnyReader) => "any reader",
-        Some(ReadDeclaration::DeclaredReader) => "reader",
-    }
 }
