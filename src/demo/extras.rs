@@ -7,6 +7,7 @@ use super::layout::GeneratedFile;
 use super::plan::DemoPlan;
 use super::scenes::Stage;
 use super::statistics;
+use super::truth::Truth;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -21,9 +22,9 @@ pub(super) fn pretty(value: &impl Serialize) -> Vec<u8> {
     text
 }
 
-pub(super) fn extras(stage: &Stage, plan: &DemoPlan) -> Vec<GeneratedFile> {
+pub(super) fn extras(stage: &Stage, truth: &Truth, plan: &DemoPlan) -> Vec<GeneratedFile> {
     let mut chance = Chance::new(plan.seed ^ EXPORTS_SEED);
-    let queries = statistics::queries(stage, &mut chance);
+    let queries = statistics::queries(stage, truth, &mut chance);
     let days = bill::days(&queries, plan, &mut chance);
     let mut extras = vec![
         file("executions.json", &statistics::answer(&queries)),

@@ -119,7 +119,7 @@ fn slots(stage: &mut Stage, count: usize) -> Vec<i64> {
 fn finish(mut stage: Stage, plan: &DemoPlan) -> Organization {
     let mut truth = std::mem::take(&mut stage.truth);
     truth.chains.sort();
-    let extras = extras::extras(&stage, plan);
+    let extras = extras::extras(&stage, &truth, plan);
     let laid = layout::lay_out(stage, plan);
     truth.record_count = laid.record_count;
     truth.duplicate_count = laid.duplicate_count;

@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::scenes::Stage;
+use super::truth::Truth;
 use crate::model::time::UtcSecond;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,8 @@ pub(super) struct DemoQuery {
     pub(super) time: UtcSecond,
     work_group: String,
     database: String,
+    /// The tables that its SQL names.
+    tables: Vec<String>,
     outcome: QueryEnd,
     scanned: u64,
     /// True if its statistics were asked for in time.
@@ -59,7 +62,8 @@ impl DemoQuery {
 }
 
 /// All queries that Athena took, by id.
-pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<DemoQuery> {
+pub(super) fn queries(stage: &Stage, truth: &Truth, chance: &mut Chance) -> Vec<DemoQuery> {
+    let tables = tables_read(truth);
     let mut taken: BTreeMap<String, &super::scenes::WrittenRecord> = BTreeMap::new();
     let mut stopped: BTreeSet<String> = BTreeSet::new();
     for written in &stage.written {
@@ -97,6 +101,7 @@ pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<DemoQuery> {
             time: written.time,
             work_group: or(&asked["workGroup"], "primary"),
             database: or(&asked["queryExecutionContext"]["database"], "default"),
+            tables: tables.get(id.as_str()).cloned().unwrap_or_default(),
             outcome,
             scanned: if stage.heavy.contains(&id) {
                 HEAVY_BYTES
@@ -110,6 +115,21 @@ pub(super) fn queries(stage: &Stage, chance: &mut Chance) -> Vec<DemoQuery> {
         }
     });
     queries.collect()
+}
+
+/// The tables that each query read for sure, by its id.
+fn tables_read(truth: &Truth) -> BTreeMap<&str, Vec<String>> {
+    let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for read in truth.chains.iter().flat_map(|chain| &chain.reads) {
+        let is_table = !read.name.contains(':');
+        if let Some(id) = &read.query_execution_id
+            && is_table
+            && read.confidence != "ambiguous"
+        {
+            tables.entry(id).or_default().push(read.name.clone());
+        }
+    }
+    tables
 }
 
 fn outcome(chance: &mut Chance) -> QueryEnd {
@@ -157,9 +177,14 @@ fn execution(query: &DemoQuery) -> Value {
             )
         }
     };
+    let from = match query.tables.as_slice() {
+        [] => "sales".to_owned(),
+        tables => tables.join(" CROSS JOIN "),
+    };
+    let sql = format!("/* QuickSight */ SELECT region, sum(amount) FROM {from} GROUP BY region");
     let mut execution = json!({
         "QueryExecutionId": query.id,
-        "Query": "/* QuickSight */ SELECT region, sum(amount) FROM sales GROUP BY region",
+        "Query": sql,
         "StatementType": if is_ddl { "DDL" } else { "DML" },
         "SubstatementType": if is_ddl { "CREATE_TABLE" } else { "SELECT" },
         "WorkGroup": query.work_group,

@@ -6,10 +6,12 @@ use crate::needs;
 use crate::oracle;
 use crate::security::Story;
 use proptest::prelude::*;
-use qs_audit::decode::SplitMode;
-use qs_audit::demo::{self, DemoPlan, TrueChain};
+use qs_audit::decode::{SplitMode, quick_query_id};
+use qs_audit::demo::{self, DemoPlan, TrueChain, TrueRead};
+use qs_audit::ingest::read_executions;
 use qs_audit::model::audit::Audit;
 use qs_audit::model::chain::{Chain, Confidence};
+use qs_audit::model::execution::Statistics;
 use qs_audit::output::json::v1::{RecordShape, write_jsonl};
 use serde_json::Value;
 use std::io::Read;
@@ -57,6 +59,49 @@ fn every_chain_is_found_as_it_was() {
         assert_eq!(audit.coverage.replaced, organization.truth.replaced_count);
         assert_eq!(audit.coverage.conflicts, 0);
         assert_eq!(audit.coverage.rejects.total(), 0);
+    }
+}
+
+#[test]
+fn sql_adds_reads_and_takes_none() {
+    for seed in 0..100 {
+        let organization = demo::generate(&small(seed));
+        let mut statistics = Statistics::default();
+        let mut extras = organization.extras.iter();
+        let executions = extras.find(|file| file.key == "executions.json").unwrap();
+        read_executions("f", &executions.body, quick_query_id, &mut statistics);
+        let mut plan = plan(SplitMode::Fast, 2);
+        plan.exports.statistics = Some(statistics);
+        let audit = run(&plan, &Memory::of(&organization.logs));
+        let found = audit.chains.iter().map(as_truth);
+        let found: Vec<TrueRead> = found.flat_map(|chain| chain.reads).collect();
+        let wanted = organization.truth.chains.iter();
+        let wanted: Vec<&TrueRead> = wanted.flat_map(|chain| &chain.reads).collect();
+        let is_same = |one: &TrueRead, other: &TrueRead| {
+            (&one.name, &one.query_execution_id) == (&other.name, &other.query_execution_id)
+        };
+        for read in &wanted {
+            let mut same = found.iter().filter(|one| is_same(one, read));
+            let is_found = same.any(|one| {
+                one.owner_account_id == read.owner_account_id
+                    && one.objects == read.objects
+                    && (one.confidence == read.confidence || read.confidence == "ambiguous")
+            });
+            // Statistics tell when queries ended: what may have been of several is then of one.
+            let is_open = read.confidence == "ambiguous";
+            assert!(is_found || is_open, "seed {seed}: not found: {read:#?}");
+        }
+        for read in &found {
+            let is_known = wanted.iter().any(|one| is_same(one, read));
+            let is_usual = read.via == "sql" && read.name.split('.').nth(1) == Some("sales");
+            let may_be = wanted
+                .iter()
+                .any(|one| one.confidence == "ambiguous" && one.name == read.name);
+            assert!(
+                is_known || is_usual || may_be,
+                "seed {seed}: never happened: {read:#?}"
+            );
+        }
     }
 }
 
