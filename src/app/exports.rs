@@ -91,6 +91,14 @@ fn costs(context: &RunContext) -> NamedInputs {
     NamedInputs::anywhere(context, "--costs", asked, "[[costs]]", configured)
 }
 
+/// The text of a list, unpacked.
+fn list_text(file: &GivenFile, option: &str) -> Result<Vec<u8>, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| unreadable(file, option, &error.to_string());
+    let bytes = file.read().map_err(|error| wrong(&error))?;
+    let text = plain(&bytes).map_err(|error| wrong(&error))?;
+    Ok(text.into_owned())
+}
+
 fn unreadable(file: &GivenFile, option: &str, why: &str) -> Failure {
     Failure::usage(format!("{option} {}: {why}", file.name))
 }
@@ -281,11 +289,7 @@ pub(super) fn inventory(
         return Ok((inventory.lists > 0).then_some(inventory));
     }
     for file in given.files(context)? {
-        let bytes = file
-            .read()
-            .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
-        let text =
-            plain(&bytes).map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
+        let text = list_text(&file, given.name)?;
         let told = |inventory: &Inventory| inventory.data_sources.len() as u64 + inventory.lists;
         let before = told(&inventory);
         read_data_sources(&file.name, &text, &mut inventory);
@@ -322,11 +326,7 @@ fn catalogs(context: &RunContext) -> Result<Option<DataCatalogs>, Failure> {
         return Ok((catalogs.lists > 0).then_some(catalogs));
     }
     for file in given.files(context)? {
-        let bytes = file
-            .read()
-            .map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
-        let text =
-            plain(&bytes).map_err(|error| unreadable(&file, given.name, &error.to_string()))?;
+        let text = list_text(&file, given.name)?;
         let before = catalogs.lists;
         read_data_catalogs(&file.name, &text, &mut catalogs);
         if file.is_named && catalogs.lists == before {

@@ -10,6 +10,7 @@
 //! | `ram list-resources`, `get-resource-share-associations` | `resources`, `resourceShareAssociations` |
 //! | `quicksight list-users` | `UserList` |
 
+use super::documents::each_document;
 use crate::model::catalog_table::CatalogTable;
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::data_catalogs::{
@@ -26,26 +27,8 @@ pub fn read_data_catalogs(name: &str, text: &[u8], into: &mut DataCatalogs) {
         record: 0,
         into,
     };
-    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
-    let mut documents = 0;
-    while let Some(document) = stream.next() {
-        documents += 1;
-        match document {
-            Ok(document) => reader.document(&document),
-            Err(error) => {
-                let reason = if error.is_eof() {
-                    RejectReason::TruncatedJson
-                } else {
-                    RejectReason::InvalidJson
-                };
-                let at = stream.byte_offset() as u64;
-                reader.reject(Some(at), reason, format!("not JSON: {error}"));
-                break;
-            }
-        }
-    }
-    if documents == 0 {
-        reader.reject(None, RejectReason::Empty, "the file is empty".to_owned());
+    if let Err(fault) = each_document(text, |document| reader.document(&document)) {
+        reader.reject(fault.offset, fault.reason, fault.detail);
     }
     reader.finish();
 }

@@ -2,6 +2,7 @@
 //! `describe-data-source` (docs/cloudtrail-facts.md#data-sources), one answer or several, one
 //! after the other.
 
+use super::documents::each_document;
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::ids::{DataSourceArn, RoleArn, is_data_source_arn};
 use crate::model::inventory::{DataSource, Inventory};
@@ -16,26 +17,8 @@ pub fn read_data_sources(name: &str, text: &[u8], inventory: &mut Inventory) {
         record: 0,
         inventory,
     };
-    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
-    let mut documents = 0;
-    while let Some(document) = stream.next() {
-        documents += 1;
-        match document {
-            Ok(document) => reader.document(document),
-            Err(error) => {
-                let reason = if error.is_eof() {
-                    RejectReason::TruncatedJson
-                } else {
-                    RejectReason::InvalidJson
-                };
-                let at = stream.byte_offset() as u64;
-                reader.reject(Some(at), reason, format!("not JSON: {error}"));
-                return;
-            }
-        }
-    }
-    if documents == 0 {
-        reader.reject(None, RejectReason::Empty, "the file is empty".to_owned());
+    if let Err(fault) = each_document(text, |document| reader.document(document)) {
+        reader.reject(fault.offset, fault.reason, fault.detail);
     }
 }
 

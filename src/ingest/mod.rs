@@ -28,6 +28,7 @@ mod cost_explorer;
 mod cur;
 mod data_catalogs;
 mod data_sources;
+mod documents;
 mod executions;
 mod exports;
 mod file_lines;

@@ -176,6 +176,12 @@ impl ReadDeclaration {
         Self::DeclaredReader,
     ];
 
+    /// Returns true if no declaration covers the read.
+    #[must_use]
+    pub fn is_undeclared(self) -> bool {
+        matches!(self, Self::UndeclaredProducer | Self::UndeclaredReader)
+    }
+
     /// As records have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

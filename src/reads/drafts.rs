@@ -144,16 +144,14 @@ impl Drafts {
             let Some(entries) = self.by_reader.get_mut(&reader) else {
                 continue;
             };
-            for (link, target) in links {
+            for (link, target) in &links {
                 let known = targets.entry(link.clone());
                 known
                     // Of two tables it is not known which.
-                    .and_modify(|known| known.retain(|known| *known == target))
+                    .and_modify(|known| known.retain(|known| known == target))
                     .or_insert_with(|| vec![target.clone()]);
-                if let Some(draft) = entries.remove(&link) {
-                    merge(entries, target.0, target.1, draft);
-                }
             }
+            replace(entries, links);
         }
         for entries in self.by_reader.values_mut() {
             let links = entries.iter().filter_map(|(subject, draft)| {
@@ -162,11 +160,7 @@ impl Drafts {
                 Some((subject.clone(), target.clone()))
             });
             let links: Vec<(ReadSubject, Target)> = links.collect();
-            for (link, target) in links {
-                if let Some(draft) = entries.remove(&link) {
-                    merge(entries, target.0, target.1, draft);
-                }
-            }
+            replace(entries, links);
         }
     }
 
@@ -245,11 +239,7 @@ impl Drafts {
                 });
                 let only = named.next().filter(|_| named.next().is_none());
                 let only = only.map(|(other, draft)| (other.clone(), draft.owner.clone()));
-                if let Some((target, owner)) = only
-                    && let Some(draft) = entries.remove(&subject)
-                {
-                    merge(entries, target, owner, draft);
-                }
+                replace(entries, only.map(|target| (subject, target)));
             }
         }
     }
@@ -286,15 +276,11 @@ impl Drafts {
                         database: target.database,
                         table: target.table,
                     };
-                    (subject.clone(), target)
+                    (subject.clone(), (target.subject(), Some(target.account_id)))
                 })
             });
-            let links: Vec<(ReadSubject, CatalogTable)> = links.collect();
-            for (link, target) in links {
-                if let Some(draft) = entries.remove(&link) {
-                    merge(entries, target.subject(), Some(target.account_id), draft);
-                }
-            }
+            let links: Vec<(ReadSubject, Target)> = links.collect();
+            replace(entries, links);
         }
     }
 
@@ -386,6 +372,15 @@ fn names(subject: &ReadSubject) -> Option<(Text, Text)> {
 /// The account in whose catalog names without one are.
 fn account_of<'c>(chains: &'c [Chain], reader: &Reader) -> Option<&'c AccountId> {
     chains[reader.chain()].consumer_account_id.as_ref()
+}
+
+/// Puts tables in the place of others that stand for them.
+fn replace(entries: &mut Entries, links: impl IntoIterator<Item = (ReadSubject, Target)>) {
+    for (link, (subject, owner)) in links {
+        if let Some(draft) = entries.remove(&link) {
+            merge(entries, subject, owner, draft);
+        }
+    }
 }
 
 /// Adds a draft to what is known of a subject.

@@ -83,8 +83,12 @@ pub(super) fn is_result(
 /// Returns true if a session that Lake Formation made read an object, as far as its name or its
 /// source identity tell.
 pub(super) fn is_by_lake_formation(event: &Event) -> bool {
-    let is_vended = session_name(event).is_some_and(|name| name.starts_with(VENDED_SESSION));
-    is_vended || initiator(event).is_some()
+    is_vended(event) || initiator(event).is_some()
+}
+
+/// Returns true if the session has a name that Lake Formation gives.
+fn is_vended(event: &Event) -> bool {
+    session_name(event).is_some_and(|name| name.starts_with(VENDED_SESSION))
 }
 
 fn readers_of(
@@ -99,9 +103,7 @@ fn readers_of(
     if let Some((account, role_id)) = initiator(event) {
         let running = inputs.executions.of_role_at(account, role_id, event.time);
         // Others can set such an identity for sessions of their own.
-        let is_vended = session_name(event).is_some_and(|name| name.starts_with(VENDED_SESSION));
-        let is_known = is_vended || is_by_athena(event);
-        return among(&running, is_known);
+        return among(&running, is_vended(event) || is_by_athena(event));
     }
     let made_by = inputs.chain_of(position).filter(|_| is_by_athena(event));
     let Some((chain, link)) = made_by else {

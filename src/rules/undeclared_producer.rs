@@ -7,6 +7,7 @@ use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta
 use super::table_reads::reads;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::AccountId;
+use crate::model::topology::ReadDeclaration;
 use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
@@ -45,11 +46,8 @@ impl Rule for UndeclaredProducer {
             let Some(producer) = one.producer() else {
                 continue;
             };
-            let may_read = topology.producer(producer).is_some_and(|declared| {
-                let readers = declared.readers.as_ref();
-                readers.is_none_or(|readers| readers.contains(one.consumer))
-            });
-            if may_read {
+            let declaration = topology.read_declaration(producer, one.consumer);
+            if !declaration.is_some_and(ReadDeclaration::is_undeclared) {
                 continue;
             }
             by_subject
