@@ -330,7 +330,12 @@ fn catalogs(context: &RunContext) -> Result<Option<DataCatalogs>, Failure> {
         let before = catalogs.lists;
         read_data_catalogs(&file.name, &text, &mut catalogs);
         if file.is_named && catalogs.lists == before {
-            return Err(unreadable(&file, given.name, "has no list").hint(
+            let rejects = catalogs.rejects.iter().flat_map(|(_, _, rejects)| rejects);
+            let mut of_file = rejects.filter(|reject| *reject.object == *file.name);
+            let why = of_file
+                .next()
+                .map_or("has no list", |reject| reject.detail.as_str());
+            return Err(unreadable(&file, given.name, why).hint(
                 "it takes output of aws glue get-tables, lakeformation list-permissions and others: --help lists them",
             ));
         }
