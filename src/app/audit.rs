@@ -163,9 +163,11 @@ impl<'c> AuditRun<'c> {
         let inventory = inventory.and_then(|checks| checks.inventory.as_ref());
         let mut inventory_rejects = Rejects::default();
         let catalogs = self.plan.exports.catalogs.as_ref();
+        let chat_logs = self.plan.exports.chat_logs.as_ref();
         for rejects in [
             inventory.map(|known| &known.rejects),
             catalogs.map(|known| &known.rejects),
+            chat_logs.map(|known| &known.rejects),
         ] {
             inventory_rejects.merge(rejects.cloned().unwrap_or_default());
         }

@@ -7,10 +7,12 @@ use crate::attribute::{Pricing, ScanBilling};
 use crate::decode::quick_query_id;
 use crate::ingest::{
     BillError, BillFile, BillFileKind, BillFiles, BillReader, ReadUnits, UnitsReader,
-    bill_file_kind, plain, read_data_catalogs, read_data_sources, read_executions, read_previous,
+    bill_file_kind, plain, read_chat_logs, read_data_catalogs, read_data_sources, read_executions,
+    read_previous,
 };
 use crate::local::read_export;
 use crate::model::bill::Bill;
+use crate::model::chat_log::ChatLogs;
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::data_catalogs::DataCatalogs;
 use crate::model::execution::Statistics;
@@ -45,6 +47,7 @@ pub(super) fn exports(
         bill,
         pricing: Pricing::new(billing, context.settings.usd_per_tb.clone()),
         catalogs: catalogs(context)?,
+        chat_logs: chat_logs(context)?,
     })
 }
 
@@ -71,8 +74,19 @@ fn executions(context: &RunContext) -> NamedInputs {
 }
 
 /// Everything that may be in a bucket.
-pub(super) fn inputs(context: &RunContext) -> [NamedInputs; 3] {
-    [executions(context), costs(context), units(context)]
+pub(super) fn inputs(context: &RunContext) -> [NamedInputs; 4] {
+    [
+        executions(context),
+        costs(context),
+        units(context),
+        chat_log_files(context),
+    ]
+}
+
+fn chat_log_files(context: &RunContext) -> NamedInputs {
+    let asked = &context.options.money.chat_logs;
+    let configured = &context.settings.chat_logs;
+    NamedInputs::anywhere(context, "--chat-logs", asked, "[[chat_logs]]", configured)
 }
 
 fn units(context: &RunContext) -> NamedInputs {
@@ -341,6 +355,43 @@ fn catalogs(context: &RunContext) -> Result<Option<DataCatalogs>, Failure> {
         }
     }
     Ok(Some(catalogs))
+}
+
+/// Chat logs of Quick, where any were given.
+fn chat_logs(context: &RunContext) -> Result<Option<ChatLogs>, Failure> {
+    let given = chat_log_files(context);
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let mut logs = ChatLogs::default();
+    for file in given.files(context)? {
+        let text = match file.read() {
+            Ok(bytes) => plain(&bytes).map(std::borrow::Cow::into_owned),
+            Err(error) if file.is_named => {
+                return Err(unreadable(&file, given.name, &error.to_string()));
+            }
+            Err(error) => {
+                let unread = reject(&file, RejectReason::Unreadable, error.to_string());
+                logs.rejects.add(unread);
+                continue;
+            }
+        };
+        match text {
+            Ok(text) => {
+                let before = logs.entries;
+                read_chat_logs(&file.name, &text, &mut logs);
+                if file.is_named && logs.entries == before {
+                    return Err(unreadable(&file, given.name, "has no entry of a chat log")
+                        .hint("it takes CHAT_LOGS of Quick, one JSON object a line"));
+                }
+            }
+            Err(error) => {
+                let damaged = reject(&file, RejectReason::CorruptGzip, error.to_string());
+                logs.rejects.add(damaged);
+            }
+        }
+    }
+    Ok(Some(logs))
 }
 
 /// Loads the findings of an earlier run.

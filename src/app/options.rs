@@ -40,6 +40,8 @@ pub struct MoneyOptions {
     pub included: BTreeSet<ChargeCategory>,
     /// Files or folders of lists of data catalogs, shares and users of Quick.
     pub catalogs: Vec<PathBuf>,
+    /// Files or folders of chat logs of Quick.
+    pub chat_logs: Vec<PathBuf>,
     /// Files of business units.
     pub business_units: Vec<PathBuf>,
     /// The definition of a billed terabyte; overrides the configuration.

@@ -36,6 +36,7 @@ type ChargeKey<'a> = (
     Option<&'a str>,
     Option<&'a str>,
     Option<&'a str>,
+    Option<&'a str>,
     Share,
 );
 
@@ -83,6 +84,7 @@ fn key_of_charge(charge: &Charge) -> ChargeKey<'_> {
         charge.work_group.as_deref(),
         charge.data_source_arn.as_deref(),
         charge.quick_user.as_deref(),
+        charge.origin.as_deref(),
         charge.share,
     )
 }
@@ -100,6 +102,7 @@ fn key_of_query<'a>(chain: &'a Chain, query: &'a QueryExecution) -> ChargeKey<'a
         query.work_group.as_deref(),
         chain.data_source_arn.as_deref(),
         chain.quick_user.as_ref().map(|user| &*user.name),
+        Some(chain.origin.label()),
         share,
     )
 }

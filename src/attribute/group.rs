@@ -66,13 +66,16 @@ fn value(part: &ChargePart<'_>, dimension: Dimension, topology: &Topology) -> Te
         Dimension::BusinessUnit => unless(unit(charge.account_id.as_ref(), topology), UNMAPPED),
         Dimension::Consumer => unless(charge.account_id.as_ref().map(AccountId::text), UNKNOWN),
         Dimension::Day => charge.period.to_string().into(),
-        Dimension::WorkGroup | Dimension::DataSource | Dimension::User if is_rest => {
+        Dimension::WorkGroup | Dimension::DataSource | Dimension::User | Dimension::Origin
+            if is_rest =>
+        {
             let told = (dimension == Dimension::WorkGroup).then_some(charge.work_group.as_ref());
             unless(told.flatten(), UNALLOCATED)
         }
         Dimension::Table => part.table.clone(),
         Dimension::Producer => part.producer.clone(),
         Dimension::WorkGroup => unless(charge.work_group.as_ref(), UNKNOWN),
+        Dimension::Origin => unless(charge.origin.as_ref(), UNKNOWN),
         Dimension::User => unless(charge.quick_user.as_ref(), missing(charge.share)),
         Dimension::DataSource => unless(
             charge.data_source_arn.as_ref().map(DataSourceArn::text),

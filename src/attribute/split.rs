@@ -94,6 +94,7 @@ struct Queries {
     work_group: Vec<u32>,
     source: Vec<u32>,
     user: Vec<u32>,
+    origin: Vec<u32>,
     /// 0 of Quick, 1 other.
     share: Vec<u32>,
     unknown: Vec<u32>,
@@ -178,6 +179,7 @@ impl Queries {
             let account = codes.code(chain.consumer_account_id.as_ref().map(AccountId::text));
             let source = codes.code(chain.data_source_arn.as_ref().map(DataSourceArn::text));
             let user = codes.code(chain.quick_user.as_ref().map(|user| &user.name));
+            let origin = codes.code(Some(&chain.origin.label().into()));
             let share = u32::from(chain.path != ChainPath::QuickRoleChain);
             for query in &chain.queries {
                 if query.query_execution_id.is_none() {
@@ -191,6 +193,7 @@ impl Queries {
                 all.work_group.push(codes.code(query.work_group.as_ref()));
                 all.source.push(source);
                 all.user.push(user);
+                all.origin.push(origin);
                 all.share.push(share);
                 all.unknown.push(u32::from(query.lacks_statistics()));
                 all.scanned.push(query.bytes_scanned());
@@ -461,6 +464,7 @@ fn charges(
     let frame = queries.frame()?.hstack(&[
         Column::new("source".into(), &queries.source),
         Column::new("user".into(), &queries.user),
+        Column::new("origin".into(), &queries.origin),
         Column::new("kind".into(), kinds),
         Column::new(
             "cell".into(),
@@ -482,6 +486,7 @@ fn charges(
         "work_group",
         "source",
         "user",
+        "origin",
         "kind",
     ];
     let mut sums = vec![
@@ -558,6 +563,7 @@ fn read_charges(
     let code = |name: &str| read_all_codes(grouped, name);
     let [account, region, work_group] = [code("account")?, code("region")?, code("work_group")?];
     let [source, user, kind] = [code("source")?, code("user")?, code("kind")?];
+    let origin = code("origin")?;
     let [queries, unknown, cell] = [code("queries")?, code("unknown")?, code("cell")?];
     let day = read_days(grouped, "day")?;
     let cost = read_units(grouped, "cost")?;
@@ -578,6 +584,7 @@ fn read_charges(
             work_group: text(work_group[row]),
             data_source_arn: text(source[row]).map(DataSourceArn::from),
             quick_user: text(user[row]),
+            origin: text(origin[row]),
             share: if kind.is_other {
                 Share::Other
             } else {
@@ -620,6 +627,7 @@ fn remainders<'a>(
             work_group: cell.key.work_group.clone(),
             data_source_arn: None,
             quick_user: None,
+            origin: None,
             share: Share::Unallocated,
             currency: cell.key.currency.clone(),
             figures: Figures {
@@ -646,6 +654,7 @@ fn order(charge: &Charge) -> impl Ord + '_ {
             charge.work_group.as_deref(),
             charge.data_source_arn.as_deref(),
             charge.quick_user.as_deref(),
+            charge.origin.as_deref(),
         ),
         charge.share,
         charge.billed_cost.is_none(),

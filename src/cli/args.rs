@@ -284,6 +284,11 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) database: Vec<String>,
 
+    /// Who made the first session: a service such as `states` or `lambda.amazonaws.com`, the ARN of a state machine, function
+    /// or job, `people`, or `unknown`. Lists chains of all paths.
+    #[arg(long, value_name = "SERVICE")]
+    pub(super) origin: Vec<String>,
+
     /// The owner of a table that a query read, by declared name or account id.
     #[arg(long, value_name = "NAME")]
     pub(super) producer: Vec<String>,
@@ -497,6 +502,7 @@ pub(super) enum ByArg {
     Day,
     Table,
     Producer,
+    Origin,
 }
 
 /// Options of `init`.

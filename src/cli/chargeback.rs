@@ -34,6 +34,7 @@ fn dimension(arg: ByArg) -> Dimension {
         ByArg::Day => Dimension::Day,
         ByArg::Table => Dimension::Table,
         ByArg::Producer => Dimension::Producer,
+        ByArg::Origin => Dimension::Origin,
     }
 }
 

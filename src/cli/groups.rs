@@ -138,6 +138,11 @@ pub(super) struct StatisticsArgs {
     /// get-resource-share-associations, quicksight list-users; a file or a folder. Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) catalogs: Vec<PathBuf>,
+
+    /// Chat logs of Quick (CHAT_LOGS), instead of the configured ones: which agent a user talked with when a query
+    /// ran; a file, a folder, or `s3://bucket/prefix`. Can be repeated.
+    #[arg(long, value_name = "PATH")]
+    pub(super) chat_logs: Vec<PathBuf>,
 }
 
 /// Business units, and how bytes are counted.

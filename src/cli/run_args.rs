@@ -109,6 +109,7 @@ impl RunArgs {
     pub(super) fn statistics(mut self, args: &StatisticsArgs) -> Self {
         self.run.money.executions.clone_from(&args.executions);
         self.run.money.catalogs.clone_from(&args.catalogs);
+        self.run.money.chat_logs.clone_from(&args.chat_logs);
         self
     }
 

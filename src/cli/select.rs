@@ -54,6 +54,7 @@ impl<'a> Selection<'a> {
             && any_matches(&filter.data_source, data_sources(chain))
             && any_matches(&filter.work_group, work_groups(chain))
             && any_matches(&filter.user, users(chain))
+            && any_matches(&filter.origin, origins(chain))
             && self.wants_reads(chain)
             && self.wants_bytes(chain)
     }
@@ -80,6 +81,10 @@ impl<'a> Selection<'a> {
 
     fn wants_path(&self, chain: &Chain) -> bool {
         let paths = &self.args.filter.path;
+        let asks_origin = !self.args.filter.origin.is_empty();
+        if paths.is_empty() && asks_origin {
+            return chain.path != ChainPath::Session || self.args.all_sessions;
+        }
         if paths.is_empty() {
             return is_listed_by_default(chain) || self.args.all_sessions;
         }
@@ -117,7 +122,9 @@ impl<'a> Selection<'a> {
             .filter(|chain| chain.path != ChainPath::Session)
             .filter(|chain| !is_listed_by_default(chain) && self.wants_besides_path(chain))
             .count();
-        let is_default = self.args.filter.path.is_empty() && !self.args.all_sessions;
+        let filter = &self.args.filter;
+        let is_default =
+            filter.path.is_empty() && filter.origin.is_empty() && !self.args.all_sessions;
         if is_default && unlisted > 0 {
             let these = plural(unlisted as u64, "other chain");
             remarks.push(format!(
@@ -153,6 +160,7 @@ fn near_misses(filter: &FilterArgs, all: &[Chain]) -> Vec<String> {
         ),
         ("--work-group", &filter.work_group, values(all, work_groups)),
         ("--user", &filter.user, values(all, users)),
+        ("--origin", &filter.origin, values(all, origins)),
     ];
     let mut remarks = Vec::new();
     for (option, asked, known) in known {
@@ -209,6 +217,14 @@ fn work_groups(chain: &Chain) -> impl Iterator<Item = &str> {
 fn users(chain: &Chain) -> impl Iterator<Item = &str> {
     let name = chain.quick_user.as_ref().map(|user| &*user.name);
     name.into_iter().flat_map(|name| [name, tail(name)])
+}
+
+/// The service with and without its domain, the resource, or `people` and `unknown`.
+fn origins(chain: &Chain) -> impl Iterator<Item = &str> {
+    let label = chain.origin.label();
+    let short = label.strip_suffix(".amazonaws.com");
+    let resource = chain.origin.resource_arn.as_deref();
+    [label].into_iter().chain(short).chain(resource)
 }
 
 fn any_matches<'v>(asked: &[String], values: impl IntoIterator<Item = &'v str>) -> bool {

@@ -21,6 +21,9 @@ pub(super) struct RawConfig {
     pub(super) rules: BTreeMap<String, Spanned<RawRule>>,
     pub(super) data_sources: Vec<RawPath>,
     pub(super) catalogs: Vec<RawPath>,
+    pub(super) chat_logs: Vec<Spanned<RawExports>>,
+    pub(super) declared_services: Vec<RawService>,
+    pub(super) agents: Vec<RawAgent>,
     pub(super) suppressions: Vec<RawSuppression>,
     pub(super) security_hub: Option<RawSecurityHub>,
     pub(super) aws: RawAws,
@@ -126,6 +129,27 @@ pub(super) struct RawProducer {
 pub(super) struct RawSensitive {
     pub(super) tables: Spanned<Vec<Spanned<String>>>,
     pub(super) reason: Spanned<String>,
+}
+
+/// A service that may reach the data.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
+pub(super) struct RawService {
+    pub(super) service: Spanned<String>,
+    pub(super) resource_arn: Option<Spanned<String>>,
+    pub(super) role_arn: Option<Spanned<String>>,
+    pub(super) reason: Option<String>,
+}
+
+/// An agent or a flow of Quick.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "a table")]
+pub(super) struct RawAgent {
+    pub(super) id: Spanned<String>,
+    pub(super) name: Option<String>,
+    pub(super) users: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,6 +4,7 @@ mod checker;
 mod file;
 mod producers;
 mod reference;
+mod roads;
 mod settings;
 mod sources;
 

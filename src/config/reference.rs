@@ -72,7 +72,7 @@ const INTRODUCTION: &str = "# The configuration
 ";
 
 /// All sections, in the order of the document.
-pub const SECTIONS: [ConfigSection; 17] = [
+pub const SECTIONS: [ConfigSection; 20] = [
     ConfigSection {
         header: "[hub]",
         about: "The account of Quick. Without it, roles are discovered from the logs.",
@@ -141,6 +141,42 @@ pub const SECTIONS: [ConfigSection; 17] = [
                 "the tables: `sales`, `claims.sales`, an ARN, `s3://BUCKET`; `*` stands for any text; required",
             ),
             key("reason", TEXT, "why, told with each finding; required"),
+        ],
+    },
+    ConfigSection {
+        header: "[[declared_services]]",
+        about: "A service other than Quick that may reach a Role B or a declared table: a state machine, a function, a job \
+                (`service-chain-undeclared`).",
+        keys: &[
+            key(
+                "service",
+                "a service's principal",
+                "such as `states.amazonaws.com`; required",
+            ),
+            key(
+                "resource_arn",
+                ARN,
+                "the state machine, function or job; `*` stands for any text; absent: any",
+            ),
+            key(
+                "role_arn",
+                ARN,
+                "a role that the service uses; `*` stands for any text; absent: any",
+            ),
+            key("reason", TEXT, "why, for people"),
+        ],
+    },
+    ConfigSection {
+        header: "[[agents]]",
+        about: "An agent or a flow of Quick, and the users whom it may act for (`agent-acts-for-unknown-user`).",
+        keys: &[
+            key("id", TEXT, "its id; required"),
+            key("name", TEXT, "its name, for people"),
+            key(
+                "users",
+                "a list of text",
+                "names or ARNs of users of Quick; `*` stands for any text; absent: any",
+            ),
         ],
     },
     ConfigSection {
@@ -249,6 +285,11 @@ pub const SECTIONS: [ConfigSection; 17] = [
         header: "[[catalogs]]",
         about: "Lists of data catalogs, shares and users of Quick: output of the AWS CLI, as `--catalogs` takes it.",
         keys: &[key("path", PATH, "a file or a folder; required")],
+    },
+    ConfigSection {
+        header: "[[chat_logs]]",
+        about: "Chat logs that Quick delivers (CHAT_LOGS): `path` or `s3`. Read unless `--chat-logs` names others.",
+        keys: &EXPORT_KEYS,
     },
     ConfigSection {
         header: "[rules.RULE]",

@@ -52,6 +52,8 @@ pub struct Settings {
     pub rules: BTreeMap<String, toml::Table>,
     /// Files or folders of lists of data catalogs, shares and users of Quick.
     pub catalogs: Vec<PathBuf>,
+    /// Locations of chat logs of Quick.
+    pub chat_logs: Vec<ExportLocation>,
     /// Files of data sources.
     pub data_sources: Vec<PathBuf>,
     /// Findings that are accepted for a while.
@@ -202,6 +204,8 @@ impl Checker<'_> {
         }
         self.add_producers(raw.producers, &mut topology)?;
         self.add_sensitive(raw.sensitive, &mut topology)?;
+        self.add_services(raw.declared_services, &mut topology)?;
+        self.add_agents(raw.agents, &mut topology)?;
         let logs = raw.logs.into_iter().map(|logs| self.logs(logs));
         let logs = logs.collect::<Result<_, _>>()?;
         let mut usd_per_tb = BTreeMap::new();
@@ -249,6 +253,7 @@ impl Checker<'_> {
                 .collect(),
             data_sources: self.paths(raw.data_sources),
             catalogs: self.paths(raw.catalogs),
+            chat_logs: self.all_exports("chat_logs", raw.chat_logs)?,
             suppressions: suppressions.collect::<Result<_, _>>()?,
             security_hub_account_id,
             security_hub_region,

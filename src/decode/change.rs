@@ -6,6 +6,8 @@ use super::lenient::count_rest;
 use crate::event_list::members::Kept::{self, Object, Objects, Plain, Policy, Texts};
 use crate::event_list::members::Members;
 use crate::model::json::Borrowed;
+use serde::Deserialize as _;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -38,6 +40,15 @@ pub(super) fn kept(
 struct KeptValue<'i> {
     kept: Kept,
     interner: &'i mut Interner,
+}
+
+impl KeptValue<'_> {
+    /// A policy that was logged as an object, as S3 does, in the form of others: its text.
+    fn policy_object<'de, A: MapAccess<'de>>(self, map: A) -> Result<Option<Value>, A::Error> {
+        let policy = Value::deserialize(MapAccessDeserializer::new(map))?;
+        let text = self.interner.policy(Some(&policy.to_string()));
+        Ok(text.map(|text| Value::String((*text).to_owned())))
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for KeptValue<'_> {
@@ -87,7 +98,8 @@ impl<'de> Visitor<'de> for KeptValue<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let members = match self.kept {
             Object(members) | Objects(members) => Some(members),
-            Plain | Policy | Texts => None,
+            Policy => return self.policy_object(map),
+            Plain | Texts => None,
         };
         let mut found = Map::new();
         while let Some(name) = map.next_key::<Borrowed<'de>>()? {
@@ -186,6 +198,15 @@ mod tests {
             assert_eq!(kept.as_deref(), Some(wanted), "{name}");
             assert_eq!(excess, None);
         }
+    }
+
+    #[test]
+    fn a_policy_that_is_an_object_is_kept_as_text() {
+        let text = r#"{"bucketName":"b","bucketPolicy":{"Version":"2012-10-17","Statement":[]},"policy":""}"#;
+        let wanted =
+            r#"{"bucketName":"b","bucketPolicy":"{\"Version\":\"2012-10-17\",\"Statement\":[]}"}"#;
+        let (kept, _) = kept_of(S3, "PutBucketPolicy", text);
+        assert_eq!(kept.as_deref(), Some(wanted));
     }
 
     #[test]

@@ -41,8 +41,8 @@ pub(super) struct LenientTexts {
     pub(super) count: usize,
 }
 
-/// ARNs of a list, the first [`ENTRIES_MAX`] of them: `[{"arn": "..."}]`, with `ARN`, or
-/// just `["..."]`.
+/// ARNs of a list, the first [`ENTRIES_MAX`] of them: `[{"arn": "..."}]`, with `ARN` or
+/// `providerArn`, or just `["..."]`.
 #[derive(Debug, Default)]
 pub(super) struct Arns {
     pub(super) kept: Vec<String>,
@@ -61,6 +61,8 @@ struct WithArn<'a> {
     arn: LenientText<'a>,
     #[serde(rename = "ARN", borrow)]
     upper: LenientText<'a>,
+    #[serde(rename = "providerArn", borrow)]
+    provider: LenientText<'a>,
 }
 
 /// The values of a visitor that knows one type and takes the others for nothing.
@@ -290,8 +292,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Arn<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let WithArn { arn, upper } = WithArn::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Arn(upper.0.or(arn.0)))
+                let found = WithArn::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Arn(found.upper.0.or(found.arn.0).or(found.provider.0)))
             }
 
             nothing_of!(

@@ -23,6 +23,7 @@ mod read_calls;
 mod record;
 mod redact;
 mod relevance;
+mod road_calls;
 mod scan;
 mod secret;
 mod split;

@@ -4,7 +4,7 @@
 use super::intern::Interner;
 use super::lenient::{LenientObject, LenientText, LenientTexts, Number};
 use super::object_text::ObjectText;
-use crate::model::event::{DataAccess, Detail, S3ObjectRead, TableCall};
+use crate::model::event::{DataAccess, Detail, S3ObjectCall, TableCall};
 use crate::model::ids::{QueryExecutionId, RequestId, is_account_id};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -163,6 +163,19 @@ pub(super) fn table_call(call: RawCall<'_>, interner: &mut Interner) -> Detail {
 
 /// The object of S3 that was read.
 pub(super) fn object_read(call: RawCall<'_>, interner: &mut Interner) -> Detail {
+    object(call, interner).map_or(Detail::None, Detail::ObjectRead)
+}
+
+/// The object of S3 that was written.
+pub(super) fn object_write(call: RawCall<'_>, interner: &mut Interner) -> Detail {
+    let written = object(call, interner).map(|object| {
+        let bytes = None;
+        Box::new(S3ObjectCall { bytes, ..*object })
+    });
+    written.map_or(Detail::None, Detail::ObjectWrite)
+}
+
+fn object(call: RawCall<'_>, interner: &mut Interner) -> Option<Box<S3ObjectCall>> {
     let request = ObjectText::of(call.parameters);
     let request: RawObjectRead<'_> = request.read();
     let transfer = ObjectText::of(call.additional);
@@ -178,18 +191,14 @@ pub(super) fn object_read(call: RawCall<'_>, interner: &mut Interner) -> Detail 
         .find(|resource| resource.kind.get() == Some("AWS::S3::Bucket"));
     let account = bucket.and_then(|bucket| bucket.account_id.get());
     let account = account.filter(|account| is_account_id(account));
-    let read = S3ObjectRead {
+    let object = S3ObjectCall {
         bucket: interner.maybe(request.bucket_name.get()),
         key: interner.maybe(request.key.get()),
         bytes: bytes.and_then(|bytes| bytes.try_into().ok()),
         bucket_account_id: interner.maybe(account),
         request_id: call.request_id.map(RequestId::new),
     };
-    if read.bucket.is_none() {
-        Detail::None
-    } else {
-        Detail::ObjectRead(Box::new(read))
-    }
+    object.bucket.is_some().then(|| Box::new(object))
 }
 
 /// The function that was invoked.

@@ -7,9 +7,10 @@ use super::lenient::{self, LenientObject, LenientText, LenientTexts};
 use super::object_text::ObjectText;
 use super::read_calls::{self, RawCall};
 use super::redact::scrubbed_message;
+use super::road_calls;
 use crate::event_list::entry::When;
 use crate::event_list::list as event_list;
-use crate::event_list::members::{Members, MembersRead, OF_SHARE_ANSWER};
+use crate::event_list::members::{Members, MembersRead, OF_S3, OF_SHARE_ANSWER};
 use crate::model::coverage::{RejectReason, Sibling};
 use crate::model::event::{
     Content, CredentialIssuance, Detail, Event, EventOrigin, QueryDatabase, StartQuery,
@@ -116,6 +117,8 @@ struct RawIdentity<'a> {
     on_behalf_of: Option<&'a RawValue>,
     #[serde(borrow)]
     invoked_by_delegate: Option<&'a RawValue>,
+    #[serde(borrow)]
+    in_scope_of: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -125,6 +128,7 @@ struct RawSessionContext<'a> {
     session_issuer: LenientObject<RawIssuer<'a>>,
     #[serde(borrow)]
     source_identity: LenientText<'a>,
+    ec2_role_delivery: lenient::Present,
 }
 
 #[derive(Deserialize, Default)]
@@ -146,6 +150,17 @@ struct RawIssuer<'a> {
 struct RawOnBehalfOf<'a> {
     #[serde(borrow)]
     user_id: LenientText<'a>,
+    #[serde(borrow)]
+    identity_store_arn: LenientText<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawScope<'a> {
+    #[serde(borrow)]
+    source_arn: LenientText<'a>,
+    #[serde(borrow)]
+    issuer_type: LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
@@ -178,6 +193,7 @@ struct RawIssuanceRequest<'a> {
     #[serde(borrow)]
     policy: LenientText<'a>,
     policy_arns: lenient::Arns,
+    provided_contexts: lenient::Arns,
     #[serde(borrow)]
     source_identity: LenientText<'a>,
     /// Left out for size (docs/cloudtrail-facts.md#size-limits): unknown, not empty.
@@ -189,6 +205,8 @@ struct RawIssuanceRequest<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawIssueGot<'a> {
     credentials: LenientObject<RawCredentials<'a>>,
+    #[serde(borrow)]
+    source_identity: LenientText<'a>,
     #[serde(borrow)]
     assumed_role_user: LenientObject<RawAssumedRoleUser<'a>>,
 }
@@ -409,6 +427,8 @@ fn identity_of(
     let on_behalf_of: RawOnBehalfOf<'_> = on_behalf_of.read();
     let delegate = ObjectText::of(raw.invoked_by_delegate);
     let delegate: RawDelegate<'_> = delegate.read();
+    let scope = ObjectText::of(raw.in_scope_of);
+    let scope: RawScope<'_> = scope.read();
     let created = context.attributes.0.creation_date.get();
     let identity = Identity {
         kind: interner.maybe(raw.kind.as_deref()),
@@ -424,6 +444,10 @@ fn identity_of(
         on_behalf_of: interner.maybe(on_behalf_of.user_id.get()),
         is_from_console,
         delegate_account_id: interner.maybe(delegate.account_id.get()),
+        identity_store_arn: interner.maybe(on_behalf_of.identity_store_arn.get()),
+        scope_source_arn: interner.maybe(scope.source_arn.get()),
+        scope_issuer_type: interner.maybe(scope.issuer_type.get()),
+        is_from_instance: context.ec2_role_delivery.0,
     };
     interner.identity(identity)
 }
@@ -452,6 +476,13 @@ fn detail_of(raw: &RawRecord<'_>, source: &str, name: &str, interner: &mut Inter
         MembersRead::DataAccess => read_calls::data_access(call_of(raw), interner),
         MembersRead::TableCall => read_calls::table_call(call_of(raw), interner),
         MembersRead::ObjectRead => read_calls::object_read(call_of(raw), interner),
+        MembersRead::ObjectWrite if touches_logs(raw) => change_of(raw, &OF_S3, interner),
+        MembersRead::ObjectWrite => read_calls::object_write(call_of(raw), interner),
+        MembersRead::KeyUse => road_calls::key_use(call_of(raw), interner),
+        MembersRead::Workload => road_calls::workload(call_of(raw), interner),
+        MembersRead::QuickCall => {
+            road_calls::quick_call(call_of(raw), raw.service_event_details, interner)
+        }
         MembersRead::Invocation => read_calls::invocation(call_of(raw), interner),
         MembersRead::Change(members) => {
             let is_on_logs = entry.kept.is_some_and(|kept| kept.when == When::OnLogs);
@@ -532,8 +563,10 @@ fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> CredentialIssuance 
         external_id: interner.maybe(request.external_id.get()),
         duration_seconds: request.duration_seconds.0,
         policy: interner.policy(request.policy.get()),
-        policy_arns: policy_arns(&request.policy_arns, interner),
-        source_identity: interner.maybe(request.source_identity.get()),
+        policy_arns: arns("policyArns", &request.policy_arns, interner),
+        source_identity: interner
+            .maybe(request.source_identity.get().or(got.source_identity.get())),
+        context_providers: arns("providedContexts", &request.provided_contexts, interner),
         issued_key_id: interner.maybe(credentials.access_key_id.get()),
         assumed_role_id: interner.maybe(assumed.assumed_role_id.get()),
         expires_at: credentials
@@ -548,8 +581,8 @@ fn issue_of(raw: &RawRecord<'_>, interner: &mut Interner) -> CredentialIssuance 
     }
 }
 
-fn policy_arns(arns: &lenient::Arns, interner: &mut Interner) -> Box<[Text]> {
-    note_list("policyArns", arns.count, arns.kept.len(), interner);
+fn arns(name: &str, arns: &lenient::Arns, interner: &mut Interner) -> Box<[Text]> {
+    note_list(name, arns.count, arns.kept.len(), interner);
     arns.kept.iter().map(|arn| interner.text(arn)).collect()
 }
 

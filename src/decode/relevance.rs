@@ -38,7 +38,8 @@ pub(super) fn decide(facts: &HeaderBytes<'_>, relevant: &RelevantSessions) -> De
     let always = match listed.map(|kept| kept.when) {
         Some(When::Always) => true,
         Some(When::OnLogs) => touches_logs(facts),
-        Some(When::ByLakeFormation) => is_by_lake_formation(facts),
+        Some(When::OnLogsOrSpill) => touches_logs(facts) || names_spill(facts),
+        Some(When::OfReads) => is_by_lake_formation(facts) || names_spill(facts),
         Some(When::OfSession) | None => false,
     };
     if always || facts.invoked_by == Some(ATHENA) || facts.source_ip == Some(ATHENA) {
@@ -71,6 +72,12 @@ fn is_by_lake_formation(facts: &HeaderBytes<'_>) -> bool {
         .principal_id
         .is_some_and(|principal| memchr::memmem::find(principal, b":AWSLF-").is_some());
     of_session || memchr::memmem::find(facts.record, b"\"V2.").is_some()
+}
+
+/// An object is named as what a connector spilled: the folder that the connectors of Athena use is
+/// named so unless it is set otherwise (docs/cloudtrail-facts.md#connectors).
+fn names_spill(facts: &HeaderBytes<'_>) -> bool {
+    memchr::memmem::find(facts.record, b"spill").is_some()
 }
 
 /// `AROA...:name`; not `123456789012:name`, which is a federated user.
@@ -151,6 +158,8 @@ mod tests {
         assert_eq!(by_name, Decision::Keep);
         let by_source_identity = of("AROAX:x", r#"{"sourceIdentity":"V2.111122223333.AROAY"}"#);
         assert_eq!(by_source_identity, Decision::Keep);
+        let spilled = of("AIDAX", r#"{"key":"athena-federation-spill/q/s"}"#);
+        assert_eq!(spilled, Decision::Keep);
         assert_eq!(of("AIDAX", "{}"), Decision::Pass);
     }
 

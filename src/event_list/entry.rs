@@ -56,8 +56,11 @@ pub enum When {
     Always,
     /// Kept if anyone but CloudTrail writes or deletes an object where logs are.
     OnLogs,
-    /// Kept if a session that Lake Formation made reads an object.
-    ByLakeFormation,
+    /// The same, and if the name of the object says that it is spilled by a connector.
+    OnLogsOrSpill,
+    /// Kept if a session that Lake Formation made reads an object, or if its name says that it is
+    /// spilled by a connector.
+    OfReads,
     /// Kept if its role session is relevant: like any call of it, and read further.
     OfSession,
 }
@@ -147,7 +150,17 @@ impl EventListEntry {
             MembersRead::DataAccess => owned(super::members::DATA_ACCESS),
             MembersRead::TableCall => owned(super::members::TABLE_CALL),
             MembersRead::ObjectRead => owned(super::members::OBJECT_READ),
+            MembersRead::ObjectWrite => {
+                let mut all = owned(super::members::OBJECT_WRITE);
+                all.extend(super::members::OF_S3.dotted(Members::PARAMETERS));
+                all.sort();
+                all.dedup();
+                all
+            }
+            MembersRead::KeyUse => owned(super::members::KEY_USE),
             MembersRead::Invocation => owned(super::members::INVOCATION),
+            MembersRead::Workload => owned(super::members::WORKLOAD),
+            MembersRead::QuickCall => owned(super::members::QUICK_CALL),
             MembersRead::Change(members) => members.dotted(Members::PARAMETERS),
         }
     }

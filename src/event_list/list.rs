@@ -2,14 +2,14 @@
 
 use super::entry::{EventListEntry, EventNames, Keeping, ServiceEvents, When};
 use super::members::{
-    MembersRead, OF_CATALOG_POLICIES, OF_CLOUDTRAIL, OF_GRANTS, OF_IAM, OF_S3, OF_SHARES,
-    OF_WORK_GROUPS,
+    MembersRead, OF_CATALOG_POLICIES, OF_CLOUDTRAIL, OF_DATA_CATALOGS, OF_FUNCTION_POLICIES,
+    OF_GRANTS, OF_IAM, OF_S3, OF_SHARES, OF_WORK_GROUPS,
 };
 use std::collections::BTreeSet;
 
 /// The version of the list: it grows when an event is kept, or a member is read, that
 /// was not before.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Kept since the first version.
 const fn since_1(when: When) -> Keeping {
@@ -21,14 +21,19 @@ const fn since_4(when: When) -> Keeping {
     Keeping { when, since: 4 }
 }
 
-/// An event that nothing further is read of, and that is not kept yet.
-const fn not_yet(names: &'static [&'static str], why: &'static str) -> EventListEntry {
+/// Kept since the fifth version.
+const fn since_5(when: When) -> Keeping {
+    Keeping { when, since: 5 }
+}
+
+/// Calls that start a workload or set its role: a state machine, a function or a job.
+const fn workload(names: &'static [&'static str], why: &'static str) -> EventListEntry {
     EventListEntry {
         names: EventNames::Exactly(names),
-        kept: None,
-        reading: MembersRead::Nothing,
+        kept: Some(since_5(When::Always)),
+        reading: MembersRead::Workload,
         why,
-        lookup: &[],
+        lookup: names,
     }
 }
 
@@ -82,14 +87,6 @@ pub static SOURCES: &[ServiceEvents] = &[
         name: "states.amazonaws.com",
         entries: STEP_FUNCTIONS,
     },
-    ServiceEvents {
-        name: "sso-oauth.amazonaws.com",
-        entries: IDENTITY_CENTER_TOKENS,
-    },
-    ServiceEvents {
-        name: "identitystore.amazonaws.com",
-        entries: IDENTITY_STORE,
-    },
 ];
 
 static STS: &[EventListEntry] = &[
@@ -137,6 +134,17 @@ static ATHENA: &[EventListEntry] = &[
         lookup: &[],
     },
     EventListEntry {
+        names: EventNames::Exactly(&[
+            "CreateDataCatalog",
+            "DeleteDataCatalog",
+            "UpdateDataCatalog",
+        ]),
+        kept: Some(since_5(When::Always)),
+        reading: MembersRead::Change(&OF_DATA_CATALOGS),
+        why: "data catalogs of other accounts, and connectors",
+        lookup: &[],
+    },
+    EventListEntry {
         names: EventNames::Exactly(&["StopQueryExecution"]),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::QueryIds,
@@ -163,8 +171,8 @@ static QUICK: &[EventListEntry] = &[
     EventListEntry {
         names: EventNames::All,
         kept: Some(since_1(When::Always)),
-        reading: MembersRead::Nothing,
-        why: "user activity in Quick, and changes to its data sources",
+        reading: MembersRead::QuickCall,
+        why: "user activity in Quick, agents and flows, and changes to its data sources",
         lookup: &[],
     },
 ];
@@ -294,7 +302,7 @@ static S3: &[EventListEntry] = &[
         ]),
         kept: Some(since_1(When::Always)),
         reading: MembersRead::Change(&OF_S3),
-        why: "changes that can delete the contents of a log bucket",
+        why: "changes that can delete the contents of a log bucket, or open a spill bucket",
         lookup: &[
             "DeleteBucket",
             "DeleteBucketPolicy",
@@ -306,21 +314,38 @@ static S3: &[EventListEntry] = &[
     },
     EventListEntry {
         names: EventNames::Exactly(&[
-            "CompleteMultipartUpload",
-            "CopyObject",
-            "DeleteObject",
-            "PutObject",
+            "DeleteBucketPublicAccessBlock",
+            "PutBucketAcl",
+            "PutBucketPublicAccessBlock",
         ]),
+        kept: Some(since_5(When::Always)),
+        reading: MembersRead::Change(&OF_S3),
+        why: "changes that can open a spill bucket",
+        lookup: &[
+            "DeleteBucketPublicAccessBlock",
+            "PutBucketAcl",
+            "PutBucketPublicAccessBlock",
+        ],
+    },
+    EventListEntry {
+        names: EventNames::Exactly(&["CopyObject", "DeleteObject"]),
         kept: Some(since_1(When::OnLogs)),
         reading: MembersRead::Change(&OF_S3),
         why: "changes to stored log files",
         lookup: &[],
     },
     EventListEntry {
+        names: EventNames::Exactly(&["CompleteMultipartUpload", "PutObject"]),
+        kept: Some(since_5(When::OnLogsOrSpill)),
+        reading: MembersRead::ObjectWrite,
+        why: "changes to stored log files, and what connectors spill",
+        lookup: &[],
+    },
+    EventListEntry {
         names: EventNames::Exactly(&["GetObject", "SelectObjectContent"]),
-        kept: Some(since_4(When::ByLakeFormation)),
+        kept: Some(since_5(When::OfReads)),
         reading: MembersRead::ObjectRead,
-        why: "objects of tables that were read, and their owners",
+        why: "objects of tables that were read, and their owners; what connectors spilled",
         lookup: &[],
     },
     EventListEntry {
@@ -367,6 +392,10 @@ static GLUE: &[EventListEntry] = &[
         why: "permissions on data catalogs",
         lookup: &["DeleteResourcePolicy", "PutResourcePolicy"],
     },
+    workload(
+        &["CreateJob", "StartJobRun", "UpdateJob"],
+        "jobs that run queries",
+    ),
 ];
 
 static RAM: &[EventListEntry] = &[EventListEntry {
@@ -391,32 +420,46 @@ static RAM: &[EventListEntry] = &[EventListEntry {
     ],
 }];
 
-static LAMBDA: &[EventListEntry] = &[EventListEntry {
-    names: EventNames::Exactly(&["Invoke"]),
-    kept: Some(since_4(When::OfSession)),
-    reading: MembersRead::Invocation,
-    why: "connectors of federated queries, and their owners",
+static LAMBDA: &[EventListEntry] = &[
+    EventListEntry {
+        names: EventNames::Exactly(&["Invoke"]),
+        kept: Some(since_4(When::OfSession)),
+        reading: MembersRead::Invocation,
+        why: "connectors of federated queries, and their owners",
+        lookup: &[],
+    },
+    EventListEntry {
+        names: EventNames::Exactly(&["AddPermission20150331v2", "RemovePermission20150331v2"]),
+        kept: Some(since_5(When::Always)),
+        reading: MembersRead::Change(&OF_FUNCTION_POLICIES),
+        why: "who may invoke connectors",
+        lookup: &["AddPermission20150331v2", "RemovePermission20150331v2"],
+    },
+    workload(
+        &[
+            "CreateFunction20150331",
+            "UpdateFunctionConfiguration20150331v2",
+        ],
+        "the roles of functions",
+    ),
+];
+
+static KMS: &[EventListEntry] = &[EventListEntry {
+    names: EventNames::Exactly(&["Decrypt", "GenerateDataKey"]),
+    kept: Some(since_5(When::OfSession)),
+    reading: MembersRead::KeyUse,
+    why: "spilled results of federated queries",
     lookup: &[],
 }];
 
-static KMS: &[EventListEntry] = &[not_yet(
-    &["Decrypt", "GenerateDataKey"],
-    "spilled results of federated queries",
-)];
-
-static STEP_FUNCTIONS: &[EventListEntry] = &[not_yet(
-    &["StartExecution", "StartSyncExecution"],
+static STEP_FUNCTIONS: &[EventListEntry] = &[workload(
+    &[
+        "CreateStateMachine",
+        "StartExecution",
+        "StartSyncExecution",
+        "UpdateStateMachine",
+    ],
     "state machines that run queries",
-)];
-
-static IDENTITY_CENTER_TOKENS: &[EventListEntry] = &[not_yet(
-    &["CreateTokenWithIAM"],
-    "identities that a service acts for",
-)];
-
-static IDENTITY_STORE: &[EventListEntry] = &[not_yet(
-    &["CreateUser", "DeleteUser", "UpdateUser"],
-    "the names behind identity ids",
 )];
 
 /// Returns the entry of an event, given as bytes; `None` where the list does not have it.

@@ -21,11 +21,15 @@ pub const COMMON: &[&str] = &[
     "userIdentity.accessKeyId",
     "userIdentity.accountId",
     "userIdentity.arn",
+    "userIdentity.inScopeOf.issuerType",
+    "userIdentity.inScopeOf.sourceArn",
     "userIdentity.invokedBy",
     "userIdentity.invokedByDelegate.accountId",
+    "userIdentity.onBehalfOf.identityStoreArn",
     "userIdentity.onBehalfOf.userId",
     "userIdentity.principalId",
     "userIdentity.sessionContext.attributes.creationDate",
+    "userIdentity.sessionContext.ec2RoleDelivery",
     "userIdentity.sessionContext.sessionIssuer.arn",
     "userIdentity.sessionContext.sourceIdentity",
     "userIdentity.type",
@@ -40,6 +44,7 @@ pub(super) const CREDENTIALS: &[&str] = &[
     "requestParameters.omitted",
     "requestParameters.policy",
     "requestParameters.policyArns",
+    "requestParameters.providedContexts[].providerArn",
     "requestParameters.roleArn",
     "requestParameters.roleSessionName",
     "requestParameters.sourceIdentity",
@@ -105,8 +110,42 @@ pub(super) const OBJECT_READ: &[&str] = &[
     "resources",
 ];
 
+/// Of calls that write objects of S3.
+pub(super) const OBJECT_WRITE: &[&str] = &["requestID", "resources"];
+
+/// Of calls of KMS.
+pub(super) const KEY_USE: &[&str] = &[
+    "requestParameters.encryptionContext.aws:s3:arn",
+    "requestParameters.keyId",
+    "resources",
+];
+
 /// Of Lambda's `Invoke`.
 pub(super) const INVOCATION: &[&str] = &["requestParameters.functionName"];
+
+/// Of state machines, functions and jobs.
+pub(super) const WORKLOAD: &[&str] = &[
+    "requestParameters.functionName",
+    "requestParameters.jobName",
+    "requestParameters.jobUpdate.role",
+    "requestParameters.name",
+    "requestParameters.role",
+    "requestParameters.roleArn",
+    "requestParameters.stateMachineArn",
+];
+
+/// Of Quick's calls about agents, flows, actions and users.
+pub(super) const QUICK_CALL: &[&str] = &[
+    "requestParameters.actionConnectorId",
+    "requestParameters.agentId",
+    "requestParameters.endUserArn",
+    "requestParameters.flowId",
+    "requestParameters.userIdentifier",
+    "serviceEventDetails.eventRequestDetails.actionConnectorId",
+    "serviceEventDetails.eventRequestDetails.agentId",
+    "serviceEventDetails.eventRequestDetails.endUserArn",
+    "serviceEventDetails.eventRequestDetails.flowId",
+];
 
 /// The members of an event that are read in addition to [`COMMON`].
 #[derive(Debug, Clone, Copy)]
@@ -127,8 +166,16 @@ pub enum MembersRead {
     TableCall,
     /// The object of S3 that was read.
     ObjectRead,
+    /// The object of S3 that was written; of stored log files, parameters of the change.
+    ObjectWrite,
+    /// The key of KMS, and the object of S3 that it was used for.
+    KeyUse,
     /// The function that was invoked.
     Invocation,
+    /// The state machine, function or job that was started, or that got a role.
+    Workload,
+    /// The agent, flow, action and user of a call of Quick.
+    QuickCall,
     /// Parameters of a change: these members, as they were logged.
     Change(&'static Members),
 }
@@ -216,13 +263,53 @@ static FIELD_SELECTOR: Members =
     Members(&[("equals", Texts), ("field", Plain), ("notEquals", Texts)]);
 
 /// Parameters of S3: buckets and objects.
-pub(super) static OF_S3: Members = Members(&[
+pub(crate) static OF_S3: Members = Members(&[
+    (
+        "PublicAccessBlockConfiguration",
+        Object(&PUBLIC_ACCESS_BLOCK),
+    ),
     ("VersioningConfiguration", Object(&VERSIONING)),
+    ("accessControlList", Object(&CANNED_ACL)),
     ("bucketName", Plain),
+    ("bucketPolicy", Policy),
     ("key", Plain),
     ("omitted", Plain),
+    ("x-amz-acl", Plain),
 ]);
+static PUBLIC_ACCESS_BLOCK: Members = Members(&[
+    ("BlockPublicAcls", Plain),
+    ("BlockPublicPolicy", Plain),
+    ("IgnorePublicAcls", Plain),
+    ("RestrictPublicBuckets", Plain),
+]);
+static CANNED_ACL: Members = Members(&[("x-amz-acl", Plain), ("x-amz-grant-read", Plain)]);
 static VERSIONING: Members = Members(&[("Status", Plain)]);
+
+/// Parameters of Athena: data catalogs.
+pub(super) static OF_DATA_CATALOGS: Members = Members(&[
+    ("name", Plain),
+    ("omitted", Plain),
+    ("parameters", Object(&CATALOG_PARAMETERS)),
+    ("type", Plain),
+]);
+static CATALOG_PARAMETERS: Members = Members(&[
+    ("catalog-id", Plain),
+    ("connection-arn", Plain),
+    ("connection-type", Plain),
+    ("function", Plain),
+    ("metadata-function", Plain),
+    ("record-function", Plain),
+]);
+
+/// Parameters of Lambda: who may invoke a function.
+pub(super) static OF_FUNCTION_POLICIES: Members = Members(&[
+    ("action", Plain),
+    ("functionName", Plain),
+    ("omitted", Plain),
+    ("principal", Plain),
+    ("principalOrgID", Plain),
+    ("statementId", Plain),
+]);
 
 /// Parameters of Athena's work groups.
 pub(super) static OF_WORK_GROUPS: Members = Members(&[

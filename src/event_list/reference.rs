@@ -37,7 +37,8 @@ fn row(entry: &EventListEntry) -> String {
             let when = match kept.when {
                 When::Always => "always",
                 When::OnLogs => "on stored log files",
-                When::ByLakeFormation => "by sessions of Lake Formation",
+                When::OnLogsOrSpill => "on stored log files, and named as spilled",
+                When::OfReads => "by sessions of Lake Formation, and named as spilled",
                 When::OfSession => "of relevant sessions",
             };
             (when, kept.since.to_string())

@@ -186,6 +186,14 @@ impl DataCatalogsReader<'_> {
         let ids = self.into.registered.entry(lower(name)).or_default();
         let id = text(&catalog["Parameters"], "catalog-id");
         ids.extend(id.map(Text::from));
+        let functions = ["function", "record-function", "metadata-function"];
+        let functions = functions.map(|kind| text(&catalog["Parameters"], kind));
+        let functions = functions.into_iter().flatten();
+        let mut functions = functions.filter(|arn| arn.starts_with("arn:")).peekable();
+        if functions.peek().is_some() {
+            let known = self.into.connectors.entry(lower(name)).or_default();
+            known.extend(functions.map(Text::from));
+        }
         true
     }
 

@@ -6,6 +6,9 @@
 //! as seconds since 1970. The SQL is read for Quick's comment and
 //! the tables that it names, and dropped.
 
+#[cfg(test)]
+use super::documents::BROKEN_DOCUMENTS_MAX;
+use super::documents::{DocumentFault, DocumentReader, read_documents};
 use super::sql_tables::tables_of;
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::execution::{QueryState, QueryStatistics, StatementType, Statistics};
@@ -22,10 +25,6 @@ use serde_json::value::RawValue;
 
 /// More bytes than any query scans (100 PB); sums of it stay far from overflow.
 const BYTES_SCANNED_MAX: u64 = 100_000_000_000_000_000;
-
-/// Broken documents of one file behind which reading goes on: each may be read
-/// to the end of the file before it is known to be broken.
-const BROKEN_DOCUMENTS_MAX: usize = 64;
 
 #[derive(Deserialize)]
 #[serde(expecting = "a JSON object")]
@@ -114,27 +113,7 @@ pub fn read_executions(
         quick_query_id,
         into,
     };
-    if text.iter().all(u8::is_ascii_whitespace) {
-        reader.reject(None, RejectReason::Empty, "the file is empty".to_owned());
-        return;
-    }
-    if let Ok(text) = str::from_utf8(text) {
-        reader.documents(text, 0);
-        return;
-    }
-    // One bad line does not cost the others.
-    let mut offset = 0;
-    for line in text.split_inclusive(|byte| *byte == b'\n') {
-        match str::from_utf8(line) {
-            Ok(line) => reader.documents(line, offset),
-            Err(_) => reader.reject(
-                Some(offset),
-                RejectReason::InvalidUtf8,
-                "a line is not UTF-8".to_owned(),
-            ),
-        }
-        offset += line.len() as u64;
-    }
+    read_documents(text, &mut reader);
 }
 
 struct ExecutionsReader<'a> {
@@ -142,6 +121,20 @@ struct ExecutionsReader<'a> {
     record: u32,
     quick_query_id: fn(&str) -> Option<&str>,
     into: &'a mut Statistics,
+}
+
+impl DocumentReader for ExecutionsReader<'_> {
+    fn document(&mut self, document: &RawValue) {
+        if is_list(document) {
+            for_each_of(Some(document), &mut |item| self.answer(item.get()));
+        } else {
+            self.answer(document.get());
+        }
+    }
+
+    fn fault(&mut self, fault: DocumentFault) {
+        self.reject(fault.offset, fault.reason, fault.detail);
+    }
 }
 
 impl ExecutionsReader<'_> {
@@ -153,57 +146,6 @@ impl ExecutionsReader<'_> {
             reason,
             detail,
         });
-    }
-
-    /// Documents one after the other; behind a broken one, the next line that
-    /// starts one.
-    fn documents(&mut self, text: &str, offset: u64) {
-        let mut start = 0;
-        let mut broken_documents = 0;
-        while start < text.len() {
-            let rest = &text[start..];
-            if broken_documents == BROKEN_DOCUMENTS_MAX {
-                let place = offset + start as u64;
-                let detail = "too many broken documents: the rest of the file is not read";
-                return self.reject(Some(place), RejectReason::InvalidJson, detail.to_owned());
-            }
-            broken_documents += 1;
-            let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
-            let mut broken = None;
-            while let Some(document) = stream.next() {
-                match document {
-                    Ok(document) => self.document(document),
-                    Err(error) => broken = Some((error, stream.byte_offset())),
-                }
-            }
-            let Some((error, at)) = broken else {
-                return;
-            };
-            let reason = if error.is_eof() {
-                RejectReason::TruncatedJson
-            } else {
-                RejectReason::InvalidJson
-            };
-            let place = offset + (start + at) as u64;
-            self.reject(Some(place), reason, format!("not JSON: {error}"));
-            let behind = rest.get(at..).unwrap_or_default();
-            let skip = behind.trim_start().len();
-            let skip = behind.len() - skip + 1;
-            let behind = behind.get(skip..).unwrap_or_default();
-            let next = behind.find("\n{").or_else(|| behind.find("\n["));
-            match next {
-                Some(next) => start += at + skip + next + 1,
-                None => return,
-            }
-        }
-    }
-
-    fn document(&mut self, document: &RawValue) {
-        if is_list(document) {
-            for_each_of(Some(document), &mut |item| self.answer(item.get()));
-        } else {
-            self.answer(document.get());
-        }
     }
 
     fn answer(&mut self, text: &str) {

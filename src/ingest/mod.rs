@@ -13,6 +13,7 @@
 //! | rows of CSV or Parquet by column name | [`rows`], [`parquet`] |
 //! | account -> business unit | [`units`] |
 //! | `quicksight list-data-sources`, `describe-data-source` | [`data_sources`] |
+//! | chat logs of Quick | [`chat_logs`] |
 //! | what an earlier run found | [`previous`] |
 //!
 //! Nothing in here opens a file: it is given names, for messages, and bytes.
@@ -24,6 +25,7 @@ mod bill_error;
 mod bill_lines;
 mod bill_rows;
 mod bill_values;
+mod chat_logs;
 mod cost_explorer;
 mod cur;
 mod data_catalogs;
@@ -46,6 +48,7 @@ mod units;
 
 pub use bill::{BillFile, BillReader};
 pub use bill_error::BillError;
+pub use chat_logs::read_chat_logs;
 pub use data_catalogs::read_data_catalogs;
 pub use data_sources::read_data_sources;
 pub use executions::read_executions;

@@ -7,6 +7,7 @@ use super::ids::{
     AccessKeyId, AccountId, DataSourceArn, EventId, QueryExecutionId, QuickQueryId, Region, RoleArn,
 };
 use super::integrity::Integrity;
+use super::road::{ActingFor, Origin, RelatedChain};
 use super::text::Text;
 use super::time::UtcSecond;
 use rust_decimal::Decimal;
@@ -352,6 +353,12 @@ pub struct Chain {
     pub business_unit: Option<Text>,
     /// The Quick data source, from the external id.
     pub data_source_arn: Option<DataSourceArn>,
+    /// Who made its first session.
+    pub origin: Origin,
+    /// For whom it acted, as far as anything says so, sorted.
+    pub acting_for: Vec<ActingFor>,
+    /// Chains of other roles that the same session of a service assumed, by id.
+    pub related_chains: Vec<RelatedChain>,
     /// Sessions that led to the consumer session, first to last: each assumed the role
     /// of the next one.
     pub earlier_sessions: Vec<RoleSession>,

@@ -75,6 +75,9 @@ pub struct Charge {
     pub data_source_arn: Option<DataSourceArn>,
     /// The Quick user.
     pub quick_user: Option<Text>,
+    /// The origin of the queries, as [`Origin::label`](super::road::Origin::label) has it; `None` for
+    /// what no query explains.
+    pub origin: Option<Text>,
     /// The owner of the share.
     pub share: Share,
     /// ISO 4217 code of `billed_cost`.
@@ -128,6 +131,8 @@ pub enum Dimension {
     Table,
     /// The account whose tables were read.
     Producer,
+    /// Who made the first session: Quick, another service, people.
+    Origin,
 }
 
 impl Dimension {

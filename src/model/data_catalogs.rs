@@ -80,6 +80,8 @@ pub struct DataCatalogs {
     /// Registered data catalogs of Athena by name, in lower case: the ids of Glue's catalogs that
     /// they stand for, as far as they are told.
     pub registered: BTreeMap<Text, BTreeSet<Text>>,
+    /// Registered data catalogs that are connectors, by name, in lower case: the ARNs of their functions.
+    pub connectors: BTreeMap<Text, BTreeSet<Text>>,
     /// Shares of tables.
     pub shares: BTreeSet<TableShare>,
     /// What RAM shares, by the share's ARN: ARNs of resources.

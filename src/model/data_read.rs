@@ -151,7 +151,8 @@ impl DataRead {
         names.any(|name| pattern::matches(&pattern, &name.to_lowercase()))
     }
 
-    /// `database.table`, the function, or `s3://BUCKET`, as people read it.
+    /// `database.table`, the function, or `s3://BUCKET`, as people read it; `database.*` or `catalog.*`
+    /// where the tables are not known.
     #[must_use]
     pub fn name(&self) -> String {
         let subject = &self.subject;
@@ -159,7 +160,12 @@ impl DataRead {
             (Some(database), Some(table), _) => format!("{database}.{table}"),
             (None, Some(table), _) => table.to_string(),
             (_, _, Some(bucket)) => format!("s3://{bucket}"),
-            _ => subject.function_arn.as_deref().unwrap_or("?").to_owned(),
+            (database, ..) => match (&subject.function_arn, database, &subject.catalog_id) {
+                (Some(function), ..) => function.to_string(),
+                (None, Some(database), _) => format!("{database}.*"),
+                (None, None, Some(catalog)) => format!("{catalog}.*"),
+                (None, None, None) => "?".to_owned(),
+            },
         }
     }
 }

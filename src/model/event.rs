@@ -104,9 +104,17 @@ pub enum Detail {
     /// A call of Glue about one table.
     TableCall(Box<TableCall>),
     /// An object of S3 was read.
-    ObjectRead(Box<S3ObjectRead>),
+    ObjectRead(Box<S3ObjectCall>),
+    /// An object of S3 was written.
+    ObjectWrite(Box<S3ObjectCall>),
+    /// A key of KMS was used for an object of S3.
+    KeyUse(Box<KeyUse>),
     /// A function was invoked: its name or ARN, as it was asked for.
     Invocation(Text),
+    /// A state machine, function or job was started, or given a role.
+    Workload(Box<WorkloadCall>),
+    /// A call of Quick about an agent, a flow, an action or the context of a user.
+    QuickCall(Box<QuickCall>),
     /// Quick's `QueryDatabase`.
     QueryDatabase(Box<QueryDatabase>),
     /// A change to a role, a trail or a data source, or a bucket: its
@@ -145,6 +153,9 @@ pub struct CredentialIssuance {
     pub policy_arns: Box<[Text]>,
     /// `sourceIdentity`.
     pub source_identity: Option<Text>,
+    /// `providedContexts[].providerArn`: who vouched for a user. The assertions are secrets and are not
+    /// kept.
+    pub context_providers: Box<[Text]>,
     /// Issued `accessKeyId`. The secret and the token are never kept.
     pub issued_key_id: Option<AccessKeyId>,
     /// `assumedRoleUser.assumedRoleId`; absent in 6 % of real service hops.
@@ -223,15 +234,49 @@ pub struct TableCall {
     pub location: Option<Text>,
 }
 
-/// The members of a call that reads an object of S3
+/// The members of a call of KMS that an encrypted object of S3 needs
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html>).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyUse {
+    /// The key, from `resources`, else `keyId`.
+    pub key_arn: Option<Text>,
+    /// `encryptionContext."aws:s3:arn"`: the object, or its bucket where that has a key of its own.
+    pub object_arn: Option<Text>,
+}
+
+/// The members of a call that starts a state machine, a function or a job, or that sets its role
+/// (docs/cloudtrail-facts.md#origins).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WorkloadCall {
+    /// `stateMachineArn`, `functionName`, `jobName` or `name`.
+    pub resource: Option<Text>,
+    /// `roleArn` or `role`: an ARN, or of Glue's jobs also a name.
+    pub role: Option<Text>,
+}
+
+/// The members of calls of Quick that tell for whom it acts
+/// (docs/cloudtrail-facts.md#agents-and-identities).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QuickCall {
+    /// `agentId`.
+    pub agent_id: Option<Text>,
+    /// `flowId`.
+    pub flow_id: Option<Text>,
+    /// `actionConnectorId`.
+    pub action_connector_id: Option<Text>,
+    /// `endUserArn`, or of `GetIdentityContext` the `userIdentifier`.
+    pub user: Option<Text>,
+}
+
+/// The members of a call about an object of S3
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-understanding-s3-entries.html>).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct S3ObjectRead {
+pub struct S3ObjectCall {
     /// `bucketName`.
     pub bucket: Option<Text>,
     /// `key`.
     pub key: Option<Text>,
-    /// `additionalEventData.bytesTransferredOut`.
+    /// `additionalEventData.bytesTransferredOut`: what was read.
     pub bytes: Option<u64>,
     /// The account of the bucket, from `resources`.
     pub bucket_account_id: Option<AccountId>,

@@ -37,6 +37,15 @@ pub struct Identity {
     pub is_from_console: bool,
     /// `invokedByDelegate.accountId`: the provider that acts under a temporary delegation.
     pub delegate_account_id: Option<AccountId>,
+    /// `onBehalfOf.identityStoreArn`: the store that [`on_behalf_of`](Self::on_behalf_of) is an id of.
+    pub identity_store_arn: Option<Text>,
+    /// `inScopeOf.sourceArn`: the function or task that the credentials were given to
+    /// (docs/cloudtrail-facts.md#origins).
+    pub scope_source_arn: Option<Text>,
+    /// `inScopeOf.issuerType`, such as `AWS::Lambda::Function`.
+    pub scope_issuer_type: Option<Text>,
+    /// `sessionContext.ec2RoleDelivery`: the metadata service of an instance gave out the credentials.
+    pub is_from_instance: bool,
 }
 
 impl Identity {

@@ -3,6 +3,8 @@
 use super::identity::RoleName;
 use super::ids::RoleArn;
 use super::ids::{AccountId, DataSourceArn};
+use super::pattern;
+use super::road::Origin;
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +22,10 @@ pub struct Topology {
     pub producers: Vec<Producer>,
     /// Tables of which every read is told.
     pub sensitive: Vec<SensitiveTables>,
+    /// Services other than Quick that may reach the data.
+    pub services: Vec<DeclaredService>,
+    /// Agents and flows of Quick, with their users.
+    pub agents: Vec<DeclaredAgent>,
     /// The account that pays the bills, where no bill tells it.
     pub payer_account_id: Option<AccountId>,
     /// Business units of accounts from elsewhere; declared consumers come first.
@@ -152,6 +158,54 @@ pub struct SensitiveTables {
     pub tables: Vec<Text>,
     /// The reason, for people.
     pub reason: Text,
+}
+
+/// A service other than Quick that may reach a Role B or a declared table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredService {
+    /// Its principal, such as `states.amazonaws.com`.
+    pub service: Text,
+    /// The state machine, function or job, with `*` for any text; `None` means any.
+    pub resource_arn: Option<Text>,
+    /// A role of the chain, with `*` for any text; `None` means any.
+    pub role_arn: Option<Text>,
+    /// The reason, for people.
+    pub reason: Option<Text>,
+}
+
+impl DeclaredService {
+    /// Returns true if a chain of this origin, by roles of these ARNs, is declared. A role counts with
+    /// and without its IAM path.
+    #[must_use]
+    pub fn covers<'r>(&self, origin: &Origin, roles: impl Iterator<Item = &'r RoleArn>) -> bool {
+        let is_role = |wanted: &Text| {
+            let wanted_role = RoleName::from_arn(wanted);
+            let mut roles = roles.map(|role| &**role);
+            roles.any(|role| {
+                pattern::matches(wanted, role)
+                    || wanted_role.is_some() && wanted_role == RoleName::from_arn(role)
+            })
+        };
+        let is_resource = |wanted: &Text| {
+            let resource = origin.resource_arn.as_deref();
+            resource.is_some_and(|resource| pattern::matches(wanted, resource))
+        };
+        origin.service.as_deref() == Some(&*self.service)
+            && self.resource_arn.as_ref().is_none_or(is_resource)
+            && self.role_arn.as_ref().is_none_or(is_role)
+    }
+}
+
+/// An agent or a flow of Quick that is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredAgent {
+    /// Its id, as chat logs and events have it.
+    pub id: Text,
+    /// Its name, for people.
+    pub name: Option<Text>,
+    /// The users whom it may act for, as [`is_same_quick_user`](super::road::is_same_quick_user) takes
+    /// them, or with `*` for any text; `None` means any.
+    pub users: Option<BTreeSet<Text>>,
 }
 
 /// Whether the configuration lets an account read the tables of another one.

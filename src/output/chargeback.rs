@@ -139,7 +139,7 @@ fn named(dimension: Dimension, value: &str, topology: &Topology) -> String {
             None => safe(value).into_owned(),
         },
         Dimension::Producer => safe(&topology.account_label(value)).into_owned(),
-        Dimension::BusinessUnit | Dimension::WorkGroup | Dimension::User | Dimension::Day => {
+        Dimension::BusinessUnit | Dimension::WorkGroup | Dimension::User | Dimension::Day | Dimension::Origin => {
             safe(value).into_owned()
         }
     }
@@ -155,6 +155,7 @@ fn heading(dimension: Dimension) -> &'static str {
         Dimension::Day => "Day (UTC)",
         Dimension::Table => "Table",
         Dimension::Producer => "Producer",
+        Dimension::Origin => "Origin",
     }
 }
 

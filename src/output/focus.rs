@@ -370,6 +370,7 @@ fn own_columns(rows: &[FocusRow<'_>], topology: &Topology) -> Table {
         .text("x_CostCenter", |row| accounts.cost_center(row.charge))
         .text("x_DataSourceArn", |row| row.charge.data_source_arn.clone())
         .text("x_QuickUser", |row| row.charge.quick_user.clone())
+        .text("x_Origin", |row| row.charge.origin.clone())
         .word("x_Share", |row| Some(row.charge.share.as_str()))
         .integer("x_QueryCount", |row| Some(row.charge.figures.query_count))
         .decimal("x_EstimatedCostUsd", |row| {

@@ -3,6 +3,7 @@
 use crate::attribute::{AttributeError, Pricing};
 use crate::decode::SplitMode;
 use crate::model::bill::Bill;
+use crate::model::chat_log::ChatLogs;
 use crate::model::coverage::Limits;
 use crate::model::data_catalogs::DataCatalogs;
 use crate::model::execution::Statistics;
@@ -78,6 +79,8 @@ pub struct Exports {
     pub pricing: Pricing,
     /// Data catalogs and shares, where they were listed.
     pub catalogs: Option<DataCatalogs>,
+    /// Chat logs of Quick, where any were given.
+    pub chat_logs: Option<ChatLogs>,
 }
 
 impl Default for Plan {

@@ -126,6 +126,7 @@ fn finish(
         accounts_seen: &accounts_seen,
         all_sessions: plan.all_sessions,
         statistics: plan.exports.statistics.as_ref(),
+        chat_logs: plan.exports.chat_logs.as_ref(),
         integrity: &integrity,
     };
     let stitched = stitch::stitch(events, &context);

@@ -2,12 +2,11 @@
 
 use super::drafts::{Drafts, Sighting};
 use super::inputs::{Inputs, is_by_athena};
+use super::registered::{account_of_arn, function_arn};
 use crate::model::catalog_table::CatalogTable;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::event::{Detail, Event, TableCall};
-use crate::model::ids::{AccountId, is_account_id};
-use crate::model::region::partition;
-use crate::model::text::Text;
+use crate::model::ids::AccountId;
 
 /// Adds what calls for tables and functions tell.
 pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
@@ -44,12 +43,14 @@ fn subject_of(event: &Event) -> Option<(ReadSubject, Option<AccountId>, ReadEvid
             Some((subject, owner, ReadEvidence::Glue))
         }
         Detail::Invocation(function) => {
-            let function = FunctionName::of(function, event)?;
+            let caller = event.identity.account_id.as_ref()?;
+            let function = function_arn(function, caller, event.region.as_ref())?;
+            let owner = account_of_arn(&function);
             let subject = ReadSubject {
-                function_arn: Some(function.arn),
+                function_arn: Some(function),
                 ..ReadSubject::default()
             };
-            Some((subject, Some(function.account_id), ReadEvidence::Connector))
+            Some((subject, owner, ReadEvidence::Connector))
         }
         _ => None,
     }
@@ -80,37 +81,4 @@ pub(super) fn table_of(
         ..ReadSubject::default()
     };
     Some((subject, None))
-}
-
-/// A function of Lambda.
-struct FunctionName {
-    arn: Text,
-    account_id: AccountId,
-}
-
-impl FunctionName {
-    /// Reads `NAME`, `ACCOUNT:function:NAME` or an ARN, as `Invoke` takes them
-    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>). A name alone is of the caller's
-    /// account.
-    fn of(name: &str, event: &Event) -> Option<Self> {
-        let mut parts = name.split(':');
-        if parts.next() == Some("arn") {
-            let account = parts.nth(3).filter(|account| is_account_id(account))?;
-            return Some(Self {
-                arn: name.into(),
-                account_id: account.into(),
-            });
-        }
-        let (account, name) = match name.split_once(":function:") {
-            Some((account, name)) if is_account_id(account) => (account, name),
-            Some(_) => return None,
-            None => (event.identity.account_id.as_deref()?, name),
-        };
-        let region = event.region.as_deref()?;
-        let partition = partition(region);
-        Some(Self {
-            arn: format!("arn:{partition}:lambda:{region}:{account}:function:{name}").into(),
-            account_id: account.into(),
-        })
-    }
 }

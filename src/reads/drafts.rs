@@ -5,7 +5,7 @@ use crate::model::catalog_table::CatalogTable;
 use crate::model::chain::{Chain, Confidence, QueryExecution};
 use crate::model::data_catalogs::{DataCatalogs, ListedName};
 use crate::model::data_read::{DataRead, EVENT_IDS_MAX, PREFIXES_MAX, ReadEvidence, ReadSubject};
-use crate::model::event::S3ObjectRead;
+use crate::model::event::S3ObjectCall;
 use crate::model::execution::QueryState;
 use crate::model::ids::{AccountId, EventId, QueryExecutionId, RequestId, is_account_id};
 use crate::model::text::Text;
@@ -67,7 +67,7 @@ pub(super) struct Sighting<'a> {
     /// The event; none where SQL tells.
     pub(super) event: Option<&'a EventId>,
     /// The object, where one was read.
-    pub(super) object: Option<&'a S3ObjectRead>,
+    pub(super) object: Option<&'a S3ObjectCall>,
 }
 
 /// An entry in the making.
@@ -131,6 +131,31 @@ impl Drafts {
     pub(super) fn has(&self, reader: &Reader, table: &ReadSubject) -> bool {
         let entries = self.by_reader.get(reader);
         entries.is_some_and(|entries| entries.contains_key(table))
+    }
+
+    /// The function that a query read by, if it is one.
+    pub(super) fn only_function(&self, reader: &Reader) -> Option<Text> {
+        let entries = self.by_reader.get(reader)?;
+        let mut functions = entries
+            .keys()
+            .filter_map(|subject| subject.function_arn.as_ref());
+        functions.next().filter(|_| functions.next().is_none()).cloned()
+    }
+
+    /// Takes out catalogs of other accounts of which the tables are known.
+    pub(super) fn drop_covered_catalogs(&mut self) {
+        for entries in self.by_reader.values_mut() {
+            let covered: BTreeSet<Text> = entries
+                .keys()
+                .filter(|subject| subject.table.is_some())
+                .filter_map(|subject| subject.catalog_id.clone())
+                .collect();
+            entries.retain(|subject, _| {
+                let is_whole = subject.table.is_none();
+                let catalog = subject.catalog_id.as_ref();
+                !(is_whole && catalog.is_some_and(|catalog| covered.contains(catalog)))
+            });
+        }
     }
 
     /// A table of the reader's own catalog that has the names of a table of another account, which
@@ -430,7 +455,7 @@ impl Draft {
 }
 
 impl ObjectTally {
-    fn add(&mut self, object: &S3ObjectRead, event: Option<&EventId>) {
+    fn add(&mut self, object: &S3ObjectCall, event: Option<&EventId>) {
         let own = || event.map(|id| RequestId::new(&id.to_string()));
         let call = object.request_id.clone().or_else(own);
         // The copy of another account.

@@ -2,6 +2,7 @@
 
 use super::drafts::Reader;
 use super::executions::Executions;
+use super::registered::RegisteredCatalogs;
 use crate::model::chain::{Chain, ChainPart, Confidence};
 use crate::model::data_catalogs::DataCatalogs;
 use crate::model::event::{Content, Detail, Event};
@@ -27,8 +28,8 @@ pub(super) struct Inputs<'a> {
     pub(super) events: &'a [Event],
     pub(super) chains: &'a [Chain],
     pub(super) statistics: Option<&'a Statistics>,
-    pub(super) catalogs: Option<&'a DataCatalogs>,
     pub(super) executions: Executions<'a>,
+    pub(super) registered: RegisteredCatalogs<'a>,
     /// By position of the event: the position of the chain whose session made it.
     by_session: HashMap<u32, (usize, Confidence)>,
 }
@@ -48,8 +49,8 @@ impl<'a> Inputs<'a> {
             events,
             chains,
             statistics: context.statistics,
-            catalogs: context.catalogs,
             executions: Executions::of(chains, events, context.statistics),
+            registered: RegisteredCatalogs::of(events, context.catalogs),
             by_session,
         }
     }
@@ -89,6 +90,7 @@ fn tells_reads(detail: &Detail) -> bool {
         Detail::DataAccess(_)
             | Detail::TableCall(_)
             | Detail::ObjectRead(_)
+            | Detail::KeyUse(_)
             | Detail::Invocation(_)
     )
 }

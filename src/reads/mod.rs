@@ -5,6 +5,8 @@
 //! |---|---|
 //! | Lake Formation gave access, for a query that the call names | [`lake_formation`] |
 //! | Athena asked Glue for a table, or invoked a function | [`calls`] |
+//! | the query names another account's catalog, or a connector | [`contexts`], [`registered`] |
+//! | a connector spilled what it read | [`spill`] |
 //! | objects of S3 were read | [`objects`], [`locations`] |
 //! | the SQL names the table | [`sql`] |
 //! | by which share it was reachable | [`shares`] |
@@ -14,6 +16,7 @@
 //! table and query is one entry ([`drafts`]).
 
 mod calls;
+mod contexts;
 mod coverage;
 mod drafts;
 mod executions;
@@ -21,7 +24,9 @@ mod inputs;
 mod lake_formation;
 mod locations;
 mod objects;
+mod registered;
 mod shares;
+mod spill;
 mod sql;
 
 pub use coverage::not_logged;
@@ -47,6 +52,7 @@ fn gathered(chains: &[Chain], events: &[Event], context: ReadsContext<'_>) -> Dr
     let mut drafts = Drafts::default();
     let grants = lake_formation::sightings(&inputs, &mut drafts);
     calls::sightings(&inputs, &mut drafts);
+    contexts::sightings(&inputs, &mut drafts);
     sql::sightings(&inputs, &mut drafts);
     if let Some(catalogs) = context.catalogs {
         drafts.resolve_listed_links(catalogs);
@@ -57,7 +63,9 @@ fn gathered(chains: &[Chain], events: &[Event], context: ReadsContext<'_>) -> Dr
     if let Some(catalogs) = context.catalogs {
         drafts.complete_listed_owners(catalogs);
     }
+    drafts.drop_covered_catalogs();
+    let spilled = spill::sightings(&inputs, &mut drafts);
     let locations = Locations::of(events, context.catalogs);
-    objects::sightings(&inputs, &grants, &locations, &mut drafts);
+    objects::sightings(&inputs, &grants, &locations, &spilled, &mut drafts);
     drafts
 }

@@ -10,11 +10,12 @@ use crate::model::catalog_table::CatalogTable;
 use crate::model::chain::Confidence;
 use crate::model::data_catalogs::ListedName;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
-use crate::model::event::{Detail, Event, S3ObjectRead};
+use crate::model::event::{Detail, Event, S3ObjectCall};
 use crate::model::identity::session_name_in_arn;
 use crate::model::ids::{AccountId, QueryExecutionId, Region};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use hashbrown::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest that access of Lake Formation lasts
@@ -42,9 +43,11 @@ pub(super) fn sightings(
     inputs: &Inputs<'_>,
     grants: &Grants<'_>,
     locations: &Locations,
+    spilled: &HashSet<u32>,
     drafts: &mut Drafts,
 ) {
-    for (position, event) in inputs.successful() {
+    let others = inputs.successful();
+    for (position, event) in others.filter(|(position, _)| !spilled.contains(position)) {
         let Detail::ObjectRead(object) = &event.detail else {
             continue;
         };
@@ -72,7 +75,7 @@ pub(super) fn sightings(
 
 /// Returns true if the object is the result of a query, which Athena names after it.
 pub(super) fn is_result(
-    object: &S3ObjectRead,
+    object: &S3ObjectCall,
     is_query: impl Fn(&QueryExecutionId) -> bool,
 ) -> bool {
     let name = object.key.as_deref().and_then(|key| key.rsplit('/').next());
@@ -236,7 +239,7 @@ fn among(running: &[&Execution<'_>], is_known: bool) -> Vec<ReadBy> {
 /// the one whose location it is in.
 fn subject_of(
     read: &ReadBy,
-    object: &S3ObjectRead,
+    object: &S3ObjectCall,
     region: Option<&str>,
     locations: &Locations,
     drafts: &Drafts,

@@ -367,9 +367,9 @@ fn of_policy(owner: &AccountId, parameters: &Value) -> Vec<TableShare> {
             } else {
                 tables_of_arn(&arn)
             };
-            // A policy names the catalog and the database next to the table.
-            let Some((database, table)) = tables.filter(|(_, table)| table.is_some() || arn == "*")
-            else {
+            // A policy names the catalog and the database next to the tables.
+            let is_of_tables = arn == "*" || arn.contains(":table/");
+            let Some((database, table)) = tables.filter(|_| is_of_tables) else {
                 continue;
             };
             for principal in &principals {

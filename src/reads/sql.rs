@@ -2,16 +2,12 @@
 
 use super::drafts::{Drafts, Reader, Sighting};
 use super::inputs::Inputs;
+use super::registered::{CatalogTarget, OWN_CATALOG, RegisteredCatalogs};
 use crate::model::catalog_table::CatalogTable;
 use crate::model::chain::{Chain, Confidence, QueryExecution};
-use crate::model::data_catalogs::DataCatalogs;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::ids::{AccountId, is_account_id};
 use crate::model::table_name::TableName;
-
-/// The name of an account's own data catalog
-/// (<https://docs.aws.amazon.com/athena/latest/APIReference/API_QueryExecutionContext.html>).
-const OWN_CATALOG: &str = "awsdatacatalog";
 
 /// The database of metadata, which is no data of anyone.
 const METADATA: &str = "information_schema";
@@ -33,12 +29,12 @@ pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
                 drafts.add_nothing(chain, query);
             }
             for name in &tables.written {
-                if let Some(written) = subject_of(name, of, execution, inputs.catalogs) {
+                if let Some(written) = subject_of(name, of, execution, &inputs.registered) {
                     drafts.drop_written(&reader, &written);
                 }
             }
             for name in &tables.read {
-                let Some(subject) = subject_of(name, of, execution, inputs.catalogs) else {
+                let Some(subject) = subject_of(name, of, execution, &inputs.registered) else {
                     drafts.add_nothing(chain, query);
                     continue;
                 };
@@ -68,7 +64,7 @@ fn subject_of(
     name: &TableName,
     chain: &Chain,
     query: &QueryExecution,
-    catalogs: Option<&DataCatalogs>,
+    registered: &RegisteredCatalogs<'_>,
 ) -> Option<ReadSubject> {
     let database = name.database.as_ref().or(query.database.as_ref());
     if database.is_some_and(|database| database.eq_ignore_ascii_case(METADATA)) {
@@ -77,10 +73,16 @@ fn subject_of(
     let catalog = name.catalog.as_ref().or(query.catalog.as_ref());
     let is_own = catalog.is_none_or(|catalog| catalog.eq_ignore_ascii_case(OWN_CATALOG));
     let account = chain.consumer_account_id.as_ref().map(AccountId::text);
-    // A registered catalog stands for one of Glue, as far as lists tell.
-    let registered = catalog.filter(|_| !is_own).zip(catalogs);
-    let registered = registered.and_then(|(name, catalogs)| catalogs.registered_id(name));
-    let of_catalog = account.filter(|_| is_own).or(registered).zip(database);
+    // A registered catalog may stand for one of Glue.
+    let consumer = chain.consumer_account_id.as_ref();
+    let registered = catalog.filter(|_| !is_own).and_then(|name| {
+        registered.target(name, consumer, query.region.as_ref(), query.started_at)
+    });
+    let registered = match registered {
+        Some(CatalogTarget::Glue(id)) => Some(id),
+        Some(CatalogTarget::Functions(_) | CatalogTarget::Connection(_)) | None => None,
+    };
+    let of_catalog = account.filter(|_| is_own).or(registered.as_ref()).zip(database);
     let known = of_catalog.and_then(|(account, database)| {
         CatalogTable::new(account, query.region.as_deref(), database, &name.table)
     });

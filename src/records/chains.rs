@@ -6,6 +6,7 @@ use super::flat;
 use super::hops::session_fields;
 use super::queries::execution_fields;
 use super::reads::read_fields;
+use super::roads::{acting_fields, origin_fields, related_fields};
 use crate::model::chain::{
     Chain, ChainPath, ChainStatus, Confidence, Missing, MissingPart, QuickUser, RepeatedQuery,
     RoleSession,
@@ -210,6 +211,24 @@ fn with_later_fields(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
             |chain, each| chain.reads.iter().for_each(each),
         )
         .placed(TablePlacement::OtherTable)
+        .record(
+            "origin",
+            "who made its first session",
+            origin_fields(),
+            |chain: &Chain| Some(&chain.origin),
+        )
+        .records(
+            "acting_for",
+            "for whom it acted, as far as anything says so",
+            acting_fields(),
+            |chain, each| chain.acting_for.iter().for_each(each),
+        )
+        .records(
+            "related_chains",
+            "chains of other roles that the same session of a function, job, container or instance assumed, at most 20",
+            related_fields(),
+            |chain, each| chain.related_chains.iter().for_each(each),
+        )
         .always_known(&[
             "chain_id",
             "path",

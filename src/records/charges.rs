@@ -92,6 +92,11 @@ fn with_dimensions<'a>(fields: Fields<'a, ChargeRecord<'a>>) -> Fields<'a, Charg
         .text("quick_user", "the Quick user", |record| {
             record.charge.quick_user.clone()
         })
+        .text(
+            "origin",
+            "who made the first session of the queries' chains: a service, `people` or `unknown`",
+            |record| record.charge.origin.clone(),
+        )
         .word(
             "share",
             "the origin of the cost: Quick, another known query, or unallocated",

@@ -8,6 +8,7 @@
 //! | chains, hops and queries | [`mod@chains`], [`mod@hops`], [`mod@queries`] |
 //! | what queries read | [`mod@reads`] |
 //! | listed tables | [`mod@catalog_tables`] |
+//! | by which road, and for whom | `roads` |
 //! | findings | [`mod@findings`] |
 //! | charges | [`mod@charges`] |
 //! | all of them | [`mod@list`] |
@@ -26,5 +27,6 @@ pub mod list;
 pub mod queries;
 pub mod reads;
 pub mod reference;
+mod roads;
 pub mod schema;
 pub mod verification;

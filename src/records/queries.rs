@@ -150,6 +150,16 @@ fn with_execution<'a>(fields: Fields<'a, QueryRecord<'a>>) -> Fields<'a, QueryRe
             "the ISO 4217 code of `billed_cost`",
             |record: &QueryRecord<'_>| Some(record.share?.currency.clone()),
         )
+        .text(
+            "origin_service",
+            "the service that made the first session of the chain; null for people, and if unknown",
+            |record: &QueryRecord<'_>| record.chain.origin.service.clone(),
+        )
+        .text(
+            "origin_resource_arn",
+            "the state machine, function, job or instance, where the logs name it",
+            |record: &QueryRecord<'_>| record.chain.origin.resource_arn.clone(),
+        )
         .always_known(&["chain_id", "path", "status", "confidence", "query"])
 }
 

@@ -106,6 +106,11 @@ pub fn fields<'a>() -> Fields<'a, ReadRecord<'a>> {
             Some(read.read)
         })
         .placed(TablePlacement::Row)
+        .text(
+            "origin_service",
+            "the service that made the first session of the chain; null for people, and if unknown",
+            |read: &Read<'_>| read.chain.origin.service.clone(),
+        )
         .always_known(&["chain_id", "path", "started_at", "day", "read"])
 }
 

@@ -2,8 +2,10 @@
 
 use super::context::{CLOCK_SKEW_SECONDS, Context, EARLIER_SESSIONS_MAX};
 use super::hops::{Hop, refusal};
-use super::path::{self, Origin, issuer};
+use super::origin::Origins;
+use super::path::{self, ChainKind, issuer};
 use super::peers::SessionId;
+use super::related::Siblings;
 use super::roles::Roles;
 use super::session::{Link, Session};
 use super::sessions::Sessions;
@@ -15,10 +17,11 @@ use crate::model::chain::{
 use crate::model::event::{Detail, Event};
 use crate::model::identity::Identity;
 use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
+use crate::model::road::{Origin, QUICK_SERVICE, RELATED_CHAINS_MAX, RelatedChain};
 use crate::model::text::{Text, digest_id};
 use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The work group of a call that names none (docs/cloudtrail-facts.md#startqueryexecution).
 const DEFAULT_WORK_GROUP: &str = "primary";
@@ -30,6 +33,7 @@ pub(super) fn assemble(
     roles: &Roles,
     context: &Context<'_>,
 ) -> Vec<Chain> {
+    let origins = Origins::new(events, sessions, roles);
     let mut assembler = Assembler {
         events,
         sessions,
@@ -39,6 +43,8 @@ pub(super) fn assemble(
         ids: Vec::new(),
         listed: HashSet::new(),
         submissions: Submissions::of(events, context.statistics),
+        origins: &origins,
+        siblings: Siblings::of(sessions, roles, &origins),
     };
     let mut chains = assembler.session_chains();
     chains.extend(assembler.denied_chains());
@@ -100,12 +106,14 @@ pub(super) struct Assembler<'a> {
     /// Sessions of many calls whose calls a chain lists already.
     listed: HashSet<SessionId>,
     submissions: Submissions,
+    pub(super) origins: &'a Origins<'a>,
+    siblings: Siblings,
 }
 
 /// A chain in the making, with what only its making needs.
 struct ChainDraft {
     session: SessionId,
-    origin: Origin,
+    kind: ChainKind,
 }
 
 impl Assembler<'_> {
@@ -114,19 +122,54 @@ impl Assembler<'_> {
         let drafts: Vec<ChainDraft> = (0u32..)
             .zip(&self.sessions.all)
             .filter_map(|(id, session)| {
-                let origin = self.wanted(id, session, &has_child)?;
-                Some(ChainDraft {
-                    session: id,
-                    origin,
-                })
+                let kind = self.wanted(id, session, &has_child)?;
+                Some(ChainDraft { session: id, kind })
             })
             .collect();
+        let drafts = self.with_siblings(drafts);
         self.ids = vec![None; self.sessions.all.len()];
         for draft in &drafts {
             let session = self.sessions.get(draft.session);
             self.ids[draft.session as usize] = Some(id_of(session));
         }
         drafts.iter().map(|draft| self.chain(draft)).collect()
+    }
+
+    /// Adds the siblings of sessions that are chains: what else the same origin did.
+    fn with_siblings(&self, mut drafts: Vec<ChainDraft>) -> Vec<ChainDraft> {
+        let wanted: HashSet<SessionId> = drafts.iter().map(|draft| draft.session).collect();
+        let siblings = wanted.iter().filter_map(|&id| self.siblings.get(id));
+        let further: BTreeSet<SessionId> = siblings
+            .flat_map(|siblings| siblings.sessions.iter().copied())
+            .filter(|id| !wanted.contains(id))
+            .collect();
+        drafts.extend(further.into_iter().map(|session| ChainDraft {
+            session,
+            kind: ChainKind {
+                path: ChainPath::RoleChain,
+                has_run_as: true,
+                touches_quick: false,
+            },
+        }));
+        drafts
+    }
+
+    fn related_chains(&self, id: SessionId) -> Vec<RelatedChain> {
+        let Some(siblings) = self.siblings.get(id) else {
+            return Vec::new();
+        };
+        let named = siblings.sessions.iter();
+        let named = named.filter_map(|&other| self.ids[other as usize].clone());
+        let service = &siblings.service;
+        let mut related: Vec<RelatedChain> = named
+            .map(|chain_id| RelatedChain {
+                chain_id,
+                why: format!("one session of {service} assumed both roles").into(),
+                confidence: Confidence::Probable,
+            })
+            .collect();
+        related.sort();
+        related
     }
 
     /// Sessions that another session, wanted or refused, came from.
@@ -196,55 +239,72 @@ impl Assembler<'_> {
             .collect()
     }
 
-    /// Returns the origin of a session that ends a chain of the result; `None` for others.
+    /// Returns the kind of a session that ends a chain of the result; `None` for others.
     fn wanted(
         &self,
         id: SessionId,
         session: &Session,
         has_child: &HashSet<SessionId>,
-    ) -> Option<Origin> {
+    ) -> Option<ChainKind> {
         let queries = self.has_query(session);
-        let mut origin = path::origin(session, self.sessions, self.roles, queries);
+        let mut kind = path::kind(session, self.sessions, self.roles, queries);
         let is_run_as = self.roles.is_run_as(session);
-        if is_run_as && !origin.touches_quick {
+        if is_run_as && !kind.touches_quick {
             // A Role A session stands in the records of what it assumed. One
             // that assumed nothing, or queried itself, has its own.
             let stands_alone = queries || !has_child.contains(&id);
-            origin.touches_quick = stands_alone;
+            kind.touches_quick = stands_alone;
             if !queries && stands_alone {
-                origin.path = match issuer(session, self.roles) {
+                kind.path = match issuer(session, self.roles) {
                     SessionIssuer::Quick | SessionIssuer::NotLogged => ChainPath::QuickRoleChain,
                     _ => ChainPath::RoleChain,
                 };
             }
         }
         let all = self.context.all_sessions && (session.candidates.is_empty() || queries);
-        (origin.touches_quick || queries || all).then_some(origin)
+        (kind.touches_quick || queries || all).then_some(kind)
     }
 
     fn chain(&mut self, draft: &ChainDraft) -> Chain {
         let session = self.sessions.get(draft.session);
-        let origin = draft.origin;
+        let kind = draft.kind;
         // A lone Role A session is the first hop of a chain whose second one is
         // not there.
         let is_lone_run_as = self.roles.is_run_as(session)
             && !self.roles.is_consumer(session)
-            && origin.touches_quick
-            && matches!(
-                origin.path,
-                ChainPath::QuickRoleChain | ChainPath::RoleChain
-            )
+            && kind.touches_quick
+            && matches!(kind.path, ChainPath::QuickRoleChain | ChainPath::RoleChain)
             && !self.has_query(session);
         let id = self.ids[draft.session as usize].clone();
         let id = id.unwrap_or_else(|| id_of(session));
-        let mut chain = Self::empty(id, origin.path, session.created_at);
-        chain.touches_quick = origin.touches_quick;
+        let mut chain = Self::empty(id, kind.path, session.created_at);
+        chain.touches_quick = kind.touches_quick;
+        chain.origin = self.origin_of(session, kind);
+        chain.related_chains = self.related_chains(draft.session);
+        if self
+            .siblings
+            .get(draft.session)
+            .is_some_and(|siblings| siblings.has_more)
+        {
+            chain.notes.push(format!(
+                "more than {RELATED_CHAINS_MAX} related chains; the nearest in time are listed"
+            ));
+        }
         if is_lone_run_as {
             self.fill_lone_run_as(&mut chain, session);
         } else {
-            self.fill(&mut chain, session, origin);
+            self.fill(&mut chain, session, kind);
         }
         chain
+    }
+
+    /// The origin of a session's chain. That it is Quick's may be known by its roles alone.
+    fn origin_of(&self, session: &Session, kind: ChainKind) -> Origin {
+        let origin = self.origins.of(session);
+        if kind.path == ChainPath::QuickRoleChain && origin.service.is_none() {
+            return Origin::service(QUICK_SERVICE, Confidence::Probable);
+        }
+        origin
     }
 
     fn has_query(&self, session: &Session) -> bool {
@@ -267,6 +327,9 @@ impl Assembler<'_> {
             consumer_name: None,
             business_unit: None,
             data_source_arn: None,
+            origin: Origin::default(),
+            acting_for: Vec::new(),
+            related_chains: Vec::new(),
             earlier_sessions: Vec::new(),
             consumer_session: None,
             queries: Vec::new(),
@@ -299,12 +362,12 @@ impl Assembler<'_> {
         self.finish(chain);
     }
 
-    fn fill(&mut self, chain: &mut Chain, session: &Session, origin: Origin) {
+    fn fill(&mut self, chain: &mut Chain, session: &Session, kind: ChainKind) {
         chain.consumer_session = Some(self.describe(session));
         chain.consumer_account_id = account_of(session);
-        chain.data_source_arn = self.data_source_of(session, origin);
-        self.add_parent(chain, session, origin);
-        self.add_missing(chain, session, origin);
+        chain.data_source_arn = self.data_source_of(session, kind);
+        self.add_parent(chain, session, kind);
+        self.add_missing(chain, session, kind);
         Self::add_events(chain, session, ChainPart::Consumer);
         self.add_queries(chain, session);
         self.add_calls(chain, session);
@@ -326,20 +389,20 @@ impl Assembler<'_> {
 
     /// The data source that a session was assumed for: its external id, or that of a session which
     /// led to it.
-    fn data_source_of(&self, session: &Session, origin: Origin) -> Option<DataSourceArn> {
+    fn data_source_of(&self, session: &Session, kind: ChainKind) -> Option<DataSourceArn> {
         let of = |session: &Session| {
             let hop = session.hop.as_ref()?;
             hop.external_id.clone().filter(|id| is_data_source_arn(id))
         };
         let inherited = || {
             let mut earlier = self.sessions.ancestors(session);
-            earlier.find_map(of).filter(|_| origin.touches_quick)
+            earlier.find_map(of).filter(|_| kind.touches_quick)
         };
         of(session).or_else(inherited).map(DataSourceArn::from)
     }
 
     /// The session before, or what is known of the caller.
-    fn add_parent(&mut self, chain: &mut Chain, session: &Session, origin: Origin) {
+    fn add_parent(&mut self, chain: &mut Chain, session: &Session, kind: ChainKind) {
         if let Link::To(id, confidence) = session.parent {
             let parent = self.sessions.get(id);
             chain.confidence = chain.confidence.min(confidence);
@@ -359,7 +422,7 @@ impl Assembler<'_> {
                 .notes
                 .extend(self.indistinguishable_note(parent, "the previous session"));
         } else if let Some(hop) = &session.hop
-            && origin.has_run_as
+            && kind.has_run_as
             && let Some(caller) = hop.caller.assumed_role_id()
         {
             chain.earlier_sessions.push(RoleSession {
@@ -414,7 +477,7 @@ impl Assembler<'_> {
         chain.earlier_sessions = earlier;
     }
 
-    fn add_missing(&self, chain: &mut Chain, session: &Session, origin: Origin) {
+    fn add_missing(&self, chain: &mut Chain, session: &Session, kind: ChainKind) {
         let mut missing = Vec::new();
         let target = account_of(session);
         match &session.hop {
@@ -423,7 +486,7 @@ impl Assembler<'_> {
             None => {
                 chain.confidence = chain.confidence.min(Confidence::Probable);
                 missing.push((MissingPart::ConsumerSession, target.clone()));
-                if origin.touches_quick {
+                if kind.touches_quick {
                     let hub = self.roles.hub_account_id().cloned();
                     missing.push((MissingPart::RunAsSession, hub));
                 }

@@ -1,5 +1,6 @@
 //! The inputs of stitching other than the events.
 
+use crate::model::chat_log::ChatLogs;
 use crate::model::execution::Statistics;
 use crate::model::ids::AccountId;
 use crate::model::integrity::Integrity;
@@ -29,6 +30,8 @@ pub struct Context<'a> {
     /// Statistics of queries, where they were read: their SQL may have told
     /// Quick's own query id.
     pub statistics: Option<&'a Statistics>,
+    /// Chat logs of Quick, where they were read.
+    pub chat_logs: Option<&'a ChatLogs>,
     /// The integrity status of each object, where files were verified: of the copies of one event,
     /// a verified one counts.
     pub integrity: &'a [Integrity],

@@ -3,6 +3,7 @@
 
 use super::assemble::{Assembler, account_of, caller_account, chain_id, id_of};
 use super::hops::refusal;
+use super::origin;
 use super::path::issuer;
 use super::peers::SessionId;
 use super::roles::is_quick;
@@ -14,6 +15,7 @@ use crate::model::chain::{
 use crate::model::event::Event;
 use crate::model::identity::{Identity, RoleName};
 use crate::model::ids::{AccountId, RoleArn};
+use crate::model::road::{Origin, QUICK_SERVICE};
 use crate::model::text::Text;
 use crate::model::time::UtcDay;
 use hashbrown::HashSet;
@@ -79,6 +81,13 @@ impl Assembler<'_> {
         let mut chain = Self::empty(id, path, first.time);
         chain.touches_quick = true;
         chain.status = ChainStatus::Denied;
+        chain.origin = match parent {
+            Some(parent) => self.origins.of(parent),
+            None => origin::of_caller(&first.identity),
+        };
+        if by_quick && chain.origin.service.is_none() {
+            chain.origin = Origin::service(QUICK_SERVICE, Confidence::Probable);
+        }
         let refused = self.refused_session(attempts, role_arn, role.as_ref());
         if is_role_a {
             chain.hub_account_id.clone_from(&refused.account_id);
@@ -223,6 +232,7 @@ impl Assembler<'_> {
 
     fn direct(&mut self, id: String, session: &Session, first: &Event) -> Chain {
         let mut chain = Self::empty(id, ChainPath::Direct, first.time);
+        chain.origin = origin::of_caller(&first.identity);
         chain
             .consumer_account_id
             .clone_from(&first.recipient_account_id);

@@ -11,11 +11,15 @@
 //! | which session made a call | [`session`], [`sessions`], [`keys`], [`peers`], [`timeline`] |
 //! | which call submitted a query execution first | [`submissions`] |
 //! | which roles are Role A and Role B | [`roles`] |
+//! | who made the first session of a chain, and for what | [`origin`], [`workloads`] |
 //! | one record per consumer session | [`assemble`], [`path`], [`notes`] |
+//! | other roles that the same session of a service assumed | [`related`] |
 //! | refused attempts, users without a role | [`direct`] |
 //! | principals that only owners of tables tell of | [`owner_copies`] |
 //! | who used Quick | [`quick_user`] |
+//! | for whom a chain acted | [`acting_for`] |
 
+mod acting_for;
 mod assemble;
 mod context;
 mod dedupe;
@@ -23,15 +27,18 @@ mod direct;
 mod hops;
 mod keys;
 mod notes;
+mod origin;
 mod owner_copies;
 mod path;
 mod peers;
 mod quick_user;
+mod related;
 mod roles;
 mod session;
 mod sessions;
 mod submissions;
 mod timeline;
+mod workloads;
 
 pub use context::{CLOCK_SKEW_SECONDS, Context};
 pub use roles::{add_relevant, relevant, relevant_from};
@@ -133,6 +140,7 @@ fn chains(events: &[Event], context: &Context<'_>) -> (Vec<Chain>, KnownRoles) {
     let roles = roles::Roles::find(events, &sessions, context.topology);
     let mut chains = assemble::assemble(events, &sessions, &roles, context);
     quick_user::attach(&mut chains, events, context.statistics);
+    acting_for::attach(&mut chains, events, context);
     set_integrity(&mut chains, events, context.integrity);
     let known = KnownRoles {
         arns: role_arns(&sessions, &roles),

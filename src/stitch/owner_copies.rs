@@ -105,7 +105,10 @@ impl Assembler<'_> {
 fn caller_of_copy(event: &Event) -> Option<(&AccountId, &Text)> {
     let tells_reads = matches!(
         event.detail,
-        Detail::DataAccess(_) | Detail::TableCall(_) | Detail::ObjectRead(_)
+        Detail::DataAccess(_)
+            | Detail::TableCall(_)
+            | Detail::ObjectRead(_)
+            | Detail::Invocation(_)
     );
     let Identity {
         kind,

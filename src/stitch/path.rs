@@ -29,9 +29,9 @@ pub(super) fn issuer(session: &Session, roles: &Roles) -> SessionIssuer {
     }
 }
 
-/// The origin of a session: the hops that decide the kind of its chain.
+/// The kind of a session: the hops that decide the kind of its chain.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Origin {
+pub(super) struct ChainKind {
     pub(super) path: ChainPath,
     /// The session was assumed from another session or user.
     pub(super) has_run_as: bool,
@@ -40,28 +40,28 @@ pub(super) struct Origin {
 }
 
 /// The path of a session that is the end of a chain.
-pub(super) fn origin(
+pub(super) fn kind(
     session: &Session,
     sessions: &Sessions,
     roles: &Roles,
     queries: bool,
-) -> Origin {
+) -> ChainKind {
     let mut candidates = session.candidates.named.iter();
     let first = candidates.next().filter(|_| !session.candidates.is_crowd());
     let Some(&first) = first else {
-        return origin_of(session, sessions, roles, queries);
+        return kind_of(session, sessions, roles, queries);
     };
     // What all candidates agree on is no question.
-    let of = |id| origin_of(sessions.get(id), sessions, roles, queries);
+    let of = |id| kind_of(sessions.get(id), sessions, roles, queries);
     let first = of(first);
     if candidates.all(|&id| of(id).path == first.path) {
         first
     } else {
-        origin_of(session, sessions, roles, queries)
+        kind_of(session, sessions, roles, queries)
     }
 }
 
-fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: bool) -> Origin {
+fn kind_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: bool) -> ChainKind {
     let made_by = issuer(session, roles);
     let (from_run_as, by_quick) = previous_hop(session, sessions, roles);
     let ancestry = Ancestry::of(session, sessions, roles);
@@ -82,7 +82,7 @@ fn origin_of(session: &Session, sessions: &Sessions, roles: &Roles, queries: boo
         _ if queries || touches_quick => ChainPath::RoleChain,
         _ => ChainPath::Session,
     };
-    Origin {
+    ChainKind {
         path,
         has_run_as: from_run_as || made_by == SessionIssuer::Principal,
         touches_quick,

@@ -199,6 +199,8 @@ pub fn relevant_from(
     add_roles_by_name(events, topology, &ids, &mut relevant);
     add_assumed_from_run_as(events, &ids, &mut relevant);
     add_ancestors(events, &mut relevant);
+    add_siblings(events, &mut relevant);
+    add_functions(events, &mut relevant);
     relevant
 }
 
@@ -310,4 +312,62 @@ fn add_ancestors(events: &[Event], relevant: &mut RelevantSessions) {
             }
         }
     }
+}
+
+/// Sessions that a workload assumed next to relevant ones: what else the same origin did.
+fn add_siblings(events: &[Event], relevant: &mut RelevantSessions) {
+    let mut workloads: HashSet<&Text> = HashSet::new();
+    for event in events {
+        let Detail::CredentialIssuance(issue) = &event.detail else {
+            continue;
+        };
+        let by_service = event.identity.is_service() && !event.identity.is_invoked_by_quick();
+        workloads.extend(issue.assumed_role_id.as_ref().filter(|_| by_service));
+        let identity = &event.identity;
+        let is_scoped = identity.scope_source_arn.is_some()
+            || identity.scope_issuer_type.is_some()
+            || identity.is_from_instance;
+        workloads.extend(identity.assumed_role_id().filter(|_| is_scoped));
+    }
+    let mut siblings: Vec<Text> = Vec::new();
+    for event in events {
+        if let Detail::CredentialIssuance(issue) = &event.detail
+            && let Some(caller) = event.identity.assumed_role_id()
+            && workloads.contains(caller)
+            && relevant.sessions.contains(caller)
+        {
+            siblings.extend(issue.assumed_role_id.clone());
+        }
+    }
+    relevant.sessions.extend(siblings);
+}
+
+/// Sessions of functions that Athena invoked: what they spill tells whose queries they served.
+fn add_functions(events: &[Event], relevant: &mut RelevantSessions) {
+    let invoked = events.iter().filter_map(|event| match &event.detail {
+        Detail::Invocation(function) => Some(function_name(function)),
+        _ => None,
+    });
+    let invoked: HashSet<&str> = invoked.collect();
+    if invoked.is_empty() {
+        return;
+    }
+    for event in events {
+        if let Detail::CredentialIssuance(issue) = &event.detail
+            && event.identity.invoked_by.as_deref() == Some(super::workloads::LAMBDA)
+            && issue
+                .session_name
+                .as_deref()
+                .is_some_and(|name| invoked.contains(name))
+        {
+            relevant.sessions.extend(issue.assumed_role_id.clone());
+        }
+    }
+}
+
+/// The name of a function, which its sessions have, too (docs/cloudtrail-facts.md#origins).
+fn function_name(function: &str) -> &str {
+    let name = function.split_once(":function:");
+    let name = name.map_or(function, |(_, name)| name);
+    name.split(':').next().unwrap_or(name)
 }

@@ -6,8 +6,8 @@ use super::ledger::LiveSegment;
 use super::segments::{Segment, SegmentRows, integer, segment_bytes};
 use crate::columnar::Texts;
 use crate::model::event::{
-    Content, CredentialIssuance, DataAccess, Detail, Event, EventOrigin, QueryDatabase,
-    S3ObjectRead, StartQuery, TableCall,
+    Content, CredentialIssuance, DataAccess, Detail, Event, EventOrigin, KeyUse, QueryDatabase,
+    QuickCall, S3ObjectCall, StartQuery, TableCall, WorkloadCall,
 };
 use crate::model::identity::Identity;
 use crate::model::ids::{AccessKeyId, AccountId, EventId, QueryExecutionId, Region, RoleArn};
@@ -49,6 +49,22 @@ const IDENTITY: [IdentityColumn; 10] = [
     ("on_behalf_of", |identity| identity.on_behalf_of.as_ref()),
 ];
 
+/// Texts of identities that segments of earlier versions do not have.
+const LATER_IDENTITY: [IdentityColumn; 4] = [
+    ("delegate_account_id", |identity| {
+        identity.delegate_account_id.as_ref().map(AccountId::text)
+    }),
+    ("identity_store_arn", |identity| {
+        identity.identity_store_arn.as_ref()
+    }),
+    ("scope_source_arn", |identity| {
+        identity.scope_source_arn.as_ref()
+    }),
+    ("scope_issuer_type", |identity| {
+        identity.scope_issuer_type.as_ref()
+    }),
+];
+
 type ContentMember = (&'static str, fn(&Content) -> Option<&Text>);
 
 const CONTENT: [ContentMember; 6] = [
@@ -67,12 +83,11 @@ const CONTENT: [ContentMember; 6] = [
 /// Rows as a file.
 pub(super) fn write(rows: &[EventRow]) -> Result<Vec<u8>, String> {
     let mut table = TableBuilder::new("events", rows)
-        .text("delegate_account_id", |row| {
-            let delegate = row.event.identity.delegate_account_id.as_ref();
-            delegate.map(|account| account.text().clone())
-        })
         .integer("is_from_console", |row| {
             Some(row.event.identity.is_from_console.into())
+        })
+        .integer("is_from_instance", |row| {
+            Some(row.event.identity.is_from_instance.into())
         })
         .integer("object", |row| Some(row.event.place.object.into()))
         .integer("record", |row| Some(row.event.place.record.into()))
@@ -84,7 +99,7 @@ pub(super) fn write(rows: &[EventRow]) -> Result<Vec<u8>, String> {
     for (name, of) in CONTENT {
         table = table.text(name, |row| of(&row.event).cloned());
     }
-    for (name, of) in IDENTITY {
+    for (name, of) in IDENTITY.into_iter().chain(LATER_IDENTITY) {
         table = table.text(name, |row| of(&row.event.identity).cloned());
     }
     let table = table
@@ -170,10 +185,10 @@ struct EventColumns<'a> {
     flags: &'a [Option<i64>],
     times: &'a [Option<i64>],
     created: &'a [Option<i64>],
-    /// Not in segments of earlier versions.
-    delegates: Option<&'a Texts>,
     /// Empty in segments of earlier versions.
     console: &'a [Option<i64>],
+    /// The same.
+    instances: &'a [Option<i64>],
     ids: &'a Texts,
     sources: &'a Texts,
     names: &'a Texts,
@@ -181,6 +196,8 @@ struct EventColumns<'a> {
     details: &'a Texts,
     content: Vec<&'a Texts>,
     identity: Vec<&'a Texts>,
+    /// Not in segments of earlier versions.
+    later_identity: [Option<&'a Texts>; LATER_IDENTITY.len()],
 }
 
 impl<'a> EventColumns<'a> {
@@ -193,8 +210,8 @@ impl<'a> EventColumns<'a> {
             flags: rows.integers("is_of_session")?,
             times: rows.integers("event_time")?,
             created: rows.integers("session_created_at")?,
-            delegates: rows.texts("delegate_account_id").ok(),
             console: rows.integers("is_from_console").unwrap_or_default(),
+            instances: rows.integers("is_from_instance").unwrap_or_default(),
             ids: rows.texts("event_id")?,
             sources: rows.texts("event_source")?,
             names: rows.texts("event_name")?,
@@ -202,6 +219,7 @@ impl<'a> EventColumns<'a> {
             details: rows.texts("detail")?,
             content: content.collect::<Result<_, _>>()?,
             identity: identity.collect::<Result<_, _>>()?,
+            later_identity: LATER_IDENTITY.map(|(name, _)| rows.texts(name).ok()),
         })
     }
 
@@ -228,6 +246,17 @@ impl<'a> EventColumns<'a> {
             source_identity,
             on_behalf_of,
         ] = std::array::from_fn(&mut member);
+        let mut later = |at: usize| {
+            let text = self.later_identity[at].and_then(|texts| texts.get(row));
+            text.map(|text| reader.text(text))
+        };
+        let [
+            delegate_account_id,
+            identity_store_arn,
+            scope_source_arn,
+            scope_issuer_type,
+        ] = std::array::from_fn(&mut later);
+        let is_set = |flags: &[Option<i64>]| flags.get(row).copied().flatten() == Some(1);
         Identity {
             kind,
             principal_id,
@@ -240,11 +269,12 @@ impl<'a> EventColumns<'a> {
             issuer_arn,
             source_identity,
             on_behalf_of,
-            delegate_account_id: self
-                .delegates
-                .and_then(|delegates| delegates.get(row))
-                .map(|text| reader.text(text).into()),
-            is_from_console: self.console.get(row).copied().flatten() == Some(1),
+            delegate_account_id: delegate_account_id.map(AccountId::from),
+            is_from_console: is_set(self.console),
+            is_from_instance: is_set(self.instances),
+            identity_store_arn,
+            scope_source_arn,
+            scope_issuer_type,
         }
     }
 
@@ -292,8 +322,12 @@ enum WireDetail {
     QueryDatabase(WireQueryDatabase),
     DataAccess(WireDataAccess),
     TableCall(WireTableCall),
-    ObjectRead(WireObjectRead),
+    ObjectRead(WireObjectCall),
+    ObjectWrite(WireObjectCall),
+    KeyUse(WireKeyUse),
     Invocation(String),
+    Workload(WireWorkload),
+    QuickCall(WireQuickCall),
     Change(String),
 }
 
@@ -307,6 +341,7 @@ struct WireIssue {
     policy: Option<String>,
     policy_arns: Vec<String>,
     source_identity: Option<String>,
+    context_providers: Vec<String>,
     issued_key_id: Option<String>,
     assumed_role_id: Option<String>,
     expires_at: Option<i64>,
@@ -358,7 +393,30 @@ struct WireTableCall {
 
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default)]
-struct WireObjectRead {
+struct WireKeyUse {
+    key_arn: Option<String>,
+    object_arn: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct WireWorkload {
+    resource: Option<String>,
+    role: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct WireQuickCall {
+    agent_id: Option<String>,
+    flow_id: Option<String>,
+    action_connector_id: Option<String>,
+    user: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct WireObjectCall {
     bucket: Option<String>,
     key: Option<String>,
     bytes: Option<u64>,
@@ -385,8 +443,12 @@ fn detail(of: &Detail) -> Option<String> {
         Detail::QueryDatabase(query) => WireDetail::QueryDatabase(WireQueryDatabase::of(query)),
         Detail::DataAccess(access) => WireDetail::DataAccess(WireDataAccess::of(access)),
         Detail::TableCall(call) => WireDetail::TableCall(WireTableCall::of(call)),
-        Detail::ObjectRead(read) => WireDetail::ObjectRead(WireObjectRead::of(read)),
+        Detail::ObjectRead(read) => WireDetail::ObjectRead(WireObjectCall::of(read)),
+        Detail::ObjectWrite(write) => WireDetail::ObjectWrite(WireObjectCall::of(write)),
+        Detail::KeyUse(used) => WireDetail::KeyUse(WireKeyUse::of(used)),
         Detail::Invocation(function) => WireDetail::Invocation(function.to_string()),
+        Detail::Workload(call) => WireDetail::Workload(WireWorkload::of(call)),
+        Detail::QuickCall(call) => WireDetail::QuickCall(WireQuickCall::of(call)),
         Detail::Change(text) => WireDetail::Change(text.to_string()),
     };
     serde_json::to_string(&wire).ok()
@@ -403,6 +465,7 @@ impl WireIssue {
             policy,
             policy_arns,
             source_identity,
+            context_providers,
             issued_key_id,
             assumed_role_id,
             expires_at,
@@ -418,6 +481,7 @@ impl WireIssue {
             policy: spelled(policy.as_ref()),
             policy_arns: policy_arns.iter().map(ToString::to_string).collect(),
             source_identity: spelled(source_identity.as_ref()),
+            context_providers: context_providers.iter().map(ToString::to_string).collect(),
             issued_key_id: spelled(issued_key_id.as_ref()),
             assumed_role_id: spelled(assumed_role_id.as_ref()),
             expires_at: expires_at.map(UtcSecond::unix),
@@ -506,15 +570,65 @@ impl WireTableCall {
     }
 }
 
-impl WireObjectRead {
-    fn of(read: &S3ObjectRead) -> Self {
-        let S3ObjectRead {
+impl WireKeyUse {
+    fn of(used: &KeyUse) -> Self {
+        let KeyUse {
+            key_arn,
+            object_arn,
+        } = used;
+        Self {
+            key_arn: spelled(key_arn.as_ref()),
+            object_arn: spelled(object_arn.as_ref()),
+        }
+    }
+}
+
+impl WireWorkload {
+    fn of(call: &WorkloadCall) -> Self {
+        let WorkloadCall { resource, role } = call;
+        Self {
+            resource: spelled(resource.as_ref()),
+            role: spelled(role.as_ref()),
+        }
+    }
+}
+
+impl WireQuickCall {
+    fn of(call: &QuickCall) -> Self {
+        let QuickCall {
+            agent_id,
+            flow_id,
+            action_connector_id,
+            user,
+        } = call;
+        Self {
+            agent_id: spelled(agent_id.as_ref()),
+            flow_id: spelled(flow_id.as_ref()),
+            action_connector_id: spelled(action_connector_id.as_ref()),
+            user: spelled(user.as_ref()),
+        }
+    }
+}
+
+impl WireObjectCall {
+    fn model(self, text: &mut dyn FnMut(Option<String>) -> Option<Text>) -> S3ObjectCall {
+        S3ObjectCall {
+            bucket: text(self.bucket),
+            key: text(self.key),
+            bytes: self.bytes,
+            bucket_account_id: text(self.bucket_account_id).map(AccountId::from),
+            request_id: id_of(self.request_id),
+        }
+    }
+
+    fn of(call: &S3ObjectCall) -> Self {
+        let S3ObjectCall {
             bucket,
             key,
             bytes,
             bucket_account_id,
             request_id,
-        } = read;
+        } = call;
         Self {
             bucket: spelled(bucket.as_ref()),
             key: spelled(key.as_ref()),
@@ -546,6 +660,11 @@ impl WireDetail {
                     .filter_map(|arn| text(Some(arn)))
                     .collect(),
                 source_identity: text(issue.source_identity),
+                context_providers: issue
+                    .context_providers
+                    .into_iter()
+                    .filter_map(|arn| text(Some(arn)))
+                    .collect(),
                 issued_key_id: text(issue.issued_key_id).map(AccessKeyId::from),
                 assumed_role_id: text(issue.assumed_role_id),
                 expires_at: issue.expires_at.map(UtcSecond::from_unix),
@@ -589,12 +708,21 @@ impl WireDetail {
                 table: text(call.table),
                 location: text(call.location),
             })),
-            Self::ObjectRead(read) => Detail::ObjectRead(Box::new(S3ObjectRead {
-                bucket: text(read.bucket),
-                key: text(read.key),
-                bytes: read.bytes,
-                bucket_account_id: text(read.bucket_account_id).map(AccountId::from),
-                request_id: id_of(read.request_id),
+            Self::ObjectRead(read) => Detail::ObjectRead(Box::new(read.model(&mut text))),
+            Self::ObjectWrite(write) => Detail::ObjectWrite(Box::new(write.model(&mut text))),
+            Self::KeyUse(used) => Detail::KeyUse(Box::new(KeyUse {
+                key_arn: text(used.key_arn),
+                object_arn: text(used.object_arn),
+            })),
+            Self::Workload(call) => Detail::Workload(Box::new(WorkloadCall {
+                resource: text(call.resource),
+                role: text(call.role),
+            })),
+            Self::QuickCall(call) => Detail::QuickCall(Box::new(QuickCall {
+                agent_id: text(call.agent_id),
+                flow_id: text(call.flow_id),
+                action_connector_id: text(call.action_connector_id),
+                user: text(call.user),
             })),
             Self::Invocation(function) => {
                 text(Some(function)).map_or(Detail::None, Detail::Invocation)

@@ -1,0 +1,81 @@
+//! Services that may reach the data, and agents of Quick with their users.
+
+use super::checker::{Checker, ConfigError};
+use super::file::{RawAgent, RawService};
+use crate::model::text::Text;
+use crate::model::topology::{DeclaredAgent, DeclaredService, Topology};
+use std::collections::BTreeSet;
+
+/// How principals of services end: `states.amazonaws.com`, in China with `.cn`.
+const SERVICE_PARTS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
+
+impl Checker<'_> {
+    /// Adds the declared services.
+    pub(super) fn add_services(
+        &self,
+        declared: Vec<RawService>,
+        topology: &mut Topology,
+    ) -> Result<(), ConfigError> {
+        for raw in declared {
+            let service = raw.service.get_ref();
+            if !SERVICE_PARTS.iter().any(|end| service.ends_with(end)) {
+                let message = format!(
+                    "{service:?} is no principal of a service, such as states.amazonaws.com"
+                );
+                return Err(self.wrong(raw.service.span(), "declared_services.service", message));
+            }
+            for (name, arn) in [
+                ("declared_services.resource_arn", &raw.resource_arn),
+                ("declared_services.role_arn", &raw.role_arn),
+            ] {
+                if let Some(arn) = arn
+                    && !arn.get_ref().starts_with("arn:")
+                {
+                    let message = format!("{:?} is no ARN; `*` stands for any text", arn.get_ref());
+                    return Err(self.wrong(arn.span(), name, message));
+                }
+            }
+            let text = |arn: toml::Spanned<String>| Text::from(arn.into_inner());
+            topology.services.push(DeclaredService {
+                service: service.as_str().into(),
+                resource_arn: raw.resource_arn.map(text),
+                role_arn: raw.role_arn.map(text),
+                reason: raw.reason.map(Text::from),
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds the declared agents.
+    pub(super) fn add_agents(
+        &self,
+        declared: Vec<RawAgent>,
+        topology: &mut Topology,
+    ) -> Result<(), ConfigError> {
+        for raw in declared {
+            let id = raw.id.get_ref();
+            if id.trim().is_empty() {
+                return Err(self.wrong(raw.id.span(), "agents.id", "an agent needs an id"));
+            }
+            if topology.agents.iter().any(|other| *other.id == **id) {
+                let message = format!("agent {id:?} is declared twice");
+                return Err(self.wrong(raw.id.span(), "agents.id", message));
+            }
+            let users = raw.users.map(|users| {
+                let users = users.into_iter().map(|user| {
+                    if user.get_ref().trim().is_empty() {
+                        return Err(self.wrong(user.span(), "agents.users", "a user needs a name"));
+                    }
+                    Ok(Text::from(user.into_inner()))
+                });
+                users.collect::<Result<BTreeSet<Text>, ConfigError>>()
+            });
+            topology.agents.push(DeclaredAgent {
+                id: id.as_str().into(),
+                name: raw.name.map(Text::from),
+                users: users.transpose()?,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,334 @@
+//! The origin of a chain: who made its first session, and which state machine, function, job or
+//! instance it was for (docs/cloudtrail-facts.md#origins).
+
+use super::context::EARLIER_SESSIONS_MAX;
+use super::path::issuer;
+use super::roles::Roles;
+use super::session::Session;
+use super::sessions::Sessions;
+use super::workloads::{LAMBDA, Workloads, unqualified};
+use crate::model::chain::{Confidence, SessionIssuer};
+use crate::model::event::{Detail, Event};
+use crate::model::identity::{Identity, is_quick_service};
+use crate::model::region::partition;
+use crate::model::road::{Origin, QUICK_SERVICE};
+use crate::model::text::Text;
+use std::collections::BTreeSet;
+
+const INSTANCES: &str = "ec2.amazonaws.com";
+
+/// Services by which people sign in: they are no origin of their own.
+const SIGN_IN: [&str; 3] = ["signin.amazonaws.com", "sso.amazonaws.com", "AWS Internal"];
+
+/// How the IAM path of roles begins that IAM Identity Center makes for people, and no one else can
+/// (<https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>).
+const IDENTITY_CENTER_ROLES: &str = ":role/aws-reserved/sso.amazonaws.com/";
+
+/// All that tells origins.
+pub(super) struct Origins<'a> {
+    events: &'a [Event],
+    sessions: &'a Sessions,
+    roles: &'a Roles,
+    workloads: Workloads,
+}
+
+impl<'a> Origins<'a> {
+    pub(super) fn new(events: &'a [Event], sessions: &'a Sessions, roles: &'a Roles) -> Self {
+        Self {
+            events,
+            sessions,
+            roles,
+            workloads: Workloads::of(events),
+        }
+    }
+
+    /// The origin of the chain that a session ends.
+    pub(super) fn of(&self, session: &Session) -> Origin {
+        let mut confidence = Confidence::Proven;
+        let mut root = session;
+        for _ in 0..EARLIER_SESSIONS_MAX {
+            let Some((parent, link)) = self.sessions.parent(root) else {
+                break;
+            };
+            confidence = confidence.min(link);
+            root = parent;
+        }
+        let origin = if root.candidates.is_empty() {
+            self.of_root(root)
+        } else {
+            self.of_candidates(root)
+        };
+        Origin {
+            confidence: origin.confidence.map(|own| own.min(confidence)),
+            ..origin
+        }
+    }
+
+    /// What all candidates agree on is no question.
+    fn of_candidates(&self, session: &Session) -> Origin {
+        if session.candidates.is_crowd() {
+            return Origin::ambiguous();
+        }
+        let named = session.candidates.named.iter();
+        let mut origins = named
+            .map(|&id| self.sessions.get(id))
+            .filter(|candidate| candidate.candidates.is_empty())
+            .map(|candidate| self.of(candidate));
+        let Some(first) = origins.next() else {
+            return Origin::ambiguous();
+        };
+        if origins.all(|other| other == first) {
+            Origin {
+                confidence: first.confidence.map(|own| own.min(Confidence::Probable)),
+                ..first
+            }
+        } else {
+            Origin::ambiguous()
+        }
+    }
+
+    /// The origin of a session that no session of the logs assumed.
+    fn of_root(&self, root: &Session) -> Origin {
+        let told = match &root.hop {
+            Some(_) if issuer(root, self.roles) == SessionIssuer::Quick => {
+                Origin::service(QUICK_SERVICE, Confidence::Proven)
+            }
+            Some(hop) => of_caller(&hop.caller),
+            None => self.of_calls(root),
+        };
+        let scoped = self.scopes(root);
+        if let Some(arn) = scoped {
+            let service = told.service.or_else(|| service_of_arn(&arn));
+            return Origin {
+                service,
+                resource_arn: Some(arn),
+                confidence: told.confidence.or(Some(Confidence::Proven)),
+            };
+        }
+        let resource_arn = self.resource(&told, root);
+        Origin {
+            confidence: told.confidence.map(|own| match &resource_arn {
+                Some(_) => own.min(Confidence::Probable),
+                None => own,
+            }),
+            resource_arn,
+            ..told
+        }
+    }
+
+    /// What the calls of a session whose making was not read tell of it.
+    fn of_calls(&self, session: &Session) -> Origin {
+        let calls = session.calls.iter();
+        let calls = calls.map(|&(call, _)| &self.events[call as usize]);
+        let submits = |event: &&Event| {
+            event.is_query() || matches!(event.detail, Detail::CredentialIssuance(_))
+        };
+        let mut origins: BTreeSet<Origin> = calls
+            .clone()
+            .map(|event| of_surroundings(&event.identity))
+            .collect();
+        origins.extend(
+            calls
+                .filter(submits)
+                .map(|event| of_caller(&event.identity)),
+        );
+        origins.remove(&Origin::default());
+        // A service may also call on behalf of people.
+        let service = origins.iter().find(|origin| origin.service.is_some());
+        let first = service.or(origins.first()).cloned().unwrap_or_default();
+        let services = origins.iter().filter_map(|origin| origin.service.as_ref());
+        let services: BTreeSet<&Text> = services.collect();
+        if services.len() > 1 {
+            return Origin::default();
+        }
+        first
+    }
+
+    /// The only function or task that the credentials of a session were given to, as AWS says.
+    fn scopes(&self, session: &Session) -> Option<Text> {
+        let calls = session.calls.iter();
+        let identities = calls.map(|&(call, _)| &self.events[call as usize].identity);
+        let arns = identities.filter_map(|identity| identity.scope_source_arn.as_deref());
+        let arns: BTreeSet<&str> = arns.collect();
+        let first = arns.first()?;
+        (arns.len() == 1).then(|| unqualified(first))
+    }
+
+    /// The state machine, function, job or instance of a session that a service made. Services name
+    /// sessions after functions and instances; no caller can choose these names.
+    fn resource(&self, origin: &Origin, session: &Session) -> Option<Text> {
+        let service = origin.service.as_deref()?;
+        let hop = session.hop.as_ref().filter(|hop| hop.caller.is_service())?;
+        let role = session.role.as_ref()?;
+        if let Some(found) = self.workloads.behind(service, role, hop.time) {
+            return Some(found);
+        }
+        let name = session.name.as_deref()?;
+        let account = &role.account_id;
+        let region = &self.events[*hop.copies.first()? as usize].region;
+        let region = region.as_ref()?;
+        let partition = partition(region);
+        match service {
+            LAMBDA => {
+                let named = self.workloads.function(account, name);
+                let made =
+                    || format!("arn:{partition}:lambda:{region}:{account}:function:{name}").into();
+                Some(named.unwrap_or_else(made))
+            }
+            INSTANCES if name.starts_with("i-") => {
+                Some(format!("arn:{partition}:ec2:{region}:{account}:instance/{name}").into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Who made a call, as far as the call itself tells.
+pub(super) fn of_caller(caller: &Identity) -> Origin {
+    let service = caller.invoked_by.as_deref();
+    let service = service.filter(|service| !SIGN_IN.contains(service));
+    if caller.is_service() {
+        return match service {
+            Some(service) if is_quick_service(service) => {
+                Origin::service(QUICK_SERVICE, Confidence::Proven)
+            }
+            Some(service) => Origin::service(service, Confidence::Proven),
+            None if caller.invoked_by.is_some() => Origin::person(Confidence::Probable),
+            None => Origin::default(),
+        };
+    }
+    match caller.kind.as_deref() {
+        Some(
+            "SAMLUser" | "WebIdentityUser" | "IAMUser" | "Root" | "FederatedUser"
+            | "IdentityCenterUser" | "Directory",
+        ) => return Origin::person(Confidence::Proven),
+        _ => {}
+    }
+    let told = of_surroundings(caller);
+    if told != Origin::default() {
+        return told;
+    }
+    let is_user = caller
+        .principal_id
+        .as_deref()
+        .is_some_and(|principal| principal.starts_with("AIDA"));
+    match service {
+        Some(service) if is_quick_service(service) => {
+            Origin::service(QUICK_SERVICE, Confidence::Probable)
+        }
+        Some(service) if service.ends_with(".amazonaws.com") => {
+            Origin::service(service, Confidence::Probable)
+        }
+        _ if is_user => Origin::person(Confidence::Proven),
+        _ => Origin::default(),
+    }
+}
+
+/// Where a session works, as AWS itself says with each of its calls.
+fn of_surroundings(identity: &Identity) -> Origin {
+    let by_arn = identity
+        .scope_source_arn
+        .as_deref()
+        .and_then(service_of_arn);
+    let by_type = || {
+        identity
+            .scope_issuer_type
+            .as_deref()
+            .and_then(service_of_type)
+    };
+    if let Some(service) = by_arn.or_else(by_type) {
+        return Origin::service(&service, Confidence::Proven);
+    }
+    if identity.is_from_instance {
+        return Origin::service(INSTANCES, Confidence::Proven);
+    }
+    let issuer = identity.issuer_arn.as_deref().unwrap_or_default();
+    if identity.is_from_console || issuer.contains(IDENTITY_CENTER_ROLES) {
+        return Origin::person(Confidence::Probable);
+    }
+    Origin::default()
+}
+
+/// `lambda.amazonaws.com` of the ARN of a function.
+fn service_of_arn(arn: &str) -> Option<Text> {
+    let service = arn.split(':').nth(2).filter(|name| !name.is_empty())?;
+    Some(principal_of(service))
+}
+
+/// `lambda.amazonaws.com` of `AWS::Lambda::Function`.
+fn service_of_type(kind: &str) -> Option<Text> {
+    let service = match kind.split("::").nth(1)? {
+        "StepFunctions" => "states".to_owned(),
+        service => service.to_lowercase(),
+    };
+    Some(principal_of(&service))
+}
+
+fn principal_of(service: &str) -> Text {
+    match service {
+        "ecs" => "ecs-tasks.amazonaws.com".into(),
+        service => format!("{service}.amazonaws.com").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(kind: &str, invoked_by: Option<&str>) -> Identity {
+        Identity {
+            kind: Some(kind.into()),
+            invoked_by: invoked_by.map(Text::from),
+            principal_id: (kind == "AssumedRole").then(|| "AROAX:s".into()),
+            ..Identity::default()
+        }
+    }
+
+    #[test]
+    fn callers_are_services_people_or_unknown() {
+        for (kind, invoked_by, label) in [
+            (
+                "AWSService",
+                Some("states.amazonaws.com"),
+                "states.amazonaws.com",
+            ),
+            ("AWSService", Some("signin.amazonaws.com"), "people"),
+            (
+                "AWSService",
+                Some("quick.amazonaws.com"),
+                "quicksight.amazonaws.com",
+            ),
+            ("SAMLUser", None, "people"),
+            ("IAMUser", Some("cloudformation.amazonaws.com"), "people"),
+            (
+                "AssumedRole",
+                Some("glue.amazonaws.com"),
+                "glue.amazonaws.com",
+            ),
+            ("AssumedRole", Some("AWS Internal"), "unknown"),
+            ("AssumedRole", None, "unknown"),
+        ] {
+            let origin = of_caller(&identity(kind, invoked_by));
+            assert_eq!(origin.label(), label, "{kind} {invoked_by:?}");
+        }
+    }
+
+    #[test]
+    fn aws_says_where_a_session_works() {
+        let of = |arn: Option<&str>, kind: Option<&str>| {
+            let identity = Identity {
+                scope_source_arn: arn.map(Text::from),
+                scope_issuer_type: kind.map(Text::from),
+                ..identity("AssumedRole", None)
+            };
+            of_caller(&identity).label().to_owned()
+        };
+        let function = "arn:aws:lambda:us-east-1:111122223333:function:f";
+        assert_eq!(of(Some(function), None), "lambda.amazonaws.com");
+        assert_eq!(of(None, Some("AWS::ECS::Task")), "ecs-tasks.amazonaws.com");
+        assert_eq!(
+            of(None, Some("AWS::StepFunctions::StateMachine")),
+            "states.amazonaws.com"
+        );
+    }
+}
