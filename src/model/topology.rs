@@ -1,5 +1,6 @@
 //! The declared topology: who the hub is, who the consumers are (docs/configuration.md).
 
+use super::chain::Chain;
 use super::identity::RoleName;
 use super::ids::RoleArn;
 use super::ids::{AccountId, DataSourceArn};
@@ -193,6 +194,16 @@ impl DeclaredService {
         origin.service.as_deref() == Some(&*self.service)
             && self.resource_arn.as_ref().is_none_or(is_resource)
             && self.role_arn.as_ref().is_none_or(is_role)
+    }
+}
+
+impl Topology {
+    /// Returns true if the service that is the origin of a chain is declared.
+    #[must_use]
+    pub fn declares_service_of(&self, chain: &Chain) -> bool {
+        let roles = || chain.hops().filter_map(|session| session.role_arn.as_ref());
+        let mut declared = self.services.iter();
+        declared.any(|service| service.covers(&chain.origin, roles()))
     }
 }
 

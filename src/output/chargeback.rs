@@ -139,9 +139,11 @@ fn named(dimension: Dimension, value: &str, topology: &Topology) -> String {
             None => safe(value).into_owned(),
         },
         Dimension::Producer => safe(&topology.account_label(value)).into_owned(),
-        Dimension::BusinessUnit | Dimension::WorkGroup | Dimension::User | Dimension::Day | Dimension::Origin => {
-            safe(value).into_owned()
-        }
+        Dimension::BusinessUnit
+        | Dimension::WorkGroup
+        | Dimension::User
+        | Dimension::Day
+        | Dimension::Origin => safe(value).into_owned(),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod reads;
 pub mod reads_not_logged;
 pub mod repeated;
 pub mod report;
+pub mod roads;
 pub mod show;
 pub mod summary;
 pub mod table_text;

@@ -7,6 +7,7 @@ use super::chain_table::{
 use super::flat_table::figure_cells;
 use super::human::{count, duration, line, plural, role, safe, tail};
 use super::reads;
+use super::roads::{self, origin_text};
 use crate::model::audit::Audit;
 use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution, RoleSession};
 use crate::model::topology::Topology;
@@ -53,6 +54,7 @@ pub fn write(
         };
         hop(heading, session, writer)?;
     }
+    roads::write(chain, page, writer)?;
     queries(chain, page, writer)?;
     reads::write(chain, topology, page, writer)?;
     calls(chain, writer)?;
@@ -105,6 +107,7 @@ fn heading(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
     if let Some(source) = &chain.data_source_arn {
         field("Data source", source, writer)?;
     }
+    field("Origin", &origin_text(&chain.origin), writer)?;
     if let Some(user) = &chain.quick_user {
         let place = user.resource_arn.as_deref().map(tail);
         let place = place.map_or_else(String::new, |place| format!(", {place}"));

@@ -10,6 +10,7 @@ use crate::model::bill::{Bill, BillCoverage};
 use crate::model::chain::Chain;
 use crate::model::charge::Attribution;
 use crate::model::coverage::Coverage;
+use crate::model::data_catalogs::DataCatalogs;
 use crate::model::event::{Event, EventOrigin};
 use crate::model::execution::StatisticsCoverage;
 use crate::model::finding::Findings;
@@ -160,7 +161,13 @@ fn finish(
     audit.attribution = money.attribution;
     audit.bill = money.bill;
     if let Some(checks) = &plan.checks {
-        let (findings, trends) = evaluate(&audit, checks, &plan.topology, &integrity);
+        let (findings, trends) = evaluate(
+            &audit,
+            checks,
+            plan.exports.catalogs.as_ref(),
+            &plan.topology,
+            &integrity,
+        );
         audit.findings = Some(findings);
         audit.trends = trends;
     }
@@ -204,6 +211,7 @@ fn slice(
 fn evaluate(
     audit: &Audit,
     checks: &Checks,
+    catalogs: Option<&DataCatalogs>,
     topology: &Topology,
     integrity: &[Integrity],
 ) -> (Findings, Vec<Trend>) {
@@ -214,6 +222,7 @@ fn evaluate(
         baseline_days: checks.baseline_days,
         topology,
         inventory: checks.inventory.as_ref(),
+        quick_users: catalogs.map(|catalogs| &catalogs.users),
         roles: &audit.roles,
         chains: &audit.chains,
         events: &audit.events,

@@ -139,7 +139,10 @@ impl Drafts {
         let mut functions = entries
             .keys()
             .filter_map(|subject| subject.function_arn.as_ref());
-        functions.next().filter(|_| functions.next().is_none()).cloned()
+        functions
+            .next()
+            .filter(|_| functions.next().is_none())
+            .cloned()
     }
 
     /// Takes out catalogs of other accounts of which the tables are known.

@@ -83,7 +83,10 @@ impl<'a> RegisteredCatalogs<'a> {
         }
         let key = account.map(|account| (account.clone(), region.cloned(), lower(name)));
         let logged = key.and_then(|key| self.logged.get(&key));
-        let before = logged.into_iter().flatten().filter(|(since, _)| *since <= at);
+        let before = logged
+            .into_iter()
+            .flatten()
+            .filter(|(since, _)| *since <= at);
         if let Some((_, target)) = before.last() {
             return target.clone();
         }
@@ -92,7 +95,9 @@ impl<'a> RegisteredCatalogs<'a> {
             return Some(CatalogTarget::Glue(id.clone()));
         }
         let functions = listed.connectors.get(&*lower(name))?;
-        Some(CatalogTarget::Functions(functions.iter().cloned().collect()))
+        Some(CatalogTarget::Functions(
+            functions.iter().cloned().collect(),
+        ))
     }
 }
 
@@ -155,7 +160,10 @@ fn target_of(
     let connection = parameter("connection-arn").map(Text::from);
     let is_connection = connection.is_some()
         || parameter("connection-type").is_some()
-        || matches!(registration["type"].as_str(), Some("FEDERATED" | "HIVE" | "LAMBDA"));
+        || matches!(
+            registration["type"].as_str(),
+            Some("FEDERATED" | "HIVE" | "LAMBDA")
+        );
     is_connection.then_some(CatalogTarget::Connection(connection))
 }
 
@@ -221,7 +229,13 @@ mod tests {
             of("lambda:mysql"),
             Some(CatalogTarget::Functions(vec![function.into()]))
         );
-        for other in ["glue:x", "glue:arn:aws:s3:::b", "AwsDataCatalog", "mysql", ""] {
+        for other in [
+            "glue:x",
+            "glue:arn:aws:s3:::b",
+            "AwsDataCatalog",
+            "mysql",
+            "",
+        ] {
             assert_eq!(of(other), None, "{other}");
         }
     }
@@ -230,7 +244,8 @@ mod tests {
     fn functions_are_named_in_three_ways() {
         let account = AccountId::from("444455556666");
         let region = Region::from("us-east-1");
-        let of = |name: &str| function_arn(name, &account, Some(&region)).map(|arn| arn.to_string());
+        let of =
+            |name: &str| function_arn(name, &account, Some(&region)).map(|arn| arn.to_string());
         let own = "arn:aws:lambda:us-east-1:444455556666:function:f";
         let other = "arn:aws:lambda:us-east-1:777788889999:function:f";
         assert_eq!(of("f").as_deref(), Some(own));

@@ -82,7 +82,10 @@ fn subject_of(
         Some(CatalogTarget::Glue(id)) => Some(id),
         Some(CatalogTarget::Functions(_) | CatalogTarget::Connection(_)) | None => None,
     };
-    let of_catalog = account.filter(|_| is_own).or(registered.as_ref()).zip(database);
+    let of_catalog = account
+        .filter(|_| is_own)
+        .or(registered.as_ref())
+        .zip(database);
     let known = of_catalog.and_then(|(account, database)| {
         CatalogTable::new(account, query.region.as_deref(), database, &name.table)
     });

@@ -7,6 +7,7 @@ use crate::model::bill::BillPeriod;
 use crate::model::chain::{Chain, ChainStatus, Confidence, RoleSession, SessionIssuer};
 use crate::model::charge::Charge;
 use crate::model::coverage::Coverage;
+use crate::model::data_catalogs::ListedUser;
 use crate::model::event::{Detail, Event};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, EventId, Region, RoleArn, is_data_source_arn};
@@ -32,6 +33,8 @@ pub struct RuleInput<'a> {
     pub topology: &'a Topology,
     /// Quick's data sources, where they were listed.
     pub inventory: Option<&'a Inventory>,
+    /// Users of Quick, where they were listed.
+    pub quick_users: Option<&'a BTreeMap<Text, ListedUser>>,
     /// Role A and Role B, declared or found.
     pub roles: &'a KnownRoles,
     /// Chains of window and baseline.
@@ -326,6 +329,22 @@ impl<'a> RuleContext<'a> {
     #[must_use]
     pub fn role_arn(&self, role: &str) -> Option<RoleArn> {
         self.role_arns.get(role).cloned()
+    }
+
+    /// Returns true if an account is the hub, or a declared consumer or producer.
+    #[must_use]
+    pub fn is_declared(&self, account: &AccountId) -> bool {
+        let topology = self.input.topology;
+        self.hub_accounts().contains(account)
+            || topology.consumer(account).is_some()
+            || topology.producer(account).is_some()
+    }
+
+    /// Returns true if consumers or producers are declared: others are then strangers.
+    #[must_use]
+    pub fn has_declared_accounts(&self) -> bool {
+        let topology = self.input.topology;
+        !topology.consumers.is_empty() || !topology.producers.is_empty()
     }
 
     /// An account with its name, for people.

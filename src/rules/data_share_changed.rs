@@ -123,11 +123,7 @@ fn severity(context: &RuleContext<'_>, owner: &AccountId, changes: &SubjectChang
         let declared = topology.producer(owner);
         match declared.and_then(|producer| producer.readers.as_ref()) {
             Some(readers) => readers.contains(account),
-            None => {
-                context.hub_accounts().contains(account)
-                    || topology.consumer(account).is_some()
-                    || topology.producer(account).is_some()
-            }
+            None => context.is_declared(account),
         }
     };
     if changes.is_for_everyone || !changes.gaining.iter().all(may_gain) {

@@ -11,16 +11,22 @@
 //! | [`baseline`], [`series`], [`spike`] | what is expected of a day; the days that stand out |
 //! | [`trend`] | the same, for a picture |
 //! | [`table_reads`], [`share_changes`] | who read which table; who may since when |
+//! | [`connectors`] | connectors of federated queries, and what they spill |
 //! | [`registry`] | all rules; a set of them with its options |
 //! | [`mod@lifecycle`] | suppressions, and what an earlier run knew |
 
+mod agent_acts_for_unknown_user;
 mod audit_trail_tampering;
 mod baseline;
 mod bytes_scanned_spike;
+mod catalog_created;
+mod connector_shared;
+mod connectors;
 mod context;
 mod cost_spike;
 mod cross_account_read_denied;
 mod data_share_changed;
+mod delegated_access_used;
 mod external_id_mismatch;
 mod external_id_missing;
 mod external_id_spoof;
@@ -47,9 +53,11 @@ mod scope_down_missing;
 mod scope_down_too_wide;
 mod sensitive_table_read;
 mod series;
+mod service_chain_undeclared;
 mod session_from_several_origins;
 mod share_changes;
 mod spike;
+mod spill_bucket_exposed;
 mod table_reads;
 mod trail_state;
 mod trend;
@@ -58,6 +66,7 @@ mod undeclared_data_source;
 mod undeclared_producer;
 mod undeclared_role;
 mod undeclared_work_group;
+mod unexpected_connector_account;
 mod unexpected_source_account;
 mod unread;
 mod unusual_read_volume;

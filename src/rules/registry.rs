@@ -3,14 +3,17 @@
 use super::context::RuleContext;
 use super::rule::{Checked, FindingSink, Options, OptionsError, Rule, RuleEntry, RuleNeed};
 use super::{
-    audit_trail_tampering, bytes_scanned_spike, cost_spike, cross_account_read_denied,
-    data_share_changed, external_id_mismatch, external_id_missing, external_id_spoof,
+    agent_acts_for_unknown_user, audit_trail_tampering, bytes_scanned_spike, catalog_created,
+    connector_shared, cost_spike, cross_account_read_denied, data_share_changed,
+    delegated_access_used, external_id_mismatch, external_id_missing, external_id_spoof,
     first_seen_path, first_seen_table, log_gap, long_idle_data_source, off_scope_activity,
     query_failure_surge, query_rate_spike, result_location_changed, role_assumption_denied,
     role_permissions_changed, role_trust_changed, run_as_role_assumed_by_other,
     scope_down_mismatch, scope_down_missing, scope_down_too_wide, sensitive_table_read,
-    session_from_several_origins, undeclared_consumer, undeclared_data_source, undeclared_producer,
-    undeclared_role, undeclared_work_group, unexpected_source_account, unusual_read_volume,
+    service_chain_undeclared, session_from_several_origins, spill_bucket_exposed,
+    undeclared_consumer, undeclared_data_source, undeclared_producer, undeclared_role,
+    undeclared_work_group, unexpected_connector_account, unexpected_source_account,
+    unusual_read_volume,
 };
 use crate::model::finding::{RulePage, RuleReport, RuleState};
 use crate::model::trend::Trend;
@@ -18,11 +21,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// All rules, sorted by id.
 pub static RULES: &[RuleEntry] = &[
+    agent_acts_for_unknown_user::ENTRY,
     audit_trail_tampering::ENTRY,
     bytes_scanned_spike::ENTRY,
+    catalog_created::ENTRY,
+    connector_shared::ENTRY,
     cost_spike::ENTRY,
     cross_account_read_denied::ENTRY,
     data_share_changed::ENTRY,
+    delegated_access_used::ENTRY,
     external_id_mismatch::ENTRY,
     external_id_missing::ENTRY,
     external_id_spoof::ENTRY,
@@ -42,12 +49,15 @@ pub static RULES: &[RuleEntry] = &[
     scope_down_missing::ENTRY,
     scope_down_too_wide::ENTRY,
     sensitive_table_read::ENTRY,
+    service_chain_undeclared::ENTRY,
     session_from_several_origins::ENTRY,
+    spill_bucket_exposed::ENTRY,
     undeclared_consumer::ENTRY,
     undeclared_data_source::ENTRY,
     undeclared_producer::ENTRY,
     undeclared_role::ENTRY,
     undeclared_work_group::ENTRY,
+    unexpected_connector_account::ENTRY,
     unexpected_source_account::ENTRY,
     unusual_read_volume::ENTRY,
 ];

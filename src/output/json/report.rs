@@ -11,7 +11,7 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::trend::{ExpectedRange, Measure, Trend, TrendDay};
 use crate::output::report::{
-    AccountRegion, CoverageGap, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment,
+    AccountRegion, CoverageGap, CoverageGrid, Flow, FlowPath, Gap, ListedChain, Moment, OtherRoads,
     ReportContent, TablesRead, TopQuery, TopUse,
 };
 use crate::records;
@@ -410,6 +410,7 @@ struct ReportV1<'a> {
     chargeback: ChargebackTableV1<'a>,
     top: TopV1<'a>,
     reads: ReportReadsV1<'a>,
+    roads: ReportRoadsV1<'a>,
 }
 
 #[derive(Serialize)]
@@ -473,6 +474,67 @@ impl<'a> ReportReadsV1<'a> {
             reader_count: read.reader_count,
             readers: readers.collect(),
             unknown_query_count: read.unknown_query_count,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ReportRoadsV1<'a> {
+    road_count: usize,
+    roads: Vec<RoadUseV1<'a>>,
+    acting_count: usize,
+    acting_for: Vec<ActingUseV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct RoadUseV1<'a> {
+    service: &'a Text,
+    resource_arn: Option<&'a Text>,
+    consumer_account_id: Option<&'a AccountId>,
+    chain_count: u64,
+    query_count: u64,
+    bytes_scanned: Option<u64>,
+    estimated_cost_usd: Option<String>,
+    owner_account_ids: &'a BTreeSet<&'a AccountId>,
+    reaches_role_b: bool,
+    is_declared: bool,
+}
+
+#[derive(Serialize)]
+struct ActingUseV1<'a> {
+    kind: &'static str,
+    id: &'a Text,
+    chain_count: u64,
+    ambiguous_count: u64,
+    query_count: u64,
+}
+
+impl<'a> ReportRoadsV1<'a> {
+    fn of(found: &'a OtherRoads<'a>) -> Self {
+        let roads = found.roads.iter().map(|(road, of)| RoadUseV1 {
+            service: road.service,
+            resource_arn: road.resource_arn,
+            consumer_account_id: road.consumer_account_id,
+            chain_count: of.chain_count,
+            query_count: of.query_count,
+            bytes_scanned: of.bytes_scanned,
+            estimated_cost_usd: of.estimated_cost_usd.map(exact),
+            owner_account_ids: &of.owner_account_ids,
+            reaches_role_b: of.reaches_role_b,
+            is_declared: of.is_declared,
+        });
+        let acting = found.acting.iter().map(|((kind, id), of)| ActingUseV1 {
+            kind: kind.as_str(),
+            id,
+            chain_count: of.chain_count,
+            ambiguous_count: of.ambiguous_count,
+            query_count: of.query_count,
+        });
+        Self {
+            road_count: found.road_count,
+            roads: roads.collect(),
+            acting_count: found.acting_count,
+            acting_for: acting.collect(),
         }
     }
 }
@@ -546,6 +608,7 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
                 .collect(),
         },
         reads: ReportReadsV1::of(&content.tables_read),
+        roads: ReportRoadsV1::of(&content.other_roads),
     };
     serde_json::to_writer(&mut *writer, &document)?;
     writer.write_all(b"\n")

@@ -4,6 +4,7 @@ use super::coverage_gaps::{CoverageGap, GapInputs, coverage_gaps};
 use super::coverage_grid::{CoverageGrid, places};
 use super::flow::{Flow, flow};
 use super::listed::{FindingsByChain, ListedChains, listed};
+use super::roads::{OtherRoads, other_roads};
 use super::tables_read::{TablesRead, tables_read};
 use super::top_consumers::{TopConsumers, top_consumers};
 use crate::model::audit::{Audit, AuditSlice};
@@ -96,6 +97,8 @@ pub struct ReportContent<'a> {
     pub top_consumers: TopConsumers<'a>,
     /// The tables that were read, and who read those of producers.
     pub tables_read: TablesRead<'a>,
+    /// Other roads to the data than Quick's.
+    pub other_roads: OtherRoads<'a>,
     /// The accounts that Quick lives in, as far as they are known.
     pub hub_account_ids: BTreeSet<&'a AccountId>,
 }
@@ -130,6 +133,12 @@ impl<'a> ReportContent<'a> {
         } = inputs;
         let chains = slice.chains.iter();
         let chains: Vec<&Chain> = chains.filter(|chain| is_listed_by_default(chain)).collect();
+        // Tables that others read by other roads count, too.
+        let readers: Vec<&Chain> = slice
+            .chains
+            .iter()
+            .filter(|chain| is_listed_by_default(chain) || chain.origin.is_other_service())
+            .collect();
         let named = FindingsByChain::by(findings);
         let places = places(audit, slice.window, topology);
         let coverage_gaps = coverage_gaps(&GapInputs {
@@ -156,7 +165,8 @@ impl<'a> ReportContent<'a> {
             listed: listed(&chains, &audit.events, findings, &named),
             flow: flow(&chains, &named),
             top_consumers: top_consumers(&chains),
-            tables_read: tables_read(&chains),
+            tables_read: tables_read(&readers),
+            other_roads: other_roads(&slice.chains, topology),
             chains,
             places,
             coverage_gaps,

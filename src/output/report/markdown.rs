@@ -11,6 +11,7 @@ use crate::model::finding::{Finding, FindingStatus, Severity};
 use crate::model::integrity::Integrity;
 use crate::output::chargeback::{FigureColumn, figures, marks, names};
 use crate::output::human::{count, decimals, plural, window_text};
+use crate::output::roads::kind_name;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -198,6 +199,7 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
     chargeback(content, writer)?;
     top_consumers(content, writer)?;
     tables_read(content, writer)?;
+    other_roads(content, writer)?;
     writeln!(
         writer,
         "\nIn the same folder: `index.html` is the complete report with pictures; `report.json`, `chains.csv`, \
@@ -409,6 +411,53 @@ fn tables_read(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Resul
             row(&cells, writer)?;
         }
         more(read.reader_count, "reader", writer)?;
+    }
+    Ok(())
+}
+
+fn other_roads(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let found = &content.other_roads;
+    let topology = content.inputs.topology;
+    if !found.roads.is_empty() {
+        writeln!(writer, "## Other roads\n")?;
+        let titles = [
+            "Service", "Resource", "Consumer", "Declared", "Chains", "Queries", "Scanned",
+        ];
+        texts_header(&titles, 4, writer)?;
+        for (road, of) in found.roads.iter().take(TOPS_MAX) {
+            let consumer = road.consumer_account_id;
+            let consumer = consumer.map_or_else(
+                || NOT_TOLD.to_owned(),
+                |account| topology.account_label(account),
+            );
+            let cells = [
+                cell(road.service),
+                cell(road.resource_arn.map_or(NOT_TOLD, |arn| arn)),
+                cell(&consumer),
+                cell(if of.is_declared { "yes" } else { "no" }),
+                count(of.chain_count),
+                count(of.query_count),
+                size(of.bytes_scanned),
+            ];
+            row(&cells, writer)?;
+        }
+        more(found.road_count, "road", writer)?;
+    }
+    if !found.acting.is_empty() {
+        writeln!(writer, "## For whom chains acted\n")?;
+        let titles = ["Kind", "For", "Chains", "Ambiguous", "Queries"];
+        texts_header(&titles, 2, writer)?;
+        for ((kind, id), of) in found.acting.iter().take(TOPS_MAX) {
+            let cells = [
+                kind_name(*kind).to_owned(),
+                cell(id),
+                count(of.chain_count),
+                count(of.ambiguous_count),
+                count(of.query_count),
+            ];
+            row(&cells, writer)?;
+        }
+        more(found.acting_count, "name", writer)?;
     }
     Ok(())
 }

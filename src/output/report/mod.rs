@@ -11,6 +11,7 @@
 //! | [`listed`] | the chains that a page has room for, with their timelines |
 //! | [`top_consumers`] | the biggest queries, users and data sources |
 //! | [`tables_read`] | the tables that were read, and who read those of producers |
+//! | [`roads`] | other roads to the data, and for whom chains acted |
 //! | [`page`] | `index.html`, from `page.html`, `page.css` and `page.js` |
 //! | [`picture`] | its pictures |
 //! | [`markdown`] | `report.md` |
@@ -27,6 +28,7 @@ mod listed;
 pub mod markdown;
 pub mod page;
 mod picture;
+mod roads;
 pub mod summary;
 mod tables_read;
 mod top_consumers;
@@ -36,5 +38,6 @@ pub use coverage_gaps::CoverageGap;
 pub use coverage_grid::{AccountRegion, CoverageGrid, Gap, Habit};
 pub use flow::{Flow, FlowPath, WidthMeasure};
 pub use listed::{ListedChain, ListedChains, Moment};
+pub use roads::{ActingUse, OtherRoads, Road, RoadUse};
 pub use tables_read::{ProducerReader, ProducerUse, TableUse, TablesRead};
 pub use top_consumers::{TopConsumers, TopQuery, TopUse};

@@ -8,6 +8,7 @@ use super::coverage::CoverageSection;
 use super::findings::FindingsSection;
 use super::money::{ChargebackSection, TrendsSection};
 use super::reads::ReadsSection;
+use super::roads::RoadsSection;
 use crate::model::finding::Severity;
 use crate::output::human::{bytes, count, window_text};
 use askama::Template;
@@ -46,6 +47,7 @@ struct PageDocument {
     trends: TrendsSection,
     chargeback: ChargebackSection,
     reads: ReadsSection,
+    roads: RoadsSection,
     version: &'static str,
 }
 
@@ -131,6 +133,7 @@ pub fn write(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Result<
         trends: TrendsSection::of(content),
         chargeback: ChargebackSection::of(content),
         reads: ReadsSection::of(content),
+        roads: RoadsSection::of(content),
         version: env!("CARGO_PKG_VERSION"),
     };
     document

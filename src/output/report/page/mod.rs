@@ -10,6 +10,7 @@ mod document;
 mod findings;
 mod money;
 mod reads;
+mod roads;
 mod table;
 
 pub use document::write;

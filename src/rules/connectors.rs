@@ -1,0 +1,198 @@
+//! Connectors of federated queries, as rules see them: functions of Lambda, their owners, and what they
+//! spill.
+
+use super::context::RuleContext;
+use super::table_reads::{TableRead, reads};
+use crate::model::data_read::ReadEvidence;
+use crate::model::event::{Detail, Event};
+use crate::model::ids::{AccountId, EventId, is_account_id};
+use crate::model::text::Text;
+use hashbrown::{HashMap, HashSet};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// A read through a connector, of window or baseline.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConnectorRead<'a> {
+    pub(super) read: TableRead<'a>,
+    /// The function, or the name of the data catalog where there is none.
+    pub(super) connector: &'a Text,
+    /// The account that it belongs to, where anything tells.
+    pub(super) owner: Option<&'a AccountId>,
+}
+
+/// All reads through connectors.
+pub(super) fn connector_reads<'a>(
+    context: &RuleContext<'a>,
+) -> impl Iterator<Item = ConnectorRead<'a>> {
+    reads(context).filter_map(|read| {
+        let subject = &read.read.subject;
+        let is_connector = read.read.via == ReadEvidence::Connector;
+        let named = subject
+            .function_arn
+            .as_ref()
+            .or(subject.catalog_id.as_ref());
+        Some(ConnectorRead {
+            read,
+            connector: named.filter(|_| is_connector)?,
+            owner: read.read.owner_account_id.as_ref(),
+        })
+    })
+}
+
+/// A permission to invoke a function, given to another account or to everyone.
+#[derive(Debug, Clone)]
+pub(super) struct InvokePermission<'a> {
+    pub(super) event: &'a Event,
+    pub(super) function_arn: Text,
+    pub(super) owner: &'a AccountId,
+    /// The other account; `None` for everyone.
+    pub(super) account_id: Option<AccountId>,
+}
+
+/// Permissions to invoke functions that queries used as connectors.
+pub(super) fn invoke_permissions<'a>(context: &RuleContext<'a>) -> Vec<InvokePermission<'a>> {
+    let connectors: HashSet<&Text> = connector_reads(context).map(|one| one.connector).collect();
+    let mut permissions = Vec::new();
+    for (event, parameters) in context.changes() {
+        let Some(owner) = &event.recipient_account_id else {
+            continue;
+        };
+        let text = |member: &str| parameters[member].as_str();
+        let (Some(function), Some(principal)) = (text("functionName"), text("principal")) else {
+            continue;
+        };
+        if !event.name.starts_with("AddPermission") || principal.ends_with(".amazonaws.com") {
+            continue;
+        }
+        let account_id = account_in(principal);
+        let is_everyone = principal == "*" && parameters["principalOrgID"] == Value::Null;
+        let is_other = account_id.as_ref().is_some_and(|account| account != owner);
+        let used = connectors
+            .iter()
+            .find(|arn| is_function(arn, function, owner));
+        if let Some(&arn) = used
+            && (is_other || is_everyone)
+        {
+            permissions.push(InvokePermission {
+                event,
+                function_arn: arn.clone(),
+                owner,
+                account_id,
+            });
+        }
+    }
+    permissions
+}
+
+/// Returns true if a function of an account is called so: by ARN or name.
+fn is_function(arn: &str, named: &str, owner: &AccountId) -> bool {
+    let name = named
+        .split_once(":function:")
+        .map_or(named, |(_, name)| name);
+    let name = name.split(':').next().unwrap_or(name);
+    arn.ends_with(&format!(":{owner}:function:{name}"))
+}
+
+/// The account of a principal: an id, or an ARN with one.
+pub(super) fn account_in(principal: &str) -> Option<AccountId> {
+    let mut parts = principal.split(':');
+    parts.find(|part| is_account_id(part)).map(AccountId::new)
+}
+
+/// Buckets that connectors spill to, and the queries' own reads and writes there.
+#[derive(Debug, Default)]
+pub(super) struct SpillBuckets<'a> {
+    pub(super) buckets: BTreeSet<Text>,
+    /// Events of queries and connectors themselves.
+    own: HashSet<&'a EventId>,
+    /// Sessions that Lambda made: connectors work in them.
+    functions: HashSet<&'a Text>,
+}
+
+impl<'a> SpillBuckets<'a> {
+    /// The buckets in which queries and their connectors were seen, and those that are named as such.
+    pub(super) fn of(context: &RuleContext<'a>, named: &[Text]) -> Self {
+        let mut spill = Self {
+            buckets: named.iter().cloned().collect(),
+            own: HashSet::new(),
+            functions: HashSet::new(),
+        };
+        let made = context.input.events.iter().filter_map(|event| {
+            let Detail::CredentialIssuance(issue) = &event.detail else {
+                return None;
+            };
+            let by_lambda = event.identity.invoked_by.as_deref() == Some("lambda.amazonaws.com");
+            issue.assumed_role_id.as_ref().filter(|_| by_lambda)
+        });
+        spill.functions.extend(made);
+        for one in connector_reads(context) {
+            spill.own.extend(&one.read.read.event_ids);
+            spill.buckets.extend(one.read.read.subject.bucket.clone());
+        }
+        let by_id: HashMap<&EventId, &Event> = context
+            .input
+            .events
+            .iter()
+            .filter(|event| spill.own.contains(&event.id))
+            .map(|event| (&event.id, event))
+            .collect();
+        let buckets = by_id.values().filter_map(|event| bucket_of(event));
+        spill.buckets.extend(buckets);
+        spill
+    }
+
+    pub(super) fn has(&self, bucket: &str) -> bool {
+        self.buckets.contains(bucket)
+    }
+
+    /// Returns true if a query or a connector made a call.
+    pub(super) fn is_own(&self, event: &Event) -> bool {
+        let identity = &event.identity;
+        let service = identity.invoked_by.as_deref().or(event.source_ip.as_deref());
+        let session = identity.assumed_role_id();
+        let scope = identity.scope_source_arn.as_deref();
+        service == Some("athena.amazonaws.com")
+            || identity.is_service()
+            || self.own.contains(&event.id)
+            || session.is_some_and(|id| self.functions.contains(id))
+            || scope.is_some_and(|arn| arn.contains(":lambda:"))
+    }
+}
+
+/// The bucket of an object that a call is about.
+fn bucket_of(event: &Event) -> Option<Text> {
+    match &event.detail {
+        Detail::ObjectRead(object) | Detail::ObjectWrite(object) => object.bucket.clone(),
+        Detail::KeyUse(used) => {
+            let (_, path) = used.object_arn.as_deref()?.split_once(":::")?;
+            Some(path.split('/').next().unwrap_or(path).into())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_told_by_arn_and_name() {
+        let owner = AccountId::from("777788889999");
+        let arn = "arn:aws:lambda:us-east-1:777788889999:function:mysql";
+        for named in ["mysql", "mysql:live", arn, "777788889999:function:mysql"] {
+            assert!(is_function(arn, named, &owner), "{named}");
+        }
+        assert!(!is_function(arn, "sql", &owner));
+        assert!(!is_function(arn, "mysql", &"444455556666".into()));
+    }
+
+    #[test]
+    fn accounts_are_found_in_principals() {
+        let of = |principal: &str| account_in(principal).map(|account| account.to_string());
+        assert_eq!(of("444455556666").as_deref(), Some("444455556666"));
+        let role = "arn:aws:iam::444455556666:role/reader";
+        assert_eq!(of(role).as_deref(), Some("444455556666"));
+        assert_eq!(of("*"), None);
+    }
+}
