@@ -5,6 +5,7 @@ use super::cast::{self, CONSUMERS, HUB, PRODUCERS, QUICK_REGION, SENSITIVE_TABLE
 use super::chance::Chance;
 use super::layout::GeneratedFile;
 use super::plan::DemoPlan;
+use super::roads;
 use super::scenes::Stage;
 use super::statistics;
 use super::truth::Truth;
@@ -32,7 +33,14 @@ pub(super) fn extras(stage: &Stage, truth: &Truth, plan: &DemoPlan) -> Vec<Gener
         file("costs-by-service.json", &bill::by_service(&days)),
         file("costs-rest.json", &bill::by_record_type(&days)),
         file("data-sources.json", &data_sources(plan)),
-        file("catalogs.json", &catalogs(plan)),
+        GeneratedFile {
+            key: "catalogs.json".into(),
+            body: catalogs(plan).iter().flat_map(pretty).collect(),
+        },
+        GeneratedFile {
+            key: "chat-logs.jsonl".into(),
+            body: lines(&stage.chat_log),
+        },
         GeneratedFile {
             key: "qs-audit.toml".into(),
             body: configuration(plan).into_bytes(),
@@ -40,6 +48,12 @@ pub(super) fn extras(stage: &Stage, truth: &Truth, plan: &DemoPlan) -> Vec<Gener
     ];
     extras.sort_by(|left, right| left.key.cmp(&right.key));
     extras
+}
+
+/// JSON lines.
+fn lines(entries: &[Value]) -> Vec<u8> {
+    let lines = entries.iter().map(|entry| format!("{entry}\n"));
+    lines.collect::<String>().into_bytes()
 }
 
 fn file(key: &str, value: &Value) -> GeneratedFile {
@@ -85,8 +99,8 @@ fn data_sources(plan: &DemoPlan) -> Value {
 }
 
 /// `aws glue get-tables` of all accounts, with `aws lakeformation list-permissions` and
-/// `aws quicksight list-users`.
-fn catalogs(plan: &DemoPlan) -> Value {
+/// `aws quicksight list-users`; then `aws athena get-data-catalog` of those that are registered.
+fn catalogs(plan: &DemoPlan) -> Vec<Value> {
     let consumers = &CONSUMERS[..plan.consumers.clamp(1, CONSUMERS.len())];
     let table = |account: &str, database: &str, name: &str, location: String| {
         json!({
@@ -132,16 +146,22 @@ fn catalogs(plan: &DemoPlan) -> Value {
         .collect();
     let users: Vec<Value> = cast::USERS
         .iter()
+        .copied()
+        .chain((plan.roads_per_day > 0).then_some(roads::AGENT_USER))
         .map(|name| {
             let email = name.rsplit('/').next();
             json!({"UserName": name, "Email": email, "Role": "READER", "Active": true})
         })
         .collect();
-    json!({
+    let mut lists = vec![json!({
         "TableList": tables,
         "PrincipalResourcePermissions": permissions,
         "UserList": users,
-    })
+    })];
+    if plan.roads_per_day > 0 {
+        lists.push(json!({"DataCatalog": roads::glue_catalog()}));
+    }
+    lists
 }
 
 /// Returns true if consumers have a second Role B, with a data source of its own.
@@ -185,6 +205,17 @@ fn configuration(plan: &DemoPlan) -> String {
         let _ = write!(
             text,
             "\n[[sensitive]]\ntables = [\"{database}.{SENSITIVE_TABLE}\"]\nreason = \"personal data\"\n"
+        );
+    }
+    if plan.roads_per_day > 0 {
+        let job = roads::GLUE_JOB;
+        let (agent, user) = (roads::AGENT, roads::AGENT_USER);
+        let _ = write!(
+            text,
+            "\n[[declared_services]]\nservice = \"glue.amazonaws.com\"\nresource_arn = \"arn:aws:glue:*:job/{job}\"\n\
+             reason = \"copies rates every night\"\n\
+             \n[[agents]]\nid = \"{agent}\"\nname = \"Sales helper\"\nusers = [\"{user}\"]\n\
+             \n[[chat_logs]]\npath = \"chat-logs.jsonl\"\n"
         );
     }
     let _ = write!(

@@ -97,6 +97,7 @@ impl Stage {
         self.put(hop);
         let story = "an administrator assumes Role A";
         let mut truth = Self::true_chain(&session, "role-chain", "partial", story);
+        truth.origin = "people".into();
         truth.run_as_access_key_id = truth.consumer_access_key_id.take();
         truth.consumer_account_id = None;
         truth.consumer_role = None;

@@ -58,10 +58,10 @@ const READER_ELSEWHERE: &str = "333322221111";
 const OBJECTS: u64 = 3;
 
 /// A query of a session in the making, with its truth.
-struct MeshPlay<'a> {
-    consumer: &'a ConsumerCast,
-    session: SessionCast,
-    truth: TrueChain,
+pub(super) struct MeshPlay<'a> {
+    pub(super) consumer: &'a ConsumerCast,
+    pub(super) session: SessionCast,
+    pub(super) truth: TrueChain,
 }
 
 impl ProducerCast {
@@ -80,7 +80,7 @@ impl ProducerCast {
     }
 }
 
-fn true_read(owner: &str, name: String, via: &str, confidence: &str) -> TrueRead {
+pub(super) fn true_read(owner: &str, name: String, via: &str, confidence: &str) -> TrueRead {
     TrueRead {
         name,
         owner_account_id: Some(owner.to_owned()),
@@ -177,7 +177,7 @@ impl Stage {
         self.truth.chains.push(play.truth);
     }
 
-    fn submit(&mut self, play: &mut MeshPlay<'_>, query: &QueryCast<'_>) {
+    pub(super) fn submit(&mut self, play: &mut MeshPlay<'_>, query: &QueryCast<'_>) {
         let identity = play.session.identity(CallSigning::Own);
         let account = &play.session.account;
         let start = records::start_query(identity, account, query, &mut self.chance);
@@ -197,7 +197,7 @@ impl Stage {
     }
 
     /// A call by Athena in the copy of an account: one more call of the session.
-    fn put_call(&mut self, play: &mut MeshPlay<'_>, record: Value) {
+    pub(super) fn put_call(&mut self, play: &mut MeshPlay<'_>, record: Value) {
         self.put(record);
         play.truth.call_count += 1;
     }
@@ -293,7 +293,7 @@ impl Stage {
         });
     }
 
-    fn glue_policy(&mut self, play: &mut MeshPlay<'_>, query: &QueryCast<'_>) {
+    pub(super) fn glue_policy(&mut self, play: &mut MeshPlay<'_>, query: &QueryCast<'_>) {
         let producer = &PRODUCERS[1];
         let session = play.session.clone();
         let names = (producer.database, producer.table);

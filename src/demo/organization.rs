@@ -8,6 +8,7 @@ use super::mesh::MeshScene;
 use super::noise;
 use super::plan::DemoPlan;
 use super::rare::RareScene;
+use super::roads::RoadScene;
 use super::scenes::{Scene, Stage};
 use super::side::SideScene;
 use super::truth::Truth;
@@ -21,6 +22,9 @@ const RARE_OFFSET_SECONDS: i64 = 230;
 
 /// Where in a slot chains that read tables of producers begin: apart from all others.
 const MESH_OFFSET_SECONDS: i64 = 200;
+
+/// Where in a slot chains on other roads begin: apart from all others.
+const ROADS_OFFSET_SECONDS: i64 = 262;
 
 /// When, on the first day, producers share their tables.
 const MESH_SETUP_SECONDS: i64 = 60;
@@ -60,6 +64,12 @@ pub fn generate(plan: &DemoPlan) -> Organization {
     if plan.mesh_per_day > 0 {
         stage.set_up_mesh(consumers, plan.start.plus(MESH_SETUP_SECONDS));
     }
+    let roads_per_day = if plan.oddities { plan.roads_per_day } else { 0 };
+    let first = usize::try_from(plan.seed).unwrap_or(0) % RoadScene::ALL.len();
+    let mut road_scenes = RoadScene::ALL.iter().copied().cycle().skip(first);
+    if roads_per_day > 0 {
+        stage.set_up_roads(consumers, plan.start.plus(MESH_SETUP_SECONDS));
+    }
     for day in 0..plan.days {
         let midnight = plan.start.plus(i64::from(day) * 86_400);
         for consumer in consumers {
@@ -90,6 +100,13 @@ pub fn generate(plan: &DemoPlan) -> Organization {
             let at = midnight.plus(slot * SLOT_SECONDS + MESH_OFFSET_SECONDS);
             if let Some(scene) = mesh_scenes.next() {
                 stage.mesh(scene, consumer, at);
+            }
+        }
+        for (number, consumer) in consumers.iter().cycle().take(roads_per_day).enumerate() {
+            let slot = 23 + 4 * i64::try_from(number).unwrap_or(0);
+            let at = midnight.plus(slot * SLOT_SECONDS + ROADS_OFFSET_SECONDS);
+            if let Some(scene) = road_scenes.next() {
+                stage.road(scene, consumer, at);
             }
         }
         if plan.oddities {

@@ -31,6 +31,8 @@ pub struct DemoPlan {
     pub rare_per_day: usize,
     /// Chains per day that read tables of producers.
     pub mesh_per_day: usize,
+    /// Chains per day that take other roads to the data, or act for someone.
+    pub roads_per_day: usize,
     /// True if things go wrong in the last week that rules find.
     pub incidents: bool,
 }
@@ -53,6 +55,7 @@ impl DemoPlan {
             strangers: true,
             rare_per_day: 3,
             mesh_per_day: 5,
+            roads_per_day: 4,
             incidents: false,
         }
     }
@@ -87,6 +90,7 @@ impl DemoPlan {
             minutes_per_file: 1440,
             rare_per_day: 0,
             mesh_per_day: 5,
+            roads_per_day: 6,
             incidents: true,
             ..Self::demo(20_261_101)
         }

@@ -169,6 +169,7 @@ impl Stage {
         self.put(hop);
         let story = "someone switches to Role B in the console";
         let mut truth = Self::true_chain(&session, "role-chain", "complete", story);
+        truth.origin = "people".into();
         truth.confidence = "probable".into();
         for wait in [9, 14, 22] {
             let signed = SessionCast {

@@ -28,6 +28,8 @@ pub(super) struct Stage {
     old_keys: Vec<String>,
     /// Queries that scan far more than usual.
     pub(super) heavy: BTreeSet<String>,
+    /// Entries of Quick's chat logs.
+    pub(super) chat_log: Vec<Value>,
 }
 
 /// The special feature of a Quick chain.
@@ -125,6 +127,7 @@ impl Stage {
             truth: Truth::default(),
             old_keys: Vec::new(),
             heavy: BTreeSet::new(),
+            chat_log: Vec::new(),
         }
     }
 
@@ -148,6 +151,7 @@ impl Stage {
         self.written.extend(other.written);
         self.truth.chains.extend(other.truth.chains);
         self.heavy.extend(other.heavy);
+        self.chat_log.extend(other.chat_log);
     }
 
     /// Quick reaches a consumer at this time.
@@ -412,6 +416,15 @@ impl Stage {
             run_as_access_key_id: None,
             data_source_arn: None,
             quick_user: None,
+            origin: match path {
+                "quick-role-chain" => "quicksight.amazonaws.com",
+                "direct" => "people",
+                _ => "unknown",
+            }
+            .into(),
+            origin_resource_arn: None,
+            acting_for: Vec::new(),
+            related: Vec::new(),
             query_execution_ids: Vec::new(),
             call_count: 0,
             reads: Vec::new(),
@@ -456,6 +469,7 @@ impl Stage {
             Scene::NoSecondHop => {
                 self.tell_lone_run_as(play);
                 truth.path = "role-chain".into();
+                truth.origin = "unknown".into();
                 truth.status = "partial".into();
                 truth.missing = vec!["consumer-session".into(), "run-as-session".into()];
                 truth.confidence = "probable".into();

@@ -73,7 +73,7 @@ impl Stage {
         }
     }
 
-    fn plain_session(
+    pub(super) fn plain_session(
         account: &str,
         role: &str,
         role_id: &str,
@@ -95,7 +95,7 @@ impl Stage {
     }
 
     /// One query by a session, with its truth.
-    fn plain_query(
+    pub(super) fn plain_query(
         &mut self,
         identity: Value,
         consumer: &ConsumerCast,
@@ -140,6 +140,12 @@ impl Stage {
         );
         self.put(hop);
         let mut truth = Self::true_chain(&session, "service-role", "complete", service);
+        truth.origin = service.into();
+        if service == "lambda.amazonaws.com" {
+            let (account, region, name) = (consumer.account, consumer.region, &session.name);
+            let arn = format!("arn:aws:lambda:{region}:{account}:function:{name}");
+            truth.origin_resource_arn = Some(arn);
+        }
         let signed = if service == "states.amazonaws.com" {
             truth.confidence = "probable".into();
             CallSigning::OnBehalf("states.amazonaws.com")
@@ -197,6 +203,10 @@ impl Stage {
             "a Lambda's role assumes a role in another account",
         );
         truth.run_as_access_key_id = Some(caller.key.clone());
+        truth.origin = "lambda.amazonaws.com".into();
+        let (region, name) = (consumer.region, &caller.name);
+        let arn = format!("arn:aws:lambda:{region}:{CATALOG_OWNER}:function:{name}");
+        truth.origin_resource_arn = Some(arn);
         self.plain_query(
             session.identity(CallSigning::Own),
             consumer,

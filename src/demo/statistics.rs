@@ -1,5 +1,6 @@
 //! Athena's statistics of the finished queries.
 
+use super::cast::PRODUCERS;
 use super::chance::Chance;
 use super::scenes::Stage;
 use super::truth::Truth;
@@ -126,7 +127,9 @@ fn tables_read(truth: &Truth) -> BTreeMap<&str, Vec<String>> {
             && is_table
             && read.confidence != "ambiguous"
         {
-            tables.entry(id).or_default().push(read.name.clone());
+            // Of a whole catalog, the SQL names the one table.
+            let name = read.name.replace(".*", &format!(".{}", PRODUCERS[1].table));
+            tables.entry(id).or_default().push(name);
         }
     }
     tables

@@ -30,6 +30,14 @@ pub struct TrueChain {
     pub data_source_arn: Option<String>,
     /// The user, if the logs tell one.
     pub quick_user: Option<String>,
+    /// Who made its first session: a service, `people`, or `unknown` if the logs do not tell.
+    pub origin: String,
+    /// The state machine, function or job, if the logs tell it.
+    pub origin_resource_arn: Option<String>,
+    /// For whom it acted, apart from the user of `quick_user`, sorted.
+    pub acting_for: Vec<TrueActing>,
+    /// The keys of the sessions that belong with it, sorted.
+    pub related: Vec<String>,
     /// Query executions, sorted; refused ones as `refused`.
     pub query_execution_ids: Vec<String>,
     /// Calls of the consumer session.
@@ -38,6 +46,17 @@ pub struct TrueChain {
     pub reads: Vec<TrueRead>,
     /// Its special feature.
     pub story: String,
+}
+
+/// Someone for whom a chain acted, and how surely the logs tell it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct TrueActing {
+    /// The kind.
+    pub kind: String,
+    /// The id.
+    pub id: String,
+    /// The best confidence that is possible.
+    pub confidence: String,
 }
 
 /// A table, bucket or function that was read, and how much of it the logs let a reader know.

@@ -87,13 +87,15 @@ impl Rule for AgentActsForUnknownUser {
             let name = topology.agents.iter().find(|one| one.id == *agent);
             let name = name.and_then(|one| one.name.as_ref()).unwrap_or(agent);
             let consumers = occurrences.words("consumers");
+            let labels = consumers.iter().map(|account| context.account(account));
+            let labels: Vec<String> = labels.collect();
             sink.add(FindingDraft {
                 title: format!("Agent {name} queried for {user}, who is not known"),
                 detail: format!(
                     "{} of {} ran while agent {name} worked for {user}, who is neither declared for it nor among the listed \
                      users of Quick.",
                     plural(occurrences.count(), "query"),
-                    sample(&consumers)
+                    sample(&labels)
                 ),
                 subject: Subject(vec![("agent", agent.clone()), ("user", user.clone())]),
                 consumer_account_id: None,

@@ -149,7 +149,10 @@ impl<'a> SpillBuckets<'a> {
     /// Returns true if a query or a connector made a call.
     pub(super) fn is_own(&self, event: &Event) -> bool {
         let identity = &event.identity;
-        let service = identity.invoked_by.as_deref().or(event.source_ip.as_deref());
+        let service = identity
+            .invoked_by
+            .as_deref()
+            .or(event.source_ip.as_deref());
         let session = identity.assumed_role_id();
         let scope = identity.scope_source_arn.as_deref();
         service == Some("athena.amazonaws.com")

@@ -130,13 +130,15 @@ fn add(
     };
     let consumers = occurrences.words("consumers");
     let permitted_by = occurrences.words("permitted_by");
+    let labels = consumers.iter().map(|account| context.account(account));
+    let labels: Vec<String> = labels.collect();
     let (title, detail) = if *is_owner {
         (
             format!("Queries use a connector of {label}, which is not declared"),
             format!(
                 "{} of {} used {connector}; its account is neither the hub nor a declared consumer or producer.",
                 plural(occurrences.count(), "query"),
-                sample(&consumers)
+                sample(&labels)
             ),
         )
     } else {

@@ -2,6 +2,7 @@
 //! agents and flows of Quick (docs/cloudtrail-facts.md#agents-and-identities).
 
 use super::context::Context;
+use super::quick_user::{self, bare_id, user_of};
 use crate::model::chain::{Chain, ChainEvent, ChainPart, Confidence};
 use crate::model::event::{Detail, Event, QuickCall};
 use crate::model::ids::EventId;
@@ -189,6 +190,8 @@ struct QuickEvents<'a> {
     activities: Vec<QuickActivity<'a>>,
     /// Contexts of users that were given out, by the caller's principal: when, and for whom.
     contexts: BTreeMap<&'a Text, Vec<(&'a Event, &'a Text)>>,
+    /// `QueryDatabase` events by data source: when, and for whom; sorted.
+    queried: BTreeMap<&'a str, Vec<(UtcSecond, &'a Text)>>,
     /// By start.
     conversations: Vec<OpenConversation<'a>>,
     /// By conversation: the latest end of it and those before it.
@@ -199,6 +202,13 @@ impl<'a> QuickEvents<'a> {
     fn of(events: &'a [Event], context: &Context<'a>) -> Self {
         let mut quick = Self::default();
         for event in events.iter().filter(|event| event.error_code.is_none()) {
+            if let Detail::QueryDatabase(detail) = &event.detail
+                && let Some(source) = &detail.data_source
+                && let Some(user) = user_of(&event.identity)
+            {
+                let of_source = quick.queried.entry(bare_id(source)).or_default();
+                of_source.push((event.time, user));
+            }
             let Detail::QuickCall(call) = &event.detail else {
                 continue;
             };
@@ -212,17 +222,18 @@ impl<'a> QuickEvents<'a> {
                         .push((event, user));
                 }
             } else if is_at_work(&event.name) {
-                let identity = &event.identity;
-                let names = [&identity.user_name, &identity.arn, &identity.on_behalf_of];
                 quick.activities.push(QuickActivity {
                     at: event.time,
                     event,
-                    user: call.user.as_ref().or(names.into_iter().flatten().next()),
+                    user: call.user.as_ref().or_else(|| user_of(&event.identity)),
                     call,
                 });
             }
         }
         quick.activities.sort_by_key(|activity| activity.at);
+        for of_source in quick.queried.values_mut() {
+            of_source.sort();
+        }
         quick.add_logs(context);
         quick
     }
@@ -308,7 +319,7 @@ impl<'a> QuickEvents<'a> {
             .filter(|entry| entry.session == ChainPart::Quick)
             .map(|entry| &events[entry.event as usize].id)
             .collect();
-        for at in moments(chain) {
+        for at in chain.queries.iter().map(|query| query.started_at) {
             let from = at.plus(-NEARBY_SECONDS);
             let to = at.plus(NEARBY_SECONDS);
             let first = self.activities.partition_point(|one| one.at < from);
@@ -331,26 +342,36 @@ impl<'a> QuickEvents<'a> {
     }
 
     /// Agents and flows of the conversations that were open when a chain's queries ran: those of its
-    /// user, or where the user is not known, of anyone.
+    /// user. Where the logs have Quick's own events, and they do not name the user of this chain, it is
+    /// someone else's, or of one of the users that they name; where they have none, anyone's.
     fn add_conversations(&self, chain: &Chain, acting: &mut Acting) {
+        if self.conversations.is_empty() {
+            return;
+        }
+        let told = self.users_told(chain);
+        if told.is_empty() && !self.queried.is_empty() {
+            return;
+        }
         let mut open: BTreeSet<usize> = BTreeSet::new();
-        for at in moments(chain) {
+        for at in chain.queries.iter().map(|query| query.started_at) {
             open.extend(self.open_at(at).filter(|&one| {
                 let conversation = &self.conversations[one];
                 let hub = chain.hub_account_id.as_deref();
                 let is_hubs = hub.zip(conversation.account_id);
-                let is_users = chain.quick_user.as_ref().zip(conversation.user_arn);
+                let mut told = told.iter();
+                let is_told = |arn: &Text| told.any(|user| is_same_quick_user(arn, user));
                 is_hubs.is_none_or(|(hub, account)| hub == account)
-                    && is_users.is_none_or(|(user, arn)| is_same_quick_user(arn, &user.name))
+                    && (self.queried.is_empty() || conversation.user_arn.is_some_and(is_told))
             }));
         }
+        let is_decided = told.len() <= 1;
         let open: Vec<&OpenConversation<'_>> = open
             .into_iter()
             .map(|one| &self.conversations[one])
             .collect();
         let users: BTreeSet<&Text> = open.iter().filter_map(|one| one.user_arn).collect();
         if chain.quick_user.is_none() {
-            let confidence = certainty(users.len());
+            let confidence = certainty(users.len(), is_decided);
             for user in users.iter().take(CANDIDATES_MAX) {
                 let name = name_of(user);
                 acting.add((ActingKind::QuickUser, name.into(), None), confidence);
@@ -366,7 +387,7 @@ impl<'a> QuickEvents<'a> {
             for (id, conversation) in of_kind {
                 by_id.entry(id).or_default().extend(conversation);
             }
-            let confidence = certainty(by_id.len());
+            let confidence = certainty(by_id.len(), is_decided);
             for (id, conversations) in by_id.into_iter().take(CANDIDATES_MAX) {
                 let evidence = acting.add((kind, id.clone(), None), confidence);
                 evidence
@@ -374,6 +395,29 @@ impl<'a> QuickEvents<'a> {
                     .extend(conversations.into_iter().cloned());
             }
         }
+    }
+
+    /// The user of a chain; if it is not decided, those whom Quick's own events name for its queries.
+    fn users_told<'c>(&'c self, chain: &'c Chain) -> BTreeSet<&'c Text> {
+        if let Some(user) = &chain.quick_user {
+            return BTreeSet::from([&user.name]);
+        }
+        let mut told = BTreeSet::new();
+        let source = chain.data_source_arn.as_deref();
+        let of_source = source.and_then(|source| self.queried.get(bare_id(source)));
+        let of_source = of_source.map_or(&[][..], Vec::as_slice);
+        for query in &chain.queries {
+            let from = query.started_at.plus(-quick_user::NEARBY_SECONDS);
+            let to = query.started_at.plus(quick_user::NEARBY_SECONDS);
+            let first = of_source.partition_point(|(at, _)| *at < from);
+            let last = of_source.partition_point(|(at, _)| *at <= to);
+            told.extend(
+                of_source[first..last.max(first)]
+                    .iter()
+                    .map(|(_, user)| *user),
+            );
+        }
+        told
     }
 
     /// Conversations that were open at a moment.
@@ -386,17 +430,10 @@ impl<'a> QuickEvents<'a> {
     }
 }
 
-/// When a chain's queries were submitted; where it has none, when it began.
-fn moments(chain: &Chain) -> impl Iterator<Item = UtcSecond> {
-    let queries = chain.queries.iter().map(|query| query.started_at);
-    let begun = chain.queries.is_empty().then_some(chain.started_at);
-    queries.chain(begun)
-}
-
-/// One candidate is probable; of several, it is not known which.
-fn certainty(candidates: usize) -> Confidence {
+/// One candidate is probable; of several, or for one of several users, it is not known which.
+fn certainty(candidates: usize, is_decided: bool) -> Confidence {
     match candidates {
-        0 | 1 => Confidence::Probable,
+        0 | 1 if is_decided => Confidence::Probable,
         _ => Confidence::Ambiguous,
     }
 }

@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 use std::collections::BTreeSet;
 
 /// The longest distance between a `QueryDatabase` event and its query, in seconds.
-const NEARBY_SECONDS: i64 = 15;
+pub(super) const NEARBY_SECONDS: i64 = 15;
 
 /// `QueryDatabase` events near one query that are looked at. Where there are more, only a
 /// query id tells which of them it was.
@@ -100,7 +100,8 @@ pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<
         };
         arns.add(detail.resource.as_ref());
         arns.add(detail.data_set.as_ref());
-        let (Some(source), Some(user)) = (&detail.data_source, user_of(&event.identity)) else {
+        let user = user_of(&event.identity).cloned();
+        let (Some(source), Some(user)) = (&detail.data_source, user) else {
             continue;
         };
         by_source
@@ -126,7 +127,7 @@ pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<
 }
 
 /// ARNs and bare ids of one data source end alike.
-fn bare_id(source: &str) -> &str {
+pub(super) fn bare_id(source: &str) -> &str {
     source.rsplit('/').next().unwrap_or(source)
 }
 
@@ -136,15 +137,15 @@ fn same_source(left: &str, right: &str) -> bool {
     bare_id(left) == bare_id(right) && (either_bare || left == right)
 }
 
-fn user_of(identity: &Identity) -> Option<Text> {
-    let named = identity
-        .user_name
-        .as_ref()
-        .or(identity.on_behalf_of.as_ref());
-    named
-        .or(identity.arn.as_ref())
-        .or(identity.principal_id.as_ref())
-        .cloned()
+/// The user as whom an event was made: the most readable name that it has.
+pub(super) fn user_of(identity: &Identity) -> Option<&Text> {
+    let names = [
+        &identity.user_name,
+        &identity.on_behalf_of,
+        &identity.arn,
+        &identity.principal_id,
+    ];
+    names.into_iter().find_map(Option::as_ref)
 }
 
 fn name_user(

@@ -1,9 +1,11 @@
 //! What the tests share: sources in memory, runs, and truth.
 
 use qs_audit::decode::SplitMode;
-use qs_audit::demo::{GeneratedFile, TrueChain, TrueRead};
+use qs_audit::demo::{GeneratedFile, TrueActing, TrueChain, TrueRead};
+use qs_audit::ingest::read_chat_logs;
 use qs_audit::model::audit::Audit;
 use qs_audit::model::chain::Chain;
+use qs_audit::model::chat_log::ChatLogs;
 use qs_audit::model::identity::RoleName;
 use qs_audit::model::text::Text;
 use qs_audit::pipeline::{self, Plan, Unwatched};
@@ -105,11 +107,62 @@ pub(crate) fn as_truth(chain: &Chain) -> TrueChain {
         run_as_access_key_id: text(run_as.and_then(|session| session.access_key_id.as_ref())),
         data_source_arn: text(chain.data_source_arn.as_ref()),
         quick_user: chain.quick_user.as_ref().map(|user| user.name.to_string()),
+        origin: chain.origin.label().to_owned(),
+        origin_resource_arn: text(chain.origin.resource_arn.as_ref()),
+        acting_for: acting_as_truth(chain),
+        related: Vec::new(),
         query_execution_ids,
         call_count: chain.call_count(),
         reads: reads_as_truth(chain),
         story: String::new(),
     }
+}
+
+/// The chat logs of an organization.
+pub(crate) fn chat_logs(extras: &[GeneratedFile]) -> ChatLogs {
+    let file = extras.iter().find(|file| file.key == "chat-logs.jsonl");
+    let mut logs = ChatLogs::default();
+    let body = &file.unwrap().body;
+    if !body.is_empty() {
+        read_chat_logs("chat-logs.jsonl", body, &mut logs);
+    }
+    assert_eq!(logs.rejects.total(), 0);
+    logs
+}
+
+/// Chains in the words of the ground truth, without their stories.
+pub(crate) fn as_truths(chains: &[Chain]) -> Vec<TrueChain> {
+    let key = |id: &String| {
+        let other = chains.iter().find(|other| other.chain_id == *id)?;
+        let session = other.consumer_session.as_ref()?;
+        Some(session.access_key_id.as_ref()?.to_string())
+    };
+    let of = |chain: &Chain| {
+        let ids = chain.related_chains.iter().map(|related| &related.chain_id);
+        let mut related: Vec<String> = ids.map(|id| key(id).unwrap_or_default()).collect();
+        related.sort();
+        TrueChain {
+            related,
+            ..as_truth(chain)
+        }
+    };
+    chains.iter().map(of).collect()
+}
+
+/// For whom it acted, apart from its Quick user.
+fn acting_as_truth(chain: &Chain) -> Vec<TrueActing> {
+    let quick_user = chain.quick_user.as_ref().map(|user| &user.name);
+    let others = chain.acting_for.iter();
+    let others = others.filter(|acting| Some(&acting.id) != quick_user);
+    let mut others: Vec<TrueActing> = others
+        .map(|acting| TrueActing {
+            kind: acting.kind.as_str().into(),
+            id: acting.id.to_string(),
+            confidence: acting.confidence.as_str().into(),
+        })
+        .collect();
+    others.sort();
+    others
 }
 
 fn reads_as_truth(chain: &Chain) -> Vec<TrueRead> {

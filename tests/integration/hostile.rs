@@ -29,9 +29,12 @@ use qs_audit::model::integrity::{
     DigestPlace, Fault, FaultKind, FaultyFile, PlaceVerified, Unchecked, Uncovered, UncoveredWhy,
     Verification,
 };
+use qs_audit::model::road::{ActingFor, ActingKind, Origin, RelatedChain};
 use qs_audit::model::text::Text;
 use qs_audit::model::time::UtcSecond;
-use qs_audit::model::topology::{BusinessUnit, Consumer, Producer, SensitiveTables, Topology};
+use qs_audit::model::topology::{
+    BusinessUnit, Consumer, DeclaredAgent, DeclaredService, Producer, SensitiveTables, Topology,
+};
 use qs_audit::model::trend::{Measure, Trend};
 use qs_audit::model::window::TimeWindow;
 use qs_audit::output::repeated::RepeatedOptions;
@@ -120,6 +123,9 @@ impl Poison {
             consumer_name,
             business_unit,
             data_source_arn,
+            origin,
+            acting_for,
+            related_chains,
             earlier_sessions,
             consumer_session,
             queries,
@@ -140,6 +146,28 @@ impl Poison {
         for text in [consumer_name, business_unit] {
             self.option(text);
         }
+        let Origin {
+            service,
+            resource_arn,
+            confidence: _,
+        } = origin;
+        self.option(service);
+        self.option(resource_arn);
+        for &kind in ActingKind::ALL {
+            acting_for.push(ActingFor {
+                kind,
+                id: self.text().into(),
+                identity_store_arn: Some(self.text().into()),
+                conversation_id: Some(self.text().into()),
+                confidence: chain.confidence,
+                event_ids: vec![EventId::new(&self.text())],
+            });
+        }
+        related_chains.push(RelatedChain {
+            chain_id: "c-000000000000".into(), // made by this program
+            why: self.text().into(),
+            confidence: chain.confidence,
+        });
 
         for session in earlier_sessions.iter_mut().chain(consumer_session) {
             self.session(session);
@@ -449,6 +477,7 @@ impl Poison {
                 work_group,
                 data_source_arn,
                 quick_user,
+                origin,
                 share: _,
                 currency: _,
                 figures: _,
@@ -465,7 +494,7 @@ impl Poison {
             self.option(account_id);
             self.option(region);
             self.option(data_source_arn);
-            for text in [work_group, quick_user] {
+            for text in [work_group, quick_user, origin] {
                 self.option(text);
             }
         }
@@ -528,7 +557,20 @@ impl Poison {
             units,
             producers,
             sensitive,
+            services,
+            agents,
         } = topology;
+        services.push(DeclaredService {
+            service: self.text().into(),
+            resource_arn: None,
+            role_arn: None,
+            reason: Some(self.text().into()),
+        });
+        agents.push(DeclaredAgent {
+            id: self.text().into(),
+            name: Some(self.text().into()),
+            users: None,
+        });
         producers.push(Producer {
             name: self.text().into(),
             account_id: self.text().into(),

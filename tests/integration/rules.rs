@@ -7,9 +7,13 @@ use proptest::prelude::*;
 use qs_audit::config::Settings;
 use qs_audit::decode::quick_query_id;
 use qs_audit::demo;
-use qs_audit::ingest::{BillReader, plain, read_data_sources, read_executions};
+use qs_audit::ingest::{
+    BillReader, plain, read_chat_logs, read_data_catalogs, read_data_sources, read_executions,
+};
 use qs_audit::model::audit::Audit;
 use qs_audit::model::bill::CostMetric;
+use qs_audit::model::chat_log::ChatLogs;
+use qs_audit::model::data_catalogs::DataCatalogs;
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::finding::{Finding, Findings, RuleState, Severity};
 use qs_audit::model::inventory::Inventory;
@@ -78,6 +82,18 @@ fn exports(value: &Value, window: TimeWindow) -> Exports {
         read_executions("fixture", text.as_bytes(), quick_query_id, &mut statistics);
         assert_eq!(statistics.rejects.total(), 0);
         exports.statistics = Some(statistics);
+    }
+    if let Some(catalogs) = value.get("catalogs") {
+        let mut listed = DataCatalogs::default();
+        read_data_catalogs("fixture", catalogs.to_string().as_bytes(), &mut listed);
+        assert_eq!(listed.rejects.total(), 0);
+        exports.catalogs = Some(listed);
+    }
+    if let Some(entries) = value.get("chat_logs") {
+        let mut logs = ChatLogs::default();
+        read_chat_logs("fixture", entries.to_string().as_bytes(), &mut logs);
+        assert_eq!(logs.rejects.total(), 0);
+        exports.chat_logs = Some(logs);
     }
     if let Some(days) = value.get("costs") {
         let mut reader = BillReader::new(CostMetric::Unblended, window, BTreeSet::new());

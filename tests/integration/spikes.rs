@@ -157,6 +157,9 @@ fn chain(
             format!("arn:aws:quicksight:us-east-1:111122223333:datasource/{account}-{source}")
                 .into(),
         ),
+        origin: qs_audit::model::road::Origin::default(),
+        acting_for: Vec::new(),
+        related_chains: Vec::new(),
         earlier_sessions: Vec::new(),
         consumer_session: Some(RoleSession::default()),
         queries,
@@ -242,6 +245,7 @@ fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(AccountId, String
         baseline_days: BASELINE_DAYS,
         topology: &topology,
         inventory: None,
+        quick_users: None,
         roles: &roles,
         chains: &chains,
         events: &[],
