@@ -42,10 +42,8 @@ fn main() {
     let organization = demo::generate(&plan);
     let folder = tempfile::tempdir().unwrap();
     demo::write_to(folder.path(), &organization.logs).unwrap();
-    let executions = organization
-        .extras
-        .iter()
-        .find(|file| file.key == "executions.json");
+    let mut extras = organization.extras.iter();
+    let executions = extras.find(|file| file.key == "executions.json");
     let mut statistics = Statistics::default();
     read_executions(
         "e",
@@ -79,6 +77,7 @@ fn main() {
             },
             baseline_days: i64::from(DAYS) - DAYS_JUDGED,
             topology: &run.topology,
+            quick_users: None,
             inventory: None,
             roles: &audit.roles,
             chains: &audit.chains,

@@ -214,6 +214,7 @@ fn main() {
         accounts_seen: &accounts_seen,
         all_sessions: false,
         statistics: None,
+        chat_logs: None,
         integrity: &[],
     };
     println!("| events | sessions | chains | seconds | peak MB |");

@@ -378,9 +378,10 @@ fn chat_logs(context: &RunContext) -> Result<Option<ChatLogs>, Failure> {
         };
         match text {
             Ok(text) => {
-                let before = logs.entries;
+                let before = (logs.entries, logs.rejects.total());
                 read_chat_logs(&file.name, &text, &mut logs);
-                if file.is_named && logs.entries == before {
+                let is_nothing = logs.entries == before.0 && logs.rejects.total() > before.1;
+                if file.is_named && is_nothing {
                     return Err(unreadable(&file, given.name, "has no entry of a chat log")
                         .hint("it takes CHAT_LOGS of Quick, one JSON object a line"));
                 }

@@ -139,7 +139,7 @@ pub(super) struct StatisticsArgs {
     #[arg(long, value_name = "PATH")]
     pub(super) catalogs: Vec<PathBuf>,
 
-    /// Chat logs of Quick (CHAT_LOGS), instead of the configured ones: which agent a user talked with when a query
+    /// Chat logs of Quick (`CHAT_LOGS`), instead of the configured ones: which agent a user talked with when a query
     /// ran; a file, a folder, or `s3://bucket/prefix`. Can be repeated.
     #[arg(long, value_name = "PATH")]
     pub(super) chat_logs: Vec<PathBuf>,

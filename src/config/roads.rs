@@ -10,8 +10,18 @@ use std::collections::BTreeSet;
 const SERVICE_PARTS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
 
 impl Checker<'_> {
-    /// Adds the declared services.
-    pub(super) fn add_services(
+    /// Adds the declared services and agents.
+    pub(super) fn add_roads(
+        &self,
+        services: Vec<RawService>,
+        agents: Vec<RawAgent>,
+        topology: &mut Topology,
+    ) -> Result<(), ConfigError> {
+        self.add_services(services, topology)?;
+        self.add_agents(agents, topology)
+    }
+
+    fn add_services(
         &self,
         declared: Vec<RawService>,
         topology: &mut Topology,
@@ -46,8 +56,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Adds the declared agents.
-    pub(super) fn add_agents(
+    fn add_agents(
         &self,
         declared: Vec<RawAgent>,
         topology: &mut Topology,

@@ -204,8 +204,7 @@ impl Checker<'_> {
         }
         self.add_producers(raw.producers, &mut topology)?;
         self.add_sensitive(raw.sensitive, &mut topology)?;
-        self.add_services(raw.declared_services, &mut topology)?;
-        self.add_agents(raw.agents, &mut topology)?;
+        self.add_roads(raw.declared_services, raw.agents, &mut topology)?;
         let logs = raw.logs.into_iter().map(|logs| self.logs(logs));
         let logs = logs.collect::<Result<_, _>>()?;
         let mut usd_per_tb = BTreeMap::new();

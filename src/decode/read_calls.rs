@@ -92,11 +92,22 @@ struct RawTransfer {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct RawResource<'a> {
+pub(super) struct RawResource<'a> {
     #[serde(rename = "type", borrow)]
-    kind: LenientText<'a>,
+    pub(super) kind: LenientText<'a>,
     #[serde(borrow)]
     account_id: LenientText<'a>,
+    #[serde(rename = "ARN", borrow)]
+    pub(super) arn: LenientText<'a>,
+}
+
+/// The resources that a call names.
+pub(super) fn resources_of(call: RawCall<'_>) -> Vec<RawResource<'_>> {
+    let resources = call.resources;
+    let resources: Option<Vec<LenientObject<RawResource<'_>>>> =
+        resources.and_then(|resources| serde_json::from_str(resources.get()).ok());
+    let resources = resources.into_iter().flatten();
+    resources.map(|resource| resource.0).collect()
 }
 
 #[derive(Deserialize, Default)]
@@ -181,13 +192,9 @@ fn object(call: RawCall<'_>, interner: &mut Interner) -> Option<Box<S3ObjectCall
     let transfer = ObjectText::of(call.additional);
     let transfer: RawTransfer = transfer.read();
     let bytes = transfer.bytes_transferred_out.0;
-    let resources: Vec<LenientObject<RawResource<'_>>> = call
-        .resources
-        .and_then(|resources| serde_json::from_str(resources.get()).ok())
-        .unwrap_or_default();
+    let resources = resources_of(call);
     let bucket = resources
         .iter()
-        .map(|resource| &resource.0)
         .find(|resource| resource.kind.get() == Some("AWS::S3::Bucket"));
     let account = bucket.and_then(|bucket| bucket.account_id.get());
     let account = account.filter(|account| is_account_id(account));

@@ -4,7 +4,7 @@
 use super::intern::Interner;
 use super::lenient::{LenientObject, LenientText};
 use super::object_text::ObjectText;
-use super::read_calls::RawCall;
+use super::read_calls::{RawCall, resources_of};
 use crate::model::event::{Detail, KeyUse, QuickCall, WorkloadCall};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -23,15 +23,6 @@ struct RawKeyUse<'a> {
 struct RawEncryptionContext<'a> {
     #[serde(rename = "aws:s3:arn", borrow)]
     object_arn: LenientText<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct RawResource<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: LenientText<'a>,
-    #[serde(rename = "ARN", borrow)]
-    arn: LenientText<'a>,
 }
 
 #[derive(Deserialize, Default)]
@@ -62,7 +53,7 @@ struct RawJobUpdate<'a> {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct RawServiceDetails<'a> {
+struct RawQuickDetails<'a> {
     #[serde(borrow)]
     event_request_details: LenientObject<RawQuickCall<'a>>,
 }
@@ -100,13 +91,9 @@ pub(super) fn key_use(call: RawCall<'_>, interner: &mut Interner) -> Detail {
     let Some(object_arn) = request.encryption_context.0.object_arn.get() else {
         return Detail::None;
     };
-    let resources: Vec<LenientObject<RawResource<'_>>> = call
-        .resources
-        .and_then(|resources| serde_json::from_str(resources.get()).ok())
-        .unwrap_or_default();
+    let resources = resources_of(call);
     let key = resources
         .iter()
-        .map(|resource| &resource.0)
         .find(|resource| resource.kind.get() == Some("AWS::KMS::Key"));
     let key_arn = key.and_then(|key| key.arn.get());
     Detail::KeyUse(Box::new(KeyUse {
@@ -146,7 +133,7 @@ pub(super) fn quick_call(
     let request = ObjectText::of(call.parameters);
     let request: RawQuickCall<'_> = request.read();
     let details = ObjectText::of(service_details);
-    let details: RawServiceDetails<'_> = details.read();
+    let details: RawQuickDetails<'_> = details.read();
     let details = details.event_request_details.0;
     let member = |of: for<'r> fn(&'r RawQuickCall<'_>) -> Option<&'r str>| {
         of(&request).or_else(|| of(&details))

@@ -147,7 +147,7 @@ fn catalogs(plan: &DemoPlan) -> Vec<Value> {
     let users: Vec<Value> = cast::USERS
         .iter()
         .copied()
-        .chain((plan.roads_per_day > 0).then_some(roads::AGENT_USER))
+        .chain((plan.roads_per_day() > 0).then_some(roads::AGENT_USER))
         .map(|name| {
             let email = name.rsplit('/').next();
             json!({"UserName": name, "Email": email, "Role": "READER", "Active": true})
@@ -158,7 +158,7 @@ fn catalogs(plan: &DemoPlan) -> Vec<Value> {
         "PrincipalResourcePermissions": permissions,
         "UserList": users,
     })];
-    if plan.roads_per_day > 0 {
+    if plan.roads_per_day() > 0 {
         lists.push(json!({"DataCatalog": roads::glue_catalog()}));
     }
     lists
@@ -207,7 +207,7 @@ fn configuration(plan: &DemoPlan) -> String {
             "\n[[sensitive]]\ntables = [\"{database}.{SENSITIVE_TABLE}\"]\nreason = \"personal data\"\n"
         );
     }
-    if plan.roads_per_day > 0 {
+    if plan.roads_per_day() > 0 {
         let job = roads::GLUE_JOB;
         let (agent, user) = (roads::AGENT, roads::AGENT_USER);
         let _ = write!(

@@ -1,6 +1,6 @@
 //! The whole organization: a plan of days and scenes, played from a seed.
 
-use super::cast::CONSUMERS;
+use super::cast::{CONSUMERS, ConsumerCast};
 use super::extras;
 use super::incidents;
 use super::layout::{self, GeneratedFile};
@@ -12,19 +12,32 @@ use super::roads::RoadScene;
 use super::scenes::{Scene, Stage};
 use super::side::SideScene;
 use super::truth::Truth;
+use crate::model::time::UtcSecond;
 
 /// Seconds from one chain of a consumer to its next: far enough that no two
 /// chains of a data source can be taken for one another.
 const SLOT_SECONDS: i64 = 300;
 
-/// Where in a slot rare chains begin: apart from all others.
-const RARE_OFFSET_SECONDS: i64 = 230;
+/// Where chains of a kind begin: in every fourth slot from the first one, so far behind its start,
+/// apart from all others.
+#[derive(Clone, Copy)]
+struct DayPlace {
+    first_slot: i64,
+    offset_seconds: i64,
+}
 
-/// Where in a slot chains that read tables of producers begin: apart from all others.
-const MESH_OFFSET_SECONDS: i64 = 200;
-
-/// Where in a slot chains on other roads begin: apart from all others.
-const ROADS_OFFSET_SECONDS: i64 = 262;
+const RARE_PLACE: DayPlace = DayPlace {
+    first_slot: 20,
+    offset_seconds: 230,
+};
+const MESH_PLACE: DayPlace = DayPlace {
+    first_slot: 22,
+    offset_seconds: 200,
+};
+const ROADS_PLACE: DayPlace = DayPlace {
+    first_slot: 23,
+    offset_seconds: 262,
+};
 
 /// When, on the first day, producers share their tables.
 const MESH_SETUP_SECONDS: i64 = 60;
@@ -64,10 +77,9 @@ pub fn generate(plan: &DemoPlan) -> Organization {
     if plan.mesh_per_day > 0 {
         stage.set_up_mesh(consumers, plan.start.plus(MESH_SETUP_SECONDS));
     }
-    let roads_per_day = if plan.oddities { plan.roads_per_day } else { 0 };
     let first = usize::try_from(plan.seed).unwrap_or(0) % RoadScene::ALL.len();
     let mut road_scenes = RoadScene::ALL.iter().copied().cycle().skip(first);
-    if roads_per_day > 0 {
+    if plan.roads_per_day() > 0 {
         stage.set_up_roads(consumers, plan.start.plus(MESH_SETUP_SECONDS));
     }
     for day in 0..plan.days {
@@ -87,27 +99,18 @@ pub fn generate(plan: &DemoPlan) -> Organization {
             }
         }
         if plan.oddities {
-            for (number, consumer) in consumers.iter().cycle().take(plan.rare_per_day).enumerate() {
-                let slot = 20 + 4 * i64::try_from(number).unwrap_or(0);
-                let at = midnight.plus(slot * SLOT_SECONDS + RARE_OFFSET_SECONDS);
-                if let Some(scene) = rare_scenes.next() {
-                    stage.rare(scene, consumer, at);
-                }
+            let rare = rare_scenes.by_ref().take(plan.rare_per_day);
+            for (scene, consumer, at) in placed(rare, consumers, midnight, RARE_PLACE) {
+                stage.rare(scene, consumer, at);
             }
         }
-        for (number, consumer) in consumers.iter().cycle().take(plan.mesh_per_day).enumerate() {
-            let slot = 22 + 4 * i64::try_from(number).unwrap_or(0);
-            let at = midnight.plus(slot * SLOT_SECONDS + MESH_OFFSET_SECONDS);
-            if let Some(scene) = mesh_scenes.next() {
-                stage.mesh(scene, consumer, at);
-            }
+        let mesh = mesh_scenes.by_ref().take(plan.mesh_per_day);
+        for (scene, consumer, at) in placed(mesh, consumers, midnight, MESH_PLACE) {
+            stage.mesh(scene, consumer, at);
         }
-        for (number, consumer) in consumers.iter().cycle().take(roads_per_day).enumerate() {
-            let slot = 23 + 4 * i64::try_from(number).unwrap_or(0);
-            let at = midnight.plus(slot * SLOT_SECONDS + ROADS_OFFSET_SECONDS);
-            if let Some(scene) = road_scenes.next() {
-                stage.road(scene, consumer, at);
-            }
+        let roads = road_scenes.by_ref().take(plan.roads_per_day());
+        for (scene, consumer, at) in placed(roads, consumers, midnight, ROADS_PLACE) {
+            stage.road(scene, consumer, at);
         }
         if plan.oddities {
             // A session that outlives its day.
@@ -121,6 +124,21 @@ pub fn generate(plan: &DemoPlan) -> Organization {
         stage.append(incidents::play(plan, consumers));
     }
     finish(stage, plan)
+}
+
+/// Scenes of a day with their consumers and times.
+fn placed<S>(
+    scenes: impl Iterator<Item = S>,
+    consumers: &[ConsumerCast],
+    midnight: UtcSecond,
+    place: DayPlace,
+) -> impl Iterator<Item = (S, &ConsumerCast, UtcSecond)> {
+    let scenes = scenes.zip(consumers.iter().cycle()).zip(0i64..);
+    scenes.map(move |((scene, consumer), number)| {
+        let slot = place.first_slot + 4 * number;
+        let at = midnight.plus(slot * SLOT_SECONDS + place.offset_seconds);
+        (scene, consumer, at)
+    })
 }
 
 /// Different slots of a day for so many chains, never the first or the last.

@@ -96,6 +96,11 @@ impl DemoPlan {
         }
     }
 
+    /// Chains per day on other roads: none if nothing is odd.
+    pub(super) fn roads_per_day(&self) -> usize {
+        if self.oddities { self.roads_per_day } else { 0 }
+    }
+
     /// The end of the last day.
     #[must_use]
     pub fn end(&self) -> UtcSecond {

@@ -1,4 +1,4 @@
-//! Chat logs of Quick: CHAT_LOGS as they are delivered to S3 and CloudWatch Logs
+//! Chat logs of Quick: `CHAT_LOGS` as they are delivered to S3 and CloudWatch Logs
 //! (docs/cloudtrail-facts.md#agents-and-identities). What was said is not read.
 
 use super::documents::{DocumentFault, DocumentReader, read_documents};
@@ -36,6 +36,10 @@ impl DocumentReader for ChatLogsReader<'_> {
     }
 
     fn fault(&mut self, fault: DocumentFault) {
+        // On a quiet day no one talks.
+        if fault.reason == RejectReason::Empty {
+            return;
+        }
         self.reject(fault.offset, fault.reason, fault.detail);
     }
 }
@@ -186,7 +190,7 @@ mod tests {
         let logs = read(&text);
         assert_eq!(logs.entries, 2);
         assert_eq!(logs.rejects.total(), 4);
-        assert_eq!(read("").rejects.total(), 1);
+        assert_eq!(read(""), ChatLogs::default());
     }
 
     #[test]

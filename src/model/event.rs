@@ -153,7 +153,7 @@ pub struct CredentialIssuance {
     pub policy_arns: Box<[Text]>,
     /// `sourceIdentity`.
     pub source_identity: Option<Text>,
-    /// `providedContexts[].providerArn`: who vouched for a user. The assertions are secrets and are not
+    /// `providedContexts[].providerArn`: the providers that identify a user. The assertions are secrets and are not
     /// kept.
     pub context_providers: Box<[Text]>,
     /// Issued `accessKeyId`. The secret and the token are never kept.

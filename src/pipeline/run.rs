@@ -146,17 +146,7 @@ fn finish(
     };
     let bill = plan.exports.bill.as_ref();
     let money = add_money(&mut audit.chains, &plan.exports, bill)?;
-    let reads_context = reads_context(&plan.exports);
-    reads::attach(&mut audit.chains, &audit.events, reads_context);
-    // A table that is declared or listed may have been read where no read was seen.
-    let producers = plan.topology.producers.iter();
-    let listed = plan.exports.catalogs.iter();
-    let listed = listed.flat_map(|catalogs| catalogs.tables.keys());
-    let owners = producers
-        .map(|producer| &producer.account_id)
-        .chain(listed.map(|table| &table.account_id));
-    audit.coverage.reads_not_logged =
-        reads::not_logged(&audit.chains, &audit.events, plan.window, owners);
+    add_reads(&mut audit, plan);
     audit.statistics = money.statistics;
     audit.attribution = money.attribution;
     audit.bill = money.bill;
@@ -179,6 +169,21 @@ fn finish(
         audit.slice = Some(slice(&audit.events, wanted, &plan.exports, &context)?);
     }
     Ok(audit)
+}
+
+/// Adds what queries read, and the accounts whose reads are not fully logged.
+fn add_reads(audit: &mut Audit, plan: &Plan) {
+    let context = reads_context(&plan.exports);
+    reads::attach(&mut audit.chains, &audit.events, context);
+    // A table that is declared or listed may have been read where no read was seen.
+    let producers = plan.topology.producers.iter();
+    let listed = plan.exports.catalogs.iter();
+    let listed = listed.flat_map(|catalogs| catalogs.tables.keys());
+    let owners = producers
+        .map(|producer| &producer.account_id)
+        .chain(listed.map(|table| &table.account_id));
+    audit.coverage.reads_not_logged =
+        reads::not_logged(&audit.chains, &audit.events, plan.window, owners);
 }
 
 fn reads_context(exports: &Exports) -> reads::ReadsContext<'_> {

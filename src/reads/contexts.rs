@@ -34,9 +34,9 @@ pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
     }
 }
 
-type Found = (ReadSubject, Option<AccountId>, ReadEvidence);
+type ContextRead = (ReadSubject, Option<AccountId>, ReadEvidence);
 
-fn subjects(inputs: &Inputs<'_>, chain: &Chain, query: &QueryExecution) -> Vec<Found> {
+fn subjects(inputs: &Inputs<'_>, chain: &Chain, query: &QueryExecution) -> Vec<ContextRead> {
     let consumer = chain.consumer_account_id.as_ref();
     let Some(name) = query.catalog.as_deref() else {
         return Vec::new();

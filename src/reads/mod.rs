@@ -64,8 +64,8 @@ fn gathered(chains: &[Chain], events: &[Event], context: ReadsContext<'_>) -> Dr
         drafts.complete_listed_owners(catalogs);
     }
     drafts.drop_covered_catalogs();
-    let spilled = spill::sightings(&inputs, &mut drafts);
     let locations = Locations::of(events, context.catalogs);
+    let spilled = spill::sightings(&inputs, &locations, &mut drafts);
     objects::sightings(&inputs, &grants, &locations, &spilled, &mut drafts);
     drafts
 }

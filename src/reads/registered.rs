@@ -83,11 +83,9 @@ impl<'a> RegisteredCatalogs<'a> {
         }
         let key = account.map(|account| (account.clone(), region.cloned(), lower(name)));
         let logged = key.and_then(|key| self.logged.get(&key));
-        let before = logged
-            .into_iter()
-            .flatten()
-            .filter(|(since, _)| *since <= at);
-        if let Some((_, target)) = before.last() {
+        let logged = logged.map_or(&[][..], Vec::as_slice);
+        let before = logged.iter().rfind(|(since, _)| *since <= at);
+        if let Some((_, target)) = before {
             return target.clone();
         }
         let listed = self.listed?;

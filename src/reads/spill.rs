@@ -4,6 +4,7 @@
 use super::drafts::{Drafts, Reader, Sighting};
 use super::executions::Execution;
 use super::inputs::{Inputs, is_by_athena};
+use super::locations::Locations;
 use super::registered::{account_of_arn, function_arn};
 use crate::model::chain::Confidence;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
@@ -17,11 +18,29 @@ const LAMBDA: &str = "lambda.amazonaws.com";
 /// The characters of an execution's id.
 const EXECUTION_ID_CHARS: usize = 36;
 
+/// Objects that connectors wrote, by bucket and key.
+type Written<'a> = HashSet<(&'a Text, &'a Text)>;
+
 /// Adds what was spilled, and returns the positions of the events that tell it.
-pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) -> HashSet<u32> {
-    let functions = Functions::of(inputs.events);
-    let mut written: HashSet<(&Text, &Text)> = HashSet::new();
+pub(super) fn sightings(
+    inputs: &Inputs<'_>,
+    locations: &Locations,
+    drafts: &mut Drafts,
+) -> HashSet<u32> {
     let mut told: HashSet<u32> = HashSet::new();
+    let written = add_writes(inputs, drafts, &mut told);
+    add_reads(inputs, locations, &written, drafts, &mut told);
+    told
+}
+
+/// Adds what sessions of functions wrote.
+fn add_writes<'a>(
+    inputs: &Inputs<'a>,
+    drafts: &mut Drafts,
+    told: &mut HashSet<u32>,
+) -> Written<'a> {
+    let functions = Functions::of(inputs.events);
+    let mut written: Written<'a> = HashSet::new();
     for (position, event) in inputs.successful() {
         let Some(place) = ObjectPlace::of(event) else {
             continue;
@@ -29,89 +48,90 @@ pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) -> HashSet<u32
         let Some(function) = functions.of_session(event) else {
             continue;
         };
-        let Some(execution) = place.execution(inputs).filter(|one| one.is_at(event.time)) else {
+        let execution = place.execution(inputs);
+        let Some(execution) = execution.filter(|one| one.is_at(event.time)) else {
             continue;
         };
         if let Detail::ObjectWrite(object) = &event.detail {
             written.extend(object.bucket.as_ref().zip(object.key.as_ref()));
         }
-        let owner = account_of_arn(&function);
-        let subject = ReadSubject {
-            function_arn: Some(function),
-            ..ReadSubject::default()
-        };
         told.insert(position);
-        add(drafts, execution, event, subject, owner, None);
+        let (subject, owner) = of_function(function);
+        if let Some(reader) = reader_of(execution) {
+            add(drafts, reader, event, subject, owner, None);
+        }
     }
+    written
+}
+
+/// Adds what Athena read of it for the session of the query.
+fn add_reads(
+    inputs: &Inputs<'_>,
+    locations: &Locations,
+    written: &Written<'_>,
+    drafts: &mut Drafts,
+    told: &mut HashSet<u32>,
+) {
     for (position, event) in inputs.successful() {
         let Some(place) = ObjectPlace::of(event).filter(|_| is_by_athena(event)) else {
             continue;
         };
-        let Some(execution) = place.execution(inputs) else {
+        let Some(reader) = place.reader(inputs, position, event) else {
             continue;
-        };
-        let own = inputs.chain_of(position).map(|(chain, _)| chain);
-        let is_its = own == Some(execution.chain) && execution.is_at(event.time);
-        let Some(query) = execution.query.filter(|_| is_its) else {
-            continue;
-        };
-        let reader = Reader::Query {
-            chain: execution.chain,
-            query,
         };
         let function = drafts.only_function(&reader);
         let object = match &event.detail {
             Detail::ObjectRead(object) => Some(&**object),
             _ => None,
         };
-        let was_written = object.is_some_and(|object| {
-            let name = object.bucket.as_ref().zip(object.key.as_ref());
-            name.is_some_and(|name| written.contains(&name))
-        });
-        // Results that a query writes as a table are in folders of such names, too.
-        if function.is_none() && !was_written && !place.says_spill() {
+        let name = object.and_then(|object| object.bucket.as_ref().zip(object.key.as_ref()));
+        let was_written = name.is_some_and(|name| written.contains(&name));
+        let is_spilled = if place.execution(inputs).is_some() {
+            // Results that a query writes as a table are in folders of such names, too.
+            function.is_some() || was_written || place.says_spill()
+        } else {
+            let is_tables = locations
+                .tables_at(place.bucket, place.key)
+                .next()
+                .is_some();
+            function.is_some() && place.says_spill() && !is_tables
+        };
+        if !is_spilled {
             continue;
         }
-        let (subject, owner) = match function {
-            Some(function) => {
-                let owner = account_of_arn(&function);
-                let subject = ReadSubject {
-                    function_arn: Some(function),
-                    ..ReadSubject::default()
-                };
-                (subject, owner)
-            }
-            None => {
-                let subject = ReadSubject {
-                    bucket: Some(place.bucket.into()),
-                    ..ReadSubject::default()
-                };
-                let owner = object.and_then(|object| object.bucket_account_id.clone());
-                (subject, owner)
-            }
+        let in_bucket = || {
+            let subject = ReadSubject {
+                bucket: Some(place.bucket.into()),
+                ..ReadSubject::default()
+            };
+            let owner = object.and_then(|object| object.bucket_account_id.clone());
+            (subject, owner)
         };
+        let (subject, owner) = function.map_or_else(in_bucket, of_function);
         told.insert(position);
-        add(drafts, execution, event, subject, owner, object);
+        add(drafts, reader, event, subject, owner, object);
     }
-    told
+}
+
+fn of_function(function: Text) -> (ReadSubject, Option<AccountId>) {
+    let owner = account_of_arn(&function);
+    let subject = ReadSubject {
+        function_arn: Some(function),
+        ..ReadSubject::default()
+    };
+    (subject, owner)
 }
 
 fn add(
     drafts: &mut Drafts,
-    execution: &Execution<'_>,
+    reader: Reader,
     event: &Event,
     subject: ReadSubject,
     owner: Option<AccountId>,
     object: Option<&S3ObjectCall>,
 ) {
-    let Some(query) = execution.query else {
-        return;
-    };
     drafts.add(Sighting {
-        reader: Reader::Query {
-            chain: execution.chain,
-            query,
-        },
+        reader,
         candidates: Vec::new(),
         subject,
         owner,
@@ -121,6 +141,14 @@ fn add(
         event: Some(&event.id),
         object,
     });
+}
+
+/// The query of an execution, unless it was submitted outside the window.
+fn reader_of(execution: &Execution<'_>) -> Option<Reader> {
+    Some(Reader::Query {
+        chain: execution.chain,
+        query: execution.query?,
+    })
 }
 
 /// The object of S3 that a call is about.
@@ -153,6 +181,19 @@ impl<'a> ObjectPlace<'a> {
             .split('/')
             .filter(|folder| folder.len() == EXECUTION_ID_CHARS);
         ids.find_map(|id| inputs.executions.named(&QueryExecutionId::new(id)))
+    }
+
+    /// The query for which Athena read the object: the one after which a folder is named, if it is the
+    /// session's and ran; of an object that is named as spilled, the only one that ran.
+    fn reader(&self, inputs: &Inputs<'_>, position: u32, event: &Event) -> Option<Reader> {
+        let (chain, link) = inputs.chain_of(position)?;
+        if let Some(execution) = self.execution(inputs) {
+            let is_its = execution.chain == chain && execution.is_at(event.time);
+            return reader_of(execution).filter(|_| is_its);
+        }
+        let (reader, _, confidence) = inputs.reader_of_call(chain, event, link)?;
+        let is_one = confidence > Confidence::Ambiguous && matches!(reader, Reader::Query { .. });
+        Some(reader).filter(|_| is_one && self.says_spill())
     }
 
     fn says_spill(&self) -> bool {

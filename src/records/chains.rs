@@ -32,7 +32,7 @@ fn has_copy(chain: &Chain, copy: MissingPart) -> Option<bool> {
 pub fn fields<'a>() -> Fields<'a, Chain> {
     let identity = with_identity(Fields::new());
     let links = identity.all_of(account_fields(), |chain: &Chain| chain);
-    with_later_fields(with_queries(with_sessions(links)))
+    with_roads(with_later_fields(with_queries(with_sessions(links))))
 }
 
 fn with_identity(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
@@ -211,6 +211,10 @@ fn with_later_fields(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
             |chain, each| chain.reads.iter().for_each(each),
         )
         .placed(TablePlacement::OtherTable)
+}
+
+fn with_roads(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
+    fields
         .record(
             "origin",
             "who made its first session",

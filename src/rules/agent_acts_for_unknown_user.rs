@@ -68,15 +68,15 @@ impl Rule for AgentActsForUnknownUser {
                         .collect()
                 };
                 for user in unknown {
-                    let moments = chain.queries.iter().map(|query| query.started_at);
-                    let inside = moments.filter(|at| context.in_window(*at));
-                    for at in inside {
+                    let queries = chain.queries.iter();
+                    for query in queries.filter(|query| context.in_window(query.started_at)) {
                         by_subject
                             .entry((agent.id.clone(), user.clone()))
                             .or_default()
-                            .happened(at)
+                            .happened(query.started_at)
                             .with_chain(&chain.chain_id)
                             .with_events(&agent.event_ids)
+                            .with_events([&query.event_id])
                             .with_word("conversations", agent.conversation_id.as_ref())
                             .with_word("consumers", chain.consumer_account_id.as_ref());
                     }

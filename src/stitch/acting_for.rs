@@ -53,7 +53,7 @@ type ActingKey = (ActingKind, Text, Option<Text>);
 
 /// What is known of one of them.
 #[derive(Debug)]
-struct Evidence {
+struct ActingEvidence {
     confidence: Confidence,
     conversations: BTreeSet<Text>,
     events: BTreeSet<EventId>,
@@ -62,13 +62,13 @@ struct Evidence {
 /// Those for whom one chain acted.
 #[derive(Debug, Default)]
 struct Acting {
-    all: BTreeMap<ActingKey, Evidence>,
+    all: BTreeMap<ActingKey, ActingEvidence>,
     notes: Vec<String>,
 }
 
 impl Acting {
-    fn add(&mut self, key: ActingKey, confidence: Confidence) -> &mut Evidence {
-        let evidence = self.all.entry(key).or_insert_with(|| Evidence {
+    fn add(&mut self, key: ActingKey, confidence: Confidence) -> &mut ActingEvidence {
+        let evidence = self.all.entry(key).or_insert_with(|| ActingEvidence {
             confidence,
             conversations: BTreeSet::new(),
             events: BTreeSet::new(),

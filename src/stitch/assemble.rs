@@ -2,7 +2,7 @@
 
 use super::context::{CLOCK_SKEW_SECONDS, Context, EARLIER_SESSIONS_MAX};
 use super::hops::{Hop, refusal};
-use super::origin::Origins;
+use super::origin::ChainOrigins;
 use super::path::{self, ChainKind, issuer};
 use super::peers::SessionId;
 use super::related::Siblings;
@@ -33,7 +33,7 @@ pub(super) fn assemble(
     roles: &Roles,
     context: &Context<'_>,
 ) -> Vec<Chain> {
-    let origins = Origins::new(events, sessions, roles);
+    let origins = ChainOrigins::new(events, sessions, roles);
     let mut assembler = Assembler {
         events,
         sessions,
@@ -106,7 +106,7 @@ pub(super) struct Assembler<'a> {
     /// Sessions of many calls whose calls a chain lists already.
     listed: HashSet<SessionId>,
     submissions: Submissions,
-    pub(super) origins: &'a Origins<'a>,
+    pub(super) origins: &'a ChainOrigins<'a>,
     siblings: Siblings,
 }
 

@@ -16,23 +16,35 @@ use crate::model::text::Text;
 use std::collections::BTreeSet;
 
 const INSTANCES: &str = "ec2.amazonaws.com";
+const KUBERNETES: &str = "eks.amazonaws.com";
 
 /// Services by which people sign in: they are no origin of their own.
 const SIGN_IN: [&str; 3] = ["signin.amazonaws.com", "sso.amazonaws.com", "AWS Internal"];
+
+/// Types of identities that are people, or users of an account.
+const PEOPLE: [&str; 7] = [
+    "SAMLUser",
+    "WebIdentityUser",
+    "IAMUser",
+    "Root",
+    "FederatedUser",
+    "IdentityCenterUser",
+    "Directory",
+];
 
 /// How the IAM path of roles begins that IAM Identity Center makes for people, and no one else can
 /// (<https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>).
 const IDENTITY_CENTER_ROLES: &str = ":role/aws-reserved/sso.amazonaws.com/";
 
 /// All that tells origins.
-pub(super) struct Origins<'a> {
+pub(super) struct ChainOrigins<'a> {
     events: &'a [Event],
     sessions: &'a Sessions,
     roles: &'a Roles,
     workloads: Workloads,
 }
 
-impl<'a> Origins<'a> {
+impl<'a> ChainOrigins<'a> {
     pub(super) fn new(events: &'a [Event], sessions: &'a Sessions, roles: &'a Roles) -> Self {
         Self {
             events,
@@ -183,6 +195,17 @@ impl<'a> Origins<'a> {
     }
 }
 
+/// Returns true for the identity of a service account of Amazon EKS: a container
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html>).
+fn is_pod(caller: &Identity) -> bool {
+    let is =
+        |text: &Option<Text>, part: &str| text.as_deref().is_some_and(|text| text.contains(part));
+    caller.kind.as_deref() == Some("WebIdentityUser")
+        && is(&caller.principal_id, "oidc.eks.")
+        && (is(&caller.user_name, "system:serviceaccount:")
+            || is(&caller.principal_id, "system:serviceaccount:"))
+}
+
 /// Who made a call, as far as the call itself tells.
 pub(super) fn of_caller(caller: &Identity) -> Origin {
     let service = caller.invoked_by.as_deref();
@@ -197,12 +220,12 @@ pub(super) fn of_caller(caller: &Identity) -> Origin {
             None => Origin::default(),
         };
     }
-    match caller.kind.as_deref() {
-        Some(
-            "SAMLUser" | "WebIdentityUser" | "IAMUser" | "Root" | "FederatedUser"
-            | "IdentityCenterUser" | "Directory",
-        ) => return Origin::person(Confidence::Proven),
-        _ => {}
+    if is_pod(caller) {
+        return Origin::service(KUBERNETES, Confidence::Proven);
+    }
+    let kind = caller.kind.as_deref();
+    if kind.is_some_and(|kind| PEOPLE.contains(&kind)) {
+        return Origin::person(Confidence::Proven);
     }
     let told = of_surroundings(caller);
     if told != Origin::default() {
@@ -279,7 +302,7 @@ mod tests {
         Identity {
             kind: Some(kind.into()),
             invoked_by: invoked_by.map(Text::from),
-            principal_id: (kind == "AssumedRole").then(|| "AROAX:s".into()),
+            principal_id: (kind != "AWSService").then(|| "AROAX:s".into()),
             ..Identity::default()
         }
     }
@@ -311,6 +334,27 @@ mod tests {
             let origin = of_caller(&identity(kind, invoked_by));
             assert_eq!(origin.label(), label, "{kind} {invoked_by:?}");
         }
+    }
+
+    #[test]
+    fn a_pod_is_a_container_and_no_person() {
+        let provider =
+            "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/E";
+        let pod = Identity {
+            kind: Some("WebIdentityUser".into()),
+            principal_id: Some(
+                format!("{provider}:sts.amazonaws.com:system:serviceaccount:etl:sync").into(),
+            ),
+            user_name: Some("system:serviceaccount:etl:sync".into()),
+            ..Identity::default()
+        };
+        assert_eq!(of_caller(&pod).label(), "eks.amazonaws.com");
+        let person = Identity {
+            principal_id: Some("accounts.google.com:app:1".into()),
+            user_name: Some("1".into()),
+            ..pod
+        };
+        assert_eq!(of_caller(&person).label(), "people");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Related chains: different roles that one session of a function, job, container or instance
 //! assumed, with overlapping validity (docs/roads.md).
 
-use super::origin::Origins;
+use super::origin::ChainOrigins;
 use super::path::issuer;
 use super::peers::SessionId;
 use super::roles::Roles;
@@ -31,7 +31,7 @@ pub(super) struct SiblingSessions {
 }
 
 impl Siblings {
-    pub(super) fn of(sessions: &Sessions, roles: &Roles, origins: &Origins<'_>) -> Self {
+    pub(super) fn of(sessions: &Sessions, roles: &Roles, origins: &ChainOrigins<'_>) -> Self {
         let mut children: BTreeMap<SessionId, Vec<SessionId>> = BTreeMap::new();
         for (id, session) in (0u32..).zip(&sessions.all) {
             if let Link::To(parent, _) = session.parent
@@ -94,12 +94,9 @@ impl Siblings {
 
 /// The service that a session works for, if that made it for a workload: sessions of Role A and Role B
 /// are Quick's ordinary work.
-fn workload(session: &Session, roles: &Roles, origins: &Origins<'_>) -> Option<Text> {
+fn workload(session: &Session, roles: &Roles, origins: &ChainOrigins<'_>) -> Option<Text> {
     let is_quicks = roles.is_run_as(session) || roles.is_consumer(session);
-    let is_assumed = matches!(
-        issuer(session, roles),
-        SessionIssuer::Principal | SessionIssuer::Federated | SessionIssuer::Quick
-    );
+    let is_assumed = issuer(session, roles) == SessionIssuer::Principal;
     let is_known = session.candidates.is_empty();
     if is_quicks || is_assumed || !is_known || session.parent != Link::None {
         return None;

@@ -322,7 +322,10 @@ fn add_siblings(events: &[Event], relevant: &mut RelevantSessions) {
             continue;
         };
         let by_service = event.identity.is_service() && !event.identity.is_invoked_by_quick();
-        workloads.extend(issue.assumed_role_id.as_ref().filter(|_| by_service));
+        // Containers of Amazon EKS.
+        let by_pod = event.identity.kind.as_deref() == Some("WebIdentityUser");
+        let is_workload = by_service || by_pod;
+        workloads.extend(issue.assumed_role_id.as_ref().filter(|_| is_workload));
         let identity = &event.identity;
         let is_scoped = identity.scope_source_arn.is_some()
             || identity.scope_issuer_type.is_some()

@@ -117,8 +117,8 @@ impl OfService {
     /// The role that a workload ran as, as far as it was set before.
     fn role_at(&self, arn: &Text, at: UtcSecond) -> Option<&RoleName> {
         let roles = self.roles.get(arn)?;
-        let before = roles.iter().filter(|(since, _)| *since <= at);
-        before.last().map(|(_, role)| role)
+        let before = roles.iter().rfind(|(since, _)| *since <= at);
+        before.map(|(_, role)| role)
     }
 
     fn started(&self, account: &AccountId, at: UtcSecond) -> impl Iterator<Item = &Text> {

@@ -455,6 +455,25 @@ fn detail(of: &Detail) -> Option<String> {
 }
 
 impl WireIssue {
+    fn model(self, text: &mut dyn FnMut(Option<String>) -> Option<Text>) -> CredentialIssuance {
+        CredentialIssuance {
+            role_arn: text(self.role_arn).map(RoleArn::from),
+            session_name: text(self.session_name),
+            external_id: text(self.external_id),
+            duration_seconds: self.duration_seconds,
+            policy: text(self.policy),
+            policy_arns: texts(self.policy_arns, text),
+            source_identity: text(self.source_identity),
+            context_providers: texts(self.context_providers, text),
+            issued_key_id: text(self.issued_key_id).map(AccessKeyId::from),
+            assumed_role_id: text(self.assumed_role_id),
+            expires_at: self.expires_at.map(UtcSecond::from_unix),
+            parameters_omitted: self.parameters_omitted,
+            shared_event_id: id_of(self.shared_event_id),
+            request_id: id_of(self.request_id),
+        }
+    }
+
     fn of(issue: &CredentialIssuance) -> Self {
         // Taken apart, so that a new member cannot be forgotten.
         let CredentialIssuance {
@@ -644,34 +663,16 @@ fn id_of<I: From<OpaqueId>>(text: Option<String>) -> Option<I> {
     text.map(|text| I::from(OpaqueId::new(&text)))
 }
 
+/// Texts, as they were kept.
+fn texts(kept: Vec<String>, text: &mut dyn FnMut(Option<String>) -> Option<Text>) -> Box<[Text]> {
+    kept.into_iter().filter_map(|one| text(Some(one))).collect()
+}
+
 impl WireDetail {
     fn model(self, reader: &mut SegmentReader) -> Detail {
         let mut text = |of: Option<String>| of.map(|text| reader.text(&text));
         match self {
-            Self::Issue(issue) => Detail::CredentialIssuance(Box::new(CredentialIssuance {
-                role_arn: text(issue.role_arn).map(RoleArn::from),
-                session_name: text(issue.session_name),
-                external_id: text(issue.external_id),
-                duration_seconds: issue.duration_seconds,
-                policy: text(issue.policy),
-                policy_arns: issue
-                    .policy_arns
-                    .into_iter()
-                    .filter_map(|arn| text(Some(arn)))
-                    .collect(),
-                source_identity: text(issue.source_identity),
-                context_providers: issue
-                    .context_providers
-                    .into_iter()
-                    .filter_map(|arn| text(Some(arn)))
-                    .collect(),
-                issued_key_id: text(issue.issued_key_id).map(AccessKeyId::from),
-                assumed_role_id: text(issue.assumed_role_id),
-                expires_at: issue.expires_at.map(UtcSecond::from_unix),
-                parameters_omitted: issue.parameters_omitted,
-                shared_event_id: id_of(issue.shared_event_id),
-                request_id: id_of(issue.request_id),
-            })),
+            Self::Issue(issue) => Detail::CredentialIssuance(Box::new(issue.model(&mut text))),
             Self::StartQuery(query) => Detail::StartQuery(Box::new(StartQuery {
                 query_execution_id: id_of(query.query_execution_id),
                 work_group: text(query.work_group),
@@ -694,11 +695,7 @@ impl WireDetail {
             Self::DataAccess(access) => Detail::DataAccess(Box::new(DataAccess {
                 query_execution_id: id_of(access.query_execution_id),
                 table_arn: text(access.table_arn),
-                permissions: access
-                    .permissions
-                    .into_iter()
-                    .filter_map(|permission| text(Some(permission)))
-                    .collect(),
+                permissions: texts(access.permissions, &mut text),
                 principal_arn: text(access.principal_arn),
                 session_name: text(access.session_name),
             })),

@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(store.remember(&later).unwrap().coverage.records, 2);
         let told = store.remember(&later).unwrap().listing.failed;
         assert!(
-            told[0].1.contains("which stored fewer events of glue"),
+            told[0].1.contains("which stored fewer events of athena"),
             "{told:?}"
         );
         // What an earlier list of events did not keep is told.

@@ -435,7 +435,7 @@ fn what_is_not_known_is_shown_for_what_it_is() {
     let output = chargeback(sample, &[]).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(
-        errors.contains("statistics for 74 of 79 queries"),
+        errors.contains("statistics for 81 of 90 queries"),
         "{errors}"
     );
     assert!(errors.contains("unmapped: 111122223333"), "{errors}");

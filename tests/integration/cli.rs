@@ -457,6 +457,9 @@ fn every_key_of_a_chain_is_always_there() {
         "has_consumer_copy",
         "repeated_queries",
         "reads",
+        "origin",
+        "acting_for",
+        "related_chains",
     ];
     let lines = text(&mut chains(
         &organization(),

@@ -22,7 +22,7 @@ fn the_example_tells_of_the_sample_organization() {
     let (told, records): (Vec<&str>, Vec<&str>) =
         text.lines().partition(|line| line.starts_with("account "));
     assert!(
-        told.contains(&"account 444455556666: 46 queries"),
+        told.contains(&"account 444455556666: 47 queries"),
         "{told:?}"
     );
     assert!(records.len() > 10);

@@ -839,7 +839,7 @@ fn explain_prints_pages_and_lists_rules() {
         command
     };
     let list = stdout(&mut explain(&[]));
-    assert_eq!(list.lines().filter(|line| line.contains("  ")).count(), 32);
+    assert_eq!(list.lines().filter(|line| line.contains("  ")).count(), 39);
     for rule in qs_audit::rules::RULES {
         assert!(list.contains(rule.meta.id));
         assert_eq!(stdout(&mut explain(&[rule.meta.id])), rule.meta.page);

@@ -146,23 +146,8 @@ impl Poison {
         for text in [consumer_name, business_unit] {
             self.option(text);
         }
-        let Origin {
-            service,
-            resource_arn,
-            confidence: _,
-        } = origin;
-        self.option(service);
-        self.option(resource_arn);
-        for &kind in ActingKind::ALL {
-            acting_for.push(ActingFor {
-                kind,
-                id: self.text().into(),
-                identity_store_arn: Some(self.text().into()),
-                conversation_id: Some(self.text().into()),
-                confidence: chain.confidence,
-                event_ids: vec![EventId::new(&self.text())],
-            });
-        }
+        self.origin(origin);
+        acting_for.extend(ActingKind::ALL.iter().map(|&kind| self.acting(kind)));
         related_chains.push(RelatedChain {
             chain_id: "c-000000000000".into(), // made by this program
             why: self.text().into(),
@@ -186,9 +171,34 @@ impl Poison {
             self.shared(name);
         }
         notes.push(self.text());
+        *quick_user = Some(self.quick_user());
+    }
+
+    fn origin(&self, origin: &mut Origin) {
+        let Origin {
+            service,
+            resource_arn,
+            confidence: _,
+        } = origin;
+        self.option(service);
+        self.option(resource_arn);
+    }
+
+    fn acting(&self, kind: ActingKind) -> ActingFor {
+        ActingFor {
+            kind,
+            id: self.text().into(),
+            identity_store_arn: Some(self.text().into()),
+            conversation_id: Some(self.text().into()),
+            confidence: Confidence::Probable,
+            event_ids: vec![EventId::new(&self.text())],
+        }
+    }
+
+    fn quick_user(&self) -> QuickUser {
         let mut user = QuickUser {
             name: "".into(),
-            confidence: chain.confidence,
+            confidence: Confidence::Probable,
             resource_arn: None,
             data_set_arn: None,
             query_id: None,
@@ -204,7 +214,7 @@ impl Poison {
         self.option(resource_arn);
         self.option(data_set_arn);
         *query_id = Some(QuickQueryId::new(&self.text()));
-        *quick_user = Some(user);
+        user
     }
 
     fn session(&self, session: &mut RoleSession) {

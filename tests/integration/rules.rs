@@ -157,11 +157,15 @@ fn of_rule<'f>(findings: &'f Findings, rule: &str) -> Vec<&'f Finding> {
 #[test]
 fn the_contract_has_its_rules_with_their_severities() {
     let wanted = [
+        ("agent-acts-for-unknown-user", Severity::Medium),
         ("audit-trail-tampering", Severity::Critical),
         ("bytes-scanned-spike", Severity::High),
+        ("catalog-created", Severity::Medium),
+        ("connector-shared", Severity::Low),
         ("cost-spike", Severity::Medium),
         ("cross-account-read-denied", Severity::Medium),
         ("data-share-changed", Severity::Medium),
+        ("delegated-access-used", Severity::Medium),
         ("external-id-mismatch", Severity::High),
         ("external-id-missing", Severity::High),
         ("external-id-spoof", Severity::Critical),
@@ -181,12 +185,15 @@ fn the_contract_has_its_rules_with_their_severities() {
         ("scope-down-missing", Severity::Medium),
         ("scope-down-too-wide", Severity::Medium),
         ("sensitive-table-read", Severity::High),
+        ("service-chain-undeclared", Severity::Medium),
         ("session-from-several-origins", Severity::Medium),
+        ("spill-bucket-exposed", Severity::High),
         ("undeclared-consumer", Severity::High),
         ("undeclared-data-source", Severity::Medium),
         ("undeclared-producer", Severity::Medium),
         ("undeclared-role", Severity::High),
         ("undeclared-work-group", Severity::Medium),
+        ("unexpected-connector-account", Severity::High),
         ("unexpected-source-account", Severity::Critical),
         ("unusual-read-volume", Severity::Medium),
     ];
@@ -516,6 +523,7 @@ fn without_a_configuration_rules_run_or_say_why_they_rest() {
         .collect();
     let ids: Vec<&str> = skipped.keys().copied().collect();
     let wanted = [
+        "agent-acts-for-unknown-user",
         "bytes-scanned-spike",
         "cost-spike",
         "sensitive-table-read",
@@ -524,6 +532,7 @@ fn without_a_configuration_rules_run_or_say_why_they_rest() {
         "undeclared-producer",
         "undeclared-role",
         "undeclared-work-group",
+        "unexpected-connector-account",
     ];
     assert_eq!(ids, wanted);
     for why in skipped.values() {
@@ -533,6 +542,7 @@ fn without_a_configuration_rules_run_or_say_why_they_rest() {
             "[[consumers]]",
             "[[producers]]",
             "[[sensitive]]",
+            "[[agents]]",
         ];
         assert!(
             says_what_to_do.iter().any(|word| why.contains(word)),

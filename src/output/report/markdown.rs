@@ -444,20 +444,21 @@ fn other_roads(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Resul
         more(found.road_count, "road", writer)?;
     }
     if !found.acting.is_empty() {
-        writeln!(writer, "## For whom chains acted\n")?;
-        let titles = ["Kind", "For", "Chains", "Ambiguous", "Queries"];
-        texts_header(&titles, 2, writer)?;
-        for ((kind, id), of) in found.acting.iter().take(TOPS_MAX) {
-            let cells = [
-                kind_name(*kind).to_owned(),
-                cell(id),
-                count(of.chain_count),
-                count(of.ambiguous_count),
-                count(of.query_count),
-            ];
-            row(&cells, writer)?;
-        }
-        more(found.acting_count, "name", writer)?;
+        let names = found.acting.iter().take(TOPS_MAX).map(|((kind, id), of)| {
+            let chains = plural(of.chain_count + of.ambiguous_count, "chain");
+            format!("{} {} ({chains})", kind_name(*kind), cell(id))
+        });
+        let names: Vec<String> = names.collect();
+        let more = found.acting_count.saturating_sub(names.len());
+        let more = match more {
+            0 => String::new(),
+            more => format!("; {more} more in index.html"),
+        };
+        writeln!(
+            writer,
+            "For whom chains acted: {}{more}.\n",
+            names.join(", ")
+        )?;
     }
     Ok(())
 }

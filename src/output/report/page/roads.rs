@@ -39,7 +39,7 @@ fn roads(content: &ReportContent<'_>) -> PageTable {
         let consumer = road.consumer_account_id.map(label);
         vec![
             PageCell::text(road.service),
-            PageCell::or_unknown(road.resource_arn.map(|arn| tail_of(arn))),
+            PageCell::or_unknown(road.resource_arn.map(tail_of)),
             PageCell::or_unknown(consumer.as_deref()),
             PageCell::text(if of.reaches_role_b { "yes" } else { "no" }),
             PageCell::text(&owners.join(", ")),
@@ -67,8 +67,8 @@ fn roads(content: &ReportContent<'_>) -> PageTable {
         "Estimated USD",
     ];
     let found = &content.other_roads;
-    let table =
-        PageTable::new("roads", "By service", &titles).with(found.roads.iter().map(row).collect());
+    let table = PageTable::new("roads-by-service", "By service", &titles)
+        .with(found.roads.iter().map(row).collect());
     let more = found.road_count.saturating_sub(found.roads.len()) as u64;
     if more > 0 {
         return table.noting(&format!("{} more are not listed.", count(more)));
