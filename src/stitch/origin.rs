@@ -170,8 +170,11 @@ impl<'a> ChainOrigins<'a> {
     /// sessions after functions and instances; no caller can choose these names.
     fn resource(&self, origin: &Origin, session: &Session) -> Option<Text> {
         let service = origin.service.as_deref()?;
-        let hop = session.hop.as_ref().filter(|hop| hop.caller.is_service())?;
         let role = session.role.as_ref()?;
+        if service == INSTANCES && session.hop.is_none() {
+            return self.instance(session);
+        }
+        let hop = session.hop.as_ref().filter(|hop| hop.caller.is_service())?;
         if let Some(found) = self.workloads.behind(service, role, hop.time) {
             return Some(found);
         }
@@ -192,6 +195,21 @@ impl<'a> ChainOrigins<'a> {
             }
             _ => None,
         }
+    }
+}
+
+impl ChainOrigins<'_> {
+    /// The instance whose metadata service gave out a session's credentials.
+    fn instance(&self, session: &Session) -> Option<Text> {
+        let account = &session.role.as_ref()?.account_id;
+        let name = session
+            .name
+            .as_deref()
+            .filter(|name| name.starts_with("i-"))?;
+        let (first, _) = session.calls.first()?;
+        let region = self.events[*first as usize].region.as_ref()?;
+        let partition = partition(region);
+        Some(format!("arn:{partition}:ec2:{region}:{account}:instance/{name}").into())
     }
 }
 

@@ -43,6 +43,7 @@ mod regressions;
 #[cfg(feature = "aws")]
 mod replay;
 mod report;
+mod roads;
 mod rules;
 #[cfg(feature = "aws")]
 mod s3;
