@@ -58,7 +58,7 @@ fn assume(log: &mut Log, second: u32, caller: Value, account: &str, role: &str, 
     log.put(second, account, ("sts", "AssumeRole"), caller, members);
 }
 
-fn submit(log: &mut Log, second: u32, account: &str, identity: Value, id: &str, context: Value) {
+fn submit(log: &mut Log, second: u32, account: &str, identity: Value, id: &str, context: &Value) {
     let members = json!({
         "requestParameters": {"queryString": "***OMITTED***", "queryExecutionContext": context},
         "responseElements": {"queryExecutionId": id},
@@ -128,7 +128,7 @@ fn a_services_own_session_is_service_role_and_its_origin_the_service() {
         let mut log = Log::default();
         assume(&mut log, 1, service(name), CONSUMER, "etl", session_name);
         let identity = of_role(CONSUMER, "etl", session_name, 1);
-        submit(&mut log, 9, CONSUMER, identity, Q1, Value::Null);
+        submit(&mut log, 9, CONSUMER, identity, Q1, &Value::Null);
         let audit = log.chains();
         let chain = one(&audit);
         assert_eq!(chain.path, ChainPath::ServiceRole);
@@ -149,7 +149,7 @@ fn aws_names_the_function_of_a_session_in_its_calls() {
         "sourceAccount": CONSUMER,
         "issuerType": "AWS::Lambda::Function",
     });
-    submit(&mut log, 9, CONSUMER, identity.clone(), Q1, Value::Null);
+    submit(&mut log, 9, CONSUMER, identity.clone(), Q1, &Value::Null);
     let function = "arn:aws:lambda:us-east-1:444455556666:function:totals";
     let audit = log.chains();
     let expected = (
@@ -161,7 +161,7 @@ fn aws_names_the_function_of_a_session_in_its_calls() {
     // Where several functions share a session, none is named.
     identity["inScopeOf"]["sourceArn"] =
         "arn:aws:lambda:us-east-1:444455556666:function:other".into();
-    submit(&mut log, 12, CONSUMER, identity, "q2", Value::Null);
+    submit(&mut log, 12, CONSUMER, identity, "q2", &Value::Null);
     let audit = log.chains();
     assert_eq!(origin(one(&audit)).1, None);
 }
@@ -179,7 +179,7 @@ fn task_credentials(named: &[(&str, Value)]) -> Log {
     execution["invokedBy"] = states.into();
     assume(&mut log, 3, execution, CONSUMER, "target", "t");
     let target = of_role(CONSUMER, "target", "t", 3);
-    submit(&mut log, 9, CONSUMER, target, Q1, Value::Null);
+    submit(&mut log, 9, CONSUMER, target, Q1, &Value::Null);
     log
 }
 
@@ -233,7 +233,7 @@ fn task_credentials_are_a_role_chain_of_the_state_machine() {
 #[test]
 fn people_have_no_service_and_what_no_one_tells_is_unknown() {
     let mut log = Log::default();
-    submit(&mut log, 9, CONSUMER, user("ann"), Q1, Value::Null);
+    submit(&mut log, 9, CONSUMER, user("ann"), Q1, &Value::Null);
     let audit = log.chains();
     assert_eq!(
         origin(one(&audit)),
@@ -241,7 +241,7 @@ fn people_have_no_service_and_what_no_one_tells_is_unknown() {
     );
     let mut log = Log::default();
     let identity = of_role(CONSUMER, "analyst", "ann", 1);
-    submit(&mut log, 9, CONSUMER, identity, Q1, Value::Null);
+    submit(&mut log, 9, CONSUMER, identity, Q1, &Value::Null);
     let audit = log.chains();
     assert_eq!(origin(one(&audit)), ("unknown", None, None));
     // A name that a caller chose tells nothing.
@@ -255,7 +255,7 @@ fn people_have_no_service_and_what_no_one_tells_is_unknown() {
         "i-0123456789abcdef0",
     );
     let identity = of_role(CONSUMER, "analyst", "i-0123456789abcdef0", 1);
-    submit(&mut log, 9, CONSUMER, identity, Q1, Value::Null);
+    submit(&mut log, 9, CONSUMER, identity, Q1, &Value::Null);
     let audit = log.chains();
     assert_eq!(
         origin(one(&audit)),
@@ -272,7 +272,7 @@ fn two_roles(caller: Value, second_at: u32) -> Log {
     assume(&mut log, 3, sync.clone(), CONSUMER, "source", "s");
     assume(&mut log, second_at, sync, OWNER, "target", "t");
     let source = of_role(CONSUMER, "source", "s", 3);
-    submit(&mut log, 9, CONSUMER, source, Q1, Value::Null);
+    submit(&mut log, 9, CONSUMER, source, Q1, &Value::Null);
     let target = of_role(OWNER, "target", "t", second_at);
     let write = json!({"requestParameters": {"bucketName": "copies", "key": "k"}});
     log.put(second_at + 5, OWNER, ("s3", "PutObject"), target, write);
@@ -331,7 +331,7 @@ fn aws_says_for_whom_a_session_acts() {
         let mut log = Log::default();
         let mut identity = user("ann");
         identity[member] = value;
-        submit(&mut log, 9, CONSUMER, identity, Q1, Value::Null);
+        submit(&mut log, 9, CONSUMER, identity, Q1, &Value::Null);
         let audit = log.chains();
         let chain = one(&audit);
         assert_eq!(acting(chain), [expected]);
@@ -345,7 +345,7 @@ fn aws_says_for_whom_a_session_acts() {
     log.0[0]["requestParameters"]["sourceIdentity"] = "ann".into();
     let mut identity = of_role(CONSUMER, "analyst", "s", 1);
     identity["sessionContext"]["sourceIdentity"] = "ann".into();
-    submit(&mut log, 9, CONSUMER, identity, Q1, Value::Null);
+    submit(&mut log, 9, CONSUMER, identity, Q1, &Value::Null);
     let audit = log.chains();
     assert_eq!(acting(one(&audit)), ["source-identity ann proven"]);
     assert_eq!(one(&audit).acting_for[0].event_ids.len(), 2);
@@ -376,7 +376,7 @@ fn a_context_of_a_quick_user_is_told_by_who_asked_for_it() {
         log.0.last_mut().unwrap()["requestParameters"]["providedContexts"] =
             json!([{"providerArn": provider, "contextAssertion": "EXAMPLESECRET"}]);
         let reader = of_role(CONSUMER, "reader", "r", 3);
-        submit(&mut log, 9, CONSUMER, reader, Q1, Value::Null);
+        submit(&mut log, 9, CONSUMER, reader, Q1, &Value::Null);
         log
     };
     let audit = with(&["ana"]).chains();
@@ -420,7 +420,7 @@ fn with_chats(log: &Log, chats: &[(&str, &str, i64)]) -> Audit {
             "event_timestamp": (1_782_900_000 + second) * 1000,
         })
     });
-    let text = Value::from_iter(entries).to_string();
+    let text = entries.collect::<Value>().to_string();
     let mut logs = ChatLogs::default();
     read_chat_logs("chat", text.as_bytes(), &mut logs);
     assert_eq!(logs.rejects.total(), 0);
@@ -506,7 +506,7 @@ fn actions_and_flows_of_the_user_are_told_by_time() {
 }
 
 /// A data catalog is registered in the consumer.
-fn register(log: &mut Log, second: u32, name: &str, event: &str, parameters: Value) {
+fn register(log: &mut Log, second: u32, name: &str, event: &str, parameters: &Value) {
     let members = json!({"requestParameters": {"name": name, "parameters": parameters}});
     log.put(
         second,
@@ -521,7 +521,7 @@ fn register(log: &mut Log, second: u32, name: &str, event: &str, parameters: Val
 fn context_reads(log: &mut Log, catalog: &str) -> Vec<String> {
     let identity = session("b", Some("KB"), 1);
     let context = json!({"catalog": catalog, "database": "Rates"});
-    submit(log, 30, CONSUMER, identity, Q1, context);
+    submit(log, 30, CONSUMER, identity, Q1, &context);
     let audit = log.chains();
     let chain = querying(&audit);
     told(chain.queries[0].reads.as_deref().unwrap_or_default())
@@ -543,7 +543,7 @@ fn a_query_reads_what_its_registered_data_catalog_stands_for() {
         5,
         "Mesh",
         "CreateDataCatalog",
-        json!({"catalog-id": OWNER}),
+        &json!({"catalog-id": OWNER}),
     );
     assert_eq!(context_reads(&mut log, "mesh"), whole);
     let arn = format!("glue:arn:aws:glue:us-east-1:{OWNER}:catalog");
@@ -555,7 +555,7 @@ fn a_query_reads_what_its_registered_data_catalog_stands_for() {
         40,
         "mesh",
         "CreateDataCatalog",
-        json!({"catalog-id": OWNER}),
+        &json!({"catalog-id": OWNER}),
     );
     assert_eq!(context_reads(&mut log, "mesh"), [] as [String; 0]);
     let mut log = reached();
@@ -564,9 +564,9 @@ fn a_query_reads_what_its_registered_data_catalog_stands_for() {
         5,
         "mesh",
         "CreateDataCatalog",
-        json!({"catalog-id": OWNER}),
+        &json!({"catalog-id": OWNER}),
     );
-    register(&mut log, 7, "mesh", "DeleteDataCatalog", Value::Null);
+    register(&mut log, 7, "mesh", "DeleteDataCatalog", &Value::Null);
     assert_eq!(context_reads(&mut log, "mesh"), [] as [String; 0]);
     let mut log = reached();
     register(
@@ -574,7 +574,7 @@ fn a_query_reads_what_its_registered_data_catalog_stands_for() {
         5,
         "mesh",
         "CreateDataCatalog",
-        json!({"catalog-id": CONSUMER}),
+        &json!({"catalog-id": CONSUMER}),
     );
     assert_eq!(context_reads(&mut log, "mesh"), [] as [String; 0]);
     assert_eq!(
@@ -593,7 +593,7 @@ fn a_query_reads_what_its_registered_data_catalog_stands_for() {
         CONSUMER,
         session("b", Some("KB"), 1),
         Q1,
-        context,
+        &context,
     );
     let mut plan = plan(SplitMode::Fast, 1);
     plan.exports.catalogs = Some(catalogs);
@@ -608,7 +608,7 @@ fn connectors_are_known_with_and_without_lambda_data_events() {
         json!({"metadata-function": FUNCTION, "record-function": FUNCTION}),
     ] {
         let mut log = reached();
-        register(&mut log, 5, "ledger", "CreateDataCatalog", parameters);
+        register(&mut log, 5, "ledger", "CreateDataCatalog", &parameters);
         assert_eq!(context_reads(&mut log, "ledger"), connector);
     }
     let mut log = reached();
@@ -618,7 +618,7 @@ fn connectors_are_known_with_and_without_lambda_data_events() {
         5,
         "ledger",
         "CreateDataCatalog",
-        json!({"connection-arn": connection}),
+        &json!({"connection-arn": connection}),
     );
     let expected = ["rates.* 222233334444 connector probable"];
     assert_eq!(context_reads(&mut log, "ledger"), expected);
