@@ -78,6 +78,7 @@ fn main() {
             baseline_days: i64::from(DAYS) - DAYS_JUDGED,
             topology: &run.topology,
             quick_users: None,
+            has_chat_logs: false,
             inventory: None,
             roles: &audit.roles,
             chains: &audit.chains,

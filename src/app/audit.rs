@@ -9,6 +9,7 @@ use super::verification_inputs::{self, VerifyOptions, Verifying};
 use crate::config::{LogLocation, Settings};
 use crate::local::path_of;
 use crate::model::audit::Audit;
+use crate::model::chat_log::ChatLogs;
 use crate::model::coverage::Rejects;
 use crate::model::event::EventOrigin;
 use crate::model::ids::AccountId;
@@ -175,6 +176,7 @@ impl<'c> AuditRun<'c> {
             units_rejects: self.units_rejects.clone(),
             units_notes: self.units_notes(&audit),
             inventory_rejects,
+            chat_logs: chat_logs.map(ChatLogs::coverage),
             ..audit
         })
     }

@@ -378,6 +378,7 @@ fn chat_logs(context: &RunContext) -> Result<Option<ChatLogs>, Failure> {
         };
         match text {
             Ok(text) => {
+                logs.files += 1;
                 let before = (logs.entries, logs.rejects.total());
                 read_chat_logs(&file.name, &text, &mut logs);
                 let is_nothing = logs.entries == before.0 && logs.rejects.total() > before.1;
@@ -391,6 +392,17 @@ fn chat_logs(context: &RunContext) -> Result<Option<ChatLogs>, Failure> {
                 logs.rejects.add(damaged);
             }
         }
+    }
+    // One file among others may be anything; all of them are the wrong folder.
+    if logs.entries == 0 && logs.rejects.total() > 0 {
+        let files = plural(logs.rejects.total(), "file or line");
+        let message = format!(
+            "{}: {files} read, and none is an entry of a chat log",
+            given.name
+        );
+        return Err(
+            Failure::usage(message).hint("it takes CHAT_LOGS of Quick, one JSON object a line")
+        );
     }
     Ok(Some(logs))
 }

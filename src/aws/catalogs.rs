@@ -81,7 +81,12 @@ fn kept(item: &Value, members: &[&str]) -> Value {
     for member in members {
         match member.split_once('.') {
             Some((outer, inner)) if item[outer].is_object() => {
-                copy.insert(outer.to_owned(), kept(&item[outer], &[inner]));
+                let copied = copy.entry(outer).or_insert_with(|| json!({}));
+                if let (Some(copied), false) =
+                    (copied.as_object_mut(), item[outer][inner].is_null())
+                {
+                    copied.insert(inner.to_owned(), item[outer][inner].clone());
+                }
             }
             None if !item[*member].is_null() => {
                 copy.insert((*member).to_owned(), item[*member].clone());
@@ -109,7 +114,7 @@ impl Aws {
         self.block_on(async {
             Ok(vec![
                 tables(&config, &place).await?,
-                data_catalogs(&config, &place).await?,
+                data_catalogs(&config, &place, account_id).await?,
                 grants(&config, &place).await?,
                 shares(&config, &place, account_id).await?,
             ])
@@ -152,7 +157,7 @@ impl Aws {
                 lists.add(
                     "UserList",
                     users.await,
-                    &["UserName", "Email", "Role", "Active"],
+                    &["Arn", "UserName", "Email", "Role", "Active"],
                 );
             }
             match lists.refused.pop() {
@@ -213,8 +218,12 @@ async fn tables(config: &SdkConfig, place: &str) -> Result<CatalogLists, AwsErro
     Ok(lists)
 }
 
-/// Athena's registered data catalogs, and the catalogs of Glue that they stand for.
-async fn data_catalogs(config: &SdkConfig, place: &str) -> Result<CatalogLists, AwsError> {
+/// Athena's registered data catalogs with their targets: catalogs of Glue, functions, connections.
+async fn data_catalogs(
+    config: &SdkConfig,
+    place: &str,
+    account_id: &str,
+) -> Result<CatalogLists, AwsError> {
     let place = format!("Athena in {place}");
     let athena = super::athena::ATHENA;
     let list_catalogs = athena.operation("ListDataCatalogs", config)?;
@@ -237,7 +246,7 @@ async fn data_catalogs(config: &SdkConfig, place: &str) -> Result<CatalogLists, 
         listed.await,
         &["CatalogName", "Type"],
     );
-    for catalog in listed.iter().filter(|one| one["Type"] == "GLUE") {
+    for catalog in &listed {
         let Some(name) = catalog["CatalogName"].as_str() else {
             continue;
         };
@@ -253,8 +262,18 @@ async fn data_catalogs(config: &SdkConfig, place: &str) -> Result<CatalogLists, 
         .await
         {
             Ok(answer) => {
-                let members = ["Name", "Type", "Parameters.catalog-id"];
-                let catalog = kept(&answer["DataCatalog"], &members);
+                let members = [
+                    "Name",
+                    "Type",
+                    "Parameters.catalog-id",
+                    "Parameters.function",
+                    "Parameters.metadata-function",
+                    "Parameters.record-function",
+                    "Parameters.connection-arn",
+                ];
+                let mut catalog = kept(&answer["DataCatalog"], &members);
+                // Answers do not name the account that they are of.
+                catalog["AccountId"] = account_id.into();
                 lists
                     .text
                     .push_str(&json!({ "DataCatalog": catalog }).to_string());

@@ -284,8 +284,8 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) database: Vec<String>,
 
-    /// Who made the first session: a service such as `states` or `lambda.amazonaws.com`, the ARN of a state machine, function
-    /// or job, `people`, or `unknown`. Lists chains of all paths.
+    /// The maker of the first session: a service such as `states` or `lambda.amazonaws.com`, the name or ARN of a state machine,
+    /// function or job, `people` (with IAM users), or `unknown`; `*` stands for any text. Lists chains of all paths.
     #[arg(long, value_name = "SERVICE")]
     pub(super) origin: Vec<String>,
 

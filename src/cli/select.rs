@@ -7,6 +7,7 @@ use crate::model::chain::{Chain, ChainPath, ChainStatus};
 use crate::model::charge::UNMAPPED;
 use crate::model::data_read::DataRead;
 use crate::model::pattern;
+use crate::model::road::resource_name;
 use crate::model::topology::Topology;
 use crate::output::chain_table::is_listed_by_default;
 use crate::output::human::{count, plural, tail};
@@ -168,12 +169,40 @@ fn near_misses(filter: &FilterArgs, all: &[Chain]) -> Vec<String> {
             if known.iter().any(|known| matches(asked, known)) {
                 continue;
             }
-            let near = nearest(asked, known.iter().copied());
-            let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+            let near = if option == "--origin" {
+                near_origin(asked, &known, all)
+            } else {
+                nearest(asked, known.iter().copied())
+                    .map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
+            };
             remarks.push(format!("{option} {asked:?} is in none of the chains{near}"));
         }
     }
     remarks
+}
+
+/// The origin that was probably meant: for an ARN, one of the same service; else a name. If nothing is
+/// near, the labels that there are.
+fn near_origin(asked: &str, known: &BTreeSet<&str>, all: &[Chain]) -> String {
+    let service = |arn: &str| arn.split(':').nth(2).map(str::to_owned);
+    let is_alike = |name: &&&str| {
+        if asked.starts_with("arn:") {
+            name.starts_with("arn:") && service(name) == service(asked)
+        } else {
+            !name.starts_with("arn:") && !asked.contains(',')
+        }
+    };
+    let alike = known.iter().filter(is_alike).copied();
+    if let Some(near) = nearest(asked, alike).filter(|_| !asked.is_empty()) {
+        return format!("; did you mean {near:?}?");
+    }
+    let labels = all.iter().map(|chain| chain.origin.short_label());
+    let labels: BTreeSet<&str> = labels.collect();
+    let labels: Vec<&str> = labels.into_iter().collect();
+    format!(
+        "; it takes one of {}, or the name or ARN of a resource",
+        labels.join(", ")
+    )
 }
 
 /// Returns true if chains are asked for by what they read.
@@ -219,12 +248,12 @@ fn users(chain: &Chain) -> impl Iterator<Item = &str> {
     name.into_iter().flat_map(|name| [name, tail(name)])
 }
 
-/// The service with and without its domain, the resource, or `people` and `unknown`.
+/// The service with and without its domain, or `people` and `unknown`; the resource and its name.
 fn origins(chain: &Chain) -> impl Iterator<Item = &str> {
-    let label = chain.origin.label();
-    let short = label.strip_suffix(".amazonaws.com");
     let resource = chain.origin.resource_arn.as_deref();
-    [label].into_iter().chain(short).chain(resource)
+    let named = resource.map(resource_name);
+    let labels = [chain.origin.label(), chain.origin.short_label()];
+    labels.into_iter().chain(resource).chain(named)
 }
 
 fn any_matches<'v>(asked: &[String], values: impl IntoIterator<Item = &'v str>) -> bool {

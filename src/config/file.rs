@@ -176,7 +176,7 @@ pub(super) struct RawLogs {
 #[serde(deny_unknown_fields)]
 #[serde(expecting = "a table")]
 pub(super) struct RawPath {
-    pub(super) path: String,
+    pub(super) path: Spanned<String>,
 }
 
 /// A location of exports.

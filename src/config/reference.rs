@@ -155,7 +155,7 @@ pub const SECTIONS: [ConfigSection; 20] = [
             ),
             key(
                 "resource_arn",
-                ARN,
+                "an ARN",
                 "the state machine, function or job; `*` stands for any text; absent: any",
             ),
             key(
@@ -170,12 +170,17 @@ pub const SECTIONS: [ConfigSection; 20] = [
         header: "[[agents]]",
         about: "An agent or a flow of Quick, and the users whom it may act for (`agent-acts-for-unknown-user`).",
         keys: &[
-            key("id", TEXT, "its id; required"),
+            key(
+                "id",
+                TEXT,
+                "its id, as `agent_id` or `flow_id` of chat logs has it: the last part of its ARN; required",
+            ),
             key("name", TEXT, "its name, for people"),
             key(
                 "users",
                 "a list of text",
-                "names or ARNs of users of Quick; `*` stands for any text; absent: any",
+                "names or ARNs of users of Quick; a name without a namespace is of `default`; `*` stands for any text; absent: \
+                 any; `[]`: none",
             ),
         ],
     },

@@ -2,12 +2,22 @@
 
 use super::checker::{Checker, ConfigError};
 use super::file::{RawAgent, RawService};
+use crate::model::identity::is_quick_service;
 use crate::model::text::Text;
 use crate::model::topology::{DeclaredAgent, DeclaredService, Topology};
 use std::collections::BTreeSet;
 
-/// How principals of services end: `states.amazonaws.com`, in China with `.cn`.
+/// The ends of principals of services: `states.amazonaws.com`, in China with `.cn`.
 const SERVICE_PARTS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
+
+/// The service of a resource's ARN, if it is another one than the declared.
+fn other_service<'a>(arn: &'a str, service: &str) -> Option<&'a str> {
+    let of_arn = arn.split(':').nth(2)?;
+    let name = service.split('.').next().unwrap_or(service);
+    // Containers are resources of the service, and their tasks assume roles.
+    let name = if name == "ecs-tasks" { "ecs" } else { name };
+    (!of_arn.is_empty() && of_arn != "*" && of_arn != name).then_some(of_arn)
+}
 
 impl Checker<'_> {
     /// Adds the declared services and agents.
@@ -28,11 +38,31 @@ impl Checker<'_> {
     ) -> Result<(), ConfigError> {
         for raw in declared {
             let service = raw.service.get_ref();
+            let wrong =
+                |message| Err(self.wrong(raw.service.span(), "declared_services.service", message));
             if !SERVICE_PARTS.iter().any(|end| service.ends_with(end)) {
+                let example = if service.contains('.') || service.is_empty() {
+                    "states.amazonaws.com".to_owned()
+                } else {
+                    format!("{service}.amazonaws.com")
+                };
+                return wrong(format!(
+                    "{service:?} is no principal of a service: write one such as {example:?}"
+                ));
+            }
+            if is_quick_service(service) {
+                return wrong(format!(
+                    "{service:?} needs no declaration: the chains of Quick are not reported as those of other services"
+                ));
+            }
+            if let Some(arn) = &raw.resource_arn
+                && let Some(other) = other_service(arn.get_ref(), service)
+            {
                 let message = format!(
-                    "{service:?} is no principal of a service, such as states.amazonaws.com"
+                    "{:?} is a resource of {other}, and the service is {service:?}",
+                    arn.get_ref()
                 );
-                return Err(self.wrong(raw.service.span(), "declared_services.service", message));
+                return Err(self.wrong(arn.span(), "declared_services.resource_arn", message));
             }
             for (name, arn) in [
                 ("declared_services.resource_arn", &raw.resource_arn),
@@ -65,6 +95,11 @@ impl Checker<'_> {
             let id = raw.id.get_ref();
             if id.trim().is_empty() {
                 return Err(self.wrong(raw.id.span(), "agents.id", "an agent needs an id"));
+            }
+            if id.contains(':') {
+                let message =
+                    format!("{id:?} is no id of an agent or flow: it is the last part of the ARN");
+                return Err(self.wrong(raw.id.span(), "agents.id", message));
             }
             if topology.agents.iter().any(|other| *other.id == **id) {
                 let message = format!("agent {id:?} is declared twice");

@@ -250,8 +250,8 @@ impl Checker<'_> {
                 .into_iter()
                 .map(|(id, table)| (id, plain(table.into_inner())))
                 .collect(),
-            data_sources: self.paths(raw.data_sources),
-            catalogs: self.paths(raw.catalogs),
+            data_sources: self.paths("data_sources.path", raw.data_sources)?,
+            catalogs: self.paths("catalogs.path", raw.catalogs)?,
             chat_logs: self.all_exports("chat_logs", raw.chat_logs)?,
             suppressions: suppressions.collect::<Result<_, _>>()?,
             security_hub_account_id,
@@ -411,9 +411,15 @@ impl Checker<'_> {
         raw.map(|one| self.exports(key, one)).collect()
     }
 
-    fn paths(&self, paths: Vec<RawPath>) -> Vec<PathBuf> {
-        let paths = paths.into_iter();
-        paths.map(|path| self.resolve(&path.path)).collect()
+    fn paths(&self, key: &str, paths: Vec<RawPath>) -> Result<Vec<PathBuf>, ConfigError> {
+        let resolved = paths.into_iter().map(|path| {
+            let text = path.path.get_ref();
+            if text.trim().is_empty() {
+                return Err(self.wrong(path.path.span(), key, "path is empty"));
+            }
+            Ok(self.resolve(text))
+        });
+        resolved.collect()
     }
 
     fn price(

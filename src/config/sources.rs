@@ -323,6 +323,9 @@ impl Checker<'_> {
                 if has_more {
                     return wrong("a path has no other keys");
                 }
+                if path.trim().is_empty() {
+                    return wrong("path is empty");
+                }
                 Ok(self.export_location(&path))
             }
             (None, Some(url)) if url.starts_with("s3://") => Ok(ExportLocation::S3(S3Settings {

@@ -149,8 +149,9 @@ fn catalogs(plan: &DemoPlan) -> Vec<Value> {
         .copied()
         .chain((plan.roads_per_day() > 0).then_some(roads::AGENT_USER))
         .map(|name| {
-            let email = name.rsplit('/').next();
-            json!({"UserName": name, "Email": email, "Role": "READER", "Active": true})
+            let (_, email) = name.split_once('/').unwrap_or(("default", name));
+            let arn = format!("arn:aws:quicksight:us-east-1:{}:user/{name}", cast::HUB);
+            json!({"Arn": arn, "UserName": email, "Email": email, "Role": "READER", "Active": true})
         })
         .collect();
     let mut lists = vec![json!({

@@ -30,11 +30,11 @@ pub struct TrueChain {
     pub data_source_arn: Option<String>,
     /// The user, if the logs tell one.
     pub quick_user: Option<String>,
-    /// Who made its first session: a service, `people`, or `unknown` if the logs do not tell.
+    /// The maker of its first session: a service, `people`, or `unknown` if the logs do not have it.
     pub origin: String,
     /// The state machine, function or job, if the logs tell it.
     pub origin_resource_arn: Option<String>,
-    /// For whom it acted, apart from the user of `quick_user`, sorted.
+    /// Those for whom it acted, apart from the user of `quick_user`, sorted.
     pub acting_for: Vec<TrueActing>,
     /// The keys of the sessions that belong with it, sorted.
     pub related: Vec<String>,

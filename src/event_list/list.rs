@@ -328,10 +328,17 @@ static S3: &[EventListEntry] = &[
         ],
     },
     EventListEntry {
-        names: EventNames::Exactly(&["CopyObject", "DeleteObject"]),
+        names: EventNames::Exactly(&["DeleteObject"]),
         kept: Some(since_1(When::OnLogs)),
         reading: MembersRead::Change(&OF_S3),
         why: "changes to stored log files",
+        lookup: &[],
+    },
+    EventListEntry {
+        names: EventNames::Exactly(&["CopyObject"]),
+        kept: Some(since_5(When::OnLogsOrSpill)),
+        reading: MembersRead::Change(&OF_S3),
+        why: "changes to stored log files, and copies of what connectors spilled",
         lookup: &[],
     },
     EventListEntry {

@@ -269,13 +269,21 @@ pub(crate) static OF_S3: Members = Members(&[
         Object(&PUBLIC_ACCESS_BLOCK),
     ),
     ("VersioningConfiguration", Object(&VERSIONING)),
+    ("AccessControlPolicy", Object(&ACCESS_CONTROL_POLICY)),
     ("accessControlList", Object(&CANNED_ACL)),
     ("bucketName", Plain),
     ("bucketPolicy", Policy),
     ("key", Plain),
     ("omitted", Plain),
     ("x-amz-acl", Plain),
+    ("x-amz-copy-source", Plain),
+    ("x-amz-grant-full-control", Plain),
+    ("x-amz-grant-read", Plain),
 ]);
+static ACCESS_CONTROL_POLICY: Members = Members(&[("AccessControlList", Object(&ACL_GRANTS))]);
+static ACL_GRANTS: Members = Members(&[("Grant", Objects(&ACL_GRANT))]);
+static ACL_GRANT: Members = Members(&[("Grantee", Object(&GRANTEE)), ("Permission", Plain)]);
+static GRANTEE: Members = Members(&[("URI", Plain)]);
 static PUBLIC_ACCESS_BLOCK: Members = Members(&[
     ("BlockPublicAcls", Plain),
     ("BlockPublicPolicy", Plain),

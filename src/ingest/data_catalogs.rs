@@ -14,11 +14,13 @@ use super::documents::each_document;
 use crate::model::catalog_table::CatalogTable;
 use crate::model::coverage::{Reject, RejectReason};
 use crate::model::data_catalogs::{
-    DataCatalogs, ListedName, ListedTable, ListedUser, ShareKind, TableShare,
+    CatalogTarget, DataCatalogs, ListedName, ListedTable, ListedUser, ShareKind, TableShare,
 };
 use crate::model::ids::{AccountId, is_account_id};
+use crate::model::road::{is_function_arn, quick_user_name, unqualified};
 use crate::model::text::Text;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Reads a file into the catalogs. What cannot be read becomes a reject.
 pub fn read_data_catalogs(name: &str, text: &[u8], into: &mut DataCatalogs) {
@@ -60,6 +62,29 @@ fn items<'v>(of: &'v Value, member: &str) -> Option<&'v Vec<Value>> {
     of[member].as_array()
 }
 
+/// The target of an answer of `get-data-catalog`
+/// (<https://docs.aws.amazon.com/athena/latest/APIReference/API_DataCatalog.html>).
+fn catalog_target(catalog: &Value) -> Option<CatalogTarget> {
+    let parameters = &catalog["Parameters"];
+    if let Some(id) = text(parameters, "catalog-id") {
+        return Some(CatalogTarget::Glue(id.into()));
+    }
+    let functions = ["function", "record-function", "metadata-function"];
+    let functions = functions.map(|kind| text(parameters, kind));
+    let functions = functions
+        .into_iter()
+        .flatten()
+        .filter(|arn| is_function_arn(arn));
+    let functions: BTreeSet<Text> = functions.map(unqualified).collect();
+    if !functions.is_empty() {
+        return Some(CatalogTarget::Functions(functions.into_iter().collect()));
+    }
+    let connection = text(parameters, "connection-arn").map(Text::from);
+    let kind = text(catalog, "Type");
+    let is_connection = connection.is_some() || matches!(kind, Some("FEDERATED" | "HIVE"));
+    is_connection.then_some(CatalogTarget::Connection(connection))
+}
+
 impl DataCatalogsReader<'_> {
     fn reject(&mut self, offset: Option<u64>, reason: RejectReason, detail: String) {
         self.into.rejects.add(Reject {
@@ -76,7 +101,10 @@ impl DataCatalogsReader<'_> {
             ("TableList", Self::table),
             ("DatabaseList", Self::database),
             ("GetResourcePoliciesResponseList", Self::policy),
-            ("DataCatalogsSummary", Self::data_catalog),
+            // Names without their targets: `get-data-catalog` has those.
+            ("DataCatalogsSummary", |_, catalog| {
+                text(catalog, "CatalogName").is_some()
+            }),
             ("PrincipalResourcePermissions", Self::permission),
             ("resources", Self::shared_resource),
             ("resourceShareAssociations", Self::association),
@@ -179,20 +207,12 @@ impl DataCatalogsReader<'_> {
     }
 
     fn data_catalog(&mut self, catalog: &Value) -> bool {
-        let name = text(catalog, "CatalogName").or_else(|| text(catalog, "Name"));
-        let Some(name) = name else {
+        let Some(name) = text(catalog, "Name") else {
             return false;
         };
-        let ids = self.into.registered.entry(lower(name)).or_default();
-        let id = text(&catalog["Parameters"], "catalog-id");
-        ids.extend(id.map(Text::from));
-        let functions = ["function", "record-function", "metadata-function"];
-        let functions = functions.map(|kind| text(&catalog["Parameters"], kind));
-        let functions = functions.into_iter().flatten();
-        let mut functions = functions.filter(|arn| arn.starts_with("arn:")).peekable();
-        if functions.peek().is_some() {
-            let known = self.into.connectors.entry(lower(name)).or_default();
-            known.extend(functions.map(Text::from));
+        if let Some(target) = catalog_target(catalog) {
+            let key = (text(catalog, "AccountId").and_then(account), lower(name));
+            self.into.registered.entry(key).or_default().insert(target);
         }
         true
     }
@@ -270,7 +290,10 @@ impl DataCatalogsReader<'_> {
             role: text(user, "Role").map(Text::from),
             is_active: user["Active"].as_bool(),
         };
-        self.into.users.insert(name.into(), listed);
+        let named = text(user, "Arn").map(quick_user_name);
+        let qualified = named.and_then(|user| Some(format!("{}/{}", user.namespace?, user.name)));
+        let name = qualified.map_or_else(|| name.into(), Text::from);
+        self.into.users.insert(name, listed);
         true
     }
 
@@ -459,18 +482,53 @@ mod tests {
         let catalogs = read(&[
             json!({"DataCatalogsSummary": [{"CatalogName": "Mesh", "Type": "GLUE"}]}),
             json!({"DataCatalog": {"Name": "mesh", "Type": "GLUE", "Parameters": {"catalog-id": "777788889999"}}}),
-            json!({"UserList": [{"UserName": "default/ana@example.com", "Role": "READER", "Active": true}]}),
+            json!({"UserList": [
+                {"UserName": "default/ana@example.com", "Role": "READER", "Active": true},
+                {"UserName": "Reader/bela", "Arn": "arn:aws:quicksight:us-east-1:111122223333:user/team/Reader/bela"},
+            ]}),
             json!({"Buckets": []}),
             json!({"TableList": [{"Name": "x"}]}),
         ]);
-        assert_eq!(
-            catalogs.registered_id("MESH").map(|id| &**id),
-            Some("777788889999")
-        );
-        assert_eq!(catalogs.users.len(), 1);
+        let target = catalogs.target(&"444455556666".into(), "MESH");
+        assert_eq!(target, Some(&CatalogTarget::Glue("777788889999".into())));
+        let users: Vec<&str> = catalogs.users.keys().map(|name| &**name).collect();
+        assert_eq!(users, ["default/ana@example.com", "team/Reader/bela"]);
         assert_eq!(catalogs.rejects.total(), 2);
         let mut empty = DataCatalogs::default();
         read_data_catalogs("f", b"", &mut empty);
         assert_eq!(empty.rejects.total(), 1);
+    }
+
+    #[test]
+    fn a_list_of_one_account_is_of_no_other() {
+        let of = |account: Option<&str>, parameters: Value| {
+            let mut catalog =
+                json!({"Name": "Mesh", "Type": "FEDERATED", "Parameters": parameters});
+            if let Some(account) = account {
+                catalog["AccountId"] = account.into();
+            }
+            json!({"DataCatalog": catalog})
+        };
+        let connection = "arn:aws:glue:us-east-1:777788889999:connection/c";
+        let function = "arn:aws:lambda:us-east-1:777788889999:function:f";
+        let catalogs = read(&[
+            of(Some("444455556666"), json!({"connection-arn": connection})),
+            of(
+                Some("555566667777"),
+                json!({"function": format!("{function}:live")}),
+            ),
+            of(Some("666677778888"), json!({"catalog-id": "777788889999"})),
+            of(Some("666677778888"), json!({"catalog-id": "222233334444"})),
+        ]);
+        let target = |account: &str| catalogs.target(&account.into(), "mesh").cloned();
+        let expected = CatalogTarget::Connection(Some(connection.into()));
+        assert_eq!(target("444455556666"), Some(expected));
+        let expected = CatalogTarget::Functions(vec![function.into()]);
+        assert_eq!(target("555566667777"), Some(expected));
+        assert_eq!(target("666677778888"), None);
+        assert_eq!(target("111122223333"), None);
+        let catalogs = read(&[of(None, json!({}))]);
+        let target = catalogs.target(&"111122223333".into(), "mesh");
+        assert_eq!(target, Some(&CatalogTarget::Connection(None)));
     }
 }

@@ -3,6 +3,7 @@
 use super::bill::BillCoverage;
 use super::chain::Chain;
 use super::charge::Attribution;
+use super::chat_log::ChatLogCoverage;
 use super::coverage::{Coverage, Rejects};
 use super::event::Event;
 use super::execution::StatisticsCoverage;
@@ -48,6 +49,8 @@ pub struct Audit {
     pub events: Vec<Event>,
     /// Notes for readers of the whole result.
     pub notes: Vec<String>,
+    /// The extent of Quick's chat logs, if any were given.
+    pub chat_logs: Option<ChatLogCoverage>,
     /// Keys of the objects that events came from, by position.
     pub objects: BTreeMap<u32, Text>,
     /// The result of digest verification; `None` if the run did not ask for it.

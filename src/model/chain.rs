@@ -353,9 +353,9 @@ pub struct Chain {
     pub business_unit: Option<Text>,
     /// The Quick data source, from the external id.
     pub data_source_arn: Option<DataSourceArn>,
-    /// Who made its first session.
+    /// The maker of its first session.
     pub origin: Origin,
-    /// For whom it acted, as far as anything says so, sorted.
+    /// Those for whom it acted, as far as anything says so, sorted.
     pub acting_for: Vec<ActingFor>,
     /// Chains of other roles that the same session of a service assumed, by id.
     pub related_chains: Vec<RelatedChain>,

@@ -131,7 +131,7 @@ pub enum Dimension {
     Table,
     /// The account whose tables were read.
     Producer,
-    /// Who made the first session: Quick, another service, people.
+    /// The maker of the first session: Quick, another service, people.
     Origin,
 }
 

@@ -29,6 +29,8 @@ pub struct ChatMessage {
 /// All chat logs that were given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChatLogs {
+    /// Files that were read, whole or in part.
+    pub files: u64,
     /// Entries that were read, with repeats.
     pub entries: u64,
     /// Conversations: their messages, by time.
@@ -37,7 +39,28 @@ pub struct ChatLogs {
     pub rejects: Rejects,
 }
 
+/// The extent of the chat logs of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChatLogCoverage {
+    /// Files that were read, whole or in part.
+    pub files: u64,
+    /// Entries, with repeats.
+    pub entries: u64,
+    /// Conversations of these entries.
+    pub conversations: u64,
+}
+
 impl ChatLogs {
+    /// The extent of what was read.
+    #[must_use]
+    pub fn coverage(&self) -> ChatLogCoverage {
+        ChatLogCoverage {
+            files: self.files,
+            entries: self.entries,
+            conversations: self.conversations.len() as u64,
+        }
+    }
+
     /// Takes a message; a repeated one counts once.
     pub fn add(&mut self, conversation: ConversationKey, message: ChatMessage) {
         self.entries += 1;

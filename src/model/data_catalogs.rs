@@ -28,6 +28,17 @@ pub struct ListedTable {
     pub table_type: Option<Text>,
 }
 
+/// The target of a data catalog of Athena.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CatalogTarget {
+    /// A catalog of Glue: an account's id, or `ACCOUNT:CATALOG`.
+    Glue(Text),
+    /// Functions of Lambda, by their ARNs.
+    Functions(Vec<Text>),
+    /// A connection of Glue, or an engine of another kind, without a function; its ARN if it is given.
+    Connection(Option<Text>),
+}
+
 /// A user of Quick.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListedUser {
@@ -77,18 +88,15 @@ pub struct DataCatalogs {
     pub tables: BTreeMap<ListedName, ListedTable>,
     /// Databases that are resource links, by account and name: account and name of the target.
     pub database_links: BTreeMap<(AccountId, Text), (AccountId, Text)>,
-    /// Registered data catalogs of Athena by name, in lower case: the ids of Glue's catalogs that
-    /// they stand for, as far as they are told.
-    pub registered: BTreeMap<Text, BTreeSet<Text>>,
-    /// Registered data catalogs that are connectors, by name, in lower case: the ARNs of their functions.
-    pub connectors: BTreeMap<Text, BTreeSet<Text>>,
+    /// Registered data catalogs of Athena by account, if the list has it, and name, in lower case.
+    pub registered: BTreeMap<(Option<AccountId>, Text), BTreeSet<CatalogTarget>>,
     /// Shares of tables.
     pub shares: BTreeSet<TableShare>,
     /// What RAM shares, by the share's ARN: ARNs of resources.
     pub shared_resources: BTreeMap<Text, BTreeSet<Text>>,
     /// With whom RAM shares, by the share's ARN: principals. Its lists tell the two apart.
     pub share_principals: BTreeMap<Text, BTreeSet<Text>>,
-    /// Users of Quick, by `UserName`.
+    /// Users of Quick, by `NAMESPACE/NAME`, or `UserName` where the list has no ARN.
     pub users: BTreeMap<Text, ListedUser>,
     /// The rejected entries.
     pub rejects: Rejects,
@@ -114,10 +122,13 @@ impl DataCatalogs {
         listed.map(|_| name.clone())
     }
 
-    /// The id of the catalog that a registered name stands for, if all lists agree.
+    /// The target of a data catalog that is registered in an account, if all lists agree. Lists that do
+    /// not name an account are taken for those of any.
     #[must_use]
-    pub fn registered_id(&self, name: &str) -> Option<&Text> {
-        let ids = self.registered.get(name.to_lowercase().as_str())?;
-        ids.first().filter(|_| ids.len() == 1)
+    pub fn target(&self, account: &AccountId, name: &str) -> Option<&CatalogTarget> {
+        let name: Text = name.to_lowercase().into();
+        let of_account = self.registered.get(&(Some(account.clone()), name.clone()));
+        let targets = of_account.or_else(|| self.registered.get(&(None, name)))?;
+        targets.first().filter(|_| targets.len() == 1)
     }
 }

@@ -1,8 +1,9 @@
-//! By which road a chain reached the data, for whom it acted, and what else the same origin did
+//! The origin of a chain, those for whom it acted, and the chains that it is related to
 //! (docs/roads.md).
 
 use super::confidence::Confidence;
-use super::ids::EventId;
+use super::ids::{AccountId, EventId, Region, is_account_id};
+use super::region::partition;
 use super::text::Text;
 
 /// Quick as a service, in `invokedBy` and in [`Origin::service`].
@@ -30,7 +31,7 @@ impl Origin {
         }
     }
 
-    /// A person or a user did.
+    /// A person or a user of IAM did.
     #[must_use]
     pub fn person(confidence: Confidence) -> Self {
         Self {
@@ -64,7 +65,41 @@ impl Origin {
     }
 }
 
-/// The label of chains that people started.
+impl Origin {
+    /// The label without the domain of services, for tables: `states`.
+    #[must_use]
+    pub fn short_label(&self) -> &str {
+        short_service(self.label())
+    }
+
+    /// The label and the resource's name, for tables: `states: nightly-totals`.
+    #[must_use]
+    pub fn short_text(&self) -> String {
+        let label = self.short_label();
+        match &self.resource_arn {
+            Some(arn) => format!("{label}: {}", resource_name(arn)),
+            None => label.to_owned(),
+        }
+    }
+}
+
+/// `states` of `states.amazonaws.com`, and other labels as they are.
+#[must_use]
+pub fn short_service(label: &str) -> &str {
+    let service = label.strip_suffix(".amazonaws.com");
+    service
+        .or(label.strip_suffix(".amazonaws.com.cn"))
+        .unwrap_or(label)
+}
+
+/// The name of a state machine, function, job or instance: the last part of its ARN.
+#[must_use]
+pub fn resource_name(arn: &str) -> &str {
+    arn.rsplit([':', '/']).next().unwrap_or(arn)
+}
+
+/// The label of chains that people started: signed-in people and users of IAM, with whatever program
+/// used their access keys.
 pub const PEOPLE: &str = "people";
 
 /// The label of chains whose origin is not known.
@@ -123,8 +158,10 @@ pub struct ActingFor {
     pub conversation_id: Option<Text>,
     /// The confidence that the chain acted for them.
     pub confidence: Confidence,
-    /// The events that tell, sorted, at most [`ACTING_EVENT_IDS_MAX`]; none where chat logs do.
+    /// The events of the evidence, sorted, at most [`ACTING_EVENT_IDS_MAX`]; none for chat logs.
     pub event_ids: Vec<EventId>,
+    /// Positions of the chain's queries that ran for them, sorted; none if all did.
+    pub queries: Vec<usize>,
 }
 
 /// The most events that an entry names.
@@ -144,16 +181,19 @@ pub struct RelatedChain {
 /// The most related chains that a chain names: the nearest in time.
 pub const RELATED_CHAINS_MAX: usize = 20;
 
-/// Returns true if two spellings can be of one user of Quick: an ARN
-/// (`arn:aws:quicksight:REGION:ACCOUNT:user/NAMESPACE/NAME`), `NAMESPACE/NAME`, `NAME`, or the ARN of
-/// the role session that a federated user (`ROLE/SESSION`) signs in with.
+/// The namespace of users whose name does not tell one
+/// (<https://docs.aws.amazon.com/quicksight/latest/developerguide/namespaces.html>).
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// Returns true if two spellings are of one user of Quick: an ARN
+/// (`arn:aws:quicksight:REGION:ACCOUNT:user/NAMESPACE/NAME`), `NAMESPACE/NAME`, `NAME` of namespace
+/// `default`, or the ARN of the role session that a federated user (`ROLE/SESSION`) signs in with.
 #[must_use]
 pub fn is_same_quick_user(left: &str, right: &str) -> bool {
     let (left, right) = (quick_user_name(left), quick_user_name(right));
-    let same_namespace = match (left.namespace, right.namespace) {
-        (Some(left), Some(right)) => left.eq_ignore_ascii_case(right),
-        _ => true,
-    };
+    let namespace =
+        |name: QuickUserName<'_>| name.namespace.unwrap_or(DEFAULT_NAMESPACE).to_lowercase();
+    let same_namespace = left.is_session || right.is_session || namespace(left) == namespace(right);
     !left.name.is_empty() && same_namespace && left.name.eq_ignore_ascii_case(right.name)
 }
 
@@ -164,14 +204,19 @@ pub struct QuickUserName<'a> {
     pub namespace: Option<&'a str>,
     /// The name in it.
     pub name: &'a str,
+    /// True for the ARN of a role session, which does not name the namespace.
+    pub is_session: bool,
 }
 
 /// Reads the spellings that [`is_same_quick_user`] takes.
 #[must_use]
 pub fn quick_user_name(spelled: &str) -> QuickUserName<'_> {
     if let Some((_, name)) = spelled.split_once(":assumed-role/") {
-        let namespace = None;
-        return QuickUserName { namespace, name };
+        return QuickUserName {
+            namespace: None,
+            name,
+            is_session: true,
+        };
     }
     let name = match spelled.split_once(":user/") {
         Some((_, name)) if spelled.starts_with("arn:") => name,
@@ -182,12 +227,53 @@ pub fn quick_user_name(spelled: &str) -> QuickUserName<'_> {
         Some((namespace, name)) => QuickUserName {
             namespace: Some(namespace),
             name,
+            is_session: false,
         },
         None => QuickUserName {
             namespace: None,
             name,
+            is_session: false,
         },
     }
+}
+
+/// `arn:P:S:R:A:KIND:NAME` of an ARN with a version or alias behind it.
+#[must_use]
+pub fn unqualified(arn: &str) -> Text {
+    let mut parts: Vec<&str> = arn.split(':').collect();
+    if parts.len() > 7 && matches!(parts[5], "function" | "stateMachine") {
+        parts.truncate(7);
+    }
+    parts.join(":").into()
+}
+
+/// Returns true for `arn:P:lambda:R:A:function:NAME`, with or without a version or alias.
+#[must_use]
+pub fn is_function_arn(arn: &str) -> bool {
+    let mut parts = arn.split(':');
+    let is_lambda = parts.next() == Some("arn") && parts.nth(1) == Some("lambda");
+    let is_owned = parts.nth(1).is_some_and(is_account_id);
+    let is_function = parts.next() == Some("function");
+    is_lambda && is_owned && is_function && parts.next().is_some_and(|name| !name.is_empty())
+}
+
+/// The ARN of a function by its ARN, its name, or `ACCOUNT:function:NAME`, as calls of Lambda take it
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>). A name alone is of the caller's
+/// account. Versions and aliases are left out: they are of one function.
+#[must_use]
+pub fn function_arn(name: &str, caller: &AccountId, region: Option<&Region>) -> Option<Text> {
+    if name.starts_with("arn:") {
+        return is_function_arn(name).then(|| unqualified(name));
+    }
+    let (account, name) = match name.split_once(":function:") {
+        Some((account, name)) if is_account_id(account) => (account, name),
+        Some(_) => return None,
+        None => (&**caller, name),
+    };
+    let region = region?;
+    let partition = partition(region);
+    let arn = format!("arn:{partition}:lambda:{region}:{account}:function:{name}");
+    is_function_arn(&arn).then(|| unqualified(&arn))
 }
 
 #[cfg(test)]
@@ -216,7 +302,44 @@ mod tests {
         ] {
             assert!(!is_same_quick_user(arn, other), "{other}");
         }
+        assert!(!is_same_quick_user("finance/ana", "ana"));
         assert!(!is_same_quick_user("", ""));
+    }
+
+    #[test]
+    fn functions_have_arns_of_lambda() {
+        let arn = "arn:aws:lambda:us-east-1:111122223333:function:f";
+        assert!(is_function_arn(arn));
+        let alias = format!("{arn}:live");
+        assert!(is_function_arn(&alias));
+        assert_eq!(&*unqualified(&alias), arn);
+        for other in [
+            "arn:aws:iam::111122223333:role/x",
+            "arn:aws:lambda:us-east-1:111122223333:layer:f",
+            "arn:aws:lambda:us-east-1::function:f",
+            "arn:aws:lambda:us-east-1:111122223333:function:",
+            "f",
+        ] {
+            assert!(!is_function_arn(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn functions_are_named_in_three_ways() {
+        let account = AccountId::from("444455556666");
+        let region = Region::from("us-east-1");
+        let of =
+            |name: &str| function_arn(name, &account, Some(&region)).map(|arn| arn.to_string());
+        let own = "arn:aws:lambda:us-east-1:444455556666:function:f";
+        let other = "arn:aws:lambda:us-east-1:777788889999:function:f";
+        assert_eq!(of("f").as_deref(), Some(own));
+        assert_eq!(of("777788889999:function:f").as_deref(), Some(other));
+        assert_eq!(of(other).as_deref(), Some(other));
+        assert_eq!(of("f:live").as_deref(), Some(own));
+        assert_eq!(of(&format!("{own}:7")).as_deref(), Some(own));
+        assert_eq!(of("arn:aws:iam::444455556666:role/x"), None);
+        assert_eq!(of("x:function:f"), None);
+        assert_eq!(of("arn:aws:lambda:us-east-1::function:f"), None);
     }
 
     #[test]

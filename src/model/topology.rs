@@ -1,6 +1,7 @@
 //! The declared topology: who the hub is, who the consumers are (docs/configuration.md).
 
 use super::chain::Chain;
+use super::data_read::DataRead;
 use super::identity::RoleName;
 use super::ids::RoleArn;
 use super::ids::{AccountId, DataSourceArn};
@@ -198,6 +199,15 @@ impl DeclaredService {
 }
 
 impl Topology {
+    /// Returns true if a read is of a table of a declared producer, or of a declared sensitive one.
+    #[must_use]
+    pub fn declares_table(&self, read: &DataRead) -> bool {
+        let owner = read.owner_account_id.as_ref();
+        let is_produced = owner.is_some_and(|owner| self.producer(owner).is_some());
+        let mut sensitive = self.sensitive.iter().flat_map(|one| &one.tables);
+        is_produced || sensitive.any(|pattern| read.is_named(pattern))
+    }
+
     /// Returns true if the service that is the origin of a chain is declared.
     #[must_use]
     pub fn declares_service_of(&self, chain: &Chain) -> bool {

@@ -7,6 +7,7 @@ use super::human::{
 use super::page_text;
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart, QueryExecution};
 use crate::model::integrity::Integrity;
+use crate::model::road::QUICK_SERVICE;
 use comfy_table::presets::NOTHING;
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
@@ -40,7 +41,7 @@ const fn column(
     }
 }
 
-const COLUMNS: [ChainColumn; 14] = [
+const COLUMNS: [ChainColumn; 15] = [
     column("Chain", 0, |chain, _| text_cell(&chain.chain_id), |_| true),
     column("Started (UTC)", 0, started, |_| true),
     column(
@@ -64,6 +65,12 @@ const COLUMNS: [ChainColumn; 14] = [
         2,
         |chain, _| text_cell(chain.path.as_str()),
         |chain| chain.path != ChainPath::QuickRoleChain,
+    ),
+    column(
+        "Origin",
+        2,
+        |chain, _| text_cell(chain.origin.short_text()),
+        |chain| chain.origin.label() != QUICK_SERVICE,
     ),
     column("Assumed from", 4, assumed_from, |chain| {
         source_account(chain).is_some()

@@ -11,6 +11,7 @@ use crate::model::catalog_table::CatalogTable;
 use crate::model::charge::{
     Attribution, Billed, Chargeback, ChargebackRow, Dimension, OtherServiceRow, Reconciliation,
 };
+use crate::model::road::short_service;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, Width};
@@ -102,7 +103,7 @@ pub(super) fn marks(chargeback: &Chargeback) -> Vec<String> {
     }
     if any(is_partly_billed) {
         marks.push(format!(
-            "{PARTLY} the bill does not cover some of the queries: their cost is in Estimated only"
+            "{PARTLY} the bill does not cover some of the queries: their cost is only in Est. USD"
         ));
     }
     marks.extend(chargeback.by_reads_note().map(str::to_owned));
@@ -139,11 +140,10 @@ fn named(dimension: Dimension, value: &str, topology: &Topology) -> String {
             None => safe(value).into_owned(),
         },
         Dimension::Producer => safe(&topology.account_label(value)).into_owned(),
-        Dimension::BusinessUnit
-        | Dimension::WorkGroup
-        | Dimension::User
-        | Dimension::Day
-        | Dimension::Origin => safe(value).into_owned(),
+        Dimension::BusinessUnit | Dimension::WorkGroup | Dimension::User | Dimension::Day => {
+            safe(value).into_owned()
+        }
+        Dimension::Origin => safe(short_service(value)).into_owned(),
     }
 }
 

@@ -339,8 +339,15 @@ fn of_rules(findings: &Findings, unread: u64) -> [TextSection; 2] {
             RuleState::Ran | RuleState::NotAsked => None,
         });
     let unread = (unread > 0).then(|| {
-        let what = "objects, records or lines could not be read: --format json lists them";
-        format!("{} {what}", count(unread))
+        let (what, them) = if unread == 1 {
+            ("object, record or line", "it")
+        } else {
+            ("objects, records or lines", "them")
+        };
+        format!(
+            "{} {what} could not be read: --format json lists {them}",
+            count(unread)
+        )
     });
     let noted = findings.rules.iter().flat_map(|report| {
         let notes = report.notes.iter();

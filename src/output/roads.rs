@@ -1,4 +1,4 @@
-//! For whom a chain acted, and which chains belong with it, as text.
+//! The origin of a chain, those for whom it acted, and its related chains, as text.
 
 use super::TextLayout;
 use super::human::{line, safe};
@@ -7,16 +7,14 @@ use crate::model::chain::{Chain, Confidence};
 use crate::model::road::{ActingFor, ActingKind, Origin};
 use std::io::{self, Write};
 
-/// The origin of a chain, for a heading: `states.amazonaws.com, RESOURCE (probable)`.
+/// The origin of a chain, for a heading: `states.amazonaws.com (probable)`.
 #[must_use]
 pub fn origin_text(origin: &Origin) -> String {
-    let resource = origin.resource_arn.as_deref();
-    let resource = resource.map_or_else(String::new, |arn| format!(", {arn}"));
     let doubt = match origin.confidence {
         Some(Confidence::Proven) | None => String::new(),
         Some(confidence) => format!(" ({})", confidence.as_str()),
     };
-    format!("{}{resource}{doubt}", origin.label())
+    format!("{}{doubt}", origin.label())
 }
 
 /// A kind as people read it.

@@ -9,7 +9,10 @@ use super::human::{count, duration, line, plural, role, safe, tail};
 use super::reads;
 use super::roads::{self, origin_text};
 use crate::model::audit::Audit;
-use crate::model::chain::{Chain, ChainPath, Confidence, QueryExecution, RoleSession};
+use crate::model::chain::{
+    Chain, ChainEvent, ChainPart, ChainPath, Confidence, MissingPart, QueryExecution, RoleSession,
+};
+use crate::model::event::{Detail, Event};
 use crate::model::topology::Topology;
 use comfy_table::Cell;
 use std::io::{self, Write};
@@ -61,7 +64,12 @@ pub fn write(
     timeline(audit, chain, page, writer)?;
     for missing in &chain.missing {
         let why = missing.why.as_deref().unwrap_or("reason unknown");
-        line!(writer, "Missing: {} ({})", missing.part.as_str(), safe(why))?;
+        line!(
+            writer,
+            "Missing: {} ({})",
+            missing_name(chain, missing.part),
+            safe(why)
+        )?;
     }
     for note in &chain.notes {
         line!(writer, "Note: {}", safe(note))?;
@@ -108,6 +116,9 @@ fn heading(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
         field("Data source", source, writer)?;
     }
     field("Origin", &origin_text(&chain.origin), writer)?;
+    if let Some(resource) = &chain.origin.resource_arn {
+        field("Resource", resource, writer)?;
+    }
     if let Some(user) = &chain.quick_user {
         let place = user.resource_arn.as_deref().map(tail);
         let place = place.map_or_else(String::new, |place| format!(", {place}"));
@@ -229,6 +240,32 @@ fn calls(chain: &Chain, writer: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns true for AssumeRole calls of an earlier session that made none of the chain's sessions.
+fn is_of_other(chain: &Chain, entry: ChainEvent, event: &Event) -> bool {
+    let is_issue = matches!(event.detail, Detail::CredentialIssuance(_));
+    let mut sessions = chain.hops();
+    entry.session == ChainPart::RunAs
+        && is_issue
+        && !sessions.any(|session| session.event_ids.contains(&event.id))
+}
+
+/// The session of an event as the headings call it: only Quick's chains have a run-as session.
+fn part_name(chain: &Chain, part: ChainPart) -> &'static str {
+    match part {
+        ChainPart::RunAs if chain.path != ChainPath::QuickRoleChain => "before",
+        ChainPart::Consumer if !chain.touches_quick => "session",
+        _ => part.as_str(),
+    }
+}
+
+fn missing_name(chain: &Chain, part: MissingPart) -> &'static str {
+    match part {
+        MissingPart::RunAsSession if chain.path != ChainPath::QuickRoleChain => "session before",
+        MissingPart::ConsumerSession if !chain.touches_quick => "session",
+        _ => part.as_str(),
+    }
+}
+
 fn timeline(
     audit: &Audit,
     chain: &Chain,
@@ -258,10 +295,15 @@ fn timeline(
         };
         let error = event.error_code.as_deref();
         let error = error.map_or_else(String::new, |code| format!(" → {}", safe(code)));
-        let call = format!("{}{error}", safe(&event.action()));
+        let of_other = if is_of_other(chain, *entry, event) {
+            " (another session's)"
+        } else {
+            ""
+        };
+        let call = format!("{}{error}{of_other}", safe(&event.action()));
         let mut row = vec![
             text_cell(event.time.to_string()),
-            text_cell(format!("{}{doubt}", entry.session.as_str())),
+            text_cell(format!("{}{doubt}", part_name(chain, entry.session))),
             text_cell(call),
             text(event.recipient_account_id.as_deref()),
             text(event.region.as_deref()),

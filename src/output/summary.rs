@@ -6,6 +6,7 @@ use super::verification::{fault_line, uncovered_line, verdict};
 use crate::model::audit::Audit;
 use crate::model::bill::BillCoverage;
 use crate::model::charge::Attribution;
+use crate::model::chat_log::ChatLogCoverage;
 use crate::model::coverage::{Coverage, Reject, RejectReason, Rejects};
 use crate::model::execution::StatisticsCoverage;
 use crate::model::ids::AccountId;
@@ -45,6 +46,9 @@ pub fn write(audit: &Audit, writer: &mut dyn Write) -> io::Result<()> {
         for note in &bill.notes {
             line!(writer, "note: {}", safe(note))?;
         }
+    }
+    if let Some(chat_logs) = &audit.chat_logs {
+        line!(writer, "{}", chat_logs_line(*chat_logs))?;
     }
     write_export_rejects(&audit.units_rejects, writer)?;
     for note in &audit.units_notes {
@@ -105,6 +109,17 @@ fn statistics_line(statistics: &StatisticsCoverage) -> String {
         "times or names that cannot be read, and are unknown",
     );
     line
+}
+
+/// `chat logs: 56 entries of 28 conversations from 1 file`.
+fn chat_logs_line(chat_logs: ChatLogCoverage) -> String {
+    let files = plural(chat_logs.files, "file");
+    if chat_logs.entries == 0 {
+        return format!("chat logs: no entries in {files}");
+    }
+    let conversations = plural(chat_logs.conversations, "conversation");
+    let entries = plural(chat_logs.entries, "entry");
+    format!("chat logs: {entries} of {conversations} from {files}")
 }
 
 fn bill_line(bill: &BillCoverage) -> String {

@@ -10,14 +10,12 @@ use crate::model::bill::{Bill, BillCoverage};
 use crate::model::chain::Chain;
 use crate::model::charge::Attribution;
 use crate::model::coverage::Coverage;
-use crate::model::data_catalogs::DataCatalogs;
 use crate::model::event::{Event, EventOrigin};
 use crate::model::execution::StatisticsCoverage;
 use crate::model::finding::Findings;
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::text::Text;
-use crate::model::topology::Topology;
 use crate::model::trend::Trend;
 use crate::model::window::TimeWindow;
 use crate::ports::{LogSource, Remembered};
@@ -151,13 +149,7 @@ fn finish(
     audit.attribution = money.attribution;
     audit.bill = money.bill;
     if let Some(checks) = &plan.checks {
-        let (findings, trends) = evaluate(
-            &audit,
-            checks,
-            plan.exports.catalogs.as_ref(),
-            &plan.topology,
-            &integrity,
-        );
+        let (findings, trends) = evaluate(&audit, checks, plan, &integrity);
         audit.findings = Some(findings);
         audit.trends = trends;
     }
@@ -216,18 +208,22 @@ fn slice(
 fn evaluate(
     audit: &Audit,
     checks: &Checks,
-    catalogs: Option<&DataCatalogs>,
-    topology: &Topology,
+    plan: &Plan,
     integrity: &[Integrity],
 ) -> (Findings, Vec<Trend>) {
     let bill = audit.attribution.as_ref();
     let bill = bill.filter(|_| audit.bill.as_ref().is_some_and(|bill| bill.files > 0));
+    let exports = &plan.exports;
     let facts = rules::RuleContext::new(rules::RuleInput {
         window: checks.window,
         baseline_days: checks.baseline_days,
-        topology,
+        topology: &plan.topology,
         inventory: checks.inventory.as_ref(),
-        quick_users: catalogs.map(|catalogs| &catalogs.users),
+        quick_users: exports.catalogs.as_ref().map(|catalogs| &catalogs.users),
+        has_chat_logs: exports
+            .chat_logs
+            .as_ref()
+            .is_some_and(|logs| logs.entries > 0),
         roles: &audit.roles,
         chains: &audit.chains,
         events: &audit.events,

@@ -37,6 +37,7 @@ static SAVED: &[Saved] = &[
     saved!("failed-queries"),
     saved!("hops-without-scope-down"),
     saved!("largest-queries"),
+    saved!("queries-by-origin"),
     saved!("queries-without-statistics"),
     saved!("reads-by-producer"),
     saved!("refused-queries"),
@@ -46,6 +47,7 @@ static SAVED: &[Saved] = &[
     saved!("top-dashboards"),
     saved!("unexplained-bill"),
     saved!("users-by-consumer"),
+    saved!("who-acted-for"),
     saved!("who-reached-database"),
     saved!("who-read-table"),
 ];

@@ -2,11 +2,12 @@
 
 use super::drafts::{Drafts, Sighting};
 use super::inputs::{Inputs, is_by_athena};
-use super::registered::{account_of_arn, function_arn};
+use super::registered::account_of_arn;
 use crate::model::catalog_table::CatalogTable;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::event::{Detail, Event, TableCall};
 use crate::model::ids::AccountId;
+use crate::model::road::function_arn;
 
 /// Adds what calls for tables and functions tell.
 pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {

@@ -1,20 +1,25 @@
-//! What the data catalog of a query's context tells: another account's catalog, or a connector
+//! Reads by the data catalog of a query's context: another account's catalog, or a connector
 //! (docs/cloudtrail-facts.md#connectors).
 
 use super::drafts::{Drafts, Reader, Sighting};
 use super::inputs::Inputs;
-use super::registered::{CatalogTarget, account_of_arn, account_of_catalog};
+use super::registered::{NamedCatalog, account_of_arn, account_of_catalog};
 use crate::model::chain::{Chain, Confidence, QueryExecution};
+use crate::model::data_catalogs::CatalogTarget;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
+use crate::model::execution::QueryState;
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
+use std::collections::BTreeSet;
+
+/// Data catalogs that a chain's notes name.
+const UNKNOWN_NAMED_MAX: usize = 8;
 
 /// Adds the catalogs and connectors that contexts name. A query may name others in its SQL.
 pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
     for (chain, of) in inputs.chains.iter().enumerate() {
         for (query, execution) in of.queries.iter().enumerate() {
-            // One that Athena refused read nothing.
-            if execution.query_execution_id.is_none() {
+            if read_nothing(inputs, execution) {
                 continue;
             }
             for (subject, owner, via) in subjects(inputs, of, execution) {
@@ -34,21 +39,67 @@ pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
     }
 }
 
+/// Notes in each chain the data catalogs of its contexts whose target is not known.
+pub(super) fn note_unknown(chains: &mut [Chain], unknown: Vec<BTreeSet<Text>>) {
+    for (chain, names) in chains.iter_mut().zip(unknown) {
+        for name in names {
+            chain.notes.push(format!(
+                "data catalog {name} of the query context: neither these logs nor lists have its target at that time, so its owner is not known"
+            ));
+        }
+        chain.notes.sort();
+    }
+}
+
+/// By chain: the data catalogs of its contexts whose target is not known.
+pub(super) fn unknown(inputs: &Inputs<'_>) -> Vec<BTreeSet<Text>> {
+    let of_chain = inputs.chains.iter().map(|chain| {
+        let names = chain.queries.iter().filter_map(|query| {
+            let name = query.catalog.as_ref()?;
+            let is_unknown = named(inputs, chain, query)? == NamedCatalog::Unknown;
+            Some(name.clone()).filter(|_| is_unknown)
+        });
+        names.take(UNKNOWN_NAMED_MAX).collect()
+    });
+    of_chain.collect()
+}
+
+/// Returns true for a query that Athena refused, and one that failed before it scanned anything.
+fn read_nothing(inputs: &Inputs<'_>, query: &QueryExecution) -> bool {
+    let Some(id) = &query.query_execution_id else {
+        return true;
+    };
+    let statistics = inputs.statistics.and_then(|known| known.by_id.get(id));
+    statistics.is_some_and(|known| {
+        known.state == QueryState::Failed && known.bytes_scanned.is_none_or(|bytes| bytes == 0)
+    })
+}
+
+/// The data catalog of a query's context, if that names one.
+fn named(inputs: &Inputs<'_>, chain: &Chain, query: &QueryExecution) -> Option<NamedCatalog> {
+    let name = query.catalog.as_deref()?;
+    let consumer = chain.consumer_account_id.as_ref();
+    let region = query.region.as_ref();
+    Some(
+        inputs
+            .registered
+            .named(name, consumer, region, query.started_at),
+    )
+}
+
 type ContextRead = (ReadSubject, Option<AccountId>, ReadEvidence);
 
 fn subjects(inputs: &Inputs<'_>, chain: &Chain, query: &QueryExecution) -> Vec<ContextRead> {
     let consumer = chain.consumer_account_id.as_ref();
-    let Some(name) = query.catalog.as_deref() else {
+    let Some(NamedCatalog::Target(target)) = named(inputs, chain, query) else {
         return Vec::new();
     };
-    let registered = &inputs.registered;
-    let target = registered.target(name, consumer, query.region.as_ref(), query.started_at);
     let database = query
         .database
         .as_deref()
         .map(|database| Text::from(database.to_lowercase()));
     match target {
-        Some(CatalogTarget::Glue(id)) => {
+        CatalogTarget::Glue(id) => {
             let owner = account_of_catalog(&id);
             if owner.is_none() || owner.as_ref() == consumer {
                 return Vec::new();
@@ -60,7 +111,7 @@ fn subjects(inputs: &Inputs<'_>, chain: &Chain, query: &QueryExecution) -> Vec<C
             };
             vec![(subject, owner, ReadEvidence::Glue)]
         }
-        Some(CatalogTarget::Functions(functions)) => {
+        CatalogTarget::Functions(functions) => {
             let found = functions.into_iter().map(|function| {
                 let owner = account_of_arn(&function);
                 let subject = ReadSubject {
@@ -71,15 +122,14 @@ fn subjects(inputs: &Inputs<'_>, chain: &Chain, query: &QueryExecution) -> Vec<C
             });
             found.collect()
         }
-        Some(CatalogTarget::Connection(arn)) => {
+        CatalogTarget::Connection(arn) => {
             let owner = arn.as_deref().and_then(account_of_arn);
             let subject = ReadSubject {
-                catalog_id: Some(name.into()),
+                catalog_id: query.catalog.clone(),
                 database,
                 ..ReadSubject::default()
             };
             vec![(subject, owner, ReadEvidence::Connector)]
         }
-        None => Vec::new(),
     }
 }

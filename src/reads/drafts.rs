@@ -145,6 +145,13 @@ impl Drafts {
             .cloned()
     }
 
+    /// Returns true if a query read by a function.
+    pub(super) fn has_function(&self, reader: &Reader, function: &Text) -> bool {
+        let entries = self.by_reader.get(reader);
+        let mut subjects = entries.into_iter().flat_map(|entries| entries.keys());
+        subjects.any(|subject| subject.function_arn.as_ref() == Some(function))
+    }
+
     /// Takes out catalogs of other accounts of which the tables are known.
     pub(super) fn drop_covered_catalogs(&mut self) {
         for entries in self.by_reader.values_mut() {

@@ -43,17 +43,22 @@ use shares::TableShares;
 ///
 /// The chains point into `events`.
 pub fn attach(chains: &mut [Chain], events: &[Event], context: ReadsContext<'_>) {
-    gathered(chains, events, context).write(chains);
+    let (drafts, unknown) = {
+        let inputs = Inputs::of(events, chains, context);
+        (gathered(&inputs, context), contexts::unknown(&inputs))
+    };
+    drafts.write(chains);
+    contexts::note_unknown(chains, unknown);
     TableShares::of(events, context.catalogs).name_in(chains);
 }
 
-fn gathered(chains: &[Chain], events: &[Event], context: ReadsContext<'_>) -> Drafts {
-    let inputs = Inputs::of(events, chains, context);
+fn gathered(inputs: &Inputs<'_>, context: ReadsContext<'_>) -> Drafts {
+    let (chains, events) = (inputs.chains, inputs.events);
     let mut drafts = Drafts::default();
-    let grants = lake_formation::sightings(&inputs, &mut drafts);
-    calls::sightings(&inputs, &mut drafts);
-    contexts::sightings(&inputs, &mut drafts);
-    sql::sightings(&inputs, &mut drafts);
+    let grants = lake_formation::sightings(inputs, &mut drafts);
+    calls::sightings(inputs, &mut drafts);
+    contexts::sightings(inputs, &mut drafts);
+    sql::sightings(inputs, &mut drafts);
     if let Some(catalogs) = context.catalogs {
         drafts.resolve_listed_links(catalogs);
     }
@@ -65,7 +70,7 @@ fn gathered(chains: &[Chain], events: &[Event], context: ReadsContext<'_>) -> Dr
     }
     drafts.drop_covered_catalogs();
     let locations = Locations::of(events, context.catalogs);
-    let spilled = spill::sightings(&inputs, &locations, &mut drafts);
-    objects::sightings(&inputs, &grants, &locations, &spilled, &mut drafts);
+    let spilled = spill::sightings(inputs, &locations, &mut drafts);
+    objects::sightings(inputs, &grants, &locations, &spilled, &mut drafts);
     drafts
 }

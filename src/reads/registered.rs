@@ -1,10 +1,10 @@
 //! Data catalogs by the names that queries have for them: catalogs of Glue in other accounts, and
 //! connectors (docs/cloudtrail-facts.md#connectors).
 
-use crate::model::data_catalogs::DataCatalogs;
+use crate::model::data_catalogs::{CatalogTarget, DataCatalogs};
 use crate::model::event::{Detail, Event};
 use crate::model::ids::{AccountId, Region, is_account_id};
-use crate::model::region::partition;
+use crate::model::road::function_arn;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
@@ -14,24 +14,24 @@ use serde_json::Value;
 /// (<https://docs.aws.amazon.com/athena/latest/APIReference/API_QueryExecutionContext.html>).
 pub(super) const OWN_CATALOG: &str = "awsdatacatalog";
 
-/// What a data catalog stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum CatalogTarget {
-    /// A catalog of Glue: an account's id, or `ACCOUNT:CATALOG`.
-    Glue(Text),
-    /// Functions of Lambda, by their ARNs.
-    Functions(Vec<Text>),
-    /// A connection of Glue, or an engine of another kind, without a function; its ARN where one is told.
-    Connection(Option<Text>),
-}
-
 /// The account, the Region and the name of a data catalog, in lower case.
 type CatalogKey = (AccountId, Option<Region>, Text);
 
-/// Since when a name stands for what; for nothing once it was deleted.
+/// Targets of a name with their first moments, by time; `None` where it is deleted.
 type Registrations = Vec<(UtcSecond, Option<CatalogTarget>)>;
 
-/// All data catalogs that events or lists tell of.
+/// A data catalog that a query names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NamedCatalog {
+    /// The account's own.
+    Own,
+    /// One with this target.
+    Target(CatalogTarget),
+    /// Neither logs nor lists have its target.
+    Unknown,
+}
+
+/// All data catalogs of events and lists.
 #[derive(Debug, Default)]
 pub(super) struct RegisteredCatalogs<'a> {
     logged: HashMap<CatalogKey, Registrations>,
@@ -55,10 +55,11 @@ impl<'a> RegisteredCatalogs<'a> {
             {
                 let target = target_of(&parameters, account, event.region.as_ref());
                 let is_gone = event.name.starts_with("Delete");
+                let is_kept = event.name.starts_with("Update") && target.is_none();
                 let key = (account.clone(), event.region.clone(), lower(name));
                 let known = registered.logged.entry(key).or_default();
-                // An update tells what is new.
-                if is_gone || target.is_some() {
+                // An update has what is new.
+                if !is_kept {
                     known.push((event.time, target.filter(|_| !is_gone)));
                 }
             }
@@ -66,42 +67,51 @@ impl<'a> RegisteredCatalogs<'a> {
         registered
     }
 
-    /// What a name stands for, in an account and Region, at a moment: as the name itself says, as the
-    /// logs saw it registered, else as lists tell.
-    pub(super) fn target(
+    /// The data catalog that a name is of, in an account and Region, at a moment: by the name itself, by
+    /// its registration in the logs, else by lists. Lists are of today: they do not apply to names that
+    /// the logs saw changed.
+    pub(super) fn named(
         &self,
         name: &str,
         account: Option<&AccountId>,
         region: Option<&Region>,
         at: UtcSecond,
-    ) -> Option<CatalogTarget> {
+    ) -> NamedCatalog {
         if name.eq_ignore_ascii_case(OWN_CATALOG) {
-            return None;
+            return NamedCatalog::Own;
         }
-        if let Some(told) = told_by_name(name, account, region) {
-            return Some(told);
-        }
-        let key = account.map(|account| (account.clone(), region.cloned(), lower(name)));
-        let logged = key.and_then(|key| self.logged.get(&key));
-        let logged = logged.map_or(&[][..], Vec::as_slice);
-        let before = logged.iter().rfind(|(since, _)| *since <= at);
-        if let Some((_, target)) = before {
-            return target.clone();
-        }
-        let listed = self.listed?;
-        if let Some(id) = listed.registered_id(name) {
-            return Some(CatalogTarget::Glue(id.clone()));
-        }
-        let functions = listed.connectors.get(&*lower(name))?;
-        Some(CatalogTarget::Functions(
-            functions.iter().cloned().collect(),
-        ))
+        let target =
+            of_name(name, account, region).or_else(|| self.target(name, account?, region, at));
+        target.map_or(NamedCatalog::Unknown, NamedCatalog::Target)
+    }
+
+    fn target(
+        &self,
+        name: &str,
+        account: &AccountId,
+        region: Option<&Region>,
+        at: UtcSecond,
+    ) -> Option<CatalogTarget> {
+        let key = (account.clone(), region.cloned(), lower(name));
+        let Some(logged) = self.logged.get(&key).filter(|logged| !logged.is_empty()) else {
+            return self.listed?.target(account, name).cloned();
+        };
+        let end = logged.partition_point(|(since, _)| *since <= at);
+        let (last, target) = logged[..end].last()?;
+        // Of several in one second it is not known which was the last.
+        let mut alike = logged[..end]
+            .iter()
+            .rev()
+            .take_while(|(since, _)| since == last);
+        alike
+            .all(|(_, other)| other == target)
+            .then(|| target.clone())?
     }
 }
 
-/// The target of names that say it: `glue:ARN` and `lambda:FUNCTION`
+/// The target of names that contain it: `glue:ARN` and `lambda:FUNCTION`
 /// (<https://docs.aws.amazon.com/athena/latest/ug/data-sources-glue-cross-account.html>).
-fn told_by_name(
+fn of_name(
     name: &str,
     account: Option<&AccountId>,
     region: Option<&Region>,
@@ -158,34 +168,8 @@ fn target_of(
     let connection = parameter("connection-arn").map(Text::from);
     let is_connection = connection.is_some()
         || parameter("connection-type").is_some()
-        || matches!(
-            registration["type"].as_str(),
-            Some("FEDERATED" | "HIVE" | "LAMBDA")
-        );
+        || matches!(registration["type"].as_str(), Some("FEDERATED" | "HIVE"));
     is_connection.then_some(CatalogTarget::Connection(connection))
-}
-
-/// The ARN of a function by its ARN, its name, or `ACCOUNT:function:NAME`, as calls of Lambda take it
-/// (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>). A name alone is of the caller's
-/// account.
-pub(super) fn function_arn(
-    name: &str,
-    caller: &AccountId,
-    region: Option<&Region>,
-) -> Option<Text> {
-    let mut parts = name.split(':');
-    if parts.next() == Some("arn") {
-        let account = parts.nth(3);
-        return account.filter(|of| is_account_id(of)).map(|_| name.into());
-    }
-    let (account, name) = match name.split_once(":function:") {
-        Some((account, name)) if is_account_id(account) => (account, name),
-        Some(_) => return None,
-        None => (&**caller, name),
-    };
-    let region = region?;
-    let partition = partition(region);
-    Some(format!("arn:{partition}:lambda:{region}:{account}:function:{name}").into())
 }
 
 /// The account in an ARN.
@@ -212,7 +196,7 @@ mod tests {
     fn names_may_say_what_they_stand_for() {
         let account = AccountId::from("444455556666");
         let region = Region::from("us-east-1");
-        let of = |name: &str| told_by_name(name, Some(&account), Some(&region));
+        let of = |name: &str| super::of_name(name, Some(&account), Some(&region));
         let glue = |id: &str| Some(CatalogTarget::Glue(id.into()));
         assert_eq!(
             of("glue:arn:aws:glue:us-east-1:777788889999:catalog"),
@@ -232,24 +216,10 @@ mod tests {
             "glue:arn:aws:s3:::b",
             "AwsDataCatalog",
             "mysql",
+            "lambda:arn:aws:iam::444455556666:role/x",
             "",
         ] {
             assert_eq!(of(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn functions_are_named_in_three_ways() {
-        let account = AccountId::from("444455556666");
-        let region = Region::from("us-east-1");
-        let of =
-            |name: &str| function_arn(name, &account, Some(&region)).map(|arn| arn.to_string());
-        let own = "arn:aws:lambda:us-east-1:444455556666:function:f";
-        let other = "arn:aws:lambda:us-east-1:777788889999:function:f";
-        assert_eq!(of("f").as_deref(), Some(own));
-        assert_eq!(of("777788889999:function:f").as_deref(), Some(other));
-        assert_eq!(of(other).as_deref(), Some(other));
-        assert_eq!(of("x:function:f"), None);
-        assert_eq!(of("arn:aws:lambda:us-east-1::function:f"), None);
     }
 }

@@ -1,16 +1,18 @@
-//! What connectors spill: objects in a folder that is named after the query, written by the function
+//! Objects that connectors spill: in a folder that is named after the query, written by the function
 //! and read by Athena (docs/cloudtrail-facts.md#connectors).
 
 use super::drafts::{Drafts, Reader, Sighting};
 use super::executions::Execution;
 use super::inputs::{Inputs, is_by_athena};
 use super::locations::Locations;
-use super::registered::{account_of_arn, function_arn};
+use super::registered::account_of_arn;
 use crate::model::chain::Confidence;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::event::{Detail, Event, S3ObjectCall};
-use crate::model::ids::{AccountId, QueryExecutionId};
+use crate::model::ids::{AccessKeyId, AccountId, QueryExecutionId};
+use crate::model::road::{function_arn, is_function_arn, unqualified};
 use crate::model::text::Text;
+use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
 
 const LAMBDA: &str = "lambda.amazonaws.com";
@@ -18,31 +20,51 @@ const LAMBDA: &str = "lambda.amazonaws.com";
 /// The characters of an execution's id.
 const EXECUTION_ID_CHARS: usize = 36;
 
-/// Objects that connectors wrote, by bucket and key.
-type Written<'a> = HashSet<(&'a Text, &'a Text)>;
+/// Names of folders that connectors of Athena spill to, unless they are set up otherwise
+/// (<https://docs.aws.amazon.com/athena/latest/ug/connect-data-source-serverless-app-repo.html>).
+const SPILL_FOLDERS: [&str; 3] = ["athena-federation-spill", "athena-spill", "spill"];
 
-/// Adds what was spilled, and returns the positions of the events that tell it.
+/// Objects, by bucket and key.
+type Objects<'a> = HashSet<(&'a str, &'a str)>;
+
+/// Adds reads by spilled objects, and returns the positions of their events.
 pub(super) fn sightings(
     inputs: &Inputs<'_>,
     locations: &Locations,
     drafts: &mut Drafts,
 ) -> HashSet<u32> {
-    let mut told: HashSet<u32> = HashSet::new();
-    let written = add_writes(inputs, drafts, &mut told);
-    add_reads(inputs, locations, &written, drafts, &mut told);
-    told
+    let mut spilled: HashSet<u32> = HashSet::new();
+    let read = read_objects(inputs);
+    let written = add_writes(inputs, &read, drafts, &mut spilled);
+    add_reads(inputs, locations, &written, drafts, &mut spilled);
+    spilled
 }
 
-/// Adds what sessions of functions wrote.
+/// Objects in folders of queries that Athena read for them.
+fn read_objects<'a>(inputs: &Inputs<'a>) -> Objects<'a> {
+    let read = inputs.successful().filter_map(|(position, event)| {
+        let place = ObjectPlace::of(event).filter(|_| is_by_athena(event))?;
+        let execution = place.execution(inputs)?;
+        let (chain, _) = inputs.chain_of(position)?;
+        let is_its = execution.chain == chain && execution.is_at(event.time);
+        is_its.then_some((place.bucket, place.key))
+    });
+    read.collect()
+}
+
+/// Adds the functions whose sessions wrote into folders of queries: those that Athena invoked for the
+/// query, or that it names, and those whose objects Athena then read for it. Others may name their
+/// folders after any query.
 fn add_writes<'a>(
     inputs: &Inputs<'a>,
+    read: &Objects<'_>,
     drafts: &mut Drafts,
-    told: &mut HashSet<u32>,
-) -> Written<'a> {
+    spilled: &mut HashSet<u32>,
+) -> Objects<'a> {
     let functions = Functions::of(inputs.events);
-    let mut written: Written<'a> = HashSet::new();
+    let mut written: Objects<'a> = HashSet::new();
     for (position, event) in inputs.successful() {
-        let Some(place) = ObjectPlace::of(event) else {
+        let Some(place) = ObjectPlace::of(event).filter(|_| is_write(event)) else {
             continue;
         };
         let Some(function) = functions.of_session(event) else {
@@ -52,25 +74,28 @@ fn add_writes<'a>(
         let Some(execution) = execution.filter(|one| one.is_at(event.time)) else {
             continue;
         };
-        if let Detail::ObjectWrite(object) = &event.detail {
-            written.extend(object.bucket.as_ref().zip(object.key.as_ref()));
+        let Some(reader) = reader_of(execution) else {
+            continue;
+        };
+        let is_known = drafts.has_function(&reader, &function);
+        if !is_known && !read.contains(&(place.bucket, place.key)) {
+            continue;
         }
-        told.insert(position);
+        written.insert((place.bucket, place.key));
+        spilled.insert(position);
         let (subject, owner) = of_function(function);
-        if let Some(reader) = reader_of(execution) {
-            add(drafts, reader, event, subject, owner, None);
-        }
+        add(drafts, reader, event, subject, owner, None);
     }
     written
 }
 
-/// Adds what Athena read of it for the session of the query.
+/// Adds the objects that Athena read of them for the session of the query.
 fn add_reads(
     inputs: &Inputs<'_>,
     locations: &Locations,
-    written: &Written<'_>,
+    written: &Objects<'_>,
     drafts: &mut Drafts,
-    told: &mut HashSet<u32>,
+    spilled: &mut HashSet<u32>,
 ) {
     for (position, event) in inputs.successful() {
         let Some(place) = ObjectPlace::of(event).filter(|_| is_by_athena(event)) else {
@@ -84,8 +109,7 @@ fn add_reads(
             Detail::ObjectRead(object) => Some(&**object),
             _ => None,
         };
-        let name = object.and_then(|object| object.bucket.as_ref().zip(object.key.as_ref()));
-        let was_written = name.is_some_and(|name| written.contains(&name));
+        let was_written = written.contains(&(place.bucket, place.key));
         let is_spilled = if place.execution(inputs).is_some() {
             // Results that a query writes as a table are in folders of such names, too.
             function.is_some() || was_written || place.says_spill()
@@ -108,7 +132,7 @@ fn add_reads(
             (subject, owner)
         };
         let (subject, owner) = function.map_or_else(in_bucket, of_function);
-        told.insert(position);
+        spilled.insert(position);
         add(drafts, reader, event, subject, owner, object);
     }
 }
@@ -196,14 +220,29 @@ impl<'a> ObjectPlace<'a> {
         Some(reader).filter(|_| is_one && self.says_spill())
     }
 
+    /// Returns true if a folder, or the end of the bucket's name, is named after what is spilled.
     fn says_spill(&self) -> bool {
-        self.bucket.contains("spill") || self.key.contains("spill")
+        let mut folders = self.key.split('/').rev().skip(1);
+        self.bucket.ends_with("-spill") || folders.any(|folder| SPILL_FOLDERS.contains(&folder))
     }
 }
 
+/// Returns true for calls that write an object, or get a key to write one.
+fn is_write(event: &Event) -> bool {
+    matches!(event.detail, Detail::ObjectWrite(_)) || &*event.name == "GenerateDataKey"
+}
+
 /// The functions of sessions that Lambda made: their names are those of the functions
-/// (docs/cloudtrail-facts.md#origins).
-struct Functions<'a>(HashMap<&'a Text, Text>);
+/// (docs/cloudtrail-facts.md#origins). Others can make sessions of these names, with other keys.
+struct Functions<'a>(HashMap<(&'a Text, Signed<'a>), Text>);
+
+/// The sign by which a call is of a session: the issued key, or where that is not logged, the time of
+/// issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Signed<'a> {
+    With(&'a AccessKeyId),
+    Since(UtcSecond),
+}
 
 impl<'a> Functions<'a> {
     fn of(events: &'a [Event]) -> Self {
@@ -217,7 +256,9 @@ impl<'a> Functions<'a> {
             let account = event.recipient_account_id.as_ref().filter(|_| is_lambdas)?;
             let name = issue.session_name.as_deref()?;
             let arn = function_arn(name, account, event.region.as_ref())?;
-            Some((issue.assumed_role_id.as_ref()?, arn))
+            let key = issue.issued_key_id.as_ref();
+            let sign = key.map_or(Signed::Since(event.time), Signed::With);
+            Some(((issue.assumed_role_id.as_ref()?, sign), arn))
         });
         Self(made.collect())
     }
@@ -228,8 +269,17 @@ impl<'a> Functions<'a> {
         if is_by_athena(event) {
             return None;
         }
-        let scope = identity.scope_source_arn.as_ref();
-        let scope = scope.filter(|arn| arn.contains(":lambda:")).cloned();
-        scope.or_else(|| self.0.get(identity.assumed_role_id()?).cloned())
+        let scope = identity.scope_source_arn.as_deref();
+        let scope = scope.filter(|arn| is_function_arn(arn)).map(unqualified);
+        scope.or_else(|| {
+            let id = identity.assumed_role_id()?;
+            let key = identity.access_key_id.as_ref();
+            let by_key = key.and_then(|key| self.0.get(&(id, Signed::With(key))));
+            let by_time = || {
+                let since = identity.session_created_at?;
+                self.0.get(&(id, Signed::Since(since)))
+            };
+            by_key.or_else(by_time).cloned()
+        })
     }
 }

@@ -2,9 +2,10 @@
 
 use super::drafts::{Drafts, Reader, Sighting};
 use super::inputs::Inputs;
-use super::registered::{CatalogTarget, OWN_CATALOG, RegisteredCatalogs};
+use super::registered::{NamedCatalog, OWN_CATALOG, RegisteredCatalogs};
 use crate::model::catalog_table::CatalogTable;
 use crate::model::chain::{Chain, Confidence, QueryExecution};
+use crate::model::data_catalogs::CatalogTarget;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::ids::{AccountId, is_account_id};
 use crate::model::table_name::TableName;
@@ -75,12 +76,11 @@ fn subject_of(
     let account = chain.consumer_account_id.as_ref().map(AccountId::text);
     // A registered catalog may stand for one of Glue.
     let consumer = chain.consumer_account_id.as_ref();
-    let registered = catalog.filter(|_| !is_own).and_then(|name| {
-        registered.target(name, consumer, query.region.as_ref(), query.started_at)
-    });
-    let registered = match registered {
-        Some(CatalogTarget::Glue(id)) => Some(id),
-        Some(CatalogTarget::Functions(_) | CatalogTarget::Connection(_)) | None => None,
+    let named = catalog
+        .map(|name| registered.named(name, consumer, query.region.as_ref(), query.started_at));
+    let registered = match named {
+        Some(NamedCatalog::Target(CatalogTarget::Glue(id))) => Some(id),
+        _ => None,
     };
     let of_catalog = account
         .filter(|_| is_own)

@@ -5,6 +5,7 @@ use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::{Chain, Confidence};
+use crate::model::event::Detail;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::pattern;
 use crate::model::road::{ActingFor, ActingKind, is_same_quick_user};
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "agent-acts-for-unknown-user",
-    title: "An agent or a flow of Quick queried for a user who is neither declared for it nor listed",
+    title: "An agent or a flow of Quick queried for a user who is not among its declared users, or, if it is not declared, not listed",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
     needs: RuleNeed::Nothing,
@@ -51,84 +52,140 @@ impl Rule for AgentActsForUnknownUser {
                 "neither agents are declared ([[agents]]) nor users of Quick listed (--catalogs with quicksight list-users)",
             );
         }
+        if !context.input.has_chat_logs && !has_agents(context) {
+            return sink.skip(
+                "neither chat logs were read (--chat-logs) nor events of Quick's agents, flows or actions",
+            );
+        }
         let mut by_subject: BTreeMap<(Text, Text), Occurrences> = BTreeMap::new();
         for chain in context.input.chains {
-            let users = users(chain);
-            for agent in agents(chain) {
-                let unknown: Vec<Text> = if users.is_empty() {
-                    let is_open = may_act_for_anyone(context, &agent.id);
-                    (!is_open).then(|| NO_ONE.into()).into_iter().collect()
-                } else {
-                    let known = |user: &&Text| is_known(context, &agent.id, user);
-                    users
-                        .iter()
-                        .copied()
-                        .filter(|user| !known(user))
-                        .cloned()
-                        .collect()
-                };
-                for user in unknown {
-                    let queries = chain.queries.iter();
-                    for query in queries.filter(|query| context.in_window(query.started_at)) {
-                        by_subject
-                            .entry((agent.id.clone(), user.clone()))
-                            .or_default()
-                            .happened(query.started_at)
-                            .with_chain(&chain.chain_id)
-                            .with_events(&agent.event_ids)
-                            .with_events([&query.event_id])
-                            .with_word("conversations", agent.conversation_id.as_ref())
-                            .with_word("consumers", chain.consumer_account_id.as_ref());
-                    }
+            for (position, query) in chain.queries.iter().enumerate() {
+                if !context.in_window(query.started_at) {
+                    continue;
+                }
+                for (agent, user) in unknown(context, chain, position) {
+                    by_subject
+                        .entry((agent.id.clone(), user))
+                        .or_default()
+                        .happened(query.started_at)
+                        .with_chain(&chain.chain_id)
+                        .with_events(&agent.event_ids)
+                        .with_events([&query.event_id])
+                        .with_word("conversations", agent.conversation_id.as_ref())
+                        .with_word("consumers", chain.consumer_account_id.as_ref());
                 }
             }
         }
         for ((agent, user), occurrences) in &by_subject {
-            let name = topology.agents.iter().find(|one| one.id == *agent);
-            let name = name.and_then(|one| one.name.as_ref()).unwrap_or(agent);
-            let consumers = occurrences.words("consumers");
-            let labels = consumers.iter().map(|account| context.account(account));
-            let labels: Vec<String> = labels.collect();
-            sink.add(FindingDraft {
-                title: format!("Agent {name} queried for {user}, who is not known"),
-                detail: format!(
-                    "{} of {} ran while agent {name} worked for {user}, who is neither declared for it nor among the listed \
-                     users of Quick.",
-                    plural(occurrences.count(), "query"),
-                    sample(&labels)
-                ),
-                subject: Subject(vec![("agent", agent.clone()), ("user", user.clone())]),
-                consumer_account_id: None,
-                evidence: vec![
-                    ("consumer_account_ids", Evidence::texts(consumers)),
-                    (
-                        "conversations",
-                        Evidence::texts(occurrences.words("conversations")),
-                    ),
-                ],
-                next_step: None,
-                occurrences,
-            });
+            add(agent, user, occurrences, context, sink);
         }
     }
 }
 
-/// Agents and flows that a chain acted through, at least probably.
-fn agents(chain: &Chain) -> impl Iterator<Item = &ActingFor> {
-    let all = chain.acting_for.iter();
-    all.filter(|acting| {
-        matches!(acting.kind, ActingKind::Agent | ActingKind::Flow)
-            && acting.confidence != Confidence::Ambiguous
-    })
+fn add(
+    agent: &Text,
+    user: &Text,
+    occurrences: &Occurrences,
+    context: &RuleContext<'_>,
+    sink: &mut FindingSink<'_>,
+) {
+    let mut agents = context.input.topology.agents.iter();
+    let declared = agents.find(|one| one.id == *agent);
+    let name = declared.and_then(|one| one.name.as_ref()).unwrap_or(agent);
+    let consumers = occurrences.words("consumers");
+    let labels = consumers.iter().map(|account| context.account(account));
+    let labels: Vec<String> = labels.collect();
+    let queries = plural(occurrences.count(), "query");
+    let place = sample(&labels);
+    let (title, detail) = if &**user == NO_ONE {
+        (
+            format!("Agent {name} queried, and the logs do not name its user"),
+            format!(
+                "{queries} of {place} ran while agent {name} worked; neither chat logs nor Quick's events name the user, and the \
+                 agent is not declared for any user."
+            ),
+        )
+    } else if declared.is_some() {
+        (
+            format!("Agent {name} queried for {user}, who is not among its declared users"),
+            format!(
+                "{queries} of {place} ran while agent {name} worked for {user}, who is not among its declared users."
+            ),
+        )
+    } else {
+        (
+            format!("Agent {name} queried for {user}, who is not listed"),
+            format!(
+                "{queries} of {place} ran while agent {name} worked for {user}. The agent is not declared, and the user is not \
+                 among the listed users of Quick."
+            ),
+        )
+    };
+    sink.add(FindingDraft {
+        title,
+        detail,
+        subject: Subject(vec![("agent", agent.clone()), ("user", user.clone())]),
+        consumer_account_id: None,
+        evidence: vec![
+            ("consumer_account_ids", Evidence::texts(consumers)),
+            (
+                "conversations",
+                Evidence::texts(occurrences.words("conversations")),
+            ),
+        ],
+        next_step: declared
+            .map(|_| "find out who the user is; add the user to the agent's under [[agents]], or take the user out of it"),
+        occurrences,
+    });
 }
 
-/// Users for whom a chain acted, at least probably.
-fn users(chain: &Chain) -> Vec<&Text> {
-    let all = chain.acting_for.iter();
-    let users = all.filter(|acting| {
-        acting.kind == ActingKind::QuickUser && acting.confidence != Confidence::Ambiguous
-    });
-    users.map(|acting| &acting.id).collect()
+/// Returns true if any event names an agent, a flow or an action.
+fn has_agents(context: &RuleContext<'_>) -> bool {
+    let mut chains = context.input.chains.iter();
+    let mut events = context.input.events.iter();
+    chains.any(|chain| chain.acting_for.iter().any(is_agent))
+        || events.any(|event| match &event.detail {
+            Detail::QuickCall(call) => {
+                call.agent_id.is_some()
+                    || call.flow_id.is_some()
+                    || call.action_connector_id.is_some()
+            }
+            _ => false,
+        })
+}
+
+fn is_agent(acting: &ActingFor) -> bool {
+    matches!(acting.kind, ActingKind::Agent | ActingKind::Flow)
+}
+
+/// Agents and flows of one query with the users who are not known.
+fn unknown<'c>(
+    context: &RuleContext<'_>,
+    chain: &'c Chain,
+    query: usize,
+) -> Vec<(&'c ActingFor, Text)> {
+    // What is ambiguous accuses no one.
+    let is_of_query = |acting: &&ActingFor| {
+        acting.confidence != Confidence::Ambiguous
+            && (acting.queries.is_empty() || acting.queries.contains(&query))
+    };
+    let acting = chain.acting_for.iter().filter(is_of_query);
+    let users: Vec<&Text> = acting
+        .clone()
+        .filter(|one| one.kind == ActingKind::QuickUser)
+        .map(|one| &one.id)
+        .collect();
+    let mut found = Vec::new();
+    for agent in acting.filter(|one| is_agent(one)) {
+        if users.is_empty() && !may_act_for_anyone(context, &agent.id) {
+            found.push((agent, NO_ONE.into()));
+        }
+        let unknown = users
+            .iter()
+            .filter(|user| !is_known(context, &agent.id, user));
+        found.extend(unknown.map(|user| (agent, (*user).clone())));
+    }
+    found
 }
 
 /// Returns true if an agent is declared for any user.

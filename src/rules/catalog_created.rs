@@ -5,17 +5,18 @@ use super::connectors::account_in;
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
-use crate::model::event::{CredentialIssuance, Detail, Event};
+use crate::model::event::{Detail, Event};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::Identity;
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
+use hashbrown::HashMap;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "catalog-created",
-    title: "A data catalog was registered in Athena, or now stands for something else",
+    title: "A data catalog was registered in Athena, or got another target",
     severity: Severity::Medium,
     kind: RuleKind::Event,
     needs: RuleNeed::Nothing,
@@ -23,7 +24,7 @@ static META: RuleMeta = RuleMeta {
     page: include_str!("catalog_created.md"),
     options: &[],
     next_step: "check with the owner of the catalog or connector that the registration is wanted; delete it if not",
-    command: "qs-audit explain catalog-created",
+    command: "qs-audit chains --path any --consumer CONSUMER --from FROM",
 };
 
 /// The rule in the registry.
@@ -34,11 +35,16 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct CatalogCreated;
 
-/// How far the session that registers catalogs for another account may be searched, in seconds: the
-/// longest that a session lasts.
+/// The longest that a session lasts, in seconds: its AssumeRole call is searched so far back.
 const SESSION_SECONDS_MAX: i64 = 12 * 3600;
 
-/// What a registration stands for.
+/// AssumeRole calls of one session's name that are looked at for one event: the latest.
+const MAKERS_MAX: usize = 256;
+
+/// The account, the Region and the name of a data catalog.
+type RegistrationKey = (AccountId, Text, Text);
+
+/// The registrations of one data catalog.
 #[derive(Default)]
 struct Registration {
     occurrences: Occurrences,
@@ -51,7 +57,8 @@ impl Rule for CatalogCreated {
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
-        let mut by_subject: BTreeMap<(AccountId, Text), Registration> = BTreeMap::new();
+        let makers = Makers::of(context);
+        let mut by_subject: BTreeMap<RegistrationKey, Registration> = BTreeMap::new();
         for (event, parameters) in context.changes() {
             let is_registration = matches!(&*event.name, "CreateDataCatalog" | "UpdateDataCatalog");
             let name = parameters["name"].as_str().filter(|_| is_registration);
@@ -61,11 +68,13 @@ impl Rule for CatalogCreated {
             if !context.in_window(event.time) {
                 continue;
             }
-            let of_key = by_subject.entry((account.clone(), name.into()));
+            let region = event.region.as_ref();
+            let region = region.map_or_else(|| "unknown".into(), |region| region.text().clone());
+            let of_key = by_subject.entry((account.clone(), region, name.into()));
             let registration = of_key.or_default();
             let (targets, owners) = targets(parameters);
             registration.owners.extend(owners);
-            let assumed = maker(context, event);
+            let assumed = makers.get(event);
             let from = assumed.and_then(|(_, caller)| caller.best_name());
             let occurrences = &mut registration.occurrences;
             occurrences
@@ -78,15 +87,14 @@ impl Rule for CatalogCreated {
                 occurrences.with_word("targets", Some(&target));
             }
         }
-        for ((account, name), registration) in &by_subject {
-            add(account, name, registration, context, sink);
+        for (key, registration) in &by_subject {
+            add(key, registration, context, sink);
         }
     }
 }
 
 fn add(
-    account: &AccountId,
-    name: &Text,
+    (account, region, name): &RegistrationKey,
     registration: &Registration,
     context: &RuleContext<'_>,
     sink: &mut FindingSink<'_>,
@@ -110,16 +118,16 @@ fn add(
     };
     let by = occurrences.words("registered_by");
     let assumed_by = occurrences.words("assumed_by");
-    let from = if assumed_by.is_empty() {
-        String::new()
+    let caller = if assumed_by.is_empty() {
+        sample(&by)
     } else {
-        format!(", a session that {} assumed", sample(&assumed_by))
+        format!("{} (through {})", sample(&assumed_by), sample(&by))
     };
     let targets = occurrences.words("targets");
-    let stands_for = if targets.is_empty() {
-        "the call does not tell what it stands for".to_owned()
+    let target = if targets.is_empty() {
+        "The call does not name its target.".to_owned()
     } else {
-        format!("it stands for {}", sample(&targets))
+        format!("Its target is {}.", sample(&targets))
     };
     sink.add_at(
         severity,
@@ -129,13 +137,13 @@ fn add(
                 context.account(account)
             ),
             detail: format!(
-                "{}{from} registered data catalog {name} in {}: {stands_for}.",
-                sample(&by),
+                "{caller} registered data catalog {name} in {}, {region}. {target}",
                 context.account(account)
             ),
             subject: Subject(vec![
                 ("account_id", account.clone().into()),
                 ("data_catalog", name.clone()),
+                ("region", region.clone()),
             ]),
             consumer_account_id: Some(account.clone()),
             evidence: vec![
@@ -153,7 +161,7 @@ fn add(
     );
 }
 
-/// What a registration names: catalogs, functions and connections, and their accounts.
+/// The catalogs, functions and connections that a registration names, and their accounts.
 fn targets(parameters: &Value) -> (Vec<Text>, BTreeSet<AccountId>) {
     const NAMES: [&str; 6] = [
         "catalog-id",
@@ -170,26 +178,41 @@ fn targets(parameters: &Value) -> (Vec<Text>, BTreeSet<AccountId>) {
     (named, owners)
 }
 
-/// The AssumeRole call that made the session of an event, and its caller.
-fn maker<'a>(context: &RuleContext<'a>, event: &Event) -> Option<(&'a Event, &'a Identity)> {
-    let identity = &event.identity;
-    let id = identity.assumed_role_id()?;
-    let is_made = |issue: &CredentialIssuance| issue.assumed_role_id.as_ref() == Some(id);
-    let is_key = |issue: &CredentialIssuance| {
-        issue.issued_key_id.is_none() || issue.issued_key_id == identity.access_key_id
-    };
-    let mut found: Option<&'a Event> = None;
-    for other in context.input.events {
-        let Detail::CredentialIssuance(issue) = &other.detail else {
-            continue;
-        };
-        let is_before =
-            other.time <= event.time && event.time <= other.time.plus(SESSION_SECONDS_MAX);
-        if is_before && other.error_code.is_none() && is_made(issue) && is_key(issue) {
-            // The caller's own copy tells more.
-            let is_better = found.is_none_or(|known| known.identity.arn.is_none());
-            found = if is_better { Some(other) } else { found };
+/// AssumeRole calls by the sessions that they made.
+struct Makers<'a>(HashMap<&'a Text, Vec<&'a Event>>);
+
+impl<'a> Makers<'a> {
+    fn of(context: &RuleContext<'a>) -> Self {
+        let mut makers: HashMap<&Text, Vec<&Event>> = HashMap::new();
+        let events = context.input.events.iter();
+        for event in events.filter(|event| event.error_code.is_none()) {
+            if let Detail::CredentialIssuance(issue) = &event.detail
+                && let Some(id) = &issue.assumed_role_id
+            {
+                makers.entry(id).or_default().push(event);
+            }
         }
+        Self(makers)
     }
-    found.map(|event| (event, &*event.identity))
+
+    /// The call that made the session of an event, and its caller.
+    fn get(&self, event: &Event) -> Option<(&'a Event, &'a Identity)> {
+        let identity = &event.identity;
+        let made = self.0.get(identity.assumed_role_id()?)?;
+        let from = event.time.plus(-SESSION_SECONDS_MAX);
+        let first = made.partition_point(|one| one.time < from);
+        let last = made.partition_point(|one| one.time <= event.time);
+        let is_key = |one: &&&Event| match &one.detail {
+            Detail::CredentialIssuance(issue) => {
+                issue.issued_key_id.is_none() || issue.issued_key_id == identity.access_key_id
+            }
+            _ => false,
+        };
+        let made = made[first..last].iter().rev().take(MAKERS_MAX);
+        // The caller's own copy has its name.
+        let best = made
+            .filter(is_key)
+            .max_by_key(|one| (one.identity.arn.is_some(), one.time));
+        best.map(|event| (*event, &*event.identity))
+    }
 }

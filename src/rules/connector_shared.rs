@@ -1,7 +1,7 @@
 //! `connector-shared`: queries use the connector of another account, or may
 //! (docs/cloudtrail-facts.md#connectors).
 
-use super::connectors::{connector_reads, invoke_permissions};
+use super::connectors::{connector_reads, invoke_permissions, note_not_logged};
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
@@ -31,73 +31,128 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct ConnectorShared;
 
+/// The account id of subjects where everyone is meant.
+const EVERYONE: &str = "*";
+
+/// The use of a connector of one account by another.
+struct Shared {
+    occurrences: Occurrences,
+    owner: AccountId,
+    queries: u64,
+}
+
+impl Shared {
+    fn by(owner: &AccountId) -> Self {
+        Self {
+            occurrences: Occurrences::default(),
+            owner: owner.clone(),
+            queries: 0,
+        }
+    }
+}
+
 impl Rule for ConnectorShared {
     fn meta(&self) -> &'static RuleMeta {
         &META
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
-        let mut by_subject: BTreeMap<(Text, AccountId), (Occurrences, AccountId)> = BTreeMap::new();
+        note_not_logged(context, sink);
+        let mut by_subject: BTreeMap<(Text, Text), Shared> = BTreeMap::new();
         for one in connector_reads(context) {
             let read = one.read;
             let Some(owner) = read.producer().filter(|_| context.in_window(read.at)) else {
                 continue;
             };
-            let key = (one.connector.clone(), read.consumer.clone());
-            let known = by_subject.entry(key);
-            let (occurrences, _) = known.or_insert_with(|| (Occurrences::default(), owner.clone()));
-            occurrences
+            let key = (one.connector.clone(), read.consumer.text().clone());
+            let shared = by_subject.entry(key).or_insert_with(|| Shared::by(owner));
+            shared.queries += 1;
+            shared
+                .occurrences
                 .happened(read.at)
                 .with_chain(&read.chain.chain_id)
                 .with_events(&read.read.event_ids)
                 .with_word("users", read.user());
         }
         for given in invoke_permissions(context) {
-            let Some(account) = &given.account_id else {
-                continue;
-            };
-            if !context.in_window(given.event.time) {
+            // With declared accounts, another rule reports what everyone may use.
+            let is_reported = given.account_id.is_none() && context.has_declared_accounts();
+            if is_reported || !context.in_window(given.event.time) {
                 continue;
             }
-            let key = (given.function_arn.clone(), account.clone());
-            let known = by_subject.entry(key);
-            let (occurrences, _) =
-                known.or_insert_with(|| (Occurrences::default(), given.owner.clone()));
-            occurrences
+            let account = given.account_id.as_ref();
+            let account = account.map_or_else(|| EVERYONE.into(), |one| one.text().clone());
+            let key = (given.function_arn.clone(), account);
+            let shared = by_subject
+                .entry(key)
+                .or_insert_with(|| Shared::by(given.owner));
+            shared
+                .occurrences
                 .happened(given.event.time)
                 .with_events([&given.event.id])
                 .with_word("permitted_by", given.event.identity.best_name());
         }
-        for ((connector, consumer), (occurrences, owner)) in &by_subject {
-            let (reader, owner_label) = (context.account(consumer), context.account(owner));
-            let permitted_by = occurrences.words("permitted_by");
-            let permitted = if permitted_by.is_empty() {
-                String::new()
-            } else {
-                format!(
-                    " Permission to invoke it was given by {}.",
-                    sample(&permitted_by)
-                )
-            };
-            sink.add(FindingDraft {
-                title: format!("{reader} uses a connector of {owner_label}"),
-                detail: format!(
-                    "{reader} used {connector} of {owner_label}, or got permission to: {}.{permitted}",
-                    plural(occurrences.count(), "occurrence")
-                ),
-                subject: Subject(vec![
-                    ("connector", connector.clone()),
-                    ("consumer_account_id", consumer.clone().into()),
-                ]),
-                consumer_account_id: Some(consumer.clone()),
-                evidence: vec![
-                    ("owner_account_id", Evidence::Text(owner.clone().into())),
-                    ("users", Evidence::texts(occurrences.words("users"))),
-                    ("permitted_by", Evidence::texts(permitted_by)),
-                ],
-                next_step: None,
-                occurrences,
-            });
+        for ((connector, consumer), shared) in &by_subject {
+            add(connector, consumer, shared, context, sink);
         }
     }
+}
+
+fn add(
+    connector: &Text,
+    consumer: &Text,
+    shared: &Shared,
+    context: &RuleContext<'_>,
+    sink: &mut FindingSink<'_>,
+) {
+    let occurrences = &shared.occurrences;
+    let is_everyone = &**consumer == EVERYONE;
+    let reader = if is_everyone {
+        "Everyone".to_owned()
+    } else {
+        context.account(consumer)
+    };
+    let owner = context.account(&shared.owner);
+    let permitted_by = occurrences.words("permitted_by");
+    let used = (shared.queries > 0).then(|| {
+        let queries = plural(shared.queries, "query");
+        format!("{queries} of {reader} used connector {connector} of {owner}.")
+    });
+    let permitted = (!permitted_by.is_empty()).then(|| {
+        let by = sample(&permitted_by);
+        format!("{reader} got permission to invoke connector {connector} from {by}.")
+    });
+    let sentences: Vec<String> = used.into_iter().chain(permitted).collect();
+    let verb = if shared.queries > 0 {
+        "uses"
+    } else {
+        "may invoke"
+    };
+    let severity = if is_everyone {
+        Severity::High
+    } else {
+        META.severity
+    };
+    sink.add_at(
+        severity,
+        FindingDraft {
+            title: format!("{reader} {verb} a connector of {owner}"),
+            detail: sentences.join(" "),
+            subject: Subject(vec![
+                ("connector", connector.clone()),
+                ("consumer_account_id", consumer.clone()),
+            ]),
+            consumer_account_id: (!is_everyone).then(|| AccountId::from(&**consumer)),
+            evidence: vec![
+                (
+                    "owner_account_id",
+                    Evidence::Text(shared.owner.clone().into()),
+                ),
+                ("users", Evidence::texts(occurrences.words("users"))),
+                ("permitted_by", Evidence::texts(permitted_by)),
+            ],
+            next_step: None,
+            occurrences,
+        },
+    );
 }

@@ -2,10 +2,12 @@
 //! spill.
 
 use super::context::RuleContext;
+use super::rule::FindingSink;
 use super::table_reads::{TableRead, reads};
 use crate::model::data_read::ReadEvidence;
 use crate::model::event::{Detail, Event};
 use crate::model::ids::{AccountId, EventId, is_account_id};
+use crate::model::road::{function_arn, unqualified};
 use crate::model::text::Text;
 use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
@@ -17,7 +19,7 @@ pub(super) struct ConnectorRead<'a> {
     pub(super) read: TableRead<'a>,
     /// The function, or the name of the data catalog where there is none.
     pub(super) connector: &'a Text,
-    /// The account that it belongs to, where anything tells.
+    /// The account that it belongs to, if it is known.
     pub(super) owner: Option<&'a AccountId>,
 }
 
@@ -68,10 +70,9 @@ pub(super) fn invoke_permissions<'a>(context: &RuleContext<'a>) -> Vec<InvokePer
         let account_id = account_in(principal);
         let is_everyone = principal == "*" && parameters["principalOrgID"] == Value::Null;
         let is_other = account_id.as_ref().is_some_and(|account| account != owner);
-        let used = connectors
-            .iter()
-            .find(|arn| is_function(arn, function, owner));
-        if let Some(&arn) = used
+        let arn = function_arn(function, owner, event.region.as_ref());
+        let used = arn.and_then(|arn| connectors.get(&arn).copied());
+        if let Some(arn) = used
             && (is_other || is_everyone)
         {
             permissions.push(InvokePermission {
@@ -85,13 +86,14 @@ pub(super) fn invoke_permissions<'a>(context: &RuleContext<'a>) -> Vec<InvokePer
     permissions
 }
 
-/// Returns true if a function of an account is called so: by ARN or name.
-fn is_function(arn: &str, named: &str, owner: &AccountId) -> bool {
-    let name = named
-        .split_once(":function:")
-        .map_or(named, |(_, name)| name);
-    let name = name.split(':').next().unwrap_or(name);
-    arn.ends_with(&format!(":{owner}:function:{name}"))
+/// Notes connectors that only data events of Lambda would show.
+pub(super) fn note_not_logged(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+    let mut events = context.input.events.iter();
+    if !events.any(|event| matches!(event.detail, Detail::Invocation(_))) {
+        sink.note(
+            "connectors that no data catalog of a query context names are not evaluated: the logs have no data events of Lambda (Invoke)",
+        );
+    }
 }
 
 /// The account of a principal: an id, or an ARN with one.
@@ -106,8 +108,10 @@ pub(super) struct SpillBuckets<'a> {
     pub(super) buckets: BTreeSet<Text>,
     /// Events of queries and connectors themselves.
     own: HashSet<&'a EventId>,
-    /// Sessions that Lambda made: connectors work in them.
+    /// Functions that are connectors.
     functions: HashSet<&'a Text>,
+    /// Sessions that Lambda made for them.
+    sessions: HashSet<&'a Text>,
 }
 
 impl<'a> SpillBuckets<'a> {
@@ -117,19 +121,25 @@ impl<'a> SpillBuckets<'a> {
             buckets: named.iter().cloned().collect(),
             own: HashSet::new(),
             functions: HashSet::new(),
+            sessions: HashSet::new(),
         };
+        for one in connector_reads(context) {
+            spill.functions.insert(one.connector);
+            spill.own.extend(&one.read.read.event_ids);
+            spill.buckets.extend(one.read.read.subject.bucket.clone());
+        }
         let made = context.input.events.iter().filter_map(|event| {
             let Detail::CredentialIssuance(issue) = &event.detail else {
                 return None;
             };
             let by_lambda = event.identity.invoked_by.as_deref() == Some("lambda.amazonaws.com");
-            issue.assumed_role_id.as_ref().filter(|_| by_lambda)
+            let account = event.recipient_account_id.as_ref().filter(|_| by_lambda)?;
+            let name = issue.session_name.as_deref()?;
+            let function = function_arn(name, account, event.region.as_ref())?;
+            let is_connector = spill.functions.contains(&function);
+            issue.assumed_role_id.as_ref().filter(|_| is_connector)
         });
-        spill.functions.extend(made);
-        for one in connector_reads(context) {
-            spill.own.extend(&one.read.read.event_ids);
-            spill.buckets.extend(one.read.read.subject.bucket.clone());
-        }
+        spill.sessions = made.collect();
         let by_id: HashMap<&EventId, &Event> = context
             .input
             .events
@@ -158,8 +168,8 @@ impl<'a> SpillBuckets<'a> {
         service == Some("athena.amazonaws.com")
             || identity.is_service()
             || self.own.contains(&event.id)
-            || session.is_some_and(|id| self.functions.contains(id))
-            || scope.is_some_and(|arn| arn.contains(":lambda:"))
+            || session.is_some_and(|id| self.sessions.contains(id))
+            || scope.is_some_and(|arn| self.functions.contains(&unqualified(arn)))
     }
 }
 
@@ -178,17 +188,6 @@ fn bucket_of(event: &Event) -> Option<Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn functions_are_told_by_arn_and_name() {
-        let owner = AccountId::from("777788889999");
-        let arn = "arn:aws:lambda:us-east-1:777788889999:function:mysql";
-        for named in ["mysql", "mysql:live", arn, "777788889999:function:mysql"] {
-            assert!(is_function(arn, named, &owner), "{named}");
-        }
-        assert!(!is_function(arn, "sql", &owner));
-        assert!(!is_function(arn, "mysql", &"444455556666".into()));
-    }
 
     #[test]
     fn accounts_are_found_in_principals() {

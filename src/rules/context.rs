@@ -35,6 +35,8 @@ pub struct RuleInput<'a> {
     pub inventory: Option<&'a Inventory>,
     /// Users of Quick, where they were listed.
     pub quick_users: Option<&'a BTreeMap<Text, ListedUser>>,
+    /// True if chat logs of Quick were read.
+    pub has_chat_logs: bool,
     /// Role A and Role B, declared or found.
     pub roles: &'a KnownRoles,
     /// Chains of window and baseline.

@@ -18,6 +18,7 @@
 mod agent_acts_for_unknown_user;
 mod audit_trail_tampering;
 mod baseline;
+mod bucket_opening;
 mod bytes_scanned_spike;
 mod catalog_created;
 mod connector_shared;

@@ -72,8 +72,8 @@ pub struct RuleMeta {
     pub options: &'static [OptionMeta],
     /// The one thing to do next.
     pub next_step: &'static str,
-    /// The command to do it with: CHAIN stands for the most telling chain, FROM and TO
-    /// for the days it happened on.
+    /// The command to do it with: CHAIN stands for the most telling chain, CONSUMER for the account,
+    /// FROM and TO for the days it happened on.
     pub command: &'static str,
 }
 
@@ -332,7 +332,12 @@ impl<'v> FindingSink<'v> {
             title: bounded(draft.title, TITLE_LETTERS_MAX),
             detail: bounded(draft.detail, DETAIL_LETTERS_MAX),
             next_step: draft.next_step.unwrap_or(self.meta.next_step).to_owned(),
-            command: command(self.meta, occurrences, first_seen, last_seen),
+            command: command(
+                self.meta,
+                occurrences,
+                draft.consumer_account_id.as_deref(),
+                (first_seen, last_seen),
+            ),
             consumer_account_id: draft.consumer_account_id,
             subject: draft.subject,
             role_arns: Vec::new(),
@@ -371,20 +376,22 @@ impl<'v> FindingSink<'v> {
     }
 }
 
-/// The command with its chain and days; the rule's page where there is no chain.
+/// The command with its chain, account and days; the rule's page where there is none of them.
 fn command(
     meta: &RuleMeta,
     occurrences: &Occurrences,
-    first: UtcSecond,
-    last: UtcSecond,
+    consumer: Option<&str>,
+    (first, last): (UtcSecond, UtcSecond),
 ) -> String {
     let lead = occurrences.lead();
-    if meta.command.contains("CHAIN") && lead.is_none() {
+    let lacks = |word: &str, value: Option<&str>| meta.command.contains(word) && value.is_none();
+    if lacks("CHAIN", lead) || lacks("CONSUMER", consumer) {
         return format!("qs-audit explain {}", meta.id);
     }
     let next_day = last.plus(86_400).day().to_string();
     meta.command
         .replace("CHAIN", lead.unwrap_or_default())
+        .replace("CONSUMER", consumer.unwrap_or_default())
         .replace("FROM", &first.day().to_string())
         .replace("TO", &next_day)
 }

@@ -5,7 +5,6 @@ use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{FindingDraft, FindingSink, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed};
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence};
-use crate::model::data_read::DataRead;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::RoleName;
 use crate::model::ids::AccountId;
@@ -147,22 +146,20 @@ fn reached(context: &RuleContext<'_>, chain: &Chain) -> BTreeSet<Text> {
     let roles = roles.filter_map(|arn| RoleName::from_arn(arn));
     let roles = roles.filter(|role| context.input.roles.consumer.contains(role));
     let mut reached: BTreeSet<Text> = roles.map(|role| super::hop::role_text(&role)).collect();
-    let is_declared = |read: &DataRead| {
-        let owner = read.owner_account_id.as_ref();
-        let is_produced = owner.is_some_and(|owner| topology.producer(owner).is_some());
-        let mut sensitive = topology.sensitive.iter().flat_map(|one| &one.tables);
-        is_produced || sensitive.any(|pattern| read.is_named(pattern))
-    };
     let of_queries = chain
         .queries
         .iter()
         .flat_map(|query| query.reads.iter().flatten());
     let reads = of_queries.chain(&chain.reads);
     let surely = reads.filter(|read| read.confidence != Confidence::Ambiguous);
-    reached.extend(surely.filter(|read| is_declared(read)).map(|read| {
-        let owner = read.owner_account_id.as_ref();
-        let owner = owner.map_or_else(String::new, |owner| format!("{owner}:"));
-        Text::from(format!("{owner}{}", read.name()))
-    }));
+    reached.extend(
+        surely
+            .filter(|read| topology.declares_table(read))
+            .map(|read| {
+                let owner = read.owner_account_id.as_ref();
+                let owner = owner.map_or_else(String::new, |owner| format!("{owner}:"));
+                Text::from(format!("{owner}{}", read.name()))
+            }),
+    );
     reached
 }

@@ -1,19 +1,24 @@
 //! `spill-bucket-exposed`: what connectors spill can be read, or was read, by others
 //! (docs/cloudtrail-facts.md#connectors).
 
-use super::connectors::{SpillBuckets, account_in};
+use super::bucket_opening::opening;
+use super::connectors::SpillBuckets;
 use super::context::RuleContext;
-use super::occurrences::{Occurrences, sample};
+use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
     FindingDraft, FindingSink, OptionMeta, Rule, RuleEntry, RuleKind, RuleMeta, RuleNeed,
 };
-use crate::iam::policy::{Effect, Policy, Principal, Principals, Statement};
 use crate::model::event::{Detail, Event, S3ObjectCall};
 use crate::model::finding::{Evidence, Severity, Subject};
-use crate::model::ids::AccountId;
+use crate::model::ids::RequestId;
 use crate::model::text::Text;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Folders that connectors of Athena spill to, unless they are set up otherwise
+/// (<https://docs.aws.amazon.com/athena/latest/ug/connect-data-source-serverless-app-repo.html>).
+const SPILL_FOLDERS: [&str; 2] = ["athena-federation-spill", "athena-spill"];
 
 static META: RuleMeta = RuleMeta {
     id: "spill-bucket-exposed",
@@ -51,20 +56,32 @@ impl Rule for SpillBucketExposed {
     }
 
     fn check(&self, context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+        note_not_logged(context, sink);
         let spill = SpillBuckets::of(context, &self.buckets);
-        let mut by_bucket: BTreeMap<Text, Occurrences> = BTreeMap::new();
+        let mut by_bucket: BTreeMap<Text, Exposure> = BTreeMap::new();
         for (event, parameters) in context.changes() {
+            if !context.in_window(event.time) {
+                continue;
+            }
+            if let Some((bucket, key)) = copied(parameters)
+                && is_spill(&spill, &bucket, &key)
+                && !spill.is_own(event)
+            {
+                let exposure = by_bucket.entry(bucket.as_str().into()).or_default();
+                exposure.read(event, None, Some(&key.as_str().into()));
+            }
             let bucket = parameters["bucketName"].as_str();
-            let bucket = bucket.filter(|bucket| spill.has(bucket) || bucket.contains("spill"));
-            let Some(bucket) = bucket.filter(|_| context.in_window(event.time)) else {
+            let bucket = bucket.filter(|bucket| spill.has(bucket) || is_named_spill(bucket));
+            let Some(bucket) = bucket else {
                 continue;
             };
             if let Some(how) = opening(context, event, parameters, bucket) {
-                let occurrences = by_bucket.entry(bucket.into()).or_default();
-                occurrences
+                let exposure = by_bucket.entry(bucket.into()).or_default();
+                exposure.opened.insert(how);
+                exposure
+                    .occurrences
                     .happened(event.time)
                     .with_events([&event.id])
-                    .with_word("how", Some(&Text::from(how)))
                     .with_word("by", event.identity.best_name());
             }
         }
@@ -72,42 +89,118 @@ impl Rule for SpillBucketExposed {
             let Some(object) = stranger_read(event, &spill) else {
                 continue;
             };
-            let (Some(bucket), true) = (&object.bucket, context.in_window(event.time)) else {
-                continue;
-            };
-            let reader = event.identity.best_name();
-            let how = format!(
-                "objects were read by {}",
-                reader.map_or("unknown", |name| name)
-            );
-            let occurrences = by_bucket.entry(bucket.clone()).or_default();
-            occurrences
-                .happened(event.time)
-                .with_events([&event.id])
-                .with_word("how", Some(&Text::from(how)))
-                .with_word("by", reader)
-                .with_word("keys", object.key.as_ref());
+            if let (Some(bucket), true) = (&object.bucket, context.in_window(event.time)) {
+                let exposure = by_bucket.entry(bucket.clone()).or_default();
+                exposure.read(event, object.request_id.as_ref(), object.key.as_ref());
+            }
         }
-        for (bucket, occurrences) in &by_bucket {
-            let how = occurrences.words("how");
-            sink.add(FindingDraft {
-                title: format!("Bucket {bucket}, to which connectors spill, is open to others"),
-                detail: format!(
-                    "Connectors write what they read to {bucket}: {}.",
-                    sample(&how)
-                ),
-                subject: Subject(vec![("bucket", bucket.clone())]),
-                consumer_account_id: None,
-                evidence: vec![
-                    ("how", Evidence::texts(how)),
-                    ("by", Evidence::texts(occurrences.words("by"))),
-                    ("keys", Evidence::texts(occurrences.words("keys"))),
-                ],
-                next_step: None,
-                occurrences,
-            });
+        for (bucket, exposure) in &by_bucket {
+            add(bucket, exposure, sink);
         }
     }
+}
+
+/// The ways in which others got at one bucket.
+#[derive(Default)]
+struct Exposure {
+    occurrences: Occurrences,
+    opened: BTreeSet<String>,
+    readers: BTreeSet<Text>,
+    objects: u64,
+    /// Requests that were counted: the accounts of reader and bucket each have a copy.
+    requests: BTreeSet<RequestId>,
+}
+
+impl Exposure {
+    fn read(&mut self, event: &Event, request: Option<&RequestId>, key: Option<&Text>) {
+        let reader = event.identity.best_name();
+        self.occurrences
+            .seen(event.time)
+            .with_events([&event.id])
+            .with_word("by", reader)
+            .with_word("keys", key);
+        self.readers.extend(reader.cloned());
+        let is_new = request.is_none_or(|request| self.requests.insert(request.clone()));
+        if is_new {
+            self.objects += 1;
+            self.occurrences.happened(event.time);
+        }
+    }
+}
+
+fn add(bucket: &Text, exposure: &Exposure, sink: &mut FindingSink<'_>) {
+    let occurrences = &exposure.occurrences;
+    let opened: Vec<String> = exposure.opened.iter().cloned().collect();
+    let readers: Vec<&Text> = exposure.readers.iter().collect();
+    let keys = occurrences.words("keys");
+    let title = if opened.is_empty() {
+        format!(
+            "Objects in spill bucket {bucket} were read by {}",
+            sample(&readers)
+        )
+    } else {
+        format!("Spill bucket {bucket} is open to others")
+    };
+    let opened_by = (!opened.is_empty()).then(|| {
+        let how = sample(&opened);
+        format!("Bucket {bucket}, to which connectors write what they read, was opened: {how}.")
+    });
+    let read = (exposure.objects > 0).then(|| {
+        let objects = plural(exposure.objects, "read");
+        let by = if readers.is_empty() {
+            String::new()
+        } else {
+            format!(" by {}", sample(&readers))
+        };
+        format!(
+            "{objects} of objects there{by}, neither for a query nor by a connector: {}.",
+            sample(&keys)
+        )
+    });
+    let sentences: Vec<String> = opened_by.into_iter().chain(read).collect();
+    sink.add(FindingDraft {
+        title,
+        detail: sentences.join(" "),
+        subject: Subject(vec![("bucket", bucket.clone())]),
+        consumer_account_id: None,
+        evidence: vec![
+            ("opened", Evidence::texts(opened)),
+            ("by", Evidence::texts(occurrences.words("by"))),
+            ("keys", Evidence::texts(keys)),
+        ],
+        next_step: None,
+        occurrences,
+    });
+}
+
+/// Notes reads that only data events of S3 would show.
+fn note_not_logged(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
+    let mut events = context.input.events.iter();
+    if !events.any(|event| matches!(event.detail, Detail::ObjectRead(_))) {
+        sink.note("reads of spilled objects are not evaluated: the logs have no data events of S3 objects");
+    }
+}
+
+/// Returns true if a bucket's name says that connectors of Athena spill to it.
+fn is_named_spill(bucket: &str) -> bool {
+    bucket.contains("athena") && bucket.contains("spill")
+}
+
+/// Returns true if connectors spill to a bucket, or to a folder of a key.
+fn is_spill(spill: &SpillBuckets<'_>, bucket: &str, key: &str) -> bool {
+    let mut folders = key.split('/').rev().skip(1);
+    spill.has(bucket)
+        || is_named_spill(bucket)
+        || folders.any(|folder| SPILL_FOLDERS.contains(&folder))
+}
+
+/// The bucket and the key that an object was copied from: `x-amz-copy-source`.
+fn copied(parameters: &Value) -> Option<(String, String)> {
+    let source = parameters["x-amz-copy-source"].as_str()?;
+    let source = percent_decode_str(source).decode_utf8_lossy();
+    let (bucket, key) = source.trim_start_matches('/').split_once('/')?;
+    let key = key.split('?').next().unwrap_or(key);
+    Some((bucket.to_owned(), key.to_owned()))
 }
 
 /// The object that someone other than queries and connectors read where connectors spill.
@@ -115,100 +208,8 @@ fn stranger_read<'e>(event: &'e Event, spill: &SpillBuckets<'_>) -> Option<&'e S
     let Detail::ObjectRead(object) = &event.detail else {
         return None;
     };
-    let bucket = object.bucket.as_deref()?;
     let key = object.key.as_deref().unwrap_or_default();
-    let is_spill = spill.has(bucket) || bucket.contains("spill") || key.contains("spill");
-    let is_exposed = is_spill && !spill.is_own(event) && event.error_code.is_none();
+    let is_spilled = is_spill(spill, object.bucket.as_deref()?, key);
+    let is_exposed = is_spilled && !spill.is_own(event) && event.error_code.is_none();
     is_exposed.then_some(object)
-}
-
-/// How a change opens a bucket; `None` for others.
-fn opening(
-    context: &RuleContext<'_>,
-    event: &Event,
-    parameters: &Value,
-    bucket: &str,
-) -> Option<String> {
-    match &*event.name {
-        "DeleteBucketPublicAccessBlock" => {
-            Some("the block of public access was removed".to_owned())
-        }
-        "PutBucketPublicAccessBlock" => {
-            let block = parameters["PublicAccessBlockConfiguration"].as_object()?;
-            let is_off = |value: &Value| value == false || value == "false";
-            let off = block.iter().filter(|(_, value)| is_off(value));
-            let off: Vec<&str> = off.map(|(name, _)| name.as_str()).collect();
-            let told = || {
-                format!(
-                    "the block of public access was turned off: {}",
-                    off.join(", ")
-                )
-            };
-            (!off.is_empty()).then(told)
-        }
-        "PutBucketAcl" => {
-            let canned = parameters["x-amz-acl"].as_str();
-            let canned = canned.or(parameters["accessControlList"]["x-amz-acl"].as_str())?;
-            let is_public = canned.starts_with("public") || canned == "authenticated-read";
-            is_public.then(|| format!("its ACL is now {canned}"))
-        }
-        "PutBucketPolicy" => {
-            let policy = Policy::parse(parameters["bucketPolicy"].as_str()?).ok()?;
-            let owner = event.recipient_account_id.as_ref();
-            let readers = readers(context, &policy, bucket, owner);
-            (!readers.is_empty()).then(|| format!("its policy lets {} read", sample(&readers)))
-        }
-        _ => None,
-    }
-}
-
-/// Principals other than declared accounts whom a policy lets read objects of a bucket.
-fn readers(
-    context: &RuleContext<'_>,
-    policy: &Policy,
-    bucket: &str,
-    owner: Option<&AccountId>,
-) -> Vec<String> {
-    let object = format!("arn:aws:s3:::{bucket}/x");
-    if !policy.may_allow("s3:GetObject", &object) {
-        return Vec::new();
-    }
-    let allows = policy.statements.iter().filter(|statement| {
-        statement.effect == Effect::Allow && statement.actions.holds_action("s3:GetObject")
-    });
-    let mut readers: Vec<String> = allows
-        .flat_map(|statement| strangers(context, statement, owner))
-        .collect();
-    readers.sort();
-    readers.dedup();
-    readers
-}
-
-fn strangers(
-    context: &RuleContext<'_>,
-    statement: &Statement,
-    owner: Option<&AccountId>,
-) -> Vec<String> {
-    // Conditions keep some of everyone out.
-    let is_open = statement.conditions.is_empty();
-    let everyone = |is_open: bool| is_open.then(|| "everyone".to_owned());
-    let named = |account: &AccountId, name: &str| {
-        let is_known = Some(account) == owner
-            || context.is_declared(account)
-            || !context.has_declared_accounts();
-        (!is_known).then(|| name.to_owned())
-    };
-    match &statement.principals {
-        Some(Principals::AllBut(_)) => everyone(is_open).into_iter().collect(),
-        Some(Principals::AnyOf(all)) => all
-            .iter()
-            .filter_map(|principal| match principal {
-                Principal::Everyone => everyone(is_open),
-                Principal::Account(account) => named(account, account),
-                Principal::Arn(arn) => named(&account_in(arn)?, arn),
-                Principal::Service(_) | Principal::Federated(_) | Principal::Other(..) => None,
-            })
-            .collect(),
-        None => Vec::new(),
-    }
 }

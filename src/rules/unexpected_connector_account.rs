@@ -1,7 +1,7 @@
 //! `unexpected-connector-account`: a connector belongs to an account that is not declared, or serves one
 //! (docs/cloudtrail-facts.md#connectors).
 
-use super::connectors::{connector_reads, invoke_permissions};
+use super::connectors::{connector_reads, invoke_permissions, note_not_logged};
 use super::context::RuleContext;
 use super::occurrences::{Occurrences, plural, sample};
 use super::rule::{
@@ -25,7 +25,7 @@ static META: RuleMeta = RuleMeta {
         default: "[]",
         meaning: "further accounts whose connectors may be used, and that may use connectors",
     }],
-    next_step: "find out who runs the account; a connector sees the data that it reads, and credentials of the source",
+    next_step: "find out who runs the account; if no one answers for it, delete the data catalog, or take the permission to invoke away",
     command: "qs-audit show CHAIN",
 };
 
@@ -61,6 +61,7 @@ impl Rule for UnexpectedConnectorAccount {
                 "no accounts are declared: add [[consumers]] or [[producers]] to the configuration",
             );
         }
+        note_not_logged(context, sink);
         let is_known = |account: &AccountId| {
             context.is_declared(account) || self.accounts.contains(account.text())
         };
@@ -123,7 +124,8 @@ fn add(
         account,
         is_owner,
     } = stranger;
-    let label = if &**account == "*" {
+    let is_everyone = &**account == "*";
+    let label = if is_everyone {
         "Everyone".to_owned()
     } else {
         context.account(account)
@@ -141,13 +143,26 @@ fn add(
                 sample(&labels)
             ),
         )
+    } else if is_everyone {
+        (
+            "Everyone may invoke a connector".to_owned(),
+            format!(
+                "{} let everyone, in any account, invoke {connector}.",
+                sample(&permitted_by)
+            ),
+        )
     } else {
+        let used = if consumers.is_empty() {
+            format!(
+                "got permission to invoke {connector} from {}",
+                sample(&permitted_by)
+            )
+        } else {
+            format!("used {connector}")
+        };
         (
             format!("{label}, which is not declared, may use a connector"),
-            format!(
-                "{label} used {connector} or got permission to invoke it, and is neither the hub nor a declared consumer \
-                 or producer."
-            ),
+            format!("{label} {used}, and is neither the hub nor a declared consumer or producer."),
         )
     };
     sink.add(FindingDraft {

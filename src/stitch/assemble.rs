@@ -44,7 +44,7 @@ pub(super) fn assemble(
         listed: HashSet::new(),
         submissions: Submissions::of(events, context.statistics),
         origins: &origins,
-        siblings: Siblings::of(sessions, roles, &origins),
+        siblings: Siblings::of(events, sessions, roles, &origins),
     };
     let mut chains = assembler.session_chains();
     chains.extend(assembler.denied_chains());
@@ -287,7 +287,7 @@ impl Assembler<'_> {
             .is_some_and(|siblings| siblings.has_more)
         {
             chain.notes.push(format!(
-                "more than {RELATED_CHAINS_MAX} related chains; the nearest in time are listed"
+                "more than {RELATED_CHAINS_MAX} related chains are possible; those that queried and the nearest in time are listed"
             ));
         }
         if is_lone_run_as {

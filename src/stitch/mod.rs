@@ -22,6 +22,7 @@
 mod acting_for;
 mod assemble;
 mod context;
+mod conversations;
 mod dedupe;
 mod direct;
 mod hops;
@@ -31,6 +32,7 @@ mod origin;
 mod owner_copies;
 mod path;
 mod peers;
+mod quick_activity;
 mod quick_user;
 mod related;
 mod roles;

@@ -1,30 +1,32 @@
-//! The origin of a chain: who made its first session, and which state machine, function, job or
-//! instance it was for (docs/cloudtrail-facts.md#origins).
+//! The origin of a chain: the service or person that made its first session, and the state machine,
+//! function, job or instance that it was for (docs/cloudtrail-facts.md#origins).
 
 use super::context::EARLIER_SESSIONS_MAX;
 use super::path::issuer;
 use super::roles::Roles;
 use super::session::Session;
 use super::sessions::Sessions;
-use super::workloads::{LAMBDA, Workloads, unqualified};
+use super::workloads::{GLUE, LAMBDA, Workloads};
 use crate::model::chain::{Confidence, SessionIssuer};
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, is_quick_service};
 use crate::model::region::partition;
-use crate::model::road::{Origin, QUICK_SERVICE};
+use crate::model::road::{Origin, QUICK_SERVICE, unqualified};
 use crate::model::text::Text;
 use std::collections::BTreeSet;
 
 const INSTANCES: &str = "ec2.amazonaws.com";
 const KUBERNETES: &str = "eks.amazonaws.com";
 
+/// The beginning of names of sessions that Glue makes for jobs; those of crawlers and others differ.
+const GLUE_JOB_SESSIONS: &str = "GlueJobRunner";
+
 /// Services by which people sign in: they are no origin of their own.
 const SIGN_IN: [&str; 3] = ["signin.amazonaws.com", "sso.amazonaws.com", "AWS Internal"];
 
 /// Types of identities that are people, or users of an account.
-const PEOPLE: [&str; 7] = [
+const PEOPLE: [&str; 6] = [
     "SAMLUser",
-    "WebIdentityUser",
     "IAMUser",
     "Root",
     "FederatedUser",
@@ -32,11 +34,21 @@ const PEOPLE: [&str; 7] = [
     "Directory",
 ];
 
-/// How the IAM path of roles begins that IAM Identity Center makes for people, and no one else can
+/// Providers of web identities by which people sign in
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc.html>). Build systems and
+/// others have web identities, too.
+const SIGN_IN_PROVIDERS: [&str; 4] = [
+    "accounts.google.com",
+    "cognito-identity.amazonaws.com",
+    "graph.facebook.com",
+    "www.amazon.com",
+];
+
+/// The IAM path of roles that IAM Identity Center makes for people, and no one else can
 /// (<https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>).
 const IDENTITY_CENTER_ROLES: &str = ":role/aws-reserved/sso.amazonaws.com/";
 
-/// All that tells origins.
+/// Finds the origins of chains.
 pub(super) struct ChainOrigins<'a> {
     events: &'a [Event],
     sessions: &'a Sessions,
@@ -76,7 +88,7 @@ impl<'a> ChainOrigins<'a> {
         }
     }
 
-    /// What all candidates agree on is no question.
+    /// The origin of a session that may be one of several, if theirs are the same.
     fn of_candidates(&self, session: &Session) -> Origin {
         if session.candidates.is_crowd() {
             return Origin::ambiguous();
@@ -128,32 +140,40 @@ impl<'a> ChainOrigins<'a> {
         }
     }
 
-    /// What the calls of a session whose making was not read tell of it.
+    /// The origin of a session without its AssumeRole, by its calls: where AWS says that it works; else
+    /// the service that made all of them. A service also forwards calls of people, who call others
+    /// themselves.
     fn of_calls(&self, session: &Session) -> Origin {
         let calls = session.calls.iter();
         let calls = calls.map(|&(call, _)| &self.events[call as usize]);
         let submits = |event: &&Event| {
             event.is_query() || matches!(event.detail, Detail::CredentialIssuance(_))
         };
-        let mut origins: BTreeSet<Origin> = calls
-            .clone()
-            .map(|event| of_surroundings(&event.identity))
-            .collect();
-        origins.extend(
-            calls
-                .filter(submits)
-                .map(|event| of_caller(&event.identity)),
-        );
-        origins.remove(&Origin::default());
-        // A service may also call on behalf of people.
-        let service = origins.iter().find(|origin| origin.service.is_some());
-        let first = service.or(origins.first()).cloned().unwrap_or_default();
-        let services = origins.iter().filter_map(|origin| origin.service.as_ref());
-        let services: BTreeSet<&Text> = services.collect();
-        if services.len() > 1 {
+        let surroundings = calls.clone().map(|event| of_surroundings(&event.identity));
+        let surroundings: BTreeSet<Origin> = surroundings.collect();
+        let scoped = surroundings.iter().filter(|one| one.service.is_some());
+        let scoped: BTreeSet<&Origin> = scoped.collect();
+        if scoped.len() > 1 {
             return Origin::default();
         }
-        first
+        let callers = calls
+            .clone()
+            .filter(submits)
+            .map(|event| of_caller(&event.identity));
+        let callers: BTreeSet<Origin> = callers.collect();
+        let is_forwarded = calls
+            .clone()
+            .all(|event| event.identity.invoked_by.is_some());
+        let service = callers
+            .first()
+            .filter(|one| callers.len() == 1 && one.service.is_some() && is_forwarded);
+        let person = |one: &&Origin| one.service.is_none() && one.confidence.is_some();
+        let mut known = scoped.into_iter().chain(service);
+        let found = known
+            .next()
+            .or_else(|| surroundings.iter().find(person))
+            .or_else(|| callers.iter().find(person));
+        found.cloned().unwrap_or_default()
     }
 
     /// The only function or task that the credentials of a session were given to, as AWS says.
@@ -175,9 +195,6 @@ impl<'a> ChainOrigins<'a> {
             return self.instance(session);
         }
         let hop = session.hop.as_ref().filter(|hop| hop.caller.is_service())?;
-        if let Some(found) = self.workloads.behind(service, role, hop.time) {
-            return Some(found);
-        }
         let name = session.name.as_deref()?;
         let account = &role.account_id;
         let region = &self.events[*hop.copies.first()? as usize].region;
@@ -185,7 +202,7 @@ impl<'a> ChainOrigins<'a> {
         let partition = partition(region);
         match service {
             LAMBDA => {
-                let named = self.workloads.function(account, name);
+                let named = self.workloads.function(account, name, region);
                 let made =
                     || format!("arn:{partition}:lambda:{region}:{account}:function:{name}").into();
                 Some(named.unwrap_or_else(made))
@@ -193,12 +210,12 @@ impl<'a> ChainOrigins<'a> {
             INSTANCES if name.starts_with("i-") => {
                 Some(format!("arn:{partition}:ec2:{region}:{account}:instance/{name}").into())
             }
-            _ => None,
+            INSTANCES => None,
+            GLUE if !name.starts_with(GLUE_JOB_SESSIONS) => None,
+            _ => self.workloads.behind(service, role, region, hop.time),
         }
     }
-}
 
-impl ChainOrigins<'_> {
     /// The instance whose metadata service gave out a session's credentials.
     fn instance(&self, session: &Session) -> Option<Text> {
         let account = &session.role.as_ref()?.account_id;
@@ -213,18 +230,29 @@ impl ChainOrigins<'_> {
     }
 }
 
-/// Returns true for the identity of a service account of Amazon EKS: a container
+/// The origin of a web identity, by its provider: the first part of the principal, `ISSUER:...` or
+/// `arn:P:iam::ACCOUNT:oidc-provider/ISSUER:...`. The rest is the provider's own text. Containers of
+/// Amazon EKS have identities of a provider per cluster
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html>).
-fn is_pod(caller: &Identity) -> bool {
-    let is =
-        |text: &Option<Text>, part: &str| text.as_deref().is_some_and(|text| text.contains(part));
-    caller.kind.as_deref() == Some("WebIdentityUser")
-        && is(&caller.principal_id, "oidc.eks.")
-        && (is(&caller.user_name, "system:serviceaccount:")
-            || is(&caller.principal_id, "system:serviceaccount:"))
+fn of_web_identity(principal: &str) -> Origin {
+    let provider = match principal.split_once(":oidc-provider/") {
+        Some((arn, rest)) if arn.starts_with("arn:") && arn.matches(':').count() == 4 => rest,
+        _ => principal,
+    };
+    let issuer = provider.split([':', '/']).next().unwrap_or(provider);
+    let is_cluster = issuer.starts_with("oidc.eks.")
+        && (issuer.ends_with(".amazonaws.com") || issuer.ends_with(".amazonaws.com.cn"))
+        || issuer.starts_with("oidc-eks.") && issuer.ends_with(".api.aws");
+    if is_cluster {
+        return Origin::service(KUBERNETES, Confidence::Proven);
+    }
+    if SIGN_IN_PROVIDERS.contains(&issuer) {
+        return Origin::person(Confidence::Probable);
+    }
+    Origin::default()
 }
 
-/// Who made a call, as far as the call itself tells.
+/// The origin of a session by its caller alone.
 pub(super) fn of_caller(caller: &Identity) -> Origin {
     let service = caller.invoked_by.as_deref();
     let service = service.filter(|service| !SIGN_IN.contains(service));
@@ -238,8 +266,8 @@ pub(super) fn of_caller(caller: &Identity) -> Origin {
             None => Origin::default(),
         };
     }
-    if is_pod(caller) {
-        return Origin::service(KUBERNETES, Confidence::Proven);
+    if caller.kind.as_deref() == Some("WebIdentityUser") {
+        return of_web_identity(caller.principal_id.as_deref().unwrap_or_default());
     }
     let kind = caller.kind.as_deref();
     if kind.is_some_and(|kind| PEOPLE.contains(&kind)) {
@@ -265,7 +293,7 @@ pub(super) fn of_caller(caller: &Identity) -> Origin {
     }
 }
 
-/// Where a session works, as AWS itself says with each of its calls.
+/// The origin of a session by its surroundings, which AWS adds to each of its calls.
 fn of_surroundings(identity: &Identity) -> Origin {
     let by_arn = identity
         .scope_source_arn
@@ -367,12 +395,18 @@ mod tests {
             ..Identity::default()
         };
         assert_eq!(of_caller(&pod).label(), "eks.amazonaws.com");
-        let person = Identity {
-            principal_id: Some("accounts.google.com:app:1".into()),
-            user_name: Some("1".into()),
-            ..pod
-        };
-        assert_eq!(of_caller(&person).label(), "people");
+        let of = |principal: &str| of_web_identity(principal).label().to_owned();
+        assert_eq!(of("accounts.google.com:app:1"), "people");
+        let prefix = "arn:aws:iam::111122223333:oidc-provider";
+        for other in [
+            format!("{prefix}/token.actions.githubusercontent.com:sts.amazonaws.com:repo:a/b"),
+            format!("{prefix}/idp.example.com:oidc.eks.x.amazonaws.com:system:serviceaccount:x:y"),
+            format!("{prefix}/oidc.eks.example.com:sts:system:serviceaccount:x:y"),
+            "idp.example.com:oidc-provider/oidc.eks.us-east-1.amazonaws.com:x".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(of(&other), "unknown", "{other}");
+        }
     }
 
     #[test]

@@ -132,7 +132,7 @@ pub(super) fn bare_id(source: &str) -> &str {
 }
 
 /// Returns true if two spellings can be of one data source: bare ids lack the account.
-fn same_source(left: &str, right: &str) -> bool {
+pub(super) fn same_source(left: &str, right: &str) -> bool {
     let either_bare = !left.contains(':') || !right.contains(':');
     bare_id(left) == bare_id(right) && (either_bare || left == right)
 }

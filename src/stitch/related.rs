@@ -8,11 +8,13 @@ use super::roles::Roles;
 use super::session::{Link, Session};
 use super::sessions::Sessions;
 use crate::model::chain::SessionIssuer;
+use crate::model::event::Event;
 use crate::model::road::RELATED_CHAINS_MAX;
 use crate::model::text::Text;
-use std::collections::BTreeMap;
+use hashbrown::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Sessions in time order that are looked at to either side of one.
+/// Sessions in time order that are looked at to either side of one: of those that queried, and of all.
 const LOOKED_AT_MAX: usize = 256;
 
 /// By session: the sessions of other roles that the same origin assumed.
@@ -24,14 +26,19 @@ pub(super) struct Siblings(BTreeMap<SessionId, SiblingSessions>);
 pub(super) struct SiblingSessions {
     /// The service whose session assumed them all.
     pub(super) service: Text,
-    /// The nearest in time, sorted.
+    /// Those that queried, then the others; of each the nearest in time. Sorted.
     pub(super) sessions: Vec<SessionId>,
     /// True if there are more.
     pub(super) has_more: bool,
 }
 
 impl Siblings {
-    pub(super) fn of(sessions: &Sessions, roles: &Roles, origins: &ChainOrigins<'_>) -> Self {
+    pub(super) fn of(
+        events: &[Event],
+        sessions: &Sessions,
+        roles: &Roles,
+        origins: &ChainOrigins<'_>,
+    ) -> Self {
         let mut children: BTreeMap<SessionId, Vec<SessionId>> = BTreeMap::new();
         for (id, session) in (0u32..).zip(&sessions.all) {
             if let Link::To(parent, _) = session.parent
@@ -51,30 +58,48 @@ impl Siblings {
             }
             if let Some(service) = workload(session, roles, origins) {
                 children.sort_by_key(|&id| (sessions.get(id).created_at, id));
-                siblings.add(&children, sessions, &service);
+                siblings.add(&children, events, sessions, &service);
             }
         }
         siblings
     }
 
-    fn add(&mut self, children: &[SessionId], sessions: &Sessions, service: &Text) {
+    fn add(
+        &mut self,
+        children: &[SessionId],
+        events: &[Event],
+        sessions: &Sessions,
+        service: &Text,
+    ) {
+        let has_queried = |id: &SessionId| {
+            let mut calls = sessions.get(*id).calls.iter();
+            calls.any(|&(call, _)| events[call as usize].is_query())
+        };
+        let queried = children.iter().copied().filter(has_queried);
+        let queried: Vec<SessionId> = queried.collect();
+        let at_work: HashSet<SessionId> = queried.iter().copied().collect();
+        let started = |id: SessionId| (sessions.get(id).created_at, id);
         for (at, &id) in children.iter().enumerate() {
             let session = sessions.get(id);
-            let before = children[..at].iter().rev().take(LOOKED_AT_MAX);
-            let after = children[at + 1..].iter().take(LOOKED_AT_MAX);
-            let mut near: Vec<SessionId> = before
-                .chain(after)
+            let at_of_queried = queried.partition_point(|&other| started(other) < started(id));
+            let looked_at: BTreeSet<SessionId> = around(children, at)
+                .chain(around(&queried, at_of_queried))
                 .copied()
-                .filter(|&other| is_related(session, sessions.get(other)))
                 .collect();
+            let related = looked_at
+                .into_iter()
+                .filter(|&other| is_related(session, sessions.get(other)));
+            let mut near: Vec<SessionId> = related.collect();
             if near.is_empty() {
                 continue;
             }
             near.sort_by_key(|&other| {
                 let created_at = sessions.get(other).created_at;
-                (session.created_at.distance(created_at), created_at, other)
+                let distance = session.created_at.distance(created_at);
+                (!at_work.contains(&other), distance, created_at, other)
             });
-            let has_more = near.len() > RELATED_CHAINS_MAX;
+            let is_cut = children.len() > LOOKED_AT_MAX;
+            let has_more = near.len() > RELATED_CHAINS_MAX || is_cut;
             near.truncate(RELATED_CHAINS_MAX);
             near.sort_unstable();
             let found = SiblingSessions {
@@ -90,6 +115,13 @@ impl Siblings {
     pub(super) fn get(&self, session: SessionId) -> Option<&SiblingSessions> {
         self.0.get(&session)
     }
+}
+
+/// Sessions to either side of a place.
+fn around(sessions: &[SessionId], at: usize) -> impl Iterator<Item = &SessionId> {
+    let from = at.saturating_sub(LOOKED_AT_MAX);
+    let to = at.saturating_add(LOOKED_AT_MAX + 1).min(sessions.len());
+    sessions[from..to].iter()
 }
 
 /// The service that a session works for, if that made it for a workload: sessions of Role A and Role B

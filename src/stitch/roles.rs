@@ -12,6 +12,7 @@ use crate::model::event::{CredentialIssuance, Detail, Event};
 use crate::model::identity::{Identity, RoleName};
 use crate::model::ids::{AccountId, is_data_source_arn};
 use crate::model::relevance::RelevantSessions;
+use crate::model::road::function_arn;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use hashbrown::{HashMap, HashSet};
@@ -347,30 +348,26 @@ fn add_siblings(events: &[Event], relevant: &mut RelevantSessions) {
 
 /// Sessions of functions that Athena invoked: what they spill tells whose queries they served.
 fn add_functions(events: &[Event], relevant: &mut RelevantSessions) {
+    let arn = |name: &str, event: &Event| {
+        let account = event.recipient_account_id.as_ref()?;
+        function_arn(name, account, event.region.as_ref())
+    };
     let invoked = events.iter().filter_map(|event| match &event.detail {
-        Detail::Invocation(function) => Some(function_name(function)),
+        Detail::Invocation(function) => arn(function, event),
         _ => None,
     });
-    let invoked: HashSet<&str> = invoked.collect();
+    let invoked: HashSet<Text> = invoked.collect();
     if invoked.is_empty() {
         return;
     }
     for event in events {
+        // Its sessions have the name of the function (docs/cloudtrail-facts.md#origins).
         if let Detail::CredentialIssuance(issue) = &event.detail
             && event.identity.invoked_by.as_deref() == Some(super::workloads::LAMBDA)
-            && issue
-                .session_name
-                .as_deref()
-                .is_some_and(|name| invoked.contains(name))
+            && let Some(name) = issue.session_name.as_deref()
+            && arn(name, event).is_some_and(|arn| invoked.contains(&arn))
         {
             relevant.sessions.extend(issue.assumed_role_id.clone());
         }
     }
-}
-
-/// The name of a function, which its sessions have, too (docs/cloudtrail-facts.md#origins).
-fn function_name(function: &str) -> &str {
-    let name = function.split_once(":function:");
-    let name = name.map_or(function, |(_, name)| name);
-    name.split(':').next().unwrap_or(name)
 }

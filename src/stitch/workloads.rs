@@ -6,8 +6,10 @@ use crate::model::event::{Detail, Event, WorkloadCall};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, Region, is_account_id};
 use crate::model::region::partition;
+use crate::model::road::unqualified;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
+use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest time from the start of a job to its session that is looked at, in seconds: jobs of Glue
@@ -26,18 +28,23 @@ struct Start {
     arn: Text,
 }
 
-/// What the logs tell of workloads, by the service that runs them.
+/// Workloads of one role, and starts of one time, that are looked at.
+const CANDIDATES_MAX: usize = 256;
+
+/// The workloads of one service.
 #[derive(Debug, Default)]
 struct OfService {
-    /// By ARN: since when it runs as which role, by time.
+    /// By ARN: its roles with their first moments, in the order of events.
     roles: BTreeMap<Text, Vec<(UtcSecond, RoleName)>>,
     /// By role: workloads that ran as it at some time.
     by_role: BTreeMap<RoleName, BTreeSet<Text>>,
     /// By time.
     starts: Vec<Start>,
+    /// ARNs by account and name: a name may be used in several Regions.
+    by_name: HashMap<(AccountId, Text), BTreeSet<Text>>,
 }
 
-/// All workloads that the logs name.
+/// All workloads that the logs name, by service.
 #[derive(Debug, Default)]
 pub(super) struct Workloads(BTreeMap<Text, OfService>);
 
@@ -66,13 +73,16 @@ impl Workloads {
             return;
         };
         let service = self.0.entry(event.source.clone()).or_default();
+        if let Some((_, name)) = arn.split_once(":function:") {
+            let key = (account.clone(), name.into());
+            service.by_name.entry(key).or_default().insert(arn.clone());
+        }
         let role = call.role.as_deref();
         if let Some(role) = role.and_then(|role| role_of(role, account)) {
             let of_role = service.by_role.entry(role.clone()).or_default();
             of_role.insert(arn.clone());
             let roles = service.roles.entry(arn.clone()).or_default();
             roles.push((event.time, role));
-            roles.sort();
         }
         if event.name.starts_with("Start") {
             service.starts.push(Start {
@@ -83,58 +93,101 @@ impl Workloads {
         }
     }
 
-    /// The workload whose session of a role began at a moment: the only one that runs as the role,
-    /// else the only one of the account that was started just before.
-    pub(super) fn behind(&self, service: &str, role: &RoleName, at: UtcSecond) -> Option<Text> {
+    /// The workload whose session of a role began in a Region at a moment: of those that run as the role,
+    /// the only one that was started just before, else the only one. Where others were started, whose
+    /// role is not known, it is not known; where none is known to run as the role, it is the only one
+    /// of them.
+    pub(super) fn behind(
+        &self,
+        service: &str,
+        role: &RoleName,
+        region: &Region,
+        at: UtcSecond,
+    ) -> Option<Text> {
         let service = self.0.get(service)?;
-        let runs_as = |arn: &&Text| service.role_at(arn, at) == Some(role);
-        let of_role = service.by_role.get(role).into_iter().flatten();
-        let of_role: BTreeSet<&Text> = of_role.filter(runs_as).collect();
-        if let Some(only) = only(&of_role) {
-            return Some(only.clone());
-        }
-        let started = service.started(&role.account_id, at);
-        let possible: BTreeSet<&Text> = if of_role.is_empty() {
-            let is_open = |arn: &&Text| service.role_at(arn, at).is_none();
-            started.filter(is_open).collect()
+        let in_region = format!(":{region}:");
+        let is_known = |arn: &&Text| arn.contains(&in_region) && service.runs_as(arn, role, at);
+        let of_role = service.by_role.get(role);
+        let are_many = of_role.is_some_and(|all| all.len() > CANDIDATES_MAX);
+        let of_role = of_role.into_iter().flatten().take(CANDIDATES_MAX);
+        let of_role: BTreeSet<&Text> = of_role.filter(is_known).collect();
+        let started = service.started(&role.account_id, at)?;
+        let started: BTreeSet<&Text> = started.filter(|arn| arn.contains(&in_region)).collect();
+        let known: BTreeSet<&Text> = started.iter().copied().filter(is_known).collect();
+        let open = started.into_iter();
+        let open: BTreeSet<&Text> = open.filter(|arn| service.is_open(arn, at)).collect();
+        let found = if !known.is_empty() {
+            only(&known)
+        } else if are_many {
+            None
+        } else if of_role.is_empty() {
+            only(&open)
         } else {
-            started.filter(|arn| of_role.contains(arn)).collect()
+            only(&of_role).filter(|_| open.is_empty())
         };
-        only(&possible).cloned()
+        found.cloned()
     }
 
-    /// A function of an account by its name, where the logs name it in one Region.
-    pub(super) fn function(&self, account: &AccountId, name: &str) -> Option<Text> {
+    /// A function of an account by its name: that of a Region, else the only one that the logs name.
+    pub(super) fn function(
+        &self,
+        account: &AccountId,
+        name: &str,
+        region: &Region,
+    ) -> Option<Text> {
         let service = self.0.get(LAMBDA)?;
-        let end = format!(":{account}:function:{name}");
-        let named = service.roles.keys().filter(|arn| arn.ends_with(&end));
-        let named: BTreeSet<&Text> = named.collect();
-        only(&named).cloned()
+        let named = service.by_name.get(&(account.clone(), name.into()))?;
+        let in_region = format!(":{region}:");
+        let of_region = named.iter().find(|arn| arn.contains(&in_region));
+        of_region.or_else(|| only_of(named)).cloned()
     }
 }
 
 impl OfService {
-    /// The role that a workload ran as, as far as it was set before.
-    fn role_at(&self, arn: &Text, at: UtcSecond) -> Option<&RoleName> {
-        let roles = self.roles.get(arn)?;
-        let before = roles.iter().rfind(|(since, _)| *since <= at);
-        before.map(|(_, role)| role)
+    /// The roles that a workload may have run as, as far as they were set before: one, unless several
+    /// were set in one second.
+    fn roles_at(&self, arn: &Text, at: UtcSecond) -> &[(UtcSecond, RoleName)] {
+        let roles = self.roles.get(arn).map_or(&[][..], Vec::as_slice);
+        let end = roles.partition_point(|(since, _)| *since <= at);
+        let Some((last, _)) = roles[..end].last() else {
+            return &[];
+        };
+        let first = roles[..end].partition_point(|(since, _)| since < last);
+        &roles[first..end]
     }
 
-    fn started(&self, account: &AccountId, at: UtcSecond) -> impl Iterator<Item = &Text> {
+    fn runs_as(&self, arn: &Text, role: &RoleName, at: UtcSecond) -> bool {
+        let roles = self.roles_at(arn, at);
+        !roles.is_empty() && roles.iter().all(|(_, one)| one == role)
+    }
+
+    fn is_open(&self, arn: &Text, at: UtcSecond) -> bool {
+        let roles = self.roles_at(arn, at);
+        roles.is_empty() || roles.iter().any(|(_, one)| *one != roles[0].1)
+    }
+
+    /// Workloads of an account that were started just before; `None` if they are too many to tell one.
+    fn started(&self, account: &AccountId, at: UtcSecond) -> Option<impl Iterator<Item = &Text>> {
         let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
         let (from, to) = (at.plus(-START_SECONDS_MAX), at.plus(skew));
         let first = self.starts.partition_point(|start| start.at < from);
         let last = self.starts.partition_point(|start| start.at <= to);
-        let of_time = self.starts[first..last.max(first)].iter();
-        of_time
-            .filter(move |start| start.account_id == *account)
-            .map(|start| &start.arn)
+        let of_time = &self.starts[first..last.max(first)];
+        (of_time.len() <= CANDIDATES_MAX).then(|| {
+            of_time
+                .iter()
+                .filter(move |start| start.account_id == *account)
+                .map(|start| &start.arn)
+        })
     }
 }
 
 fn only<T: Ord + Copy>(all: &BTreeSet<T>) -> Option<T> {
     all.first().copied().filter(|_| all.len() == 1)
+}
+
+fn only_of(all: &BTreeSet<Text>) -> Option<&Text> {
+    all.first().filter(|_| all.len() == 1)
 }
 
 /// The ARN of a function or of a state machine without its version or alias, and of what is named
@@ -147,7 +200,10 @@ fn workload_arn(source: &str, named: &str, account: &AccountId, region: &Region)
         _ => return None,
     };
     if named.starts_with("arn:") {
-        return Some(unqualified(named));
+        let mut parts = named.split(':').skip(2);
+        let is_own = Some(parts.next()?) == source.strip_suffix(".amazonaws.com")
+            && parts.nth(1) == Some(account);
+        return is_own.then(|| unqualified(named));
     }
     // `ACCOUNT:function:NAME` is a name, too.
     let name = match named.split_once(":function:") {
@@ -158,15 +214,6 @@ fn workload_arn(source: &str, named: &str, account: &AccountId, region: &Region)
     let partition = partition(region);
     let arn = format!("arn:{partition}:{service}:{region}:{account}:{kind}{name}");
     Some(unqualified(&arn))
-}
-
-/// `arn:P:S:R:A:KIND:NAME` of an ARN with a version or alias behind it.
-pub(super) fn unqualified(arn: &str) -> Text {
-    let mut parts: Vec<&str> = arn.split(':').collect();
-    if parts.len() > 7 && matches!(parts[5], "function" | "stateMachine") {
-        parts.truncate(7);
-    }
-    parts.join(":").into()
 }
 
 /// A role by its ARN, or by its name in the account.
@@ -207,8 +254,8 @@ mod tests {
             ),
             (
                 STEP_FUNCTIONS,
-                "arn:aws:states:us-east-1:1:stateMachine:m:7",
-                "arn:aws:states:us-east-1:1:stateMachine:m",
+                "arn:aws:states:us-east-1:444455556666:stateMachine:m:7",
+                "arn:aws:states:us-east-1:444455556666:stateMachine:m",
             ),
             (GLUE, "j", "arn:aws-cn:glue:cn-north-1:444455556666:job/j"),
         ] {

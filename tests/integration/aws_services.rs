@@ -1,13 +1,15 @@
 //! The services behind the adapters, by answers in their own shapes: paging, throttling, refusals, and what is asked.
 
 use crate::replay::{Answer, Replay};
-use qs_audit::aws::{Access, Aws, AwsErrorKind, CostQuestion, LookupLogs, LookupPlace};
+use qs_audit::aws::{
+    Access, Aws, AwsErrorKind, CatalogLists, CostQuestion, LookupLogs, LookupPlace,
+};
 use qs_audit::decode::quick_query_id;
 use qs_audit::ingest::{
     BillReader, UnitsReader, read_data_catalogs, read_data_sources, read_executions,
 };
 use qs_audit::model::bill::CostMetric;
-use qs_audit::model::data_catalogs::DataCatalogs;
+use qs_audit::model::data_catalogs::{CatalogTarget, DataCatalogs};
 use qs_audit::model::exact::ExactAmount;
 use qs_audit::model::execution::{QueryState, Statistics};
 use qs_audit::model::ids::QueryExecutionId;
@@ -535,6 +537,7 @@ fn catalogs_grants_and_shares_are_listed_without_what_is_not_read() {
         "TableType": "EXTERNAL_TABLE", "Parameters": {"secret": "x"},
         "StorageDescriptor": {"Location": "s3://lake/sales/", "Columns": [{"Name": "secret"}]}});
     let share = "arn:aws:ram:eu-central-1:222233334444:resource-share/1";
+    let ledger = "arn:aws:lambda:eu-central-1:222233334444:function:ledger";
     let denied = (403, "AccessDeniedException", json!({"Message": "no"}));
     let (aws, client) = replay(&[
         ok(json!({"DatabaseList": [database("claims")], "NextToken": "next"})),
@@ -549,6 +552,10 @@ fn catalogs_grants_and_shares_are_listed_without_what_is_not_read() {
         ]})),
         ok(json!({"DataCatalog": {"Name": "mesh", "Type": "GLUE",
             "Parameters": {"catalog-id": "222233334444", "secret": "x"}}})),
+        ok(
+            json!({"DataCatalog": {"Name": "lambda", "Type": "LAMBDA", "Parameters": {
+            "metadata-function": ledger, "record-function": ledger, "secret": "x"}}}),
+        ),
         ok(json!({"PrincipalResourcePermissions": [{
             "Principal": {"DataLakePrincipalIdentifier": "444455556666"},
             "Resource": {"Table": {"CatalogId": "777788889999", "DatabaseName": "claims", "Name": "sales"}},
@@ -579,20 +586,28 @@ fn catalogs_grants_and_shares_are_listed_without_what_is_not_read() {
     assert_eq!(requests[2].target, "AWSGlue.GetTables");
     assert_eq!(requests[6].body["Name"], "mesh");
     let host = "https://lakeformation.eu-central-1.amazonaws.com/ListPermissions";
-    assert_eq!(requests[7].uri, host);
-    assert_eq!(requests[9].body["nextToken"], "more");
-    assert_eq!(requests[11].body["resourceOwner"], "OTHER-ACCOUNTS");
+    assert_eq!(requests[8].uri, host);
+    assert_eq!(requests[10].body["nextToken"], "more");
+    assert_eq!(requests[12].body["resourceOwner"], "OTHER-ACCOUNTS");
+    check_lists(&lists, ledger);
+}
 
+/// The lists are what was answered, without what is not read.
+fn check_lists(lists: &[CatalogLists], ledger: &str) {
     let mut catalogs = DataCatalogs::default();
-    for list in &lists {
+    for list in lists {
         assert!(!list.text.contains("secret"), "{}", list.text);
         read_data_catalogs(list.name, list.text.as_bytes(), &mut catalogs);
     }
     assert_eq!(catalogs.rejects.total(), 0);
     let location = catalogs.tables.values().next().unwrap().location.as_deref();
     assert_eq!(location, Some("s3://lake/sales/"));
-    let registered = catalogs.registered_id("mesh").map(|id| &**id);
-    assert_eq!(registered, Some("222233334444"));
+    let listed = |name: &str| catalogs.target(&"777788889999".into(), name).cloned();
+    let mesh = CatalogTarget::Glue("222233334444".into());
+    assert_eq!(listed("mesh"), Some(mesh));
+    let functions = CatalogTarget::Functions(vec![ledger.into()]);
+    assert_eq!(listed("lambda"), Some(functions));
+    assert_eq!(catalogs.target(&"444455556666".into(), "mesh"), None);
     let shares: Vec<(&str, &str)> = catalogs
         .shares
         .iter()

@@ -192,6 +192,7 @@ impl Poison {
             conversation_id: Some(self.text().into()),
             confidence: Confidence::Probable,
             event_ids: vec![EventId::new(&self.text())],
+            queries: Vec::new(),
         }
     }
 
@@ -664,6 +665,7 @@ impl Poison {
     fn audit(&self, audit: &mut Audit) {
         let Audit {
             window: _,
+            chat_logs: _,
             coverage,
             chains,
             statistics,

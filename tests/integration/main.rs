@@ -44,6 +44,7 @@ mod regressions;
 mod replay;
 mod report;
 mod roads;
+mod roads_forged;
 mod rules;
 #[cfg(feature = "aws")]
 mod s3;

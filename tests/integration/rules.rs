@@ -112,7 +112,7 @@ fn exports(value: &Value, window: TimeWindow) -> Exports {
     exports
 }
 
-fn plan(settings: &Settings, window: TimeWindow, only: &BTreeSet<String>) -> Plan {
+pub(crate) fn plan(settings: &Settings, window: TimeWindow, only: &BTreeSet<String>) -> Plan {
     Plan {
         window: TimeWindow {
             from: window.from.map(|from| from.plus(-BASELINE_DAYS * 86_400)),
@@ -484,6 +484,13 @@ fn every_rule_runs_and_is_quiet_where_nothing_is_wrong() {
     reader.read("costs.json", &extra("costs.json")).unwrap();
     plan.exports.bill = Some(reader.finish());
     plan.checks.as_mut().unwrap().inventory = Some(inventory);
+    let mut catalogs = DataCatalogs::default();
+    read_data_catalogs("catalogs.json", &extra("catalogs.json"), &mut catalogs);
+    plan.exports.catalogs = Some(catalogs);
+    let mut chat_logs = ChatLogs::default();
+    let chat = json!({"user_arn": "u", "agent_id": "a", "event_timestamp": "2020-01-01T00:00:00Z"});
+    read_chat_logs("chat", chat.to_string().as_bytes(), &mut chat_logs);
+    plan.exports.chat_logs = Some(chat_logs);
     let audit = run(&plan, &Memory::of(&organization.logs));
     assert!(audit.chains.len() > 500);
     let findings = audit.findings.unwrap();

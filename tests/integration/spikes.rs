@@ -246,6 +246,7 @@ fn found(consumers: &[(usize, Consumer)], factor: u64) -> Vec<(AccountId, String
         topology: &topology,
         inventory: None,
         quick_users: None,
+        has_chat_logs: false,
         roles: &roles,
         chains: &chains,
         events: &[],

@@ -9,6 +9,7 @@ use super::coverage_gaps::CoverageGap;
 use super::tables_read::declared;
 use crate::model::finding::{Finding, FindingStatus, Severity};
 use crate::model::integrity::Integrity;
+use crate::model::road::short_service;
 use crate::output::chargeback::{FigureColumn, figures, marks, names};
 use crate::output::human::{count, decimals, plural, window_text};
 use crate::output::roads::kind_name;
@@ -386,7 +387,7 @@ fn tables_read(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Resul
             ];
             row(&cells, writer)?;
         }
-        more(read.table_count, "table", writer)?;
+        more(read.table_count, writer)?;
     }
     if !read.readers.is_empty() {
         writeln!(writer, "## Who reads the tables of producers\n")?;
@@ -410,7 +411,7 @@ fn tables_read(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Resul
             ];
             row(&cells, writer)?;
         }
-        more(read.reader_count, "reader", writer)?;
+        more(read.reader_count, writer)?;
     }
     Ok(())
 }
@@ -431,17 +432,17 @@ fn other_roads(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Resul
                 |account| topology.account_label(account),
             );
             let cells = [
-                cell(road.service),
+                cell(short_service(road.service)),
                 cell(road.resource_arn.map_or(NOT_TOLD, |arn| arn)),
                 cell(&consumer),
-                cell(if of.is_declared { "yes" } else { "no" }),
+                cell(of.declared()),
                 count(of.chain_count),
                 count(of.query_count),
                 size(of.bytes_scanned),
             ];
             row(&cells, writer)?;
         }
-        more(found.road_count, "road", writer)?;
+        more(found.road_count, writer)?;
     }
     if !found.acting.is_empty() {
         let names = found.acting.iter().take(TOPS_MAX).map(|((kind, id), of)| {
@@ -454,21 +455,17 @@ fn other_roads(content: &ReportContent<'_>, writer: &mut dyn Write) -> io::Resul
             0 => String::new(),
             more => format!("; {more} more in index.html"),
         };
-        writeln!(
-            writer,
-            "For whom chains acted: {}{more}.\n",
-            names.join(", ")
-        )?;
+        writeln!(writer, "For whom chains acted: {}{more}.", names.join(", "))?;
     }
     Ok(())
 }
 
 /// Says how many rows the page has that this text leaves out.
-fn more(number: usize, unit: &'static str, writer: &mut dyn Write) -> io::Result<()> {
+fn more(number: usize, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer)?;
     let left = number.saturating_sub(TOPS_MAX) as u64;
     if left > 0 {
-        writeln!(writer, "{} more in index.html.\n", plural(left, unit))?;
+        writeln!(writer, "{} more in index.html.\n", count(left))?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Other roads to the data than Quick's role chain, and for whom chains acted.
+//! Origins of chains other than Quick, and those for whom chains acted.
 
 use crate::model::chain::{Chain, ChainPath, Confidence};
 use crate::model::ids::AccountId;
 use crate::model::money::add;
-use crate::model::road::{ActingKind, Origin};
+use crate::model::road::{ActingKind, Origin, PEOPLE, UNKNOWN};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use rust_decimal::Decimal;
@@ -24,7 +24,7 @@ pub struct Road<'a> {
     pub consumer_account_id: Option<&'a AccountId>,
 }
 
-/// What went along a road.
+/// The chains of a road, in sums.
 #[derive(Debug, Clone, Default)]
 pub struct RoadUse<'a> {
     /// Chains.
@@ -39,8 +39,39 @@ pub struct RoadUse<'a> {
     pub owner_account_ids: BTreeSet<&'a AccountId>,
     /// True if one of them reached a Role B.
     pub reaches_role_b: bool,
+    /// True if one of them read a table of a declared producer, or a declared sensitive one.
+    pub reads_declared_table: bool,
     /// True if all of them are declared (`[[declared_services]]`).
     pub is_declared: bool,
+}
+
+impl RoadUse<'_> {
+    /// Whether they are declared, and where that is no matter, so.
+    #[must_use]
+    pub fn declared(&self) -> &'static str {
+        if self.is_declared {
+            "yes"
+        } else if self.is_to_declare() {
+            "no"
+        } else {
+            "not needed"
+        }
+    }
+
+    /// Returns true if they are not declared, and `service-chain-undeclared` reports that.
+    #[must_use]
+    pub fn is_to_declare(&self) -> bool {
+        !self.is_declared && (self.reaches_role_b || self.reads_declared_table)
+    }
+}
+
+/// Chains and queries of one kind of origin.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OriginCount {
+    /// Chains.
+    pub chains: u64,
+    /// Their queries.
+    pub queries: u64,
 }
 
 /// Someone for whom chains acted.
@@ -54,7 +85,7 @@ pub struct ActingUse {
     pub query_count: u64,
 }
 
-/// The lists, those with the most queries first.
+/// The lists: those to declare first, then those with the most queries.
 #[derive(Debug, Clone, Default)]
 pub struct OtherRoads<'a> {
     /// Services other than Quick.
@@ -65,6 +96,10 @@ pub struct OtherRoads<'a> {
     pub acting: Vec<((ActingKind, &'a Text), ActingUse)>,
     /// Their number.
     pub acting_count: usize,
+    /// Chains of people, other than through Quick.
+    pub people: OriginCount,
+    /// Chains of which the origin is not known.
+    pub unknown: OriginCount,
 }
 
 impl OtherRoads<'_> {
@@ -80,6 +115,7 @@ impl OtherRoads<'_> {
 pub(super) fn other_roads<'a>(chains: &'a [Chain], topology: &Topology) -> OtherRoads<'a> {
     let mut roads: BTreeMap<Road<'a>, RoadUse<'a>> = BTreeMap::new();
     let mut acting: BTreeMap<(ActingKind, &'a Text), ActingUse> = BTreeMap::new();
+    let (mut people, mut unknown) = (OriginCount::default(), OriginCount::default());
     for chain in chains
         .iter()
         .filter(|chain| chain.path != ChainPath::Session)
@@ -100,7 +136,16 @@ pub(super) fn other_roads<'a>(chains: &'a [Chain], topology: &Topology) -> Other
                 is_declared: true,
                 ..RoadUse::default()
             });
-            known.add(chain, topology.declares_service_of(chain));
+            known.add(chain, topology);
+        }
+        let of_label = match chain.origin.label() {
+            PEOPLE => Some(&mut people),
+            UNKNOWN => Some(&mut unknown),
+            _ => None,
+        };
+        if let Some(count) = of_label {
+            count.chains += 1;
+            count.queries += chain.queries.len() as u64;
         }
         for one in &chain.acting_for {
             if one.kind == ActingKind::QuickUser {
@@ -116,7 +161,7 @@ pub(super) fn other_roads<'a>(chains: &'a [Chain], topology: &Topology) -> Other
         }
     }
     let mut roads: Vec<_> = roads.into_iter().collect();
-    roads.sort_by_key(|(_, of)| Reverse((of.query_count, of.chain_count)));
+    roads.sort_by_key(|(_, of)| Reverse((of.is_to_declare(), of.query_count, of.chain_count)));
     let mut acting: Vec<_> = acting.into_iter().collect();
     acting.sort_by_key(|(_, of)| Reverse((of.query_count, of.chain_count)));
     let (road_count, acting_count) = (roads.len(), acting.len());
@@ -127,11 +172,13 @@ pub(super) fn other_roads<'a>(chains: &'a [Chain], topology: &Topology) -> Other
         road_count,
         acting,
         acting_count,
+        people,
+        unknown,
     }
 }
 
 impl<'a> RoadUse<'a> {
-    fn add(&mut self, chain: &'a Chain, is_declared: bool) {
+    fn add(&mut self, chain: &'a Chain, topology: &Topology) {
         self.chain_count += 1;
         self.query_count += chain.queries.len() as u64;
         if !chain.queries.is_empty() {
@@ -148,11 +195,12 @@ impl<'a> RoadUse<'a> {
             .flat_map(|query| query.reads.iter().flatten());
         let reads = reads.chain(&chain.reads);
         let surely = reads.filter(|read| read.confidence != Confidence::Ambiguous);
+        self.reads_declared_table |= surely.clone().any(|read| topology.declares_table(read));
         let owners = surely.filter_map(|read| read.owner_account_id.as_ref());
         let own = chain.consumer_account_id.as_ref();
         self.owner_account_ids
             .extend(owners.filter(|owner| Some(*owner) != own));
         self.reaches_role_b |= chain.touches_quick && chain.consumer_session.is_some();
-        self.is_declared &= is_declared;
+        self.is_declared &= topology.declares_service_of(chain);
     }
 }

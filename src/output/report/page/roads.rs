@@ -1,12 +1,12 @@
-//! Other roads to the data, and for whom chains acted.
+//! Origins of chains other than Quick, and those for whom chains acted.
 
 use super::super::ReportContent;
-use super::super::roads::{ActingUse, Road, RoadUse};
+use super::super::roads::{ActingUse, OriginCount, Road, RoadUse};
 use super::table::{PageCell, PageTable};
 use crate::model::ids::AccountId;
-use crate::model::road::ActingKind;
+use crate::model::road::{ActingKind, resource_name, short_service};
 use crate::model::text::Text;
-use crate::output::human::{count, tail};
+use crate::output::human::{count, plural};
 use crate::output::roads::kind_name;
 use rust_decimal::Decimal;
 
@@ -29,21 +29,22 @@ impl RoadsSection {
 
 fn roads(content: &ReportContent<'_>) -> PageTable {
     let topology = content.inputs.topology;
-    let label = |account: &AccountId| topology.account_label(account);
+    let name = |account: &AccountId| {
+        let name = topology.account_name(account);
+        name.unwrap_or(account.text()).clone()
+    };
     let row = |(road, of): &(Road<'_>, RoadUse<'_>)| {
-        let owners: Vec<String> = of
-            .owner_account_ids
-            .iter()
-            .map(|owner| label(owner))
-            .collect();
-        let consumer = road.consumer_account_id.map(label);
+        let owners = of.owner_account_ids.iter().map(|owner| name(owner));
+        let tables = owners.map(|owner| format!("tables of {owner}"));
+        let role = of.reaches_role_b.then(|| "Role B".to_owned());
+        let reaches: Vec<String> = role.into_iter().chain(tables).collect();
+        let consumer = road.consumer_account_id.map(name);
         vec![
-            PageCell::text(road.service),
-            PageCell::or_unknown(road.resource_arn.map(tail_of)),
+            PageCell::text(short_service(road.service)),
+            PageCell::or_unknown(resource(road).as_deref()),
             PageCell::or_unknown(consumer.as_deref()),
-            PageCell::text(if of.reaches_role_b { "yes" } else { "no" }),
-            PageCell::text(&owners.join(", ")),
-            PageCell::text(if of.is_declared { "yes" } else { "no" }),
+            PageCell::text(&reaches.join(", ")),
+            PageCell::text(of.declared()),
             PageCell::count(of.chain_count),
             PageCell::count(of.query_count),
             PageCell::bytes(of.bytes_scanned),
@@ -58,8 +59,7 @@ fn roads(content: &ReportContent<'_>) -> PageTable {
         "Service",
         "Resource",
         "Consumer",
-        "Role B",
-        "Tables of",
+        "Reaches",
         "Declared",
         "Chains",
         "Queries",
@@ -70,16 +70,37 @@ fn roads(content: &ReportContent<'_>) -> PageTable {
     let table = PageTable::new("roads-by-service", "By service", &titles)
         .with(found.roads.iter().map(row).collect());
     let more = found.road_count.saturating_sub(found.roads.len()) as u64;
-    if more > 0 {
-        return table.noting(&format!("{} more are not listed.", count(more)));
-    }
-    table
+    let more = (more > 0).then(|| format!("{} more are not listed.", count(more)));
+    let counted = |what: &str, of: OriginCount| {
+        let text = || {
+            let queries = plural(of.queries, "query");
+            format!(
+                "{what}: {} with {queries}, not listed.",
+                plural(of.chains, "chain")
+            )
+        };
+        (of.chains > 0).then(text)
+    };
+    let people = counted("People and users of IAM, not through Quick", found.people);
+    let unknown = counted("Origin not known", found.unknown);
+    let notes = more.into_iter().chain(people).chain(unknown);
+    notes.fold(table, |table, note| table.noting(&note))
 }
 
-/// The name of a resource in its ARN.
-fn tail_of(arn: &Text) -> &str {
-    let last = tail(arn);
-    last.rsplit(':').next().unwrap_or(last)
+/// The name of a resource with its Region, and its account if it is not the consumer.
+fn resource(road: &Road<'_>) -> Option<String> {
+    let arn = road.resource_arn?;
+    let mut parts = arn.split(':').skip(3);
+    let (region, account) = (parts.next()?, parts.next()?);
+    let name = resource_name(arn);
+    let is_own = road
+        .consumer_account_id
+        .is_some_and(|consumer| **consumer == *account);
+    Some(if is_own {
+        format!("{name} ({region})")
+    } else {
+        format!("{name} ({account}, {region})")
+    })
 }
 
 fn acting(content: &ReportContent<'_>) -> PageTable {
