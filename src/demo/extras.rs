@@ -160,7 +160,10 @@ fn catalogs(plan: &DemoPlan) -> Vec<Value> {
         "UserList": users,
     })];
     if plan.roads_per_day() > 0 {
-        lists.push(json!({"DataCatalog": roads::glue_catalog()}));
+        for consumer in consumers {
+            let registered = roads::data_catalogs(consumer).into_iter();
+            lists.extend(registered.map(|catalog| json!({ "DataCatalog": catalog })));
+        }
     }
     lists
 }

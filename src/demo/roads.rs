@@ -738,9 +738,14 @@ impl Stage {
     }
 }
 
-/// The registered data catalog, as `aws athena get-data-catalog` lists it.
-pub(super) fn glue_catalog() -> Value {
-    json!({"Name": GLUE_CATALOG, "Type": "GLUE", "Parameters": {"catalog-id": OWNER}})
+/// The data catalogs that a consumer registered, as `aws athena get-data-catalog` lists them, with the account.
+pub(super) fn data_catalogs(consumer: &ConsumerCast) -> [Value; 2] {
+    let function = connector_arn(consumer.region);
+    let of = |name: &str, kind: &str, parameters: Value| json!({"AccountId": consumer.account, "Name": name, "Type": kind, "Parameters": parameters});
+    [
+        of(GLUE_CATALOG, "GLUE", json!({"catalog-id": OWNER})),
+        of(CONNECTOR_CATALOG, "LAMBDA", json!({"function": function})),
+    ]
 }
 
 fn connector_arn(region: &str) -> String {

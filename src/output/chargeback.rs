@@ -103,7 +103,7 @@ pub(super) fn marks(chargeback: &Chargeback) -> Vec<String> {
     }
     if any(is_partly_billed) {
         marks.push(format!(
-            "{PARTLY} the bill does not cover some of the queries: their cost is only in Est. USD"
+            "{PARTLY} the bill does not cover some of the queries: their cost is only estimated"
         ));
     }
     marks.extend(chargeback.by_reads_note().map(str::to_owned));

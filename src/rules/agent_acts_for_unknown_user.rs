@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "agent-acts-for-unknown-user",
-    title: "An agent or a flow of Quick queried for a user who is not among its declared users, or, if it is not declared, not listed",
+    title: "An agent or a flow of Quick queried for a user who is neither declared nor listed",
     severity: Severity::Medium,
     kind: RuleKind::Condition,
     needs: RuleNeed::Nothing,
