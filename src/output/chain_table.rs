@@ -7,7 +7,7 @@ use super::human::{
 use super::page_text;
 use crate::model::chain::{Chain, ChainPath, ChainStatus, Confidence, MissingPart, QueryExecution};
 use crate::model::integrity::Integrity;
-use crate::model::road::QUICK_SERVICE;
+use crate::model::road::{QUICK_SERVICE, resource_name};
 use comfy_table::presets::NOTHING;
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
@@ -66,12 +66,9 @@ const COLUMNS: [ChainColumn; 15] = [
         |chain, _| text_cell(chain.path.as_str()),
         |chain| chain.path != ChainPath::QuickRoleChain,
     ),
-    column(
-        "Origin",
-        2,
-        |chain, _| text_cell(chain.origin.short_text()),
-        |chain| chain.origin.label() != QUICK_SERVICE,
-    ),
+    column("Origin", 1, origin, |chain| {
+        chain.origin.label() != QUICK_SERVICE
+    }),
     column("Assumed from", 4, assumed_from, |chain| {
         source_account(chain).is_some()
     }),
@@ -304,6 +301,15 @@ fn started(chain: &Chain, page: TextLayout) -> Cell {
     } else {
         text_cell(minute(chain.started_at))
     }
+}
+
+/// The service with the resource; on a narrow page one of both.
+fn origin(chain: &Chain, page: TextLayout) -> Cell {
+    let resource = chain.origin.resource_arn.as_deref().map(resource_name);
+    if page.width < 100 {
+        return text_cell(resource.unwrap_or(chain.origin.short_label()));
+    }
+    text_cell(chain.origin.short_text())
 }
 
 /// The consumer's declared name, else its account.

@@ -3,7 +3,6 @@
 use super::super::ReportContent;
 use super::super::roads::{ActingUse, OriginCount, Road, RoadUse};
 use super::table::{PageCell, PageTable};
-use crate::model::ids::AccountId;
 use crate::model::road::{ActingKind, resource_name, short_service};
 use crate::model::text::Text;
 use crate::output::human::{count, plural};
@@ -29,19 +28,19 @@ impl RoadsSection {
 
 fn roads(content: &ReportContent<'_>) -> PageTable {
     let topology = content.inputs.topology;
-    let name = |account: &AccountId| {
+    let name = |account: &str| {
         let name = topology.account_name(account);
-        name.unwrap_or(account.text()).clone()
+        name.cloned().unwrap_or_else(|| account.into())
     };
     let row = |(road, of): &(Road<'_>, RoadUse<'_>)| {
         let owners = of.owner_account_ids.iter().map(|owner| name(owner));
         let tables = owners.map(|owner| format!("tables of {owner}"));
         let role = of.reaches_role_b.then(|| "Role B".to_owned());
         let reaches: Vec<String> = role.into_iter().chain(tables).collect();
-        let consumer = road.consumer_account_id.map(name);
+        let consumer = road.consumer_account_id.map(|account| name(account));
         vec![
             PageCell::text(short_service(road.service)),
-            PageCell::or_unknown(resource(road).as_deref()),
+            PageCell::or_unknown(resource(road, &name).as_deref()),
             PageCell::or_unknown(consumer.as_deref()),
             PageCell::text(&reaches.join(", ")),
             PageCell::text(of.declared()),
@@ -56,15 +55,8 @@ fn roads(content: &ReportContent<'_>) -> PageTable {
         ]
     };
     let titles = [
-        "Service",
-        "Resource",
-        "Consumer",
-        "Reaches",
-        "Declared",
-        "Chains",
-        "Queries",
-        "Scanned",
-        "Estimated USD",
+        "Service", "Resource", "Consumer", "Reaches", "Declared", "Chains", "Queries", "Scanned",
+        "Est. USD",
     ];
     let found = &content.other_roads;
     let table = PageTable::new("roads-by-service", "By service", &titles)
@@ -88,7 +80,7 @@ fn roads(content: &ReportContent<'_>) -> PageTable {
 }
 
 /// The name of a resource with its Region, and its account if it is not the consumer.
-fn resource(road: &Road<'_>) -> Option<String> {
+fn resource(road: &Road<'_>, account_name: &dyn Fn(&str) -> Text) -> Option<String> {
     let arn = road.resource_arn?;
     let mut parts = arn.split(':').skip(3);
     let (region, account) = (parts.next()?, parts.next()?);
@@ -99,7 +91,7 @@ fn resource(road: &Road<'_>) -> Option<String> {
     Some(if is_own {
         format!("{name} ({region})")
     } else {
-        format!("{name} ({account}, {region})")
+        format!("{name} ({}, {region})", account_name(account))
     })
 }
 
