@@ -47,7 +47,7 @@ impl Checker<'_> {
                     format!("{service}.amazonaws.com")
                 };
                 return wrong(format!(
-                    "{service:?} is no principal of a service: write one such as {example:?}"
+                    "{service:?} is not a service principal: write, for example, {example:?}"
                 ));
             }
             if is_quick_service(service) {
@@ -59,7 +59,7 @@ impl Checker<'_> {
                 && let Some(other) = other_service(arn.get_ref(), service)
             {
                 let message = format!(
-                    "{:?} is a resource of {other}, and the service is {service:?}",
+                    "{:?} is a resource of {other}, but the service is {service:?}: correct one of the two",
                     arn.get_ref()
                 );
                 return Err(self.wrong(arn.span(), "declared_services.resource_arn", message));
@@ -71,7 +71,10 @@ impl Checker<'_> {
                 if let Some(arn) = arn
                     && !arn.get_ref().starts_with("arn:")
                 {
-                    let message = format!("{:?} is no ARN; `*` stands for any text", arn.get_ref());
+                    let message = format!(
+                        "{:?} is not an ARN: begin it with `arn:`; `*` stands for any text",
+                        arn.get_ref()
+                    );
                     return Err(self.wrong(arn.span(), name, message));
                 }
             }
@@ -97,8 +100,9 @@ impl Checker<'_> {
                 return Err(self.wrong(raw.id.span(), "agents.id", "an agent needs an id"));
             }
             if id.contains(':') {
-                let message =
-                    format!("{id:?} is no id of an agent or flow: it is the last part of the ARN");
+                let message = format!(
+                    "{id:?} is not the id of an agent or flow: write only the last part of its ARN"
+                );
                 return Err(self.wrong(raw.id.span(), "agents.id", message));
             }
             if topology.agents.iter().any(|other| *other.id == **id) {

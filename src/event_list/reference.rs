@@ -37,8 +37,12 @@ fn row(entry: &EventListEntry) -> String {
             let when = match kept.when {
                 When::Always => "always",
                 When::OnLogs => "on stored log files",
-                When::OnLogsOrSpill => "on stored log files, and named as spilled",
-                When::OfReads => "by sessions of Lake Formation, and named as spilled",
+                When::OnLogsOrSpill => {
+                    "on stored log files, or on objects with `spill` in their name"
+                }
+                When::OfReads => {
+                    "by sessions of Lake Formation, or on objects with `spill` in their name"
+                }
                 When::OfSession => "of relevant sessions",
             };
             (when, kept.since.to_string())

@@ -16,12 +16,12 @@ pub struct Origin {
     pub service: Option<Text>,
     /// The state machine, function, job or instance, where the logs name it.
     pub resource_arn: Option<Text>,
-    /// The confidence of the least certain of both; `None` where nothing tells the origin.
+    /// The confidence of the service or of the resource, whichever is lower; `None` if the origin is unknown.
     pub confidence: Option<Confidence>,
 }
 
 impl Origin {
-    /// A service made the first session.
+    /// Returns the origin of a chain whose first session a service made.
     #[must_use]
     pub fn service(name: &str, confidence: Confidence) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Origin {
         }
     }
 
-    /// A person or a user of IAM did.
+    /// Returns the origin of a chain whose first session a person or a user of IAM made.
     #[must_use]
     pub fn person(confidence: Confidence) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Origin {
         }
     }
 
-    /// Several are possible.
+    /// Returns the origin of a chain for which several origins are possible.
     #[must_use]
     pub fn ambiguous() -> Self {
         Self::person(Confidence::Ambiguous)
@@ -178,7 +178,7 @@ pub struct RelatedChain {
     pub confidence: Confidence,
 }
 
-/// The most related chains that a chain names: the nearest in time.
+/// The maximum number of related chains that a chain names: chains with queries first, then the nearest in time.
 pub const RELATED_CHAINS_MAX: usize = 20;
 
 /// The namespace of users whose name does not tell one

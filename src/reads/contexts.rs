@@ -44,7 +44,8 @@ pub(super) fn note_unknown(chains: &mut [Chain], unknown: Vec<BTreeSet<Text>>) {
     for (chain, names) in chains.iter_mut().zip(unknown) {
         for name in names {
             chain.notes.push(format!(
-                "data catalog {name} of the query context: neither these logs nor lists have its target at that time, so its owner is not known"
+                "the owner of data catalog {name} of the query context is not known: neither the logs nor the lists have its target at that \
+                 time; add the output of `aws athena get-data-catalog` with --catalogs"
             ));
         }
         chain.notes.sort();

@@ -223,13 +223,13 @@ fn with_roads(fields: Fields<'_, Chain>) -> Fields<'_, Chain> {
         )
         .records(
             "acting_for",
-            "for whom it acted, as far as anything says so",
+            "the users, delegates, agents and flows for whom it acted, where logs name them",
             acting_fields(),
             |chain, each| chain.acting_for.iter().for_each(each),
         )
         .records(
             "related_chains",
-            "chains of other roles that the same session of a function, job, container or instance assumed, at most 20",
+            "chains of other roles that the same session of a workload (a state machine, function, job, container or instance) assumed, at most 20",
             related_fields(),
             |chain, each| chain.related_chains.iter().for_each(each),
         )

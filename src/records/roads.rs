@@ -19,7 +19,7 @@ pub(super) fn origin_fields<'a>() -> Fields<'a, Origin> {
         )
         .word(
             "confidence",
-            "the confidence of the less certain of both; null if nothing tells the origin",
+            "the confidence of the service or of the resource, whichever is lower; null if the origin is unknown",
             Confidence::ALL.iter().copied().map(Confidence::as_str),
             |origin: &Origin| origin.confidence.map(Confidence::as_str),
         )
@@ -51,7 +51,7 @@ pub(super) fn acting_fields<'a>() -> Fields<'a, ActingFor> {
         )
         .word(
             "confidence",
-            "that the chain acted for them; of several `ambiguous` ones of a kind it is not known which",
+            "the confidence that the chain acted for this entry; several `ambiguous` entries of one kind are candidates, between which the logs do not decide",
             Confidence::ALL.iter().copied().map(Confidence::as_str),
             |acting: &ActingFor| Some(acting.confidence.as_str()),
         )

@@ -21,7 +21,7 @@ static META: RuleMeta = RuleMeta {
     since: "0.1.0",
     page: include_str!("agent_acts_for_unknown_user.md"),
     options: &[],
-    next_step: "find out who the user is; declare the agent with its users under [[agents]], or take the user out of it",
+    next_step: "find out who the user is; declare the agent with its users under [[agents]], or remove the user's access to it in Quick",
     command: "qs-audit show CHAIN",
 };
 
@@ -99,24 +99,24 @@ fn add(
     let place = sample(&labels);
     let (title, detail) = if &**user == NO_ONE {
         (
-            format!("Agent {name} queried, and the logs do not name its user"),
+            format!("Agent or flow {name} queried, and the logs do not name its user"),
             format!(
-                "{queries} of {place} ran while agent {name} worked; neither chat logs nor Quick's events name the user, and the \
-                 agent is not declared for any user."
+                "{queries} of {place} ran while agent or flow {name} worked; neither chat logs nor Quick's events name the user, \
+                 and no entry of [[agents]] lets it act for every user."
             ),
         )
     } else if declared.is_some() {
         (
-            format!("Agent {name} queried for {user}, who is not among its declared users"),
+            format!("Agent or flow {name} queried for {user}, who is not among its declared users"),
             format!(
-                "{queries} of {place} ran while agent {name} worked for {user}, who is not among its declared users."
+                "{queries} of {place} ran while agent or flow {name} worked for {user}, who is not among its declared users."
             ),
         )
     } else {
         (
-            format!("Agent {name} queried for {user}, who is not listed"),
+            format!("Agent or flow {name} queried for {user}, who is not listed"),
             format!(
-                "{queries} of {place} ran while agent {name} worked for {user}. The agent is not declared, and the user is not \
+                "{queries} of {place} ran while agent or flow {name} worked for {user}. It is not declared, and the user is not \
                  among the listed users of Quick."
             ),
         )
@@ -134,7 +134,7 @@ fn add(
             ),
         ],
         next_step: declared
-            .map(|_| "find out who the user is; add the user to the agent's under [[agents]], or take the user out of it"),
+            .map(|_| "find out who the user is; add the user to the agent's `users` under [[agents]], or remove the user's access to it in Quick"),
         occurrences,
     });
 }
@@ -164,7 +164,7 @@ fn unknown<'c>(
     chain: &'c Chain,
     query: usize,
 ) -> Vec<(&'c ActingFor, Text)> {
-    // What is ambiguous accuses no one.
+    // Ambiguous entries are not reported.
     let is_of_query = |acting: &&ActingFor| {
         acting.confidence != Confidence::Ambiguous
             && (acting.queries.is_empty() || acting.queries.contains(&query))

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static META: RuleMeta = RuleMeta {
     id: "catalog-created",
-    title: "A data catalog was registered in Athena, or got another target",
+    title: "A data catalog was registered or updated in Athena",
     severity: Severity::Medium,
     kind: RuleKind::Event,
     needs: RuleNeed::Nothing,
@@ -133,11 +133,11 @@ fn add(
         severity,
         FindingDraft {
             title: format!(
-                "Data catalog {name} was registered in {}{of}",
+                "Data catalog {name} was registered or updated in {}{of}",
                 context.account(account)
             ),
             detail: format!(
-                "{caller} registered data catalog {name} in {}, {region}. {target}",
+                "{caller} registered or updated data catalog {name} in {}, {region}. {target}",
                 context.account(account)
             ),
             subject: Subject(vec![

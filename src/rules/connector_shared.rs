@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "connector-shared",
-    title: "Queries of one account use the connector of another",
+    title: "Queries of one account use the connector of another, or may invoke it",
     severity: Severity::Low,
     kind: RuleKind::Condition,
     needs: RuleNeed::Nothing,

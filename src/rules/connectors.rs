@@ -91,7 +91,8 @@ pub(super) fn note_not_logged(context: &RuleContext<'_>, sink: &mut FindingSink<
     let mut events = context.input.events.iter();
     if !events.any(|event| matches!(event.detail, Detail::Invocation(_))) {
         sink.note(
-            "connectors that no data catalog of a query context names are not evaluated: the logs have no data events of Lambda (Invoke)",
+            "connectors are known only from data catalogs of query contexts and from spilled objects: the logs have no data events of \
+             Lambda; log Invoke in the accounts of the connectors and of the consumers",
         );
     }
 }

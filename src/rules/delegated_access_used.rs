@@ -1,4 +1,4 @@
-//! `delegated-access-used`: a provider queried, or reached a Role, under a temporary delegation
+//! `delegated-access-used`: a product provider made calls of a chain under a temporary delegation
 //! (docs/cloudtrail-facts.md#agents-and-identities).
 
 use super::context::RuleContext;

@@ -66,7 +66,7 @@ impl Rule for ServiceChainUndeclared {
             let key = (service.clone(), who(chain), consumer.clone());
             let occurrences = by_subject.entry(key).or_default();
             occurrences
-                .happened(chain.started_at.max(first_moment(context, chain)))
+                .happened(chain.started_at.max(first_call_in_window(context, chain)))
                 .with_chain(&chain.chain_id);
             for session in chain.hops() {
                 occurrences
@@ -104,7 +104,7 @@ impl Rule for ServiceChainUndeclared {
     }
 }
 
-/// Returns true for chains of other services than Quick that got in.
+/// Returns true if a service other than Quick made the first session of a chain, and it was not denied.
 fn is_candidate(chain: &Chain) -> bool {
     chain.origin.is_other_service()
         && chain.status != ChainStatus::Denied
@@ -112,10 +112,10 @@ fn is_candidate(chain: &Chain) -> bool {
 }
 
 fn active(context: &RuleContext<'_>, chain: &Chain) -> bool {
-    moments(context, chain).any(|at| context.in_window(at))
+    call_times(context, chain).any(|at| context.in_window(at))
 }
 
-fn moments<'c>(
+fn call_times<'c>(
     context: &'c RuleContext<'_>,
     chain: &'c Chain,
 ) -> impl Iterator<Item = crate::model::time::UtcSecond> + 'c {
@@ -123,9 +123,9 @@ fn moments<'c>(
     events.map(|entry| context.input.events[entry.event as usize].time)
 }
 
-/// The first moment of a chain in the window.
-fn first_moment(context: &RuleContext<'_>, chain: &Chain) -> crate::model::time::UtcSecond {
-    let mut inside = moments(context, chain).filter(|at| context.in_window(*at));
+/// Returns the time of a chain's first call in the window.
+fn first_call_in_window(context: &RuleContext<'_>, chain: &Chain) -> crate::model::time::UtcSecond {
+    let mut inside = call_times(context, chain).filter(|at| context.in_window(*at));
     inside.next().unwrap_or(chain.started_at)
 }
 

@@ -139,11 +139,11 @@ fn add(bucket: &Text, exposure: &Exposure, sink: &mut FindingSink<'_>) {
             sample(&readers)
         )
     } else {
-        format!("Spill bucket {bucket} is open to others")
+        format!("The access protection of spill bucket {bucket} was reduced")
     };
     let opened_by = (!opened.is_empty()).then(|| {
         let how = sample(&opened);
-        format!("Bucket {bucket}, to which connectors write what they read, was opened: {how}.")
+        format!("The access protection of bucket {bucket}, to which connectors write what they read, was reduced: {how}.")
     });
     let read = (exposure.objects > 0).then(|| {
         let objects = plural(exposure.objects, "read");
@@ -153,7 +153,7 @@ fn add(bucket: &Text, exposure: &Exposure, sink: &mut FindingSink<'_>) {
             format!(" by {}", sample(&readers))
         };
         format!(
-            "{objects} of objects there{by}, neither for a query nor by a connector: {}.",
+            "{objects} of objects in bucket {bucket}{by}, neither for a query nor by a connector: {}.",
             sample(&keys)
         )
     });
@@ -177,7 +177,10 @@ fn add(bucket: &Text, exposure: &Exposure, sink: &mut FindingSink<'_>) {
 fn note_not_logged(context: &RuleContext<'_>, sink: &mut FindingSink<'_>) {
     let mut events = context.input.events.iter();
     if !events.any(|event| matches!(event.detail, Detail::ObjectRead(_))) {
-        sink.note("reads of spilled objects are not evaluated: the logs have no data events of S3 objects");
+        sink.note(
+            "reads of spilled objects are not evaluated: the logs have no data events of S3 objects; log GetObject and CopyObject of \
+             the spill buckets",
+        );
     }
 }
 

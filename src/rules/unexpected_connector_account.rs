@@ -1,4 +1,4 @@
-//! `unexpected-connector-account`: a connector belongs to an account that is not declared, or serves one
+//! `unexpected-connector-account`: an undeclared account owns or uses a connector
 //! (docs/cloudtrail-facts.md#connectors).
 
 use super::connectors::{connector_reads, invoke_permissions, note_not_logged};
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 static META: RuleMeta = RuleMeta {
     id: "unexpected-connector-account",
-    title: "A connector belongs to an account that is not declared, or serves one",
+    title: "An undeclared account owns or uses a connector",
     severity: Severity::High,
     kind: RuleKind::Condition,
     needs: RuleNeed::Nothing,
@@ -25,7 +25,7 @@ static META: RuleMeta = RuleMeta {
         default: "[]",
         meaning: "further accounts whose connectors may be used, and that may use connectors",
     }],
-    next_step: "find out who runs the account; if no one answers for it, delete the data catalog, or take the permission to invoke away",
+    next_step: "find out who owns the account; if it has no owner, delete the data catalog of the connector, or remove the permission to invoke it",
     command: "qs-audit show CHAIN",
 };
 
@@ -138,7 +138,7 @@ fn add(
         (
             format!("Queries use a connector of {label}, which is not declared"),
             format!(
-                "{} of {} used {connector}; its account is neither the hub nor a declared consumer or producer.",
+                "{} of {} used {connector} of {label}, which is neither the hub nor a declared consumer or producer.",
                 plural(occurrences.count(), "query"),
                 sample(&labels)
             ),

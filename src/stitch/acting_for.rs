@@ -2,7 +2,7 @@
 //! agents and flows of Quick (docs/cloudtrail-facts.md#agents-and-identities).
 
 use super::context::Context;
-use super::conversations::{Conversations, Talk};
+use super::conversations::{ConversationSpan, Conversations};
 use super::quick_activity::{Activity, GivenContext, QuickActivities};
 use crate::model::chain::{Chain, ChainEvent, ChainPart, Confidence};
 use crate::model::event::{CredentialIssuance, Detail, Event};
@@ -118,7 +118,7 @@ impl Acting {
                 let key = (ActingKind::IdentityCenterUser, user.clone(), store);
                 self.add_event(key, entry.confidence, event);
             }
-            // Anyone may ask for one in vain.
+            // A refused call may ask for any source identity.
             let asked_for = match &event.detail {
                 Detail::CredentialIssuance(issue) if is_maker && event.error_code.is_none() => {
                     issue.source_identity.as_ref()
@@ -186,7 +186,9 @@ impl Acting {
         let users: BTreeSet<&Text> = given.iter().map(|one| one.user).collect();
         if users.is_empty() {
             self.notes.push(
-                "the context of a Quick user was provided to an AssumeRole call; the logs do not name the user".to_owned(),
+                "the context of a Quick user was provided to an AssumeRole call, but no GetIdentityContext event of the caller in \
+                 the 900 seconds before names the user; add the logs of the caller's account"
+                    .to_owned(),
             );
         }
         let confidence = certainty(users.len() <= 1);
@@ -239,9 +241,9 @@ impl Acting {
         }
     }
 
-    /// Agents and flows of the conversations that were open when a chain's queries ran: those of its
-    /// user. Where the logs have Quick's own events, and they do not name the user of a query, it is
-    /// someone else's, or of one of the users that they name; where they have none, anyone's.
+    /// Agents and flows of conversations that were open when a chain's queries ran. If the logs have
+    /// `QueryDatabase` events, only conversations of the users that they name near the query are
+    /// looked at; otherwise those of all users.
     fn add_conversations(
         &mut self,
         chain: &Chain,
@@ -257,7 +259,7 @@ impl Acting {
                 Some(user) => BTreeSet::from([&user.name]),
                 None => activities.users_near(chain, at),
             };
-            let open: Vec<&Talk<'_>> = if activities.has_queries() {
+            let open: Vec<&ConversationSpan<'_>> = if activities.has_queries() {
                 let of_users = users.iter();
                 of_users
                     .flat_map(|user| conversations.of_user(user, at))
@@ -266,18 +268,24 @@ impl Acting {
                 conversations.of_anyone(at).collect()
             };
             let hub = chain.hub_account_id.as_deref();
-            let is_hubs = |talk: &&Talk<'_>| {
-                let both = hub.zip(talk.account_id);
+            let is_hubs = |span: &&ConversationSpan<'_>| {
+                let both = hub.zip(span.account_id);
                 both.is_none_or(|(hub, account)| hub == account)
             };
-            let open: Vec<&Talk<'_>> = open.into_iter().filter(is_hubs).collect();
-            self.add_talks(chain, position, &open, users.len() <= 1);
+            let open: Vec<&ConversationSpan<'_>> = open.into_iter().filter(is_hubs).collect();
+            self.add_spans(chain, position, &open, users.len() <= 1);
         }
     }
 
     /// Adds those of the conversations that were open when one query ran. `is_decided` if it is known
     /// whose query it was, or nothing is known of users.
-    fn add_talks(&mut self, chain: &Chain, position: usize, open: &[&Talk<'_>], is_decided: bool) {
+    fn add_spans(
+        &mut self,
+        chain: &Chain,
+        position: usize,
+        open: &[&ConversationSpan<'_>],
+        is_decided: bool,
+    ) {
         let users: BTreeSet<&Text> = open.iter().filter_map(|one| one.user_arn).collect();
         if chain.quick_user.is_none() {
             let confidence = certainty(is_decided && users.len() <= 1);
@@ -294,10 +302,10 @@ impl Acting {
             sets.len() == 1 && of_kind(ActingKind::Agent) <= 1 && of_kind(ActingKind::Flow) <= 1;
         let confidence = certainty(is_decided && is_one);
         for kind in [ActingKind::Agent, ActingKind::Flow] {
-            let of_kind = open.iter().flat_map(|talk| {
-                let actors = talk.actors.iter();
+            let of_kind = open.iter().flat_map(|span| {
+                let actors = span.actors.iter();
                 let of_kind = actors.filter(move |(of, _)| *of == kind);
-                of_kind.map(|(_, id)| (*id, talk.conversation_id))
+                of_kind.map(|(_, id)| (*id, span.conversation_id))
             });
             let mut by_id: BTreeMap<&Text, BTreeSet<&Text>> = BTreeMap::new();
             for (id, conversation) in of_kind {

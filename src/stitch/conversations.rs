@@ -1,4 +1,4 @@
-//! Conversations of chat logs, by the times at which they were open
+//! Conversations of chat logs, cut into spans, by the times at which they were open
 //! (docs/cloudtrail-facts.md#agents-and-identities).
 
 use crate::model::chat_log::{ChatLogs, ChatMessage};
@@ -8,16 +8,16 @@ use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 
-/// A conversation is taken as open from so many seconds before a message to so many after it: messages
-/// are logged when they are answered.
+/// Seconds before and after a message in which its conversation is taken as open. Messages are logged
+/// when they are answered.
 const SLACK_SECONDS: i64 = 300;
 
 /// Conversations of one user, or of anyone, that are looked at for one moment.
 const OPEN_MAX: usize = 256;
 
-/// A part of a conversation without a pause.
+/// A span of a conversation in which each message follows the one before within 600 seconds.
 #[derive(Debug)]
-pub(super) struct Talk<'a> {
+pub(super) struct ConversationSpan<'a> {
     from: UtcSecond,
     to: UtcSecond,
     /// The hub.
@@ -31,8 +31,8 @@ pub(super) struct Talk<'a> {
 /// All conversations, in parts.
 #[derive(Debug, Default)]
 pub(super) struct Conversations<'a> {
-    talks: Vec<Talk<'a>>,
-    /// Positions of talks by the time slots that they are open in.
+    spans: Vec<ConversationSpan<'a>>,
+    /// Positions of spans by the time slots that they are open in.
     by_slot: HashMap<i64, Vec<usize>>,
     /// The same of one user, by the name in lower case.
     by_user: HashMap<(String, i64), Vec<usize>>,
@@ -73,7 +73,7 @@ impl<'a> Conversations<'a> {
         let agents = messages.iter().filter_map(|one| one.agent_id.as_ref());
         let flows = messages.iter().filter_map(|one| one.flow_id.as_ref());
         let agents = agents.map(|id| (ActingKind::Agent, id));
-        let talk = Talk {
+        let span = ConversationSpan {
             from: first.at.plus(-SLACK_SECONDS),
             to: last.at.plus(SLACK_SECONDS),
             account_id: user_arn.and_then(|arn| arn.split(':').nth(4)),
@@ -83,42 +83,50 @@ impl<'a> Conversations<'a> {
                 .chain(flows.map(|id| (ActingKind::Flow, id)))
                 .collect(),
         };
-        let position = self.talks.len();
+        let position = self.spans.len();
         let name = user_arn.map(|arn| quick_user_name(arn).name.to_lowercase());
-        for slot in slot(talk.from)..=slot(talk.to) {
+        for slot in slot(span.from)..=slot(span.to) {
             self.by_slot.entry(slot).or_default().push(position);
             if let Some(name) = &name {
                 let of_user = self.by_user.entry((name.clone(), slot)).or_default();
                 of_user.push(position);
             }
         }
-        self.talks.push(talk);
+        self.spans.push(span);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.talks.is_empty()
+        self.spans.is_empty()
     }
 
     /// Conversations of a user that were open at a moment.
-    pub(super) fn of_user(&self, user: &str, at: UtcSecond) -> impl Iterator<Item = &Talk<'a>> {
+    pub(super) fn of_user(
+        &self,
+        user: &str,
+        at: UtcSecond,
+    ) -> impl Iterator<Item = &ConversationSpan<'a>> {
         let name = quick_user_name(user).name.to_lowercase();
         let found = self.by_user.get(&(name, slot(at)));
-        let is_users = move |talk: &&Talk<'_>| {
-            talk.user_arn
+        let is_users = move |span: &&ConversationSpan<'_>| {
+            span.user_arn
                 .is_some_and(|arn| is_same_quick_user(arn, user))
         };
         self.open(found, at).filter(is_users).take(OPEN_MAX)
     }
 
     /// Conversations of anyone that were open at a moment.
-    pub(super) fn of_anyone(&self, at: UtcSecond) -> impl Iterator<Item = &Talk<'a>> {
+    pub(super) fn of_anyone(&self, at: UtcSecond) -> impl Iterator<Item = &ConversationSpan<'a>> {
         self.open(self.by_slot.get(&slot(at)), at).take(OPEN_MAX)
     }
 
-    fn open(&self, of_slot: Option<&Vec<usize>>, at: UtcSecond) -> impl Iterator<Item = &Talk<'a>> {
+    fn open(
+        &self,
+        of_slot: Option<&Vec<usize>>,
+        at: UtcSecond,
+    ) -> impl Iterator<Item = &ConversationSpan<'a>> {
         let positions = of_slot.map_or(&[][..], Vec::as_slice);
-        let talks = positions.iter().map(|&position| &self.talks[position]);
-        talks.filter(move |talk| talk.from <= at && at <= talk.to)
+        let spans = positions.iter().map(|&position| &self.spans[position]);
+        spans.filter(move |span| span.from <= at && at <= span.to)
     }
 }
 

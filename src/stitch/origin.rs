@@ -140,18 +140,17 @@ impl<'a> ChainOrigins<'a> {
         }
     }
 
-    /// The origin of a session without its AssumeRole, by its calls: where AWS says that it works; else
-    /// the service that made all of them. A service also forwards calls of people, who call others
-    /// themselves.
+    /// The origin of a session without its AssumeRole call: the execution environment that its calls
+    /// name; else the service, if it forwarded all calls; else the person that a call names.
     fn of_calls(&self, session: &Session) -> Origin {
         let calls = session.calls.iter();
         let calls = calls.map(|&(call, _)| &self.events[call as usize]);
         let submits = |event: &&Event| {
             event.is_query() || matches!(event.detail, Detail::CredentialIssuance(_))
         };
-        let surroundings = calls.clone().map(|event| of_surroundings(&event.identity));
-        let surroundings: BTreeSet<Origin> = surroundings.collect();
-        let scoped = surroundings.iter().filter(|one| one.service.is_some());
+        let environments = calls.clone().map(|event| of_environment(&event.identity));
+        let environments: BTreeSet<Origin> = environments.collect();
+        let scoped = environments.iter().filter(|one| one.service.is_some());
         let scoped: BTreeSet<&Origin> = scoped.collect();
         if scoped.len() > 1 {
             return Origin::default();
@@ -171,7 +170,7 @@ impl<'a> ChainOrigins<'a> {
         let mut known = scoped.into_iter().chain(service);
         let found = known
             .next()
-            .or_else(|| surroundings.iter().find(person))
+            .or_else(|| environments.iter().find(person))
             .or_else(|| callers.iter().find(person));
         found.cloned().unwrap_or_default()
     }
@@ -273,7 +272,7 @@ pub(super) fn of_caller(caller: &Identity) -> Origin {
     if kind.is_some_and(|kind| PEOPLE.contains(&kind)) {
         return Origin::person(Confidence::Proven);
     }
-    let told = of_surroundings(caller);
+    let told = of_environment(caller);
     if told != Origin::default() {
         return told;
     }
@@ -293,8 +292,9 @@ pub(super) fn of_caller(caller: &Identity) -> Origin {
     }
 }
 
-/// The origin of a session by its surroundings, which AWS adds to each of its calls.
-fn of_surroundings(identity: &Identity) -> Origin {
+/// The origin that a call names by the members with which AWS describes its execution environment
+/// (`inScopeOf`, `ec2RoleDelivery`), or by a sign-in of the console or of IAM Identity Center.
+fn of_environment(identity: &Identity) -> Origin {
     let by_arn = identity
         .scope_source_arn
         .as_deref()

@@ -93,10 +93,10 @@ impl Workloads {
         }
     }
 
-    /// The workload whose session of a role began in a Region at a moment: of those that run as the role,
-    /// the only one that was started just before, else the only one. Where others were started, whose
-    /// role is not known, it is not known; where none is known to run as the role, it is the only one
-    /// of them.
+    /// Returns the workload for which a session of a role was made in a Region. If workloads that run as
+    /// the role were started shortly before, returns the only one of them. Otherwise returns the only
+    /// workload that runs as the role, unless a workload with an unknown role was started. If none is
+    /// known to run as the role, returns the only started workload with an unknown role.
     pub(super) fn behind(
         &self,
         service: &str,

@@ -612,7 +612,7 @@ fn a_spill_bucket_may_be_opened_in_many_ways() {
             put(log, OWNER, event, admin(), &parameters);
         })
     };
-    let open = ["Spill bucket results is open to others; 1"];
+    let open = ["The access protection of spill bucket results was reduced; 1"];
     for (event, parameters) in [
         ("PutBucketPolicy", policy(everyone(), whole, json!({}))),
         (

@@ -46,7 +46,7 @@ pub struct RoadUse<'a> {
 }
 
 impl RoadUse<'_> {
-    /// Whether they are declared, and where that is no matter, so.
+    /// Returns `yes` if the chains are declared, `no` if they have to be, and `not needed` otherwise.
     #[must_use]
     pub fn declared(&self) -> &'static str {
         if self.is_declared {
