@@ -314,6 +314,7 @@ static S3: &[EventListEntry] = &[
     },
     EventListEntry {
         names: EventNames::Exactly(&[
+            "CreateBucket",
             "DeleteBucketPublicAccessBlock",
             "PutBucketAcl",
             "PutBucketPublicAccessBlock",
@@ -322,6 +323,7 @@ static S3: &[EventListEntry] = &[
         reading: MembersRead::Change(&OF_S3),
         why: "changes that can open a spill bucket",
         lookup: &[
+            "CreateBucket",
             "DeleteBucketPublicAccessBlock",
             "PutBucketAcl",
             "PutBucketPublicAccessBlock",
@@ -335,7 +337,7 @@ static S3: &[EventListEntry] = &[
         lookup: &[],
     },
     EventListEntry {
-        names: EventNames::Exactly(&["CopyObject"]),
+        names: EventNames::Exactly(&["CopyObject", "UploadPartCopy"]),
         kept: Some(since_5(When::OnLogsOrSpill)),
         reading: MembersRead::Change(&OF_S3),
         why: "changes to stored log files, and copies of what connectors spilled",

@@ -316,6 +316,8 @@ pub(super) static OF_FUNCTION_POLICIES: Members = Members(&[
     ("omitted", Plain),
     ("principal", Plain),
     ("principalOrgID", Plain),
+    ("sourceAccount", Plain),
+    ("sourceArn", Plain),
     ("statementId", Plain),
 ]);
 

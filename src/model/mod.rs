@@ -18,6 +18,7 @@ pub mod event;
 pub mod exact;
 pub mod execution;
 pub mod finding;
+pub mod function_sessions;
 pub mod identity;
 pub mod ids;
 pub mod integrity;

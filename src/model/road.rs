@@ -183,18 +183,40 @@ pub const RELATED_CHAINS_MAX: usize = 20;
 
 /// The namespace of users whose name does not tell one
 /// (<https://docs.aws.amazon.com/quicksight/latest/developerguide/namespaces.html>).
-const DEFAULT_NAMESPACE: &str = "default";
+pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// Returns true if two spellings are of one user of Quick: an ARN
 /// (`arn:aws:quicksight:REGION:ACCOUNT:user/NAMESPACE/NAME`), `NAMESPACE/NAME`, `NAME` of namespace
 /// `default`, or the ARN of the role session that a federated user (`ROLE/SESSION`) signs in with.
+/// `A/B` may be either: a namespace with a name, or a role with a session in `default`.
 #[must_use]
 pub fn is_same_quick_user(left: &str, right: &str) -> bool {
     let (left, right) = (quick_user_name(left), quick_user_name(right));
-    let namespace =
-        |name: QuickUserName<'_>| name.namespace.unwrap_or(DEFAULT_NAMESPACE).to_lowercase();
-    let same_namespace = left.is_session || right.is_session || namespace(left) == namespace(right);
-    !left.name.is_empty() && same_namespace && left.name.eq_ignore_ascii_case(right.name)
+    if left.name.is_empty() || right.name.is_empty() {
+        return false;
+    }
+    if left.is_session || right.is_session {
+        return left.bare().eq_ignore_ascii_case(&right.bare())
+            || left.name.eq_ignore_ascii_case(right.name);
+    }
+    let (full_left, full_right) = (left.qualified(), right.qualified());
+    let in_default = |name: &str| format!("{DEFAULT_NAMESPACE}/{name}");
+    full_left == full_right
+        || !left.is_arn && in_default(&full_left) == full_right
+        || !right.is_arn && in_default(&full_right) == full_left
+}
+
+/// The one spelling of a Quick user by which users are told apart: `namespace/name` in lower case.
+#[must_use]
+pub fn canonical_quick_user(spelled: &str) -> String {
+    quick_user_name(spelled).qualified()
+}
+
+/// The last part of a user's name in lower case, which all spellings have in common.
+#[must_use]
+pub fn quick_user_key(spelled: &str) -> String {
+    let last = spelled.rsplit('/').next().unwrap_or(spelled);
+    last.to_lowercase()
 }
 
 /// The parts of a Quick user's name.
@@ -206,6 +228,24 @@ pub struct QuickUserName<'a> {
     pub name: &'a str,
     /// True for the ARN of a role session, which does not name the namespace.
     pub is_session: bool,
+    /// True for the ARN of a user, which does.
+    pub is_arn: bool,
+}
+
+impl QuickUserName<'_> {
+    /// `namespace/name`, in lower case.
+    fn qualified(self) -> String {
+        let namespace = self.namespace.unwrap_or(DEFAULT_NAMESPACE);
+        format!("{namespace}/{}", self.name).to_lowercase()
+    }
+
+    /// The name as a role session has it: without the namespace, unless it was written without an ARN.
+    fn bare(self) -> String {
+        match self.namespace {
+            Some(namespace) if !self.is_arn => format!("{namespace}/{}", self.name),
+            _ => self.name.to_owned(),
+        }
+    }
 }
 
 /// Reads the spellings that [`is_same_quick_user`] takes.
@@ -216,23 +256,27 @@ pub fn quick_user_name(spelled: &str) -> QuickUserName<'_> {
             namespace: None,
             name,
             is_session: true,
+            is_arn: false,
         };
     }
-    let name = match spelled.split_once(":user/") {
-        Some((_, name)) if spelled.starts_with("arn:") => name,
-        _ => spelled,
-    };
     let is_iam = spelled.contains(":iam::");
+    let of_arn = spelled
+        .split_once(":user/")
+        .filter(|_| spelled.starts_with("arn:"));
+    let is_arn = of_arn.is_some() && !is_iam;
+    let name = of_arn.map_or(spelled, |(_, name)| name);
     match name.split_once('/').filter(|_| !is_iam) {
         Some((namespace, name)) => QuickUserName {
             namespace: Some(namespace),
             name,
             is_session: false,
+            is_arn,
         },
         None => QuickUserName {
             namespace: None,
             name,
             is_session: false,
+            is_arn,
         },
     }
 }
@@ -303,6 +347,15 @@ mod tests {
             assert!(!is_same_quick_user(arn, other), "{other}");
         }
         assert!(!is_same_quick_user("finance/ana", "ana"));
+        assert!(is_same_quick_user(federated, "QuickReader/ana"));
+        assert!(is_same_quick_user("QuickReader/ana", session));
+        assert!(!is_same_quick_user("finance/ana", "default/ana"));
+        let other = "arn:aws:quicksight:us-east-1:111122223333:user/QuickReader/ana";
+        assert!(!is_same_quick_user(federated, other));
+        assert_eq!(
+            canonical_quick_user(arn),
+            canonical_quick_user("Ana@example.com")
+        );
         assert!(!is_same_quick_user("", ""));
     }
 

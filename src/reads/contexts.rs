@@ -53,11 +53,17 @@ pub(super) fn note_unknown(chains: &mut [Chain], unknown: Vec<BTreeSet<Text>>) {
 }
 
 /// By chain: the data catalogs of its contexts whose target is not known.
-pub(super) fn unknown(inputs: &Inputs<'_>) -> Vec<BTreeSet<Text>> {
-    let of_chain = inputs.chains.iter().map(|chain| {
-        let names = chain.queries.iter().filter_map(|query| {
+pub(super) fn unknown(inputs: &Inputs<'_>, drafts: &Drafts) -> Vec<BTreeSet<Text>> {
+    let of_chain = inputs.chains.iter().enumerate().map(|(position, chain)| {
+        let queries = chain.queries.iter().enumerate();
+        let names = queries.filter_map(|(at, query)| {
             let name = query.catalog.as_ref()?;
-            let is_unknown = named(inputs, chain, query)? == NamedCatalog::Unknown;
+            let reader = Reader::Query {
+                chain: position,
+                query: at,
+            };
+            let is_unknown =
+                named(inputs, chain, query)? == NamedCatalog::Unknown && !drafts.has_owner(&reader);
             Some(name.clone()).filter(|_| is_unknown)
         });
         names.take(UNKNOWN_NAMED_MAX).collect()

@@ -7,6 +7,7 @@ use crate::model::data_catalogs::{DataCatalogs, ListedName};
 use crate::model::data_read::{DataRead, EVENT_IDS_MAX, PREFIXES_MAX, ReadEvidence, ReadSubject};
 use crate::model::event::S3ObjectCall;
 use crate::model::execution::QueryState;
+use crate::model::function_sessions::function_name;
 use crate::model::ids::{AccountId, EventId, QueryExecutionId, RequestId, is_account_id};
 use crate::model::text::Text;
 use hashbrown::{HashMap, HashSet};
@@ -145,11 +146,28 @@ impl Drafts {
             .cloned()
     }
 
-    /// Returns true if a query read by a function.
-    pub(super) fn has_function(&self, reader: &Reader, function: &Text) -> bool {
+    /// Returns true if a query read through a connector or a catalog of a known owner.
+    pub(super) fn has_owner(&self, reader: &Reader) -> bool {
         let entries = self.by_reader.get(reader);
-        let mut subjects = entries.into_iter().flat_map(|entries| entries.keys());
-        subjects.any(|subject| subject.function_arn.as_ref() == Some(function))
+        let mut drafts = entries.into_iter().flat_map(|entries| entries.values());
+        drafts.any(|draft| draft.owner.is_some())
+    }
+
+    /// The function of this account and name by which a query read, whatever its Region.
+    pub(super) fn function_named(&self, reader: &Reader, function: &Text) -> Option<Text> {
+        let entries = self.by_reader.get(reader)?;
+        if entries
+            .keys()
+            .any(|subject| subject.function_arn.as_ref() == Some(function))
+        {
+            return Some(function.clone());
+        }
+        let name = function_name(function)?;
+        let known = entries
+            .keys()
+            .filter_map(|subject| subject.function_arn.as_ref());
+        let mut alike = known.filter(|known| function_name(known) == Some(name));
+        alike.next().cloned()
     }
 
     /// Takes out catalogs of other accounts of which the tables are known.
@@ -160,7 +178,11 @@ impl Drafts {
                 .filter(|subject| subject.table.is_some())
                 .filter_map(|subject| subject.catalog_id.clone())
                 .collect();
-            entries.retain(|subject, _| {
+            entries.retain(|subject, draft| {
+                // A connector is known by its catalog, whatever its tables are.
+                if draft.best.1 == ReadEvidence::Connector {
+                    return true;
+                }
                 let is_whole = subject.table.is_none();
                 let catalog = subject.catalog_id.as_ref();
                 !(is_whole && catalog.is_some_and(|catalog| covered.contains(catalog)))

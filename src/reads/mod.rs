@@ -45,7 +45,9 @@ use shares::TableShares;
 pub fn attach(chains: &mut [Chain], events: &[Event], context: ReadsContext<'_>) {
     let (drafts, unknown) = {
         let inputs = Inputs::of(events, chains, context);
-        (gathered(&inputs, context), contexts::unknown(&inputs))
+        let drafts = gathered(&inputs, context);
+        let unknown = contexts::unknown(&inputs, &drafts);
+        (drafts, unknown)
     };
     drafts.write(chains);
     contexts::note_unknown(chains, unknown);

@@ -17,7 +17,7 @@ pub(super) const OWN_CATALOG: &str = "awsdatacatalog";
 /// The account, the Region and the name of a data catalog, in lower case.
 type CatalogKey = (AccountId, Option<Region>, Text);
 
-/// Targets of a name with their first moments, by time; `None` where it is deleted.
+/// Targets of a name with their first moments, by time; `None` where it is deleted or not known.
 type Registrations = Vec<(UtcSecond, Option<CatalogTarget>)>;
 
 /// A data catalog that a query names.
@@ -55,12 +55,24 @@ impl<'a> RegisteredCatalogs<'a> {
             {
                 let target = target_of(&parameters, account, event.region.as_ref());
                 let is_gone = event.name.starts_with("Delete");
-                let is_kept = event.name.starts_with("Update") && target.is_none();
+                let own = parameters["parameters"].as_object();
+                let is_kept =
+                    event.name.starts_with("Update") && own.is_none_or(serde_json::Map::is_empty);
                 let key = (account.clone(), event.region.clone(), lower(name));
                 let known = registered.logged.entry(key).or_default();
                 // An update has what is new.
-                if !is_kept {
-                    known.push((event.time, target.filter(|_| !is_gone)));
+                if is_kept {
+                    continue;
+                }
+                let target = target.filter(|_| !is_gone);
+                match known.last_mut() {
+                    // Of several in one second it is not known which was the last.
+                    Some((since, last)) if *since == event.time => {
+                        if *last != target {
+                            *last = None;
+                        }
+                    }
+                    _ => known.push((event.time, target)),
                 }
             }
         }
@@ -77,7 +89,10 @@ impl<'a> RegisteredCatalogs<'a> {
         region: Option<&Region>,
         at: UtcSecond,
     ) -> NamedCatalog {
-        if name.eq_ignore_ascii_case(OWN_CATALOG) {
+        // Catalogs within the account's own have names with a slash, such as
+        // `s3tablescatalog/BUCKET`: they are not registered.
+        let is_nested = name.contains('/') && !name.contains(':');
+        if name.eq_ignore_ascii_case(OWN_CATALOG) || is_nested {
             return NamedCatalog::Own;
         }
         let target =
@@ -97,15 +112,7 @@ impl<'a> RegisteredCatalogs<'a> {
             return self.listed?.target(account, name).cloned();
         };
         let end = logged.partition_point(|(since, _)| *since <= at);
-        let (last, target) = logged[..end].last()?;
-        // Of several in one second it is not known which was the last.
-        let mut alike = logged[..end]
-            .iter()
-            .rev()
-            .take_while(|(since, _)| since == last);
-        alike
-            .all(|(_, other)| other == target)
-            .then(|| target.clone())?
+        logged[..end].last()?.1.clone()
     }
 }
 

@@ -9,13 +9,10 @@ use super::registered::account_of_arn;
 use crate::model::chain::Confidence;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::event::{Detail, Event, S3ObjectCall};
-use crate::model::ids::{AccessKeyId, AccountId, QueryExecutionId};
-use crate::model::road::{function_arn, is_function_arn, unqualified};
+use crate::model::function_sessions::FunctionSessions;
+use crate::model::ids::{AccountId, QueryExecutionId};
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
 use hashbrown::{HashMap, HashSet};
-
-const LAMBDA: &str = "lambda.amazonaws.com";
 
 /// The characters of an execution's id.
 const EXECUTION_ID_CHARS: usize = 36;
@@ -24,8 +21,11 @@ const EXECUTION_ID_CHARS: usize = 36;
 /// (<https://docs.aws.amazon.com/athena/latest/ug/connect-data-source-serverless-app-repo.html>).
 const SPILL_FOLDERS: [&str; 3] = ["athena-federation-spill", "athena-spill", "spill"];
 
+/// Functions by the bucket and key of objects that they wrote.
+type WrittenObjects<'a> = HashMap<(&'a str, &'a str), Text>;
+
 /// Objects, by bucket and key.
-type Objects<'a> = HashSet<(&'a str, &'a str)>;
+type ObjectNames<'a> = HashSet<(&'a str, &'a str)>;
 
 /// Adds reads by spilled objects, and returns the positions of their events.
 pub(super) fn sightings(
@@ -41,7 +41,7 @@ pub(super) fn sightings(
 }
 
 /// Objects in folders of queries that Athena read for them.
-fn read_objects<'a>(inputs: &Inputs<'a>) -> Objects<'a> {
+fn read_objects<'a>(inputs: &Inputs<'a>) -> ObjectNames<'a> {
     let read = inputs.successful().filter_map(|(position, event)| {
         let place = ObjectPlace::of(event).filter(|_| is_by_athena(event))?;
         let execution = place.execution(inputs)?;
@@ -57,17 +57,18 @@ fn read_objects<'a>(inputs: &Inputs<'a>) -> Objects<'a> {
 /// folders after any query.
 fn add_writes<'a>(
     inputs: &Inputs<'a>,
-    read: &Objects<'_>,
+    read: &ObjectNames<'_>,
     drafts: &mut Drafts,
     spilled: &mut HashSet<u32>,
-) -> Objects<'a> {
-    let functions = Functions::of(inputs.events);
-    let mut written: Objects<'a> = HashSet::new();
+) -> WrittenObjects<'a> {
+    let sessions = FunctionSessions::of(inputs.events);
+    let mut written: WrittenObjects<'a> = HashMap::new();
     for (position, event) in inputs.successful() {
         let Some(place) = ObjectPlace::of(event).filter(|_| is_write(event)) else {
             continue;
         };
-        let Some(function) = functions.of_session(event) else {
+        let function = sessions.of_call(event).filter(|_| !is_by_athena(event));
+        let Some(function) = function else {
             continue;
         };
         let execution = place.execution(inputs);
@@ -77,11 +78,13 @@ fn add_writes<'a>(
         let Some(reader) = reader_of(execution) else {
             continue;
         };
-        let is_known = drafts.has_function(&reader, &function);
-        if !is_known && !read.contains(&(place.bucket, place.key)) {
+        // The Region of the name is that of the AssumeRole call, which may be another.
+        let known = drafts.function_named(&reader, &function);
+        if known.is_none() && !read.contains(&(place.bucket, place.key)) {
             continue;
         }
-        written.insert((place.bucket, place.key));
+        let function = known.unwrap_or(function);
+        written.insert((place.bucket, place.key), function.clone());
         spilled.insert(position);
         let (subject, owner) = of_function(function);
         add(drafts, reader, event, subject, owner, None);
@@ -93,7 +96,7 @@ fn add_writes<'a>(
 fn add_reads(
     inputs: &Inputs<'_>,
     locations: &Locations,
-    written: &Objects<'_>,
+    written: &WrittenObjects<'_>,
     drafts: &mut Drafts,
     spilled: &mut HashSet<u32>,
 ) {
@@ -104,12 +107,13 @@ fn add_reads(
         let Some(reader) = place.reader(inputs, position, event) else {
             continue;
         };
-        let function = drafts.only_function(&reader);
+        let writer = written.get(&(place.bucket, place.key)).cloned();
+        let was_written = writer.is_some();
+        let function = writer.or_else(|| drafts.only_function(&reader));
         let object = match &event.detail {
             Detail::ObjectRead(object) => Some(&**object),
             _ => None,
         };
-        let was_written = written.contains(&(place.bucket, place.key));
         let is_spilled = if place.execution(inputs).is_some() {
             // Results that a query writes as a table are in folders of such names, too.
             function.is_some() || was_written || place.says_spill()
@@ -230,56 +234,4 @@ impl<'a> ObjectPlace<'a> {
 /// Returns true for calls that write an object, or get a key to write one.
 fn is_write(event: &Event) -> bool {
     matches!(event.detail, Detail::ObjectWrite(_)) || &*event.name == "GenerateDataKey"
-}
-
-/// The functions of sessions that Lambda made: their names are those of the functions
-/// (docs/cloudtrail-facts.md#origins). Others can make sessions of these names, with other keys.
-struct Functions<'a>(HashMap<(&'a Text, Signed<'a>), Text>);
-
-/// The sign by which a call is of a session: the issued key, or where that is not logged, the time of
-/// issue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Signed<'a> {
-    With(&'a AccessKeyId),
-    Since(UtcSecond),
-}
-
-impl<'a> Functions<'a> {
-    fn of(events: &'a [Event]) -> Self {
-        let made = events.iter().filter_map(|event| {
-            let Detail::CredentialIssuance(issue) = &event.detail else {
-                return None;
-            };
-            let is_lambdas = event.identity.is_service()
-                && event.identity.invoked_by.as_deref() == Some(LAMBDA)
-                && event.error_code.is_none();
-            let account = event.recipient_account_id.as_ref().filter(|_| is_lambdas)?;
-            let name = issue.session_name.as_deref()?;
-            let arn = function_arn(name, account, event.region.as_ref())?;
-            let key = issue.issued_key_id.as_ref();
-            let sign = key.map_or(Signed::Since(event.time), Signed::With);
-            Some(((issue.assumed_role_id.as_ref()?, sign), arn))
-        });
-        Self(made.collect())
-    }
-
-    /// The function whose session made a call itself.
-    fn of_session(&self, event: &Event) -> Option<Text> {
-        let identity = &event.identity;
-        if is_by_athena(event) {
-            return None;
-        }
-        let scope = identity.scope_source_arn.as_deref();
-        let scope = scope.filter(|arn| is_function_arn(arn)).map(unqualified);
-        scope.or_else(|| {
-            let id = identity.assumed_role_id()?;
-            let key = identity.access_key_id.as_ref();
-            let by_key = key.and_then(|key| self.0.get(&(id, Signed::With(key))));
-            let by_time = || {
-                let since = identity.session_created_at?;
-                self.0.get(&(id, Signed::Since(since)))
-            };
-            by_key.or_else(by_time).cloned()
-        })
-    }
 }

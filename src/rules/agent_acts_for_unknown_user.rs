@@ -8,7 +8,7 @@ use crate::model::chain::{Chain, Confidence};
 use crate::model::event::Detail;
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::pattern;
-use crate::model::road::{ActingFor, ActingKind, is_same_quick_user};
+use crate::model::road::{ActingFor, ActingKind, canonical_quick_user, is_same_quick_user};
 use crate::model::text::Text;
 use std::collections::BTreeMap;
 
@@ -154,8 +154,17 @@ fn has_agents(context: &RuleContext<'_>) -> bool {
         })
 }
 
+/// Returns true for agents and flows; the connector of an action is neither.
 fn is_agent(acting: &ActingFor) -> bool {
     matches!(acting.kind, ActingKind::Agent | ActingKind::Flow)
+        && !acting.id.starts_with("action-connector/")
+}
+
+/// Returns true if a pattern is of a user, in any case and however the user is spelled.
+fn is_like(known: &str, user: &str) -> bool {
+    let known = known.to_lowercase();
+    let is_like = |user: &str| pattern::matches(&known, user);
+    is_like(&user.to_lowercase()) || is_like(&canonical_quick_user(user))
 }
 
 /// Agents and flows of one query with the users who are not known.
@@ -202,7 +211,7 @@ fn is_known(context: &RuleContext<'_>, agent: &Text, user: &str) -> bool {
         return declared.users.as_ref().is_none_or(|users| {
             users
                 .iter()
-                .any(|known| is_same_quick_user(known, user) || pattern::matches(known, user))
+                .any(|known| is_same_quick_user(known, user) || is_like(known, user))
         });
     }
     let listed = context.input.quick_users;

@@ -3,10 +3,11 @@
 use super::connectors::account_in;
 use super::context::RuleContext;
 use super::occurrences::sample;
-use crate::iam::policy::{Effect, Match, Policy, Principal, Principals, Statement};
+use crate::iam::policy::{Condition, Effect, Match, Policy, Principal, Principals, Statement};
 use crate::model::event::Event;
 use crate::model::ids::AccountId;
 use crate::model::pattern::matches;
+use crate::model::text::Text;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -17,18 +18,25 @@ const PUBLIC_GROUPS: [&str; 2] = [
     "/groups/global/AuthenticatedUsers",
 ];
 
-/// Keys of conditions that say how to ask and not who may.
-const KEYS_OF_FORM: [&str; 10] = [
-    "aws:currenttime",
-    "aws:epochtime",
-    "aws:referer",
-    "aws:requestedregion",
-    "aws:securetransport",
-    "aws:useragent",
-    "s3:authtype",
-    "s3:signatureage",
-    "s3:signatureversion",
-    "s3:tlsversion",
+/// Keys of conditions that say who asks or from where
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>).
+const KEYS_OF_CALLERS: [&str; 16] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalisawsservice",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:principalservicename",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceip",
+    "aws:sourceorgid",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:userid",
+    "aws:username",
+    "aws:viaawsservice",
+    "aws:vpcsourceip",
 ];
 
 /// The way in which a change opens a bucket; `None` for others.
@@ -42,13 +50,21 @@ pub(super) fn opening(
         "DeleteBucketPublicAccessBlock" => Some("Block Public Access was removed".to_owned()),
         "PutBucketPublicAccessBlock" => {
             let block = parameters["PublicAccessBlockConfiguration"].as_object()?;
-            let is_off = |value: &Value| value == false || value == "false";
-            let off = block.iter().filter(|(_, value)| is_off(value));
-            let off: Vec<&str> = off.map(|(name, _)| name.as_str()).collect();
+            let is_off = |name: &&str| {
+                let value = block.get(*name);
+                value.is_none_or(|value| *value == false || value == "false")
+            };
+            // Of each pair, one is enough against public access.
+            let pairs = [
+                ["BlockPublicAcls", "IgnorePublicAcls"],
+                ["BlockPublicPolicy", "RestrictPublicBuckets"],
+            ];
+            let off = pairs.iter().filter(|pair| pair.iter().all(is_off));
+            let off: Vec<&str> = off.flatten().copied().collect();
             (!off.is_empty())
                 .then(|| format!("Block Public Access was turned off ({})", off.join(", ")))
         }
-        "PutBucketAcl" => acl(parameters),
+        "CreateBucket" | "PutBucketAcl" => acl(parameters),
         "PutBucketPolicy" => {
             let policy = Policy::parse(parameters["bucketPolicy"].as_str()?).ok()?;
             let owner = event.recipient_account_id.as_ref();
@@ -94,33 +110,223 @@ fn readers(
     bucket: &str,
     owner: Option<&AccountId>,
 ) -> BTreeSet<String> {
-    let of = |effect: Effect| {
-        let statements = policy.statements.iter();
-        statements
-            .filter(move |one| one.effect == effect && one.actions.holds_action("s3:GetObject"))
+    let is_known = |account: &AccountId| {
+        Some(account) == owner || context.is_declared(account) || !context.has_declared_accounts()
     };
-    let denied: BTreeSet<&str> = of(Effect::Deny)
-        .filter(|deny| deny.conditions.is_empty() && is_for_all(deny))
-        .flat_map(resources)
-        .collect();
-    let is_open = |pattern: &&str| {
-        is_in_bucket(pattern, bucket) && !denied.iter().any(|denied| matches(denied, pattern))
+    let reads = |statement: &&Statement| {
+        let actions = ["s3:GetObject", "s3:GetObjectVersion"];
+        actions
+            .iter()
+            .any(|action| statement.actions.holds_action(action))
     };
-    let allows = of(Effect::Allow).filter(|allow| match &allow.resources {
-        Some(Match::AllBut(_)) => true,
-        _ => resources(allow).any(|pattern| is_open(&pattern)),
-    });
-    allows
-        .flat_map(|statement| strangers(context, statement, owner))
-        .collect()
+    let statements = policy.statements.iter().filter(reads);
+    let (allows, denies): (Vec<&Statement>, Vec<&Statement>) =
+        statements.partition(|statement| statement.effect == Effect::Allow);
+    let mut readers = BTreeSet::new();
+    for allow in allows {
+        let covering: Vec<&Statement> = denies
+            .iter()
+            .copied()
+            .filter(|deny| takes_away(deny, allow, bucket))
+            .collect();
+        if !touches(allow, bucket) {
+            continue;
+        }
+        let limits = allow.conditions.iter().filter_map(|one| limit(one, false));
+        let mut strangers = limits.fold(named_in(allow), |known, limit| known.within(&limit));
+        for deny in covering {
+            strangers = strangers.without(deny);
+        }
+        readers.extend(strangers.told(&is_known));
+    }
+    readers
 }
 
-fn resources(statement: &Statement) -> impl Iterator<Item = &str> {
-    let patterns = match &statement.resources {
-        Some(Match::AnyOf(patterns)) => Some(patterns),
-        Some(Match::AllBut(_)) | None => None,
+/// Callers that a statement reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Callers {
+    Everyone,
+    /// Accounts, ARNs and canonical ids.
+    Named(BTreeSet<String>),
+}
+
+impl Callers {
+    /// Those that a condition leaves: everyone of it, if all were meant.
+    fn within(self, limit: &Limit) -> Self {
+        match (self, limit) {
+            (Self::Everyone, Limit::Accounts(accounts)) => Self::Named(accounts.clone()),
+            (Self::Named(named), Limit::Accounts(accounts)) => {
+                let of = |name: &String| {
+                    account_in(name).is_some_and(|account| accounts.contains(&*account))
+                };
+                Self::Named(named.into_iter().filter(of).collect())
+            }
+            // An organization, a network: not everyone.
+            (_, Limit::Closed) => Self::Named(BTreeSet::new()),
+        }
+    }
+
+    /// Those that a Deny statement leaves.
+    fn without(self, deny: &Statement) -> Self {
+        let limits: Vec<Limit> = deny
+            .conditions
+            .iter()
+            .filter_map(|one| limit(one, true))
+            .collect();
+        // It denies all but those of its conditions.
+        if !deny.conditions.is_empty() {
+            let is_for_all = matches!(&deny.principals, Some(Principals::AnyOf(all)) if all.contains(&Principal::Everyone));
+            let is_whole = limits.len() == deny.conditions.len() && is_for_all;
+            return match &limits[..] {
+                [only] if is_whole => self.within(only),
+                _ => self,
+            };
+        }
+        match &deny.principals {
+            Some(Principals::AnyOf(all)) if all.contains(&Principal::Everyone) => {
+                Self::Named(BTreeSet::new())
+            }
+            Some(Principals::AnyOf(all)) => match self {
+                Self::Everyone => Self::Everyone,
+                Self::Named(named) => {
+                    let denied: BTreeSet<String> = all.iter().filter_map(name_of).collect();
+                    let is_left = |name: &String| {
+                        let account = account_in(name);
+                        !denied.contains(name)
+                            && !account.is_some_and(|account| denied.contains(&*account))
+                    };
+                    Self::Named(named.into_iter().filter(is_left).collect())
+                }
+            },
+            Some(Principals::AllBut(exempt)) => {
+                let exempt: BTreeSet<String> = exempt.iter().filter_map(name_of).collect();
+                match self {
+                    Self::Everyone => Self::Named(exempt),
+                    Self::Named(named) => {
+                        Self::Named(named.intersection(&exempt).cloned().collect())
+                    }
+                }
+            }
+            None => self,
+        }
+    }
+
+    /// The names of those who are not known.
+    fn told(self, is_known: &dyn Fn(&AccountId) -> bool) -> BTreeSet<String> {
+        match self {
+            Self::Everyone => BTreeSet::from(["everyone".to_owned()]),
+            Self::Named(named) => named
+                .into_iter()
+                .filter(|name| !account_in(name).is_some_and(|account| is_known(&account)))
+                .collect(),
+        }
+    }
+}
+
+/// The callers that a condition leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Limit {
+    /// Callers of these accounts.
+    Accounts(BTreeSet<String>),
+    /// Callers of an organization, a network, a service.
+    Closed,
+}
+
+/// The limit of a condition; of a Deny statement, that of the negated one. `None` if it limits no
+/// callers: it says how to ask, or has a value that holds for all.
+fn limit(condition: &Condition, is_denied: bool) -> Option<Limit> {
+    let operator = condition.operator.rsplit(':').next().unwrap_or_default();
+    let (operator, if_exists) = match operator.strip_suffix("ifexists") {
+        Some(operator) => (operator, true),
+        None => (operator, false),
     };
-    patterns.into_iter().flatten().map(|pattern| &**pattern)
+    let is_negated = operator.contains("not");
+    let is_bool = operator == "bool";
+    // A caller without the key passes a condition that holds if it does not exist.
+    if !is_bool && is_negated != is_denied || if_exists && !is_denied {
+        return None;
+    }
+    let key = condition.key.to_lowercase();
+    if !KEYS_OF_CALLERS.contains(&key.as_str()) {
+        return None;
+    }
+    if is_bool {
+        let asks = condition.values.iter().any(|value| **value == *"true");
+        return (asks != is_denied).then_some(Limit::Closed);
+    }
+    let holds_for_all = |value: &Text| {
+        matches!(&**value, "0.0.0.0/0" | "::/0") || value.trim_matches('*').is_empty()
+    };
+    if condition.values.iter().any(holds_for_all) {
+        return None;
+    }
+    if matches!(key.as_str(), "aws:principalaccount" | "aws:principalarn") {
+        let accounts: Option<BTreeSet<String>> = condition
+            .values
+            .iter()
+            .map(|value| account_in(value).map(|account| account.to_string()))
+            .collect();
+        return accounts.map(Limit::Accounts);
+    }
+    Some(Limit::Closed)
+}
+
+/// The callers that an Allow statement names.
+fn named_in(allow: &Statement) -> Callers {
+    match &allow.principals {
+        Some(Principals::AllBut(_)) => Callers::Everyone,
+        Some(Principals::AnyOf(all)) if all.contains(&Principal::Everyone) => Callers::Everyone,
+        Some(Principals::AnyOf(all)) => Callers::Named(all.iter().filter_map(name_of).collect()),
+        None => Callers::Named(BTreeSet::new()),
+    }
+}
+
+fn name_of(principal: &Principal) -> Option<String> {
+    match principal {
+        Principal::Account(account) => Some(account.to_string()),
+        Principal::Arn(arn) => Some(arn.to_string()),
+        Principal::Other(kind, id) if **kind == *"CanonicalUser" => {
+            Some(format!("canonical user {id}"))
+        }
+        _ => None,
+    }
+}
+
+/// Returns true if an Allow statement is about objects of a bucket.
+fn touches(allow: &Statement, bucket: &str) -> bool {
+    match &allow.resources {
+        None => true,
+        Some(Match::AnyOf(patterns)) => {
+            patterns.iter().any(|pattern| is_in_bucket(pattern, bucket))
+        }
+        Some(Match::AllBut(patterns)) => !patterns
+            .iter()
+            .any(|pattern| is_whole_bucket(pattern, bucket)),
+    }
+}
+
+/// Returns true if a Deny statement covers all objects that an Allow statement names in a bucket.
+fn takes_away(deny: &Statement, allow: &Statement, bucket: &str) -> bool {
+    let denied = match &deny.resources {
+        None => return true,
+        Some(Match::AnyOf(patterns)) => patterns,
+        Some(Match::AllBut(kept)) => {
+            return !kept.iter().any(|kept| is_in_bucket(kept, bucket));
+        }
+    };
+    if denied
+        .iter()
+        .any(|pattern| is_whole_bucket(pattern, bucket))
+    {
+        return true;
+    }
+    match &allow.resources {
+        Some(Match::AnyOf(patterns)) => patterns
+            .iter()
+            .filter(|pattern| is_in_bucket(pattern, bucket))
+            .all(|pattern| denied.iter().any(|denied| matches(denied, pattern))),
+        _ => false,
+    }
 }
 
 /// Returns true if a pattern can be of an object in a bucket.
@@ -135,42 +341,12 @@ fn is_in_bucket(pattern: &str, bucket: &str) -> bool {
     }
 }
 
-/// Returns true if a statement is for everyone, or for all but some.
-fn is_for_all(statement: &Statement) -> bool {
-    match &statement.principals {
-        Some(Principals::AnyOf(all)) => all.contains(&Principal::Everyone),
-        Some(Principals::AllBut(_)) => true,
-        None => false,
-    }
-}
-
-fn strangers(
-    context: &RuleContext<'_>,
-    statement: &Statement,
-    owner: Option<&AccountId>,
-) -> Vec<String> {
-    let mut conditions = statement.conditions.iter();
-    let is_open = conditions.all(|one| KEYS_OF_FORM.contains(&one.key.to_lowercase().as_str()));
-    let everyone = || is_open.then(|| "everyone".to_owned());
-    let named = |account: &AccountId, name: &str| {
-        let is_known = Some(account) == owner
-            || context.is_declared(account)
-            || !context.has_declared_accounts();
-        (!is_known).then(|| name.to_owned())
+/// Returns true if a pattern is of all objects in a bucket.
+fn is_whole_bucket(pattern: &str, bucket: &str) -> bool {
+    let Some((_, path)) = pattern.split_once(":::") else {
+        return pattern == "*";
     };
-    match &statement.principals {
-        Some(Principals::AllBut(_)) => everyone().into_iter().collect(),
-        Some(Principals::AnyOf(all)) => all
-            .iter()
-            .filter_map(|principal| match principal {
-                Principal::Everyone => everyone(),
-                Principal::Account(account) => named(account, account),
-                Principal::Arn(arn) => named(&account_in(arn)?, arn),
-                Principal::Service(_) | Principal::Federated(_) | Principal::Other(..) => None,
-            })
-            .collect(),
-        None => Vec::new(),
-    }
+    matches(path, &format!("{bucket}/\u{0}")) && path.ends_with('*')
 }
 
 #[cfg(test)]
@@ -200,6 +376,87 @@ mod tests {
             json!({}),
         ] {
             assert_eq!(acl(&closed), None, "{closed}");
+        }
+    }
+
+    fn condition(operator: &str, key: &str, value: &str) -> Condition {
+        Condition {
+            operator: operator.to_owned(),
+            key: key.into(),
+            values: BTreeSet::from([value.into()]),
+        }
+    }
+
+    #[test]
+    fn conditions_on_callers_limit_them() {
+        let accounts = |id: &str| Some(Limit::Accounts(BTreeSet::from([id.to_owned()])));
+        let account = "999900001111";
+        for (operator, key, value, is_denied, expected) in [
+            (
+                "stringequals",
+                "aws:PrincipalOrgID",
+                "o-1",
+                false,
+                Some(Limit::Closed),
+            ),
+            (
+                "stringnotequals",
+                "aws:PrincipalOrgID",
+                "o-1",
+                true,
+                Some(Limit::Closed),
+            ),
+            (
+                "stringequals",
+                "aws:PrincipalAccount",
+                account,
+                false,
+                accounts(account),
+            ),
+            (
+                "stringnotequals",
+                "aws:PrincipalAccount",
+                account,
+                true,
+                accounts(account),
+            ),
+            (
+                "ipaddress",
+                "aws:SourceIp",
+                "192.0.2.0/24",
+                false,
+                Some(Limit::Closed),
+            ),
+            (
+                "bool",
+                "aws:PrincipalIsAWSService",
+                "true",
+                false,
+                Some(Limit::Closed),
+            ),
+            // They let everyone in.
+            (
+                "stringnotequals",
+                "aws:PrincipalAccount",
+                account,
+                false,
+                None,
+            ),
+            ("stringlike", "aws:PrincipalArn", "*", false, None),
+            ("ipaddress", "aws:SourceIp", "0.0.0.0/0", false, None),
+            (
+                "stringequalsifexists",
+                "aws:SourceVpc",
+                "vpc-1",
+                false,
+                None,
+            ),
+            ("stringequals", "s3:ResourceAccount", account, false, None),
+            ("stringequals", "s3:ExistingObjectTag/x", "y", false, None),
+            ("bool", "aws:SecureTransport", "true", false, None),
+        ] {
+            let found = limit(&condition(operator, key, value), is_denied);
+            assert_eq!(found, expected, "{operator} {key} {value}");
         }
     }
 

@@ -10,6 +10,7 @@ use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::Identity;
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
+use crate::stitch::CLOCK_SKEW_SECONDS;
 use hashbrown::HashMap;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,10 +36,7 @@ pub(super) const ENTRY: RuleEntry = RuleEntry {
 
 struct CatalogCreated;
 
-/// The longest that a session lasts, in seconds: its AssumeRole call is searched so far back.
-const SESSION_SECONDS_MAX: i64 = 12 * 3600;
-
-/// AssumeRole calls of one session's name that are looked at for one event: the latest.
+/// AssumeRole calls of one session's name and second that are looked at.
 const MAKERS_MAX: usize = 256;
 
 /// The account, the Region and the name of a data catalog.
@@ -195,24 +193,36 @@ impl<'a> Makers<'a> {
         Self(makers)
     }
 
-    /// The call that made the session of an event, and its caller.
+    /// The call that made the session of an event, and its caller; `None` if several may have.
     fn get(&self, event: &Event) -> Option<(&'a Event, &'a Identity)> {
         let identity = &event.identity;
         let made = self.0.get(identity.assumed_role_id()?)?;
-        let from = event.time.plus(-SESSION_SECONDS_MAX);
-        let first = made.partition_point(|one| one.time < from);
-        let last = made.partition_point(|one| one.time <= event.time);
+        // The creation time of a session is the time of its AssumeRole
+        // (docs/cloudtrail-facts.md#joining-sessions).
+        let created = identity.session_created_at?;
+        let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
+        let first = made.partition_point(|one| one.time < created.plus(-skew));
+        let last = made.partition_point(|one| one.time <= created.plus(skew));
+        let made = &made[first..last.min(first.saturating_add(MAKERS_MAX))];
         let is_key = |one: &&&Event| match &one.detail {
             Detail::CredentialIssuance(issue) => {
-                issue.issued_key_id.is_none() || issue.issued_key_id == identity.access_key_id
+                issue.issued_key_id.is_some() && issue.issued_key_id == identity.access_key_id
             }
             _ => false,
         };
-        let made = made[first..last].iter().rev().take(MAKERS_MAX);
+        let mut possible: Vec<&&Event> = made.iter().filter(is_key).collect();
+        if possible.is_empty() {
+            possible = made.iter().collect();
+        }
+        let callers = possible
+            .iter()
+            .filter_map(|one| one.identity.principal_id.as_ref());
+        let callers: BTreeSet<&Text> = callers.collect();
         // The caller's own copy has its name.
-        let best = made
-            .filter(is_key)
-            .max_by_key(|one| (one.identity.arn.is_some(), one.time));
-        best.map(|event| (*event, &*event.identity))
+        let best = possible
+            .into_iter()
+            .max_by_key(|one| one.identity.arn.is_some());
+        best.filter(|_| callers.len() <= 1)
+            .map(|event| (*event, &*event.identity))
     }
 }

@@ -6,10 +6,13 @@ use super::rule::FindingSink;
 use super::table_reads::{TableRead, reads};
 use crate::model::data_read::ReadEvidence;
 use crate::model::event::{Detail, Event};
+use crate::model::function_sessions::{FunctionSessions, function_name};
+use crate::model::identity::{RoleName, session_name_in_arn};
 use crate::model::ids::{AccountId, EventId, is_account_id};
-use crate::model::road::{function_arn, unqualified};
+use crate::model::pattern;
+use crate::model::road::function_arn;
 use crate::model::text::Text;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -64,11 +67,18 @@ pub(super) fn invoke_permissions<'a>(context: &RuleContext<'a>) -> Vec<InvokePer
         let (Some(function), Some(principal)) = (text("functionName"), text("principal")) else {
             continue;
         };
-        if !event.name.starts_with("AddPermission") || principal.ends_with(".amazonaws.com") {
+        let is_invoke = text("action").is_none_or(lets_invoke);
+        let is_permission = event.name.starts_with("AddPermission") && is_invoke;
+        if !is_permission || principal.ends_with(".amazonaws.com") {
             continue;
         }
-        let account_id = account_in(principal);
-        let is_everyone = principal == "*" && parameters["principalOrgID"] == Value::Null;
+        // A permission for everyone may be limited to the calls for one account.
+        let limited = text("sourceAccount")
+            .or(text("sourceArn"))
+            .and_then(account_in);
+        let account_id = account_in(principal).or(limited);
+        let is_everyone =
+            principal == "*" && account_id.is_none() && parameters["principalOrgID"] == Value::Null;
         let is_other = account_id.as_ref().is_some_and(|account| account != owner);
         let arn = function_arn(function, owner, event.region.as_ref());
         let used = arn.and_then(|arn| connectors.get(&arn).copied());
@@ -97,6 +107,15 @@ pub(super) fn note_not_logged(context: &RuleContext<'_>, sink: &mut FindingSink<
     }
 }
 
+/// Returns true if an action of a permission is to invoke.
+fn lets_invoke(action: &str) -> bool {
+    let action = action.to_lowercase();
+    let invokes = ["lambda:invokefunction", "lambda:invokefunctionurl"];
+    invokes
+        .iter()
+        .any(|invoke| pattern::matches(&action, invoke))
+}
+
 /// The account of a principal: an id, or an ARN with one.
 pub(super) fn account_in(principal: &str) -> Option<AccountId> {
     let mut parts = principal.split(':');
@@ -109,10 +128,11 @@ pub(super) struct SpillBuckets<'a> {
     pub(super) buckets: BTreeSet<Text>,
     /// Events of queries and connectors themselves.
     own: HashSet<&'a EventId>,
+    /// Sessions whose queries read through connectors.
+    readers: HashSet<&'a Text>,
     /// Functions that are connectors.
     functions: HashSet<&'a Text>,
-    /// Sessions that Lambda made for them.
-    sessions: HashSet<&'a Text>,
+    sessions: FunctionSessions<'a>,
 }
 
 impl<'a> SpillBuckets<'a> {
@@ -120,35 +140,20 @@ impl<'a> SpillBuckets<'a> {
     pub(super) fn of(context: &RuleContext<'a>, named: &[Text]) -> Self {
         let mut spill = Self {
             buckets: named.iter().cloned().collect(),
-            own: HashSet::new(),
-            functions: HashSet::new(),
-            sessions: HashSet::new(),
+            sessions: FunctionSessions::of(context.input.events),
+            ..Self::default()
         };
         for one in connector_reads(context) {
             spill.functions.insert(one.connector);
             spill.own.extend(&one.read.read.event_ids);
             spill.buckets.extend(one.read.read.subject.bucket.clone());
+            let session = one.read.chain.consumer_session.as_ref();
+            let session = session.and_then(|session| session.assumed_role_id.as_ref());
+            spill.readers.extend(session);
         }
-        let made = context.input.events.iter().filter_map(|event| {
-            let Detail::CredentialIssuance(issue) = &event.detail else {
-                return None;
-            };
-            let by_lambda = event.identity.invoked_by.as_deref() == Some("lambda.amazonaws.com");
-            let account = event.recipient_account_id.as_ref().filter(|_| by_lambda)?;
-            let name = issue.session_name.as_deref()?;
-            let function = function_arn(name, account, event.region.as_ref())?;
-            let is_connector = spill.functions.contains(&function);
-            issue.assumed_role_id.as_ref().filter(|_| is_connector)
-        });
-        spill.sessions = made.collect();
-        let by_id: HashMap<&EventId, &Event> = context
-            .input
-            .events
-            .iter()
-            .filter(|event| spill.own.contains(&event.id))
-            .map(|event| (&event.id, event))
-            .collect();
-        let buckets = by_id.values().filter_map(|event| bucket_of(event));
+        let events = context.input.events.iter();
+        let own = events.filter(|event| spill.own.contains(&event.id));
+        let buckets: Vec<Text> = own.filter_map(bucket_of).collect();
         spill.buckets.extend(buckets);
         spill
     }
@@ -157,7 +162,7 @@ impl<'a> SpillBuckets<'a> {
         self.buckets.contains(bucket)
     }
 
-    /// Returns true if a query or a connector made a call.
+    /// Returns true if a query or a connector made a call. Athena also reads for queries of others.
     pub(super) fn is_own(&self, event: &Event) -> bool {
         let identity = &event.identity;
         let service = identity
@@ -165,12 +170,39 @@ impl<'a> SpillBuckets<'a> {
             .as_deref()
             .or(event.source_ip.as_deref());
         let session = identity.assumed_role_id();
-        let scope = identity.scope_source_arn.as_deref();
-        service == Some("athena.amazonaws.com")
+        let is_reader = service == Some("athena.amazonaws.com")
+            && session.is_some_and(|id| self.readers.contains(id));
+        is_reader
             || identity.is_service()
             || self.own.contains(&event.id)
-            || session.is_some_and(|id| self.sessions.contains(id))
-            || scope.is_some_and(|arn| self.functions.contains(&unqualified(arn)))
+            || self.is_connectors(event)
+    }
+
+    /// Returns true for calls of a connector's session. If nothing tells the maker of a session, the
+    /// account and the name of the function have to do.
+    fn is_connectors(&self, event: &Event) -> bool {
+        if let Some(function) = self.sessions.of_call(event) {
+            return self.is_connector(&function);
+        }
+        let arn = event.identity.arn.as_deref().unwrap_or_default();
+        let role = RoleName::from_arn(arn);
+        let named = role.zip(session_name_in_arn(arn));
+        let is_named = named.is_some_and(|(role, name)| {
+            let named = Some((&*role.account_id, name));
+            self.functions
+                .iter()
+                .any(|known| function_name(known) == named)
+        });
+        is_named && self.sessions.is_unmade(event)
+    }
+
+    fn is_connector(&self, function: &Text) -> bool {
+        let name = function_name(function);
+        self.functions.contains(function)
+            || self
+                .functions
+                .iter()
+                .any(|known| name.is_some() && function_name(known) == name)
     }
 }
 

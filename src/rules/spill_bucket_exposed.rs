@@ -68,7 +68,9 @@ impl Rule for SpillBucketExposed {
                 && !spill.is_own(event)
             {
                 let exposure = by_bucket.entry(bucket.as_str().into()).or_default();
-                exposure.read(event, None, Some(&key.as_str().into()));
+                // Copies of both accounts have no request id in common that is kept.
+                let request = RequestId::new(&format!("{} {bucket}/{key}", event.time));
+                exposure.read(event, Some(&request), Some(&key.as_str().into()));
             }
             let bucket = parameters["bucketName"].as_str();
             let bucket = bucket.filter(|bucket| spill.has(bucket) || is_named_spill(bucket));

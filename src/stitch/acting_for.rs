@@ -3,12 +3,13 @@
 
 use super::context::Context;
 use super::conversations::{ConversationSpan, Conversations};
-use super::quick_activity::{Activity, GivenContext, QuickActivities};
+use super::quick_activity::{GivenContext, QuickActivities, QuickActivity};
 use crate::model::chain::{Chain, ChainEvent, ChainPart, Confidence};
 use crate::model::event::{CredentialIssuance, Detail, Event};
 use crate::model::ids::EventId;
 use crate::model::road::{
-    ACTING_EVENT_IDS_MAX, ActingFor, ActingKind, QUICK_SERVICE, quick_user_name,
+    ACTING_EVENT_IDS_MAX, ActingFor, ActingKind, DEFAULT_NAMESPACE, QUICK_SERVICE,
+    canonical_quick_user, quick_user_name,
 };
 use crate::model::text::Text;
 use hashbrown::HashSet;
@@ -191,7 +192,7 @@ impl Acting {
                     .to_owned(),
             );
         }
-        let confidence = certainty(users.len() <= 1);
+        let confidence = certainty(user_count(&users) <= 1);
         let listed: BTreeSet<&Text> = users.into_iter().take(CANDIDATES_MAX).collect();
         for one in given.into_iter().filter(|one| listed.contains(one.user)) {
             let key = (ActingKind::QuickUser, name_of(one.user).into(), None);
@@ -219,7 +220,7 @@ impl Acting {
             .collect();
         for (position, query) in chain.queries.iter().enumerate() {
             let near = activities.near(&user.name, hub, query.started_at);
-            let near: Vec<&Activity<'_>> = near
+            let near: Vec<&QuickActivity<'_>> = near
                 .filter(|one| !of_chain.contains(&one.event.id))
                 .collect();
             let sets = near.iter().map(|one| one.actors());
@@ -259,7 +260,10 @@ impl Acting {
                 Some(user) => BTreeSet::from([&user.name]),
                 None => activities.users_near(chain, at),
             };
-            let open: Vec<&ConversationSpan<'_>> = if activities.has_queries() {
+            // Without a data source, no event can name the user of the chain's queries.
+            let is_named = chain.quick_user.is_some() || chain.data_source_arn.is_some();
+            let has_queries = activities.has_queries();
+            let open: Vec<&ConversationSpan<'_>> = if has_queries && is_named {
                 let of_users = users.iter();
                 of_users
                     .flat_map(|user| conversations.of_user(user, at))
@@ -273,7 +277,13 @@ impl Acting {
                 both.is_none_or(|(hub, account)| hub == account)
             };
             let open: Vec<&ConversationSpan<'_>> = open.into_iter().filter(is_hubs).collect();
-            self.add_spans(chain, position, &open, users.len() <= 1);
+            let is_decided = is_named || !has_queries;
+            self.add_spans(
+                chain,
+                position,
+                &open,
+                is_decided && user_count(&users) <= 1,
+            );
         }
     }
 
@@ -288,7 +298,7 @@ impl Acting {
     ) {
         let users: BTreeSet<&Text> = open.iter().filter_map(|one| one.user_arn).collect();
         if chain.quick_user.is_none() {
-            let confidence = certainty(is_decided && users.len() <= 1);
+            let confidence = certainty(is_decided && user_count(&users) <= 1);
             for user in users.iter().take(CANDIDATES_MAX) {
                 let key = (ActingKind::QuickUser, name_of(user).into(), None);
                 self.add(key, confidence).queries.insert(position);
@@ -346,6 +356,12 @@ impl Acting {
     }
 }
 
+/// The number of different users, however they are spelled.
+fn user_count(users: &BTreeSet<&Text>) -> usize {
+    let canonical = users.iter().map(|user| canonical_quick_user(user));
+    canonical.collect::<BTreeSet<String>>().len()
+}
+
 fn has_quick_context(issue: &CredentialIssuance) -> bool {
     let mut providers = issue.context_providers.iter();
     providers.any(|provider| provider.ends_with(QUICK_CONTEXT))
@@ -360,11 +376,15 @@ fn certainty(is_only: bool) -> Confidence {
     }
 }
 
-/// `NAMESPACE/NAME` of an ARN of a user; else what is there.
+/// `NAMESPACE/NAME` of a user; the ARN of a role session as it is.
 fn name_of(user: &str) -> String {
     let name = quick_user_name(user);
-    match name.namespace {
-        Some(namespace) => format!("{namespace}/{}", name.name),
-        None => user.to_owned(),
+    if name.is_session {
+        return user.to_owned();
     }
+    format!(
+        "{}/{}",
+        name.namespace.unwrap_or(DEFAULT_NAMESPACE),
+        name.name
+    )
 }

@@ -2,7 +2,7 @@
 //! (docs/cloudtrail-facts.md#agents-and-identities).
 
 use crate::model::chat_log::{ChatLogs, ChatMessage};
-use crate::model::road::{ActingKind, is_same_quick_user, quick_user_name};
+use crate::model::road::{ActingKind, is_same_quick_user, quick_user_key};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
@@ -84,7 +84,7 @@ impl<'a> Conversations<'a> {
                 .collect(),
         };
         let position = self.spans.len();
-        let name = user_arn.map(|arn| quick_user_name(arn).name.to_lowercase());
+        let name = user_arn.map(|arn| quick_user_key(arn));
         for slot in slot(span.from)..=slot(span.to) {
             self.by_slot.entry(slot).or_default().push(position);
             if let Some(name) = &name {
@@ -105,7 +105,7 @@ impl<'a> Conversations<'a> {
         user: &str,
         at: UtcSecond,
     ) -> impl Iterator<Item = &ConversationSpan<'a>> {
-        let name = quick_user_name(user).name.to_lowercase();
+        let name = quick_user_key(user);
         let found = self.by_user.get(&(name, slot(at)));
         let is_users = move |span: &&ConversationSpan<'_>| {
             span.user_arn

@@ -68,6 +68,17 @@ impl<'a> ChainOrigins<'a> {
 
     /// The origin of the chain that a session ends.
     pub(super) fn of(&self, session: &Session) -> Origin {
+        let (root, confidence) = self.root(session);
+        let origin = if root.candidates.is_empty() {
+            self.of_root(root)
+        } else {
+            self.of_candidates(root)
+        };
+        limited(origin, confidence)
+    }
+
+    /// The first session that a session came from, and the confidence of the way to it.
+    fn root<'s>(&'s self, session: &'s Session) -> (&'s Session, Confidence) {
         let mut confidence = Confidence::Proven;
         let mut root = session;
         for _ in 0..EARLIER_SESSIONS_MAX {
@@ -77,15 +88,7 @@ impl<'a> ChainOrigins<'a> {
             confidence = confidence.min(link);
             root = parent;
         }
-        let origin = if root.candidates.is_empty() {
-            self.of_root(root)
-        } else {
-            self.of_candidates(root)
-        };
-        Origin {
-            confidence: origin.confidence.map(|own| own.min(confidence)),
-            ..origin
-        }
+        (root, confidence)
     }
 
     /// The origin of a session that may be one of several, if theirs are the same.
@@ -94,18 +97,17 @@ impl<'a> ChainOrigins<'a> {
             return Origin::ambiguous();
         }
         let named = session.candidates.named.iter();
-        let mut origins = named
-            .map(|&id| self.sessions.get(id))
-            .filter(|candidate| candidate.candidates.is_empty())
-            .map(|candidate| self.of(candidate));
-        let Some(first) = origins.next() else {
+        let mut origins = named.map(|&id| {
+            let (root, confidence) = self.root(self.sessions.get(id));
+            // One that is undecided itself decides nothing.
+            let is_decided = root.candidates.is_empty();
+            is_decided.then(|| limited(self.of_root(root), confidence))
+        });
+        let Some(Some(first)) = origins.next() else {
             return Origin::ambiguous();
         };
-        if origins.all(|other| other == first) {
-            Origin {
-                confidence: first.confidence.map(|own| own.min(Confidence::Probable)),
-                ..first
-            }
+        if origins.all(|other| other.as_ref() == Some(&first)) {
+            limited(first, Confidence::Probable)
         } else {
             Origin::ambiguous()
         }
@@ -201,10 +203,13 @@ impl<'a> ChainOrigins<'a> {
         let partition = partition(region);
         match service {
             LAMBDA => {
-                let named = self.workloads.function(account, name, region);
                 let made =
                     || format!("arn:{partition}:lambda:{region}:{account}:function:{name}").into();
-                Some(named.unwrap_or_else(made))
+                match &self.workloads.functions(account, name, region)[..] {
+                    [] => Some(made()),
+                    [only] => Some((*only).clone()),
+                    _ => None,
+                }
             }
             INSTANCES if name.starts_with("i-") => {
                 Some(format!("arn:{partition}:ec2:{region}:{account}:instance/{name}").into())
@@ -226,6 +231,14 @@ impl<'a> ChainOrigins<'a> {
         let region = self.events[*first as usize].region.as_ref()?;
         let partition = partition(region);
         Some(format!("arn:{partition}:ec2:{region}:{account}:instance/{name}").into())
+    }
+}
+
+/// An origin that is known no better than this.
+fn limited(origin: Origin, confidence: Confidence) -> Origin {
+    Origin {
+        confidence: origin.confidence.map(|own| own.min(confidence)),
+        ..origin
     }
 }
 

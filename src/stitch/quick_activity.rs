@@ -5,7 +5,7 @@ use super::quick_user::{self, bare_id, same_source, user_of};
 use crate::model::chain::Chain;
 use crate::model::event::{Detail, Event, QuickCall};
 use crate::model::ids::AccountId;
-use crate::model::road::{ActingKind, is_same_quick_user, quick_user_name};
+use crate::model::road::{ActingKind, is_same_quick_user, quick_user_key};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
@@ -24,13 +24,13 @@ const NEARBY_MAX: usize = 256;
 
 /// A call of Quick about an agent, a flow or an action, with its user.
 #[derive(Debug)]
-pub(super) struct Activity<'a> {
+pub(super) struct QuickActivity<'a> {
     pub(super) event: &'a Event,
     user: &'a Text,
     call: &'a QuickCall,
 }
 
-impl Activity<'_> {
+impl QuickActivity<'_> {
     /// The agent and the flow.
     pub(super) fn actors(&self) -> BTreeSet<(ActingKind, &Text)> {
         let agent = self.call.agent_id.as_ref();
@@ -67,7 +67,7 @@ pub(super) struct GivenContext<'a> {
 #[derive(Debug, Default)]
 pub(super) struct QuickActivities<'a> {
     /// Calls that work with an agent, a flow or an action, by the user's name in lower case.
-    by_user: HashMap<String, Vec<Activity<'a>>>,
+    by_user: HashMap<String, Vec<QuickActivity<'a>>>,
     /// By the principal that asked for them.
     contexts: HashMap<&'a Text, Vec<GivenContext<'a>>>,
     /// By the bare id of the data source.
@@ -109,9 +109,9 @@ impl<'a> QuickActivities<'a> {
         } else if is_at_work(&event.name)
             && let Some(user) = call.user.as_ref().or_else(|| user_of(&event.identity))
         {
-            let name = quick_user_name(user).name.to_lowercase();
+            let name = quick_user_key(user);
             let of_user = self.by_user.entry(name).or_default();
-            of_user.push(Activity { event, user, call });
+            of_user.push(QuickActivity { event, user, call });
         }
     }
 
@@ -126,8 +126,8 @@ impl<'a> QuickActivities<'a> {
         user: &str,
         hub: Option<&AccountId>,
         at: UtcSecond,
-    ) -> impl Iterator<Item = &Activity<'a>> {
-        let of_user = self.by_user.get(&quick_user_name(user).name.to_lowercase());
+    ) -> impl Iterator<Item = &QuickActivity<'a>> {
+        let of_user = self.by_user.get(&quick_user_key(user));
         let of_user = of_user.map_or(&[][..], Vec::as_slice);
         let near = nearest(of_user, at, NEARBY_SECONDS, |one| one.event.time);
         of_user[near].iter().filter(move |activity| {

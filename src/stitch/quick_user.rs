@@ -10,6 +10,7 @@ use crate::model::event::{Detail, Event, QueryDatabase, StartQuery};
 use crate::model::execution::Statistics;
 use crate::model::identity::Identity;
 use crate::model::ids::{EventId, QuickQueryId};
+use crate::model::road::canonical_quick_user;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use hashbrown::HashMap;
@@ -184,7 +185,11 @@ fn name_user(
     let sightings = &sightings.all;
     let of: Vec<&QuickUserEvent<'_>> = chosen.into_iter().map(|index| &sightings[index]).collect();
     let users: BTreeSet<&Text> = of.iter().map(|sighting| &sighting.user).collect();
-    match users.len() {
+    let different: BTreeSet<String> = users
+        .iter()
+        .map(|user| canonical_quick_user(user))
+        .collect();
+    match different.len() {
         0 => return,
         1 => {}
         several => {

@@ -9,6 +9,7 @@ use super::hops::refusal;
 use super::session::Session;
 use super::sessions::Sessions;
 use crate::model::event::{CredentialIssuance, Detail, Event};
+use crate::model::function_sessions::function_name;
 use crate::model::identity::{Identity, RoleName};
 use crate::model::ids::{AccountId, is_data_source_arn};
 use crate::model::relevance::RelevantSessions;
@@ -16,6 +17,7 @@ use crate::model::road::function_arn;
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use hashbrown::{HashMap, HashSet};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Role A and Role B, declared or found.
@@ -346,17 +348,37 @@ fn add_siblings(events: &[Event], relevant: &mut RelevantSessions) {
     relevant.sessions.extend(siblings);
 }
 
-/// Sessions of functions that Athena invoked: what they spill tells whose queries they served.
+/// Sessions of functions that Athena invoked or that data catalogs name: their spilled objects tell
+/// which queries they served.
 fn add_functions(events: &[Event], relevant: &mut RelevantSessions) {
     let arn = |name: &str, event: &Event| {
         let account = event.recipient_account_id.as_ref()?;
         function_arn(name, account, event.region.as_ref())
     };
-    let invoked = events.iter().filter_map(|event| match &event.detail {
-        Detail::Invocation(function) => arn(function, event),
-        _ => None,
+    let named = |parameters: &str, event: &Event| -> Vec<Text> {
+        let Ok(parameters) = serde_json::from_str::<Value>(parameters) else {
+            return Vec::new();
+        };
+        let parameters = &parameters["parameters"];
+        let functions = ["function", "record-function", "metadata-function"];
+        let functions = functions.map(|kind| parameters[kind].as_str());
+        let functions = functions.into_iter().flatten();
+        functions.filter_map(|name| arn(name, event)).collect()
+    };
+    let invoked = events.iter().flat_map(|event| match &event.detail {
+        Detail::Invocation(function) => arn(function, event).into_iter().collect(),
+        Detail::Change(parameters) if event.name.ends_with("DataCatalog") => {
+            named(parameters, event)
+        }
+        Detail::StartQuery(query) => {
+            let name = query.catalog.as_deref();
+            let function = name.and_then(|name| name.strip_prefix("lambda:"));
+            let function = function.and_then(|name| arn(name, event));
+            function.into_iter().collect()
+        }
+        _ => Vec::new(),
     });
-    let invoked: HashSet<Text> = invoked.collect();
+    let invoked: HashSet<(String, String)> = invoked.filter_map(|arn| owned_name(&arn)).collect();
     if invoked.is_empty() {
         return;
     }
@@ -365,9 +387,16 @@ fn add_functions(events: &[Event], relevant: &mut RelevantSessions) {
         if let Detail::CredentialIssuance(issue) = &event.detail
             && event.identity.invoked_by.as_deref() == Some(super::workloads::LAMBDA)
             && let Some(name) = issue.session_name.as_deref()
-            && arn(name, event).is_some_and(|arn| invoked.contains(&arn))
+            && let Some(named) = arn(name, event).and_then(|arn| owned_name(&arn))
+            && invoked.contains(&named)
         {
             relevant.sessions.extend(issue.assumed_role_id.clone());
         }
     }
+}
+
+/// The account and the name of a function: the Region of an AssumeRole call may be another.
+fn owned_name(arn: &str) -> Option<(String, String)> {
+    let (account, name) = function_name(arn)?;
+    Some((account.to_owned(), name.to_owned()))
 }

@@ -24,22 +24,28 @@ pub(super) const GLUE: &str = "glue.amazonaws.com";
 #[derive(Debug)]
 struct Start {
     at: UtcSecond,
-    account_id: AccountId,
     arn: Text,
 }
 
-/// Workloads of one role, and starts of one time, that are looked at.
+/// Workloads of one role that are looked at.
 const CANDIDATES_MAX: usize = 256;
+
+/// Starts of one time in one account that are looked at.
+const STARTS_MAX: usize = 4096;
+
+/// The roles of a workload with their first moments, by time; `None` where several were set in one
+/// second.
+type RoleChanges = Vec<(UtcSecond, Option<RoleName>)>;
 
 /// The workloads of one service.
 #[derive(Debug, Default)]
 struct OfService {
-    /// By ARN: its roles with their first moments, in the order of events.
-    roles: BTreeMap<Text, Vec<(UtcSecond, RoleName)>>,
+    /// By ARN.
+    roles: BTreeMap<Text, RoleChanges>,
     /// By role: workloads that ran as it at some time.
     by_role: BTreeMap<RoleName, BTreeSet<Text>>,
-    /// By time.
-    starts: Vec<Start>,
+    /// By account and time.
+    starts: HashMap<AccountId, Vec<Start>>,
     /// ARNs by account and name: a name may be used in several Regions.
     by_name: HashMap<(AccountId, Text), BTreeSet<Text>>,
 }
@@ -57,8 +63,9 @@ impl Workloads {
                 workloads.add(event, call);
             }
         }
-        for service in workloads.0.values_mut() {
-            service.starts.sort_by_key(|start| start.at);
+        let of_services = workloads.0.values_mut();
+        for starts in of_services.flat_map(|service| service.starts.values_mut()) {
+            starts.sort_by_key(|start| start.at);
         }
         workloads
     }
@@ -82,12 +89,19 @@ impl Workloads {
             let of_role = service.by_role.entry(role.clone()).or_default();
             of_role.insert(arn.clone());
             let roles = service.roles.entry(arn.clone()).or_default();
-            roles.push((event.time, role));
+            match roles.last_mut() {
+                Some((since, last)) if *since == event.time => {
+                    if last.as_ref() != Some(&role) {
+                        *last = None;
+                    }
+                }
+                _ => roles.push((event.time, Some(role))),
+            }
         }
         if event.name.starts_with("Start") {
-            service.starts.push(Start {
+            let starts = service.starts.entry(account.clone()).or_default();
+            starts.push(Start {
                 at: event.time,
-                account_id: account.clone(),
                 arn,
             });
         }
@@ -106,16 +120,24 @@ impl Workloads {
     ) -> Option<Text> {
         let service = self.0.get(service)?;
         let in_region = format!(":{region}:");
-        let is_known = |arn: &&Text| arn.contains(&in_region) && service.runs_as(arn, role, at);
         let of_role = service.by_role.get(role);
         let are_many = of_role.is_some_and(|all| all.len() > CANDIDATES_MAX);
         let of_role = of_role.into_iter().flatten().take(CANDIDATES_MAX);
-        let of_role: BTreeSet<&Text> = of_role.filter(is_known).collect();
-        let started = service.started(&role.account_id, at)?;
-        let started: BTreeSet<&Text> = started.filter(|arn| arn.contains(&in_region)).collect();
-        let known: BTreeSet<&Text> = started.iter().copied().filter(is_known).collect();
-        let open = started.into_iter();
-        let open: BTreeSet<&Text> = open.filter(|arn| service.is_open(arn, at)).collect();
+        let of_role = of_role.filter(|arn| service.runs_as(arn, role, at));
+        // Calls to the global endpoint of STS are logged in another Region.
+        let of_role = preferred(of_role.collect(), &in_region);
+        let Some(started) = service.started(&role.account_id, at) else {
+            // Too many to tell one by its start.
+            return only(&of_role).filter(|_| !are_many).cloned();
+        };
+        let known = started
+            .iter()
+            .filter(|start| service.runs_as(&start.arn, role, start.at));
+        let known = preferred(known.map(|start| &start.arn).collect(), &in_region);
+        let open = started.iter().map(|start| &start.arn);
+        let open: BTreeSet<&Text> = open
+            .filter(|arn| arn.contains(&in_region) && service.is_open(arn, at))
+            .collect();
         let found = if !known.is_empty() {
             only(&known)
         } else if are_many {
@@ -128,66 +150,57 @@ impl Workloads {
         found.cloned()
     }
 
-    /// A function of an account by its name: that of a Region, else the only one that the logs name.
-    pub(super) fn function(
-        &self,
-        account: &AccountId,
-        name: &str,
-        region: &Region,
-    ) -> Option<Text> {
-        let service = self.0.get(LAMBDA)?;
-        let named = service.by_name.get(&(account.clone(), name.into()))?;
-        let in_region = format!(":{region}:");
-        let of_region = named.iter().find(|arn| arn.contains(&in_region));
-        of_region.or_else(|| only_of(named)).cloned()
+    /// Functions of an account by their name: that of a Region, else all that the logs name.
+    pub(super) fn functions(&self, account: &AccountId, name: &str, region: &Region) -> Vec<&Text> {
+        let service = self.0.get(LAMBDA);
+        let named =
+            service.and_then(|service| service.by_name.get(&(account.clone(), name.into())));
+        let named: BTreeSet<&Text> = named.into_iter().flatten().collect();
+        preferred(named, &format!(":{region}:"))
+            .into_iter()
+            .collect()
     }
 }
 
 impl OfService {
-    /// The roles that a workload may have run as, as far as they were set before: one, unless several
-    /// were set in one second.
-    fn roles_at(&self, arn: &Text, at: UtcSecond) -> &[(UtcSecond, RoleName)] {
-        let roles = self.roles.get(arn).map_or(&[][..], Vec::as_slice);
+    /// The last change of a workload's role before a moment.
+    fn role_at(&self, arn: &Text, at: UtcSecond) -> Option<&Option<RoleName>> {
+        let roles = self.roles.get(arn)?;
         let end = roles.partition_point(|(since, _)| *since <= at);
-        let Some((last, _)) = roles[..end].last() else {
-            return &[];
-        };
-        let first = roles[..end].partition_point(|(since, _)| since < last);
-        &roles[first..end]
+        roles[..end].last().map(|(_, role)| role)
     }
 
     fn runs_as(&self, arn: &Text, role: &RoleName, at: UtcSecond) -> bool {
-        let roles = self.roles_at(arn, at);
-        !roles.is_empty() && roles.iter().all(|(_, one)| one == role)
+        self.role_at(arn, at)
+            .is_some_and(|one| one.as_ref() == Some(role))
     }
 
+    /// Returns true if the role of a workload is not known.
     fn is_open(&self, arn: &Text, at: UtcSecond) -> bool {
-        let roles = self.roles_at(arn, at);
-        roles.is_empty() || roles.iter().any(|(_, one)| *one != roles[0].1)
+        self.role_at(arn, at).is_none_or(Option::is_none)
     }
 
-    /// Workloads of an account that were started just before; `None` if they are too many to tell one.
-    fn started(&self, account: &AccountId, at: UtcSecond) -> Option<impl Iterator<Item = &Text>> {
+    /// Starts in an account just before a moment; `None` if they are too many.
+    fn started(&self, account: &AccountId, at: UtcSecond) -> Option<&[Start]> {
+        let starts = self.starts.get(account).map_or(&[][..], Vec::as_slice);
         let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
         let (from, to) = (at.plus(-START_SECONDS_MAX), at.plus(skew));
-        let first = self.starts.partition_point(|start| start.at < from);
-        let last = self.starts.partition_point(|start| start.at <= to);
-        let of_time = &self.starts[first..last.max(first)];
-        (of_time.len() <= CANDIDATES_MAX).then(|| {
-            of_time
-                .iter()
-                .filter(move |start| start.account_id == *account)
-                .map(|start| &start.arn)
-        })
+        let first = starts.partition_point(|start| start.at < from);
+        let last = starts.partition_point(|start| start.at <= to);
+        let of_time = &starts[first..last.max(first)];
+        (of_time.len() <= STARTS_MAX).then_some(of_time)
     }
+}
+
+/// Those of a Region, if there are any; else all.
+fn preferred<'a>(all: BTreeSet<&'a Text>, in_region: &str) -> BTreeSet<&'a Text> {
+    let of_region = all.iter().copied().filter(|arn| arn.contains(in_region));
+    let of_region: BTreeSet<&Text> = of_region.collect();
+    if of_region.is_empty() { all } else { of_region }
 }
 
 fn only<T: Ord + Copy>(all: &BTreeSet<T>) -> Option<T> {
     all.first().copied().filter(|_| all.len() == 1)
-}
-
-fn only_of(all: &BTreeSet<Text>) -> Option<&Text> {
-    all.first().filter(|_| all.len() == 1)
 }
 
 /// The ARN of a function or of a state machine without its version or alias, and of what is named

@@ -103,6 +103,79 @@ fn a_start_elsewhere_or_of_another_kind_names_no_one() {
 }
 
 #[test]
+fn the_role_of_a_machine_at_its_start_counts_whatever_the_region_and_however_busy() {
+    let machine = |region: &str, name: &str| {
+        format!("arn:aws:states:{region}:{CONSUMER}:stateMachine:{name}")
+    };
+    let role = |name: &str| format!("arn:aws:iam::{CONSUMER}:role/{name}");
+    let admin = || of_role(CONSUMER, "admin", "a", 0);
+    let started = |log: &mut Log, second: u32, arn: &str| {
+        let parameters = json!({"stateMachineArn": arn});
+        call(
+            log,
+            second,
+            ("states", "StartExecution"),
+            admin(),
+            &parameters,
+        );
+    };
+    let runs_as = |log: &mut Log, second: u32, arn: &str, name: &str| {
+        let parameters = json!({"stateMachineArn": arn, "roleArn": role(name)});
+        call(
+            log,
+            second,
+            ("states", "UpdateStateMachine"),
+            admin(),
+            &parameters,
+        );
+    };
+    // The call for the role is logged in another Region than the machine's.
+    let mut log = Log::default();
+    let nightly = machine("eu-central-1", "nightly");
+    runs_as(&mut log, 1, &nightly, "etl");
+    started(&mut log, 95, &nightly);
+    started(&mut log, 96, &machine("us-east-1", "unrelated"));
+    of_service(&mut log, "states.amazonaws.com", "kJ");
+    assert_eq!(resource(&log), Some(nightly));
+    // Executions go on with the role that they were started with.
+    let mut log = Log::default();
+    let nightly = machine("us-east-1", "nightly");
+    runs_as(&mut log, 1, &nightly, "etl");
+    started(&mut log, 95, &nightly);
+    runs_as(&mut log, 98, &nightly, "next");
+    of_service(&mut log, "states.amazonaws.com", "kJ");
+    assert_eq!(resource(&log), Some(nightly.clone()));
+    let mut log = Log::default();
+    runs_as(&mut log, 1, &nightly, "etl");
+    for _ in 0..600 {
+        started(&mut log, 95, &nightly);
+    }
+    of_service(&mut log, "states.amazonaws.com", "kJ");
+    assert_eq!(resource(&log), Some(nightly));
+}
+
+#[test]
+fn a_role_that_assumes_itself_has_no_known_origin() {
+    let mut log = Log::default();
+    for _ in 0..2 {
+        let own = json!({
+            "type": "AssumedRole",
+            "principalId": "AROAloop:s",
+            "accountId": CONSUMER,
+            "sessionContext": {"attributes": {"creationDate": "2026-07-01T10:00:01Z"}},
+        });
+        assume(&mut log, 1, own, CONSUMER, "loop", "s");
+        let response = &mut log.0.last_mut().unwrap()["responseElements"];
+        response["credentials"] = json!({});
+    }
+    let mut own = of_role(CONSUMER, "loop", "s", 1);
+    own["accessKeyId"] = Value::Null;
+    submit(&mut log, 9, CONSUMER, own, Q1, &Value::Null);
+    let audit = log.chains();
+    assert_eq!(origin(querying(&audit)).0, "unknown");
+}
+
+#[test]
 fn roles_that_were_set_in_one_second_are_not_known() {
     let machine = format!("arn:aws:states:us-east-1:{CONSUMER}:stateMachine:m");
     let of = |roles: &[&str]| {
@@ -436,6 +509,22 @@ fn a_list_of_today_has_no_say_where_the_logs_saw_a_change() {
 }
 
 #[test]
+fn a_nested_catalog_is_the_accounts_own() {
+    let mut log = reached();
+    let context = json!({"catalog": "s3tablescatalog/retail", "database": "d"});
+    submit(
+        &mut log,
+        30,
+        CONSUMER,
+        session("b", Some("KB"), 1),
+        Q1,
+        &context,
+    );
+    let audit = log.chains();
+    assert_eq!(querying(&audit).notes, [] as [String; 0]);
+}
+
+#[test]
 fn a_name_of_something_else_is_no_function() {
     let name = format!("lambda:arn:aws:iam::{OWNER}:role/x");
     assert_eq!(context_reads(&mut reached(), &name), [] as [String; 0]);
@@ -702,10 +791,128 @@ fn what_was_spilled_may_be_read_in_many_ways() {
 }
 
 #[test]
-fn permissions_are_of_the_function_in_its_region_whatever_its_alias() {
-    let permitted = |region: &str, principal: &str, configuration: &str, rule: &str| {
+fn sessions_are_the_connectors_by_their_keys_and_not_by_their_names() {
+    let object = json!({"bucketName": "results", "key": "athena-federation-spill/x"});
+    // Someone makes a session of the connector's role, with its name.
+    let forged = spill_findings(|log| {
+        let mallory = of_role(OWNER, "mallory", "m", 0);
+        assume(log, 20, mallory, OWNER, "r", "ledger");
+        put(
+            log,
+            OWNER,
+            "GetObject",
+            of_role(OWNER, "r", "ledger", 20),
+            &object,
+        );
+    });
+    assert_eq!(forged.len(), 1);
+    // Athena reads for a query of someone else.
+    let for_others = spill_findings(|log| {
+        let mut identity = of_role(STRANGER, "x", "y", 0);
+        identity["invokedBy"] = "athena.amazonaws.com".into();
+        put(log, OWNER, "GetObject", identity, &object);
+    });
+    assert_eq!(for_others.len(), 1);
+    // The connector's own sessions, whether their making was logged or not.
+    let own = spill_findings(|log| {
+        put(
+            log,
+            OWNER,
+            "GetObject",
+            of_role(OWNER, "r", "ledger", 11),
+            &object,
+        );
+        put(
+            log,
+            OWNER,
+            "GetObject",
+            of_role(OWNER, "other", "ledger", 0),
+            &object,
+        );
+    });
+    assert_eq!(own, [] as [String; 0]);
+}
+
+#[test]
+fn a_deny_leaves_those_whom_it_does_not_name() {
+    let statement = |effect: &str, principal: (&str, Value), condition: Value| {
+        json!({
+            "Effect": effect, principal.0: principal.1, "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::results/*", "Condition": condition,
+        })
+    };
+    let nothing = || json!({});
+    let everyone = || ("Principal", json!("*"));
+    let stranger = || ("Principal", json!({"AWS": STRANGER}));
+    let all_but_stranger = || ("NotPrincipal", json!({"AWS": STRANGER}));
+    let outside = |key: &str, value: &str| json!({"StringNotEquals": {key: value}});
+    let of = |statements: [Value; 2]| {
         let mut log = connector();
-        let parameters = json!({"functionName": "ledger", "principal": principal});
+        let policy = json!({"bucketName": "results", "bucketPolicy": {"Statement": statements}});
+        put(
+            &mut log,
+            OWNER,
+            "PutBucketPolicy",
+            of_role(OWNER, "admin", "a", 0),
+            &policy,
+        );
+        let found = findings(&log, "spill-bucket-exposed", DECLARED);
+        found.into_iter().map(|one| one.detail).collect::<String>()
+    };
+    let allow = || statement("Allow", everyone(), nothing());
+    for deny in [
+        statement("Deny", everyone(), outside("aws:PrincipalOrgID", "o-1")),
+        statement(
+            "Deny",
+            everyone(),
+            outside("aws:PrincipalAccount", CONSUMER),
+        ),
+        statement("Deny", everyone(), nothing()),
+    ] {
+        assert_eq!(of([allow(), deny.clone()]), "", "{deny}");
+    }
+    let named = [allow(), statement("Deny", all_but_stranger(), nothing())];
+    assert!(of(named).contains(&format!("lets {STRANGER} read")));
+    let secure = json!({"Bool": {"aws:SecureTransport": "false"}});
+    let open = [allow(), statement("Deny", everyone(), secure)];
+    assert!(of(open).contains("lets everyone read"));
+    let taken = [
+        statement("Allow", stranger(), nothing()),
+        statement("Deny", stranger(), nothing()),
+    ];
+    assert_eq!(of(taken), "");
+}
+
+#[test]
+fn a_registration_is_by_who_made_the_session_at_its_creation() {
+    let mut log = Log::default();
+    for (second, name) in [(1, "zoe"), (60, "mallory")] {
+        let caller = of_role(OWNER, "admin", name, 0);
+        assume(&mut log, second, caller, CONSUMER, "create", "share");
+        let response = &mut log.0.last_mut().unwrap()["responseElements"];
+        response["credentials"] = json!({});
+    }
+    let mut own = of_role(CONSUMER, "create", "share", 1);
+    own["accessKeyId"] = "ASIACONSOLE".into();
+    let parameters = json!({"name": "mesh", "parameters": {"catalog-id": OWNER}});
+    call(
+        &mut log,
+        90,
+        ("athena", "CreateDataCatalog"),
+        own,
+        &parameters,
+    );
+    let found = findings(&log, "catalog-created", DECLARED);
+    let [found] = &found[..] else {
+        panic!("{found:?}");
+    };
+    assert!(found.detail.contains("admin/zoe") && !found.detail.contains("mallory"));
+}
+
+#[test]
+fn permissions_are_of_the_function_in_its_region_whatever_its_alias() {
+    let permitted_for = |region: &str, parameters: &Value, configuration: &str, rule: &str| {
+        let mut log = connector();
         let members = json!({"requestParameters": parameters, "awsRegion": region});
         let admin = of_role(OWNER, "admin", "a", 0);
         log.put(
@@ -723,7 +930,21 @@ fn permissions_are_of_the_function_in_its_region_whatever_its_alias() {
         });
         about.map(|one| one.severity).collect::<Vec<_>>()
     };
+    let permitted = |region: &str, principal: &str, configuration: &str, rule: &str| {
+        let parameters = json!({"functionName": "ledger", "principal": principal});
+        permitted_for(region, &parameters, configuration, rule)
+    };
     let unexpected = "unexpected-connector-account";
+    // To look at a function is not to invoke it, and a source account limits everyone.
+    for member in [
+        json!({"principal": STRANGER, "action": "lambda:GetFunctionConfiguration"}),
+        json!({"principal": "*", "action": "lambda:InvokeFunction", "sourceAccount": OWNER}),
+    ] {
+        let mut parameters = member.clone();
+        parameters["functionName"] = "ledger".into();
+        let found = permitted_for("us-east-1", &parameters, DECLARED, unexpected);
+        assert_eq!(found, [], "{member}");
+    }
     assert_eq!(
         permitted("us-east-1", "*", DECLARED, unexpected),
         [Severity::High]
