@@ -6,7 +6,7 @@ use super::identity::{Identity, RoleName, session_name_in_arn};
 use super::ids::{AccessKeyId, is_account_id};
 use super::road::{function_arn, is_function_arn, unqualified};
 use super::text::Text;
-use super::time::UtcSecond;
+use super::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::HashMap;
 
 const LAMBDA: &str = "lambda.amazonaws.com";
@@ -14,9 +14,6 @@ const LAMBDA: &str = "lambda.amazonaws.com";
 /// The longest that a session lasts, in seconds
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
 const SESSION_SECONDS_MAX: i64 = 12 * 3600;
-
-/// Creation times of one session differ by at most this between services.
-const CLOCK_SKEW_SECONDS: i64 = 2;
 
 /// AssumeRole calls of one session's name that are looked at for one call.
 const ISSUES_MAX: usize = 256;
@@ -96,10 +93,7 @@ impl<'a> FunctionSessions<'a> {
         let created = identity.session_created_at;
         let possible: Vec<&Issue<'_>> = valid
             .filter(|issue| issue.key.is_none() || !is_own_key)
-            .filter(|issue| {
-                let distance = created.map(|created| issue.at.distance(created));
-                distance.is_none_or(|seconds| seconds <= CLOCK_SKEW_SECONDS.unsigned_abs())
-            })
+            .filter(|issue| created.is_none_or(|created| issue.at.is_within_skew(created)))
             .collect();
         let first = possible.first()?.function.clone()?;
         let mut others = possible.iter();

@@ -5,13 +5,9 @@ use crate::model::event::{Detail, Event};
 use crate::model::execution::Statistics;
 use crate::model::identity::Identity;
 use crate::model::ids::{QueryExecutionId, Region};
-use crate::model::time::UtcSecond;
+use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::{HashMap, HashSet};
 use std::ops::Range;
-
-/// Events of one moment differ by at most this between services
-/// (docs/cloudtrail-facts.md#joining-sessions).
-pub(super) const CLOCK_SKEW_SECONDS: i64 = 2;
 
 /// The longest that a query runs
 /// (docs.aws.amazon.com/athena/latest/ug/service-limits.html: 240 minutes at most).
@@ -248,7 +244,7 @@ impl<'a> Executions<'a> {
 /// Returns true unless the creation times of two sessions tell them apart.
 pub(super) fn is_of_one_second(left: &Identity, right: &Identity) -> bool {
     let created = left.session_created_at.zip(right.session_created_at);
-    created.is_none_or(|(left, right)| left.distance(right) <= CLOCK_SKEW_SECONDS.unsigned_abs())
+    created.is_none_or(|(left, right)| left.is_within_skew(right))
 }
 
 /// When executions had ended: by statistics, or because their results were read.

@@ -2,7 +2,7 @@
 //! session's behalf.
 
 use super::drafts::{Drafts, Reader, Sighting};
-use super::executions::{CLOCK_SKEW_SECONDS, Execution};
+use super::executions::Execution;
 use super::inputs::{Inputs, is_by_athena};
 use super::lake_formation::{Grant, Grants};
 use super::locations::Locations;
@@ -14,7 +14,7 @@ use crate::model::event::{Detail, Event, S3ObjectCall};
 use crate::model::identity::session_name_in_arn;
 use crate::model::ids::{AccountId, QueryExecutionId, Region};
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,7 +10,7 @@ use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::identity::Identity;
 use crate::model::ids::AccountId;
 use crate::model::text::Text;
-use crate::stitch::CLOCK_SKEW_SECONDS;
+use crate::model::time::CLOCK_SKEW_SECONDS;
 use hashbrown::HashMap;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,9 +200,8 @@ impl<'a> Makers<'a> {
         // The creation time of a session is the time of its AssumeRole
         // (docs/cloudtrail-facts.md#joining-sessions).
         let created = identity.session_created_at?;
-        let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
-        let first = made.partition_point(|one| one.time < created.plus(-skew));
-        let last = made.partition_point(|one| one.time <= created.plus(skew));
+        let first = made.partition_point(|one| one.time < created.plus(-CLOCK_SKEW_SECONDS));
+        let last = made.partition_point(|one| one.time <= created.plus(CLOCK_SKEW_SECONDS));
         let made = &made[first..last.min(first.saturating_add(MAKERS_MAX))];
         let is_key = |one: &&&Event| match &one.detail {
             Detail::CredentialIssuance(issue) => {

@@ -1,6 +1,6 @@
 //! One chain record for each consumer session, and for each refused one.
 
-use super::context::{CLOCK_SKEW_SECONDS, Context, EARLIER_SESSIONS_MAX};
+use super::context::{Context, EARLIER_SESSIONS_MAX};
 use super::hops::{Hop, refusal};
 use super::origin::ChainOrigins;
 use super::path::{self, ChainKind, issuer};
@@ -19,7 +19,7 @@ use crate::model::identity::Identity;
 use crate::model::ids::{AccountId, DataSourceArn, is_data_source_arn};
 use crate::model::road::{Origin, QUICK_SERVICE, RELATED_CHAINS_MAX, RelatedChain};
 use crate::model::text::{Text, digest_id};
-use crate::model::time::UtcSecond;
+use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::{HashMap, HashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -205,12 +205,11 @@ impl Assembler<'_> {
     /// Sessions of crowds that have children: those that were valid when one of them made
     /// a call.
     fn in_crowds(&self, with_children: &HashSet<SessionId>) -> Vec<SessionId> {
-        let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
         let mut spans: HashMap<&Text, Vec<(UtcSecond, UtcSecond)>> = HashMap::new();
         for crowd in &self.sessions.crowds {
             if with_children.contains(&crowd.session) {
                 let (from, to) = crowd.span;
-                let span = (from.plus(-skew), to.plus(skew));
+                let span = (from.plus(-CLOCK_SKEW_SECONDS), to.plus(CLOCK_SKEW_SECONDS));
                 spans.entry(&crowd.principal).or_default().push(span);
             }
         }

@@ -8,10 +8,6 @@ use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use std::collections::BTreeSet;
 
-/// Creation times of one session differ by at most this between services
-/// (docs/cloudtrail-facts.md#joining-sessions: equal to the second in 118 of 118 cases).
-pub const CLOCK_SKEW_SECONDS: u64 = 2;
-
 /// Sessions before the consumer session that a chain lists. Two is what Quick makes; records
 /// that assume each other in a circle end here.
 pub(super) const EARLIER_SESSIONS_MAX: usize = 16;

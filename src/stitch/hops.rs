@@ -205,7 +205,7 @@ fn is_copy(events: &[Event], group: &[u32], event: &Event, issue: &CredentialIss
             let is_other_account = other.recipient_account_id.is_none()
                 || other.recipient_account_id != event.recipient_account_id;
             is_other_account
-                && other.time.distance(event.time) <= super::context::CLOCK_SKEW_SECONDS
+                && other.time.is_within_skew(event.time)
                 && agree(known.issued_key_id.as_ref(), issue.issued_key_id.as_ref())
                 && agree(
                     known.assumed_role_id.as_ref(),

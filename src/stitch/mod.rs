@@ -42,7 +42,7 @@ mod submissions;
 mod timeline;
 mod workloads;
 
-pub use context::{CLOCK_SKEW_SECONDS, Context};
+pub use context::Context;
 pub use roles::{add_relevant, relevant, relevant_from};
 
 use crate::model::chain::Chain;

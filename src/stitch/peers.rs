@@ -4,9 +4,8 @@
 //! are not, sessions are found by the second they were made in and by their key, so that
 //! linking takes no longer than sorting.
 
-use super::context::CLOCK_SKEW_SECONDS;
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -217,7 +216,7 @@ pub(super) struct Closest<'a> {
 impl<'a> Closest<'a> {
     /// Finds them among the sessions of a principal: within the clock skew of the moment.
     pub(super) fn of(all: &[&'a Peers], created_at: UtcSecond, wanted: PeerQuery<'_>) -> Self {
-        (0..=CLOCK_SKEW_SECONDS)
+        (0..=CLOCK_SKEW_SECONDS.unsigned_abs())
             .map(|distance| Self::at(all, created_at, distance, wanted))
             .find(|closest| closest.count() > 0)
             .unwrap_or_default()

@@ -3,7 +3,7 @@
 //! The triple decides: issued key, assumed role id, creation second. What it cannot decide
 //! stays ambiguous, with its candidates (docs/cloudtrail-facts.md#joining-sessions).
 
-use super::context::{CLOCK_SKEW_SECONDS, EARLIER_SESSIONS_MAX};
+use super::context::EARLIER_SESSIONS_MAX;
 use super::hops::Hop;
 use super::keys::{PrincipalKey, console_principals, principal_key};
 use super::peers::{
@@ -16,7 +16,7 @@ use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
 use crate::model::ids::{QueryExecutionId, RoleArn};
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::hash_map::EntryRef;
 use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
@@ -365,7 +365,7 @@ impl Linker {
     /// of their own. Of a crowd none is looked at.
     fn closest_not_excluded(&self, identity: &Identity, created_at: UtcSecond) -> Choice {
         let peers = self.peers_of(identity);
-        for distance in 0..=CLOCK_SKEW_SECONDS {
+        for distance in 0..=CLOCK_SKEW_SECONDS.unsigned_abs() {
             let closest = Closest::at(&peers, created_at, distance, PeerQuery::All);
             if !closest.is_few() {
                 return self.choice(closest.candidates(), closest.are_alike());
@@ -674,11 +674,10 @@ impl Linker {
     }
 
     fn is_possible(&self, id: SessionId, time: UtcSecond, role: Option<&RoleName>) -> bool {
-        let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
         let session = &self.sessions[id as usize];
         let excludes = session.hop.as_ref().zip(role);
-        session.created_at <= time.plus(skew)
-            && time <= session.expires_at.plus(skew)
+        session.created_at <= time.plus(CLOCK_SKEW_SECONDS)
+            && time <= session.expires_at.plus(CLOCK_SKEW_SECONDS)
             && !excludes.is_some_and(|(hop, role)| hop.scope_excludes(role))
     }
 

@@ -4,10 +4,9 @@
 //! Calls come in the order of their time, so each session comes and goes once: what is
 //! valid is never searched among all sessions.
 
-use super::context::CLOCK_SKEW_SECONDS;
 use super::peers::{CANDIDATES_MAX, Candidates, Likeness, SessionId};
 use crate::model::identity::RoleName;
-use crate::model::time::UtcSecond;
+use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::HashMap;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -46,10 +45,9 @@ impl Lane {
     }
 
     fn advance(&mut self, time: UtcSecond) {
-        let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
         while let Some((_, ends, id, likeness)) = self
             .waiting
-            .pop_if(|(begins, ..)| *begins <= time.plus(skew))
+            .pop_if(|(begins, ..)| *begins <= time.plus(CLOCK_SKEW_SECONDS))
         {
             if self.valid.insert(id) {
                 *self.alike.entry(likeness).or_default() += 1;
@@ -57,7 +55,7 @@ impl Lane {
             }
         }
         while let Some(&Reverse((ends, id, likeness))) = self.ends.peek()
-            && ends.plus(skew) < time
+            && ends.plus(CLOCK_SKEW_SECONDS) < time
         {
             self.ends.pop();
             self.valid.remove(&id);

@@ -1,14 +1,13 @@
 //! State machines, functions and jobs: which roles they run as, and when they were started
 //! (docs/cloudtrail-facts.md#origins).
 
-use super::context::CLOCK_SKEW_SECONDS;
 use crate::model::event::{Detail, Event, WorkloadCall};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, Region, is_account_id};
 use crate::model::region::partition;
 use crate::model::road::unqualified;
 use crate::model::text::Text;
-use crate::model::time::UtcSecond;
+use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -183,8 +182,7 @@ impl OfService {
     /// Starts in an account just before a moment; `None` if they are too many.
     fn started(&self, account: &AccountId, at: UtcSecond) -> Option<&[Start]> {
         let starts = self.starts.get(account).map_or(&[][..], Vec::as_slice);
-        let skew = i64::try_from(CLOCK_SKEW_SECONDS).unwrap_or(0);
-        let (from, to) = (at.plus(-START_SECONDS_MAX), at.plus(skew));
+        let (from, to) = (at.plus(-START_SECONDS_MAX), at.plus(CLOCK_SKEW_SECONDS));
         let first = starts.partition_point(|start| start.at < from);
         let last = starts.partition_point(|start| start.at <= to);
         let of_time = &starts[first..last.max(first)];

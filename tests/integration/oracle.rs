@@ -193,7 +193,13 @@ pub(crate) fn chains(records: &[Value]) -> BTreeMap<Vec<String>, OracleChain> {
             .filter(move |event| event["eventName"] == name)
     };
     let mut sessions: Vec<Session<'_>> = Vec::new();
-    for event in named("AssumeRole").filter(|event| text(event, "/errorCode").is_none()) {
+    let assumed = [
+        "AssumeRole",
+        "AssumeRoleWithSAML",
+        "AssumeRoleWithWebIdentity",
+    ];
+    let assumed = assumed.into_iter().flat_map(named);
+    for event in assumed.filter(|event| text(event, "/errorCode").is_none()) {
         let shared = text(event, "/sharedEventID");
         let twin = sessions.iter_mut().find(|session| {
             shared.is_some()
