@@ -14,6 +14,7 @@ mod layout;
 mod mesh;
 mod mesh_records;
 mod noise;
+mod open_conversations;
 mod organization;
 mod plan;
 mod rare;

@@ -152,6 +152,7 @@ fn slots(stage: &mut Stage, count: usize) -> Vec<i64> {
 }
 
 fn finish(mut stage: Stage, plan: &DemoPlan) -> Organization {
+    stage.note_open_conversations();
     let mut truth = std::mem::take(&mut stage.truth);
     truth.chains.sort();
     let extras = extras::extras(&stage, &truth, plan);
