@@ -98,6 +98,9 @@ pub(super) enum TableForm {
     Parquet,
 }
 
+/// The header of a table is looked for in so many bytes.
+const HEADER_LINE_BYTES_MAX: usize = 4096;
+
 /// An error of an exported table.
 pub(super) type TableFault = (RejectReason, String);
 
@@ -107,15 +110,20 @@ pub(super) fn form_of(text: &[u8]) -> Option<TableForm> {
         return Some(TableForm::Parquet);
     }
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    let line = text.split(|byte| *byte == b'\n').next()?;
-    let line = line.get(..line.len().min(4096))?.to_ascii_lowercase();
-    let has = |name: &str| memchr::memmem::find(&line, name.as_bytes()).is_some();
-    let starts = line
+    if !text
         .first()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'"');
-    let starts = starts && !line.contains(&b'{');
-    (starts && (has("eventsource") && has("eventname") || has(EVENT_JSON)))
-        .then_some(TableForm::Csv)
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'"')
+    {
+        return None;
+    }
+    let start = &text[..text.len().min(HEADER_LINE_BYTES_MAX)];
+    let line = start
+        .split(|byte| *byte == b'\n')
+        .next()?
+        .to_ascii_lowercase();
+    let has = |name: &str| memchr::memmem::find(&line, name.as_bytes()).is_some();
+    let names_events = has("eventsource") && has("eventname") || has(EVENT_JSON);
+    (names_events && !line.contains(&b'{')).then_some(TableForm::Csv)
 }
 
 /// Calls `each` with the JSON of every row, in order, and returns the wanted columns that the

@@ -9,7 +9,7 @@ use std::fmt;
 type HeaderMember<'a> = Option<Cow<'a, str>>;
 
 /// The deciding members of a record. Where a member stands twice, the first
-/// one counts.
+/// one counts; of the recipient, which the scanner reads from the end of a record, the last one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct RecordHeader<'a> {
     pub(super) source: HeaderMember<'a>,
@@ -58,7 +58,8 @@ impl<'de> Deserialize<'de> for RecordHeader<'de> {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut texts: [Slot<Borrowed<'de>>; 6] = [const { None }; 6];
+                let mut texts: [Slot<Borrowed<'de>>; 5] = [const { None }; 5];
+                let mut recipient_account_id: Slot<Borrowed<'de>> = None;
                 let mut identity: Slot<IdentityHeader<'de>> = None;
                 while let Some(key) = map.next_key::<Borrowed<'de>>()? {
                     let slot = match &*key.0 {
@@ -66,8 +67,11 @@ impl<'de> Deserialize<'de> for RecordHeader<'de> {
                         "eventName" => 1,
                         "eventTime" => 2,
                         "awsRegion" => 3,
-                        "recipientAccountId" => 4,
-                        "sourceIPAddress" => 5,
+                        "recipientAccountId" => {
+                            recipient_account_id = Some(map.next_value()?);
+                            continue;
+                        }
+                        "sourceIPAddress" => 4,
                         "userIdentity" => {
                             first(&mut map, &mut identity)?;
                             continue;
@@ -79,13 +83,13 @@ impl<'de> Deserialize<'de> for RecordHeader<'de> {
                     };
                     first(&mut map, &mut texts[slot])?;
                 }
-                let [source, name, time, region, recipient_account_id, source_ip] = texts.map(text);
+                let [source, name, time, region, source_ip] = texts.map(text);
                 Ok(RecordHeader {
                     source,
                     name,
                     time,
                     region,
-                    recipient_account_id,
+                    recipient_account_id: text(recipient_account_id),
                     source_ip,
                     identity: identity.flatten().unwrap_or_default(),
                 })
@@ -141,6 +145,11 @@ mod tests {
         let twice = twice.unwrap();
         assert_eq!(twice.source.as_deref(), Some("a"));
         assert_eq!(twice.region, None);
+        let recipients = header(r#"{"recipientAccountId":"a","recipientAccountId":"b"}"#);
+        assert_eq!(
+            recipients.unwrap().recipient_account_id.as_deref(),
+            Some("b")
+        );
     }
 
     #[test]

@@ -49,7 +49,7 @@ use inflate::{Inflater, PADDING};
 use intern::Interner;
 use record::{DecodedRecord, NoEvent};
 use relevance::{Decision, HeaderBytes};
-use scan::{HeaderField, Sound};
+use scan::{HeaderField, ScannedRecord};
 use serde::Deserialize;
 use serde_json::Value;
 use split::SplitItem;
@@ -299,7 +299,7 @@ impl Decoder {
                     }
                     u32::try_from(records.len()).unwrap_or(u32::MAX)
                 }
-                SplitItem::Sound(_) => 1,
+                SplitItem::Scanned(_) => 1,
                 SplitItem::Damage {
                     in_place_of_record, ..
                 } => u32::from(in_place_of_record),
@@ -346,7 +346,7 @@ impl ObjectReader<'_> {
             return self.rows(form, &padded[..length]);
         }
         split::split(padded, length, reading, &mut |found| match found {
-            SplitItem::Sound(sound) => self.sound(&sound),
+            SplitItem::Scanned(scanned) => self.scanned(&scanned),
             SplitItem::Element { start, end } => self.element(start, end),
             SplitItem::Damage {
                 offset,
@@ -411,56 +411,70 @@ impl ObjectReader<'_> {
     }
 
     fn place(&mut self) -> EventOrigin {
-        let record = self.next_record;
+        let place = self.next_place();
         self.next_record += 1;
         self.tally.records += 1;
+        place
+    }
+
+    /// The place of the record that is counted next.
+    fn next_place(&self) -> EventOrigin {
         EventOrigin {
             object: self.object,
-            record,
+            record: self.next_record,
         }
     }
 
-    /// A record that the scanner accepts.
-    fn sound(&mut self, sound: &Sound) {
-        let bytes = &self.padded[sound.start..sound.end];
-        let header = &sound.header;
-        let source = header.get(self.padded, HeaderField::EventSource);
+    /// A record that the scanner passed over. If it is relevant and cannot be read, the
+    /// plain reading says why.
+    fn scanned(&mut self, scanned: &ScannedRecord) {
+        let bytes = &self.padded[scanned.start..scanned.end];
+        let member = |field| scanned.header.get(self.padded, field);
+        let source = member(HeaderField::EventSource);
         let needs_parse = source.is_none_or(envelope::is_message_source)
             || bytes.len() > self.decoder.limits.record_bytes_max
-            || (sound.non_ascii && std::str::from_utf8(bytes).is_err());
+            || (scanned.non_ascii && std::str::from_utf8(bytes).is_err());
         if needs_parse {
-            return self.element(sound.start, sound.end);
+            return self.element(scanned.start, scanned.end);
         }
-        let place = self.place();
-        let member = |field| header.get(self.padded, field);
-        self.decoder.sightings.add(
-            member(HeaderField::RecipientAccountId),
-            member(HeaderField::AwsRegion),
-            member(HeaderField::EventTime),
-        );
         let facts = HeaderBytes {
-            source: member(HeaderField::EventSource).unwrap_or_default(),
+            source: source.unwrap_or_default(),
             name: member(HeaderField::EventName).unwrap_or_default(),
             source_ip: member(HeaderField::SourceIpAddress),
             principal_id: member(HeaderField::PrincipalId),
             invoked_by: member(HeaderField::InvokedBy),
             record: bytes,
         };
-        if self.passes(&facts) {
-            self.tally.not_relevant += 1;
-        } else if let Ok(text) = std::str::from_utf8(bytes) {
-            self.relevant(text, place, sound.start, &facts);
-        }
-    }
-
-    /// Returns true if the record needs no parse; notes whose it is, if that may matter.
-    fn passes(&mut self, facts: &HeaderBytes<'_>) -> bool {
-        match relevance::decide(facts, self.relevant) {
-            Decision::Keep | Decision::Candidate => false,
-            Decision::Pass => true,
+        let is_candidate = match relevance::decide(&facts, self.relevant) {
+            Decision::Keep => Some(false),
+            Decision::Candidate => Some(true),
+            Decision::Pass => None,
             Decision::Unresolved(fingerprints) => {
                 self.decoder.fingerprints.extend(fingerprints);
-                true
+                None
+            }
+        };
+        let read = match is_candidate {
+            None => None,
+            Some(is_candidate) => {
+                let text = std::str::from_utf8(bytes).unwrap_or_default();
+                match self.read_record(text, self.next_place()) {
+                    Err(NoEvent::Reject(..)) => return self.element(scanned.start, scanned.end),
+                    read => Some((read, is_candidate)),
+                }
+            }
+        };
+        let place = self.place();
+        self.decoder.sightings.add(
+            member(HeaderField::RecipientAccountId),
+            member(HeaderField::AwsRegion),
+            member(HeaderField::EventTime),
+        );
+        match read {
+            None => self.tally.not_relevant += 1,
+            Some((read, is_candidate)) => {
+                let candidate = facts.principal_id.filter(|_| is_candidate);
+                self.settle(read, place, scanned.start, candidate);
             }
         }
     }
@@ -533,11 +547,21 @@ impl ObjectReader<'_> {
             invoked_by: header.identity.invoked_by.as_deref().map(str::as_bytes),
             record: text.as_bytes(),
         };
-        if self.passes(&facts) {
-            self.tally.not_relevant += 1;
-        } else {
-            self.relevant(text, place, offset, &facts);
-        }
+        let candidate = match relevance::decide(&facts, self.relevant) {
+            Decision::Keep => None,
+            Decision::Candidate => facts.principal_id,
+            Decision::Pass => {
+                self.tally.not_relevant += 1;
+                return;
+            }
+            Decision::Unresolved(fingerprints) => {
+                self.decoder.fingerprints.extend(fingerprints);
+                self.tally.not_relevant += 1;
+                return;
+            }
+        };
+        let read = self.read_record(text, place);
+        self.settle(read, place, offset, candidate);
     }
 
     /// Reads what a JSON value wraps, if it is no record itself.
@@ -581,20 +605,29 @@ impl ObjectReader<'_> {
         self.reject(place, offset, RejectReason::NotARecord, form.to_owned());
     }
 
-    /// A record that matters, or that may.
-    fn relevant(&mut self, text: &str, place: EventOrigin, offset: usize, facts: &HeaderBytes<'_>) {
-        let read = match too_long_string(text, self.decoder.limits.string_bytes_max) {
+    /// Reads a record that matters, or that may.
+    fn read_record(&mut self, text: &str, place: EventOrigin) -> Result<DecodedRecord, NoEvent> {
+        match too_long_string(text, self.decoder.limits.string_bytes_max) {
             Some(detail) => Err(NoEvent::Reject(RejectReason::RecordTooLarge, detail)),
             None => record::read(text, place, &mut self.decoder.interner),
-        };
+        }
+    }
+
+    /// Takes in what was read of a record; `candidate` is the assumed role id of one that
+    /// matters only if its session does.
+    fn settle(
+        &mut self,
+        read: Result<DecodedRecord, NoEvent>,
+        place: EventOrigin,
+        offset: usize,
+        candidate: Option<&[u8]>,
+    ) {
         if let Err(NoEvent::Sibling(sibling)) = &read {
             self.mark_sibling(place, *sibling);
         }
-        if let Decision::Candidate = relevance::decide(facts, self.relevant) {
+        if let Some(id) = candidate {
             self.tally.not_relevant += 1;
-            let id = facts
-                .principal_id
-                .and_then(|id| std::str::from_utf8(id).ok());
+            let id = std::str::from_utf8(id).ok();
             let outcome = match read {
                 Ok(read) if !self.decoder.window.needs(read.event.time) => return,
                 Ok(read) => RecordOutcome::Event(Box::new(read.event)),

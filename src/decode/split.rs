@@ -29,8 +29,8 @@ const RESUMES_FAILED_MAX: u32 = 64;
 pub(super) enum SplitItem {
     /// `text[start..end]` is one element: a record, or what stands in its place.
     Element { start: usize, end: usize },
-    /// The same, already checked by the scanner.
-    Sound(scan::Sound),
+    /// A record that the scanner passed over.
+    Scanned(scan::ScannedRecord),
     /// No element can be read here.
     Damage {
         offset: usize,
@@ -219,11 +219,13 @@ impl Splitter<'_, '_> {
         }
     }
 
-    /// One element, or a run of sound ones.
+    /// One element, or a run of those that the scanner passes over.
     fn elements(&mut self, at: usize) -> Result<usize, Cut> {
         if self.reading == SplitMode::Fast {
             let sink = &mut *self.sink;
-            let done = scan::scan(self.padded, at, &mut |sound| sink(SplitItem::Sound(sound)));
+            let done = scan::scan(self.padded, at, &mut |record| {
+                sink(SplitItem::Scanned(record))
+            });
             if done > at {
                 return Ok(done);
             }
