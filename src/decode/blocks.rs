@@ -20,8 +20,14 @@ fn vector<S: Simd>(simd: S, block: &[u8; BLOCK]) -> u8x64<S> {
     u8x64::load_array_ref(simd, block)
 }
 
+/// Marks the bytes of a block that are this one.
 #[inline(always)]
-fn equal<S: Simd>(bytes: u8x64<S>, byte: u8) -> u64 {
+pub(super) fn equal<S: Simd>(simd: S, block: &[u8; BLOCK], byte: u8) -> u64 {
+    marks_of(vector(simd, block), byte)
+}
+
+#[inline(always)]
+fn marks_of<S: Simd>(bytes: u8x64<S>, byte: u8) -> u64 {
     bytes.simd_eq(byte).to_bitmask()
 }
 
@@ -54,10 +60,10 @@ pub(super) fn structure<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Structure {
     // `[` and `{`, and `]` and `}`, differ in this bit alone.
     let folded = bytes | 0x20;
     Structure {
-        quotes: equal(bytes, b'"'),
-        backslashes: equal(bytes, b'\\'),
-        opens: equal(folded, b'{'),
-        closes: equal(folded, b'}'),
+        quotes: marks_of(bytes, b'"'),
+        backslashes: marks_of(bytes, b'\\'),
+        opens: marks_of(folded, b'{'),
+        closes: marks_of(folded, b'}'),
         non_ascii: bytes.simd_ge(0x80).to_bitmask(),
     }
 }

@@ -48,7 +48,7 @@ use header::RecordHeader;
 use inflate::{Inflater, PADDING};
 use intern::Interner;
 use record::{DecodedRecord, NoEvent};
-use relevance::{Decision, HeaderBytes};
+use relevance::{Decision, HeaderBytes, PassedSessions};
 use scan::{HeaderField, ScannedRecord};
 use serde::Deserialize;
 use serde_json::Value;
@@ -129,6 +129,8 @@ pub struct Decoder {
     /// True if the text of each object is hashed.
     hashes: bool,
     fingerprints: Vec<SessionFingerprint>,
+    /// Sessions that were passed over in the object at hand.
+    passed: PassedSessions,
     decoded: Decoded,
 }
 
@@ -146,6 +148,7 @@ impl Decoder {
             budget: InflateBudget::of(&limits),
             hashes: false,
             fingerprints: Vec::new(),
+            passed: PassedSessions::new(),
             decoded: Decoded::default(),
         }
     }
@@ -200,6 +203,7 @@ impl Decoder {
         relevant: &RelevantSessions,
     ) -> ObjectSize {
         self.decoded.coverage.bytes_read += body.len() as u64;
+        self.passed.clear();
         let mut inflater = self.take_inflater();
         let fault = inflater.load(body, &self.limits);
         let contents = if self.hashes {
@@ -445,7 +449,8 @@ impl ObjectReader<'_> {
             invoked_by: member(HeaderField::InvokedBy),
             record: bytes,
         };
-        let is_candidate = match relevance::decide(&facts, self.relevant) {
+        let is_candidate = match relevance::decide(&facts, self.relevant, &mut self.decoder.passed)
+        {
             Decision::Keep => Some(false),
             Decision::Candidate => Some(true),
             Decision::Pass => None,
@@ -547,7 +552,7 @@ impl ObjectReader<'_> {
             invoked_by: header.identity.invoked_by.as_deref().map(str::as_bytes),
             record: text.as_bytes(),
         };
-        let candidate = match relevance::decide(&facts, self.relevant) {
+        let candidate = match relevance::decide(&facts, self.relevant, &mut self.decoder.passed) {
             Decision::Keep => None,
             Decision::Candidate => facts.principal_id,
             Decision::Pass => {

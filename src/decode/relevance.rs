@@ -11,7 +11,8 @@ pub(super) enum Decision {
     Keep,
     /// Keep it only if its role session is relevant, and it is so far.
     Candidate,
-    /// The same, and it is not so far; the fingerprints stand for session and role.
+    /// The same, and it is not so far; the fingerprints stand for session and role. Of a session
+    /// that was passed over before in the object, this may be [`Decision::Pass`].
     Unresolved([SessionFingerprint; 2]),
     /// No one will ask for it.
     Pass,
@@ -29,11 +30,62 @@ pub(super) struct HeaderBytes<'a> {
     pub(super) record: &'a [u8],
 }
 
+/// Role sessions of one object that were passed over: most records are of a few.
+pub(super) struct PassedSessions(Box<[PassedSession; PASSED_SESSIONS]>);
+
+/// Places in [`PassedSessions`]. Of two sessions of one place, the last one is there.
+const PASSED_SESSIONS: usize = 64;
+/// Bytes of an assumed role id that is taken note of: 20 of the role id, 64 of the session name.
+const PASSED_BYTES_MAX: usize = 95;
+
+/// An assumed role id: its length and its bytes.
+type PassedSession = (u8, [u8; PASSED_BYTES_MAX]);
+
+impl PassedSessions {
+    pub(super) fn new() -> Self {
+        Self(Box::new([(0, [0; PASSED_BYTES_MAX]); PASSED_SESSIONS]))
+    }
+
+    /// Begins another object.
+    pub(super) fn clear(&mut self) {
+        self.0.iter_mut().for_each(|(length, _)| *length = 0);
+    }
+
+    fn hold(&self, principal: &[u8]) -> bool {
+        let (length, bytes) = &self.0[place_of(principal)];
+        usize::from(*length) == principal.len() && bytes[..usize::from(*length)] == *principal
+    }
+
+    fn add(&mut self, principal: &[u8]) {
+        if let Ok(length) = u8::try_from(principal.len())
+            && principal.len() <= PASSED_BYTES_MAX
+        {
+            let (of, bytes) = &mut self.0[place_of(principal)];
+            *of = length;
+            bytes[..principal.len()].copy_from_slice(principal);
+        }
+    }
+}
+
+/// The place of an assumed role id in [`PassedSessions`].
+fn place_of(principal: &[u8]) -> usize {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let role = word(principal.get(8..).and_then(<[u8]>::first_chunk));
+    let name = word(principal.last_chunk());
+    let hash = (role.rotate_left(17) ^ name).wrapping_mul(FACTOR);
+    usize::try_from(hash >> 58).unwrap_or(0)
+}
+
 const ATHENA: &[u8] = b"athena.amazonaws.com";
 const CLOUDTRAIL: &[u8] = b"cloudtrail.amazonaws.com";
 
 /// Decides on a record (docs/cloudtrail-facts.md#assumerole).
-pub(super) fn decide(facts: &HeaderBytes<'_>, relevant: &RelevantSessions) -> Decision {
+pub(super) fn decide(
+    facts: &HeaderBytes<'_>,
+    relevant: &RelevantSessions,
+    passed: &mut PassedSessions,
+) -> Decision {
     let listed = event_list::entry(facts.source, facts.name).and_then(|entry| entry.kept);
     let always = match listed.map(|kept| kept.when) {
         Some(When::Always) => true,
@@ -49,9 +101,12 @@ pub(super) fn decide(facts: &HeaderBytes<'_>, relevant: &RelevantSessions) -> De
         Some(principal) if is_role_session(principal) => {
             if relevant.all_sessions {
                 Decision::Keep
+            } else if passed.hold(principal) {
+                Decision::Pass
             } else if relevant.holds_bytes(principal) {
                 Decision::Candidate
             } else {
+                passed.add(principal);
                 Decision::Unresolved(SessionFingerprint::of_session_and_role(principal))
             }
         }
@@ -97,7 +152,11 @@ mod tests {
             principal_id: principal.map(str::as_bytes),
             ..HeaderBytes::default()
         };
-        decide(&facts, &RelevantSessions::default())
+        decide(
+            &facts,
+            &RelevantSessions::default(),
+            &mut PassedSessions::new(),
+        )
     }
 
     #[test]
@@ -131,7 +190,11 @@ mod tests {
                 record: record.as_bytes(),
                 ..HeaderBytes::default()
             };
-            decide(&facts, &RelevantSessions::default())
+            decide(
+                &facts,
+                &RelevantSessions::default(),
+                &mut PassedSessions::new(),
+            )
         };
         let log = r#"{"key":"AWSLogs/111122223333/CloudTrail/f"}"#;
         assert_eq!(of("DeleteObject", log, None), Decision::Keep);
@@ -152,7 +215,11 @@ mod tests {
                 record: record.as_bytes(),
                 ..HeaderBytes::default()
             };
-            decide(&facts, &RelevantSessions::default())
+            decide(
+                &facts,
+                &RelevantSessions::default(),
+                &mut PassedSessions::new(),
+            )
         };
         let by_name = of("AROAX:AWSLF-00-AT-111122223333-a", "{}");
         assert_eq!(by_name, Decision::Keep);

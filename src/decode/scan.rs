@@ -13,7 +13,7 @@
     reason = "only what is inlined is compiled for the processor at hand"
 )]
 
-use super::blocks::{BLOCK, between_pairs, special, structure};
+use super::blocks::{BLOCK, between_pairs, equal, special, structure};
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch};
 
@@ -23,6 +23,8 @@ const SCAN_DEPTH_MAX: u32 = 60;
 
 /// The recipient stands so near to the end of a record as CloudTrail writes it.
 const TAIL_BYTES: usize = 512;
+
+const RECIPIENT_KEY: &[u8] = b",\"recipientAccountId\":";
 
 /// A field that decides what becomes of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,9 @@ pub(super) fn scan(text: &[u8], at: usize, sink: &mut dyn FnMut(ScannedRecord)) 
 struct Scanner<'a, S: Simd> {
     simd: S,
     text: &'a [u8],
+    /// The block at hand, and its bytes that end a string or may, which were not looked at yet.
+    block_start: usize,
+    marks: u64,
     /// Bits of bytes from 0x80 up.
     non_ascii: u64,
 }
@@ -99,9 +104,8 @@ struct Header {
 struct JsonMember {
     /// First byte of the value.
     value: usize,
-    /// The position to continue at: after the value if it was read whole, else at it.
-    after: usize,
-    whole: bool,
+    /// The byte after the value, if that is a string with nothing special in it.
+    plain_end: Option<usize>,
 }
 
 /// The level of a deciding member.
@@ -117,6 +121,8 @@ impl<'a, S: Simd> Scanner<'a, S> {
         Self {
             simd,
             text,
+            block_start: 0,
+            marks: 0,
             non_ascii: 0,
         }
     }
@@ -158,6 +164,7 @@ impl<'a, S: Simd> Scanner<'a, S> {
             has_identity: false,
         };
         let mut at = start + 1;
+        self.seek(at)?;
         let mut is_tail_unread = true;
         let end = loop {
             at = self.record_member(at, &mut header)?;
@@ -174,6 +181,7 @@ impl<'a, S: Simd> Scanner<'a, S> {
                 if self.recipient_before(end, at, &mut header).is_some() {
                     break end;
                 }
+                self.seek(at)?;
             }
         };
         Some(ScannedRecord {
@@ -238,11 +246,7 @@ impl<'a, S: Simd> Scanner<'a, S> {
     fn field(&self, member: &JsonMember, field: HeaderField, header: &mut Header) -> Option<usize> {
         let (span, after) = match self.byte(member.value) {
             b'"' => {
-                let after = if member.whole {
-                    member.after
-                } else {
-                    self.plain_string(member.value + 1)?
-                };
+                let after = member.plain_end?;
                 let start = u32::try_from(member.value + 1).ok()?;
                 ((start, u32::try_from(after - 1).ok()?), after)
             }
@@ -260,11 +264,9 @@ impl<'a, S: Simd> Scanner<'a, S> {
     /// nothing where that is not certain, or there is none in the last bytes.
     #[inline(always)]
     fn recipient_before(&mut self, end: usize, from: usize, header: &mut Header) -> Option<()> {
-        const KEY: &[u8] = b",\"recipientAccountId\":";
-        let tail = end.saturating_sub(TAIL_BYTES).max(from - 1);
-        let found = memchr::memmem::rfind(&self.text[tail..end], KEY)?;
+        let mut at = self.last_recipient_key(from - 1, end)? + 1;
         // All that follows it are members of the record itself.
-        let mut at = tail + found + 1;
+        self.seek(at)?;
         let mut of_tail = Header {
             spans: HeaderSpans::EMPTY,
             missing: EARLY_FIELDS,
@@ -283,82 +285,99 @@ impl<'a, S: Simd> Scanner<'a, S> {
         Some(())
     }
 
-    /// The key at `at` and, where it fits into the same block, its string value.
+    /// The comma before the last key of this name in the last bytes before `end`.
     #[inline(always)]
-    fn member(&self, at: usize) -> Option<JsonMember> {
-        let block = self.block(at)?;
-        let marks = special(self.simd, block);
-        let rest = marks & marks.wrapping_sub(1);
-        if marks & 1 == 0 || rest == 0 || block[0] != b'"' {
-            return None;
+    fn last_recipient_key(&self, from: usize, end: usize) -> Option<usize> {
+        let from = from.max(end.saturating_sub(TAIL_BYTES));
+        let mut at = end;
+        while at > from {
+            at = at.saturating_sub(BLOCK).max(from);
+            let is = |offset: usize| {
+                let byte = RECIPIENT_KEY[offset];
+                Some(equal(self.simd, self.block(at + offset)?, byte))
+            };
+            // Three bytes that no other key has there.
+            let mut found = is(0)? & is(4)? & is(11)?;
+            while found != 0 {
+                let place = BLOCK - 1 - found.leading_zeros() as usize;
+                if self.text[at + place..].starts_with(RECIPIENT_KEY) {
+                    return Some(at + place);
+                }
+                found &= !(1 << place);
+            }
         }
-        let key_end = rest.trailing_zeros() as usize;
-        let rest = rest & rest.wrapping_sub(1);
-        if block[key_end] != b'"' || self.byte(at + key_end + 1) != b':' {
+        None
+    }
+
+    /// Goes on at a byte outside of strings.
+    #[inline(always)]
+    fn seek(&mut self, at: usize) -> Option<()> {
+        self.block_start = at;
+        self.marks = special(self.simd, self.block(at)?);
+        Some(())
+    }
+
+    /// The next byte that ends a string, or may.
+    #[inline(always)]
+    fn next_mark(&mut self) -> Option<usize> {
+        while self.marks == 0 {
+            self.seek(self.block_start + BLOCK)?;
+        }
+        let at = self.block_start + self.marks.trailing_zeros() as usize;
+        self.marks &= self.marks - 1;
+        Some(at)
+    }
+
+    /// The next byte that ends a string, or may, if it is a quote.
+    #[inline(always)]
+    fn next_quote(&mut self) -> Option<usize> {
+        let at = self.next_mark()?;
+        (self.byte(at) == b'"').then_some(at)
+    }
+
+    /// The key at `at`, and its value if that is a string with nothing special in it.
+    #[inline(always)]
+    fn member(&mut self, at: usize) -> Option<JsonMember> {
+        let key = self.next_quote()?;
+        let key_end = self.next_quote()?;
+        if key != at || self.byte(key_end + 1) != b':' {
             return None;
         }
         let value = key_end + 2;
-        let in_value = rest & rest.wrapping_sub(1);
-        if in_value != 0 && rest.trailing_zeros() as usize == value && block[value & 63] == b'"' {
-            let value_end = in_value.trailing_zeros() as usize;
-            if block[value_end] == b'"' {
-                return Some(JsonMember {
-                    value: at + value,
-                    after: at + value_end + 1,
-                    whole: true,
-                });
-            }
+        let mut plain_end = None;
+        if self.byte(value) == b'"' {
+            self.next_mark()?;
+            let end = self.next_mark()?;
+            plain_end = (self.byte(end) == b'"').then_some(end + 1);
         }
-        Some(JsonMember {
-            value: at + value,
-            after: at + value,
-            whole: false,
-        })
+        Some(JsonMember { value, plain_end })
     }
 
     /// The byte after the value of a member.
     #[inline(always)]
     fn after_value(&mut self, member: &JsonMember) -> Option<usize> {
-        if member.whole {
-            return Some(member.after);
+        if let Some(end) = member.plain_end {
+            return Some(end);
         }
-        match self.byte(member.value) {
-            b'"' => self.string(member.value + 1),
-            b'{' | b'[' => self.close(member.value + 1, 1),
-            _ => Some(member.value + plain_scalar(self.text.get(member.value..)?)?),
-        }
-    }
-
-    /// The byte after the closing quote of a string with nothing special in it.
-    #[inline(always)]
-    fn plain_string(&self, mut at: usize) -> Option<usize> {
-        loop {
-            let special = special(self.simd, self.block(at)?);
-            if special != 0 {
-                at += special.trailing_zeros() as usize;
-                return (self.byte(at) == b'"').then_some(at + 1);
-            }
-            at += BLOCK;
-        }
+        let end = match self.byte(member.value) {
+            b'"' => self.string(member.value + 1)?,
+            b'{' | b'[' => self.close(member.value + 1, 1)?,
+            _ => return Some(member.value + plain_scalar(self.text.get(member.value..)?)?),
+        };
+        self.seek(end)?;
+        Some(end)
     }
 
     /// The byte after the closing quote of a string.
     #[inline(always)]
-    fn string(&mut self, mut at: usize) -> Option<usize> {
+    fn string(&mut self, at: usize) -> Option<usize> {
+        self.seek(at)?;
         loop {
-            let special = special(self.simd, self.block(at)?);
-            if special == 0 {
-                at += BLOCK;
-                continue;
-            }
-            at += special.trailing_zeros() as usize;
+            let at = self.next_mark()?;
             match self.byte(at) {
                 b'"' => return Some(at + 1),
-                b'\\' => at += 2,
-                0x80.. => {
-                    self.non_ascii = 1;
-                    at += 1;
-                }
+                b'\\' => self.seek(at + 2)?,
+                0x80.. => self.non_ascii = 1,
                 _ => return None,
             }
         }

@@ -6,6 +6,7 @@ use super::members::{
     OF_GRANTS, OF_IAM, OF_S3, OF_SHARES, OF_WORK_GROUPS,
 };
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 /// The version of the list: it grows when an event is kept, or a member is read, that
 /// was not before.
@@ -471,10 +472,22 @@ static STEP_FUNCTIONS: &[EventListEntry] = &[workload(
     "state machines that run queries",
 )];
 
+/// The services by the length of their names: every record is looked up.
+static BY_LENGTH: LazyLock<Vec<Vec<&'static ServiceEvents>>> = LazyLock::new(|| {
+    let mut by_length = Vec::new();
+    for source in SOURCES {
+        let length = source.name.len();
+        by_length.resize(by_length.len().max(length + 1), Vec::new());
+        by_length[length].push(source);
+    }
+    by_length
+});
+
 /// Returns the entry of an event, given as bytes; `None` where the list does not have it.
 #[must_use]
 pub fn entry(source: &[u8], name: &[u8]) -> Option<&'static EventListEntry> {
-    let known = SOURCES
+    let of_length = BY_LENGTH.get(source.len())?;
+    let known = of_length
         .iter()
         .find(|known| known.name.as_bytes() == source)?;
     known.entries.iter().find(|entry| entry.names.hold(name))
