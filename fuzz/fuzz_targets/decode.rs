@@ -1,4 +1,4 @@
-//! Any bytes decode without a panic, both readings agree, and every record is
+//! Any bytes decode without a panic, both readings keep the same, and every record is
 //! accounted for.
 #![no_main]
 
@@ -27,8 +27,16 @@ fuzz_target!(|body: &[u8]| {
         let fast = decode(body, SplitMode::Fast, all_sessions);
         let plain = decode(body, SplitMode::Plain, all_sessions);
         assert!(fast.coverage.adds_up());
-        assert_eq!(fast.coverage, plain.coverage);
         assert_eq!(format!("{:?}", fast.events), format!("{:?}", plain.events));
-        assert_eq!(format!("{:?}", fast.unresolved), format!("{:?}", plain.unresolved));
+        assert_eq!(fast.coverage.records, plain.coverage.records);
+        // The fast reading does not look into records that do not matter.
+        let passed = plain.coverage.records_rejected.checked_sub(fast.coverage.records_rejected);
+        if passed == Some(0) {
+            assert_eq!(fast.coverage, plain.coverage);
+            assert_eq!(format!("{:?}", fast.unresolved), format!("{:?}", plain.unresolved));
+        } else {
+            let not_relevant = plain.coverage.records_not_relevant + passed.unwrap();
+            assert_eq!(fast.coverage.records_not_relevant, not_relevant);
+        }
     }
 });

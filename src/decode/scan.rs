@@ -88,6 +88,8 @@ struct Scanner<'a, S: Simd> {
     /// The block at hand, and its bytes that end a string or may, which were not looked at yet.
     block_start: usize,
     marks: u64,
+    /// The last recipient that was read.
+    recipient: (u32, u32),
     /// Bits of bytes from 0x80 up.
     non_ascii: u64,
 }
@@ -123,6 +125,7 @@ impl<'a, S: Simd> Scanner<'a, S> {
             text,
             block_start: 0,
             marks: 0,
+            recipient: HeaderSpans::ABSENT,
             non_ascii: 0,
         }
     }
@@ -264,7 +267,22 @@ impl<'a, S: Simd> Scanner<'a, S> {
     /// nothing where that is not certain, or there is none in the last bytes.
     #[inline(always)]
     fn recipient_before(&mut self, end: usize, from: usize, header: &mut Header) -> Option<()> {
-        let mut at = self.last_recipient_key(from - 1, end)? + 1;
+        let key = self.last_recipient_key(from - 1, end)?;
+        let recipient = HeaderField::RecipientAccountId as usize;
+        // The files of a trail are of one account: whatever stands around the key, the record is of
+        // the account of the record before.
+        let value = key + RECIPIENT_KEY.len() + 1;
+        let (known_start, known_end) = self.recipient;
+        let known = &self.text[known_start as usize..known_end as usize];
+        let is_same = self.text[value..].starts_with(known)
+            && self.byte(value - 1) == b'"'
+            && self.byte(value + known.len()) == b'"';
+        if is_same && !known.is_empty() {
+            let start = u32::try_from(value).ok()?;
+            header.spans.0[recipient] = (start, start + (known_end - known_start));
+            return Some(());
+        }
+        let mut at = key + 1;
         // All that follows it are members of the record itself.
         self.seek(at)?;
         let mut of_tail = Header {
@@ -280,8 +298,11 @@ impl<'a, S: Simd> Scanner<'a, S> {
                 _ => return None,
             }
         }
-        let recipient = HeaderField::RecipientAccountId as usize;
-        header.spans.0[recipient] = of_tail.spans.0[recipient];
+        let found = of_tail.spans.0[recipient];
+        header.spans.0[recipient] = found;
+        if found.0 > HeaderSpans::NULL.0 {
+            self.recipient = found;
+        }
         Some(())
     }
 
@@ -399,6 +420,10 @@ impl<'a, S: Simd> Scanner<'a, S> {
                 quotes &= !escaped;
             }
             let strings = between_pairs(quotes) ^ in_string;
+            // Outside of a string it escapes nothing.
+            if marks.backslashes & !strings != 0 {
+                return None;
+            }
             in_string = if strings >> (BLOCK - 1) == 1 {
                 u64::MAX
             } else {

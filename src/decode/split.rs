@@ -224,7 +224,7 @@ impl Splitter<'_, '_> {
         if self.reading == SplitMode::Fast {
             let sink = &mut *self.sink;
             let done = scan::scan(self.padded, at, &mut |record| {
-                sink(SplitItem::Scanned(record))
+                sink(SplitItem::Scanned(record));
             });
             if done > at {
                 return Ok(done);
