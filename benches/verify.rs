@@ -1,9 +1,9 @@
-//! Digest chains: the whole process against `aws cloudtrail validate-logs` over the same
-//! bucket, and what hashing costs in the pass that reads the logs.
+//! Digest chains: the whole process against plain downloads of the same objects and against
+//! `aws cloudtrail validate-logs`, and what hashing costs in the pass that reads the logs.
 //!
 //! ```text
 //! QS_AUDIT_AWS_CLI=aws cargo bench --bench verify            # 20 accounts, 30 days
-//! QS_AUDIT_AWS_CLI=aws cargo bench --bench verify -- 4 2     # 4 accounts, 2 days
+//! QS_AUDIT_AWS_CLI=aws cargo bench --bench verify -- 4 2 20  # 4 accounts, 2 days, 20 ms before each answer
 //! cargo bench --bench verify -- hashing 5                    # what hashing costs, 5 rounds
 //! ```
 //!
@@ -22,6 +22,8 @@
 #[expect(dead_code, reason = "tests use more of it")]
 #[path = "../tests/integration/digest_bucket.rs"]
 mod digest_bucket;
+#[path = "measure/plain_client.rs"]
+mod plain_client;
 #[path = "measure/server.rs"]
 mod server;
 
@@ -34,17 +36,20 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const REGION: &str = "eu-central-1";
 const FILES_PER_HOUR: i64 = 2;
+
+/// What the plain client keeps in flight: as many as the program at most.
+const DOWNLOADS_AT_ONCE: usize = 192;
 
 fn first() -> UtcSecond {
     UtcSecond::parse("2026-07-01T01:00:31Z").unwrap()
 }
 
 /// The bucket's server, and its accounts in a file.
-fn serve(accounts: usize, days: i64) {
+fn serve(accounts: usize, days: i64, latency: Duration) {
     let signer = Signer::new();
     let (_, bucket) = organization(&signer, accounts, first(), days * 24, FILES_PER_HOUR);
     let keys = signer.public_keys();
@@ -53,15 +58,20 @@ fn serve(accounts: usize, days: i64) {
         .into_iter()
         .map(|(key, object)| (key, (object.body.into(), object.metadata)))
         .collect();
-    server::serve(objects, server::Manners::default(), Box::new(answers(keys)));
+    let manners = server::Manners {
+        latency,
+        ..server::Manners::default()
+    };
+    server::serve(objects, manners, Box::new(answers(keys)));
 }
 
 struct Server(Child, String);
 
 impl Server {
-    fn start(accounts: usize, days: i64) -> Self {
+    fn start(accounts: usize, days: i64, latency: Duration) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["serve", &accounts.to_string(), &days.to_string()])
+            .arg(latency.as_millis().to_string())
             .stdout(Stdio::piped())
             .spawn()
             .expect("server");
@@ -180,13 +190,27 @@ fn of_aws_cli(
     (faults, counts, start.elapsed().as_secs_f64())
 }
 
-fn beside_the_aws_cli(accounts: usize, days: i64) {
-    let server = Server::start(accounts, days);
+/// Seconds that a plain client takes for all objects.
+fn of_plain_client(url: &str) -> f64 {
+    let mut client = Command::new(std::env::current_exe().unwrap());
+    let answer = client.args(["download", url]).output().expect("client run");
+    assert!(answer.status.success(), "{answer:?}");
+    let seconds = String::from_utf8(answer.stdout).unwrap();
+    seconds.trim().parse().unwrap()
+}
+
+fn beside_others(accounts: usize, days: i64, latency: Duration) {
+    let server = Server::start(accounts, days, latency);
     let end = first().plus((days + 1) * 86_400);
     let to = &end.to_string()[..10];
     let (ours, total, _) = of_program(&server.1, to);
-    let mut times: Vec<f64> = (0..3).map(|_| of_program(&server.1, to).2).collect();
+    let (mut times, mut plain) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        plain.push(of_plain_client(&server.1));
+        times.push(of_program(&server.1, to).2);
+    }
     times.sort_by(f64::total_cmp);
+    plain.sort_by(f64::total_cmp);
     let valid = |kind: &str| total[kind]["valid"].as_u64().unwrap();
     let counts = [
         valid("digests"),
@@ -197,7 +221,13 @@ fn beside_the_aws_cli(accounts: usize, days: i64) {
         "{accounts} accounts, {days} days: {counts:?} valid digests, backfill digests, log files; {} faults and gaps",
         ours.len()
     );
+    println!("{} ms before each answer", latency.as_millis());
     println!("qs-audit verify: {:.2} s (median of 3)", times[1]);
+    println!(
+        "plain downloads: {:.2} s (median of 3); {:.2} times",
+        plain[1],
+        times[1] / plain[1]
+    );
     let Ok(cli) = std::env::var("QS_AUDIT_AWS_CLI") else {
         println!("QS_AUDIT_AWS_CLI names no AWS CLI to compare with");
         return;
@@ -280,11 +310,13 @@ fn main() {
             .unwrap_or(usual)
     };
     let days = |at: usize| i64::try_from(number(at, 30)).unwrap();
+    let latency = |at: usize| Duration::from_millis(number(at, 0) as u64);
     match arguments.first().map(String::as_str) {
-        Some("serve") => serve(number(1, 20), days(2)),
+        Some("serve") => serve(number(1, 20), days(2), latency(3)),
+        Some("download") => plain_client::download(&arguments[1], DOWNLOADS_AT_ONCE),
         Some("hashing") => hashing(number(1, 5)),
         _ => {
-            beside_the_aws_cli(number(0, 20), days(1));
+            beside_others(number(0, 20), days(1), latency(2));
             if arguments.is_empty() {
                 hashing(5);
             }

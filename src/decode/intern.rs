@@ -3,14 +3,21 @@
 use crate::model::coverage::Limits;
 use crate::model::identity::Identity;
 use crate::model::text::{OpaqueId, Text};
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
+
+/// Identities that are known by their JSON: the calls of a session stand near each other.
+const IDENTITIES_BY_JSON_MAX: usize = 4096;
+/// Bytes of the JSON of such an identity.
+const IDENTITY_BYTES_MAX: usize = 2048;
 
 /// Shares equal strings and identities among the events of one worker, and holds what is
 /// kept of a record to its limits.
 pub(super) struct Interner {
     texts: HashSet<Text>,
     identities: HashSet<Arc<Identity>>,
+    /// Identities by their JSON.
+    by_json: HashMap<Box<str>, Arc<Identity>>,
     text_bytes_max: usize,
     policy_bytes_max: usize,
     /// The first limit that the current record exceeds.
@@ -29,6 +36,7 @@ impl Interner {
         Self {
             texts: HashSet::new(),
             identities: HashSet::new(),
+            by_json: HashMap::new(),
             text_bytes_max: limits.kept_text_bytes_max,
             policy_bytes_max: limits.policy_bytes_max,
             excess: None,
@@ -80,6 +88,22 @@ impl Interner {
     pub(super) fn maybe<T: From<Text>>(&mut self, text: Option<&str>) -> Option<T> {
         text.filter(|text| !text.is_empty())
             .map(|text| self.text(text).into())
+    }
+
+    /// The identity that was read of this JSON.
+    pub(super) fn identity_of_text(&self, json: &str) -> Option<Arc<Identity>> {
+        self.by_json.get(json).cloned()
+    }
+
+    /// Takes note of what was read of this JSON, unless something of the record is longer than is kept.
+    pub(super) fn remember_identity(&mut self, json: &str, identity: &Arc<Identity>) {
+        if self.excess.is_some() || json.len() > IDENTITY_BYTES_MAX {
+            return;
+        }
+        if self.by_json.len() >= IDENTITIES_BY_JSON_MAX {
+            self.by_json.clear();
+        }
+        self.by_json.insert(json.into(), Arc::clone(identity));
     }
 
     pub(super) fn identity(&mut self, identity: Identity) -> Arc<Identity> {

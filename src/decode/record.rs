@@ -79,7 +79,7 @@ struct RawRecord<'a> {
     #[serde(default, borrow)]
     session_credential_from_console: LenientText<'a>,
     #[serde(borrow)]
-    user_identity: Option<RawIdentity<'a>>,
+    user_identity: Option<&'a RawValue>,
     #[serde(borrow)]
     request_parameters: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -317,8 +317,7 @@ pub(super) fn read(
     };
     let detail = detail_of(&raw, source, name, interner);
     let is_from_console = raw.session_credential_from_console.get() == Some("true");
-    let identity = raw.user_identity.unwrap_or_default();
-    let identity = identity_of(&identity, is_from_console, interner);
+    let identity = shared_identity(text, raw.user_identity, is_from_console, interner)?;
     let recipient = interner.maybe(raw.recipient_account_id.as_deref());
     let content = Content {
         id,
@@ -414,6 +413,43 @@ fn digest_id(text: &str) -> EventId {
     });
     let digest = Sha256::digest(canonical.as_deref().unwrap_or(text).as_bytes());
     EventId::new(&format!("sha256:{}", hex::encode(digest)))
+}
+
+/// The identity of a record. The calls of one session spell it alike: it is read once.
+fn shared_identity(
+    record: &str,
+    raw: Option<&RawValue>,
+    is_from_console: bool,
+    interner: &mut Interner,
+) -> Result<Arc<Identity>, NoEvent> {
+    let text = raw.map_or("", RawValue::get);
+    if !is_from_console && let Some(known) = interner.identity_of_text(text) {
+        return Ok(known);
+    }
+    let raw: RawIdentity<'_> = match raw {
+        Some(raw) => serde_json::from_str(raw.get()).map_err(|_| wrong_identity(record))?,
+        None => RawIdentity::default(),
+    };
+    let identity = identity_of(&raw, is_from_console, interner);
+    if !is_from_console {
+        interner.remember_identity(text, &identity);
+    }
+    Ok(identity)
+}
+
+/// The reject for an identity that cannot be read, with its place in the record.
+#[cold]
+fn wrong_identity(record: &str) -> NoEvent {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct OnlyIdentity<'a> {
+        #[serde(borrow, rename = "userIdentity")]
+        _user_identity: Option<RawIdentity<'a>>,
+    }
+    match serde_json::from_str::<OnlyIdentity<'_>>(record) {
+        Err(error) => reject_of(&error),
+        Ok(_) => bad("userIdentity cannot be read"),
+    }
 }
 
 fn identity_of(

@@ -19,6 +19,7 @@ use crate::model::topology::Topology;
 use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Role A and Role B, declared or found.
 #[derive(Debug, Default)]
@@ -170,12 +171,14 @@ fn issued_role_id(issue: &CredentialIssuance) -> Option<Text> {
 }
 
 fn is_relevant(event: &Event, issue: &CredentialIssuance, topology: &Topology) -> bool {
-    let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
-    let is_declared = role.is_some_and(|role| {
-        topology.run_as_roles.contains(&role) || topology.is_consumer_role(&role)
-    });
+    let is_declared = || {
+        let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
+        role.is_some_and(|role| {
+            topology.run_as_roles.contains(&role) || topology.is_consumer_role(&role)
+        })
+    };
     let for_data_source = issue.external_id.as_deref().is_some_and(is_data_source_arn);
-    is_declared || for_data_source || event.identity.is_invoked_by_quick()
+    for_data_source || event.identity.is_invoked_by_quick() || is_declared()
 }
 
 /// The role sessions whose every call is wanted: those that query Athena, those
@@ -208,24 +211,28 @@ pub fn relevant_from(
 }
 
 /// Role ids by role, from every event that tells both.
-fn role_ids(events: &[Event]) -> HashMap<RoleName, BTreeSet<Text>> {
-    let mut ids: HashMap<RoleName, BTreeSet<Text>> = HashMap::new();
-    let mut seen: HashSet<&Identity> = HashSet::new();
-    let mut add = |arn: Option<&str>, id: Option<&Text>| {
-        let role = arn.and_then(RoleName::from_arn);
-        let id = id.and_then(|id| split_id(id));
-        if let (Some(role), Some((id, _))) = (role, id) {
-            ids.entry(role).or_default().insert(id.into());
-        }
-    };
+fn role_ids<'e>(events: &'e [Event]) -> HashMap<RoleName, BTreeSet<Text>> {
+    // A few roles have all the sessions: each is read once.
+    let mut seen: HashSet<*const Identity> = HashSet::new();
+    let mut pairs: HashSet<(&str, &str)> = HashSet::new();
     for event in events {
+        let mut add = |arn: Option<&'e str>, id: Option<&'e Text>| {
+            let id = id.and_then(|id| split_id(id));
+            pairs.extend(arn.zip(id.map(|(role_id, _)| role_id)));
+        };
         if let Detail::CredentialIssuance(issue) = &event.detail {
             add(issue.role_arn.as_deref(), issue.assumed_role_id.as_ref());
         }
         let identity = &event.identity;
-        if seen.insert(identity) {
+        if seen.insert(Arc::as_ptr(identity)) {
             let arn = identity.issuer_arn.as_deref().or(identity.arn.as_deref());
             add(arn, identity.assumed_role_id());
+        }
+    }
+    let mut ids: HashMap<RoleName, BTreeSet<Text>> = HashMap::new();
+    for (arn, id) in pairs {
+        if let Some(role) = RoleName::from_arn(arn) {
+            ids.entry(role).or_default().insert(id.into());
         }
     }
     ids

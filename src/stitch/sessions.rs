@@ -116,15 +116,19 @@ struct Identities {
 impl Identities {
     fn of(events: &[Event]) -> Self {
         let mut all: Vec<Arc<Identity>> = Vec::new();
-        let mut numbers: HashMap<&Identity, Option<u32>> = HashMap::new();
+        // Events mostly share what is equal.
+        let mut numbers: HashMap<*const Identity, Option<u32>> = HashMap::new();
+        let mut by_value: HashMap<&Identity, Option<u32>> = HashMap::new();
         let of_event = events.iter().map(|event| {
             let identity = &event.identity;
-            *numbers.entry(identity).or_insert_with(|| {
-                identity
-                    .session_created_at
-                    .filter(|_| identity.is_role_session())?;
-                all.push(Arc::clone(identity));
-                u32::try_from(all.len() - 1).ok()
+            *numbers.entry(Arc::as_ptr(identity)).or_insert_with(|| {
+                *by_value.entry(identity).or_insert_with(|| {
+                    identity
+                        .session_created_at
+                        .filter(|_| identity.is_role_session())?;
+                    all.push(Arc::clone(identity));
+                    u32::try_from(all.len() - 1).ok()
+                })
             })
         });
         let of_event = of_event.collect();
