@@ -18,6 +18,7 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use hashbrown::HashMap;
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -212,19 +213,27 @@ pub fn evaluate(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
         let key = (place, name.home_region.clone(), name.is_backfill);
         by_chain.entry(key).or_default().push(digest);
     }
-    for ((place, _, is_backfill), mut digests) in by_chain {
-        digests.sort_by(|left, right| {
-            left.name
-                .ended_at
-                .cmp(&right.name.ended_at)
-                .then_with(|| tail(&left.key).cmp(&tail(&right.key)))
-                // Of copies, the one that says most of itself comes first.
-                .then_with(|| rank(right).cmp(&rank(left)))
-                .then_with(|| left.key.cmp(&right.key))
+    let by_chain: Vec<_> = by_chain.into_iter().collect();
+    // A signature takes as long as hashing a small log file.
+    let evaluated = by_chain
+        .into_par_iter()
+        .map(|((place, _, is_backfill), mut digests)| {
+            digests.sort_by(|left, right| {
+                left.name
+                    .ended_at
+                    .cmp(&right.name.ended_at)
+                    .then_with(|| tail(&left.key).cmp(&tail(&right.key)))
+                    // Of copies, the one that says most of itself comes first.
+                    .then_with(|| rank(right).cmp(&rank(left)))
+                    .then_with(|| left.key.cmp(&right.key))
+            });
+            digests.dedup_by(|right, left| is_copy(left, right));
+            let mut chain = DigestChain::new(place, is_backfill, digests, judging);
+            chain.evaluate();
+            chain
         });
-        digests.dedup_by(|right, left| is_copy(left, right));
-        let chain = DigestChain::new(place, is_backfill, digests, judging);
-        chain.evaluate(&mut chains);
+    for chain in evaluated.collect::<Vec<DigestChain<'_>>>() {
+        chain.finish(&mut chains);
     }
     chains
 }
@@ -331,7 +340,7 @@ impl<'a> DigestChain<'a> {
         self.judging.is_asked(read.name.ended_at) || is_misplaced(read)
     }
 
-    fn evaluate(mut self, chains: &mut Chains) {
+    fn evaluate(&mut self) {
         for at in (0..self.digests.len()).rev() {
             self.verdicts[at] = match self.by_itself(at) {
                 Ok(verdict) => verdict,
@@ -349,7 +358,6 @@ impl<'a> DigestChain<'a> {
                 self.look_before(at);
             }
         }
-        self.finish(chains);
     }
 
     /// Returns the status of a digest by its content and metadata alone.
