@@ -18,7 +18,6 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use hashbrown::HashMap;
-use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -190,9 +189,14 @@ impl Chains {
     }
 }
 
-/// Evaluates digests, in whatever order they come.
+/// Evaluates digests, in whatever order they come. `evaluate_all` calls [`DigestChain::evaluate`] once for each chain, in
+/// any order and on any thread.
 #[must_use]
-pub fn evaluate(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
+pub fn evaluate(
+    digests: Vec<DigestRead>,
+    judging: Judging<'_>,
+    evaluate_all: &dyn Fn(&mut [DigestChain<'_>]),
+) -> Chains {
     let mut chains = Chains::default();
     chains.verification.window = judging.window;
     chains.unlisted = judging
@@ -213,10 +217,8 @@ pub fn evaluate(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
         let key = (place, name.home_region.clone(), name.is_backfill);
         by_chain.entry(key).or_default().push(digest);
     }
-    let by_chain: Vec<_> = by_chain.into_iter().collect();
-    // A signature takes as long as hashing a small log file.
-    let evaluated = by_chain
-        .into_par_iter()
+    let open = by_chain
+        .into_iter()
         .map(|((place, _, is_backfill), mut digests)| {
             digests.sort_by(|left, right| {
                 left.name
@@ -228,11 +230,11 @@ pub fn evaluate(digests: Vec<DigestRead>, judging: Judging<'_>) -> Chains {
                     .then_with(|| left.key.cmp(&right.key))
             });
             digests.dedup_by(|right, left| is_copy(left, right));
-            let mut chain = DigestChain::new(place, is_backfill, digests, judging);
-            chain.evaluate();
-            chain
+            DigestChain::new(place, is_backfill, digests, judging)
         });
-    for chain in evaluated.collect::<Vec<DigestChain<'_>>>() {
+    let mut open: Vec<DigestChain<'_>> = open.collect();
+    evaluate_all(&mut open);
+    for chain in open {
         chain.finish(&mut chains);
     }
     chains
@@ -260,7 +262,7 @@ fn is_copy(left: &DigestRead, right: &DigestRead) -> bool {
 }
 
 /// One chain, oldest first.
-struct DigestChain<'a> {
+pub struct DigestChain<'a> {
     place: DigestPlace,
     is_backfill: bool,
     judging: Judging<'a>,
@@ -340,7 +342,8 @@ impl<'a> DigestChain<'a> {
         self.judging.is_asked(read.name.ended_at) || is_misplaced(read)
     }
 
-    fn evaluate(&mut self) {
+    /// Evaluates the digests of the chain, the newest first.
+    pub fn evaluate(&mut self) {
         for at in (0..self.digests.len()).rev() {
             self.verdicts[at] = match self.by_itself(at) {
                 Ok(verdict) => verdict,

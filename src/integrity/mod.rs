@@ -19,7 +19,7 @@ mod files;
 mod name;
 mod signature;
 
-pub use chain::{Chains, DigestBody, DigestRead, Judging, Metadata, Trust, evaluate};
+pub use chain::{Chains, DigestBody, DigestChain, DigestRead, Judging, Metadata, Trust, evaluate};
 pub use digest::{Digest, NoDigest};
 pub use files::{DigestsKnown, Files, LogFileRead, NO_DIGESTS, reconcile};
 pub use name::{DigestName, LogFileName, tail};

@@ -4,8 +4,9 @@ use super::plan::{PipelineError, Plan, Unwatched, Watcher, pool};
 use super::read::{self, contents_of};
 use crate::decode::{InflateBudget, Unpacker};
 use crate::integrity::{
-    Chains, Digest, DigestBody, DigestName, DigestRead, DigestsKnown, Files, Judging, LogFileRead,
-    Metadata, NO_DIGESTS, PublicKeys, Signatures, Trust, evaluate, reconcile as settle_files, tail,
+    Chains, Digest, DigestBody, DigestChain, DigestName, DigestRead, DigestsKnown, Files, Judging,
+    LogFileRead, Metadata, NO_DIGESTS, PublicKeys, Signatures, Trust, evaluate,
+    reconcile as settle_files, tail,
 };
 use crate::model::coverage::Sibling;
 use crate::model::event::{Detail, Event};
@@ -16,6 +17,7 @@ use crate::model::region;
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::ports::{KeySource, LogSource};
+use rayon::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,7 +99,10 @@ pub(super) fn chains(plan: &Plan, evidence: &VerificationInputs<'_>) -> Chains {
         roots: &roots,
         unlisted: &evidence.digests.listing().failed,
     };
-    evaluate(digests, judging)
+    // Checking a signature takes as long as hashing a small log file.
+    evaluate(digests, judging, &|chains| {
+        chains.par_iter_mut().for_each(DigestChain::evaluate);
+    })
 }
 
 /// Holds what was read of the logs against the digests.

@@ -12,11 +12,11 @@ use crate::model::road::function_arn;
 /// Adds what calls for tables and functions tell.
 pub(super) fn sightings(inputs: &Inputs<'_>, drafts: &mut Drafts) {
     for (position, event) in inputs.successful() {
-        let Some((subject, owner, via)) = subject_of(event) else {
-            continue;
-        };
         let made_by = inputs.chain_of(position).filter(|_| is_by_athena(event));
         let Some((chain, link)) = made_by else {
+            continue;
+        };
+        let Some((subject, owner, via)) = subject_of(event) else {
             continue;
         };
         let found = inputs.reader_of_call(chain, event, link);

@@ -13,6 +13,7 @@ use crate::model::function_sessions::FunctionSessions;
 use crate::model::ids::{AccountId, QueryExecutionId};
 use crate::model::text::Text;
 use hashbrown::{HashMap, HashSet};
+use std::cell::LazyCell;
 
 /// The characters of an execution's id.
 const EXECUTION_ID_CHARS: usize = 36;
@@ -61,21 +62,20 @@ fn add_writes<'a>(
     drafts: &mut Drafts,
     spilled: &mut HashSet<u32>,
 ) -> WrittenObjects<'a> {
-    let sessions = FunctionSessions::of(inputs.events);
+    // Few logs have spilled objects.
+    let sessions = LazyCell::new(|| FunctionSessions::of(inputs.events));
     let mut written: WrittenObjects<'a> = HashMap::new();
     for (position, event) in inputs.successful() {
         let Some(place) = ObjectPlace::of(event).filter(|_| is_write(event)) else {
             continue;
         };
-        let function = sessions.of_call(event).filter(|_| !is_by_athena(event));
-        let Some(function) = function else {
+        let execution = place
+            .execution(inputs)
+            .filter(|one| one.is_at(event.time) && !is_by_athena(event));
+        let Some(reader) = execution.and_then(reader_of) else {
             continue;
         };
-        let execution = place.execution(inputs);
-        let Some(execution) = execution.filter(|one| one.is_at(event.time)) else {
-            continue;
-        };
-        let Some(reader) = reader_of(execution) else {
+        let Some(function) = sessions.of_call(event) else {
             continue;
         };
         // The Region of the name is that of the AssumeRole call, which may be another.

@@ -85,7 +85,7 @@ const FLOORS: [(&str, &[&str]); 24] = [
 ];
 
 /// Words that belong to one place each, and why.
-const ONLY_IN: [(&str, &[&str]); 23] = [
+const ONLY_IN: [(&str, &[&str]); 24] = [
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("terminal_size", &["cli"]),
@@ -96,6 +96,7 @@ const ONLY_IN: [(&str, &[&str]); 23] = [
     ("askama", &["output"]),
     ("pulldown_cmark", &["output"]),
     ("rustix", &["app", "aws", "cli", "store"]),
+    ("fearless_simd", &["decode"]),
     ("regex", &["decode"]),
     ("polars", &["attribute", "tables"]),
     ("parquet", &["columnar", "ingest"]),
