@@ -300,6 +300,20 @@ pub(super) fn read(
     place: EventOrigin,
     interner: &mut Interner,
 ) -> Result<DecodedRecord, NoEvent> {
+    let read = read_unbounded(text, place, interner);
+    // What was too long in a record that cannot be read is not held against the next one.
+    match (read, interner.take_excess()) {
+        (Ok(_), Some(excess)) => Err(NoEvent::Reject(RejectReason::RecordTooLarge, excess)),
+        (read, _) => read,
+    }
+}
+
+/// Reads one record; the interner notes what is longer than is kept.
+fn read_unbounded(
+    text: &str,
+    place: EventOrigin,
+    interner: &mut Interner,
+) -> Result<DecodedRecord, NoEvent> {
     let raw: RawRecord<'_> = serde_json::from_str(text).map_err(|error| reject_of(&error))?;
     if let Some(sibling) = sibling_of(&raw) {
         return Err(NoEvent::Sibling(sibling));
@@ -337,9 +351,6 @@ pub(super) fn read(
         detail,
         replaces: replaced_by(raw.addendum, interner),
     };
-    if let Some(excess) = interner.take_excess() {
-        return Err(NoEvent::Reject(RejectReason::RecordTooLarge, excess));
-    }
     Ok(DecodedRecord {
         event: Event { place, content },
         known_version,

@@ -279,7 +279,7 @@ impl<'a, S: Simd> Scanner<'a, S> {
             && self.byte(value + known.len()) == b'"';
         if is_same && !known.is_empty() {
             let start = u32::try_from(value).ok()?;
-            header.spans.0[recipient] = (start, start + (known_end - known_start));
+            header.spans.0[recipient] = (start, start.checked_add(known_end - known_start)?);
             return Some(());
         }
         let mut at = key + 1;
@@ -321,7 +321,8 @@ impl<'a, S: Simd> Scanner<'a, S> {
             let mut found = is(0)? & is(4)? & is(11)?;
             while found != 0 {
                 let place = BLOCK - 1 - found.leading_zeros() as usize;
-                if self.text[at + place..].starts_with(RECIPIENT_KEY) {
+                let is_within = at + place < end;
+                if is_within && self.text[at + place..].starts_with(RECIPIENT_KEY) {
                     return Some(at + place);
                 }
                 found &= !(1 << place);

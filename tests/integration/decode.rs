@@ -530,3 +530,61 @@ fn no_token_or_sql_leaves_decode() {
     assert!(everything.contains("ASIA"));
     assert!(!everything.contains("EXAMPLETOKEN"));
 }
+
+/// A record with a text that is too long and an identity that cannot be read once cost the next record, too.
+#[test]
+fn what_is_wrong_with_a_record_costs_no_other() {
+    let record = |identity: &str, work_group: &str| {
+        format!(
+            "{{\"eventVersion\":\"1.08\",\"userIdentity\":{identity},\"eventTime\":\"2026-11-01T00:00:00Z\",\
+             \"eventSource\":\"athena.amazonaws.com\",\"eventName\":\"StartQueryExecution\",\"awsRegion\":\"us-east-1\",\
+             \"sourceIPAddress\":\"192.0.2.1\",\"requestParameters\":{{\"workGroup\":\"{work_group}\"}}}}"
+        )
+    };
+    let limits = Limits {
+        kept_text_bytes_max: 100,
+        ..Limits::DEFAULT
+    };
+    let long = "x".repeat(200);
+    let text = format!(
+        "{{\"Records\":[{},{},{}]}}",
+        record("{\"type\":\"IAMUser\",\"arn\":5}", &long),
+        record("{\"type\":\"IAMUser\"}", "primary"),
+        record("{\"type\":\"IAMUser\"}", &long),
+    );
+    for reading in [SplitMode::Fast, SplitMode::Plain] {
+        let decoded = decode_with(text.as_bytes(), reading, false, limits);
+        assert_eq!(decoded.coverage.records_kept, 1);
+        assert_eq!(decoded.coverage.records_rejected, 2);
+    }
+}
+
+/// The recipient is looked for near the end of its record, and not in the next one.
+#[test]
+fn a_recipient_is_that_of_its_own_record() {
+    let record = |end: &str| {
+        format!(
+            "{{\"eventVersion\":\"1.08\",\"userIdentity\":{{\"type\":\"Root\"}},\"eventTime\":\"2026-11-01T00:00:00Z\",\
+             \"eventSource\":\"ec2.amazonaws.com\",\"eventName\":\"RunInstances\",\"awsRegion\":\"us-east-1\",\
+             \"sourceIPAddress\":\"192.0.2.1\"{end}}}"
+        )
+    };
+    let recipient = ",\"recipientAccountId\":\"111122223333\"";
+    let next = format!("{{\"a\":1{recipient},{}", &record("")[1..]);
+    for records in [
+        [record(recipient), record(",\"x\":1"), next],
+        [
+            record(recipient),
+            record(recipient),
+            record(&recipient.replace('1', "2")),
+        ],
+        [
+            record(&format!("{recipient}{recipient}")),
+            record(recipient),
+            record(recipient),
+        ],
+    ] {
+        let text = format!("{{\"Records\":[{}]}}", records.join(","));
+        both_readings(text.as_bytes());
+    }
+}
