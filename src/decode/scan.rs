@@ -398,7 +398,11 @@ impl<'a, S: Simd> Scanner<'a, S> {
             let at = self.next_mark()?;
             match self.byte(at) {
                 b'"' => return Some(at + 1),
-                b'\\' => self.seek(at + 2)?,
+                b'\\' => {
+                    // Of what is escaped, only a character beyond ASCII matters here.
+                    self.non_ascii |= u64::from(self.byte(at + 1) >= 0x80);
+                    self.seek(at + 2)?;
+                }
                 0x80.. => self.non_ascii = 1,
                 _ => return None,
             }
