@@ -330,6 +330,13 @@ struct RecordCounts {
     rejected: u64,
 }
 
+/// A record that is read.
+struct WantedRecord<'a> {
+    /// The assumed role id of the session that has to matter for it to be kept; `None` if it matters
+    /// itself.
+    candidate_of: Option<&'a [u8]>,
+}
+
 /// The reading of one object.
 struct ObjectReader<'a> {
     decoder: &'a mut Decoder,
@@ -449,23 +456,13 @@ impl ObjectReader<'_> {
             invoked_by: member(HeaderField::InvokedBy),
             record: bytes,
         };
-        let is_candidate = match relevance::decide(&facts, self.relevant, &mut self.decoder.passed)
-        {
-            Decision::Keep => Some(false),
-            Decision::Candidate => Some(true),
-            Decision::Pass => None,
-            Decision::Unresolved(fingerprints) => {
-                self.decoder.fingerprints.extend(fingerprints);
-                None
-            }
-        };
-        let read = match is_candidate {
+        let read = match self.wanted(&facts) {
             None => None,
-            Some(is_candidate) => {
+            Some(wanted) => {
                 let text = std::str::from_utf8(bytes).unwrap_or_default();
                 match self.read_record(text, self.next_place()) {
                     Err(NoEvent::Reject(..)) => return self.element(scanned.start, scanned.end),
-                    read => Some((read, is_candidate)),
+                    read => Some((read, wanted)),
                 }
             }
         };
@@ -477,9 +474,21 @@ impl ObjectReader<'_> {
         );
         match read {
             None => self.tally.not_relevant += 1,
-            Some((read, is_candidate)) => {
-                let candidate = facts.principal_id.filter(|_| is_candidate);
-                self.settle(read, place, scanned.start, candidate);
+            Some((read, wanted)) => self.settle(read, place, scanned.start, &wanted),
+        }
+    }
+
+    /// Decides on a record: `None` if it needs no parse. Notes whose it is, if that may matter.
+    fn wanted<'f>(&mut self, facts: &HeaderBytes<'f>) -> Option<WantedRecord<'f>> {
+        match relevance::decide(facts, self.relevant, &mut self.decoder.passed) {
+            Decision::Keep => Some(WantedRecord { candidate_of: None }),
+            Decision::Candidate => Some(WantedRecord {
+                candidate_of: facts.principal_id,
+            }),
+            Decision::Pass => None,
+            Decision::Unresolved(fingerprints) => {
+                self.decoder.fingerprints.extend(fingerprints);
+                None
             }
         }
     }
@@ -552,21 +561,12 @@ impl ObjectReader<'_> {
             invoked_by: header.identity.invoked_by.as_deref().map(str::as_bytes),
             record: text.as_bytes(),
         };
-        let candidate = match relevance::decide(&facts, self.relevant, &mut self.decoder.passed) {
-            Decision::Keep => None,
-            Decision::Candidate => facts.principal_id,
-            Decision::Pass => {
-                self.tally.not_relevant += 1;
-                return;
-            }
-            Decision::Unresolved(fingerprints) => {
-                self.decoder.fingerprints.extend(fingerprints);
-                self.tally.not_relevant += 1;
-                return;
-            }
+        let Some(wanted) = self.wanted(&facts) else {
+            self.tally.not_relevant += 1;
+            return;
         };
         let read = self.read_record(text, place);
-        self.settle(read, place, offset, candidate);
+        self.settle(read, place, offset, &wanted);
     }
 
     /// Reads what a JSON value wraps, if it is no record itself.
@@ -618,19 +618,18 @@ impl ObjectReader<'_> {
         }
     }
 
-    /// Takes in what was read of a record; `candidate` is the assumed role id of one that
-    /// matters only if its session does.
+    /// Takes in what was read of a record.
     fn settle(
         &mut self,
         read: Result<DecodedRecord, NoEvent>,
         place: EventOrigin,
         offset: usize,
-        candidate: Option<&[u8]>,
+        wanted: &WantedRecord<'_>,
     ) {
         if let Err(NoEvent::Sibling(sibling)) = &read {
             self.mark_sibling(place, *sibling);
         }
-        if let Some(id) = candidate {
+        if let Some(id) = wanted.candidate_of {
             self.tally.not_relevant += 1;
             let id = std::str::from_utf8(id).ok();
             let outcome = match read {

@@ -20,7 +20,6 @@ use crate::model::ids::{AccountId, is_account_id};
 use crate::model::road::{is_function_arn, quick_user_name, unqualified};
 use crate::model::text::Text;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// Reads a file into the catalogs. What cannot be read becomes a reject.
 pub fn read_data_catalogs(name: &str, text: &[u8], into: &mut DataCatalogs) {
@@ -65,24 +64,13 @@ fn items<'v>(of: &'v Value, member: &str) -> Option<&'v Vec<Value>> {
 /// The target of an answer of `get-data-catalog`
 /// (<https://docs.aws.amazon.com/athena/latest/APIReference/API_DataCatalog.html>).
 fn catalog_target(catalog: &Value) -> Option<CatalogTarget> {
-    let parameters = &catalog["Parameters"];
-    if let Some(id) = text(parameters, "catalog-id") {
-        return Some(CatalogTarget::Glue(id.into()));
-    }
-    let functions = ["function", "record-function", "metadata-function"];
-    let functions = functions.map(|kind| text(parameters, kind));
-    let functions = functions
-        .into_iter()
-        .flatten()
-        .filter(|arn| is_function_arn(arn));
-    let functions: BTreeSet<Text> = functions.map(unqualified).collect();
-    if !functions.is_empty() {
-        return Some(CatalogTarget::Functions(functions.into_iter().collect()));
-    }
-    let connection = text(parameters, "connection-arn").map(Text::from);
-    let kind = text(catalog, "Type");
-    let is_connection = connection.is_some() || matches!(kind, Some("FEDERATED" | "HIVE"));
-    is_connection.then_some(CatalogTarget::Connection(connection))
+    let is_connection = matches!(text(catalog, "Type"), Some("FEDERATED" | "HIVE"));
+    let arn = |function: &str| is_function_arn(function).then(|| unqualified(function));
+    CatalogTarget::of(
+        |name| text(&catalog["Parameters"], name),
+        arn,
+        is_connection,
+    )
 }
 
 impl DataCatalogsReader<'_> {

@@ -392,6 +392,13 @@ impl Chain {
         self.earlier_sessions.first()
     }
 
+    /// What its queries read, and what it read apart from them.
+    pub fn all_reads(&self) -> impl Iterator<Item = &DataRead> + Clone {
+        let of_queries = self.queries.iter();
+        let of_queries = of_queries.flat_map(|query| query.reads.iter().flatten());
+        of_queries.chain(&self.reads)
+    }
+
     /// The session that assumed the consumer role. In chains of two sessions it is the
     /// run-as session.
     #[must_use]

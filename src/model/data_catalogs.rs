@@ -39,6 +39,37 @@ pub enum CatalogTarget {
     Connection(Option<Text>),
 }
 
+impl CatalogTarget {
+    /// Reads the parameters of a data catalog
+    /// (<https://docs.aws.amazon.com/athena/latest/APIReference/API_DataCatalog.html>): `parameter` gives
+    /// them by name, without those that are empty, and `function_arn` the ARN of a function as a parameter
+    /// names it. `is_connection` if anything but the parameters says that it is a connection.
+    pub fn of<'p>(
+        parameter: impl Fn(&str) -> Option<&'p str>,
+        function_arn: impl Fn(&'p str) -> Option<Text>,
+        is_connection: bool,
+    ) -> Option<Self> {
+        if let Some(id) = parameter("catalog-id") {
+            return Some(Self::Glue(id.into()));
+        }
+        let functions = functions_named(&parameter).filter_map(function_arn);
+        let functions: BTreeSet<Text> = functions.collect();
+        if !functions.is_empty() {
+            return Some(Self::Functions(functions.into_iter().collect()));
+        }
+        let connection = parameter("connection-arn").map(Text::from);
+        (is_connection || connection.is_some()).then_some(Self::Connection(connection))
+    }
+}
+
+/// The functions that the parameters of a data catalog name: one for all, or two for data and metadata.
+pub fn functions_named<'p>(
+    parameter: impl Fn(&str) -> Option<&'p str>,
+) -> impl Iterator<Item = &'p str> {
+    let names = ["function", "record-function", "metadata-function"];
+    names.into_iter().filter_map(parameter)
+}
+
 /// A user of Quick.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListedUser {

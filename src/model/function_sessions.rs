@@ -4,12 +4,10 @@
 use super::event::{CredentialIssuance, Detail, Event};
 use super::identity::{Identity, RoleName, session_name_in_arn};
 use super::ids::{AccessKeyId, is_account_id};
-use super::road::{function_arn, is_function_arn, unqualified};
+use super::road::{LAMBDA_SERVICE, function_arn, is_function_arn, unqualified};
 use super::text::Text;
 use super::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::HashMap;
-
-const LAMBDA: &str = "lambda.amazonaws.com";
 
 /// The longest that a session lasts, in seconds
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
@@ -54,8 +52,8 @@ impl<'a> FunctionSessions<'a> {
         let Some((role, name)) = role.zip(issue.session_name.as_deref()) else {
             return;
         };
-        let is_lambdas =
-            event.identity.is_service() && event.identity.invoked_by.as_deref() == Some(LAMBDA);
+        let is_lambdas = event.identity.is_service()
+            && event.identity.invoked_by.as_deref() == Some(LAMBDA_SERVICE);
         let function = is_lambdas
             .then(|| function_arn(name, &role.account_id, event.region.as_ref()))
             .flatten();

@@ -1,10 +1,18 @@
 //! The origin of a chain, those for whom it acted, and the chains that it is related to
 //! (docs/roads.md).
 
+use super::arn::ArnParts;
 use super::confidence::Confidence;
 use super::ids::{AccountId, EventId, Region, is_account_id};
 use super::region::partition;
 use super::text::Text;
+
+/// Lambda as a service, in `invokedBy` and as `eventSource`.
+pub const LAMBDA_SERVICE: &str = "lambda.amazonaws.com";
+
+/// Folders that connectors of Athena spill to, unless they are set up otherwise
+/// (<https://docs.aws.amazon.com/athena/latest/ug/connect-data-source-serverless-app-repo.html>).
+pub const SPILL_FOLDERS: [&str; 2] = ["athena-federation-spill", "athena-spill"];
 
 /// Quick as a service, in `invokedBy` and in [`Origin::service`].
 pub const QUICK_SERVICE: &str = "quicksight.amazonaws.com";
@@ -63,9 +71,7 @@ impl Origin {
             (None, _) => UNKNOWN,
         }
     }
-}
 
-impl Origin {
     /// The label without the domain of services, for tables: `states`.
     #[must_use]
     pub fn short_label(&self) -> &str {
@@ -294,11 +300,11 @@ pub fn unqualified(arn: &str) -> Text {
 /// Returns true for `arn:P:lambda:R:A:function:NAME`, with or without a version or alias.
 #[must_use]
 pub fn is_function_arn(arn: &str) -> bool {
-    let mut parts = arn.split(':');
-    let is_lambda = parts.next() == Some("arn") && parts.nth(1) == Some("lambda");
-    let is_owned = parts.nth(1).is_some_and(is_account_id);
-    let is_function = parts.next() == Some("function");
-    is_lambda && is_owned && is_function && parts.next().is_some_and(|name| !name.is_empty())
+    ArnParts::of(arn).is_some_and(|arn| {
+        let name = arn.resource.strip_prefix("function:");
+        let is_named = name.is_some_and(|name| !name.is_empty() && !name.starts_with(':'));
+        arn.service == "lambda" && is_account_id(arn.account_id) && is_named
+    })
 }
 
 /// The ARN of a function by its ARN, its name, or `ACCOUNT:function:NAME`, as calls of Lambda take it

@@ -25,9 +25,7 @@ pub fn not_logged<'a>(
     let consumers: BTreeSet<&AccountId> = with_queries
         .filter_map(|chain| chain.consumer_account_id.as_ref())
         .collect();
-    let of_queries = chains.iter().flat_map(|chain| &chain.queries);
-    let reads = of_queries.flat_map(|query| query.reads.iter().flatten());
-    let reads = reads.chain(chains.iter().flat_map(|chain| &chain.reads));
+    let reads = chains.iter().flat_map(Chain::all_reads);
     let producers: BTreeSet<&AccountId> = reads
         .filter_map(|read| read.owner_account_id.as_ref())
         .chain(owners)

@@ -158,25 +158,10 @@ fn target_of(
 ) -> Option<CatalogTarget> {
     let parameters = &registration["parameters"];
     let parameter = |name: &str| parameters[name].as_str().filter(|text| !text.is_empty());
-    if let Some(id) = parameter("catalog-id") {
-        return Some(CatalogTarget::Glue(id.into()));
-    }
-    let functions = ["function", "record-function", "metadata-function"];
-    let mut functions: Vec<Text> = functions
-        .into_iter()
-        .filter_map(parameter)
-        .filter_map(|function| function_arn(function, account, region))
-        .collect();
-    functions.sort();
-    functions.dedup();
-    if !functions.is_empty() {
-        return Some(CatalogTarget::Functions(functions));
-    }
-    let connection = parameter("connection-arn").map(Text::from);
-    let is_connection = connection.is_some()
-        || parameter("connection-type").is_some()
+    let is_connection = parameter("connection-type").is_some()
         || matches!(registration["type"].as_str(), Some("FEDERATED" | "HIVE"));
-    is_connection.then_some(CatalogTarget::Connection(connection))
+    let arn = |function: &str| function_arn(function, account, region);
+    CatalogTarget::of(parameter, arn, is_connection)
 }
 
 /// The account in an ARN.

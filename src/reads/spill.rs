@@ -11,16 +11,13 @@ use crate::model::data_read::{ReadEvidence, ReadSubject};
 use crate::model::event::{Detail, Event, S3ObjectCall};
 use crate::model::function_sessions::FunctionSessions;
 use crate::model::ids::{AccountId, QueryExecutionId};
+use crate::model::road::SPILL_FOLDERS;
 use crate::model::text::Text;
 use hashbrown::{HashMap, HashSet};
 use std::cell::LazyCell;
 
 /// The characters of an execution's id.
 const EXECUTION_ID_CHARS: usize = 36;
-
-/// Names of folders that connectors of Athena spill to, unless they are set up otherwise
-/// (<https://docs.aws.amazon.com/athena/latest/ug/connect-data-source-serverless-app-repo.html>).
-const SPILL_FOLDERS: [&str; 3] = ["athena-federation-spill", "athena-spill", "spill"];
 
 /// Functions by the bucket and key of objects that they wrote.
 type WrittenObjects<'a> = HashMap<(&'a str, &'a str), Text>;
@@ -227,7 +224,8 @@ impl<'a> ObjectPlace<'a> {
     /// Returns true if a folder, or the end of the bucket's name, is named after what is spilled.
     fn says_spill(&self) -> bool {
         let mut folders = self.key.split('/').rev().skip(1);
-        self.bucket.ends_with("-spill") || folders.any(|folder| SPILL_FOLDERS.contains(&folder))
+        self.bucket.ends_with("-spill")
+            || folders.any(|folder| folder == "spill" || SPILL_FOLDERS.contains(&folder))
     }
 }
 

@@ -123,20 +123,11 @@ fn readers(
     let (allows, denies): (Vec<&Statement>, Vec<&Statement>) =
         statements.partition(|statement| statement.effect == Effect::Allow);
     let mut readers = BTreeSet::new();
-    for allow in allows {
-        let covering: Vec<&Statement> = denies
-            .iter()
-            .copied()
-            .filter(|deny| takes_away(deny, allow, bucket))
-            .collect();
-        if !touches(allow, bucket) {
-            continue;
-        }
+    for allow in allows.into_iter().filter(|allow| touches(allow, bucket)) {
         let limits = allow.conditions.iter().filter_map(|one| limit(one, false));
-        let mut strangers = limits.fold(named_in(allow), |known, limit| known.within(&limit));
-        for deny in covering {
-            strangers = strangers.without(deny);
-        }
+        let strangers = limits.fold(named_in(allow), |known, limit| known.within(&limit));
+        let covering = denies.iter().filter(|deny| takes_away(deny, allow, bucket));
+        let strangers = covering.fold(strangers, |left, deny| left.without(deny));
         readers.extend(strangers.told(&is_known));
     }
     readers
@@ -175,17 +166,14 @@ impl Callers {
             .collect();
         // It denies all but those of its conditions.
         if !deny.conditions.is_empty() {
-            let is_for_all = matches!(&deny.principals, Some(Principals::AnyOf(all)) if all.contains(&Principal::Everyone));
-            let is_whole = limits.len() == deny.conditions.len() && is_for_all;
+            let is_whole = limits.len() == deny.conditions.len() && names_everyone(deny);
             return match &limits[..] {
                 [only] if is_whole => self.within(only),
                 _ => self,
             };
         }
         match &deny.principals {
-            Some(Principals::AnyOf(all)) if all.contains(&Principal::Everyone) => {
-                Self::Named(BTreeSet::new())
-            }
+            _ if names_everyone(deny) => Self::Named(BTreeSet::new()),
             Some(Principals::AnyOf(all)) => match self {
                 Self::Everyone => Self::Everyone,
                 Self::Named(named) => {
@@ -275,10 +263,15 @@ fn limit(condition: &Condition, is_denied: bool) -> Option<Limit> {
 fn named_in(allow: &Statement) -> Callers {
     match &allow.principals {
         Some(Principals::AllBut(_)) => Callers::Everyone,
-        Some(Principals::AnyOf(all)) if all.contains(&Principal::Everyone) => Callers::Everyone,
+        _ if names_everyone(allow) => Callers::Everyone,
         Some(Principals::AnyOf(all)) => Callers::Named(all.iter().filter_map(name_of).collect()),
         None => Callers::Named(BTreeSet::new()),
     }
+}
+
+/// Returns true if a statement names everyone by a star.
+fn names_everyone(statement: &Statement) -> bool {
+    matches!(&statement.principals, Some(Principals::AnyOf(all)) if all.contains(&Principal::Everyone))
 }
 
 fn name_of(principal: &Principal) -> Option<String> {

@@ -130,8 +130,8 @@ pub(super) struct SpillBuckets<'a> {
     own: HashSet<&'a EventId>,
     /// Sessions whose queries read through connectors.
     readers: HashSet<&'a Text>,
-    /// Functions that are connectors.
-    functions: HashSet<&'a Text>,
+    /// Functions that are connectors, by account and name.
+    functions: HashSet<(&'a str, &'a str)>,
     sessions: FunctionSessions<'a>,
 }
 
@@ -144,7 +144,7 @@ impl<'a> SpillBuckets<'a> {
             ..Self::default()
         };
         for one in connector_reads(context) {
-            spill.functions.insert(one.connector);
+            spill.functions.extend(function_name(one.connector));
             spill.own.extend(&one.read.read.event_ids);
             spill.buckets.extend(one.read.read.subject.bucket.clone());
             let session = one.read.chain.consumer_session.as_ref();
@@ -182,27 +182,14 @@ impl<'a> SpillBuckets<'a> {
     /// account and the name of the function have to do.
     fn is_connectors(&self, event: &Event) -> bool {
         if let Some(function) = self.sessions.of_call(event) {
-            return self.is_connector(&function);
+            return function_name(&function).is_some_and(|name| self.functions.contains(&name));
         }
         let arn = event.identity.arn.as_deref().unwrap_or_default();
         let role = RoleName::from_arn(arn);
         let named = role.zip(session_name_in_arn(arn));
-        let is_named = named.is_some_and(|(role, name)| {
-            let named = Some((&*role.account_id, name));
-            self.functions
-                .iter()
-                .any(|known| function_name(known) == named)
-        });
+        let is_named =
+            named.is_some_and(|(role, name)| self.functions.contains(&(&*role.account_id, name)));
         is_named && self.sessions.is_unmade(event)
-    }
-
-    fn is_connector(&self, function: &Text) -> bool {
-        let name = function_name(function);
-        self.functions.contains(function)
-            || self
-                .functions
-                .iter()
-                .any(|known| name.is_some() && function_name(known) == name)
     }
 }
 

@@ -146,12 +146,9 @@ fn reached(context: &RuleContext<'_>, chain: &Chain) -> BTreeSet<Text> {
     let roles = roles.filter_map(|arn| RoleName::from_arn(arn));
     let roles = roles.filter(|role| context.input.roles.consumer.contains(role));
     let mut reached: BTreeSet<Text> = roles.map(|role| super::hop::role_text(&role)).collect();
-    let of_queries = chain
-        .queries
-        .iter()
-        .flat_map(|query| query.reads.iter().flatten());
-    let reads = of_queries.chain(&chain.reads);
-    let surely = reads.filter(|read| read.confidence != Confidence::Ambiguous);
+    let surely = chain
+        .all_reads()
+        .filter(|read| read.confidence != Confidence::Ambiguous);
     reached.extend(
         surely
             .filter(|read| topology.declares_table(read))

@@ -11,14 +11,11 @@ use super::rule::{
 use crate::model::event::{Detail, Event, S3ObjectCall};
 use crate::model::finding::{Evidence, Severity, Subject};
 use crate::model::ids::RequestId;
+use crate::model::road::SPILL_FOLDERS;
 use crate::model::text::Text;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Folders that connectors of Athena spill to, unless they are set up otherwise
-/// (<https://docs.aws.amazon.com/athena/latest/ug/connect-data-source-serverless-app-repo.html>).
-const SPILL_FOLDERS: [&str; 2] = ["athena-federation-spill", "athena-spill"];
 
 static META: RuleMeta = RuleMeta {
     id: "spill-bucket-exposed",

@@ -3,13 +3,13 @@
 
 use super::context::Context;
 use super::conversations::{ConversationSpan, Conversations};
-use super::quick_activity::{GivenContext, QuickActivities, QuickActivity};
+use super::quick_activity::{GivenContext, QuickActivities, QuickActivity, may_be_of_hub};
+use super::quick_user::user_count;
 use crate::model::chain::{Chain, ChainEvent, ChainPart, Confidence};
 use crate::model::event::{CredentialIssuance, Detail, Event};
 use crate::model::ids::EventId;
 use crate::model::road::{
-    ACTING_EVENT_IDS_MAX, ActingFor, ActingKind, DEFAULT_NAMESPACE, QUICK_SERVICE,
-    canonical_quick_user, quick_user_name,
+    ACTING_EVENT_IDS_MAX, ActingFor, ActingKind, DEFAULT_NAMESPACE, QUICK_SERVICE, quick_user_name,
 };
 use crate::model::text::Text;
 use hashbrown::HashSet;
@@ -272,11 +272,9 @@ impl Acting {
                 conversations.of_anyone(at).collect()
             };
             let hub = chain.hub_account_id.as_deref();
-            let is_hubs = |span: &&ConversationSpan<'_>| {
-                let both = hub.zip(span.account_id);
-                both.is_none_or(|(hub, account)| hub == account)
-            };
-            let open: Vec<&ConversationSpan<'_>> = open.into_iter().filter(is_hubs).collect();
+            let open = open.into_iter();
+            let open = open.filter(|span| may_be_of_hub(hub, span.account_id));
+            let open: Vec<&ConversationSpan<'_>> = open.collect();
             let is_decided = is_named || !has_queries;
             self.add_spans(
                 chain,
@@ -354,12 +352,6 @@ impl Acting {
         });
         entries.collect()
     }
-}
-
-/// The number of different users, however they are spelled.
-fn user_count(users: &BTreeSet<&Text>) -> usize {
-    let canonical = users.iter().map(|user| canonical_quick_user(user));
-    canonical.collect::<BTreeSet<String>>().len()
 }
 
 fn has_quick_context(issue: &CredentialIssuance) -> bool {

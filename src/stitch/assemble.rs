@@ -245,7 +245,7 @@ impl Assembler<'_> {
         session: &Session,
         has_child: &HashSet<SessionId>,
     ) -> Option<ChainKind> {
-        let queries = self.has_query(session);
+        let queries = session.has_query(self.events);
         let mut kind = path::kind(session, self.sessions, self.roles, queries);
         let is_run_as = self.roles.is_run_as(session);
         if is_run_as && !kind.touches_quick {
@@ -273,7 +273,7 @@ impl Assembler<'_> {
             && !self.roles.is_consumer(session)
             && kind.touches_quick
             && matches!(kind.path, ChainPath::QuickRoleChain | ChainPath::RoleChain)
-            && !self.has_query(session);
+            && !session.has_query(self.events);
         let id = self.ids[draft.session as usize].clone();
         let id = id.unwrap_or_else(|| id_of(session));
         let mut chain = Self::empty(id, kind.path, session.created_at);
@@ -304,11 +304,6 @@ impl Assembler<'_> {
             return Origin::service(QUICK_SERVICE, Confidence::Probable);
         }
         origin
-    }
-
-    fn has_query(&self, session: &Session) -> bool {
-        let mut calls = session.calls.iter();
-        calls.any(|&(event, _)| self.events[event as usize].is_query())
     }
 
     pub(super) fn empty(chain_id: String, path: ChainPath, started_at: UtcSecond) -> Chain {
@@ -371,7 +366,7 @@ impl Assembler<'_> {
         self.add_queries(chain, session);
         self.add_calls(chain, session);
         self.add_open_questions(chain, session);
-        let any_query = self.has_query(session);
+        let any_query = session.has_query(self.events);
         let is_partial = chain.missing.iter().any(|missing| {
             matches!(
                 missing.part,

@@ -6,12 +6,12 @@ use super::path::issuer;
 use super::roles::Roles;
 use super::session::Session;
 use super::sessions::Sessions;
-use super::workloads::{GLUE, LAMBDA, Workloads};
+use super::workloads::{GLUE, Workloads};
 use crate::model::chain::{Confidence, SessionIssuer};
 use crate::model::event::{Detail, Event};
 use crate::model::identity::{Identity, is_quick_service};
 use crate::model::region::partition;
-use crate::model::road::{Origin, QUICK_SERVICE, unqualified};
+use crate::model::road::{LAMBDA_SERVICE, Origin, QUICK_SERVICE, unqualified};
 use crate::model::text::Text;
 use std::collections::BTreeSet;
 
@@ -202,7 +202,7 @@ impl<'a> ChainOrigins<'a> {
         let region = region.as_ref()?;
         let partition = partition(region);
         match service {
-            LAMBDA => {
+            LAMBDA_SERVICE => {
                 let made =
                     || format!("arn:{partition}:lambda:{region}:{account}:function:{name}").into();
                 match &self.workloads.functions(account, name, region)[..] {

@@ -132,8 +132,7 @@ impl<'a> QuickActivities<'a> {
         let near = nearest(of_user, at, NEARBY_SECONDS, |one| one.event.time);
         of_user[near].iter().filter(move |activity| {
             let account = activity.event.recipient_account_id.as_ref();
-            let is_hubs = hub.is_none() || account.is_none() || account == hub;
-            is_hubs && is_same_quick_user(activity.user, user)
+            may_be_of_hub(hub, account) && is_same_quick_user(activity.user, user)
         })
     }
 
@@ -146,14 +145,10 @@ impl<'a> QuickActivities<'a> {
         let of_source = of_source.map_or(&[][..], Vec::as_slice);
         let near = nearest(of_source, at, quick_user::NEARBY_SECONDS, |one| one.at);
         let hub = chain.hub_account_id.as_ref();
-        let is_hubs = |one: &&Queried<'_>| {
-            let account = one.account_id;
-            hub.is_none() || account.is_none() || account == hub
-        };
         let of_chain = of_source[near]
             .iter()
             .filter(|one| same_source(one.source, source))
-            .filter(is_hubs);
+            .filter(|one| may_be_of_hub(hub, one.account_id));
         of_chain.map(|one| one.user).collect()
     }
 
@@ -166,6 +161,11 @@ impl<'a> QuickActivities<'a> {
         let last = given.partition_point(|one| one.event.time <= at);
         &given[first.max(last.saturating_sub(NEARBY_MAX))..last]
     }
+}
+
+/// Returns true unless what an account tells is of another hub.
+pub(super) fn may_be_of_hub<T: PartialEq + ?Sized>(hub: Option<&T>, account: Option<&T>) -> bool {
+    hub.zip(account).is_none_or(|(hub, account)| hub == account)
 }
 
 /// The range of entries, which are by time, around a moment.

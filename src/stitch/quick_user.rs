@@ -149,6 +149,12 @@ pub(super) fn user_of(identity: &Identity) -> Option<&Text> {
     names.into_iter().find_map(Option::as_ref)
 }
 
+/// The number of different users, however they are spelled.
+pub(super) fn user_count(users: &BTreeSet<&Text>) -> usize {
+    let canonical = users.iter().map(|user| canonical_quick_user(user));
+    canonical.collect::<BTreeSet<String>>().len()
+}
+
 fn name_user(
     chain: &mut Chain,
     events: &[Event],
@@ -185,11 +191,7 @@ fn name_user(
     let sightings = &sightings.all;
     let of: Vec<&QuickUserEvent<'_>> = chosen.into_iter().map(|index| &sightings[index]).collect();
     let users: BTreeSet<&Text> = of.iter().map(|sighting| &sighting.user).collect();
-    let different: BTreeSet<String> = users
-        .iter()
-        .map(|user| canonical_quick_user(user))
-        .collect();
-    match different.len() {
+    match user_count(&users) {
         0 => return,
         1 => {}
         several => {

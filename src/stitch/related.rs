@@ -71,11 +71,8 @@ impl Siblings {
         sessions: &Sessions,
         service: &Text,
     ) {
-        let has_queried = |id: &SessionId| {
-            let mut calls = sessions.get(*id).calls.iter();
-            calls.any(|&(call, _)| events[call as usize].is_query())
-        };
-        let queried = children.iter().copied().filter(has_queried);
+        let queried = children.iter().copied();
+        let queried = queried.filter(|&id| sessions.get(id).has_query(events));
         let queried: Vec<SessionId> = queried.collect();
         let at_work: HashSet<SessionId> = queried.iter().copied().collect();
         let started = |id: SessionId| (sessions.get(id).created_at, id);

@@ -8,12 +8,13 @@ use super::context::EARLIER_SESSIONS_MAX;
 use super::hops::refusal;
 use super::session::Session;
 use super::sessions::Sessions;
+use crate::model::data_catalogs::functions_named;
 use crate::model::event::{CredentialIssuance, Detail, Event};
 use crate::model::function_sessions::function_name;
 use crate::model::identity::{Identity, RoleName};
 use crate::model::ids::{AccountId, is_data_source_arn};
 use crate::model::relevance::RelevantSessions;
-use crate::model::road::function_arn;
+use crate::model::road::{LAMBDA_SERVICE, function_arn};
 use crate::model::text::Text;
 use crate::model::topology::Topology;
 use hashbrown::{HashMap, HashSet};
@@ -366,10 +367,7 @@ fn add_functions(events: &[Event], relevant: &mut RelevantSessions) {
         let Ok(parameters) = serde_json::from_str::<Value>(parameters) else {
             return Vec::new();
         };
-        let parameters = &parameters["parameters"];
-        let functions = ["function", "record-function", "metadata-function"];
-        let functions = functions.map(|kind| parameters[kind].as_str());
-        let functions = functions.into_iter().flatten();
+        let functions = functions_named(|name| parameters["parameters"][name].as_str());
         functions.filter_map(|name| arn(name, event)).collect()
     };
     let invoked = events.iter().flat_map(|event| match &event.detail {
@@ -392,7 +390,7 @@ fn add_functions(events: &[Event], relevant: &mut RelevantSessions) {
     for event in events {
         // Its sessions have the name of the function (docs/cloudtrail-facts.md#origins).
         if let Detail::CredentialIssuance(issue) = &event.detail
-            && event.identity.invoked_by.as_deref() == Some(super::workloads::LAMBDA)
+            && event.identity.invoked_by.as_deref() == Some(LAMBDA_SERVICE)
             && let Some(name) = issue.session_name.as_deref()
             && let Some(named) = arn(name, event).and_then(|arn| owned_name(&arn))
             && invoked.contains(&named)

@@ -3,6 +3,7 @@
 use super::hops::Hop;
 use super::peers::{Candidates, SessionId};
 use crate::model::chain::Confidence;
+use crate::model::event::Event;
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
 use crate::model::ids::{AccessKeyId, AccountId, RoleArn};
 use crate::model::text::Text;
@@ -72,6 +73,12 @@ impl Session {
 }
 
 impl Session {
+    /// Returns true if one of its calls submitted a query.
+    pub(super) fn has_query(&self, events: &[Event]) -> bool {
+        let mut calls = self.calls.iter();
+        calls.any(|&(call, _)| events[call as usize].is_query())
+    }
+
     /// The number of different keys that its own calls were signed with, the issued one included.
     pub(super) fn key_count(&self) -> usize {
         let issued = self

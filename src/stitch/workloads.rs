@@ -5,7 +5,7 @@ use crate::model::event::{Detail, Event, WorkloadCall};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, Region, is_account_id};
 use crate::model::region::partition;
-use crate::model::road::unqualified;
+use crate::model::road::{LAMBDA_SERVICE, unqualified};
 use crate::model::text::Text;
 use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use hashbrown::HashMap;
@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// wait for their workers.
 const START_SECONDS_MAX: i64 = 300;
 
-pub(super) const LAMBDA: &str = "lambda.amazonaws.com";
 pub(super) const STEP_FUNCTIONS: &str = "states.amazonaws.com";
 pub(super) const GLUE: &str = "glue.amazonaws.com";
 
@@ -151,7 +150,7 @@ impl Workloads {
 
     /// Functions of an account by their name: that of a Region, else all that the logs name.
     pub(super) fn functions(&self, account: &AccountId, name: &str, region: &Region) -> Vec<&Text> {
-        let service = self.0.get(LAMBDA);
+        let service = self.0.get(LAMBDA_SERVICE);
         let named =
             service.and_then(|service| service.by_name.get(&(account.clone(), name.into())));
         let named: BTreeSet<&Text> = named.into_iter().flatten().collect();
@@ -206,7 +205,7 @@ fn only<T: Ord + Copy>(all: &BTreeSet<T>) -> Option<T> {
 fn workload_arn(source: &str, named: &str, account: &AccountId, region: &Region) -> Option<Text> {
     let kind = match source {
         STEP_FUNCTIONS => "stateMachine:",
-        LAMBDA => "function:",
+        LAMBDA_SERVICE => "function:",
         GLUE => "job/",
         _ => return None,
     };
@@ -249,17 +248,17 @@ mod tests {
         let region = Region::from("cn-north-1");
         for (source, named, arn) in [
             (
-                LAMBDA,
+                LAMBDA_SERVICE,
                 "f",
                 "arn:aws-cn:lambda:cn-north-1:444455556666:function:f",
             ),
             (
-                LAMBDA,
+                LAMBDA_SERVICE,
                 "f:live",
                 "arn:aws-cn:lambda:cn-north-1:444455556666:function:f",
             ),
             (
-                LAMBDA,
+                LAMBDA_SERVICE,
                 "444455556666:function:f",
                 "arn:aws-cn:lambda:cn-north-1:444455556666:function:f",
             ),

@@ -532,11 +532,15 @@ pub(crate) fn register(log: &mut Log, second: u32, name: &str, event: &str, para
     );
 }
 
+/// A query of the consumer's session, with its context.
+pub(crate) fn query_in(log: &mut Log, context: &Value) {
+    let identity = session("b", Some("KB"), 1);
+    submit(log, 30, CONSUMER, identity, Q1, context);
+}
+
 /// What a query read whose context names a catalog.
 pub(crate) fn context_reads(log: &mut Log, catalog: &str) -> Vec<String> {
-    let identity = session("b", Some("KB"), 1);
-    let context = json!({"catalog": catalog, "database": "Rates"});
-    submit(log, 30, CONSUMER, identity, Q1, &context);
+    query_in(log, &json!({"catalog": catalog, "database": "Rates"}));
     let audit = log.chains();
     let chain = querying(&audit);
     told(chain.queries[0].reads.as_deref().unwrap_or_default())
@@ -602,14 +606,7 @@ fn a_query_reads_what_its_registered_data_catalog_stands_for() {
     read_data_catalogs("list", list.to_string().as_bytes(), &mut catalogs);
     let mut log = reached();
     let context = json!({"catalog": "mesh", "database": "rates"});
-    submit(
-        &mut log,
-        30,
-        CONSUMER,
-        session("b", Some("KB"), 1),
-        Q1,
-        &context,
-    );
+    query_in(&mut log, &context);
     let mut plan = plan(SplitMode::Fast, 1);
     plan.exports.catalogs = Some(catalogs);
     assert_eq!(told(query_reads(&log.audit(&plan), 0)), whole);

@@ -4,8 +4,8 @@
 use crate::common::{Memory, plan, run};
 use crate::reads::{by_athena, query_reads, told};
 use crate::roads::{
-    FUNCTION, OWNER, Q1, acting, assume, context_reads, of_role, origin, queried_by, querying,
-    reached, register, service, submit,
+    FUNCTION, OWNER, Q1, acting, assume, context_reads, of_role, origin, queried_by, query_in,
+    querying, reached, register, service, submit,
 };
 use crate::small_logs::{CONSUMER, HUB, Log, session, usual};
 use qs_audit::config::Settings;
@@ -512,14 +512,7 @@ fn a_list_of_today_has_no_say_where_the_logs_saw_a_change() {
 fn a_nested_catalog_is_the_accounts_own() {
     let mut log = reached();
     let context = json!({"catalog": "s3tablescatalog/retail", "database": "d"});
-    submit(
-        &mut log,
-        30,
-        CONSUMER,
-        session("b", Some("KB"), 1),
-        Q1,
-        &context,
-    );
+    query_in(&mut log, &context);
     let audit = log.chains();
     assert_eq!(querying(&audit).notes, [] as [String; 0]);
 }

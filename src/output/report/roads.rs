@@ -189,12 +189,9 @@ impl<'a> RoadUse<'a> {
                 self.estimated_cost_usd = add(self.estimated_cost_usd.unwrap_or_default(), cost);
             }
         }
-        let reads = chain
-            .queries
-            .iter()
-            .flat_map(|query| query.reads.iter().flatten());
-        let reads = reads.chain(&chain.reads);
-        let surely = reads.filter(|read| read.confidence != Confidence::Ambiguous);
+        let surely = chain
+            .all_reads()
+            .filter(|read| read.confidence != Confidence::Ambiguous);
         self.reads_declared_table |= surely.clone().any(|read| topology.declares_table(read));
         let owners = surely.filter_map(|read| read.owner_account_id.as_ref());
         let own = chain.consumer_account_id.as_ref();
