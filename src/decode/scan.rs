@@ -274,9 +274,11 @@ impl<'a, S: Simd> Scanner<'a, S> {
         let value = key + RECIPIENT_KEY.len() + 1;
         let (known_start, known_end) = self.recipient;
         let known = &self.text[known_start as usize..known_end as usize];
+        // A key behind it may be written with an escape.
         let is_same = self.text[value..].starts_with(known)
             && self.byte(value - 1) == b'"'
-            && self.byte(value + known.len()) == b'"';
+            && self.byte(value + known.len()) == b'"'
+            && memchr::memchr(b'\\', &self.text[value..end]).is_none();
         if is_same && !known.is_empty() {
             let start = u32::try_from(value).ok()?;
             header.spans.0[recipient] = (start, start.checked_add(known_end - known_start)?);

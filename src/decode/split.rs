@@ -19,11 +19,20 @@ pub enum SplitMode {
     Plain,
 }
 
-/// After damage a record has to close within so many bytes (CloudTrail's do
-/// within 256 KB), and so many may not: else a text of nothing but openings
-/// would be read again from each of them.
-const RESUMED_BYTES_MAX: usize = 1 << 20;
-const RESUMES_FAILED_MAX: u32 = 64;
+/// After damage a record has to close within so many bytes (CloudTrail's do within 256 KB), and what
+/// holds records in another form (the largest are batches of a delivery stream) within so many.
+const RECORD_REACH_BYTES: usize = 1 << 20;
+const WRAPPER_REACH_BYTES: usize = 16 << 20;
+
+/// Bytes that may be read in vain after damage: a text of nothing but openings would be read again
+/// from each of them.
+const fn bytes_in_vain_max(text_bytes: usize) -> usize {
+    const ALWAYS: usize = 64 << 20;
+    const TIMES_THE_TEXT: usize = 4;
+    text_bytes
+        .saturating_mul(TIMES_THE_TEXT)
+        .saturating_add(ALWAYS)
+}
 
 /// Something found in a text.
 pub(super) enum SplitItem {
@@ -51,7 +60,8 @@ pub(super) fn split(
     Splitter {
         padded,
         text: &padded[..length],
-        bound: length,
+        reach: None,
+        bytes_in_vain: 0,
         reading,
         sink,
     }
@@ -61,9 +71,11 @@ pub(super) fn split(
 struct Splitter<'a, 's> {
     padded: &'a [u8],
     text: &'a [u8],
-    /// The position where a record has to end: the end of the text, or, after damage, the longest
-    /// reach of a record.
-    bound: usize,
+    /// Bytes within which a value has to end; `None` before the first damage, where the end of the
+    /// text is its only bound.
+    reach: Option<usize>,
+    /// Bytes of values that were read, and had no end there.
+    bytes_in_vain: usize,
     reading: SplitMode,
     sink: &'s mut dyn FnMut(SplitItem),
 }
@@ -101,7 +113,7 @@ impl Splitter<'_, '_> {
     /// next place that looks like the start of one.
     fn resume(&mut self, cut: &Cut) -> Result<usize, Cut> {
         let mut cut = Cut(cut.0);
-        for _ in 0..RESUMES_FAILED_MAX {
+        while self.bytes_in_vain <= bytes_in_vain_max(self.text.len()) {
             let behind = (cut.0 + 1).min(self.text.len());
             let next = memmem::find(&self.text[behind..], RECORD_START);
             let next = next.ok_or(Cut(self.text.len()))?;
@@ -119,9 +131,9 @@ impl Splitter<'_, '_> {
     /// wrong around them has been said already.
     fn records_from(&mut self, mut at: usize) -> Result<usize, Cut> {
         while self.text.get(at) == Some(&b'{') {
-            self.bound = self.text.len().min(at + RESUMED_BYTES_MAX);
+            self.reach = Some(RECORD_REACH_BYTES);
             let after = self.elements(at);
-            self.bound = self.text.len();
+            self.reach = Some(WRAPPER_REACH_BYTES);
             at = self.skip_space(after?);
             if self.text.get(at) == Some(&b',') {
                 at = self.skip_space(at + 1);
@@ -219,9 +231,10 @@ impl Splitter<'_, '_> {
         }
     }
 
-    /// One element, or a run of those that the scanner passes over.
+    /// One element, or a run of those that the scanner passes over. After damage all is read plainly:
+    /// the scanner knows no reach of a record.
     fn elements(&mut self, at: usize) -> Result<usize, Cut> {
-        if self.reading == SplitMode::Fast {
+        if self.reading == SplitMode::Fast && self.reach.is_none() {
             let sink = &mut *self.sink;
             let done = scan::scan(self.padded, at, &mut |record| {
                 sink(SplitItem::Scanned(record));
@@ -238,7 +251,16 @@ impl Splitter<'_, '_> {
 
     /// The byte after the value at `at`, by brackets and quotes alone.
     fn value_end(&mut self, at: usize, element: usize, is_envelope: bool) -> Result<usize, Cut> {
-        value_end(&self.text[..self.bound], at).ok_or_else(|| self.cut(element, is_envelope))
+        let bound = self.text.len();
+        let bound = self.reach.map_or(bound, |reach| bound.min(at + reach));
+        if let Some(end) = value_end(&self.text[..bound], at) {
+            return Ok(end);
+        }
+        self.bytes_in_vain += bound - at;
+        self.reach.get_or_insert(WRAPPER_REACH_BYTES);
+        let cut = self.cut(element, is_envelope);
+        // The records of an envelope were read: only what begins here was not.
+        Err(if is_envelope { Cut(at) } else { cut })
     }
 
     fn cut(&mut self, element: usize, between_records: bool) -> Cut {

@@ -400,7 +400,48 @@ fn a_damaged_record_costs_only_itself() {
 fn openings_that_never_close_are_given_up() {
     let text = format!("{{\"Records\":[{}", "{\"eventVersion\":".repeat(2_000_000));
     let coverage = both_readings(text.as_bytes());
-    assert!(coverage.records_rejected < 100, "{coverage:?}");
+    assert!(coverage.records_rejected < 300, "{coverage:?}");
+}
+
+/// So did openings with a sound record behind each of them.
+#[test]
+fn openings_between_sound_records_are_given_up() {
+    for opening in ["[{\"a\":{\n", "{\"a\":{\n", "{\"Records\":[],\"a\":{\n"] {
+        let text = format!("{opening}{{\"eventVersion\":1}}\n").repeat(200_000);
+        let coverage = both_readings(text.as_bytes());
+        let examples = coverage.rejects.iter().flat_map(|(.., examples)| examples);
+        let details: Vec<&str> = examples.map(|one| &*one.detail).collect();
+        assert!(coverage.records < 1000, "{opening:?}: {}", coverage.records);
+        assert!(!details.is_empty(), "{opening:?}");
+    }
+}
+
+/// What follows the records of an envelope may be cut off; the records are read once.
+#[test]
+fn records_of_a_cut_envelope_are_read_once() {
+    let record = "{\"eventVersion\":\"1.08\",\"eventSource\":\"ec2.amazonaws.com\"}";
+    for rest in ["\"more\":{", "\"more\":\"", "\"more"] {
+        let text = format!("{{\"Records\":[{record},{record}],{rest}");
+        let coverage = both_readings(text.as_bytes());
+        assert_eq!(coverage.records_not_relevant, 2, "{rest}");
+        assert_eq!(coverage.rejects.total(), 1, "{rest}");
+    }
+}
+
+/// A wrapper that holds records in another form may be larger than a record, behind damage, too.
+#[test]
+fn wrappers_behind_an_open_record_are_read() {
+    let record = "{\"eventVersion\":\"1.08\",\"eventSource\":\"ec2.amazonaws.com\"}";
+    let inner = serde_json::to_string(record).expect("a JSON string");
+    let event = format!("{{\"id\":\"1\",\"timestamp\":1,\"message\":{inner}}}");
+    let events = vec![event; 30_000].join(",");
+    let text = format!(
+        "{{\"eventVersion\":\"1.08\",\"open\":{{\n{record}\n\
+         {{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{events}]}}\n"
+    );
+    let coverage = both_readings(text.as_bytes());
+    assert!(text.len() > 2 << 20);
+    assert_eq!(coverage.records_not_relevant, 30_001);
 }
 
 #[test]
