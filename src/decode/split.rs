@@ -131,7 +131,12 @@ impl Splitter<'_, '_> {
     /// wrong around them has been said already.
     fn records_from(&mut self, mut at: usize) -> Result<usize, Cut> {
         while self.text.get(at) == Some(&b'{') {
-            self.reach = Some(RECORD_REACH_BYTES);
+            let is_record = self.text[at..].starts_with(RECORD_START);
+            self.reach = Some(if is_record {
+                RECORD_REACH_BYTES
+            } else {
+                WRAPPER_REACH_BYTES
+            });
             let after = self.elements(at);
             self.reach = Some(WRAPPER_REACH_BYTES);
             at = self.skip_space(after?);
