@@ -13,18 +13,25 @@
 
 mod measure;
 
+use hashbrown::HashSet;
 use measure::peak_megabytes;
-use qs_audit::model::event::{Content, CredentialIssuance, Detail, Event, EventOrigin, StartQuery};
+use qs_audit::model::event::{
+    Call, Content, CredentialIssuance, Detail, Event, EventOrigin, StartQuery,
+};
 use qs_audit::model::identity::Identity;
 use qs_audit::model::ids::{AccountId, EventId, QueryExecutionId, Region, RoleArn, SharedEventId};
 use qs_audit::model::text::{OpaqueId, Text};
 use qs_audit::model::time::UtcSecond;
 use qs_audit::model::topology::Topology;
 use qs_audit::model::window::TimeWindow;
-use qs_audit::stitch::{Context, stitch};
+use qs_audit::stitch::{Context, WindowFacts, dedupe, stitch};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CHAINS: u32 = 100_000;
 const START: i64 = 1_793_491_200;
@@ -35,6 +42,7 @@ struct Maker {
     region: Region,
     service: Text,
     agent: Text,
+    calls: HashSet<Arc<Call>>,
 }
 
 impl Maker {
@@ -51,6 +59,19 @@ impl Maker {
         let mut id = [0; 16];
         id[..4].copy_from_slice(&record.wrapping_mul(2_654_435_761).to_be_bytes());
         id[4..8].copy_from_slice(&record.to_be_bytes());
+        let call = Call {
+            recipient_account_id: Some(account.clone()),
+            region: Some(self.region.clone()),
+            source: source.clone(),
+            name: name.clone(),
+            source_ip: Some(self.service.clone()),
+            user_agent: Some(self.agent.clone()),
+            error_code: None,
+        };
+        let call = self
+            .calls
+            .get_or_insert_with(&call, |call| Arc::new(call.clone()));
+        let call = Arc::clone(call);
         self.events.push(Event {
             place: EventOrigin {
                 object: record / 1000,
@@ -59,17 +80,10 @@ impl Maker {
             content: Content {
                 id: EventId::from(OpaqueId::Uuid(id)),
                 time: UtcSecond::from_unix(START + second),
-                recipient_account_id: Some(account.clone()),
-                region: Some(self.region.clone()),
-                source: source.clone(),
-                name: name.clone(),
+                call,
                 identity: Arc::clone(identity),
-                source_ip: Some(self.service.clone()),
-                user_agent: Some(self.agent.clone()),
-                error_code: None,
-                error_message: None,
                 detail,
-                replaces: None,
+                rare: None,
             },
         });
     }
@@ -130,6 +144,7 @@ fn events() -> Vec<Event> {
         region: "us-east-1".into(),
         service: "quicksight.amazonaws.com".into(),
         agent: "sbAthenaJDBCDriver/2.0, aws-internal/3".into(),
+        calls: HashSet::new(),
     };
     let quick = Arc::new(Identity {
         kind: Some("AWSService".into()),
@@ -223,10 +238,12 @@ fn main() {
         let events = events();
         let count = events.len();
         let start = Instant::now();
-        let stitched = stitch(events, &context);
+        let deduped = dedupe(events, &[]);
+        let facts = WindowFacts::of(&deduped.events, &topology);
+        let (chains, _) = stitch(&deduped.events, &facts, &context);
         let seconds = start.elapsed().as_secs_f64();
         let peak = peak_megabytes().map_or_else(|| "?".to_owned(), |peak| peak.to_string());
-        assert_eq!(stitched.chains.len(), CHAINS as usize);
+        assert_eq!(chains.len(), CHAINS as usize);
         println!(
             "| {count} | {} | {CHAINS} | {seconds:.2} | {peak} |",
             CHAINS * 2

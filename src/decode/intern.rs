@@ -1,7 +1,9 @@
 //! One copy of each string that many events share.
 
 use crate::model::coverage::Limits;
+use crate::model::event::Call;
 use crate::model::identity::Identity;
+use crate::model::ids::{AccountId, Region};
 use crate::model::text::{OpaqueId, Text};
 use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,6 +18,8 @@ const IDENTITY_BYTES_MAX: usize = 2048;
 pub(super) struct Interner {
     texts: HashSet<Text>,
     identities: HashSet<Arc<Identity>>,
+    /// Calls by the addresses of their texts, each of which there is once.
+    calls: HashMap<[usize; 7], Arc<Call>>,
     /// Identities by their JSON.
     by_json: HashMap<Box<str>, Arc<Identity>>,
     text_bytes_max: usize,
@@ -36,6 +40,7 @@ impl Interner {
         Self {
             texts: HashSet::new(),
             identities: HashSet::new(),
+            calls: HashMap::new(),
             by_json: HashMap::new(),
             text_bytes_max: limits.kept_text_bytes_max,
             policy_bytes_max: limits.policy_bytes_max,
@@ -104,6 +109,22 @@ impl Interner {
             self.by_json.clear();
         }
         self.by_json.insert(json.into(), Arc::clone(identity));
+    }
+
+    /// The shared copy of a call, whose texts are those of this interner.
+    pub(super) fn call(&mut self, call: Call) -> Arc<Call> {
+        let of = |text: Option<&Text>| text.map_or(0, |text| text.as_ptr().addr());
+        let addresses = [
+            of(call.recipient_account_id.as_ref().map(AccountId::text)),
+            of(call.region.as_ref().map(Region::text)),
+            of(Some(&call.source)),
+            of(Some(&call.name)),
+            of(call.source_ip.as_ref()),
+            of(call.user_agent.as_ref()),
+            of(call.error_code.as_ref()),
+        ];
+        let known = self.calls.entry(addresses);
+        Arc::clone(known.or_insert_with(|| Arc::new(call)))
     }
 
     pub(super) fn identity(&mut self, identity: Identity) -> Arc<Identity> {

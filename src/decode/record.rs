@@ -13,7 +13,8 @@ use crate::event_list::list as event_list;
 use crate::event_list::members::{Members, MembersRead, OF_S3, OF_SHARE_ANSWER};
 use crate::model::coverage::{RejectReason, Sibling};
 use crate::model::event::{
-    Content, CredentialIssuance, Detail, Event, EventOrigin, QueryDatabase, StartQuery,
+    Call, Content, CredentialIssuance, Detail, Event, EventOrigin, QueryDatabase, RareFields,
+    StartQuery,
 };
 use crate::model::identity::{Identity, RoleName, session_name_in_arn};
 use crate::model::ids::{AccountId, EventId, QueryExecutionId};
@@ -332,24 +333,33 @@ fn read_unbounded(
     let detail = detail_of(&raw, source, name, interner);
     let is_from_console = raw.session_credential_from_console.get() == Some("true");
     let identity = shared_identity(text, raw.user_identity, is_from_console, interner)?;
-    let recipient = interner.maybe(raw.recipient_account_id.as_deref());
-    let content = Content {
-        id,
-        time,
-        recipient_account_id: recipient.or_else(|| recipient_of(&identity, &detail)),
+    let recipient: Option<AccountId> = match raw.recipient_account_id.as_deref() {
+        Some(account) if !account.is_empty() => interner.maybe(Some(account)),
+        _ => interner.maybe(recipient_of(&identity, &detail).as_deref()),
+    };
+    let call = Call {
+        recipient_account_id: recipient,
         region: interner.maybe(raw.aws_region.as_deref()),
         source: interner.text(source),
         name: interner.text(name),
-        identity,
         source_ip: interner.maybe(raw.source_ip.as_deref()),
         user_agent: interner.maybe(raw.user_agent.as_deref()),
         error_code: interner.maybe(raw.error_code.as_deref()),
+    };
+    let rare = RareFields {
         error_message: raw
             .error_message
             .as_deref()
             .and_then(|message| interner.maybe(Some(&scrubbed_message(source, message)))),
-        detail,
         replaces: replaced_by(raw.addendum, interner),
+    };
+    let content = Content {
+        id,
+        time,
+        call: interner.call(call),
+        identity,
+        detail,
+        rare: rare.boxed(),
     };
     Ok(DecodedRecord {
         event: Event { place, content },

@@ -42,6 +42,19 @@ pub struct Content {
     pub id: EventId,
     /// `eventTime`.
     pub time: UtcSecond,
+    /// What was called, and from where.
+    pub call: Arc<Call>,
+    /// `userIdentity`.
+    pub identity: Arc<Identity>,
+    /// The fields that only this kind of event has.
+    pub detail: Detail,
+    /// The fields that few events have.
+    pub rare: Option<Box<RareFields>>,
+}
+
+/// The fields of an event that many events have in common: they share one copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Call {
     /// `recipientAccountId`: whose trail got this copy; the caller's account
     /// where the record does not say.
     pub recipient_account_id: Option<AccountId>,
@@ -51,20 +64,37 @@ pub struct Content {
     pub source: Text,
     /// `eventName`, such as `StartQueryExecution`.
     pub name: Text,
-    /// `userIdentity`.
-    pub identity: Arc<Identity>,
     /// `sourceIPAddress`: an address or a service name.
     pub source_ip: Option<Text>,
     /// `userAgent`.
     pub user_agent: Option<Text>,
     /// `errorCode`.
     pub error_code: Option<Text>,
+}
+
+/// The fields that few events have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RareFields {
     /// `errorMessage`.
     pub error_message: Option<Text>,
-    /// The fields that only this kind of event has.
-    pub detail: Detail,
     /// The event this one replaces, if it is an `UPDATED_DATA` addendum.
     pub replaces: Option<EventId>,
+}
+
+impl RareFields {
+    /// The fields in a box, if there are any.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+}
+
+impl std::ops::Deref for Content {
+    type Target = Call;
+
+    fn deref(&self) -> &Call {
+        &self.call
+    }
 }
 
 impl Content {
@@ -76,6 +106,18 @@ impl Content {
             .strip_suffix(".amazonaws.com")
             .unwrap_or(&self.source);
         format!("{service}:{}", self.name)
+    }
+
+    /// `errorMessage`.
+    #[must_use]
+    pub fn error_message(&self) -> Option<&Text> {
+        self.rare.as_ref()?.error_message.as_ref()
+    }
+
+    /// The event this one replaces, if it is an `UPDATED_DATA` addendum.
+    #[must_use]
+    pub fn replaces(&self) -> Option<&EventId> {
+        self.rare.as_ref()?.replaces.as_ref()
     }
 
     /// Returns true if this is a submitted Athena query.

@@ -5,10 +5,11 @@ use super::arn::ArnParts;
 use super::ids::{AccessKeyId, AccountId};
 use super::text::Text;
 use super::time::UtcSecond;
+use std::hash::{Hash, Hasher};
 
 /// The slim `userIdentity` of an event. Absent, null and empty members are all
 /// `None`; nothing here is a secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity {
     /// `type`: `AssumedRole`, `AWSService`, `AWSAccount`, `IAMUser`, ...
     pub kind: Option<Text>,
@@ -46,6 +47,20 @@ pub struct Identity {
     pub scope_issuer_type: Option<Text>,
     /// `sessionContext.ec2RoleDelivery`: the metadata service of an instance gave out the credentials.
     pub is_from_instance: bool,
+}
+
+impl Hash for Identity {
+    /// By what nearly always tells identities apart.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.principal_id.hash(state);
+        self.access_key_id.hash(state);
+        self.session_created_at.hash(state);
+        self.invoked_by.hash(state);
+        if self.principal_id.is_none() {
+            self.arn.hash(state);
+            self.user_name.hash(state);
+        }
+    }
 }
 
 impl Identity {

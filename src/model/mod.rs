@@ -25,6 +25,7 @@ pub mod integrity;
 pub mod inventory;
 pub mod json;
 pub mod key;
+pub mod link;
 pub mod money;
 pub mod pattern;
 pub mod region;

@@ -92,6 +92,25 @@ impl Topology {
 }
 
 impl KnownRoles {
+    /// Adds an ARN of a role. One with the role's path counts before one that was made of a
+    /// session's.
+    pub fn add_arn(&mut self, role: RoleName, arn: RoleArn) {
+        let known = self.arns.entry(role).or_insert_with(|| arn.clone());
+        let path_parts = |arn: &RoleArn| arn.matches('/').count();
+        if (path_parts(known), &*known) < (path_parts(&arn), &arn) {
+            *known = arn;
+        }
+    }
+
+    /// Adds what another part of the events tells.
+    pub fn add(&mut self, other: Self) {
+        self.run_as.extend(other.run_as);
+        self.consumer.extend(other.consumer);
+        for (role, arn) in other.arns {
+            self.add_arn(role, arn);
+        }
+    }
+
     /// The ARN of a role, as logged; of one that no log names in full, without an IAM path.
     #[must_use]
     pub fn arn(&self, role: &RoleName) -> RoleArn {

@@ -4,6 +4,7 @@ mod collect;
 mod plan;
 mod read;
 mod run;
+mod slices;
 mod verify;
 
 pub use collect::{CollectedObjects, ObjectRead, collect, interest_in};

@@ -11,6 +11,7 @@ use crate::model::finding::{Previous, Suppression};
 use crate::model::inventory::Inventory;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
+use crate::reads;
 use crate::rules::RuleSet;
 use jiff::civil::Date;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Plan {
     pub limits: Limits,
     /// The way in which records are found.
     pub reading: SplitMode,
+    /// True if chains are stitched a UTC day at a time.
+    pub is_sliced: bool,
     /// The inputs other than the logs.
     pub exports: Exports,
     /// Rules to ask, where findings are wanted.
@@ -83,6 +86,16 @@ pub struct Exports {
     pub chat_logs: Option<ChatLogs>,
 }
 
+impl Exports {
+    /// What tells of reads.
+    pub(super) fn of_reads(&self) -> reads::ReadsContext<'_> {
+        reads::ReadsContext {
+            statistics: self.statistics.as_ref(),
+            catalogs: self.catalogs.as_ref(),
+        }
+    }
+}
+
 impl Default for Plan {
     fn default() -> Self {
         Self {
@@ -92,6 +105,7 @@ impl Default for Plan {
             all_sessions: false,
             limits: Limits::DEFAULT,
             reading: SplitMode::Fast,
+            is_sliced: false,
             exports: Exports::default(),
             checks: None,
             slice: None,

@@ -2,7 +2,7 @@
 
 use super::plan::{Checks, Exports, PipelineError, Plan, SlicePlan, Watcher, pool};
 use super::verify::VerificationInputs;
-use super::{read, verify};
+use super::{read, slices, verify};
 use crate::attribute::{self, AttributeError};
 use crate::decode::{Candidate, Decoded, RecordOutcome};
 use crate::model::audit::{Audit, AuditSlice};
@@ -16,6 +16,7 @@ use crate::model::finding::Findings;
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::text::Text;
+use crate::model::topology::KnownRoles;
 use crate::model::trend::Trend;
 use crate::model::window::TimeWindow;
 use crate::ports::{LogSource, Remembered};
@@ -128,17 +129,20 @@ fn finish(
         chat_logs: plan.exports.chat_logs.as_ref(),
         integrity: &integrity,
     };
-    let stitched = stitch::stitch(events, &context);
-    coverage.duplicates = stitched.duplicates;
-    coverage.conflicts = stitched.conflicts;
-    coverage.replaced = stitched.replaced;
+    let deduped = stitch::dedupe(events, &integrity);
+    coverage.duplicates = deduped.duplicates;
+    coverage.conflicts = deduped.conflicts;
+    coverage.replaced = deduped.replaced;
+    let events = deduped.events;
+    let facts = stitch::WindowFacts::of(&events, &plan.topology);
+    let (chains, roles) = stitched(plan, &events, &facts, &context);
     let mut audit = Audit {
         window: plan.window,
-        objects: keys_of(key, &stitched.events),
+        objects: keys_of(key, &events),
         coverage,
-        chains: stitched.chains,
-        roles: stitched.roles,
-        events: stitched.events,
+        chains,
+        roles,
+        events,
         verification,
         ..Audit::default()
     };
@@ -158,15 +162,36 @@ fn finish(
             window: wanted.window,
             ..context
         };
-        audit.slice = Some(slice(&audit.events, wanted, &plan.exports, &context)?);
+        audit.slice = Some(slice(
+            &audit.events,
+            wanted,
+            &facts,
+            &plan.exports,
+            &context,
+        )?);
     }
     Ok(audit)
 }
 
+/// The chains of all events, at once or a day at a time. With slices, what queries read is in them.
+fn stitched(
+    plan: &Plan,
+    events: &[Event],
+    facts: &stitch::WindowFacts,
+    context: &stitch::Context<'_>,
+) -> (Vec<Chain>, KnownRoles) {
+    if plan.is_sliced {
+        slices::chains(events, facts, context, &plan.exports)
+    } else {
+        stitch::stitch(events, facts, context)
+    }
+}
+
 /// Adds what queries read, and the accounts whose reads are not fully logged.
 fn add_reads(audit: &mut Audit, plan: &Plan) {
-    let context = reads_context(&plan.exports);
-    reads::attach(&mut audit.chains, &audit.events, context);
+    if !plan.is_sliced {
+        reads::attach(&mut audit.chains, &audit.events, plan.exports.of_reads());
+    }
     // A table that is declared or listed may have been read where no read was seen.
     let producers = plan.topology.producers.iter();
     let listed = plan.exports.catalogs.iter();
@@ -178,23 +203,17 @@ fn add_reads(audit: &mut Audit, plan: &Plan) {
         reads::not_logged(&audit.chains, &audit.events, plan.window, owners);
 }
 
-fn reads_context(exports: &Exports) -> reads::ReadsContext<'_> {
-    reads::ReadsContext {
-        statistics: exports.statistics.as_ref(),
-        catalogs: exports.catalogs.as_ref(),
-    }
-}
-
 /// A part of the window by itself, from the events of the whole.
 fn slice(
     events: &[Event],
     wanted: &SlicePlan,
+    facts: &stitch::WindowFacts,
     exports: &Exports,
     context: &stitch::Context<'_>,
 ) -> Result<AuditSlice, AttributeError> {
-    let mut chains = stitch::stitch_again(events, context);
+    let (mut chains, _) = stitch::stitch(events, facts, context);
     let money = add_money(&mut chains, exports, Some(&wanted.bill))?;
-    reads::attach(&mut chains, events, reads_context(exports));
+    reads::attach(&mut chains, events, exports.of_reads());
     Ok(AuditSlice {
         window: wanted.window,
         chains,

@@ -10,7 +10,9 @@ use crate::model::execution::QueryState;
 use crate::model::function_sessions::function_name;
 use crate::model::ids::{AccountId, EventId, QueryExecutionId, RequestId, is_account_id};
 use crate::model::text::Text;
+use crate::model::time::UtcDay;
 use hashbrown::{HashMap, HashSet};
+use litemap::LiteMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whose read it was.
@@ -94,7 +96,8 @@ struct ObjectTally {
     folders: BTreeSet<Text>,
 }
 
-type Entries = BTreeMap<ReadSubject, Draft>;
+/// Most readers have one or two: a tree would have room for eleven.
+type Entries = LiteMap<ReadSubject, Box<Draft>>;
 
 /// All entries in the making.
 #[derive(Debug, Default)]
@@ -106,14 +109,16 @@ impl Drafts {
     pub(super) fn add(&mut self, sighting: Sighting<'_>) {
         let entries = self.by_reader.entry(sighting.reader).or_default();
         let best = (sighting.confidence, sighting.via);
-        let draft = entries.entry(sighting.subject).or_insert_with(|| Draft {
-            owner: None,
-            best,
-            is_in_sql: false,
-            candidates: BTreeSet::new(),
-            permissions: BTreeSet::new(),
-            objects: ObjectTally::default(),
-            events: BTreeSet::new(),
+        let draft = entries.entry(sighting.subject).or_insert_with(|| {
+            Box::new(Draft {
+                owner: None,
+                best,
+                is_in_sql: false,
+                candidates: BTreeSet::new(),
+                permissions: BTreeSet::new(),
+                objects: ObjectTally::default(),
+                events: BTreeSet::new(),
+            })
         });
         draft.best = draft.best.max(best);
         draft.is_in_sql |= sighting.via == ReadEvidence::Sql;
@@ -149,7 +154,7 @@ impl Drafts {
     /// Returns true if a query read through a connector or a catalog of a known owner.
     pub(super) fn has_owner(&self, reader: &Reader) -> bool {
         let entries = self.by_reader.get(reader);
-        let mut drafts = entries.into_iter().flat_map(|entries| entries.values());
+        let mut drafts = entries.into_iter().flat_map(LiteMap::values);
         drafts.any(|draft| draft.owner.is_some())
     }
 
@@ -192,8 +197,8 @@ impl Drafts {
 
     /// A table of the reader's own catalog that has the names of a table of another account, which
     /// the same query read, is the resource link to it: both are one entry, the other account's
-    /// (docs/cloudtrail-facts.md#what-a-query-read). Where only SQL names a link, other queries
-    /// tell its target.
+    /// (docs/cloudtrail-facts.md#what-a-query-read). Where only SQL names a link, other queries of
+    /// chains that began on the same day tell its target.
     pub(super) fn resolve_links(&mut self, chains: &[Chain]) {
         let mut targets: LinkTargets = HashMap::new();
         for reader in self.readers() {
@@ -201,8 +206,9 @@ impl Drafts {
             let Some(entries) = self.by_reader.get_mut(&reader) else {
                 continue;
             };
+            let day = day_of(chains, &reader);
             for (link, target) in &links {
-                let known = targets.entry(link.clone());
+                let known = targets.entry((day, link.clone()));
                 known
                     // Of two tables it is not known which.
                     .and_modify(|known| known.retain(|known| known == target))
@@ -210,10 +216,12 @@ impl Drafts {
             }
             replace(entries, links);
         }
-        for entries in self.by_reader.values_mut() {
+        for (reader, entries) in &mut self.by_reader {
+            let day = day_of(chains, reader);
             let links = entries.iter().filter_map(|(subject, draft)| {
                 let only_named = draft.events.is_empty();
-                let target = targets.get(subject).filter(|_| only_named)?.first()?;
+                let known = only_named.then(|| targets.get(&(day, subject.clone())));
+                let target = known.flatten()?.first()?;
                 Some((subject.clone(), target.clone()))
             });
             let links: Vec<(ReadSubject, Target)> = links.collect();
@@ -254,7 +262,9 @@ impl Drafts {
             !draft.events.is_empty() && !draft.is_in_sql && !is_text
         };
         let mut others: BTreeMap<(Text, Text), BTreeSet<Target>> = BTreeMap::new();
-        for (subject, draft) in entries.iter().chain(of_session).filter(by_calls) {
+        let of_both = entries.iter().chain(of_session);
+        let of_both = of_both.map(|(subject, draft)| (subject, &**draft));
+        for (subject, draft) in of_both.filter(by_calls) {
             let is_other = draft.owner.as_ref().is_some_and(|owner| owner != own);
             if let Some(names) = names(subject)
                 && is_other
@@ -351,17 +361,27 @@ impl Drafts {
         }
     }
 
-    /// Gives a table that only SQL names the owner that other evidence of the same table tells.
-    pub(super) fn complete_owners(&mut self) {
-        let mut owners: HashMap<Text, AccountId> = HashMap::new();
-        for (subject, draft) in self.by_reader.values().flatten() {
-            if let Some((arn, owner)) = subject.table_arn.as_ref().zip(draft.owner.as_ref()) {
-                owners.insert(arn.clone(), owner.clone());
+    /// Gives a table that only SQL names the owner that other evidence of the same table tells, of
+    /// chains that began on the same day.
+    pub(super) fn complete_owners(&mut self, chains: &[Chain]) {
+        let mut owners: HashMap<(UtcDay, Text), AccountId> = HashMap::new();
+        for reader in self.readers() {
+            let day = day_of(chains, &reader);
+            for (subject, draft) in self.by_reader.get(&reader).into_iter().flatten() {
+                if let Some((arn, owner)) = subject.table_arn.as_ref().zip(draft.owner.as_ref()) {
+                    owners.insert((day, arn.clone()), owner.clone());
+                }
             }
         }
-        for (subject, draft) in self.by_reader.values_mut().flatten() {
-            if let Some(arn) = subject.table_arn.as_ref().filter(|_| draft.owner.is_none()) {
-                draft.owner = owners.get(arn).cloned();
+        for (reader, entries) in &mut self.by_reader {
+            let day = day_of(chains, reader);
+            for (subject, draft) in entries
+                .iter_mut()
+                .filter(|(_, draft)| draft.owner.is_none())
+            {
+                if let Some(arn) = &subject.table_arn {
+                    draft.owner = owners.get(&(day, arn.clone())).cloned();
+                }
             }
         }
     }
@@ -406,8 +426,8 @@ impl Drafts {
 /// A table, and its owner.
 type Target = (ReadSubject, Option<AccountId>);
 
-/// By resource link: its target; empty where queries disagree.
-type LinkTargets = HashMap<ReadSubject, Vec<Target>>;
+/// By day and resource link: its target; empty where queries disagree.
+type LinkTargets = HashMap<(UtcDay, ReadSubject), Vec<Target>>;
 
 /// The name under which lists have a table of an account's default catalog.
 fn listed_name(subject: &ReadSubject) -> Option<ListedName> {
@@ -426,6 +446,11 @@ fn names(subject: &ReadSubject) -> Option<(Text, Text)> {
     subject.database.clone().zip(subject.table.clone())
 }
 
+/// The day on which a reader's chain began.
+fn day_of(chains: &[Chain], reader: &Reader) -> UtcDay {
+    chains[reader.chain()].started_at.utc_day()
+}
+
 /// The account in whose catalog names without one are.
 fn account_of<'c>(chains: &'c [Chain], reader: &Reader) -> Option<&'c AccountId> {
     chains[reader.chain()].consumer_account_id.as_ref()
@@ -441,9 +466,15 @@ fn replace(entries: &mut Entries, links: impl IntoIterator<Item = (ReadSubject, 
 }
 
 /// Adds a draft to what is known of a subject.
-fn merge(entries: &mut Entries, subject: ReadSubject, owner: Option<AccountId>, draft: Draft) {
+fn merge(
+    entries: &mut Entries,
+    subject: ReadSubject,
+    owner: Option<AccountId>,
+    mut draft: Box<Draft>,
+) {
     let Some(known) = entries.get_mut(&subject) else {
-        entries.insert(subject, Draft { owner, ..draft });
+        draft.owner = owner;
+        entries.insert(subject, draft);
         return;
     };
     known.best = known.best.max(draft.best);

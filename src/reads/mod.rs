@@ -22,6 +22,7 @@ mod drafts;
 mod executions;
 mod inputs;
 mod lake_formation;
+mod links;
 mod locations;
 mod objects;
 mod registered;
@@ -30,6 +31,7 @@ mod spill;
 mod sql;
 
 pub use coverage::not_logged;
+pub use links::{ReadAct, ReadLinks, is_of_every_part};
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;
@@ -66,7 +68,7 @@ fn gathered(inputs: &Inputs<'_>, context: ReadsContext<'_>) -> Drafts {
     }
     drafts.resolve_catalogs();
     drafts.resolve_links(chains);
-    drafts.complete_owners();
+    drafts.complete_owners(chains);
     if let Some(catalogs) = context.catalogs {
         drafts.complete_listed_owners(catalogs);
     }

@@ -27,7 +27,7 @@ const ACCESS_SECONDS_MAX: i64 = 12 * 3600;
 const VENDED_SESSION: &str = "AWSLF-";
 
 /// The characters of an execution's id.
-const EXECUTION_ID_CHARS: usize = 36;
+pub(super) const EXECUTION_ID_CHARS: usize = 36;
 
 /// Who read an object, as far as that is known.
 struct ReadBy {
@@ -123,7 +123,7 @@ fn readers_of(
 }
 
 /// The name of the session that made a call.
-fn session_name(event: &Event) -> Option<&str> {
+pub(super) fn session_name(event: &Event) -> Option<&str> {
     let identity = &event.identity;
     let of_principal = identity.principal_id.as_deref();
     let of_principal = of_principal.and_then(|principal| principal.split_once(':'));
@@ -133,7 +133,7 @@ fn session_name(event: &Event) -> Option<&str> {
 
 /// The account and the role id that a source identity of Lake Formation names: the role whose
 /// session access was given to (docs/cloudtrail-facts.md#other-paths).
-fn initiator(event: &Event) -> Option<(&str, &str)> {
+pub(super) fn initiator(event: &Event) -> Option<(&str, &str)> {
     let source_identity = event.identity.source_identity.as_deref()?;
     let (account, role_id) = source_identity.strip_prefix("V2.")?.split_once('.')?;
     Some((account, role_id.split(':').next().unwrap_or(role_id)))

@@ -229,7 +229,7 @@ impl<'a> TableShares<'a> {
     }
 }
 
-fn is_of_shares(source: &str) -> bool {
+pub(super) fn is_of_shares(source: &str) -> bool {
     matches!(
         source,
         "glue.amazonaws.com" | "ram.amazonaws.com" | "lakeformation.amazonaws.com"

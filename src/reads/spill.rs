@@ -5,6 +5,7 @@ use super::drafts::{Drafts, Reader, Sighting};
 use super::executions::Execution;
 use super::inputs::{Inputs, is_by_athena};
 use super::locations::Locations;
+use super::objects::EXECUTION_ID_CHARS;
 use super::registered::account_of_arn;
 use crate::model::chain::Confidence;
 use crate::model::data_read::{ReadEvidence, ReadSubject};
@@ -15,9 +16,6 @@ use crate::model::road::SPILL_FOLDERS;
 use crate::model::text::Text;
 use hashbrown::{HashMap, HashSet};
 use std::cell::LazyCell;
-
-/// The characters of an execution's id.
-const EXECUTION_ID_CHARS: usize = 36;
 
 /// Functions by the bucket and key of objects that they wrote.
 type WrittenObjects<'a> = HashMap<(&'a str, &'a str), Text>;
@@ -178,13 +176,13 @@ fn reader_of(execution: &Execution<'_>) -> Option<Reader> {
 
 /// The object of S3 that a call is about.
 #[derive(Debug, Clone, Copy)]
-struct ObjectPlace<'a> {
+pub(super) struct ObjectPlace<'a> {
     bucket: &'a str,
-    key: &'a str,
+    pub(super) key: &'a str,
 }
 
 impl<'a> ObjectPlace<'a> {
-    fn of(event: &'a Event) -> Option<Self> {
+    pub(super) fn of(event: &'a Event) -> Option<Self> {
         match &event.detail {
             Detail::ObjectRead(object) | Detail::ObjectWrite(object) => Some(Self {
                 bucket: object.bucket.as_deref()?,
@@ -230,6 +228,6 @@ impl<'a> ObjectPlace<'a> {
 }
 
 /// Returns true for calls that write an object, or get a key to write one.
-fn is_write(event: &Event) -> bool {
+pub(super) fn is_write(event: &Event) -> bool {
     matches!(event.detail, Detail::ObjectWrite(_)) || &*event.name == "GenerateDataKey"
 }

@@ -22,8 +22,13 @@ const CANDIDATES_MAX: usize = 8;
 const QUICK_CONTEXT: &str = ":contextProvider/QuickSight";
 
 /// Sets for whom each chain acted.
-pub(super) fn attach(chains: &mut [Chain], events: &[Event], context: &Context<'_>) {
-    let activities = QuickActivities::of(events);
+pub(super) fn attach(
+    chains: &mut [Chain],
+    events: &[Event],
+    has_queries: bool,
+    context: &Context<'_>,
+) {
+    let activities = QuickActivities::of(events, has_queries);
     let conversations = context.chat_logs.map(Conversations::of);
     let conversations = conversations.unwrap_or_default();
     for chain in chains {

@@ -8,20 +8,26 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
-pub(super) struct Deduped {
+/// Events, each once.
+#[derive(Debug, Default)]
+pub struct Deduped {
     /// By time, then id and content.
-    pub(super) events: Vec<Event>,
-    pub(super) duplicates: u64,
-    pub(super) conflicts: u64,
-    pub(super) replaced: u64,
+    pub events: Vec<Event>,
+    /// Events delivered more than once.
+    pub duplicates: u64,
+    /// Deliveries of one event that do not agree.
+    pub conflicts: u64,
+    /// Events replaced by an `UPDATED_DATA` addendum.
+    pub replaced: u64,
 }
 
-/// Keeps one of each event. What a verified file says stays before anything else, where
+/// Keeps one of each event, in a fixed order. What a verified file says stays before anything else, where
 /// files were verified: `integrity` has the status of each object, and is empty without verification.
 /// An `UPDATED_DATA` addendum replaces its original; of deliveries that disagree
 /// otherwise, the one last in a fixed order stays, so that file names and order do not
 /// matter, and the conflict is counted.
-pub(super) fn dedupe(events: Vec<Event>, integrity: &[Integrity]) -> Deduped {
+#[must_use]
+pub fn dedupe(events: Vec<Event>, integrity: &[Integrity]) -> Deduped {
     let mut deduped = Deduped {
         events: in_order(events),
         duplicates: 0,
@@ -53,7 +59,7 @@ fn in_order(mut events: Vec<Event>) -> Vec<Event> {
         .zip(&events)
         .map(|(index, event)| EventOrderKey {
             time: event.time,
-            is_update: event.content.replaces.is_some(),
+            is_update: event.content.replaces().is_some(),
             uuid: event.content.id.uuid().unwrap_or([u8::MAX; 16]),
             index,
         })
@@ -133,7 +139,7 @@ fn origins<'e>(events: &'e [Event], integrity: &[Integrity]) -> HashMap<&'e Even
         worth_of.is_none_or(|integrity| *integrity == Integrity::Verified)
     };
     let updates = events.iter().filter_map(|event| {
-        let original = event.content.replaces.as_ref()?;
+        let original = event.content.replaces()?;
         is_believed(event).then_some((&event.content.id, original))
     });
     updates.collect()
@@ -143,7 +149,7 @@ fn origins<'e>(events: &'e [Event], integrity: &[Integrity]) -> HashMap<&'e Even
 fn root<'a>(content: &'a Content, origins: &HashMap<&'a EventId, &'a EventId>) -> &'a EventId {
     /// Updates that name each other in a circle end somewhere too.
     const UPDATES_MAX: usize = 16;
-    let mut id = content.replaces.as_ref().unwrap_or(&content.id);
+    let mut id = content.replaces().unwrap_or(&content.id);
     for _ in 0..origins.len().min(UPDATES_MAX) {
         match origins.get(id) {
             Some(original) if *original != id => id = original,
@@ -157,7 +163,7 @@ impl Deduped {
     /// Chooses one of a group and counts the rest.
     fn settle(&mut self, members: &mut [u32], integrity: &[Integrity], dropped: &mut [bool]) {
         let content = |index: u32| &self.events[index as usize].content;
-        let is_update = |index: u32| content(index).replaces.is_some();
+        let is_update = |index: u32| content(index).replaces().is_some();
         let integrity =
             |index: u32| integrity.get(self.events[index as usize].place.object as usize);
         members.sort_unstable_by(|&left, &right| {

@@ -79,14 +79,14 @@ impl PolicyScope {
 /// The value that two copies of one hop share (docs/cloudtrail-facts.md#joining-sessions, join key
 /// 4).
 #[derive(PartialEq, Eq, Hash)]
-enum SharedId {
+pub(super) enum SharedId {
     Event(SharedEventId),
     Request(RequestId),
     Key(Text, UtcSecond),
 }
 
 /// The issue in an event, if it is an AssumeRole that succeeded.
-fn success(event: &Event) -> Option<&CredentialIssuance> {
+pub(super) fn success(event: &Event) -> Option<&CredentialIssuance> {
     match &event.detail {
         Detail::CredentialIssuance(issue)
             if event.error_code.is_none() && event.name.starts_with("AssumeRo") =>
@@ -120,6 +120,18 @@ struct Sharing {
     rest: Vec<u32>,
 }
 
+/// The ids that copies of one hop may share.
+pub(super) fn shared_ids(event: &Event, issue: &CredentialIssuance) -> [Option<SharedId>; 3] {
+    [
+        issue.shared_event_id.clone().map(SharedId::Event),
+        issue.request_id.clone().map(SharedId::Request),
+        issue
+            .issued_key_id
+            .clone()
+            .map(|key| SharedId::Key(key.into(), event.time)),
+    ]
+}
+
 /// Finds the hops among events in their fixed order.
 pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
     let mut groups: Vec<Vec<u32>> = Vec::new();
@@ -128,14 +140,7 @@ pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
         let Some(issue) = success(event) else {
             continue;
         };
-        let shared = [
-            issue.shared_event_id.clone().map(SharedId::Event),
-            issue.request_id.clone().map(SharedId::Request),
-            issue
-                .issued_key_id
-                .clone()
-                .map(|key| SharedId::Key(key.into(), event.time)),
-        ];
+        let shared = shared_ids(event, issue);
         let known = shared.iter().flatten().find_map(|shared| {
             let sharing = by_shared.get(shared)?;
             std::iter::once(sharing.first)

@@ -70,14 +70,19 @@ pub(super) struct QuickActivities<'a> {
     by_user: HashMap<String, Vec<QuickActivity<'a>>>,
     /// By the principal that asked for them.
     contexts: HashMap<&'a Text, Vec<GivenContext<'a>>>,
+    /// True if any event of the window names the user of a query.
+    has_queries: bool,
     /// By the bare id of the data source.
     queried: HashMap<&'a str, Vec<Queried<'a>>>,
 }
 
 impl<'a> QuickActivities<'a> {
     /// Reads events in their order, which is by time.
-    pub(super) fn of(events: &'a [Event]) -> Self {
-        let mut activities = Self::default();
+    pub(super) fn of(events: &'a [Event], has_queries: bool) -> Self {
+        let mut activities = Self {
+            has_queries,
+            ..Self::default()
+        };
         for event in events.iter().filter(|event| event.error_code.is_none()) {
             match &event.detail {
                 Detail::QueryDatabase(detail) => {
@@ -117,7 +122,7 @@ impl<'a> QuickActivities<'a> {
 
     /// Returns true if any event names the user of a query.
     pub(super) fn has_queries(&self) -> bool {
-        !self.queried.is_empty()
+        self.has_queries
     }
 
     /// Calls for a user around a moment, in the hub.

@@ -68,39 +68,44 @@ impl<'a> QuickUserEvents<'a> {
 }
 
 /// ARNs of dashboards, analyses and data sets by their bare ids, which some events have instead.
-#[derive(Default)]
-struct KnownArns<'a>(HashMap<&'a str, Option<&'a Text>>);
+#[derive(Debug, Default)]
+pub(super) struct QuickArns(HashMap<Text, Option<Text>>);
 
-impl<'a> KnownArns<'a> {
-    fn add(&mut self, told: Option<&'a Text>) {
+impl QuickArns {
+    pub(super) fn add(&mut self, told: Option<&Text>) {
         if let Some(arn) = told.filter(|told| told.contains(':')) {
-            let known = self.0.entry(bare_id(arn)).or_insert(Some(arn));
-            // One id in two accounts or Regions stands for neither.
-            if known.is_some_and(|known| known != arn) {
-                *known = None;
+            match self.0.get_mut(bare_id(arn)) {
+                None => {
+                    self.0.insert(bare_id(arn).into(), Some(arn.clone()));
+                }
+                // One id in two accounts or Regions stands for neither.
+                Some(known) if known.as_ref() != Some(arn) => *known = None,
+                Some(_) => {}
             }
         }
     }
 
     /// The ARN of a bare id, if one is known; else what was told.
-    fn spelled(&self, told: Option<&'a Text>) -> Option<&'a Text> {
+    fn spelled<'a>(&'a self, told: Option<&'a Text>) -> Option<&'a Text> {
         let told = told?;
         let is_bare = !told.contains(':');
-        let known = self.0.get(&**told).copied().flatten();
+        let known = self.0.get(&**told).and_then(Option::as_ref);
         known.filter(|_| is_bare).or(Some(told))
     }
 }
 
 /// Names the users of Quick chains.
-pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<&Statistics>) {
-    let mut arns = KnownArns::default();
+pub(super) fn attach(
+    chains: &mut [Chain],
+    events: &[Event],
+    arns: &QuickArns,
+    statistics: Option<&Statistics>,
+) {
     let mut by_source: HashMap<&str, QuickUserEvents<'_>> = HashMap::new();
     for (index, event) in (0u32..).zip(events) {
         let Detail::QueryDatabase(detail) = &event.detail else {
             continue;
         };
-        arns.add(detail.resource.as_ref());
-        arns.add(detail.data_set.as_ref());
         let user = user_of(&event.identity).cloned();
         let (Some(source), Some(user)) = (&detail.data_source, user) else {
             continue;
@@ -122,7 +127,7 @@ pub(super) fn attach(chains: &mut [Chain], events: &[Event], statistics: Option<
         };
         if let Some(sightings) = by_source.get(bare_id(source)) {
             let proofs = query_ids(chain, events, statistics);
-            name_user(chain, events, sightings, &proofs, &arns);
+            name_user(chain, events, sightings, &proofs, arns);
         }
     }
 }
@@ -160,7 +165,7 @@ fn name_user(
     events: &[Event],
     sightings: &QuickUserEvents<'_>,
     proofs: &HashMap<EventId, &QuickQueryId>,
-    arns: &KnownArns<'_>,
+    arns: &QuickArns,
 ) {
     let source = chain.data_source_arn.clone().unwrap_or_default();
     let mut chosen: BTreeSet<usize> = BTreeSet::new();
@@ -276,7 +281,7 @@ mod tests {
             "d-3",
         ];
         let texts = texts.map(Text::from);
-        let mut arns = KnownArns::default();
+        let mut arns = QuickArns::default();
         for text in &texts {
             arns.add(Some(text));
         }

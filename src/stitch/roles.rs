@@ -5,22 +5,25 @@
 //! what is assumed with the ARN of a Quick data source as external id.
 
 use super::context::EARLIER_SESSIONS_MAX;
-use super::hops::refusal;
-use super::session::Session;
-use super::sessions::Sessions;
+use super::session::{AssumedRoleName, Session, names_of};
 use crate::model::data_catalogs::functions_named;
 use crate::model::event::{CredentialIssuance, Detail, Event};
 use crate::model::function_sessions::function_name;
 use crate::model::identity::{Identity, RoleName};
-use crate::model::ids::{AccountId, is_data_source_arn};
+use crate::model::ids::{AccessKeyId, AccountId, is_data_source_arn};
 use crate::model::relevance::RelevantSessions;
 use crate::model::road::{LAMBDA_SERVICE, function_arn};
 use crate::model::text::Text;
+use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
 use crate::model::topology::Topology;
 use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// The longest life of a session that its AssumeRole call does not limit
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+const SESSION_SECONDS_MAX: i64 = 12 * 3600;
 
 /// Role A and Role B, declared or found.
 #[derive(Debug, Default)]
@@ -37,7 +40,17 @@ pub(super) fn is_quick(identity: &Identity) -> bool {
 }
 
 impl Roles {
-    pub(super) fn find(events: &[Event], sessions: &Sessions, topology: &Topology) -> Self {
+    /// Finds them by the calls that issue credentials, or refuse to.
+    pub(super) fn find(
+        events: &[Event],
+        ids: &HashMap<RoleName, BTreeSet<Text>>,
+        topology: &Topology,
+    ) -> Self {
+        let issuances = events.iter().filter(|event| {
+            matches!(event.detail, Detail::CredentialIssuance(_))
+                && event.name.starts_with("AssumeRo")
+        });
+        let calls: Vec<AssumeRoleCall<'_>> = issuances.filter_map(AssumeRoleCall::of).collect();
         let mut roles = Self {
             run_as: topology.run_as_roles.clone(),
             ..Self::default()
@@ -45,59 +58,63 @@ impl Roles {
         for consumer in &topology.consumers {
             roles.consumer.extend(consumer.roles.iter().cloned());
         }
-        roles.find_run_as(events, sessions);
-        roles.find_consumer(events, sessions);
-        for session in &sessions.all {
-            if roles.is_run_as(session)
-                && let Some((id, _)) = session.assumed_role_id.as_deref().and_then(split_id)
-            {
-                roles.run_as_ids.insert(id.into());
-            }
-        }
+        let by_id = ids
+            .iter()
+            .flat_map(|(role, ids)| ids.iter().map(move |id| (&**id, role)));
+        let callers = CallerRoles {
+            by_id: by_id.collect(),
+            known: HashMap::new(),
+        };
+        roles.find_run_as(&calls, callers);
+        let of_run_as = roles.run_as.iter().filter_map(|role| ids.get(role));
+        roles.run_as_ids = of_run_as.flatten().cloned().collect();
+        roles.find_consumer(&calls);
         roles
     }
 
     /// Roles that Quick assumed, and whose sessions asked for another role.
-    fn find_run_as(&mut self, events: &[Event], sessions: &Sessions) {
-        let made_by_quick = |session: &Session| {
-            let hop = session.hop.as_ref();
-            hop.is_some_and(|hop| is_quick(&hop.caller))
-        };
-        for session in &sessions.all {
-            let for_quick = session.hop.as_ref().is_some_and(|hop| {
-                // AWS itself says that Quick made the call with this session.
-                hop.caller.is_invoked_by_quick()
-            });
-            if let Some((parent, _)) = sessions.parent(session)
-                && (made_by_quick(parent) || for_quick && parent.hop.is_none())
-            {
-                self.run_as.extend(parent.role.clone());
+    fn find_run_as<'e>(&mut self, calls: &[AssumeRoleCall<'e>], mut callers: CallerRoles<'e>) {
+        let by_quick = calls.iter().filter(|call| is_quick(&call.event.identity));
+        let by_quick = IssuedSessions::of(by_quick);
+        let mut all = None;
+        for call in calls {
+            let caller = &call.event.identity;
+            let Some(role) = callers.of(caller) else {
+                continue;
+            };
+            if self.run_as.contains(role) {
+                continue;
             }
-        }
-        for (_, parent) in refusals(events, sessions) {
-            if made_by_quick(parent) {
-                self.run_as.extend(parent.role.clone());
+            // AWS itself may say that Quick made the call with a session of which nothing else is known.
+            let mut is_unseen = || {
+                let all = all.get_or_insert_with(|| IssuedSessions::of(calls.iter()));
+                !all.hold(call.event)
+            };
+            if by_quick.hold(call.event) || caller.is_invoked_by_quick() && is_unseen() {
+                self.run_as.insert(role.clone());
             }
         }
     }
 
-    fn find_consumer(&mut self, events: &[Event], sessions: &Sessions) {
-        for session in &sessions.all {
-            let Some(hop) = &session.hop else {
+    fn find_consumer(&mut self, calls: &[AssumeRoleCall<'_>]) {
+        // A few roles are asked for, again and again.
+        let mut done: HashSet<&str> = HashSet::new();
+        for call in calls {
+            let Some(role_arn) = call.issue.role_arn.as_deref() else {
                 continue;
             };
-            let from_run_as = sessions
-                .parent(session)
-                .is_some_and(|(parent, _)| self.is_run_as(parent));
-            let for_data_source = hop.external_id.as_deref().is_some_and(is_data_source_arn);
-            if from_run_as || for_data_source {
-                self.consumer.extend(session.role.clone());
+            if done.contains(role_arn) {
+                continue;
             }
-        }
-        for (issue, parent) in refusals(events, sessions) {
-            if self.is_run_as(parent) {
-                let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
-                self.consumer.extend(role);
+            let for_data_source = call.event.error_code.is_none()
+                && call
+                    .issue
+                    .external_id
+                    .as_deref()
+                    .is_some_and(is_data_source_arn);
+            if for_data_source || self.is_run_as_caller(&call.event.identity) {
+                done.insert(role_arn);
+                self.consumer.extend(RoleName::from_arn(role_arn));
             }
         }
     }
@@ -135,19 +152,123 @@ fn split_id(assumed_role_id: &str) -> Option<(&str, &str)> {
     assumed_role_id.split_once(':')
 }
 
-/// Refused AssumeRole calls by role sessions.
-fn refusals<'a>(
-    events: &'a [Event],
-    sessions: &'a Sessions,
-) -> impl Iterator<Item = (&'a CredentialIssuance, &'a Session)> {
-    let linked = events.iter().zip(&sessions.by_event);
-    linked.filter_map(|(event, link)| {
-        let issue = refusal(event)?;
-        match link {
-            super::session::Link::To(session, _) => Some((issue, sessions.get(*session))),
-            super::session::Link::None => None,
+/// A call that asked for a role.
+struct AssumeRoleCall<'e> {
+    event: &'e Event,
+    issue: &'e CredentialIssuance,
+}
+
+impl<'e> AssumeRoleCall<'e> {
+    fn of(event: &'e Event) -> Option<Self> {
+        match &event.detail {
+            Detail::CredentialIssuance(issue) => Some(Self { event, issue }),
+            _ => None,
         }
-    })
+    }
+}
+
+/// The roles of callers, by their ARNs or else by their role ids.
+struct CallerRoles<'e> {
+    by_id: HashMap<&'e str, &'e RoleName>,
+    /// By ARN: a few roles make all calls.
+    known: HashMap<&'e str, Option<RoleName>>,
+}
+
+impl<'e> CallerRoles<'e> {
+    fn of(&mut self, caller: &'e Identity) -> Option<&RoleName> {
+        let Self { by_id, known } = self;
+        let arn = caller.issuer_arn.as_deref().or(caller.arn.as_deref());
+        let arn = arn.filter(|_| caller.is_role_session());
+        let by_arn = arn.and_then(|arn| {
+            let known = known.entry(arn);
+            known.or_insert_with(|| RoleName::from_arn(arn)).as_ref()
+        });
+        by_arn.or_else(|| {
+            let (role_id, _) = caller.assumed_role_id().and_then(|id| split_id(id))?;
+            by_id.get(role_id).copied()
+        })
+    }
+}
+
+/// An issued session.
+#[derive(Clone, Copy)]
+struct IssuedSession<'e> {
+    at: UtcSecond,
+    key: Option<&'e AccessKeyId>,
+}
+
+/// Issued sessions by their assumed role ids, and by their names where no id was logged; each by
+/// time.
+#[derive(Default)]
+struct IssuedSessions<'e> {
+    by_id: HashMap<&'e str, Vec<IssuedSession<'e>>>,
+    by_names: HashMap<AssumedRoleName, Vec<IssuedSession<'e>>>,
+    /// Those whose id was logged, by their names: some logs mask the ids of callers.
+    masked_by_names: HashMap<AssumedRoleName, Vec<IssuedSession<'e>>>,
+}
+
+impl<'e> IssuedSessions<'e> {
+    fn of<'c>(calls: impl Iterator<Item = &'c AssumeRoleCall<'e>>) -> Self
+    where
+        'e: 'c,
+    {
+        let mut issued = Self::default();
+        for AssumeRoleCall { event, issue } in calls.filter(|call| call.event.error_code.is_none())
+        {
+            let session = IssuedSession {
+                at: event.time,
+                key: issue.issued_key_id.as_ref(),
+            };
+            let id = issue.assumed_role_id.as_deref();
+            let id = id.filter(|id| id.contains(':'));
+            let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
+            if let Some((role, name)) = role.zip(issue.session_name.as_ref()) {
+                let names = (role.account_id, role.name, name.clone());
+                let by_names = match id {
+                    Some(_) => &mut issued.masked_by_names,
+                    None => &mut issued.by_names,
+                };
+                by_names.entry(names).or_default().push(session);
+            }
+            if let Some(id) = id {
+                issued.by_id.entry(id).or_default().push(session);
+            }
+        }
+        issued
+    }
+
+    /// Returns true if the caller of an event is one of them, as far as it says.
+    fn hold(&self, event: &Event) -> bool {
+        let caller = &event.identity;
+        let id = caller.assumed_role_id();
+        let by_id = id.and_then(|id| self.by_id.get(&**id));
+        let needs_names = id.is_none() || !self.by_names.is_empty();
+        let names = needs_names.then(|| names_of(caller)).flatten();
+        let by_names = names.as_ref().and_then(|names| self.by_names.get(names));
+        let masked = names.as_ref().filter(|_| id.is_none());
+        let masked = masked.and_then(|names| self.masked_by_names.get(names));
+        let (from, to) = match caller.session_created_at {
+            Some(created_at) => (
+                created_at.plus(-CLOCK_SKEW_SECONDS),
+                created_at.plus(CLOCK_SKEW_SECONDS),
+            ),
+            None => (
+                event.time.plus(-SESSION_SECONDS_MAX),
+                event.time.plus(CLOCK_SKEW_SECONDS),
+            ),
+        };
+        let mut all = by_id.into_iter().chain(by_names).chain(masked);
+        all.any(|sessions| {
+            let first = sessions.partition_point(|session| session.at < from);
+            let mut of_time = sessions[first..]
+                .iter()
+                .take_while(|session| session.at <= to);
+            of_time.any(|session| {
+                let keys = session.key.zip(caller.access_key_id.as_ref());
+                keys.is_none_or(|(issued, own)| issued == own)
+            })
+        })
+    }
 }
 
 /// Adds the relevance that a few events alone establish: it keeps most calls of relevant sessions
@@ -212,7 +333,7 @@ pub fn relevant_from(
 }
 
 /// Role ids by role, from every event that tells both.
-fn role_ids<'e>(events: &'e [Event]) -> HashMap<RoleName, BTreeSet<Text>> {
+pub(super) fn role_ids<'e>(events: &'e [Event]) -> HashMap<RoleName, BTreeSet<Text>> {
     // A few roles have all the sessions: each is read once.
     let mut seen: HashSet<*const Identity> = HashSet::new();
     let mut pairs: HashSet<(&str, &str)> = HashSet::new();

@@ -1,7 +1,7 @@
 //! State machines, functions and jobs: which roles they run as, and when they were started
 //! (docs/cloudtrail-facts.md#origins).
 
-use crate::model::event::{Detail, Event, WorkloadCall};
+use crate::model::event::{Content, Detail, Event, WorkloadCall};
 use crate::model::identity::RoleName;
 use crate::model::ids::{AccountId, Region, is_account_id};
 use crate::model::region::partition;
@@ -157,6 +157,14 @@ impl Workloads {
         preferred(named, &format!(":{region}:"))
             .into_iter()
             .collect()
+    }
+}
+
+/// Returns true if a call tells the role of a workload, or that a function of its name exists.
+pub(super) fn is_setting(event: &Content) -> bool {
+    match &event.detail {
+        Detail::Workload(call) => call.role.is_some() || &*event.source == LAMBDA_SERVICE,
+        _ => false,
     }
 }
 

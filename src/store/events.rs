@@ -6,8 +6,8 @@ use super::ledger::LiveSegment;
 use super::segments::{Segment, SegmentRows, integer, segment_bytes};
 use crate::columnar::Texts;
 use crate::model::event::{
-    Content, CredentialIssuance, DataAccess, Detail, Event, EventOrigin, KeyUse, QueryDatabase,
-    QuickCall, S3ObjectCall, StartQuery, TableCall, WorkloadCall,
+    Call, Content, CredentialIssuance, DataAccess, Detail, Event, EventOrigin, KeyUse,
+    QueryDatabase, QuickCall, RareFields, S3ObjectCall, StartQuery, TableCall, WorkloadCall,
 };
 use crate::model::identity::Identity;
 use crate::model::ids::{AccessKeyId, AccountId, EventId, QueryExecutionId, Region, RoleArn};
@@ -77,7 +77,7 @@ const CONTENT: [ContentMember; 6] = [
     ("source_ip", |content| content.source_ip.as_ref()),
     ("user_agent", |content| content.user_agent.as_ref()),
     ("error_code", |content| content.error_code.as_ref()),
-    ("error_message", |content| content.error_message.as_ref()),
+    ("error_message", Content::error_message),
 ];
 
 /// Rows as a file.
@@ -106,7 +106,7 @@ pub(super) fn write(rows: &[EventRow]) -> Result<Vec<u8>, String> {
         .signed("session_created_at", |row| {
             row.event.identity.session_created_at.map(UtcSecond::unix)
         })
-        .text("replaces", |row| id_text(row.event.replaces.as_ref()))
+        .text("replaces", |row| id_text(row.event.replaces()))
         .text("detail", |row| detail(&row.event.detail).map(Text::from))
         .table();
     segment_bytes(&table)
@@ -121,6 +121,7 @@ fn id_text(of: Option<&impl ToString>) -> Option<Text> {
 pub(super) struct SegmentReader {
     texts: HashSet<Text>,
     identities: HashSet<Arc<Identity>>,
+    calls: HashSet<Arc<Call>>,
 }
 
 impl SegmentReader {
@@ -131,6 +132,15 @@ impl SegmentReader {
         let text = Text::from(text);
         self.texts.insert(text.clone());
         text
+    }
+
+    fn shared_call(&mut self, call: Call) -> Arc<Call> {
+        if let Some(known) = self.calls.get(&call) {
+            return Arc::clone(known);
+        }
+        let call = Arc::new(call);
+        self.calls.insert(Arc::clone(&call));
+        call
     }
 
     fn shared(&mut self, identity: Identity) -> Arc<Identity> {
@@ -295,20 +305,26 @@ impl<'a> EventColumns<'a> {
             error_code,
             error_message,
         ] = std::array::from_fn(&mut member);
-        Content {
-            id: EventId::new(self.ids.get(row).unwrap_or_default()),
-            time,
+        let call = Call {
             recipient_account_id: recipient_account_id.map(AccountId::from),
             region: region.map(Region::from),
             source: reader.text(self.sources.get(row).unwrap_or_default()),
             name: reader.text(self.names.get(row).unwrap_or_default()),
-            identity,
             source_ip,
             user_agent,
             error_code,
+        };
+        let rare = RareFields {
             error_message,
-            detail,
             replaces: self.replaces.get(row).map(EventId::new),
+        };
+        Content {
+            id: EventId::new(self.ids.get(row).unwrap_or_default()),
+            time,
+            call: reader.shared_call(call),
+            identity,
+            detail,
+            rare: rare.boxed(),
         }
     }
 }

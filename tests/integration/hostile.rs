@@ -18,7 +18,7 @@ use qs_audit::model::charge::{
 };
 use qs_audit::model::coverage::{Coverage, Reject, RejectReason, Rejects};
 use qs_audit::model::data_read::{DataRead, ReadEvidence, ReadSubject};
-use qs_audit::model::event::{Content, Event};
+use qs_audit::model::event::{Call, Content, Event, RareFields};
 use qs_audit::model::execution::Statistics;
 use qs_audit::model::finding::{
     Evidence, Finding, FindingStatus, Findings, NotObserved, PreviousFinding, RuleReport,
@@ -318,18 +318,24 @@ impl Poison {
         let Content {
             id,
             time: _,
+            call,
+            identity: _, // only what is made of it is shown: sessions, findings
+            detail: _,
+            rare,
+        } = &mut event.content;
+        let Call {
             recipient_account_id,
             region,
             source,
             name,
-            identity: _, // only what is made of it is shown: sessions, findings
             source_ip,
             user_agent,
             error_code,
+        } = Arc::make_mut(call);
+        let RareFields {
             error_message,
-            detail: _,
             replaces: _,
-        } = &mut event.content;
+        } = &mut **rare.get_or_insert_default();
         self.id(id);
         self.option(recipient_account_id);
         self.option(region);

@@ -63,6 +63,7 @@ mod security_files;
 #[cfg(target_os = "linux")]
 mod security_memory;
 mod setup;
+mod slices;
 mod small_logs;
 mod spikes;
 mod stitch;

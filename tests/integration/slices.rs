@@ -1,0 +1,105 @@
+//! Chains that are stitched a day at a time are those of the whole window.
+
+use crate::common::{Memory, plan, run};
+use flate2::read::MultiGzDecoder;
+use qs_audit::decode::SplitMode;
+use qs_audit::demo::{self, DemoPlan, GeneratedFile};
+use qs_audit::model::audit::Audit;
+use qs_audit::model::time::UtcSecond;
+use qs_audit::pipeline::Plan;
+use regex::{Captures, Regex};
+use std::io::Read;
+
+/// Organizations that are compared.
+const SEEDS: std::ops::Range<u64> = 0..100;
+
+/// Seconds in the logs for each second of the generated ones: midnight comes between the calls of a
+/// few sessions, of many, or of all.
+const STRETCHES: [i64; 8] = [1, 1, 1, 1, 5, 40, 2_000, 20_000];
+
+fn organization(seed: u64) -> DemoPlan {
+    DemoPlan {
+        days: 1,
+        consumers: 2,
+        chains_per_day: 20,
+        noise_per_day: 3,
+        minutes_per_file: 360,
+        ..DemoPlan::demo(seed)
+    }
+}
+
+/// Logs in which time passes more slowly, so that midnight follows a moment closely.
+fn stretched(files: &[GeneratedFile], start: UtcSecond, cut: UtcSecond, factor: i64) -> Memory {
+    let moved = |at: UtcSecond| (at.unix() - start.unix()) * factor;
+    let of_cut = start.unix() + moved(cut);
+    let shift = 86_400 - of_cut.rem_euclid(86_400);
+
+    let time = Regex::new(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap();
+    Memory::new(files.iter().map(|file| {
+        let mut text = String::new();
+        let mut body = MultiGzDecoder::new(&file.body[..]);
+        let is_text = body.read_to_string(&mut text).is_ok();
+        let later = time.replace_all(&text, |found: &Captures<'_>| {
+            let at = UtcSecond::parse(&found[0]).unwrap();
+            start.plus(moved(at) + shift).to_string()
+        });
+        let body = if is_text {
+            later.into_owned().into_bytes()
+        } else {
+            file.body.clone()
+        };
+        (file.key.as_str(), body)
+    }))
+}
+
+/// What differs between two audits, chain by chain.
+fn compare(name: &str, whole: &Audit, sliced: &Audit) {
+    for (left, right) in whole.chains.iter().zip(&sliced.chains) {
+        let (left, right) = (format!("{left:#?}"), format!("{right:#?}"));
+        if left != right {
+            let lines = left.lines().zip(right.lines());
+            let differing: Vec<String> = lines
+                .filter(|(left, right)| left != right)
+                .take(12)
+                .map(|(left, right)| format!("- {left}\n+ {right}"))
+                .collect();
+            panic!("{name}\n{}\n{left}", differing.join("\n"));
+        }
+    }
+    assert_eq!(whole.chains.len(), sliced.chains.len(), "{name}");
+    assert_eq!(
+        format!("{:?}", whole.coverage),
+        format!("{:?}", sliced.coverage),
+        "{name}"
+    );
+    assert_eq!(whole.roles, sliced.roles, "{name}");
+}
+
+#[test]
+fn slices_give_the_chains_of_the_whole() {
+    for seed in SEEDS {
+        let plan_of = organization(seed);
+        let logs = demo::generate(&plan_of).logs;
+        let times = run(&plan(SplitMode::Fast, 1), &Memory::of(&logs)).events;
+        let mut random = seed;
+        for factor in STRETCHES {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let picked = usize::try_from(random >> 33).unwrap();
+            let behind = i64::try_from(random >> 60).unwrap();
+            let cut = times[picked % times.len()].time.plus(behind * behind);
+            let source = stretched(&logs, plan_of.start, cut, factor);
+            let whole = Plan {
+                all_sessions: seed % 4 == 0,
+                ..plan(SplitMode::Fast, 1)
+            };
+            let sliced = Plan {
+                is_sliced: true,
+                ..whole.clone()
+            };
+            let name = format!("seed {seed}, stretched by {factor}");
+            compare(&name, &run(&whole, &source), &run(&sliced, &source));
+        }
+    }
+}
