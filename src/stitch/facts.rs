@@ -1,4 +1,4 @@
-//! Facts of a whole window that each part of it needs: its roles, and what names of Quick stand for.
+//! What each part of a window needs of the whole: its roles, and what names of Quick stand for.
 
 use super::quick_user::{QuickArns, user_of};
 use super::roles::{Roles, role_ids};
