@@ -153,7 +153,8 @@ impl SlicePlanner {
             self.issues.push((key, time, event));
         }
         if let Some(until) = session.issued_until {
-            let life = until.unix().saturating_sub(time.unix());
+            // Beyond all time that a window may have.
+            let life = until.unix().saturating_sub(time.unix()).min(i64::MAX / 4);
             self.life_seconds_max = self.life_seconds_max.max(life);
         }
         for key in session.copies.iter().flatten() {
