@@ -333,10 +333,9 @@ fn read_unbounded(
     let detail = detail_of(&raw, source, name, interner);
     let is_from_console = raw.session_credential_from_console.get() == Some("true");
     let identity = shared_identity(text, raw.user_identity, is_from_console, interner)?;
-    let recipient: Option<AccountId> = match raw.recipient_account_id.as_deref() {
-        Some(account) if !account.is_empty() => interner.maybe(Some(account)),
-        _ => interner.maybe(recipient_of(&identity, &detail).as_deref()),
-    };
+    let recipient: Option<AccountId> = interner
+        .maybe(raw.recipient_account_id.as_deref())
+        .or_else(|| interner.maybe(recipient_of(&identity, &detail).as_deref()));
     let call = Call {
         recipient_account_id: recipient,
         region: interner.maybe(raw.aws_region.as_deref()),

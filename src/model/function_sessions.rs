@@ -6,12 +6,8 @@ use super::identity::{Identity, RoleName, session_name_in_arn};
 use super::ids::{AccessKeyId, is_account_id};
 use super::road::{LAMBDA_SERVICE, function_arn, is_function_arn, unqualified};
 use super::text::Text;
-use super::time::{CLOCK_SKEW_SECONDS, UtcSecond};
+use super::time::{CLOCK_SKEW_SECONDS, SESSION_SECONDS_MAX, UtcSecond};
 use hashbrown::HashMap;
-
-/// The longest that a session lasts, in seconds
-/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
-const SESSION_SECONDS_MAX: i64 = 12 * 3600;
 
 /// AssumeRole calls of one session's name that are looked at for one call.
 const ISSUES_MAX: usize = 256;

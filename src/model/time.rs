@@ -136,6 +136,10 @@ impl UtcSecond {
 /// (docs/cloudtrail-facts.md#joining-sessions: equal to the second in 118 of 118 cases).
 pub const CLOCK_SKEW_SECONDS: i64 = 2;
 
+/// The longest that a role session lasts, in seconds
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+pub const SESSION_SECONDS_MAX: i64 = 12 * 3600;
+
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 const DAY_SECONDS: i64 = 86_400;
 

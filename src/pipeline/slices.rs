@@ -16,27 +16,17 @@ use crate::attribute;
 use crate::model::chain::Chain;
 use crate::model::event::{Detail, Event};
 use crate::model::link::{LinkHasher, LinkKey};
-use crate::model::time::{CLOCK_SKEW_SECONDS, UtcDay, UtcSecond};
+use crate::model::time::{CLOCK_SKEW_SECONDS, SESSION_SECONDS_MAX, UtcDay, UtcSecond};
 use crate::model::topology::KnownRoles;
-use crate::reads::{self, ReadAct, ReadLinks};
-use crate::stitch::{self, SessionKeys, SessionLinks, WindowFacts};
+use crate::reads::{self, ACCESS_SECONDS_MAX, QUERY_SECONDS_MAX, ReadAct, ReadLinks};
+use crate::stitch::{
+    self, CONTEXT_SECONDS, NEARBY_SECONDS, SessionKeys, SessionLinks, WindowFacts,
+};
 use hashbrown::HashSet;
-use std::collections::BTreeSet;
-
-/// Life of a session, at most, unless its AssumeRole call says more
-/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
-const SESSION_SECONDS_MAX: i64 = 12 * 3600;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sessions made so near to each other may be taken for one.
 const SAME_SECONDS: i64 = 2 * CLOCK_SKEW_SECONDS;
-
-/// From a query or session to events that tell of its user or workload: before and after.
-const NEAR_BEFORE_SECONDS: i64 = 900;
-const NEAR_AFTER_SECONDS: i64 = 60;
-
-/// The longest that a query runs, and access of Lake Formation lasts.
-const QUERY_SECONDS_MAX: i64 = 240 * 60;
-const ACCESS_SECONDS_MAX: i64 = 12 * 3600;
 
 /// The links of one event.
 #[derive(Debug, Clone)]
@@ -71,12 +61,12 @@ impl EventLinks {
     }
 
     fn issues(&self) -> bool {
-        keys(&self.session.issued).next().is_some()
+        keys(self.session.issued).next().is_some()
     }
 }
 
-fn keys(of: &SessionKeys) -> impl Iterator<Item = LinkKey> + use<> {
-    of.iter().flatten().copied().collect::<Vec<_>>().into_iter()
+fn keys(of: SessionKeys) -> impl Iterator<Item = LinkKey> {
+    of.into_iter().flatten()
 }
 
 /// Events by a key and a time, both in order.
@@ -84,8 +74,10 @@ type ByKeyAndTime = Vec<(LinkKey, UtcSecond, u32)>;
 
 /// Events of a window by what links them.
 #[derive(Debug, Default)]
-pub(super) struct SlicePlanner {
+struct SlicePlanner {
     links: Vec<EventLinks>,
+    /// Events by the days on which they, or the sessions of their callers, may have been made.
+    by_day: BTreeMap<UtcDay, BTreeSet<u32>>,
     /// Calls of sessions, by the second in which those were made.
     calls: ByKeyAndTime,
     /// Calls of sessions whose second is not told, by their own time.
@@ -143,13 +135,17 @@ impl SlicePlanner {
         let event = u32::try_from(index).unwrap_or(u32::MAX);
         let time = links.time;
         let session = &links.session;
-        for key in keys(&session.caller) {
+        let made = near_midnight(links.session_second());
+        for day in near_midnight(time).into_iter().chain(made) {
+            self.by_day.entry(day).or_default().insert(event);
+        }
+        for key in keys(session.caller) {
             match session.caller_created_at {
                 Some(created_at) => self.calls.push((key, created_at, event)),
                 None => self.undated.push((key, time, event)),
             }
         }
-        for key in keys(&session.issued) {
+        for key in keys(session.issued) {
             self.issues.push((key, time, event));
         }
         if let Some(until) = session.issued_until {
@@ -184,29 +180,17 @@ impl SlicePlanner {
         }
     }
 
-    /// The days on which chains may have begun, in order.
-    fn days(&self) -> Vec<UtcDay> {
-        let days = self.links.iter().flat_map(|links| {
-            let made = links.session.caller_created_at;
-            let made = made.into_iter().flat_map(near_midnight);
-            near_midnight(links.time).into_iter().chain(made)
-        });
-        days.collect::<BTreeSet<UtcDay>>().into_iter().collect()
-    }
-
     /// The positions of the events that the chains of a day need, in order.
-    fn slice(&self, day: UtcDay) -> Vec<u32> {
+    fn slice(&self, day: UtcDay, of_day: &BTreeSet<u32>) -> Vec<u32> {
         let mut draft = SliceDraft {
             planner: self,
-            is_in: vec![false; self.links.len()],
-            events: Vec::new(),
+            events: of_day.clone(),
             sessions: HashSet::new(),
             open: Vec::new(),
             undated: HashSet::new(),
         };
-        draft.fill(day);
-        draft.events.sort_unstable();
-        draft.events
+        draft.fill(day, of_day);
+        draft.events.into_iter().collect()
     }
 }
 
@@ -220,8 +204,8 @@ pub(super) fn chains(
     let planner = SlicePlanner::of(events);
     let mut all = Vec::new();
     let mut known = KnownRoles::default();
-    for day in planner.days() {
-        let positions = planner.slice(day);
+    for (&day, of_day) in &planner.by_day {
+        let positions = planner.slice(day, of_day);
         let part = positions.iter().map(|at| events[*at as usize].clone());
         let part: Vec<Event> = part.collect();
         let (mut chains, roles) = stitch::stitch(&part, facts, context);
@@ -240,11 +224,8 @@ pub(super) fn chains(
 }
 
 /// The days that a moment may be of, for all that clocks know.
-fn near_midnight(at: UtcSecond) -> BTreeSet<UtcDay> {
-    [-SAME_SECONDS, 0, SAME_SECONDS]
-        .into_iter()
-        .map(|skew| at.plus(skew).utc_day())
-        .collect()
+fn near_midnight(at: UtcSecond) -> [UtcDay; 3] {
+    [-SAME_SECONDS, 0, SAME_SECONDS].map(|skew| at.plus(skew).utc_day())
 }
 
 /// The entries of a key within a time.
@@ -273,8 +254,7 @@ struct Wanted {
 /// A slice in the making.
 struct SliceDraft<'a> {
     planner: &'a SlicePlanner,
-    is_in: Vec<bool>,
-    events: Vec<u32>,
+    events: BTreeSet<u32>,
     sessions: HashSet<Wanted>,
     open: Vec<Wanted>,
     /// Undated calls whose sessions were added.
@@ -282,15 +262,11 @@ struct SliceDraft<'a> {
 }
 
 impl SliceDraft<'_> {
-    fn fill(&mut self, day: UtcDay) {
-        let all = (0u32..).zip(&self.planner.links);
-        for (event, links) in all {
+    fn fill(&mut self, day: UtcDay, of_day: &BTreeSet<u32>) {
+        for &event in of_day {
+            let links = &self.planner.links[event as usize];
             let is_made = near_midnight(links.session_second()).contains(&day);
             let is_at = near_midnight(links.time).contains(&day);
-            if !is_made && !is_at {
-                continue;
-            }
-            self.include(event);
             if is_made || links.session.is_refused {
                 self.want_caller(event, false);
             }
@@ -302,17 +278,7 @@ impl SliceDraft<'_> {
         self.follow_reads();
         self.close();
         self.add_near();
-        for &event in &self.planner.of_every_slice {
-            self.include(event);
-        }
-    }
-
-    fn include(&mut self, event: u32) {
-        let known = &mut self.is_in[event as usize];
-        if !*known {
-            *known = true;
-            self.events.push(event);
-        }
+        self.events.extend(&self.planner.of_every_slice);
     }
 
     fn want(&mut self, key: LinkKey, made_at: UtcSecond, is_earlier: bool) {
@@ -330,7 +296,7 @@ impl SliceDraft<'_> {
         let session = &self.planner.links[event as usize].session;
         match session.caller_created_at {
             Some(made_at) => {
-                for key in keys(&session.caller) {
+                for key in keys(session.caller) {
                     self.want(key, made_at, is_earlier);
                 }
             }
@@ -340,7 +306,7 @@ impl SliceDraft<'_> {
 
     fn want_issued(&mut self, event: u32, is_earlier: bool) {
         let links = &self.planner.links[event as usize];
-        for key in keys(&links.session.issued) {
+        for key in keys(links.session.issued) {
             self.want(key, links.time, is_earlier);
         }
     }
@@ -350,14 +316,14 @@ impl SliceDraft<'_> {
         if !self.undated.insert(event) {
             return;
         }
-        self.include(event);
+        self.events.insert(event);
         let planner = self.planner;
         let links = &planner.links[event as usize];
         let from = links
             .time
             .plus(-planner.life_seconds_max - CLOCK_SKEW_SECONDS);
         let to = links.time.plus(CLOCK_SKEW_SECONDS);
-        for key in keys(&links.session.caller) {
+        for key in keys(links.session.caller) {
             let made = within(&planner.issues, key, from, to);
             let seen = within(&planner.calls, key, from, to);
             for (made_at, _) in made.chain(seen) {
@@ -378,7 +344,7 @@ impl SliceDraft<'_> {
         let from = wanted.made_at.plus(-SAME_SECONDS);
         let to = wanted.made_at.plus(SAME_SECONDS);
         for (_, event) in within(&planner.calls, wanted.key, from, to) {
-            self.include(event);
+            self.events.insert(event);
             self.want_caller(event, wanted.is_earlier);
             if planner.links[event as usize].issues() {
                 self.add_copies(event);
@@ -388,7 +354,7 @@ impl SliceDraft<'_> {
             }
         }
         for (_, event) in within(&planner.issues, wanted.key, from, to) {
-            self.include(event);
+            self.events.insert(event);
             self.want_issued(event, wanted.is_earlier);
             self.add_copies(event);
             self.want_caller(event, true);
@@ -408,7 +374,7 @@ impl SliceDraft<'_> {
         let to = links.time.plus(SAME_SECONDS);
         for key in links.session.copies.iter().flatten() {
             for (_, copy) in within(&planner.copies, *key, from, to) {
-                self.include(copy);
+                self.events.insert(copy);
             }
         }
     }
@@ -433,7 +399,7 @@ impl SliceDraft<'_> {
                 let to = links.time.plus(ACCESS_SECONDS_MAX);
                 let from = links.time.plus(-CLOCK_SKEW_SECONDS);
                 for (at, read) in within(&planner.access_reads, key, from, to) {
-                    self.include(read);
+                    self.events.insert(read);
                     let from = at.plus(-ACCESS_SECONDS_MAX);
                     let to = at.plus(CLOCK_SKEW_SECONDS);
                     for (_, other) in within(&planner.access_given, key, from, to) {
@@ -451,7 +417,7 @@ impl SliceDraft<'_> {
                 let from = links.time.plus(-CLOCK_SKEW_SECONDS);
                 let to = links.time.plus(QUERY_SECONDS_MAX + CLOCK_SKEW_SECONDS);
                 for (at, read) in within(&planner.role_reads, key, from, to) {
-                    self.include(read);
+                    self.events.insert(read);
                     let from = at.plus(-QUERY_SECONDS_MAX - CLOCK_SKEW_SECONDS);
                     let to = at.plus(CLOCK_SKEW_SECONDS);
                     for (_, other) in within(&planner.role_queries, key, from, to) {
@@ -465,16 +431,16 @@ impl SliceDraft<'_> {
     /// Adds an event that may matter to reads, and its session where that matters, too.
     fn follow(&mut self, event: u32) {
         let planner = self.planner;
-        self.include(event);
+        self.events.insert(event);
         let links = &planner.links[event as usize];
         match links.read.act {
             ReadAct::Submits | ReadAct::GivesAccess => self.want_caller(event, false),
             ReadAct::Writes => {
                 let from = links.time.plus(-SESSION_SECONDS_MAX);
                 let to = links.time.plus(CLOCK_SKEW_SECONDS);
-                for key in keys(&links.session.caller) {
+                for key in keys(links.session.caller) {
                     for (_, issue) in within(&planner.issues, key, from, to) {
-                        self.include(issue);
+                        self.events.insert(issue);
                     }
                 }
             }
@@ -494,12 +460,12 @@ impl SliceDraft<'_> {
             .collect();
         let mut next = 0;
         for at in moments {
-            let from = at.plus(-NEAR_BEFORE_SECONDS);
-            let to = at.plus(NEAR_AFTER_SECONDS);
+            let from = at.plus(-CONTEXT_SECONDS);
+            let to = at.plus(NEARBY_SECONDS);
             let first = planner.near.partition_point(|(at, _)| *at < from);
             let end = planner.near.partition_point(|(at, _)| *at <= to);
             for (_, event) in planner.near.get(first.max(next)..end).unwrap_or_default() {
-                self.include(*event);
+                self.events.insert(*event);
             }
             next = next.max(end);
         }

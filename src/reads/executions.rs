@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// The longest that a query runs
 /// (docs.aws.amazon.com/athena/latest/ug/service-limits.html: 240 minutes at most).
-const QUERY_SECONDS_MAX: i64 = 240 * 60;
+pub const QUERY_SECONDS_MAX: i64 = 240 * 60;
 
 /// Queries that a call may belong to, at most: where there are more, more say nothing.
 pub(super) const CANDIDATES_MAX: usize = 100;

@@ -31,7 +31,9 @@ mod spill;
 mod sql;
 
 pub use coverage::not_logged;
+pub use executions::QUERY_SECONDS_MAX;
 pub use links::{ReadAct, ReadLinks, is_of_every_part};
+pub use objects::ACCESS_SECONDS_MAX;
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;

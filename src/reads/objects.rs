@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The longest that access of Lake Formation lasts
 /// (docs.aws.amazon.com/lake-formation/latest/APIReference/API_GetTemporaryGlueTableCredentials.html,
 /// `DurationSeconds`).
-const ACCESS_SECONDS_MAX: i64 = 12 * 3600;
+pub const ACCESS_SECONDS_MAX: i64 = 12 * 3600;
 
 /// How the names of Lake Formation's sessions begin (docs/cloudtrail-facts.md#other-paths).
 const VENDED_SESSION: &str = "AWSLF-";

@@ -85,28 +85,22 @@ pub(super) enum SharedId {
     Key(Text, UtcSecond),
 }
 
-/// The issue in an event, if it is an AssumeRole that succeeded.
-pub(super) fn success(event: &Event) -> Option<&CredentialIssuance> {
+/// The issue in an event, if it is an AssumeRole, granted or refused.
+pub(super) fn asked(event: &Event) -> Option<&CredentialIssuance> {
     match &event.detail {
-        Detail::CredentialIssuance(issue)
-            if event.error_code.is_none() && event.name.starts_with("AssumeRo") =>
-        {
-            Some(issue)
-        }
+        Detail::CredentialIssuance(issue) if event.name.starts_with("AssumeRo") => Some(issue),
         _ => None,
     }
 }
 
+/// The issue in an event, if it is an AssumeRole that succeeded.
+pub(super) fn success(event: &Event) -> Option<&CredentialIssuance> {
+    asked(event).filter(|_| event.error_code.is_none())
+}
+
 /// The issue in an event, if it is an AssumeRole that was refused.
 pub(super) fn refusal(event: &Event) -> Option<&CredentialIssuance> {
-    match &event.detail {
-        Detail::CredentialIssuance(issue)
-            if event.error_code.is_some() && event.name.starts_with("AssumeRo") =>
-        {
-            Some(issue)
-        }
-        _ => None,
-    }
+    asked(event).filter(|_| event.error_code.is_some())
 }
 
 /// Hops that may share an id before it tells nothing any more.

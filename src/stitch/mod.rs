@@ -49,6 +49,7 @@ pub use context::Context;
 pub use dedupe::{Deduped, dedupe};
 pub use facts::WindowFacts;
 pub use links::{SessionKeys, SessionLinks, is_of_every_part};
+pub use quick_activity::{CONTEXT_SECONDS, NEARBY_SECONDS};
 pub use roles::{add_relevant, relevant, relevant_from};
 
 use crate::model::chain::Chain;

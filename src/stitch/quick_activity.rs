@@ -13,11 +13,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The longest distance between a call about an agent, flow or action and a query, in seconds.
-const NEARBY_SECONDS: i64 = 60;
+pub const NEARBY_SECONDS: i64 = 60;
 
 /// The longest time from the context of a user to the AssumeRole call that it is provided to, in
 /// seconds.
-const CONTEXT_SECONDS: i64 = 900;
+pub const CONTEXT_SECONDS: i64 = 900;
 
 /// Events near one moment that are looked at: the nearest.
 const NEARBY_MAX: usize = 256;

@@ -5,6 +5,7 @@
 //! what is assumed with the ARN of a Quick data source as external id.
 
 use super::context::EARLIER_SESSIONS_MAX;
+use super::hops::asked;
 use super::session::{AssumedRoleName, Session, names_of};
 use crate::model::data_catalogs::functions_named;
 use crate::model::event::{CredentialIssuance, Detail, Event};
@@ -14,16 +15,12 @@ use crate::model::ids::{AccessKeyId, AccountId, is_data_source_arn};
 use crate::model::relevance::RelevantSessions;
 use crate::model::road::{LAMBDA_SERVICE, function_arn};
 use crate::model::text::Text;
-use crate::model::time::{CLOCK_SKEW_SECONDS, UtcSecond};
+use crate::model::time::{CLOCK_SKEW_SECONDS, SESSION_SECONDS_MAX, UtcSecond};
 use crate::model::topology::Topology;
 use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// The longest life of a session that its AssumeRole call does not limit
-/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
-const SESSION_SECONDS_MAX: i64 = 12 * 3600;
 
 /// Role A and Role B, declared or found.
 #[derive(Debug, Default)]
@@ -46,11 +43,11 @@ impl Roles {
         ids: &HashMap<RoleName, BTreeSet<Text>>,
         topology: &Topology,
     ) -> Self {
-        let issuances = events.iter().filter(|event| {
-            matches!(event.detail, Detail::CredentialIssuance(_))
-                && event.name.starts_with("AssumeRo")
+        let calls = events.iter().filter_map(|event| {
+            let issue = asked(event)?;
+            Some(AssumeRoleCall { event, issue })
         });
-        let calls: Vec<AssumeRoleCall<'_>> = issuances.filter_map(AssumeRoleCall::of).collect();
+        let calls: Vec<AssumeRoleCall<'_>> = calls.collect();
         let mut roles = Self {
             run_as: topology.run_as_roles.clone(),
             ..Self::default()
@@ -156,15 +153,6 @@ fn split_id(assumed_role_id: &str) -> Option<(&str, &str)> {
 struct AssumeRoleCall<'e> {
     event: &'e Event,
     issue: &'e CredentialIssuance,
-}
-
-impl<'e> AssumeRoleCall<'e> {
-    fn of(event: &'e Event) -> Option<Self> {
-        match &event.detail {
-            Detail::CredentialIssuance(issue) => Some(Self { event, issue }),
-            _ => None,
-        }
-    }
 }
 
 /// The roles of callers, by their ARNs or else by their role ids.

@@ -16,6 +16,7 @@ use crate::model::text::{OpaqueId, Text};
 use crate::model::time::{UtcDay, UtcSecond};
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// An event of the store.
@@ -124,6 +125,16 @@ pub(super) struct SegmentReader {
     calls: HashSet<Arc<Call>>,
 }
 
+/// The one copy of a value.
+fn shared<T: Eq + Hash>(known: &mut HashSet<Arc<T>>, value: T) -> Arc<T> {
+    if let Some(known) = known.get(&value) {
+        return Arc::clone(known);
+    }
+    let value = Arc::new(value);
+    known.insert(Arc::clone(&value));
+    value
+}
+
 impl SegmentReader {
     fn text(&mut self, text: &str) -> Text {
         if let Some(known) = self.texts.get(text) {
@@ -132,24 +143,6 @@ impl SegmentReader {
         let text = Text::from(text);
         self.texts.insert(text.clone());
         text
-    }
-
-    fn shared_call(&mut self, call: Call) -> Arc<Call> {
-        if let Some(known) = self.calls.get(&call) {
-            return Arc::clone(known);
-        }
-        let call = Arc::new(call);
-        self.calls.insert(Arc::clone(&call));
-        call
-    }
-
-    fn shared(&mut self, identity: Identity) -> Arc<Identity> {
-        if let Some(known) = self.identities.get(&identity) {
-            return Arc::clone(known);
-        }
-        let identity = Arc::new(identity);
-        self.identities.insert(Arc::clone(&identity));
-        identity
     }
 
     /// Hands out the rows of a segment that are wanted by object and time.
@@ -176,7 +169,7 @@ impl SegmentReader {
                         .model(self),
                 };
                 let identity = columns.identity(row, self);
-                let identity = self.shared(identity);
+                let identity = shared(&mut self.identities, identity);
                 let content = columns.content(row, self, time, identity, detail);
                 out.push(EventRow {
                     event: Event { place, content },
@@ -321,7 +314,7 @@ impl<'a> EventColumns<'a> {
         Content {
             id: EventId::new(self.ids.get(row).unwrap_or_default()),
             time,
-            call: reader.shared_call(call),
+            call: shared(&mut reader.calls, call),
             identity,
             detail,
             rare: rare.boxed(),
