@@ -193,6 +193,69 @@ impl LogSource for Sources {
     }
 }
 
+/// An event that is on disk.
+#[derive(Debug, Clone)]
+pub struct KeptEvent {
+    /// The event. In the store, `place.object` is the object's id in the ledger.
+    pub event: Event,
+    /// True if it is kept for its role session alone.
+    pub is_of_session: bool,
+}
+
+/// What does not fit in memory could not be written, or not be read again. The message names the
+/// place and says why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SpillError {
+    /// The error's message.
+    pub message: String,
+}
+
+/// The place of something that was spilled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpilledSpan {
+    /// The first byte.
+    pub offset: u64,
+    /// The number of bytes.
+    pub bytes: u64,
+}
+
+/// A file for what does not fit in memory during a run. It is gone when the run is.
+pub trait SpillFile: Sync {
+    /// Writes some bytes.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    fn write(&self, bytes: &[u8]) -> Result<SpilledSpan, SpillError>;
+
+    /// Reads them again.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    fn read(&self, span: SpilledSpan) -> Result<Vec<u8>, SpillError>;
+
+    /// Writes some events.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    fn write_events(&self, events: &[KeptEvent]) -> Result<SpilledSpan, SpillError>;
+
+    /// Reads events again, in the order of their spans. Texts that they have in common are in memory
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    fn read_events(
+        &self,
+        spans: &[SpilledSpan],
+        each: &mut dyn FnMut(KeptEvent),
+    ) -> Result<(), SpillError>;
+}
+
 /// Events that an earlier run stored, of one window.
 #[derive(Debug, Clone, Default)]
 pub struct Remembered {

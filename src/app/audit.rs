@@ -3,12 +3,14 @@
 use super::context::{RunContext, lock};
 use super::exports::{self, Wants};
 use super::failure::Failure;
+use super::options::SpillOptions;
 use super::places;
 use super::sources;
 use super::verification_inputs::{self, VerifyOptions, Verifying};
 use crate::config::{LogLocation, Settings};
 use crate::local::path_of;
 use crate::model::audit::Audit;
+use crate::model::chain::Chain;
 use crate::model::chat_log::ChatLogs;
 use crate::model::coverage::Rejects;
 use crate::model::event::EventOrigin;
@@ -17,10 +19,13 @@ use crate::model::text::Text;
 use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
-use crate::pipeline::{self, PipelineError, Plan, RawEvents, Unwatched, Watcher};
+use crate::pipeline::{
+    self, PipelineError, Plan, RawEvents, ReadRun, SlicedRun, Unwatched, Watcher,
+};
 use crate::ports::{LogSource, Sources};
-use crate::store::Store;
+use crate::store::{Spill, Store};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Mutex;
 
 /// The time before now that a store may lack, in seconds: it is collected once a day.
@@ -37,6 +42,46 @@ pub struct AuditRun<'c> {
     units_rejects: Rejects,
     units_notes: BTreeSet<String>,
     logs: Logs<'c>,
+}
+
+/// A run whose logs were read.
+pub enum StitchedRun<'r> {
+    /// The result.
+    Whole(Box<Audit>),
+    /// Chains come a day at a time.
+    Sliced(SlicedAudit<'r>),
+}
+
+/// An audit whose chains come a day at a time.
+pub struct SlicedAudit<'r> {
+    run: &'r AuditRun<'r>,
+    sliced: Box<SlicedRun<'r>>,
+}
+
+impl SlicedAudit<'_> {
+    /// The result as far as it is known before chains are: the coverage.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        self.sliced.audit()
+    }
+
+    /// Stitches, and hands out chains in their order, some at a time. The result has none.
+    ///
+    /// # Errors
+    ///
+    /// When what was written cannot be read again, or chains cannot be taken.
+    pub fn chains(
+        self,
+        take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
+    ) -> Result<Audit, Failure> {
+        let mut consumers = BTreeSet::new();
+        let audit = self.sliced.chains(&mut |chains| {
+            let of_chains = chains.iter();
+            consumers.extend(of_chains.filter_map(|chain| chain.consumer_account_id.clone()));
+            take(chains)
+        })?;
+        Ok(self.run.with_inputs(audit, &consumers))
+    }
 }
 
 /// The source of events.
@@ -152,14 +197,48 @@ impl<'c> AuditRun<'c> {
         let audit = match &self.logs {
             Logs::Kept(store) => self.remember(store)?,
             Logs::Read(logs) => {
-                let all = (0..logs.object_count()).collect();
-                let watcher = self
-                    .context
-                    .notices
-                    .reading(logs, all, logs.listing().bytes);
+                let watcher = self.watcher(logs);
                 self.read(logs, &*watcher)?
             }
         };
+        Ok(self.with_inputs(audit, &BTreeSet::new()))
+    }
+
+    /// Reads logs, and stitches them at once or, of more events than fit in memory, a day at a time.
+    /// What a store has, and logs that are verified while they are read, stay in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`], and when what does not fit in memory cannot be written.
+    pub fn run_spilling<'r>(
+        &'r self,
+        file: &'r Spill,
+        spill: &SpillOptions,
+    ) -> Result<StitchedRun<'r>, Failure> {
+        let logs = match &self.logs {
+            Logs::Read(logs) if self.verifying.is_none() => logs,
+            _ => return Ok(StitchedRun::Whole(Box::new(self.run()?))),
+        };
+        let watcher = self.watcher(logs);
+        let read = pipeline::run_spilling(&self.plan, logs, file, spill.limits(), &*watcher)?;
+        Ok(match read {
+            ReadRun::Whole(audit) => {
+                let audit = self.with_inputs(*audit, &BTreeSet::new());
+                StitchedRun::Whole(Box::new(audit))
+            }
+            ReadRun::Sliced(sliced) => StitchedRun::Sliced(SlicedAudit { run: self, sliced }),
+        })
+    }
+
+    fn watcher<'s>(&self, logs: &'s Sources) -> Box<dyn Watcher + 's> {
+        let all = (0..logs.object_count()).collect();
+        let bytes = logs.listing().bytes;
+        self.context.notices.reading(logs, all, bytes)
+    }
+
+    /// The result, with what is known of inputs other than logs. `consumers` are accounts of chains
+    /// that the result does not have.
+    fn with_inputs(&self, audit: Audit, consumers: &BTreeSet<AccountId>) -> Audit {
         let inventory = self.plan.checks.as_ref();
         let inventory = inventory.and_then(|checks| checks.inventory.as_ref());
         let mut inventory_rejects = Rejects::default();
@@ -172,25 +251,26 @@ impl<'c> AuditRun<'c> {
         ] {
             inventory_rejects.merge(rejects.cloned().unwrap_or_default());
         }
-        Ok(Audit {
+        Audit {
             units_rejects: self.units_rejects.clone(),
-            units_notes: self.units_notes(&audit),
+            units_notes: self.units_notes(&audit, consumers),
             inventory_rejects,
             chat_logs: chat_logs.map(ChatLogs::coverage),
             ..audit
-        })
+        }
     }
 
     /// Notes on business units; accounts that nothing else knows are counted, since a list may be
     /// of a whole organization.
-    fn units_notes(&self, audit: &Audit) -> BTreeSet<String> {
+    fn units_notes(&self, audit: &Audit, consumers: &BTreeSet<AccountId>) -> BTreeSet<String> {
         let mut notes = self.units_notes.clone();
         let bill = self.plan.exports.bill.iter();
         let billed = bill.flat_map(|bill| bill.lines.keys().map(|key| &key.account_id));
         let logged = audit.coverage.seen.keys().map(|(account, ..)| account);
         let reached = audit.chains.iter();
         let reached = reached.filter_map(|chain| chain.consumer_account_id.as_ref());
-        let known: BTreeSet<&AccountId> = billed.chain(logged).chain(reached).collect();
+        let known = billed.chain(logged).chain(reached).chain(consumers);
+        let known: BTreeSet<&AccountId> = known.collect();
         let units = self.plan.topology.units.iter();
         let elsewhere = units
             .filter(|(account, unit)| unit.business_unit.is_some() && !known.contains(account));

@@ -111,9 +111,14 @@ impl From<LocalLogsError> for Failure {
 
 impl From<PipelineError> for Failure {
     fn from(error: PipelineError) -> Self {
-        let hint = match &error {
+        let hint = match error {
             PipelineError::Threads { .. } => Some("try a smaller --threads"),
+            PipelineError::Spill(_) => Some(
+                "name a folder with more space with --spill DIR or TMPDIR, or a shorter window; what fits in memory \
+                 needs none (--spill-above)",
+            ),
             PipelineError::Unaccounted { .. } | PipelineError::Attribution(_) => None,
+            PipelineError::Output(error) => return error.into(),
         };
         let failure = Self::internal(error.to_string());
         match hint {
@@ -125,6 +130,11 @@ impl From<PipelineError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        // What is written may have failed before it could be.
+        let error = match error.downcast::<Self>() {
+            Ok(failure) => return failure,
+            Err(error) => error,
+        };
         // Anyone who reads the output has seen enough: that is no failure.
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::new(Cause::OutputClosed, String::new());

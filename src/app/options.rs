@@ -2,6 +2,8 @@
 
 use crate::model::bill::{ChargeCategory, CostMetric};
 use crate::model::money::TerabyteBase;
+use crate::pipeline::SpillLimits;
+use crate::store::Spill;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -25,6 +27,30 @@ pub struct RunOptions {
     pub threads: usize,
     /// Inputs other than logs.
     pub money: MoneyOptions,
+}
+
+/// What becomes of events that do not fit in memory.
+#[derive(Debug, Clone)]
+pub struct SpillOptions {
+    /// The folder of the temporary file that they are put into.
+    pub folder: PathBuf,
+    /// Kept events that stay in memory.
+    pub above: u64,
+}
+
+impl SpillOptions {
+    /// The file, which is made when something is put into it.
+    #[must_use]
+    pub fn file(&self) -> Spill {
+        Spill::new(&self.folder)
+    }
+
+    pub(super) fn limits(&self) -> SpillLimits {
+        SpillLimits {
+            above: self.above,
+            ..SpillLimits::default()
+        }
+    }
 }
 
 /// Query statistics, bill and business units, instead of the configured ones.

@@ -16,29 +16,23 @@ pub fn join_statistics(
     statistics: &Statistics,
     pricing: &Pricing,
 ) -> StatisticsCoverage {
-    let mut joined = StatisticsCoverage {
-        files: statistics.files,
-        executions: statistics.by_id.len() as u64,
-        duplicates: statistics.duplicates,
-        updates: statistics.updates,
-        unprocessed: statistics.unprocessed,
-        unread_members: statistics.unread_members,
-        rejects: statistics.rejects.clone(),
-        ..StatisticsCoverage::default()
-    };
+    add_figures(chains, statistics, pricing);
+    let mut tally = StatisticsTally::of(statistics);
+    tally.add(chains);
+    tally.coverage()
+}
+
+/// Gives every query its state, bytes and estimated cost, where statistics of it were read.
+pub fn add_figures(chains: &mut [Chain], statistics: &Statistics, pricing: &Pricing) {
     // Queries of one chain are of one day, or two.
     let mut today = (UtcDay::MIN, Date::default());
-    let mut used: HashSet<&QueryExecutionId> = HashSet::with_capacity(statistics.by_id.len());
     for query in chains.iter_mut().flat_map(|chain| &mut chain.queries) {
         let Some(id) = &query.query_execution_id else {
             continue;
         };
-        joined.queries += 1;
-        let Some((known, found)) = statistics.by_id.get_key_value(id) else {
+        let Some(found) = statistics.by_id.get(id) else {
             continue;
         };
-        joined.queries_with_statistics += 1;
-        used.insert(known);
         let number = query.started_at.utc_day();
         if today.0 != number {
             today = (number, query.started_at.day());
@@ -48,14 +42,66 @@ pub fn join_statistics(
             pricing.estimate_usd(bytes, query.region.as_deref()?, day)
         })));
     }
-    for (id, unused) in &statistics.by_id {
-        if !used.contains(id) {
-            joined.executions_without_query += 1;
-            let bytes = unused.bytes_scanned.unwrap_or_default();
-            joined.bytes_without_query = joined.bytes_without_query.saturating_add(bytes);
+}
+
+/// Counts the queries that statistics are of, some chains at a time.
+pub struct StatisticsTally<'a> {
+    statistics: &'a Statistics,
+    /// Executions that queries were found for.
+    used: HashSet<&'a QueryExecutionId>,
+    queries: u64,
+    queries_with_statistics: u64,
+}
+
+impl<'a> StatisticsTally<'a> {
+    /// Begins to count.
+    #[must_use]
+    pub fn of(statistics: &'a Statistics) -> Self {
+        Self {
+            statistics,
+            used: HashSet::with_capacity(statistics.by_id.len()),
+            queries: 0,
+            queries_with_statistics: 0,
         }
     }
-    joined
+
+    /// Counts the queries of some chains.
+    pub fn add(&mut self, chains: &[Chain]) {
+        let queries = chains.iter().flat_map(|chain| &chain.queries);
+        for id in queries.filter_map(|query| query.query_execution_id.as_ref()) {
+            self.queries += 1;
+            if let Some((known, _)) = self.statistics.by_id.get_key_value(id) {
+                self.queries_with_statistics += 1;
+                self.used.insert(known);
+            }
+        }
+    }
+
+    /// The coverage of the statistics.
+    #[must_use]
+    pub fn coverage(self) -> StatisticsCoverage {
+        let statistics = self.statistics;
+        let unused = statistics.by_id.iter();
+        let unused = unused.filter(|(id, _)| !self.used.contains(id));
+        let mut coverage = StatisticsCoverage {
+            files: statistics.files,
+            executions: statistics.by_id.len() as u64,
+            duplicates: statistics.duplicates,
+            updates: statistics.updates,
+            unprocessed: statistics.unprocessed,
+            unread_members: statistics.unread_members,
+            rejects: statistics.rejects.clone(),
+            queries: self.queries,
+            queries_with_statistics: self.queries_with_statistics,
+            ..StatisticsCoverage::default()
+        };
+        for (_, unused) in unused {
+            coverage.executions_without_query += 1;
+            let bytes = unused.bytes_scanned.unwrap_or_default();
+            coverage.bytes_without_query = coverage.bytes_without_query.saturating_add(bytes);
+        }
+        coverage
+    }
 }
 
 fn figures(

@@ -28,7 +28,7 @@ mod share;
 mod split;
 
 pub use bytes::{ScanBilling, billed_bytes};
-pub use figures::join_statistics;
+pub use figures::{StatisticsTally, add_figures, join_statistics};
 pub use group::chargeback;
 pub use price::Pricing;
 pub use split::{AttributeError, attribute};

@@ -2,8 +2,8 @@
 
 use super::formats::{ChargebackFormat, FindingsFormat, RecordFormat};
 use super::groups::{
-    AuditArgs, BillArgs, ConfigArgs, LogArgs, OutputArgs, ProgressArgs, StatisticsArgs, StoreArgs,
-    StrictArgs, TalkArgs, TextOutputArgs, ThreadArgs, WindowArgs,
+    AuditArgs, BillArgs, ConfigArgs, LogArgs, OutputArgs, ProgressArgs, SpillArgs, StatisticsArgs,
+    StoreArgs, StrictArgs, TalkArgs, TextOutputArgs, ThreadArgs, WindowArgs,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -248,6 +248,8 @@ pub(super) struct ChainsArgs {
     pub(super) verification: WhileReadingArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs<RecordFormat>,
+    #[command(flatten)]
+    pub(super) spill: SpillArgs,
     #[command(flatten)]
     pub(super) audit: AuditArgs,
 }

@@ -1,6 +1,7 @@
 //! Options that several commands take. The doc comments are the help texts.
 
 use super::formats::Format;
+use crate::pipeline::SpillLimits;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -60,6 +61,21 @@ pub(super) struct ThreadArgs {
     #[arg(long, value_name = "N", default_value_t = 0,
           value_parser = clap::value_parser!(u16).range(0..=THREADS_MAX))]
     pub(super) threads: u16,
+}
+
+/// What does not fit in memory.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
+pub(super) struct SpillArgs {
+    /// Put events that do not fit in memory into a temporary file in this folder. Nothing of it is left. Default: TMPDIR, or
+    /// the system's folder for temporary files.
+    #[arg(long, value_name = "DIR")]
+    pub(super) spill: Option<PathBuf>,
+
+    /// Keep so many events in memory; beyond them, all are put into the temporary file and stitched a day at a time. The
+    /// output is the same. A day's events have to fit in memory: a million take some 700 MB.
+    #[arg(long, value_name = "N", default_value_t = SpillLimits::default().above)]
+    pub(super) spill_above: u64,
 }
 
 /// The store.

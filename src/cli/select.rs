@@ -13,14 +13,20 @@ use crate::output::chain_table::is_listed_by_default;
 use crate::output::human::{count, plural, tail};
 use std::collections::BTreeSet;
 
-/// The wish of a command line.
+/// The wish of a command line, and what of it was found so far.
 pub(super) struct Selection<'a> {
     args: &'a ChainsArgs,
     /// Names of producers.
     topology: &'a Topology,
     bytes_min: Option<u64>,
-    /// The number of chains before `--limit`.
+    /// The number of wanted chains, before `--limit`.
     found: usize,
+    /// Chains of unknown bytes.
+    unknown_bytes: u64,
+    /// Chains that are listed with `--path any` alone.
+    unlisted: u64,
+    /// What the chains are called by, as long as none is wanted.
+    names: KnownNames,
 }
 
 impl<'a> Selection<'a> {
@@ -31,16 +37,59 @@ impl<'a> Selection<'a> {
             topology,
             bytes_min,
             found: 0,
+            unknown_bytes: 0,
+            unlisted: 0,
+            names: KnownNames::default(),
         })
     }
 
     /// The wanted chains, sorted and limited.
     pub(super) fn of<'c>(&mut self, chains: &'c [Chain]) -> Vec<&'c Chain> {
-        let mut wanted: Vec<&Chain> = chains.iter().filter(|chain| self.wants(chain)).collect();
-        self.found = wanted.len();
-        sort(&mut wanted, self.args.sort);
-        wanted.truncate(self.args.limit.unwrap_or(usize::MAX));
+        let mut wanted: Vec<&Chain> = chains.iter().filter(|chain| self.sees(chain)).collect();
+        self.put_in_order(&mut wanted);
         wanted
+    }
+
+    /// Sorts and limits wanted chains.
+    pub(super) fn put_in_order(&self, wanted: &mut Vec<&Chain>) {
+        sort(wanted, self.args.sort);
+        wanted.truncate(self.limit());
+    }
+
+    /// Returns true if chains are wanted in the order in which they come.
+    pub(super) fn is_in_their_order(&self) -> bool {
+        self.args.sort == SortKey::Started
+    }
+
+    /// The wanted ones of the next chains, in their order, as far as the limit allows.
+    pub(super) fn next<'c>(&mut self, chains: &'c [Chain]) -> Vec<&'c Chain> {
+        let left = self.limit().saturating_sub(self.found);
+        let mut wanted: Vec<&Chain> = chains.iter().filter(|chain| self.sees(chain)).collect();
+        wanted.truncate(left);
+        wanted
+    }
+
+    /// Returns true if a chain is wanted, and counts it.
+    pub(super) fn sees(&mut self, chain: &Chain) -> bool {
+        let is_wanted = self.wants(chain);
+        self.found += usize::from(is_wanted);
+        self.unknown_bytes += u64::from(chain.bytes_scanned().is_none());
+        let is_unlisted = chain.path != ChainPath::Session && !is_listed_by_default(chain);
+        self.unlisted += u64::from(is_unlisted && self.wants_besides_path(chain));
+        if self.shown() > 0 {
+            self.names = KnownNames::default();
+        } else {
+            self.names.add(&self.args.filter, chain);
+        }
+        is_wanted
+    }
+
+    fn limit(&self) -> usize {
+        self.args.limit.unwrap_or(usize::MAX)
+    }
+
+    fn shown(&self) -> usize {
+        self.found.min(self.limit())
     }
 
     fn wants(&self, chain: &Chain) -> bool {
@@ -96,13 +145,14 @@ impl<'a> Selection<'a> {
     }
 
     /// Returns remarks on chains that are not listed.
-    pub(super) fn remarks(&self, all: &[Chain], shown: &[&Chain]) -> Vec<String> {
+    pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        if shown.len() < self.found {
+        let shown = self.shown();
+        if shown < self.found {
             let found = plural(self.found as u64, "chain");
             remarks.push(format!(
                 "showing {} of {found}; omit --limit to see all",
-                count(shown.len() as u64)
+                count(shown as u64)
             ));
         }
         let asks_sessions = self.args.filter.path.contains(&PathArg::Session);
@@ -110,95 +160,115 @@ impl<'a> Selection<'a> {
             remarks.push("--path session lists something only with --all-sessions".to_owned());
         }
         let asks_bytes = self.bytes_min.is_some() || self.args.sort == SortKey::Bytes;
-        let unknown = all.iter().filter(|chain| chain.bytes_scanned().is_none());
-        let unknown = unknown.count() as u64;
-        if asks_bytes && unknown > 0 {
+        if asks_bytes && self.unknown_bytes > 0 {
             remarks.push(format!(
                 "{} have unknown bytes scanned: no query statistics were read (--executions)",
-                plural(unknown, "chain")
+                plural(self.unknown_bytes, "chain")
             ));
         }
-        let unlisted = all
-            .iter()
-            .filter(|chain| chain.path != ChainPath::Session)
-            .filter(|chain| !is_listed_by_default(chain) && self.wants_besides_path(chain))
-            .count();
         let filter = &self.args.filter;
         let is_default =
             filter.path.is_empty() && filter.origin.is_empty() && !self.args.all_sessions;
-        if is_default && unlisted > 0 {
-            let these = plural(unlisted as u64, "other chain");
+        if is_default && self.unlisted > 0 {
+            let these = plural(self.unlisted, "other chain");
             remarks.push(format!(
                 "{these} end in Athena without Role A or Role B; --path any lists them"
             ));
         }
-        if shown.is_empty() {
-            remarks.extend(near_misses(&self.args.filter, all));
+        if shown == 0 {
+            remarks.extend(self.names.near_misses(filter));
         }
         remarks
     }
 }
 
-/// For filters that match nothing at all, what was probably meant.
-fn near_misses(filter: &FilterArgs, all: &[Chain]) -> Vec<String> {
-    fn values<'c, I: IntoIterator<Item = &'c str>>(
-        all: &'c [Chain],
-        of: impl Fn(&'c Chain) -> I,
-    ) -> BTreeSet<&'c str> {
-        all.iter().flat_map(of).collect()
-    }
-    let known = [
-        ("--consumer", &filter.consumer, values(all, consumers)),
-        (
-            "--business-unit",
-            &filter.business_unit,
-            values(all, business_unit),
-        ),
-        (
-            "--data-source",
-            &filter.data_source,
-            values(all, data_sources),
-        ),
-        ("--work-group", &filter.work_group, values(all, work_groups)),
-        ("--user", &filter.user, values(all, users)),
-        ("--origin", &filter.origin, values(all, origins)),
-    ];
-    let mut remarks = Vec::new();
-    for (option, asked, known) in known {
-        for asked in asked {
-            if known.iter().any(|known| matches(asked, known)) {
-                continue;
+/// What chains are called by, for each filter that asks for names.
+#[derive(Default)]
+struct KnownNames {
+    consumers: BTreeSet<String>,
+    business_units: BTreeSet<String>,
+    data_sources: BTreeSet<String>,
+    work_groups: BTreeSet<String>,
+    users: BTreeSet<String>,
+    origins: BTreeSet<String>,
+    origin_labels: BTreeSet<String>,
+}
+
+impl KnownNames {
+    fn add(&mut self, filter: &FilterArgs, chain: &Chain) {
+        fn put<'c>(
+            known: &mut BTreeSet<String>,
+            asked: &[String],
+            names: impl IntoIterator<Item = &'c str>,
+        ) {
+            for name in names {
+                if !asked.is_empty() && !known.contains(name) {
+                    known.insert(name.to_owned());
+                }
             }
-            let near = if option == "--origin" {
-                near_origin(asked, &known, all)
-            } else {
-                nearest(asked, known.iter().copied())
-                    .map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
-            };
-            remarks.push(format!("{option} {asked:?} is in none of the chains{near}"));
         }
+        put(&mut self.consumers, &filter.consumer, consumers(chain));
+        let units = &mut self.business_units;
+        put(units, &filter.business_unit, business_unit(chain));
+        let sources = &mut self.data_sources;
+        put(sources, &filter.data_source, data_sources(chain));
+        let groups = &mut self.work_groups;
+        put(groups, &filter.work_group, work_groups(chain));
+        put(&mut self.users, &filter.user, users(chain));
+        put(&mut self.origins, &filter.origin, origins(chain));
+        let label = [chain.origin.short_label()];
+        put(&mut self.origin_labels, &filter.origin, label);
     }
-    remarks
+
+    /// For filters that match nothing at all, what was probably meant.
+    fn near_misses(&self, filter: &FilterArgs) -> Vec<String> {
+        let known = [
+            ("--consumer", &filter.consumer, &self.consumers),
+            (
+                "--business-unit",
+                &filter.business_unit,
+                &self.business_units,
+            ),
+            ("--data-source", &filter.data_source, &self.data_sources),
+            ("--work-group", &filter.work_group, &self.work_groups),
+            ("--user", &filter.user, &self.users),
+            ("--origin", &filter.origin, &self.origins),
+        ];
+        let mut remarks = Vec::new();
+        for (option, asked, known) in known {
+            for asked in asked {
+                if known.iter().any(|known| matches(asked, known)) {
+                    continue;
+                }
+                let near = if option == "--origin" {
+                    near_origin(asked, known, &self.origin_labels)
+                } else {
+                    nearest(asked, known.iter().map(String::as_str))
+                        .map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
+                };
+                remarks.push(format!("{option} {asked:?} is in none of the chains{near}"));
+            }
+        }
+        remarks
+    }
 }
 
 /// The origin that was probably meant: for an ARN, one of the same service; else a name. If nothing is
 /// near, the labels that there are.
-fn near_origin(asked: &str, known: &BTreeSet<&str>, all: &[Chain]) -> String {
+fn near_origin(asked: &str, known: &BTreeSet<String>, labels: &BTreeSet<String>) -> String {
     let service = |arn: &str| arn.split(':').nth(2).map(str::to_owned);
-    let is_alike = |name: &&&str| {
+    let is_alike = |name: &&str| {
         if asked.starts_with("arn:") {
             name.starts_with("arn:") && service(name) == service(asked)
         } else {
             !name.starts_with("arn:") && !asked.contains(',')
         }
     };
-    let alike = known.iter().filter(is_alike).copied();
+    let alike = known.iter().map(String::as_str).filter(is_alike);
     if let Some(near) = nearest(asked, alike).filter(|_| !asked.is_empty()) {
         return format!("; did you mean {near:?}?");
     }
-    let labels = all.iter().map(|chain| chain.origin.short_label());
-    let labels: BTreeSet<&str> = labels.collect();
-    let labels: Vec<&str> = labels.into_iter().collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     format!(
         "; it takes one of {}, or the name or ARN of a resource",
         labels.join(", ")

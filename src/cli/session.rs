@@ -46,25 +46,35 @@ fn terminal(run_args: &RunArgs) -> Box<dyn Notices> {
 /// Reads and stitches, and says on standard error what was read.
 pub(super) fn audit(run_args: &RunArgs, run: &AuditRun<'_>) -> Result<Audit, Failure> {
     let audit = run.run()?;
+    say_coverage(run_args, run, &audit)?;
+    Ok(audit)
+}
+
+/// Says on standard error what was read.
+pub(super) fn say_coverage(
+    run_args: &RunArgs,
+    run: &AuditRun<'_>,
+    audit: &Audit,
+) -> Result<(), Failure> {
     if run_args.quiet {
         if let Some(line) = NotRead::of(&audit.coverage.rejects).line() {
             // Coverage gaps are printed in any case.
             say(&format!("{line}\n"));
         }
-        return Ok(audit);
+        return Ok(());
     }
     if let Some((place, last)) = run.kept_in()? {
         say(&format!("from {}, collected {last}\n", safe(&place)));
     }
     let mut text = Vec::new();
-    summary::write(&audit, &mut text)?;
+    summary::write(audit, &mut text)?;
     summary::write_rejects(&audit.units_rejects, &mut text)?;
     summary::write_rejects(&audit.inventory_rejects, &mut text)?;
     if audit.attribution.is_some() {
-        summary::write_unmapped(&audit, &run.plan.topology, &mut text)?;
+        summary::write_unmapped(audit, &run.plan.topology, &mut text)?;
     }
     say(&String::from_utf8_lossy(&text));
-    Ok(audit)
+    Ok(())
 }
 
 /// Now: the clock, or what `--now` says instead.

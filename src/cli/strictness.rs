@@ -6,21 +6,31 @@ use super::terminal::{say, say_incomplete};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
 use crate::model::coverage::Rejects;
+use crate::model::window::TimeWindow;
 use crate::output::human::{count, plural};
 
-/// Says so if there were no logs in the window, unless nothing is to be said.
-pub(super) fn nothing_to_read(run_args: &RunArgs, audit: &Audit) -> Option<Exit> {
+/// The window that findings evaluate: the end of what was read.
+fn evaluated(audit: &Audit) -> Option<TimeWindow> {
+    audit.findings.as_ref().map(|findings| findings.window)
+}
+
+/// Returns true if there were logs in the window.
+pub(super) fn has_logs(audit: &Audit) -> bool {
     let coverage = &audit.coverage;
-    // Findings evaluate the end of what was read.
-    let evaluated = audit.findings.as_ref().map(|findings| findings.window);
-    let is_there = match evaluated {
+    match evaluated(audit) {
         Some(evaluated) => coverage.has_records_in(&evaluated),
         None if coverage.is_window_cut => coverage.has_records_in(&audit.window),
         None => coverage.records_in_window > 0,
-    };
-    if is_there {
+    }
+}
+
+/// Says so if there were no logs in the window, unless nothing is to be said.
+pub(super) fn nothing_to_read(run_args: &RunArgs, audit: &Audit) -> Option<Exit> {
+    if has_logs(audit) {
         return None;
     }
+    let coverage = &audit.coverage;
+    let evaluated = evaluated(audit);
     if run_args.quiet {
         return Some(Exit::NoLogs);
     }
@@ -65,6 +75,12 @@ pub(super) fn exit_of_chains<'a>(
     audit: &Audit,
     chains: impl IntoIterator<Item = &'a Chain>,
 ) -> Strictly {
+    let ambiguous = chains.into_iter().filter(|chain| chain.is_ambiguous());
+    exit_of_counts(run_args, audit, ambiguous.count() as u64)
+}
+
+/// The same, where so many chains are ambiguous.
+pub(super) fn exit_of_counts(run_args: &RunArgs, audit: &Audit, ambiguous: u64) -> Strictly {
     let exports = [
         audit.statistics.as_ref().map(|read| &read.rejects),
         audit.bill.as_ref().map(|read| &read.rejects),
@@ -83,8 +99,6 @@ pub(super) fn exit_of_chains<'a>(
     });
     let conflicts = audit.coverage.conflicts + of_bill;
     let unread = audit.coverage.rejects.total() + conflicts + of_exports;
-    let ambiguous = chains.into_iter().filter(|chain| chain.is_ambiguous());
-    let ambiguous = ambiguous.count() as u64;
     if run_args.strict && unread + ambiguous > 0 {
         // Whatever was filtered out of the output: it is about what was read.
         let unread = (unread > 0).then(|| format!("{} not read or in conflict", count(unread)));

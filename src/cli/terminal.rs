@@ -103,8 +103,10 @@ pub(super) fn write_spelled(
         out.flush()?;
         return Ok(());
     };
-    write_file(path, write)
-        .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))
+    write_file(path, write).map_err(|error| match error.downcast::<Failure>() {
+        Ok(failure) => failure,
+        Err(error) => Failure::internal(format!("cannot write {}: {error}", path.display())),
+    })
 }
 
 /// Returns how the output of a run is written; `None` for machine formats that no terminal shows.

@@ -104,6 +104,17 @@ pub struct Decoded {
     pub coverage: Coverage,
 }
 
+impl Decoded {
+    /// Takes the events out, and the candidates that are events.
+    #[must_use]
+    pub fn take_events(&mut self) -> (Vec<Event>, Vec<Candidate>) {
+        let is_event =
+            |candidate: &mut Candidate| matches!(candidate.outcome, RecordOutcome::Event(_));
+        let candidates = self.candidates.extract_if(.., is_event).collect();
+        (std::mem::take(&mut self.events), candidates)
+    }
+}
+
 /// The size of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectSize {
@@ -175,6 +186,20 @@ impl Decoder {
     #[must_use]
     pub fn events_since(&self, from: usize) -> &[Event] {
         self.decoded.events.get(from..).unwrap_or_default()
+    }
+
+    /// Returns the number of events and candidates that are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.decoded.events.len() + self.decoded.candidates.len()
+    }
+
+    /// Gives out the events so far, and the candidates that are events, and goes on. What they had in
+    /// common is forgotten.
+    #[must_use]
+    pub fn take_events(&mut self) -> (Vec<Event>, Vec<Candidate>) {
+        self.interner = Interner::new(&self.limits);
+        self.decoded.take_events()
     }
 
     /// Gives out what was read since the last time, and goes on.

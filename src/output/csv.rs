@@ -71,6 +71,60 @@ impl CsvRow {
     }
 }
 
+/// Writes a row for each record, some records at a time.
+pub struct RecordWriter<'w>(Writer<&'w mut dyn Write>);
+
+impl<'w> RecordWriter<'w> {
+    /// Writes the names of the columns.
+    ///
+    /// # Errors
+    ///
+    /// When the writer fails.
+    pub fn new<R>(fields: &Fields<'_, R>, writer: &'w mut dyn Write) -> io::Result<Self> {
+        let mut csv = Writer::from_writer(writer);
+        let columns = flat::columns(fields.descriptions());
+        csv.write_record(columns.iter().map(|column| &column.name))
+            .map_err(io_error)?;
+        Ok(Self(csv))
+    }
+
+    /// Writes records with the fields that the columns were named by.
+    ///
+    /// # Errors
+    ///
+    /// When the writer fails.
+    pub fn write<R, B: Borrow<R>>(
+        &mut self,
+        fields: &Fields<'_, R>,
+        records: &[B],
+    ) -> io::Result<()> {
+        for record in records {
+            let mut row = CsvRow::default();
+            for cell in flat::cells(fields, record.borrow()) {
+                match cell {
+                    Value::Integer(number) => row.number(Some(number)),
+                    Value::Decimal(amount) => row.number(Some(exact(amount))),
+                    Value::Boolean(value) => row.value(Some(value)),
+                    Value::Day(day) => row.value(Some(day)),
+                    Value::Timestamp(second) => row.value(Some(second)),
+                    other => row.maybe(flat::text(other).as_deref()),
+                }
+            }
+            self.0.write_record(&row.0).map_err(io_error)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is still held.
+    ///
+    /// # Errors
+    ///
+    /// When the writer fails.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Writes a row for each record.
 ///
 /// # Errors
@@ -81,25 +135,9 @@ pub fn write_records<R, B: Borrow<R>>(
     records: &[B],
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut csv = Writer::from_writer(writer);
-    let columns = flat::columns(fields.descriptions());
-    csv.write_record(columns.iter().map(|column| &column.name))
-        .map_err(io_error)?;
-    for record in records {
-        let mut row = CsvRow::default();
-        for cell in flat::cells(fields, record.borrow()) {
-            match cell {
-                Value::Integer(number) => row.number(Some(number)),
-                Value::Decimal(amount) => row.number(Some(exact(amount))),
-                Value::Boolean(value) => row.value(Some(value)),
-                Value::Day(day) => row.value(Some(day)),
-                Value::Timestamp(second) => row.value(Some(second)),
-                other => row.maybe(flat::text(other).as_deref()),
-            }
-        }
-        csv.write_record(&row.0).map_err(io_error)?;
-    }
-    csv.flush()
+    let mut csv = RecordWriter::new(fields, writer)?;
+    csv.write(fields, records)?;
+    csv.finish()
 }
 
 /// Writes a table.

@@ -1,13 +1,18 @@
 //! The conductor: the order of the stages, and the threads they run on.
 
 mod collect;
+mod crossings;
+mod event_links;
+mod link_lists;
 mod plan;
 mod read;
 mod run;
 mod slices;
+mod spool;
 mod verify;
 
 pub use collect::{CollectedObjects, ObjectRead, collect, interest_in};
-pub use plan::{Checks, Exports, PipelineError, Plan, SlicePlan, Unwatched, Watcher};
-pub use run::{RawEvents, raw_events, run, run_again, run_verifying};
+pub use plan::{Checks, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Unwatched, Watcher};
+pub use run::{RawEvents, ReadRun, raw_events, run, run_again, run_spilling, run_verifying};
+pub use slices::SlicedRun;
 pub use verify::{VerificationInputs, verify};

@@ -11,6 +11,7 @@ use crate::model::finding::{Previous, Suppression};
 use crate::model::inventory::Inventory;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
+use crate::ports::SpillError;
 use crate::reads;
 use crate::rules::RuleSet;
 use jiff::civil::Date;
@@ -31,8 +32,6 @@ pub struct Plan {
     pub limits: Limits,
     /// The way in which records are found.
     pub reading: SplitMode,
-    /// True if chains are stitched a UTC day at a time.
-    pub is_sliced: bool,
     /// The inputs other than the logs.
     pub exports: Exports,
     /// Rules to ask, where findings are wanted.
@@ -105,10 +104,27 @@ impl Default for Plan {
             all_sessions: false,
             limits: Limits::DEFAULT,
             reading: SplitMode::Fast,
-            is_sliced: false,
             exports: Exports::default(),
             checks: None,
             slice: None,
+        }
+    }
+}
+
+/// When events are written to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpillLimits {
+    /// Kept events that stay in memory.
+    pub above: u64,
+    /// Events that each thread holds before it writes them.
+    pub part_events: usize,
+}
+
+impl Default for SpillLimits {
+    fn default() -> Self {
+        Self {
+            above: 500_000,
+            part_events: 50_000,
         }
     }
 }
@@ -148,6 +164,12 @@ pub enum PipelineError {
     /// The bill cannot be split.
     #[error(transparent)]
     Attribution(#[from] AttributeError),
+    /// What does not fit in memory could not be written or read.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
+    /// What was stitched could not be taken.
+    #[error("cannot write the output: {0}")]
+    Output(std::io::Error),
 }
 
 /// Threads as the plan asks for them.

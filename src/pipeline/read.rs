@@ -6,12 +6,14 @@
 //! again. Memory grows with what is kept, not with what is read.
 
 use super::plan::{Plan, Watcher};
+use super::slices::EventsByDay;
+use super::spool::{Spool, SpoolCounter};
 use crate::decode::{Candidate, Decoded, Decoder, InflateBudget, RecordOutcome, Unresolved};
 use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::Event;
 use crate::model::integrity::Contents;
 use crate::model::relevance::RelevantSessions;
-use crate::ports::{Listing, LogSource, SourceError};
+use crate::ports::{Listing, LogSource, SourceError, SpillError, SpillFile};
 use crate::stitch;
 use hashbrown::{HashMap, HashSet};
 use std::cmp::Reverse;
@@ -26,6 +28,13 @@ pub(super) struct AllRead {
     pub(super) contents: Vec<(u32, Contents)>,
 }
 
+/// The content of a source, as far as it fits in memory.
+pub(super) enum Spilled<'a> {
+    InMemory(AllRead),
+    /// What was kept is on disk. Calls of sessions are not counted as kept yet.
+    OnDisk(Box<EventsByDay<'a>>, Coverage),
+}
+
 /// Reads everything the source has, and hashes it on the way where that is wanted.
 pub(super) fn read(
     plan: &Plan,
@@ -33,6 +42,69 @@ pub(super) fn read(
     hashes: bool,
     watcher: &dyn Watcher,
 ) -> AllRead {
+    let (mut whole, mut contents) = first_pass(plan, source, hashes, None, watcher);
+    let relevant = stitch::relevant(&whole.events, &plan.topology, plan.all_sessions);
+    let pass = SecondPass {
+        plan,
+        source,
+        relevant: &relevant,
+        spool: None,
+    };
+    pass.run(&mut whole, &mut contents[..]);
+    let (events, coverage) = reconcile(whole, &relevant, source.listing());
+    AllRead {
+        events,
+        coverage,
+        contents,
+    }
+}
+
+/// The same, with what does not fit in memory in a file.
+pub(super) fn read_spilling<'a>(
+    plan: &Plan,
+    source: &dyn LogSource,
+    spool: Spool<'_>,
+    file: &'a dyn SpillFile,
+    watcher: &dyn Watcher,
+) -> Result<Spilled<'a>, SpillError> {
+    let (mut whole, mut contents) = first_pass(plan, source, false, Some(&spool), watcher);
+    let is_on_disk = spool.is_open();
+    let relevant = if is_on_disk {
+        spool.take_clues().decide(&plan.topology)
+    } else {
+        stitch::relevant(&whole.events, &plan.topology, plan.all_sessions)
+    };
+    let pass = SecondPass {
+        plan,
+        source,
+        relevant: &relevant,
+        spool: is_on_disk.then_some(&spool),
+    };
+    let read_again = pass.run(&mut whole, &mut contents[..]);
+    let (events, mut coverage) = reconcile(whole, &relevant, source.listing());
+    if !is_on_disk {
+        return Ok(Spilled::InMemory(AllRead {
+            events,
+            coverage,
+            contents,
+        }));
+    }
+    let written = spool.finish()?;
+    let events = EventsByDay::new(file, written, relevant, read_again, &mut coverage)?;
+    Ok(Spilled::OnDisk(Box::new(events), coverage))
+}
+
+/// What a thread decoded, and the content hashes of the objects that it read.
+type DecodedAndHashed = (Decoded, Vec<(u32, Contents)>);
+
+/// Reads all objects once.
+fn first_pass(
+    plan: &Plan,
+    source: &dyn LogSource,
+    hashes: bool,
+    spool: Option<&Spool<'_>>,
+    watcher: &dyn Watcher,
+) -> DecodedAndHashed {
     let objects: Vec<u32> = (0..source.object_count()).collect();
     let relevant = RelevantSessions {
         all_sessions: plan.all_sessions,
@@ -40,18 +112,26 @@ pub(super) fn read(
     };
     let known = KnownInterest::new(plan, relevant);
     source.expect(&objects);
-    let mut parts = on_all_threads(plan, source, &objects, hashes, &|worker,
-                                                                     object,
-                                                                     body,
-                                                                     contents: &mut Vec<(
-        u32,
-        Contents,
-    )>| {
+    let job = |worker: &mut Worker<'_>,
+               object: u32,
+               body: &mut Vec<u8>,
+               (contents, counter): &mut (Vec<(u32, Contents)>, SpoolCounter)| {
+        if spool.is_some_and(Spool::has_failed) {
+            return;
+        }
         let found = worker.first_pass(object, body, &known, watcher);
         if hashes {
             contents.push((object, found));
         }
-    });
+        if let Some(spool) = spool {
+            spool.after_object(&mut worker.decoder, counter, false);
+        }
+    };
+    let parts = on_all_threads(plan, source, &objects, hashes, &job);
+    let mut parts: Vec<DecodedAndHashed> = parts
+        .into_iter()
+        .map(|(part, (contents, _))| (part, contents))
+        .collect();
     // The largest part takes the others in: most events stay where they are.
     parts.sort_unstable_by_key(|(part, _)| Reverse(part.events.len()));
     let mut parts = parts.into_iter();
@@ -63,87 +143,106 @@ pub(super) fn read(
         whole.unresolved.extend(part.unresolved);
         whole.coverage.merge(part.coverage);
     }
-    let relevant = stitch::relevant(&whole.events, &plan.topology, plan.all_sessions);
-    second_pass(plan, source, &relevant, &mut whole, &mut contents[..]);
-    let (events, coverage) = reconcile(whole, &relevant, source.listing());
-    AllRead {
-        events,
-        coverage,
-        contents,
+    if let Some(spool) = spool.filter(|spool| spool.is_open()) {
+        let (events, candidates) = whole.take_events();
+        spool.add(events, candidates, false);
     }
+    (whole, contents)
 }
 
-/// Reads objects again that hold relevant calls which were passed over.
-/// What was hashed the first time has to be the same.
-fn second_pass(
-    plan: &Plan,
-    source: &dyn LogSource,
-    relevant: &RelevantSessions,
-    whole: &mut Decoded,
-    contents: &mut [(u32, Contents)],
-) {
-    let fingerprints = relevant.fingerprints();
-    let holds_interest = |unresolved: &&Unresolved| {
-        unresolved
-            .fingerprints
+/// The reading of objects again that hold relevant calls which were passed over.
+struct SecondPass<'a> {
+    plan: &'a Plan,
+    source: &'a dyn LogSource,
+    relevant: &'a RelevantSessions,
+    spool: Option<&'a Spool<'a>>,
+}
+
+impl SecondPass<'_> {
+    /// Reads them, and returns which they were. What was hashed the first time has to be the same.
+    fn run(&self, whole: &mut Decoded, contents: &mut [(u32, Contents)]) -> HashSet<u32> {
+        let fingerprints = self.relevant.fingerprints();
+        let holds_interest = |unresolved: &&Unresolved| {
+            let mut marks = unresolved.fingerprints.iter();
+            marks.any(|fingerprint| fingerprints.contains(fingerprint))
+        };
+        let mut again: Vec<&Unresolved> = whole.unresolved.iter().filter(holds_interest).collect();
+        again.sort_unstable_by_key(|unresolved| unresolved.object);
+        let records: Vec<(u32, u64)> = again
             .iter()
-            .any(|fingerprint| fingerprints.contains(fingerprint))
-    };
-    let mut again: Vec<&Unresolved> = whole.unresolved.iter().filter(holds_interest).collect();
-    again.sort_unstable_by_key(|unresolved| unresolved.object);
-    let objects: Vec<u32> = again.iter().map(|unresolved| unresolved.object).collect();
-    let records: Vec<u64> = again.iter().map(|unresolved| unresolved.records).collect();
-    if objects.is_empty() {
-        return;
-    }
-    contents.sort_unstable_by_key(|(object, _)| *object);
-    let known = |object: u32| {
-        let at = contents.binary_search_by_key(&object, |(object, _)| *object);
-        at.ok().map(|at| &contents[at].1)
-    };
-    let hashes = !contents.is_empty();
-    source.expect(&objects);
-    let parts = on_all_threads(plan, source, &objects, hashes, &|worker,
-                                                                 object,
-                                                                 body,
-                                                                 changed: &mut Vec<(
-        u32,
-        Contents,
-    )>| {
-        let key = worker.source.key(object);
-        if let Err(error) = worker.source.read(object, body) {
-            changed.push((object, contents_of(&error)));
-            return worker.changed(&key);
+            .map(|unresolved| (unresolved.object, unresolved.records))
+            .collect();
+        if records.is_empty() {
+            return HashSet::new();
         }
-        let size = worker.decoder.object(object, &key, body, relevant);
-        let before = objects.binary_search(&object).map(|at| records[at]);
-        let is_same = !hashes || known(object) == Some(&size.contents);
-        if before != Ok(size.records) || !is_same {
-            changed.push((object, size.contents));
-            worker.changed(&key);
-        }
-    });
-    // The second reading of an object stands for both.
-    let reread: HashSet<u32> = objects.iter().copied().collect();
-    whole
-        .candidates
-        .retain(|candidate| !reread.contains(&candidate.object));
-    let mut changed: HashMap<u32, Contents> = HashMap::new();
-    for (part, own) in parts {
-        changed.extend(own);
-        whole.candidates.extend(part.candidates);
-        for (reason, _, examples) in part.coverage.rejects.iter() {
-            if reason == RejectReason::Changed {
-                for example in examples {
-                    whole.coverage.rejects.add(example.clone());
+        contents.sort_unstable_by_key(|(object, _)| *object);
+        let parts = self.read(&records, contents);
+        // The second reading of an object stands for both.
+        let read_again: HashSet<u32> = records.iter().map(|(object, _)| *object).collect();
+        whole
+            .candidates
+            .retain(|candidate| !read_again.contains(&candidate.object));
+        let mut changed: HashMap<u32, Contents> = HashMap::new();
+        for (mut part, own) in parts {
+            changed.extend(own);
+            if let Some(spool) = self.spool {
+                let (events, candidates) = part.take_events();
+                spool.add(events, candidates, true);
+            }
+            whole.candidates.extend(part.candidates);
+            for (reason, _, examples) in part.coverage.rejects.iter() {
+                if reason == RejectReason::Changed {
+                    for example in examples {
+                        whole.coverage.rejects.add(example.clone());
+                    }
                 }
             }
         }
-    }
-    for (object, found) in contents {
-        if let Some(other) = changed.remove(object) {
-            *found = other;
+        for (object, found) in contents {
+            if let Some(other) = changed.remove(object) {
+                *found = other;
+            }
         }
+        read_again
+    }
+
+    /// Reads objects with so many records each, and tells what has changed.
+    fn read(&self, records: &[(u32, u64)], contents: &[(u32, Contents)]) -> Vec<DecodedAndHashed> {
+        let objects: Vec<u32> = records.iter().map(|(object, _)| *object).collect();
+        let known = |object: u32| {
+            let at = contents.binary_search_by_key(&object, |(object, _)| *object);
+            at.ok().map(|at| &contents[at].1)
+        };
+        let hashes = !contents.is_empty();
+        self.source.expect(&objects);
+        let job =
+            |worker: &mut Worker<'_>,
+             object: u32,
+             body: &mut Vec<u8>,
+             (changed, counter): &mut (Vec<(u32, Contents)>, SpoolCounter)| {
+                if self.spool.is_some_and(Spool::has_failed) {
+                    return;
+                }
+                let key = worker.source.key(object);
+                if let Err(error) = worker.source.read(object, body) {
+                    changed.push((object, contents_of(&error)));
+                    return worker.changed(&key);
+                }
+                let size = worker.decoder.object(object, &key, body, self.relevant);
+                let before = records.binary_search_by_key(&object, |(object, _)| *object);
+                let before = before.ok().map(|at| records[at].1);
+                let is_same = !hashes || known(object) == Some(&size.contents);
+                if before != Some(size.records) || !is_same {
+                    changed.push((object, size.contents));
+                    worker.changed(&key);
+                }
+                if let Some(spool) = self.spool {
+                    spool.after_object(&mut worker.decoder, counter, true);
+                }
+            };
+        let parts = on_all_threads(self.plan, self.source, &objects, hashes, &job);
+        let parts = parts.into_iter();
+        parts.map(|(part, (changed, _))| (part, changed)).collect()
     }
 }
 
@@ -241,7 +340,7 @@ impl<'a> KnownInterest<'a> {
         let mut learned = RelevantSessions::default();
         stitch::add_relevant(events, &self.plan.topology, &mut learned);
         let known = self.now();
-        learned.sessions.retain(|id| !known.sessions.contains(id));
+        learned.sessions.retain(|id| !known.holds(id));
         learned.roles.retain(|id| !known.roles.contains(id));
         if learned.sessions.is_empty() && learned.roles.is_empty() {
             return;

@@ -1,8 +1,11 @@
 //! A run: the stages in their order.
 
-use super::plan::{Checks, Exports, PipelineError, Plan, SlicePlan, Watcher, pool};
+use super::plan::{Checks, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Watcher, pool};
+use super::read::Spilled;
+use super::slices::SlicedRun;
+use super::spool::Spool;
 use super::verify::VerificationInputs;
-use super::{read, slices, verify};
+use super::{read, verify};
 use crate::attribute::{self, AttributeError};
 use crate::decode::{Candidate, Decoded, RecordOutcome};
 use crate::model::audit::{Audit, AuditSlice};
@@ -16,10 +19,9 @@ use crate::model::finding::Findings;
 use crate::model::ids::{AccountId, Region};
 use crate::model::integrity::{Integrity, Verification};
 use crate::model::text::Text;
-use crate::model::topology::KnownRoles;
 use crate::model::trend::Trend;
 use crate::model::window::TimeWindow;
-use crate::ports::{LogSource, Remembered};
+use crate::ports::{LogSource, Remembered, SpillFile};
 use crate::reads;
 use crate::rules;
 use crate::stitch;
@@ -40,6 +42,43 @@ pub fn run(
     let read = pool(plan)?.install(|| read::read(plan, source, false, watcher));
     let key = |object| source.key(object);
     finish(plan, &key, read.events, read.coverage, None)
+}
+
+/// A run whose logs were read.
+pub enum ReadRun<'a> {
+    /// All of its events were in memory: the result.
+    Whole(Box<Audit>),
+    /// Its events are on disk.
+    Sliced(Box<SlicedRun<'a>>),
+}
+
+/// The same, with more kept events than fit in memory written to a file. Then chains come a day at a
+/// time, and neither a bill nor rules are evaluated.
+///
+/// # Errors
+///
+/// As for [`run`], and when the file cannot be written or read.
+pub fn run_spilling<'a>(
+    plan: &'a Plan,
+    source: &dyn LogSource,
+    file: &'a dyn SpillFile,
+    limits: SpillLimits,
+    watcher: &dyn Watcher,
+) -> Result<ReadRun<'a>, PipelineError> {
+    pool(plan)?.install(|| {
+        let spool = Spool::new(file, limits, &plan.topology, plan.all_sessions);
+        match read::read_spilling(plan, source, spool, file, watcher)? {
+            Spilled::InMemory(read) => {
+                let key = |object| source.key(object);
+                let audit = finish(plan, &key, read.events, read.coverage, None)?;
+                Ok(ReadRun::Whole(Box::new(audit)))
+            }
+            Spilled::OnDisk(events, coverage) => {
+                let run = SlicedRun::new(plan, *events, coverage)?;
+                Ok(ReadRun::Sliced(Box::new(run)))
+            }
+        }
+    })
 }
 
 /// The same, with every log file held against the digests in the same pass.
@@ -108,34 +147,16 @@ fn finish(
 ) -> Result<Audit, PipelineError> {
     let (verification, integrity) = verified.unzip();
     let integrity = integrity.unwrap_or_default();
-    if !coverage.adds_up() {
-        let accounted = coverage.records_kept + coverage.records_not_relevant;
-        return Err(PipelineError::Unaccounted {
-            records: coverage.records,
-            accounted: accounted + coverage.records_rejected,
-        });
-    }
-    let accounts_seen: BTreeSet<AccountId> = coverage
-        .seen
-        .keys()
-        .map(|(account, ..)| account.clone())
-        .collect();
-    let context = stitch::Context {
-        topology: &plan.topology,
-        window: plan.window,
-        accounts_seen: &accounts_seen,
-        all_sessions: plan.all_sessions,
-        statistics: plan.exports.statistics.as_ref(),
-        chat_logs: plan.exports.chat_logs.as_ref(),
-        integrity: &integrity,
-    };
+    check(&coverage)?;
+    let accounts_seen = accounts_seen(&coverage);
+    let context = context(plan, &accounts_seen, &integrity);
     let deduped = stitch::dedupe(events, &integrity);
     coverage.duplicates = deduped.duplicates;
     coverage.conflicts = deduped.conflicts;
     coverage.replaced = deduped.replaced;
     let events = deduped.events;
     let facts = stitch::WindowFacts::of(&events, &plan.topology);
-    let (chains, roles) = stitched(plan, &events, &facts, &context);
+    let (chains, roles) = stitch::stitch(&events, &facts, &context);
     let mut audit = Audit {
         window: plan.window,
         objects: keys_of(key, &events),
@@ -173,34 +194,56 @@ fn finish(
     Ok(audit)
 }
 
-/// The chains of all events, at once or a day at a time. With slices, what queries read is in them.
-fn stitched(
-    plan: &Plan,
-    events: &[Event],
-    facts: &stitch::WindowFacts,
-    context: &stitch::Context<'_>,
-) -> (Vec<Chain>, KnownRoles) {
-    if plan.is_sliced {
-        slices::chains(events, facts, context, &plan.exports)
-    } else {
-        stitch::stitch(events, facts, context)
+/// Checks that every record is accounted for.
+pub(super) fn check(coverage: &Coverage) -> Result<(), PipelineError> {
+    if coverage.adds_up() {
+        return Ok(());
+    }
+    let accounted = coverage.records_kept + coverage.records_not_relevant;
+    Err(PipelineError::Unaccounted {
+        records: coverage.records,
+        accounted: accounted + coverage.records_rejected,
+    })
+}
+
+/// Accounts of which any record was read.
+pub(super) fn accounts_seen(coverage: &Coverage) -> BTreeSet<AccountId> {
+    let seen = coverage.seen.keys();
+    seen.map(|(account, ..)| account.clone()).collect()
+}
+
+pub(super) fn context<'a>(
+    plan: &'a Plan,
+    accounts_seen: &'a BTreeSet<AccountId>,
+    integrity: &'a [Integrity],
+) -> stitch::Context<'a> {
+    stitch::Context {
+        topology: &plan.topology,
+        window: plan.window,
+        accounts_seen,
+        all_sessions: plan.all_sessions,
+        statistics: plan.exports.statistics.as_ref(),
+        chat_logs: plan.exports.chat_logs.as_ref(),
+        integrity,
     }
 }
 
 /// Adds what queries read, and the accounts whose reads are not fully logged.
 fn add_reads(audit: &mut Audit, plan: &Plan) {
-    if !plan.is_sliced {
-        reads::attach(&mut audit.chains, &audit.events, plan.exports.of_reads());
-    }
-    // A table that is declared or listed may have been read where no read was seen.
+    reads::attach(&mut audit.chains, &audit.events, plan.exports.of_reads());
+    let (chains, events) = (&audit.chains, &audit.events);
+    audit.coverage.reads_not_logged = reads::not_logged(chains, events, plan.window, owners(plan));
+}
+
+/// The owners of tables that are declared or listed: those may have been read where no read was
+/// seen.
+pub(super) fn owners(plan: &Plan) -> impl Iterator<Item = &AccountId> {
     let producers = plan.topology.producers.iter();
     let listed = plan.exports.catalogs.iter();
     let listed = listed.flat_map(|catalogs| catalogs.tables.keys());
-    let owners = producers
+    producers
         .map(|producer| &producer.account_id)
-        .chain(listed.map(|table| &table.account_id));
-    audit.coverage.reads_not_logged =
-        reads::not_logged(&audit.chains, &audit.events, plan.window, owners);
+        .chain(listed.map(|table| &table.account_id))
 }
 
 /// A part of the window by itself, from the events of the whole.

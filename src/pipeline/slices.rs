@@ -1,473 +1,530 @@
-//! A window in slices: for each UTC day the events that its chains need.
+//! A run whose events do not fit in memory, a UTC day at a time.
 //!
 //! A chain is of the day on which it began, whatever the days of its calls: a session's events are
-//! those of the second in which it was made. Beyond the events of its day a slice has
+//! those of the second in which it was made. The slice of a day has the events that are told on it
+//! and, of other days, all that is linked to these. It may have more than it needs: what is not of
+//! its day is not told.
 //!
-//! - the sessions that led to sessions of the day, and what else these assumed;
-//! - all sessions that an undecided call of the day may be of;
-//! - calls that name its query executions, and what else may have read for them;
-//! - events of Quick and of workloads close to its queries and sessions;
-//! - events that decide about every day, such as the roles of workloads.
-//!
-//! It may have more than it needs: what is not of its day is not told.
+//! When all is written, days are read twice: once to write apart what other days may need, once to be
+//! stitched.
 
-use super::plan::Exports;
-use crate::attribute;
+use super::crossings::{Crossings, DayCrossings};
+use super::event_links::{EventLinks, Side};
+use super::link_lists::LinkLists;
+use super::plan::{PipelineError, Plan};
+use super::spool::{Spooled, SpooledPart};
+use crate::attribute::{self, StatisticsTally};
+use crate::model::audit::Audit;
 use crate::model::chain::Chain;
-use crate::model::event::{Detail, Event};
-use crate::model::link::{LinkHasher, LinkKey};
-use crate::model::time::{CLOCK_SKEW_SECONDS, SESSION_SECONDS_MAX, UtcDay, UtcSecond};
+use crate::model::coverage::Coverage;
+use crate::model::event::{Event, EventOrigin};
+use crate::model::ids::AccountId;
+use crate::model::link::{LinkHasher, LinkKey, LinkKind};
+use crate::model::relevance::RelevantSessions;
+use crate::model::time::UtcDay;
 use crate::model::topology::KnownRoles;
-use crate::reads::{self, ACCESS_SECONDS_MAX, QUERY_SECONDS_MAX, ReadAct, ReadLinks};
-use crate::stitch::{
-    self, CONTEXT_SECONDS, NEARBY_SECONDS, SessionKeys, SessionLinks, WindowFacts,
-};
-use hashbrown::HashSet;
+use crate::ports::{KeptEvent, SpillError, SpillFile, SpilledSpan};
+use crate::reads::{self, ReadsTally};
+use crate::stitch::{self, WindowClues, WindowFacts};
+use hashbrown::{HashMap, HashSet};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
-/// Sessions made so near to each other may be taken for one.
-const SAME_SECONDS: i64 = 2 * CLOCK_SKEW_SECONDS;
+/// Events that are written together.
+const PART_EVENTS: usize = 50_000;
 
-/// The links of one event.
-#[derive(Debug, Clone)]
-struct EventLinks {
-    time: UtcSecond,
-    session: SessionLinks,
-    read: ReadLinks,
-    /// It may tell of the user or the workload of a query or session that is near in time.
-    is_near_kind: bool,
-    is_of_every_slice: bool,
-}
-
-impl EventLinks {
-    fn of(event: &Event, hasher: &LinkHasher) -> Self {
-        let near = matches!(
-            event.detail,
-            Detail::QueryDatabase(_) | Detail::QuickCall(_) | Detail::Workload(_)
-        );
-        Self {
-            time: event.time,
-            session: SessionLinks::of(event, hasher),
-            read: ReadLinks::of(event, hasher),
-            is_near_kind: near,
-            is_of_every_slice: stitch::is_of_every_part(event) || reads::is_of_every_part(event),
-        }
-    }
-
-    /// The second in which the caller's session was made, where it is one; that of the event
-    /// otherwise.
-    fn session_second(&self) -> UtcSecond {
-        self.session.caller_created_at.unwrap_or(self.time)
-    }
-
-    fn issues(&self) -> bool {
-        keys(self.session.issued).next().is_some()
-    }
-}
-
-fn keys(of: SessionKeys) -> impl Iterator<Item = LinkKey> {
-    of.into_iter().flatten()
-}
-
-/// Events by a key and a time, both in order.
-type ByKeyAndTime = Vec<(LinkKey, UtcSecond, u32)>;
-
-/// Events of a window by what links them.
-#[derive(Debug, Default)]
-struct SlicePlanner {
-    links: Vec<EventLinks>,
-    /// Events by the days on which they, or the sessions of their callers, may have been made.
-    by_day: BTreeMap<UtcDay, BTreeSet<u32>>,
-    /// Calls of sessions, by the second in which those were made.
-    calls: ByKeyAndTime,
-    /// Calls of sessions whose second is not told, by their own time.
-    undated: ByKeyAndTime,
-    /// AssumeRole calls by what they issued.
-    issues: ByKeyAndTime,
-    /// Copies of AssumeRole calls.
-    copies: ByKeyAndTime,
-    executions: ByKeyAndTime,
-    /// Reads by sessions of Lake Formation, and calls that gave access to those.
-    access_reads: ByKeyAndTime,
-    access_given: ByKeyAndTime,
-    /// Reads for roles, and queries submitted as those.
-    role_reads: ByKeyAndTime,
-    role_queries: ByKeyAndTime,
-    /// Events of the kinds that matter by nearness, by time.
-    near: Vec<(UtcSecond, u32)>,
-    of_every_slice: Vec<u32>,
-    /// The longest life of a session that an event tells.
+/// Events on disk by day, and how they are found.
+pub(super) struct EventsByDay<'a> {
+    file: &'a dyn SpillFile,
+    hasher: LinkHasher,
+    days: BTreeMap<UtcDay, Vec<SpooledPart>>,
+    neighbors: BTreeMap<UtcDay, BTreeSet<UtcDay>>,
+    crossings: Crossings,
     life_seconds_max: i64,
+    relevant: RelevantSessions,
+    /// Objects that were read twice: what the first reading found for sessions does not count.
+    read_again: HashSet<u32>,
+    /// Deliveries of events that were told on another day, too, and do not count.
+    dropped: HashSet<EventOrigin>,
 }
 
-impl SlicePlanner {
-    /// Reads events in their order.
-    fn of(events: &[Event]) -> Self {
-        let hasher = LinkHasher::default();
-        let links = events.iter().map(|event| EventLinks::of(event, &hasher));
-        let mut planner = Self {
-            links: links.collect(),
-            life_seconds_max: SESSION_SECONDS_MAX,
-            ..Self::default()
+/// What was found while days were gone through for the first time.
+#[derive(Default)]
+struct Prepared {
+    /// Events that other days may need.
+    borders: BTreeMap<UtcDay, Vec<SpilledSpan>>,
+    /// Events that roles are found by.
+    of_roles: BTreeMap<UtcDay, Vec<SpilledSpan>>,
+    /// Events that decide about every day.
+    of_every_day: Vec<(UtcDay, Event)>,
+    clues: WindowClues,
+}
+
+/// The events of a day, each once.
+struct DayEvents {
+    events: Vec<Event>,
+    /// Calls of sessions among them, repeated or not.
+    of_sessions: u64,
+    duplicates: u64,
+    conflicts: u64,
+    replaced: u64,
+}
+
+impl<'a> EventsByDay<'a> {
+    /// Finds out what events of different days have in common.
+    pub(super) fn new(
+        file: &'a dyn SpillFile,
+        (spooled, hasher): (Spooled, LinkHasher),
+        relevant: RelevantSessions,
+        read_again: HashSet<u32>,
+        coverage: &mut Coverage,
+    ) -> Result<Self, SpillError> {
+        let life_seconds_max = spooled.life_seconds_max;
+        let mut all = Self {
+            file,
+            hasher,
+            crossings: spooled.index.crossings(file, life_seconds_max)?,
+            days: spooled.days,
+            neighbors: spooled.neighbors,
+            life_seconds_max,
+            relevant,
+            read_again,
+            dropped: HashSet::new(),
         };
-        for index in 0..planner.links.len() {
-            planner.add(index);
-        }
-        for sorted in [
-            &mut planner.calls,
-            &mut planner.undated,
-            &mut planner.issues,
-            &mut planner.copies,
-            &mut planner.executions,
-            &mut planner.access_reads,
-            &mut planner.access_given,
-            &mut planner.role_reads,
-            &mut planner.role_queries,
-        ] {
-            sorted.sort_unstable();
-        }
-        planner.near.sort_unstable();
-        planner
+        let repeated = spooled.index.repeated_ids(file)?;
+        all.drop_repeated(&repeated, coverage)?;
+        Ok(all)
     }
 
-    fn add(&mut self, index: usize) {
-        let links = &self.links[index];
-        let event = u32::try_from(index).unwrap_or(u32::MAX);
-        let time = links.time;
-        let session = &links.session;
-        let made = near_midnight(links.session_second());
-        for day in near_midnight(time).into_iter().chain(made) {
-            self.by_day.entry(day).or_default().insert(event);
+    /// All days that chains may be of.
+    fn all_days(&self) -> BTreeSet<UtcDay> {
+        self.days
+            .keys()
+            .chain(self.neighbors.keys())
+            .copied()
+            .collect()
+    }
+
+    /// Settles which delivery counts of events that were told on several days.
+    fn drop_repeated(
+        &mut self,
+        repeated: &HashMap<LinkKey, BTreeSet<UtcDay>>,
+        coverage: &mut Coverage,
+    ) -> Result<(), SpillError> {
+        let days: BTreeSet<UtcDay> = repeated.values().flatten().copied().collect();
+        let mut events = Vec::new();
+        for day in days {
+            let own = repeated.iter().filter(|(_, days)| days.contains(&day));
+            let own: HashSet<LinkKey> = own.map(|(id, _)| *id).collect();
+            let (all, _) = self.read(day)?;
+            events.extend(self.with_ids(all, own));
         }
-        for key in keys(session.caller) {
-            match session.caller_created_at {
-                Some(created_at) => self.calls.push((key, created_at, event)),
-                None => self.undated.push((key, time, event)),
-            }
-        }
-        for key in keys(session.issued) {
-            self.issues.push((key, time, event));
-        }
-        if let Some(until) = session.issued_until {
-            // Beyond all time that a window may have.
-            let life = until.unix().saturating_sub(time.unix()).min(i64::MAX / 4);
-            self.life_seconds_max = self.life_seconds_max.max(life);
-        }
-        for key in session.copies.iter().flatten() {
-            self.copies.push((*key, time, event));
-        }
-        for key in &links.read.executions {
-            self.executions.push((*key, time, event));
-        }
-        let (by_session, by_role) = match links.read.act {
-            ReadAct::GivesAccess => (Some(&mut self.access_given), None),
-            ReadAct::Reads | ReadAct::Writes => {
-                (Some(&mut self.access_reads), Some(&mut self.role_reads))
-            }
-            ReadAct::Submits => (None, Some(&mut self.role_queries)),
-            ReadAct::Other => (None, None),
+        let all: Vec<EventOrigin> = events.iter().map(|event| event.place).collect();
+        let settled = stitch::dedupe(events, &[]);
+        coverage.duplicates += settled.duplicates;
+        coverage.conflicts += settled.conflicts;
+        coverage.replaced += settled.replaced;
+        let kept = settled.events.iter().map(|event| event.place);
+        let kept: HashSet<EventOrigin> = kept.collect();
+        self.dropped = all.into_iter().filter(|at| !kept.contains(at)).collect();
+        Ok(())
+    }
+
+    /// The events that have one of these ids, or replace or are replaced by one that has.
+    fn with_ids(&self, mut events: Vec<Event>, mut wanted: HashSet<LinkKey>) -> Vec<Event> {
+        let ids = |event: &Event| {
+            let id = self.hasher.key(LinkKind::EventId, &event.id);
+            let replaced = event.replaces();
+            let replaced = replaced.map(|id| self.hasher.key(LinkKind::EventId, id));
+            (id, replaced)
         };
-        let by_session = by_session.zip(links.read.access_session);
-        let by_role = by_role.zip(links.read.access_role);
-        for (list, key) in by_session.into_iter().chain(by_role) {
-            list.push((key, time, event));
-        }
-        if links.is_near_kind {
-            self.near.push((time, event));
-        }
-        if links.is_of_every_slice {
-            self.of_every_slice.push(event);
-        }
-    }
-
-    /// The positions of the events that the chains of a day need, in order.
-    fn slice(&self, day: UtcDay, of_day: &BTreeSet<u32>) -> Vec<u32> {
-        let mut draft = SliceDraft {
-            planner: self,
-            events: of_day.clone(),
-            sessions: HashSet::new(),
-            open: Vec::new(),
-            undated: HashSet::new(),
-        };
-        draft.fill(day, of_day);
-        draft.events.into_iter().collect()
-    }
-}
-
-/// The chains of events, stitched a day at a time, with what their queries read.
-pub(super) fn chains(
-    events: &[Event],
-    facts: &WindowFacts,
-    context: &stitch::Context<'_>,
-    exports: &Exports,
-) -> (Vec<Chain>, KnownRoles) {
-    let planner = SlicePlanner::of(events);
-    let mut all = Vec::new();
-    let mut known = KnownRoles::default();
-    for (&day, of_day) in &planner.by_day {
-        let positions = planner.slice(day, of_day);
-        let part = positions.iter().map(|at| events[*at as usize].clone());
-        let part: Vec<Event> = part.collect();
-        let (mut chains, roles) = stitch::stitch(&part, facts, context);
-        if let Some(statistics) = &exports.statistics {
-            attribute::join_statistics(&mut chains, statistics, &exports.pricing);
-        }
-        reads::attach(&mut chains, &part, exports.of_reads());
-        chains.retain(|chain| chain.started_at.utc_day() == day);
-        for entry in chains.iter_mut().flat_map(|chain| &mut chain.events) {
-            entry.event = positions[entry.event as usize];
-        }
-        all.append(&mut chains);
-        known.add(roles);
-    }
-    (all, known)
-}
-
-/// The days that a moment may be of, for all that clocks know.
-fn near_midnight(at: UtcSecond) -> [UtcDay; 3] {
-    [-SAME_SECONDS, 0, SAME_SECONDS].map(|skew| at.plus(skew).utc_day())
-}
-
-/// The entries of a key within a time.
-fn within(
-    list: &ByKeyAndTime,
-    key: LinkKey,
-    from: UtcSecond,
-    to: UtcSecond,
-) -> impl Iterator<Item = (UtcSecond, u32)> + '_ {
-    let first = list.partition_point(|(of, at, _)| (*of, *at) < (key, from));
-    list[first..]
-        .iter()
-        .take_while(move |(of, at, _)| *of == key && *at <= to)
-        .map(|(_, at, event)| (*at, *event))
-}
-
-/// A session, as far as it is to be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Wanted {
-    key: LinkKey,
-    made_at: UtcSecond,
-    /// True if it led to a session of the slice: what else it assumed is added, too.
-    is_earlier: bool,
-}
-
-/// A slice in the making.
-struct SliceDraft<'a> {
-    planner: &'a SlicePlanner,
-    events: BTreeSet<u32>,
-    sessions: HashSet<Wanted>,
-    open: Vec<Wanted>,
-    /// Undated calls whose sessions were added.
-    undated: HashSet<u32>,
-}
-
-impl SliceDraft<'_> {
-    fn fill(&mut self, day: UtcDay, of_day: &BTreeSet<u32>) {
-        for &event in of_day {
-            let links = &self.planner.links[event as usize];
-            let is_made = near_midnight(links.session_second()).contains(&day);
-            let is_at = near_midnight(links.time).contains(&day);
-            if is_made || links.session.is_refused {
-                self.want_caller(event, false);
-            }
-            if is_at && links.issues() {
-                self.want_issued(event, false);
-            }
-        }
-        self.close();
-        self.follow_reads();
-        self.close();
-        self.add_near();
-        self.events.extend(&self.planner.of_every_slice);
-    }
-
-    fn want(&mut self, key: LinkKey, made_at: UtcSecond, is_earlier: bool) {
-        let wanted = Wanted {
-            key,
-            made_at,
-            is_earlier,
-        };
-        if self.sessions.insert(wanted) {
-            self.open.push(wanted);
-        }
-    }
-
-    fn want_caller(&mut self, event: u32, is_earlier: bool) {
-        let session = &self.planner.links[event as usize].session;
-        match session.caller_created_at {
-            Some(made_at) => {
-                for key in keys(session.caller) {
-                    self.want(key, made_at, is_earlier);
-                }
-            }
-            None => self.want_undated(event, is_earlier),
-        }
-    }
-
-    fn want_issued(&mut self, event: u32, is_earlier: bool) {
-        let links = &self.planner.links[event as usize];
-        for key in keys(links.session.issued) {
-            self.want(key, links.time, is_earlier);
-        }
-    }
-
-    /// All sessions that an undated call may be of.
-    fn want_undated(&mut self, event: u32, is_earlier: bool) {
-        if !self.undated.insert(event) {
-            return;
-        }
-        self.events.insert(event);
-        let planner = self.planner;
-        let links = &planner.links[event as usize];
-        let from = links
-            .time
-            .plus(-planner.life_seconds_max - CLOCK_SKEW_SECONDS);
-        let to = links.time.plus(CLOCK_SKEW_SECONDS);
-        for key in keys(links.session.caller) {
-            let made = within(&planner.issues, key, from, to);
-            let seen = within(&planner.calls, key, from, to);
-            for (made_at, _) in made.chain(seen) {
-                self.want(key, made_at, is_earlier);
-            }
-        }
-    }
-
-    /// Adds the sessions that are wanted, and those that they need.
-    fn close(&mut self) {
-        while let Some(wanted) = self.open.pop() {
-            self.add_session(wanted);
-        }
-    }
-
-    fn add_session(&mut self, wanted: Wanted) {
-        let planner = self.planner;
-        let from = wanted.made_at.plus(-SAME_SECONDS);
-        let to = wanted.made_at.plus(SAME_SECONDS);
-        for (_, event) in within(&planner.calls, wanted.key, from, to) {
-            self.events.insert(event);
-            self.want_caller(event, wanted.is_earlier);
-            if planner.links[event as usize].issues() {
-                self.add_copies(event);
-                if wanted.is_earlier {
-                    self.want_issued(event, false);
-                }
-            }
-        }
-        for (_, event) in within(&planner.issues, wanted.key, from, to) {
-            self.events.insert(event);
-            self.want_issued(event, wanted.is_earlier);
-            self.add_copies(event);
-            self.want_caller(event, true);
-        }
-        let last = wanted
-            .made_at
-            .plus(planner.life_seconds_max + CLOCK_SKEW_SECONDS);
-        for (_, event) in within(&planner.undated, wanted.key, from, last) {
-            self.want_undated(event, false);
-        }
-    }
-
-    fn add_copies(&mut self, event: u32) {
-        let planner = self.planner;
-        let links = &planner.links[event as usize];
-        let from = links.time.plus(-SAME_SECONDS);
-        let to = links.time.plus(SAME_SECONDS);
-        for key in links.session.copies.iter().flatten() {
-            for (_, copy) in within(&planner.copies, *key, from, to) {
-                self.events.insert(copy);
-            }
-        }
-    }
-
-    /// Adds the events that tell what the queries so far read, and the queries that these may be of.
-    fn follow_reads(&mut self) {
-        let planner = self.planner;
-        let always = (
-            UtcSecond::from_unix(i64::MIN),
-            UtcSecond::from_unix(i64::MAX),
-        );
-        for event in self.events.clone() {
-            let links = &planner.links[event as usize];
-            for key in &links.read.executions {
-                for (_, other) in within(&planner.executions, *key, always.0, always.1) {
-                    self.follow(other);
-                }
-            }
-            let given =
-                (links.read.act == ReadAct::GivesAccess).then_some(links.read.access_session);
-            if let Some(key) = given.flatten() {
-                let to = links.time.plus(ACCESS_SECONDS_MAX);
-                let from = links.time.plus(-CLOCK_SKEW_SECONDS);
-                for (at, read) in within(&planner.access_reads, key, from, to) {
-                    self.events.insert(read);
-                    let from = at.plus(-ACCESS_SECONDS_MAX);
-                    let to = at.plus(CLOCK_SKEW_SECONDS);
-                    for (_, other) in within(&planner.access_given, key, from, to) {
-                        self.follow(other);
-                        for key in &planner.links[other as usize].read.executions {
-                            for (_, of) in within(&planner.executions, *key, always.0, always.1) {
-                                self.follow(of);
-                            }
-                        }
-                    }
-                }
-            }
-            let submitted = (links.read.act == ReadAct::Submits).then_some(links.read.access_role);
-            if let Some(key) = submitted.flatten() {
-                let from = links.time.plus(-CLOCK_SKEW_SECONDS);
-                let to = links.time.plus(QUERY_SECONDS_MAX + CLOCK_SKEW_SECONDS);
-                for (at, read) in within(&planner.role_reads, key, from, to) {
-                    self.events.insert(read);
-                    let from = at.plus(-QUERY_SECONDS_MAX - CLOCK_SKEW_SECONDS);
-                    let to = at.plus(CLOCK_SKEW_SECONDS);
-                    for (_, other) in within(&planner.role_queries, key, from, to) {
-                        self.follow(other);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Adds an event that may matter to reads, and its session where that matters, too.
-    fn follow(&mut self, event: u32) {
-        let planner = self.planner;
-        self.events.insert(event);
-        let links = &planner.links[event as usize];
-        match links.read.act {
-            ReadAct::Submits | ReadAct::GivesAccess => self.want_caller(event, false),
-            ReadAct::Writes => {
-                let from = links.time.plus(-SESSION_SECONDS_MAX);
-                let to = links.time.plus(CLOCK_SKEW_SECONDS);
-                for key in keys(links.session.caller) {
-                    for (_, issue) in within(&planner.issues, key, from, to) {
-                        self.events.insert(issue);
-                    }
-                }
-            }
-            ReadAct::Reads | ReadAct::Other => {}
-        }
-    }
-
-    /// Adds events of Quick and of workloads near queries and AssumeRole calls.
-    fn add_near(&mut self) {
-        let planner = self.planner;
-        let moments: BTreeSet<UtcSecond> = self
-            .events
-            .iter()
-            .map(|event| &planner.links[*event as usize])
-            .filter(|links| links.issues() || links.read.act == ReadAct::Submits)
-            .map(|links| links.time)
+        let updates = events.iter().map(ids);
+        let updates: Vec<(LinkKey, LinkKey)> = updates
+            .filter_map(|(id, replaced)| Some((id, replaced?)))
             .collect();
-        let mut next = 0;
-        for at in moments {
-            let from = at.plus(-CONTEXT_SECONDS);
-            let to = at.plus(NEARBY_SECONDS);
-            let first = planner.near.partition_point(|(at, _)| *at < from);
-            let end = planner.near.partition_point(|(at, _)| *at <= to);
-            for (_, event) in planner.near.get(first.max(next)..end).unwrap_or_default() {
-                self.events.insert(*event);
+        let mut known = 0;
+        while known < wanted.len() {
+            known = wanted.len();
+            for (id, replaced) in &updates {
+                if wanted.contains(id) || wanted.contains(replaced) {
+                    wanted.extend([*id, *replaced]);
+                }
             }
-            next = next.max(end);
+        }
+        events.retain(|event| {
+            let (id, replaced) = ids(event);
+            wanted.contains(&id) || replaced.is_some_and(|id| wanted.contains(&id))
+        });
+        events
+    }
+
+    /// The events of a day that count so far, and how many of them are calls of sessions.
+    fn read(&self, day: UtcDay) -> Result<(Vec<Event>, u64), SpillError> {
+        let parts = self.days.get(&day).map_or(&[][..], Vec::as_slice);
+        let threads = rayon::current_num_threads();
+        let share = parts.len().div_ceil(threads).max(1);
+        let read = |parts: &[SpooledPart]| {
+            let mut events = Vec::new();
+            let mut of_sessions = 0;
+            for is_second_reading in [false, true] {
+                let parts = parts.iter();
+                let spans = parts.filter(|part| part.is_second_reading == is_second_reading);
+                let spans: Vec<SpilledSpan> = spans.map(|part| part.span).collect();
+                self.file.read_events(&spans, &mut |kept| {
+                    if kept.is_of_session {
+                        if !self.counts(&kept.event, is_second_reading) {
+                            return;
+                        }
+                        of_sessions += 1;
+                    }
+                    events.push(kept.event);
+                })?;
+            }
+            Ok((events, of_sessions))
+        };
+        let read: Result<Vec<(Vec<Event>, u64)>, SpillError> =
+            parts.par_chunks(share).map(read).collect();
+        let mut all = (Vec::new(), 0);
+        for (events, of_sessions) in read? {
+            all.0.extend(events);
+            all.1 += of_sessions;
+        }
+        Ok(all)
+    }
+
+    /// Returns true for a call of a session that is relevant after all.
+    fn counts(&self, event: &Event, is_second_reading: bool) -> bool {
+        let is_replaced = !is_second_reading && self.read_again.contains(&event.place.object);
+        let id = event.identity.principal_id.as_deref().unwrap_or_default();
+        !is_replaced && self.relevant.holds(id)
+    }
+
+    fn day(&self, day: UtcDay) -> Result<DayEvents, SpillError> {
+        let (mut events, of_sessions) = self.read(day)?;
+        events.retain(|event| !self.dropped.contains(&event.place));
+        let deduped = stitch::dedupe(events, &[]);
+        Ok(DayEvents {
+            events: deduped.events,
+            of_sessions,
+            duplicates: deduped.duplicates,
+            conflicts: deduped.conflicts,
+            replaced: deduped.replaced,
+        })
+    }
+
+    fn write<'e>(
+        &self,
+        events: impl Iterator<Item = &'e Event>,
+    ) -> Result<Vec<SpilledSpan>, SpillError> {
+        let kept: Vec<KeptEvent> = events
+            .map(|event| KeptEvent {
+                event: event.clone(),
+                is_of_session: false,
+            })
+            .collect();
+        let parts = kept.chunks(PART_EVENTS);
+        parts.map(|part| self.file.write_events(part)).collect()
+    }
+
+    fn read_spans(
+        &self,
+        spans: &BTreeMap<UtcDay, Vec<SpilledSpan>>,
+        day: UtcDay,
+    ) -> Result<Vec<Event>, SpillError> {
+        let mut events = Vec::new();
+        let spans = spans.get(&day).map_or(&[][..], Vec::as_slice);
+        self.file
+            .read_events(spans, &mut |kept| events.push(kept.event))?;
+        Ok(events)
+    }
+
+    /// Goes through all days once, and counts what they have.
+    fn prepare(&self, coverage: &mut Coverage) -> Result<Prepared, SpillError> {
+        let mut prepared = Prepared::default();
+        for &day in self.days.keys() {
+            let DayEvents {
+                events,
+                of_sessions,
+                duplicates,
+                conflicts,
+                replaced,
+            } = self.day(day)?;
+            coverage.records_kept += of_sessions;
+            coverage.records_not_relevant -= of_sessions;
+            coverage.duplicates += duplicates;
+            coverage.conflicts += conflicts;
+            coverage.replaced += replaced;
+            prepared.clues.add(&events);
+            let of_roles = events
+                .iter()
+                .filter(|event| WindowClues::is_of_roles(event));
+            prepared.of_roles.insert(day, self.write(of_roles)?);
+            let of_every = events
+                .iter()
+                .filter(|event| stitch::is_of_every_part(event) || reads::is_of_every_part(event));
+            let of_every = of_every.map(|event| (day, event.clone()));
+            prepared.of_every_day.extend(of_every);
+            let border = self.border(day, &events)?;
+            let border = border.into_iter().map(|at| &events[at as usize]);
+            prepared.borders.insert(day, self.write(border)?);
+        }
+        Ok(prepared)
+    }
+
+    /// The events of a day that events of other days are linked to, and what these need.
+    fn border(&self, day: UtcDay, events: &[Event]) -> Result<BTreeSet<u32>, SpillError> {
+        let crossings = self.crossings.of(self.file, day)?;
+        let mut seeds: Vec<u32> = Vec::new();
+        let mut near: Vec<u32> = Vec::new();
+        for (index, event) in (0u32..).zip(events) {
+            let links = EventLinks::of(event, &self.hasher);
+            let mut is_seed = links.days().any(|other| other != day);
+            let mut is_near = false;
+            links.for_each_reach(&self.hasher, &mut |reach| {
+                if reach.side != Side::SeeksAlone && !crossings.others(&reach).is_empty() {
+                    // Nothing is looked for from events that are only near.
+                    let is_nearness = links.is_near_kind && reach.side == Side::IsSought;
+                    is_near |= is_nearness;
+                    is_seed |= !is_nearness;
+                }
+            });
+            if is_seed {
+                seeds.push(index);
+            } else if is_near {
+                near.push(index);
+            }
+        }
+        if seeds.is_empty() {
+            return Ok(near.into_iter().collect());
+        }
+        let lists = LinkLists::of(events, &self.hasher, self.life_seconds_max);
+        let mut border = lists.linked(seeds);
+        border.extend(near);
+        Ok(border)
+    }
+
+    /// The events of other days that the chains of a day need.
+    fn of_other_days(&self, day: UtcDay, prepared: &Prepared) -> Result<Vec<Event>, SpillError> {
+        let mut borders = Borders {
+            all: self,
+            prepared,
+            day,
+            events: Vec::new(),
+            days: Vec::new(),
+            crossings: HashMap::new(),
+        };
+        let own = self.crossings.of(self.file, day)?;
+        let neighbors = self.neighbors.get(&day).into_iter().flatten().copied();
+        let mut wanted: BTreeSet<UtcDay> = own.all().into_iter().chain(neighbors).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        wanted.insert(day);
+        loop {
+            borders.load(&wanted)?;
+            let linked = borders.linked();
+            let more = borders.further_days(&linked)?;
+            if more.is_subset(&wanted) {
+                return Ok(borders.take(linked));
+            }
+            wanted.extend(more);
         }
     }
+}
+
+/// The borders of a day and of others that it is linked to.
+struct Borders<'a> {
+    all: &'a EventsByDay<'a>,
+    prepared: &'a Prepared,
+    day: UtcDay,
+    events: Vec<Event>,
+    /// The day of each event.
+    days: Vec<UtcDay>,
+    crossings: HashMap<UtcDay, DayCrossings>,
+}
+
+impl Borders<'_> {
+    fn load(&mut self, wanted: &BTreeSet<UtcDay>) -> Result<(), SpillError> {
+        for &day in wanted {
+            if self.crossings.contains_key(&day) {
+                continue;
+            }
+            let crossings = self.all.crossings.of(self.all.file, day)?;
+            self.crossings.insert(day, crossings);
+            let events = self.all.read_spans(&self.prepared.borders, day)?;
+            self.days.extend(events.iter().map(|_| day));
+            self.events.extend(events);
+        }
+        Ok(())
+    }
+
+    fn links(&self, at: u32) -> EventLinks {
+        EventLinks::of(&self.events[at as usize], &self.all.hasher)
+    }
+
+    /// The events that are linked to those of the day.
+    fn linked(&self) -> BTreeSet<u32> {
+        let is_of_day = |at: &u32| {
+            self.days[*at as usize] == self.day || self.links(*at).days().any(|day| day == self.day)
+        };
+        let seeds = (0u32..).zip(&self.events).map(|(at, _)| at);
+        let seeds = seeds.filter(is_of_day);
+        let hasher = &self.all.hasher;
+        let lists = LinkLists::of(&self.events, hasher, self.all.life_seconds_max);
+        lists.linked(seeds)
+    }
+
+    /// Further days that some events are linked to.
+    fn further_days(&self, linked: &BTreeSet<u32>) -> Result<BTreeSet<UtcDay>, SpillError> {
+        let mut days = BTreeSet::new();
+        for &at in linked {
+            let day = self.days[at as usize];
+            if day == self.day {
+                continue;
+            }
+            let crossings = &self.crossings[&day];
+            self.links(at)
+                .for_each_reach(&self.all.hasher, &mut |reach| {
+                    days.extend(crossings.others(&reach));
+                });
+        }
+        Ok(days)
+    }
+
+    /// Events of other days, and those that may be near to events of the day.
+    fn take(self, linked: BTreeSet<u32>) -> Vec<Event> {
+        let is_near = |at: &u32| self.links(*at).is_near_kind;
+        let near = (0u32..).zip(&self.events).map(|(at, _)| at).filter(is_near);
+        let wanted: BTreeSet<u32> = near.chain(linked).collect();
+        let is_wanted = |at: u32| wanted.contains(&at) && self.days[at as usize] != self.day;
+        let events = (0u32..).zip(&self.events);
+        let events = events.filter(|(at, _)| is_wanted(*at));
+        events.map(|(_, event)| event.clone()).collect()
+    }
+}
+
+/// A run that is stitched a day at a time.
+pub struct SlicedRun<'a> {
+    plan: &'a Plan,
+    audit: Audit,
+    events: EventsByDay<'a>,
+    facts: WindowFacts,
+    /// What each day needs of others.
+    of_other_days: BTreeMap<UtcDay, Vec<SpilledSpan>>,
+    of_every_day: Vec<(UtcDay, Event)>,
+}
+
+impl<'a> SlicedRun<'a> {
+    /// Finds out what has to be known of the whole window.
+    pub(super) fn new(
+        plan: &'a Plan,
+        events: EventsByDay<'a>,
+        mut coverage: Coverage,
+    ) -> Result<Self, PipelineError> {
+        let mut prepared = events.prepare(&mut coverage)?;
+        super::run::check(&coverage)?;
+        let mut of_other_days = BTreeMap::new();
+        for day in events.all_days() {
+            let others = events.of_other_days(day, &prepared)?;
+            let places: HashSet<EventOrigin> = others.iter().map(|event| event.place).collect();
+            of_other_days.insert(day, events.write(others.iter())?);
+            let mut calls = events.read_spans(&prepared.of_roles, day)?;
+            calls.extend(others);
+            let calls = stitch::in_order(calls);
+            let is_own = |event: &Event| !places.contains(&event.place);
+            let clues = &mut prepared.clues;
+            clues.find_roles(&calls, &plan.topology, &is_own);
+        }
+        Ok(Self {
+            plan,
+            audit: Audit {
+                window: plan.window,
+                coverage,
+                ..Audit::default()
+            },
+            events,
+            facts: prepared.clues.facts(&plan.topology),
+            of_other_days,
+            of_every_day: prepared.of_every_day,
+        })
+    }
+
+    /// The result as far as it is known before chains are: the coverage.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Stitches, and hands out chains in their order, some at a time. The result has none.
+    ///
+    /// # Errors
+    ///
+    /// When what was written cannot be read again, or chains cannot be taken.
+    pub fn chains(
+        mut self,
+        take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
+    ) -> Result<Audit, PipelineError> {
+        let accounts_seen = super::run::accounts_seen(&self.audit.coverage);
+        let statistics = self.plan.exports.statistics.as_ref();
+        let mut told = Told {
+            roles: KnownRoles::default(),
+            reads: ReadsTally::default(),
+            statistics: statistics.map(StatisticsTally::of),
+        };
+        for day in self.events.all_days() {
+            let chains = self.slice(day, &accounts_seen, &mut told)?;
+            take(chains).map_err(PipelineError::Output)?;
+        }
+        let owners = super::run::owners(self.plan);
+        self.audit.coverage.reads_not_logged = told.reads.not_logged(owners);
+        self.audit.roles = told.roles;
+        self.audit.statistics = told.statistics.map(StatisticsTally::coverage);
+        Ok(self.audit)
+    }
+
+    /// The chains of a day.
+    fn slice(
+        &self,
+        day: UtcDay,
+        accounts_seen: &BTreeSet<AccountId>,
+        told: &mut Told<'_>,
+    ) -> Result<Vec<Chain>, PipelineError> {
+        let mut events = self.events.day(day)?.events;
+        let mut others = self.events.read_spans(&self.of_other_days, day)?;
+        let mut not_own: HashSet<EventOrigin> = others.iter().map(|event| event.place).collect();
+        for (of, event) in &self.of_every_day {
+            if *of != day && not_own.insert(event.place) {
+                others.push(event.clone());
+            }
+        }
+        if !others.is_empty() {
+            events.extend(others);
+            events = stitch::in_order(events);
+        }
+        let exports = &self.plan.exports;
+        let context = super::run::context(self.plan, accounts_seen, &[]);
+        let (mut chains, roles) = stitch::stitch(&events, &self.facts, &context);
+        if let Some(statistics) = &exports.statistics {
+            attribute::add_figures(&mut chains, statistics, &exports.pricing);
+        }
+        reads::attach(&mut chains, &events, exports.of_reads());
+        let own = events.iter();
+        let own = own.filter(|event| !not_own.contains(&event.place));
+        told.reads.add_events(own, &chains, self.plan.window);
+        chains.retain(|chain| chain.started_at.utc_day() == day);
+        told.reads.add_chains(&chains);
+        told.roles.add(roles);
+        if let Some(statistics) = &mut told.statistics {
+            statistics.add(&chains);
+        }
+        Ok(chains)
+    }
+}
+
+/// What chains told so far.
+struct Told<'a> {
+    roles: KnownRoles,
+    reads: ReadsTally,
+    statistics: Option<StatisticsTally<'a>>,
 }

@@ -15,49 +15,99 @@ use std::collections::{BTreeMap, BTreeSet};
 #[must_use]
 pub fn not_logged<'a>(
     chains: &'a [Chain],
-    events: &[Event],
+    events: &'a [Event],
     window: TimeWindow,
     owners: impl Iterator<Item = &'a AccountId>,
 ) -> BTreeMap<ReadEvents, BTreeSet<AccountId>> {
-    let with_queries = chains
-        .iter()
-        .filter(|chain| !chain.queries.is_empty() || !chain.reads.is_empty());
-    let consumers: BTreeSet<&AccountId> = with_queries
-        .filter_map(|chain| chain.consumer_account_id.as_ref())
-        .collect();
-    let reads = chains.iter().flat_map(Chain::all_reads);
-    let producers: BTreeSet<&AccountId> = reads
-        .filter_map(|read| read.owner_account_id.as_ref())
-        .chain(owners)
-        .collect();
-    let mut logged: BTreeMap<ReadEvents, BTreeSet<&AccountId>> = BTreeMap::new();
-    let of_queries = chains.iter().flat_map(|chain| &chain.queries);
-    let ids: HashSet<&QueryExecutionId> = of_queries
-        .filter_map(|query| query.query_execution_id.as_ref())
-        .collect();
-    for event in events.iter().filter(|event| window.contains(event.time)) {
-        let kind = kind_of(event, |id| ids.contains(id));
-        if let Some((kind, account)) = kind.zip(event.recipient_account_id.as_ref()) {
-            logged.entry(kind).or_default().insert(account);
+    let mut tally = ReadsTally::default();
+    tally.add_chains(chains);
+    tally.add_events(events, chains, window);
+    tally.not_logged(owners)
+}
+
+/// The accounts of queries, and of events that tell what queries read, gathered from some chains and
+/// events at a time.
+#[derive(Debug, Default)]
+pub struct ReadsTally {
+    consumers: BTreeSet<AccountId>,
+    producers: BTreeSet<AccountId>,
+    logged: BTreeMap<ReadEvents, BTreeSet<AccountId>>,
+}
+
+impl ReadsTally {
+    /// Adds chains, with what their queries read.
+    pub fn add_chains(&mut self, chains: &[Chain]) {
+        for chain in chains {
+            if !chain.queries.is_empty() || !chain.reads.is_empty() {
+                add(&mut self.consumers, chain.consumer_account_id.as_ref());
+            }
+            for read in chain.all_reads() {
+                add(&mut self.producers, read.owner_account_id.as_ref());
+            }
         }
     }
-    let mut missing = BTreeMap::new();
-    for &kind in ReadEvents::ALL {
-        let has_events = |account: &AccountId| {
-            let known = logged.get(&kind);
-            known.is_some_and(|accounts| accounts.contains(account))
-        };
-        let accounts: BTreeSet<AccountId> = consumers
-            .union(&producers)
-            .filter(|account| kind != ReadEvents::LambdaDataEvents || consumers.contains(**account))
-            .filter(|account| !has_events(account))
-            .map(|account| (*account).clone())
+
+    /// Adds events of the window. `chains` have the queries that these may be of.
+    pub fn add_events<'e>(
+        &mut self,
+        events: impl IntoIterator<Item = &'e Event>,
+        chains: &[Chain],
+        window: TimeWindow,
+    ) {
+        let of_queries = chains.iter().flat_map(|chain| &chain.queries);
+        let ids: HashSet<&QueryExecutionId> = of_queries
+            .filter_map(|query| query.query_execution_id.as_ref())
             .collect();
-        if !accounts.is_empty() {
-            missing.insert(kind, accounts);
+        let in_window = |event: &&Event| window.contains(event.time);
+        for event in events.into_iter().filter(in_window) {
+            if let Some(kind) = kind_of(event, |id| ids.contains(id)) {
+                let accounts = self.logged.entry(kind).or_default();
+                add(accounts, event.recipient_account_id.as_ref());
+            }
         }
     }
-    missing
+
+    /// Returns the accounts of which no such events were added; `owners` are further producers.
+    #[must_use]
+    pub fn not_logged<'a>(
+        mut self,
+        owners: impl Iterator<Item = &'a AccountId>,
+    ) -> BTreeMap<ReadEvents, BTreeSet<AccountId>> {
+        self.producers.extend(owners.cloned());
+        let Self {
+            consumers,
+            producers,
+            logged,
+        } = &self;
+        let mut missing = BTreeMap::new();
+        for &kind in ReadEvents::ALL {
+            let has_events = |account: &AccountId| {
+                let known = logged.get(&kind);
+                known.is_some_and(|accounts| accounts.contains(account))
+            };
+            let accounts: BTreeSet<AccountId> = consumers
+                .union(producers)
+                .filter(|account| {
+                    kind != ReadEvents::LambdaDataEvents || consumers.contains(*account)
+                })
+                .filter(|account| !has_events(account))
+                .cloned()
+                .collect();
+            if !accounts.is_empty() {
+                missing.insert(kind, accounts);
+            }
+        }
+        missing
+    }
+}
+
+/// Adds an account, unless it is known already.
+fn add(accounts: &mut BTreeSet<AccountId>, account: Option<&AccountId>) {
+    if let Some(account) = account
+        && !accounts.contains(account)
+    {
+        accounts.insert(account.clone());
+    }
 }
 
 /// What an event shows to be logged: calls that were made for queries. That others read objects in

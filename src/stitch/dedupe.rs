@@ -53,8 +53,9 @@ struct EventOrderKey {
     index: u32,
 }
 
-/// Puts events in order by small keys, and moves each event once.
-fn in_order(mut events: Vec<Event>) -> Vec<Event> {
+/// Puts events in the order of [`Deduped::events`], by small keys, and moves each event once.
+#[must_use]
+pub fn in_order(mut events: Vec<Event>) -> Vec<Event> {
     let mut keys: Vec<EventOrderKey> = (0u32..)
         .zip(&events)
         .map(|(index, event)| EventOrderKey {

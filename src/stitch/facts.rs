@@ -1,7 +1,7 @@
 //! What each part of a window needs of the whole: its roles, and what names of Quick stand for.
 
 use super::quick_user::{QuickArns, user_of};
-use super::roles::{Roles, role_ids};
+use super::roles::{RoleClues, Roles};
 use crate::model::event::{Detail, Event};
 use crate::model::topology::Topology;
 
@@ -21,18 +21,59 @@ impl WindowFacts {
     /// Gathers them from events in their order, each once.
     #[must_use]
     pub fn of(events: &[Event], topology: &Topology) -> Self {
-        let mut facts = Self {
-            roles: Roles::find(events, &role_ids(events), topology),
-            ..Self::default()
-        };
+        let mut clues = WindowClues::default();
+        clues.add(events);
+        clues.find_roles(events, topology, &|_| true);
+        clues.facts(topology)
+    }
+}
+
+/// What events say of a window, gathered from some of them at a time.
+#[derive(Debug, Default)]
+pub struct WindowClues {
+    roles: RoleClues,
+    quick_arns: QuickArns,
+    has_quick_queries: bool,
+}
+
+impl WindowClues {
+    /// Adds what some events say of themselves. All have to be added before any role is found.
+    pub fn add(&mut self, events: &[Event]) {
+        self.roles.add(events);
         for event in events {
             if let Detail::QueryDatabase(detail) = &event.detail {
-                facts.quick_arns.add(detail.resource.as_ref());
-                facts.quick_arns.add(detail.data_set.as_ref());
+                self.quick_arns.add(detail.resource.as_ref());
+                self.quick_arns.add(detail.data_set.as_ref());
                 let is_named = detail.data_source.is_some() && user_of(&event.identity).is_some();
-                facts.has_quick_queries |= is_named && event.error_code.is_none();
+                self.has_quick_queries |= is_named && event.error_code.is_none();
             }
         }
-        facts
+    }
+
+    /// Finds Role A by what the events do of which `is_own` is true: `events` have all that may have
+    /// led to them.
+    pub fn find_roles(
+        &mut self,
+        events: &[Event],
+        topology: &Topology,
+        is_own: &dyn Fn(&Event) -> bool,
+    ) {
+        self.roles.find_run_as(events, topology, is_own);
+    }
+
+    /// Returns true if roles are found by this event.
+    #[must_use]
+    pub fn is_of_roles(event: &Event) -> bool {
+        super::hops::asked(event).is_some()
+    }
+
+    /// What is known of the window.
+    #[must_use]
+    pub fn facts(self, topology: &Topology) -> WindowFacts {
+        WindowFacts {
+            roles: self.roles.roles(topology),
+            quick_arns: self.quick_arns,
+            has_quick_queries: self.has_quick_queries,
+        }
     }
 }

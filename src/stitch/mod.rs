@@ -11,7 +11,8 @@
 //! | which session made a call | [`session`], [`sessions`], [`keys`], [`peers`], [`timeline`] |
 //! | which call submitted a query execution first | [`submissions`] |
 //! | what of all events each part has to know | [`facts`] |
-//! | which roles are Role A and Role B | [`roles`] |
+//! | which sessions matter | [`mod@relevant`] |
+//! | which roles are Role A and Role B | [`roles`], [`role_ids`] |
 //! | who made the first session of a chain, and for what | [`origin`], [`workloads`] |
 //! | one record per consumer session | [`assemble`], [`path`], [`notes`] |
 //! | other roles that the same session of a service assumed | [`related`] |
@@ -38,6 +39,8 @@ mod peers;
 mod quick_activity;
 mod quick_user;
 mod related;
+mod relevant;
+mod role_ids;
 mod roles;
 mod session;
 mod sessions;
@@ -46,11 +49,11 @@ mod timeline;
 mod workloads;
 
 pub use context::Context;
-pub use dedupe::{Deduped, dedupe};
-pub use facts::WindowFacts;
+pub use dedupe::{Deduped, dedupe, in_order};
+pub use facts::{WindowClues, WindowFacts};
 pub use links::{SessionKeys, SessionLinks, is_of_every_part};
 pub use quick_activity::{CONTEXT_SECONDS, NEARBY_SECONDS};
-pub use roles::{add_relevant, relevant, relevant_from};
+pub use relevant::{RelevanceClues, add_relevant, relevant, relevant_from};
 
 use crate::model::chain::Chain;
 use crate::model::event::Event;

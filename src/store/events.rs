@@ -14,19 +14,11 @@ use crate::model::ids::{AccessKeyId, AccountId, EventId, QueryExecutionId, Regio
 use crate::model::table::TableBuilder;
 use crate::model::text::{OpaqueId, Text};
 use crate::model::time::{UtcDay, UtcSecond};
+use crate::ports::KeptEvent;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use std::hash::Hash;
 use std::sync::Arc;
-
-/// An event of the store.
-#[derive(Debug, Clone)]
-pub(super) struct EventRow {
-    /// `place.object` is the object's id in the ledger.
-    pub(super) event: Event,
-    /// True if it is kept for its role session alone.
-    pub(super) is_of_session: bool,
-}
 
 type IdentityColumn = (&'static str, fn(&Identity) -> Option<&Text>);
 
@@ -82,7 +74,7 @@ const CONTENT: [ContentMember; 6] = [
 ];
 
 /// Rows as a file.
-pub(super) fn write(rows: &[EventRow]) -> Result<Vec<u8>, String> {
+pub(super) fn write(rows: &[KeptEvent]) -> Result<Vec<u8>, String> {
     let mut table = TableBuilder::new("events", rows)
         .integer("is_from_console", |row| {
             Some(row.event.identity.is_from_console.into())
@@ -151,9 +143,20 @@ impl SegmentReader {
         folder: &StoreFolder,
         named: &LiveSegment,
         wanted: &dyn Fn(u32, UtcSecond) -> bool,
-        out: &mut Vec<EventRow>,
+        out: &mut Vec<KeptEvent>,
     ) -> Result<(), StoreError> {
-        Segment::open(folder, named)?.for_each(|rows| {
+        let segment = Segment::open(folder, named)?;
+        self.read_segment(segment, wanted, &mut |event| out.push(event))
+    }
+
+    /// The same of an open segment.
+    pub(super) fn read_segment(
+        &mut self,
+        segment: Segment,
+        wanted: &dyn Fn(u32, UtcSecond) -> bool,
+        each: &mut dyn FnMut(KeptEvent),
+    ) -> Result<(), StoreError> {
+        segment.for_each(|rows| {
             let columns = EventColumns::of(rows)?;
             for row in 0..rows.count() {
                 let Some((place, time)) = columns.place(row) else {
@@ -171,7 +174,7 @@ impl SegmentReader {
                 let identity = columns.identity(row, self);
                 let identity = shared(&mut self.identities, identity);
                 let content = columns.content(row, self, time, identity, detail);
-                out.push(EventRow {
+                each(KeptEvent {
                     event: Event { place, content },
                     is_of_session: integer(columns.flags, row) == Some(1),
                 });
@@ -739,8 +742,8 @@ impl WireDetail {
 }
 
 /// Rows by the day of their events.
-pub(super) fn by_day(rows: Vec<EventRow>) -> HashMap<UtcDay, Vec<EventRow>> {
-    let mut days: HashMap<UtcDay, Vec<EventRow>> = HashMap::new();
+pub(super) fn by_day(rows: Vec<KeptEvent>) -> HashMap<UtcDay, Vec<KeptEvent>> {
+    let mut days: HashMap<UtcDay, Vec<KeptEvent>> = HashMap::new();
     for row in rows {
         days.entry(row.event.time.utc_day()).or_default().push(row);
     }

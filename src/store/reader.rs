@@ -1,7 +1,7 @@
 //! Reading a window from the store.
 
 use super::error::StoreError;
-use super::events::{EventRow, SegmentReader};
+use super::events::SegmentReader;
 use super::folder::StoreFolder;
 use super::ledger::Ledger;
 use super::writer::{IS_OBJECT, superseded};
@@ -15,7 +15,7 @@ use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::{
     DELIVERY_SLACK_DAYS, LOOK_AHEAD_SECONDS, LOOK_BACK_SECONDS, TimeWindow,
 };
-use crate::ports::{Listing, Remembered};
+use crate::ports::{KeptEvent, Listing, Remembered};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,10 +153,11 @@ impl Store {
         self.rejects(&delivered, &mut coverage)?;
         self.notes(&delivered, &mut coverage)?;
         let keys = self.keys(&mut rows)?;
-        let (of_sessions, events): (Vec<EventRow>, Vec<EventRow>) =
+        let (of_sessions, events): (Vec<KeptEvent>, Vec<KeptEvent>) =
             rows.into_iter().partition(|row| row.is_of_session);
-        let plain =
-            |rows: Vec<EventRow>| -> Vec<Event> { rows.into_iter().map(|row| row.event).collect() };
+        let plain = |rows: Vec<KeptEvent>| -> Vec<Event> {
+            rows.into_iter().map(|row| row.event).collect()
+        };
         Ok(Remembered {
             events: plain(events),
             session_events: plain(of_sessions),
@@ -376,7 +377,7 @@ impl Store {
 
     /// Keys of the objects that rows came from. Positions follow the keys, as they
     /// would if the objects were read anew.
-    fn keys(&mut self, rows: &mut [EventRow]) -> Result<BTreeMap<u32, Text>, StoreError> {
+    fn keys(&mut self, rows: &mut [KeptEvent]) -> Result<BTreeMap<u32, Text>, StoreError> {
         let ids: BTreeSet<u32> = rows.iter().map(|row| row.event.place.object).collect();
         let list = Value::from(ids.into_iter().collect::<Vec<u32>>()).to_string();
         let sql = "SELECT id, key FROM objects WHERE id IN (SELECT value FROM json_each(?1))

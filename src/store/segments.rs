@@ -26,6 +26,11 @@ impl Segment {
         // Nothing is read that was not written: Parquet from elsewhere may ask for any
         // amount of memory.
         let bytes = folder.read_segment(&named.name, named.digest.as_deref())?;
+        Self::of(bytes, path)
+    }
+
+    /// A segment with these bytes, from there.
+    pub(super) fn of(bytes: Vec<u8>, path: PathBuf) -> Result<Self, StoreError> {
         match ColumnFile::open(bytes) {
             Ok(file) => Ok(Self { file, path }),
             Err(message) => Err(StoreError::Segment { path, message }),

@@ -1,7 +1,7 @@
 //! Writing a collecting run to the store, each batch in one step.
 
 use super::error::StoreError;
-use super::events::{self, EventRow, SegmentReader};
+use super::events::{self, SegmentReader};
 use super::folder::{Lock, StoreFolder, WrittenSegment};
 use super::ledger::Ledger;
 use super::number::count;
@@ -14,7 +14,7 @@ use crate::model::relevance::{RelevantSessions, SessionFingerprint};
 use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::TimeWindow;
-use crate::ports::Version;
+use crate::ports::{KeptEvent, Version};
 use hashbrown::HashSet;
 use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -255,7 +255,7 @@ impl Writer {
             let mut keep = |events: &mut Vec<Event>, is_of_session: bool| {
                 for mut event in events.drain(..) {
                     event.place.object = next;
-                    rows.push(EventRow {
+                    rows.push(KeptEvent {
                         event,
                         is_of_session,
                     });
@@ -268,7 +268,7 @@ impl Writer {
         }
         let executions = executions(&rows);
         let mut segments = Vec::new();
-        let mut days: Vec<(UtcDay, Vec<EventRow>)> = events::by_day(rows).into_iter().collect();
+        let mut days: Vec<(UtcDay, Vec<KeptEvent>)> = events::by_day(rows).into_iter().collect();
         days.sort_unstable_by_key(|(day, _)| *day);
         for (day, mut rows) in days {
             rows.sort_by_key(|row| row.event.place);
@@ -313,7 +313,7 @@ impl Writer {
     pub(super) fn write_events(
         &self,
         day: UtcDay,
-        rows: &[EventRow],
+        rows: &[KeptEvent],
     ) -> Result<WrittenSegment, StoreError> {
         let bytes = events::write(rows).map_err(|message| StoreError::Segment {
             path: self.folder.root().to_owned(),
@@ -545,7 +545,7 @@ fn gap(coverage: &Coverage) -> Option<String> {
 }
 
 /// Query executions that these events name, where they ran.
-fn executions(rows: &[EventRow]) -> Vec<(String, String, String, UtcDay)> {
+fn executions(rows: &[KeptEvent]) -> Vec<(String, String, String, UtcDay)> {
     let found = rows.iter().filter_map(|row| {
         let Detail::StartQuery(query) = &row.event.detail else {
             return None;

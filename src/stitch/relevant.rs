@@ -1,0 +1,285 @@
+//! The role sessions whose every call is wanted: those that query Athena, those of Role A and
+//! Role B, and all that they came from.
+
+use super::context::EARLIER_SESSIONS_MAX;
+use super::role_ids::{RoleIds, split_id};
+use crate::model::data_catalogs::functions_named;
+use crate::model::event::{CredentialIssuance, Detail, Event};
+use crate::model::function_sessions::function_name;
+use crate::model::identity::RoleName;
+use crate::model::ids::is_data_source_arn;
+use crate::model::relevance::RelevantSessions;
+use crate::model::road::{LAMBDA_SERVICE, function_arn};
+use crate::model::text::Text;
+use crate::model::topology::Topology;
+use hashbrown::{HashMap, HashSet};
+use serde_json::Value;
+
+/// Adds the relevance that a few events alone establish: it keeps most calls of relevant sessions
+/// while logs are read. [`relevant`] decides finally.
+pub fn add_relevant(events: &[Event], topology: &Topology, relevant: &mut RelevantSessions) {
+    for event in events {
+        let session = event.identity.assumed_role_id();
+        if &*event.source == "athena.amazonaws.com" {
+            relevant.sessions.extend(session.cloned());
+        }
+        if let Detail::CredentialIssuance(issue) = &event.detail
+            && is_relevant(event, issue, topology)
+        {
+            relevant.roles.extend(issued_role_id(issue));
+        }
+    }
+}
+
+fn issued_role_id(issue: &CredentialIssuance) -> Option<Text> {
+    let (role_id, _) = issue.assumed_role_id.as_deref().and_then(split_id)?;
+    Some(role_id.into())
+}
+
+fn is_relevant(event: &Event, issue: &CredentialIssuance, topology: &Topology) -> bool {
+    let is_declared = || {
+        let role = issue.role_arn.as_deref().and_then(RoleName::from_arn);
+        role.is_some_and(|role| {
+            topology.run_as_roles.contains(&role) || topology.is_consumer_role(&role)
+        })
+    };
+    let for_data_source = issue.external_id.as_deref().is_some_and(is_data_source_arn);
+    for_data_source || event.identity.is_invoked_by_quick() || is_declared()
+}
+
+/// The relevant sessions of some events.
+#[must_use]
+pub fn relevant(events: &[Event], topology: &Topology, all_sessions: bool) -> RelevantSessions {
+    let nothing = RelevantSessions {
+        all_sessions,
+        ..RelevantSessions::default()
+    };
+    relevant_from(nothing, events, topology)
+}
+
+/// The same, and what follows from sessions and roles that are known to matter already.
+#[must_use]
+pub fn relevant_from(
+    known: RelevantSessions,
+    events: &[Event],
+    topology: &Topology,
+) -> RelevantSessions {
+    let mut clues = RelevanceClues::of(known);
+    clues.add(events, topology);
+    clues.decide(topology)
+}
+
+/// What events say that decides about relevant sessions, gathered from some events at a time.
+#[derive(Debug, Default)]
+pub struct RelevanceClues {
+    relevant: RelevantSessions,
+    role_ids: RoleIds,
+    /// Roles that matter, of AssumeRole calls that did not say the role id.
+    named: HashSet<RoleName>,
+    /// Roles that were asked for, by the role ids of callers.
+    assumed: HashMap<Text, HashSet<AskedRole>>,
+    /// Sessions that sessions were assumed from.
+    callers: HashMap<Text, HashSet<Text>>,
+    /// Sessions that workloads made.
+    workloads: HashSet<Text>,
+    /// Functions that Athena invoked or that data catalogs name.
+    invoked: HashSet<FunctionName>,
+    /// Sessions of functions.
+    of_functions: HashMap<FunctionName, HashSet<Text>>,
+}
+
+/// A role that a call asked for, as far as it says.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct AskedRole {
+    name: Option<RoleName>,
+    id: Option<Text>,
+}
+
+/// The account and the name of a function: the Region of an AssumeRole call may be another.
+type FunctionName = (String, String);
+
+impl RelevanceClues {
+    /// Begins with what is known to be relevant.
+    #[must_use]
+    pub fn of(known: RelevantSessions) -> Self {
+        Self {
+            relevant: known,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what some events say. What is decided already is forgotten.
+    pub fn add(&mut self, events: &[Event], topology: &Topology) {
+        add_relevant(events, topology, &mut self.relevant);
+        self.role_ids.add(events);
+        for event in events {
+            if let Detail::CredentialIssuance(issue) = &event.detail {
+                self.add_issue(event, issue, topology);
+            }
+            self.add_functions(event);
+            let identity = &event.identity;
+            let is_scoped = identity.scope_source_arn.is_some()
+                || identity.scope_issuer_type.is_some()
+                || identity.is_from_instance;
+            if is_scoped && matches!(event.detail, Detail::CredentialIssuance(_)) {
+                self.workloads.extend(identity.assumed_role_id().cloned());
+            }
+        }
+        self.forget_decided();
+    }
+
+    fn add_issue(&mut self, event: &Event, issue: &CredentialIssuance, topology: &Topology) {
+        let caller = event.identity.assumed_role_id();
+        let issued = issue.assumed_role_id.as_ref();
+        let role = || issue.role_arn.as_deref().and_then(RoleName::from_arn);
+        if issued.is_none() && is_relevant(event, issue, topology) {
+            self.named.extend(role());
+        }
+        if let Some((role_id, _)) = caller.and_then(|id| split_id(id)) {
+            let asked = AskedRole {
+                name: role(),
+                id: issued_role_id(issue),
+            };
+            let known = self.assumed.entry(role_id.into()).or_default();
+            known.insert(asked);
+        }
+        if let Some((issued, caller)) = issued.zip(caller) {
+            let known = self.callers.entry(issued.clone()).or_default();
+            known.insert(caller.clone());
+        }
+        let by_service = event.identity.is_service() && !event.identity.is_invoked_by_quick();
+        // Containers of Amazon EKS.
+        let by_pod = event.identity.kind.as_deref() == Some("WebIdentityUser");
+        self.workloads
+            .extend(issued.filter(|_| by_service || by_pod).cloned());
+        // Sessions of a function have its name (docs/cloudtrail-facts.md#origins).
+        if event.identity.invoked_by.as_deref() == Some(LAMBDA_SERVICE)
+            && let Some(name) = issue.session_name.as_deref()
+            && let Some(function) = arn_of(name, event).and_then(|arn| owned_name(&arn))
+            && let Some(issued) = issued
+        {
+            let known = self.of_functions.entry(function).or_default();
+            known.insert(issued.clone());
+        }
+    }
+
+    /// Adds functions that the event says to be invoked for queries.
+    fn add_functions(&mut self, event: &Event) {
+        match &event.detail {
+            Detail::Invocation(function) => {
+                let arn = arn_of(function, event);
+                self.invoked.extend(arn.and_then(|arn| owned_name(&arn)));
+            }
+            Detail::Change(parameters) if event.name.ends_with("DataCatalog") => {
+                let Ok(parameters) = serde_json::from_str::<Value>(parameters) else {
+                    return;
+                };
+                let functions = functions_named(|name| parameters["parameters"][name].as_str());
+                let arns = functions.filter_map(|name| arn_of(name, event));
+                self.invoked.extend(arns.filter_map(|arn| owned_name(&arn)));
+            }
+            Detail::StartQuery(query) => {
+                let name = query.catalog.as_deref();
+                let function = name.and_then(|name| name.strip_prefix("lambda:"));
+                let arn = function.and_then(|name| arn_of(name, event));
+                self.invoked.extend(arn.and_then(|arn| owned_name(&arn)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets sessions whose roles are relevant: nothing more follows from them.
+    fn forget_decided(&mut self) {
+        let roles = &self.relevant.roles;
+        let is_open = |id: &Text| split_id(id).is_none_or(|(role, _)| !roles.contains(role));
+        self.relevant.sessions.retain(is_open);
+        self.callers.retain(|_, callers| {
+            callers.retain(is_open);
+            !callers.is_empty()
+        });
+    }
+
+    /// Decides which sessions are relevant.
+    #[must_use]
+    pub fn decide(mut self, topology: &Topology) -> RelevantSessions {
+        self.add_roles_by_name(topology);
+        self.add_assumed_from_run_as();
+        self.add_ancestors();
+        self.add_siblings();
+        for function in &self.invoked {
+            let sessions = self.of_functions.get(function);
+            let sessions = sessions.into_iter().flatten().cloned();
+            self.relevant.sessions.extend(sessions);
+        }
+        self.forget_decided();
+        self.relevant
+    }
+
+    /// Declared roles, and roles of hops that did not say their role id.
+    fn add_roles_by_name(&mut self, topology: &Topology) {
+        let declared = topology.consumers.iter().flat_map(|one| &one.roles);
+        let declared = declared.chain(&topology.run_as_roles);
+        for role in declared.chain(&self.named) {
+            self.relevant.roles.extend(self.role_ids.of(role).cloned());
+        }
+    }
+
+    /// Adds the roles that sessions of relevant roles assume, whatever the external id, and those
+    /// that their sessions assume.
+    fn add_assumed_from_run_as(&mut self) {
+        for _ in 0..EARLIER_SESSIONS_MAX {
+            let relevant = &self.relevant.roles;
+            let from_relevant = self.assumed.iter().filter(|(id, _)| relevant.contains(*id));
+            let asked = from_relevant.flat_map(|(_, asked)| asked);
+            let ids = asked.flat_map(|asked| {
+                let named = asked.name.iter().flat_map(|role| self.role_ids.of(role));
+                named.chain(&asked.id)
+            });
+            let found: Vec<Text> = ids.filter(|id| !relevant.contains(*id)).cloned().collect();
+            if found.is_empty() {
+                break;
+            }
+            self.relevant.roles.extend(found);
+        }
+    }
+
+    /// The sessions that relevant sessions were assumed from.
+    fn add_ancestors(&mut self) {
+        let Self {
+            relevant, callers, ..
+        } = self;
+        let all = callers.keys().filter(|issued| relevant.holds(issued));
+        let mut open: Vec<Text> = all.cloned().collect();
+        let mut done: HashSet<Text> = HashSet::new();
+        while let Some(issued) = open.pop() {
+            if !done.insert(issued.clone()) {
+                continue;
+            }
+            for caller in callers.get(&issued).into_iter().flatten() {
+                if relevant.sessions.insert(caller.clone()) {
+                    open.push(caller.clone());
+                }
+            }
+        }
+    }
+
+    /// Sessions that a workload assumed next to relevant ones: what else the same origin did.
+    fn add_siblings(&mut self) {
+        let is_of_relevant_workload =
+            |caller: &Text| self.workloads.contains(caller) && self.relevant.holds(caller);
+        let siblings = self.callers.iter();
+        let siblings = siblings.filter(|(_, callers)| callers.iter().any(is_of_relevant_workload));
+        let siblings: Vec<Text> = siblings.map(|(issued, _)| issued.clone()).collect();
+        self.relevant.sessions.extend(siblings);
+    }
+}
+
+fn arn_of(function: &str, event: &Event) -> Option<Text> {
+    let account = event.recipient_account_id.as_ref()?;
+    function_arn(function, account, event.region.as_ref())
+}
+
+fn owned_name(arn: &str) -> Option<FunctionName> {
+    let (account, name) = function_name(arn)?;
+    Some((account.to_owned(), name.to_owned()))
+}
