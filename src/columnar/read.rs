@@ -5,8 +5,10 @@
 
 use crate::model::damage::guarded;
 use bytes::Bytes;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArrayType, DataType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::errors::ParquetError as Refusal;
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
@@ -37,20 +39,56 @@ pub struct Batch {
     integers: Vec<(String, Vec<Option<i64>>)>,
 }
 
-/// The texts of a column, one after the other in one string.
+/// The texts of a column, one after the other in one string. What the file has once is here once.
 #[derive(Debug, Default)]
 pub struct Texts {
     joined: String,
-    /// The byte range of each; `None` where it is unknown.
-    places: Vec<Option<(usize, usize)>>,
+    /// Where each text ends.
+    ends: Vec<usize>,
+    /// The number of the text of each row, from 1; 0 where it is unknown.
+    numbers: Vec<u32>,
 }
 
 impl Texts {
+    fn of(values: Vec<Option<ByteArray>>) -> Result<Self, Refusal> {
+        let mut texts = Self::default();
+        // A text of the file's dictionary is at one place in memory.
+        let mut known: HashMap<(usize, usize), u32> = HashMap::new();
+        for value in &values {
+            let number = match value {
+                None => 0,
+                Some(value) => {
+                    let bytes = value.data();
+                    let place = (bytes.as_ptr().addr(), bytes.len());
+                    match known.entry(place) {
+                        Entry::Occupied(known) => *known.get(),
+                        Entry::Vacant(new) => *new.insert(texts.add(value.as_utf8()?)),
+                    }
+                }
+            };
+            texts.numbers.push(number);
+        }
+        Ok(texts)
+    }
+
+    fn add(&mut self, text: &str) -> u32 {
+        self.joined.push_str(text);
+        self.ends.push(self.joined.len());
+        u32::try_from(self.ends.len()).unwrap_or(u32::MAX)
+    }
+
     /// The text of a row.
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&str> {
-        let (from, to) = (*self.places.get(row)?)?;
-        self.joined.get(from..to)
+        let at = self.number(row).checked_sub(1)? as usize;
+        let from = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.joined.get(from..*self.ends.get(at)?)
+    }
+
+    /// The number of the text of a row, from 1: equal numbers are equal texts. 0 where it is unknown.
+    #[must_use]
+    pub fn number(&self, row: usize) -> u32 {
+        self.numbers.get(row).copied().unwrap_or_default()
     }
 }
 
@@ -143,18 +181,7 @@ impl ColumnFile {
         for (name, chunk) in &mut self.group {
             match chunk {
                 ColumnChunkReader::Texts(chunk) => {
-                    let mut texts = Texts::default();
-                    for value in values(chunk, rows)? {
-                        let place = match value {
-                            Some(value) => {
-                                let from = texts.joined.len();
-                                texts.joined.push_str(value.as_utf8()?);
-                                Some((from, texts.joined.len()))
-                            }
-                            None => None,
-                        };
-                        texts.places.push(place);
-                    }
+                    let texts = Texts::of(values(chunk, rows)?)?;
                     batch.texts.push((name.clone(), texts));
                 }
                 ColumnChunkReader::Integers(chunk) => {

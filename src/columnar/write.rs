@@ -2,7 +2,9 @@
 
 use crate::model::money::{column_scale, units};
 use crate::model::table::{Column as TableColumn, Table, Values};
+use crate::model::text::Text;
 use crate::model::time::UtcDay;
+use bytes::Bytes;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray,
@@ -189,9 +191,7 @@ impl<'a> StoredColumn<'a> {
 
     fn write(&self, rows: Range<usize>, chunk: &mut ColumnChunk<'_>) -> Result<(), ParquetError> {
         match self.values {
-            Values::Text(values) => {
-                put::<ByteArrayType, _>(chunk, &values[rows], |text| Ok(ByteArray::from(&**text)))
-            }
+            Values::Text(values) => put_texts(chunk, &values[rows]),
             Values::Integer(values) => put::<Int64Type, _>(chunk, &values[rows], |n| Ok(*n)),
             Values::Boolean(values) => put::<BoolType, _>(chunk, &values[rows], |is| Ok(*is)),
             Values::Float(values) => put::<DoubleType, _>(chunk, &values[rows], |n| Ok(*n)),
@@ -225,16 +225,35 @@ fn fits(units: i128) -> bool {
 /// A column's part of a row group.
 type ColumnChunk<'a> = SerializedColumnWriter<'a>;
 
+/// Writes texts, from one copy of all of them.
+fn put_texts(chunk: &mut ColumnChunk<'_>, values: &[Option<Text>]) -> Result<(), ParquetError> {
+    let joined: String = values.iter().flatten().map(|text| &**text).collect();
+    let joined = Bytes::from(joined);
+    let mut end = 0;
+    let texts = values.iter().flatten().map(|text| {
+        let start = end;
+        end += text.len();
+        ByteArray::from(joined.slice(start..end))
+    });
+    let texts: Vec<ByteArray> = texts.collect();
+    let writer = chunk.typed::<ByteArrayType>();
+    writer.write_batch(&texts, Some(&levels(values)), None)?;
+    Ok(())
+}
+
+/// 1 for each value that is known.
+fn levels<T>(values: &[Option<T>]) -> Vec<i16> {
+    let levels = values.iter().map(|value| i16::from(value.is_some()));
+    levels.collect()
+}
+
 /// Writes values, each made what is stored.
 fn put<D: DataType, T>(
     chunk: &mut ColumnChunk<'_>,
     values: &[Option<T>],
     stored: impl Fn(&T) -> Result<D::T, ParquetError>,
 ) -> Result<(), ParquetError> {
-    let levels: Vec<i16> = values
-        .iter()
-        .map(|value| i16::from(value.is_some()))
-        .collect();
+    let levels = levels(values);
     let known = values.iter().flatten().map(stored);
     let known = known.collect::<Result<Vec<D::T>, ParquetError>>()?;
     let writer = chunk.typed::<D>();
@@ -245,7 +264,6 @@ fn put<D: DataType, T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
     use parquet::file::reader::FileReader;
     use parquet::file::serialized_reader::SerializedFileReader;
     use rust_decimal::Decimal;

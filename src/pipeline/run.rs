@@ -65,20 +65,19 @@ pub fn run_spilling<'a>(
     limits: SpillLimits,
     watcher: &dyn Watcher,
 ) -> Result<ReadRun<'a>, PipelineError> {
-    pool(plan)?.install(|| {
-        let spool = Spool::new(file, limits, &plan.topology, plan.all_sessions);
-        match read::read_spilling(plan, source, spool, file, watcher)? {
-            Spilled::InMemory(read) => {
-                let key = |object| source.key(object);
-                let audit = finish(plan, &key, read.events, read.coverage, None)?;
-                Ok(ReadRun::Whole(Box::new(audit)))
-            }
-            Spilled::OnDisk(events, coverage) => {
-                let run = SlicedRun::new(plan, *events, coverage)?;
-                Ok(ReadRun::Sliced(Box::new(run)))
-            }
+    let threads = pool(plan)?;
+    let spool = Spool::new(file, limits, &plan.topology, plan.all_sessions);
+    match threads.install(|| read::read_spilling(plan, source, spool, file, watcher))? {
+        Spilled::InMemory(read) => {
+            let key = |object| source.key(object);
+            let audit = finish(plan, &key, read.events, read.coverage, None)?;
+            Ok(ReadRun::Whole(Box::new(audit)))
         }
-    })
+        Spilled::OnDisk(events, coverage) => {
+            let run = SlicedRun::new(plan, threads, *events, coverage)?;
+            Ok(ReadRun::Sliced(Box::new(run)))
+        }
+    }
 }
 
 /// The same, with every log file held against the digests in the same pass.

@@ -407,6 +407,7 @@ impl Borders<'_> {
 /// A run that is stitched a day at a time.
 pub struct SlicedRun<'a> {
     plan: &'a Plan,
+    threads: rayon::ThreadPool,
     audit: Audit,
     events: EventsByDay<'a>,
     facts: WindowFacts,
@@ -419,10 +420,11 @@ impl<'a> SlicedRun<'a> {
     /// Finds out what has to be known of the whole window.
     pub(super) fn new(
         plan: &'a Plan,
+        threads: rayon::ThreadPool,
         events: EventsByDay<'a>,
         mut coverage: Coverage,
     ) -> Result<Self, PipelineError> {
-        let mut prepared = events.prepare(&mut coverage)?;
+        let mut prepared = threads.install(|| events.prepare(&mut coverage))?;
         super::run::check(&coverage)?;
         let mut of_other_days = BTreeMap::new();
         for day in events.all_days() {
@@ -438,6 +440,7 @@ impl<'a> SlicedRun<'a> {
         }
         Ok(Self {
             plan,
+            threads,
             audit: Audit {
                 window: plan.window,
                 coverage,
@@ -473,7 +476,8 @@ impl<'a> SlicedRun<'a> {
             statistics: statistics.map(StatisticsTally::of),
         };
         for day in self.events.all_days() {
-            let chains = self.slice(day, &accounts_seen, &mut told)?;
+            let stitch = || self.slice(day, &accounts_seen, &mut told);
+            let chains = self.threads.install(stitch)?;
             take(chains).map_err(PipelineError::Output)?;
         }
         let owners = super::run::owners(self.plan);

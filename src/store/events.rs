@@ -1,22 +1,19 @@
 //! Slim events as columns, and back.
 
+use super::details;
 use super::error::StoreError;
 use super::folder::StoreFolder;
 use super::ledger::LiveSegment;
 use super::segments::{Segment, SegmentRows, integer, segment_bytes};
 use crate::columnar::Texts;
-use crate::model::event::{
-    Call, Content, CredentialIssuance, DataAccess, Detail, Event, EventOrigin, KeyUse,
-    QueryDatabase, QuickCall, RareFields, S3ObjectCall, StartQuery, TableCall, WorkloadCall,
-};
+use crate::model::event::{Call, Content, Detail, Event, EventOrigin, RareFields};
 use crate::model::identity::Identity;
-use crate::model::ids::{AccessKeyId, AccountId, EventId, QueryExecutionId, Region, RoleArn};
+use crate::model::ids::{AccessKeyId, AccountId, EventId, Region};
 use crate::model::table::TableBuilder;
-use crate::model::text::{OpaqueId, Text};
+use crate::model::text::Text;
 use crate::model::time::{UtcDay, UtcSecond};
 use crate::ports::KeptEvent;
 use hashbrown::{HashMap, HashSet};
-use serde::{Deserialize, Serialize};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -100,13 +97,15 @@ pub(super) fn write(rows: &[KeptEvent]) -> Result<Vec<u8>, String> {
             row.event.identity.session_created_at.map(UtcSecond::unix)
         })
         .text("replaces", |row| id_text(row.event.replaces()))
-        .text("detail", |row| detail(&row.event.detail).map(Text::from))
+        .text("detail", |row| {
+            details::write(&row.event.detail).map(Text::from)
+        })
         .table();
     segment_bytes(&table)
 }
 
 fn id_text(of: Option<&impl ToString>) -> Option<Text> {
-    id(of).map(Text::from)
+    of.map(|id| id.to_string().into())
 }
 
 /// Reads segments; texts and identities that many events share are kept once.
@@ -157,7 +156,7 @@ impl SegmentReader {
         each: &mut dyn FnMut(KeptEvent),
     ) -> Result<(), StoreError> {
         segment.for_each(|rows| {
-            let columns = EventColumns::of(rows)?;
+            let mut columns = EventColumns::of(rows)?;
             for row in 0..rows.count() {
                 let Some((place, time)) = columns.place(row) else {
                     return Err(rows.broken("a row without a location or a time"));
@@ -167,13 +166,10 @@ impl SegmentReader {
                 }
                 let detail = match columns.details.get(row) {
                     None => Detail::None,
-                    Some(text) => serde_json::from_str::<WireDetail>(text)
-                        .map_err(|error| rows.broken(&error.to_string()))?
-                        .model(self),
+                    Some(text) => details::read(text, &mut |text| self.text(text))
+                        .map_err(|error| rows.broken(&error.to_string()))?,
                 };
-                let identity = columns.identity(row, self);
-                let identity = shared(&mut self.identities, identity);
-                let content = columns.content(row, self, time, identity, detail);
+                let content = columns.content(row, self, time, detail);
                 each(KeptEvent {
                     event: Event { place, content },
                     is_of_session: integer(columns.flags, row) == Some(1),
@@ -183,6 +179,50 @@ impl SegmentReader {
         })
     }
 }
+
+/// The texts of a column, each taken in once.
+struct TextColumn<'a> {
+    texts: &'a Texts,
+    /// By number.
+    known: Vec<Option<Text>>,
+}
+
+impl<'a> TextColumn<'a> {
+    fn of(texts: &'a Texts) -> Self {
+        Self {
+            texts,
+            known: Vec::new(),
+        }
+    }
+
+    fn number(&self, row: usize) -> u32 {
+        self.texts.number(row)
+    }
+
+    fn get(&mut self, row: usize, reader: &mut SegmentReader) -> Option<Text> {
+        let at = self.texts.number(row).checked_sub(1)? as usize;
+        if self.known.len() <= at {
+            self.known.resize(at + 1, None);
+        }
+        let known = &mut self.known[at];
+        if known.is_none() {
+            *known = Some(reader.text(self.texts.get(row)?));
+        }
+        known.clone()
+    }
+}
+
+/// Texts of identities, with those that segments of earlier versions do not have.
+const IDENTITY_TEXTS: usize = IDENTITY.len() + LATER_IDENTITY.len();
+
+/// What tells an identity from all others of a batch: its texts by number, and the rest.
+type IdentityKey = ([u32; IDENTITY_TEXTS], [Option<i64>; 3]);
+
+/// What tells a call from all others of a batch: its texts by number.
+type CallKey = [u32; CALL_TEXTS];
+
+/// Source, name, and the texts of [`CONTENT`] but the error message.
+const CALL_TEXTS: usize = CONTENT.len() + 1;
 
 /// Some rows of a segment of events, by column.
 struct EventColumns<'a> {
@@ -196,20 +236,24 @@ struct EventColumns<'a> {
     /// The same.
     instances: &'a [Option<i64>],
     ids: &'a Texts,
-    sources: &'a Texts,
-    names: &'a Texts,
     replaces: &'a Texts,
     details: &'a Texts,
-    content: Vec<&'a Texts>,
-    identity: Vec<&'a Texts>,
+    /// Source and name, then [`CONTENT`].
+    content: Vec<TextColumn<'a>>,
+    identity: Vec<TextColumn<'a>>,
     /// Not in segments of earlier versions.
-    later_identity: [Option<&'a Texts>; LATER_IDENTITY.len()],
+    later_identity: [Option<TextColumn<'a>>; LATER_IDENTITY.len()],
+    identities: HashMap<IdentityKey, Arc<Identity>>,
+    calls: HashMap<CallKey, Arc<Call>>,
 }
 
 impl<'a> EventColumns<'a> {
     fn of(rows: &SegmentRows<'a>) -> Result<Self, StoreError> {
-        let content = CONTENT.iter().map(|(name, _)| rows.texts(name));
-        let identity = IDENTITY.iter().map(|(name, _)| rows.texts(name));
+        let column = |name: &str| rows.texts(name).map(TextColumn::of);
+        let content = ["event_source", "event_name"].into_iter();
+        let content = content.chain(CONTENT.map(|(name, _)| name)).map(column);
+        let identity = IDENTITY.map(|(name, _)| name).into_iter().map(column);
+        let later = LATER_IDENTITY.map(|(name, _)| rows.texts(name).ok().map(TextColumn::of));
         Ok(Self {
             objects: rows.integers("object")?,
             records: rows.integers("record")?,
@@ -219,13 +263,13 @@ impl<'a> EventColumns<'a> {
             console: rows.integers("is_from_console").unwrap_or_default(),
             instances: rows.integers("is_from_instance").unwrap_or_default(),
             ids: rows.texts("event_id")?,
-            sources: rows.texts("event_source")?,
-            names: rows.texts("event_name")?,
             replaces: rows.texts("replaces")?,
             details: rows.texts("detail")?,
             content: content.collect::<Result<_, _>>()?,
             identity: identity.collect::<Result<_, _>>()?,
-            later_identity: LATER_IDENTITY.map(|(name, _)| rows.texts(name).ok()),
+            later_identity: later,
+            identities: HashMap::new(),
+            calls: HashMap::new(),
         })
     }
 
@@ -238,8 +282,26 @@ impl<'a> EventColumns<'a> {
         Some((place, UtcSecond::from_unix(integer(self.times, row)?)))
     }
 
-    fn identity(&self, row: usize, reader: &mut SegmentReader) -> Identity {
-        let mut member = |at: usize| self.identity[at].get(row).map(|text| reader.text(text));
+    /// The identity of a row: one for all rows that have the same.
+    fn identity(&mut self, row: usize, reader: &mut SegmentReader) -> Arc<Identity> {
+        let mut numbers = [0; IDENTITY_TEXTS];
+        let columns = self.identity.iter().map(Some);
+        let columns = columns.chain(self.later_identity.iter().map(Option::as_ref));
+        for (number, column) in numbers.iter_mut().zip(columns) {
+            *number = column.map_or(0, |column| column.number(row));
+        }
+        let rest = [self.created, self.console, self.instances].map(|of| integer(of, row));
+        let key = (numbers, rest);
+        if let Some(known) = self.identities.get(&key) {
+            return Arc::clone(known);
+        }
+        let identity = self.read_identity(row, reader);
+        let identity = shared(&mut reader.identities, identity);
+        self.identities.insert(key, Arc::clone(&identity));
+        identity
+    }
+
+    fn read_identity(&mut self, row: usize, reader: &mut SegmentReader) -> Identity {
         let [
             kind,
             principal_id,
@@ -251,18 +313,15 @@ impl<'a> EventColumns<'a> {
             issuer_arn,
             source_identity,
             on_behalf_of,
-        ] = std::array::from_fn(&mut member);
-        let mut later = |at: usize| {
-            let text = self.later_identity[at].and_then(|texts| texts.get(row));
-            text.map(|text| reader.text(text))
-        };
+        ] = std::array::from_fn(|at| self.identity[at].get(row, reader));
+        let later = self.later_identity.each_mut();
         let [
             delegate_account_id,
             identity_store_arn,
             scope_source_arn,
             scope_issuer_type,
-        ] = std::array::from_fn(&mut later);
-        let is_set = |flags: &[Option<i64>]| flags.get(row).copied().flatten() == Some(1);
+        ] = later.map(|column| column.as_mut()?.get(row, reader));
+        let is_set = |flags: &[Option<i64>]| integer(flags, row) == Some(1);
         Identity {
             kind,
             principal_id,
@@ -284,459 +343,57 @@ impl<'a> EventColumns<'a> {
         }
     }
 
-    fn content(
-        &self,
-        row: usize,
-        reader: &mut SegmentReader,
-        time: UtcSecond,
-        identity: Arc<Identity>,
-        detail: Detail,
-    ) -> Content {
-        let mut member = |at: usize| self.content[at].get(row).map(|text| reader.text(text));
+    /// The call of a row: one for all rows that have the same.
+    fn call(&mut self, row: usize, reader: &mut SegmentReader) -> Arc<Call> {
+        let mut key = [0; CALL_TEXTS];
+        for (number, column) in key.iter_mut().zip(&self.content) {
+            *number = column.number(row);
+        }
+        if let Some(known) = self.calls.get(&key) {
+            return Arc::clone(known);
+        }
         let [
+            source,
+            name,
             recipient_account_id,
             region,
             source_ip,
             user_agent,
             error_code,
-            error_message,
-        ] = std::array::from_fn(&mut member);
+        ] = std::array::from_fn(|at| self.content[at].get(row, reader));
         let call = Call {
             recipient_account_id: recipient_account_id.map(AccountId::from),
             region: region.map(Region::from),
-            source: reader.text(self.sources.get(row).unwrap_or_default()),
-            name: reader.text(self.names.get(row).unwrap_or_default()),
+            source: source.unwrap_or_default(),
+            name: name.unwrap_or_default(),
             source_ip,
             user_agent,
             error_code,
         };
+        let call = shared(&mut reader.calls, call);
+        self.calls.insert(key, Arc::clone(&call));
+        call
+    }
+
+    fn content(
+        &mut self,
+        row: usize,
+        reader: &mut SegmentReader,
+        time: UtcSecond,
+        detail: Detail,
+    ) -> Content {
+        let error_message = self.content.last_mut();
         let rare = RareFields {
-            error_message,
+            error_message: error_message.and_then(|column| column.get(row, reader)),
             replaces: self.replaces.get(row).map(EventId::new),
         };
         Content {
             id: EventId::new(self.ids.get(row).unwrap_or_default()),
             time,
-            call: shared(&mut reader.calls, call),
-            identity,
+            call: self.call(row, reader),
+            identity: self.identity(row, reader),
             detail,
             rare: rare.boxed(),
-        }
-    }
-}
-
-/// Details as they are kept. Names are the file format: never renamed.
-#[derive(Serialize, Deserialize)]
-enum WireDetail {
-    Issue(WireIssue),
-    StartQuery(WireStartQuery),
-    QueryReference(Vec<String>),
-    QueryDatabase(WireQueryDatabase),
-    DataAccess(WireDataAccess),
-    TableCall(WireTableCall),
-    ObjectRead(WireObjectCall),
-    ObjectWrite(WireObjectCall),
-    KeyUse(WireKeyUse),
-    Invocation(String),
-    Workload(WireWorkload),
-    QuickCall(WireQuickCall),
-    Change(String),
-}
-
-#[derive(Serialize, Deserialize, Default)]
-#[serde(default)]
-struct WireIssue {
-    role_arn: Option<String>,
-    session_name: Option<String>,
-    external_id: Option<String>,
-    duration_seconds: Option<i64>,
-    policy: Option<String>,
-    policy_arns: Vec<String>,
-    source_identity: Option<String>,
-    context_providers: Vec<String>,
-    issued_key_id: Option<String>,
-    assumed_role_id: Option<String>,
-    expires_at: Option<i64>,
-    parameters_omitted: bool,
-    shared_event_id: Option<String>,
-    request_id: Option<String>,
-}
-
-#[derive(Serialize, Deserialize, Default)]
-#[serde(default)]
-struct WireStartQuery {
-    query_execution_id: Option<String>,
-    work_group: Option<String>,
-    catalog: Option<String>,
-    database: Option<String>,
-    output_location: Option<String>,
-    quick_query_id: Option<String>,
-    parameters_omitted: bool,
-}
-
-#[derive(Serialize, Deserialize, Default)]
-#[serde(default)]
-struct WireQueryDatabase {
-    data_source: Option<String>,
-    query_id: Option<String>,
-    resource: Option<String>,
-    data_set: Option<String>,
-    mode: Option<String>,
-}
-
-#[derive(Serialize, Deserialize, Default)]
-#[serde(default)]
-struct WireDataAccess {
-    query_execution_id: Option<String>,
-    table_arn: Option<String>,
-    permissions: Vec<String>,
-    principal_arn: Option<String>,
-    session_name: Option<String>,
-}
-
-#[derive(Serialize, Deserialize, Default)]
-#[serde(default)]
-struct WireTableCall {
-    catalog_id: Option<String>,
-    database: Option<String>,
-    table: Option<String>,
-    location: Option<String>,
-}
-
-#[derive(Serialize, Deserialize, Default)]
-#[serde(default)]
-struct WireKeyUse {
-    key_arn: Option<String>,
-    object_arn: Option<String>,
-}
-
-#[derive(Serialize, Deserialize, Default)]
-#[serde(default)]
-struct WireWorkload {
-    resource: Option<String>,
-    role: Option<String>,
-}
-
-#[derive(Serialize, Deserialize, Default)]
-#[serde(default)]
-struct WireQuickCall {
-    agent_id: Option<String>,
-    flow_id: Option<String>,
-    action_connector_id: Option<String>,
-    user: Option<String>,
-}
-
-#[derive(Serialize, Deserialize, Default)]
-#[serde(default)]
-struct WireObjectCall {
-    bucket: Option<String>,
-    key: Option<String>,
-    bytes: Option<u64>,
-    bucket_account_id: Option<String>,
-    request_id: Option<String>,
-}
-
-fn spelled(text: Option<&impl ToString>) -> Option<String> {
-    text.map(std::string::ToString::to_string)
-}
-
-fn id(id: Option<&impl ToString>) -> Option<String> {
-    id.map(ToString::to_string)
-}
-
-fn detail(of: &Detail) -> Option<String> {
-    let wire = match of {
-        Detail::None => return None,
-        Detail::CredentialIssuance(issue) => WireDetail::Issue(WireIssue::of(issue)),
-        Detail::StartQuery(query) => WireDetail::StartQuery(WireStartQuery::of(query)),
-        Detail::QueryReference(ids) => {
-            WireDetail::QueryReference(ids.iter().map(QueryExecutionId::to_string).collect())
-        }
-        Detail::QueryDatabase(query) => WireDetail::QueryDatabase(WireQueryDatabase::of(query)),
-        Detail::DataAccess(access) => WireDetail::DataAccess(WireDataAccess::of(access)),
-        Detail::TableCall(call) => WireDetail::TableCall(WireTableCall::of(call)),
-        Detail::ObjectRead(read) => WireDetail::ObjectRead(WireObjectCall::of(read)),
-        Detail::ObjectWrite(write) => WireDetail::ObjectWrite(WireObjectCall::of(write)),
-        Detail::KeyUse(used) => WireDetail::KeyUse(WireKeyUse::of(used)),
-        Detail::Invocation(function) => WireDetail::Invocation(function.to_string()),
-        Detail::Workload(call) => WireDetail::Workload(WireWorkload::of(call)),
-        Detail::QuickCall(call) => WireDetail::QuickCall(WireQuickCall::of(call)),
-        Detail::Change(text) => WireDetail::Change(text.to_string()),
-    };
-    serde_json::to_string(&wire).ok()
-}
-
-impl WireIssue {
-    fn model(self, text: &mut dyn FnMut(Option<String>) -> Option<Text>) -> CredentialIssuance {
-        CredentialIssuance {
-            role_arn: text(self.role_arn).map(RoleArn::from),
-            session_name: text(self.session_name),
-            external_id: text(self.external_id),
-            duration_seconds: self.duration_seconds,
-            policy: text(self.policy),
-            policy_arns: texts(self.policy_arns, text),
-            source_identity: text(self.source_identity),
-            context_providers: texts(self.context_providers, text),
-            issued_key_id: text(self.issued_key_id).map(AccessKeyId::from),
-            assumed_role_id: text(self.assumed_role_id),
-            expires_at: self.expires_at.map(UtcSecond::from_unix),
-            parameters_omitted: self.parameters_omitted,
-            shared_event_id: id_of(self.shared_event_id),
-            request_id: id_of(self.request_id),
-        }
-    }
-
-    fn of(issue: &CredentialIssuance) -> Self {
-        // Taken apart, so that a new member cannot be forgotten.
-        let CredentialIssuance {
-            role_arn,
-            session_name,
-            external_id,
-            duration_seconds,
-            policy,
-            policy_arns,
-            source_identity,
-            context_providers,
-            issued_key_id,
-            assumed_role_id,
-            expires_at,
-            parameters_omitted,
-            shared_event_id,
-            request_id,
-        } = issue;
-        Self {
-            role_arn: spelled(role_arn.as_ref()),
-            session_name: spelled(session_name.as_ref()),
-            external_id: spelled(external_id.as_ref()),
-            duration_seconds: *duration_seconds,
-            policy: spelled(policy.as_ref()),
-            policy_arns: policy_arns.iter().map(ToString::to_string).collect(),
-            source_identity: spelled(source_identity.as_ref()),
-            context_providers: context_providers.iter().map(ToString::to_string).collect(),
-            issued_key_id: spelled(issued_key_id.as_ref()),
-            assumed_role_id: spelled(assumed_role_id.as_ref()),
-            expires_at: expires_at.map(UtcSecond::unix),
-            parameters_omitted: *parameters_omitted,
-            shared_event_id: id(shared_event_id.as_ref()),
-            request_id: id(request_id.as_ref()),
-        }
-    }
-}
-
-impl WireStartQuery {
-    fn of(query: &StartQuery) -> Self {
-        let StartQuery {
-            query_execution_id,
-            work_group,
-            catalog,
-            database,
-            output_location,
-            quick_query_id,
-            parameters_omitted,
-        } = query;
-        Self {
-            query_execution_id: id(query_execution_id.as_ref()),
-            work_group: spelled(work_group.as_ref()),
-            catalog: spelled(catalog.as_ref()),
-            database: spelled(database.as_ref()),
-            output_location: spelled(output_location.as_ref()),
-            quick_query_id: id(quick_query_id.as_ref()),
-            parameters_omitted: *parameters_omitted,
-        }
-    }
-}
-
-impl WireQueryDatabase {
-    fn of(query: &QueryDatabase) -> Self {
-        let QueryDatabase {
-            data_source,
-            query_id,
-            resource,
-            data_set,
-            mode,
-        } = query;
-        Self {
-            data_source: spelled(data_source.as_ref()),
-            query_id: id(query_id.as_ref()),
-            resource: spelled(resource.as_ref()),
-            data_set: spelled(data_set.as_ref()),
-            mode: spelled(mode.as_ref()),
-        }
-    }
-}
-
-impl WireDataAccess {
-    fn of(access: &DataAccess) -> Self {
-        let DataAccess {
-            query_execution_id,
-            table_arn,
-            permissions,
-            principal_arn,
-            session_name,
-        } = access;
-        Self {
-            query_execution_id: id(query_execution_id.as_ref()),
-            table_arn: spelled(table_arn.as_ref()),
-            permissions: permissions.iter().map(ToString::to_string).collect(),
-            principal_arn: spelled(principal_arn.as_ref()),
-            session_name: spelled(session_name.as_ref()),
-        }
-    }
-}
-
-impl WireTableCall {
-    fn of(call: &TableCall) -> Self {
-        let TableCall {
-            catalog_id,
-            database,
-            table,
-            location,
-        } = call;
-        Self {
-            catalog_id: spelled(catalog_id.as_ref()),
-            database: spelled(database.as_ref()),
-            table: spelled(table.as_ref()),
-            location: spelled(location.as_ref()),
-        }
-    }
-}
-
-impl WireKeyUse {
-    fn of(used: &KeyUse) -> Self {
-        let KeyUse {
-            key_arn,
-            object_arn,
-        } = used;
-        Self {
-            key_arn: spelled(key_arn.as_ref()),
-            object_arn: spelled(object_arn.as_ref()),
-        }
-    }
-}
-
-impl WireWorkload {
-    fn of(call: &WorkloadCall) -> Self {
-        let WorkloadCall { resource, role } = call;
-        Self {
-            resource: spelled(resource.as_ref()),
-            role: spelled(role.as_ref()),
-        }
-    }
-}
-
-impl WireQuickCall {
-    fn of(call: &QuickCall) -> Self {
-        let QuickCall {
-            agent_id,
-            flow_id,
-            action_connector_id,
-            user,
-        } = call;
-        Self {
-            agent_id: spelled(agent_id.as_ref()),
-            flow_id: spelled(flow_id.as_ref()),
-            action_connector_id: spelled(action_connector_id.as_ref()),
-            user: spelled(user.as_ref()),
-        }
-    }
-}
-
-impl WireObjectCall {
-    fn model(self, text: &mut dyn FnMut(Option<String>) -> Option<Text>) -> S3ObjectCall {
-        S3ObjectCall {
-            bucket: text(self.bucket),
-            key: text(self.key),
-            bytes: self.bytes,
-            bucket_account_id: text(self.bucket_account_id).map(AccountId::from),
-            request_id: id_of(self.request_id),
-        }
-    }
-
-    fn of(call: &S3ObjectCall) -> Self {
-        let S3ObjectCall {
-            bucket,
-            key,
-            bytes,
-            bucket_account_id,
-            request_id,
-        } = call;
-        Self {
-            bucket: spelled(bucket.as_ref()),
-            key: spelled(key.as_ref()),
-            bytes: *bytes,
-            bucket_account_id: spelled(bucket_account_id.as_ref()),
-            request_id: id(request_id.as_ref()),
-        }
-    }
-}
-
-/// An id, as it was kept.
-fn id_of<I: From<OpaqueId>>(text: Option<String>) -> Option<I> {
-    text.map(|text| I::from(OpaqueId::new(&text)))
-}
-
-/// Texts, as they were kept.
-fn texts(kept: Vec<String>, text: &mut dyn FnMut(Option<String>) -> Option<Text>) -> Box<[Text]> {
-    kept.into_iter().filter_map(|one| text(Some(one))).collect()
-}
-
-impl WireDetail {
-    fn model(self, reader: &mut SegmentReader) -> Detail {
-        let mut text = |of: Option<String>| of.map(|text| reader.text(&text));
-        match self {
-            Self::Issue(issue) => Detail::CredentialIssuance(Box::new(issue.model(&mut text))),
-            Self::StartQuery(query) => Detail::StartQuery(Box::new(StartQuery {
-                query_execution_id: id_of(query.query_execution_id),
-                work_group: text(query.work_group),
-                catalog: text(query.catalog),
-                database: text(query.database),
-                output_location: text(query.output_location),
-                quick_query_id: id_of(query.quick_query_id),
-                parameters_omitted: query.parameters_omitted,
-            })),
-            Self::QueryReference(ids) => {
-                Detail::QueryReference(ids.iter().map(|text| QueryExecutionId::new(text)).collect())
-            }
-            Self::QueryDatabase(query) => Detail::QueryDatabase(Box::new(QueryDatabase {
-                data_source: text(query.data_source),
-                query_id: id_of(query.query_id),
-                resource: text(query.resource),
-                data_set: text(query.data_set),
-                mode: text(query.mode),
-            })),
-            Self::DataAccess(access) => Detail::DataAccess(Box::new(DataAccess {
-                query_execution_id: id_of(access.query_execution_id),
-                table_arn: text(access.table_arn),
-                permissions: texts(access.permissions, &mut text),
-                principal_arn: text(access.principal_arn),
-                session_name: text(access.session_name),
-            })),
-            Self::TableCall(call) => Detail::TableCall(Box::new(TableCall {
-                catalog_id: text(call.catalog_id),
-                database: text(call.database),
-                table: text(call.table),
-                location: text(call.location),
-            })),
-            Self::ObjectRead(read) => Detail::ObjectRead(Box::new(read.model(&mut text))),
-            Self::ObjectWrite(write) => Detail::ObjectWrite(Box::new(write.model(&mut text))),
-            Self::KeyUse(used) => Detail::KeyUse(Box::new(KeyUse {
-                key_arn: text(used.key_arn),
-                object_arn: text(used.object_arn),
-            })),
-            Self::Workload(call) => Detail::Workload(Box::new(WorkloadCall {
-                resource: text(call.resource),
-                role: text(call.role),
-            })),
-            Self::QuickCall(call) => Detail::QuickCall(Box::new(QuickCall {
-                agent_id: text(call.agent_id),
-                flow_id: text(call.flow_id),
-                action_connector_id: text(call.action_connector_id),
-                user: text(call.user),
-            })),
-            Self::Invocation(function) => {
-                text(Some(function)).map_or(Detail::None, Detail::Invocation)
-            }
-            Self::Change(text) => Detail::Change(text.into()),
         }
     }
 }

@@ -14,6 +14,7 @@
 //! A commit writes segments first and then, in one transaction, the ledger that names
 //! them: whatever is not named does not count, and is swept away by the next writer.
 
+mod details;
 mod documents;
 mod error;
 mod events;
