@@ -255,19 +255,27 @@ impl<'a> EventsByDay<'a> {
             coverage.duplicates += duplicates;
             coverage.conflicts += conflicts;
             coverage.replaced += replaced;
-            prepared.clues.add(&events);
-            let of_roles = events
-                .iter()
-                .filter(|event| WindowClues::is_of_roles(event));
-            prepared.of_roles.insert(day, self.write(of_roles)?);
             let of_every = events
                 .iter()
                 .filter(|event| stitch::is_of_every_part(event) || reads::is_of_every_part(event));
             let of_every = of_every.map(|event| (day, event.clone()));
             prepared.of_every_day.extend(of_every);
-            let border = self.border(day, &events)?;
-            let border = border.into_iter().map(|at| &events[at as usize]);
-            prepared.borders.insert(day, self.write(border)?);
+            let clues = &mut prepared.clues;
+            let (of_roles, border) = rayon::join(
+                || {
+                    clues.add(&events);
+                    let of_roles = events
+                        .iter()
+                        .filter(|event| WindowClues::is_of_roles(event));
+                    self.write(of_roles)
+                },
+                || {
+                    let border = self.border(day, &events)?.into_iter();
+                    self.write(border.map(|at| &events[at as usize]))
+                },
+            );
+            prepared.of_roles.insert(day, of_roles?);
+            prepared.borders.insert(day, border?);
         }
         Ok(prepared)
     }
@@ -475,10 +483,20 @@ impl<'a> SlicedRun<'a> {
             reads: ReadsTally::default(),
             statistics: statistics.map(StatisticsTally::of),
         };
-        for day in self.events.all_days() {
-            let stitch = || self.slice(day, &accounts_seen, &mut told);
+        let days: Vec<UtcDay> = self.events.all_days().into_iter().collect();
+        let load = |at: usize| days.get(at).map(|day| self.events.day(*day)).transpose();
+        let mut loaded = self.threads.install(|| load(0))?;
+        for (at, &day) in days.iter().enumerate() {
+            let events = loaded.take().map(|day| day.events).unwrap_or_default();
+            let stitch = || self.slice(day, events, &accounts_seen, &mut told);
             let chains = self.threads.install(stitch)?;
-            take(chains).map_err(PipelineError::Output)?;
+            // The next day is read while this one is written.
+            let mut next = Ok(None);
+            self.threads.in_place_scope(|scope| {
+                scope.spawn(|_| next = load(at + 1));
+                take(chains).map_err(PipelineError::Output)
+            })?;
+            loaded = next?;
         }
         let owners = super::run::owners(self.plan);
         self.audit.coverage.reads_not_logged = told.reads.not_logged(owners);
@@ -491,10 +509,10 @@ impl<'a> SlicedRun<'a> {
     fn slice(
         &self,
         day: UtcDay,
+        mut events: Vec<Event>,
         accounts_seen: &BTreeSet<AccountId>,
         told: &mut Told<'_>,
     ) -> Result<Vec<Chain>, PipelineError> {
-        let mut events = self.events.day(day)?.events;
         let mut others = self.events.read_spans(&self.of_other_days, day)?;
         let mut not_own: HashSet<EventOrigin> = others.iter().map(|event| event.place).collect();
         for (of, event) in &self.of_every_day {
