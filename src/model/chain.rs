@@ -392,6 +392,15 @@ impl Chain {
         self.earlier_sessions.first()
     }
 
+    /// Gives back the memory that its lists have in reserve: most have one entry or two.
+    pub fn shrink_to_fit(&mut self) {
+        self.earlier_sessions.shrink_to_fit();
+        self.queries.shrink_to_fit();
+        self.calls.shrink_to_fit();
+        self.notes.shrink_to_fit();
+        self.events.shrink_to_fit();
+    }
+
     /// What its queries read, and what it read apart from them.
     pub fn all_reads(&self) -> impl Iterator<Item = &DataRead> + Clone {
         let of_queries = self.queries.iter();

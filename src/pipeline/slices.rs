@@ -483,20 +483,10 @@ impl<'a> SlicedRun<'a> {
             reads: ReadsTally::default(),
             statistics: statistics.map(StatisticsTally::of),
         };
-        let days: Vec<UtcDay> = self.events.all_days().into_iter().collect();
-        let load = |at: usize| days.get(at).map(|day| self.events.day(*day)).transpose();
-        let mut loaded = self.threads.install(|| load(0))?;
-        for (at, &day) in days.iter().enumerate() {
-            let events = loaded.take().map(|day| day.events).unwrap_or_default();
-            let stitch = || self.slice(day, events, &accounts_seen, &mut told);
+        for day in self.events.all_days() {
+            let stitch = || self.slice(day, &accounts_seen, &mut told);
             let chains = self.threads.install(stitch)?;
-            // The next day is read while this one is written.
-            let mut next = Ok(None);
-            self.threads.in_place_scope(|scope| {
-                scope.spawn(|_| next = load(at + 1));
-                take(chains).map_err(PipelineError::Output)
-            })?;
-            loaded = next?;
+            take(chains).map_err(PipelineError::Output)?;
         }
         let owners = super::run::owners(self.plan);
         self.audit.coverage.reads_not_logged = told.reads.not_logged(owners);
@@ -509,10 +499,10 @@ impl<'a> SlicedRun<'a> {
     fn slice(
         &self,
         day: UtcDay,
-        mut events: Vec<Event>,
         accounts_seen: &BTreeSet<AccountId>,
         told: &mut Told<'_>,
     ) -> Result<Vec<Chain>, PipelineError> {
+        let mut events = self.events.day(day)?.events;
         let mut others = self.events.read_spans(&self.of_other_days, day)?;
         let mut not_own: HashSet<EventOrigin> = others.iter().map(|event| event.place).collect();
         for (of, event) in &self.of_every_day {

@@ -84,7 +84,7 @@ struct Draft {
     candidates: BTreeSet<QueryExecutionId>,
     permissions: BTreeSet<Text>,
     objects: ObjectTally,
-    events: BTreeSet<EventId>,
+    events: HashSet<EventId>,
 }
 
 /// Objects that were read, each call once.
@@ -93,7 +93,7 @@ struct ObjectTally {
     calls: HashSet<RequestId>,
     keys: HashSet<Text>,
     bytes: Option<u64>,
-    folders: BTreeSet<Text>,
+    folders: HashSet<Text>,
 }
 
 /// Most readers have one or two: a tree would have room for eleven.
@@ -117,7 +117,7 @@ impl Drafts {
                 candidates: BTreeSet::new(),
                 permissions: BTreeSet::new(),
                 objects: ObjectTally::default(),
-                events: BTreeSet::new(),
+                events: HashSet::new(),
             })
         });
         draft.best = draft.best.max(best);
@@ -499,6 +499,10 @@ impl Draft {
         let (confidence, via) = self.best;
         let has_objects = !self.objects.keys.is_empty();
         let event_count = self.events.len() as u64;
+        let mut event_ids: Vec<EventId> = self.events.into_iter().collect();
+        event_ids.sort_unstable();
+        event_ids.truncate(EVENT_IDS_MAX);
+        event_ids.shrink_to_fit();
         DataRead {
             subject,
             owner_account_id: self.owner,
@@ -510,7 +514,7 @@ impl Draft {
             objects: has_objects.then_some(self.objects.keys.len() as u64),
             bytes: self.objects.bytes,
             prefixes: shortened(&self.objects.folders),
-            event_ids: self.events.into_iter().take(EVENT_IDS_MAX).collect(),
+            event_ids,
             event_count,
             shared_by: Vec::new(),
         }
@@ -541,7 +545,7 @@ impl ObjectTally {
 }
 
 /// Folders, cut to the depth at which they are few enough.
-fn shortened(folders: &BTreeSet<Text>) -> Vec<Text> {
+fn shortened(folders: &HashSet<Text>) -> Vec<Text> {
     let cut = |levels: usize| -> BTreeSet<&str> {
         let folders = folders.iter();
         folders.map(|folder| first_levels(folder, levels)).collect()

@@ -132,7 +132,12 @@ impl Assembler<'_> {
             let session = self.sessions.get(draft.session);
             self.ids[draft.session as usize] = Some(id_of(session));
         }
-        drafts.iter().map(|draft| self.chain(draft)).collect()
+        let chains = drafts.iter().map(|draft| {
+            let mut chain = self.chain(draft);
+            chain.shrink_to_fit();
+            chain
+        });
+        chains.collect()
     }
 
     /// Adds the siblings of sessions that are chains: what else the same origin did.
