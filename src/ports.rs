@@ -271,6 +271,15 @@ pub struct Remembered {
     pub listing: Listing,
 }
 
+/// What an earlier run stored of one window besides events.
+#[derive(Debug, Clone, Default)]
+pub struct Recalled {
+    /// The coverage of the objects that the window needs. Kept records are counted anew.
+    pub coverage: Coverage,
+    /// The objects that could not be listed or read.
+    pub listing: Listing,
+}
+
 /// The listing of a source: known before any object is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {

@@ -20,7 +20,7 @@ use crate::model::time::UtcSecond;
 use crate::model::window::TimeWindow;
 use crate::output::human::plural;
 use crate::pipeline::{
-    self, PipelineError, Plan, RawEvents, ReadRun, SlicedRun, Unwatched, Watcher,
+    self, PipelineError, Plan, RawEvents, ReadRun, Recollection, SlicedRun, Unwatched, Watcher,
 };
 use crate::ports::{LogSource, Sources};
 use crate::store::{Spill, Store};
@@ -204,8 +204,8 @@ impl<'c> AuditRun<'c> {
         Ok(self.with_inputs(audit, &BTreeSet::new()))
     }
 
-    /// Reads logs, and stitches them at once or, of more events than fit in memory, a day at a time.
-    /// What a store has, and logs that are verified while they are read, stay in memory.
+    /// Reads, or remembers, and stitches at once or, of more events than fit in memory, a day at a
+    /// time. Logs that are verified while they are read stay in memory.
     ///
     /// # Errors
     ///
@@ -216,8 +216,17 @@ impl<'c> AuditRun<'c> {
         spill: &SpillOptions,
     ) -> Result<StitchedRun<'r>, Failure> {
         let logs = match &self.logs {
-            Logs::Read(logs) if self.verifying.is_none() => logs,
-            _ => return Ok(StitchedRun::Whole(Box::new(self.run()?))),
+            Logs::Kept(store) => {
+                let recalled = self.recall(&mut lock(store), file, spill)?;
+                return match recalled {
+                    Some(sliced) => Ok(self.sliced(sliced)),
+                    None => Ok(StitchedRun::Whole(Box::new(self.run()?))),
+                };
+            }
+            Logs::Read(_) if self.verifying.is_some() => {
+                return Ok(StitchedRun::Whole(Box::new(self.run()?)));
+            }
+            Logs::Read(logs) => logs,
         };
         let watcher = self.watcher(logs);
         let read = pipeline::run_spilling(&self.plan, logs, file, spill.limits(), &*watcher)?;
@@ -226,8 +235,31 @@ impl<'c> AuditRun<'c> {
                 let audit = self.with_inputs(*audit, &BTreeSet::new());
                 StitchedRun::Whole(Box::new(audit))
             }
-            ReadRun::Sliced(sliced) => StitchedRun::Sliced(SlicedAudit { run: self, sliced }),
+            ReadRun::Sliced(sliced) => self.sliced(*sliced),
         })
+    }
+
+    fn sliced<'r>(&'r self, sliced: SlicedRun<'r>) -> StitchedRun<'r> {
+        let sliced = Box::new(sliced);
+        StitchedRun::Sliced(SlicedAudit { run: self, sliced })
+    }
+
+    /// What a store has, where that does not fit in memory.
+    fn recall<'r>(
+        &'r self,
+        store: &mut Store,
+        file: &'r Spill,
+        spill: &SpillOptions,
+    ) -> Result<Option<SlicedRun<'r>>, Failure> {
+        let window = &self.plan.window;
+        if self.plan.all_sessions || store.event_count(window)? <= spill.above {
+            return Ok(None);
+        }
+        let begin = || Recollection::new(&self.plan, file, spill.limits());
+        let (events, mut recalled) = store.recall(window, &begin, &Recollection::add)?;
+        let missing = self.not_collected(store)?;
+        recalled.listing.failed.extend(missing);
+        Ok(Some(events.sliced(recalled)?))
     }
 
     fn watcher<'s>(&self, logs: &'s Sources) -> Box<dyn Watcher + 's> {

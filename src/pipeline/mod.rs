@@ -13,6 +13,8 @@ mod verify;
 
 pub use collect::{CollectedObjects, ObjectRead, collect, interest_in};
 pub use plan::{Checks, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Unwatched, Watcher};
-pub use run::{RawEvents, ReadRun, raw_events, run, run_again, run_spilling, run_verifying};
+pub use run::{
+    RawEvents, ReadRun, Recollection, raw_events, run, run_again, run_spilling, run_verifying,
+};
 pub use slices::SlicedRun;
 pub use verify::{VerificationInputs, verify};

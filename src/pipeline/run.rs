@@ -2,7 +2,7 @@
 
 use super::plan::{Checks, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Watcher, pool};
 use super::read::Spilled;
-use super::slices::SlicedRun;
+use super::slices::{EventsByDay, SlicedRun};
 use super::spool::Spool;
 use super::verify::VerificationInputs;
 use super::{read, verify};
@@ -21,10 +21,11 @@ use crate::model::integrity::{Integrity, Verification};
 use crate::model::text::Text;
 use crate::model::trend::Trend;
 use crate::model::window::TimeWindow;
-use crate::ports::{LogSource, Remembered, SpillFile};
+use crate::ports::{KeptEvent, LogSource, Recalled, Remembered, SpillFile};
 use crate::reads;
 use crate::rules;
 use crate::stitch;
+use hashbrown::HashSet;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +75,7 @@ pub fn run_spilling<'a>(
             Ok(ReadRun::Whole(Box::new(audit)))
         }
         Spilled::OnDisk(events, coverage) => {
-            let run = SlicedRun::new(plan, threads, *events, coverage)?;
+            let run = threads.install(|| SlicedRun::new(plan, *events, coverage))?;
             Ok(ReadRun::Sliced(Box::new(run)))
         }
     }
@@ -110,13 +111,11 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
     let Remembered {
         events,
         session_events,
-        mut coverage,
+        coverage,
         keys,
         listing,
     } = remembered;
-    coverage.records_kept = events.len() as u64;
-    let others = coverage.records_kept + coverage.records_rejected;
-    coverage.records_not_relevant = coverage.records.saturating_sub(others);
+    let coverage = counted(coverage, events.len() as u64);
     let relevant = stitch::relevant(&events, &plan.topology, plan.all_sessions);
     let candidates = session_events.into_iter().map(|event| Candidate {
         assumed_role_id: event.identity.principal_id.clone().unwrap_or_default(),
@@ -132,6 +131,71 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
     let (events, coverage) = read::reconcile(whole, &relevant, &listing);
     let key = |object: u32| keys.get(&object).cloned().unwrap_or_else(|| "".into());
     finish(plan, &key, events, coverage, None)
+}
+
+/// Events that an earlier run kept, more than fit in memory, on their way to a file.
+pub struct Recollection<'a> {
+    plan: &'a Plan,
+    file: &'a dyn SpillFile,
+    spool: Spool<'a>,
+    held: Vec<KeptEvent>,
+    part_events: usize,
+    /// Events that matter in themselves.
+    kept: u64,
+}
+
+impl<'a> Recollection<'a> {
+    /// Has no events yet.
+    #[must_use]
+    pub fn new(plan: &'a Plan, file: &'a dyn SpillFile, limits: SpillLimits) -> Self {
+        Self {
+            plan,
+            file,
+            spool: Spool::new(file, limits, &plan.topology, plan.all_sessions),
+            held: Vec::new(),
+            part_events: limits.part_events,
+            kept: 0,
+        }
+    }
+
+    /// Adds an event.
+    pub fn add(&mut self, event: KeptEvent) {
+        self.kept += u64::from(!event.is_of_session);
+        self.held.push(event);
+        if self.held.len() >= self.part_events {
+            self.spool.add_kept(std::mem::take(&mut self.held));
+        }
+    }
+
+    /// Finds out what has to be known of the whole window.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run_spilling`].
+    pub fn sliced(mut self, recalled: Recalled) -> Result<SlicedRun<'a>, PipelineError> {
+        self.spool.add_kept(std::mem::take(&mut self.held));
+        let coverage = counted(recalled.coverage, self.kept);
+        let relevant = self.spool.take_clues().decide(&self.plan.topology);
+        let whole = Decoded {
+            coverage,
+            ..Decoded::default()
+        };
+        let (_, mut coverage) = read::reconcile(whole, &relevant, &recalled.listing);
+        pool(self.plan)?.install(|| {
+            let written = self.spool.finish()?;
+            let none = HashSet::new();
+            let events = EventsByDay::new(self.file, written, relevant, none, &mut coverage)?;
+            SlicedRun::new(self.plan, events, coverage)
+        })
+    }
+}
+
+/// The coverage of objects that were read before, of which so many records are kept.
+fn counted(mut coverage: Coverage, kept: u64) -> Coverage {
+    coverage.records_kept = kept;
+    let others = coverage.records_kept + coverage.records_rejected;
+    coverage.records_not_relevant = coverage.records.saturating_sub(others);
+    coverage
 }
 
 /// The result of verification, and the integrity status of each object.

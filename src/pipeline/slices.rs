@@ -27,7 +27,6 @@ use crate::ports::{KeptEvent, SpillError, SpillFile, SpilledSpan};
 use crate::reads::{self, ReadsTally};
 use crate::stitch::{self, WindowClues, WindowFacts};
 use hashbrown::{HashMap, HashSet};
-use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -37,6 +36,7 @@ const PART_EVENTS: usize = 50_000;
 /// Events on disk by day, and how they are found.
 pub(super) struct EventsByDay<'a> {
     file: &'a dyn SpillFile,
+    threads: usize,
     hasher: LinkHasher,
     days: BTreeMap<UtcDay, Vec<SpooledPart>>,
     neighbors: BTreeMap<UtcDay, BTreeSet<UtcDay>>,
@@ -83,6 +83,7 @@ impl<'a> EventsByDay<'a> {
         let life_seconds_max = spooled.life_seconds_max;
         let mut all = Self {
             file,
+            threads: rayon::current_num_threads(),
             hasher,
             crossings: spooled.index.crossings(file, life_seconds_max)?,
             days: spooled.days,
@@ -162,35 +163,47 @@ impl<'a> EventsByDay<'a> {
     /// The events of a day that count so far, and how many of them are calls of sessions.
     fn read(&self, day: UtcDay) -> Result<(Vec<Event>, u64), SpillError> {
         let parts = self.days.get(&day).map_or(&[][..], Vec::as_slice);
-        let threads = rayon::current_num_threads();
-        let share = parts.len().div_ceil(threads).max(1);
-        let read = |parts: &[SpooledPart]| {
-            let mut events = Vec::new();
-            let mut of_sessions = 0;
-            for is_second_reading in [false, true] {
-                let parts = parts.iter();
-                let spans = parts.filter(|part| part.is_second_reading == is_second_reading);
-                let spans: Vec<SpilledSpan> = spans.map(|part| part.span).collect();
-                self.file.read_events(&spans, &mut |kept| {
-                    if kept.is_of_session {
-                        if !self.counts(&kept.event, is_second_reading) {
-                            return;
-                        }
-                        of_sessions += 1;
-                    }
-                    events.push(kept.event);
-                })?;
-            }
-            Ok((events, of_sessions))
-        };
-        let read: Result<Vec<(Vec<Event>, u64)>, SpillError> =
-            parts.par_chunks(share).map(read).collect();
-        let mut all = (Vec::new(), 0);
-        for (events, of_sessions) in read? {
-            all.0.extend(events);
-            all.1 += of_sessions;
+        let share = parts.len().div_ceil(self.threads).max(1);
+        // Threads that end: the allocator has memory back that others free only of those.
+        let read = std::thread::scope(|scope| {
+            let readers = parts.chunks(share);
+            let readers = readers.map(|parts| scope.spawn(|| self.read_parts(parts)));
+            let readers: Vec<_> = readers.collect();
+            let read = readers.into_iter().map(|reader| match reader.join() {
+                Ok(read) => read,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            read.collect::<Result<Vec<(Vec<Event>, u64)>, SpillError>>()
+        });
+        let mut read = read?.into_iter();
+        let (mut events, mut of_sessions) = read.next().unwrap_or_default();
+        let rest: Vec<(Vec<Event>, u64)> = read.collect();
+        events.reserve_exact(rest.iter().map(|(events, _)| events.len()).sum());
+        for (others, of_others) in rest {
+            events.extend(others);
+            of_sessions += of_others;
         }
-        Ok(all)
+        Ok((events, of_sessions))
+    }
+
+    fn read_parts(&self, parts: &[SpooledPart]) -> Result<(Vec<Event>, u64), SpillError> {
+        let mut events = Vec::new();
+        let mut of_sessions = 0;
+        for is_second_reading in [false, true] {
+            let parts = parts.iter();
+            let spans = parts.filter(|part| part.is_second_reading == is_second_reading);
+            let spans: Vec<SpilledSpan> = spans.map(|part| part.span).collect();
+            self.file.read_events(&spans, &mut |kept| {
+                if kept.is_of_session {
+                    if !self.counts(&kept.event, is_second_reading) {
+                        return;
+                    }
+                    of_sessions += 1;
+                }
+                events.push(kept.event);
+            })?;
+        }
+        Ok((events, of_sessions))
     }
 
     /// Returns true for a call of a session that is relevant after all.
@@ -200,9 +213,12 @@ impl<'a> EventsByDay<'a> {
         !is_replaced && self.relevant.holds(id)
     }
 
-    fn day(&self, day: UtcDay) -> Result<DayEvents, SpillError> {
+    /// The events of a day and others, which are there once, in order.
+    fn day(&self, day: UtcDay, others: Vec<Event>) -> Result<DayEvents, SpillError> {
         let (mut events, of_sessions) = self.read(day)?;
         events.retain(|event| !self.dropped.contains(&event.place));
+        events.reserve_exact(others.len());
+        events.extend(others);
         let deduped = stitch::dedupe(events, &[]);
         Ok(DayEvents {
             events: deduped.events,
@@ -249,7 +265,7 @@ impl<'a> EventsByDay<'a> {
                 duplicates,
                 conflicts,
                 replaced,
-            } = self.day(day)?;
+            } = self.day(day, Vec::new())?;
             coverage.records_kept += of_sessions;
             coverage.records_not_relevant -= of_sessions;
             coverage.duplicates += duplicates;
@@ -415,7 +431,6 @@ impl Borders<'_> {
 /// A run that is stitched a day at a time.
 pub struct SlicedRun<'a> {
     plan: &'a Plan,
-    threads: rayon::ThreadPool,
     audit: Audit,
     events: EventsByDay<'a>,
     facts: WindowFacts,
@@ -428,11 +443,10 @@ impl<'a> SlicedRun<'a> {
     /// Finds out what has to be known of the whole window.
     pub(super) fn new(
         plan: &'a Plan,
-        threads: rayon::ThreadPool,
         events: EventsByDay<'a>,
         mut coverage: Coverage,
     ) -> Result<Self, PipelineError> {
-        let mut prepared = threads.install(|| events.prepare(&mut coverage))?;
+        let mut prepared = events.prepare(&mut coverage)?;
         super::run::check(&coverage)?;
         let mut of_other_days = BTreeMap::new();
         for day in events.all_days() {
@@ -448,7 +462,6 @@ impl<'a> SlicedRun<'a> {
         }
         Ok(Self {
             plan,
-            threads,
             audit: Audit {
                 window: plan.window,
                 coverage,
@@ -484,8 +497,7 @@ impl<'a> SlicedRun<'a> {
             statistics: statistics.map(StatisticsTally::of),
         };
         for day in self.events.all_days() {
-            let stitch = || self.slice(day, &accounts_seen, &mut told);
-            let chains = self.threads.install(stitch)?;
+            let chains = self.slice(day, &accounts_seen, &mut told)?;
             take(chains).map_err(PipelineError::Output)?;
         }
         let owners = super::run::owners(self.plan);
@@ -502,7 +514,6 @@ impl<'a> SlicedRun<'a> {
         accounts_seen: &BTreeSet<AccountId>,
         told: &mut Told<'_>,
     ) -> Result<Vec<Chain>, PipelineError> {
-        let mut events = self.events.day(day)?.events;
         let mut others = self.events.read_spans(&self.of_other_days, day)?;
         let mut not_own: HashSet<EventOrigin> = others.iter().map(|event| event.place).collect();
         for (of, event) in &self.of_every_day {
@@ -510,10 +521,7 @@ impl<'a> SlicedRun<'a> {
                 others.push(event.clone());
             }
         }
-        if !others.is_empty() {
-            events.extend(others);
-            events = stitch::in_order(events);
-        }
+        let events = self.events.day(day, others)?.events;
         let exports = &self.plan.exports;
         let context = super::run::context(self.plan, accounts_seen, &[]);
         let (mut chains, roles) = stitch::stitch(&events, &self.facts, &context);

@@ -119,6 +119,11 @@ impl<'a> Spool<'a> {
         candidates: Vec<Candidate>,
         is_second_reading: bool,
     ) {
+        let events = events.into_iter().filter(|_| !is_second_reading);
+        let events = events.map(|event| KeptEvent {
+            event,
+            is_of_session: false,
+        });
         let of_sessions = candidates
             .into_iter()
             .filter_map(|candidate| match candidate.outcome {
@@ -128,21 +133,6 @@ impl<'a> Spool<'a> {
                 }),
                 RecordOutcome::Sibling(_) | RecordOutcome::Reject(_) => None,
             });
-        let events = if is_second_reading {
-            Vec::new()
-        } else {
-            events
-        };
-        if !events.is_empty() {
-            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Ok(spooled) = &mut *written {
-                spooled.clues.add(&events, self.topology);
-            }
-        }
-        let events = events.into_iter().map(|event| KeptEvent {
-            event,
-            is_of_session: false,
-        });
         let mut part = SpoolPart::default();
         for kept in events.chain(of_sessions) {
             part.add(kept, &self.hasher);
@@ -153,10 +143,20 @@ impl<'a> Spool<'a> {
         self.write(part, is_second_reading);
     }
 
+    /// Writes events that an earlier run kept.
+    pub(super) fn add_kept(&self, events: Vec<KeptEvent>) {
+        let mut part = SpoolPart::default();
+        for kept in events {
+            part.add(kept, &self.hasher);
+        }
+        self.write(part, false);
+    }
+
     fn write(&self, part: SpoolPart, is_second_reading: bool) {
         if part.count == 0 || self.has_failed() {
             return;
         }
+        self.gather_clues(&part);
         let spans = part.days.into_iter().map(|(day, events)| {
             let span = self.file.write_events(&events)?;
             let part = SpooledPart {
@@ -182,6 +182,16 @@ impl<'a> Spool<'a> {
         spooled.life_seconds_max = spooled.life_seconds_max.max(part.life_seconds_max);
         if let Err(error) = added {
             *written = Err(error);
+        }
+    }
+
+    fn gather_clues(&self, part: &SpoolPart) {
+        let events = part.days.values().flatten();
+        let own = events.filter(|kept| !kept.is_of_session);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(spooled) = &mut *written {
+            let events = own.map(|kept| &kept.event);
+            spooled.clues.add(events, self.topology);
         }
     }
 

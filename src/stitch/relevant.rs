@@ -17,7 +17,11 @@ use serde_json::Value;
 
 /// Adds the relevance that a few events alone establish: it keeps most calls of relevant sessions
 /// while logs are read. [`relevant`] decides finally.
-pub fn add_relevant(events: &[Event], topology: &Topology, relevant: &mut RelevantSessions) {
+pub fn add_relevant<'e>(
+    events: impl IntoIterator<Item = &'e Event>,
+    topology: &Topology,
+    relevant: &mut RelevantSessions,
+) {
     for event in events {
         let session = event.identity.assumed_role_id();
         if &*event.source == "athena.amazonaws.com" {
@@ -109,9 +113,13 @@ impl RelevanceClues {
     }
 
     /// Adds what some events say. What is decided already is forgotten.
-    pub fn add(&mut self, events: &[Event], topology: &Topology) {
-        add_relevant(events, topology, &mut self.relevant);
-        self.role_ids.add(events);
+    pub fn add<'e>(
+        &mut self,
+        events: impl IntoIterator<Item = &'e Event> + Clone,
+        topology: &Topology,
+    ) {
+        add_relevant(events.clone(), topology, &mut self.relevant);
+        self.role_ids.add(events.clone());
         for event in events {
             if let Detail::CredentialIssuance(issue) = &event.detail {
                 self.add_issue(event, issue, topology);

@@ -17,7 +17,7 @@ pub(super) struct RoleIds {
 
 impl RoleIds {
     /// Adds what some events say.
-    pub(super) fn add(&mut self, events: &[Event]) {
+    pub(super) fn add<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) {
         let mut seen: HashSet<*const Identity> = HashSet::new();
         for event in events {
             if let Detail::CredentialIssuance(issue) = &event.detail {

@@ -4,6 +4,7 @@ use super::error::StoreError;
 use super::events::SegmentReader;
 use super::folder::StoreFolder;
 use super::ledger::Ledger;
+use super::segments::Segment;
 use super::writer::{IS_OBJECT, superseded};
 use crate::event_list::list as event_list;
 use crate::model::coverage::{Coverage, DayActivity, Reject, RejectReason, Sibling};
@@ -15,7 +16,7 @@ use crate::model::time::{UtcDay, UtcSecond};
 use crate::model::window::{
     DELIVERY_SLACK_DAYS, LOOK_AHEAD_SECONDS, LOOK_BACK_SECONDS, TimeWindow,
 };
-use crate::ports::{KeptEvent, Listing, Remembered};
+use crate::ports::{KeptEvent, Listing, Recalled, Remembered};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +117,44 @@ impl Store {
         self.at_one_moment(|store| store.remember_once(window))
     }
 
+    /// Returns the number of events of the days that a window needs.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn event_count(&mut self, window: &TimeWindow) -> Result<u64, StoreError> {
+        let (from, to) = event_days(window);
+        let sql = "SELECT coalesce(sum(rows), 0) FROM segments
+                   WHERE kind = 'events' AND day BETWEEN ?1 AND ?2";
+        let found = self
+            .ledger
+            .rows(sql, &[&from, &to], |row| row.get::<_, i64>(0))?;
+        let count = found.first().copied().unwrap_or_default();
+        Ok(count.try_into().unwrap_or_default())
+    }
+
+    /// The same as [`Self::remember`] with events given to `take`, one after the other, and in no
+    /// order. `begin` makes what takes them: more than once where a writer puts segments together
+    /// meanwhile. The objects of events are known by their ids in the ledger.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger or a segment cannot be read.
+    pub fn recall<T>(
+        &mut self,
+        window: &TimeWindow,
+        begin: &dyn Fn() -> T,
+        take: &dyn Fn(&mut T, KeptEvent),
+    ) -> Result<(T, Recalled), StoreError> {
+        self.at_one_moment(|store| {
+            let mut taken = begin();
+            store.for_each_event(window, &mut |event| take(&mut taken, event))?;
+            let (delivered, coverage) = store.coverage(window)?;
+            let listing = store.listing(&delivered, window)?;
+            Ok((taken, Recalled { coverage, listing }))
+        })
+    }
+
     /// Reads in one transaction; again where a writer put segments together meanwhile.
     pub(super) fn at_one_moment<T>(
         &mut self,
@@ -139,19 +178,9 @@ impl Store {
     }
 
     fn remember_once(&mut self, window: &TimeWindow) -> Result<Remembered, StoreError> {
-        let superseded = superseded(&mut self.ledger)?;
-        let wanted =
-            |object: u32, time: UtcSecond| window.needs(time) && !superseded.contains(&object);
         let mut rows = Vec::new();
-        let mut reader = SegmentReader::default();
-        for named in self.ledger.segments("events", event_days(window))? {
-            reader.read(&self.folder, &named, &wanted, &mut rows)?;
-        }
-        let delivered = self.delivered(window)?;
-        let mut coverage = self.sums(&delivered)?;
-        self.seen(&delivered, window, &mut coverage)?;
-        self.rejects(&delivered, &mut coverage)?;
-        self.notes(&delivered, &mut coverage)?;
+        self.for_each_event(window, &mut |row| rows.push(row))?;
+        let (delivered, coverage) = self.coverage(window)?;
         let keys = self.keys(&mut rows)?;
         let (of_sessions, events): (Vec<KeptEvent>, Vec<KeptEvent>) =
             rows.into_iter().partition(|row| row.is_of_session);
@@ -165,6 +194,35 @@ impl Store {
             keys,
             listing: self.listing(&delivered, window)?,
         })
+    }
+
+    fn for_each_event(
+        &mut self,
+        window: &TimeWindow,
+        each: &mut dyn FnMut(KeptEvent),
+    ) -> Result<(), StoreError> {
+        let superseded = superseded(&mut self.ledger)?;
+        let wanted =
+            |object: u32, time: UtcSecond| window.needs(time) && !superseded.contains(&object);
+        let segments = self.ledger.segments("events", event_days(window))?;
+        for of_day in segments.chunk_by(|left, right| left.day == right.day) {
+            let mut reader = SegmentReader::default();
+            for named in of_day {
+                let segment = Segment::open(&self.folder, named)?;
+                reader.read_segment(segment, &wanted, each)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The objects delivered in the window, and their coverage.
+    fn coverage(&mut self, window: &TimeWindow) -> Result<(Delivered, Coverage), StoreError> {
+        let delivered = self.delivered(window)?;
+        let mut coverage = self.sums(&delivered)?;
+        self.seen(&delivered, window, &mut coverage)?;
+        self.rejects(&delivered, &mut coverage)?;
+        self.notes(&delivered, &mut coverage)?;
+        Ok((delivered, coverage))
     }
 
     /// Returns the objects delivered in the window.

@@ -66,6 +66,7 @@ mod setup;
 mod slices;
 mod small_logs;
 mod spikes;
+mod spill;
 mod stitch;
 mod store;
 mod tidy;

@@ -1,0 +1,220 @@
+//! Events that do not fit in memory: the output is the same, nothing is left, and what cannot be
+//! written is said.
+
+use crate::cli::{WHOLE_SAMPLE, organization, output, program};
+use qs_audit::cli::Exit;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// What `chains` says of the whole organization.
+fn chains(folder: &TempDir, exit: Exit, arguments: &[&str]) -> (String, String) {
+    let mut command = program();
+    command.current_dir(folder).arg("chains").args(WHOLE_SAMPLE);
+    output(command.args(arguments), exit)
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).unwrap().next().is_none()
+}
+
+#[test]
+fn the_output_is_the_same_with_all_events_on_disk() {
+    let folder = organization();
+    let spill = tempfile::tempdir().unwrap();
+    let spilled = ["--spill-above", "0", "--spill"];
+    for arguments in [
+        &["--format", "jsonl"][..],
+        &["--format", "jsonl", "--flat"],
+        &["--format", "jsonl", "--limit", "3"],
+        &["--format", "jsonl", "--all-sessions"],
+        &[
+            "--format",
+            "jsonl",
+            "--executions",
+            "executions.json",
+            "--strict",
+        ],
+        &["--format", "csv"],
+        &["--format", "csv", "--flat", "--consumer", "retail"],
+        &["--format", "csv", "--consumer", "retial"],
+        &["--format", "json", "--table", "orders"],
+        &[
+            "--format",
+            "table",
+            "--sort",
+            "bytes",
+            "--executions",
+            "executions.json",
+        ],
+        &["--format", "table", "--path", "any", "--limit", "0"],
+        &["--format", "csv", "--sort", "latest", "--limit", "5"],
+    ] {
+        let mut command = program();
+        command
+            .current_dir(&folder)
+            .arg("chains")
+            .args(WHOLE_SAMPLE);
+        let whole = command.args(arguments).output().unwrap();
+        let mut command = program();
+        command
+            .current_dir(&folder)
+            .arg("chains")
+            .args(WHOLE_SAMPLE);
+        command.args(arguments).args(spilled).arg(spill.path());
+        let sliced = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        assert_eq!(text(&whole.stdout), text(&sliced.stdout), "{arguments:?}");
+        assert_eq!(text(&whole.stderr), text(&sliced.stderr), "{arguments:?}");
+        assert_eq!(whole.status, sliced.status, "{arguments:?}");
+        assert!(is_empty(spill.path()));
+    }
+}
+
+#[test]
+fn files_are_the_same_with_all_events_on_disk() {
+    let folder = organization();
+    let spill = tempfile::tempdir().unwrap();
+    let spill = spill.path().to_str().unwrap();
+    for format in ["parquet", "xlsx", "csv", "jsonl"] {
+        let (whole, sliced) = (format!("whole.{format}"), format!("sliced.{format}"));
+        chains(&folder, Exit::Clean, &["-o", &whole]);
+        let spilled = ["-o", &sliced, "--spill", spill, "--spill-above", "0"];
+        chains(&folder, Exit::Clean, &spilled);
+        let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+        assert!(read(&whole) == read(&sliced), "{format}");
+    }
+}
+
+#[test]
+fn a_window_without_logs_is_said_with_all_events_on_disk() {
+    let folder = organization();
+    let run = |spilled: &[&str]| {
+        let mut command = program();
+        command
+            .current_dir(&folder)
+            .args(["chains", "--logs", "AWSLogs"]);
+        command.args(["--from", "2026-11-04T06:00:00Z", "--to", "2026-11-05"]);
+        output(
+            command.args(["--format", "csv"]).args(spilled),
+            Exit::NoLogs,
+        )
+    };
+    assert_eq!(run(&[]), run(&["--spill-above", "0"]));
+}
+
+#[test]
+fn events_in_memory_need_no_folder() {
+    let folder = organization();
+    let (whole, _) = chains(&folder, Exit::Clean, &[]);
+    let nowhere = ["--spill", "/nowhere/at/all"];
+    let (same, _) = chains(&folder, Exit::Clean, &nowhere);
+    assert_eq!(whole, same);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_said() {
+    let folder = organization();
+    let nowhere = [
+        "--spill-above",
+        "0",
+        "--spill",
+        "/nowhere/at/all",
+        "-o",
+        "chains.csv",
+    ];
+    let (stdout, stderr) = chains(&folder, Exit::Internal, &nowhere);
+    assert_eq!(stdout, "");
+    let said = "cannot write a temporary file in /nowhere/at/all";
+    assert!(stderr.contains(said), "{stderr}");
+    assert!(stderr.contains("--spill DIR"), "{stderr}");
+    assert!(!folder.path().join("chains.csv").exists());
+}
+
+/// What is written has no name from the moment on at which it is there: a run that is killed while it
+/// is at work leaves nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_run_leaves_nothing() {
+    use std::io::Read;
+
+    let folder = organization();
+    let spill = tempfile::tempdir().unwrap();
+    let mut run = Command::new(assert_cmd::cargo::cargo_bin("qs-audit"))
+        .current_dir(&folder)
+        .env_clear()
+        .env("TMPDIR", spill.path())
+        .arg("chains")
+        .args(WHOLE_SAMPLE)
+        .args(["--spill-above", "0", "--format", "jsonl", "--all-sessions"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Nobody reads on: the run waits in the middle of its output.
+    let mut first = [0];
+    let stdout = run.stdout.as_mut().unwrap();
+    stdout.read_exact(&mut first).unwrap();
+    let open = fs::read_dir(format!("/proc/{}/fd", run.id())).unwrap();
+    let links = open.filter_map(|open| fs::read_link(open.ok()?.path()).ok());
+    let held = links.filter(|link| link.starts_with(spill.path())).count();
+    assert_eq!(held, 1, "the temporary file is open");
+    assert!(is_empty(spill.path()));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert!(is_empty(spill.path()));
+}
+
+#[test]
+fn a_closed_pipe_ends_the_run_in_peace() {
+    let folder = organization();
+    let mut run = Command::new(assert_cmd::cargo::cargo_bin("qs-audit"))
+        .current_dir(&folder)
+        .env_clear()
+        .arg("chains")
+        .args(WHOLE_SAMPLE)
+        .args(["--spill-above", "0", "--format", "jsonl", "--all-sessions"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(run.stdout.take());
+    let output = run.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!stderr.contains("cannot"), "{stderr}");
+}
+
+#[test]
+fn the_store_says_the_same_with_all_events_on_disk() {
+    let folder = organization();
+    let collect = ["collect", "--logs", "AWSLogs", "--store", "store"];
+    let mut command = program();
+    output(command.current_dir(&folder).args(collect), Exit::Clean);
+    let run = |arguments: &[&str], spilled: &[&str]| {
+        let mut command = program();
+        let window = ["--from", "2026-11-02", "--to", "2026-11-04"];
+        command.current_dir(&folder).arg("chains").args(window);
+        command.args(["--store", "store", "--now", "2026-11-04"]);
+        output(command.args(arguments).args(spilled), Exit::Clean)
+    };
+    for arguments in [
+        &["--format", "jsonl"][..],
+        &[
+            "--format",
+            "csv",
+            "--flat",
+            "--executions",
+            "executions.json",
+        ],
+        &["--format", "json", "--path", "any"],
+    ] {
+        let whole = run(arguments, &[]);
+        assert!(whole.0.len() > 1000);
+        assert_eq!(
+            whole,
+            run(arguments, &["--spill-above", "0"]),
+            "{arguments:?}"
+        );
+    }
+}
