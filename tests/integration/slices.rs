@@ -9,6 +9,7 @@ use qs_audit::model::time::UtcSecond;
 use qs_audit::pipeline::{self, Plan, ReadRun, SpillLimits, Unwatched};
 use qs_audit::store::Spill;
 use regex::{Captures, Regex};
+use serde_json::{Value, json};
 use std::io::Read;
 
 /// The number of organizations that are compared, where `QS_AUDIT_ORGANIZATIONS` does not say
@@ -148,5 +149,76 @@ fn slices_give_the_chains_of_the_whole() {
             let sliced = sliced(&whole, &source, 40 + usize::from(seed % 2 == 0) * 400);
             compare(&name, &without_positions(run(&whole, &source)), &sliced);
         }
+    }
+}
+
+/// Records again, as deliveries that do not agree on the day, and addenda that came a day later.
+fn told_on_other_days(logs: &[GeneratedFile]) -> Vec<u8> {
+    let mut records: Vec<Value> = Vec::new();
+    for file in logs {
+        let mut text = String::new();
+        let mut body = MultiGzDecoder::new(&file.body[..]);
+        let is_text = body.read_to_string(&mut text).is_ok();
+        let Some(Value::Array(all)) = is_text
+            .then(|| serde_json::from_str::<Value>(&text).ok())
+            .flatten()
+            .map(|mut file| file["Records"].take())
+        else {
+            continue;
+        };
+        let of_chains = all.into_iter().filter(|record| {
+            let name = record["eventName"].as_str().unwrap_or_default();
+            ["AssumeRole", "StartQueryExecution", "GetQueryResults"].contains(&name)
+        });
+        records.extend(of_chains);
+    }
+    let moved = |record: &Value, days: i64| {
+        let mut record = record.clone();
+        let time = UtcSecond::parse(record["eventTime"].as_str().unwrap()).unwrap();
+        record["eventTime"] = time.plus(days * 86_400).to_string().into();
+        record
+    };
+    let mut others = Vec::new();
+    for (number, record) in records.iter().enumerate() {
+        match number % 11 {
+            // The same event, on another day.
+            0 => others.push(moved(record, 1)),
+            1 => others.extend([moved(record, 1), moved(record, -2)]),
+            // An addendum, and one to that.
+            2 => {
+                let mut update = moved(record, 1);
+                let replaced = update["eventID"].take();
+                update["eventID"] = format!("{number:08x}-0000-4000-8000-000000000001").into();
+                update["addendum"] = json!({"reason": "UPDATED_DATA", "originalEventID": replaced});
+                let mut again = moved(&update, 1);
+                again["eventID"] = format!("{number:08x}-0000-4000-8000-000000000002").into();
+                again["addendum"]["originalEventID"] = update["eventID"].clone();
+                others.extend([update, again]);
+            }
+            // The same again.
+            3 => others.push(record.clone()),
+            _ => {}
+        }
+    }
+    json!({"Records": others}).to_string().into_bytes()
+}
+
+#[test]
+fn deliveries_of_several_days_are_settled_as_those_of_one() {
+    for seed in 0..4 {
+        let plan_of = organization(seed);
+        let logs = demo::generate(&plan_of).logs;
+        let again = told_on_other_days(&logs);
+        let files = logs
+            .iter()
+            .map(|file| (file.key.as_str(), file.body.clone()));
+        let source = Memory::new(files.chain([("again.json", again)]));
+        let whole_plan = plan(SplitMode::Fast, 1);
+        let whole = run(&whole_plan, &source);
+        let coverage = &whole.coverage;
+        let settled = [coverage.duplicates, coverage.conflicts, coverage.replaced];
+        assert!(settled.iter().all(|count| *count > 0), "{settled:?}");
+        let sliced = sliced(&whole_plan, &source, 40);
+        compare(&format!("seed {seed}"), &without_positions(whole), &sliced);
     }
 }
