@@ -271,7 +271,7 @@ pub struct Remembered {
     pub listing: Listing,
 }
 
-/// What an earlier run stored of one window besides events.
+/// What an earlier run stored of one window in addition to events.
 #[derive(Debug, Clone, Default)]
 pub struct Recalled {
     /// The coverage of the objects that the window needs. Kept records are counted anew.

@@ -39,7 +39,7 @@ pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
         above: args.spill.spill_above,
     };
     let file = spill.file();
-    let mut listing = Listing {
+    let mut list = ChainList {
         args,
         run_args: &run_args,
         format,
@@ -47,14 +47,14 @@ pub(super) fn run(args: &ChainsArgs) -> Result<Exit, Failure> {
         selection,
     };
     match run.run_spilling(&file, &spill)? {
-        StitchedRun::Whole(audit) => listing.whole(*audit),
-        StitchedRun::Sliced(sliced) if listing.streams(&sliced) => listing.stream(sliced),
-        StitchedRun::Sliced(sliced) => listing.hold(sliced),
+        StitchedRun::Whole(audit) => list.whole(*audit),
+        StitchedRun::Sliced(sliced) if list.streams(&sliced) => list.stream(sliced),
+        StitchedRun::Sliced(sliced) => list.hold(sliced),
     }
 }
 
 /// The list of chains that a command line asks for.
-struct Listing<'a> {
+struct ChainList<'a> {
     args: &'a ChainsArgs,
     run_args: &'a RunArgs,
     format: RecordFormat,
@@ -62,7 +62,7 @@ struct Listing<'a> {
     selection: Selection<'a>,
 }
 
-impl Listing<'_> {
+impl ChainList<'_> {
     /// Lists the chains of a result.
     fn whole(&mut self, audit: Audit) -> Result<Exit, Failure> {
         let wanted = self.selection.of(&audit.chains);

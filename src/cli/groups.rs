@@ -67,8 +67,8 @@ pub(super) struct ThreadArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logs")]
 pub(super) struct SpillArgs {
-    /// Put events that do not fit in memory into a temporary file in this folder. Nothing of it is left. Default: TMPDIR, or
-    /// the system's folder for temporary files.
+    /// Put events that do not fit in memory into a temporary file in this folder, which takes about 150 bytes for each.
+    /// Nothing of it is left. Default: TMPDIR, or the system's folder for temporary files.
     #[arg(long, value_name = "DIR")]
     pub(super) spill: Option<PathBuf>,
 

@@ -16,7 +16,7 @@ use crate::model::event::{
     Call, Content, CredentialIssuance, Detail, Event, EventOrigin, QueryDatabase, RareFields,
     StartQuery,
 };
-use crate::model::identity::{Identity, RoleName, session_name_in_arn};
+use crate::model::identity::{Identity, RareIdentity, RoleName, session_name_in_arn};
 use crate::model::ids::{AccountId, EventId, QueryExecutionId};
 use crate::model::text::Text;
 use crate::model::time::UtcSecond;
@@ -486,24 +486,27 @@ fn identity_of(
     let scope = ObjectText::of(raw.in_scope_of);
     let scope: RawScope<'_> = scope.read();
     let created = context.attributes.0.creation_date.get();
+    let rare = RareIdentity {
+        user_name: interner.maybe(raw.user_name.as_deref()),
+        source_identity: interner.maybe(context.source_identity.get()),
+        on_behalf_of: interner.maybe(on_behalf_of.user_id.get()),
+        delegate_account_id: interner.maybe(delegate.account_id.get()),
+        identity_store_arn: interner.maybe(on_behalf_of.identity_store_arn.get()),
+        scope_source_arn: interner.maybe(scope.source_arn.get()),
+        scope_issuer_type: interner.maybe(scope.issuer_type.get()),
+    };
     let identity = Identity {
         kind: interner.maybe(raw.kind.as_deref()),
         principal_id: interner.maybe(raw.principal_id.as_deref()),
         arn: interner.maybe(raw.arn.as_deref()),
         account_id: interner.maybe(raw.account_id.as_deref()),
         access_key_id: interner.maybe(raw.access_key_id.as_deref()),
-        user_name: interner.maybe(raw.user_name.as_deref()),
         invoked_by: interner.maybe(raw.invoked_by.as_deref()),
         session_created_at: created.and_then(UtcSecond::parse_logged),
         issuer_arn: interner.maybe(context.session_issuer.0.arn.get()),
-        source_identity: interner.maybe(context.source_identity.get()),
-        on_behalf_of: interner.maybe(on_behalf_of.user_id.get()),
         is_from_console,
-        delegate_account_id: interner.maybe(delegate.account_id.get()),
-        identity_store_arn: interner.maybe(on_behalf_of.identity_store_arn.get()),
-        scope_source_arn: interner.maybe(scope.source_arn.get()),
-        scope_issuer_type: interner.maybe(scope.issuer_type.get()),
         is_from_instance: context.ec2_role_delivery.0,
+        rare: rare.boxed(),
     };
     interner.identity(identity)
 }

@@ -21,21 +21,30 @@ pub struct Identity {
     pub account_id: Option<AccountId>,
     /// `accessKeyId` the call was signed with: an id, not a secret.
     pub access_key_id: Option<AccessKeyId>,
-    /// `userName`.
-    pub user_name: Option<Text>,
     /// `invokedBy`: the AWS service that made the call.
     pub invoked_by: Option<Text>,
     /// `sessionContext.attributes.creationDate`.
     pub session_created_at: Option<UtcSecond>,
     /// `sessionContext.sessionIssuer.arn`: the role, with its IAM path.
     pub issuer_arn: Option<Text>,
+    /// `sessionCredentialFromConsole`: the console signed the call, with a key of its own
+    /// (docs/cloudtrail-facts.md#console-sessions).
+    pub is_from_console: bool,
+    /// `sessionContext.ec2RoleDelivery`: the metadata service of an instance gave out the credentials.
+    pub is_from_instance: bool,
+    /// The members that few callers have.
+    pub rare: Option<Box<RareIdentity>>,
+}
+
+/// The members of `userIdentity` that few callers have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RareIdentity {
+    /// `userName`.
+    pub user_name: Option<Text>,
     /// `sessionContext.sourceIdentity`.
     pub source_identity: Option<Text>,
     /// `onBehalfOf.userId`: the Identity Center user.
     pub on_behalf_of: Option<Text>,
-    /// `sessionCredentialFromConsole`: the console signed the call, with a key of its own
-    /// (docs/cloudtrail-facts.md#console-sessions).
-    pub is_from_console: bool,
     /// `invokedByDelegate.accountId`: the provider that acts under a temporary delegation.
     pub delegate_account_id: Option<AccountId>,
     /// `onBehalfOf.identityStoreArn`: the store that [`on_behalf_of`](Self::on_behalf_of) is an id of.
@@ -45,8 +54,33 @@ pub struct Identity {
     pub scope_source_arn: Option<Text>,
     /// `inScopeOf.issuerType`, such as `AWS::Lambda::Function`.
     pub scope_issuer_type: Option<Text>,
-    /// `sessionContext.ec2RoleDelivery`: the metadata service of an instance gave out the credentials.
-    pub is_from_instance: bool,
+}
+
+impl RareIdentity {
+    const NONE: Self = Self {
+        user_name: None,
+        source_identity: None,
+        on_behalf_of: None,
+        delegate_account_id: None,
+        identity_store_arn: None,
+        scope_source_arn: None,
+        scope_issuer_type: None,
+    };
+
+    /// The members in a box, if there are any.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::NONE).then(|| Box::new(self))
+    }
+}
+
+impl std::ops::Deref for Identity {
+    type Target = RareIdentity;
+
+    fn deref(&self) -> &RareIdentity {
+        static NONE: RareIdentity = RareIdentity::NONE;
+        self.rare.as_deref().unwrap_or(&NONE)
+    }
 }
 
 impl Hash for Identity {

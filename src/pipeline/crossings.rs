@@ -4,7 +4,7 @@
 //! again, put in order, and tells for each day which of its keys events of other days have, too, at
 //! the same time.
 
-use super::event_links::{Reach, Side};
+use super::event_links::{LinkReach, Side};
 use crate::model::link::LinkKey;
 use crate::model::time::{CLOCK_SKEW_SECONDS, UtcDay, UtcSecond};
 use crate::ports::{SpillError, SpillFile, SpilledSpan};
@@ -18,25 +18,25 @@ const BUCKETS: usize = 64;
 /// What links an event to others, and the day that the event is told on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DayReach {
-    pub(super) reach: Reach,
+    pub(super) reach: LinkReach,
     pub(super) day: UtcDay,
 }
 
 /// A link from one day to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Crossing {
-    reach: Reach,
+    reach: LinkReach,
     other: UtcDay,
 }
 
 /// Rows of one size on disk.
-trait Row: Sized {
+trait SpilledRow: Sized {
     const BYTES: usize;
     fn write(&self, out: &mut Vec<u8>);
     fn read(bytes: &[u8]) -> Self;
 }
 
-impl Row for Reach {
+impl SpilledRow for LinkReach {
     const BYTES: usize = 25;
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -61,8 +61,8 @@ impl Row for Reach {
     }
 }
 
-impl Row for DayReach {
-    const BYTES: usize = Reach::BYTES + 4;
+impl SpilledRow for DayReach {
+    const BYTES: usize = LinkReach::BYTES + 4;
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend(self.day.number().to_le_bytes());
@@ -73,12 +73,12 @@ impl Row for DayReach {
         let (day, reach) = bytes.split_at(4);
         Self {
             day: UtcDay::numbered(i32::from_le_bytes(part(day, 0))),
-            reach: Reach::read(reach),
+            reach: LinkReach::read(reach),
         }
     }
 }
 
-impl Row for Crossing {
+impl SpilledRow for Crossing {
     const BYTES: usize = DayReach::BYTES;
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -93,7 +93,7 @@ impl Row for Crossing {
 }
 
 /// An id of an event, and the day that the event is told on.
-impl Row for (LinkKey, UtcDay) {
+impl SpilledRow for (LinkKey, UtcDay) {
     const BYTES: usize = 12;
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -114,13 +114,13 @@ fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     part.unwrap_or([0; N])
 }
 
-fn write_rows<R: Row>(rows: &[R]) -> Vec<u8> {
+fn write_rows<R: SpilledRow>(rows: &[R]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(rows.len() * R::BYTES);
     rows.iter().for_each(|row| row.write(&mut bytes));
     bytes
 }
 
-fn read_rows<R: Row>(
+fn read_rows<R: SpilledRow>(
     file: &dyn SpillFile,
     spans: &[SpilledSpan],
     rows: &mut Vec<R>,
@@ -134,17 +134,17 @@ fn read_rows<R: Row>(
 
 /// Rows by their keys, on disk.
 #[derive(Debug)]
-struct Buckets([Vec<SpilledSpan>; BUCKETS]);
+struct ReachBuckets([Vec<SpilledSpan>; BUCKETS]);
 
-impl Default for Buckets {
+impl Default for ReachBuckets {
     fn default() -> Self {
         Self(std::array::from_fn(|_| Vec::new()))
     }
 }
 
-impl Buckets {
+impl ReachBuckets {
     /// Writes rows, each once.
-    fn add<R: Row + Copy + Ord>(
+    fn add<R: SpilledRow + Copy + Ord>(
         &mut self,
         file: &dyn SpillFile,
         mut rows: Vec<R>,
@@ -161,7 +161,7 @@ impl Buckets {
     }
 
     /// Calls `each` with all rows of a bucket, in order and each once, on all threads.
-    fn for_each<R: Row + Copy + Ord, T: Send>(
+    fn for_each<R: SpilledRow + Copy + Ord, T: Send>(
         &self,
         file: &dyn SpillFile,
         each: impl Fn(&[R]) -> Result<T, SpillError> + Sync,
@@ -180,8 +180,8 @@ impl Buckets {
 /// What the events of all days reach, and their ids, on disk.
 #[derive(Debug, Default)]
 pub(super) struct ReachIndex {
-    reaches: Buckets,
-    ids: Buckets,
+    reaches: ReachBuckets,
+    ids: ReachBuckets,
 }
 
 impl ReachIndex {
@@ -300,7 +300,7 @@ impl KeyDays {
         all
     }
 
-    fn stretch(&self, reach: &Reach) -> (UtcSecond, UtcSecond) {
+    fn stretch(&self, reach: &LinkReach) -> (UtcSecond, UtcSecond) {
         let from = match reach.side {
             Side::BothSinceLongestSession => {
                 reach.from.plus(-self.life_seconds_max - CLOCK_SKEW_SECONDS)
@@ -337,7 +337,7 @@ pub(super) struct Crossings {
 /// The links of one day with others.
 #[derive(Debug, Default)]
 pub(super) struct DayCrossings {
-    others: HashMap<Reach, Vec<UtcDay>>,
+    others: HashMap<LinkReach, Vec<UtcDay>>,
 }
 
 impl Crossings {
@@ -345,7 +345,7 @@ impl Crossings {
         let mut rows: Vec<Crossing> = Vec::new();
         let spans = self.by_day.get(&day).map_or(&[][..], Vec::as_slice);
         read_rows(file, spans, &mut rows)?;
-        let mut others: HashMap<Reach, Vec<UtcDay>> = HashMap::new();
+        let mut others: HashMap<LinkReach, Vec<UtcDay>> = HashMap::new();
         for row in rows {
             others.entry(row.reach).or_default().push(row.other);
         }
@@ -355,7 +355,7 @@ impl Crossings {
 
 impl DayCrossings {
     /// The other days that have what is reached.
-    pub(super) fn others(&self, reach: &Reach) -> &[UtcDay] {
+    pub(super) fn others(&self, reach: &LinkReach) -> &[UtcDay] {
         self.others.get(reach).map_or(&[], Vec::as_slice)
     }
 

@@ -21,7 +21,7 @@ pub(super) struct EventLinks {
 
 /// The stretch of time in which an event may be linked to others with the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Reach {
+pub(super) struct LinkReach {
     pub(super) key: LinkKey,
     pub(super) from: UtcSecond,
     pub(super) to: UtcSecond,
@@ -116,10 +116,10 @@ impl EventLinks {
     }
 
     /// Calls `each` with what links it to others.
-    pub(super) fn for_each_reach(&self, hasher: &LinkHasher, each: &mut dyn FnMut(Reach)) {
+    pub(super) fn for_each_reach(&self, hasher: &LinkHasher, each: &mut dyn FnMut(LinkReach)) {
         let mut put = |key, at: UtcSecond, before: i64, after: i64, side| {
             let (from, to) = (at.plus(-before), at.plus(after));
-            each(Reach {
+            each(LinkReach {
                 key,
                 from,
                 to,
@@ -173,7 +173,7 @@ impl EventLinks {
             put(nearness(time.utc_day()), time, 0, 0, Side::IsSought);
         }
         for key in &read.executions {
-            each(Reach {
+            each(LinkReach {
                 key: *key,
                 from: UtcSecond::from_unix(i64::MIN),
                 to: UtcSecond::from_unix(i64::MAX),

@@ -267,7 +267,8 @@ impl<'a> EventsByDay<'a> {
                 replaced,
             } = self.day(day, Vec::new())?;
             coverage.records_kept += of_sessions;
-            coverage.records_not_relevant -= of_sessions;
+            let others = coverage.records_not_relevant;
+            coverage.records_not_relevant = others.saturating_sub(of_sessions);
             coverage.duplicates += duplicates;
             coverage.conflicts += conflicts;
             coverage.replaced += replaced;
@@ -491,7 +492,7 @@ impl<'a> SlicedRun<'a> {
     ) -> Result<Audit, PipelineError> {
         let accounts_seen = super::run::accounts_seen(&self.audit.coverage);
         let statistics = self.plan.exports.statistics.as_ref();
-        let mut told = Told {
+        let mut told = SliceTotals {
             roles: KnownRoles::default(),
             reads: ReadsTally::default(),
             statistics: statistics.map(StatisticsTally::of),
@@ -512,7 +513,7 @@ impl<'a> SlicedRun<'a> {
         &self,
         day: UtcDay,
         accounts_seen: &BTreeSet<AccountId>,
-        told: &mut Told<'_>,
+        told: &mut SliceTotals<'_>,
     ) -> Result<Vec<Chain>, PipelineError> {
         let mut others = self.events.read_spans(&self.of_other_days, day)?;
         let mut not_own: HashSet<EventOrigin> = others.iter().map(|event| event.place).collect();
@@ -543,7 +544,7 @@ impl<'a> SlicedRun<'a> {
 }
 
 /// What chains told so far.
-struct Told<'a> {
+struct SliceTotals<'a> {
     roles: KnownRoles,
     reads: ReadsTally,
     statistics: Option<StatisticsTally<'a>>,

@@ -356,6 +356,7 @@ fn principal_of(service: &str) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::identity::RareIdentity;
 
     fn identity(kind: &str, invoked_by: Option<&str>) -> Identity {
         Identity {
@@ -404,7 +405,11 @@ mod tests {
             principal_id: Some(
                 format!("{provider}:sts.amazonaws.com:system:serviceaccount:etl:sync").into(),
             ),
-            user_name: Some("system:serviceaccount:etl:sync".into()),
+            rare: RareIdentity {
+                user_name: Some("system:serviceaccount:etl:sync".into()),
+                ..RareIdentity::default()
+            }
+            .boxed(),
             ..Identity::default()
         };
         assert_eq!(of_caller(&pod).label(), "eks.amazonaws.com");
@@ -426,8 +431,12 @@ mod tests {
     fn aws_says_where_a_session_works() {
         let of = |arn: Option<&str>, kind: Option<&str>| {
             let identity = Identity {
-                scope_source_arn: arn.map(Text::from),
-                scope_issuer_type: kind.map(Text::from),
+                rare: RareIdentity {
+                    scope_source_arn: arn.map(Text::from),
+                    scope_issuer_type: kind.map(Text::from),
+                    ..RareIdentity::default()
+                }
+                .boxed(),
                 ..identity("AssumedRole", None)
             };
             of_caller(&identity).label().to_owned()

@@ -7,7 +7,7 @@ use super::ledger::LiveSegment;
 use super::segments::{Segment, SegmentRows, integer, segment_bytes};
 use crate::columnar::Texts;
 use crate::model::event::{Call, Content, Detail, Event, EventOrigin, RareFields};
-use crate::model::identity::Identity;
+use crate::model::identity::{Identity, RareIdentity};
 use crate::model::ids::{AccessKeyId, AccountId, EventId, Region};
 use crate::model::table::TableBuilder;
 use crate::model::text::Text;
@@ -322,24 +322,27 @@ impl<'a> EventColumns<'a> {
             scope_issuer_type,
         ] = later.map(|column| column.as_mut()?.get(row, reader));
         let is_set = |flags: &[Option<i64>]| integer(flags, row) == Some(1);
+        let rare = RareIdentity {
+            user_name,
+            source_identity,
+            on_behalf_of,
+            delegate_account_id: delegate_account_id.map(AccountId::from),
+            identity_store_arn,
+            scope_source_arn,
+            scope_issuer_type,
+        };
         Identity {
             kind,
             principal_id,
             arn,
             account_id: account_id.map(AccountId::from),
             access_key_id: access_key_id.map(AccessKeyId::from),
-            user_name,
             invoked_by,
             session_created_at: integer(self.created, row).map(UtcSecond::from_unix),
             issuer_arn,
-            source_identity,
-            on_behalf_of,
-            delegate_account_id: delegate_account_id.map(AccountId::from),
             is_from_console: is_set(self.console),
             is_from_instance: is_set(self.instances),
-            identity_store_arn,
-            scope_source_arn,
-            scope_issuer_type,
+            rare: rare.boxed(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A file for the events of one run that do not fit in memory, in the store's own format.
 //!
 //! It never has a name that outlives its making, so that nothing of it is left, however the run
-//! ends, and nobody else can open it.
+//! ends, and no one else can open it.
 
 use super::error::StoreError;
 use super::events::{self, SegmentReader};
