@@ -154,7 +154,7 @@ fn ambiguous_in(chains: &[Chain]) -> u64 {
 /// Records that are written as they come.
 enum RecordStream<'w> {
     Jsonl(&'w mut dyn Write, RecordShape),
-    Csv(csv::RecordWriter<'w>, RecordShape),
+    Csv(Box<csv::RecordWriter<'w>>, RecordShape),
 }
 
 impl<'w> RecordStream<'w> {
@@ -166,7 +166,7 @@ impl<'w> RecordStream<'w> {
             RecordShape::Chains => csv::RecordWriter::new(&records::chains::fields(), out),
             RecordShape::Flat => csv::RecordWriter::new(&records::queries::fields(), out),
         };
-        Ok(Self::Csv(writer?, shape))
+        Ok(Self::Csv(Box::new(writer?), shape))
     }
 
     fn write(&mut self, chains: &[&Chain]) -> io::Result<()> {

@@ -50,11 +50,11 @@ pub struct Texts {
 }
 
 impl Texts {
-    fn of(values: Vec<Option<ByteArray>>) -> Result<Self, Refusal> {
+    fn of(values: &[Option<ByteArray>]) -> Result<Self, Refusal> {
         let mut texts = Self::default();
         // A text of the file's dictionary is at one place in memory.
         let mut known: HashMap<(usize, usize), u32> = HashMap::new();
-        for value in &values {
+        for value in values {
             let number = match value {
                 None => 0,
                 Some(value) => {
@@ -181,7 +181,7 @@ impl ColumnFile {
         for (name, chunk) in &mut self.group {
             match chunk {
                 ColumnChunkReader::Texts(chunk) => {
-                    let texts = Texts::of(values(chunk, rows)?)?;
+                    let texts = Texts::of(&values(chunk, rows)?)?;
                     batch.texts.push((name.clone(), texts));
                 }
                 ColumnChunkReader::Integers(chunk) => {

@@ -425,6 +425,13 @@ impl Coverage {
         self.seen.values().any(|seen| seen.is_in(window))
     }
 
+    /// Accounts of which any record was read.
+    #[must_use]
+    pub fn accounts_seen(&self) -> BTreeSet<AccountId> {
+        let seen = self.seen.keys();
+        seen.map(|(account, ..)| account.clone()).collect()
+    }
+
     /// The partition of the Regions that logged, as ARNs name it: a run reads one.
     #[must_use]
     pub fn partition(&self) -> &'static str {

@@ -116,7 +116,9 @@ fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 
 fn write_rows<R: SpilledRow>(rows: &[R]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(rows.len() * R::BYTES);
-    rows.iter().for_each(|row| row.write(&mut bytes));
+    for row in rows {
+        row.write(&mut bytes);
+    }
     bytes
 }
 
@@ -150,7 +152,10 @@ impl ReachBuckets {
         mut rows: Vec<R>,
         key: fn(&R) -> LinkKey,
     ) -> Result<(), SpillError> {
-        let bucket = |row: &R| key(row).number() as usize % BUCKETS;
+        let bucket = |row: &R| {
+            let bucket = key(row).number() % BUCKETS as u64;
+            usize::try_from(bucket).unwrap_or_default()
+        };
         rows.sort_unstable_by_key(|row| (bucket(row), *row));
         rows.dedup();
         for rows in rows.chunk_by(|left, right| bucket(left) == bucket(right)) {

@@ -4,17 +4,21 @@ use crate::attribute::{AttributeError, Pricing};
 use crate::decode::SplitMode;
 use crate::model::bill::Bill;
 use crate::model::chat_log::ChatLogs;
-use crate::model::coverage::Limits;
+use crate::model::coverage::{Coverage, Limits};
 use crate::model::data_catalogs::DataCatalogs;
 use crate::model::execution::Statistics;
 use crate::model::finding::{Previous, Suppression};
+use crate::model::ids::AccountId;
+use crate::model::integrity::Integrity;
 use crate::model::inventory::Inventory;
 use crate::model::topology::Topology;
 use crate::model::window::TimeWindow;
 use crate::ports::SpillError;
 use crate::reads;
 use crate::rules::RuleSet;
+use crate::stitch;
 use jiff::civil::Date;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The plan of a run. No clock, no environment, no output in here.
@@ -111,6 +115,36 @@ impl Default for Plan {
     }
 }
 
+impl Plan {
+    /// The inputs of stitching other than events.
+    pub(super) fn context<'a>(
+        &'a self,
+        accounts_seen: &'a BTreeSet<AccountId>,
+        integrity: &'a [Integrity],
+    ) -> stitch::Context<'a> {
+        stitch::Context {
+            topology: &self.topology,
+            window: self.window,
+            accounts_seen,
+            all_sessions: self.all_sessions,
+            statistics: self.exports.statistics.as_ref(),
+            chat_logs: self.exports.chat_logs.as_ref(),
+            integrity,
+        }
+    }
+
+    /// The owners of tables that are declared or listed: those may have been read where no read was
+    /// seen.
+    pub(super) fn owners(&self) -> impl Iterator<Item = &AccountId> {
+        let producers = self.topology.producers.iter();
+        let listed = self.exports.catalogs.iter();
+        let listed = listed.flat_map(|catalogs| catalogs.tables.keys());
+        producers
+            .map(|producer| &producer.account_id)
+            .chain(listed.map(|table| &table.account_id))
+    }
+}
+
 /// When events are written to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpillLimits {
@@ -170,6 +204,20 @@ pub enum PipelineError {
     /// What was stitched could not be taken.
     #[error("cannot write the output: {0}")]
     Output(std::io::Error),
+}
+
+impl PipelineError {
+    /// Checks that every record is accounted for.
+    pub(super) fn check(coverage: &Coverage) -> Result<(), Self> {
+        if coverage.adds_up() {
+            return Ok(());
+        }
+        let accounted = coverage.records_kept + coverage.records_not_relevant;
+        Err(Self::Unaccounted {
+            records: coverage.records,
+            accounted: accounted + coverage.records_rejected,
+        })
+    }
 }
 
 /// Threads as the plan asks for them.

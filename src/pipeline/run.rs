@@ -210,9 +210,9 @@ fn finish(
 ) -> Result<Audit, PipelineError> {
     let (verification, integrity) = verified.unzip();
     let integrity = integrity.unwrap_or_default();
-    check(&coverage)?;
-    let accounts_seen = accounts_seen(&coverage);
-    let context = context(plan, &accounts_seen, &integrity);
+    PipelineError::check(&coverage)?;
+    let accounts_seen = coverage.accounts_seen();
+    let context = plan.context(&accounts_seen, &integrity);
     let deduped = stitch::dedupe(events, &integrity);
     coverage.duplicates = deduped.duplicates;
     coverage.conflicts = deduped.conflicts;
@@ -257,56 +257,11 @@ fn finish(
     Ok(audit)
 }
 
-/// Checks that every record is accounted for.
-pub(super) fn check(coverage: &Coverage) -> Result<(), PipelineError> {
-    if coverage.adds_up() {
-        return Ok(());
-    }
-    let accounted = coverage.records_kept + coverage.records_not_relevant;
-    Err(PipelineError::Unaccounted {
-        records: coverage.records,
-        accounted: accounted + coverage.records_rejected,
-    })
-}
-
-/// Accounts of which any record was read.
-pub(super) fn accounts_seen(coverage: &Coverage) -> BTreeSet<AccountId> {
-    let seen = coverage.seen.keys();
-    seen.map(|(account, ..)| account.clone()).collect()
-}
-
-pub(super) fn context<'a>(
-    plan: &'a Plan,
-    accounts_seen: &'a BTreeSet<AccountId>,
-    integrity: &'a [Integrity],
-) -> stitch::Context<'a> {
-    stitch::Context {
-        topology: &plan.topology,
-        window: plan.window,
-        accounts_seen,
-        all_sessions: plan.all_sessions,
-        statistics: plan.exports.statistics.as_ref(),
-        chat_logs: plan.exports.chat_logs.as_ref(),
-        integrity,
-    }
-}
-
 /// Adds what queries read, and the accounts whose reads are not fully logged.
 fn add_reads(audit: &mut Audit, plan: &Plan) {
     reads::attach(&mut audit.chains, &audit.events, plan.exports.of_reads());
     let (chains, events) = (&audit.chains, &audit.events);
-    audit.coverage.reads_not_logged = reads::not_logged(chains, events, plan.window, owners(plan));
-}
-
-/// The owners of tables that are declared or listed: those may have been read where no read was
-/// seen.
-pub(super) fn owners(plan: &Plan) -> impl Iterator<Item = &AccountId> {
-    let producers = plan.topology.producers.iter();
-    let listed = plan.exports.catalogs.iter();
-    let listed = listed.flat_map(|catalogs| catalogs.tables.keys());
-    producers
-        .map(|producer| &producer.account_id)
-        .chain(listed.map(|table| &table.account_id))
+    audit.coverage.reads_not_logged = reads::not_logged(chains, events, plan.window, plan.owners());
 }
 
 /// A part of the window by itself, from the events of the whole.

@@ -349,7 +349,7 @@ impl<'a> EventsByDay<'a> {
         loop {
             borders.load(&wanted)?;
             let linked = borders.linked();
-            let more = borders.further_days(&linked)?;
+            let more = borders.further_days(&linked);
             if more.is_subset(&wanted) {
                 return Ok(borders.take(linked));
             }
@@ -401,7 +401,7 @@ impl Borders<'_> {
     }
 
     /// Further days that some events are linked to.
-    fn further_days(&self, linked: &BTreeSet<u32>) -> Result<BTreeSet<UtcDay>, SpillError> {
+    fn further_days(&self, linked: &BTreeSet<u32>) -> BTreeSet<UtcDay> {
         let mut days = BTreeSet::new();
         for &at in linked {
             let day = self.days[at as usize];
@@ -414,7 +414,7 @@ impl Borders<'_> {
                     days.extend(crossings.others(&reach));
                 });
         }
-        Ok(days)
+        days
     }
 
     /// Events of other days, and those that may be near to events of the day.
@@ -448,7 +448,7 @@ impl<'a> SlicedRun<'a> {
         mut coverage: Coverage,
     ) -> Result<Self, PipelineError> {
         let mut prepared = events.prepare(&mut coverage)?;
-        super::run::check(&coverage)?;
+        PipelineError::check(&coverage)?;
         let mut of_other_days = BTreeMap::new();
         for day in events.all_days() {
             let others = events.of_other_days(day, &prepared)?;
@@ -490,7 +490,7 @@ impl<'a> SlicedRun<'a> {
         mut self,
         take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
     ) -> Result<Audit, PipelineError> {
-        let accounts_seen = super::run::accounts_seen(&self.audit.coverage);
+        let accounts_seen = self.audit.coverage.accounts_seen();
         let statistics = self.plan.exports.statistics.as_ref();
         let mut told = SliceTotals {
             roles: KnownRoles::default(),
@@ -501,7 +501,7 @@ impl<'a> SlicedRun<'a> {
             let chains = self.slice(day, &accounts_seen, &mut told)?;
             take(chains).map_err(PipelineError::Output)?;
         }
-        let owners = super::run::owners(self.plan);
+        let owners = self.plan.owners();
         self.audit.coverage.reads_not_logged = told.reads.not_logged(owners);
         self.audit.roles = told.roles;
         self.audit.statistics = told.statistics.map(StatisticsTally::coverage);
@@ -524,7 +524,7 @@ impl<'a> SlicedRun<'a> {
         }
         let events = self.events.day(day, others)?.events;
         let exports = &self.plan.exports;
-        let context = super::run::context(self.plan, accounts_seen, &[]);
+        let context = self.plan.context(accounts_seen, &[]);
         let (mut chains, roles) = stitch::stitch(&events, &self.facts, &context);
         if let Some(statistics) = &exports.statistics {
             attribute::add_figures(&mut chains, statistics, &exports.pricing);

@@ -52,6 +52,8 @@ pub(super) struct SpooledPart {
 #[derive(Debug, Default)]
 pub(super) struct SpoolCounter {
     counted: usize,
+    /// What was left in the decoder when events were taken last.
+    left: usize,
 }
 
 impl<'a> Spool<'a> {
@@ -104,9 +106,10 @@ impl<'a> Spool<'a> {
         if !is_second_reading {
             self.kept.fetch_add(new as u64, Ordering::Relaxed);
         }
-        if self.is_open() && held >= self.limits.part_events {
+        if self.is_open() && held - counter.left >= self.limits.part_events {
             let (events, candidates) = decoder.take_events();
-            counter.counted = 0;
+            counter.left = decoder.held();
+            counter.counted = counter.left;
             self.add(events, candidates, is_second_reading);
         }
     }

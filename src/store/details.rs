@@ -224,7 +224,7 @@ struct WireObjectCall<'a> {
     request_id: Option<WireText<'a>>,
 }
 
-fn plain<'a, T: AsRef<str> + ?Sized>(text: Option<&'a T>) -> Option<WireText<'a>> {
+fn plain<T: AsRef<str> + ?Sized>(text: Option<&T>) -> Option<WireText<'_>> {
     text.map(|text| WireText::plain(text.as_ref()))
 }
 
@@ -491,7 +491,7 @@ fn texts(kept: Vec<WireText<'_>>, text: Taking<'_>) -> Box<[Text]> {
     kept.into_iter().filter_map(|one| text(Some(one))).collect()
 }
 
-impl<'a> WireDetail<'a> {
+impl WireDetail<'_> {
     fn model(self, take: &mut dyn FnMut(&str) -> Text) -> Detail {
         let mut text = |of: Option<WireText<'_>>| of.map(|text| take(&text.0));
         match self {

@@ -146,7 +146,16 @@ fn slices_give_the_chains_of_the_whole() {
                 ..plan(SplitMode::Fast, 1)
             };
             let name = format!("seed {seed}, stretched by {factor}");
-            let sliced = sliced(&whole, &source, 40 + usize::from(seed % 2 == 0) * 400);
+            let part_events = 40 + usize::from(seed % 2 == 0) * 400;
+            let on_threads = Plan {
+                threads: 1 + usize::try_from(seed % 3).unwrap(),
+                ..whole.clone()
+            };
+            // Objects come in any order: sessions may turn out to matter when their calls went by.
+            let backwards: Vec<GeneratedFile> = logs.iter().rev().cloned().collect();
+            let of_sliced = if seed % 3 == 1 { &backwards } else { &logs };
+            let of_sliced = stretched(of_sliced, plan_of.start, cut, factor);
+            let sliced = sliced(&on_threads, &of_sliced, part_events);
             compare(&name, &without_positions(run(&whole, &source)), &sliced);
         }
     }
