@@ -56,6 +56,7 @@ pub enum StitchedRun<'r> {
 pub struct SlicedAudit<'r> {
     run: &'r AuditRun<'r>,
     sliced: Box<SlicedRun<'r>>,
+    watcher: Box<dyn Watcher + 'r>,
 }
 
 impl SlicedAudit<'_> {
@@ -63,6 +64,13 @@ impl SlicedAudit<'_> {
     #[must_use]
     pub fn audit(&self) -> &Audit {
         self.sliced.audit()
+    }
+
+    /// The same, with no one to watch: what is made of the chains is seen.
+    #[must_use]
+    pub fn unwatched(self) -> Self {
+        let watcher = Box::new(Unwatched);
+        Self { watcher, ..self }
     }
 
     /// Stitches, and hands out chains in their order, some at a time. The result has none.
@@ -75,7 +83,7 @@ impl SlicedAudit<'_> {
         take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
     ) -> Result<Audit, Failure> {
         let mut consumers = BTreeSet::new();
-        let audit = self.sliced.chains(&mut |chains| {
+        let audit = self.sliced.chains(&*self.watcher, &mut |chains| {
             let of_chains = chains.iter();
             consumers.extend(of_chains.filter_map(|chain| chain.consumer_account_id.clone()));
             take(chains)
@@ -219,7 +227,7 @@ impl<'c> AuditRun<'c> {
             Logs::Kept(store) => {
                 let recalled = self.recall(&mut lock(store), file, spill)?;
                 return match recalled {
-                    Some(sliced) => Ok(self.sliced(sliced)),
+                    Some(sliced) => Ok(self.sliced(sliced, Box::new(Unwatched))),
                     None => Ok(StitchedRun::Whole(Box::new(self.run()?))),
                 };
             }
@@ -235,13 +243,20 @@ impl<'c> AuditRun<'c> {
                 let audit = self.with_inputs(*audit, &BTreeSet::new());
                 StitchedRun::Whole(Box::new(audit))
             }
-            ReadRun::Sliced(sliced) => self.sliced(*sliced),
+            ReadRun::Sliced(sliced) => self.sliced(*sliced, watcher),
         })
     }
 
-    fn sliced<'r>(&'r self, sliced: SlicedRun<'r>) -> StitchedRun<'r> {
-        let sliced = Box::new(sliced);
-        StitchedRun::Sliced(SlicedAudit { run: self, sliced })
+    fn sliced<'r>(
+        &'r self,
+        sliced: SlicedRun<'r>,
+        watcher: Box<dyn Watcher + 'r>,
+    ) -> StitchedRun<'r> {
+        StitchedRun::Sliced(SlicedAudit {
+            run: self,
+            sliced: Box::new(sliced),
+            watcher,
+        })
     }
 
     /// What a store has, where that does not fit in memory.
@@ -259,7 +274,7 @@ impl<'c> AuditRun<'c> {
         let (events, mut recalled) = store.recall(window, &begin, &Recollection::add)?;
         let missing = self.not_collected(store)?;
         recalled.listing.failed.extend(missing);
-        Ok(Some(events.sliced(recalled)?))
+        Ok(Some(events.sliced(recalled, &Unwatched)?))
     }
 
     fn watcher<'s>(&self, logs: &'s Sources) -> Box<dyn Watcher + 's> {

@@ -7,7 +7,7 @@ use super::run_args::RunArgs;
 use super::select::{Selection, asks_reads};
 use super::session::{prepare, say_coverage, start};
 use super::strictness::{exit_of_counts, has_logs, nothing_to_read};
-use super::terminal::{check_output, page, say, say_reads_not_logged, write_out};
+use super::terminal::{check_output, is_to_terminal, page, say, say_reads_not_logged, write_out};
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::{AuditRun, SlicedAudit, StitchedRun};
 use crate::app::exports::Wants;
@@ -101,6 +101,11 @@ impl ChainList<'_> {
         let mut audit = Audit::default();
         let (format, shape) = (self.format, shape(self.args));
         let selection = &mut self.selection;
+        let sliced = if is_to_terminal(self.run_args) {
+            sliced.unwatched()
+        } else {
+            sliced
+        };
         write_out(self.run_args, |out| {
             let mut records = RecordStream::new(format, shape, out)?;
             let stitched = sliced.chains(&mut |chains| {

@@ -5,7 +5,7 @@ use super::terminal::say;
 use crate::app::notices::{ListingProgress, Notices};
 use crate::model::key::KeyFacts;
 use crate::output::human::{count, safe};
-use crate::pipeline::Watcher;
+use crate::pipeline::{DayStage, Watcher};
 use crate::ports::LogSource;
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -278,6 +278,24 @@ impl Watcher for Progress<'_> {
                 bar.set_prefix(self.by_account());
             }
             Show::Lines(_) => say(&format!("{}; {}\n", self.whole(), self.by_account())),
+        }
+    }
+
+    fn days(&self, stage: DayStage, done: usize, all: usize) {
+        let stage = match stage {
+            DayStage::Linking => "linking days",
+            DayStage::Stitching => "stitching days",
+        };
+        let text = format!("{stage}: {} of {}", count(done as u64), count(all as u64));
+        match &self.show {
+            Show::Nothing => {}
+            Show::Bar(bar, _) => {
+                bar.set_position(self.bytes);
+                bar.set_message(text);
+                bar.set_prefix("");
+            }
+            Show::Lines(last) if Self::is_due(last, LINE_EVERY) => say(&format!("{text}\n")),
+            Show::Lines(_) => {}
         }
     }
 }

@@ -19,9 +19,14 @@ const WIDTH_OF_A_PIPE: u16 = 120;
 /// Narrower than this nothing fits.
 const WIDTH_MIN: u16 = 40;
 
+/// Returns true if the output is read as it is written.
+pub(super) fn is_to_terminal(run_args: &RunArgs) -> bool {
+    run_args.output.is_none() && io::stdout().is_terminal()
+}
+
 /// The page that standard output is.
 pub(super) fn page(run_args: &RunArgs) -> TextLayout {
-    let to_terminal = run_args.output.is_none() && io::stdout().is_terminal();
+    let to_terminal = is_to_terminal(run_args);
     let columns: Option<u16> = std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok());
@@ -111,7 +116,7 @@ pub(super) fn write_spelled(
 
 /// Returns how the output of a run is written; `None` for machine formats that no terminal shows.
 fn spelling(run_args: &RunArgs) -> Option<Spelling> {
-    let to_terminal = run_args.output.is_none() && io::stdout().is_terminal();
+    let to_terminal = is_to_terminal(run_args);
     match run_args.kind {
         FormatKind::Table => Some(Spelling::Text {
             styles: page(run_args).color,

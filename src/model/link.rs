@@ -41,6 +41,8 @@ pub enum LinkKind {
     AccessSession,
     /// The id of a role that Lake Formation gives access to.
     AccessRole,
+    /// The principal id of who submitted a query, or for whom Athena called.
+    Principal,
     /// A UTC day on which events are near to each other.
     Nearness,
     /// The id of an event.

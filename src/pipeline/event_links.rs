@@ -86,8 +86,14 @@ impl EventLinks {
         keys(self.session.issued).next().is_some()
     }
 
-    pub(super) fn is_read_or_write(&self) -> bool {
-        matches!(self.read.act, ReadAct::Reads | ReadAct::Writes)
+    /// What links calls to the queries that may have made them.
+    pub(super) fn query_keys(&self) -> impl Iterator<Item = LinkKey> + use<> {
+        let has_role = matches!(
+            self.read.act,
+            ReadAct::Submits | ReadAct::Reads | ReadAct::Writes
+        );
+        let role = self.read.access_role.filter(|_| has_role);
+        role.into_iter().chain(self.read.principal)
     }
 
     /// Events of Quick and of workloads that are near in time may belong to it.
@@ -151,14 +157,12 @@ impl EventLinks {
                 ReadAct::Submits | ReadAct::Other => {}
             }
         }
-        if let Some(key) = read.access_role {
-            match read.act {
-                ReadAct::Submits => {
-                    let after = QUERY_SECONDS_MAX + CLOCK_SKEW_SECONDS;
-                    put(key, time, CLOCK_SKEW_SECONDS, after, Side::Seeks);
-                }
-                ReadAct::Reads | ReadAct::Writes => put(key, time, 0, 0, Side::IsSought),
-                ReadAct::GivesAccess | ReadAct::Other => {}
+        for key in self.query_keys() {
+            if read.act == ReadAct::Submits {
+                let after = QUERY_SECONDS_MAX + CLOCK_SKEW_SECONDS;
+                put(key, time, CLOCK_SKEW_SECONDS, after, Side::Seeks);
+            } else {
+                put(key, time, 0, 0, Side::IsSought);
             }
         }
         let nearness = |day: UtcDay| hasher.key(LinkKind::Nearness, &day);

@@ -28,9 +28,9 @@ pub(super) struct LinkLists<'a> {
     /// Reads by sessions of Lake Formation, and calls that gave access to those.
     access_reads: ByKeyAndTime,
     access_given: ByKeyAndTime,
-    /// Reads for roles, and queries submitted as those.
-    role_reads: ByKeyAndTime,
-    role_queries: ByKeyAndTime,
+    /// Calls that queries may have made, and queries, by role and principal.
+    query_calls: ByKeyAndTime,
+    queries: ByKeyAndTime,
     /// Events of the kinds that matter by nearness, by time.
     near: Vec<(UtcSecond, u32)>,
     /// The longest life of a session that an event of the window tells.
@@ -50,8 +50,8 @@ impl<'a> LinkLists<'a> {
             executions: Vec::new(),
             access_reads: Vec::new(),
             access_given: Vec::new(),
-            role_reads: Vec::new(),
-            role_queries: Vec::new(),
+            query_calls: Vec::new(),
+            queries: Vec::new(),
             near: Vec::new(),
             life_seconds_max,
         };
@@ -66,8 +66,8 @@ impl<'a> LinkLists<'a> {
             &mut lists.executions,
             &mut lists.access_reads,
             &mut lists.access_given,
-            &mut lists.role_reads,
-            &mut lists.role_queries,
+            &mut lists.query_calls,
+            &mut lists.queries,
         ] {
             sorted.sort_unstable();
         }
@@ -93,17 +93,19 @@ impl<'a> LinkLists<'a> {
         for key in &links.read.executions {
             self.executions.push((*key, time, event));
         }
-        let (by_session, by_role) = match links.read.act {
-            ReadAct::GivesAccess => (Some(&mut self.access_given), None),
-            ReadAct::Reads | ReadAct::Writes => {
-                (Some(&mut self.access_reads), Some(&mut self.role_reads))
-            }
-            ReadAct::Submits => (None, Some(&mut self.role_queries)),
-            ReadAct::Other => (None, None),
+        let by_session = match links.read.act {
+            ReadAct::GivesAccess => Some(&mut self.access_given),
+            ReadAct::Reads | ReadAct::Writes => Some(&mut self.access_reads),
+            ReadAct::Submits | ReadAct::Other => None,
         };
-        let by_session = by_session.zip(links.read.access_session);
-        let by_role = by_role.zip(links.read.access_role);
-        for (list, key) in by_session.into_iter().chain(by_role) {
+        if let Some((list, key)) = by_session.zip(links.read.access_session) {
+            list.push((key, time, event));
+        }
+        for key in links.query_keys() {
+            let list = match links.read.act {
+                ReadAct::Submits => &mut self.queries,
+                _ => &mut self.query_calls,
+            };
             list.push((key, time, event));
         }
         if links.is_near_kind {
@@ -174,9 +176,11 @@ impl Linked<'_> {
             self.want_caller(event, &links, true);
             self.want_issued(&links, true);
             // Whoever looks for it from another part of the window looks on from it.
-            if links.is_read_or_write() {
+            if matches!(links.read.act, ReadAct::Reads | ReadAct::Writes) {
                 self.follow_access_read(event, &links);
-                self.follow_role_read(event, &links);
+            }
+            if links.read.act != ReadAct::Submits {
+                self.follow_query_call(event, &links);
             }
         }
         self.close();
@@ -296,14 +300,13 @@ impl Linked<'_> {
                     self.follow_access_read(read, &lists.links(read));
                 }
             }
-            let submitted = links.read.access_role;
-            if links.read.act == ReadAct::Submits
-                && let Some(key) = submitted
-            {
+            if links.read.act == ReadAct::Submits {
                 let from = links.time.plus(-CLOCK_SKEW_SECONDS);
                 let to = links.time.plus(QUERY_SECONDS_MAX + CLOCK_SKEW_SECONDS);
-                for (_, read) in within(&lists.role_reads, key, from, to) {
-                    self.follow_role_read(read, &lists.links(read));
+                for key in links.query_keys() {
+                    for (_, call) in within(&lists.query_calls, key, from, to) {
+                        self.follow_query_call(call, &lists.links(call));
+                    }
                 }
             }
         }
@@ -338,17 +341,16 @@ impl Linked<'_> {
         }
     }
 
-    /// Adds a read for a role, and all queries that it may be of.
-    fn follow_role_read(&mut self, read: u32, links: &EventLinks) {
+    /// Adds a call that a query may have made, and all queries that it may be of.
+    fn follow_query_call(&mut self, call: u32, links: &EventLinks) {
         let lists = self.lists;
-        self.events.insert(read);
-        let Some(key) = links.read.access_role else {
-            return;
-        };
+        self.events.insert(call);
         let from = links.time.plus(-QUERY_SECONDS_MAX - CLOCK_SKEW_SECONDS);
         let to = links.time.plus(CLOCK_SKEW_SECONDS);
-        for (_, query) in within(&lists.role_queries, key, from, to) {
-            self.follow(query);
+        for key in links.query_keys() {
+            for (_, query) in within(&lists.queries, key, from, to) {
+                self.follow(query);
+            }
         }
     }
 

@@ -12,7 +12,9 @@ mod spool;
 mod verify;
 
 pub use collect::{CollectedObjects, ObjectRead, collect, interest_in};
-pub use plan::{Checks, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Unwatched, Watcher};
+pub use plan::{
+    Checks, DayStage, Exports, PipelineError, Plan, SlicePlan, SpillLimits, Unwatched, Watcher,
+};
 pub use run::{
     RawEvents, ReadRun, Recollection, raw_events, run, run_again, run_spilling, run_verifying,
 };

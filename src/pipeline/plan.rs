@@ -167,6 +167,18 @@ impl Default for SpillLimits {
 pub trait Watcher: Sync {
     /// An object of so many stored bytes was read.
     fn object(&self, object: u32, stored_bytes: u64);
+
+    /// So many of all days of events on disk are through with a stage.
+    fn days(&self, stage: DayStage, done: usize, all: usize);
+}
+
+/// What is done with the days of events that do not fit in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DayStage {
+    /// What each needs of others is found.
+    Linking,
+    /// They are stitched.
+    Stitching,
 }
 
 /// A watcher that does not look.
@@ -174,6 +186,8 @@ pub struct Unwatched;
 
 impl Watcher for Unwatched {
     fn object(&self, _object: u32, _stored_bytes: u64) {}
+
+    fn days(&self, _stage: DayStage, _done: usize, _all: usize) {}
 }
 
 /// The reason why a run failed.

@@ -68,8 +68,7 @@ pub(super) fn read_spilling<'a>(
     watcher: &dyn Watcher,
 ) -> Result<Spilled<'a>, SpillError> {
     let (mut whole, mut contents) = first_pass(plan, source, false, Some(&spool), watcher);
-    let is_on_disk = spool.is_open();
-    let relevant = if is_on_disk {
+    let relevant = if spool.is_open() {
         spool.take_clues().decide(&plan.topology)
     } else {
         stitch::relevant(&whole.events, &plan.topology, plan.all_sessions)
@@ -78,9 +77,15 @@ pub(super) fn read_spilling<'a>(
         plan,
         source,
         relevant: &relevant,
-        spool: is_on_disk.then_some(&spool),
+        spool: Some(&spool),
     };
     let read_again = pass.run(&mut whole, &mut contents[..]);
+    let is_on_disk = spool.is_open();
+    if is_on_disk {
+        // The second reading may have brought too much.
+        let (events, candidates) = whole.take_events();
+        spool.add(events, candidates, false);
+    }
     let (events, mut coverage) = reconcile(whole, &relevant, source.listing());
     if !is_on_disk {
         return Ok(Spilled::InMemory(AllRead {
@@ -185,7 +190,7 @@ impl SecondPass<'_> {
         let mut changed: HashMap<u32, Contents> = HashMap::new();
         for (mut part, own) in parts {
             changed.extend(own);
-            if let Some(spool) = self.spool {
+            if let Some(spool) = self.spool.filter(|spool| spool.is_open()) {
                 let (events, candidates) = part.take_events();
                 spool.add(events, candidates, true);
             }

@@ -75,7 +75,7 @@ pub fn run_spilling<'a>(
             Ok(ReadRun::Whole(Box::new(audit)))
         }
         Spilled::OnDisk(events, coverage) => {
-            let run = threads.install(|| SlicedRun::new(plan, *events, coverage))?;
+            let run = threads.install(|| SlicedRun::new(plan, *events, coverage, watcher))?;
             Ok(ReadRun::Sliced(Box::new(run)))
         }
     }
@@ -172,7 +172,11 @@ impl<'a> Recollection<'a> {
     /// # Errors
     ///
     /// As for [`run_spilling`].
-    pub fn sliced(mut self, recalled: Recalled) -> Result<SlicedRun<'a>, PipelineError> {
+    pub fn sliced(
+        mut self,
+        recalled: Recalled,
+        watcher: &dyn Watcher,
+    ) -> Result<SlicedRun<'a>, PipelineError> {
         self.spool.add_kept(std::mem::take(&mut self.held));
         let coverage = counted(recalled.coverage, self.kept);
         let relevant = self.spool.take_clues().decide(&self.plan.topology);
@@ -185,7 +189,7 @@ impl<'a> Recollection<'a> {
             let written = self.spool.finish()?;
             let none = HashSet::new();
             let events = EventsByDay::new(self.file, written, relevant, none, &mut coverage)?;
-            SlicedRun::new(self.plan, events, coverage)
+            SlicedRun::new(self.plan, events, coverage, watcher)
         })
     }
 }

@@ -11,7 +11,7 @@
 use super::crossings::{Crossings, DayCrossings};
 use super::event_links::{EventLinks, Side};
 use super::link_lists::LinkLists;
-use super::plan::{PipelineError, Plan};
+use super::plan::{DayStage, PipelineError, Plan, Watcher};
 use super::spool::{Spooled, SpooledPart};
 use crate::attribute::{self, StatisticsTally};
 use crate::model::audit::Audit;
@@ -256,9 +256,14 @@ impl<'a> EventsByDay<'a> {
     }
 
     /// Goes through all days once, and counts what they have.
-    fn prepare(&self, coverage: &mut Coverage) -> Result<Prepared, SpillError> {
+    fn prepare(
+        &self,
+        coverage: &mut Coverage,
+        watcher: &dyn Watcher,
+    ) -> Result<Prepared, SpillError> {
         let mut prepared = Prepared::default();
-        for &day in self.days.keys() {
+        for (done, &day) in self.days.keys().enumerate() {
+            watcher.days(DayStage::Linking, done, self.days.len());
             let DayEvents {
                 events,
                 of_sessions,
@@ -446,8 +451,9 @@ impl<'a> SlicedRun<'a> {
         plan: &'a Plan,
         events: EventsByDay<'a>,
         mut coverage: Coverage,
+        watcher: &dyn Watcher,
     ) -> Result<Self, PipelineError> {
-        let mut prepared = events.prepare(&mut coverage)?;
+        let mut prepared = events.prepare(&mut coverage, watcher)?;
         PipelineError::check(&coverage)?;
         let mut of_other_days = BTreeMap::new();
         for day in events.all_days() {
@@ -488,6 +494,7 @@ impl<'a> SlicedRun<'a> {
     /// When what was written cannot be read again, or chains cannot be taken.
     pub fn chains(
         mut self,
+        watcher: &dyn Watcher,
         take: &mut dyn FnMut(Vec<Chain>) -> io::Result<()>,
     ) -> Result<Audit, PipelineError> {
         let accounts_seen = self.audit.coverage.accounts_seen();
@@ -497,7 +504,9 @@ impl<'a> SlicedRun<'a> {
             reads: ReadsTally::default(),
             statistics: statistics.map(StatisticsTally::of),
         };
-        for day in self.events.all_days() {
+        let days = self.events.all_days();
+        for (done, &day) in days.iter().enumerate() {
+            watcher.days(DayStage::Stitching, done, days.len());
             let chains = self.slice(day, &accounts_seen, &mut told)?;
             take(chains).map_err(PipelineError::Output)?;
         }

@@ -103,9 +103,7 @@ impl<'a> Spool<'a> {
         let held = decoder.held();
         let new = held.saturating_sub(counter.counted);
         counter.counted = held;
-        if !is_second_reading {
-            self.kept.fetch_add(new as u64, Ordering::Relaxed);
-        }
+        self.kept.fetch_add(new as u64, Ordering::Relaxed);
         if self.is_open() && held - counter.left >= self.limits.part_events {
             let (events, candidates) = decoder.take_events();
             counter.left = decoder.held();

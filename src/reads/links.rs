@@ -16,6 +16,8 @@ pub struct ReadLinks {
     pub access_session: Option<LinkKey>,
     /// The role that access was given to, or that a query was submitted as.
     pub access_role: Option<LinkKey>,
+    /// Who submitted a query, or for whom a call was made that a query makes.
+    pub principal: Option<LinkKey>,
     /// What it does.
     pub act: ReadAct,
 }
@@ -75,6 +77,18 @@ impl ReadLinks {
             }
             _ => {}
         }
+        let of_query = matches!(
+            event.detail,
+            Detail::StartQuery(_)
+                | Detail::DataAccess(_)
+                | Detail::TableCall(_)
+                | Detail::ObjectRead(_)
+                | Detail::KeyUse(_)
+                | Detail::Invocation(_)
+        );
+        let principal = event.identity.principal_id.as_deref();
+        let principal = principal.filter(|_| of_query);
+        links.principal = principal.map(|id| hasher.key(LinkKind::Principal, &id));
         links
     }
 }

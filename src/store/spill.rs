@@ -77,6 +77,9 @@ impl SpillFile for Spill {
             end.file.seek(SeekFrom::Start(span.offset))?;
             let mut bytes = Vec::new();
             (&end.file).take(span.bytes).read_to_end(&mut bytes)?;
+            if span.bytes > bytes.len() as u64 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             Ok(bytes)
         })
     }

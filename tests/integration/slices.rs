@@ -104,7 +104,7 @@ fn sliced(plan: &Plan, source: &Memory, part_events: usize) -> Audit {
         ReadRun::Whole(audit) => without_positions(*audit),
         ReadRun::Sliced(run) => {
             let mut all = Vec::new();
-            let audit = run.chains(&mut |chains| {
+            let audit = run.chains(&Unwatched, &mut |chains| {
                 all.extend(chains);
                 Ok(())
             });
@@ -229,5 +229,96 @@ fn deliveries_of_several_days_are_settled_as_those_of_one() {
         assert!(settled.iter().all(|count| *count > 0), "{settled:?}");
         let sliced = sliced(&whole_plan, &source, 40);
         compare(&format!("seed {seed}"), &without_positions(whole), &sliced);
+    }
+}
+
+const CONSUMER: &str = "444455556666";
+const OWNER: &str = "222233334444";
+
+/// A record at a moment.
+fn record(number: u32, at: &str, call: (&str, &str), account: &str, rest: &Value) -> Value {
+    let mut record = json!({
+        "eventVersion": "1.11",
+        "eventTime": at,
+        "eventSource": format!("{}.amazonaws.com", call.0),
+        "eventName": call.1,
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "athena.amazonaws.com",
+        "eventID": format!("{number:08x}-0000-4000-8000-000000000000"),
+        "eventType": "AwsApiCall",
+        "recipientAccountId": account,
+    });
+    for (name, value) in rest.as_object().unwrap() {
+        record[name] = value.clone();
+    }
+    record
+}
+
+fn query(number: u32, at: &str, identity: &Value) -> Value {
+    let execution = format!("{number:08x}-1111-4111-8111-111111111111");
+    let rest = json!({
+        "userIdentity": identity,
+        "requestParameters": {"queryExecutionContext": {"database": "sales"}},
+        "responseElements": {"queryExecutionId": execution},
+    });
+    let call = ("athena", "StartQueryExecution");
+    record(number, at, call, CONSUMER, &rest)
+}
+
+/// The owner's copy of a call that Athena made for a principal of the consumer.
+fn copy(number: u32, at: &str, principal: &str) -> Value {
+    let rest = json!({
+        "userIdentity": {
+            "type": "AWSAccount",
+            "principalId": principal,
+            "accountId": CONSUMER,
+            "invokedBy": "athena.amazonaws.com",
+        },
+        "requestParameters": {"databaseName": "sales", "name": "orders", "catalogId": OWNER},
+        "responseElements": null,
+    });
+    record(number, at, ("glue", "GetTable"), OWNER, &rest)
+}
+
+/// What owners tell of queries on the other side of midnight is the same, whoever submitted them.
+#[test]
+fn copies_of_owners_belong_to_queries_of_the_day_before() {
+    let user = json!({"type": "IAMUser", "principalId": "AIDAEXAMPLEUSER", "accountId": CONSUMER,
+        "arn": format!("arn:aws:iam::{CONSUMER}:user/ada"), "userName": "ada"});
+    let undated = json!({"type": "AssumedRole", "principalId": "AROAEXAMPLE:etl", "accountId": CONSUMER,
+        "arn": format!("arn:aws:sts::{CONSUMER}:assumed-role/etl/etl")});
+    let mut dated = undated.clone();
+    dated["sessionContext"] = json!({"attributes": {"creationDate": "2026-11-02T00:01:00Z"}});
+    for identity in [&user, &undated] {
+        let principal = identity["principalId"].as_str().unwrap();
+        for records in [
+            vec![
+                query(1, "2026-11-01T23:59:58Z", identity),
+                copy(2, "2026-11-02T00:00:01Z", principal),
+            ],
+            vec![
+                query(1, "2026-11-01T23:00:00Z", identity),
+                query(2, "2026-11-02T00:04:00Z", identity),
+                copy(3, "2026-11-02T00:05:00Z", principal),
+            ],
+            vec![
+                query(1, "2026-11-01T23:30:00Z", identity),
+                query(2, "2026-11-02T00:02:00Z", &dated),
+                copy(3, "2026-11-02T00:03:00Z", "AROAEXAMPLE:etl"),
+            ],
+        ] {
+            let body = json!({"Records": records}).to_string().into_bytes();
+            let source = Memory::new([("log.json", body)]);
+            let whole_plan = plan(SplitMode::Fast, 1);
+            let whole = run(&whole_plan, &source);
+            assert!(
+                whole
+                    .chains
+                    .iter()
+                    .any(|chain| chain.all_reads().next().is_some())
+            );
+            let sliced = sliced(&whole_plan, &source, 40);
+            compare("copies", &without_positions(whole), &sliced);
+        }
     }
 }
