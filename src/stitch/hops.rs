@@ -151,6 +151,15 @@ pub(super) fn hops(events: &[Event]) -> Vec<Hop> {
                 first: group,
                 rest: Vec::new(),
             });
+            // Events come by time: what is out of reach of this one is out of reach of all that follow.
+            let is_open = |other: u32| {
+                let first = groups[other as usize][0];
+                events[first as usize].time.is_within_skew(event.time)
+            };
+            sharing.rest.retain(|&other| is_open(other));
+            if !is_open(sharing.first) {
+                sharing.first = group;
+            }
             let has_room = sharing.rest.len() < SHARING_MAX;
             if has_room && sharing.first != group && !sharing.rest.contains(&group) {
                 sharing.rest.push(group);

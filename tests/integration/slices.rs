@@ -322,3 +322,45 @@ fn copies_of_owners_belong_to_queries_of_the_day_before() {
         }
     }
 }
+
+/// An AssumeRole call with a request id that all have in common, and nothing else that copies share.
+fn assume(number: u32, at: &str, account: &str, caller: &Value, session: &str) -> Value {
+    let rest = json!({
+        "userIdentity": caller,
+        "requestID": "redacted",
+        "requestParameters": {
+            "roleArn": format!("arn:aws:iam::{CONSUMER}:role/etl"),
+            "roleSessionName": session,
+        },
+        "responseElements": {"assumedRoleUser": {"assumedRoleId": format!("AROAEXAMPLE:{session}")}},
+    });
+    record(number, at, ("sts", "AssumeRole"), account, &rest)
+}
+
+/// However often an id was used before, it joins the copies of one call.
+#[test]
+fn an_id_that_was_used_up_joins_copies_again() {
+    let user = json!({"type": "IAMUser", "principalId": "AIDAEXAMPLEUSER", "accountId": OWNER,
+        "arn": format!("arn:aws:iam::{OWNER}:user/ada"), "userName": "ada"});
+    let seen = json!({"type": "AWSAccount", "principalId": "AIDAEXAMPLEUSER", "accountId": OWNER});
+    let worker = json!({"type": "AssumedRole", "principalId": "AROAEXAMPLE:last", "accountId": CONSUMER,
+        "arn": format!("arn:aws:sts::{CONSUMER}:assumed-role/etl/last")});
+    let mut records: Vec<Value> = (0..40)
+        .map(|number| {
+            let at = format!("2026-11-01T10:{number:02}:00Z");
+            assume(number, &at, OWNER, &user, &format!("early-{number}"))
+        })
+        .collect();
+    records.push(assume(100, "2026-11-02T10:00:00Z", OWNER, &user, "last"));
+    records.push(assume(101, "2026-11-02T10:00:01Z", CONSUMER, &seen, "last"));
+    records.push(query(102, "2026-11-02T10:00:05Z", &worker));
+    let body = json!({"Records": records}).to_string().into_bytes();
+    let source = Memory::new([("log.json", body)]);
+    let whole_plan = plan(SplitMode::Fast, 1);
+    let whole = run(&whole_plan, &source);
+    let with_query = whole.chains.iter().find(|chain| !chain.queries.is_empty());
+    let session = with_query.unwrap().consumer_session.as_ref().unwrap();
+    assert_eq!(session.event_ids.len(), 2, "both copies are of one call");
+    let sliced = sliced(&whole_plan, &source, 40);
+    compare("one id", &without_positions(whole), &sliced);
+}
