@@ -288,14 +288,13 @@ impl Watcher for Progress<'_> {
         };
         let text = format!("{stage}: {} of {}", count(done as u64), count(all as u64));
         match &self.show {
-            Show::Nothing => {}
             Show::Bar(bar, _) => {
                 bar.set_position(self.bytes);
                 bar.set_message(text);
                 bar.set_prefix("");
             }
             Show::Lines(last) if Self::is_due(last, LINE_EVERY) => say(&format!("{text}\n")),
-            Show::Lines(_) => {}
+            Show::Nothing | Show::Lines(_) => {}
         }
     }
 }
