@@ -223,28 +223,23 @@ impl<'c> AuditRun<'c> {
         file: &'r Spill,
         spill: &SpillOptions,
     ) -> Result<StitchedRun<'r>, Failure> {
-        let logs = match &self.logs {
+        let whole = match &self.logs {
             Logs::Kept(store) => {
-                let recalled = self.recall(&mut lock(store), file, spill)?;
-                return match recalled {
-                    Some(sliced) => Ok(self.sliced(sliced, Box::new(Unwatched))),
-                    None => Ok(StitchedRun::Whole(Box::new(self.run()?))),
-                };
+                if let Some(sliced) = self.recall(&mut lock(store), file, spill)? {
+                    return Ok(self.sliced(sliced, Box::new(Unwatched)));
+                }
+                self.run()?
             }
-            Logs::Read(_) if self.verifying.is_some() => {
-                return Ok(StitchedRun::Whole(Box::new(self.run()?)));
+            Logs::Read(_) if self.verifying.is_some() => self.run()?,
+            Logs::Read(logs) => {
+                let (plan, watcher) = (&self.plan, self.watcher(logs));
+                match pipeline::run_spilling(plan, logs, file, spill.limits(), &*watcher)? {
+                    ReadRun::Whole(audit) => self.with_inputs(*audit, &BTreeSet::new()),
+                    ReadRun::Sliced(sliced) => return Ok(self.sliced(*sliced, watcher)),
+                }
             }
-            Logs::Read(logs) => logs,
         };
-        let watcher = self.watcher(logs);
-        let read = pipeline::run_spilling(&self.plan, logs, file, spill.limits(), &*watcher)?;
-        Ok(match read {
-            ReadRun::Whole(audit) => {
-                let audit = self.with_inputs(*audit, &BTreeSet::new());
-                StitchedRun::Whole(Box::new(audit))
-            }
-            ReadRun::Sliced(sliced) => self.sliced(*sliced, watcher),
-        })
+        Ok(StitchedRun::Whole(Box::new(whole)))
     }
 
     fn sliced<'r>(

@@ -6,7 +6,7 @@ use super::formats::RecordFormat;
 use super::run_args::RunArgs;
 use super::select::{Selection, asks_reads};
 use super::session::{prepare, say_coverage, start};
-use super::strictness::{exit_of_counts, has_logs, nothing_to_read};
+use super::strictness::{ambiguous_in, exit_of_counts, has_logs, nothing_to_read};
 use super::terminal::{check_output, is_to_terminal, page, say, say_reads_not_logged, write_out};
 use super::time_args::{self, DefaultWindow};
 use crate::app::audit::{AuditRun, SlicedAudit, StitchedRun};
@@ -150,10 +150,6 @@ fn shape(args: &ChainsArgs) -> RecordShape {
     } else {
         RecordShape::Chains
     }
-}
-
-fn ambiguous_in(chains: &[Chain]) -> u64 {
-    chains.iter().filter(|chain| chain.is_ambiguous()).count() as u64
 }
 
 /// Records that are written as they come.

@@ -75,8 +75,13 @@ pub(super) fn exit_of_chains<'a>(
     audit: &Audit,
     chains: impl IntoIterator<Item = &'a Chain>,
 ) -> Strictly {
+    exit_of_counts(run_args, audit, ambiguous_in(chains))
+}
+
+/// The number of ambiguous chains.
+pub(super) fn ambiguous_in<'a>(chains: impl IntoIterator<Item = &'a Chain>) -> u64 {
     let ambiguous = chains.into_iter().filter(|chain| chain.is_ambiguous());
-    exit_of_counts(run_args, audit, ambiguous.count() as u64)
+    ambiguous.count() as u64
 }
 
 /// The same, where so many chains are ambiguous.

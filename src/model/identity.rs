@@ -98,6 +98,12 @@ impl Hash for Identity {
 }
 
 impl Identity {
+    /// The ARN that tells the role of a caller: the role's own, else that of its session.
+    #[must_use]
+    pub fn role_arn(&self) -> Option<&Text> {
+        self.issuer_arn.as_ref().or(self.arn.as_ref())
+    }
+
     /// The assumed role id (`AROA...:session-name`) of a role session, in the
     /// session's own events and in the target account's copy of a hop.
     #[must_use]

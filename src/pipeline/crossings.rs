@@ -8,7 +8,7 @@ use super::event_links::{LinkReach, Side};
 use crate::model::link::LinkKey;
 use crate::model::time::{CLOCK_SKEW_SECONDS, UtcDay, UtcSecond};
 use crate::ports::{SpillError, SpillFile, SpilledSpan};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +20,6 @@ const BUCKETS: usize = 64;
 pub(super) struct DayReach {
     pub(super) reach: LinkReach,
     pub(super) day: UtcDay,
-}
-
-/// A link from one day to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Crossing {
-    reach: LinkReach,
-    other: UtcDay,
 }
 
 /// Rows of one size on disk.
@@ -75,20 +68,6 @@ impl SpilledRow for DayReach {
             day: UtcDay::numbered(i32::from_le_bytes(part(day, 0))),
             reach: LinkReach::read(reach),
         }
-    }
-}
-
-impl SpilledRow for Crossing {
-    const BYTES: usize = DayReach::BYTES;
-
-    fn write(&self, out: &mut Vec<u8>) {
-        let (reach, day) = (self.reach, self.other);
-        DayReach { reach, day }.write(out);
-    }
-
-    fn read(bytes: &[u8]) -> Self {
-        let DayReach { reach, day } = DayReach::read(bytes);
-        Self { reach, other: day }
     }
 }
 
@@ -225,7 +204,7 @@ impl ReachIndex {
         life_seconds_max: i64,
     ) -> Result<Crossings, SpillError> {
         let parts = self.reaches.for_each(file, |rows: &[DayReach]| {
-            let mut found: BTreeMap<UtcDay, Vec<Crossing>> = BTreeMap::new();
+            let mut found: BTreeMap<UtcDay, Vec<DayReach>> = BTreeMap::new();
             for of_key in rows_by_key(rows) {
                 KeyDays::of(of_key, life_seconds_max).crossings(of_key, &mut found);
             }
@@ -315,7 +294,7 @@ impl KeyDays {
         (from, reach.to)
     }
 
-    fn crossings(&self, rows: &[DayReach], found: &mut BTreeMap<UtcDay, Vec<Crossing>>) {
+    fn crossings(&self, rows: &[DayReach], found: &mut BTreeMap<UtcDay, Vec<DayReach>>) {
         for row in rows {
             let (from, to) = self.stretch(&row.reach);
             let side = row.reach.side;
@@ -325,18 +304,23 @@ impl KeyDays {
                         || side.is_sought() && seeking.overlaps(from, to));
                 if is_linked {
                     let reach = row.reach;
-                    let of_day = found.entry(row.day).or_default();
-                    of_day.push(Crossing { reach, other });
+                    let links = found.entry(row.day).or_default();
+                    links.push(DayReach { reach, day: other });
                 }
             }
         }
     }
 }
 
-/// Links between days, on disk by day.
+/// Links between days, on disk by day: what is reached, and the other day.
 #[derive(Debug, Default)]
 pub(super) struct Crossings {
     by_day: BTreeMap<UtcDay, Vec<SpilledSpan>>,
+}
+
+/// What there is of a day.
+pub(super) fn of_day<T>(by_day: &BTreeMap<UtcDay, Vec<T>>, day: UtcDay) -> &[T] {
+    by_day.get(&day).map_or(&[], Vec::as_slice)
 }
 
 /// The links of one day with others.
@@ -347,12 +331,11 @@ pub(super) struct DayCrossings {
 
 impl Crossings {
     pub(super) fn of(&self, file: &dyn SpillFile, day: UtcDay) -> Result<DayCrossings, SpillError> {
-        let mut rows: Vec<Crossing> = Vec::new();
-        let spans = self.by_day.get(&day).map_or(&[][..], Vec::as_slice);
-        read_rows(file, spans, &mut rows)?;
+        let mut rows: Vec<DayReach> = Vec::new();
+        read_rows(file, of_day(&self.by_day, day), &mut rows)?;
         let mut others: HashMap<LinkReach, Vec<UtcDay>> = HashMap::new();
         for row in rows {
-            others.entry(row.reach).or_default().push(row.other);
+            others.entry(row.reach).or_default().push(row.day);
         }
         Ok(DayCrossings { others })
     }
@@ -365,7 +348,7 @@ impl DayCrossings {
     }
 
     /// All other days that have anything.
-    pub(super) fn all(&self) -> HashSet<UtcDay> {
+    pub(super) fn all(&self) -> BTreeSet<UtcDay> {
         self.others.values().flatten().copied().collect()
     }
 }

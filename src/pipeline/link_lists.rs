@@ -38,8 +38,13 @@ pub(super) struct LinkLists<'a> {
 }
 
 impl<'a> LinkLists<'a> {
-    /// Reads events in their order.
-    pub(super) fn of(events: &'a [Event], hasher: &'a LinkHasher, life_seconds_max: i64) -> Self {
+    /// Reads events in their order, and calls `each` with the links of each.
+    pub(super) fn of(
+        events: &'a [Event],
+        hasher: &'a LinkHasher,
+        life_seconds_max: i64,
+        each: &mut dyn FnMut(u32, &EventLinks),
+    ) -> Self {
         let mut lists = Self {
             events,
             hasher,
@@ -56,7 +61,9 @@ impl<'a> LinkLists<'a> {
             life_seconds_max,
         };
         for (index, event) in (0u32..).zip(events) {
-            lists.add(index, &EventLinks::of(event, hasher));
+            let links = EventLinks::of(event, hasher);
+            each(index, &links);
+            lists.add(index, &links);
         }
         for sorted in [
             &mut lists.calls,

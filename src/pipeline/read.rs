@@ -13,7 +13,7 @@ use crate::model::coverage::{Coverage, Reject, RejectReason};
 use crate::model::event::Event;
 use crate::model::integrity::Contents;
 use crate::model::relevance::RelevantSessions;
-use crate::ports::{Listing, LogSource, SourceError, SpillError, SpillFile};
+use crate::ports::{Listing, LogSource, SourceError, SpillError};
 use crate::stitch;
 use hashbrown::{HashMap, HashSet};
 use std::cmp::Reverse;
@@ -63,8 +63,7 @@ pub(super) fn read(
 pub(super) fn read_spilling<'a>(
     plan: &Plan,
     source: &dyn LogSource,
-    spool: Spool<'_>,
-    file: &'a dyn SpillFile,
+    spool: Spool<'a>,
     watcher: &dyn Watcher,
 ) -> Result<Spilled<'a>, SpillError> {
     let (mut whole, mut contents) = first_pass(plan, source, false, Some(&spool), watcher);
@@ -94,8 +93,7 @@ pub(super) fn read_spilling<'a>(
             contents,
         }));
     }
-    let written = spool.finish()?;
-    let events = EventsByDay::new(file, written, relevant, read_again, &mut coverage)?;
+    let events = EventsByDay::new(spool, relevant, read_again, &mut coverage)?;
     Ok(Spilled::OnDisk(Box::new(events), coverage))
 }
 

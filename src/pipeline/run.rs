@@ -68,7 +68,7 @@ pub fn run_spilling<'a>(
 ) -> Result<ReadRun<'a>, PipelineError> {
     let threads = pool(plan)?;
     let spool = Spool::new(file, limits, &plan.topology, plan.all_sessions);
-    match threads.install(|| read::read_spilling(plan, source, spool, file, watcher))? {
+    match threads.install(|| read::read_spilling(plan, source, spool, watcher))? {
         Spilled::InMemory(read) => {
             let key = |object| source.key(object);
             let audit = finish(plan, &key, read.events, read.coverage, None)?;
@@ -136,7 +136,6 @@ pub fn run_again(plan: &Plan, remembered: Remembered) -> Result<Audit, PipelineE
 /// Events that an earlier run kept, more than fit in memory, on their way to a file.
 pub struct Recollection<'a> {
     plan: &'a Plan,
-    file: &'a dyn SpillFile,
     spool: Spool<'a>,
     held: Vec<KeptEvent>,
     part_events: usize,
@@ -150,7 +149,6 @@ impl<'a> Recollection<'a> {
     pub fn new(plan: &'a Plan, file: &'a dyn SpillFile, limits: SpillLimits) -> Self {
         Self {
             plan,
-            file,
             spool: Spool::new(file, limits, &plan.topology, plan.all_sessions),
             held: Vec::new(),
             part_events: limits.part_events,
@@ -186,9 +184,8 @@ impl<'a> Recollection<'a> {
         };
         let (_, mut coverage) = read::reconcile(whole, &relevant, &recalled.listing);
         pool(self.plan)?.install(|| {
-            let written = self.spool.finish()?;
             let none = HashSet::new();
-            let events = EventsByDay::new(self.file, written, relevant, none, &mut coverage)?;
+            let events = EventsByDay::new(self.spool, relevant, none, &mut coverage)?;
             SlicedRun::new(self.plan, events, coverage, watcher)
         })
     }

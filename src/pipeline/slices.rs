@@ -8,11 +8,11 @@
 //! When all is written, days are read twice: once to write apart what other days may need, once to be
 //! stitched.
 
-use super::crossings::{Crossings, DayCrossings};
+use super::crossings::{Crossings, DayCrossings, of_day};
 use super::event_links::{EventLinks, Side};
 use super::link_lists::LinkLists;
 use super::plan::{DayStage, PipelineError, Plan, Watcher};
-use super::spool::{Spooled, SpooledPart};
+use super::spool::{Spool, SpooledPart};
 use crate::attribute::{self, StatisticsTally};
 use crate::model::audit::Audit;
 use crate::model::chain::Chain;
@@ -74,12 +74,13 @@ struct DayEvents {
 impl<'a> EventsByDay<'a> {
     /// Finds out what events of different days have in common.
     pub(super) fn new(
-        file: &'a dyn SpillFile,
-        (spooled, hasher): (Spooled, LinkHasher),
+        spool: Spool<'a>,
         relevant: RelevantSessions,
         read_again: HashSet<u32>,
         coverage: &mut Coverage,
     ) -> Result<Self, SpillError> {
+        let file = spool.file();
+        let (spooled, hasher) = spool.finish()?;
         let life_seconds_max = spooled.life_seconds_max;
         let mut all = Self {
             file,
@@ -162,7 +163,7 @@ impl<'a> EventsByDay<'a> {
 
     /// The events of a day that count so far, and how many of them are calls of sessions.
     fn read(&self, day: UtcDay) -> Result<(Vec<Event>, u64), SpillError> {
-        let parts = self.days.get(&day).map_or(&[][..], Vec::as_slice);
+        let parts = of_day(&self.days, day);
         let share = parts.len().div_ceil(self.threads).max(1);
         // Threads that end: the allocator has memory back that others free only of those.
         let read = std::thread::scope(|scope| {
@@ -249,7 +250,7 @@ impl<'a> EventsByDay<'a> {
         day: UtcDay,
     ) -> Result<Vec<Event>, SpillError> {
         let mut events = Vec::new();
-        let spans = spans.get(&day).map_or(&[][..], Vec::as_slice);
+        let spans = of_day(spans, day);
         self.file
             .read_events(spans, &mut |kept| events.push(kept.event))?;
         Ok(events)
@@ -307,8 +308,7 @@ impl<'a> EventsByDay<'a> {
         let crossings = self.crossings.of(self.file, day)?;
         let mut seeds: Vec<u32> = Vec::new();
         let mut near: Vec<u32> = Vec::new();
-        for (index, event) in (0u32..).zip(events) {
-            let links = EventLinks::of(event, &self.hasher);
+        let mut see = |index: u32, links: &EventLinks| {
             let mut is_seed = links.days().any(|other| other != day);
             let mut is_near = false;
             links.for_each_reach(&self.hasher, &mut |reach| {
@@ -324,11 +324,8 @@ impl<'a> EventsByDay<'a> {
             } else if is_near {
                 near.push(index);
             }
-        }
-        if seeds.is_empty() {
-            return Ok(near.into_iter().collect());
-        }
-        let lists = LinkLists::of(events, &self.hasher, self.life_seconds_max);
+        };
+        let lists = LinkLists::of(events, &self.hasher, self.life_seconds_max, &mut see);
         let mut border = lists.linked(seeds);
         border.extend(near);
         Ok(border)
@@ -346,7 +343,8 @@ impl<'a> EventsByDay<'a> {
         };
         let own = self.crossings.of(self.file, day)?;
         let neighbors = self.neighbors.get(&day).into_iter().flatten().copied();
-        let mut wanted: BTreeSet<UtcDay> = own.all().into_iter().chain(neighbors).collect();
+        let mut wanted = own.all();
+        wanted.extend(neighbors);
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -395,13 +393,15 @@ impl Borders<'_> {
 
     /// The events that are linked to those of the day.
     fn linked(&self) -> BTreeSet<u32> {
-        let is_of_day = |at: &u32| {
-            self.days[*at as usize] == self.day || self.links(*at).days().any(|day| day == self.day)
+        let mut seeds: Vec<u32> = Vec::new();
+        let mut see = |at: u32, links: &EventLinks| {
+            let mut days = links.days().chain([self.days[at as usize]]);
+            if days.any(|day| day == self.day) {
+                seeds.push(at);
+            }
         };
-        let seeds = (0u32..).zip(&self.events).map(|(at, _)| at);
-        let seeds = seeds.filter(is_of_day);
-        let hasher = &self.all.hasher;
-        let lists = LinkLists::of(&self.events, hasher, self.all.life_seconds_max);
+        let (hasher, life) = (&self.all.hasher, self.all.life_seconds_max);
+        let lists = LinkLists::of(&self.events, hasher, life, &mut see);
         lists.linked(seeds)
     }
 

@@ -134,23 +134,23 @@ impl<'a> Spool<'a> {
                 }),
                 RecordOutcome::Sibling(_) | RecordOutcome::Reject(_) => None,
             });
+        self.put(events.chain(of_sessions), is_second_reading);
+    }
+
+    /// Writes events that an earlier run kept.
+    pub(super) fn add_kept(&self, events: Vec<KeptEvent>) {
+        self.put(events.into_iter(), false);
+    }
+
+    fn put(&self, events: impl Iterator<Item = KeptEvent>, is_second_reading: bool) {
         let mut part = SpoolPart::default();
-        for kept in events.chain(of_sessions) {
+        for kept in events {
             part.add(kept, &self.hasher);
             if part.count >= self.limits.part_events {
                 self.write(std::mem::take(&mut part), is_second_reading);
             }
         }
         self.write(part, is_second_reading);
-    }
-
-    /// Writes events that an earlier run kept.
-    pub(super) fn add_kept(&self, events: Vec<KeptEvent>) {
-        let mut part = SpoolPart::default();
-        for kept in events {
-            part.add(kept, &self.hasher);
-        }
-        self.write(part, false);
     }
 
     fn write(&self, part: SpoolPart, is_second_reading: bool) {
@@ -194,6 +194,11 @@ impl<'a> Spool<'a> {
             let events = own.map(|kept| &kept.event);
             spooled.clues.add(events, self.topology);
         }
+    }
+
+    /// The file that it writes to.
+    pub(super) fn file(&self) -> &'a dyn SpillFile {
+        self.file
     }
 
     /// Ends the spool and gives out what it wrote.

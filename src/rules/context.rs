@@ -504,7 +504,7 @@ fn role_ids(input: &RuleInput<'_>) -> HashMap<Text, RoleName> {
         let id = identity
             .assumed_role_id()
             .and_then(|id| id.split(':').next());
-        let arn = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
+        let arn = identity.role_arn();
         if let (Some(id), Some(arn)) = (id, arn)
             && !ids.contains_key(id)
             && let Some(role) = RoleName::from_arn(arn)

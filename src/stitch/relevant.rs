@@ -163,7 +163,7 @@ impl RelevanceClues {
         // Sessions of a function have its name (docs/cloudtrail-facts.md#origins).
         if event.identity.invoked_by.as_deref() == Some(LAMBDA_SERVICE)
             && let Some(name) = issue.session_name.as_deref()
-            && let Some(function) = arn_of(name, event).and_then(|arn| owned_name(&arn))
+            && let Some(function) = function_of(name, event)
             && let Some(issued) = issued
         {
             let known = self.of_functions.entry(function).or_default();
@@ -175,22 +175,21 @@ impl RelevanceClues {
     fn add_functions(&mut self, event: &Event) {
         match &event.detail {
             Detail::Invocation(function) => {
-                let arn = arn_of(function, event);
-                self.invoked.extend(arn.and_then(|arn| owned_name(&arn)));
+                self.invoked.extend(function_of(function, event));
             }
             Detail::Change(parameters) if event.name.ends_with("DataCatalog") => {
                 let Ok(parameters) = serde_json::from_str::<Value>(parameters) else {
                     return;
                 };
                 let functions = functions_named(|name| parameters["parameters"][name].as_str());
-                let arns = functions.filter_map(|name| arn_of(name, event));
-                self.invoked.extend(arns.filter_map(|arn| owned_name(&arn)));
+                let functions = functions.filter_map(|name| function_of(name, event));
+                self.invoked.extend(functions);
             }
             Detail::StartQuery(query) => {
                 let name = query.catalog.as_deref();
                 let function = name.and_then(|name| name.strip_prefix("lambda:"));
-                let arn = function.and_then(|name| arn_of(name, event));
-                self.invoked.extend(arn.and_then(|arn| owned_name(&arn)));
+                let function = function.and_then(|name| function_of(name, event));
+                self.invoked.extend(function);
             }
             _ => {}
         }
@@ -282,12 +281,10 @@ impl RelevanceClues {
     }
 }
 
-fn arn_of(function: &str, event: &Event) -> Option<Text> {
+/// A function that an event of its own account names.
+fn function_of(name: &str, event: &Event) -> Option<FunctionName> {
     let account = event.recipient_account_id.as_ref()?;
-    function_arn(function, account, event.region.as_ref())
-}
-
-fn owned_name(arn: &str) -> Option<FunctionName> {
-    let (account, name) = function_name(arn)?;
+    let arn = function_arn(name, account, event.region.as_ref())?;
+    let (account, name) = function_name(&arn)?;
     Some((account.to_owned(), name.to_owned()))
 }

@@ -25,7 +25,7 @@ impl RoleIds {
             }
             let identity = &event.identity;
             if seen.insert(Arc::as_ptr(identity)) {
-                let arn = identity.issuer_arn.as_deref().or(identity.arn.as_deref());
+                let arn = identity.role_arn().map(|arn| &**arn);
                 self.pair(arn, identity.assumed_role_id());
             }
         }

@@ -64,7 +64,7 @@ impl RoleClues {
                 is_for_data_source: event.error_code.is_none()
                     && external_id.is_some_and(is_data_source_arn),
                 caller_role_id: id.map(|(role_id, _)| role_id.into()),
-                caller_arn: role_arn_of(caller).cloned(),
+                caller_arn: caller.role_arn().cloned(),
             });
         }
     }
@@ -141,11 +141,6 @@ fn calls(events: &[Event]) -> impl Iterator<Item = AssumeRoleCall<'_>> {
     })
 }
 
-/// The ARN that tells the role of a caller.
-fn role_arn_of(caller: &Identity) -> Option<&Text> {
-    caller.issuer_arn.as_ref().or(caller.arn.as_ref())
-}
-
 impl Roles {
     pub(super) fn is_run_as(&self, session: &Session) -> bool {
         let role = session.role.as_ref();
@@ -161,7 +156,7 @@ impl Roles {
     pub(super) fn is_run_as_caller(&self, caller: &Identity) -> bool {
         let id = caller.assumed_role_id().and_then(|id| split_id(id));
         let role_id = id.map(|(role_id, _)| role_id);
-        self.is_run_as_id_or_arn(role_id, role_arn_of(caller).map(|arn| &**arn))
+        self.is_run_as_id_or_arn(role_id, caller.role_arn().map(|arn| &**arn))
     }
 
     fn is_run_as_id_or_arn(&self, role_id: Option<&str>, arn: Option<&str>) -> bool {
@@ -194,7 +189,7 @@ struct CallerRoles<'e> {
 impl<'e> CallerRoles<'e> {
     fn of(&mut self, caller: &'e Identity) -> Option<&RoleName> {
         let Self { by_id, known } = self;
-        let arn = role_arn_of(caller).filter(|_| caller.is_role_session());
+        let arn = caller.role_arn().filter(|_| caller.is_role_session());
         let by_arn = arn.and_then(|arn| {
             let known = known.entry(&**arn);
             known.or_insert_with(|| RoleName::from_arn(arn)).as_ref()

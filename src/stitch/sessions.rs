@@ -522,7 +522,7 @@ impl Linker {
             self.know(learned, id);
         }
         let session = &mut self.sessions[id as usize];
-        let issuer = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
+        let issuer = identity.role_arn();
         if session.role.is_none() {
             session.role = issuer.and_then(|arn| RoleName::from_arn(arn));
         }
@@ -618,7 +618,7 @@ impl Linker {
         created_at: UtcSecond,
         candidates: Candidates,
     ) -> SessionId {
-        let issuer = identity.issuer_arn.as_ref().or(identity.arn.as_ref());
+        let issuer = identity.role_arn();
         let name = identity.arn.as_deref().and_then(session_name_in_arn);
         self.add(Session {
             role: issuer.and_then(|arn| RoleName::from_arn(arn)),

@@ -5,7 +5,7 @@ use crate::cli::{WHOLE_SAMPLE, organization, output, program};
 use qs_audit::cli::Exit;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// What `chains` says of the whole organization.
@@ -132,6 +132,21 @@ fn a_folder_that_cannot_be_written_is_said() {
     assert!(!folder.path().join("chains.csv").exists());
 }
 
+/// A run with all events on disk, whose output can be read.
+fn started(folder: &Path, spill: &Path) -> Child {
+    Command::new(assert_cmd::cargo::cargo_bin("qs-audit"))
+        .current_dir(folder)
+        .env_clear()
+        .env("TMPDIR", spill)
+        .arg("chains")
+        .args(WHOLE_SAMPLE)
+        .args(["--spill-above", "0", "--format", "jsonl", "--all-sessions"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 /// What is written has no name from the moment on at which it is there: a run that is killed while it
 /// is at work leaves nothing.
 #[cfg(target_os = "linux")]
@@ -141,17 +156,7 @@ fn a_killed_run_leaves_nothing() {
 
     let folder = organization();
     let spill = tempfile::tempdir().unwrap();
-    let mut run = Command::new(assert_cmd::cargo::cargo_bin("qs-audit"))
-        .current_dir(&folder)
-        .env_clear()
-        .env("TMPDIR", spill.path())
-        .arg("chains")
-        .args(WHOLE_SAMPLE)
-        .args(["--spill-above", "0", "--format", "jsonl", "--all-sessions"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut run = started(folder.path(), spill.path());
     // Nobody reads on: the run waits in the middle of its output.
     let mut first = [0];
     let stdout = run.stdout.as_mut().unwrap();
@@ -169,16 +174,8 @@ fn a_killed_run_leaves_nothing() {
 #[test]
 fn a_closed_pipe_ends_the_run_in_peace() {
     let folder = organization();
-    let mut run = Command::new(assert_cmd::cargo::cargo_bin("qs-audit"))
-        .current_dir(&folder)
-        .env_clear()
-        .arg("chains")
-        .args(WHOLE_SAMPLE)
-        .args(["--spill-above", "0", "--format", "jsonl", "--all-sessions"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let spill = tempfile::tempdir().unwrap();
+    let mut run = started(folder.path(), spill.path());
     drop(run.stdout.take());
     let output = run.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
